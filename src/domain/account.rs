@@ -1,0 +1,78 @@
+//! Accounts (tenants) and the keys that act for them.
+
+use serde::{Deserialize, Serialize};
+
+use super::Invalid;
+use super::id::{AccountNumber, KeyId};
+use super::time::UnixMs;
+
+/// The account that exists from the start.
+pub const DEFAULT_ACCOUNT: &str = "default";
+/// An account's name, in characters.
+pub const NAME_CHARS_MAX: usize = 200;
+
+/// A tenant: nothing of one account can be reached with another's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its number in the store.
+    pub number: AccountNumber,
+    /// Its id in the API: 1–64 of `[A-Za-z0-9_-]`.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// The dialect of webhooks that are created without one.
+    pub dialect: String,
+    /// When it was created.
+    pub created_at: UnixMs,
+}
+
+/// Checks an account id: 1–64 of `[A-Za-z0-9_-]`.
+pub fn check_id(id: &str) -> Result<(), Invalid> {
+    let fits = (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if fits { Ok(()) } else { Err(Invalid::new("id", "must be 1 to 64 of the characters A-Z a-z 0-9 _ -")) }
+}
+
+/// What a key may do. `admin` may do everything, for every account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Everything, for every account; makes accounts and keys.
+    Admin,
+    /// Post events.
+    Publish,
+    /// Create, change, test and replay webhooks; implies `read`.
+    Manage,
+    /// See webhooks, events, deliveries.
+    Read,
+}
+
+/// A key of an account. The key's text is never stored, only its SHA-256, which is its place in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// Names the key without revealing it.
+    pub id: KeyId,
+    /// Whom it acts for.
+    pub account: AccountNumber,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// For people.
+    pub name: Option<String>,
+    /// It is refused from then on.
+    pub expires_at: Option<UnixMs>,
+    /// When it was created.
+    pub created_at: UnixMs,
+}
+
+impl ApiKey {
+    /// Whether it may do what `needed` allows at `now`.
+    pub fn allows(&self, needed: Scope) -> bool {
+        self.scopes.iter().any(|scope| {
+            *scope == Scope::Admin || *scope == needed || (*scope == Scope::Manage && needed == Scope::Read)
+        })
+    }
+
+    /// Whether it has expired at `now`.
+    pub fn expired(&self, now: UnixMs) -> bool {
+        self.expires_at.is_some_and(|at| now >= at)
+    }
+}

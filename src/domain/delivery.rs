@@ -1,0 +1,227 @@
+//! A delivery (one event for one webhook) and its attempts (one HTTP request each).
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use super::id::{DeliveryId, EventId};
+use super::time::UnixMs;
+
+/// Where a delivery stands. `held` is not among them: an open delivery of a webhook that is not active is *shown* as
+/// held, so disabling a webhook rewrites nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeliveryState {
+    /// Never tried.
+    Pending,
+    /// Tried and failed; the next attempt is due at `next_attempt_at`.
+    Scheduled,
+    /// Ended well.
+    Succeeded,
+    /// Used up its retries: a dead letter.
+    Dead,
+    /// Ended without being sent, with a reason.
+    Cancelled,
+}
+
+impl DeliveryState {
+    /// Whether an attempt may still be made.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Scheduled)
+    }
+
+    /// The word in the API.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Scheduled => "scheduled",
+            Self::Succeeded => "succeeded",
+            Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Why a delivery exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cause {
+    /// Its event was accepted while the webhook wanted it.
+    Accept,
+    /// A webhook's `test` call.
+    Test,
+    /// Somebody asked to deliver again what that delivery delivered.
+    Replay(DeliveryId),
+}
+
+/// A delivery as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Stable over its attempts; its low bits are its webhook's number.
+    pub id: DeliveryId,
+    /// What is delivered.
+    pub event: EventId,
+    /// Why.
+    pub cause: Cause,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// When the next attempt is due, while scheduled.
+    pub next_attempt_at: Option<UnixMs>,
+    /// Attempts made.
+    pub attempts: u16,
+    /// The first attempt, kept here so that a first-try success is one record.
+    pub first: Option<Attempt>,
+    /// The latest attempt, in short, once there is more than one.
+    pub latest: Option<AttemptSummary>,
+    /// When it ended.
+    pub ended_at: Option<UnixMs>,
+    /// Why it was cancelled.
+    pub reason: Option<String>,
+}
+
+impl Delivery {
+    /// A delivery that has not been tried.
+    pub fn fresh(id: DeliveryId, event: EventId, cause: Cause) -> Self {
+        Self {
+            id,
+            event,
+            cause,
+            state: DeliveryState::Pending,
+            next_attempt_at: None,
+            attempts: 0,
+            first: None,
+            latest: None,
+            ended_at: None,
+            reason: None,
+        }
+    }
+
+    /// When it was made.
+    pub fn created_at(&self) -> UnixMs {
+        self.id.time()
+    }
+
+    /// When its first attempt started.
+    pub fn first_attempt_at(&self) -> Option<UnixMs> {
+        self.first.as_ref().map(|attempt| attempt.summary.started_at)
+    }
+
+    /// Its latest attempt, in short.
+    pub fn latest_attempt(&self) -> Option<&AttemptSummary> {
+        self.latest.as_ref().or(self.first.as_ref().map(|attempt| &attempt.summary))
+    }
+
+    /// Takes in an attempt that has ended, and where the delivery stands after it. The attempt is handed back if it
+    /// is not the first and so has a record of its own.
+    pub fn take_attempt(&mut self, attempt: Attempt, next: super::retry::Next) -> Option<Attempt> {
+        use super::retry::Next;
+        let ended_at = attempt.summary.ended_at();
+        self.attempts = attempt.summary.number;
+        (self.state, self.next_attempt_at, self.ended_at) = match next {
+            Next::Succeeded => (DeliveryState::Succeeded, None, Some(ended_at)),
+            Next::RetryAt(at) => (DeliveryState::Scheduled, Some(at), None),
+            Next::Dead => (DeliveryState::Dead, None, Some(ended_at)),
+        };
+        if attempt.summary.number == 1 {
+            self.first = Some(attempt);
+            None
+        } else {
+            self.latest = Some(attempt.summary.clone());
+            Some(attempt)
+        }
+    }
+}
+
+/// What came of an HTTP request. A try never "errors": it ends in one of these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The endpoint answered with this status.
+    Status(u16),
+    /// The deadline passed before the whole answer was there.
+    TimedOut,
+    /// The name could not be resolved.
+    Dns(String),
+    /// The address may not be dialled (see `deliver::guard`).
+    Refused(String),
+    /// No TCP connection.
+    Connect(String),
+    /// No TLS session.
+    Tls(String),
+    /// The connection broke, or the answer was not HTTP.
+    Broken(String),
+    /// The request could not be made from the webhook's settings, for example after its dialect was removed.
+    Unsendable(String),
+}
+
+impl Outcome {
+    /// The status, if the endpoint answered.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status(status) => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// The kind of failure in one word, for counters and filters.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Status(_) => "status",
+            Self::TimedOut => "timeout",
+            Self::Dns(_) => "dns",
+            Self::Refused(_) => "refused_address",
+            Self::Connect(_) => "connect",
+            Self::Tls(_) => "tls",
+            Self::Broken(_) => "broken",
+            Self::Unsendable(_) => "unsendable",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "the endpoint answered {status}"),
+            Self::TimedOut => f.write_str("the endpoint did not answer in time"),
+            Self::Dns(why) => write!(f, "the host name could not be resolved: {why}"),
+            Self::Refused(why) => write!(f, "the address may not be dialled: {why}"),
+            Self::Connect(why) => write!(f, "no connection: {why}"),
+            Self::Tls(why) => write!(f, "no TLS session: {why}"),
+            Self::Broken(why) => write!(f, "the connection broke: {why}"),
+            Self::Unsendable(why) => write!(f, "the request could not be made: {why}"),
+        }
+    }
+}
+
+/// An attempt in short: what lists show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptSummary {
+    /// From 1.
+    pub number: u16,
+    /// When it started.
+    pub started_at: UnixMs,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u32,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+impl AttemptSummary {
+    /// When it ended: from here the next delay counts.
+    pub fn ended_at(&self) -> UnixMs {
+        self.started_at + u64::from(self.duration_ms)
+    }
+}
+
+/// One HTTP request of a delivery, in full.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// When, how long, what came of it.
+    pub summary: AttemptSummary,
+    /// Where it went.
+    pub url: String,
+    /// The headers that were sent.
+    pub request_headers: Vec<(String, String)>,
+    /// The start of the answer's body, at most [`RESPONSE_BODY_BYTES_MAX`].
+    #[serde(with = "serde_bytes")]
+    pub response_body: Vec<u8>,
+}
+
+/// How much of an answer is read and kept.
+pub const RESPONSE_BODY_BYTES_MAX: usize = 16 * 1024;

@@ -1,0 +1,32 @@
+//! The nouns and the rules of Hookwheel: pure and synchronous. Nothing here reads a clock, throws dice or does I/O,
+//! so every rule can be tested by calling it.
+
+pub mod account;
+pub mod delivery;
+pub mod event;
+pub mod id;
+pub mod json;
+pub mod retry;
+pub mod secret;
+pub mod tally;
+pub mod time;
+pub mod webhook;
+
+use thiserror::Error;
+
+/// A field of a request that cannot be taken, and what would be right. `api` turns it into a 400 (or 422) reply.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{field}: {message}")]
+pub struct Invalid {
+    /// The field's name as the caller wrote it, with its path (`events[2]`).
+    pub field: String,
+    /// What is wrong and what to do about it, one sentence.
+    pub message: String,
+}
+
+impl Invalid {
+    /// An error about `field`.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}

@@ -1,0 +1,54 @@
+//! A webhook's signing secrets: values that cannot print themselves.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use super::time::UnixMs;
+
+/// The text of a secret, as the user knows it. Its `Debug` shows nothing, and it has no `Display`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps the text; the bounds are checked by the dialect.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+    /// The text itself, for signing and for the one reply that shows it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// A secret and how long it signs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningSecret {
+    /// The secret.
+    pub secret: Secret,
+    /// It signs until then; `None`: until it is rotated out.
+    pub until: Option<UnixMs>,
+}
+
+impl SigningSecret {
+    /// Whether it signs at `now`.
+    pub fn signs_at(&self, now: UnixMs) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_cannot_print_itself() {
+        let secret = SigningSecret { secret: Secret::new("hush"), until: None };
+        assert!(!format!("{secret:?}").contains("hush"));
+    }
+}

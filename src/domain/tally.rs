@@ -1,0 +1,90 @@
+//! What is counted about a webhook. One small record in the store, written in the same commit as what it counts, so a
+//! reply never has to scan.
+
+use serde::{Deserialize, Serialize};
+
+use super::delivery::{AttemptSummary, DeliveryState};
+use super::time::{DAY_MS, UnixMs};
+
+/// A webhook's counters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Deliveries made, replays and tests included.
+    pub deliveries: u64,
+    /// Deliveries that ended well.
+    pub succeeded: u64,
+    /// Deliveries that used up their retries.
+    pub dead: u64,
+    /// Deliveries that were cancelled.
+    pub cancelled: u64,
+    /// HTTP requests made.
+    pub attempts: u64,
+    /// HTTP requests that failed.
+    pub failed_attempts: u64,
+    /// Failed attempts since the last success.
+    pub consecutive_failures: u64,
+    /// When the last attempt ended.
+    pub last_attempt_at: Option<UnixMs>,
+    /// When the last attempt succeeded.
+    pub last_success_at: Option<UnixMs>,
+    /// The UTC day (since 1970) that `first_attempts_on_day` counts.
+    pub day: u32,
+    /// First attempts made on that day; what a dialect's daily limit counts.
+    pub first_attempts_on_day: u32,
+}
+
+/// The UTC day of a time, counted from 1970.
+pub fn day_of(at: UnixMs) -> u32 {
+    (at / DAY_MS) as u32
+}
+
+impl Tally {
+    /// Deliveries that have not ended.
+    pub fn open(&self) -> u64 {
+        self.deliveries - self.succeeded - self.dead - self.cancelled
+    }
+
+    /// Succeeded of ended deliveries, 0–1; 0 before the first has ended.
+    pub fn success_rate(&self) -> f64 {
+        match self.succeeded + self.dead {
+            0 => 0.0,
+            ended => self.succeeded as f64 / ended as f64,
+        }
+    }
+
+    /// First attempts made on the day of `now`.
+    pub fn first_attempts_today(&self, now: UnixMs) -> u32 {
+        if self.day == day_of(now) { self.first_attempts_on_day } else { 0 }
+    }
+
+    /// Counts one attempt.
+    pub fn count_attempt(&mut self, attempt: &AttemptSummary, success: bool) {
+        self.attempts += 1;
+        self.last_attempt_at = Some(attempt.ended_at());
+        if success {
+            self.consecutive_failures = 0;
+            self.last_success_at = Some(attempt.ended_at());
+        } else {
+            self.failed_attempts += 1;
+            self.consecutive_failures += 1;
+        }
+        if attempt.number == 1 {
+            let day = day_of(attempt.started_at);
+            if day > self.day {
+                self.day = day;
+                self.first_attempts_on_day = 0;
+            }
+            self.first_attempts_on_day += u32::from(day == self.day);
+        }
+    }
+
+    /// Counts the end of a delivery.
+    pub fn count_end(&mut self, state: DeliveryState) {
+        match state {
+            DeliveryState::Succeeded => self.succeeded += 1,
+            DeliveryState::Dead => self.dead += 1,
+            DeliveryState::Cancelled => self.cancelled += 1,
+            DeliveryState::Pending | DeliveryState::Scheduled => unreachable!("an open delivery has not ended"),
+        }
+    }
+}

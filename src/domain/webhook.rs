@@ -1,0 +1,316 @@
+//! A webhook: a registered endpoint, what it wants to hear of, and how it is treated.
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use super::Invalid;
+use super::id::{AccountNumber, WebhookId, WebhookNumber};
+use super::retry::{RetrySchedule, SuccessRule};
+use super::secret::SigningSecret;
+use super::time::UnixMs;
+
+/// A URL, in bytes.
+pub const URL_BYTES_MAX: usize = 2048;
+/// Event filters of one webhook.
+pub const FILTERS_MAX: usize = 200;
+/// Custom headers of one webhook.
+pub const HEADERS_MAX: usize = 20;
+/// Names and values of all custom headers of one webhook together.
+pub const HEADERS_BYTES_MAX: usize = 4096;
+/// Deliveries of one webhook in flight at once.
+pub const MAX_IN_FLIGHT_MAX: u32 = 256;
+/// The deadline of one attempt.
+pub const TIMEOUT_SECONDS_MAX: u32 = 120;
+
+/// A webhook as it is stored. `None` in a setting means the dialect's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Webhook {
+    /// Its low 32 bits are the webhook's number.
+    pub id: WebhookId,
+    /// Whose it is.
+    pub account: AccountNumber,
+    /// The contract it is served by.
+    pub dialect: String,
+    /// Where its deliveries go.
+    pub url: EndpointUrl,
+    /// Which events it wants.
+    pub events: Vec<EventFilter>,
+    /// The newest first; those that have not run out sign.
+    pub secrets: Vec<SigningSecret>,
+    /// For people.
+    pub name: Option<String>,
+    /// For people.
+    pub description: Option<String>,
+    /// Sent with every attempt.
+    pub headers: Vec<(String, String)>,
+    /// Requests a second, at most.
+    pub rate_limit: Option<RateLimit>,
+    /// Deliveries in flight at once.
+    pub max_in_flight: Option<u32>,
+    /// The deadline of one attempt, in seconds.
+    pub timeout_seconds: Option<u32>,
+    /// When to try again.
+    pub retry: Option<RetrySchedule>,
+    /// Which answers are a success.
+    pub success: Option<SuccessRule>,
+    /// Whether deliveries go out.
+    pub status: Status,
+    /// When it was created.
+    pub created_at: UnixMs,
+    /// When a person last changed it.
+    pub updated_at: UnixMs,
+}
+
+impl Webhook {
+    /// Its number in the store.
+    pub fn number(&self) -> WebhookNumber {
+        self.id.number()
+    }
+    /// Whether it wants events of this type.
+    pub fn wants(&self, event_type: &str) -> bool {
+        self.events.iter().any(|filter| filter.matches(event_type))
+    }
+    /// Whether its deliveries go out.
+    pub fn is_active(&self) -> bool {
+        self.status == Status::Active
+    }
+    /// Whether it was deleted; then it is seen nowhere, and its open deliveries are being cancelled.
+    pub fn is_deleted(&self) -> bool {
+        matches!(self.status, Status::Deleted { .. })
+    }
+}
+
+/// Whether a webhook's deliveries go out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// They do.
+    Active,
+    /// A person paused it: they are held.
+    Paused {
+        /// Since when.
+        since: UnixMs,
+    },
+    /// A rule or a person disabled it: they are held.
+    Disabled {
+        /// Since when.
+        since: UnixMs,
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// It was deleted: they are cancelled.
+    Deleted {
+        /// Since when.
+        since: UnixMs,
+    },
+}
+
+impl Status {
+    /// The word in the API.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Paused { .. } => "paused",
+            Self::Disabled { .. } => "disabled",
+            Self::Deleted { .. } => "deleted",
+        }
+    }
+
+    /// Why it is disabled.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Disabled { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+/// Requests to an endpoint: `burst` at once, refilled at `per_second`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    /// Requests a second, 1–10,000.
+    pub per_second: u32,
+    /// Requests that may go out at once after a quiet time, 1–10,000; left out: `per_second`.
+    #[serde(default)]
+    pub burst: u32,
+}
+
+impl RateLimit {
+    /// Checks the bounds and fills in the burst.
+    pub fn checked(self) -> Result<Self, Invalid> {
+        if !(1..=10_000).contains(&self.per_second) {
+            return Err(Invalid::new("rate_limit.per_second", "must be between 1 and 10000"));
+        }
+        if self.burst > 10_000 {
+            return Err(Invalid::new("rate_limit.burst", "must be between 1 and 10000"));
+        }
+        let burst = if self.burst == 0 { self.per_second } else { self.burst };
+        Ok(Self { burst, ..self })
+    }
+}
+
+/// An event filter: an exact type, `task.*` for every type that starts with `task.`, or `*` for all.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum EventFilter {
+    /// Every type.
+    All,
+    /// Every type that starts with this, which ends with a dot.
+    Prefix(String),
+    /// This type.
+    Exact(String),
+}
+
+impl EventFilter {
+    /// Reads a filter.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let wrong =
+            || Invalid::new("events", "must be an event type, \"task.*\" for all that start so, or \"*\" for all");
+        if text == "*" {
+            return Ok(Self::All);
+        }
+        if let Some(stem) = text.strip_suffix(".*") {
+            super::event::check_type(stem).map_err(|_| wrong())?;
+            return Ok(Self::Prefix(format!("{stem}.")));
+        }
+        super::event::check_type(text).map_err(|_| wrong())?;
+        Ok(Self::Exact(text.to_string()))
+    }
+
+    /// Whether it lets this type through.
+    pub fn matches(&self, event_type: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Prefix(prefix) => event_type.len() > prefix.len() && event_type.starts_with(prefix),
+            Self::Exact(exact) => event_type == exact,
+        }
+    }
+}
+
+impl std::fmt::Display for EventFilter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::All => f.write_str("*"),
+            Self::Prefix(prefix) => write!(f, "{prefix}*"),
+            Self::Exact(exact) => f.write_str(exact),
+        }
+    }
+}
+
+/// A URL that deliveries can be sent to: `https://` (or `http://` where that is allowed), with a host, without user
+/// name, password or fragment. Which *address* may be dialled is decided when it is dialled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointUrl(String);
+
+impl EndpointUrl {
+    /// Reads and checks a URL. `http_allowed` opens `http://`.
+    pub fn parse(text: &str, http_allowed: bool) -> Result<Self, Invalid> {
+        let wrong = |message: &str| Invalid::new("url", message.to_string());
+        if text.len() > URL_BYTES_MAX {
+            return Err(wrong("is longer than 2048 bytes"));
+        }
+        let url = Url::parse(text)
+            .map_err(|error| wrong(&format!("is not a URL ({error}); write it like https://example.com/webhooks")))?;
+        match url.scheme() {
+            "https" => {}
+            "http" if http_allowed => {}
+            "http" => return Err(wrong("must be https://; http:// is allowed with --dev or [deliver] http_allowed")),
+            _ => return Err(wrong("must start with https://")),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("must not hold a user name or password; use a custom header"));
+        }
+        if url.fragment().is_some() {
+            return Err(wrong("must not have a fragment (#…): it is never sent"));
+        }
+        match url.host() {
+            None => Err(wrong("has no host")),
+            Some(Host::Domain("")) => Err(wrong("has no host")),
+            Some(_) => Ok(Self(url.into())),
+        }
+    }
+
+    /// The URL, normalised.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Checks custom headers: names are tokens, values visible ASCII, none that HTTP or the dialect sets itself.
+pub fn check_headers(headers: &[(String, String)]) -> Result<(), Invalid> {
+    const OURS: [&str; 9] = [
+        "host",
+        "content-length",
+        "content-type",
+        "transfer-encoding",
+        "connection",
+        "user-agent",
+        "te",
+        "upgrade",
+        "trailer",
+    ];
+    if headers.len() > HEADERS_MAX {
+        return Err(Invalid::new("headers", format!("has more than {HEADERS_MAX} headers")));
+    }
+    if headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > HEADERS_BYTES_MAX {
+        return Err(Invalid::new("headers", format!("is longer than {HEADERS_BYTES_MAX} bytes in all")));
+    }
+    for (name, value) in headers {
+        let field = || format!("headers.{name}");
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        if name.is_empty() || !name.bytes().all(token) {
+            return Err(Invalid::new(field(), "is not a header name"));
+        }
+        if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
+            return Err(Invalid::new(field(), "is set by Hookwheel and cannot be replaced"));
+        }
+        if !value.bytes().all(|b| (0x20..0x7f).contains(&b) || b == b'\t') {
+            return Err(Invalid::new(field(), "may hold visible ASCII characters only"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_match_as_documented() {
+        let wants = |filter: &str, event_type: &str| EventFilter::parse(filter).unwrap().matches(event_type);
+        assert!(wants("*", "anything"));
+        assert!(wants("task.*", "task.created") && wants("task.*", "task.sub.created"));
+        assert!(!wants("task.*", "task") && !wants("task.*", "tasks.created"));
+        assert!(wants("task.created", "task.created") && !wants("task.created", "task.createdx"));
+        for bad in ["", "*.created", "task.*.x", "task.**", ".*", "a b"] {
+            assert_eq!(EventFilter::parse(bad).unwrap_err().field, "events", "{bad}");
+        }
+    }
+
+    #[test]
+    fn urls_are_vetted() {
+        assert_eq!(EndpointUrl::parse("https://Example.com/hook", false).unwrap().as_str(), "https://example.com/hook");
+        assert!(EndpointUrl::parse("http://example.com/", true).is_ok());
+        for bad in [
+            "",
+            "example.com",
+            "http://example.com",
+            "ftp://example.com",
+            "https://a:b@example.com",
+            "https://e.com/#x",
+            "https://",
+        ] {
+            assert_eq!(EndpointUrl::parse(bad, false).unwrap_err().field, "url", "{bad}");
+        }
+    }
+
+    #[test]
+    fn custom_headers_cannot_split_a_request_or_replace_ours() {
+        let check = |name: &str, value: &str| check_headers(&[(name.to_string(), value.to_string())]);
+        assert!(check("X-Team", "blue").is_ok());
+        for (name, value) in
+            [("X", "a\r\nEvil: 1"), ("Content-Type", "text/plain"), ("a b", "c"), ("", "x"), ("X", "ä")]
+        {
+            assert!(check(name, value).is_err(), "{name}: {value}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Hookwheel: a webhook delivery server in one binary.
+
+pub mod clock;
+pub mod domain;
