@@ -1,0 +1,3 @@
+//! Holds the dialects to their contracts.
+
+mod canonical;
