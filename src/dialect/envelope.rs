@@ -31,19 +31,6 @@ pub enum Member {
 }
 
 impl Envelope {
-    /// Whether a placeholder in it is one of these.
-    pub fn mentions(&self, wanted: &dyn Fn(&Placeholder) -> bool) -> bool {
-        match self {
-            Self::Text(template) => template.slots().any(wanted),
-            Self::Constant(_) => false,
-            Self::Array(items) => items.iter().any(|item| item.mentions(wanted)),
-            Self::Object(members) => members.iter().any(|member| match member {
-                Member::Field(_, value) => value.mentions(wanted),
-                Member::Spread(slot) => wanted(slot),
-            }),
-        }
-    }
-
     /// Puts the fields in the order in which JavaScript lists them. Objects with a spread are ordered when they are
     /// written: only then are their keys known.
     pub(super) fn order_canonically(&mut self) {

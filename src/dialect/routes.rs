@@ -156,11 +156,6 @@ pub(super) fn check_base(base: &str) -> Result<(), Invalid> {
 }
 
 impl Operations {
-    /// The first endpoint of an operation, for documentation.
-    pub fn endpoint(&self, wanted: Operation) -> Option<&Endpoint> {
-        self.0.iter().find(|(operation, _)| *operation == wanted).and_then(|(_, endpoints)| endpoints.first())
-    }
-
     /// Checks that each path has the parameters that its operation needs, and that no call is there twice.
     pub(super) fn check(&self) -> Result<(), Invalid> {
         let mut seen: Vec<&Endpoint> = Vec::new();
