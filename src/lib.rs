@@ -2,5 +2,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod deliver;
+pub mod dialect;
 pub mod domain;
 pub mod store;

@@ -68,8 +68,7 @@ impl Mailbox {
             match limit {
                 None => mail = self.arrived.wait(mail).expect("no holder of the lock panics"),
                 Some(limit) => {
-                    let (held, result) =
-                        self.arrived.wait_timeout(mail, limit).expect("no holder of the lock panics");
+                    let (held, result) = self.arrived.wait_timeout(mail, limit).expect("no holder of the lock panics");
                     mail = held;
                     if result.timed_out() {
                         break;

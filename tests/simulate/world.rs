@@ -15,7 +15,7 @@ use hookwheel::domain::id::{DeliveryId, WebhookId, WebhookNumber};
 use hookwheel::domain::retry::RetrySchedule;
 use hookwheel::domain::time::UnixMs;
 use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
-use hookwheel::store::{self, Committer, Listener, NewEvent, Notice, Refusal, Settings, Staging, Store};
+use hookwheel::store::{self, Committer, Listener, NewEvent, Notice, OpenError, Refusal, Settings, Staging, Store};
 
 const START: UnixMs = 1_800_000_000_000;
 const HOUR: u64 = 3_600_000;
@@ -121,7 +121,7 @@ enum Deed {
 
 impl World {
     pub fn new(plan: Plan) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = in_memory();
         let clock = Clock::standing_at(START);
         let dialects = Arc::new(Dialects::shipped());
         let core = Core::open(&plan, dir.path(), &clock, &dialects);
@@ -173,7 +173,7 @@ impl World {
             description: None,
             headers: Vec::new(),
             rate_limit: None,
-            max_in_flight: Some(if self.plan.roomy { 256 } else { 1 + self.throw(3) as u32 }),
+            max_in_flight: Some(if self.plan.roomy { 100_000 } else { 1 + self.throw(3) as u32 }),
             timeout_seconds: None,
             retry: own_retry.then(|| RetrySchedule { delay_seconds: vec![1, 60, 3600], jitter_percent: 50 }),
             success: None,
@@ -261,14 +261,14 @@ impl World {
     }
 
     fn change_mood(&mut self) {
-        let webhook = self.webhooks[self.throw(self.webhooks.len())].number();
+        let webhook = self.some_id().number();
         let moods = [Mood::Well, Mood::Well, Mood::Flaky, Mood::Down, Mood::Hanging, Mood::Gone];
         let mood = moods[self.throw(moods.len())];
         self.moods.insert(webhook, mood);
     }
 
     fn pause(&mut self) {
-        let id = self.webhooks[self.throw(self.webhooks.len())];
+        let id = self.some_id();
         self.set_status(id, |now| Status::Paused { since: now });
     }
 
@@ -366,7 +366,8 @@ impl World {
         seen.attempts = claim.delivery.attempts + 1;
         self.sends += 1;
         let (outcome, took) = self.answer(id.webhook(), &claim);
-        let summary = AttemptSummary { number: claim.delivery.attempts + 1, started_at: now, duration_ms: took, outcome };
+        let summary =
+            AttemptSummary { number: claim.delivery.attempts + 1, started_at: now, duration_ms: took, outcome };
         let attempt = Attempt { summary, url: String::new(), request_headers: Vec::new(), response_body: Vec::new() };
         self.flight_number += 1;
         self.ends.push(Reverse((now + u64::from(took), self.flight_number)));
@@ -385,6 +386,11 @@ impl World {
             (Mood::Gone, _) => Outcome::Status(410),
         };
         (outcome, took)
+    }
+
+    fn some_id(&mut self) -> WebhookId {
+        let n = self.throw(self.webhooks.len());
+        self.webhooks[n]
     }
 
     fn throw(&mut self, sides: usize) -> usize {
@@ -427,6 +433,12 @@ impl World {
     }
 }
 
+/// A directory that no disk slows down, where there is one.
+fn in_memory() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
 impl Core {
     fn open(plan: &Plan, path: &std::path::Path, clock: &Clock, dialects: &Arc<Dialects>) -> Self {
         let settings = Settings {
@@ -439,7 +451,14 @@ impl Core {
             group_bytes_max: 8 << 20,
             durable: false,
         };
-        let (store, committer) = store::open(settings, clock.clone(), Dice::seeded(plan.seed)).unwrap();
+        let (store, committer) = loop {
+            match store::open(settings.clone(), clock.clone(), Dice::seeded(plan.seed)) {
+                Ok(opened) => break opened,
+                // sled's own threads let go of the file a moment after its last handle is gone.
+                Err(OpenError::InUse(_)) => std::thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        };
         let ear = Arc::new(Ear::default());
         store.listen(ear.clone());
         let out_max = if plan.roomy { 100_000 } else { 3 };
