@@ -1,5 +1,6 @@
 //! Hookwheel: a webhook delivery server in one binary.
 
+pub mod api;
 pub mod clock;
 pub mod domain;
 pub mod store;
