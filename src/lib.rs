@@ -2,5 +2,6 @@
 
 pub mod api;
 pub mod clock;
+pub mod dialect;
 pub mod domain;
 pub mod store;
