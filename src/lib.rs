@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod clock;
+pub mod config;
 pub mod dialect;
 pub mod domain;
 pub mod store;

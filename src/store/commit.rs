@@ -21,6 +21,7 @@ use crate::domain::delivery::Attempt;
 use crate::domain::id::{DeliveryId, IdSource, WebhookNumber};
 use crate::domain::retry::Next;
 use crate::domain::tally::Tally;
+use crate::domain::time::UnixMs;
 
 /// Outcomes that no answer waits for are synced at the latest after this time.
 const SYNC_DELAY: Duration = Duration::from_millis(50);
@@ -114,9 +115,18 @@ pub struct Notice {
     /// Webhooks that were created, changed or deleted.
     pub changed: Vec<WebhookNumber>,
     /// Outcomes that are recorded now.
-    pub settled: Vec<DeliveryId>,
+    pub settled: Vec<Settled>,
     /// The store was reopened: what was in memory about it is void.
     pub reopened: bool,
+}
+
+/// An outcome that is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// Which delivery.
+    pub delivery: DeliveryId,
+    /// When it is tried again, if it is.
+    pub next_attempt_at: Option<UnixMs>,
 }
 
 /// Hears of every commit.

@@ -25,7 +25,7 @@ use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT};
 use crate::domain::id::AccountNumber;
 use crate::domain::webhook::Webhook;
 
-pub use commit::{Committer, Disable, Listener, Notice, Settlement};
+pub use commit::{Committer, Disable, Listener, Notice, Settled, Settlement};
 pub use read::{EventHead, PAGE_ROWS_EXAMINED_MAX, Page};
 pub use registry::{KeyHash, Registry};
 pub use staging::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent, Staging};

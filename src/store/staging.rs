@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::commit::{Disable, Notice, Settlement};
+use super::commit::{Disable, Notice, Settled, Settlement};
 use super::disk::{Disk, Writes};
 use super::layout::{self, Key, Tree};
 use super::record::{self, Fresh, Idempotent};
@@ -314,11 +314,11 @@ impl<'a> Staging<'a> {
     /// Records what came of an attempt. Doing it twice changes nothing: a group that failed is settled again.
     pub(super) fn settle(&mut self, settlement: Settlement) -> Result<(), StoreError> {
         let Settlement { delivery: id, attempt, next, disable } = settlement;
-        self.notice.settled.push(id);
-        let Some(mut delivery) = self.delivery(id)? else { return Ok(()) };
-        if delivery.attempts >= attempt.summary.number {
+        let stored = self.delivery(id)?;
+        let Some(mut delivery) = stored.filter(|delivery| delivery.attempts < attempt.summary.number) else {
+            self.notice.settled.push(Settled { delivery: id, next_attempt_at: None });
             return Ok(());
-        }
+        };
         let success = next == Next::Succeeded;
         let was_open = delivery.state.is_open();
         let first_attempt_at = delivery.first_attempt_at().unwrap_or(attempt.summary.started_at);
@@ -330,6 +330,8 @@ impl<'a> Staging<'a> {
         if let Some(further) = delivery.take_attempt(attempt, next) {
             self.put(Tree::Attempts, layout::attempt(id, further.summary.number), &further);
         }
+        let next_attempt_at = delivery.next_attempt_at.filter(|_| was_open);
+        self.notice.settled.push(Settled { delivery: id, next_attempt_at });
         if was_open {
             self.put_after_attempt(&delivery);
             return self.disable_by_rule(id.webhook(), disable, next, first_attempt_at);
