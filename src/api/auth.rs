@@ -29,6 +29,7 @@ const CONFIGURED_KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=256;
 #[derive(Debug, Clone)]
 pub struct Tenant {
     account: Arc<Account>,
+    key: KeyId,
     is_admin: bool,
     names_account: bool,
 }
@@ -37,6 +38,11 @@ impl Tenant {
     /// The account.
     pub fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// Which key it came with.
+    pub fn key(&self) -> KeyId {
+        self.key
     }
 
     /// The same key acting for the account `id`, as an event's `account` field asks for.
@@ -126,7 +132,7 @@ pub fn tenant(request: &HttpRequest, needed: Scope) -> Result<Tenant, Problem> {
             own
         }
     };
-    Ok(Tenant { account: account.clone(), is_admin, names_account: named.is_some() })
+    Ok(Tenant { account: account.clone(), key: key.id, is_admin, names_account: named.is_some() })
 }
 
 fn known_key(api: &Api, request: &HttpRequest) -> Result<Arc<ApiKey>, Problem> {

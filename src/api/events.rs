@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 use super::Api;
 use super::auth::{May, Read, Tenant};
 use super::history::shown_state;
-use super::page::{PageReply, Window};
+use super::page::{Listed, PageReply, Window};
 use super::problem::{ErrorReply, Problem};
+use super::reply::Reply;
 use super::request::Query;
 use crate::domain::Invalid;
 use crate::domain::delivery::{Cause, Delivery};
@@ -90,11 +91,6 @@ struct EventDelivery {
     replay_of: Option<String>,
 }
 
-#[derive(Serialize, utoipa::ToSchema)]
-struct EventReply<T> {
-    data: T,
-}
-
 /// List events, newest first
 #[utoipa::path(
     tag = "events",
@@ -122,7 +118,7 @@ pub async fn list(
             filter.as_ref().is_none_or(|filter| filter.matches(&event.event_type)).then(|| row(&event))
         })
     });
-    Ok(HttpResponse::Ok().json(PageReply::of(page.await??, |row| row)))
+    Ok(HttpResponse::Ok().json(PageReply::from(Listed::from(page.await??))))
 }
 
 /// Show an event with its data and its deliveries
@@ -132,7 +128,7 @@ pub async fn list(
     tag = "events",
     params(("id" = String, Path, description = "The producer's own id, or ours")),
     responses(
-        (status = 200, description = "The event", body = EventReply<EventView<'static>>),
+        (status = 200, description = "The event", body = Reply<EventView<'static>>),
         (status = 404, description = "There is no such event", body = ErrorReply<'static>),
     )
 )]
@@ -151,7 +147,7 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
         metadata: event.metadata.as_deref().map(raw).transpose()?,
         deliveries: deliveries.iter().map(|delivery| event_delivery(&api, delivery)).collect(),
     };
-    Ok(HttpResponse::Ok().json(EventReply { data: view }))
+    Ok(Reply::ok(view))
 }
 
 fn bound(field: &str, text: Option<&str>) -> Result<Option<UnixMs>, Invalid> {

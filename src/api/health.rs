@@ -2,24 +2,32 @@
 //! data.
 
 use actix_web::{HttpResponse, get, web};
-use serde_json::json;
+use serde::Serialize;
 
 use super::Api;
 use super::meters::{family, sample};
 use super::problem::{ErrorReply, Problem};
+use super::reply::Reply;
 use crate::domain::tally::Tally;
 use crate::store::{Refusal, StoreError};
 
+/// How the server is.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Health {
+    /// `live` or `ready`.
+    status: &'static str,
+}
+
 /// Whether the process lives
-#[utoipa::path(tag = "health", security(()), responses((status = 200, description = "It does")))]
+#[utoipa::path(tag = "health", security(()), responses((status = 200, description = "It does", body = Reply<Health>)))]
 #[get("/health/live")]
 pub async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(json!({"data": {"status": "live"}}))
+    Reply::ok(Health { status: "live" })
 }
 
 /// Whether events are taken: the store is open and has space
 #[utoipa::path(tag = "health", security(()), responses(
-    (status = 200, description = "They are"),
+    (status = 200, description = "They are", body = Reply<Health>),
     (status = 503, description = "Not now; the code says why", body = ErrorReply<'static>),
 ))]
 #[get("/health/ready")]
@@ -30,7 +38,7 @@ pub async fn ready(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     if !api.store.has_space() {
         return Err(Refusal::NoSpace.into());
     }
-    Ok(HttpResponse::Ok().json(json!({"data": {"status": "ready"}})))
+    Ok(Reply::ok(Health { status: "ready" }))
 }
 
 /// Counters in the Prometheus text format

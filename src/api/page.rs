@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
 use crate::domain::Invalid;
-use crate::domain::id::{DeliveryId, EventId, WebhookId};
+use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId};
 use crate::store::Page;
 
 /// Rows of one page.
@@ -34,14 +34,50 @@ pub struct Window {
     pub limit: usize,
     /// Only older rows than this id.
     pub before: Option<u128>,
+    /// Where the rows are attempts and the page before ended within a delivery: only earlier attempts than this of the
+    /// first delivery. 0: all.
+    pub below_attempt: u16,
+}
+
+/// Rows of a list, and where the next page starts: before this id and, within its delivery, below this attempt.
+#[derive(Debug)]
+pub struct Listed<T> {
+    /// The rows, newest first.
+    pub rows: Vec<T>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<(u128, u16)>,
+}
+
+impl<T> Listed<T> {
+    /// Each row as `show` shows it.
+    pub fn map<U>(self, show: impl FnMut(T) -> U) -> Listed<U> {
+        Listed { rows: self.rows.into_iter().map(show).collect(), next: self.next }
+    }
+
+    /// The cursor of the next page.
+    pub fn cursor(&self) -> Option<String> {
+        self.next.map(|(id, attempt)| write_cursor(id, attempt))
+    }
+}
+
+impl<Row, Id: CursorId> From<Page<Row, Id>> for Listed<Row> {
+    fn from(page: Page<Row, Id>) -> Self {
+        Self { rows: page.rows, next: page.next.map(|id| (id.bits(), 0)) }
+    }
 }
 
 impl Window {
     /// Reads `limit` and `cursor`.
     pub fn read(limit: Option<&str>, cursor: Option<&str>) -> Result<Self, Problem> {
-        let limit = limit.map_or(Some(LIMIT_DEFAULT), |text| text.parse().ok().filter(|n| (1..=LIMIT_MAX).contains(n)));
+        Self::read_with(LIMIT_DEFAULT, limit, cursor)
+    }
+
+    /// Reads `limit` and `cursor` where another limit is usual.
+    pub fn read_with(usual: usize, limit: Option<&str>, cursor: Option<&str>) -> Result<Self, Problem> {
+        let limit = limit.map_or(Some(usual), |text| text.parse().ok().filter(|n| (1..=LIMIT_MAX).contains(n)));
         let limit = limit.ok_or_else(|| Invalid::new("limit", format!("must be a number from 1 to {LIMIT_MAX}")))?;
-        Ok(Self { limit, before: cursor.map(read_cursor).transpose()? })
+        let next = cursor.map(read_cursor).transpose()?;
+        Ok(Self { limit, before: next.map(|next| next.0), below_attempt: next.map_or(0, |next| next.1) })
     }
 }
 
@@ -52,14 +88,19 @@ impl PageQuery {
     }
 }
 
-fn read_cursor(text: &str) -> Result<u128, Problem> {
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
-    let bytes = bytes.ok_or_else(|| Invalid::new("cursor", "is not a next_cursor that a list replied with"))?;
-    Ok(u128::from_be_bytes(bytes))
+fn read_cursor(text: &str) -> Result<(u128, u16), Invalid> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
+    let (id, attempt) = bytes.split_at_checked(16).unwrap_or_default();
+    match (id.try_into(), attempt.try_into()) {
+        (Ok(id), Ok(attempt)) => Ok((u128::from_be_bytes(id), u16::from_be_bytes(attempt))),
+        _ => Err(Invalid::new("cursor", "is not a next_cursor that a list replied with")),
+    }
 }
 
-fn write_cursor(id: u128) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(id.to_be_bytes())
+fn write_cursor(id: u128, attempt: u16) -> String {
+    let mut bytes = id.to_be_bytes().to_vec();
+    bytes.extend(attempt.to_be_bytes());
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// The reply to a list.
@@ -77,11 +118,12 @@ impl<T> PageReply<T> {
     pub fn whole(data: Vec<T>) -> Self {
         Self { data, next_cursor: None }
     }
+}
 
-    /// The rows of a page as they are shown.
-    pub fn of<Row, Id: CursorId>(page: Page<Row, Id>, show: impl FnMut(Row) -> T) -> Self {
-        let next_cursor = page.next.map(|id| write_cursor(id.bits()));
-        Self { data: page.rows.into_iter().map(show).collect(), next_cursor }
+impl<T> From<Listed<T>> for PageReply<T> {
+    fn from(listed: Listed<T>) -> Self {
+        let next_cursor = listed.cursor();
+        Self { data: listed.rows, next_cursor }
     }
 }
 
@@ -103,6 +145,12 @@ impl CursorId for DeliveryId {
     }
 }
 
+impl CursorId for AccountNumber {
+    fn bits(self) -> u128 {
+        self.into()
+    }
+}
+
 impl CursorId for WebhookId {
     fn bits(self) -> u128 {
         self.0
@@ -115,10 +163,11 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_as_it_was() {
-        let cursor = write_cursor(1 << 100 | 7);
+        let cursor = write_cursor(1 << 100 | 7, 3);
         let window = Window::read(Some("3"), Some(&cursor)).unwrap();
-        assert_eq!(window, Window { limit: 3, before: Some(1 << 100 | 7) });
-        assert_eq!(Window::read(None, None).unwrap(), Window { limit: LIMIT_DEFAULT, before: None });
+        assert_eq!(window, Window { limit: 3, before: Some(1 << 100 | 7), below_attempt: 3 });
+        let first = Window { limit: LIMIT_DEFAULT, before: None, below_attempt: 0 };
+        assert_eq!(Window::read(None, None).unwrap(), first);
     }
 
     #[test]

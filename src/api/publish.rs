@@ -11,6 +11,7 @@ use super::Api;
 use super::auth::{May, Publish, Tenant};
 use super::incoming::{self, EventInput, Form};
 use super::problem::{ErrorReply, Problem};
+use super::reply::Reply;
 use super::request::Body;
 use crate::domain::Invalid;
 use crate::domain::time;
@@ -19,12 +20,6 @@ use crate::store::{Accepted, Idempotency, Refusal};
 /// An `Idempotency-Key`, in bytes.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 const IDEMPOTENCY_HEADER: &str = "Idempotency-Key";
-
-/// One event or a list of them.
-#[derive(Serialize, utoipa::ToSchema)]
-struct PublishReply<T> {
-    data: T,
-}
 
 /// What became of an event.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -60,7 +55,7 @@ fn is_false(flag: &bool) -> bool {
         (String = "application/x-ndjson"),
     )),
     responses(
-        (status = 202, description = "Accepted: safe on disk", body = PublishReply<Receipt>),
+        (status = 202, description = "Accepted: safe on disk", body = Reply<Receipt>),
         (status = 400, description = "Not an event; nothing was accepted", body = ErrorReply<'static>),
         (status = 409, description = "The id or the Idempotency-Key was used for something else", body = ErrorReply<'static>),
         (status = 413, description = "The body is too large", body = ErrorReply<'static>),
@@ -148,9 +143,8 @@ fn reply(form: Form, accepted: Vec<Accepted>) -> HttpResponse {
         deliveries: one.deliveries,
         duplicate: one.duplicate,
     });
-    let mut reply = HttpResponse::Accepted();
     match (form, receipts.next()) {
-        (Form::One, Some(receipt)) => reply.json(PublishReply { data: receipt }),
-        (_, first) => reply.json(PublishReply { data: first.into_iter().chain(receipts).collect::<Vec<_>>() }),
+        (Form::One, Some(receipt)) => Reply::accepted(receipt),
+        (_, first) => Reply::accepted(first.into_iter().chain(receipts).collect::<Vec<_>>()),
     }
 }

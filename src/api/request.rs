@@ -125,9 +125,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
     type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let read = web::Query::<T>::from_query(request.query_string());
-        std::future::ready(read.map(|query| Self(query.into_inner())).map_err(query_problem))
+        std::future::ready(query(request).map(Self))
     }
+}
+
+/// Reads the query of a request.
+pub fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
+    let read = web::Query::<T>::from_query(request.query_string());
+    read.map(web::Query::into_inner).map_err(query_problem)
 }
 
 fn query_problem(error: actix_web::error::QueryPayloadError) -> Problem {
