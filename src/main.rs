@@ -1,3 +1,7 @@
-//! The binary: hands the command line to the library.
+//! The command line meets the library here, and nothing else happens.
 
-fn main() {}
+fn main() {
+    if let Err(error) = hookwheel::serve(hookwheel::config::load(None).unwrap()) {
+        eprintln!("{error}");
+    }
+}

@@ -192,18 +192,25 @@ pub async fn send_all(mut claims: mpsc::UnboundedReceiver<Claim>, tools: Tools, 
     while out.join_next().await.is_some() {}
 }
 
-/// One wide line an attempt.
+/// One wide line an attempt: failures for the operator to see, successes for whoever asks for them.
 fn log(claim: &Claim, settlement: &Settlement) {
     let summary = &settlement.attempt.summary;
-    tracing::info!(
-        delivery = %claim.delivery.id,
-        event = %claim.delivery.event,
-        webhook = %claim.webhook.id,
-        attempt = summary.number,
-        status = summary.outcome.status(),
-        outcome = summary.outcome.kind(),
-        duration_ms = summary.duration_ms,
-        next = ?settlement.next,
-        "attempt"
-    );
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                delivery = %claim.delivery.id,
+                event = %claim.delivery.event,
+                webhook = %claim.webhook.id,
+                attempt = summary.number,
+                outcome = %summary.outcome,
+                duration_ms = summary.duration_ms,
+                next = ?settlement.next,
+                "attempt"
+            )
+        };
+    }
+    match settlement.next {
+        Next::Succeeded => line!(debug),
+        Next::RetryAt(_) | Next::Dead => line!(info),
+    }
 }
