@@ -133,6 +133,11 @@ impl IdSource {
         Self { ms, counter }
     }
 
+    /// The greatest id given so far, without its number.
+    pub fn last(&self) -> u128 {
+        Self::compose(self.ms, self.counter)
+    }
+
     /// The next id with `number` in its low bits. `dice` is asked for random bits once a millisecond.
     pub fn next(&mut self, now: UnixMs, number: u32, dice: impl FnOnce() -> u64) -> u128 {
         if now > self.ms {
@@ -146,8 +151,12 @@ impl IdSource {
                 self.counter = 0;
             }
         }
-        let high = u128::from(self.ms) << 80 | 7 << 76 | u128::from(self.counter >> 30) << 64;
-        high | 0b10 << 62 | u128::from(self.counter & 0x3fff_ffff) << 32 | u128::from(number)
+        Self::compose(self.ms, self.counter) | u128::from(number)
+    }
+
+    fn compose(ms: UnixMs, counter: u64) -> u128 {
+        let high = u128::from(ms) << 80 | 7 << 76 | u128::from(counter >> 30) << 64;
+        high | 0b10 << 62 | u128::from(counter & 0x3fff_ffff) << 32
     }
 }
 

@@ -1,0 +1,210 @@
+//! The thread that turns the scheduler: it sleeps until something happens or the wheel is due, hands claims to the
+//! senders, and takes in what the store tells. Every pass registers for the next signal before it looks, so none is
+//! missed.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::schedule::{Claim, Scheduler};
+use super::sender::{Sender, Tools};
+use super::verdict::verdict;
+use crate::clock::{Clock, Dice};
+use crate::domain::delivery::Outcome;
+use crate::domain::id::WebhookNumber;
+use crate::domain::retry::Next;
+use crate::store::{Listener, Notice, Settled, Settlement};
+
+/// What has happened since the engine last looked. Bounded: by the webhooks, and by the deliveries that are out.
+#[derive(Default)]
+struct Mail {
+    fresh: HashSet<WebhookNumber>,
+    changed: HashSet<WebhookNumber>,
+    settled: Vec<Settled>,
+    reopened: bool,
+    stop: bool,
+    any: bool,
+}
+
+/// Where the commit thread and the senders leave word.
+#[derive(Default)]
+pub struct Mailbox {
+    mail: Mutex<Mail>,
+    arrived: Condvar,
+}
+
+impl Listener for Mailbox {
+    fn notice(&self, notice: Notice) {
+        if notice.fresh.is_empty() && notice.changed.is_empty() && notice.settled.is_empty() && !notice.reopened {
+            return;
+        }
+        self.leave(|mail| {
+            mail.fresh.extend(notice.fresh);
+            mail.changed.extend(notice.changed);
+            mail.settled.extend(notice.settled);
+            mail.reopened |= notice.reopened;
+        });
+    }
+}
+
+impl Mailbox {
+    fn leave(&self, write: impl FnOnce(&mut Mail)) {
+        let mut mail = self.mail.lock().expect("no holder of the lock panics");
+        write(&mut mail);
+        mail.any = true;
+        self.arrived.notify_one();
+    }
+
+    /// Waits for mail, at most `limit`, and takes it.
+    fn take(&self, limit: Option<Duration>) -> Mail {
+        let mut mail = self.mail.lock().expect("no holder of the lock panics");
+        while !mail.any {
+            match limit {
+                None => mail = self.arrived.wait(mail).expect("no holder of the lock panics"),
+                Some(limit) => {
+                    let (held, result) =
+                        self.arrived.wait_timeout(mail, limit).expect("no holder of the lock panics");
+                    mail = held;
+                    if result.timed_out() {
+                        break;
+                    }
+                }
+            }
+        }
+        std::mem::take(&mut *mail)
+    }
+}
+
+/// What the engine counts since the start.
+#[derive(Debug, Default)]
+pub struct Meters {
+    /// Attempts by outcome: succeeded, failed by status, timeout, dns, refused address, connect, tls, broken, unsendable.
+    pub attempts: [AtomicU64; OUTCOME_KINDS.len()],
+    /// Deliveries that are out now.
+    pub out: AtomicUsize,
+    /// Webhooks that have a lane.
+    pub lanes: AtomicUsize,
+}
+
+/// The outcomes that are counted apart.
+pub const OUTCOME_KINDS: [&str; 9] =
+    ["succeeded", "status", "timeout", "dns", "refused_address", "connect", "tls", "broken", "unsendable"];
+
+impl Meters {
+    fn count(&self, outcome: &Outcome, next: Next) {
+        let kind = if next == Next::Succeeded { "succeeded" } else { outcome.kind() };
+        let index = OUTCOME_KINDS.iter().position(|known| *known == kind).expect("every kind is counted");
+        self.attempts[index].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Turns the scheduler until it is told to stop.
+pub struct Engine {
+    scheduler: Scheduler,
+    clock: Clock,
+    mailbox: Arc<Mailbox>,
+    meters: Arc<Meters>,
+    senders: Vec<mpsc::UnboundedSender<Claim>>,
+    next_sender: usize,
+}
+
+impl Engine {
+    /// An engine over running senders.
+    pub fn new(
+        scheduler: Scheduler,
+        clock: Clock,
+        mailbox: Arc<Mailbox>,
+        meters: Arc<Meters>,
+        senders: Vec<mpsc::UnboundedSender<Claim>>,
+    ) -> Self {
+        assert!(!senders.is_empty(), "somebody must send");
+        Self { scheduler, clock, mailbox, meters, senders, next_sender: 0 }
+    }
+
+    /// Runs until [`stop`]. What is out then is left to the senders.
+    pub fn run(mut self) {
+        loop {
+            let mail = self.mailbox.take(self.patience());
+            if mail.stop {
+                return;
+            }
+            self.read(mail);
+            let now = self.clock.now();
+            self.scheduler.turn(now);
+            while let Some(claim) = self.scheduler.next(now) {
+                self.hand_out(claim);
+            }
+            self.meters.out.store(self.scheduler.out(), Ordering::Relaxed);
+            self.meters.lanes.store(self.scheduler.lanes(), Ordering::Relaxed);
+        }
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        let next = self.scheduler.next_turn()?;
+        Some(Duration::from_millis(next.saturating_sub(self.clock.now())))
+    }
+
+    fn read(&mut self, mail: Mail) {
+        if mail.reopened {
+            self.scheduler.reopened();
+        }
+        mail.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
+        mail.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
+        mail.settled.into_iter().for_each(|settled| self.scheduler.settled(settled));
+    }
+
+    fn hand_out(&mut self, claim: Claim) {
+        self.next_sender = (self.next_sender + 1) % self.senders.len();
+        if let Err(refused) = self.senders[self.next_sender].send(claim) {
+            // The sender is gone, which happens at the end only: the claim stays open on disk.
+            self.scheduler.handed_back(refused.0.delivery.id);
+        }
+    }
+}
+
+/// Tells the engine to stop.
+pub fn stop(mailbox: &Mailbox) {
+    mailbox.leave(|mail| mail.stop = true);
+}
+
+/// One sender's loop on its arbiter: an attempt each, side by side, until the claims end and all are done.
+pub async fn send_all(mut claims: mpsc::UnboundedReceiver<Claim>, tools: Tools, meters: Arc<Meters>) {
+    let store = tools.store.clone();
+    let sender = Rc::new(Sender::new(tools));
+    let dice = Rc::new(RefCell::new(Dice::from_system()));
+    let mut out = JoinSet::new();
+    while let Some(claim) = claims.recv().await {
+        let (sender, dice, store, meters) = (sender.clone(), dice.clone(), store.clone(), meters.clone());
+        out.spawn_local(async move {
+            let (attempt, dialect) = sender.attempt(&claim).await;
+            let settlement = verdict(&claim, &dialect, attempt, dice.borrow_mut().fraction());
+            log(&claim, &settlement);
+            meters.count(&settlement.attempt.summary.outcome, settlement.next);
+            store.settle(settlement);
+        });
+        while out.try_join_next().is_some() {}
+    }
+    while out.join_next().await.is_some() {}
+}
+
+/// One wide line an attempt.
+fn log(claim: &Claim, settlement: &Settlement) {
+    let summary = &settlement.attempt.summary;
+    tracing::info!(
+        delivery = %claim.delivery.id,
+        event = %claim.delivery.event,
+        webhook = %claim.webhook.id,
+        attempt = summary.number,
+        status = summary.outcome.status(),
+        outcome = summary.outcome.kind(),
+        duration_ms = summary.duration_ms,
+        next = ?settlement.next,
+        "attempt"
+    );
+}

@@ -1,0 +1,284 @@
+//! A lane: what is in memory about one webhook while there is work for it. Pure: it is told the time, handed what was
+//! read from disk, and answers what to do. What stays true:
+//!
+//! - Never more than `max_in_flight` deliveries are out, and none twice at once.
+//! - What may not go out yet stays on disk; the lane keeps at most [`BUFFER_MAX`] deliveries.
+
+use std::collections::{HashSet, VecDeque};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use governor::clock::Clock as GovernorClock;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+use crate::dialect::Dialect;
+use crate::domain::delivery::Delivery;
+use crate::domain::id::DeliveryId;
+use crate::domain::tally::{Tally, day_of};
+use crate::domain::time::{DAY_MS, UnixMs};
+use crate::domain::webhook::{RateLimit, Webhook};
+
+/// Deliveries that are read ahead.
+pub const BUFFER_MAX: usize = 32;
+
+/// How a webhook is treated: its own settings, else its dialect's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// Whether deliveries go out at all.
+    pub active: bool,
+    /// Deliveries out at once.
+    pub max_in_flight: usize,
+    /// Requests a second.
+    pub rate_limit: Option<RateLimit>,
+    /// First attempts a UTC day.
+    pub first_attempts_per_day: Option<u32>,
+}
+
+impl Rules {
+    /// The rules of a webhook.
+    pub fn of(webhook: &Webhook, dialect: &Dialect) -> Self {
+        Self {
+            active: webhook.is_active(),
+            max_in_flight: webhook.max_in_flight.unwrap_or(dialect.max_in_flight).max(1) as usize,
+            rate_limit: webhook.rate_limit.or(dialect.rate_limit),
+            first_attempts_per_day: dialect.limits.first_attempts_per_day,
+        }
+    }
+}
+
+/// What a lane does next.
+#[derive(Debug, PartialEq)]
+pub enum Turn {
+    /// Send this.
+    Send(Box<Delivery>),
+    /// Read on: see [`Lane::wants`].
+    Read,
+    /// Nothing before then.
+    Wait(UnixMs),
+    /// Nothing until something happens: work arrives, a delivery comes back, the webhook changes.
+    Rest,
+}
+
+/// What to read from disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wants {
+    /// Up to so many retries that are due.
+    pub due: usize,
+    /// Up to so many that were never tried, after [`Lane::fresh_after`].
+    pub fresh: usize,
+}
+
+/// What is known of the earliest retry on disk that is not out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Unknown,
+    At(UnixMs),
+    None,
+}
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, LaneClock>;
+
+/// One webhook's state in memory.
+pub struct Lane {
+    rules: Rules,
+    limiter: Option<Limiter>,
+    limiter_clock: LaneClock,
+    buffer: VecDeque<Delivery>,
+    out: HashSet<DeliveryId>,
+    fresh_after: Option<DeliveryId>,
+    more_fresh: bool,
+    due: Due,
+    day: u32,
+    first_attempts_on_day: u32,
+}
+
+impl Lane {
+    /// A lane that knows nothing of the disk yet, but for the day's count.
+    pub fn new(rules: Rules, tally: &Tally) -> Self {
+        let limiter_clock = LaneClock::default();
+        let limiter = rules.rate_limit.map(|limit| limiter(limit, &limiter_clock));
+        Self {
+            rules,
+            limiter,
+            limiter_clock,
+            buffer: VecDeque::new(),
+            out: HashSet::new(),
+            fresh_after: None,
+            more_fresh: true,
+            due: Due::Unknown,
+            day: tally.day,
+            first_attempts_on_day: tally.first_attempts_on_day,
+        }
+    }
+
+    /// New rules. What was read ahead is read again, by the new rules.
+    pub fn set_rules(&mut self, rules: Rules) {
+        if rules.rate_limit != self.rules.rate_limit {
+            self.limiter = rules.rate_limit.map(|limit| limiter(limit, &self.limiter_clock));
+        }
+        self.rules = rules;
+        self.forget_disk();
+    }
+
+    /// Work that was never tried has arrived.
+    pub fn fresh_arrived(&mut self) {
+        self.more_fresh = true;
+    }
+
+    /// The webhook was deleted: nothing goes out any more.
+    pub fn stop(&mut self) {
+        self.rules.active = false;
+        self.forget_disk();
+    }
+
+    /// An attempt is recorded; the next one, if any, is due then. Says whether it was out.
+    pub fn came_back(&mut self, id: DeliveryId, next_attempt_at: Option<UnixMs>) -> bool {
+        self.due = match (self.due, next_attempt_at) {
+            (Due::None, Some(at)) => Due::At(at),
+            (Due::At(known), Some(at)) => Due::At(known.min(at)),
+            (due, _) => due,
+        };
+        self.out.remove(&id)
+    }
+
+    /// Deliveries that are out.
+    pub fn out(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Whether this delivery is out or read already.
+    pub fn holds(&self, id: DeliveryId) -> bool {
+        self.out.contains(&id) || self.buffer.iter().any(|delivery| delivery.id == id)
+    }
+
+    /// Where reading of what was never tried goes on.
+    pub fn fresh_after(&self) -> Option<DeliveryId> {
+        self.fresh_after
+    }
+
+    /// What to do at `now`.
+    pub fn turn(&mut self, now: UnixMs) -> Turn {
+        if !self.rules.active || self.out.len() >= self.rules.max_in_flight {
+            return Turn::Rest;
+        }
+        if !self.may_try_first(now) {
+            self.put_back_fresh();
+        }
+        if self.buffer.is_empty() {
+            return match self.wants(now) {
+                Wants { due: 0, fresh: 0 } => self.wait(now),
+                _ => Turn::Read,
+            };
+        }
+        if let Some(at) = self.limited_until(now) {
+            return Turn::Wait(at);
+        }
+        let delivery = self.buffer.pop_front().expect("the buffer is not empty");
+        if delivery.attempts == 0 {
+            self.count_first_attempt(now);
+        }
+        assert!(self.out.insert(delivery.id), "a delivery goes out once at a time");
+        Turn::Send(Box::new(delivery))
+    }
+
+    /// What to read from disk at `now`: retries and first attempts share the buffer, so neither starves the other.
+    pub fn wants(&self, now: UnixMs) -> Wants {
+        let due = match self.due {
+            Due::Unknown => BUFFER_MAX / 2,
+            Due::At(at) if at <= now => BUFFER_MAX / 2,
+            Due::At(_) | Due::None => 0,
+        };
+        let fresh = if self.more_fresh && self.may_try_first(now) { BUFFER_MAX / 2 } else { 0 };
+        Wants { due, fresh }
+    }
+
+    /// Takes in retries that were read; `next` is when the earliest of the others is due.
+    pub fn take_due(&mut self, due: Vec<Delivery>, next: Option<UnixMs>) {
+        self.due = next.map_or(Due::None, Due::At);
+        self.buffer.extend(due);
+    }
+
+    /// Takes in deliveries that were never tried; `more`: there may be more of them.
+    pub fn take_fresh(&mut self, fresh: Vec<Delivery>, more: bool) {
+        self.more_fresh = more;
+        if let Some(last) = fresh.last() {
+            self.fresh_after = Some(last.id);
+        }
+        let unknown: Vec<Delivery> = fresh.into_iter().filter(|delivery| !self.holds(delivery.id)).collect();
+        self.buffer.extend(unknown);
+    }
+
+    fn wait(&self, now: UnixMs) -> Turn {
+        let midnight = (self.more_fresh && !self.may_try_first(now)).then(|| (now / DAY_MS + 1) * DAY_MS);
+        let due = if let Due::At(at) = self.due { Some(at) } else { None };
+        match midnight.into_iter().chain(due).min() {
+            Some(at) => Turn::Wait(at),
+            None => Turn::Rest,
+        }
+    }
+
+    fn may_try_first(&self, now: UnixMs) -> bool {
+        let today = if self.day == day_of(now) { self.first_attempts_on_day } else { 0 };
+        self.rules.first_attempts_per_day.is_none_or(|limit| today < limit)
+    }
+
+    fn count_first_attempt(&mut self, now: UnixMs) {
+        if self.day != day_of(now) {
+            self.day = day_of(now);
+            self.first_attempts_on_day = 0;
+        }
+        self.first_attempts_on_day += 1;
+    }
+
+    /// The day's first attempts are used up: what was read ahead stays on disk until tomorrow.
+    fn put_back_fresh(&mut self) {
+        if self.buffer.iter().any(|delivery| delivery.attempts == 0) {
+            self.buffer.retain(|delivery| delivery.attempts > 0);
+            self.fresh_after = None;
+            self.more_fresh = true;
+        }
+    }
+
+    fn forget_disk(&mut self) {
+        self.buffer.clear();
+        self.fresh_after = None;
+        self.more_fresh = true;
+        self.due = Due::Unknown;
+    }
+
+    /// When the rate limit lets the next request out, if not now. Asking counts as sending.
+    fn limited_until(&self, now: UnixMs) -> Option<UnixMs> {
+        let limiter = self.limiter.as_ref()?;
+        self.limiter_clock.set(now);
+        let not_until = limiter.check().err()?;
+        let wait = not_until.wait_time_from(self.limiter_clock.now());
+        Some(now + (wait.as_nanos() as u64).div_ceil(1_000_000).max(1))
+    }
+}
+
+fn limiter(limit: RateLimit, clock: &LaneClock) -> Limiter {
+    let one_or_more = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+    let quota = Quota::per_second(one_or_more(limit.per_second)).allow_burst(one_or_more(limit.burst));
+    RateLimiter::direct_with_clock(quota, clock.clone())
+}
+
+/// The limiter's clock: the time that the lane was last told.
+#[derive(Debug, Clone, Default)]
+struct LaneClock(Arc<AtomicU64>);
+
+impl LaneClock {
+    fn set(&self, now: UnixMs) {
+        self.0.store(now, Ordering::Relaxed);
+    }
+}
+
+impl GovernorClock for LaneClock {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        Nanos::new(self.0.load(Ordering::Relaxed).saturating_mul(1_000_000))
+    }
+}

@@ -1,0 +1,124 @@
+//! Delivery: wheel and lanes decide (`wheel`, `lane`, `schedule`, `verdict`: pure), a thread turns them (`engine`), and
+//! senders make the requests (`sender`), past the guard.
+
+mod engine;
+pub mod guard;
+pub mod lane;
+pub mod schedule;
+mod sender;
+pub mod verdict;
+pub mod wheel;
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_rt::Arbiter;
+use ipnet::IpNet;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::Clock;
+use crate::dialect::Dialects;
+use crate::store::Store;
+use engine::{Engine, Mailbox, Meters, OUTCOME_KINDS};
+use guard::Guard;
+use schedule::Scheduler;
+use sender::Tools;
+
+/// What delivery needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Deliveries that may be out at once, over all webhooks.
+    pub in_flight_max: usize,
+    /// Threads that send.
+    pub senders: usize,
+    /// The deadline of connect and TLS within that of the attempt.
+    pub connect: Duration,
+    /// Addresses that may be dialled although they are not public.
+    pub allow: Vec<IpNet>,
+}
+
+/// The running delivery.
+pub struct Deliver {
+    mailbox: Arc<Mailbox>,
+    meters: Arc<Meters>,
+    engine: JoinHandle<()>,
+    senders: Vec<(Arbiter, oneshot::Receiver<()>)>,
+}
+
+/// Starts delivering what the store holds. Must be called within an actix system.
+pub fn start(settings: Settings, store: Store, dialects: Arc<Dialects>, clock: Clock) -> Deliver {
+    let (mailbox, meters) = (Arc::new(Mailbox::default()), Arc::new(Meters::default()));
+    store.listen(mailbox.clone());
+    let tools = Tools {
+        store: store.clone(),
+        dialects: dialects.clone(),
+        clock: clock.clone(),
+        guard: Arc::new(Guard::new(settings.allow)),
+        out_max: settings.in_flight_max,
+        connect: settings.connect,
+    };
+    let (mut senders, mut claims) = (Vec::new(), Vec::new());
+    for _ in 0..settings.senders.max(1) {
+        let (tools, meters) = (tools.clone(), meters.clone());
+        let (claim, claimed) = mpsc::unbounded_channel();
+        let (done, is_done) = oneshot::channel();
+        let arbiter = Arbiter::new();
+        arbiter.spawn(async move {
+            engine::send_all(claimed, tools, meters).await;
+            // Nobody waits any more if the time to stop has run out.
+            let _ = done.send(());
+        });
+        senders.push((arbiter, is_done));
+        claims.push(claim);
+    }
+    let scheduler = Scheduler::new(store, dialects, settings.in_flight_max, clock.now());
+    let engine = Engine::new(scheduler, clock, mailbox.clone(), meters.clone(), claims);
+    let engine = std::thread::Builder::new().name("engine".into()).spawn(move || engine.run());
+    Deliver { mailbox, meters, engine: engine.expect("a thread can be started"), senders }
+}
+
+impl Deliver {
+    /// Sends nothing new and waits for what is out, at most `limit`. What is not done then stays open in the store and
+    /// goes out after the next start.
+    pub async fn stop(self, limit: Duration) {
+        engine::stop(&self.mailbox);
+        if self.engine.join().is_err() {
+            tracing::error!("the engine panicked");
+        }
+        let all_done = async {
+            for (arbiter, is_done) in self.senders {
+                // An error means that the sender is gone, which is as good.
+                let _ = is_done.await;
+                arbiter.stop();
+            }
+        };
+        if actix_rt::time::timeout(limit, all_done).await.is_err() {
+            tracing::warn!("some attempts were not done in time; they are made again after the next start");
+        }
+    }
+
+    /// Writes counters in the Prometheus text format.
+    pub fn metrics(&self) -> impl Fn(&mut String) + Send + Sync + use<> {
+        let meters = self.meters.clone();
+        move |out| write_metrics(&meters, out)
+    }
+}
+
+fn write_metrics(meters: &Meters, out: &mut String) {
+    let mut line = |text: std::fmt::Arguments<'_>| out.write_fmt(text).expect("writing to memory cannot fail");
+    line(format_args!("# HELP hookwheel_attempts_total Attempts by outcome.\n# TYPE hookwheel_attempts_total counter\n"));
+    for (kind, count) in OUTCOME_KINDS.iter().zip(&meters.attempts) {
+        let count = count.load(Ordering::Relaxed);
+        line(format_args!("hookwheel_attempts_total{{outcome=\"{kind}\"}} {count}\n"));
+    }
+    let gauges = [
+        ("in_flight", "Deliveries that are out now.", meters.out.load(Ordering::Relaxed)),
+        ("lanes", "Webhooks that have a lane in memory.", meters.lanes.load(Ordering::Relaxed)),
+    ];
+    for (name, help, value) in gauges {
+        line(format_args!("# HELP hookwheel_{name} {help}\n# TYPE hookwheel_{name} gauge\nhookwheel_{name} {value}\n"));
+    }
+}

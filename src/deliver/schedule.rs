@@ -1,0 +1,215 @@
+//! The scheduler: wheel and lanes together. It decides which delivery goes out next, and is told what became of it. No
+//! thread, no socket and no clock of its own, so the simulation runs the same code as the server.
+//!
+//! Webhooks that can send take turns, one delivery each, under one cap for all: a webhook with a large backlog waits
+//! for its next turn like any other, and its backlog waits on disk.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use super::lane::{Lane, Rules, Turn};
+use super::wheel::Wheel;
+use crate::dialect::Dialects;
+use crate::domain::delivery::Delivery;
+use crate::domain::id::{DeliveryId, WebhookNumber};
+use crate::domain::tally::Tally;
+use crate::domain::time::UnixMs;
+use crate::domain::webhook::Webhook;
+use crate::store::{Settled, Store, StoreError};
+
+/// After the store could not be read, how long a webhook waits before it is looked at again.
+const LOOK_AGAIN_MS: u64 = 1000;
+
+/// A delivery that goes out now.
+#[derive(Debug)]
+pub struct Claim {
+    /// Which delivery.
+    pub delivery: Delivery,
+    /// Its webhook, as it is now.
+    pub webhook: Arc<Webhook>,
+}
+
+/// Wheel and lanes.
+pub struct Scheduler {
+    store: Store,
+    dialects: Arc<Dialects>,
+    wheel: Wheel,
+    lanes: HashMap<WebhookNumber, Lane>,
+    /// Webhooks that may have something to send, each once.
+    ready: VecDeque<WebhookNumber>,
+    is_ready: HashSet<WebhookNumber>,
+    out: usize,
+    out_max: usize,
+}
+
+impl Scheduler {
+    /// A scheduler that has yet to look at every webhook.
+    pub fn new(store: Store, dialects: Arc<Dialects>, out_max: usize, now: UnixMs) -> Self {
+        let mut scheduler = Self {
+            store,
+            dialects,
+            wheel: Wheel::new(now),
+            lanes: HashMap::new(),
+            ready: VecDeque::new(),
+            is_ready: HashSet::new(),
+            out: 0,
+            out_max,
+        };
+        scheduler.look_at_all();
+        scheduler
+    }
+
+    /// The store was reopened: everything is read again. What is out stays out.
+    pub fn reopened(&mut self) {
+        let numbers: Vec<WebhookNumber> = self.lanes.keys().copied().collect();
+        numbers.into_iter().for_each(|number| self.webhook_changed(number));
+        self.look_at_all();
+    }
+
+    /// A webhook has new deliveries.
+    pub fn fresh_arrived(&mut self, number: WebhookNumber) {
+        if let Some(lane) = self.lanes.get_mut(&number) {
+            lane.fresh_arrived();
+        }
+        self.make_ready(number);
+    }
+
+    /// A webhook was created, changed or deleted.
+    pub fn webhook_changed(&mut self, number: WebhookNumber) {
+        let rules = self.rules_of(number);
+        match (self.lanes.get_mut(&number), rules) {
+            (Some(lane), Some((_, rules))) => lane.set_rules(rules),
+            (Some(lane), None) if lane.out() == 0 => drop(self.lanes.remove(&number)),
+            (Some(lane), None) => lane.stop(),
+            (None, _) => {}
+        }
+        self.make_ready(number);
+    }
+
+    /// An attempt is recorded: its place is free again.
+    pub fn settled(&mut self, settled: Settled) {
+        let number = settled.delivery.webhook();
+        let Some(lane) = self.lanes.get_mut(&number) else { return };
+        if lane.came_back(settled.delivery, settled.next_attempt_at) {
+            self.out -= 1;
+        }
+        self.make_ready(number);
+    }
+
+    /// A claim was handed back unsent: nothing happened to it.
+    pub fn handed_back(&mut self, id: DeliveryId) {
+        self.settled(Settled { delivery: id, next_attempt_at: None });
+        self.webhook_changed(id.webhook());
+    }
+
+    /// Turns the wheel to `now`.
+    pub fn turn(&mut self, now: UnixMs) {
+        let mut due = Vec::new();
+        self.wheel.turn(now, |number| due.push(number));
+        due.into_iter().for_each(|number| self.make_ready(number));
+    }
+
+    /// The next delivery to send at `now`, if any may go out. Never more than the cap are out.
+    pub fn next(&mut self, now: UnixMs) -> Option<Claim> {
+        while self.out < self.out_max {
+            let number = self.ready.pop_front()?;
+            self.is_ready.remove(&number);
+            let Some((webhook, rules)) = self.rules_of(number) else { continue };
+            match self.turn_of(number, rules, now) {
+                Ok(Turn::Send(delivery)) => {
+                    self.out += 1;
+                    self.make_ready(number);
+                    return Some(Claim { delivery: *delivery, webhook });
+                }
+                Ok(Turn::Wait(at)) => self.wheel.arm(number, at),
+                Ok(Turn::Rest) => {}
+                Ok(Turn::Read) => unreachable!("a lane that has read knows what to do"),
+                Err(error) => {
+                    tracing::error!(webhook = number, %error, "a webhook's work could not be read");
+                    self.wheel.arm(number, now + LOOK_AGAIN_MS);
+                }
+            }
+        }
+        None
+    }
+
+    /// When to turn the wheel next.
+    pub fn next_turn(&self) -> Option<UnixMs> {
+        self.wheel.next_turn()
+    }
+
+    /// Deliveries that are out.
+    pub fn out(&self) -> usize {
+        self.out
+    }
+
+    /// Webhooks that have a lane.
+    pub fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    fn look_at_all(&mut self) {
+        let numbers: Vec<WebhookNumber> =
+            self.store.registry().webhooks().filter(|webhook| !webhook.is_deleted()).map(|w| w.number()).collect();
+        numbers.into_iter().for_each(|number| self.make_ready(number));
+    }
+
+    fn make_ready(&mut self, number: WebhookNumber) {
+        if self.is_ready.insert(number) {
+            self.ready.push_back(number);
+        }
+    }
+
+    /// The webhook and its rules; `None` once it is deleted.
+    fn rules_of(&self, number: WebhookNumber) -> Option<(Arc<Webhook>, Rules)> {
+        let webhook = self.store.registry().webhook(number)?.clone();
+        if webhook.is_deleted() {
+            return None;
+        }
+        // A webhook whose dialect was removed keeps its deliveries: they are tried, and say why they cannot be sent.
+        let dialect = self.dialects.get(&webhook.dialect).or(self.dialects.get("standard"))?;
+        let rules = Rules::of(&webhook, dialect);
+        Some((webhook, rules))
+    }
+
+    fn turn_of(&mut self, number: WebhookNumber, rules: Rules, now: UnixMs) -> Result<Turn, StoreError> {
+        if !self.lanes.contains_key(&number) {
+            let tally: Tally = self.store.tally(number)?;
+            self.lanes.insert(number, Lane::new(rules, &tally));
+        }
+        let lane = self.lanes.get_mut(&number).expect("it is there now");
+        match lane.turn(now) {
+            Turn::Read => {
+                read_into(lane, &self.store, number, now)?;
+                match lane.turn(now) {
+                    // Everything that was read is out already, and there may be more behind it.
+                    Turn::Read => Ok(Turn::Wait(now + 1)),
+                    turn => Ok(turn),
+                }
+            }
+            turn => Ok(turn),
+        }
+    }
+}
+
+fn read_into(lane: &mut Lane, store: &Store, number: WebhookNumber, now: UnixMs) -> Result<(), StoreError> {
+    let wants = lane.wants(now);
+    if wants.due > 0 {
+        let due = store.due(number, now, wants.due, |id| lane.holds(id))?;
+        let full = due.len() == wants.due;
+        let next = if full {
+            Some(now)
+        } else {
+            store.next_due(number, |id| lane.holds(id) || due.iter().any(|delivery| delivery.id == id))?
+        };
+        lane.take_due(due, next);
+    }
+    if wants.fresh > 0 {
+        // From the start, those that are out are met again.
+        let limit = wants.fresh + if lane.fresh_after().is_none() { lane.out() } else { 0 };
+        let fresh = store.fresh(number, lane.fresh_after(), limit)?;
+        let more = fresh.len() == limit;
+        lane.take_fresh(fresh, more);
+    }
+    Ok(())
+}

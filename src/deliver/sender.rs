@@ -1,0 +1,274 @@
+//! Makes HTTP requests: the only place that knows awc. One deadline covers connect, TLS, request, headers and body; of
+//! the answer no more is read than is kept. A try never "errors": it ends in an `Outcome`.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_tls::connect::{Connector as TcpConnector, Resolver};
+use awc::error::{ConnectError, SendRequestError};
+use awc::http::header::{HeaderName, HeaderValue};
+use awc::{Client, Connector};
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::ResolverConfig;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use quick_cache::{UnitWeighter, unsync::Cache};
+
+use super::guard::{Guard, GuardedResolver, RefusedAddress};
+use super::schedule::Claim;
+use crate::clock::{Clock, Stopwatch};
+use crate::dialect::{AttemptFacts, Dialect, Dialects, Prepared, SigningKey};
+use crate::domain::delivery::{Attempt, AttemptSummary, Outcome, RESPONSE_BODY_BYTES_MAX};
+use crate::domain::event::Event;
+use crate::domain::id::{EventId, WebhookNumber};
+use crate::domain::time::UnixMs;
+use crate::domain::webhook::Webhook;
+use crate::store::Store;
+
+/// Events whose bodies a sender keeps at hand, so that one event to many webhooks is read and prepared once.
+const PREPARED_MAX: usize = 64;
+/// Bodies above this size are not kept at hand.
+const PREPARED_BYTES_MAX: usize = 256 * 1024;
+
+/// What a sender shares with the others.
+#[derive(Clone)]
+pub struct Tools {
+    /// Events are read from it.
+    pub store: Store,
+    /// Contracts.
+    pub dialects: Arc<Dialects>,
+    /// Now.
+    pub clock: Clock,
+    /// Which addresses may be dialled.
+    pub guard: Arc<Guard>,
+    /// Deliveries that may be out at once: awc's own limit must not be the smaller one, it counts all hosts together.
+    pub out_max: usize,
+    /// The deadline of connect and TLS within that of the attempt.
+    pub connect: Duration,
+}
+
+/// Sends on one arbiter; awc is not `Send`.
+pub struct Sender {
+    tools: Tools,
+    client: Client,
+    targets: RefCell<HashMap<WebhookNumber, Rc<Target>>>,
+    prepared: RefCell<Cache<(EventId, WebhookDialect), Rc<Ready>>>,
+}
+
+/// A dialect's place among the dialects, as a small key.
+type WebhookDialect = usize;
+
+/// A webhook, made ready for sending: parsed and keyed once, not once a delivery.
+struct Target {
+    webhook: Arc<Webhook>,
+    dialect: Arc<Dialect>,
+    account_id: String,
+    uri: Result<awc::http::Uri, String>,
+    keys: Vec<(SigningKey, Option<UnixMs>)>,
+    custom_headers: Vec<(HeaderName, HeaderValue)>,
+    deadline: Duration,
+}
+
+/// An event, made ready for one dialect.
+struct Ready {
+    event: Arc<Event>,
+    body: Prepared,
+}
+
+impl Sender {
+    /// A sender for the current arbiter.
+    pub fn new(tools: Tools) -> Self {
+        let resolver = GuardedResolver::new(resolver(), tools.guard.clone());
+        let connector = Connector::new()
+            .connector(TcpConnector::new(Resolver::custom(resolver)).service())
+            .limit(tools.out_max + 1)
+            .timeout(tools.connect)
+            .handshake_timeout(tools.connect);
+        let client = Client::builder().connector(connector).disable_timeout().disable_redirects().finish();
+        let prepared = RefCell::new(Cache::with(PREPARED_MAX, PREPARED_MAX as u64, UnitWeighter, Default::default(), Default::default()));
+        Self { tools, client, targets: RefCell::default(), prepared }
+    }
+
+    /// Makes the next attempt of the claimed delivery. Says also by which dialect it was made.
+    pub async fn attempt(&self, claim: &Claim) -> (Attempt, Arc<Dialect>) {
+        let target = self.target(&claim.webhook);
+        let (started_at, watch) = (self.tools.clock.now(), Stopwatch::start());
+        let mut sent = Sent::default();
+        // A panic would keep the delivery's place for ever; as an outcome it is seen, and tried again.
+        let request = AssertUnwindSafe(self.request(claim, &target, started_at, &mut sent)).catch_unwind();
+        let outcome = match actix_rt::time::timeout(target.deadline, request).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_panic)) => Outcome::Unsendable("an internal error; see the log".into()),
+            Err(_) => Outcome::TimedOut,
+        };
+        let summary = AttemptSummary {
+            number: claim.delivery.attempts + 1,
+            started_at,
+            duration_ms: u32::try_from(watch.elapsed().as_millis()).unwrap_or(u32::MAX),
+            outcome,
+        };
+        let url = claim.webhook.url.as_str().to_string();
+        let attempt = Attempt { summary, url, request_headers: sent.headers, response_body: sent.answer };
+        (attempt, target.dialect.clone())
+    }
+
+    async fn request(&self, claim: &Claim, target: &Target, now: UnixMs, sent: &mut Sent) -> Outcome {
+        let uri = match &target.uri {
+            Ok(uri) => uri.clone(),
+            Err(why) => return Outcome::Unsendable(why.clone()),
+        };
+        // An address in the URL is never asked of a resolver, so it is checked here.
+        if let Err(refused) = self.tools.guard.check_host(uri.host().unwrap_or_default()) {
+            return Outcome::Refused(refused.to_string());
+        }
+        let ready = match self.ready(claim, target) {
+            Ok(ready) => ready,
+            Err(why) => return Outcome::Unsendable(why),
+        };
+        let body = target.dialect.body(&ready.body, &target.webhook);
+        let headers = target.headers(claim, &ready.event, &body, now);
+        sent.headers = headers.iter().map(written).collect();
+        let mut request = self.client.post(uri).no_decompress();
+        for (name, value) in headers {
+            request.headers_mut().append(name, value);
+        }
+        let mut answer = match request.send_body(body).await {
+            Ok(answer) => answer,
+            Err(error) => return outcome_of(error),
+        };
+        while let Some(piece) = answer.next().await {
+            match piece {
+                Ok(piece) => sent.keep(&piece),
+                Err(error) => return Outcome::Broken(error.to_string()),
+            }
+            if sent.is_full() {
+                break;
+            }
+        }
+        Outcome::Status(answer.status().as_u16())
+    }
+
+    fn target(&self, webhook: &Arc<Webhook>) -> Rc<Target> {
+        let mut targets = self.targets.borrow_mut();
+        match targets.get(&webhook.number()) {
+            Some(target) if Arc::ptr_eq(&target.webhook, webhook) => target.clone(),
+            _ => {
+                let target = Rc::new(Target::of(webhook.clone(), &self.tools));
+                targets.insert(webhook.number(), target.clone());
+                target
+            }
+        }
+    }
+
+    fn ready(&self, claim: &Claim, target: &Target) -> Result<Rc<Ready>, String> {
+        let key = (claim.delivery.event, Arc::as_ptr(&target.dialect) as WebhookDialect);
+        if let Some(ready) = self.prepared.borrow().get(&key) {
+            return Ok(ready.clone());
+        }
+        let event = self.tools.store.event(claim.webhook.account, claim.delivery.event);
+        let event = event.map_err(|error| error.to_string())?.ok_or("its event is not kept any more")?;
+        let body = target.dialect.prepare(&event, &target.account_id);
+        let ready = Rc::new(Ready { event, body });
+        if ready.event.data.len() <= PREPARED_BYTES_MAX && ready.event.webhooks.len() > 1 {
+            self.prepared.borrow_mut().insert(key, ready.clone());
+        }
+        Ok(ready)
+    }
+}
+
+impl Target {
+    fn of(webhook: Arc<Webhook>, tools: &Tools) -> Self {
+        let known = tools.dialects.get(&webhook.dialect);
+        let dialect = known.or(tools.dialects.get("standard")).expect("standard is compiled in").clone();
+        let uri = match known {
+            Some(_) => webhook.url.as_str().parse().map_err(|error| format!("{error}")),
+            None => Err(format!("there is no dialect {:?} any more", webhook.dialect)),
+        };
+        let signing = |one: &crate::domain::secret::SigningSecret| dialect.signing_key(&one.secret).map(|key| (key, one.until));
+        let (keys, uri) = match webhook.secrets.iter().map(signing).collect::<Result<Vec<_>, _>>() {
+            Ok(keys) => (keys, uri),
+            Err(invalid) => (Vec::new(), Err(invalid.to_string())),
+        };
+        let account_id = tools.store.registry().account(webhook.account).map_or(String::new(), |account| account.id.clone());
+        let custom = |(name, value): &(String, String)| Some((name.parse().ok()?, value.parse().ok()?));
+        Self {
+            custom_headers: webhook.headers.iter().filter_map(custom).collect(),
+            deadline: Duration::from_secs(webhook.timeout_seconds.unwrap_or(dialect.timeout_seconds).into()),
+            webhook,
+            dialect,
+            account_id,
+            uri,
+            keys,
+        }
+    }
+
+    fn headers(&self, claim: &Claim, event: &Event, body: &Bytes, now: UnixMs) -> Vec<(HeaderName, HeaderValue)> {
+        let signs = |until: &Option<UnixMs>| until.is_none_or(|until| now < until);
+        let keys: Vec<SigningKey> = self.keys.iter().filter(|(_, until)| signs(until)).map(|(key, _)| key.clone()).collect();
+        let attempt = claim.delivery.attempts + 1;
+        let facts = AttemptFacts { event, webhook: &self.webhook, delivery: claim.delivery.id, attempt, now };
+        let mut headers = Vec::with_capacity(8 + self.custom_headers.len());
+        headers.extend(self.custom_headers.iter().cloned());
+        self.dialect.headers(&facts, body, &keys, &mut headers);
+        headers
+    }
+}
+
+/// The system's name servers; each sender asks with a resolver of its own, on its own arbiter.
+fn resolver() -> TokioResolver {
+    let system = TokioResolver::builder_tokio().and_then(|builder| builder.build());
+    system.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the system names no name servers; only addresses can be delivered to");
+        let none = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
+        let provider = TokioRuntimeProvider::default();
+        TokioResolver::builder_with_config(none, provider).build().expect("an empty configuration is valid")
+    })
+}
+
+/// What there is to keep of an attempt, filled in as it goes on.
+#[derive(Default)]
+struct Sent {
+    headers: Vec<(String, String)>,
+    answer: Vec<u8>,
+}
+
+impl Sent {
+    fn keep(&mut self, piece: &[u8]) {
+        let room = RESPONSE_BODY_BYTES_MAX - self.answer.len();
+        self.answer.extend_from_slice(&piece[..piece.len().min(room)]);
+    }
+
+    fn is_full(&self) -> bool {
+        self.answer.len() == RESPONSE_BODY_BYTES_MAX
+    }
+}
+
+fn written((name, value): &(HeaderName, HeaderValue)) -> (String, String) {
+    (name.as_str().to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+fn outcome_of(error: SendRequestError) -> Outcome {
+    match error {
+        SendRequestError::Timeout => Outcome::TimedOut,
+        SendRequestError::Connect(error) => match error {
+            ConnectError::Resolver(error) => match error.downcast::<RefusedAddress>() {
+                Ok(refused) => Outcome::Refused(refused.to_string()),
+                Err(error) => Outcome::Dns(error.to_string()),
+            },
+            ConnectError::NoRecords => Outcome::Dns("the name has no address".into()),
+            ConnectError::Timeout => Outcome::TimedOut,
+            ConnectError::Io(error) if is_tls(&error) => Outcome::Tls(error.to_string()),
+            error => Outcome::Connect(error.to_string()),
+        },
+        error => Outcome::Broken(error.to_string()),
+    }
+}
+
+fn is_tls(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+}

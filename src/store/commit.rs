@@ -1,0 +1,287 @@
+//! The commit thread: takes all that waits as one group, stages it, writes it in one transaction, syncs it, and only
+//! then answers. It is the only writer, so what it decides (which events are equal, which webhooks want one, whether a
+//! rule disables a webhook) needs no lock and no retry.
+//!
+//! A crash can only repeat: before the write nothing was answered, after it everything is there.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::disk::Disk;
+use super::layout::{self, Tree};
+use super::queue::Group;
+use super::staging::Staging;
+use super::upkeep::Upkeep;
+use super::{Inner, Refusal, StoreError};
+use crate::clock::Dice;
+use crate::domain::delivery::Attempt;
+use crate::domain::id::{DeliveryId, IdSource, WebhookNumber};
+use crate::domain::retry::Next;
+use crate::domain::tally::Tally;
+use crate::domain::time::UnixMs;
+
+/// Outcomes that no answer waits for are synced at the latest after this time.
+const SYNC_DELAY: Duration = Duration::from_millis(50);
+/// Between attempts to reopen a store that failed.
+const REOPEN_PAUSE: Duration = Duration::from_millis(500);
+
+/// What a caller waits for.
+pub struct Request {
+    bytes: usize,
+    job: Box<dyn Job>,
+}
+
+/// Stages its writes, then answers once they are safe (or could not be written).
+trait Job: Send {
+    fn stage(&mut self, staging: &mut Staging<'_>);
+    fn answer(self: Box<Self>, written: Result<(), StoreError>);
+}
+
+struct Pending<T, F> {
+    stage: Option<F>,
+    staged: Option<Result<T, Refusal>>,
+    reply: oneshot::Sender<Result<T, Refusal>>,
+}
+
+impl Request {
+    /// A request that stages with `stage`, and where its answer arrives. `bytes` is the size of the events in it.
+    pub fn new<T, F>(bytes: usize, stage: F) -> (Self, oneshot::Receiver<Result<T, Refusal>>)
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        (Self { bytes, job: Box::new(Pending { stage: Some(stage), staged: None, reply }) }, answer)
+    }
+
+    /// Bytes of events in it.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl<T, F> Job for Pending<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send,
+{
+    fn stage(&mut self, staging: &mut Staging<'_>) {
+        self.staged = self.stage.take().map(|stage| stage(staging));
+    }
+
+    fn answer(self: Box<Self>, written: Result<(), StoreError>) {
+        let answer = match (written, self.staged) {
+            (Ok(()), Some(staged)) => staged,
+            (Ok(()), None) => unreachable!("what was written was staged"),
+            (Err(error), _) => Err(error.into()),
+        };
+        // Whoever asked may have gone away; what was written stays written.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// What came of one attempt, decided by `deliver`, to be recorded.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// Which delivery.
+    pub delivery: DeliveryId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Where the delivery stands after it.
+    pub next: Next,
+    /// When to disable the webhook.
+    pub disable: Disable,
+}
+
+/// When an outcome disables its webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disable {
+    /// Not at all.
+    Never,
+    /// At once: the endpoint said that it is gone.
+    Gone,
+    /// If the delivery used up its retries and the webhook has had no success since its first attempt.
+    WhenExhausted,
+}
+
+/// What a commit changed, for those who deliver.
+#[derive(Debug, Default)]
+pub struct Notice {
+    /// Webhooks with new deliveries.
+    pub fresh: Vec<WebhookNumber>,
+    /// Webhooks that were created, changed or deleted.
+    pub changed: Vec<WebhookNumber>,
+    /// Outcomes that are recorded now.
+    pub settled: Vec<Settled>,
+    /// The store was reopened: what was in memory about it is void.
+    pub reopened: bool,
+}
+
+/// An outcome that is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// Which delivery.
+    pub delivery: DeliveryId,
+    /// When it is tried again, if it is.
+    pub next_attempt_at: Option<UnixMs>,
+}
+
+/// Hears of every commit.
+pub trait Listener: Send + Sync {
+    /// Called by the commit thread after a commit; must not block.
+    fn notice(&self, notice: Notice);
+}
+
+/// The one writer. The server gives it a thread with [`Committer::run`]; a simulation turns it with
+/// [`Committer::step`].
+pub struct Committer {
+    inner: Arc<Inner>,
+    ids: IdSource,
+    dice: Dice,
+    tallies: HashMap<WebhookNumber, Tally>,
+    upkeep: Upkeep,
+    /// Something was written since the last sync.
+    unsynced: bool,
+}
+
+impl Committer {
+    pub(super) fn new(inner: Arc<Inner>, dice: Dice) -> Result<Self, StoreError> {
+        let disk = inner.disk()?;
+        let ids = IdSource::after(last_id(&disk)?);
+        let upkeep = Upkeep::at_start(&inner.registry.read().expect("not poisoned"));
+        Ok(Self { inner, ids, dice, tallies: HashMap::new(), upkeep, unsynced: false })
+    }
+
+    /// Serves groups until the store is closed and nothing waits.
+    pub fn run(mut self) {
+        while let Some(group) = self.inner.queue.wait(self.patience()) {
+            if self.inner.disk().is_err() {
+                self.reopen();
+            }
+            self.serve(group);
+        }
+        if let Ok(disk) = self.inner.disk()
+            && let Err(error) = disk.sync()
+        {
+            tracing::error!(%error, "the store could not be synced at the end");
+        }
+    }
+
+    /// Serves what waits now, once. Says whether there was anything to do.
+    pub fn step(&mut self) -> bool {
+        let group = self.inner.queue.take();
+        let some = !group.is_empty() || self.upkeep.is_due(self.inner.clock.now());
+        self.serve(group);
+        some
+    }
+
+    /// How long to wait for work: until the sync of what was written, or the next upkeep.
+    fn patience(&self) -> Option<Duration> {
+        let upkeep = self.upkeep.wait(self.inner.clock.now());
+        Some(if self.unsynced { upkeep.min(SYNC_DELAY) } else { upkeep })
+    }
+
+    /// One group: stage, write, sync, answer, tell. An empty one syncs what is not synced yet.
+    fn serve(&mut self, mut group: Group) {
+        let Ok(disk) = self.inner.disk() else { return self.put_off(group) };
+        let settlements = group.settlements.clone();
+        let (notice, written) = self.write(&disk, &mut group);
+        for request in group.requests {
+            request.job.answer(written.clone());
+        }
+        match written {
+            Ok(()) => {
+                self.upkeep.look_at(&notice.changed, &self.inner.registry.read().expect("not poisoned"));
+                self.inner.tell(notice);
+            }
+            Err(error) => {
+                tracing::error!(%error, "the store failed; it is closed and opened again");
+                self.inner.queue.settle_again(settlements);
+                drop(disk);
+                self.close_disk();
+            }
+        }
+    }
+
+    fn write(&mut self, disk: &Disk, group: &mut Group) -> (Notice, Result<(), StoreError>) {
+        // Somebody waits for requests, and an idle moment is the time to sync outcomes.
+        let must_sync = !group.requests.is_empty() || group.is_empty();
+        let now = self.inner.clock.now();
+        let mut staging =
+            Staging::new(disk, &self.inner.registry, &mut self.ids, &mut self.dice, &mut self.tallies, now);
+        let mut staged = Ok(());
+        for settlement in group.settlements.drain(..) {
+            staged = staged.and_then(|()| staging.settle(settlement));
+        }
+        for request in &mut group.requests {
+            request.job.stage(&mut staging);
+        }
+        let kept = self.upkeep.step(&mut staging);
+        let (writes, notice) = staging.finish();
+        let written = staged.and(kept).and_then(|()| disk.write(&writes)).and_then(|()| {
+            self.inner.meters.count_group(writes.keys());
+            self.unsynced |= writes.keys() > 0;
+            if must_sync && self.unsynced {
+                disk.sync()?;
+                self.unsynced = false;
+            }
+            Ok(())
+        });
+        self.inner.watch_space(disk);
+        (notice, written)
+    }
+
+    /// There is no store at the moment: outcomes wait for it, callers are told.
+    fn put_off(&mut self, group: Group) {
+        self.inner.queue.settle_again(group.settlements);
+        for request in group.requests {
+            request.job.answer(Err(StoreError::Unavailable));
+        }
+    }
+
+    /// Drops every handle of a store that failed: sled stays poisoned for as long as one is left.
+    fn close_disk(&mut self) {
+        let mut disk = self.inner.disk.swap(None);
+        self.tallies.clear();
+        self.unsynced = false;
+        while let Some(held) = disk.take() {
+            if let Err(held) = Arc::try_unwrap(held) {
+                // A reader is in the middle of a look-up; it lets go within moments.
+                disk = Some(held);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    /// Opens the store again, as often as it takes, and rebuilds what is held in memory about it.
+    fn reopen(&mut self) {
+        loop {
+            match self.inner.open_disk().and_then(|disk| Ok((last_id(&disk)?, disk))) {
+                Ok((last, disk)) => {
+                    self.ids = IdSource::after(last.max(self.ids.last()));
+                    self.upkeep = Upkeep::at_start(&self.inner.registry.read().expect("not poisoned"));
+                    self.inner.disk.store(Some(Arc::new(disk)));
+                    tracing::warn!("the store is open again");
+                    return self.inner.tell(Notice { reopened: true, ..Notice::default() });
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the store cannot be opened; trying again");
+                    let group = self.inner.queue.take();
+                    self.put_off(group);
+                    if self.inner.queue.is_closed() {
+                        return;
+                    }
+                    std::thread::sleep(REOPEN_PAUSE);
+                }
+            }
+        }
+    }
+}
+
+fn last_id(disk: &Disk) -> Result<u128, StoreError> {
+    let stored = disk.get(Tree::Meta, layout::META_LAST_ID)?;
+    Ok(stored.and_then(|bytes| Some(u128::from_be_bytes(bytes.as_ref().try_into().ok()?))).unwrap_or(0))
+}

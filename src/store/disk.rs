@@ -1,0 +1,177 @@
+//! The open store: sled's trees, the one way to write to them, and what makes a write survive a power cut.
+//!
+//! sled's `flush` hands its log to the kernel but never calls fsync, so after each flush the log file is synced through
+//! a descriptor of our own; only then may anything be acknowledged. A write is one transaction over all trees, so it
+//! is there whole or not at all.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sled::transaction::{ConflictableTransactionError, TransactionError};
+use sled::{IVec, Transactional};
+
+use super::layout::{FORMAT_VERSION, Key, META_FORMAT, Tree, VALUE_BYTES_MAX};
+use super::{OpenError, Settings, StoreError};
+
+/// The log's segment: a value, or a leaf of sixteen, beyond a quarter of it would go to a blob file.
+const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
+
+/// The open trees.
+pub struct Disk {
+    trees: Vec<sled::Tree>,
+    db: sled::Db,
+    /// A second descriptor of sled's log, for fdatasync.
+    log: File,
+    path: PathBuf,
+    durable: bool,
+}
+
+/// What one commit writes: for each tree, keys with their new value, or `None` to remove them.
+#[derive(Debug, Default)]
+pub struct Writes {
+    by_tree: Vec<Vec<(Key, Option<Vec<u8>>)>>,
+}
+
+impl Writes {
+    /// Adds one key. A key may be given once.
+    pub fn push(&mut self, tree: Tree, key: Key, value: Option<Vec<u8>>) {
+        debug_assert!(value.as_ref().is_none_or(|v| v.len() <= VALUE_BYTES_MAX + 64), "{tree:?}: a value is too long");
+        self.by_tree.resize_with(Tree::ALL.len(), Vec::new);
+        self.by_tree[tree as usize].push((key, value));
+    }
+
+    /// How many keys it touches.
+    pub fn keys(&self) -> usize {
+        self.by_tree.iter().map(Vec::len).sum()
+    }
+}
+
+impl Disk {
+    /// Opens or makes the store in `settings.path`.
+    pub fn open(settings: &Settings) -> Result<Self, OpenError> {
+        let path = settings.path.clone();
+        let cannot = |error: io::Error| OpenError::Io(path.clone(), error);
+        let is_new = !path.join("db").exists();
+        std::fs::create_dir_all(&path).map_err(cannot)?;
+        let db = sled::Config::new()
+            .path(&path)
+            .cache_capacity(settings.cache_bytes)
+            .segment_size(SEGMENT_BYTES)
+            .flush_every_ms(None)
+            .open()
+            .map_err(|error| open_error(&path, error))?;
+        let format = format_of(&db, &path)?;
+        let trees = Tree::ALL
+            .iter()
+            .map(|(_, name)| db.open_tree(name))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| open_error(&path, error))?;
+        let log = File::open(path.join("db")).map_err(cannot)?;
+        let disk = Self { trees, db, log, path: path.clone(), durable: settings.durable };
+        if format.is_none() {
+            let mut writes = Writes::default();
+            writes.push(Tree::Meta, META_FORMAT.to_vec(), Some(FORMAT_VERSION.to_be_bytes().to_vec()));
+            disk.write(&writes).and_then(|()| disk.sync()).map_err(|error| OpenError::Store(path.clone(), error))?;
+        }
+        if is_new && settings.durable {
+            sync_directories(&path).map_err(cannot)?;
+        }
+        Ok(disk)
+    }
+
+    /// Reads one key.
+    pub fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        Ok(self.tree(tree).get(key)?)
+    }
+
+    /// A tree, for ranges.
+    pub fn tree(&self, tree: Tree) -> &sled::Tree {
+        &self.trees[tree as usize]
+    }
+
+    /// Applies `writes` in one transaction and hands them to the kernel: they survive the death of this process.
+    pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
+        let touched: Vec<(&sled::Tree, &Vec<(Key, Option<Vec<u8>>)>)> =
+            self.trees.iter().zip(&writes.by_tree).filter(|(_, keys)| !keys.is_empty()).collect();
+        let trees: Vec<&sled::Tree> = touched.iter().map(|(tree, _)| *tree).collect();
+        if trees.is_empty() {
+            return Ok(());
+        }
+        let result = trees.as_slice().transaction(|views| {
+            for (view, (_, keys)) in views.iter().zip(&touched) {
+                for (key, value) in keys.iter() {
+                    match value {
+                        Some(value) => view.insert(key.as_slice(), value.as_slice())?,
+                        None => view.remove(key.as_slice())?,
+                    };
+                }
+            }
+            Ok::<(), ConflictableTransactionError<()>>(())
+        });
+        result.map_err(|error| match error {
+            TransactionError::Storage(error) => StoreError::from(error),
+            TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
+        })?;
+        self.db.flush()?;
+        Ok(())
+    }
+
+    /// Makes all that was written survive a power cut.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        if self.durable {
+            self.log.sync_data().map_err(|error| StoreError::Io(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Bytes that are free on the file system of the store.
+    pub fn free_bytes(&self) -> Result<u64, StoreError> {
+        free_bytes(&self.path)
+    }
+
+    /// Bytes that the store's files take.
+    pub fn size_bytes(&self) -> Result<u64, StoreError> {
+        Ok(self.db.size_on_disk()?)
+    }
+}
+
+/// Bytes that are free on the file system at `path`.
+pub fn free_bytes(path: &Path) -> Result<u64, StoreError> {
+    let stat = rustix::fs::statvfs(path).map_err(|error| StoreError::Io(error.to_string()))?;
+    Ok(stat.f_bavail * stat.f_frsize)
+}
+
+/// The format of an existing store; `None` in a new one.
+fn format_of(db: &sled::Db, path: &Path) -> Result<Option<u32>, OpenError> {
+    let meta = db.open_tree(Tree::ALL[Tree::Meta as usize].1).map_err(|error| open_error(path, error))?;
+    let stored = meta.get(META_FORMAT).map_err(|error| open_error(path, error))?;
+    let format = stored.and_then(|bytes| Some(u32::from_be_bytes(bytes.as_ref().try_into().ok()?)));
+    match format {
+        Some(found) if found > FORMAT_VERSION => {
+            Err(OpenError::Newer { path: path.into(), found, known: FORMAT_VERSION })
+        }
+        format => Ok(format),
+    }
+}
+
+/// sled reports a lock held elsewhere as an I/O error.
+fn open_error(path: &Path, error: sled::Error) -> OpenError {
+    let text = error.to_string();
+    match error {
+        sled::Error::Io(io) if io.kind() == io::ErrorKind::WouldBlock || text.contains("could not acquire lock") => {
+            OpenError::InUse(path.into())
+        }
+        error => OpenError::Store(path.into(), error.into()),
+    }
+}
+
+/// A new file is found again after a power cut only once its directory is synced, and that one's parent.
+fn sync_directories(path: &Path) -> io::Result<()> {
+    let path = path.canonicalize()?;
+    File::open(&path)?.sync_all()?;
+    match path.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,165 @@
+//! The disk layout: which trees there are and how their keys are made. This file is the disk format.
+//!
+//! | tree | key | value |
+//! |---|---|---|
+//! | `meta` | a word | format version, counters, the greatest id given |
+//! | `accounts` | account | `Account` |
+//! | `keys` | SHA-256 of the key | `ApiKey` |
+//! | `webhooks` | webhook | `Webhook`, its status included |
+//! | `tallies` | webhook | `Tally` |
+//! | `events` | account, event id | `Event`; what is beyond 32 KiB lies in `chunks` |
+//! | `chunks` | account, event id, n | the n-th further piece |
+//! | `names` | account, event name | event id |
+//! | `idempotency` | account, SHA-256 of the key | what was accepted with it |
+//! | `fresh` | webhook, delivery id | an open delivery that was never tried |
+//! | `waiting` | webhook, delivery id | an open delivery that was tried |
+//! | `due` | webhook, due time, delivery id | nothing: orders `waiting` |
+//! | `closed` | webhook, delivery id | a delivery that has ended |
+//! | `attempts` | delivery id, n | the n-th attempt, from the second on |
+//! | `replays` | event id, delivery id | nothing: deliveries made after accept |
+//!
+//! Numbers are big-endian, so byte order is number order. Ids are time-ordered, so `fresh` is in accept order, the
+//! last `closed` is the newest, and the oldest events of an account come first.
+
+use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
+use crate::domain::time::UnixMs;
+
+/// The format that this build writes. A directory of a newer one is refused.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// A stored value, in bytes: what is longer goes on in `chunks`. A leaf of sixteen such values still fits into a log
+/// segment, so the store never makes a blob file (which it would not sync).
+pub const VALUE_BYTES_MAX: usize = 32 * 1024;
+
+/// The trees. A group commit is one transaction over all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(usize)]
+pub enum Tree {
+    Meta,
+    Accounts,
+    Keys,
+    Webhooks,
+    Tallies,
+    Events,
+    Chunks,
+    Names,
+    Idempotency,
+    Fresh,
+    Waiting,
+    Due,
+    Closed,
+    Attempts,
+    Replays,
+}
+
+impl Tree {
+    /// Every tree and its name on disk, in the order of the enum.
+    pub const ALL: [(Tree, &'static str); 15] = [
+        (Tree::Meta, "meta"),
+        (Tree::Accounts, "accounts"),
+        (Tree::Keys, "keys"),
+        (Tree::Webhooks, "webhooks"),
+        (Tree::Tallies, "tallies"),
+        (Tree::Events, "events"),
+        (Tree::Chunks, "chunks"),
+        (Tree::Names, "names"),
+        (Tree::Idempotency, "idempotency"),
+        (Tree::Fresh, "fresh"),
+        (Tree::Waiting, "waiting"),
+        (Tree::Due, "due"),
+        (Tree::Closed, "closed"),
+        (Tree::Attempts, "attempts"),
+        (Tree::Replays, "replays"),
+    ];
+}
+
+/// `meta`: the format version.
+pub const META_FORMAT: &[u8] = b"format";
+/// `meta`: the greatest id given.
+pub const META_LAST_ID: &[u8] = b"last_id";
+/// `meta`: the greatest webhook number given.
+pub const META_LAST_WEBHOOK: &[u8] = b"last_webhook";
+/// `meta`: the greatest account number given.
+pub const META_LAST_ACCOUNT: &[u8] = b"last_account";
+
+/// A key.
+pub type Key = Vec<u8>;
+
+/// A key of `parts`, one after the other.
+fn joined(parts: &[&[u8]]) -> Key {
+    parts.concat()
+}
+
+/// `webhooks`, `tallies`, `accounts`: a number. Also the prefix of everything of a webhook or account.
+pub fn number(number: u32) -> [u8; 4] {
+    number.to_be_bytes()
+}
+
+/// The number that a key starts with.
+pub fn read_number(key: &[u8]) -> u32 {
+    u32::from_be_bytes(key[..4].try_into().expect("a key starts with a number"))
+}
+
+/// `fresh`, `waiting`, `closed`.
+pub fn delivery(id: DeliveryId) -> Key {
+    joined(&[&number(id.webhook()), &id.to_bytes()])
+}
+
+/// The delivery id that a key ends with.
+pub fn read_delivery(key: &[u8]) -> DeliveryId {
+    DeliveryId::from_bytes(last_16(key))
+}
+
+/// `due`.
+pub fn due(at: UnixMs, id: DeliveryId) -> Key {
+    joined(&[&number(id.webhook()), &at.to_be_bytes(), &id.to_bytes()])
+}
+
+/// `due`: the end of what is due at `now`, exclusive.
+pub fn due_end(webhook: WebhookNumber, now: UnixMs) -> Key {
+    joined(&[&number(webhook), &(now + 1).to_be_bytes()])
+}
+
+/// The time in a `due` key.
+pub fn read_due(key: &[u8]) -> UnixMs {
+    u64::from_be_bytes(key[4..12].try_into().expect("a due key holds a time"))
+}
+
+/// `events`.
+pub fn event(account: AccountNumber, id: EventId) -> Key {
+    joined(&[&number(account), &id.to_bytes()])
+}
+
+/// The event id that a key ends with.
+pub fn read_event(key: &[u8]) -> EventId {
+    EventId::from_bytes(last_16(key))
+}
+
+/// `chunks`: the `n`-th further piece of the event at `event_key`.
+pub fn chunk(event_key: &[u8], n: u16) -> Key {
+    joined(&[event_key, &n.to_be_bytes()])
+}
+
+/// `names`.
+pub fn name(account: AccountNumber, name: &str) -> Key {
+    joined(&[&number(account), name.as_bytes()])
+}
+
+/// `idempotency`.
+pub fn idempotency(account: AccountNumber, hash: &[u8; 32]) -> Key {
+    joined(&[&number(account), hash])
+}
+
+/// `attempts`.
+pub fn attempt(id: DeliveryId, n: u16) -> Key {
+    joined(&[&id.to_bytes(), &n.to_be_bytes()])
+}
+
+/// `replays`.
+pub fn replay(event: EventId, id: DeliveryId) -> Key {
+    joined(&[&event.to_bytes(), &id.to_bytes()])
+}
+
+fn last_16(key: &[u8]) -> [u8; 16] {
+    key[key.len() - 16..].try_into().expect("a key ends with an id")
+}

@@ -1,0 +1,353 @@
+//! The store: the only room that knows sled and bincode. Its face is this file and `read`: verbs in the project's
+//! words, no sled type in a signature. All writes go through one commit thread (`commit`), all reads go to the trees.
+
+mod commit;
+mod disk;
+mod layout;
+mod queue;
+mod read;
+mod record;
+mod registry;
+mod staging;
+mod upkeep;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard};
+
+use arc_swap::ArcSwapOption;
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use crate::clock::{Clock, Dice};
+use crate::domain::Invalid;
+use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT};
+use crate::domain::id::AccountNumber;
+use crate::domain::webhook::Webhook;
+
+pub use commit::{Committer, Disable, Listener, Notice, Settled, Settlement};
+pub use read::{PAGE_ROWS_EXAMINED_MAX, Page};
+pub use registry::{KeyHash, Registry};
+pub use staging::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent, Staging};
+
+use commit::Request;
+use disk::Disk;
+use layout::Tree;
+use queue::{Bounds, NotTaken, Queue};
+
+/// What the store needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The data directory.
+    pub path: PathBuf,
+    /// Bytes of sled's page cache.
+    pub cache_bytes: u64,
+    /// Below this many free bytes nothing is accepted any more; outcomes are still written.
+    pub free_bytes_min: u64,
+    /// Requests that may wait for the commit thread.
+    pub queue_events_max: usize,
+    /// Bytes of events that may wait for the commit thread.
+    pub queue_bytes_max: usize,
+    /// Operations in one group commit.
+    pub group_events_max: usize,
+    /// Bytes of events in one group commit.
+    pub group_bytes_max: usize,
+    /// Whether to sync; off only where losing everything in a power cut is fine, as in a simulation.
+    pub durable: bool,
+}
+
+/// Why the store could not be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("the data directory {0} is in use by another process; stop it or set another HOOKWHEEL__STORE__PATH")]
+    InUse(PathBuf),
+    /// It was written by a newer Hookwheel.
+    #[error(
+        "the data directory {path} has format {found}, this hookwheel knows up to {known}; use the newer hookwheel that wrote it"
+    )]
+    Newer {
+        /// The directory.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// A file could not be made or read.
+    #[error("the data directory {0} cannot be opened: {1}")]
+    Io(PathBuf, std::io::Error),
+    /// sled could not open it.
+    #[error("the store in {0} cannot be opened: {1}")]
+    Store(PathBuf, StoreError),
+}
+
+/// The store failed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StoreError {
+    /// sled or the file system failed.
+    #[error("{0}")]
+    Io(String),
+    /// A stored record cannot be read.
+    #[error("a stored record is damaged: {0}")]
+    Damaged(String),
+    /// It is closed, or being opened again after an error.
+    #[error("the store is being opened again")]
+    Unavailable,
+}
+
+impl From<sled::Error> for StoreError {
+    fn from(error: sled::Error) -> Self {
+        Self::Io(error.to_string())
+    }
+}
+
+/// Why a request was refused. It left nothing behind.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// Too much waits for the commit thread.
+    #[error("too many requests are waiting to be stored")]
+    QueueFull,
+    /// Free space is below the reserve.
+    #[error("the disk is almost full")]
+    NoSpace,
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Closed,
+    /// The `Idempotency-Key` was used for another body.
+    #[error("this Idempotency-Key was used with another body within the last 24 hours")]
+    IdempotencyConflict,
+    /// The event's id belongs to another event.
+    #[error("this id belongs to another event of the account")]
+    EventIdConflict {
+        /// Which event of the batch, from 0.
+        index: usize,
+    },
+    /// The dialect allows no more webhooks.
+    #[error("the account has {limit} webhooks of this dialect, which is its limit")]
+    WebhookLimit {
+        /// The limit.
+        limit: u32,
+    },
+    /// There is an account of that id.
+    #[error("there is an account of this id")]
+    AccountExists,
+    /// There is no such thing in this account.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// A field cannot be taken.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The store failed.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+}
+
+/// What the store counts about itself since the start.
+#[derive(Debug, Default)]
+pub struct Meters {
+    /// Group commits.
+    pub groups: AtomicU64,
+    /// Keys written or removed.
+    pub keys: AtomicU64,
+}
+
+impl Meters {
+    fn count_group(&self, keys: usize) {
+        self.groups.fetch_add(u64::from(keys > 0), Ordering::Relaxed);
+        self.keys.fetch_add(keys as u64, Ordering::Relaxed);
+    }
+}
+
+struct Inner {
+    settings: Settings,
+    clock: Clock,
+    disk: ArcSwapOption<Disk>,
+    registry: RwLock<Registry>,
+    queue: Queue,
+    listener: OnceLock<Arc<dyn Listener>>,
+    space_low: AtomicBool,
+    meters: Meters,
+}
+
+/// A handle of the store; cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+/// Opens the store; the committer needs a thread of its own.
+pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Committer), OpenError> {
+    let path = settings.path.clone();
+    let bounds = Bounds {
+        requests_max: settings.queue_events_max,
+        bytes_max: settings.queue_bytes_max,
+        group_operations_max: settings.group_events_max,
+        group_bytes_max: settings.group_bytes_max,
+    };
+    let disk = Disk::open(&settings)?;
+    let inner = Arc::new(Inner {
+        settings,
+        clock,
+        disk: ArcSwapOption::empty(),
+        registry: RwLock::default(),
+        queue: Queue::new(bounds),
+        listener: OnceLock::new(),
+        space_low: AtomicBool::new(false),
+        meters: Meters::default(),
+    });
+    let failed = |error| OpenError::Store(path.clone(), error);
+    inner.load(&disk).map_err(failed)?;
+    inner.watch_space(&disk);
+    inner.disk.store(Some(Arc::new(disk)));
+    let committer = Committer::new(inner.clone(), dice).map_err(failed)?;
+    Ok((Store(inner), committer))
+}
+
+impl Inner {
+    fn disk(&self) -> Result<Arc<Disk>, StoreError> {
+        self.disk.load_full().ok_or(StoreError::Unavailable)
+    }
+
+    /// Opens the disk again after a failure, once the reserve is free again.
+    fn open_disk(&self) -> Result<Disk, StoreError> {
+        let free = disk::free_bytes(&self.settings.path)?;
+        if free < self.settings.free_bytes_min / 2 {
+            return Err(StoreError::Io(format!("only {free} bytes are free")));
+        }
+        let disk = Disk::open(&self.settings).map_err(|error| StoreError::Io(error.to_string()))?;
+        self.load(&disk)?;
+        self.watch_space(&disk);
+        Ok(disk)
+    }
+
+    /// Reads what is held in memory.
+    fn load(&self, disk: &Disk) -> Result<(), StoreError> {
+        let mut registry = Registry::default();
+        for row in disk.tree(Tree::Accounts).iter().values() {
+            registry.put_account(record::decode::<Account>(&row?)?);
+        }
+        for row in disk.tree(Tree::Keys).iter() {
+            let (hash, key) = row?;
+            let hash = hash.as_ref().try_into().map_err(|_| StoreError::Damaged("a key's hash".into()))?;
+            registry.put_key(hash, record::decode::<ApiKey>(&key)?);
+        }
+        for row in disk.tree(Tree::Webhooks).iter().values() {
+            registry.put_webhook(record::decode::<Webhook>(&row?)?);
+        }
+        *self.registry.write().expect("not poisoned") = registry;
+        Ok(())
+    }
+
+    fn watch_space(&self, disk: &Disk) {
+        let low = disk.free_bytes().is_ok_and(|free| free < self.settings.free_bytes_min);
+        if low != self.space_low.swap(low, Ordering::Relaxed) {
+            tracing::warn!(low, "free disk space crossed the reserve");
+        }
+    }
+
+    fn tell(&self, notice: Notice) {
+        if let Some(listener) = self.listener.get() {
+            listener.notice(notice);
+        }
+    }
+}
+
+impl Store {
+    /// Who hears of every commit. Called once, before the first request.
+    pub fn listen(&self, listener: Arc<dyn Listener>) {
+        assert!(self.0.listener.set(listener).is_ok(), "the store has one listener");
+    }
+
+    /// Accounts, keys and webhooks. Do not hold it across an await or another call.
+    pub fn registry(&self) -> RwLockReadGuard<'_, Registry> {
+        self.0.registry.read().expect("not poisoned")
+    }
+
+    /// Counters.
+    pub fn meters(&self) -> &Meters {
+        &self.0.meters
+    }
+
+    /// Requests and outcomes that wait for the commit thread.
+    pub fn queue_depth(&self) -> (usize, usize) {
+        self.0.queue.depth()
+    }
+
+    /// Whether the store is open.
+    pub fn is_open(&self) -> bool {
+        self.0.disk.load().is_some()
+    }
+
+    /// Whether there is room for new events; looks again if there was none.
+    pub fn has_space(&self) -> bool {
+        if self.0.space_low.load(Ordering::Relaxed)
+            && let Ok(disk) = self.disk()
+        {
+            self.0.watch_space(&disk);
+        }
+        !self.0.space_low.load(Ordering::Relaxed)
+    }
+
+    /// Accepts events of one account, all or none. The answer comes once they have reached the disk.
+    pub fn accept(
+        &self,
+        account: AccountNumber,
+        events: Vec<NewEvent>,
+        idempotency: Option<Idempotency>,
+    ) -> Result<oneshot::Receiver<Result<Vec<Accepted>, Refusal>>, Refusal> {
+        if !self.has_space() {
+            return Err(Refusal::NoSpace);
+        }
+        let bytes = events.iter().map(NewEvent::bytes).sum();
+        self.submit(bytes, move |staging| staging.accept(account, events, idempotency))
+    }
+
+    /// Makes a change in the commit thread. The answer comes once it has reached the disk.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.submit(0, change)?.await.unwrap_or(Err(Refusal::Closed))
+    }
+
+    /// Puts a request into the queue. `bytes` is the size of the events in it.
+    pub fn submit<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        stage: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, Refusal>>, Refusal> {
+        if !self.is_open() {
+            return Err(StoreError::Unavailable.into());
+        }
+        let (request, answer) = Request::new(bytes, stage);
+        match self.0.queue.request(request) {
+            Ok(()) => Ok(answer),
+            Err(NotTaken::Full) => Err(Refusal::QueueFull),
+            Err(NotTaken::Closed) => Err(Refusal::Closed),
+        }
+    }
+
+    /// Records what came of an attempt; the [`Notice`] says when it is recorded.
+    pub fn settle(&self, settlement: Settlement) {
+        self.0.queue.settle(settlement);
+    }
+
+    /// Takes no more requests; the committer ends once what waits is written.
+    pub fn close(&self) {
+        self.0.queue.close();
+    }
+
+    /// The account that exists from the start, with the dialect of its webhooks.
+    pub fn default_account(dialect: &str) -> Account {
+        Account {
+            number: 0,
+            id: DEFAULT_ACCOUNT.into(),
+            name: "Default".into(),
+            dialect: dialect.into(),
+            created_at: 0,
+        }
+    }
+
+    fn disk(&self) -> Result<Arc<Disk>, StoreError> {
+        self.0.disk()
+    }
+}

@@ -1,0 +1,275 @@
+//! The reading verbs: point reads and short range scans, each newest first or earliest due first. They take no lock,
+//! so a list sees what was committed when it looked.
+
+use std::sync::Arc;
+
+use sled::IVec;
+
+use super::disk::Disk;
+use super::layout::{self, Tree};
+use super::record::{self, Fresh};
+use super::{Store, StoreError};
+use crate::domain::delivery::{Attempt, Delivery};
+use crate::domain::event::Event;
+use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
+use crate::domain::tally::Tally;
+use crate::domain::time::UnixMs;
+
+/// Rows that one filtered page looks at before it returns what it has.
+pub const PAGE_ROWS_EXAMINED_MAX: usize = 10_000;
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T, Id> {
+    /// The rows, newest first.
+    pub rows: Vec<T>,
+    /// Where the next page goes on: after this id. `None` at the end.
+    pub next: Option<Id>,
+}
+
+/// Reads a key.
+type Get<'a> = &'a dyn Fn(Tree, &[u8]) -> Result<Option<IVec>, StoreError>;
+
+/// The event at `(account, id)`, put together from its pieces.
+pub(super) fn event_by(get: Get<'_>, account: AccountNumber, id: EventId) -> Result<Option<Event>, StoreError> {
+    let key = layout::event(account, id);
+    match get(Tree::Events, &key)? {
+        Some(head) => whole_event(get, &key, &head).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn whole_event(get: Get<'_>, key: &[u8], head: &[u8]) -> Result<Event, StoreError> {
+    let (count, first) = head.split_at(2);
+    let count = u16::from_be_bytes([count[0], count[1]]);
+    if count == 0 {
+        return record::decode(first);
+    }
+    let mut bytes = Vec::with_capacity(layout::VALUE_BYTES_MAX * (usize::from(count) + 1));
+    bytes.extend_from_slice(first);
+    for n in 0..count {
+        let piece = get(Tree::Chunks, &layout::chunk(key, n))?;
+        bytes
+            .extend_from_slice(&piece.ok_or_else(|| StoreError::Damaged(format!("piece {n} of an event is missing")))?);
+    }
+    record::decode(&bytes)
+}
+
+/// The delivery of this id. A delivery only moves forward through the three trees, so looking in this order finds it
+/// even while it moves.
+pub(super) fn delivery_by(get: Get<'_>, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+    let key = layout::delivery(id);
+    if let Some(bytes) = get(Tree::Fresh, &key)? {
+        return Ok(Some(record::decode::<Fresh>(&bytes)?.into_delivery(id)));
+    }
+    for tree in [Tree::Waiting, Tree::Closed] {
+        if let Some(bytes) = get(tree, &key)? {
+            return Ok(Some(record::decode(&bytes)?));
+        }
+    }
+    Ok(None)
+}
+
+/// A webhook's counters.
+pub(super) fn tally(disk: &Disk, webhook: WebhookNumber) -> Result<Tally, StoreError> {
+    let stored = disk.get(Tree::Tallies, &layout::number(webhook))?;
+    stored.map_or(Ok(Tally::default()), |bytes| record::decode(&bytes))
+}
+
+fn read_delivery_row(tree: Tree, key: &[u8], value: &[u8]) -> Result<Delivery, StoreError> {
+    match tree {
+        Tree::Fresh => Ok(record::decode::<Fresh>(value)?.into_delivery(layout::read_delivery(key))),
+        _ => record::decode(value),
+    }
+}
+
+impl Store {
+    /// An event of the account.
+    pub fn event(&self, account: AccountNumber, id: EventId) -> Result<Option<Arc<Event>>, StoreError> {
+        let disk = self.disk()?;
+        Ok(event_by(&|tree, key| disk.get(tree, key), account, id)?.map(Arc::new))
+    }
+
+    /// The event that the producer named so.
+    pub fn event_named(&self, account: AccountNumber, name: &str) -> Result<Option<Arc<Event>>, StoreError> {
+        let id = self.disk()?.get(Tree::Names, &layout::name(account, name))?;
+        id.map_or(Ok(None), |id| self.event(account, layout::read_event(&id)))
+    }
+
+    /// A delivery of any webhook; the caller checks whose it is.
+    pub fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        let disk = self.disk()?;
+        delivery_by(&|tree, key| disk.get(tree, key), id)
+    }
+
+    /// All attempts of a delivery, the first first.
+    pub fn attempts(&self, delivery: &Delivery) -> Result<Vec<Attempt>, StoreError> {
+        let mut attempts: Vec<Attempt> = delivery.first.iter().cloned().collect();
+        for row in self.disk()?.tree(Tree::Attempts).scan_prefix(delivery.id.to_bytes()) {
+            attempts.push(record::decode(&row?.1)?);
+        }
+        Ok(attempts)
+    }
+
+    /// The deliveries of an event: those made at accept, then replays.
+    pub fn deliveries_of(&self, event: &Event) -> Result<Vec<Delivery>, StoreError> {
+        let disk = self.disk()?;
+        let mut ids: Vec<DeliveryId> = event.deliveries().collect();
+        for row in disk.tree(Tree::Replays).scan_prefix(event.id.to_bytes()).keys() {
+            ids.push(layout::read_delivery(&row?));
+        }
+        let found = ids.into_iter().map(|id| delivery_by(&|tree, key| disk.get(tree, key), id));
+        found.filter_map(Result::transpose).collect()
+    }
+
+    /// A webhook's counters.
+    pub fn tally(&self, webhook: WebhookNumber) -> Result<Tally, StoreError> {
+        tally(&*self.disk()?, webhook)
+    }
+
+    /// Up to `limit` deliveries of the webhook that were never tried, in accept order, after `after`.
+    pub fn fresh(
+        &self,
+        webhook: WebhookNumber,
+        after: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let disk = self.disk()?;
+        let start = after.map_or(layout::number(webhook).to_vec(), |id| layout::delivery(DeliveryId(id.0 + 1)));
+        let end = layout::number(webhook + 1);
+        let rows = disk.tree(Tree::Fresh).range(start..end.to_vec()).take(limit);
+        rows.map(|row| {
+            row.map_err(StoreError::from).and_then(|(key, value)| read_delivery_row(Tree::Fresh, &key, &value))
+        })
+        .collect()
+    }
+
+    /// Up to `limit` deliveries of the webhook whose next attempt is due at `now`, the earliest first, without those
+    /// that `skip` names.
+    pub fn due(
+        &self,
+        webhook: WebhookNumber,
+        now: UnixMs,
+        limit: usize,
+        skip: impl Fn(DeliveryId) -> bool,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let disk = self.disk()?;
+        let range = layout::number(webhook).to_vec()..layout::due_end(webhook, now);
+        let mut due = Vec::new();
+        for key in disk.tree(Tree::Due).range(range).keys() {
+            let id = layout::read_delivery(&key?);
+            if skip(id) {
+                continue;
+            }
+            if let Some(bytes) = disk.get(Tree::Waiting, &layout::delivery(id))? {
+                due.push(record::decode(&bytes)?);
+            }
+            if due.len() == limit {
+                break;
+            }
+        }
+        Ok(due)
+    }
+
+    /// When the webhook's next retry is due, leaving out those that `skip` names.
+    pub fn next_due(
+        &self,
+        webhook: WebhookNumber,
+        skip: impl Fn(DeliveryId) -> bool,
+    ) -> Result<Option<UnixMs>, StoreError> {
+        for key in self.disk()?.tree(Tree::Due).scan_prefix(layout::number(webhook)).keys() {
+            let key = key?;
+            if !skip(layout::read_delivery(&key)) {
+                return Ok(Some(layout::read_due(&key)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Events of the account, newest first, before the id `before`; `wanted` filters.
+    pub fn events(
+        &self,
+        account: AccountNumber,
+        before: Option<EventId>,
+        limit: usize,
+        wanted: impl Fn(&Event) -> bool,
+    ) -> Result<Page<Event, EventId>, StoreError> {
+        let disk = self.disk()?;
+        let start = layout::number(account).to_vec();
+        let end = before.map_or(layout::number(account + 1).to_vec(), |id| layout::event(account, id));
+        let mut page = Page { rows: Vec::new(), next: None };
+        for (examined, row) in disk.tree(Tree::Events).range(start..end).rev().enumerate() {
+            let (key, head) = row?;
+            if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
+                page.next = Some(EventId(layout::read_event(&key).0 + 1));
+                break;
+            }
+            let event = whole_event(&|tree, key| disk.get(tree, key), &key, &head)?;
+            if wanted(&event) {
+                page.rows.push(event);
+            }
+        }
+        Ok(page)
+    }
+
+    /// Deliveries of the webhook, newest first, before the id `before`; `wanted` filters.
+    pub fn deliveries(
+        &self,
+        webhook: WebhookNumber,
+        before: Option<DeliveryId>,
+        limit: usize,
+        wanted: impl Fn(&Delivery) -> bool,
+    ) -> Result<Page<Delivery, DeliveryId>, StoreError> {
+        let disk = self.disk()?;
+        let mut page = Page { rows: Vec::new(), next: None };
+        let (mut before, mut examined) = (before, 0);
+        loop {
+            let slab = newest(&disk, webhook, before, limit + 1)?;
+            let complete = slab.len() <= limit;
+            for delivery in slab {
+                if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
+                    page.next = Some(DeliveryId(delivery.id.0 + 1));
+                    return Ok(page);
+                }
+                examined += 1;
+                before = Some(delivery.id);
+                if wanted(&delivery) {
+                    page.rows.push(delivery);
+                }
+            }
+            if complete {
+                return Ok(page);
+            }
+        }
+    }
+
+    /// Bytes of the store's files.
+    pub fn size_bytes(&self) -> Result<u64, StoreError> {
+        self.disk()?.size_bytes()
+    }
+}
+
+/// The webhook's `limit` newest deliveries before `before`, from all three trees. The trees are read in the order in
+/// which a delivery moves, so one that moves meanwhile is seen at least once; its later state counts.
+fn newest(
+    disk: &Disk,
+    webhook: WebhookNumber,
+    before: Option<DeliveryId>,
+    limit: usize,
+) -> Result<Vec<Delivery>, StoreError> {
+    let mut rows: Vec<Delivery> = Vec::new();
+    for tree in [Tree::Fresh, Tree::Waiting, Tree::Closed] {
+        let start = layout::number(webhook).to_vec();
+        let end = before.map_or(layout::number(webhook + 1).to_vec(), layout::delivery);
+        for row in disk.tree(tree).range(start..end).rev().take(limit) {
+            let (key, value) = row?;
+            rows.push(read_delivery_row(tree, &key, &value)?);
+        }
+    }
+    // Stable: of two rows of one delivery, the one from the later tree is moved to the front and kept.
+    rows.reverse();
+    rows.sort_by(|a, b| b.id.cmp(&a.id));
+    rows.dedup_by_key(|row| row.id);
+    rows.truncate(limit);
+    Ok(rows)
+}

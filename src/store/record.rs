@@ -1,0 +1,116 @@
+//! Stored values: one byte of format version, then bincode. The golden test below pins the bytes: changing a stored
+//! noun means a new version byte and a reader for the old one.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::StoreError;
+use crate::domain::delivery::{Cause, Delivery};
+use crate::domain::id::{DeliveryId, EventId};
+use crate::domain::time::UnixMs;
+
+const RECORD_VERSION: u8 = 1;
+
+fn config() -> impl bincode::config::Config {
+    bincode::config::standard()
+}
+
+/// Encodes a value.
+pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = vec![RECORD_VERSION];
+    bincode::serde::encode_into_std_write(value, &mut bytes, config()).expect("writing to memory cannot fail");
+    bytes
+}
+
+/// Decodes a value; an unknown version or damaged bytes are an error.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    let damaged = |why: String| StoreError::Damaged(format!("{}: {why}", std::any::type_name::<T>()));
+    match bytes.split_first() {
+        Some((&RECORD_VERSION, rest)) => {
+            let (value, _) =
+                bincode::serde::decode_from_slice(rest, config()).map_err(|error| damaged(error.to_string()))?;
+            Ok(value)
+        }
+        Some((version, _)) => Err(damaged(format!("record version {version} is not known"))),
+        None => Err(damaged("the record is empty".into())),
+    }
+}
+
+/// What `fresh` keeps of a delivery; the rest follows from its key. An accept costs two bytes here.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fresh {
+    cause: Cause,
+    /// Only where it does not follow from the delivery's id.
+    event: Option<EventId>,
+}
+
+impl Fresh {
+    /// What to keep.
+    pub fn of(delivery: &Delivery) -> Self {
+        let follows = delivery.event == delivery.id.event_at_accept();
+        Self { cause: delivery.cause, event: (!follows).then_some(delivery.event) }
+    }
+    /// The delivery again.
+    pub fn into_delivery(self, id: DeliveryId) -> Delivery {
+        Delivery::fresh(id, self.event.unwrap_or(id.event_at_accept()), self.cause)
+    }
+}
+
+/// What was accepted with an `Idempotency-Key`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idempotent {
+    /// When; it is forgotten after 24 hours.
+    pub at: UnixMs,
+    /// A hash of the request's body.
+    pub fingerprint: [u8; 32],
+    /// The events, in the order of the request.
+    pub events: Vec<EventId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
+    use crate::domain::event::Event;
+    use crate::domain::retry::Next;
+
+    const EVENT: &str = "01fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe803027b7d000000010300";
+    const DELIVERY: &str =
+        "01fe030000002301ef8dbc7a1a7c6e5b9301fe000000002301ef8dbc7a1a7c6e5b9301000200010101050200c8017500010100010700";
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    #[test]
+    fn stored_bytes_stay_as_they_are() {
+        let event = Event {
+            id: EventId(0x0193_5b6e_7c1a_7abc_8def_0123_0000_0000),
+            account: 1,
+            name: Some("n".into()),
+            event_type: "a.b".into(),
+            created_at: 1000,
+            data: "{}".into(),
+            actor: None,
+            metadata: None,
+            test: false,
+            webhooks: vec![3],
+            fingerprint: None,
+        };
+        assert_eq!(hex(&encode(&event)), EVENT);
+        assert_eq!(decode::<Event>(&encode(&event)).unwrap(), event);
+
+        let mut delivery = Delivery::fresh(event.id.delivery_to(3), event.id, Cause::Accept);
+        assert_eq!(hex(&encode(&Fresh::of(&delivery))), "010000");
+        let summary = AttemptSummary { number: 1, started_at: 5, duration_ms: 2, outcome: Outcome::Status(200) };
+        let attempt = Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![1] };
+        delivery.take_attempt(attempt, Next::Succeeded);
+        assert_eq!(hex(&encode(&delivery)), DELIVERY);
+        assert_eq!(decode::<Delivery>(&encode(&delivery)).unwrap(), delivery);
+    }
+
+    #[test]
+    fn an_unknown_version_is_refused() {
+        assert!(matches!(decode::<Fresh>(&[9, 0, 0]), Err(StoreError::Damaged(_))));
+        assert!(matches!(decode::<Fresh>(&[]), Err(StoreError::Damaged(_))));
+    }
+}

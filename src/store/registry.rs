@@ -1,0 +1,144 @@
+//! What the store holds in memory: accounts, keys and webhooks, a few hundred bytes each, never anything that grows
+//! with events. It mirrors the disk; only the commit thread changes it, after the commit.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::domain::account::{Account, ApiKey};
+use crate::domain::id::{AccountNumber, KeyId, WebhookId, WebhookNumber};
+use crate::domain::webhook::{EventFilter, Webhook};
+
+/// The SHA-256 of a key's text.
+pub type KeyHash = [u8; 32];
+
+/// Accounts, keys and webhooks by every way they are looked up.
+#[derive(Debug, Default)]
+pub struct Registry {
+    accounts: BTreeMap<AccountNumber, Arc<Account>>,
+    account_numbers: HashMap<String, AccountNumber>,
+    keys: HashMap<KeyHash, Arc<ApiKey>>,
+    webhooks: BTreeMap<WebhookNumber, Arc<Webhook>>,
+    wants: HashMap<AccountNumber, Wants>,
+}
+
+/// Which webhooks of an account want what.
+#[derive(Debug, Default)]
+struct Wants {
+    all: Vec<WebhookNumber>,
+    prefix: Vec<(String, WebhookNumber)>,
+    exact: HashMap<String, Vec<WebhookNumber>>,
+}
+
+impl Registry {
+    /// The account of this number.
+    pub fn account(&self, number: AccountNumber) -> Option<&Arc<Account>> {
+        self.accounts.get(&number)
+    }
+    /// The account of this id.
+    pub fn account_by_id(&self, id: &str) -> Option<&Arc<Account>> {
+        self.account_numbers.get(id).and_then(|number| self.accounts.get(number))
+    }
+    /// All accounts, the oldest first.
+    pub fn accounts(&self) -> impl DoubleEndedIterator<Item = &Arc<Account>> {
+        self.accounts.values()
+    }
+    /// The key of this hash.
+    pub fn key(&self, hash: &KeyHash) -> Option<&Arc<ApiKey>> {
+        self.keys.get(hash)
+    }
+    /// The keys of an account, the oldest first.
+    pub fn keys_of(&self, account: AccountNumber) -> Vec<Arc<ApiKey>> {
+        let mut keys: Vec<_> = self.keys.values().filter(|key| key.account == account).cloned().collect();
+        keys.sort_by_key(|key| key.id);
+        keys
+    }
+    /// Where the account's key of this id is stored.
+    pub(super) fn hash_of_key(&self, account: AccountNumber, id: KeyId) -> Option<KeyHash> {
+        self.keys.iter().find(|(_, key)| key.id == id && key.account == account).map(|(hash, _)| *hash)
+    }
+    /// Whether there is any key at all.
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+    /// The webhook of this number, even if it was deleted.
+    pub fn webhook(&self, number: WebhookNumber) -> Option<&Arc<Webhook>> {
+        self.webhooks.get(&number)
+    }
+    /// The webhook of this id in this account, unless it was deleted.
+    pub fn webhook_of(&self, account: AccountNumber, id: WebhookId) -> Option<&Arc<Webhook>> {
+        let webhook = self.webhooks.get(&id.number())?;
+        (webhook.id == id && webhook.account == account && !webhook.is_deleted()).then_some(webhook)
+    }
+    /// All webhooks, the oldest first, deleted ones included.
+    pub fn webhooks(&self) -> impl DoubleEndedIterator<Item = &Arc<Webhook>> {
+        self.webhooks.values()
+    }
+    /// How many webhooks of this dialect the account has.
+    pub fn count_of_dialect(&self, account: AccountNumber, dialect: &str) -> usize {
+        self.webhooks.values().filter(|w| w.account == account && w.dialect == dialect && !w.is_deleted()).count()
+    }
+
+    /// The webhooks of the account that want events of this type, ascending. Those that are paused or disabled are
+    /// among them: what they missed goes out when they are enabled.
+    pub fn wanting(&self, account: AccountNumber, event_type: &str) -> Vec<WebhookNumber> {
+        let Some(wants) = self.wants.get(&account) else { return Vec::new() };
+        let mut numbers = wants.all.clone();
+        numbers.extend(wants.exact.get(event_type).into_iter().flatten());
+        let prefixed = |prefix: &String| event_type.len() > prefix.len() && event_type.starts_with(prefix);
+        numbers.extend(wants.prefix.iter().filter(|(prefix, _)| prefixed(prefix)).map(|(_, number)| number));
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+
+    pub(super) fn put_account(&mut self, account: Account) {
+        self.account_numbers.insert(account.id.clone(), account.number);
+        self.accounts.insert(account.number, Arc::new(account));
+    }
+
+    pub(super) fn put_key(&mut self, hash: KeyHash, key: ApiKey) {
+        self.keys.insert(hash, Arc::new(key));
+    }
+
+    pub(super) fn remove_key(&mut self, hash: &KeyHash) {
+        self.keys.remove(hash);
+    }
+
+    pub(super) fn put_webhook(&mut self, webhook: Webhook) {
+        let number = webhook.number();
+        if let Some(old) = self.webhooks.get(&number) {
+            self.wants.entry(old.account).or_default().forget(number, &old.events);
+        }
+        if !webhook.is_deleted() {
+            self.wants.entry(webhook.account).or_default().learn(number, &webhook.events);
+        }
+        self.webhooks.insert(number, Arc::new(webhook));
+    }
+}
+
+impl Wants {
+    fn learn(&mut self, number: WebhookNumber, filters: &[EventFilter]) {
+        for filter in filters {
+            match filter {
+                EventFilter::All => self.all.push(number),
+                EventFilter::Prefix(prefix) => self.prefix.push((prefix.clone(), number)),
+                EventFilter::Exact(exact) => self.exact.entry(exact.clone()).or_default().push(number),
+            }
+        }
+    }
+
+    fn forget(&mut self, number: WebhookNumber, filters: &[EventFilter]) {
+        self.all.retain(|n| *n != number);
+        self.prefix.retain(|(_, n)| *n != number);
+        for filter in filters {
+            if let EventFilter::Exact(exact) = filter
+                && let Some(numbers) = self.exact.get_mut(exact)
+            {
+                numbers.retain(|n| *n != number);
+                if numbers.is_empty() {
+                    self.exact.remove(exact);
+                }
+            }
+        }
+    }
+}
