@@ -4,6 +4,8 @@
 
 #[path = "power/rig.rs"]
 mod rig;
+#[path = "power/store.rs"]
+mod store;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -22,6 +24,7 @@ fn child() {
         "files again" => write_files_again(&dir),
         "sled" => fill_sled(&dir, false),
         "sled synced" => fill_sled(&dir, true),
+        "store" => store::accept_until_killed(&dir),
         other => panic!("no such part: {other}"),
     }
 }

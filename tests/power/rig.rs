@@ -33,10 +33,11 @@ impl Rig {
         self.home.path().join("dir")
     }
 
-    /// Starts this test binary anew to play `part`, which the test `test` looks for with [`part`].
+    /// Starts this test binary anew to play `part`, which the test `test` looks for with [`part`]. After a cut,
+    /// everything in the directory has long been on the disk; after a mere kill, that is as it was.
     pub fn play(&self, test: &str, part: &str) -> Player {
         let shadow = self.home.path().join("shadow");
-        fs::create_dir(&shadow).expect("a power cut removed the shadow before");
+        fs::create_dir_all(&shadow).expect("can be made");
         let mut child = Command::new(std::env::current_exe().expect("this test"))
             .args(["--exact", test, "--nocapture", "--test-threads=1"])
             .env(PART, part)
@@ -91,8 +92,8 @@ impl Player {
     pub fn next_promise(&mut self) -> Option<&str> {
         let mut line = String::new();
         while self.said.read_line(&mut line).expect("the child speaks UTF-8") > 0 {
-            // The test harness of the child may have begun the line.
-            if let Some((_, promise)) = line.trim_end().split_once(PROMISED) {
+            // The test harness of the child may have begun the line; a line without its end was cut off by the kill.
+            if let (Some((_, promise)), true) = (line.trim_end().split_once(PROMISED), line.ends_with('\n')) {
                 self.promised.push(promise.to_owned());
                 return self.promised.last().map(String::as_str);
             }
@@ -113,8 +114,8 @@ impl Player {
         assert!(status.success(), "the child failed: {status}");
     }
 
-    /// Kills the child and reads what it had said until then.
-    fn kill(mut self) -> Vec<String> {
+    /// Kills the child and reads what it had said until then. What it wrote stays, as after any kill.
+    pub fn kill(mut self) -> Vec<String> {
         self.child.kill().expect("can be killed");
         while self.next_promise().is_some() {}
         self.child.wait().expect("can be waited for");
