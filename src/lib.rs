@@ -20,6 +20,7 @@
 //! sees the whole [`Config`](config::Config).
 
 pub mod api;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod deliver;
