@@ -178,6 +178,11 @@ impl Committer {
         some
     }
 
+    /// Closes the store under its handles, without a word to anybody: a simulation's crash.
+    pub fn let_go(&mut self) {
+        self.close_disk();
+    }
+
     /// How long to wait for work: until the sync of what was written, or the next upkeep.
     fn patience(&self) -> Option<Duration> {
         let upkeep = self.upkeep.wait(self.inner.clock.now());

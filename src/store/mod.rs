@@ -26,7 +26,7 @@ use crate::domain::id::AccountNumber;
 use crate::domain::webhook::Webhook;
 
 pub use commit::{Committer, Disable, Listener, Notice, Settled, Settlement};
-pub use read::{PAGE_ROWS_EXAMINED_MAX, Page};
+pub use read::{EventHead, PAGE_ROWS_EXAMINED_MAX, Page};
 pub use registry::{KeyHash, Registry};
 pub use staging::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent, Staging};
 

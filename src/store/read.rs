@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
 use sled::IVec;
 
 use super::disk::Disk;
@@ -25,6 +26,26 @@ pub struct Page<T, Id> {
     pub rows: Vec<T>,
     /// Where the next page goes on: after this id. `None` at the end.
     pub next: Option<Id>,
+}
+
+/// The first fields of an [`Event`], in its order: they lie in the first piece of its record, however long the data is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct EventHead {
+    /// Given by the commit thread.
+    pub id: EventId,
+    /// Whose it is.
+    pub account: AccountNumber,
+    /// The producer's own id.
+    pub name: Option<String>,
+    /// For example `task.created`.
+    pub event_type: String,
+}
+
+impl EventHead {
+    /// The id that the API shows.
+    pub fn public_id(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.id.to_string())
+    }
 }
 
 /// Reads a key.
@@ -135,7 +156,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
         let disk = self.disk()?;
-        let start = after.map_or(layout::number(webhook).to_vec(), |id| layout::delivery(DeliveryId(id.0 + 1)));
+        let start = after.map_or(layout::number(webhook).to_vec(), |id| layout::just_after(&layout::delivery(id)));
         let end = layout::number(webhook + 1);
         let rows = disk.tree(Tree::Fresh).range(start..end.to_vec()).take(limit);
         rows.map(|row| {
@@ -186,30 +207,55 @@ impl Store {
         Ok(None)
     }
 
-    /// Events of the account, newest first, before the id `before`; `wanted` filters.
-    pub fn events(
+    /// Events of the account, newest first, from the id `from` on and before the id `before`. `pick` filters, and makes
+    /// of an event what is to be kept of it, so that a page of large events never lies in memory at once.
+    pub fn events<Row>(
         &self,
         account: AccountNumber,
+        from: EventId,
         before: Option<EventId>,
         limit: usize,
-        wanted: impl Fn(&Event) -> bool,
-    ) -> Result<Page<Event, EventId>, StoreError> {
+        pick: impl Fn(Event) -> Option<Row>,
+    ) -> Result<Page<Row, EventId>, StoreError> {
         let disk = self.disk()?;
-        let start = layout::number(account).to_vec();
+        let start = layout::event(account, from);
         let end = before.map_or(layout::number(account + 1).to_vec(), |id| layout::event(account, id));
         let mut page = Page { rows: Vec::new(), next: None };
+        let mut last = None;
+        if start >= end {
+            return Ok(page);
+        }
         for (examined, row) in disk.tree(Tree::Events).range(start..end).rev().enumerate() {
             let (key, head) = row?;
             if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
-                page.next = Some(EventId(layout::read_event(&key).0 + 1));
+                page.next = last;
                 break;
             }
-            let event = whole_event(&|tree, key| disk.get(tree, key), &key, &head)?;
-            if wanted(&event) {
-                page.rows.push(event);
-            }
+            last = Some(layout::read_event(&key));
+            page.rows.extend(pick(whole_event(&|tree, key| disk.get(tree, key), &key, &head)?));
         }
         Ok(page)
+    }
+
+    /// What the rows of a history say of their event, without reading its data.
+    pub fn event_head(&self, account: AccountNumber, id: EventId) -> Result<Option<EventHead>, StoreError> {
+        let head = self.disk()?.get(Tree::Events, &layout::event(account, id))?;
+        head.map(|bytes| record::decode(&bytes[2..])).transpose()
+    }
+
+    /// The counters of all webhooks together, deleted ones included; what is not a sum is left at its default.
+    pub fn tally_total(&self) -> Result<Tally, StoreError> {
+        let mut total = Tally::default();
+        for row in self.disk()?.tree(Tree::Tallies).iter().values() {
+            let tally: Tally = record::decode(&row?)?;
+            total.deliveries += tally.deliveries;
+            total.succeeded += tally.succeeded;
+            total.dead += tally.dead;
+            total.cancelled += tally.cancelled;
+            total.attempts += tally.attempts;
+            total.failed_attempts += tally.failed_attempts;
+        }
+        Ok(total)
     }
 
     /// Deliveries of the webhook, newest first, before the id `before`; `wanted` filters.
@@ -228,7 +274,7 @@ impl Store {
             let complete = slab.len() <= limit;
             for delivery in slab {
                 if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
-                    page.next = Some(DeliveryId(delivery.id.0 + 1));
+                    page.next = before;
                     return Ok(page);
                 }
                 examined += 1;

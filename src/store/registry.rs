@@ -1,7 +1,7 @@
 //! What the store holds in memory: accounts, keys and webhooks, a few hundred bytes each, never anything that grows
 //! with events. It mirrors the disk; only the commit thread changes it, after the commit.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::domain::account::{Account, ApiKey};
@@ -18,6 +18,8 @@ pub struct Registry {
     account_numbers: HashMap<String, AccountNumber>,
     keys: HashMap<KeyHash, Arc<ApiKey>>,
     webhooks: BTreeMap<WebhookNumber, Arc<Webhook>>,
+    /// Those that were not deleted.
+    owned: BTreeSet<(AccountNumber, WebhookNumber)>,
     wants: HashMap<AccountNumber, Wants>,
 }
 
@@ -73,9 +75,14 @@ impl Registry {
     pub fn webhooks(&self) -> impl DoubleEndedIterator<Item = &Arc<Webhook>> {
         self.webhooks.values()
     }
+    /// The webhooks of an account, the oldest first, without deleted ones.
+    pub fn webhooks_of(&self, account: AccountNumber) -> impl DoubleEndedIterator<Item = &Arc<Webhook>> {
+        let owned = self.owned.range((account, 0)..=(account, WebhookNumber::MAX));
+        owned.filter_map(|(_, number)| self.webhooks.get(number))
+    }
     /// How many webhooks of this dialect the account has.
     pub fn count_of_dialect(&self, account: AccountNumber, dialect: &str) -> usize {
-        self.webhooks.values().filter(|w| w.account == account && w.dialect == dialect && !w.is_deleted()).count()
+        self.webhooks_of(account).filter(|webhook| webhook.dialect == dialect).count()
     }
 
     /// The webhooks of the account that want events of this type, ascending. Those that are paused or disabled are
@@ -109,7 +116,10 @@ impl Registry {
         if let Some(old) = self.webhooks.get(&number) {
             self.wants.entry(old.account).or_default().forget(number, &old.events);
         }
-        if !webhook.is_deleted() {
+        if webhook.is_deleted() {
+            self.owned.remove(&(webhook.account, number));
+        } else {
+            self.owned.insert((webhook.account, number));
             self.wants.entry(webhook.account).or_default().learn(number, &webhook.events);
         }
         self.webhooks.insert(number, Arc::new(webhook));

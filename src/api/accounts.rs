@@ -1,0 +1,215 @@
+//! Accounts and their keys. For admin keys only; a key's text is in the reply that makes it and nowhere else.
+
+use actix_web::{HttpResponse, delete, get, post, web};
+use serde::{Deserialize, Serialize};
+
+use super::Api;
+use super::auth::{self, Admin, May};
+use super::page::{Listed, PageQuery, PageReply};
+use super::problem::{ErrorReply, Problem};
+use super::reply::Reply;
+use super::request::{Body, Query};
+use super::webhook_input::vet_text;
+use crate::domain::Invalid;
+use crate::domain::account::{self, Account, ApiKey, DEFAULT_ACCOUNT, NAME_CHARS_MAX, Scope};
+use crate::domain::id::KeyId;
+use crate::domain::time;
+use crate::store::Page;
+
+/// An account to make.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AccountInput {
+    /// 1 to 64 of `A-Z a-z 0-9 _ -`; made up if left out.
+    #[serde(default)]
+    id: Option<String>,
+    /// For people, at most 200 characters.
+    name: String,
+    /// What its webhooks speak where they do not say; that of account `default` if left out.
+    #[serde(default)]
+    dialect: Option<String>,
+}
+
+/// An account.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct AccountView {
+    id: String,
+    name: String,
+    dialect: String,
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+/// A key to make.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct KeyInput {
+    /// What it may do; at least one.
+    scopes: Vec<Scope>,
+    /// For people, at most 200 characters.
+    #[serde(default)]
+    name: Option<String>,
+    /// RFC 3339; it never expires if left out.
+    #[serde(default)]
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
+}
+
+/// A key.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct KeyView {
+    /// Names the key; it is not the key.
+    id: String,
+    /// The key itself: shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    account: String,
+    scopes: Vec<Scope>,
+    name: Option<String>,
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+/// Make an account
+#[utoipa::path(tag = "accounts", request_body = AccountInput, responses(
+    (status = 201, description = "Made", body = Reply<AccountView>),
+    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
+    (status = 409, description = "There is one of this id", body = ErrorReply<'static>),
+))]
+#[post("/api/v1/accounts")]
+pub async fn create(_: May<Admin>, api: web::Data<Api>, body: Body) -> Result<HttpResponse, Problem> {
+    let input = body.read::<AccountInput>()?;
+    let id = input.id.unwrap_or_else(|| api.with_dice(|dice| format!("acc_{:016x}", dice.bits())));
+    account::check_id(&id)?;
+    let name = vet_text("name", input.name, NAME_CHARS_MAX)?;
+    let dialect = match input.dialect {
+        Some(name) => api.known_dialect(&name)?.name.clone(),
+        None => existing(&api, DEFAULT_ACCOUNT)?.dialect,
+    };
+    let account = Account { number: 0, id, name, dialect, created_at: 0 };
+    let account = api.store.change(move |staging| staging.create_account(account)).await?;
+    Ok(Reply::created(account_view(&account)))
+}
+
+/// List accounts, newest first
+#[utoipa::path(tag = "accounts", params(PageQuery), responses(
+    (status = 200, description = "A page of accounts", body = PageReply<AccountView>),
+))]
+#[get("/api/v1/accounts")]
+pub async fn list(_: May<Admin>, api: web::Data<Api>, Query(query): Query<PageQuery>) -> Result<HttpResponse, Problem> {
+    let window = query.window()?;
+    let registry = api.store.registry();
+    let older = |account: &Account| window.before.is_none_or(|before| u128::from(account.number) < before);
+    let mut rows: Vec<_> = registry.accounts().rev().filter(|one| older(one)).take(window.limit + 1).collect();
+    let more = rows.len() > window.limit;
+    rows.truncate(window.limit);
+    let page = Page { next: rows.last().filter(|_| more).map(|last| last.number), rows };
+    let listed = Listed::from(page).map(|account| account_view(account));
+    Ok(HttpResponse::Ok().json(PageReply::from(listed)))
+}
+
+/// Show an account
+#[utoipa::path(tag = "accounts", params(("id" = String, Path)), responses(
+    (status = 200, description = "The account", body = Reply<AccountView>),
+    (status = 404, description = "There is no such account", body = ErrorReply<'static>),
+))]
+#[get("/api/v1/accounts/{id}")]
+pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    Ok(Reply::ok(account_view(&existing(&api, &id)?)))
+}
+
+/// Make a key of an account; the reply is the only place that shows it
+#[utoipa::path(tag = "accounts", params(("id" = String, Path)), request_body = KeyInput, responses(
+    (status = 201, description = "Made", body = Reply<KeyView>),
+    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
+    (status = 404, description = "There is no such account", body = ErrorReply<'static>),
+))]
+#[post("/api/v1/accounts/{id}/keys")]
+pub async fn create_key(
+    _: May<Admin>,
+    api: web::Data<Api>,
+    id: web::Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let account = existing(&api, &id)?;
+    let key = vet_key(&api, account.number, body.read::<KeyInput>()?)?;
+    let text = api.with_dice(auth::new_key);
+    let hash = auth::hash(&text);
+    let key = api.store.change(move |staging| staging.create_key(hash, key)).await?;
+    Ok(Reply::created(key_view(&account, &key, Some(text))))
+}
+
+/// List the keys of an account, the oldest first
+#[utoipa::path(tag = "accounts", params(("id" = String, Path)), responses(
+    (status = 200, description = "All of its keys, without their texts", body = PageReply<KeyView>),
+    (status = 404, description = "There is no such account", body = ErrorReply<'static>),
+))]
+#[get("/api/v1/accounts/{id}/keys")]
+pub async fn list_keys(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let account = existing(&api, &id)?;
+    let keys = api.store.registry().keys_of(account.number);
+    let rows = keys.iter().map(|key| key_view(&account, key, None)).collect();
+    Ok(HttpResponse::Ok().json(PageReply::whole(rows)))
+}
+
+/// Revoke a key: it is refused from now on
+#[utoipa::path(tag = "accounts", params(("id" = String, Path), ("key_id" = String, Path)), responses(
+    (status = 204, description = "Revoked"),
+    (status = 404, description = "There is no such account or key", body = ErrorReply<'static>),
+    (status = 409, description = "It is the key of this request", body = ErrorReply<'static>),
+))]
+#[delete("/api/v1/accounts/{id}/keys/{key_id}")]
+pub async fn revoke_key(
+    tenant: May<Admin>,
+    api: web::Data<Api>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let account = existing(&api, &path.0)?.number;
+    let id = KeyId::parse(&path.1).ok_or_else(|| Problem::not_found("key"))?;
+    if id == tenant.key() {
+        return Err(Problem::wrong_state("this is the key of this request; revoke it with another admin key"));
+    }
+    api.store.change(move |staging| staging.revoke_key(account, id)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn existing(api: &Api, id: &str) -> Result<Account, Problem> {
+    let account = api.store.registry().account_by_id(id).map(|account| (**account).clone());
+    account.ok_or_else(|| Problem::not_found("account"))
+}
+
+fn vet_key(api: &Api, account: u32, mut input: KeyInput) -> Result<ApiKey, Invalid> {
+    if input.scopes.is_empty() {
+        return Err(Invalid::new("scopes", "must name at least one of admin, publish, manage, read"));
+    }
+    let mut seen = Vec::new();
+    input.scopes.retain(|scope| !seen.contains(scope) && (seen.push(*scope), true).1);
+    let name = input.name.map(|name| vet_text("name", name, NAME_CHARS_MAX)).transpose()?;
+    let wrong = || Invalid::new("expires_at", "must be a time to come in RFC 3339, such as 2030-01-01T00:00:00Z");
+    let to_come = |text: &String| time::parse(text).filter(|at| *at > api.clock.now()).ok_or_else(wrong);
+    let expires_at = input.expires_at.as_ref().map(to_come).transpose()?;
+    Ok(ApiKey { id: KeyId(0), account, scopes: input.scopes, name, expires_at, created_at: 0 })
+}
+
+fn account_view(account: &Account) -> AccountView {
+    AccountView {
+        id: account.id.clone(),
+        name: account.name.clone(),
+        dialect: account.dialect.clone(),
+        created_at: time::rfc3339(account.created_at),
+    }
+}
+
+fn key_view(account: &Account, key: &ApiKey, text: Option<String>) -> KeyView {
+    KeyView {
+        id: key.id.to_string(),
+        key: text,
+        account: account.id.clone(),
+        scopes: key.scopes.clone(),
+        name: key.name.clone(),
+        expires_at: key.expires_at.map(time::rfc3339),
+        created_at: time::rfc3339(key.created_at),
+    }
+}

@@ -1,0 +1,227 @@
+//! Who is asking. A [`Tenant`] can only be made here, from a key that is known, has not expired and has the scope; so a
+//! handler that holds one has been allowed in, and reaches nothing but that account.
+
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, dev, web};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use super::Api;
+use super::problem::Problem;
+use crate::clock::Dice;
+use crate::domain::Invalid;
+use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, Scope};
+use crate::domain::id::KeyId;
+use crate::store::{KeyHash, Refusal, Store};
+
+/// The header with which an admin key names the account that it acts for.
+pub const ACCOUNT_HEADER: &str = "Hookwheel-Account";
+/// A configured admin key, in bytes.
+const CONFIGURED_KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=256;
+
+/// The account that a request acts for, and what its key may do beyond that.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    account: Arc<Account>,
+    key: KeyId,
+    is_admin: bool,
+    names_account: bool,
+}
+
+impl Tenant {
+    /// The account.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Which key it came with.
+    pub fn key(&self) -> KeyId {
+        self.key
+    }
+
+    /// The same key acting for the account `id`, as an event's `account` field asks for.
+    pub fn acting_for(&self, store: &Store, id: &str) -> Result<Self, Problem> {
+        if id == self.account.id {
+            return Ok(self.clone());
+        }
+        if !self.is_admin {
+            return Err(Problem::forbidden("this key acts for its own account only").with_field("account"));
+        }
+        if self.names_account {
+            let message = format!("names another account than the header {ACCOUNT_HEADER}");
+            return Err(Invalid::new("account", message).into());
+        }
+        let account = store.registry().account_by_id(id).cloned();
+        let account = account.ok_or_else(|| Invalid::new("account", "there is no account of this id"))?;
+        Ok(Self { account, ..self.clone() })
+    }
+}
+
+/// A scope that a handler needs, as a type.
+pub trait Needs {
+    /// The scope.
+    const SCOPE: Scope;
+}
+
+macro_rules! needs {
+    ($($(#[$doc:meta])* $name:ident)*) => { $(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name;
+        impl Needs for $name { const SCOPE: Scope = Scope::$name; }
+    )* };
+}
+
+needs! {
+    /// Needs `admin`.
+    Admin
+    /// Needs `publish`.
+    Publish
+    /// Needs `manage`.
+    Manage
+    /// Needs `read`.
+    Read
+}
+
+/// A tenant whose key has the scope `N`: what handlers ask for.
+#[derive(Debug)]
+pub struct May<N>(Tenant, PhantomData<N>);
+
+impl<N> Deref for May<N> {
+    type Target = Tenant;
+    fn deref(&self) -> &Tenant {
+        &self.0
+    }
+}
+
+impl<N: Needs + 'static> FromRequest for May<N> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(tenant(request, N::SCOPE).map(|tenant| Self(tenant, PhantomData)))
+    }
+}
+
+/// Lets a request in, or says why not.
+pub fn tenant(request: &HttpRequest, needed: Scope) -> Result<Tenant, Problem> {
+    let api = request.app_data::<web::Data<Api>>().expect("the API is part of the app");
+    let key = known_key(api, request)?;
+    if !key.allows(needed) {
+        return Err(Problem::scope_missing(needed));
+    }
+    let is_admin = key.allows(Scope::Admin);
+    let named = named_account(request)?;
+    let registry = api.store.registry();
+    let account = match (is_admin, named) {
+        (true, Some(id)) => registry.account_by_id(id).ok_or_else(no_such_account)?,
+        (true, None) => registry.account_by_id(DEFAULT_ACCOUNT).ok_or_else(no_such_account)?,
+        (false, named) => {
+            let own =
+                registry.account(key.account).ok_or_else(|| Problem::unauthorized("the key's account is gone"))?;
+            if named.is_some_and(|id| id != own.id) {
+                let message = format!("this key acts for its own account only; leave out {ACCOUNT_HEADER}");
+                return Err(Problem::forbidden(message).with_field(ACCOUNT_HEADER));
+            }
+            own
+        }
+    };
+    Ok(Tenant { account: account.clone(), key: key.id, is_admin, names_account: named.is_some() })
+}
+
+fn known_key(api: &Api, request: &HttpRequest) -> Result<Arc<ApiKey>, Problem> {
+    let header = request.headers().get(header::AUTHORIZATION);
+    let header = header.ok_or_else(|| Problem::unauthorized("a key is needed: Authorization: Bearer <key>"))?;
+    let text = header.to_str().ok().and_then(|text| text.split_once(' '));
+    let (_, key) = text
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .ok_or_else(|| Problem::unauthorized("the key must come as Authorization: Bearer <key>"))?;
+    let known = api.store.registry().key(&hash(key.trim())).cloned();
+    let known = known.ok_or_else(|| Problem::unauthorized("this key is not known"))?;
+    if known.expired(api.clock.now()) {
+        return Err(Problem::unauthorized("this key has expired"));
+    }
+    Ok(known)
+}
+
+fn named_account(request: &HttpRequest) -> Result<Option<&str>, Problem> {
+    let Some(value) = request.headers().get(ACCOUNT_HEADER) else { return Ok(None) };
+    value.to_str().map(|id| Some(id.trim())).map_err(|_| no_such_account())
+}
+
+fn no_such_account() -> Problem {
+    Invalid::new(ACCOUNT_HEADER, "there is no account of this id").into()
+}
+
+/// Where a key lies in the store: its text is never stored.
+pub fn hash(key: &str) -> KeyHash {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+/// A new key: `hw_` and 32 random bytes in base64url.
+pub fn new_key(dice: &mut Dice) -> String {
+    let mut bytes = [0; 32];
+    dice.fill(&mut bytes);
+    format!("hw_{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Makes sure that the account `default` exists, and an admin key with it: the `configured` one, else a new one if
+/// there is no key at all. Gives the text of a new one back: it is shown this once. `dialect` is what webhooks of a
+/// new account `default` speak.
+pub async fn first_admin_key(
+    store: &Store,
+    dice: &mut Dice,
+    configured: Option<&str>,
+    dialect: &str,
+) -> Result<Option<String>, Refusal> {
+    if let Some(text) = configured {
+        let visible = text.bytes().all(|b| b.is_ascii_graphic());
+        if !CONFIGURED_KEY_BYTES.contains(&text.len()) || !visible {
+            return Err(Invalid::new("auth.admin_key", "must be 16 to 256 visible ASCII characters").into());
+        }
+    }
+    let new = new_key(dice);
+    let hash = hash(configured.unwrap_or(&new));
+    let is_configured = configured.is_some();
+    let default = Store::default_account(dialect);
+    let made = store.change(move |staging| {
+        let known = staging.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
+        let account = match known {
+            Some(number) => number,
+            None => staging.create_account(default)?.number,
+        };
+        let needed =
+            if is_configured { staging.registry().key(&hash).is_none() } else { !staging.registry().has_keys() };
+        if needed {
+            staging.create_key(hash, admin_key(account))?;
+        }
+        Ok(needed)
+    });
+    Ok(made.await?.then_some(new).filter(|_| !is_configured))
+}
+
+fn admin_key(account: u32) -> ApiKey {
+    let name = Some("first admin key".to_string());
+    ApiKey { id: KeyId(0), account, scopes: vec![Scope::Admin], name, expires_at: None, created_at: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_one_form() {
+        let mut dice = Dice::seeded(1);
+        let (one, two) = (new_key(&mut dice), new_key(&mut dice));
+        assert_ne!(one, two);
+        assert_eq!(one.len(), 46);
+        assert!(one.starts_with("hw_"));
+        assert_ne!(hash(&one), hash(&two));
+    }
+}

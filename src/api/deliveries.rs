@@ -1,0 +1,124 @@
+//! One delivery with all of its attempts: what was sent, what came back, how long it took.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, get, web};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+use super::Api;
+use super::auth::{May, Read, Tenant};
+use super::history::{History, is_success};
+use super::problem::{ErrorReply, Problem};
+use super::reply::Reply;
+use crate::domain::delivery::{Attempt, Cause, Delivery};
+use crate::domain::id::DeliveryId;
+use crate::domain::time;
+use crate::domain::webhook::Webhook;
+
+/// A delivery with all of its attempts.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct DeliveryView {
+    id: String,
+    event_id: String,
+    event_type: Option<String>,
+    webhook_id: String,
+    /// `pending`, `scheduled`, `held`, `succeeded`, `dead` or `cancelled`.
+    state: &'static str,
+    /// Why it exists: `accept`, `test` or `replay`.
+    cause: &'static str,
+    /// The delivery that it replays.
+    replay_of: Option<String>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    next_attempt_at: Option<String>,
+    #[schema(format = DateTime)]
+    ended_at: Option<String>,
+    /// Why it was cancelled.
+    reason: Option<String>,
+    /// The first first.
+    attempts: Vec<AttemptView>,
+}
+
+/// One HTTP request of a delivery.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct AttemptView {
+    /// From 1.
+    number: u16,
+    #[schema(format = DateTime)]
+    started_at: String,
+    response_time_ms: u32,
+    url: String,
+    request_headers: BTreeMap<String, String>,
+    /// Null where no answer came.
+    status_code: Option<u16>,
+    success: bool,
+    /// `status`, `timeout`, `dns`, `refused_address`, `connect`, `tls`, `broken` or `unsendable`.
+    outcome: &'static str,
+    /// Why it was no success.
+    error: Option<String>,
+    /// The start of the answer, as text.
+    response_body: String,
+}
+
+/// Show a delivery with all of its attempts
+#[utoipa::path(tag = "deliveries", params(("id" = String, Path, description = "In any spelling")), responses(
+    (status = 200, description = "The delivery", body = Reply<DeliveryView>),
+    (status = 404, description = "There is no such delivery", body = ErrorReply<'static>),
+))]
+#[get("/api/v1/deliveries/{id}")]
+pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let (delivery, webhook) = find(&api, &tenant, &id)?;
+    let attempts = api.store.attempts(&delivery)?;
+    let row = History { store: api.store.clone(), webhook }.row(&delivery, None)?;
+    Ok(Reply::ok(DeliveryView {
+        id: row.id,
+        event_id: row.event_id,
+        event_type: row.event_type,
+        webhook_id: row.webhook_id,
+        state: row.state,
+        cause: cause(&delivery),
+        replay_of: if let Cause::Replay(old) = delivery.cause { Some(old.to_string()) } else { None },
+        created_at: row.created_at,
+        next_attempt_at: row.next_attempt_at,
+        ended_at: delivery.ended_at.map(time::rfc3339),
+        reason: delivery.reason.clone(),
+        attempts: attempts.into_iter().map(|attempt| attempt_view(&delivery, attempt)).collect(),
+    }))
+}
+
+/// The delivery, if it goes to a webhook of the tenant's account, a deleted one included.
+fn find(api: &Api, tenant: &Tenant, text: &str) -> Result<(Delivery, Arc<Webhook>), Problem> {
+    let missing = || Problem::not_found("delivery");
+    let id = DeliveryId::parse(text).ok_or_else(missing)?;
+    let webhook = api.store.registry().webhook(id.webhook()).cloned();
+    let webhook = webhook.filter(|webhook| webhook.account == tenant.account().number).ok_or_else(missing)?;
+    let delivery = api.store.delivery(id)?.ok_or_else(missing)?;
+    Ok((delivery, webhook))
+}
+
+fn cause(delivery: &Delivery) -> &'static str {
+    match delivery.cause {
+        Cause::Accept => "accept",
+        Cause::Test => "test",
+        Cause::Replay(_) => "replay",
+    }
+}
+
+fn attempt_view(delivery: &Delivery, attempt: Attempt) -> AttemptView {
+    let summary = attempt.summary;
+    let success = is_success(delivery, &summary);
+    AttemptView {
+        number: summary.number,
+        started_at: time::rfc3339(summary.started_at),
+        response_time_ms: summary.duration_ms,
+        url: attempt.url,
+        request_headers: attempt.request_headers.into_iter().collect(),
+        status_code: summary.outcome.status(),
+        success,
+        outcome: summary.outcome.kind(),
+        error: (!success).then(|| summary.outcome.to_string()),
+        response_body: String::from_utf8_lossy(&attempt.response_body).into_owned(),
+    }
+}

@@ -1,0 +1,151 @@
+//! The HTTP API. All routes stand in [`routes`] below, each with its OpenAPI path: one that lacks it does not compile.
+//! What stays true: every reply is JSON (but `/metrics`), every error has one shape (`problem`), and nothing is served
+//! without a key but health, counters and the OpenAPI document.
+
+mod accounts;
+mod auth;
+mod deliveries;
+mod events;
+mod face;
+mod health;
+mod history;
+mod incoming;
+mod meters;
+mod openapi;
+mod operations;
+mod page;
+mod problem;
+mod publish;
+mod reply;
+mod request;
+mod webhook_input;
+mod webhook_view;
+mod webhooks;
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::{App, Error, web};
+use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::clock::{Clock, Dice};
+use crate::dialect::{Dialect, Dialects};
+use crate::domain::Invalid;
+use crate::domain::secret::Secret;
+use crate::store::Store;
+
+pub use auth::{ACCOUNT_HEADER, first_admin_key};
+pub use incoming::BATCH_EVENTS_MAX;
+pub use problem::Problem;
+
+/// What the API needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The body of a request, in bytes.
+    pub body_bytes_max: usize,
+    /// Whether webhooks may have `http://` URLs.
+    pub http_allowed: bool,
+}
+
+/// Writes counters of other rooms in the Prometheus text format.
+pub type ExtraMetrics = Box<dyn Fn(&mut String) + Send + Sync>;
+
+/// What all handlers share.
+pub struct Api {
+    store: Store,
+    dialects: Arc<Dialects>,
+    clock: Clock,
+    dice: Mutex<Dice>,
+    settings: Settings,
+    extra_metrics: ExtraMetrics,
+    meters: meters::Meters,
+    described: OnceLock<openapi::Described>,
+}
+
+impl Api {
+    /// The API over `store`.
+    pub fn new(
+        store: Store,
+        dialects: Arc<Dialects>,
+        clock: Clock,
+        dice: Dice,
+        settings: Settings,
+        extra_metrics: ExtraMetrics,
+    ) -> Self {
+        Self {
+            store,
+            dialects,
+            clock,
+            dice: Mutex::new(dice),
+            settings,
+            extra_metrics,
+            meters: meters::Meters::default(),
+            described: OnceLock::new(),
+        }
+    }
+
+    fn with_dice<T>(&self, throw: impl FnOnce(&mut Dice) -> T) -> T {
+        throw(&mut self.dice.lock().expect("no holder panics"))
+    }
+
+    fn new_secret(&self, dialect: &Dialect) -> Secret {
+        let mut random = [0; 32];
+        self.with_dice(|dice| dice.fill(&mut random));
+        dialect.generate_secret(&random)
+    }
+
+    /// The dialect that a request names.
+    fn known_dialect(&self, name: &str) -> Result<Arc<Dialect>, Invalid> {
+        self.dialects.get(name).cloned().ok_or_else(|| {
+            let known = self.dialects.names().collect::<Vec<_>>().join(", ");
+            Invalid::new("dialect", format!("{name:?} is not known; there are: {known}"))
+        })
+    }
+
+    /// The dialect that a webhook or an account has; its file may have gone since.
+    fn loaded(&self, name: &str) -> Result<Arc<Dialect>, Problem> {
+        let gone = || Problem::wrong_state(format!("the dialect {name:?} is not loaded; put its file back"));
+        self.dialects.get(name).cloned().ok_or_else(gone)
+    }
+}
+
+/// All native routes. What is asked most comes first: they are tried in this order.
+fn routes(to: &mut ServiceConfig<'_>) {
+    to.service(publish::publish).service(events::list).service(events::show);
+    to.service(webhooks::create).service(webhooks::list);
+    to.service(webhooks::show).service(webhooks::put).service(webhooks::patch).service(webhooks::delete);
+    to.service(webhooks::test).service(webhooks::deliveries).service(webhooks::logs).service(webhooks::replay);
+    to.service(webhooks::enable).service(webhooks::disable).service(webhooks::pause).service(webhooks::resume);
+    to.service(webhooks::secret).service(webhooks::rotate);
+    to.service(deliveries::show);
+    to.service(accounts::create).service(accounts::list).service(accounts::show);
+    to.service(accounts::create_key).service(accounts::list_keys).service(accounts::revoke_key);
+    to.service(health::live).service(health::ready).service(health::metrics).service(openapi::show);
+}
+
+/// The app of one worker: all routes, what they share, and an answer for every other path.
+pub fn app(
+    api: web::Data<Api>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let (app, document) = App::new()
+        .wrap(from_fn(meters::count))
+        .into_utoipa_app()
+        .openapi(openapi::base())
+        .configure(routes)
+        .split_for_parts();
+    api.described.get_or_init(|| openapi::Described::of(document));
+    app.app_data(web::PayloadConfig::new(api.settings.body_bytes_max))
+        .app_data(api)
+        .default_service(web::to(face::answer))
+}

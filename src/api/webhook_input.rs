@@ -1,0 +1,278 @@
+//! What a create or a change of a webhook says. What stays true: it is vetted whole before anything is changed, and
+//! what it leaves out stays as it is; `null` is the way back to what the dialect says.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::dialect::Dialect;
+use crate::domain::Invalid;
+use crate::domain::retry::{RetrySchedule, SuccessRule};
+use crate::domain::secret::{Secret, SigningSecret};
+use crate::domain::time::UnixMs;
+use crate::domain::webhook::{
+    self, EndpointUrl, EventFilter, FILTERS_MAX, MAX_IN_FLIGHT_MAX, RateLimit, Status, TIMEOUT_SECONDS_MAX, Webhook,
+};
+
+/// A webhook's name, in characters.
+const NAME_CHARS_MAX: usize = 200;
+/// A webhook's description, in characters.
+const DESCRIPTION_CHARS_MAX: usize = 2000;
+/// Why a webhook is disabled that a request switched off.
+const BY_REQUEST: &str = "disabled by request";
+
+/// What becomes of a setting.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Change<T> {
+    /// It was left out: it stays.
+    #[default]
+    Keep,
+    /// It was null: back to the dialect's, or to nothing.
+    Reset,
+    /// This.
+    To(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(|value| value.map_or(Self::Reset, Self::To))
+    }
+}
+
+impl<T> Change<T> {
+    fn vet<U>(self, vet: impl FnOnce(T) -> Result<U, Invalid>) -> Result<Change<U>, Invalid> {
+        Ok(match self {
+            Self::Keep => Change::Keep,
+            Self::Reset => Change::Reset,
+            Self::To(value) => Change::To(vet(value)?),
+        })
+    }
+
+    /// A setting that a webhook must have: it cannot be null.
+    fn required<U>(self, field: &str, vet: impl FnOnce(T) -> Result<U, Invalid>) -> Result<Option<U>, Invalid> {
+        match self {
+            Self::Keep => Ok(None),
+            Self::Reset => Err(Invalid::new(field, "must not be null")),
+            Self::To(value) => vet(value).map(Some),
+        }
+    }
+
+    fn apply(self, to: &mut Option<T>) {
+        match self {
+            Self::Keep => {}
+            Self::Reset => *to = None,
+            Self::To(value) => *to = Some(value),
+        }
+    }
+}
+
+/// A webhook to create, or what to change of one. Changing, what is left out stays and null resets.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookInput {
+    /// Where deliveries go: an `https://` URL. Needed to create.
+    #[serde(default)]
+    #[schema(value_type = String, example = "https://example.com/webhooks")]
+    url: Change<String>,
+    /// Which events: exact types, `task.*` for all that start so, or `*`. Needed to create; at most 200.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>, example = json!(["task.*"]))]
+    events: Change<Vec<String>>,
+    /// The signing secret; generated if left out. Changing it here takes effect at once: see `secret/rotate` for both.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    secret: Change<String>,
+    /// The contract that it is served by; the account's if left out. It cannot be changed later.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub dialect: Change<String>,
+    /// For people, at most 200 characters.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    name: Change<String>,
+    /// For people, at most 2,000 characters.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    description: Change<String>,
+    /// Sent with every attempt: at most 20 headers of 4,096 bytes in all.
+    #[serde(default)]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    headers: Change<BTreeMap<String, String>>,
+    /// Requests a second, at most.
+    #[serde(default)]
+    #[schema(value_type = Option<RateLimit>)]
+    rate_limit: Change<RateLimit>,
+    /// Deliveries in flight at once, 1 to 256.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>)]
+    max_in_flight: Change<u32>,
+    /// The deadline of one attempt in seconds, 1 to 120.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>)]
+    timeout: Change<u32>,
+    /// When to try again.
+    #[serde(default)]
+    #[schema(value_type = Option<RetrySchedule>)]
+    retry: Change<RetrySchedule>,
+    /// Which answers are a success, such as `["2xx", "304"]`.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
+    success: Change<Vec<String>>,
+    /// Whether deliveries go out; true if left out.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    enabled: Change<bool>,
+}
+
+/// A vetted [`WebhookInput`].
+#[derive(Debug)]
+pub struct WebhookChange {
+    url: Option<EndpointUrl>,
+    events: Option<Vec<EventFilter>>,
+    secret: Option<Secret>,
+    name: Change<String>,
+    description: Change<String>,
+    headers: Change<Vec<(String, String)>>,
+    rate_limit: Change<RateLimit>,
+    max_in_flight: Change<u32>,
+    timeout_seconds: Change<u32>,
+    retry: Change<RetrySchedule>,
+    success: Change<SuccessRule>,
+    enabled: Option<bool>,
+    /// What to tell about it, such as a short secret.
+    pub warnings: Vec<String>,
+}
+
+impl WebhookInput {
+    /// Checks everything but `dialect`, which decides what is right here.
+    pub fn vet(self, dialect: &Dialect, http_allowed: bool) -> Result<WebhookChange, Invalid> {
+        let mut warnings = Vec::new();
+        let secret = self.secret.required("secret", |text| {
+            warnings.extend(dialect.check_secret(&text)?);
+            Ok(Secret::new(text))
+        })?;
+        Ok(WebhookChange {
+            url: self.url.required("url", |text| EndpointUrl::parse(&text, http_allowed))?,
+            events: self.events.required("events", vet_filters)?,
+            secret,
+            name: self.name.vet(|text| vet_text("name", text, NAME_CHARS_MAX))?,
+            description: self.description.vet(|text| vet_text("description", text, DESCRIPTION_CHARS_MAX))?,
+            headers: self.headers.vet(|headers| vet_headers(headers, dialect))?,
+            rate_limit: self.rate_limit.vet(RateLimit::checked)?,
+            max_in_flight: self.max_in_flight.vet(|n| vet_range("max_in_flight", n, MAX_IN_FLIGHT_MAX))?,
+            timeout_seconds: self.timeout.vet(|n| vet_range("timeout", n, TIMEOUT_SECONDS_MAX))?,
+            retry: self.retry.vet(|retry| retry.check().map(|()| retry))?,
+            success: self.success.vet(vet_success)?,
+            enabled: self.enabled.required("enabled", Ok)?,
+            warnings,
+        })
+    }
+}
+
+impl WebhookChange {
+    /// Checks that all is there that a new webhook needs.
+    pub fn is_whole(&self) -> Result<(), Invalid> {
+        let missing = |field| Err(Invalid::new(field, "is missing"));
+        match self {
+            Self { url: None, .. } => missing("url"),
+            Self { events: None, .. } => missing("events"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it brings a secret.
+    pub fn has_secret(&self) -> bool {
+        self.secret.is_some()
+    }
+
+    /// The URL, where there is one.
+    pub fn url(&self) -> Option<&EndpointUrl> {
+        self.url.as_ref()
+    }
+
+    /// Changes `webhook`.
+    pub fn apply(self, webhook: &mut Webhook, now: UnixMs) {
+        if let Some(url) = self.url {
+            webhook.url = url;
+        }
+        if let Some(events) = self.events {
+            webhook.events = events;
+        }
+        if let Some(secret) = self.secret {
+            webhook.secrets = vec![SigningSecret { secret, until: None }];
+        }
+        self.name.apply(&mut webhook.name);
+        self.description.apply(&mut webhook.description);
+        match self.headers {
+            Change::Keep => {}
+            Change::Reset => webhook.headers.clear(),
+            Change::To(headers) => webhook.headers = headers,
+        }
+        self.rate_limit.apply(&mut webhook.rate_limit);
+        self.max_in_flight.apply(&mut webhook.max_in_flight);
+        self.timeout_seconds.apply(&mut webhook.timeout_seconds);
+        self.retry.apply(&mut webhook.retry);
+        self.success.apply(&mut webhook.success);
+        match self.enabled {
+            Some(true) => webhook.status = Status::Active,
+            Some(false) if webhook.is_active() => {
+                webhook.status = Status::Disabled { since: now, reason: BY_REQUEST.into() };
+            }
+            Some(false) | None => {}
+        }
+    }
+}
+
+/// A reason for disabling, as a person gives it.
+pub fn vet_reason(reason: Option<String>) -> Result<String, Invalid> {
+    reason.map_or(Ok(BY_REQUEST.to_string()), |text| vet_text("reason", text, NAME_CHARS_MAX))
+}
+
+/// Text for people: not empty, at most `max` characters.
+pub fn vet_text(field: &str, text: String, max: usize) -> Result<String, Invalid> {
+    let fits = !text.trim().is_empty() && text.chars().count() <= max;
+    if fits { Ok(text) } else { Err(Invalid::new(field, format!("must be 1 to {max} characters"))) }
+}
+
+fn vet_filters(texts: Vec<String>) -> Result<Vec<EventFilter>, Invalid> {
+    if texts.is_empty() || texts.len() > FILTERS_MAX {
+        let message = format!("must name 1 to {FILTERS_MAX} event types; [\"*\"] means all");
+        return Err(Invalid::new("events", message));
+    }
+    let mut filters: Vec<EventFilter> = Vec::with_capacity(texts.len());
+    for (n, text) in texts.iter().enumerate() {
+        let filter = EventFilter::parse(text);
+        let filter = filter.map_err(|invalid| Invalid { field: format!("events[{n}]"), ..invalid })?;
+        if !filters.contains(&filter) {
+            filters.push(filter);
+        }
+    }
+    Ok(filters)
+}
+
+fn vet_headers(headers: BTreeMap<String, String>, dialect: &Dialect) -> Result<Vec<(String, String)>, Invalid> {
+    let headers: Vec<(String, String)> = headers.into_iter().collect();
+    webhook::check_headers(&headers)?;
+    let of_dialect = |name: &str| {
+        let own = dialect.headers.iter().map(|rule| &rule.key).chain(dialect.signature.iter().map(|rule| &rule.header));
+        own.into_iter().any(|key| key.name.as_str().eq_ignore_ascii_case(name))
+    };
+    for (n, (name, _)) in headers.iter().enumerate() {
+        let wrong = |message: &str| Err(Invalid::new(format!("headers.{name}"), message));
+        if of_dialect(name) {
+            return wrong("is set by the dialect and cannot be replaced");
+        }
+        if headers[..n].iter().any(|(before, _)| before.eq_ignore_ascii_case(name)) {
+            return wrong("is there twice; header names do not tell upper from lower case");
+        }
+    }
+    Ok(headers)
+}
+
+fn vet_range(field: &str, n: u32, max: u32) -> Result<u32, Invalid> {
+    if (1..=max).contains(&n) { Ok(n) } else { Err(Invalid::new(field, format!("must be between 1 and {max}"))) }
+}
+
+fn vet_success(texts: Vec<String>) -> Result<SuccessRule, Invalid> {
+    SuccessRule::try_from(texts).map_err(|message| Invalid::new("success", message))
+}

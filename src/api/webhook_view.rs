@@ -1,0 +1,123 @@
+//! How webhooks are shown: one function makes the native view, and the dialects' faces pick from it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::domain::retry::RetrySchedule;
+use crate::domain::secret::Secret;
+use crate::domain::tally::Tally;
+use crate::domain::time;
+use crate::domain::webhook::{RateLimit, Webhook};
+use crate::store::{Store, StoreError};
+
+/// A JSON object with native names, for a face to pick from.
+pub type Object = Map<String, Value>;
+
+/// A webhook with its settings and counters. A setting that is the dialect's is null.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct WebhookView {
+    id: String,
+    /// Whose it is.
+    account: String,
+    /// The contract that it is served by.
+    dialect: String,
+    url: String,
+    events: Vec<String>,
+    name: Option<String>,
+    description: Option<String>,
+    headers: BTreeMap<String, String>,
+    rate_limit: Option<RateLimit>,
+    max_in_flight: Option<u32>,
+    /// In seconds.
+    timeout: Option<u32>,
+    retry: Option<RetrySchedule>,
+    success: Option<Vec<String>>,
+    /// `active`, `paused` or `disabled`.
+    status: &'static str,
+    /// Whether it is active.
+    enabled: bool,
+    disabled_reason: Option<String>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+    #[schema(format = DateTime)]
+    last_attempt_at: Option<String>,
+    #[schema(format = DateTime)]
+    last_success_at: Option<String>,
+    /// Succeeded of ended deliveries, 0 to 1.
+    success_rate: f64,
+    /// Deliveries made, replays and tests included.
+    deliveries: u64,
+    succeeded: u64,
+    /// Deliveries that used up their retries.
+    dead: u64,
+    /// Deliveries that have not ended.
+    open: u64,
+    /// HTTP requests made.
+    attempts: u64,
+    failed_attempts: u64,
+    /// Failed attempts since the last success.
+    consecutive_failures: u64,
+    /// Only in the reply to a create that generated it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+/// All that is known of a webhook but its secrets.
+pub fn view(webhook: &Webhook, account: &str, tally: &Tally) -> WebhookView {
+    WebhookView {
+        id: webhook.id.to_string(),
+        account: account.to_string(),
+        dialect: webhook.dialect.clone(),
+        url: webhook.url.as_str().to_string(),
+        events: webhook.events.iter().map(ToString::to_string).collect(),
+        name: webhook.name.clone(),
+        description: webhook.description.clone(),
+        headers: webhook.headers.iter().cloned().collect(),
+        rate_limit: webhook.rate_limit,
+        max_in_flight: webhook.max_in_flight,
+        timeout: webhook.timeout_seconds,
+        retry: webhook.retry.clone(),
+        success: webhook.success.clone().map(Into::into),
+        status: webhook.status.word(),
+        enabled: webhook.is_active(),
+        disabled_reason: webhook.status.reason().map(str::to_string),
+        created_at: time::rfc3339(webhook.created_at),
+        updated_at: time::rfc3339(webhook.updated_at),
+        last_attempt_at: tally.last_attempt_at.map(time::rfc3339),
+        last_success_at: tally.last_success_at.map(time::rfc3339),
+        success_rate: tally.success_rate(),
+        deliveries: tally.deliveries,
+        succeeded: tally.succeeded,
+        dead: tally.dead,
+        open: tally.open(),
+        attempts: tally.attempts,
+        failed_attempts: tally.failed_attempts,
+        consecutive_failures: tally.consecutive_failures,
+        secret: None,
+    }
+}
+
+impl WebhookView {
+    /// With the secret, for the one reply that shows it.
+    pub fn with_secret(self, secret: &Secret) -> Self {
+        Self { secret: Some(secret.reveal().to_string()), ..self }
+    }
+}
+
+/// As [`view`], for several; reads their counters.
+pub fn views(store: &Store, account: &str, webhooks: &[Arc<Webhook>]) -> Result<Vec<WebhookView>, StoreError> {
+    webhooks.iter().map(|webhook| Ok(view(webhook, account, &store.tally(webhook.number())?))).collect()
+}
+
+/// What a face picks from.
+pub fn object(view: &impl Serialize) -> Object {
+    match serde_json::to_value(view) {
+        Ok(Value::Object(object)) => object,
+        other => unreachable!("a view is an object: {other:?}"),
+    }
+}

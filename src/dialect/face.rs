@@ -1,0 +1,224 @@
+//! A product's API as data: which calls there are and what their bodies look like. A face only renames and reshapes;
+//! what a field means and whether it is right is decided on the native names behind it.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::error::nearest;
+use super::native::Spelling;
+use super::routes::Operations;
+use super::view::{self, View};
+use crate::domain::Invalid;
+
+/// A product's API.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Face {
+    /// Where it starts, such as `/v2/webhooks`.
+    pub base: String,
+    /// Its calls.
+    pub operations: Operations,
+    /// Replies about one webhook stand under this key; left out: bare.
+    pub wrap: Option<String>,
+    /// What create and update read: the face's name, the native name.
+    #[serde(deserialize_with = "view::request_fields")]
+    pub request: Vec<(String, &'static str)>,
+    /// What a test call reads.
+    #[serde(default, deserialize_with = "view::test_body")]
+    pub test: TestBody,
+    /// What a reply about a webhook shows, in order.
+    #[serde(deserialize_with = "view::webhook_fields")]
+    pub webhook: Vec<(String, View)>,
+    /// How webhooks are listed.
+    pub list: ListRule,
+    /// How the history is listed.
+    pub deliveries: DeliveriesRule,
+    #[serde(skip)]
+    pub(super) spelling: Spelling,
+}
+
+/// The body of a test call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TestBody {
+    /// Fields: the face's name, the native name.
+    Fields(Vec<(String, &'static str)>),
+    /// The whole body is the data to send.
+    Data,
+}
+
+impl Default for TestBody {
+    fn default() -> Self {
+        Self::Fields(Vec::new())
+    }
+}
+
+/// How a list is given.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListRule {
+    /// The list stands under this key.
+    pub key: String,
+    /// How the next page is found.
+    #[serde(default)]
+    pub paging: Paging,
+    /// Items on a page when the caller does not say, 1–1000.
+    #[serde(default = "default_limit")]
+    pub limit_default: u32,
+}
+
+fn default_limit() -> u32 {
+    50
+}
+
+/// How the next page of a list is found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Paging {
+    /// `limit` and `cursor`; a list with more to come has a `cursor` beside it.
+    #[default]
+    Cursor,
+    /// `limit` and `offset`; every list has `pagination: {total, limit, offset}` beside it.
+    Offset,
+}
+
+/// How the history of a webhook is listed.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveriesRule {
+    /// What a row is.
+    pub rows: Rows,
+    /// The list around the rows.
+    pub list: ListRule,
+    /// What a row shows, in order.
+    #[serde(deserialize_with = "view::row_fields")]
+    pub fields: Vec<(String, View)>,
+}
+
+/// What a row of the history is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rows {
+    /// One attempt.
+    Attempt,
+    /// One delivery with its latest attempt.
+    Delivery,
+}
+
+/// Where a list stands in the whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Page {
+    /// There is more behind this cursor, or no more.
+    Cursor(Option<String>),
+    /// Of `total` items, at most `limit` from `offset` on.
+    Offset {
+        /// All items.
+        total: u64,
+        /// At most this many are shown.
+        limit: u32,
+        /// This many are skipped.
+        offset: u64,
+    },
+}
+
+impl Face {
+    /// Reads the body of a create or update into native names. What the face shows but does not take (such as its
+    /// `id`) is passed over, so that a client can send back what it was given.
+    pub fn read(&self, body: Map<String, Value>) -> Result<Map<String, Value>, Invalid> {
+        let shown = |name: &str| self.webhook.iter().any(|(face, _)| face == name);
+        rename(&self.request, body, &shown)
+    }
+
+    /// Reads the body of a test call into `event_type` and `data`.
+    pub fn read_test(&self, body: Value) -> Result<Map<String, Value>, Invalid> {
+        match (&self.test, body) {
+            (TestBody::Data, Value::Null) => Ok(Map::new()),
+            (TestBody::Data, data) => Ok(Map::from_iter([("data".to_string(), data)])),
+            (TestBody::Fields(_), Value::Null) => Ok(Map::new()),
+            (TestBody::Fields(fields), Value::Object(body)) => rename(fields, body, &|_| false),
+            (TestBody::Fields(_), _) => Err(Invalid::new("body", "must be a JSON object")),
+        }
+    }
+
+    /// Puts an error about a native field in the face's words.
+    pub fn in_its_words(&self, mut invalid: Invalid) -> Invalid {
+        let end = invalid.field.find(['.', '[']).unwrap_or(invalid.field.len());
+        let test = match &self.test {
+            TestBody::Fields(fields) => fields.as_slice(),
+            TestBody::Data => &[],
+        };
+        if let Some((name, _)) = self.request.iter().chain(test).find(|(_, native)| *native == &invalid.field[..end]) {
+            invalid.field = format!("{name}{}", &invalid.field[end..]);
+        }
+        invalid
+    }
+
+    /// A reply about one webhook.
+    pub fn webhook(&self, native: &Map<String, Value>) -> Value {
+        let shown = view::show(&self.webhook, native, &self.spelling);
+        match &self.wrap {
+            Some(key) => json!({ key: shown }),
+            None => shown,
+        }
+    }
+
+    /// A list of webhooks.
+    pub fn webhooks(&self, natives: &[Map<String, Value>], page: &Page) -> Value {
+        list(&self.list, natives.iter().map(|native| view::show(&self.webhook, native, &self.spelling)), page)
+    }
+
+    /// The history of a webhook.
+    pub fn rows(&self, natives: &[Map<String, Value>], page: &Page) -> Value {
+        let rule = &self.deliveries;
+        list(&rule.list, natives.iter().map(|native| view::show(&rule.fields, native, &self.spelling)), page)
+    }
+
+    /// Checks what one key cannot know of another; `Invalid` names the key in the file.
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        for (n, (name, native)) in self.request.iter().enumerate() {
+            if self.request[..n].iter().any(|(_, before)| before == native) {
+                return Err(Invalid::new(format!("face.request.{name}"), format!("{native} has a name already")));
+            }
+        }
+        for (key, list) in [("face.list", &self.list), ("face.deliveries.list", &self.deliveries.list)] {
+            if !(1..=1000).contains(&list.limit_default) {
+                return Err(Invalid::new(format!("{key}.limit_default"), "must be between 1 and 1000"));
+            }
+        }
+        super::routes::check_base(&self.base)?;
+        self.operations.check()
+    }
+}
+
+fn rename(
+    fields: &[(String, &'static str)],
+    body: Map<String, Value>,
+    passed_over: &dyn Fn(&str) -> bool,
+) -> Result<Map<String, Value>, Invalid> {
+    let mut native = Map::new();
+    for (name, value) in body {
+        if let Some((_, known)) = fields.iter().find(|(face, _)| *face == name) {
+            native.insert((*known).to_string(), value);
+        } else if !passed_over(&name) {
+            let names = || fields.iter().map(|(face, _)| face.as_str());
+            let near = nearest(&name, names()).map_or(String::new(), |near| format!("did you mean {near}? "));
+            let all = names().collect::<Vec<_>>().join(", ");
+            return Err(Invalid::new(name, format!("is not known here; {near}There are: {all}")));
+        }
+    }
+    Ok(native)
+}
+
+fn list(rule: &ListRule, items: impl Iterator<Item = Value>, page: &Page) -> Value {
+    let mut reply = Map::new();
+    reply.insert(rule.key.clone(), Value::Array(items.collect()));
+    match page {
+        Page::Cursor(None) => {}
+        Page::Cursor(Some(cursor)) => {
+            reply.insert("cursor".into(), json!(cursor));
+        }
+        Page::Offset { total, limit, offset } => {
+            reply.insert("pagination".into(), json!({ "total": total, "limit": limit, "offset": offset }));
+        }
+    }
+    Value::Object(reply)
+}

@@ -1,0 +1,163 @@
+//! The headers of an attempt. Names and constant values are made when the dialect is loaded; an attempt only fills in
+//! the facts. All facts are visible ASCII (ids, numbers, times, event types), so a header can always be written.
+
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use serde::{Deserialize, Deserializer};
+
+use super::Dialect;
+use super::ordered::ordered;
+use super::placeholder::{Place, Placeholder};
+use super::secrets::SigningKey;
+use super::template::{Template, TemplateAt};
+use crate::domain::event::Event;
+use crate::domain::id::DeliveryId;
+use crate::domain::time::{self, UnixMs};
+use crate::domain::webhook::Webhook;
+
+/// Headers that HTTP or Hookwheel sets, so a dialect cannot.
+const RESERVED: [&str; 7] =
+    ["host", "content-length", "content-type", "transfer-encoding", "connection", "user-agent", "upgrade"];
+
+/// A header's name, as it is sent and as the contract spells it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct HeaderKey {
+    /// As it is sent (HTTP does not tell upper from lower case).
+    pub name: HeaderName,
+    /// As the contract spells it.
+    pub spelled: String,
+}
+
+impl TryFrom<String> for HeaderKey {
+    type Error = String;
+
+    fn try_from(spelled: String) -> Result<Self, String> {
+        let name = HeaderName::from_bytes(spelled.as_bytes()).map_err(|_| format!("{spelled:?} is no header name"))?;
+        if RESERVED.contains(&name.as_str()) {
+            return Err(format!("{spelled} is set by Hookwheel; user_agent has a key of its own"));
+        }
+        Ok(Self { name, spelled })
+    }
+}
+
+/// A header that a dialect sends with every attempt.
+#[derive(Debug, Clone)]
+pub struct HeaderRule {
+    /// Its name.
+    pub key: HeaderKey,
+    /// Its value.
+    pub value: Template,
+    constant: Option<HeaderValue>,
+}
+
+/// The `User-Agent` of a dialect.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct UserAgent(HeaderValue);
+
+impl UserAgent {
+    /// The header's text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().expect("it was made of visible ASCII")
+    }
+}
+
+impl TryFrom<String> for UserAgent {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.is_empty() || !text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            return Err("must be visible ASCII, such as \"Product-Webhooks/1.0\"".into());
+        }
+        Ok(Self(HeaderValue::from_str(&text).expect("visible ASCII is a header value")))
+    }
+}
+
+impl Default for UserAgent {
+    fn default() -> Self {
+        Self(HeaderValue::from_static(concat!("Hookwheel/", env!("CARGO_PKG_VERSION"))))
+    }
+}
+
+/// Reads the table of headers.
+pub(super) fn header_rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HeaderRule>, D::Error> {
+    let entries = ordered::<D, HeaderKey, _>(deserializer, TemplateAt(Place::Header))?;
+    let rule = |(key, value): (HeaderKey, Template)| {
+        let constant = value.constant().map(header_value);
+        HeaderRule { key, value, constant }
+    };
+    Ok(entries.into_iter().map(rule).collect())
+}
+
+/// What an attempt is about.
+#[derive(Debug, Clone, Copy)]
+pub struct AttemptFacts<'a> {
+    /// What is delivered.
+    pub event: &'a Event,
+    /// Where it goes.
+    pub webhook: &'a Webhook,
+    /// The delivery; the same for all its attempts.
+    pub delivery: DeliveryId,
+    /// From 1.
+    pub attempt: u16,
+    /// When the attempt is made.
+    pub now: UnixMs,
+}
+
+impl Dialect {
+    /// Appends the headers of an attempt: content type, user agent, the dialect's own, and the signatures of `body`
+    /// with `keys`, the newest first. A signature rule that cannot carry several uses the first. Without keys nothing is
+    /// signed.
+    pub fn headers(
+        &self,
+        what: &AttemptFacts<'_>,
+        body: &[u8],
+        keys: &[SigningKey],
+        out: &mut Vec<(HeaderName, HeaderValue)>,
+    ) {
+        out.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+        out.push((USER_AGENT, self.user_agent.0.clone()));
+        let mut text = String::new();
+        for rule in &self.headers {
+            let value = rule.constant.clone().unwrap_or_else(|| {
+                text.clear();
+                rule.value.write(&mut text, |slot, out| self.fact(what, slot, out));
+                header_value(&text)
+            });
+            out.push((rule.key.name.clone(), value));
+        }
+        if keys.is_empty() {
+            return;
+        }
+        for rule in &self.signature {
+            let value = rule.header_text(keys, body, &|slot, out| self.fact(what, slot, out));
+            out.push((rule.header.name.clone(), header_value(&value)));
+        }
+    }
+
+    /// Whether the dialect sets this header itself, so that a webhook's custom headers may not.
+    pub fn sets_header(&self, name: &str) -> bool {
+        let own = self.headers.iter().map(|rule| &rule.key);
+        own.chain(self.signature.iter().map(|rule| &rule.header))
+            .any(|key| name.eq_ignore_ascii_case(key.name.as_str()))
+    }
+
+    fn fact(&self, what: &AttemptFacts<'_>, slot: &Placeholder, out: &mut String) {
+        match slot {
+            Placeholder::EventId => out.push_str(&self.event_id(what.event)),
+            Placeholder::EventUuid => out.push_str(&what.event.id.to_string()),
+            Placeholder::EventType => out.push_str(&what.event.event_type),
+            Placeholder::EventTime => out.push_str(&time::write(what.event.created_at, self.times)),
+            Placeholder::WebhookId | Placeholder::WebhookUuid => out.push_str(&self.webhook_id(what.webhook, slot)),
+            Placeholder::DeliveryId => out.push_str(&self.ids.delivery.spell(what.delivery.uuid())),
+            Placeholder::DeliveryUuid => out.push_str(&what.delivery.to_string()),
+            Placeholder::AttemptNumber => out.push_str(&what.attempt.to_string()),
+            Placeholder::AttemptUnix => out.push_str(&(what.now / 1000).to_string()),
+            _ => unreachable!("{slot} cannot stand in a header"),
+        }
+    }
+}
+
+fn header_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("templates of headers and the facts of an accepted event are visible ASCII")
+}

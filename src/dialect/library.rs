@@ -1,0 +1,104 @@
+//! All dialects of a server, by name: those that are compiled in and the user's own beside the config file. A user's
+//! file with the name of a compiled-in one takes its place.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Dialect;
+use super::error::DialectError;
+use super::routes::{Route, Routes, overlap};
+use crate::domain::Invalid;
+
+/// The files that are compiled in.
+const SHIPPED: [(&str, &str); 2] =
+    [("standard.toml", include_str!("standard.toml")), ("taskflow.toml", include_str!("taskflow.toml"))];
+
+/// All dialects of a server. Share it in an `Arc`; a reload makes a new one.
+#[derive(Debug, Clone, Default)]
+pub struct Dialects {
+    by_name: BTreeMap<String, Arc<Dialect>>,
+    routes: Routes,
+}
+
+impl Dialects {
+    /// Those that are compiled in.
+    ///
+    /// # Panics
+    /// If one of them is broken, which a test would have told.
+    pub fn shipped() -> Self {
+        let mut dialects = Self::default();
+        for (file, text) in SHIPPED {
+            dialects.add(file, text).unwrap_or_else(|error| panic!("a shipped dialect is broken: {error}"));
+        }
+        dialects
+    }
+
+    /// Those that are compiled in and all `*.toml` in `dir`, by name. A directory that is not there is an empty one.
+    /// All mistakes in all files are reported together.
+    pub fn load(dir: Option<&Path>) -> Result<Self, Vec<DialectError>> {
+        let mut dialects = Self::shipped();
+        let mut errors = Vec::new();
+        for path in dir.map_or(Ok(Vec::new()), toml_files).map_err(|error| vec![error])? {
+            let file = path.display().to_string();
+            let read = std::fs::read_to_string(&path);
+            let text = read.map_err(|error| DialectError::whole(&file, format!("cannot be read: {error}")));
+            if let Err(error) = text.and_then(|text| dialects.add(&file, &text)) {
+                errors.push(error);
+            }
+        }
+        if errors.is_empty() { Ok(dialects) } else { Err(errors) }
+    }
+
+    /// Adds a file, or puts it in the place of the dialect of the same name. On an error nothing has changed.
+    pub fn add(&mut self, file: &str, text: &str) -> Result<(), DialectError> {
+        let dialect = Dialect::parse(file, text)?;
+        let base = |dialect: &Dialect| dialect.face.as_ref().map(|face| face.base.clone());
+        for other in self.by_name.values().filter(|other| other.name != dialect.name) {
+            if let (Some(mine), Some(theirs)) = (base(&dialect), base(other))
+                && overlap(&mine, &theirs)
+            {
+                let message = format!("is in the way of {theirs} of the dialect {}", other.name);
+                return Err(DialectError::from_check(file, text, Invalid::new("face.base", message)));
+            }
+        }
+        self.by_name.insert(dialect.name.clone(), Arc::new(dialect));
+        self.routes = Routes::of(self.by_name.values());
+        Ok(())
+    }
+
+    /// The dialect of this name.
+    pub fn get(&self, name: &str) -> Option<&Arc<Dialect>> {
+        self.by_name.get(name)
+    }
+
+    /// All, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Dialect>> {
+        self.by_name.values()
+    }
+
+    /// All names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    /// The call of a face that a request is. `method` is upper case; `path` without its query. `None`: no face has this
+    /// path.
+    pub fn route<'p>(&self, method: &str, path: &'p str) -> Option<Route<'p>> {
+        self.routes.find(method, path)
+    }
+}
+
+fn toml_files(dir: &Path) -> Result<Vec<std::path::PathBuf>, DialectError> {
+    let wrong =
+        |error: std::io::Error| DialectError::whole(&dir.display().to_string(), format!("cannot be read: {error}"));
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(wrong)?,
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+    let mut files: Vec<_> =
+        paths.into_iter().filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+    files.sort();
+    Ok(files)
+}

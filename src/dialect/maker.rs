@@ -1,0 +1,217 @@
+//! Writes a body: walks the envelope once and puts the event's facts in. Each name is in an object once; the producer's
+//! JSON goes in unchanged or canonical, as the dialect says.
+
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+use std::fmt;
+
+use super::Dialect;
+use super::body::JsonForm;
+use super::canonical::{array_index, canonical, string};
+use super::envelope::{Envelope, Member};
+use super::placeholder::Placeholder;
+use super::template::{Part, Template};
+use crate::domain::event::Event;
+use crate::domain::time;
+
+/// What is being written.
+pub(super) struct Maker<'a> {
+    dialect: &'a Dialect,
+    event: &'a Event,
+    account_id: &'a str,
+    out: Vec<u8>,
+    holes: Vec<(usize, Placeholder)>,
+}
+
+/// The value of a field: stated by the dialect, or the producer's.
+enum Source<'a> {
+    Stated(&'a Envelope),
+    Sent(&'a RawValue),
+}
+
+impl<'a> Maker<'a> {
+    /// The body's bytes, and where an id of the webhook goes into them, ascending.
+    pub(super) fn make(
+        dialect: &'a Dialect,
+        event: &'a Event,
+        account_id: &'a str,
+    ) -> (Vec<u8>, Vec<(usize, Placeholder)>) {
+        let out = Vec::with_capacity(event.data.len() + 256);
+        let mut maker = Self { dialect, event, account_id, out, holes: Vec::new() };
+        maker.write(&dialect.envelope);
+        (maker.out, maker.holes)
+    }
+
+    fn write(&mut self, envelope: &'a Envelope) {
+        match envelope {
+            Envelope::Text(template) => match template.alone() {
+                Some(slot) => self.value(slot),
+                None => self.text(template),
+            },
+            Envelope::Constant(text) => self.out.extend_from_slice(text.as_bytes()),
+            Envelope::Array(items) => {
+                self.out.push(b'[');
+                for (n, item) in items.iter().enumerate() {
+                    self.comma(n);
+                    self.write(item);
+                }
+                self.out.push(b']');
+            }
+            Envelope::Object(members) => {
+                self.out.push(b'{');
+                self.members(members);
+                self.out.push(b'}');
+            }
+        }
+    }
+
+    fn members(&mut self, members: &'a [Member]) {
+        if members.iter().any(|member| matches!(member, Member::Spread(_))) {
+            for (n, (key, value)) in self.spread(members).into_iter().enumerate() {
+                self.key(n, &key);
+                match value {
+                    Source::Stated(envelope) => self.write(envelope),
+                    Source::Sent(raw) => self.json(raw.get().as_bytes()),
+                }
+            }
+        } else {
+            for (n, member) in members.iter().enumerate() {
+                let Member::Field(key, value) = member else { unreachable!("there is no spread") };
+                self.key(n, key);
+                self.write(value);
+            }
+        }
+    }
+
+    /// The fields with what is spread among them, each name once, in the order they are sent.
+    fn spread(&self, members: &'a [Member]) -> Vec<(String, Source<'a>)> {
+        let mut fields: Vec<(String, Source<'a>)> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut put = |key: String, value| {
+            let place = *places.entry(key.clone()).or_insert(fields.len());
+            match fields.get_mut(place) {
+                Some((_, old)) => *old = value,
+                None => fields.push((key, value)),
+            }
+        };
+        for member in members {
+            match member {
+                Member::Field(key, envelope) => put(key.clone(), Source::Stated(envelope)),
+                Member::Spread(slot) => {
+                    for (key, raw) in self.sent(slot).map(fields_of).unwrap_or_default() {
+                        put(key, Source::Sent(raw));
+                    }
+                }
+            }
+        }
+        if self.dialect.body.json == JsonForm::Canonical {
+            fields.sort_by_key(|(key, _)| array_index(key.as_bytes()).unwrap_or(u32::MAX));
+        }
+        fields
+    }
+
+    /// The producer's bytes that a placeholder stands for.
+    fn sent(&self, slot: &Placeholder) -> Option<&'a [u8]> {
+        match slot {
+            Placeholder::EventData => Some(&self.event.data),
+            Placeholder::EventMetadata => self.event.metadata.as_deref(),
+            Placeholder::EventActor => self.event.actor.as_deref(),
+            Placeholder::Actor(name) => {
+                let fields = fields_of(self.event.actor.as_deref()?);
+                fields.into_iter().rfind(|(key, _)| key == name).map(|(_, raw)| raw.get().as_bytes())
+            }
+            _ => None,
+        }
+    }
+
+    fn value(&mut self, slot: &Placeholder) {
+        use Placeholder::*;
+        match slot {
+            EventData | EventMetadata | EventActor | Actor(_) => match self.sent(slot) {
+                Some(json) => self.json(json),
+                None => self.out.extend_from_slice(b"null"),
+            },
+            WebhookId | WebhookUuid => {
+                self.out.push(b'"');
+                self.holes.push((self.out.len(), slot.clone()));
+                self.out.push(b'"');
+            }
+            _ => string(&self.fact(slot), &mut self.out),
+        }
+    }
+
+    /// A string in which placeholders stand among text.
+    fn text(&mut self, template: &Template) {
+        self.out.push(b'"');
+        for part in &template.parts {
+            match part {
+                Part::Slot(slot @ (Placeholder::WebhookId | Placeholder::WebhookUuid)) => {
+                    self.holes.push((self.out.len(), slot.clone()));
+                }
+                Part::Slot(slot) => self.inside_string(&self.fact(slot)),
+                Part::Text(text) => self.inside_string(text),
+            }
+        }
+        self.out.push(b'"');
+    }
+
+    fn inside_string(&mut self, text: &str) {
+        let mut quoted = Vec::with_capacity(text.len() + 2);
+        string(text, &mut quoted);
+        self.out.extend_from_slice(&quoted[1..quoted.len() - 1]);
+    }
+
+    /// A fact as text. The producer's own strings lose their quotes; what is absent is empty.
+    fn fact(&self, slot: &Placeholder) -> String {
+        match slot {
+            Placeholder::EventId => self.dialect.event_id(self.event),
+            Placeholder::EventUuid => self.event.id.to_string(),
+            Placeholder::EventType => self.event.event_type.clone(),
+            Placeholder::EventTime => time::write(self.event.created_at, self.dialect.times),
+            Placeholder::AccountId => self.account_id.to_string(),
+            _ => {
+                let json = self.sent(slot).unwrap_or(b"\"\"");
+                serde_json::from_slice(json).unwrap_or_else(|_| String::from_utf8_lossy(json).into_owned())
+            }
+        }
+    }
+
+    fn json(&mut self, json: &[u8]) {
+        match self.dialect.body.json {
+            JsonForm::Verbatim => self.out.extend_from_slice(json),
+            JsonForm::Canonical => canonical(json, self.dialect.body.numbers, &mut self.out),
+        }
+    }
+
+    fn key(&mut self, n: usize, key: &str) {
+        self.comma(n);
+        string(key, &mut self.out);
+        self.out.push(b':');
+    }
+
+    fn comma(&mut self, n: usize) {
+        if n > 0 {
+            self.out.push(b',');
+        }
+    }
+}
+
+/// The fields of a JSON object in order, duplicates included, values as they were sent.
+fn fields_of(object: &[u8]) -> Vec<(String, &RawValue)> {
+    struct Fields;
+    impl<'de> Visitor<'de> for Fields {
+        type Value = Vec<(String, &'de RawValue)>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut fields = Vec::new();
+            while let Some(field) = map.next_entry()? {
+                fields.push(field);
+            }
+            Ok(fields)
+        }
+    }
+    serde_json::Deserializer::from_slice(object).deserialize_map(Fields).expect("the door lets only objects through")
+}

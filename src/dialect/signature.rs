@@ -1,0 +1,122 @@
+//! How an attempt is signed. `verify` reads the same rule, so what is signed and what is verified cannot drift.
+
+use base64::Engine as _;
+use hmac::Mac;
+use serde::Deserialize;
+use serde::de::{self, DeserializeSeed, Deserializer};
+
+use super::headers::HeaderKey;
+use super::placeholder::{Place, Placeholder};
+use super::secrets::{BASE64, SigningKey};
+use super::template::{Part, Template, TemplateAt};
+
+/// The MAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// HMAC-SHA256.
+    Sha256,
+}
+
+/// How the MAC is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// 64 lower-case hexadecimal digits.
+    Hex,
+    /// Standard base64 with padding.
+    Base64,
+}
+
+/// One header that carries a signature.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignatureRule {
+    /// Its name.
+    pub header: HeaderKey,
+    /// The MAC.
+    pub algorithm: Algorithm,
+    /// How the MAC is written.
+    pub encoding: Encoding,
+    /// What is signed.
+    #[serde(deserialize_with = "signed")]
+    pub signed: Template,
+    /// The header's text for one key.
+    #[serde(deserialize_with = "value")]
+    pub value: Template,
+    /// What stands between the texts of several keys while a secret rotates; left out: only the newest key signs.
+    pub several: Option<String>,
+}
+
+fn signed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Template, D::Error> {
+    TemplateAt(Place::Signed).deserialize(deserializer)
+}
+
+fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Template, D::Error> {
+    let template = TemplateAt(Place::Signature).deserialize(deserializer)?;
+    match template.slots().filter(|slot| **slot == Placeholder::Signature).count() {
+        1 => Ok(template),
+        _ => Err(de::Error::custom("must hold {signature} once, such as \"sha256={signature}\"")),
+    }
+}
+
+/// Writes what stands for a placeholder.
+pub(super) type Fill<'a> = &'a dyn Fn(&Placeholder, &mut String);
+
+impl SignatureRule {
+    /// A receiver splits the header at the separator, so it must occur in no signature.
+    pub(super) fn check_several(&self) -> Result<(), &'static str> {
+        let Some(separator) = &self.several else { return Ok(()) };
+        let inside = |part: &Part| matches!(part, Part::Text(text) if text.contains(separator.as_str()));
+        let plain = |b: u8| (0x20..0x7f).contains(&b) && !b.is_ascii_alphanumeric() && !b"+/=-".contains(&b);
+        match !separator.is_empty() && separator.bytes().all(plain) && !self.value.parts.iter().any(inside) {
+            true => Ok(()),
+            false => Err("must be text that cannot be part of a signature, such as a space"),
+        }
+    }
+
+    /// The header's text for `keys`, the newest first.
+    pub(super) fn header_text(&self, keys: &[SigningKey], body: &[u8], fill: Fill<'_>) -> String {
+        let used = if self.several.is_some() { keys } else { &keys[..1] };
+        let mut text = String::new();
+        for (n, key) in used.iter().enumerate() {
+            if n > 0 {
+                text.push_str(self.several.as_deref().unwrap_or_default());
+            }
+            let signature = self.sign(key, body, fill);
+            self.value.write(&mut text, |slot, out| match slot {
+                Placeholder::Signature => out.push_str(&signature),
+                other => fill(other, out),
+            });
+        }
+        text
+    }
+
+    /// The encoded signature of `body` and the facts around it.
+    pub(super) fn sign(&self, key: &SigningKey, body: &[u8], fill: Fill<'_>) -> String {
+        let mut mac = key.0.clone();
+        let mut text = String::new();
+        for part in &self.signed.parts {
+            match part {
+                Part::Text(literal) => mac.update(literal.as_bytes()),
+                Part::Slot(Placeholder::Body) => mac.update(body),
+                Part::Slot(slot) => {
+                    text.clear();
+                    fill(slot, &mut text);
+                    mac.update(text.as_bytes());
+                }
+            }
+        }
+        let bytes = mac.finalize().into_bytes();
+        match self.encoding {
+            Encoding::Hex => hex(&bytes),
+            Encoding::Base64 => BASE64.encode(bytes),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}

@@ -1,0 +1,87 @@
+//! Holds the dialects to their contracts: exact bytes, published signature vectors, faces as the guides show them, and
+//! errors that name line and key.
+
+mod canonical;
+mod faces;
+mod mistakes;
+mod other;
+mod sending;
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use bytes::Bytes;
+
+use super::{AttemptFacts, Dialect, Dialects};
+use crate::domain::event::Event;
+use crate::domain::id::{EventId, IdSource, WebhookId};
+use crate::domain::secret::Secret;
+use crate::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
+
+/// 2024-02-10T16:45:22.123Z
+const NOW: u64 = 1_707_583_522_123;
+
+fn shipped(name: &str) -> std::sync::Arc<Dialect> {
+    Dialects::shipped().get(name).unwrap().clone()
+}
+
+fn event(data: &str, actor: Option<&str>, metadata: Option<&str>) -> Event {
+    let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+    Event {
+        id: EventId(IdSource::after(0).next(NOW, 0, || 7)),
+        account: 1,
+        name: None,
+        event_type: "task.created".into(),
+        created_at: NOW,
+        data: bytes(data),
+        actor: actor.map(bytes),
+        metadata: metadata.map(bytes),
+        test: false,
+        webhooks: vec![1],
+        fingerprint: None,
+    }
+}
+
+fn webhook() -> Webhook {
+    Webhook {
+        id: WebhookId(IdSource::after(0).next(NOW, 1, || 9)),
+        account: 1,
+        dialect: String::new(),
+        url: EndpointUrl::parse("https://example.com/hook", false).unwrap(),
+        events: vec![EventFilter::All],
+        secrets: Vec::new(),
+        name: None,
+        description: None,
+        headers: Vec::new(),
+        rate_limit: None,
+        max_in_flight: None,
+        timeout_seconds: None,
+        retry: None,
+        success: None,
+        status: Status::Active,
+        created_at: NOW,
+        updated_at: NOW,
+    }
+}
+
+/// What a receiver gets.
+struct Request {
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Bytes,
+}
+
+impl Request {
+    fn header(&self, name: &str) -> Option<String> {
+        let found = self.headers.iter().find(|(known, _)| known.as_str().eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.to_str().unwrap().to_string())
+    }
+}
+
+/// Makes a first attempt of `event` at `now`, signed with `secrets`.
+fn send(dialect: &Dialect, event: &Event, secrets: &[&str], now: u64) -> Request {
+    let webhook = webhook();
+    let body = dialect.body(&dialect.prepare(event, "acc_123"), &webhook);
+    let keys: Vec<_> = secrets.iter().map(|text| dialect.signing_key(&Secret::new(*text)).unwrap()).collect();
+    let what = AttemptFacts { event, webhook: &webhook, delivery: event.id.delivery_to(1), attempt: 1, now };
+    let mut headers = Vec::new();
+    dialect.headers(&what, &body, &keys, &mut headers);
+    Request { headers, body }
+}

@@ -1,0 +1,170 @@
+//! A server for one test: the real API over a real socket, with a store in a directory of its own. What stays true:
+//! nothing here sleeps; every wait is for a reply.
+
+use std::sync::Arc;
+
+use actix_web::{HttpServer, web};
+use awc::http::{Method, StatusCode};
+use hookwheel::api::{self, Api, Settings};
+use hookwheel::clock::{Clock, Dice};
+use hookwheel::dialect::Dialects;
+use hookwheel::store::{self, Store};
+use serde_json::Value;
+
+/// The time at which every test starts.
+pub const START_MS: u64 = 1_700_000_000_000;
+/// The largest body that the server takes.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// A running server.
+pub struct Server {
+    /// The key of an admin.
+    pub admin: String,
+    /// What the API works on.
+    pub store: Store,
+    /// The time, turned by the test.
+    pub clock: Clock,
+    url: String,
+    client: awc::Client,
+    handle: actix_web::dev::ServerHandle,
+    committer: Option<std::thread::JoinHandle<()>>,
+    _dir: tempfile::TempDir,
+}
+
+/// A reply, read to its end.
+#[derive(Debug)]
+pub struct Reply {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: awc::http::header::HeaderMap,
+    /// Its body; null if that is empty or no JSON.
+    pub json: Value,
+    /// Its body.
+    pub text: String,
+}
+
+impl Reply {
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Asserts the status and gives `data`.
+    #[track_caller]
+    pub fn data(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self.json["data"].clone()
+    }
+
+    /// Asserts the status and the code of an error, and gives its field.
+    #[track_caller]
+    pub fn error(self, status: u16, code: &str) -> String {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        assert_eq!(self.json["error"]["code"], code, "{}", self.text);
+        assert!(self.json["error"]["message"].as_str().is_some_and(|text| !text.is_empty()), "{}", self.text);
+        self.json["error"]["field"].as_str().unwrap_or_default().to_string()
+    }
+}
+
+/// A request in the making.
+pub struct Ask<'a> {
+    server: &'a Server,
+    method: Method,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Ask<'_> {
+    /// With this header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+    /// With this key instead of the admin's.
+    pub fn key(self, key: &str) -> Self {
+        self.header("Authorization", &format!("Bearer {key}"))
+    }
+    /// With these bytes.
+    pub fn bytes(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+    /// With this JSON.
+    pub fn json(self, body: Value) -> Self {
+        self.header("Content-Type", "application/json").bytes(body.to_string())
+    }
+    /// Without any key.
+    pub fn keyless(mut self) -> Self {
+        self.headers.retain(|(name, _)| name != "Authorization");
+        self
+    }
+    /// Sends it.
+    pub async fn send(self) -> Reply {
+        let mut request = self.server.client.request(self.method, format!("{}{}", self.server.url, self.path));
+        for (name, value) in self.headers {
+            request = request.insert_header((name, value));
+        }
+        let mut reply = request.send_body(self.body).await.expect("the server answers");
+        let body = reply.body().limit(64 << 20).await.expect("the reply is whole");
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let json = serde_json::from_slice(&body).unwrap_or_default();
+        Reply { status: reply.status(), headers: reply.headers().clone(), json, text }
+    }
+}
+
+impl Server {
+    /// Starts one.
+    pub async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::standing_at(START_MS);
+        let settings = store::Settings {
+            path: dir.path().join("data"),
+            cache_bytes: 8 << 20,
+            free_bytes_min: 0,
+            queue_events_max: 1024,
+            queue_bytes_max: 64 << 20,
+            group_events_max: 256,
+            group_bytes_max: 16 << 20,
+            durable: false,
+        };
+        let (store, committer) = store::open(settings, clock.clone(), Dice::seeded(1)).unwrap();
+        let committer = std::thread::spawn(move || committer.run());
+        let admin = api::first_admin_key(&store, &mut Dice::seeded(2), None, "standard").await.unwrap().unwrap();
+        let dialects = Arc::new(Dialects::shipped());
+        let settings = Settings { body_bytes_max: BODY_BYTES_MAX, http_allowed: false };
+        let extra = Box::new(|out: &mut String| out.push_str("extra 1\n"));
+        let api = web::Data::new(Api::new(store.clone(), dialects, clock.clone(), Dice::seeded(3), settings, extra));
+        let server =
+            HttpServer::new(move || api::app(api.clone())).workers(2).disable_signals().bind(("127.0.0.1", 0)).unwrap();
+        let url = format!("http://{}", server.addrs()[0]);
+        let server = server.run();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        let client = awc::Client::builder().timeout(std::time::Duration::from_secs(60)).finish();
+        Self { admin, store, clock, url, client, handle, committer: Some(committer), _dir: dir }
+    }
+
+    /// A request with the admin's key.
+    pub fn ask(&self, method: &str, path: &str) -> Ask<'_> {
+        let method = method.parse().unwrap();
+        Ask { server: self, method, path: path.into(), headers: Vec::new(), body: Vec::new() }.key(&self.admin)
+    }
+    /// `GET path`.
+    pub fn get(&self, path: &str) -> Ask<'_> {
+        self.ask("GET", path)
+    }
+    /// `POST path`.
+    pub fn post(&self, path: &str) -> Ask<'_> {
+        self.ask("POST", path)
+    }
+
+    /// Stops it and waits until everything is written.
+    pub async fn stop(mut self) {
+        self.handle.stop(true).await;
+        self.store.close();
+        self.committer.take().unwrap().join().unwrap();
+    }
+}

@@ -1,0 +1,293 @@
+//! The store's promises, on real files: all or nothing, equal requests give one event, nothing makes a blob file, an
+//! event costs few keys, a directory has one owner, and what was written is there after a reopening.
+
+use std::sync::atomic::Ordering;
+
+use hookwheel::clock::{Clock, Dice};
+use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcome};
+use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
+use hookwheel::domain::retry::Next;
+use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
+use hookwheel::store::{
+    self, Accepted, Committer, Disable, Idempotency, NewEvent, OpenError, Refusal, Settings, Settlement, Staging, Store,
+};
+
+struct Bench {
+    store: Store,
+    committer: Committer,
+    clock: Clock,
+}
+
+fn settings(path: &std::path::Path) -> Settings {
+    Settings {
+        path: path.into(),
+        cache_bytes: 64 << 20,
+        free_bytes_min: 0,
+        queue_events_max: 1000,
+        queue_bytes_max: 64 << 20,
+        group_events_max: 512,
+        group_bytes_max: 8 << 20,
+        durable: true,
+    }
+}
+
+impl Bench {
+    fn open(path: &std::path::Path) -> Self {
+        let clock = Clock::standing_at(1_800_000_000_000);
+        let (store, committer) = store::open(settings(path), clock.clone(), Dice::seeded(1)).unwrap();
+        Self { store, committer, clock }
+    }
+
+    /// A store with account 1.
+    fn founded(path: &std::path::Path) -> Self {
+        let mut bench = Self::open(path);
+        bench.now(|staging| staging.create_account(Store::default_account("standard"))).unwrap();
+        bench
+    }
+
+    fn now<T: Send + 'static>(
+        &mut self,
+        change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let mut answer = self.store.submit(0, change)?;
+        while self.committer.step() {}
+        answer.try_recv().expect("the committer answers")
+    }
+
+    fn webhook(&mut self, filter: &str) -> WebhookId {
+        let webhook = webhook(filter);
+        self.now(|staging| staging.create_webhook(webhook, None)).unwrap().id
+    }
+
+    fn publish(&mut self, event: NewEvent) -> Accepted {
+        self.now(|staging| staging.accept(1, vec![event], None)).unwrap().remove(0)
+    }
+
+    fn only_delivery(&self, accepted: &Accepted) -> DeliveryId {
+        let event = self.store.event(1, accepted.id).unwrap().unwrap();
+        event.deliveries().next().unwrap()
+    }
+
+    fn settle(&mut self, id: DeliveryId, number: u16, next: Next) {
+        let outcome = Outcome::Status(if next == Next::Succeeded { 200 } else { 500 });
+        let summary = AttemptSummary { number, started_at: self.clock.now(), duration_ms: 3, outcome };
+        let attempt = Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![] };
+        self.store.settle(Settlement { delivery: id, attempt, next, disable: Disable::Never });
+        while self.committer.step() {}
+    }
+}
+
+fn webhook(filter: &str) -> Webhook {
+    Webhook {
+        id: WebhookId(0),
+        account: 1,
+        dialect: "standard".into(),
+        url: EndpointUrl::parse("https://example.com", false).unwrap(),
+        events: vec![EventFilter::parse(filter).unwrap()],
+        secrets: vec![],
+        name: None,
+        description: None,
+        headers: vec![],
+        rate_limit: None,
+        max_in_flight: None,
+        timeout_seconds: None,
+        retry: None,
+        success: None,
+        status: Status::Active,
+        created_at: 0,
+        updated_at: 0,
+    }
+}
+
+fn event(data: impl Into<bytes::Bytes>) -> NewEvent {
+    NewEvent {
+        name: None,
+        event_type: "task.created".into(),
+        created_at: None,
+        data: data.into(),
+        actor: None,
+        metadata: None,
+        fingerprint: None,
+    }
+}
+
+fn named(name: &str, fingerprint: u8) -> NewEvent {
+    NewEvent { name: Some(name.into()), fingerprint: Some([fingerprint; 32]), ..event("{}") }
+}
+
+fn sized(bytes: usize) -> NewEvent {
+    event(format!("\"{}\"", "x".repeat(bytes.saturating_sub(2))))
+}
+
+#[test]
+fn an_event_from_accept_to_success_touches_four_keys_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bench = Bench::founded(dir.path());
+    bench.webhook("*");
+    let keys = |bench: &Bench| bench.store.meters().keys.load(Ordering::Relaxed);
+    let before = keys(&bench);
+    let accepted = bench.publish(event("{}"));
+    // One a group beside the event's own: the greatest id, the webhook's counters.
+    assert_eq!(keys(&bench) - before, 2 + 2);
+    let before = keys(&bench);
+    let id = bench.only_delivery(&accepted);
+    bench.settle(id, 1, Next::Succeeded);
+    assert_eq!(keys(&bench) - before, 2 + 1);
+    assert_eq!(bench.store.delivery(id).unwrap().unwrap().state, DeliveryState::Succeeded);
+}
+
+#[test]
+fn bodies_of_all_sizes_come_back_and_never_make_a_blob() {
+    let dir = tempfile::tempdir().unwrap();
+    let sizes = [2, 100, 1 << 10, 20 << 10, (32 << 10) - 60, 32 << 10, 33 << 10, 200 << 10, 1 << 20, 10 << 20];
+    let mut accepted = Vec::new();
+    {
+        let mut bench = Bench::founded(dir.path());
+        bench.webhook("*");
+        for size in sizes {
+            accepted.push(bench.publish(sized(size)).id);
+        }
+        // Whole leaves of large values.
+        for _ in 0..100 {
+            bench.publish(sized(31 << 10));
+        }
+    }
+    let bench = Bench::open(dir.path());
+    for (id, size) in accepted.into_iter().zip(sizes) {
+        assert_eq!(bench.store.event(1, id).unwrap().unwrap().data, sized(size).data, "{size} bytes");
+    }
+    let blobs = dir.path().join("blobs");
+    let count = std::fs::read_dir(&blobs).map_or(0, Iterator::count);
+    assert_eq!(count, 0, "{} must stay empty", blobs.display());
+}
+
+#[test]
+fn equal_events_are_one_and_a_batch_is_all_or_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bench = Bench::founded(dir.path());
+    let first = bench.publish(named("a", 1));
+    let again = bench.publish(named("a", 1));
+    assert_eq!((again.id, again.duplicate, first.duplicate), (first.id, true, false));
+    let conflict = bench.now(|staging| staging.accept(1, vec![named("b", 1), named("a", 2)], None));
+    assert_eq!(conflict, Err(Refusal::EventIdConflict { index: 1 }));
+    assert!(bench.store.event_named(1, "b").unwrap().is_none(), "nothing of a refused batch is stored");
+    let twice = bench.now(|staging| staging.accept(1, vec![named("c", 1), named("c", 1)], None)).unwrap();
+    assert_eq!(twice[0].id, twice[1].id);
+}
+
+#[test]
+fn an_idempotency_key_in_one_group_or_later_gives_one_event_for_a_day() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bench = Bench::founded(dir.path());
+    let key = |fingerprint: u8| Some(Idempotency { key: [7; 32], fingerprint: [fingerprint; 32] });
+    let mut one = bench.store.accept(1, vec![event("{}")], key(1)).unwrap();
+    let mut two = bench.store.accept(1, vec![event("{}")], key(1)).unwrap();
+    while bench.committer.step() {}
+    let (one, two) = (one.try_recv().unwrap().unwrap(), two.try_recv().unwrap().unwrap());
+    assert_eq!((one[0].id, two[0].duplicate), (two[0].id, true));
+    let other = bench.now(move |staging| staging.accept(1, vec![event("{}")], key(2)));
+    assert_eq!(other, Err(Refusal::IdempotencyConflict));
+    bench.clock.turn_to(bench.clock.now() + store::IDEMPOTENCY_MS);
+    let later = bench.now(move |staging| staging.accept(1, vec![event("{}")], key(2))).unwrap();
+    assert!(!later[0].duplicate);
+}
+
+#[test]
+fn a_deleted_webhooks_deliveries_are_cancelled_in_steps_and_its_history_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bench = Bench::founded(dir.path());
+    let webhook = bench.webhook("*");
+    let ids: Vec<DeliveryId> = (0..1000)
+        .map(|_| {
+            let accepted = bench.publish(event("{}"));
+            bench.only_delivery(&accepted)
+        })
+        .collect();
+    bench.settle(ids[0], 1, Next::RetryAt(bench.clock.now() + 5));
+    bench.now(move |staging| staging.delete_webhook(1, webhook)).unwrap();
+    while bench.committer.step() {}
+    for id in &ids {
+        assert_eq!(bench.store.delivery(*id).unwrap().unwrap().state, DeliveryState::Cancelled);
+    }
+    assert_eq!(bench.store.next_due(webhook.number(), |_| false).unwrap(), None);
+    let tally = bench.store.tally(webhook.number()).unwrap();
+    assert_eq!((tally.cancelled, tally.open()), (1000, 0));
+    assert_eq!(bench.publish(event("{}")).deliveries, 0);
+    // An attempt that was out meanwhile is recorded, and changes no state.
+    bench.settle(ids[5], 1, Next::Succeeded);
+    let late = bench.store.delivery(ids[5]).unwrap().unwrap();
+    assert_eq!((late.state, late.attempts), (DeliveryState::Cancelled, 1));
+}
+
+#[test]
+fn settling_twice_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bench = Bench::founded(dir.path());
+    let webhook = bench.webhook("*");
+    let accepted = bench.publish(event("{}"));
+    let id = bench.only_delivery(&accepted);
+    for _ in 0..2 {
+        bench.settle(id, 1, Next::RetryAt(bench.clock.now() + 5000));
+    }
+    for _ in 0..2 {
+        bench.settle(id, 2, Next::Dead);
+    }
+    let tally = bench.store.tally(webhook.number()).unwrap();
+    assert_eq!((tally.attempts, tally.dead), (2, 1));
+    let delivery = bench.store.delivery(id).unwrap().unwrap();
+    assert_eq!(bench.store.attempts(&delivery).unwrap().len(), 2);
+}
+
+#[test]
+fn lists_page_newest_first_without_gaps() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bench = Bench::founded(dir.path());
+    let webhook = bench.webhook("*").number();
+    let mut ids = Vec::new();
+    for n in 0..50 {
+        let accepted = bench.publish(event("{}"));
+        let id = bench.only_delivery(&accepted);
+        match n % 3 {
+            0 => bench.settle(id, 1, Next::Succeeded),
+            1 => bench.settle(id, 1, Next::RetryAt(bench.clock.now() + 1)),
+            _ => {}
+        }
+        ids.push(id);
+    }
+    ids.reverse();
+    for limit in [1, 7, 50, 60] {
+        let (mut seen, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = bench.store.deliveries(webhook, cursor, limit, |_| true).unwrap();
+            seen.extend(page.rows.iter().map(|delivery| delivery.id));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, ids, "limit {limit}");
+    }
+    let dead = bench.store.deliveries(webhook, None, 10, |delivery| delivery.state == DeliveryState::Dead).unwrap();
+    assert_eq!((dead.rows.len(), dead.next), (0, None));
+    assert_eq!(bench.store.events(1, EventId(0), None, 20, Some).unwrap().rows.len(), 20);
+}
+
+#[test]
+fn a_directory_has_one_owner() {
+    let dir = tempfile::tempdir().unwrap();
+    let _bench = Bench::open(dir.path());
+    let second = store::open(settings(dir.path()), Clock::real(), Dice::seeded(2));
+    assert!(matches!(second.err(), Some(OpenError::InUse(_))));
+}
+
+#[test]
+fn a_directory_of_a_newer_format_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Bench::open(dir.path()));
+    let db = sled::Config::new().path(dir.path()).segment_size(4 << 20).open().unwrap();
+    db.open_tree("meta").unwrap().insert("format", &999u32.to_be_bytes()).unwrap();
+    db.flush().unwrap();
+    drop(db);
+    let refused = store::open(settings(dir.path()), Clock::real(), Dice::seeded(2)).err().unwrap();
+    assert!(matches!(refused, OpenError::Newer { found: 999, .. }), "{refused}");
+}
