@@ -85,7 +85,8 @@ impl Disk {
         &self.trees[tree as usize]
     }
 
-    /// Applies `writes` in one transaction and hands them to the kernel: they survive the death of this process.
+    /// Applies `writes` in one transaction and hands them to the kernel: they survive the death of this process (in a
+    /// durable store).
     pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
         let touched: Vec<(&sled::Tree, &Vec<(Key, Option<Vec<u8>>)>)> =
             self.trees.iter().zip(&writes.by_tree).filter(|(_, keys)| !keys.is_empty()).collect();
@@ -108,7 +109,9 @@ impl Disk {
             TransactionError::Storage(error) => StoreError::from(error),
             TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
         })?;
-        self.db.flush()?;
+        if self.durable {
+            self.db.flush()?;
+        }
         Ok(())
     }
 
