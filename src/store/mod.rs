@@ -2,6 +2,7 @@
 //! words, no sled type in a signature. All writes go through one commit thread (`commit`), all reads go to the trees.
 
 mod commit;
+mod create;
 mod disk;
 mod layout;
 mod queue;
