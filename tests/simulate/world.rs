@@ -366,7 +366,8 @@ impl World {
         seen.attempts = claim.delivery.attempts + 1;
         self.sends += 1;
         let (outcome, took) = self.answer(id.webhook(), &claim);
-        let summary = AttemptSummary { number: claim.delivery.attempts + 1, started_at: now, duration_ms: took, outcome };
+        let summary =
+            AttemptSummary { number: claim.delivery.attempts + 1, started_at: now, duration_ms: took, outcome };
         let attempt = Attempt { summary, url: String::new(), request_headers: Vec::new(), response_body: Vec::new() };
         self.flight_number += 1;
         self.ends.push(Reverse((now + u64::from(took), self.flight_number)));
