@@ -1,8 +1,184 @@
 //! Hookwheel: a webhook delivery server in one binary.
+//!
+//! The rooms, in the order in which an event walks through them:
+//!
+//! ```text
+//!  producer ─► api ─► store (one atomic, synced group commit) ─► 202
+//!                       │ new work for webhook W
+//!                       ▼
+//!                    deliver: wheel ─► lane(W) ─► sender ─► the endpoint
+//!                       ▲                            │
+//!                       └─ retry, pause, disable ◄─ verdict ─► store (attempt, counters)
+//! ```
+//!
+//! A delivery's states: `pending` ─► `succeeded`, or `pending` ─► `scheduled` (as often as the schedule says) ─►
+//! `succeeded` or `dead`; an open one is shown as `held` while its webhook is not active, and ends as `cancelled` when
+//! its webhook is deleted.
+//!
+//! Imports go one way: `api` and `deliver` know `store`, `dialect`, `domain` and `clock`, and never each other; `store`,
+//! `dialect` and `config` know `domain` (and `store` the `clock`); `domain` and `clock` know nobody else. Only this file
+//! sees the whole [`Config`](config::Config).
 
 pub mod api;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod deliver;
 pub mod dialect;
 pub mod domain;
 pub mod store;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{HttpServer, web};
+use thiserror::Error;
+
+use clock::{Clock, Dice, Stopwatch};
+use config::{Config, LogFormat, threads};
+use dialect::{DialectError, Dialects};
+
+/// The dialect of the account that exists from the start.
+const DEFAULT_DIALECT: &str = "standard";
+
+/// Why the server could not start or go on.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}: {1}; set another HOOKWHEEL__SERVER__LISTEN")]
+    Listen(std::net::SocketAddr, std::io::Error),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] store::OpenError),
+    /// Dialect files are broken; all mistakes are named.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Dialects(Vec<DialectError>),
+    /// The first account or key could not be stored.
+    #[error("the first admin key cannot be made: {0}")]
+    FirstKey(store::Refusal),
+    /// A log filter is not one.
+    #[error("log.level: {0}")]
+    Log(String),
+    /// The system failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT: what `hookwheel serve` does.
+pub fn serve(config: Config) -> Result<(), ServeError> {
+    start_log(&config)?;
+    let address = config.server.listen;
+    let listener = TcpListener::bind(address).map_err(|error| ServeError::Listen(address, error))?;
+    actix_rt::System::new().block_on(run(config, listener, signalled()))
+}
+
+/// Runs the server on `listener` until `shutdown` is done; then accepts nothing more, finishes what is in flight or
+/// leaves it for the next start, writes all that is known, and returns.
+pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+    let clock = Clock::real();
+    let dialects = Arc::new(Dialects::load(Some(&config.deliver.dialects)).map_err(ServeError::Dialects)?);
+    let (store, committer) = store::open(store_settings(&config), clock.clone(), Dice::from_system())?;
+    let committing = std::thread::Builder::new().name("commit".into()).spawn(move || committer.run())?;
+    let deliver = deliver::start(deliver_settings(&config), store.clone(), dialects.clone(), clock.clone());
+
+    let mut dice = Dice::from_system();
+    let configured = config.auth.admin_key.as_ref().map(|key| key.reveal());
+    let first_key = api::first_admin_key(&store, &mut dice, configured, DEFAULT_DIALECT).await;
+    let first_key = first_key.map_err(ServeError::FirstKey)?;
+    let settings =
+        api::Settings { body_bytes_max: config.server.body_bytes_max, http_allowed: config.deliver.http_allowed };
+    let metrics = Box::new(deliver.metrics());
+    let api = web::Data::new(api::Api::new(store.clone(), dialects, clock, dice, settings, metrics));
+
+    let address = listener.local_addr()?;
+    let grace = Duration::from_secs(config.server.shutdown_seconds);
+    let server = HttpServer::new(move || api::app(api.clone()))
+        .workers(threads(config.server.workers))
+        .disable_signals()
+        .shutdown_timeout(config.server.shutdown_seconds)
+        .listen(listener)?
+        .run();
+    let handle = server.handle();
+    let serving = actix_rt::spawn(server);
+    greet(&config, address, first_key.as_deref());
+
+    shutdown.await;
+    tracing::info!("stopping");
+    let watch = Stopwatch::start();
+    handle.stop(true).await;
+    deliver.stop(grace.saturating_sub(watch.elapsed())).await;
+    store.close();
+    if committing.join().is_err() {
+        tracing::error!("the commit thread panicked");
+    }
+    serving.await.map_err(std::io::Error::other)??;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn store_settings(config: &Config) -> store::Settings {
+    let from = &config.store;
+    store::Settings {
+        path: from.path.clone(),
+        cache_bytes: from.cache_bytes,
+        free_bytes_min: from.free_bytes_min,
+        queue_events_max: from.queue_events_max,
+        queue_bytes_max: from.queue_bytes_max,
+        group_events_max: from.group_events_max,
+        group_bytes_max: from.group_bytes_max,
+        durable: true,
+    }
+}
+
+fn deliver_settings(config: &Config) -> deliver::Settings {
+    let from = &config.deliver;
+    deliver::Settings {
+        in_flight_max: from.in_flight_max,
+        senders: threads(from.senders),
+        connect: Duration::from_secs(from.connect_seconds),
+        allow: from.allow.clone(),
+    }
+}
+
+/// Says where the server is and how to try it, on standard output, once it can be used.
+fn greet(config: &Config, address: std::net::SocketAddr, first_key: Option<&str>) {
+    println!("hookwheel {} listens on http://{address}", env!("CARGO_PKG_VERSION"));
+    println!("data directory: {}", config.store.path.display());
+    if config.deliver.http_allowed {
+        println!("http:// endpoints are allowed");
+    }
+    if !config.deliver.allow.is_empty() {
+        let allow: Vec<String> = config.deliver.allow.iter().map(ToString::to_string).collect();
+        println!("endpoints that are not public are allowed in {}", allow.join(", "));
+    }
+    match first_key {
+        Some(key) => println!("admin key: {key} (shown this once; keep it)"),
+        None => println!("admin key: the one of the first start, or HOOKWHEEL__AUTH__ADMIN_KEY"),
+    }
+    let key = first_key.unwrap_or("$HOOKWHEEL_KEY");
+    println!("try it:");
+    println!("  curl -sS http://{address}/api/v1/events -H 'Authorization: Bearer {key}' \\");
+    println!("    -d '{{\"type\":\"task.created\",\"data\":{{\"id\":1}}}}'");
+}
+
+fn start_log(config: &Config) -> Result<(), ServeError> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log.level);
+    let filter = filter.map_err(|error| ServeError::Log(error.to_string()))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).expect("a signal can be listened for");
+    let mut interrupt = signal(SignalKind::interrupt()).expect("a signal can be listened for");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

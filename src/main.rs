@@ -1,3 +1,5 @@
-//! The binary: hands the command line to the library.
+//! The command line meets the library here, and nothing else happens.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    hookwheel::cli::run(hookwheel::serve)
+}

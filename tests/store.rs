@@ -284,7 +284,7 @@ fn a_directory_has_one_owner() {
 fn a_directory_of_a_newer_format_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     drop(Bench::open(dir.path()));
-    let db = sled::open(dir.path()).unwrap();
+    let db = sled::Config::new().path(dir.path()).segment_size(4 << 20).open().unwrap();
     db.open_tree("meta").unwrap().insert("format", &999u32.to_be_bytes()).unwrap();
     db.flush().unwrap();
     drop(db);

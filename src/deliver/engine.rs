@@ -68,8 +68,7 @@ impl Mailbox {
             match limit {
                 None => mail = self.arrived.wait(mail).expect("no holder of the lock panics"),
                 Some(limit) => {
-                    let (held, result) =
-                        self.arrived.wait_timeout(mail, limit).expect("no holder of the lock panics");
+                    let (held, result) = self.arrived.wait_timeout(mail, limit).expect("no holder of the lock panics");
                     mail = held;
                     if result.timed_out() {
                         break;
@@ -193,18 +192,25 @@ pub async fn send_all(mut claims: mpsc::UnboundedReceiver<Claim>, tools: Tools, 
     while out.join_next().await.is_some() {}
 }
 
-/// One wide line an attempt.
+/// One wide line an attempt: failures for the operator to see, successes for whoever asks for them.
 fn log(claim: &Claim, settlement: &Settlement) {
     let summary = &settlement.attempt.summary;
-    tracing::info!(
-        delivery = %claim.delivery.id,
-        event = %claim.delivery.event,
-        webhook = %claim.webhook.id,
-        attempt = summary.number,
-        status = summary.outcome.status(),
-        outcome = summary.outcome.kind(),
-        duration_ms = summary.duration_ms,
-        next = ?settlement.next,
-        "attempt"
-    );
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                delivery = %claim.delivery.id,
+                event = %claim.delivery.event,
+                webhook = %claim.webhook.id,
+                attempt = summary.number,
+                outcome = %summary.outcome,
+                duration_ms = summary.duration_ms,
+                next = ?settlement.next,
+                "attempt"
+            )
+        };
+    }
+    match settlement.next {
+        Next::Succeeded => line!(debug),
+        Next::RetryAt(_) | Next::Dead => line!(info),
+    }
 }

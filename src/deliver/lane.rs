@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use governor::clock::Clock as GovernorClock;
+use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
@@ -79,7 +80,7 @@ enum Due {
     None,
 }
 
-type Limiter = RateLimiter<NotKeyed, InMemoryState, LaneClock>;
+type Limiter = RateLimiter<NotKeyed, InMemoryState, LaneClock, NoOpMiddleware<Nanos>>;
 
 /// One webhook's state in memory.
 pub struct Lane {

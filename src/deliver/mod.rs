@@ -66,10 +66,12 @@ pub fn start(settings: Settings, store: Store, dialects: Arc<Dialects>, clock: C
         let (claim, claimed) = mpsc::unbounded_channel();
         let (done, is_done) = oneshot::channel();
         let arbiter = Arbiter::new();
-        arbiter.spawn(async move {
-            engine::send_all(claimed, tools, meters).await;
-            // Nobody waits any more if the time to stop has run out.
-            let _ = done.send(());
+        arbiter.spawn_fn(move || {
+            actix_rt::spawn(async move {
+                engine::send_all(claimed, tools, meters).await;
+                // Nobody waits any more if the time to stop has run out.
+                let _ = done.send(());
+            });
         });
         senders.push((arbiter, is_done));
         claims.push(claim);
@@ -109,7 +111,9 @@ impl Deliver {
 
 fn write_metrics(meters: &Meters, out: &mut String) {
     let mut line = |text: std::fmt::Arguments<'_>| out.write_fmt(text).expect("writing to memory cannot fail");
-    line(format_args!("# HELP hookwheel_attempts_total Attempts by outcome.\n# TYPE hookwheel_attempts_total counter\n"));
+    line(format_args!(
+        "# HELP hookwheel_attempts_total Attempts by outcome.\n# TYPE hookwheel_attempts_total counter\n"
+    ));
     for (kind, count) in OUTCOME_KINDS.iter().zip(&meters.attempts) {
         let count = count.load(Ordering::Relaxed);
         line(format_args!("hookwheel_attempts_total{{outcome=\"{kind}\"}} {count}\n"));

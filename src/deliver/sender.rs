@@ -90,7 +90,13 @@ impl Sender {
             .timeout(tools.connect)
             .handshake_timeout(tools.connect);
         let client = Client::builder().connector(connector).disable_timeout().disable_redirects().finish();
-        let prepared = RefCell::new(Cache::with(PREPARED_MAX, PREPARED_MAX as u64, UnitWeighter, Default::default(), Default::default()));
+        let prepared = RefCell::new(Cache::with(
+            PREPARED_MAX,
+            PREPARED_MAX as u64,
+            UnitWeighter,
+            Default::default(),
+            Default::default(),
+        ));
         Self { tools, client, targets: RefCell::default(), prepared }
     }
 
@@ -189,12 +195,14 @@ impl Target {
             Some(_) => webhook.url.as_str().parse().map_err(|error| format!("{error}")),
             None => Err(format!("there is no dialect {:?} any more", webhook.dialect)),
         };
-        let signing = |one: &crate::domain::secret::SigningSecret| dialect.signing_key(&one.secret).map(|key| (key, one.until));
+        let signing =
+            |one: &crate::domain::secret::SigningSecret| dialect.signing_key(&one.secret).map(|key| (key, one.until));
         let (keys, uri) = match webhook.secrets.iter().map(signing).collect::<Result<Vec<_>, _>>() {
             Ok(keys) => (keys, uri),
             Err(invalid) => (Vec::new(), Err(invalid.to_string())),
         };
-        let account_id = tools.store.registry().account(webhook.account).map_or(String::new(), |account| account.id.clone());
+        let account_id =
+            tools.store.registry().account(webhook.account).map_or(String::new(), |account| account.id.clone());
         let custom = |(name, value): &(String, String)| Some((name.parse().ok()?, value.parse().ok()?));
         Self {
             custom_headers: webhook.headers.iter().filter_map(custom).collect(),
@@ -209,7 +217,8 @@ impl Target {
 
     fn headers(&self, claim: &Claim, event: &Event, body: &Bytes, now: UnixMs) -> Vec<(HeaderName, HeaderValue)> {
         let signs = |until: &Option<UnixMs>| until.is_none_or(|until| now < until);
-        let keys: Vec<SigningKey> = self.keys.iter().filter(|(_, until)| signs(until)).map(|(key, _)| key.clone()).collect();
+        let keys: Vec<SigningKey> =
+            self.keys.iter().filter(|(_, until)| signs(until)).map(|(key, _)| key.clone()).collect();
         let attempt = claim.delivery.attempts + 1;
         let facts = AttemptFacts { event, webhook: &self.webhook, delivery: claim.delivery.id, attempt, now };
         let mut headers = Vec::with_capacity(8 + self.custom_headers.len());

@@ -52,7 +52,6 @@ impl Disk {
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         let path = settings.path.clone();
         let cannot = |error: io::Error| OpenError::Io(path.clone(), error);
-        let is_new = !path.join("db").exists();
         std::fs::create_dir_all(&path).map_err(cannot)?;
         let db = sled::Config::new()
             .path(&path)
@@ -74,7 +73,8 @@ impl Disk {
             writes.push(Tree::Meta, META_FORMAT.to_vec(), Some(FORMAT_VERSION.to_be_bytes().to_vec()));
             disk.write(&writes).and_then(|()| disk.sync()).map_err(|error| OpenError::Store(path.clone(), error))?;
         }
-        if is_new && settings.durable {
+        // Even if the files are old: whoever made them may have been killed before this.
+        if settings.durable {
             sync_directories(&path).map_err(cannot)?;
         }
         Ok(disk)
@@ -90,7 +90,8 @@ impl Disk {
         &self.trees[tree as usize]
     }
 
-    /// Applies `writes` in one transaction and hands them to the kernel: they survive the death of this process.
+    /// Applies `writes` in one transaction and hands them to the kernel: they survive the death of this process (in a
+    /// durable store).
     pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
         let touched: Vec<(&sled::Tree, &Vec<(Key, Option<Vec<u8>>)>)> =
             self.trees.iter().zip(&writes.by_tree).filter(|(_, keys)| !keys.is_empty()).collect();
@@ -113,7 +114,9 @@ impl Disk {
             TransactionError::Storage(error) => StoreError::from(error),
             TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
         })?;
-        self.db.flush()?;
+        if self.durable {
+            self.db.flush()?;
+        }
         Ok(())
     }
 

@@ -105,6 +105,11 @@ pub fn delivery(id: DeliveryId) -> Key {
     joined(&[&number(id.webhook()), &id.to_bytes()])
 }
 
+/// The first key that comes after `key`.
+pub fn just_after(key: &[u8]) -> Key {
+    joined(&[key, &[0]])
+}
+
 /// The delivery id that a key ends with.
 pub fn read_delivery(key: &[u8]) -> DeliveryId {
     DeliveryId::from_bytes(last_16(key))

@@ -52,7 +52,7 @@ pub struct Settings {
     pub group_events_max: usize,
     /// Bytes of events in one group commit.
     pub group_bytes_max: usize,
-    /// Whether to sync; off only where losing everything in a power cut is fine, as in a simulation.
+    /// Whether to flush and sync; off only where losing everything with the process is fine, as in a simulation.
     pub durable: bool,
 }
 
@@ -238,6 +238,9 @@ impl Inner {
     }
 
     fn watch_space(&self, disk: &Disk) {
+        if self.settings.free_bytes_min == 0 {
+            return;
+        }
         let low = disk.free_bytes().is_ok_and(|free| free < self.settings.free_bytes_min);
         if low != self.space_low.swap(low, Ordering::Relaxed) {
             tracing::warn!(low, "free disk space crossed the reserve");

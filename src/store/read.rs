@@ -156,7 +156,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
         let disk = self.disk()?;
-        let start = after.map_or(layout::number(webhook).to_vec(), |id| layout::delivery(DeliveryId(id.0 + 1)));
+        let start = after.map_or(layout::number(webhook).to_vec(), |id| layout::just_after(&layout::delivery(id)));
         let end = layout::number(webhook + 1);
         let rows = disk.tree(Tree::Fresh).range(start..end.to_vec()).take(limit);
         rows.map(|row| {
@@ -221,15 +221,17 @@ impl Store {
         let start = layout::event(account, from);
         let end = before.map_or(layout::number(account + 1).to_vec(), |id| layout::event(account, id));
         let mut page = Page { rows: Vec::new(), next: None };
+        let mut last = None;
         if start >= end {
             return Ok(page);
         }
         for (examined, row) in disk.tree(Tree::Events).range(start..end).rev().enumerate() {
             let (key, head) = row?;
             if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
-                page.next = Some(EventId(layout::read_event(&key).0 + 1));
+                page.next = last;
                 break;
             }
+            last = Some(layout::read_event(&key));
             page.rows.extend(pick(whole_event(&|tree, key| disk.get(tree, key), &key, &head)?));
         }
         Ok(page)
@@ -272,7 +274,7 @@ impl Store {
             let complete = slab.len() <= limit;
             for delivery in slab {
                 if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
-                    page.next = Some(DeliveryId(delivery.id.0 + 1));
+                    page.next = before;
                     return Ok(page);
                 }
                 examined += 1;

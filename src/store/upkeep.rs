@@ -111,5 +111,5 @@ fn forget_some(staging: &mut Staging<'_>, from: Key) -> Result<Option<Key>, Stor
         }
         last = Some(key);
     }
-    Ok(last.filter(|_| full).map(|key| [key.as_ref(), &[0]].concat()))
+    Ok(last.filter(|_| full).map(|key| layout::just_after(&key)))
 }

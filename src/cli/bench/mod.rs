@@ -1,0 +1,222 @@
+//! `hookwheel bench`: producers and a receiver in one process, against any running server or one of its own. What stays
+//! true: what is measured is what a producer and an endpoint see; an event counts as delivered when its request has
+//! arrived whole; and both sides are as cheap as can be, since they share the machine with the server.
+
+mod http1;
+mod own;
+mod process;
+mod produce;
+mod receive;
+mod report;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use awc::http::Method;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::client::{Api, Call};
+use super::{CliError, ServerArgs};
+use crate::clock::Stopwatch;
+use own::OwnServer;
+use process::Watched;
+use produce::{Bounds, Load};
+use receive::Receiver;
+use report::Report;
+
+/// The type of the events that are posted.
+const EVENT_TYPE: &str = "bench.event";
+/// Posted and delivered before anything is measured.
+const WARM_UP_EVENTS: u64 = 256;
+
+/// The arguments of `hookwheel bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Post this many events [default: 20000]
+    #[arg(long, value_name = "N", conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    events: Option<u64>,
+    /// Post for this long
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: Option<u64>,
+    /// Connections that post, each one event at a time
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    producers: u32,
+    /// The size of one request's body
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(128..=10_000_000))]
+    bytes: u32,
+    /// Events a second over all producers [default: as many as are accepted]
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
+    /// Webhooks that want every event
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    webhooks: u32,
+    /// The dialect of the webhooks
+    #[arg(long, default_value = "standard")]
+    dialect: String,
+    /// Deliveries of one webhook in flight at once [default: the dialect's]
+    #[arg(long, value_name = "N")]
+    max_in_flight: Option<u32>,
+    /// Give up when nothing has arrived for this long
+    #[arg(long, value_name = "S", default_value_t = 30)]
+    patience_seconds: u64,
+    /// Start a server of its own, with an empty store
+    #[arg(long)]
+    own: bool,
+    /// Where its own server keeps its data [default: a new directory among the temporary files]
+    #[arg(long, value_name = "DIR", requires = "own")]
+    data: Option<PathBuf>,
+    /// The server's process, to measure what it uses; known for its own
+    #[arg(long, conflicts_with = "own")]
+    pid: Option<i32>,
+    /// Print one line of JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measures and prints.
+pub async fn run(args: BenchArgs, server: &ServerArgs) -> Result<(), CliError> {
+    let own = if args.own { Some(OwnServer::start(args.data.clone()).await?) } else { None };
+    let server = own.as_ref().map_or(server, |own| &own.server);
+    let pid = own.as_ref().map(OwnServer::pid).or(args.pid);
+    let mut report = measure(&args, server, pid.map(Watched::new)).await?;
+    if let Some(own) = own {
+        report.ready_ms = Some(own.ready.as_secs_f64() * 1e3);
+        report.disk_bytes_per_event = Some(own.data_bytes_written()? as f64 / report.events.max(1) as f64);
+        own.stop()?;
+    }
+    report.print(args.json)
+}
+
+async fn measure(args: &BenchArgs, server: &ServerArgs, mut process: Option<Watched>) -> Result<Report, CliError> {
+    let api = Api::new(server)?;
+    let clock = Stopwatch::start();
+    let receiver = Receiver::start(clock)?;
+    let webhooks = create_webhooks(args, &api, receiver.port()).await?;
+    let measured = load(args, server, clock, &receiver, process.as_mut()).await;
+    delete_webhooks(&api, &webhooks).await?;
+    measured
+}
+
+async fn load(
+    args: &BenchArgs,
+    server: &ServerArgs,
+    clock: Stopwatch,
+    receiver: &Receiver,
+    mut process: Option<&mut Watched>,
+) -> Result<Report, CliError> {
+    let patience = Duration::from_secs(args.patience_seconds);
+    let idle_bytes = process.as_ref().map(|process| process.memory_bytes()).transpose()?;
+    let mut load = Load::new(server, clock, args.producers, args.bytes as usize)?;
+    let warm_up = load.post(Bounds::events(WARM_UP_EVENTS), None).await?;
+    receiver.wait_for(warm_up.accepted * u64::from(args.webhooks), patience).await;
+    receiver.forget();
+    if let Some(process) = &mut process {
+        process.begin()?;
+    }
+    let bounds = match args.seconds {
+        Some(seconds) => Bounds::time(Duration::from_secs(seconds)),
+        None => Bounds::events(args.events.unwrap_or(20_000)),
+    };
+    let posted = load.post(bounds, args.rate).await?;
+    receiver.wait_for(posted.accepted * u64::from(args.webhooks), patience).await;
+    let used = process.map(|process| process.end()).transpose()?;
+    Ok(Report::new(args, posted, receiver.received(), idle_bytes, used))
+}
+
+async fn create_webhooks(args: &BenchArgs, api: &Api, port: u16) -> Result<Vec<String>, CliError> {
+    let mut ids = Vec::new();
+    for number in 0..args.webhooks {
+        let mut webhook = json!({
+            "url": format!("http://127.0.0.1:{port}/{number}"),
+            "events": [EVENT_TYPE],
+            "dialect": args.dialect,
+            "name": format!("bench {number}"),
+        });
+        if let Some(max) = args.max_in_flight {
+            webhook["max_in_flight"] = json!(max);
+        }
+        let body = Some(("application/json", webhook.to_string().into()));
+        let call = Call { method: Method::POST, path: "/api/v1/webhooks", headers: Vec::new(), body };
+        let reply = api.call(&call).await?;
+        let id = reply["data"]["id"].as_str().map(str::to_owned);
+        ids.push(id.ok_or_else(|| CliError::Failed("the server's answer names no webhook id".into()))?);
+    }
+    Ok(ids)
+}
+
+async fn delete_webhooks(api: &Api, ids: &[String]) -> Result<(), CliError> {
+    for id in ids {
+        let path = format!("/api/v1/webhooks/{id}");
+        let _: Value = api.call(&Call { method: Method::DELETE, path: &path, headers: Vec::new(), body: None }).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::{App, HttpResponse, HttpServer, web};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    /// A server that delivers each event at once to each webhook, and the event of number 7 twice.
+    async fn server() -> (ServerArgs, Arc<AtomicUsize>) {
+        let urls: web::Data<Mutex<Vec<String>>> = web::Data::default();
+        let deleted = Arc::new(AtomicUsize::new(0));
+        let (counting, deletions) = (deleted.clone(), deleted);
+        let server = HttpServer::new(move || {
+            let (urls, counting) = (urls.clone(), counting.clone());
+            let create = |urls: web::Data<Mutex<Vec<String>>>, body: web::Json<Value>| async move {
+                urls.lock().expect("not poisoned").push(body["url"].as_str().expect("a URL").to_owned());
+                HttpResponse::Created().json(json!({"data": {"id": "w"}}))
+            };
+            let accept = |urls: web::Data<Mutex<Vec<String>>>, body: web::Bytes| async move {
+                let text = String::from_utf8_lossy(&body);
+                let times = if text.contains("\"event\":\"000000000007\"") { 2 } else { 1 };
+                let urls = urls.lock().expect("not poisoned").clone();
+                actix_web::rt::spawn(async move {
+                    for url in std::iter::repeat_n(urls, times).flatten() {
+                        awc::Client::default().post(url).send_body(body.clone()).await.expect("arrives");
+                    }
+                });
+                HttpResponse::Accepted().json(json!({"data": {"id": "e"}}))
+            };
+            let delete = move || {
+                counting.fetch_add(1, Ordering::SeqCst);
+                async { HttpResponse::NoContent() }
+            };
+            App::new()
+                .app_data(urls)
+                .route("/api/v1/webhooks", web::post().to(create))
+                .route("/api/v1/events", web::post().to(accept))
+                .route("/api/v1/webhooks/w", web::delete().to(delete))
+        });
+        let server = server.workers(1).bind(("127.0.0.1", 0)).expect("a port");
+        let url = format!("http://{}", server.addrs()[0]);
+        actix_rt::spawn(server.disable_signals().run());
+        (ServerArgs { url, key: None }, deletions)
+    }
+
+    #[actix_web::test]
+    async fn every_event_is_counted_once_a_webhook() {
+        #[derive(clap::Parser)]
+        struct Only {
+            #[command(flatten)]
+            args: BenchArgs,
+        }
+        let words = ["bench", "--events", "300", "--producers", "4", "--webhooks", "2", "--rate", "3000"];
+        let args = <Only as clap::Parser>::parse_from(words).args;
+        let (server, deletions) = server().await;
+        let process = Watched::new(std::process::id() as i32);
+        let report = measure(&args, &server, Some(process)).await.expect("measured");
+        assert_eq!((report.events, report.deliveries, report.missing, report.refused), (300, 600, 0, 0));
+        assert_eq!(deletions.load(Ordering::SeqCst), 2);
+        assert!(report.accepted_per_second > 100.0 && report.accepted_per_second < 3300.0, "{report:?}");
+        let ms = report.end_to_end_ms.quantiles();
+        assert!(ms[0] > 0.02 && ms.is_sorted() && ms[4] < 1000.0, "{report:?}");
+        assert!(report.memory_mib_max >= report.memory_mib_idle, "{report:?}");
+        report.print(true).expect("prints");
+        report.print(false).expect("prints");
+    }
+}

@@ -1,0 +1,186 @@
+//! What the bench prints: a table for people, one line of JSON for programs, from the same figures.
+
+use std::io::{self, Write};
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::process::Used;
+use super::produce::Posted;
+use super::receive::Received;
+use super::{BenchArgs, CliError};
+
+/// The figures.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Bytes of one request's body.
+    pub bytes: u32,
+    /// Connections that posted.
+    pub producers: u32,
+    /// Webhooks that wanted every event.
+    pub webhooks: u32,
+    /// Their dialect.
+    pub dialect: String,
+    /// Events a second that were asked for.
+    pub rate: Option<u32>,
+    /// Events that were accepted.
+    pub events: u64,
+    /// Posts that were not accepted.
+    pub refused: u64,
+    /// Of those, by status.
+    pub refused_by_status: Vec<(u16, u64)>,
+    /// Deliveries that arrived.
+    pub deliveries: u64,
+    /// Deliveries that did not arrive in time.
+    pub missing: u64,
+    /// Deliveries that arrived again.
+    pub repeated: u64,
+    /// Accepted events a second.
+    pub accepted_per_second: f64,
+    /// Deliveries a second, up to the last one that arrived.
+    pub delivered_per_second: f64,
+    /// From post to answer.
+    pub accept_ms: Latency,
+    /// From post to arrival at the endpoint.
+    pub end_to_end_ms: Latency,
+    /// CPU time of the server, by accepted event.
+    pub cpu_us_per_event: Option<f64>,
+    /// Memory of the server before anything was posted.
+    pub memory_mib_idle: Option<f64>,
+    /// Memory of the server at the end.
+    pub memory_mib: Option<f64>,
+    /// The most memory of the server.
+    pub memory_mib_max: Option<f64>,
+    /// What the data grew by on the disk, by accepted event.
+    pub disk_bytes_per_event: Option<f64>,
+    /// From the server's start to its first "ready".
+    pub ready_ms: Option<f64>,
+}
+
+/// A distribution, in milliseconds.
+#[derive(Debug, Serialize)]
+pub struct Latency {
+    p50: f64,
+    p90: f64,
+    p99: f64,
+    p999: f64,
+    max: f64,
+}
+
+/// Latencies in microseconds, to three digits, up to an hour; a longer one counts as an hour.
+pub fn latencies() -> Histogram<u64> {
+    const HOUR_US: u64 = 60 * 60 * 1_000_000;
+    Histogram::new_with_bounds(1, HOUR_US, 3).expect("bounds that a histogram takes")
+}
+
+impl Latency {
+    fn of(micros: &Histogram<u64>) -> Self {
+        let at = |quantile| micros.value_at_quantile(quantile) as f64 / 1e3;
+        Self { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: micros.max() as f64 / 1e3 }
+    }
+
+    /// The median, 90, 99 and 99.9 per cent, and the longest.
+    pub fn quantiles(&self) -> [f64; 5] {
+        [self.p50, self.p90, self.p99, self.p999, self.max]
+    }
+}
+
+impl Report {
+    /// The figures of one measured stretch.
+    pub fn new(
+        args: &BenchArgs,
+        posted: Posted,
+        received: Received,
+        idle_bytes: Option<u64>,
+        used: Option<Used>,
+    ) -> Self {
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let delivering = received.last_us.saturating_sub(posted.begun_us) as f64 / 1e6;
+        let expected = posted.accepted * u64::from(args.webhooks);
+        Self {
+            bytes: args.bytes,
+            producers: args.producers,
+            webhooks: args.webhooks,
+            dialect: args.dialect.clone(),
+            rate: args.rate,
+            events: posted.accepted,
+            refused: posted.refused.values().sum(),
+            refused_by_status: posted.refused.into_iter().collect(),
+            deliveries: received.deliveries,
+            missing: expected.saturating_sub(received.deliveries),
+            repeated: received.repeated,
+            accepted_per_second: posted.accepted as f64 / posted.time.as_secs_f64(),
+            delivered_per_second: if delivering > 0.0 { received.deliveries as f64 / delivering } else { 0.0 },
+            accept_ms: Latency::of(&posted.latency_us),
+            end_to_end_ms: Latency::of(&received.latency_us),
+            cpu_us_per_event: used.map(|used| used.cpu.as_secs_f64() * 1e6 / posted.accepted.max(1) as f64),
+            memory_mib_idle: idle_bytes.map(mib),
+            memory_mib: used.map(|used| mib(used.memory_bytes)),
+            memory_mib_max: used.map(|used| mib(used.memory_bytes_max)),
+            disk_bytes_per_event: None,
+            ready_ms: None,
+        }
+    }
+
+    /// Prints the figures.
+    ///
+    /// # Errors
+    /// Deliveries are missing, or nothing could be printed.
+    pub fn print(&self, json: bool) -> Result<(), CliError> {
+        let text = if json { self.json()? } else { self.table() };
+        writeln!(io::stdout(), "{text}").map_err(CliError::io("standard output"))?;
+        match self.missing {
+            0 => Ok(()),
+            missing => Err(CliError::Failed(format!("{missing} deliveries did not arrive"))),
+        }
+    }
+
+    fn json(&self) -> Result<String, CliError> {
+        let mut value = serde_json::to_value(self).map_err(|error| CliError::Failed(error.to_string()))?;
+        round(&mut value);
+        Ok(value.to_string())
+    }
+
+    fn table(&self) -> String {
+        let rate = self.rate.map_or("as fast as accepted".into(), |rate| format!("{rate} events/s"));
+        let mut rows = vec![
+            ("load", format!("{} events of {} bytes, {} producers, {rate}", self.events, self.bytes, self.producers)),
+            ("webhooks", format!("{}, dialect {}", self.webhooks, self.dialect)),
+            ("accepted", format!("{:.0} events/s", self.accepted_per_second)),
+            ("delivered", format!("{:.0} deliveries/s", self.delivered_per_second)),
+            ("accept latency", latency(&self.accept_ms)),
+            ("end to end", latency(&self.end_to_end_ms)),
+        ];
+        let mut add = |name, value: Option<String>| rows.extend(value.map(|value| (name, value)));
+        add("server CPU", self.cpu_us_per_event.map(|us| format!("{us:.0} µs an event")));
+        let memory = self.memory_mib_idle.zip(self.memory_mib).zip(self.memory_mib_max);
+        add(
+            "server memory",
+            memory.map(|((idle, end), max)| format!("{idle:.1} MiB idle, {end:.1} at the end, {max:.1} at most")),
+        );
+        add("on disk", self.disk_bytes_per_event.map(|bytes| format!("{bytes:.0} bytes an event")));
+        add("start to ready", self.ready_ms.map(|ms| format!("{ms:.0} ms")));
+        add("refused", (self.refused > 0).then(|| format!("{} posts {:?}", self.refused, self.refused_by_status)));
+        add("repeated", (self.repeated > 0).then(|| format!("{} deliveries", self.repeated)));
+        add("missing", (self.missing > 0).then(|| format!("{} deliveries", self.missing)));
+        rows.iter().map(|(name, value)| format!("{name:<16}{value}")).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn latency(ms: &Latency) -> String {
+    let [p50, p90, p99, p999, max] = ms.quantiles();
+    format!("p50 {p50:.1} ms, p90 {p90:.1}, p99 {p99:.1}, p99.9 {p999:.1}, max {max:.1}")
+}
+
+/// Leaves three digits after the point.
+fn round(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            *value = ((number.as_f64().unwrap_or_default() * 1e3).round() / 1e3).into();
+        }
+        Value::Array(items) => items.iter_mut().for_each(round),
+        Value::Object(fields) => fields.values_mut().for_each(round),
+        _ => {}
+    }
+}

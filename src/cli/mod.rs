@@ -1,0 +1,123 @@
+//! The command line: one binary, one file a subcommand. What stays true: the subcommands other than `serve` know the
+//! server only through its API, so they work against any server that can be reached.
+
+mod bench;
+mod client;
+mod send;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use thiserror::Error;
+
+use crate::config::{self, Config, ConfigError};
+
+/// Runs what the command line says. `serve` is the server itself; it returns once the server has stopped.
+pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) -> ExitCode {
+    let cli = Cli::parse();
+    let server = &cli.server;
+    let done = match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => configuration(cli.config, cli.dev)
+            .map_err(CliError::from)
+            .and_then(|config| serve(config).map_err(|error| CliError::Failed(error.to_string()))),
+        Command::Send(args) => actix_rt::System::new().block_on(send::run(args, server)),
+        Command::Bench(args) => actix_rt::System::new().block_on(bench::run(args, server)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hookwheel: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn configuration(path: Option<PathBuf>, dev: bool) -> Result<Config, ConfigError> {
+    let mut config = config::load(path.as_deref())?;
+    if dev {
+        config.for_development();
+    }
+    Ok(config)
+}
+
+/// A webhook delivery server in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "hookwheel", version, about, after_help = "Without a command, hookwheel serves.")]
+struct Cli {
+    /// The configuration file [default: config.toml in the working directory, if it is there]
+    #[arg(long, global = true, value_name = "PATH")]
+    config: Option<PathBuf>,
+    /// Allow http:// endpoints and endpoints on this machine
+    #[arg(long, global = true)]
+    dev: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Which server the other commands talk to.
+#[derive(Debug, Clone, Args)]
+struct ServerArgs {
+    /// The server that the other commands talk to
+    #[arg(long, global = true, env = "HOOKWHEEL_URL", default_value = "http://127.0.0.1:7080")]
+    url: String,
+    /// The API key to talk to it with
+    #[arg(long, global = true, env = "HOOKWHEEL_KEY", hide_env_values = true)]
+    key: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server
+    Serve,
+    /// Post events: one from arguments, or many from a file or standard input
+    Send(send::SendArgs),
+    /// Measure a server: producers and a receiver in one process
+    Bench(bench::BenchArgs),
+}
+
+/// Why a command failed, for the person who gave it.
+#[derive(Debug, Error)]
+enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Call(#[from] client::CallError),
+    #[error("{0}: {1}")]
+    Io(String, std::io::Error),
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl CliError {
+    /// An error of the system about `what`.
+    fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |error| Self::Io(what, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+        assert!(Cli::try_parse_from(["hookwheel"]).expect("serves").command.is_none());
+        let cli = Cli::try_parse_from(["hookwheel", "serve", "--dev", "--config", "x.toml"]).expect("global options");
+        assert_eq!((cli.dev, cli.config), (true, Some(PathBuf::from("x.toml"))));
+        for wrong in [
+            &["hookwheel", "send"][..],
+            &["hookwheel", "send", "a.b", "--ndjson", "x"],
+            &["hookwheel", "send", "--ndjson", "x", "--data", "{}"],
+            &["hookwheel", "bench", "--events", "1", "--seconds", "1"],
+            &["hookwheel", "bench", "--bytes", "10"],
+        ] {
+            assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

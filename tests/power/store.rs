@@ -1,0 +1,202 @@
+//! The store under a power cut: events of every size, accepted from several threads, cut off at a random moment, over
+//! and over in one data directory. Every event that was acknowledged must be there, whole, with its delivery.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hookwheel::clock::{Clock, Dice};
+use hookwheel::domain::id::{AccountNumber, EventId, WebhookId};
+use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
+use hookwheel::store::{self, Committer, NewEvent, Settings, Store};
+
+use crate::rig::{Rig, promise};
+
+const ROUNDS: usize = 6;
+const ROUNDS_LONG: usize = 100;
+const ROUNDS_OF_MAKING: usize = 20;
+const PRODUCERS: u64 = 4;
+const SIZES: [usize; 4] = [1 << 10, 20 << 10, 200 << 10, 10_000_000];
+/// The account that exists from the start.
+const ACCOUNT: AccountNumber = 1;
+
+#[test]
+fn an_acknowledged_event_outlives_a_power_cut() {
+    let long = std::env::var_os("HOOKWHEEL_LONG").is_some();
+    let seed = std::env::var("HOOKWHEEL_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| Dice::from_system().bits());
+    println!("HOOKWHEEL_SEED={seed}");
+    let mut dice = Dice::seeded(seed);
+    let rig = Rig::new();
+    let mut earlier: Vec<String> = Vec::new();
+    for round in 1..=if long { ROUNDS_LONG } else { ROUNDS } {
+        let mut player = rig.play("child", "store");
+        for _ in 0..4 + dice.bits() % 60 {
+            assert!(player.next_promise().is_some(), "round {round}: the child ended before it was killed");
+        }
+        player.work_on(Duration::from_micros(dice.bits() % 30_000));
+        let mut promised = Vec::new();
+        if dice.bits() % 2 == 0 {
+            promised = player.kill();
+            player = rig.play("child", "store");
+            player.next_promise().expect("works until it is killed");
+        }
+        promised.extend(rig.cut(player));
+        let (store, _committer) = open(&rig.dir());
+        for promise in &promised {
+            check_whole(&store, promise);
+        }
+        for promise in &earlier {
+            check_there(&store, promise);
+        }
+        let blobs = fs::read_dir(rig.dir().join("data/blobs")).map_or(0, Iterator::count);
+        assert_eq!(blobs, 0, "a blob is never synced, so there must be none");
+        earlier.extend(promised);
+    }
+    println!("{} acknowledged events, all there", earlier.len());
+}
+
+/// A store that is killed while it makes its files, started again, and then loses power.
+#[test]
+fn a_store_that_was_killed_while_it_was_made_outlives_a_power_cut_too() {
+    let mut dice = Dice::from_system();
+    for _ in 0..ROUNDS_OF_MAKING {
+        let rig = Rig::new();
+        let player = rig.play("child", "store");
+        player.work_on(Duration::from_micros(dice.bits() % 12_000));
+        player.kill();
+        let mut player = rig.play("child", "store");
+        player.next_promise().expect("works until it is killed");
+        let promised = rig.cut(player);
+        let (store, _committer) = open(&rig.dir());
+        for promise in &promised {
+            check_whole(&store, promise);
+        }
+    }
+}
+
+/// An acknowledged event is there with its bytes and its delivery.
+fn check_whole(store: &Store, promise: &str) {
+    let (id, n, size) = read_promise(promise);
+    let event = store.event(ACCOUNT, id).expect("can be read");
+    let event = event.unwrap_or_else(|| panic!("the acknowledged event {id} of {size} bytes is gone"));
+    assert!(event.data == data(n, size), "the event {id} of {size} bytes is damaged");
+    assert_eq!(store.deliveries_of(&event).expect("can be read").len(), 1, "the delivery of {id} is gone");
+}
+
+fn check_there(store: &Store, promise: &str) {
+    let (id, ..) = read_promise(promise);
+    assert!(store.event(ACCOUNT, id).expect("can be read").is_some(), "the event {id} of an earlier round is gone");
+}
+
+fn read_promise(promise: &str) -> (EventId, u64, usize) {
+    let mut parts = promise.split(' ');
+    let mut part = || parts.next().unwrap_or_else(|| panic!("half a promise: {promise}"));
+    (EventId::parse(part()).expect("an id"), part().parse().expect("a number"), part().parse().expect("a size"))
+}
+
+/// The child's part: accepts events and promises each that was acknowledged, until it is killed.
+pub fn accept_until_killed(dir: &Path) {
+    let (store, committer) = open(dir);
+    let committer = thread::spawn(move || committer.run());
+    if store.registry().account(ACCOUNT).is_none() {
+        acknowledged(store.submit(0, |staging| {
+            staging.create_account(Store::default_account("standard"))?;
+            staging.create_webhook(webhook(), None)
+        }));
+    }
+    let producers: Vec<_> = (0..PRODUCERS)
+        .map(|number| {
+            let store = store.clone();
+            thread::spawn(move || produce(&store, number))
+        })
+        .collect();
+    for producer in producers {
+        producer.join().expect("works until it is killed");
+    }
+    store.close();
+    committer.join().expect("works until it is killed");
+}
+
+fn produce(store: &Store, number: u64) {
+    let mut dice = Dice::from_system();
+    for round in 0.. {
+        let size = match (round, dice.bits() % 100) {
+            (0, _) => SIZES[number as usize % SIZES.len()],
+            (_, 0..60) => SIZES[0],
+            (_, 60..85) => SIZES[1],
+            (_, 85..97) => SIZES[2],
+            _ => SIZES[3],
+        };
+        let n = dice.bits() >> 1;
+        let event = NewEvent {
+            name: None,
+            event_type: "task.created".into(),
+            created_at: None,
+            data: data(n, size),
+            actor: None,
+            metadata: None,
+            fingerprint: None,
+        };
+        let accepted = acknowledged(store.accept(ACCOUNT, vec![event], None));
+        promise(format_args!("{} {n} {size}", accepted[0].id));
+    }
+}
+
+/// Waits until the store has answered.
+fn acknowledged<T>(asked: Result<tokio::sync::oneshot::Receiver<Result<T, store::Refusal>>, store::Refusal>) -> T {
+    asked.expect("is taken").blocking_recv().expect("is answered").expect("is acknowledged")
+}
+
+/// A JSON text of `size` bytes in which no two pages are equal, made from `n`.
+fn data(n: u64, size: usize) -> Bytes {
+    let mut text = Vec::with_capacity(size + 64);
+    text.push(b'"');
+    for block in 0_u64.. {
+        if text.len() + 1 >= size {
+            break;
+        }
+        text.extend_from_slice(format!("{n:019}.{block:011}.").as_bytes());
+    }
+    text.truncate(size - 1);
+    text.push(b'"');
+    Bytes::from(text)
+}
+
+fn webhook() -> Webhook {
+    Webhook {
+        id: WebhookId(0),
+        account: ACCOUNT,
+        dialect: "standard".into(),
+        url: EndpointUrl::parse("https://example.com/", false).expect("a URL"),
+        events: vec![EventFilter::All],
+        secrets: Vec::new(),
+        name: None,
+        description: None,
+        headers: Vec::new(),
+        rate_limit: None,
+        max_in_flight: None,
+        timeout_seconds: None,
+        retry: None,
+        success: None,
+        status: Status::Active,
+        created_at: 0,
+        updated_at: 0,
+    }
+}
+
+fn open(dir: &Path) -> (Store, Committer) {
+    let settings = Settings {
+        path: dir.join("data"),
+        cache_bytes: 64 << 20,
+        free_bytes_min: 0,
+        queue_events_max: 8192,
+        queue_bytes_max: 64 << 20,
+        group_events_max: 512,
+        group_bytes_max: 8 << 20,
+        durable: true,
+    };
+    store::open(settings, Clock::real(), Dice::from_system()).expect("what a power cut left can be opened")
+}
