@@ -27,6 +27,9 @@ pub fn ensure(settings: &Settings) -> Result<(), OpenError> {
     // Of two processes that find it empty, one makes the files.
     let directory = File::open(path).map_err(cannot)?;
     flock(&directory, FlockOperation::NonBlockingLockExclusive).map_err(|_| OpenError::InUse(path.into()))?;
+    if path.join(LOG).exists() {
+        return Ok(());
+    }
     let making = path.join(MAKING);
     remove(&making).map_err(cannot)?;
     let db = sled_config(&making, settings).open().map_err(|error| open_error(path, error))?;

@@ -184,7 +184,7 @@ mod tests {
             };
             let delete = move || {
                 counting.fetch_add(1, Ordering::SeqCst);
-                async { HttpResponse::NoContent() }
+                async { HttpResponse::NoContent().finish() }
             };
             App::new()
                 .app_data(urls)
