@@ -12,11 +12,11 @@ use tokio::sync::oneshot;
 
 use super::disk::Disk;
 use super::layout::{self, Tree};
-use super::queue::Group;
+use super::queue::{Group, Woken};
 use super::staging::Staging;
 use super::upkeep::Upkeep;
 use super::{Inner, Refusal, StoreError};
-use crate::clock::Dice;
+use crate::clock::{Dice, Stopwatch};
 use crate::domain::delivery::Attempt;
 use crate::domain::id::{DeliveryId, IdSource, WebhookNumber};
 use crate::domain::retry::Next;
@@ -25,6 +25,9 @@ use crate::domain::time::UnixMs;
 
 /// Outcomes that no answer waits for are synced at the latest after this time.
 const SYNC_DELAY: Duration = Duration::from_millis(50);
+/// Between the starts of two groups: what arrives meanwhile shares a flush and a sync, each of which costs as much as
+/// several events. After a quiet moment nothing waits, and under load a group takes longer than this anyway.
+const PACE: Duration = Duration::from_millis(2);
 /// Between attempts to reopen a store that failed.
 const REOPEN_PAUSE: Duration = Duration::from_millis(500);
 
@@ -157,11 +160,18 @@ impl Committer {
 
     /// Serves groups until the store is closed and nothing waits.
     pub fn run(mut self) {
-        while let Some(group) = self.inner.queue.wait(self.patience()) {
+        let mut last = Stopwatch::start();
+        loop {
+            match self.inner.queue.wait(self.patience()) {
+                Woken::Work => std::thread::sleep(PACE.saturating_sub(last.elapsed())),
+                Woken::Idle => {}
+                Woken::Closed => break,
+            }
+            last = Stopwatch::start();
             if self.inner.disk().is_err() {
                 self.reopen();
             }
-            self.serve(group);
+            self.serve(self.inner.queue.take());
         }
         if let Ok(disk) = self.inner.disk()
             && let Err(error) = disk.sync()
@@ -184,9 +194,9 @@ impl Committer {
     }
 
     /// How long to wait for work: until the sync of what was written, or the next upkeep.
-    fn patience(&self) -> Option<Duration> {
+    fn patience(&self) -> Duration {
         let upkeep = self.upkeep.wait(self.inner.clock.now());
-        Some(if self.unsynced { upkeep.min(SYNC_DELAY) } else { upkeep })
+        if self.unsynced { upkeep.min(SYNC_DELAY) } else { upkeep }
     }
 
     /// One group: stage, write, sync, answer, tell. An empty one syncs what is not synced yet.

@@ -28,10 +28,13 @@ pub struct Disk {
     durable: bool,
 }
 
-/// What one commit writes: for each tree, keys with their new value, or `None` to remove them.
+/// Keys of one tree with their new value, or `None` to remove them.
+type Changes = Vec<(Key, Option<Vec<u8>>)>;
+
+/// What one commit writes, for each tree.
 #[derive(Debug, Default)]
 pub struct Writes {
-    by_tree: Vec<Vec<(Key, Option<Vec<u8>>)>>,
+    by_tree: Vec<Changes>,
 }
 
 impl Writes {
@@ -88,15 +91,14 @@ impl Disk {
     /// Applies `writes` in one transaction and hands them to the kernel: they survive the death of this process (in a
     /// durable store).
     pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
-        let touched: Vec<(&sled::Tree, &Vec<(Key, Option<Vec<u8>>)>)> =
-            self.trees.iter().zip(&writes.by_tree).filter(|(_, keys)| !keys.is_empty()).collect();
-        let trees: Vec<&sled::Tree> = touched.iter().map(|(tree, _)| *tree).collect();
+        let (trees, changes): (Vec<&sled::Tree>, Vec<&Changes>) =
+            self.trees.iter().zip(&writes.by_tree).filter(|(_, changes)| !changes.is_empty()).unzip();
         if trees.is_empty() {
             return Ok(());
         }
         let result = trees.as_slice().transaction(|views| {
-            for (view, (_, keys)) in views.iter().zip(&touched) {
-                for (key, value) in keys.iter() {
+            for (view, changes) in views.iter().zip(&changes) {
+                for (key, value) in changes.iter() {
                     match value {
                         Some(value) => view.insert(key.as_slice(), value.as_slice())?,
                         None => view.remove(key.as_slice())?,

@@ -36,6 +36,17 @@ pub struct Bounds {
     pub group_bytes_max: usize,
 }
 
+/// Why a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// Something waits.
+    Work,
+    /// The limit has passed.
+    Idle,
+    /// The queue is closed and nothing waits.
+    Closed,
+}
+
 /// Both queues behind one lock.
 pub struct Queue {
     waiting: Mutex<Waiting>,
@@ -114,33 +125,25 @@ impl Queue {
         (waiting.requests.len(), waiting.settlements.len())
     }
 
-    /// Takes the next group without waiting.
-    pub fn take(&self) -> Group {
-        self.group(&mut self.lock())
-    }
-
-    /// Waits for work, at most `limit`, and takes the next group: empty after the limit. `None` once the queue is
-    /// closed and nothing waits.
-    pub fn wait(&self, limit: Option<Duration>) -> Option<Group> {
+    /// Waits until something arrives, at most `limit`.
+    pub fn wait(&self, limit: Duration) -> Woken {
         let mut waiting = self.lock();
         while waiting.settlements.is_empty() && waiting.requests.is_empty() {
             if waiting.closed {
-                return None;
+                return Woken::Closed;
             }
-            waiting = match limit {
-                None => self.arrived.wait(waiting).expect("no holder of the lock panics"),
-                Some(limit) => {
-                    let (waiting, result) =
-                        self.arrived.wait_timeout(waiting, limit).expect("no holder of the lock panics");
-                    if result.timed_out() {
-                        drop(waiting);
-                        return Some(Group::default());
-                    }
-                    waiting
-                }
-            };
+            let (held, result) = self.arrived.wait_timeout(waiting, limit).expect("no holder of the lock panics");
+            waiting = held;
+            if result.timed_out() {
+                return Woken::Idle;
+            }
         }
-        Some(self.group(&mut waiting))
+        Woken::Work
+    }
+
+    /// Takes the next group; empty if nothing waits.
+    pub fn take(&self) -> Group {
+        self.group(&mut self.lock())
     }
 
     fn group(&self, waiting: &mut Waiting) -> Group {

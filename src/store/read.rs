@@ -327,7 +327,7 @@ fn newest(
     }
     // Stable: of two rows of one delivery, the one from the later tree is moved to the front and kept.
     rows.reverse();
-    rows.sort_by(|a, b| b.id.cmp(&a.id));
+    rows.sort_by_key(|row| std::cmp::Reverse(row.id));
     rows.dedup_by_key(|row| row.id);
     rows.truncate(limit);
     Ok(rows)
