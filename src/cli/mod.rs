@@ -3,7 +3,10 @@
 
 mod bench;
 mod client;
+mod contract;
+mod receive;
 mod send;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,11 +20,15 @@ use crate::config::{self, Config, ConfigError};
 pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) -> ExitCode {
     let cli = Cli::parse();
     let server = &cli.server;
+    let configured = || configuration(cli.config, cli.dev).map_err(CliError::from);
     let done = match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => configuration(cli.config, cli.dev)
-            .map_err(CliError::from)
-            .and_then(|config| serve(config).map_err(|error| CliError::Failed(error.to_string()))),
+        Command::Serve => {
+            configured().and_then(|config| serve(config).map_err(|error| CliError::Failed(error.to_string())))
+        }
         Command::Send(args) => actix_rt::System::new().block_on(send::run(args, server)),
+        Command::Verify(args) => configured().and_then(|config| verify::run(args, &config.deliver.dialects)),
+        Command::Receive(args) => configured()
+            .and_then(|config| actix_rt::System::new().block_on(receive::run(args, &config.deliver.dialects, server))),
         Command::Bench(args) => actix_rt::System::new().block_on(bench::run(args, server)),
     };
     match done {
@@ -74,6 +81,10 @@ enum Command {
     Serve,
     /// Post events: one from arguments, or many from a file or standard input
     Send(send::SendArgs),
+    /// Check the signature of a request that was saved
+    Verify(verify::VerifyArgs),
+    /// Receive requests, show them and check their signatures
+    Receive(receive::ReceiveArgs),
     /// Measure a server: producers and a receiver in one process
     Bench(bench::BenchArgs),
 }

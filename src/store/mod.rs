@@ -2,6 +2,7 @@
 //! words, no sled type in a signature. All writes go through one commit thread (`commit`), all reads go to the trees.
 
 mod commit;
+mod create;
 mod disk;
 mod layout;
 mod queue;
@@ -26,7 +27,7 @@ use crate::domain::id::AccountNumber;
 use crate::domain::webhook::Webhook;
 
 pub use commit::{Committer, Disable, Listener, Notice, Settled, Settlement};
-pub use read::{EventHead, PAGE_ROWS_EXAMINED_MAX, Page};
+pub use read::{DueAt, EventHead, PAGE_ROWS_EXAMINED_MAX, Page};
 pub use registry::{KeyHash, Registry};
 pub use staging::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent, Staging};
 

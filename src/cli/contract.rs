@@ -1,0 +1,78 @@
+//! What `verify` and `receive` share: a dialect and secrets, named by arguments. What stays true: requests are verified
+//! here exactly as the server signs them, by the same dialect files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::CliError;
+use crate::clock::Clock;
+use crate::dialect::{Dialect, Dialects, VerifyError};
+use crate::domain::secret::Secret;
+
+/// Arguments that name a contract.
+#[derive(Debug, Args)]
+pub struct ContractArgs {
+    /// The dialect that the webhook is served by
+    #[arg(long, value_name = "NAME", default_value = "standard")]
+    dialect: String,
+    /// The webhook's secret, or @FILE; give it again for another one, while a secret rotates
+    #[arg(long = "secret", value_name = "SECRET", value_parser = secret)]
+    secrets: Vec<Secret>,
+}
+
+impl ContractArgs {
+    /// Looks the dialect up among those that are compiled in and those in `dir`, and checks the secrets' form.
+    pub fn read(self, dir: &Path) -> Result<Contract, CliError> {
+        let dialects = Dialects::load(Some(dir)).map_err(|errors| {
+            CliError::Failed(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        })?;
+        let dialect = dialects.get(&self.dialect).cloned().ok_or_else(|| {
+            let known: Vec<_> = dialects.names().collect();
+            CliError::Failed(format!("there is no dialect {:?}; there are {}", self.dialect, known.join(", ")))
+        })?;
+        for secret in &self.secrets {
+            let checked = dialect.signing_key(secret);
+            checked.map_err(|wrong| CliError::Failed(format!("--secret for {}: {}", self.dialect, wrong.message)))?;
+        }
+        Ok(Contract { dialect, secrets: self.secrets })
+    }
+}
+
+/// A dialect, and the secrets to verify with.
+#[derive(Debug)]
+pub struct Contract {
+    /// The dialect.
+    pub dialect: Arc<Dialect>,
+    /// None: nothing can be verified.
+    pub secrets: Vec<Secret>,
+}
+
+impl Contract {
+    /// Verifies a request now; `tolerance_seconds` bounds how far its time may be from the clock's.
+    pub fn verify(
+        &self,
+        header: &dyn Fn(&str) -> Option<String>,
+        body: &[u8],
+        tolerance_seconds: Option<u64>,
+    ) -> Result<(), VerifyError> {
+        self.dialect.verify(header, body, &self.secrets, Clock::real().now(), tolerance_seconds)
+    }
+
+    /// The names of the headers that the dialect sets, as the contract spells them.
+    pub fn header_names(&self) -> impl Iterator<Item = &str> {
+        let own = self.dialect.headers.iter().map(|rule| &rule.key);
+        own.chain(self.dialect.signature.iter().map(|rule| &rule.header)).map(|key| key.spelled.as_str())
+    }
+}
+
+fn secret(text: &str) -> Result<Secret, String> {
+    match text.strip_prefix('@') {
+        None => Ok(Secret::new(text)),
+        Some(path) => {
+            let read = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+            Ok(Secret::new(read.trim_end_matches(['\r', '\n'])))
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! `hookwheel receive`: a small endpoint for trying things out. What stays true: it shows what really arrived, numbers
+//! and all, and says of each request whether its signature is valid.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix_web::http::{KeepAlive, StatusCode};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use clap::Args;
+use serde_json::value::RawValue;
+use tokio::sync::Notify;
+
+use super::contract::{Contract, ContractArgs};
+use super::{CliError, ServerArgs};
+
+/// The longest body that is taken.
+const BODY_BYTES_MAX: usize = 64 << 20;
+/// Deeper JSON is indented no further.
+const INDENTS_MAX: usize = 32;
+
+/// The arguments of `hookwheel receive`.
+#[derive(Debug, Args)]
+pub struct ReceiveArgs {
+    /// Address and port to listen on; port 0 is a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
+    listen: SocketAddr,
+    #[command(flatten)]
+    contract: ContractArgs,
+    /// Answer the first N requests with 500
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    fail_first: u64,
+    /// Answer with this status, except the first N that fail
+    #[arg(long, value_name = "CODE", default_value_t = 200, value_parser = clap::value_parser!(u16).range(200..=599))]
+    status: u16,
+    /// Wait this long before each answer
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    delay: u64,
+    /// Exit after N answers of 2xx
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Show bodies as they came instead of indented
+    #[arg(long)]
+    raw: bool,
+    /// Show one line a request
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Receives until it is stopped, or until it has accepted as many requests as it was told to.
+pub async fn run(args: ReceiveArgs, dialects: &Path, server: &ServerArgs) -> Result<(), CliError> {
+    let endpoint = web::Data::new(Endpoint {
+        contract: args.contract.read(dialects)?,
+        fail_first: args.fail_first,
+        status: StatusCode::from_u16(args.status).expect("its range was checked"),
+        delay: Duration::from_millis(args.delay),
+        count: args.count,
+        form: if args.quiet { Form::Line } else { Form::Whole { raw: args.raw } },
+        received: AtomicU64::new(0),
+        accepted: AtomicU64::new(0),
+        enough: Notify::new(),
+    });
+    let app_endpoint = endpoint.clone();
+    let app = move || {
+        let endpoint = app_endpoint.clone();
+        let payload = web::PayloadConfig::new(BODY_BYTES_MAX);
+        App::new().app_data(endpoint).app_data(payload).default_service(web::to(receive))
+    };
+    // Without kept connections nothing but answers under way holds up the end.
+    let listening = HttpServer::new(app).workers(1).keep_alive(KeepAlive::Disabled).bind(args.listen);
+    let listening = listening.map_err(CliError::io(format!("cannot listen on {}", args.listen)))?;
+    greet(&endpoint.contract, listening.addrs()[0], &server.url)?;
+    let running = listening.run();
+    let handle = running.handle();
+    let stopping = async {
+        endpoint.enough.notified().await;
+        handle.stop(true).await;
+    };
+    tokio::select! {
+        ended = running => ended.map_err(CliError::io("receiving"))?,
+        () = stopping => {}
+    }
+    Ok(())
+}
+
+/// What every request is treated by.
+struct Endpoint {
+    contract: Contract,
+    fail_first: u64,
+    status: StatusCode,
+    delay: Duration,
+    count: Option<u64>,
+    form: Form,
+    received: AtomicU64,
+    accepted: AtomicU64,
+    enough: Notify,
+}
+
+/// How much is shown of a request.
+#[derive(Clone, Copy)]
+enum Form {
+    /// One line.
+    Line,
+    /// The dialect's headers and the body too.
+    Whole {
+        /// Whether the body is shown as it came.
+        raw: bool,
+    },
+}
+
+async fn receive(endpoint: web::Data<Endpoint>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+    let number = endpoint.received.fetch_add(1, Ordering::SeqCst) + 1;
+    let status = if number <= endpoint.fail_first { StatusCode::INTERNAL_SERVER_ERROR } else { endpoint.status };
+    let shown = endpoint.show(number, status, &request, &body);
+    if let Err(error) = write(&shown) {
+        eprintln!("hookwheel: standard output: {error}");
+        endpoint.enough.notify_one();
+    }
+    if !endpoint.delay.is_zero() {
+        actix_rt::time::sleep(endpoint.delay).await;
+    }
+    if status.is_success() {
+        let accepted = endpoint.accepted.fetch_add(1, Ordering::SeqCst) + 1;
+        if endpoint.count.is_some_and(|count| accepted >= count) {
+            endpoint.enough.notify_one();
+        }
+    }
+    HttpResponse::new(status)
+}
+
+impl Endpoint {
+    fn show(&self, number: u64, status: StatusCode, request: &HttpRequest, body: &[u8]) -> String {
+        let header = |name: &str| {
+            request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let verdict = self.verdict(&header, body);
+        let line = format!("{number}: {} {} answered {}", request.method(), request.uri(), status.as_u16());
+        let Form::Whole { raw } = self.form else { return format!("{line}, {verdict}\n") };
+        let mut shown = format!("{line}\n");
+        for name in self.contract.header_names() {
+            shown.extend(header(name).map(|value| format!("  {name}: {value}\n")));
+        }
+        shown.push_str(&format!("  {verdict}\n"));
+        let text = if raw { None } else { pretty(body) };
+        shown.push_str(&text.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()));
+        shown.push('\n');
+        printable(&shown)
+    }
+
+    fn verdict(&self, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> String {
+        if self.contract.secrets.is_empty() {
+            return "signature not checked: no --secret was given".into();
+        }
+        match self.contract.verify(header, body, None) {
+            Ok(()) => "signature valid".into(),
+            Err(error) => format!("signature NOT valid: {error}"),
+        }
+    }
+}
+
+/// Says where it listens and how to have events sent there.
+fn greet(contract: &Contract, address: SocketAddr, server: &str) -> Result<(), CliError> {
+    let dialect = &contract.dialect.name;
+    let (secret, hint) = match contract.secrets.is_empty() {
+        true => ("", "the reply shows the secret; start again with --secret to have signatures checked"),
+        false => (",\"secret\":\"…\"", "put your secret in the place of …"),
+    };
+    let greeting = format!(
+        "receiving on http://{address}/\n\
+         to have events sent here by a server that was started with --dev:\n  \
+         curl -sS {server}/api/v1/webhooks -H \"Authorization: Bearer $HOOKWHEEL_KEY\" \\\n    \
+         -d '{{\"url\":\"http://{address}/\",\"events\":[\"*\"],\"dialect\":\"{dialect}\"{secret}}}'\n\
+         {hint}\n"
+    );
+    write(&greeting).map_err(CliError::io("standard output"))
+}
+
+fn write(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// JSON with a line a member. Only white space is changed, so what is shown is what was sent; `None` if it is no JSON.
+fn pretty(body: &[u8]) -> Option<String> {
+    let text = serde_json::from_slice::<&RawValue>(body).ok()?.get();
+    let (mut shown, mut depth, mut quoted, mut escaped) = (String::with_capacity(text.len() * 2), 0, false, false);
+    for c in text.chars() {
+        match c {
+            _ if quoted => {
+                shown.push(c);
+                quoted = escaped || c != '"';
+                escaped = c == '\\' && !escaped;
+            }
+            ' ' | '\t' | '\n' | '\r' => {}
+            '{' | '[' => {
+                depth += 1;
+                shown.push(c);
+                break_line(&mut shown, depth);
+            }
+            '}' | ']' => {
+                depth -= 1;
+                shown.truncate(shown.trim_end().len());
+                if !shown.ends_with(['{', '[']) {
+                    break_line(&mut shown, depth);
+                }
+                shown.push(c);
+            }
+            ',' => {
+                shown.push(c);
+                break_line(&mut shown, depth);
+            }
+            ':' => shown.push_str(": "),
+            _ => {
+                quoted = c == '"';
+                shown.push(c);
+            }
+        }
+    }
+    Some(shown)
+}
+
+fn break_line(shown: &mut String, depth: usize) {
+    shown.push('\n');
+    shown.extend(std::iter::repeat_n("  ", depth.min(INDENTS_MAX)));
+}
+
+/// Escape sequences stay out of the terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() && c != '\n' && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_what_was_sent() {
+        let shown = |text: &str| pretty(text.as_bytes());
+        let indented = "{\n  \"a{,\\\"\": [\n    1.0,\n    1e400\n  ],\n  \"b\": {},\n  \"b\": [\n    []\n  ]\n}";
+        assert_eq!(shown(r#"{"a{,\"": [1.0,1e400],"b":{ },"b":[[]]}"#).as_deref(), Some(indented));
+        assert_eq!(shown(" 18446744073709551616 ").as_deref(), Some("18446744073709551616"));
+        assert_eq!(shown(r#""\\""#).as_deref(), Some(r#""\\""#));
+        assert_eq!(shown("{a}"), None);
+        let deep = "[".repeat(100) + &"]".repeat(100);
+        assert!(shown(&deep).expect("JSON").lines().all(|line| line.len() <= 2 * INDENTS_MAX + 2));
+        assert_eq!(printable("a\u{1b}[31m\n\u{9b}"), "a\u{fffd}[31m\n\u{fffd}");
+    }
+}

@@ -1,0 +1,219 @@
+//! The binary as a person meets it: its subcommands as processes, their output and their exit codes.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Mutex, mpsc};
+
+use rustix::process::Signal;
+use serde_json::json;
+use support::{Answer, Client, DEADLINE, Receiver, Running, Server};
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+/// Starts a server that is to fail and gives what it says.
+fn refused(dir: &Path, env: &[(&str, &str)]) -> String {
+    let ended = Server::start_process(dir, env).end();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.output);
+    ended.output
+}
+
+#[test]
+fn a_wrong_configuration_is_refused_and_named() {
+    let dir = folder();
+    let output = refused(dir.path(), &[("HOOKWHEEL__SERVER__LISTNE", "127.0.0.1:0")]);
+    assert!(output.contains("unknown key `HOOKWHEEL__SERVER__LISTNE`"), "{output}");
+    assert!(output.contains("did you mean `HOOKWHEEL__SERVER__LISTEN`?"), "{output}");
+    std::fs::write(dir.path().join("config.toml"), "[deliver]\nin_flight_max = 0\n").expect("written");
+    let output = refused(dir.path(), &[]);
+    assert!(output.contains("`deliver.in_flight_max` must be a whole number from 1"), "{output}");
+    assert!(!Server::data(dir.path()).exists(), "nothing is made before the configuration is known to be right");
+}
+
+#[test]
+fn a_data_directory_has_one_process_at_a_time() {
+    let dir = folder();
+    let first = Server::start(dir.path(), &[]);
+    let output = refused(dir.path(), &[]);
+    assert!(output.contains("another process"), "{output}");
+    assert_eq!(first.client().get("/health/ready").status, 200, "the first one goes on");
+    first.kill();
+    assert!(Server::start(dir.path(), &[]).terminate().success(), "a killed process leaves no lock behind");
+}
+
+#[test]
+fn a_data_directory_of_a_newer_version_is_refused() {
+    let dir = folder();
+    Server::start(dir.path(), &[]).terminate();
+    let db = sled::Config::new().path(Server::data(dir.path())).segment_size(4 << 20).open().expect("nobody has it");
+    db.open_tree("meta").and_then(|meta| meta.insert("format", &999u32.to_be_bytes())).expect("written");
+    drop(db);
+    let output = refused(dir.path(), &[]);
+    assert!(output.contains("has format 999") && output.contains("use the newer hookwheel"), "{output}");
+}
+
+#[test]
+fn a_stop_finishes_what_is_in_flight() {
+    let dir = folder();
+    let (came, arrived) = mpsc::channel();
+    let (go, held) = mpsc::channel::<()>();
+    let (came, held) = (Mutex::new(came), Mutex::new(held));
+    let receiver = Receiver::start(move |_, _| {
+        came.lock().expect("not poisoned").send(()).expect("the test waits for it");
+        // An error says that the test has let go.
+        let _ = held.lock().expect("not poisoned").recv_timeout(DEADLINE);
+        Answer::Status(200)
+    });
+    let mut server = Server::start(dir.path(), &[("HOOKWHEEL__LOG__LEVEL", "info")]);
+    let mut client = server.client();
+    client.post("/api/v1/webhooks", &json!({"url": receiver.url("/hook"), "events": ["*"]})).data(201);
+    client.post("/api/v1/events", &json!({"type": "task.created", "data": {}, "id": "e1"})).data(202);
+    arrived.recv_timeout(DEADLINE).expect("the attempt is made");
+    server.process.signal(Signal::TERM);
+    server.process.line("stopping");
+    drop(go);
+    assert!(server.process.end().status.success());
+    assert_eq!(receiver.next().header("webhook-id"), Some("e1"));
+
+    let server = Server::start(dir.path(), &[]);
+    let event = server.client().get("/api/v1/events/e1").data(200);
+    let delivery = &event["deliveries"][0];
+    assert_eq!((&delivery["state"], &delivery["attempts"]), (&json!("succeeded"), &json!(1)), "{event}");
+}
+
+/// The example of the Standard Webhooks specification's own libraries.
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const BODY: &str = r#"{"test": 2432232314}"#;
+const HEADERS: &str = "POST /hook HTTP/1.1\r\nHost: example.com\r\nWebhook-Id: msg_p5jXN8AQM9LWM0D4loKWxJek\r\n\
+    Webhook-Timestamp: 1614265330\r\nWebhook-Signature: v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=\r\n";
+
+/// Runs `hookwheel verify` in a folder that has the example in files; gives its exit code and output.
+fn verify(dir: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let ended = Running::start(dir, &[&["verify"], arguments].concat(), &[]).end();
+    (ended.status.code(), ended.output)
+}
+
+fn folder_with_example() -> tempfile::TempDir {
+    let dir = folder();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
+    write("secret", &format!("{SECRET}\n"));
+    write("headers", HEADERS);
+    write("body", BODY);
+    write("edited", &format!("{BODY}\n"));
+    write("other", r#"{"test":2432232314}"#);
+    write("task", r#"{"id":"evt_xyz789","type":"task.created"}"#);
+    dir
+}
+
+#[test]
+fn verify_says_valid() {
+    let dir = folder_with_example();
+    let valid = (Some(0), "valid".to_owned());
+    assert_eq!(verify(dir.path(), &["--secret", SECRET, "--headers", "headers", "--body", "body"]), valid);
+    let rotated = ["--secret", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "--secret", "@secret"];
+    assert_eq!(verify(dir.path(), &[&rotated[..], &["--headers", "headers", "--body", "body"]].concat()), valid);
+    let signature = "X-TaskFlow-Signature: sha256=fd43ea39ad77b612f83665234aeac788beb8814aa3a68631bd5b2592b6aa144c";
+    let taskflow = ["--dialect", "taskflow", "--secret", "your_webhook_secret", "-H", signature, "--body", "task"];
+    assert_eq!(verify(dir.path(), &taskflow), valid);
+    std::fs::create_dir(dir.path().join("dialects")).expect("made");
+    let own = include_str!("../src/dialect/standard.toml").replace("webhook-", "x-own-");
+    std::fs::write(dir.path().join("dialects/own.toml"), own).expect("written");
+    std::fs::write(dir.path().join("headers"), HEADERS.replace("Webhook-", "X-Own-")).expect("written");
+    let own = ["--dialect", "own", "--secret", SECRET, "--headers", "headers", "--body", "body"];
+    assert_eq!(verify(dir.path(), &own), valid, "a dialect of the user's own");
+}
+
+#[test]
+fn verify_says_why_not() {
+    let dir = folder_with_example();
+    let headers = ["--headers", "headers"];
+    for (arguments, reason) in [
+        (&["--secret", SECRET, "--body", "other"][..], "not valid: the signature in webhook-signature does not match"),
+        (&["--secret", SECRET, "--body", "edited"], "without its last line break the body is valid"),
+        (
+            &["--secret", SECRET, "--body", "body", "--tolerance", "300"],
+            "seconds behind the clock here; 300 are allowed",
+        ),
+        (&["--secret", "whsec_AAAA", "--body", "body"], "does not match"),
+        (&["--secret", "plain", "--body", "body"], "--secret for standard: must start with \"whsec_\""),
+        (&["--body", "body"], "--secret is needed"),
+        (&["--secret", SECRET, "--body", "nowhere"], "nowhere: No such file"),
+        (&["--secret", SECRET, "--dialect", "nope"], "there is no dialect \"nope\"; there are standard, taskflow"),
+        (&["--secret", "x", "--dialect", "taskflow", "--body", "body"], "the header X-TaskFlow-Signature is missing"),
+    ] {
+        let (code, output) = verify(dir.path(), &[arguments, &headers].concat());
+        assert_eq!(code, Some(1), "{arguments:?}: {output}");
+        assert!(output.contains(reason), "{arguments:?}: {output}");
+    }
+    assert_eq!(verify(dir.path(), &["--header", "nonsense"]).0, Some(2), "no arguments of ours");
+}
+
+/// Starts `hookwheel receive` on a free port; gives it and its address.
+fn receive(arguments: &[&str]) -> (Running, SocketAddr) {
+    let dir = folder();
+    let all = [&["receive", "--listen", "127.0.0.1:0"], arguments].concat();
+    let mut receiving = Running::start(dir.path(), &all, &[]);
+    let line = receiving.line("receiving on http://");
+    let address = line.rsplit("http://").next().and_then(|rest| rest.trim_end_matches('/').parse().ok());
+    (receiving, address.expect("an address"))
+}
+
+#[test]
+fn what_is_sent_is_received_after_retries() {
+    let dir = folder();
+    let arguments = ["--secret", SECRET, "--fail-first", "2", "--delay", "1", "--count", "1"];
+    let (receiving, address) = receive(&arguments);
+    let server = Server::start(dir.path(), &[]);
+    let url = format!("http://{address}/hook?a=b");
+    let retry = json!({"delays": [1, 1, 1], "jitter_percent": 0});
+    let webhook = json!({"url": url, "events": ["task.*"], "secret": SECRET, "retry": retry});
+    server.client().post("/api/v1/webhooks", &webhook).data(201);
+
+    let send = ["send", "task.created", "--data", r#"{"n":1.0,"s":"ä"}"#, "--id", "e1"];
+    let sent = Running::start(dir.path(), &send, &[("HOOKWHEEL_URL", &server.url("")), ("HOOKWHEEL_KEY", server.key)]);
+    let sent = sent.end();
+    assert_eq!((sent.status.code(), sent.output.as_str()), (Some(0), "e1"));
+
+    let received = receiving.end();
+    assert_eq!(received.status.code(), Some(0), "{}", received.output);
+    for line in [
+        "1: POST /hook?a=b answered 500",
+        "2: POST /hook?a=b answered 500",
+        "3: POST /hook?a=b answered 200",
+        "  webhook-id: e1",
+        "  signature valid",
+        "    \"n\": 1.0,",
+        "    \"s\": \"ä\"",
+    ] {
+        assert!(received.output.lines().any(|one| one == line), "no line {line:?} in\n{}", received.output);
+    }
+
+    assert!(server.terminate().success());
+    let server = Server::start(dir.path(), &[]);
+    let event = server.client().get("/api/v1/events/e1").data(200);
+    let delivery = &event["deliveries"][0];
+    assert_eq!((&delivery["state"], &delivery["attempts"]), (&json!("succeeded"), &json!(3)), "{event}");
+}
+
+#[test]
+fn the_receiver_tells_what_it_did_not_verify() {
+    let (mut receiving, address) = receive(&["--quiet", "--status", "410"]);
+    receiving.line("start again with --secret");
+    assert_eq!(Client::new(address, "").request("PUT", "/x", b"{}").status, 410);
+    assert_eq!(receiving.line("1: "), "1: PUT /x answered 410, signature not checked: no --secret was given");
+    assert!(receiving.terminate().status.success());
+
+    let (mut receiving, address) = receive(&["--secret", SECRET, "--raw"]);
+    assert_eq!(Client::new(address, "").request("POST", "/", b"{\"a\" :1}\x1b").status, 200);
+    receiving.line("1: POST / answered 200");
+    assert_eq!(receiving.line("signature"), "  signature NOT valid: the header webhook-id is missing");
+    assert_eq!(receiving.line("a"), "{\"a\" :1}\u{fffd}", "nothing that a terminal would obey");
+
+    let taken = address.to_string();
+    let second = Running::start(folder().path(), &["receive", "--listen", &taken], &[]).end();
+    assert_eq!(second.status.code(), Some(1), "{}", second.output);
+    assert!(second.output.contains(&format!("cannot listen on {taken}: ")), "{}", second.output);
+}

@@ -1,0 +1,16 @@
+//! The server as its users meet it: a process of its own, spoken to over sockets. What stays true: every wait is for a
+//! signal and has a deadline, and a process that a test started is killed, by its own pid, when the test lets go of it.
+#![allow(dead_code, unused_imports, reason = "each test takes what it needs")]
+
+pub mod http;
+pub mod process;
+pub mod receiver;
+
+pub use http::{Client, Message, Reply};
+pub use process::{Running, Server};
+pub use receiver::{Answer, Arrived, Receiver};
+
+use std::time::Duration;
+
+/// Nothing that a test waits for takes longer than this, even on a busy machine.
+pub const DEADLINE: Duration = Duration::from_secs(60);

@@ -1,0 +1,104 @@
+//! An endpoint of a test's own: it hands over what arrives and answers as it is told.
+
+use std::io::{BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+
+use super::DEADLINE;
+use super::http::{Message, read_message};
+
+/// A request that arrived.
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    /// Its path.
+    pub path: String,
+    /// All of it.
+    pub message: Message,
+    /// What it was answered.
+    pub answer: Answer,
+}
+
+impl Arrived {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.message.header(name)
+    }
+}
+
+/// How a request is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// With this status.
+    Status(u16),
+    /// Not at all: the connection is closed.
+    Close,
+}
+
+/// A listening endpoint on this machine. Its connections end with their peers; it stops listening when dropped.
+pub struct Receiver {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What arrives, in the order of each connection.
+    pub arrived: mpsc::Receiver<Arrived>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Receiver {
+    /// Answers every request as `answer` says, by path and message.
+    pub fn start(answer: impl Fn(&str, &Message) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (tell, arrived) = mpsc::channel();
+        let (answer, stopped) = (Arc::new(answer), Arc::new(AtomicBool::new(false)));
+        let is_stopped = stopped.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if is_stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (answer, tell) = (answer.clone(), tell.clone());
+                let stream = stream.expect("a connection");
+                std::thread::spawn(move || serve(stream, &*answer, &tell));
+            }
+        });
+        Self { address, arrived, stopped }
+    }
+
+    /// The URL of `path` here.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The next request that arrives.
+    #[track_caller]
+    pub fn next(&self) -> Arrived {
+        self.arrived.recv_timeout(DEADLINE).expect("a request arrives in time")
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        // Wakes the thread that listens; if it is gone already, nothing is lost.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+/// Serves one connection. Errors end it: a peer that was killed is what some tests are about.
+fn serve(mut stream: TcpStream, answer: &dyn Fn(&str, &Message) -> Answer, tell: &mpsc::Sender<Arrived>) {
+    let Ok(reading) = stream.try_clone() else { return };
+    let mut reading = BufReader::new(reading);
+    while let Ok(Some(message)) = read_message(&mut reading) {
+        let path = message.start.split(' ').nth(1).unwrap_or_default().to_owned();
+        let answer = answer(&path, &message);
+        // Told before it is answered: who waits for the answer's effect finds it here already.
+        let told = tell.send(Arrived { path, message, answer });
+        let Answer::Status(status) = answer else { return };
+        let reply = format!("HTTP/1.1 {status} Told\r\nContent-Length: 0\r\n\r\n");
+        if told.is_err() || stream.write_all(reply.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
