@@ -1,16 +1,21 @@
-//! One delivery with all of its attempts: what was sent, what came back, how long it took.
+//! Deliveries: those of one webhook as lists, and one with all of its attempts: what was sent, what came back, how long
+//! it took.
 
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, get, web};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::Api;
 use super::auth::{May, Read, Tenant};
-use super::history::{History, is_success};
+use super::history::{History, LogRow, Row, STATES, is_success, shown_state};
+use super::page::{PageQuery, PageReply, Window};
 use super::problem::{ErrorReply, Problem};
 use super::reply::Reply;
+use super::request::Query;
+use super::webhooks::reach;
+use crate::domain::Invalid;
 use crate::domain::delivery::{Attempt, Cause, Delivery};
 use crate::domain::id::DeliveryId;
 use crate::domain::time;
@@ -60,6 +65,65 @@ struct AttemptView {
     error: Option<String>,
     /// The start of the answer, as text.
     response_body: String,
+}
+
+/// What to list of a webhook's deliveries.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct DeliveriesQuery {
+    /// Only those that are `pending`, `scheduled`, `held`, `succeeded`, `dead` or `cancelled`.
+    state: Option<String>,
+    /// Rows, 1 to 250; 50 if left out.
+    #[param(value_type = Option<u16>)]
+    limit: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// List a webhook's deliveries, newest first
+#[utoipa::path(tag = "webhooks", params(("id" = String, Path), DeliveriesQuery), responses(
+    (status = 200, description = "A page of deliveries, each with its latest attempt", body = PageReply<Row>),
+    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
+    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+))]
+#[get("/api/v1/webhooks/{id}/deliveries")]
+pub async fn list(
+    tenant: May<Read>,
+    api: web::Data<Api>,
+    id: web::Path<String>,
+    Query(query): Query<DeliveriesQuery>,
+) -> Result<HttpResponse, Problem> {
+    let window = Window::read(query.limit.as_deref(), query.cursor.as_deref())?;
+    if query.state.as_deref().is_some_and(|state| !STATES.contains(&state)) {
+        return Err(Invalid::new("state", format!("must be one of {}", STATES.join(", "))).into());
+    }
+    let history = reach(&api, &tenant).history(&id)?;
+    let listed = web::block(move || {
+        let webhook = history.webhook.clone();
+        let state = |delivery: &_| shown_state(delivery, Some(&webhook));
+        history.deliveries(window, |delivery| query.state.as_deref().is_none_or(|wanted| wanted == state(delivery)))
+    });
+    Ok(HttpResponse::Ok().json(PageReply::from(listed.await??)))
+}
+
+/// List what was sent to a webhook, newest first: deliveries that were tried
+#[utoipa::path(tag = "webhooks", params(("id" = String, Path), PageQuery), responses(
+    (status = 200, description = "A page of deliveries that were tried, each with its latest attempt",
+        body = PageReply<LogRow>),
+    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+))]
+#[get("/api/v1/webhooks/{id}/logs")]
+pub async fn logs(
+    tenant: May<Read>,
+    api: web::Data<Api>,
+    id: web::Path<String>,
+    Query(query): Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let window = query.window()?;
+    let history = reach(&api, &tenant).history(&id)?;
+    let listed = web::block(move || history.deliveries(window, |delivery| delivery.attempts > 0));
+    Ok(HttpResponse::Ok().json(PageReply::from(listed.await??.map(LogRow::from))))
 }
 
 /// Show a delivery with all of its attempts

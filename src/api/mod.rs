@@ -1,4 +1,4 @@
-//! The HTTP API. All routes stand in [`routes`] below, each with its OpenAPI path: one that lacks it does not compile.
+//! The HTTP API. All routes stand in `routes` below, each with its OpenAPI path: one that lacks it does not compile.
 //! What stays true: every reply is JSON (but `/metrics`), every error has one shape (`problem`), and nothing is served
 //! without a key but health, counters and the OpenAPI document.
 
@@ -12,14 +12,11 @@ mod history;
 mod incoming;
 mod meters;
 mod openapi;
-mod operations;
 mod page;
 mod problem;
 mod publish;
 mod reply;
 mod request;
-mod webhook_input;
-mod webhook_view;
 mod webhooks;
 
 use std::sync::{Arc, Mutex, OnceLock};
@@ -117,10 +114,11 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(publish::publish).service(events::list).service(events::show);
     to.service(webhooks::create).service(webhooks::list);
     to.service(webhooks::show).service(webhooks::put).service(webhooks::patch).service(webhooks::delete);
-    to.service(webhooks::test).service(webhooks::deliveries).service(webhooks::logs).service(webhooks::replay);
-    to.service(webhooks::enable).service(webhooks::disable).service(webhooks::pause).service(webhooks::resume);
-    to.service(webhooks::secret).service(webhooks::rotate);
-    to.service(deliveries::show);
+    to.service(webhooks::sending::test).service(webhooks::sending::replay);
+    to.service(webhooks::steering::enable).service(webhooks::steering::disable);
+    to.service(webhooks::steering::pause).service(webhooks::steering::resume);
+    to.service(webhooks::secrets::show).service(webhooks::secrets::rotate);
+    to.service(deliveries::list).service(deliveries::logs).service(deliveries::show);
     to.service(accounts::create).service(accounts::list).service(accounts::show);
     to.service(accounts::create_key).service(accounts::list_keys).service(accounts::revoke_key);
     to.service(health::live).service(health::ready).service(health::metrics).service(openapi::show);

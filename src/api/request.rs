@@ -144,6 +144,12 @@ fn query_problem(error: actix_web::error::QueryPayloadError) -> Problem {
     }
 }
 
+/// Text for people: not empty, at most `max` characters.
+pub fn vet_text(field: &str, text: String, max: usize) -> Result<String, Invalid> {
+    let fits = !text.trim().is_empty() && text.chars().count() <= max;
+    if fits { Ok(text) } else { Err(Invalid::new(field, format!("must be 1 to {max} characters"))) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

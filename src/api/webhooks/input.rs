@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::api::request::vet_text;
 use crate::dialect::Dialect;
 use crate::domain::Invalid;
 use crate::domain::retry::{RetrySchedule, SuccessRule};
@@ -226,12 +227,6 @@ impl WebhookChange {
 /// A reason for disabling, as a person gives it.
 pub fn vet_reason(reason: Option<String>) -> Result<String, Invalid> {
     reason.map_or(Ok(BY_REQUEST.to_string()), |text| vet_text("reason", text, NAME_CHARS_MAX))
-}
-
-/// Text for people: not empty, at most `max` characters.
-pub fn vet_text(field: &str, text: String, max: usize) -> Result<String, Invalid> {
-    let fits = !text.trim().is_empty() && text.chars().count() <= max;
-    if fits { Ok(text) } else { Err(Invalid::new(field, format!("must be 1 to {max} characters"))) }
 }
 
 fn vet_filters(texts: Vec<String>) -> Result<Vec<EventFilter>, Invalid> {

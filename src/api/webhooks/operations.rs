@@ -1,0 +1,150 @@
+//! What can be done with webhooks, whoever asks: the native routes and the dialects' faces call the same functions. What
+//! stays true: a request reaches the webhooks of its account only, and through a face only those of its dialect.
+
+use std::sync::Arc;
+
+use super::input::{Change, WebhookInput};
+use super::view::{WebhookView, view};
+use crate::api::Api;
+use crate::api::auth::Tenant;
+use crate::api::history::History;
+use crate::api::page::Window;
+use crate::api::problem::Problem;
+use crate::dialect::Dialect;
+use crate::domain::Invalid;
+use crate::domain::id::WebhookId;
+use crate::domain::secret::SigningSecret;
+use crate::domain::time::UnixMs;
+use crate::domain::webhook::{Status, Webhook};
+use crate::store::{Page, Refusal};
+
+/// What a request may reach.
+pub struct Reach<'a> {
+    /// The shared state.
+    pub api: &'a Api,
+    /// Who asks.
+    pub tenant: &'a Tenant,
+    /// Through a face: its dialect.
+    pub dialect: Option<&'a Dialect>,
+}
+
+/// What came of a create.
+pub struct Created {
+    /// The new webhook.
+    pub webhook: Webhook,
+    /// Whether its secret was generated here.
+    pub generated: bool,
+    /// What to tell about it.
+    pub warnings: Vec<String>,
+}
+
+impl Reach<'_> {
+    /// The webhook of this id, if it is within reach.
+    pub fn webhook(&self, id: &str) -> Result<Arc<Webhook>, Problem> {
+        let account = self.tenant.account().number;
+        let found = WebhookId::parse(id).and_then(|id| self.api.store.registry().webhook_of(account, id).cloned());
+        let here = |webhook: &Arc<Webhook>| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect);
+        found.filter(here).ok_or_else(|| Problem::not_found("webhook"))
+    }
+
+    /// The native view of a webhook.
+    pub fn view(&self, webhook: &Webhook) -> Result<WebhookView, Problem> {
+        let tally = self.api.store.tally(webhook.number())?;
+        Ok(view(webhook, &self.tenant.account().id, &tally))
+    }
+
+    /// The history of a webhook.
+    pub fn history(&self, id: &str) -> Result<History, Problem> {
+        Ok(History { store: self.api.store.clone(), webhook: self.webhook(id)? })
+    }
+
+    /// A page of webhooks, newest first, after the first `skip`.
+    pub fn list(&self, window: Window, skip: usize) -> Page<Arc<Webhook>, WebhookId> {
+        let registry = self.api.store.registry();
+        let here = |webhook: &&Arc<Webhook>| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect);
+        let all = registry.webhooks_of(self.tenant.account().number).rev().filter(here);
+        let older = all.skip_while(|webhook| window.before.is_some_and(|before| webhook.id.0 >= before));
+        let mut rows: Vec<_> = older.skip(skip).take(window.limit + 1).cloned().collect();
+        let more = rows.len() > window.limit;
+        rows.truncate(window.limit);
+        Page { next: rows.last().filter(|_| more).map(|last| last.id), rows }
+    }
+
+    /// Makes a webhook.
+    pub async fn create(&self, mut input: WebhookInput) -> Result<Created, Problem> {
+        let dialect = self.dialect_for(std::mem::take(&mut input.dialect))?;
+        let mut change = input.vet(&dialect, self.api.settings.http_allowed)?;
+        change.is_whole()?;
+        let generated = (!change.has_secret()).then(|| self.api.new_secret(&dialect));
+        let warnings = std::mem::take(&mut change.warnings);
+        let Some(url) = change.url().cloned() else { return Err(Problem::internal("a webhook without a URL")) };
+        let mut webhook = Webhook {
+            id: WebhookId(0),
+            account: self.tenant.account().number,
+            dialect: dialect.name.clone(),
+            url,
+            events: Vec::new(),
+            secrets: generated.iter().cloned().map(|secret| SigningSecret { secret, until: None }).collect(),
+            name: None,
+            description: None,
+            headers: Vec::new(),
+            rate_limit: None,
+            max_in_flight: None,
+            timeout_seconds: None,
+            retry: None,
+            success: None,
+            status: Status::Active,
+            created_at: 0,
+            updated_at: 0,
+        };
+        change.apply(&mut webhook, self.api.clock.now());
+        let limit = dialect.limits.webhooks_per_account;
+        let webhook = self.api.store.change(move |staging| staging.create_webhook(webhook, limit)).await?;
+        Ok(Created { webhook, generated: generated.is_some(), warnings })
+    }
+
+    /// Changes a webhook: what `input` leaves out stays.
+    pub async fn update(&self, id: &str, mut input: WebhookInput) -> Result<(Webhook, Vec<String>), Problem> {
+        let webhook = self.webhook(id)?;
+        match std::mem::take(&mut input.dialect) {
+            Change::To(name) if name != webhook.dialect => {
+                let message = format!("is {:?} and cannot be changed; make another webhook", webhook.dialect);
+                return Err(Invalid::new("dialect", message).into());
+            }
+            _ => {}
+        }
+        let dialect = self.api.loaded(&webhook.dialect)?;
+        let mut change = input.vet(&dialect, self.api.settings.http_allowed)?;
+        let warnings = std::mem::take(&mut change.warnings);
+        let changed = self.change(&webhook, move |webhook, now| {
+            change.apply(webhook, now);
+            Ok(())
+        });
+        Ok((changed.await?, warnings))
+    }
+
+    /// Deletes a webhook; its open deliveries are cancelled.
+    pub async fn delete(&self, id: &str) -> Result<(), Problem> {
+        let (account, id) = (self.tenant.account().number, self.webhook(id)?.id);
+        Ok(self.api.store.change(move |staging| staging.delete_webhook(account, id)).await?)
+    }
+
+    /// The dialect of a new webhook: a face's, the one asked for, or the account's.
+    fn dialect_for(&self, asked: Change<String>) -> Result<Arc<Dialect>, Problem> {
+        let name = match (&self.dialect, asked) {
+            (Some(dialect), _) => dialect.name.clone(),
+            (None, Change::To(name)) => return Ok(self.api.known_dialect(&name)?),
+            (None, _) => self.tenant.account().dialect.clone(),
+        };
+        self.api.loaded(&name)
+    }
+
+    pub(super) async fn change(
+        &self,
+        webhook: &Webhook,
+        change: impl FnOnce(&mut Webhook, UnixMs) -> Result<(), Refusal> + Send + 'static,
+    ) -> Result<Webhook, Problem> {
+        let (account, id) = (webhook.account, webhook.id);
+        Ok(self.api.store.change(move |staging| staging.update_webhook(account, id, change)).await?)
+    }
+}

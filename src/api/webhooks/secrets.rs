@@ -1,0 +1,146 @@
+//! A webhook's signing secrets: shown on request, and rotated so that no receiver misses a signature.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, get, post, web};
+use serde::{Deserialize, Serialize};
+
+use super::operations::Reach;
+use super::reach;
+use crate::api::Api;
+use crate::api::auth::{Manage, May};
+use crate::api::problem::{ErrorReply, Problem};
+use crate::api::reply::Reply;
+use crate::api::request::Body;
+use crate::domain::Invalid;
+use crate::domain::secret::{Secret, SigningSecret};
+use crate::domain::time::{self, UnixMs};
+use crate::domain::webhook::Webhook;
+
+/// Secrets of one webhook that sign at once.
+const SECRETS_MAX: usize = 5;
+/// How long old secrets go on signing where the caller does not say: a day.
+const OVERLAP_SECONDS_DEFAULT: u64 = 24 * 60 * 60;
+/// The longest that they may: 30 days.
+const OVERLAP_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
+
+/// What a rotation says.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateInput {
+    /// The new secret; generated if left out.
+    #[serde(default)]
+    secret: Option<String>,
+    /// How long the old secrets go on signing beside it; a day if left out, at most 30 days.
+    #[serde(default)]
+    overlap_seconds: Option<u64>,
+}
+
+/// The secrets that sign.
+#[derive(Serialize, utoipa::ToSchema)]
+struct SecretView {
+    /// The newest.
+    secret: Option<String>,
+    /// Older ones that still sign.
+    previous: Vec<PreviousSecret>,
+}
+
+/// An older secret.
+#[derive(Serialize, utoipa::ToSchema)]
+struct PreviousSecret {
+    secret: String,
+    /// It signs until then.
+    #[schema(format = DateTime)]
+    until: Option<String>,
+}
+
+/// Show a webhook's signing secret, and older ones that still sign
+#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), responses(
+    (status = 200, description = "The secrets that sign", body = Reply<SecretView>),
+    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+))]
+#[get("/api/v1/webhooks/{id}/secret")]
+pub async fn show(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let webhook = reach(&api, &tenant).webhook(&id)?;
+    Ok(Reply::ok(secrets(&webhook, &api)))
+}
+
+/// Give a webhook a new signing secret; the old one signs beside it for a while
+#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), request_body = Option<RotateInput>, responses(
+    (status = 200, description = "The secrets that sign", body = Reply<SecretView>),
+    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
+    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+))]
+#[post("/api/v1/webhooks/{id}/secret/rotate")]
+pub async fn rotate(
+    tenant: May<Manage>,
+    api: web::Data<Api>,
+    id: web::Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let (webhook, warnings) = reach(&api, &tenant).rotate(&id, body.read_or_empty::<RotateInput>()?).await?;
+    Ok(Reply::with(StatusCode::OK, secrets(&webhook, &api), warnings))
+}
+
+fn secrets(webhook: &Webhook, api: &Api) -> SecretView {
+    let now = api.clock.now();
+    let mut signing = webhook.secrets.iter().filter(|one| one.signs_at(now));
+    let newest = signing.next().map(|one| one.secret.reveal().to_string());
+    let previous = signing
+        .map(|one| PreviousSecret { secret: one.secret.reveal().to_string(), until: one.until.map(time::rfc3339) });
+    SecretView { secret: newest, previous: previous.collect() }
+}
+
+impl Reach<'_> {
+    /// Puts a new secret first; the old ones go on signing for a while.
+    pub async fn rotate(&self, id: &str, input: RotateInput) -> Result<(Webhook, Vec<String>), Problem> {
+        let webhook = self.webhook(id)?;
+        let dialect = self.api.loaded(&webhook.dialect)?;
+        let overlap = input.overlap_seconds.unwrap_or(OVERLAP_SECONDS_DEFAULT);
+        if overlap > OVERLAP_SECONDS_MAX {
+            let message = format!("must be between 0 and {OVERLAP_SECONDS_MAX} (30 days)");
+            return Err(Invalid::new("overlap_seconds", message).into());
+        }
+        let warning = input.secret.as_deref().map(|text| dialect.check_secret(text)).transpose()?.flatten();
+        let secret = input.secret.map_or_else(|| self.api.new_secret(&dialect), Secret::new);
+        let changed = self.change(&webhook, move |webhook, now| {
+            webhook.secrets = rotated(&webhook.secrets, secret, now, overlap * 1000)?;
+            Ok(())
+        });
+        Ok((changed.await?, warning.into_iter().collect()))
+    }
+}
+
+/// The new secret, then those old ones that still sign, for `overlap_ms` at most.
+fn rotated(old: &[SigningSecret], new: Secret, now: UnixMs, overlap_ms: u64) -> Result<Vec<SigningSecret>, Invalid> {
+    let end = now + overlap_ms;
+    let mut secrets = vec![SigningSecret { secret: new, until: None }];
+    secrets.extend(old.iter().filter(|one| overlap_ms > 0 && one.signs_at(now)).map(|one| {
+        let until = Some(one.until.map_or(end, |until| until.min(end)));
+        SigningSecret { secret: one.secret.clone(), until }
+    }));
+    if secrets.len() > SECRETS_MAX {
+        let message = format!("leaves more than {SECRETS_MAX} secrets signing; rotate with a shorter one, or 0");
+        return Err(Invalid::new("overlap_seconds", message));
+    }
+    Ok(secrets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rotation_keeps_old_secrets_for_a_while_and_never_longer_than_before() {
+        let secret = |text: &str, until| SigningSecret { secret: Secret::new(text), until };
+        let old = [secret("b", None), secret("a", Some(1_500)), secret("gone", Some(900))];
+        let until = |secrets: Vec<SigningSecret>| -> Vec<(String, Option<u64>)> {
+            secrets.into_iter().map(|one| (one.secret.reveal().to_string(), one.until)).collect()
+        };
+        let rotated_for = |overlap| until(rotated(&old, Secret::new("c"), 1_000, overlap).unwrap());
+        let of = |text: &str, until| (text.to_string(), until);
+        assert_eq!(rotated_for(2_000), [of("c", None), of("b", Some(3_000)), of("a", Some(1_500))]);
+        assert_eq!(rotated_for(0), [of("c", None)]);
+        let many = vec![secret("x", None); SECRETS_MAX];
+        assert_eq!(rotated(&many, Secret::new("c"), 0, 1).unwrap_err().field, "overlap_seconds");
+    }
+}
