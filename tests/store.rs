@@ -209,7 +209,7 @@ fn a_deleted_webhooks_deliveries_are_cancelled_in_steps_and_its_history_stays() 
     for id in &ids {
         assert_eq!(bench.store.delivery(*id).unwrap().unwrap().state, DeliveryState::Cancelled);
     }
-    assert_eq!(bench.store.next_due(webhook.number(), |_| false).unwrap(), None);
+    assert_eq!(bench.store.next_due(webhook.number(), None, |_| false).unwrap(), None);
     let tally = bench.store.tally(webhook.number()).unwrap();
     assert_eq!((tally.cancelled, tally.open()), (1000, 0));
     assert_eq!(bench.publish(event("{}")).deliveries, 0);

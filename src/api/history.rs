@@ -93,15 +93,16 @@ impl History {
     /// A row an attempt, the newest delivery's latest first.
     pub fn attempts(&self, window: Window) -> Result<Listed<Row>, StoreError> {
         let before = window.before.map(DeliveryId);
+        // The page before may have ended in the midst of a delivery's attempts; then it is the first here.
+        let goes_on = before.filter(|id| window.below_attempt > 0 && id.webhook() == self.webhook.number());
+        let first = goes_on.map(|id| self.store.delivery(id)).transpose()?.flatten();
         let page = self.store.deliveries(self.webhook.number(), before, window.limit, |d| d.attempts > 0)?;
         let mut rows = Vec::new();
-        for delivery in &page.rows {
-            // The page before may have ended in the midst of this delivery's attempts.
-            let goes_on = window.below_attempt > 0 && window.before == Some(delivery.id.0 + 1);
-            let below = if goes_on { window.below_attempt } else { u16::MAX };
+        let started = first.iter().map(|delivery| (delivery, window.below_attempt));
+        for (delivery, below) in started.chain(page.rows.iter().map(|delivery| (delivery, u16::MAX))) {
             for attempt in self.store.attempts(delivery)?.iter().rev().filter(|one| one.summary.number < below) {
                 if rows.len() == window.limit {
-                    return Ok(Listed { rows, next: Some((delivery.id.0 + 1, attempt.summary.number + 1)) });
+                    return Ok(Listed { rows, next: Some((delivery.id.0, attempt.summary.number + 1)) });
                 }
                 rows.push(self.row(delivery, Some(&attempt.summary))?);
             }

@@ -51,7 +51,8 @@ impl Described {
             let operations = operations(item);
             let words = operations.keys().copied().collect();
             methods.insert(path.clone(), words).expect("two routes do not overlap");
-            for operation in operations.into_values() {
+            for (method, operation) in operations {
+                operation.operation_id = Some(operation_id(method, path));
                 complete(operation);
             }
         }
@@ -69,6 +70,13 @@ fn operations(item: &mut PathItem) -> BTreeMap<&'static str, &mut Operation> {
     let PathItem { get, post, put, patch, delete, .. } = item;
     let all = [("GET", get), ("POST", post), ("PUT", put), ("PATCH", patch), ("DELETE", delete)];
     all.into_iter().filter_map(|(word, operation)| Some((word, operation.as_mut()?))).collect()
+}
+
+/// A name for code generators: the method, then the words of the path, such as `post_webhooks_id_test`.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.trim_start_matches("/api/v1").split(|c: char| !c.is_ascii_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    format!("{}_{}", method.to_lowercase(), words.join("_"))
 }
 
 /// Adds the error replies that any route can give.

@@ -138,7 +138,7 @@ async fn change(tenant: &Tenant, api: &Api, id: &str, body: Body) -> Result<Http
 }
 
 /// Change a webhook: what is left out stays, null goes back to the dialect's
-#[utoipa::path(tag = "webhooks", operation_id = "put", params(("id" = String, Path)), request_body = WebhookInput,
+#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), request_body = WebhookInput,
     responses(
         (status = 200, description = "Changed", body = Reply<WebhookView>),
         (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),

@@ -21,6 +21,7 @@ use crate::domain::id::DeliveryId;
 use crate::domain::tally::{Tally, day_of};
 use crate::domain::time::{DAY_MS, UnixMs};
 use crate::domain::webhook::{RateLimit, Webhook};
+use crate::store::DueAt;
 
 /// Deliveries that are read ahead.
 pub const BUFFER_MAX: usize = 32;
@@ -91,6 +92,8 @@ pub struct Lane {
     out: HashSet<DeliveryId>,
     fresh_after: Option<DeliveryId>,
     more_fresh: bool,
+    /// Retries up to here are out or read, so that reading on does not meet them again.
+    due_after: Option<DueAt>,
     due: Due,
     day: u32,
     first_attempts_on_day: u32,
@@ -109,6 +112,7 @@ impl Lane {
             out: HashSet::new(),
             fresh_after: None,
             more_fresh: true,
+            due_after: None,
             due: Due::Unknown,
             day: tally.day,
             first_attempts_on_day: tally.first_attempts_on_day,
@@ -142,6 +146,9 @@ impl Lane {
             (Due::At(known), Some(at)) => Due::At(known.min(at)),
             (due, _) => due,
         };
+        if next_attempt_at.is_some_and(|at| self.due_after.is_some_and(|after| (at, id) <= after)) {
+            self.due_after = None;
+        }
         self.out.remove(&id)
     }
 
@@ -158,6 +165,11 @@ impl Lane {
     /// Where reading of what was never tried goes on.
     pub fn fresh_after(&self) -> Option<DeliveryId> {
         self.fresh_after
+    }
+
+    /// Where reading of retries goes on.
+    pub fn due_after(&self) -> Option<DueAt> {
+        self.due_after
     }
 
     /// What to do at `now`.
@@ -199,6 +211,9 @@ impl Lane {
     /// Takes in retries that were read; `next` is when the earliest of the others is due.
     pub fn take_due(&mut self, due: Vec<Delivery>, next: Option<UnixMs>) {
         self.due = next.map_or(Due::None, Due::At);
+        if let Some(last) = due.last() {
+            self.due_after = Some((last.next_attempt_at.expect("a retry has a time"), last.id));
+        }
         self.buffer.extend(due);
     }
 
@@ -247,6 +262,7 @@ impl Lane {
         self.buffer.clear();
         self.fresh_after = None;
         self.more_fresh = true;
+        self.due_after = None;
         self.due = Due::Unknown;
     }
 

@@ -195,12 +195,12 @@ impl Scheduler {
 fn read_into(lane: &mut Lane, store: &Store, number: WebhookNumber, now: UnixMs) -> Result<(), StoreError> {
     let wants = lane.wants(now);
     if wants.due > 0 {
-        let due = store.due(number, now, wants.due, |id| lane.holds(id))?;
+        let due = store.due(number, lane.due_after(), now, wants.due, |id| lane.holds(id))?;
         let full = due.len() == wants.due;
         let next = if full {
             Some(now)
         } else {
-            store.next_due(number, |id| lane.holds(id) || due.iter().any(|delivery| delivery.id == id))?
+            store.next_due(number, lane.due_after(), |id| lane.holds(id) || due.iter().any(|one| one.id == id))?
         };
         lane.take_due(due, next);
     }

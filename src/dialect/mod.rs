@@ -133,7 +133,7 @@ pub struct Limits {
 }
 
 fn default_max_in_flight() -> u32 {
-    8
+    64
 }
 
 fn default_times() -> TimeForm {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use sled::transaction::{ConflictableTransactionError, TransactionError};
 use sled::{IVec, Transactional};
 
+use super::create;
 use super::layout::{FORMAT_VERSION, Key, META_FORMAT, Tree, VALUE_BYTES_MAX};
 use super::{OpenError, Settings, StoreError};
 
@@ -52,21 +53,15 @@ impl Disk {
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         let path = settings.path.clone();
         let cannot = |error: io::Error| OpenError::Io(path.clone(), error);
-        std::fs::create_dir_all(&path).map_err(cannot)?;
-        let db = sled::Config::new()
-            .path(&path)
-            .cache_capacity(settings.cache_bytes)
-            .segment_size(SEGMENT_BYTES)
-            .flush_every_ms(None)
-            .open()
-            .map_err(|error| open_error(&path, error))?;
+        create::ensure(settings)?;
+        let db = sled_config(&path, settings).open().map_err(|error| open_error(&path, error))?;
         let format = format_of(&db, &path)?;
         let trees = Tree::ALL
             .iter()
             .map(|(_, name)| db.open_tree(name))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| open_error(&path, error))?;
-        let log = File::open(path.join("db")).map_err(cannot)?;
+        let log = File::open(path.join(create::LOG)).map_err(cannot)?;
         let disk = Self { trees, db, log, path: path.clone(), durable: settings.durable };
         if format.is_none() {
             let mut writes = Writes::default();
@@ -90,7 +85,8 @@ impl Disk {
         &self.trees[tree as usize]
     }
 
-    /// Applies `writes` in one transaction and hands them to the kernel: they survive the death of this process.
+    /// Applies `writes` in one transaction and hands them to the kernel: they survive the death of this process (in a
+    /// durable store).
     pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
         let touched: Vec<(&sled::Tree, &Vec<(Key, Option<Vec<u8>>)>)> =
             self.trees.iter().zip(&writes.by_tree).filter(|(_, keys)| !keys.is_empty()).collect();
@@ -113,7 +109,9 @@ impl Disk {
             TransactionError::Storage(error) => StoreError::from(error),
             TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
         })?;
-        self.db.flush()?;
+        if self.durable {
+            self.db.flush()?;
+        }
         Ok(())
     }
 
@@ -155,8 +153,14 @@ fn format_of(db: &sled::Db, path: &Path) -> Result<Option<u32>, OpenError> {
     }
 }
 
+/// How sled is opened at `path`.
+pub(super) fn sled_config(path: &Path, settings: &Settings) -> sled::Config {
+    let config = sled::Config::new().path(path).cache_capacity(settings.cache_bytes);
+    config.segment_size(SEGMENT_BYTES).flush_every_ms(None)
+}
+
 /// sled reports a lock held elsewhere as an I/O error.
-fn open_error(path: &Path, error: sled::Error) -> OpenError {
+pub(super) fn open_error(path: &Path, error: sled::Error) -> OpenError {
     let text = error.to_string();
     match error {
         sled::Error::Io(io) if io.kind() == io::ErrorKind::WouldBlock || text.contains("could not acquire lock") => {

@@ -2,6 +2,7 @@
 //! words, no sled type in a signature. All writes go through one commit thread (`commit`), all reads go to the trees.
 
 mod commit;
+mod create;
 mod disk;
 mod layout;
 mod queue;
@@ -26,7 +27,7 @@ use crate::domain::id::AccountNumber;
 use crate::domain::webhook::Webhook;
 
 pub use commit::{Committer, Disable, Listener, Notice, Settled, Settlement};
-pub use read::{EventHead, PAGE_ROWS_EXAMINED_MAX, Page};
+pub use read::{DueAt, EventHead, PAGE_ROWS_EXAMINED_MAX, Page};
 pub use registry::{KeyHash, Registry};
 pub use staging::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent, Staging};
 
@@ -52,7 +53,7 @@ pub struct Settings {
     pub group_events_max: usize,
     /// Bytes of events in one group commit.
     pub group_bytes_max: usize,
-    /// Whether to sync; off only where losing everything in a power cut is fine, as in a simulation.
+    /// Whether to flush and sync; off only where losing everything with the process is fine, as in a simulation.
     pub durable: bool,
 }
 
@@ -238,6 +239,9 @@ impl Inner {
     }
 
     fn watch_space(&self, disk: &Disk) {
+        if self.settings.free_bytes_min == 0 {
+            return;
+        }
         let low = disk.free_bytes().is_ok_and(|free| free < self.settings.free_bytes_min);
         if low != self.space_low.swap(low, Ordering::Relaxed) {
             tracing::warn!(low, "free disk space crossed the reserve");

@@ -48,6 +48,13 @@ impl EventHead {
     }
 }
 
+/// A place in a webhook's order of retries.
+pub type DueAt = (UnixMs, DeliveryId);
+
+fn due_start(webhook: WebhookNumber, after: Option<DueAt>) -> layout::Key {
+    after.map_or(layout::number(webhook).to_vec(), |(at, id)| layout::just_after(&layout::due(at, id)))
+}
+
 /// Reads a key.
 type Get<'a> = &'a dyn Fn(Tree, &[u8]) -> Result<Option<IVec>, StoreError>;
 
@@ -165,18 +172,22 @@ impl Store {
         .collect()
     }
 
-    /// Up to `limit` deliveries of the webhook whose next attempt is due at `now`, the earliest first, without those
-    /// that `skip` names.
+    /// Up to `limit` deliveries of the webhook whose next attempt is due at `now` and comes after `after`, the earliest
+    /// first, without those that `skip` names.
     pub fn due(
         &self,
         webhook: WebhookNumber,
+        after: Option<DueAt>,
         now: UnixMs,
         limit: usize,
         skip: impl Fn(DeliveryId) -> bool,
     ) -> Result<Vec<Delivery>, StoreError> {
         let disk = self.disk()?;
-        let range = layout::number(webhook).to_vec()..layout::due_end(webhook, now);
+        let range = due_start(webhook, after)..layout::due_end(webhook, now);
         let mut due = Vec::new();
+        if range.start >= range.end {
+            return Ok(due);
+        }
         for key in disk.tree(Tree::Due).range(range).keys() {
             let id = layout::read_delivery(&key?);
             if skip(id) {
@@ -192,13 +203,15 @@ impl Store {
         Ok(due)
     }
 
-    /// When the webhook's next retry is due, leaving out those that `skip` names.
+    /// When the webhook's next retry after `after` is due, leaving out those that `skip` names.
     pub fn next_due(
         &self,
         webhook: WebhookNumber,
+        after: Option<DueAt>,
         skip: impl Fn(DeliveryId) -> bool,
     ) -> Result<Option<UnixMs>, StoreError> {
-        for key in self.disk()?.tree(Tree::Due).scan_prefix(layout::number(webhook)).keys() {
+        let range = due_start(webhook, after)..layout::number(webhook + 1).to_vec();
+        for key in self.disk()?.tree(Tree::Due).range(range).keys() {
             let key = key?;
             if !skip(layout::read_delivery(&key)) {
                 return Ok(Some(layout::read_due(&key)));

@@ -1,4 +1,9 @@
 //! The API over real sockets: every promise of the reference is asked for here as a client would.
 
+mod access;
 mod events;
+mod faces;
+mod health;
+mod history;
 mod server;
+mod webhooks;

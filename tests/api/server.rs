@@ -168,3 +168,8 @@ impl Server {
         self.committer.take().unwrap().join().unwrap();
     }
 }
+
+/// The `id` of a reply's data.
+pub fn id(data: &Value) -> String {
+    data["id"].as_str().expect("there is an id").to_string()
+}

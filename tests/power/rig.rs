@@ -138,15 +138,17 @@ fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/power/drop_unsynced.c");
-        let name = format!("libdrop_unsynced-{}.so", std::process::id());
-        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let (library, own) = (folder.join("libdrop_unsynced.so"), folder.join(format!("{}.so", std::process::id())));
         let built = Command::new("cc")
             .args(["-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-U_FORTIFY_SOURCE", "-o"])
-            .args([&library, &source])
+            .args([&own, &source])
             .args(["-lpthread", "-ldl"])
             .status()
             .expect("a C compiler");
         assert!(built.success(), "drop_unsynced.c does not build");
+        // Another run of this test may be using the file that is there; it keeps it.
+        fs::rename(own, &library).expect("can be moved");
         library
     })
 }

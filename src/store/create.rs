@@ -1,0 +1,64 @@
+//! How an empty data directory gets its files. sled writes several before it has a store, and cannot open what a kill
+//! in between leaves. So they are made in a folder beside, synced, and moved in, the log `db` last: a directory that
+//! has its log has everything, and one without has nothing to lose.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::disk::{open_error, sled_config};
+use super::{OpenError, Settings};
+
+/// The log: it is there once the store is made.
+pub const LOG: &str = "db";
+/// Where the files are made.
+const MAKING: &str = "making";
+
+/// Makes the directory and the files in it, unless they are there.
+pub fn ensure(settings: &Settings) -> Result<(), OpenError> {
+    let path = settings.path.as_path();
+    let cannot = |error: io::Error| OpenError::Io(path.into(), error);
+    fs::create_dir_all(path).map_err(cannot)?;
+    if path.join(LOG).exists() {
+        return Ok(());
+    }
+    // Of two processes that find it empty, one makes the files.
+    let directory = File::open(path).map_err(cannot)?;
+    flock(&directory, FlockOperation::NonBlockingLockExclusive).map_err(|_| OpenError::InUse(path.into()))?;
+    let making = path.join(MAKING);
+    remove(&making).map_err(cannot)?;
+    let db = sled_config(&making, settings).open().map_err(|error| open_error(path, error))?;
+    db.flush().map_err(|error| open_error(path, error))?;
+    drop(db);
+    wait_for_release(&making.join(LOG)).map_err(cannot)?;
+    move_in(&making, path).map_err(cannot)
+}
+
+/// sled lets go of its files some time after its last handle: once its lock is free.
+fn wait_for_release(log: &Path) -> io::Result<()> {
+    Ok(flock(File::open(log)?, FlockOperation::LockExclusive)?)
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Moves what was made into the directory, over what an interrupted move left there; the log last.
+fn move_in(making: &Path, path: &Path) -> io::Result<()> {
+    let mut names = fs::read_dir(making)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
+    names.sort_by_key(|name| name == LOG);
+    for name in &names {
+        if making.join(name).is_file() {
+            File::open(making.join(name))?.sync_all()?;
+        }
+    }
+    for name in names {
+        fs::rename(making.join(&name), path.join(&name))?;
+    }
+    fs::remove_dir(making)
+}

@@ -1,0 +1,165 @@
+//! Who may do what: keys, scopes, accounts that never see each other.
+
+use crate::server::{START_MS, Server, id};
+use serde_json::json;
+
+/// Makes a key and gives its text.
+async fn key(server: &Server, account: &str, scopes: &[&str]) -> String {
+    let asked = server.post(&format!("/api/v1/accounts/{account}/keys")).json(json!({ "scopes": scopes }));
+    asked.send().await.data(201)["key"].as_str().unwrap().to_string()
+}
+
+#[actix_web::test]
+async fn without_a_known_key_nothing_is_served() {
+    let server = Server::start().await;
+    for path in ["/api/v1/events", "/api/v1/webhooks", "/api/v1/accounts", "/api/v1/deliveries/x", "/v2/webhooks"] {
+        let reply = server.get(path).keyless().send().await;
+        assert_eq!(reply.header("WWW-Authenticate"), Some("Bearer"), "{path}");
+        reply.error(401, "unauthorized");
+        server.get(path).key("hw_wrong").send().await.error(401, "unauthorized");
+        server.get(path).header("Authorization", "Basic eDp5").send().await.error(401, "unauthorized");
+    }
+    let lower = server.get("/api/v1/events").header("Authorization", &format!("bearer {}", server.admin));
+    lower.send().await.data(200);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_key_does_what_its_scopes_allow() {
+    let server = Server::start().await;
+    let calls = [
+        ("POST", "/api/v1/events", "publish"),
+        ("GET", "/api/v1/events", "read"),
+        ("GET", "/api/v1/webhooks", "read"),
+        ("POST", "/api/v1/webhooks", "manage"),
+        ("GET", "/api/v1/webhooks/x/secret", "manage"),
+        ("GET", "/v2/webhooks", "read"),
+        ("POST", "/v2/webhooks", "manage"),
+        ("GET", "/api/v1/accounts", "admin"),
+    ];
+    for scope in ["admin", "publish", "manage", "read"] {
+        let key = key(&server, "default", &[scope]).await;
+        for (method, path, needed) in calls {
+            let allowed = scope == "admin" || scope == needed || (scope == "manage" && needed == "read");
+            let reply = server.ask(method, path).key(&key).send().await;
+            if allowed {
+                assert_ne!(reply.status, 403, "{scope} {method} {path}");
+            } else {
+                let message = reply.json["error"]["message"].as_str().unwrap_or_default().to_string();
+                reply.error(403, "forbidden");
+                assert!(message.contains(needed), "{scope} {method} {path}: {message}");
+            }
+        }
+    }
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn accounts_never_see_each_other() {
+    let server = Server::start().await;
+    server.post("/api/v1/accounts").json(json!({"id": "acme", "name": "Acme"})).send().await.data(201);
+    let acme = key(&server, "acme", &["publish", "manage"]).await;
+    let webhook = json!({"url": "https://example.com/", "events": ["*"]});
+    let webhook = server.post("/api/v1/webhooks").key(&acme).json(webhook).send().await.data(201);
+    assert_eq!(webhook["account"], "acme");
+    let event = server.post("/api/v1/events").key(&acme).json(json!({"type": "a", "data": 1})).send().await.data(202);
+    assert_eq!(event["deliveries"], 1);
+    let shown = server.get(&format!("/api/v1/events/{}", id(&event))).key(&acme).send().await.data(200);
+    let delivery = id(&shown["deliveries"][0]);
+
+    // The admin acts for `default`, where none of it is.
+    let paths = [
+        format!("/api/v1/webhooks/{}", id(&webhook)),
+        format!("/api/v1/webhooks/{}/deliveries", id(&webhook)),
+        format!("/api/v1/events/{}", id(&event)),
+        format!("/api/v1/deliveries/{delivery}"),
+    ];
+    for path in &paths {
+        server.get(path).send().await.error(404, "not_found");
+        server.get(path).header("Hookwheel-Account", "acme").send().await.data(200);
+        server.get(path).key(&acme).send().await.data(200);
+    }
+    assert_eq!(server.get("/api/v1/webhooks").send().await.data(200), json!([]));
+    let unknown = server.get("/api/v1/webhooks").header("Hookwheel-Account", "nobody").send().await;
+    assert_eq!(unknown.error(400, "invalid_field"), "Hookwheel-Account");
+
+    // Acme's key cannot act for anybody else.
+    let other = server.get("/api/v1/webhooks").key(&acme).header("Hookwheel-Account", "default").send().await;
+    assert_eq!(other.error(403, "forbidden"), "Hookwheel-Account");
+    server.get("/api/v1/webhooks").key(&acme).header("Hookwheel-Account", "acme").send().await.data(200);
+    let named = |account: &str| json!({"type": "a", "data": 1, "account": account});
+    let reply = server.post("/api/v1/events").key(&acme).json(named("default")).send().await;
+    assert_eq!(reply.error(403, "forbidden"), "account");
+    let posted = server.post("/api/v1/events").json(named("acme")).send().await.data(202);
+    assert_eq!(posted["deliveries"], 1, "an admin may post for another account");
+    let torn = server.post("/api/v1/events").header("Hookwheel-Account", "default").json(named("acme")).send().await;
+    assert_eq!(torn.error(400, "invalid_field"), "account");
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn keys_are_shown_once_expire_and_are_revoked() {
+    let server = Server::start().await;
+    let keys = "/api/v1/accounts/default/keys";
+    let body = json!({"scopes": ["read", "read"], "name": "ci", "expires_at": "2023-11-14T22:13:30Z"});
+    let made = server.post(keys).json(body).send().await.data(201);
+    let text = made["key"].as_str().unwrap().to_string();
+    assert!(text.starts_with("hw_") && text.len() == 46);
+    assert_eq!(made["scopes"], json!(["read"]));
+    let listed = server.get(keys).send().await;
+    assert!(!listed.text.contains(&text), "a list shows no key");
+    assert_eq!(listed.data(200).as_array().unwrap().len(), 2);
+    server.get("/api/v1/webhooks").key(&text).send().await.data(200);
+    server.clock.turn_to(START_MS + 10_000);
+    server.get("/api/v1/webhooks").key(&text).send().await.error(401, "unauthorized");
+
+    let other = key(&server, "default", &["admin"]).await;
+    let rows = server.get(keys).send().await.data(200);
+    let first = rows.as_array().unwrap().iter().find(|row| row["name"] == "first admin key").unwrap();
+    let path = format!("{keys}/{}", id(first));
+    server.ask("DELETE", &path).send().await.error(409, "wrong_state");
+    assert_eq!(server.ask("DELETE", &path).key(&other).send().await.status, 204);
+    server.get("/api/v1/webhooks").send().await.error(401, "unauthorized");
+    server.ask("DELETE", &path).key(&other).send().await.error(404, "not_found");
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_bad_account_or_key_names_its_field() {
+    let server = Server::start().await;
+    let table = [
+        ("/api/v1/accounts", json!({"id": "a b", "name": "x"}), "id"),
+        ("/api/v1/accounts", json!({"name": ""}), "name"),
+        ("/api/v1/accounts", json!({"id": "x"}), "name"),
+        ("/api/v1/accounts", json!({"name": "x", "dialect": "klingon"}), "dialect"),
+        ("/api/v1/accounts", json!({"name": "x", "extra": 1}), "extra"),
+        ("/api/v1/accounts/default/keys", json!({"scopes": []}), "scopes"),
+        ("/api/v1/accounts/default/keys", json!({"scopes": ["read", "fly"]}), "scopes[1]"),
+        (
+            "/api/v1/accounts/default/keys",
+            json!({"scopes": ["read"], "expires_at": "2001-01-01T00:00:00Z"}),
+            "expires_at",
+        ),
+    ];
+    for (path, body, field) in table {
+        let reply = server.post(path).json(body.clone()).send().await;
+        assert_eq!(reply.error(400, "invalid_field"), field, "{body}");
+    }
+    server
+        .post("/api/v1/accounts")
+        .json(json!({"id": "default", "name": "x"}))
+        .send()
+        .await
+        .error(409, "account_exists");
+    server.post("/api/v1/accounts/none/keys").json(json!({"scopes": ["read"]})).send().await.error(404, "not_found");
+    let made = server.post("/api/v1/accounts").json(json!({"name": "Made up"})).send().await.data(201);
+    assert_eq!(made["dialect"], "standard");
+    let shown = server.get(&format!("/api/v1/accounts/{}", id(&made))).send().await.data(200);
+    assert_eq!(shown, made);
+    let first = server.get("/api/v1/accounts?limit=1").send().await;
+    assert_eq!(first.json["data"], json!([made]));
+    let next = first.json["next_cursor"].as_str().unwrap();
+    let second = server.get(&format!("/api/v1/accounts?limit=1&cursor={next}")).send().await;
+    assert_eq!((&second.json["data"][0]["id"], &second.json["next_cursor"]), (&json!("default"), &json!(null)));
+    server.stop().await;
+}

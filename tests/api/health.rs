@@ -1,0 +1,131 @@
+//! Health, counters, the OpenAPI document, and paths where nothing is.
+
+use crate::server::{BODY_BYTES_MAX, Server};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+#[actix_web::test]
+async fn health_and_counters_need_no_key() {
+    let server = Server::start().await;
+    server.post("/api/v1/events").json(json!({"type": "a", "data": 1, "id": "x"})).send().await.data(202);
+    server.post("/api/v1/events").json(json!({"type": "a", "data": 1, "id": "x"})).send().await.data(202);
+    server.get("/api/v1/events/none").send().await.error(404, "not_found");
+    server.get("/health/live").keyless().send().await.data(200);
+    server.get("/health/ready").keyless().send().await.data(200);
+    let metrics = server.get("/metrics").keyless().send().await;
+    assert!(metrics.header("Content-Type").unwrap().starts_with("text/plain; version=0.0.4"));
+    for line in [
+        "hookwheel_events_accepted_total 1",
+        "hookwheel_events_duplicate_total 1",
+        "hookwheel_http_refused_total{code=\"not_found\"} 1",
+        "hookwheel_http_replies_total{class=\"4xx\"} 1",
+        "hookwheel_store_open 1",
+        "hookwheel_webhooks{status=\"active\"} 0",
+        "hookwheel_deliveries_total 0",
+        "extra 1",
+    ] {
+        assert!(metrics.text.lines().any(|found| found == line), "{line} in\n{}", metrics.text);
+    }
+    server.store.close();
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_server_that_stops_says_when_to_come_back() {
+    let server = Server::start().await;
+    server.store.close();
+    let reply = server.post("/api/v1/events").json(json!({"type": "a", "data": 1})).send().await;
+    assert_eq!(reply.header("Retry-After"), Some("10"));
+    reply.error(503, "stopping");
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn what_is_not_there_is_answered_in_json() {
+    let server = Server::start().await;
+    server.get("/").send().await.error(404, "not_found");
+    server.get("/api/v1").send().await.error(404, "not_found");
+    server.get("/api/v1/webhooks/x/y/z").send().await.error(404, "not_found");
+    let reply = server.ask("DELETE", "/api/v1/webhooks").send().await;
+    assert_eq!(reply.header("Allow"), Some("GET, POST"));
+    reply.error(405, "method_not_allowed");
+    server.post("/health/live").send().await.error(405, "method_not_allowed");
+    let long = "x".repeat(BODY_BYTES_MAX + 1);
+    for path in ["/api/v1/webhooks", "/api/v1/accounts", "/v2/webhooks"] {
+        server.post(path).bytes(long.clone()).send().await.error(413, "body_too_large");
+    }
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn every_route_is_in_the_document_with_its_errors() {
+    let server = Server::start().await;
+    let document = server.get("/openapi.json").keyless().send().await.json;
+    let mut routes = BTreeSet::new();
+    let mut ids = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            routes.insert(format!("{} {path}", method.to_uppercase()));
+            assert!(operation["summary"].is_string(), "{method} {path} has a summary");
+            assert!(ids.insert(operation["operationId"].to_string()), "{method} {path}: its id is there twice");
+            let shape = &operation["responses"]["default"]["content"]["application/json"]["schema"]["$ref"];
+            assert_eq!(shape, "#/components/schemas/ErrorReply", "{method} {path}");
+            let open = operation["security"] == json!([{}]);
+            assert_eq!(open, operation["responses"].get("401").is_none(), "{method} {path}");
+            let asked = path.replace("{id}", "x").replace("{delivery_id}", "x").replace("{key_id}", "x");
+            let reply = server.ask(&method.to_uppercase(), &asked).keyless().send().await;
+            assert_eq!(reply.status == 401, !open, "{method} {path} is served: {}", reply.text);
+        }
+    }
+    let expected: BTreeSet<String> = ROUTES.trim().lines().map(|line| line.trim().to_string()).collect();
+    assert_eq!(routes, expected);
+    refs_resolve(&document, &document);
+    server.stop().await;
+}
+
+const ROUTES: &str = "
+    DELETE /api/v1/accounts/{id}/keys/{key_id}
+    DELETE /api/v1/webhooks/{id}
+    GET /api/v1/accounts
+    GET /api/v1/accounts/{id}
+    GET /api/v1/accounts/{id}/keys
+    GET /api/v1/deliveries/{id}
+    GET /api/v1/events
+    GET /api/v1/events/{id}
+    GET /api/v1/webhooks
+    GET /api/v1/webhooks/{id}
+    GET /api/v1/webhooks/{id}/deliveries
+    GET /api/v1/webhooks/{id}/logs
+    GET /api/v1/webhooks/{id}/secret
+    GET /health/live
+    GET /health/ready
+    GET /metrics
+    GET /openapi.json
+    PATCH /api/v1/webhooks/{id}
+    POST /api/v1/accounts
+    POST /api/v1/accounts/{id}/keys
+    POST /api/v1/events
+    POST /api/v1/webhooks
+    POST /api/v1/webhooks/{id}/disable
+    POST /api/v1/webhooks/{id}/enable
+    POST /api/v1/webhooks/{id}/pause
+    POST /api/v1/webhooks/{id}/replay/{delivery_id}
+    POST /api/v1/webhooks/{id}/resume
+    POST /api/v1/webhooks/{id}/secret/rotate
+    POST /api/v1/webhooks/{id}/test
+    PUT /api/v1/webhooks/{id}
+";
+
+/// Asserts that every `$ref` in `value` leads somewhere.
+fn refs_resolve(document: &Value, value: &Value) {
+    match value {
+        Value::Object(object) => {
+            if let Some(pointer) = object.get("$ref").and_then(Value::as_str) {
+                assert!(document.pointer(pointer.trim_start_matches('#')).is_some(), "{pointer} leads nowhere");
+            }
+            object.values().for_each(|value| refs_resolve(document, value));
+        }
+        Value::Array(values) => values.iter().for_each(|value| refs_resolve(document, value)),
+        _ => {}
+    }
+}

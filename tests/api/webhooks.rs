@@ -1,0 +1,214 @@
+//! Registering, changing and steering webhooks.
+
+use crate::server::{START_MS, Server, id};
+use serde_json::{Value, json};
+
+fn plain() -> Value {
+    json!({"url": "https://example.com/hook", "events": ["task.*"]})
+}
+
+async fn made(server: &Server, body: Value) -> String {
+    id(&server.post("/api/v1/webhooks").json(body).send().await.data(201))
+}
+
+#[actix_web::test]
+async fn a_webhook_is_created_with_what_was_said_and_a_secret() {
+    let server = Server::start().await;
+    let body = json!({
+        "url": "https://Example.com/hook", "events": ["task.*", "note.added", "task.*"], "name": "n",
+        "description": "d", "headers": {"X-Team": "blue"}, "rate_limit": {"per_second": 5}, "max_in_flight": 2,
+        "timeout": 9, "retry": {"delays": [1, 2]}, "success": ["2xx", "304"],
+    });
+    let created = server.post("/api/v1/webhooks").json(body).send().await;
+    let data = created.data(201);
+    let said = json!({
+        "account": "default", "dialect": "standard", "url": "https://example.com/hook",
+        "events": ["task.*", "note.added"], "name": "n", "description": "d", "headers": {"X-Team": "blue"},
+        "rate_limit": {"per_second": 5, "burst": 5}, "max_in_flight": 2, "timeout": 9,
+        "retry": {"delays": [1, 2], "jitter_percent": 10}, "success": ["2xx", "304"], "status": "active",
+        "enabled": true, "disabled_reason": null, "created_at": "2023-11-14T22:13:20.000Z",
+        "updated_at": "2023-11-14T22:13:20.000Z", "last_attempt_at": null, "success_rate": 0.0, "deliveries": 0,
+        "consecutive_failures": 0,
+    });
+    for (field, value) in said.as_object().unwrap() {
+        assert_eq!(&data[field], value, "{field}");
+    }
+    assert!(data["secret"].as_str().unwrap().starts_with("whsec_"));
+    let path = format!("/api/v1/webhooks/{}", id(&data));
+    let shown = server.get(&path).send().await.data(200);
+    assert_eq!(shown.get("secret"), None, "the secret is shown once");
+    assert_eq!(server.get(&format!("{path}/secret")).send().await.data(200)["secret"], data["secret"]);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_given_secret_is_not_repeated_and_a_short_one_is_warned_of() {
+    let server = Server::start().await;
+    let body =
+        |secret: &str| json!({"url": "https://example.com/", "events": ["*"], "dialect": "taskflow", "secret": secret});
+    let reply = server.post("/api/v1/webhooks").json(body("short")).send().await;
+    assert!(reply.json["warnings"][0].as_str().unwrap().contains("short"), "{}", reply.text);
+    assert!(!reply.text.contains("\"secret\":"), "{}", reply.text);
+    let reply = server.post("/api/v1/webhooks").json(body("a-secret-of-good-length")).send().await;
+    assert_eq!(reply.json.get("warnings"), None);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_bad_webhook_is_refused_and_the_field_is_named() {
+    let server = Server::start().await;
+    let with = |field: &str, value: Value| {
+        let mut body = plain();
+        body[field] = value;
+        body
+    };
+    let table = [
+        (json!({"events": ["*"]}), "url"),
+        (json!({"url": "https://example.com/"}), "events"),
+        (with("url", json!("http://example.com/")), "url"),
+        (with("url", json!("nonsense")), "url"),
+        (with("url", json!(7)), "url"),
+        (with("url", json!(null)), "url"),
+        (with("events", json!([])), "events"),
+        (with("events", json!("*")), "events"),
+        (with("events", json!(["ok", "not ok"])), "events[1]"),
+        (with("events", json!(["ok", 5])), "events[1]"),
+        (with("secret", json!("plain")), "secret"),
+        (with("secret", json!(null)), "secret"),
+        (with("dialect", json!("klingon")), "dialect"),
+        (with("name", json!("")), "name"),
+        (with("name", json!("x".repeat(201))), "name"),
+        (with("headers", json!({"Host": "x"})), "headers.Host"),
+        (with("headers", json!({"X": "a\nb"})), "headers.X"),
+        (with("headers", json!({"Webhook-Id": "x"})), "headers.Webhook-Id"),
+        (with("headers", json!({"X-A": "1", "x-a": "2"})), "headers.x-a"),
+        (with("headers", json!(["X"])), "headers"),
+        (with("rate_limit", json!({"per_second": 0})), "rate_limit.per_second"),
+        (with("rate_limit", json!({"burst": 1})), "rate_limit.per_second"),
+        (with("rate_limit", json!({"per_second": 1, "x": 1})), "rate_limit.x"),
+        (with("max_in_flight", json!(0)), "max_in_flight"),
+        (with("timeout", json!(121)), "timeout"),
+        (with("timeout", json!(-1)), "timeout"),
+        (with("retry", json!({"delays": [1, 99_999_999]})), "retry.delays[1]"),
+        (with("retry", json!({})), "retry.delays"),
+        (with("success", json!(["1xx"])), "success"),
+        (with("enabled", json!("yes")), "enabled"),
+        (with("colour", json!(1)), "colour"),
+    ];
+    for (body, field) in table {
+        let reply = server.post("/api/v1/webhooks").json(body.clone()).send().await;
+        assert_eq!(reply.error(400, "invalid_field"), field, "{body}");
+    }
+    for body in ["", "[]", "{", "\"x\"", "{} {}"] {
+        server.post("/api/v1/webhooks").bytes(body).send().await.error(400, "invalid_json");
+    }
+    assert_eq!(server.get("/api/v1/webhooks").send().await.data(200), json!([]), "nothing was created");
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn what_a_change_leaves_out_stays_and_null_resets() {
+    let server = Server::start().await;
+    let mut body = plain();
+    body["timeout"] = json!(9);
+    body["name"] = json!("before");
+    let path = format!("/api/v1/webhooks/{}", made(&server, body).await);
+    server.clock.turn_to(START_MS + 1_000);
+    let changed = server.ask("PATCH", &path).json(json!({"name": "after"})).send().await.data(200);
+    assert_eq!((&changed["name"], &changed["timeout"]), (&json!("after"), &json!(9)));
+    assert_eq!(changed["updated_at"], "2023-11-14T22:13:21.000Z");
+    let changed = server.ask("PUT", &path).json(json!({"timeout": null})).send().await.data(200);
+    assert_eq!((&changed["name"], &changed["timeout"]), (&json!("after"), &json!(null)));
+    let changed = server.ask("PATCH", &path).json(json!({"enabled": false})).send().await.data(200);
+    assert_eq!((&changed["status"], &changed["disabled_reason"]), (&json!("disabled"), &json!("disabled by request")));
+    let changed = server.ask("PATCH", &path).json(json!({"enabled": true})).send().await.data(200);
+    assert_eq!((&changed["status"], &changed["disabled_reason"]), (&json!("active"), &json!(null)));
+    server.ask("PATCH", &path).json(json!({"dialect": "standard"})).send().await.data(200);
+    for (body, field) in [(json!({"dialect": "taskflow"}), "dialect"), (json!({"url": "http://x/"}), "url")] {
+        assert_eq!(server.ask("PATCH", &path).json(body).send().await.error(400, "invalid_field"), field);
+    }
+    server.ask("PATCH", "/api/v1/webhooks/x").json(json!({})).send().await.error(404, "not_found");
+    assert_eq!(server.ask("DELETE", &path).send().await.status, 204);
+    for method in ["GET", "DELETE"] {
+        server.ask(method, &path).send().await.error(404, "not_found");
+    }
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn webhooks_are_listed_newest_first_page_by_page() {
+    let server = Server::start().await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.insert(0, made(&server, plain()).await);
+    }
+    let gone = ids.remove(1);
+    server.ask("DELETE", &format!("/api/v1/webhooks/{gone}")).send().await;
+    let (mut seen, mut query) = (Vec::new(), "limit=3".to_string());
+    loop {
+        let reply = server.get(&format!("/api/v1/webhooks?{query}")).send().await;
+        seen.extend(reply.json["data"].as_array().unwrap().iter().map(id));
+        match reply.json["next_cursor"].as_str() {
+            Some(cursor) => query = format!("limit=3&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ids);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_webhook_is_steered_by_hand() {
+    let server = Server::start().await;
+    let path = format!("/api/v1/webhooks/{}", made(&server, plain()).await);
+    let call = async |verb: &str, body: Value| server.post(&format!("{path}/{verb}")).json(body).send().await;
+    let status = |data: Value| data["status"].as_str().unwrap().to_string();
+    assert_eq!(status(call("pause", json!({})).await.data(200)), "paused");
+    call("enable", json!({})).await.error(409, "wrong_state");
+    assert_eq!(status(call("resume", json!({})).await.data(200)), "active");
+    let disabled = call("disable", json!({"reason": "moving house"})).await.data(200);
+    assert_eq!((&disabled["status"], &disabled["disabled_reason"]), (&json!("disabled"), &json!("moving house")));
+    let again = call("disable", json!({"reason": "other"})).await.data(200);
+    assert_eq!(again["disabled_reason"], "moving house", "it is disabled already");
+    call("pause", json!({})).await.error(409, "wrong_state");
+    call("resume", json!({})).await.error(409, "wrong_state");
+    assert_eq!(status(call("enable", json!({})).await.data(200)), "active");
+    assert_eq!(call("disable", json!({"reason": ""})).await.error(400, "invalid_field"), "reason");
+    server.post(&format!("{path}/disable")).send().await.data(200);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_secret_rotates_and_the_old_one_signs_for_a_while() {
+    let server = Server::start().await;
+    let created = server.post("/api/v1/webhooks").json(plain()).send().await.data(201);
+    let path = format!("/api/v1/webhooks/{}/secret", id(&created));
+    let rotated = server.post(&format!("{path}/rotate")).json(json!({"overlap_seconds": 60})).send().await.data(200);
+    assert_ne!(rotated["secret"], created["secret"]);
+    let previous = json!([{"secret": created["secret"], "until": "2023-11-14T22:14:20.000Z"}]);
+    assert_eq!(rotated["previous"], previous);
+    assert_eq!(server.get(&path).send().await.data(200), rotated);
+    server.clock.turn_to(START_MS + 60_000);
+    assert_eq!(server.get(&path).send().await.data(200)["previous"], json!([]));
+    for (body, field) in [
+        (json!({"overlap_seconds": 2_592_001}), "overlap_seconds"),
+        (json!({"secret": "nonsense"}), "secret"),
+        (json!({"overlap": 1}), "overlap"),
+    ] {
+        let reply = server.post(&format!("{path}/rotate")).json(body).send().await;
+        assert_eq!(reply.error(400, "invalid_field"), field);
+    }
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_dialects_limit_on_webhooks_holds() {
+    let server = Server::start().await;
+    let body = json!({"url": "https://example.com/", "events": ["*"], "dialect": "taskflow"});
+    for _ in 0..10 {
+        made(&server, body.clone()).await;
+    }
+    server.post("/api/v1/webhooks").json(body).send().await.error(409, "webhook_limit");
+    made(&server, plain()).await;
+    server.stop().await;
+}
