@@ -70,7 +70,10 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     start_log(&config)?;
     let address = config.server.listen;
     let listener = TcpListener::bind(address).map_err(|error| ServeError::Listen(address, error))?;
-    actix_rt::System::new().block_on(run(config, listener, signalled()))
+    actix_rt::System::new().block_on(async {
+        let shutdown = signalled()?;
+        run(config, listener, shutdown).await
+    })
 }
 
 /// Runs the server on `listener` until `shutdown` is done; then accepts nothing more, finishes what is in flight or
@@ -173,12 +176,14 @@ fn start_log(config: &Config) -> Result<(), ServeError> {
     Ok(())
 }
 
-async fn signalled() {
+/// Listens for SIGTERM and SIGINT from now on; what it returns is done when one has come.
+fn signalled() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).expect("a signal can be listened for");
-    let mut interrupt = signal(SignalKind::interrupt()).expect("a signal can be listened for");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -56,6 +56,15 @@ fn a_data_directory_of_a_newer_version_is_refused() {
 }
 
 #[test]
+fn a_stop_is_heard_as_soon_as_the_server_can_be_used() {
+    let dir = folder();
+    for _ in 0..10 {
+        let status = Server::start(dir.path(), &[]).terminate();
+        assert!(status.success(), "{status}");
+    }
+}
+
+#[test]
 fn a_stop_finishes_what_is_in_flight() {
     let dir = folder();
     let (came, arrived) = mpsc::channel();

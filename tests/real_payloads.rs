@@ -54,8 +54,17 @@ fn every_payload_arrives_as_promised_and_verifies_elsewhere() {
     let saved = dir.path().join("received");
     save(&saved, &arrived, &payloads);
     let counts = DIALECTS.map(|(dialect, _)| format!("{dialect} {}\n", of(&arrived, dialect).count())).concat();
-    assert_eq!(verified_by_python(&env, &saved), counts);
-    assert_eq!(verified_by_node(&env, &saved), counts);
+    for mut verifier in verifiers(&env, &saved) {
+        assert_eq!(output(&mut verifier), Ok(counts.clone()));
+    }
+    for (dialect, _) in DIALECTS {
+        spoil_one(&saved, dialect);
+        for mut verifier in verifiers(&env, &saved) {
+            let complaint = output(&mut verifier).expect_err("a changed body does not verify");
+            assert!(complaint.contains(dialect), "{complaint}");
+        }
+        save(&saved, &arrived, &payloads);
+    }
 
     let server = Server::start(dir.path(), &[]);
     for webhook in &webhooks {
@@ -243,20 +252,30 @@ fn save(to: &Path, arrived: &[Arrived], payloads: &[Payload]) {
     }
 }
 
-fn verified_by_python(env: &Path, saved: &Path) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/env/verify_received.py");
-    output(Command::new(env.join("python/bin/python")).arg(script).arg(saved))
+/// Changes one byte of a saved body.
+fn spoil_one(saved: &Path, dialect: &str) {
+    let mut entries = fs::read_dir(saved.join(dialect)).expect("saved").map(|entry| entry.expect("an entry").path());
+    let path = entries.find(|path| path.extension().is_some_and(|end| end == "body")).expect("a body");
+    let mut body = fs::read(&path).expect("readable");
+    let at = body.len() / 2;
+    body[at] ^= 1;
+    fs::write(path, body).expect("written");
 }
 
-fn verified_by_node(env: &Path, saved: &Path) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/env/verify_received.mjs");
-    output(Command::new("node").arg(script).arg(saved).arg(env.join("node/node_modules")))
+/// Programs that verify what was saved with code that is not ours.
+fn verifiers(env: &Path, saved: &Path) -> [Command; 2] {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/env");
+    let (mut python, mut node) = (Command::new(env.join("python/bin/python")), Command::new("node"));
+    python.arg(scripts.join("verify_received.py")).arg(saved);
+    node.arg(scripts.join("verify_received.mjs")).arg(saved).arg(env.join("node/node_modules"));
+    [python, node]
 }
 
-fn output(command: &mut Command) -> String {
+/// What a program prints, or what it complains of.
+fn output(command: &mut Command) -> Result<String, String> {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text")
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
 /// How many of a webhook's deliveries are in which state.
