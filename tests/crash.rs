@@ -143,7 +143,7 @@ fn check_store(path: &Path, accepted: &HashSet<String>) {
         assert_eq!(attempts.len(), usize::from(deliveries[0].attempts), "{name}: every attempt is kept");
     }
     let events = count_pages(|cursor| {
-        let page = store.events(1, EventId(0), cursor, 250, |event| Some(event.id)).unwrap();
+        let page = store.events(1, EventId(0), cursor, 250, |_| true).unwrap();
         (page.rows.len(), page.next)
     });
     let webhook = store.registry().webhooks().next().unwrap().number();

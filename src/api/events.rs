@@ -17,6 +17,7 @@ use crate::domain::event::{Event, check_name};
 use crate::domain::id::EventId;
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::EventFilter;
+use crate::store::EventHead;
 
 /// What to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -115,10 +116,10 @@ pub async fn list(
     let (store, account) = (api.store.clone(), tenant.account().number);
     let page = web::block(move || {
         store.events(account, from, before, window.limit, |event| {
-            filter.as_ref().is_none_or(|filter| filter.matches(&event.event_type)).then(|| row(&event))
+            filter.as_ref().is_none_or(|filter| filter.matches(&event.event_type))
         })
     });
-    Ok(HttpResponse::Ok().json(PageReply::from(Listed::from(page.await??))))
+    Ok(HttpResponse::Ok().json(PageReply::from(Listed::from(page.await??.map(row)))))
 }
 
 /// Show an event with its data and its deliveries
@@ -160,14 +161,14 @@ fn first_id_at(ms: UnixMs) -> EventId {
     EventId(u128::from(ms) << 80)
 }
 
-fn row(event: &Event) -> EventRow {
+fn row(event: EventHead) -> EventRow {
     EventRow {
         id: event.public_id(),
         created_at: time::rfc3339(event.created_at),
         accepted_at: time::rfc3339(event.id.time()),
         deliveries: event.webhooks.len(),
         test: event.test,
-        r#type: event.event_type.clone(),
+        r#type: event.event_type,
     }
 }
 

@@ -12,7 +12,7 @@ pub const TYPE_BYTES_MAX: usize = 200;
 /// A producer's own event id, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
 
-/// An event as it is stored.
+/// An event as it is stored. What can be long comes last, so that the start of a long record says all but that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Given by the commit thread.
@@ -25,18 +25,18 @@ pub struct Event {
     pub event_type: String,
     /// When it happened: the producer's word, else the time of accept.
     pub created_at: UnixMs,
-    /// The producer's bytes of `data`, valid JSON.
-    pub data: Bytes,
-    /// The producer's bytes of `actor`, a JSON object.
-    pub actor: Option<Bytes>,
-    /// The producer's bytes of `metadata`, a JSON object.
-    pub metadata: Option<Bytes>,
     /// Made by a webhook's `test` call.
     pub test: bool,
     /// The webhooks that wanted it at accept, by number, ascending.
     pub webhooks: Vec<WebhookNumber>,
     /// A hash of what the producer sent, kept where it gave an id: the same id with another body is a conflict.
     pub fingerprint: Option<[u8; 32]>,
+    /// The producer's bytes of `data`, valid JSON.
+    pub data: Bytes,
+    /// The producer's bytes of `actor`, a JSON object.
+    pub actor: Option<Bytes>,
+    /// The producer's bytes of `metadata`, a JSON object.
+    pub metadata: Option<Bytes>,
 }
 
 impl Event {

@@ -73,7 +73,7 @@ mod tests {
     use crate::domain::event::Event;
     use crate::domain::retry::Next;
 
-    const EVENT: &str = "01fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe803027b7d000000010300";
+    const EVENT: &str = "01fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe80300010300027b7d0000";
     const DELIVERY: &str =
         "01fe030000002301ef8dbc7a1a7c6e5b9301fe000000002301ef8dbc7a1a7c6e5b9301000200010101050200c8017500010100010700";
 

@@ -38,7 +38,7 @@ fn an_acknowledged_event_outlives_a_power_cut() {
         }
         player.work_on(Duration::from_micros(dice.bits() % 30_000));
         let mut promised = Vec::new();
-        if dice.bits() % 2 == 0 {
+        if dice.bits().is_multiple_of(2) {
             promised = player.kill();
             player = rig.play("child", "store");
             player.next_promise().expect("works until it is killed");

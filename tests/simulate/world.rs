@@ -43,7 +43,7 @@ impl Plan {
             webhooks: 1 + (dice.bits() % 8) as usize,
             events: 1 + (dice.bits() % 120) as usize,
             crashes: (dice.bits() % 4) as usize,
-            roomy: dice.bits() % 2 == 0,
+            roomy: dice.bits().is_multiple_of(2),
         }
     }
 }
@@ -162,7 +162,7 @@ impl World {
     }
 
     fn some_webhook(&mut self, n: usize) -> Webhook {
-        let dialect = if n % 2 == 0 { "standard" } else { "taskflow" };
+        let dialect = if n.is_multiple_of(2) { "standard" } else { "taskflow" };
         let few = if self.plan.events > 1000 { n % 4 } else { self.throw(5) };
         let own_retry = self.throw(3) == 0;
         Webhook {
