@@ -113,9 +113,26 @@ fn all_end(server: &Server) {
         if open == 0 {
             return;
         }
-        assert!(watch.elapsed() < support::DEADLINE, "{open} deliveries do not end");
+        if watch.elapsed() > support::DEADLINE {
+            let id = client.get("/api/v1/webhooks").data(200)[0]["id"].as_str().unwrap().to_string();
+            let rows = |state| client_rows(server, &id, state);
+            panic!(
+                "{open} deliveries do not end: {} {} {}",
+                rows("pending"),
+                rows("scheduled"),
+                client_metrics(server)
+            );
+        }
         std::thread::yield_now();
     }
+}
+
+fn client_rows(server: &Server, id: &str, state: &str) -> serde_json::Value {
+    server.client().get(&format!("/api/v1/webhooks/{id}/deliveries?limit=3&state={state}")).json()
+}
+
+fn client_metrics(server: &Server) -> String {
+    String::from_utf8_lossy(&server.client().get("/metrics").message.body).into_owned()
 }
 
 fn check_arrivals(receiver: &Receiver, accepted: &HashSet<String>) {

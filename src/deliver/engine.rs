@@ -128,20 +128,25 @@ impl Engine {
 
     /// Runs until [`stop`]. What is out then is left to the senders.
     pub fn run(mut self) {
+        // Looks before it first waits: a store that was just opened may hold work, and nothing will say so.
         loop {
+            self.look();
             let mail = self.mailbox.take(self.patience());
             if mail.stop {
                 return;
             }
             self.read(mail);
-            let now = self.clock.now();
-            self.scheduler.turn(now);
-            while let Some(claim) = self.scheduler.next(now) {
-                self.hand_out(claim);
-            }
-            self.meters.out.store(self.scheduler.out(), Ordering::Relaxed);
-            self.meters.lanes.store(self.scheduler.lanes(), Ordering::Relaxed);
         }
+    }
+
+    fn look(&mut self) {
+        let now = self.clock.now();
+        self.scheduler.turn(now);
+        while let Some(claim) = self.scheduler.next(now) {
+            self.hand_out(claim);
+        }
+        self.meters.out.store(self.scheduler.out(), Ordering::Relaxed);
+        self.meters.lanes.store(self.scheduler.lanes(), Ordering::Relaxed);
     }
 
     fn patience(&self) -> Option<Duration> {
