@@ -95,7 +95,7 @@ pub struct StoreConfig {
     pub cache_bytes: u64,
     /// The reserve: with fewer free bytes on the data directory's disk, events are answered 503.
     pub free_bytes_min: u64,
-    /// Events that may wait for a commit; above it, events are answered 503.
+    /// Requests that may wait for a commit; above it, events are answered 503.
     pub queue_events_max: usize,
     /// Bytes of events that may wait for a commit; above it, events are answered 503.
     pub queue_bytes_max: usize,
@@ -132,7 +132,7 @@ pub struct DeliverConfig {
     /// Networks that may be dialled though they are not public.
     #[serde(deserialize_with = "networks")]
     pub allow: Vec<IpNet>,
-    /// Seconds that name resolution, connect and TLS may take together.
+    /// Seconds that name resolution and connect may take together, and TLS once more.
     pub connect_seconds: u64,
     /// A directory of dialect files; relative in the file, it lies beside the file. It need not exist.
     pub dialects: PathBuf,

@@ -28,6 +28,7 @@ pub mod dialect;
 pub mod domain;
 pub mod store;
 
+use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,7 +83,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
     let clock = Clock::real();
     let dialects = Arc::new(Dialects::load(Some(&config.deliver.dialects)).map_err(ServeError::Dialects)?);
     let (store, committer) = store::open(store_settings(&config), clock.clone(), Dice::from_system())?;
-    let committing = std::thread::Builder::new().name("commit".into()).spawn(move || committer.run())?;
+    let committing = std::thread::Builder::new().name("commit".into()).spawn(move || or_end(|| committer.run()))?;
     let deliver = deliver::start(deliver_settings(&config), store.clone(), dialects.clone(), clock.clone());
 
     let mut dice = Dice::from_system();
@@ -118,6 +119,15 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
     serving.await.map_err(std::io::Error::other)??;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Runs what the server cannot do without. If it panics, the process ends at once: nothing more would be stored, and
+/// whoever supervises the process starts it again over what is on disk.
+fn or_end(work: impl FnOnce()) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+        tracing::error!("the commit thread panicked; the server ends");
+        std::process::exit(70);
+    }
 }
 
 fn store_settings(config: &Config) -> store::Settings {
@@ -161,14 +171,15 @@ fn greet(config: &Config, address: std::net::SocketAddr, first_key: Option<&str>
     }
     let key = first_key.unwrap_or("$HOOKWHEEL_KEY");
     println!("try it:");
-    println!("  curl -sS http://{address}/api/v1/events -H 'Authorization: Bearer {key}' \\");
+    println!("  curl -sS http://{address}/api/v1/events -H \"Authorization: Bearer {key}\" \\");
     println!("    -d '{{\"type\":\"task.created\",\"data\":{{\"id\":1}}}}'");
 }
 
 fn start_log(config: &Config) -> Result<(), ServeError> {
     let filter = tracing_subscriber::EnvFilter::try_new(&config.log.level);
     let filter = filter.map_err(|error| ServeError::Log(error.to_string()))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let is_terminal = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
     match config.log.format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().flatten_event(true).init(),

@@ -123,7 +123,7 @@ fn placed(refusal: Refusal, form: Form) -> Problem {
 
 fn log(tenant: &Tenant, accepted: &[Accepted]) {
     for one in accepted {
-        tracing::info!(
+        tracing::debug!(
             event = %one.id,
             name = one.name,
             account = tenant.account().id,

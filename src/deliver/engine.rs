@@ -83,7 +83,7 @@ impl Mailbox {
 /// What the engine counts since the start.
 #[derive(Debug, Default)]
 pub struct Meters {
-    /// Attempts by outcome: succeeded, failed by status, timeout, dns, refused address, connect, tls, broken, unsendable.
+    /// Attempts by outcome: succeeded, failed by status, timeout, dns, refused address, connect, tls, broken, unsendable, too large.
     pub attempts: [AtomicU64; OUTCOME_KINDS.len()],
     /// Deliveries that are out now.
     pub out: AtomicUsize,
@@ -92,8 +92,8 @@ pub struct Meters {
 }
 
 /// The outcomes that are counted apart.
-pub const OUTCOME_KINDS: [&str; 9] =
-    ["succeeded", "status", "timeout", "dns", "refused_address", "connect", "tls", "broken", "unsendable"];
+pub const OUTCOME_KINDS: [&str; 10] =
+    ["succeeded", "status", "timeout", "dns", "refused_address", "connect", "tls", "broken", "unsendable", "too_large"];
 
 impl Meters {
     fn count(&self, outcome: &Outcome, next: Next) {

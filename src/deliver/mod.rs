@@ -112,11 +112,11 @@ impl Deliver {
 fn write_metrics(meters: &Meters, out: &mut String) {
     let mut line = |text: std::fmt::Arguments<'_>| out.write_fmt(text).expect("writing to memory cannot fail");
     line(format_args!(
-        "# HELP hookwheel_attempts_total Attempts by outcome.\n# TYPE hookwheel_attempts_total counter\n"
+        "# HELP hookwheel_attempt_outcomes_total Attempts since the start by outcome.\n# TYPE hookwheel_attempt_outcomes_total counter\n"
     ));
     for (kind, count) in OUTCOME_KINDS.iter().zip(&meters.attempts) {
         let count = count.load(Ordering::Relaxed);
-        line(format_args!("hookwheel_attempts_total{{outcome=\"{kind}\"}} {count}\n"));
+        line(format_args!("hookwheel_attempt_outcomes_total{{outcome=\"{kind}\"}} {count}\n"));
     }
     let gauges = [
         ("in_flight", "Deliveries that are out now.", meters.out.load(Ordering::Relaxed)),

@@ -137,6 +137,9 @@ impl Sender {
             Err(why) => return Outcome::Unsendable(why),
         };
         let body = target.dialect.body(&ready.body, &target.webhook);
+        if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
+            return Outcome::TooLarge(body.len() as u64, limit as u64);
+        }
         let headers = target.headers(claim, &ready.event, &body, now);
         sent.headers = headers.iter().map(written).collect();
         let mut request = self.client.post(uri).no_decompress();

@@ -148,6 +148,8 @@ pub enum Outcome {
     Broken(String),
     /// The request could not be made from the webhook's settings, for example after its dialect was removed.
     Unsendable(String),
+    /// The body is longer than the dialect allows: so many bytes, and the limit.
+    TooLarge(u64, u64),
 }
 
 impl Outcome {
@@ -170,6 +172,7 @@ impl Outcome {
             Self::Tls(_) => "tls",
             Self::Broken(_) => "broken",
             Self::Unsendable(_) => "unsendable",
+            Self::TooLarge(..) => "too_large",
         }
     }
 }
@@ -185,6 +188,7 @@ impl fmt::Display for Outcome {
             Self::Tls(why) => write!(f, "no TLS session: {why}"),
             Self::Broken(why) => write!(f, "the connection broke: {why}"),
             Self::Unsendable(why) => write!(f, "the request could not be made: {why}"),
+            Self::TooLarge(bytes, limit) => write!(f, "the body has {bytes} bytes, the dialect allows {limit}"),
         }
     }
 }

@@ -13,6 +13,8 @@ use super::time::UnixMs;
 pub const URL_BYTES_MAX: usize = 2048;
 /// Event filters of one webhook.
 pub const FILTERS_MAX: usize = 200;
+/// All event filters of one webhook together, in bytes: a webhook is one stored value.
+pub const FILTERS_BYTES_MAX: usize = 8192;
 /// Custom headers of one webhook.
 pub const HEADERS_MAX: usize = 20;
 /// Names and values of all custom headers of one webhook together.

@@ -146,8 +146,8 @@ pub struct Committer {
     dice: Dice,
     tallies: HashMap<WebhookNumber, Tally>,
     upkeep: Upkeep,
-    /// Something was written since the last sync.
-    unsynced: bool,
+    /// Since when something is written and not synced.
+    unsynced: Option<Stopwatch>,
 }
 
 impl Committer {
@@ -155,7 +155,7 @@ impl Committer {
         let disk = inner.disk()?;
         let ids = IdSource::after(last_id(&disk)?);
         let upkeep = Upkeep::at_start(&inner.registry.read().expect("not poisoned"));
-        Ok(Self { inner, ids, dice, tallies: HashMap::new(), upkeep, unsynced: false })
+        Ok(Self { inner, ids, dice, tallies: HashMap::new(), upkeep, unsynced: None })
     }
 
     /// Serves groups until the store is closed and nothing waits.
@@ -196,7 +196,7 @@ impl Committer {
     /// How long to wait for work: until the sync of what was written, or the next upkeep.
     fn patience(&self) -> Duration {
         let upkeep = self.upkeep.wait(self.inner.clock.now());
-        if self.unsynced { upkeep.min(SYNC_DELAY) } else { upkeep }
+        if self.unsynced.is_some() { upkeep.min(SYNC_DELAY) } else { upkeep }
     }
 
     /// One group: stage, write, sync, answer, tell. An empty one syncs what is not synced yet.
@@ -222,8 +222,9 @@ impl Committer {
     }
 
     fn write(&mut self, disk: &Disk, group: &mut Group) -> (Notice, Result<(), StoreError>) {
-        // Somebody waits for requests, and an idle moment is the time to sync outcomes.
-        let must_sync = !group.requests.is_empty() || group.is_empty();
+        // Somebody waits for requests; an idle moment is the time to sync outcomes, and they must not wait for ever.
+        let is_overdue = self.unsynced.is_some_and(|since| since.elapsed() >= SYNC_DELAY);
+        let must_sync = !group.requests.is_empty() || group.is_empty() || is_overdue;
         let now = self.inner.clock.now();
         let mut staging =
             Staging::new(disk, &self.inner.registry, &mut self.ids, &mut self.dice, &mut self.tallies, now);
@@ -238,10 +239,12 @@ impl Committer {
         let (writes, notice) = staging.finish();
         let written = staged.and(kept).and_then(|()| disk.write(&writes)).and_then(|()| {
             self.inner.meters.count_group(writes.keys());
-            self.unsynced |= writes.keys() > 0;
-            if must_sync && self.unsynced {
+            if writes.keys() > 0 {
+                self.unsynced.get_or_insert_with(Stopwatch::start);
+            }
+            if must_sync && self.unsynced.is_some() {
                 disk.sync()?;
-                self.unsynced = false;
+                self.unsynced = None;
             }
             Ok(())
         });
@@ -261,7 +264,7 @@ impl Committer {
     fn close_disk(&mut self) {
         let mut disk = self.inner.disk.swap(None);
         self.tallies.clear();
-        self.unsynced = false;
+        self.unsynced = None;
         while let Some(held) = disk.take() {
             if let Err(held) = Arc::try_unwrap(held) {
                 // A reader is in the middle of a look-up; it lets go within moments.

@@ -176,8 +176,13 @@ pub(super) fn open_error(path: &Path, error: sled::Error) -> OpenError {
 fn sync_directories(path: &Path) -> io::Result<()> {
     let path = path.canonicalize()?;
     File::open(&path)?.sync_all()?;
-    match path.parent() {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
+    let Some(parent) = path.parent() else { return Ok(()) };
+    match File::open(parent) {
+        Ok(parent) => parent.sync_all(),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            tracing::warn!(parent = %parent.display(), "it cannot be read, so the data directory's name is not synced");
+            Ok(())
+        }
+        Err(error) => Err(error),
     }
 }

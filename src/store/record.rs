@@ -35,7 +35,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
     }
 }
 
-/// What `fresh` keeps of a delivery; the rest follows from its key. An accept costs two bytes here.
+/// What `fresh` keeps of a delivery; the rest follows from its key. An accept costs three bytes here.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fresh {
     cause: Cause,

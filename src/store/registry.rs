@@ -1,5 +1,6 @@
 //! What the store holds in memory: accounts, keys and webhooks, a few hundred bytes each, never anything that grows
-//! with events. It mirrors the disk; only the commit thread changes it, after the commit.
+//! with events. It mirrors the disk; only the commit thread changes it, while it
+//! stages what it then writes. If that write fails, the store is opened again and all of this is read anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

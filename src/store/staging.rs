@@ -162,7 +162,7 @@ impl<'a> Staging<'a> {
 
     // ---- events ----
 
-    /// Accepts events of one account, all or none. `only` sends them to this webhook alone, as tests.
+    /// Accepts events of one account, all or none.
     pub fn accept(
         &mut self,
         account: AccountNumber,
@@ -314,7 +314,14 @@ impl<'a> Staging<'a> {
     /// Records what came of an attempt. Doing it twice changes nothing: a group that failed is settled again.
     pub(super) fn settle(&mut self, settlement: Settlement) -> Result<(), StoreError> {
         let Settlement { delivery: id, attempt, next, disable } = settlement;
-        let stored = self.delivery(id)?;
+        let stored = match self.delivery(id) {
+            // What cannot be read cannot be settled either; failing the group would fail every group from now on.
+            Err(StoreError::Damaged(why)) => {
+                tracing::error!(delivery = %id, why, "an outcome is lost with its delivery's record");
+                None
+            }
+            stored => stored?,
+        };
         let Some(mut delivery) = stored.filter(|delivery| delivery.attempts < attempt.summary.number) else {
             self.notice.settled.push(Settled { delivery: id, next_attempt_at: None });
             return Ok(());

@@ -24,5 +24,5 @@ fn many_short_seeds() {
 
 #[test]
 fn a_hundred_webhooks_and_a_hundred_thousand_events() {
-    run(Plan { seed: 4711, webhooks: 100, events: 100_000, crashes: 5, roomy: true });
+    run(Plan { seed: 4711, webhooks: 100, events: 100_000, crashes: 5, batch: 20, roomy: true });
 }

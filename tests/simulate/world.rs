@@ -31,6 +31,8 @@ pub struct Plan {
     pub webhooks: usize,
     pub events: usize,
     pub crashes: usize,
+    /// Events of one publish.
+    pub batch: usize,
     /// Caps so wide that nothing waits for them: then every retry must be on time.
     pub roomy: bool,
 }
@@ -43,8 +45,16 @@ impl Plan {
             webhooks: 1 + (dice.bits() % 8) as usize,
             events: 1 + (dice.bits() % 120) as usize,
             crashes: (dice.bits() % 4) as usize,
+            batch: 1,
             roomy: dice.bits().is_multiple_of(2),
         }
+    }
+}
+
+impl Plan {
+    /// With many webhooks, each event goes to two of them.
+    fn narrow(&self) -> bool {
+        self.webhooks > 20
     }
 }
 
@@ -163,14 +173,17 @@ impl World {
 
     fn some_webhook(&mut self, n: usize) -> Webhook {
         let dialect = if n.is_multiple_of(2) { "standard" } else { "taskflow" };
-        let few = if self.plan.events > 1000 { n % 4 } else { self.throw(5) };
+        let filter = match self.plan.narrow() {
+            true => format!("kind{}.*", n / 2),
+            false => FILTERS[self.throw(FILTERS.len())].to_string(),
+        };
         let own_retry = self.throw(3) == 0;
         Webhook {
             id: WebhookId(0),
             account: 1,
             dialect: dialect.into(),
             url: EndpointUrl::parse("https://example.com/", false).unwrap(),
-            events: vec![EventFilter::parse(FILTERS[few]).unwrap()],
+            events: vec![EventFilter::parse(&filter).unwrap()],
             secrets: Vec::new(),
             name: None,
             description: None,
@@ -187,7 +200,7 @@ impl World {
     }
 
     fn plan_deeds(&mut self) {
-        let mut deeds = vec![(Deed::Publish, self.plan.events), (Deed::Crash, self.plan.crashes)];
+        let mut deeds = vec![(Deed::Publish, self.plan.events / self.plan.batch), (Deed::Crash, self.plan.crashes)];
         deeds.push((Deed::Mood, self.plan.webhooks * 6));
         deeds.push((Deed::Pause, self.throw(4)));
         deeds.push((Deed::EnableAll, 8));
@@ -234,20 +247,27 @@ impl World {
     }
 
     fn publish(&mut self) {
-        let event = NewEvent {
+        let events: Vec<NewEvent> = (0..self.plan.batch).map(|_| self.some_event()).collect();
+        for accepted in self.core.now(move |staging| staging.accept(1, events, None)) {
+            self.expected += accepted.deliveries;
+            let event = self.core.store.event(1, accepted.id).unwrap().expect("an accepted event is there");
+            self.seen.extend(event.deliveries().map(|id| (id, Seen::default())));
+        }
+    }
+
+    fn some_event(&mut self) -> NewEvent {
+        let event_type = match self.plan.narrow() {
+            true => format!("kind{}.done", self.throw(self.plan.webhooks / 2)),
+            false => TYPES[self.throw(TYPES.len())].to_string(),
+        };
+        NewEvent {
             name: None,
-            event_type: TYPES[self.throw(TYPES.len())].into(),
+            event_type,
             created_at: None,
             data: r#"{"n":1}"#.into(),
             actor: None,
             metadata: None,
             fingerprint: None,
-        };
-        let accepted = self.core.now(move |staging| staging.accept(1, vec![event], None));
-        self.expected += accepted[0].deliveries;
-        let event = self.core.store.event(1, accepted[0].id).unwrap().expect("an accepted event is there");
-        for id in event.deliveries() {
-            self.seen.insert(id, Seen::default());
         }
     }
 
@@ -378,7 +398,8 @@ impl World {
 
     fn answer(&mut self, webhook: WebhookNumber, claim: &Claim) -> (Outcome, u32) {
         let timeout = self.dialects.get(&claim.webhook.dialect).unwrap().timeout_seconds * 1000;
-        let took = 1 + self.throw(200) as u32;
+        // In steps, so that answers arrive together, as they do under load.
+        let took = 25 * (1 + self.throw(8) as u32);
         let outcome = match (self.moods[&webhook], self.throw(4)) {
             (Mood::Well, _) | (Mood::Flaky, 0 | 1) => Outcome::Status(200),
             (Mood::Flaky, 2) => Outcome::Status(500),

@@ -12,7 +12,8 @@ use crate::domain::retry::{RetrySchedule, SuccessRule};
 use crate::domain::secret::{Secret, SigningSecret};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{
-    self, EndpointUrl, EventFilter, FILTERS_MAX, MAX_IN_FLIGHT_MAX, RateLimit, Status, TIMEOUT_SECONDS_MAX, Webhook,
+    self, EndpointUrl, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, RateLimit, Status,
+    TIMEOUT_SECONDS_MAX, Webhook,
 };
 
 /// A webhook's name, in characters.
@@ -233,6 +234,12 @@ fn vet_filters(texts: Vec<String>) -> Result<Vec<EventFilter>, Invalid> {
     if texts.is_empty() || texts.len() > FILTERS_MAX {
         let message = format!("must name 1 to {FILTERS_MAX} event types; [\"*\"] means all");
         return Err(Invalid::new("events", message));
+    }
+    if texts.iter().map(String::len).sum::<usize>() > FILTERS_BYTES_MAX {
+        return Err(Invalid::new(
+            "events",
+            format!("is longer than {FILTERS_BYTES_MAX} bytes in all; use \"task.*\" or \"*\""),
+        ));
     }
     let mut filters: Vec<EventFilter> = Vec::with_capacity(texts.len());
     for (n, text) in texts.iter().enumerate() {
