@@ -291,3 +291,20 @@ fn a_directory_of_a_newer_format_is_refused() {
     let refused = store::open(settings(dir.path()), Clock::real(), Dice::seeded(2)).err().unwrap();
     assert!(matches!(refused, OpenError::Newer { found: 999, .. }), "{refused}");
 }
+
+#[test]
+fn a_snapshot_that_was_cut_short_does_not_keep_the_store_shut() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data");
+    let mut bench = Bench::founded(&path);
+    bench.webhook("*");
+    let accepted = bench.publish(event("{}"));
+    let id = bench.only_delivery(&accepted);
+    drop(bench);
+    // What a kill or a full disk leaves at an opening, here of the newest name there could be.
+    let cut_short = path.join("snap.7FFFFFFFFFFFFFFF.generating");
+    std::fs::write(&cut_short, b"half").unwrap();
+    let bench = Bench::open(&path);
+    assert!(bench.store.delivery(id).unwrap().is_some());
+    assert!(!cut_short.exists());
+}

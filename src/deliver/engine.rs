@@ -17,7 +17,7 @@ use super::sender::{Sender, Tools};
 use super::verdict::verdict;
 use crate::clock::{Clock, Dice};
 use crate::domain::delivery::Outcome;
-use crate::domain::id::WebhookNumber;
+use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::retry::Next;
 use crate::store::{Listener, Notice, Settled, Settlement};
 
@@ -27,6 +27,7 @@ struct Mail {
     fresh: HashSet<WebhookNumber>,
     changed: HashSet<WebhookNumber>,
     settled: Vec<Settled>,
+    handed_back: Vec<DeliveryId>,
     reopened: bool,
     stop: bool,
     any: bool,
@@ -161,13 +162,15 @@ impl Engine {
         mail.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
         mail.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
         mail.settled.into_iter().for_each(|settled| self.scheduler.settled(settled));
+        let now = self.clock.now();
+        mail.handed_back.into_iter().for_each(|id| self.scheduler.handed_back(id, now));
     }
 
     fn hand_out(&mut self, claim: Claim) {
         self.next_sender = (self.next_sender + 1) % self.senders.len();
         if let Err(refused) = self.senders[self.next_sender].send(claim) {
             // The sender is gone, which happens at the end only: the claim stays open on disk.
-            self.scheduler.handed_back(refused.0.delivery.id);
+            self.scheduler.handed_back(refused.0.delivery.id, self.clock.now());
         }
     }
 }
@@ -178,15 +181,27 @@ pub fn stop(mailbox: &Mailbox) {
 }
 
 /// One sender's loop on its arbiter: an attempt each, side by side, until the claims end and all are done.
-pub async fn send_all(mut claims: mpsc::UnboundedReceiver<Claim>, tools: Tools, meters: Arc<Meters>) {
+pub async fn send_all(
+    mut claims: mpsc::UnboundedReceiver<Claim>,
+    tools: Tools,
+    meters: Arc<Meters>,
+    mailbox: Arc<Mailbox>,
+) {
     let store = tools.store.clone();
     let sender = Rc::new(Sender::new(tools));
     let dice = Rc::new(RefCell::new(Dice::from_system()));
     let mut out = JoinSet::new();
     while let Some(claim) = claims.recv().await {
         let (sender, dice, store, meters) = (sender.clone(), dice.clone(), store.clone(), meters.clone());
+        let mailbox = mailbox.clone();
         out.spawn_local(async move {
-            let (attempt, dialect) = sender.attempt(&claim).await;
+            let (attempt, dialect) = match sender.attempt(&claim).await {
+                Ok(made) => made,
+                Err(error) => {
+                    tracing::warn!(delivery = %claim.delivery.id, %error, "its event cannot be read now");
+                    return mailbox.leave(|mail| mail.handed_back.push(claim.delivery.id));
+                }
+            };
             let settlement = verdict(&claim, &dialect, attempt, dice.borrow_mut().fraction());
             log(&claim, &settlement);
             meters.count(&settlement.attempt.summary.outcome, settlement.next);

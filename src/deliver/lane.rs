@@ -139,6 +139,15 @@ impl Lane {
         self.forget_disk();
     }
 
+    /// What was read is read again.
+    pub fn forget_disk(&mut self) {
+        self.buffer.clear();
+        self.fresh_after = None;
+        self.more_fresh = true;
+        self.due_after = None;
+        self.due = Due::Unknown;
+    }
+
     /// An attempt is recorded; the next one, if any, is due then. Says whether it was out.
     pub fn came_back(&mut self, id: DeliveryId, next_attempt_at: Option<UnixMs>) -> bool {
         self.due = match (self.due, next_attempt_at) {
@@ -256,14 +265,6 @@ impl Lane {
             self.fresh_after = None;
             self.more_fresh = true;
         }
-    }
-
-    fn forget_disk(&mut self) {
-        self.buffer.clear();
-        self.fresh_after = None;
-        self.more_fresh = true;
-        self.due_after = None;
-        self.due = Due::Unknown;
     }
 
     /// When the rate limit lets the next request out, if not now. Asking counts as sending.

@@ -62,13 +62,13 @@ pub fn start(settings: Settings, store: Store, dialects: Arc<Dialects>, clock: C
     };
     let (mut senders, mut claims) = (Vec::new(), Vec::new());
     for _ in 0..settings.senders.max(1) {
-        let (tools, meters) = (tools.clone(), meters.clone());
+        let (tools, meters, mailbox) = (tools.clone(), meters.clone(), mailbox.clone());
         let (claim, claimed) = mpsc::unbounded_channel();
         let (done, is_done) = oneshot::channel();
         let arbiter = Arbiter::new();
         arbiter.spawn_fn(move || {
             actix_rt::spawn(async move {
-                engine::send_all(claimed, tools, meters).await;
+                engine::send_all(claimed, tools, meters, mailbox).await;
                 // Nobody waits any more if the time to stop has run out.
                 let _ = done.send(());
             });

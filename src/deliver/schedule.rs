@@ -96,10 +96,14 @@ impl Scheduler {
         self.make_ready(number);
     }
 
-    /// A claim was handed back unsent: nothing happened to it.
-    pub fn handed_back(&mut self, id: DeliveryId) {
-        self.settled(Settled { delivery: id, next_attempt_at: None });
-        self.webhook_changed(id.webhook());
+    /// A claim was handed back unsent: nothing happened to it, and its webhook is looked at again in a while.
+    pub fn handed_back(&mut self, id: DeliveryId, now: UnixMs) {
+        let Some(lane) = self.lanes.get_mut(&id.webhook()) else { return };
+        if lane.came_back(id, None) {
+            self.out -= 1;
+        }
+        lane.forget_disk();
+        self.wheel.arm(id.webhook(), now + LOOK_AGAIN_MS);
     }
 
     /// Turns the wheel to `now`.

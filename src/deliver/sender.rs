@@ -28,7 +28,7 @@ use crate::domain::event::Event;
 use crate::domain::id::{EventId, WebhookNumber};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Events whose bodies a sender keeps at hand, so that one event to many webhooks is read and prepared once.
 const PREPARED_MAX: usize = 64;
@@ -100,15 +100,16 @@ impl Sender {
         Self { tools, client, targets: RefCell::default(), prepared }
     }
 
-    /// Makes the next attempt of the claimed delivery. Says also by which dialect it was made.
-    pub async fn attempt(&self, claim: &Claim) -> (Attempt, Arc<Dialect>) {
+    /// Makes the next attempt of the claimed delivery. Says also by which dialect it was made. An error says that the
+    /// store is away, and that nothing was attempted.
+    pub async fn attempt(&self, claim: &Claim) -> Result<(Attempt, Arc<Dialect>), StoreError> {
         let target = self.target(&claim.webhook);
         let (started_at, watch) = (self.tools.clock.now(), Stopwatch::start());
         let mut sent = Sent::default();
         // A panic would keep the delivery's place for ever; as an outcome it is seen, and tried again.
         let request = AssertUnwindSafe(self.request(claim, &target, started_at, &mut sent)).catch_unwind();
         let outcome = match actix_rt::time::timeout(target.deadline, request).await {
-            Ok(Ok(outcome)) => outcome,
+            Ok(Ok(outcome)) => outcome?,
             Ok(Err(_panic)) => Outcome::Unsendable("an internal error; see the log".into()),
             Err(_) => Outcome::TimedOut,
         };
@@ -120,21 +121,29 @@ impl Sender {
         };
         let url = claim.webhook.url.as_str().to_string();
         let attempt = Attempt { summary, url, request_headers: sent.headers, response_body: sent.answer };
-        (attempt, target.dialect.clone())
+        Ok((attempt, target.dialect.clone()))
     }
 
-    async fn request(&self, claim: &Claim, target: &Target, now: UnixMs, sent: &mut Sent) -> Outcome {
+    async fn request(
+        &self,
+        claim: &Claim,
+        target: &Target,
+        now: UnixMs,
+        sent: &mut Sent,
+    ) -> Result<Outcome, StoreError> {
         let uri = match &target.uri {
             Ok(uri) => uri.clone(),
-            Err(why) => return Outcome::Unsendable(why.clone()),
+            Err(why) => return Ok(Outcome::Unsendable(why.clone())),
         };
         // An address in the URL is never asked of a resolver, so it is checked here.
         if let Err(refused) = self.tools.guard.check_host(uri.host().unwrap_or_default()) {
-            return Outcome::Refused(refused.to_string());
+            return Ok(Outcome::Refused(refused.to_string()));
         }
         let ready = match self.ready(claim, target) {
-            Ok(ready) => ready,
-            Err(why) => return Outcome::Unsendable(why),
+            Ok(Some(ready)) => ready,
+            Ok(None) => return Ok(Outcome::Unsendable("its event is not kept any more".into())),
+            Err(damaged @ StoreError::Damaged(_)) => return Ok(Outcome::Unsendable(damaged.to_string())),
+            Err(error @ (StoreError::Io(_) | StoreError::Unavailable)) => return Err(error),
         };
         let body = target.dialect.body(&ready.body, &target.webhook);
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
@@ -148,18 +157,18 @@ impl Sender {
         }
         let mut answer = match request.send_body(body).await {
             Ok(answer) => answer,
-            Err(error) => return outcome_of(error),
+            Err(error) => return Ok(outcome_of(error)),
         };
         while let Some(piece) = answer.next().await {
             match piece {
                 Ok(piece) => sent.keep(&piece),
-                Err(error) => return Outcome::Broken(error.to_string()),
+                Err(error) => return Ok(Outcome::Broken(error.to_string())),
             }
             if sent.is_full() {
                 break;
             }
         }
-        Outcome::Status(answer.status().as_u16())
+        Ok(Outcome::Status(answer.status().as_u16()))
     }
 
     fn target(&self, webhook: &Arc<Webhook>) -> Rc<Target> {
@@ -174,19 +183,19 @@ impl Sender {
         }
     }
 
-    fn ready(&self, claim: &Claim, target: &Target) -> Result<Rc<Ready>, String> {
+    /// The event, made ready; `None` if it is not kept any more.
+    fn ready(&self, claim: &Claim, target: &Target) -> Result<Option<Rc<Ready>>, StoreError> {
         let key = (claim.delivery.event, Arc::as_ptr(&target.dialect) as WebhookDialect);
         if let Some(ready) = self.prepared.borrow().get(&key) {
-            return Ok(ready.clone());
+            return Ok(Some(ready.clone()));
         }
-        let event = self.tools.store.event(claim.webhook.account, claim.delivery.event);
-        let event = event.map_err(|error| error.to_string())?.ok_or("its event is not kept any more")?;
+        let Some(event) = self.tools.store.event(claim.webhook.account, claim.delivery.event)? else { return Ok(None) };
         let body = target.dialect.prepare(&event, &target.account_id);
         let ready = Rc::new(Ready { event, body });
         if ready.event.data.len() <= PREPARED_BYTES_MAX && ready.event.webhooks.len() > 1 {
             self.prepared.borrow_mut().insert(key, ready.clone());
         }
-        Ok(ready)
+        Ok(Some(ready))
     }
 }
 

@@ -1,6 +1,10 @@
-//! How an empty data directory gets its files. sled writes several before it has a store, and cannot open what a kill
-//! in between leaves. So they are made in a folder beside, synced, and moved in, the log `db` last: a directory that
-//! has its log has everything, and one without has nothing to lose.
+//! What a data directory needs before sled can open it, whatever a kill, a full disk or a power cut left in it.
+//!
+//! - An empty one gets its files. sled writes several before it has a store, and cannot open what a kill in between
+//!   leaves. So they are made in a folder beside, synced, and moved in, the log `db` last: a directory that has its log
+//!   has everything, and one without has nothing to lose.
+//! - At every opening sled writes a snapshot of its log, and cannot open what it left half-written. So that is removed,
+//!   and the log is synced first: a snapshot never knows more than the log that it belongs to.
 
 use std::fs::{self, File};
 use std::io;
@@ -15,12 +19,25 @@ use super::{OpenError, Settings};
 pub const LOG: &str = "db";
 /// Where the files are made.
 const MAKING: &str = "making";
+/// What the name of a snapshot ends with until it is whole.
+const HALF_WRITTEN: &str = ".generating";
 
-/// Makes the directory and the files in it, unless they are there.
-pub fn ensure(settings: &Settings) -> Result<(), OpenError> {
+/// Makes the directory and the files in it, or makes those that are there fit to be opened.
+pub fn prepare(settings: &Settings) -> Result<(), OpenError> {
     let path = settings.path.as_path();
     let cannot = |error: io::Error| OpenError::Io(path.into(), error);
     fs::create_dir_all(path).map_err(cannot)?;
+    make(path, settings)?;
+    // Whoever has the store may be writing a snapshot right now: only one that nobody has is touched.
+    let log = File::open(path.join(LOG)).map_err(cannot)?;
+    flock(&log, FlockOperation::NonBlockingLockExclusive).map_err(|_| OpenError::InUse(path.into()))?;
+    let prepared = remove_half_written(path).and_then(|()| log.sync_data());
+    prepared.and_then(|()| Ok(flock(&log, FlockOperation::Unlock)?)).map_err(cannot)
+}
+
+/// Makes the files, unless they are there.
+fn make(path: &Path, settings: &Settings) -> Result<(), OpenError> {
+    let cannot = |error: io::Error| OpenError::Io(path.into(), error);
     if path.join(LOG).exists() {
         return Ok(());
     }
@@ -42,6 +59,16 @@ pub fn ensure(settings: &Settings) -> Result<(), OpenError> {
 /// sled lets go of its files some time after its last handle: once its lock is free.
 fn wait_for_release(log: &Path) -> io::Result<()> {
     Ok(flock(File::open(log)?, FlockOperation::LockExclusive)?)
+}
+
+fn remove_half_written(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let file = entry?;
+        if file.file_name().to_string_lossy().ends_with(HALF_WRITTEN) {
+            fs::remove_file(file.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn remove(folder: &Path) -> io::Result<()> {

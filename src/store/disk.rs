@@ -56,7 +56,7 @@ impl Disk {
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         let path = settings.path.clone();
         let cannot = |error: io::Error| OpenError::Io(path.clone(), error);
-        create::ensure(settings)?;
+        create::prepare(settings)?;
         let db = sled_config(&path, settings).open().map_err(|error| open_error(&path, error))?;
         let format = format_of(&db, &path)?;
         let trees = Tree::ALL
