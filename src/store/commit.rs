@@ -168,8 +168,10 @@ impl Committer {
                 Woken::Closed => break,
             }
             last = Stopwatch::start();
-            if self.inner.disk().is_err() {
-                self.reopen();
+            if self.inner.disk().is_err() && !self.reopen() {
+                return tracing::error!(
+                    "the store stays closed; what was not recorded is sent again after the next start"
+                );
             }
             self.serve(self.inner.queue.take());
         }
@@ -193,8 +195,11 @@ impl Committer {
         self.close_disk();
     }
 
-    /// How long to wait for work: until the sync of what was written, or the next upkeep.
+    /// How long to wait for work: until the sync of what was written, or the next upkeep. A closed store is work.
     fn patience(&self) -> Duration {
+        if self.inner.disk.load().is_none() {
+            return Duration::ZERO;
+        }
         let upkeep = self.upkeep.wait(self.inner.clock.now());
         if self.unsynced.is_some() { upkeep.min(SYNC_DELAY) } else { upkeep }
     }
@@ -274,8 +279,9 @@ impl Committer {
         }
     }
 
-    /// Opens the store again, as often as it takes, and rebuilds what is held in memory about it.
-    fn reopen(&mut self) {
+    /// Tries to open the store until it is open or not needed any more, and rebuilds what is held in memory about it.
+    /// Says whether it is open.
+    fn reopen(&mut self) -> bool {
         loop {
             match self.inner.open_disk().and_then(|disk| Ok((last_id(&disk)?, disk))) {
                 Ok((last, disk)) => {
@@ -283,14 +289,15 @@ impl Committer {
                     self.upkeep = Upkeep::at_start(&self.inner.registry.read().expect("not poisoned"));
                     self.inner.disk.store(Some(Arc::new(disk)));
                     tracing::warn!("the store is open again");
-                    return self.inner.tell(Notice { reopened: true, ..Notice::default() });
+                    self.inner.tell(Notice { reopened: true, ..Notice::default() });
+                    return true;
                 }
                 Err(error) => {
                     tracing::error!(%error, "the store cannot be opened; trying again");
                     let group = self.inner.queue.take();
                     self.put_off(group);
                     if self.inner.queue.is_closed() {
-                        return;
+                        return false;
                     }
                     std::thread::sleep(REOPEN_PAUSE);
                 }

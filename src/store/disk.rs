@@ -18,6 +18,10 @@ use super::{OpenError, Settings, StoreError};
 /// The log's segment: a value, or a leaf of sixteen, beyond a quarter of it would go to a blob file.
 const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
 
+/// With less free space a store that failed is not opened again: opening writes a snapshot, and then there must be
+/// room for some segments.
+pub const REOPEN_FREE_BYTES_MIN: u64 = 4 * SEGMENT_BYTES as u64;
+
 /// The open trees.
 pub struct Disk {
     trees: Vec<sled::Tree>,

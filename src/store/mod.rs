@@ -208,11 +208,12 @@ impl Inner {
         self.disk.load_full().ok_or(StoreError::Unavailable)
     }
 
-    /// Opens the disk again after a failure, once the reserve is free again.
+    /// Opens the disk again after a failure, once there is enough space for what comes next.
     fn open_disk(&self) -> Result<Disk, StoreError> {
         let free = disk::free_bytes(&self.settings.path)?;
-        if free < self.settings.free_bytes_min / 2 {
-            return Err(StoreError::Io(format!("only {free} bytes are free")));
+        let enough = (self.settings.free_bytes_min / 2).max(disk::REOPEN_FREE_BYTES_MIN);
+        if free < enough {
+            return Err(StoreError::Io(format!("only {free} bytes are free, of {enough} that are needed")));
         }
         let disk = Disk::open(&self.settings).map_err(|error| StoreError::Io(error.to_string()))?;
         self.load(&disk)?;

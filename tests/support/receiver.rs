@@ -1,6 +1,6 @@
 //! An endpoint of a test's own: it hands over what arrives and answers as it is told.
 
-use std::io::{BufReader, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +34,12 @@ pub enum Answer {
     Status(u16),
     /// Not at all: the connection is closed.
     Close,
+    /// Not at all: the connection stays open until the peer closes it.
+    Hang,
+    /// With these bytes, whatever they are; then the connection is closed.
+    Bytes(&'static [u8]),
+    /// With 200 and a body that ends when the peer has enough.
+    Endless,
 }
 
 /// A listening endpoint on this machine. Its connections end with their peers; it stops listening when dropped.
@@ -95,10 +101,30 @@ fn serve(mut stream: TcpStream, answer: &dyn Fn(&str, &Message) -> Answer, tell:
         let answer = answer(&path, &message);
         // Told before it is answered: who waits for the answer's effect finds it here already.
         let told = tell.send(Arrived { path, message, answer });
-        let Answer::Status(status) = answer else { return };
-        let reply = format!("HTTP/1.1 {status} Told\r\nContent-Length: 0\r\n\r\n");
-        if told.is_err() || stream.write_all(reply.as_bytes()).is_err() {
+        if told.is_err() || reply(&mut stream, answer).is_err() {
             return;
+        }
+    }
+}
+
+/// Answers. An error ends the connection.
+fn reply(stream: &mut TcpStream, answer: Answer) -> io::Result<()> {
+    let closed = || Err(io::ErrorKind::ConnectionAborted.into());
+    match answer {
+        Answer::Status(status) => {
+            stream.write_all(format!("HTTP/1.1 {status} Told\r\nContent-Length: 0\r\n\r\n").as_bytes())
+        }
+        Answer::Close => closed(),
+        // The peer sends nothing more: this ends when it goes.
+        Answer::Hang => stream.read(&mut [0]).and_then(|_| closed()),
+        Answer::Bytes(bytes) => stream.write_all(bytes).and_then(|()| closed()),
+        Answer::Endless => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+            loop {
+                stream.write_all(b"400\r\n")?;
+                stream.write_all(&[b'x'; 0x400])?;
+                stream.write_all(b"\r\n")?;
+            }
         }
     }
 }
