@@ -147,7 +147,7 @@ impl Sender {
         };
         let body = target.dialect.body(&ready.body, &target.webhook);
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
-            return Outcome::TooLarge(body.len() as u64, limit as u64);
+            return Ok(Outcome::TooLarge(body.len() as u64, limit as u64));
         }
         let headers = target.headers(claim, &ready.event, &body, now);
         sent.headers = headers.iter().map(written).collect();
