@@ -17,7 +17,7 @@
 //!
 //! Imports go one way: `api` and `deliver` know `store`, `dialect`, `domain` and `clock`, and never each other; `store`,
 //! `dialect` and `config` know `domain` (and `store` the `clock`); `domain` and `clock` know nobody else. Only this file
-//! sees the whole [`Config`](config::Config).
+//! sees the whole [`Config`].
 
 pub mod api;
 pub mod cli;
