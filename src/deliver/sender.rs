@@ -283,6 +283,8 @@ fn outcome_of(error: SendRequestError) -> Outcome {
             },
             ConnectError::NoRecords => Outcome::Dns("the name has no address".into()),
             ConnectError::Timeout => Outcome::TimedOut,
+            // Said of a connection that was there, and ended before its answer began.
+            ConnectError::Disconnected => Outcome::Broken("the connection was closed without an answer".into()),
             ConnectError::Io(error) if is_tls(&error) => Outcome::Tls(error.to_string()),
             error => Outcome::Connect(error.to_string()),
         },

@@ -141,7 +141,15 @@ pub struct Server {
 impl Server {
     /// Starts it over `dir`/data, on a free port, and waits until it can be used. `env` goes over what is set here.
     pub fn start(dir: &Path, env: &[(&str, &str)]) -> Self {
-        let mut process = Self::start_process(dir, env);
+        Self::ready(Self::start_process(dir, env))
+    }
+
+    /// The same without what `--dev` allows.
+    pub fn start_strict(dir: &Path, env: &[(&str, &str)]) -> Self {
+        Self::ready(Self::run(dir, &["serve"], env))
+    }
+
+    fn ready(mut process: Running) -> Self {
         let line = process.line(" listens on http://");
         let address = line.rsplit("http://").next().and_then(|text| text.parse().ok());
         Self { address: address.expect("an address"), key: KEY, process }
@@ -149,6 +157,10 @@ impl Server {
 
     /// The same without waiting for it: for a start that is to fail.
     pub fn start_process(dir: &Path, env: &[(&str, &str)]) -> Running {
+        Self::run(dir, &["serve", "--dev"], env)
+    }
+
+    fn run(dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Running {
         let data = Self::data(dir);
         let base = [
             ("HOOKWHEEL__SERVER__LISTEN", "127.0.0.1:0"),
@@ -156,7 +168,7 @@ impl Server {
             ("HOOKWHEEL__AUTH__ADMIN_KEY", KEY),
             ("HOOKWHEEL__LOG__LEVEL", "warn"),
         ];
-        Running::start(dir, &["serve", "--dev"], &[&base, env].concat())
+        Running::start(dir, arguments, &[&base, env].concat())
     }
 
     /// The data directory of a server over `dir`.

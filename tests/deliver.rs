@@ -1,0 +1,413 @@
+//! Delivery from end to end: the server as a process, endpoints on real sockets, good ones and bad ones. What stays
+//! true: what went wrong is recorded as what it was and tried again when the schedule says, no webhook stands in
+//! another's way, and nothing goes where it must not.
+
+mod support;
+
+use std::io::Read;
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+
+use hookwheel::clock::{Clock, Stopwatch};
+use hookwheel::dialect::Dialects;
+use hookwheel::domain::secret::Secret;
+use hookwheel::domain::time::parse;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use support::{Answer, Arrived, Client, DEADLINE, Message, Receiver, Server};
+
+/// A server and an endpoint.
+struct Scene {
+    server: Server,
+    client: Client,
+    receiver: Receiver,
+    dir: tempfile::TempDir,
+}
+
+impl Scene {
+    /// Starts both; the endpoint answers as `answer` says.
+    fn start(answer: impl Fn(&str, &Message) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start_with(&[], answer)
+    }
+
+    fn start_with(env: &[(&str, &str)], answer: impl Fn(&str, &Message) -> Answer + Send + Sync + 'static) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let server = Server::start(dir.path(), env);
+        Self { client: server.client(), server, receiver: Receiver::start(answer), dir }
+    }
+
+    /// A webhook to `path` of the endpoint, with these settings too.
+    fn webhook(&mut self, path: &str, settings: Value) -> Webhook {
+        let url = self.receiver.url(path);
+        Webhook::create(&mut self.client, &url, settings)
+    }
+
+    /// Publishes an event of this id to every webhook.
+    fn publish(&mut self, name: &str) {
+        let event = json!({"type": "task.created", "id": name, "data": {"name": name}});
+        self.client.post("/api/v1/events", &event).data(202);
+    }
+
+    /// Posts `body` to `verb` of the webhook and gives the reply's data.
+    fn steer(&mut self, webhook: &Webhook, verb: &str, body: Value) -> Value {
+        self.client.post(&format!("{}/{verb}", webhook.path), &body).data(200)
+    }
+
+    /// The webhook as it is shown.
+    fn shown(&mut self, webhook: &Webhook) -> Value {
+        self.client.get(&webhook.path).data(200)
+    }
+
+    /// The webhook's delivery of the event, with all attempts.
+    fn delivery(&mut self, webhook: &Webhook, event: &str) -> Value {
+        let event = self.client.get(&format!("/api/v1/events/{event}")).data(200);
+        let rows = event["deliveries"].as_array().unwrap();
+        let row =
+            rows.iter().find(|row| row["webhook_id"] == webhook.id.as_str()).expect("the webhook wants the event");
+        self.client.get(&format!("/api/v1/deliveries/{}", row["id"].as_str().unwrap())).data(200)
+    }
+
+    /// The same once its state is `state`.
+    #[track_caller]
+    fn delivery_in(&mut self, webhook: &Webhook, event: &str, state: &str) -> Value {
+        ask_until(state, || self.delivery(webhook, event), |delivery| delivery["state"] == state)
+    }
+}
+
+/// A webhook that wants every event.
+struct Webhook {
+    id: String,
+    path: String,
+}
+
+impl Webhook {
+    /// Creates one; without other `settings` it is tried again once, at once.
+    fn create(client: &mut Client, url: &str, settings: Value) -> Self {
+        let mut webhook = json!({"url": url, "events": ["*"], "retry": {"delays": [0], "jitter_percent": 0}});
+        webhook.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        let id = client.post("/api/v1/webhooks", &webhook).data(201)["id"].as_str().unwrap().to_owned();
+        Self { path: format!("/api/v1/webhooks/{id}"), id }
+    }
+}
+
+/// Asks until the reply is as wanted.
+#[track_caller]
+fn ask_until(what: &str, mut ask: impl FnMut() -> Value, wanted: impl Fn(&Value) -> bool) -> Value {
+    let watch = Stopwatch::start();
+    loop {
+        let reply = ask();
+        if wanted(&reply) {
+            return reply;
+        }
+        assert!(watch.elapsed() < DEADLINE, "{what:?} does not come; at last {reply}");
+        std::thread::yield_now();
+    }
+}
+
+/// One field of every attempt of a delivery.
+fn attempts(delivery: &Value, field: &str) -> Vec<Value> {
+    delivery["attempts"].as_array().unwrap().iter().map(|attempt| attempt[field].clone()).collect()
+}
+
+/// When an attempt of a delivery began and ended, in milliseconds.
+fn times(delivery: &Value) -> Vec<(u64, u64)> {
+    let time = |attempt: &Value| {
+        let started_at = parse(attempt["started_at"].as_str().unwrap()).unwrap();
+        (started_at, started_at + attempt["response_time_ms"].as_u64().unwrap())
+    };
+    delivery["attempts"].as_array().unwrap().iter().map(time).collect()
+}
+
+/// The event's id in a request of `standard`.
+fn event_of(arrived: &Arrived) -> &str {
+    arrived.header("webhook-id").expect("a delivery names its event")
+}
+
+/// A port that nobody listens on.
+fn closed_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// A port that resets every connection: it is closed while there is something to read.
+fn resetting_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            stream.unwrap().read_exact(&mut [0]).unwrap();
+        }
+    });
+    port
+}
+
+#[test]
+fn what_goes_wrong_is_recorded_as_what_it_was_and_tried_again() {
+    let mut scene = Scene::start(|path, _| match path {
+        "/hang" => Answer::Hang,
+        "/close" => Answer::Close,
+        "/garbage" => Answer::Bytes(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"),
+        "/bad-chunk" => Answer::Bytes(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+        "/moved" => Answer::Bytes(b"HTTP/1.1 307 Moved\r\nLocation: /new\r\nContent-Length: 0\r\n\r\n"),
+        "/error" => Answer::Status(503),
+        _ => Answer::Status(200),
+    });
+    let at = |port: u16| format!("http://127.0.0.1:{port}/");
+    let table = [
+        (scene.receiver.url("/hang"), "timeout", json!(null)),
+        (at(closed_port()), "connect", json!(null)),
+        (at(resetting_port()), "broken", json!(null)),
+        (scene.receiver.url("/close"), "broken", json!(null)),
+        (scene.receiver.url("/garbage"), "broken", json!(null)),
+        (scene.receiver.url("/bad-chunk"), "broken", json!(null)),
+        (scene.receiver.url("/moved"), "status", json!(307)),
+        (scene.receiver.url("/error"), "status", json!(503)),
+    ];
+    let webhooks: Vec<Webhook> =
+        table.iter().map(|(url, ..)| Webhook::create(&mut scene.client, url, json!({"timeout": 1}))).collect();
+    scene.publish("e");
+    for (webhook, (url, outcome, status)) in webhooks.iter().zip(&table) {
+        let delivery = scene.delivery_in(webhook, "e", "dead");
+        assert_eq!(attempts(&delivery, "outcome"), [*outcome; 2], "{url}: {delivery}");
+        assert_eq!(attempts(&delivery, "status_code"), [status.clone(), status.clone()], "{url}: {delivery}");
+        assert_eq!(attempts(&delivery, "success"), [false; 2], "{url}");
+        assert!(attempts(&delivery, "error").iter().all(Value::is_string), "{url}: {delivery}");
+        for (started_at, ended_at) in times(&delivery) {
+            let full = *outcome == "timeout";
+            assert!(!full || (1000..5000).contains(&(ended_at - started_at)), "{url}: {delivery}");
+        }
+    }
+    assert!(scene.receiver.arrived.try_iter().all(|arrived| arrived.path != "/new"), "a redirect was followed");
+}
+
+#[test]
+fn an_endless_answer_is_read_as_far_as_it_is_kept() {
+    let mut scene = Scene::start(|_, _| Answer::Endless);
+    let webhook = scene.webhook("/", json!({"timeout": 60}));
+    scene.publish("e");
+    let delivery = scene.delivery_in(&webhook, "e", "succeeded");
+    let kept = delivery["attempts"][0]["response_body"].as_str().unwrap();
+    assert_eq!(kept, "x".repeat(16 * 1024));
+}
+
+#[test]
+fn an_answer_that_is_cut_short_counts_by_its_status() {
+    let mut scene = Scene::start(|_, _| Answer::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nonly"));
+    let webhook = scene.webhook("/", json!({}));
+    scene.publish("e");
+    let delivery = scene.delivery_in(&webhook, "e", "succeeded");
+    assert_eq!(delivery["attempts"][0]["response_body"], "only");
+}
+
+#[test]
+fn attempts_follow_the_schedule() {
+    let count = AtomicUsize::new(0);
+    let mut scene = Scene::start(move |_, _| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => Answer::Status(500),
+        1 => Answer::Hang,
+        2 => Answer::Close,
+        _ => Answer::Status(204),
+    });
+    let delays = [1, 2, 0];
+    let webhook = scene.webhook("/", json!({"timeout": 1, "retry": {"delays": delays, "jitter_percent": 20}}));
+    scene.publish("e");
+    let delivery = scene.delivery_in(&webhook, "e", "succeeded");
+    assert_eq!(attempts(&delivery, "outcome"), ["status", "timeout", "broken", "status"]);
+    assert_eq!(attempts(&delivery, "number"), [1, 2, 3, 4]);
+    for (pair, delay) in times(&delivery).windows(2).zip(delays) {
+        let waited = pair[1].0 - pair[0].1;
+        assert!(waited >= delay * 1000, "waited {waited} ms of {delay} s: {delivery}");
+    }
+}
+
+#[test]
+fn gone_disables_and_enabling_sends_what_was_held() {
+    let gone = Arc::new(AtomicBool::new(true));
+    let is_gone = gone.clone();
+    let mut scene = Scene::start(move |path, _| match path {
+        "/maybe" if is_gone.load(Ordering::SeqCst) => Answer::Status(410),
+        _ => Answer::Status(200),
+    });
+    let webhook = scene.webhook("/maybe", json!({}));
+    let other = scene.webhook("/other", json!({}));
+    scene.publish("first");
+    let delivery = scene.delivery_in(&webhook, "first", "held");
+    assert_eq!(attempts(&delivery, "status_code"), [410]);
+    let shown = scene.shown(&webhook);
+    assert_eq!(shown["status"], "disabled");
+    assert!(shown["disabled_reason"].as_str().unwrap().contains("410"), "{shown}");
+
+    scene.publish("second");
+    scene.delivery_in(&other, "second", "succeeded");
+    assert_eq!(scene.delivery(&webhook, "second")["state"], "held");
+    assert_eq!(scene.shown(&webhook)["attempts"], 1);
+    gone.store(false, Ordering::SeqCst);
+    assert_eq!(scene.steer(&webhook, "enable", json!({}))["status"], "active");
+    scene.delivery_in(&webhook, "first", "succeeded");
+    scene.delivery_in(&webhook, "second", "succeeded");
+}
+
+#[test]
+fn taskflow_disables_after_its_retries_and_what_it_held_goes_out_oldest_first() {
+    let works = Arc::new(AtomicBool::new(false));
+    let is_working = works.clone();
+    let mut scene = Scene::start(move |_, _| Answer::Status(if is_working.load(Ordering::SeqCst) { 200 } else { 500 }));
+    let retry = json!({"delays": [0, 0], "jitter_percent": 0});
+    let webhook = scene.webhook("/", json!({"dialect": "taskflow", "retry": retry, "max_in_flight": 1}));
+    scene.publish("first");
+    let dead = scene.delivery_in(&webhook, "first", "dead");
+    assert_eq!(attempts(&dead, "status_code"), [500, 500, 500]);
+    let shown = scene.shown(&webhook);
+    assert_eq!((&shown["status"], &shown["dead"]), (&json!("disabled"), &json!(1)));
+    assert_eq!(scene.receiver.arrived.try_iter().count(), 3);
+
+    let names: Vec<String> = (0..40).map(|n| format!("held-{n}")).collect();
+    names.iter().for_each(|name| scene.publish(name));
+    assert_eq!(scene.delivery(&webhook, "held-0")["state"], "held");
+    works.store(true, Ordering::SeqCst);
+    scene.steer(&webhook, "enable", json!({}));
+    for name in &names {
+        let arrived = scene.receiver.next();
+        let body: Value = serde_json::from_slice(&arrived.message.body).unwrap();
+        assert_eq!(body["data"]["name"], name.as_str());
+    }
+    scene.delivery_in(&webhook, "held-39", "succeeded");
+    assert_eq!(scene.delivery(&webhook, "first")["state"], "dead", "what is dead stays so");
+}
+
+#[test]
+fn a_paused_webhook_holds_and_a_resumed_one_sends() {
+    let mut scene = Scene::start(|_, _| Answer::Status(200));
+    let webhook = scene.webhook("/paused", json!({"max_in_flight": 1}));
+    let other = scene.webhook("/other", json!({}));
+    scene.steer(&webhook, "pause", json!({}));
+    for name in ["a", "b", "c"] {
+        scene.publish(name);
+        scene.delivery_in(&other, name, "succeeded");
+        assert_eq!(scene.delivery(&webhook, name)["state"], "held");
+    }
+    assert!(scene.receiver.arrived.try_iter().all(|arrived| arrived.path == "/other"));
+    scene.steer(&webhook, "resume", json!({}));
+    for name in ["a", "b", "c"] {
+        let arrived = scene.receiver.next();
+        assert_eq!((arrived.path.as_str(), event_of(&arrived)), ("/paused", name));
+    }
+    scene.delivery_in(&webhook, "c", "succeeded");
+}
+
+#[test]
+fn a_webhook_that_hangs_delays_no_other() {
+    let mut scene = Scene::start(|path, _| if path == "/hang" { Answer::Hang } else { Answer::Status(200) });
+    let hanging = scene.webhook("/hang", json!({"timeout": 120}));
+    let fine = scene.webhook("/fine", json!({}));
+    for n in 0..100 {
+        scene.publish(&format!("e-{n}"));
+    }
+    for n in 0..100 {
+        scene.delivery_in(&fine, &format!("e-{n}"), "succeeded");
+    }
+    let shown = scene.shown(&hanging);
+    assert_eq!((&shown["open"], &shown["attempts"]), (&json!(100), &json!(0)), "not one of them has ended yet");
+}
+
+#[test]
+fn a_rate_limit_spreads_attempts() {
+    let mut scene = Scene::start(|_, _| Answer::Status(200));
+    let webhook = scene.webhook("/", json!({"rate_limit": {"per_second": 2, "burst": 2}}));
+    let names = ["a", "b", "c", "d", "e", "f"];
+    names.iter().for_each(|name| scene.publish(name));
+    let mut started: Vec<u64> =
+        names.iter().map(|name| times(&scene.delivery_in(&webhook, name, "succeeded"))[0].0).collect();
+    started.sort_unstable();
+    // Two at once and then four, half a second apart; half of one is left for a first that starts late.
+    let took = started[5] - started[0];
+    assert!(took >= 1750, "six attempts within {took} ms: {started:?}");
+}
+
+#[test]
+fn without_dev_no_address_of_this_machine_is_dialled() {
+    let dir = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = Server::start_strict(dir.path(), &[]);
+    let plain = json!({"url": format!("http://127.0.0.1:{port}/"), "events": ["*"]});
+    let refused = server.client().post("/api/v1/webhooks", &plain);
+    assert_eq!((refused.status, &refused.json()["error"]["field"]), (400, &json!("url")), "{}", refused.json());
+    assert!(server.terminate().success());
+
+    let server = Server::start_strict(dir.path(), &[("HOOKWHEEL__DELIVER__HTTP_ALLOWED", "true")]);
+    let receiver = Receiver::start(|_, _| Answer::Status(200));
+    let mut scene = Scene { client: server.client(), server, receiver, dir };
+    let urls = [
+        format!("http://127.0.0.1:{port}/"),
+        format!("https://127.0.0.1:{port}/"),
+        format!("http://2130706433:{port}/"),
+        format!("http://0x7f.1:{port}/"),
+        format!("http://[::ffff:127.0.0.1]:{port}/"),
+        format!("http://[::1]:{port}/"),
+        format!("http://localhost:{port}/"),
+        format!("http://localhost.:{port}/"),
+        "http://169.254.169.254/latest/meta-data/".to_owned(),
+    ];
+    let webhooks: Vec<Webhook> = urls.iter().map(|url| Webhook::create(&mut scene.client, url, json!({}))).collect();
+    scene.publish("e");
+    for (webhook, url) in webhooks.iter().zip(&urls) {
+        let delivery = scene.delivery_in(webhook, "e", "dead");
+        assert_eq!(attempts(&delivery, "outcome"), ["refused_address"; 2], "{url}: {delivery}");
+    }
+    let knocked = listener.accept();
+    assert!(knocked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock), "somebody has connected");
+}
+
+#[test]
+fn a_stop_lets_an_attempt_finish() {
+    let (entered, has_entered) = mpsc::channel();
+    let (let_go, held) = mpsc::channel();
+    let held = Mutex::new(held);
+    let mut scene = Scene::start_with(&[("HOOKWHEEL__LOG__LEVEL", "info")], move |_, _| {
+        entered.send(()).unwrap();
+        held.lock().unwrap().recv().unwrap();
+        Answer::Status(200)
+    });
+    let webhook = scene.webhook("/", json!({"timeout": 60}));
+    scene.publish("e");
+    has_entered.recv_timeout(DEADLINE).expect("the attempt is under way");
+    scene.server.process.signal(Signal::TERM);
+    scene.server.process.line("stopping");
+    let_go.send(()).unwrap();
+    let Scene { server, receiver, dir, .. } = scene;
+    let ended = server.process.end();
+    assert!(ended.status.success(), "{}", ended.output);
+
+    let server = Server::start(dir.path(), &[]);
+    let mut scene = Scene { client: server.client(), server, receiver, dir };
+    let delivery = scene.delivery(&webhook, "e");
+    assert_eq!((&delivery["state"], attempts(&delivery, "number")), (&json!("succeeded"), vec![json!(1)]));
+    assert_eq!(scene.receiver.arrived.try_iter().count(), 1);
+}
+
+#[test]
+fn while_a_secret_rotates_both_sign() {
+    let mut scene = Scene::start(|_, _| Answer::Status(200));
+    let old = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let webhook = scene.webhook("/", json!({"secret": old}));
+    let rotated = scene.steer(&webhook, "secret/rotate", json!({"overlap_seconds": 3600}));
+    let new = rotated["secret"].as_str().unwrap();
+    assert_ne!(new, old);
+    scene.publish("e");
+    let arrived = scene.receiver.next();
+    let signatures = arrived.header("webhook-signature").unwrap();
+    assert_eq!(signatures.split(' ').filter(|one| one.starts_with("v1,")).count(), 2, "{signatures}");
+    let dialects = Dialects::shipped();
+    let verifies = |secret: &str| {
+        let header = |name: &str| arrived.header(name).map(str::to_owned);
+        let (now, body) = (Clock::real().now(), &arrived.message.body);
+        dialects.get("standard").unwrap().verify(&header, body, &[Secret::new(secret)], now, None)
+    };
+    for secret in [old, new] {
+        verifies(secret).unwrap_or_else(|error| panic!("{secret}: {error}"));
+    }
+    assert!(verifies("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD").is_err());
+}
