@@ -10,7 +10,7 @@ use hookwheel::domain::delivery::{Attempt, AttemptSummary, Outcome};
 use hookwheel::domain::event::Event;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
 use hookwheel::domain::retry::Next;
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
+use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
 use hookwheel::store::{self, Committer, Disable, NewEvent, Settings, Settlement, Store};
 
 const GROUP: usize = 64;
@@ -137,23 +137,6 @@ fn event() -> Event {
 }
 
 fn webhook(dialect: &str) -> Webhook {
-    Webhook {
-        id: WebhookId(1),
-        account: 1,
-        dialect: dialect.into(),
-        url: EndpointUrl::parse("https://example.com/webhooks", false).unwrap(),
-        events: vec![EventFilter::All],
-        secrets: vec![],
-        name: None,
-        description: None,
-        headers: vec![],
-        rate_limit: None,
-        max_in_flight: None,
-        timeout_seconds: None,
-        retry: None,
-        success: None,
-        status: Status::Active,
-        created_at: 0,
-        updated_at: 0,
-    }
+    let url = EndpointUrl::parse("https://example.com/webhooks", false).unwrap();
+    Webhook { id: WebhookId(1), ..Webhook::new(1, dialect, url, vec![EventFilter::All]) }
 }

@@ -7,7 +7,7 @@ use hookwheel::clock::{Clock, Dice};
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcome};
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
 use hookwheel::domain::retry::Next;
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
+use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
 use hookwheel::store::{
     self, Accepted, Committer, Disable, Idempotency, NewEvent, OpenError, Refusal, Settings, Settlement, Staging, Store,
 };
@@ -78,25 +78,8 @@ impl Bench {
 }
 
 fn webhook(filter: &str) -> Webhook {
-    Webhook {
-        id: WebhookId(0),
-        account: 1,
-        dialect: "standard".into(),
-        url: EndpointUrl::parse("https://example.com", false).unwrap(),
-        events: vec![EventFilter::parse(filter).unwrap()],
-        secrets: vec![],
-        name: None,
-        description: None,
-        headers: vec![],
-        rate_limit: None,
-        max_in_flight: None,
-        timeout_seconds: None,
-        retry: None,
-        success: None,
-        status: Status::Active,
-        created_at: 0,
-        updated_at: 0,
-    }
+    let url = EndpointUrl::parse("https://example.com", false).unwrap();
+    Webhook::new(1, "standard", url, vec![EventFilter::parse(filter).unwrap()])
 }
 
 fn event(data: impl Into<bytes::Bytes>) -> NewEvent {

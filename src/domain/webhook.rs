@@ -64,6 +64,29 @@ pub struct Webhook {
 }
 
 impl Webhook {
+    /// An active webhook with the dialect's settings throughout. Its id and times are given when it is stored.
+    pub fn new(account: AccountNumber, dialect: impl Into<String>, url: EndpointUrl, events: Vec<EventFilter>) -> Self {
+        Self {
+            id: WebhookId(0),
+            account,
+            dialect: dialect.into(),
+            url,
+            events,
+            secrets: Vec::new(),
+            name: None,
+            description: None,
+            headers: Vec::new(),
+            rate_limit: None,
+            max_in_flight: None,
+            timeout_seconds: None,
+            retry: None,
+            success: None,
+            status: Status::Active,
+            created_at: 0,
+            updated_at: 0,
+        }
+    }
+
     /// Its number in the store.
     pub fn number(&self) -> WebhookNumber {
         self.id.number()

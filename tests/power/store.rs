@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hookwheel::clock::{Clock, Dice};
-use hookwheel::domain::id::{AccountNumber, EventId, WebhookId};
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
+use hookwheel::domain::id::{AccountNumber, EventId};
+use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
 use hookwheel::store::{self, Committer, NewEvent, Settings, Store};
 
 use crate::rig::{Rig, promise};
@@ -166,25 +166,8 @@ fn data(n: u64, size: usize) -> Bytes {
 }
 
 fn webhook() -> Webhook {
-    Webhook {
-        id: WebhookId(0),
-        account: ACCOUNT,
-        dialect: "standard".into(),
-        url: EndpointUrl::parse("https://example.com/", false).expect("a URL"),
-        events: vec![EventFilter::All],
-        secrets: Vec::new(),
-        name: None,
-        description: None,
-        headers: Vec::new(),
-        rate_limit: None,
-        max_in_flight: None,
-        timeout_seconds: None,
-        retry: None,
-        success: None,
-        status: Status::Active,
-        created_at: 0,
-        updated_at: 0,
-    }
+    let url = EndpointUrl::parse("https://example.com/", false).expect("a URL");
+    Webhook::new(ACCOUNT, "standard", url, vec![EventFilter::All])
 }
 
 fn open(dir: &Path) -> (Store, Committer) {

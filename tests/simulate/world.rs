@@ -177,25 +177,12 @@ impl World {
             true => format!("kind{}.*", n / 2),
             false => FILTERS[self.throw(FILTERS.len())].to_string(),
         };
+        let url = EndpointUrl::parse("https://example.com/", false).unwrap();
         let own_retry = self.throw(3) == 0;
         Webhook {
-            id: WebhookId(0),
-            account: 1,
-            dialect: dialect.into(),
-            url: EndpointUrl::parse("https://example.com/", false).unwrap(),
-            events: vec![EventFilter::parse(&filter).unwrap()],
-            secrets: Vec::new(),
-            name: None,
-            description: None,
-            headers: Vec::new(),
-            rate_limit: None,
             max_in_flight: Some(if self.plan.roomy { 100_000 } else { 1 + self.throw(3) as u32 }),
-            timeout_seconds: None,
             retry: own_retry.then(|| RetrySchedule { delay_seconds: vec![1, 60, 3600], jitter_percent: 50 }),
-            success: None,
-            status: Status::Active,
-            created_at: 0,
-            updated_at: 0,
+            ..Webhook::new(1, dialect, url, vec![EventFilter::parse(&filter).unwrap()])
         }
     }
 

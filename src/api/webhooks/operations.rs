@@ -15,7 +15,7 @@ use crate::domain::Invalid;
 use crate::domain::id::WebhookId;
 use crate::domain::secret::SigningSecret;
 use crate::domain::time::UnixMs;
-use crate::domain::webhook::{Status, Webhook};
+use crate::domain::webhook::Webhook;
 use crate::store::{Page, Refusal};
 
 /// What a request may reach.
@@ -78,25 +78,8 @@ impl Reach<'_> {
         let generated = (!change.has_secret()).then(|| self.api.new_secret(&dialect));
         let warnings = std::mem::take(&mut change.warnings);
         let Some(url) = change.url().cloned() else { return Err(Problem::internal("a webhook without a URL")) };
-        let mut webhook = Webhook {
-            id: WebhookId(0),
-            account: self.tenant.account().number,
-            dialect: dialect.name.clone(),
-            url,
-            events: Vec::new(),
-            secrets: generated.iter().cloned().map(|secret| SigningSecret { secret, until: None }).collect(),
-            name: None,
-            description: None,
-            headers: Vec::new(),
-            rate_limit: None,
-            max_in_flight: None,
-            timeout_seconds: None,
-            retry: None,
-            success: None,
-            status: Status::Active,
-            created_at: 0,
-            updated_at: 0,
-        };
+        let mut webhook = Webhook::new(self.tenant.account().number, &dialect.name, url, Vec::new());
+        webhook.secrets = generated.iter().cloned().map(|secret| SigningSecret { secret, until: None }).collect();
         change.apply(&mut webhook, self.api.clock.now());
         let limit = dialect.limits.webhooks_per_account;
         let webhook = self.api.store.change(move |staging| staging.create_webhook(webhook, limit)).await?;

@@ -14,7 +14,7 @@ use super::{AttemptFacts, Dialect, Dialects};
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, IdSource, WebhookId};
 use crate::domain::secret::Secret;
-use crate::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
+use crate::domain::webhook::{EndpointUrl, EventFilter, Webhook};
 
 /// 2024-02-10T16:45:22.123Z
 const NOW: u64 = 1_707_583_522_123;
@@ -41,25 +41,8 @@ fn event(data: &str, actor: Option<&str>, metadata: Option<&str>) -> Event {
 }
 
 fn webhook() -> Webhook {
-    Webhook {
-        id: WebhookId(IdSource::after(0).next(NOW, 1, || 9)),
-        account: 1,
-        dialect: String::new(),
-        url: EndpointUrl::parse("https://example.com/hook", false).unwrap(),
-        events: vec![EventFilter::All],
-        secrets: Vec::new(),
-        name: None,
-        description: None,
-        headers: Vec::new(),
-        rate_limit: None,
-        max_in_flight: None,
-        timeout_seconds: None,
-        retry: None,
-        success: None,
-        status: Status::Active,
-        created_at: NOW,
-        updated_at: NOW,
-    }
+    let url = EndpointUrl::parse("https://example.com/hook", false).unwrap();
+    Webhook { id: WebhookId(IdSource::after(0).next(NOW, 1, || 9)), ..Webhook::new(1, "", url, vec![EventFilter::All]) }
 }
 
 /// What a receiver gets.
