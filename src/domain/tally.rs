@@ -39,9 +39,10 @@ pub fn day_of(at: UnixMs) -> u32 {
 }
 
 impl Tally {
-    /// Deliveries that have not ended.
+    /// Deliveries that have not ended. Counters that were lost count from zero: deliveries may then end that were
+    /// never counted as made.
     pub fn open(&self) -> u64 {
-        self.deliveries - self.succeeded - self.dead - self.cancelled
+        self.deliveries.saturating_sub(self.succeeded + self.dead + self.cancelled)
     }
 
     /// Succeeded of ended deliveries, 0–1; 0 before the first has ended.

@@ -1,14 +1,17 @@
 //! The store: the only room that knows sled and bincode. Its face is this file and `read`: verbs in the project's
 //! words, no sled type in a signature. All writes go through one commit thread (`commit`), all reads go to the trees.
 
+mod accept;
 mod commit;
 mod create;
 mod disk;
 mod layout;
+mod manage;
 mod queue;
 mod read;
 mod record;
 mod registry;
+mod settle;
 mod staging;
 mod upkeep;
 
@@ -26,10 +29,11 @@ use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT};
 use crate::domain::id::AccountNumber;
 use crate::domain::webhook::Webhook;
 
+pub use accept::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
 pub use commit::{Committer, Disable, Listener, Notice, Settled, Settlement};
 pub use read::{DueAt, EventHead, PAGE_ROWS_EXAMINED_MAX, Page};
 pub use registry::{KeyHash, Registry};
-pub use staging::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent, Staging};
+pub use staging::Staging;
 
 use commit::Request;
 use disk::Disk;

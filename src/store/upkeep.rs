@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::StoreError;
+use super::accept::IDEMPOTENCY_MS;
 use super::layout::{self, Key, Tree};
 use super::record::{self, Fresh, Idempotent};
 use super::registry::Registry;
-use super::staging::{IDEMPOTENCY_MS, Staging};
+use super::staging::Staging;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::WebhookNumber;
 use crate::domain::time::UnixMs;

@@ -1,0 +1,238 @@
+//! Accepting events: what is equal to an earlier event, which webhooks want it, and what is written for it. Also tests
+//! and replays, which make deliveries of their own.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::Refusal;
+use super::layout::{self, Key, Tree};
+use super::record::{self, Fresh, Idempotent};
+use super::staging::Staging;
+use crate::domain::delivery::{Cause, Delivery};
+use crate::domain::event::Event;
+use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId, WebhookNumber};
+use crate::domain::time::{DAY_MS, UnixMs};
+
+/// An event to accept, checked by `api`.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// The producer's own id.
+    pub name: Option<String>,
+    /// For example `task.created`.
+    pub event_type: String,
+    /// When it happened, if the producer says so.
+    pub created_at: Option<UnixMs>,
+    /// JSON.
+    pub data: Bytes,
+    /// A JSON object.
+    pub actor: Option<Bytes>,
+    /// A JSON object.
+    pub metadata: Option<Bytes>,
+    /// A hash of all this; asked for where there is a `name`.
+    pub fingerprint: Option<[u8; 32]>,
+}
+
+impl NewEvent {
+    /// Bytes of its JSON.
+    pub fn bytes(&self) -> usize {
+        self.data.len() + self.actor.as_ref().map_or(0, Bytes::len) + self.metadata.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+/// An `Idempotency-Key` and what was sent with it.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// SHA-256 of the key.
+    pub key: [u8; 32],
+    /// A hash of the request's body.
+    pub fingerprint: [u8; 32],
+}
+
+/// How long an `Idempotency-Key` is remembered.
+pub const IDEMPOTENCY_MS: u64 = DAY_MS;
+
+/// What the answer to a publish says of one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its id.
+    pub id: EventId,
+    /// The producer's own id.
+    pub name: Option<String>,
+    /// Its type.
+    pub event_type: String,
+    /// When it happened.
+    pub created_at: UnixMs,
+    /// How many webhooks wanted it.
+    pub deliveries: usize,
+    /// It was accepted before.
+    pub duplicate: bool,
+}
+
+impl Accepted {
+    fn of(event: &Event, duplicate: bool) -> Self {
+        Self {
+            id: event.id,
+            name: event.name.clone(),
+            event_type: event.event_type.clone(),
+            created_at: event.created_at,
+            deliveries: event.webhooks.len(),
+            duplicate,
+        }
+    }
+}
+
+impl Staging<'_> {
+    /// Accepts events of one account, all or none.
+    pub fn accept(
+        &mut self,
+        account: AccountNumber,
+        events: Vec<NewEvent>,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Vec<Accepted>, Refusal> {
+        if let Some(before) = self.accepted_before(account, idempotency.as_ref())? {
+            return Ok(before);
+        }
+        let known = self.known_names(account, &events)?;
+        let mut accepted: Vec<Accepted> = Vec::with_capacity(events.len());
+        for (event, known) in events.into_iter().zip(known) {
+            accepted.push(match known {
+                Known::Not => {
+                    let webhooks = self.registry().wanting(account, &event.event_type);
+                    Accepted::of(&self.put_event(account, event, webhooks, false), false)
+                }
+                Known::Stored(before) => Accepted::of(&before, true),
+                Known::InBatch(index) => Accepted { duplicate: true, ..accepted[index].clone() },
+            });
+        }
+        if let Some(Idempotency { key, fingerprint }) = idempotency {
+            let events = accepted.iter().map(|one| one.id).collect();
+            let record = Idempotent { at: self.now(), fingerprint, events };
+            self.put(Tree::Idempotency, layout::idempotency(account, &key), &record);
+        }
+        Ok(accepted)
+    }
+
+    /// Makes a test event for one webhook alone, and its delivery.
+    pub fn accept_test(
+        &mut self,
+        account: AccountNumber,
+        id: WebhookId,
+        event: NewEvent,
+    ) -> Result<(Accepted, DeliveryId), Refusal> {
+        let webhook = self.webhook_of(account, id)?;
+        let event = self.put_event(account, event, vec![webhook.number()], true);
+        Ok((Accepted::of(&event, false), event.id.delivery_to(webhook.number())))
+    }
+
+    /// Delivers again what `id` delivered, as a new delivery linked to it.
+    pub fn replay(
+        &mut self,
+        account: AccountNumber,
+        webhook: WebhookId,
+        id: DeliveryId,
+    ) -> Result<DeliveryId, Refusal> {
+        let webhook = self.webhook_of(account, webhook)?;
+        let old = self.delivery(id)?.filter(|old| old.id.webhook() == webhook.number());
+        let old = old.ok_or(Refusal::NotFound("delivery"))?;
+        if self.get(Tree::Events, &layout::event(account, old.event))?.is_none() {
+            return Err(Refusal::NotFound("event"));
+        }
+        let new = DeliveryId(self.next_id(webhook.number()));
+        self.put_fresh(&Delivery::fresh(new, old.event, Cause::Replay(old.id)));
+        self.stage(Tree::Replays, layout::replay(old.event, new), Some(Vec::new()));
+        Ok(new)
+    }
+
+    fn accepted_before(
+        &self,
+        account: AccountNumber,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<Vec<Accepted>>, Refusal> {
+        let Some(Idempotency { key, fingerprint }) = idempotency else { return Ok(None) };
+        let Some(before) = self.load::<Idempotent>(Tree::Idempotency, &layout::idempotency(account, key))? else {
+            return Ok(None);
+        };
+        if self.now() >= before.at + IDEMPOTENCY_MS {
+            return Ok(None);
+        }
+        if before.fingerprint != *fingerprint {
+            return Err(Refusal::IdempotencyConflict);
+        }
+        let mut accepted = Vec::with_capacity(before.events.len());
+        for id in &before.events {
+            // Retention may have taken the event meanwhile; then the key is free again.
+            let Some(event) = self.event(account, *id)? else { return Ok(None) };
+            accepted.push(Accepted::of(&event, true));
+        }
+        Ok(Some(accepted))
+    }
+
+    /// For each event, whether its name is taken by an equal one. Another event of that name refuses the batch.
+    fn known_names(&self, account: AccountNumber, events: &[NewEvent]) -> Result<Vec<Known>, Refusal> {
+        let mut in_batch: HashMap<&str, usize> = HashMap::new();
+        let mut known = Vec::with_capacity(events.len());
+        for (index, event) in events.iter().enumerate() {
+            let Some(name) = event.name.as_deref() else {
+                known.push(Known::Not);
+                continue;
+            };
+            known.push(match (in_batch.get(name), self.event_named(account, name)?) {
+                (Some(first), _) if events[*first].fingerprint == event.fingerprint => Known::InBatch(*first),
+                (None, Some(before)) if before.fingerprint == event.fingerprint => Known::Stored(Box::new(before)),
+                (None, None) => Known::Not,
+                _ => return Err(Refusal::EventIdConflict { index }),
+            });
+            in_batch.entry(name).or_insert(index);
+        }
+        Ok(known)
+    }
+
+    fn put_event(&mut self, account: AccountNumber, new: NewEvent, webhooks: Vec<WebhookNumber>, test: bool) -> Event {
+        let event = Event {
+            id: EventId(self.next_id(0)),
+            account,
+            name: new.name,
+            event_type: new.event_type,
+            created_at: new.created_at.unwrap_or(self.now()),
+            data: new.data,
+            actor: new.actor,
+            metadata: new.metadata,
+            test,
+            webhooks,
+            fingerprint: new.fingerprint,
+        };
+        self.put_in_pieces(layout::event(account, event.id), &record::encode(&event));
+        if let Some(name) = &event.name {
+            self.stage(Tree::Names, layout::name(account, name), Some(event.id.to_bytes().to_vec()));
+        }
+        let cause = if test { Cause::Test } else { Cause::Accept };
+        for id in event.deliveries() {
+            self.put_fresh(&Delivery::fresh(id, event.id, cause));
+        }
+        event
+    }
+
+    /// A long record goes on in `chunks`, in the same transaction: its head says how many there are.
+    fn put_in_pieces(&mut self, key: Key, bytes: &[u8]) {
+        let (head, rest) = bytes.split_at(bytes.len().min(layout::VALUE_BYTES_MAX));
+        let pieces: Vec<&[u8]> = rest.chunks(layout::VALUE_BYTES_MAX).collect();
+        let count = u16::try_from(pieces.len()).expect("an accepted event is at most 2 GiB");
+        for (n, piece) in pieces.into_iter().enumerate() {
+            self.stage(Tree::Chunks, layout::chunk(&key, n as u16), Some(piece.to_vec()));
+        }
+        self.stage(Tree::Events, key, Some([&count.to_be_bytes(), head].concat()));
+    }
+
+    fn put_fresh(&mut self, delivery: &Delivery) {
+        self.put(Tree::Fresh, layout::delivery(delivery.id), &Fresh::of(delivery));
+        self.tally(delivery.id.webhook()).deliveries += 1;
+        self.notice.fresh.push(delivery.id.webhook());
+    }
+}
+
+enum Known {
+    Not,
+    Stored(Box<Event>),
+    InBatch(usize),
+}

@@ -1,0 +1,95 @@
+//! Webhooks, accounts and keys: what people change. The registry changes with them.
+
+use super::Refusal;
+use super::layout::{self, Tree};
+use super::registry::KeyHash;
+use super::staging::Staging;
+use crate::domain::account::{Account, ApiKey};
+use crate::domain::id::{AccountNumber, KeyId, WebhookId};
+use crate::domain::time::UnixMs;
+use crate::domain::webhook::{Status, Webhook};
+
+impl Staging<'_> {
+    /// Adds a webhook; its number and id are given here. `limit`: how many of its dialect the account may have.
+    pub fn create_webhook(&mut self, mut webhook: Webhook, limit: Option<u32>) -> Result<Webhook, Refusal> {
+        if let Some(limit) = limit
+            && self.registry().count_of_dialect(webhook.account, &webhook.dialect) >= limit as usize
+        {
+            return Err(Refusal::WebhookLimit { limit });
+        }
+        let number = self.next_number(layout::META_LAST_WEBHOOK)?;
+        webhook.id = WebhookId(self.next_id(number));
+        webhook.created_at = self.now();
+        webhook.updated_at = self.now();
+        self.put_webhook(webhook.clone());
+        Ok(webhook)
+    }
+
+    /// Changes a webhook.
+    pub fn update_webhook(
+        &mut self,
+        account: AccountNumber,
+        id: WebhookId,
+        change: impl FnOnce(&mut Webhook, UnixMs) -> Result<(), Refusal>,
+    ) -> Result<Webhook, Refusal> {
+        let mut webhook = self.webhook_of(account, id)?;
+        change(&mut webhook, self.now())?;
+        webhook.updated_at = self.now();
+        self.put_webhook(webhook.clone());
+        Ok(webhook)
+    }
+
+    /// Deletes a webhook: at once for everybody; upkeep cancels its open deliveries in small steps.
+    pub fn delete_webhook(&mut self, account: AccountNumber, id: WebhookId) -> Result<(), Refusal> {
+        let now = self.now();
+        self.update_webhook(account, id, |webhook, _| {
+            webhook.status = Status::Deleted { since: now };
+            webhook.secrets.clear();
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Adds an account; its number is given here.
+    pub fn create_account(&mut self, mut account: Account) -> Result<Account, Refusal> {
+        if self.registry().account_by_id(&account.id).is_some() {
+            return Err(Refusal::AccountExists);
+        }
+        account.number = self.next_number(layout::META_LAST_ACCOUNT)?;
+        account.created_at = self.now();
+        self.put(Tree::Accounts, layout::number(account.number).to_vec(), &account);
+        self.registry_mut().put_account(account.clone());
+        Ok(account)
+    }
+
+    /// Adds a key; its id is given here.
+    pub fn create_key(&mut self, hash: KeyHash, mut key: ApiKey) -> Result<ApiKey, Refusal> {
+        if self.registry().account(key.account).is_none() {
+            return Err(Refusal::NotFound("account"));
+        }
+        key.id = KeyId(self.next_id(0));
+        key.created_at = self.now();
+        self.put(Tree::Keys, hash.to_vec(), &key);
+        self.registry_mut().put_key(hash, key.clone());
+        Ok(key)
+    }
+
+    /// Removes a key of the account; it is refused from now on.
+    pub fn revoke_key(&mut self, account: AccountNumber, id: KeyId) -> Result<(), Refusal> {
+        let hash = self.registry().hash_of_key(account, id).ok_or(Refusal::NotFound("key"))?;
+        self.stage(Tree::Keys, hash.to_vec(), None);
+        self.registry_mut().remove_key(&hash);
+        Ok(())
+    }
+
+    pub(super) fn webhook_of(&self, account: AccountNumber, id: WebhookId) -> Result<Webhook, Refusal> {
+        let webhook = self.registry().webhook_of(account, id).cloned();
+        webhook.map(|webhook| (*webhook).clone()).ok_or(Refusal::NotFound("webhook"))
+    }
+
+    pub(super) fn put_webhook(&mut self, webhook: Webhook) {
+        self.put(Tree::Webhooks, layout::number(webhook.number()).to_vec(), &webhook);
+        self.notice.changed.push(webhook.number());
+        self.registry_mut().put_webhook(webhook);
+    }
+}
