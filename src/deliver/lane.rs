@@ -300,3 +300,107 @@ impl GovernorClock for LaneClock {
         Nanos::new(self.0.load(Ordering::Relaxed).saturating_mul(1_000_000))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::Cause;
+    use crate::domain::id::{EventId, IdSource};
+
+    const NOON: UnixMs = 20_000 * DAY_MS + DAY_MS / 2;
+
+    fn rules() -> Rules {
+        Rules { active: true, max_in_flight: 100, rate_limit: None, first_attempts_per_day: None }
+    }
+
+    /// A lane that has read everything there is: `count` deliveries that were never tried.
+    fn lane_with(rules: Rules, count: usize) -> (Lane, Vec<DeliveryId>) {
+        let mut ids = IdSource::after(0);
+        let fresh: Vec<Delivery> = (0..count)
+            .map(|_| {
+                let event = EventId(ids.next(NOON, 0, || 0));
+                Delivery::fresh(event.delivery_to(1), event, Cause::Accept)
+            })
+            .collect();
+        let known = fresh.iter().map(|delivery| delivery.id).collect();
+        let mut lane = Lane::new(rules, &Tally::default());
+        lane.take_due(Vec::new(), None);
+        lane.take_fresh(fresh, false);
+        (lane, known)
+    }
+
+    /// All that goes out at `now`, and what the lane says then.
+    fn sent(lane: &mut Lane, now: UnixMs) -> (Vec<DeliveryId>, Turn) {
+        let mut sent = Vec::new();
+        loop {
+            match lane.turn(now) {
+                Turn::Send(delivery) => sent.push(delivery.id),
+                turn => return (sent, turn),
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_are_out_than_allowed_and_each_place_is_used_again() {
+        let (mut lane, ids) = lane_with(Rules { max_in_flight: 2, ..rules() }, 3);
+        assert_eq!(sent(&mut lane, NOON), (ids[..2].to_vec(), Turn::Rest));
+        assert!(lane.came_back(ids[0], None));
+        assert!(!lane.came_back(ids[0], None), "a place is given back once");
+        assert_eq!(sent(&mut lane, NOON), (ids[2..].to_vec(), Turn::Rest));
+    }
+
+    #[test]
+    fn a_rate_limit_lets_the_burst_out_and_then_one_at_a_time() {
+        let limit = RateLimit { per_second: 10, burst: 2 };
+        let (mut lane, ids) = lane_with(Rules { rate_limit: Some(limit), ..rules() }, 4);
+        assert_eq!(sent(&mut lane, NOON), (ids[..2].to_vec(), Turn::Wait(NOON + 100)));
+        assert_eq!(sent(&mut lane, NOON + 99), (vec![], Turn::Wait(NOON + 100)));
+        assert_eq!(sent(&mut lane, NOON + 100), (ids[2..3].to_vec(), Turn::Wait(NOON + 200)));
+    }
+
+    #[test]
+    fn the_days_first_attempts_run_out_until_midnight_and_retries_go_on() {
+        let limited = Rules { first_attempts_per_day: Some(2), ..rules() };
+        let (mut lane, ids) = lane_with(limited, 3);
+        let midnight = NOON + DAY_MS / 2;
+        assert_eq!(sent(&mut lane, NOON), (ids[..2].to_vec(), Turn::Wait(midnight)));
+        lane.came_back(ids[0], Some(NOON + 5_000));
+        assert_eq!(sent(&mut lane, NOON), (vec![], Turn::Wait(NOON + 5_000)));
+        assert_eq!(lane.wants(NOON + 5_000), Wants { due: BUFFER_MAX / 2, fresh: 0 });
+        assert_eq!(lane.fresh_after(), None, "what was put back is read again");
+        assert_eq!(lane.wants(midnight).fresh, BUFFER_MAX / 2);
+    }
+
+    #[test]
+    fn what_was_counted_before_a_restart_counts() {
+        let tally = Tally { day: day_of(NOON), first_attempts_on_day: 2, ..Tally::default() };
+        let lane = Lane::new(Rules { first_attempts_per_day: Some(2), ..rules() }, &tally);
+        assert_eq!(lane.wants(NOON).fresh, 0);
+        assert_eq!(lane.wants(NOON + DAY_MS).fresh, BUFFER_MAX / 2);
+    }
+
+    #[test]
+    fn a_lane_that_is_not_active_sends_nothing_and_reads_again_when_it_is() {
+        let (mut lane, _) = lane_with(rules(), 2);
+        lane.set_rules(Rules { active: false, ..rules() });
+        assert_eq!(lane.turn(NOON), Turn::Rest);
+        lane.set_rules(rules());
+        assert_eq!(lane.turn(NOON), Turn::Read);
+    }
+
+    #[test]
+    fn a_retry_due_before_what_was_read_is_found_again() {
+        let (mut lane, ids) = lane_with(rules(), 2);
+        sent(&mut lane, NOON);
+        let retry = |id: DeliveryId, at| Delivery {
+            attempts: 1,
+            next_attempt_at: Some(at),
+            ..Delivery::fresh(id, id.event_at_accept(), Cause::Accept)
+        };
+        lane.came_back(ids[1], Some(NOON + 10));
+        lane.take_due(vec![retry(ids[1], NOON + 10)], None);
+        assert_eq!(lane.due_after(), Some((NOON + 10, ids[1])));
+        lane.came_back(ids[0], Some(NOON + 5));
+        assert_eq!(lane.due_after(), None);
+    }
+}

@@ -76,9 +76,9 @@ impl Scheduler {
 
     /// A webhook was created, changed or deleted.
     pub fn webhook_changed(&mut self, number: WebhookNumber) {
-        let rules = self.rules_of(number);
+        let rules = self.webhook(number).map(|webhook| self.rules_of(&webhook));
         match (self.lanes.get_mut(&number), rules) {
-            (Some(lane), Some((_, rules))) => lane.set_rules(rules),
+            (Some(lane), Some(rules)) => lane.set_rules(rules),
             (Some(lane), None) if lane.out() == 0 => drop(self.lanes.remove(&number)),
             (Some(lane), None) => lane.stop(),
             (None, _) => {}
@@ -118,8 +118,8 @@ impl Scheduler {
         while self.out < self.out_max {
             let number = self.ready.pop_front()?;
             self.is_ready.remove(&number);
-            let Some((webhook, rules)) = self.rules_of(number) else { continue };
-            match self.turn_of(number, rules, now) {
+            let Some(webhook) = self.webhook(number) else { continue };
+            match self.turn_of(&webhook, now) {
                 Ok(Turn::Send(delivery)) => {
                     self.out += 1;
                     self.make_ready(number);
@@ -164,22 +164,22 @@ impl Scheduler {
         }
     }
 
-    /// The webhook and its rules; `None` once it is deleted.
-    fn rules_of(&self, number: WebhookNumber) -> Option<(Arc<Webhook>, Rules)> {
-        let webhook = self.store.registry().webhook(number)?.clone();
-        if webhook.is_deleted() {
-            return None;
-        }
-        // A webhook whose dialect was removed keeps its deliveries: they are tried, and say why they cannot be sent.
-        let dialect = self.dialects.get(&webhook.dialect).or(self.dialects.get("standard"))?;
-        let rules = Rules::of(&webhook, dialect);
-        Some((webhook, rules))
+    /// The webhook; `None` once it is deleted.
+    fn webhook(&self, number: WebhookNumber) -> Option<Arc<Webhook>> {
+        self.store.registry().webhook(number).filter(|webhook| !webhook.is_deleted()).cloned()
     }
 
-    fn turn_of(&mut self, number: WebhookNumber, rules: Rules, now: UnixMs) -> Result<Turn, StoreError> {
+    fn rules_of(&self, webhook: &Webhook) -> Rules {
+        // A webhook whose dialect was removed keeps its deliveries: they are tried, and say why they cannot be sent.
+        let dialect = self.dialects.get(&webhook.dialect).or(self.dialects.get("standard"));
+        Rules::of(webhook, dialect.expect("standard is compiled in"))
+    }
+
+    fn turn_of(&mut self, webhook: &Webhook, now: UnixMs) -> Result<Turn, StoreError> {
+        let number = webhook.number();
         if !self.lanes.contains_key(&number) {
             let tally: Tally = self.store.tally(number)?;
-            self.lanes.insert(number, Lane::new(rules, &tally));
+            self.lanes.insert(number, Lane::new(self.rules_of(webhook), &tally));
         }
         let lane = self.lanes.get_mut(&number).expect("it is there now");
         match lane.turn(now) {
