@@ -1,6 +1,7 @@
 //! Health, counters, the OpenAPI document, and paths where nothing is.
 
 use crate::server::{BODY_BYTES_MAX, Server};
+use hookwheel::store::Refusal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -27,6 +28,39 @@ async fn health_and_counters_need_no_key() {
         assert!(metrics.text.lines().any(|found| found == line), "{line} in\n{}", metrics.text);
     }
     server.store.close();
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_full_queue_says_when_to_come_back_and_takes_events_again() {
+    let server = Server::start().await;
+    let (busy, is_busy) = tokio::sync::oneshot::channel();
+    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let held = server.store.submit(0, move |_| {
+        busy.send(()).unwrap();
+        // Ends when the other side is dropped.
+        Ok(gate.recv().is_err())
+    });
+    is_busy.await.unwrap();
+    let mut waiting = Vec::new();
+    let refusal = loop {
+        match server.store.submit(0, |_| Ok(())) {
+            Ok(answer) => waiting.push(answer),
+            Err(refusal) => break refusal,
+        }
+    };
+    assert_eq!(refusal, Refusal::QueueFull);
+    let event = json!({"type": "a", "data": 1, "id": "once"});
+    let reply = server.post("/api/v1/events").json(event.clone()).send().await;
+    assert_eq!(reply.header("Retry-After"), Some("1"));
+    reply.error(503, "queue_full");
+    drop(open);
+    assert_eq!(held.unwrap().await.unwrap(), Ok(true));
+    for answer in waiting {
+        answer.await.unwrap().unwrap();
+    }
+    let data = server.post("/api/v1/events").json(event).send().await.data(202);
+    assert_eq!(data["duplicate"], Value::Null, "what was refused was not stored");
     server.stop().await;
 }
 
