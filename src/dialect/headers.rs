@@ -5,9 +5,9 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT}
 use serde::{Deserialize, Deserializer};
 
 use super::Dialect;
+use super::mac::SigningKey;
 use super::ordered::ordered;
 use super::placeholder::{Place, Placeholder};
-use super::secrets::SigningKey;
 use super::template::{Template, TemplateAt};
 use crate::domain::event::Event;
 use crate::domain::id::DeliveryId;

@@ -6,6 +6,7 @@ mod faces;
 mod mistakes;
 mod other;
 mod sending;
+mod signing;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
