@@ -27,6 +27,7 @@ fn dialects(to: &mut Criterion) {
         let facts = AttemptFacts {
             event: &event,
             webhook: &webhook,
+            account_id: "default",
             delivery: event.id.delivery_to(1),
             attempt: 1,
             now: 1_800_000_000_000,

@@ -262,7 +262,8 @@ impl Target {
         let keys: Vec<SigningKey> =
             self.keys.iter().filter(|(_, until)| signs(until)).map(|(key, _)| key.clone()).collect();
         let attempt = claim.delivery.attempts + 1;
-        let facts = AttemptFacts { event, webhook: &self.webhook, delivery: claim.delivery.id, attempt, now };
+        let (webhook, account_id) = (&*self.webhook, self.account_id.as_str());
+        let facts = AttemptFacts { event, webhook, account_id, delivery: claim.delivery.id, attempt, now };
         let mut headers = Vec::with_capacity(8 + self.custom_headers.len());
         headers.extend(self.custom_headers.iter().cloned());
         self.dialect.headers(&facts, body, &keys, &mut headers);

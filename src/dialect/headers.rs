@@ -5,9 +5,9 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT}
 use serde::{Deserialize, Deserializer};
 
 use super::Dialect;
+use super::mac::SigningKey;
 use super::ordered::ordered;
 use super::placeholder::{Place, Placeholder};
-use super::secrets::SigningKey;
 use super::template::{Template, TemplateAt};
 use crate::domain::event::Event;
 use crate::domain::id::DeliveryId;
@@ -96,6 +96,8 @@ pub struct AttemptFacts<'a> {
     pub event: &'a Event,
     /// Where it goes.
     pub webhook: &'a Webhook,
+    /// Whose both are.
+    pub account_id: &'a str,
     /// The delivery; the same for all its attempts.
     pub delivery: DeliveryId,
     /// From 1.
@@ -148,6 +150,8 @@ impl Dialect {
             Placeholder::EventUuid => out.push_str(&what.event.id.to_string()),
             Placeholder::EventType => out.push_str(&what.event.event_type),
             Placeholder::EventTime => out.push_str(&time::write(what.event.created_at, self.times)),
+            Placeholder::EventUnix => out.push_str(&(what.event.created_at / 1000).to_string()),
+            Placeholder::AccountId => out.push_str(what.account_id),
             Placeholder::WebhookId | Placeholder::WebhookUuid => out.push_str(&self.webhook_id(what.webhook, slot)),
             Placeholder::DeliveryId => out.push_str(&self.ids.delivery.spell(what.delivery.uuid())),
             Placeholder::DeliveryUuid => out.push_str(&what.delivery.to_string()),

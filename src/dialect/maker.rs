@@ -137,6 +137,7 @@ impl<'a> Maker<'a> {
                 self.holes.push((self.out.len(), slot.clone()));
                 self.out.push(b'"');
             }
+            EventUnix => self.out.extend_from_slice(self.fact(slot).as_bytes()),
             _ => string(&self.fact(slot), &mut self.out),
         }
     }
@@ -169,6 +170,7 @@ impl<'a> Maker<'a> {
             Placeholder::EventUuid => self.event.id.to_string(),
             Placeholder::EventType => self.event.event_type.clone(),
             Placeholder::EventTime => time::write(self.event.created_at, self.dialect.times),
+            Placeholder::EventUnix => (self.event.created_at / 1000).to_string(),
             Placeholder::AccountId => self.account_id.to_string(),
             _ => {
                 let json = self.sent(slot).unwrap_or(b"\"\"");

@@ -16,6 +16,8 @@ pub enum Placeholder {
     EventType,
     /// `{event.time}`: when it happened, in the dialect's form of times.
     EventTime,
+    /// `{event.unix}`: when it happened, in Unix seconds; alone in a body it is a number.
+    EventUnix,
     /// `{event.data}`: any JSON.
     EventData,
     /// `{event.metadata}`: a JSON object or null.
@@ -64,11 +66,12 @@ impl Place {
     }
 }
 
-const NAMES: [(&str, Placeholder); 16] = [
+const NAMES: [(&str, Placeholder); 17] = [
     ("event.id", Placeholder::EventId),
     ("event.uuid", Placeholder::EventUuid),
     ("event.type", Placeholder::EventType),
     ("event.time", Placeholder::EventTime),
+    ("event.unix", Placeholder::EventUnix),
     ("event.data", Placeholder::EventData),
     ("event.metadata", Placeholder::EventMetadata),
     ("event.actor", Placeholder::EventActor),
@@ -92,8 +95,8 @@ impl Placeholder {
     fn fits(&self, place: Place) -> bool {
         use Placeholder::*;
         match self {
-            EventId | EventUuid | EventType | EventTime | WebhookId | WebhookUuid => true,
-            EventData | EventMetadata | EventActor | Actor(_) | AccountId => place == Place::Envelope,
+            EventId | EventUuid | EventType | EventTime | EventUnix | AccountId | WebhookId | WebhookUuid => true,
+            EventData | EventMetadata | EventActor | Actor(_) => place == Place::Envelope,
             DeliveryId | DeliveryUuid | AttemptNumber | AttemptUnix => place != Place::Envelope,
             Body => place == Place::Signed,
             Signature => place == Place::Signature,

@@ -1,14 +1,12 @@
-//! A dialect's rule for signing secrets, and the keys that come of them. A key never prints itself.
+//! A dialect's rule for signing secrets, and the keys that come of them.
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use hmac::{Hmac, KeyInit};
 use serde::Deserialize;
-use sha2::Sha256;
-use std::fmt;
 
 use super::Dialect;
+use super::mac::SigningKey;
 use crate::domain::Invalid;
 use crate::domain::secret::Secret;
 
@@ -44,16 +42,6 @@ pub struct SecretRule {
     /// Shorter keys are taken with a warning.
     #[serde(default)]
     pub warn_below_bytes: usize,
-}
-
-/// An HMAC-SHA256 state with the key already in it.
-#[derive(Clone)]
-pub struct SigningKey(pub(super) Hmac<Sha256>);
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SigningKey(…)")
-    }
 }
 
 impl SecretRule {
@@ -122,7 +110,7 @@ impl Dialect {
     /// which can be after a webhook has changed its dialect.
     pub fn signing_key(&self, secret: &Secret) -> Result<SigningKey, Invalid> {
         let bytes = self.secrets.key_bytes(secret.reveal())?;
-        Ok(SigningKey(Hmac::new_from_slice(&bytes).expect("HMAC takes keys of any length")))
+        Ok(SigningKey::new(&bytes, self.signature.iter().map(|rule| rule.algorithm)))
     }
 
     /// A new secret of 32 random bytes, in this dialect's form.

@@ -1,28 +1,20 @@
 //! How an attempt is signed. `verify` reads the same rule, so what is signed and what is verified cannot drift.
 
 use base64::Engine as _;
-use hmac::Mac;
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer};
 
 use super::headers::HeaderKey;
+use super::mac::{Algorithm, SigningKey};
 use super::placeholder::{Place, Placeholder};
-use super::secrets::{BASE64, SigningKey};
+use super::secrets::BASE64;
 use super::template::{Part, Template, TemplateAt};
-
-/// The MAC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Algorithm {
-    /// HMAC-SHA256.
-    Sha256,
-}
 
 /// How the MAC is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
-    /// 64 lower-case hexadecimal digits.
+    /// Lower-case hexadecimal digits.
     Hex,
     /// Standard base64 with padding.
     Base64,
@@ -94,7 +86,7 @@ impl SignatureRule {
 
     /// The encoded signature of `body` and the facts around it.
     pub(super) fn sign(&self, key: &SigningKey, body: &[u8], fill: Fill<'_>) -> String {
-        let mut mac = key.0.clone();
+        let mut mac = key.mac(self.algorithm);
         let mut text = String::new();
         for part in &self.signed.parts {
             match part {
@@ -107,11 +99,10 @@ impl SignatureRule {
                 }
             }
         }
-        let bytes = mac.finalize().into_bytes();
-        match self.encoding {
-            Encoding::Hex => hex(&bytes),
+        mac.finish(|bytes| match self.encoding {
+            Encoding::Hex => hex(bytes),
             Encoding::Base64 => BASE64.encode(bytes),
-        }
+        })
     }
 }
 

@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use super::Dialect;
 use super::headers::HeaderKey;
+use super::mac::SigningKey;
 use super::placeholder::Placeholder;
-use super::secrets::SigningKey;
 use super::signature::SignatureRule;
 use super::template::Template;
 use crate::domain::Invalid;

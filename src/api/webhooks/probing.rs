@@ -155,7 +155,8 @@ impl Reach<'_> {
 
     fn facts<'f>(&'f self, webhook: &'f Webhook, event: &'f Event) -> AttemptFacts<'f> {
         let delivery = event.id.delivery_to(webhook.number());
-        AttemptFacts { event, webhook, delivery, attempt: 1, now: self.api.clock.now() }
+        let (account_id, now) = (&self.tenant.account().id, self.api.clock.now());
+        AttemptFacts { event, webhook, account_id, delivery, attempt: 1, now }
     }
 }
 

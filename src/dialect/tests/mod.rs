@@ -6,6 +6,7 @@ mod faces;
 mod mistakes;
 mod other;
 mod sending;
+mod signing;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
@@ -63,7 +64,8 @@ fn send(dialect: &Dialect, event: &Event, secrets: &[&str], now: u64) -> Request
     let webhook = webhook();
     let body = dialect.body(&dialect.prepare(event, "acc_123"), &webhook);
     let keys: Vec<_> = secrets.iter().map(|text| dialect.signing_key(&Secret::new(*text)).unwrap()).collect();
-    let what = AttemptFacts { event, webhook: &webhook, delivery: event.id.delivery_to(1), attempt: 1, now };
+    let delivery = event.id.delivery_to(1);
+    let what = AttemptFacts { event, webhook: &webhook, account_id: "acc_123", delivery, attempt: 1, now };
     let mut headers = Vec::new();
     dialect.headers(&what, &body, &keys, &mut headers);
     Request { headers, body }

@@ -23,7 +23,7 @@ event = "{event.type}"
 webhook_id = "{webhook.id}"
 link = "https://example.com/hooks/{webhook.uuid}/\"{actor.name}\""
 by = "{event.actor}"
-list = [1, "x", "{event.id}"]
+list = [1, "x", "{event.id}", "{event.unix}", "at {event.unix}"]
 "2" = 0.50
 data = "{event.data}"
 
@@ -31,12 +31,14 @@ data = "{event.data}"
 X-Static = "yes"
 X-Delivery = "{delivery.uuid}"
 X-Try = "{attempt.number}"
+X-Created = "{event.unix}"
+X-Account = "{account.id}"
 
 [[signature]]
 header = "X-Signature"
 algorithm = "sha256"
 encoding = "hex"
-signed = "{attempt.unix}.{delivery.uuid}.{body}"
+signed = "{attempt.unix}.{delivery.uuid}.{account.id}.{event.unix}.{body}"
 value = "t={attempt.unix},v1={signature}"
 several = ";"
 
@@ -85,7 +87,7 @@ fn its_body_holds_the_webhook_and_its_keys_are_in_javascripts_order() {
     let body = format!(
         "{{\"2\":0.5,\"10\":true,\"event\":\"task.created\",\"webhook_id\":\"webhook_{}\",\
          \"link\":\"https://example.com/hooks/{webhook}/\\\"A \\\"B\\\"\\\"\",\"by\":{{\"name\":\"A \\\"B\\\"\"}},\
-         \"list\":[1,\"x\",\"{id}\"],\"data\":{{\"0\":1,\"b\":1}}}}",
+         \"list\":[1,\"x\",\"{id}\",1707583522,\"at 1707583522\"],\"data\":{{\"0\":1,\"b\":1}}}}",
         webhook.uuid().simple(),
     );
     let sent = send(&other(), &event, &[], NOW).body;
@@ -108,6 +110,8 @@ fn its_signatures_are_verified_with_the_time_they_carry() {
     let request = send(&dialect, &event("1", None, None), &["new", "old"], NOW);
     assert_eq!(request.header("X-Static").unwrap(), "yes");
     assert_eq!(request.header("X-Try").unwrap(), "1");
+    assert_eq!(request.header("X-Created").unwrap(), "1707583522");
+    assert_eq!(request.header("X-Account").unwrap(), "acc_123");
     assert_eq!(request.header("User-Agent").unwrap(), "Other-Webhooks/1.0");
     let signature = request.header("X-Signature").unwrap();
     assert_eq!(signature.split(';').filter(|one| one.starts_with("t=1707583522,v1=")).count(), 2, "{signature}");
