@@ -117,6 +117,7 @@ fn new_event() -> NewEvent {
         data: data(),
         actor: None,
         metadata: None,
+        test: false,
         fingerprint: None,
     }
 }

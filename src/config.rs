@@ -132,6 +132,10 @@ pub struct DeliverConfig {
     /// Networks that may be dialled though they are not public.
     #[serde(deserialize_with = "networks")]
     pub allow: Vec<IpNet>,
+    /// The addresses that deliveries come from, as the documentation tells receivers. Those that this machine has are
+    /// where connections leave from.
+    #[serde(deserialize_with = "networks")]
+    pub egress: Vec<IpNet>,
     /// Seconds that name resolution and connect may take together, and TLS once more.
     pub connect_seconds: u64,
     /// A directory of dialect files; relative in the file, it lies beside the file. It need not exist.
@@ -145,6 +149,7 @@ impl Default for DeliverConfig {
             senders: 0,
             http_allowed: false,
             allow: Vec::new(),
+            egress: Vec::new(),
             connect_seconds: 10,
             dialects: PathBuf::from("dialects"),
         }
@@ -263,6 +268,7 @@ const KNOBS: &[(&str, Takes)] = &[
     ("deliver.senders", Takes::Whole { min: 0, max: 256 }),
     ("deliver.http_allowed", Takes::Flag),
     ("deliver.allow", Takes::Networks),
+    ("deliver.egress", Takes::Networks),
     ("deliver.connect_seconds", Takes::Whole { min: 1, max: 300 }),
     ("deliver.dialects", Takes::Path),
     ("auth.admin_key", Takes::Key),

@@ -38,7 +38,7 @@ use thiserror::Error;
 
 use clock::{Clock, Dice, Stopwatch};
 use config::{Config, LogFormat, threads};
-use dialect::{DialectError, Dialects};
+use dialect::{DialectError, Dialects, Shelf};
 
 /// The dialect of the account that exists from the start.
 const DEFAULT_DIALECT: &str = "standard";
@@ -81,19 +81,19 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
 /// leaves it for the next start, writes all that is known, and returns.
 pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
     let clock = Clock::real();
-    let dialects = Arc::new(Dialects::load(Some(&config.deliver.dialects)).map_err(ServeError::Dialects)?);
+    let shelf = Dialects::load(Some(&config.deliver.dialects)).map_err(ServeError::Dialects)?;
+    let shelf = Arc::new(Shelf::new(shelf));
     let (store, committer) = store::open(store_settings(&config), clock.clone(), Dice::from_system())?;
     let committing = std::thread::Builder::new().name("commit".into()).spawn(move || or_end(|| committer.run()))?;
-    let deliver = deliver::start(deliver_settings(&config), store.clone(), dialects.clone(), clock.clone());
+    let deliver = deliver::start(deliver_settings(&config), store.clone(), shelf.clone(), clock.clone());
 
     let mut dice = Dice::from_system();
     let configured = config.auth.admin_key.as_ref().map(|key| key.reveal());
     let first_key = api::first_admin_key(&store, &mut dice, configured, DEFAULT_DIALECT).await;
     let first_key = first_key.map_err(ServeError::FirstKey)?;
-    let settings =
-        api::Settings { body_bytes_max: config.server.body_bytes_max, http_allowed: config.deliver.http_allowed };
-    let metrics = Box::new(deliver.metrics());
-    let api = web::Data::new(api::Api::new(store.clone(), dialects, clock, dice, settings, metrics));
+    let (prober, metrics) = (Box::new(deliver.prober()), Box::new(deliver.metrics()));
+    let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, api_settings(&config), prober, metrics);
+    let api = web::Data::new(api);
 
     let address = listener.local_addr()?;
     let grace = Duration::from_secs(config.server.shutdown_seconds);
@@ -144,6 +144,14 @@ fn store_settings(config: &Config) -> store::Settings {
     }
 }
 
+fn api_settings(config: &Config) -> api::Settings {
+    api::Settings {
+        body_bytes_max: config.server.body_bytes_max,
+        http_allowed: config.deliver.http_allowed,
+        egress: config.deliver.egress.clone(),
+    }
+}
+
 fn deliver_settings(config: &Config) -> deliver::Settings {
     let from = &config.deliver;
     deliver::Settings {
@@ -151,6 +159,7 @@ fn deliver_settings(config: &Config) -> deliver::Settings {
         senders: threads(from.senders),
         connect: Duration::from_secs(from.connect_seconds),
         allow: from.allow.clone(),
+        egress: from.egress.clone(),
     }
 }
 

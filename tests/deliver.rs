@@ -236,7 +236,7 @@ fn gone_disables_and_enabling_sends_what_was_held() {
     assert_eq!(attempts(&delivery, "status_code"), [410]);
     let shown = scene.shown(&webhook);
     assert_eq!(shown["status"], "disabled");
-    assert!(shown["disabled_reason"].as_str().unwrap().contains("410"), "{shown}");
+    assert!(shown["status_reason"].as_str().unwrap().contains("410"), "{shown}");
 
     scene.publish("second");
     scene.delivery_in(&other, "second", "succeeded");

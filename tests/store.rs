@@ -90,6 +90,7 @@ fn event(data: impl Into<bytes::Bytes>) -> NewEvent {
         data: data.into(),
         actor: None,
         metadata: None,
+        test: false,
         fingerprint: None,
     }
 }

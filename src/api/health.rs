@@ -83,10 +83,10 @@ fn write_store(api: &Api, out: &mut String) {
 }
 
 fn write_webhooks(api: &Api, out: &mut String) {
-    const STATUSES: [&str; 3] = ["active", "paused", "disabled"];
+    const STATUSES: [&str; 4] = ["active", "paused", "disabled", "unverified"];
     let mut counts = [0; STATUSES.len()];
     for webhook in api.store.registry().webhooks() {
-        if let Some(n) = STATUSES.iter().position(|status| *status == webhook.status.word()) {
+        if let Some(n) = STATUSES.iter().position(|status| *status == webhook.status_word()) {
             counts[n] += 1;
         }
     }

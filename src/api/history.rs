@@ -91,12 +91,13 @@ impl History {
     }
 
     /// A row an attempt, the newest delivery's latest first.
-    pub fn attempts(&self, window: Window) -> Result<Listed<Row>, StoreError> {
+    pub fn attempts(&self, window: Window, wanted: impl Fn(&Delivery) -> bool) -> Result<Listed<Row>, StoreError> {
         let before = window.before.map(DeliveryId);
         // The page before may have ended in the midst of a delivery's attempts; then it is the first here.
         let goes_on = before.filter(|id| window.below_attempt > 0 && id.webhook() == self.webhook.number());
         let first = goes_on.map(|id| self.store.delivery(id)).transpose()?.flatten();
-        let page = self.store.deliveries(self.webhook.number(), before, window.limit, |d| d.attempts > 0)?;
+        let page =
+            self.store.deliveries(self.webhook.number(), before, window.limit, |d| d.attempts > 0 && wanted(d))?;
         let mut rows = Vec::new();
         let started = first.iter().map(|delivery| (delivery, window.below_attempt));
         for (delivery, below) in started.chain(page.rows.iter().map(|delivery| (delivery, u16::MAX))) {

@@ -42,6 +42,9 @@ pub struct EventInput<'a> {
     #[serde(default)]
     #[schema(format = DateTime)]
     created_at: Option<String>,
+    /// A test event goes to webhooks in test mode only; those get no others.
+    #[serde(default)]
+    test: bool,
     /// Which account's event it is; for admin keys.
     #[serde(default)]
     pub account: Option<String>,
@@ -151,6 +154,7 @@ fn vet(body: &Bytes, input: EventInput<'_>) -> Result<NewEvent, Invalid> {
         name: input.id,
         event_type: input.r#type,
         created_at,
+        test: input.test,
         fingerprint,
     })
 }
@@ -181,6 +185,7 @@ fn fingerprint(input: &EventInput<'_>, created_at: Option<UnixMs>) -> [u8; 32] {
     part(Some(input.data.get().as_bytes()));
     part(input.actor.map(|raw| raw.get().as_bytes()));
     part(input.metadata.map(|raw| raw.get().as_bytes()));
+    part(input.test.then_some(b"test"));
     part(created_at.map(u64::to_be_bytes).as_ref().map(|bytes| bytes.as_slice()));
     hash.finalize().into()
 }

@@ -11,6 +11,7 @@ mod health;
 mod history;
 mod incoming;
 mod meters;
+mod numbers;
 mod openapi;
 mod page;
 mod problem;
@@ -25,12 +26,15 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App, Error, web};
+use futures_util::future::BoxFuture;
+use ipnet::IpNet;
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::clock::{Clock, Dice};
-use crate::dialect::{Dialect, Dialects};
+use crate::dialect::{Dialect, Shelf};
 use crate::domain::Invalid;
+use crate::domain::probe::{Probe, Probed};
 use crate::domain::secret::Secret;
 use crate::store::Store;
 
@@ -45,7 +49,12 @@ pub struct Settings {
     pub body_bytes_max: usize,
     /// Whether webhooks may have `http://` URLs.
     pub http_allowed: bool,
+    /// The addresses that deliveries come from, for receivers' firewalls.
+    pub egress: Vec<IpNet>,
 }
+
+/// Makes requests to endpoints that are no deliveries.
+pub type Prober = Box<dyn Fn(Probe) -> BoxFuture<'static, Probed> + Send + Sync>;
 
 /// Writes counters of other rooms in the Prometheus text format.
 pub type ExtraMetrics = Box<dyn Fn(&mut String) + Send + Sync>;
@@ -53,10 +62,11 @@ pub type ExtraMetrics = Box<dyn Fn(&mut String) + Send + Sync>;
 /// What all handlers share.
 pub struct Api {
     store: Store,
-    dialects: Arc<Dialects>,
+    dialects: Arc<Shelf>,
     clock: Clock,
     dice: Mutex<Dice>,
     settings: Settings,
+    prober: Prober,
     extra_metrics: ExtraMetrics,
     meters: meters::Meters,
     described: OnceLock<openapi::Described>,
@@ -66,10 +76,11 @@ impl Api {
     /// The API over `store`.
     pub fn new(
         store: Store,
-        dialects: Arc<Dialects>,
+        dialects: Arc<Shelf>,
         clock: Clock,
         dice: Dice,
         settings: Settings,
+        prober: Prober,
         extra_metrics: ExtraMetrics,
     ) -> Self {
         Self {
@@ -78,6 +89,7 @@ impl Api {
             clock,
             dice: Mutex::new(dice),
             settings,
+            prober,
             extra_metrics,
             meters: meters::Meters::default(),
             described: OnceLock::new(),
@@ -96,8 +108,9 @@ impl Api {
 
     /// The dialect that a request names.
     fn known_dialect(&self, name: &str) -> Result<Arc<Dialect>, Invalid> {
-        self.dialects.get(name).cloned().ok_or_else(|| {
-            let known = self.dialects.names().collect::<Vec<_>>().join(", ");
+        let dialects = self.dialects.now();
+        dialects.get(name).cloned().ok_or_else(|| {
+            let known = dialects.names().collect::<Vec<_>>().join(", ");
             Invalid::new("dialect", format!("{name:?} is not known; there are: {known}"))
         })
     }
@@ -105,7 +118,7 @@ impl Api {
     /// The dialect that a webhook or an account has; its file may have gone since.
     fn loaded(&self, name: &str) -> Result<Arc<Dialect>, Problem> {
         let gone = || Problem::wrong_state(format!("the dialect {name:?} is not loaded; put its file back"));
-        self.dialects.get(name).cloned().ok_or_else(gone)
+        self.dialects.now().get(name).cloned().ok_or_else(gone)
     }
 }
 
@@ -117,6 +130,7 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(webhooks::sending::test).service(webhooks::sending::replay);
     to.service(webhooks::steering::enable).service(webhooks::steering::disable);
     to.service(webhooks::steering::pause).service(webhooks::steering::resume);
+    to.service(webhooks::probing::check).service(webhooks::probing::verify);
     to.service(webhooks::secrets::show).service(webhooks::secrets::rotate);
     to.service(deliveries::list).service(deliveries::logs).service(deliveries::show);
     to.service(accounts::create).service(accounts::list).service(accounts::show);

@@ -1,7 +1,7 @@
 //! `POST /api/v1/events`: the way in. What stays true: a batch is accepted whole or not at all, and 202 is written after
 //! the commit has reached the disk.
 
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use bytes::Bytes;
 use serde::Serialize;
@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::Api;
 use super::auth::{May, Publish, Tenant};
 use super::incoming::{self, EventInput, Form};
+use super::numbers;
 use super::problem::{ErrorReply, Problem};
 use super::reply::Reply;
 use super::request::Body;
@@ -73,11 +74,12 @@ pub async fn publish(
     let (form, inputs) = incoming::read(&body, is_ndjson(&request))?;
     let tenant = acting_tenant(&api, &tenant, form, &inputs)?;
     let events = incoming::vet_all(&body, form, inputs)?;
+    let warnings = numbers::check(&api, tenant.account().number, form, &events)?;
     let accepted = api.store.accept(tenant.account().number, events, idempotency)?.await;
     let accepted = accepted.unwrap_or(Err(Refusal::Closed)).map_err(|refusal| placed(refusal, form))?;
     api.meters.count_accepted(&accepted);
     log(&tenant, &accepted);
-    Ok(reply(form, accepted))
+    Ok(reply(form, accepted, warnings))
 }
 
 fn is_ndjson(request: &HttpRequest) -> bool {
@@ -135,7 +137,7 @@ fn log(tenant: &Tenant, accepted: &[Accepted]) {
     }
 }
 
-fn reply(form: Form, accepted: Vec<Accepted>) -> HttpResponse {
+fn reply(form: Form, accepted: Vec<Accepted>, warnings: Vec<String>) -> HttpResponse {
     let mut receipts = accepted.into_iter().map(|one| Receipt {
         id: one.name.unwrap_or_else(|| one.id.to_string()),
         r#type: one.event_type,
@@ -144,7 +146,10 @@ fn reply(form: Form, accepted: Vec<Accepted>) -> HttpResponse {
         duplicate: one.duplicate,
     });
     match (form, receipts.next()) {
-        (Form::One, Some(receipt)) => Reply::accepted(receipt),
-        (_, first) => Reply::accepted(first.into_iter().chain(receipts).collect::<Vec<_>>()),
+        (Form::One, Some(receipt)) => Reply::with(StatusCode::ACCEPTED, receipt, warnings),
+        (_, first) => {
+            let all = first.into_iter().chain(receipts).collect::<Vec<_>>();
+            Reply::with(StatusCode::ACCEPTED, all, warnings)
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::schedule::{Claim, Scheduler};
@@ -18,6 +18,7 @@ use super::verdict::verdict;
 use crate::clock::{Clock, Dice};
 use crate::domain::delivery::Outcome;
 use crate::domain::id::{DeliveryId, WebhookNumber};
+use crate::domain::probe::{Probe, Probed};
 use crate::domain::retry::Next;
 use crate::store::{Listener, Notice, Settled, Settlement};
 
@@ -28,7 +29,8 @@ struct Mail {
     changed: HashSet<WebhookNumber>,
     settled: Vec<Settled>,
     handed_back: Vec<DeliveryId>,
-    reopened: bool,
+    /// The store was reopened, or the dialects have changed.
+    begin_again: bool,
     stop: bool,
     any: bool,
 }
@@ -49,7 +51,7 @@ impl Listener for Mailbox {
             mail.fresh.extend(notice.fresh);
             mail.changed.extend(notice.changed);
             mail.settled.extend(notice.settled);
-            mail.reopened |= notice.reopened;
+            mail.begin_again |= notice.reopened;
         });
     }
 }
@@ -104,13 +106,21 @@ impl Meters {
     }
 }
 
+/// What a sender is asked to do.
+pub enum Errand {
+    /// Make a delivery's next attempt.
+    Attempt(Claim),
+    /// Make a request that is no delivery, and say what came of it.
+    Probe(Probe, oneshot::Sender<Probed>),
+}
+
 /// Turns the scheduler until it is told to stop.
 pub struct Engine {
     scheduler: Scheduler,
     clock: Clock,
     mailbox: Arc<Mailbox>,
     meters: Arc<Meters>,
-    senders: Vec<mpsc::UnboundedSender<Claim>>,
+    senders: Vec<mpsc::UnboundedSender<Errand>>,
     next_sender: usize,
 }
 
@@ -121,7 +131,7 @@ impl Engine {
         clock: Clock,
         mailbox: Arc<Mailbox>,
         meters: Arc<Meters>,
-        senders: Vec<mpsc::UnboundedSender<Claim>>,
+        senders: Vec<mpsc::UnboundedSender<Errand>>,
     ) -> Self {
         assert!(!senders.is_empty(), "somebody must send");
         Self { scheduler, clock, mailbox, meters, senders, next_sender: 0 }
@@ -156,8 +166,8 @@ impl Engine {
     }
 
     fn read(&mut self, mail: Mail) {
-        if mail.reopened {
-            self.scheduler.reopened();
+        if mail.begin_again {
+            self.scheduler.begin_again();
         }
         mail.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
         mail.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
@@ -168,11 +178,17 @@ impl Engine {
 
     fn hand_out(&mut self, claim: Claim) {
         self.next_sender = (self.next_sender + 1) % self.senders.len();
-        if let Err(refused) = self.senders[self.next_sender].send(claim) {
+        let id = claim.delivery.id;
+        if self.senders[self.next_sender].send(Errand::Attempt(claim)).is_err() {
             // The sender is gone, which happens at the end only: the claim stays open on disk.
-            self.scheduler.handed_back(refused.0.delivery.id, self.clock.now());
+            self.scheduler.handed_back(id, self.clock.now());
         }
     }
+}
+
+/// Tells the engine that the dialects have changed.
+pub fn dialects_changed(mailbox: &Mailbox) {
+    mailbox.leave(|mail| mail.begin_again = true);
 }
 
 /// Tells the engine to stop.
@@ -180,9 +196,9 @@ pub fn stop(mailbox: &Mailbox) {
     mailbox.leave(|mail| mail.stop = true);
 }
 
-/// One sender's loop on its arbiter: an attempt each, side by side, until the claims end and all are done.
+/// One sender's loop on its arbiter: errands side by side, until there are no more and all are done.
 pub async fn send_all(
-    mut claims: mpsc::UnboundedReceiver<Claim>,
+    mut errands: mpsc::UnboundedReceiver<Errand>,
     tools: Tools,
     meters: Arc<Meters>,
     mailbox: Arc<Mailbox>,
@@ -191,10 +207,18 @@ pub async fn send_all(
     let sender = Rc::new(Sender::new(tools));
     let dice = Rc::new(RefCell::new(Dice::from_system()));
     let mut out = JoinSet::new();
-    while let Some(claim) = claims.recv().await {
+    while let Some(errand) = errands.recv().await {
         let (sender, dice, store, meters) = (sender.clone(), dice.clone(), store.clone(), meters.clone());
         let mailbox = mailbox.clone();
         out.spawn_local(async move {
+            let claim = match errand {
+                Errand::Attempt(claim) => claim,
+                Errand::Probe(probe, answer) => {
+                    // Whoever asked may have gone meanwhile.
+                    let _ = answer.send(sender.probe(probe).await);
+                    return;
+                }
+            };
             let (attempt, dialect) = match sender.attempt(&claim).await {
                 Ok(made) => made,
                 Err(error) => {

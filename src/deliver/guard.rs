@@ -3,12 +3,8 @@
 //! what is dialled.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use actix_tls::connect::Resolve;
-use futures_util::future::LocalBoxFuture;
-use hickory_resolver::TokioResolver;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// Special-purpose IPv4 blocks that are not globally reachable (IANA registry, RFC 6890).
@@ -101,41 +97,6 @@ fn closed_block(address: IpAddr) -> Option<&'static str> {
             let closed = |(base, bits, _): &&(Ipv6Addr, u8, &str)| Ipv6Net::new_assert(*base, *bits).contains(&v6);
             CLOSED_V6.iter().find(closed).map(|(.., block)| *block)
         }
-    }
-}
-
-/// Resolves names and lets through only what may be dialled.
-pub struct GuardedResolver {
-    resolver: TokioResolver,
-    guard: Arc<Guard>,
-}
-
-impl GuardedResolver {
-    /// A resolver behind the guard.
-    pub fn new(resolver: TokioResolver, guard: Arc<Guard>) -> Self {
-        Self { resolver, guard }
-    }
-}
-
-impl Resolve for GuardedResolver {
-    fn lookup<'a>(
-        &'a self,
-        host: &'a str,
-        port: u16,
-    ) -> LocalBoxFuture<'a, Result<Vec<SocketAddr>, Box<dyn std::error::Error>>> {
-        Box::pin(async move {
-            let (mut open, mut refused) = (Vec::new(), None);
-            for address in self.resolver.lookup_ip(host).await?.iter() {
-                match self.guard.check(address) {
-                    Ok(()) => open.push(SocketAddr::new(address, port)),
-                    Err(error) => refused = Some(error),
-                }
-            }
-            match (open.is_empty(), refused) {
-                (true, Some(error)) => Err(error.into()),
-                _ => Ok(open),
-            }
-        })
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use governor::clock::Clock as GovernorClock;
 use governor::middleware::NoOpMiddleware;
@@ -279,7 +280,10 @@ impl Lane {
 
 fn limiter(limit: RateLimit, clock: &LaneClock) -> Limiter {
     let one_or_more = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-    let quota = Quota::per_second(one_or_more(limit.per_second)).allow_burst(one_or_more(limit.burst));
+    let (rate, milliseconds) = limit.refill();
+    let period = Duration::from_millis(milliseconds) / rate;
+    let quota = Quota::with_period(period).expect("no rate has a period of nothing");
+    let quota = quota.allow_burst(one_or_more(limit.burst));
     RateLimiter::direct_with_clock(quota, clock.clone())
 }
 
@@ -351,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_rate_limit_lets_the_burst_out_and_then_one_at_a_time() {
-        let limit = RateLimit { per_second: 10, burst: 2 };
+        let limit = RateLimit { per_second: Some(10), per_minute: None, burst: 2 };
         let (mut lane, ids) = lane_with(Rules { rate_limit: Some(limit), ..rules() }, 4);
         assert_eq!(sent(&mut lane, NOON), (ids[..2].to_vec(), Turn::Wait(NOON + 100)));
         assert_eq!(sent(&mut lane, NOON + 99), (vec![], Turn::Wait(NOON + 100)));

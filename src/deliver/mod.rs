@@ -1,6 +1,7 @@
 //! Delivery: wheel and lanes decide (`wheel`, `lane`, `schedule`, `verdict`: pure), a thread turns them (`engine`), and
 //! senders make the requests (`sender`), past the guard.
 
+mod dial;
 mod engine;
 pub mod guard;
 pub mod lane;
@@ -16,13 +17,17 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use actix_rt::Arbiter;
+use futures_util::future::BoxFuture;
 use ipnet::IpNet;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock::Clock;
-use crate::dialect::Dialects;
+use crate::dialect::Shelf;
+use crate::domain::delivery::Outcome;
+use crate::domain::probe::{Probe, Probed};
 use crate::store::Store;
-use engine::{Engine, Mailbox, Meters, OUTCOME_KINDS};
+use dial::Egress;
+use engine::{Engine, Errand, Mailbox, Meters, OUTCOME_KINDS};
 use guard::Guard;
 use schedule::Scheduler;
 use sender::Tools;
@@ -38,7 +43,12 @@ pub struct Settings {
     pub connect: Duration,
     /// Addresses that may be dialled although they are not public.
     pub allow: Vec<IpNet>,
+    /// The published addresses; those of this machine are where connections leave from.
+    pub egress: Vec<IpNet>,
 }
+
+/// Requests at once that are no deliveries.
+const PROBES_MAX: usize = 64;
 
 /// The running delivery.
 pub struct Deliver {
@@ -46,40 +56,43 @@ pub struct Deliver {
     meters: Arc<Meters>,
     engine: JoinHandle<()>,
     senders: Vec<(Arbiter, oneshot::Receiver<()>)>,
+    errands: mpsc::WeakUnboundedSender<Errand>,
 }
 
 /// Starts delivering what the store holds. Must be called within an actix system.
-pub fn start(settings: Settings, store: Store, dialects: Arc<Dialects>, clock: Clock) -> Deliver {
+pub fn start(settings: Settings, store: Store, shelf: Arc<Shelf>, clock: Clock) -> Deliver {
     let (mailbox, meters) = (Arc::new(Mailbox::default()), Arc::new(Meters::default()));
     store.listen(mailbox.clone());
     let tools = Tools {
         store: store.clone(),
-        dialects: dialects.clone(),
+        shelf: shelf.clone(),
         clock: clock.clone(),
         guard: Arc::new(Guard::new(settings.allow)),
+        egress: Egress::of(&settings.egress),
         out_max: settings.in_flight_max,
         connect: settings.connect,
     };
-    let (mut senders, mut claims) = (Vec::new(), Vec::new());
+    let (mut senders, mut errands) = (Vec::new(), Vec::new());
     for _ in 0..settings.senders.max(1) {
         let (tools, meters, mailbox) = (tools.clone(), meters.clone(), mailbox.clone());
-        let (claim, claimed) = mpsc::unbounded_channel();
+        let (errand, errands_in) = mpsc::unbounded_channel();
         let (done, is_done) = oneshot::channel();
         let arbiter = Arbiter::new();
         arbiter.spawn_fn(move || {
             actix_rt::spawn(async move {
-                engine::send_all(claimed, tools, meters, mailbox).await;
+                engine::send_all(errands_in, tools, meters, mailbox).await;
                 // Nobody waits any more if the time to stop has run out.
                 let _ = done.send(());
             });
         });
         senders.push((arbiter, is_done));
-        claims.push(claim);
+        errands.push(errand);
     }
-    let scheduler = Scheduler::new(store, dialects, settings.in_flight_max, clock.now());
-    let engine = Engine::new(scheduler, clock, mailbox.clone(), meters.clone(), claims);
+    let scheduler = Scheduler::new(store, shelf, settings.in_flight_max, clock.now());
+    let probing = errands[0].downgrade();
+    let engine = Engine::new(scheduler, clock, mailbox.clone(), meters.clone(), errands);
     let engine = std::thread::Builder::new().name("engine".into()).spawn(move || engine.run());
-    Deliver { mailbox, meters, engine: engine.expect("a thread can be started"), senders }
+    Deliver { mailbox, meters, engine: engine.expect("a thread can be started"), senders, errands: probing }
 }
 
 impl Deliver {
@@ -100,6 +113,31 @@ impl Deliver {
         if actix_rt::time::timeout(limit, all_done).await.is_err() {
             tracing::warn!("some attempts were not done in time; they are made again after the next start");
         }
+    }
+
+    /// Makes requests that are no deliveries, at most [`PROBES_MAX`] at once.
+    pub fn prober(&self) -> impl Fn(Probe) -> BoxFuture<'static, Probed> + Send + Sync + use<> {
+        let (errands, places) = (self.errands.clone(), Arc::new(Semaphore::new(PROBES_MAX)));
+        move |probe| {
+            let (errands, places) = (errands.clone(), places.clone());
+            Box::pin(async move {
+                let _place = places.acquire().await;
+                let (answer, answered) = oneshot::channel();
+                if let Some(errands) = errands.upgrade() {
+                    // If the sender is gone, so is the answer's other end, and that is said below.
+                    let _ = errands.send(Errand::Probe(probe, answer));
+                } else {
+                    drop(answer);
+                }
+                let stopping = || Outcome::Unsendable("the server is stopping".into());
+                answered.await.unwrap_or_else(|_| Probed { outcome: stopping(), duration_ms: 0, answer: Vec::new() })
+            })
+        }
+    }
+
+    /// The dialects were read again: webhooks are treated by the new ones from now on.
+    pub fn dialects_changed(&self) {
+        engine::dialects_changed(&self.mailbox);
     }
 
     /// Writes counters in the Prometheus text format.

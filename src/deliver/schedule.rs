@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::lane::{Lane, Rules, Turn};
 use super::wheel::Wheel;
-use crate::dialect::Dialects;
+use crate::dialect::Shelf;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::tally::Tally;
@@ -32,7 +32,7 @@ pub struct Claim {
 /// Wheel and lanes.
 pub struct Scheduler {
     store: Store,
-    dialects: Arc<Dialects>,
+    shelf: Arc<Shelf>,
     wheel: Wheel,
     lanes: HashMap<WebhookNumber, Lane>,
     /// Webhooks that may have something to send, each once.
@@ -44,10 +44,10 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// A scheduler that has yet to look at every webhook.
-    pub fn new(store: Store, dialects: Arc<Dialects>, out_max: usize, now: UnixMs) -> Self {
+    pub fn new(store: Store, shelf: Arc<Shelf>, out_max: usize, now: UnixMs) -> Self {
         let mut scheduler = Self {
             store,
-            dialects,
+            shelf,
             wheel: Wheel::new(now),
             lanes: HashMap::new(),
             ready: VecDeque::new(),
@@ -59,8 +59,8 @@ impl Scheduler {
         scheduler
     }
 
-    /// The store was reopened: everything is read again. What is out stays out.
-    pub fn reopened(&mut self) {
+    /// The store was reopened, or the dialects have changed: everything is read again. What is out stays out.
+    pub fn begin_again(&mut self) {
         let numbers: Vec<WebhookNumber> = self.lanes.keys().copied().collect();
         numbers.into_iter().for_each(|number| self.webhook_changed(number));
         self.look_at_all();
@@ -171,7 +171,8 @@ impl Scheduler {
 
     fn rules_of(&self, webhook: &Webhook) -> Rules {
         // A webhook whose dialect was removed keeps its deliveries: they are tried, and say why they cannot be sent.
-        let dialect = self.dialects.get(&webhook.dialect).or(self.dialects.get("standard"));
+        let dialects = self.shelf.now();
+        let dialect = dialects.get(&webhook.dialect).or(dialects.get("standard"));
         Rules::of(webhook, dialect.expect("standard is compiled in"))
     }
 

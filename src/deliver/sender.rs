@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_tls::connect::{Connector as TcpConnector, Resolver};
 use awc::error::{ConnectError, SendRequestError};
+use awc::http::Uri;
 use awc::http::header::{HeaderName, HeaderValue};
 use awc::{Client, Connector};
 use bytes::Bytes;
@@ -19,13 +19,15 @@ use hickory_resolver::config::ResolverConfig;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use quick_cache::{UnitWeighter, unsync::Cache};
 
-use super::guard::{Guard, GuardedResolver, RefusedAddress};
+use super::dial::{Dial, Egress};
+use super::guard::{Guard, RefusedAddress};
 use super::schedule::Claim;
 use crate::clock::{Clock, Stopwatch};
-use crate::dialect::{AttemptFacts, Dialect, Dialects, Prepared, SigningKey};
+use crate::dialect::{AttemptFacts, Dialect, Dialects, Prepared, Shelf, SigningKey};
 use crate::domain::delivery::{Attempt, AttemptSummary, Outcome, RESPONSE_BODY_BYTES_MAX};
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, WebhookNumber};
+use crate::domain::probe::{Probe, Probed};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
 use crate::store::{Store, StoreError};
@@ -41,11 +43,13 @@ pub struct Tools {
     /// Events are read from it.
     pub store: Store,
     /// Contracts.
-    pub dialects: Arc<Dialects>,
+    pub shelf: Arc<Shelf>,
     /// Now.
     pub clock: Clock,
     /// Which addresses may be dialled.
     pub guard: Arc<Guard>,
+    /// Where connections leave from.
+    pub egress: Egress,
     /// Deliveries that may be out at once: awc's own limit must not be the smaller one, it counts all hosts together.
     pub out_max: usize,
     /// The deadline of connect and TLS within that of the attempt.
@@ -66,9 +70,11 @@ type WebhookDialect = usize;
 /// A webhook, made ready for sending: parsed and keyed once, not once a delivery.
 struct Target {
     webhook: Arc<Webhook>,
+    /// Those in force when it was made.
+    dialects: Arc<Dialects>,
     dialect: Arc<Dialect>,
     account_id: String,
-    uri: Result<awc::http::Uri, String>,
+    uri: Result<Uri, String>,
     keys: Vec<(SigningKey, Option<UnixMs>)>,
     custom_headers: Vec<(HeaderName, HeaderValue)>,
     deadline: Duration,
@@ -77,15 +83,16 @@ struct Target {
 /// An event, made ready for one dialect.
 struct Ready {
     event: Arc<Event>,
+    /// While it is kept here no other dialect can have its place in memory, which is a part of the key.
+    _dialect: Arc<Dialect>,
     body: Prepared,
 }
 
 impl Sender {
     /// A sender for the current arbiter.
     pub fn new(tools: Tools) -> Self {
-        let resolver = GuardedResolver::new(resolver(), tools.guard.clone());
         let connector = Connector::new()
-            .connector(TcpConnector::new(Resolver::custom(resolver)).service())
+            .connector(Dial::new(resolver(), tools.guard.clone(), tools.egress.clone()))
             .limit(tools.out_max + 1)
             .timeout(tools.connect)
             .handshake_timeout(tools.connect);
@@ -135,10 +142,6 @@ impl Sender {
             Ok(uri) => uri.clone(),
             Err(why) => return Ok(Outcome::Unsendable(why.clone())),
         };
-        // An address in the URL is never asked of a resolver, so it is checked here.
-        if let Err(refused) = self.tools.guard.check_host(uri.host().unwrap_or_default()) {
-            return Ok(Outcome::Refused(refused.to_string()));
-        }
         let ready = match self.ready(claim, target) {
             Ok(Some(ready)) => ready,
             Ok(None) => return Ok(Outcome::Unsendable("its event is not kept any more".into())),
@@ -151,30 +154,51 @@ impl Sender {
         }
         let headers = target.headers(claim, &ready.event, &body, now);
         sent.headers = headers.iter().map(written).collect();
+        Ok(self.post(uri, headers, body, sent).await)
+    }
+
+    /// Posts `body` and reads the start of the answer.
+    async fn post(&self, uri: Uri, headers: Vec<(HeaderName, HeaderValue)>, body: Bytes, sent: &mut Sent) -> Outcome {
         let mut request = self.client.post(uri).no_decompress();
         for (name, value) in headers {
             request.headers_mut().append(name, value);
         }
         let mut answer = match request.send_body(body).await {
             Ok(answer) => answer,
-            Err(error) => return Ok(outcome_of(error)),
+            Err(error) => return outcome_of(error),
         };
         while let Some(piece) = answer.next().await {
             match piece {
                 Ok(piece) => sent.keep(&piece),
-                Err(error) => return Ok(Outcome::Broken(error.to_string())),
+                Err(error) => return Outcome::Broken(error.to_string()),
             }
             if sent.is_full() {
                 break;
             }
         }
-        Ok(Outcome::Status(answer.status().as_u16()))
+        Outcome::Status(answer.status().as_u16())
+    }
+
+    /// Makes a request that is no delivery.
+    pub async fn probe(&self, probe: Probe) -> Probed {
+        let (watch, mut sent) = (Stopwatch::start(), Sent::default());
+        let outcome = match probe.url.as_str().parse::<Uri>() {
+            Err(error) => Outcome::Unsendable(error.to_string()),
+            Ok(uri) => {
+                let headers = probe.headers.iter().filter_map(parsed).collect();
+                let request = self.post(uri, headers, probe.body, &mut sent);
+                let limit = Duration::from_secs(probe.timeout_seconds.into());
+                actix_rt::time::timeout(limit, request).await.unwrap_or(Outcome::TimedOut)
+            }
+        };
+        let duration_ms = u32::try_from(watch.elapsed().as_millis()).unwrap_or(u32::MAX);
+        Probed { outcome, duration_ms, answer: sent.answer }
     }
 
     fn target(&self, webhook: &Arc<Webhook>) -> Rc<Target> {
         let mut targets = self.targets.borrow_mut();
         match targets.get(&webhook.number()) {
-            Some(target) if Arc::ptr_eq(&target.webhook, webhook) => target.clone(),
+            Some(target) if target.is_of(webhook, &self.tools) => target.clone(),
             _ => {
                 let target = Rc::new(Target::of(webhook.clone(), &self.tools));
                 targets.insert(webhook.number(), target.clone());
@@ -191,7 +215,7 @@ impl Sender {
         }
         let Some(event) = self.tools.store.event(claim.webhook.account, claim.delivery.event)? else { return Ok(None) };
         let body = target.dialect.prepare(&event, &target.account_id);
-        let ready = Rc::new(Ready { event, body });
+        let ready = Rc::new(Ready { event, _dialect: target.dialect.clone(), body });
         if ready.event.data.len() <= PREPARED_BYTES_MAX && ready.event.webhooks.len() > 1 {
             self.prepared.borrow_mut().insert(key, ready.clone());
         }
@@ -200,9 +224,15 @@ impl Sender {
 }
 
 impl Target {
+    /// Whether it was made of this webhook as it is, and of the dialects in force.
+    fn is_of(&self, webhook: &Arc<Webhook>, tools: &Tools) -> bool {
+        Arc::ptr_eq(&self.webhook, webhook) && Arc::ptr_eq(&self.dialects, &tools.shelf.now())
+    }
+
     fn of(webhook: Arc<Webhook>, tools: &Tools) -> Self {
-        let known = tools.dialects.get(&webhook.dialect);
-        let dialect = known.or(tools.dialects.get("standard")).expect("standard is compiled in").clone();
+        let dialects = tools.shelf.now();
+        let known = dialects.get(&webhook.dialect);
+        let dialect = known.or(dialects.get("standard")).expect("standard is compiled in").clone();
         let uri = match known {
             Some(_) => webhook.url.as_str().parse().map_err(|error| format!("{error}")),
             None => Err(format!("there is no dialect {:?} any more", webhook.dialect)),
@@ -215,11 +245,11 @@ impl Target {
         };
         let account_id =
             tools.store.registry().account(webhook.account).map_or(String::new(), |account| account.id.clone());
-        let custom = |(name, value): &(String, String)| Some((name.parse().ok()?, value.parse().ok()?));
         Self {
-            custom_headers: webhook.headers.iter().filter_map(custom).collect(),
+            custom_headers: webhook.headers.iter().filter_map(parsed).collect(),
             deadline: Duration::from_secs(webhook.timeout_seconds.unwrap_or(dialect.timeout_seconds).into()),
             webhook,
+            dialects: dialects.clone(),
             dialect,
             account_id,
             uri,
@@ -268,6 +298,11 @@ impl Sent {
     fn is_full(&self) -> bool {
         self.answer.len() == RESPONSE_BODY_BYTES_MAX
     }
+}
+
+/// A header that was vetted when it was set.
+fn parsed((name, value): &(String, String)) -> Option<(HeaderName, HeaderValue)> {
+    Some((name.parse().ok()?, value.parse().ok()?))
 }
 
 fn written((name, value): &(HeaderName, HeaderValue)) -> (String, String) {

@@ -20,6 +20,9 @@ pub struct EventType {
     /// An example of its `data`: compact JSON.
     #[serde(deserialize_with = "sample")]
     pub sample: Box<RawValue>,
+    /// A JSON Schema of its `data`, where the sample alone would mislead.
+    #[serde(default, rename = "schema", deserialize_with = "sample_object")]
+    pub stated_schema: Option<Box<RawValue>>,
 }
 
 impl Dialect {

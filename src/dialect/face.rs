@@ -33,6 +33,9 @@ pub struct Face {
     pub list: ListRule,
     /// How the history is listed.
     pub deliveries: DeliveriesRule,
+    /// Whether replies say how much of the rate limit is left (`X-RateLimit-*`).
+    #[serde(default)]
+    pub rate_limit_headers: bool,
     #[serde(skip)]
     pub(super) spelling: Spelling,
 }
@@ -87,6 +90,9 @@ pub enum Paging {
 pub struct DeliveriesRule {
     /// What a row is.
     pub rows: Rows,
+    /// Which deliveries are listed.
+    #[serde(default)]
+    pub only: Only,
     /// The list around the rows.
     pub list: ListRule,
     /// What a row shows, in order.
@@ -102,6 +108,17 @@ pub enum Rows {
     Attempt,
     /// One delivery with its latest attempt.
     Delivery,
+}
+
+/// Which deliveries a history lists.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Only {
+    /// All.
+    #[default]
+    All,
+    /// Those that succeeded or are dead.
+    Finished,
 }
 
 /// Where a list stands in the whole.
@@ -183,6 +200,10 @@ impl Face {
             if !(1..=1000).contains(&list.limit_default) {
                 return Err(Invalid::new(format!("{key}.limit_default"), "must be between 1 and 1000"));
             }
+        }
+        if self.deliveries.only != Only::All && self.deliveries.list.paging == Paging::Offset {
+            let message = "\"finished\" cannot be counted, so it needs the list's paging = \"cursor\"";
+            return Err(Invalid::new("face.deliveries.only", message));
         }
         super::routes::check_base(&self.base)?;
         self.operations.check()

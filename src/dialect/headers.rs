@@ -150,7 +150,7 @@ impl Dialect {
             .any(|key| name.eq_ignore_ascii_case(key.name.as_str()))
     }
 
-    fn fact(&self, what: &AttemptFacts<'_>, slot: &Placeholder, out: &mut String) {
+    pub(super) fn fact(&self, what: &AttemptFacts<'_>, slot: &Placeholder, out: &mut String) {
         match slot {
             Placeholder::EventId => out.push_str(&self.event_id(what.event)),
             Placeholder::EventUuid => out.push_str(&what.event.id.to_string()),
@@ -169,6 +169,6 @@ impl Dialect {
     }
 }
 
-fn header_value(text: &str) -> HeaderValue {
+pub(super) fn header_value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("templates of headers and the facts of an accepted event are visible ASCII")
 }

@@ -44,21 +44,45 @@ impl Dialects {
     /// All mistakes in all files are reported together.
     pub fn load(dir: Option<&Path>) -> Result<Self, Vec<DialectError>> {
         let mut dialects = Self::shipped();
-        let mut errors = Vec::new();
-        for path in dir.map_or(Ok(Vec::new()), toml_files).map_err(|error| vec![error])? {
-            let file = path.display().to_string();
-            let read = std::fs::read_to_string(&path);
-            let text = read.map_err(|error| DialectError::whole(&file, format!("cannot be read: {error}")));
-            if let Err(error) = text.and_then(|text| dialects.add(&file, &text)) {
+        let files = dir.map_or(Ok(Vec::new()), toml_files).map_err(|error| vec![error])?;
+        let errors: Vec<_> = files.iter().filter_map(|path| dialects.add_file(path).err()).collect();
+        if errors.is_empty() { Ok(dialects) } else { Err(errors) }
+    }
+
+    /// As [`Self::load`], when a server runs with these: where a file cannot be taken its dialect stays as it is here.
+    pub(super) fn read_again(&self, dir: &Path) -> (Self, Vec<DialectError>) {
+        let files = match toml_files(dir) {
+            Ok(files) => files,
+            Err(error) => return (self.clone(), vec![error]),
+        };
+        let (mut dialects, mut errors, mut kept) = (Self::shipped(), Vec::new(), Vec::new());
+        for path in files {
+            if let Err(error) = dialects.add_file(&path) {
+                kept.extend(path.file_stem().and_then(|stem| stem.to_str()).and_then(|name| self.get(name)).cloned());
                 errors.push(error);
             }
         }
-        if errors.is_empty() { Ok(dialects) } else { Err(errors) }
+        for dialect in kept {
+            // It was read from a file of this name.
+            let file = format!("{}.toml", dialect.name);
+            errors.extend(dialects.put(&file, "", dialect).err());
+        }
+        (dialects, errors)
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<(), DialectError> {
+        let file = path.display().to_string();
+        let read = std::fs::read_to_string(path);
+        let text = read.map_err(|error| DialectError::whole(&file, format!("cannot be read: {error}")))?;
+        self.add(&file, &text)
     }
 
     /// Adds a file, or puts it in the place of the dialect of the same name. On an error nothing has changed.
     pub fn add(&mut self, file: &str, text: &str) -> Result<(), DialectError> {
-        let dialect = Dialect::parse(file, text)?;
+        self.put(file, text, Arc::new(Dialect::parse(file, text)?))
+    }
+
+    fn put(&mut self, file: &str, text: &str, dialect: Arc<Dialect>) -> Result<(), DialectError> {
         let base = |dialect: &Dialect| dialect.face.as_ref().map(|face| face.base.clone());
         for other in self.by_name.values().filter(|other| other.name != dialect.name) {
             if let (Some(mine), Some(theirs)) = (base(&dialect), base(other))
@@ -68,7 +92,7 @@ impl Dialects {
                 return Err(DialectError::from_check(file, text, Invalid::new("face.base", message)));
             }
         }
-        self.by_name.insert(dialect.name.clone(), Arc::new(dialect));
+        self.by_name.insert(dialect.name.clone(), dialect);
         self.routes = Routes::of(self.by_name.values());
         Ok(())
     }

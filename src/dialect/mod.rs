@@ -5,6 +5,8 @@
 mod body;
 mod canonical;
 mod catalogue;
+mod challenge;
+mod check;
 mod envelope;
 mod error;
 mod face;
@@ -18,6 +20,7 @@ mod ordered;
 mod placeholder;
 mod routes;
 mod secrets;
+mod shelf;
 mod signature;
 mod template;
 mod verify;
@@ -29,9 +32,11 @@ mod tests;
 pub use body::{BodyRule, JsonForm, Prepared};
 pub use canonical::{Numbers, canonical, first_lost_number};
 pub use catalogue::EventType;
+pub use challenge::{Challenge, ChallengeRule};
+pub use check::HEALTH_CHECK_BODY;
 pub use envelope::{Envelope, Member};
 pub use error::DialectError;
-pub use face::{DeliveriesRule, Face, ListRule, Page, Paging, Rows, TestBody};
+pub use face::{DeliveriesRule, Face, ListRule, Only, Page, Paging, Rows, TestBody};
 pub use headers::{AttemptFacts, HeaderKey, HeaderRule, UserAgent};
 pub use library::Dialects;
 pub use mac::{Algorithm, SigningKey};
@@ -39,6 +44,7 @@ pub use native::{Ids, Kind, Spelling};
 pub use placeholder::Placeholder;
 pub use routes::{Endpoint, FaceMatch, OWN_PATHS, Operation, Operations, Route};
 pub use secrets::{KeyForm, SecretRule};
+pub use shelf::Shelf;
 pub use signature::{Encoding, SignatureRule};
 pub use template::{Part, Template};
 pub use verify::VerifyError;
@@ -71,8 +77,13 @@ pub struct Dialect {
     pub success: SuccessRule,
     /// The deadline of one attempt, 1–120 seconds.
     pub timeout_seconds: u32,
-    /// When to try again.
+    /// When to try again: all that the file says when it is read, then as many as `retries` says.
     pub retry: RetrySchedule,
+    /// How many of the delays are used unless a webhook asks for another number; left out: all.
+    pub retries: Option<usize>,
+    /// All delays, for webhooks that ask for more or fewer.
+    #[serde(skip)]
+    all_delays: Vec<u64>,
     /// Whether an answer of 410 disables the webhook at once.
     #[serde(default)]
     pub gone_disables: bool,
@@ -91,6 +102,8 @@ pub struct Dialect {
 
     /// What a secret looks like.
     pub secrets: SecretRule,
+    /// What an endpoint is asked before it gets deliveries; left out: nothing.
+    pub challenge: Option<ChallengeRule>,
     /// How ids are spelled.
     #[serde(default, deserialize_with = "ids")]
     pub ids: Ids,
@@ -193,8 +206,27 @@ impl Dialect {
         Ok(())
     }
 
-    fn check_bounds(&self) -> Result<(), Invalid> {
+    /// The schedule with this many retries.
+    pub fn schedule(&self, retries: usize) -> Result<RetrySchedule, Invalid> {
+        let message = || format!("must be between 0 and {}", self.all_delays.len());
+        let delays = self.all_delays.get(..retries).ok_or_else(|| Invalid::new("max_retries", message()))?;
+        Ok(RetrySchedule { delay_seconds: delays.to_vec(), jitter_percent: self.retry.jitter_percent })
+    }
+
+    /// Keeps all delays for [`Self::schedule`], and the usual ones in `retry`.
+    fn split_delays(&mut self) -> Result<(), Invalid> {
         self.retry.check()?;
+        self.all_delays = self.retry.delay_seconds.clone();
+        if let Some(usual) = self.retries {
+            let wrong =
+                |invalid: Invalid| Invalid::new("retries", format!("{}, the delays there are", invalid.message));
+            self.retry = self.schedule(usual).map_err(wrong)?;
+        }
+        Ok(())
+    }
+
+    fn check_bounds(&mut self) -> Result<(), Invalid> {
+        self.split_delays()?;
         if !(1..=TIMEOUT_SECONDS_MAX).contains(&self.timeout_seconds) {
             return Err(Invalid::new("timeout_seconds", format!("must be between 1 and {TIMEOUT_SECONDS_MAX}")));
         }

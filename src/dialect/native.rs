@@ -38,6 +38,9 @@ pub const REQUEST: &Known = &[
     ("timeout", Kind::Plain),
     ("retry", Kind::Plain),
     ("success", Kind::Plain),
+    ("max_retries", Kind::Plain),
+    ("test_mode", Kind::Plain),
+    ("ownership_check", Kind::Plain),
 ];
 
 /// What a test call can say.
@@ -60,7 +63,9 @@ pub const WEBHOOK: &Known = &[
     ("success", Kind::Plain),
     ("status", Kind::Plain),
     ("enabled", Kind::Plain),
-    ("disabled_reason", Kind::Plain),
+    ("status_reason", Kind::Plain),
+    ("test_mode", Kind::Plain),
+    ("ownership_check", Kind::Plain),
     ("created_at", Kind::Time),
     ("updated_at", Kind::Time),
     ("secret", Kind::Plain),
@@ -85,6 +90,7 @@ pub const ROW: &Known = &[
     ("state", Kind::Plain),
     ("created_at", Kind::Time),
     ("attempted_at", Kind::Time),
+    ("at", Kind::Time),
     ("attempt", Kind::Plain),
     ("attempts", Kind::Plain),
     ("status_code", Kind::Plain),
@@ -92,6 +98,8 @@ pub const ROW: &Known = &[
     ("success", Kind::Plain),
     ("error", Kind::Plain),
     ("next_attempt_at", Kind::Time),
+    ("data", Kind::Plain),
+    ("attempt_log", Kind::Plain),
 ];
 
 /// How a dialect spells ids.

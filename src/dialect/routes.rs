@@ -34,6 +34,10 @@ pub enum Operation {
     Deliveries,
     /// Deliver one of its deliveries again.
     Replay,
+    /// Call its endpoint to see how it is.
+    Check,
+    /// Ask its endpoint again whether it wants deliveries.
+    Verify,
 }
 
 impl Operation {
@@ -50,7 +54,7 @@ impl Operation {
     pub fn status(self) -> u16 {
         match self {
             Self::Create => 201,
-            Self::List | Self::Get | Self::Update | Self::Deliveries => 200,
+            Self::List | Self::Get | Self::Update | Self::Deliveries | Self::Check | Self::Verify => 200,
             Self::Test | Self::Replay => 202,
             Self::Delete => 204,
         }

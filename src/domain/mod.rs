@@ -6,6 +6,7 @@ pub mod delivery;
 pub mod event;
 pub mod id;
 pub mod json;
+pub mod probe;
 pub mod retry;
 pub mod secret;
 pub mod tally;

@@ -61,6 +61,10 @@ pub struct Webhook {
     pub created_at: UnixMs,
     /// When a person last changed it.
     pub updated_at: UnixMs,
+    /// It gets test events only, and they go to no other webhook.
+    pub test_mode: bool,
+    /// Whether its endpoint has shown that it wants deliveries.
+    pub ownership: Ownership,
 }
 
 impl Webhook {
@@ -84,6 +88,8 @@ impl Webhook {
             status: Status::Active,
             created_at: 0,
             updated_at: 0,
+            test_mode: false,
+            ownership: Ownership::NotAsked,
         }
     }
 
@@ -97,7 +103,18 @@ impl Webhook {
     }
     /// Whether its deliveries go out.
     pub fn is_active(&self) -> bool {
-        self.status == Status::Active
+        self.status == Status::Active && self.ownership.is_settled()
+    }
+    /// The word in the API for whether they do.
+    pub fn status_word(&self) -> &'static str {
+        match self.status {
+            Status::Active if !self.ownership.is_settled() => "unverified",
+            _ => self.status.word(),
+        }
+    }
+    /// Why they do not, where a rule, a person or the ownership check said so.
+    pub fn status_reason(&self) -> Option<&str> {
+        self.status.reason().or(self.ownership.reason())
     }
     /// Whether it was deleted; then it is seen nowhere, and its open deliveries are being cancelled.
     pub fn is_deleted(&self) -> bool {
@@ -149,13 +166,64 @@ impl Status {
     }
 }
 
-/// Requests to an endpoint: `burst` at once, refilled at `per_second`.
+/// Whether an endpoint has shown that it wants deliveries, where the contract or the webhook asks for that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ownership {
+    /// Nobody asks.
+    NotAsked,
+    /// It has.
+    Proven,
+    /// It never has: no deliveries are made for it.
+    Never {
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// It had, at another URL: its deliveries are held.
+    Again {
+        /// Why, in one sentence.
+        reason: String,
+    },
+}
+
+impl Ownership {
+    /// Whether deliveries may go out.
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Self::NotAsked | Self::Proven)
+    }
+
+    /// Whether the endpoint is asked.
+    pub fn is_asked(&self) -> bool {
+        *self != Self::NotAsked
+    }
+
+    /// Where it stands after a check that ended so. What was proven once is held, not dropped.
+    pub fn after(&self, checked: Result<(), String>) -> Self {
+        match (checked, self) {
+            (Ok(()), _) => Self::Proven,
+            (Err(reason), Self::NotAsked | Self::Never { .. }) => Self::Never { reason },
+            (Err(reason), Self::Proven | Self::Again { .. }) => Self::Again { reason },
+        }
+    }
+
+    /// Why deliveries do not go out.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Never { reason } | Self::Again { reason } => Some(reason),
+            Self::NotAsked | Self::Proven => None,
+        }
+    }
+}
+
+/// Requests to an endpoint: `burst` at once, refilled at so many a second or a minute. So no second, or minute, ever
+/// sees more than that and the burst together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
-    /// Requests a second, 1–10,000.
-    pub per_second: u32,
-    /// Requests that may go out at once after a quiet time, 1–10,000; left out: `per_second`.
+    /// Requests a second, 1–10,000. Either this or `per_minute`.
+    pub per_second: Option<u32>,
+    /// Requests a minute, 1–10,000.
+    pub per_minute: Option<u32>,
+    /// Requests that may go out at once after a quiet time, 1–10,000; left out: `per_second`, or 1.
     #[serde(default)]
     pub burst: u32,
 }
@@ -163,14 +231,31 @@ pub struct RateLimit {
 impl RateLimit {
     /// Checks the bounds and fills in the burst.
     pub fn checked(self) -> Result<Self, Invalid> {
-        if !(1..=10_000).contains(&self.per_second) {
-            return Err(Invalid::new("rate_limit.per_second", "must be between 1 and 10000"));
+        let (field, rate) = match (self.per_second, self.per_minute) {
+            (Some(rate), None) => ("rate_limit.per_second", rate),
+            (None, Some(rate)) => ("rate_limit.per_minute", rate),
+            _ => return Err(Invalid::new("rate_limit", "needs either per_second or per_minute")),
+        };
+        for (field, n) in [(field, rate), ("rate_limit.burst", self.burst.max(1))] {
+            if !(1..=10_000).contains(&n) {
+                return Err(Invalid::new(field, "must be between 1 and 10000"));
+            }
         }
-        if self.burst > 10_000 {
-            return Err(Invalid::new("rate_limit.burst", "must be between 1 and 10000"));
-        }
-        let burst = if self.burst == 0 { self.per_second } else { self.burst };
+        let burst = if self.burst == 0 { self.per_second.unwrap_or(1) } else { self.burst };
         Ok(Self { burst, ..self })
+    }
+
+    /// How many tokens come back in how many milliseconds.
+    pub fn refill(self) -> (u32, u64) {
+        match self.per_minute {
+            Some(rate) => (rate.max(1), 60_000),
+            None => (self.per_second.unwrap_or(1).max(1), 1_000),
+        }
+    }
+
+    /// Requests that one period can see at most.
+    pub fn most(self) -> u32 {
+        self.refill().0 + self.burst
     }
 }
 

@@ -29,6 +29,8 @@ pub struct NewEvent {
     pub actor: Option<Bytes>,
     /// A JSON object.
     pub metadata: Option<Bytes>,
+    /// It goes to webhooks in test mode only.
+    pub test: bool,
     /// A hash of all this; asked for where there is a `name`.
     pub fingerprint: Option<[u8; 32]>,
 }
@@ -98,8 +100,8 @@ impl Staging<'_> {
         for (event, known) in events.into_iter().zip(known) {
             accepted.push(match known {
                 Known::Not => {
-                    let webhooks = self.registry().wanting(account, &event.event_type);
-                    Accepted::of(&self.put_event(account, event, webhooks, false), false)
+                    let webhooks = self.registry().wanting(account, &event.event_type, event.test);
+                    Accepted::of(&self.put_event(account, event, webhooks, Cause::Accept), false)
                 }
                 Known::Stored(before) => Accepted::of(&before, true),
                 Known::InBatch(index) => Accepted { duplicate: true, ..accepted[index].clone() },
@@ -121,7 +123,7 @@ impl Staging<'_> {
         event: NewEvent,
     ) -> Result<(Accepted, DeliveryId), Refusal> {
         let webhook = self.webhook_of(account, id)?;
-        let event = self.put_event(account, event, vec![webhook.number()], true);
+        let event = self.put_event(account, event, vec![webhook.number()], Cause::Test);
         Ok((Accepted::of(&event, false), event.id.delivery_to(webhook.number())))
     }
 
@@ -188,7 +190,13 @@ impl Staging<'_> {
         Ok(known)
     }
 
-    fn put_event(&mut self, account: AccountNumber, new: NewEvent, webhooks: Vec<WebhookNumber>, test: bool) -> Event {
+    fn put_event(
+        &mut self,
+        account: AccountNumber,
+        new: NewEvent,
+        webhooks: Vec<WebhookNumber>,
+        cause: Cause,
+    ) -> Event {
         let event = Event {
             id: EventId(self.next_id(0)),
             account,
@@ -198,7 +206,7 @@ impl Staging<'_> {
             data: new.data,
             actor: new.actor,
             metadata: new.metadata,
-            test,
+            test: new.test,
             webhooks,
             fingerprint: new.fingerprint,
         };
@@ -206,7 +214,6 @@ impl Staging<'_> {
         if let Some(name) = &event.name {
             self.stage(Tree::Names, layout::name(account, name), Some(event.id.to_bytes().to_vec()));
         }
-        let cause = if test { Cause::Test } else { Cause::Accept };
         for id in event.deliveries() {
             self.put_fresh(&Delivery::fresh(id, event.id, cause));
         }

@@ -155,6 +155,7 @@ fn format_of(db: &sled::Db, path: &Path) -> Result<Option<u32>, OpenError> {
         Some(found) if found > FORMAT_VERSION => {
             Err(OpenError::Newer { path: path.into(), found, known: FORMAT_VERSION })
         }
+        Some(found) if found < FORMAT_VERSION => Err(OpenError::Older { path: path.into(), found }),
         format => Ok(format),
     }
 }

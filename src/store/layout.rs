@@ -24,8 +24,8 @@
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
 use crate::domain::time::UnixMs;
 
-/// The format that this build writes. A directory of a newer one is refused.
-pub const FORMAT_VERSION: u32 = 1;
+/// The format that this build writes and reads. Format 1 was that of builds before the first release.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// A stored value, in bytes: what is longer goes on in `chunks`. A leaf of sixteen such values still fits into a log
 /// segment, so the store never makes a blob file (which it would not sync).

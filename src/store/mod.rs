@@ -79,6 +79,16 @@ pub enum OpenError {
         /// The newest format known here.
         known: u32,
     },
+    /// It was written by a build before the first release.
+    #[error(
+        "the data directory {path} has format {found}, of a build before the first release, which is not read any more; set another HOOKWHEEL__STORE__PATH"
+    )]
+    Older {
+        /// The directory.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
     /// A file could not be made or read.
     #[error("the data directory {0} cannot be opened: {1}")]
     Io(PathBuf, std::io::Error),
@@ -229,15 +239,15 @@ impl Inner {
     fn load(&self, disk: &Disk) -> Result<(), StoreError> {
         let mut registry = Registry::default();
         for row in disk.tree(Tree::Accounts).iter().values() {
-            registry.put_account(record::decode::<Account>(&row?)?);
+            registry.put_account(record::decode_grown::<Account>(&row?)?);
         }
         for row in disk.tree(Tree::Keys).iter() {
             let (hash, key) = row?;
             let hash = hash.as_ref().try_into().map_err(|_| StoreError::Damaged("a key's hash".into()))?;
-            registry.put_key(hash, record::decode::<ApiKey>(&key)?);
+            registry.put_key(hash, record::decode_grown::<ApiKey>(&key)?);
         }
         for row in disk.tree(Tree::Webhooks).iter().values() {
-            registry.put_webhook(record::decode::<Webhook>(&row?)?);
+            registry.put_webhook(record::decode_grown::<Webhook>(&row?)?);
         }
         *self.registry.write().expect("not poisoned") = registry;
         Ok(())

@@ -9,6 +9,8 @@ use crate::domain::id::{DeliveryId, EventId};
 use crate::domain::time::UnixMs;
 
 const RECORD_VERSION: u8 = 1;
+/// Fields that a record can lack, in bytes of zeros.
+const GROWTH_BYTES_MAX: usize = 64;
 
 fn config() -> impl bincode::config::Config {
     bincode::config::standard()
@@ -33,6 +35,12 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
         Some((version, _)) => Err(damaged(format!("record version {version} is not known"))),
         None => Err(damaged("the record is empty".into())),
     }
+}
+
+/// As [`decode`], for a noun that grows at its end: what an older record lacks reads as zeros, which are `None`,
+/// `false`, 0, an empty text or list, or the first of several.
+pub fn decode_grown<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    decode(&[bytes, &[0; GROWTH_BYTES_MAX]].concat())
 }
 
 /// What `fresh` keeps of a delivery; the rest follows from its key. An accept costs three bytes here.
@@ -106,6 +114,23 @@ mod tests {
         delivery.take_attempt(attempt, Next::Succeeded);
         assert_eq!(hex(&encode(&delivery)), DELIVERY);
         assert_eq!(decode::<Delivery>(&encode(&delivery)).unwrap(), delivery);
+    }
+
+    #[test]
+    fn what_a_shorter_record_lacks_reads_as_zeros() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Grown(String, Option<u64>, bool, Vec<u8>, Choice);
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        enum Choice {
+            First,
+            Second,
+        }
+        let old = encode(&"a");
+        assert!(decode::<Grown>(&old).is_err());
+        let read = decode_grown::<Grown>(&old).unwrap();
+        assert_eq!(read, Grown("a".into(), None, false, Vec::new(), Choice::First));
+        let whole = Grown("a".into(), Some(3), true, vec![1], Choice::Second);
+        assert_eq!(decode_grown::<Grown>(&encode(&whole)).unwrap(), whole);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::id::{AccountNumber, KeyId, WebhookId, WebhookNumber};
-use crate::domain::webhook::{EventFilter, Webhook};
+use crate::domain::webhook::{EventFilter, Ownership, Webhook};
 
 /// The SHA-256 of a key's text.
 pub type KeyHash = [u8; 32];
@@ -21,8 +21,13 @@ pub struct Registry {
     webhooks: BTreeMap<WebhookNumber, Arc<Webhook>>,
     /// Those that were not deleted.
     owned: BTreeSet<(AccountNumber, WebhookNumber)>,
-    wants: HashMap<AccountNumber, Wants>,
+    wants: HashMap<(AccountNumber, Mode), Wants>,
+    /// How many webhooks of each dialect an account has.
+    dialects: HashMap<AccountNumber, BTreeMap<String, usize>>,
 }
+
+/// Whether events are test events: those go to webhooks in test mode only, and all others to all others.
+type Mode = bool;
 
 /// Which webhooks of an account want what.
 #[derive(Debug, Default)]
@@ -83,13 +88,18 @@ impl Registry {
     }
     /// How many webhooks of this dialect the account has.
     pub fn count_of_dialect(&self, account: AccountNumber, dialect: &str) -> usize {
-        self.webhooks_of(account).filter(|webhook| webhook.dialect == dialect).count()
+        self.dialects.get(&account).and_then(|dialects| dialects.get(dialect)).copied().unwrap_or(0)
+    }
+    /// The dialects of the account's webhooks.
+    pub fn dialects_of(&self, account: AccountNumber) -> impl Iterator<Item = &str> {
+        self.dialects.get(&account).into_iter().flat_map(BTreeMap::keys).map(String::as_str)
     }
 
-    /// The webhooks of the account that want events of this type, ascending. Those that are paused or disabled are
-    /// among them: what they missed goes out when they are enabled.
-    pub fn wanting(&self, account: AccountNumber, event_type: &str) -> Vec<WebhookNumber> {
-        let Some(wants) = self.wants.get(&account) else { return Vec::new() };
+    /// The webhooks of the account that want events of this type, test events or others, ascending. Those that are
+    /// paused or disabled are among them: what they missed goes out when they are enabled. Those whose endpoint never
+    /// passed the ownership check are not.
+    pub fn wanting(&self, account: AccountNumber, event_type: &str, test: Mode) -> Vec<WebhookNumber> {
+        let Some(wants) = self.wants.get(&(account, test)) else { return Vec::new() };
         let mut numbers = wants.all.clone();
         numbers.extend(wants.exact.get(event_type).into_iter().flatten());
         let prefixed = |prefix: &String| event_type.len() > prefix.len() && event_type.starts_with(prefix);
@@ -114,16 +124,33 @@ impl Registry {
 
     pub(super) fn put_webhook(&mut self, webhook: Webhook) {
         let number = webhook.number();
-        if let Some(old) = self.webhooks.get(&number) {
-            self.wants.entry(old.account).or_default().forget(number, &old.events);
+        if let Some(old) = self.webhooks.get(&number).cloned().filter(|old| !old.is_deleted()) {
+            self.forget(&old);
         }
-        if webhook.is_deleted() {
-            self.owned.remove(&(webhook.account, number));
-        } else {
-            self.owned.insert((webhook.account, number));
-            self.wants.entry(webhook.account).or_default().learn(number, &webhook.events);
+        if !webhook.is_deleted() {
+            self.learn(&webhook);
         }
         self.webhooks.insert(number, Arc::new(webhook));
+    }
+
+    fn learn(&mut self, webhook: &Webhook) {
+        let (account, number) = (webhook.account, webhook.number());
+        self.owned.insert((account, number));
+        *self.dialects.entry(account).or_default().entry(webhook.dialect.clone()).or_default() += 1;
+        if !matches!(webhook.ownership, Ownership::Never { .. }) {
+            self.wants.entry((account, webhook.test_mode)).or_default().learn(number, &webhook.events);
+        }
+    }
+
+    fn forget(&mut self, webhook: &Webhook) {
+        let (account, number) = (webhook.account, webhook.number());
+        self.owned.remove(&(account, number));
+        if let Some(count) = self.dialects.get_mut(&account).and_then(|dialects| dialects.get_mut(&webhook.dialect)) {
+            *count -= 1;
+        }
+        if let Some(wants) = self.wants.get_mut(&(account, webhook.test_mode)) {
+            wants.forget(number, &webhook.events);
+        }
     }
 }
 

@@ -98,7 +98,7 @@ impl Staging<'_> {
             Disable::Never | Disable::WhenExhausted => return Ok(()),
         };
         let webhook = self.registry().webhook(number).cloned();
-        if let Some(webhook) = webhook.filter(|webhook| webhook.is_active()) {
+        if let Some(webhook) = webhook.filter(|webhook| webhook.status == Status::Active) {
             let status = Status::Disabled { since: self.now(), reason: reason.into() };
             self.put_webhook(Webhook { status, ..(*webhook).clone() });
         }

@@ -140,6 +140,7 @@ const ROUTES: &str = "
     POST /api/v1/accounts/{id}/keys
     POST /api/v1/events
     POST /api/v1/webhooks
+    POST /api/v1/webhooks/{id}/check
     POST /api/v1/webhooks/{id}/disable
     POST /api/v1/webhooks/{id}/enable
     POST /api/v1/webhooks/{id}/pause
@@ -147,6 +148,7 @@ const ROUTES: &str = "
     POST /api/v1/webhooks/{id}/resume
     POST /api/v1/webhooks/{id}/secret/rotate
     POST /api/v1/webhooks/{id}/test
+    POST /api/v1/webhooks/{id}/verify
     PUT /api/v1/webhooks/{id}
 ";
 

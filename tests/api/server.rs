@@ -7,7 +7,9 @@ use actix_web::{HttpServer, web};
 use awc::http::{Method, StatusCode};
 use hookwheel::api::{self, Api, Settings};
 use hookwheel::clock::{Clock, Dice};
-use hookwheel::dialect::Dialects;
+use hookwheel::dialect::{Dialects, Shelf};
+use hookwheel::domain::delivery::Outcome;
+use hookwheel::domain::probe::Probed;
 use hookwheel::store::{self, Store};
 use serde_json::Value;
 
@@ -133,10 +135,23 @@ impl Server {
         let (store, committer) = store::open(settings, clock.clone(), Dice::seeded(1)).unwrap();
         let committer = std::thread::spawn(move || committer.run());
         let admin = api::first_admin_key(&store, &mut Dice::seeded(2), None, "standard").await.unwrap().unwrap();
-        let dialects = Arc::new(Dialects::shipped());
-        let settings = Settings { body_bytes_max: BODY_BYTES_MAX, http_allowed: false };
+        let shelf = Arc::new(Shelf::new(Dialects::shipped()));
+        let settings = Settings { body_bytes_max: BODY_BYTES_MAX, http_allowed: false, egress: Vec::new() };
+        // Nobody can be reached from here.
+        let outcome = || Outcome::Connect("there is no network".into());
+        let nobody = move |_| -> futures_util::future::BoxFuture<'static, Probed> {
+            Box::pin(async move { Probed { outcome: outcome(), duration_ms: 1, answer: Vec::new() } })
+        };
         let extra = Box::new(|out: &mut String| out.push_str("extra 1\n"));
-        let api = web::Data::new(Api::new(store.clone(), dialects, clock.clone(), Dice::seeded(3), settings, extra));
+        let api = web::Data::new(Api::new(
+            store.clone(),
+            shelf,
+            clock.clone(),
+            Dice::seeded(3),
+            settings,
+            Box::new(nobody),
+            extra,
+        ));
         let server =
             HttpServer::new(move || api::app(api.clone())).workers(2).disable_signals().bind(("127.0.0.1", 0)).unwrap();
         let url = format!("http://{}", server.addrs()[0]);

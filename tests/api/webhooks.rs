@@ -24,9 +24,9 @@ async fn a_webhook_is_created_with_what_was_said_and_a_secret() {
     let said = json!({
         "account": "default", "dialect": "standard", "url": "https://example.com/hook",
         "events": ["task.*", "note.added"], "name": "n", "description": "d", "headers": {"X-Team": "blue"},
-        "rate_limit": {"per_second": 5, "burst": 5}, "max_in_flight": 2, "timeout": 9,
+        "rate_limit": {"per_second": 5, "per_minute": null, "burst": 5}, "max_in_flight": 2, "timeout": 9,
         "retry": {"delays": [1, 2], "jitter_percent": 10}, "success": ["2xx", "304"], "status": "active",
-        "enabled": true, "disabled_reason": null, "created_at": "2023-11-14T22:13:20.000Z",
+        "enabled": true, "status_reason": null, "created_at": "2023-11-14T22:13:20.000Z",
         "updated_at": "2023-11-14T22:13:20.000Z", "last_attempt_at": null, "success_rate": 0.0, "deliveries": 0,
         "consecutive_failures": 0,
     });
@@ -84,7 +84,10 @@ async fn a_bad_webhook_is_refused_and_the_field_is_named() {
         (with("headers", json!({"X-A": "1", "x-a": "2"})), "headers.x-a"),
         (with("headers", json!(["X"])), "headers"),
         (with("rate_limit", json!({"per_second": 0})), "rate_limit.per_second"),
-        (with("rate_limit", json!({"burst": 1})), "rate_limit.per_second"),
+        (with("rate_limit", json!({"burst": 1})), "rate_limit"),
+        (with("rate_limit", json!({"per_second": 1, "per_minute": 1})), "rate_limit"),
+        (with("max_retries", json!(99)), "max_retries"),
+        (with("ownership_check", json!("yes")), "ownership_check"),
         (with("rate_limit", json!({"per_second": 1, "x": 1})), "rate_limit.x"),
         (with("max_in_flight", json!(0)), "max_in_flight"),
         (with("timeout", json!(121)), "timeout"),
@@ -120,9 +123,9 @@ async fn what_a_change_leaves_out_stays_and_null_resets() {
     let changed = server.ask("PUT", &path).json(json!({"timeout": null})).send().await.data(200);
     assert_eq!((&changed["name"], &changed["timeout"]), (&json!("after"), &json!(null)));
     let changed = server.ask("PATCH", &path).json(json!({"enabled": false})).send().await.data(200);
-    assert_eq!((&changed["status"], &changed["disabled_reason"]), (&json!("disabled"), &json!("disabled by request")));
+    assert_eq!((&changed["status"], &changed["status_reason"]), (&json!("disabled"), &json!("disabled by request")));
     let changed = server.ask("PATCH", &path).json(json!({"enabled": true})).send().await.data(200);
-    assert_eq!((&changed["status"], &changed["disabled_reason"]), (&json!("active"), &json!(null)));
+    assert_eq!((&changed["status"], &changed["status_reason"]), (&json!("active"), &json!(null)));
     server.ask("PATCH", &path).json(json!({"dialect": "standard"})).send().await.data(200);
     for (body, field) in [(json!({"dialect": "taskflow"}), "dialect"), (json!({"url": "http://x/"}), "url")] {
         assert_eq!(server.ask("PATCH", &path).json(body).send().await.error(400, "invalid_field"), field);
@@ -167,9 +170,9 @@ async fn a_webhook_is_steered_by_hand() {
     call("enable", json!({})).await.error(409, "wrong_state");
     assert_eq!(status(call("resume", json!({})).await.data(200)), "active");
     let disabled = call("disable", json!({"reason": "moving house"})).await.data(200);
-    assert_eq!((&disabled["status"], &disabled["disabled_reason"]), (&json!("disabled"), &json!("moving house")));
+    assert_eq!((&disabled["status"], &disabled["status_reason"]), (&json!("disabled"), &json!("moving house")));
     let again = call("disable", json!({"reason": "other"})).await.data(200);
-    assert_eq!(again["disabled_reason"], "moving house", "it is disabled already");
+    assert_eq!(again["status_reason"], "moving house", "it is disabled already");
     call("pause", json!({})).await.error(409, "wrong_state");
     call("resume", json!({})).await.error(409, "wrong_state");
     assert_eq!(status(call("enable", json!({})).await.data(200)), "active");

@@ -138,6 +138,7 @@ fn produce(store: &Store, number: u64) {
             data: data(n, size),
             actor: None,
             metadata: None,
+            test: false,
             fingerprint: None,
         };
         let accepted = acknowledged(store.accept(ACCOUNT, vec![event], None));

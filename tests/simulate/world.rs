@@ -9,7 +9,7 @@ use hookwheel::clock::{Clock, Dice};
 use hookwheel::deliver::schedule::{Claim, Scheduler};
 use hookwheel::deliver::verdict::verdict;
 use hookwheel::deliver::wheel::TICK_MS;
-use hookwheel::dialect::Dialects;
+use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Delivery, DeliveryState, Outcome};
 use hookwheel::domain::id::{DeliveryId, WebhookId, WebhookNumber};
 use hookwheel::domain::retry::RetrySchedule;
@@ -106,7 +106,7 @@ pub struct World {
     dir: tempfile::TempDir,
     clock: Clock,
     dice: Dice,
-    dialects: Arc<Dialects>,
+    dialects: Arc<Shelf>,
     core: Core,
     webhooks: Vec<WebhookId>,
     moods: HashMap<WebhookNumber, Mood>,
@@ -135,7 +135,7 @@ impl World {
     pub fn new(plan: Plan) -> Self {
         let dir = in_memory();
         let clock = Clock::standing_at(START);
-        let dialects = Arc::new(Dialects::shipped());
+        let dialects = Arc::new(Shelf::new(Dialects::shipped()));
         let core = Core::open(&plan, dir.path(), &clock, &dialects);
         let mut world = Self {
             plan,
@@ -254,6 +254,7 @@ impl World {
             data: r#"{"n":1}"#.into(),
             actor: None,
             metadata: None,
+            test: false,
             fingerprint: None,
         }
     }
@@ -313,7 +314,7 @@ impl World {
         {
             self.ends.pop();
             let Flight { claim, attempt } = self.flights.remove(&number).unwrap();
-            let dialect = self.dialects.get(&claim.webhook.dialect).unwrap().clone();
+            let dialect = self.dialects.now().get(&claim.webhook.dialect).unwrap().clone();
             let settlement = verdict(&claim, &dialect, attempt, self.dice.fraction());
             self.core.store.settle(settlement);
         }
@@ -327,7 +328,7 @@ impl World {
     fn note(&mut self, id: DeliveryId) {
         let delivery = self.core.store.delivery(id).unwrap().expect("a delivery stays");
         let webhook = self.webhook(id.webhook());
-        let dialect = self.dialects.get(&webhook.dialect).unwrap();
+        let dialect = self.dialects.now().get(&webhook.dialect).unwrap().clone();
         let seen = self.seen.get_mut(&id).unwrap();
         assert_eq!(delivery.attempts, seen.attempts, "every attempt is recorded once");
         seen.out = false;
@@ -384,7 +385,7 @@ impl World {
     }
 
     fn answer(&mut self, webhook: WebhookNumber, claim: &Claim) -> (Outcome, u32) {
-        let timeout = self.dialects.get(&claim.webhook.dialect).unwrap().timeout_seconds * 1000;
+        let timeout = self.dialects.now().get(&claim.webhook.dialect).unwrap().timeout_seconds * 1000;
         // In steps, so that answers arrive together, as they do under load.
         let took = 25 * (1 + self.throw(8) as u32);
         let outcome = match (self.moods[&webhook], self.throw(4)) {
@@ -449,7 +450,7 @@ fn in_memory() -> tempfile::TempDir {
 }
 
 impl Core {
-    fn open(plan: &Plan, path: &std::path::Path, clock: &Clock, dialects: &Arc<Dialects>) -> Self {
+    fn open(plan: &Plan, path: &std::path::Path, clock: &Clock, dialects: &Arc<Shelf>) -> Self {
         let settings = Settings {
             path: path.into(),
             cache_bytes: 64 << 20,

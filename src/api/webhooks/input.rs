@@ -59,6 +59,15 @@ impl<T> Change<T> {
         }
     }
 
+    /// The new value, where null means `usual`.
+    fn or_reset(self, usual: T) -> Option<T> {
+        match self {
+            Self::Keep => None,
+            Self::Reset => Some(usual),
+            Self::To(value) => Some(value),
+        }
+    }
+
     fn apply(self, to: &mut Option<T>) {
         match self {
             Self::Keep => {}
@@ -120,6 +129,18 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<Vec<String>>)]
     success: Change<Vec<String>>,
+    /// How many of the dialect's retries to make; the short form of `retry`.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>)]
+    max_retries: Change<usize>,
+    /// Whether it gets test events only; they go to no other webhook.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    test_mode: Change<bool>,
+    /// Whether its endpoint is asked, before it gets anything, if it wants deliveries. Some dialects always ask.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    ownership_check: Change<bool>,
     /// Whether deliveries go out; true if left out.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
@@ -140,6 +161,8 @@ pub struct WebhookChange {
     timeout_seconds: Change<u32>,
     retry: Change<RetrySchedule>,
     success: Change<SuccessRule>,
+    test_mode: Option<bool>,
+    ownership_check: Option<bool>,
     enabled: Option<bool>,
     /// What to tell about it, such as a short secret.
     pub warnings: Vec<String>,
@@ -163,8 +186,10 @@ impl WebhookInput {
             rate_limit: self.rate_limit.vet(RateLimit::checked)?,
             max_in_flight: self.max_in_flight.vet(|n| vet_range("max_in_flight", n, MAX_IN_FLIGHT_MAX))?,
             timeout_seconds: self.timeout.vet(|n| vet_range("timeout", n, TIMEOUT_SECONDS_MAX))?,
-            retry: self.retry.vet(|retry| retry.check().map(|()| retry))?,
+            retry: vet_retry(self.retry, self.max_retries, dialect)?,
             success: self.success.vet(vet_success)?,
+            test_mode: self.test_mode.vet(Ok)?.or_reset(false),
+            ownership_check: vet_ownership(self.ownership_check, dialect)?,
             enabled: self.enabled.required("enabled", Ok)?,
             warnings,
         })
@@ -185,6 +210,11 @@ impl WebhookChange {
     /// Whether it brings a secret.
     pub fn has_secret(&self) -> bool {
         self.secret.is_some()
+    }
+
+    /// Whether its endpoint is to be asked, where the request says so.
+    pub fn ownership_check(&self) -> Option<bool> {
+        self.ownership_check
     }
 
     /// The URL, where there is one.
@@ -215,9 +245,10 @@ impl WebhookChange {
         self.timeout_seconds.apply(&mut webhook.timeout_seconds);
         self.retry.apply(&mut webhook.retry);
         self.success.apply(&mut webhook.success);
+        webhook.test_mode = self.test_mode.unwrap_or(webhook.test_mode);
         match self.enabled {
             Some(true) => webhook.status = Status::Active,
-            Some(false) if webhook.is_active() => {
+            Some(false) if webhook.status == Status::Active => {
                 webhook.status = Status::Disabled { since: now, reason: BY_REQUEST.into() };
             }
             Some(false) | None => {}
@@ -269,6 +300,28 @@ fn vet_headers(headers: BTreeMap<String, String>, dialect: &Dialect) -> Result<V
         }
     }
     Ok(headers)
+}
+
+/// The schedule in either of its forms.
+fn vet_retry(
+    retry: Change<RetrySchedule>,
+    max_retries: Change<usize>,
+    dialect: &Dialect,
+) -> Result<Change<RetrySchedule>, Invalid> {
+    match (retry, max_retries) {
+        (retry, Change::Keep) => retry.vet(|retry| retry.check().map(|()| retry)),
+        (Change::Keep, max_retries) => max_retries.vet(|retries| dialect.schedule(retries)),
+        _ => Err(Invalid::new("max_retries", "cannot stand beside retry, which says the same")),
+    }
+}
+
+fn vet_ownership(wish: Change<bool>, dialect: &Dialect) -> Result<Option<bool>, Invalid> {
+    match wish.or_reset(dialect.challenge.is_some()) {
+        Some(false) if dialect.challenge.is_some() => {
+            Err(Invalid::new("ownership_check", format!("cannot be false: {} always asks", dialect.name)))
+        }
+        wish => Ok(wish),
+    }
 }
 
 fn vet_range(field: &str, n: u32, max: u32) -> Result<u32, Invalid> {

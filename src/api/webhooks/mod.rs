@@ -2,6 +2,7 @@
 
 mod input;
 pub mod operations;
+pub mod probing;
 pub mod secrets;
 pub mod sending;
 pub mod steering;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::input::{Change, WebhookInput};
+use super::probing::{is_asked, warning};
 use super::view::{WebhookView, view};
 use crate::api::Api;
 use crate::api::auth::Tenant;
@@ -15,7 +16,7 @@ use crate::domain::Invalid;
 use crate::domain::id::WebhookId;
 use crate::domain::secret::SigningSecret;
 use crate::domain::time::UnixMs;
-use crate::domain::webhook::Webhook;
+use crate::domain::webhook::{EndpointUrl, Ownership, Webhook};
 use crate::store::{Page, Refusal};
 
 /// What a request may reach.
@@ -75,14 +76,22 @@ impl Reach<'_> {
         let dialect = self.dialect_for(std::mem::take(&mut input.dialect))?;
         let mut change = input.vet(&dialect, self.api.settings.http_allowed)?;
         change.is_whole()?;
+        let asked = is_asked(&dialect, change.ownership_check());
         let generated = (!change.has_secret()).then(|| self.api.new_secret(&dialect));
-        let warnings = std::mem::take(&mut change.warnings);
+        let mut warnings = std::mem::take(&mut change.warnings);
         let Some(url) = change.url().cloned() else { return Err(Problem::internal("a webhook without a URL")) };
         let mut webhook = Webhook::new(self.tenant.account().number, &dialect.name, url, Vec::new());
         webhook.secrets = generated.iter().cloned().map(|secret| SigningSecret { secret, until: None }).collect();
         change.apply(&mut webhook, self.api.clock.now());
         let limit = dialect.limits.webhooks_per_account;
-        let webhook = self.api.store.change(move |staging| staging.create_webhook(webhook, limit)).await?;
+        if asked {
+            webhook.ownership = Ownership::Never { reason: "its endpoint is being asked".into() };
+        }
+        let mut webhook = self.api.store.change(move |staging| staging.create_webhook(webhook, limit)).await?;
+        if asked {
+            webhook = self.prove_ownership(webhook).await?;
+        }
+        warnings.extend(warning(&webhook));
         Ok(Created { webhook, generated: generated.is_some(), warnings })
     }
 
@@ -98,12 +107,20 @@ impl Reach<'_> {
         }
         let dialect = self.api.loaded(&webhook.dialect)?;
         let mut change = input.vet(&dialect, self.api.settings.http_allowed)?;
-        let warnings = std::mem::take(&mut change.warnings);
+        let mut warnings = std::mem::take(&mut change.warnings);
+        let asked = change.ownership_check().map(|wish| is_asked(&dialect, Some(wish)));
+        let (url, was) = (webhook.url.clone(), webhook.ownership.clone());
         let changed = self.change(&webhook, move |webhook, now| {
             change.apply(webhook, now);
+            webhook.ownership = ask_again(webhook, &url, asked);
             Ok(())
         });
-        Ok((changed.await?, warnings))
+        let mut webhook = changed.await?;
+        if webhook.ownership != was && !webhook.ownership.is_settled() {
+            webhook = self.prove_ownership(webhook).await?;
+        }
+        warnings.extend(warning(&webhook));
+        Ok((webhook, warnings))
     }
 
     /// Deletes a webhook; its open deliveries are cancelled.
@@ -129,5 +146,21 @@ impl Reach<'_> {
     ) -> Result<Webhook, Problem> {
         let (account, id) = (webhook.account, webhook.id);
         Ok(self.api.store.change(move |staging| staging.update_webhook(account, id, change)).await?)
+    }
+}
+
+/// Where the ownership check stands after a change: another URL, or a check that was not there, is asked about. What was
+/// delivered to before is held meanwhile.
+fn ask_again(webhook: &Webhook, url_before: &EndpointUrl, asked: Option<bool>) -> Ownership {
+    let again = || Ownership::Again { reason: "its endpoint is being asked again".into() };
+    match (&webhook.ownership, asked) {
+        (_, Some(false)) => Ownership::NotAsked,
+        (Ownership::NotAsked, Some(true)) => again(),
+        (Ownership::Proven, _) if webhook.url != *url_before => again(),
+        (Ownership::Never { .. }, _) if webhook.url != *url_before => {
+            Ownership::Never { reason: "its endpoint is being asked".into() }
+        }
+        (Ownership::Again { .. }, _) if webhook.url != *url_before => again(),
+        (known, _) => known.clone(),
     }
 }

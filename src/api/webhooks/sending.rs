@@ -113,7 +113,16 @@ fn test_event(webhook: &Webhook, dialect: &Dialect, input: TestInput) -> Result<
     json::check(data.as_bytes()).map_err(|refusal| Invalid::new("data", refusal.to_string()))?;
     let actor = dialect.sample_actor.as_ref().map(|actor| Bytes::from(actor.get().to_string()));
     let data = Bytes::from(data);
-    Ok(NewEvent { name: None, event_type, created_at: None, data, actor, metadata: None, fingerprint: None })
+    Ok(NewEvent {
+        name: None,
+        event_type,
+        created_at: None,
+        data,
+        actor,
+        metadata: None,
+        test: true,
+        fingerprint: None,
+    })
 }
 
 /// The webhook's first exact type, else the first of the catalogue that it wants.

@@ -10,7 +10,7 @@ use crate::domain::retry::RetrySchedule;
 use crate::domain::secret::Secret;
 use crate::domain::tally::Tally;
 use crate::domain::time;
-use crate::domain::webhook::{RateLimit, Webhook};
+use crate::domain::webhook::{RateLimit, Status, Webhook};
 use crate::store::{Store, StoreError};
 
 /// A JSON object with native names, for a face to pick from.
@@ -35,11 +35,16 @@ pub struct WebhookView {
     timeout: Option<u32>,
     retry: Option<RetrySchedule>,
     success: Option<Vec<String>>,
-    /// `active`, `paused` or `disabled`.
+    /// `active`, `paused`, `disabled`, or `unverified` until its endpoint passes the ownership check.
     status: &'static str,
-    /// Whether it is active.
+    /// Whether nobody paused it and nobody and no rule disabled it.
     enabled: bool,
-    disabled_reason: Option<String>,
+    /// Why it is disabled or unverified.
+    status_reason: Option<String>,
+    /// Whether it gets test events only.
+    test_mode: bool,
+    /// Whether its endpoint is asked if it wants deliveries.
+    ownership_check: bool,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
@@ -83,9 +88,11 @@ pub fn view(webhook: &Webhook, account: &str, tally: &Tally) -> WebhookView {
         timeout: webhook.timeout_seconds,
         retry: webhook.retry.clone(),
         success: webhook.success.clone().map(Into::into),
-        status: webhook.status.word(),
-        enabled: webhook.is_active(),
-        disabled_reason: webhook.status.reason().map(str::to_string),
+        status: webhook.status_word(),
+        enabled: webhook.status == Status::Active,
+        status_reason: webhook.status_reason().map(str::to_string),
+        test_mode: webhook.test_mode,
+        ownership_check: webhook.ownership.is_asked(),
         created_at: time::rfc3339(webhook.created_at),
         updated_at: time::rfc3339(webhook.updated_at),
         last_attempt_at: tally.last_attempt_at.map(time::rfc3339),

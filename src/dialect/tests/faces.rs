@@ -12,7 +12,7 @@ fn native_webhook() -> Map<String, Value> {
     object(json!({
         "id": webhook().id.to_string(), "account": "default", "dialect": "taskflow",
         "url": "https://yourapp.com/webhooks/taskflow", "events": ["task.created"], "enabled": true,
-        "status": "active", "disabled_reason": null, "created_at": "2024-02-10T15:00:00.987Z",
+        "status": "active", "status_reason": null, "created_at": "2024-02-10T15:00:00.987Z",
         "last_attempt_at": null, "success_rate": 0.0,
     }))
 }

@@ -1,0 +1,185 @@
+//! Asking an endpoint something at once: whether it wants deliveries (the ownership check), or how it is (the health
+//! check). What stays true: a probe goes past the same guard as deliveries, and what it finds is never trusted more than
+//! an answer can be.
+
+use actix_web::{HttpResponse, post, web};
+use serde::Serialize;
+
+use super::operations::Reach;
+use super::view::WebhookView;
+use super::{reach, shown};
+use crate::api::Api;
+use crate::api::auth::{Manage, May};
+use crate::api::problem::{ErrorReply, Problem};
+use crate::api::reply::Reply;
+use crate::dialect::{AttemptFacts, Dialect, HEALTH_CHECK_BODY};
+use crate::domain::delivery::Outcome;
+use crate::domain::event::Event;
+use crate::domain::id::{EventId, IdSource};
+use crate::domain::probe::{Probe, Probed};
+use crate::domain::webhook::Webhook;
+
+/// How an endpoint is.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct CheckView {
+    /// Whether it answered at all, with any status.
+    reachable: bool,
+    /// `ok`, `failed`, or `none` for an `http://` endpoint; null if it was not reached.
+    tls: Option<&'static str>,
+    /// What it answered. A request without a true signature is rightly answered 401.
+    status_code: Option<u16>,
+    response_time_ms: u32,
+    /// Why it was not reached.
+    error: Option<String>,
+}
+
+/// Call a webhook's endpoint to see how it is
+///
+/// Sends `{"test": true}` with `test` in the place of the signature; nothing is stored and nothing retried.
+#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), responses(
+    (status = 200, description = "What was found, good or bad", body = Reply<CheckView>),
+    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+))]
+#[post("/api/v1/webhooks/{id}/check")]
+pub async fn check(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    Ok(Reply::ok(reach(&api, &tenant).check(&id).await?))
+}
+
+/// Ask an endpoint again whether it wants deliveries
+#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), responses(
+    (status = 200, description = "Its `status` says what came of it", body = Reply<WebhookView>),
+    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+    (status = 409, description = "Nobody asks it", body = ErrorReply<'static>),
+))]
+#[post("/api/v1/webhooks/{id}/verify")]
+pub async fn verify(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let reach = reach(&api, &tenant);
+    let webhook = reach.verify(&id).await?;
+    shown(&reach, &webhook, warning(&webhook).into_iter().collect())
+}
+
+/// What to tell about a webhook whose endpoint did not pass.
+pub fn warning(webhook: &Webhook) -> Option<String> {
+    let reason = webhook.ownership.reason()?;
+    Some(format!("the endpoint is not verified, so nothing is delivered: {reason}; POST …/verify tries again"))
+}
+
+impl Reach<'_> {
+    /// Asks the endpoint of a webhook again.
+    pub async fn verify(&self, id: &str) -> Result<Webhook, Problem> {
+        let webhook = self.webhook(id)?;
+        if !webhook.ownership.is_asked() {
+            return Err(Problem::wrong_state(
+                "this webhook has no ownership check; set ownership_check to true to ask its endpoint",
+            ));
+        }
+        self.prove_ownership((*webhook).clone()).await
+    }
+
+    /// Asks the endpoint whether it wants deliveries, and records what came of it. If the webhook's URL has changed
+    /// meanwhile the answer counts for nothing.
+    pub async fn prove_ownership(&self, webhook: Webhook) -> Result<Webhook, Problem> {
+        let dialect = self.api.loaded(&webhook.dialect)?;
+        let rule = dialect.challenge.clone().unwrap_or_default();
+        let asked = rule.ask(&self.random_text());
+        let event = self.probe_event(&webhook, &asked.event_type);
+        let mut headers = Vec::new();
+        let keys: Vec<_> = webhook.secrets.iter().filter(|one| one.signs_at(self.api.clock.now())).collect();
+        let keys = keys.iter().map(|one| dialect.signing_key(&one.secret)).collect::<Result<Vec<_>, _>>()?;
+        dialect.headers(&self.facts(&webhook, &event), &asked.body, &keys, &mut headers);
+        let probed = self.probe(&webhook, headers, asked.body.clone(), rule.timeout_seconds).await;
+        let checked = match &probed.outcome {
+            Outcome::Status(status) if webhook.success.as_ref().unwrap_or(&dialect.success).accepts(*status) => {
+                asked.check(&probed.answer)
+            }
+            outcome => Err(outcome.to_string()),
+        };
+        let url = webhook.url.clone();
+        let changed = self.change(&webhook, move |webhook, _| {
+            if webhook.url == url {
+                webhook.ownership = webhook.ownership.after(checked);
+            }
+            Ok(())
+        });
+        changed.await
+    }
+
+    /// Calls the endpoint of a webhook to see how it is.
+    pub async fn check(&self, id: &str) -> Result<CheckView, Problem> {
+        let webhook = self.webhook(id)?;
+        let dialect = self.api.loaded(&webhook.dialect)?;
+        let event = self.probe_event(&webhook, "test");
+        let headers = dialect.health_check_headers(&self.facts(&webhook, &event));
+        let timeout = webhook.timeout_seconds.unwrap_or(dialect.timeout_seconds);
+        let probed = self.probe(&webhook, headers, HEALTH_CHECK_BODY.into(), timeout).await;
+        Ok(CheckView::of(&webhook, &probed))
+    }
+
+    async fn probe(
+        &self,
+        webhook: &Webhook,
+        headers: Vec<(actix_web::http::header::HeaderName, actix_web::http::header::HeaderValue)>,
+        body: Vec<u8>,
+        timeout_seconds: u32,
+    ) -> Probed {
+        let text = |value: &actix_web::http::header::HeaderValue| value.to_str().unwrap_or_default().to_string();
+        let own = headers.iter().map(|(name, value)| (name.to_string(), text(value)));
+        let headers = webhook.headers.iter().cloned().chain(own).collect();
+        (self.api.prober)(Probe { url: webhook.url.clone(), headers, body: body.into(), timeout_seconds }).await
+    }
+
+    fn random_text(&self) -> String {
+        let mut random = [0; 16];
+        self.api.with_dice(|dice| dice.fill(&mut random));
+        random.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// What stands for the event in the headers of a probe. It is not stored.
+    fn probe_event(&self, webhook: &Webhook, event_type: &str) -> Event {
+        let now = self.api.clock.now();
+        let id = IdSource::after(0).next(now, 0, || self.api.with_dice(|dice| dice.bits()));
+        Event {
+            id: EventId(id),
+            account: webhook.account,
+            name: None,
+            event_type: event_type.to_string(),
+            created_at: now,
+            test: true,
+            webhooks: vec![webhook.number()],
+            fingerprint: None,
+            data: "{}".into(),
+            actor: None,
+            metadata: None,
+        }
+    }
+
+    fn facts<'f>(&'f self, webhook: &'f Webhook, event: &'f Event) -> AttemptFacts<'f> {
+        let delivery = event.id.delivery_to(webhook.number());
+        let (account_id, now) = (&self.tenant.account().id, self.api.clock.now());
+        AttemptFacts { event, webhook, account_id, delivery, attempt: 1, now }
+    }
+}
+
+impl CheckView {
+    fn of(webhook: &Webhook, probed: &Probed) -> Self {
+        let is_https = webhook.url.as_str().starts_with("https:");
+        let reachable = probed.outcome.status().is_some();
+        let tls = match &probed.outcome {
+            Outcome::Tls(_) => Some("failed"),
+            _ if !reachable => None,
+            _ => Some(if is_https { "ok" } else { "none" }),
+        };
+        Self {
+            reachable,
+            tls,
+            status_code: probed.outcome.status(),
+            response_time_ms: probed.duration_ms,
+            error: (!reachable).then(|| probed.outcome.to_string()),
+        }
+    }
+}
+
+/// Whether a webhook of this dialect is asked, where its own setting is `wish`.
+pub fn is_asked(dialect: &Dialect, wish: Option<bool>) -> bool {
+    dialect.challenge.is_some() || wish == Some(true)
+}

@@ -1,0 +1,152 @@
+//! The ownership check: before an endpoint gets deliveries it is asked a question that only somebody who wants them
+//! answers. A dialect states the question and the answer; `{challenge}` stands for random text.
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer};
+use serde_json::{Map, Value, json};
+
+use crate::domain::webhook::TIMEOUT_SECONDS_MAX;
+
+/// What stands for the random text.
+const SLOT: &str = "{challenge}";
+/// The type of a check whose question names none.
+const USUAL_TYPE: &str = "webhook.verification";
+
+/// An ownership check.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChallengeRule {
+    /// The JSON that is sent.
+    #[serde(deserialize_with = "question")]
+    pub send: Value,
+    /// What the answer must be: an object whose fields the answer's JSON must hold, or the answer's text.
+    #[serde(deserialize_with = "answer")]
+    pub expect: Value,
+    /// The deadline, 1–120 seconds.
+    #[serde(default = "default_timeout", deserialize_with = "timeout")]
+    pub timeout_seconds: u32,
+}
+
+/// A question on its way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Challenge {
+    /// What is sent: compact JSON.
+    pub body: Vec<u8>,
+    /// Its type, for headers that name one.
+    pub event_type: String,
+    expected: Value,
+}
+
+impl Default for ChallengeRule {
+    /// What a webhook is asked whose dialect says nothing of it.
+    fn default() -> Self {
+        Self {
+            send: json!({ "type": USUAL_TYPE, "challenge": SLOT }),
+            expect: json!({ "challenge": SLOT }),
+            timeout_seconds: default_timeout(),
+        }
+    }
+}
+
+impl ChallengeRule {
+    /// The question with this random text.
+    pub fn ask(&self, random: &str) -> Challenge {
+        let send = filled(&self.send, random);
+        let event_type = send["type"].as_str().filter(|name| crate::domain::event::check_type(name).is_ok());
+        Challenge {
+            event_type: event_type.unwrap_or(USUAL_TYPE).to_string(),
+            body: send.to_string().into_bytes(),
+            expected: filled(&self.expect, random),
+        }
+    }
+}
+
+impl Challenge {
+    /// Whether this is the answer; if not, why, in one sentence.
+    pub fn check(&self, answer: &[u8]) -> Result<(), String> {
+        let text = String::from_utf8_lossy(answer);
+        match &self.expected {
+            Value::Object(expected) => match serde_json::from_str::<Map<String, Value>>(&text) {
+                Ok(found) => match expected.iter().find(|(key, value)| found.get(*key) != Some(value)) {
+                    None => Ok(()),
+                    Some((key, _)) => Err(format!("the endpoint's answer has not the expected {key:?}")),
+                },
+                Err(_) => Err(format!("the endpoint's answer must be JSON with {}", names(expected))),
+            },
+            expected => match expected.as_str() == Some(text.trim()) {
+                true => Ok(()),
+                false => Err("the endpoint's answer must be the challenge, as plain text".into()),
+            },
+        }
+    }
+}
+
+fn names(expected: &Map<String, Value>) -> String {
+    expected.keys().map(|key| format!("{key:?}")).collect::<Vec<_>>().join(", ")
+}
+
+/// The same JSON with the random text in its strings.
+fn filled(value: &Value, random: &str) -> Value {
+    match value {
+        Value::String(text) => Value::String(text.replace(SLOT, random)),
+        Value::Array(items) => items.iter().map(|item| filled(item, random)).collect(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), filled(value, random))).collect(),
+        constant => constant.clone(),
+    }
+}
+
+fn has_slot(value: &Value) -> bool {
+    filled(value, "") != *value
+}
+
+fn default_timeout() -> u32 {
+    5
+}
+
+fn question<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    match value.is_object() && has_slot(&value) {
+        true => Ok(value),
+        false => Err(de::Error::custom("must be a table with {challenge} in one of its texts")),
+    }
+}
+
+fn answer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    match (value.is_object() || value.is_string()) && has_slot(&value) {
+        true => Ok(value),
+        false => Err(de::Error::custom("must be a table or a text with {challenge} in it, else any answer would do")),
+    }
+}
+
+fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let seconds = u32::deserialize(deserializer)?;
+    match (1..=TIMEOUT_SECONDS_MAX).contains(&seconds) {
+        true => Ok(seconds),
+        false => Err(de::Error::custom(format!("must be between 1 and {TIMEOUT_SECONDS_MAX}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_is_written_in_order_and_the_answer_must_hold_what_is_expected() {
+        let asked = ChallengeRule::default().ask("xyz");
+        assert_eq!(asked.body, br#"{"type":"webhook.verification","challenge":"xyz"}"#);
+        assert_eq!(asked.check(br#" {"challenge": "xyz", "more": 1} "#), Ok(()));
+        for wrong in ["", "xyz", "{}", r#"{"challenge":"xy"}"#, r#"["xyz"]"#, r#"{"challenge":null}"#] {
+            let why = asked.check(wrong.as_bytes()).unwrap_err();
+            assert!(why.contains("challenge"), "{why}");
+        }
+    }
+
+    #[test]
+    fn the_answer_may_be_plain_text() {
+        let text = "send = { type = \"url_verification\", challenge = \"{challenge}\" }\nexpect = \"{challenge}\"";
+        let asked = toml::from_str::<ChallengeRule>(text).unwrap().ask("xyz");
+        assert_eq!((asked.event_type.as_str(), asked.check(b"xyz\n")), ("url_verification", Ok(())));
+        assert!(asked.check(b"xy").is_err());
+    }
+}

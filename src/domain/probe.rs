@@ -1,0 +1,31 @@
+//! A probe: a request to an endpoint that is no delivery. Whether it wants deliveries (the ownership check), or how it is
+//! (the health check). It is made once, at once, and not stored.
+
+use bytes::Bytes;
+
+use super::delivery::Outcome;
+use super::webhook::EndpointUrl;
+
+/// A request to make.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// Where to.
+    pub url: EndpointUrl,
+    /// All headers but `Host` and `Content-Length`.
+    pub headers: Vec<(String, String)>,
+    /// The exact bytes.
+    pub body: Bytes,
+    /// The deadline of all of it.
+    pub timeout_seconds: u32,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    /// Never an error: see [`Outcome`].
+    pub outcome: Outcome,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u32,
+    /// The start of the answer's body, at most [`super::delivery::RESPONSE_BODY_BYTES_MAX`].
+    pub answer: Vec<u8>,
+}
