@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookwheel::dialect::Dialects;
 use serde_json::{Value, json};
-use support::{Answer, Arrived, Client, Program, Receiver, Server, test_env};
+use support::{Answer, Arrived, Client, Message, Program, Receiver, Server, test_env};
 
 const DIALECTS: [&str; 4] = ["github", "stripe", "slack", "shopify"];
 const OLD_SECRET: &str = "a secret that is rotated out";
@@ -20,10 +20,11 @@ const SECRET: &str = "the secret that is rotated in";
 fn the_companies_own_libraries_accept_what_is_sent_and_nothing_else() {
     let Some(env) = test_env("the look-alikes' own libraries") else { return };
     let dir = tempfile::tempdir().expect("a folder");
-    // The Slack look-alike counts its retries in a header; its first attempts fail here.
-    let receiver = Receiver::start(|path, message| {
-        let first = path == "/slack" && message.header("x-slack-retry-num").is_none();
-        Answer::Status(if first { 500 } else { 200 })
+    // The Slack look-alike asks before it delivers, and counts its retries in a header; its first attempts fail here.
+    let receiver = Receiver::start(|path, message| match path {
+        "/slack" if is_question(message) => Answer::Challenge,
+        "/slack" if message.header("x-slack-retry-num").is_none() => Answer::Status(500),
+        _ => Answer::Status(200),
     });
     let server = Server::start(dir.path(), &[]);
     let mut client = server.client();
@@ -35,6 +36,9 @@ fn the_companies_own_libraries_accept_what_is_sent_and_nothing_else() {
     sent.extend(slack);
 
     let mut libraries = Libraries::start(&env);
+    let question = receiver.next();
+    assert!(is_question(&question.message), "{:?}", question.message.start);
+    libraries.verify("slack", &question, &question.message.body, OLD_SECRET).expect("a question is signed too");
     let mut accepted: Vec<(&str, String)> = Vec::new();
     for _ in 0..sent.len() {
         let arrived = receiver.next();
@@ -47,13 +51,19 @@ fn the_companies_own_libraries_accept_what_is_sent_and_nothing_else() {
     assert!(server.terminate().success());
 }
 
+fn is_question(message: &Message) -> bool {
+    serde_json::from_slice::<Value>(&message.body).is_ok_and(|body| body["type"] == "url_verification")
+}
+
 /// Creates a webhook for the types that the dialect documents. Its secret is rotated: both sign now, where the contract
 /// can carry both.
 fn create_webhook(client: &mut Client, receiver: &Receiver, dialect: &str) {
     let types: Vec<_> = Dialects::shipped().get(dialect).expect("shipped").catalogue.clone();
     let types: Vec<_> = types.iter().map(|known| known.name.as_str()).collect();
     let url = receiver.url(&format!("/{dialect}"));
-    let webhook = json!({"url": url, "events": types, "dialect": dialect, "secret": OLD_SECRET});
+    let webhook = json!({
+        "url": url, "events": types, "dialect": dialect, "secret": OLD_SECRET,
+    });
     let id = client.post("/api/v1/webhooks", &webhook).data(201)["id"].clone();
     let rotate = format!("/api/v1/webhooks/{}/secret/rotate", id.as_str().expect("an id"));
     client.post(&rotate, &json!({ "secret": SECRET })).data(200);

@@ -86,15 +86,19 @@ impl SignatureRule {
     /// The header's text for `keys`, the newest first.
     pub(super) fn header_text(&self, keys: &[SigningKey], body: &[u8], fill: Fill<'_>) -> String {
         let used = if self.several.is_some() { keys } else { &keys[..1] };
+        self.text_with(used.iter().map(|key| self.sign(key, body, fill)), fill)
+    }
+
+    /// The header's text with these signatures.
+    pub(super) fn text_with(&self, signatures: impl Iterator<Item = String>, fill: Fill<'_>) -> String {
         let mut text = String::new();
         if let Some(before) = &self.before {
             before.write(&mut text, fill);
         }
-        for (n, key) in used.iter().enumerate() {
+        for (n, signature) in signatures.enumerate() {
             if n > 0 {
                 text.push_str(self.several.as_deref().unwrap_or_default());
             }
-            let signature = self.sign(key, body, fill);
             self.value.write(&mut text, |slot, out| match slot {
                 Placeholder::Signature => out.push_str(&signature),
                 other => fill(other, out),

@@ -15,6 +15,6 @@ for line in sys.stdin:
     verifier = SignatureVerifier(signing_secret=request["secret"])
     # Five minutes of tolerance are built into it.
     if verifier.is_valid_request(body, request["headers"]):
-        print("accepted", json.loads(body)["event"]["type"], flush=True)
+        print("accepted", json.loads(body).get("event", {}).get("type"), flush=True)
     else:
         print("refused", flush=True)

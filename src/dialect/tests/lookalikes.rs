@@ -83,6 +83,9 @@ fn slack_counts_retries_and_not_the_first_attempt() {
     let seen = body(&request);
     assert_eq!((&seen["type"], &seen["team_id"]), (&json!("event_callback"), &json!("acc_123")));
     assert_eq!((&seen["event"], &seen["event_time"]), (&json!({"type": "message"}), &json!(NOW / 1000)));
+    let asked = dialect.challenge.as_ref().unwrap().ask("xyz");
+    assert_eq!(asked.body, br#"{"challenge":"xyz","type":"url_verification"}"#);
+    assert_eq!(asked.check(br#"{"challenge":"xyz"}"#), Ok(()));
     let retry = send_attempt(&dialect, &event, &SECRETS, NOW, 3);
     assert_eq!(retry.header("X-Slack-Retry-Num").unwrap(), "2");
     assert_eq!(retry.body, request.body);
