@@ -74,6 +74,8 @@ pub struct ServerConfig {
     pub workers: usize,
     /// The longest request body in bytes; a longer one is answered 413.
     pub body_bytes_max: usize,
+    /// Calls that a key may make in a minute, publishing aside; a tenth of them at once. 0: no limit.
+    pub calls_per_minute: u32,
     /// Seconds that a stop waits for what is in flight before it is handed back.
     pub shutdown_seconds: u64,
 }
@@ -81,7 +83,7 @@ pub struct ServerConfig {
 impl Default for ServerConfig {
     fn default() -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 7080));
-        Self { listen, workers: 0, body_bytes_max: 10 << 20, shutdown_seconds: 20 }
+        Self { listen, workers: 0, body_bytes_max: 10 << 20, calls_per_minute: 30_000, shutdown_seconds: 20 }
     }
 }
 
@@ -256,6 +258,7 @@ const KNOBS: &[(&str, Takes)] = &[
     ("server.listen", Takes::Address),
     ("server.workers", Takes::Whole { min: 0, max: 1024 }),
     ("server.body_bytes_max", Takes::Whole { min: 1024, max: 64 << 20 }),
+    ("server.calls_per_minute", Takes::Whole { min: 0, max: 10_000_000 }),
     ("server.shutdown_seconds", Takes::Whole { min: 0, max: 3600 }),
     ("store.path", Takes::Path),
     ("store.cache_bytes", Takes::Whole { min: 1 << 20, max: 1024 * GIB }),

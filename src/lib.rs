@@ -31,15 +31,22 @@ pub mod store;
 
 use std::io::IsTerminal;
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{HttpServer, web};
 use thiserror::Error;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use clock::{Clock, Dice, Stopwatch};
 use config::{Config, LogFormat, threads};
 use dialect::{DialectError, Dialects, Shelf};
+use domain::bucket::Allowance;
+use domain::id::WebhookNumber;
+use domain::probe::{Probe, Probed};
+use domain::webhook::RateLimit;
+use futures_util::future::BoxFuture;
 
 /// The dialect of the account that exists from the start.
 const DEFAULT_DIALECT: &str = "standard";
@@ -92,8 +99,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
     let configured = config.auth.admin_key.as_ref().map(|key| key.reveal());
     let first_key = api::first_admin_key(&store, &mut dice, configured, DEFAULT_DIALECT).await;
     let first_key = first_key.map_err(ServeError::FirstKey)?;
-    let (prober, metrics) = (Box::new(deliver.prober()), Box::new(deliver.metrics()));
-    let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, api_settings(&config), prober, metrics);
+    let outbound = Box::new(deliver.handle());
+    let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, api_settings(&config), outbound);
     let api = web::Data::new(api);
 
     let address = listener.local_addr()?;
@@ -106,9 +113,14 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
         .run();
     let handle = server.handle();
     let serving = actix_rt::spawn(server);
+    // From here on SIGHUP no longer ends the process.
+    let hangups = signal(SignalKind::hangup())?;
     greet(&config, address, first_key.as_deref());
 
-    shutdown.await;
+    tokio::select! {
+        () = shutdown => {}
+        () = reload_when_asked(hangups, &config.deliver.dialects, &shelf, &deliver) => {}
+    }
     tracing::info!("stopping");
     let watch = Stopwatch::start();
     handle.stop(true).await;
@@ -150,6 +162,19 @@ fn api_settings(config: &Config) -> api::Settings {
         body_bytes_max: config.server.body_bytes_max,
         http_allowed: config.deliver.http_allowed,
         egress: config.deliver.egress.clone(),
+        calls_per_minute: config.server.calls_per_minute,
+    }
+}
+
+impl api::Outbound for deliver::Handle {
+    fn probe(&self, probe: Probe) -> BoxFuture<'static, Probed> {
+        Box::pin(Self::probe(self, probe))
+    }
+    fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance {
+        Self::left(self, webhook, limit)
+    }
+    fn write_metrics(&self, out: &mut String) {
+        Self::write_metrics(self, out);
     }
 }
 
@@ -197,9 +222,21 @@ fn start_log(config: &Config) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// Reads the dialect files again at each SIGHUP. A broken file keeps what there was, and the log says what is wrong.
+async fn reload_when_asked(mut hangups: Signal, dir: &Path, shelf: &Shelf, deliver: &deliver::Deliver) {
+    while hangups.recv().await.is_some() {
+        let errors = shelf.reload(dir);
+        for error in &errors {
+            tracing::error!(%error, "a dialect file is broken; its dialect stays as it was");
+        }
+        deliver.dialects_changed();
+        tracing::warn!(dialects = shelf.now().names().count(), broken = errors.len(), "dialects were read again");
+    }
+    std::future::pending().await
+}
+
 /// Listens for SIGTERM and SIGINT from now on; what it returns is done when one has come.
 fn signalled() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {

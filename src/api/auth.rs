@@ -116,6 +116,9 @@ pub fn tenant(request: &HttpRequest, needed: Scope) -> Result<Tenant, Problem> {
     if !key.allows(needed) {
         return Err(Problem::scope_missing(needed));
     }
+    if needed != Scope::Publish {
+        api.key_limits.take(key.id, api.clock.now())?;
+    }
     let is_admin = key.allows(Scope::Admin);
     let named = named_account(request)?;
     let registry = api.store.registry();

@@ -59,7 +59,7 @@ fn write_all(api: &Api) -> String {
     if let Ok(total) = api.store.tally_total() {
         write_tally(&total, &mut out);
     }
-    (api.extra_metrics)(&mut out);
+    api.outbound.write_metrics(&mut out);
     out
 }
 

@@ -10,9 +10,11 @@ mod face;
 mod health;
 mod history;
 mod incoming;
+mod limits;
 mod meters;
 mod numbers;
 mod openapi;
+mod outbound;
 mod page;
 mod problem;
 mod publish;
@@ -26,7 +28,6 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App, Error, web};
-use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -34,12 +35,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::clock::{Clock, Dice};
 use crate::dialect::{Dialect, Shelf};
 use crate::domain::Invalid;
-use crate::domain::probe::{Probe, Probed};
 use crate::domain::secret::Secret;
 use crate::store::Store;
 
 pub use auth::{ACCOUNT_HEADER, first_admin_key};
 pub use incoming::BATCH_EVENTS_MAX;
+use limits::KeyLimits;
+pub use outbound::Outbound;
 pub use problem::Problem;
 
 /// What the API needs to know.
@@ -49,15 +51,11 @@ pub struct Settings {
     pub body_bytes_max: usize,
     /// Whether webhooks may have `http://` URLs.
     pub http_allowed: bool,
+    /// Calls that a key may make in a minute, publishing aside; 0: no limit.
+    pub calls_per_minute: u32,
     /// The addresses that deliveries come from, for receivers' firewalls.
     pub egress: Vec<IpNet>,
 }
-
-/// Makes requests to endpoints that are no deliveries.
-pub type Prober = Box<dyn Fn(Probe) -> BoxFuture<'static, Probed> + Send + Sync>;
-
-/// Writes counters of other rooms in the Prometheus text format.
-pub type ExtraMetrics = Box<dyn Fn(&mut String) + Send + Sync>;
 
 /// What all handlers share.
 pub struct Api {
@@ -66,8 +64,8 @@ pub struct Api {
     clock: Clock,
     dice: Mutex<Dice>,
     settings: Settings,
-    prober: Prober,
-    extra_metrics: ExtraMetrics,
+    outbound: Box<dyn Outbound>,
+    key_limits: KeyLimits,
     meters: meters::Meters,
     described: OnceLock<openapi::Described>,
 }
@@ -80,17 +78,16 @@ impl Api {
         clock: Clock,
         dice: Dice,
         settings: Settings,
-        prober: Prober,
-        extra_metrics: ExtraMetrics,
+        outbound: Box<dyn Outbound>,
     ) -> Self {
         Self {
             store,
             dialects,
             clock,
             dice: Mutex::new(dice),
+            key_limits: KeyLimits::per_minute(settings.calls_per_minute),
             settings,
-            prober,
-            extra_metrics,
+            outbound,
             meters: meters::Meters::default(),
             described: OnceLock::new(),
         }

@@ -138,6 +138,13 @@ impl Problem {
         Self { retry_after_seconds: Some(seconds), ..problem }
     }
 
+    /// 429: too much in too short a time; worth another try in `wait_ms`.
+    pub fn rate_limited(message: impl Into<String>, wait_ms: u64) -> Self {
+        let seconds = u32::try_from(wait_ms.div_ceil(1000).max(1)).unwrap_or(u32::MAX);
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message);
+        Self { retry_after_seconds: Some(seconds), ..problem }
+    }
+
     /// The same problem with `field` instead of the field it names.
     pub fn with_field(self, field: impl Into<String>) -> Self {
         Self { field: Some(field.into()), ..self }

@@ -162,6 +162,11 @@ impl Lane {
         self.out.remove(&id)
     }
 
+    /// The rate limit that it keeps to.
+    pub fn rate_limit(&self) -> Option<RateLimit> {
+        self.rules.rate_limit
+    }
+
     /// Deliveries that are out.
     pub fn out(&self) -> usize {
         self.out.len()

@@ -1,6 +1,7 @@
 //! Delivery: wheel and lanes decide (`wheel`, `lane`, `schedule`, `verdict`: pure), a thread turns them (`engine`), and
 //! senders make the requests (`sender`), past the guard.
 
+pub mod allowances;
 mod dial;
 mod engine;
 pub mod guard;
@@ -17,15 +18,18 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use actix_rt::Arbiter;
-use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::dialect::Shelf;
+use crate::domain::bucket::Allowance;
 use crate::domain::delivery::Outcome;
+use crate::domain::id::WebhookNumber;
 use crate::domain::probe::{Probe, Probed};
+use crate::domain::webhook::RateLimit;
 use crate::store::Store;
+use allowances::Allowances;
 use dial::Egress;
 use engine::{Engine, Errand, Mailbox, Meters, OUTCOME_KINDS};
 use guard::Guard;
@@ -53,10 +57,9 @@ const PROBES_MAX: usize = 64;
 /// The running delivery.
 pub struct Deliver {
     mailbox: Arc<Mailbox>,
-    meters: Arc<Meters>,
+    handle: Handle,
     engine: JoinHandle<()>,
     senders: Vec<(Arbiter, oneshot::Receiver<()>)>,
-    errands: mpsc::WeakUnboundedSender<Errand>,
 }
 
 /// Starts delivering what the store holds. Must be called within an actix system.
@@ -88,11 +91,14 @@ pub fn start(settings: Settings, store: Store, shelf: Arc<Shelf>, clock: Clock) 
         senders.push((arbiter, is_done));
         errands.push(errand);
     }
-    let scheduler = Scheduler::new(store, shelf, settings.in_flight_max, clock.now());
-    let probing = errands[0].downgrade();
-    let engine = Engine::new(scheduler, clock, mailbox.clone(), meters.clone(), errands);
+    let allowances = Arc::new(Allowances::default());
+    let scheduler = Scheduler::new(store, shelf, settings.in_flight_max, allowances.clone(), clock.now());
+    let (places, meters_seen) = (Arc::new(Semaphore::new(PROBES_MAX)), meters.clone());
+    let handle =
+        Handle { errands: errands[0].downgrade(), places, allowances, meters: meters_seen, clock: clock.clone() };
+    let engine = Engine::new(scheduler, clock, mailbox.clone(), meters, errands);
     let engine = std::thread::Builder::new().name("engine".into()).spawn(move || engine.run());
-    Deliver { mailbox, meters, engine: engine.expect("a thread can be started"), senders, errands: probing }
+    Deliver { mailbox, handle, engine: engine.expect("a thread can be started"), senders }
 }
 
 impl Deliver {
@@ -115,35 +121,51 @@ impl Deliver {
         }
     }
 
-    /// Makes requests that are no deliveries, at most [`PROBES_MAX`] at once.
-    pub fn prober(&self) -> impl Fn(Probe) -> BoxFuture<'static, Probed> + Send + Sync + use<> {
-        let (errands, places) = (self.errands.clone(), Arc::new(Semaphore::new(PROBES_MAX)));
-        move |probe| {
-            let (errands, places) = (errands.clone(), places.clone());
-            Box::pin(async move {
-                let _place = places.acquire().await;
-                let (answer, answered) = oneshot::channel();
-                if let Some(errands) = errands.upgrade() {
-                    // If the sender is gone, so is the answer's other end, and that is said below.
-                    let _ = errands.send(Errand::Probe(probe, answer));
-                } else {
-                    drop(answer);
-                }
-                let stopping = || Outcome::Unsendable("the server is stopping".into());
-                answered.await.unwrap_or_else(|_| Probed { outcome: stopping(), duration_ms: 0, answer: Vec::new() })
-            })
-        }
+    /// What others may ask of the sending side while it runs.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
     }
 
     /// The dialects were read again: webhooks are treated by the new ones from now on.
     pub fn dialects_changed(&self) {
         engine::dialects_changed(&self.mailbox);
     }
+}
+
+/// What others may ask of the sending side while it runs; cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    errands: mpsc::WeakUnboundedSender<Errand>,
+    places: Arc<Semaphore>,
+    allowances: Arc<Allowances>,
+    meters: Arc<Meters>,
+    clock: Clock,
+}
+
+impl Handle {
+    /// Makes a request that is no delivery, at most [`PROBES_MAX`] at once.
+    pub fn probe(&self, probe: Probe) -> impl Future<Output = Probed> + Send + use<> {
+        let (errands, places) = (self.errands.clone(), self.places.clone());
+        async move {
+            let _place = places.acquire().await;
+            let (answer, answered) = oneshot::channel();
+            let sent = errands.upgrade().is_some_and(|errands| errands.send(Errand::Probe(probe, answer)).is_ok());
+            let stopping = || Outcome::Unsendable("the server is stopping".into());
+            match answered.await {
+                Ok(probed) if sent => probed,
+                _ => Probed { outcome: stopping(), duration_ms: 0, answer: Vec::new() },
+            }
+        }
+    }
+
+    /// What is left of a webhook's rate limit now.
+    pub fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance {
+        self.allowances.left(webhook, limit, self.clock.now())
+    }
 
     /// Writes counters in the Prometheus text format.
-    pub fn metrics(&self) -> impl Fn(&mut String) + Send + Sync + use<> {
-        let meters = self.meters.clone();
-        move |out| write_metrics(&meters, out)
+    pub fn write_metrics(&self, out: &mut String) {
+        write_metrics(&self.meters, out);
     }
 }
 

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use super::allowances::Allowances;
 use super::lane::{Lane, Rules, Turn};
 use super::wheel::Wheel;
 use crate::dialect::Shelf;
@@ -40,11 +41,12 @@ pub struct Scheduler {
     is_ready: HashSet<WebhookNumber>,
     out: usize,
     out_max: usize,
+    allowances: Arc<Allowances>,
 }
 
 impl Scheduler {
     /// A scheduler that has yet to look at every webhook.
-    pub fn new(store: Store, shelf: Arc<Shelf>, out_max: usize, now: UnixMs) -> Self {
+    pub fn new(store: Store, shelf: Arc<Shelf>, out_max: usize, allowances: Arc<Allowances>, now: UnixMs) -> Self {
         let mut scheduler = Self {
             store,
             shelf,
@@ -54,6 +56,7 @@ impl Scheduler {
             is_ready: HashSet::new(),
             out: 0,
             out_max,
+            allowances,
         };
         scheduler.look_at_all();
         scheduler
@@ -122,6 +125,7 @@ impl Scheduler {
             match self.turn_of(&webhook, now) {
                 Ok(Turn::Send(delivery)) => {
                     self.out += 1;
+                    self.note_spent(number, now);
                     self.make_ready(number);
                     return Some(Claim { delivery: *delivery, webhook });
                 }
@@ -156,6 +160,12 @@ impl Scheduler {
         let numbers: Vec<WebhookNumber> =
             self.store.registry().webhooks().filter(|webhook| !webhook.is_deleted()).map(|w| w.number()).collect();
         numbers.into_iter().for_each(|number| self.make_ready(number));
+    }
+
+    fn note_spent(&self, number: WebhookNumber, now: UnixMs) {
+        if let Some(limit) = self.lanes.get(&number).and_then(Lane::rate_limit) {
+            self.allowances.spend(number, limit, now);
+        }
     }
 
     fn make_ready(&mut self, number: WebhookNumber) {

@@ -2,6 +2,7 @@
 //! so every rule can be tested by calling it.
 
 pub mod account;
+pub mod bucket;
 pub mod delivery;
 pub mod event;
 pub mod id;

@@ -1,6 +1,6 @@
 //! Who may do what: keys, scopes, accounts that never see each other.
 
-use crate::server::{START_MS, Server, id};
+use crate::server::{CALLS_PER_MINUTE, START_MS, Server, id};
 use serde_json::json;
 
 /// Makes a key and gives its text.
@@ -161,5 +161,21 @@ async fn a_bad_account_or_key_names_its_field() {
     let next = first.json["next_cursor"].as_str().unwrap();
     let second = server.get(&format!("/api/v1/accounts?limit=1&cursor={next}")).send().await;
     assert_eq!((&second.json["data"][0]["id"], &second.json["next_cursor"]), (&json!("default"), &json!(null)));
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_key_may_make_so_many_calls_and_publishing_is_not_among_them() {
+    let server = Server::start().await;
+    let at_once = CALLS_PER_MINUTE / 10;
+    for _ in 0..at_once {
+        assert_eq!(server.get("/api/v1/webhooks").send().await.status, 200);
+    }
+    let refused = server.get("/api/v1/webhooks").send().await;
+    assert_eq!(refused.header("Retry-After"), Some("1"));
+    refused.error(429, "rate_limited");
+    server.post("/api/v1/events").json(json!({"type": "a", "data": 1})).send().await.data(202);
+    server.clock.turn_to(START_MS + 60_000);
+    assert_eq!(server.get("/api/v1/webhooks").send().await.status, 200);
     server.stop().await;
 }

@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use actix_web::{HttpServer, web};
 use awc::http::{Method, StatusCode};
-use hookwheel::api::{self, Api, Settings};
+use futures_util::future::BoxFuture;
+use hookwheel::api::{self, Api, Outbound, Settings};
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::dialect::{Dialects, Shelf};
+use hookwheel::domain::bucket::{Allowance, Bucket};
 use hookwheel::domain::delivery::Outcome;
-use hookwheel::domain::probe::Probed;
+use hookwheel::domain::id::WebhookNumber;
+use hookwheel::domain::probe::{Probe, Probed};
+use hookwheel::domain::webhook::RateLimit;
 use hookwheel::store::{self, Store};
 use serde_json::Value;
 
@@ -17,6 +21,25 @@ use serde_json::Value;
 pub const START_MS: u64 = 1_700_000_000_000;
 /// The largest body that the server takes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The calls that a key may make in a minute; the clock stands, so a tenth of them in a test.
+pub const CALLS_PER_MINUTE: u32 = 5_000;
+
+/// A sending side without a network.
+struct Nobody;
+
+impl Outbound for Nobody {
+    fn probe(&self, _: Probe) -> BoxFuture<'static, Probed> {
+        let outcome = Outcome::Connect("there is no network".into());
+        Box::pin(async move { Probed { outcome, duration_ms: 1, answer: Vec::new() } })
+    }
+    fn left(&self, _: WebhookNumber, limit: RateLimit) -> Allowance {
+        Bucket::default().allowance(limit, START_MS)
+    }
+    fn write_metrics(&self, out: &mut String) {
+        out.push_str("extra 1\n");
+    }
+}
 
 /// A running server.
 pub struct Server {
@@ -136,22 +159,14 @@ impl Server {
         let committer = std::thread::spawn(move || committer.run());
         let admin = api::first_admin_key(&store, &mut Dice::seeded(2), None, "standard").await.unwrap().unwrap();
         let shelf = Arc::new(Shelf::new(Dialects::shipped()));
-        let settings = Settings { body_bytes_max: BODY_BYTES_MAX, http_allowed: false, egress: Vec::new() };
-        // Nobody can be reached from here.
-        let outcome = || Outcome::Connect("there is no network".into());
-        let nobody = move |_| -> futures_util::future::BoxFuture<'static, Probed> {
-            Box::pin(async move { Probed { outcome: outcome(), duration_ms: 1, answer: Vec::new() } })
+        let settings = Settings {
+            body_bytes_max: BODY_BYTES_MAX,
+            http_allowed: false,
+            egress: Vec::new(),
+            calls_per_minute: CALLS_PER_MINUTE,
         };
-        let extra = Box::new(|out: &mut String| out.push_str("extra 1\n"));
-        let api = web::Data::new(Api::new(
-            store.clone(),
-            shelf,
-            clock.clone(),
-            Dice::seeded(3),
-            settings,
-            Box::new(nobody),
-            extra,
-        ));
+        let dice = Dice::seeded(3);
+        let api = web::Data::new(Api::new(store.clone(), shelf, clock.clone(), dice, settings, Box::new(Nobody)));
         let server =
             HttpServer::new(move || api::app(api.clone())).workers(2).disable_signals().bind(("127.0.0.1", 0)).unwrap();
         let url = format!("http://{}", server.addrs()[0]);

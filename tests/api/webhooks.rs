@@ -215,3 +215,75 @@ async fn a_dialects_limit_on_webhooks_holds() {
     made(&server, plain()).await;
     server.stop().await;
 }
+
+#[actix_web::test]
+async fn an_endpoint_that_does_not_answer_its_check_leaves_the_webhook_unverified() {
+    let server = Server::start().await;
+    let body = json!({"url": "https://example.com/", "events": ["*"], "ownership_check": true});
+    let created = server.post("/api/v1/webhooks").json(body).send().await;
+    let warning = created.json["warnings"][0].as_str().unwrap().to_string();
+    assert!(warning.contains("no connection: there is no network"), "{warning}");
+    let data = created.data(201);
+    assert_eq!((&data["status"], &data["enabled"]), (&json!("unverified"), &json!(true)));
+    assert_eq!(data["status_reason"], "no connection: there is no network");
+    let event = server.post("/api/v1/events").json(json!({"type": "a", "data": 1})).send().await.data(202);
+    assert_eq!(event["deliveries"], 0, "nothing is made for an endpoint that never said yes");
+    let path = format!("/api/v1/webhooks/{}", id(&data));
+    let again = server.post(&format!("{path}/verify")).send().await;
+    assert!(again.json["warnings"][0].is_string(), "{}", again.text);
+    assert_eq!(again.data(200)["status"], "unverified");
+    let change = server.ask("PATCH", &path).json(json!({"ownership_check": false})).send().await.data(200);
+    assert_eq!((&change["status"], &change["status_reason"]), (&json!("active"), &json!(null)));
+    server.post(&format!("{path}/verify")).send().await.error(409, "wrong_state");
+    let event = server.post("/api/v1/events").json(json!({"type": "a", "data": 1})).send().await.data(202);
+    assert_eq!(event["deliveries"], 1);
+    let change = server.ask("PATCH", &path).json(json!({"ownership_check": true})).send().await.data(200);
+    assert_eq!(change["status"], "unverified");
+    let event = server.post("/api/v1/events").json(json!({"type": "a", "data": 1})).send().await.data(202);
+    assert_eq!(event["deliveries"], 1, "what went out before is held meanwhile, not dropped");
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_check_says_what_was_found() {
+    let server = Server::start().await;
+    let body = json!({"url": "https://example.com/", "events": ["*"]});
+    let webhook = id(&server.post("/api/v1/webhooks").json(body).send().await.data(201));
+    let found = server.post(&format!("/api/v1/webhooks/{webhook}/check")).send().await.data(200);
+    let unreachable = json!({
+        "reachable": false, "tls": null, "status_code": null, "response_time_ms": 1,
+        "error": "no connection: there is no network",
+    });
+    assert_eq!(found, unreachable);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn test_events_go_to_webhooks_in_test_mode_alone() {
+    let server = Server::start().await;
+    let create = |test_mode: bool| json!({"url": "https://example.com/", "events": ["*"], "test_mode": test_mode});
+    server.post("/api/v1/webhooks").json(create(true)).send().await.data(201);
+    for _ in 0..2 {
+        server.post("/api/v1/webhooks").json(create(false)).send().await.data(201);
+    }
+    for (test, deliveries) in [(true, 1), (false, 2)] {
+        let event = json!({"type": "a", "data": 1, "test": test});
+        assert_eq!(server.post("/api/v1/events").json(event).send().await.data(202)["deliveries"], deliveries);
+    }
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn max_retries_is_the_short_form_of_retry() {
+    let server = Server::start().await;
+    let with = |more: Value| {
+        let mut body = json!({"url": "https://example.com/", "events": ["*"]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let created = server.post("/api/v1/webhooks").json(with(json!({"max_retries": 2}))).send().await.data(201);
+    assert_eq!(created["retry"]["delays"], json!([5, 300]));
+    let both = with(json!({"max_retries": 2, "retry": {"delays": [1]}}));
+    assert_eq!(server.post("/api/v1/webhooks").json(both).send().await.error(400, "invalid_field"), "max_retries");
+    server.stop().await;
+}

@@ -472,7 +472,7 @@ impl Core {
         let ear = Arc::new(Ear::default());
         store.listen(ear.clone());
         let out_max = if plan.roomy { 100_000 } else { 3 };
-        let scheduler = Scheduler::new(store.clone(), dialects.clone(), out_max, clock.now());
+        let scheduler = Scheduler::new(store.clone(), dialects.clone(), out_max, Arc::default(), clock.now());
         Self { store, committer, scheduler, ear }
     }
 

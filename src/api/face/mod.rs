@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
+mod limits;
 mod lists;
 
 use crate::api::Api;
@@ -31,7 +32,14 @@ async fn route(api: &Api, request: &HttpRequest, body: Result<Body, Problem>) ->
     match found {
         Some(Route::Found(call)) => {
             let face = call.dialect.face.as_ref().ok_or_else(|| Problem::internal("a route without a face"))?;
-            serve(api, request, body, &call, face).await.map_err(|problem| in_words(face, problem))
+            let tenant = auth::tenant(request, scope(call.operation))?;
+            let reach = Reach { api, tenant: &tenant, dialect: Some(&call.dialect) };
+            let reply = serve(&reach, request, body, &call, face).await.map_err(|problem| in_words(face, problem));
+            let mut reply = answered(reply);
+            if face.rate_limit_headers {
+                limits::tell(&reach, call.webhook_id, &mut reply);
+            }
+            Ok(reply)
         }
         Some(Route::WrongMethod { allow }) => Err(Problem::method_not_allowed(method, path, allow.join(", "))),
         None => Err(native_problem(api, method, path)),
@@ -57,24 +65,20 @@ fn in_words(face: &Face, problem: Problem) -> Problem {
 }
 
 async fn serve(
-    api: &Api,
+    reach: &Reach<'_>,
     request: &HttpRequest,
     body: Result<Body, Problem>,
     call: &FaceMatch<'_>,
     face: &Face,
 ) -> Result<HttpResponse, Problem> {
-    let needed = match call.operation {
-        Operation::List | Operation::Get | Operation::Deliveries => Scope::Read,
-        _ => Scope::Manage,
-    };
-    let tenant = auth::tenant(request, needed)?;
-    let reach = Reach { api, tenant: &tenant, dialect: Some(&call.dialect) };
     let id = call.webhook_id.unwrap_or_default();
+    let mut about = None;
     let body = body?;
     let shown = match call.operation {
         Operation::Create => {
             let created = reach.create(read_map(face.read(body_object(&body)?)?)?).await?;
-            face.webhook(&created_view(&reach, face, &created)?)
+            about = Some(created.webhook.number());
+            face.webhook(&created_view(reach, face, &created)?)
         }
         Operation::Get => face.webhook(&object(&reach.view(&*reach.webhook(id)?)?)),
         Operation::Update => {
@@ -87,11 +91,16 @@ async fn serve(
             reach.delete(id).await?;
             return Ok(HttpResponse::NoContent().finish());
         }
-        Operation::List => lists::webhooks(&reach, face, request).await?,
-        Operation::Deliveries => lists::deliveries(&reach, face, id, request).await?,
+        Operation::List => lists::webhooks(reach, face, request).await?,
+        Operation::Deliveries => lists::deliveries(reach, face, id, request).await?,
         Operation::Test => {
-            reach.webhook(id)?;
+            let webhook = reach.webhook(id)?;
+            let waits = limits::wait_ms(reach, &webhook).filter(|_| face.rate_limit_headers);
             let (event, delivery) = reach.test(id, read_map(face.read_test(any(&body)?)?)?).await?;
+            if let Some(wait) = waits {
+                let message = "the endpoint's rate limit is reached; the test event is stored and goes out when it may";
+                return Err(Problem::rate_limited(message, wait));
+            }
             let ids = &call.dialect.ids;
             let data = json!({
                 "event_id": ids.event.spell(event.id.uuid()),
@@ -110,7 +119,23 @@ async fn serve(
         }
     };
     let status = StatusCode::from_u16(call.operation.status()).map_err(Problem::internal)?;
-    Ok(HttpResponse::build(status).json(shown))
+    let mut reply = HttpResponse::build(status).json(shown);
+    if let Some(number) = about {
+        reply.extensions_mut().insert(limits::About(number));
+    }
+    Ok(reply)
+}
+
+fn answered(reply: Result<HttpResponse, Problem>) -> HttpResponse {
+    reply.unwrap_or_else(HttpResponse::from_error)
+}
+
+/// What a key must be allowed.
+fn scope(operation: Operation) -> Scope {
+    match operation {
+        Operation::List | Operation::Get | Operation::Deliveries => Scope::Read,
+        _ => Scope::Manage,
+    }
 }
 
 fn wrapped(face: &Face, data: Value) -> Value {

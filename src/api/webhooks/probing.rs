@@ -125,7 +125,7 @@ impl Reach<'_> {
         let text = |value: &actix_web::http::header::HeaderValue| value.to_str().unwrap_or_default().to_string();
         let own = headers.iter().map(|(name, value)| (name.to_string(), text(value)));
         let headers = webhook.headers.iter().cloned().chain(own).collect();
-        (self.api.prober)(Probe { url: webhook.url.clone(), headers, body: body.into(), timeout_seconds }).await
+        self.api.outbound.probe(Probe { url: webhook.url.clone(), headers, body: body.into(), timeout_seconds }).await
     }
 
     fn random_text(&self) -> String {

@@ -1,0 +1,21 @@
+//! What the API asks of the sending side. The two rooms never see each other: the front page of the library gives the API
+//! somebody who answers.
+
+use futures_util::future::BoxFuture;
+
+use crate::domain::bucket::Allowance;
+use crate::domain::id::WebhookNumber;
+use crate::domain::probe::{Probe, Probed};
+use crate::domain::webhook::RateLimit;
+
+/// The sending side, as far as the API needs it.
+pub trait Outbound: Send + Sync {
+    /// Makes a request that is no delivery.
+    fn probe(&self, probe: Probe) -> BoxFuture<'static, Probed>;
+
+    /// What is left of a webhook's rate limit now.
+    fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance;
+
+    /// Writes its counters in the Prometheus text format.
+    fn write_metrics(&self, out: &mut String);
+}
