@@ -30,6 +30,7 @@ pub(super) fn meaning(slot: &Placeholder) -> String {
             "the delivery's id: the same in every attempt of one delivery, another in a replay"
         }
         Placeholder::AttemptNumber => "the number of the attempt, from 1",
+        Placeholder::AttemptRetry => "which retry it is, from 1; not there in the first attempt",
         Placeholder::AttemptUnix => "when this attempt was made, in Unix seconds",
         Placeholder::Body => "the raw body",
         Placeholder::Signature => "the signature",
