@@ -11,8 +11,14 @@ use super::routes::{Route, Routes, overlap};
 use crate::domain::Invalid;
 
 /// The files that are compiled in.
-const SHIPPED: [(&str, &str); 2] =
-    [("standard.toml", include_str!("standard.toml")), ("taskflow.toml", include_str!("taskflow.toml"))];
+const SHIPPED: [(&str, &str); 6] = [
+    ("standard.toml", include_str!("standard.toml")),
+    ("daycopilot.toml", include_str!("daycopilot.toml")),
+    ("workspace.toml", include_str!("workspace.toml")),
+    ("taskflow.toml", include_str!("taskflow.toml")),
+    ("hub.toml", include_str!("hub.toml")),
+    ("cathcr.toml", include_str!("cathcr.toml")),
+];
 
 /// All dialects of a server. Share it in an `Arc`; a reload makes a new one.
 #[derive(Debug, Clone, Default)]
