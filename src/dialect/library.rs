@@ -11,13 +11,17 @@ use super::routes::{Route, Routes, overlap};
 use crate::domain::Invalid;
 
 /// The files that are compiled in.
-const SHIPPED: [(&str, &str); 6] = [
+const SHIPPED: &[(&str, &str)] = &[
     ("standard.toml", include_str!("standard.toml")),
     ("daycopilot.toml", include_str!("daycopilot.toml")),
     ("workspace.toml", include_str!("workspace.toml")),
     ("taskflow.toml", include_str!("taskflow.toml")),
     ("hub.toml", include_str!("hub.toml")),
     ("cathcr.toml", include_str!("cathcr.toml")),
+    ("github.toml", include_str!("github.toml")),
+    ("stripe.toml", include_str!("stripe.toml")),
+    ("slack.toml", include_str!("slack.toml")),
+    ("shopify.toml", include_str!("shopify.toml")),
 ];
 
 /// All dialects of a server. Share it in an `Arc`; a reload makes a new one.

@@ -19,6 +19,7 @@ mod number;
 mod ordered;
 mod placeholder;
 mod routes;
+mod schema;
 mod secrets;
 mod shelf;
 mod signature;
@@ -67,6 +68,9 @@ pub struct Dialect {
     /// Its file's name without `.toml`: 1–64 of `[a-z0-9_-]`.
     #[serde(skip)]
     pub name: String,
+    /// The text of its file.
+    #[serde(skip)]
+    pub source: String,
     /// For people, such as the product's name.
     pub title: String,
     /// For people, a sentence or two.
@@ -178,6 +182,7 @@ impl Dialect {
         }
         let mut dialect: Self = toml::from_str(text).map_err(|error| DialectError::from_toml(file, text, &error))?;
         dialect.name = stem.to_string();
+        dialect.source = text.to_string();
         dialect.finish().map_err(|invalid| DialectError::from_check(file, text, invalid))?;
         Ok(dialect)
     }
@@ -262,9 +267,8 @@ impl Dialect {
                 return Err(Invalid::new(format!("signature[{n}].several"), message));
             }
             let told = |slot: &Placeholder| {
-                let own = rule.value.slots();
                 *slot == Placeholder::Body
-                    || own.chain(self.headers.iter().flat_map(|h| h.value.slots())).any(|s| s == slot)
+                    || rule.own_slots().chain(self.headers.iter().flat_map(|h| h.value.slots())).any(|s| s == slot)
             };
             if let Some(slot) = rule.signed.slots().find(|slot| !told(slot)) {
                 let message = format!("signs {slot}, which no header tells the receiver");

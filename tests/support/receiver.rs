@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
+use serde_json::{Value, json};
+
 use super::DEADLINE;
 use super::http::{Message, read_message};
 
@@ -34,6 +36,8 @@ impl Arrived {
 pub enum Answer {
     /// With this status.
     Status(u16),
+    /// With 200 and the `challenge` that the request holds, as JSON.
+    Challenge,
     /// Not at all: the connection is closed.
     Close,
     /// Not at all: the connection stays open until the peer closes it.
@@ -102,19 +106,24 @@ fn serve(mut stream: TcpStream, answer: &dyn Fn(&str, &Message) -> Answer, tell:
         let path = message.start.split(' ').nth(1).unwrap_or_default().to_owned();
         let answer = answer(&path, &message);
         // Told before it is answered: who waits for the answer's effect finds it here already.
-        let told = tell.send(Arrived { path, message, answer, peer: peer.ip() });
-        if told.is_err() || reply(&mut stream, answer).is_err() {
+        let told = tell.send(Arrived { path, message: message.clone(), answer, peer: peer.ip() });
+        if told.is_err() || reply(&mut stream, answer, &message).is_err() {
             return;
         }
     }
 }
 
 /// Answers. An error ends the connection.
-fn reply(stream: &mut TcpStream, answer: Answer) -> io::Result<()> {
+fn reply(stream: &mut TcpStream, answer: Answer, to: &Message) -> io::Result<()> {
     let closed = || Err(io::ErrorKind::ConnectionAborted.into());
     match answer {
         Answer::Status(status) => {
             stream.write_all(format!("HTTP/1.1 {status} Told\r\nContent-Length: 0\r\n\r\n").as_bytes())
+        }
+        Answer::Challenge => {
+            let asked: Value = serde_json::from_slice(&to.body).unwrap_or_default();
+            let body = json!({ "challenge": asked["challenge"] }).to_string();
+            stream.write_all(format!("HTTP/1.1 200 Told\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes())
         }
         Answer::Close => closed(),
         // The peer sends nothing more: this ends when it goes.
