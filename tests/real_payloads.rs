@@ -6,7 +6,6 @@ mod support;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -15,7 +14,7 @@ use hookwheel::dialect::{Numbers, canonical};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use support::{Answer, Arrived, Client, Message, Receiver, Server};
+use support::{Answer, Arrived, Client, Message, Receiver, Server, say, test_env};
 
 /// Decides which attempts fail.
 const SEED: u64 = 20_240_210;
@@ -33,7 +32,7 @@ struct Payload {
 
 #[test]
 fn every_payload_arrives_as_promised_and_verifies_elsewhere() {
-    let Some(env) = test_env() else { return };
+    let Some(env) = test_env("the real payloads and the verifiers that are not ours") else { return };
     let payloads = payloads(&env);
     assert!(payloads.len() > 300, "the package has hundreds of payloads, not {}", payloads.len());
     let dir = tempfile::tempdir().expect("a folder");
@@ -72,22 +71,6 @@ fn every_payload_arrives_as_promised_and_verifies_elsewhere() {
     }
     assert!(receiver.arrived.try_recv().is_err(), "nothing is sent again after its success");
     say(&format!("{} payloads, {} requests of which {failed} failed", payloads.len(), arrived.len()));
-}
-
-/// Prints a line that the test harness does not keep to itself.
-fn say(line: &str) {
-    writeln!(std::io::stderr(), "real_payloads: {line}").expect("standard error is open");
-}
-
-/// Where `scripts/test` has put the packages; without them the test is skipped, but never in CI.
-fn test_env() -> Option<PathBuf> {
-    let dir = std::env::var_os("HOOKWHEEL_TEST_ENV").map(PathBuf::from);
-    let whole = dir.filter(|dir| dir.join("python/bin/python").exists() && dir.join("node/node_modules").exists());
-    if whole.is_none() {
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "HOOKWHEEL_TEST_ENV is not prepared: run scripts/test");
-        say("SKIPPED: the real payloads and the verifiers that are not ours; scripts/test installs them");
-    }
-    whole
 }
 
 /// All payloads of the package, of github.com and of GitHub's server editions.

@@ -5,7 +5,6 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT}
 
 use super::Dialect;
 use super::headers::{AttemptFacts, header_value};
-use super::placeholder::Placeholder;
 
 /// The body of a health check.
 pub const HEALTH_CHECK_BODY: &str = r#"{"test": true}"#;
@@ -18,11 +17,8 @@ impl Dialect {
         let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut headers = vec![json, (USER_AGENT, header_value(self.user_agent.as_str()))];
         headers.extend(self.signature.iter().map(|rule| {
-            let mut text = String::new();
-            rule.value.write(&mut text, |slot, out| match slot {
-                Placeholder::Signature => out.push_str(IN_PLACE_OF_A_SIGNATURE),
-                other => self.fact(what, other, out),
-            });
+            let word = [IN_PLACE_OF_A_SIGNATURE.to_string()].into_iter();
+            let text = rule.text_with(word, &|slot, out| self.fact(what, slot, out));
             (rule.header.name.clone(), header_value(&text))
         }));
         headers

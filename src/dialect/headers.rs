@@ -50,6 +50,12 @@ pub struct HeaderRule {
     constant: Option<HeaderValue>,
 }
 
+impl HeaderRule {
+    fn retries_only(&self) -> bool {
+        self.value.slots().any(|slot| *slot == Placeholder::AttemptRetry)
+    }
+}
+
 /// The `User-Agent` of a dialect.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
@@ -120,7 +126,7 @@ impl Dialect {
         out.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
         out.push((USER_AGENT, self.user_agent.0.clone()));
         let mut text = String::new();
-        for rule in &self.headers {
+        for rule in self.headers.iter().filter(|rule| what.attempt > 1 || !rule.retries_only()) {
             let value = rule.constant.clone().unwrap_or_else(|| {
                 text.clear();
                 rule.value.write(&mut text, |slot, out| self.fact(what, slot, out));
@@ -156,6 +162,7 @@ impl Dialect {
             Placeholder::DeliveryId => out.push_str(&self.ids.delivery.spell(what.delivery.uuid())),
             Placeholder::DeliveryUuid => out.push_str(&what.delivery.to_string()),
             Placeholder::AttemptNumber => out.push_str(&what.attempt.to_string()),
+            Placeholder::AttemptRetry => out.push_str(&(what.attempt - 1).to_string()),
             Placeholder::AttemptUnix => out.push_str(&(what.now / 1000).to_string()),
             _ => unreachable!("{slot} cannot stand in a header"),
         }

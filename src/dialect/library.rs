@@ -11,8 +11,14 @@ use super::routes::{Route, Routes, overlap};
 use crate::domain::Invalid;
 
 /// The files that are compiled in.
-const SHIPPED: [(&str, &str); 2] =
-    [("standard.toml", include_str!("standard.toml")), ("taskflow.toml", include_str!("taskflow.toml"))];
+const SHIPPED: &[(&str, &str)] = &[
+    ("standard.toml", include_str!("standard.toml")),
+    ("taskflow.toml", include_str!("taskflow.toml")),
+    ("github.toml", include_str!("github.toml")),
+    ("stripe.toml", include_str!("stripe.toml")),
+    ("slack.toml", include_str!("slack.toml")),
+    ("shopify.toml", include_str!("shopify.toml")),
+];
 
 /// All dialects of a server. Share it in an `Arc`; a reload makes a new one.
 #[derive(Debug, Clone, Default)]

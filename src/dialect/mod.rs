@@ -267,9 +267,8 @@ impl Dialect {
                 return Err(Invalid::new(format!("signature[{n}].several"), message));
             }
             let told = |slot: &Placeholder| {
-                let own = rule.value.slots();
                 *slot == Placeholder::Body
-                    || own.chain(self.headers.iter().flat_map(|h| h.value.slots())).any(|s| s == slot)
+                    || rule.own_slots().chain(self.headers.iter().flat_map(|h| h.value.slots())).any(|s| s == slot)
             };
             if let Some(slot) = rule.signed.slots().find(|slot| !told(slot)) {
                 let message = format!("signs {slot}, which no header tells the receiver");

@@ -38,6 +38,8 @@ pub enum Placeholder {
     DeliveryUuid,
     /// `{attempt.number}`: from 1.
     AttemptNumber,
+    /// `{attempt.retry}`: which retry it is, from 1; a header with it is left out of the first attempt.
+    AttemptRetry,
     /// `{attempt.unix}`: when the attempt is made, in Unix seconds.
     AttemptUnix,
     /// `{body}`: the exact bytes sent.
@@ -66,7 +68,7 @@ impl Place {
     }
 }
 
-const NAMES: [(&str, Placeholder); 17] = [
+const NAMES: [(&str, Placeholder); 18] = [
     ("event.id", Placeholder::EventId),
     ("event.uuid", Placeholder::EventUuid),
     ("event.type", Placeholder::EventType),
@@ -81,6 +83,7 @@ const NAMES: [(&str, Placeholder); 17] = [
     ("delivery.id", Placeholder::DeliveryId),
     ("delivery.uuid", Placeholder::DeliveryUuid),
     ("attempt.number", Placeholder::AttemptNumber),
+    ("attempt.retry", Placeholder::AttemptRetry),
     ("attempt.unix", Placeholder::AttemptUnix),
     ("body", Placeholder::Body),
     ("signature", Placeholder::Signature),
@@ -98,6 +101,7 @@ impl Placeholder {
             EventId | EventUuid | EventType | EventTime | EventUnix | AccountId | WebhookId | WebhookUuid => true,
             EventData | EventMetadata | EventActor | Actor(_) => place == Place::Envelope,
             DeliveryId | DeliveryUuid | AttemptNumber | AttemptUnix => place != Place::Envelope,
+            AttemptRetry => place == Place::Header,
             Body => place == Place::Signed,
             Signature => place == Place::Signature,
         }

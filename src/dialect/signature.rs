@@ -33,6 +33,9 @@ pub struct SignatureRule {
     /// What is signed.
     #[serde(deserialize_with = "signed")]
     pub signed: Template,
+    /// Stands once before the texts of all keys.
+    #[serde(default, deserialize_with = "before")]
+    pub before: Option<Template>,
     /// The header's text for one key.
     #[serde(deserialize_with = "value")]
     pub value: Template,
@@ -42,6 +45,14 @@ pub struct SignatureRule {
 
 fn signed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Template, D::Error> {
     TemplateAt(Place::Signed).deserialize(deserializer)
+}
+
+fn before<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Template>, D::Error> {
+    let template = TemplateAt(Place::Header).deserialize(deserializer)?;
+    match template.parts.last() {
+        Some(Part::Text(_)) => Ok(Some(template)),
+        _ => Err(de::Error::custom("must end in text, such as \"t={attempt.unix},\", so that its end can be found")),
+    }
 }
 
 fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Template, D::Error> {
@@ -67,15 +78,27 @@ impl SignatureRule {
         }
     }
 
+    /// The placeholders of the header that carries it.
+    pub(super) fn own_slots(&self) -> impl Iterator<Item = &Placeholder> {
+        self.before.iter().chain([&self.value]).flat_map(Template::slots)
+    }
+
     /// The header's text for `keys`, the newest first.
     pub(super) fn header_text(&self, keys: &[SigningKey], body: &[u8], fill: Fill<'_>) -> String {
         let used = if self.several.is_some() { keys } else { &keys[..1] };
+        self.text_with(used.iter().map(|key| self.sign(key, body, fill)), fill)
+    }
+
+    /// The header's text with these signatures.
+    pub(super) fn text_with(&self, signatures: impl Iterator<Item = String>, fill: Fill<'_>) -> String {
         let mut text = String::new();
-        for (n, key) in used.iter().enumerate() {
+        if let Some(before) = &self.before {
+            before.write(&mut text, fill);
+        }
+        for (n, signature) in signatures.enumerate() {
             if n > 0 {
                 text.push_str(self.several.as_deref().unwrap_or_default());
             }
-            let signature = self.sign(key, body, fill);
             self.value.write(&mut text, |slot, out| match slot {
                 Placeholder::Signature => out.push_str(&signature),
                 other => fill(other, out),

@@ -83,6 +83,11 @@ impl Template {
 
     /// Reads back what stood for each placeholder; `None` if `text` was not written by this template.
     pub(super) fn capture<'t>(&self, text: &'t str) -> Option<Vec<(&Placeholder, &'t str)>> {
+        self.capture_start(text).filter(|(_, rest)| rest.is_empty()).map(|(found, _)| found)
+    }
+
+    /// The same for the start of `text`, with what follows it. A placeholder at the end takes all there is.
+    pub(super) fn capture_start<'t>(&self, text: &'t str) -> Option<(Vec<(&Placeholder, &'t str)>, &'t str)> {
         let mut found = Vec::new();
         let mut rest = text;
         let mut open = None;
@@ -98,12 +103,11 @@ impl Template {
                 (Part::Slot(_), Some(_)) => return None,
             }
         }
-        match open {
-            Some(slot) => found.push((slot, rest)),
-            None if !rest.is_empty() => return None,
-            None => {}
+        if let Some(slot) = open {
+            found.push((slot, rest));
+            rest = "";
         }
-        Some(found)
+        Some((found, rest))
     }
 }
 

@@ -114,20 +114,24 @@ impl SignatureRule {
     ) -> Result<(), VerifyError> {
         let name = &self.header.spelled;
         let text = header(name).ok_or(VerifyError::MissingHeader(name.clone()))?;
+        let (before, rest) = match &self.before {
+            Some(before) => before.capture_start(&text).ok_or_else(|| self.wrong_form())?,
+            None => (Vec::new(), text.as_str()),
+        };
         let items: Vec<&str> = match &self.several {
-            Some(separator) => text.split(separator.as_str()).collect(),
-            None => vec![text.as_str()],
+            Some(separator) => rest.split(separator.as_str()).collect(),
+            None => vec![rest],
         };
         let mut understood = false;
         let mut matches = false;
         for found in items.into_iter().filter_map(|item| self.value.capture(item)) {
             understood = true;
             let of = |wanted: &Placeholder| {
-                let own = found.iter().find(|(slot, _)| *slot == wanted).map(|(_, value)| *value);
+                let own = found.iter().chain(&before).find(|(slot, _)| *slot == wanted).map(|(_, value)| *value);
                 own.or_else(|| facts.iter().find(|(slot, _)| slot == wanted).map(|(_, value)| value.as_str()))
             };
             if let (Some(unix), Some(allowed)) = (of(&Placeholder::AttemptUnix), tolerance) {
-                check_time(unix, now, allowed).ok_or_else(|| wrong_form(&self.header, &self.value))??;
+                check_time(unix, now, allowed).ok_or_else(|| self.wrong_form())??;
             }
             let given = of(&Placeholder::Signature).unwrap_or_default();
             for key in keys {
@@ -136,10 +140,15 @@ impl SignatureRule {
             }
         }
         match (understood, matches) {
-            (false, _) => Err(wrong_form(&self.header, &self.value)),
+            (false, _) => Err(self.wrong_form()),
             (true, false) => Err(VerifyError::Mismatch(name.clone())),
             (true, true) => Ok(()),
         }
+    }
+
+    fn wrong_form(&self) -> VerifyError {
+        let before = self.before.as_ref().map_or(String::new(), Template::to_string);
+        VerifyError::WrongForm { header: self.header.spelled.clone(), expected: format!("{before}{}", self.value) }
     }
 }
 

@@ -2,10 +2,12 @@
 //! signal and has a deadline, and a process that a test started is killed, by its own pid, when the test lets go of it.
 #![allow(dead_code, unused_imports, reason = "each test takes what it needs")]
 
+pub mod elsewhere;
 pub mod http;
 pub mod process;
 pub mod receiver;
 
+pub use elsewhere::{Program, say, test_env};
 pub use http::{Client, Message, Reply};
 pub use process::{Running, Server};
 pub use receiver::{Answer, Arrived, Receiver};

@@ -1,10 +1,12 @@
 //! An endpoint of a test's own: it hands over what arrives and answers as it is told.
 
 use std::io::{self, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+
+use serde_json::{Value, json};
 
 use super::DEADLINE;
 use super::http::{Message, read_message};
@@ -18,6 +20,8 @@ pub struct Arrived {
     pub message: Message,
     /// What it was answered.
     pub answer: Answer,
+    /// Where it came from.
+    pub peer: IpAddr,
 }
 
 impl Arrived {
@@ -32,6 +36,8 @@ impl Arrived {
 pub enum Answer {
     /// With this status.
     Status(u16),
+    /// With 200 and the `challenge` that the request holds, as JSON.
+    Challenge,
     /// Not at all: the connection is closed.
     Close,
     /// Not at all: the connection stays open until the peer closes it.
@@ -94,25 +100,30 @@ impl Drop for Receiver {
 
 /// Serves one connection. Errors end it: a peer that was killed is what some tests are about.
 fn serve(mut stream: TcpStream, answer: &dyn Fn(&str, &Message) -> Answer, tell: &mpsc::Sender<Arrived>) {
-    let Ok(reading) = stream.try_clone() else { return };
+    let (Ok(reading), Ok(peer)) = (stream.try_clone(), stream.peer_addr()) else { return };
     let mut reading = BufReader::new(reading);
     while let Ok(Some(message)) = read_message(&mut reading) {
         let path = message.start.split(' ').nth(1).unwrap_or_default().to_owned();
         let answer = answer(&path, &message);
         // Told before it is answered: who waits for the answer's effect finds it here already.
-        let told = tell.send(Arrived { path, message, answer });
-        if told.is_err() || reply(&mut stream, answer).is_err() {
+        let told = tell.send(Arrived { path, message: message.clone(), answer, peer: peer.ip() });
+        if told.is_err() || reply(&mut stream, answer, &message).is_err() {
             return;
         }
     }
 }
 
 /// Answers. An error ends the connection.
-fn reply(stream: &mut TcpStream, answer: Answer) -> io::Result<()> {
+fn reply(stream: &mut TcpStream, answer: Answer, to: &Message) -> io::Result<()> {
     let closed = || Err(io::ErrorKind::ConnectionAborted.into());
     match answer {
         Answer::Status(status) => {
             stream.write_all(format!("HTTP/1.1 {status} Told\r\nContent-Length: 0\r\n\r\n").as_bytes())
+        }
+        Answer::Challenge => {
+            let asked: Value = serde_json::from_slice(&to.body).unwrap_or_default();
+            let body = json!({ "challenge": asked["challenge"] }).to_string();
+            stream.write_all(format!("HTTP/1.1 200 Told\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes())
         }
         Answer::Close => closed(),
         // The peer sends nothing more: this ends when it goes.

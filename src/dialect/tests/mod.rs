@@ -3,6 +3,7 @@
 
 mod canonical;
 mod faces;
+mod lookalikes;
 mod mistakes;
 mod other;
 mod sending;
@@ -61,11 +62,15 @@ impl Request {
 
 /// Makes a first attempt of `event` at `now`, signed with `secrets`.
 fn send(dialect: &Dialect, event: &Event, secrets: &[&str], now: u64) -> Request {
+    send_attempt(dialect, event, secrets, now, 1)
+}
+
+fn send_attempt(dialect: &Dialect, event: &Event, secrets: &[&str], now: u64, attempt: u16) -> Request {
     let webhook = webhook();
     let body = dialect.body(&dialect.prepare(event, "acc_123"), &webhook);
     let keys: Vec<_> = secrets.iter().map(|text| dialect.signing_key(&Secret::new(*text)).unwrap()).collect();
     let delivery = event.id.delivery_to(1);
-    let what = AttemptFacts { event, webhook: &webhook, account_id: "acc_123", delivery, attempt: 1, now };
+    let what = AttemptFacts { event, webhook: &webhook, account_id: "acc_123", delivery, attempt, now };
     let mut headers = Vec::new();
     dialect.headers(&what, &body, &keys, &mut headers);
     Request { headers, body }
