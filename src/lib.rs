@@ -16,8 +16,8 @@
 //! its webhook is deleted.
 //!
 //! Imports go one way: `api` and `deliver` know `store`, `dialect`, `domain` and `clock`, and never each other; `store`,
-//! `dialect` and `config` know `domain` (and `store` the `clock`); `domain` and `clock` know nobody else. Only this file
-//! sees the whole [`Config`].
+//! `dialect` and `config` know `domain` (and `store` the `clock`); `docs` knows `dialect`, and `api` and `cli` know
+//! `docs`; `domain` and `clock` know nobody else. Only this file sees the whole [`Config`].
 
 pub mod api;
 pub mod cli;
@@ -25,6 +25,7 @@ pub mod clock;
 pub mod config;
 pub mod deliver;
 pub mod dialect;
+pub mod docs;
 pub mod domain;
 pub mod store;
 

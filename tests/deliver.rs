@@ -4,8 +4,9 @@
 
 mod support;
 
+use std::fs;
 use std::io::Read;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
@@ -323,6 +324,37 @@ fn a_rate_limit_spreads_attempts() {
     // Two at once and then four, half a second apart; half of one is left for a first that starts late.
     let took = started[5] - started[0];
     assert!(took >= 1750, "six attempts within {took} ms: {started:?}");
+}
+
+#[test]
+fn connections_leave_from_the_published_address() {
+    let egress = [("HOOKWHEEL__DELIVER__EGRESS", "198.51.100.0/24,127.0.0.9")];
+    let mut scene = Scene::start_with(&egress, |_, _| Answer::Status(200));
+    scene.webhook("/", json!({}));
+    scene.publish("a");
+    assert_eq!(scene.receiver.next().peer, IpAddr::from([127, 0, 0, 9]));
+}
+
+#[test]
+fn what_is_over_the_daily_limit_waits_for_tomorrow_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("dialects")).unwrap();
+    let limited = include_str!("../src/dialect/standard.toml").to_owned() + "\n[limits]\nfirst_attempts_per_day = 2\n";
+    fs::write(dir.path().join("dialects/limited.toml"), limited).unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let receiver = Receiver::start(|_, _| Answer::Status(200));
+    let mut scene = Scene { client: server.client(), server, receiver, dir };
+    let webhook = scene.webhook("/", json!({"dialect": "limited"}));
+    ["a", "b", "c"].iter().for_each(|name| scene.publish(name));
+    ["a", "b"].iter().for_each(|name| drop(scene.delivery_in(&webhook, name, "succeeded")));
+    let rows = scene.client.get(&format!("{}/deliveries?state=pending", webhook.path)).data(200);
+    let waiting = &rows.as_array().unwrap()[0];
+    assert_eq!((&waiting["event_id"], &waiting["attempts"]), (&json!("c"), &json!(0)), "{rows}");
+    assert_eq!(waiting["error"], "waits for tomorrow: the 2 deliveries of today are used up");
+    assert!(waiting["next_attempt_at"].as_str().unwrap().ends_with("T00:00:00.000Z"), "{waiting}");
+    let test = scene.client.post(&format!("{}/test", webhook.path), &json!({})).data(202);
+    let test = scene.client.get(&format!("/api/v1/deliveries/{}", test["delivery_id"].as_str().unwrap())).data(200);
+    assert_eq!(test["state"], "pending", "a test counts as one");
 }
 
 #[test]

@@ -14,10 +14,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dialect", &["domain", "clock"]),
     ("store", &["domain", "clock"]),
     ("deliver", &["domain", "clock", "dialect", "store"]),
-    ("api", &["domain", "clock", "dialect", "store"]),
+    ("docs", &["domain", "clock", "dialect"]),
+    ("api", &["domain", "clock", "dialect", "docs", "store"]),
     ("dashboard", &["domain", "clock", "dialect", "store"]),
     // `cli` starts the server through the front page: `crate::run` and what it takes.
-    ("cli", &["domain", "clock", "dialect", "config", "run"]),
+    ("cli", &["domain", "clock", "dialect", "docs", "config", "run"]),
 ];
 
 /// What may be named only in some rooms.

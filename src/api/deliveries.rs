@@ -135,7 +135,7 @@ pub async fn logs(
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let (delivery, webhook) = find(&api, &tenant, &id)?;
     let attempts = api.store.attempts(&delivery)?;
-    let row = History { store: api.store.clone(), webhook }.row(&delivery, None)?;
+    let row = History::of(&api, webhook)?.row(&delivery, None)?;
     Ok(Reply::ok(DeliveryView {
         id: row.id,
         event_id: row.event_id,

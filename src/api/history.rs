@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::Api;
 use super::page::{Listed, Window};
 use crate::domain::delivery::{AttemptSummary, Delivery, DeliveryState};
 use crate::domain::id::DeliveryId;
-use crate::domain::time;
+use crate::domain::tally::next_day;
+use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::Webhook;
 use crate::store::{EventHead, Store, StoreError};
 
@@ -51,7 +53,7 @@ pub struct Row {
     pub response_time_ms: Option<u32>,
     /// Whether the attempt was a success.
     pub success: Option<bool>,
-    /// Why it was none, or why the delivery was cancelled.
+    /// Why it was none, why the delivery was cancelled, or which limit it waits for.
     pub error: Option<String>,
     #[schema(format = DateTime)]
     pub next_attempt_at: Option<String>,
@@ -78,9 +80,28 @@ pub struct History {
     pub store: Store,
     /// Whose it is.
     pub webhook: Arc<Webhook>,
+    /// What its first attempts wait for, where that is more than their turn.
+    waits: Option<Wait>,
+}
+
+/// A wait that a limit imposes.
+struct Wait {
+    until: UnixMs,
+    why: String,
 }
 
 impl History {
+    /// The history of a webhook.
+    pub fn of(api: &Api, webhook: Arc<Webhook>) -> Result<Self, StoreError> {
+        let limit = api.dialects.now().get(&webhook.dialect).and_then(|known| known.limits.first_attempts_per_day);
+        let (now, tally) = (api.clock.now(), api.store.tally(webhook.number())?);
+        let waits = limit.filter(|limit| tally.first_attempts_today(now) >= *limit).map(|limit| Wait {
+            until: next_day(now),
+            why: format!("waits for tomorrow: the {limit} deliveries of today are used up"),
+        });
+        Ok(Self { store: api.store.clone(), webhook, waits })
+    }
+
     /// A row a delivery, with its latest attempt; `wanted` filters.
     pub fn deliveries(&self, window: Window, wanted: impl Fn(&Delivery) -> bool) -> Result<Listed<Row>, StoreError> {
         let before = window.before.map(DeliveryId);
@@ -116,6 +137,8 @@ impl History {
         let head = self.store.event_head(self.webhook.account, delivery.event)?;
         let success = attempt.map(|one| is_success(delivery, one));
         let error = attempt.filter(|_| success == Some(false)).map(|one| one.outcome.to_string());
+        let waits =
+            self.waits.as_ref().filter(|_| delivery.state == DeliveryState::Pending && self.webhook.is_active());
         Ok(Row {
             id: delivery.id.to_string(),
             event_id: head.as_ref().map_or_else(|| delivery.event.to_string(), EventHead::public_id),
@@ -129,8 +152,8 @@ impl History {
             status_code: attempt.and_then(|one| one.outcome.status()),
             response_time_ms: attempt.map(|one| one.duration_ms),
             success,
-            error: error.or_else(|| delivery.reason.clone()),
-            next_attempt_at: delivery.next_attempt_at.map(time::rfc3339),
+            error: error.or_else(|| delivery.reason.clone()).or_else(|| waits.map(|wait| wait.why.clone())),
+            next_attempt_at: delivery.next_attempt_at.or(waits.map(|wait| wait.until)).map(time::rfc3339),
         })
     }
 }

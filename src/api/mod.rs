@@ -1,10 +1,12 @@
 //! The HTTP API. All routes stand in `routes` below, each with its OpenAPI path: one that lacks it does not compile.
-//! What stays true: every reply is JSON (but `/metrics`), every error has one shape (`problem`), and nothing is served
-//! without a key but health, counters and the OpenAPI document.
+//! What stays true: every reply is JSON (but `/metrics` and `/docs`), every error has one shape (`problem`), and
+//! nothing is served without a key but health, counters and what describes the server.
 
 mod accounts;
 mod auth;
 mod deliveries;
+mod dialects;
+mod docs;
 mod events;
 mod face;
 mod health;
@@ -132,6 +134,8 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(deliveries::list).service(deliveries::logs).service(deliveries::show);
     to.service(accounts::create).service(accounts::list).service(accounts::show);
     to.service(accounts::create_key).service(accounts::list_keys).service(accounts::revoke_key);
+    to.service(dialects::list).service(dialects::show).service(dialects::event_types);
+    to.service(docs::index).service(docs::show);
     to.service(health::live).service(health::ready).service(health::metrics).service(openapi::show);
 }
 

@@ -4,6 +4,7 @@
 mod bench;
 mod client;
 mod contract;
+mod dialect;
 mod receive;
 mod send;
 mod verify;
@@ -29,6 +30,7 @@ pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) ->
         Command::Verify(args) => configured().and_then(|config| verify::run(args, &config.deliver.dialects)),
         Command::Receive(args) => configured()
             .and_then(|config| actix_rt::System::new().block_on(receive::run(args, &config.deliver.dialects, server))),
+        Command::Dialect(args) => configured().and_then(|config| dialect::run(args, &config.deliver, server)),
         Command::Bench(args) => actix_rt::System::new().block_on(bench::run(args, server)),
     };
     match done {
@@ -85,6 +87,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Receive requests, show them and check their signatures
     Receive(receive::ReceiveArgs),
+    /// List, show, check and start dialect files, and write their documentation
+    Dialect(dialect::DialectArgs),
     /// Measure a server: producers and a receiver in one process
     Bench(bench::BenchArgs),
 }

@@ -19,8 +19,8 @@ use governor::{Quota, RateLimiter};
 use crate::dialect::Dialect;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::DeliveryId;
-use crate::domain::tally::{Tally, day_of};
-use crate::domain::time::{DAY_MS, UnixMs};
+use crate::domain::tally::{Tally, day_of, next_day};
+use crate::domain::time::UnixMs;
 use crate::domain::webhook::{RateLimit, Webhook};
 use crate::store::DueAt;
 
@@ -243,7 +243,7 @@ impl Lane {
     }
 
     fn wait(&self, now: UnixMs) -> Turn {
-        let midnight = (self.more_fresh && !self.may_try_first(now)).then(|| (now / DAY_MS + 1) * DAY_MS);
+        let midnight = (self.more_fresh && !self.may_try_first(now)).then(|| next_day(now));
         let due = if let Due::At(at) = self.due { Some(at) } else { None };
         match midnight.into_iter().chain(due).min() {
             Some(at) => Turn::Wait(at),
@@ -315,6 +315,7 @@ mod tests {
     use super::*;
     use crate::domain::delivery::Cause;
     use crate::domain::id::{EventId, IdSource};
+    use crate::domain::time::DAY_MS;
 
     const NOON: UnixMs = 20_000 * DAY_MS + DAY_MS / 2;
 

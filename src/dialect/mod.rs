@@ -19,6 +19,7 @@ mod number;
 mod ordered;
 mod placeholder;
 mod routes;
+mod schema;
 mod secrets;
 mod shelf;
 mod signature;
@@ -41,7 +42,7 @@ pub use face::{DeliveriesRule, Face, ListRule, Only, Page, Paging, Rows, TestBod
 pub use headers::{AttemptFacts, HeaderKey, HeaderRule, UserAgent};
 pub use library::Dialects;
 pub use mac::{Algorithm, SigningKey};
-pub use native::{Ids, Kind, Spelling};
+pub use native::{Ids, Kind, Naming, Spelling};
 pub use placeholder::Placeholder;
 pub use routes::{Endpoint, FaceMatch, OWN_PATHS, Operation, Operations, Route};
 pub use secrets::{KeyForm, SecretRule};
@@ -68,6 +69,9 @@ pub struct Dialect {
     /// Its file's name without `.toml`: 1–64 of `[a-z0-9_-]`.
     #[serde(skip)]
     pub name: String,
+    /// The text of its file.
+    #[serde(skip)]
+    pub source: String,
     /// For people, such as the product's name.
     pub title: String,
     /// For people, a sentence or two.
@@ -179,6 +183,7 @@ impl Dialect {
         }
         let mut dialect: Self = toml::from_str(text).map_err(|error| DialectError::from_toml(file, text, &error))?;
         dialect.name = stem.to_string();
+        dialect.source = text.to_string();
         dialect.finish().map_err(|invalid| DialectError::from_check(file, text, invalid))?;
         Ok(dialect)
     }
@@ -202,7 +207,7 @@ impl Dialect {
         }
         if let Some(face) = &mut self.face {
             face.check()?;
-            face.spelling = Spelling { ids: self.ids.clone(), times: self.times };
+            face.spelling = Spelling { ids: self.ids.clone(), times: self.times, names: face.names };
         }
         Ok(())
     }

@@ -38,6 +38,11 @@ pub fn day_of(at: UnixMs) -> u32 {
     (at / DAY_MS) as u32
 }
 
+/// When the UTC day after that of `now` begins.
+pub fn next_day(now: UnixMs) -> UnixMs {
+    (now / DAY_MS + 1) * DAY_MS
+}
+
 impl Tally {
     /// Deliveries that have not ended. Counters that were lost count from zero: deliveries may then end that were
     /// never counted as made.

@@ -1,7 +1,7 @@
 //! An endpoint of a test's own: it hands over what arrives and answers as it is told.
 
 use std::io::{self, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -20,6 +20,8 @@ pub struct Arrived {
     pub message: Message,
     /// What it was answered.
     pub answer: Answer,
+    /// Where it came from.
+    pub peer: IpAddr,
 }
 
 impl Arrived {
@@ -98,13 +100,13 @@ impl Drop for Receiver {
 
 /// Serves one connection. Errors end it: a peer that was killed is what some tests are about.
 fn serve(mut stream: TcpStream, answer: &dyn Fn(&str, &Message) -> Answer, tell: &mpsc::Sender<Arrived>) {
-    let Ok(reading) = stream.try_clone() else { return };
+    let (Ok(reading), Ok(peer)) = (stream.try_clone(), stream.peer_addr()) else { return };
     let mut reading = BufReader::new(reading);
     while let Ok(Some(message)) = read_message(&mut reading) {
         let path = message.start.split(' ').nth(1).unwrap_or_default().to_owned();
         let answer = answer(&path, &message);
         // Told before it is answered: who waits for the answer's effect finds it here already.
-        let told = tell.send(Arrived { path, message: message.clone(), answer });
+        let told = tell.send(Arrived { path, message: message.clone(), answer, peer: peer.ip() });
         if told.is_err() || reply(&mut stream, answer, &message).is_err() {
             return;
         }

@@ -56,7 +56,7 @@ impl Reach<'_> {
 
     /// The history of a webhook.
     pub fn history(&self, id: &str) -> Result<History, Problem> {
-        Ok(History { store: self.api.store.clone(), webhook: self.webhook(id)? })
+        Ok(History::of(self.api, self.webhook(id)?)?)
     }
 
     /// A page of webhooks, newest first, after the first `skip`.

@@ -1,0 +1,116 @@
+//! What the facts are that a dialect sends, in words, and where receivers find each.
+
+use super::block::{Text, row};
+use crate::dialect::{Dialect, Envelope, Member, Placeholder, Template};
+
+/// A fact's short name, such as `timestamp`.
+pub(super) fn name(slot: &Placeholder) -> String {
+    match slot {
+        Placeholder::AttemptUnix => "timestamp".into(),
+        Placeholder::Signature => "signature".into(),
+        Placeholder::Body => "body".into(),
+        other => other.to_string().trim_matches(['{', '}']).replace(['.', '_'], "-"),
+    }
+}
+
+/// What a fact is.
+pub(super) fn meaning(slot: &Placeholder) -> String {
+    match slot {
+        Placeholder::EventId | Placeholder::EventUuid => "the event's id: the same in every attempt and every replay",
+        Placeholder::EventType => "what happened, such as `task.created`",
+        Placeholder::EventTime => "when it happened, in UTC",
+        Placeholder::EventUnix => "when it happened, in Unix seconds",
+        Placeholder::EventData => "the event's own data: see the events below",
+        Placeholder::EventMetadata => "what the sender adds to the event, or null",
+        Placeholder::EventActor => "who did it, or null",
+        Placeholder::Actor(field) => return format!("the `{field}` of who did it, or null"),
+        Placeholder::AccountId => "the id of the account that the event belongs to",
+        Placeholder::WebhookId | Placeholder::WebhookUuid => "the id of the webhook that this request is for",
+        Placeholder::DeliveryId | Placeholder::DeliveryUuid => {
+            "the delivery's id: the same in every attempt of one delivery, another in a replay"
+        }
+        Placeholder::AttemptNumber => "the number of the attempt, from 1",
+        Placeholder::AttemptRetry => "which retry it is, from 1; not there in the first attempt",
+        Placeholder::AttemptUnix => "when this attempt was made, in Unix seconds",
+        Placeholder::Body => "the raw body",
+        Placeholder::Signature => "the signature",
+    }
+    .into()
+}
+
+/// Where a receiver finds a fact: a header that tells it.
+pub(super) fn told_in(dialect: &Dialect, slot: &Placeholder) -> String {
+    let tells = |template: &Template| template.slots().any(|known| known == slot);
+    let own = dialect.signature.iter().find(|rule| tells(&rule.value)).map(|rule| &rule.header);
+    let header = own.or_else(|| dialect.headers.iter().find(|header| tells(&header.value)).map(|header| &header.key));
+    match header {
+        Some(key) => format!("in the header `{}`", key.spelled),
+        None => meaning(slot),
+    }
+}
+
+/// The header whose whole value is one of these facts.
+pub(super) fn header_of<'d>(dialect: &'d Dialect, slots: &[Placeholder]) -> Option<&'d str> {
+    let is = |template: &Template| template.alone().is_some_and(|slot| slots.contains(slot));
+    dialect.headers.iter().find(|header| is(&header.value)).map(|header| header.key.spelled.as_str())
+}
+
+/// The field of the body whose whole value is one of these facts.
+pub(super) fn field_of(dialect: &Dialect, slots: &[Placeholder]) -> Option<String> {
+    let mut found = None;
+    walk(&dialect.envelope, "", &mut |path, value| {
+        if let Value::Template(template) = value
+            && template.alone().is_some_and(|slot| slots.contains(slot))
+            && !path.is_empty()
+        {
+            found.get_or_insert(path.to_string());
+        }
+    });
+    found
+}
+
+/// A row for each field of the body; none where the body is the data itself.
+pub(super) fn fields(dialect: &Dialect) -> Vec<Vec<Text>> {
+    let mut rows = Vec::new();
+    walk(&dialect.envelope, "", &mut |path, value| {
+        if path.is_empty() {
+            return;
+        }
+        let said = match value {
+            Value::Template(template) => match template.alone() {
+                Some(slot) => meaning(slot),
+                None => format!("`{template}`"),
+            },
+            Value::Spread(slot) => format!("{}, field by field", meaning(slot)),
+            Value::Constant(text) => format!("always `{text}`"),
+        };
+        rows.push(row![format!("`{path}`"), said]);
+    });
+    rows
+}
+
+/// A leaf of the envelope.
+enum Value<'e> {
+    Template(&'e Template),
+    Spread(&'e Placeholder),
+    Constant(&'e str),
+}
+
+fn walk(envelope: &Envelope, path: &str, visit: &mut impl FnMut(&str, Value<'_>)) {
+    match envelope {
+        Envelope::Text(template) => visit(path, Value::Template(template)),
+        Envelope::Constant(text) => visit(path, Value::Constant(text)),
+        Envelope::Array(items) => {
+            items.iter().enumerate().for_each(|(n, item)| walk(item, &format!("{path}[{n}]"), visit));
+        }
+        Envelope::Object(members) => {
+            let under = |name: &str| if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
+            for member in members {
+                match member {
+                    Member::Field(name, value) => walk(value, &under(name), visit),
+                    Member::Spread(slot) => visit(&under("…"), Value::Spread(slot)),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Documentation for receivers, written from a dialect's compiled values. What stays true: bodies, headers, replies and
+//! signatures in a document are made by the code that makes the real ones, so a document cannot drift from what is sent;
+//! and no product is known here.
+
+mod advice;
+mod block;
+mod calls;
+mod delivery;
+mod events;
+mod facts;
+mod html;
+mod index;
+mod json;
+mod markdown;
+mod sample;
+mod signing;
+mod snippets;
+mod words;
+
+pub use block::{Block, Document, Inline, Text};
+pub use index::index;
+pub use signing::in_words as signature_in_words;
+pub use snippets::{Snippet, TOLERANCE_SECONDS, snippets};
+
+use block::{Draft, row};
+use calls::Calls;
+use sample::Example;
+
+use crate::dialect::{Dialect, Placeholder};
+
+/// What a document says of the server that it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Where its API is, such as `https://api.example.com`.
+    pub base_url: String,
+    /// The networks that requests come from, as they are published.
+    pub egress: Vec<String>,
+    /// Whether `http://` endpoints are refused.
+    pub https_only: bool,
+}
+
+/// The whole documentation of a dialect's webhooks.
+pub fn document(dialect: &Dialect, site: &Site) -> Document {
+    let example = Example::of(dialect);
+    let calls = Calls::new(dialect, &example, &site.base_url);
+    let mut draft = Draft::new(format!("{} webhooks", dialect.title), dialect.description.clone());
+    let d = &mut draft;
+    d.heading(2, "Overview");
+    overview(d, dialect, &calls, site);
+    d.heading(2, "Events");
+    events::write(d, dialect, &example);
+    d.heading(2, "Managing webhooks");
+    calls.write(d);
+    if dialect.challenge.is_some() {
+        d.heading(2, "Ownership check");
+        ownership(d, dialect);
+    }
+    d.heading(2, "Headers");
+    headers(d, dialect, &example);
+    d.heading(2, "Verifying signatures");
+    signing::write(d, dialect, &example);
+    d.heading(2, "Delivery and retries");
+    delivery::write(d, dialect, &calls);
+    d.heading(2, "Limits");
+    delivery::limits(d, dialect, site);
+    d.heading(2, "Duplicates and order");
+    advice::duplicates(d, dialect);
+    d.heading(2, "Testing");
+    advice::testing(d, dialect, &calls);
+    d.heading(2, "Troubleshooting");
+    advice::troubleshooting(d, dialect, &calls, site);
+    d.heading(2, "Best practices");
+    advice::best_practices(d, dialect);
+    draft.done()
+}
+
+fn overview(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>, site: &Site) {
+    draft.say(
+        "A webhook is a URL of yours that is called when something happens: no polling, and no delay. Each event comes as \
+         an HTTP `POST` with a JSON body.",
+    );
+    draft.steps([
+        Text::from("Write an endpoint that takes `POST` requests, ")
+            .link("verifies their signature", "#verifying-signatures")
+            .and(" and answers at once."),
+        Text::from("Register it: ").link("create a webhook", "#create-a-webhook").and(", and keep its secret."),
+        Text::from("Send yourself a ").link("test event", "#testing").and("."),
+        Text::from("Make sure that an event which ")
+            .link("comes twice", "#duplicates-and-order")
+            .and(" is handled once."),
+    ]);
+    let retries = dialect.retry.delay_seconds.len() as u64;
+    let signed = match snippets::best_rule(dialect) {
+        Some(rule) => format!("`{}`", rule.header.spelled),
+        None => "none".into(),
+    };
+    let rows = vec![
+        row!["API", format!("`{}{}`", site.base_url.trim_end_matches('/'), calls.base())],
+        row!["Requests", "`POST`, `application/json`"],
+        row!["User agent", format!("`{}`", dialect.user_agent.as_str())],
+        row!["Signature", signed],
+        row![
+            "Success",
+            format!("{} within {}", calls::statuses(dialect), words::duration(dialect.timeout_seconds.into()))
+        ],
+        row!["Retries", if retries == 0 { "none".into() } else { words::count(retries, "retry") }],
+        row!["Guarantee", "at least once, in any order"],
+    ];
+    draft.table("At a glance", &["What", "Here"], rows);
+}
+
+fn headers(draft: &mut Draft, dialect: &Dialect, example: &Example<'_>) {
+    draft.say("Every request carries these headers, beside those of HTTP itself:");
+    let Some(first) = dialect.catalogue.first().cloned().or_else(|| Some(events::nameless())) else { return };
+    let own = |name: &str| {
+        let header = dialect.headers.iter().find(|header| header.key.spelled == name)?;
+        Some(match header.value.alone() {
+            Some(slot) => words::capital(&facts::meaning(slot)),
+            None if header.value.constant().is_some() => "Always this".into(),
+            None => format!("`{}`", header.value),
+        })
+    };
+    let rows = example.headers(&first).into_iter().map(|(name, value)| {
+        let said = own(&name).unwrap_or_else(|| match name.as_str() {
+            "Content-Type" => "Always this".into(),
+            "User-Agent" => "Who calls".into(),
+            _ => "The signature: see below".into(),
+        });
+        row![format!("`{name}`"), said, format!("`{value}`")]
+    });
+    draft.table("Headers of a request", &["Header", "Meaning", "Example"], rows.collect());
+    if dialect.signature.iter().any(|rule| rule.value.slots().any(|slot| *slot == Placeholder::Signature)) {
+        draft.say(
+            "HTTP does not tell upper from lower case in names of headers; your framework may show them in either.",
+        );
+    }
+}
+
+fn ownership(draft: &mut Draft, dialect: &Dialect) {
+    let Some(rule) = &dialect.challenge else { return };
+    let random = "2f7c1b9e5a8d4036";
+    let fill = |value: &serde_json::Value| {
+        let text = json::pretty(value).replace("{challenge}", random);
+        text.trim_matches(if value.is_string() { &['"'][..] } else { &[][..] }).to_string()
+    };
+    draft.say(
+        "Before anything is sent, the endpoint must show that it wants deliveries. When a webhook is created, and when its \
+         URL changes, it gets this request, with random text, and signed like every other:",
+    );
+    draft.code("json", fill(&rule.send));
+    let time = words::duration(rule.timeout_seconds.into());
+    draft.say(format!("It must answer with a success within {time}, and with this body, the same text in it:"));
+    draft.code(if rule.expect.is_object() { "json" } else { "text" }, fill(&rule.expect));
+    draft.say(
+        "If it does, the webhook is active. If it does not, the webhook exists with the status `unverified`, the answer to \
+         the call says why, and nothing is sent to it. After a change of the URL, what is open is held until the new \
+         endpoint has passed.",
+    );
+}

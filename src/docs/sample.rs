@@ -1,0 +1,253 @@
+//! The example that a document shows: one event, one webhook, one delivery, with fixed ids, times and secret. What stays
+//! true: bodies, headers and replies are made of it by the same code that makes the real ones.
+
+use actix_web::http::header::{CONTENT_TYPE, USER_AGENT};
+use serde_json::{Map, Value, json};
+
+use crate::dialect::{AttemptFacts, Dialect, EventType};
+use crate::domain::event::Event;
+use crate::domain::id::{DeliveryId, EventId, WebhookId};
+use crate::domain::secret::Secret;
+use crate::domain::time::{self, UnixMs};
+use crate::domain::webhook::{EndpointUrl, EventFilter, Webhook};
+
+/// Where the examples deliver to.
+pub(super) const ENDPOINT: &str = "https://your-app.example/webhooks";
+/// The account of the examples.
+pub(super) const ACCOUNT: &str = "acc_123";
+/// 2024-02-10T16:45:22.123Z: when the example event happened.
+const HAPPENED: UnixMs = 1_707_583_522_123;
+/// How long the example endpoint took to answer.
+const RESPONSE_MS: u64 = 145;
+const WEBHOOK_ID: WebhookId = WebhookId(0x018d_8ec2_694b_7a31_9f4e_0b6d_0000_0001);
+/// A minute earlier, and the endpoint failed.
+const FAILED_EVENT_ID: EventId = EventId(0x018d_93e7_dacb_7911_bc02_5f3e_0000_0000);
+const EVENT_ID: EventId = EventId(0x018d_93e8_c54b_7c52_8a19_4d02_0000_0000);
+
+/// The example of one dialect.
+#[derive(Debug)]
+pub(super) struct Example<'a> {
+    dialect: &'a Dialect,
+    webhook: Webhook,
+    /// Only for examples: it is published.
+    pub secret: Secret,
+}
+
+impl<'a> Example<'a> {
+    pub fn of(dialect: &'a Dialect) -> Self {
+        let url = EndpointUrl::parse(ENDPOINT, false).expect("it is a URL");
+        let exact = |known: &EventType| EventFilter::Exact(known.name.clone());
+        let mut events: Vec<EventFilter> = dialect.catalogue.iter().take(2).map(exact).collect();
+        if events.is_empty() {
+            events.push(EventFilter::All);
+        }
+        let webhook = Webhook { id: WEBHOOK_ID, ..Webhook::new(1, dialect.name.clone(), url, events) };
+        Self { dialect, webhook, secret: dialect.generate_secret(b"an example for documents, public") }
+    }
+
+    fn event(&self, event_type: &EventType) -> Event {
+        let bytes = |json: &str| json.to_string().into();
+        Event {
+            id: EVENT_ID,
+            account: 1,
+            name: None,
+            event_type: event_type.name.clone(),
+            created_at: HAPPENED,
+            test: false,
+            webhooks: vec![WEBHOOK_ID.number()],
+            fingerprint: None,
+            data: bytes(event_type.sample.get()),
+            actor: self.dialect.sample_actor.as_ref().map(|actor| bytes(actor.get())),
+            metadata: None,
+        }
+    }
+
+    fn delivery(&self) -> DeliveryId {
+        EVENT_ID.delivery_to(WEBHOOK_ID.number())
+    }
+
+    /// The body that is sent for an event of this type, byte for byte.
+    pub fn body(&self, event_type: &EventType) -> Vec<u8> {
+        let prepared = self.dialect.prepare(&self.event(event_type), ACCOUNT);
+        self.dialect.body(&prepared, &self.webhook).to_vec()
+    }
+
+    /// The headers that are sent with it, as the contract spells them.
+    pub fn headers(&self, event_type: &EventType) -> Vec<(String, String)> {
+        let event = self.event(event_type);
+        let key = self.dialect.signing_key(&self.secret).expect("a generated secret is of the dialect's form");
+        let facts = AttemptFacts {
+            event: &event,
+            webhook: &self.webhook,
+            account_id: ACCOUNT,
+            delivery: self.delivery(),
+            attempt: 1,
+            now: HAPPENED + 1000,
+        };
+        let mut headers = Vec::new();
+        self.dialect.headers(&facts, &self.body(event_type), &[key], &mut headers);
+        let own = self.dialect.headers.iter().map(|rule| &rule.key);
+        let keys: Vec<_> = own.chain(self.dialect.signature.iter().map(|rule| &rule.header)).collect();
+        let spelled = |name: &actix_web::http::header::HeaderName| match keys.iter().find(|key| key.name == *name) {
+            Some(key) => key.spelled.clone(),
+            None if *name == CONTENT_TYPE => "Content-Type".into(),
+            None if *name == USER_AGENT => "User-Agent".into(),
+            None => name.to_string(),
+        };
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        headers.iter().map(|(name, value)| (spelled(name), text(value.as_bytes()))).collect()
+    }
+
+    /// The event filters of the example webhook.
+    pub fn filters(&self) -> Vec<String> {
+        self.webhook.events.iter().map(ToString::to_string).collect()
+    }
+
+    /// A secret to write into an example call, where one can be made up by hand.
+    pub fn own_secret(&self) -> Option<&'static str> {
+        const TEXT: &str = "a-long-random-secret-of-your-own";
+        self.dialect.check_secret(TEXT).is_ok_and(|warning| warning.is_none()).then_some(TEXT)
+    }
+
+    /// What a create call says, with native names.
+    pub fn request(&self, field: &str) -> Value {
+        match field {
+            "url" => json!(ENDPOINT),
+            "events" => json!(self.filters()),
+            "secret" => json!(self.own_secret()),
+            "enabled" => json!(true),
+            "test_mode" | "ownership_check" => json!(false),
+            "name" => json!("Production"),
+            "description" => json!("Keeps our own copy up to date"),
+            "headers" => json!({"X-Environment": "production"}),
+            "rate_limit" => json!({"per_second": 10}),
+            "max_in_flight" => json!(8),
+            "max_retries" => json!(self.dialect.retry.delay_seconds.len()),
+            "timeout" => json!(self.dialect.timeout_seconds),
+            "retry" => {
+                json!({"delays": self.dialect.retry.delay_seconds, "jitter_percent": self.dialect.retry.jitter_percent})
+            }
+            "success" => json!(Vec::<String>::from(self.dialect.success.clone())),
+            _ => Value::Null,
+        }
+    }
+
+    /// A new webhook, with native names.
+    pub fn created(&self) -> Map<String, Value> {
+        let at = time::rfc3339(HAPPENED - 86_400_000);
+        let mut native = Map::new();
+        for (name, value) in [
+            ("id", json!(WEBHOOK_ID.to_string())),
+            ("account", json!(ACCOUNT)),
+            ("dialect", json!(self.dialect.name)),
+            ("url", json!(ENDPOINT)),
+            ("events", json!(self.filters())),
+            ("name", Value::Null),
+            ("description", Value::Null),
+            ("headers", json!({})),
+            ("rate_limit", Value::Null),
+            ("max_in_flight", Value::Null),
+            ("timeout", Value::Null),
+            ("retry", Value::Null),
+            ("success", Value::Null),
+            ("status", json!("active")),
+            ("enabled", json!(true)),
+            ("status_reason", Value::Null),
+            ("test_mode", json!(false)),
+            ("ownership_check", json!(self.dialect.challenge.is_some())),
+            ("created_at", json!(at)),
+            ("updated_at", json!(at)),
+            ("last_attempt_at", Value::Null),
+            ("last_success_at", Value::Null),
+            ("success_rate", json!(0.0)),
+        ] {
+            native.insert(name.into(), value);
+        }
+        for counter in COUNTERS {
+            native.insert(counter.into(), json!(0));
+        }
+        native
+    }
+
+    /// The same webhook after its first delivery.
+    pub fn webhook(&self) -> Map<String, Value> {
+        let mut native = self.created();
+        let at = time::rfc3339(HAPPENED + 1000);
+        for name in ["last_attempt_at", "last_success_at"] {
+            native.insert(name.into(), json!(at));
+        }
+        for name in ["deliveries", "succeeded", "attempts"] {
+            native.insert(name.into(), json!(1));
+        }
+        native.insert("success_rate".into(), json!(1.0));
+        native
+    }
+
+    /// Rows of the history: one that went well, one that did not.
+    pub fn rows(&self) -> [Map<String, Value>; 2] {
+        let first = self.dialect.catalogue.first().map_or("example", |known| known.name.as_str());
+        let row = |event: EventId, status: u16, at: UnixMs| {
+            let attempts: u16 = 1;
+            let success = status < 300;
+            let error = (!success).then(|| format!("the endpoint answered {status}"));
+            let again = (!success).then(|| self.dialect.retry.delay_seconds.get(usize::from(attempts) - 1)).flatten();
+            let next = again.map(|delay| time::rfc3339(at + RESPONSE_MS + delay * 1000));
+            let at = time::rfc3339(at);
+            let log = json!([{
+                "attempt": attempts, "timestamp": at, "status_code": status, "response_time_ms": RESPONSE_MS,
+                "success": success, "error": error,
+            }]);
+            let row = json!({
+                "id": event.delivery_to(WEBHOOK_ID.number()).to_string(),
+                "event_id": event.to_string(),
+                "event_type": first,
+                "webhook_id": WEBHOOK_ID.to_string(),
+                "state": if success { "succeeded" } else { "scheduled" },
+                "created_at": time::rfc3339(event.time()),
+                "attempted_at": at,
+                "attempt": attempts,
+                "attempts": attempts,
+                "status_code": status,
+                "response_time_ms": RESPONSE_MS,
+                "success": success,
+                "error": error,
+                "next_attempt_at": next,
+                "at": at,
+                "delivered_at": at,
+                "last_error": error,
+                "data": self.dialect.catalogue.first().map(|known| &known.sample),
+                "attempt_log": log,
+            });
+            match row {
+                Value::Object(row) => row,
+                _ => unreachable!("an object was written"),
+            }
+        };
+        [row(EVENT_ID, 200, HAPPENED + 1000), row(FAILED_EVENT_ID, 500, HAPPENED - 60_000)]
+    }
+
+    /// What a test call answers, with native names.
+    pub fn tested(&self, event_type: &str) -> Value {
+        let ids = &self.dialect.ids;
+        json!({
+            "event_id": ids.event.spell(EVENT_ID.uuid()),
+            "event_type": event_type,
+            "delivery_id": ids.delivery.spell(self.delivery().uuid()),
+        })
+    }
+
+    /// What a health check answers.
+    pub fn checked(&self) -> Value {
+        json!({"reachable": true, "tls": "ok", "status_code": 401, "response_time_ms": RESPONSE_MS, "error": null})
+    }
+
+    /// What a replay answers.
+    pub fn replayed(&self) -> Value {
+        let form = &self.dialect.ids.delivery;
+        let new = DeliveryId(0x018d_93ea_24db_7d04_b3c8_71aa_0000_0001);
+        json!({"delivery_id": form.spell(new.uuid()), "replay_of": form.spell(self.delivery().uuid())})
+    }
+}
+
+const COUNTERS: [&str; 7] =
+    ["deliveries", "succeeded", "dead", "open", "attempts", "failed_attempts", "consecutive_failures"];

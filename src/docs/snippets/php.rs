@@ -1,0 +1,112 @@
+//! For PHP 8, without packages.
+
+use super::{Fact, Lines, Piece, Recipe, Snippet, TOLERANCE_SECONDS, pattern};
+use crate::dialect::KeyForm;
+
+pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
+    let several = recipe.rule.several.as_deref();
+    let mut out = Lines::new("    ");
+    out.line("<?php").line("");
+    out.block(
+        "// $headers: as getallheaders() gives them, names in any case\n\
+         // $body:    the raw bytes: file_get_contents(\"php://input\")\n\
+         // $secrets: the webhook's secret; while it is being rotated, the old one too",
+    );
+    out.line("function verify(array $headers, string $body, array $secrets): bool").line("{").deeper();
+    out.line("$headers = array_change_key_case($headers, CASE_LOWER);");
+    out.line(format!("$given = $headers[{}] ?? '';", literal(&recipe.header().to_lowercase())));
+    out.line("if ($given === '') {").deeper().line("return false;").back().line("}");
+    for header in &recipe.headers {
+        let source = format!("$headers[{}] ?? ''", literal(&header.name.to_lowercase()));
+        match header.template.alone() {
+            Some(_) => {
+                let name = header.facts[0].camel();
+                out.line(format!("${name} = {source};"));
+                out.line(format!("if (${name} === '') {{")).deeper().line("return false;").back().line("}");
+            }
+            None => {
+                read_out(&mut out, &source, &pattern(header.template, &header.facts), &header.facts, "return false;")
+            }
+        }
+    }
+    if let Some(time) = recipe.time().filter(|time| !recipe.own.contains(time)) {
+        out.line(format!("if (!is_recent(${})) {{", time.camel())).deeper().line("return false;").back().line("}");
+    }
+    out.line("").line("$valid = false;");
+    let (item, skip) = if several.is_some() { ("$item", "continue;") } else { ("$given", "return false;") };
+    if let Some(separator) = several {
+        out.line(format!("foreach (explode({}, $given) as $item) {{", literal(separator))).deeper();
+    }
+    if !recipe.own.is_empty() {
+        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, skip);
+        if let Some(time) = recipe.time().filter(|time| recipe.own.contains(time)) {
+            out.line(format!("if (!is_recent(${})) {{", time.camel())).deeper().line(skip).back().line("}");
+        }
+    }
+    out.line("foreach ($secrets as $secret) {").deeper();
+    let key = match (recipe.key, recipe.key_prefix) {
+        (KeyForm::Utf8, _) => "$secret".to_string(),
+        (KeyForm::Base64, "") => "base64_decode($secret)".to_string(),
+        (KeyForm::Base64, prefix) => format!("base64_decode(substr($secret, strlen({})))", literal(prefix)),
+    };
+    let parts = recipe.signed(joined, "$body");
+    out.line(format!("$signed = {};", parts.join(" . ")));
+    let algorithm = recipe.hash();
+    match recipe.is_hex() {
+        true => out.line(format!("$signature = hash_hmac('{algorithm}', $signed, {key});")),
+        false => out.line(format!("$signature = base64_encode(hash_hmac('{algorithm}', $signed, {key}, true));")),
+    };
+    out.line(format!("$valid = hash_equals({}, {item}) || $valid;", joined(&recipe.value())));
+    out.back().line("}");
+    if several.is_some() {
+        out.back().line("}");
+    }
+    out.line("return $valid;").back().line("}");
+    if recipe.time().is_some() {
+        out.line("").line(format!(
+            "// Not older than {} minutes, so that a recorded request cannot be sent again later.",
+            TOLERANCE_SECONDS / 60
+        ));
+        out.line("function is_recent(string $timestamp): bool").line("{").deeper();
+        out.line(format!("return ctype_digit($timestamp) && abs(time() - (int) $timestamp) <= {TOLERANCE_SECONDS};"));
+        out.back().line("}");
+    }
+    Snippet { title: "PHP", language: "php", code: out.text, usage: usage() }
+}
+
+fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], or: &str) {
+    let pattern = literal(&format!("/^{pattern}$/D"));
+    out.line(format!("if (!preg_match({pattern}, {source}, $found)) {{")).deeper().line(or).back().line("}");
+    let names: Vec<String> = facts.iter().map(|fact| format!("${}", fact.camel())).collect();
+    match names.as_slice() {
+        [one] => out.line(format!("{one} = $found[1];")),
+        several => out.line(format!("[, {}] = $found;", several.join(", "))),
+    };
+}
+
+fn joined(pieces: &[Piece]) -> String {
+    let piece = |piece: &Piece| match piece {
+        Piece::Text(text) => literal(text),
+        Piece::Fact(fact) => format!("${}", fact.camel()),
+        Piece::Signature => "$signature".into(),
+        Piece::Body => "$body".into(),
+    };
+    pieces.iter().map(piece).collect::<Vec<_>>().join(" . ")
+}
+
+/// Text between single quotes, in which nothing is filled in.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+fn usage() -> String {
+    "// webhooks.php: take the body raw, store the event, answer, and work afterwards.\n\
+     $body = file_get_contents('php://input');\n\
+     if (!verify(getallheaders(), $body, [getenv('WEBHOOK_SECRET')])) {\n    \
+         http_response_code(401);\n    \
+         exit;\n\
+     }\n\
+     $queue->push(json_decode($body));\n\
+     http_response_code(200);\n"
+        .into()
+}
