@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::error::nearest;
-use super::native::Spelling;
+use super::native::{Naming, Spelling};
 use super::routes::Operations;
 use super::view::{self, View};
 use crate::domain::Invalid;
@@ -33,6 +33,10 @@ pub struct Face {
     pub list: ListRule,
     /// How the history is listed.
     pub deliveries: DeliveriesRule,
+    /// How it writes the names that are not stated here: inside of `retry`, `rate_limit` and `attempt_log`, and in the
+    /// replies to test, replay and check calls.
+    #[serde(default)]
+    pub names: Naming,
     /// Whether replies say how much of the rate limit is left (`X-RateLimit-*`).
     #[serde(default)]
     pub rate_limit_headers: bool,
@@ -142,7 +146,14 @@ impl Face {
     /// `id`) is passed over, so that a client can send back what it was given.
     pub fn read(&self, body: Map<String, Value>) -> Result<Map<String, Value>, Invalid> {
         let shown = |name: &str| self.webhook.iter().any(|(face, _)| face == name);
-        rename(&self.request, body, &shown)
+        let native = rename(&self.request, body, &shown)?;
+        Ok(native
+            .into_iter()
+            .map(|(name, value)| {
+                let value = self.spelling.read(&name, value);
+                (name, value)
+            })
+            .collect())
     }
 
     /// Reads the body of a test call into `event_type` and `data`.
@@ -164,14 +175,22 @@ impl Face {
             TestBody::Data => &[],
         };
         if let Some((name, _)) = self.request.iter().chain(test).find(|(_, native)| *native == &invalid.field[..end]) {
-            invalid.field = format!("{name}{}", &invalid.field[end..]);
+            invalid.field = format!("{name}{}", self.names.write(&invalid.field[end..]));
         }
         invalid
     }
 
     /// A reply about one webhook.
     pub fn webhook(&self, native: &Map<String, Value>) -> Value {
-        let shown = view::show(&self.webhook, native, &self.spelling);
+        self.wrapped(view::show(&self.webhook, native, &self.spelling))
+    }
+
+    /// A reply whose fields the file does not state.
+    pub fn reply(&self, native: &Value) -> Value {
+        self.wrapped(self.spelling.nested(native))
+    }
+
+    fn wrapped(&self, shown: Value) -> Value {
         match &self.wrap {
             Some(key) => json!({ key: shown }),
             None => shown,

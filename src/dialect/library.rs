@@ -13,7 +13,11 @@ use crate::domain::Invalid;
 /// The files that are compiled in.
 const SHIPPED: &[(&str, &str)] = &[
     ("standard.toml", include_str!("standard.toml")),
+    ("daycopilot.toml", include_str!("daycopilot.toml")),
+    ("workspace.toml", include_str!("workspace.toml")),
     ("taskflow.toml", include_str!("taskflow.toml")),
+    ("hub.toml", include_str!("hub.toml")),
+    ("cathcr.toml", include_str!("cathcr.toml")),
     ("github.toml", include_str!("github.toml")),
     ("stripe.toml", include_str!("stripe.toml")),
     ("slack.toml", include_str!("slack.toml")),

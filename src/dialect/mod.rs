@@ -41,7 +41,7 @@ pub use face::{DeliveriesRule, Face, ListRule, Only, Page, Paging, Rows, TestBod
 pub use headers::{AttemptFacts, HeaderKey, HeaderRule, UserAgent};
 pub use library::Dialects;
 pub use mac::{Algorithm, SigningKey};
-pub use native::{Ids, Kind, Spelling};
+pub use native::{Ids, Kind, Naming, Spelling};
 pub use placeholder::Placeholder;
 pub use routes::{Endpoint, FaceMatch, OWN_PATHS, Operation, Operations, Route};
 pub use secrets::{KeyForm, SecretRule};
@@ -206,7 +206,7 @@ impl Dialect {
         }
         if let Some(face) = &mut self.face {
             face.check()?;
-            face.spelling = Spelling { ids: self.ids.clone(), times: self.times };
+            face.spelling = Spelling { ids: self.ids.clone(), times: self.times, names: face.names };
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The native names of what a face can read and show. A dialect file maps its own names to these; a name that is not
 //! here is refused when the file is loaded.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::id::{DeliveryId, EventId, IdForm, WebhookId};
@@ -19,6 +20,49 @@ pub enum Kind {
     Event,
     /// The UUID of a delivery.
     Delivery,
+    /// An object of ours, or a list of such: the names inside are written as the face writes names.
+    Nested,
+}
+
+/// How a face writes names that its file does not state, such as those inside of `retry`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Naming {
+    /// `jitter_percent`
+    #[default]
+    Snake,
+    /// `jitterPercent`
+    Camel,
+}
+
+impl Naming {
+    /// A native name as the face writes it.
+    pub fn write(self, native: &str) -> String {
+        let mut name = String::with_capacity(native.len());
+        let mut words = native.split('_').filter(|_| self == Self::Camel);
+        let Some(first) = words.next() else { return native.to_string() };
+        name.push_str(first);
+        for word in words {
+            let (start, rest) = word.split_at_checked(1).unwrap_or_default();
+            name.push_str(&start.to_ascii_uppercase());
+            name.push_str(rest);
+        }
+        name
+    }
+
+    /// The native name of what the face writes.
+    pub fn read(self, name: &str) -> String {
+        let mut native = String::with_capacity(name.len() + 4);
+        for c in name.chars() {
+            if self == Self::Camel && c.is_ascii_uppercase() {
+                native.push('_');
+                native.push(c.to_ascii_lowercase());
+            } else {
+                native.push(c);
+            }
+        }
+        native
+    }
 }
 
 /// The native fields of one kind of object.
@@ -33,10 +77,10 @@ pub const REQUEST: &Known = &[
     ("name", Kind::Plain),
     ("description", Kind::Plain),
     ("headers", Kind::Plain),
-    ("rate_limit", Kind::Plain),
+    ("rate_limit", Kind::Nested),
     ("max_in_flight", Kind::Plain),
     ("timeout", Kind::Plain),
-    ("retry", Kind::Plain),
+    ("retry", Kind::Nested),
     ("success", Kind::Plain),
     ("max_retries", Kind::Plain),
     ("test_mode", Kind::Plain),
@@ -56,10 +100,11 @@ pub const WEBHOOK: &Known = &[
     ("name", Kind::Plain),
     ("description", Kind::Plain),
     ("headers", Kind::Plain),
-    ("rate_limit", Kind::Plain),
+    ("rate_limit", Kind::Nested),
     ("max_in_flight", Kind::Plain),
     ("timeout", Kind::Plain),
-    ("retry", Kind::Plain),
+    ("retry", Kind::Nested),
+    ("max_retries", Kind::Plain),
     ("success", Kind::Plain),
     ("status", Kind::Plain),
     ("enabled", Kind::Plain),
@@ -99,7 +144,7 @@ pub const ROW: &Known = &[
     ("error", Kind::Plain),
     ("next_attempt_at", Kind::Time),
     ("data", Kind::Plain),
-    ("attempt_log", Kind::Plain),
+    ("attempt_log", Kind::Nested),
 ];
 
 /// How a dialect spells ids.
@@ -113,26 +158,31 @@ pub struct Ids {
     pub delivery: IdForm,
 }
 
-/// How a dialect spells ids and times.
+/// How a face spells ids, times and names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spelling {
     /// Ids.
     pub ids: Ids,
     /// Times.
     pub times: TimeForm,
+    /// Names that the file does not state.
+    pub names: Naming,
 }
 
 impl Default for Spelling {
     fn default() -> Self {
-        Self { ids: Ids::default(), times: TimeForm::Seconds }
+        Self { ids: Ids::default(), times: TimeForm::Seconds, names: Naming::Snake }
     }
 }
 
 impl Spelling {
     /// Spells a native value.
     pub fn spell(&self, kind: Kind, native: &Value) -> Value {
+        if kind == Kind::Nested {
+            return self.nested(native);
+        }
         let spelled = native.as_str().and_then(|text| match kind {
-            Kind::Plain => None,
+            Kind::Plain | Kind::Nested => None,
             Kind::Time => time::parse(text).map(|ms| time::write(ms, self.times)),
             Kind::Webhook => WebhookId::parse(text).map(|id| self.ids.webhook.spell(id.uuid())),
             Kind::Delivery => DeliveryId::parse(text).map(|id| self.ids.delivery.spell(id.uuid())),
@@ -142,10 +192,47 @@ impl Spelling {
         });
         spelled.map_or_else(|| native.clone(), Value::String)
     }
+
+    /// Spells the names and times inside an object of ours.
+    pub fn nested(&self, native: &Value) -> Value {
+        match native {
+            Value::Object(fields) => {
+                let kind = |name: &str| if name == "timestamp" { Kind::Time } else { Kind::Nested };
+                fields.iter().map(|(name, value)| (self.names.write(name), self.spell(kind(name), value))).collect()
+            }
+            Value::Array(items) => items.iter().map(|item| self.nested(item)).collect(),
+            plain => plain.clone(),
+        }
+    }
+
+    /// Reads the value of a native field of a request.
+    pub fn read(&self, native: &str, value: Value) -> Value {
+        let is_nested = REQUEST.iter().any(|(known, kind)| *known == native && *kind == Kind::Nested);
+        match value {
+            Value::Object(fields) if is_nested => {
+                fields.into_iter().map(|(name, value)| (self.names.read(&name), value)).collect()
+            }
+            value => value,
+        }
+    }
 }
 
 /// Whether `text` is an event id that we gave, not a producer's own that happens to be a UUID: ours are version 7 with
 /// the low 32 bits clear.
 fn is_ours(id: EventId, text: &str) -> bool {
     id.0 as u32 == 0 && id.uuid().get_version_num() == 7 && id.to_string() == text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_there_and_back() {
+        for (native, camel) in [("a", "a"), ("jitter_percent", "jitterPercent"), ("response_time_ms", "responseTimeMs")]
+        {
+            assert_eq!((Naming::Camel.write(native).as_str(), Naming::Camel.read(camel).as_str()), (camel, native));
+            assert_eq!((Naming::Snake.write(native).as_str(), Naming::Snake.read(camel).as_str()), (native, camel));
+        }
+    }
 }

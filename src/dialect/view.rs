@@ -12,13 +12,15 @@ use super::ordered::ordered;
 /// What one field of a face shows.
 #[derive(Debug, Clone, PartialEq)]
 pub enum View {
-    /// `"created_at"`: a native field; `"error?"`: left out where it is null or unknown.
+    /// `"created_at"`: a native field; `"error?"`: left out where it is null, unknown or an empty object. `secret` is
+    /// always left out where it may not be shown: `"secret"` shows it in every reply to create, `"secret?"` only where
+    /// it was generated.
     Native {
         /// Its native name.
         field: &'static str,
         /// How it is spelled.
         kind: Kind,
-        /// Left out where it is null.
+        /// Left out where it is null or empty.
         optional: bool,
     },
     /// `{ of = "success", true = "success", false = "failed" }`: a word for each value of a native field; a value
@@ -43,7 +45,8 @@ impl View {
     fn show(&self, native: &Map<String, Value>, spelling: &Spelling) -> Option<Value> {
         let value = |field: &str| native.get(field).unwrap_or(&Value::Null);
         match self {
-            Self::Native { field, optional: true, .. } if value(field).is_null() => None,
+            Self::Native { field, optional: true, .. } if is_absent(value(field)) => None,
+            Self::Native { field: "secret", .. } if value("secret").is_null() => None,
             Self::Native { field, kind, .. } => Some(spelling.spell(*kind, value(field))),
             Self::Word { field, words } => {
                 let value = value(field);
@@ -54,6 +57,10 @@ impl View {
             Self::Constant(value) => Some(value.clone()),
         }
     }
+}
+
+fn is_absent(value: &Value) -> bool {
+    value.is_null() || value.as_object().is_some_and(Map::is_empty)
 }
 
 pub(super) fn webhook_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, View)>, D::Error> {

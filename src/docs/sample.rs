@@ -163,6 +163,7 @@ impl<'a> Example<'a> {
             ("max_in_flight", Value::Null),
             ("timeout", Value::Null),
             ("retry", Value::Null),
+            ("max_retries", Value::Null),
             ("success", Value::Null),
             ("status", json!("active")),
             ("enabled", json!(true)),

@@ -91,7 +91,8 @@ async fn a_face_names_errors_in_its_own_words() {
         (json!({"url": "http://example.com/", "events": ["*"]}), "url"),
         (json!({"url": "https://example.com/", "events": ["a b"]}), "events[0]"),
         (json!({"url": "https://example.com/", "events": ["*"], "enabled": 1}), "enabled"),
-        (json!({"url": "https://example.com/", "events": ["*"], "timeout": 1}), "timeout"),
+        (json!({"url": "https://example.com/", "events": ["*"], "timeout": 0}), "timeout"),
+        (json!({"url": "https://example.com/", "events": ["*"], "timeouts": 1}), "timeouts"),
     ];
     for (body, field) in table {
         let reply = server.post("/v2/webhooks").json(body.clone()).send().await;

@@ -88,6 +88,11 @@ impl Client {
         Self { address, key: key.to_owned(), connection: None }
     }
 
+    /// The key that it shows.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Makes one request. An error says that the reply did not come; whether the server took the request is unknown.
     pub fn try_request(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<Reply> {
         let reply = self.exchange(method, path, body);

@@ -3,7 +3,6 @@
 
 use actix_web::{HttpRequest, web};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::api::history::{History, Row, is_success};
@@ -11,7 +10,7 @@ use crate::api::page::{Listed, Window};
 use crate::api::problem::Problem;
 use crate::api::webhooks::operations::Reach;
 use crate::api::webhooks::view::{Object, object, views};
-use crate::dialect::{Face, ListRule, Only, Page, Paging, Rows, View};
+use crate::dialect::{Face, ListRule, Numbers, Only, Page, Paging, Rows, View, canonical};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::id::DeliveryId;
 use crate::domain::{Invalid, time};
@@ -149,8 +148,7 @@ impl Details {
         let Some(delivery) = delivery else { return Ok(object) };
         if self.data {
             let event = history.store.event(history.webhook.account, delivery.event)?;
-            let data = event.and_then(|event| serde_json::from_slice::<Box<RawValue>>(&event.data).ok());
-            object.insert("data".into(), json!(data));
+            object.insert("data".into(), json!(event.and_then(|event| readable(&event.data))));
         }
         if self.attempt_log {
             let log = history.store.attempts(&delivery)?.into_iter().map(|attempt| {
@@ -169,4 +167,13 @@ impl Details {
         }
         Ok(object)
     }
+}
+
+/// Data as a reply can hold it: where there is a number beyond every double, as JavaScript would write it all.
+fn readable(data: &[u8]) -> Option<Value> {
+    serde_json::from_slice(data).ok().or_else(|| {
+        let mut written = Vec::with_capacity(data.len());
+        canonical(data, Numbers::Js, &mut written);
+        serde_json::from_slice(&written).ok()
+    })
 }

@@ -34,7 +34,7 @@ async fn route(api: &Api, request: &HttpRequest, body: Result<Body, Problem>) ->
             let face = call.dialect.face.as_ref().ok_or_else(|| Problem::internal("a route without a face"))?;
             let tenant = auth::tenant(request, scope(call.operation))?;
             let reach = Reach { api, tenant: &tenant, dialect: Some(&call.dialect) };
-            let reply = serve(&reach, request, body, &call, face).await.map_err(|problem| in_words(face, problem));
+            let reply = serve(&reach, request, body, &call, face).await;
             let mut reply = answered(reply);
             if face.rate_limit_headers {
                 limits::tell(&reach, call.webhook_id, &mut reply);
@@ -74,9 +74,12 @@ async fn serve(
     let id = call.webhook_id.unwrap_or_default();
     let mut about = None;
     let body = body?;
+    // What the face itself does not know it tells in its own words already.
+    let said = |problem| in_words(face, problem);
     let shown = match call.operation {
         Operation::Create => {
-            let created = reach.create(read_map(face.read(body_object(&body)?)?)?).await?;
+            let input = read_map(face.read(body_object(&body)?)?).map_err(said)?;
+            let created = reach.create(input).await.map_err(said)?;
             about = Some(created.webhook.number());
             face.webhook(&created_view(reach, face, &created)?)
         }
@@ -84,7 +87,8 @@ async fn serve(
         Operation::Update => {
             // An unknown webhook is told before what is wrong with the body.
             reach.webhook(id)?;
-            let (webhook, _) = reach.update(id, read_map(face.read(body_object(&body)?)?)?).await?;
+            let input = read_map(face.read(body_object(&body)?)?).map_err(said)?;
+            let (webhook, _) = reach.update(id, input).await.map_err(said)?;
             face.webhook(&object(&reach.view(&webhook)?))
         }
         Operation::Delete => {
@@ -96,7 +100,8 @@ async fn serve(
         Operation::Test => {
             let webhook = reach.webhook(id)?;
             let waits = limits::wait_ms(reach, &webhook).filter(|_| face.rate_limit_headers);
-            let (event, delivery) = reach.test(id, read_map(face.read_test(any(&body)?)?)?).await?;
+            let input = read_map(face.read_test(any(&body)?)?).map_err(said)?;
+            let (event, delivery) = reach.test(id, input).await.map_err(said)?;
             if let Some(wait) = waits {
                 let message = "the endpoint's rate limit is reached; the test event is stored and goes out when it may";
                 return Err(Problem::rate_limited(message, wait));
@@ -107,15 +112,15 @@ async fn serve(
                 "event_type": event.event_type,
                 "delivery_id": ids.delivery.spell(delivery.uuid()),
             });
-            wrapped(face, data)
+            face.reply(&data)
         }
-        Operation::Check => wrapped(face, serde_json::to_value(reach.check(id).await?).map_err(Problem::internal)?),
+        Operation::Check => face.reply(&serde_json::to_value(reach.check(id).await?).map_err(Problem::internal)?),
         Operation::Verify => face.webhook(&object(&reach.view(&reach.verify(id).await?)?)),
         Operation::Replay => {
             let (new, old) = reach.replay(id, call.delivery_id.unwrap_or_default()).await?;
             let form = &call.dialect.ids.delivery;
             let data = json!({"delivery_id": form.spell(new.uuid()), "replay_of": form.spell(old.uuid())});
-            wrapped(face, data)
+            face.reply(&data)
         }
     };
     let status = StatusCode::from_u16(call.operation.status()).map_err(Problem::internal)?;
@@ -135,13 +140,6 @@ fn scope(operation: Operation) -> Scope {
     match operation {
         Operation::List | Operation::Get | Operation::Deliveries => Scope::Read,
         _ => Scope::Manage,
-    }
-}
-
-fn wrapped(face: &Face, data: Value) -> Value {
-    match &face.wrap {
-        Some(key) => json!({ key: data }),
-        None => data,
     }
 }
 

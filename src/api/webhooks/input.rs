@@ -309,9 +309,13 @@ fn vet_retry(
     dialect: &Dialect,
 ) -> Result<Change<RetrySchedule>, Invalid> {
     match (retry, max_retries) {
+        // Both, and they agree: a client sends back what it was shown.
+        (Change::To(retry), Change::To(n)) if retry.delay_seconds.len() == n => {
+            retry.check().map(|()| Change::To(retry))
+        }
         (retry, Change::Keep) => retry.vet(|retry| retry.check().map(|()| retry)),
         (Change::Keep, max_retries) => max_retries.vet(|retries| dialect.schedule(retries)),
-        _ => Err(Invalid::new("max_retries", "cannot stand beside retry, which says the same")),
+        _ => Err(Invalid::new("max_retries", "is not the number of retries in retry; one of the two is enough")),
     }
 }
 

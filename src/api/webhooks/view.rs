@@ -34,6 +34,8 @@ pub struct WebhookView {
     /// In seconds.
     timeout: Option<u32>,
     retry: Option<RetrySchedule>,
+    /// How many retries `retry` has.
+    max_retries: Option<usize>,
     success: Option<Vec<String>>,
     /// `active`, `paused`, `disabled`, or `unverified` until its endpoint passes the ownership check.
     status: &'static str,
@@ -87,6 +89,7 @@ pub fn view(webhook: &Webhook, account: &str, tally: &Tally) -> WebhookView {
         max_in_flight: webhook.max_in_flight,
         timeout: webhook.timeout_seconds,
         retry: webhook.retry.clone(),
+        max_retries: webhook.retry.as_ref().map(|retry| retry.delay_seconds.len()),
         success: webhook.success.clone().map(Into::into),
         status: webhook.status_word(),
         enabled: webhook.status == Status::Active,
