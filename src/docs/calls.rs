@@ -7,7 +7,7 @@ use super::block::{Draft, Text, row};
 use super::json::pretty;
 use super::sample::Example;
 use super::words;
-use crate::dialect::{Dialect, Endpoint, Face, Operation, Page, Paging, TestBody};
+use crate::dialect::{Dialect, Endpoint, Face, Operation, Page, Paging, TestBody, View};
 
 /// Where the native API has its webhooks.
 const NATIVE_BASE: &str = "/api/v1/webhooks";
@@ -214,17 +214,28 @@ impl<'a> Calls<'a> {
             "ownership_check" => "whether the endpoint must prove that it is yours before anything is sent".into(),
             "name" | "description" => "for people".into(),
             "headers" => "further headers for every request, by name".into(),
-            "rate_limit" => "at most this many requests: `per_second` or `per_minute`, and `burst`".into(),
+            "rate_limit" => {
+                let [second, minute] = ["per_second", "per_minute"].map(|name| self.named(name));
+                format!("at most this many requests: `{second}` or `{minute}`, and `burst`")
+            }
             "max_in_flight" => format!("requests under way at once; {} if left out", dialect.max_in_flight),
             "max_retries" => {
                 let (usual, most) = (dialect.retry.delay_seconds.len(), super::delivery::retries_max(dialect));
                 format!("how many of the retries are made, 0 to {most}; {usual} if left out")
             }
             "timeout" => format!("seconds to wait for an answer; {} if left out", dialect.timeout_seconds),
-            "retry" => "`delays` in seconds and `jitter_percent`, in the place of the schedule below".into(),
+            "retry" => {
+                let jitter = self.named("jitter_percent");
+                format!("`delays` in seconds and `{jitter}`, in the place of the schedule below")
+            }
             "success" => format!("which answers are a success; {} if left out", statuses(dialect)),
             other => format!("`{other}`"),
         }
+    }
+
+    /// A name that no file states, as the face writes it.
+    fn named(&self, native: &str) -> String {
+        self.face().map_or(native.to_string(), |face| face.names.write(native))
     }
 
     /// What a secret looks like.
@@ -277,16 +288,16 @@ impl<'a> Calls<'a> {
     /// A new webhook: with its secret where the call shows it.
     fn created(&self) -> Map<String, Value> {
         let mut native = self.example.created();
-        let secret = self.example.own_secret();
-        if let Some(face) = self.face().filter(|_| secret.is_some()) {
-            let shown = face.webhook(&Map::from_iter([("secret".to_string(), json!("shown"))]));
-            let always = face.webhook(&Map::new());
-            // A face that shows it only where it was generated leaves it out where it is null.
-            if has_secret(&shown) && has_secret(&always) {
-                native.insert("secret".into(), json!(secret));
+        let shows = |view: &View| matches!(view, View::Native { field: "secret", optional: false, .. });
+        match self.example.own_secret() {
+            Some(own) if self.face().is_some_and(|face| face.webhook.iter().any(|(_, view)| shows(view))) => {
+                native.insert("secret".into(), json!(own));
             }
-        } else if secret.is_none() {
-            native.insert("secret".into(), json!(self.example.secret.reveal()));
+            Some(_) => {}
+            // It was generated.
+            None => {
+                native.insert("secret".into(), json!(self.example.secret.reveal()));
+            }
         }
         native
     }
@@ -298,10 +309,10 @@ impl<'a> Calls<'a> {
         }
     }
 
+    /// A reply whose fields no file states.
     fn wrapped(&self, value: Value) -> Value {
-        match self.face().map(|face| face.wrap.as_deref()) {
-            Some(None) => value,
-            Some(Some(key)) => json!({ key: value }),
+        match self.face() {
+            Some(face) => face.reply(&value),
             None => json!({"data": value}),
         }
     }
@@ -454,11 +465,6 @@ fn page(paging: Paging, limit: u32, total: u64) -> Page {
         Paging::Cursor => Page::Cursor(None),
         Paging::Offset => Page::Offset { total, limit, offset: 0 },
     }
-}
-
-fn has_secret(reply: &Value) -> bool {
-    let object = |value: &Value| value.as_object().is_some_and(|o| o.contains_key("secret"));
-    object(reply) || reply.as_object().is_some_and(|o| o.values().any(object))
 }
 
 /// A row of the native log.

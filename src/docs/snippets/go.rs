@@ -4,7 +4,7 @@ use super::{Fact, Lines, Piece, Recipe, Snippet, TOLERANCE_SECONDS, pattern, quo
 use crate::dialect::KeyForm;
 
 pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
-    let patterns = !recipe.own.is_empty() || recipe.headers.iter().any(|header| header.template.alone().is_none());
+    let patterns = recipe.has_patterns();
     let several = recipe.rule.several.as_deref();
     let base64 = recipe.key == KeyForm::Base64 || !recipe.is_hex();
     let time = recipe.time().is_some();
@@ -42,21 +42,31 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
                 out.line(format!("{name} := {source}"));
                 out.line(format!("if {name} == \"\" {{")).deeper().line("return false").back().line("}");
             }
-            None => {
-                read_out(&mut out, &source, &pattern(header.template, &header.facts), &header.facts, "return false")
-            }
+            None => read_out(
+                &mut out,
+                &source,
+                &pattern(header.template, &header.facts),
+                &header.facts,
+                None,
+                "return false",
+            ),
         }
+    }
+    if let Some(lead) = &recipe.lead {
+        let pattern = format!("{}(.*)", pattern(lead.template, &lead.facts));
+        read_out(&mut out, "given", &pattern, &lead.facts, Some("signatures"), "return false");
     }
     if let Some(time) = recipe.time().filter(|time| !recipe.own.contains(time)) {
         out.line(format!("if !isRecent({}) {{", time.camel())).deeper().line("return false").back().line("}");
     }
     out.line("").line("valid := false");
-    let (item, skip) = if several.is_some() { ("item", "continue") } else { ("given", "return false") };
+    let given = recipe.signatures();
+    let (item, skip) = if several.is_some() { ("item", "continue") } else { (given, "return false") };
     if let Some(separator) = several {
-        out.line(format!("for _, item := range strings.Split(given, {}) {{", quoted(separator))).deeper();
+        out.line(format!("for _, item := range strings.Split({given}, {}) {{", quoted(separator))).deeper();
     }
     if !recipe.own.is_empty() {
-        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, skip);
+        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, None, skip);
         if let Some(time) = recipe.time().filter(|time| recipe.own.contains(time)) {
             out.line(format!("if !isRecent({}) {{", time.camel())).deeper().line(skip).back().line("}");
         }
@@ -107,11 +117,11 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     Snippet { title: "Go", language: "go", code: out.text, usage: usage() }
 }
 
-fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], or: &str) {
+fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], rest: Option<&str>, or: &str) {
     let pattern = pattern.replace('`', "\\x60");
     out.line(format!("found := regexp.MustCompile(`^{pattern}$`).FindStringSubmatch({source})"));
     out.line("if found == nil {").deeper().line(or).back().line("}");
-    let names: Vec<String> = facts.iter().map(Fact::camel).collect();
+    let names: Vec<String> = facts.iter().map(Fact::camel).chain(rest.map(String::from)).collect();
     let groups: Vec<String> = (1..=names.len()).map(|n| format!("found[{n}]")).collect();
     out.line(format!("{} := {}", names.join(", "), groups.join(", ")));
 }

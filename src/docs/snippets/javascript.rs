@@ -26,24 +26,30 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
                 &format!("{source} ?? \"\""),
                 &pattern(header.template, &header.facts),
                 &header.facts,
+                None,
                 "return false",
             ),
         }
+    }
+    if let Some(lead) = &recipe.lead {
+        let pattern = format!("{}(.*)", pattern(lead.template, &lead.facts));
+        read_out(&mut out, "given", &pattern, &lead.facts, Some("signatures"), "return false");
     }
     if let Some(time) = recipe.time().filter(|time| !recipe.own.contains(time)) {
         out.line(format!("if (!isRecent({})) return false;", time.camel()));
     }
     out.line("").line("let valid = false;");
+    let given = recipe.signatures();
     let item = match &recipe.rule.several {
         Some(separator) => {
-            out.line(format!("for (const item of given.split({})) {{", quoted(separator))).deeper();
+            out.line(format!("for (const item of {given}.split({})) {{", quoted(separator))).deeper();
             "item"
         }
-        None => "given",
+        None => given,
     };
     let skip = if recipe.rule.several.is_some() { "continue" } else { "return false" };
     if !recipe.own.is_empty() {
-        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, skip);
+        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, None, skip);
         if let Some(time) = recipe.time().filter(|time| recipe.own.contains(time)) {
             out.line(format!("if (!isRecent({})) {skip};", time.camel()));
         }
@@ -80,8 +86,8 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
 }
 
 /// Reads facts out of a text.
-fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], or: &str) {
-    let names: Vec<String> = facts.iter().map(Fact::camel).collect();
+fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], rest: Option<&str>, or: &str) {
+    let names: Vec<String> = facts.iter().map(Fact::camel).chain(rest.map(String::from)).collect();
     out.line(format!("const [, {}] = /^{pattern}$/.exec({source}) ?? [];", names.join(", ")));
     out.line(format!("if ({} === undefined) {or};", names[0]));
 }

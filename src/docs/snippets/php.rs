@@ -24,21 +24,31 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
                 out.line(format!("${name} = {source};"));
                 out.line(format!("if (${name} === '') {{")).deeper().line("return false;").back().line("}");
             }
-            None => {
-                read_out(&mut out, &source, &pattern(header.template, &header.facts), &header.facts, "return false;")
-            }
+            None => read_out(
+                &mut out,
+                &source,
+                &pattern(header.template, &header.facts),
+                &header.facts,
+                None,
+                "return false;",
+            ),
         }
+    }
+    if let Some(lead) = &recipe.lead {
+        let pattern = format!("{}(.*)", pattern(lead.template, &lead.facts));
+        read_out(&mut out, "$given", &pattern, &lead.facts, Some("signatures"), "return false;");
     }
     if let Some(time) = recipe.time().filter(|time| !recipe.own.contains(time)) {
         out.line(format!("if (!is_recent(${})) {{", time.camel())).deeper().line("return false;").back().line("}");
     }
     out.line("").line("$valid = false;");
-    let (item, skip) = if several.is_some() { ("$item", "continue;") } else { ("$given", "return false;") };
+    let given = format!("${}", recipe.signatures());
+    let (item, skip) = if several.is_some() { ("$item", "continue;") } else { (given.as_str(), "return false;") };
     if let Some(separator) = several {
-        out.line(format!("foreach (explode({}, $given) as $item) {{", literal(separator))).deeper();
+        out.line(format!("foreach (explode({}, {given}) as $item) {{", literal(separator))).deeper();
     }
     if !recipe.own.is_empty() {
-        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, skip);
+        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, None, skip);
         if let Some(time) = recipe.time().filter(|time| recipe.own.contains(time)) {
             out.line(format!("if (!is_recent(${})) {{", time.camel())).deeper().line(skip).back().line("}");
         }
@@ -74,10 +84,11 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     Snippet { title: "PHP", language: "php", code: out.text, usage: usage() }
 }
 
-fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], or: &str) {
+fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], rest: Option<&str>, or: &str) {
     let pattern = literal(&format!("/^{pattern}$/D"));
     out.line(format!("if (!preg_match({pattern}, {source}, $found)) {{")).deeper().line(or).back().line("}");
-    let names: Vec<String> = facts.iter().map(|fact| format!("${}", fact.camel())).collect();
+    let names = facts.iter().map(Fact::camel).chain(rest.map(String::from));
+    let names: Vec<String> = names.map(|name| format!("${name}")).collect();
     match names.as_slice() {
         [one] => out.line(format!("{one} = $found[1];")),
         several => out.line(format!("[, {}] = $found;", several.join(", "))),

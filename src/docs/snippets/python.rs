@@ -4,7 +4,7 @@ use super::{Fact, Lines, Piece, Recipe, Snippet, TOLERANCE_SECONDS, pattern, quo
 use crate::dialect::KeyForm;
 
 pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
-    let patterns = !recipe.own.is_empty() || recipe.headers.iter().any(|header| header.template.alone().is_none());
+    let patterns = recipe.has_patterns();
     let mut out = Lines::new("    ");
     let base64 = recipe.key == KeyForm::Base64 || !recipe.is_hex();
     for (module, is_used) in
@@ -39,21 +39,27 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
                 &format!("{source}, \"\")"),
                 &pattern(header.template, &header.facts),
                 &header.facts,
+                None,
                 "return False",
             ),
         }
+    }
+    if let Some(lead) = &recipe.lead {
+        let pattern = format!("{}(.*)", pattern(lead.template, &lead.facts));
+        read_out(&mut out, "given", &pattern, &lead.facts, Some("signatures"), "return False");
     }
     if let Some(time) = recipe.time().filter(|time| !recipe.own.contains(time)) {
         out.line(format!("if not is_recent({}):", time.snake())).deeper().line("return False").back();
     }
     out.line("").line("valid = False");
     let several = recipe.rule.several.as_deref();
-    let (item, skip) = if several.is_some() { ("item", "continue") } else { ("given", "return False") };
+    let given = recipe.signatures();
+    let (item, skip) = if several.is_some() { ("item", "continue") } else { (given, "return False") };
     if let Some(separator) = several {
-        out.line(format!("for item in given.split({}):", quoted(separator))).deeper();
+        out.line(format!("for item in {given}.split({}):", quoted(separator))).deeper();
     }
     if !recipe.own.is_empty() {
-        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, skip);
+        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, None, skip);
         if let Some(time) = recipe.time().filter(|time| recipe.own.contains(time)) {
             out.line(format!("if not is_recent({}):", time.snake())).deeper().line(skip).back();
         }
@@ -94,10 +100,10 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     Snippet { title: "Python", language: "python", code: out.text, usage: usage() }
 }
 
-fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], or: &str) {
+fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], rest: Option<&str>, or: &str) {
     out.line(format!("found = re.fullmatch(r{}, {source})", pattern_quoted(pattern)));
     out.line("if not found:").deeper().line(or).back();
-    let names: Vec<String> = facts.iter().map(Fact::snake).collect();
+    let names: Vec<String> = facts.iter().map(Fact::snake).chain(rest.map(String::from)).collect();
     match names.as_slice() {
         [one] => out.line(format!("{one} = found[1]")),
         several => out.line(format!("{} = found.groups()", several.join(", "))),

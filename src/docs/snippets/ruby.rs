@@ -28,20 +28,26 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
                 &format!("{source}.to_s"),
                 &pattern(header.template, &header.facts),
                 &header.facts,
+                None,
                 "return false",
             ),
         }
+    }
+    if let Some(lead) = &recipe.lead {
+        let pattern = format!("{}(.*)", pattern(lead.template, &lead.facts));
+        read_out(&mut out, "given", &pattern, &lead.facts, Some("signatures"), "return false");
     }
     if let Some(time) = recipe.time().filter(|time| !recipe.own.contains(time)) {
         out.line(format!("return false unless recent?({})", time.snake()));
     }
     out.line("").line("valid = false");
-    let (item, skip) = if several.is_some() { ("item", "next") } else { ("given", "return false") };
+    let given = recipe.signatures();
+    let (item, skip) = if several.is_some() { ("item", "next") } else { (given, "return false") };
     if let Some(separator) = several {
-        out.line(format!("given.split({}).each do |item|", literal(separator))).deeper();
+        out.line(format!("{given}.split({}).each do |item|", literal(separator))).deeper();
     }
     if !recipe.own.is_empty() {
-        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, skip);
+        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, None, skip);
         if let Some(time) = recipe.time().filter(|time| recipe.own.contains(time)) {
             out.line(format!("{skip} unless recent?({})", time.snake()));
         }
@@ -83,9 +89,9 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     Snippet { title: "Ruby", language: "ruby", code: out.text, usage: usage() }
 }
 
-fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], or: &str) {
+fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], rest: Option<&str>, or: &str) {
     out.line(format!("found = /\\A{pattern}\\z/.match({source})")).line(format!("{or} unless found"));
-    let names: Vec<String> = facts.iter().map(Fact::snake).collect();
+    let names: Vec<String> = facts.iter().map(Fact::snake).chain(rest.map(String::from)).collect();
     match names.as_slice() {
         [one] => out.line(format!("{one} = found[1]")),
         several => out.line(format!("{} = found.captures", several.join(", "))),
