@@ -75,3 +75,52 @@ fn two_faces_in_each_others_way_are_named() {
         assert!(error.message.contains("/whole/hooks of the dialect whole"), "{error}");
     }
 }
+
+/// Whatever stands in a file, it is refused with a place in it, or it is a contract that can be sent by.
+#[test]
+fn nothing_in_a_file_makes_it_panic() {
+    const ODD: [&str; 16] = [
+        "5",
+        "-1",
+        "0.5",
+        "nan",
+        "true",
+        "\"\"",
+        "\"{\"",
+        "\"{}\"",
+        "\"{event.id}\"",
+        "\"\u{e9}\u{0}\"",
+        "[]",
+        "[[]]",
+        "{}",
+        "{ \"...\" = \"x\" }",
+        "1979-05-27",
+        "99999999999999999999",
+    ];
+    let lines: Vec<&str> = FILE.lines().collect();
+    let without = |n: usize| [&lines[..n], &lines[n + 1..]].concat().join("\n");
+    let with = |n: usize, line: &str| [&lines[..n], &[line], &lines[n + 1..]].concat().join("\n");
+    let mut files: Vec<String> = FILE.char_indices().map(|(end, _)| FILE[..end].to_string()).collect();
+    for (n, line) in lines.iter().enumerate() {
+        files.extend([without(n), with(n, &format!("{line}\n{line}")), with(n, &line.replace('=', "")), with(n, "[")]);
+        if let Some((key, _)) = line.split_once(" = ") {
+            files.extend(ODD.map(|odd| with(n, &format!("{key} = {odd}"))));
+        }
+    }
+    let mut right = 0;
+    for text in files {
+        match Dialect::parse("any.toml", &text) {
+            Ok(dialect) => {
+                let secret = dialect.generate_secret(&[9; 32]);
+                let request = send(&dialect, &event("{\"a\":[1.0]}", None, None), &[secret.reveal()], NOW);
+                serde_json::from_slice::<serde_json::Value>(&request.body).expect("a body is JSON");
+                right += 1;
+            }
+            Err(error) => {
+                assert!((1..=text.lines().count().max(1)).contains(&error.line), "{error}\n{text}");
+                assert!(!error.key.is_empty() && !error.message.is_empty(), "{error}\n{text}");
+            }
+        }
+    }
+    assert!(right > 100, "only {right} are right");
+}
