@@ -46,6 +46,8 @@ impl<'a> Calls<'a> {
             Some(face) => face.operations.0.clone(),
             None => native_operations(),
         };
+        // Without a check of its own, only a webhook that asks for one could be asked again.
+        found.retain(|(operation, _)| *operation != Operation::Verify || self.dialect.challenge.is_some());
         found.sort_by_key(|(operation, _)| order(*operation));
         found
     }
