@@ -206,7 +206,7 @@ impl<'a> Calls<'a> {
         let dialect = self.dialect;
         match native {
             "url" => "where requests go, such as `https://your-app.example/webhooks`".into(),
-            "events" => "which events: exact types, `task.*` for all that start so, or `*` for all".into(),
+            "events" => format!("which events: {}", super::events::filters(dialect)),
             "secret" => format!(
                 "what requests are signed with: {}; left out: one is generated, and shown once, in the answer",
                 self.secret_form()
