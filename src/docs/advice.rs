@@ -91,7 +91,7 @@ pub(super) fn duplicates(draft: &mut Draft, dialect: &Dialect) {
         rows.push(row![
             "the body",
             "a SHA-256 of the raw body",
-            "attempts and replays have the same bytes",
+            "attempts and replays have the same bytes; so have two events that say the very same",
             "requests carry no id of the event or the delivery"
         ]);
     }

@@ -17,7 +17,7 @@ pub(super) fn name(slot: &Placeholder) -> String {
 pub(super) fn meaning(slot: &Placeholder) -> String {
     match slot {
         Placeholder::EventId | Placeholder::EventUuid => "the event's id: the same in every attempt and every replay",
-        Placeholder::EventType => "what happened, such as `task.created`",
+        Placeholder::EventType => "the event's type: what happened",
         Placeholder::EventTime => "when it happened, in UTC",
         Placeholder::EventUnix => "when it happened, in Unix seconds",
         Placeholder::EventData => "the event's own data: see the events below",

@@ -242,7 +242,7 @@ impl Lines {
         self
     }
 
-    /// Lines as they are written here, from `|` on if there is one.
+    /// Several lines.
     fn block(&mut self, lines: &str) -> &mut Self {
         for line in lines.trim_matches('\n').lines() {
             self.line(line);

@@ -26,6 +26,14 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     out.line("headers = {name.lower(): value for name, value in headers.items()}");
     out.line(format!("given = headers.get({})", quoted(&recipe.header().to_lowercase())));
     out.line("if not given:").deeper().line("return False").back();
+    read_facts(&mut out, recipe);
+    compare(&mut out, recipe);
+    refuse_old(&mut out, recipe);
+    Snippet { title: "Python", language: "python", code: out.text, usage: usage() }
+}
+
+/// Reads what is signed beside the body, and refuses an old time.
+fn read_facts(out: &mut Lines, recipe: &Recipe<'_>) {
     for header in &recipe.headers {
         let source = format!("headers.get({}", quoted(&header.name.to_lowercase()));
         match header.template.alone() {
@@ -35,7 +43,7 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
                 out.line(format!("if not {name}:")).deeper().line("return False").back();
             }
             None => read_out(
-                &mut out,
+                out,
                 &format!("{source}, \"\")"),
                 &pattern(header.template, &header.facts),
                 &header.facts,
@@ -46,11 +54,15 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     }
     if let Some(lead) = &recipe.lead {
         let pattern = format!("{}(.*)", pattern(lead.template, &lead.facts));
-        read_out(&mut out, "given", &pattern, &lead.facts, Some("signatures"), "return False");
+        read_out(out, "given", &pattern, &lead.facts, Some("signatures"), "return False");
     }
     if let Some(time) = recipe.time().filter(|time| !recipe.own.contains(time)) {
         out.line(format!("if not is_recent({}):", time.snake())).deeper().line("return False").back();
     }
+}
+
+/// Compares every signature with what every secret gives.
+fn compare(out: &mut Lines, recipe: &Recipe<'_>) {
     out.line("").line("valid = False");
     let several = recipe.rule.several.as_deref();
     let given = recipe.signatures();
@@ -59,7 +71,7 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
         out.line(format!("for item in {given}.split({}):", quoted(separator))).deeper();
     }
     if !recipe.own.is_empty() {
-        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, None, skip);
+        read_out(out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, None, skip);
         if let Some(time) = recipe.time().filter(|time| recipe.own.contains(time)) {
             out.line(format!("if not is_recent({}):", time.snake())).deeper().line(skip).back();
         }
@@ -88,16 +100,20 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     }
     out.line("return valid");
     out.back();
-    if recipe.time().is_some() {
-        out.line("").line("").line("def is_recent(timestamp):").deeper();
-        out.line(format!(
-            "\"\"\"Not older than {} minutes, so that a recorded request cannot be sent again later.\"\"\"",
-            TOLERANCE_SECONDS / 60
-        ));
-        out.line(format!("return timestamp.isdecimal() and abs(time.time() - int(timestamp)) <= {TOLERANCE_SECONDS}"));
-        out.back();
+}
+
+/// The function that tells an old time, where one is signed.
+fn refuse_old(out: &mut Lines, recipe: &Recipe<'_>) {
+    if recipe.time().is_none() {
+        return;
     }
-    Snippet { title: "Python", language: "python", code: out.text, usage: usage() }
+    out.line("").line("").line("def is_recent(timestamp):").deeper();
+    out.line(format!(
+        "\"\"\"Not older than {} minutes, so that a recorded request cannot be sent again later.\"\"\"",
+        TOLERANCE_SECONDS / 60
+    ));
+    out.line(format!("return timestamp.isdecimal() and abs(time.time() - int(timestamp)) <= {TOLERANCE_SECONDS}"));
+    out.back();
 }
 
 fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], rest: Option<&str>, or: &str) {

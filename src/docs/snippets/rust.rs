@@ -4,7 +4,6 @@ use super::{Fact, Lines, Piece, Recipe, Snippet, TOLERANCE_SECONDS, quoted};
 use crate::dialect::{Algorithm, KeyForm, Part, Placeholder, Template};
 
 pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
-    let several = recipe.rule.several.as_deref();
     let (crate_name, hash) = crate_of(recipe.rule.algorithm);
     let base64 = recipe.key == KeyForm::Base64 || !recipe.is_hex();
     let mut out = Lines::new("    ");
@@ -23,6 +22,21 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     out.line("pub fn verify<'h>(header: impl Fn(&str) -> Option<&'h str>, body: &[u8], secrets: &[&str]) -> bool {")
         .deeper();
     out.line(format!("let Some(given) = header({}) else {{ return false }};", quoted(recipe.header())));
+    read_facts(&mut out, recipe);
+    compare(&mut out, recipe);
+    refuse_old(&mut out, recipe);
+    let mut code = out.text;
+    if base64 && recipe.is_hex() {
+        code = code.replace("prelude::BASE64_STANDARD, ", "");
+    }
+    if base64 && recipe.key == KeyForm::Utf8 {
+        code = code.replace(", prelude::BASE64_STANDARD_NO_PAD", "");
+    }
+    Snippet { title: "Rust", language: "rust", code, usage: usage() }
+}
+
+/// Reads what is signed beside the body, and refuses an old time.
+fn read_facts(out: &mut Lines, recipe: &Recipe<'_>) {
     for found in &recipe.headers {
         let source = format!("header({})", quoted(found.name));
         match found.template.alone() {
@@ -31,16 +45,22 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
             }
             None => {
                 out.line(format!("let Some(text) = {source} else {{ return false }};"));
-                read_out(&mut out, "text", found.template, &found.facts, None, "return false");
+                read_out(out, "text", found.template, &found.facts, None, "return false");
             }
         }
     }
     if let Some(lead) = &recipe.lead {
-        read_out(&mut out, "given", lead.template, &lead.facts, Some("signatures"), "return false");
+        read_out(out, "given", lead.template, &lead.facts, Some("signatures"), "return false");
     }
     if let Some(time) = recipe.time().filter(|time| !recipe.own.contains(time)) {
         out.line(format!("if !is_recent({}) {{", time.snake())).deeper().line("return false;").back().line("}");
     }
+}
+
+/// Compares every signature with what every secret gives.
+fn compare(out: &mut Lines, recipe: &Recipe<'_>) {
+    let (_, hash) = crate_of(recipe.rule.algorithm);
+    let several = recipe.rule.several.as_deref();
     out.line("").line("let mut valid = false;");
     let given = recipe.signatures();
     let (item, skip) = if several.is_some() { ("item", "continue") } else { (given, "return false") };
@@ -48,7 +68,7 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
         out.line(format!("for item in {given}.split({}) {{", quoted(separator))).deeper();
     }
     if !recipe.own.is_empty() {
-        read_out(&mut out, item, &recipe.rule.value, &recipe.own, None, skip);
+        read_out(out, item, &recipe.rule.value, &recipe.own, None, skip);
         if let Some(time) = recipe.time().filter(|time| recipe.own.contains(time)) {
             out.line(format!("if !is_recent({}) {{", time.snake())).deeper().line(format!("{skip};")).back().line("}");
         }
@@ -91,24 +111,23 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
         out.back().line("}");
     }
     out.line("valid").back().line("}");
-    if recipe.time().is_some() {
-        out.line("").line(format!(
-            "/// Not older than {} minutes, so that a recorded request cannot be sent again later.",
-            TOLERANCE_SECONDS / 60
-        ));
-        out.line("fn is_recent(timestamp: &str) -> bool {").deeper();
-        out.line("let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |age| age.as_secs());");
-        out.line(format!("timestamp.parse::<u64>().is_ok_and(|sent| now.abs_diff(sent) <= {TOLERANCE_SECONDS})"));
-        out.back().line("}");
+}
+
+/// The function that tells an old time, where one is signed.
+fn refuse_old(out: &mut Lines, recipe: &Recipe<'_>) {
+    if recipe.time().is_none() {
+        return;
     }
-    let mut code = out.text;
-    if base64 && recipe.is_hex() {
-        code = code.replace("prelude::BASE64_STANDARD, ", "");
-    }
-    if base64 && recipe.key == KeyForm::Utf8 {
-        code = code.replace(", prelude::BASE64_STANDARD_NO_PAD", "");
-    }
-    Snippet { title: "Rust", language: "rust", code, usage: usage() }
+    out.line("").line(format!(
+        "/// Not older than {} minutes, so that a recorded request cannot be sent again later.",
+        TOLERANCE_SECONDS / 60
+    ));
+    out.line("fn is_recent(timestamp: &str) -> bool {").deeper();
+    out.line(
+        "let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |age| age.as_secs());",
+    );
+    out.line(format!("timestamp.parse::<u64>().is_ok_and(|sent| now.abs_diff(sent) <= {TOLERANCE_SECONDS})"));
+    out.back().line("}");
 }
 
 /// The crate of a hash, and its name there.
