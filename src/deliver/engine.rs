@@ -107,6 +107,7 @@ impl Meters {
 }
 
 /// What a sender is asked to do.
+#[expect(clippy::large_enum_variant, reason = "nearly all are attempts: a box would cost each an allocation")]
 pub enum Errand {
     /// Make a delivery's next attempt.
     Attempt(Claim),
