@@ -107,9 +107,10 @@ pub(super) fn limits(draft: &mut Draft, dialect: &Dialect, site: &Site) {
     }
     if dialect.face.as_ref().is_some_and(|face| face.rate_limit_headers) {
         draft.say(
-            "Answers of the API say how much is left: `X-RateLimit-Limit` (requests a minute), `X-RateLimit-Remaining`, and \
-             `X-RateLimit-Reset` (when it is whole again, in Unix seconds). A test call over the limit is answered 429, and \
-             is still sent as soon as it may be.",
+            "An answer of the API about one webhook says how much of its rate is left, every other how much of your key's: \
+             `X-RateLimit-Limit` (the most requests in one period), `X-RateLimit-Remaining`, and `X-RateLimit-Reset` (when \
+             nothing is spent any more, in Unix seconds). A test call over the rate is answered 429, and is still sent as \
+             soon as it may be.",
         );
     }
     network(draft, site);

@@ -39,7 +39,12 @@ impl Calls<'_> {
             ),
             "enabled" => "whether requests are sent; `true` if left out".into(),
             "test_mode" => "`true`: only test events are sent".into(),
-            "ownership_check" => "whether the endpoint must prove that it is yours before anything is sent".into(),
+            "ownership_check" if dialect.challenge.is_some() => {
+                "always `true` here: see the ownership check below".into()
+            }
+            "ownership_check" => {
+                "whether the endpoint must show that it wants deliveries before anything is sent".into()
+            }
             "name" | "description" => "for people".into(),
             "headers" => "further headers for every request, by name".into(),
             "rate_limit" => {

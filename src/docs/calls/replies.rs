@@ -96,6 +96,7 @@ impl Calls<'_> {
         if let Some(limit) = limit {
             rows.push(row!["409", format!("the account has {} already", words::count(limit.into(), "webhook"))]);
         }
+        rows.push(row!["429", "too many calls; try again after `Retry-After` seconds"]);
         rows.push(row!["503", "the server takes nothing just now; try again after `Retry-After` seconds"]);
         draft.table("Statuses of errors", &["Status", "Meaning"], rows);
     }
