@@ -6,6 +6,7 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::dialect::{AttemptFacts, Dialects};
+use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Outcome};
 use hookwheel::domain::event::Event;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
@@ -80,7 +81,7 @@ fn success(delivery: DeliveryId) -> Settlement {
         request_headers: headers,
         response_body: b"ok".to_vec(),
     };
-    Settlement { delivery, attempt, next: Next::Succeeded, disable: Disable::Never }
+    Settlement { delivery, attempt, next: Next::Succeeded, disable: Disable::Never, strain: Strain::Well, dice: 0.0 }
 }
 
 fn founded(path: &std::path::Path) -> (Store, Committer) {

@@ -51,7 +51,10 @@ impl Scene {
     fn dialects(&mut self) -> Vec<Value> {
         let rows = self.client.get("/api/v1/dialects").data(200);
         let names: Vec<&str> = rows.as_array().expect("a list").iter().filter_map(|row| row["name"].as_str()).collect();
-        assert!(["standard", "taskflow", "evil", "timed", "plain"].iter().all(|name| names.contains(name)), "{names:?}");
+        assert!(
+            ["standard", "taskflow", "evil", "timed", "plain"].iter().all(|name| names.contains(name)),
+            "{names:?}"
+        );
         names.into_iter().map(|name| self.client.get(&format!("/api/v1/dialects/{name}")).data(200)).collect()
     }
 
@@ -187,9 +190,12 @@ fn the_api_tells_what_a_dialect_is_and_what_events_there_are() {
     assert_eq!(taskflow["retry"], json!({"delays": [5, 30, 300, 3600, 21600], "jitter_percent": 10}));
     assert_eq!(taskflow["limits"]["webhooks_per_account"], 10);
     assert!(taskflow["signature"].as_str().expect("words").contains("HMAC-SHA256 of the raw body"));
-    assert!(taskflow["headers"].as_array().expect("a list").contains(
-        &json!({"name": "X-TaskFlow-Signature", "value": "sha256={signature}"})
-    ));
+    assert!(
+        taskflow["headers"]
+            .as_array()
+            .expect("a list")
+            .contains(&json!({"name": "X-TaskFlow-Signature", "value": "sha256={signature}"}))
+    );
     assert_eq!(scene.client.get("/api/v1/dialects/nothing").status, 404);
 
     let types = scene.client.get("/api/v1/event-types?dialect=evil").data(200);

@@ -110,7 +110,10 @@ pub fn numbers(markdown: &Markdown, dialect: &Value) {
         None => assert_eq!(rate, "no limit of their rate", "{name}"),
         Some(limit) => {
             let n = limit["per_minute"].as_u64().or(limit["per_second"].as_u64()).expect("a rate");
-            assert!(rate.starts_with(&format!("{n} a ")) && rate.contains(&format!("and {} more", limit["burst"])), "{rate}");
+            assert!(
+                rate.starts_with(&format!("{n} a ")) && rate.contains(&format!("and {} more", limit["burst"])),
+                "{rate}"
+            );
         }
     }
     let glance = markdown.table("Overview");
@@ -131,8 +134,12 @@ pub fn requests(scene: &mut Scene, markdown: &Markdown, dialect: &Value) {
     let receiver = Receiver::start(accept);
     let (webhook, _) = webhook(&mut client, name, receiver.url("/"));
     let known = client.get(&format!("/api/v1/event-types?dialect={name}")).data(200);
-    let known: Vec<(&str, &Value)> =
-        known.as_array().expect("a list").iter().map(|one| (one["type"].as_str().expect("text"), &one["sample"])).collect();
+    let known: Vec<(&str, &Value)> = known
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| (one["type"].as_str().expect("text"), &one["sample"]))
+        .collect();
     // Without a documented type there are still headers to look at.
     let nothing = Value::Null;
     let sent = if known.is_empty() { vec![("example.event", &nothing)] } else { known };
@@ -143,7 +150,8 @@ pub fn requests(scene: &mut Scene, markdown: &Markdown, dialect: &Value) {
         if !sample.is_null() {
             let documented = serde_json::from_str(markdown.code_of(event_type)).expect("JSON");
             let body: Value = serde_json::from_slice(&request.body).expect("JSON");
-            let place = place_of(sample, &documented).unwrap_or_else(|| panic!("{name}: the sample is not in the body"));
+            let place =
+                place_of(sample, &documented).unwrap_or_else(|| panic!("{name}: the sample is not in the body"));
             assert_eq!(body.pointer(&place), Some(sample), "{name} {event_type}: the data is the sample");
             same_shape(&documented, &body, &format!("{name} {event_type}"));
         }
@@ -199,7 +207,9 @@ pub fn same_shape(documented: &Value, found: &Value, what: &str) {
                 same_shape(one, other, &format!("{what}[]"));
             }
         }
-        (Value::String(_), Value::String(_)) | (Value::Bool(_), Value::Bool(_)) | (Value::Number(_), Value::Number(_)) => {}
+        (Value::String(_), Value::String(_))
+        | (Value::Bool(_), Value::Bool(_))
+        | (Value::Number(_), Value::Number(_)) => {}
         _ => panic!("{what}: {documented} is documented, and {found} was found"),
     }
 }
@@ -207,9 +217,12 @@ pub fn same_shape(documented: &Value, found: &Value, what: &str) {
 /// The table of retries is the schedule, and the next attempt of a failure lies where it says.
 pub fn retries(scene: &mut Scene, markdown: &Markdown, dialect: &Value) {
     let name = name(dialect);
-    let delays: Vec<u64> = dialect["retry"]["delays"].as_array().expect("a list").iter().filter_map(Value::as_u64).collect();
+    let delays: Vec<u64> =
+        dialect["retry"]["delays"].as_array().expect("a list").iter().filter_map(Value::as_u64).collect();
     if delays.is_empty() {
-        assert!(markdown.section("Retries").iter().any(|b| matches!(b, Block::Line(l) if l.contains("not tried again"))));
+        assert!(
+            markdown.section("Retries").iter().any(|b| matches!(b, Block::Line(l) if l.contains("not tried again")))
+        );
         return;
     }
     let table = markdown.table("Retries");
@@ -217,7 +230,8 @@ pub fn retries(scene: &mut Scene, markdown: &Markdown, dialect: &Value) {
     for (n, delay) in delays.iter().enumerate() {
         let said = &table[n + 1];
         assert_eq!(said[0], (n + 2).to_string(), "{name}");
-        let documented = if said[1] == "immediately" { 0 } else { seconds(said[1].strip_prefix("after ").expect("after")) };
+        let documented =
+            if said[1] == "immediately" { 0 } else { seconds(said[1].strip_prefix("after ").expect("after")) };
         assert_eq!(documented, *delay, "{name}");
         assert_eq!(seconds(&said[2]), delays[..=n].iter().sum::<u64>(), "{name}");
     }
