@@ -150,7 +150,7 @@ fn verify_says_why_not() {
         (&["--secret", "plain", "--body", "body"], "--secret for standard: must start with \"whsec_\""),
         (&["--body", "body"], "--secret is needed"),
         (&["--secret", SECRET, "--body", "nowhere"], "nowhere: No such file"),
-        (&["--secret", SECRET, "--dialect", "nope"], "there is no dialect \"nope\"; there are standard, taskflow"),
+        (&["--secret", SECRET, "--dialect", "nope"], "there is no dialect \"nope\"; there are cathcr, "),
         (&["--secret", "x", "--dialect", "taskflow", "--body", "body"], "the header X-TaskFlow-Signature is missing"),
     ] {
         let (code, output) = verify(dir.path(), &[arguments, &headers].concat());

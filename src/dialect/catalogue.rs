@@ -41,9 +41,11 @@ fn event_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
 /// Reads JSON that stands as text in the file (which keeps nulls and the order of keys), and takes out its white space.
 fn sample<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<RawValue>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let value: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| de::Error::custom(format!("is not JSON: {error}")))?;
+    let not_json = |error: serde_json::Error| de::Error::custom(format!("is not JSON: {error}"));
+    // Strings are looked into only when the check, which names what is wrong with them, has passed.
+    serde_json::from_str::<&RawValue>(&text).map_err(not_json)?;
     json::check(text.as_bytes()).map_err(de::Error::custom)?;
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(not_json)?;
     Ok(serde_json::value::to_raw_value(&value).expect("a JSON value can be written"))
 }
 

@@ -3,6 +3,7 @@
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 
+use super::wording::helpful;
 use crate::domain::Invalid;
 
 /// A mistake in a dialect file.
@@ -27,20 +28,27 @@ impl DialectError {
 
     /// A mistake that the TOML reader found: it knows the place, we find the key.
     pub(super) fn from_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
-        let span = error.span().unwrap_or(0..0);
-        let mut key = DeTable::parse(text).ok().and_then(|root| {
-            let is_root = span == root.span();
-            if is_root { None } else { key_at_in(root.get_ref(), span.start) }
-        });
+        let offset = error.span().map_or(0, |span| span.start);
+        let line = line_at(text, offset);
+        let Ok(root) = DeTable::parse(text) else {
+            let key = key_in_line(text, line).unwrap_or("(file)".into());
+            let message = match error.message() {
+                "duplicate key" => "is there twice".into(),
+                other => format!("is not TOML: {other}"),
+            };
+            return Self { file: file.into(), line, key, message };
+        };
+        if let Some(mistake) = list_of_one(file, text, root.get_ref()) {
+            return mistake;
+        }
+        let is_root = error.span().is_none_or(|span| span == root.span());
+        let mut key = if is_root { None } else { key_at_in(root.get_ref(), offset) };
         if let Some(missing) = error.message().strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
             key = Some(key.map_or(missing.to_string(), |table| format!("{table}.{missing}")));
         }
-        Self {
-            file: file.into(),
-            line: line_at(text, span.start),
-            key: key.unwrap_or("(file)".into()),
-            message: helpful(error.message()),
-        }
+        let key = key.unwrap_or("(file)".into());
+        let message = helpful(&key, error.message());
+        Self { file: file.into(), line, key, message }
     }
 
     /// A mistake that our own checks found: they know the key, we find the line.
@@ -50,22 +58,32 @@ impl DialectError {
     }
 }
 
-/// The known word that looks most like `word`, for "did you mean".
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let score = |candidate: &str| (strsim::jaro_winkler(word, candidate) * 1000.0) as u32;
-    known.into_iter().max_by_key(|candidate| score(candidate)).filter(|candidate| score(candidate) > 600)
+/// A part of which there is one, written as a list: `[[retry]]`.
+fn list_of_one(file: &str, text: &str, root: &DeTable<'_>) -> Option<DialectError> {
+    let single =
+        ["retry", "rate_limit", "limits", "secrets", "challenge", "ids", "body", "headers", "face", "sample_actor"];
+    let (key, _) = root.iter().find(|(key, value)| single.contains(&&**key.get_ref()) && value.get_ref().is_array())?;
+    let name = key.get_ref().to_string();
+    let message = format!("is there once, so it is no list; write [{name}]");
+    Some(DialectError { file: file.into(), line: line_at(text, key.span().start), key: name, message })
 }
 
-/// Adds the nearest known name to the reader's list of all names.
-fn helpful(message: &str) -> String {
-    let mut names = message.split('`').skip(1).step_by(2);
-    match names.next() {
-        Some(unknown) if message.starts_with("unknown") => match nearest(unknown, names) {
-            Some(near) => format!("{message}; the nearest is `{near}`"),
-            None => message.to_string(),
-        },
-        _ => message.to_string(),
+/// The key that a line of broken TOML seems to be about, below the last table that begins above it.
+fn key_in_line(text: &str, line: usize) -> Option<String> {
+    let plain =
+        |key: &str| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.\"' ".contains(&b));
+    let table = |line: &str| {
+        let name = line.strip_prefix('[')?.trim_matches(|c| "[] ".contains(c)).to_string();
+        plain(&name).then_some(name)
+    };
+    let lines: Vec<&str> = text.lines().take(line).map(str::trim).collect();
+    let (last, above) = lines.split_last()?;
+    if last.starts_with('[') {
+        return table(last);
     }
+    let key = last.split(['=', ':']).next().map(str::trim).filter(|key| plain(key))?;
+    let table = above.iter().rev().find_map(|line| table(line));
+    Some(table.map_or(key.to_string(), |table| format!("{table}.{key}")))
 }
 
 fn line_at(text: &str, offset: usize) -> usize {
@@ -74,13 +92,19 @@ fn line_at(text: &str, offset: usize) -> usize {
 
 fn key_at_in(table: &DeTable<'_>, offset: usize) -> Option<String> {
     table.iter().find_map(|(key, value)| match key_at(value.get_ref(), offset) {
-        Some(rest) if rest.starts_with('[') => Some(format!("{}{rest}", key.get_ref())),
-        Some(rest) => Some(format!("{}.{rest}", key.get_ref())),
+        Some(rest) if rest.starts_with('[') => Some(format!("{}{rest}", written(key.get_ref()))),
+        Some(rest) => Some(format!("{}.{rest}", written(key.get_ref()))),
         None => {
             let here = key.span().contains(&offset) || value.span().contains(&offset);
-            here.then(|| key.get_ref().to_string())
+            here.then(|| written(key.get_ref()))
         }
     })
+}
+
+/// A key as TOML writes it.
+fn written(key: &str) -> String {
+    let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if bare { key.to_string() } else { format!("{key:?}") }
 }
 
 /// The path below `value` of the key or item at `offset`.

@@ -4,10 +4,10 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::error::nearest;
 use super::native::{Naming, Spelling};
 use super::routes::Operations;
 use super::view::{self, View};
+use super::wording::nearest;
 use crate::domain::Invalid;
 
 /// A product's API.

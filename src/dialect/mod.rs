@@ -26,6 +26,7 @@ mod signature;
 mod template;
 mod verify;
 mod view;
+mod wording;
 
 #[cfg(test)]
 mod tests;
@@ -257,7 +258,13 @@ impl Dialect {
 
     /// A receiver must be told every fact that is signed, and every header must be there once.
     fn check_signed(&self) -> Result<(), Invalid> {
-        let mut names: Vec<&HeaderKey> = self.headers.iter().map(|rule| &rule.key).collect();
+        let mut names: Vec<&HeaderKey> = Vec::new();
+        for HeaderRule { key, .. } in &self.headers {
+            if names.iter().any(|known| known.name == key.name) {
+                return Err(Invalid::new(format!("headers.{}", key.spelled), "this header is there already"));
+            }
+            names.push(key);
+        }
         for (n, rule) in self.signature.iter().enumerate() {
             if names.iter().any(|known| known.name == rule.header.name) {
                 return Err(Invalid::new(format!("signature[{n}].header"), "this header is there already"));

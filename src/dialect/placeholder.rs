@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::error::nearest;
+use super::wording::nearest;
 
 /// A fact that a dialect can send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +107,14 @@ impl Placeholder {
         }
     }
 
+    fn why_not(place: Place) -> &'static str {
+        match place {
+            Place::Envelope => "the body is made once an event, before there is an attempt",
+            Place::Header | Place::Signature => "a header holds plain facts",
+            Place::Signed => "what is signed holds plain facts and the body",
+        }
+    }
+
     /// The placeholder of this name, if it can stand in this place; else what can.
     pub(super) fn named(name: &str, place: Place) -> Result<Self, String> {
         let here = || NAMES.iter().filter(|(_, slot)| slot.fits(place)).map(|(name, _)| *name);
@@ -114,14 +122,13 @@ impl Placeholder {
             Some(field) if !field.is_empty() => Some(Self::Actor(field.to_string())),
             _ => NAMES.iter().find(|(known, _)| *known == name).map(|(_, slot)| slot.clone()),
         };
-        match known.filter(|slot| slot.fits(place)) {
-            Some(slot) => Ok(slot),
-            None => {
-                let near = nearest(name, here()).map_or(String::new(), |near| format!("the nearest is {{{near}}}; "));
-                let all = here().collect::<Vec<_>>().join(", ");
-                Err(format!("{{{name}}} cannot stand here; {near}there are: {all}"))
-            }
-        }
+        let near = || nearest(name, here()).map_or(String::new(), |near| format!("; the nearest is {{{near}}}"));
+        let why = match known {
+            Some(slot) if slot.fits(place) => return Ok(slot),
+            Some(_) => format!(" cannot stand here: {}", Self::why_not(place)),
+            None => format!(" is not known{}", near()),
+        };
+        Err(format!("{{{name}}}{why}; there are: {}", here().collect::<Vec<_>>().join(", ")))
     }
 }
 

@@ -165,6 +165,9 @@ impl Operations {
         let mut seen: Vec<&Endpoint> = Vec::new();
         for (operation, endpoints) in &self.0 {
             let key = format!("face.operations.{}", format!("{operation:?}").to_lowercase());
+            if endpoints.is_empty() {
+                return Err(Invalid::new(key, "names no call; write at least one, or leave the operation out"));
+            }
             for endpoint in endpoints {
                 let given: Vec<&str> = endpoint.path.split('/').filter(|segment| segment.starts_with('{')).collect();
                 if given != operation.parameters() {
@@ -224,7 +227,12 @@ impl TryFrom<String> for Endpoint {
         let segment = |segment: &str| {
             matches!(segment, "{id}" | "{delivery_id}") || (!segment.is_empty() && segment.bytes().all(plain))
         };
-        let wrong = || format!("{text:?} is no call; write \"POST /{{id}}/test\", or \"GET /\" for the base itself");
+        let wrong = || {
+            format!(
+                "{text:?} is no call; write \"POST /{{id}}/test\", or \"GET /\" for the base itself, with GET, POST, PUT, \
+                 PATCH or DELETE and with {{id}} and {{delivery_id}} alone"
+            )
+        };
         let (method, path) = text.split_once(' ').ok_or_else(wrong)?;
         let rest = path.strip_prefix('/').ok_or_else(wrong)?;
         if !matches!(method, "GET" | "POST" | "PUT" | "PATCH" | "DELETE")

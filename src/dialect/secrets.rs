@@ -63,6 +63,9 @@ impl SecretRule {
 
     /// Checks the rule itself; `Invalid` names the key in the file.
     pub(super) fn check(&self) -> Result<(), Invalid> {
+        if !self.prefix.bytes().all(|b| (0x21..0x7f).contains(&b)) {
+            return Err(Invalid::new("secrets.prefix", "must be visible ASCII without spaces, such as \"whsec_\""));
+        }
         if self.bytes_min == 0 {
             return Err(Invalid::new("secrets.bytes_min", "must be at least 1: an empty key signs nothing"));
         }

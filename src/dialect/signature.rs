@@ -44,7 +44,12 @@ pub struct SignatureRule {
 }
 
 fn signed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Template, D::Error> {
-    TemplateAt(Place::Signed).deserialize(deserializer)
+    let template = TemplateAt(Place::Signed).deserialize(deserializer)?;
+    let signs_body = template.slots().any(|slot| *slot == Placeholder::Body);
+    match signs_body {
+        true => Ok(template),
+        false => Err(de::Error::custom("must hold {body}: what is not signed can be changed on its way")),
+    }
 }
 
 fn before<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Template>, D::Error> {

@@ -4,10 +4,10 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
 
-use super::error::nearest;
 use super::face::TestBody;
 use super::native::{self, Kind, Known, Spelling};
 use super::ordered::ordered;
+use super::wording::nearest;
 
 /// What one field of a face shows.
 #[derive(Debug, Clone, PartialEq)]

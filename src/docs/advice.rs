@@ -3,15 +3,16 @@
 
 use super::block::{Draft, Text, row};
 use super::calls::{Calls, statuses};
+use super::sample::{ENDPOINT, Example};
 use super::snippets::TOLERANCE_SECONDS;
 use super::{Site, facts, words};
-use crate::dialect::{Dialect, Operation, Placeholder};
+use crate::dialect::{Dialect, HEALTH_CHECK_BODY, Operation, Placeholder};
 
 const DELIVERY: [Placeholder; 2] = [Placeholder::DeliveryId, Placeholder::DeliveryUuid];
 const EVENT: [Placeholder; 2] = [Placeholder::EventId, Placeholder::EventUuid];
 
 /// Trying things out.
-pub(super) fn testing(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>) {
+pub(super) fn testing(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>, example: &Example<'_>) {
     if let Some(call) = calls.endpoint(Operation::Test) {
         draft.heading(3, "Send yourself an event");
         draft.say(format!(
@@ -25,7 +26,7 @@ pub(super) fn testing(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>) {
             "`{call}` calls the endpoint at once and says what it found. The request is the same as this one; its signature \
              is none, so the right answer is 401:"
         ));
-        draft.code("bash", health_check(dialect));
+        draft.code("bash", health_check(example));
     }
     if let Some(field) = calls.field("test_mode") {
         draft.heading(3, "Test mode");
@@ -52,24 +53,12 @@ pub(super) fn testing(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>) {
 }
 
 /// The health check as a command.
-fn health_check(dialect: &Dialect) -> String {
-    let mut text =
-        format!("curl -X POST \"{}\" \\\n  -H \"Content-Type: application/json\" \\\n", super::sample::ENDPOINT);
-    for rule in &dialect.signature {
-        let value: String = rule
-            .value
-            .parts
-            .iter()
-            .map(|part| match part {
-                crate::dialect::Part::Text(text) => text.clone(),
-                crate::dialect::Part::Slot(Placeholder::Signature) => "test".into(),
-                crate::dialect::Part::Slot(Placeholder::AttemptUnix) => "1707583523".into(),
-                crate::dialect::Part::Slot(slot) => facts::name(slot),
-            })
-            .collect();
-        text.push_str(&format!("  -H \"{}: {value}\" \\\n", rule.header.spelled));
+fn health_check(example: &Example<'_>) -> String {
+    let mut text = format!("curl -X POST '{ENDPOINT}' \\\n");
+    for (name, value) in example.health_check_headers() {
+        text.push_str(&format!("  -H '{}' \\\n", format!("{name}: {value}").replace('\'', "'\\''")));
     }
-    text.push_str(&format!("  -d '{}'", crate::dialect::HEALTH_CHECK_BODY));
+    text.push_str(&format!("  -d '{HEALTH_CHECK_BODY}'"));
     text
 }
 
@@ -102,7 +91,7 @@ pub(super) fn duplicates(draft: &mut Draft, dialect: &Dialect) {
         rows.push(row![
             "the body",
             "a SHA-256 of the raw body",
-            "attempts and replays have the same bytes",
+            "attempts and replays have the same bytes; so have two events that say the very same",
             "requests carry no id of the event or the delivery"
         ]);
     }
@@ -159,10 +148,10 @@ pub(super) fn troubleshooting(draft: &mut Draft, dialect: &Dialect, calls: &Call
             "The secret must be this webhook's: each has its own. Look for a line break or a space at its end.".into(),
         ];
         if let Some(rule) = super::snippets::best_rule(dialect) {
-            if rule.value.alone().is_none() {
+            if rule.several.is_none() && rule.value.alone().is_none() {
                 items.push(format!(
-                    "The header is `{}`: compare all of it, or take the signature out of it first.",
-                    rule.value
+                    "`{}` is all of the header: compare it whole.",
+                    super::signing::spelled(&rule.value)
                 ));
             }
             if rule.signed.slots().any(|slot| *slot == Placeholder::AttemptUnix) {

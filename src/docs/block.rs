@@ -89,6 +89,11 @@ impl Text {
         self.0.iter().map(part).collect()
     }
 
+    /// Nothing but code.
+    pub fn code(text: impl Into<String>) -> Self {
+        Self(vec![Inline::Code(text.into())])
+    }
+
     /// With a link after it.
     pub fn link(mut self, text: impl Into<String>, to: impl Into<String>) -> Self {
         self.0.push(Inline::Link { text: text.into(), to: to.into() });
@@ -224,7 +229,7 @@ mod tests {
     #[test]
     fn anchors_are_unique() {
         let mut draft = Draft::new("", "");
-        ["`task.created`", "Task, created!", "…"].map(|text| draft.heading(2, text));
+        ["`task.created`", "Task, created!", "…"].into_iter().for_each(|text| draft.heading(2, text));
         let ids = draft.done().blocks.into_iter().map(|block| match block {
             Block::Heading { id, .. } => id,
             _ => unreachable!("only headings"),

@@ -18,19 +18,23 @@ pub(super) fn write(draft: &mut Draft, dialect: &Dialect, example: &Example<'_>)
     if dialect.catalogue.is_empty() {
         draft.say("No events are documented.");
     } else {
-        draft.say(
-            "These types are documented. A webhook names the ones it wants: exact types, `task.*` for all that start so, or \
-             `*` for all."
-                .replace("task.*", &format!("{}.*", groups[0].0)),
-        );
+        draft.say(format!("These types are documented. A webhook names the ones it wants: {}.", filters(dialect)));
         draft.table("Events", &["Type", "When"], rows.collect());
     }
     body(draft, dialect);
     for (name, known) in groups {
-        draft.heading(3, format!("{} events", words::capital(&name)));
+        draft.heading(3, format!("{} events", words::capital(&name.replace(['_', '-'], " "))));
         for one in known {
             event(draft, example, one);
         }
+    }
+}
+
+/// What event filters there are.
+pub(super) fn filters(dialect: &Dialect) -> String {
+    match dialect.catalogue.iter().find_map(|known| known.name.split_once('.')) {
+        Some((stem, _)) => format!("exact types, `{stem}.*` for all that start so, or `*` for all"),
+        None => "exact types, or `*` for all".into(),
     }
 }
 
@@ -59,12 +63,12 @@ fn event(draft: &mut Draft, example: &Example<'_>, event: &EventType) {
     draft.details(format!("JSON Schema of the data of `{}`", event.name), vec![code("json", pretty(&event.schema()))]);
 }
 
-/// Events by the part before the first dot, in the order of the file.
+/// Events by the part before the first dot or slash, in the order of the file.
 fn groups(dialect: &Dialect) -> Vec<(String, Vec<&EventType>)> {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     let mut groups: Vec<(String, Vec<&EventType>)> = Vec::new();
     for known in &dialect.catalogue {
-        let name = known.name.split('.').next().unwrap_or_default();
+        let name = known.name.split(['.', '/']).next().unwrap_or_default();
         let place = *places.entry(name).or_insert(groups.len());
         if place == groups.len() {
             groups.push((name.to_string(), Vec::new()));

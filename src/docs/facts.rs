@@ -1,7 +1,7 @@
 //! What the facts are that a dialect sends, in words, and where receivers find each.
 
 use super::block::{Text, row};
-use crate::dialect::{Dialect, Envelope, Member, Placeholder, Template};
+use crate::dialect::{Dialect, Envelope, Member, Placeholder, SignatureRule, Template};
 
 /// A fact's short name, such as `timestamp`.
 pub(super) fn name(slot: &Placeholder) -> String {
@@ -17,7 +17,7 @@ pub(super) fn name(slot: &Placeholder) -> String {
 pub(super) fn meaning(slot: &Placeholder) -> String {
     match slot {
         Placeholder::EventId | Placeholder::EventUuid => "the event's id: the same in every attempt and every replay",
-        Placeholder::EventType => "what happened, such as `task.created`",
+        Placeholder::EventType => "the event's type: what happened",
         Placeholder::EventTime => "when it happened, in UTC",
         Placeholder::EventUnix => "when it happened, in Unix seconds",
         Placeholder::EventData => "the event's own data: see the events below",
@@ -30,7 +30,7 @@ pub(super) fn meaning(slot: &Placeholder) -> String {
             "the delivery's id: the same in every attempt of one delivery, another in a replay"
         }
         Placeholder::AttemptNumber => "the number of the attempt, from 1",
-        Placeholder::AttemptRetry => "which retry it is, from 1; not there in the first attempt",
+        Placeholder::AttemptRetry => "which retry it is, from 1",
         Placeholder::AttemptUnix => "when this attempt was made, in Unix seconds",
         Placeholder::Body => "the raw body",
         Placeholder::Signature => "the signature",
@@ -41,7 +41,8 @@ pub(super) fn meaning(slot: &Placeholder) -> String {
 /// Where a receiver finds a fact: a header that tells it.
 pub(super) fn told_in(dialect: &Dialect, slot: &Placeholder) -> String {
     let tells = |template: &Template| template.slots().any(|known| known == slot);
-    let own = dialect.signature.iter().find(|rule| tells(&rule.value)).map(|rule| &rule.header);
+    let in_own = |rule: &&SignatureRule| tells(&rule.value) || rule.before.as_ref().is_some_and(tells);
+    let own = dialect.signature.iter().find(in_own).map(|rule| &rule.header);
     let header = own.or_else(|| dialect.headers.iter().find(|header| tells(&header.value)).map(|header| &header.key));
     match header {
         Some(key) => format!("in the header `{}`", key.spelled),
@@ -84,7 +85,7 @@ pub(super) fn fields(dialect: &Dialect) -> Vec<Vec<Text>> {
             Value::Spread(slot) => format!("{}, field by field", meaning(slot)),
             Value::Constant(text) => format!("always `{text}`"),
         };
-        rows.push(row![format!("`{path}`"), said]);
+        rows.push(row![Text::code(path), said]);
     });
     rows
 }

@@ -145,20 +145,30 @@ impl Html {
         self.raw("</code></pre>\n");
     }
 
+    /// A wide table becomes a list of cards on a phone; its roles are named because its layout no longer tells them.
     fn table(&mut self, caption: &str, head: &[&'static str], rows: &[Vec<Text>]) {
         let name = escape(caption);
-        self.raw(&format!("<div class=\"table\" role=\"region\" aria-label=\"{name}\" tabindex=\"0\">\n<table>\n"));
-        self.raw(&format!("<caption>{name}</caption>\n<thead>\n<tr>"));
+        let is_wide = head.len() > 2;
+        let role = |role: &str| if is_wide { format!(" role=\"{role}\"") } else { String::new() };
+        let class = if is_wide { " class=\"wide\"" } else { "" };
+        self.raw(&format!("<div class=\"table\" role=\"region\" aria-label=\"{name}\" tabindex=\"0\">\n"));
+        self.raw(&format!("<table{class}{}>\n<caption>{name}</caption>\n", role("table")));
+        self.raw(&format!("<thead{0}>\n<tr{1}>", role("rowgroup"), role("row")));
         for cell in head {
-            self.raw(&format!("<th scope=\"col\">{}</th>", escape(cell)));
+            self.raw(&format!("<th scope=\"col\"{}>{}</th>", role("columnheader"), escape(cell)));
         }
-        self.raw("</tr>\n</thead>\n<tbody>\n");
+        self.raw(&format!("</tr>\n</thead>\n<tbody{}>\n", role("rowgroup")));
         for row in rows {
-            self.raw("<tr>");
-            for (n, cell) in row.iter().enumerate() {
-                self.raw(if n == 0 { "<th scope=\"row\">" } else { "<td>" });
+            self.raw(&format!("<tr{}>", role("row")));
+            for (n, (cell, label)) in row.iter().zip(head).enumerate() {
+                let tag = if n == 0 { "th" } else { "td" };
+                match n {
+                    0 => self.raw(&format!("<th scope=\"row\"{}>", role("rowheader"))),
+                    _ if is_wide => self.raw(&format!("<td role=\"cell\" data-label=\"{}\">", escape(label))),
+                    _ => self.raw("<td>"),
+                }
                 self.text(cell);
-                self.raw(if n == 0 { "</th>" } else { "</td>" });
+                self.raw(&format!("</{tag}>"));
             }
             self.raw("</tr>\n");
         }

@@ -20,7 +20,7 @@ mod words;
 pub use block::{Block, Document, Inline, Text};
 pub use index::index;
 pub use signing::in_words as signature_in_words;
-pub use snippets::{Snippet, TOLERANCE_SECONDS, snippets};
+pub use snippets::{Snippet, TOLERANCE_SECONDS, best_rule, snippets};
 
 use block::{Draft, row};
 use calls::Calls;
@@ -66,7 +66,7 @@ pub fn document(dialect: &Dialect, site: &Site) -> Document {
     d.heading(2, "Duplicates and order");
     advice::duplicates(d, dialect);
     d.heading(2, "Testing");
-    advice::testing(d, dialect, &calls);
+    advice::testing(d, dialect, &calls, &example);
     d.heading(2, "Troubleshooting");
     advice::troubleshooting(d, dialect, &calls, site);
     d.heading(2, "Best practices");
@@ -120,13 +120,18 @@ fn headers(draft: &mut Draft, dialect: &Dialect, example: &Example<'_>) {
             None => format!("`{}`", header.value),
         })
     };
-    let rows = example.headers(&first).into_iter().map(|(name, value)| {
-        let said = own(&name).unwrap_or_else(|| match name.as_str() {
-            "Content-Type" => "Always this".into(),
-            "User-Agent" => "Who calls".into(),
+    let always = example.headers(&first, 1);
+    let (mut all, retry) = (always.clone(), example.headers(&first, 2));
+    all.extend(retry.into_iter().filter(|(name, _)| !always.iter().any(|(known, _)| known == name)));
+    let rows = all.into_iter().map(|(name, value)| {
+        let mut said = own(&name).unwrap_or_else(|| match name.as_str() {
+            "Content-Type" | "User-Agent" => "Always this".into(),
             _ => "The signature: see below".into(),
         });
-        row![format!("`{name}`"), said, format!("`{value}`")]
+        if !always.iter().any(|(known, _)| *known == name) {
+            said.push_str("; only in retries");
+        }
+        row![Text::code(name), said, Text::code(value)]
     });
     draft.table("Headers of a request", &["Header", "Meaning", "Example"], rows.collect());
     if dialect.signature.iter().any(|rule| rule.value.slots().any(|slot| *slot == Placeholder::Signature)) {

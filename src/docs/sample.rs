@@ -1,9 +1,10 @@
 //! The example that a document shows: one event, one webhook, one delivery, with fixed ids, times and secret. What stays
 //! true: bodies, headers and replies are made of it by the same code that makes the real ones.
 
-use actix_web::http::header::{CONTENT_TYPE, USER_AGENT};
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use serde_json::{Map, Value, json};
 
+use super::events::nameless;
 use crate::dialect::{AttemptFacts, Dialect, EventType};
 use crate::domain::event::Event;
 use crate::domain::id::{DeliveryId, EventId, WebhookId};
@@ -72,30 +73,43 @@ impl<'a> Example<'a> {
         self.dialect.body(&prepared, &self.webhook).to_vec()
     }
 
-    /// The headers that are sent with it, as the contract spells them.
-    pub fn headers(&self, event_type: &EventType) -> Vec<(String, String)> {
+    /// The headers that are sent with it at an attempt, as the contract spells them.
+    pub fn headers(&self, event_type: &EventType, attempt: u16) -> Vec<(String, String)> {
         let event = self.event(event_type);
         let key = self.dialect.signing_key(&self.secret).expect("a generated secret is of the dialect's form");
-        let facts = AttemptFacts {
-            event: &event,
+        let mut headers = Vec::new();
+        let facts = AttemptFacts { attempt, ..self.facts(&event) };
+        self.dialect.headers(&facts, &self.body(event_type), &[key], &mut headers);
+        self.spelled(&headers)
+    }
+
+    /// The headers of a health check.
+    pub fn health_check_headers(&self) -> Vec<(String, String)> {
+        self.spelled(&self.dialect.health_check_headers(&self.facts(&self.event(&nameless()))))
+    }
+
+    fn facts<'e>(&'e self, event: &'e Event) -> AttemptFacts<'e> {
+        AttemptFacts {
+            event,
             webhook: &self.webhook,
             account_id: ACCOUNT,
             delivery: self.delivery(),
             attempt: 1,
             now: HAPPENED + 1000,
-        };
-        let mut headers = Vec::new();
-        self.dialect.headers(&facts, &self.body(event_type), &[key], &mut headers);
+        }
+    }
+
+    fn spelled(&self, headers: &[(HeaderName, HeaderValue)]) -> Vec<(String, String)> {
         let own = self.dialect.headers.iter().map(|rule| &rule.key);
         let keys: Vec<_> = own.chain(self.dialect.signature.iter().map(|rule| &rule.header)).collect();
-        let spelled = |name: &actix_web::http::header::HeaderName| match keys.iter().find(|key| key.name == *name) {
+        let spelled = |name: &HeaderName| match keys.iter().find(|key| key.name == *name) {
             Some(key) => key.spelled.clone(),
             None if *name == CONTENT_TYPE => "Content-Type".into(),
             None if *name == USER_AGENT => "User-Agent".into(),
             None => name.to_string(),
         };
-        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-        headers.iter().map(|(name, value)| (spelled(name), text(value.as_bytes()))).collect()
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        headers.iter().map(|(name, value)| (spelled(name), text(value))).collect()
     }
 
     /// The event filters of the example webhook.
@@ -149,6 +163,7 @@ impl<'a> Example<'a> {
             ("max_in_flight", Value::Null),
             ("timeout", Value::Null),
             ("retry", Value::Null),
+            ("max_retries", Value::Null),
             ("success", Value::Null),
             ("status", json!("active")),
             ("enabled", json!(true)),

@@ -12,7 +12,7 @@ pub fn in_words(dialect: &Dialect) -> String {
     let mut text = format!(
         "The header `{}` holds {}: the {} of {}, {}, keyed with {}.",
         rule.header.spelled,
-        value(rule),
+        whole(rule),
         mac_name(rule.algorithm),
         signed(dialect, &rule.signed),
         encoding(rule),
@@ -62,10 +62,14 @@ pub(super) fn write(draft: &mut Draft, dialect: &Dialect, example: &Example<'_>)
         encoding(rule),
     ));
     steps.push(match &rule.several {
-        Some(_) => format!(
-            "Compare {} with each part of the header in constant time. One that is equal is enough.",
-            value(rule)
-        ),
+        Some(separator) => {
+            let between = if separator == " " { "spaces".to_string() } else { format!("`{separator}`") };
+            format!(
+                "Split the header at {between}, and compare {} with each part in constant time. One that is equal is \
+                 enough.",
+                value(rule)
+            )
+        }
         None => format!("Compare {} with the header in constant time.", value(rule)),
     });
     steps.push("If they differ, answer 401 and do nothing else.".into());
@@ -88,7 +92,7 @@ fn others(draft: &mut Draft, dialect: &Dialect, best: &SignatureRule) {
         .iter()
         .filter(|rule| rule.header != best.header)
         .map(|rule| {
-            let (name, value) = (mac_name(rule.algorithm), value(rule));
+            let (name, value) = (mac_name(rule.algorithm), whole(rule));
             format!(
                 "`{}`: {value}, the {name} of {}, {}",
                 rule.header.spelled,
@@ -130,7 +134,7 @@ fn vector(draft: &mut Draft, dialect: &Dialect, example: &Example<'_>) {
         example.secret.reveal()
     ));
     let mut request = String::new();
-    for (name, value) in example.headers(first) {
+    for (name, value) in example.headers(first, 1) {
         request.push_str(&format!("{name}: {value}\n"));
     }
     request.push_str(&format!("\n{}", String::from_utf8_lossy(&example.body(first))));
@@ -164,11 +168,19 @@ fn key(dialect: &Dialect) -> String {
     }
 }
 
-/// The header's text: `sha256=` and the signature.
+/// The text of one signature in its header: `sha256=` and the signature.
 fn value(rule: &SignatureRule) -> String {
     match rule.value.alone() {
         Some(_) => "the signature".into(),
         None => format!("`{}`", spelled(&rule.value)),
+    }
+}
+
+/// The header's text.
+fn whole(rule: &SignatureRule) -> String {
+    match &rule.before {
+        Some(before) => format!("`{}{}`", spelled(before), spelled(&rule.value)),
+        None => value(rule),
     }
 }
 
@@ -187,7 +199,7 @@ fn signed(dialect: &Dialect, template: &Template) -> String {
 }
 
 /// A template with its placeholders in plain words.
-fn spelled(template: &Template) -> String {
+pub(super) fn spelled(template: &Template) -> String {
     let part = |part: &crate::dialect::Part| match part {
         crate::dialect::Part::Text(text) => text.clone(),
         crate::dialect::Part::Slot(slot) => format!("{{{}}}", facts::name(slot)),
@@ -198,7 +210,7 @@ fn spelled(template: &Template) -> String {
 /// The other headers that a receiver must read.
 fn read_too(dialect: &Dialect, rule: &SignatureRule) -> String {
     let needed = |template: &Template| template.slots().any(|slot| rule.signed.slots().any(|s| s == slot));
-    let own: Vec<&Placeholder> = rule.value.slots().collect();
+    let own: Vec<&Placeholder> = rule.before.iter().chain([&rule.value]).flat_map(Template::slots).collect();
     let missing = |template: &Template| template.slots().any(|slot| !own.contains(&slot));
     let more: Vec<String> = dialect
         .headers

@@ -186,7 +186,8 @@ fn what_fails_is_tried_again_on_the_guides_schedule_as_often_as_is_set() {
     let event = scene.publish(json!({"type": "task.created", "data": {"n": 1}}));
     let delivery = scene.delivery_of(&event, &id);
     for (attempts, seconds) in [(1, 5), (2, 25)] {
-        assert_eq!(endpoint.next().status, 401);
+        let got = endpoint.next();
+        assert_eq!((got.status, got.header("x-delivery-id")), (401, delivery.as_str()), "stable over retries");
         retries_after(&scene.delivery_after(&delivery, attempts), seconds);
     }
 

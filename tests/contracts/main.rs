@@ -15,6 +15,7 @@ mod taskflow;
 mod workspace;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use endpoint::{Endpoint, Got};
 use like::assert_like;
@@ -332,4 +333,34 @@ fn without_dev_only_https_is_taken() {
         assert!(error["message"].as_str().is_some_and(|text| text.contains("https://")), "{error}");
         assert_eq!(client.post(base, &json!({"url": "https://example.com/", "events": ["*"]})).status, 201);
     }
+}
+
+#[test]
+fn every_sample_fits_its_schema() {
+    let Some(mut scene) = Scene::start() else { return };
+    let names: Vec<String> = hookwheel::dialect::Dialects::shipped().names().map(str::to_owned).collect();
+    let types = |name: &String| scene.get(&format!("/api/v1/event-types?dialect={name}"));
+    let replies: Vec<Value> = names.iter().map(types).collect();
+    let all: usize = replies.iter().map(|reply| reply["data"].as_array().expect("a list").len()).sum();
+    let lines: String = replies.iter().map(|reply| format!("{reply}\n")).collect();
+    assert_eq!(scene.python("check_schemas.py", &lines), format!("{all}\n"));
+    assert!(all >= 57, "the five guides alone have 57");
+}
+
+#[test]
+fn the_addresses_that_requests_come_from_are_published() {
+    // The guides' own, and one of this machine, which requests then come from.
+    let guides = ["203.0.113.0/24", "198.51.100.0/24", "52.89.214.238/32", "127.0.0.9/32"];
+    let Some(mut scene) = Scene::start_with(&[("HOOKWHEEL__DELIVER__EGRESS", &guides.join(","))]) else { return };
+    let receiver = Receiver::start(|_, _| Answer::Status(200));
+    for (dialect, ..) in CATALOGUES {
+        let shown = scene.get(&format!("/api/v1/dialects/{dialect}"));
+        assert_eq!(shown["data"]["egress"], json!(guides), "{dialect}");
+        let document = scene.client.get(&format!("/docs/webhooks/{dialect}"));
+        let text = String::from_utf8(document.message.body).expect("UTF-8");
+        assert!(guides.iter().all(|address| text.contains(address.trim_end_matches("/32"))), "{dialect}");
+    }
+    scene.post("/v1/webhooks", json!({"url": receiver.url("/"), "events": ["*"]}), 201);
+    scene.publish(json!({"type": "task.created", "data": {}}));
+    assert_eq!(receiver.next().peer, IpAddr::from([127, 0, 0, 9]));
 }

@@ -1,7 +1,8 @@
 //! A server, a client, and what the contract tests ask of them again and again.
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hookwheel::clock::Stopwatch;
@@ -91,6 +92,19 @@ impl Scene {
         let complaint = String::from_utf8_lossy(&output.stderr);
         let (reply, status) = text.rsplit_once('\n').unwrap_or_else(|| panic!("{command}: {complaint}"));
         (status.parse().expect("a status"), serde_json::from_str(reply).unwrap_or_default())
+    }
+
+    /// Runs a Python program of this folder over `input`; what it prints.
+    #[track_caller]
+    pub fn python(&self, name: &str, input: &str) -> String {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contracts").join(name);
+        let mut command = Command::new(self.env.join("python/bin/python"));
+        command.arg(program).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("Python can be started");
+        child.stdin.take().expect("it is piped").write_all(input.as_bytes()).expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
     }
 
     /// The delivery with all attempts, once it has made so many.

@@ -193,6 +193,8 @@ fn the_guides_limits_hold() {
     for id in [waiting.as_str(), test["delivery_id"].as_str().expect("an id")] {
         let delivery = scene.get(&format!("/api/v1/deliveries/{id}"));
         assert_eq!((&delivery["data"]["state"], &delivery["data"]["attempts"]), (&json!("pending"), &json!([])));
+        let next = delivery["data"]["next_attempt_at"].as_str().unwrap_or_default();
+        assert!(next.ends_with("T00:00:00.000Z"), "it waits for midnight, UTC: {delivery}");
     }
 }
 

@@ -92,6 +92,7 @@ fn every_fact_of_a_document_is_what_is_sent() {
         wire::numbers(&markdown, &dialect);
         wire::requests(&mut scene, &markdown, &dialect);
         wire::retries(&mut scene, &markdown, &dialect);
+        wire::limit_of_webhooks(&mut scene, &markdown, &dialect);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Holds the dialects to their contracts: exact bytes, published signature vectors, faces as the guides show them, and
 //! errors that name line and key.
 
+mod broken;
 mod canonical;
 mod faces;
 mod lookalikes;

@@ -4,7 +4,7 @@ use super::{Fact, Lines, Piece, Recipe, Snippet, TOLERANCE_SECONDS, pattern, quo
 use crate::dialect::KeyForm;
 
 pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
-    let patterns = !recipe.own.is_empty() || recipe.headers.iter().any(|header| header.template.alone().is_none());
+    let patterns = recipe.has_patterns();
     let several = recipe.rule.several.as_deref();
     let base64 = recipe.key == KeyForm::Base64 || !recipe.is_hex();
     let time = recipe.time().is_some();
@@ -34,6 +34,14 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     out.line("func Verify(headers http.Header, body []byte, secrets []string) bool {").deeper();
     out.line(format!("given := headers.Get({})", quoted(recipe.header())));
     out.line("if given == \"\" {").deeper().line("return false").back().line("}");
+    read_facts(&mut out, recipe);
+    compare(&mut out, recipe);
+    refuse_old(&mut out, recipe);
+    Snippet { title: "Go", language: "go", code: out.text, usage: usage() }
+}
+
+/// Reads what is signed beside the body, and refuses an old time.
+fn read_facts(out: &mut Lines, recipe: &Recipe<'_>) {
     for header in &recipe.headers {
         let source = format!("headers.Get({})", quoted(header.name));
         match header.template.alone() {
@@ -43,20 +51,30 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
                 out.line(format!("if {name} == \"\" {{")).deeper().line("return false").back().line("}");
             }
             None => {
-                read_out(&mut out, &source, &pattern(header.template, &header.facts), &header.facts, "return false")
+                read_out(out, &source, &pattern(header.template, &header.facts), &header.facts, None, "return false")
             }
         }
+    }
+    if let Some(lead) = &recipe.lead {
+        let pattern = format!("{}(.*)", pattern(lead.template, &lead.facts));
+        read_out(out, "given", &pattern, &lead.facts, Some("signatures"), "return false");
     }
     if let Some(time) = recipe.time().filter(|time| !recipe.own.contains(time)) {
         out.line(format!("if !isRecent({}) {{", time.camel())).deeper().line("return false").back().line("}");
     }
+}
+
+/// Compares every signature with what every secret gives.
+fn compare(out: &mut Lines, recipe: &Recipe<'_>) {
+    let several = recipe.rule.several.as_deref();
     out.line("").line("valid := false");
-    let (item, skip) = if several.is_some() { ("item", "continue") } else { ("given", "return false") };
+    let given = recipe.signatures();
+    let (item, skip) = if several.is_some() { ("item", "continue") } else { (given, "return false") };
     if let Some(separator) = several {
-        out.line(format!("for _, item := range strings.Split(given, {}) {{", quoted(separator))).deeper();
+        out.line(format!("for _, item := range strings.Split({given}, {}) {{", quoted(separator))).deeper();
     }
     if !recipe.own.is_empty() {
-        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, skip);
+        read_out(out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, None, skip);
         if let Some(time) = recipe.time().filter(|time| recipe.own.contains(time)) {
             out.line(format!("if !isRecent({}) {{", time.camel())).deeper().line(skip).back().line("}");
         }
@@ -94,24 +112,28 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
         out.back().line("}");
     }
     out.line("return valid").back().line("}");
-    if time {
-        out.line("").line(format!(
-            "// Not older than {} minutes, so that a recorded request cannot be sent again later.",
-            TOLERANCE_SECONDS / 60
-        ));
-        out.line("func isRecent(timestamp string) bool {").deeper();
-        out.line("sent, err := strconv.ParseInt(timestamp, 10, 64)").line("age := time.Now().Unix() - sent");
-        out.line(format!("return err == nil && -{TOLERANCE_SECONDS} <= age && age <= {TOLERANCE_SECONDS}"));
-        out.back().line("}");
-    }
-    Snippet { title: "Go", language: "go", code: out.text, usage: usage() }
 }
 
-fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], or: &str) {
+/// The function that tells an old time, where one is signed.
+fn refuse_old(out: &mut Lines, recipe: &Recipe<'_>) {
+    if recipe.time().is_none() {
+        return;
+    }
+    out.line("").line(format!(
+        "// Not older than {} minutes, so that a recorded request cannot be sent again later.",
+        TOLERANCE_SECONDS / 60
+    ));
+    out.line("func isRecent(timestamp string) bool {").deeper();
+    out.line("sent, err := strconv.ParseInt(timestamp, 10, 64)").line("age := time.Now().Unix() - sent");
+    out.line(format!("return err == nil && -{TOLERANCE_SECONDS} <= age && age <= {TOLERANCE_SECONDS}"));
+    out.back().line("}");
+}
+
+fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], rest: Option<&str>, or: &str) {
     let pattern = pattern.replace('`', "\\x60");
     out.line(format!("found := regexp.MustCompile(`^{pattern}$`).FindStringSubmatch({source})"));
     out.line("if found == nil {").deeper().line(or).back().line("}");
-    let names: Vec<String> = facts.iter().map(Fact::camel).collect();
+    let names: Vec<String> = facts.iter().map(Fact::camel).chain(rest.map(String::from)).collect();
     let groups: Vec<String> = (1..=names.len()).map(|n| format!("found[{n}]")).collect();
     out.line(format!("{} := {}", names.join(", "), groups.join(", ")));
 }

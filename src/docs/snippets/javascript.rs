@@ -14,6 +14,14 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     out.line("export function verify(headers, body, secrets) {").deeper();
     out.line(format!("const given = headers[{}];", quoted(&recipe.header().to_lowercase())));
     out.line("if (!given) return false;");
+    read_facts(&mut out, recipe);
+    compare(&mut out, recipe);
+    refuse_old(&mut out, recipe);
+    Snippet { title: "JavaScript (Node)", language: "javascript", code: out.text, usage: usage() }
+}
+
+/// Reads what is signed beside the body, and refuses an old time.
+fn read_facts(out: &mut Lines, recipe: &Recipe<'_>) {
     for header in &recipe.headers {
         let source = format!("headers[{}]", quoted(&header.name.to_lowercase()));
         match header.template.alone() {
@@ -22,28 +30,38 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
                 out.line(format!("const {name} = {source};")).line(format!("if (!{name}) return false;"));
             }
             None => read_out(
-                &mut out,
+                out,
                 &format!("{source} ?? \"\""),
                 &pattern(header.template, &header.facts),
                 &header.facts,
+                None,
                 "return false",
             ),
         }
     }
+    if let Some(lead) = &recipe.lead {
+        let pattern = format!("{}(.*)", pattern(lead.template, &lead.facts));
+        read_out(out, "given", &pattern, &lead.facts, Some("signatures"), "return false");
+    }
     if let Some(time) = recipe.time().filter(|time| !recipe.own.contains(time)) {
         out.line(format!("if (!isRecent({})) return false;", time.camel()));
     }
+}
+
+/// Compares every signature with what every secret gives.
+fn compare(out: &mut Lines, recipe: &Recipe<'_>) {
     out.line("").line("let valid = false;");
+    let given = recipe.signatures();
     let item = match &recipe.rule.several {
         Some(separator) => {
-            out.line(format!("for (const item of given.split({})) {{", quoted(separator))).deeper();
+            out.line(format!("for (const item of {given}.split({})) {{", quoted(separator))).deeper();
             "item"
         }
-        None => "given",
+        None => given,
     };
     let skip = if recipe.rule.several.is_some() { "continue" } else { "return false" };
     if !recipe.own.is_empty() {
-        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, skip);
+        read_out(out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, None, skip);
         if let Some(time) = recipe.time().filter(|time| recipe.own.contains(time)) {
             out.line(format!("if (!isRecent({})) {skip};", time.camel()));
         }
@@ -67,21 +85,25 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     }
     out.line("return valid;").back().line("}").line("");
     out.block("function equal(given, expected) {\n  const [a, b] = [Buffer.from(given), Buffer.from(expected)];\n  return a.length === b.length && timingSafeEqual(a, b);\n}");
-    if recipe.time().is_some() {
-        out.line("").line(format!(
-            "// Not older than {} minutes, so that a recorded request cannot be sent again later.",
-            TOLERANCE_SECONDS / 60
-        ));
-        out.line("function isRecent(timestamp) {").deeper();
-        out.line(format!("return Math.abs(Date.now() / 1000 - Number(timestamp)) <= {TOLERANCE_SECONDS};"));
-        out.back().line("}");
+}
+
+/// The function that tells an old time, where one is signed.
+fn refuse_old(out: &mut Lines, recipe: &Recipe<'_>) {
+    if recipe.time().is_none() {
+        return;
     }
-    Snippet { title: "JavaScript (Node)", language: "javascript", code: out.text, usage: usage() }
+    out.line("").line(format!(
+        "// Not older than {} minutes, so that a recorded request cannot be sent again later.",
+        TOLERANCE_SECONDS / 60
+    ));
+    out.line("function isRecent(timestamp) {").deeper();
+    out.line(format!("return Math.abs(Date.now() / 1000 - Number(timestamp)) <= {TOLERANCE_SECONDS};"));
+    out.back().line("}");
 }
 
 /// Reads facts out of a text.
-fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], or: &str) {
-    let names: Vec<String> = facts.iter().map(Fact::camel).collect();
+fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], rest: Option<&str>, or: &str) {
+    let names: Vec<String> = facts.iter().map(Fact::camel).chain(rest.map(String::from)).collect();
     out.line(format!("const [, {}] = /^{pattern}$/.exec({source}) ?? [];", names.join(", ")));
     out.line(format!("if ({} === undefined) {or};", names[0]));
 }

@@ -57,7 +57,9 @@ struct Recipe<'a> {
     key_prefix: &'a str,
     /// Facts that other headers tell.
     headers: Vec<HeaderFacts<'a>>,
-    /// Facts that the signature's own header tells.
+    /// What stands before the signatures in their header, and facts that it tells.
+    lead: Option<HeaderFacts<'a>>,
+    /// Facts that stand with each signature.
     own: Vec<Fact>,
 }
 
@@ -93,16 +95,22 @@ impl<'a> Recipe<'a> {
             template.slots().filter(|slot| needed.contains(slot)).map(Fact::of).collect()
         };
         let own = told_by(&rule.value);
+        let lead = rule.before.as_ref().map(|template| {
+            let facts = told_by(template).into_iter().filter(|fact| !own.contains(fact)).collect();
+            HeaderFacts { name: rule.header.spelled.as_str(), template, facts }
+        });
         let mut headers: Vec<HeaderFacts<'a>> = Vec::new();
         for header in &dialect.headers {
-            let known = |fact: &Fact| own.contains(fact) || headers.iter().any(|h| h.facts.contains(fact));
+            let told = |h: &HeaderFacts<'_>, fact: &Fact| h.facts.contains(fact);
+            let known =
+                |fact: &Fact| own.contains(fact) || lead.iter().chain(&headers).any(|header| told(header, fact));
             let facts: Vec<Fact> = told_by(&header.value).into_iter().filter(|fact| !known(fact)).collect();
             if !facts.is_empty() {
                 headers.push(HeaderFacts { name: &header.key.spelled, template: &header.value, facts });
             }
         }
         let (key, key_prefix) = (dialect.secrets.key, dialect.secrets.prefix.as_str());
-        Self { rule, key, key_prefix, headers, own }
+        Self { rule, key, key_prefix, headers, lead, own }
     }
 
     fn header(&self) -> &str {
@@ -115,7 +123,18 @@ impl<'a> Recipe<'a> {
     }
 
     fn facts(&self) -> impl Iterator<Item = &Fact> {
-        self.headers.iter().flat_map(|header| &header.facts).chain(&self.own)
+        self.headers.iter().chain(&self.lead).flat_map(|header| &header.facts).chain(&self.own)
+    }
+
+    /// Whether a fact is read from text that is no plain header.
+    fn has_patterns(&self) -> bool {
+        let whole = |header: &HeaderFacts<'_>| header.template.alone().is_some();
+        !self.own.is_empty() || self.lead.is_some() || !self.headers.iter().all(whole)
+    }
+
+    /// The variable that holds the header's signatures.
+    fn signatures(&self) -> &'static str {
+        if self.lead.is_some() { "signatures" } else { "given" }
     }
 
     /// What is signed, in runs of text as `text` writes them, and the body.
@@ -223,7 +242,7 @@ impl Lines {
         self
     }
 
-    /// Lines as they are written here, from `|` on if there is one.
+    /// Several lines.
     fn block(&mut self, lines: &str) -> &mut Self {
         for line in lines.trim_matches('\n').lines() {
             self.line(line);

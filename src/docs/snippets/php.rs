@@ -4,7 +4,6 @@ use super::{Fact, Lines, Piece, Recipe, Snippet, TOLERANCE_SECONDS, pattern};
 use crate::dialect::KeyForm;
 
 pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
-    let several = recipe.rule.several.as_deref();
     let mut out = Lines::new("    ");
     out.line("<?php").line("");
     out.block(
@@ -16,6 +15,14 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     out.line("$headers = array_change_key_case($headers, CASE_LOWER);");
     out.line(format!("$given = $headers[{}] ?? '';", literal(&recipe.header().to_lowercase())));
     out.line("if ($given === '') {").deeper().line("return false;").back().line("}");
+    read_facts(&mut out, recipe);
+    compare(&mut out, recipe);
+    refuse_old(&mut out, recipe);
+    Snippet { title: "PHP", language: "php", code: out.text, usage: usage() }
+}
+
+/// Reads what is signed beside the body, and refuses an old time.
+fn read_facts(out: &mut Lines, recipe: &Recipe<'_>) {
     for header in &recipe.headers {
         let source = format!("$headers[{}] ?? ''", literal(&header.name.to_lowercase()));
         match header.template.alone() {
@@ -25,20 +32,30 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
                 out.line(format!("if (${name} === '') {{")).deeper().line("return false;").back().line("}");
             }
             None => {
-                read_out(&mut out, &source, &pattern(header.template, &header.facts), &header.facts, "return false;")
+                read_out(out, &source, &pattern(header.template, &header.facts), &header.facts, None, "return false;")
             }
         }
+    }
+    if let Some(lead) = &recipe.lead {
+        let pattern = format!("{}(.*)", pattern(lead.template, &lead.facts));
+        read_out(out, "$given", &pattern, &lead.facts, Some("signatures"), "return false;");
     }
     if let Some(time) = recipe.time().filter(|time| !recipe.own.contains(time)) {
         out.line(format!("if (!is_recent(${})) {{", time.camel())).deeper().line("return false;").back().line("}");
     }
+}
+
+/// Compares every signature with what every secret gives.
+fn compare(out: &mut Lines, recipe: &Recipe<'_>) {
+    let several = recipe.rule.several.as_deref();
     out.line("").line("$valid = false;");
-    let (item, skip) = if several.is_some() { ("$item", "continue;") } else { ("$given", "return false;") };
+    let given = format!("${}", recipe.signatures());
+    let (item, skip) = if several.is_some() { ("$item", "continue;") } else { (given.as_str(), "return false;") };
     if let Some(separator) = several {
-        out.line(format!("foreach (explode({}, $given) as $item) {{", literal(separator))).deeper();
+        out.line(format!("foreach (explode({}, {given}) as $item) {{", literal(separator))).deeper();
     }
     if !recipe.own.is_empty() {
-        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, skip);
+        read_out(out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, None, skip);
         if let Some(time) = recipe.time().filter(|time| recipe.own.contains(time)) {
             out.line(format!("if (!is_recent(${})) {{", time.camel())).deeper().line(skip).back().line("}");
         }
@@ -62,22 +79,27 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
         out.back().line("}");
     }
     out.line("return $valid;").back().line("}");
-    if recipe.time().is_some() {
-        out.line("").line(format!(
-            "// Not older than {} minutes, so that a recorded request cannot be sent again later.",
-            TOLERANCE_SECONDS / 60
-        ));
-        out.line("function is_recent(string $timestamp): bool").line("{").deeper();
-        out.line(format!("return ctype_digit($timestamp) && abs(time() - (int) $timestamp) <= {TOLERANCE_SECONDS};"));
-        out.back().line("}");
-    }
-    Snippet { title: "PHP", language: "php", code: out.text, usage: usage() }
 }
 
-fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], or: &str) {
+/// The function that tells an old time, where one is signed.
+fn refuse_old(out: &mut Lines, recipe: &Recipe<'_>) {
+    if recipe.time().is_none() {
+        return;
+    }
+    out.line("").line(format!(
+        "// Not older than {} minutes, so that a recorded request cannot be sent again later.",
+        TOLERANCE_SECONDS / 60
+    ));
+    out.line("function is_recent(string $timestamp): bool").line("{").deeper();
+    out.line(format!("return ctype_digit($timestamp) && abs(time() - (int) $timestamp) <= {TOLERANCE_SECONDS};"));
+    out.back().line("}");
+}
+
+fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], rest: Option<&str>, or: &str) {
     let pattern = literal(&format!("/^{pattern}$/D"));
     out.line(format!("if (!preg_match({pattern}, {source}, $found)) {{")).deeper().line(or).back().line("}");
-    let names: Vec<String> = facts.iter().map(|fact| format!("${}", fact.camel())).collect();
+    let names = facts.iter().map(Fact::camel).chain(rest.map(String::from));
+    let names: Vec<String> = names.map(|name| format!("${name}")).collect();
     match names.as_slice() {
         [one] => out.line(format!("{one} = $found[1];")),
         several => out.line(format!("[, {}] = $found;", several.join(", "))),

@@ -4,7 +4,7 @@ use super::{Fact, Lines, Piece, Recipe, Snippet, TOLERANCE_SECONDS, pattern, quo
 use crate::dialect::KeyForm;
 
 pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
-    let patterns = !recipe.own.is_empty() || recipe.headers.iter().any(|header| header.template.alone().is_none());
+    let patterns = recipe.has_patterns();
     let mut out = Lines::new("    ");
     let base64 = recipe.key == KeyForm::Base64 || !recipe.is_hex();
     for (module, is_used) in
@@ -26,6 +26,14 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     out.line("headers = {name.lower(): value for name, value in headers.items()}");
     out.line(format!("given = headers.get({})", quoted(&recipe.header().to_lowercase())));
     out.line("if not given:").deeper().line("return False").back();
+    read_facts(&mut out, recipe);
+    compare(&mut out, recipe);
+    refuse_old(&mut out, recipe);
+    Snippet { title: "Python", language: "python", code: out.text, usage: usage() }
+}
+
+/// Reads what is signed beside the body, and refuses an old time.
+fn read_facts(out: &mut Lines, recipe: &Recipe<'_>) {
     for header in &recipe.headers {
         let source = format!("headers.get({}", quoted(&header.name.to_lowercase()));
         match header.template.alone() {
@@ -35,25 +43,35 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
                 out.line(format!("if not {name}:")).deeper().line("return False").back();
             }
             None => read_out(
-                &mut out,
+                out,
                 &format!("{source}, \"\")"),
                 &pattern(header.template, &header.facts),
                 &header.facts,
+                None,
                 "return False",
             ),
         }
     }
+    if let Some(lead) = &recipe.lead {
+        let pattern = format!("{}(.*)", pattern(lead.template, &lead.facts));
+        read_out(out, "given", &pattern, &lead.facts, Some("signatures"), "return False");
+    }
     if let Some(time) = recipe.time().filter(|time| !recipe.own.contains(time)) {
         out.line(format!("if not is_recent({}):", time.snake())).deeper().line("return False").back();
     }
+}
+
+/// Compares every signature with what every secret gives.
+fn compare(out: &mut Lines, recipe: &Recipe<'_>) {
     out.line("").line("valid = False");
     let several = recipe.rule.several.as_deref();
-    let (item, skip) = if several.is_some() { ("item", "continue") } else { ("given", "return False") };
+    let given = recipe.signatures();
+    let (item, skip) = if several.is_some() { ("item", "continue") } else { (given, "return False") };
     if let Some(separator) = several {
-        out.line(format!("for item in given.split({}):", quoted(separator))).deeper();
+        out.line(format!("for item in {given}.split({}):", quoted(separator))).deeper();
     }
     if !recipe.own.is_empty() {
-        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, skip);
+        read_out(out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, None, skip);
         if let Some(time) = recipe.time().filter(|time| recipe.own.contains(time)) {
             out.line(format!("if not is_recent({}):", time.snake())).deeper().line(skip).back();
         }
@@ -82,22 +100,26 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     }
     out.line("return valid");
     out.back();
-    if recipe.time().is_some() {
-        out.line("").line("").line("def is_recent(timestamp):").deeper();
-        out.line(format!(
-            "\"\"\"Not older than {} minutes, so that a recorded request cannot be sent again later.\"\"\"",
-            TOLERANCE_SECONDS / 60
-        ));
-        out.line(format!("return timestamp.isdecimal() and abs(time.time() - int(timestamp)) <= {TOLERANCE_SECONDS}"));
-        out.back();
-    }
-    Snippet { title: "Python", language: "python", code: out.text, usage: usage() }
 }
 
-fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], or: &str) {
+/// The function that tells an old time, where one is signed.
+fn refuse_old(out: &mut Lines, recipe: &Recipe<'_>) {
+    if recipe.time().is_none() {
+        return;
+    }
+    out.line("").line("").line("def is_recent(timestamp):").deeper();
+    out.line(format!(
+        "\"\"\"Not older than {} minutes, so that a recorded request cannot be sent again later.\"\"\"",
+        TOLERANCE_SECONDS / 60
+    ));
+    out.line(format!("return timestamp.isdecimal() and abs(time.time() - int(timestamp)) <= {TOLERANCE_SECONDS}"));
+    out.back();
+}
+
+fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], rest: Option<&str>, or: &str) {
     out.line(format!("found = re.fullmatch(r{}, {source})", pattern_quoted(pattern)));
     out.line("if not found:").deeper().line(or).back();
-    let names: Vec<String> = facts.iter().map(Fact::snake).collect();
+    let names: Vec<String> = facts.iter().map(Fact::snake).chain(rest.map(String::from)).collect();
     match names.as_slice() {
         [one] => out.line(format!("{one} = found[1]")),
         several => out.line(format!("{} = found.groups()", several.join(", "))),

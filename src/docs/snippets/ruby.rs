@@ -4,7 +4,6 @@ use super::{Fact, Lines, Piece, Recipe, Snippet, TOLERANCE_SECONDS, pattern, quo
 use crate::dialect::KeyForm;
 
 pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
-    let several = recipe.rule.several.as_deref();
     let mut out = Lines::new("  ");
     out.line("require \"openssl\"").line("");
     out.block(
@@ -16,6 +15,14 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     out.line("headers = headers.transform_keys(&:downcase)");
     out.line(format!("given = headers[{}]", quoted(&recipe.header().to_lowercase())));
     out.line("return false unless given");
+    read_facts(&mut out, recipe);
+    compare(&mut out, recipe);
+    refuse_old(&mut out, recipe);
+    Snippet { title: "Ruby", language: "ruby", code: out.text, usage: usage() }
+}
+
+/// Reads what is signed beside the body, and refuses an old time.
+fn read_facts(out: &mut Lines, recipe: &Recipe<'_>) {
     for header in &recipe.headers {
         let source = format!("headers[{}]", quoted(&header.name.to_lowercase()));
         match header.template.alone() {
@@ -24,24 +31,35 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
                 out.line(format!("{name} = {source}")).line(format!("return false unless {name}"));
             }
             None => read_out(
-                &mut out,
+                out,
                 &format!("{source}.to_s"),
                 &pattern(header.template, &header.facts),
                 &header.facts,
+                None,
                 "return false",
             ),
         }
     }
+    if let Some(lead) = &recipe.lead {
+        let pattern = format!("{}(.*)", pattern(lead.template, &lead.facts));
+        read_out(out, "given", &pattern, &lead.facts, Some("signatures"), "return false");
+    }
     if let Some(time) = recipe.time().filter(|time| !recipe.own.contains(time)) {
         out.line(format!("return false unless recent?({})", time.snake()));
     }
+}
+
+/// Compares every signature with what every secret gives.
+fn compare(out: &mut Lines, recipe: &Recipe<'_>) {
+    let several = recipe.rule.several.as_deref();
     out.line("").line("valid = false");
-    let (item, skip) = if several.is_some() { ("item", "next") } else { ("given", "return false") };
+    let given = recipe.signatures();
+    let (item, skip) = if several.is_some() { ("item", "next") } else { (given, "return false") };
     if let Some(separator) = several {
-        out.line(format!("given.split({}).each do |item|", literal(separator))).deeper();
+        out.line(format!("{given}.split({}).each do |item|", literal(separator))).deeper();
     }
     if !recipe.own.is_empty() {
-        read_out(&mut out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, skip);
+        read_out(out, item, &pattern(&recipe.rule.value, &recipe.own), &recipe.own, None, skip);
         if let Some(time) = recipe.time().filter(|time| recipe.own.contains(time)) {
             out.line(format!("{skip} unless recent?({})", time.snake()));
         }
@@ -69,23 +87,25 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
         out.back().line("end");
     }
     out.line("valid").back().line("end");
-    if recipe.time().is_some() {
-        out.line("").line(format!(
-            "# Not older than {} minutes, so that a recorded request cannot be sent again later.",
-            TOLERANCE_SECONDS / 60
-        ));
-        out.line("def recent?(timestamp)").deeper();
-        out.line(format!(
-            "timestamp.match?(/\\A\\d+\\z/) && (Time.now.to_i - timestamp.to_i).abs <= {TOLERANCE_SECONDS}"
-        ));
-        out.back().line("end");
-    }
-    Snippet { title: "Ruby", language: "ruby", code: out.text, usage: usage() }
 }
 
-fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], or: &str) {
+/// The function that tells an old time, where one is signed.
+fn refuse_old(out: &mut Lines, recipe: &Recipe<'_>) {
+    if recipe.time().is_none() {
+        return;
+    }
+    out.line("").line(format!(
+        "# Not older than {} minutes, so that a recorded request cannot be sent again later.",
+        TOLERANCE_SECONDS / 60
+    ));
+    out.line("def recent?(timestamp)").deeper();
+    out.line(format!("timestamp.match?(/\\A\\d+\\z/) && (Time.now.to_i - timestamp.to_i).abs <= {TOLERANCE_SECONDS}"));
+    out.back().line("end");
+}
+
+fn read_out(out: &mut Lines, source: &str, pattern: &str, facts: &[Fact], rest: Option<&str>, or: &str) {
     out.line(format!("found = /\\A{pattern}\\z/.match({source})")).line(format!("{or} unless found"));
-    let names: Vec<String> = facts.iter().map(Fact::snake).collect();
+    let names: Vec<String> = facts.iter().map(Fact::snake).chain(rest.map(String::from)).collect();
     match names.as_slice() {
         [one] => out.line(format!("{one} = found[1]")),
         several => out.line(format!("{} = found.captures", several.join(", "))),

@@ -1,10 +1,9 @@
 //! For Rust, with the crates that its cryptography is made of.
 
 use super::{Fact, Lines, Piece, Recipe, Snippet, TOLERANCE_SECONDS, quoted};
-use crate::dialect::{Algorithm, KeyForm, Part, Template};
+use crate::dialect::{Algorithm, KeyForm, Part, Placeholder, Template};
 
 pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
-    let several = recipe.rule.several.as_deref();
     let (crate_name, hash) = crate_of(recipe.rule.algorithm);
     let base64 = recipe.key == KeyForm::Base64 || !recipe.is_hex();
     let mut out = Lines::new("    ");
@@ -23,6 +22,21 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
     out.line("pub fn verify<'h>(header: impl Fn(&str) -> Option<&'h str>, body: &[u8], secrets: &[&str]) -> bool {")
         .deeper();
     out.line(format!("let Some(given) = header({}) else {{ return false }};", quoted(recipe.header())));
+    read_facts(&mut out, recipe);
+    compare(&mut out, recipe);
+    refuse_old(&mut out, recipe);
+    let mut code = out.text;
+    if base64 && recipe.is_hex() {
+        code = code.replace("prelude::BASE64_STANDARD, ", "");
+    }
+    if base64 && recipe.key == KeyForm::Utf8 {
+        code = code.replace(", prelude::BASE64_STANDARD_NO_PAD", "");
+    }
+    Snippet { title: "Rust", language: "rust", code, usage: usage() }
+}
+
+/// Reads what is signed beside the body, and refuses an old time.
+fn read_facts(out: &mut Lines, recipe: &Recipe<'_>) {
     for found in &recipe.headers {
         let source = format!("header({})", quoted(found.name));
         match found.template.alone() {
@@ -31,20 +45,30 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
             }
             None => {
                 out.line(format!("let Some(text) = {source} else {{ return false }};"));
-                read_out(&mut out, "text", found.template, &found.facts, "return false");
+                read_out(out, "text", found.template, &found.facts, None, "return false");
             }
         }
+    }
+    if let Some(lead) = &recipe.lead {
+        read_out(out, "given", lead.template, &lead.facts, Some("signatures"), "return false");
     }
     if let Some(time) = recipe.time().filter(|time| !recipe.own.contains(time)) {
         out.line(format!("if !is_recent({}) {{", time.snake())).deeper().line("return false;").back().line("}");
     }
+}
+
+/// Compares every signature with what every secret gives.
+fn compare(out: &mut Lines, recipe: &Recipe<'_>) {
+    let (_, hash) = crate_of(recipe.rule.algorithm);
+    let several = recipe.rule.several.as_deref();
     out.line("").line("let mut valid = false;");
-    let (item, skip) = if several.is_some() { ("item", "continue") } else { ("given", "return false") };
+    let given = recipe.signatures();
+    let (item, skip) = if several.is_some() { ("item", "continue") } else { (given, "return false") };
     if let Some(separator) = several {
-        out.line(format!("for item in given.split({}) {{", quoted(separator))).deeper();
+        out.line(format!("for item in {given}.split({}) {{", quoted(separator))).deeper();
     }
     if !recipe.own.is_empty() {
-        read_out(&mut out, item, &recipe.rule.value, &recipe.own, skip);
+        read_out(out, item, &recipe.rule.value, &recipe.own, None, skip);
         if let Some(time) = recipe.time().filter(|time| recipe.own.contains(time)) {
             out.line(format!("if !is_recent({}) {{", time.snake())).deeper().line(format!("{skip};")).back().line("}");
         }
@@ -87,24 +111,23 @@ pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
         out.back().line("}");
     }
     out.line("valid").back().line("}");
-    if recipe.time().is_some() {
-        out.line("").line(format!(
-            "/// Not older than {} minutes, so that a recorded request cannot be sent again later.",
-            TOLERANCE_SECONDS / 60
-        ));
-        out.line("fn is_recent(timestamp: &str) -> bool {").deeper();
-        out.line("let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |age| age.as_secs());");
-        out.line(format!("timestamp.parse::<u64>().is_ok_and(|sent| now.abs_diff(sent) <= {TOLERANCE_SECONDS})"));
-        out.back().line("}");
+}
+
+/// The function that tells an old time, where one is signed.
+fn refuse_old(out: &mut Lines, recipe: &Recipe<'_>) {
+    if recipe.time().is_none() {
+        return;
     }
-    let mut code = out.text;
-    if base64 && recipe.is_hex() {
-        code = code.replace("prelude::BASE64_STANDARD, ", "");
-    }
-    if base64 && recipe.key == KeyForm::Utf8 {
-        code = code.replace(", prelude::BASE64_STANDARD_NO_PAD", "");
-    }
-    Snippet { title: "Rust", language: "rust", code, usage: usage() }
+    out.line("").line(format!(
+        "/// Not older than {} minutes, so that a recorded request cannot be sent again later.",
+        TOLERANCE_SECONDS / 60
+    ));
+    out.line("fn is_recent(timestamp: &str) -> bool {").deeper();
+    out.line(
+        "let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |age| age.as_secs());",
+    );
+    out.line(format!("timestamp.parse::<u64>().is_ok_and(|sent| now.abs_diff(sent) <= {TOLERANCE_SECONDS})"));
+    out.back().line("}");
 }
 
 /// The crate of a hash, and its name there.
@@ -116,37 +139,36 @@ fn crate_of(algorithm: Algorithm) -> (&'static str, &'static str) {
     }
 }
 
-/// Reads facts out of a text, from its start to its end.
-fn read_out(out: &mut Lines, source: &str, template: &Template, facts: &[Fact], or: &str) {
-    let mut source = source.to_string();
-    let mut parts = template.parts.iter().peekable();
-    while let Some(part) = parts.next() {
-        match part {
-            Part::Text(text) => {
-                let is_last = parts.peek().is_none();
-                if !is_last {
-                    out.line(format!("let Some(rest) = {source}.strip_prefix({}) else {{ {or} }};", quoted(text)));
-                    source = "rest".into();
-                }
+/// Reads facts out of a text, from its start on; `rest` names what follows all of it.
+fn read_out(out: &mut Lines, source: &str, template: &Template, facts: &[Fact], rest: Option<&str>, or: &str) {
+    let needed = |parts: &[Part]| {
+        let is = |part: &Part| matches!(part, Part::Slot(slot) if facts.iter().any(|fact| fact.slot == *slot));
+        rest.is_some() || parts.iter().any(is)
+    };
+    let name_of = |slot: &Placeholder| facts.iter().find(|fact| fact.slot == *slot).map_or("_".into(), Fact::snake);
+    let (mut source, mut parts) = (source.to_string(), template.parts.as_slice());
+    while needed(parts) {
+        match parts {
+            [Part::Slot(slot), Part::Text(end), more @ ..] => {
+                let after = if needed(more) { "rest" } else { "_" };
+                let (name, end) = (name_of(slot), quoted(end));
+                out.line(format!("let Some(({name}, {after})) = {source}.split_once({end}) else {{ {or} }};"));
+                parts = more;
             }
-            Part::Slot(slot) => {
-                let fact = facts.iter().find(|fact| fact.slot == *slot).map(Fact::snake);
-                let left =
-                    facts.iter().any(|fact| parts.clone().any(|p| matches!(p, Part::Slot(s) if *s == fact.slot)));
-                let Some(Part::Text(end)) = parts.next() else {
-                    if let Some(name) = fact {
-                        out.line(format!("let {name} = {source};"));
-                    }
-                    return;
-                };
-                let (name, rest) = (fact.unwrap_or("_".into()), if left { "rest" } else { "_" });
-                out.line(format!("let Some(({name}, {rest})) = {source}.split_once({}) else {{ {or} }};", quoted(end)));
-                if !left {
-                    return;
-                }
-                source = "rest".into();
+            [Part::Text(text), more @ ..] => {
+                out.line(format!("let Some(rest) = {source}.strip_prefix({}) else {{ {or} }};", quoted(text)));
+                parts = more;
             }
+            [Part::Slot(slot), ..] => {
+                out.line(format!("let {} = {source};", name_of(slot)));
+                return;
+            }
+            [] => break,
         }
+        source = "rest".into();
+    }
+    if let Some(name) = rest {
+        out.line(format!("let {name} = {source};"));
     }
 }
 

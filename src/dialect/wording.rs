@@ -1,0 +1,90 @@
+//! What the TOML reader says in the words of Rust, said in the words of the file: what stands there, what would be
+//! right, and the nearest name there is.
+
+/// An example of each key that must be there.
+const EXAMPLES: [(&str, &str); 26] = [
+    ("title", "title = \"TaskFlow\""),
+    ("description", "description = \"When it is sent.\""),
+    ("timeout_seconds", "timeout_seconds = 10"),
+    ("retry", "retry = { delays = [5, 300, 3600] }"),
+    ("delays", "delays = [5, 300, 3600]"),
+    ("secrets", "secrets = { key = \"utf8\", bytes_min = 16, bytes_max = 256 }"),
+    ("bytes_min", "bytes_min = 16"),
+    ("bytes_max", "bytes_max = 256"),
+    ("envelope", "envelope = { type = \"{event.type}\", data = \"{event.data}\" }"),
+    ("send", "send = { challenge = \"{challenge}\" }"),
+    ("expect", "expect = { challenge = \"{challenge}\" }"),
+    ("header", "header = \"X-Signature\""),
+    ("algorithm", "algorithm = \"sha256\""),
+    ("encoding", "encoding = \"hex\""),
+    ("signed", "signed = \"{body}\""),
+    ("value", "value = \"sha256={signature}\""),
+    ("base", "base = \"/v2/webhooks\""),
+    ("operations", "operations = { create = \"POST /\", get = \"GET /{id}\" }"),
+    ("request", "request = { url = \"url\", events = \"events\" }"),
+    ("webhook", "webhook = { id = \"id\", url = \"url\" }"),
+    ("list", "list = { key = \"data\" }"),
+    ("deliveries", "deliveries = { rows = \"attempt\", list = { key = \"data\" }, fields = { id = \"id\" } }"),
+    ("rows", "rows = \"attempt\""),
+    ("fields", "fields = { id = \"id\", success = \"success\" }"),
+    ("type", "type = \"task.created\""),
+    ("sample", "sample = '{\"id\": 1}'"),
+];
+
+/// The known word that looks most like `word`, for "did you mean".
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let score = |candidate: &str| (strsim::jaro_winkler(word, candidate) * 1000.0) as u32;
+    known.into_iter().max_by_key(|candidate| score(candidate)).filter(|candidate| score(candidate) > 600)
+}
+
+/// The reader's message about `key`, with what would be right.
+pub(super) fn helpful(key: &str, message: &str) -> String {
+    let found_and_wanted = || {
+        let rest = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "))?;
+        rest.split_once(", expected ")
+    };
+    if let Some((found, wanted)) = found_and_wanted() {
+        let hint = match (found, key) {
+            ("map", "signature" | "event") => format!("; write [[{key}]]"),
+            _ => String::new(),
+        };
+        return format!("must be {}, not {}{hint}", in_plain_words(wanted), as_it_stands(found));
+    }
+    let mut names = message.split('`').skip(1).step_by(2);
+    let Some(name) = names.next() else { return message.to_string() };
+    let more = match message {
+        _ if message.starts_with("unknown") => nearest(name, names).map(|near| format!("; the nearest is `{near}`")),
+        _ if message.starts_with("missing") => {
+            EXAMPLES.iter().find(|(known, _)| *known == name).map(|(_, example)| format!("; for example: {example}"))
+        }
+        _ => None,
+    };
+    format!("{message}{}", more.unwrap_or_default())
+}
+
+fn in_plain_words(wanted: &str) -> &str {
+    match wanted {
+        "a string" => "text",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        // A percentage is the only one of this size.
+        "u8" => "a whole number from 0 to 100",
+        "u16" | "u32" | "u64" | "usize" => "a whole number from 0 up",
+        _ if wanted == "a map" || wanted.starts_with("struct ") => "a table",
+        _ => wanted,
+    }
+}
+
+fn as_it_stands(found: &str) -> String {
+    match found {
+        "sequence" => "a list".into(),
+        "map" => "a table".into(),
+        _ => match found.split_once(' ') {
+            Some(("string", text)) => format!("the text {text}"),
+            Some(("integer", number)) => format!("the number {}", number.trim_matches('`')),
+            Some(("floating", rest)) => format!("the number {}", rest.trim_start_matches("point ").trim_matches('`')),
+            Some(("boolean", value)) => value.trim_matches('`').into(),
+            _ => found.into(),
+        },
+    }
+}
