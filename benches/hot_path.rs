@@ -10,6 +10,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use hmac::{Hmac, KeyInit, Mac};
 use hookwheel::clock::{Clock, Dice, Stopwatch};
 use hookwheel::dialect::{AttemptFacts, Dialect, Dialects, Numbers, Prepared, SigningKey, canonical};
+use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Outcome};
 use hookwheel::domain::event::Event;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
@@ -189,7 +190,7 @@ fn success(delivery: DeliveryId) -> Settlement {
         request_headers: headers,
         response_body: b"ok".to_vec(),
     };
-    Settlement { delivery, attempt, next: Next::Succeeded, disable: Disable::Never }
+    Settlement { delivery, attempt, next: Next::Succeeded, disable: Disable::Never, strain: Strain::Well, dice: 0.0 }
 }
 
 fn founded(path: &std::path::Path) -> (Store, Committer) {

@@ -327,6 +327,36 @@ fn a_rate_limit_spreads_attempts() {
 }
 
 #[test]
+fn an_endpoint_that_asks_for_a_pause_gets_it_for_all_of_its_deliveries() {
+    const BUSY: Answer = Answer::Bytes(b"HTTP/1.1 429 Busy\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n");
+    let asked = AtomicBool::new(false);
+    let first_is_busy = move |_: &str, _: &Message| match asked.swap(true, Ordering::SeqCst) {
+        false => BUSY,
+        true => Answer::Status(200),
+    };
+    let mut scene = Scene::start(first_is_busy);
+    let webhook = scene.webhook("/", json!({}));
+    scene.publish("first");
+    let scheduled = scene.delivery_in(&webhook, "first", "scheduled");
+    scene.publish("second");
+    let rows = scene.client.get(&format!("{}/deliveries?state=pending", webhook.path)).data(200);
+    assert!(rows[0]["error"].as_str().unwrap().contains("pause"), "{rows}");
+    let shown = scene.shown(&webhook);
+    assert_eq!(shown["pauses"], 1, "{shown}");
+    let end = parse(shown["paused_until"].as_str().unwrap()).unwrap();
+    let busy_at = times(&scheduled)[0].1;
+    assert!(end >= busy_at + 2000, "{end} is two seconds after {busy_at}");
+    assert_eq!(parse(scheduled["next_attempt_at"].as_str().unwrap()), Some(end), "the retry is due at its end");
+    for name in ["first", "second"] {
+        let delivery = scene.delivery_in(&webhook, name, "succeeded");
+        let (started, _) = *times(&delivery).last().unwrap();
+        assert!(started >= end, "{name} went out at {started}, in the pause until {end}");
+    }
+    let shown = scene.shown(&webhook);
+    assert_eq!((&shown["pauses"], &shown["paused_until"]), (&json!(0), &json!(null)), "a success ends it");
+}
+
+#[test]
 fn connections_leave_from_the_published_address() {
     let egress = [("HOOKWHEEL__DELIVER__EGRESS", "198.51.100.0/24,127.0.0.9")];
     let mut scene = Scene::start_with(&egress, |_, _| Answer::Status(200));

@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use hookwheel::clock::{Clock, Dice};
+use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcome};
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
 use hookwheel::domain::retry::Next;
@@ -72,7 +73,14 @@ impl Bench {
         let outcome = Outcome::Status(if next == Next::Succeeded { 200 } else { 500 });
         let summary = AttemptSummary { number, started_at: self.clock.now(), duration_ms: 3, outcome };
         let attempt = Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![] };
-        self.store.settle(Settlement { delivery: id, attempt, next, disable: Disable::Never });
+        self.store.settle(Settlement {
+            delivery: id,
+            attempt,
+            next,
+            disable: Disable::Never,
+            strain: Strain::Neutral,
+            dice: 0.0,
+        });
         while self.committer.step() {}
     }
 }

@@ -80,11 +80,13 @@ pub struct History {
     pub store: Store,
     /// Whose it is.
     pub webhook: Arc<Webhook>,
-    /// What its first attempts wait for, where that is more than their turn.
-    waits: Option<Wait>,
+    /// The day's first attempts are used up.
+    tomorrow: Option<Wait>,
+    /// Its endpoint is spared.
+    pause: Option<Wait>,
 }
 
-/// A wait that a limit imposes.
+/// What open deliveries wait for beside their turn.
 struct Wait {
     until: UnixMs,
     why: String,
@@ -95,11 +97,15 @@ impl History {
     pub fn of(api: &Api, webhook: Arc<Webhook>) -> Result<Self, StoreError> {
         let limit = api.dialects.now().get(&webhook.dialect).and_then(|known| known.limits.first_attempts_per_day);
         let (now, tally) = (api.clock.now(), api.store.tally(webhook.number())?);
-        let waits = limit.filter(|limit| tally.first_attempts_today(now) >= *limit).map(|limit| Wait {
+        let tomorrow = limit.filter(|limit| tally.first_attempts_today(now) >= *limit).map(|limit| Wait {
             until: next_day(now),
             why: format!("waits for tomorrow: the {limit} deliveries of today are used up"),
         });
-        Ok(Self { store: api.store.clone(), webhook, waits })
+        let pause = Some(tally.backoff.until).filter(|until| *until > now).map(|until| Wait {
+            until,
+            why: "waits until its endpoint's pause is over: it could not be reached, or asked for one".into(),
+        });
+        Ok(Self { store: api.store.clone(), webhook, tomorrow, pause })
     }
 
     /// A row a delivery, with its latest attempt; `wanted` filters.
@@ -132,13 +138,22 @@ impl History {
         Ok(Listed { rows, next: page.next.map(|id| (id.0, 0)) })
     }
 
+    /// What an open delivery waits for beside its turn.
+    fn wait_of(&self, delivery: &Delivery) -> Option<&Wait> {
+        let waits = match delivery.state {
+            DeliveryState::Pending => self.tomorrow.as_ref().or(self.pause.as_ref()),
+            DeliveryState::Scheduled => self.pause.as_ref(),
+            _ => None,
+        };
+        waits.filter(|_| self.webhook.is_active())
+    }
+
     /// A row about a delivery and one of its attempts.
     pub fn row(&self, delivery: &Delivery, attempt: Option<&AttemptSummary>) -> Result<Row, StoreError> {
         let head = self.store.event_head(self.webhook.account, delivery.event)?;
         let success = attempt.map(|one| is_success(delivery, one));
         let error = attempt.filter(|_| success == Some(false)).map(|one| one.outcome.to_string());
-        let waits =
-            self.waits.as_ref().filter(|_| delivery.state == DeliveryState::Pending && self.webhook.is_active());
+        let waits = self.wait_of(delivery);
         Ok(Row {
             id: delivery.id.to_string(),
             event_id: head.as_ref().map_or_else(|| delivery.event.to_string(), EventHead::public_id),
@@ -153,7 +168,7 @@ impl History {
             response_time_ms: attempt.map(|one| one.duration_ms),
             success,
             error: error.or_else(|| delivery.reason.clone()).or_else(|| waits.map(|wait| wait.why.clone())),
-            next_attempt_at: delivery.next_attempt_at.or(waits.map(|wait| wait.until)).map(time::rfc3339),
+            next_attempt_at: delivery.next_attempt_at.max(waits.map(|wait| wait.until)).map(time::rfc3339),
         })
     }
 }

@@ -220,14 +220,14 @@ pub async fn send_all(
                     return;
                 }
             };
-            let (attempt, dialect) = match sender.attempt(&claim).await {
+            let (made, dialect) = match sender.attempt(&claim).await {
                 Ok(made) => made,
                 Err(error) => {
                     tracing::warn!(delivery = %claim.delivery.id, %error, "its event cannot be read now");
                     return mailbox.leave(|mail| mail.handed_back.push(claim.delivery.id));
                 }
             };
-            let settlement = verdict(&claim, &dialect, attempt, dice.borrow_mut().fraction());
+            let settlement = verdict(&claim, &dialect, made, dice.borrow_mut().fraction());
             log(&claim, &settlement);
             meters.count(&settlement.attempt.summary.outcome, settlement.next);
             store.settle(settlement);

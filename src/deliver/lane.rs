@@ -2,6 +2,7 @@
 //! read from disk, and answers what to do. What stays true:
 //!
 //! - Never more than `max_in_flight` deliveries are out, and none twice at once.
+//! - While the endpoint is in trouble nothing goes out; after that one, and one more with each success.
 //! - What may not go out yet stays on disk; the lane keeps at most [`BUFFER_MAX`] deliveries.
 
 use std::collections::{HashSet, VecDeque};
@@ -22,10 +23,13 @@ use crate::domain::id::DeliveryId;
 use crate::domain::tally::{Tally, day_of, next_day};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{RateLimit, Webhook};
-use crate::store::DueAt;
+use crate::store::{DueAt, Settled};
 
 /// Deliveries that are read ahead.
 pub const BUFFER_MAX: usize = 32;
+
+/// Deliveries out at once when a backlog begins to go out after a rest: a start, or the end of a hold.
+const WINDOW_AFTER_REST: usize = 4;
 
 /// How a webhook is treated: its own settings, else its dialect's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +102,10 @@ pub struct Lane {
     due: Due,
     day: u32,
     first_attempts_on_day: u32,
+    /// The endpoint is in trouble: nothing goes out before.
+    paused_until: UnixMs,
+    /// Deliveries out at once, for now: one after a pause, one more with each success.
+    window: usize,
 }
 
 impl Lane {
@@ -117,6 +125,8 @@ impl Lane {
             due: Due::Unknown,
             day: tally.day,
             first_attempts_on_day: tally.first_attempts_on_day,
+            paused_until: tally.backoff.until,
+            window: if tally.open() == 0 { usize::MAX } else { WINDOW_AFTER_REST },
         }
     }
 
@@ -124,6 +134,10 @@ impl Lane {
     pub fn set_rules(&mut self, rules: Rules) {
         if rules.rate_limit != self.rules.rate_limit {
             self.limiter = rules.rate_limit.map(|limit| limiter(limit, &self.limiter_clock));
+        }
+        if rules.active && !self.rules.active {
+            self.paused_until = 0;
+            self.window = WINDOW_AFTER_REST;
         }
         self.rules = rules;
         self.forget_disk();
@@ -147,6 +161,17 @@ impl Lane {
         self.more_fresh = true;
         self.due_after = None;
         self.due = Due::Unknown;
+    }
+
+    /// An attempt is recorded. Says whether it was out.
+    pub fn settled(&mut self, settled: &Settled) -> bool {
+        if settled.paused_until > self.paused_until {
+            self.paused_until = settled.paused_until;
+            self.window = 1;
+        } else if settled.success {
+            self.window = self.window.saturating_add(1);
+        }
+        self.came_back(settled.delivery, settled.next_attempt_at)
     }
 
     /// An attempt is recorded; the next one, if any, is due then. Says whether it was out.
@@ -189,8 +214,11 @@ impl Lane {
 
     /// What to do at `now`.
     pub fn turn(&mut self, now: UnixMs) -> Turn {
-        if !self.rules.active || self.out.len() >= self.rules.max_in_flight {
+        if !self.rules.active || self.out.len() >= self.rules.max_in_flight.min(self.window) {
             return Turn::Rest;
+        }
+        if now < self.paused_until {
+            return Turn::Wait(self.paused_until);
         }
         if !self.may_try_first(now) {
             self.put_back_fresh();
@@ -387,6 +415,22 @@ mod tests {
         let lane = Lane::new(Rules { first_attempts_per_day: Some(2), ..rules() }, &tally);
         assert_eq!(lane.wants(NOON).fresh, 0);
         assert_eq!(lane.wants(NOON + DAY_MS).fresh, BUFFER_MAX / 2);
+    }
+
+    #[test]
+    fn after_a_pause_one_goes_out_and_one_more_with_each_success() {
+        let (mut lane, ids) = lane_with(rules(), 6);
+        let settled =
+            |delivery, success, paused_until| Settled { delivery, next_attempt_at: None, success, paused_until };
+        let Turn::Send(first) = lane.turn(NOON) else { panic!("nothing holds it back") };
+        lane.settled(&settled(first.id, false, NOON + 1_000));
+        assert_eq!(sent(&mut lane, NOON + 999), (vec![], Turn::Wait(NOON + 1_000)));
+        assert_eq!(sent(&mut lane, NOON + 1_000), (ids[1..2].to_vec(), Turn::Rest));
+        lane.settled(&settled(ids[1], true, 0));
+        assert_eq!(sent(&mut lane, NOON + 1_001).0, ids[2..4]);
+        lane.settled(&settled(ids[2], true, 0));
+        lane.settled(&settled(ids[3], false, NOON + 5_000));
+        assert_eq!(sent(&mut lane, NOON + 5_000).0, ids[4..5], "another pause begins anew");
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Scheduler {
     pub fn settled(&mut self, settled: Settled) {
         let number = settled.delivery.webhook();
         let Some(lane) = self.lanes.get_mut(&number) else { return };
-        if lane.came_back(settled.delivery, settled.next_attempt_at) {
+        if lane.settled(&settled) {
             self.out -= 1;
         }
         self.make_ready(number);

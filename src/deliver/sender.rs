@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use awc::error::{ConnectError, SendRequestError};
 use awc::http::Uri;
-use awc::http::header::{HeaderName, HeaderValue};
+use awc::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use awc::{Client, Connector};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
@@ -22,13 +22,14 @@ use quick_cache::{UnitWeighter, unsync::Cache};
 use super::dial::{Dial, Egress};
 use super::guard::{Guard, RefusedAddress};
 use super::schedule::Claim;
+use super::verdict::Made;
 use crate::clock::{Clock, Stopwatch};
 use crate::dialect::{AttemptFacts, Dialect, Dialects, Prepared, Shelf, SigningKey};
 use crate::domain::delivery::{Attempt, AttemptSummary, Outcome, RESPONSE_BODY_BYTES_MAX};
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, WebhookNumber};
 use crate::domain::probe::{Probe, Probed};
-use crate::domain::time::UnixMs;
+use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::Webhook;
 use crate::store::{Store, StoreError};
 
@@ -109,7 +110,7 @@ impl Sender {
 
     /// Makes the next attempt of the claimed delivery. Says also by which dialect it was made. An error says that the
     /// store is away, and that nothing was attempted.
-    pub async fn attempt(&self, claim: &Claim) -> Result<(Attempt, Arc<Dialect>), StoreError> {
+    pub async fn attempt(&self, claim: &Claim) -> Result<(Made, Arc<Dialect>), StoreError> {
         let target = self.target(&claim.webhook);
         let (started_at, watch) = (self.tools.clock.now(), Stopwatch::start());
         let mut sent = Sent::default();
@@ -128,7 +129,8 @@ impl Sender {
         };
         let url = claim.webhook.url.as_str().to_string();
         let attempt = Attempt { summary, url, request_headers: sent.headers, response_body: sent.answer };
-        Ok((attempt, target.dialect.clone()))
+        let asked = sent.retry_after.as_deref().and_then(|text| time::retry_after(text, self.tools.clock.now()));
+        Ok((Made { attempt, retry_after: asked }, target.dialect.clone()))
     }
 
     async fn request(
@@ -167,6 +169,8 @@ impl Sender {
             Ok(answer) => answer,
             Err(error) => return outcome_of(error),
         };
+        let asked = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        sent.retry_after = asked.map(str::to_string);
         while let Some(piece) = answer.next().await {
             match piece {
                 Ok(piece) => sent.keep(&piece),
@@ -287,6 +291,7 @@ fn resolver() -> TokioResolver {
 struct Sent {
     headers: Vec<(String, String)>,
     answer: Vec<u8>,
+    retry_after: Option<String>,
 }
 
 impl Sent {

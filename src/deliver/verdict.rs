@@ -2,13 +2,25 @@
 
 use super::schedule::Claim;
 use crate::dialect::Dialect;
+use crate::domain::backoff::{RETRY_AFTER_MS_MAX, Strain};
 use crate::domain::delivery::{Attempt, Outcome};
 use crate::domain::retry::Next;
+use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
 use crate::store::{Disable, Settlement};
 
+/// An attempt that was made.
+#[derive(Debug)]
+pub struct Made {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Until when the endpoint asked to be left alone.
+    pub retry_after: Option<UnixMs>,
+}
+
 /// Decides what follows an attempt of the claimed delivery. `dice` is even in 0.0..1.0 and throws the jitter.
-pub fn verdict(claim: &Claim, dialect: &Dialect, attempt: Attempt, dice: f64) -> Settlement {
+pub fn verdict(claim: &Claim, dialect: &Dialect, made: Made, dice: f64) -> Settlement {
+    let Made { attempt, retry_after } = made;
     let webhook = &claim.webhook;
     let success = is_success(webhook, dialect, &attempt.summary.outcome);
     let schedule = webhook.retry.as_ref().unwrap_or(&dialect.retry);
@@ -17,6 +29,13 @@ pub fn verdict(claim: &Claim, dialect: &Dialect, attempt: Attempt, dice: f64) ->
         Outcome::TooLarge(..) => Next::Dead,
         _ => schedule.after(attempt.summary.number, success, attempt.summary.ended_at(), dice),
     };
+    let strain = strain(&attempt.summary.outcome, success, retry_after);
+    let next = match (next, strain) {
+        (Next::RetryAt(at), Strain::Until(asked)) => {
+            Next::RetryAt(at.max(asked.min(attempt.summary.ended_at() + RETRY_AFTER_MS_MAX)))
+        }
+        (next, _) => next,
+    };
     let disable = match attempt.summary.outcome {
         Outcome::Status(410) if dialect.gone_disables && !success => Disable::Gone,
         // It says nothing about the endpoint.
@@ -24,7 +43,19 @@ pub fn verdict(claim: &Claim, dialect: &Dialect, attempt: Attempt, dice: f64) ->
         _ if dialect.exhausted_disables => Disable::WhenExhausted,
         _ => Disable::Never,
     };
-    Settlement { delivery: claim.delivery.id, attempt, next, disable }
+    Settlement { delivery: claim.delivery.id, attempt, next, disable, strain, dice }
+}
+
+/// What an attempt says of the endpoint as a whole.
+fn strain(outcome: &Outcome, success: bool, retry_after: Option<UnixMs>) -> Strain {
+    match outcome {
+        _ if success => Strain::Well,
+        Outcome::Status(429 | 503) => retry_after.map_or(Strain::Down, Strain::Until),
+        Outcome::TimedOut | Outcome::Dns(_) | Outcome::Connect(_) | Outcome::Tls(_) => Strain::Down,
+        Outcome::Status(_) | Outcome::Broken(_) => Strain::Neutral,
+        // These are about us or about one delivery.
+        Outcome::Refused(_) | Outcome::Unsendable(_) | Outcome::TooLarge(..) => Strain::Neutral,
+    }
 }
 
 fn is_success(webhook: &Webhook, dialect: &Dialect, outcome: &Outcome) -> bool {

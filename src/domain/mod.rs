@@ -2,6 +2,7 @@
 //! so every rule can be tested by calling it.
 
 pub mod account;
+pub mod backoff;
 pub mod bucket;
 pub mod delivery;
 pub mod event;

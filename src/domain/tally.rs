@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::backoff::Backoff;
 use super::delivery::{AttemptSummary, DeliveryState};
 use super::time::{DAY_MS, UnixMs};
 
@@ -31,6 +32,8 @@ pub struct Tally {
     pub day: u32,
     /// First attempts made on that day; what a dialect's daily limit counts.
     pub first_attempts_on_day: u32,
+    /// How its endpoint is spared.
+    pub backoff: Backoff,
 }
 
 /// The UTC day of a time, counted from 1970.

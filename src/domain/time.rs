@@ -34,6 +34,16 @@ pub fn rfc3339(ms: UnixMs) -> String {
     write(ms, TimeForm::Millis)
 }
 
+/// Reads a `Retry-After`: seconds from `now`, or an HTTP date (RFC 9110, 10.2.3).
+pub fn retry_after(text: &str, now: UnixMs) -> Option<UnixMs> {
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Some(now.saturating_add(text.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(1000)));
+    }
+    let date = jiff::fmt::rfc2822::parse(text).ok()?;
+    u64::try_from(date.timestamp().as_millisecond()).ok()
+}
+
 /// Reads RFC 3339 with any offset; `None` for anything else and for times before 1970.
 pub fn parse(text: &str) -> Option<UnixMs> {
     let stamp: Timestamp = text.parse().ok()?;
@@ -43,6 +53,16 @@ pub fn parse(text: &str) -> Option<UnixMs> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(retry_after(" 120 ", 5), Some(120_005));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", 5), Some(784_111_777_000));
+        assert_eq!(retry_after("99999999999999999999999", 5), Some(u64::MAX));
+        for bad in ["", "soon", "-1", "1.5", "2024-01-01"] {
+            assert_eq!(retry_after(bad, 5), None, "{bad}");
+        }
+    }
 
     #[test]
     fn times_are_written_and_read() {

@@ -17,6 +17,7 @@ use super::staging::Staging;
 use super::upkeep::Upkeep;
 use super::{Inner, Refusal, StoreError};
 use crate::clock::{Dice, Stopwatch};
+use crate::domain::backoff::Strain;
 use crate::domain::delivery::Attempt;
 use crate::domain::id::{DeliveryId, IdSource, WebhookNumber};
 use crate::domain::retry::Next;
@@ -97,6 +98,10 @@ pub struct Settlement {
     pub next: Next,
     /// When to disable the webhook.
     pub disable: Disable,
+    /// What the attempt says of the endpoint.
+    pub strain: Strain,
+    /// Even in 0.0..1.0: throws the length of a pause.
+    pub dice: f64,
 }
 
 /// When an outcome disables its webhook.
@@ -130,6 +135,10 @@ pub struct Settled {
     pub delivery: DeliveryId,
     /// When it is tried again, if it is.
     pub next_attempt_at: Option<UnixMs>,
+    /// Whether the attempt was a success.
+    pub success: bool,
+    /// Nothing is sent to its endpoint before.
+    pub paused_until: UnixMs,
 }
 
 /// Hears of every commit.

@@ -5,6 +5,7 @@ use super::layout::{self, Tree};
 use super::registry::KeyHash;
 use super::staging::Staging;
 use crate::domain::account::{Account, ApiKey};
+use crate::domain::backoff::Backoff;
 use crate::domain::id::{AccountNumber, KeyId, WebhookId};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{Status, Webhook};
@@ -33,7 +34,12 @@ impl Staging<'_> {
         change: impl FnOnce(&mut Webhook, UnixMs) -> Result<(), Refusal>,
     ) -> Result<Webhook, Refusal> {
         let mut webhook = self.webhook_of(account, id)?;
+        let was_active = webhook.is_active();
         change(&mut webhook, self.now())?;
+        if webhook.is_active() && !was_active {
+            // Who lets deliveries out again says that the endpoint is well.
+            self.tally(webhook.number()).backoff = Backoff::default();
+        }
         webhook.updated_at = self.now();
         self.put_webhook(webhook.clone());
         Ok(webhook)

@@ -128,7 +128,7 @@ pub(super) fn delivery_by(get: Get<'_>, id: DeliveryId) -> Result<Option<Deliver
 /// A webhook's counters.
 pub(super) fn tally(disk: &Disk, webhook: WebhookNumber) -> Result<Tally, StoreError> {
     let stored = disk.get(Tree::Tallies, &layout::number(webhook))?;
-    stored.map_or(Ok(Tally::default()), |bytes| record::decode(&bytes))
+    stored.map_or(Ok(Tally::default()), |bytes| record::decode_grown(&bytes))
 }
 
 fn read_delivery_row(tree: Tree, key: &[u8], value: &[u8]) -> Result<Delivery, StoreError> {

@@ -6,7 +6,7 @@ use super::commit::{Disable, Settled, Settlement};
 use super::layout::{self, Tree};
 use super::staging::Staging;
 use crate::domain::delivery::{Delivery, DeliveryState};
-use crate::domain::id::WebhookNumber;
+use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::retry::Next;
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{Status, Webhook};
@@ -14,7 +14,7 @@ use crate::domain::webhook::{Status, Webhook};
 impl Staging<'_> {
     /// Records what came of an attempt. Doing it twice changes nothing: a group that failed is settled again.
     pub(super) fn settle(&mut self, settlement: Settlement) -> Result<(), StoreError> {
-        let Settlement { delivery: id, attempt, next, disable } = settlement;
+        let Settlement { delivery: id, attempt, next, disable, strain, dice } = settlement;
         let stored = match self.delivery(id) {
             // What cannot be read cannot be settled either; failing the group would fail every group from now on.
             Err(StoreError::Damaged(why)) => {
@@ -24,13 +24,15 @@ impl Staging<'_> {
             stored => stored?,
         };
         let Some(mut delivery) = stored.filter(|delivery| delivery.attempts < attempt.summary.number) else {
-            self.notice.settled.push(Settled { delivery: id, next_attempt_at: None });
+            self.tell_settled(id, None, false);
             return Ok(());
         };
         let success = next == Next::Succeeded;
         let was_open = delivery.state.is_open();
         let first_attempt_at = delivery.first_attempt_at().unwrap_or(attempt.summary.started_at);
-        self.tally(id.webhook()).count_attempt(&attempt.summary, success);
+        let tally = self.tally(id.webhook());
+        tally.count_attempt(&attempt.summary, success);
+        tally.backoff = tally.backoff.after(strain, attempt.summary.started_at, attempt.summary.ended_at(), dice);
         if was_open {
             self.remove_open(&delivery);
         }
@@ -39,7 +41,7 @@ impl Staging<'_> {
             self.put(Tree::Attempts, layout::attempt(id, further.summary.number), &further);
         }
         let next_attempt_at = delivery.next_attempt_at.filter(|_| was_open);
-        self.notice.settled.push(Settled { delivery: id, next_attempt_at });
+        self.tell_settled(id, next_attempt_at, success);
         if was_open {
             self.put_after_attempt(&delivery);
             return self.disable_by_rule(id.webhook(), disable, next, first_attempt_at);
@@ -49,6 +51,11 @@ impl Staging<'_> {
         (delivery.ended_at, delivery.reason, delivery.next_attempt_at) = (ended_at, reason, None);
         self.put(Tree::Closed, layout::delivery(id), &delivery);
         Ok(())
+    }
+
+    fn tell_settled(&mut self, delivery: DeliveryId, next_attempt_at: Option<UnixMs>, success: bool) {
+        let paused_until = self.tally(delivery.webhook()).backoff.until;
+        self.notice.settled.push(Settled { delivery, next_attempt_at, success, paused_until });
     }
 
     /// Ends an open delivery without sending it.

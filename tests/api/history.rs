@@ -1,6 +1,7 @@
 //! What became of deliveries: tests, replays, rows, attempts.
 
 use crate::server::{START_MS, Server, id};
+use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Outcome};
 use hookwheel::domain::id::DeliveryId;
 use hookwheel::domain::retry::Next;
@@ -18,7 +19,14 @@ pub async fn attempt(server: &Server, delivery: &str, number: u16, outcome: Outc
         response_body: b"no\xff".to_vec(),
     };
     let delivery = DeliveryId::parse(delivery).unwrap();
-    server.store.settle(Settlement { delivery, attempt, next, disable: Disable::Never });
+    server.store.settle(Settlement {
+        delivery,
+        attempt,
+        next,
+        disable: Disable::Never,
+        strain: Strain::Neutral,
+        dice: 0.0,
+    });
     server.store.change(|_| Ok(())).await.unwrap();
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::deliver::schedule::{Claim, Scheduler};
-use hookwheel::deliver::verdict::verdict;
+use hookwheel::deliver::verdict::{Made, verdict};
 use hookwheel::deliver::wheel::TICK_MS;
 use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Delivery, DeliveryState, Outcome};
@@ -17,6 +17,8 @@ use hookwheel::domain::time::UnixMs;
 use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
 use hookwheel::store::{self, Committer, Listener, NewEvent, Notice, OpenError, Refusal, Settings, Staging, Store};
 
+/// The longest pause that an endpoint here asks for.
+const RETRY_AFTER_MAX: u64 = 30_000;
 const START: UnixMs = 1_800_000_000_000;
 const HOUR: u64 = 3_600_000;
 /// Between the first and the last publish.
@@ -65,6 +67,7 @@ enum Mood {
     Flaky,
     Down,
     Hanging,
+    Busy,
     Gone,
 }
 
@@ -85,8 +88,6 @@ struct Seen {
     ended: bool,
     attempts: u16,
     not_before: UnixMs,
-    /// When its latest retry was decided.
-    decided_at: UnixMs,
 }
 
 struct Core {
@@ -98,7 +99,19 @@ struct Core {
 
 struct Flight {
     claim: Claim,
-    attempt: Attempt,
+    made: Made,
+}
+
+/// How the oracle sees an endpoint's trouble.
+#[derive(Default)]
+struct Spared {
+    /// It was in trouble, held, or the core was down, so that retries may come late.
+    ever: bool,
+    /// Nothing may go out before.
+    until: UnixMs,
+    /// After a pause: so many may be out at once.
+    window: Option<usize>,
+    out: usize,
 }
 
 pub struct World {
@@ -111,8 +124,7 @@ pub struct World {
     webhooks: Vec<WebhookId>,
     moods: HashMap<WebhookNumber, Mood>,
     seen: BTreeMap<DeliveryId, Seen>,
-    /// When a webhook was last held, or the core down: what was decided before may come late.
-    held_at: HashMap<WebhookNumber, UnixMs>,
+    spared: HashMap<WebhookNumber, Spared>,
     flights: HashMap<u64, Flight>,
     ends: BinaryHeap<Reverse<(UnixMs, u64)>>,
     flight_number: u64,
@@ -120,6 +132,8 @@ pub struct World {
     agenda: BinaryHeap<Reverse<(UnixMs, u64, Deed)>>,
     expected: usize,
     sends: usize,
+    /// Retries that were held to be on time.
+    timely: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,13 +161,14 @@ impl World {
             webhooks: Vec::new(),
             moods: HashMap::new(),
             seen: BTreeMap::new(),
-            held_at: HashMap::new(),
+            spared: HashMap::new(),
             flights: HashMap::new(),
             ends: BinaryHeap::new(),
             flight_number: 0,
             agenda: BinaryHeap::new(),
             expected: 0,
             sends: 0,
+            timely: 0,
         };
         world.found();
         world.plan_deeds();
@@ -267,7 +282,8 @@ impl World {
             seen.out = false;
         }
         for id in &self.webhooks {
-            self.held_at.insert(id.number(), self.clock.now());
+            let until = self.spared.entry(id.number()).or_default().until;
+            self.spared.insert(id.number(), Spared { ever: true, until, window: None, out: 0 });
         }
         self.core.committer.let_go();
         self.core = Core::open(&self.plan, self.dir.path(), &self.clock, &self.dialects);
@@ -275,7 +291,7 @@ impl World {
 
     fn change_mood(&mut self) {
         let webhook = self.some_id().number();
-        let moods = [Mood::Well, Mood::Well, Mood::Flaky, Mood::Down, Mood::Hanging, Mood::Gone];
+        let moods = [Mood::Well, Mood::Well, Mood::Flaky, Mood::Down, Mood::Hanging, Mood::Busy, Mood::Gone];
         let mood = moods[self.throw(moods.len())];
         self.moods.insert(webhook, mood);
     }
@@ -290,6 +306,11 @@ impl World {
             let is_gone = matches!(self.moods[&id.number()], Mood::Gone);
             if !self.webhook(id.number()).is_active() && !is_gone {
                 self.set_status(id, |_| Status::Active);
+                // Somebody says that it is well again.
+                self.spared.insert(
+                    id.number(),
+                    Spared { ever: true, out: self.spared[&id.number()].out, ..Spared::default() },
+                );
             }
         }
     }
@@ -301,7 +322,7 @@ impl World {
                 Ok(())
             })
         });
-        self.held_at.insert(id.number(), self.clock.now());
+        self.spared.entry(id.number()).or_default().ever = true;
     }
 
     fn webhook(&self, number: WebhookNumber) -> Arc<Webhook> {
@@ -313,9 +334,9 @@ impl World {
             && at <= self.clock.now()
         {
             self.ends.pop();
-            let Flight { claim, attempt } = self.flights.remove(&number).unwrap();
+            let Flight { claim, made } = self.flights.remove(&number).unwrap();
             let dialect = self.dialects.now().get(&claim.webhook.dialect).unwrap().clone();
-            let settlement = verdict(&claim, &dialect, attempt, self.dice.fraction());
+            let settlement = verdict(&claim, &dialect, made, self.dice.fraction());
             self.core.store.settle(settlement);
         }
         self.core.commit();
@@ -333,18 +354,27 @@ impl World {
         assert_eq!(delivery.attempts, seen.attempts, "every attempt is recorded once");
         seen.out = false;
         seen.ended = !delivery.state.is_open();
-        seen.decided_at = self.clock.now();
         if let Some(next) = delivery.next_attempt_at {
             let latest = delivery.latest_attempt().unwrap();
             let schedule = webhook.retry.as_ref().unwrap_or(&dialect.retry);
             let delay = schedule.delay_seconds[usize::from(delivery.attempts) - 1] * 1000;
             let jitter = delay * u64::from(schedule.jitter_percent) / 100;
             let waited = next - latest.ended_at();
-            assert!((delay..=delay + jitter).contains(&waited), "waited {waited}, schedule {delay} + {jitter}");
+            let asked = if latest.outcome == Outcome::Status(429) { RETRY_AFTER_MAX } else { 0 };
+            assert!(
+                (delay..=(delay + jitter).max(asked)).contains(&waited),
+                "waited {waited}, schedule {delay} + {jitter}"
+            );
             seen.not_before = next;
         }
-        if !webhook.is_active() {
-            self.held_at.insert(id.webhook(), self.clock.now());
+        let backoff = self.core.store.tally(id.webhook()).unwrap().backoff;
+        let spared = self.spared.get_mut(&id.webhook()).unwrap();
+        spared.out -= 1;
+        spared.ever |= backoff.step > 0 || !webhook.is_active();
+        if backoff.until > spared.until && webhook.is_active() {
+            (spared.until, spared.window) = (backoff.until, Some(1));
+        } else if delivery.state == DeliveryState::Succeeded {
+            spared.window = spared.window.map(|window| window + 1);
         }
     }
 
@@ -368,23 +398,29 @@ impl World {
         assert!(!seen.out, "a delivery is out once at a time");
         assert!(now >= seen.not_before, "never early: {now} < {}", seen.not_before);
         let late = now - seen.not_before;
-        let was_held = self.held_at.get(&id.webhook()).is_some_and(|at| *at >= seen.decided_at);
-        if self.plan.roomy && seen.not_before > 0 && !was_held {
+        let spared = self.spared.entry(id.webhook()).or_default();
+        assert!(now >= spared.until, "nothing is sent while the endpoint is spared");
+        spared.out += 1;
+        assert!(spared.window.is_none_or(|window| spared.out <= window), "it comes back slowly");
+        if self.plan.roomy && seen.not_before > 0 && !spared.ever {
             assert!(late <= 2 * TICK_MS, "{late} ms late");
+            self.timely += 1;
         }
         seen.out = true;
         seen.attempts = claim.delivery.attempts + 1;
         self.sends += 1;
-        let (outcome, took) = self.answer(id.webhook(), &claim);
+        let (outcome, took, asked) = self.answer(id.webhook(), &claim);
         let summary =
             AttemptSummary { number: claim.delivery.attempts + 1, started_at: now, duration_ms: took, outcome };
         let attempt = Attempt { summary, url: String::new(), request_headers: Vec::new(), response_body: Vec::new() };
         self.flight_number += 1;
         self.ends.push(Reverse((now + u64::from(took), self.flight_number)));
-        self.flights.insert(self.flight_number, Flight { claim, attempt });
+        let retry_after = asked.map(|wait| now + u64::from(took) + wait);
+        self.flights.insert(self.flight_number, Flight { claim, made: Made { attempt, retry_after } });
     }
 
-    fn answer(&mut self, webhook: WebhookNumber, claim: &Claim) -> (Outcome, u32) {
+    /// What an endpoint answers, how long that takes, and how long it wants to be left alone.
+    fn answer(&mut self, webhook: WebhookNumber, claim: &Claim) -> (Outcome, u32, Option<u64>) {
         let timeout = self.dialects.now().get(&claim.webhook.dialect).unwrap().timeout_seconds * 1000;
         // In steps, so that answers arrive together, as they do under load.
         let took = 25 * (1 + self.throw(8) as u32);
@@ -393,10 +429,13 @@ impl World {
             (Mood::Flaky, 2) => Outcome::Status(500),
             (Mood::Flaky, _) => Outcome::Broken("reset".into()),
             (Mood::Down, _) => Outcome::Connect("refused".into()),
-            (Mood::Hanging, _) => return (Outcome::TimedOut, timeout),
+            (Mood::Hanging, _) => return (Outcome::TimedOut, timeout, None),
+            (Mood::Busy, 0) => return (Outcome::Status(200), took, None),
+            (Mood::Busy, 1) => return (Outcome::Status(503), took, None),
+            (Mood::Busy, _) => return (Outcome::Status(429), took, Some(self.dice.bits() % RETRY_AFTER_MAX)),
             (Mood::Gone, _) => Outcome::Status(410),
         };
-        (outcome, took)
+        (outcome, took, None)
     }
 
     fn some_id(&mut self) -> WebhookId {
@@ -409,7 +448,8 @@ impl World {
     }
 
     /// At the end: every delivery that was accepted has ended, or is held by a webhook that is not active.
-    pub fn check(&mut self) {
+    /// Gives the number of retries that were held to be on time.
+    pub fn check(&mut self) -> usize {
         assert_eq!(self.seen.len(), self.expected);
         let mut held = 0;
         for (id, seen) in &self.seen {
@@ -427,7 +467,9 @@ impl World {
             assert_eq!(attempts.len(), usize::from(delivery.attempts), "every attempt is kept");
         }
         self.check_tallies();
-        eprintln!("simulate: {} deliveries, {} sends, {held} held at the end", self.expected, self.sends);
+        let Self { expected, sends, timely, .. } = self;
+        eprintln!("simulate: {expected} deliveries, {sends} sends, {timely} retries on time, {held} held at the end");
+        *timely
     }
 
     fn check_tallies(&self) {

@@ -69,6 +69,11 @@ pub struct WebhookView {
     failed_attempts: u64,
     /// Failed attempts since the last success.
     consecutive_failures: u64,
+    /// Pauses since the last success, because its endpoint could not be reached or asked for one.
+    pauses: u8,
+    /// When the latest of them ends, or ended.
+    #[schema(format = DateTime)]
+    paused_until: Option<String>,
     /// Only in the reply to a create that generated it.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
@@ -108,6 +113,8 @@ pub fn view(webhook: &Webhook, account: &str, tally: &Tally) -> WebhookView {
         attempts: tally.attempts,
         failed_attempts: tally.failed_attempts,
         consecutive_failures: tally.consecutive_failures,
+        pauses: tally.backoff.step,
+        paused_until: (tally.backoff.step > 0).then(|| time::rfc3339(tally.backoff.until)),
         secret: None,
     }
 }
