@@ -143,7 +143,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Makes a request that is no delivery, at most [`PROBES_MAX`] at once.
+    /// Makes a request that is no delivery, at most 64 at once.
     pub fn probe(&self, probe: Probe) -> impl Future<Output = Probed> + Send + use<> {
         let (errands, places) = (self.errands.clone(), self.places.clone());
         async move {

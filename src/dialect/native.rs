@@ -124,6 +124,8 @@ pub const WEBHOOK: &Known = &[
     ("attempts", Kind::Plain),
     ("failed_attempts", Kind::Plain),
     ("consecutive_failures", Kind::Plain),
+    ("pauses", Kind::Plain),
+    ("paused_until", Kind::Time),
 ];
 
 /// What is known of a delivery or an attempt: a row of the history.

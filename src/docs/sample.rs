@@ -181,6 +181,8 @@ impl<'a> Example<'a> {
         for counter in COUNTERS {
             native.insert(counter.into(), json!(0));
         }
+        native.insert("pauses".into(), json!(0));
+        native.insert("paused_until".into(), Value::Null);
         native
     }
 
