@@ -208,6 +208,20 @@ fn what_is_sent_is_received_after_retries() {
 }
 
 #[test]
+fn the_receiver_answers_when_it_is_asked_whether_it_wants_deliveries() {
+    let dir = folder();
+    let (mut receiving, address) = receive(&["--quiet", "--dialect", "daycopilot", "--fail-first", "1"]);
+    let server = Server::start(dir.path(), &[]);
+    for dialect in ["daycopilot", "standard"] {
+        let url = format!("http://{address}/");
+        let webhook = json!({"url": url, "events": ["*"], "dialect": dialect, "ownership_check": true});
+        let webhook = server.client().post("/api/v1/webhooks", &webhook).data(201);
+        assert_eq!(webhook["status"], "active", "{webhook}");
+        receiving.line("asked whether deliveries are wanted here; answered {\"challenge\":");
+    }
+}
+
+#[test]
 fn the_receiver_tells_what_it_did_not_verify() {
     let (mut receiving, address) = receive(&["--quiet", "--status", "410"]);
     receiving.line("start again with --secret");

@@ -111,6 +111,14 @@ enum Form {
 }
 
 async fn receive(endpoint: web::Data<Endpoint>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+    // A server asks first whether deliveries are wanted here: they are.
+    if let Some(answer) = endpoint.contract.dialect.challenge.clone().unwrap_or_default().answer(&body) {
+        let said = write(&printable(&format!("asked whether deliveries are wanted here; answered {answer}\n")));
+        if let Err(error) = said {
+            eprintln!("hookwheel: standard output: {error}");
+        }
+        return HttpResponse::Ok().body(answer);
+    }
     let number = endpoint.received.fetch_add(1, Ordering::SeqCst) + 1;
     let status = if number <= endpoint.fail_first { StatusCode::INTERNAL_SERVER_ERROR } else { endpoint.status };
     let shown = endpoint.show(number, status, &request, &body);

@@ -61,6 +61,19 @@ impl ChallengeRule {
     }
 }
 
+impl ChallengeRule {
+    /// What an endpoint answers to a question of this form; `None` if `body` is none.
+    pub fn answer(&self, body: &[u8]) -> Option<String> {
+        let mut random = None;
+        let found = serde_json::from_slice(body).ok()?;
+        if !same_form(&self.send, &found, &mut random) {
+            return None;
+        }
+        let answer = filled(&self.expect, &random?);
+        Some(answer.as_str().map_or_else(|| answer.to_string(), String::from))
+    }
+}
+
 impl Challenge {
     /// Whether this is the answer; if not, why, in one sentence.
     pub fn check(&self, answer: &[u8]) -> Result<(), String> {
@@ -92,6 +105,26 @@ fn filled(value: &Value, random: &str) -> Value {
         Value::Array(items) => items.iter().map(|item| filled(item, random)).collect(),
         Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), filled(value, random))).collect(),
         constant => constant.clone(),
+    }
+}
+
+/// Whether `found` is `asked` with some text in the place of the random one, which is left in `random`.
+fn same_form(asked: &Value, found: &Value, random: &mut Option<String>) -> bool {
+    match (asked, found) {
+        (Value::String(asked), Value::String(found)) => match asked.split_once(SLOT) {
+            Some((before, after)) => {
+                *random = found.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).map(String::from);
+                random.is_some()
+            }
+            None => asked == found,
+        },
+        (Value::Array(asked), Value::Array(found)) => {
+            asked.len() == found.len() && asked.iter().zip(found).all(|(asked, found)| same_form(asked, found, random))
+        }
+        (Value::Object(asked), Value::Object(found)) => {
+            asked.iter().all(|(key, asked)| found.get(key).is_some_and(|found| same_form(asked, found, random)))
+        }
+        (asked, found) => asked == found,
     }
 }
 
@@ -136,6 +169,11 @@ mod tests {
         let asked = ChallengeRule::default().ask("xyz");
         assert_eq!(asked.body, br#"{"type":"webhook.verification","challenge":"xyz"}"#);
         assert_eq!(asked.check(br#" {"challenge": "xyz", "more": 1} "#), Ok(()));
+        let answer = ChallengeRule::default().answer(&asked.body).unwrap();
+        assert_eq!((answer.as_str(), asked.check(answer.as_bytes())), (r#"{"challenge":"xyz"}"#, Ok(())));
+        for event in [&br#"{"type":"task.created","challenge":"xyz"}"#[..], b"", b"[]", br#"{"challenge":1}"#] {
+            assert_eq!(ChallengeRule::default().answer(event), None);
+        }
         for wrong in ["", "xyz", "{}", r#"{"challenge":"xy"}"#, r#"["xyz"]"#, r#"{"challenge":null}"#] {
             let why = asked.check(wrong.as_bytes()).unwrap_err();
             assert!(why.contains("challenge"), "{why}");
@@ -145,8 +183,10 @@ mod tests {
     #[test]
     fn the_answer_may_be_plain_text() {
         let text = "send = { type = \"url_verification\", challenge = \"{challenge}\" }\nexpect = \"{challenge}\"";
-        let asked = toml::from_str::<ChallengeRule>(text).unwrap().ask("xyz");
+        let rule = toml::from_str::<ChallengeRule>(text).unwrap();
+        let asked = rule.ask("xyz");
         assert_eq!((asked.event_type.as_str(), asked.check(b"xyz\n")), ("url_verification", Ok(())));
         assert!(asked.check(b"xy").is_err());
+        assert_eq!(rule.answer(&asked.body).as_deref(), Some("xyz"));
     }
 }
