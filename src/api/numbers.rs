@@ -19,7 +19,9 @@ pub fn check(api: &Api, account: AccountNumber, form: Form, events: &[NewEvent])
     }
     let mut warnings = Vec::new();
     for (index, event) in events.iter().enumerate() {
-        for dialect in caring(&api.store.registry(), &dialects, account, event) {
+        // The registry is let go before the JSON is read.
+        let caring = caring(&api.store.registry(), &dialects, account, event);
+        for dialect in caring {
             let fields =
                 [("data", Some(&event.data)), ("actor", event.actor.as_ref()), ("metadata", event.metadata.as_ref())];
             for (field, json) in fields {

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -54,7 +55,7 @@ fn is_here(address: &IpAddr) -> bool {
 
 /// Dials for one arbiter.
 #[derive(Clone)]
-pub struct Dial(Arc<Inner>);
+pub struct Dial(Rc<Inner>);
 
 struct Inner {
     resolver: TokioResolver,
@@ -65,7 +66,7 @@ struct Inner {
 impl Dial {
     /// Dials past `guard`, from `egress`.
     pub fn new(resolver: TokioResolver, guard: Arc<Guard>, egress: Egress) -> Self {
-        Self(Arc::new(Inner { resolver, guard, egress }))
+        Self(Rc::new(Inner { resolver, guard, egress }))
     }
 }
 

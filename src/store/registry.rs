@@ -145,8 +145,10 @@ impl Registry {
     fn forget(&mut self, webhook: &Webhook) {
         let (account, number) = (webhook.account, webhook.number());
         self.owned.remove(&(account, number));
-        if let Some(count) = self.dialects.get_mut(&account).and_then(|dialects| dialects.get_mut(&webhook.dialect)) {
-            *count -= 1;
+        let dialects = self.dialects.entry(account).or_default();
+        match dialects.get_mut(&webhook.dialect) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(dialects.remove(&webhook.dialect)),
         }
         if let Some(wants) = self.wants.get_mut(&(account, webhook.test_mode)) {
             wants.forget(number, &webhook.events);
