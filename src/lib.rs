@@ -42,10 +42,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use clock::{Clock, Dice, Stopwatch};
 use config::{Config, LogFormat, threads};
 use dialect::{DialectError, Dialects, Shelf};
-use domain::bucket::Allowance;
 use domain::id::WebhookNumber;
 use domain::probe::{Probe, Probed};
-use domain::webhook::RateLimit;
+use domain::rate_limit::{Allowance, RateLimit};
 use futures_util::future::BoxFuture;
 
 /// The dialect of the account that exists from the start.

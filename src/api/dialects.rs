@@ -15,8 +15,8 @@ use super::reply::Reply;
 use super::request::Query;
 use crate::dialect::{Dialect, EventType};
 use crate::docs;
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::RetrySchedule;
-use crate::domain::webhook::RateLimit;
 
 /// A dialect in a list.
 #[derive(Serialize, utoipa::ToSchema)]

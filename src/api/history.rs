@@ -9,7 +9,7 @@ use super::Api;
 use super::page::{Listed, Window};
 use crate::domain::delivery::{AttemptSummary, Delivery, DeliveryState};
 use crate::domain::id::DeliveryId;
-use crate::domain::tally::next_day;
+use crate::domain::tally::{Tally, next_day};
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::Webhook;
 use crate::store::{EventHead, Store, StoreError};
@@ -80,6 +80,8 @@ pub struct History {
     pub store: Store,
     /// Whose it is.
     pub webhook: Arc<Webhook>,
+    /// Its counters.
+    pub tally: Tally,
     /// The day's first attempts are used up.
     tomorrow: Option<Wait>,
     /// Its endpoint is spared.
@@ -105,7 +107,7 @@ impl History {
             until,
             why: "waits until its endpoint's pause is over: it could not be reached, or asked for one".into(),
         });
-        Ok(Self { store: api.store.clone(), webhook, tomorrow, pause })
+        Ok(Self { store: api.store.clone(), webhook, tally, tomorrow, pause })
     }
 
     /// A row a delivery, with its latest attempt; `wanted` filters.

@@ -7,10 +7,9 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
 use super::problem::Problem;
-use crate::domain::bucket::{Allowance, Bucket};
 use crate::domain::id::KeyId;
+use crate::domain::rate_limit::{Allowance, Bucket, RateLimit};
 use crate::domain::time::UnixMs;
-use crate::domain::webhook::RateLimit;
 
 /// A key may make a minute's calls in this many portions, so the first of them at once.
 const PORTIONS: u32 = 10;

@@ -3,10 +3,9 @@
 
 use futures_util::future::BoxFuture;
 
-use crate::domain::bucket::Allowance;
 use crate::domain::id::WebhookNumber;
 use crate::domain::probe::{Probe, Probed};
-use crate::domain::webhook::RateLimit;
+use crate::domain::rate_limit::{Allowance, RateLimit};
 
 /// The sending side, as far as the API needs it.
 pub trait Outbound: Send + Sync {

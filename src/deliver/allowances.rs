@@ -4,10 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use crate::domain::bucket::{Allowance, Bucket};
 use crate::domain::id::WebhookNumber;
+use crate::domain::rate_limit::{Allowance, Bucket, RateLimit};
 use crate::domain::time::UnixMs;
-use crate::domain::webhook::RateLimit;
 
 /// Webhooks that may be kept before those that have nothing spent are let go.
 const KEPT_MAX: usize = 1024;

@@ -20,9 +20,10 @@ use governor::{Quota, RateLimiter};
 use crate::dialect::Dialect;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::DeliveryId;
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::tally::{Tally, day_of, next_day};
 use crate::domain::time::UnixMs;
-use crate::domain::webhook::{RateLimit, Webhook};
+use crate::domain::webhook::Webhook;
 use crate::store::{DueAt, Settled};
 
 /// Deliveries that are read ahead.

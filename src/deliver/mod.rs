@@ -23,11 +23,10 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::dialect::Shelf;
-use crate::domain::bucket::Allowance;
 use crate::domain::delivery::Outcome;
 use crate::domain::id::WebhookNumber;
 use crate::domain::probe::{Probe, Probed};
-use crate::domain::webhook::RateLimit;
+use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::store::Store;
 use allowances::Allowances;
 use dial::Egress;

@@ -58,9 +58,10 @@ use std::path::Path;
 
 use crate::domain::Invalid;
 use crate::domain::id::IdForm;
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::{RetrySchedule, SuccessRule};
 use crate::domain::time::TimeForm;
-use crate::domain::webhook::{MAX_IN_FLIGHT_MAX, RateLimit, TIMEOUT_SECONDS_MAX};
+use crate::domain::webhook::{MAX_IN_FLIGHT_MAX, TIMEOUT_SECONDS_MAX};
 
 /// A webhook contract. The fields are the keys of its file.
 #[derive(Debug, Clone, Deserialize)]

@@ -4,7 +4,7 @@ use super::block::{Draft, Text, row};
 use super::calls::{Calls, statuses};
 use super::{Site, words};
 use crate::dialect::{Dialect, Operation};
-use crate::domain::webhook::RateLimit;
+use crate::domain::rate_limit::RateLimit;
 
 /// The whole section.
 pub(super) fn write(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>) {

@@ -3,12 +3,12 @@
 
 pub mod account;
 pub mod backoff;
-pub mod bucket;
 pub mod delivery;
 pub mod event;
 pub mod id;
 pub mod json;
 pub mod probe;
+pub mod rate_limit;
 pub mod retry;
 pub mod secret;
 pub mod tally;

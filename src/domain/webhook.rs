@@ -5,6 +5,7 @@ use url::{Host, Url};
 
 use super::Invalid;
 use super::id::{AccountNumber, WebhookId, WebhookNumber};
+use super::rate_limit::RateLimit;
 use super::retry::{RetrySchedule, SuccessRule};
 use super::secret::SigningSecret;
 use super::time::UnixMs;
@@ -211,51 +212,6 @@ impl Ownership {
             Self::Never { reason } | Self::Again { reason } => Some(reason),
             Self::NotAsked | Self::Proven => None,
         }
-    }
-}
-
-/// Requests to an endpoint: `burst` at once, refilled at so many a second or a minute. So no second, or minute, ever
-/// sees more than that and the burst together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RateLimit {
-    /// Requests a second, 1–10,000. Either this or `per_minute`.
-    pub per_second: Option<u32>,
-    /// Requests a minute, 1–10,000.
-    pub per_minute: Option<u32>,
-    /// Requests that may go out at once after a quiet time, 1–10,000; left out: `per_second`, or 1.
-    #[serde(default)]
-    pub burst: u32,
-}
-
-impl RateLimit {
-    /// Checks the bounds and fills in the burst.
-    pub fn checked(self) -> Result<Self, Invalid> {
-        let (field, rate) = match (self.per_second, self.per_minute) {
-            (Some(rate), None) => ("rate_limit.per_second", rate),
-            (None, Some(rate)) => ("rate_limit.per_minute", rate),
-            _ => return Err(Invalid::new("rate_limit", "needs either per_second or per_minute")),
-        };
-        for (field, n) in [(field, rate), ("rate_limit.burst", self.burst.max(1))] {
-            if !(1..=10_000).contains(&n) {
-                return Err(Invalid::new(field, "must be between 1 and 10000"));
-            }
-        }
-        let burst = if self.burst == 0 { self.per_second.unwrap_or(1) } else { self.burst };
-        Ok(Self { burst, ..self })
-    }
-
-    /// How many tokens come back in how many milliseconds.
-    pub fn refill(self) -> (u32, u64) {
-        match self.per_minute {
-            Some(rate) => (rate.max(1), 60_000),
-            None => (self.per_second.unwrap_or(1).max(1), 1_000),
-        }
-    }
-
-    /// Requests that one period can see at most.
-    pub fn most(self) -> u32 {
-        self.refill().0 + self.burst
     }
 }
 

@@ -9,11 +9,10 @@ use futures_util::future::BoxFuture;
 use hookwheel::api::{self, Api, Outbound, Settings};
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::dialect::{Dialects, Shelf};
-use hookwheel::domain::bucket::{Allowance, Bucket};
 use hookwheel::domain::delivery::Outcome;
 use hookwheel::domain::id::WebhookNumber;
 use hookwheel::domain::probe::{Probe, Probed};
-use hookwheel::domain::webhook::RateLimit;
+use hookwheel::domain::rate_limit::{Allowance, Bucket, RateLimit};
 use hookwheel::store::{self, Store};
 use serde_json::Value;
 

@@ -5,21 +5,19 @@ use actix_web::HttpResponse;
 
 use crate::api::limits::write;
 use crate::api::webhooks::operations::Reach;
-use crate::domain::bucket::Allowance;
-use crate::domain::id::{WebhookId, WebhookNumber};
+use crate::domain::id::WebhookId;
+use crate::domain::rate_limit::Allowance;
 use crate::domain::webhook::Webhook;
 
 /// The webhook that a reply is about, where its path does not name it.
 #[derive(Debug, Clone, Copy)]
-pub struct About(pub WebhookNumber);
+pub struct About(pub WebhookId);
 
 /// Writes what is left into a reply.
 pub fn tell(reach: &Reach<'_>, id: Option<&str>, reply: &mut HttpResponse) {
-    let named = id.and_then(WebhookId::parse).map(WebhookId::number);
-    let number = named.or(reply.extensions().get::<About>().map(|about| about.0));
-    let webhook = number.and_then(|number| reach.api.store.registry().webhook(number).cloned());
+    let id = id.and_then(WebhookId::parse).or(reply.extensions().get::<About>().map(|about| about.0));
     // Of another account or dialect it shows no more than of one that is not there.
-    let within = webhook.filter(|webhook| reach.webhook(&webhook.id.to_string()).is_ok());
+    let within = id.and_then(|id| reach.find(id));
     let of_key = || reach.api.key_limits.left(reach.tenant.key(), reach.api.clock.now());
     if let Some(left) = within.and_then(|webhook| left(reach, &webhook)).or_else(of_key) {
         write(reply, left);

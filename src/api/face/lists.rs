@@ -53,7 +53,7 @@ pub async fn deliveries(reach: &Reach<'_>, face: &Face, id: &str, request: &Http
     let rule = &face.deliveries;
     let part = part(request, &rule.list)?;
     let history = reach.history(id)?;
-    let tally = reach.api.store.tally(history.webhook.number())?;
+    let (deliveries, attempts) = (history.tally.deliveries, history.tally.attempts);
     let (kind, only, paging) = (rule.rows, rule.only, rule.list.paging);
     let details = Details::of(face);
     let listed = web::block(move || {
@@ -67,8 +67,8 @@ pub async fn deliveries(reach: &Reach<'_>, face: &Face, id: &str, request: &Http
     let listed = listed.await??;
     let page = match (paging, kind) {
         (Paging::Cursor, _) => Page::Cursor(listed.cursor()),
-        (Paging::Offset, Rows::Delivery) => offset_page(tally.deliveries, part),
-        (Paging::Offset, Rows::Attempt) => offset_page(tally.attempts, part),
+        (Paging::Offset, Rows::Delivery) => offset_page(deliveries, part),
+        (Paging::Offset, Rows::Attempt) => offset_page(attempts, part),
     };
     Ok(face.rows(&listed.rows, &page))
 }

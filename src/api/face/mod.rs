@@ -80,7 +80,7 @@ async fn serve(
         Operation::Create => {
             let input = read_map(face.read(body_object(&body)?)?).map_err(said)?;
             let created = reach.create(input).await.map_err(said)?;
-            about = Some(created.webhook.number());
+            about = Some(created.webhook.id);
             face.webhook(&created_view(reach, face, &created)?)
         }
         Operation::Get => face.webhook(&object(&reach.view(&*reach.webhook(id)?)?)),
@@ -125,8 +125,8 @@ async fn serve(
     };
     let status = StatusCode::from_u16(call.operation.status()).map_err(Problem::internal)?;
     let mut reply = HttpResponse::build(status).json(shown);
-    if let Some(number) = about {
-        reply.extensions_mut().insert(limits::About(number));
+    if let Some(id) = about {
+        reply.extensions_mut().insert(limits::About(id));
     }
     Ok(reply)
 }

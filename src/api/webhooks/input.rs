@@ -8,12 +8,13 @@ use serde::{Deserialize, Deserializer};
 use crate::api::request::vet_text;
 use crate::dialect::Dialect;
 use crate::domain::Invalid;
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::{RetrySchedule, SuccessRule};
 use crate::domain::secret::{Secret, SigningSecret};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{
-    self, EndpointUrl, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, RateLimit, Status,
-    TIMEOUT_SECONDS_MAX, Webhook,
+    self, EndpointUrl, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, Status, TIMEOUT_SECONDS_MAX,
+    Webhook,
 };
 
 /// A webhook's name, in characters.
@@ -286,13 +287,9 @@ fn vet_filters(texts: Vec<String>) -> Result<Vec<EventFilter>, Invalid> {
 fn vet_headers(headers: BTreeMap<String, String>, dialect: &Dialect) -> Result<Vec<(String, String)>, Invalid> {
     let headers: Vec<(String, String)> = headers.into_iter().collect();
     webhook::check_headers(&headers)?;
-    let of_dialect = |name: &str| {
-        let own = dialect.headers.iter().map(|rule| &rule.key).chain(dialect.signature.iter().map(|rule| &rule.header));
-        own.into_iter().any(|key| key.name.as_str().eq_ignore_ascii_case(name))
-    };
     for (n, (name, _)) in headers.iter().enumerate() {
         let wrong = |message: &str| Err(Invalid::new(format!("headers.{name}"), message));
-        if of_dialect(name) {
+        if dialect.sets_header(name) {
             return wrong("is set by the dialect and cannot be replaced");
         }
         if headers[..n].iter().any(|(before, _)| before.eq_ignore_ascii_case(name)) {

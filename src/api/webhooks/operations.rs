@@ -42,10 +42,13 @@ pub struct Created {
 impl Reach<'_> {
     /// The webhook of this id, if it is within reach.
     pub fn webhook(&self, id: &str) -> Result<Arc<Webhook>, Problem> {
-        let account = self.tenant.account().number;
-        let found = WebhookId::parse(id).and_then(|id| self.api.store.registry().webhook_of(account, id).cloned());
-        let here = |webhook: &Arc<Webhook>| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect);
-        found.filter(here).ok_or_else(|| Problem::not_found("webhook"))
+        WebhookId::parse(id).and_then(|id| self.find(id)).ok_or_else(|| Problem::not_found("webhook"))
+    }
+
+    /// The same by the id itself.
+    pub fn find(&self, id: WebhookId) -> Option<Arc<Webhook>> {
+        let found = self.api.store.registry().webhook_of(self.tenant.account().number, id).cloned();
+        found.filter(|webhook| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect))
     }
 
     /// The native view of a webhook.
@@ -109,14 +112,16 @@ impl Reach<'_> {
         let mut change = input.vet(&dialect, self.api.settings.http_allowed)?;
         let mut warnings = std::mem::take(&mut change.warnings);
         let asked = change.ownership_check().map(|wish| is_asked(&dialect, Some(wish)));
-        let (url, was) = (webhook.url.clone(), webhook.ownership.clone());
+        let (url, was_asked) = (webhook.url.clone(), webhook.ownership.is_asked());
+        let url_before = url.clone();
         let changed = self.change(&webhook, move |webhook, now| {
             change.apply(webhook, now);
             webhook.ownership = ask_again(webhook, &url, asked);
             Ok(())
         });
         let mut webhook = changed.await?;
-        if webhook.ownership != was && !webhook.ownership.is_settled() {
+        let is_news = webhook.url != url_before || !was_asked;
+        if is_news && !webhook.ownership.is_settled() {
             webhook = self.prove_ownership(webhook).await?;
         }
         warnings.extend(warning(&webhook));
@@ -152,15 +157,12 @@ impl Reach<'_> {
 /// Where the ownership check stands after a change: another URL, or a check that was not there, is asked about. What was
 /// delivered to before is held meanwhile.
 fn ask_again(webhook: &Webhook, url_before: &EndpointUrl, asked: Option<bool>) -> Ownership {
-    let again = || Ownership::Again { reason: "its endpoint is being asked again".into() };
+    let reason = || "its endpoint is being asked".to_string();
     match (&webhook.ownership, asked) {
         (_, Some(false)) => Ownership::NotAsked,
-        (Ownership::NotAsked, Some(true)) => again(),
-        (Ownership::Proven, _) if webhook.url != *url_before => again(),
-        (Ownership::Never { .. }, _) if webhook.url != *url_before => {
-            Ownership::Never { reason: "its endpoint is being asked".into() }
-        }
-        (Ownership::Again { .. }, _) if webhook.url != *url_before => again(),
-        (known, _) => known.clone(),
+        (Ownership::NotAsked, Some(true)) => Ownership::Again { reason: reason() },
+        (known, _) if !known.is_asked() || webhook.url == *url_before => known.clone(),
+        (Ownership::Never { .. }, _) => Ownership::Never { reason: reason() },
+        _ => Ownership::Again { reason: reason() },
     }
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::RetrySchedule;
 use crate::domain::secret::Secret;
 use crate::domain::tally::Tally;
 use crate::domain::time;
-use crate::domain::webhook::{RateLimit, Status, Webhook};
+use crate::domain::webhook::{Status, Webhook};
 use crate::store::{Store, StoreError};
 
 /// A JSON object with native names, for a face to pick from.
