@@ -152,6 +152,7 @@ fn store_settings(config: &Config) -> store::Settings {
         queue_bytes_max: from.queue_bytes_max,
         group_events_max: from.group_events_max,
         group_bytes_max: from.group_bytes_max,
+        memory: None,
         durable: true,
     }
 }

@@ -194,6 +194,7 @@ fn open(path: &Path) -> Store {
         queue_bytes_max: 1,
         group_events_max: 1,
         group_bytes_max: 1,
+        memory: None,
         durable: true,
     };
     store::open(settings, Clock::real(), Dice::seeded(1)).expect("the server has let go of it").0

@@ -28,6 +28,7 @@ fn settings(path: &std::path::Path) -> Settings {
         queue_bytes_max: 64 << 20,
         group_events_max: 512,
         group_bytes_max: 8 << 20,
+        memory: None,
         durable: true,
     }
 }

@@ -31,6 +31,7 @@ use crate::domain::webhook::Webhook;
 
 pub use accept::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
 pub use commit::{Committer, Disable, Listener, Notice, Settled, Settlement};
+pub use disk::Memory;
 pub use read::{DueAt, EventHead, PAGE_ROWS_EXAMINED_MAX, Page};
 pub use registry::{KeyHash, Registry};
 pub use staging::Staging;
@@ -45,6 +46,8 @@ use queue::{Bounds, NotTaken, Queue};
 pub struct Settings {
     /// The data directory.
     pub path: PathBuf,
+    /// Keeps everything there instead: for tests.
+    pub memory: Option<Memory>,
     /// Bytes of sled's page cache.
     pub cache_bytes: u64,
     /// Below this many free bytes nothing is accepted any more; outcomes are still written.
@@ -224,7 +227,7 @@ impl Inner {
 
     /// Opens the disk again after a failure, once there is enough space for what comes next.
     fn open_disk(&self) -> Result<Disk, StoreError> {
-        let free = disk::free_bytes(&self.settings.path)?;
+        let free = disk::free_bytes(&self.settings)?;
         let enough = (self.settings.free_bytes_min / 2).max(disk::REOPEN_FREE_BYTES_MIN);
         if free < enough {
             return Err(StoreError::Io(format!("only {free} bytes are free, of {enough} that are needed")));
@@ -238,16 +241,16 @@ impl Inner {
     /// Reads what is held in memory.
     fn load(&self, disk: &Disk) -> Result<(), StoreError> {
         let mut registry = Registry::default();
-        for row in disk.tree(Tree::Accounts).iter().values() {
-            registry.put_account(record::decode_grown::<Account>(&row?)?);
+        for row in disk.all(Tree::Accounts) {
+            registry.put_account(record::decode_grown::<Account>(&row?.1)?);
         }
-        for row in disk.tree(Tree::Keys).iter() {
+        for row in disk.all(Tree::Keys) {
             let (hash, key) = row?;
             let hash = hash.as_ref().try_into().map_err(|_| StoreError::Damaged("a key's hash".into()))?;
             registry.put_key(hash, record::decode_grown::<ApiKey>(&key)?);
         }
-        for row in disk.tree(Tree::Webhooks).iter().values() {
-            registry.put_webhook(record::decode_grown::<Webhook>(&row?)?);
+        for row in disk.all(Tree::Webhooks) {
+            registry.put_webhook(record::decode_grown::<Webhook>(&row?.1)?);
         }
         *self.registry.write().expect("not poisoned") = registry;
         Ok(())

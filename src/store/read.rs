@@ -162,7 +162,7 @@ impl Store {
         let mut attempts: Vec<Attempt> = delivery.first.iter().cloned().collect();
         // What was recorded since `delivery` was read is no part of it.
         let more = usize::from(delivery.attempts).saturating_sub(attempts.len());
-        for row in self.disk()?.tree(Tree::Attempts).scan_prefix(delivery.id.to_bytes()).take(more) {
+        for row in self.disk()?.prefix(Tree::Attempts, &delivery.id.to_bytes()).take(more) {
             attempts.push(record::decode(&row?.1)?);
         }
         Ok(attempts)
@@ -172,8 +172,8 @@ impl Store {
     pub fn deliveries_of(&self, event: &Event) -> Result<Vec<Delivery>, StoreError> {
         let disk = self.disk()?;
         let mut ids: Vec<DeliveryId> = event.deliveries().collect();
-        for row in disk.tree(Tree::Replays).scan_prefix(event.id.to_bytes()).keys() {
-            ids.push(layout::read_delivery(&row?));
+        for row in disk.prefix(Tree::Replays, &event.id.to_bytes()) {
+            ids.push(layout::read_delivery(&row?.0));
         }
         let found = ids.into_iter().map(|id| delivery_by(&|tree, key| disk.get(tree, key), id));
         found.filter_map(Result::transpose).collect()
@@ -194,11 +194,8 @@ impl Store {
         let disk = self.disk()?;
         let start = after.map_or(layout::number(webhook).to_vec(), |id| layout::just_after(&layout::delivery(id)));
         let end = layout::number(webhook + 1);
-        let rows = disk.tree(Tree::Fresh).range(start..end.to_vec()).take(limit);
-        rows.map(|row| {
-            row.map_err(StoreError::from).and_then(|(key, value)| read_delivery_row(Tree::Fresh, &key, &value))
-        })
-        .collect()
+        let rows = disk.range(Tree::Fresh, start..end.to_vec()).take(limit);
+        rows.map(|row| row.and_then(|(key, value)| read_delivery_row(Tree::Fresh, &key, &value))).collect()
     }
 
     /// Up to `limit` deliveries of the webhook whose next attempt is due at `now` and comes after `after`, the earliest
@@ -217,8 +214,8 @@ impl Store {
         if range.start >= range.end {
             return Ok(due);
         }
-        for key in disk.tree(Tree::Due).range(range).keys() {
-            let id = layout::read_delivery(&key?);
+        for row in disk.range(Tree::Due, range) {
+            let id = layout::read_delivery(&row?.0);
             if skip(id) {
                 continue;
             }
@@ -240,8 +237,8 @@ impl Store {
         skip: impl Fn(DeliveryId) -> bool,
     ) -> Result<Option<UnixMs>, StoreError> {
         let range = due_start(webhook, after)..layout::number(webhook + 1).to_vec();
-        for key in self.disk()?.tree(Tree::Due).range(range).keys() {
-            let key = key?;
+        for row in self.disk()?.range(Tree::Due, range) {
+            let (key, _) = row?;
             if !skip(layout::read_delivery(&key)) {
                 return Ok(Some(layout::read_due(&key)));
             }
@@ -267,7 +264,7 @@ impl Store {
         if start >= end {
             return Ok(page);
         }
-        for (examined, row) in disk.tree(Tree::Events).range(start..end).rev().enumerate() {
+        for (examined, row) in disk.range(Tree::Events, start..end).rev().enumerate() {
             let (key, head) = row?;
             if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
                 page.next = last;
@@ -293,8 +290,8 @@ impl Store {
     /// The counters of all webhooks together, deleted ones included; what is not a sum is left at its default.
     pub fn tally_total(&self) -> Result<Tally, StoreError> {
         let mut total = Tally::default();
-        for row in self.disk()?.tree(Tree::Tallies).iter().values() {
-            let tally: Tally = record::decode(&row?)?;
+        for row in self.disk()?.all(Tree::Tallies) {
+            let tally: Tally = record::decode_grown(&row?.1)?;
             total.deliveries += tally.deliveries;
             total.succeeded += tally.succeeded;
             total.dead += tally.dead;
@@ -354,7 +351,7 @@ fn newest(
     for tree in [Tree::Fresh, Tree::Waiting, Tree::Closed] {
         let start = layout::number(webhook).to_vec();
         let end = before.map_or(layout::number(webhook + 1).to_vec(), layout::delivery);
-        for row in disk.tree(tree).range(start..end).rev().take(limit) {
+        for row in disk.range(tree, start..end).rev().take(limit) {
             let (key, value) = row?;
             rows.push(read_delivery_row(tree, &key, &value)?);
         }

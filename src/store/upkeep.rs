@@ -79,7 +79,7 @@ impl Upkeep {
 fn cancel_some(staging: &mut Staging<'_>, webhook: WebhookNumber) -> Result<bool, StoreError> {
     let mut open: Vec<Delivery> = Vec::new();
     for tree in [Tree::Fresh, Tree::Waiting] {
-        for row in staging.disk().tree(tree).scan_prefix(layout::number(webhook)).take(STEP_ROWS_MAX) {
+        for row in staging.disk().prefix(tree, &layout::number(webhook)).take(STEP_ROWS_MAX) {
             let (key, value) = row?;
             // A row that this group has already settled is not open any more.
             if staging.get(tree, &key)?.is_none() {
@@ -101,7 +101,7 @@ fn cancel_some(staging: &mut Staging<'_>, webhook: WebhookNumber) -> Result<bool
 /// Removes some idempotency keys that are old enough; says where to go on.
 fn forget_some(staging: &mut Staging<'_>, from: Key) -> Result<Option<Key>, StoreError> {
     let mut last = None;
-    let rows: Vec<_> = staging.disk().tree(Tree::Idempotency).range(from..).take(STEP_ROWS_MAX).collect();
+    let rows: Vec<_> = staging.disk().range(Tree::Idempotency, from..).take(STEP_ROWS_MAX).collect();
     let full = rows.len() == STEP_ROWS_MAX;
     for row in rows {
         let (key, value) = row?;

@@ -152,6 +152,7 @@ impl Server {
             queue_bytes_max: 64 << 20,
             group_events_max: 256,
             group_bytes_max: 16 << 20,
+            memory: None,
             durable: false,
         };
         let (store, committer) = store::open(settings, clock.clone(), Dice::seeded(1)).unwrap();

@@ -180,6 +180,7 @@ fn open(dir: &Path) -> (Store, Committer) {
         queue_bytes_max: 64 << 20,
         group_events_max: 512,
         group_bytes_max: 8 << 20,
+        memory: None,
         durable: true,
     };
     store::open(settings, Clock::real(), Dice::from_system()).expect("what a power cut left can be opened")

@@ -501,6 +501,7 @@ impl Core {
             queue_bytes_max: 64 << 20,
             group_events_max: 512,
             group_bytes_max: 8 << 20,
+            memory: None,
             durable: false,
         };
         let (store, committer) = loop {

@@ -1,6 +1,4 @@
-//! The open store: sled's trees, the one way to write to them, and what makes a write survive a power cut.
-//!
-//! sled's `flush` hands its log to the kernel but never calls fsync, so after each flush the log file is synced through
+//! The store in a directory: sled's trees, and what makes a write to them survive a power cut. sled's `flush` hands its log to the kernel but never calls fsync, so after each flush the log file is synced through
 //! a descriptor of our own; only then may anything be acknowledged. A write is one transaction over all trees, so it
 //! is there whole or not at all.
 
@@ -8,12 +6,13 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sled::Transactional;
 use sled::transaction::{ConflictableTransactionError, TransactionError};
-use sled::{IVec, Transactional};
 
-use super::create;
-use super::layout::{FORMAT_VERSION, Key, META_FORMAT, Tree, VALUE_BYTES_MAX};
-use super::{OpenError, Settings, StoreError};
+use super::Writes;
+use crate::store::create;
+use crate::store::layout::{FORMAT_VERSION, META_FORMAT, Tree};
+use crate::store::{OpenError, Settings, StoreError};
 
 /// The log's segment: a value, or a leaf of sixteen, beyond a quarter of it would go to a blob file.
 const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
@@ -23,7 +22,7 @@ const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
 pub const REOPEN_FREE_BYTES_MIN: u64 = 4 * SEGMENT_BYTES as u64;
 
 /// The open trees.
-pub struct Disk {
+pub struct OnSled {
     trees: Vec<sled::Tree>,
     db: sled::Db,
     /// A second descriptor of sled's log, for fdatasync.
@@ -32,30 +31,7 @@ pub struct Disk {
     durable: bool,
 }
 
-/// Keys of one tree with their new value, or `None` to remove them.
-type Changes = Vec<(Key, Option<Vec<u8>>)>;
-
-/// What one commit writes, for each tree.
-#[derive(Debug, Default)]
-pub struct Writes {
-    by_tree: Vec<Changes>,
-}
-
-impl Writes {
-    /// Adds one key. A key may be given once.
-    pub fn push(&mut self, tree: Tree, key: Key, value: Option<Vec<u8>>) {
-        debug_assert!(value.as_ref().is_none_or(|v| v.len() <= VALUE_BYTES_MAX + 64), "{tree:?}: a value is too long");
-        self.by_tree.resize_with(Tree::ALL.len(), Vec::new);
-        self.by_tree[tree as usize].push((key, value));
-    }
-
-    /// How many keys it touches.
-    pub fn keys(&self) -> usize {
-        self.by_tree.iter().map(Vec::len).sum()
-    }
-}
-
-impl Disk {
+impl OnSled {
     /// Opens or makes the store in `settings.path`.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         let path = settings.path.clone();
@@ -82,12 +58,7 @@ impl Disk {
         Ok(disk)
     }
 
-    /// Reads one key.
-    pub fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        Ok(self.tree(tree).get(key)?)
-    }
-
-    /// A tree, for ranges.
+    /// A tree.
     pub fn tree(&self, tree: Tree) -> &sled::Tree {
         &self.trees[tree as usize]
     }
@@ -95,8 +66,8 @@ impl Disk {
     /// Applies `writes` in one transaction and hands them to the kernel: they survive the death of this process (in a
     /// durable store).
     pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
-        let (trees, changes): (Vec<&sled::Tree>, Vec<&Changes>) =
-            self.trees.iter().zip(&writes.by_tree).filter(|(_, changes)| !changes.is_empty()).unzip();
+        let (trees, changes): (Vec<&sled::Tree>, Vec<_>) =
+            self.trees.iter().zip(writes.by_tree()).filter(|(_, changes)| !changes.is_empty()).unzip();
         if trees.is_empty() {
             return Ok(());
         }
@@ -131,19 +102,13 @@ impl Disk {
 
     /// Bytes that are free on the file system of the store.
     pub fn free_bytes(&self) -> Result<u64, StoreError> {
-        free_bytes(&self.path)
+        super::free_bytes_at(&self.path)
     }
 
     /// Bytes that the store's files take.
     pub fn size_bytes(&self) -> Result<u64, StoreError> {
         Ok(self.db.size_on_disk()?)
     }
-}
-
-/// Bytes that are free on the file system at `path`.
-pub fn free_bytes(path: &Path) -> Result<u64, StoreError> {
-    let stat = rustix::fs::statvfs(path).map_err(|error| StoreError::Io(error.to_string()))?;
-    Ok(stat.f_bavail * stat.f_frsize)
 }
 
 /// The format of an existing store; `None` in a new one.
@@ -161,13 +126,13 @@ fn format_of(db: &sled::Db, path: &Path) -> Result<Option<u32>, OpenError> {
 }
 
 /// How sled is opened at `path`.
-pub(super) fn sled_config(path: &Path, settings: &Settings) -> sled::Config {
+pub(in crate::store) fn sled_config(path: &Path, settings: &Settings) -> sled::Config {
     let config = sled::Config::new().path(path).cache_capacity(settings.cache_bytes);
     config.segment_size(SEGMENT_BYTES).flush_every_ms(None)
 }
 
 /// sled reports a lock held elsewhere as an I/O error.
-pub(super) fn open_error(path: &Path, error: sled::Error) -> OpenError {
+pub(in crate::store) fn open_error(path: &Path, error: sled::Error) -> OpenError {
     let text = error.to_string();
     match error {
         sled::Error::Io(io) if io.kind() == io::ErrorKind::WouldBlock || text.contains("could not acquire lock") => {

@@ -1,0 +1,173 @@
+//! Where the trees are: in a directory, or in memory for tests. One way to write, whole or not at all, and two to read: a
+//! key, and a range from either end.
+
+mod in_memory;
+mod on_sled;
+
+use std::ops::RangeBounds;
+use std::path::Path;
+
+use sled::IVec;
+
+use super::layout::{Key, Tree, VALUE_BYTES_MAX};
+use super::{OpenError, Settings, StoreError};
+pub use in_memory::Memory;
+use in_memory::MemoryRows;
+use on_sled::OnSled;
+pub(super) use on_sled::{REOPEN_FREE_BYTES_MIN, open_error, sled_config};
+
+/// Keys of one tree with their new value, or `None` to remove them.
+type Changes = Vec<(Key, Option<Vec<u8>>)>;
+
+/// What one commit writes, for each tree.
+#[derive(Debug, Default)]
+pub struct Writes {
+    by_tree: Vec<Changes>,
+}
+
+impl Writes {
+    /// Adds one key. A key may be given once.
+    pub fn push(&mut self, tree: Tree, key: Key, value: Option<Vec<u8>>) {
+        debug_assert!(value.as_ref().is_none_or(|v| v.len() <= VALUE_BYTES_MAX + 64), "{tree:?}: a value is too long");
+        self.by_tree.resize_with(Tree::ALL.len(), Vec::new);
+        self.by_tree[tree as usize].push((key, value));
+    }
+
+    /// How many keys it touches.
+    pub fn keys(&self) -> usize {
+        self.by_tree.iter().map(Vec::len).sum()
+    }
+
+    /// The changes of each tree, in the order of [`Tree`]; empty if there are none at all.
+    fn by_tree(&self) -> &[Changes] {
+        &self.by_tree
+    }
+}
+
+/// A key and its value.
+pub type Row = (IVec, IVec);
+
+/// The open trees.
+pub enum Disk {
+    /// In a directory.
+    Sled(OnSled),
+    /// In memory: as durable as the process.
+    Memory(Memory),
+}
+
+impl Disk {
+    /// Opens or makes what `settings` name.
+    pub fn open(settings: &Settings) -> Result<Self, OpenError> {
+        match &settings.memory {
+            Some(memory) => Ok(Self::Memory(memory.clone())),
+            None => OnSled::open(settings).map(Self::Sled),
+        }
+    }
+
+    /// Reads one key.
+    pub fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        match self {
+            Self::Sled(sled) => Ok(sled.tree(tree).get(key)?),
+            Self::Memory(memory) => Ok(memory.get(tree, key)),
+        }
+    }
+
+    /// The rows of a range, in the order of their keys, from either end.
+    pub fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> Rows {
+        match self {
+            Self::Sled(sled) => Rows::Sled(sled.tree(tree).range(range)),
+            Self::Memory(memory) => Rows::Memory(memory.range(tree, range)),
+        }
+    }
+
+    /// All rows of a tree.
+    pub fn all(&self, tree: Tree) -> Rows {
+        self.range(tree, Key::new()..)
+    }
+
+    /// The rows whose keys begin so.
+    pub fn prefix(&self, tree: Tree, prefix: &[u8]) -> Rows {
+        match self {
+            Self::Sled(sled) => Rows::Sled(sled.tree(tree).scan_prefix(prefix)),
+            Self::Memory(memory) => Rows::Memory(memory.prefix(tree, prefix)),
+        }
+    }
+
+    /// Applies `writes` whole or not at all. In a durable store they survive the death of this process.
+    pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
+        fail::fail_point!("store.write", |_| Err(StoreError::Io("a failpoint".into())));
+        match self {
+            Self::Sled(sled) => sled.write(writes),
+            Self::Memory(memory) => {
+                memory.write(writes);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes all that was written survive a power cut.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        fail::fail_point!("store.sync", |_| Err(StoreError::Io("a failpoint".into())));
+        match self {
+            Self::Sled(sled) => sled.sync(),
+            Self::Memory(_) => Ok(()),
+        }
+    }
+
+    /// Bytes that are free for the store.
+    pub fn free_bytes(&self) -> Result<u64, StoreError> {
+        match self {
+            Self::Sled(sled) => sled.free_bytes(),
+            Self::Memory(_) => Ok(u64::MAX),
+        }
+    }
+
+    /// Bytes that the store takes.
+    pub fn size_bytes(&self) -> Result<u64, StoreError> {
+        match self {
+            Self::Sled(sled) => sled.size_bytes(),
+            Self::Memory(memory) => Ok(memory.size_bytes()),
+        }
+    }
+}
+
+/// Bytes that are free where `settings` put the store, whether or not it is open.
+pub fn free_bytes(settings: &Settings) -> Result<u64, StoreError> {
+    match &settings.memory {
+        Some(_) => Ok(u64::MAX),
+        None => free_bytes_at(&settings.path),
+    }
+}
+
+fn free_bytes_at(path: &Path) -> Result<u64, StoreError> {
+    let stat = rustix::fs::statvfs(path).map_err(|error| StoreError::Io(error.to_string()))?;
+    Ok(stat.f_bavail * stat.f_frsize)
+}
+
+/// Rows of a range. Owns what it needs: no lock is held between two rows.
+pub enum Rows {
+    /// Of a directory.
+    Sled(sled::Iter),
+    /// Of memory.
+    Memory(MemoryRows),
+}
+
+impl Iterator for Rows {
+    type Item = Result<Row, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Sled(rows) => rows.next().map(|row| Ok(row?)),
+            Self::Memory(rows) => rows.next().map(Ok),
+        }
+    }
+}
+
+impl DoubleEndedIterator for Rows {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Sled(rows) => rows.next_back().map(|row| Ok(row?)),
+            Self::Memory(rows) => rows.next_back().map(Ok),
+        }
+    }
+}
