@@ -12,12 +12,13 @@ use hookwheel::clock::{Clock, Dice, Stopwatch};
 use hookwheel::dialect::{AttemptFacts, Dialect, Dialects, Numbers, Prepared, SigningKey, canonical};
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Outcome};
+use hookwheel::domain::disable::DisableRule;
 use hookwheel::domain::event::Event;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::time::{self, TimeForm};
 use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
-use hookwheel::store::{self, Committer, Disable, NewEvent, Settings, Settlement, Store};
+use hookwheel::store::{self, Committer, NewEvent, Settings, Settlement, Store};
 use sha2::Sha256;
 
 const GROUP: usize = 64;
@@ -190,7 +191,14 @@ fn success(delivery: DeliveryId) -> Settlement {
         request_headers: headers,
         response_body: b"ok".to_vec(),
     };
-    Settlement { delivery, attempt, next: Next::Succeeded, disable: Disable::Never, strain: Strain::Well, dice: 0.0 }
+    Settlement {
+        delivery,
+        attempt,
+        next: Next::Succeeded,
+        disable: DisableRule::default(),
+        strain: Strain::Well,
+        dice: 0.0,
+    }
 }
 
 fn founded(path: &std::path::Path) -> (Store, Committer) {

@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering;
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcome};
+use hookwheel::domain::disable::DisableRule;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
 use hookwheel::store::{
-    self, Accepted, Committer, Disable, Idempotency, NewEvent, OpenError, Refusal, Settings, Settlement, Staging, Store,
+    self, Accepted, Committer, Idempotency, NewEvent, OpenError, Refusal, Settings, Settlement, Staging, Store,
 };
 
 struct Bench {
@@ -78,7 +79,7 @@ impl Bench {
             delivery: id,
             attempt,
             next,
-            disable: Disable::Never,
+            disable: DisableRule::default(),
             strain: Strain::Neutral,
             dice: 0.0,
         });

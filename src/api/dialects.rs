@@ -15,6 +15,7 @@ use super::reply::Reply;
 use super::request::Query;
 use crate::dialect::{Dialect, EventType};
 use crate::docs;
+use crate::domain::disable::DisableRule;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::RetrySchedule;
 
@@ -43,10 +44,8 @@ struct DialectView {
     /// Which answers are a success.
     success: Vec<String>,
     retry: RetrySchedule,
-    /// Whether a delivery that used up its retries disables the webhook, if that has had no success meanwhile.
-    exhausted_disables: bool,
-    /// Whether an answer of 410 disables the webhook.
-    gone_disables: bool,
+    /// When failures disable a webhook.
+    disable: DisableRule,
     rate_limit: Option<RateLimit>,
     limits: LimitsView,
     /// What its requests carry.
@@ -168,8 +167,7 @@ fn view(dialect: &Dialect, egress: Vec<String>) -> DialectView {
         timeout_seconds: dialect.timeout_seconds,
         success: dialect.success.clone().into(),
         retry: dialect.retry.clone(),
-        exhausted_disables: dialect.exhausted_disables,
-        gone_disables: dialect.gone_disables,
+        disable: dialect.disable,
         rate_limit: dialect.rate_limit,
         limits: LimitsView {
             webhooks_per_account: dialect.limits.webhooks_per_account,

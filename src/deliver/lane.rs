@@ -3,6 +3,7 @@
 //!
 //! - Never more than `max_in_flight` deliveries are out, and none twice at once.
 //! - While the endpoint is in trouble nothing goes out; after that one, and one more with each success.
+//! - While a rule holds its webhook disabled, one goes out at a time, and only to see whether the endpoint is well.
 //! - What may not go out yet stays on disk; the lane keeps at most [`BUFFER_MAX`] deliveries.
 
 use std::collections::{HashSet, VecDeque};
@@ -37,6 +38,8 @@ const WINDOW_AFTER_REST: usize = 4;
 pub struct Rules {
     /// Whether deliveries go out at all.
     pub active: bool,
+    /// If they do not: when one goes out nevertheless, to see whether the endpoint is well again.
+    pub probe_at: Option<UnixMs>,
     /// Deliveries out at once.
     pub max_in_flight: usize,
     /// Requests a second.
@@ -50,6 +53,7 @@ impl Rules {
     pub fn of(webhook: &Webhook, dialect: &Dialect) -> Self {
         Self {
             active: webhook.is_active(),
+            probe_at: webhook.status.probe_at().filter(|_| webhook.ownership.is_settled()),
             max_in_flight: webhook.max_in_flight.unwrap_or(dialect.max_in_flight).max(1) as usize,
             rate_limit: webhook.rate_limit.or(dialect.rate_limit),
             first_attempts_per_day: dialect.limits.first_attempts_per_day,
@@ -151,7 +155,7 @@ impl Lane {
 
     /// The webhook was deleted: nothing goes out any more.
     pub fn stop(&mut self) {
-        self.rules.active = false;
+        (self.rules.active, self.rules.probe_at) = (false, None);
         self.forget_disk();
     }
 
@@ -215,11 +219,16 @@ impl Lane {
 
     /// What to do at `now`.
     pub fn turn(&mut self, now: UnixMs) -> Turn {
-        if !self.rules.active || self.out.len() >= self.rules.max_in_flight.min(self.window) {
+        let (cap, not_before) = match (self.rules.active, self.rules.probe_at) {
+            (true, _) => (self.rules.max_in_flight.min(self.window), self.paused_until),
+            (false, Some(probe_at)) => (1, self.paused_until.max(probe_at)),
+            (false, None) => (0, 0),
+        };
+        if self.out.len() >= cap {
             return Turn::Rest;
         }
-        if now < self.paused_until {
-            return Turn::Wait(self.paused_until);
+        if now < not_before {
+            return Turn::Wait(not_before);
         }
         if !self.may_try_first(now) {
             self.put_back_fresh();
@@ -349,7 +358,7 @@ mod tests {
     const NOON: UnixMs = 20_000 * DAY_MS + DAY_MS / 2;
 
     fn rules() -> Rules {
-        Rules { active: true, max_in_flight: 100, rate_limit: None, first_attempts_per_day: None }
+        Rules { active: true, probe_at: None, max_in_flight: 100, rate_limit: None, first_attempts_per_day: None }
     }
 
     /// A lane that has read everything there is: `count` deliveries that were never tried.
@@ -441,6 +450,18 @@ mod tests {
         assert_eq!(lane.turn(NOON), Turn::Rest);
         lane.set_rules(rules());
         assert_eq!(lane.turn(NOON), Turn::Read);
+    }
+
+    #[test]
+    fn a_disabled_webhook_is_tried_with_one_delivery_at_a_time() {
+        let (mut lane, ids) = lane_with(rules(), 3);
+        let disabled = |probe_at| Rules { active: false, probe_at: Some(probe_at), ..rules() };
+        lane.rules = disabled(NOON + 60_000);
+        assert_eq!(sent(&mut lane, NOON), (vec![], Turn::Wait(NOON + 60_000)));
+        assert_eq!(sent(&mut lane, NOON + 60_000), (ids[..1].to_vec(), Turn::Rest));
+        lane.rules = disabled(NOON + 120_000);
+        lane.came_back(ids[0], Some(NOON + 61_000));
+        assert_eq!(sent(&mut lane, NOON + 61_000), (vec![], Turn::Wait(NOON + 120_000)));
     }
 
     #[test]

@@ -4,10 +4,11 @@ use super::schedule::Claim;
 use crate::dialect::Dialect;
 use crate::domain::backoff::{RETRY_AFTER_MS_MAX, Strain};
 use crate::domain::delivery::{Attempt, Outcome};
+use crate::domain::disable::DisableRule;
 use crate::domain::retry::Next;
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
-use crate::store::{Disable, Settlement};
+use crate::store::Settlement;
 
 /// An attempt that was made.
 #[derive(Debug)]
@@ -37,11 +38,9 @@ pub fn verdict(claim: &Claim, dialect: &Dialect, made: Made, dice: f64) -> Settl
         (next, _) => next,
     };
     let disable = match attempt.summary.outcome {
-        Outcome::Status(410) if dialect.gone_disables && !success => Disable::Gone,
         // It says nothing about the endpoint.
-        Outcome::TooLarge(..) => Disable::Never,
-        _ if dialect.exhausted_disables => Disable::WhenExhausted,
-        _ => Disable::Never,
+        Outcome::TooLarge(..) => DisableRule::default(),
+        _ => webhook.disable.unwrap_or(dialect.disable),
     };
     Settlement { delivery: claim.delivery.id, attempt, next, disable, strain, dice }
 }

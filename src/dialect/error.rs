@@ -60,8 +60,19 @@ impl DialectError {
 
 /// A part of which there is one, written as a list: `[[retry]]`.
 fn list_of_one(file: &str, text: &str, root: &DeTable<'_>) -> Option<DialectError> {
-    let single =
-        ["retry", "rate_limit", "limits", "secrets", "challenge", "ids", "body", "headers", "face", "sample_actor"];
+    let single = [
+        "retry",
+        "rate_limit",
+        "disable",
+        "limits",
+        "secrets",
+        "challenge",
+        "ids",
+        "body",
+        "headers",
+        "face",
+        "sample_actor",
+    ];
     let (key, _) = root.iter().find(|(key, value)| single.contains(&&**key.get_ref()) && value.get_ref().is_array())?;
     let name = key.get_ref().to_string();
     let message = format!("is there once, so it is no list; write [{name}]");

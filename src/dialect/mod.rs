@@ -57,6 +57,7 @@ use serde_json::value::RawValue;
 use std::path::Path;
 
 use crate::domain::Invalid;
+use crate::domain::disable::DisableRule;
 use crate::domain::id::IdForm;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::{RetrySchedule, SuccessRule};
@@ -90,13 +91,9 @@ pub struct Dialect {
     /// All delays, for webhooks that ask for more or fewer.
     #[serde(skip)]
     all_delays: Vec<u64>,
-    /// Whether an answer of 410 disables the webhook at once.
+    /// When failures disable a webhook.
     #[serde(default)]
-    pub gone_disables: bool,
-    /// Whether a delivery that fails its last retry disables the webhook, if that has had no success since the
-    /// delivery's first attempt.
-    #[serde(default)]
-    pub exhausted_disables: bool,
+    pub disable: DisableRule,
     /// Deliveries of one webhook in flight at once, 1–256.
     #[serde(default = "default_max_in_flight")]
     pub max_in_flight: u32,
@@ -196,6 +193,7 @@ impl Dialect {
         self.secrets.check()?;
         self.check_signed()?;
         self.check_catalogue()?;
+        self.disable.check()?;
         if let Some(limit) = self.rate_limit {
             self.rate_limit = Some(limit.checked()?);
         }

@@ -85,6 +85,11 @@ pub const REQUEST: &Known = &[
     ("max_retries", Kind::Plain),
     ("test_mode", Kind::Plain),
     ("ownership_check", Kind::Plain),
+    ("disable", Kind::Nested),
+    ("order", Kind::Plain),
+    ("order_key", Kind::Plain),
+    ("on_dead", Kind::Plain),
+    ("filter", Kind::Plain),
 ];
 
 /// What a test call can say.
@@ -111,6 +116,11 @@ pub const WEBHOOK: &Known = &[
     ("status_reason", Kind::Plain),
     ("test_mode", Kind::Plain),
     ("ownership_check", Kind::Plain),
+    ("disable", Kind::Nested),
+    ("order", Kind::Plain),
+    ("order_key", Kind::Plain),
+    ("on_dead", Kind::Plain),
+    ("filter", Kind::Plain),
     ("created_at", Kind::Time),
     ("updated_at", Kind::Time),
     ("secret", Kind::Plain),
@@ -124,6 +134,8 @@ pub const WEBHOOK: &Known = &[
     ("attempts", Kind::Plain),
     ("failed_attempts", Kind::Plain),
     ("consecutive_failures", Kind::Plain),
+    ("failing_since", Kind::Time),
+    ("probe_at", Kind::Time),
     ("pauses", Kind::Plain),
     ("paused_until", Kind::Time),
 ];

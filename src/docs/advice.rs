@@ -173,7 +173,7 @@ pub(super) fn troubleshooting(draft: &mut Draft, dialect: &Dialect, calls: &Call
          into a queue and return.",
         words::duration(dialect.timeout_seconds.into())
     ));
-    if dialect.exhausted_disables || dialect.gone_disables {
+    if dialect.disable.disables() {
         draft.heading(3, "The webhook is disabled");
         draft.say("Mend the endpoint, then enable the webhook again. What was held meanwhile is delivered then.");
     }

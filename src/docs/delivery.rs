@@ -63,18 +63,34 @@ fn endings(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>) {
         }
         None => "A delivery whose last attempt fails is dead: it is kept, and can be sent again by hand.".into(),
     });
-    if dialect.exhausted_disables {
+    if dialect.disable.exhausted {
         items.push(
             "If the webhook has had no success since that delivery's first attempt, the webhook is disabled too. What is \
              still open is held, and goes out when the webhook is enabled again."
                 .into(),
         );
-    } else {
+    }
+    if let Some(failures) = dialect.disable.consecutive_failures {
+        let failures = words::grouped(failures.into());
+        items.push(format!("After {failures} failed attempts in a row the webhook is disabled.").into());
+    }
+    if let Some(seconds) = dialect.disable.failing_seconds {
+        let time = words::duration(seconds);
+        items.push(format!("When all attempts have failed for {time}, the webhook is disabled.").into());
+    }
+    if !dialect.disable.disables() {
         items.push("The webhook itself stays active, however many deliveries fail.".into());
     }
-    if dialect.gone_disables {
+    if dialect.disable.gone {
         items.push(
             "An answer of 410 (Gone) disables the webhook at once: say so when an endpoint is gone for good.".into(),
+        );
+    }
+    if let Some(seconds) = dialect.disable.probe_after_seconds {
+        let time = words::duration(seconds);
+        items.push(
+            format!("{time} after it was disabled one held delivery goes out; if it succeeds, the webhook is enabled.")
+                .into(),
         );
     }
     if let (Some(field), Some(call)) = (calls.field("enabled"), calls.endpoint(Operation::Update)) {

@@ -170,6 +170,11 @@ impl<'a> Example<'a> {
             ("status_reason", Value::Null),
             ("test_mode", json!(false)),
             ("ownership_check", json!(self.dialect.challenge.is_some())),
+            ("disable", Value::Null),
+            ("order", Value::Null),
+            ("order_key", Value::Null),
+            ("on_dead", Value::Null),
+            ("filter", Value::Null),
             ("created_at", json!(at)),
             ("updated_at", json!(at)),
             ("last_attempt_at", Value::Null),
@@ -181,6 +186,8 @@ impl<'a> Example<'a> {
         for counter in COUNTERS {
             native.insert(counter.into(), json!(0));
         }
+        native.insert("failing_since".into(), Value::Null);
+        native.insert("probe_at".into(), Value::Null);
         native.insert("pauses".into(), json!(0));
         native.insert("paused_until".into(), Value::Null);
         native

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use super::id::{DeliveryId, EventId};
+use super::order::Place;
 use super::time::UnixMs;
 
 /// Where a delivery stands. `held` is not among them: an open delivery of a webhook that is not active is *shown* as
@@ -74,6 +75,8 @@ pub struct Delivery {
     pub ended_at: Option<UnixMs>,
     /// Why it was cancelled.
     pub reason: Option<String>,
+    /// Its place in its webhook's order, if it has one.
+    pub place: Option<Place>,
 }
 
 impl Delivery {
@@ -90,6 +93,7 @@ impl Delivery {
             latest: None,
             ended_at: None,
             reason: None,
+            place: None,
         }
     }
 

@@ -4,9 +4,11 @@
 pub mod account;
 pub mod backoff;
 pub mod delivery;
+pub mod disable;
 pub mod event;
 pub mod id;
 pub mod json;
+pub mod order;
 pub mod probe;
 pub mod rate_limit;
 pub mod retry;

@@ -22,8 +22,12 @@ pub struct Tally {
     pub attempts: u64,
     /// HTTP requests that failed.
     pub failed_attempts: u64,
-    /// Failed attempts since the last success.
+    /// Failed attempts since the last success or enabling.
     pub consecutive_failures: u64,
+    /// When the first of them ended.
+    pub failing_since: Option<UnixMs>,
+    /// When the webhook was last enabled.
+    pub enabled_at: Option<UnixMs>,
     /// When the last attempt ended.
     pub last_attempt_at: Option<UnixMs>,
     /// When the last attempt succeeded.
@@ -71,11 +75,12 @@ impl Tally {
         self.attempts += 1;
         self.last_attempt_at = Some(attempt.ended_at());
         if success {
-            self.consecutive_failures = 0;
+            (self.consecutive_failures, self.failing_since) = (0, None);
             self.last_success_at = Some(attempt.ended_at());
         } else {
             self.failed_attempts += 1;
             self.consecutive_failures += 1;
+            self.failing_since.get_or_insert(attempt.ended_at());
         }
         if attempt.number == 1 {
             let day = day_of(attempt.started_at);
@@ -85,6 +90,18 @@ impl Tally {
             }
             self.first_attempts_on_day += u32::from(day == self.day);
         }
+    }
+
+    /// A person or a probe says that the endpoint is well: what it failed before counts no more.
+    pub fn forgive(&mut self, now: UnixMs) {
+        self.backoff = Backoff::default();
+        (self.consecutive_failures, self.failing_since) = (0, None);
+        self.enabled_at = Some(now);
+    }
+
+    /// When the webhook was last well, as far as anybody knows.
+    pub fn last_well_at(&self) -> UnixMs {
+        self.last_success_at.max(self.enabled_at).unwrap_or(0)
     }
 
     /// Counts the end of a delivery.

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use super::Invalid;
+use super::disable::DisableRule;
 use super::id::{AccountNumber, WebhookId, WebhookNumber};
+use super::order::Order;
 use super::rate_limit::RateLimit;
 use super::retry::{RetrySchedule, SuccessRule};
 use super::secret::SigningSecret;
@@ -66,6 +68,12 @@ pub struct Webhook {
     pub test_mode: bool,
     /// Whether its endpoint has shown that it wants deliveries.
     pub ownership: Ownership,
+    /// When a rule disables it.
+    pub disable: Option<DisableRule>,
+    /// In which order its deliveries go out; `None`: in none.
+    pub order: Option<Order>,
+    /// It wants only events that this holds for.
+    pub condition: Option<String>,
 }
 
 impl Webhook {
@@ -91,6 +99,9 @@ impl Webhook {
             updated_at: 0,
             test_mode: false,
             ownership: Ownership::NotAsked,
+            disable: None,
+            order: None,
+            condition: None,
         }
     }
 
@@ -139,6 +150,8 @@ pub enum Status {
         since: UnixMs,
         /// Why, in one sentence.
         reason: String,
+        /// One delivery goes out then, and if that succeeds the webhook is active again. `None`: a person enables it.
+        probe_at: Option<UnixMs>,
     },
     /// It was deleted: they are cancelled.
     Deleted {
@@ -155,6 +168,14 @@ impl Status {
             Self::Paused { .. } => "paused",
             Self::Disabled { .. } => "disabled",
             Self::Deleted { .. } => "deleted",
+        }
+    }
+
+    /// When one delivery goes out to see whether its endpoint is well again.
+    pub fn probe_at(&self) -> Option<UnixMs> {
+        match self {
+            Self::Disabled { probe_at, .. } => *probe_at,
+            _ => None,
         }
     }
 

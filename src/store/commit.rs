@@ -19,6 +19,7 @@ use super::{Inner, Refusal, StoreError};
 use crate::clock::{Dice, Stopwatch};
 use crate::domain::backoff::Strain;
 use crate::domain::delivery::Attempt;
+use crate::domain::disable::DisableRule;
 use crate::domain::id::{DeliveryId, IdSource, WebhookNumber};
 use crate::domain::retry::Next;
 use crate::domain::tally::Tally;
@@ -97,22 +98,11 @@ pub struct Settlement {
     /// Where the delivery stands after it.
     pub next: Next,
     /// When to disable the webhook.
-    pub disable: Disable,
+    pub disable: DisableRule,
     /// What the attempt says of the endpoint.
     pub strain: Strain,
     /// Even in 0.0..1.0: throws the length of a pause.
     pub dice: f64,
-}
-
-/// When an outcome disables its webhook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disable {
-    /// Not at all.
-    Never,
-    /// At once: the endpoint said that it is gone.
-    Gone,
-    /// If the delivery used up its retries and the webhook has had no success since its first attempt.
-    WhenExhausted,
 }
 
 /// What a commit changed, for those who deliver.

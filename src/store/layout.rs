@@ -17,6 +17,12 @@
 //! | `closed` | webhook, delivery id | a delivery that has ended |
 //! | `attempts` | delivery id, n | the n-th attempt, from the second on |
 //! | `replays` | event id, delivery id | nothing: deliveries made after accept |
+//! | `ordered` | webhook, order key, delivery id | nothing: the open deliveries of each order key, the head first |
+//! | `blocked` | webhook, delivery id | an open delivery that waits behind the head of its order key |
+//! | `dead` | account, delivery id | nothing: dead letters that nobody has replayed or discarded |
+//! | `jobs` | account, job id | `Job`: a bulk replay or discard, and how far it is |
+//! | `stats` | webhook or account, resolution, time | what was counted in that minute, hour or day |
+//! | `account_tallies` | account | what is counted about an account |
 //!
 //! Numbers are big-endian, so byte order is number order. Ids are time-ordered, so `fresh` is in accept order, the
 //! last `closed` is the newest, and the oldest events of an account come first.
@@ -24,8 +30,8 @@
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
 use crate::domain::time::UnixMs;
 
-/// The format that this build writes and reads. Format 1 was that of builds before the first release.
-pub const FORMAT_VERSION: u32 = 2;
+/// The format that this build writes and reads. Formats 1 and 2 were those of builds before the first release.
+pub const FORMAT_VERSION: u32 = 3;
 
 /// A stored value, in bytes: what is longer goes on in `chunks`. A leaf of sixteen such values still fits into a log
 /// segment, so the store never makes a blob file (which it would not sync).
@@ -50,11 +56,17 @@ pub enum Tree {
     Closed,
     Attempts,
     Replays,
+    Ordered,
+    Blocked,
+    Dead,
+    Jobs,
+    Stats,
+    AccountTallies,
 }
 
 impl Tree {
     /// Every tree and its name on disk, in the order of the enum.
-    pub const ALL: [(Tree, &'static str); 15] = [
+    pub const ALL: [(Tree, &'static str); 21] = [
         (Tree::Meta, "meta"),
         (Tree::Accounts, "accounts"),
         (Tree::Keys, "keys"),
@@ -70,6 +82,12 @@ impl Tree {
         (Tree::Closed, "closed"),
         (Tree::Attempts, "attempts"),
         (Tree::Replays, "replays"),
+        (Tree::Ordered, "ordered"),
+        (Tree::Blocked, "blocked"),
+        (Tree::Dead, "dead"),
+        (Tree::Jobs, "jobs"),
+        (Tree::Stats, "stats"),
+        (Tree::AccountTallies, "account_tallies"),
     ];
 }
 

@@ -5,7 +5,6 @@ use super::layout::{self, Tree};
 use super::registry::KeyHash;
 use super::staging::Staging;
 use crate::domain::account::{Account, ApiKey};
-use crate::domain::backoff::Backoff;
 use crate::domain::id::{AccountNumber, KeyId, WebhookId};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{Status, Webhook};
@@ -38,7 +37,8 @@ impl Staging<'_> {
         change(&mut webhook, self.now())?;
         if webhook.is_active() && !was_active {
             // Who lets deliveries out again says that the endpoint is well.
-            self.tally(webhook.number()).backoff = Backoff::default();
+            let now = self.now();
+            self.tally(webhook.number()).forgive(now);
         }
         webhook.updated_at = self.now();
         self.put_webhook(webhook.clone());

@@ -30,7 +30,7 @@ use crate::domain::id::AccountNumber;
 use crate::domain::webhook::Webhook;
 
 pub use accept::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
-pub use commit::{Committer, Disable, Listener, Notice, Settled, Settlement};
+pub use commit::{Committer, Listener, Notice, Settled, Settlement};
 pub use disk::Memory;
 pub use read::{DueAt, EventHead, PAGE_ROWS_EXAMINED_MAX, Page};
 pub use registry::{KeyHash, Registry};

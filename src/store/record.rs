@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::StoreError;
 use crate::domain::delivery::{Cause, Delivery};
 use crate::domain::id::{DeliveryId, EventId};
+use crate::domain::order::Place;
 use crate::domain::time::UnixMs;
 
 const RECORD_VERSION: u8 = 1;
@@ -43,23 +44,25 @@ pub fn decode_grown<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> 
     decode(&[bytes, &[0; GROWTH_BYTES_MAX]].concat())
 }
 
-/// What `fresh` keeps of a delivery; the rest follows from its key. An accept costs three bytes here.
+/// What `fresh` keeps of a delivery; the rest follows from its key. An accept costs four bytes here.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fresh {
     cause: Cause,
     /// Only where it does not follow from the delivery's id.
     event: Option<EventId>,
+    place: Option<Place>,
 }
 
 impl Fresh {
     /// What to keep.
     pub fn of(delivery: &Delivery) -> Self {
         let follows = delivery.event == delivery.id.event_at_accept();
-        Self { cause: delivery.cause, event: (!follows).then_some(delivery.event) }
+        Self { cause: delivery.cause, event: (!follows).then_some(delivery.event), place: delivery.place }
     }
     /// The delivery again.
     pub fn into_delivery(self, id: DeliveryId) -> Delivery {
-        Delivery::fresh(id, self.event.unwrap_or(id.event_at_accept()), self.cause)
+        let event = self.event.unwrap_or(id.event_at_accept());
+        Delivery { place: self.place, ..Delivery::fresh(id, event, self.cause) }
     }
 }
 
@@ -82,8 +85,7 @@ mod tests {
     use crate::domain::retry::Next;
 
     const EVENT: &str = "01fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe80300010300027b7d0000";
-    const DELIVERY: &str =
-        "01fe030000002301ef8dbc7a1a7c6e5b9301fe000000002301ef8dbc7a1a7c6e5b9301000200010101050200c8017500010100010700";
+    const DELIVERY: &str = "01fe030000002301ef8dbc7a1a7c6e5b9301fe000000002301ef8dbc7a1a7c6e5b9301000200010101050200c801750001010001070000";
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|b| format!("{b:02x}")).collect()
@@ -108,7 +110,7 @@ mod tests {
         assert_eq!(decode::<Event>(&encode(&event)).unwrap(), event);
 
         let mut delivery = Delivery::fresh(event.id.delivery_to(3), event.id, Cause::Accept);
-        assert_eq!(hex(&encode(&Fresh::of(&delivery))), "010000");
+        assert_eq!(hex(&encode(&Fresh::of(&delivery))), "01000000");
         let summary = AttemptSummary { number: 1, started_at: 5, duration_ms: 2, outcome: Outcome::Status(200) };
         let attempt = Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![1] };
         delivery.take_attempt(attempt, Next::Succeeded);

@@ -2,11 +2,12 @@
 //! webhook, all in one commit.
 
 use super::StoreError;
-use super::commit::{Disable, Settled, Settlement};
+use super::commit::{Settled, Settlement};
 use super::layout::{self, Tree};
 use super::staging::Staging;
-use crate::domain::delivery::{Delivery, DeliveryState};
-use crate::domain::id::{DeliveryId, WebhookNumber};
+use crate::domain::delivery::{AttemptSummary, Delivery, DeliveryState, Outcome};
+use crate::domain::disable::{DisableRule, Failures};
+use crate::domain::id::DeliveryId;
 use crate::domain::retry::Next;
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{Status, Webhook};
@@ -37,6 +38,7 @@ impl Staging<'_> {
             self.remove_open(&delivery);
         }
         let (ended_at, reason) = (delivery.ended_at, delivery.reason.take());
+        let summary = attempt.summary.clone();
         if let Some(further) = delivery.take_attempt(attempt, next) {
             self.put(Tree::Attempts, layout::attempt(id, further.summary.number), &further);
         }
@@ -44,7 +46,8 @@ impl Staging<'_> {
         self.tell_settled(id, next_attempt_at, success);
         if was_open {
             self.put_after_attempt(&delivery);
-            return self.disable_by_rule(id.webhook(), disable, next, first_attempt_at);
+            self.judge_webhook(id, &summary, next, first_attempt_at, disable);
+            return Ok(());
         }
         // It was cancelled while this attempt was under way: it stays so, and shows the attempt.
         delivery.state = DeliveryState::Cancelled;
@@ -89,26 +92,44 @@ impl Staging<'_> {
         }
     }
 
-    fn disable_by_rule(
+    /// A failure may disable the webhook, or put off the next look at one that is disabled; a success ends that.
+    fn judge_webhook(
         &mut self,
-        number: WebhookNumber,
-        disable: Disable,
+        id: DeliveryId,
+        attempt: &AttemptSummary,
         next: Next,
         first_attempt_at: UnixMs,
-    ) -> Result<(), StoreError> {
-        let no_success_since = self.tally(number).last_success_at.is_none_or(|at| at < first_attempt_at);
-        let reason = match disable {
-            Disable::Gone => "the endpoint answered 410 Gone",
-            Disable::WhenExhausted if next == Next::Dead && no_success_since => {
-                "a delivery used up its retries and none succeeded since its first attempt"
+        rule: DisableRule,
+    ) {
+        let Some(webhook) = self.registry().webhook(id.webhook()).cloned() else { return };
+        let now = self.now();
+        let success = next == Next::Succeeded;
+        let status = match webhook.status {
+            Status::Active if !success => {
+                let tally = self.tally(id.webhook());
+                let failures = Failures {
+                    gone: attempt.outcome == Outcome::Status(410),
+                    dead: next == Next::Dead,
+                    first_attempt_at,
+                    last_well_at: tally.last_well_at(),
+                    in_a_row: tally.consecutive_failures,
+                    since: tally.failing_since.unwrap_or(attempt.ended_at()),
+                    ended_at: attempt.ended_at(),
+                };
+                let Some(reason) = rule.reason(&failures) else { return };
+                Status::Disabled { since: now, reason, probe_at: rule.probe_at(now) }
             }
-            Disable::Never | Disable::WhenExhausted => return Ok(()),
+            // What was under way when it was disabled tells nothing new.
+            Status::Disabled { since, probe_at: Some(_), .. } if attempt.started_at < since => return,
+            Status::Disabled { probe_at: Some(_), .. } if success => {
+                self.tally(id.webhook()).forgive(now);
+                Status::Active
+            }
+            Status::Disabled { since, ref reason, probe_at: Some(_) } => {
+                Status::Disabled { since, reason: reason.clone(), probe_at: rule.probe_at(now) }
+            }
+            _ => return,
         };
-        let webhook = self.registry().webhook(number).cloned();
-        if let Some(webhook) = webhook.filter(|webhook| webhook.status == Status::Active) {
-            let status = Status::Disabled { since: self.now(), reason: reason.into() };
-            self.put_webhook(Webhook { status, ..(*webhook).clone() });
-        }
-        Ok(())
+        self.put_webhook(Webhook { status, ..(*webhook).clone() });
     }
 }

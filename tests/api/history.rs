@@ -3,9 +3,10 @@
 use crate::server::{START_MS, Server, id};
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Outcome};
+use hookwheel::domain::disable::DisableRule;
 use hookwheel::domain::id::DeliveryId;
 use hookwheel::domain::retry::Next;
-use hookwheel::store::{Disable, Settlement};
+use hookwheel::store::Settlement;
 use serde_json::{Value, json};
 
 /// Records an attempt as `deliver` does, and waits until it is written.
@@ -23,7 +24,7 @@ pub async fn attempt(server: &Server, delivery: &str, number: u16, outcome: Outc
         delivery,
         attempt,
         next,
-        disable: Disable::Never,
+        disable: DisableRule::default(),
         strain: Strain::Neutral,
         dice: 0.0,
     });

@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer};
 use crate::api::request::vet_text;
 use crate::dialect::Dialect;
 use crate::domain::Invalid;
+use crate::domain::disable::DisableRule;
+use crate::domain::order::{KeyPath, OnDead, Order};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::{RetrySchedule, SuccessRule};
 use crate::domain::secret::{Secret, SigningSecret};
@@ -142,6 +144,26 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     ownership_check: Change<bool>,
+    /// When a rule disables it; the dialect's rule if left out.
+    #[serde(default)]
+    #[schema(value_type = Option<DisableRule>)]
+    disable: Change<DisableRule>,
+    /// `fifo`: one delivery at a time, in the order in which events were accepted.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    order: Change<String>,
+    /// With `fifo`: only events with the same value there wait for each other, such as `data.task_id`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    order_key: Change<String>,
+    /// With `fifo`: whether what is behind a delivery that used up its retries goes out (`skip`) or waits (`hold`).
+    #[serde(default)]
+    #[schema(value_type = Option<OnDead>)]
+    on_dead: Change<OnDead>,
+    /// A condition on the event, such as `@.data.amount > 100`; only events that it holds for are wanted.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    filter: Change<String>,
     /// Whether deliveries go out; true if left out.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
@@ -164,6 +186,9 @@ pub struct WebhookChange {
     success: Change<SuccessRule>,
     test_mode: Option<bool>,
     ownership_check: Option<bool>,
+    disable: Change<DisableRule>,
+    order: OrderChange,
+    condition: Change<String>,
     enabled: Option<bool>,
     /// What to tell about it, such as a short secret.
     pub warnings: Vec<String>,
@@ -191,6 +216,9 @@ impl WebhookInput {
             success: self.success.vet(vet_success)?,
             test_mode: self.test_mode.vet(Ok)?.or_reset(false),
             ownership_check: vet_ownership(self.ownership_check, dialect)?,
+            disable: self.disable.vet(|rule| rule.check().map(|()| rule))?,
+            order: OrderChange::vet(self.order, self.order_key, self.on_dead)?,
+            condition: self.filter,
             enabled: self.enabled.required("enabled", Ok)?,
             warnings,
         })
@@ -247,12 +275,55 @@ impl WebhookChange {
         self.retry.apply(&mut webhook.retry);
         self.success.apply(&mut webhook.success);
         webhook.test_mode = self.test_mode.unwrap_or(webhook.test_mode);
+        self.disable.apply(&mut webhook.disable);
+        self.order.apply(&mut webhook.order);
+        self.condition.apply(&mut webhook.condition);
         match self.enabled {
             Some(true) => webhook.status = Status::Active,
             Some(false) if webhook.status == Status::Active => {
-                webhook.status = Status::Disabled { since: now, reason: BY_REQUEST.into() };
+                webhook.status = Status::Disabled { since: now, reason: BY_REQUEST.into(), probe_at: None };
             }
             Some(false) | None => {}
+        }
+    }
+}
+
+/// What becomes of the order.
+#[derive(Debug)]
+struct OrderChange {
+    fifo: Option<bool>,
+    key: Change<KeyPath>,
+    on_dead: Option<OnDead>,
+}
+
+impl OrderChange {
+    fn vet(order: Change<String>, key: Change<String>, on_dead: Change<OnDead>) -> Result<Self, Invalid> {
+        let fifo = match order {
+            Change::Keep => None,
+            Change::Reset => Some(false),
+            Change::To(word) if word == "fifo" => Some(true),
+            Change::To(_) => return Err(Invalid::new("order", "must be \"fifo\" or null")),
+        };
+        let key = key.vet(|text| KeyPath::parse(&text))?;
+        if fifo == Some(false) && matches!(key, Change::To(_)) {
+            return Err(Invalid::new("order_key", "needs \"order\": \"fifo\""));
+        }
+        Ok(Self { fifo, key, on_dead: on_dead.or_reset(OnDead::Skip) })
+    }
+
+    /// A key alone asks for an order, too.
+    fn apply(self, to: &mut Option<Order>) {
+        match self.fifo {
+            Some(false) => *to = None,
+            Some(true) => drop(to.get_or_insert(Order { key: None, on_dead: OnDead::Skip })),
+            None if matches!(self.key, Change::To(_)) => {
+                to.get_or_insert(Order { key: None, on_dead: OnDead::Skip });
+            }
+            None => {}
+        }
+        if let Some(order) = to {
+            self.key.apply(&mut order.key);
+            order.on_dead = self.on_dead.unwrap_or(order.on_dead);
         }
     }
 }

@@ -93,7 +93,7 @@ impl Reach<'_> {
         let reason = vet_reason(reason)?;
         let decide = |webhook: &Webhook, now| match &webhook.status {
             Status::Disabled { .. } => Ok(webhook.status.clone()),
-            _ => Ok(Status::Disabled { since: now, reason }),
+            _ => Ok(Status::Disabled { since: now, reason, probe_at: None }),
         };
         self.set_status(id, decide).await
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::domain::disable::DisableRule;
+use crate::domain::order::OnDead;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::RetrySchedule;
 use crate::domain::secret::Secret;
@@ -48,6 +50,16 @@ pub struct WebhookView {
     test_mode: bool,
     /// Whether its endpoint is asked if it wants deliveries.
     ownership_check: bool,
+    /// When a rule disables it.
+    disable: Option<DisableRule>,
+    /// `fifo`, or null where its deliveries are in no order.
+    order: Option<&'static str>,
+    /// Only events with the same value there wait for each other.
+    order_key: Option<String>,
+    /// Whether what is behind a delivery that used up its retries goes out (`skip`) or waits (`hold`).
+    on_dead: Option<OnDead>,
+    /// A condition on the event: only events that it holds for are wanted.
+    filter: Option<String>,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
@@ -68,8 +80,14 @@ pub struct WebhookView {
     /// HTTP requests made.
     attempts: u64,
     failed_attempts: u64,
-    /// Failed attempts since the last success.
+    /// Failed attempts since the last success or enabling.
     consecutive_failures: u64,
+    /// When the first of them ended.
+    #[schema(format = DateTime)]
+    failing_since: Option<String>,
+    /// When one delivery goes out to see whether the endpoint of a disabled webhook is well again.
+    #[schema(format = DateTime)]
+    probe_at: Option<String>,
     /// Pauses since the last success, because its endpoint could not be reached or asked for one.
     pauses: u8,
     /// When the latest of them ends, or ended.
@@ -102,6 +120,11 @@ pub fn view(webhook: &Webhook, account: &str, tally: &Tally) -> WebhookView {
         status_reason: webhook.status_reason().map(str::to_string),
         test_mode: webhook.test_mode,
         ownership_check: webhook.ownership.is_asked(),
+        disable: webhook.disable,
+        order: webhook.order.as_ref().map(|_| "fifo"),
+        order_key: webhook.order.as_ref().and_then(|order| order.key.as_ref()).map(|key| key.as_str().to_string()),
+        on_dead: webhook.order.as_ref().map(|order| order.on_dead),
+        filter: webhook.condition.clone(),
         created_at: time::rfc3339(webhook.created_at),
         updated_at: time::rfc3339(webhook.updated_at),
         last_attempt_at: tally.last_attempt_at.map(time::rfc3339),
@@ -114,6 +137,8 @@ pub fn view(webhook: &Webhook, account: &str, tally: &Tally) -> WebhookView {
         attempts: tally.attempts,
         failed_attempts: tally.failed_attempts,
         consecutive_failures: tally.consecutive_failures,
+        failing_since: tally.failing_since.map(time::rfc3339),
+        probe_at: webhook.status.probe_at().map(time::rfc3339),
         pauses: tally.backoff.step,
         paused_until: (tally.backoff.step > 0).then(|| time::rfc3339(tally.backoff.until)),
         secret: None,

@@ -1,0 +1,85 @@
+//! Order between the deliveries of a webhook: in accept order, all of them or those of one key. Pure.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Invalid;
+use super::id::DeliveryId;
+
+/// A path to the order key, in bytes.
+pub const KEY_PATH_BYTES_MAX: usize = 200;
+
+/// How a webhook's deliveries are ordered: of each key one is out at a time, in accept order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Where the key is, such as `data.task_id`; without it all have the same key. What has no key is not ordered.
+    pub key: Option<KeyPath>,
+    /// What follows a delivery that used up its retries.
+    pub on_dead: OnDead,
+}
+
+/// What becomes of the deliveries behind one that used up its retries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDead {
+    /// The next one goes out.
+    #[default]
+    Skip,
+    /// They wait until somebody replays or discards it.
+    Hold,
+}
+
+/// A path into an event: `data`, `actor`, `metadata` or `type`, then names of fields, with dots between.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyPath(String);
+
+impl KeyPath {
+    /// Reads a path.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let mut names = text.split('.');
+        let known = names.next().is_some_and(|first| ["data", "actor", "metadata", "type"].contains(&first));
+        let deep_enough = text == "type" || (names.clone().count() > 0 && !text.starts_with("type"));
+        if text.len() > KEY_PATH_BYTES_MAX || !known || !deep_enough || names.any(str::is_empty) {
+            let message = "must be a path into the event such as \"data.task_id\", at most 200 bytes";
+            return Err(Invalid::new("order_key", message));
+        }
+        Ok(Self(text.to_string()))
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The value there in an event of the form `{type, data, actor, metadata}`; none if it is null or not there.
+    pub fn value<'a>(&self, event: &'a Value) -> Option<&'a Value> {
+        self.0.split('.').try_fold(event, |at, name| at.get(name)).filter(|value| !value.is_null())
+    }
+}
+
+/// The place of a delivery in an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// A hash of the key's value: deliveries of one webhook with the same go out one after the other.
+    pub key: u64,
+    /// It stands where that delivery stood, which used up its retries; without it at its own place.
+    pub instead_of: Option<DeliveryId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn paths_lead_into_the_event() {
+        let event = json!({"type": "a.b", "data": {"task": {"id": 7}, "none": null}});
+        let at = |path: &str| KeyPath::parse(path).unwrap().value(&event).cloned();
+        assert_eq!(at("data.task.id"), Some(json!(7)));
+        assert_eq!(at("type"), Some(json!("a.b")));
+        assert_eq!((at("data.none"), at("data.other"), at("metadata.x")), (None, None, None));
+        for bad in ["", "data", "id.x", "data.", "data..x", "type.x", &format!("data.{}", "x".repeat(200))] {
+            assert_eq!(KeyPath::parse(bad).unwrap_err().field, "order_key", "{bad}");
+        }
+    }
+}
