@@ -211,6 +211,7 @@ fn founded(path: &std::path::Path) -> (Store, Committer) {
         group_events_max: 512,
         group_bytes_max: 8 << 20,
         memory: None,
+        retention: Default::default(),
         durable: false,
     };
     let (store, mut committer) = store::open(settings, Clock::standing_at(1_800_000_000_000), Dice::seeded(1)).unwrap();

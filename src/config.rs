@@ -43,6 +43,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// The data directory and the queue before it.
     pub store: StoreConfig,
+    /// How long things are kept.
+    pub retention: RetentionConfig,
     /// The sending side.
     pub deliver: DeliverConfig,
     /// Who may use the API.
@@ -118,6 +120,24 @@ impl Default for StoreConfig {
             group_events_max: 512,
             group_bytes_max: 8 << 20,
         }
+    }
+}
+
+/// `[retention]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct RetentionConfig {
+    /// Days that events are kept, with their deliveries and attempts; 0: for ever.
+    pub event_days: u64,
+    /// Bytes of events, deliveries and attempts that are kept; above it the oldest go. 0: no limit.
+    pub bytes_max: u64,
+    /// Days that deliveries are held for a webhook that is not active; then they are cancelled.
+    pub hold_days_max: u64,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self { event_days: 90, bytes_max: 0, hold_days_max: 30 }
     }
 }
 
@@ -267,6 +287,9 @@ const KNOBS: &[(&str, Takes)] = &[
     ("store.queue_bytes_max", Takes::Whole { min: 1 << 10, max: 16 * GIB }),
     ("store.group_events_max", Takes::Whole { min: 1, max: 65_536 }),
     ("store.group_bytes_max", Takes::Whole { min: 1 << 10, max: GIB }),
+    ("retention.event_days", Takes::Whole { min: 0, max: 36_500 }),
+    ("retention.bytes_max", Takes::Whole { min: 0, max: 1024 * GIB }),
+    ("retention.hold_days_max", Takes::Whole { min: 1, max: 3650 }),
     ("deliver.in_flight_max", Takes::Whole { min: 1, max: 65_536 }),
     ("deliver.senders", Takes::Whole { min: 0, max: 256 }),
     ("deliver.http_allowed", Takes::Flag),

@@ -45,6 +45,7 @@ use dialect::{DialectError, Dialects, Shelf};
 use domain::id::WebhookNumber;
 use domain::probe::{Probe, Probed};
 use domain::rate_limit::{Allowance, RateLimit};
+use domain::time::DAY_MS;
 use futures_util::future::BoxFuture;
 
 /// The dialect of the account that exists from the start.
@@ -153,8 +154,18 @@ fn store_settings(config: &Config) -> store::Settings {
         group_events_max: from.group_events_max,
         group_bytes_max: from.group_bytes_max,
         memory: None,
+        retention: store::Retention {
+            events_ms: days(config.retention.event_days),
+            bytes_max: (config.retention.bytes_max > 0).then_some(config.retention.bytes_max),
+            hold_ms: days(config.retention.hold_days_max).expect("it is at least a day"),
+        },
         durable: true,
     }
+}
+
+/// Milliseconds of so many days; `None` for none.
+fn days(days: u64) -> Option<u64> {
+    (days > 0).then_some(days * DAY_MS)
 }
 
 fn api_settings(config: &Config) -> api::Settings {

@@ -195,6 +195,7 @@ fn open(path: &Path) -> Store {
         group_events_max: 1,
         group_bytes_max: 1,
         memory: None,
+        retention: Default::default(),
         durable: true,
     };
     store::open(settings, Clock::real(), Dice::seeded(1)).expect("the server has let go of it").0

@@ -30,6 +30,7 @@ fn settings(path: &std::path::Path) -> Settings {
         group_events_max: 512,
         group_bytes_max: 8 << 20,
         memory: None,
+        retention: Default::default(),
         durable: true,
     }
 }

@@ -16,7 +16,7 @@ use super::Api;
 use super::problem::Problem;
 use crate::clock::Dice;
 use crate::domain::Invalid;
-use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, Scope};
+use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT, Scope};
 use crate::domain::id::KeyId;
 use crate::store::{KeyHash, Refusal, Store};
 
@@ -192,13 +192,16 @@ pub async fn first_admin_key(
     let new = new_key(dice);
     let hash = hash(configured.unwrap_or(&new));
     let is_configured = configured.is_some();
-    let default = Store::default_account(dialect);
+    let (default, operator) = (Store::default_account(dialect), Store::operator_account(dialect));
     let made = store.change(move |staging| {
         let known = staging.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
         let account = match known {
             Some(number) => number,
             None => staging.create_account(default)?.number,
         };
+        if staging.registry().account_by_id(OPERATOR_ACCOUNT).is_none() {
+            staging.create_account(operator)?;
+        }
         let needed =
             if is_configured { staging.registry().key(&hash).is_none() } else { !staging.registry().has_keys() };
         if needed {

@@ -8,6 +8,8 @@ use super::time::UnixMs;
 
 /// The account that exists from the start.
 pub const DEFAULT_ACCOUNT: &str = "default";
+/// The account whose events are the server's own notices; it exists from the start.
+pub const OPERATOR_ACCOUNT: &str = "operator";
 /// An account's name, in characters.
 pub const NAME_CHARS_MAX: usize = 200;
 

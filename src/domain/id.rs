@@ -79,6 +79,10 @@ impl DeliveryId {
     pub fn webhook(self) -> WebhookNumber {
         self.0 as u32
     }
+    /// Lower than every id of that time and webhook, and not given to any.
+    pub fn first_at(time: UnixMs, webhook: WebhookNumber) -> Self {
+        Self(u128::from(time) << 80 | u128::from(webhook))
+    }
     /// The event id it was made with. Only right for a delivery made at accept: a replay has upper bits of its own.
     pub fn event_at_accept(self) -> EventId {
         EventId(with_number(self.0, 0))

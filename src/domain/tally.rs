@@ -38,6 +38,10 @@ pub struct Tally {
     pub first_attempts_on_day: u32,
     /// How its endpoint is spared.
     pub backoff: Backoff,
+    /// Bytes that the store keeps of its ended deliveries and their attempts.
+    pub bytes: u64,
+    /// When the operator was told that held deliveries will be cancelled.
+    pub hold_warned_at: Option<UnixMs>,
 }
 
 /// The UTC day of a time, counted from 1970.

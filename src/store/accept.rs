@@ -190,7 +190,7 @@ impl Staging<'_> {
         Ok(known)
     }
 
-    fn put_event(
+    pub(super) fn put_event(
         &mut self,
         account: AccountNumber,
         new: NewEvent,
@@ -210,7 +210,8 @@ impl Staging<'_> {
             webhooks,
             fingerprint: new.fingerprint,
         };
-        self.put_in_pieces(layout::event(account, event.id), &record::encode(&event));
+        let bytes = self.put_in_pieces(layout::event(account, event.id), &record::encode(&event));
+        self.event_bytes_come(bytes);
         if let Some(name) = &event.name {
             self.stage(Tree::Names, layout::name(account, name), Some(event.id.to_bytes().to_vec()));
         }
@@ -220,15 +221,20 @@ impl Staging<'_> {
         event
     }
 
-    /// A long record goes on in `chunks`, in the same transaction: its head says how many there are.
-    fn put_in_pieces(&mut self, key: Key, bytes: &[u8]) {
+    /// A long record goes on in `chunks`, in the same transaction: its head says how many there are. Gives the bytes
+    /// that all of it takes.
+    fn put_in_pieces(&mut self, key: Key, bytes: &[u8]) -> usize {
         let (head, rest) = bytes.split_at(bytes.len().min(layout::VALUE_BYTES_MAX));
         let pieces: Vec<&[u8]> = rest.chunks(layout::VALUE_BYTES_MAX).collect();
         let count = u16::try_from(pieces.len()).expect("an accepted event is at most 2 GiB");
+        let mut kept = key.len() + 2 + bytes.len();
         for (n, piece) in pieces.into_iter().enumerate() {
-            self.stage(Tree::Chunks, layout::chunk(&key, n as u16), Some(piece.to_vec()));
+            let key = layout::chunk(&key, n as u16);
+            kept += key.len();
+            self.stage(Tree::Chunks, key, Some(piece.to_vec()));
         }
         self.stage(Tree::Events, key, Some([&count.to_be_bytes(), head].concat()));
+        kept
     }
 
     fn put_fresh(&mut self, delivery: &Delivery) {

@@ -6,16 +6,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::disk::Disk;
-use super::layout::{self, Tree};
 use super::queue::{Group, Woken};
-use super::staging::Staging;
+use super::staging::{Kept, Staging};
 use super::upkeep::Upkeep;
-use super::{Inner, Refusal, StoreError};
+use super::{Inner, Refusal, StoreError, read, retention};
 use crate::clock::{Dice, Stopwatch};
 use crate::domain::backoff::Strain;
 use crate::domain::delivery::Attempt;
@@ -144,7 +144,10 @@ pub struct Committer {
     ids: IdSource,
     dice: Dice,
     tallies: HashMap<WebhookNumber, Tally>,
+    kept: Kept,
     upkeep: Upkeep,
+    /// Whether the operator was told that space is low.
+    low_space_told: bool,
     /// Since when something is written and not synced.
     unsynced: Option<Stopwatch>,
 }
@@ -152,9 +155,10 @@ pub struct Committer {
 impl Committer {
     pub(super) fn new(inner: Arc<Inner>, dice: Dice) -> Result<Self, StoreError> {
         let disk = inner.disk()?;
-        let ids = IdSource::after(last_id(&disk)?);
-        let upkeep = Upkeep::at_start(&inner.registry.read().expect("not poisoned"));
-        Ok(Self { inner, ids, dice, tallies: HashMap::new(), upkeep, unsynced: None })
+        let ids = IdSource::after(read::last_id_and_event_bytes(&disk)?.0);
+        let kept = retention::kept(&disk)?;
+        let upkeep = Upkeep::at_start(&inner.registry.read().expect("not poisoned"), &inner.settings.retention);
+        Ok(Self { inner, ids, dice, tallies: HashMap::new(), kept, upkeep, unsynced: None, low_space_told: false })
     }
 
     /// Serves groups until the store is closed and nothing waits.
@@ -184,7 +188,7 @@ impl Committer {
     /// Serves what waits now, once. Says whether there was anything to do.
     pub fn step(&mut self) -> bool {
         let group = self.inner.queue.take();
-        let some = !group.is_empty() || self.upkeep.is_due(self.inner.clock.now());
+        let some = !group.is_empty() || self.upkeep.is_due(self.inner.clock.now(), self.kept.total());
         self.serve(group);
         some
     }
@@ -199,7 +203,7 @@ impl Committer {
         if self.inner.disk.load().is_none() {
             return Duration::ZERO;
         }
-        let upkeep = self.upkeep.wait(self.inner.clock.now());
+        let upkeep = self.upkeep.wait(self.inner.clock.now(), self.kept.total());
         if self.unsynced.is_some() { upkeep.min(SYNC_DELAY) } else { upkeep }
     }
 
@@ -231,7 +235,7 @@ impl Committer {
         let must_sync = !group.requests.is_empty() || group.is_empty() || is_overdue;
         let now = self.inner.clock.now();
         let mut staging =
-            Staging::new(disk, &self.inner.registry, &mut self.ids, &mut self.dice, &mut self.tallies, now);
+            Staging::new(disk, &self.inner.registry, &mut self.ids, &mut self.dice, &mut self.tallies, now, self.kept);
         let mut staged = Ok(());
         for settlement in group.settlements.drain(..) {
             staged = staged.and_then(|()| staging.settle(settlement));
@@ -239,9 +243,12 @@ impl Committer {
         for request in &mut group.requests {
             request.job.stage(&mut staging);
         }
-        let kept = self.upkeep.step(&mut staging);
-        let (writes, notice) = staging.finish();
-        let written = staged.and(kept).and_then(|()| disk.write(&writes)).and_then(|()| {
+        let told = tell_low_space(&mut self.low_space_told, &self.inner, &mut staging);
+        let upkept = self.upkeep.step(&mut staging);
+        let (writes, notice, kept) = staging.finish();
+        let written = staged.and(told).and(upkept).and_then(|()| disk.write(&writes)).and_then(|()| {
+            self.kept = kept;
+            self.inner.kept.store(kept.total(), Ordering::Relaxed);
             self.inner.meters.count_group(writes.keys());
             if writes.keys() > 0 {
                 self.unsynced.get_or_insert_with(Stopwatch::start);
@@ -282,10 +289,17 @@ impl Committer {
     /// Says whether it is open.
     fn reopen(&mut self) -> bool {
         loop {
-            match self.inner.open_disk().and_then(|disk| Ok((last_id(&disk)?, disk))) {
-                Ok((last, disk)) => {
+            let opened = self
+                .inner
+                .open_disk()
+                .and_then(|disk| Ok((read::last_id_and_event_bytes(&disk)?.0, retention::kept(&disk)?, disk)));
+            match opened {
+                Ok((last, kept, disk)) => {
+                    self.kept = kept;
                     self.ids = IdSource::after(last.max(self.ids.last()));
-                    self.upkeep = Upkeep::at_start(&self.inner.registry.read().expect("not poisoned"));
+                    let registry = self.inner.registry.read().expect("not poisoned");
+                    self.upkeep = Upkeep::at_start(&registry, &self.inner.settings.retention);
+                    drop(registry);
                     self.inner.disk.store(Some(Arc::new(disk)));
                     tracing::warn!("the store is open again");
                     self.inner.tell(Notice { reopened: true, ..Notice::default() });
@@ -305,7 +319,13 @@ impl Committer {
     }
 }
 
-fn last_id(disk: &Disk) -> Result<u128, StoreError> {
-    let stored = disk.get(Tree::Meta, layout::META_LAST_ID)?;
-    Ok(stored.and_then(|bytes| Some(u128::from_be_bytes(bytes.as_ref().try_into().ok()?))).unwrap_or(0))
+/// Tells the operator once when free space falls below the reserve.
+fn tell_low_space(told: &mut bool, inner: &Inner, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+    let low = inner.space_low.load(Ordering::Relaxed);
+    if std::mem::replace(told, low) || !low {
+        return Ok(());
+    }
+    let free = staging.disk().free_bytes()?;
+    let facts = serde_json::json!({"free_bytes": free, "reserve_bytes": inner.settings.free_bytes_min});
+    staging.tell_operator("storage.low", facts)
 }

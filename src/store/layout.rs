@@ -93,7 +93,7 @@ impl Tree {
 
 /// `meta`: the format version.
 pub const META_FORMAT: &[u8] = b"format";
-/// `meta`: the greatest id given.
+/// `meta`: the greatest id given, and the bytes of all events that are kept.
 pub const META_LAST_ID: &[u8] = b"last_id";
 /// `meta`: the greatest webhook number given.
 pub const META_LAST_WEBHOOK: &[u8] = b"last_webhook";
@@ -176,6 +176,11 @@ pub fn idempotency(account: AccountNumber, hash: &[u8; 32]) -> Key {
 /// `attempts`.
 pub fn attempt(id: DeliveryId, n: u16) -> Key {
     joined(&[&id.to_bytes(), &n.to_be_bytes()])
+}
+
+/// `dead`.
+pub fn dead(account: AccountNumber, id: DeliveryId) -> Key {
+    joined(&[&number(account), &id.to_bytes()])
 }
 
 /// `replays`.

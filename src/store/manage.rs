@@ -1,12 +1,14 @@
 //! Webhooks, accounts and keys: what people change. The registry changes with them.
 
+use serde_json::json;
+
 use super::Refusal;
 use super::layout::{self, Tree};
 use super::registry::KeyHash;
 use super::staging::Staging;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::id::{AccountNumber, KeyId, WebhookId};
-use crate::domain::time::UnixMs;
+use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{Status, Webhook};
 
 impl Staging<'_> {
@@ -33,11 +35,16 @@ impl Staging<'_> {
         change: impl FnOnce(&mut Webhook, UnixMs) -> Result<(), Refusal>,
     ) -> Result<Webhook, Refusal> {
         let mut webhook = self.webhook_of(account, id)?;
-        let was_active = webhook.is_active();
+        let (was_active, before) = (webhook.is_active(), webhook.status.clone());
         change(&mut webhook, self.now())?;
         if webhook.is_active() && !was_active {
             // Who lets deliveries out again says that the endpoint is well.
             let now = self.now();
+            let was_failing = self.tally(webhook.number()).failing_since.is_some();
+            if let (Status::Disabled { since, .. }, true) = (&before, was_failing) {
+                let facts = json!({"disabled_since": time::rfc3339(*since), "by": "request"});
+                self.notice_of(&webhook, "webhook.recovered", facts)?;
+            }
             self.tally(webhook.number()).forgive(now);
         }
         webhook.updated_at = self.now();

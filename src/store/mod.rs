@@ -5,12 +5,17 @@ mod accept;
 mod commit;
 mod create;
 mod disk;
+mod ending;
+mod forget;
+mod holds;
 mod layout;
 mod manage;
+mod notices;
 mod queue;
 mod read;
 mod record;
 mod registry;
+mod retention;
 mod settle;
 mod staging;
 mod upkeep;
@@ -25,8 +30,9 @@ use tokio::sync::oneshot;
 
 use crate::clock::{Clock, Dice};
 use crate::domain::Invalid;
-use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT};
+use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
 use crate::domain::id::AccountNumber;
+use crate::domain::time::DAY_MS;
 use crate::domain::webhook::Webhook;
 
 pub use accept::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
@@ -60,8 +66,27 @@ pub struct Settings {
     pub group_events_max: usize,
     /// Bytes of events in one group commit.
     pub group_bytes_max: usize,
+    /// How long things are kept.
+    pub retention: Retention,
     /// Whether to flush and sync; off only where losing everything with the process is fine, as in a simulation.
     pub durable: bool,
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// Events go after this time; `None`: never.
+    pub events_ms: Option<u64>,
+    /// The oldest events go while more is kept than so many bytes of events, deliveries and attempts; `None`: never.
+    pub bytes_max: Option<u64>,
+    /// What is held ends after this time.
+    pub hold_ms: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { events_ms: None, bytes_max: None, hold_ms: 30 * DAY_MS }
+    }
 }
 
 /// Why the store could not be opened.
@@ -185,6 +210,8 @@ struct Inner {
     queue: Queue,
     listener: OnceLock<Arc<dyn Listener>>,
     space_low: AtomicBool,
+    /// Bytes that retention can take, as of the last commit.
+    kept: AtomicU64,
     meters: Meters,
 }
 
@@ -210,6 +237,7 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
         queue: Queue::new(bounds),
         listener: OnceLock::new(),
         space_low: AtomicBool::new(false),
+        kept: AtomicU64::new(0),
         meters: Meters::default(),
     });
     let failed = |error| OpenError::Store(path.clone(), error);
@@ -253,6 +281,7 @@ impl Inner {
             registry.put_webhook(record::decode_grown::<Webhook>(&row?.1)?);
         }
         *self.registry.write().expect("not poisoned") = registry;
+        self.kept.store(retention::kept(disk)?.total(), Ordering::Relaxed);
         Ok(())
     }
 
@@ -356,6 +385,17 @@ impl Store {
     /// Takes no more requests; the committer ends once what waits is written.
     pub fn close(&self) {
         self.0.queue.close();
+    }
+
+    /// Bytes of events, ended deliveries and attempts that are kept: what retention can take.
+    pub fn kept_bytes(&self) -> u64 {
+        self.0.kept.load(Ordering::Relaxed)
+    }
+
+    /// The account of the server's own notices.
+    pub fn operator_account(dialect: &str) -> Account {
+        let (id, name) = (OPERATOR_ACCOUNT.into(), "Operator".into());
+        Account { id, name, ..Self::default_account(dialect) }
     }
 
     /// The account that exists from the start, with the dialect of its webhooks.

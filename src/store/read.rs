@@ -101,7 +101,7 @@ fn whole_record(get: Get<'_>, key: &[u8], head: &[u8]) -> Result<Vec<u8>, StoreE
     Ok(bytes)
 }
 
-fn event_head(disk: &Disk, key: &[u8], head: &[u8]) -> Result<EventHead, StoreError> {
+pub(super) fn event_head(disk: &Disk, key: &[u8], head: &[u8]) -> Result<EventHead, StoreError> {
     let (count, first) = head.split_at(2);
     match record::decode(first) {
         // Thousands of webhooks may fill the first piece by themselves.
@@ -125,13 +125,21 @@ pub(super) fn delivery_by(get: Get<'_>, id: DeliveryId) -> Result<Option<Deliver
     Ok(None)
 }
 
+/// The greatest id given, and the bytes of all events that are kept.
+pub(super) fn last_id_and_event_bytes(disk: &Disk) -> Result<(u128, u64), StoreError> {
+    let Some(stored) = disk.get(Tree::Meta, layout::META_LAST_ID)? else { return Ok((0, 0)) };
+    let parts = stored.split_first_chunk::<16>().and_then(|(id, bytes)| Some((*id, <[u8; 8]>::try_from(bytes).ok()?)));
+    let (id, bytes) = parts.ok_or_else(|| StoreError::Damaged("the greatest id".into()))?;
+    Ok((u128::from_be_bytes(id), u64::from_be_bytes(bytes)))
+}
+
 /// A webhook's counters.
 pub(super) fn tally(disk: &Disk, webhook: WebhookNumber) -> Result<Tally, StoreError> {
     let stored = disk.get(Tree::Tallies, &layout::number(webhook))?;
     stored.map_or(Ok(Tally::default()), |bytes| record::decode_grown(&bytes))
 }
 
-fn read_delivery_row(tree: Tree, key: &[u8], value: &[u8]) -> Result<Delivery, StoreError> {
+pub(super) fn delivery_row(tree: Tree, key: &[u8], value: &[u8]) -> Result<Delivery, StoreError> {
     match tree {
         Tree::Fresh => Ok(record::decode::<Fresh>(value)?.into_delivery(layout::read_delivery(key))),
         _ => record::decode(value),
@@ -195,7 +203,7 @@ impl Store {
         let start = after.map_or(layout::number(webhook).to_vec(), |id| layout::just_after(&layout::delivery(id)));
         let end = layout::number(webhook + 1);
         let rows = disk.range(Tree::Fresh, start..end.to_vec()).take(limit);
-        rows.map(|row| row.and_then(|(key, value)| read_delivery_row(Tree::Fresh, &key, &value))).collect()
+        rows.map(|row| row.and_then(|(key, value)| delivery_row(Tree::Fresh, &key, &value))).collect()
     }
 
     /// Up to `limit` deliveries of the webhook whose next attempt is due at `now` and comes after `after`, the earliest
@@ -353,7 +361,7 @@ fn newest(
         let end = before.map_or(layout::number(webhook + 1).to_vec(), layout::delivery);
         for row in disk.range(tree, start..end).rev().take(limit) {
             let (key, value) = row?;
-            rows.push(read_delivery_row(tree, &key, &value)?);
+            rows.push(delivery_row(tree, &key, &value)?);
         }
     }
     // Stable: of two rows of one delivery, the one from the later tree is moved to the front and kept.

@@ -81,6 +81,10 @@ impl Registry {
     pub fn webhooks(&self) -> impl DoubleEndedIterator<Item = &Arc<Webhook>> {
         self.webhooks.values()
     }
+    /// All webhooks from that number on, the oldest first, deleted ones included.
+    pub fn webhooks_from(&self, number: WebhookNumber) -> impl Iterator<Item = &Arc<Webhook>> {
+        self.webhooks.range(number..).map(|(_, webhook)| webhook)
+    }
     /// The webhooks of an account, the oldest first, without deleted ones.
     pub fn webhooks_of(&self, account: AccountNumber) -> impl DoubleEndedIterator<Item = &Arc<Webhook>> {
         let owned = self.owned.range((account, 0)..=(account, WebhookNumber::MAX));

@@ -1,6 +1,8 @@
 //! Recording outcomes: an attempt, where its delivery stands after it, the counters, and a rule that disables its
 //! webhook, all in one commit.
 
+use serde_json::json;
+
 use super::StoreError;
 use super::commit::{Settled, Settlement};
 use super::layout::{self, Tree};
@@ -9,7 +11,7 @@ use crate::domain::delivery::{AttemptSummary, Delivery, DeliveryState, Outcome};
 use crate::domain::disable::{DisableRule, Failures};
 use crate::domain::id::DeliveryId;
 use crate::domain::retry::Next;
-use crate::domain::time::UnixMs;
+use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{Status, Webhook};
 
 impl Staging<'_> {
@@ -40,14 +42,14 @@ impl Staging<'_> {
         let (ended_at, reason) = (delivery.ended_at, delivery.reason.take());
         let summary = attempt.summary.clone();
         if let Some(further) = delivery.take_attempt(attempt, next) {
-            self.put(Tree::Attempts, layout::attempt(id, further.summary.number), &further);
+            let bytes = self.put(Tree::Attempts, layout::attempt(id, further.summary.number), &further);
+            self.delivery_bytes_come(id.webhook(), bytes);
         }
         let next_attempt_at = delivery.next_attempt_at.filter(|_| was_open);
         self.tell_settled(id, next_attempt_at, success);
         if was_open {
             self.put_after_attempt(&delivery);
-            self.judge_webhook(id, &summary, next, first_attempt_at, disable);
-            return Ok(());
+            return self.judge_webhook(&delivery, &summary, next, first_attempt_at, disable);
         }
         // It was cancelled while this attempt was under way: it stays so, and shows the attempt.
         delivery.state = DeliveryState::Cancelled;
@@ -62,13 +64,14 @@ impl Staging<'_> {
     }
 
     /// Ends an open delivery without sending it.
-    pub(super) fn cancel(&mut self, mut delivery: Delivery, reason: &str) {
+    pub(super) fn cancel(&mut self, mut delivery: Delivery, reason: &str) -> Result<(), StoreError> {
         self.remove_open(&delivery);
         delivery.state = DeliveryState::Cancelled;
         delivery.next_attempt_at = None;
         delivery.ended_at = Some(self.now());
         delivery.reason = Some(reason.to_string());
         self.put_after_attempt(&delivery);
+        Ok(())
     }
 
     fn remove_open(&mut self, delivery: &Delivery) {
@@ -86,7 +89,8 @@ impl Staging<'_> {
                 self.stage(Tree::Due, layout::due(at, delivery.id), Some(Vec::new()));
             }
             None => {
-                self.put(Tree::Closed, layout::delivery(delivery.id), delivery);
+                let bytes = self.put(Tree::Closed, layout::delivery(delivery.id), delivery);
+                self.delivery_bytes_come(delivery.id.webhook(), bytes);
                 self.tally(delivery.id.webhook()).count_end(delivery.state);
             }
         }
@@ -95,14 +99,18 @@ impl Staging<'_> {
     /// A failure may disable the webhook, or put off the next look at one that is disabled; a success ends that.
     fn judge_webhook(
         &mut self,
-        id: DeliveryId,
+        delivery: &Delivery,
         attempt: &AttemptSummary,
         next: Next,
         first_attempt_at: UnixMs,
         rule: DisableRule,
-    ) {
-        let Some(webhook) = self.registry().webhook(id.webhook()).cloned() else { return };
+    ) -> Result<(), StoreError> {
+        let id = delivery.id;
+        let Some(webhook) = self.registry().webhook(id.webhook()).cloned() else { return Ok(()) };
         let now = self.now();
+        if next == Next::Dead {
+            self.notice_of_dead(&webhook, delivery)?;
+        }
         let success = next == Next::Succeeded;
         let status = match webhook.status {
             Status::Active if !success => {
@@ -116,20 +124,30 @@ impl Staging<'_> {
                     since: tally.failing_since.unwrap_or(attempt.ended_at()),
                     ended_at: attempt.ended_at(),
                 };
-                let Some(reason) = rule.reason(&failures) else { return };
+                let Some(reason) = rule.reason(&failures) else { return Ok(()) };
+                let facts = json!({
+                    "reason": reason,
+                    "consecutive_failures": failures.in_a_row,
+                    "failing_since": time::rfc3339(failures.since),
+                    "open": tally.open(),
+                });
+                self.notice_of(&webhook, "webhook.disabled", facts)?;
                 Status::Disabled { since: now, reason, probe_at: rule.probe_at(now) }
             }
             // What was under way when it was disabled tells nothing new.
-            Status::Disabled { since, probe_at: Some(_), .. } if attempt.started_at < since => return,
-            Status::Disabled { probe_at: Some(_), .. } if success => {
+            Status::Disabled { since, probe_at: Some(_), .. } if attempt.started_at < since => return Ok(()),
+            Status::Disabled { since, probe_at: Some(_), .. } if success => {
                 self.tally(id.webhook()).forgive(now);
+                let facts = json!({"disabled_since": time::rfc3339(since), "by": "probe"});
+                self.notice_of(&webhook, "webhook.recovered", facts)?;
                 Status::Active
             }
             Status::Disabled { since, ref reason, probe_at: Some(_) } => {
                 Status::Disabled { since, reason: reason.clone(), probe_at: rule.probe_at(now) }
             }
-            _ => return,
+            _ => return Ok(()),
         };
         self.put_webhook(Webhook { status, ..(*webhook).clone() });
+        Ok(())
     }
 }

@@ -20,6 +20,22 @@ use crate::domain::id::{AccountNumber, DeliveryId, EventId, IdSource, WebhookNum
 use crate::domain::tally::Tally;
 use crate::domain::time::UnixMs;
 
+/// Bytes that are kept of what retention can take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Events, their pieces included.
+    pub events: u64,
+    /// Ended deliveries and their attempts.
+    pub deliveries: u64,
+}
+
+impl Kept {
+    /// All of it.
+    pub fn total(self) -> u64 {
+        self.events + self.deliveries
+    }
+}
+
 /// A group in the making.
 pub struct Staging<'a> {
     disk: &'a Disk,
@@ -32,6 +48,9 @@ pub struct Staging<'a> {
     tallied: Vec<WebhookNumber>,
     pub(super) notice: Notice,
     gave_ids: bool,
+    kept: Kept,
+    /// Bytes of events that were kept before this group.
+    kept_before: u64,
 }
 
 impl<'a> Staging<'a> {
@@ -42,6 +61,7 @@ impl<'a> Staging<'a> {
         dice: &'a mut Dice,
         tallies: &'a mut HashMap<WebhookNumber, Tally>,
         now: UnixMs,
+        kept: Kept,
     ) -> Self {
         Self {
             disk,
@@ -54,6 +74,8 @@ impl<'a> Staging<'a> {
             tallied: Vec::new(),
             notice: Notice::default(),
             gave_ids: false,
+            kept,
+            kept_before: kept.events,
         }
     }
 
@@ -72,17 +94,45 @@ impl<'a> Staging<'a> {
         self.registry.write().expect("not poisoned")
     }
 
-    /// The writes, and what to tell about them.
-    pub(super) fn finish(mut self) -> (Writes, Notice) {
+    /// Bytes of events, ended deliveries and attempts that are kept, changes of this group included.
+    pub(super) fn kept(&self) -> u64 {
+        self.kept.total()
+    }
+
+    /// An event was put there, in so many bytes.
+    pub(super) fn event_bytes_come(&mut self, bytes: usize) {
+        self.kept.events += bytes as u64;
+    }
+
+    /// An event was removed.
+    pub(super) fn event_bytes_gone(&mut self, bytes: usize) {
+        self.kept.events = self.kept.events.saturating_sub(bytes as u64);
+    }
+
+    /// An ended delivery of the webhook, or an attempt, was put there.
+    pub(super) fn delivery_bytes_come(&mut self, webhook: WebhookNumber, bytes: usize) {
+        self.kept.deliveries += bytes as u64;
+        self.tally(webhook).bytes += bytes as u64;
+    }
+
+    /// An ended delivery of the webhook was removed, with its attempts.
+    pub(super) fn delivery_bytes_gone(&mut self, webhook: WebhookNumber, bytes: usize) {
+        self.kept.deliveries = self.kept.deliveries.saturating_sub(bytes as u64);
+        let tally = self.tally(webhook);
+        tally.bytes = tally.bytes.saturating_sub(bytes as u64);
+    }
+
+    /// The writes, what to tell about them, and the bytes that are kept then.
+    pub(super) fn finish(mut self) -> (Writes, Notice, Kept) {
         self.tallied.sort_unstable();
         self.tallied.dedup();
         for number in std::mem::take(&mut self.tallied) {
             let tally = self.tallies[&number].clone();
             self.put(Tree::Tallies, layout::number(number).to_vec(), &tally);
         }
-        if self.gave_ids {
-            let last = self.ids.last().to_be_bytes().to_vec();
-            self.stage(Tree::Meta, layout::META_LAST_ID.to_vec(), Some(last));
+        if self.gave_ids || self.kept.events != self.kept_before {
+            let last = (self.ids.last().to_be_bytes(), self.kept.events.to_be_bytes());
+            self.stage(Tree::Meta, layout::META_LAST_ID.to_vec(), Some([last.0.as_slice(), &last.1].concat()));
         }
         self.notice.fresh.sort_unstable();
         self.notice.fresh.dedup();
@@ -90,7 +140,7 @@ impl<'a> Staging<'a> {
         for ((tree, key), value) in self.staged {
             writes.push(tree, key, value);
         }
-        (writes, self.notice)
+        (writes, self.notice, self.kept)
     }
 
     pub(super) fn event(&self, account: AccountNumber, id: EventId) -> Result<Option<Event>, StoreError> {
@@ -128,8 +178,19 @@ impl<'a> Staging<'a> {
         self.staged.insert((tree, key), value);
     }
 
-    pub(super) fn put<T: Serialize>(&mut self, tree: Tree, key: Key, value: &T) {
-        self.stage(tree, key, Some(record::encode(value)));
+    /// Gives the bytes that key and value have.
+    pub(super) fn put<T: Serialize>(&mut self, tree: Tree, key: Key, value: &T) -> usize {
+        let value = record::encode(value);
+        let bytes = key.len() + value.len();
+        self.stage(tree, key, Some(value));
+        bytes
+    }
+
+    /// The keys of a tree that begin so and are staged to be written in this group.
+    pub(super) fn staged_keys(&self, tree: Tree, prefix: &[u8]) -> impl Iterator<Item = &Key> {
+        let from = (tree, prefix.to_vec());
+        let rows = self.staged.range(from..).take_while(move |((of, key), _)| *of == tree && key.starts_with(prefix));
+        rows.filter(|(_, value)| value.is_some()).map(|((_, key), _)| key)
     }
 
     pub(super) fn tally(&mut self, number: WebhookNumber) -> &mut Tally {

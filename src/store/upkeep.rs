@@ -1,116 +1,99 @@
-//! What the commit thread does on the side, in small steps, each in a group of its own or with others: cancelling the
-//! open deliveries of deleted webhooks and forgetting old idempotency keys. A crash repeats a step at most.
+//! What the commit thread does on the side: duties that go forward in small steps, each in a group of its own or with
+//! others, so that nobody waits long and memory stays flat. A crash repeats a step at most.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::Retention;
 use super::StoreError;
-use super::accept::IDEMPOTENCY_MS;
+use super::ending::Deleted;
+use super::forget::ForgetKeys;
+use super::holds::Holds;
 use super::layout::{self, Key, Tree};
-use super::record::{self, Fresh, Idempotent};
 use super::registry::Registry;
+use super::retention::OldEvents;
 use super::staging::Staging;
-use crate::domain::delivery::Delivery;
 use crate::domain::id::WebhookNumber;
 use crate::domain::time::UnixMs;
 
 /// Rows that one step looks at.
-const STEP_ROWS_MAX: usize = 256;
-/// Between passes over the idempotency keys.
-const FORGET_EVERY_MS: u64 = 60 * 60 * 1000;
+pub(super) const STEP_ROWS_MAX: usize = 256;
+
+/// One of the things to do.
+pub(super) trait Duty: Send {
+    /// When its next step is due; `None` while there is nothing to do. `kept`: bytes that are kept of what retention
+    /// takes.
+    fn due_at(&self, kept: u64) -> Option<UnixMs>;
+
+    /// One step.
+    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError>;
+
+    /// These webhooks changed.
+    fn look_at(&mut self, _changed: &[WebhookNumber], _registry: &Registry) {}
+}
 
 /// What is left to do.
 pub struct Upkeep {
-    /// Deleted webhooks whose open deliveries are not cancelled yet.
-    deleted: VecDeque<WebhookNumber>,
-    /// Where the pass over the idempotency keys goes on; `None` between passes.
-    forget_from: Option<Key>,
-    /// When the next pass starts.
-    forget_at: UnixMs,
+    duties: Vec<Box<dyn Duty>>,
 }
 
 impl Upkeep {
-    /// After a start or a reopening: every deleted webhook is looked at again.
-    pub fn at_start(registry: &Registry) -> Self {
-        let deleted = registry.webhooks().filter(|webhook| webhook.is_deleted()).map(|webhook| webhook.number());
-        Self { deleted: deleted.collect(), forget_from: Some(Key::new()), forget_at: 0 }
+    /// After a start or a reopening.
+    pub fn at_start(registry: &Registry, retention: &Retention) -> Self {
+        Self {
+            duties: vec![
+                Box::new(Deleted::at_start(registry)),
+                Box::new(ForgetKeys::default()),
+                Box::new(Holds::new(retention)),
+                Box::new(OldEvents::new(retention)),
+            ],
+        }
     }
 
     /// How long until there is something to do.
-    pub fn wait(&self, now: UnixMs) -> Duration {
-        if self.deleted.is_empty() && self.forget_from.is_none() {
-            Duration::from_millis(self.forget_at.saturating_sub(now))
-        } else {
-            Duration::ZERO
-        }
+    pub fn wait(&self, now: UnixMs, kept: u64) -> Duration {
+        let due = self.duties.iter().filter_map(|duty| duty.due_at(kept)).min();
+        due.map_or(Duration::MAX, |at| Duration::from_millis(at.saturating_sub(now)))
     }
 
     /// Whether there is something to do.
-    pub fn is_due(&self, now: UnixMs) -> bool {
-        self.wait(now).is_zero()
+    pub fn is_due(&self, now: UnixMs, kept: u64) -> bool {
+        self.wait(now, kept).is_zero()
     }
 
-    /// These webhooks changed: those that were deleted are work.
+    /// These webhooks changed.
     pub fn look_at(&mut self, changed: &[WebhookNumber], registry: &Registry) {
-        let is_deleted =
-            |number: &&WebhookNumber| registry.webhook(**number).is_some_and(|webhook| webhook.is_deleted());
-        self.deleted.extend(changed.iter().filter(is_deleted));
+        self.duties.iter_mut().for_each(|duty| duty.look_at(changed, registry));
     }
 
-    /// One step.
+    /// One step of each duty that is due.
     pub fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
-        if let Some(webhook) = self.deleted.front().copied()
-            && !cancel_some(staging, webhook)?
-        {
-            self.deleted.pop_front();
-        }
-        if self.forget_from.is_none() && staging.now() >= self.forget_at {
-            self.forget_from = Some(Key::new());
-        }
-        if let Some(from) = self.forget_from.take() {
-            self.forget_from = forget_some(staging, from)?;
-            self.forget_at = staging.now() + FORGET_EVERY_MS;
+        for duty in &mut self.duties {
+            if duty.due_at(staging.kept()).is_some_and(|at| at <= staging.now()) {
+                duty.step(staging)?;
+            }
         }
         Ok(())
     }
 }
 
-/// Cancels some open deliveries of a deleted webhook; says whether more may be left.
-fn cancel_some(staging: &mut Staging<'_>, webhook: WebhookNumber) -> Result<bool, StoreError> {
-    let mut open: Vec<Delivery> = Vec::new();
-    for tree in [Tree::Fresh, Tree::Waiting] {
-        for row in staging.disk().prefix(tree, &layout::number(webhook)).take(STEP_ROWS_MAX) {
-            let (key, value) = row?;
-            // A row that this group has already settled is not open any more.
-            if staging.get(tree, &key)?.is_none() {
-                continue;
-            }
-            open.push(match tree {
-                Tree::Fresh => record::decode::<Fresh>(&value)?.into_delivery(layout::read_delivery(&key)),
-                _ => record::decode(&value)?,
-            });
-        }
+/// Up to `limit` keys of a tree from `from` on, and whether that was all there is before `end`.
+pub(super) fn keys_from(
+    staging: &Staging<'_>,
+    tree: Tree,
+    from: &Key,
+    end: &Key,
+    limit: usize,
+) -> Result<(Vec<Key>, bool), StoreError> {
+    if from >= end {
+        return Ok((Vec::new(), true));
     }
-    let some = !open.is_empty();
-    for delivery in open {
-        staging.cancel(delivery, "the webhook was deleted");
-    }
-    Ok(some)
+    let rows = staging.disk().range(tree, from.clone()..end.clone()).take(limit);
+    let keys: Vec<Key> = rows.map(|row| row.map(|(key, _)| key.to_vec())).collect::<Result<_, _>>()?;
+    let complete = keys.len() < limit;
+    Ok((keys, complete))
 }
 
-/// Removes some idempotency keys that are old enough; says where to go on.
-fn forget_some(staging: &mut Staging<'_>, from: Key) -> Result<Option<Key>, StoreError> {
-    let mut last = None;
-    let rows: Vec<_> = staging.disk().range(Tree::Idempotency, from..).take(STEP_ROWS_MAX).collect();
-    let full = rows.len() == STEP_ROWS_MAX;
-    for row in rows {
-        let (key, value) = row?;
-        let stored: Idempotent = record::decode(&value)?;
-        let rewritten = staging.get(Tree::Idempotency, &key)?.as_ref() != Some(&value);
-        if !rewritten && staging.now() >= stored.at + IDEMPOTENCY_MS {
-            staging.stage(Tree::Idempotency, key.to_vec(), None);
-        }
-        last = Some(key);
-    }
-    Ok(last.filter(|_| full).map(|key| layout::just_after(&key)))
+/// The end of all keys that begin with `number`, exclusive.
+pub(super) fn end_of(number: u32) -> Key {
+    number.checked_add(1).map_or_else(|| vec![u8::MAX; 64], |next| layout::number(next).to_vec())
 }

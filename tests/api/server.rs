@@ -153,6 +153,7 @@ impl Server {
             group_events_max: 256,
             group_bytes_max: 16 << 20,
             memory: None,
+            retention: Default::default(),
             durable: false,
         };
         let (store, committer) = store::open(settings, clock.clone(), Dice::seeded(1)).unwrap();

@@ -181,6 +181,7 @@ fn open(dir: &Path) -> (Store, Committer) {
         group_events_max: 512,
         group_bytes_max: 8 << 20,
         memory: None,
+        retention: Default::default(),
         durable: true,
     };
     store::open(settings, Clock::real(), Dice::from_system()).expect("what a power cut left can be opened")

@@ -502,6 +502,7 @@ impl Core {
             group_events_max: 512,
             group_bytes_max: 8 << 20,
             memory: None,
+            retention: Default::default(),
             durable: false,
         };
         let (store, committer) = loop {

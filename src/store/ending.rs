@@ -1,0 +1,89 @@
+//! Cancels the open deliveries of deleted webhooks. Also what ending many deliveries of a webhook needs elsewhere.
+
+use std::collections::VecDeque;
+
+use super::StoreError;
+use super::layout::{self, Key, Tree};
+use super::read;
+use super::registry::Registry;
+use super::staging::Staging;
+use super::upkeep::{Duty, STEP_ROWS_MAX, end_of};
+use crate::domain::delivery::Delivery;
+use crate::domain::id::WebhookNumber;
+use crate::domain::time::UnixMs;
+
+/// Where a webhook's open deliveries lie: those behind another first, so that ending that one sets none of them free.
+pub(super) const OPEN: [Tree; 3] = [Tree::Blocked, Tree::Fresh, Tree::Waiting];
+
+/// Deleted webhooks whose open deliveries are not cancelled yet.
+pub struct Deleted(VecDeque<WebhookNumber>);
+
+impl Deleted {
+    /// Every deleted webhook is looked at again.
+    pub fn at_start(registry: &Registry) -> Self {
+        Self(registry.webhooks().filter(|webhook| webhook.is_deleted()).map(|webhook| webhook.number()).collect())
+    }
+}
+
+impl Duty for Deleted {
+    fn due_at(&self, _kept: u64) -> Option<UnixMs> {
+        (!self.0.is_empty()).then_some(0)
+    }
+
+    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        let Some(webhook) = self.0.front().copied() else { return Ok(()) };
+        let end = end_of(webhook);
+        if !cancel_some(staging, webhook, &end, "the webhook was deleted")? {
+            self.0.pop_front();
+        }
+        Ok(())
+    }
+
+    fn look_at(&mut self, changed: &[WebhookNumber], registry: &Registry) {
+        let is_deleted =
+            |number: &&WebhookNumber| registry.webhook(**number).is_some_and(|webhook| webhook.is_deleted());
+        self.0.extend(changed.iter().filter(is_deleted));
+    }
+}
+
+/// Cancels some open deliveries of a webhook whose keys lie before `end`; says whether more may be left.
+pub(super) fn cancel_some(
+    staging: &mut Staging<'_>,
+    webhook: WebhookNumber,
+    end: &Key,
+    reason: &str,
+) -> Result<bool, StoreError> {
+    let open = open_before(staging, webhook, end, STEP_ROWS_MAX)?;
+    let some = !open.is_empty();
+    for delivery in open {
+        staging.cancel(delivery, reason)?;
+    }
+    Ok(some)
+}
+
+/// Up to `limit` open deliveries of a webhook in one of the trees, with keys before `end`.
+pub(super) fn open_before(
+    staging: &Staging<'_>,
+    webhook: WebhookNumber,
+    end: &Key,
+    limit: usize,
+) -> Result<Vec<Delivery>, StoreError> {
+    for tree in OPEN {
+        let mut open = Vec::new();
+        let start = layout::number(webhook).to_vec();
+        if start >= *end {
+            break;
+        }
+        for row in staging.disk().range(tree, start..end.clone()).take(limit) {
+            let (key, value) = row?;
+            // A row that this group has already settled is not open any more.
+            if staging.get(tree, &key)?.is_some() {
+                open.push(read::delivery_row(tree, &key, &value)?);
+            }
+        }
+        if !open.is_empty() {
+            return Ok(open);
+        }
+    }
+    Ok(Vec::new())
+}

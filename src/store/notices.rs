@@ -1,0 +1,77 @@
+//! What the operator is told: events of an account of its own, so they are stored, signed, retried and shown like any
+//! other. Who wants them registers webhooks in the account `operator`. Nothing is said about that account's own
+//! webhooks, so no notice leads to another.
+
+use serde_json::{Value, json};
+
+use super::StoreError;
+use super::accept::NewEvent;
+use super::staging::Staging;
+use crate::domain::account::OPERATOR_ACCOUNT;
+use crate::domain::delivery::{Cause, Delivery};
+use crate::domain::webhook::Webhook;
+
+impl Staging<'_> {
+    /// Tells the operator about a webhook. `facts`, an object, goes beside what names the webhook.
+    pub(super) fn notice_of(&mut self, webhook: &Webhook, word: &str, facts: Value) -> Result<(), StoreError> {
+        let account = self.registry().account(webhook.account).map(|account| account.id.clone());
+        let account = account.unwrap_or_default();
+        if account == OPERATOR_ACCOUNT {
+            return Ok(());
+        }
+        tracing::warn!(notice = word, webhook = %webhook.id, %facts, "notice");
+        let mut data = json!({
+            "webhook_id": webhook.id.to_string(), "account": account, "url": webhook.url.as_str(), "name": webhook.name,
+        });
+        if let (Some(data), Value::Object(facts)) = (data.as_object_mut(), facts) {
+            data.extend(facts);
+        }
+        self.tell_operator(word, data)
+    }
+
+    /// Tells the operator that a delivery used up its retries.
+    pub(super) fn notice_of_dead(&mut self, webhook: &Webhook, delivery: &Delivery) -> Result<(), StoreError> {
+        let word = "delivery.dead";
+        if !self.operator_wants(word) {
+            return Ok(());
+        }
+        let event_type = self.event(webhook.account, delivery.event)?.map(|event| event.event_type);
+        let facts = json!({
+            "delivery_id": delivery.id.to_string(),
+            "event_id": delivery.event.to_string(),
+            "event_type": event_type,
+            "attempts": delivery.attempts,
+            "last_error": delivery.latest_attempt().map(|attempt| attempt.outcome.to_string()),
+        });
+        self.notice_of(webhook, word, facts)
+    }
+
+    /// Tells the operator. Without a webhook that wants it, nothing is stored.
+    pub(super) fn tell_operator(&mut self, word: &str, data: Value) -> Result<(), StoreError> {
+        if !self.operator_wants(word) {
+            return Ok(());
+        }
+        let account = self.operator().expect("it wants something");
+        let webhooks = self.registry().wanting(account, word, false);
+        let event = NewEvent {
+            name: None,
+            event_type: word.to_string(),
+            created_at: None,
+            data: data.to_string().into(),
+            actor: None,
+            metadata: None,
+            test: false,
+            fingerprint: None,
+        };
+        self.put_event(account, event, webhooks, Cause::Accept);
+        Ok(())
+    }
+
+    fn operator(&self) -> Option<u32> {
+        self.registry().account_by_id(OPERATOR_ACCOUNT).map(|account| account.number)
+    }
+
+    fn operator_wants(&self, word: &str) -> bool {
+        self.operator().is_some_and(|account| !self.registry().wanting(account, word, false).is_empty())
+    }
+}

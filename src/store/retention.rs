@@ -1,0 +1,197 @@
+//! Retention: events go with all that belongs to them (deliveries, attempts, replays, pieces, names) once they are too
+//! old, or while more is kept than may be; the oldest of all accounts first, and never one with a delivery that has not
+//! ended. Counters stay.
+//!
+//! It goes in small steps, each flushed: sled holds on to memory while much is removed without a flush.
+
+use std::collections::BTreeSet;
+
+use super::disk::Disk;
+use super::layout::{self, Key, Tree};
+use super::staging::{Kept, Staging};
+use super::upkeep::{Duty, end_of, keys_from};
+use super::{Retention, StoreError, read, record};
+use crate::domain::delivery::{Delivery, DeliveryState};
+use crate::domain::id::{AccountNumber, DeliveryId, EventId};
+use crate::domain::tally::Tally;
+use crate::domain::time::UnixMs;
+
+/// Between passes; what cannot go yet is looked at again then.
+const EVERY_MS: u64 = 60 * 60 * 1000;
+/// After a pass that left more than may be kept.
+const AGAIN_MS: u64 = 60 * 1000;
+/// Events that one step looks at.
+const STEP_EVENTS_MAX: usize = 64;
+/// Keys that one step removes, or a few more: an event goes as a whole.
+const STEP_KEYS_MAX: usize = 512;
+
+/// The pass over all accounts' events.
+pub struct OldEvents {
+    retention: Retention,
+    /// Each account's next event, the oldest first; `None` between passes.
+    heads: Option<BTreeSet<(UnixMs, AccountNumber, Key)>>,
+    /// When the next pass begins.
+    at: UnixMs,
+    /// When the next pass begins if too much is kept.
+    again_at: UnixMs,
+}
+
+impl OldEvents {
+    /// A pass that begins at once.
+    pub fn new(retention: &Retention) -> Self {
+        Self { retention: retention.clone(), heads: None, at: 0, again_at: 0 }
+    }
+
+    fn is_too_much(&self, kept: u64) -> bool {
+        self.retention.bytes_max.is_some_and(|max| kept > max)
+    }
+
+    /// Whether an event of that time goes.
+    fn goes(&self, time: UnixMs, staging: &Staging<'_>) -> bool {
+        let is_old = self.retention.events_ms.is_some_and(|ms| time + ms <= staging.now());
+        is_old || self.is_too_much(staging.kept())
+    }
+}
+
+impl Duty for OldEvents {
+    fn due_at(&self, kept: u64) -> Option<UnixMs> {
+        match self.heads {
+            Some(_) => Some(0),
+            None if self.is_too_much(kept) => Some(self.again_at),
+            None => self.retention.events_ms.map(|_| self.at),
+        }
+    }
+
+    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        let mut heads = match self.heads.take() {
+            Some(heads) => heads,
+            None => heads_of_all(staging)?,
+        };
+        let Some((time, account, key)) = heads.pop_first().filter(|(time, ..)| self.goes(*time, staging)) else {
+            (self.at, self.again_at) = (staging.now() + EVERY_MS, staging.now() + AGAIN_MS);
+            return Ok(());
+        };
+        debug_assert_eq!(time, layout::read_event(&key).time());
+        let (keys, complete) = keys_from(staging, Tree::Events, &key, &end_of(account), STEP_EVENTS_MAX)?;
+        let (mut removed, mut next) = (0, None);
+        for (n, key) in keys.iter().enumerate() {
+            if removed >= STEP_KEYS_MAX || !self.goes(layout::read_event(key).time(), staging) {
+                next = Some(keys[n].clone());
+                break;
+            }
+            removed += staging.forget_event(account, key)?;
+        }
+        let next = next.or_else(|| keys.last().filter(|_| !complete).map(|last| layout::just_after(last)));
+        if let Some(next) = next
+            && let Some(head) = head_of(staging, account, &next)?
+        {
+            heads.insert(head);
+        }
+        self.heads = Some(heads);
+        Ok(())
+    }
+}
+
+fn heads_of_all(staging: &Staging<'_>) -> Result<BTreeSet<(UnixMs, AccountNumber, Key)>, StoreError> {
+    let accounts: Vec<AccountNumber> = staging.registry().accounts().map(|account| account.number).collect();
+    let mut heads = BTreeSet::new();
+    for account in accounts {
+        heads.extend(head_of(staging, account, &layout::number(account).to_vec())?);
+    }
+    Ok(heads)
+}
+
+/// The account's next event from `from` on.
+fn head_of(
+    staging: &Staging<'_>,
+    account: AccountNumber,
+    from: &Key,
+) -> Result<Option<(UnixMs, AccountNumber, Key)>, StoreError> {
+    let (keys, _) = keys_from(staging, Tree::Events, from, &end_of(account), 1)?;
+    Ok(keys.into_iter().next().map(|key| (layout::read_event(&key).time(), account, key)))
+}
+
+impl Staging<'_> {
+    /// Removes an event and all that belongs to it, unless something of it has not ended. Says how many keys went.
+    fn forget_event(&mut self, account: AccountNumber, key: &Key) -> Result<usize, StoreError> {
+        let id = layout::read_event(key);
+        let Some(value) = self.get(Tree::Events, key)? else { return Ok(0) };
+        let head = match read::event_head(self.disk(), key, &value) {
+            Ok(head) => head,
+            Err(StoreError::Damaged(why)) => {
+                tracing::error!(event = %id, why, "an old event cannot be read, and stays");
+                return Ok(0);
+            }
+            Err(error) => return Err(error),
+        };
+        let at_accept = head.webhooks.iter().map(|number| id.delivery_to(*number));
+        let replays = self.replays_of(id)?;
+        let ids: Vec<DeliveryId> = at_accept.chain(replays.iter().copied()).collect();
+        let mut ended: Vec<Delivery> = Vec::with_capacity(ids.len());
+        for id in ids {
+            match self.delivery(id)? {
+                Some(delivery) if delivery.state.is_open() => return Ok(0),
+                Some(delivery) => ended.push(delivery),
+                None => {}
+            }
+        }
+        let mut removed = 1 + replays.len();
+        for delivery in ended {
+            removed += self.forget_delivery(account, &delivery)?;
+        }
+        for replay in replays {
+            self.stage(Tree::Replays, layout::replay(id, replay), None);
+        }
+        if let Some(name) = &head.name {
+            self.stage(Tree::Names, layout::name(account, name), None);
+            removed += 1;
+        }
+        let pieces = u16::from_be_bytes([value[0], value[1]]);
+        let mut bytes = key.len() + value.len();
+        for n in 0..pieces {
+            let piece = layout::chunk(key, n);
+            bytes += self.get(Tree::Chunks, &piece)?.map_or(0, |value| piece.len() + value.len());
+            self.stage(Tree::Chunks, piece, None);
+        }
+        self.stage(Tree::Events, key.clone(), None);
+        self.event_bytes_gone(bytes);
+        Ok(removed + usize::from(pieces))
+    }
+
+    fn forget_delivery(&mut self, account: AccountNumber, delivery: &Delivery) -> Result<usize, StoreError> {
+        let id = delivery.id;
+        let mut gone = vec![(Tree::Closed, layout::delivery(id))];
+        gone.extend((2..=delivery.attempts).map(|n| (Tree::Attempts, layout::attempt(id, n))));
+        let mut bytes = 0;
+        for (tree, key) in &gone {
+            bytes += self.get(*tree, key)?.map_or(0, |value| key.len() + value.len());
+        }
+        let keys = gone.len();
+        for (tree, key) in gone {
+            self.stage(tree, key, None);
+        }
+        if delivery.state == DeliveryState::Dead {
+            self.stage(Tree::Dead, layout::dead(account, id), None);
+        }
+        self.delivery_bytes_gone(id.webhook(), bytes);
+        Ok(keys)
+    }
+
+    fn replays_of(&self, id: EventId) -> Result<Vec<DeliveryId>, StoreError> {
+        let prefix = id.to_bytes();
+        let rows = self.disk().prefix(Tree::Replays, &prefix);
+        let stored = rows.map(|row| row.map(|(key, _)| layout::read_delivery(&key)));
+        let staged = self.staged_keys(Tree::Replays, &prefix).map(|key| Ok(layout::read_delivery(key)));
+        stored.chain(staged).collect()
+    }
+}
+
+/// What is kept, read anew.
+pub(super) fn kept(disk: &Disk) -> Result<Kept, StoreError> {
+    let (_, events) = read::last_id_and_event_bytes(disk)?;
+    let mut deliveries = 0;
+    for row in disk.all(Tree::Tallies) {
+        deliveries += record::decode_grown::<Tally>(&row?.1)?.bytes;
+    }
+    Ok(Kept { events, deliveries })
+}
