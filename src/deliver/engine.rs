@@ -26,6 +26,7 @@ use crate::store::{Listener, Notice, Settled, Settlement};
 #[derive(Default)]
 struct Mail {
     fresh: HashSet<WebhookNumber>,
+    freed: HashSet<WebhookNumber>,
     changed: HashSet<WebhookNumber>,
     settled: Vec<Settled>,
     handed_back: Vec<DeliveryId>,
@@ -44,11 +45,17 @@ pub struct Mailbox {
 
 impl Listener for Mailbox {
     fn notice(&self, notice: Notice) {
-        if notice.fresh.is_empty() && notice.changed.is_empty() && notice.settled.is_empty() && !notice.reopened {
+        if notice.fresh.is_empty()
+            && notice.freed.is_empty()
+            && notice.changed.is_empty()
+            && notice.settled.is_empty()
+            && !notice.reopened
+        {
             return;
         }
         self.leave(|mail| {
             mail.fresh.extend(notice.fresh);
+            mail.freed.extend(notice.freed);
             mail.changed.extend(notice.changed);
             mail.settled.extend(notice.settled);
             mail.begin_again |= notice.reopened;
@@ -171,6 +178,7 @@ impl Engine {
             self.scheduler.begin_again();
         }
         mail.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
+        mail.freed.into_iter().for_each(|number| self.scheduler.freed(number));
         mail.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
         mail.settled.into_iter().for_each(|settled| self.scheduler.settled(settled));
         let now = self.clock.now();

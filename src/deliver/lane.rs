@@ -153,6 +153,12 @@ impl Lane {
         self.more_fresh = true;
     }
 
+    /// Work that was never tried lies before what was read: it waited behind other work until now.
+    pub fn freed(&mut self) {
+        self.fresh_after = None;
+        self.more_fresh = true;
+    }
+
     /// The webhook was deleted: nothing goes out any more.
     pub fn stop(&mut self) {
         (self.rules.active, self.rules.probe_at) = (false, None);

@@ -77,6 +77,14 @@ impl Scheduler {
         self.make_ready(number);
     }
 
+    /// Deliveries of a webhook that waited behind others do not any more.
+    pub fn freed(&mut self, number: WebhookNumber) {
+        if let Some(lane) = self.lanes.get_mut(&number) {
+            lane.freed();
+        }
+        self.make_ready(number);
+    }
+
     /// A webhook was created, changed or deleted.
     pub fn webhook_changed(&mut self, number: WebhookNumber) {
         let rules = self.webhook(number).map(|webhook| self.rules_of(&webhook));

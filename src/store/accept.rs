@@ -5,10 +5,11 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::Refusal;
 use super::layout::{self, Key, Tree};
-use super::record::{self, Fresh, Idempotent};
+use super::order::Places;
+use super::record::{self, Idempotent};
 use super::staging::Staging;
+use super::{Refusal, StoreError};
 use crate::domain::delivery::{Cause, Delivery};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId, WebhookNumber};
@@ -101,7 +102,7 @@ impl Staging<'_> {
             accepted.push(match known {
                 Known::Not => {
                     let webhooks = self.registry().wanting(account, &event.event_type, event.test);
-                    Accepted::of(&self.put_event(account, event, webhooks, Cause::Accept), false)
+                    Accepted::of(&self.put_event(account, event, webhooks, Cause::Accept)?, false)
                 }
                 Known::Stored(before) => Accepted::of(&before, true),
                 Known::InBatch(index) => Accepted { duplicate: true, ..accepted[index].clone() },
@@ -123,7 +124,7 @@ impl Staging<'_> {
         event: NewEvent,
     ) -> Result<(Accepted, DeliveryId), Refusal> {
         let webhook = self.webhook_of(account, id)?;
-        let event = self.put_event(account, event, vec![webhook.number()], Cause::Test);
+        let event = self.put_event(account, event, vec![webhook.number()], Cause::Test)?;
         Ok((Accepted::of(&event, false), event.id.delivery_to(webhook.number())))
     }
 
@@ -137,11 +138,9 @@ impl Staging<'_> {
         let webhook = self.webhook_of(account, webhook)?;
         let old = self.delivery(id)?.filter(|old| old.id.webhook() == webhook.number());
         let old = old.ok_or(Refusal::NotFound("delivery"))?;
-        if self.get(Tree::Events, &layout::event(account, old.event))?.is_none() {
-            return Err(Refusal::NotFound("event"));
-        }
+        let event = self.event(account, old.event)?.ok_or(Refusal::NotFound("event"))?;
         let new = DeliveryId(self.next_id(webhook.number()));
-        self.put_fresh(&Delivery::fresh(new, old.event, Cause::Replay(old.id)));
+        self.put_fresh(Delivery::fresh(new, old.event, Cause::Replay(old.id)), &mut Places::of(&event), Some(&old))?;
         self.stage(Tree::Replays, layout::replay(old.event, new), Some(Vec::new()));
         Ok(new)
     }
@@ -196,7 +195,7 @@ impl Staging<'_> {
         new: NewEvent,
         webhooks: Vec<WebhookNumber>,
         cause: Cause,
-    ) -> Event {
+    ) -> Result<Event, StoreError> {
         let event = Event {
             id: EventId(self.next_id(0)),
             account,
@@ -215,10 +214,11 @@ impl Staging<'_> {
         if let Some(name) = &event.name {
             self.stage(Tree::Names, layout::name(account, name), Some(event.id.to_bytes().to_vec()));
         }
+        let mut places = Places::of(&event);
         for id in event.deliveries() {
-            self.put_fresh(&Delivery::fresh(id, event.id, cause));
+            self.put_fresh(Delivery::fresh(id, event.id, cause), &mut places, None)?;
         }
-        event
+        Ok(event)
     }
 
     /// A long record goes on in `chunks`, in the same transaction: its head says how many there are. Gives the bytes
@@ -237,10 +237,24 @@ impl Staging<'_> {
         kept
     }
 
-    fn put_fresh(&mut self, delivery: &Delivery) {
-        self.put(Tree::Fresh, layout::delivery(delivery.id), &Fresh::of(delivery));
-        self.tally(delivery.id.webhook()).deliveries += 1;
-        self.notice.fresh.push(delivery.id.webhook());
+    /// Makes a delivery of the event; `replayed` is the one that it repeats.
+    pub(super) fn put_fresh(
+        &mut self,
+        mut delivery: Delivery,
+        places: &mut Places<'_>,
+        replayed: Option<&Delivery>,
+    ) -> Result<(), StoreError> {
+        let webhook = delivery.id.webhook();
+        let order = self.registry().webhook(webhook).and_then(|webhook| webhook.order.clone());
+        if delivery.cause != Cause::Test {
+            delivery.place = order.and_then(|order| places.place(&order));
+        }
+        if let Some(old) = replayed {
+            delivery.place = self.place_of_replay(old, delivery.place)?;
+        }
+        self.put_in_order(&delivery)?;
+        self.tally(webhook).deliveries += 1;
+        Ok(())
     }
 }
 

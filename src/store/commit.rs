@@ -110,6 +110,8 @@ pub struct Settlement {
 pub struct Notice {
     /// Webhooks with new deliveries.
     pub fresh: Vec<WebhookNumber>,
+    /// Webhooks with deliveries that waited behind others and do not any more.
+    pub freed: Vec<WebhookNumber>,
     /// Webhooks that were created, changed or deleted.
     pub changed: Vec<WebhookNumber>,
     /// Outcomes that are recorded now.

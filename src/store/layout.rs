@@ -17,7 +17,7 @@
 //! | `closed` | webhook, delivery id | a delivery that has ended |
 //! | `attempts` | delivery id, n | the n-th attempt, from the second on |
 //! | `replays` | event id, delivery id | nothing: deliveries made after accept |
-//! | `ordered` | webhook, order key, delivery id | nothing: the open deliveries of each order key, the head first |
+//! | `ordered` | webhook, order key, delivery id | the open deliveries of each order key, the head first; of a dead one, the replay in its place |
 //! | `blocked` | webhook, delivery id | an open delivery that waits behind the head of its order key |
 //! | `dead` | account, delivery id | nothing: dead letters that nobody has replayed or discarded |
 //! | `jobs` | account, job id | `Job`: a bulk replay or discard, and how far it is |
@@ -176,6 +176,26 @@ pub fn idempotency(account: AccountNumber, hash: &[u8; 32]) -> Key {
 /// `attempts`.
 pub fn attempt(id: DeliveryId, n: u16) -> Key {
     joined(&[&id.to_bytes(), &n.to_be_bytes()])
+}
+
+/// `ordered`.
+pub fn ordered(webhook: WebhookNumber, key: u64, id: DeliveryId) -> Key {
+    joined(&[&ordered_key(webhook, key), &id.to_bytes()])
+}
+
+/// `ordered`: what the rows of one order key begin with.
+pub fn ordered_key(webhook: WebhookNumber, key: u64) -> Key {
+    joined(&[&number(webhook), &key.to_be_bytes()])
+}
+
+/// The order key in an `ordered` key.
+pub fn read_order_key(row: &[u8]) -> u64 {
+    u64::from_be_bytes(row[4..12].try_into().expect("an ordered key holds an order key"))
+}
+
+/// `ordered`: where the next order key of the webhook begins; `None` after the last possible one.
+pub fn after_order_key(webhook: WebhookNumber, key: u64) -> Option<Key> {
+    key.checked_add(1).map(|next| ordered_key(webhook, next))
 }
 
 /// `dead`.

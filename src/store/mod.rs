@@ -11,6 +11,7 @@ mod holds;
 mod layout;
 mod manage;
 mod notices;
+mod order;
 mod queue;
 mod read;
 mod record;

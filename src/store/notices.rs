@@ -63,8 +63,7 @@ impl Staging<'_> {
             test: false,
             fingerprint: None,
         };
-        self.put_event(account, event, webhooks, Cause::Accept);
-        Ok(())
+        self.put_event(account, event, webhooks, Cause::Accept).map(drop)
     }
 
     fn operator(&self) -> Option<u32> {

@@ -110,16 +110,16 @@ pub(super) fn event_head(disk: &Disk, key: &[u8], head: &[u8]) -> Result<EventHe
     }
 }
 
-/// The delivery of this id. A delivery only moves forward through the three trees, so looking in this order finds it
-/// even while it moves.
+/// The trees through which a delivery moves, in that order; few begin in the first.
+const WAY: [Tree; 4] = [Tree::Blocked, Tree::Fresh, Tree::Waiting, Tree::Closed];
+
+/// The delivery of this id. It only moves forward, so looking along its way finds it even while it moves. Few are ever
+/// blocked, so that is looked at last, and then the way once more.
 pub(super) fn delivery_by(get: Get<'_>, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
     let key = layout::delivery(id);
-    if let Some(bytes) = get(Tree::Fresh, &key)? {
-        return Ok(Some(record::decode::<Fresh>(&bytes)?.into_delivery(id)));
-    }
-    for tree in [Tree::Waiting, Tree::Closed] {
-        if let Some(bytes) = get(tree, &key)? {
-            return Ok(Some(record::decode(&bytes)?));
+    for tree in WAY[1..].iter().chain(&WAY) {
+        if let Some(bytes) = get(*tree, &key)? {
+            return delivery_row(*tree, &key, &bytes).map(Some);
         }
     }
     Ok(None)
@@ -141,7 +141,7 @@ pub(super) fn tally(disk: &Disk, webhook: WebhookNumber) -> Result<Tally, StoreE
 
 pub(super) fn delivery_row(tree: Tree, key: &[u8], value: &[u8]) -> Result<Delivery, StoreError> {
     match tree {
-        Tree::Fresh => Ok(record::decode::<Fresh>(value)?.into_delivery(layout::read_delivery(key))),
+        Tree::Blocked | Tree::Fresh => Ok(record::decode::<Fresh>(value)?.into_delivery(layout::read_delivery(key))),
         _ => record::decode(value),
     }
 }
@@ -356,7 +356,7 @@ fn newest(
     limit: usize,
 ) -> Result<Vec<Delivery>, StoreError> {
     let mut rows: Vec<Delivery> = Vec::new();
-    for tree in [Tree::Fresh, Tree::Waiting, Tree::Closed] {
+    for tree in WAY {
         let start = layout::number(webhook).to_vec();
         let end = before.map_or(layout::number(webhook + 1).to_vec(), layout::delivery);
         for row in disk.range(tree, start..end).rev().take(limit) {

@@ -170,6 +170,7 @@ impl Staging<'_> {
         for (tree, key) in gone {
             self.stage(tree, key, None);
         }
+        self.give_way(delivery)?;
         if delivery.state == DeliveryState::Dead {
             self.stage(Tree::Dead, layout::dead(account, id), None);
         }

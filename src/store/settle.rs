@@ -37,7 +37,7 @@ impl Staging<'_> {
         tally.count_attempt(&attempt.summary, success);
         tally.backoff = tally.backoff.after(strain, attempt.summary.started_at, attempt.summary.ended_at(), dice);
         if was_open {
-            self.remove_open(&delivery);
+            self.remove_open(&delivery)?;
         }
         let (ended_at, reason) = (delivery.ended_at, delivery.reason.take());
         let summary = attempt.summary.clone();
@@ -48,7 +48,7 @@ impl Staging<'_> {
         let next_attempt_at = delivery.next_attempt_at.filter(|_| was_open);
         self.tell_settled(id, next_attempt_at, success);
         if was_open {
-            self.put_after_attempt(&delivery);
+            self.put_after_attempt(&delivery)?;
             return self.judge_webhook(&delivery, &summary, next, first_attempt_at, disable);
         }
         // It was cancelled while this attempt was under way: it stays so, and shows the attempt.
@@ -65,33 +65,42 @@ impl Staging<'_> {
 
     /// Ends an open delivery without sending it.
     pub(super) fn cancel(&mut self, mut delivery: Delivery, reason: &str) -> Result<(), StoreError> {
-        self.remove_open(&delivery);
+        self.remove_open(&delivery)?;
         delivery.state = DeliveryState::Cancelled;
         delivery.next_attempt_at = None;
         delivery.ended_at = Some(self.now());
         delivery.reason = Some(reason.to_string());
-        self.put_after_attempt(&delivery);
-        Ok(())
+        self.put_after_attempt(&delivery)
     }
 
-    fn remove_open(&mut self, delivery: &Delivery) {
-        let tree = if delivery.state == DeliveryState::Pending { Tree::Fresh } else { Tree::Waiting };
-        self.stage(tree, layout::delivery(delivery.id), None);
+    fn remove_open(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+        let key = layout::delivery(delivery.id);
+        let tree = match delivery.state {
+            DeliveryState::Pending if delivery.place.is_some() && self.get(Tree::Blocked, &key)?.is_some() => {
+                Tree::Blocked
+            }
+            DeliveryState::Pending => Tree::Fresh,
+            _ => Tree::Waiting,
+        };
+        self.stage(tree, key, None);
         if let Some(at) = delivery.next_attempt_at {
             self.stage(Tree::Due, layout::due(at, delivery.id), None);
         }
+        Ok(())
     }
 
-    fn put_after_attempt(&mut self, delivery: &Delivery) {
+    fn put_after_attempt(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
         match delivery.next_attempt_at {
             Some(at) => {
                 self.put(Tree::Waiting, layout::delivery(delivery.id), delivery);
                 self.stage(Tree::Due, layout::due(at, delivery.id), Some(Vec::new()));
+                Ok(())
             }
             None => {
                 let bytes = self.put(Tree::Closed, layout::delivery(delivery.id), delivery);
                 self.delivery_bytes_come(delivery.id.webhook(), bytes);
                 self.tally(delivery.id.webhook()).count_end(delivery.state);
+                self.leave_order(delivery)
             }
         }
     }

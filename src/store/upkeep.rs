@@ -9,6 +9,7 @@ use super::ending::Deleted;
 use super::forget::ForgetKeys;
 use super::holds::Holds;
 use super::layout::{self, Key, Tree};
+use super::order::Unheld;
 use super::registry::Registry;
 use super::retention::OldEvents;
 use super::staging::Staging;
@@ -42,6 +43,7 @@ impl Upkeep {
         Self {
             duties: vec![
                 Box::new(Deleted::at_start(registry)),
+                Box::new(Unheld::at_start(registry)),
                 Box::new(ForgetKeys::default()),
                 Box::new(Holds::new(retention)),
                 Box::new(OldEvents::new(retention)),

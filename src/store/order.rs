@@ -1,0 +1,216 @@
+//! Order between the deliveries of a webhook. What stays true: of the open deliveries of one order key only the head
+//! lies in `fresh` or `waiting`, where lanes look; all others lie in `blocked`. `ordered` lists all of them in accept
+//! order, so the next head is one seek away. Ending the head sets the next one free in the same transaction.
+//!
+//! Where the webhook says so, a head that used up its retries keeps its row in `ordered`, and with it all behind it,
+//! until it is replayed with success or discarded. The replay stands in its place.
+
+use std::collections::VecDeque;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::StoreError;
+use super::layout::{self, Key, Tree};
+use super::record::Fresh;
+use super::registry::Registry;
+use super::staging::Staging;
+use super::upkeep::{Duty, STEP_ROWS_MAX};
+use crate::domain::delivery::{Delivery, DeliveryState};
+use crate::domain::event::Event;
+use crate::domain::id::{DeliveryId, WebhookNumber};
+use crate::domain::order::{OnDead, Order, Place};
+use crate::domain::time::UnixMs;
+
+/// The places of one event's deliveries: its JSON is read at most once, and only if a webhook orders by it.
+pub struct Places<'a> {
+    event: &'a Event,
+    value: Option<Value>,
+}
+
+impl<'a> Places<'a> {
+    /// Of this event.
+    pub fn of(event: &'a Event) -> Self {
+        Self { event, value: None }
+    }
+
+    /// Its place in `order`; none if it does not have the key.
+    pub fn place(&mut self, order: &Order) -> Option<Place> {
+        let Some(path) = &order.key else { return Some(Place { key: 0, instead_of: None }) };
+        let event = self.event;
+        let value = path.value(self.value.get_or_insert_with(|| value_of(event)))?;
+        let digest: [u8; 32] = Sha256::digest(value.to_string()).into();
+        let (first, _) = digest.split_first_chunk::<8>().expect("a digest has 32 bytes");
+        Some(Place { key: u64::from_be_bytes(*first), instead_of: None })
+    }
+}
+
+/// What order keys lie in.
+fn value_of(event: &Event) -> Value {
+    // What no value can hold, such as the number 1e999, makes it null: such an event has no key.
+    let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or(Value::Null);
+    json!({
+        "type": event.event_type,
+        "data": read(&event.data),
+        "actor": event.actor.as_deref().map(read),
+        "metadata": event.metadata.as_deref().map(read),
+    })
+}
+
+impl Staging<'_> {
+    /// Puts a delivery that was never tried where it belongs. One with a place is the head of its key, or blocked.
+    pub(super) fn put_in_order(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+        let (id, webhook) = (delivery.id, delivery.id.webhook());
+        let tree = match delivery.place {
+            None => Tree::Fresh,
+            Some(Place { key, instead_of: Some(dead) }) => {
+                self.stage(Tree::Ordered, layout::ordered(webhook, key, dead), Some(id.to_bytes().to_vec()));
+                Tree::Fresh
+            }
+            Some(Place { key, instead_of: None }) => {
+                let is_head = self.head_of(webhook, key)?.is_none();
+                self.stage(Tree::Ordered, layout::ordered(webhook, key, id), Some(Vec::new()));
+                if is_head { Tree::Fresh } else { Tree::Blocked }
+            }
+        };
+        self.put(tree, layout::delivery(id), &Fresh::of(delivery));
+        if tree == Tree::Fresh {
+            self.notice.fresh.push(webhook);
+        }
+        Ok(())
+    }
+
+    /// An ordered delivery has ended. Unless it used up its retries and its webhook holds then, the next one is free.
+    pub(super) fn leave_order(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+        let webhook = delivery.id.webhook();
+        let order = self.registry().webhook(webhook).and_then(|webhook| webhook.order.clone());
+        let holds = order.is_some_and(|order| order.on_dead == OnDead::Hold);
+        if delivery.state == DeliveryState::Dead && holds { Ok(()) } else { self.give_way(delivery) }
+    }
+
+    /// As [`Self::leave_order`], whatever the webhook says: somebody discarded it, or it is gone.
+    pub(super) fn give_way(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+        let Some(Place { key, instead_of }) = delivery.place else { return Ok(()) };
+        let webhook = delivery.id.webhook();
+        let row = layout::ordered(webhook, key, instead_of.unwrap_or(delivery.id));
+        if self.get(Tree::Ordered, &row)?.is_some() {
+            self.stage(Tree::Ordered, row, None);
+            self.free_next(webhook, key)?;
+        }
+        Ok(())
+    }
+
+    /// Where a replay of `old` stands: in the place of one that used up its retries and holds up others, if nothing
+    /// else stands there already; else where `usual` says.
+    pub(super) fn place_of_replay(&self, old: &Delivery, usual: Option<Place>) -> Result<Option<Place>, StoreError> {
+        let Some(Place { key, instead_of }) = old.place.filter(|_| old.state == DeliveryState::Dead) else {
+            return Ok(usual);
+        };
+        let dead = instead_of.unwrap_or(old.id);
+        let Some(standing_in) = self.get(Tree::Ordered, &layout::ordered(old.id.webhook(), key, dead))? else {
+            return Ok(usual);
+        };
+        if standing_in.len() == 16
+            && let Some(other) = self.delivery(layout::read_delivery(&standing_in))?
+            && other.state.is_open()
+        {
+            return Ok(usual);
+        }
+        Ok(Some(Place { key, instead_of: Some(dead) }))
+    }
+
+    /// The head of a key goes to `fresh`, if it is blocked.
+    fn free_next(&mut self, webhook: WebhookNumber, key: u64) -> Result<(), StoreError> {
+        let Some(next) = self.head_of(webhook, key)? else { return Ok(()) };
+        let row = layout::delivery(next);
+        if let Some(value) = self.get(Tree::Blocked, &row)? {
+            self.stage(Tree::Blocked, row.clone(), None);
+            self.stage(Tree::Fresh, row, Some(value.to_vec()));
+            self.notice.freed.push(webhook);
+        }
+        Ok(())
+    }
+
+    fn head_of(&self, webhook: WebhookNumber, key: u64) -> Result<Option<DeliveryId>, StoreError> {
+        let first = self.first_key(Tree::Ordered, &layout::ordered_key(webhook, key))?;
+        Ok(first.map(|row| layout::read_delivery(&row)))
+    }
+
+    /// The first key of a tree that begins so, changes of this group included.
+    fn first_key(&self, tree: Tree, prefix: &[u8]) -> Result<Option<Key>, StoreError> {
+        let staged = self.staged_keys(tree, prefix).next().cloned();
+        for row in self.disk().prefix(tree, prefix) {
+            let (key, _) = row?;
+            if staged.as_ref().is_some_and(|staged| staged.as_slice() <= key.as_ref()) {
+                break;
+            }
+            if self.get(tree, &key)?.is_some() {
+                return Ok(Some(key.to_vec()));
+            }
+        }
+        Ok(staged)
+    }
+}
+
+/// Sets free what waits behind heads that used up their retries, where a webhook does not hold any more.
+pub struct Unheld {
+    /// Webhooks to look at, each with where to go on.
+    webhooks: VecDeque<(WebhookNumber, Key)>,
+}
+
+impl Unheld {
+    /// Every webhook is looked at again.
+    pub fn at_start(registry: &Registry) -> Self {
+        let mut unheld = Self { webhooks: VecDeque::new() };
+        let numbers: Vec<WebhookNumber> = registry.webhooks().map(|webhook| webhook.number()).collect();
+        unheld.look_at(&numbers, registry);
+        unheld
+    }
+}
+
+impl Duty for Unheld {
+    fn due_at(&self, _kept: u64) -> Option<UnixMs> {
+        (!self.webhooks.is_empty()).then_some(0)
+    }
+
+    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        for _ in 0..STEP_ROWS_MAX {
+            let Some((webhook, from)) = self.webhooks.pop_front() else { return Ok(()) };
+            if let Some(next) = staging.free_after_dead(webhook, &from)? {
+                self.webhooks.push_front((webhook, next));
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at(&mut self, changed: &[WebhookNumber], registry: &Registry) {
+        let holds = |order: &Order| order.on_dead == OnDead::Hold;
+        let looked_at = changed.iter().filter(|number| {
+            let webhook = registry.webhook(**number).filter(|webhook| !webhook.is_deleted());
+            webhook.is_some_and(|webhook| !webhook.order.as_ref().is_some_and(holds))
+        });
+        self.webhooks.extend(looked_at.map(|number| (*number, layout::number(*number).to_vec())));
+    }
+}
+
+impl Staging<'_> {
+    /// Looks at the first order key of the webhook from `from` on: a head that has ended gives way. Gives where to go on.
+    fn free_after_dead(&mut self, webhook: WebhookNumber, from: &Key) -> Result<Option<Key>, StoreError> {
+        let end = super::upkeep::end_of(webhook);
+        let Some(row) = self.disk().range(Tree::Ordered, from.clone()..end).next().transpose()? else {
+            return Ok(None);
+        };
+        let (key, standing_in) = (layout::read_order_key(&row.0), row.1);
+        let next = layout::after_order_key(webhook, key);
+        let head =
+            if standing_in.is_empty() { layout::read_delivery(&row.0) } else { layout::read_delivery(&standing_in) };
+        if self.get(Tree::Ordered, &row.0)?.is_some() {
+            let has_ended = self.delivery(head)?.is_none_or(|delivery| !delivery.state.is_open());
+            if has_ended {
+                self.stage(Tree::Ordered, row.0.to_vec(), None);
+                self.free_next(webhook, key)?;
+            }
+        }
+        Ok(next)
+    }
+}
