@@ -19,6 +19,7 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
 use crate::dialect::Dialect;
+use crate::domain::backoff::RETRY_AFTER_MS_MAX;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::DeliveryId;
 use crate::domain::rate_limit::RateLimit;
@@ -46,6 +47,8 @@ pub struct Rules {
     pub rate_limit: Option<RateLimit>,
     /// First attempts a UTC day.
     pub first_attempts_per_day: Option<u32>,
+    /// No retry can be due further ahead, in milliseconds.
+    pub ahead_max: u64,
 }
 
 impl Rules {
@@ -57,6 +60,7 @@ impl Rules {
             max_in_flight: webhook.max_in_flight.unwrap_or(dialect.max_in_flight).max(1) as usize,
             rate_limit: webhook.rate_limit.or(dialect.rate_limit),
             first_attempts_per_day: dialect.limits.first_attempts_per_day,
+            ahead_max: webhook.retry.as_ref().unwrap_or(&dialect.retry).longest_ms().max(RETRY_AFTER_MS_MAX),
         }
     }
 }
@@ -105,6 +109,8 @@ pub struct Lane {
     /// Retries up to here are out or read, so that reading on does not meet them again.
     due_after: Option<DueAt>,
     due: Due,
+    /// Whether somebody should look if retries are due too far ahead.
+    far_ahead: bool,
     day: u32,
     first_attempts_on_day: u32,
     /// The endpoint is in trouble: nothing goes out before.
@@ -115,7 +121,7 @@ pub struct Lane {
 
 impl Lane {
     /// A lane that knows nothing of the disk yet, but for the day's count.
-    pub fn new(rules: Rules, tally: &Tally) -> Self {
+    pub fn new(rules: Rules, tally: &Tally, now: UnixMs) -> Self {
         let limiter_clock = LaneClock::default();
         let limiter = rules.rate_limit.map(|limit| limiter(limit, &limiter_clock));
         Self {
@@ -128,9 +134,11 @@ impl Lane {
             more_fresh: true,
             due_after: None,
             due: Due::Unknown,
+            far_ahead: true,
             day: tally.day,
             first_attempts_on_day: tally.first_attempts_on_day,
-            paused_until: tally.backoff.until,
+            // A clock that was set back must not make a pause longer.
+            paused_until: tally.backoff.until.min(now + RETRY_AFTER_MS_MAX),
             window: if tally.open() == 0 { usize::MAX } else { WINDOW_AFTER_REST },
         }
     }
@@ -145,7 +153,13 @@ impl Lane {
             self.window = WINDOW_AFTER_REST;
         }
         self.rules = rules;
+        self.far_ahead = true;
         self.forget_disk();
+    }
+
+    /// Once after a start and after each change of the rules: how far ahead a retry can be due.
+    pub fn take_far_ahead(&mut self) -> Option<u64> {
+        std::mem::take(&mut self.far_ahead).then_some(self.rules.ahead_max)
     }
 
     /// Work that was never tried has arrived.
@@ -364,7 +378,14 @@ mod tests {
     const NOON: UnixMs = 20_000 * DAY_MS + DAY_MS / 2;
 
     fn rules() -> Rules {
-        Rules { active: true, probe_at: None, max_in_flight: 100, rate_limit: None, first_attempts_per_day: None }
+        Rules {
+            active: true,
+            probe_at: None,
+            max_in_flight: 100,
+            rate_limit: None,
+            first_attempts_per_day: None,
+            ahead_max: DAY_MS,
+        }
     }
 
     /// A lane that has read everything there is: `count` deliveries that were never tried.
@@ -377,7 +398,7 @@ mod tests {
             })
             .collect();
         let known = fresh.iter().map(|delivery| delivery.id).collect();
-        let mut lane = Lane::new(rules, &Tally::default());
+        let mut lane = Lane::new(rules, &Tally::default(), NOON);
         lane.take_due(Vec::new(), None);
         lane.take_fresh(fresh, false);
         (lane, known)
@@ -428,7 +449,7 @@ mod tests {
     #[test]
     fn what_was_counted_before_a_restart_counts() {
         let tally = Tally { day: day_of(NOON), first_attempts_on_day: 2, ..Tally::default() };
-        let lane = Lane::new(Rules { first_attempts_per_day: Some(2), ..rules() }, &tally);
+        let lane = Lane::new(Rules { first_attempts_per_day: Some(2), ..rules() }, &tally, NOON);
         assert_eq!(lane.wants(NOON).fresh, 0);
         assert_eq!(lane.wants(NOON + DAY_MS).fresh, BUFFER_MAX / 2);
     }

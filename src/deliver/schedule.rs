@@ -198,9 +198,14 @@ impl Scheduler {
         let number = webhook.number();
         if !self.lanes.contains_key(&number) {
             let tally: Tally = self.store.tally(number)?;
-            self.lanes.insert(number, Lane::new(self.rules_of(webhook), &tally));
+            self.lanes.insert(number, Lane::new(self.rules_of(webhook), &tally, now));
         }
         let lane = self.lanes.get_mut(&number).expect("it is there now");
+        if let Some(ahead_max) = lane.take_far_ahead()
+            && self.store.latest_due(number)?.is_some_and(|at| at > now + ahead_max)
+        {
+            self.store.pull_in(number, now + ahead_max);
+        }
         match lane.turn(now) {
             Turn::Read => {
                 read_into(lane, &self.store, number, now)?;

@@ -32,8 +32,8 @@ use tokio::sync::oneshot;
 use crate::clock::{Clock, Dice};
 use crate::domain::Invalid;
 use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
-use crate::domain::id::AccountNumber;
-use crate::domain::time::DAY_MS;
+use crate::domain::id::{AccountNumber, WebhookNumber};
+use crate::domain::time::{DAY_MS, UnixMs};
 use crate::domain::webhook::Webhook;
 
 pub use accept::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
@@ -376,6 +376,12 @@ impl Store {
             Err(NotTaken::Full) => Err(Refusal::QueueFull),
             Err(NotTaken::Closed) => Err(Refusal::Closed),
         }
+    }
+
+    /// Retries of the webhook that are due after `latest` are due then, soon.
+    pub fn pull_in(&self, webhook: WebhookNumber, latest: UnixMs) {
+        // If the queue is full now, somebody asks again when the webhook changes or after the next start.
+        let _ = self.submit(0, move |staging| Ok(staging.pull_in(webhook, latest)?));
     }
 
     /// Records what came of an attempt; the [`Notice`] says when it is recorded.

@@ -9,6 +9,7 @@ use sled::IVec;
 use super::disk::Disk;
 use super::layout::{self, Tree};
 use super::record::{self, Fresh};
+use super::upkeep::end_of;
 use super::{Store, StoreError};
 use crate::domain::delivery::{Attempt, Delivery};
 use crate::domain::event::Event;
@@ -235,6 +236,13 @@ impl Store {
             }
         }
         Ok(due)
+    }
+
+    /// When the webhook's last retry is due.
+    pub fn latest_due(&self, webhook: WebhookNumber) -> Result<Option<UnixMs>, StoreError> {
+        let range = layout::number(webhook).to_vec()..end_of(webhook);
+        let last = self.disk()?.range(Tree::Due, range).next_back().transpose()?;
+        Ok(last.map(|(key, _)| layout::read_due(&key)))
     }
 
     /// When the webhook's next retry after `after` is due, leaving out those that `skip` names.

@@ -1,64 +1,33 @@
-//! The world of a simulation: endpoints with moods, a schedule of publishes and crashes, and an oracle that watches
-//! every send.
+//! The world of a simulation: endpoints with moods, and an agenda of publishes, crashes, clock jumps and people who
+//! pause, enable, replay and change their minds. What happens is told to the oracle.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
 
 use hookwheel::clock::{Clock, Dice};
-use hookwheel::deliver::schedule::{Claim, Scheduler};
+use hookwheel::deliver::schedule::Claim;
 use hookwheel::deliver::verdict::{Made, verdict};
 use hookwheel::deliver::wheel::TICK_MS;
 use hookwheel::dialect::{Dialects, Shelf};
-use hookwheel::domain::delivery::{Attempt, AttemptSummary, Delivery, DeliveryState, Outcome};
-use hookwheel::domain::id::{DeliveryId, WebhookId, WebhookNumber};
+use hookwheel::domain::backoff::RETRY_AFTER_MS_MAX;
+use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcome};
+use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::id::{DeliveryId, EventId, WebhookId, WebhookNumber};
+use hookwheel::domain::order::{KeyPath, OnDead, Order};
 use hookwheel::domain::retry::RetrySchedule;
 use hookwheel::domain::time::UnixMs;
 use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
-use hookwheel::store::{self, Committer, Listener, NewEvent, Notice, OpenError, Refusal, Settings, Staging, Store};
+use hookwheel::store::{NewEvent, Store};
+
+use crate::core::{Core, Place};
+use crate::oracle::{Oracle, Spared, Turn};
+use crate::plan::{HOUR, PUBLISHING, Plan, START};
 
 /// The longest pause that an endpoint here asks for.
 const RETRY_AFTER_MAX: u64 = 30_000;
-const START: UnixMs = 1_800_000_000_000;
-const HOUR: u64 = 3_600_000;
-/// Between the first and the last publish.
-const PUBLISHING: u64 = 6 * HOUR;
 const TYPES: [&str; 4] = ["task.created", "task.updated", "comment.created", "ping"];
 const FILTERS: [&str; 5] = ["task.created", "task.*", "comment.created", "*", "nothing.at.all"];
-
-/// What a run is made of.
-#[derive(Clone, Copy)]
-pub struct Plan {
-    pub seed: u64,
-    pub webhooks: usize,
-    pub events: usize,
-    pub crashes: usize,
-    /// Events of one publish.
-    pub batch: usize,
-    /// Caps so wide that nothing waits for them: then every retry must be on time.
-    pub roomy: bool,
-}
-
-impl Plan {
-    pub fn short(seed: u64) -> Self {
-        let mut dice = Dice::seeded(seed);
-        Self {
-            seed,
-            webhooks: 1 + (dice.bits() % 8) as usize,
-            events: 1 + (dice.bits() % 120) as usize,
-            crashes: (dice.bits() % 4) as usize,
-            batch: 1,
-            roomy: dice.bits().is_multiple_of(2),
-        }
-    }
-}
-
-impl Plan {
-    /// With many webhooks, each event goes to two of them.
-    fn narrow(&self) -> bool {
-        self.webhooks > 20
-    }
-}
 
 /// An endpoint behaves by its mood, which changes with the hours.
 #[derive(Clone, Copy)]
@@ -71,67 +40,27 @@ enum Mood {
     Gone,
 }
 
-/// Hears of commits.
-#[derive(Default)]
-struct Ear(Mutex<Vec<Notice>>);
-
-impl Listener for Ear {
-    fn notice(&self, notice: Notice) {
-        self.0.lock().unwrap().push(notice);
-    }
-}
-
-/// One delivery as the oracle knows it.
-#[derive(Default)]
-struct Seen {
-    out: bool,
-    ended: bool,
-    attempts: u16,
-    not_before: UnixMs,
-}
-
-struct Core {
-    store: Store,
-    committer: Committer,
-    scheduler: Scheduler,
-    ear: Arc<Ear>,
-}
-
 struct Flight {
     claim: Claim,
     made: Made,
 }
 
-/// How the oracle sees an endpoint's trouble.
-#[derive(Default)]
-struct Spared {
-    /// It was in trouble, held, or the core was down, so that retries may come late.
-    ever: bool,
-    /// Nothing may go out before.
-    until: UnixMs,
-    /// After a pause: so many may be out at once.
-    window: Option<usize>,
-    out: usize,
-}
-
 pub struct World {
     plan: Plan,
-    dir: tempfile::TempDir,
+    place: Place,
     clock: Clock,
     dice: Dice,
     dialects: Arc<Shelf>,
     core: Core,
+    oracle: Oracle,
     webhooks: Vec<WebhookId>,
     moods: HashMap<WebhookNumber, Mood>,
-    seen: BTreeMap<DeliveryId, Seen>,
-    spared: HashMap<WebhookNumber, Spared>,
+    /// The order key of each event that has one.
+    keys: HashMap<EventId, u64>,
     flights: HashMap<u64, Flight>,
     ends: BinaryHeap<Reverse<(UnixMs, u64)>>,
     flight_number: u64,
-    /// What happens when: publishes, crashes, changes of mood, people pausing and enabling.
     agenda: BinaryHeap<Reverse<(UnixMs, u64, Deed)>>,
-    expected: usize,
-    sends: usize,
     /// Retries that were held to be on time.
     timely: usize,
 }
@@ -143,31 +72,32 @@ enum Deed {
     Mood,
     Pause,
     EnableAll,
+    Replay,
+    Unhold,
 }
 
 impl World {
     pub fn new(plan: Plan) -> Self {
-        let dir = in_memory();
+        let place = Place::of(&plan);
         let clock = Clock::standing_at(START);
         let dialects = Arc::new(Shelf::new(Dialects::shipped()));
-        let core = Core::open(&plan, dir.path(), &clock, &dialects);
+        let core = Core::open(&plan, &place, &clock, &dialects);
+        let dice = Dice::seeded(plan.seed);
         let mut world = Self {
             plan,
-            dir,
+            place,
             clock,
-            dice: Dice::seeded(plan.seed),
+            dice,
             dialects,
             core,
+            oracle: Oracle::default(),
             webhooks: Vec::new(),
             moods: HashMap::new(),
-            seen: BTreeMap::new(),
-            spared: HashMap::new(),
+            keys: HashMap::new(),
             flights: HashMap::new(),
             ends: BinaryHeap::new(),
             flight_number: 0,
             agenda: BinaryHeap::new(),
-            expected: 0,
-            sends: 0,
             timely: 0,
         };
         world.found();
@@ -183,6 +113,7 @@ impl World {
             let webhook = self.core.now(move |staging| staging.create_webhook(webhook, None));
             self.webhooks.push(webhook.id);
             self.moods.insert(webhook.number(), Mood::Well);
+            self.oracle.spared.insert(webhook.number(), Spared::default());
         }
     }
 
@@ -193,19 +124,46 @@ impl World {
             false => FILTERS[self.throw(FILTERS.len())].to_string(),
         };
         let url = EndpointUrl::parse("https://example.com/", false).unwrap();
-        let own_retry = self.throw(3) == 0;
+        let retry = RetrySchedule { delay_seconds: vec![1, 60, 3600], jitter_percent: 50 };
         Webhook {
             max_in_flight: Some(if self.plan.roomy { 100_000 } else { 1 + self.throw(3) as u32 }),
-            retry: own_retry.then(|| RetrySchedule { delay_seconds: vec![1, 60, 3600], jitter_percent: 50 }),
+            retry: (self.throw(3) == 0).then_some(retry),
+            order: self.some_order(),
+            disable: self.some_rule(),
             ..Webhook::new(1, dialect, url, vec![EventFilter::parse(&filter).unwrap()])
         }
     }
 
+    fn some_order(&mut self) -> Option<Order> {
+        let on_dead = if self.throw(2) == 0 { OnDead::Skip } else { OnDead::Hold };
+        match self.throw(6) {
+            0 => Some(Order { key: None, on_dead }),
+            1 | 2 => Some(Order { key: Some(KeyPath::parse("data.k").unwrap()), on_dead }),
+            _ => None,
+        }
+    }
+
+    fn some_rule(&mut self) -> Option<DisableRule> {
+        let rule = DisableRule {
+            gone: self.throw(2) == 0,
+            exhausted: self.throw(3) == 0,
+            consecutive_failures: (self.throw(2) == 0).then(|| 3 + self.throw(20) as u32),
+            failing_seconds: (self.throw(2) == 0).then(|| 600 + self.throw(7200) as u64),
+            probe_after_seconds: (self.throw(2) == 0).then(|| 60 + self.throw(3600) as u64),
+        };
+        (self.throw(2) == 0).then_some(rule)
+    }
+
     fn plan_deeds(&mut self) {
-        let mut deeds = vec![(Deed::Publish, self.plan.events / self.plan.batch), (Deed::Crash, self.plan.crashes)];
-        deeds.push((Deed::Mood, self.plan.webhooks * 6));
-        deeds.push((Deed::Pause, self.throw(4)));
-        deeds.push((Deed::EnableAll, 8));
+        let deeds = [
+            (Deed::Publish, self.plan.events / self.plan.batch),
+            (Deed::Crash, self.plan.crashes),
+            (Deed::Mood, self.plan.webhooks * 6),
+            (Deed::Pause, self.throw(4)),
+            (Deed::EnableAll, 8),
+            (Deed::Replay, self.throw(10)),
+            (Deed::Unhold, self.throw(3)),
+        ];
         let mut number = 0;
         for (deed, times) in deeds {
             for _ in 0..times {
@@ -244,20 +202,33 @@ impl World {
                 Deed::Mood => self.change_mood(),
                 Deed::Pause => self.pause(),
                 Deed::EnableAll => self.enable_all(),
+                Deed::Replay => self.replay(),
+                Deed::Unhold => self.unhold(),
             }
         }
     }
 
     fn publish(&mut self) {
-        let events: Vec<NewEvent> = (0..self.plan.batch).map(|_| self.some_event()).collect();
-        for accepted in self.core.now(move |staging| staging.accept(1, events, None)) {
-            self.expected += accepted.deliveries;
+        let mut keys = Vec::new();
+        let mut events = Vec::new();
+        for _ in 0..self.plan.batch {
+            let key = (self.throw(5) > 0).then(|| self.throw(3) as u64);
+            keys.push(key);
+            events.push(self.some_event(key));
+        }
+        let accepted = self.core.now(move |staging| staging.accept(1, events, None));
+        for (accepted, key) in accepted.into_iter().zip(keys) {
+            self.keys.extend(key.map(|key| (accepted.id, key)));
             let event = self.core.store.event(1, accepted.id).unwrap().expect("an accepted event is there");
-            self.seen.extend(event.deliveries().map(|id| (id, Seen::default())));
+            assert_eq!(event.webhooks.len(), accepted.deliveries);
+            for id in event.deliveries() {
+                let place = self.key_of(id.webhook(), event.id).map(|key| (key, id));
+                self.oracle.made(id, place);
+            }
         }
     }
 
-    fn some_event(&mut self) -> NewEvent {
+    fn some_event(&mut self, key: Option<u64>) -> NewEvent {
         let event_type = match self.plan.narrow() {
             true => format!("kind{}.done", self.throw(self.plan.webhooks / 2)),
             false => TYPES[self.throw(TYPES.len())].to_string(),
@@ -266,7 +237,7 @@ impl World {
             name: None,
             event_type,
             created_at: None,
-            data: r#"{"n":1}"#.into(),
+            data: key.map_or(r#"{"n":1}"#.into(), |key| format!(r#"{{"k":"{key}"}}"#)).into(),
             actor: None,
             metadata: None,
             test: false,
@@ -274,19 +245,40 @@ impl World {
         }
     }
 
-    /// The core dies: what was out is forgotten, and goes out again.
+    /// The order key of an event at a webhook.
+    fn key_of(&self, webhook: WebhookNumber, event: EventId) -> Option<u64> {
+        let order = self.webhook(webhook).order.clone()?;
+        if order.key.is_none() { Some(0) } else { self.keys.get(&event).copied() }
+    }
+
+    /// The core dies: what was out is forgotten, and goes out again. The next one may have another time on its clock.
     fn crash(&mut self) {
         self.flights.clear();
         self.ends.clear();
-        for seen in self.seen.values_mut() {
-            seen.out = false;
-        }
-        for id in &self.webhooks {
-            let until = self.spared.entry(id.number()).or_default().until;
-            self.spared.insert(id.number(), Spared { ever: true, until, window: None, out: 0 });
-        }
+        self.oracle.crashed();
         self.core.committer.let_go();
-        self.core = Core::open(&self.plan, self.dir.path(), &self.clock, &self.dialects);
+        if self.plan.jumps {
+            match self.throw(3) {
+                0 => self.clock.turn_to(self.clock.now() + HOUR),
+                1 => self.set_back(HOUR),
+                _ => {}
+            }
+        }
+        self.core = Core::open(&self.plan, &self.place, &self.clock, &self.dialects);
+    }
+
+    fn set_back(&mut self, by: u64) {
+        let now = self.clock.now() - by;
+        self.clock.turn_to(now);
+        let ahead: HashMap<WebhookNumber, u64> =
+            self.webhooks.iter().map(|id| (id.number(), self.schedule(id.number()).longest_ms())).collect();
+        self.oracle.set_back(now, |webhook| ahead[&webhook].max(RETRY_AFTER_MS_MAX), RETRY_AFTER_MS_MAX);
+    }
+
+    fn schedule(&self, number: WebhookNumber) -> RetrySchedule {
+        let webhook = self.webhook(number);
+        let dialects = self.dialects.now();
+        webhook.retry.clone().unwrap_or_else(|| dialects.get(&webhook.dialect).unwrap().retry.clone())
     }
 
     fn change_mood(&mut self) {
@@ -298,31 +290,59 @@ impl World {
 
     fn pause(&mut self) {
         let id = self.some_id();
-        self.set_status(id, |now| Status::Paused { since: now });
+        self.change(id, |webhook, now| webhook.status = Status::Paused { since: now });
     }
 
     fn enable_all(&mut self) {
         for id in self.webhooks.clone() {
             let is_gone = matches!(self.moods[&id.number()], Mood::Gone);
             if !self.webhook(id.number()).is_active() && !is_gone {
-                self.set_status(id, |_| Status::Active);
+                self.change(id, |webhook, _| webhook.status = Status::Active);
                 // Somebody says that it is well again.
-                self.spared.insert(
-                    id.number(),
-                    Spared { ever: true, out: self.spared[&id.number()].out, ..Spared::default() },
-                );
+                let spared = self.oracle.spared.get_mut(&id.number()).unwrap();
+                *spared = Spared { ever: true, out: spared.out, ..Spared::default() };
             }
         }
     }
 
-    fn set_status(&mut self, id: WebhookId, status: impl FnOnce(UnixMs) -> Status + Send + 'static) {
+    /// Somebody replays a dead letter.
+    fn replay(&mut self) {
+        let id = self.some_id();
+        let dead: Vec<_> = self.core.all_deliveries(id.number());
+        let dead: Vec<_> = dead.into_iter().filter(|one| one.state == DeliveryState::Dead).collect();
+        if dead.is_empty() {
+            return;
+        }
+        let old = dead[self.throw(dead.len())].clone();
+        let new = self.core.now(move |staging| staging.replay(1, id, old.id));
+        let stood = self.oracle.seen[&old.id]
+            .place
+            .filter(|(key, place)| self.oracle.orders[&(id.number(), *key)][place] == Turn::Holding);
+        let own = self.key_of(id.number(), old.event).map(|key| (key, new));
+        self.oracle.made(new, stood.or(own));
+    }
+
+    /// Somebody lets go on what waits behind a dead letter.
+    fn unhold(&mut self) {
+        let id = self.some_id();
+        self.change(id, |webhook, _| {
+            if let Some(order) = &mut webhook.order {
+                order.on_dead = OnDead::Skip;
+            }
+        });
+        if self.webhook(id.number()).order.is_some() {
+            self.oracle.nothing_holds(id.number());
+        }
+    }
+
+    fn change(&mut self, id: WebhookId, change: impl FnOnce(&mut Webhook, UnixMs) + Send + 'static) {
         self.core.now(move |staging| {
             staging.update_webhook(1, id, |webhook, now| {
-                webhook.status = status(now);
+                change(webhook, now);
                 Ok(())
             })
         });
-        self.spared.entry(id.number()).or_default().ever = true;
+        self.oracle.spared.get_mut(&id.number()).unwrap().ever = true;
     }
 
     fn webhook(&self, number: WebhookNumber) -> Arc<Webhook> {
@@ -347,16 +367,18 @@ impl World {
 
     /// The oracle takes in what was recorded of a delivery.
     fn note(&mut self, id: DeliveryId) {
-        let delivery = self.core.store.delivery(id).unwrap().expect("a delivery stays");
         let webhook = self.webhook(id.webhook());
-        let dialect = self.dialects.now().get(&webhook.dialect).unwrap().clone();
-        let seen = self.seen.get_mut(&id).unwrap();
+        self.check_rule(&webhook);
+        let spared = self.oracle.spared.get_mut(&id.webhook()).unwrap();
+        spared.out -= 1;
+        let Some(delivery) = self.core.store.delivery(id).unwrap() else { return self.note_gone(id) };
+        let seen = self.oracle.seen.get_mut(&id).unwrap();
         assert_eq!(delivery.attempts, seen.attempts, "every attempt is recorded once");
         seen.out = false;
         seen.ended = !delivery.state.is_open();
         if let Some(next) = delivery.next_attempt_at {
             let latest = delivery.latest_attempt().unwrap();
-            let schedule = webhook.retry.as_ref().unwrap_or(&dialect.retry);
+            let schedule = self.schedule(id.webhook());
             let delay = schedule.delay_seconds[usize::from(delivery.attempts) - 1] * 1000;
             let jitter = delay * u64::from(schedule.jitter_percent) / 100;
             let waited = next - latest.ended_at();
@@ -365,16 +387,81 @@ impl World {
                 (delay..=(delay + jitter).max(asked)).contains(&waited),
                 "waited {waited}, schedule {delay} + {jitter}"
             );
-            seen.not_before = next;
+            self.oracle.seen.get_mut(&id).unwrap().not_before = next;
+        }
+        let holds = webhook.order.as_ref().is_some_and(|order| order.on_dead == OnDead::Hold);
+        match delivery.state {
+            DeliveryState::Dead if holds => self.oracle.turn_is(id, Turn::Holding),
+            DeliveryState::Dead | DeliveryState::Succeeded => self.oracle.turn_is(id, Turn::Past),
+            DeliveryState::Pending | DeliveryState::Scheduled => {}
+            DeliveryState::Cancelled => self.oracle.turn_is(id, Turn::Past),
         }
         let backoff = self.core.store.tally(id.webhook()).unwrap().backoff;
-        let spared = self.spared.get_mut(&id.webhook()).unwrap();
-        spared.out -= 1;
+        let spared = self.oracle.spared.get_mut(&id.webhook()).unwrap();
         spared.ever |= backoff.step > 0 || !webhook.is_active();
         if backoff.until > spared.until && webhook.is_active() {
             (spared.until, spared.window) = (backoff.until, Some(1));
         } else if delivery.state == DeliveryState::Succeeded {
             spared.window = spared.window.map(|window| window + 1);
+        }
+        if self.oracle.seen[&id].probe && webhook.is_active() {
+            // The probe went well.
+            (spared.until, spared.window) = (0, None);
+        }
+    }
+
+    /// Retention took it at once.
+    fn note_gone(&mut self, id: DeliveryId) {
+        assert!(self.may_be_gone(), "{id} is gone, and nothing takes it");
+        let seen = self.oracle.seen.get_mut(&id).unwrap();
+        (seen.out, seen.ended) = (false, true);
+        self.oracle.turn_is(id, Turn::Past);
+        self.oracle.spared.get_mut(&id.webhook()).unwrap().ever = true;
+    }
+
+    fn may_be_gone(&self) -> bool {
+        self.plan.retention.events_ms.is_some() || self.plan.retention.bytes_max.is_some()
+    }
+
+    /// An active webhook never has what its rule disables it for.
+    fn check_rule(&self, webhook: &Webhook) {
+        let Some(rule) = webhook.disable.filter(|_| webhook.is_active()) else { return };
+        let tally = self.core.store.tally(webhook.number()).unwrap();
+        let too_many = rule.consecutive_failures.is_some_and(|n| tally.consecutive_failures >= u64::from(n));
+        assert!(!too_many, "{} failures in a row, {rule:?}", tally.consecutive_failures);
+        if let (Some(since), Some(last), Some(seconds)) =
+            (tally.failing_since, tally.last_attempt_at, rule.failing_seconds)
+        {
+            assert!(last.saturating_sub(since) < seconds * 1000, "failing from {since} to {last}, {rule:?}");
+        }
+    }
+
+    /// What ended without being sent: held for too long, or taken by retention.
+    fn learn_ends(&mut self, webhook: WebhookNumber) {
+        let store = &self.core.store;
+        let open = self.oracle.seen.iter().filter(|(id, seen)| id.webhook() == webhook && seen.place.is_some());
+        let mut past = Vec::new();
+        for (id, seen) in open {
+            match store.delivery(*id).unwrap() {
+                None => {
+                    let was_cancelled = self.clock.now() > START + self.plan.retention.hold_ms;
+                    assert!(seen.ended || was_cancelled, "{id} is gone before it ended");
+                    past.push(*id);
+                }
+                Some(delivery) if delivery.state == DeliveryState::Cancelled => past.push(*id),
+                Some(_) => {}
+            }
+        }
+        for id in past {
+            let (key, place) = self.oracle.seen[&id].place.unwrap();
+            // A replay may stand in its place.
+            let stands_in = self.oracle.seen.iter().any(|(other, seen)| {
+                other.webhook() == webhook && *other > id && seen.place == Some((key, place)) && !seen.ended
+            });
+            self.oracle.seen.get_mut(&id).unwrap().ended = true;
+            if !stands_in {
+                self.oracle.turn_is(id, Turn::Past);
+            }
         }
     }
 
@@ -392,14 +479,21 @@ impl World {
 
     fn take_off(&mut self, claim: Claim, now: UnixMs) {
         let id = claim.delivery.id;
-        assert!(self.webhook(id.webhook()).is_active(), "nothing is sent to a webhook that is not active");
-        let seen = self.seen.get_mut(&id).expect("nothing is sent that was not accepted");
+        let webhook = self.webhook(id.webhook());
+        let out = self.oracle.spared[&id.webhook()].out;
+        let is_probe = webhook.status.probe_at().is_some_and(|at| now >= at && out == 0);
+        assert!(webhook.is_active() || is_probe, "nothing is sent to a webhook that is not active");
+        if webhook.order.is_some() {
+            self.learn_ends(id.webhook());
+        }
+        self.oracle.check_order(id);
+        let seen = self.oracle.seen.get_mut(&id).expect("nothing is sent that was not accepted");
         assert!(!seen.ended, "nothing is sent after its end");
         assert!(!seen.out, "a delivery is out once at a time");
         assert!(now >= seen.not_before, "never early: {now} < {}", seen.not_before);
         let late = now - seen.not_before;
-        let spared = self.spared.entry(id.webhook()).or_default();
-        assert!(now >= spared.until, "nothing is sent while the endpoint is spared");
+        let spared = self.oracle.spared.get_mut(&id.webhook()).unwrap();
+        assert!(now >= spared.until || is_probe, "nothing is sent while the endpoint is spared");
         spared.out += 1;
         assert!(spared.window.is_none_or(|window| spared.out <= window), "it comes back slowly");
         if self.plan.roomy && seen.not_before > 0 && !spared.ever {
@@ -407,8 +501,8 @@ impl World {
             self.timely += 1;
         }
         seen.out = true;
+        seen.probe = is_probe;
         seen.attempts = claim.delivery.attempts + 1;
-        self.sends += 1;
         let (outcome, took, asked) = self.answer(id.webhook(), &claim);
         let summary =
             AttemptSummary { number: claim.delivery.attempts + 1, started_at: now, duration_ms: took, outcome };
@@ -447,116 +541,79 @@ impl World {
         (self.dice.bits() % sides as u64) as usize
     }
 
-    /// At the end: every delivery that was accepted has ended, or is held by a webhook that is not active.
-    /// Gives the number of retries that were held to be on time.
+    /// At the end, some hours later: every delivery has ended, or is held by a webhook that is not active, or waits
+    /// behind a dead letter. Gives the number of retries that were held to be on time.
     pub fn check(&mut self) -> usize {
-        assert_eq!(self.seen.len(), self.expected);
-        let mut held = 0;
-        for (id, seen) in &self.seen {
-            let delivery = self.core.store.delivery(*id).unwrap().expect("nothing is lost");
-            let active = self.core.store.registry().webhook(id.webhook()).unwrap().is_active();
-            match delivery.state {
-                DeliveryState::Succeeded | DeliveryState::Dead => assert!(seen.ended),
-                DeliveryState::Pending | DeliveryState::Scheduled => {
-                    assert!(!active, "{id} is open though its webhook is active");
-                    held += 1;
-                }
-                DeliveryState::Cancelled => panic!("nothing was cancelled"),
-            }
-            let attempts = self.core.store.attempts(&delivery).unwrap();
-            assert_eq!(attempts.len(), usize::from(delivery.attempts), "every attempt is kept");
+        for _ in 0..3 {
+            self.clock.turn_to(self.clock.now() + 2 * HOUR);
+            self.core.commit();
+            self.core.hear();
         }
-        self.check_tallies();
-        let Self { expected, sends, timely, .. } = self;
-        eprintln!("simulate: {expected} deliveries, {sends} sends, {timely} retries on time, {held} held at the end");
-        *timely
+        for id in self.webhooks.clone() {
+            self.learn_ends(id.number());
+        }
+        for (id, seen) in &self.oracle.seen {
+            self.check_delivery(*id, seen.ended);
+        }
+        self.webhooks.iter().for_each(|id| self.check_tally(id.number()));
+        self.check_retention();
+        self.timely
     }
 
-    fn check_tallies(&self) {
-        for webhook in &self.webhooks {
-            let tally = self.core.store.tally(webhook.number()).unwrap();
-            let deliveries = self.core.all_deliveries(webhook.number());
+    fn check_delivery(&self, id: DeliveryId, ended: bool) {
+        let Some(delivery) = self.core.store.delivery(id).unwrap() else {
+            let ended = ended || self.clock.now() > START + self.plan.retention.hold_ms;
+            return assert!(ended && self.may_be_gone(), "{id} is lost");
+        };
+        let webhook = self.webhook(id.webhook());
+        match delivery.state {
+            DeliveryState::Succeeded | DeliveryState::Dead => assert!(ended),
+            DeliveryState::Pending | DeliveryState::Scheduled => {
+                let waits = self.oracle.is_held_up(id);
+                assert!(
+                    !webhook.is_active() || waits,
+                    "{delivery:?} is open though its webhook is active: {webhook:?} {:?}",
+                    self.oracle.orders
+                );
+            }
+            DeliveryState::Cancelled => {
+                let held_long = self.clock.now() > START + self.plan.retention.hold_ms;
+                assert!(held_long, "{id} was cancelled, and nobody asked for it");
+                assert!(delivery.reason.is_some_and(|reason| reason.starts_with("hold_expired")));
+            }
+        }
+        let attempts = self.core.store.attempts(&self.core.store.delivery(id).unwrap().unwrap()).unwrap();
+        assert_eq!(attempts.len(), usize::from(delivery.attempts), "every attempt is kept");
+    }
+
+    fn check_tally(&self, webhook: WebhookNumber) {
+        let tally = self.core.store.tally(webhook).unwrap();
+        let made = self.oracle.seen.keys().filter(|id| id.webhook() == webhook).count();
+        assert_eq!(tally.deliveries, made as u64);
+        let deliveries = self.core.all_deliveries(webhook);
+        let open = deliveries.iter().filter(|delivery| delivery.state.is_open()).count();
+        assert_eq!(tally.open(), open as u64);
+        if !self.may_be_gone() {
             let count = |state| deliveries.iter().filter(|delivery| delivery.state == state).count() as u64;
-            assert_eq!(tally.deliveries, deliveries.len() as u64);
             assert_eq!(tally.succeeded, count(DeliveryState::Succeeded));
             assert_eq!(tally.dead, count(DeliveryState::Dead));
             assert_eq!(tally.attempts, deliveries.iter().map(|delivery| u64::from(delivery.attempts)).sum::<u64>());
         }
     }
-}
 
-/// A directory that no disk slows down, where there is one.
-fn in_memory() -> tempfile::TempDir {
-    let memory = std::path::Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
-}
-
-impl Core {
-    fn open(plan: &Plan, path: &std::path::Path, clock: &Clock, dialects: &Arc<Shelf>) -> Self {
-        let settings = Settings {
-            path: path.into(),
-            cache_bytes: 64 << 20,
-            free_bytes_min: 0,
-            queue_events_max: 100_000,
-            queue_bytes_max: 64 << 20,
-            group_events_max: 512,
-            group_bytes_max: 8 << 20,
-            memory: None,
-            retention: Default::default(),
-            durable: false,
-        };
-        let (store, committer) = loop {
-            match store::open(settings.clone(), clock.clone(), Dice::seeded(plan.seed)) {
-                Ok(opened) => break opened,
-                // sled's own threads let go of the file a moment after its last handle is gone.
-                Err(OpenError::InUse(_)) => std::thread::yield_now(),
-                Err(error) => panic!("{error}"),
-            }
-        };
-        let ear = Arc::new(Ear::default());
-        store.listen(ear.clone());
-        let out_max = if plan.roomy { 100_000 } else { 3 };
-        let scheduler = Scheduler::new(store.clone(), dialects.clone(), out_max, Arc::default(), clock.now());
-        Self { store, committer, scheduler, ear }
-    }
-
-    /// Makes a change and commits it.
-    fn now<T: Send + 'static>(
-        &mut self,
-        change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
-    ) -> T {
-        let mut answer = self.store.submit(0, change).unwrap();
-        self.commit();
-        answer.try_recv().expect("the committer answers").unwrap()
-    }
-
-    fn all_deliveries(&self, webhook: WebhookNumber) -> Vec<Delivery> {
-        let (mut all, mut cursor) = (Vec::new(), None);
-        loop {
-            let page = self.store.deliveries(webhook, cursor, 1000, |_| true).unwrap();
-            all.extend(page.rows);
-            cursor = page.next;
-            if cursor.is_none() {
-                return all;
+    /// What is too old or too much is gone, but for what has not ended.
+    fn check_retention(&self) {
+        let store = &self.core.store;
+        let too_much = self.plan.retention.bytes_max.is_some_and(|max| store.kept_bytes() > max);
+        let now = self.clock.now();
+        let page = store.events(1, EventId(0), None, 100_000, |_| true).unwrap();
+        for head in page.rows {
+            let is_old = self.plan.retention.events_ms.is_some_and(|ms| head.id.time() + ms + 2 * HOUR < now);
+            if is_old || too_much {
+                let event = store.event(1, head.id).unwrap().unwrap();
+                let open = store.deliveries_of(&event).unwrap().iter().any(|one| one.state.is_open());
+                assert!(open, "{} should be gone", head.id);
             }
         }
-    }
-
-    fn commit(&mut self) {
-        while self.committer.step() {}
-    }
-
-    /// Passes what was committed on to the scheduler; hands out which deliveries were settled.
-    fn hear(&mut self) -> Vec<DeliveryId> {
-        let mut settled = Vec::new();
-        for notice in std::mem::take(&mut *self.ear.0.lock().unwrap()) {
-            notice.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
-            notice.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
-            for one in notice.settled {
-                settled.push(one.delivery);
-                self.scheduler.settled(one);
-            }
-        }
-        settled
     }
 }

@@ -1,0 +1,105 @@
+//! What the oracle knows of each delivery and each endpoint, and what must hold when a delivery goes out. It is told
+//! what happens and knows nothing of lanes or trees.
+
+use std::collections::{BTreeMap, HashMap};
+
+use hookwheel::domain::id::{DeliveryId, WebhookNumber};
+use hookwheel::domain::time::UnixMs;
+
+/// One delivery.
+#[derive(Default)]
+pub struct Seen {
+    pub out: bool,
+    /// It is out to see whether the endpoint of a disabled webhook is well.
+    pub probe: bool,
+    pub ended: bool,
+    pub attempts: u16,
+    pub not_before: UnixMs,
+    /// Its order key and place there: its own, or that of the dead one that it stands in for.
+    pub place: Option<(u64, DeliveryId)>,
+}
+
+/// How an endpoint's trouble is seen.
+#[derive(Default)]
+pub struct Spared {
+    /// It was in trouble, held, or the core was down, so that retries may come late.
+    pub ever: bool,
+    /// Nothing may go out before.
+    pub until: UnixMs,
+    /// After a pause: so many may be out at once.
+    pub window: Option<usize>,
+    pub out: usize,
+}
+
+/// Where a place in an order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    Open,
+    /// It used up its retries and holds up what is behind it.
+    Holding,
+    Past,
+}
+
+#[derive(Default)]
+pub struct Oracle {
+    pub seen: BTreeMap<DeliveryId, Seen>,
+    pub spared: HashMap<WebhookNumber, Spared>,
+    /// The places of each order key, in order.
+    pub orders: HashMap<(WebhookNumber, u64), BTreeMap<DeliveryId, Turn>>,
+}
+
+impl Oracle {
+    /// A delivery was made.
+    pub fn made(&mut self, id: DeliveryId, place: Option<(u64, DeliveryId)>) {
+        if let Some((key, place)) = place {
+            self.orders.entry((id.webhook(), key)).or_default().insert(place, Turn::Open);
+        }
+        self.seen.insert(id, Seen { place, ..Seen::default() });
+    }
+
+    /// Its turn in its order is over, or it holds up others.
+    pub fn turn_is(&mut self, id: DeliveryId, turn: Turn) {
+        if let Some((key, place)) = self.seen[&id].place {
+            self.orders.get_mut(&(id.webhook(), key)).unwrap().insert(place, turn);
+        }
+    }
+
+    /// What held up others does not any more.
+    pub fn nothing_holds(&mut self, webhook: WebhookNumber) {
+        for ((of, _), places) in &mut self.orders {
+            if *of == webhook {
+                places.values_mut().filter(|turn| **turn == Turn::Holding).for_each(|turn| *turn = Turn::Past);
+            }
+        }
+    }
+
+    /// All before it in its order must be past.
+    pub fn check_order(&self, id: DeliveryId) {
+        let Some((key, place)) = self.seen[&id].place else { return };
+        let before = self.orders[&(id.webhook(), key)].range(..place);
+        let open = before.filter(|(_, turn)| **turn != Turn::Past).next();
+        assert!(open.is_none(), "{id} goes out before its turn: {open:?} is before it");
+    }
+
+    /// Whether something before it holds it up.
+    pub fn is_held_up(&self, id: DeliveryId) -> bool {
+        let Some((key, place)) = self.seen[&id].place else { return false };
+        self.orders[&(id.webhook(), key)].range(..place).any(|(_, turn)| *turn == Turn::Holding)
+    }
+
+    /// The core died: what was out is forgotten.
+    pub fn crashed(&mut self) {
+        self.seen.values_mut().for_each(|seen| seen.out = false);
+        for spared in self.spared.values_mut() {
+            *spared = Spared { ever: true, until: spared.until, window: None, out: 0 };
+        }
+    }
+
+    /// The clock was set back to `now`: no retry may be due more than `ahead` after it, no pause longer than `pause`.
+    pub fn set_back(&mut self, now: UnixMs, ahead: impl Fn(WebhookNumber) -> u64, pause: u64) {
+        for (id, seen) in &mut self.seen {
+            seen.not_before = seen.not_before.min(now + ahead(id.webhook()));
+        }
+        self.spared.values_mut().for_each(|spared| spared.until = spared.until.min(now + pause));
+    }
+}

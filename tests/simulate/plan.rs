@@ -1,0 +1,64 @@
+//! What a run is made of, thrown from its seed.
+
+use hookwheel::clock::Dice;
+use hookwheel::domain::time::UnixMs;
+use hookwheel::store::Retention;
+
+pub const START: UnixMs = 1_800_000_000_000;
+pub const HOUR: u64 = 3_600_000;
+/// Between the first and the last publish.
+pub const PUBLISHING: u64 = 6 * HOUR;
+
+#[derive(Clone)]
+pub struct Plan {
+    pub seed: u64,
+    pub webhooks: usize,
+    pub events: usize,
+    pub crashes: usize,
+    /// Events of one publish.
+    pub batch: usize,
+    /// Caps so wide that nothing waits for them: then every retry must be on time.
+    pub roomy: bool,
+    /// The store is in memory.
+    pub memory: bool,
+    /// Crashes may come with another time on the clock.
+    pub jumps: bool,
+    pub retention: Retention,
+}
+
+impl Plan {
+    pub fn in_memory(seed: u64) -> Self {
+        let mut dice = Dice::seeded(seed);
+        let mut below = |sides: u64| dice.bits() % sides;
+        let hold_ms = if below(3) == 0 { 2 * HOUR } else { 30 * 24 * HOUR };
+        let events_ms = (below(3) == 0).then_some(3 * HOUR);
+        let bytes_max = (below(4) == 0).then_some(40_000);
+        Self {
+            seed,
+            webhooks: 1 + below(if seed.is_multiple_of(10) { 20 } else { 8 }) as usize,
+            events: 1 + below(if seed.is_multiple_of(10) { 500 } else { 120 }) as usize,
+            crashes: below(5) as usize,
+            batch: 1,
+            roomy: below(2) == 0,
+            memory: true,
+            jumps: below(3) == 0,
+            retention: Retention { events_ms, bytes_max, hold_ms },
+        }
+    }
+
+    pub fn on_disk(seed: u64) -> Self {
+        Self { memory: false, ..Self::in_memory(seed) }
+    }
+
+    /// Many webhooks, each event for two of them.
+    pub fn wide(seed: u64) -> Self {
+        let retention = Retention::default();
+        let (webhooks, events, crashes, batch) = (100, 50_000, 5, 20);
+        Self { seed, webhooks, events, crashes, batch, roomy: true, memory: false, jumps: false, retention }
+    }
+
+    /// With many webhooks, each event goes to two of them.
+    pub fn narrow(&self) -> bool {
+        self.webhooks > 20
+    }
+}
