@@ -240,3 +240,45 @@ fn the_receiver_tells_what_it_did_not_verify() {
     assert_eq!(second.status.code(), Some(1), "{}", second.output);
     assert!(second.output.contains(&format!("cannot listen on {taken}: ")), "{}", second.output);
 }
+
+/// Runs `hookwheel bench` with these arguments, and gives its line of figures.
+fn bench(arguments: &[&str]) -> serde_json::Value {
+    let dir = folder();
+    let data = dir.path().to_string_lossy().into_owned();
+    let own: &[&str] = if arguments.contains(&"--own") { &["--data", &data] } else { &[] };
+    let ended = Running::start(dir.path(), &[&["bench", "--json"], arguments, own].concat(), &[]).end();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.output);
+    let figures = ended.output.lines().find(|line| line.starts_with('{')).expect("a line of JSON");
+    assert_eq!(std::fs::read_dir(dir.path()).expect("a folder").count(), 0, "nothing stays behind");
+    serde_json::from_str(figures).expect("is JSON")
+}
+
+#[test]
+fn bench_measures_who_is_well_beside_who_is_sick() {
+    let words = ["--own", "--events", "50", "--webhooks", "5", "--spread", "--failing", "20", "--producers", "4"];
+    let figures = bench(&words);
+    assert_eq!((&figures["webhooks"], &figures["failing"], &figures["hanging"]), (&json!(5), &json!(1), &json!(0)));
+    assert_eq!((&figures["events"], &figures["deliveries"], &figures["missing"]), (&json!(50), &json!(40), &json!(0)));
+    assert!(figures["cpu_us_per_delivery"].is_f64(), "{figures}");
+
+    let figures = bench(&["--own", "--events", "50", "--webhooks", "4", "--hanging", "25", "--producers", "4"]);
+    assert_eq!((&figures["events"], &figures["deliveries"]), (&json!(50), &json!(150)), "all but one webhook");
+    assert_eq!(figures["missing"], 0);
+}
+
+#[test]
+fn bench_measures_a_relay_in_the_same_terms() {
+    let figures = bench(&["--relay", "--events", "200", "--producers", "4"]);
+    assert_eq!(
+        (&figures["events"], &figures["deliveries"], &figures["repeated"]),
+        (&json!(200), &json!(200), &json!(0))
+    );
+    assert!(figures["cpu_us_per_event"].is_f64() && figures["memory_mib"].is_f64(), "{figures}");
+}
+
+#[test]
+fn bench_restarts_a_server_with_a_backlog() {
+    let figures = bench(&["--own", "--backlog", "200", "--webhooks", "20"]);
+    assert_eq!((&figures["backlog"], &figures["open"], &figures["repeated"]), (&json!(200), &json!(200), &json!(0)));
+    assert!(figures["due_late_ms"].as_f64().is_some_and(|late| late > -1.0), "never early: {figures}");
+}

@@ -32,6 +32,7 @@ pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) ->
             .and_then(|config| actix_rt::System::new().block_on(receive::run(args, &config.deliver.dialects, server))),
         Command::Dialect(args) => configured().and_then(|config| dialect::run(args, &config.deliver, server)),
         Command::Bench(args) => actix_rt::System::new().block_on(bench::run(args, server)),
+        Command::Relay(args) => actix_rt::System::new().block_on(bench::serve_relay(args)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -91,6 +92,9 @@ enum Command {
     Dialect(dialect::DialectArgs),
     /// Measure a server: producers and a receiver in one process
     Bench(bench::BenchArgs),
+    /// What `bench --relay` measures
+    #[command(hide = true)]
+    Relay(bench::RelayArgs),
 }
 
 /// Why a command failed, for the person who gave it.
@@ -131,6 +135,8 @@ mod tests {
             &["hookwheel", "send", "--ndjson", "x", "--data", "{}"],
             &["hookwheel", "bench", "--events", "1", "--seconds", "1"],
             &["hookwheel", "bench", "--bytes", "10"],
+            &["hookwheel", "bench", "--relay", "--webhooks", "2"],
+            &["hookwheel", "bench", "--backlog", "200"],
         ] {
             assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
         }

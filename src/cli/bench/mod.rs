@@ -1,34 +1,38 @@
-//! `hookwheel bench`: producers and a receiver in one process, against any running server or one of its own. What stays
-//! true: what is measured is what a producer and an endpoint see; an event counts as delivered when its request has
-//! arrived whole; and both sides are as cheap as can be, since they share the machine with the server.
+//! `hookwheel bench`: producers and a receiver in one process, against any running server, one of its own, or a relay that
+//! shows the ceiling. What stays true: what is measured is what a producer and an endpoint see; an event counts as
+//! delivered when its request has arrived whole; and both sides are as cheap as can be, since they share the machine with
+//! the server.
 
+mod backlog;
 mod http1;
 mod own;
 mod process;
 mod produce;
 mod receive;
+mod relay;
 mod report;
+mod started;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use awc::http::Method;
 use clap::Args;
-use serde_json::{Value, json};
 
-use super::client::{Api, Call};
+use super::client::Api;
 use super::{CliError, ServerArgs};
 use crate::clock::Stopwatch;
 use own::OwnServer;
 use process::Watched;
 use produce::{Bounds, Load};
 use receive::Receiver;
+use relay::Relay;
+pub use relay::{RelayArgs, serve as serve_relay};
 use report::Report;
+use webhooks::{Manner, Webhooks};
 
-/// The type of the events that are posted.
-const EVENT_TYPE: &str = "bench.event";
-/// Posted and delivered before anything is measured.
-const WARM_UP_EVENTS: u64 = 256;
+/// Posted and delivered before anything is measured; more where each webhook has its turn.
+const WARM_UP_EVENTS: u32 = 256;
 
 /// The arguments of `hookwheel bench`.
 #[derive(Debug, Args)]
@@ -48,9 +52,18 @@ pub struct BenchArgs {
     /// Events a second over all producers [default: as many as are accepted]
     #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate: Option<u32>,
-    /// Webhooks that want every event
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    webhooks: u32,
+    /// Webhooks that want every event [default: 1; 1000 with --backlog]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    webhooks: Option<u32>,
+    /// Post each event to one webhook, by turns, instead of to all
+    #[arg(long)]
+    spread: bool,
+    /// Per cent of the webhooks whose endpoint hangs until the time-out; they are not measured
+    #[arg(long, value_name = "P", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..100))]
+    hanging: u32,
+    /// Per cent of the webhooks whose endpoint answers 500; they are not measured
+    #[arg(long, value_name = "P", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..100))]
+    failing: u32,
     /// The dialect of the webhooks
     #[arg(long, default_value = "standard")]
     dialect: String,
@@ -66,6 +79,13 @@ pub struct BenchArgs {
     /// Where its own server keeps its data [default: a new directory among the temporary files]
     #[arg(long, value_name = "DIR", requires = "own")]
     data: Option<PathBuf>,
+    /// Start a relay of the same crates instead of a server: no store, no signature, no retry
+    #[arg(long, conflicts_with_all = ["own", "pid", "webhooks", "spread", "hanging", "failing", "dialect", "max_in_flight"])]
+    relay: bool,
+    /// Measure its own server with this many deliveries that wait for a retry, over a restart
+    #[arg(long, value_name = "N", requires = "own", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    #[arg(conflicts_with_all = ["events", "seconds", "rate", "producers", "spread", "hanging", "failing", "relay"])]
+    backlog: Option<u64>,
     /// The server's process, to measure what it uses; known for its own
     #[arg(long, conflicts_with = "own")]
     pid: Option<i32>,
@@ -76,40 +96,62 @@ pub struct BenchArgs {
 
 /// Measures and prints.
 pub async fn run(args: BenchArgs, server: &ServerArgs) -> Result<(), CliError> {
-    let own = if args.own { Some(OwnServer::start(args.data.clone()).await?) } else { None };
-    let server = own.as_ref().map_or(server, |own| &own.server);
-    let pid = own.as_ref().map(OwnServer::pid).or(args.pid);
-    let mut report = measure(&args, server, pid.map(Watched::new)).await?;
-    if let Some(own) = own {
+    let clock = Stopwatch::start();
+    let receiver = Receiver::start(clock)?;
+    if let Some(deliveries) = args.backlog {
+        let own = OwnServer::start(args.data.clone()).await?;
+        return backlog::measure(&args, deliveries, own, clock, &receiver).await?.print(args.json);
+    }
+    let report = if args.relay {
+        let relay = Relay::start(&Manner::Well.url(receiver.port(), 0)).await?;
+        let watched = Some(Watched::new(relay.pid()));
+        let mut report = load(&args, Webhooks::asked_for(&args)?, &relay.server, clock, &receiver, watched).await?;
+        report.ready_ms = Some(relay.ready.as_secs_f64() * 1e3);
+        relay.stop()?;
+        report
+    } else if args.own {
+        let own = OwnServer::start(args.data.clone()).await?;
+        let mut report = measure(&args, &own.server, clock, &receiver, Some(Watched::new(own.pid()))).await?;
         report.ready_ms = Some(own.ready.as_secs_f64() * 1e3);
         report.disk_bytes_per_event = Some(own.data_bytes_written()? as f64 / report.events.max(1) as f64);
         own.stop()?;
-    }
+        report
+    } else {
+        measure(&args, server, clock, &receiver, args.pid.map(Watched::new)).await?
+    };
     report.print(args.json)
 }
 
-async fn measure(args: &BenchArgs, server: &ServerArgs, mut process: Option<Watched>) -> Result<Report, CliError> {
-    let api = Api::new(server)?;
-    let clock = Stopwatch::start();
-    let receiver = Receiver::start(clock)?;
-    let webhooks = create_webhooks(args, &api, receiver.port()).await?;
-    let measured = load(args, server, clock, &receiver, process.as_mut()).await;
-    delete_webhooks(&api, &webhooks).await?;
-    measured
-}
-
-async fn load(
+/// Measures a server, which is given webhooks for it.
+async fn measure(
     args: &BenchArgs,
     server: &ServerArgs,
     clock: Stopwatch,
     receiver: &Receiver,
-    mut process: Option<&mut Watched>,
+    process: Option<Watched>,
+) -> Result<Report, CliError> {
+    let (api, webhooks) = (Api::new(server)?, Webhooks::asked_for(args)?);
+    let ids = webhooks.create(args, &api, receiver.port(), None).await?;
+    let measured = load(args, webhooks, server, clock, receiver, process).await;
+    webhooks::delete(&api, &ids).await?;
+    measured
+}
+
+/// Measures whatever accepts events at `server` and sends them on to the receiver.
+async fn load(
+    args: &BenchArgs,
+    webhooks: Webhooks,
+    server: &ServerArgs,
+    clock: Stopwatch,
+    receiver: &Receiver,
+    mut process: Option<Watched>,
 ) -> Result<Report, CliError> {
     let patience = Duration::from_secs(args.patience_seconds);
     let idle_bytes = process.as_ref().map(|process| process.memory_bytes()).transpose()?;
-    let mut load = Load::new(server, clock, args.producers, args.bytes as usize)?;
-    let warm_up = load.post(Bounds::events(WARM_UP_EVENTS), None).await?;
-    receiver.wait_for(warm_up.accepted * u64::from(args.webhooks), patience).await;
+    let mut load = Load::new(server, clock, webhooks, args.producers, args.bytes)?;
+    let warm_up = if args.spread { WARM_UP_EVENTS.max(webhooks.count) } else { WARM_UP_EVENTS };
+    let warm_up = load.post(Bounds::events(warm_up.into()), None).await?;
+    receiver.wait_for(warm_up.wanted, patience).await;
     receiver.forget();
     if let Some(process) = &mut process {
         process.begin()?;
@@ -119,44 +161,16 @@ async fn load(
         None => Bounds::events(args.events.unwrap_or(20_000)),
     };
     let posted = load.post(bounds, args.rate).await?;
-    receiver.wait_for(posted.accepted * u64::from(args.webhooks), patience).await;
+    receiver.wait_for(posted.wanted, patience).await;
     let used = process.map(|process| process.end()).transpose()?;
-    Ok(Report::new(args, posted, receiver.received(), idle_bytes, used))
-}
-
-async fn create_webhooks(args: &BenchArgs, api: &Api, port: u16) -> Result<Vec<String>, CliError> {
-    let mut ids = Vec::new();
-    for number in 0..args.webhooks {
-        let mut webhook = json!({
-            "url": format!("http://127.0.0.1:{port}/{number}"),
-            "events": [EVENT_TYPE],
-            "dialect": args.dialect,
-            "name": format!("bench {number}"),
-        });
-        if let Some(max) = args.max_in_flight {
-            webhook["max_in_flight"] = json!(max);
-        }
-        let body = Some(("application/json", webhook.to_string().into()));
-        let call = Call { method: Method::POST, path: "/api/v1/webhooks", headers: Vec::new(), body };
-        let reply = api.call(&call).await?;
-        let id = reply["data"]["id"].as_str().map(str::to_owned);
-        ids.push(id.ok_or_else(|| CliError::Failed("the server's answer names no webhook id".into()))?);
-    }
-    Ok(ids)
-}
-
-async fn delete_webhooks(api: &Api, ids: &[String]) -> Result<(), CliError> {
-    for id in ids {
-        let path = format!("/api/v1/webhooks/{id}");
-        let _: Value = api.call(&Call { method: Method::DELETE, path: &path, headers: Vec::new(), body: None }).await?;
-    }
-    Ok(())
+    Ok(Report::new(args, webhooks, posted, receiver.received(), idle_bytes, used))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use actix_web::{App, HttpResponse, HttpServer, web};
+    use serde_json::{Value, json};
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
 
@@ -209,7 +223,9 @@ mod tests {
         let args = <Only as clap::Parser>::parse_from(words).args;
         let (server, deletions) = server().await;
         let process = Watched::new(std::process::id() as i32);
-        let report = measure(&args, &server, Some(process)).await.expect("measured");
+        let clock = Stopwatch::start();
+        let receiver = Receiver::start(clock).expect("a port");
+        let report = measure(&args, &server, clock, &receiver, Some(process)).await.expect("measured");
         assert_eq!((report.events, report.deliveries, report.missing, report.refused), (300, 600, 0, 0));
         assert_eq!(deletions.load(Ordering::SeqCst), 2);
         assert!(report.accepted_per_second > 0.0 && report.accepted_per_second < 3300.0, "{report:?}");

@@ -4,20 +4,12 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use awc::http::Method;
-use rustix::process::{Pid, Signal, kill_process};
-
+use super::started::{Started, free_port, this_program};
 use super::{CliError, ServerArgs};
-use crate::cli::client::{Api, Call, CallError};
 use crate::clock::{Dice, Stopwatch};
-
-/// A server that is not ready by then has failed.
-const READY_MAX: Duration = Duration::from_secs(30);
-/// Between looks whether it is ready: the precision of the measured start.
-const READY_PAUSE: Duration = Duration::from_millis(1);
 
 /// The running server.
 pub struct OwnServer {
@@ -25,98 +17,78 @@ pub struct OwnServer {
     pub server: ServerArgs,
     /// From its start to its first "ready".
     pub ready: Duration,
-    child: Child,
-    folder: PathBuf,
+    // Before the folder: it ends first.
+    process: Started,
+    command: Command,
+    folder: Folder,
     bytes_at_start: u64,
+}
+
+/// What a stop and a new start on the same data took.
+pub struct Restarted {
+    /// From the word to stop to the end of the process.
+    pub stop: Duration,
+    /// From the new start to its first "ready".
+    pub ready: Duration,
 }
 
 impl OwnServer {
     /// Starts it, with its data in `data` or in a new directory, and waits until it is ready.
     pub async fn start(data: Option<PathBuf>) -> Result<Self, CliError> {
         let name = format!("hookwheel-bench-{}", std::process::id());
-        let folder = data.unwrap_or_else(std::env::temp_dir).join(name);
-        fs::create_dir_all(&folder).map_err(CliError::io(folder.display().to_string()))?;
+        let folder = Folder(data.unwrap_or_else(std::env::temp_dir).join(name));
+        fs::create_dir_all(&folder.0).map_err(CliError::io(folder.0.display().to_string()))?;
         let (port, key) = (free_port()?, format!("bench-{:016x}", Dice::from_system().bits()));
         let server = ServerArgs { url: format!("http://127.0.0.1:{port}"), key: Some(key.clone()) };
-        let begun = Stopwatch::start();
-        let child = Command::new(std::env::current_exe().map_err(CliError::io("this program"))?)
+        let mut command = this_program()?;
+        command
             .args(["serve", "--dev"])
             // Not where somebody keeps a config.toml.
-            .current_dir(&folder)
+            .current_dir(&folder.0)
             .env("HOOKWHEEL__SERVER__LISTEN", format!("127.0.0.1:{port}"))
-            .env("HOOKWHEEL__STORE__PATH", folder.join("data"))
+            .env("HOOKWHEEL__STORE__PATH", folder.0.join("data"))
             .env("HOOKWHEEL__AUTH__ADMIN_KEY", &key)
-            .env("HOOKWHEEL__LOG__LEVEL", "warn")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(CliError::io("the server cannot be started"))?;
-        let mut own = Self { server, ready: Duration::ZERO, child, folder, bytes_at_start: 0 };
-        own.wait_until_ready(begun).await?;
-        own.bytes_at_start = disk_bytes(&own.folder)?;
-        Ok(own)
+            .env("HOOKWHEEL__LOG__LEVEL", "warn");
+        let (process, ready) = Started::start(&mut command, &server).await?;
+        let bytes_at_start = disk_bytes(&folder.0)?;
+        Ok(Self { server, ready, process, command, folder, bytes_at_start })
     }
 
     /// Its process.
     pub fn pid(&self) -> i32 {
-        self.child.id() as i32
+        self.process.pid()
     }
 
     /// Bytes on disk that its data grew by.
     pub fn data_bytes_written(&self) -> Result<u64, CliError> {
-        Ok(disk_bytes(&self.folder)?.saturating_sub(self.bytes_at_start))
+        Ok(disk_bytes(&self.folder.0)?.saturating_sub(self.bytes_at_start))
     }
 
-    /// Asks it to stop, as an operator would, and waits for its end.
+    /// Stops it and starts it again on the same data. Its process is another one then.
+    pub async fn restart(&mut self) -> Result<Restarted, CliError> {
+        let begun = Stopwatch::start();
+        self.process.stop()?;
+        let stop = begun.elapsed();
+        let (process, ready) = Started::start(&mut self.command, &self.server).await?;
+        self.process = process;
+        Ok(Restarted { stop, ready })
+    }
+
+    /// Stops it for good.
     pub fn stop(mut self) -> Result<(), CliError> {
-        self.terminate();
-        let status = self.child.wait().map_err(CliError::io("the server"))?;
-        if status.success() { Ok(()) } else { Err(CliError::Failed(format!("the server ended with {status}"))) }
-    }
-
-    async fn wait_until_ready(&mut self, begun: Stopwatch) -> Result<(), CliError> {
-        let api = Api::new(&self.server)?;
-        let call = Call { method: Method::GET, path: "/health/ready", headers: Vec::new(), body: None };
-        loop {
-            match api.call(&call).await {
-                Ok(_) => break,
-                // Any answer of its own means that it is up; only 503 means "not yet".
-                Err(CallError::Strange { status, .. }) if status.is_success() => break,
-                Err(error) if begun.elapsed() > READY_MAX => return Err(error.into()),
-                Err(_) => {}
-            }
-            if let Some(status) = self.child.try_wait().map_err(CliError::io("the server"))? {
-                return Err(CliError::Failed(format!("the server ended at once, with {status}")));
-            }
-            actix_rt::time::sleep(READY_PAUSE).await;
-        }
-        self.ready = begun.elapsed();
-        Ok(())
-    }
-
-    fn terminate(&self) {
-        if let Some(pid) = Pid::from_raw(self.pid()) {
-            // An error means that it has ended already; waiting for it tells how.
-            let _ = kill_process(pid, Signal::TERM);
-        }
+        self.process.stop()
     }
 }
 
-impl Drop for OwnServer {
+/// A directory that is removed in the end.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
     fn drop(&mut self) {
-        if let Ok(None) = self.child.try_wait() {
-            self.terminate();
-            let _ = self.child.wait();
-        }
-        if let Err(error) = fs::remove_dir_all(&self.folder) {
-            eprintln!("hookwheel: {} stays: {error}", self.folder.display());
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("hookwheel: {} stays: {error}", self.0.display());
         }
     }
-}
-
-fn free_port() -> Result<u16, CliError> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(CliError::io("no free port"))?;
-    Ok(listener.local_addr().map_err(CliError::io("no free port"))?.port())
 }
 
 /// What the files below `folder` take on the disk.

@@ -17,7 +17,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::http1::Messages;
 use super::report::latencies;
-use super::{CliError, EVENT_TYPE, ServerArgs};
+use super::webhooks::{TYPE_DIGITS, Webhooks};
+use super::{CliError, ServerArgs};
 use crate::clock::Stopwatch;
 
 /// What marks the time of posting in an event's data, and how many digits follow: microseconds of the bench's clock.
@@ -28,6 +29,8 @@ pub const SENT_DIGITS: usize = 14;
 pub const EVENT_MARK: &str = "\"event\":\"";
 /// The digits of an event's number.
 pub const EVENT_DIGITS: usize = 12;
+/// What follows an event's type.
+const TYPE_END: &str = "\",\"data\":{";
 /// A producer that is told "not now" waits this long.
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
@@ -54,6 +57,8 @@ impl Bounds {
 pub struct Posted {
     /// Answered with 202.
     pub accepted: u64,
+    /// Deliveries of those to endpoints that are well.
+    pub wanted: u64,
     /// Other answers, by status.
     pub refused: BTreeMap<u16, u64>,
     /// From the first post to the last answer.
@@ -67,6 +72,7 @@ pub struct Posted {
 /// The connected producers.
 pub struct Load {
     clock: Stopwatch,
+    webhooks: Webhooks,
     producers: Vec<Producer>,
 }
 
@@ -74,6 +80,8 @@ struct Producer {
     to: OwnedWriteHalf,
     from: Messages<OwnedReadHalf>,
     request: Vec<u8>,
+    /// Where the number of the webhook lies in the request, if the event's type has one.
+    turn_at: usize,
     /// Where the time of posting lies in the request.
     sent_at: usize,
     /// Where the event's number lies in the request.
@@ -81,23 +89,29 @@ struct Producer {
 }
 
 impl Load {
-    /// Producers for events whose request bodies have `bytes` bytes. The connections are made with the first post.
-    pub fn new(server: &ServerArgs, clock: Stopwatch, producers: u32, bytes: usize) -> Result<Self, CliError> {
+    /// Connected producers for events that `webhooks` want, whose request bodies have `bytes` bytes.
+    pub fn new(
+        server: &ServerArgs,
+        clock: Stopwatch,
+        webhooks: Webhooks,
+        producers: u32,
+        bytes: u32,
+    ) -> Result<Self, CliError> {
         let authority = server.url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
         let authority = authority.filter(|rest| !rest.contains('/'));
         let authority =
             authority.ok_or_else(|| CliError::Failed("the bench needs a --url like http://127.0.0.1:7080".into()))?;
         let address = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
-        let request = request(authority, server.key.as_deref(), bytes);
+        let request = request(authority, server.key.as_deref(), &webhooks.event_type(0), bytes as usize);
         let connect =
             || Producer::connect(&address, &request).map_err(CliError::io(format!("cannot connect to {address}")));
-        Ok(Self { clock, producers: (0..producers).map(|_| connect()).collect::<Result<_, _>>()? })
+        Ok(Self { clock, webhooks, producers: (0..producers).map(|_| connect()).collect::<Result<_, _>>()? })
     }
 
     /// Posts until the bounds, at `rate` events a second over all producers if one is given.
     pub async fn post(&mut self, bounds: Bounds, rate: Option<u32>) -> Result<Posted, CliError> {
         let begun = self.clock.elapsed();
-        let run = Run { clock: self.clock, begun, bounds, taken: Rc::default() };
+        let run = Run { clock: self.clock, webhooks: self.webhooks, begun, bounds, taken: Rc::default() };
         let pace = rate.map(|rate| Duration::from_secs_f64(1.0 / f64::from(rate)));
         let (count, seen) = (self.producers.len() as u32, Rc::new(std::cell::RefCell::new(Seen::default())));
         let posting = self.producers.iter_mut().enumerate().map(|(number, producer)| {
@@ -109,6 +123,7 @@ impl Load {
         let seen = Rc::into_inner(seen).expect("all producers have ended").into_inner();
         Ok(Posted {
             accepted: seen.latency_us.len(),
+            wanted: seen.wanted,
             refused: seen.refused,
             time,
             begun_us: begun.as_micros() as u64,
@@ -118,13 +133,14 @@ impl Load {
 }
 
 struct Seen {
+    wanted: u64,
     latency_us: Histogram<u64>,
     refused: BTreeMap<u16, u64>,
 }
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { latency_us: latencies(), refused: BTreeMap::new() }
+        Self { wanted: 0, latency_us: latencies(), refused: BTreeMap::new() }
     }
 }
 
@@ -132,6 +148,7 @@ impl Default for Seen {
 #[derive(Clone)]
 struct Run {
     clock: Stopwatch,
+    webhooks: Webhooks,
     begun: Duration,
     bounds: Bounds,
     taken: Rc<Cell<u64>>,
@@ -156,7 +173,9 @@ impl Producer {
             memchr::memmem::find(request, mark.as_bytes()).expect("the request has its marks") + mark.len()
         };
         let (sent_at, event_at) = (after(SENT_MARK), after(EVENT_MARK));
-        Ok(Self { to, from: Messages::new(from), request: request.to_vec(), sent_at, event_at })
+        // The type ends with it.
+        let turn_at = after(TYPE_END) - TYPE_END.len() - TYPE_DIGITS;
+        Ok(Self { to, from: Messages::new(from), request: request.to_vec(), turn_at, sent_at, event_at })
     }
 
     /// Posts at its `pace`: the time of its first event, and the time from one to the next.
@@ -178,10 +197,12 @@ impl Producer {
                 *due += *every;
             }
             let Some(event) = run.take(sent) else { return Ok(()) };
-            let status = self.post_one(sent, event).await?;
+            let status = self.post_one(sent, event, run.webhooks.turn_of(event)).await?;
             let took = run.clock.elapsed() - sent;
             if status == 202 {
-                seen.borrow_mut().latency_us.saturating_record(took.as_micros() as u64);
+                let mut seen = seen.borrow_mut();
+                seen.wanted += run.webhooks.wanted(event);
+                seen.latency_us.saturating_record(took.as_micros() as u64);
                 continue;
             }
             *seen.borrow_mut().refused.entry(status).or_default() += 1;
@@ -189,7 +210,11 @@ impl Producer {
         }
     }
 
-    async fn post_one(&mut self, sent: Duration, event: u64) -> io::Result<u16> {
+    async fn post_one(&mut self, sent: Duration, event: u64, turn: Option<u32>) -> io::Result<u16> {
+        if let Some(webhook) = turn {
+            let webhook = format!("{webhook:0TYPE_DIGITS$}");
+            self.request[self.turn_at..][..TYPE_DIGITS].copy_from_slice(webhook.as_bytes());
+        }
         let sent = format!("{:0SENT_DIGITS$}", sent.as_micros());
         self.request[self.sent_at..][..SENT_DIGITS].copy_from_slice(sent.as_bytes());
         let event = format!("{event:0EVENT_DIGITS$}");
@@ -202,12 +227,12 @@ impl Producer {
     }
 }
 
-/// A request whose body has `bytes` bytes.
-fn request(authority: &str, key: Option<&str>, bytes: usize) -> Vec<u8> {
+/// A request with an event of this type, whose body has `bytes` bytes.
+fn request(authority: &str, key: Option<&str>, event_type: &str, bytes: usize) -> Vec<u8> {
     let body = |pad: &str| {
         let (sent, event) =
             (format_args!("{SENT_MARK}{:0SENT_DIGITS$}\"", 0), format_args!("{EVENT_MARK}{:0EVENT_DIGITS$}\"", 0));
-        format!("{{\"type\":\"{EVENT_TYPE}\",\"data\":{{{sent},{event},\"pad\":\"{pad}\"}}}}")
+        format!("{{\"type\":\"{event_type}{TYPE_END}{sent},{event},\"pad\":\"{pad}\"}}}}")
     };
     let body = body(&"x".repeat(bytes.saturating_sub(body("").len())));
     let key = key.map_or(String::new(), |key| format!("Authorization: Bearer {key}\r\n"));
@@ -225,11 +250,12 @@ mod tests {
 
     #[test]
     fn a_request_has_the_size_that_was_asked_for() {
-        let request = String::from_utf8(request("host:1", Some("key"), 1024)).expect("is text");
+        let request = String::from_utf8(request("host:1", Some("key"), "a.b.0000", 1024)).expect("is text");
         let (head, body) = request.split_once("\r\n\r\n").expect("a head and a body");
         assert_eq!(body.len(), 1024);
         assert!(head.ends_with("Content-Length: 1024"), "{head}");
         let event: serde_json::Value = serde_json::from_str(body).expect("is JSON");
+        assert_eq!(event["type"], "a.b.0000");
         assert_eq!(event["data"]["sent"].as_str().map(str::len), Some(SENT_DIGITS));
     }
 }

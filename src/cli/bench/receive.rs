@@ -1,27 +1,34 @@
-//! The receiver: an endpoint on a thread of its own that answers every request at once and notes when it arrived.
+//! The receiver: the endpoints of all webhooks, on a thread of its own. Those that are well answer every request at once,
+//! and it is noted when it arrived; the sick cost as little as can be. What stays true: what is measured is what the
+//! well ones saw, and connections are bounded.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Notify, Semaphore};
 
 use super::CliError;
-use super::http1::{Message, Messages};
+use super::http1::Messages;
 use super::produce::{EVENT_DIGITS, EVENT_MARK, SENT_DIGITS, SENT_MARK};
 use super::report::latencies;
+use super::webhooks::Manner;
 use crate::clock::Stopwatch;
 
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const FAILURE: &[u8] = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+/// Connections at once, hanging ones included; further ones wait to be taken in.
+const CONNECTIONS_MAX: u32 = 4096;
 
 /// What arrived.
 #[derive(Debug)]
 pub struct Received {
-    /// Requests, repeated ones left out.
+    /// Requests to endpoints that are well, repeated ones left out.
     pub deliveries: u64,
     /// Requests that had arrived before.
     pub repeated: u64,
@@ -29,6 +36,12 @@ pub struct Received {
     pub last_us: u64,
     /// From post to arrival, in microseconds.
     pub latency_us: Histogram<u64>,
+    /// Requests that were left without an answer.
+    pub hung: u64,
+    /// Requests that were answered with 500 by endpoints that always do.
+    pub failed: u64,
+    /// When requests arrived at the endpoints that fail once, by webhook.
+    pub fails_once_us: HashMap<u32, Vec<u64>>,
     seen: HashSet<(u32, u64)>,
     /// What was posted before this does not count.
     since_us: u64,
@@ -36,12 +49,21 @@ pub struct Received {
 
 impl Received {
     fn new() -> Self {
-        let latency_us = latencies();
-        Self { deliveries: 0, repeated: 0, last_us: 0, latency_us, seen: HashSet::new(), since_us: 0 }
+        Self {
+            deliveries: 0,
+            repeated: 0,
+            last_us: 0,
+            latency_us: latencies(),
+            hung: 0,
+            failed: 0,
+            fails_once_us: HashMap::new(),
+            seen: HashSet::new(),
+            since_us: 0,
+        }
     }
 }
 
-/// The endpoint of all webhooks of the bench.
+/// The endpoints of all webhooks of the bench.
 pub struct Receiver {
     port: u16,
     shared: Arc<Shared>,
@@ -56,7 +78,7 @@ struct Shared {
 impl Receiver {
     /// Listens on a free port of this machine.
     pub fn start(clock: Stopwatch) -> Result<Self, CliError> {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(CliError::io("no port to receive on"))?;
+        let listener = listen().map_err(CliError::io("no port to receive on"))?;
         let port = listener.local_addr().map_err(CliError::io("no port to receive on"))?.port();
         let shared = Arc::new(Shared { clock, received: Mutex::new(Received::new()), arrived: Notify::new() });
         let serving = shared.clone();
@@ -70,12 +92,17 @@ impl Receiver {
         self.port
     }
 
-    /// Waits until so many deliveries have arrived, or none for as long as `patience`.
+    /// Waits until so many deliveries have arrived where all is well, or nothing for as long as `patience`.
     pub async fn wait_for(&self, deliveries: u64, patience: Duration) {
+        self.wait_until(patience, |received| received.deliveries >= deliveries).await;
+    }
+
+    /// Waits until `enough` has arrived, or nothing for as long as `patience`.
+    pub async fn wait_until(&self, patience: Duration, enough: impl Fn(&Received) -> bool) {
         loop {
             // Registered before looking, so that nothing that arrives in between is slept over.
             let arrived = self.shared.arrived.notified();
-            if self.shared.lock().deliveries >= deliveries {
+            if enough(&self.shared.lock()) {
                 return;
             }
             if actix_rt::time::timeout(patience, arrived).await.is_err() {
@@ -91,15 +118,52 @@ impl Receiver {
         received.since_us = self.shared.clock.elapsed().as_micros() as u64;
     }
 
-    /// What has arrived so far.
+    /// What has arrived so far, and counting begins anew.
     pub fn received(&self) -> Received {
         std::mem::replace(&mut *self.shared.lock(), Received::new())
+    }
+
+    /// Looks at what has arrived so far.
+    pub fn look<T>(&self, look: impl FnOnce(&Received) -> T) -> T {
+        look(&self.shared.lock())
     }
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Received> {
         self.received.lock().expect("not poisoned")
+    }
+
+    /// Takes in a request; `None` if it is never answered.
+    fn take_in(&self, head: &[u8], body: &[u8]) -> Option<&'static [u8]> {
+        let (manner, webhook) = asked(head).unwrap_or((Manner::Well, 0));
+        match manner {
+            Manner::Well => {
+                if let Some((sent_us, event)) = posted(body) {
+                    self.note(webhook, sent_us, event);
+                }
+                Some(OK)
+            }
+            Manner::Hangs => {
+                self.lock().hung += 1;
+                None
+            }
+            Manner::Fails => {
+                self.lock().failed += 1;
+                self.arrived.notify_one();
+                Some(FAILURE)
+            }
+            Manner::FailsOnce => {
+                let now_us = self.clock.elapsed().as_micros() as u64;
+                let mut received = self.lock();
+                let arrived_us = received.fails_once_us.entry(webhook).or_default();
+                arrived_us.push(now_us);
+                let answer = if arrived_us.len() == 1 { FAILURE } else { OK };
+                drop(received);
+                self.arrived.notify_one();
+                Some(answer)
+            }
+        }
     }
 
     /// Notes a delivery of the event of this number, posted at `sent_us`, to the webhook of this number.
@@ -121,13 +185,23 @@ impl Shared {
     }
 }
 
+/// A listener whose queue holds all connections that a sender may open at once: one that finds it full tries again after
+/// a second only, which would be measured.
+fn listen() -> io::Result<std::net::TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    socket.listen(CONNECTIONS_MAX)?.into_std()
+}
+
 async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
     loop {
+        let place = places.clone().acquire_owned().await.expect("nobody closes it");
         let (stream, _) = listener.accept().await?;
         let shared = shared.clone();
         actix_rt::spawn(async move {
+            let _place = place;
             if let Err(error) = answer(stream, &shared).await {
                 eprintln!("hookwheel: the receiver dropped a connection: {error}");
             }
@@ -140,24 +214,29 @@ async fn answer(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     let (from, mut to) = stream.into_split();
     let mut messages = Messages::new(from);
     while let Some(message) = messages.next().await? {
-        if let Some((webhook, sent_us, event)) = read(&message) {
-            shared.note(webhook, sent_us, event);
+        // Without an answer, what comes next is that the peer gives up.
+        if let Some(answer) = shared.take_in(message.head, message.body) {
+            to.write_all(answer).await?;
         }
-        to.write_all(ANSWER).await?;
     }
     Ok(())
 }
 
-/// The webhook's number from the path, the time of posting, and a number of the event.
-fn read(message: &Message<'_>) -> Option<(u32, u64, u64)> {
-    let path = message.head.strip_prefix(b"POST /")?;
-    let webhook = number(&path[..memchr::memchr(b' ', path)?])?;
+/// The manner of the endpoint and the number of the webhook, from the path.
+fn asked(head: &[u8]) -> Option<(Manner, u32)> {
+    let path = head.strip_prefix(b"POST /")?;
+    let path = &path[..memchr::memchr(b' ', path)?];
+    let slash = memchr::memchr(b'/', path)?;
+    Some((Manner::of(&path[..slash])?, u32::try_from(number(&path[slash + 1..])?).ok()?))
+}
+
+/// The time of posting, and the number of the event.
+fn posted(body: &[u8]) -> Option<(u64, u64)> {
     let digits = |mark: &str, count: usize| {
-        let at = memchr::memmem::find(message.body, mark.as_bytes())? + mark.len();
-        number(message.body.get(at..at + count)?)
+        let at = memchr::memmem::find(body, mark.as_bytes())? + mark.len();
+        number(body.get(at..at + count)?)
     };
-    let (sent_us, event) = (digits(SENT_MARK, SENT_DIGITS)?, digits(EVENT_MARK, EVENT_DIGITS)?);
-    Some((u32::try_from(webhook).ok()?, sent_us, event))
+    Some((digits(SENT_MARK, SENT_DIGITS)?, digits(EVENT_MARK, EVENT_DIGITS)?))
 }
 
 fn number(digits: &[u8]) -> Option<u64> {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::process::Used;
 use super::produce::Posted;
 use super::receive::Received;
+use super::webhooks::Webhooks;
 use super::{BenchArgs, CliError};
 
 /// The figures.
@@ -18,8 +19,16 @@ pub struct Report {
     pub bytes: u32,
     /// Connections that posted.
     pub producers: u32,
-    /// Webhooks that wanted every event.
+    /// Whether it was a relay that posted on to one endpoint, instead of a server.
+    pub relay: bool,
+    /// Webhooks.
     pub webhooks: u32,
+    /// Of those, how many had an endpoint that hung.
+    pub hanging: u32,
+    /// Of those, how many had an endpoint that answered 500.
+    pub failing: u32,
+    /// Whether each event went to one webhook, by turns, instead of to all.
+    pub spread: bool,
     /// Their dialect.
     pub dialect: String,
     /// Events a second that were asked for.
@@ -30,12 +39,16 @@ pub struct Report {
     pub refused: u64,
     /// Of those, by status.
     pub refused_by_status: Vec<(u16, u64)>,
-    /// Deliveries that arrived.
+    /// Deliveries that arrived where all was well, as in all that follows.
     pub deliveries: u64,
     /// Deliveries that did not arrive in time.
     pub missing: u64,
     /// Deliveries that arrived again.
     pub repeated: u64,
+    /// Attempts that endpoints left without an answer.
+    pub hung: u64,
+    /// Attempts that endpoints answered with 500.
+    pub failed: u64,
     /// Accepted events a second.
     pub accepted_per_second: f64,
     /// Deliveries a second, up to the last one that arrived.
@@ -46,6 +59,8 @@ pub struct Report {
     pub end_to_end_ms: Latency,
     /// CPU time of the server, by accepted event.
     pub cpu_us_per_event: Option<f64>,
+    /// CPU time of the server, by delivery that arrived where all was well.
+    pub cpu_us_per_delivery: Option<f64>,
     /// Memory of the server before anything was posted.
     pub memory_mib_idle: Option<f64>,
     /// Memory of the server at the end.
@@ -90,31 +105,38 @@ impl Report {
     /// The figures of one measured stretch.
     pub fn new(
         args: &BenchArgs,
+        webhooks: Webhooks,
         posted: Posted,
         received: Received,
         idle_bytes: Option<u64>,
         used: Option<Used>,
     ) -> Self {
-        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         let delivering = received.last_us.saturating_sub(posted.begun_us) as f64 / 1e6;
-        let expected = posted.accepted * u64::from(args.webhooks);
+        let cpu_by = |count: u64| used.map(|used| used.cpu.as_secs_f64() * 1e6 / count.max(1) as f64);
         Self {
             bytes: args.bytes,
             producers: args.producers,
-            webhooks: args.webhooks,
+            relay: args.relay,
+            webhooks: webhooks.count,
+            hanging: webhooks.hanging,
+            failing: webhooks.failing,
+            spread: webhooks.spread,
             dialect: args.dialect.clone(),
             rate: args.rate,
             events: posted.accepted,
             refused: posted.refused.values().sum(),
             refused_by_status: posted.refused.into_iter().collect(),
             deliveries: received.deliveries,
-            missing: expected.saturating_sub(received.deliveries),
+            missing: posted.wanted.saturating_sub(received.deliveries),
             repeated: received.repeated,
+            hung: received.hung,
+            failed: received.failed,
             accepted_per_second: posted.accepted as f64 / posted.time.as_secs_f64(),
             delivered_per_second: if delivering > 0.0 { received.deliveries as f64 / delivering } else { 0.0 },
             accept_ms: Latency::of(&posted.latency_us),
             end_to_end_ms: Latency::of(&received.latency_us),
-            cpu_us_per_event: used.map(|used| used.cpu.as_secs_f64() * 1e6 / posted.accepted.max(1) as f64),
+            cpu_us_per_event: cpu_by(posted.accepted),
+            cpu_us_per_delivery: cpu_by(received.deliveries),
             memory_mib_idle: idle_bytes.map(mib),
             memory_mib: used.map(|used| mib(used.memory_bytes)),
             memory_mib_max: used.map(|used| mib(used.memory_bytes_max)),
@@ -128,32 +150,28 @@ impl Report {
     /// # Errors
     /// Deliveries are missing, or nothing could be printed.
     pub fn print(&self, json: bool) -> Result<(), CliError> {
-        let text = if json { self.json()? } else { self.table() };
-        writeln!(io::stdout(), "{text}").map_err(CliError::io("standard output"))?;
+        print(self, self.rows(), json)?;
         match self.missing {
             0 => Ok(()),
             missing => Err(CliError::Failed(format!("{missing} deliveries did not arrive"))),
         }
     }
 
-    fn json(&self) -> Result<String, CliError> {
-        let mut value = serde_json::to_value(self).map_err(|error| CliError::Failed(error.to_string()))?;
-        round(&mut value);
-        Ok(value.to_string())
-    }
-
-    fn table(&self) -> String {
+    fn rows(&self) -> Vec<Row> {
         let rate = self.rate.map_or("as fast as accepted".into(), |rate| format!("{rate} events/s"));
         let mut rows = vec![
             ("load", format!("{} events of {} bytes, {} producers, {rate}", self.events, self.bytes, self.producers)),
-            ("webhooks", format!("{}, dialect {}", self.webhooks, self.dialect)),
+            ("webhooks", self.webhooks()),
             ("accepted", format!("{:.0} events/s", self.accepted_per_second)),
             ("delivered", format!("{:.0} deliveries/s", self.delivered_per_second)),
             ("accept latency", latency(&self.accept_ms)),
             ("end to end", latency(&self.end_to_end_ms)),
         ];
         let mut add = |name, value: Option<String>| rows.extend(value.map(|value| (name, value)));
-        add("server CPU", self.cpu_us_per_event.map(|us| format!("{us:.0} µs an event")));
+        add(
+            "server CPU",
+            self.cpu().map(|(event, delivery)| format!("{event:.0} µs an event, {delivery:.0} a delivery")),
+        );
         let memory = self.memory_mib_idle.zip(self.memory_mib).zip(self.memory_mib_max);
         add(
             "server memory",
@@ -164,8 +182,48 @@ impl Report {
         add("refused", (self.refused > 0).then(|| format!("{} posts {:?}", self.refused, self.refused_by_status)));
         add("repeated", (self.repeated > 0).then(|| format!("{} deliveries", self.repeated)));
         add("missing", (self.missing > 0).then(|| format!("{} deliveries", self.missing)));
-        rows.iter().map(|(name, value)| format!("{name:<16}{value}")).collect::<Vec<_>>().join("\n")
+        let sick = format!("{} attempts left without an answer, {} answered 500", self.hung, self.failed);
+        add("where sick", (self.hung + self.failed > 0).then_some(sick));
+        rows
     }
+
+    fn webhooks(&self) -> String {
+        if self.relay {
+            return "none: a relay that posts on to one endpoint".into();
+        }
+        let mut text = format!("{}, dialect {}", self.webhooks, self.dialect);
+        if self.spread {
+            text += ", one an event";
+        }
+        if self.hanging + self.failing > 0 {
+            text += &format!("; {} hang, {} answer 500", self.hanging, self.failing);
+        }
+        text
+    }
+
+    fn cpu(&self) -> Option<(f64, f64)> {
+        self.cpu_us_per_event.zip(self.cpu_us_per_delivery)
+    }
+}
+
+/// A name and what it is, for people.
+pub type Row = (&'static str, String);
+
+/// Prints `rows`, or `figures` as a line of JSON.
+pub fn print(figures: &impl Serialize, rows: Vec<Row>, json: bool) -> Result<(), CliError> {
+    let text = if json {
+        let mut value = serde_json::to_value(figures).map_err(|error| CliError::Failed(error.to_string()))?;
+        round(&mut value);
+        value.to_string()
+    } else {
+        rows.iter().map(|(name, value)| format!("{name:<16}{value}")).collect::<Vec<_>>().join("\n")
+    };
+    writeln!(io::stdout(), "{text}").map_err(CliError::io("standard output"))
+}
+
+/// Bytes in MiB.
+pub fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 fn latency(ms: &Latency) -> String {
