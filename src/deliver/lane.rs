@@ -139,7 +139,7 @@ impl Lane {
             first_attempts_on_day: tally.first_attempts_on_day,
             // A clock that was set back must not make a pause longer.
             paused_until: tally.backoff.until.min(now + RETRY_AFTER_MS_MAX),
-            window: if tally.open() == 0 { usize::MAX } else { WINDOW_AFTER_REST },
+            window: if tally.open() <= BUFFER_MAX as u64 { usize::MAX } else { WINDOW_AFTER_REST },
         }
     }
 

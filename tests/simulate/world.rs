@@ -547,7 +547,7 @@ impl World {
         for _ in 0..3 {
             self.clock.turn_to(self.clock.now() + 2 * HOUR);
             self.core.commit();
-            self.core.hear();
+            self.run();
         }
         for id in self.webhooks.clone() {
             self.learn_ends(id.number());
