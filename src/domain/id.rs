@@ -66,6 +66,15 @@ id_type!(
     /// The id of an API key (not the key itself).
     KeyId
 );
+id_type!(
+    /// The id of a bulk job.
+    JobId
+);
+
+/// No id that is given at `ms` or later is smaller.
+pub fn first_id_at(ms: UnixMs) -> u128 {
+    u128::from(ms) << 80
+}
 
 impl EventId {
     /// The id of this event's own delivery to the webhook `number`.

@@ -140,10 +140,21 @@ impl Staging<'_> {
         if self.get(Tree::Events, &layout::event(account, old.event))?.is_none() {
             return Err(Refusal::NotFound("event"));
         }
-        let new = DeliveryId(self.next_id(webhook.number()));
-        self.put_fresh(&Delivery::fresh(new, old.event, Cause::Replay(old.id)));
-        self.stage(Tree::Replays, layout::replay(old.event, new), Some(Vec::new()));
-        Ok(new)
+        Ok(self.put_replay(&old))
+    }
+
+    /// The replay of a delivery whose event is still there; as a dead letter it is handled.
+    pub(super) fn put_replay(&mut self, old: &Delivery) -> DeliveryId {
+        self.leave_dead_letters(old);
+        self.put_later(old.event, old.id.webhook(), Cause::Replay(old.id))
+    }
+
+    /// A delivery that is made after its event was accepted.
+    pub(super) fn put_later(&mut self, event: EventId, webhook: WebhookNumber, cause: Cause) -> DeliveryId {
+        let new = DeliveryId(self.next_id(webhook));
+        self.put_fresh(&Delivery::fresh(new, event, cause));
+        self.stage(Tree::Replays, layout::replay(event, new), Some(Vec::new()));
+        new
     }
 
     fn accepted_before(

@@ -4,13 +4,16 @@
 mod accept;
 mod commit;
 mod create;
+mod dead;
 mod disk;
+mod jobs;
 mod layout;
 mod manage;
 mod queue;
 mod read;
 mod record;
 mod registry;
+mod select;
 mod settle;
 mod staging;
 mod upkeep;
@@ -27,6 +30,7 @@ use crate::clock::{Clock, Dice};
 use crate::domain::Invalid;
 use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT};
 use crate::domain::id::AccountNumber;
+use crate::domain::job::Job;
 use crate::domain::webhook::Webhook;
 
 pub use accept::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
@@ -34,6 +38,7 @@ pub use commit::{Committer, Listener, Notice, Settled, Settlement};
 pub use disk::Memory;
 pub use read::{DueAt, EventHead, PAGE_ROWS_EXAMINED_MAX, Page};
 pub use registry::{KeyHash, Registry};
+pub use select::{COUNT_ROWS_EXAMINED_MAX, Count};
 pub use staging::Staging;
 
 use commit::Request;
@@ -150,6 +155,15 @@ pub enum Refusal {
     /// There is an account of that id.
     #[error("there is an account of this id")]
     AccountExists,
+    /// So many jobs of the account run already.
+    #[error("the account has {limit} running jobs, which is the limit; wait for one to end, or cancel one")]
+    JobLimit {
+        /// The limit.
+        limit: usize,
+    },
+    /// The job has ended.
+    #[error("the job is done; there is nothing to cancel")]
+    JobDone,
     /// There is no such thing in this account.
     #[error("there is no such {0}")]
     NotFound(&'static str),
@@ -251,6 +265,9 @@ impl Inner {
         }
         for row in disk.all(Tree::Webhooks) {
             registry.put_webhook(record::decode_grown::<Webhook>(&row?.1)?);
+        }
+        for row in disk.all(Tree::Jobs) {
+            registry.put_job(&record::decode_grown::<Job>(&row?.1)?);
         }
         *self.registry.write().expect("not poisoned") = registry;
         Ok(())

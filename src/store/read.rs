@@ -69,7 +69,7 @@ fn due_start(webhook: WebhookNumber, after: Option<DueAt>) -> layout::Key {
 }
 
 /// Reads a key.
-type Get<'a> = &'a dyn Fn(Tree, &[u8]) -> Result<Option<IVec>, StoreError>;
+pub(super) type Get<'a> = &'a dyn Fn(Tree, &[u8]) -> Result<Option<IVec>, StoreError>;
 
 /// The event at `(account, id)`, put together from its pieces.
 pub(super) fn event_by(get: Get<'_>, account: AccountNumber, id: EventId) -> Result<Option<Event>, StoreError> {
@@ -101,7 +101,7 @@ fn whole_record(get: Get<'_>, key: &[u8], head: &[u8]) -> Result<Vec<u8>, StoreE
     Ok(bytes)
 }
 
-fn event_head(disk: &Disk, key: &[u8], head: &[u8]) -> Result<EventHead, StoreError> {
+pub(super) fn event_head(disk: &Disk, key: &[u8], head: &[u8]) -> Result<EventHead, StoreError> {
     let (count, first) = head.split_at(2);
     match record::decode(first) {
         // Thousands of webhooks may fill the first piece by themselves.

@@ -88,6 +88,7 @@ impl Staging<'_> {
             None => {
                 self.put(Tree::Closed, layout::delivery(delivery.id), delivery);
                 self.tally(delivery.id.webhook()).count_end(delivery.state);
+                self.enter_dead_letters(delivery);
             }
         }
     }

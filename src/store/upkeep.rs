@@ -1,11 +1,13 @@
 //! What the commit thread does on the side, in small steps, each in a group of its own or with others: cancelling the
-//! open deliveries of deleted webhooks and forgetting old idempotency keys. A crash repeats a step at most.
+//! open deliveries of deleted webhooks, bulk jobs, forgetting old idempotency keys and jobs. A crash repeats a step at
+//! most.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::StoreError;
 use super::accept::IDEMPOTENCY_MS;
+use super::jobs::Jobs;
 use super::layout::{self, Key, Tree};
 use super::record::{self, Fresh, Idempotent};
 use super::registry::Registry;
@@ -23,6 +25,8 @@ const FORGET_EVERY_MS: u64 = 60 * 60 * 1000;
 pub struct Upkeep {
     /// Deleted webhooks whose open deliveries are not cancelled yet.
     deleted: VecDeque<WebhookNumber>,
+    /// Bulk jobs.
+    jobs: Jobs,
     /// Where the pass over the idempotency keys goes on; `None` between passes.
     forget_from: Option<Key>,
     /// When the next pass starts.
@@ -33,13 +37,13 @@ impl Upkeep {
     /// After a start or a reopening: every deleted webhook is looked at again.
     pub fn at_start(registry: &Registry) -> Self {
         let deleted = registry.webhooks().filter(|webhook| webhook.is_deleted()).map(|webhook| webhook.number());
-        Self { deleted: deleted.collect(), forget_from: Some(Key::new()), forget_at: 0 }
+        Self { deleted: deleted.collect(), jobs: Jobs::at_start(registry), forget_from: Some(Key::new()), forget_at: 0 }
     }
 
     /// How long until there is something to do.
     pub fn wait(&self, now: UnixMs) -> Duration {
         if self.deleted.is_empty() && self.forget_from.is_none() {
-            Duration::from_millis(self.forget_at.saturating_sub(now))
+            Duration::from_millis(self.forget_at.saturating_sub(now)).min(self.jobs.wait(now))
         } else {
             Duration::ZERO
         }
@@ -50,11 +54,12 @@ impl Upkeep {
         self.wait(now).is_zero()
     }
 
-    /// These webhooks changed: those that were deleted are work.
+    /// These webhooks changed: those that were deleted are work. So are jobs that were made.
     pub fn look_at(&mut self, changed: &[WebhookNumber], registry: &Registry) {
         let is_deleted =
             |number: &&WebhookNumber| registry.webhook(**number).is_some_and(|webhook| webhook.is_deleted());
         self.deleted.extend(changed.iter().filter(is_deleted));
+        self.jobs.look_at(registry);
     }
 
     /// One step.
@@ -64,6 +69,7 @@ impl Upkeep {
         {
             self.deleted.pop_front();
         }
+        self.jobs.step(staging)?;
         if self.forget_from.is_none() && staging.now() >= self.forget_at {
             self.forget_from = Some(Key::new());
         }
