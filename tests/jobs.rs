@@ -113,7 +113,15 @@ impl Bench {
     }
 
     fn deliveries(&self, webhook: WebhookNumber) -> Vec<Delivery> {
-        self.store.deliveries(webhook, None, 20_000, |_| true).unwrap().rows
+        let (mut rows, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = self.store.deliveries(webhook, cursor, 5_000, |_| true).unwrap();
+            rows.extend(page.rows);
+            cursor = page.next;
+            if cursor.is_none() {
+                return rows;
+            }
+        }
     }
 
     /// How often each delivery was replayed.
@@ -195,6 +203,22 @@ fn a_job_replays_each_dead_letter_once_whatever_restarts_come_between() {
     let event = bench.store.event(1, ids[7].event_at_accept()).unwrap().unwrap();
     let states: Vec<_> = bench.store.deliveries_of(&event).unwrap().iter().map(|one| one.state).collect();
     assert_eq!(states, [DeliveryState::Dead, DeliveryState::Pending], "the old one stays dead");
+}
+
+#[test]
+fn a_job_covers_what_its_own_group_wrote_before_it() {
+    let mut bench = Bench::new();
+    let webhook = bench.webhook("*", false);
+    let accepted = bench.publish(&["task.a"]).remove(0);
+    bench.settle(accepted.id.delivery_to(webhook), Next::Dead);
+    let late = bench.webhook("*", false);
+    let answer = bench.store.submit(0, |staging| staging.accept(1, vec![event("task.b", false)], None)).unwrap();
+    let open = bench.create(bulk(JobKind::Discard, Source::Open { webhook: late }));
+    let dead = bench.create(bulk(JobKind::Discard, Source::DeadLetters { webhook: None }));
+    drop(answer);
+    bench.until_idle();
+    assert_eq!(counts(&bench.job(dead.id)), (JobState::Done, 1, 1, 0));
+    assert_eq!(counts(&bench.job(open.id)), (JobState::Done, 1, 1, 0));
 }
 
 #[test]
