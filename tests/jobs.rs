@@ -2,8 +2,11 @@
 //! between, covers only what existed before it, can be stopped, and selects what a plain model selects.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use hookwheel::clock::{Clock, Dice};
+use hookwheel::deliver::schedule::Scheduler;
+use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Cause, Delivery, DeliveryState, Outcome};
 use hookwheel::domain::disable::DisableRule;
@@ -12,7 +15,9 @@ use hookwheel::domain::job::{Bulk, Job, JobKind, JobState, KEPT_MS, RUNNING_JOBS
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::time::UnixMs;
 use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
-use hookwheel::store::{self, Accepted, Committer, Count, Memory, NewEvent, Refusal, Settings, Staging, Store};
+use hookwheel::store::{
+    self, Accepted, Committer, Count, Listener, Memory, NewEvent, Notice, Refusal, Settings, Staging, Store,
+};
 use proptest::prelude::*;
 
 const START: UnixMs = 1_800_000_000_000;
@@ -326,6 +331,39 @@ fn discarding_cancels_what_is_open_and_leaves_the_rest() {
     let some = Bulk { event_type: Some(EventFilter::parse("task.b").unwrap()), ..bulk(JobKind::Discard, open) };
     assert_eq!(counts(&bench.run(some)), (JobState::Done, 2, 1, 0));
     assert_eq!(bench.store.delivery(id(&second[1])).unwrap().unwrap().state, Cancelled);
+}
+
+/// Hears of commits.
+#[derive(Default)]
+struct Ear(Mutex<Vec<Notice>>);
+
+impl Listener for Ear {
+    fn notice(&self, notice: Notice) {
+        self.0.lock().unwrap().push(notice);
+    }
+}
+
+#[test]
+fn what_was_discarded_is_not_sent_though_it_was_read_ahead() {
+    let mut bench = Bench::new();
+    let one_at_a_time = Webhook { max_in_flight: Some(1), ..webhook("*") };
+    let webhook = bench.now(|staging| staging.create_webhook(one_at_a_time, None)).unwrap().number();
+    bench.publish(&["task.a"; 10]);
+    let ear = Arc::new(Ear::default());
+    bench.store.listen(ear.clone());
+    let shelf = Arc::new(Shelf::new(Dialects::shipped()));
+    let mut scheduler = Scheduler::new(bench.store.clone(), shelf, 10, Arc::default(), START);
+    let out = scheduler.next(START).unwrap().delivery.id;
+    assert!(scheduler.next(START).is_none(), "the others are read, and wait for their turn");
+    assert_eq!(bench.run(bulk(JobKind::Discard, Source::Open { webhook })).done, 10);
+    bench.settle(out, Next::Succeeded);
+    bench.until_idle();
+    for notice in ear.0.lock().unwrap().drain(..) {
+        notice.changed.into_iter().for_each(|number| scheduler.webhook_changed(number));
+        notice.settled.into_iter().for_each(|settled| scheduler.settled(settled));
+    }
+    assert_eq!(scheduler.out(), 0);
+    assert!(scheduler.next(START).is_none());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Dead letters that nobody has handled, over all webhooks of an account: a list, and replaying or discarding them, those
 //! that are named or those that a filter selects. One of them in full is the delivery itself.
 
-use std::collections::HashMap;
+use std::collections::hash_map::{Entry, HashMap};
 
 use actix_web::{HttpResponse, get, post, web};
 use serde::Deserialize;
@@ -174,12 +174,15 @@ fn rows(api: &Api, page: Page<Delivery, DeliveryId>) -> Result<Listed<Row>, Prob
     let mut rows = Vec::with_capacity(page.rows.len());
     for delivery in &page.rows {
         let number = delivery.id.webhook();
-        if !histories.contains_key(&number) {
-            let webhook = api.store.registry().webhook(number).cloned();
-            let webhook = webhook.ok_or_else(|| Problem::internal("a dead letter without a webhook"))?;
-            histories.insert(number, History::of(api, webhook)?);
-        }
-        rows.push(histories[&number].row(delivery, delivery.latest_attempt())?);
+        let history = match histories.entry(number) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let webhook = api.store.registry().webhook(number).cloned();
+                let webhook = webhook.ok_or_else(|| Problem::internal("a dead letter without a webhook"))?;
+                unknown.insert(History::of(api, webhook)?)
+            }
+        };
+        rows.push(history.row(delivery, delivery.latest_attempt())?);
     }
     Ok(Listed { rows, next: page.next.map(|id| (id.0, 0)) })
 }

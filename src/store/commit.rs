@@ -110,7 +110,7 @@ pub struct Settlement {
 pub struct Notice {
     /// Webhooks with new deliveries.
     pub fresh: Vec<WebhookNumber>,
-    /// Webhooks that were created, changed or deleted.
+    /// Webhooks that were created, changed or deleted, or whose open deliveries were discarded.
     pub changed: Vec<WebhookNumber>,
     /// Outcomes that are recorded now.
     pub settled: Vec<Settled>,

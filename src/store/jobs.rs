@@ -175,8 +175,17 @@ impl Staging<'_> {
     fn replay_or_discard(&mut self, kind: JobKind, delivery: Delivery) {
         match kind {
             JobKind::Replay => drop(self.put_replay(&delivery)),
-            JobKind::Discard if delivery.state.is_open() => self.cancel(delivery, "discarded by request"),
+            JobKind::Discard if delivery.state.is_open() => self.discard_open(delivery),
             JobKind::Discard => self.discard_dead_letter(&delivery),
+        }
+    }
+
+    /// Whoever has read the delivery ahead reads again, as when its webhook changes.
+    fn discard_open(&mut self, delivery: Delivery) {
+        let webhook = delivery.id.webhook();
+        self.cancel(delivery, "discarded by request");
+        if self.notice.changed.last() != Some(&webhook) {
+            self.notice.changed.push(webhook);
         }
     }
 
