@@ -30,7 +30,7 @@ struct DeliveryView {
     webhook_id: String,
     /// `pending`, `scheduled`, `held`, `succeeded`, `dead` or `cancelled`.
     state: &'static str,
-    /// Why it exists: `accept`, `test` or `replay`.
+    /// Why it exists: `accept`, `test`, `replay`, or `missed`: a bulk replay made it for an event that had none.
     cause: &'static str,
     /// The delivery that it replays.
     replay_of: Option<String>,
@@ -167,6 +167,7 @@ fn cause(delivery: &Delivery) -> &'static str {
         Cause::Accept => "accept",
         Cause::Test => "test",
         Cause::Replay(_) => "replay",
+        Cause::Missed => "missed",
     }
 }
 

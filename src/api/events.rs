@@ -14,7 +14,7 @@ use super::request::Query;
 use crate::domain::Invalid;
 use crate::domain::delivery::{Cause, Delivery};
 use crate::domain::event::{Event, check_name};
-use crate::domain::id::EventId;
+use crate::domain::id::{EventId, first_id_at};
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::EventFilter;
 use crate::store::EventHead;
@@ -110,8 +110,8 @@ pub async fn list(
     let window = Window::read(query.limit.as_deref(), query.cursor.as_deref())?;
     let filter = query.r#type.as_deref().map(EventFilter::parse).transpose();
     let filter = filter.map_err(|invalid| Invalid { field: "type".into(), ..invalid })?;
-    let from = bound("from", query.from.as_deref())?.map_or(EventId(0), first_id_at);
-    let to = bound("to", query.to.as_deref())?.map(first_id_at);
+    let from = bound("from", query.from.as_deref())?.map_or(EventId(0), |at| EventId(first_id_at(at)));
+    let to = bound("to", query.to.as_deref())?.map(|at| EventId(first_id_at(at)));
     let before = [window.before.map(EventId), to].into_iter().flatten().min();
     let (store, account) = (api.store.clone(), tenant.account().number);
     let page = web::block(move || {
@@ -151,14 +151,10 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
     Ok(Reply::ok(view))
 }
 
-fn bound(field: &str, text: Option<&str>) -> Result<Option<UnixMs>, Invalid> {
+/// A bound in time of a list or a bulk call.
+pub(super) fn bound(field: &str, text: Option<&str>) -> Result<Option<UnixMs>, Invalid> {
     let wrong = || Invalid::new(field, "must be a time in RFC 3339, such as 2024-02-10T16:45:22Z");
     text.map(|text| time::parse(text).ok_or_else(wrong)).transpose()
-}
-
-/// No id given at `ms` or later is smaller.
-fn first_id_at(ms: UnixMs) -> EventId {
-    EventId(u128::from(ms) << 80)
 }
 
 fn row(event: EventHead) -> EventRow {

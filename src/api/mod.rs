@@ -4,6 +4,7 @@
 
 mod accounts;
 mod auth;
+mod dead_letters;
 mod deliveries;
 mod dialects;
 mod docs;
@@ -12,6 +13,7 @@ mod face;
 mod health;
 mod history;
 mod incoming;
+mod jobs;
 mod limits;
 mod meters;
 mod numbers;
@@ -132,6 +134,9 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(webhooks::probing::check).service(webhooks::probing::verify);
     to.service(webhooks::secrets::show).service(webhooks::secrets::rotate);
     to.service(deliveries::list).service(deliveries::logs).service(deliveries::show);
+    to.service(webhooks::bulk::replay).service(webhooks::bulk::discard);
+    to.service(dead_letters::list).service(dead_letters::replay).service(dead_letters::discard);
+    to.service(jobs::list).service(jobs::show).service(jobs::cancel);
     to.service(accounts::create).service(accounts::list).service(accounts::show);
     to.service(accounts::create_key).service(accounts::list_keys).service(accounts::revoke_key);
     to.service(dialects::list).service(dialects::show).service(dialects::event_types);

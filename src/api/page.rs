@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
 use crate::domain::Invalid;
-use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId};
+use crate::domain::id::{AccountNumber, DeliveryId, EventId, JobId, WebhookId};
 use crate::store::Page;
 
 /// Rows of one page.
@@ -140,6 +140,12 @@ impl CursorId for EventId {
 }
 
 impl CursorId for DeliveryId {
+    fn bits(self) -> u128 {
+        self.0
+    }
+}
+
+impl CursorId for JobId {
     fn bits(self) -> u128 {
         self.0
     }

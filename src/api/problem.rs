@@ -180,6 +180,8 @@ impl From<Refusal> for Problem {
             }
             Refusal::EventIdConflict { .. } => Self::conflict("event_id_conflict", &refusal).with_field("id"),
             Refusal::WebhookLimit { .. } => Self::conflict("webhook_limit", &refusal),
+            Refusal::JobLimit { .. } => Self::conflict("job_limit", &refusal),
+            Refusal::JobDone => Self::wrong_state(message),
             Refusal::AccountExists => Self::conflict("account_exists", &refusal).with_field("id"),
             Refusal::NotFound(what) => Self::not_found(what),
             Refusal::Invalid(invalid) => invalid.into(),
@@ -249,6 +251,8 @@ mod tests {
             (Refusal::IdempotencyConflict, 409, "idempotency_conflict", None),
             (Refusal::EventIdConflict { index: 0 }, 409, "event_id_conflict", None),
             (Refusal::WebhookLimit { limit: 10 }, 409, "webhook_limit", None),
+            (Refusal::JobLimit { limit: 100 }, 409, "job_limit", None),
+            (Refusal::JobDone, 409, "wrong_state", None),
             (Refusal::AccountExists, 409, "account_exists", None),
             (Refusal::NotFound("event"), 404, "not_found", None),
             (Refusal::Invalid(Invalid::new("url", "is bad")), 400, "invalid_field", None),

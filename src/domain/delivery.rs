@@ -50,6 +50,8 @@ pub enum Cause {
     Test,
     /// Somebody asked to deliver again what that delivery delivered.
     Replay(DeliveryId),
+    /// Somebody asked for what the webhook wants and never got.
+    Missed,
 }
 
 /// A delivery as it is stored.

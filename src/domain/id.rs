@@ -66,6 +66,15 @@ id_type!(
     /// The id of an API key (not the key itself).
     KeyId
 );
+id_type!(
+    /// The id of a bulk job.
+    JobId
+);
+
+/// No id that is given at `ms` or later is smaller.
+pub fn first_id_at(ms: UnixMs) -> u128 {
+    u128::from(ms) << 80
+}
 
 impl EventId {
     /// The id of this event's own delivery to the webhook `number`.
@@ -81,7 +90,7 @@ impl DeliveryId {
     }
     /// Lower than every id of that time and webhook, and not given to any.
     pub fn first_at(time: UnixMs, webhook: WebhookNumber) -> Self {
-        Self(u128::from(time) << 80 | u128::from(webhook))
+        Self(with_number(first_id_at(time), webhook))
     }
     /// The event id it was made with. Only right for a delivery made at accept: a replay has upper bits of its own.
     pub fn event_at_accept(self) -> EventId {

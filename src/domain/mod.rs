@@ -7,6 +7,7 @@ pub mod delivery;
 pub mod disable;
 pub mod event;
 pub mod id;
+pub mod job;
 pub mod json;
 pub mod order;
 pub mod probe;

@@ -113,6 +113,12 @@ impl Webhook {
     pub fn wants(&self, event_type: &str) -> bool {
         self.events.iter().any(|filter| filter.matches(event_type))
     }
+    /// Whether a delivery is made for it when such an event is accepted, a test event or another: also while it is
+    /// paused or disabled, but not before its endpoint has ever passed the ownership check.
+    pub fn hears_of(&self, event_type: &str, test: bool) -> bool {
+        let is_asked_first = matches!(self.ownership, Ownership::Never { .. });
+        self.test_mode == test && !is_asked_first && !self.is_deleted() && self.wants(event_type)
+    }
     /// Whether its deliveries go out.
     pub fn is_active(&self) -> bool {
         self.status == Status::Active && self.ownership.is_settled()

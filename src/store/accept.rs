@@ -138,10 +138,32 @@ impl Staging<'_> {
         let webhook = self.webhook_of(account, webhook)?;
         let old = self.delivery(id)?.filter(|old| old.id.webhook() == webhook.number());
         let old = old.ok_or(Refusal::NotFound("delivery"))?;
-        let event = self.event(account, old.event)?.ok_or(Refusal::NotFound("event"))?;
-        let new = DeliveryId(self.next_id(webhook.number()));
-        self.put_fresh(Delivery::fresh(new, old.event, Cause::Replay(old.id)), &mut Places::of(&event), Some(&old))?;
-        self.stage(Tree::Replays, layout::replay(old.event, new), Some(Vec::new()));
+        if self.get(Tree::Events, &layout::event(account, old.event))?.is_none() {
+            return Err(Refusal::NotFound("event"));
+        }
+        Ok(self.put_replay(&old)?)
+    }
+
+    /// The replay of a delivery whose event is still there; as a dead letter it is handled.
+    pub(super) fn put_replay(&mut self, old: &Delivery) -> Result<DeliveryId, StoreError> {
+        self.leave_dead_letters(old);
+        self.put_later(old.event, old.id.webhook(), Cause::Replay(old.id), Some(old))
+    }
+
+    /// A delivery that is made after its event was accepted; `replayed` is the one that it repeats.
+    pub(super) fn put_later(
+        &mut self,
+        event: EventId,
+        webhook: WebhookNumber,
+        cause: Cause,
+        replayed: Option<&Delivery>,
+    ) -> Result<DeliveryId, StoreError> {
+        let ordered = self.registry().webhook(webhook).filter(|webhook| webhook.order.is_some()).cloned();
+        let whole = ordered.map(|webhook| self.event(webhook.account, event)).transpose()?.flatten();
+        let new = DeliveryId(self.next_id(webhook));
+        let mut places = whole.as_ref().map(Places::of);
+        self.put_fresh(Delivery::fresh(new, event, cause), places.as_mut(), replayed)?;
+        self.stage(Tree::Replays, layout::replay(event, new), Some(Vec::new()));
         Ok(new)
     }
 
@@ -216,7 +238,7 @@ impl Staging<'_> {
         }
         let mut places = Places::of(&event);
         for id in event.deliveries() {
-            self.put_fresh(Delivery::fresh(id, event.id, cause), &mut places, None)?;
+            self.put_fresh(Delivery::fresh(id, event.id, cause), Some(&mut places), None)?;
         }
         Ok(event)
     }
@@ -241,12 +263,12 @@ impl Staging<'_> {
     pub(super) fn put_fresh(
         &mut self,
         mut delivery: Delivery,
-        places: &mut Places<'_>,
+        places: Option<&mut Places<'_>>,
         replayed: Option<&Delivery>,
     ) -> Result<(), StoreError> {
         let webhook = delivery.id.webhook();
-        let order = self.registry().webhook(webhook).and_then(|webhook| webhook.order.clone());
-        if delivery.cause != Cause::Test {
+        if let Some(places) = places.filter(|_| delivery.cause != Cause::Test) {
+            let order = self.registry().webhook(webhook).and_then(|webhook| webhook.order.clone());
             delivery.place = order.and_then(|order| places.place(&order));
         }
         if let Some(old) = replayed {

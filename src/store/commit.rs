@@ -112,7 +112,7 @@ pub struct Notice {
     pub fresh: Vec<WebhookNumber>,
     /// Webhooks with deliveries that waited behind others and do not any more.
     pub freed: Vec<WebhookNumber>,
-    /// Webhooks that were created, changed or deleted.
+    /// Webhooks that were created, changed or deleted, or whose open deliveries were discarded.
     pub changed: Vec<WebhookNumber>,
     /// Outcomes that are recorded now.
     pub settled: Vec<Settled>,

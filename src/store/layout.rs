@@ -27,7 +27,7 @@
 //! Numbers are big-endian, so byte order is number order. Ids are time-ordered, so `fresh` is in accept order, the
 //! last `closed` is the newest, and the oldest events of an account come first.
 
-use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
+use crate::domain::id::{AccountNumber, DeliveryId, EventId, JobId, WebhookNumber};
 use crate::domain::time::UnixMs;
 
 /// The format that this build writes and reads. Formats 1 and 2 were those of builds before the first release.
@@ -198,14 +198,29 @@ pub fn after_order_key(webhook: WebhookNumber, key: u64) -> Option<Key> {
     key.checked_add(1).map(|next| ordered_key(webhook, next))
 }
 
+/// `replays`.
+pub fn replay(event: EventId, id: DeliveryId) -> Key {
+    joined(&[&event.to_bytes(), &id.to_bytes()])
+}
+
 /// `dead`.
 pub fn dead(account: AccountNumber, id: DeliveryId) -> Key {
     joined(&[&number(account), &id.to_bytes()])
 }
 
-/// `replays`.
-pub fn replay(event: EventId, id: DeliveryId) -> Key {
-    joined(&[&event.to_bytes(), &id.to_bytes()])
+/// `jobs`.
+pub fn job(account: AccountNumber, id: JobId) -> Key {
+    joined(&[&number(account), &id.to_bytes()])
+}
+
+/// Where a number comes first and an id after it, whichever they are.
+pub fn numbered(first: u32, id: u128) -> Key {
+    joined(&[&number(first), &id.to_be_bytes()])
+}
+
+/// The bits of the id that a key ends with.
+pub fn read_id(key: &[u8]) -> u128 {
+    u128::from_be_bytes(last_16(key))
 }
 
 fn last_16(key: &[u8]) -> [u8; 16] {

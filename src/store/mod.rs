@@ -4,10 +4,12 @@
 mod accept;
 mod commit;
 mod create;
+mod dead;
 mod disk;
 mod ending;
 mod forget;
 mod holds;
+mod jobs;
 mod layout;
 mod manage;
 mod notices;
@@ -17,6 +19,7 @@ mod read;
 mod record;
 mod registry;
 mod retention;
+mod select;
 mod settle;
 mod staging;
 mod upkeep;
@@ -33,6 +36,7 @@ use crate::clock::{Clock, Dice};
 use crate::domain::Invalid;
 use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
 use crate::domain::id::{AccountNumber, WebhookNumber};
+use crate::domain::job::Job;
 use crate::domain::time::{DAY_MS, UnixMs};
 use crate::domain::webhook::Webhook;
 
@@ -41,6 +45,7 @@ pub use commit::{Committer, Listener, Notice, Settled, Settlement};
 pub use disk::Memory;
 pub use read::{DueAt, EventHead, PAGE_ROWS_EXAMINED_MAX, Page};
 pub use registry::{KeyHash, Registry};
+pub use select::{COUNT_ROWS_EXAMINED_MAX, Count};
 pub use staging::Staging;
 
 use commit::Request;
@@ -176,6 +181,15 @@ pub enum Refusal {
     /// There is an account of that id.
     #[error("there is an account of this id")]
     AccountExists,
+    /// So many jobs of the account run already.
+    #[error("the account has {limit} running jobs, which is the limit; wait for one to end, or cancel one")]
+    JobLimit {
+        /// The limit.
+        limit: usize,
+    },
+    /// The job has ended.
+    #[error("the job is done; there is nothing to cancel")]
+    JobDone,
     /// There is no such thing in this account.
     #[error("there is no such {0}")]
     NotFound(&'static str),
@@ -280,6 +294,9 @@ impl Inner {
         }
         for row in disk.all(Tree::Webhooks) {
             registry.put_webhook(record::decode_grown::<Webhook>(&row?.1)?);
+        }
+        for row in disk.all(Tree::Jobs) {
+            registry.put_job(&record::decode_grown::<Job>(&row?.1)?);
         }
         *self.registry.write().expect("not poisoned") = registry;
         self.kept.store(retention::kept(disk)?.total(), Ordering::Relaxed);

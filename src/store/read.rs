@@ -70,7 +70,7 @@ fn due_start(webhook: WebhookNumber, after: Option<DueAt>) -> layout::Key {
 }
 
 /// Reads a key.
-type Get<'a> = &'a dyn Fn(Tree, &[u8]) -> Result<Option<IVec>, StoreError>;
+pub(super) type Get<'a> = &'a dyn Fn(Tree, &[u8]) -> Result<Option<IVec>, StoreError>;
 
 /// The event at `(account, id)`, put together from its pieces.
 pub(super) fn event_by(get: Get<'_>, account: AccountNumber, id: EventId) -> Result<Option<Event>, StoreError> {

@@ -1,12 +1,14 @@
-//! What the store holds in memory: accounts, keys and webhooks, a few hundred bytes each, never anything that grows
-//! with events. It mirrors the disk; only the commit thread changes it, while it
+//! What the store holds in memory: accounts, keys and webhooks, a few hundred bytes each, and the ids of running jobs,
+//! never anything that grows with events. It mirrors the disk; only the commit thread changes it, while it
 //! stages what it then writes. If that write fails, the store is opened again and all of this is read anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::domain::account::{Account, ApiKey};
-use crate::domain::id::{AccountNumber, KeyId, WebhookId, WebhookNumber};
+use crate::domain::id::{AccountNumber, JobId, KeyId, WebhookId, WebhookNumber};
+use crate::domain::job::Job;
 use crate::domain::webhook::{EventFilter, Ownership, Webhook};
 
 /// The SHA-256 of a key's text.
@@ -24,6 +26,8 @@ pub struct Registry {
     wants: HashMap<(AccountNumber, Mode), Wants>,
     /// How many webhooks of each dialect an account has.
     dialects: HashMap<AccountNumber, BTreeMap<String, usize>>,
+    /// The jobs that go on.
+    running: BTreeSet<(AccountNumber, JobId)>,
 }
 
 /// Whether events are test events: those go to webhooks in test mode only, and all others to all others.
@@ -111,6 +115,26 @@ impl Registry {
         numbers.sort_unstable();
         numbers.dedup();
         numbers
+    }
+
+    /// How many jobs of the account go on.
+    pub fn running_jobs(&self, account: AccountNumber) -> usize {
+        self.running.range((account, JobId(0))..=(account, JobId(u128::MAX))).count()
+    }
+
+    /// The running job that comes after this one, round and round.
+    pub(super) fn next_job(&self, last: Option<(AccountNumber, JobId)>) -> Option<(AccountNumber, JobId)> {
+        let after = last.map(|last| self.running.range((Bound::Excluded(last), Bound::Unbounded)));
+        after.and_then(|mut after| after.next()).or(self.running.first()).copied()
+    }
+
+    pub(super) fn put_job(&mut self, job: &Job) {
+        let key = (job.bulk.account, job.id);
+        if job.is_running() {
+            self.running.insert(key);
+        } else {
+            self.running.remove(&key);
+        }
     }
 
     pub(super) fn put_account(&mut self, account: Account) {

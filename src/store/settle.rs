@@ -121,6 +121,7 @@ impl Staging<'_> {
                 let bytes = self.put(Tree::Closed, layout::delivery(delivery.id), delivery);
                 self.delivery_bytes_come(delivery.id.webhook(), bytes);
                 self.tally(delivery.id.webhook()).count_end(delivery.state);
+                self.enter_dead_letters(delivery);
                 self.leave_order(delivery)
             }
         }

@@ -8,6 +8,7 @@ use super::StoreError;
 use super::ending::Deleted;
 use super::forget::ForgetKeys;
 use super::holds::Holds;
+use super::jobs::Jobs;
 use super::layout::{self, Key, Tree};
 use super::order::Unheld;
 use super::registry::Registry;
@@ -44,6 +45,7 @@ impl Upkeep {
             duties: vec![
                 Box::new(Deleted::at_start(registry)),
                 Box::new(Unheld::at_start(registry)),
+                Box::new(Jobs::at_start(registry)),
                 Box::new(ForgetKeys::default()),
                 Box::new(Holds::new(retention)),
                 Box::new(OldEvents::new(retention)),

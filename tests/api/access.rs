@@ -4,7 +4,7 @@ use crate::server::{CALLS_PER_MINUTE, START_MS, Server, id};
 use serde_json::json;
 
 /// Makes a key and gives its text.
-async fn key(server: &Server, account: &str, scopes: &[&str]) -> String {
+pub async fn key(server: &Server, account: &str, scopes: &[&str]) -> String {
     let asked = server.post(&format!("/api/v1/accounts/{account}/keys")).json(json!({ "scopes": scopes }));
     asked.send().await.data(201)["key"].as_str().unwrap().to_string()
 }

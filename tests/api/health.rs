@@ -124,12 +124,15 @@ const ROUTES: &str = "
     GET /api/v1/accounts
     GET /api/v1/accounts/{id}
     GET /api/v1/accounts/{id}/keys
+    GET /api/v1/dead-letters
     GET /api/v1/deliveries/{id}
     GET /api/v1/dialects
     GET /api/v1/dialects/{name}
     GET /api/v1/event-types
     GET /api/v1/events
     GET /api/v1/events/{id}
+    GET /api/v1/jobs
+    GET /api/v1/jobs/{id}
     GET /api/v1/webhooks
     GET /api/v1/webhooks/{id}
     GET /api/v1/webhooks/{id}/deliveries
@@ -144,12 +147,17 @@ const ROUTES: &str = "
     PATCH /api/v1/webhooks/{id}
     POST /api/v1/accounts
     POST /api/v1/accounts/{id}/keys
+    POST /api/v1/dead-letters/discard
+    POST /api/v1/dead-letters/replay
     POST /api/v1/events
+    POST /api/v1/jobs/{id}/cancel
     POST /api/v1/webhooks
     POST /api/v1/webhooks/{id}/check
     POST /api/v1/webhooks/{id}/disable
+    POST /api/v1/webhooks/{id}/discard
     POST /api/v1/webhooks/{id}/enable
     POST /api/v1/webhooks/{id}/pause
+    POST /api/v1/webhooks/{id}/replay
     POST /api/v1/webhooks/{id}/replay/{delivery_id}
     POST /api/v1/webhooks/{id}/resume
     POST /api/v1/webhooks/{id}/secret/rotate

@@ -1,5 +1,6 @@
 //! The native routes of webhooks: each reads its request, calls one operation, and shows what came of it.
 
+pub mod bulk;
 mod input;
 pub mod operations;
 pub mod probing;

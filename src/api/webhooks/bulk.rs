@@ -1,0 +1,120 @@
+//! Replaying and discarding many deliveries of one webhook, by state, type and time.
+
+use actix_web::{HttpResponse, post, web};
+use serde::Deserialize;
+
+use super::reach;
+use crate::api::Api;
+use crate::api::auth::{Manage, May};
+use crate::api::jobs::{CountView, JobView, Range, answer};
+use crate::api::problem::{ErrorReply, Problem};
+use crate::api::reply::Reply;
+use crate::api::request::Body;
+use crate::domain::Invalid;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::id::WebhookNumber;
+use crate::domain::job::{JobKind, Source};
+
+/// The states of what can be replayed: an open delivery goes out anyway.
+const REPLAYED: [DeliveryState; 3] = [DeliveryState::Dead, DeliveryState::Succeeded, DeliveryState::Cancelled];
+/// The word for what was never delivered at all.
+const MISSING: &str = "missing";
+
+/// What to replay.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ReplayInput {
+    /// `dead`, `succeeded` or `cancelled` deliveries; or `missing`: events that the webhook wants now and that have no
+    /// delivery to it, for example those accepted before it existed.
+    state: String,
+    /// Only deliveries made (`missing`: events accepted) at this time or later.
+    #[serde(default)]
+    #[schema(format = DateTime)]
+    from: Option<String>,
+    /// Only those made before this time.
+    #[serde(default)]
+    #[schema(format = DateTime)]
+    to: Option<String>,
+    /// Only this type, or those that a filter such as `task.*` lets through.
+    #[serde(default)]
+    event_type: Option<String>,
+    /// Count, and do nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What to discard.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct DiscardInput {
+    /// Only deliveries made at this time or later.
+    #[serde(default)]
+    #[schema(format = DateTime)]
+    from: Option<String>,
+    /// Only those made before this time.
+    #[serde(default)]
+    #[schema(format = DateTime)]
+    to: Option<String>,
+    /// Only this type, or those that a filter such as `task.*` lets through.
+    #[serde(default)]
+    event_type: Option<String>,
+    /// Count, and do nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Deliver again what was delivered in a state and a time, or deliver what never was
+///
+/// A delivery that was replayed before is replayed again; `POST /api/v1/dead-letters/replay` takes only dead letters
+/// that nobody has handled.
+#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), request_body = ReplayInput, responses(
+    (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
+    (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
+    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
+    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+    (status = 409, description = "100 jobs of the account run already", body = ErrorReply<'static>),
+))]
+#[post("/api/v1/webhooks/{id}/replay")]
+pub async fn replay(
+    tenant: May<Manage>,
+    api: web::Data<Api>,
+    id: web::Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let webhook = reach(&api, &tenant).webhook(&id)?;
+    let input = body.read::<ReplayInput>()?;
+    let source = source(webhook.number(), &input.state)?;
+    let range = Range::read(input.event_type.as_deref(), input.from.as_deref(), input.to.as_deref())?;
+    answer(&api, range.bulk(webhook.account, JobKind::Replay, source), input.dry_run).await
+}
+
+/// Cancel a webhook's open deliveries
+#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), request_body = Option<DiscardInput>, responses(
+    (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
+    (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
+    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
+    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+    (status = 409, description = "100 jobs of the account run already", body = ErrorReply<'static>),
+))]
+#[post("/api/v1/webhooks/{id}/discard")]
+pub async fn discard(
+    tenant: May<Manage>,
+    api: web::Data<Api>,
+    id: web::Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let webhook = reach(&api, &tenant).webhook(&id)?;
+    let input = body.read_or_empty::<DiscardInput>()?;
+    let range = Range::read(input.event_type.as_deref(), input.from.as_deref(), input.to.as_deref())?;
+    let source = Source::Open { webhook: webhook.number() };
+    answer(&api, range.bulk(webhook.account, JobKind::Discard, source), input.dry_run).await
+}
+
+fn source(webhook: WebhookNumber, word: &str) -> Result<Source, Invalid> {
+    if word == MISSING {
+        return Ok(Source::Missing { webhook });
+    }
+    let state = REPLAYED.into_iter().find(|state| state.word() == word);
+    let state = state.ok_or_else(|| Invalid::new("state", "must be one of dead, succeeded, cancelled, missing"))?;
+    Ok(Source::Ended { webhook, state })
+}

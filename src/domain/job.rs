@@ -1,0 +1,276 @@
+//! Bulk jobs: replaying or discarding many deliveries, in small steps. What stays true: a job looks at each id of its
+//! window once, in ascending order, and its window ends at its own id, so what is made after it (its own replays too)
+//! is no part of it, and it ends.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::delivery::DeliveryState;
+use super::id::{AccountNumber, DeliveryId, JobId, WebhookNumber, first_id_at};
+use super::time::{DAY_MS, UnixMs};
+use super::webhook::EventFilter;
+
+/// Jobs of one account that may run at once.
+pub const RUNNING_JOBS_MAX: usize = 100;
+/// Dead letters that one call may name by their ids.
+pub const IDS_MAX: usize = 1000;
+/// How long a job is kept after its end.
+pub const KEPT_MS: u64 = 30 * DAY_MS;
+
+/// What a bulk call does with what it selects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobKind {
+    /// Delivers again, as new deliveries.
+    Replay,
+    /// Ends open deliveries; takes dead letters off the list.
+    Discard,
+}
+
+impl JobKind {
+    /// The word in the API.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Replay => "replay",
+            Self::Discard => "discard",
+        }
+    }
+}
+
+/// Where a bulk call looks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// Dead letters that nobody has handled: the account's, or those of one webhook.
+    DeadLetters {
+        /// Only those of this one.
+        webhook: Option<WebhookNumber>,
+    },
+    /// Of them these, ascending, at most [`IDS_MAX`]; what was looked at is taken out.
+    TheseDeadLetters(Vec<DeliveryId>),
+    /// Deliveries of a webhook that ended so.
+    Ended {
+        /// Whose.
+        webhook: WebhookNumber,
+        /// How they ended.
+        state: DeliveryState,
+    },
+    /// Open deliveries of a webhook.
+    Open {
+        /// Whose.
+        webhook: WebhookNumber,
+    },
+    /// Events that a webhook wants now and that have no delivery to it.
+    Missing {
+        /// Whose.
+        webhook: WebhookNumber,
+    },
+}
+
+impl Source {
+    /// The word in the API.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::DeadLetters { .. } | Self::TheseDeadLetters(_) => "dead_letters",
+            Self::Ended { state, .. } => state.word(),
+            Self::Open { .. } => "open",
+            Self::Missing { .. } => "missing",
+        }
+    }
+
+    /// The one webhook that it looks at, if it is one.
+    pub fn webhook(&self) -> Option<WebhookNumber> {
+        match self {
+            Self::DeadLetters { webhook } => *webhook,
+            Self::TheseDeadLetters(_) => None,
+            Self::Ended { webhook, .. } | Self::Open { webhook } | Self::Missing { webhook } => Some(*webhook),
+        }
+    }
+}
+
+/// What a bulk call asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bulk {
+    /// Whose.
+    pub account: AccountNumber,
+    /// What to do.
+    pub kind: JobKind,
+    /// With what.
+    pub source: Source,
+    /// Only events of these types.
+    pub event_type: Option<EventFilter>,
+    /// Only what was made at this time or later (an event: accepted).
+    pub from: Option<UnixMs>,
+    /// Only what was made before.
+    pub to: Option<UnixMs>,
+}
+
+impl Bulk {
+    /// The ids that come into question, of those above `after` and below `end`. Empty where it starts at or after its
+    /// end.
+    pub fn window(&self, after: Option<u128>, end: u128) -> Range<u128> {
+        let start = self.from.map_or(0, first_id_at).max(after.map_or(0, |after| after + 1));
+        start..self.to.map_or(end, |to| first_id_at(to).min(end))
+    }
+
+    /// Whether events of this type are asked for; of an event that is gone nobody knows the type.
+    pub fn asks_for(&self, event_type: Option<&str>) -> bool {
+        self.event_type.as_ref().is_none_or(|filter| event_type.is_some_and(|known| filter.matches(known)))
+    }
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobState {
+    /// It goes on.
+    Running,
+    /// It has looked at everything.
+    Done,
+    /// It was stopped before: by a person, or because its webhook was deleted.
+    Cancelled,
+}
+
+impl JobState {
+    /// The word in the API.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What came of looking at one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looked {
+    /// It was not asked for.
+    Passed,
+    /// It was replayed or discarded.
+    Done,
+    /// It was asked for, and could not be: its event is no longer kept, or its webhook was deleted.
+    Skipped,
+}
+
+/// A bulk job, and how far it is. It grows at its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Given by the commit thread; greater than the ids of all that the job covers.
+    pub id: JobId,
+    /// What it does.
+    pub bulk: Bulk,
+    /// Where it stands.
+    pub state: JobState,
+    /// Everything up to this id has been looked at.
+    pub after: Option<u128>,
+    /// Rows that were looked at.
+    pub examined: u64,
+    /// Deliveries that were replayed, made or discarded.
+    pub done: u64,
+    /// What was asked for and could not be done.
+    pub skipped: u64,
+    /// When it was made.
+    pub created_at: UnixMs,
+    /// When it ended.
+    pub ended_at: Option<UnixMs>,
+}
+
+impl Job {
+    /// A job that has not begun.
+    pub fn new(id: JobId, bulk: Bulk, now: UnixMs) -> Self {
+        let state = JobState::Running;
+        Self { id, bulk, state, after: None, examined: 0, done: 0, skipped: 0, created_at: now, ended_at: None }
+    }
+
+    /// The ids that it has still to look at.
+    pub fn window(&self) -> Range<u128> {
+        self.bulk.window(self.after, self.id.0)
+    }
+
+    /// Counts a row; rows come in ascending order.
+    pub fn count(&mut self, id: u128, looked: Looked) {
+        debug_assert!(self.after.is_none_or(|after| after < id), "a row is looked at once");
+        self.after = Some(id);
+        self.examined += 1;
+        self.done += u64::from(looked == Looked::Done);
+        self.skipped += u64::from(looked == Looked::Skipped);
+    }
+
+    /// Takes out of its record what it need not look at again.
+    pub fn forget_looked_at(&mut self) {
+        if let (Source::TheseDeadLetters(ids), Some(after)) = (&mut self.bulk.source, self.after) {
+            ids.retain(|id| id.0 > after);
+        }
+    }
+
+    /// How many ids it was given, where it was.
+    pub fn ids(&self) -> Option<u64> {
+        match &self.bulk.source {
+            Source::TheseDeadLetters(left) => Some(self.examined + left.len() as u64),
+            _ => None,
+        }
+    }
+
+    /// Whether it goes on.
+    pub fn is_running(&self) -> bool {
+        self.state == JobState::Running
+    }
+
+    /// Ends it.
+    pub fn end(&mut self, state: JobState, now: UnixMs) {
+        self.state = state;
+        self.ended_at = Some(now);
+    }
+
+    /// Whether it ended long enough ago to be forgotten.
+    pub fn is_old(&self, now: UnixMs) -> bool {
+        self.ended_at.is_some_and(|at| now >= at + KEPT_MS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulk(from: Option<UnixMs>, to: Option<UnixMs>) -> Bulk {
+        let source = Source::DeadLetters { webhook: None };
+        Bulk { account: 1, kind: JobKind::Replay, source, event_type: None, from, to }
+    }
+
+    #[test]
+    fn a_window_is_what_is_left_between_the_bounds() {
+        let at = first_id_at;
+        let table = [
+            (bulk(None, None), None, at(9), 0..at(9)),
+            (bulk(Some(3), Some(5)), None, at(9), at(3)..at(5)),
+            (bulk(Some(3), Some(15)), None, at(9), at(3)..at(9)),
+            (bulk(Some(3), None), Some(at(4)), at(9), at(4) + 1..at(9)),
+            (bulk(Some(3), None), Some(at(2)), at(9), at(3)..at(9)),
+        ];
+        for (bulk, after, end, window) in table {
+            assert_eq!(bulk.window(after, end), window);
+        }
+        assert!(bulk(Some(9), Some(4)).window(None, at(20)).is_empty());
+    }
+
+    #[test]
+    fn a_job_counts_and_forgets_what_it_has_looked_at() {
+        let ids = [3, 5, 8].map(DeliveryId).to_vec();
+        let mut job = Job::new(JobId(20), Bulk { source: Source::TheseDeadLetters(ids), ..bulk(None, None) }, 100);
+        job.count(3, Looked::Done);
+        job.count(5, Looked::Skipped);
+        job.forget_looked_at();
+        assert_eq!(job.bulk.source, Source::TheseDeadLetters(vec![DeliveryId(8)]));
+        assert_eq!((job.ids(), job.examined, job.done, job.skipped), (Some(3), 2, 1, 1));
+        assert_eq!(job.window(), 6..20);
+        job.end(JobState::Done, 200);
+        assert!(!job.is_running() && !job.is_old(199 + KEPT_MS) && job.is_old(200 + KEPT_MS));
+    }
+
+    #[test]
+    fn an_event_that_is_gone_has_no_type() {
+        let all = bulk(None, None);
+        let some = Bulk { event_type: Some(EventFilter::parse("task.*").unwrap()), ..all.clone() };
+        assert!(all.asks_for(None) && all.asks_for(Some("a")));
+        assert!(!some.asks_for(None) && !some.asks_for(Some("a")) && some.asks_for(Some("task.done")));
+    }
+}

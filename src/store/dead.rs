@@ -1,0 +1,75 @@
+//! Dead letters: deliveries that used up their retries and that nobody has handled since. What stays true: a row is
+//! added in the commit that ends a delivery as dead, and removed in the one that replays or discards it. The delivery
+//! itself stays dead in its webhook's history.
+
+use super::layout::{self, Tree};
+use super::read::{PAGE_ROWS_EXAMINED_MAX, Page};
+use super::select::Found;
+use super::staging::Staging;
+use super::{Store, StoreError};
+use crate::domain::delivery::{Delivery, DeliveryState};
+use crate::domain::id::DeliveryId;
+use crate::domain::job::Bulk;
+
+impl Staging<'_> {
+    /// Enters a delivery that ended, if it is dead.
+    pub(super) fn enter_dead_letters(&mut self, delivery: &Delivery) {
+        if delivery.state == DeliveryState::Dead {
+            self.stage_dead_letter(delivery.id, Some(Vec::new()));
+        }
+    }
+
+    /// Somebody has handled a delivery: it is no dead letter any more, if it was one.
+    pub(super) fn leave_dead_letters(&mut self, delivery: &Delivery) {
+        if delivery.state == DeliveryState::Dead {
+            self.stage_dead_letter(delivery.id, None);
+        }
+    }
+
+    /// Discards a dead letter: whoever waits for somebody to handle it need not wait any longer.
+    pub(super) fn discard_dead_letter(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+        self.leave_dead_letters(delivery);
+        self.give_way(delivery)
+    }
+
+    fn stage_dead_letter(&mut self, id: DeliveryId, value: Option<Vec<u8>>) {
+        let account = self.registry().webhook(id.webhook()).map(|webhook| webhook.account);
+        if let Some(account) = account {
+            self.stage(Tree::Dead, layout::dead(account, id), value);
+        }
+    }
+}
+
+impl Store {
+    /// The dead letters that `bulk` would discard, newest first, before the id `before`.
+    pub fn dead_letters(
+        &self,
+        bulk: &Bulk,
+        before: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Page<Delivery, DeliveryId>, StoreError> {
+        let disk = self.disk()?;
+        let mut page = Page { rows: Vec::new(), next: None };
+        let window = bulk.window(None, before.map_or(u128::MAX, |id| id.0));
+        if window.is_empty() {
+            return Ok(page);
+        }
+        let key = |id| layout::numbered(bulk.account, id);
+        self.viewed(&disk, |view| {
+            let mut last = None;
+            for (examined, row) in disk.range(Tree::Dead, key(window.start)..key(window.end)).rev().enumerate() {
+                let (key, _) = row?;
+                if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
+                    page.next = last;
+                    break;
+                }
+                let id = layout::read_delivery(&key);
+                last = Some(id);
+                if let Found::Delivery(delivery) = view.look(bulk, id.0)? {
+                    page.rows.push(*delivery);
+                }
+            }
+            Ok(page)
+        })
+    }
+}

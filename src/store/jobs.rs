@@ -1,0 +1,232 @@
+//! Bulk jobs: made by a request, done by upkeep in small steps. What stays true: a step is one transaction with the
+//! job's moved place, so after a crash a job goes on where it was, and repeats and leaves out nothing; a group has one
+//! step of one job, and jobs take turns.
+
+use super::layout::{self, Key, Tree};
+use super::read::Page;
+use super::registry::Registry;
+use super::select::{self, Found, View};
+use super::staging::Staging;
+use super::upkeep::Duty;
+use super::{Refusal, Store, StoreError, record};
+use crate::domain::delivery::{Cause, Delivery};
+use crate::domain::id::{AccountNumber, JobId, WebhookNumber};
+use crate::domain::job::{Bulk, Job, JobKind, JobState, Looked, RUNNING_JOBS_MAX, Source};
+use crate::domain::time::UnixMs;
+
+/// Rows that one step looks at.
+const STEP_ROWS_MAX: usize = 256;
+/// Deliveries that one step makes or ends.
+const STEP_DONE_MAX: u64 = 128;
+/// Between passes over the jobs that ended.
+const FORGET_EVERY_MS: u64 = 60 * 60 * 1000;
+
+/// What upkeep knows of jobs.
+pub struct Jobs {
+    /// Whether any goes on.
+    running: bool,
+    /// Whose turn it was last.
+    turn: Option<(AccountNumber, JobId)>,
+    /// Where the pass over the jobs that ended goes on; `None` between passes.
+    forget_from: Option<Key>,
+    /// When the next pass starts.
+    forget_at: UnixMs,
+}
+
+impl Jobs {
+    /// After a start or a reopening: running jobs go on.
+    pub fn at_start(registry: &Registry) -> Self {
+        let running = registry.next_job(None).is_some();
+        Self { running, turn: None, forget_from: Some(Key::new()), forget_at: 0 }
+    }
+}
+
+impl Duty for Jobs {
+    /// Jobs were made, or ended.
+    fn look_at(&mut self, _changed: &[WebhookNumber], registry: &Registry) {
+        self.running = registry.next_job(None).is_some();
+    }
+
+    fn due_at(&self, _kept: u64) -> Option<UnixMs> {
+        Some(if self.running || self.forget_from.is_some() { 0 } else { self.forget_at })
+    }
+
+    /// One step of the job whose turn it is, and some forgetting.
+    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        let next = staging.registry().next_job(self.turn);
+        if let Some((account, id)) = next {
+            self.turn = next;
+            staging.step_job(account, id)?;
+        }
+        if self.forget_from.is_none() && staging.now() >= self.forget_at {
+            self.forget_from = Some(Key::new());
+        }
+        if let Some(from) = self.forget_from.take() {
+            self.forget_from = forget_some(staging, from)?;
+            self.forget_at = staging.now() + FORGET_EVERY_MS;
+        }
+        Ok(())
+    }
+}
+
+impl Staging<'_> {
+    /// Makes a job of a bulk call. It covers what exists by now.
+    pub fn create_job(&mut self, bulk: Bulk) -> Result<Job, Refusal> {
+        if self.registry().running_jobs(bulk.account) >= RUNNING_JOBS_MAX {
+            return Err(Refusal::JobLimit { limit: RUNNING_JOBS_MAX });
+        }
+        let job = Job::new(JobId(self.next_id(0)), bulk, self.now());
+        self.put_job(&job);
+        Ok(job)
+    }
+
+    /// Stops a job; what it has done stays done. Twice is once.
+    pub fn cancel_job(&mut self, account: AccountNumber, id: JobId) -> Result<Job, Refusal> {
+        let mut job = self.job(account, id)?.ok_or(Refusal::NotFound("job"))?;
+        match job.state {
+            JobState::Done => return Err(Refusal::JobDone),
+            JobState::Cancelled => {}
+            JobState::Running => {
+                job.end(JobState::Cancelled, self.now());
+                self.put_job(&job);
+            }
+        }
+        Ok(job)
+    }
+
+    fn job(&self, account: AccountNumber, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.get(Tree::Jobs, &layout::job(account, id))?.map(|bytes| record::decode_grown(&bytes)).transpose()
+    }
+
+    fn put_job(&mut self, job: &Job) {
+        self.put(Tree::Jobs, layout::job(job.bulk.account, job.id), job);
+        self.registry_mut().put_job(job);
+    }
+
+    /// One step of a running job.
+    fn step_job(&mut self, account: AccountNumber, id: JobId) -> Result<(), StoreError> {
+        // What a group stages is not on disk yet, and a step reads rows there: a job begins in the group after its own.
+        if self.disk().get(Tree::Jobs, &layout::job(account, id))?.is_none() {
+            return Ok(());
+        }
+        let Some(mut job) = self.job(account, id)? else { return Ok(()) };
+        if self.has_lost_its_webhook(&job) {
+            job.end(JobState::Cancelled, self.now());
+            self.put_job(&job);
+            return Ok(());
+        }
+        let ids = select::ids(self.disk(), &job.bulk, job.window(), STEP_ROWS_MAX)?;
+        let (done_before, last) = (job.done, ids.last().copied());
+        let may_be_more = ids.len() == STEP_ROWS_MAX;
+        for id in ids {
+            if job.done - done_before == STEP_DONE_MAX {
+                break;
+            }
+            let looked = self.work_on(&job.bulk, id)?;
+            job.count(id, looked);
+        }
+        if !may_be_more && job.after >= last {
+            job.end(JobState::Done, self.now());
+        }
+        job.forget_looked_at();
+        self.put_job(&job);
+        Ok(())
+    }
+
+    /// A deleted webhook gets nothing more, and what is open of it is being cancelled anyway.
+    fn has_lost_its_webhook(&self, job: &Job) -> bool {
+        let webhook = match &job.bulk.source {
+            Source::DeadLetters { .. } => return false,
+            source => source.webhook(),
+        };
+        let registry = self.registry();
+        webhook.is_some_and(|number| registry.webhook(number).is_none_or(|webhook| webhook.is_deleted()))
+    }
+
+    /// Looks at a row, and does what is asked for.
+    fn work_on(&mut self, bulk: &Bulk, id: u128) -> Result<Looked, StoreError> {
+        let found = match self.look(bulk, id) {
+            // One record that cannot be read must not stop all others.
+            Err(StoreError::Damaged(why)) => {
+                tracing::error!(id, why, "a job leaves out what it cannot read");
+                Found::Unable
+            }
+            found => found?,
+        };
+        Ok(match found {
+            Found::Nothing => Looked::Passed,
+            Found::Unable => Looked::Skipped,
+            Found::Delivery(delivery) => {
+                self.replay_or_discard(bulk.kind, *delivery)?;
+                Looked::Done
+            }
+            Found::Missed(event) => {
+                let webhook = bulk.source.webhook().expect("who misses an event is one webhook");
+                self.put_later(event, webhook, Cause::Missed, None)?;
+                Looked::Done
+            }
+        })
+    }
+
+    fn replay_or_discard(&mut self, kind: JobKind, delivery: Delivery) -> Result<(), StoreError> {
+        match kind {
+            JobKind::Replay => self.put_replay(&delivery).map(drop),
+            JobKind::Discard if delivery.state.is_open() => self.discard_open(delivery),
+            JobKind::Discard => self.discard_dead_letter(&delivery),
+        }
+    }
+
+    /// Whoever has read the delivery ahead reads again, as when its webhook changes.
+    fn discard_open(&mut self, delivery: Delivery) -> Result<(), StoreError> {
+        let webhook = delivery.id.webhook();
+        self.cancel(delivery, "discarded by request")?;
+        if self.notice.changed.last() != Some(&webhook) {
+            self.notice.changed.push(webhook);
+        }
+        Ok(())
+    }
+
+    fn look(&self, bulk: &Bulk, id: u128) -> Result<Found, StoreError> {
+        let webhook = |number| self.registry().webhook(number).cloned();
+        View { disk: self.disk(), get: &|tree, key| self.get(tree, key), webhook: &webhook }.look(bulk, id)
+    }
+}
+
+impl Store {
+    /// A job of the account.
+    pub fn job(&self, account: AccountNumber, id: JobId) -> Result<Option<Job>, StoreError> {
+        let stored = self.disk()?.get(Tree::Jobs, &layout::job(account, id))?;
+        stored.map(|bytes| record::decode_grown(&bytes)).transpose()
+    }
+
+    /// The account's jobs, newest first, before the id `before`.
+    pub fn jobs(
+        &self,
+        account: AccountNumber,
+        before: Option<JobId>,
+        limit: usize,
+    ) -> Result<Page<Job, JobId>, StoreError> {
+        let end = layout::job(account, before.unwrap_or(JobId(u128::MAX)));
+        let rows = self.disk()?.range(Tree::Jobs, layout::number(account).to_vec()..end).rev().take(limit + 1);
+        let mut rows = rows.map(|row| record::decode_grown(&row?.1)).collect::<Result<Vec<Job>, _>>()?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        Ok(Page { next: rows.last().filter(|_| more).map(|job| job.id), rows })
+    }
+}
+
+/// Removes some jobs that ended long ago; says where to go on.
+fn forget_some(staging: &mut Staging<'_>, from: Key) -> Result<Option<Key>, StoreError> {
+    let rows: Vec<_> = staging.disk().range(Tree::Jobs, from..).take(STEP_ROWS_MAX).collect();
+    let full = rows.len() == STEP_ROWS_MAX;
+    let mut last = None;
+    for row in rows {
+        let (key, value) = row?;
+        // A job that has ended changes no more.
+        if record::decode_grown::<Job>(&value)?.is_old(staging.now()) {
+            staging.stage(Tree::Jobs, key.to_vec(), None);
+        }
+        last = Some(key);
+    }
+    Ok(last.filter(|_| full).map(|key| layout::just_after(&key)))
+}

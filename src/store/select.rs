@@ -1,0 +1,306 @@
+//! What a bulk call selects: which rows come into question, and whether one of them is asked for. The steps of a job, the
+//! count of a dry run and the list of dead letters all ask here, so they cannot disagree.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::disk::Disk;
+use super::layout::{self, Tree};
+use super::read::{self, EventHead, Get};
+use super::{Store, StoreError};
+use crate::domain::delivery::{Cause, Delivery};
+use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
+use crate::domain::job::{Bulk, JobKind, Source};
+use crate::domain::webhook::Webhook;
+
+/// Rows that the count of a dry run looks at.
+pub const COUNT_ROWS_EXAMINED_MAX: u64 = 1_000_000;
+/// Rows that it reads at once.
+const COUNT_ROWS_AT_ONCE: usize = 1_000;
+
+/// What a dry run found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    /// What would be done.
+    pub count: u64,
+    /// What is asked for and could not be done.
+    pub skipped: u64,
+    /// Rows that were looked at.
+    pub examined: u64,
+    /// Whether those were all: else there may be more.
+    pub complete: bool,
+}
+
+/// What was found at a row.
+pub(super) enum Found {
+    /// It is not asked for.
+    Nothing,
+    /// It is asked for, and cannot be done.
+    Unable,
+    /// A delivery to be replayed or discarded.
+    Delivery(Box<Delivery>),
+    /// An event that the webhook never got.
+    Missed(EventId),
+}
+
+/// Up to `limit` ids in `window` that come into question, ascending.
+pub(super) fn ids(disk: &Disk, bulk: &Bulk, window: Range<u128>, limit: usize) -> Result<Vec<u128>, StoreError> {
+    let rows = |tree, number: u32| -> Result<Vec<u128>, StoreError> {
+        if window.is_empty() {
+            return Ok(Vec::new());
+        }
+        let range = layout::numbered(number, window.start)..layout::numbered(number, window.end);
+        disk.range(tree, range).take(limit).map(|row| Ok(layout::read_id(&row?.0))).collect()
+    };
+    match &bulk.source {
+        Source::DeadLetters { .. } => rows(Tree::Dead, bulk.account),
+        Source::TheseDeadLetters(ids) => {
+            Ok(ids.iter().map(|id| id.0).filter(|id| window.contains(id)).take(limit).collect())
+        }
+        Source::Ended { webhook, .. } => rows(Tree::Closed, *webhook),
+        Source::Missing { .. } => rows(Tree::Events, bulk.account),
+        Source::Open { webhook } => {
+            let mut open = BTreeSet::new();
+            for tree in [Tree::Blocked, Tree::Fresh, Tree::Waiting] {
+                open.extend(rows(tree, *webhook)?);
+            }
+            Ok(open.into_iter().take(limit).collect())
+        }
+    }
+}
+
+/// The store as it was committed, or with what a group has staged.
+pub(super) struct View<'a> {
+    /// Where ranges are read: nothing that a group stages belongs to what its jobs look at.
+    pub disk: &'a Disk,
+    /// Reads a key.
+    pub get: Get<'a>,
+    /// The webhook of this number.
+    pub webhook: &'a dyn Fn(WebhookNumber) -> Option<Arc<Webhook>>,
+}
+
+impl View<'_> {
+    /// What is at one of [`ids`].
+    pub fn look(&self, bulk: &Bulk, id: u128) -> Result<Found, StoreError> {
+        let delivery = DeliveryId(id);
+        match &bulk.source {
+            Source::DeadLetters { webhook: Some(webhook) } if delivery.webhook() != *webhook => Ok(Found::Nothing),
+            Source::DeadLetters { .. } => self.dead_letter(bulk, delivery, Found::Nothing),
+            // It was named: that somebody handled it meanwhile is worth a word.
+            Source::TheseDeadLetters(_) => self.dead_letter(bulk, delivery, Found::Unable),
+            Source::Ended { state, .. } => match self.delivery(delivery)? {
+                Some(delivery) if delivery.state == *state => self.judge(bulk, delivery),
+                _ => Ok(Found::Nothing),
+            },
+            Source::Open { .. } => match self.delivery(delivery)? {
+                Some(delivery) if delivery.state.is_open() => self.judge(bulk, delivery),
+                _ => Ok(Found::Nothing),
+            },
+            Source::Missing { webhook } => self.missing(bulk, EventId(id), *webhook),
+        }
+    }
+
+    fn dead_letter(&self, bulk: &Bulk, id: DeliveryId, handled: Found) -> Result<Found, StoreError> {
+        if (self.get)(Tree::Dead, &layout::dead(bulk.account, id))?.is_none() {
+            return Ok(handled);
+        }
+        self.delivery(id)?.map_or(Ok(handled), |delivery| self.judge(bulk, delivery))
+    }
+
+    /// A delivery that is where it should be: whether its event is asked for, and there to be delivered again.
+    fn judge(&self, bulk: &Bulk, delivery: Delivery) -> Result<Found, StoreError> {
+        if bulk.kind == JobKind::Discard && bulk.event_type.is_none() {
+            return Ok(Found::Delivery(Box::new(delivery)));
+        }
+        let event = self.event(bulk.account, delivery.event)?;
+        if !bulk.asks_for(event.as_ref().map(|event| event.event_type.as_str())) {
+            return Ok(Found::Nothing);
+        }
+        let has_webhook = || (self.webhook)(delivery.id.webhook()).is_some_and(|webhook| !webhook.is_deleted());
+        let can_be_done = bulk.kind == JobKind::Discard || (event.is_some() && has_webhook());
+        Ok(if can_be_done { Found::Delivery(Box::new(delivery)) } else { Found::Unable })
+    }
+
+    fn missing(&self, bulk: &Bulk, id: EventId, number: WebhookNumber) -> Result<Found, StoreError> {
+        let Some(event) = self.event(bulk.account, id)? else { return Ok(Found::Nothing) };
+        let wanted = bulk.asks_for(Some(&event.event_type))
+            && (self.webhook)(number).is_some_and(|webhook| webhook.hears_of(&event.event_type, event.test));
+        if !wanted || event.webhooks.contains(&number) || self.is_another_webhooks_test(&event)? {
+            return Ok(Found::Nothing);
+        }
+        for row in self.disk.prefix(Tree::Replays, &id.to_bytes()) {
+            if layout::read_delivery(&row?.0).webhook() == number {
+                return Ok(Found::Nothing);
+            }
+        }
+        Ok(Found::Missed(id))
+    }
+
+    /// What a `test` call made goes to its webhook alone; what was published as a test goes to all in test mode.
+    fn is_another_webhooks_test(&self, event: &EventHead) -> Result<bool, StoreError> {
+        let [only] = event.webhooks[..] else { return Ok(false) };
+        let its = if event.test { self.delivery(event.id.delivery_to(only))? } else { None };
+        Ok(its.is_some_and(|delivery| delivery.cause == Cause::Test))
+    }
+
+    fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        read::delivery_by(self.get, id)
+    }
+
+    fn event(&self, account: AccountNumber, id: EventId) -> Result<Option<EventHead>, StoreError> {
+        let key = layout::event(account, id);
+        let head = (self.get)(Tree::Events, &key)?;
+        head.map(|head| read::event_head(self.disk, &key, &head)).transpose()
+    }
+}
+
+impl Store {
+    /// Counts what `bulk` would do now, as far as [`COUNT_ROWS_EXAMINED_MAX`] rows tell.
+    pub fn count(&self, bulk: &Bulk) -> Result<Count, StoreError> {
+        self.count_within(bulk, COUNT_ROWS_EXAMINED_MAX)
+    }
+
+    fn count_within(&self, bulk: &Bulk, rows_max: u64) -> Result<Count, StoreError> {
+        let disk = self.disk()?;
+        self.viewed(&disk, |view| {
+            let (mut count, mut after) = (Count::default(), None);
+            loop {
+                let ids = ids(&disk, bulk, bulk.window(after, u128::MAX), COUNT_ROWS_AT_ONCE)?;
+                for id in &ids {
+                    if count.examined == rows_max {
+                        return Ok(count);
+                    }
+                    count.examined += 1;
+                    match view.look(bulk, *id)? {
+                        Found::Nothing => {}
+                        Found::Unable => count.skipped += 1,
+                        Found::Delivery(_) | Found::Missed(_) => count.count += 1,
+                    }
+                }
+                after = ids.last().copied();
+                if ids.len() < COUNT_ROWS_AT_ONCE {
+                    return Ok(Count { complete: true, ..count });
+                }
+            }
+        })
+    }
+
+    /// What was committed. No lock is held between two rows.
+    pub(super) fn viewed<T>(&self, disk: &Disk, see: impl FnOnce(&View<'_>) -> T) -> T {
+        let webhook = |number| self.registry().webhook(number).cloned();
+        see(&View { disk, get: &|tree, key| disk.get(tree, key), webhook: &webhook })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Committer, Memory, NewEvent, Refusal, Settings, Staging, open};
+    use super::*;
+    use crate::clock::{Clock, Dice};
+    use crate::domain::job::{Job, JobState};
+    use crate::domain::webhook::{EndpointUrl, EventFilter};
+
+    fn now<T: Send + 'static>(
+        (store, committer): &mut (Store, Committer),
+        change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> T {
+        let mut answer = store.submit(0, change).unwrap();
+        while committer.step() {}
+        answer.try_recv().unwrap().unwrap()
+    }
+
+    /// A store with webhook 1 and as many dead letters of it, and their events.
+    fn with_dead(count: usize) -> ((Store, Committer), Vec<EventId>) {
+        let settings = Settings {
+            path: "unused".into(),
+            memory: Some(Memory::default()),
+            cache_bytes: 0,
+            free_bytes_min: 0,
+            queue_events_max: 100,
+            queue_bytes_max: 1 << 20,
+            group_events_max: 100,
+            group_bytes_max: 1 << 20,
+            durable: false,
+        };
+        let mut store = open(settings, Clock::standing_at(1_800_000_000_000), Dice::seeded(1)).unwrap();
+        let url = EndpointUrl::parse("https://example.com", false).unwrap();
+        let webhook = Webhook::new(1, "standard", url, vec![EventFilter::All]);
+        let event = NewEvent {
+            name: None,
+            event_type: "a".into(),
+            created_at: None,
+            data: "{}".into(),
+            actor: None,
+            metadata: None,
+            test: false,
+            fingerprint: None,
+        };
+        now(&mut store, |staging| staging.create_account(Store::default_account("standard")));
+        now(&mut store, |staging| staging.create_webhook(webhook, None));
+        let events = now(&mut store, move |staging| staging.accept(1, vec![event; count], None));
+        let events: Vec<EventId> = events.iter().map(|event| event.id).collect();
+        let dead = events.clone();
+        now(&mut store, move |staging| {
+            for event in dead {
+                let id = event.delivery_to(1);
+                let mut delivery = Delivery::fresh(id, event, Cause::Accept);
+                delivery.state = crate::domain::delivery::DeliveryState::Dead;
+                staging.stage(Tree::Fresh, layout::delivery(id), None);
+                staging.put(Tree::Closed, layout::delivery(id), &delivery);
+                staging.enter_dead_letters(&delivery);
+            }
+            Ok(())
+        });
+        (store, events)
+    }
+
+    fn all(kind: JobKind) -> Bulk {
+        let source = Source::DeadLetters { webhook: None };
+        Bulk { account: 1, kind, source, event_type: None, from: None, to: None }
+    }
+
+    fn run(store: &mut (Store, Committer), bulk: Bulk) -> Job {
+        let job = now(store, |staging| staging.create_job(bulk));
+        store.0.job(1, job.id).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_count_that_looked_at_enough_says_so() {
+        let (store, _) = with_dead(5);
+        let count = |rows_max| store.0.count_within(&all(JobKind::Replay), rows_max).unwrap();
+        assert_eq!(count(3), Count { count: 3, skipped: 0, examined: 3, complete: false });
+        assert_eq!(count(5), Count { count: 5, skipped: 0, examined: 5, complete: true });
+    }
+
+    #[test]
+    fn an_event_that_is_no_longer_kept_is_skipped_and_can_be_discarded() {
+        let (mut store, events) = with_dead(3);
+        let gone = events[1];
+        now(&mut store, move |staging| {
+            staging.stage(Tree::Events, layout::event(1, gone), None);
+            Ok(())
+        });
+        let count = Count { count: 2, skipped: 1, examined: 3, complete: true };
+        assert_eq!(store.0.count(&all(JobKind::Replay)).unwrap(), count);
+        let typed = Bulk { event_type: Some(EventFilter::All), ..all(JobKind::Discard) };
+        assert_eq!(store.0.count(&typed).unwrap().count, 2, "nobody knows its type");
+        let job = run(&mut store, all(JobKind::Replay));
+        assert_eq!((job.state, job.done, job.skipped), (JobState::Done, 2, 1));
+        let left = store.0.dead_letters(&all(JobKind::Discard), None, 10).unwrap().rows;
+        assert_eq!(left.iter().map(|one| one.event).collect::<Vec<_>>(), [gone]);
+        assert_eq!(run(&mut store, all(JobKind::Discard)).done, 1);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_stops_no_job() {
+        let (mut store, events) = with_dead(3);
+        let damaged = events[1].delivery_to(1);
+        now(&mut store, move |staging| {
+            staging.stage(Tree::Closed, layout::delivery(damaged), Some(vec![9]));
+            Ok(())
+        });
+        let job = run(&mut store, all(JobKind::Replay));
+        assert_eq!((job.state, job.done, job.skipped), (JobState::Done, 2, 1));
+    }
+}
