@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Refusal;
 use super::layout::{self, Key, Tree};
+use super::parsed::Parsed;
 use super::record::{self, Fresh, Idempotent};
 use super::staging::Staging;
 use crate::domain::delivery::{Cause, Delivery};
@@ -100,7 +101,8 @@ impl Staging<'_> {
         for (event, known) in events.into_iter().zip(known) {
             accepted.push(match known {
                 Known::Not => {
-                    let webhooks = self.registry().wanting(account, &event.event_type, event.test);
+                    let mut parsed = Parsed::of(&event);
+                    let webhooks = self.registry().wanting_event(account, &event, &mut parsed);
                     Accepted::of(&self.put_event(account, event, webhooks, Cause::Accept), false)
                 }
                 Known::Stored(before) => Accepted::of(&before, true),
