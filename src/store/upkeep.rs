@@ -80,11 +80,9 @@ fn cancel_some(staging: &mut Staging<'_>, webhook: WebhookNumber) -> Result<bool
     let mut open: Vec<Delivery> = Vec::new();
     for tree in [Tree::Fresh, Tree::Waiting] {
         for row in staging.disk().prefix(tree, &layout::number(webhook)).take(STEP_ROWS_MAX) {
-            let (key, value) = row?;
-            // A row that this group has already settled is not open any more.
-            if staging.get(tree, &key)?.is_none() {
-                continue;
-            }
+            let (key, _) = row?;
+            // As this group leaves it: one that it has settled has moved on, or has one more attempt.
+            let Some(value) = staging.get(tree, &key)? else { continue };
             open.push(match tree {
                 Tree::Fresh => record::decode::<Fresh>(&value)?.into_delivery(layout::read_delivery(&key)),
                 _ => record::decode(&value)?,
