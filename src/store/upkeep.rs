@@ -78,9 +78,12 @@ impl Upkeep {
 /// Cancels some open deliveries of a deleted webhook; says whether more may be left.
 fn cancel_some(staging: &mut Staging<'_>, webhook: WebhookNumber) -> Result<bool, StoreError> {
     let mut open: Vec<Delivery> = Vec::new();
+    // A row that was never tried may be tried in this very group: then it is met again as one that waits.
+    let mut some = false;
     for tree in [Tree::Fresh, Tree::Waiting] {
         for row in staging.disk().prefix(tree, &layout::number(webhook)).take(STEP_ROWS_MAX) {
             let (key, _) = row?;
+            some = true;
             // As this group leaves it: one that it has settled has moved on, or has one more attempt.
             let Some(value) = staging.get(tree, &key)? else { continue };
             open.push(match tree {
@@ -89,7 +92,6 @@ fn cancel_some(staging: &mut Staging<'_>, webhook: WebhookNumber) -> Result<bool
             });
         }
     }
-    let some = !open.is_empty();
     for delivery in open {
         staging.cancel(delivery, "the webhook was deleted");
     }

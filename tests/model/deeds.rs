@@ -14,8 +14,10 @@ use crate::plain::Plain;
 
 const TYPES: [&str; 4] = ["task.created", "task.sub.done", "note.added", "ping"];
 const FILTERS: [&str; 4] = ["task.created", "task.*", "*", "note.added"];
-/// Conditions on the number in an event's data, and what they say of it.
-pub const CONDITIONS: [(&str, fn(u8) -> bool); 3] =
+/// A condition, and what it says of the number in an event's data.
+type Condition = (&'static str, fn(u8) -> bool);
+/// Those that webhooks have here.
+pub const CONDITIONS: [Condition; 3] =
     [("@.data.n > 4", |n| n > 4), ("@.data.n == 3 || @.data['n']<2", |n| n == 3 || n < 2), ("!@.data.x", |_| true)];
 /// Failures in a row that disable a webhook here.
 pub const FAILURES_MAX: u32 = 3;
