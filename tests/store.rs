@@ -215,6 +215,31 @@ fn a_deleted_webhooks_deliveries_are_cancelled_in_steps_and_its_history_stays() 
 }
 
 #[test]
+fn an_outcome_in_the_group_that_cancels_its_delivery_is_kept_and_it_is_cancelled() {
+    for tried in 0..2 {
+        let dir = tempfile::tempdir().unwrap();
+        let mut bench = Bench::founded(dir.path());
+        let webhook = bench.webhook("*");
+        let accepted = bench.publish(event("{}"));
+        let id = bench.only_delivery(&accepted);
+        let again = |bench: &Bench| Next::RetryAt(bench.clock.now() + 5);
+        for number in 1..=tried {
+            bench.settle(id, number, again(&bench));
+        }
+        let _answer = bench.store.submit(0, move |staging| staging.delete_webhook(1, webhook)).unwrap();
+        bench.committer.step();
+        // It was out when its webhook was deleted, and upkeep comes to it in the very group that records its attempt.
+        bench.settle(id, tried + 1, again(&bench));
+        let delivery = bench.store.delivery(id).unwrap().unwrap();
+        assert_eq!((delivery.state, delivery.attempts), (DeliveryState::Cancelled, tried + 1));
+        assert_eq!(bench.store.attempts(&delivery).unwrap().len(), usize::from(tried + 1));
+        let tally = bench.store.tally(webhook.number()).unwrap();
+        assert_eq!((tally.attempts, tally.open()), (u64::from(tried + 1), 0));
+        assert_eq!(bench.store.next_due(webhook.number(), None, |_| false).unwrap(), None, "nothing is left due");
+    }
+}
+
+#[test]
 fn settling_twice_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut bench = Bench::founded(dir.path());

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod backoff;
+pub mod condition;
 pub mod delivery;
 pub mod disable;
 pub mod event;

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use super::layout::{self, Key, Tree};
-use super::order::Places;
+use super::order;
+use super::parsed::Parsed;
 use super::record::{self, Idempotent};
 use super::staging::Staging;
 use super::{Refusal, StoreError};
@@ -101,7 +102,8 @@ impl Staging<'_> {
         for (event, known) in events.into_iter().zip(known) {
             accepted.push(match known {
                 Known::Not => {
-                    let webhooks = self.registry().wanting(account, &event.event_type, event.test);
+                    let mut parsed = Parsed::of(&event);
+                    let webhooks = self.registry().wanting_event(account, &event, &mut parsed);
                     Accepted::of(&self.put_event(account, event, webhooks, Cause::Accept)?, false)
                 }
                 Known::Stored(before) => Accepted::of(&before, true),
@@ -161,8 +163,8 @@ impl Staging<'_> {
         let ordered = self.registry().webhook(webhook).filter(|webhook| webhook.order.is_some()).cloned();
         let whole = ordered.map(|webhook| self.event(webhook.account, event)).transpose()?.flatten();
         let new = DeliveryId(self.next_id(webhook));
-        let mut places = whole.as_ref().map(Places::of);
-        self.put_fresh(Delivery::fresh(new, event, cause), places.as_mut(), replayed)?;
+        let mut parsed = whole.as_ref().map(Parsed::of_stored);
+        self.put_fresh(Delivery::fresh(new, event, cause), parsed.as_mut(), replayed)?;
         self.stage(Tree::Replays, layout::replay(event, new), Some(Vec::new()));
         Ok(new)
     }
@@ -236,9 +238,9 @@ impl Staging<'_> {
         if let Some(name) = &event.name {
             self.stage(Tree::Names, layout::name(account, name), Some(event.id.to_bytes().to_vec()));
         }
-        let mut places = Places::of(&event);
+        let mut parsed = Parsed::of_stored(&event);
         for id in event.deliveries() {
-            self.put_fresh(Delivery::fresh(id, event.id, cause), Some(&mut places), None)?;
+            self.put_fresh(Delivery::fresh(id, event.id, cause), Some(&mut parsed), None)?;
         }
         Ok(event)
     }
@@ -263,13 +265,13 @@ impl Staging<'_> {
     pub(super) fn put_fresh(
         &mut self,
         mut delivery: Delivery,
-        places: Option<&mut Places<'_>>,
+        parsed: Option<&mut Parsed<'_>>,
         replayed: Option<&Delivery>,
     ) -> Result<(), StoreError> {
         let webhook = delivery.id.webhook();
-        if let Some(places) = places.filter(|_| delivery.cause != Cause::Test) {
+        if let Some(parsed) = parsed.filter(|_| delivery.cause != Cause::Test) {
             let order = self.registry().webhook(webhook).and_then(|webhook| webhook.order.clone());
-            delivery.place = order.and_then(|order| places.place(&order));
+            delivery.place = order.and_then(|order| order::place(&order, parsed));
         }
         if let Some(old) = replayed {
             delivery.place = self.place_of_replay(old, delivery.place)?;

@@ -30,8 +30,11 @@ const SYNC_DELAY: Duration = Duration::from_millis(50);
 /// Between the starts of two groups: what arrives meanwhile shares a flush and a sync, each of which costs as much as
 /// several events. After a quiet moment nothing waits, and under load a group takes longer than this anyway.
 const PACE: Duration = Duration::from_millis(2);
-/// Between attempts to reopen a store that failed.
-const REOPEN_PAUSE: Duration = Duration::from_millis(500);
+/// Between the first attempts to reopen a store that failed: sled lets go of its files some moments after its last
+/// handle. Each further pause is twice as long.
+const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(2);
+/// The longest of them: a disk may stay full for hours.
+const REOPEN_PAUSE_MAX: Duration = Duration::from_millis(500);
 
 /// What a caller waits for.
 pub struct Request {
@@ -290,6 +293,7 @@ impl Committer {
     /// Tries to open the store until it is open or not needed any more, and rebuilds what is held in memory about it.
     /// Says whether it is open.
     fn reopen(&mut self) -> bool {
+        let mut pause = REOPEN_PAUSE_MIN;
         loop {
             let opened = self
                 .inner
@@ -314,7 +318,8 @@ impl Committer {
                     if self.inner.queue.is_closed() {
                         return false;
                     }
-                    std::thread::sleep(REOPEN_PAUSE);
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(REOPEN_PAUSE_MAX);
                 }
             }
         }

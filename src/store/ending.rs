@@ -53,37 +53,38 @@ pub(super) fn cancel_some(
     end: &Key,
     reason: &str,
 ) -> Result<bool, StoreError> {
-    let open = open_before(staging, webhook, end, STEP_ROWS_MAX)?;
-    let some = !open.is_empty();
+    let Some(open) = open_before(staging, webhook, end, STEP_ROWS_MAX)? else { return Ok(false) };
     for delivery in open {
         staging.cancel(delivery, reason)?;
     }
-    Ok(some)
+    Ok(true)
 }
 
-/// Up to `limit` open deliveries of a webhook in one of the trees, with keys before `end`.
+/// Up to `limit` open deliveries of a webhook in one of the trees, with keys before `end`, as this group leaves them.
+/// `None` if there was none before it.
 pub(super) fn open_before(
     staging: &Staging<'_>,
     webhook: WebhookNumber,
     end: &Key,
     limit: usize,
-) -> Result<Vec<Delivery>, StoreError> {
+) -> Result<Option<Vec<Delivery>>, StoreError> {
     for tree in OPEN {
-        let mut open = Vec::new();
+        let (mut open, mut some) = (Vec::new(), false);
         let start = layout::number(webhook).to_vec();
         if start >= *end {
             break;
         }
         for row in staging.disk().range(tree, start..end.clone()).take(limit) {
-            let (key, value) = row?;
-            // A row that this group has already settled is not open any more.
-            if staging.get(tree, &key)?.is_some() {
+            let (key, _) = row?;
+            // One that this group has settled has moved on, or has one more attempt: then it is met again.
+            some = true;
+            if let Some(value) = staging.get(tree, &key)? {
                 open.push(read::delivery_row(tree, &key, &value)?);
             }
         }
-        if !open.is_empty() {
-            return Ok(open);
+        if some {
+            return Ok(Some(open));
         }
     }
-    Ok(Vec::new())
+    Ok(None)
 }

@@ -73,7 +73,7 @@ impl Holds {
         if staging.now() < warn_at || is_warned {
             return Ok(());
         }
-        if open_before(staging, webhook.number(), &end_of(webhook.number()), 1)?.is_empty() {
+        if open_before(staging, webhook.number(), &end_of(webhook.number()), 1)?.is_none() {
             return Ok(());
         }
         let now = staging.now();

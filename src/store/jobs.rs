@@ -3,6 +3,7 @@
 //! step of one job, and jobs take turns.
 
 use super::layout::{self, Key, Tree};
+use super::parsed::Parsed;
 use super::read::Page;
 use super::registry::Registry;
 use super::select::{self, Found, View};
@@ -10,6 +11,7 @@ use super::staging::Staging;
 use super::upkeep::Duty;
 use super::{Refusal, Store, StoreError, record};
 use crate::domain::delivery::{Cause, Delivery};
+use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, JobId, WebhookNumber};
 use crate::domain::job::{Bulk, Job, JobKind, JobState, Looked, RUNNING_JOBS_MAX, Source};
 use crate::domain::time::UnixMs;
@@ -188,7 +190,9 @@ impl Staging<'_> {
 
     fn look(&self, bulk: &Bulk, id: u128) -> Result<Found, StoreError> {
         let webhook = |number| self.registry().webhook(number).cloned();
-        View { disk: self.disk(), get: &|tree, key| self.get(tree, key), webhook: &webhook }.look(bulk, id)
+        let holds = |number, event: &Event| self.registry().condition_holds(number, &mut Parsed::of_stored(event));
+        View { disk: self.disk(), get: &|tree, key| self.get(tree, key), webhook: &webhook, holds: &holds }
+            .look(bulk, id)
     }
 }
 

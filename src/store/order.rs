@@ -7,54 +7,27 @@
 
 use std::collections::VecDeque;
 
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
 use super::layout::{self, Key, Tree};
+use super::parsed::Parsed;
 use super::record::Fresh;
 use super::registry::Registry;
 use super::staging::Staging;
 use super::upkeep::{Duty, STEP_ROWS_MAX};
 use crate::domain::delivery::{Delivery, DeliveryState};
-use crate::domain::event::Event;
 use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::order::{OnDead, Order, Place};
 use crate::domain::time::UnixMs;
 
-/// The places of one event's deliveries: its JSON is read at most once, and only if a webhook orders by it.
-pub struct Places<'a> {
-    event: &'a Event,
-    value: Option<Value>,
-}
-
-impl<'a> Places<'a> {
-    /// Of this event.
-    pub fn of(event: &'a Event) -> Self {
-        Self { event, value: None }
-    }
-
-    /// Its place in `order`; none if it does not have the key.
-    pub fn place(&mut self, order: &Order) -> Option<Place> {
-        let Some(path) = &order.key else { return Some(Place { key: 0, instead_of: None }) };
-        let event = self.event;
-        let value = path.value(self.value.get_or_insert_with(|| value_of(event)))?;
-        let digest: [u8; 32] = Sha256::digest(value.to_string()).into();
-        let (first, _) = digest.split_first_chunk::<8>().expect("a digest has 32 bytes");
-        Some(Place { key: u64::from_be_bytes(*first), instead_of: None })
-    }
-}
-
-/// What order keys lie in.
-fn value_of(event: &Event) -> Value {
-    // What no value can hold, such as the number 1e999, makes it null: such an event has no key.
-    let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or(Value::Null);
-    json!({
-        "type": event.event_type,
-        "data": read(&event.data),
-        "actor": event.actor.as_deref().map(read),
-        "metadata": event.metadata.as_deref().map(read),
-    })
+/// The place of an event's delivery in `order`; none if the event does not have the key.
+pub(super) fn place(order: &Order, event: &mut Parsed<'_>) -> Option<Place> {
+    let Some(path) = &order.key else { return Some(Place { key: 0, instead_of: None }) };
+    let value = path.value(event.value())?;
+    let digest: [u8; 32] = Sha256::digest(value.to_string()).into();
+    let (first, _) = digest.split_first_chunk::<8>().expect("a digest has 32 bytes");
+    Some(Place { key: u64::from_be_bytes(*first), instead_of: None })
 }
 
 impl Staging<'_> {

@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use super::NewEvent;
+use super::parsed::Parsed;
 use crate::domain::account::{Account, ApiKey};
+use crate::domain::condition::Condition;
 use crate::domain::id::{AccountNumber, JobId, KeyId, WebhookId, WebhookNumber};
 use crate::domain::job::Job;
 use crate::domain::webhook::{EventFilter, Ownership, Webhook};
@@ -24,6 +27,8 @@ pub struct Registry {
     /// Those that were not deleted.
     owned: BTreeSet<(AccountNumber, WebhookNumber)>,
     wants: HashMap<(AccountNumber, Mode), Wants>,
+    /// Of those webhooks that have one.
+    conditions: HashMap<WebhookNumber, Condition>,
     /// How many webhooks of each dialect an account has.
     dialects: HashMap<AccountNumber, BTreeMap<String, usize>>,
     /// The jobs that go on.
@@ -117,6 +122,23 @@ impl Registry {
         numbers
     }
 
+    /// As [`Registry::wanting`], for an event: without the webhooks whose condition does not hold for it.
+    pub fn wanting_event(
+        &self,
+        account: AccountNumber,
+        event: &NewEvent,
+        parsed: &mut Parsed<'_>,
+    ) -> Vec<WebhookNumber> {
+        let mut numbers = self.wanting(account, &event.event_type, event.test);
+        numbers.retain(|number| self.condition_holds(*number, parsed));
+        numbers
+    }
+
+    /// Whether the webhook's condition holds for an event; without one it does.
+    pub(super) fn condition_holds(&self, number: WebhookNumber, parsed: &mut Parsed<'_>) -> bool {
+        self.conditions.get(&number).is_none_or(|condition| condition.holds(parsed.listed()))
+    }
+
     /// How many jobs of the account go on.
     pub fn running_jobs(&self, account: AccountNumber) -> usize {
         self.running.range((account, JobId(0))..=(account, JobId(u128::MAX))).count()
@@ -168,10 +190,21 @@ impl Registry {
         if !matches!(webhook.ownership, Ownership::Never { .. }) {
             self.wants.entry((account, webhook.test_mode)).or_default().learn(number, &webhook.events);
         }
+        self.learn_condition(webhook);
+    }
+
+    /// One that an earlier build took and this one does not would lose events if it held for none: it holds for all.
+    fn learn_condition(&mut self, webhook: &Webhook) {
+        match webhook.condition.as_deref().map(Condition::parse) {
+            Some(Ok(condition)) => drop(self.conditions.insert(webhook.number(), condition)),
+            Some(Err(invalid)) => tracing::error!(webhook = %webhook.id, %invalid, "it gets every event"),
+            None => {}
+        }
     }
 
     fn forget(&mut self, webhook: &Webhook) {
         let (account, number) = (webhook.account, webhook.number());
+        self.conditions.remove(&number);
         self.owned.remove(&(account, number));
         let dialects = self.dialects.entry(account).or_default();
         match dialects.get_mut(&webhook.dialect) {

@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use super::disk::Disk;
 use super::layout::{self, Tree};
+use super::parsed::Parsed;
 use super::read::{self, EventHead, Get};
 use super::{Store, StoreError};
 use crate::domain::delivery::{Cause, Delivery};
+use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
 use crate::domain::job::{Bulk, JobKind, Source};
 use crate::domain::webhook::Webhook;
@@ -78,6 +80,8 @@ pub(super) struct View<'a> {
     pub get: Get<'a>,
     /// The webhook of this number.
     pub webhook: &'a dyn Fn(WebhookNumber) -> Option<Arc<Webhook>>,
+    /// Whether that webhook's condition holds for an event.
+    pub holds: &'a dyn Fn(WebhookNumber, &Event) -> bool,
 }
 
 impl View<'_> {
@@ -134,6 +138,15 @@ impl View<'_> {
                 return Ok(Found::Nothing);
             }
         }
+        let has_condition = (self.webhook)(number).is_some_and(|webhook| webhook.condition.is_some());
+        if has_condition {
+            let whole = read::event_by(self.get, bulk.account, id)?;
+            return Ok(if whole.is_some_and(|event| (self.holds)(number, &event)) {
+                Found::Missed(id)
+            } else {
+                Found::Nothing
+            });
+        }
         Ok(Found::Missed(id))
     }
 
@@ -189,7 +202,8 @@ impl Store {
     /// What was committed. No lock is held between two rows.
     pub(super) fn viewed<T>(&self, disk: &Disk, see: impl FnOnce(&View<'_>) -> T) -> T {
         let webhook = |number| self.registry().webhook(number).cloned();
-        see(&View { disk, get: &|tree, key| disk.get(tree, key), webhook: &webhook })
+        let holds = |number, event: &Event| self.registry().condition_holds(number, &mut Parsed::of_stored(event));
+        see(&View { disk, get: &|tree, key| disk.get(tree, key), webhook: &webhook, holds: &holds })
     }
 }
 
@@ -221,6 +235,7 @@ mod tests {
             queue_bytes_max: 1 << 20,
             group_events_max: 100,
             group_bytes_max: 1 << 20,
+            retention: Default::default(),
             durable: false,
         };
         let mut store = open(settings, Clock::standing_at(1_800_000_000_000), Dice::seeded(1)).unwrap();

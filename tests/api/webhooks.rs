@@ -96,6 +96,11 @@ async fn a_bad_webhook_is_refused_and_the_field_is_named() {
         (with("retry", json!({})), "retry.delays"),
         (with("success", json!(["1xx"])), "success"),
         (with("enabled", json!("yes")), "enabled"),
+        (with("filter", json!("amount > 100")), "filter"),
+        (with("filter", json!("@.a], $[?@.b")), "filter"),
+        (with("filter", json!("@..a")), "filter"),
+        (with("filter", json!("")), "filter"),
+        (with("filter", json!({"a": 1})), "filter"),
         (with("colour", json!(1)), "colour"),
     ];
     for (body, field) in table {
@@ -285,5 +290,42 @@ async fn max_retries_is_the_short_form_of_retry() {
     assert_eq!(created["retry"]["delays"], json!([5, 300]));
     let both = with(json!({"max_retries": 2, "retry": {"delays": [1]}}));
     assert_eq!(server.post("/api/v1/webhooks").json(both).send().await.error(400, "invalid_field"), "max_retries");
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn only_events_that_a_filter_holds_for_make_a_delivery() {
+    let server = Server::start().await;
+    let body = json!({"url": "https://example.com/", "events": ["order.*"], "filter": "@.data.amount > 100"});
+    let created = server.post("/api/v1/webhooks").json(body).send().await.data(201);
+    assert_eq!(created["filter"], "@.data.amount > 100");
+    let path = format!("/api/v1/webhooks/{}", id(&created));
+    let deliveries =
+        async |event: Value| server.post("/api/v1/events").json(event).send().await.data(202)["deliveries"].clone();
+    let order = |amount: Value| json!({"type": "order.paid", "data": {"amount": amount}, "actor": {"id": "u"}});
+    assert_eq!(deliveries(order(json!(101))).await, 1);
+    assert_eq!(deliveries(order(json!(100))).await, 0);
+    assert_eq!(deliveries(order(json!("200"))).await, 0);
+    assert_eq!(deliveries(json!({"type": "task.paid", "data": {"amount": 101}})).await, 0);
+    let batch = server.post("/api/v1/events").json(json!([order(json!(1)), order(json!(1000))])).send().await.data(202);
+    assert_eq!((&batch[0]["deliveries"], &batch[1]["deliveries"]), (&json!(0), &json!(1)));
+
+    let change = async |filter: Value| server.ask("PATCH", &path).json(json!({"filter": filter})).send().await;
+    assert_eq!(change(json!("@.data.amount >")).await.error(400, "invalid_field"), "filter");
+    assert_eq!(server.get(&path).send().await.data(200)["filter"], "@.data.amount > 100", "it stays as it was");
+    assert_eq!(
+        change(json!("@.actor.id == 'u' && !@.metadata")).await.data(200)["filter"],
+        "@.actor.id == 'u' && !@.metadata"
+    );
+    assert_eq!(deliveries(order(json!(1))).await, 1);
+    assert_eq!(deliveries(json!({"type": "order.paid", "data": 1})).await, 0);
+    server.ask("PATCH", &path).json(json!({"name": "other"})).send().await.data(200);
+    assert_eq!(deliveries(json!({"type": "order.paid", "data": 1})).await, 0, "a change of something else leaves it");
+
+    server.post(&format!("{path}/test")).json(json!({"data": {"amount": 1}})).send().await.data(202);
+    let made = server.get(&format!("{path}/deliveries")).send().await.data(200).as_array().unwrap().len();
+    assert_eq!(made, 4, "three that it held for, and the test");
+    assert_eq!(change(json!(null)).await.data(200)["filter"], json!(null));
+    assert_eq!(deliveries(json!({"type": "order.paid", "data": 1})).await, 1);
     server.stop().await;
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use crate::api::request::vet_text;
 use crate::dialect::Dialect;
 use crate::domain::Invalid;
+use crate::domain::condition::Condition;
 use crate::domain::disable::DisableRule;
 use crate::domain::order::{KeyPath, OnDead, Order};
 use crate::domain::rate_limit::RateLimit;
@@ -160,9 +161,11 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<OnDead>)]
     on_dead: Change<OnDead>,
-    /// A condition on the event, such as `@.data.amount > 100`; only events that it holds for are wanted.
+    /// A condition on the event: only events that it holds for are wanted. It is what stands inside of a filter of
+    /// RFC 9535 (JSONPath), at most 1,024 bytes, where `@` is `{type, data, actor, metadata}`; without `..`, `match` and
+    /// `search`.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, example = "@.data.amount > 100 && @.data.currency == \"EUR\"")]
     filter: Change<String>,
     /// Whether deliveries go out; true if left out.
     #[serde(default)]
@@ -218,7 +221,7 @@ impl WebhookInput {
             ownership_check: vet_ownership(self.ownership_check, dialect)?,
             disable: self.disable.vet(|rule| rule.check().map(|()| rule))?,
             order: OrderChange::vet(self.order, self.order_key, self.on_dead)?,
-            condition: self.filter,
+            condition: self.filter.vet(|text| Condition::parse(&text).map(|_| text))?,
             enabled: self.enabled.required("enabled", Ok)?,
             warnings,
         })

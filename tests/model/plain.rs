@@ -1,0 +1,235 @@
+//! The model: what the store promises, as maps and in the order in which it happens, without a word about trees.
+
+use std::collections::BTreeMap;
+
+use hookwheel::domain::delivery::{Attempt, Cause, Delivery, DeliveryState};
+use hookwheel::domain::event::Event;
+use hookwheel::domain::id::{DeliveryId, EventId, WebhookId, WebhookNumber};
+use hookwheel::domain::retry::Next;
+use hookwheel::domain::webhook::{Status, Webhook};
+use hookwheel::store::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent, Refusal, Settlement};
+
+use crate::deeds::{Ask, CONDITIONS, FAILURES_MAX, PROBE_SECONDS};
+use crate::subject::Reply;
+
+/// When every case starts.
+pub const START: u64 = 1_800_000_000_000;
+
+#[derive(Default)]
+pub struct Plain {
+    pub events: BTreeMap<EventId, Event>,
+    pub deliveries: BTreeMap<DeliveryId, Delivery>,
+    pub attempts: BTreeMap<DeliveryId, Vec<Attempt>>,
+    pub webhooks: BTreeMap<WebhookNumber, Webhook>,
+    pub counts: BTreeMap<WebhookNumber, Counts>,
+    names: BTreeMap<String, EventId>,
+    keys: BTreeMap<[u8; 32], (u64, [u8; 32], Vec<EventId>)>,
+    last_id: u128,
+}
+
+/// What is counted that does not follow from the deliveries.
+#[derive(Default)]
+pub struct Counts {
+    pub failed_attempts: u64,
+    pub consecutive_failures: u64,
+}
+
+impl Plain {
+    /// Holds the reply against what is known, and learns the ids that only the store can give.
+    pub fn take(&mut self, ask: &Ask, reply: &Result<Reply, Refusal>, now: u64) {
+        match ask {
+            Ask::Accept(events, key) => self.accept(events, key.as_ref(), reply, now),
+            Ask::Test(id, event) => self.test(*id, event, reply, now),
+            Ask::Replay(id, old) => self.replay(*id, *old, reply),
+            Ask::Create(wish) => self.create(wish, reply, now),
+            Ask::Change(id, wish) => self.change(*id, reply, now, |webhook| {
+                (webhook.events, webhook.condition) = (wish.events.clone(), wish.condition.clone());
+                webhook.test_mode = wish.test_mode;
+            }),
+            Ask::Steer(id, status) => self.change(*id, reply, now, |webhook| webhook.status = status.clone()),
+            Ask::Delete(id) => {
+                self.change(*id, reply, now, |webhook| webhook.status = Status::Deleted { since: now });
+            }
+        }
+    }
+
+    /// Upkeep has done what there was to do.
+    pub fn settle_down(&mut self, now: u64) {
+        for delivery in self.deliveries.values_mut() {
+            if self.webhooks[&delivery.id.webhook()].is_deleted() && delivery.state.is_open() {
+                delivery.state = DeliveryState::Cancelled;
+                (delivery.next_attempt_at, delivery.ended_at) = (None, Some(now));
+                delivery.reason = Some("the webhook was deleted".into());
+            }
+        }
+    }
+
+    pub fn settle(&mut self, settlement: &Settlement, now: u64) {
+        let delivery = self.deliveries.get_mut(&settlement.delivery).unwrap();
+        if delivery.attempts >= settlement.attempt.summary.number {
+            return;
+        }
+        let (before, success) = (delivery.clone(), settlement.next == Next::Succeeded);
+        self.attempts.entry(delivery.id).or_default().push(settlement.attempt.clone());
+        delivery.take_attempt(settlement.attempt.clone(), settlement.next);
+        let counts = self.counts.get_mut(&delivery.id.webhook()).unwrap();
+        counts.failed_attempts += u64::from(!success);
+        counts.consecutive_failures = if success { 0 } else { counts.consecutive_failures + 1 };
+        if !before.state.is_open() {
+            delivery.state = before.state;
+            (delivery.next_attempt_at, delivery.ended_at, delivery.reason) = (None, before.ended_at, before.reason);
+            return;
+        }
+        let webhook = self.webhooks.get_mut(&delivery.id.webhook()).unwrap();
+        let probe = Some(now + PROBE_SECONDS * 1000);
+        match &mut webhook.status {
+            Status::Active if counts.consecutive_failures >= u64::from(FAILURES_MAX) => {
+                let reason = format!("{FAILURES_MAX} attempts failed in a row");
+                webhook.status = Status::Disabled { since: now, reason, probe_at: probe };
+            }
+            Status::Disabled { probe_at: Some(_), .. } if success => {
+                webhook.status = Status::Active;
+                counts.consecutive_failures = 0;
+            }
+            Status::Disabled { probe_at: probe_at @ Some(_), .. } => *probe_at = probe,
+            _ => {}
+        }
+    }
+
+    fn accept(&mut self, events: &[NewEvent], key: Option<&Idempotency>, reply: &Result<Reply, Refusal>, now: u64) {
+        if let Some(key) = key
+            && let Some((at, print, ids)) = self.keys.get(&key.key)
+            && now < at + IDEMPOTENCY_MS
+        {
+            let before = ids.iter().map(|id| accepted(&self.events[id], true)).collect();
+            let same = *print == key.fingerprint;
+            return assert_eq!(
+                *reply,
+                if same { Ok(Reply::Accepted(before)) } else { Err(Refusal::IdempotencyConflict) }
+            );
+        }
+        let mut in_batch: BTreeMap<&str, [u8; 32]> = BTreeMap::new();
+        for (index, event) in events.iter().enumerate() {
+            let (Some(name), Some(print)) = (event.name.as_deref(), event.fingerprint) else { continue };
+            let stored = self.names.get(name).and_then(|id| self.events[id].fingerprint);
+            if *in_batch.entry(name).or_insert(stored.unwrap_or(print)) != print {
+                return assert_eq!(*reply, Err(Refusal::EventIdConflict { index }));
+            }
+        }
+        let Ok(Reply::Accepted(given)) = reply else { panic!("{reply:?} to {events:?}") };
+        assert_eq!(given.len(), events.len());
+        for (event, given) in events.iter().zip(given) {
+            match event.name.as_ref().and_then(|name| self.names.get(name)) {
+                Some(id) => assert_eq!(*given, accepted(&self.events[id], true)),
+                None => {
+                    let webhooks = self.wanting(event);
+                    self.put_event(event, given, webhooks, Cause::Accept, now);
+                }
+            }
+        }
+        if let Some(Idempotency { key, fingerprint }) = key {
+            self.keys.insert(*key, (now, *fingerprint, given.iter().map(|one| one.id).collect()));
+        }
+    }
+
+    fn wanting(&self, event: &NewEvent) -> Vec<WebhookNumber> {
+        let data: serde_json::Value = serde_json::from_slice(&event.data).unwrap();
+        let n = data["n"].as_u64().unwrap() as u8;
+        let says = |text: &str| CONDITIONS.iter().find(|(known, _)| *known == text).unwrap().1(n);
+        let wants = |webhook: &&Webhook| {
+            let condition = webhook.condition.as_deref().is_none_or(says);
+            !webhook.is_deleted() && webhook.test_mode == event.test && webhook.wants(&event.event_type) && condition
+        };
+        self.webhooks.values().filter(wants).map(Webhook::number).collect()
+    }
+
+    fn test(&mut self, id: WebhookId, event: &NewEvent, reply: &Result<Reply, Refusal>, now: u64) {
+        if self.webhooks[&id.number()].is_deleted() {
+            return assert_eq!(*reply, Err(Refusal::NotFound("webhook")));
+        }
+        let Ok(Reply::Test(given, delivery)) = reply else { panic!("{reply:?}") };
+        self.put_event(event, given, vec![id.number()], Cause::Test, now);
+        assert_eq!(*delivery, given.id.delivery_to(id.number()));
+    }
+
+    fn put_event(&mut self, new: &NewEvent, given: &Accepted, webhooks: Vec<u32>, cause: Cause, now: u64) {
+        self.grow(given.id.0);
+        let event = Event {
+            id: given.id,
+            account: 1,
+            name: new.name.clone(),
+            event_type: new.event_type.clone(),
+            created_at: new.created_at.unwrap_or(now),
+            test: new.test,
+            webhooks,
+            fingerprint: new.fingerprint,
+            data: new.data.clone(),
+            actor: new.actor.clone(),
+            metadata: new.metadata.clone(),
+        };
+        assert_eq!(*given, accepted(&event, false));
+        for id in event.deliveries() {
+            self.deliveries.insert(id, Delivery::fresh(id, event.id, cause));
+        }
+        self.names.extend(new.name.clone().map(|name| (name, event.id)));
+        self.events.insert(event.id, event);
+    }
+
+    fn replay(&mut self, by: WebhookId, old: DeliveryId, reply: &Result<Reply, Refusal>) {
+        if self.webhooks[&by.number()].is_deleted() {
+            return assert_eq!(*reply, Err(Refusal::NotFound("webhook")));
+        }
+        if by.number() != old.webhook() {
+            return assert_eq!(*reply, Err(Refusal::NotFound("delivery")));
+        }
+        let Ok(Reply::Replayed(id)) = reply else { panic!("{reply:?}") };
+        self.grow(id.0);
+        assert_eq!(id.webhook(), by.number());
+        self.deliveries.insert(*id, Delivery::fresh(*id, self.deliveries[&old].event, Cause::Replay(old)));
+    }
+
+    fn create(&mut self, wish: &Webhook, reply: &Result<Reply, Refusal>, now: u64) {
+        let Ok(Reply::Webhook(given)) = reply else { panic!("{reply:?}") };
+        self.grow(given.id.0);
+        let number = self.webhooks.keys().next_back().unwrap_or(&0) + 1;
+        assert_eq!(given.number(), number, "numbers are given in turn and never again");
+        let webhook = Webhook { id: given.id, created_at: now, updated_at: now, ..wish.clone() };
+        assert_eq!(**given, webhook);
+        self.webhooks.insert(number, webhook);
+        self.counts.insert(number, Counts::default());
+    }
+
+    fn change(&mut self, id: WebhookId, reply: &Result<Reply, Refusal>, now: u64, change: impl FnOnce(&mut Webhook)) {
+        let webhook = self.webhooks.get_mut(&id.number()).unwrap();
+        if webhook.is_deleted() {
+            return assert_eq!(*reply, Err(Refusal::NotFound("webhook")));
+        }
+        let was_active = webhook.is_active();
+        change(webhook);
+        webhook.updated_at = now;
+        if webhook.is_active() && !was_active {
+            self.counts.get_mut(&id.number()).unwrap().consecutive_failures = 0;
+        }
+        match reply {
+            Ok(Reply::Webhook(given)) => assert_eq!(**given, *webhook),
+            reply => assert!(webhook.is_deleted() && *reply == Ok(Reply::Deleted), "{reply:?}"),
+        }
+    }
+
+    /// Ids only grow.
+    fn grow(&mut self, id: u128) {
+        assert!(id > self.last_id);
+        self.last_id = id;
+    }
+}
+
+fn accepted(event: &Event, duplicate: bool) -> Accepted {
+    Accepted {
+        id: event.id,
+        name: event.name.clone(),
+        event_type: event.event_type.clone(),
+        created_at: event.created_at,
+        deliveries: event.webhooks.len(),
+        duplicate,
+    }
+}

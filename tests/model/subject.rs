@@ -1,0 +1,212 @@
+//! A store under test: takes a group of deeds in one commit, crashes, and is held against the model in all that it
+//! shows.
+
+use std::sync::Arc;
+
+use hookwheel::clock::{Clock, Dice};
+use hookwheel::domain::delivery::{Delivery, DeliveryState};
+use hookwheel::domain::id::{DeliveryId, EventId, WebhookNumber};
+use hookwheel::domain::webhook::Webhook;
+use hookwheel::store::{
+    self, Accepted, Committer, Memory, OpenError, Page, Refusal, Settings, Settlement, Staging, Store, StoreError,
+};
+
+use crate::deeds::Ask;
+use crate::plain::{Plain, START};
+
+/// What the store answered.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    Accepted(Vec<Accepted>),
+    Test(Accepted, DeliveryId),
+    Replayed(DeliveryId),
+    Webhook(Box<Webhook>),
+    Deleted,
+}
+
+pub struct Subject {
+    pub clock: Clock,
+    settings: Settings,
+    open: Option<(Store, Committer)>,
+    /// How often it was opened: dice that are seeded anew must not give the ids of before.
+    opened: u64,
+    _dir: tempfile::TempDir,
+}
+
+impl Subject {
+    pub fn in_memory() -> Self {
+        Self::start(Some(Memory::default()))
+    }
+
+    pub fn on_files() -> Self {
+        Self::start(None)
+    }
+
+    fn start(memory: Option<Memory>) -> Self {
+        let shm = std::path::Path::new("/dev/shm");
+        let dir = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap();
+        let settings = Settings {
+            path: dir.path().into(),
+            memory,
+            cache_bytes: 16 << 20,
+            free_bytes_min: 0,
+            queue_events_max: 1000,
+            queue_bytes_max: 64 << 20,
+            group_events_max: 512,
+            group_bytes_max: 8 << 20,
+            retention: Default::default(),
+            durable: false,
+        };
+        let mut subject = Self { clock: Clock::standing_at(START), settings, open: None, opened: 0, _dir: dir };
+        subject.open();
+        let mut answer =
+            subject.store().submit(0, |staging| staging.create_account(Store::default_account("standard"))).unwrap();
+        subject.settle_down();
+        answer.try_recv().expect("the committer answers").unwrap();
+        subject
+    }
+
+    fn open(&mut self) {
+        self.opened += 1;
+        let open = || store::open(self.settings.clone(), self.clock.clone(), Dice::seeded(self.opened));
+        self.open = Some(loop {
+            match open() {
+                Ok(opened) => break opened,
+                // sled's own threads let go of the file a moment after its last handle is gone.
+                Err(OpenError::InUse(_)) => std::thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        });
+    }
+
+    /// It dies and is opened again.
+    pub fn crash(&mut self) {
+        if let Some((_, mut committer)) = self.open.take() {
+            committer.let_go();
+        }
+        self.open();
+    }
+
+    fn store(&self) -> &Store {
+        &self.open.as_ref().expect("it is open").0
+    }
+
+    fn step(&mut self) -> bool {
+        self.open.as_mut().expect("it is open").1.step()
+    }
+
+    /// Upkeep goes on until there is nothing to do.
+    pub fn settle_down(&mut self) {
+        while self.step() {}
+    }
+
+    /// All of it in one group.
+    pub fn commit(&mut self, settlements: &[Settlement], asked: &[Ask]) -> Vec<Result<Reply, Refusal>> {
+        settlements.iter().for_each(|settlement| self.store().settle(settlement.clone()));
+        let asked = asked.iter().cloned();
+        let answers: Vec<_> =
+            asked.map(|ask| self.store().submit(0, move |staging| put(staging, ask)).unwrap()).collect();
+        self.step();
+        answers.into_iter().map(|mut answer| answer.try_recv().expect("the committer answers")).collect()
+    }
+
+    /// Holds all that it shows against the model.
+    pub fn check(&self, plain: &Plain, now: u64) {
+        let store = self.store();
+        let events: Vec<_> = plain.events.keys().rev().copied().collect();
+        let listed = pages(3, |cursor| store.events(1, EventId(0), cursor, 3, |_| true));
+        assert_eq!(listed.iter().map(|head| head.id).collect::<Vec<_>>(), events, "the list of events");
+        for (event, head) in plain.events.values().rev().zip(&listed) {
+            let stored = store.event(1, event.id).unwrap().expect("an accepted event is there");
+            assert_eq!(*stored, *event);
+            assert_eq!((&head.event_type, &head.webhooks), (&event.event_type, &event.webhooks));
+            if let Some(name) = &event.name {
+                assert_eq!(store.event_named(1, name).unwrap().as_deref(), Some(event));
+            }
+            let mut all: Vec<_> = plain.deliveries.values().filter(|one| one.event == event.id).cloned().collect();
+            all.sort_by_key(|delivery| (delivery.id.event_at_accept() != event.id, delivery.id));
+            assert_eq!(store.deliveries_of(event).unwrap(), all);
+        }
+        for webhook in plain.webhooks.values() {
+            self.check_webhook(plain, webhook, now);
+        }
+        let total = store.tally_total().unwrap();
+        assert_eq!(total.deliveries, plain.deliveries.len() as u64);
+    }
+
+    fn check_webhook(&self, plain: &Plain, webhook: &Webhook, now: u64) {
+        let (store, number) = (self.store(), webhook.number());
+        assert_eq!(store.registry().webhook(number), Some(&Arc::new(webhook.clone())));
+        let of_it = plain.deliveries.values().filter(|delivery| delivery.id.webhook() == number);
+        let of_it: Vec<Delivery> = of_it.rev().cloned().collect();
+        assert_eq!(pages(4, |cursor| store.deliveries(number, cursor, 4, |_| true)), of_it, "its history");
+        for delivery in &of_it {
+            assert_eq!(store.delivery(delivery.id).unwrap().as_ref(), Some(delivery));
+            let attempts = plain.attempts.get(&delivery.id).map_or(&[][..], Vec::as_slice);
+            assert_eq!(store.attempts(delivery).unwrap(), attempts);
+        }
+        let fresh = of_it.iter().rev().filter(|delivery| delivery.state == DeliveryState::Pending);
+        assert_eq!(store.fresh(number, None, 1000).unwrap(), fresh.cloned().collect::<Vec<_>>(), "what is fresh");
+        let mut waiting: Vec<_> = of_it.iter().filter_map(|one| Some((one.next_attempt_at?, one.id))).collect();
+        waiting.sort_unstable();
+        assert_eq!(store.next_due(number, None, |_| false).unwrap(), waiting.first().map(|first| first.0));
+        for at in [now, now + 45_000] {
+            let due = store.due(number, None, at, 1000, |_| false).unwrap().into_iter().map(|delivery| delivery.id);
+            let expected = waiting.iter().filter(|(due, _)| *due <= at).map(|(_, id)| *id);
+            assert_eq!(due.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "what is due");
+        }
+        self.check_tally(plain, number, &of_it);
+    }
+
+    fn check_tally(&self, plain: &Plain, number: WebhookNumber, of_it: &[Delivery]) {
+        let tally = self.store().tally(number).unwrap();
+        let count = |state| of_it.iter().filter(|delivery| delivery.state == state).count() as u64;
+        assert_eq!(tally.deliveries, of_it.len() as u64);
+        assert_eq!(tally.succeeded, count(DeliveryState::Succeeded));
+        assert_eq!(tally.dead, count(DeliveryState::Dead));
+        assert_eq!(tally.cancelled, count(DeliveryState::Cancelled));
+        assert_eq!(tally.attempts, of_it.iter().map(|delivery| u64::from(delivery.attempts)).sum::<u64>());
+        assert_eq!(tally.failed_attempts, plain.counts[&number].failed_attempts);
+        assert_eq!(tally.consecutive_failures, plain.counts[&number].consecutive_failures);
+    }
+}
+
+fn put(staging: &mut Staging<'_>, ask: Ask) -> Result<Reply, Refusal> {
+    let webhook = |webhook| Reply::Webhook(Box::new(webhook));
+    match ask {
+        Ask::Accept(events, idempotency) => staging.accept(1, events, idempotency).map(Reply::Accepted),
+        Ask::Test(id, event) => staging.accept_test(1, id, event).map(|(event, id)| Reply::Test(event, id)),
+        Ask::Replay(id, old) => staging.replay(1, id, old).map(Reply::Replayed),
+        Ask::Create(wish) => staging.create_webhook(wish, None).map(webhook),
+        Ask::Delete(id) => staging.delete_webhook(1, id).map(|()| Reply::Deleted),
+        Ask::Steer(id, status) => {
+            let change = |webhook: &mut Webhook, _| {
+                webhook.status = status;
+                Ok(())
+            };
+            staging.update_webhook(1, id, change).map(webhook)
+        }
+        Ask::Change(id, wish) => {
+            let change = |webhook: &mut Webhook, _| {
+                (webhook.events, webhook.condition) = (wish.events, wish.condition);
+                webhook.test_mode = wish.test_mode;
+                Ok(())
+            };
+            staging.update_webhook(1, id, change).map(webhook)
+        }
+    }
+}
+
+/// All rows of a list, page by page.
+fn pages<T, Id: Copy>(limit: usize, page: impl Fn(Option<Id>) -> Result<Page<T, Id>, StoreError>) -> Vec<T> {
+    let (mut rows, mut cursor) = (Vec::new(), None);
+    loop {
+        let next = page(cursor).unwrap();
+        assert!(next.rows.len() <= limit);
+        rows.extend(next.rows);
+        cursor = next.next;
+        if cursor.is_none() {
+            return rows;
+        }
+    }
+}
