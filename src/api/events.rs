@@ -151,7 +151,8 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
     Ok(Reply::ok(view))
 }
 
-fn bound(field: &str, text: Option<&str>) -> Result<Option<UnixMs>, Invalid> {
+/// A time that the query names.
+pub fn bound(field: &str, text: Option<&str>) -> Result<Option<UnixMs>, Invalid> {
     let wrong = || Invalid::new(field, "must be a time in RFC 3339, such as 2024-02-10T16:45:22Z");
     text.map(|text| time::parse(text).ok_or_else(wrong)).transpose()
 }

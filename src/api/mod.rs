@@ -22,6 +22,7 @@ mod problem;
 mod publish;
 mod reply;
 mod request;
+mod stats;
 mod webhooks;
 
 use std::sync::{Arc, Mutex, OnceLock};
@@ -132,6 +133,7 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(webhooks::probing::check).service(webhooks::probing::verify);
     to.service(webhooks::secrets::show).service(webhooks::secrets::rotate);
     to.service(deliveries::list).service(deliveries::logs).service(deliveries::show);
+    to.service(stats::of_account).service(stats::of_webhook);
     to.service(accounts::create).service(accounts::list).service(accounts::show);
     to.service(accounts::create_key).service(accounts::list_keys).service(accounts::revoke_key);
     to.service(dialects::list).service(dialects::show).service(dialects::event_types);

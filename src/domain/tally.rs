@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backoff::Backoff;
 use super::delivery::{AttemptSummary, DeliveryState};
+use super::stats::Minute;
 use super::time::{DAY_MS, UnixMs};
 
 /// A webhook's counters.
@@ -38,6 +39,8 @@ pub struct Tally {
     pub first_attempts_on_day: u32,
     /// How its endpoint is spared.
     pub backoff: Backoff,
+    /// What was counted in the current minute.
+    pub minute: Minute,
 }
 
 /// The UTC day of a time, counted from 1970.

@@ -216,7 +216,9 @@ impl Staging<'_> {
         }
         for id in event.deliveries() {
             self.put_fresh(&Delivery::fresh(id, event.id, cause));
+            self.tally(id.webhook()).minute.counts.accepted += 1;
         }
+        self.count_event(account);
         event
     }
 
@@ -233,7 +235,9 @@ impl Staging<'_> {
 
     fn put_fresh(&mut self, delivery: &Delivery) {
         self.put(Tree::Fresh, layout::delivery(delivery.id), &Fresh::of(delivery));
-        self.tally(delivery.id.webhook()).deliveries += 1;
+        let tally = self.tally(delivery.id.webhook());
+        tally.deliveries += 1;
+        tally.minute.counts.deliveries += 1;
         self.notice.fresh.push(delivery.id.webhook());
     }
 }

@@ -4,7 +4,6 @@
 //!
 //! A crash can only repeat: before the write nothing was answered, after it everything is there.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use super::disk::Disk;
 use super::layout::{self, Tree};
 use super::queue::{Group, Woken};
 use super::staging::Staging;
+use super::stats::Tallies;
 use super::upkeep::Upkeep;
 use super::{Inner, Refusal, StoreError};
 use crate::clock::{Dice, Stopwatch};
@@ -22,7 +22,6 @@ use crate::domain::delivery::Attempt;
 use crate::domain::disable::DisableRule;
 use crate::domain::id::{DeliveryId, IdSource, WebhookNumber};
 use crate::domain::retry::Next;
-use crate::domain::tally::Tally;
 use crate::domain::time::UnixMs;
 
 /// Outcomes that no answer waits for are synced at the latest after this time.
@@ -103,6 +102,8 @@ pub struct Settlement {
     pub strain: Strain,
     /// Even in 0.0..1.0: throws the length of a pause.
     pub dice: f64,
+    /// The delivery had to wait for its webhook's rate limit.
+    pub rate_limited: bool,
 }
 
 /// What a commit changed, for those who deliver.
@@ -143,7 +144,7 @@ pub struct Committer {
     inner: Arc<Inner>,
     ids: IdSource,
     dice: Dice,
-    tallies: HashMap<WebhookNumber, Tally>,
+    tallies: Tallies,
     upkeep: Upkeep,
     /// Since when something is written and not synced.
     unsynced: Option<Stopwatch>,
@@ -154,7 +155,7 @@ impl Committer {
         let disk = inner.disk()?;
         let ids = IdSource::after(last_id(&disk)?);
         let upkeep = Upkeep::at_start(&inner.registry.read().expect("not poisoned"));
-        Ok(Self { inner, ids, dice, tallies: HashMap::new(), upkeep, unsynced: None })
+        Ok(Self { inner, ids, dice, tallies: Tallies::default(), upkeep, unsynced: None })
     }
 
     /// Serves groups until the store is closed and nothing waits.
@@ -240,8 +241,9 @@ impl Committer {
             request.job.stage(&mut staging);
         }
         let kept = self.upkeep.step(&mut staging);
+        let banked = staging.bank_minutes();
         let (writes, notice) = staging.finish();
-        let written = staged.and(kept).and_then(|()| disk.write(&writes)).and_then(|()| {
+        let written = staged.and(kept).and(banked).and_then(|()| disk.write(&writes)).and_then(|()| {
             self.inner.meters.count_group(writes.keys());
             if writes.keys() > 0 {
                 self.unsynced.get_or_insert_with(Stopwatch::start);
@@ -267,7 +269,7 @@ impl Committer {
     /// Drops every handle of a store that failed: sled stays poisoned for as long as one is left.
     fn close_disk(&mut self) {
         let mut disk = self.inner.disk.swap(None);
-        self.tallies.clear();
+        self.tallies = Tallies::default();
         self.unsynced = None;
         while let Some(held) = disk.take() {
             if let Err(held) = Arc::try_unwrap(held) {

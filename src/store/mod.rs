@@ -13,6 +13,7 @@ mod record;
 mod registry;
 mod settle;
 mod staging;
+mod stats;
 mod upkeep;
 
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ pub use disk::Memory;
 pub use read::{DueAt, EventHead, PAGE_ROWS_EXAMINED_MAX, Page};
 pub use registry::{KeyHash, Registry};
 pub use staging::Staging;
+pub use stats::Stats;
 
 use commit::Request;
 use disk::Disk;

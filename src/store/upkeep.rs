@@ -1,5 +1,5 @@
 //! What the commit thread does on the side, in small steps, each in a group of its own or with others: cancelling the
-//! open deliveries of deleted webhooks and forgetting old idempotency keys. A crash repeats a step at most.
+//! open deliveries of deleted webhooks, forgetting old idempotency keys and old statistics. A crash repeats a step at most.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use super::layout::{self, Key, Tree};
 use super::record::{self, Fresh, Idempotent};
 use super::registry::Registry;
 use super::staging::Staging;
+use super::stats::Forgetting;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::WebhookNumber;
 use crate::domain::time::UnixMs;
@@ -27,19 +28,20 @@ pub struct Upkeep {
     forget_from: Option<Key>,
     /// When the next pass starts.
     forget_at: UnixMs,
+    stats: Forgetting,
 }
 
 impl Upkeep {
     /// After a start or a reopening: every deleted webhook is looked at again.
     pub fn at_start(registry: &Registry) -> Self {
         let deleted = registry.webhooks().filter(|webhook| webhook.is_deleted()).map(|webhook| webhook.number());
-        Self { deleted: deleted.collect(), forget_from: Some(Key::new()), forget_at: 0 }
+        Self { deleted: deleted.collect(), forget_from: Some(Key::new()), forget_at: 0, stats: Forgetting::at_start() }
     }
 
     /// How long until there is something to do.
     pub fn wait(&self, now: UnixMs) -> Duration {
         if self.deleted.is_empty() && self.forget_from.is_none() {
-            Duration::from_millis(self.forget_at.saturating_sub(now))
+            Duration::from_millis(self.forget_at.min(self.stats.due_at()).saturating_sub(now))
         } else {
             Duration::ZERO
         }
@@ -71,7 +73,7 @@ impl Upkeep {
             self.forget_from = forget_some(staging, from)?;
             self.forget_at = staging.now() + FORGET_EVERY_MS;
         }
-        Ok(())
+        self.stats.step(staging)
     }
 }
 

@@ -6,4 +6,5 @@ mod faces;
 mod health;
 mod history;
 mod server;
+mod stats;
 mod webhooks;
