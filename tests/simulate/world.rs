@@ -13,7 +13,8 @@ use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Delivery, DeliveryState, Outcome};
 use hookwheel::domain::id::{DeliveryId, WebhookId, WebhookNumber};
 use hookwheel::domain::retry::RetrySchedule;
-use hookwheel::domain::time::UnixMs;
+use hookwheel::domain::stats::{Counts, Series, Span, Step};
+use hookwheel::domain::time::{DAY_MS, UnixMs};
 use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
 use hookwheel::store::{self, Committer, Listener, NewEvent, Notice, OpenError, Refusal, Settings, Staging, Store};
 
@@ -473,6 +474,7 @@ impl World {
     }
 
     fn check_tallies(&self) {
+        let mut all = (0, 0, 0);
         for webhook in &self.webhooks {
             let tally = self.core.store.tally(webhook.number()).unwrap();
             let deliveries = self.core.all_deliveries(webhook.number());
@@ -481,7 +483,21 @@ impl World {
             assert_eq!(tally.succeeded, count(DeliveryState::Succeeded));
             assert_eq!(tally.dead, count(DeliveryState::Dead));
             assert_eq!(tally.attempts, deliveries.iter().map(|delivery| u64::from(delivery.attempts)).sum::<u64>());
+            let (made, attempts, succeeded) = self.counted(Series::Webhook(webhook.number()));
+            assert_eq!((made, attempts, succeeded), (tally.deliveries, tally.attempts, tally.succeeded), "by day");
+            all = (all.0 + made, all.1 + attempts, all.2 + succeeded);
         }
+        assert_eq!(self.counted(Series::Account(1)), all, "an account is its webhooks together");
+    }
+
+    /// Deliveries, attempts and successes, as the statistics by day say.
+    fn counted(&self, series: Series) -> (u64, u64, u64) {
+        let span = Span { step: Step::Day, from: 0, to: 100_000 * DAY_MS };
+        let days = self.core.store.stats(series, span, self.clock.now()).unwrap().points;
+        let add = |(made, attempts, succeeded), day: &Counts| {
+            (made + day.deliveries, attempts + day.attempts(), succeeded + day.succeeded)
+        };
+        days.values().fold((0, 0, 0), add)
     }
 }
 
