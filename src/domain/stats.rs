@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::delivery::AttemptSummary;
+use super::delivery::{AttemptSummary, Cause};
 use super::id::{AccountNumber, WebhookNumber};
 use super::latency::Latencies;
 use super::time::{DAY_MS, UnixMs};
@@ -163,6 +163,12 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Counts a delivery that was made. A replay brings no event with it.
+    pub fn count_delivery(&mut self, cause: Cause) {
+        self.deliveries += 1;
+        self.accepted += u64::from(!matches!(cause, Cause::Replay(_)));
+    }
+
     /// Counts an attempt. `rate_limited`: its delivery had to wait for the rate limit.
     pub fn count_attempt(&mut self, attempt: &AttemptSummary, success: bool, rate_limited: bool) {
         self.retried += u64::from(attempt.number > 1);

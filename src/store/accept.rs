@@ -216,7 +216,6 @@ impl Staging<'_> {
         }
         for id in event.deliveries() {
             self.put_fresh(&Delivery::fresh(id, event.id, cause));
-            self.tally(id.webhook()).minute.counts.accepted += 1;
         }
         self.count_event(account);
         event
@@ -237,7 +236,7 @@ impl Staging<'_> {
         self.put(Tree::Fresh, layout::delivery(delivery.id), &Fresh::of(delivery));
         let tally = self.tally(delivery.id.webhook());
         tally.deliveries += 1;
-        tally.minute.counts.deliveries += 1;
+        tally.minute.counts.count_delivery(delivery.cause);
         self.notice.fresh.push(delivery.id.webhook());
     }
 }
