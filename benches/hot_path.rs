@@ -198,6 +198,7 @@ fn success(delivery: DeliveryId) -> Settlement {
         disable: DisableRule::default(),
         strain: Strain::Well,
         dice: 0.0,
+        rate_limited: false,
     }
 }
 

@@ -83,6 +83,7 @@ impl Bench {
             disable: DisableRule::default(),
             strain: Strain::Neutral,
             dice: 0.0,
+            rate_limited: false,
         });
         while self.committer.step() {}
     }
@@ -122,8 +123,8 @@ fn an_event_from_accept_to_success_touches_four_keys_of_its_own() {
     let keys = |bench: &Bench| bench.store.meters().keys.load(Ordering::Relaxed);
     let before = keys(&bench);
     let accepted = bench.publish(event("{}"));
-    // One a group beside the event's own: the greatest id, the webhook's counters.
-    assert_eq!(keys(&bench) - before, 2 + 2);
+    // One a group beside the event's own: the greatest id, the counters of the webhook and of the account.
+    assert_eq!(keys(&bench) - before, 2 + 3);
     let before = keys(&bench);
     let id = bench.only_delivery(&accepted);
     bench.settle(id, 1, Next::Succeeded);

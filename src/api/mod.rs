@@ -24,6 +24,7 @@ mod problem;
 mod publish;
 mod reply;
 mod request;
+mod stats;
 mod webhooks;
 
 use std::sync::{Arc, Mutex, OnceLock};
@@ -137,6 +138,7 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(webhooks::bulk::replay).service(webhooks::bulk::discard);
     to.service(dead_letters::list).service(dead_letters::replay).service(dead_letters::discard);
     to.service(jobs::list).service(jobs::show).service(jobs::cancel);
+    to.service(stats::of_account).service(stats::of_webhook);
     to.service(accounts::create).service(accounts::list).service(accounts::show);
     to.service(accounts::create_key).service(accounts::list_keys).service(accounts::revoke_key);
     to.service(dialects::list).service(dialects::show).service(dialects::event_types);

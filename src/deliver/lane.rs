@@ -117,6 +117,9 @@ pub struct Lane {
     paused_until: UnixMs,
     /// Deliveries out at once, for now: one after a pause, one more with each success.
     window: usize,
+    /// The rate limit held this delivery back the last time that it held back any.
+    limited: Option<DeliveryId>,
+    last_was_limited: bool,
 }
 
 impl Lane {
@@ -140,6 +143,8 @@ impl Lane {
             // A clock that was set back must not make a pause longer.
             paused_until: tally.backoff.until.min(now + RETRY_AFTER_MS_MAX),
             window: if tally.open() <= BUFFER_MAX as u64 { usize::MAX } else { WINDOW_AFTER_REST },
+            limited: None,
+            last_was_limited: false,
         }
     }
 
@@ -217,6 +222,11 @@ impl Lane {
         self.rules.rate_limit
     }
 
+    /// Whether the last delivery that went out had to wait for the rate limit.
+    pub fn last_was_limited(&self) -> bool {
+        self.last_was_limited
+    }
+
     /// Deliveries that are out.
     pub fn out(&self) -> usize {
         self.out.len()
@@ -260,12 +270,14 @@ impl Lane {
             };
         }
         if let Some(at) = self.limited_until(now) {
+            self.limited = self.buffer.front().map(|delivery| delivery.id);
             return Turn::Wait(at);
         }
         let delivery = self.buffer.pop_front().expect("the buffer is not empty");
         if delivery.attempts == 0 {
             self.count_first_attempt(now);
         }
+        self.last_was_limited = self.limited.take_if(|id| *id == delivery.id).is_some();
         assert!(self.out.insert(delivery.id), "a delivery goes out once at a time");
         Turn::Send(Box::new(delivery))
     }
@@ -431,6 +443,19 @@ mod tests {
         assert_eq!(sent(&mut lane, NOON), (ids[..2].to_vec(), Turn::Wait(NOON + 100)));
         assert_eq!(sent(&mut lane, NOON + 99), (vec![], Turn::Wait(NOON + 100)));
         assert_eq!(sent(&mut lane, NOON + 100), (ids[2..3].to_vec(), Turn::Wait(NOON + 200)));
+    }
+
+    #[test]
+    fn what_the_rate_limit_held_back_is_known_when_it_goes_out() {
+        let limit = RateLimit { per_second: Some(10), per_minute: None, burst: 1 };
+        let (mut lane, _) = lane_with(Rules { rate_limit: Some(limit), ..rules() }, 4);
+        let mut went = Vec::new();
+        for at in [0, 50, 100, 150, 200, 500] {
+            if let Turn::Send(_) = lane.turn(NOON + at) {
+                went.push((at, lane.last_was_limited()));
+            }
+        }
+        assert_eq!(went, [(0, false), (100, true), (200, true), (500, false)]);
     }
 
     #[test]

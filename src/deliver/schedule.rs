@@ -28,6 +28,8 @@ pub struct Claim {
     pub delivery: Delivery,
     /// Its webhook, as it is now.
     pub webhook: Arc<Webhook>,
+    /// It had to wait for the webhook's rate limit.
+    pub rate_limited: bool,
 }
 
 /// Wheel and lanes.
@@ -135,7 +137,8 @@ impl Scheduler {
                     self.out += 1;
                     self.note_spent(number, now);
                     self.make_ready(number);
-                    return Some(Claim { delivery: *delivery, webhook });
+                    let rate_limited = self.lanes.get(&number).is_some_and(Lane::last_was_limited);
+                    return Some(Claim { delivery: *delivery, webhook, rate_limited });
                 }
                 Ok(Turn::Wait(at)) => self.wheel.arm(number, at),
                 Ok(Turn::Rest) => {}

@@ -42,7 +42,8 @@ pub fn verdict(claim: &Claim, dialect: &Dialect, made: Made, dice: f64) -> Settl
         Outcome::TooLarge(..) => DisableRule::default(),
         _ => webhook.disable.unwrap_or(dialect.disable),
     };
-    Settlement { delivery: claim.delivery.id, attempt, next, disable, strain, dice }
+    let rate_limited = claim.rate_limited;
+    Settlement { delivery: claim.delivery.id, attempt, next, disable, strain, dice, rate_limited }
 }
 
 /// What an attempt says of the endpoint as a whole.

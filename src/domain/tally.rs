@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backoff::Backoff;
 use super::delivery::{AttemptSummary, DeliveryState};
+use super::stats::Minute;
 use super::time::{DAY_MS, UnixMs};
 
 /// A webhook's counters.
@@ -42,6 +43,8 @@ pub struct Tally {
     pub bytes: u64,
     /// When the operator was told that held deliveries will be cancelled.
     pub hold_warned_at: Option<UnixMs>,
+    /// What was counted in the current minute.
+    pub minute: Minute,
 }
 
 /// The UTC day of a time, counted from 1970.

@@ -242,6 +242,7 @@ impl Staging<'_> {
         for id in event.deliveries() {
             self.put_fresh(Delivery::fresh(id, event.id, cause), Some(&mut parsed), None)?;
         }
+        self.count_event(account);
         Ok(event)
     }
 
@@ -277,7 +278,9 @@ impl Staging<'_> {
             delivery.place = self.place_of_replay(old, delivery.place)?;
         }
         self.put_in_order(&delivery)?;
-        self.tally(webhook).deliveries += 1;
+        let tally = self.tally(webhook);
+        tally.deliveries += 1;
+        tally.minute.counts.count_delivery(delivery.cause);
         Ok(())
     }
 }

@@ -4,7 +4,6 @@
 //!
 //! A crash can only repeat: before the write nothing was answered, after it everything is there.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use tokio::sync::oneshot;
 use super::disk::Disk;
 use super::queue::{Group, Woken};
 use super::staging::{Kept, Staging};
+use super::stats::Tallies;
 use super::upkeep::Upkeep;
 use super::{Inner, Refusal, StoreError, read, retention};
 use crate::clock::{Dice, Stopwatch};
@@ -22,7 +22,6 @@ use crate::domain::delivery::Attempt;
 use crate::domain::disable::DisableRule;
 use crate::domain::id::{DeliveryId, IdSource, WebhookNumber};
 use crate::domain::retry::Next;
-use crate::domain::tally::Tally;
 use crate::domain::time::UnixMs;
 
 /// Outcomes that no answer waits for are synced at the latest after this time.
@@ -106,6 +105,8 @@ pub struct Settlement {
     pub strain: Strain,
     /// Even in 0.0..1.0: throws the length of a pause.
     pub dice: f64,
+    /// The delivery had to wait for its webhook's rate limit.
+    pub rate_limited: bool,
 }
 
 /// What a commit changed, for those who deliver.
@@ -148,7 +149,7 @@ pub struct Committer {
     inner: Arc<Inner>,
     ids: IdSource,
     dice: Dice,
-    tallies: HashMap<WebhookNumber, Tally>,
+    tallies: Tallies,
     kept: Kept,
     upkeep: Upkeep,
     /// Whether the operator was told that space is low.
@@ -163,7 +164,7 @@ impl Committer {
         let ids = IdSource::after(read::last_id_and_event_bytes(&disk)?.0);
         let kept = retention::kept(&disk)?;
         let upkeep = Upkeep::at_start(&inner.registry.read().expect("not poisoned"), &inner.settings.retention);
-        Ok(Self { inner, ids, dice, tallies: HashMap::new(), kept, upkeep, unsynced: None, low_space_told: false })
+        Ok(Self { inner, ids, dice, tallies: Tallies::default(), kept, upkeep, unsynced: None, low_space_told: false })
     }
 
     /// Serves groups until the store is closed and nothing waits.
@@ -250,8 +251,9 @@ impl Committer {
         }
         let told = tell_low_space(&mut self.low_space_told, &self.inner, &mut staging);
         let upkept = self.upkeep.step(&mut staging);
+        let banked = staging.bank_minutes();
         let (writes, notice, kept) = staging.finish();
-        let written = staged.and(told).and(upkept).and_then(|()| disk.write(&writes)).and_then(|()| {
+        let written = staged.and(told).and(upkept).and(banked).and_then(|()| disk.write(&writes)).and_then(|()| {
             self.kept = kept;
             self.inner.kept.store(kept.total(), Ordering::Relaxed);
             self.inner.meters.count_group(writes.keys());
@@ -279,7 +281,7 @@ impl Committer {
     /// Drops every handle of a store that failed: sled stays poisoned for as long as one is left.
     fn close_disk(&mut self) {
         let mut disk = self.inner.disk.swap(None);
-        self.tallies.clear();
+        self.tallies = Tallies::default();
         self.unsynced = None;
         while let Some(held) = disk.take() {
             if let Err(held) = Arc::try_unwrap(held) {

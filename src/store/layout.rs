@@ -21,13 +21,14 @@
 //! | `blocked` | webhook, delivery id | an open delivery that waits behind the head of its order key |
 //! | `dead` | account, delivery id | nothing: dead letters that nobody has replayed or discarded |
 //! | `jobs` | account, job id | `Job`: a bulk replay or discard, and how far it is |
-//! | `stats` | webhook or account, resolution, time | what was counted in that minute, hour or day |
+//! | `stats` | 0 or 1, webhook or account, step, time | what was counted in that minute, hour or day |
 //! | `account_tallies` | account | what is counted about an account |
 //!
 //! Numbers are big-endian, so byte order is number order. Ids are time-ordered, so `fresh` is in accept order, the
 //! last `closed` is the newest, and the oldest events of an account come first.
 
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, JobId, WebhookNumber};
+use crate::domain::stats::{Series, Step};
 use crate::domain::time::UnixMs;
 
 /// The format that this build writes and reads. Formats 1 and 2 were those of builds before the first release.
@@ -128,6 +129,14 @@ pub fn just_after(key: &[u8]) -> Key {
     joined(&[key, &[0]])
 }
 
+/// The first key that comes after all that start with `prefix`, which has a byte that is not the greatest.
+pub fn after_prefix(prefix: &[u8]) -> Key {
+    let mut after = prefix.to_vec();
+    while after.pop_if(|last| *last == u8::MAX).is_some() {}
+    *after.last_mut().expect("a prefix of a kind or number that is not the greatest") += 1;
+    after
+}
+
 /// The delivery id that a key ends with.
 pub fn read_delivery(key: &[u8]) -> DeliveryId {
     DeliveryId::from_bytes(last_16(key))
@@ -221,6 +230,27 @@ pub fn numbered(first: u32, id: u128) -> Key {
 /// The bits of the id that a key ends with.
 pub fn read_id(key: &[u8]) -> u128 {
     u128::from_be_bytes(last_16(key))
+}
+
+/// `stats`: the start of the keys of one series and step.
+pub fn stats_prefix(series: Series, step: Step) -> Key {
+    let (kind, of) = match series {
+        Series::Webhook(of) => (0, of),
+        Series::Account(of) => (1, of),
+    };
+    joined(&[&[kind], &number(of), &[step as u8]])
+}
+
+/// `stats`.
+pub fn stats(series: Series, step: Step, start: UnixMs) -> Key {
+    joined(&[&stats_prefix(series, step), &start.to_be_bytes()])
+}
+
+/// The prefix, the step and the start in a `stats` key.
+pub fn read_stats(key: &[u8]) -> (&[u8], Step, UnixMs) {
+    let (prefix, start) = key.split_at(6);
+    let step = Step::ALL.get(usize::from(prefix[5])).copied().unwrap_or(Step::Day);
+    (prefix, step, u64::from_be_bytes(start.try_into().expect("a stats key ends with a time")))
 }
 
 fn last_16(key: &[u8]) -> [u8; 16] {

@@ -23,6 +23,7 @@ mod retention;
 mod select;
 mod settle;
 mod staging;
+mod stats;
 mod upkeep;
 
 use std::path::PathBuf;
@@ -49,6 +50,7 @@ pub use read::{DueAt, EventHead, PAGE_ROWS_EXAMINED_MAX, Page};
 pub use registry::{KeyHash, Registry};
 pub use select::{COUNT_ROWS_EXAMINED_MAX, Count};
 pub use staging::Staging;
+pub use stats::Stats;
 
 use commit::Request;
 use disk::Disk;

@@ -19,7 +19,7 @@ use crate::domain::webhook::{Status, Webhook};
 impl Staging<'_> {
     /// Records what came of an attempt. Doing it twice changes nothing: a group that failed is settled again.
     pub(super) fn settle(&mut self, settlement: Settlement) -> Result<(), StoreError> {
-        let Settlement { delivery: id, attempt, next, disable, strain, dice } = settlement;
+        let Settlement { delivery: id, attempt, next, disable, strain, dice, rate_limited } = settlement;
         let stored = match self.delivery(id) {
             // What cannot be read cannot be settled either; failing the group would fail every group from now on.
             Err(StoreError::Damaged(why)) => {
@@ -37,6 +37,7 @@ impl Staging<'_> {
         let first_attempt_at = delivery.first_attempt_at().unwrap_or(attempt.summary.started_at);
         let tally = self.tally(id.webhook());
         tally.count_attempt(&attempt.summary, success);
+        tally.minute.counts.count_attempt(&attempt.summary, success, rate_limited);
         tally.backoff = tally.backoff.after(strain, attempt.summary.started_at, attempt.summary.ended_at(), dice);
         if was_open {
             self.remove_open(&delivery)?;

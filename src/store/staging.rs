@@ -2,7 +2,7 @@
 //! it can do stands in `accept`, `settle` and `manage`; every verb there checks first and stages then, so a refused
 //! request leaves nothing behind.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::Serialize;
@@ -12,11 +12,13 @@ use super::commit::Notice;
 use super::disk::{Disk, Writes};
 use super::layout::{self, Key, Tree};
 use super::registry::Registry;
+use super::stats::{Finished, Tallies};
 use super::{StoreError, read, record};
 use crate::clock::Dice;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, IdSource, WebhookNumber};
+use crate::domain::stats::Series;
 use crate::domain::tally::Tally;
 use crate::domain::time::UnixMs;
 
@@ -42,10 +44,12 @@ pub struct Staging<'a> {
     registry: &'a RwLock<Registry>,
     ids: &'a mut IdSource,
     dice: &'a mut Dice,
-    tallies: &'a mut HashMap<WebhookNumber, Tally>,
+    pub(super) tallies: &'a mut Tallies,
     now: UnixMs,
     staged: BTreeMap<(Tree, Key), Option<Vec<u8>>>,
     tallied: Vec<WebhookNumber>,
+    pub(super) accounts_tallied: Vec<AccountNumber>,
+    pub(super) finished: Vec<Finished>,
     pub(super) notice: Notice,
     gave_ids: bool,
     kept: Kept,
@@ -59,7 +63,7 @@ impl<'a> Staging<'a> {
         registry: &'a RwLock<Registry>,
         ids: &'a mut IdSource,
         dice: &'a mut Dice,
-        tallies: &'a mut HashMap<WebhookNumber, Tally>,
+        tallies: &'a mut Tallies,
         now: UnixMs,
         kept: Kept,
     ) -> Self {
@@ -72,6 +76,8 @@ impl<'a> Staging<'a> {
             now,
             staged: BTreeMap::new(),
             tallied: Vec::new(),
+            accounts_tallied: Vec::new(),
+            finished: Vec::new(),
             notice: Notice::default(),
             gave_ids: false,
             kept,
@@ -127,9 +133,10 @@ impl<'a> Staging<'a> {
         self.tallied.sort_unstable();
         self.tallied.dedup();
         for number in std::mem::take(&mut self.tallied) {
-            let tally = self.tallies[&number].clone();
-            self.put(Tree::Tallies, layout::number(number).to_vec(), &tally);
+            let tally = record::encode(&self.tallies.webhooks[&number]);
+            self.stage(Tree::Tallies, layout::number(number).to_vec(), Some(tally));
         }
+        self.put_account_tallies();
         if self.gave_ids || self.kept.events != self.kept_before {
             let last = (self.ids.last().to_be_bytes(), self.kept.events.to_be_bytes());
             self.stage(Tree::Meta, layout::META_LAST_ID.to_vec(), Some([last.0.as_slice(), &last.1].concat()));
@@ -170,7 +177,7 @@ impl<'a> Staging<'a> {
         }
     }
 
-    pub(super) fn disk(&self) -> &Disk {
+    pub(super) fn disk(&self) -> &'a Disk {
         self.disk
     }
 
@@ -196,12 +203,15 @@ impl<'a> Staging<'a> {
     pub(super) fn tally(&mut self, number: WebhookNumber) -> &mut Tally {
         self.tallied.push(number);
         let disk = self.disk;
-        self.tallies.entry(number).or_insert_with(|| {
+        let tally = self.tallies.webhooks.entry(number).or_insert_with(|| {
             read::tally(disk, number).unwrap_or_else(|error| {
                 tracing::error!(webhook = number, %error, "its counters cannot be read; they start again from zero");
                 Tally::default()
             })
-        })
+        });
+        let over = tally.minute.turn(self.now);
+        self.finished.extend(over.map(|minute| (Series::Webhook(number), minute)));
+        tally
     }
 
     pub(super) fn next_id(&mut self, number: u32) -> u128 {

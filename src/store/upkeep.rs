@@ -14,6 +14,7 @@ use super::order::Unheld;
 use super::registry::Registry;
 use super::retention::OldEvents;
 use super::staging::Staging;
+use super::stats::Forgetting;
 use crate::domain::id::WebhookNumber;
 use crate::domain::time::UnixMs;
 
@@ -47,6 +48,7 @@ impl Upkeep {
                 Box::new(Unheld::at_start(registry)),
                 Box::new(Jobs::at_start(registry)),
                 Box::new(ForgetKeys::default()),
+                Box::new(Forgetting::at_start()),
                 Box::new(Holds::new(retention)),
                 Box::new(OldEvents::new(retention)),
             ],

@@ -133,11 +133,13 @@ const ROUTES: &str = "
     GET /api/v1/events/{id}
     GET /api/v1/jobs
     GET /api/v1/jobs/{id}
+    GET /api/v1/stats
     GET /api/v1/webhooks
     GET /api/v1/webhooks/{id}
     GET /api/v1/webhooks/{id}/deliveries
     GET /api/v1/webhooks/{id}/logs
     GET /api/v1/webhooks/{id}/secret
+    GET /api/v1/webhooks/{id}/stats
     GET /docs
     GET /docs/webhooks/{name}
     GET /health/live

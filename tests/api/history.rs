@@ -27,6 +27,7 @@ pub async fn attempt(server: &Server, delivery: &str, number: u16, outcome: Outc
         disable: DisableRule::default(),
         strain: Strain::Neutral,
         dice: 0.0,
+        rate_limited: false,
     });
     server.store.change(|_| Ok(())).await.unwrap();
 }

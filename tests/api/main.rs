@@ -7,4 +7,5 @@ mod faces;
 mod health;
 mod history;
 mod server;
+mod stats;
 mod webhooks;

@@ -267,6 +267,7 @@ fn settings(path: &std::path::Path, memory: Option<Memory>) -> Settings {
         queue_bytes_max: 64 << 20,
         group_events_max: 512,
         group_bytes_max: 8 << 20,
+        retention: Default::default(),
         durable: true,
     }
 }

@@ -16,7 +16,8 @@ use hookwheel::domain::disable::DisableRule;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId, WebhookNumber};
 use hookwheel::domain::order::{KeyPath, OnDead, Order};
 use hookwheel::domain::retry::RetrySchedule;
-use hookwheel::domain::time::UnixMs;
+use hookwheel::domain::stats::{Counts, Series, Span, Step};
+use hookwheel::domain::time::{DAY_MS, UnixMs};
 use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
 use hookwheel::store::{NewEvent, Store};
 
@@ -555,7 +556,9 @@ impl World {
         for (id, seen) in &self.oracle.seen {
             self.check_delivery(*id, seen.ended);
         }
-        self.webhooks.iter().for_each(|id| self.check_tally(id.number()));
+        let counted = self.webhooks.iter().map(|id| self.check_tally(id.number()));
+        let all = counted.fold([0; 3], |all, one| [all[0] + one[0], all[1] + one[1], all[2] + one[2]]);
+        assert_eq!(self.counted(Series::Account(1)), all, "an account is its webhooks together");
         self.check_retention();
         self.timely
     }
@@ -586,7 +589,8 @@ impl World {
         assert_eq!(attempts.len(), usize::from(delivery.attempts), "every attempt is kept");
     }
 
-    fn check_tally(&self, webhook: WebhookNumber) {
+    /// Gives what was counted about the webhook.
+    fn check_tally(&self, webhook: WebhookNumber) -> [u64; 3] {
         let tally = self.core.store.tally(webhook).unwrap();
         let made = self.oracle.seen.keys().filter(|id| id.webhook() == webhook).count();
         assert_eq!(tally.deliveries, made as u64);
@@ -599,6 +603,18 @@ impl World {
             assert_eq!(tally.dead, count(DeliveryState::Dead));
             assert_eq!(tally.attempts, deliveries.iter().map(|delivery| u64::from(delivery.attempts)).sum::<u64>());
         }
+        let counted = self.counted(Series::Webhook(webhook));
+        assert_eq!(counted, [tally.deliveries, tally.attempts, tally.succeeded], "by day");
+        counted
+    }
+
+    /// Deliveries, attempts and successes, as the statistics by day say.
+    fn counted(&self, series: Series) -> [u64; 3] {
+        let span = Span { step: Step::Day, from: 0, to: 100_000 * DAY_MS };
+        let days = self.core.store.stats(series, span, self.clock.now()).unwrap().points;
+        let add =
+            |all: [u64; 3], day: &Counts| [all[0] + day.deliveries, all[1] + day.attempts(), all[2] + day.succeeded];
+        days.values().fold([0; 3], add)
     }
 
     /// What is too old or too much is gone, but for what has not ended.
