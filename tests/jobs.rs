@@ -12,11 +12,12 @@ use hookwheel::domain::delivery::{Attempt, AttemptSummary, Cause, Delivery, Deli
 use hookwheel::domain::disable::DisableRule;
 use hookwheel::domain::id::{DeliveryId, EventId, JobId, WebhookNumber};
 use hookwheel::domain::job::{Bulk, Job, JobKind, JobState, KEPT_MS, RUNNING_JOBS_MAX, Source};
+use hookwheel::domain::order::{OnDead, Order};
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::time::UnixMs;
 use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
 use hookwheel::store::{
-    self, Accepted, Committer, Count, Listener, Memory, NewEvent, Notice, Refusal, Settings, Staging, Store,
+    self, Accepted, Committer, Count, Listener, Memory, NewEvent, Notice, Refusal, Retention, Settings, Staging, Store,
 };
 use proptest::prelude::*;
 
@@ -39,6 +40,7 @@ fn open(memory: &Memory, clock: &Clock) -> (Store, Committer) {
         queue_bytes_max: 64 << 20,
         group_events_max: 512,
         group_bytes_max: 8 << 20,
+        retention: Retention::default(),
         durable: false,
     };
     store::open(settings, clock.clone(), Dice::seeded(1)).unwrap()
@@ -88,7 +90,15 @@ impl Bench {
         let summary = AttemptSummary { number, started_at: self.clock.now(), duration_ms: 3, outcome };
         let attempt = Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![] };
         let (disable, strain) = (DisableRule::default(), Strain::Neutral);
-        self.store.settle(store::Settlement { delivery: id, attempt, next, disable, strain, dice: 0.0 });
+        self.store.settle(store::Settlement {
+            delivery: id,
+            attempt,
+            next,
+            disable,
+            strain,
+            dice: 0.0,
+            rate_limited: false,
+        });
     }
 
     /// So many dead letters of one webhook.
@@ -364,6 +374,37 @@ fn what_was_discarded_is_not_sent_though_it_was_read_ahead() {
     }
     assert_eq!(scheduler.out(), 0);
     assert!(scheduler.next(START).is_none());
+}
+
+#[test]
+fn discarding_sets_free_what_waits_behind_and_nothing_that_is_discarded() {
+    let mut bench = Bench::new();
+    let order = Some(Order { key: None, on_dead: OnDead::Hold });
+    let ordered = Webhook { order, ..webhook("*") };
+    let webhook = bench.now(|staging| staging.create_webhook(ordered, None)).unwrap().number();
+    let backlog: Vec<Accepted> = (0..4).flat_map(|_| bench.publish(&["task.a"; 100])).collect();
+    let id = |event: &Accepted| event.id.delivery_to(webhook);
+    let free = |bench: &Bench| -> Vec<DeliveryId> {
+        bench.store.fresh(webhook, None, 1_000).unwrap().iter().map(|one| one.id).collect()
+    };
+    let job = bench.create(bulk(JobKind::Discard, Source::Open { webhook }));
+    while bench.job(job.id).is_running() {
+        bench.committer.step();
+        assert!(free(&bench).iter().all(|one| *one == id(&backlog[0])), "only the head was ever free");
+    }
+    assert_eq!((bench.job(job.id).done, free(&bench).len()), (400, 0));
+
+    let next = bench.publish(&["task.a", "task.b", "task.c"]);
+    bench.settle(id(&next[0]), Next::Dead);
+    bench.until_idle();
+    assert_eq!(free(&bench), [], "it holds up the others");
+    assert_eq!(bench.run(bulk(JobKind::Discard, Source::DeadLetters { webhook: None })).done, 1);
+    assert_eq!(free(&bench), [id(&next[1])]);
+    bench.settle(id(&next[1]), Next::Dead);
+    bench.until_idle();
+    assert_eq!(bench.run(bulk(JobKind::Replay, Source::DeadLetters { webhook: None })).done, 1);
+    let replay = free(&bench);
+    assert!(replay.len() == 1 && replay[0] > id(&next[2]), "the replay stands in its place");
 }
 
 #[test]

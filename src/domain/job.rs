@@ -1,6 +1,6 @@
-//! Bulk jobs: replaying or discarding many deliveries, in small steps. What stays true: a job looks at each id of its
-//! window once, in ascending order, and its window ends at its own id, so what is made after it (its own replays too)
-//! is no part of it, and it ends.
+//! Bulk jobs: replaying or discarding many deliveries, in small steps. What stays true: a job looks at each row of its
+//! window once, in ascending order of their ids (open deliveries: in each of three parts), and its window ends at its own
+//! id, so what is made after it (its own replays too) is no part of it, and it ends.
 
 use std::ops::Range;
 
@@ -75,6 +75,11 @@ impl Source {
             Self::Open { .. } => "open",
             Self::Missing { .. } => "missing",
         }
+    }
+
+    /// In how many parts its rows come, one after the other.
+    pub fn parts(&self) -> u8 {
+        if matches!(self, Self::Open { .. }) { 3 } else { 1 }
     }
 
     /// The one webhook that it looks at, if it is one.
@@ -160,7 +165,7 @@ pub struct Job {
     pub bulk: Bulk,
     /// Where it stands.
     pub state: JobState,
-    /// Everything up to this id has been looked at.
+    /// Everything up to this id has been looked at, in this part.
     pub after: Option<u128>,
     /// Rows that were looked at.
     pub examined: u64,
@@ -172,13 +177,26 @@ pub struct Job {
     pub created_at: UnixMs,
     /// When it ended.
     pub ended_at: Option<UnixMs>,
+    /// In which part of its source it is, from 0.
+    pub part: u8,
 }
 
 impl Job {
     /// A job that has not begun.
     pub fn new(id: JobId, bulk: Bulk, now: UnixMs) -> Self {
         let state = JobState::Running;
-        Self { id, bulk, state, after: None, examined: 0, done: 0, skipped: 0, created_at: now, ended_at: None }
+        Self {
+            id,
+            bulk,
+            state,
+            after: None,
+            examined: 0,
+            done: 0,
+            skipped: 0,
+            created_at: now,
+            ended_at: None,
+            part: 0,
+        }
     }
 
     /// The ids that it has still to look at.
@@ -193,6 +211,15 @@ impl Job {
         self.examined += 1;
         self.done += u64::from(looked == Looked::Done);
         self.skipped += u64::from(looked == Looked::Skipped);
+    }
+
+    /// Goes on to the next part of its source; says whether there is one.
+    pub fn next_part(&mut self) -> bool {
+        let is_last = self.part + 1 == self.bulk.source.parts();
+        if !is_last {
+            (self.part, self.after) = (self.part + 1, None);
+        }
+        !is_last
     }
 
     /// Takes out of its record what it need not look at again.

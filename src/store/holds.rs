@@ -55,6 +55,8 @@ impl Duty for Holds {
             let days = self.hold_ms / DAY_MS;
             let reason = format!("hold_expired: its webhook was not active for {days} days");
             if cancel_some(staging, webhook.number(), &end, &reason)? {
+                // Whoever has read them ahead, for a probe, reads again.
+                staging.notice.changed.push(webhook.number());
                 return Ok(());
             }
         }

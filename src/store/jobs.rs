@@ -8,7 +8,7 @@ use super::read::Page;
 use super::registry::Registry;
 use super::select::{self, Found, View};
 use super::staging::Staging;
-use super::upkeep::Duty;
+use super::upkeep::{Duty, STEP_ROWS_MAX};
 use super::{Refusal, Store, StoreError, record};
 use crate::domain::delivery::{Cause, Delivery};
 use crate::domain::event::Event;
@@ -16,56 +16,73 @@ use crate::domain::id::{AccountNumber, JobId, WebhookNumber};
 use crate::domain::job::{Bulk, Job, JobKind, JobState, Looked, RUNNING_JOBS_MAX, Source};
 use crate::domain::time::UnixMs;
 
-/// Rows that one step looks at.
-const STEP_ROWS_MAX: usize = 256;
 /// Deliveries that one step makes or ends.
 const STEP_DONE_MAX: u64 = 128;
 /// Between passes over the jobs that ended.
 const FORGET_EVERY_MS: u64 = 60 * 60 * 1000;
 
-/// What upkeep knows of jobs.
+/// Turns running jobs.
 pub struct Jobs {
     /// Whether any goes on.
     running: bool,
     /// Whose turn it was last.
     turn: Option<(AccountNumber, JobId)>,
-    /// Where the pass over the jobs that ended goes on; `None` between passes.
-    forget_from: Option<Key>,
-    /// When the next pass starts.
-    forget_at: UnixMs,
 }
 
 impl Jobs {
-    /// After a start or a reopening: running jobs go on.
+    /// Running jobs go on.
     pub fn at_start(registry: &Registry) -> Self {
-        let running = registry.next_job(None).is_some();
-        Self { running, turn: None, forget_from: Some(Key::new()), forget_at: 0 }
+        Self { running: registry.next_job(None).is_some(), turn: None }
     }
 }
 
 impl Duty for Jobs {
-    /// Jobs were made, or ended.
-    fn look_at(&mut self, _changed: &[WebhookNumber], registry: &Registry) {
-        self.running = registry.next_job(None).is_some();
-    }
-
     fn due_at(&self, _kept: u64) -> Option<UnixMs> {
-        Some(if self.running || self.forget_from.is_some() { 0 } else { self.forget_at })
+        self.running.then_some(0)
     }
 
-    /// One step of the job whose turn it is, and some forgetting.
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
         let next = staging.registry().next_job(self.turn);
         if let Some((account, id)) = next {
             self.turn = next;
             staging.step_job(account, id)?;
         }
-        if self.forget_from.is_none() && staging.now() >= self.forget_at {
-            self.forget_from = Some(Key::new());
+        Ok(())
+    }
+
+    fn look_at(&mut self, _changed: &[WebhookNumber], registry: &Registry) {
+        self.running = registry.next_job(None).is_some();
+    }
+}
+
+/// The pass over the jobs: those that ended long ago are forgotten.
+#[derive(Default)]
+pub struct ForgetJobs {
+    /// Where it goes on.
+    from: Key,
+    /// When its next step is due.
+    at: UnixMs,
+}
+
+impl Duty for ForgetJobs {
+    fn due_at(&self, _kept: u64) -> Option<UnixMs> {
+        Some(self.at)
+    }
+
+    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        let from = std::mem::take(&mut self.from);
+        let rows: Vec<_> = staging.disk().range(Tree::Jobs, from..).take(STEP_ROWS_MAX).collect();
+        let full = rows.len() == STEP_ROWS_MAX;
+        for row in rows {
+            let (key, value) = row?;
+            // A job that has ended changes no more.
+            if record::decode_grown::<Job>(&value)?.is_old(staging.now()) {
+                staging.stage(Tree::Jobs, key.to_vec(), None);
+            }
+            self.from = layout::just_after(&key);
         }
-        if let Some(from) = self.forget_from.take() {
-            self.forget_from = forget_some(staging, from)?;
-            self.forget_at = staging.now() + FORGET_EVERY_MS;
+        if !full {
+            (self.from, self.at) = (Key::new(), staging.now() + FORGET_EVERY_MS);
         }
         Ok(())
     }
@@ -117,7 +134,7 @@ impl Staging<'_> {
             self.put_job(&job);
             return Ok(());
         }
-        let ids = select::ids(self.disk(), &job.bulk, job.window(), STEP_ROWS_MAX)?;
+        let ids = select::ids(self.disk(), &job.bulk, job.part, job.window(), STEP_ROWS_MAX)?;
         let (done_before, last) = (job.done, ids.last().copied());
         let may_be_more = ids.len() == STEP_ROWS_MAX;
         for id in ids {
@@ -127,7 +144,7 @@ impl Staging<'_> {
             let looked = self.work_on(&job.bulk, id)?;
             job.count(id, looked);
         }
-        if !may_be_more && job.after >= last {
+        if !may_be_more && job.after >= last && !job.next_part() {
             job.end(JobState::Done, self.now());
         }
         job.forget_looked_at();
@@ -217,20 +234,4 @@ impl Store {
         rows.truncate(limit);
         Ok(Page { next: rows.last().filter(|_| more).map(|job| job.id), rows })
     }
-}
-
-/// Removes some jobs that ended long ago; says where to go on.
-fn forget_some(staging: &mut Staging<'_>, from: Key) -> Result<Option<Key>, StoreError> {
-    let rows: Vec<_> = staging.disk().range(Tree::Jobs, from..).take(STEP_ROWS_MAX).collect();
-    let full = rows.len() == STEP_ROWS_MAX;
-    let mut last = None;
-    for row in rows {
-        let (key, value) = row?;
-        // A job that has ended changes no more.
-        if record::decode_grown::<Job>(&value)?.is_old(staging.now()) {
-            staging.stage(Tree::Jobs, key.to_vec(), None);
-        }
-        last = Some(key);
-    }
-    Ok(last.filter(|_| full).map(|key| layout::just_after(&key)))
 }

@@ -1,11 +1,11 @@
 //! What a bulk call selects: which rows come into question, and whether one of them is asked for. The steps of a job, the
 //! count of a dry run and the list of dead letters all ask here, so they cannot disagree.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::disk::Disk;
+use super::ending::OPEN;
 use super::layout::{self, Tree};
 use super::parsed::Parsed;
 use super::read::{self, EventHead, Get};
@@ -46,8 +46,16 @@ pub(super) enum Found {
     Missed(EventId),
 }
 
-/// Up to `limit` ids in `window` that come into question, ascending.
-pub(super) fn ids(disk: &Disk, bulk: &Bulk, window: Range<u128>, limit: usize) -> Result<Vec<u128>, StoreError> {
+/// Up to `limit` ids of a part in `window` that come into question, ascending. Open deliveries come in parts, one a tree:
+/// those behind another first, so that ending that one sets none of them free; a delivery moves forward only, so none is
+/// left out.
+pub(super) fn ids(
+    disk: &Disk,
+    bulk: &Bulk,
+    part: u8,
+    window: Range<u128>,
+    limit: usize,
+) -> Result<Vec<u128>, StoreError> {
     let rows = |tree, number: u32| -> Result<Vec<u128>, StoreError> {
         if window.is_empty() {
             return Ok(Vec::new());
@@ -62,13 +70,7 @@ pub(super) fn ids(disk: &Disk, bulk: &Bulk, window: Range<u128>, limit: usize) -
         }
         Source::Ended { webhook, .. } => rows(Tree::Closed, *webhook),
         Source::Missing { .. } => rows(Tree::Events, bulk.account),
-        Source::Open { webhook } => {
-            let mut open = BTreeSet::new();
-            for tree in [Tree::Blocked, Tree::Fresh, Tree::Waiting] {
-                open.extend(rows(tree, *webhook)?);
-            }
-            Ok(open.into_iter().take(limit).collect())
-        }
+        Source::Open { webhook } => OPEN.get(usize::from(part)).map_or(Ok(Vec::new()), |tree| rows(*tree, *webhook)),
     }
 }
 
@@ -177,9 +179,9 @@ impl Store {
     fn count_within(&self, bulk: &Bulk, rows_max: u64) -> Result<Count, StoreError> {
         let disk = self.disk()?;
         self.viewed(&disk, |view| {
-            let (mut count, mut after) = (Count::default(), None);
+            let (mut count, mut after, mut part) = (Count::default(), None, 0);
             loop {
-                let ids = ids(&disk, bulk, bulk.window(after, u128::MAX), COUNT_ROWS_AT_ONCE)?;
+                let ids = ids(&disk, bulk, part, bulk.window(after, u128::MAX), COUNT_ROWS_AT_ONCE)?;
                 for id in &ids {
                     if count.examined == rows_max {
                         return Ok(count);
@@ -193,7 +195,10 @@ impl Store {
                 }
                 after = ids.last().copied();
                 if ids.len() < COUNT_ROWS_AT_ONCE {
-                    return Ok(Count { complete: true, ..count });
+                    (after, part) = (None, part + 1);
+                    if part == bulk.source.parts() {
+                        return Ok(Count { complete: true, ..count });
+                    }
                 }
             }
         })

@@ -8,7 +8,7 @@ use super::StoreError;
 use super::ending::Deleted;
 use super::forget::ForgetKeys;
 use super::holds::Holds;
-use super::jobs::Jobs;
+use super::jobs::{ForgetJobs, Jobs};
 use super::layout::{self, Key, Tree};
 use super::order::Unheld;
 use super::registry::Registry;
@@ -47,6 +47,7 @@ impl Upkeep {
                 Box::new(Deleted::at_start(registry)),
                 Box::new(Unheld::at_start(registry)),
                 Box::new(Jobs::at_start(registry)),
+                Box::new(ForgetJobs::default()),
                 Box::new(ForgetKeys::default()),
                 Box::new(Forgetting::at_start()),
                 Box::new(Holds::new(retention)),

@@ -145,7 +145,7 @@ impl Deed {
             ..DisableRule::default()
         };
         let strain = if next == Next::Succeeded { Strain::Well } else { Strain::Down };
-        Some(Settlement { delivery: delivery.id, attempt, next, disable, strain, dice: 0.5 })
+        Some(Settlement { delivery: delivery.id, attempt, next, disable, strain, dice: 0.5, rate_limited: false })
     }
 
     /// The request that this deed is, if it is one and there is something to ask about.
