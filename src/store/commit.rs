@@ -195,7 +195,9 @@ impl Committer {
     pub fn step(&mut self) -> bool {
         let group = self.inner.queue.take();
         let some = !group.is_empty() || self.upkeep.is_due(self.inner.clock.now(), self.kept.total());
-        self.serve(group);
+        if some {
+            self.serve(group);
+        }
         some
     }
 

@@ -101,6 +101,9 @@ impl Core {
     /// Passes what was committed on to the scheduler; hands out which deliveries were settled.
     pub fn hear(&mut self) -> Vec<DeliveryId> {
         let mut settled = Vec::new();
+        if self.ear.0.lock().unwrap().is_empty() {
+            return settled;
+        }
         for notice in std::mem::take(&mut *self.ear.0.lock().unwrap()) {
             notice.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
             notice.freed.into_iter().for_each(|number| self.scheduler.freed(number));

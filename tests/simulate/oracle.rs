@@ -76,9 +76,28 @@ impl Oracle {
     /// All before it in its order must be past.
     pub fn check_order(&self, id: DeliveryId) {
         let Some((key, place)) = self.seen[&id].place else { return };
-        let before = self.orders[&(id.webhook(), key)].range(..place);
-        let open = before.filter(|(_, turn)| **turn != Turn::Past).next();
+        let mut before = self.orders[&(id.webhook(), key)].range(..place);
+        let open = before.find(|(_, turn)| **turn != Turn::Past);
         assert!(open.is_none(), "{id} goes out before its turn: {open:?} is before it");
+    }
+
+    /// What is not past before it in its order.
+    pub fn before(&self, id: DeliveryId) -> Vec<DeliveryId> {
+        let Some((key, place)) = self.seen[&id].place else { return Vec::new() };
+        let before = self.orders[&(id.webhook(), key)].range(..place);
+        before.filter(|(_, turn)| **turn != Turn::Past).map(|(place, _)| *place).collect()
+    }
+
+    /// It ended without being sent, or is not kept any more: its turn is over, unless another stands in its place.
+    pub fn ended_unsent(&mut self, id: DeliveryId) {
+        let seen = self.seen.get_mut(&id).unwrap();
+        seen.ended = true;
+        let Some(place) = seen.place else { return };
+        let later = self.seen.range(id..).skip(1);
+        let mut stand_ins = later.filter(|(other, seen)| other.webhook() == id.webhook() && seen.place == Some(place));
+        if stand_ins.all(|(_, seen)| seen.ended) {
+            self.turn_is(id, Turn::Past);
+        }
     }
 
     /// Whether something before it holds it up.

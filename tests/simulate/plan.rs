@@ -54,7 +54,7 @@ impl Plan {
     pub fn wide(seed: u64) -> Self {
         let retention = Retention::default();
         let (webhooks, events, crashes, batch) = (100, 50_000, 5, 20);
-        Self { seed, webhooks, events, crashes, batch, roomy: true, memory: false, jumps: false, retention }
+        Self { seed, webhooks, events, crashes, batch, roomy: true, memory: true, jumps: false, retention }
     }
 
     /// With many webhooks, each event goes to two of them.
