@@ -86,11 +86,12 @@ pub struct History {
     tomorrow: Option<Wait>,
     /// Its endpoint is spared.
     pause: Option<Wait>,
+    behind: Wait,
 }
 
 /// What open deliveries wait for beside their turn.
 struct Wait {
-    until: UnixMs,
+    until: Option<UnixMs>,
     why: String,
 }
 
@@ -100,14 +101,15 @@ impl History {
         let limit = api.dialects.now().get(&webhook.dialect).and_then(|known| known.limits.first_attempts_per_day);
         let (now, tally) = (api.clock.now(), api.store.tally(webhook.number())?);
         let tomorrow = limit.filter(|limit| tally.first_attempts_today(now) >= *limit).map(|limit| Wait {
-            until: next_day(now),
+            until: Some(next_day(now)),
             why: format!("waits for tomorrow: the {limit} deliveries of today are used up"),
         });
         let pause = Some(tally.backoff.until).filter(|until| *until > now).map(|until| Wait {
-            until,
+            until: Some(until),
             why: "waits until its endpoint's pause is over: it could not be reached, or asked for one".into(),
         });
-        Ok(Self { store: api.store.clone(), webhook, tally, tomorrow, pause })
+        let behind = Wait { until: None, why: "waits for an earlier delivery: its webhook keeps them in order".into() };
+        Ok(Self { store: api.store.clone(), webhook, tally, tomorrow, pause, behind })
     }
 
     /// A row a delivery, with its latest attempt; `wanted` filters.
@@ -141,13 +143,14 @@ impl History {
     }
 
     /// What an open delivery waits for beside its turn.
-    fn wait_of(&self, delivery: &Delivery) -> Option<&Wait> {
+    fn wait_of(&self, delivery: &Delivery) -> Result<Option<&Wait>, StoreError> {
         let waits = match delivery.state {
+            DeliveryState::Pending if self.store.is_blocked(delivery)? => Some(&self.behind),
             DeliveryState::Pending => self.tomorrow.as_ref().or(self.pause.as_ref()),
             DeliveryState::Scheduled => self.pause.as_ref(),
             _ => None,
         };
-        waits.filter(|_| self.webhook.is_active())
+        Ok(waits.filter(|_| self.webhook.is_active()))
     }
 
     /// A row about a delivery and one of its attempts.
@@ -155,7 +158,7 @@ impl History {
         let head = self.store.event_head(self.webhook.account, delivery.event)?;
         let success = attempt.map(|one| is_success(delivery, one));
         let error = attempt.filter(|_| success == Some(false)).map(|one| one.outcome.to_string());
-        let waits = self.wait_of(delivery);
+        let waits = self.wait_of(delivery)?;
         Ok(Row {
             id: delivery.id.to_string(),
             event_id: head.as_ref().map_or_else(|| delivery.event.to_string(), EventHead::public_id),
@@ -170,7 +173,7 @@ impl History {
             response_time_ms: attempt.map(|one| one.duration_ms),
             success,
             error: error.or_else(|| delivery.reason.clone()).or_else(|| waits.map(|wait| wait.why.clone())),
-            next_attempt_at: delivery.next_attempt_at.max(waits.map(|wait| wait.until)).map(time::rfc3339),
+            next_attempt_at: delivery.next_attempt_at.max(waits.and_then(|wait| wait.until)).map(time::rfc3339),
         })
     }
 }

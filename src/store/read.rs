@@ -166,6 +166,12 @@ impl Store {
         delivery_by(&|tree, key| disk.get(tree, key), id)
     }
 
+    /// Whether an open delivery waits behind another one of its order key.
+    pub fn is_blocked(&self, delivery: &Delivery) -> Result<bool, StoreError> {
+        let is_ordered = delivery.place.is_some();
+        Ok(is_ordered && self.disk()?.get(Tree::Blocked, &layout::delivery(delivery.id))?.is_some())
+    }
+
     /// All attempts of a delivery, the first first.
     pub fn attempts(&self, delivery: &Delivery) -> Result<Vec<Attempt>, StoreError> {
         let mut attempts: Vec<Attempt> = delivery.first.iter().cloned().collect();

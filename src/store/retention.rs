@@ -19,7 +19,7 @@ use crate::domain::time::UnixMs;
 /// Between passes; what cannot go yet is looked at again then.
 const EVERY_MS: u64 = 60 * 60 * 1000;
 /// After a pass that left more than may be kept.
-const AGAIN_MS: u64 = 60 * 1000;
+const AGAIN_MS: u64 = 5 * 60 * 1000;
 /// Events that one step looks at.
 const STEP_EVENTS_MAX: usize = 64;
 /// Keys that one step removes, or a few more: an event goes as a whole.
@@ -68,6 +68,12 @@ impl Duty for OldEvents {
             None => heads_of_all(staging)?,
         };
         let Some((time, account, key)) = heads.pop_first().filter(|(time, ..)| self.goes(*time, staging)) else {
+            if self.is_too_much(staging.kept()) {
+                tracing::warn!(
+                    kept_bytes = staging.kept(),
+                    "more is kept than retention.bytes_max: the rest is not ended"
+                );
+            }
             (self.at, self.again_at) = (staging.now() + EVERY_MS, staging.now() + AGAIN_MS);
             return Ok(());
         };

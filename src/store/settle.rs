@@ -166,6 +166,8 @@ impl Staging<'_> {
                 self.notice_of(&webhook, "webhook.disabled", facts)?;
                 Status::Disabled { since: now, reason, probe_at: rule.probe_at(now) }
             }
+            // It says nothing about the endpoint; the next one may go out.
+            Status::Disabled { .. } if matches!(attempt.outcome, Outcome::TooLarge(..)) => return Ok(()),
             // What was under way when it was disabled tells nothing new.
             Status::Disabled { since, probe_at: Some(_), .. } if attempt.started_at < since => return Ok(()),
             Status::Disabled { since, probe_at: Some(_), .. } if success => {
