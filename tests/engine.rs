@@ -308,8 +308,6 @@ fn a_key_that_fails_holds_up_no_other_key() {
         let behind = scene.delivery(&webhook, &format!("a-{n}"));
         assert_eq!((&behind["state"], &behind["attempts"]), (&json!("pending"), &json!([])));
     }
-    let rows = scene.client.get(&format!("{}/deliveries?state=pending", webhook.path)).data(200);
-    assert_eq!(rows[0]["error"], "waits for an earlier delivery: its webhook keeps them in order");
 
     well.store(true, Ordering::SeqCst);
     let spans: Vec<_> =
