@@ -9,6 +9,7 @@ use super::accept::NewEvent;
 use super::staging::Staging;
 use crate::domain::account::OPERATOR_ACCOUNT;
 use crate::domain::delivery::{Cause, Delivery};
+use crate::domain::event::Event;
 use crate::domain::webhook::Webhook;
 
 impl Staging<'_> {
@@ -35,11 +36,11 @@ impl Staging<'_> {
         if !self.operator_wants(word) {
             return Ok(());
         }
-        let event_type = self.event(webhook.account, delivery.event)?.map(|event| event.event_type);
+        let event = self.event(webhook.account, delivery.event)?;
         let facts = json!({
             "delivery_id": delivery.id.to_string(),
-            "event_id": delivery.event.to_string(),
-            "event_type": event_type,
+            "event_id": event.as_ref().map_or_else(|| delivery.event.to_string(), Event::public_id),
+            "event_type": event.map(|event| event.event_type),
             "attempts": delivery.attempts,
             "last_error": delivery.latest_attempt().map(|attempt| attempt.outcome.to_string()),
         });

@@ -67,31 +67,22 @@ impl Duty for OldEvents {
             Some(heads) => heads,
             None => heads_of_all(staging)?,
         };
-        let Some((time, account, key)) = heads.pop_first().filter(|(time, ..)| self.goes(*time, staging)) else {
-            if self.is_too_much(staging.kept()) {
-                tracing::warn!(
-                    kept_bytes = staging.kept(),
-                    "more is kept than retention.bytes_max: the rest is not ended"
-                );
-            }
-            (self.at, self.again_at) = (staging.now() + EVERY_MS, staging.now() + AGAIN_MS);
-            return Ok(());
-        };
-        debug_assert_eq!(time, layout::read_event(&key).time());
-        let (keys, complete) = keys_from(staging, Tree::Events, &key, &end_of(account), STEP_EVENTS_MAX)?;
-        let (mut removed, mut next) = (0, None);
-        for (n, key) in keys.iter().enumerate() {
-            if removed >= STEP_KEYS_MAX || !self.goes(layout::read_event(key).time(), staging) {
-                next = Some(keys[n].clone());
-                break;
-            }
-            removed += staging.forget_event(account, key)?;
-        }
-        let next = next.or_else(|| keys.last().filter(|_| !complete).map(|last| layout::just_after(last)));
-        if let Some(next) = next
-            && let Some(head) = head_of(staging, account, &next)?
-        {
-            heads.insert(head);
+        let (mut looked_at, mut removed) = (0, 0);
+        while looked_at < STEP_EVENTS_MAX && removed < STEP_KEYS_MAX {
+            let Some((time, account, key)) = heads.pop_first().filter(|(time, ..)| self.goes(*time, staging)) else {
+                if self.is_too_much(staging.kept()) {
+                    tracing::warn!(
+                        kept_bytes = staging.kept(),
+                        "more than retention.bytes_max is kept: it has not ended"
+                    );
+                }
+                (self.at, self.again_at) = (staging.now() + EVERY_MS, staging.now() + AGAIN_MS);
+                return Ok(());
+            };
+            debug_assert_eq!(time, layout::read_event(&key).time());
+            looked_at += 1;
+            removed += staging.forget_event(account, &key)?;
+            heads.extend(head_of(staging, account, &layout::just_after(&key))?);
         }
         self.heads = Some(heads);
         Ok(())

@@ -57,7 +57,11 @@ impl Staging<'_> {
         // It was cancelled while this attempt was under way: it stays so, and shows the attempt.
         delivery.state = DeliveryState::Cancelled;
         (delivery.ended_at, delivery.reason, delivery.next_attempt_at) = (ended_at, reason, None);
-        self.put(Tree::Closed, layout::delivery(id), &delivery);
+        let key = layout::delivery(id);
+        let before = self.get(Tree::Closed, &key)?.map_or(0, |value| key.len() + value.len());
+        self.delivery_bytes_gone(id.webhook(), before);
+        let bytes = self.put(Tree::Closed, key, &delivery);
+        self.delivery_bytes_come(id.webhook(), bytes);
         Ok(())
     }
 

@@ -79,13 +79,19 @@ impl Reply {
 pub struct Client {
     address: SocketAddr,
     key: String,
+    account: Option<String>,
     connection: Option<BufReader<TcpStream>>,
 }
 
 impl Client {
     /// A client that shows `key`.
     pub fn new(address: SocketAddr, key: &str) -> Self {
-        Self { address, key: key.to_owned(), connection: None }
+        Self { address, key: key.to_owned(), account: None, connection: None }
+    }
+
+    /// The same client acting for this account; its key must be an admin's.
+    pub fn acting_for(self, account: &str) -> Self {
+        Self { account: Some(account.to_owned()), ..self }
     }
 
     /// The key that it shows.
@@ -123,8 +129,9 @@ impl Client {
             Some(open) => open,
             None => self.connection.insert(connect(address)?),
         };
+        let account = self.account.as_ref().map_or(String::new(), |id| format!("Hookwheel-Account: {id}\r\n"));
         let mut request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n{account}\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         )

@@ -1,0 +1,456 @@
+//! What the store lets go of, on a virtual clock: events by age and by size with all that belongs to them, what was held
+//! for too long, and due times that a clock which was set back has put out of reach. What stays true: nothing that may
+//! still be sent goes by age or size, and what is said to be kept is what is kept.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use hookwheel::clock::{Clock, Dice};
+use hookwheel::deliver::schedule::Scheduler;
+use hookwheel::dialect::{Dialects, Shelf};
+use hookwheel::domain::account::Account;
+use hookwheel::domain::backoff::Strain;
+use hookwheel::domain::delivery::{Attempt, AttemptSummary, Delivery, DeliveryState, Outcome};
+use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId};
+use hookwheel::domain::job::{Bulk, JobKind, Source};
+use hookwheel::domain::retry::{Next, RetrySchedule};
+use hookwheel::domain::stats::{Counts, Series, Span, Step};
+use hookwheel::domain::time::{DAY_MS, UnixMs};
+use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
+use hookwheel::store::{
+    self, Accepted, Committer, Idempotency, Memory, NewEvent, OpenError, Refusal, Retention, Settings, Settlement,
+    Staging, Store,
+};
+use serde_json::Value;
+
+const HOUR_MS: u64 = 60 * 60 * 1000;
+/// A UTC midnight.
+const START: UnixMs = 20_833 * DAY_MS;
+/// Of every store here.
+const DEFAULT: AccountNumber = 1;
+/// Of those that have a second one.
+const OPERATOR: AccountNumber = 2;
+
+struct Rig {
+    store: Store,
+    committer: Committer,
+    clock: Clock,
+    settings: Settings,
+}
+
+impl Rig {
+    fn open(settings: Settings, now: UnixMs) -> Self {
+        let clock = Clock::standing_at(now);
+        let (store, committer) = loop {
+            match store::open(settings.clone(), clock.clone(), Dice::seeded(now)) {
+                Ok(opened) => break opened,
+                // sled's own threads let go of the file a moment after its last handle is gone.
+                Err(OpenError::InUse(_)) => std::thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        };
+        Self { store, committer, clock, settings }
+    }
+
+    /// A store in memory with account 1.
+    fn in_memory(retention: Retention) -> Self {
+        Self::founded(settings("nowhere".as_ref(), Some(Memory::default()), retention))
+    }
+
+    fn founded(settings: Settings) -> Self {
+        let mut rig = Self::open(settings, START);
+        rig.now(|staging| staging.create_account(Store::default_account("standard"))).unwrap();
+        rig
+    }
+
+    /// The same data at another time, kept otherwise, in a store that knows nothing but them.
+    fn reopened(mut self, now: UnixMs, retention: Retention) -> Self {
+        self.committer.let_go();
+        let settings = Settings { retention, ..self.settings.clone() };
+        drop(self);
+        Self::open(settings, now)
+    }
+
+    /// Makes a change; upkeep goes on until there is nothing to do.
+    fn now<T: Send + 'static>(
+        &mut self,
+        change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let mut answer = self.store.submit(0, change)?;
+        self.step();
+        answer.try_recv().expect("the committer answers")
+    }
+
+    fn step(&mut self) {
+        while self.committer.step() {}
+    }
+
+    fn turn(&mut self, ms: u64) {
+        self.clock.turn_to(self.clock.now() + ms);
+        self.step();
+    }
+
+    fn webhook(&mut self, webhook: Webhook) -> WebhookId {
+        self.now(|staging| staging.create_webhook(webhook, None)).unwrap().id
+    }
+
+    fn publish(&mut self, event: NewEvent) -> EventId {
+        self.publish_with(event, None).id
+    }
+
+    fn publish_with(&mut self, event: NewEvent, idempotency: Option<Idempotency>) -> Accepted {
+        self.now(|staging| staging.accept(DEFAULT, vec![event], idempotency)).unwrap().remove(0)
+    }
+
+    fn settle(&mut self, id: DeliveryId, number: u16, next: Next) {
+        self.store.settle(settlement(id, number, next, self.clock.now()));
+        self.step();
+    }
+
+    /// A failed attempt and one that uses up the retries, a replay that succeeds, and a second replay too, left dead.
+    fn live(&mut self, webhook: WebhookId, event: NewEvent, idempotency: Option<Idempotency>) -> EventId {
+        let event = self.publish_with(event, idempotency).id;
+        let first = event.delivery_to(webhook.number());
+        self.settle(first, 1, Next::RetryAt(self.clock.now()));
+        self.settle(first, 2, Next::Dead);
+        for next in [Next::Succeeded, Next::Dead] {
+            let replay = self.now(move |staging| staging.replay(DEFAULT, webhook, first)).unwrap();
+            self.settle(replay, 1, next);
+        }
+        event
+    }
+
+    fn delivery(&self, id: DeliveryId) -> Option<Delivery> {
+        self.store.delivery(id).unwrap()
+    }
+
+    /// The events of an account, the newest first.
+    fn events(&self, account: AccountNumber) -> Vec<EventId> {
+        let (mut all, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = self.store.events(account, EventId(0), cursor, 1_000, |_| true).unwrap();
+            all.extend(page.rows.iter().map(|head| head.id));
+            cursor = page.next;
+            if cursor.is_none() {
+                return all;
+            }
+        }
+    }
+
+    fn dead_letters(&self) -> usize {
+        let source = Source::DeadLetters { webhook: None };
+        let all = Bulk { account: DEFAULT, kind: JobKind::Discard, source, event_type: None, from: None, to: None };
+        self.store.dead_letters(&all, None, 10_000).unwrap().rows.len()
+    }
+
+    /// What was counted of the account.
+    fn counts(&self) -> Counts {
+        let span = Span { step: Step::Hour, from: 0, to: START + 10_000 * DAY_MS };
+        let stats = self.store.stats(Series::Account(DEFAULT), span, self.clock.now()).unwrap();
+        let mut total = Counts::default();
+        stats.points.values().for_each(|counts| total.merge(counts));
+        total
+    }
+}
+
+fn settings(path: &Path, memory: Option<Memory>, retention: Retention) -> Settings {
+    Settings {
+        path: path.into(),
+        cache_bytes: 16 << 20,
+        free_bytes_min: 0,
+        queue_events_max: 1000,
+        queue_bytes_max: 64 << 20,
+        group_events_max: 512,
+        group_bytes_max: 8 << 20,
+        durable: memory.is_none(),
+        memory,
+        retention,
+    }
+}
+
+fn by_age(ms: u64) -> Retention {
+    Retention { events_ms: Some(ms), ..Retention::default() }
+}
+
+fn by_size(bytes: u64) -> Retention {
+    Retention { bytes_max: Some(bytes), ..Retention::default() }
+}
+
+fn webhook(account: AccountNumber, filter: &str) -> Webhook {
+    let url = EndpointUrl::parse("https://example.com/hook", false).unwrap();
+    Webhook::new(account, "standard", url, vec![EventFilter::parse(filter).unwrap()])
+}
+
+/// An event with so many bytes of data.
+fn event(bytes: usize) -> NewEvent {
+    NewEvent {
+        name: None,
+        event_type: "task.done".into(),
+        created_at: None,
+        data: format!("\"{}\"", "x".repeat(bytes - 2)).into(),
+        actor: None,
+        metadata: None,
+        test: false,
+        fingerprint: None,
+    }
+}
+
+fn named(name: &str, bytes: usize) -> NewEvent {
+    NewEvent { name: Some(name.into()), fingerprint: Some([1; 32]), ..event(bytes) }
+}
+
+fn settlement(delivery: DeliveryId, number: u16, next: Next, now: UnixMs) -> Settlement {
+    let outcome = Outcome::Status(if next == Next::Succeeded { 200 } else { 500 });
+    let summary = AttemptSummary { number, started_at: now, duration_ms: 3, outcome };
+    let attempt = Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![b'x'; 100] };
+    let (disable, strain) = (DisableRule::default(), Strain::Neutral);
+    Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false }
+}
+
+#[test]
+fn an_old_event_goes_with_all_that_belongs_to_it() {
+    let mut rig = Rig::in_memory(by_age(2 * HOUR_MS));
+    let webhook = rig.webhook(webhook(DEFAULT, "task.*"));
+    let key = || Some(Idempotency { key: [7; 32], fingerprint: [8; 32] });
+    let old = rig.live(webhook, named("one", 100 * 1024), key());
+    let first = old.delivery_to(webhook.number());
+    let dead = rig.delivery(first).unwrap();
+    let whole = rig.store.event(DEFAULT, old).unwrap().unwrap();
+    assert_eq!(whole.data.len(), 100 * 1024);
+    let ids: Vec<DeliveryId> = rig.store.deliveries_of(&whole).unwrap().iter().map(|one| one.id).collect();
+    assert_eq!((ids.len(), rig.store.attempts(&dead).unwrap().len(), rig.dead_letters()), (3, 2, 1));
+    let repeated = rig.publish_with(named("one", 100 * 1024), key());
+    assert_eq!((repeated.id, repeated.duplicate), (old, true));
+    let before = (rig.counts(), rig.store.tally(webhook.number()).unwrap());
+
+    rig.turn(HOUR_MS);
+    let young = rig.publish(event(100));
+    let of_young = rig.store.kept_bytes();
+    rig.turn(HOUR_MS - 1);
+    assert_eq!(rig.events(DEFAULT), [young, old]);
+    rig.turn(HOUR_MS / 2);
+    assert_eq!(rig.events(DEFAULT), [young]);
+    assert!(
+        rig.store.event(DEFAULT, old).unwrap().is_none() && rig.store.event_named(DEFAULT, "one").unwrap().is_none()
+    );
+    assert!(ids.iter().all(|id| rig.delivery(*id).is_none()), "its deliveries, replays among them");
+    assert_eq!(rig.store.attempts(&dead).unwrap().len(), 1, "no attempt but the one that was in hand");
+    assert_eq!((rig.store.deliveries_of(&whole).unwrap().len(), rig.dead_letters()), (0, 0));
+    assert!(rig.store.kept_bytes() < 1_000 && of_young > 100_000, "{} bytes of {of_young}", rig.store.kept_bytes());
+
+    let (counts, tally) = (rig.counts(), rig.store.tally(webhook.number()).unwrap());
+    assert_eq!((counts.accepted, counts.deliveries, counts.succeeded), (before.0.accepted + 1, 4, 1));
+    assert_eq!(counts.attempts(), before.0.attempts());
+    assert_eq!((tally.deliveries, tally.succeeded, tally.dead), (4, 1, 2));
+    assert_eq!((tally.attempts, tally.failed_attempts), (before.1.attempts, before.1.failed_attempts));
+
+    // The key is younger than a day, but what it stands for is gone.
+    let new = rig.publish_with(named("one", 50), Some(Idempotency { key: [7; 32], fingerprint: [8; 32] }));
+    assert!(!new.duplicate && new.id > young, "key and name are free again");
+}
+
+#[test]
+fn what_has_not_ended_stays_however_old_it_is() {
+    let mut rig = Rig::in_memory(Retention { bytes_max: Some(0), ..by_age(HOUR_MS) });
+    let (one, other) = (rig.webhook(webhook(DEFAULT, "*")), rig.webhook(webhook(DEFAULT, "*")));
+    let event = rig.publish(event(1_000));
+    let ids = [one, other].map(|webhook| event.delivery_to(webhook.number()));
+    rig.settle(ids[0], 1, Next::Succeeded);
+    rig.settle(ids[1], 1, Next::RetryAt(START + 30 * DAY_MS));
+    rig.turn(10 * DAY_MS);
+    assert_eq!(rig.events(DEFAULT), [event], "one of its deliveries has not ended");
+    rig.settle(ids[1], 2, Next::Dead);
+    let replay = rig.now(move |staging| staging.replay(DEFAULT, one, ids[0])).unwrap();
+    rig.turn(10 * DAY_MS);
+    assert_eq!(rig.events(DEFAULT), [event], "a replay has not ended");
+    assert!(rig.delivery(ids[0]).is_some() && rig.dead_letters() == 1);
+    rig.settle(replay, 1, Next::Succeeded);
+    rig.turn(2 * HOUR_MS);
+    assert_eq!((rig.events(DEFAULT).len(), rig.dead_letters(), rig.store.kept_bytes()), (0, 0, 0));
+}
+
+#[test]
+fn nothing_is_left_behind_in_any_tree() {
+    let left = |events: usize| {
+        let mut rig = Rig::in_memory(by_age(DAY_MS));
+        let webhook = rig.webhook(webhook(DEFAULT, "*"));
+        for n in 0..events {
+            let mut key = [0; 32];
+            key[0] = n as u8;
+            rig.live(webhook, named(&format!("e-{n}"), 40_000), Some(Idempotency { key, fingerprint: [1; 32] }));
+        }
+        let most = rig.store.size_bytes().unwrap();
+        assert!(most > events as u64 * 40_000);
+        rig.turn(3 * DAY_MS);
+        assert_eq!((rig.events(DEFAULT).len(), rig.store.kept_bytes()), (0, 0));
+        rig.store.size_bytes().unwrap()
+    };
+    let (few, many) = (left(10), left(200));
+    assert!(many.abs_diff(few) < 200, "counters may be a few bytes longer: {few} bytes of 10 events, {many} of 200");
+}
+
+#[test]
+fn an_attempt_that_ends_after_its_delivery_was_cancelled_is_kept_and_counted() {
+    let mut rig = Rig::in_memory(by_age(DAY_MS));
+    let webhook = rig.webhook(webhook(DEFAULT, "*"));
+    let cancelled = rig.publish(event(100)).delivery_to(webhook.number());
+    let source = Source::Open { webhook: webhook.number() };
+    let all = Bulk { account: DEFAULT, kind: JobKind::Discard, source, event_type: None, from: None, to: None };
+    rig.now(move |staging| staging.create_job(all)).unwrap();
+    assert_eq!(rig.delivery(cancelled).unwrap().state, DeliveryState::Cancelled);
+    let before = rig.store.kept_bytes();
+    rig.settle(cancelled, 1, Next::Dead);
+    let counted = rig.store.kept_bytes();
+    assert!(counted >= before + 100, "its answer alone has 100 bytes: {before}, then {counted}");
+    rig.turn(HOUR_MS);
+    let young = rig.publish(event(100)).delivery_to(webhook.number());
+    rig.settle(young, 1, Next::Succeeded);
+    let of_young = rig.store.kept_bytes() - counted;
+    rig.turn(DAY_MS - HOUR_MS);
+    assert_eq!((rig.delivery(cancelled), rig.store.kept_bytes()), (None, of_young));
+}
+
+#[test]
+fn above_the_bound_the_oldest_of_all_accounts_go_first() {
+    let mut rig = Rig::in_memory(Retention::default());
+    rig.now(|staging| staging.create_account(Account { id: "other".into(), ..Store::default_account("standard") }))
+        .unwrap();
+    let mut all = Vec::new();
+    for n in 0..600 {
+        rig.clock.turn_to(START + n * 1_000);
+        let account = if n % 3 == 0 { 2 } else { DEFAULT };
+        all.push(rig.now(move |staging| staging.accept(account, vec![event(1_000)], None)).unwrap()[0].id);
+    }
+    let (kept, now) = (rig.store.kept_bytes(), rig.clock.now());
+    let bound = kept / 2;
+    let mut rig = rig.reopened(now, by_size(bound));
+    assert_eq!(rig.store.kept_bytes(), kept);
+    rig.step();
+    let left: BTreeSet<EventId> = [DEFAULT, 2].iter().flat_map(|account| rig.events(*account)).collect();
+    let gone: Vec<usize> = (0..all.len()).filter(|n| !left.contains(&all[*n])).collect();
+    assert_eq!(gone, (0..gone.len()).collect::<Vec<_>>(), "whatever their accounts");
+    let kept = rig.store.kept_bytes();
+    assert!(kept <= bound && kept + 2_000 > bound, "no more goes than has to: {kept} of {bound} bytes");
+}
+
+#[test]
+fn what_is_kept_stays_near_the_bound_over_a_churn() {
+    const BOUND: u64 = 4 << 20;
+    /// What is accepted until the next pass may begin, some minutes after the last.
+    const SLACK: u64 = 1 << 20;
+    let shm = Path::new("/dev/shm");
+    let dir = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap();
+    let path = dir.path().join("data");
+    let mut rig = Rig::founded(settings(&path, None, by_size(BOUND)));
+    let webhook = rig.webhook(webhook(DEFAULT, "*")).number();
+    let mut most = 0;
+    for _ in 0..200 {
+        let events = (0..100).map(|_| event(1024)).collect();
+        let accepted = rig.now(|staging| staging.accept(DEFAULT, events, None)).unwrap();
+        for one in accepted {
+            rig.store.settle(settlement(one.id.delivery_to(webhook), 1, Next::Succeeded, rig.clock.now()));
+        }
+        rig.turn(60_000);
+        most = most.max(rig.store.kept_bytes());
+    }
+    rig.turn(HOUR_MS);
+    let kept = rig.store.kept_bytes();
+    assert!(most < BOUND + SLACK, "{most} bytes at most");
+    assert!(kept <= BOUND && kept > BOUND - SLACK, "{kept} bytes at last");
+    let tally = rig.store.tally(webhook).unwrap();
+    assert_eq!((tally.deliveries, tally.succeeded), (20_000, 20_000), "counters stay");
+    let left = rig.events(DEFAULT).len();
+    let said = rig.store.size_bytes().unwrap();
+    let real = bytes_of_files(&path);
+    println!("{left} events left, {kept} bytes kept, {most} at most");
+    println!("files: {said} bytes said ({:.2}), {real} bytes real ({:.2})", ratio(said, kept), ratio(real, kept));
+
+    let now = rig.clock.now();
+    let rig = rig.reopened(now, Retention::default());
+    assert_eq!(rig.store.kept_bytes(), kept, "what a reopening finds");
+    assert_eq!(rig.events(DEFAULT).len(), left);
+}
+
+fn ratio(files: u64, kept: u64) -> f64 {
+    files as f64 / kept as f64
+}
+
+fn bytes_of_files(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
+    entries
+        .map(|one| if one.path().is_dir() { bytes_of_files(&one.path()) } else { one.metadata().unwrap().len() })
+        .sum()
+}
+
+#[test]
+fn what_was_held_too_long_ends_and_the_operator_is_told_before() {
+    let mut rig = Rig::in_memory(Retention::default());
+    rig.now(|staging| staging.create_account(Store::operator_account("standard"))).unwrap();
+    rig.webhook(webhook(OPERATOR, "webhook.*"));
+    let (held, active) = (rig.webhook(webhook(DEFAULT, "*")), rig.webhook(webhook(DEFAULT, "*")));
+    let tried = rig.publish(event(10)).delivery_to(held.number());
+    rig.settle(tried, 1, Next::RetryAt(START + 300 * DAY_MS));
+    let pause = |webhook: &mut Webhook, now| {
+        webhook.status = Status::Paused { since: now };
+        Ok(())
+    };
+    rig.now(move |staging| staging.update_webhook(DEFAULT, held, pause)).unwrap();
+    let old = rig.publish(event(10)).delivery_to(held.number());
+    rig.turn(20 * DAY_MS);
+    let young = rig.publish(event(10)).delivery_to(held.number());
+    rig.turn(7 * DAY_MS - 1);
+    assert_eq!(rig.events(OPERATOR), []);
+
+    let mut told = Vec::new();
+    for _ in 0..4 * 24 {
+        rig.turn(HOUR_MS);
+        told = rig.events(OPERATOR);
+        if rig.delivery(old).unwrap().state == DeliveryState::Cancelled {
+            break;
+        }
+        assert_eq!(told.len(), 1, "once");
+    }
+    let notice = rig.store.event(OPERATOR, told[0]).unwrap().unwrap();
+    assert_eq!(notice.event_type, "webhook.hold_expiring");
+    let data: Value = serde_json::from_slice(&notice.data).unwrap();
+    assert_eq!((&data["webhook_id"], &data["account"]), (&held.to_string().into(), &"default".into()));
+    assert_eq!((&data["held"], &data["held_since"]), (&3.into(), &"2027-01-15T00:00:00.000Z".into()));
+    assert_eq!(data["cancelled_from"], "2027-02-14T00:00:00.000Z");
+    assert_eq!(told.len(), 1);
+
+    for id in [tried, old] {
+        let ended = rig.delivery(id).unwrap();
+        assert_eq!(ended.state, DeliveryState::Cancelled);
+        assert!(ended.reason.as_ref().unwrap().starts_with("hold_expired"), "{ended:?}");
+        let ended_at = ended.ended_at.unwrap();
+        assert!((START + 30 * DAY_MS..START + 30 * DAY_MS + 2 * HOUR_MS).contains(&ended_at), "{ended_at}");
+    }
+    assert_eq!(rig.delivery(young).unwrap().state, DeliveryState::Pending, "it is not that old yet");
+    rig.turn(21 * DAY_MS);
+    assert_eq!(rig.delivery(young).unwrap().state, DeliveryState::Cancelled);
+    assert_eq!(rig.store.tally(held.number()).unwrap().open(), 0);
+    assert_eq!(rig.store.tally(active.number()).unwrap().open(), 3, "nothing holds these");
+    assert_eq!(rig.events(OPERATOR).len(), 1, "once for the whole hold");
+}
+
+#[test]
+fn a_retry_that_lies_beyond_the_longest_delay_is_pulled_in() {
+    let mut rig = Rig::in_memory(Retention::default());
+    let retry = Some(RetrySchedule { delay_seconds: vec![24 * 60 * 60], jitter_percent: 0 });
+    let number = rig.webhook(Webhook { retry, ..webhook(DEFAULT, "*") }).number();
+    let ids = [(); 2].map(|()| rig.publish(event(10)).delivery_to(number));
+    rig.settle(ids[0], 1, Next::RetryAt(START + HOUR_MS));
+    rig.settle(ids[1], 1, Next::RetryAt(START + DAY_MS));
+    let now = START - 2 * HOUR_MS;
+    let mut rig = rig.reopened(now, Retention::default());
+    let shelf = Arc::new(Shelf::new(Dialects::shipped()));
+    let mut scheduler = Scheduler::new(rig.store.clone(), shelf, 10, Arc::default(), now);
+    assert!(scheduler.next(now).is_none(), "nothing is due");
+    rig.step();
+    let due = ids.map(|id| rig.delivery(id).unwrap().next_attempt_at.unwrap());
+    assert_eq!(due, [START + HOUR_MS, now + DAY_MS], "only the one that no schedule reaches");
+    assert_eq!(rig.store.latest_due(number).unwrap(), Some(now + DAY_MS));
+}
