@@ -333,13 +333,14 @@ fn above_the_bound_the_oldest_of_all_accounts_go_first() {
     let gone: Vec<usize> = (0..all.len()).filter(|n| !left.contains(&all[*n])).collect();
     assert_eq!(gone, (0..gone.len()).collect::<Vec<_>>(), "whatever their accounts");
     let kept = rig.store.kept_bytes();
-    assert!(kept <= bound && kept + 2_000 > bound, "no more goes than has to: {kept} of {bound} bytes");
+    let rest = bound - bound / 20;
+    assert!(kept <= rest && kept + 2_000 > rest, "a twentieth more goes than has to: {kept} of {bound} bytes");
 }
 
 #[test]
 fn what_is_kept_stays_near_the_bound_over_a_churn() {
     const BOUND: u64 = 4 << 20;
-    /// What is accepted until the next pass may begin, some minutes after the last.
+    /// What a pass takes beyond the bound, and what one group accepts.
     const SLACK: u64 = 1 << 20;
     let shm = Path::new("/dev/shm");
     let dir = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap();
@@ -353,7 +354,7 @@ fn what_is_kept_stays_near_the_bound_over_a_churn() {
         for one in accepted {
             rig.store.settle(settlement(one.id.delivery_to(webhook), 1, Next::Succeeded, rig.clock.now()));
         }
-        rig.turn(60_000);
+        rig.turn(1);
         most = most.max(rig.store.kept_bytes());
     }
     rig.turn(HOUR_MS);

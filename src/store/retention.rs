@@ -18,7 +18,7 @@ use crate::domain::time::UnixMs;
 
 /// Between passes; what cannot go yet is looked at again then.
 const EVERY_MS: u64 = 60 * 60 * 1000;
-/// After a pass that left more than may be kept.
+/// After a pass that left more than may be kept, since the rest has not ended.
 const AGAIN_MS: u64 = 5 * 60 * 1000;
 /// Events that one step looks at.
 const STEP_EVENTS_MAX: usize = 64;
@@ -46,10 +46,23 @@ impl OldEvents {
         self.retention.bytes_max.is_some_and(|max| kept > max)
     }
 
+    /// A pass goes on to a twentieth below the bound, so that not every event that is accepted begins another.
+    fn is_near_too_much(&self, kept: u64) -> bool {
+        self.retention.bytes_max.is_some_and(|max| kept > max - max / 20)
+    }
+
+    fn end_pass(&mut self, staging: &Staging<'_>) {
+        self.at = staging.now() + EVERY_MS;
+        if self.is_too_much(staging.kept()) {
+            self.again_at = staging.now() + AGAIN_MS;
+            tracing::warn!(kept_bytes = staging.kept(), "more than retention.bytes_max is kept: it has not ended");
+        }
+    }
+
     /// Whether an event of that time goes.
     fn goes(&self, time: UnixMs, staging: &Staging<'_>) -> bool {
         let is_old = self.retention.events_ms.is_some_and(|ms| time + ms <= staging.now());
-        is_old || self.is_too_much(staging.kept())
+        is_old || self.is_near_too_much(staging.kept())
     }
 }
 
@@ -70,13 +83,7 @@ impl Duty for OldEvents {
         let (mut looked_at, mut removed) = (0, 0);
         while looked_at < STEP_EVENTS_MAX && removed < STEP_KEYS_MAX {
             let Some((time, account, key)) = heads.pop_first().filter(|(time, ..)| self.goes(*time, staging)) else {
-                if self.is_too_much(staging.kept()) {
-                    tracing::warn!(
-                        kept_bytes = staging.kept(),
-                        "more than retention.bytes_max is kept: it has not ended"
-                    );
-                }
-                (self.at, self.again_at) = (staging.now() + EVERY_MS, staging.now() + AGAIN_MS);
+                self.end_pass(staging);
                 return Ok(());
             };
             debug_assert_eq!(time, layout::read_event(&key).time());
