@@ -18,8 +18,11 @@ use crate::domain::time::UnixMs;
 
 /// Between passes; what cannot go yet is looked at again then.
 const EVERY_MS: u64 = 60 * 60 * 1000;
-/// After a pass that left more than may be kept.
+/// After a pass that left more than may be kept: what it left has not ended.
 const AGAIN_MS: u64 = 60 * 1000;
+/// After a pass that left no more than may be kept. A pass begins with a look at each account, so under load it does not
+/// begin with each group.
+const SOON_MS: u64 = 1000;
 /// Events that one step looks at.
 const STEP_EVENTS_MAX: usize = 64;
 /// Keys that one step removes, or a few more: an event goes as a whole.
@@ -68,7 +71,8 @@ impl Duty for OldEvents {
             None => heads_of_all(staging)?,
         };
         let Some((time, account, key)) = heads.pop_first().filter(|(time, ..)| self.goes(*time, staging)) else {
-            (self.at, self.again_at) = (staging.now() + EVERY_MS, staging.now() + AGAIN_MS);
+            let wait = if self.is_too_much(staging.kept()) { AGAIN_MS } else { SOON_MS };
+            (self.at, self.again_at) = (staging.now() + EVERY_MS, staging.now() + wait);
             return Ok(());
         };
         debug_assert_eq!(time, layout::read_event(&key).time());
