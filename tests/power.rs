@@ -2,6 +2,8 @@
 //! entries are left. The rig is tried first, also on a store that is known to fail under it.
 #![cfg(target_os = "linux")]
 
+#[path = "power/retained.rs"]
+mod retained;
 #[path = "power/rig.rs"]
 mod rig;
 #[path = "power/store.rs"]
@@ -25,6 +27,7 @@ fn child() {
         "sled" => fill_sled(&dir, false),
         "sled synced" => fill_sled(&dir, true),
         "store" => store::accept_until_killed(&dir),
+        "retained" => retained::refill_until_killed(&dir),
         other => panic!("no such part: {other}"),
     }
 }

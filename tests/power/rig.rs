@@ -10,8 +10,12 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use hookwheel::clock::Dice;
+
 /// What a child prints before each thing that it promises to keep.
 const PROMISED: &str = "promised ";
+/// What a disk writes whole.
+const BLOCK: usize = 4096;
 /// Names the part that a child plays, in its environment.
 const PART: &str = "POWER_PART";
 
@@ -54,11 +58,24 @@ impl Rig {
 
     /// Cuts the power: kills the player and leaves in the directory only what was synced. Gives what was promised.
     pub fn cut(&self, player: Player) -> Vec<String> {
+        self.cut_and(player, |_, _| {})
+    }
+
+    /// The same, but of what was written and not synced some blocks are on the disk too, as the dice fall: the kernel
+    /// writes back what it likes, in any order.
+    pub fn cut_unevenly(&self, player: Player, dice: &mut Dice) -> Vec<String> {
+        self.cut_and(player, |written, kept| mix(written, kept, dice))
+    }
+
+    /// `and` is given the directory as it was written and as it was synced.
+    fn cut_and(&self, player: Player, and: impl FnOnce(&Path, &Path)) -> Vec<String> {
         let promised = player.kill();
-        let shadow = self.home.path().join("shadow");
-        fs::remove_dir_all(self.dir()).expect("can be removed");
+        let (shadow, written) = (self.home.path().join("shadow"), self.home.path().join("written"));
+        fs::rename(self.dir(), &written).expect("can be moved");
         let root = fs::read_to_string(shadow.join("root")).expect("the rig was at work");
         rebuild(&shadow, &root, &self.dir());
+        and(&written, &self.dir());
+        fs::remove_dir_all(written).expect("can be removed");
         fs::remove_dir_all(shadow).expect("can be removed");
         promised
     }
@@ -78,6 +95,32 @@ fn rebuild(shadow: &Path, id: &str, to: &Path) {
             _ => drop(fs::File::create(to.join(name)).expect("can be made")),
         }
     }
+}
+
+/// Puts some blocks of the files in `written` over those of the same names in `kept`.
+fn mix(written: &Path, kept: &Path, dice: &mut Dice) {
+    for entry in fs::read_dir(kept).expect("a directory") {
+        let kept = entry.expect("can be read").path();
+        let written = written.join(kept.file_name().expect("a name"));
+        if kept.is_dir() {
+            mix(&written, &kept, dice);
+        } else if let Ok(newer) = fs::read(&written) {
+            let older = fs::read(&kept).expect("can be read");
+            fs::write(&kept, mixed(older, &newer, dice)).expect("can be written");
+        }
+    }
+}
+
+/// `older` with some of the blocks of `newer`. A block that was never written is zero.
+fn mixed(mut older: Vec<u8>, newer: &[u8], dice: &mut Dice) -> Vec<u8> {
+    for (n, block) in newer.chunks(BLOCK).enumerate() {
+        let (from, to) = (n * BLOCK, n * BLOCK + block.len());
+        if older.get(from..to) != Some(block) && dice.bits().is_multiple_of(2) {
+            older.resize(older.len().max(to), 0);
+            older[from..to].copy_from_slice(block);
+        }
+    }
+    older
 }
 
 /// A child at work.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::domain::id::{AccountNumber, EventId};
 use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
-use hookwheel::store::{self, Committer, NewEvent, Settings, Store};
+use hookwheel::store::{self, Committer, NewEvent, Retention, Settings, Store};
 
 use crate::rig::{Rig, promise};
 
@@ -20,7 +20,7 @@ const ROUNDS_OF_MAKING: usize = 20;
 const PRODUCERS: u64 = 4;
 const SIZES: [usize; 4] = [1 << 10, 20 << 10, 200 << 10, 10_000_000];
 /// The account that exists from the start.
-const ACCOUNT: AccountNumber = 1;
+pub const ACCOUNT: AccountNumber = 1;
 
 #[test]
 fn an_acknowledged_event_outlives_a_power_cut() {
@@ -44,7 +44,7 @@ fn an_acknowledged_event_outlives_a_power_cut() {
             player.next_promise().expect("works until it is killed");
         }
         promised.extend(rig.cut(player));
-        let (store, _committer) = open(&rig.dir());
+        let (store, _committer) = open(&rig.dir(), Clock::real(), Retention::default());
         for promise in &promised {
             check_whole(&store, promise);
         }
@@ -70,7 +70,7 @@ fn a_store_that_was_killed_while_it_was_made_outlives_a_power_cut_too() {
         let mut player = rig.play("child", "store");
         player.next_promise().expect("works until it is killed");
         let promised = rig.cut(player);
-        let (store, _committer) = open(&rig.dir());
+        let (store, _committer) = open(&rig.dir(), Clock::real(), Retention::default());
         for promise in &promised {
             check_whole(&store, promise);
         }
@@ -91,7 +91,7 @@ fn check_there(store: &Store, promise: &str) {
     assert!(store.event(ACCOUNT, id).expect("can be read").is_some(), "the event {id} of an earlier round is gone");
 }
 
-fn read_promise(promise: &str) -> (EventId, u64, usize) {
+pub fn read_promise(promise: &str) -> (EventId, u64, usize) {
     let mut parts = promise.split(' ');
     let mut part = || parts.next().unwrap_or_else(|| panic!("half a promise: {promise}"));
     (EventId::parse(part()).expect("an id"), part().parse().expect("a number"), part().parse().expect("a size"))
@@ -99,14 +99,9 @@ fn read_promise(promise: &str) -> (EventId, u64, usize) {
 
 /// The child's part: accepts events and promises each that was acknowledged, until it is killed.
 pub fn accept_until_killed(dir: &Path) {
-    let (store, committer) = open(dir);
+    let (store, committer) = open(dir, Clock::real(), Retention::default());
     let committer = thread::spawn(move || committer.run());
-    if store.registry().account(ACCOUNT).is_none() {
-        acknowledged(store.submit(0, |staging| {
-            staging.create_account(Store::default_account("standard"))?;
-            staging.create_webhook(webhook(), None)
-        }));
-    }
+    found(&store);
     let producers: Vec<_> = (0..PRODUCERS)
         .map(|number| {
             let store = store.clone();
@@ -120,6 +115,16 @@ pub fn accept_until_killed(dir: &Path) {
     committer.join().expect("works until it is killed");
 }
 
+/// Makes the account and its webhook, if they are not there.
+pub fn found(store: &Store) {
+    if store.registry().account(ACCOUNT).is_none() {
+        acknowledged(store.submit(0, |staging| {
+            staging.create_account(Store::default_account("standard"))?;
+            staging.create_webhook(webhook(), None)
+        }));
+    }
+}
+
 fn produce(store: &Store, number: u64) {
     let mut dice = Dice::from_system();
     for round in 0.. {
@@ -131,28 +136,32 @@ fn produce(store: &Store, number: u64) {
             _ => SIZES[3],
         };
         let n = dice.bits() >> 1;
-        let event = NewEvent {
-            name: None,
-            event_type: "task.created".into(),
-            created_at: None,
-            data: data(n, size),
-            actor: None,
-            metadata: None,
-            test: false,
-            fingerprint: None,
-        };
-        let accepted = acknowledged(store.accept(ACCOUNT, vec![event], None));
+        let accepted = acknowledged(store.accept(ACCOUNT, vec![event(n, size)], None));
         promise(format_args!("{} {n} {size}", accepted[0].id));
     }
 }
 
+/// An event of `size` bytes, made from `n`.
+pub fn event(n: u64, size: usize) -> NewEvent {
+    NewEvent {
+        name: None,
+        event_type: "task.created".into(),
+        created_at: None,
+        data: data(n, size),
+        actor: None,
+        metadata: None,
+        test: false,
+        fingerprint: None,
+    }
+}
+
 /// Waits until the store has answered.
-fn acknowledged<T>(asked: Result<tokio::sync::oneshot::Receiver<Result<T, store::Refusal>>, store::Refusal>) -> T {
+pub fn acknowledged<T>(asked: Result<tokio::sync::oneshot::Receiver<Result<T, store::Refusal>>, store::Refusal>) -> T {
     asked.expect("is taken").blocking_recv().expect("is answered").expect("is acknowledged")
 }
 
 /// A JSON text of `size` bytes in which no two pages are equal, made from `n`.
-fn data(n: u64, size: usize) -> Bytes {
+pub fn data(n: u64, size: usize) -> Bytes {
     let mut text = Vec::with_capacity(size + 64);
     text.push(b'"');
     for block in 0_u64.. {
@@ -171,7 +180,8 @@ fn webhook() -> Webhook {
     Webhook::new(ACCOUNT, "standard", url, vec![EventFilter::All])
 }
 
-fn open(dir: &Path) -> (Store, Committer) {
+/// Opens the store of a rig's directory.
+pub fn open(dir: &Path, clock: Clock, retention: Retention) -> (Store, Committer) {
     let settings = Settings {
         path: dir.join("data"),
         cache_bytes: 64 << 20,
@@ -181,8 +191,8 @@ fn open(dir: &Path) -> (Store, Committer) {
         group_events_max: 512,
         group_bytes_max: 8 << 20,
         memory: None,
-        retention: Default::default(),
+        retention,
         durable: true,
     };
-    store::open(settings, Clock::real(), Dice::from_system()).expect("what a power cut left can be opened")
+    store::open(settings, clock, Dice::from_system()).expect("what a power cut left can be opened")
 }
