@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ const BYTES_MAX: u64 = 8 << 20;
 const ABOVE_MAX: u64 = 2 << 20;
 /// Beside its data, what an event takes with its delivery and attempt.
 const EVENT_BYTES_MAX: u64 = 1 << 10;
+/// Events that a producer accepts before it records their outcomes.
+const EVENTS_A_TURN: usize = 8;
 /// Time that passes with each event: retention looks about once a second.
 const EVENT_MS: u64 = 100;
 
@@ -115,15 +117,22 @@ pub fn refill_until_killed(dir: &Path) {
     end_what_is_open(&store);
     let committer = thread::spawn(move || committer.run());
     found(&store);
-    let accepted = Arc::new(AtomicU64::new(0));
+    let (accepted, together) = (Arc::new(AtomicU64::new(0)), Arc::new(Barrier::new(PRODUCERS)));
     let producers: Vec<_> = (0..PRODUCERS)
         .map(|_| {
             let (store, clock, accepted) = (store.clone(), clock.clone(), accepted.clone());
+            let together = together.clone();
             thread::spawn(move || {
                 let mut dice = Dice::from_system();
                 loop {
-                    produce(&store, &mut dice);
-                    clock.turn_to(start + EVENT_MS * accepted.fetch_add(1, Ordering::SeqCst));
+                    let mut open = Vec::new();
+                    for _ in 0..EVENTS_A_TURN {
+                        open.extend(produce(&store, &mut dice));
+                        clock.turn_to(start + EVENT_MS * accepted.fetch_add(1, Ordering::SeqCst));
+                    }
+                    together.wait();
+                    settle_slowly(&store, open);
+                    together.wait();
                 }
             })
         })
@@ -132,7 +141,8 @@ pub fn refill_until_killed(dir: &Path) {
     committer.join().expect("works until it is killed");
 }
 
-fn produce(store: &Store, dice: &mut Dice) {
+/// Accepts an event and promises it. Gives its deliveries.
+fn produce(store: &Store, dice: &mut Dice) -> Vec<DeliveryId> {
     let size = match dice.bits() % 100 {
         0..60 => 1 << 10,
         60..85 => 20 << 10,
@@ -142,7 +152,17 @@ fn produce(store: &Store, dice: &mut Dice) {
     let accepted = acknowledged(store.accept(ACCOUNT, vec![event(n, size)], None));
     promise(format_args!("{} {n} {size}", accepted[0].id));
     let event = store.event(ACCOUNT, accepted[0].id).expect("can be read").expect("just accepted");
-    event.deliveries().for_each(|delivery| store.settle(success(delivery)));
+    event.deliveries().collect()
+}
+
+/// Records outcomes a few at a time: groups of outcomes alone are written and flushed, but not synced at once.
+fn settle_slowly(store: &Store, open: Vec<DeliveryId>) {
+    for delivery in open {
+        store.settle(success(delivery));
+        while store.queue_depth().1 > 0 {
+            thread::yield_now();
+        }
+    }
 }
 
 fn end_what_is_open(store: &Store) {

@@ -64,7 +64,7 @@ impl Rig {
     /// The same, but of what was written and not synced some blocks are on the disk too, as the dice fall: the kernel
     /// writes back what it likes, in any order.
     pub fn cut_unevenly(&self, player: Player, dice: &mut Dice) -> Vec<String> {
-        self.cut_and(player, |written, kept| mix(written, kept, dice))
+        self.cut_and(player, |written, kept| println!("{} unsynced blocks kept", mix(written, kept, dice)))
     }
 
     /// `and` is given the directory as it was written and as it was synced.
@@ -97,30 +97,35 @@ fn rebuild(shadow: &Path, id: &str, to: &Path) {
     }
 }
 
-/// Puts some blocks of the files in `written` over those of the same names in `kept`.
-fn mix(written: &Path, kept: &Path, dice: &mut Dice) {
+/// Puts some blocks of the files in `written` over those of the same names in `kept`. Gives how many.
+fn mix(written: &Path, kept: &Path, dice: &mut Dice) -> usize {
+    let mut count = 0;
     for entry in fs::read_dir(kept).expect("a directory") {
         let kept = entry.expect("can be read").path();
         let written = written.join(kept.file_name().expect("a name"));
         if kept.is_dir() {
-            mix(&written, &kept, dice);
+            count += mix(&written, &kept, dice);
         } else if let Ok(newer) = fs::read(&written) {
-            let older = fs::read(&kept).expect("can be read");
-            fs::write(&kept, mixed(older, &newer, dice)).expect("can be written");
+            let mut bytes = fs::read(&kept).expect("can be read");
+            count += mix_bytes(&mut bytes, &newer, dice);
+            fs::write(&kept, bytes).expect("can be written");
         }
     }
+    count
 }
 
-/// `older` with some of the blocks of `newer`. A block that was never written is zero.
-fn mixed(mut older: Vec<u8>, newer: &[u8], dice: &mut Dice) -> Vec<u8> {
+/// Puts some of the blocks of `newer` over `older`. A block that was never written is zero.
+fn mix_bytes(older: &mut Vec<u8>, newer: &[u8], dice: &mut Dice) -> usize {
+    let mut count = 0;
     for (n, block) in newer.chunks(BLOCK).enumerate() {
         let (from, to) = (n * BLOCK, n * BLOCK + block.len());
         if older.get(from..to) != Some(block) && dice.bits().is_multiple_of(2) {
             older.resize(older.len().max(to), 0);
             older[from..to].copy_from_slice(block);
+            count += 1;
         }
     }
-    older
+    count
 }
 
 /// A child at work.

@@ -28,10 +28,10 @@ pub fn endpoints(ledger: Arc<Ledger>) -> impl Fn(&str, &Message) -> Answer + Sen
                 ledger.arrived(message.header("webhook-id").expect("a delivery names its event"));
                 Answer::Status(200)
             }
-            "/flaky" if count % 4 == 0 => Answer::Status(500),
+            "/flaky" if count.is_multiple_of(4) => Answer::Status(500),
             "/flaky" if count % 16 == 1 => Answer::Close,
             "/failing" => Answer::Status(500),
-            "/passing" if count % 2 == 0 => Answer::Hang,
+            "/passing" if count.is_multiple_of(2) => Answer::Hang,
             _ => Answer::Status(200),
         }
     }
