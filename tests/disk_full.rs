@@ -138,6 +138,8 @@ fn below_the_reserve_nothing_is_accepted_and_deliveries_go_on() {
     let server = Server::start(disk.path(), &[("HOOKWHEEL__STORE__FREE_BYTES_MIN", &reserve)]);
     let mut client = server.client();
     let webhook = register(&mut client, &receiver.url("/"));
+    let mut operator = server.client().acting_for("operator");
+    register(&mut operator, &receiver.url("/told"));
     let mut accepted = vec!["first".to_owned()];
     client.post("/api/v1/events", &event("first", 1000)).data(202);
     has_entered.recv_timeout(DEADLINE).expect("the first attempt is under way");
@@ -158,6 +160,12 @@ fn below_the_reserve_nothing_is_accepted_and_deliveries_go_on() {
     let ready = client.get("/health/ready");
     assert_eq!((ready.status, &ready.json()["error"]["code"]), (503, &json!("no_space")));
     assert_eq!(client.get("/health/live").status, 200);
+    let told = ask_until(
+        "the operator's notice",
+        || operator.get("/api/v1/events?type=storage.low"),
+        |reply| reply.json()["data"].as_array().is_some_and(|events| !events.is_empty()),
+    );
+    assert_eq!(told.json()["data"].as_array().map(Vec::len), Some(1), "told once");
 
     drop(let_go);
     all_end(&mut client, &webhook);

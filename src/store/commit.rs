@@ -206,9 +206,11 @@ impl Committer {
         self.close_disk();
     }
 
-    /// How long to wait for work: until the sync of what was written, or the next upkeep. A closed store is work.
+    /// How long to wait for work: until the sync of what was written, or the next upkeep. A closed store is work, and so
+    /// is news of free space for the operator.
     fn patience(&self) -> Duration {
-        if self.inner.disk.load().is_none() {
+        let has_news = self.inner.space_low.load(Ordering::Relaxed) != self.low_space_told;
+        if has_news || self.inner.disk.load().is_none() {
             return Duration::ZERO;
         }
         let upkeep = self.upkeep.wait(self.inner.clock.now(), self.kept.total());
