@@ -203,18 +203,7 @@ fn success(delivery: DeliveryId) -> Settlement {
 }
 
 fn founded(path: &std::path::Path) -> (Store, Committer) {
-    let settings = Settings {
-        path: path.into(),
-        cache_bytes: 64 << 20,
-        free_bytes_min: 0,
-        queue_events_max: 10_000,
-        queue_bytes_max: 64 << 20,
-        group_events_max: 512,
-        group_bytes_max: 8 << 20,
-        memory: None,
-        retention: Default::default(),
-        durable: false,
-    };
+    let settings = Settings { queue_events_max: 10_000, durable: false, ..Settings::at(path) };
     let (store, mut committer) = store::open(settings, Clock::standing_at(1_800_000_000_000), Dice::seeded(1)).unwrap();
     let webhook = webhook("standard");
     let made = store.submit(0, |staging| {

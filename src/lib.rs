@@ -13,7 +13,7 @@
 //!
 //! A delivery's states: `pending` ─► `succeeded`, or `pending` ─► `scheduled` (as often as the schedule says) ─►
 //! `succeeded` or `dead`; an open one is shown as `held` while its webhook is not active, and ends as `cancelled` when
-//! its webhook is deleted.
+//! its webhook is deleted, when somebody discards it, or when it was held for too long.
 //!
 //! Imports go one way: `api` and `deliver` know `store`, `dialect`, `domain` and `clock`, and never each other; `store`,
 //! `dialect` and `config` know `domain` (and `store` the `clock`); `docs` knows `dialect`, and `api` and `cli` know

@@ -248,18 +248,7 @@ impl Scene {
 }
 
 fn open(memory: &Memory, clock: &Clock, shelf: &Arc<Shelf>) -> (Store, Committer, Scheduler, Arc<Ear>) {
-    let settings = Settings {
-        path: "unused".into(),
-        memory: Some(memory.clone()),
-        cache_bytes: 0,
-        free_bytes_min: 0,
-        queue_events_max: 100_000,
-        queue_bytes_max: 64 << 20,
-        group_events_max: 512,
-        group_bytes_max: 8 << 20,
-        retention: Default::default(),
-        durable: false,
-    };
+    let settings = Settings { memory: Some(memory.clone()), cache_bytes: 0, durable: false, ..Settings::at("unused") };
     let (store, committer) = store::open(settings, clock.clone(), Dice::seeded(7)).unwrap();
     let ear = Arc::new(Ear::default());
     store.listen(ear.clone());

@@ -187,16 +187,11 @@ fn count_pages<Id>(mut page: impl FnMut(Option<Id>) -> (usize, Option<Id>)) -> u
 
 fn open(path: &Path) -> Store {
     let settings = Settings {
-        path: path.into(),
-        cache_bytes: 64 << 20,
-        free_bytes_min: 0,
         queue_events_max: 1,
         queue_bytes_max: 1,
         group_events_max: 1,
         group_bytes_max: 1,
-        memory: None,
-        retention: Default::default(),
-        durable: true,
+        ..Settings::at(path)
     };
     store::open(settings, Clock::real(), Dice::seeded(1)).expect("the server has let go of it").0
 }

@@ -17,7 +17,7 @@ use hookwheel::domain::retry::Next;
 use hookwheel::domain::time::UnixMs;
 use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
 use hookwheel::store::{
-    self, Accepted, Committer, Count, Listener, Memory, NewEvent, Notice, Refusal, Retention, Settings, Staging, Store,
+    self, Accepted, Committer, Count, Listener, Memory, NewEvent, Notice, Refusal, Settings, Staging, Store,
 };
 use proptest::prelude::*;
 
@@ -32,16 +32,11 @@ struct Bench {
 
 fn open(memory: &Memory, clock: &Clock) -> (Store, Committer) {
     let settings = Settings {
-        path: "unused".into(),
         memory: Some(memory.clone()),
         cache_bytes: 0,
-        free_bytes_min: 0,
         queue_events_max: 10_000,
-        queue_bytes_max: 64 << 20,
-        group_events_max: 512,
-        group_bytes_max: 8 << 20,
-        retention: Retention::default(),
         durable: false,
+        ..Settings::at("unused")
     };
     store::open(settings, clock.clone(), Dice::seeded(1)).unwrap()
 }

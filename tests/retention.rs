@@ -157,18 +157,7 @@ impl Rig {
 }
 
 fn settings(path: &Path, memory: Option<Memory>, retention: Retention) -> Settings {
-    Settings {
-        path: path.into(),
-        cache_bytes: 16 << 20,
-        free_bytes_min: 0,
-        queue_events_max: 1000,
-        queue_bytes_max: 64 << 20,
-        group_events_max: 512,
-        group_bytes_max: 8 << 20,
-        durable: memory.is_none(),
-        memory,
-        retention,
-    }
+    Settings { durable: memory.is_none(), memory, retention, ..Settings::at(path) }
 }
 
 fn by_age(ms: u64) -> Retention {

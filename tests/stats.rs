@@ -30,16 +30,11 @@ struct Rig {
 impl Rig {
     fn open(memory: Memory, now: UnixMs) -> Self {
         let settings = Settings {
-            path: "nowhere".into(),
             cache_bytes: 0,
-            free_bytes_min: 0,
             queue_events_max: 1000,
-            queue_bytes_max: 64 << 20,
-            group_events_max: 512,
-            group_bytes_max: 8 << 20,
             memory: Some(memory.clone()),
-            retention: Default::default(),
             durable: false,
+            ..Settings::at("nowhere")
         };
         let clock = Clock::standing_at(now);
         let (store, committer) = store::open(settings, clock.clone(), Dice::seeded(1)).unwrap();

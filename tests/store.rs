@@ -21,18 +21,7 @@ struct Bench {
 }
 
 fn settings(path: &std::path::Path) -> Settings {
-    Settings {
-        path: path.into(),
-        cache_bytes: 64 << 20,
-        free_bytes_min: 0,
-        queue_events_max: 1000,
-        queue_bytes_max: 64 << 20,
-        group_events_max: 512,
-        group_bytes_max: 8 << 20,
-        memory: None,
-        retention: Default::default(),
-        durable: true,
-    }
+    Settings { queue_events_max: 1000, ..Settings::at(path) }
 }
 
 impl Bench {

@@ -7,17 +7,8 @@
 //! - What may not go out yet stays on disk; the lane keeps at most [`BUFFER_MAX`] deliveries.
 
 use std::collections::{HashSet, VecDeque};
-use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use governor::clock::Clock as GovernorClock;
-use governor::middleware::NoOpMiddleware;
-use governor::nanos::Nanos;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
-
+use super::limiter::Limiter;
 use crate::dialect::Dialect;
 use crate::domain::backoff::RETRY_AFTER_MS_MAX;
 use crate::domain::delivery::Delivery;
@@ -95,13 +86,10 @@ enum Due {
     None,
 }
 
-type Limiter = RateLimiter<NotKeyed, InMemoryState, LaneClock, NoOpMiddleware<Nanos>>;
-
 /// One webhook's state in memory.
 pub struct Lane {
     rules: Rules,
     limiter: Option<Limiter>,
-    limiter_clock: LaneClock,
     buffer: VecDeque<Delivery>,
     out: HashSet<DeliveryId>,
     fresh_after: Option<DeliveryId>,
@@ -125,12 +113,10 @@ pub struct Lane {
 impl Lane {
     /// A lane that knows nothing of the disk yet, but for the day's count.
     pub fn new(rules: Rules, tally: &Tally, now: UnixMs) -> Self {
-        let limiter_clock = LaneClock::default();
-        let limiter = rules.rate_limit.map(|limit| limiter(limit, &limiter_clock));
+        let limiter = rules.rate_limit.map(Limiter::new);
         Self {
             rules,
             limiter,
-            limiter_clock,
             buffer: VecDeque::new(),
             out: HashSet::new(),
             fresh_after: None,
@@ -151,7 +137,7 @@ impl Lane {
     /// New rules. What was read ahead is read again, by the new rules.
     pub fn set_rules(&mut self, rules: Rules) {
         if rules.rate_limit != self.rules.rate_limit {
-            self.limiter = rules.rate_limit.map(|limit| limiter(limit, &self.limiter_clock));
+            self.limiter = rules.rate_limit.map(Limiter::new);
         }
         if rules.active && !self.rules.active {
             self.paused_until = 0;
@@ -269,7 +255,7 @@ impl Lane {
                 _ => Turn::Read,
             };
         }
-        if let Some(at) = self.limited_until(now) {
+        if let Some(at) = self.limiter.as_ref().and_then(|limiter| limiter.limited_until(now)) {
             self.limited = self.buffer.front().map(|delivery| delivery.id);
             return Turn::Wait(at);
         }
@@ -341,42 +327,6 @@ impl Lane {
             self.fresh_after = None;
             self.more_fresh = true;
         }
-    }
-
-    /// When the rate limit lets the next request out, if not now. Asking counts as sending.
-    fn limited_until(&self, now: UnixMs) -> Option<UnixMs> {
-        let limiter = self.limiter.as_ref()?;
-        self.limiter_clock.set(now);
-        let not_until = limiter.check().err()?;
-        let wait = not_until.wait_time_from(self.limiter_clock.now());
-        Some(now + (wait.as_nanos() as u64).div_ceil(1_000_000).max(1))
-    }
-}
-
-fn limiter(limit: RateLimit, clock: &LaneClock) -> Limiter {
-    let one_or_more = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-    let (rate, milliseconds) = limit.refill();
-    let period = Duration::from_millis(milliseconds) / rate;
-    let quota = Quota::with_period(period).expect("no rate has a period of nothing");
-    let quota = quota.allow_burst(one_or_more(limit.burst));
-    RateLimiter::direct_with_clock(quota, clock.clone())
-}
-
-/// The limiter's clock: the time that the lane was last told.
-#[derive(Debug, Clone, Default)]
-struct LaneClock(Arc<AtomicU64>);
-
-impl LaneClock {
-    fn set(&self, now: UnixMs) {
-        self.0.store(now, Ordering::Relaxed);
-    }
-}
-
-impl GovernorClock for LaneClock {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        Nanos::new(self.0.load(Ordering::Relaxed).saturating_mul(1_000_000))
     }
 }
 

@@ -6,6 +6,7 @@ mod dial;
 mod engine;
 pub mod guard;
 pub mod lane;
+mod limiter;
 pub mod schedule;
 mod sender;
 pub mod verdict;

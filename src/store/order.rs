@@ -55,10 +55,16 @@ impl Staging<'_> {
 
     /// An ordered delivery has ended. Unless it used up its retries and its webhook holds then, the next one is free.
     pub(super) fn leave_order(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
-        let webhook = delivery.id.webhook();
-        let order = self.registry().webhook(webhook).and_then(|webhook| webhook.order.clone());
-        let holds = order.is_some_and(|order| order.on_dead == OnDead::Hold);
-        if delivery.state == DeliveryState::Dead && holds { Ok(()) } else { self.give_way(delivery) }
+        if delivery.place.is_some() && delivery.state == DeliveryState::Dead && self.holds(delivery.id.webhook()) {
+            return Ok(());
+        }
+        self.give_way(delivery)
+    }
+
+    fn holds(&self, webhook: WebhookNumber) -> bool {
+        let registry = self.registry();
+        let order = registry.webhook(webhook).and_then(|webhook| webhook.order.as_ref());
+        order.is_some_and(|order| order.on_dead == OnDead::Hold)
     }
 
     /// As [`Self::leave_order`], whatever the webhook says: somebody discarded it, or it is gone.

@@ -232,16 +232,14 @@ mod tests {
     /// A store with webhook 1 and as many dead letters of it, and their events.
     fn with_dead(count: usize) -> ((Store, Committer), Vec<EventId>) {
         let settings = Settings {
-            path: "unused".into(),
             memory: Some(Memory::default()),
             cache_bytes: 0,
-            free_bytes_min: 0,
             queue_events_max: 100,
             queue_bytes_max: 1 << 20,
             group_events_max: 100,
             group_bytes_max: 1 << 20,
-            retention: Default::default(),
             durable: false,
+            ..Settings::at("unused")
         };
         let mut store = open(settings, Clock::standing_at(1_800_000_000_000), Dice::seeded(1)).unwrap();
         let url = EndpointUrl::parse("https://example.com", false).unwrap();

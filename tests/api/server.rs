@@ -145,16 +145,12 @@ impl Server {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::standing_at(START_MS);
         let settings = store::Settings {
-            path: dir.path().join("data"),
             cache_bytes: 8 << 20,
-            free_bytes_min: 0,
             queue_events_max: 1024,
-            queue_bytes_max: 64 << 20,
             group_events_max: 256,
             group_bytes_max: 16 << 20,
-            memory: None,
-            retention: Default::default(),
             durable: false,
+            ..store::Settings::at(dir.path().join("data"))
         };
         let (store, committer) = store::open(settings, clock.clone(), Dice::seeded(1)).unwrap();
         let committer = std::thread::spawn(move || committer.run());

@@ -258,18 +258,7 @@ impl Life {
 }
 
 fn settings(path: &std::path::Path, memory: Option<Memory>) -> Settings {
-    Settings {
-        path: path.into(),
-        memory,
-        cache_bytes: 16 << 20,
-        free_bytes_min: 0,
-        queue_events_max: 1000,
-        queue_bytes_max: 64 << 20,
-        group_events_max: 512,
-        group_bytes_max: 8 << 20,
-        retention: Default::default(),
-        durable: true,
-    }
+    Settings { memory, cache_bytes: 16 << 20, queue_events_max: 1000, ..Settings::at(path) }
 }
 
 fn event(name: &str, n: u8) -> NewEvent {

@@ -46,16 +46,11 @@ impl Subject {
         let shm = std::path::Path::new("/dev/shm");
         let dir = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap();
         let settings = Settings {
-            path: dir.path().into(),
             memory,
             cache_bytes: 16 << 20,
-            free_bytes_min: 0,
             queue_events_max: 1000,
-            queue_bytes_max: 64 << 20,
-            group_events_max: 512,
-            group_bytes_max: 8 << 20,
-            retention: Default::default(),
             durable: false,
+            ..Settings::at(dir.path())
         };
         let mut subject = Self { clock: Clock::standing_at(START), settings, open: None, opened: 0, _dir: dir };
         subject.open();

@@ -182,17 +182,6 @@ fn webhook() -> Webhook {
 
 /// Opens the store of a rig's directory.
 pub fn open(dir: &Path, clock: Clock, retention: Retention) -> (Store, Committer) {
-    let settings = Settings {
-        path: dir.join("data"),
-        cache_bytes: 64 << 20,
-        free_bytes_min: 0,
-        queue_events_max: 8192,
-        queue_bytes_max: 64 << 20,
-        group_events_max: 512,
-        group_bytes_max: 8 << 20,
-        memory: None,
-        retention,
-        durable: true,
-    };
+    let settings = Settings { queue_events_max: 8192, retention, ..Settings::at(dir.join("data")) };
     store::open(settings, clock, Dice::from_system()).expect("what a power cut left can be opened")
 }

@@ -46,16 +46,10 @@ pub struct Core {
 impl Core {
     pub fn open(plan: &Plan, place: &Place, clock: &Clock, dialects: &Arc<Shelf>) -> Self {
         let settings = Settings {
-            path: place.dir.path().into(),
-            cache_bytes: 64 << 20,
-            free_bytes_min: 0,
-            queue_events_max: 100_000,
-            queue_bytes_max: 64 << 20,
-            group_events_max: 512,
-            group_bytes_max: 8 << 20,
             memory: place.memory.clone(),
             retention: plan.retention.clone(),
             durable: false,
+            ..Settings::at(place.dir.path())
         };
         let (store, committer) = loop {
             match store::open(settings.clone(), clock.clone(), Dice::seeded(plan.seed)) {

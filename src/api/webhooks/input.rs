@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 
+use super::order::OrderChange;
 use crate::api::request::vet_text;
 use crate::dialect::Dialect;
 use crate::domain::Invalid;
 use crate::domain::condition::Condition;
 use crate::domain::disable::DisableRule;
-use crate::domain::order::{KeyPath, OnDead, Order};
+use crate::domain::order::OnDead;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::{RetrySchedule, SuccessRule};
 use crate::domain::secret::{Secret, SigningSecret};
@@ -46,7 +47,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
 }
 
 impl<T> Change<T> {
-    fn vet<U>(self, vet: impl FnOnce(T) -> Result<U, Invalid>) -> Result<Change<U>, Invalid> {
+    pub(super) fn vet<U>(self, vet: impl FnOnce(T) -> Result<U, Invalid>) -> Result<Change<U>, Invalid> {
         Ok(match self {
             Self::Keep => Change::Keep,
             Self::Reset => Change::Reset,
@@ -64,7 +65,7 @@ impl<T> Change<T> {
     }
 
     /// The new value, where null means `usual`.
-    fn or_reset(self, usual: T) -> Option<T> {
+    pub(super) fn or_reset(self, usual: T) -> Option<T> {
         match self {
             Self::Keep => None,
             Self::Reset => Some(usual),
@@ -72,7 +73,7 @@ impl<T> Change<T> {
         }
     }
 
-    fn apply(self, to: &mut Option<T>) {
+    pub(super) fn apply(self, to: &mut Option<T>) {
         match self {
             Self::Keep => {}
             Self::Reset => *to = None,
@@ -287,46 +288,6 @@ impl WebhookChange {
                 webhook.status = Status::Disabled { since: now, reason: BY_REQUEST.into(), probe_at: None };
             }
             Some(false) | None => {}
-        }
-    }
-}
-
-/// What becomes of the order.
-#[derive(Debug)]
-struct OrderChange {
-    fifo: Option<bool>,
-    key: Change<KeyPath>,
-    on_dead: Option<OnDead>,
-}
-
-impl OrderChange {
-    fn vet(order: Change<String>, key: Change<String>, on_dead: Change<OnDead>) -> Result<Self, Invalid> {
-        let fifo = match order {
-            Change::Keep => None,
-            Change::Reset => Some(false),
-            Change::To(word) if word == "fifo" => Some(true),
-            Change::To(_) => return Err(Invalid::new("order", "must be \"fifo\" or null")),
-        };
-        let key = key.vet(|text| KeyPath::parse(&text))?;
-        if fifo == Some(false) && matches!(key, Change::To(_)) {
-            return Err(Invalid::new("order_key", "needs \"order\": \"fifo\""));
-        }
-        Ok(Self { fifo, key, on_dead: on_dead.or_reset(OnDead::Skip) })
-    }
-
-    /// A key alone asks for an order, too.
-    fn apply(self, to: &mut Option<Order>) {
-        match self.fifo {
-            Some(false) => *to = None,
-            Some(true) => drop(to.get_or_insert(Order { key: None, on_dead: OnDead::Skip })),
-            None if matches!(self.key, Change::To(_)) => {
-                to.get_or_insert(Order { key: None, on_dead: OnDead::Skip });
-            }
-            None => {}
-        }
-        if let Some(order) = to {
-            self.key.apply(&mut order.key);
-            order.on_dead = self.on_dead.unwrap_or(order.on_dead);
         }
     }
 }

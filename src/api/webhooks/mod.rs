@@ -3,6 +3,7 @@
 pub mod bulk;
 mod input;
 pub mod operations;
+mod order;
 pub mod probing;
 pub mod secrets;
 pub mod sending;
