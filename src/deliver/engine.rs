@@ -16,7 +16,7 @@ use super::schedule::{Claim, Scheduler};
 use super::sender::{Sender, Tools};
 use super::verdict::verdict;
 use crate::clock::{Clock, Dice};
-use crate::domain::delivery::Outcome;
+use crate::domain::delivery::{FAILURE_KINDS, Outcome};
 use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::probe::{Probe, Probed};
 use crate::domain::retry::Next;
@@ -93,23 +93,23 @@ impl Mailbox {
 /// What the engine counts since the start.
 #[derive(Debug, Default)]
 pub struct Meters {
-    /// Attempts by outcome: succeeded, failed by status, timeout, dns, refused address, connect, tls, broken, unsendable, too large.
-    pub attempts: [AtomicU64; OUTCOME_KINDS.len()],
+    /// Attempts that succeeded.
+    pub succeeded: AtomicU64,
+    /// Attempts that failed, by kind, in the order of [`FAILURE_KINDS`].
+    pub failed: [AtomicU64; FAILURE_KINDS.len()],
     /// Deliveries that are out now.
     pub out: AtomicUsize,
     /// Webhooks that have a lane.
     pub lanes: AtomicUsize,
 }
 
-/// The outcomes that are counted apart.
-pub const OUTCOME_KINDS: [&str; 10] =
-    ["succeeded", "status", "timeout", "dns", "refused_address", "connect", "tls", "broken", "unsendable", "too_large"];
-
 impl Meters {
     fn count(&self, outcome: &Outcome, next: Next) {
-        let kind = if next == Next::Succeeded { "succeeded" } else { outcome.kind() };
-        let index = OUTCOME_KINDS.iter().position(|known| *known == kind).expect("every kind is counted");
-        self.attempts[index].fetch_add(1, Ordering::Relaxed);
+        let counter = match next {
+            Next::Succeeded => &self.succeeded,
+            Next::RetryAt(_) | Next::Dead => &self.failed[outcome.kind_index()],
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 

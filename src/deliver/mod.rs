@@ -24,14 +24,14 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::dialect::Shelf;
-use crate::domain::delivery::Outcome;
+use crate::domain::delivery::{FAILURE_KINDS, Outcome};
 use crate::domain::id::WebhookNumber;
 use crate::domain::probe::{Probe, Probed};
 use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::store::Store;
 use allowances::Allowances;
 use dial::Egress;
-use engine::{Engine, Errand, Mailbox, Meters, OUTCOME_KINDS};
+use engine::{Engine, Errand, Mailbox, Meters};
 use guard::Guard;
 use schedule::Scheduler;
 use sender::Tools;
@@ -174,7 +174,8 @@ fn write_metrics(meters: &Meters, out: &mut String) {
     line(format_args!(
         "# HELP hookwheel_attempt_outcomes_total Attempts since the start by outcome.\n# TYPE hookwheel_attempt_outcomes_total counter\n"
     ));
-    for (kind, count) in OUTCOME_KINDS.iter().zip(&meters.attempts) {
+    let failed = FAILURE_KINDS.into_iter().zip(&meters.failed);
+    for (kind, count) in std::iter::once(("succeeded", &meters.succeeded)).chain(failed) {
         let count = count.load(Ordering::Relaxed);
         line(format_args!("hookwheel_attempt_outcomes_total{{outcome=\"{kind}\"}} {count}\n"));
     }

@@ -135,6 +135,10 @@ impl Delivery {
     }
 }
 
+/// The kinds of failure, in the order in which they are stored: a new one comes last.
+pub const FAILURE_KINDS: [&str; 9] =
+    ["status", "timeout", "dns", "refused_address", "connect", "tls", "broken", "unsendable", "too_large"];
+
 /// What came of an HTTP request. A try never "errors": it ends in one of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
@@ -169,16 +173,21 @@ impl Outcome {
 
     /// The kind of failure in one word, for counters and filters.
     pub fn kind(&self) -> &'static str {
+        FAILURE_KINDS[self.kind_index()]
+    }
+
+    /// Its place in [`FAILURE_KINDS`].
+    pub fn kind_index(&self) -> usize {
         match self {
-            Self::Status(_) => "status",
-            Self::TimedOut => "timeout",
-            Self::Dns(_) => "dns",
-            Self::Refused(_) => "refused_address",
-            Self::Connect(_) => "connect",
-            Self::Tls(_) => "tls",
-            Self::Broken(_) => "broken",
-            Self::Unsendable(_) => "unsendable",
-            Self::TooLarge(..) => "too_large",
+            Self::Status(_) => 0,
+            Self::TimedOut => 1,
+            Self::Dns(_) => 2,
+            Self::Refused(_) => 3,
+            Self::Connect(_) => 4,
+            Self::Tls(_) => 5,
+            Self::Broken(_) => 6,
+            Self::Unsendable(_) => 7,
+            Self::TooLarge(..) => 8,
         }
     }
 }
