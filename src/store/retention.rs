@@ -32,29 +32,36 @@ pub struct OldEvents {
     heads: Option<BTreeSet<(UnixMs, AccountNumber, Key)>>,
     /// When the next pass begins.
     at: UnixMs,
-    /// When the next pass begins if too much is kept.
+    /// After a pass that left too much: when the next one begins, or above how many bytes that are kept.
     again_at: UnixMs,
+    again_above: u64,
 }
 
 impl OldEvents {
     /// A pass that begins at once.
     pub fn new(retention: &Retention) -> Self {
-        Self { retention: retention.clone(), heads: None, at: 0, again_at: 0 }
+        Self { retention: retention.clone(), heads: None, at: 0, again_at: 0, again_above: 0 }
     }
 
     fn is_too_much(&self, kept: u64) -> bool {
         self.retention.bytes_max.is_some_and(|max| kept > max)
     }
 
-    /// A pass goes on to a twentieth below the bound, so that not every event that is accepted begins another.
+    /// A pass goes on to a margin below the bound, so that not every event that is accepted begins another.
     fn is_near_too_much(&self, kept: u64) -> bool {
-        self.retention.bytes_max.is_some_and(|max| kept > max - max / 20)
+        self.retention.bytes_max.is_some_and(|max| kept > max - self.margin())
+    }
+
+    /// A twentieth of the bound, in bytes.
+    fn margin(&self) -> u64 {
+        self.retention.bytes_max.unwrap_or_default() / 20
     }
 
     fn end_pass(&mut self, staging: &Staging<'_>) {
         self.at = staging.now() + EVERY_MS;
         if self.is_too_much(staging.kept()) {
             self.again_at = staging.now() + AGAIN_MS;
+            self.again_above = staging.kept() + self.margin();
             tracing::warn!(kept_bytes = staging.kept(), "more than retention.bytes_max is kept: it has not ended");
         }
     }
@@ -70,7 +77,7 @@ impl Duty for OldEvents {
     fn due_at(&self, kept: u64) -> Option<UnixMs> {
         match self.heads {
             Some(_) => Some(0),
-            None if self.is_too_much(kept) => Some(self.again_at),
+            None if self.is_too_much(kept) => Some(if kept > self.again_above { 0 } else { self.again_at }),
             None => self.retention.events_ms.map(|_| self.at),
         }
     }
