@@ -95,6 +95,11 @@ impl Default for ServerConfig {
 pub struct StoreConfig {
     /// The data directory; a relative path counts from the working directory.
     pub path: PathBuf,
+    /// The master keys that seal what is secret in the store, in base64, the one that seals first; for the environment.
+    pub master_key: Option<Secret>,
+    /// A file of master keys; relative in the file, it lies beside the file. Without either, the server makes one in the
+    /// data directory.
+    pub master_key_file: Option<PathBuf>,
     /// Bytes of pages that the store keeps in memory.
     pub cache_bytes: u64,
     /// The reserve: with fewer free bytes on the data directory's disk, events are answered 503.
@@ -113,6 +118,8 @@ impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             path: PathBuf::from("data"),
+            master_key: None,
+            master_key_file: None,
             cache_bytes: 64 << 20,
             free_bytes_min: 256 << 20,
             queue_events_max: 8192,
@@ -133,11 +140,13 @@ pub struct RetentionConfig {
     pub bytes_max: u64,
     /// Days that deliveries are held for a webhook that is not active; then they are cancelled.
     pub hold_days_max: u64,
+    /// Days that the audit log is kept; 0: for ever.
+    pub audit_days: u64,
 }
 
 impl Default for RetentionConfig {
     fn default() -> Self {
-        Self { event_days: 90, bytes_max: 0, hold_days_max: 30 }
+        Self { event_days: 90, bytes_max: 0, hold_days_max: 30, audit_days: 400 }
     }
 }
 
@@ -267,6 +276,7 @@ enum Takes {
     Path,
     Networks,
     Key,
+    MasterKey,
     LogFormat,
     LogLevel,
 }
@@ -281,6 +291,8 @@ const KNOBS: &[(&str, Takes)] = &[
     ("server.calls_per_minute", Takes::Whole { min: 0, max: 10_000_000 }),
     ("server.shutdown_seconds", Takes::Whole { min: 0, max: 3600 }),
     ("store.path", Takes::Path),
+    ("store.master_key", Takes::MasterKey),
+    ("store.master_key_file", Takes::Path),
     ("store.cache_bytes", Takes::Whole { min: 1 << 20, max: 1024 * GIB }),
     ("store.free_bytes_min", Takes::Whole { min: 0, max: 1024 * GIB }),
     ("store.queue_events_max", Takes::Whole { min: 1, max: 1 << 20 }),
@@ -290,6 +302,7 @@ const KNOBS: &[(&str, Takes)] = &[
     ("retention.event_days", Takes::Whole { min: 0, max: 36_500 }),
     ("retention.bytes_max", Takes::Whole { min: 0, max: 1024 * GIB }),
     ("retention.hold_days_max", Takes::Whole { min: 1, max: 3650 }),
+    ("retention.audit_days", Takes::Whole { min: 0, max: 36_500 }),
     ("deliver.in_flight_max", Takes::Whole { min: 1, max: 65_536 }),
     ("deliver.senders", Takes::Whole { min: 0, max: 256 }),
     ("deliver.http_allowed", Takes::Flag),
@@ -316,6 +329,7 @@ fn from_sources(file: Option<(&Path, &str)>, env: Option<Map<String, String>>) -
     check_together(&config)?;
     if let Some(folder) = file.and_then(|(path, _)| path.parent()) {
         config.deliver.dialects = folder.join(&config.deliver.dialects);
+        config.store.master_key_file = config.store.master_key_file.map(|path| folder.join(path));
     }
     Ok(config)
 }
@@ -376,7 +390,11 @@ fn check(origin: &Origin<'_>, source: Map<String, Value>) -> Result<(), ConfigEr
             origin: origin.to_string(),
             key: origin.spell(key),
             takes,
-            found: if key == "auth.admin_key" { "another text".into() } else { found(value) },
+            found: if matches!(key.as_str(), "auth.admin_key" | "store.master_key") {
+                "another text".into()
+            } else {
+                found(value)
+            },
         });
     }
     Ok(())
@@ -427,7 +445,7 @@ impl Takes {
             Self::Whole { min, max } => whole(value).is_some_and(|n| (min..=max).contains(&n)),
             Self::Flag => matches!(value, ValueKind::Boolean(_)) || matches!(text, Some("true" | "false")),
             Self::Address => text.is_some_and(|text| text.parse::<SocketAddr>().is_ok()),
-            Self::Path => text.is_some_and(|text| !text.is_empty()),
+            Self::Path | Self::MasterKey => text.is_some_and(|text| !text.is_empty()),
             Self::Networks => match value {
                 ValueKind::Array(items) => {
                     items.iter().all(|item| matches!(&item.kind, ValueKind::String(text) if network(text).is_some()))
@@ -456,6 +474,7 @@ impl fmt::Display for Takes {
                 "a list of networks, such as [\"10.0.0.0/8\", \"::1/128\"] (in the environment: with commas)"
             }
             Self::Key => "16 to 256 visible ASCII characters without blanks",
+            Self::MasterKey => "a text of keys as `hookwheel master-key` prints them",
             Self::LogFormat => "\"text\" or \"json\"",
             Self::LogLevel => "error, warn, info, debug or trace, or a filter such as \"info,hookwheel::store=debug\"",
         })

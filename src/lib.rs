@@ -48,6 +48,8 @@ use domain::rate_limit::{Allowance, RateLimit};
 use domain::time::DAY_MS;
 use futures_util::future::BoxFuture;
 
+/// The name of systemd's credential that holds the master keys.
+const MASTER_KEY_CREDENTIAL: &str = "hookwheel-master-key";
 /// The dialect of the account that exists from the start.
 const DEFAULT_DIALECT: &str = "standard";
 
@@ -119,7 +121,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
 
     tokio::select! {
         () = shutdown => {}
-        () = reload_when_asked(hangups, &config.deliver.dialects, &shelf, &deliver) => {}
+        () = reload_when_asked(hangups, &config.deliver.dialects, &shelf, &deliver, &store) => {}
     }
     tracing::info!("stopping");
     let watch = Stopwatch::start();
@@ -153,13 +155,27 @@ fn store_settings(config: &Config) -> store::Settings {
         queue_bytes_max: from.queue_bytes_max,
         group_events_max: from.group_events_max,
         group_bytes_max: from.group_bytes_max,
+        master_keys: master_keys(from),
         memory: None,
         retention: store::Retention {
             events_ms: days(config.retention.event_days),
             bytes_max: (config.retention.bytes_max > 0).then_some(config.retention.bytes_max),
             hold_ms: days(config.retention.hold_days_max).expect("it is at least a day"),
+            audit_ms: days(config.retention.audit_days),
         },
         durable: true,
+    }
+}
+
+/// Where the master keys are: as it is configured, else in the credentials that systemd hands over, else in the data
+/// directory.
+fn master_keys(config: &config::StoreConfig) -> store::MasterKeySource {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| Path::new(&dir).join(MASTER_KEY_CREDENTIAL));
+    let file = config.master_key_file.clone().or(credentials.filter(|path| path.exists()));
+    match (&config.master_key, file) {
+        (Some(text), _) => store::MasterKeySource::Text(text.clone()),
+        (None, Some(path)) => store::MasterKeySource::File(path),
+        (None, None) => store::MasterKeySource::Own,
     }
 }
 
@@ -233,9 +249,19 @@ fn start_log(config: &Config) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Reads the dialect files again at each SIGHUP. A broken file keeps what there was, and the log says what is wrong.
-async fn reload_when_asked(mut hangups: Signal, dir: &Path, shelf: &Shelf, deliver: &deliver::Deliver) {
+/// Reads the master keys and the dialect files again at each SIGHUP. A broken file keeps what there was, and the log says what is wrong.
+async fn reload_when_asked(
+    mut hangups: Signal,
+    dir: &Path,
+    shelf: &Shelf,
+    deliver: &deliver::Deliver,
+    store: &store::Store,
+) {
     while hangups.recv().await.is_some() {
+        match store.reload_master_keys().await {
+            Ok(keys) => tracing::info!(current = %keys.current(), "master keys were read again"),
+            Err(error) => tracing::error!(%error, "the master keys stay as they were"),
+        }
         let errors = shelf.reload(dir);
         for error in &errors {
             tracing::error!(%error, "a dialect file is broken; its dialect stays as it was");

@@ -11,6 +11,7 @@ use super::reply::Reply;
 use super::request::{Body, Query, vet_text};
 use crate::domain::Invalid;
 use crate::domain::account::{self, Account, ApiKey, DEFAULT_ACCOUNT, NAME_CHARS_MAX, Scope};
+use crate::domain::audit::Deed;
 use crate::domain::id::KeyId;
 use crate::domain::time;
 use crate::store::Page;
@@ -78,7 +79,7 @@ struct KeyView {
     (status = 409, description = "There is one of this id", body = ErrorReply<'static>),
 ))]
 #[post("/api/v1/accounts")]
-pub async fn create(_: May<Admin>, api: web::Data<Api>, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn create(tenant: May<Admin>, api: web::Data<Api>, body: Body) -> Result<HttpResponse, Problem> {
     let input = body.read::<AccountInput>()?;
     let id = input.id.unwrap_or_else(|| api.with_dice(|dice| format!("acc_{:016x}", dice.bits())));
     account::check_id(&id)?;
@@ -88,8 +89,11 @@ pub async fn create(_: May<Admin>, api: web::Data<Api>, body: Body) -> Result<Ht
         None => existing(&api, DEFAULT_ACCOUNT)?.dialect,
     };
     let account = Account { number: 0, id, name, dialect, created_at: 0 };
-    let account = api.store.change(move |staging| staging.create_account(account)).await?;
-    Ok(Reply::created(account_view(&account)))
+    let made = api.change(&tenant, move |staging| {
+        let account = staging.create_account(account)?;
+        Ok((Some(Deed::new(account.number, "account.created", &account.id)), account))
+    });
+    Ok(Reply::created(account_view(&made.await?)))
 }
 
 /// List accounts, newest first
@@ -127,7 +131,7 @@ pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> 
 ))]
 #[post("/api/v1/accounts/{id}/keys")]
 pub async fn create_key(
-    _: May<Admin>,
+    tenant: May<Admin>,
     api: web::Data<Api>,
     id: web::Path<String>,
     body: Body,
@@ -136,8 +140,11 @@ pub async fn create_key(
     let key = vet_key(&api, account.number, body.read::<KeyInput>()?)?;
     let text = api.with_dice(auth::new_key);
     let hash = auth::hash(&text);
-    let key = api.store.change(move |staging| staging.create_key(hash, key)).await?;
-    Ok(Reply::created(key_view(&account, &key, Some(text))))
+    let made = api.change(&tenant, move |staging| {
+        let key = staging.create_key(hash, key)?;
+        Ok((Some(Deed::new(key.account, "key.created", key.id)), key))
+    });
+    Ok(Reply::created(key_view(&account, &made.await?, Some(text))))
 }
 
 /// List the keys of an account, the oldest first
@@ -170,7 +177,11 @@ pub async fn revoke_key(
     if id == tenant.key() {
         return Err(Problem::wrong_state("this is the key of this request; revoke it with another admin key"));
     }
-    api.store.change(move |staging| staging.revoke_key(account, id)).await?;
+    let revoked = api.change(&tenant, move |staging| {
+        staging.revoke_key(account, id)?;
+        Ok((Some(Deed::new(account, "key.revoked", id)), ()))
+    });
+    revoked.await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

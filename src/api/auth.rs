@@ -17,6 +17,7 @@ use super::problem::Problem;
 use crate::clock::Dice;
 use crate::domain::Invalid;
 use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT, Scope};
+use crate::domain::audit::{Actor, Deed};
 use crate::domain::id::KeyId;
 use crate::store::{KeyHash, Refusal, Store};
 
@@ -30,6 +31,7 @@ const CONFIGURED_KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=256;
 pub struct Tenant {
     account: Arc<Account>,
     key: KeyId,
+    by: Actor,
     is_admin: bool,
     names_account: bool,
 }
@@ -43,6 +45,11 @@ impl Tenant {
     /// Which key it came with.
     pub fn key(&self) -> KeyId {
         self.key
+    }
+
+    /// Who asks, for the audit log.
+    pub fn actor(&self) -> &Actor {
+        &self.by
     }
 
     /// The same key acting for the account `id`, as an event's `account` field asks for.
@@ -135,7 +142,9 @@ pub fn tenant(request: &HttpRequest, needed: Scope) -> Result<Tenant, Problem> {
             own
         }
     };
-    Ok(Tenant { account: account.clone(), key: key.id, is_admin, names_account: named.is_some() })
+    let address = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    let by = Actor { key: Some(key.id), key_name: key.name.clone(), address };
+    Ok(Tenant { account: account.clone(), key: key.id, by, is_admin, names_account: named.is_some() })
 }
 
 fn known_key(api: &Api, request: &HttpRequest) -> Result<Arc<ApiKey>, Problem> {
@@ -205,7 +214,8 @@ pub async fn first_admin_key(
         let needed =
             if is_configured { staging.registry().key(&hash).is_none() } else { !staging.registry().has_keys() };
         if needed {
-            staging.create_key(hash, admin_key(account))?;
+            let key = staging.create_key(hash, admin_key(account))?;
+            staging.note_deed(Actor::default(), Deed::new(account, "key.created", key.id));
         }
         Ok(needed)
     });

@@ -134,7 +134,7 @@ async fn handle(tenant: &Tenant, api: web::Data<Api>, kind: JobKind, body: Body)
             Source::DeadLetters { webhook }
         }
     };
-    answer(&api, range.bulk(tenant.account().number, kind, source), input.dry_run).await
+    answer(&api, tenant, range.bulk(tenant.account().number, kind, source), input.dry_run).await
 }
 
 /// The webhook of this id in the account. A deleted one still has dead letters.

@@ -5,13 +5,14 @@ use actix_web::{HttpResponse, get, post, web};
 use serde::Serialize;
 
 use super::Api;
-use super::auth::{Manage, May, Read};
+use super::auth::{Manage, May, Read, Tenant};
 use super::events::bound;
 use super::page::{Listed, PageQuery, PageReply};
 use super::problem::{ErrorReply, Problem};
 use super::reply::Reply;
 use super::request::Query;
 use crate::domain::Invalid;
+use crate::domain::audit::Deed;
 use crate::domain::id::{AccountNumber, JobId};
 use crate::domain::job::{Bulk, Job, JobKind, Source};
 use crate::domain::time::{self, UnixMs};
@@ -99,14 +100,18 @@ impl Range {
 }
 
 /// Counts what `bulk` would do, or makes a job of it.
-pub async fn answer(api: &Api, bulk: Bulk, dry_run: bool) -> Result<HttpResponse, Problem> {
+pub async fn answer(api: &Api, tenant: &Tenant, bulk: Bulk, dry_run: bool) -> Result<HttpResponse, Problem> {
     if dry_run {
         let store = api.store.clone();
         let count = web::block(move || store.count(&bulk)).await??;
         let (skipped, examined) = (count.skipped, count.examined);
         return Ok(Reply::ok(CountView { count: count.count, skipped, examined, complete: count.complete }));
     }
-    let job = api.store.change(move |staging| staging.create_job(bulk)).await?;
+    let made = api.change(tenant, move |staging| {
+        let job = staging.create_job(bulk)?;
+        Ok((Some(deed(&job, "started")), job))
+    });
+    let job = made.await?;
     Ok(Reply::accepted(view(&api.store, &job)))
 }
 
@@ -149,8 +154,16 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
 #[post("/api/v1/jobs/{id}/cancel")]
 pub async fn cancel(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let (account, id) = (tenant.account().number, job_id(&id)?);
-    let job = api.store.change(move |staging| staging.cancel_job(account, id)).await?;
-    Ok(Reply::ok(view(&api.store, &job)))
+    let cancelled = api.change(&tenant, move |staging| {
+        let job = staging.cancel_job(account, id)?;
+        Ok((Some(deed(&job, "cancelled")), job))
+    });
+    Ok(Reply::ok(view(&api.store, &cancelled.await?)))
+}
+
+/// What was done with a job, such as `replay.started`.
+fn deed(job: &Job, verb: &str) -> Deed {
+    Deed::new(job.bulk.account, &format!("{}.{verb}", job.bulk.kind.word()), job.id)
 }
 
 fn job_id(text: &str) -> Result<JobId, Problem> {

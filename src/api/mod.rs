@@ -3,6 +3,7 @@
 //! nothing is served without a key but health, counters and what describes the server.
 
 mod accounts;
+mod audit;
 mod auth;
 mod dead_letters;
 mod deliveries;
@@ -15,6 +16,7 @@ mod history;
 mod incoming;
 mod jobs;
 mod limits;
+mod master_keys;
 mod meters;
 mod numbers;
 mod openapi;
@@ -36,13 +38,16 @@ use actix_web::{App, Error, web};
 use ipnet::IpNet;
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
+use zeroize::Zeroizing;
 
 use crate::clock::{Clock, Dice};
-use crate::dialect::{Dialect, Shelf};
+use crate::dialect::{Dialect, Shelf, Signing};
 use crate::domain::Invalid;
+use crate::domain::audit::Deed;
 use crate::domain::secret::Secret;
-use crate::store::Store;
+use crate::store::{Refusal, Staging, Store};
 
+use auth::Tenant;
 pub use auth::{ACCOUNT_HEADER, first_admin_key};
 pub use incoming::BATCH_EVENTS_MAX;
 use limits::KeyLimits;
@@ -98,14 +103,31 @@ impl Api {
         }
     }
 
+    /// Makes a change, and writes down who did what together with it; `None` where nothing changed.
+    async fn change<T: Send + 'static>(
+        &self,
+        tenant: &Tenant,
+        change: impl FnOnce(&mut Staging<'_>) -> Result<(Option<Deed>, T), Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let by = tenant.actor().clone();
+        let change = |staging: &mut Staging<'_>| {
+            let (deed, made) = change(staging)?;
+            if let Some(deed) = deed {
+                staging.note_deed(by, deed);
+            }
+            Ok(made)
+        };
+        self.store.change(change).await
+    }
+
     fn with_dice<T>(&self, throw: impl FnOnce(&mut Dice) -> T) -> T {
         throw(&mut self.dice.lock().expect("no holder panics"))
     }
 
-    fn new_secret(&self, dialect: &Dialect) -> Secret {
-        let mut random = [0; 32];
-        self.with_dice(|dice| dice.fill(&mut random));
-        dialect.generate_secret(&random)
+    fn new_secret(&self, dialect: &Dialect, signing: Signing) -> Result<Secret, Invalid> {
+        let mut random = Zeroizing::new([0; 32]);
+        self.with_dice(|dice| dice.fill(&mut *random));
+        dialect.generate(signing, &random)
     }
 
     /// The dialect that a request names.
@@ -138,6 +160,7 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(webhooks::bulk::replay).service(webhooks::bulk::discard);
     to.service(dead_letters::list).service(dead_letters::replay).service(dead_letters::discard);
     to.service(jobs::list).service(jobs::show).service(jobs::cancel);
+    to.service(audit::list).service(master_keys::show).service(master_keys::reload);
     to.service(stats::of_account).service(stats::of_webhook);
     to.service(accounts::create).service(accounts::list).service(accounts::show);
     to.service(accounts::create_key).service(accounts::list_keys).service(accounts::revoke_key);

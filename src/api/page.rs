@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
 use crate::domain::Invalid;
-use crate::domain::id::{AccountNumber, DeliveryId, EventId, JobId, WebhookId};
+use crate::domain::id::{AccountNumber, AuditId, DeliveryId, EventId, JobId, WebhookId};
 use crate::store::Page;
 
 /// Rows of one page.
@@ -146,6 +146,12 @@ impl CursorId for DeliveryId {
 }
 
 impl CursorId for JobId {
+    fn bits(self) -> u128 {
+        self.0
+    }
+}
+
+impl CursorId for AuditId {
     fn bits(self) -> u128 {
         self.0
     }

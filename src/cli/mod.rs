@@ -15,7 +15,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use thiserror::Error;
 
+use crate::clock::Dice;
 use crate::config::{self, Config, ConfigError};
+use crate::store::new_master_key;
 
 /// Runs what the command line says. `serve` is the server itself; it returns once the server has stopped.
 pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) -> ExitCode {
@@ -32,6 +34,10 @@ pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) ->
             .and_then(|config| actix_rt::System::new().block_on(receive::run(args, &config.deliver.dialects, server))),
         Command::Dialect(args) => configured().and_then(|config| dialect::run(args, &config.deliver, server)),
         Command::Bench(args) => actix_rt::System::new().block_on(bench::run(args, server)),
+        Command::MasterKey => {
+            println!("{}", new_master_key(&mut Dice::from_system()).reveal());
+            Ok(())
+        }
         Command::Relay(args) => actix_rt::System::new().block_on(bench::serve_relay(args)),
     };
     match done {
@@ -92,6 +98,8 @@ enum Command {
     Dialect(dialect::DialectArgs),
     /// Measure a server: producers and a receiver in one process
     Bench(bench::BenchArgs),
+    /// Print a new master key
+    MasterKey,
     /// What `bench --relay` measures
     #[command(hide = true)]
     Relay(bench::RelayArgs),

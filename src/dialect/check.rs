@@ -17,7 +17,7 @@ impl Dialect {
         let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut headers = vec![json, (USER_AGENT, header_value(self.user_agent.as_str()))];
         headers.extend(self.signature.iter().map(|rule| {
-            let word = [IN_PLACE_OF_A_SIGNATURE.to_string()].into_iter();
+            let word = [(&rule.value, IN_PLACE_OF_A_SIGNATURE.to_string())].into_iter();
             let text = rule.text_with(word, &|slot, out| self.fact(what, slot, out));
             (rule.header.name.clone(), header_value(&text))
         }));

@@ -1,6 +1,7 @@
-//! The keyed hashes that sign: which there are, and a secret prepared for those that a dialect uses. What stays true: a
+//! What signs: keyed hashes, and Ed25519 key pairs; and a secret prepared for those that a dialect uses. What stays true: a
 //! key is worked in once a webhook, not once a delivery, and never prints itself.
 
+use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac as _};
 use serde::Deserialize;
 use sha1::Sha1;
@@ -22,28 +23,70 @@ pub enum Algorithm {
 
 /// A secret, ready to sign with each algorithm of its dialect. A clone costs nothing.
 #[derive(Clone)]
-pub struct SigningKey(Arc<[(Algorithm, Mac)]>);
+pub struct SigningKey(Key);
+
+#[derive(Clone)]
+enum Key {
+    /// A shared one, worked into a state for each algorithm.
+    Shared(Arc<[(Algorithm, Mac)]>),
+    /// The private one of a pair.
+    Pair(Arc<ed25519_dalek::SigningKey>),
+}
 
 impl SigningKey {
     /// Works `key` into one state for each of `algorithms`.
-    pub(super) fn new(key: &[u8], algorithms: impl Iterator<Item = Algorithm>) -> Self {
+    pub(super) fn shared(key: &[u8], algorithms: impl Iterator<Item = Algorithm>) -> Self {
         let mut states: Vec<(Algorithm, Mac)> = Vec::new();
         for algorithm in algorithms {
             if !states.iter().any(|(known, _)| *known == algorithm) {
                 states.push((algorithm, Mac::new(algorithm, key)));
             }
         }
-        Self(states.into())
+        Self(Key::Shared(states.into()))
     }
 
-    /// A MAC with the key already in it.
+    /// Signs with the private key of a pair.
+    pub(super) fn pair(key: ed25519_dalek::SigningKey) -> Self {
+        Self(Key::Pair(Arc::new(key)))
+    }
+
+    /// Whether it is the private key of a pair.
+    pub(super) fn is_pair(&self) -> bool {
+        matches!(self.0, Key::Pair(_))
+    }
+
+    /// The encoded signature of the message that `say` says, piece by piece.
     ///
     /// # Panics
     /// If the key was made by a dialect that has no rule with this algorithm.
-    pub(super) fn mac(&self, algorithm: Algorithm) -> Mac {
-        let state = self.0.iter().find(|(known, _)| *known == algorithm);
-        state.expect("a key is made for every rule of its dialect").1.clone()
+    pub(super) fn sign(
+        &self,
+        algorithm: Algorithm,
+        say: impl FnOnce(&mut dyn FnMut(&[u8])),
+        encode: impl FnOnce(&[u8]) -> String,
+    ) -> String {
+        match &self.0 {
+            Key::Shared(states) => {
+                let state = states.iter().find(|(known, _)| *known == algorithm);
+                let mut mac = state.expect("a key is made for every rule of its dialect").1.clone();
+                say(&mut |piece| mac.update(piece));
+                mac.finish(encode)
+            }
+            Key::Pair(key) => encode(&key.sign(&message(say)).to_bytes()),
+        }
     }
+}
+
+/// All pieces of a message, for what has to read it twice.
+fn message(say: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Vec<u8> {
+    let mut message = Vec::new();
+    say(&mut |piece| message.extend_from_slice(piece));
+    message
+}
+
+/// Whether `signature` is that of the message under the public key of a pair.
+pub(super) fn is_signed_by(key: &VerifyingKey, say: impl FnOnce(&mut dyn FnMut(&[u8])), signature: &[u8]) -> bool {
+    Signature::from_slice(signature).is_ok_and(|signature| key.verify_strict(&message(say), &signature).is_ok())
 }
 
 impl fmt::Debug for SigningKey {

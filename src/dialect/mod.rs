@@ -45,7 +45,7 @@ pub use mac::{Algorithm, SigningKey};
 pub use native::{Ids, Kind, Naming, Spelling};
 pub use placeholder::Placeholder;
 pub use routes::{Endpoint, FaceMatch, OWN_PATHS, Operation, Operations, Route};
-pub use secrets::{KeyForm, SecretRule};
+pub use secrets::{KeyForm, SecretRule, Signing};
 pub use shelf::Shelf;
 pub use signature::{Encoding, SignatureRule};
 pub use template::{Part, Template};
@@ -190,7 +190,7 @@ impl Dialect {
     fn finish(&mut self) -> Result<(), Invalid> {
         self.check_bounds()?;
         self.check_ids()?;
-        self.secrets.check()?;
+        self.secrets.check(&self.signature)?;
         self.check_signed()?;
         self.check_catalogue()?;
         self.disable.check()?;

@@ -73,6 +73,7 @@ pub const REQUEST: &Known = &[
     ("url", Kind::Plain),
     ("events", Kind::Plain),
     ("secret", Kind::Plain),
+    ("signing", Kind::Plain),
     ("enabled", Kind::Plain),
     ("name", Kind::Plain),
     ("description", Kind::Plain),

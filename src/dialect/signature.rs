@@ -39,6 +39,9 @@ pub struct SignatureRule {
     /// The header's text for one key.
     #[serde(deserialize_with = "value")]
     pub value: Template,
+    /// The header's text for the private key of an Ed25519 pair, which signs the same bytes.
+    #[serde(default, deserialize_with = "pair_value")]
+    pub ed25519: Option<Template>,
     /// What stands between the texts of several keys while a secret rotates; left out: only the newest key signs.
     pub several: Option<String>,
 }
@@ -68,6 +71,10 @@ fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Template, D::Erro
     }
 }
 
+fn pair_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Template>, D::Error> {
+    value(deserializer).map(Some)
+}
+
 /// Writes what stands for a placeholder.
 pub(super) type Fill<'a> = &'a dyn Fn(&Placeholder, &mut String);
 
@@ -77,7 +84,7 @@ impl SignatureRule {
         let Some(separator) = &self.several else { return Ok(()) };
         let inside = |part: &Part| matches!(part, Part::Text(text) if text.contains(separator.as_str()));
         let plain = |b: u8| (0x20..0x7f).contains(&b) && !b.is_ascii_alphanumeric() && !b"+/=-".contains(&b);
-        match !separator.is_empty() && separator.bytes().all(plain) && !self.value.parts.iter().any(inside) {
+        match !separator.is_empty() && separator.bytes().all(plain) && !self.item_parts().any(inside) {
             true => Ok(()),
             false => Err("must be text that cannot be part of a signature, such as a space"),
         }
@@ -85,26 +92,39 @@ impl SignatureRule {
 
     /// The placeholders of the header that carries it.
     pub(super) fn own_slots(&self) -> impl Iterator<Item = &Placeholder> {
-        self.before.iter().chain([&self.value]).flat_map(Template::slots)
+        self.before.iter().chain([&self.value]).chain(&self.ed25519).flat_map(Template::slots)
+    }
+
+    fn item_parts(&self) -> impl Iterator<Item = &Part> {
+        [&self.value].into_iter().chain(&self.ed25519).flat_map(|template| &template.parts)
+    }
+
+    /// The text of one signature by such a key.
+    fn item(&self, key: &SigningKey) -> &Template {
+        self.ed25519.as_ref().filter(|_| key.is_pair()).unwrap_or(&self.value)
     }
 
     /// The header's text for `keys`, the newest first.
     pub(super) fn header_text(&self, keys: &[SigningKey], body: &[u8], fill: Fill<'_>) -> String {
         let used = if self.several.is_some() { keys } else { &keys[..1] };
-        self.text_with(used.iter().map(|key| self.sign(key, body, fill)), fill)
+        self.text_with(used.iter().map(|key| (self.item(key), self.sign(key, body, fill))), fill)
     }
 
-    /// The header's text with these signatures.
-    pub(super) fn text_with(&self, signatures: impl Iterator<Item = String>, fill: Fill<'_>) -> String {
+    /// The header's text with these signatures, each in its own form.
+    pub(super) fn text_with<'a>(
+        &'a self,
+        signatures: impl Iterator<Item = (&'a Template, String)>,
+        fill: Fill<'_>,
+    ) -> String {
         let mut text = String::new();
         if let Some(before) = &self.before {
             before.write(&mut text, fill);
         }
-        for (n, signature) in signatures.enumerate() {
+        for (n, (form, signature)) in signatures.enumerate() {
             if n > 0 {
                 text.push_str(self.several.as_deref().unwrap_or_default());
             }
-            self.value.write(&mut text, |slot, out| match slot {
+            form.write(&mut text, |slot, out| match slot {
                 Placeholder::Signature => out.push_str(&signature),
                 other => fill(other, out),
             });
@@ -114,23 +134,38 @@ impl SignatureRule {
 
     /// The encoded signature of `body` and the facts around it.
     pub(super) fn sign(&self, key: &SigningKey, body: &[u8], fill: Fill<'_>) -> String {
-        let mut mac = key.mac(self.algorithm);
+        key.sign(self.algorithm, |hear| self.say_signed(body, fill, hear), |bytes| self.encode(bytes))
+    }
+
+    /// What is signed, piece by piece.
+    pub(super) fn say_signed(&self, body: &[u8], fill: Fill<'_>, hear: &mut dyn FnMut(&[u8])) {
         let mut text = String::new();
         for part in &self.signed.parts {
             match part {
-                Part::Text(literal) => mac.update(literal.as_bytes()),
-                Part::Slot(Placeholder::Body) => mac.update(body),
+                Part::Text(literal) => hear(literal.as_bytes()),
+                Part::Slot(Placeholder::Body) => hear(body),
                 Part::Slot(slot) => {
                     text.clear();
                     fill(slot, &mut text);
-                    mac.update(text.as_bytes());
+                    hear(text.as_bytes());
                 }
             }
         }
-        mac.finish(|bytes| match self.encoding {
+    }
+
+    fn encode(&self, bytes: &[u8]) -> String {
+        match self.encoding {
             Encoding::Hex => hex(bytes),
             Encoding::Base64 => BASE64.encode(bytes),
-        })
+        }
+    }
+
+    /// The bytes of an encoded signature; `None` if it is not one.
+    pub(super) fn decode(&self, text: &str) -> Option<Vec<u8>> {
+        match self.encoding {
+            Encoding::Hex => unhex(text),
+            Encoding::Base64 => BASE64.decode(text).ok(),
+        }
     }
 }
 
@@ -138,4 +173,10 @@ fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let byte = |pair: &[u8]| Some((digit(pair.first()?)? * 16 + digit(pair.get(1)?)?) as u8);
+    text.as_bytes().chunks(2).map(byte).collect()
 }

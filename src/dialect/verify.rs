@@ -1,14 +1,16 @@
 //! How a receiver verifies a request: by the same rules it was signed with, read backwards. Signatures are compared in
 //! constant time, and every key is tried.
 
+use ed25519_dalek::VerifyingKey;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
 use super::Dialect;
 use super::headers::HeaderKey;
-use super::mac::SigningKey;
+use super::mac::{SigningKey, is_signed_by};
 use super::placeholder::Placeholder;
-use super::signature::SignatureRule;
+use super::secrets::KeyText;
+use super::signature::{Fill, SignatureRule};
 use super::template::Template;
 use crate::domain::Invalid;
 use crate::domain::secret::Secret;
@@ -70,13 +72,22 @@ impl Dialect {
         if self.signature.is_empty() {
             return Err(VerifyError::Unsigned);
         }
-        let keys = secrets.iter().map(|secret| self.signing_key(secret)).collect::<Result<Vec<_>, _>>();
+        let keys = secrets.iter().map(|secret| self.verifying_key(secret)).collect::<Result<Vec<_>, _>>();
         let keys = keys.map_err(VerifyError::Secret)?;
         let facts = self.received_facts(header)?;
         for rule in &self.signature {
             rule.verify(header, body, &keys, &facts, (now, tolerance_seconds))?;
         }
         Ok(())
+    }
+
+    /// A shared secret, or either key of a pair.
+    fn verifying_key(&self, secret: &Secret) -> Result<Verifier, Invalid> {
+        Ok(match self.secrets.read(secret.reveal())? {
+            KeyText::Shared(_) => Verifier::Shared(self.signing_key(secret)?),
+            KeyText::Private(key) => Verifier::Public(key.verifying_key()),
+            KeyText::Public(key) => Verifier::Public(key),
+        })
     }
 
     /// Reads the facts back from the headers that a signature covers.
@@ -100,6 +111,33 @@ impl Dialect {
     }
 }
 
+/// What a receiver verifies with.
+enum Verifier {
+    Shared(SigningKey),
+    Public(VerifyingKey),
+}
+
+impl Verifier {
+    /// Whether `given` is the signature of `body`.
+    fn matches(&self, rule: &SignatureRule, body: &[u8], fill: Fill<'_>, given: &str) -> bool {
+        match self {
+            Self::Shared(key) => rule.sign(key, body, fill).as_bytes().ct_eq(given.as_bytes()).into(),
+            Self::Public(key) => {
+                let signature = rule.decode(given).unwrap_or_default();
+                is_signed_by(key, |hear| rule.say_signed(body, fill, hear), &signature)
+            }
+        }
+    }
+
+    /// How its signatures are written in the header.
+    fn form<'r>(&self, rule: &'r SignatureRule) -> Option<&'r Template> {
+        match self {
+            Self::Shared(_) => Some(&rule.value),
+            Self::Public(_) => rule.ed25519.as_ref(),
+        }
+    }
+}
+
 /// What a request says of itself.
 type Facts = Vec<(Placeholder, String)>;
 
@@ -108,7 +146,7 @@ impl SignatureRule {
         &self,
         header: &dyn Fn(&str) -> Option<String>,
         body: &[u8],
-        keys: &[SigningKey],
+        keys: &[Verifier],
         facts: &Facts,
         (now, tolerance): (UnixMs, Option<u64>),
     ) -> Result<(), VerifyError> {
@@ -124,7 +162,8 @@ impl SignatureRule {
         };
         let mut understood = false;
         let mut matches = false;
-        for found in items.into_iter().filter_map(|item| self.value.capture(item)) {
+        for (item, key) in items.iter().flat_map(|item| keys.iter().map(move |key| (*item, key))) {
+            let Some(found) = key.form(self).and_then(|form| form.capture(item)) else { continue };
             understood = true;
             let of = |wanted: &Placeholder| {
                 let own = found.iter().chain(&before).find(|(slot, _)| *slot == wanted).map(|(_, value)| *value);
@@ -134,10 +173,7 @@ impl SignatureRule {
                 check_time(unix, now, allowed).ok_or_else(|| self.wrong_form())??;
             }
             let given = of(&Placeholder::Signature).unwrap_or_default();
-            for key in keys {
-                let ours = self.sign(key, body, &|slot, out| out.push_str(of(slot).unwrap_or_default()));
-                matches |= bool::from(ours.as_bytes().ct_eq(given.as_bytes()));
-            }
+            matches |= key.matches(self, body, &|slot, out| out.push_str(of(slot).unwrap_or_default()), given);
         }
         match (understood, matches) {
             (false, _) => Err(self.wrong_form()),

@@ -70,6 +70,10 @@ id_type!(
     /// The id of a bulk job.
     JobId
 );
+id_type!(
+    /// The id of an entry of the audit log.
+    AuditId
+);
 
 /// No id that is given at `ms` or later is smaller.
 pub fn first_id_at(ms: UnixMs) -> u128 {

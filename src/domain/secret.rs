@@ -1,7 +1,8 @@
-//! A webhook's signing secrets: values that cannot print themselves.
+//! Secrets: values that cannot print themselves, and are wiped from memory when they are dropped.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use zeroize::Zeroize;
 
 use super::time::UnixMs;
 
@@ -17,6 +18,12 @@ impl Secret {
     /// The text itself, for signing and for the one reply that shows it.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 

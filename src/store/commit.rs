@@ -163,7 +163,7 @@ impl Committer {
         let disk = inner.disk()?;
         let ids = IdSource::after(read::last_id_and_event_bytes(&disk)?.0);
         let kept = retention::kept(&disk)?;
-        let upkeep = Upkeep::at_start(&inner.registry.read().expect("not poisoned"), &inner.settings.retention);
+        let upkeep = inner.upkeep();
         Ok(Self { inner, ids, dice, tallies: Tallies::default(), kept, upkeep, unsynced: None, low_space_told: false })
     }
 
@@ -245,7 +245,7 @@ impl Committer {
         let must_sync = !group.requests.is_empty() || group.is_empty() || is_overdue;
         let now = self.inner.clock.now();
         let mut staging =
-            Staging::new(disk, &self.inner.registry, &mut self.ids, &mut self.dice, &mut self.tallies, now, self.kept);
+            Staging::new(&self.inner, disk, &mut self.ids, &mut self.dice, &mut self.tallies, now, self.kept);
         let mut staged = Ok(());
         for settlement in group.settlements.drain(..) {
             staged = staged.and_then(|()| staging.settle(settlement));
@@ -309,9 +309,7 @@ impl Committer {
                 Ok((last, kept, disk)) => {
                     self.kept = kept;
                     self.ids = IdSource::after(last.max(self.ids.last()));
-                    let registry = self.inner.registry.read().expect("not poisoned");
-                    self.upkeep = Upkeep::at_start(&registry, &self.inner.settings.retention);
-                    drop(registry);
+                    self.upkeep = self.inner.upkeep();
                     self.inner.disk.store(Some(Arc::new(disk)));
                     tracing::warn!("the store is open again");
                     self.inner.tell(Notice { reopened: true, ..Notice::default() });

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::seal::KeyMark;
 use crate::domain::Invalid;
 
 /// Why the store could not be opened.
@@ -34,6 +35,21 @@ pub enum OpenError {
         path: PathBuf,
         /// Its format.
         found: u32,
+    },
+    /// The master keys cannot be read.
+    #[error("the master keys ({0}) cannot be used: {1}")]
+    MasterKeys(String, String),
+    /// A key that has sealed something is not there.
+    #[error(
+        "the secrets in the data directory {path} are sealed with the master key {missing}, which is not among those in {origin}; put it back, as a further line"
+    )]
+    MasterKeyMissing {
+        /// The directory.
+        path: PathBuf,
+        /// Names the key.
+        missing: KeyMark,
+        /// Where the keys come from.
+        origin: String,
     },
     /// A file could not be made or read.
     #[error("the data directory {0} cannot be opened: {1}")]

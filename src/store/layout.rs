@@ -5,7 +5,7 @@
 //! | `meta` | a word | format version, counters, the greatest id given |
 //! | `accounts` | account | `Account` |
 //! | `keys` | SHA-256 of the key | `ApiKey` |
-//! | `webhooks` | webhook | `Webhook`, its status included |
+//! | `webhooks` | webhook | `Webhook`, its status included; sealed (`seal`) |
 //! | `tallies` | webhook | `Tally` |
 //! | `events` | account, event id | `Event`; what is beyond 32 KiB lies in `chunks` |
 //! | `chunks` | account, event id, n | the n-th further piece |
@@ -23,16 +23,17 @@
 //! | `jobs` | account, job id | `Job`: a bulk replay or discard, and how far it is |
 //! | `stats` | 0 or 1, webhook or account, step, time | what was counted in that minute, hour or day |
 //! | `account_tallies` | account | what is counted about an account |
+//! | `audit` | account, entry id | `AuditEntry`: who changed what; rows are added and, once they are too old, removed |
 //!
 //! Numbers are big-endian, so byte order is number order. Ids are time-ordered, so `fresh` is in accept order, the
 //! last `closed` is the newest, and the oldest events of an account come first.
 
-use crate::domain::id::{AccountNumber, DeliveryId, EventId, JobId, WebhookNumber};
+use crate::domain::id::{AccountNumber, AuditId, DeliveryId, EventId, JobId, WebhookNumber};
 use crate::domain::stats::{Series, Step};
 use crate::domain::time::UnixMs;
 
-/// The format that this build writes and reads. Formats 1 and 2 were those of builds before the first release.
-pub const FORMAT_VERSION: u32 = 3;
+/// The format that this build writes and reads. Formats 1 to 3 were those of builds before the first release.
+pub const FORMAT_VERSION: u32 = 4;
 
 /// A stored value, in bytes: what is longer goes on in `chunks`. A leaf of sixteen such values still fits into a log
 /// segment, so the store never makes a blob file (which it would not sync).
@@ -63,11 +64,12 @@ pub enum Tree {
     Jobs,
     Stats,
     AccountTallies,
+    Audit,
 }
 
 impl Tree {
     /// Every tree and its name on disk, in the order of the enum.
-    pub const ALL: [(Tree, &'static str); 21] = [
+    pub const ALL: [(Tree, &'static str); 22] = [
         (Tree::Meta, "meta"),
         (Tree::Accounts, "accounts"),
         (Tree::Keys, "keys"),
@@ -89,7 +91,13 @@ impl Tree {
         (Tree::Jobs, "jobs"),
         (Tree::Stats, "stats"),
         (Tree::AccountTallies, "account_tallies"),
+        (Tree::Audit, "audit"),
     ];
+
+    /// Its name on disk.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
 }
 
 /// `meta`: the format version.
@@ -214,6 +222,11 @@ pub fn replay(event: EventId, id: DeliveryId) -> Key {
 
 /// `dead`.
 pub fn dead(account: AccountNumber, id: DeliveryId) -> Key {
+    joined(&[&number(account), &id.to_bytes()])
+}
+
+/// `audit`.
+pub fn audit(account: AccountNumber, id: AuditId) -> Key {
     joined(&[&number(account), &id.to_bytes()])
 }
 

@@ -101,7 +101,7 @@ impl Staging<'_> {
     }
 
     pub(super) fn put_webhook(&mut self, webhook: Webhook) {
-        self.put(Tree::Webhooks, layout::number(webhook.number()).to_vec(), &webhook);
+        self.seal(Tree::Webhooks, layout::number(webhook.number()).to_vec(), &webhook);
         self.notice.changed.push(webhook.number());
         self.registry_mut().put_webhook(webhook);
     }

@@ -2,6 +2,7 @@
 //! words, no sled type in a signature. All writes go through one commit thread (`commit`), all reads go to the trees.
 
 mod accept;
+mod audit;
 mod commit;
 mod create;
 mod dead;
@@ -13,6 +14,7 @@ mod holds;
 mod jobs;
 mod layout;
 mod manage;
+mod master_keys;
 mod notices;
 mod order;
 mod parsed;
@@ -21,12 +23,14 @@ mod read;
 mod record;
 mod registry;
 mod retention;
+mod seal;
 mod select;
 mod settle;
 mod staging;
 mod stats;
 mod upkeep;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard};
@@ -35,6 +39,7 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::oneshot;
 
 use crate::clock::{Clock, Dice};
+use crate::domain::Invalid;
 use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
 use crate::domain::id::{AccountNumber, WebhookNumber};
 use crate::domain::job::Job;
@@ -45,9 +50,11 @@ pub use accept::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
 pub use commit::{Committer, Listener, Notice, Settled, Settlement};
 pub use disk::Memory;
 pub use error::{OpenError, Refusal, StoreError};
+pub use master_keys::{MasterKeySource, new_key as new_master_key};
 pub use parsed::Parsed;
 pub use read::{DueAt, EventHead, PAGE_ROWS_EXAMINED_MAX, Page};
 pub use registry::{KeyHash, Registry};
+pub use seal::{KeyMark, MasterKeys};
 pub use select::{COUNT_ROWS_EXAMINED_MAX, Count};
 pub use staging::Staging;
 pub use stats::Stats;
@@ -56,12 +63,16 @@ use commit::Request;
 use disk::Disk;
 use layout::Tree;
 use queue::{Bounds, NotTaken, Queue};
+use seal::Seals;
+use upkeep::Upkeep;
 
 /// What the store needs to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The data directory.
     pub path: PathBuf,
+    /// Where the keys are that records with secrets are sealed with.
+    pub master_keys: MasterKeySource,
     /// Keeps everything there instead: for tests.
     pub memory: Option<Memory>,
     /// Bytes of sled's page cache.
@@ -87,6 +98,7 @@ impl Settings {
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
+            master_keys: MasterKeySource::Own,
             memory: None,
             cache_bytes: 64 << 20,
             free_bytes_min: 0,
@@ -109,11 +121,13 @@ pub struct Retention {
     pub bytes_max: Option<u64>,
     /// What is held ends after this time.
     pub hold_ms: u64,
+    /// Entries of the audit log go after this time; `None`: never.
+    pub audit_ms: Option<u64>,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { events_ms: None, bytes_max: None, hold_ms: 30 * DAY_MS }
+        Self { events_ms: None, bytes_max: None, hold_ms: 30 * DAY_MS, audit_ms: None }
     }
 }
 
@@ -143,6 +157,7 @@ struct Inner {
     space_low: AtomicBool,
     /// Bytes that retention can take, as of the last commit.
     kept: AtomicU64,
+    seals: Arc<Seals>,
     meters: Meters,
 }
 
@@ -159,7 +174,10 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
         group_operations_max: settings.group_events_max,
         group_bytes_max: settings.group_bytes_max,
     };
+    let keys = master_keys::read(&settings);
+    let keys = keys.map_err(|why| OpenError::MasterKeys(settings.master_keys.to_string(), why))?;
     let disk = Disk::open(&settings)?;
+    check_master_keys(&settings, &disk, &keys)?;
     let inner = Arc::new(Inner {
         settings,
         clock,
@@ -169,6 +187,7 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
         listener: OnceLock::new(),
         space_low: AtomicBool::new(false),
         kept: AtomicU64::new(0),
+        seals: Arc::new(Seals::new(keys)),
         meters: Meters::default(),
     });
     let failed = |error| OpenError::Store(path.clone(), error);
@@ -177,6 +196,18 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
     inner.disk.store(Some(Arc::new(disk)));
     let committer = Committer::new(inner.clone(), dice).map_err(failed)?;
     Ok((Store(inner), committer))
+}
+
+/// Every key that has sealed something must be there.
+fn check_master_keys(settings: &Settings, disk: &Disk, keys: &MasterKeys) -> Result<(), OpenError> {
+    let in_use = seal::in_use(disk).map_err(|error| OpenError::Store(settings.path.clone(), error))?;
+    match in_use.into_keys().find(|mark| !keys.marks().any(|known| known == *mark)) {
+        Some(missing) => {
+            let origin = settings.master_keys.to_string();
+            Err(OpenError::MasterKeyMissing { path: settings.path.clone(), missing, origin })
+        }
+        None => Ok(()),
+    }
 }
 
 impl Inner {
@@ -209,7 +240,8 @@ impl Inner {
             registry.put_key(hash, record::decode_grown::<ApiKey>(&key)?);
         }
         for row in disk.all(Tree::Webhooks) {
-            registry.put_webhook(record::decode_grown::<Webhook>(&row?.1)?);
+            let (key, sealed) = row?;
+            registry.put_webhook(self.seals.keys().open::<Webhook>(Tree::Webhooks, &key, &sealed)?);
         }
         for row in disk.all(Tree::Jobs) {
             registry.put_job(&record::decode_grown::<Job>(&row?.1)?);
@@ -217,6 +249,12 @@ impl Inner {
         *self.registry.write().expect("not poisoned") = registry;
         self.kept.store(retention::kept(disk)?.total(), Ordering::Relaxed);
         Ok(())
+    }
+
+    /// All that is to be done on the side, from the start.
+    fn upkeep(&self) -> Upkeep {
+        let registry = self.registry.read().expect("not poisoned");
+        Upkeep::at_start(&registry, &self.settings.retention, self.seals.clone())
     }
 
     fn watch_space(&self, disk: &Disk) {
@@ -330,6 +368,25 @@ impl Store {
     /// Bytes of events, ended deliveries and attempts that are kept: what retention can take.
     pub fn kept_bytes(&self) -> u64 {
         self.0.kept.load(Ordering::Relaxed)
+    }
+
+    /// The master keys in force.
+    pub fn master_keys(&self) -> Arc<MasterKeys> {
+        self.0.seals.keys()
+    }
+
+    /// How many webhooks each master key has sealed.
+    pub fn sealed_by(&self) -> Result<BTreeMap<KeyMark, usize>, StoreError> {
+        seal::in_use(&*self.disk()?)
+    }
+
+    /// Reads the master keys again from where they are, and begins to seal with the first of them what others have
+    /// sealed. `Invalid` if they cannot be read, or one that has sealed something is not among them: then all stays as
+    /// it is.
+    pub async fn reload_master_keys(&self) -> Result<Arc<MasterKeys>, Refusal> {
+        let keys = master_keys::read(&self.0.settings).map_err(|why| Invalid::new("master_keys", why))?;
+        self.change(move |staging| staging.change_master_keys(keys)).await?;
+        Ok(self.master_keys())
     }
 
     /// The account of the server's own notices.

@@ -3,7 +3,7 @@
 //! request leaves nothing behind.
 
 use std::collections::BTreeMap;
-use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,9 +12,11 @@ use super::commit::Notice;
 use super::disk::{Disk, Writes};
 use super::layout::{self, Key, Tree};
 use super::registry::Registry;
+use super::seal::MasterKeys;
 use super::stats::{Finished, Tallies};
-use super::{StoreError, read, record};
+use super::{Inner, Refusal, StoreError, read, record, seal};
 use crate::clock::Dice;
+use crate::domain::Invalid;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, IdSource, WebhookNumber};
@@ -40,8 +42,8 @@ impl Kept {
 
 /// A group in the making.
 pub struct Staging<'a> {
+    inner: &'a Inner,
     disk: &'a Disk,
-    registry: &'a RwLock<Registry>,
     ids: &'a mut IdSource,
     dice: &'a mut Dice,
     pub(super) tallies: &'a mut Tallies,
@@ -59,8 +61,8 @@ pub struct Staging<'a> {
 
 impl<'a> Staging<'a> {
     pub(super) fn new(
+        inner: &'a Inner,
         disk: &'a Disk,
-        registry: &'a RwLock<Registry>,
         ids: &'a mut IdSource,
         dice: &'a mut Dice,
         tallies: &'a mut Tallies,
@@ -68,8 +70,8 @@ impl<'a> Staging<'a> {
         kept: Kept,
     ) -> Self {
         Self {
+            inner,
             disk,
-            registry,
             ids,
             dice,
             tallies,
@@ -92,12 +94,12 @@ impl<'a> Staging<'a> {
 
     /// What is held in memory, changes of this group included.
     pub fn registry(&self) -> RwLockReadGuard<'_, Registry> {
-        self.registry.read().expect("not poisoned")
+        self.inner.registry.read().expect("not poisoned")
     }
 
     /// The same, to be changed together with what is staged.
     pub(super) fn registry_mut(&self) -> RwLockWriteGuard<'_, Registry> {
-        self.registry.write().expect("not poisoned")
+        self.inner.registry.write().expect("not poisoned")
     }
 
     /// Bytes of events, ended deliveries and attempts that are kept, changes of this group included.
@@ -191,6 +193,33 @@ impl<'a> Staging<'a> {
         let bytes = key.len() + value.len();
         self.stage(tree, key, Some(value));
         bytes
+    }
+
+    /// As `put`, for a record that holds secrets.
+    pub(super) fn seal<T: Serialize>(&mut self, tree: Tree, key: Key, value: &T) {
+        let sealed = self.inner.seals.keys().seal(tree, &key, value, self.dice);
+        self.stage(tree, key, Some(sealed));
+    }
+
+    /// Seals a webhook's record with the master key in force, whichever has sealed it.
+    pub(super) fn seal_again(&mut self, key: &Key) {
+        let webhook = self.registry().webhook(layout::read_number(key)).cloned();
+        if let Some(webhook) = webhook {
+            self.seal(Tree::Webhooks, key.clone(), &*webhook);
+        }
+    }
+
+    /// Other master keys from now on, unless one that has sealed something is not among them.
+    pub(super) fn change_master_keys(&mut self, keys: MasterKeys) -> Result<(), Refusal> {
+        let in_use = seal::in_use(self.disk)?;
+        let staged = self.staged_keys(Tree::Webhooks, &[]).next().map(|_| self.inner.seals.keys().current());
+        let missing = in_use.into_keys().chain(staged).find(|mark| !keys.marks().any(|known| known == *mark));
+        if let Some(missing) = missing {
+            let message = format!("lack the key {missing}, which has sealed secrets; put it back as a further line");
+            return Err(Invalid::new("master_keys", message).into());
+        }
+        self.inner.seals.change(keys);
+        Ok(())
     }
 
     /// The keys of a tree that begin so and are staged to be written in this group.

@@ -1,10 +1,12 @@
 //! What the commit thread does on the side: duties that go forward in small steps, each in a group of its own or with
 //! others, so that nobody waits long and memory stays flat. A crash repeats a step at most.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Retention;
 use super::StoreError;
+use super::audit::OldEntries;
 use super::ending::Deleted;
 use super::forget::ForgetKeys;
 use super::holds::Holds;
@@ -13,6 +15,7 @@ use super::layout::{self, Key, Tree};
 use super::order::Unheld;
 use super::registry::Registry;
 use super::retention::OldEvents;
+use super::seal::{Reseal, Seals};
 use super::staging::Staging;
 use super::stats::Forgetting;
 use crate::domain::id::WebhookNumber;
@@ -41,7 +44,7 @@ pub struct Upkeep {
 
 impl Upkeep {
     /// After a start or a reopening.
-    pub fn at_start(registry: &Registry, retention: &Retention) -> Self {
+    pub fn at_start(registry: &Registry, retention: &Retention, seals: Arc<Seals>) -> Self {
         Self {
             duties: vec![
                 Box::new(Deleted::at_start(registry)),
@@ -52,6 +55,8 @@ impl Upkeep {
                 Box::new(Forgetting::at_start()),
                 Box::new(Holds::new(retention)),
                 Box::new(OldEvents::new(retention)),
+                Box::new(OldEntries::new(retention)),
+                Box::new(Reseal::new(seals)),
             ],
         }
     }
@@ -102,5 +107,10 @@ pub(super) fn keys_from(
 
 /// The end of all keys that begin with `number`, exclusive.
 pub(super) fn end_of(number: u32) -> Key {
-    number.checked_add(1).map_or_else(|| vec![u8::MAX; 64], |next| layout::number(next).to_vec())
+    number.checked_add(1).map_or_else(end_of_all, |next| layout::number(next).to_vec())
+}
+
+/// After every key that there can be.
+pub(super) fn end_of_all() -> Key {
+    vec![u8::MAX; 64]
 }

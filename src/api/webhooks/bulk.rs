@@ -85,7 +85,7 @@ pub async fn replay(
     let input = body.read::<ReplayInput>()?;
     let source = source(webhook.number(), &input.state)?;
     let range = Range::read(input.event_type.as_deref(), input.from.as_deref(), input.to.as_deref())?;
-    answer(&api, range.bulk(webhook.account, JobKind::Replay, source), input.dry_run).await
+    answer(&api, &tenant, range.bulk(webhook.account, JobKind::Replay, source), input.dry_run).await
 }
 
 /// Cancel a webhook's open deliveries
@@ -107,7 +107,7 @@ pub async fn discard(
     let input = body.read_or_empty::<DiscardInput>()?;
     let range = Range::read(input.event_type.as_deref(), input.from.as_deref(), input.to.as_deref())?;
     let source = Source::Open { webhook: webhook.number() };
-    answer(&api, range.bulk(webhook.account, JobKind::Discard, source), input.dry_run).await
+    answer(&api, &tenant, range.bulk(webhook.account, JobKind::Discard, source), input.dry_run).await
 }
 
 fn source(webhook: WebhookNumber, word: &str) -> Result<Source, Invalid> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::order::OrderChange;
 use crate::api::request::vet_text;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Signing};
 use crate::domain::Invalid;
 use crate::domain::condition::Condition;
 use crate::domain::disable::DisableRule;
@@ -98,6 +98,11 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     secret: Change<String>,
+    /// What secret is generated where none is given: `hmac`, which both sides share, or `ed25519`, a key pair, where the
+    /// dialect has that.
+    #[serde(default)]
+    #[schema(value_type = Option<Signing>)]
+    signing: Change<Signing>,
     /// The contract that it is served by; the account's if left out. It cannot be changed later.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -180,6 +185,8 @@ pub struct WebhookChange {
     url: Option<EndpointUrl>,
     events: Option<Vec<EventFilter>>,
     secret: Option<Secret>,
+    /// What secret to generate, where the request says so.
+    pub signing: Option<Signing>,
     name: Change<String>,
     description: Change<String>,
     headers: Change<Vec<(String, String)>>,
@@ -209,6 +216,7 @@ impl WebhookInput {
         Ok(WebhookChange {
             url: self.url.required("url", |text| EndpointUrl::parse(&text, http_allowed))?,
             events: self.events.required("events", vet_filters)?,
+            signing: self.signing.required("signing", Ok)?,
             secret,
             name: self.name.vet(|text| vet_text("name", text, NAME_CHARS_MAX))?,
             description: self.description.vet(|text| vet_text("description", text, DESCRIPTION_CHARS_MAX))?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::input::{Change, WebhookInput};
 use super::probing::{is_asked, warning};
-use super::view::{WebhookView, view};
+use super::view::{WebhookView, changed_settings, view};
 use crate::api::Api;
 use crate::api::auth::Tenant;
 use crate::api::history::History;
@@ -13,6 +13,7 @@ use crate::api::page::Window;
 use crate::api::problem::Problem;
 use crate::dialect::Dialect;
 use crate::domain::Invalid;
+use crate::domain::audit::Deed;
 use crate::domain::id::WebhookId;
 use crate::domain::secret::SigningSecret;
 use crate::domain::time::UnixMs;
@@ -54,7 +55,10 @@ impl Reach<'_> {
     /// The native view of a webhook.
     pub fn view(&self, webhook: &Webhook) -> Result<WebhookView, Problem> {
         let tally = self.api.store.tally(webhook.number())?;
-        Ok(view(webhook, &self.tenant.account().id, &tally))
+        let dialects = self.api.dialects.now();
+        let newest = webhook.secrets.first().map(|one| &one.secret);
+        let public_key = newest.and_then(|secret| dialects.get(&webhook.dialect)?.public_key(secret));
+        Ok(view(webhook, &self.tenant.account().id, &tally).with_public_key(public_key))
     }
 
     /// The history of a webhook.
@@ -80,7 +84,10 @@ impl Reach<'_> {
         let mut change = input.vet(&dialect, self.api.settings.http_allowed)?;
         change.is_whole()?;
         let asked = is_asked(&dialect, change.ownership_check());
-        let generated = (!change.has_secret()).then(|| self.api.new_secret(&dialect));
+        let generated = match change.has_secret() {
+            true => None,
+            false => Some(self.api.new_secret(&dialect, change.signing.unwrap_or_default())?),
+        };
         let mut warnings = std::mem::take(&mut change.warnings);
         let Some(url) = change.url().cloned() else { return Err(Problem::internal("a webhook without a URL")) };
         let mut webhook = Webhook::new(self.tenant.account().number, &dialect.name, url, Vec::new());
@@ -90,7 +97,11 @@ impl Reach<'_> {
         if asked {
             webhook.ownership = Ownership::Never { reason: "its endpoint is being asked".into() };
         }
-        let mut webhook = self.api.store.change(move |staging| staging.create_webhook(webhook, limit)).await?;
+        let made = self.api.change(self.tenant, move |staging| {
+            let webhook = staging.create_webhook(webhook, limit)?;
+            Ok((Some(Deed::to_webhook(webhook.account, "created", webhook.id)), webhook))
+        });
+        let mut webhook = made.await?;
         if asked {
             webhook = self.prove_ownership(webhook).await?;
         }
@@ -110,11 +121,15 @@ impl Reach<'_> {
         }
         let dialect = self.api.loaded(&webhook.dialect)?;
         let mut change = input.vet(&dialect, self.api.settings.http_allowed)?;
+        if change.signing.is_some() {
+            let message = "is a matter of the secret: rotate it, or give another one";
+            return Err(Invalid::new("signing", message).into());
+        }
         let mut warnings = std::mem::take(&mut change.warnings);
         let asked = change.ownership_check().map(|wish| is_asked(&dialect, Some(wish)));
         let (url, was_asked) = (webhook.url.clone(), webhook.ownership.is_asked());
         let url_before = url.clone();
-        let changed = self.change(&webhook, move |webhook, now| {
+        let changed = self.change(&webhook, "changed", move |webhook, now| {
             change.apply(webhook, now);
             webhook.ownership = ask_again(webhook, &url, asked);
             Ok(())
@@ -131,7 +146,11 @@ impl Reach<'_> {
     /// Deletes a webhook; its open deliveries are cancelled.
     pub async fn delete(&self, id: &str) -> Result<(), Problem> {
         let (account, id) = (self.tenant.account().number, self.webhook(id)?.id);
-        Ok(self.api.store.change(move |staging| staging.delete_webhook(account, id)).await?)
+        let deleted = self.api.change(self.tenant, move |staging| {
+            staging.delete_webhook(account, id)?;
+            Ok((Some(Deed::to_webhook(account, "deleted", id)), ()))
+        });
+        Ok(deleted.await?)
     }
 
     /// The dialect of a new webhook: a face's, the one asked for, or the account's.
@@ -144,13 +163,21 @@ impl Reach<'_> {
         self.api.loaded(&name)
     }
 
+    /// Changes a webhook; `verb` says what that is, in the audit log.
     pub(super) async fn change(
         &self,
         webhook: &Webhook,
+        verb: &'static str,
         change: impl FnOnce(&mut Webhook, UnixMs) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<Webhook, Problem> {
         let (account, id) = (webhook.account, webhook.id);
-        Ok(self.api.store.change(move |staging| staging.update_webhook(account, id, change)).await?)
+        let changed = self.api.change(self.tenant, move |staging| {
+            let before = staging.registry().webhook_of(account, id).cloned();
+            let after = staging.update_webhook(account, id, change)?;
+            let fields = before.map_or(Vec::new(), |before| changed_settings(&before, &after));
+            Ok((Some(Deed::to_webhook(account, verb, id).with_fields(fields)), after))
+        });
+        Ok(changed.await?)
     }
 }
 

@@ -95,7 +95,7 @@ impl Reach<'_> {
             outcome => Err(outcome.to_string()),
         };
         let url = webhook.url.clone();
-        let changed = self.change(&webhook, move |webhook, _| {
+        let changed = self.change(&webhook, "verified", move |webhook, _| {
             if webhook.url == url {
                 webhook.ownership = webhook.ownership.after(checked);
             }

@@ -11,7 +11,9 @@ use crate::api::auth::{Manage, May};
 use crate::api::problem::{ErrorReply, Problem};
 use crate::api::reply::Reply;
 use crate::api::request::Body;
+use crate::dialect::Signing;
 use crate::domain::Invalid;
+use crate::domain::audit::Deed;
 use crate::domain::secret::{Secret, SigningSecret};
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::Webhook;
@@ -30,6 +32,9 @@ pub struct RotateInput {
     /// The new secret; generated if left out.
     #[serde(default)]
     secret: Option<String>,
+    /// What is generated: `hmac`, or `ed25519`, a key pair, where the dialect has that.
+    #[serde(default)]
+    signing: Signing,
     /// How long the old secrets go on signing beside it; a day if left out, at most 30 days.
     #[serde(default)]
     overlap_seconds: Option<u64>,
@@ -40,6 +45,8 @@ pub struct RotateInput {
 struct SecretView {
     /// The newest.
     secret: Option<String>,
+    /// Its public key, where it is a key pair: what a receiver verifies with.
+    public_key: Option<String>,
     /// Older ones that still sign.
     previous: Vec<PreviousSecret>,
 }
@@ -61,6 +68,8 @@ struct PreviousSecret {
 #[get("/api/v1/webhooks/{id}/secret")]
 pub async fn show(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let webhook = reach(&api, &tenant).webhook(&id)?;
+    let deed = Deed::to_webhook(webhook.account, "secret_shown", webhook.id);
+    api.change(&tenant, move |_| Ok((Some(deed), ()))).await?;
     Ok(Reply::ok(secrets(&webhook, &api)))
 }
 
@@ -84,10 +93,13 @@ pub async fn rotate(
 fn secrets(webhook: &Webhook, api: &Api) -> SecretView {
     let now = api.clock.now();
     let mut signing = webhook.secrets.iter().filter(|one| one.signs_at(now));
-    let newest = signing.next().map(|one| one.secret.reveal().to_string());
+    let newest = signing.next().map(|one| &one.secret);
+    let dialects = api.dialects.now();
+    let public_key = newest.and_then(|secret| dialects.get(&webhook.dialect)?.public_key(secret));
+    let secret = newest.map(|secret| secret.reveal().to_string());
     let previous = signing
         .map(|one| PreviousSecret { secret: one.secret.reveal().to_string(), until: one.until.map(time::rfc3339) });
-    SecretView { secret: newest, previous: previous.collect() }
+    SecretView { secret, public_key, previous: previous.collect() }
 }
 
 impl Reach<'_> {
@@ -101,8 +113,11 @@ impl Reach<'_> {
             return Err(Invalid::new("overlap_seconds", message).into());
         }
         let warning = input.secret.as_deref().map(|text| dialect.check_secret(text)).transpose()?.flatten();
-        let secret = input.secret.map_or_else(|| self.api.new_secret(&dialect), Secret::new);
-        let changed = self.change(&webhook, move |webhook, now| {
+        let secret = match input.secret {
+            Some(text) => Secret::new(text),
+            None => self.api.new_secret(&dialect, input.signing)?,
+        };
+        let changed = self.change(&webhook, "secret_rotated", move |webhook, now| {
             webhook.secrets = rotated(&webhook.secrets, secret, now, overlap * 1000)?;
             Ok(())
         });

@@ -13,6 +13,7 @@ use crate::api::problem::{ErrorReply, Problem};
 use crate::api::reply::Reply;
 use crate::api::request::Body;
 use crate::dialect::Dialect;
+use crate::domain::audit::Deed;
 use crate::domain::id::DeliveryId;
 use crate::domain::webhook::{EventFilter, Webhook};
 use crate::domain::{Invalid, event, json};
@@ -91,15 +92,22 @@ impl Reach<'_> {
         let dialect = self.api.loaded(&webhook.dialect)?;
         let event = test_event(&webhook, &dialect, input)?;
         let (account, id) = (self.tenant.account().number, webhook.id);
-        Ok(self.api.store.change(move |staging| staging.accept_test(account, id, event)).await?)
+        let sent = self.api.change(self.tenant, move |staging| {
+            let sent = staging.accept_test(account, id, event)?;
+            Ok((Some(Deed::to_webhook(account, "tested", id)), sent))
+        });
+        Ok(sent.await?)
     }
 
     /// Delivers again what a delivery delivered.
     pub async fn replay(&self, id: &str, delivery: &str) -> Result<(DeliveryId, DeliveryId), Problem> {
         let (account, id) = (self.tenant.account().number, self.webhook(id)?.id);
         let old = DeliveryId::parse(delivery).ok_or_else(|| Problem::not_found("delivery"))?;
-        let new = self.api.store.change(move |staging| staging.replay(account, id, old)).await?;
-        Ok((new, old))
+        let replayed = self.api.change(self.tenant, move |staging| {
+            let new = staging.replay(account, id, old)?;
+            Ok((Some(Deed::new(account, "delivery.replayed", old)), new))
+        });
+        Ok((replayed.await?, old))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::api::problem::{ErrorReply, Problem};
 use crate::api::reply::Reply;
 use crate::api::request::Body;
 use crate::api::webhooks::view::WebhookView;
+use crate::domain::audit::Deed;
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{Status, Webhook};
 use crate::store::Refusal;
@@ -85,7 +86,7 @@ impl Reach<'_> {
             Status::Paused { .. } => Err("the webhook is paused; resume it instead"),
             _ => Ok(Status::Active),
         };
-        self.set_status(id, move |webhook, _| decide(webhook)).await
+        self.set_status(id, "enabled", move |webhook, _| decide(webhook)).await
     }
 
     /// Holds the deliveries of a webhook, with a reason.
@@ -95,7 +96,7 @@ impl Reach<'_> {
             Status::Disabled { .. } => Ok(webhook.status.clone()),
             _ => Ok(Status::Disabled { since: now, reason, probe_at: None }),
         };
-        self.set_status(id, decide).await
+        self.set_status(id, "disabled", decide).await
     }
 
     /// Holds the deliveries of a webhook for a while.
@@ -105,7 +106,7 @@ impl Reach<'_> {
             Status::Paused { .. } => Ok(webhook.status.clone()),
             _ => Ok(Status::Paused { since: now }),
         };
-        self.set_status(id, decide).await
+        self.set_status(id, "paused", decide).await
     }
 
     /// Lets the deliveries of a paused webhook out again.
@@ -114,27 +115,29 @@ impl Reach<'_> {
             Status::Disabled { .. } => Err("the webhook is disabled; enable it instead"),
             _ => Ok(Status::Active),
         };
-        self.set_status(id, decide).await
+        self.set_status(id, "resumed", decide).await
     }
 
     async fn set_status(
         &self,
         id: &str,
+        verb: &'static str,
         decide: impl FnOnce(&Webhook, UnixMs) -> Result<Status, &'static str> + Send + 'static,
     ) -> Result<Webhook, Problem> {
         let webhook = self.webhook(id)?;
         let (account, id) = (webhook.account, webhook.id);
-        let changed = self.api.store.change(move |staging| {
+        let changed = self.api.change(self.tenant, move |staging| {
             let webhook = staging.registry().webhook_of(account, id).cloned().ok_or(Refusal::NotFound("webhook"))?;
             match decide(&webhook, staging.now()) {
-                Ok(status) if status == webhook.status => Ok(Ok((*webhook).clone())),
-                Ok(status) => staging
-                    .update_webhook(account, id, |webhook, _| {
+                Ok(status) if status == webhook.status => Ok((None, Ok((*webhook).clone()))),
+                Ok(status) => {
+                    let webhook = staging.update_webhook(account, id, |webhook, _| {
                         webhook.status = status;
                         Ok(())
-                    })
-                    .map(Ok),
-                Err(message) => Ok(Err(message)),
+                    })?;
+                    Ok((Some(Deed::to_webhook(account, verb, id)), Ok(webhook)))
+                }
+                Err(message) => Ok((None, Err(message))),
             }
         });
         changed.await?.map_err(Problem::wrong_state)

@@ -93,6 +93,9 @@ pub struct WebhookView {
     /// When the latest of them ends, or ended.
     #[schema(format = DateTime)]
     paused_until: Option<String>,
+    /// The public key of the newest secret, where that is a key pair; not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_key: Option<String>,
     /// Only in the reply to a create that generated it.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
@@ -141,11 +144,17 @@ pub fn view(webhook: &Webhook, account: &str, tally: &Tally) -> WebhookView {
         probe_at: webhook.status.probe_at().map(time::rfc3339),
         pauses: tally.backoff.step,
         paused_until: (tally.backoff.step > 0).then(|| time::rfc3339(tally.backoff.until)),
+        public_key: None,
         secret: None,
     }
 }
 
 impl WebhookView {
+    /// With the public key that receivers verify with.
+    pub fn with_public_key(self, public_key: Option<String>) -> Self {
+        Self { public_key, ..self }
+    }
+
     /// With the secret, for the one reply that shows it.
     pub fn with_secret(self, secret: &Secret) -> Self {
         Self { secret: Some(secret.reveal().to_string()), ..self }
@@ -163,4 +172,14 @@ pub fn object(view: &impl Serialize) -> Object {
         Ok(Value::Object(object)) => object,
         other => unreachable!("a view is an object: {other:?}"),
     }
+}
+
+/// The names of the settings that differ, as the API calls them. What a change of the record alone says counts for nothing.
+pub fn changed_settings(before: &Webhook, after: &Webhook) -> Vec<String> {
+    let shown = |webhook: &Webhook| object(&view(&Webhook { updated_at: 0, ..webhook.clone() }, "", &Tally::default()));
+    let (old, new) = (shown(before), shown(after));
+    let differs = |name: &&String| old.get(*name) != new.get(*name);
+    let mut names: Vec<String> = new.keys().filter(differs).cloned().collect();
+    names.extend((before.secrets != after.secrets).then(|| "secret".to_string()));
+    names
 }

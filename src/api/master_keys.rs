@@ -1,0 +1,55 @@
+//! The master keys, by their marks: which seals, which others are known, and what each has sealed. A mark tells nothing of
+//! its key.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpResponse, get, post, web};
+use serde::Serialize;
+
+use super::Api;
+use super::auth::{Admin, May};
+use super::problem::{ErrorReply, Problem};
+use super::reply::Reply;
+use crate::domain::audit::Deed;
+
+/// The master keys.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct MasterKeysView {
+    /// The mark of the key that seals.
+    current: String,
+    /// The marks of all keys.
+    known: Vec<String>,
+    /// How many webhooks each key has sealed. A key that is not here can be taken out.
+    in_use: BTreeMap<String, usize>,
+}
+
+/// Show which master keys are in use
+#[utoipa::path(tag = "master keys", responses(
+    (status = 200, description = "The keys, by their marks", body = Reply<MasterKeysView>),
+))]
+#[get("/api/v1/master-keys")]
+pub async fn show(_: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    shown(&api)
+}
+
+/// Read the master keys again, and encrypt everything with the first of them
+///
+/// To rotate: put a new key before the old one, call this, and take the old one out once `in_use` does not name it.
+#[utoipa::path(tag = "master keys", responses(
+    (status = 200, description = "They were read; what others have sealed is being sealed again", body = Reply<MasterKeysView>),
+    (status = 400, description = "They cannot be read, or one that is in use is missing; all stays as it was", body = ErrorReply<'static>),
+))]
+#[post("/api/v1/master-keys/reload")]
+pub async fn reload(tenant: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    let keys = api.store.reload_master_keys().await?;
+    let deed = Deed::new(tenant.account().number, "master_keys.reloaded", keys.current());
+    api.change(&tenant, move |_| Ok((Some(deed), ()))).await?;
+    shown(&api)
+}
+
+fn shown(api: &Api) -> Result<HttpResponse, Problem> {
+    let keys = api.store.master_keys();
+    let in_use = api.store.sealed_by()?.into_iter().map(|(mark, count)| (mark.to_string(), count)).collect();
+    let known = keys.marks().map(|mark| mark.to_string()).collect();
+    Ok(Reply::ok(MasterKeysView { current: keys.current().to_string(), known, in_use }))
+}

@@ -1,0 +1,60 @@
+//! The audit log: who changed what, when and from where. An entry is written together with the change that it tells of, and
+//! never changed.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{AccountNumber, AuditId, KeyId, WebhookId};
+
+/// Who did it: a key, and where the request came from. Both are missing where the server did it by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The key.
+    pub key: Option<KeyId>,
+    /// The key's name at that time.
+    pub key_name: Option<String>,
+    /// The address that the request came from: a proxy's, if there is one before the server.
+    pub address: Option<IpAddr>,
+}
+
+/// What was done. It holds no values, so no secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deed {
+    /// Whose thing it was done to.
+    pub account: AccountNumber,
+    /// What, such as `webhook.changed`: a noun, a dot, a verb.
+    pub action: String,
+    /// The id of what it was done to.
+    pub target: String,
+    /// The settings that changed, by their names in the API.
+    pub fields: Vec<String>,
+}
+
+impl Deed {
+    /// What was done to `target` of `account`.
+    pub fn new(account: AccountNumber, action: &str, target: impl ToString) -> Self {
+        Self { account, action: action.into(), target: target.to_string(), fields: Vec::new() }
+    }
+
+    /// What was done to a webhook.
+    pub fn to_webhook(account: AccountNumber, action: &str, webhook: WebhookId) -> Self {
+        Self::new(account, &format!("webhook.{action}"), webhook)
+    }
+
+    /// The same with the settings that changed.
+    pub fn with_fields(self, fields: Vec<String>) -> Self {
+        Self { fields, ..self }
+    }
+}
+
+/// An entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Given by the commit thread; it tells when.
+    pub id: AuditId,
+    /// Who.
+    pub by: Actor,
+    /// What.
+    pub deed: Deed,
+}

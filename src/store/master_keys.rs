@@ -1,0 +1,139 @@
+//! Where the master keys come from: a text, a file, or a file of the store's own in the data directory, which is made if it
+//! is not there. What stays true: a new key has reached the disk before anything is sealed with it, and no file of keys is
+//! ever written over.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use zeroize::Zeroizing;
+
+use super::Settings;
+use super::seal::MasterKeys;
+use crate::clock::Dice;
+use crate::domain::secret::Secret;
+
+/// The store's own file of keys, in the data directory.
+const OWN_FILE: &str = "master.key";
+
+/// Where the master keys are. Several are parted by white space: the first seals, all open; lines that begin with `#` are
+/// comments.
+#[derive(Debug, Clone, Default)]
+pub enum MasterKeySource {
+    /// `master.key` in the data directory; made if it is not there.
+    #[default]
+    Own,
+    /// This file.
+    File(PathBuf),
+    /// This text.
+    Text(Secret),
+}
+
+impl fmt::Display for MasterKeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own => write!(f, "{OWN_FILE} in the data directory"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Text(_) => f.write_str("store.master_key"),
+        }
+    }
+}
+
+/// Reads the master keys. An error is a sentence about the source.
+pub(super) fn read(settings: &Settings) -> Result<MasterKeys, String> {
+    let source = &settings.master_keys;
+    let text = match source {
+        // Nothing of it outlives the process.
+        MasterKeySource::Own if settings.memory.is_some() => Zeroizing::new(BASE64_STANDARD.encode([0; 32])),
+        MasterKeySource::Own => own(&settings.path).map_err(|error| error.to_string())?,
+        MasterKeySource::File(path) => private(path).map_err(|error| error.to_string())?,
+        MasterKeySource::Text(text) => Zeroizing::new(text.reveal().to_string()),
+    };
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let keys = lines.flat_map(str::split_whitespace).map(key).collect::<Result<Vec<_>, _>>()?;
+    MasterKeys::new(&keys).ok_or_else(|| "there is no key; `hookwheel master-key` prints a new one".into())
+}
+
+fn key(text: &str) -> Result<Zeroizing<[u8; 32]>, String> {
+    let bytes = BASE64_STANDARD.decode(text).ok().map(Zeroizing::new);
+    let key = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
+    key.map(Zeroizing::new)
+        .ok_or_else(|| "each key must be 32 bytes in base64; `hookwheel master-key` prints a new one".into())
+}
+
+/// A new key as it is written.
+pub fn new_key(dice: &mut Dice) -> Secret {
+    let mut bytes = Zeroizing::new([0; 32]);
+    dice.fill(&mut *bytes);
+    Secret::new(BASE64_STANDARD.encode(*bytes))
+}
+
+/// The text of a file that others should not read.
+fn private(path: &Path) -> io::Result<Zeroizing<String>> {
+    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "others can read the master keys; set its mode to 600");
+    }
+    fs::read_to_string(path).map(Zeroizing::new)
+}
+
+/// The text of the store's own file. Of two processes that find none, one makes it and both read that.
+fn own(directory: &Path) -> io::Result<Zeroizing<String>> {
+    let path = directory.join(OWN_FILE);
+    if !path.exists() {
+        fs::create_dir_all(directory)?;
+        let making = directory.join(format!("{OWN_FILE}.{}", std::process::id()));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&making)?;
+        writeln!(file, "{}", new_key(&mut Dice::from_system()).reveal())?;
+        file.sync_all()?;
+        match fs::hard_link(&making, &path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => fs::remove_file(&making)?,
+        }
+        File::open(directory)?.sync_all()?;
+    }
+    private(&path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks(source: MasterKeySource, path: &Path) -> Result<Vec<String>, String> {
+        let settings = Settings { master_keys: source, ..Settings::at(path) };
+        read(&settings).map(|keys| keys.marks().map(|mark| mark.to_string()).collect())
+    }
+
+    #[test]
+    fn its_own_file_is_made_once_and_for_the_owner_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let made = marks(MasterKeySource::Own, &data).unwrap();
+        assert_eq!(marks(MasterKeySource::Own, &data).unwrap(), made);
+        assert_eq!(fs::metadata(data.join(OWN_FILE)).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&data).unwrap().count(), 1, "nothing else is left");
+        let other = dir.path().join("other");
+        assert_ne!(marks(MasterKeySource::Own, &other).unwrap(), made);
+    }
+
+    #[test]
+    fn a_text_or_file_holds_several_keys_and_comments() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut dice = Dice::seeded(1);
+        let (one, two) = (new_key(&mut dice), new_key(&mut dice));
+        let text = format!("# new\n{}\n\n# old\n{}\n", one.reveal(), two.reveal());
+        let of_text = |text: &str| marks(MasterKeySource::Text(Secret::new(text)), dir.path());
+        let both = of_text(&text).unwrap();
+        assert_eq!(both, [of_text(one.reveal()).unwrap(), of_text(two.reveal()).unwrap()].concat());
+        let file = dir.path().join("keys");
+        fs::write(&file, &text).unwrap();
+        assert_eq!(marks(MasterKeySource::File(file), dir.path()).unwrap(), both);
+        for bad in ["", "# only a comment", "short", "YWJj", &"A".repeat(50)] {
+            assert!(of_text(bad).is_err(), "{bad:?}");
+        }
+        assert!(marks(MasterKeySource::File(dir.path().join("none")), dir.path()).is_err());
+    }
+}

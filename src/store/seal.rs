@@ -1,0 +1,235 @@
+//! Sealing: a record that holds secrets is encrypted before it is written (XChaCha20-Poly1305), with a master key that no
+//! record holds. What stays true: a sealed record names the key that opens it, and opens only in the place that it was
+//! sealed for; the first of the master keys seals, all of them open.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use chacha20poly1305::aead::AeadInOut;
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::disk::Disk;
+use super::layout::{Key, Tree};
+use super::staging::Staging;
+use super::upkeep::{Duty, STEP_ROWS_MAX, end_of_all, keys_from};
+use super::{StoreError, layout, record};
+use crate::clock::Dice;
+use crate::domain::time::UnixMs;
+
+/// The form of a sealed record: this byte, the key's mark, the nonce, the encrypted record and its tag.
+const SEAL_VERSION: u8 = 1;
+const MARK_BYTES: usize = 4;
+const NONCE_BYTES: usize = 24;
+const HEAD_BYTES: usize = 1 + MARK_BYTES + NONCE_BYTES;
+
+/// Names a master key without telling anything of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyMark([u8; MARK_BYTES]);
+
+impl KeyMark {
+    fn of(key: &[u8; 32]) -> Self {
+        let hash = Sha256::new().chain_update(b"hookwheel master key").chain_update(key).finalize();
+        Self(*hash.first_chunk().expect("a hash is longer than a mark"))
+    }
+
+    /// The mark that a sealed record begins with.
+    fn on(sealed: &[u8]) -> Option<Self> {
+        let (version, rest) = sealed.split_first()?;
+        rest.first_chunk().copied().map(Self).filter(|_| *version == SEAL_VERSION)
+    }
+}
+
+impl fmt::Display for KeyMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", u32::from_be_bytes(self.0))
+    }
+}
+
+/// The master keys, the one that seals first. They cannot print themselves.
+#[derive(Clone)]
+pub struct MasterKeys(Vec<(KeyMark, XChaCha20Poly1305)>);
+
+impl MasterKeys {
+    /// `None` without any key.
+    pub(super) fn new(keys: &[Zeroizing<[u8; 32]>]) -> Option<Self> {
+        let key = |key: &Zeroizing<[u8; 32]>| (KeyMark::of(key), XChaCha20Poly1305::new((&**key).into()));
+        (!keys.is_empty()).then(|| Self(keys.iter().map(key).collect()))
+    }
+
+    /// The key that seals.
+    pub fn current(&self) -> KeyMark {
+        self.0[0].0
+    }
+
+    /// All of them, the one that seals first.
+    pub fn marks(&self) -> impl Iterator<Item = KeyMark> {
+        self.0.iter().map(|(mark, _)| *mark)
+    }
+
+    fn cipher(&self, mark: KeyMark) -> Option<&XChaCha20Poly1305> {
+        self.0.iter().find(|(known, _)| *known == mark).map(|(_, cipher)| cipher)
+    }
+
+    /// The record of `value`, sealed for its place.
+    pub(super) fn seal<T: Serialize>(&self, tree: Tree, key: &[u8], value: &T, dice: &mut Dice) -> Vec<u8> {
+        let (mark, cipher) = &self.0[0];
+        let mut nonce = [0; NONCE_BYTES];
+        dice.fill(&mut nonce);
+        let mut record = record::encode(value);
+        let sealed = cipher.encrypt_in_place(&XNonce::from(nonce), &place(tree, key), &mut record);
+        sealed.expect("a record is shorter than the cipher's bound of 256 GiB");
+        [&[SEAL_VERSION], mark.0.as_slice(), &nonce, &record].concat()
+    }
+
+    /// The value of a sealed record in its place.
+    pub(super) fn open<T: DeserializeOwned>(&self, tree: Tree, key: &[u8], sealed: &[u8]) -> Result<T, StoreError> {
+        let damaged = |why: &str| StoreError::Damaged(format!("a sealed record in {}: {why}", tree.name()));
+        let mark = KeyMark::on(sealed).ok_or_else(|| damaged("its form is not known"))?;
+        let cipher = self.cipher(mark).ok_or_else(|| damaged(&format!("the master key {mark} is not here")))?;
+        let (head, body) = sealed.split_at_checked(HEAD_BYTES).ok_or_else(|| damaged("it is too short"))?;
+        let nonce = head.last_chunk::<NONCE_BYTES>().expect("the head ends with it");
+        let mut record = body.to_vec();
+        let opened = cipher.decrypt_in_place(&XNonce::from(*nonce), &place(tree, key), &mut record);
+        let value = opened.map_err(|_| damaged("it was changed")).and_then(|()| record::decode_grown(&record));
+        record.zeroize();
+        value
+    }
+}
+
+impl fmt::Debug for MasterKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.marks()).finish()
+    }
+}
+
+/// What a record is bound to: nobody can put one webhook's record in another's place.
+fn place(tree: Tree, key: &[u8]) -> Vec<u8> {
+    [tree.name().as_bytes(), &[0], key].concat()
+}
+
+/// How many webhooks each key has sealed.
+pub(super) fn in_use(disk: &Disk) -> Result<BTreeMap<KeyMark, usize>, StoreError> {
+    let mut counts = BTreeMap::new();
+    for row in disk.all(Tree::Webhooks) {
+        let mark = KeyMark::on(&row?.1);
+        *counts.entry(mark.ok_or_else(|| StoreError::Damaged("a sealed webhook".into()))?).or_default() += 1;
+    }
+    Ok(counts)
+}
+
+/// The master keys in force, and whether others may have sealed what is stored.
+#[derive(Debug)]
+pub struct Seals {
+    keys: ArcSwap<MasterKeys>,
+    is_stale: AtomicBool,
+}
+
+impl Seals {
+    /// These keys; what is stored is looked through.
+    pub(super) fn new(keys: MasterKeys) -> Self {
+        Self { keys: ArcSwap::from_pointee(keys), is_stale: AtomicBool::new(true) }
+    }
+
+    /// The keys in force.
+    pub fn keys(&self) -> Arc<MasterKeys> {
+        self.keys.load_full()
+    }
+
+    /// Other keys from now on. Every key that has sealed something must be among them.
+    pub(super) fn change(&self, keys: MasterKeys) {
+        self.keys.store(Arc::new(keys));
+        self.is_stale.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Seals again what older keys have sealed: after a start, and when the keys have changed.
+pub struct Reseal {
+    seals: Arc<Seals>,
+    /// Where the next step goes on; `None` between passes.
+    at: Option<Key>,
+    resealed: usize,
+}
+
+impl Reseal {
+    /// Begins once the keys are stale.
+    pub fn new(seals: Arc<Seals>) -> Self {
+        Self { seals, at: None, resealed: 0 }
+    }
+}
+
+impl Duty for Reseal {
+    fn due_at(&self, _kept: u64) -> Option<UnixMs> {
+        (self.at.is_some() || self.seals.is_stale.load(Ordering::Relaxed)).then_some(0)
+    }
+
+    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        let from = self.at.take().unwrap_or_else(|| {
+            // What changes from here on begins another pass.
+            self.seals.is_stale.store(false, Ordering::Relaxed);
+            Key::new()
+        });
+        let current = self.seals.keys().current();
+        let (keys, complete) = keys_from(staging, Tree::Webhooks, &from, &end_of_all(), STEP_ROWS_MAX)?;
+        for key in &keys {
+            let sealed = staging.get(Tree::Webhooks, key)?;
+            if sealed.is_some_and(|sealed| KeyMark::on(&sealed) != Some(current)) {
+                staging.seal_again(key);
+                self.resealed += 1;
+            }
+        }
+        self.at = keys.last().filter(|_| !complete).map(|last| layout::just_after(last));
+        if self.at.is_none() && self.resealed > 0 {
+            let resealed = std::mem::take(&mut self.resealed);
+            tracing::info!(resealed, key = %current, "all secrets are sealed with this master key; older ones can go");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(bytes: &[u8]) -> MasterKeys {
+        let keys: Vec<_> = bytes.iter().map(|byte| Zeroizing::new([*byte; 32])).collect();
+        MasterKeys::new(&keys).unwrap()
+    }
+
+    #[test]
+    fn a_record_opens_with_its_key_and_in_its_place_only() {
+        let (mut dice, value) = (Dice::seeded(1), ("hush".to_string(), 7u32));
+        let sealed = keys(&[1]).seal(Tree::Webhooks, b"a", &value, &mut dice);
+        let open = |keys: &MasterKeys, tree, key: &[u8], sealed: &[u8]| keys.open::<(String, u32)>(tree, key, sealed);
+        assert!(!sealed.windows(4).any(|part| part == b"hush"));
+        assert_eq!(open(&keys(&[2, 1]), Tree::Webhooks, b"a", &sealed).unwrap(), value);
+        assert!(open(&keys(&[2]), Tree::Webhooks, b"a", &sealed).is_err(), "another key");
+        assert!(open(&keys(&[1]), Tree::Webhooks, b"b", &sealed).is_err(), "another place");
+        assert!(open(&keys(&[1]), Tree::Keys, b"a", &sealed).is_err(), "another tree");
+        for n in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[n] ^= 1;
+            assert!(open(&keys(&[1]), Tree::Webhooks, b"a", &changed).is_err(), "byte {n}");
+            assert!(open(&keys(&[1]), Tree::Webhooks, b"a", &sealed[..n]).is_err(), "cut at {n}");
+        }
+    }
+
+    #[test]
+    fn no_two_seals_are_the_same() {
+        let (mut dice, keys) = (Dice::seeded(1), keys(&[1]));
+        let one = keys.seal(Tree::Webhooks, b"a", &1u8, &mut dice);
+        assert_ne!(one, keys.seal(Tree::Webhooks, b"a", &1u8, &mut dice));
+    }
+
+    #[test]
+    fn master_keys_cannot_print_themselves() {
+        let text = format!("{:?}", keys(&[0xab]));
+        assert!(!text.contains("abab") && !text.contains("171"), "{text}");
+    }
+}
