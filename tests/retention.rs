@@ -347,6 +347,47 @@ fn what_cannot_go_yet_does_not_keep_what_ends_beside_it() {
 }
 
 #[test]
+fn a_deleted_webhook_is_forgotten_once_nothing_is_kept_of_it() {
+    let mut rig = Rig::in_memory(by_age(DAY_MS));
+    let before = rig.store.size_bytes().unwrap();
+    let kept = rig.webhook(webhook(DEFAULT, "none.*"));
+    let mut sizes = Vec::new();
+    for round in 0..3 {
+        let passing: Vec<WebhookId> = (0..300).map(|_| rig.webhook(webhook(DEFAULT, "task.*"))).collect();
+        let delivered = rig.publish(event(100));
+        for (n, webhook) in passing.iter().enumerate() {
+            match n % 3 {
+                0 => rig.settle(delivered.delivery_to(webhook.number()), 1, Next::Succeeded),
+                1 => rig.settle(delivered.delivery_to(webhook.number()), 1, Next::Dead),
+                _ => {}
+            }
+            let id = *webhook;
+            rig.now(move |staging| staging.delete_webhook(DEFAULT, id)).unwrap();
+        }
+        let known = |rig: &Rig| rig.store.registry().webhooks().count();
+        rig.turn(HOUR_MS);
+        assert_eq!(known(&rig), 301, "while its deliveries are kept, it is");
+        let total = rig.store.tally_total().unwrap();
+        rig.turn(20 * DAY_MS);
+        rig.turn(HOUR_MS);
+        assert_eq!((known(&rig), rig.events(DEFAULT).len()), (1, 0), "round {round}");
+        assert_eq!(rig.store.tally_total().unwrap(), total, "what was counted stays counted");
+        assert_eq!(
+            (total.deliveries, total.succeeded, total.dead),
+            (300 * (round + 1), 100 * (round + 1), 100 * (round + 1))
+        );
+        assert_eq!(rig.counts().deliveries, 300 * (round + 1), "in the account's statistics, too");
+        sizes.push(rig.store.size_bytes().unwrap() - before);
+    }
+    assert!(sizes[2] < sizes[0] + 3_000, "the account's statistics alone grow: {sizes:?}");
+    let now = rig.clock.now();
+    let rig = rig.reopened(now, by_age(DAY_MS));
+    let number = rig.store.registry().webhooks().map(|webhook| webhook.id).collect::<Vec<_>>();
+    assert_eq!(number, [kept]);
+    assert_eq!(rig.store.tally_total().unwrap().deliveries, 900);
+}
+
+#[test]
 fn what_is_kept_stays_near_the_bound_over_a_churn() {
     const BOUND: u64 = 4 << 20;
     /// What a pass takes beyond the bound, and what one group accepts.

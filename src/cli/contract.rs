@@ -33,7 +33,7 @@ impl ContractArgs {
             CliError::Failed(format!("there is no dialect {:?}; there are {}", self.dialect, known.join(", ")))
         })?;
         for secret in &self.secrets {
-            let checked = dialect.signing_key(secret);
+            let checked = dialect.check_verifies(secret);
             checked.map_err(|wrong| CliError::Failed(format!("--secret for {}: {}", self.dialect, wrong.message)))?;
         }
         Ok(Contract { dialect, secrets: self.secrets })

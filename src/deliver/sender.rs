@@ -30,11 +30,13 @@ use crate::domain::event::Event;
 use crate::domain::id::{EventId, WebhookNumber};
 use crate::domain::probe::{Probe, Probed};
 use crate::domain::time::{self, UnixMs};
-use crate::domain::webhook::Webhook;
+use crate::domain::webhook::{Webhook, is_credential};
 use crate::store::{Store, StoreError};
 
 /// Events whose bodies a sender keeps at hand, so that one event to many webhooks is read and prepared once.
 const PREPARED_MAX: usize = 64;
+/// What is kept in place of a value that nobody may see.
+const MASK: &str = "***";
 /// Bodies above this size are not kept at hand.
 const PREPARED_BYTES_MAX: usize = 256 * 1024;
 
@@ -310,8 +312,10 @@ fn parsed((name, value): &(String, String)) -> Option<(HeaderName, HeaderValue)>
     Some((name.parse().ok()?, value.parse().ok()?))
 }
 
+/// A header as it is kept: of one that lets its holder in, only that it was sent.
 fn written((name, value): &(HeaderName, HeaderValue)) -> (String, String) {
-    (name.as_str().to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    let kept = if is_credential(name.as_str()) { MASK.into() } else { String::from_utf8_lossy(value.as_bytes()) };
+    (name.as_str().to_string(), kept.into_owned())
 }
 
 fn outcome_of(error: SendRequestError) -> Outcome {

@@ -81,7 +81,11 @@ impl Dialect {
         Ok(())
     }
 
-    /// A shared secret, or either key of a pair.
+    /// Checks that requests can be verified with `secret`: a shared one, or either key of a pair.
+    pub fn check_verifies(&self, secret: &Secret) -> Result<(), Invalid> {
+        self.verifying_key(secret).map(drop)
+    }
+
     fn verifying_key(&self, secret: &Secret) -> Result<Verifier, Invalid> {
         Ok(match self.secrets.read(secret.reveal())? {
             KeyText::Shared(_) => Verifier::Shared(self.signing_key(secret)?),

@@ -58,6 +58,16 @@ pub fn next_day(now: UnixMs) -> UnixMs {
 }
 
 impl Tally {
+    /// Adds what is a sum in `other`.
+    pub fn add(&mut self, other: &Self) {
+        self.deliveries += other.deliveries;
+        self.succeeded += other.succeeded;
+        self.dead += other.dead;
+        self.cancelled += other.cancelled;
+        self.attempts += other.attempts;
+        self.failed_attempts += other.failed_attempts;
+    }
+
     /// Deliveries that have not ended. Counters that were lost count from zero: deliveries may then end that were
     /// never counted as made.
     pub fn open(&self) -> u64 {

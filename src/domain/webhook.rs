@@ -363,6 +363,14 @@ pub fn check_headers(headers: &[(String, String)]) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// Whether a custom header of this name is likely to let its holder in, so that its value is not kept with attempts.
+pub fn is_credential(name: &str) -> bool {
+    const WHOLE: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
+    const PARTS: [&str; 6] = ["token", "secret", "password", "api-key", "apikey", "auth-"];
+    let name = name.to_ascii_lowercase();
+    WHOLE.contains(&name.as_str()) || PARTS.iter().any(|part| name.contains(part))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

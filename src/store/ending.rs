@@ -1,4 +1,5 @@
-//! Cancels the open deliveries of deleted webhooks. Also what ending many deliveries of a webhook needs elsewhere.
+//! Cancels the open deliveries of deleted webhooks, and forgets those that nothing is kept of any more. Also what ending
+//! many deliveries of a webhook needs elsewhere.
 
 use std::collections::VecDeque;
 
@@ -44,6 +45,55 @@ impl Duty for Deleted {
             |number: &&WebhookNumber| registry.webhook(**number).is_some_and(|webhook| webhook.is_deleted());
         self.0.extend(changed.iter().filter(is_deleted));
     }
+}
+
+/// Between passes that forget deleted webhooks.
+const FORGET_EVERY_MS: u64 = 5 * 60 * 1000;
+
+/// Forgets deleted webhooks once retention has taken all of their deliveries, so that who creates and deletes webhooks all
+/// the time fills neither memory nor disk. Their counters go into one sum.
+#[derive(Default)]
+pub struct ForgetDeleted {
+    /// The webhook that the next step begins with.
+    from: WebhookNumber,
+    /// When it is due.
+    at: UnixMs,
+}
+
+impl Duty for ForgetDeleted {
+    fn due_at(&self, _kept: u64) -> Option<UnixMs> {
+        Some(self.at)
+    }
+
+    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        let deleted: Vec<WebhookNumber> = {
+            let registry = staging.registry();
+            let deleted = registry.webhooks_from(self.from).filter(|webhook| webhook.is_deleted());
+            deleted.map(|webhook| webhook.number()).take(STEP_ROWS_MAX).collect()
+        };
+        for number in &deleted {
+            if !has_deliveries(staging, *number)? {
+                staging.forget_webhook(*number);
+            }
+        }
+        (self.from, self.at) = match deleted.last() {
+            Some(last) if deleted.len() == STEP_ROWS_MAX => (last + 1, 0),
+            _ => (0, staging.now() + FORGET_EVERY_MS),
+        };
+        Ok(())
+    }
+}
+
+fn has_deliveries(staging: &Staging<'_>, webhook: WebhookNumber) -> Result<bool, StoreError> {
+    let prefix = layout::number(webhook);
+    for tree in OPEN.into_iter().chain([Tree::Closed]) {
+        if staging.disk().prefix(tree, &prefix).next().transpose()?.is_some()
+            || staging.staged_keys(tree, &prefix).next().is_some()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Cancels some open deliveries of a webhook whose keys lie before `end`; says whether more may be left.

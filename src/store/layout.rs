@@ -6,7 +6,7 @@
 //! | `accounts` | account | `Account` |
 //! | `keys` | SHA-256 of the key | `ApiKey` |
 //! | `webhooks` | webhook | `Webhook`, its status included; sealed (`seal`) |
-//! | `tallies` | webhook | `Tally` |
+//! | `tallies` | webhook | `Tally`; at 0 the sum of those webhooks that are forgotten |
 //! | `events` | account, event id | `Event`; what is beyond 32 KiB lies in `chunks` |
 //! | `chunks` | account, event id, n | the n-th further piece |
 //! | `names` | account, event name | event id |

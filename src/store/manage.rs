@@ -7,9 +7,13 @@ use super::layout::{self, Tree};
 use super::registry::KeyHash;
 use super::staging::Staging;
 use crate::domain::account::{Account, ApiKey};
-use crate::domain::id::{AccountNumber, KeyId, WebhookId};
+use crate::domain::id::{AccountNumber, KeyId, WebhookId, WebhookNumber};
+use crate::domain::stats::Counts;
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{Status, Webhook};
+
+/// In place of a webhook's number: the sum of the counters of those that are forgotten.
+const FORGOTTEN: WebhookNumber = 0;
 
 impl Staging<'_> {
     /// Adds a webhook; its number and id are given here. `limit`: how many of its dialect the account may have.
@@ -61,6 +65,22 @@ impl Staging<'_> {
             Ok(())
         })?;
         Ok(())
+    }
+
+    /// Removes all that is known of a deleted webhook but its statistics, unless its last minute is yet to be added to
+    /// those.
+    pub(super) fn forget_webhook(&mut self, number: WebhookNumber) {
+        let banked = self.finished.len();
+        let tally = self.tally(number).clone();
+        if self.finished.len() > banked || tally.minute.counts != Counts::default() {
+            return;
+        }
+        self.tally(FORGOTTEN).add(&tally);
+        self.forget_tally(number);
+        for tree in [Tree::Tallies, Tree::Webhooks] {
+            self.stage(tree, layout::number(number).to_vec(), None);
+        }
+        self.registry_mut().remove_webhook(number);
     }
 
     /// Adds an account; its number is given here.

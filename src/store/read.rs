@@ -314,12 +314,7 @@ impl Store {
         let mut total = Tally::default();
         for row in self.disk()?.all(Tree::Tallies) {
             let tally: Tally = record::decode_grown(&row?.1)?;
-            total.deliveries += tally.deliveries;
-            total.succeeded += tally.succeeded;
-            total.dead += tally.dead;
-            total.cancelled += tally.cancelled;
-            total.attempts += tally.attempts;
-            total.failed_attempts += tally.failed_attempts;
+            total.add(&tally);
         }
         Ok(total)
     }

@@ -183,6 +183,12 @@ impl Registry {
         self.webhooks.insert(number, Arc::new(webhook));
     }
 
+    pub(super) fn remove_webhook(&mut self, number: WebhookNumber) {
+        if let Some(old) = self.webhooks.remove(&number).filter(|old| !old.is_deleted()) {
+            self.forget(&old);
+        }
+    }
+
     fn learn(&mut self, webhook: &Webhook) {
         let (account, number) = (webhook.account, webhook.number());
         self.owned.insert((account, number));

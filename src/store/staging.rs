@@ -243,6 +243,12 @@ impl<'a> Staging<'a> {
         tally
     }
 
+    /// The counters of a webhook that is being forgotten are not written again.
+    pub(super) fn forget_tally(&mut self, number: WebhookNumber) {
+        self.tallied.retain(|tallied| *tallied != number);
+        self.tallies.webhooks.remove(&number);
+    }
+
     pub(super) fn next_id(&mut self, number: u32) -> u128 {
         self.gave_ids = true;
         let dice = &mut *self.dice;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Retention;
 use super::StoreError;
 use super::audit::OldEntries;
-use super::ending::Deleted;
+use super::ending::{Deleted, ForgetDeleted};
 use super::forget::ForgetKeys;
 use super::holds::Holds;
 use super::jobs::{ForgetJobs, Jobs};
@@ -48,6 +48,7 @@ impl Upkeep {
         Self {
             duties: vec![
                 Box::new(Deleted::at_start(registry)),
+                Box::new(ForgetDeleted::default()),
                 Box::new(Unheld::at_start(registry)),
                 Box::new(Jobs::at_start(registry)),
                 Box::new(ForgetJobs::default()),

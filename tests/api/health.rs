@@ -124,6 +124,7 @@ const ROUTES: &str = "
     GET /api/v1/accounts
     GET /api/v1/accounts/{id}
     GET /api/v1/accounts/{id}/keys
+    GET /api/v1/audit
     GET /api/v1/dead-letters
     GET /api/v1/deliveries/{id}
     GET /api/v1/dialects
@@ -133,6 +134,7 @@ const ROUTES: &str = "
     GET /api/v1/events/{id}
     GET /api/v1/jobs
     GET /api/v1/jobs/{id}
+    GET /api/v1/master-keys
     GET /api/v1/stats
     GET /api/v1/webhooks
     GET /api/v1/webhooks/{id}
@@ -153,6 +155,7 @@ const ROUTES: &str = "
     POST /api/v1/dead-letters/replay
     POST /api/v1/events
     POST /api/v1/jobs/{id}/cancel
+    POST /api/v1/master-keys/reload
     POST /api/v1/webhooks
     POST /api/v1/webhooks/{id}/check
     POST /api/v1/webhooks/{id}/disable

@@ -1,6 +1,7 @@
 //! The API over real sockets: every promise of the reference is asked for here as a client would.
 
 mod access;
+mod audit;
 mod dead_letters;
 mod events;
 mod faces;
@@ -8,4 +9,5 @@ mod health;
 mod history;
 mod server;
 mod stats;
+mod tenants;
 mod webhooks;

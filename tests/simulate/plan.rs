@@ -42,7 +42,7 @@ impl Plan {
             roomy: below(2) == 0,
             memory: true,
             jumps: below(3) == 0,
-            retention: Retention { events_ms, bytes_max, hold_ms },
+            retention: Retention { events_ms, bytes_max, hold_ms, audit_ms: None },
         }
     }
 

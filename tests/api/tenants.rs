@@ -1,0 +1,183 @@
+//! The tenant walk: every route of the OpenAPI document and of every dialect's face, asked with the key of one account for
+//! what belongs to another. Nothing of it may be seen, reached or changed, by any id, cursor, filter, header or body.
+
+use std::collections::BTreeSet;
+
+use hookwheel::dialect::Dialects;
+use hookwheel::domain::delivery::Outcome;
+use hookwheel::domain::retry::Next;
+use serde_json::{Value, json};
+
+use crate::access::key;
+use crate::history::attempt;
+use crate::server::{START_MS, Server};
+
+/// Stands in everything that the owner has: if a stranger reads it anywhere, something leaks.
+const MARK: &str = "owned-by-acme";
+
+/// What the owner has.
+struct Owned {
+    key: String,
+    /// Every id, by the name of the parameter that it fits first.
+    ids: Vec<String>,
+    webhook: String,
+    delivery: String,
+    key_id: String,
+    /// Cursors of the owner's own lists.
+    cursors: Vec<String>,
+}
+
+async fn owned(server: &Server) -> Owned {
+    server.post("/api/v1/accounts").json(json!({"id": "acme", "name": MARK})).send().await.data(201);
+    let scopes = json!({"scopes": ["manage", "publish", "read"], "name": MARK});
+    let made = server.post("/api/v1/accounts/acme/keys").json(scopes).send().await.data(201);
+    let (key, key_id) = (text(&made["key"]), text(&made["id"]));
+    let url = format!("https://{MARK}.example.com/hook");
+    let mut ids = vec!["acme".to_string(), key_id.clone()];
+    for dialect in Dialects::shipped().names() {
+        let body = json!({"url": url, "events": ["*"], "dialect": dialect, "name": MARK, "headers": {"X-Team": MARK}});
+        ids.push(text(&server.post("/api/v1/webhooks").key(&key).json(body).send().await.data(201)["id"]));
+    }
+    let webhook = ids[2].clone();
+    for n in 0..3 {
+        let event = json!({"type": "task.done", "id": format!("{MARK}-{n}"), "data": {"text": MARK}});
+        server.post("/api/v1/events").key(&key).json(event).send().await.data(202);
+    }
+    let list = format!("/api/v1/webhooks/{webhook}/deliveries");
+    let rows = server.get(&list).key(&key).send().await.data(200);
+    for row in rows.as_array().unwrap() {
+        let id = text(&row["id"]);
+        attempt(server, &id, 1, Outcome::Broken(MARK.into()), Next::Dead).await;
+        ids.push(id);
+    }
+    let delivery = text(&rows[0]["id"]);
+    let replay = format!("/api/v1/webhooks/{webhook}/replay/{delivery}");
+    ids.push(text(&server.post(&replay).key(&key).send().await.data(202)["delivery_id"]));
+    let one = json!({"ids": [ids[ids.len() - 2]]});
+    let job = server.post("/api/v1/dead-letters/replay").key(&key).json(one).send().await.data(202);
+    ids.push(text(&job["id"]));
+    ids.push(format!("{MARK}-0"));
+    let mut cursors = Vec::new();
+    for path in ["/api/v1/events", "/api/v1/webhooks", "/api/v1/audit", "/api/v1/dead-letters", &list] {
+        let page = server.get(&format!("{path}?limit=1")).key(&key).send().await.json;
+        cursors.extend(page["next_cursor"].as_str().map(str::to_string));
+    }
+    assert!(cursors.len() >= 4, "the owner's lists have further pages: {cursors:?}");
+    Owned { key, ids, webhook, delivery, key_id, cursors }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("a text, not {value}")).to_string()
+}
+
+/// Everything that the owner can see, to see that nothing of it changes.
+async fn seen_by(server: &Server, owned: &Owned) -> Vec<String> {
+    let mut seen = Vec::new();
+    let webhook = format!("/api/v1/webhooks/{}", owned.webhook);
+    let paths = [
+        "/api/v1/webhooks?limit=250".to_string(),
+        "/api/v1/events?limit=250".into(),
+        "/api/v1/dead-letters?limit=250".into(),
+        "/api/v1/jobs".into(),
+        "/api/v1/audit?limit=250".into(),
+        format!("{webhook}/deliveries?limit=250"),
+        format!("/api/v1/deliveries/{}", owned.delivery),
+    ];
+    for path in paths {
+        let reply = server.get(&path).key(&owned.key).send().await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text);
+        assert!(reply.text.contains(MARK) || path.ends_with("jobs"), "the mark is to be found: {path}: {}", reply.text);
+        seen.push(reply.text);
+    }
+    seen
+}
+
+/// Paths with every id of the owner in every place.
+fn filled(path: &str, owned: &Owned) -> Vec<String> {
+    let path = path.replace("{delivery_id}", &owned.delivery).replace("{key_id}", &owned.key_id);
+    let path = path.replace("{name}", "standard");
+    match path.contains("{id}") {
+        true => owned.ids.iter().map(|id| path.replace("{id}", id)).collect(),
+        false => vec![path],
+    }
+}
+
+/// Each route, as method and path.
+async fn routes(server: &Server) -> Vec<(String, String)> {
+    let document = server.get("/openapi.json").keyless().send().await.json;
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        routes.extend(item.as_object().unwrap().keys().map(|method| (method.to_uppercase(), path.clone())));
+    }
+    for dialect in Dialects::shipped().iter() {
+        let Some(face) = &dialect.face else { continue };
+        let endpoints = face.operations.0.iter().flat_map(|(_, endpoints)| endpoints);
+        routes.extend(endpoints.map(|one| (one.method.clone(), format!("{}{}", face.base, one.path))));
+    }
+    routes
+}
+
+/// What a stranger may say: nothing, ids of the owner, and filters that name them.
+fn bodies(owned: &Owned) -> Vec<Value> {
+    vec![
+        Value::Null,
+        json!({"ids": [owned.delivery]}),
+        json!({"webhook": owned.webhook}),
+        json!({"account": "acme", "type": "task.done", "data": 1}),
+    ]
+}
+
+fn queries(owned: &Owned) -> Vec<String> {
+    let cursors = owned.cursors.iter().map(|cursor| format!("?cursor={cursor}"));
+    let filters = [format!("?webhook={}", owned.webhook), format!("?target={}", owned.webhook), "?limit=250".into()];
+    cursors.chain(filters).chain([String::new()]).collect()
+}
+
+#[actix_web::test]
+async fn no_route_shows_or_changes_what_another_account_has() {
+    let server = Server::start().await;
+    let owned = owned(&server).await;
+    let before = seen_by(&server, &owned).await;
+    server.post("/api/v1/accounts").json(json!({"id": "evil", "name": "Stranger"})).send().await.data(201);
+    let stranger = key(&server, "evil", &["manage", "publish", "read"]).await;
+    let (mut calls, mut reached) = (0u64, BTreeSet::new());
+    for (method, route) in routes(&server).await {
+        let extras = if method == "GET" { queries(&owned) } else { vec![String::new()] };
+        let bodies = if method == "GET" { vec![Value::Null] } else { bodies(&owned) };
+        for path in filled(&route, &owned) {
+            for (query, body) in extras.iter().flat_map(|query| bodies.iter().map(move |body| (query, body))) {
+                for account in [None, Some("acme")] {
+                    calls += 1;
+                    server.clock.turn_to(START_MS + 60_000 + calls * 20);
+                    let asked = server.ask(&method, &format!("{path}{query}")).key(&stranger);
+                    let asked = if body.is_null() { asked } else { asked.json(body.clone()) };
+                    let asked = account.into_iter().fold(asked, |asked, id| asked.header("Hookwheel-Account", id));
+                    let reply = asked.send().await;
+                    let status = reply.status.as_u16();
+                    let said = format!("{method} {path}{query} {body} as {account:?}: {status} {}", reply.text);
+                    assert!(status < 500, "{said}");
+                    let is_echo = status == 404 && reply.text.contains("nothing is at");
+                    assert!(is_echo || !reply.text.contains(MARK), "{said}");
+                    let leaked = owned.ids.iter().find(|id| id.len() > 8 && reply.text.contains(*id) && !is_echo);
+                    assert_eq!(leaked, None, "{said}");
+                    let is_secured = status != 200 || !needs_no_key(&route);
+                    if account.is_some() && is_secured {
+                        assert!((400..500).contains(&status), "an account of its own only: {said}");
+                    }
+                    if route.contains("{id}") && is_secured {
+                        assert!((400..500).contains(&status), "there is no such thing for a stranger: {said}");
+                    }
+                    reached.extend((status < 300).then(|| format!("{method} {route}")));
+                }
+            }
+        }
+    }
+    assert!(reached.len() > 15, "the stranger's key works for what is its own: {reached:?}");
+    assert_eq!(seen_by(&server, &owned).await, before, "after {calls} calls");
+    server.stop().await;
+}
+
+/// What describes the server and shows no account.
+fn needs_no_key(route: &str) -> bool {
+    ["/health", "/metrics", "/docs", "/openapi.json"].iter().any(|start| route.starts_with(start))
+}
