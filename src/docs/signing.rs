@@ -42,6 +42,7 @@ pub(super) fn write(draft: &mut Draft, dialect: &Dialect, example: &Example<'_>)
     );
     draft.say(in_words(dialect));
     others(draft, dialect, rule);
+    pair(draft, dialect, rule);
     draft.heading(3, "Steps");
     let mut steps: Vec<String> = vec![
         "Take the body raw, byte for byte, before anything has parsed it.".into(),
@@ -105,6 +106,19 @@ fn others(draft: &mut Draft, dialect: &Dialect, best: &SignatureRule) {
         draft.say("For receivers that know them, requests carry further signatures. Verifying one is enough; the one above is the strongest.");
         draft.list(others);
     }
+}
+
+/// How the other kind of key signs.
+fn pair(draft: &mut Draft, dialect: &Dialect, rule: &SignatureRule) {
+    let (Some(pair), Some(form)) = (&dialect.secrets.ed25519, &rule.ed25519) else { return };
+    draft.say(format!(
+        "A webhook can have an Ed25519 key pair instead of a secret that both sides share. Then the header holds `{}`: the \
+         Ed25519 signature of the same bytes, {}. You verify it with the public key, which is base64 after `{}`; nobody can \
+         sign with that.",
+        spelled(form),
+        encoding(rule),
+        pair.public_prefix,
+    ));
 }
 
 fn code(draft: &mut Draft, dialect: &Dialect) {
