@@ -90,6 +90,8 @@ pub const REQUEST: &Known = &[
     ("order_key", Kind::Plain),
     ("on_dead", Kind::Plain),
     ("filter", Kind::Plain),
+    ("allow", Kind::Plain),
+    ("tls", Kind::Nested),
 ];
 
 /// What a test call can say.
@@ -121,6 +123,8 @@ pub const WEBHOOK: &Known = &[
     ("order_key", Kind::Plain),
     ("on_dead", Kind::Plain),
     ("filter", Kind::Plain),
+    ("allow", Kind::Plain),
+    ("tls", Kind::Nested),
     ("created_at", Kind::Time),
     ("updated_at", Kind::Time),
     ("secret", Kind::Plain),

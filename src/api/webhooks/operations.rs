@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::input::{Change, WebhookInput};
+use super::outgoing::check_url;
 use super::probing::{is_asked, warning};
 use super::view::{WebhookView, view};
 use crate::api::Api;
@@ -85,7 +86,11 @@ impl Reach<'_> {
         let Some(url) = change.url().cloned() else { return Err(Problem::internal("a webhook without a URL")) };
         let mut webhook = Webhook::new(self.tenant.account().number, &dialect.name, url, Vec::new());
         webhook.secrets = generated.iter().cloned().map(|secret| SigningSecret { secret, until: None }).collect();
-        change.apply(&mut webhook, self.api.clock.now());
+        if change.changes_allow(&[]) {
+            self.may_open()?;
+        }
+        change.apply(&mut webhook, self.api.clock.now())?;
+        check_url(&self.api.settings.guard, &webhook)?;
         let limit = dialect.limits.webhooks_per_account;
         if asked {
             webhook.ownership = Ownership::Never { reason: "its endpoint is being asked".into() };
@@ -112,10 +117,18 @@ impl Reach<'_> {
         let mut change = input.vet(&dialect, self.api.settings.http_allowed)?;
         let mut warnings = std::mem::take(&mut change.warnings);
         let asked = change.ownership_check().map(|wish| is_asked(&dialect, Some(wish)));
+        if change.changes_allow(&webhook.allow) {
+            self.may_open()?;
+        }
+        let guard = self.api.settings.guard.clone();
         let (url, was_asked) = (webhook.url.clone(), webhook.ownership.is_asked());
         let url_before = url.clone();
         let changed = self.change(&webhook, move |webhook, now| {
-            change.apply(webhook, now);
+            change.apply(webhook, now)?;
+            // A webhook that was there before a rule can be changed otherwise: the dial refuses it.
+            if webhook.url != url {
+                check_url(&guard, webhook)?;
+            }
             webhook.ownership = ask_again(webhook, &url, asked);
             Ok(())
         });
@@ -132,6 +145,12 @@ impl Reach<'_> {
     pub async fn delete(&self, id: &str) -> Result<(), Problem> {
         let (account, id) = (self.tenant.account().number, self.webhook(id)?.id);
         Ok(self.api.store.change(move |staging| staging.delete_webhook(account, id)).await?)
+    }
+
+    /// Only admins open networks that are not public.
+    fn may_open(&self) -> Result<(), Problem> {
+        let message = "only an admin key can change what is opened for a webhook; leave it out to keep it";
+        if self.tenant.is_admin() { Ok(()) } else { Err(Problem::forbidden(message).with_field("allow")) }
     }
 
     /// The dialect of a new webhook: a face's, the one asked for, or the account's.
