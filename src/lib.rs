@@ -98,12 +98,12 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
     let clock = Clock::real();
     let shelf = Dialects::load(Some(&config.deliver.dialects)).map_err(ServeError::Dialects)?;
     let shelf = Arc::new(Shelf::new(shelf));
+    let (address, trust) = (listener.local_addr()?, trust(config.deliver.roots)?);
+    let guard = Arc::new(guard(&config, address));
     let (store, committer) = store::open(store_settings(&config), clock.clone(), Dice::from_system())?;
     let committing = std::thread::Builder::new().name("commit".into()).spawn(move || or_end(|| committer.run()))?;
-    let address = listener.local_addr()?;
-    let guard = Arc::new(guard(&config, address));
-    let (settings, trust) = (deliver_settings(&config, guard.clone()), trust(config.deliver.roots)?);
-    let deliver = deliver::start(settings, trust, store.clone(), shelf.clone(), clock.clone());
+    let deliver =
+        deliver::start(deliver_settings(&config, guard.clone()), trust, store.clone(), shelf.clone(), clock.clone());
 
     let mut dice = Dice::from_system();
     let configured = config.auth.admin_key.as_ref().map(|key| key.reveal());
