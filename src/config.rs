@@ -6,12 +6,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
+use crate::domain::proxy::Proxy;
 use crate::domain::secret::Secret;
 
 /// The file that is read when none is named, if it is there.
@@ -171,6 +173,40 @@ pub struct DeliverConfig {
     pub connect_seconds: u64,
     /// A directory of dialect files; relative in the file, it lies beside the file. It need not exist.
     pub dialects: PathBuf,
+    /// Networks that are never dialled, whoever opened them.
+    #[serde(deserialize_with = "networks")]
+    pub deny: Vec<IpNet>,
+    /// The ports that may be dialled; empty: all.
+    #[serde(deserialize_with = "list")]
+    pub ports: Vec<u16>,
+    /// Seconds that name resolution may take.
+    pub dns_seconds: u64,
+    /// Name servers that are asked; empty: the system's.
+    #[serde(deserialize_with = "list")]
+    pub name_servers: Vec<SocketAddr>,
+    /// The proxy that connections go through, with its password (see [`Proxy`]).
+    pub proxy: Option<Secret>,
+    /// Whether the proxy resolves names; then addresses behind names are not checked.
+    pub proxy_resolves: bool,
+    /// Which authorities receivers' certificates are checked against.
+    pub roots: Roots,
+}
+
+impl DeliverConfig {
+    /// The proxy, read.
+    pub fn proxy(&self) -> Option<Proxy> {
+        self.proxy.as_ref().map(|text| Proxy::parse(text.reveal()).expect("it was checked when it was read"))
+    }
+}
+
+/// The authorities that receivers' certificates are checked against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Roots {
+    /// Mozilla's, as they were when this was built.
+    Webpki,
+    /// Those of this machine.
+    Native,
 }
 
 impl Default for DeliverConfig {
@@ -183,6 +219,13 @@ impl Default for DeliverConfig {
             egress: Vec::new(),
             connect_seconds: 10,
             dialects: PathBuf::from("dialects"),
+            deny: Vec::new(),
+            ports: Vec::new(),
+            dns_seconds: 5,
+            name_servers: Vec::new(),
+            proxy: None,
+            proxy_resolves: false,
+            roots: Roots::Webpki,
         }
     }
 }
@@ -279,6 +322,10 @@ enum Takes {
     MasterKey,
     LogFormat,
     LogLevel,
+    Ports,
+    Addresses,
+    Proxy,
+    Roots,
 }
 
 const GIB: u64 = 1 << 30;
@@ -310,10 +357,20 @@ const KNOBS: &[(&str, Takes)] = &[
     ("deliver.egress", Takes::Networks),
     ("deliver.connect_seconds", Takes::Whole { min: 1, max: 300 }),
     ("deliver.dialects", Takes::Path),
+    ("deliver.deny", Takes::Networks),
+    ("deliver.ports", Takes::Ports),
+    ("deliver.dns_seconds", Takes::Whole { min: 1, max: 60 }),
+    ("deliver.name_servers", Takes::Addresses),
+    ("deliver.proxy", Takes::Proxy),
+    ("deliver.proxy_resolves", Takes::Flag),
+    ("deliver.roots", Takes::Roots),
     ("auth.admin_key", Takes::Key),
     ("log.format", Takes::LogFormat),
     ("log.level", Takes::LogLevel),
 ];
+
+/// Knobs whose values are never shown.
+const SECRETS: [&str; 3] = ["store.master_key", "auth.admin_key", "deliver.proxy"];
 
 fn from_sources(file: Option<(&Path, &str)>, env: Option<Map<String, String>>) -> Result<Config, ConfigError> {
     let file_source = File::from_str(file.map_or("", |(_, text)| text), FileFormat::Toml);
@@ -390,11 +447,7 @@ fn check(origin: &Origin<'_>, source: Map<String, Value>) -> Result<(), ConfigEr
             origin: origin.to_string(),
             key: origin.spell(key),
             takes,
-            found: if matches!(key.as_str(), "auth.admin_key" | "store.master_key") {
-                "another text".into()
-            } else {
-                found(value)
-            },
+            found: if SECRETS.contains(&key.as_str()) { "another text".into() } else { found(value) },
         });
     }
     Ok(())
@@ -446,12 +499,11 @@ impl Takes {
             Self::Flag => matches!(value, ValueKind::Boolean(_)) || matches!(text, Some("true" | "false")),
             Self::Address => text.is_some_and(|text| text.parse::<SocketAddr>().is_ok()),
             Self::Path | Self::MasterKey => text.is_some_and(|text| !text.is_empty()),
-            Self::Networks => match value {
-                ValueKind::Array(items) => {
-                    items.iter().all(|item| matches!(&item.kind, ValueKind::String(text) if network(text).is_some()))
-                }
-                _ => text.is_some_and(|text| listed(text).all(|item| network(item).is_some())),
-            },
+            Self::Networks => all(value, |text| network(text).is_some()),
+            Self::Ports => all(value, |text| text.parse::<u16>().is_ok_and(|port| port > 0)),
+            Self::Addresses => all(value, |text| text.parse::<SocketAddr>().is_ok()),
+            Self::Proxy => text.is_some_and(|text| Proxy::parse(text).is_ok()),
+            Self::Roots => matches!(text, Some("webpki" | "native")),
             Self::Key => text.is_some_and(|text| {
                 (16..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
             }),
@@ -475,6 +527,12 @@ impl fmt::Display for Takes {
             }
             Self::Key => "16 to 256 visible ASCII characters without blanks",
             Self::MasterKey => "a text of keys as `hookwheel master-key` prints them",
+            Self::Ports => "a list of ports, such as [443, 8443] (in the environment: with commas)",
+            Self::Addresses => {
+                "a list of IP addresses with ports, such as [\"9.9.9.9:53\"] (in the environment: with commas)"
+            }
+            Self::Proxy => "a proxy, such as \"http://user:password@proxy.example:3128\" or \"socks5://10.0.0.1:1080\"",
+            Self::Roots => "\"webpki\" or \"native\"",
             Self::LogFormat => "\"text\" or \"json\"",
             Self::LogLevel => "error, warn, info, debug or trace, or a filter such as \"info,hookwheel::store=debug\"",
         })
@@ -496,23 +554,55 @@ fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)).map(|network: IpNet| network.trunc())
 }
 
+/// Whether each item of a list is one that `fits`. The environment writes lists with commas.
+fn all(value: &ValueKind, fits: impl Fn(&str) -> bool) -> bool {
+    match value {
+        ValueKind::Array(items) => items.iter().all(|item| match &item.kind {
+            ValueKind::String(text) => fits(text),
+            number => whole(number).is_some_and(|number| fits(&number.to_string())),
+        }),
+        ValueKind::String(text) => listed(text).all(|item| fits(item.trim())),
+        number => whole(number).is_some_and(|number| fits(&number.to_string())),
+    }
+}
+
 fn listed(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').filter(|item| !item.trim().is_empty())
 }
 
 fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+    written(from, network)
+}
+
+fn list<'de, D: Deserializer<'de>, T: FromStr>(from: D) -> Result<Vec<T>, D::Error> {
+    written(from, |text| text.trim().parse().ok())
+}
+
+/// A list as the file or the environment writes it.
+fn written<'de, D: Deserializer<'de>, T>(from: D, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Item {
+        Number(u64),
+        Text(String),
+    }
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Written {
-        List(Vec<String>),
-        Text(String),
+        List(Vec<Item>),
+        One(Item),
     }
     let items = match Written::deserialize(from)? {
         Written::List(items) => items,
-        Written::Text(text) => listed(&text).map(str::to_owned).collect(),
+        Written::One(Item::Text(text)) => listed(&text).map(|item| Item::Text(item.to_owned())).collect(),
+        Written::One(number) => vec![number],
     };
-    let read = |item: &String| network(item).ok_or_else(|| serde::de::Error::custom(format!("no network: {item}")));
-    items.iter().map(read).collect()
+    let text = |item: Item| match item {
+        Item::Text(text) => text,
+        Item::Number(number) => number.to_string(),
+    };
+    let fit = |text: String| read(&text).ok_or_else(|| serde::de::Error::custom(format!("cannot be read: {text}")));
+    items.into_iter().map(text).map(fit).collect()
 }
 
 #[cfg(test)]
@@ -555,14 +645,22 @@ mod tests {
             ("HOOKWHEEL__SERVER__LISTEN", "[::]:80"),
             ("HOOKWHEEL__DELIVER__HTTP_ALLOWED", "true"),
             ("HOOKWHEEL__DELIVER__ALLOW", "10.1.2.3/8, 127.0.0.1"),
+            ("HOOKWHEEL__DELIVER__PORTS", "443, 8443"),
+            ("HOOKWHEEL__DELIVER__PROXY", "socks5://user:password@proxy:1080"),
             ("HOOKWHEEL__AUTH__ADMIN_KEY", "0123456789012345"),
             ("HOOKWHEEL__STORE__PATH", ""),
             ("HOOKWHEEL_URL", "not a knob"),
         ];
-        let config =
-            read("[server]\nworkers = 3\nlisten = '1.2.3.4:5'\n[deliver]\nallow = ['::1']", &env).expect("fits");
+        let config = read(
+            "[server]\nworkers = 3\nlisten = '1.2.3.4:5'\n[deliver]\nallow = ['::1']\nname_servers = ['127.0.0.1:53']",
+            &env,
+        )
+        .expect("fits");
         assert_eq!((config.server.listen.to_string(), config.server.workers), ("[::]:80".into(), 3));
         assert!(config.deliver.http_allowed);
+        assert_eq!(config.deliver.ports, [443, 8443]);
+        assert_eq!(config.deliver.name_servers, ["127.0.0.1:53".parse().expect("an address")]);
+        assert_eq!(config.deliver.proxy().expect("set").to_string(), "proxy:1080");
         let allow: Vec<_> = config.deliver.allow.iter().map(IpNet::to_string).collect();
         assert_eq!(allow, ["10.0.0.0/8", "127.0.0.1/32"]);
         assert_eq!(config.auth.admin_key.expect("set").reveal(), "0123456789012345");
@@ -599,6 +697,11 @@ mod tests {
             ("[server]\nlisten = 7080", "must be an IP address and a port"),
             ("[deliver]\nhttp_allowed = 'yes'", "must be true or false, but is \"yes\""),
             ("[deliver]\nallow = ['10.0.0.0/99']", "a list of networks"),
+            ("[deliver]\nports = [443, 70000]", "a list of ports, such as [443, 8443]"),
+            ("[deliver]\nname_servers = ['9.9.9.9']", "a list of IP addresses with ports"),
+            ("[deliver]\nroots = 'all'", "\"webpki\" or \"native\", but is \"all\""),
+            ("[deliver]\nproxy = 'https://u:hunter2@p:1'", "must be a proxy, such as"),
+            ("[deliver]\nproxy = 'ftp://u:hunter2@p:1'", "but is another text"),
             ("[log]\nformat = 'xml'", "\"text\" or \"json\", but is \"xml\""),
             ("[log]\nlevel = 'a=b=c'", "error, warn, info"),
             ("server = 3", "`server` must be a section: write its keys under [server], but is 3"),

@@ -30,18 +30,22 @@ pub mod domain;
 pub mod store;
 
 use std::io::IsTerminal;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{HttpServer, web};
+use ipnet::IpNet;
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use url::Url;
 
 use clock::{Clock, Dice, Stopwatch};
-use config::{Config, LogFormat, threads};
+use config::{Config, DeliverConfig, LogFormat, Roots, threads};
 use dialect::{DialectError, Dialects, Shelf};
+use domain::explain::Explained;
+use domain::guard::{Guard, OwnListener, is_wide};
 use domain::id::WebhookNumber;
 use domain::probe::{Probe, Probed};
 use domain::rate_limit::{Allowance, RateLimit};
@@ -68,6 +72,9 @@ pub enum ServeError {
     /// The first account or key could not be stored.
     #[error("the first admin key cannot be made: {0}")]
     FirstKey(store::Refusal),
+    /// There is nobody to trust.
+    #[error("deliver.roots: {0}")]
+    Roots(String),
     /// A log filter is not one.
     #[error("log.level: {0}")]
     Log(String),
@@ -93,19 +100,21 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
     let clock = Clock::real();
     let shelf = Dialects::load(Some(&config.deliver.dialects)).map_err(ServeError::Dialects)?;
     let shelf = Arc::new(Shelf::new(shelf));
+    let (address, trust) = (listener.local_addr()?, trust(config.deliver.roots)?);
+    let guard = Arc::new(guard(&config, address));
     let (store, committer) = store::open(store_settings(&config), clock.clone(), Dice::from_system())?;
     let committing = std::thread::Builder::new().name("commit".into()).spawn(move || or_end(|| committer.run()))?;
-    let deliver = deliver::start(deliver_settings(&config), store.clone(), shelf.clone(), clock.clone());
+    let deliver =
+        deliver::start(deliver_settings(&config, guard.clone()), trust, store.clone(), shelf.clone(), clock.clone());
 
     let mut dice = Dice::from_system();
     let configured = config.auth.admin_key.as_ref().map(|key| key.reveal());
     let first_key = api::first_admin_key(&store, &mut dice, configured, DEFAULT_DIALECT).await;
     let first_key = first_key.map_err(ServeError::FirstKey)?;
     let outbound = Box::new(deliver.handle());
-    let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, api_settings(&config), outbound);
+    let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, api_settings(&config, guard), outbound);
     let api = web::Data::new(api);
 
-    let address = listener.local_addr()?;
     let grace = Duration::from_secs(config.server.shutdown_seconds);
     let server = HttpServer::new(move || api::app(api.clone()))
         .workers(threads(config.server.workers))
@@ -184,18 +193,44 @@ fn days(days: u64) -> Option<u64> {
     (days > 0).then_some(days * DAY_MS)
 }
 
-fn api_settings(config: &Config) -> api::Settings {
+fn api_settings(config: &Config, guard: Arc<Guard>) -> api::Settings {
     api::Settings {
         body_bytes_max: config.server.body_bytes_max,
         http_allowed: config.deliver.http_allowed,
         egress: config.deliver.egress.clone(),
         calls_per_minute: config.server.calls_per_minute,
+        guard,
     }
+}
+
+/// Which addresses may be dialled by a server that listens at `address`.
+fn guard(config: &Config, address: SocketAddr) -> Guard {
+    let from = &config.deliver;
+    let guard = Guard::new(from.allow.clone(), from.deny.clone(), from.ports.clone());
+    guard.with_listener(OwnListener { bound: address, is_here: deliver::is_here })
+}
+
+/// Whom is trusted where a webhook says nothing.
+fn trust(roots: Roots) -> Result<deliver::Trust, ServeError> {
+    match roots {
+        Roots::Webpki => Ok(deliver::Trust::webpki()),
+        Roots::Native => deliver::Trust::native().map_err(ServeError::Roots),
+    }
+}
+
+/// Says where a URL leads and which rules decide there, for a webhook for which `opened` was opened: what `hookwheel
+/// guard explain` does. No server need run.
+pub async fn explain(config: &Config, url: &Url, opened: &[IpNet]) -> Explained {
+    let guard = Arc::new(guard(config, config.server.listen));
+    deliver::explain_alone(&deliver_settings(config, guard), url, opened).await
 }
 
 impl api::Outbound for deliver::Handle {
     fn probe(&self, probe: Probe) -> BoxFuture<'static, Probed> {
         Box::pin(Self::probe(self, probe))
+    }
+    fn explain(&self, url: Url, opened: Vec<IpNet>) -> BoxFuture<'static, Option<Explained>> {
+        Box::pin(Self::explain(self, url, opened))
     }
     fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance {
         Self::left(self, webhook, limit)
@@ -205,14 +240,18 @@ impl api::Outbound for deliver::Handle {
     }
 }
 
-fn deliver_settings(config: &Config) -> deliver::Settings {
+fn deliver_settings(config: &Config, guard: Arc<Guard>) -> deliver::Settings {
     let from = &config.deliver;
     deliver::Settings {
         in_flight_max: from.in_flight_max,
         senders: threads(from.senders),
         connect: Duration::from_secs(from.connect_seconds),
-        allow: from.allow.clone(),
+        guard,
         egress: from.egress.clone(),
+        name_servers: from.name_servers.clone(),
+        dns: Duration::from_secs(from.dns_seconds),
+        proxy: from.proxy(),
+        proxy_resolves: from.proxy_resolves,
     }
 }
 
@@ -227,6 +266,13 @@ fn greet(config: &Config, address: std::net::SocketAddr, first_key: Option<&str>
         let allow: Vec<String> = config.deliver.allow.iter().map(ToString::to_string).collect();
         println!("endpoints that are not public are allowed in {}", allow.join(", "));
     }
+    for warning in warnings(&config.deliver) {
+        println!("warning: {warning}");
+        tracing::warn!("{warning}");
+    }
+    if let Some(proxy) = config.deliver.proxy() {
+        println!("deliveries go through the proxy {proxy}");
+    }
     match first_key {
         Some(key) => println!("admin key: {key} (shown this once; keep it)"),
         None => println!("admin key: the one of the first start, or HOOKWHEEL__AUTH__ADMIN_KEY"),
@@ -235,6 +281,19 @@ fn greet(config: &Config, address: std::net::SocketAddr, first_key: Option<&str>
     println!("try it:");
     println!("  curl -sS http://{address}/api/v1/events -H \"Authorization: Bearer {key}\" \\");
     println!("    -d '{{\"type\":\"task.created\",\"data\":{{\"id\":1}}}}'");
+}
+
+/// What of the settings opens more than most want.
+fn warnings(deliver: &DeliverConfig) -> Vec<String> {
+    let wide = deliver.allow.iter().filter(|net| is_wide(net));
+    let wide =
+        wide.map(|net| format!("deliver.allow {net} opens nearly everything: webhooks may reach your own network"));
+    let proxy = (deliver.proxy.is_some() && deliver.proxy_resolves).then(|| {
+        "deliver.proxy_resolves is on: where names lead is not checked, so the proxy must keep webhooks out of your own \
+         network"
+            .to_string()
+    });
+    wide.chain(proxy).collect()
 }
 
 fn start_log(config: &Config) -> Result<(), ServeError> {

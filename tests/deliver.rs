@@ -402,18 +402,30 @@ fn without_dev_no_address_of_this_machine_is_dialled() {
     let server = Server::start_strict(dir.path(), &[("HOOKWHEEL__DELIVER__HTTP_ALLOWED", "true")]);
     let receiver = Receiver::start(|_, _| Answer::Status(200));
     let mut scene = Scene { client: server.client(), server, receiver, dir };
-    let urls = [
+    let literals = [
         format!("http://127.0.0.1:{port}/"),
         format!("https://127.0.0.1:{port}/"),
         format!("http://2130706433:{port}/"),
         format!("http://0x7f.1:{port}/"),
         format!("http://[::ffff:127.0.0.1]:{port}/"),
         format!("http://[::1]:{port}/"),
-        format!("http://localhost:{port}/"),
-        format!("http://localhost.:{port}/"),
         "http://169.254.169.254/latest/meta-data/".to_owned(),
     ];
-    let webhooks: Vec<Webhook> = urls.iter().map(|url| Webhook::create(&mut scene.client, url, json!({}))).collect();
+    for url in &literals {
+        let refused = scene.client.post("/api/v1/webhooks", &json!({"url": url, "events": ["*"]}));
+        assert_eq!((refused.status, &refused.json()["error"]["field"]), (400, &json!("url")), "{}", refused.json());
+    }
+    // What was made while it was open is refused at the dial.
+    let Scene { server, receiver, dir, .. } = scene;
+    assert!(server.terminate().success());
+    let server = Server::start(dir.path(), &[("HOOKWHEEL__DELIVER__ALLOW", "169.254.0.0/16")]);
+    let mut client = server.client();
+    let names = [format!("http://localhost:{port}/"), format!("http://localhost.:{port}/")];
+    let urls = [&literals[..], &names].concat();
+    let webhooks: Vec<Webhook> = urls.iter().map(|url| Webhook::create(&mut client, url, json!({}))).collect();
+    assert!(server.terminate().success());
+    let server = Server::start_strict(dir.path(), &[("HOOKWHEEL__DELIVER__HTTP_ALLOWED", "true")]);
+    let mut scene = Scene { client: server.client(), server, receiver, dir };
     scene.publish("e");
     for (webhook, url) in webhooks.iter().zip(&urls) {
         let delivery = scene.delivery_in(webhook, "e", "dead");

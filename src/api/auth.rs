@@ -52,6 +52,11 @@ impl Tenant {
         &self.by
     }
 
+    /// Whether the key is an admin's.
+    pub fn is_admin(&self) -> bool {
+        self.is_admin
+    }
+
     /// The same key acting for the account `id`, as an event's `account` field asks for.
     pub fn acting_for(&self, store: &Store, id: &str) -> Result<Self, Problem> {
         if id == self.account.id {

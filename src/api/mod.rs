@@ -11,6 +11,7 @@ mod dialects;
 mod docs;
 mod events;
 mod face;
+mod guard;
 mod health;
 mod history;
 mod incoming;
@@ -44,6 +45,7 @@ use crate::clock::{Clock, Dice};
 use crate::dialect::{Dialect, Shelf, Signing};
 use crate::domain::Invalid;
 use crate::domain::audit::Deed;
+use crate::domain::guard::Guard;
 use crate::domain::secret::Secret;
 use crate::store::{Refusal, Staging, Store};
 
@@ -65,6 +67,8 @@ pub struct Settings {
     pub calls_per_minute: u32,
     /// The addresses that deliveries come from, for receivers' firewalls.
     pub egress: Vec<IpNet>,
+    /// Which addresses may be dialled.
+    pub guard: Arc<Guard>,
 }
 
 /// What all handlers share.
@@ -165,7 +169,7 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(accounts::create).service(accounts::list).service(accounts::show);
     to.service(accounts::create_key).service(accounts::list_keys).service(accounts::revoke_key);
     to.service(dialects::list).service(dialects::show).service(dialects::event_types);
-    to.service(docs::index).service(docs::show);
+    to.service(docs::index).service(docs::show).service(guard::explain);
     to.service(health::live).service(health::ready).service(health::metrics).service(openapi::show);
 }
 

@@ -2,7 +2,10 @@
 //! somebody who answers.
 
 use futures_util::future::BoxFuture;
+use ipnet::IpNet;
+use url::Url;
 
+use crate::domain::explain::Explained;
 use crate::domain::id::WebhookNumber;
 use crate::domain::probe::{Probe, Probed};
 use crate::domain::rate_limit::{Allowance, RateLimit};
@@ -11,6 +14,10 @@ use crate::domain::rate_limit::{Allowance, RateLimit};
 pub trait Outbound: Send + Sync {
     /// Makes a request that is no delivery.
     fn probe(&self, probe: Probe) -> BoxFuture<'static, Probed>;
+
+    /// Says where a URL leads and which rules decide there, for a webhook for which `opened` was opened. `None` while the
+    /// server stops.
+    fn explain(&self, url: Url, opened: Vec<IpNet>) -> BoxFuture<'static, Option<Explained>>;
 
     /// What is left of a webhook's rate limit now.
     fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance;

@@ -106,6 +106,21 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "wrong_state", message)
     }
 
+    /// 508: the request was made by a Hookwheel's own delivery.
+    pub fn loop_detected() -> Self {
+        Self::new(
+            StatusCode::LOOP_DETECTED,
+            "loop_detected",
+            "this request is a delivery (it has Hookwheel-Hop): taken as an event it could go round for ever; point the \
+             webhook at an application, and let that publish what it makes of it",
+        )
+    }
+
+    /// 503: the server stops.
+    pub fn stopping() -> Self {
+        Refusal::Closed.into()
+    }
+
     /// 413: the body is longer than `max` bytes.
     pub fn body_too_large(max: usize) -> Self {
         let message = format!("the body is longer than {max} bytes");

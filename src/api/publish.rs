@@ -16,6 +16,7 @@ use super::reply::Reply;
 use super::request::Body;
 use crate::domain::Invalid;
 use crate::domain::time;
+use crate::domain::webhook::HOP_HEADER;
 use crate::store::{Accepted, Idempotency, Refusal};
 
 /// An `Idempotency-Key`, in bytes.
@@ -60,6 +61,7 @@ fn is_false(flag: &bool) -> bool {
         (status = 400, description = "Not an event; nothing was accepted", body = ErrorReply<'static>),
         (status = 409, description = "The id or the Idempotency-Key was used for something else", body = ErrorReply<'static>),
         (status = 413, description = "The body is too large", body = ErrorReply<'static>),
+        (status = 508, description = "The request is a delivery of a Hookwheel", body = ErrorReply<'static>),
         (status = 503, description = "Not now; Retry-After says when", body = ErrorReply<'static>),
     )
 )]
@@ -70,6 +72,9 @@ pub async fn publish(
     request: HttpRequest,
     Body(body): Body,
 ) -> Result<HttpResponse, Problem> {
+    if request.headers().contains_key(HOP_HEADER) {
+        return Err(Problem::loop_detected());
+    }
     let idempotency = idempotency(&request, &body)?;
     let (form, inputs) = incoming::read(&body, is_ndjson(&request))?;
     let tenant = acting_tenant(&api, &tenant, form, &inputs)?;

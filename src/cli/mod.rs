@@ -5,6 +5,7 @@ mod bench;
 mod client;
 mod contract;
 mod dialect;
+mod guard;
 mod receive;
 mod send;
 mod verify;
@@ -33,6 +34,9 @@ pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) ->
         Command::Receive(args) => configured()
             .and_then(|config| actix_rt::System::new().block_on(receive::run(args, &config.deliver.dialects, server))),
         Command::Dialect(args) => configured().and_then(|config| dialect::run(args, &config.deliver, server)),
+        Command::Guard(args) => {
+            configured().and_then(|config| actix_rt::System::new().block_on(guard::run(args, &config)))
+        }
         Command::Bench(args) => actix_rt::System::new().block_on(bench::run(args, server)),
         Command::MasterKey => {
             println!("{}", new_master_key(&mut Dice::from_system()).reveal());
@@ -96,6 +100,8 @@ enum Command {
     Receive(receive::ReceiveArgs),
     /// List, show, check and start dialect files, and write their documentation
     Dialect(dialect::DialectArgs),
+    /// Say which addresses deliveries may go to, and why
+    Guard(guard::GuardArgs),
     /// Measure a server: producers and a receiver in one process
     Bench(bench::BenchArgs),
     /// Print a new master key

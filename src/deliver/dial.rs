@@ -1,72 +1,76 @@
-//! Dials: from a URL's host to a TCP connection, past the guard. What was checked is what is dialled. Where the operator
-//! publishes addresses of this machine, connections leave from those.
+//! Dials: from a URL's host to a TCP connection, past the guard. What stays true: what was checked is what is dialled,
+//! by ourselves or by the proxy that is asked for exactly that address; and an address that hangs does not keep the
+//! others from being tried.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use actix_service::Service;
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
 use awc::http::Uri;
+use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
-use hickory_resolver::TokioResolver;
+use futures_util::stream::FuturesUnordered;
 use ipnet::IpNet;
+use thiserror::Error;
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::guard::Guard;
+use super::egress::Egress;
+use super::resolve::Resolver;
+use super::tunnel::{self, Goal};
+use crate::domain::guard::Guard;
+use crate::domain::proxy::Proxy;
 
-/// The addresses that connections leave from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Egress {
-    v4: Option<IpAddr>,
-    v6: Option<IpAddr>,
+/// How long an address is tried before the next one is tried beside it (RFC 8305 recommends 250 ms).
+const HEAD_START: Duration = Duration::from_millis(250);
+/// Addresses of one host that are tried. Whoever names thousands would have us knock at all of them.
+const TRIED_MAX: usize = 8;
+
+/// Why there is no connection.
+#[derive(Debug, Error)]
+pub enum DialError {
+    /// No address of the host may be dialled: one of them, and by which rule.
+    #[error("{0}")]
+    Refused(String),
+    /// The name could not be resolved.
+    #[error("{0}")]
+    Dns(String),
+    /// Nobody accepted.
+    #[error("{0}")]
+    Connect(String),
 }
 
-impl Egress {
-    /// Of the published networks, the first address of each family that this machine has.
-    pub fn of(published: &[IpNet]) -> Self {
-        let single = |net: &&IpNet| net.prefix_len() == net.max_prefix_len();
-        let mut here = published.iter().filter(single).map(IpNet::addr).filter(is_here);
-        let (v4, v6): (Vec<_>, Vec<_>) = here.by_ref().partition(IpAddr::is_ipv4);
-        Self { v4: v4.first().copied(), v6: v6.first().copied() }
-    }
-
-    /// Where a connection to `address` leaves from: `None` leaves it to the system. An error where addresses are
-    /// published, but none of this family: the receiver's firewall would not know us.
-    fn from(&self, address: IpAddr) -> io::Result<Option<IpAddr>> {
-        let own = if address.is_ipv4() { self.v4 } else { self.v6 };
-        let other = self.v4.or(self.v6);
-        match (own, other) {
-            (None, Some(other)) => {
-                let message = format!("{address} cannot be reached from the published address {other}");
-                Err(io::Error::new(io::ErrorKind::AddrNotAvailable, message))
-            }
-            (own, _) => Ok(own),
-        }
-    }
+/// What all dialling has in common.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Which addresses may be dialled.
+    pub guard: Arc<Guard>,
+    /// Where connections leave from.
+    pub egress: Egress,
+    /// What they go through.
+    pub proxy: Option<Arc<Proxy>>,
+    /// Whether the proxy resolves names.
+    pub proxy_resolves: bool,
 }
 
-/// Whether this machine can send from `address`.
-fn is_here(address: &IpAddr) -> bool {
-    UdpSocket::bind((*address, 0)).is_ok()
-}
-
-/// Dials for one arbiter.
+/// Dials for one arbiter, for webhooks of one profile.
 #[derive(Clone)]
 pub struct Dial(Rc<Inner>);
 
 struct Inner {
-    resolver: TokioResolver,
-    guard: Arc<Guard>,
-    egress: Egress,
+    resolver: Resolver,
+    rules: Rules,
+    opened: Vec<IpNet>,
 }
 
 impl Dial {
-    /// Dials past `guard`, from `egress`.
-    pub fn new(resolver: TokioResolver, guard: Arc<Guard>, egress: Egress) -> Self {
-        Self(Rc::new(Inner { resolver, guard, egress }))
+    /// Dials past the guard, which is told what was `opened` beside.
+    pub fn new(resolver: Resolver, rules: Rules, opened: Vec<IpNet>) -> Self {
+        Self(Rc::new(Inner { resolver, rules, opened }))
     }
 }
 
@@ -82,71 +86,106 @@ impl Service<ConnectInfo<Uri>> for Dial {
     fn call(&self, asked: ConnectInfo<Uri>) -> Self::Future {
         let inner = self.0.clone();
         Box::pin(async move {
-            let stream = inner.dial(asked.hostname(), asked.port()).await?;
+            let stream = inner.dial(asked.hostname(), asked.port()).await;
+            // The only kind of error that carries one of ours through awc.
+            let stream = stream.map_err(|error| ConnectError::Resolver(Box::new(error)))?;
             Ok(Connection::new(asked.request().clone(), stream))
         })
     }
 }
 
 impl Inner {
-    /// Tries one address after the other.
-    async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
-        let mut failed = ConnectError::NoRecords;
-        for address in self.addresses(host).await? {
-            match self.connect(SocketAddr::new(address, port)).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => failed = ConnectError::Io(error),
+    async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
+        let host = bare(host);
+        if let Some(proxy) = self.proxy_for(host) {
+            if let Some(rule) = self.rules.guard.refuses_port(port) {
+                return Err(DialError::Refused(rule.to_string()));
             }
+            return self.through(proxy, Goal::Name(host, port)).await;
         }
-        Err(failed)
+        let mut open = self.addresses(host, port).await?;
+        open.truncate(TRIED_MAX);
+        self.first_of(open.into_iter().map(|address| SocketAddr::new(address, port))).await
     }
 
-    /// The addresses of a host that may be dialled; an error if it has some, and none may.
-    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, ConnectError> {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let found: Vec<IpAddr> = match bare.parse() {
-            Ok(address) => vec![address],
-            Err(_) => self
-                .resolver
-                .lookup_ip(host)
-                .await
-                .map_err(|error| ConnectError::Resolver(error.into()))?
-                .iter()
-                .collect(),
-        };
-        let (mut open, mut refused) = (Vec::new(), None);
+    /// The proxy that is given this name unresolved.
+    fn proxy_for(&self, host: &str) -> Option<&Proxy> {
+        let is_name = host.parse::<IpAddr>().is_err();
+        self.rules.proxy.as_deref().filter(|_| self.rules.proxy_resolves && is_name)
+    }
+
+    /// The addresses of a host that may be dialled; an error if it has none of these.
+    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<IpAddr>, DialError> {
+        let found = self.resolver.addresses(host).await.map_err(DialError::Dns)?;
+        let mut refused = None;
+        let mut open = Vec::with_capacity(found.len());
         for address in found {
-            match self.guard.check(address) {
-                Ok(()) => open.push(address),
-                Err(error) => refused = Some(error),
+            match self.rules.guard.decide(address, port, &self.opened) {
+                decision if decision.may_dial() => open.push(decision.address),
+                decision => refused = Some(decision),
             }
         }
-        match (open.is_empty(), refused) {
-            (true, Some(error)) => Err(ConnectError::Resolver(error.into())),
+        match refused {
+            Some(decision) if open.is_empty() => Err(DialError::Refused(decision.to_string())),
             _ => Ok(open),
         }
     }
 
-    async fn connect(&self, to: SocketAddr) -> io::Result<TcpStream> {
+    /// Tries one address after the other, each with a head start on the next, until one accepts.
+    async fn first_of(&self, addresses: impl Iterator<Item = SocketAddr>) -> Result<TcpStream, DialError> {
+        let mut waiting = addresses.peekable();
+        let mut failed = DialError::Dns("the name has no address".into());
+        let mut tries = FuturesUnordered::new();
+        tries.extend(waiting.next().map(|address| self.connect(address)));
+        loop {
+            tokio::select! {
+                ended = tries.next() => match ended {
+                    Some(Ok(stream)) => return Ok(stream),
+                    Some(Err(error)) => {
+                        failed = error;
+                        tries.extend(waiting.next().map(|address| self.connect(address)));
+                    }
+                    None => return Err(failed),
+                },
+                () = actix_rt::time::sleep(HEAD_START), if waiting.peek().is_some() => {
+                    tries.extend(waiting.next().map(|address| self.connect(address)));
+                }
+            }
+        }
+    }
+
+    async fn connect(&self, to: SocketAddr) -> Result<TcpStream, DialError> {
+        match &self.rules.proxy {
+            Some(proxy) => self.through(proxy, Goal::Address(to)).await,
+            None => self.connect_from(to).await.map_err(|error| DialError::Connect(error.to_string())),
+        }
+    }
+
+    async fn connect_from(&self, to: SocketAddr) -> io::Result<TcpStream> {
         let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        if let Some(from) = self.egress.from(to.ip())? {
+        if let Some(from) = self.rules.egress.from(to.ip())? {
             socket.bind(SocketAddr::new(from, 0))?;
         }
         socket.connect(to).await
     }
+
+    /// The proxy's own address is the operator's word: no guard stands before it.
+    async fn through(&self, proxy: &Proxy, goal: Goal<'_>) -> Result<TcpStream, DialError> {
+        let said = |why: String| DialError::Connect(format!("the proxy {proxy} {why}"));
+        let found = self.resolver.addresses(&proxy.host).await;
+        let found = found.map_err(|why| said(format!("could not be resolved: {why}")))?;
+        let mut failed = "has no address".to_string();
+        for address in found.into_iter().take(TRIED_MAX) {
+            match TcpStream::connect((address, proxy.port)).await {
+                Ok(stream) => return tunnel::open(stream, proxy, goal).await.map_err(said),
+                Err(error) => failed = format!("could not be reached: {error}"),
+            }
+        }
+        Err(said(failed))
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn connections_leave_from_published_addresses_of_this_machine() {
-        let nets = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpNet>>();
-        assert_eq!(Egress::of(&nets(&["203.0.113.0/24", "203.0.113.7/32"])), Egress::default(), "not of this machine");
-        let egress = Egress::of(&nets(&["203.0.113.7/32", "127.0.0.9/32"]));
-        assert_eq!(egress.from("127.0.0.1".parse().unwrap()).unwrap(), Some("127.0.0.9".parse().unwrap()));
-        assert!(egress.from("::1".parse().unwrap()).is_err(), "no published address has this family");
-        assert_eq!(Egress::default().from("::1".parse().unwrap()).unwrap(), None);
-    }
+/// A host as a URL writes it, without the brackets around an IPv6 address.
+pub fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }

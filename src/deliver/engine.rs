@@ -9,14 +9,17 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use url::Url;
 
 use super::schedule::{Claim, Scheduler};
 use super::sender::{Sender, Tools};
 use super::verdict::verdict;
 use crate::clock::{Clock, Dice};
 use crate::domain::delivery::{FAILURE_KINDS, Outcome};
+use crate::domain::explain::Explained;
 use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::probe::{Probe, Probed};
 use crate::domain::retry::Next;
@@ -114,12 +117,13 @@ impl Meters {
 }
 
 /// What a sender is asked to do.
-#[expect(clippy::large_enum_variant, reason = "nearly all are attempts: a box would cost each an allocation")]
 pub enum Errand {
     /// Make a delivery's next attempt.
     Attempt(Claim),
     /// Make a request that is no delivery, and say what came of it.
     Probe(Probe, oneshot::Sender<Probed>),
+    /// Say where a URL leads, for a webhook for which these networks were opened.
+    Explain(Url, Vec<IpNet>, oneshot::Sender<Explained>),
 }
 
 /// Turns the scheduler until it is told to stop.
@@ -225,6 +229,10 @@ pub async fn send_all(
                 Errand::Probe(probe, answer) => {
                     // Whoever asked may have gone meanwhile.
                     let _ = answer.send(sender.probe(probe).await);
+                    return;
+                }
+                Errand::Explain(url, opened, answer) => {
+                    let _ = answer.send(sender.explain(&url, &opened).await);
                     return;
                 }
             };

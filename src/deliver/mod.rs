@@ -2,17 +2,24 @@
 //! senders make the requests (`sender`), past the guard.
 
 pub mod allowances;
+mod clients;
 mod dial;
+mod egress;
 mod engine;
-pub mod guard;
+mod explain;
+mod failure;
 pub mod lane;
 mod limiter;
+mod resolve;
 pub mod schedule;
 mod sender;
+mod tls;
+mod tunnel;
 pub mod verdict;
 pub mod wheel;
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -21,20 +28,28 @@ use std::time::Duration;
 use actix_rt::Arbiter;
 use ipnet::IpNet;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use url::Url;
 
 use crate::clock::Clock;
 use crate::dialect::Shelf;
 use crate::domain::delivery::{FAILURE_KINDS, Outcome};
+use crate::domain::explain::Explained;
+use crate::domain::guard::Guard;
 use crate::domain::id::WebhookNumber;
 use crate::domain::probe::{Probe, Probed};
+use crate::domain::proxy::Proxy;
 use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::store::Store;
 use allowances::Allowances;
-use dial::Egress;
+use clients::Making;
+use dial::Rules;
+use egress::Egress;
+pub use egress::is_here;
 use engine::{Engine, Errand, Mailbox, Meters};
-use guard::Guard;
+use resolve::Resolver;
 use schedule::Scheduler;
 use sender::Tools;
+pub use tls::Trust;
 
 /// What delivery needs to know.
 #[derive(Debug, Clone)]
@@ -45,10 +60,29 @@ pub struct Settings {
     pub senders: usize,
     /// The deadline of connect and TLS within that of the attempt.
     pub connect: Duration,
-    /// Addresses that may be dialled although they are not public.
-    pub allow: Vec<IpNet>,
+    /// Which addresses may be dialled.
+    pub guard: Arc<Guard>,
     /// The published addresses; those of this machine are where connections leave from.
     pub egress: Vec<IpNet>,
+    /// Name servers that are asked; empty: the system's.
+    pub name_servers: Vec<SocketAddr>,
+    /// How long resolving a name may take.
+    pub dns: Duration,
+    /// What connections go through.
+    pub proxy: Option<Proxy>,
+    /// Whether the proxy resolves names.
+    pub proxy_resolves: bool,
+}
+
+impl Settings {
+    fn rules(&self) -> Rules {
+        Rules {
+            guard: self.guard.clone(),
+            egress: Egress::of(&self.egress),
+            proxy: self.proxy.clone().map(Arc::new),
+            proxy_resolves: self.proxy_resolves,
+        }
+    }
 }
 
 /// Requests at once that are no deliveries.
@@ -62,18 +96,29 @@ pub struct Deliver {
     senders: Vec<(Arbiter, oneshot::Receiver<()>)>,
 }
 
-/// Starts delivering what the store holds. Must be called within an actix system.
-pub fn start(settings: Settings, store: Store, shelf: Arc<Shelf>, clock: Clock) -> Deliver {
+/// Says where a URL leads and which rules decide there, without a running server, for a webhook for which `opened` was
+/// opened. Must be called within an actix system.
+pub async fn explain_alone(settings: &Settings, url: &Url, opened: &[IpNet]) -> Explained {
+    let resolver = Resolver::new(&settings.name_servers, settings.dns);
+    explain::explain(url, opened, &settings.rules(), &resolver).await
+}
+
+/// Starts delivering what the store holds, trusting those in `trust`. Must be called within an actix system.
+pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, clock: Clock) -> Deliver {
     let (mailbox, meters) = (Arc::new(Mailbox::default()), Arc::new(Meters::default()));
     store.listen(mailbox.clone());
     let tools = Tools {
         store: store.clone(),
         shelf: shelf.clone(),
         clock: clock.clone(),
-        guard: Arc::new(Guard::new(settings.allow)),
-        egress: Egress::of(&settings.egress),
-        out_max: settings.in_flight_max,
-        connect: settings.connect,
+        making: Making {
+            rules: settings.rules(),
+            trust: Arc::new(trust),
+            out_max: settings.in_flight_max,
+            connect: settings.connect,
+        },
+        name_servers: settings.name_servers,
+        dns: settings.dns,
     };
     let (mut senders, mut errands) = (Vec::new(), Vec::new());
     for _ in 0..settings.senders.max(1) {
@@ -155,6 +200,18 @@ impl Handle {
                 Ok(probed) if sent => probed,
                 _ => Probed { outcome: stopping(), duration_ms: 0, answer: Vec::new() },
             }
+        }
+    }
+
+    /// Says where a URL leads and which rules decide there, for a webhook for which `opened` was opened. `None` while
+    /// the server stops.
+    pub fn explain(&self, url: Url, opened: Vec<IpNet>) -> impl Future<Output = Option<Explained>> + Send + use<> {
+        let (errands, places) = (self.errands.clone(), self.places.clone());
+        async move {
+            let _place = places.acquire().await;
+            let (answer, answered) = oneshot::channel();
+            errands.upgrade()?.send(Errand::Explain(url, opened, answer)).ok()?;
+            answered.await.ok()
         }
     }
 

@@ -3,34 +3,36 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use awc::error::{ConnectError, SendRequestError};
+use awc::Client;
 use awc::http::Uri;
 use awc::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
-use awc::{Client, Connector};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::ResolverConfig;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use ipnet::IpNet;
 use quick_cache::{UnitWeighter, unsync::Cache};
+use url::Url;
 
-use super::dial::{Dial, Egress};
-use super::guard::{Guard, RefusedAddress};
+use super::clients::{Clients, Making, Profile};
+use super::explain::explain;
+use super::failure::{broken, outcome_of};
+use super::resolve::Resolver;
 use super::schedule::Claim;
 use super::verdict::Made;
 use crate::clock::{Clock, Stopwatch};
 use crate::dialect::{AttemptFacts, Dialect, Dialects, Prepared, Shelf, SigningKey};
 use crate::domain::delivery::{Attempt, AttemptSummary, Outcome, RESPONSE_BODY_BYTES_MAX};
 use crate::domain::event::Event;
+use crate::domain::explain::Explained;
 use crate::domain::id::{EventId, WebhookNumber};
 use crate::domain::probe::{Probe, Probed};
 use crate::domain::time::{self, UnixMs};
-use crate::domain::webhook::{Webhook, is_credential};
+use crate::domain::webhook::{HOP_HEADER, Webhook, is_credential};
 use crate::store::{Store, StoreError};
 
 /// Events whose bodies a sender keeps at hand, so that one event to many webhooks is read and prepared once.
@@ -49,20 +51,18 @@ pub struct Tools {
     pub shelf: Arc<Shelf>,
     /// Now.
     pub clock: Clock,
-    /// Which addresses may be dialled.
-    pub guard: Arc<Guard>,
-    /// Where connections leave from.
-    pub egress: Egress,
-    /// Deliveries that may be out at once: awc's own limit must not be the smaller one, it counts all hosts together.
-    pub out_max: usize,
-    /// The deadline of connect and TLS within that of the attempt.
-    pub connect: Duration,
+    /// How connections are made.
+    pub making: Making,
+    /// Name servers that are asked; empty: the system's.
+    pub name_servers: Vec<SocketAddr>,
+    /// How long resolving a name may take.
+    pub dns: Duration,
 }
 
 /// Sends on one arbiter; awc is not `Send`.
 pub struct Sender {
     tools: Tools,
-    client: Client,
+    clients: Clients,
     targets: RefCell<HashMap<WebhookNumber, Rc<Target>>>,
     prepared: RefCell<Cache<(EventId, WebhookDialect), Rc<Ready>>>,
 }
@@ -78,6 +78,8 @@ struct Target {
     dialect: Arc<Dialect>,
     account_id: String,
     uri: Result<Uri, String>,
+    /// Which client it goes by.
+    profile: Option<Profile>,
     keys: Vec<(SigningKey, Option<UnixMs>)>,
     custom_headers: Vec<(HeaderName, HeaderValue)>,
     deadline: Duration,
@@ -94,12 +96,9 @@ struct Ready {
 impl Sender {
     /// A sender for the current arbiter.
     pub fn new(tools: Tools) -> Self {
-        let connector = Connector::new()
-            .connector(Dial::new(resolver(), tools.guard.clone(), tools.egress.clone()))
-            .limit(tools.out_max + 1)
-            .timeout(tools.connect)
-            .handshake_timeout(tools.connect);
-        let client = Client::builder().connector(connector).disable_timeout().disable_redirects().finish();
+        // hickory's sockets and tasks live on the runtime that made them: each sender has a resolver of its own.
+        let resolver = Resolver::new(&tools.name_servers, tools.dns);
+        let clients = Clients::new(tools.making.clone(), resolver);
         let prepared = RefCell::new(Cache::with(
             PREPARED_MAX,
             PREPARED_MAX as u64,
@@ -107,7 +106,7 @@ impl Sender {
             Default::default(),
             Default::default(),
         ));
-        Self { tools, client, targets: RefCell::default(), prepared }
+        Self { tools, clients, targets: RefCell::default(), prepared }
     }
 
     /// Makes the next attempt of the claimed delivery. Says also by which dialect it was made. An error says that the
@@ -158,47 +157,34 @@ impl Sender {
         }
         let headers = target.headers(claim, &ready.event, &body, now);
         sent.headers = headers.iter().map(written).collect();
-        Ok(self.post(uri, headers, body, sent).await)
-    }
-
-    /// Posts `body` and reads the start of the answer.
-    async fn post(&self, uri: Uri, headers: Vec<(HeaderName, HeaderValue)>, body: Bytes, sent: &mut Sent) -> Outcome {
-        let mut request = self.client.post(uri).no_decompress();
-        for (name, value) in headers {
-            request.headers_mut().append(name, value);
-        }
-        let mut answer = match request.send_body(body).await {
-            Ok(answer) => answer,
-            Err(error) => return outcome_of(error),
-        };
-        let asked = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        sent.retry_after = asked.map(str::to_string);
-        while let Some(piece) = answer.next().await {
-            match piece {
-                Ok(piece) => sent.keep(&piece),
-                Err(error) => return Outcome::Broken(error.to_string()),
-            }
-            if sent.is_full() {
-                break;
-            }
-        }
-        Outcome::Status(answer.status().as_u16())
+        let webhook = &target.webhook;
+        Ok(match self.clients.get(target.profile, &webhook.allow, webhook.tls.as_ref()) {
+            Ok(client) => post(&client, uri, headers, body, sent).await,
+            Err(unfit) => Outcome::Unsendable(unfit.to_string()),
+        })
     }
 
     /// Makes a request that is no delivery.
     pub async fn probe(&self, probe: Probe) -> Probed {
         let (watch, mut sent) = (Stopwatch::start(), Sent::default());
-        let outcome = match probe.url.as_str().parse::<Uri>() {
-            Err(error) => Outcome::Unsendable(error.to_string()),
-            Ok(uri) => {
-                let headers = probe.headers.iter().filter_map(parsed).collect();
-                let request = self.post(uri, headers, probe.body, &mut sent);
+        let client = self.clients.get(Profile::of(&probe.allow, probe.tls.as_ref()), &probe.allow, probe.tls.as_ref());
+        let outcome = match (probe.url.as_str().parse::<Uri>(), client) {
+            (Err(error), _) => Outcome::Unsendable(error.to_string()),
+            (_, Err(unfit)) => Outcome::Unsendable(unfit.to_string()),
+            (Ok(uri), Ok(client)) => {
+                let headers = probe.headers.iter().filter_map(parsed).chain([hop()]).collect();
+                let request = post(&client, uri, headers, probe.body, &mut sent);
                 let limit = Duration::from_secs(probe.timeout_seconds.into());
                 actix_rt::time::timeout(limit, request).await.unwrap_or(Outcome::TimedOut)
             }
         };
         let duration_ms = u32::try_from(watch.elapsed().as_millis()).unwrap_or(u32::MAX);
         Probed { outcome, duration_ms, answer: sent.answer }
+    }
+
+    /// Says where a URL leads and which rules decide there, for a webhook for which `opened` was opened.
+    pub async fn explain(&self, url: &Url, opened: &[IpNet]) -> Explained {
+        explain(url, opened, &self.tools.making.rules, self.clients.resolver()).await
     }
 
     fn target(&self, webhook: &Arc<Webhook>) -> Rc<Target> {
@@ -252,6 +238,7 @@ impl Target {
         let account_id =
             tools.store.registry().account(webhook.account).map_or(String::new(), |account| account.id.clone());
         Self {
+            profile: Profile::of(&webhook.allow, webhook.tls.as_ref()),
             custom_headers: webhook.headers.iter().filter_map(parsed).collect(),
             deadline: Duration::from_secs(webhook.timeout_seconds.unwrap_or(dialect.timeout_seconds).into()),
             webhook,
@@ -270,22 +257,42 @@ impl Target {
         let attempt = claim.delivery.attempts + 1;
         let (webhook, account_id) = (&*self.webhook, self.account_id.as_str());
         let facts = AttemptFacts { event, webhook, account_id, delivery: claim.delivery.id, attempt, now };
-        let mut headers = Vec::with_capacity(8 + self.custom_headers.len());
+        let mut headers = Vec::with_capacity(9 + self.custom_headers.len());
         headers.extend(self.custom_headers.iter().cloned());
         self.dialect.headers(&facts, body, &keys, &mut headers);
+        headers.push(hop());
         headers
     }
 }
 
-/// The system's name servers; each sender asks with a resolver of its own, on its own arbiter.
-fn resolver() -> TokioResolver {
-    let system = TokioResolver::builder_tokio().and_then(|builder| builder.build());
-    system.unwrap_or_else(|error| {
-        tracing::warn!(%error, "the system names no name servers; only addresses can be delivered to");
-        let none = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
-        let provider = TokioRuntimeProvider::default();
-        TokioResolver::builder_with_config(none, provider).build().expect("an empty configuration is valid")
-    })
+/// Posts `body` and reads the start of the answer.
+async fn post(
+    client: &Client,
+    uri: Uri,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Bytes,
+    sent: &mut Sent,
+) -> Outcome {
+    let mut request = client.post(uri).no_decompress();
+    for (name, value) in headers {
+        request.headers_mut().append(name, value);
+    }
+    let mut answer = match request.send_body(body).await {
+        Ok(answer) => answer,
+        Err(error) => return outcome_of(error),
+    };
+    let asked = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    sent.retry_after = asked.map(str::to_string);
+    while let Some(piece) = answer.next().await {
+        match piece {
+            Ok(piece) => sent.keep(&piece),
+            Err(error) => return broken(&error),
+        }
+        if sent.is_full() {
+            break;
+        }
+    }
+    Outcome::Status(answer.status().as_u16())
 }
 
 /// What there is to keep of an attempt, filled in as it goes on.
@@ -312,31 +319,13 @@ fn parsed((name, value): &(String, String)) -> Option<(HeaderName, HeaderValue)>
     Some((name.parse().ok()?, value.parse().ok()?))
 }
 
+/// Marks a request as one of ours.
+fn hop() -> (HeaderName, HeaderValue) {
+    (HeaderName::from_static(HOP_HEADER), HeaderValue::from_static("1"))
+}
+
 /// A header as it is kept: of one that lets its holder in, only that it was sent.
 fn written((name, value): &(HeaderName, HeaderValue)) -> (String, String) {
     let kept = if is_credential(name.as_str()) { MASK.into() } else { String::from_utf8_lossy(value.as_bytes()) };
     (name.as_str().to_string(), kept.into_owned())
-}
-
-fn outcome_of(error: SendRequestError) -> Outcome {
-    match error {
-        SendRequestError::Timeout => Outcome::TimedOut,
-        SendRequestError::Connect(error) => match error {
-            ConnectError::Resolver(error) => match error.downcast::<RefusedAddress>() {
-                Ok(refused) => Outcome::Refused(refused.to_string()),
-                Err(error) => Outcome::Dns(error.to_string()),
-            },
-            ConnectError::NoRecords => Outcome::Dns("the name has no address".into()),
-            ConnectError::Timeout => Outcome::TimedOut,
-            // Said of a connection that was there, and ended before its answer began.
-            ConnectError::Disconnected => Outcome::Broken("the connection was closed without an answer".into()),
-            ConnectError::Io(error) if is_tls(&error) => Outcome::Tls(error.to_string()),
-            error => Outcome::Connect(error.to_string()),
-        },
-        error => Outcome::Broken(error.to_string()),
-    }
-}
-
-fn is_tls(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }

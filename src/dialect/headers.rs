@@ -12,11 +12,11 @@ use super::template::{Template, TemplateAt};
 use crate::domain::event::Event;
 use crate::domain::id::DeliveryId;
 use crate::domain::time::{self, UnixMs};
-use crate::domain::webhook::Webhook;
+use crate::domain::webhook::{HOP_HEADER, Webhook};
 
 /// Headers that HTTP or Hookwheel sets, so a dialect cannot.
-const RESERVED: [&str; 7] =
-    ["host", "content-length", "content-type", "transfer-encoding", "connection", "user-agent", "upgrade"];
+const RESERVED: [&str; 8] =
+    ["host", "content-length", "content-type", "transfer-encoding", "connection", "user-agent", "upgrade", HOP_HEADER];
 
 /// A header's name, as it is sent and as the contract spells it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

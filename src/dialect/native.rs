@@ -91,6 +91,8 @@ pub const REQUEST: &Known = &[
     ("order_key", Kind::Plain),
     ("on_dead", Kind::Plain),
     ("filter", Kind::Plain),
+    ("allow", Kind::Plain),
+    ("tls", Kind::Nested),
 ];
 
 /// What a test call can say.
@@ -122,6 +124,8 @@ pub const WEBHOOK: &Known = &[
     ("order_key", Kind::Plain),
     ("on_dead", Kind::Plain),
     ("filter", Kind::Plain),
+    ("allow", Kind::Plain),
+    ("tls", Kind::Nested),
     ("created_at", Kind::Time),
     ("updated_at", Kind::Time),
     ("secret", Kind::Plain),

@@ -175,6 +175,8 @@ impl<'a> Example<'a> {
             ("order_key", Value::Null),
             ("on_dead", Value::Null),
             ("filter", Value::Null),
+            ("allow", json!([])),
+            ("tls", Value::Null),
             ("created_at", json!(at)),
             ("updated_at", json!(at)),
             ("last_attempt_at", Value::Null),

@@ -148,7 +148,7 @@ pub enum Outcome {
     TimedOut,
     /// The name could not be resolved.
     Dns(String),
-    /// The address may not be dialled (see `deliver::guard`).
+    /// The address may not be dialled (see `domain::guard`).
     Refused(String),
     /// No TCP connection.
     Connect(String),

@@ -4,22 +4,27 @@
 pub mod account;
 pub mod audit;
 pub mod backoff;
+pub mod blocks;
 pub mod condition;
 pub mod delivery;
 pub mod disable;
 pub mod event;
+pub mod explain;
+pub mod guard;
 pub mod id;
 pub mod job;
 pub mod json;
 pub mod latency;
 pub mod order;
 pub mod probe;
+pub mod proxy;
 pub mod rate_limit;
 pub mod retry;
 pub mod secret;
 pub mod stats;
 pub mod tally;
 pub mod time;
+pub mod tls;
 pub mod webhook;
 
 use thiserror::Error;

@@ -2,8 +2,10 @@
 //! (the health check). It is made once, at once, and not stored.
 
 use bytes::Bytes;
+use ipnet::IpNet;
 
 use super::delivery::Outcome;
+use super::tls::Tls;
 use super::webhook::EndpointUrl;
 
 /// A request to make.
@@ -17,6 +19,10 @@ pub struct Probe {
     pub body: Bytes,
     /// The deadline of all of it.
     pub timeout_seconds: u32,
+    /// What was opened for it: see [`Webhook::allow`](super::webhook::Webhook).
+    pub allow: Vec<IpNet>,
+    /// Its own TLS.
+    pub tls: Option<Tls>,
 }
 
 /// What came of it.

@@ -1,5 +1,6 @@
 //! A webhook: a registered endpoint, what it wants to hear of, and how it is treated.
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
@@ -11,6 +12,7 @@ use super::rate_limit::RateLimit;
 use super::retry::{RetrySchedule, SuccessRule};
 use super::secret::SigningSecret;
 use super::time::UnixMs;
+use super::tls::Tls;
 
 /// A URL, in bytes.
 pub const URL_BYTES_MAX: usize = 2048;
@@ -24,8 +26,15 @@ pub const HEADERS_MAX: usize = 20;
 pub const HEADERS_BYTES_MAX: usize = 4096;
 /// Deliveries of one webhook in flight at once.
 pub const MAX_IN_FLIGHT_MAX: u32 = 256;
+/// Networks that are opened for one webhook.
+pub const ALLOW_MAX: usize = 32;
+/// All texts of one webhook together, in bytes: it is one stored value, which may have 32 KiB.
+pub const TEXTS_BYTES_MAX: usize = 30 * 1024;
 /// The deadline of one attempt.
 pub const TIMEOUT_SECONDS_MAX: u32 = 120;
+
+/// The header of every request that goes out: who gets one back from itself has a loop.
+pub const HOP_HEADER: &str = "hookwheel-hop";
 
 /// A webhook as it is stored. `None` in a setting means the dialect's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +83,10 @@ pub struct Webhook {
     pub order: Option<Order>,
     /// It wants only events that this holds for.
     pub condition: Option<String>,
+    /// Networks that an admin opened for it though they are not public.
+    pub allow: Vec<IpNet>,
+    /// What TLS is made with, where it is not as for all.
+    pub tls: Option<Tls>,
 }
 
 impl Webhook {
@@ -102,6 +115,8 @@ impl Webhook {
             disable: None,
             order: None,
             condition: None,
+            allow: Vec::new(),
+            tls: None,
         }
     }
 
@@ -134,6 +149,17 @@ impl Webhook {
     pub fn status_reason(&self) -> Option<&str> {
         self.status.reason().or(self.ownership.reason())
     }
+    /// The bytes of all texts that people set, which bound its size on disk.
+    pub fn texts_bytes(&self) -> usize {
+        let optional = [&self.name, &self.description, &self.condition];
+        let optional: usize = optional.into_iter().flatten().map(String::len).sum();
+        let filters: usize = self.events.iter().map(|filter| filter.to_string().len() + 2).sum();
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+        let secrets: usize = self.secrets.iter().map(|one| one.secret.reveal().len() + 16).sum();
+        let tls = self.tls.as_ref().map_or(0, Tls::bytes);
+        self.url.as_str().len() + optional + filters + headers + secrets + tls + self.allow.len() * 18
+    }
+
     /// Whether it was deleted; then it is seen nowhere, and its open deliveries are being cancelled.
     pub fn is_deleted(&self) -> bool {
         matches!(self.status, Status::Deleted { .. })
@@ -326,11 +352,16 @@ impl EndpointUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Its parts.
+    pub fn parts(&self) -> Url {
+        Url::parse(&self.0).expect("it was read from a URL's own text")
+    }
 }
 
 /// Checks custom headers: names are tokens, values visible ASCII, none that HTTP or the dialect sets itself.
 pub fn check_headers(headers: &[(String, String)]) -> Result<(), Invalid> {
-    const OURS: [&str; 9] = [
+    const OURS: [&str; 10] = [
         "host",
         "content-length",
         "content-type",
@@ -340,6 +371,7 @@ pub fn check_headers(headers: &[(String, String)]) -> Result<(), Invalid> {
         "te",
         "upgrade",
         "trailer",
+        HOP_HEADER,
     ];
     if headers.len() > HEADERS_MAX {
         return Err(Invalid::new("headers", format!("has more than {HEADERS_MAX} headers")));

@@ -154,6 +154,7 @@ const ROUTES: &str = "
     POST /api/v1/dead-letters/discard
     POST /api/v1/dead-letters/replay
     POST /api/v1/events
+    POST /api/v1/guard/explain
     POST /api/v1/jobs/{id}/cancel
     POST /api/v1/master-keys/reload
     POST /api/v1/webhooks

@@ -7,6 +7,7 @@ mod events;
 mod faces;
 mod health;
 mod history;
+mod outgoing;
 mod server;
 mod stats;
 mod tenants;

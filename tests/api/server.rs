@@ -10,11 +10,15 @@ use hookwheel::api::{self, Api, Outbound, Settings};
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::delivery::Outcome;
+use hookwheel::domain::explain::Explained;
+use hookwheel::domain::guard::{Guard, port_of};
 use hookwheel::domain::id::WebhookNumber;
 use hookwheel::domain::probe::{Probe, Probed};
 use hookwheel::domain::rate_limit::{Allowance, Bucket, RateLimit};
 use hookwheel::store::{self, Store};
+use ipnet::IpNet;
 use serde_json::Value;
+use url::Url;
 
 /// The time at which every test starts.
 pub const START_MS: u64 = 1_700_000_000_000;
@@ -24,6 +28,11 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The calls that a key may make in a minute; the clock stands, so a tenth of them in a test.
 pub const CALLS_PER_MINUTE: u32 = 5_000;
 
+/// Which addresses may be dialled.
+fn guard() -> Guard {
+    Guard::new(vec!["10.9.0.0/16".parse().unwrap()], vec!["198.18.0.0/16".parse().unwrap()], Vec::new())
+}
+
 /// A sending side without a network.
 struct Nobody;
 
@@ -31,6 +40,13 @@ impl Outbound for Nobody {
     fn probe(&self, _: Probe) -> BoxFuture<'static, Probed> {
         let outcome = Outcome::Connect("there is no network".into());
         Box::pin(async move { Probed { outcome, duration_ms: 1, answer: Vec::new() } })
+    }
+    fn explain(&self, url: Url, opened: Vec<IpNet>) -> BoxFuture<'static, Option<Explained>> {
+        let host = url.host_str().unwrap_or_default().to_string();
+        let decision = guard().decide_url(&url, &opened);
+        let port = port_of(&url);
+        let found = Explained { url: url.into(), host, port, may_dial: false, addresses: Vec::new(), note: None };
+        Box::pin(async move { Some(found.with_decisions(decision.into_iter())) })
     }
     fn left(&self, _: WebhookNumber, limit: RateLimit) -> Allowance {
         Bucket::default().allowance(limit, START_MS)
@@ -161,6 +177,7 @@ impl Server {
             http_allowed: false,
             egress: Vec::new(),
             calls_per_minute: CALLS_PER_MINUTE,
+            guard: Arc::new(guard()),
         };
         let dice = Dice::seeded(3);
         let api = web::Data::new(Api::new(store.clone(), shelf, clock.clone(), dice, settings, Box::new(Nobody)));

@@ -6,11 +6,13 @@ pub mod elsewhere;
 pub mod http;
 pub mod process;
 pub mod receiver;
+pub mod scene;
 
 pub use elsewhere::{Program, say, test_env};
 pub use http::{Client, Message, Reply};
 pub use process::{Running, Server};
 pub use receiver::{Answer, Arrived, Receiver};
+pub use scene::Stage;
 
 use std::time::Duration;
 

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
 use super::order::OrderChange;
+use super::outgoing::{self, TlsInput};
 use crate::api::request::vet_text;
 use crate::dialect::{Dialect, Signing};
 use crate::domain::Invalid;
@@ -173,6 +175,15 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "@.data.amount > 100 && @.data.currency == \"EUR\"")]
     filter: Change<String>,
+    /// Networks that may be dialled for it though they are not public, such as `["10.20.0.0/16"]`; at most 32. For admin
+    /// keys only.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
+    allow: Change<Vec<String>>,
+    /// TLS of its own: other authorities, and a certificate to show.
+    #[serde(default)]
+    #[schema(value_type = Option<TlsInput>)]
+    tls: Change<TlsInput>,
     /// Whether deliveries go out; true if left out.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
@@ -200,6 +211,8 @@ pub struct WebhookChange {
     disable: Change<DisableRule>,
     order: OrderChange,
     condition: Change<String>,
+    allow: Change<Vec<IpNet>>,
+    tls: Change<TlsInput>,
     enabled: Option<bool>,
     /// What to tell about it, such as a short secret.
     pub warnings: Vec<String>,
@@ -213,6 +226,8 @@ impl WebhookInput {
             warnings.extend(dialect.check_secret(&text)?);
             Ok(Secret::new(text))
         })?;
+        let allow = self.allow.vet(outgoing::vet_allow)?;
+        warnings.extend(outgoing::warnings(&allow));
         Ok(WebhookChange {
             url: self.url.required("url", |text| EndpointUrl::parse(&text, http_allowed))?,
             events: self.events.required("events", vet_filters)?,
@@ -231,6 +246,8 @@ impl WebhookInput {
             disable: self.disable.vet(|rule| rule.check().map(|()| rule))?,
             order: OrderChange::vet(self.order, self.order_key, self.on_dead)?,
             condition: self.filter.vet(|text| Condition::parse(&text).map(|_| text))?,
+            allow,
+            tls: self.tls,
             enabled: self.enabled.required("enabled", Ok)?,
             warnings,
         })
@@ -263,8 +280,22 @@ impl WebhookChange {
         self.url.as_ref()
     }
 
-    /// Changes `webhook`.
-    pub fn apply(self, webhook: &mut Webhook, now: UnixMs) {
+    /// Whether it changes the openings from what they are, which only admins may. If not, it leaves them alone from now
+    /// on: what was shown and is sent back must not undo what somebody else changes meanwhile.
+    pub fn changes_allow(&mut self, known: &[IpNet]) -> bool {
+        let changes = match &self.allow {
+            Change::Keep => false,
+            Change::Reset => !known.is_empty(),
+            Change::To(nets) => nets != known,
+        };
+        if !changes {
+            self.allow = Change::Keep;
+        }
+        changes
+    }
+
+    /// Changes `webhook`. An error says what does not go with the settings that it has.
+    pub fn apply(self, webhook: &mut Webhook, now: UnixMs) -> Result<(), Invalid> {
         if let Some(url) = self.url {
             webhook.url = url;
         }
@@ -290,6 +321,10 @@ impl WebhookChange {
         self.disable.apply(&mut webhook.disable);
         self.order.apply(&mut webhook.order);
         self.condition.apply(&mut webhook.condition);
+        if let Some(allow) = self.allow.or_reset(Vec::new()) {
+            webhook.allow = allow;
+        }
+        outgoing::apply_tls(self.tls, &mut webhook.tls)?;
         match self.enabled {
             Some(true) => webhook.status = Status::Active,
             Some(false) if webhook.status == Status::Active => {
@@ -297,6 +332,7 @@ impl WebhookChange {
             }
             Some(false) | None => {}
         }
+        outgoing::check_size(webhook)
     }
 }
 

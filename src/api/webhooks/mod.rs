@@ -4,6 +4,7 @@ pub mod bulk;
 mod input;
 pub mod operations;
 mod order;
+mod outgoing;
 pub mod probing;
 pub mod secrets;
 pub mod sending;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::input::{Change, WebhookInput};
+use super::outgoing::check_url;
 use super::probing::{is_asked, warning};
 use super::view::{WebhookView, changed_settings, view};
 use crate::api::Api;
@@ -92,7 +93,11 @@ impl Reach<'_> {
         let Some(url) = change.url().cloned() else { return Err(Problem::internal("a webhook without a URL")) };
         let mut webhook = Webhook::new(self.tenant.account().number, &dialect.name, url, Vec::new());
         webhook.secrets = generated.iter().cloned().map(|secret| SigningSecret { secret, until: None }).collect();
-        change.apply(&mut webhook, self.api.clock.now());
+        if change.changes_allow(&[]) {
+            self.may_open()?;
+        }
+        change.apply(&mut webhook, self.api.clock.now())?;
+        check_url(&self.api.settings.guard, &webhook)?;
         let limit = dialect.limits.webhooks_per_account;
         if asked {
             webhook.ownership = Ownership::Never { reason: "its endpoint is being asked".into() };
@@ -127,10 +132,18 @@ impl Reach<'_> {
         }
         let mut warnings = std::mem::take(&mut change.warnings);
         let asked = change.ownership_check().map(|wish| is_asked(&dialect, Some(wish)));
+        if change.changes_allow(&webhook.allow) {
+            self.may_open()?;
+        }
+        let guard = self.api.settings.guard.clone();
         let (url, was_asked) = (webhook.url.clone(), webhook.ownership.is_asked());
         let url_before = url.clone();
         let changed = self.change(&webhook, "changed", move |webhook, now| {
-            change.apply(webhook, now);
+            change.apply(webhook, now)?;
+            // A webhook that was there before a rule can be changed otherwise: the dial refuses it.
+            if webhook.url != url {
+                check_url(&guard, webhook)?;
+            }
             webhook.ownership = ask_again(webhook, &url, asked);
             Ok(())
         });
@@ -151,6 +164,12 @@ impl Reach<'_> {
             Ok((Some(Deed::to_webhook(account, "deleted", id)), ()))
         });
         Ok(deleted.await?)
+    }
+
+    /// Only admins open networks that are not public.
+    fn may_open(&self) -> Result<(), Problem> {
+        let message = "only an admin key can change what is opened for a webhook; leave it out to keep it";
+        if self.tenant.is_admin() { Ok(()) } else { Err(Problem::forbidden(message).with_field("allow")) }
     }
 
     /// The dialect of a new webhook: a face's, the one asked for, or the account's.

@@ -125,7 +125,15 @@ impl Reach<'_> {
         let text = |value: &actix_web::http::header::HeaderValue| value.to_str().unwrap_or_default().to_string();
         let own = headers.iter().map(|(name, value)| (name.to_string(), text(value)));
         let headers = webhook.headers.iter().cloned().chain(own).collect();
-        self.api.outbound.probe(Probe { url: webhook.url.clone(), headers, body: body.into(), timeout_seconds }).await
+        let probe = Probe {
+            url: webhook.url.clone(),
+            headers,
+            body: body.into(),
+            timeout_seconds,
+            allow: webhook.allow.clone(),
+            tls: webhook.tls.clone(),
+        };
+        self.api.outbound.probe(probe).await
     }
 
     fn random_text(&self) -> String {

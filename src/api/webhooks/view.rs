@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::outgoing::TlsView;
 use crate::domain::disable::DisableRule;
 use crate::domain::order::OnDead;
 use crate::domain::rate_limit::RateLimit;
@@ -60,6 +61,10 @@ pub struct WebhookView {
     on_dead: Option<OnDead>,
     /// A condition on the event: only events that it holds for are wanted.
     filter: Option<String>,
+    /// Networks that were opened for it though they are not public.
+    allow: Vec<String>,
+    /// TLS of its own.
+    tls: Option<TlsView>,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
@@ -128,6 +133,8 @@ pub fn view(webhook: &Webhook, account: &str, tally: &Tally) -> WebhookView {
         order_key: webhook.order.as_ref().and_then(|order| order.key.as_ref()).map(|key| key.as_str().to_string()),
         on_dead: webhook.order.as_ref().map(|order| order.on_dead),
         filter: webhook.condition.clone(),
+        allow: webhook.allow.iter().map(ToString::to_string).collect(),
+        tls: webhook.tls.as_ref().map(TlsView::from),
         created_at: time::rfc3339(webhook.created_at),
         updated_at: time::rfc3339(webhook.updated_at),
         last_attempt_at: tally.last_attempt_at.map(time::rfc3339),

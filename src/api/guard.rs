@@ -1,0 +1,47 @@
+//! `POST /api/v1/guard/explain`: where a URL leads, and which rule decides about it. What stays true: only admins are told,
+//! since it tells what lies behind names in the server's own network; and nothing is dialled.
+
+use actix_web::{HttpResponse, post, web};
+use serde::Deserialize;
+
+use super::Api;
+use super::auth::{Admin, May};
+use super::problem::{ErrorReply, Problem};
+use super::reply::Reply;
+use super::request::Body;
+use super::webhooks::reach;
+use crate::domain::explain::Explained;
+use crate::domain::webhook::EndpointUrl;
+
+/// A URL to explain.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ExplainInput {
+    /// An `https://` or `http://` URL.
+    url: String,
+    /// The id of a webhook: what was opened for it counts too.
+    #[serde(default)]
+    webhook: Option<String>,
+}
+
+/// Say where a URL leads and which rules decide about it
+///
+/// Resolves the URL's host as a delivery would, and says of each address whether it may be dialled, and why.
+#[utoipa::path(tag = "server", request_body = ExplainInput, responses(
+    (status = 200, description = "The addresses that it leads to now", body = Reply<Explained>),
+    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
+    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+))]
+#[post("/api/v1/guard/explain")]
+pub async fn explain(tenant: May<Admin>, api: web::Data<Api>, body: Body) -> Result<HttpResponse, Problem> {
+    let input = body.read::<ExplainInput>()?;
+    let url = EndpointUrl::parse(&input.url, true)?.parts();
+    let opened = match &input.webhook {
+        Some(id) => reach(&api, &tenant).webhook(id)?.allow.clone(),
+        None => Vec::new(),
+    };
+    match api.outbound.explain(url, opened).await {
+        Some(explained) => Ok(Reply::ok(explained)),
+        None => Err(Problem::stopping()),
+    }
+}

@@ -1,0 +1,29 @@
+//! Where a URL leads and which rules decide there, by the same resolver and the same guard that deliveries go past. What
+//! stays true: nothing is dialled.
+
+use ipnet::IpNet;
+use url::{Host, Url};
+
+use super::dial::{Rules, bare};
+use super::resolve::Resolver;
+use crate::domain::explain::Explained;
+use crate::domain::guard::port_of;
+
+/// Explains a URL, for a webhook for which `opened` was opened.
+pub async fn explain(url: &Url, opened: &[IpNet], rules: &Rules, resolver: &Resolver) -> Explained {
+    let (host, port) = (url.host_str().unwrap_or_default().to_string(), port_of(url));
+    let is_name = matches!(url.host(), Some(Host::Domain(_)));
+    let proxy = rules.proxy.as_ref().map(|proxy| format!("connections go through the proxy {proxy}"));
+    let mut explained =
+        Explained { url: url.to_string(), host, port, may_dial: false, addresses: Vec::new(), note: proxy };
+    if is_name && rules.proxy.is_some() && rules.proxy_resolves {
+        explained.note = Some("the proxy resolves the name, so nobody here knows or checks where it leads".into());
+        return explained;
+    }
+    match resolver.addresses(bare(&explained.host)).await {
+        Ok(found) => {
+            explained.with_decisions(found.into_iter().map(|address| rules.guard.decide(address, port, opened)))
+        }
+        Err(why) => Explained { note: Some(format!("the host name could not be resolved: {why}")), ..explained },
+    }
+}

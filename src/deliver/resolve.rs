@@ -1,0 +1,59 @@
+//! From a host to its addresses. What stays true: a name has a time limit of its own, and whoever wants a connection has
+//! the addresses checked after this: nothing here decides what may be dialled.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+
+/// Resolves names on one arbiter; cheap to clone.
+#[derive(Clone)]
+pub struct Resolver {
+    names: TokioResolver,
+    limit: Duration,
+}
+
+impl Resolver {
+    /// Asks `servers`, or the system's if there are none, and waits for `limit` at most.
+    pub fn new(servers: &[SocketAddr], limit: Duration) -> Self {
+        let names = if servers.is_empty() { system() } else { asking(servers.iter().map(server).collect()) };
+        Self { names, limit }
+    }
+
+    /// The addresses of a host, a name or an address without brackets. An error says why there are none.
+    pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, String> {
+        if let Ok(address) = host.parse() {
+            return Ok(vec![address]);
+        }
+        match actix_rt::time::timeout(self.limit, self.names.lookup_ip(host)).await {
+            Ok(Ok(found)) => Ok(found.iter().collect()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("no answer within {} seconds", self.limit.as_secs())),
+        }
+    }
+}
+
+fn system() -> TokioResolver {
+    let system = TokioResolver::builder_tokio().and_then(|builder| builder.build());
+    system.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the system names no name servers; only addresses can be delivered to");
+        asking(Vec::new())
+    })
+}
+
+fn asking(servers: Vec<NameServerConfig>) -> TokioResolver {
+    let config = ResolverConfig::from_parts(None, Vec::new(), servers);
+    let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+    builder.build().expect("addresses and ports are a valid configuration")
+}
+
+fn server(at: &SocketAddr) -> NameServerConfig {
+    let on_port = |mut connection: ConnectionConfig| {
+        connection.port = at.port();
+        connection
+    };
+    let ways = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
+    NameServerConfig::new(at.ip(), true, ways.into_iter().map(on_port).collect())
+}

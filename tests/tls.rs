@@ -1,0 +1,343 @@
+//! TLS of outgoing connections, with authorities and certificates of the test's own. What stays true: what is not
+//! trusted gets nothing, an attempt says in plain words why, and no key is ever shown.
+
+mod support;
+
+use std::io::{BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, mpsc};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
+use serde_json::{Value, json};
+use support::{Answer, DEADLINE, Receiver, Server, Stage};
+
+/// An authority.
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A certificate and its key.
+#[derive(Clone)]
+struct Certified {
+    certificate: String,
+    key: String,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { pem, issuer: Issuer::new(params, key) }
+    }
+
+    fn certify(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Certified {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
+        Certified { certificate, key: key.serialize_pem() }
+    }
+
+    fn roots(&self) -> Arc<RootCertStore> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()).unwrap();
+        Arc::new(roots)
+    }
+}
+
+/// An endpoint that shows `certified`, and wants a certificate of `wanted` if there is one.
+struct Endpoint {
+    address: SocketAddr,
+    /// A word for each request that was served.
+    served: mpsc::Receiver<()>,
+}
+
+impl Endpoint {
+    fn start(
+        certified: &Certified,
+        wanted: Option<&Authority>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Self {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(versions).unwrap();
+        let builder = match wanted {
+            None => builder.with_no_client_auth(),
+            Some(authority) => {
+                let verifier = WebPkiClientVerifier::builder_with_provider(authority.roots(), provider);
+                builder.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        let chain = vec![CertificateDer::from_pem_slice(certified.certificate.as_bytes()).unwrap()];
+        let key = PrivateKeyDer::from_pem_slice(certified.key.as_bytes()).unwrap();
+        let config = Arc::new(builder.with_single_cert(chain, key).unwrap());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (tell, served) = mpsc::channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (config, tell, stream) = (config.clone(), tell.clone(), stream.unwrap());
+                std::thread::spawn(move || serve(stream, config, &tell));
+            }
+        });
+        Self { address, served }
+    }
+
+    fn good(certified: &Certified) -> Self {
+        Self::start(certified, None, rustls::ALL_VERSIONS)
+    }
+
+    fn url(&self) -> String {
+        format!("https://localhost:{}/", self.address.port())
+    }
+}
+
+/// Serves one connection; an error ends it: who does not trust us goes away.
+fn serve(stream: TcpStream, config: Arc<ServerConfig>, tell: &mpsc::Sender<()>) {
+    let mut stream = BufReader::new(StreamOwned::new(ServerConnection::new(config).unwrap(), stream));
+    while let Ok(Some(_)) = support::http::read_message(&mut stream) {
+        let answered = stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        let answered = answered.and_then(|()| stream.get_mut().flush());
+        if answered.is_err() || tell.send(()).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_certificate_that_cannot_be_trusted_is_told_in_plain_words() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let good = ours.certify("localhost", |_| {});
+    let expired = ours.certify("localhost", |params| {
+        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2024, 5, 6));
+    });
+    let early = ours.certify("localhost", |params| params.not_before = date_time_ymd(2101, 2, 3));
+    let wrong_name = ours.certify("a.example", |_| {});
+    let own_key = KeyPair::generate().unwrap();
+    let own = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&own_key).unwrap();
+    let self_signed = Certified { certificate: own.pem(), key: own_key.serialize_pem() };
+    let not_known = "self-signed, or its issuer is not known";
+    let table = [
+        ("good", &good, Some(&ours), None),
+        ("expired", &expired, Some(&ours), Some("the endpoint's certificate expired on 2024-05-06")),
+        ("early", &early, Some(&ours), Some("is not valid before 2101-02-03")),
+        ("wrong name", &wrong_name, Some(&ours), Some("certificate is for a.example, not for localhost")),
+        ("self-signed", &self_signed, None, Some(not_known)),
+        ("self-signed, another authority", &self_signed, Some(&ours), Some(not_known)),
+        ("the public authorities", &good, None, Some(not_known)),
+        ("another authority", &good, Some(&other), Some(not_known)),
+    ];
+    let mut stage = Stage::start(&[]);
+    let rows: Vec<_> = table
+        .iter()
+        .map(|(what, certified, ca, why)| {
+            let endpoint = Endpoint::good(certified);
+            let tls = ca.map(|ca| json!({"ca": ca.pem}));
+            (*what, stage.webhook(&endpoint.url(), json!({"tls": tls})), endpoint, *why)
+        })
+        .collect();
+    stage.publish("e");
+    for (what, webhook, endpoint, why) in &rows {
+        let (outcome, error) = stage.outcome(webhook, "e");
+        match why {
+            None => assert_eq!(outcome, "ok", "{what}: {error}"),
+            Some(why) => {
+                assert_eq!(outcome, "tls", "{what}: {error}");
+                assert!(error.contains(why), "{what}: {error}");
+                assert_eq!(endpoint.served.try_iter().count(), 0, "{what}: a request went out");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_authority_of_one_webhook_is_none_of_another_of_the_same_place() {
+    let ours = Authority::new();
+    let endpoint = Endpoint::good(&ours.certify("localhost", |_| {}));
+    let mut stage = Stage::start(&[("HOOKWHEEL__DELIVER__SENDERS", "1")]);
+    let trusting = stage.webhook(&endpoint.url(), json!({"tls": {"ca": ours.pem}}));
+    let others = [json!(null), json!({"ca": Authority::new().pem})];
+    let others = others.map(|tls| stage.webhook(&endpoint.url(), json!({"tls": tls})));
+    for n in 0..3 {
+        let event = format!("e{n}");
+        stage.publish(&event);
+        assert_eq!(stage.outcome(&trusting, &event).0, "ok");
+        others.iter().for_each(|other| assert_eq!(stage.outcome(other, &event).0, "tls"));
+    }
+    assert_eq!(endpoint.served.try_iter().count(), 3);
+}
+
+#[test]
+fn both_sides_can_show_certificates() {
+    let (ours, clients, other) = (Authority::new(), Authority::new(), Authority::new());
+    let certified = ours.certify("localhost", |_| {});
+    let client = clients.certify("hookwheel.example", |_| {});
+    let stranger = other.certify("hookwheel.example", |_| {});
+    let mut stage = Stage::start(&[]);
+    let mut event = 0;
+    for versions in [&[&rustls::version::TLS12][..], &[&rustls::version::TLS13]] {
+        let endpoint = Endpoint::start(&certified, Some(&clients), versions);
+        let tls = |own: Option<&Certified>| {
+            json!({"tls": {
+                "ca": ours.pem, "client_certificate": own.map(|own| &own.certificate), "client_key": own.map(|own| &own.key),
+            }})
+        };
+        let right = stage.webhook(&endpoint.url(), tls(Some(&client)));
+        let none = stage.webhook(&endpoint.url(), tls(None));
+        let wrong = stage.webhook(&endpoint.url(), tls(Some(&stranger)));
+        event += 1;
+        let event = format!("e{event}");
+        stage.publish(&event);
+        assert_eq!(stage.outcome(&right, &event).0, "ok", "{versions:?}");
+        let (outcome, error) = stage.outcome(&none, &event);
+        assert_eq!(outcome, "tls", "{versions:?}: {error}");
+        assert!(error.contains("client certificate"), "{versions:?}: {error}");
+        let (outcome, error) = stage.outcome(&wrong, &event);
+        assert_eq!(outcome, "tls", "{versions:?}: {error}");
+        assert!(error.contains("does not take our client certificate"), "{versions:?}: {error}");
+        for webhook in [right, none, wrong] {
+            assert_eq!(stage.client.request("DELETE", &format!("/api/v1/webhooks/{webhook}"), b"").status, 204);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_tls_is_told_from_what_is_not_trusted() {
+    let receiver = Receiver::start(|_, _| Answer::Status(200));
+    let garbage = raw(|mut stream| {
+        // The peer may have gone.
+        let _ = stream.write_all(b"\x00\x01garbage, and more of it than a record's head");
+    });
+    let closing = raw(drop);
+    let silent = raw(|stream| {
+        // Ends when the peer goes.
+        let _ = std::io::copy(&mut &stream, &mut std::io::sink());
+    });
+    let table = [
+        (receiver.address.port(), "tls", "does not speak TLS"),
+        (garbage, "tls", "does not speak TLS"),
+        (closing, "tls", "during the TLS handshake"),
+        (silent, "timeout", ""),
+    ];
+    let mut stage = Stage::start(&[]);
+    let webhooks = table.map(|(port, ..)| stage.webhook(&format!("https://localhost:{port}/"), json!({"timeout": 2})));
+    stage.publish("e");
+    for (webhook, (_, expected, part)) in webhooks.iter().zip(table) {
+        let (outcome, error) = stage.outcome(webhook, "e");
+        assert_eq!(outcome, expected, "{error}");
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+/// A port where every connection is treated so.
+fn raw(treat: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let treat = Arc::new(treat);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (treat, stream) = (treat.clone(), stream.unwrap());
+            std::thread::spawn(move || treat(stream));
+        }
+    });
+    port
+}
+
+#[test]
+fn this_machines_authorities_can_be_taken() {
+    let ours = Authority::new();
+    let endpoint = Endpoint::good(&ours.certify("localhost", |_| {}));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &ours.pem).unwrap();
+    let env = [("HOOKWHEEL__DELIVER__ROOTS", "native"), ("SSL_CERT_FILE", file.path().to_str().unwrap())];
+    let mut stage = Stage::start(&env);
+    let webhook = stage.webhook(&endpoint.url(), json!({}));
+    stage.publish("e");
+    let (outcome, error) = stage.outcome(&webhook, "e");
+    assert_eq!(outcome, "ok", "{error}");
+    endpoint.served.recv_timeout(DEADLINE).unwrap();
+
+    std::fs::write(file.path(), "").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let ended = Server::start_process(dir.path(), &env).end();
+    assert!(!ended.status.success());
+    assert!(
+        ended.output.contains("deliver.roots: this machine has no certificates of authorities"),
+        "{}",
+        ended.output
+    );
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_by_its_field_and_no_key_is_shown() {
+    let ours = Authority::new();
+    let (one, two) = (ours.certify("one.example", |_| {}), ours.certify("two.example", |_| {}));
+    let endpoint = Endpoint::start(&ours.certify("localhost", |_| {}), Some(&ours), rustls::ALL_VERSIONS);
+    let mut stage = Stage::start(&[]);
+    let long = format!("{}{}", ours.pem, "x".repeat(20_000));
+    let table = [
+        (json!({"ca": "nonsense"}), "tls.ca"),
+        (json!({"ca": one.key}), "tls.ca"),
+        (json!({"ca": long}), "tls"),
+        (json!({"client_certificate": one.certificate}), "tls.client_key"),
+        (json!({"client_key": one.key}), "tls.client_certificate"),
+        (json!({"client_certificate": one.certificate, "client_key": two.key}), "tls.client_key"),
+        (json!({"client_certificate": one.certificate, "client_key": "nonsense"}), "tls.client_key"),
+        (json!({"client_certificate": one.certificate, "client_key": one.certificate}), "tls.client_key"),
+        (json!({"client_certificate": one.key, "client_key": one.key}), "tls.client_certificate"),
+        (json!({"client_certificate": one.certificate, "client_key": true}), "tls.client_key"),
+        (json!({"verify": false}), "tls.verify"),
+    ];
+    for (tls, field) in table {
+        let refused = stage.try_webhook(&endpoint.url(), json!({"tls": tls}));
+        let error = refused.json()["error"].clone();
+        assert_eq!((refused.status, &error["field"]), (400, &json!(field)), "{tls}: {error}");
+        assert!(!error.to_string().contains(&one.key[40..80]), "{error}");
+    }
+
+    let tls = json!({"ca": ours.pem, "client_certificate": one.certificate, "client_key": one.key});
+    let made = stage.try_webhook(&endpoint.url(), json!({"tls": tls}));
+    let webhook = made.data(201);
+    let id = webhook["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/webhooks/{id}");
+    let expected = json!({"ca": ours.pem, "client_certificate": one.certificate, "client_key": true});
+    assert_eq!(webhook["tls"], expected);
+
+    // What was shown can be sent back; what is left out stays.
+    let mut change = |body: Value| stage.client.request("PUT", &path, body.to_string().as_bytes());
+    for body in [json!({"tls": expected}), json!({"tls": {}}), json!({"name": "n"}), json!({"tls": {"ca": ours.pem}})] {
+        assert_eq!(change(body.clone()).data(200)["tls"], expected, "{body}");
+    }
+    let refused = change(json!({"tls": {"client_certificate": two.certificate}}));
+    assert_eq!((refused.status, &refused.json()["error"]["field"]), (400, &json!("tls.client_key")));
+    stage.publish("kept");
+    assert_eq!(stage.outcome(&id, "kept").0, "ok");
+
+    // It is all there after a restart.
+    let Stage { server, dir, .. } = stage;
+    server.kill();
+    let server = Server::start(dir.path(), &[]);
+    let mut stage = Stage { client: server.client(), server, dir };
+    stage.publish("again");
+    assert_eq!(stage.outcome(&id, "again").0, "ok");
+    let secret = &one.key.lines().nth(1).unwrap()[..40];
+    for asked in [path.clone(), "/api/v1/webhooks".into(), format!("{path}/logs"), format!("{path}/secret")] {
+        let reply = stage.client.get(&asked);
+        assert!(!String::from_utf8_lossy(&reply.message.body).contains(secret), "{asked}");
+    }
+    let both = json!({"tls": {"client_certificate": two.certificate, "client_key": two.key}});
+    let changed = stage.client.request("PATCH", &path, both.to_string().as_bytes()).data(200);
+    assert_eq!(changed["tls"]["client_certificate"], json!(two.certificate));
+    let gone = json!({"tls": {"client_certificate": null, "client_key": null}});
+    let changed = stage.client.request("PATCH", &path, gone.to_string().as_bytes()).data(200);
+    assert_eq!(changed["tls"], json!({"ca": ours.pem, "client_certificate": null, "client_key": false}));
+    let changed = stage.client.request("PATCH", &path, b"{\"tls\":null}").data(200);
+    assert_eq!(changed["tls"], json!(null));
+}
