@@ -69,6 +69,9 @@ struct KeyView {
     expires_at: Option<String>,
     #[schema(format = DateTime)]
     created_at: String,
+    /// To the minute or so; null if it never was.
+    #[schema(format = DateTime)]
+    last_used_at: Option<String>,
 }
 
 /// Make an account
@@ -137,7 +140,7 @@ pub async fn create_key(
     let text = api.with_dice(auth::new_key);
     let hash = auth::hash(&text);
     let key = api.store.change(move |staging| staging.create_key(hash, key)).await?;
-    Ok(Reply::created(key_view(&account, &key, Some(text))))
+    Ok(Reply::created(key_view(&api, &account, &key, Some(text))))
 }
 
 /// List the keys of an account, the oldest first
@@ -149,7 +152,7 @@ pub async fn create_key(
 pub async fn list_keys(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let account = existing(&api, &id)?;
     let keys = api.store.registry().keys_of(account.number);
-    let rows = keys.iter().map(|key| key_view(&account, key, None)).collect();
+    let rows = keys.iter().map(|key| key_view(&api, &account, key, None)).collect();
     Ok(HttpResponse::Ok().json(PageReply::whole(rows)))
 }
 
@@ -171,6 +174,7 @@ pub async fn revoke_key(
         return Err(Problem::wrong_state("this is the key of this request; revoke it with another admin key"));
     }
     api.store.change(move |staging| staging.revoke_key(account, id)).await?;
+    api.forget_key(id);
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -189,7 +193,7 @@ fn vet_key(api: &Api, account: u32, mut input: KeyInput) -> Result<ApiKey, Inval
     let wrong = || Invalid::new("expires_at", "must be a time to come in RFC 3339, such as 2030-01-01T00:00:00Z");
     let to_come = |text: &String| time::parse(text).filter(|at| *at > api.clock.now()).ok_or_else(wrong);
     let expires_at = input.expires_at.as_ref().map(to_come).transpose()?;
-    Ok(ApiKey { id: KeyId(0), account, scopes: input.scopes, name, expires_at, created_at: 0 })
+    Ok(ApiKey { id: KeyId(0), account, scopes: input.scopes, name, expires_at, created_at: 0, last_used_at: None })
 }
 
 fn account_view(account: &Account) -> AccountView {
@@ -201,7 +205,7 @@ fn account_view(account: &Account) -> AccountView {
     }
 }
 
-fn key_view(account: &Account, key: &ApiKey, text: Option<String>) -> KeyView {
+fn key_view(api: &Api, account: &Account, key: &ApiKey, text: Option<String>) -> KeyView {
     KeyView {
         id: key.id.to_string(),
         key: text,
@@ -210,5 +214,6 @@ fn key_view(account: &Account, key: &ApiKey, text: Option<String>) -> KeyView {
         name: key.name.clone(),
         expires_at: key.expires_at.map(time::rfc3339),
         created_at: time::rfc3339(key.created_at),
+        last_used_at: api.uses.last(key).map(time::rfc3339),
     }
 }

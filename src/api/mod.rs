@@ -4,17 +4,22 @@
 
 mod accounts;
 mod auth;
+mod certificate;
+mod connections;
 mod dead_letters;
 mod deliveries;
 mod dialects;
 mod docs;
 mod events;
 mod face;
+mod failures;
+mod gate;
 mod health;
 mod history;
 mod incoming;
 mod jobs;
 mod limits;
+mod listener;
 mod meters;
 mod numbers;
 mod openapi;
@@ -24,7 +29,9 @@ mod problem;
 mod publish;
 mod reply;
 mod request;
+mod settings;
 mod stats;
+mod uses;
 mod webhooks;
 
 use std::sync::{Arc, Mutex, OnceLock};
@@ -40,14 +47,20 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::clock::{Clock, Dice};
 use crate::dialect::{Dialect, Shelf};
 use crate::domain::Invalid;
+use crate::domain::id::KeyId;
 use crate::domain::secret::Secret;
 use crate::store::Store;
 
 pub use auth::{ACCOUNT_HEADER, first_admin_key};
+pub use certificate::{Certificate, CertificateError};
+pub use connections::Connections;
 pub use incoming::BATCH_EVENTS_MAX;
 use limits::KeyLimits;
+pub use limits::Limits;
+pub use listener::{Listening, listen};
 pub use outbound::Outbound;
 pub use problem::Problem;
+pub use settings::Knob;
 
 /// What the API needs to know.
 #[derive(Debug, Clone)]
@@ -56,10 +69,12 @@ pub struct Settings {
     pub body_bytes_max: usize,
     /// Whether webhooks may have `http://` URLs.
     pub http_allowed: bool,
-    /// Calls that a key may make in a minute, publishing aside; 0: no limit.
-    pub calls_per_minute: u32,
     /// The addresses that deliveries come from, for receivers' firewalls.
     pub egress: Vec<IpNet>,
+    /// What one client may ask for.
+    pub limits: Limits,
+    /// Every setting of the server, to be shown to admins.
+    pub knobs: Vec<Knob>,
 }
 
 /// What all handlers share.
@@ -70,7 +85,11 @@ pub struct Api {
     dice: Mutex<Dice>,
     settings: Settings,
     outbound: Box<dyn Outbound>,
-    key_limits: KeyLimits,
+    calls: KeyLimits,
+    events: KeyLimits,
+    uses: uses::KeyUses,
+    failures: failures::Failures,
+    connections: Arc<Connections>,
     meters: meters::Meters,
     described: OnceLock<openapi::Described>,
 }
@@ -90,12 +109,28 @@ impl Api {
             dialects,
             clock,
             dice: Mutex::new(dice),
-            key_limits: KeyLimits::per_minute(settings.calls_per_minute),
+            calls: KeyLimits::calls_per_minute(settings.limits.calls_per_minute),
+            events: KeyLimits::events_per_second(settings.limits.events_per_second),
+            uses: uses::KeyUses::default(),
+            failures: failures::Failures::default(),
+            connections: Arc::new(Connections::new(&settings.limits)),
             settings,
             outbound,
             meters: meters::Meters::default(),
             described: OnceLock::new(),
         }
+    }
+
+    /// Who is connected.
+    pub fn connections(&self) -> &Arc<Connections> {
+        &self.connections
+    }
+
+    /// Forgets what was counted for a key that is gone.
+    fn forget_key(&self, key: KeyId) {
+        self.uses.forget(key);
+        self.calls.forget(key);
+        self.events.forget(key);
     }
 
     fn with_dice<T>(&self, throw: impl FnOnce(&mut Dice) -> T) -> T {
@@ -141,6 +176,7 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(stats::of_account).service(stats::of_webhook);
     to.service(accounts::create).service(accounts::list).service(accounts::show);
     to.service(accounts::create_key).service(accounts::list_keys).service(accounts::revoke_key);
+    to.service(settings::list);
     to.service(dialects::list).service(dialects::show).service(dialects::event_types);
     to.service(docs::index).service(docs::show);
     to.service(health::live).service(health::ready).service(health::metrics).service(openapi::show);
@@ -159,6 +195,7 @@ pub fn app(
     >,
 > {
     let (app, document) = App::new()
+        .wrap(from_fn(gate::pass))
         .wrap(from_fn(meters::count))
         .into_utoipa_app()
         .openapi(openapi::base())
