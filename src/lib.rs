@@ -49,6 +49,8 @@ use domain::rate_limit::{Allowance, RateLimit};
 use domain::time::DAY_MS;
 use futures_util::future::BoxFuture;
 
+/// What is not logged unless a filter asks for it.
+const QUIET: &str = "actix_http::h1::dispatcher=off";
 /// The dialect of the account that exists from the start.
 const DEFAULT_DIALECT: &str = "standard";
 
@@ -273,7 +275,9 @@ fn greet(config: &Config, address: std::net::SocketAddr, first_key: Option<&str>
 }
 
 fn start_log(config: &Config) -> Result<(), ServeError> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log.level);
+    // The HTTP server logs each broken request as an error: whoever sends them would fill the disk. A filter may say
+    // otherwise.
+    let filter = tracing_subscriber::EnvFilter::try_new(format!("{QUIET},{}", config.log.level));
     let filter = filter.map_err(|error| ServeError::Log(error.to_string()))?;
     let is_terminal = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);

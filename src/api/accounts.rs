@@ -21,8 +21,10 @@ use crate::store::Page;
 struct AccountInput {
     /// 1 to 64 of `A-Z a-z 0-9 _ -`; made up if left out.
     #[serde(default)]
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
     id: Option<String>,
     /// For people, at most 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
     name: String,
     /// What its webhooks speak where they do not say; that of account `default` if left out.
     #[serde(default)]
@@ -44,9 +46,11 @@ struct AccountView {
 #[serde(deny_unknown_fields)]
 struct KeyInput {
     /// What it may do; at least one.
+    #[schema(min_items = 1)]
     scopes: Vec<Scope>,
     /// For people, at most 200 characters.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
     /// RFC 3339; it never expires if left out.
     #[serde(default)]

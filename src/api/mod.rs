@@ -13,6 +13,8 @@ mod docs;
 mod events;
 mod face;
 mod failures;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod health;
 mod history;

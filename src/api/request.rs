@@ -52,9 +52,9 @@ impl Body {
         read_json::<Object<T>>(&self.0).map(|object| object.0)
     }
 
-    /// Reads one JSON object; no body at all is an empty one.
+    /// Reads one JSON object; no body at all, or null, is an empty one.
     pub fn read_or_empty<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        if self.0.trim_ascii().is_empty() { read_map(Map::new()) } else { self.read() }
+        if [&b""[..], b"null"].contains(&self.0.trim_ascii()) { read_map(Map::new()) } else { self.read() }
     }
 }
 
