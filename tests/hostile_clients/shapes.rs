@@ -112,7 +112,7 @@ fn bodies_that_are_no_proper_json_are_refused_by_every_route_that_takes_one() {
     let webhook = client.post("/api/v1/webhooks", &json!({"url": "https://example.com/", "events": ["never.*"]}));
     let webhook = webhook.data(201)["id"].as_str().expect("an id").to_owned();
     let routes = routes_with_a_body(&mut client, &webhook);
-    assert!(routes.len() >= 20, "{routes:?}");
+    assert!(routes.iter().filter(|(.., is_native)| *is_native).count() >= 13, "{routes:?}");
     for (method, path, is_native) in &routes {
         for (what, body) in broken_bodies() {
             let reply = client.request(method, path, &body);
