@@ -10,7 +10,8 @@ use std::str::FromStr;
 
 use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value as Json;
 use thiserror::Error;
 
 use crate::domain::proxy::Proxy;
@@ -38,7 +39,7 @@ pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
 }
 
 /// All knobs. Only the front page of the library sees the whole; each room gets settings of its own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Config {
     /// The listening side.
@@ -66,10 +67,35 @@ impl Config {
             }
         }
     }
+
+    /// Every knob: its name, its value and its default, in the order of the table. Of a secret only whether it is set.
+    pub fn knobs(&self) -> Vec<(&'static str, Json, Json)> {
+        let tree = |config: &Self| serde_json::to_value(config).expect("a configuration is plain data");
+        let (set, usual) = (tree(self), tree(&Self::default()));
+        let value = |tree: &Json, name: &str, takes: Takes| {
+            let value = tree.pointer(&format!("/{}", name.replace('.', "/"))).cloned().unwrap_or_default();
+            if takes.is_secret() && !value.is_null() { Json::from("set") } else { value }
+        };
+        KNOBS.iter().map(|(name, takes)| (*name, value(&set, name, *takes), value(&usual, name, *takes))).collect()
+    }
+
+    /// What is set so that less is refused than usual: the knob, and what it means.
+    pub fn loosened(&self) -> Vec<(&'static str, &'static str)> {
+        let no_limit = "0: no limit";
+        let all = [
+            (self.server.calls_per_minute == 0, "server.calls_per_minute", no_limit),
+            (self.server.events_per_second == 0, "server.events_per_second", no_limit),
+            (self.server.connections_max == 0, "server.connections_max", no_limit),
+            (self.server.connections_per_address_max == 0, "server.connections_per_address_max", no_limit),
+            (self.deliver.http_allowed, "deliver.http_allowed", "payloads may travel in the clear"),
+            (!self.deliver.allow.is_empty(), "deliver.allow", "networks that are not public may be dialled"),
+        ];
+        all.into_iter().filter(|(is_loose, ..)| *is_loose).map(|(_, knob, meaning)| (knob, meaning)).collect()
+    }
 }
 
 /// `[server]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServerConfig {
     /// Address and port of the API. Port 0: a free one, which the start prints.
@@ -80,6 +106,28 @@ pub struct ServerConfig {
     pub body_bytes_max: usize,
     /// Calls that a key may make in a minute, publishing aside; a tenth of them at once. 0: no limit.
     pub calls_per_minute: u32,
+    /// Events that a key may publish in a second, all of them at once. 0: no limit.
+    pub events_per_second: u32,
+    /// The longest path and query of a request, in bytes; a longer one is answered 414.
+    pub url_bytes_max: usize,
+    /// The most headers of a request; with more it is answered 431.
+    pub headers_max: usize,
+    /// The most bytes in names and values of a request's headers; with more it is answered 431.
+    pub header_bytes_max: usize,
+    /// Seconds in which the first request of a connection must have come, up to its body.
+    pub head_seconds: u64,
+    /// Seconds in which a request's body must have come; a slower one is answered 408.
+    pub body_seconds: u64,
+    /// Seconds after which a connection without a request is closed.
+    pub idle_seconds: u64,
+    /// Connections at once; further ones are closed. 0: no limit.
+    pub connections_max: usize,
+    /// Connections of one address at once (IPv6: of one /64); further ones are closed. 0: no limit.
+    pub connections_per_address_max: usize,
+    /// The certificate chain to serve TLS with, in PEM; read again when it changes. Without one: plain HTTP.
+    pub tls_certificate: Option<PathBuf>,
+    /// The key of the certificate, in PEM.
+    pub tls_key: Option<PathBuf>,
     /// Seconds that a stop waits for what is in flight before it is handed back.
     pub shutdown_seconds: u64,
 }
@@ -87,12 +135,29 @@ pub struct ServerConfig {
 impl Default for ServerConfig {
     fn default() -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 7080));
-        Self { listen, workers: 0, body_bytes_max: 10 << 20, calls_per_minute: 30_000, shutdown_seconds: 20 }
+        Self {
+            listen,
+            workers: 0,
+            body_bytes_max: 10 << 20,
+            calls_per_minute: 30_000,
+            events_per_second: 20_000,
+            url_bytes_max: 8 << 10,
+            headers_max: 64,
+            header_bytes_max: 32 << 10,
+            head_seconds: 10,
+            body_seconds: 30,
+            idle_seconds: 60,
+            connections_max: 4096,
+            connections_per_address_max: 256,
+            tls_certificate: None,
+            tls_key: None,
+            shutdown_seconds: 20,
+        }
     }
 }
 
 /// `[store]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StoreConfig {
     /// The data directory; a relative path counts from the working directory.
@@ -133,7 +198,7 @@ impl Default for StoreConfig {
 }
 
 /// `[retention]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RetentionConfig {
     /// Days that events are kept, with their deliveries and attempts; 0: for ever.
@@ -153,7 +218,7 @@ impl Default for RetentionConfig {
 }
 
 /// `[deliver]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DeliverConfig {
     /// Attempts under way at once, over all webhooks.
@@ -163,18 +228,18 @@ pub struct DeliverConfig {
     /// Whether webhooks may have `http://` URLs.
     pub http_allowed: bool,
     /// Networks that may be dialled though they are not public.
-    #[serde(deserialize_with = "networks")]
+    #[serde(deserialize_with = "networks", serialize_with = "as_texts")]
     pub allow: Vec<IpNet>,
     /// The addresses that deliveries come from, as the documentation tells receivers. Those that this machine has are
     /// where connections leave from.
-    #[serde(deserialize_with = "networks")]
+    #[serde(deserialize_with = "networks", serialize_with = "as_texts")]
     pub egress: Vec<IpNet>,
     /// Seconds that name resolution and connect may take together, and TLS once more.
     pub connect_seconds: u64,
     /// A directory of dialect files; relative in the file, it lies beside the file. It need not exist.
     pub dialects: PathBuf,
     /// Networks that are never dialled, whoever opened them.
-    #[serde(deserialize_with = "networks")]
+    #[serde(deserialize_with = "networks", serialize_with = "as_texts")]
     pub deny: Vec<IpNet>,
     /// The ports that may be dialled; empty: all.
     #[serde(deserialize_with = "list")]
@@ -200,7 +265,7 @@ impl DeliverConfig {
 }
 
 /// The authorities that receivers' certificates are checked against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Roots {
     /// Mozilla's, as they were when this was built.
@@ -231,7 +296,7 @@ impl Default for DeliverConfig {
 }
 
 /// `[auth]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AuthConfig {
     /// The admin key; without one, the first start makes one and prints it.
@@ -239,7 +304,7 @@ pub struct AuthConfig {
 }
 
 /// `[log]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LogConfig {
     /// How a line looks.
@@ -255,7 +320,7 @@ impl Default for LogConfig {
 }
 
 /// How a log line looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
@@ -336,6 +401,17 @@ const KNOBS: &[(&str, Takes)] = &[
     ("server.workers", Takes::Whole { min: 0, max: 1024 }),
     ("server.body_bytes_max", Takes::Whole { min: 1024, max: 64 << 20 }),
     ("server.calls_per_minute", Takes::Whole { min: 0, max: 10_000_000 }),
+    ("server.events_per_second", Takes::Whole { min: 0, max: 1_000_000 }),
+    ("server.url_bytes_max", Takes::Whole { min: 256, max: 60_000 }),
+    ("server.headers_max", Takes::Whole { min: 16, max: 96 }),
+    ("server.header_bytes_max", Takes::Whole { min: 1 << 10, max: 128 << 10 }),
+    ("server.head_seconds", Takes::Whole { min: 1, max: 3600 }),
+    ("server.body_seconds", Takes::Whole { min: 1, max: 3600 }),
+    ("server.idle_seconds", Takes::Whole { min: 1, max: 3600 }),
+    ("server.connections_max", Takes::Whole { min: 0, max: 1 << 20 }),
+    ("server.connections_per_address_max", Takes::Whole { min: 0, max: 1 << 20 }),
+    ("server.tls_certificate", Takes::Path),
+    ("server.tls_key", Takes::Path),
     ("server.shutdown_seconds", Takes::Whole { min: 0, max: 3600 }),
     ("store.path", Takes::Path),
     ("store.master_key", Takes::MasterKey),
@@ -369,9 +445,6 @@ const KNOBS: &[(&str, Takes)] = &[
     ("log.level", Takes::LogLevel),
 ];
 
-/// Knobs whose values are never shown.
-const SECRETS: [&str; 3] = ["store.master_key", "auth.admin_key", "deliver.proxy"];
-
 fn from_sources(file: Option<(&Path, &str)>, env: Option<Map<String, String>>) -> Result<Config, ConfigError> {
     let file_source = File::from_str(file.map_or("", |(_, text)| text), FileFormat::Toml);
     // An empty variable is an unset one, as compose files write it.
@@ -387,6 +460,9 @@ fn from_sources(file: Option<(&Path, &str)>, env: Option<Map<String, String>>) -
     if let Some(folder) = file.and_then(|(path, _)| path.parent()) {
         config.deliver.dialects = folder.join(&config.deliver.dialects);
         config.store.master_key_file = config.store.master_key_file.map(|path| folder.join(path));
+        for path in [&mut config.server.tls_certificate, &mut config.server.tls_key].into_iter().flatten() {
+            *path = folder.join(&*path);
+        }
     }
     Ok(config)
 }
@@ -400,6 +476,11 @@ fn check_together(config: &Config) -> Result<(), ConfigError> {
         return Err(ConfigError::Contradiction(
             "`store.queue_bytes_max` is below `server.body_bytes_max`: the largest body would never be accepted; raise the \
              one or lower the other",
+        ));
+    }
+    if config.server.tls_certificate.is_some() != config.server.tls_key.is_some() {
+        return Err(ConfigError::Contradiction(
+            "`server.tls_certificate` and `server.tls_key` go together: set both to serve TLS, or none",
         ));
     }
     Ok(())
@@ -436,7 +517,8 @@ fn check(origin: &Origin<'_>, source: Map<String, Value>) -> Result<(), ConfigEr
     let knobs: HashMap<&str, Takes> = KNOBS.iter().copied().collect();
     for (key, value) in &leaves {
         let is_section = KNOBS.iter().any(|(knob, _)| knob.split_once('.').is_some_and(|(section, _)| section == key));
-        let takes = match knobs.get(key.as_str()) {
+        let knob = knobs.get(key.as_str()).copied();
+        let takes = match knob {
             Some(takes) if !takes.accept(value) => takes.to_string(),
             Some(_) => continue,
             None if !is_section => return Err(unknown(origin, key)),
@@ -447,7 +529,7 @@ fn check(origin: &Origin<'_>, source: Map<String, Value>) -> Result<(), ConfigEr
             origin: origin.to_string(),
             key: origin.spell(key),
             takes,
-            found: if SECRETS.contains(&key.as_str()) { "another text".into() } else { found(value) },
+            found: if knob.is_some_and(Takes::is_secret) { "another text".into() } else { found(value) },
         });
     }
     Ok(())
@@ -488,6 +570,11 @@ fn found(value: &ValueKind) -> String {
 }
 
 impl Takes {
+    /// Whether what it takes is never shown.
+    fn is_secret(self) -> bool {
+        matches!(self, Self::Key | Self::MasterKey | Self::Proxy)
+    }
+
     /// Whether a knob takes `value`. The environment has only texts, so a text may spell a number or a flag.
     fn accept(self, value: &ValueKind) -> bool {
         let text = match value {
@@ -568,6 +655,10 @@ fn all(value: &ValueKind, fits: impl Fn(&str) -> bool) -> bool {
 
 fn listed(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').filter(|item| !item.trim().is_empty())
+}
+
+fn as_texts<S: Serializer>(networks: &[IpNet], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(networks.iter().map(ToString::to_string))
 }
 
 fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
@@ -706,6 +797,7 @@ mod tests {
             ("[log]\nlevel = 'a=b=c'", "error, warn, info"),
             ("server = 3", "`server` must be a section: write its keys under [server], but is 3"),
             ("[server]\nbody_bytes_max = 67108864\n[store]\nqueue_bytes_max = 1024", "would never be accepted"),
+            ("[server]\ntls_key = 'key.pem'", "go together"),
             ("[server\n", "/etc/hookwheel/config.toml"),
         ] {
             let message = refused(file, &[]);
@@ -714,6 +806,27 @@ mod tests {
         let message = refused("", &[("HOOKWHEEL__AUTH__ADMIN_KEY", "hunter2")]);
         assert!(message.contains("`HOOKWHEEL__AUTH__ADMIN_KEY` must be 16 to 256"), "{message}");
         assert!(!message.contains("hunter2"), "a key is never shown");
+    }
+
+    #[test]
+    fn every_knob_is_shown_with_its_default_and_no_secret() {
+        let env =
+            [("HOOKWHEEL__AUTH__ADMIN_KEY", "hunter2-hunter2-hunter2"), ("HOOKWHEEL__DELIVER__ALLOW", "10.0.0.0/8")];
+        let config = read("[server]\nevents_per_second = 0\ntls_certificate = 'c.pem'\ntls_key = 'k.pem'", &env);
+        let config = config.expect("fits");
+        let knobs = config.knobs();
+        let names: Vec<_> = knobs.iter().map(|knob| knob.0).collect();
+        assert_eq!(names, KNOBS.iter().map(|knob| knob.0).collect::<Vec<_>>());
+        let one = |name: &str| knobs.iter().find(|knob| knob.0 == name).map(|knob| (&knob.1, &knob.2));
+        assert_eq!(one("server.events_per_second"), Some((&Json::from(0), &Json::from(20_000))));
+        assert_eq!(one("server.listen"), Some((&Json::from("127.0.0.1:7080"), &Json::from("127.0.0.1:7080"))));
+        assert_eq!(one("deliver.allow"), Some((&serde_json::json!(["10.0.0.0/8"]), &serde_json::json!([]))));
+        assert_eq!(one("server.tls_key"), Some((&Json::from("/etc/hookwheel/k.pem"), &Json::Null)));
+        assert_eq!(one("auth.admin_key"), Some((&Json::from("set"), &Json::Null)));
+        assert!(!format!("{knobs:?}").contains("hunter2"), "a key is never shown");
+        let loosened: Vec<_> = config.loosened().into_iter().map(|(knob, _)| knob).collect();
+        assert_eq!(loosened, ["server.events_per_second", "deliver.allow"]);
+        assert_eq!(Config::default().loosened(), []);
     }
 
     #[test]

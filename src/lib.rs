@@ -35,8 +35,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::{HttpServer, web};
+use actix_web::web;
 use ipnet::IpNet;
+use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
@@ -54,6 +55,8 @@ use futures_util::future::BoxFuture;
 
 /// The name of systemd's credential that holds the master keys.
 const MASTER_KEY_CREDENTIAL: &str = "hookwheel-master-key";
+/// What is not logged unless a filter asks for it.
+const QUIET: &str = "actix_http::h1::dispatcher=off";
 /// The dialect of the account that exists from the start.
 const DEFAULT_DIALECT: &str = "standard";
 
@@ -69,6 +72,9 @@ pub enum ServeError {
     /// Dialect files are broken; all mistakes are named.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Dialects(Vec<DialectError>),
+    /// The certificate that the API is to be served with is broken.
+    #[error("server.tls_certificate: {0}")]
+    Certificate(#[from] api::CertificateError),
     /// The first account or key could not be stored.
     #[error("the first admin key cannot be made: {0}")]
     FirstKey(store::Refusal),
@@ -86,6 +92,8 @@ pub enum ServeError {
 /// Serves until SIGTERM or SIGINT: what `hookwheel serve` does.
 pub fn serve(config: Config) -> Result<(), ServeError> {
     start_log(&config)?;
+    prepare_process();
+    warn_of(&config);
     let address = config.server.listen;
     let listener = TcpListener::bind(address).map_err(|error| ServeError::Listen(address, error))?;
     actix_rt::System::new().block_on(async {
@@ -98,6 +106,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
 /// leaves it for the next start, writes all that is known, and returns.
 pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
     let clock = Clock::real();
+    let certificate = certificate(&config)?;
     let shelf = Dialects::load(Some(&config.deliver.dialects)).map_err(ServeError::Dialects)?;
     let shelf = Arc::new(Shelf::new(shelf));
     let (address, trust) = (listener.local_addr()?, trust(config.deliver.roots)?);
@@ -116,31 +125,25 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
     let api = web::Data::new(api);
 
     let grace = Duration::from_secs(config.server.shutdown_seconds);
-    let server = HttpServer::new(move || api::app(api.clone()))
-        .workers(threads(config.server.workers))
-        .disable_signals()
-        .shutdown_timeout(config.server.shutdown_seconds)
-        .listen(listener)?
-        .run();
-    let handle = server.handle();
-    let serving = actix_rt::spawn(server);
+    let (workers, patience) = (threads(config.server.workers), config.server.shutdown_seconds);
+    let listening = api::listen(api, listener, certificate.clone(), workers, patience)?;
     // From here on SIGHUP no longer ends the process.
     let hangups = signal(SignalKind::hangup())?;
     greet(&config, address, first_key.as_deref());
 
     tokio::select! {
         () = shutdown => {}
-        () = reload_when_asked(hangups, &config.deliver.dialects, &shelf, &deliver, &store) => {}
+        () = reload_when_asked(hangups, &config.deliver.dialects, &shelf, &deliver, &store, certificate.as_deref()) => {}
     }
     tracing::info!("stopping");
     let watch = Stopwatch::start();
-    handle.stop(true).await;
+    let served = listening.stop().await;
     deliver.stop(grace.saturating_sub(watch.elapsed())).await;
     store.close();
     if committing.join().is_err() {
         tracing::error!("the commit thread panicked");
     }
-    serving.await.map_err(std::io::Error::other)??;
+    served?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -198,8 +201,57 @@ fn api_settings(config: &Config, guard: Arc<Guard>) -> api::Settings {
         body_bytes_max: config.server.body_bytes_max,
         http_allowed: config.deliver.http_allowed,
         egress: config.deliver.egress.clone(),
-        calls_per_minute: config.server.calls_per_minute,
         guard,
+        limits: limits(&config.server),
+        knobs: config.knobs().into_iter().map(|(name, value, default)| knob(name, value, default)).collect(),
+    }
+}
+
+fn limits(from: &config::ServerConfig) -> api::Limits {
+    api::Limits {
+        calls_per_minute: from.calls_per_minute,
+        events_per_second: from.events_per_second,
+        url_bytes_max: from.url_bytes_max,
+        headers_max: from.headers_max,
+        header_bytes_max: from.header_bytes_max,
+        head_seconds: from.head_seconds,
+        body_seconds: from.body_seconds,
+        idle_seconds: from.idle_seconds,
+        connections_max: from.connections_max,
+        connections_per_address_max: from.connections_per_address_max,
+    }
+}
+
+fn knob(name: &str, value: serde_json::Value, default: serde_json::Value) -> api::Knob {
+    api::Knob { name: name.into(), value, default }
+}
+
+/// What the API is served with, if it is served over TLS.
+fn certificate(config: &Config) -> Result<Option<Arc<api::Certificate>>, ServeError> {
+    let files = config.server.tls_certificate.as_ref().zip(config.server.tls_key.as_ref());
+    Ok(files.map(|(chain, key)| api::Certificate::load(chain, key)).transpose()?)
+}
+
+/// Memory holds secrets and payloads, so no core of it is ever written; and a connection costs two descriptors, so as many
+/// may be open as the system allows.
+fn prepare_process() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::debug!(%error, "core dumps could not be turned off");
+    }
+    let open_files = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: open_files.maximum, ..open_files }) {
+        tracing::debug!(%error, "the limit of open files could not be raised");
+    }
+}
+
+/// Tells the log what is less strict than it could be.
+fn warn_of(config: &Config) {
+    if geteuid().is_root() {
+        tracing::warn!("runs as root: start it as a user of its own that owns {}", config.store.path.display());
+    }
+    for (knob, meaning) in config.loosened() {
+        tracing::warn!(knob, "a setting is looser than its default: {meaning}");
     }
 }
 
@@ -257,7 +309,8 @@ fn deliver_settings(config: &Config, guard: Arc<Guard>) -> deliver::Settings {
 
 /// Says where the server is and how to try it, on standard output, once it can be used.
 fn greet(config: &Config, address: std::net::SocketAddr, first_key: Option<&str>) {
-    println!("hookwheel {} listens on http://{address}", env!("CARGO_PKG_VERSION"));
+    let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
+    println!("hookwheel {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION"));
     println!("data directory: {}", config.store.path.display());
     if config.deliver.http_allowed {
         println!("http:// endpoints are allowed");
@@ -279,7 +332,7 @@ fn greet(config: &Config, address: std::net::SocketAddr, first_key: Option<&str>
     }
     let key = first_key.unwrap_or("$HOOKWHEEL_KEY");
     println!("try it:");
-    println!("  curl -sS http://{address}/api/v1/events -H \"Authorization: Bearer {key}\" \\");
+    println!("  curl -sS {scheme}://{address}/api/v1/events -H \"Authorization: Bearer {key}\" \\");
     println!("    -d '{{\"type\":\"task.created\",\"data\":{{\"id\":1}}}}'");
 }
 
@@ -297,7 +350,9 @@ fn warnings(deliver: &DeliverConfig) -> Vec<String> {
 }
 
 fn start_log(config: &Config) -> Result<(), ServeError> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log.level);
+    // The HTTP server logs each broken request as an error: whoever sends them would fill the disk. A filter may say
+    // otherwise.
+    let filter = tracing_subscriber::EnvFilter::try_new(format!("{QUIET},{}", config.log.level));
     let filter = filter.map_err(|error| ServeError::Log(error.to_string()))?;
     let is_terminal = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
@@ -308,13 +363,15 @@ fn start_log(config: &Config) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Reads the master keys and the dialect files again at each SIGHUP. A broken file keeps what there was, and the log says what is wrong.
+/// Reads the master keys, the dialect files and the certificate again at each SIGHUP. A broken file keeps what there was,
+/// and the log says what is wrong.
 async fn reload_when_asked(
     mut hangups: Signal,
     dir: &Path,
     shelf: &Shelf,
     deliver: &deliver::Deliver,
     store: &store::Store,
+    certificate: Option<&api::Certificate>,
 ) {
     while hangups.recv().await.is_some() {
         match store.reload_master_keys().await {
@@ -326,6 +383,9 @@ async fn reload_when_asked(
             tracing::error!(%error, "a dialect file is broken; its dialect stays as it was");
         }
         deliver.dialects_changed();
+        if let Some(certificate) = certificate {
+            certificate.look_again();
+        }
         tracing::warn!(dialects = shelf.now().names().count(), broken = errors.len(), "dialects were read again");
     }
     std::future::pending().await

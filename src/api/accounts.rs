@@ -22,8 +22,10 @@ use crate::store::Page;
 struct AccountInput {
     /// 1 to 64 of `A-Z a-z 0-9 _ -`; made up if left out.
     #[serde(default)]
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
     id: Option<String>,
     /// For people, at most 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
     name: String,
     /// What its webhooks speak where they do not say; that of account `default` if left out.
     #[serde(default)]
@@ -45,9 +47,11 @@ struct AccountView {
 #[serde(deny_unknown_fields)]
 struct KeyInput {
     /// What it may do; at least one.
+    #[schema(min_items = 1)]
     scopes: Vec<Scope>,
     /// For people, at most 200 characters.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
     /// RFC 3339; it never expires if left out.
     #[serde(default)]
@@ -70,6 +74,9 @@ struct KeyView {
     expires_at: Option<String>,
     #[schema(format = DateTime)]
     created_at: String,
+    /// To the minute or so; null if it never was.
+    #[schema(format = DateTime)]
+    last_used_at: Option<String>,
 }
 
 /// Make an account
@@ -144,7 +151,7 @@ pub async fn create_key(
         let key = staging.create_key(hash, key)?;
         Ok((Some(Deed::new(key.account, "key.created", key.id)), key))
     });
-    Ok(Reply::created(key_view(&account, &made.await?, Some(text))))
+    Ok(Reply::created(key_view(&api, &account, &made.await?, Some(text))))
 }
 
 /// List the keys of an account, the oldest first
@@ -156,7 +163,7 @@ pub async fn create_key(
 pub async fn list_keys(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let account = existing(&api, &id)?;
     let keys = api.store.registry().keys_of(account.number);
-    let rows = keys.iter().map(|key| key_view(&account, key, None)).collect();
+    let rows = keys.iter().map(|key| key_view(&api, &account, key, None)).collect();
     Ok(HttpResponse::Ok().json(PageReply::whole(rows)))
 }
 
@@ -182,6 +189,7 @@ pub async fn revoke_key(
         Ok((Some(Deed::new(account, "key.revoked", id)), ()))
     });
     revoked.await?;
+    api.forget_key(id);
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -200,7 +208,7 @@ fn vet_key(api: &Api, account: u32, mut input: KeyInput) -> Result<ApiKey, Inval
     let wrong = || Invalid::new("expires_at", "must be a time to come in RFC 3339, such as 2030-01-01T00:00:00Z");
     let to_come = |text: &String| time::parse(text).filter(|at| *at > api.clock.now()).ok_or_else(wrong);
     let expires_at = input.expires_at.as_ref().map(to_come).transpose()?;
-    Ok(ApiKey { id: KeyId(0), account, scopes: input.scopes, name, expires_at, created_at: 0 })
+    Ok(ApiKey { id: KeyId(0), account, scopes: input.scopes, name, expires_at, created_at: 0, last_used_at: None })
 }
 
 fn account_view(account: &Account) -> AccountView {
@@ -212,7 +220,7 @@ fn account_view(account: &Account) -> AccountView {
     }
 }
 
-fn key_view(account: &Account, key: &ApiKey, text: Option<String>) -> KeyView {
+fn key_view(api: &Api, account: &Account, key: &ApiKey, text: Option<String>) -> KeyView {
     KeyView {
         id: key.id.to_string(),
         key: text,
@@ -221,5 +229,6 @@ fn key_view(account: &Account, key: &ApiKey, text: Option<String>) -> KeyView {
         name: key.name.clone(),
         expires_at: key.expires_at.map(time::rfc3339),
         created_at: time::rfc3339(key.created_at),
+        last_used_at: api.uses.last(key).map(time::rfc3339),
     }
 }

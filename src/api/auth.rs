@@ -5,14 +5,17 @@ use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use futures_util::future::{Either, LocalBoxFuture};
 use sha2::{Digest, Sha256};
 
 use super::Api;
+use super::connections::Peer;
 use super::problem::Problem;
 use crate::clock::Dice;
 use crate::domain::Invalid;
@@ -114,23 +117,60 @@ impl<N> Deref for May<N> {
 
 impl<N: Needs + 'static> FromRequest for May<N> {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Future = Either<Ready<Result<Self, Problem>>, LocalBoxFuture<'static, Result<Self, Problem>>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(tenant(request, N::SCOPE).map(|tenant| Self(tenant, PhantomData)))
+        let tenant = let_in(request, N::SCOPE).map(|tenant| Self(tenant, PhantomData));
+        match tenant {
+            Err(refused) if !refused.wait.is_zero() => Either::Right(Box::pin(async { Err(refused.told().await) })),
+            decided => Either::Left(ready(decided.map_err(|refused| refused.problem))),
+        }
     }
 }
 
-/// Lets a request in, or says why not.
-pub fn tenant(request: &HttpRequest, needed: Scope) -> Result<Tenant, Problem> {
+/// Lets a request in, or says why not, to guessers later.
+pub async fn tenant(request: &HttpRequest, needed: Scope) -> Result<Tenant, Problem> {
+    match let_in(request, needed) {
+        Ok(tenant) => Ok(tenant),
+        Err(refused) => Err(refused.told().await),
+    }
+}
+
+/// A request that is not let in, and how long it waits to hear of it.
+struct Refused {
+    problem: Problem,
+    wait: Duration,
+}
+
+impl Refused {
+    async fn told(self) -> Problem {
+        if !self.wait.is_zero() {
+            actix_web::rt::time::sleep(self.wait).await;
+        }
+        self.problem
+    }
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self { problem, wait: Duration::ZERO }
+    }
+}
+
+fn let_in(request: &HttpRequest, needed: Scope) -> Result<Tenant, Refused> {
     let api = request.app_data::<web::Data<Api>>().expect("the API is part of the app");
     let key = known_key(api, request)?;
     if !key.allows(needed) {
-        return Err(Problem::scope_missing(needed));
+        return Err(Problem::scope_missing(needed).into());
     }
     if needed != Scope::Publish {
-        api.key_limits.take(key.id, api.clock.now())?;
+        api.calls.take(key.id, 1, api.clock.now())?;
     }
+    Ok(acting(api, request, &key)?)
+}
+
+/// Whom a key acts for in this request.
+fn acting(api: &Api, request: &HttpRequest, key: &ApiKey) -> Result<Tenant, Problem> {
     let is_admin = key.allows(Scope::Admin);
     let named = named_account(request)?;
     let registry = api.store.registry();
@@ -152,19 +192,39 @@ pub fn tenant(request: &HttpRequest, needed: Scope) -> Result<Tenant, Problem> {
     Ok(Tenant { account: account.clone(), key: key.id, by, is_admin, names_account: named.is_some() })
 }
 
-fn known_key(api: &Api, request: &HttpRequest) -> Result<Arc<ApiKey>, Problem> {
+fn known_key(api: &Api, request: &HttpRequest) -> Result<Arc<ApiKey>, Refused> {
     let header = request.headers().get(header::AUTHORIZATION);
     let header = header.ok_or_else(|| Problem::unauthorized("a key is needed: Authorization: Bearer <key>"))?;
     let text = header.to_str().ok().and_then(|text| text.split_once(' '));
     let (_, key) = text
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .ok_or_else(|| Problem::unauthorized("the key must come as Authorization: Bearer <key>"))?;
-    let known = api.store.registry().key(&hash(key.trim())).cloned();
-    let known = known.ok_or_else(|| Problem::unauthorized("this key is not known"))?;
-    if known.expired(api.clock.now()) {
-        return Err(Problem::unauthorized("this key has expired"));
+    let (hash, now) = (hash(key.trim()), api.clock.now());
+    let known = api.store.registry().key(&hash).cloned();
+    let known = known.ok_or_else(|| unknown_key(api, request))?;
+    if known.expired(now) {
+        return Err(Problem::unauthorized("this key has expired").into());
+    }
+    if api.uses.note(&known, now) {
+        // If the store takes nothing now, the next minute's use is written down.
+        drop(api.store.submit(0, move |staging| {
+            staging.touch_key(hash, now);
+            Ok(())
+        }));
     }
     Ok(known)
+}
+
+/// A key that nobody has: whoever tries many waits longer and longer. Said the first time, the second, the fourth and so
+/// on: guesses must not fill the log.
+fn unknown_key(api: &Api, request: &HttpRequest) -> Refused {
+    let address = request.peer_addr().map(|address| address.ip());
+    let (count, wait) = api.failures.note(address.map_or(Peer::OTHERS, Peer::from), api.clock.now());
+    if count.is_power_of_two() {
+        let address = address.map(tracing::field::display);
+        tracing::warn!(address, count, "a request came with a key that is not known");
+    }
+    Refused { problem: Problem::unauthorized("this key is not known"), wait }
 }
 
 fn named_account(request: &HttpRequest) -> Result<Option<&str>, Problem> {
@@ -229,7 +289,8 @@ pub async fn first_admin_key(
 
 fn admin_key(account: u32) -> ApiKey {
     let name = Some("first admin key".to_string());
-    ApiKey { id: KeyId(0), account, scopes: vec![Scope::Admin], name, expires_at: None, created_at: 0 }
+    let scopes = vec![Scope::Admin];
+    ApiKey { id: KeyId(0), account, scopes, name, expires_at: None, created_at: 0, last_used_at: None }
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ struct DeliveriesQuery {
     /// Only those that are `pending`, `scheduled`, `held`, `succeeded`, `dead` or `cancelled`.
     state: Option<String>,
     /// Rows, 1 to 250; 50 if left out.
-    #[param(value_type = Option<u16>)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 250)]
     limit: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,

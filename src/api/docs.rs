@@ -35,7 +35,10 @@ struct DocsQuery {
 
 /// The documents of all dialects
 #[utoipa::path(tag = "docs", security(()), params(DocsQuery), responses(
-    (status = 200, description = "A page that leads to them", body = String, content_type = "text/html"),
+    (status = 200, description = "A page that leads to them", content(
+        (String = "text/html"), (String = "text/markdown"),
+    )),
+    (status = 304, description = "It is what `If-None-Match` names"),
 ))]
 #[get("/docs")]
 pub async fn index(
@@ -50,7 +53,9 @@ pub async fn index(
 
 /// The documentation of a dialect's webhooks, for those who receive them
 #[utoipa::path(tag = "docs", security(()), params(("name" = String, Path), DocsQuery), responses(
-    (status = 200, description = "The whole documentation", body = String, content_type = "text/html"),
+    (status = 200, description = "The whole documentation", content(
+        (String = "text/html"), (String = "text/markdown"),
+    )),
     (status = 304, description = "It is what `If-None-Match` names"),
     (status = 404, description = "There is no such dialect", body = ErrorReply<'static>),
 ))]

@@ -31,7 +31,7 @@ struct EventsQuery {
     /// Only events accepted before this time (RFC 3339).
     to: Option<String>,
     /// Rows, 1 to 250; 50 if left out.
-    #[param(value_type = Option<u16>)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 250)]
     limit: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,

@@ -72,6 +72,9 @@ fn write_store(api: &Api, out: &mut String) {
     };
     one("hookwheel_queue_requests", "gauge", "Requests that wait for the commit thread.", requests as u64);
     one("hookwheel_queue_outcomes", "gauge", "Outcomes that wait for the commit thread.", outcomes as u64);
+    let (open, refused) = api.connections.counts();
+    one("hookwheel_connections", "gauge", "Open connections to the API.", open as u64);
+    one("hookwheel_connections_refused_total", "counter", "Connections to the API over a limit.", refused);
     let meters = api.store.meters();
     one("hookwheel_store_groups_total", "counter", "Group commits.", meters.groups.load(Relaxed));
     one("hookwheel_store_keys_total", "counter", "Keys written or removed.", meters.keys.load(Relaxed));

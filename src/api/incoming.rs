@@ -21,7 +21,7 @@ pub const BATCH_EVENTS_MAX: usize = 1000;
 #[serde(deny_unknown_fields)]
 pub struct EventInput<'a> {
     /// 1 to 200 of `A-Z a-z 0-9 _ . : / -`.
-    #[schema(example = "task.created")]
+    #[schema(example = "task.created", pattern = "^[A-Za-z0-9_.:/-]{1,200}$")]
     r#type: String,
     /// Any JSON; receivers get it as it is written here.
     #[serde(borrow)]
@@ -37,6 +37,7 @@ pub struct EventInput<'a> {
     metadata: Option<&'a RawValue>,
     /// Your own id, 1 to 128 of `A-Z a-z 0-9 _ -`: the same event posted twice is accepted once.
     #[serde(default)]
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,128}$")]
     id: Option<String>,
     /// When it happened, RFC 3339; now, if left out.
     #[serde(default)]

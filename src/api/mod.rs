@@ -5,18 +5,25 @@
 mod accounts;
 mod audit;
 mod auth;
+mod certificate;
+mod connections;
 mod dead_letters;
 mod deliveries;
 mod dialects;
 mod docs;
 mod events;
 mod face;
+mod failures;
+#[doc(hidden)]
+pub mod fuzzing;
+mod gate;
 mod guard;
 mod health;
 mod history;
 mod incoming;
 mod jobs;
 mod limits;
+mod listener;
 mod master_keys;
 mod meters;
 mod numbers;
@@ -27,7 +34,9 @@ mod problem;
 mod publish;
 mod reply;
 mod request;
+mod settings;
 mod stats;
+mod uses;
 mod webhooks;
 
 use std::sync::{Arc, Mutex, OnceLock};
@@ -46,15 +55,21 @@ use crate::dialect::{Dialect, Shelf, Signing};
 use crate::domain::Invalid;
 use crate::domain::audit::Deed;
 use crate::domain::guard::Guard;
+use crate::domain::id::KeyId;
 use crate::domain::secret::Secret;
 use crate::store::{Refusal, Staging, Store};
 
 use auth::Tenant;
 pub use auth::{ACCOUNT_HEADER, first_admin_key};
+pub use certificate::{Certificate, CertificateError};
+pub use connections::Connections;
 pub use incoming::BATCH_EVENTS_MAX;
 use limits::KeyLimits;
+pub use limits::Limits;
+pub use listener::{Listening, listen};
 pub use outbound::Outbound;
 pub use problem::Problem;
+pub use settings::Knob;
 
 /// What the API needs to know.
 #[derive(Debug, Clone)]
@@ -63,12 +78,14 @@ pub struct Settings {
     pub body_bytes_max: usize,
     /// Whether webhooks may have `http://` URLs.
     pub http_allowed: bool,
-    /// Calls that a key may make in a minute, publishing aside; 0: no limit.
-    pub calls_per_minute: u32,
     /// The addresses that deliveries come from, for receivers' firewalls.
     pub egress: Vec<IpNet>,
     /// Which addresses may be dialled.
     pub guard: Arc<Guard>,
+    /// What one client may ask for.
+    pub limits: Limits,
+    /// Every setting of the server, to be shown to admins.
+    pub knobs: Vec<Knob>,
 }
 
 /// What all handlers share.
@@ -79,7 +96,11 @@ pub struct Api {
     dice: Mutex<Dice>,
     settings: Settings,
     outbound: Box<dyn Outbound>,
-    key_limits: KeyLimits,
+    calls: KeyLimits,
+    events: KeyLimits,
+    uses: uses::KeyUses,
+    failures: failures::Failures,
+    connections: Arc<Connections>,
     meters: meters::Meters,
     described: OnceLock<openapi::Described>,
 }
@@ -99,7 +120,11 @@ impl Api {
             dialects,
             clock,
             dice: Mutex::new(dice),
-            key_limits: KeyLimits::per_minute(settings.calls_per_minute),
+            calls: KeyLimits::calls_per_minute(settings.limits.calls_per_minute),
+            events: KeyLimits::events_per_second(settings.limits.events_per_second),
+            uses: uses::KeyUses::default(),
+            failures: failures::Failures::default(),
+            connections: Arc::new(Connections::new(&settings.limits)),
             settings,
             outbound,
             meters: meters::Meters::default(),
@@ -122,6 +147,18 @@ impl Api {
             Ok(made)
         };
         self.store.change(change).await
+    }
+
+    /// Who is connected.
+    pub fn connections(&self) -> &Arc<Connections> {
+        &self.connections
+    }
+
+    /// Forgets what was counted for a key that is gone.
+    fn forget_key(&self, key: KeyId) {
+        self.uses.forget(key);
+        self.calls.forget(key);
+        self.events.forget(key);
     }
 
     fn with_dice<T>(&self, throw: impl FnOnce(&mut Dice) -> T) -> T {
@@ -168,6 +205,7 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(stats::of_account).service(stats::of_webhook);
     to.service(accounts::create).service(accounts::list).service(accounts::show);
     to.service(accounts::create_key).service(accounts::list_keys).service(accounts::revoke_key);
+    to.service(settings::list);
     to.service(dialects::list).service(dialects::show).service(dialects::event_types);
     to.service(docs::index).service(docs::show).service(guard::explain);
     to.service(health::live).service(health::ready).service(health::metrics).service(openapi::show);
@@ -186,6 +224,7 @@ pub fn app(
     >,
 > {
     let (app, document) = App::new()
+        .wrap(from_fn(gate::pass))
         .wrap(from_fn(meters::count))
         .into_utoipa_app()
         .openapi(openapi::base())

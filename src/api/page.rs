@@ -21,7 +21,7 @@ pub const LIMIT_DEFAULT: usize = 50;
 #[serde(deny_unknown_fields)]
 pub struct PageQuery {
     /// Rows, 1 to 250; 50 if left out.
-    #[param(value_type = Option<u16>)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 250)]
     pub limit: Option<String>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,

@@ -7,8 +7,10 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use std::fmt;
 
+use super::limits;
 use crate::domain::Invalid;
 use crate::domain::account::Scope;
+use crate::domain::rate_limit::Allowance;
 use crate::store::{Refusal, StoreError};
 
 /// Seconds after which a full queue is worth another try.
@@ -24,7 +26,8 @@ pub struct Problem {
     message: String,
     field: Option<String>,
     retry_after_seconds: Option<u32>,
-    allow: Option<String>,
+    allow: Option<Box<str>>,
+    left: Option<Box<Allowance>>,
 }
 
 /// The code of an error reply, left in its extensions for the counters.
@@ -52,7 +55,7 @@ struct ErrorBody<'a> {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), field: None, retry_after_seconds: None, allow: None }
+        Self { status, code, message: message.into(), field: None, retry_after_seconds: None, allow: None, left: None }
     }
 
     /// 400: the body is not JSON, or not of the kind that is asked for.
@@ -98,7 +101,7 @@ impl Problem {
     /// 405: the path answers to other methods; `allow` lists them.
     pub fn method_not_allowed(method: &str, path: &str, allow: String) -> Self {
         let message = format!("{path} does not answer to {method}, only to {allow}");
-        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message) }
+        Self { allow: Some(allow.into()), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message) }
     }
 
     /// 409: the thing is in a state in which this cannot be done; the message says what to do.
@@ -125,6 +128,23 @@ impl Problem {
     pub fn body_too_large(max: usize) -> Self {
         let message = format!("the body is longer than {max} bytes");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+    }
+
+    /// 408: the body has not come whole in time.
+    pub fn slow_body(seconds: u64) -> Self {
+        let message = format!("the body did not arrive within {seconds} seconds");
+        Self::new(StatusCode::REQUEST_TIMEOUT, "slow_body", message)
+    }
+
+    /// 414: path and query are longer than `max` bytes.
+    pub fn url_too_long(max: usize) -> Self {
+        Self::new(StatusCode::URI_TOO_LONG, "url_too_long", format!("path and query are longer than {max} bytes"))
+    }
+
+    /// 431: too many headers, or too much in them.
+    pub fn headers_too_large(count_max: usize, bytes_max: usize) -> Self {
+        let message = format!("there are more than {count_max} headers, or more than {bytes_max} bytes in them");
+        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", message)
     }
 
     /// 415: the body is compressed.
@@ -158,6 +178,11 @@ impl Problem {
         let seconds = u32::try_from(wait_ms.div_ceil(1000).max(1)).unwrap_or(u32::MAX);
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message);
         Self { retry_after_seconds: Some(seconds), ..problem }
+    }
+
+    /// The same problem, saying what is left of a limit.
+    pub fn with_allowance(self, left: Allowance) -> Self {
+        Self { left: Some(Box::new(left)), ..self }
     }
 
     /// The same problem with `field` instead of the field it names.
@@ -241,13 +266,16 @@ impl ResponseError for Problem {
             reply.insert_header((header::RETRY_AFTER, seconds));
         }
         if let Some(allow) = &self.allow {
-            reply.insert_header((header::ALLOW, allow.as_str()));
+            reply.insert_header((header::ALLOW, &**allow));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             reply.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         let error = ErrorBody { code: self.code, message: &self.message, field: self.field.as_deref() };
         let mut reply = reply.json(ErrorReply { error });
+        if let Some(left) = self.left.as_deref().copied() {
+            limits::write(reply.headers_mut(), left);
+        }
         reply.extensions_mut().insert(Code(self.code));
         reply
     }

@@ -61,6 +61,7 @@ fn is_false(flag: &bool) -> bool {
         (status = 400, description = "Not an event; nothing was accepted", body = ErrorReply<'static>),
         (status = 409, description = "The id or the Idempotency-Key was used for something else", body = ErrorReply<'static>),
         (status = 413, description = "The body is too large", body = ErrorReply<'static>),
+        (status = 429, description = "More events than the key may publish in a second", body = ErrorReply<'static>),
         (status = 508, description = "The request is a delivery of a Hookwheel", body = ErrorReply<'static>),
         (status = 503, description = "Not now; Retry-After says when", body = ErrorReply<'static>),
     )
@@ -77,6 +78,7 @@ pub async fn publish(
     }
     let idempotency = idempotency(&request, &body)?;
     let (form, inputs) = incoming::read(&body, is_ndjson(&request))?;
+    api.events.take(tenant.key(), inputs.len(), api.clock.now())?;
     let tenant = acting_tenant(&api, &tenant, form, &inputs)?;
     let events = incoming::vet_all(&body, form, inputs)?;
     let warnings = numbers::check(&api, tenant.account().number, form, &events)?;

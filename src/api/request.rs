@@ -1,11 +1,13 @@
 //! What is read from a request: body, query, ids in the path. What stays true: a body is read as JSON whatever its
-//! Content-Type, is never longer than the limit, and what cannot be taken is named by its field, line and column.
+//! Content-Type, is never longer than the limit nor waited for longer than it says, and what cannot be taken is named by its field, line and column.
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::error::PayloadError;
 use actix_web::http::header;
+use actix_web::rt::time::timeout;
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use bytes::Bytes;
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
@@ -31,10 +33,12 @@ impl FromRequest for Body {
             let problem = Problem::encoded_body(&String::from_utf8_lossy(encoding));
             return Box::pin(std::future::ready(Err(problem)));
         }
-        let max = request.app_data::<web::Data<Api>>().expect("the API is part of the app").settings.body_bytes_max;
-        let bytes = Bytes::from_request(request, payload);
+        let settings = &request.app_data::<web::Data<Api>>().expect("the API is part of the app").settings;
+        let (max, seconds) = (settings.body_bytes_max, settings.limits.body_seconds);
+        let bytes = timeout(Duration::from_secs(seconds), Bytes::from_request(request, payload));
         Box::pin(async move {
-            bytes.await.map(Self).map_err(|error| match error.as_error::<PayloadError>() {
+            let bytes = bytes.await.map_err(|_| Problem::slow_body(seconds))?;
+            bytes.map(Self).map_err(|error| match error.as_error::<PayloadError>() {
                 Some(PayloadError::Overflow) => Problem::body_too_large(max),
                 _ => Problem::broken_body(error),
             })
@@ -48,9 +52,9 @@ impl Body {
         read_json::<Object<T>>(&self.0).map(|object| object.0)
     }
 
-    /// Reads one JSON object; no body at all is an empty one.
+    /// Reads one JSON object; no body at all, or null, is an empty one.
     pub fn read_or_empty<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        if self.0.trim_ascii().is_empty() { read_map(Map::new()) } else { self.read() }
+        if [&b""[..], b"null"].contains(&self.0.trim_ascii()) { read_map(Map::new()) } else { self.read() }
     }
 }
 

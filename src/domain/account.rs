@@ -63,6 +63,8 @@ pub struct ApiKey {
     pub expires_at: Option<UnixMs>,
     /// When it was created.
     pub created_at: UnixMs,
+    /// When it was last used, as far as that is written down: to the minute or so.
+    pub last_used_at: Option<UnixMs>,
 }
 
 impl ApiKey {

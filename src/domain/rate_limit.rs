@@ -73,11 +73,19 @@ pub struct Bucket {
 impl Bucket {
     /// Takes a token at `now`. With none left, says when there is one.
     pub fn take(&mut self, limit: RateLimit, now: UnixMs) -> Result<(), UnixMs> {
-        let left = self.allowance(limit, now);
-        if left.remaining == 0 {
-            return Err(left.next_at);
+        self.take_many(limit, 1, now)
+    }
+
+    /// Takes `n` tokens at once, or none. More than the burst are taken from a full bucket only, and are owed then. With
+    /// too few left, says when there are enough.
+    pub fn take_many(&mut self, limit: RateLimit, n: u32, now: UnixMs) -> Result<(), UnixMs> {
+        let (token, burst) = (token_ns(limit), limit.burst.max(1));
+        let spent = self.full_at_ns.saturating_sub(ns(now));
+        let over = (spent + u64::from(n.min(burst)) * token).saturating_sub(u64::from(burst) * token);
+        if over > 0 {
+            return Err(now + over.div_ceil(1_000_000));
         }
-        self.full_at_ns = self.full_at_ns.max(ns(now)) + token_ns(limit);
+        self.full_at_ns = self.full_at_ns.max(ns(now)) + u64::from(n) * token;
         Ok(())
     }
 
@@ -128,6 +136,21 @@ mod tests {
         let left = bucket.allowance(limit, NOW + 1_200);
         assert_eq!((left.remaining, left.full_at), (1, NOW + 12_000));
         assert!(bucket.is_full(NOW + 12_000) && !bucket.is_full(NOW + 11_999));
+    }
+
+    #[test]
+    fn more_than_the_burst_is_taken_from_a_full_bucket_and_owed() {
+        let limit = RateLimit { per_second: Some(100), per_minute: None, burst: 100 };
+        let mut bucket = Bucket::default();
+        bucket.take_many(limit, 250, NOW).unwrap();
+        assert_eq!(bucket.allowance(limit, NOW).remaining, 0);
+        assert_eq!(bucket.take(limit, NOW), Err(NOW + 1_510), "150 are owed, and one is wanted");
+        assert_eq!(bucket.take_many(limit, 101, NOW + 2_499), Err(NOW + 2_500), "not before it is full again");
+        bucket.take_many(limit, 101, NOW + 2_500).unwrap();
+        let mut bucket = Bucket::default();
+        bucket.take_many(limit, 60, NOW).unwrap();
+        assert_eq!(bucket.take_many(limit, 60, NOW), Err(NOW + 200));
+        bucket.take_many(limit, 40, NOW).unwrap();
     }
 
     proptest! {

@@ -115,6 +115,17 @@ impl Staging<'_> {
         Ok(())
     }
 
+    /// Writes down when the key of this hash was used. One that was revoked meanwhile stays gone.
+    pub fn touch_key(&mut self, hash: KeyHash, at: UnixMs) {
+        let Some(known) = self.registry().key(&hash).cloned() else { return };
+        if known.last_used_at.is_some_and(|last| last >= at) {
+            return;
+        }
+        let key = ApiKey { last_used_at: Some(at), ..(*known).clone() };
+        self.put(Tree::Keys, hash.to_vec(), &key);
+        self.registry_mut().put_key(hash, key);
+    }
+
     pub(super) fn webhook_of(&self, account: AccountNumber, id: WebhookId) -> Result<Webhook, Refusal> {
         let webhook = self.registry().webhook_of(account, id).cloned();
         webhook.map(|webhook| (*webhook).clone()).ok_or(Refusal::NotFound("webhook"))

@@ -10,6 +10,8 @@ mod disk;
 mod ending;
 mod error;
 mod forget;
+#[doc(hidden)]
+pub mod fuzzing;
 mod holds;
 mod jobs;
 mod layout;

@@ -10,11 +10,13 @@ use crate::domain::order::Place;
 use crate::domain::time::UnixMs;
 
 const RECORD_VERSION: u8 = 1;
+/// No record takes more memory than this. A damaged length must not be believed: asking for so much would end the process.
+const MEMORY_MAX: usize = 256 << 20;
 /// Fields that a record can lack, in bytes of zeros.
 const GROWTH_BYTES_MAX: usize = 64;
 
 fn config() -> impl bincode::config::Config {
-    bincode::config::standard()
+    bincode::config::standard().with_limit::<MEMORY_MAX>()
 }
 
 /// Encodes a value.
@@ -133,6 +135,16 @@ mod tests {
         assert_eq!(read, Grown("a".into(), None, false, Vec::new(), Choice::First));
         let whole = Grown("a".into(), Some(3), true, vec![1], Choice::Second);
         assert_eq!(decode_grown::<Grown>(&encode(&whole)).unwrap(), whole);
+    }
+
+    #[test]
+    fn a_length_that_cannot_be_is_damage_and_not_the_end() {
+        for length in [[0xff; 8], [0x7f; 8]] {
+            let bytes = [&[RECORD_VERSION, 0xfd], &length[..]].concat();
+            assert!(matches!(decode::<String>(&bytes), Err(StoreError::Damaged(_))));
+            assert!(matches!(decode::<Vec<u64>>(&bytes), Err(StoreError::Damaged(_))));
+            assert!(matches!(decode::<serde_bytes::ByteBuf>(&bytes), Err(StoreError::Damaged(_))));
+        }
     }
 
     #[test]

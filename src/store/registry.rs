@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use subtle::ConstantTimeEq;
+
 use super::NewEvent;
 use super::parsed::Parsed;
 use crate::domain::account::{Account, ApiKey};
@@ -17,12 +19,16 @@ use crate::domain::webhook::{EventFilter, Ownership, Webhook};
 /// The SHA-256 of a key's text.
 pub type KeyHash = [u8; 32];
 
+/// The part of a hash by which keys are looked up. How long that takes may tell about these bytes; whether the rest fits
+/// takes the same time whatever it is.
+type KeyPrefix = [u8; 4];
+
 /// Accounts, keys and webhooks by every way they are looked up.
 #[derive(Debug, Default)]
 pub struct Registry {
     accounts: BTreeMap<AccountNumber, Arc<Account>>,
     account_numbers: HashMap<String, AccountNumber>,
-    keys: HashMap<KeyHash, Arc<ApiKey>>,
+    keys: HashMap<KeyPrefix, Vec<(KeyHash, Arc<ApiKey>)>>,
     webhooks: BTreeMap<WebhookNumber, Arc<Webhook>>,
     /// Those that were not deleted.
     owned: BTreeSet<(AccountNumber, WebhookNumber)>,
@@ -59,19 +65,21 @@ impl Registry {
     pub fn accounts(&self) -> impl DoubleEndedIterator<Item = &Arc<Account>> {
         self.accounts.values()
     }
-    /// The key of this hash.
+    /// The key of this hash, found in a time that tells nothing of how near others come.
     pub fn key(&self, hash: &KeyHash) -> Option<&Arc<ApiKey>> {
-        self.keys.get(hash)
+        let alike = self.keys.get(&key_prefix(hash)).into_iter().flatten();
+        alike.fold(None, |found, (known, key)| if bool::from(known.ct_eq(hash)) { Some(key) } else { found })
     }
     /// The keys of an account, the oldest first.
     pub fn keys_of(&self, account: AccountNumber) -> Vec<Arc<ApiKey>> {
-        let mut keys: Vec<_> = self.keys.values().filter(|key| key.account == account).cloned().collect();
+        let all = self.keys.values().flatten().map(|(_, key)| key);
+        let mut keys: Vec<_> = all.filter(|key| key.account == account).cloned().collect();
         keys.sort_by_key(|key| key.id);
         keys
     }
     /// Where the account's key of this id is stored.
     pub(super) fn hash_of_key(&self, account: AccountNumber, id: KeyId) -> Option<KeyHash> {
-        self.keys.iter().find(|(_, key)| key.id == id && key.account == account).map(|(hash, _)| *hash)
+        self.keys.values().flatten().find(|(_, key)| key.id == id && key.account == account).map(|(hash, _)| *hash)
     }
     /// Whether there is any key at all.
     pub fn has_keys(&self) -> bool {
@@ -165,11 +173,18 @@ impl Registry {
     }
 
     pub(super) fn put_key(&mut self, hash: KeyHash, key: ApiKey) {
-        self.keys.insert(hash, Arc::new(key));
+        let alike = self.keys.entry(key_prefix(&hash)).or_default();
+        alike.retain(|(known, _)| *known != hash);
+        alike.push((hash, Arc::new(key)));
     }
 
     pub(super) fn remove_key(&mut self, hash: &KeyHash) {
-        self.keys.remove(hash);
+        if let Some(alike) = self.keys.get_mut(&key_prefix(hash)) {
+            alike.retain(|(known, _)| known != hash);
+            if alike.is_empty() {
+                self.keys.remove(&key_prefix(hash));
+            }
+        }
     }
 
     pub(super) fn put_webhook(&mut self, webhook: Webhook) {
@@ -223,6 +238,10 @@ impl Registry {
     }
 }
 
+fn key_prefix(hash: &KeyHash) -> KeyPrefix {
+    *hash.first_chunk().expect("a hash is longer")
+}
+
 impl Wants {
     fn learn(&mut self, number: WebhookNumber, filters: &[EventFilter]) {
         for filter in filters {
@@ -247,5 +266,40 @@ impl Wants {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account::Scope;
+
+    #[test]
+    fn keys_whose_hashes_begin_alike_are_told_apart() {
+        let (mut one, mut other) = ([7; 32], [7; 32]);
+        (one[31], other[31]) = (1, 2);
+        let key = |id| ApiKey {
+            id: KeyId(id),
+            account: 1,
+            scopes: vec![Scope::Read],
+            name: None,
+            expires_at: None,
+            created_at: 0,
+            last_used_at: None,
+        };
+        let mut registry = Registry::default();
+        assert!(!registry.has_keys());
+        registry.put_key(one, key(1));
+        registry.put_key(other, key(2));
+        registry.put_key(other, ApiKey { last_used_at: Some(5), ..key(2) });
+        assert_eq!(registry.key(&one).map(|key| key.id), Some(KeyId(1)));
+        assert_eq!(registry.key(&other).map(|key| key.last_used_at), Some(Some(5)));
+        assert_eq!(registry.key(&[7; 32]), None);
+        assert_eq!(registry.keys_of(1).len(), 2);
+        assert_eq!(registry.hash_of_key(1, KeyId(2)), Some(other));
+        registry.remove_key(&one);
+        assert_eq!((registry.key(&one), registry.has_keys()), (None, true));
+        registry.remove_key(&other);
+        assert!(!registry.has_keys());
     }
 }

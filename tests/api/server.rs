@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::{HttpServer, web};
 use awc::http::{Method, StatusCode};
 use futures_util::future::BoxFuture;
-use hookwheel::api::{self, Api, Outbound, Settings};
+use hookwheel::api::{self, Api, Limits, Outbound, Settings};
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::delivery::Outcome;
@@ -176,8 +176,9 @@ impl Server {
             body_bytes_max: BODY_BYTES_MAX,
             http_allowed: false,
             egress: Vec::new(),
-            calls_per_minute: CALLS_PER_MINUTE,
             guard: Arc::new(guard()),
+            limits: Limits { calls_per_minute: CALLS_PER_MINUTE, ..Limits::default() },
+            knobs: Vec::new(),
         };
         let dice = Dice::seeded(3);
         let api = web::Data::new(Api::new(store.clone(), shelf, clock.clone(), dice, settings, Box::new(Nobody)));

@@ -150,8 +150,8 @@ impl Server {
     }
 
     fn ready(mut process: Running) -> Self {
-        let line = process.line(" listens on http://");
-        let address = line.rsplit("http://").next().and_then(|text| text.parse().ok());
+        let line = process.line(" listens on http");
+        let address = line.rsplit("://").next().and_then(|text| text.parse().ok());
         Self { address: address.expect("an address"), key: KEY, process }
     }
 

@@ -18,9 +18,9 @@ pub fn tell(reach: &Reach<'_>, id: Option<&str>, reply: &mut HttpResponse) {
     let id = id.and_then(WebhookId::parse).or(reply.extensions().get::<About>().map(|about| about.0));
     // Of another account or dialect it shows no more than of one that is not there.
     let within = id.and_then(|id| reach.find(id));
-    let of_key = || reach.api.key_limits.left(reach.tenant.key(), reach.api.clock.now());
+    let of_key = || reach.api.calls.left(reach.tenant.key(), reach.api.clock.now());
     if let Some(left) = within.and_then(|webhook| left(reach, &webhook)).or_else(of_key) {
-        write(reply, left);
+        write(reply.headers_mut(), left);
     }
 }
 

@@ -32,7 +32,7 @@ async fn route(api: &Api, request: &HttpRequest, body: Result<Body, Problem>) ->
     match found {
         Some(Route::Found(call)) => {
             let face = call.dialect.face.as_ref().ok_or_else(|| Problem::internal("a route without a face"))?;
-            let tenant = auth::tenant(request, scope(call.operation))?;
+            let tenant = auth::tenant(request, scope(call.operation)).await?;
             let reach = Reach { api, tenant: &tenant, dialect: Some(&call.dialect) };
             let reply = serve(&reach, request, body, &call, face).await;
             let mut reply = answered(reply);

@@ -48,7 +48,11 @@ impl OwnServer {
             .env("HOOKWHEEL__SERVER__LISTEN", format!("127.0.0.1:{port}"))
             .env("HOOKWHEEL__STORE__PATH", folder.0.join("data"))
             .env("HOOKWHEEL__AUTH__ADMIN_KEY", &key)
-            .env("HOOKWHEEL__LOG__LEVEL", "warn");
+            // What is measured is the server, not its limits: all producers have one key and one address.
+            .env("HOOKWHEEL__SERVER__EVENTS_PER_SECOND", "0")
+            .env("HOOKWHEEL__SERVER__CONNECTIONS_MAX", "0")
+            .env("HOOKWHEEL__SERVER__CONNECTIONS_PER_ADDRESS_MAX", "0")
+            .env("HOOKWHEEL__LOG__LEVEL", "error");
         let (process, ready) = Started::start(&mut command, &server).await?;
         let bytes_at_start = disk_bytes(&folder.0)?;
         Ok(Self { server, ready, process, command, folder, bytes_at_start })

@@ -1,0 +1,21 @@
+//! What random input is thrown at from outside: readers of this room that have no other way in. Not for use.
+
+use bytes::Bytes;
+
+use super::incoming;
+use super::page::{Listed, Window};
+use super::problem::Problem;
+use crate::store::NewEvent;
+
+/// Reads the events of a body, as a publish does.
+pub fn events(body: &Bytes, ndjson: bool) -> Result<Vec<NewEvent>, Problem> {
+    let (form, inputs) = incoming::read(body, ndjson)?;
+    incoming::vet_all(body, form, inputs)
+}
+
+/// Reads a cursor and writes it again.
+pub fn cursor(text: &str) -> Result<Option<String>, Problem> {
+    let window = Window::read(None, Some(text))?;
+    let next = window.before.map(|id| (id, window.below_attempt));
+    Ok(Listed::<()> { rows: Vec::new(), next }.cursor())
+}

@@ -1,0 +1,8 @@
+//! The target `signature` under libFuzzer.
+#![no_main]
+
+#[allow(dead_code, reason = "each program runs one target")]
+#[path = "../../targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| targets::signature(input));
