@@ -3,6 +3,7 @@
 
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,9 +34,8 @@ const CONFIGURED_KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=256;
 #[derive(Debug, Clone)]
 pub struct Tenant {
     account: Arc<Account>,
-    key: KeyId,
-    by: Actor,
-    is_admin: bool,
+    key: Arc<ApiKey>,
+    address: Option<IpAddr>,
     names_account: bool,
 }
 
@@ -47,17 +47,17 @@ impl Tenant {
 
     /// Which key it came with.
     pub fn key(&self) -> KeyId {
-        self.key
+        self.key.id
     }
 
     /// Who asks, for the audit log.
-    pub fn actor(&self) -> &Actor {
-        &self.by
+    pub fn actor(&self) -> Actor {
+        Actor { key: Some(self.key.id), key_name: self.key.name.clone(), address: self.address }
     }
 
     /// Whether the key is an admin's.
     pub fn is_admin(&self) -> bool {
-        self.is_admin
+        self.key.allows(Scope::Admin)
     }
 
     /// The same key acting for the account `id`, as an event's `account` field asks for.
@@ -65,7 +65,7 @@ impl Tenant {
         if id == self.account.id {
             return Ok(self.clone());
         }
-        if !self.is_admin {
+        if !self.is_admin() {
             return Err(Problem::forbidden("this key acts for its own account only").with_field("account"));
         }
         if self.names_account {
@@ -166,15 +166,14 @@ fn let_in(request: &HttpRequest, needed: Scope) -> Result<Tenant, Refused> {
     if needed != Scope::Publish {
         api.calls.take(key.id, 1, api.clock.now())?;
     }
-    Ok(acting(api, request, &key)?)
+    Ok(acting(api, request, key)?)
 }
 
 /// Whom a key acts for in this request.
-fn acting(api: &Api, request: &HttpRequest, key: &ApiKey) -> Result<Tenant, Problem> {
-    let is_admin = key.allows(Scope::Admin);
+fn acting(api: &Api, request: &HttpRequest, key: Arc<ApiKey>) -> Result<Tenant, Problem> {
     let named = named_account(request)?;
     let registry = api.store.registry();
-    let account = match (is_admin, named) {
+    let account = match (key.allows(Scope::Admin), named) {
         (true, Some(id)) => registry.account_by_id(id).ok_or_else(no_such_account)?,
         (true, None) => registry.account_by_id(DEFAULT_ACCOUNT).ok_or_else(no_such_account)?,
         (false, named) => {
@@ -188,8 +187,7 @@ fn acting(api: &Api, request: &HttpRequest, key: &ApiKey) -> Result<Tenant, Prob
         }
     };
     let address = request.peer_addr().map(|peer| peer.ip().to_canonical());
-    let by = Actor { key: Some(key.id), key_name: key.name.clone(), address };
-    Ok(Tenant { account: account.clone(), key: key.id, by, is_admin, names_account: named.is_some() })
+    Ok(Tenant { account: account.clone(), key, address, names_account: named.is_some() })
 }
 
 fn known_key(api: &Api, request: &HttpRequest) -> Result<Arc<ApiKey>, Refused> {

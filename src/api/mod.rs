@@ -138,7 +138,7 @@ impl Api {
         tenant: &Tenant,
         change: impl FnOnce(&mut Staging<'_>) -> Result<(Option<Deed>, T), Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let by = tenant.actor().clone();
+        let by = tenant.actor();
         let change = |staging: &mut Staging<'_>| {
             let (deed, made) = change(staging)?;
             if let Some(deed) = deed {
