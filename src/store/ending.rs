@@ -51,7 +51,7 @@ impl Duty for Deleted {
 const FORGET_EVERY_MS: u64 = 5 * 60 * 1000;
 
 /// Forgets deleted webhooks once retention has taken all of their deliveries, so that who creates and deletes webhooks all
-/// the time fills neither memory nor disk. Their counters go into one sum.
+/// the time fills neither memory nor disk. Their counters go into one sum, their statistics stay in the account's.
 #[derive(Default)]
 pub struct ForgetDeleted {
     /// The webhook that the next step begins with.
@@ -73,7 +73,7 @@ impl Duty for ForgetDeleted {
         };
         for number in &deleted {
             if !has_deliveries(staging, *number)? {
-                staging.forget_webhook(*number);
+                staging.forget_webhook(*number)?;
             }
         }
         (self.from, self.at) = match deleted.last() {

@@ -245,13 +245,18 @@ pub fn read_id(key: &[u8]) -> u128 {
     u128::from_be_bytes(last_16(key))
 }
 
-/// `stats`: the start of the keys of one series and step.
-pub fn stats_prefix(series: Series, step: Step) -> Key {
+/// `stats`: the start of the keys of one series.
+pub fn stats_of(series: Series) -> Key {
     let (kind, of) = match series {
         Series::Webhook(of) => (0, of),
         Series::Account(of) => (1, of),
     };
-    joined(&[&[kind], &number(of), &[step as u8]])
+    joined(&[&[kind], &number(of)])
+}
+
+/// `stats`: the start of the keys of one series and step.
+pub fn stats_prefix(series: Series, step: Step) -> Key {
+    joined(&[&stats_of(series), &[step as u8]])
 }
 
 /// `stats`.

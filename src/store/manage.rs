@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
-use super::Refusal;
 use super::layout::{self, Tree};
 use super::registry::KeyHash;
 use super::staging::Staging;
+use super::upkeep::{STEP_ROWS_MAX, keys_from};
+use super::{Refusal, StoreError};
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::id::{AccountNumber, KeyId, WebhookId, WebhookNumber};
-use crate::domain::stats::Counts;
+use crate::domain::stats::{Counts, Series};
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{Status, Webhook};
 
@@ -67,13 +68,21 @@ impl Staging<'_> {
         Ok(())
     }
 
-    /// Removes all that is known of a deleted webhook but its statistics, unless its last minute is yet to be added to
-    /// those.
-    pub(super) fn forget_webhook(&mut self, number: WebhookNumber) {
+    /// Removes all that is known of a deleted webhook, or some of it where that is much; at another time if its last minute
+    /// is yet to be added to its account's statistics.
+    pub(super) fn forget_webhook(&mut self, number: WebhookNumber) -> Result<(), StoreError> {
         let banked = self.finished.len();
         let tally = self.tally(number).clone();
         if self.finished.len() > banked || tally.minute.counts != Counts::default() {
-            return;
+            return Ok(());
+        }
+        let rows = layout::stats_of(Series::Webhook(number));
+        let (rows, complete) = keys_from(self, Tree::Stats, &rows, &layout::after_prefix(&rows), STEP_ROWS_MAX)?;
+        for row in rows {
+            self.stage(Tree::Stats, row, None);
+        }
+        if !complete {
+            return Ok(());
         }
         self.tally(FORGOTTEN).add(&tally);
         self.forget_tally(number);
@@ -81,6 +90,7 @@ impl Staging<'_> {
             self.stage(tree, layout::number(number).to_vec(), None);
         }
         self.registry_mut().remove_webhook(number);
+        Ok(())
     }
 
     /// Adds an account; its number is given here.
