@@ -164,7 +164,8 @@ impl SignatureRule {
             Some(separator) => rest.split(separator.as_str()).collect(),
             None => vec![rest],
         };
-        let mut understood = false;
+        // Without a key, too, it is told whether there is a signature.
+        let mut understood = keys.is_empty() && items.iter().any(|item| self.value.capture(item).is_some());
         let mut matches = false;
         for (item, key) in items.iter().flat_map(|item| keys.iter().map(move |key| (*item, key))) {
             let Some(found) = key.form(self).and_then(|form| form.capture(item)) else { continue };
