@@ -114,7 +114,7 @@ fn gzip(stream: TcpStream) -> std::io::Result<()> {
     stream.write_all(&bomb)
 }
 
-/// What each endpoint does, and what is to be recorded: an outcome, or `ok`.
+/// What each endpoint does, and what is to be recorded: an outcome or one of two, or `ok`.
 const TREATMENTS: &[(&str, &str, Treat)] = &[
     ("endless headers", "broken", |s| endless(s, b"HTTP/1.1 200 OK\r\n", b"X-More: and more\r\n")),
     ("an endless header", "broken", |s| endless(s, b"HTTP/1.1 200 OK\r\nX-More: ", b"and more and more")),
@@ -123,7 +123,7 @@ const TREATMENTS: &[(&str, &str, Treat)] = &[
     ("an endless body in pieces", "ok", |s| {
         endless(s, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"5\r\nhello\r\n")
     }),
-    ("an endless size of a piece", "broken", |s| {
+    ("an endless size of a piece", "timeout", |s| {
         endless(s, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"00000000")
     }),
     ("a compressed bomb", "ok", gzip),
@@ -143,7 +143,8 @@ const TREATMENTS: &[(&str, &str, Treat)] = &[
     ("two lengths", "broken", |s| {
         answer(s, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!")
     }),
-    ("reset after accept", "broken", reset),
+    // Whether the reset comes before or after we see that we are connected is chance.
+    ("reset after accept", "broken|connect", reset),
     ("reset after the request's headers", "broken", |mut s| {
         s.read_exact(&mut [0; 64])?;
         reset(s)
@@ -212,7 +213,7 @@ fn whatever_an_endpoint_does_the_attempt_ends_and_others_are_delivered_to() {
             let event = format!("e{n}");
             let (outcome, error) = stage.outcome(webhook, &event);
             let delivery = stage.ended(webhook, &event);
-            if outcome != **expected {
+            if !expected.split('|').any(|one| one == outcome) {
                 wrong.push(format!("{what}: {outcome}, not {expected}: {error}"));
             }
             let took = took_ms(&delivery);
@@ -295,7 +296,7 @@ fn a_handshake_that_is_garbage_or_reset_is_no_tls_session() {
         stream.write_all(&[0x16, 3, 3, 0x40, 0])?;
         std::io::copy(&mut stream, &mut std::io::sink()).map(drop)
     }
-    let table: [(Treat, &str); 3] = [(garbage, "tls"), (reset, "tls"), (half, "timeout")];
+    let table: [(Treat, &str); 3] = [(garbage, "tls"), (reset, "tls|connect"), (half, "timeout")];
     let mut stage = Stage::start(&[]);
     let settings = json!({"timeout": DEADLINE_SECONDS});
     let rows = table
@@ -303,6 +304,6 @@ fn a_handshake_that_is_garbage_or_reset_is_no_tls_session() {
     stage.publish("e");
     for (webhook, expected) in rows {
         let (outcome, error) = stage.outcome(&webhook, "e");
-        assert_eq!(outcome, expected, "{error}");
+        assert!(expected.split('|').any(|one| one == outcome), "{outcome}, not {expected}: {error}");
     }
 }

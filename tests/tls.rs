@@ -5,16 +5,17 @@ mod support;
 
 use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 use serde_json::{Value, json};
-use support::{Answer, DEADLINE, Receiver, Server, Stage};
+use support::{DEADLINE, Server, Stage};
 
 /// An authority.
 struct Authority {
@@ -33,6 +34,10 @@ impl Authority {
     fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Authorities are told apart by their names.
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("authority {}", COUNT.fetch_add(1, Ordering::SeqCst));
+        params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
         Self { pem, issuer: Issuer::new(params, key) }
@@ -210,18 +215,18 @@ fn both_sides_can_show_certificates() {
 
 #[test]
 fn what_is_no_tls_is_told_from_what_is_not_trusted() {
-    let receiver = Receiver::start(|_, _| Answer::Status(200));
-    let garbage = raw(|mut stream| {
-        // The peer may have gone.
-        let _ = stream.write_all(b"\x00\x01garbage, and more of it than a record's head");
-    });
+    // In each the peer may have gone, and the connection ends when it goes.
+    fn say(mut stream: TcpStream, bytes: &[u8]) {
+        let _ = stream.write_all(bytes).and_then(|()| std::io::copy(&mut stream, &mut std::io::sink()));
+    }
+    let plain = raw(|stream| say(stream, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"));
+    let garbage = raw(|stream| say(stream, b"SSH-2.0-OpenSSH_9.2\r\n"));
     let closing = raw(drop);
     let silent = raw(|stream| {
-        // Ends when the peer goes.
         let _ = std::io::copy(&mut &stream, &mut std::io::sink());
     });
     let table = [
-        (receiver.address.port(), "tls", "does not speak TLS"),
+        (plain, "tls", "does not speak TLS"),
         (garbage, "tls", "does not speak TLS"),
         (closing, "tls", "during the TLS handshake"),
         (silent, "timeout", ""),
@@ -256,7 +261,12 @@ fn this_machines_authorities_can_be_taken() {
     let endpoint = Endpoint::good(&ours.certify("localhost", |_| {}));
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), &ours.pem).unwrap();
-    let env = [("HOOKWHEEL__DELIVER__ROOTS", "native"), ("SSL_CERT_FILE", file.path().to_str().unwrap())];
+    let nothing = tempfile::tempdir().unwrap();
+    let env = [
+        ("HOOKWHEEL__DELIVER__ROOTS", "native"),
+        ("SSL_CERT_FILE", file.path().to_str().unwrap()),
+        ("SSL_CERT_DIR", nothing.path().to_str().unwrap()),
+    ];
     let mut stage = Stage::start(&env);
     let webhook = stage.webhook(&endpoint.url(), json!({}));
     stage.publish("e");

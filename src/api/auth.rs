@@ -23,6 +23,7 @@ use crate::domain::Invalid;
 use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT, Scope};
 use crate::domain::audit::{Actor, Deed};
 use crate::domain::id::KeyId;
+use crate::domain::webhook::HOP_HEADER;
 use crate::store::{KeyHash, Refusal, Store};
 
 /// The header with which an admin key names the account that it acts for.
@@ -160,6 +161,10 @@ impl From<Problem> for Refused {
 fn let_in(request: &HttpRequest, needed: Scope) -> Result<Tenant, Refused> {
     let api = request.app_data::<web::Data<Api>>().expect("the API is part of the app");
     let key = known_key(api, request)?;
+    // Whatever a delivery asked for, it could cause further deliveries: a test, a replay, an event.
+    if request.headers().contains_key(HOP_HEADER) {
+        return Err(Problem::loop_detected());
+    }
     if !key.allows(needed) {
         return Err(Problem::scope_missing(needed).into());
     }

@@ -114,8 +114,8 @@ impl Problem {
         Self::new(
             StatusCode::LOOP_DETECTED,
             "loop_detected",
-            "this request is a delivery (it has Hookwheel-Hop): taken as an event it could go round for ever; point the \
-             webhook at an application, and let that publish what it makes of it",
+            "this request is a delivery (it has Hookwheel-Hop): what it asks for could go round for ever; point the webhook \
+             at an application, and let that ask",
         )
     }
 

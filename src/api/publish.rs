@@ -16,7 +16,6 @@ use super::reply::Reply;
 use super::request::Body;
 use crate::domain::Invalid;
 use crate::domain::time;
-use crate::domain::webhook::HOP_HEADER;
 use crate::store::{Accepted, Idempotency, Refusal};
 
 /// An `Idempotency-Key`, in bytes.
@@ -73,9 +72,6 @@ pub async fn publish(
     request: HttpRequest,
     Body(body): Body,
 ) -> Result<HttpResponse, Problem> {
-    if request.headers().contains_key(HOP_HEADER) {
-        return Err(Problem::loop_detected());
-    }
     let idempotency = idempotency(&request, &body)?;
     let (form, inputs) = incoming::read(&body, is_ndjson(&request))?;
     api.events.take(tenant.key(), inputs.len(), api.clock.now())?;

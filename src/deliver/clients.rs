@@ -109,3 +109,33 @@ fn client(making: &Making, resolver: &Resolver, opened: &[IpNet], tls: Arc<Clien
         .handshake_timeout(making.connect);
     Client::builder().connector(connector).disable_timeout().disable_redirects().finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::secret::Secret;
+    use crate::domain::tls::Identity;
+
+    #[test]
+    fn whoever_dials_otherwise_has_a_profile_of_its_own() {
+        let nets = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpNet>>();
+        let own =
+            |certificate: &str, key: &str| Some(Identity { certificate: certificate.into(), key: Secret::new(key) });
+        let tls = |ca: Option<&str>, identity| Tls { ca: ca.map(str::to_string), identity };
+        let all = [
+            Profile::of(&[], None),
+            Profile::of(&nets(&["10.0.0.0/8"]), None),
+            Profile::of(&nets(&["10.0.0.0/9"]), None),
+            Profile::of(&nets(&["10.0.0.0/8", "10.0.0.0/9"]), None),
+            Profile::of(&[], Some(&tls(Some("a"), None))),
+            Profile::of(&[], Some(&tls(Some("ab"), None))),
+            Profile::of(&[], Some(&tls(None, own("a", "b")))),
+            Profile::of(&[], Some(&tls(Some("a"), own("b", "")))),
+            Profile::of(&[], Some(&tls(Some("a"), own("", "b")))),
+            Profile::of(&nets(&["10.0.0.0/8"]), Some(&tls(Some("a"), None))),
+        ];
+        let different: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!((different.len(), all[0]), (all.len(), None));
+        assert_eq!(Profile::of(&nets(&["10.0.0.0/8"]), None), all[1], "the same settings, the same client");
+    }
+}

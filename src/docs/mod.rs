@@ -27,6 +27,7 @@ use calls::Calls;
 use sample::Example;
 
 use crate::dialect::{Dialect, Placeholder};
+use crate::domain::webhook::HOP_HEADER;
 
 /// What a document says of the server that it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,9 +124,14 @@ fn headers(draft: &mut Draft, dialect: &Dialect, example: &Example<'_>) {
     let always = example.headers(&first, 1);
     let (mut all, retry) = (always.clone(), example.headers(&first, 2));
     all.extend(retry.into_iter().filter(|(name, _)| !always.iter().any(|(known, _)| known == name)));
+    // The sender adds it to whatever the dialect says.
+    let hop = ("Hookwheel-Hop".to_string(), "1".to_string());
+    debug_assert!(hop.0.eq_ignore_ascii_case(HOP_HEADER));
+    let always: Vec<_> = always.into_iter().chain([hop.clone()]).collect();
+    all.push(hop);
     let rows = all.into_iter().map(|(name, value)| {
         let mut said = own(&name).unwrap_or_else(|| match name.as_str() {
-            "Content-Type" | "User-Agent" => "Always this".into(),
+            "Content-Type" | "User-Agent" | "Hookwheel-Hop" => "Always this".into(),
             _ => "The signature: see below".into(),
         });
         if !always.iter().any(|(known, _)| *known == name) {

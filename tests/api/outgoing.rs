@@ -91,6 +91,13 @@ async fn a_delivery_is_no_event_and_nobody_else_marks_requests_as_one() {
     let refused = server.post("/api/v1/events").header("Hookwheel-Hop", "1").json(event.clone()).send().await;
     refused.error(508, "loop_detected");
     server.post("/api/v1/events").json(event).send().await.data(202);
+    // Nor is it a test, a replay, or a call through a face.
+    let webhook = server.post("/api/v1/webhooks").json(body("https://example.com/")).send().await.data(201);
+    for path in [format!("/api/v1/webhooks/{}/test", id(&webhook)), "/api/v1/dead-letters/replay".into()] {
+        server.post(&path).header("Hookwheel-Hop", "1").json(json!({})).send().await.error(508, "loop_detected");
+    }
+    let refused = server.get("/v2/webhooks").header("Hookwheel-Hop", "1").send().await;
+    assert_eq!(refused.status, 508, "{}", refused.text);
     for name in ["Hookwheel-Hop", "hookwheel-hop", "HOOKWHEEL-HOP"] {
         let mut body = body("https://example.com/");
         body["headers"] = json!({name: "0"});
