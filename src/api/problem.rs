@@ -27,7 +27,7 @@ pub struct Problem {
     field: Option<String>,
     retry_after_seconds: Option<u32>,
     allow: Option<String>,
-    left: Option<Allowance>,
+    left: Option<Box<Allowance>>,
 }
 
 /// The code of an error reply, left in its extensions for the counters.
@@ -167,7 +167,7 @@ impl Problem {
 
     /// The same problem, saying what is left of a limit.
     pub fn with_allowance(self, left: Allowance) -> Self {
-        Self { left: Some(left), ..self }
+        Self { left: Some(Box::new(left)), ..self }
     }
 
     /// The same problem with `field` instead of the field it names.
@@ -258,8 +258,8 @@ impl ResponseError for Problem {
         }
         let error = ErrorBody { code: self.code, message: &self.message, field: self.field.as_deref() };
         let mut reply = reply.json(ErrorReply { error });
-        if let Some(left) = self.left {
-            limits::write(reply.headers_mut(), left);
+        if let Some(left) = self.left.as_deref() {
+            limits::write(reply.headers_mut(), *left);
         }
         reply.extensions_mut().insert(Code(self.code));
         reply
