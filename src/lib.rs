@@ -56,7 +56,7 @@ use futures_util::future::BoxFuture;
 /// The name of systemd's credential that holds the master keys.
 const MASTER_KEY_CREDENTIAL: &str = "hookwheel-master-key";
 /// What is not logged unless a filter asks for it.
-const QUIET: &str = "actix_http::h1::dispatcher=off";
+const QUIET: &str = "actix_http=off,h2=off";
 /// The dialect of the account that exists from the start.
 const DEFAULT_DIALECT: &str = "standard";
 
@@ -350,8 +350,7 @@ fn warnings(deliver: &DeliverConfig) -> Vec<String> {
 }
 
 fn start_log(config: &Config) -> Result<(), ServeError> {
-    // The HTTP server logs each broken request as an error: whoever sends them would fill the disk. A filter may say
-    // otherwise.
+    // The HTTP server logs each broken request: whoever sends them would fill the disk. A filter may say otherwise.
     let filter = tracing_subscriber::EnvFilter::try_new(format!("{QUIET},{}", config.log.level));
     let filter = filter.map_err(|error| ServeError::Log(error.to_string()))?;
     let is_terminal = std::io::stderr().is_terminal();

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use hookwheel::clock::{Dice, Stopwatch};
-use hookwheel::store::new_master_key;
+use hookwheel::domain::secret::Secret;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::{Answer, Client, DEADLINE, Receiver, Running, Server};
@@ -24,7 +24,9 @@ fn whsec(text: &str) -> String {
 }
 
 fn master_key() -> String {
-    new_master_key(&mut Dice::from_system()).reveal().to_string()
+    let mut random = [0; 32];
+    Dice::from_system().fill(&mut random);
+    Secret::master_key(&random).reveal().to_string()
 }
 
 fn in_use(client: &mut Client) -> Value {

@@ -4,15 +4,55 @@
 use std::sync::atomic::Ordering;
 
 use hookwheel::clock::{Clock, Dice};
+use hookwheel::domain::account::{ApiKey, Scope};
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcome};
 use hookwheel::domain::disable::DisableRule;
-use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
+use hookwheel::domain::id::{DeliveryId, EventId, KeyId, WebhookId};
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
 use hookwheel::store::{
     self, Accepted, Committer, Idempotency, NewEvent, OpenError, Refusal, Settings, Settlement, Staging, Store,
 };
+
+#[test]
+fn a_revoked_key_is_not_brought_back_by_a_use_that_is_written_late() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bench = Bench::founded(dir.path());
+    let (hash, other) = ([1; 32], [2; 32]);
+    let key = |name: &str| ApiKey {
+        id: KeyId(0),
+        account: 1,
+        scopes: vec![Scope::Read],
+        name: Some(name.into()),
+        expires_at: None,
+        created_at: 0,
+        last_used_at: None,
+    };
+    let (first, second) = (key("first"), key("second"));
+    let id = bench.now(move |staging| staging.create_key(hash, first)).unwrap().id;
+    bench.now(move |staging| staging.create_key(other, second)).unwrap();
+    bench
+        .now(move |staging| {
+            staging.touch_key(other, 7);
+            staging.touch_key(other, 5);
+            staging.revoke_key(1, id)?;
+            staging.touch_key(hash, 9);
+            Ok(())
+        })
+        .unwrap();
+    let late = move |staging: &mut Staging<'_>| {
+        staging.touch_key(hash, 11);
+        Ok(())
+    };
+    bench.now(late).unwrap();
+    assert_eq!(bench.store.registry().key(&hash), None);
+    drop(bench);
+    let bench = Bench::open(dir.path());
+    assert_eq!(bench.store.registry().key(&hash), None, "nor after a restart");
+    let kept = bench.store.registry().key(&other).cloned().expect("the other is there");
+    assert_eq!(kept.last_used_at, Some(7), "the latest use counts");
+}
 
 struct Bench {
     store: Store,

@@ -124,7 +124,7 @@ impl<N: Needs + 'static> FromRequest for May<N> {
         let tenant = let_in(request, N::SCOPE).map(|tenant| Self(tenant, PhantomData));
         match tenant {
             Err(refused) if !refused.wait.is_zero() => Either::Right(Box::pin(async { Err(refused.told().await) })),
-            decided => Either::Left(ready(decided.map_err(|refused| refused.problem))),
+            decided => Either::Left(ready(decided.map_err(|refused| *refused.problem))),
         }
     }
 }
@@ -139,7 +139,7 @@ pub async fn tenant(request: &HttpRequest, needed: Scope) -> Result<Tenant, Prob
 
 /// A request that is not let in, and how long it waits to hear of it.
 struct Refused {
-    problem: Problem,
+    problem: Box<Problem>,
     wait: Duration,
 }
 
@@ -148,13 +148,13 @@ impl Refused {
         if !self.wait.is_zero() {
             actix_web::rt::time::sleep(self.wait).await;
         }
-        self.problem
+        *self.problem
     }
 }
 
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
-        Self { problem, wait: Duration::ZERO }
+        Self { problem: Box::new(problem), wait: Duration::ZERO }
     }
 }
 
@@ -163,7 +163,7 @@ fn let_in(request: &HttpRequest, needed: Scope) -> Result<Tenant, Refused> {
     let key = known_key(api, request)?;
     // Whatever a delivery asked for, it could cause further deliveries: a test, a replay, an event.
     if request.headers().contains_key(HOP_HEADER) {
-        return Err(Problem::loop_detected());
+        return Err(Problem::loop_detected().into());
     }
     if !key.allows(needed) {
         return Err(Problem::scope_missing(needed).into());
@@ -227,7 +227,7 @@ fn unknown_key(api: &Api, request: &HttpRequest) -> Refused {
         let address = address.map(tracing::field::display);
         tracing::warn!(address, count, "a request came with a key that is not known");
     }
-    Refused { problem: Problem::unauthorized("this key is not known"), wait }
+    Refused { problem: Box::new(Problem::unauthorized("this key is not known")), wait }
 }
 
 fn named_account(request: &HttpRequest) -> Result<Option<&str>, Problem> {

@@ -273,8 +273,8 @@ impl ResponseError for Problem {
         }
         let error = ErrorBody { code: self.code, message: &self.message, field: self.field.as_deref() };
         let mut reply = reply.json(ErrorReply { error });
-        if let Some(left) = self.left.as_deref().copied() {
-            limits::write(reply.headers_mut(), left);
+        if let Some(left) = self.left.as_deref() {
+            limits::write(reply.headers_mut(), *left);
         }
         reply.extensions_mut().insert(Code(self.code));
         reply

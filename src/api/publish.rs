@@ -50,7 +50,8 @@ fn is_false(flag: &bool) -> bool {
 /// accepted once.
 #[utoipa::path(
     tag = "events",
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters",
+        pattern = "^[!-~]{1,255}$")),
     request_body(content(
         (EventInput<'static> = "application/json"),
         (String = "application/x-ndjson"),

@@ -25,11 +25,14 @@ use crate::store::Stats;
 #[serde(deny_unknown_fields)]
 struct StatsQuery {
     /// Since this time (RFC 3339), widened to a whole step; 60 minutes, 24 hours or 30 days before `to` if left out.
+    #[param(format = DateTime)]
     from: Option<String>,
     /// Before this time (RFC 3339), widened to a whole step; now if left out.
+    #[param(format = DateTime)]
     to: Option<String>,
     /// `minute` (kept for 3 days), `hour` (90 days) or `day` (3 years), in UTC. If left out, the finest with at most
     /// 360 points.
+    #[param(pattern = "^(minute|hour|day)$")]
     step: Option<String>,
 }
 

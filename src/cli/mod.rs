@@ -15,10 +15,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use crate::clock::Dice;
 use crate::config::{self, Config, ConfigError};
-use crate::store::new_master_key;
+use crate::domain::secret::Secret;
 
 /// Runs what the command line says. `serve` is the server itself; it returns once the server has stopped.
 pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) -> ExitCode {
@@ -39,7 +40,9 @@ pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) ->
         }
         Command::Bench(args) => actix_rt::System::new().block_on(bench::run(args, server)),
         Command::MasterKey => {
-            println!("{}", new_master_key(&mut Dice::from_system()).reveal());
+            let mut random = Zeroizing::new([0; 32]);
+            Dice::from_system().fill(&mut *random);
+            println!("{}", Secret::master_key(&random).reveal());
             Ok(())
         }
         Command::Relay(args) => actix_rt::System::new().block_on(bench::serve_relay(args)),

@@ -1,5 +1,7 @@
 //! Secrets: values that cannot print themselves, and are wiped from memory when they are dropped.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use zeroize::Zeroize;
@@ -14,6 +16,10 @@ impl Secret {
     /// Wraps the text; the bounds are checked by the dialect.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+    /// A new master key of 32 random bytes, as the store reads it.
+    pub fn master_key(random: &[u8; 32]) -> Self {
+        Self(BASE64_STANDARD.encode(random))
     }
     /// The text itself, for signing and for the one reply that shows it.
     pub fn reveal(&self) -> &str {

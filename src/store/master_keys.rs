@@ -65,13 +65,6 @@ fn key(text: &str) -> Result<Zeroizing<[u8; 32]>, String> {
         .ok_or_else(|| "each key must be 32 bytes in base64; `hookwheel master-key` prints a new one".into())
 }
 
-/// A new key as it is written.
-pub fn new_key(dice: &mut Dice) -> Secret {
-    let mut bytes = Zeroizing::new([0; 32]);
-    dice.fill(&mut *bytes);
-    Secret::new(BASE64_STANDARD.encode(*bytes))
-}
-
 /// The text of a file that others should not read.
 fn private(path: &Path) -> io::Result<Zeroizing<String>> {
     if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
@@ -87,7 +80,9 @@ fn own(directory: &Path) -> io::Result<Zeroizing<String>> {
         fs::create_dir_all(directory)?;
         let making = directory.join(format!("{OWN_FILE}.{}", std::process::id()));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&making)?;
-        writeln!(file, "{}", new_key(&mut Dice::from_system()).reveal())?;
+        let mut random = Zeroizing::new([0; 32]);
+        Dice::from_system().fill(&mut *random);
+        writeln!(file, "{}", Secret::master_key(&random).reveal())?;
         file.sync_all()?;
         match fs::hard_link(&making, &path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -122,8 +117,7 @@ mod tests {
     #[test]
     fn a_text_or_file_holds_several_keys_and_comments() {
         let dir = tempfile::tempdir().unwrap();
-        let mut dice = Dice::seeded(1);
-        let (one, two) = (new_key(&mut dice), new_key(&mut dice));
+        let (one, two) = (Secret::master_key(&[1; 32]), Secret::master_key(&[2; 32]));
         let text = format!("# new\n{}\n\n# old\n{}\n", one.reveal(), two.reveal());
         let of_text = |text: &str| marks(MasterKeySource::Text(Secret::new(text)), dir.path());
         let both = of_text(&text).unwrap();
