@@ -27,6 +27,8 @@ use support::{Receiver, Server, say};
 const BYTES_MAX: u64 = 2 << 20;
 /// So many lives of the server, on average twice as many, fill the time.
 const LIVES_MIN: f64 = 6.0;
+/// Rounds of what people do, at most.
+const ROUNDS_MAX: f64 = 1_000.0;
 /// Connections to endpoints that may stay open: as many as can be out to four webhooks at once.
 const IDLE_MAX: usize = 4 * 64;
 /// The newest events, which retention is far from.
@@ -41,7 +43,7 @@ fn a_server_under_mixed_load_and_kills_loses_nothing_and_does_not_grow() {
     say(&format!("seed {seed}, {seconds} seconds"));
     let mut dice = Dice::seeded(seed);
     let dir = tempfile::tempdir().unwrap();
-    let ledger = Arc::new(Ledger::default());
+    let ledger = Arc::new(Ledger::new(Duration::from_secs_f64(seconds / ROUNDS_MAX)));
     let receiver = Receiver::start(load::endpoints(ledger.clone()));
     let server = start(dir.path());
     load::register(&server, &receiver);

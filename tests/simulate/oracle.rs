@@ -1,7 +1,7 @@
 //! What the oracle knows of each delivery and each endpoint, and what must hold when a delivery goes out. It is told
 //! what happens and knows nothing of lanes or trees.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hookwheel::domain::id::{DeliveryId, WebhookNumber};
 use hookwheel::domain::time::UnixMs;
@@ -81,11 +81,17 @@ impl Oracle {
         assert!(open.is_none(), "{id} goes out before its turn: {open:?} is before it");
     }
 
-    /// What is not past before it in its order.
+    /// What stands at the places before it in its order that are not past: deliveries, and replays in their places.
     pub fn before(&self, id: DeliveryId) -> Vec<DeliveryId> {
         let Some((key, place)) = self.seen[&id].place else { return Vec::new() };
         let before = self.orders[&(id.webhook(), key)].range(..place);
-        before.filter(|(_, turn)| **turn != Turn::Past).map(|(place, _)| *place).collect()
+        let places: BTreeSet<_> = before.filter(|(_, turn)| **turn != Turn::Past).map(|(place, _)| *place).collect();
+        if places.is_empty() {
+            return Vec::new();
+        }
+        let stands_there = |seen: &Seen| seen.place.is_some_and(|(of, place)| of == key && places.contains(&place));
+        let of_webhook = self.seen.iter().filter(|(other, _)| other.webhook() == id.webhook());
+        of_webhook.filter(|(_, seen)| stands_there(seen)).map(|(other, _)| *other).collect()
     }
 
     /// It ended without being sent, or is not kept any more: its turn is over, unless another stands in its place.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use crate::support::DEADLINE;
 
@@ -11,8 +12,9 @@ const ARRIVED: u8 = 2;
 const AHEAD_MAX: usize = 1_000;
 
 /// Who was promised what.
-#[derive(Default)]
 pub struct Ledger {
+    /// People take this long between two rounds, at least: what they do is kept for months (audit log, jobs).
+    pub between_rounds: Duration,
     known: Mutex<Known>,
     moved: Condvar,
 }
@@ -29,6 +31,11 @@ struct Known {
 }
 
 impl Ledger {
+    /// An empty one.
+    pub fn new(between_rounds: Duration) -> Self {
+        Self { between_rounds, known: Mutex::default(), moved: Condvar::new() }
+    }
+
     /// The next event to post: one without an answer, else a new one. `None` once the load is to stop, when only
     /// `new` ones are left.
     pub fn next(&self, new: bool) -> Option<usize> {

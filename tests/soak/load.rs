@@ -12,7 +12,7 @@ use crate::ledger::{Ledger, name};
 use crate::support::{Answer, Client, DEADLINE, Message, Receiver, Server};
 
 const PRODUCERS: usize = 3;
-/// Between two deeds of the people, so many events are posted.
+/// Between two rounds of what people do, so many events are posted.
 const EVENTS_A_DEED: usize = 50;
 /// Dead letters that are replayed at once.
 const REPLAYED: usize = 20;
@@ -60,8 +60,16 @@ pub fn start(server: &Server, receiver: &Receiver, ledger: &Arc<Ledger>) -> Vec<
     let (mut client, ledger, url) = (server.client(), ledger.clone(), receiver.url("/passing"));
     threads.push(thread::spawn(move || {
         let mut next = 0;
-        while ledger.wait_for(next) && deeds(&mut client, &url).is_ok() {
+        let mut last = Stopwatch::start();
+        while ledger.wait_for(next) {
             next = ledger.counts().0 + EVENTS_A_DEED;
+            if last.elapsed() < ledger.between_rounds {
+                continue;
+            }
+            if deeds(&mut client, &url).is_err() {
+                return;
+            }
+            last = Stopwatch::start();
         }
     }));
     threads
