@@ -312,6 +312,9 @@ fn greet(config: &Config, address: std::net::SocketAddr, first_key: Option<&str>
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     println!("hookwheel {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION"));
     println!("data directory: {}", config.store.path.display());
+    if let store::MasterKeySource::Own = master_keys(&config.store) {
+        println!("master key: {} (keep a copy elsewhere)", config.store.path.join(store::OWN_MASTER_KEYS).display());
+    }
     if config.deliver.http_allowed {
         println!("http:// endpoints are allowed");
     }

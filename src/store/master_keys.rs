@@ -18,7 +18,7 @@ use crate::clock::Dice;
 use crate::domain::secret::Secret;
 
 /// The store's own file of keys, in the data directory.
-const OWN_FILE: &str = "master.key";
+pub const OWN_FILE: &str = "master.key";
 
 /// Where the master keys are. Several are parted by white space: the first seals, all open; lines that begin with `#` are
 /// comments.

@@ -52,7 +52,7 @@ pub use accept::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
 pub use commit::{Committer, Listener, Notice, Settled, Settlement};
 pub use disk::Memory;
 pub use error::{OpenError, Refusal, StoreError};
-pub use master_keys::MasterKeySource;
+pub use master_keys::{MasterKeySource, OWN_FILE as OWN_MASTER_KEYS};
 pub use parsed::Parsed;
 pub use read::{DueAt, EventHead, PAGE_ROWS_EXAMINED_MAX, Page};
 pub use registry::{KeyHash, Registry};
