@@ -6,8 +6,9 @@
 //! - At every opening sled writes a snapshot of its log, and cannot open what it left half-written. So that is removed,
 //!   and the log is synced first: a snapshot never knows more than the log that it belongs to.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
@@ -26,13 +27,18 @@ const HALF_WRITTEN: &str = ".generating";
 pub fn prepare(settings: &Settings) -> Result<(), OpenError> {
     let path = settings.path.as_path();
     let cannot = |error: io::Error| OpenError::Io(path.into(), error);
-    fs::create_dir_all(path).map_err(cannot)?;
+    make_directory(path).map_err(cannot)?;
     make(path, settings)?;
     // Whoever has the store may be writing a snapshot right now: only one that nobody has is touched.
     let log = File::open(path.join(LOG)).map_err(cannot)?;
     flock(&log, FlockOperation::NonBlockingLockExclusive).map_err(|_| OpenError::InUse(path.into()))?;
     let prepared = remove_half_written(path).and_then(|()| log.sync_data());
     prepared.and_then(|()| Ok(flock(&log, FlockOperation::Unlock)?)).map_err(cannot)
+}
+
+/// Makes the directory, for its owner only, unless it is there.
+pub fn make_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Makes the files, unless they are there.

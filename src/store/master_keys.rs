@@ -13,6 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use zeroize::Zeroizing;
 
 use super::Settings;
+use super::create::make_directory;
 use super::seal::MasterKeys;
 use crate::clock::Dice;
 use crate::domain::secret::Secret;
@@ -77,7 +78,7 @@ fn private(path: &Path) -> io::Result<Zeroizing<String>> {
 fn own(directory: &Path) -> io::Result<Zeroizing<String>> {
     let path = directory.join(OWN_FILE);
     if !path.exists() {
-        fs::create_dir_all(directory)?;
+        make_directory(directory)?;
         let making = directory.join(format!("{OWN_FILE}.{}", std::process::id()));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&making)?;
         let mut random = Zeroizing::new([0; 32]);
@@ -108,7 +109,8 @@ mod tests {
         let data = dir.path().join("data");
         let made = marks(MasterKeySource::Own, &data).unwrap();
         assert_eq!(marks(MasterKeySource::Own, &data).unwrap(), made);
-        assert_eq!(fs::metadata(data.join(OWN_FILE)).unwrap().permissions().mode() & 0o777, 0o600);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&data), mode(&data.join(OWN_FILE))), (0o700, 0o600));
         assert_eq!(fs::read_dir(&data).unwrap().count(), 1, "nothing else is left");
         let other = dir.path().join("other");
         assert_ne!(marks(MasterKeySource::Own, &other).unwrap(), made);
