@@ -1,0 +1,209 @@
+//! The table of knobs: what each takes, and how that is written in a file and in the environment. A test holds it equal to
+//! the structs and to the shipped `config.toml`.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use config::ValueKind;
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, Serializer};
+
+use crate::domain::proxy::Proxy;
+
+/// What a knob takes.
+#[derive(Debug, Clone, Copy)]
+pub enum Takes {
+    Whole { min: u64, max: u64 },
+    Flag,
+    Address,
+    Path,
+    Networks,
+    Key,
+    MasterKey,
+    LogFormat,
+    LogLevel,
+    Ports,
+    Addresses,
+    Proxy,
+    Roots,
+}
+
+const GIB: u64 = 1 << 30;
+
+/// Every knob and its bounds. A test holds it equal to the structs and to the shipped `config.toml`.
+pub const KNOBS: &[(&str, Takes)] = &[
+    ("server.listen", Takes::Address),
+    ("server.workers", Takes::Whole { min: 0, max: 1024 }),
+    ("server.body_bytes_max", Takes::Whole { min: 1024, max: 64 << 20 }),
+    ("server.calls_per_minute", Takes::Whole { min: 0, max: 10_000_000 }),
+    ("server.events_per_second", Takes::Whole { min: 0, max: 1_000_000 }),
+    ("server.url_bytes_max", Takes::Whole { min: 256, max: 60_000 }),
+    ("server.headers_max", Takes::Whole { min: 16, max: 96 }),
+    ("server.header_bytes_max", Takes::Whole { min: 1 << 10, max: 128 << 10 }),
+    ("server.head_seconds", Takes::Whole { min: 1, max: 3600 }),
+    ("server.body_seconds", Takes::Whole { min: 1, max: 3600 }),
+    ("server.idle_seconds", Takes::Whole { min: 1, max: 3600 }),
+    ("server.connections_max", Takes::Whole { min: 0, max: 1 << 20 }),
+    ("server.connections_per_address_max", Takes::Whole { min: 0, max: 1 << 20 }),
+    ("server.tls_certificate", Takes::Path),
+    ("server.tls_key", Takes::Path),
+    ("server.shutdown_seconds", Takes::Whole { min: 0, max: 3600 }),
+    ("store.path", Takes::Path),
+    ("store.master_key_file", Takes::Path),
+    ("store.master_key", Takes::MasterKey),
+    ("store.cache_bytes", Takes::Whole { min: 1 << 20, max: 1024 * GIB }),
+    ("store.free_bytes_min", Takes::Whole { min: 0, max: 1024 * GIB }),
+    ("store.queue_events_max", Takes::Whole { min: 1, max: 1 << 20 }),
+    ("store.queue_bytes_max", Takes::Whole { min: 1 << 10, max: 16 * GIB }),
+    ("store.group_events_max", Takes::Whole { min: 1, max: 65_536 }),
+    ("store.group_bytes_max", Takes::Whole { min: 1 << 10, max: GIB }),
+    ("retention.event_days", Takes::Whole { min: 0, max: 36_500 }),
+    ("retention.bytes_max", Takes::Whole { min: 0, max: 1024 * GIB }),
+    ("retention.hold_days_max", Takes::Whole { min: 1, max: 3650 }),
+    ("retention.audit_days", Takes::Whole { min: 0, max: 36_500 }),
+    ("deliver.in_flight_max", Takes::Whole { min: 1, max: 65_536 }),
+    ("deliver.senders", Takes::Whole { min: 0, max: 256 }),
+    ("deliver.http_allowed", Takes::Flag),
+    ("deliver.allow", Takes::Networks),
+    ("deliver.egress", Takes::Networks),
+    ("deliver.connect_seconds", Takes::Whole { min: 1, max: 300 }),
+    ("deliver.dialects", Takes::Path),
+    ("deliver.deny", Takes::Networks),
+    ("deliver.ports", Takes::Ports),
+    ("deliver.dns_seconds", Takes::Whole { min: 1, max: 60 }),
+    ("deliver.name_servers", Takes::Addresses),
+    ("deliver.proxy", Takes::Proxy),
+    ("deliver.proxy_resolves", Takes::Flag),
+    ("deliver.roots", Takes::Roots),
+    ("auth.admin_key", Takes::Key),
+    ("log.format", Takes::LogFormat),
+    ("log.level", Takes::LogLevel),
+];
+
+impl Takes {
+    /// Whether what it takes is never shown.
+    pub fn is_secret(self) -> bool {
+        matches!(self, Self::Key | Self::MasterKey | Self::Proxy)
+    }
+
+    /// Whether a knob takes `value`. The environment has only texts, so a text may spell a number or a flag.
+    pub fn accept(self, value: &ValueKind) -> bool {
+        let text = match value {
+            ValueKind::String(text) => Some(text.as_str()),
+            _ => None,
+        };
+        match self {
+            Self::Whole { min, max } => whole(value).is_some_and(|n| (min..=max).contains(&n)),
+            Self::Flag => matches!(value, ValueKind::Boolean(_)) || matches!(text, Some("true" | "false")),
+            Self::Address => text.is_some_and(|text| text.parse::<SocketAddr>().is_ok()),
+            Self::Path | Self::MasterKey => text.is_some_and(|text| !text.is_empty()),
+            Self::Networks => all(value, |text| network(text).is_some()),
+            Self::Ports => all(value, |text| text.parse::<u16>().is_ok_and(|port| port > 0)),
+            Self::Addresses => all(value, |text| text.parse::<SocketAddr>().is_ok()),
+            Self::Proxy => text.is_some_and(|text| Proxy::parse(text).is_ok()),
+            Self::Roots => matches!(text, Some("webpki" | "native")),
+            Self::Key => text.is_some_and(|text| {
+                (16..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+            }),
+            Self::LogFormat => matches!(text, Some("text" | "json")),
+            Self::LogLevel => {
+                text.is_some_and(|text| !text.is_empty() && tracing_subscriber::EnvFilter::try_new(text).is_ok())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Takes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Whole { min, max } => return write!(f, "a whole number from {min} to {max}"),
+            Self::Flag => "true or false",
+            Self::Address => "an IP address and a port, such as \"127.0.0.1:7080\" or \"[::]:7080\"",
+            Self::Path => "a path",
+            Self::Networks => {
+                "a list of networks, such as [\"10.0.0.0/8\", \"::1/128\"] (in the environment: with commas)"
+            }
+            Self::Key => "16 to 256 visible ASCII characters without blanks",
+            Self::MasterKey => "a text of keys as `hookwheel master-key` prints them",
+            Self::Ports => "a list of ports, such as [443, 8443] (in the environment: with commas)",
+            Self::Addresses => {
+                "a list of IP addresses with ports, such as [\"9.9.9.9:53\"] (in the environment: with commas)"
+            }
+            Self::Proxy => "a proxy, such as \"http://user:password@proxy.example:3128\" or \"socks5://10.0.0.1:1080\"",
+            Self::Roots => "\"webpki\" or \"native\"",
+            Self::LogFormat => "\"text\" or \"json\"",
+            Self::LogLevel => "error, warn, info, debug or trace, or a filter such as \"info,hookwheel::store=debug\"",
+        })
+    }
+}
+
+fn whole(value: &ValueKind) -> Option<u64> {
+    match value {
+        ValueKind::I64(n) => u64::try_from(*n).ok(),
+        ValueKind::U64(n) => Some(*n),
+        ValueKind::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// A network in CIDR form, or one address.
+fn network(text: &str) -> Option<IpNet> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)).map(|network: IpNet| network.trunc())
+}
+
+/// Whether each item of a list is one that `fits`. The environment writes lists with commas.
+fn all(value: &ValueKind, fits: impl Fn(&str) -> bool) -> bool {
+    match value {
+        ValueKind::Array(items) => items.iter().all(|item| match &item.kind {
+            ValueKind::String(text) => fits(text),
+            number => whole(number).is_some_and(|number| fits(&number.to_string())),
+        }),
+        ValueKind::String(text) => listed(text).all(|item| fits(item.trim())),
+        number => whole(number).is_some_and(|number| fits(&number.to_string())),
+    }
+}
+
+fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').filter(|item| !item.trim().is_empty())
+}
+
+pub fn as_texts<S: Serializer>(networks: &[IpNet], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(networks.iter().map(ToString::to_string))
+}
+
+pub fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+    written(from, network)
+}
+
+pub fn list<'de, D: Deserializer<'de>, T: FromStr>(from: D) -> Result<Vec<T>, D::Error> {
+    written(from, |text| text.trim().parse().ok())
+}
+
+/// A list as the file or the environment writes it.
+fn written<'de, D: Deserializer<'de>, T>(from: D, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Item {
+        Number(u64),
+        Text(String),
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        List(Vec<Item>),
+        One(Item),
+    }
+    let items = match Written::deserialize(from)? {
+        Written::List(items) => items,
+        Written::One(Item::Text(text)) => listed(&text).map(|item| Item::Text(item.to_owned())).collect(),
+        Written::One(number) => vec![number],
+    };
+    let text = |item: Item| match item {
+        Item::Text(text) => text,
+        Item::Number(number) => number.to_string(),
+    };
+    let fit = |text: String| read(&text).ok_or_else(|| serde::de::Error::custom(format!("cannot be read: {text}")));
+    items.into_iter().map(text).map(fit).collect()
+}
