@@ -45,6 +45,7 @@ use url::Url;
 use clock::{Clock, Dice, Stopwatch};
 use config::{Config, DeliverConfig, LogFormat, Roots, threads};
 use dialect::{DialectError, Dialects, Shelf};
+use domain::audit::Actor;
 use domain::explain::Explained;
 use domain::guard::{Guard, OwnListener, is_wide};
 use domain::id::WebhookNumber;
@@ -259,7 +260,7 @@ fn warn_of(config: &Config) {
 fn guard(config: &Config, address: SocketAddr) -> Guard {
     let from = &config.deliver;
     let guard = Guard::new(from.allow.clone(), from.deny.clone(), from.ports.clone());
-    guard.with_listener(OwnListener { bound: address, is_here: deliver::is_here })
+    guard.with_listener(OwnListener { bound: address, is_here: deliver::may_be_here })
 }
 
 /// Whom is trusted where a webhook says nothing.
@@ -376,7 +377,7 @@ async fn reload_when_asked(
     certificate: Option<&api::Certificate>,
 ) {
     while hangups.recv().await.is_some() {
-        match store.reload_master_keys().await {
+        match store.reload_master_keys(Actor::default()).await {
             Ok(keys) => tracing::info!(current = %keys.current(), "master keys were read again"),
             Err(error) => tracing::error!(%error, "the master keys stay as they were"),
         }

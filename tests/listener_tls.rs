@@ -201,7 +201,29 @@ fn floods_over_http2_are_bounded_and_others_are_served() {
     assert_eq!(statuses.into_iter().collect::<Vec<_>>(), [(408, 256), (429, 144)]);
     somebody_else_is_served();
 
+    // Replies that are asked for and never taken hold places too: a connection that goes on asking is ended.
+    let mut stream = connect(server.address, h2.clone()).expect("a handshake");
+    let mut frames = Frames::begin(&mut stream);
+    frames.try_send(&Frames::frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    for n in 0..2_000 {
+        if !frames.try_send(&Frames::head(2 * n + 1, true)) {
+            break;
+        }
+    }
+    let begun = Instant::now();
+    let mut answered = 0;
+    while let Some((kind, ..)) = frames.next_frame() {
+        answered += u32::from(kind == HEADERS);
+        assert!(begun.elapsed() < DEADLINE, "it stays open");
+    }
+    assert!(answered < 1_000, "{answered} replies wait to be taken");
+    somebody_else_is_served();
+    drop(stream);
+
     // One that answers pings and asks nothing is closed all the same.
+    let mut stream = connect(server.address, h2.clone()).expect("a handshake");
+    let mut frames = Frames::begin(&mut stream);
+    frames.get(1, true);
     let begun = Instant::now();
     while frames.next_frame().is_some() {
         assert!(begun.elapsed() < DEADLINE, "it stays open");

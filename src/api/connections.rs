@@ -1,5 +1,5 @@
 //! Who is connected: bounds on connections, in all and for one address, and an end for those that do nothing. What stays
-//! true: one that is over a bound is shut down before a byte of it is read, and one that asks nothing, or does not take
+//! true: one that is over a bound is shut down and nothing that it asks for is done, and one that asks nothing, or does not take
 //! its reply, is shut down after a while, whatever version of HTTP it speaks and whatever it has sent of a request.
 //!
 //! Each connection's [`Guard`] lives in its extensions, so it is dropped with the connection, however that ends. It holds
@@ -20,7 +20,8 @@ use rustix::net::{Shutdown, shutdown};
 use super::limits::Limits;
 use crate::clock::Stopwatch;
 
-/// Requests that one connection may have under way; HTTP/2 would let it have any number.
+/// Requests that one connection may have under way, replies that it has not taken included; HTTP/2 would let it have any
+/// number.
 pub const REQUESTS_AT_ONCE_MAX: usize = 256;
 /// Between two looks at all connections.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -71,6 +72,8 @@ struct Connection {
     socket: OwnedFd,
     /// Requests under way.
     busy: AtomicUsize,
+    /// Those, and replies that the client has not taken yet.
+    places: AtomicUsize,
     /// The last of them ended at, or the connection began, on the watch.
     quiet_since_ms: AtomicU64,
     /// It is shut down then unless a request is under way.
@@ -85,13 +88,20 @@ pub struct Guard {
     connection: Arc<Connection>,
 }
 
+/// A connection that there was no room for.
+pub struct Refused;
+
 /// A request under way.
 pub struct UnderWay {
     of: Arc<Connections>,
     connection: Arc<Connection>,
     at_once: usize,
     lingers: bool,
+    place: Option<Place>,
 }
+
+/// Is held until a reply has gone out whole, or never will.
+pub struct Place(Arc<Connection>);
 
 impl Connections {
     /// None yet.
@@ -116,8 +126,12 @@ impl Connections {
         let Some(stream) = stream.downcast_ref::<TcpStream>().or_else(beneath) else { return };
         match self.admit(stream) {
             Some(guard) => drop(extensions.insert(guard)),
-            // An error means that it has ended already.
-            None => drop(shutdown(stream, Shutdown::Both)),
+            // What the client sent with its connect is read all the same; the gate lets none of it through. An error means
+            // that it has ended already.
+            None => {
+                extensions.insert(Refused);
+                let _ = shutdown(stream, Shutdown::Both);
+            }
         }
     }
 
@@ -159,6 +173,7 @@ impl Connections {
         let connection = Arc::new(Connection {
             socket,
             busy: AtomicUsize::new(0),
+            places: AtomicUsize::new(0),
             quiet_since_ms: AtomicU64::new(now),
             until_ms: AtomicU64::new(now + self.head_ms + HEAD_GRACE_MS),
         });
@@ -197,8 +212,14 @@ impl Connections {
 impl Guard {
     /// A request begins.
     pub fn begin(&self) -> UnderWay {
-        let at_once = self.connection.busy.fetch_add(1, Ordering::AcqRel) + 1;
-        UnderWay { of: self.of.clone(), connection: self.connection.clone(), at_once, lingers: false }
+        self.connection.busy.fetch_add(1, Ordering::AcqRel);
+        let at_once = self.connection.places.fetch_add(1, Ordering::AcqRel) + 1;
+        if at_once > 2 * REQUESTS_AT_ONCE_MAX {
+            // It asks on and on and takes no reply, not even that there are too many. An error means that it has ended.
+            let _ = shutdown(&self.connection.socket, Shutdown::Both);
+        }
+        let (connection, place) = (self.connection.clone(), Some(Place(self.connection.clone())));
+        UnderWay { of: self.of.clone(), connection, at_once, lingers: false, place }
     }
 }
 
@@ -219,9 +240,20 @@ impl UnderWay {
         self.at_once > REQUESTS_AT_ONCE_MAX
     }
 
+    /// Goes with the reply.
+    pub fn take_place(&mut self) -> Option<Place> {
+        self.place.take()
+    }
+
     /// Its body was refused: if the client goes on sending it, the connection ends soon.
     pub fn linger(&mut self) {
         self.lingers = true;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.places.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -2,29 +2,55 @@
 //! connection has under way. HTTP/1.1 heads over 128 KiB or with over 96 headers never get here: the server's own code
 //! refuses them.
 
-use actix_web::body::{EitherBody, MessageBody};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError, web};
+use bytes::Bytes;
 
 use super::Api;
-use super::connections::{Guard, UnderWay};
+use super::connections::{Guard, Place, Refused, UnderWay};
 use super::limits::Limits;
 use super::problem::Problem;
 
 /// Replies that leave a body unread, or break it off.
 const BODY_REFUSED: [StatusCode; 2] = [StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE];
 
+/// A reply's body, which holds its place on the connection until it has gone out.
+pub struct Held {
+    body: BoxBody,
+    _place: Option<Place>,
+}
+
+impl MessageBody for Held {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(cx)
+    }
+}
+
 /// The middleware.
 pub async fn pass(
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<Held>, Error> {
+    if request.conn_data::<Refused>().is_some() {
+        return Ok(told(request, &Problem::too_many_connections(), None));
+    }
     let mut under_way = request.conn_data::<Guard>().map(Guard::begin);
+    let place = under_way.as_mut().and_then(UnderWay::take_place);
     let api = request.app_data::<web::Data<Api>>().expect("the API is part of the app");
     if let Err(problem) = vet(&api.settings.limits, under_way.as_ref(), &request) {
-        return Ok(request.into_response(problem.error_response()).map_into_right_body());
+        return Ok(told(request, &problem, place));
     }
     let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let reply = next.call(request).await?;
@@ -34,7 +60,15 @@ pub async fn pass(
     {
         under_way.linger();
     }
-    Ok(reply.map_into_left_body())
+    Ok(held(reply, place))
+}
+
+fn told(request: ServiceRequest, problem: &Problem, place: Option<Place>) -> ServiceResponse<Held> {
+    held(request.into_response(problem.error_response()), place)
+}
+
+fn held(reply: ServiceResponse<impl MessageBody + 'static>, place: Option<Place>) -> ServiceResponse<Held> {
+    reply.map_into_boxed_body().map_body(|_, body| Held { body, _place: place })
 }
 
 fn vet(limits: &Limits, under_way: Option<&UnderWay>, request: &ServiceRequest) -> Result<(), Problem> {

@@ -13,9 +13,10 @@ use super::certificate::{Certificate, CertificateError};
 use super::{Api, Connections, app};
 
 /// How long a client may take over a TLS handshake.
-const HANDSHAKE: Duration = Duration::from_secs(5);
-/// TLS handshakes that a worker has under way at once; further ones wait.
-const HANDSHAKES_MAX: usize = 512;
+const HANDSHAKE: Duration = Duration::from_secs(3);
+/// TLS handshakes that a worker has under way at once; further ones wait. They are counted for no address: the server's own
+/// code tells of a connection once its handshake is done.
+const HANDSHAKES_MAX: usize = 4096;
 /// Between two looks at the certificate's files.
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(2);
 

@@ -10,7 +10,6 @@ use super::Api;
 use super::auth::{Admin, May};
 use super::problem::{ErrorReply, Problem};
 use super::reply::Reply;
-use crate::domain::audit::Deed;
 
 /// The master keys.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -41,9 +40,7 @@ pub async fn show(_: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Pr
 ))]
 #[post("/api/v1/master-keys/reload")]
 pub async fn reload(tenant: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
-    let keys = api.store.reload_master_keys().await?;
-    let deed = Deed::new(tenant.account().number, "master_keys.reloaded", keys.current());
-    api.change(&tenant, move |_| Ok((Some(deed), ()))).await?;
+    api.store.reload_master_keys(tenant.actor()).await?;
     shown(&api)
 }
 

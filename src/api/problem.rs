@@ -124,6 +124,11 @@ impl Problem {
         Refusal::Closed.into()
     }
 
+    /// 503: there is no room for this connection.
+    pub fn too_many_connections() -> Self {
+        Self::busy("too_many_connections", "too many connections are open; close some", RETRY_SOON_SECONDS)
+    }
+
     /// 413: the body is longer than `max` bytes.
     pub fn body_too_large(max: usize) -> Self {
         let message = format!("the body is longer than {max} bytes");

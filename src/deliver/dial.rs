@@ -22,7 +22,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::egress::Egress;
 use super::resolve::Resolver;
 use super::tunnel::{self, Goal};
-use crate::domain::guard::Guard;
+use crate::domain::guard::{Decision, Guard, Rule};
 use crate::domain::proxy::Proxy;
 
 /// How long an address is tried before the next one is tried beside it (RFC 8305 recommends 250 ms).
@@ -126,7 +126,7 @@ impl Inner {
             }
         }
         match refused {
-            Some(decision) if open.is_empty() => Err(DialError::Refused(decision.to_string())),
+            Some(decision) if open.is_empty() => Err(DialError::Refused(told(host, &decision))),
             _ => Ok(open),
         }
     }
@@ -182,6 +182,16 @@ impl Inner {
             }
         }
         Err(said(failed))
+    }
+}
+
+/// What a refusal says to whoever made the webhook. What lies behind a name in the operator's own network is the operator's
+/// to know: it is told the kind of address, and an admin can ask for more.
+fn told(host: &str, decision: &Decision) -> String {
+    match (host.parse::<IpAddr>(), decision.rule) {
+        (Ok(_), _) => decision.to_string(),
+        (Err(_), Rule::Denied(_)) => "the name leads to an address that is denied by the operator".into(),
+        (Err(_), rule) => format!("the name leads to an address that is refused ({rule})"),
     }
 }
 

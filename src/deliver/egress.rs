@@ -37,8 +37,14 @@ impl Egress {
 }
 
 /// Whether this machine can send from `address`.
-pub fn is_here(address: IpAddr) -> bool {
+fn is_here(address: IpAddr) -> bool {
     UdpSocket::bind((address, 0)).is_ok()
+}
+
+/// Whether `address` may be this machine's: also where that cannot be found out, such as without a free descriptor.
+pub fn may_be_here(address: IpAddr) -> bool {
+    let elsewhere = [io::ErrorKind::AddrNotAvailable, io::ErrorKind::Unsupported];
+    UdpSocket::bind((address, 0)).err().is_none_or(|error| !elsewhere.contains(&error.kind()))
 }
 
 #[cfg(test)]

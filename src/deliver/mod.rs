@@ -44,7 +44,7 @@ use allowances::Allowances;
 use clients::Making;
 use dial::Rules;
 use egress::Egress;
-pub use egress::is_here;
+pub use egress::may_be_here;
 use engine::{Engine, Errand, Mailbox, Meters};
 use resolve::Resolver;
 use schedule::Scheduler;

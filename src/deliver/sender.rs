@@ -1,7 +1,7 @@
 //! Makes HTTP requests: the only place that knows awc. One deadline covers connect, TLS, request, headers and body; of
 //! the answer no more is read than is kept. A try never "errors": it ends in an `Outcome`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -39,6 +39,8 @@ use crate::store::{Store, StoreError};
 const PREPARED_MAX: usize = 64;
 /// What is kept in place of a value that nobody may see.
 const MASK: &str = "***";
+/// Webhooks that are kept ready before it is looked which of them are gone.
+const TARGETS_MAX_MIN: usize = 1024;
 /// Bodies above this size are not kept at hand.
 const PREPARED_BYTES_MAX: usize = 256 * 1024;
 
@@ -64,6 +66,8 @@ pub struct Sender {
     tools: Tools,
     clients: Clients,
     targets: RefCell<HashMap<WebhookNumber, Rc<Target>>>,
+    /// Above so many it is looked which of their webhooks are gone.
+    targets_max: Cell<usize>,
     prepared: RefCell<Cache<(EventId, WebhookDialect), Rc<Ready>>>,
 }
 
@@ -106,7 +110,7 @@ impl Sender {
             Default::default(),
             Default::default(),
         ));
-        Self { tools, clients, targets: RefCell::default(), prepared }
+        Self { tools, clients, targets: RefCell::default(), targets_max: Cell::new(TARGETS_MAX_MIN), prepared }
     }
 
     /// Makes the next attempt of the claimed delivery. Says also by which dialect it was made. An error says that the
@@ -126,7 +130,7 @@ impl Sender {
             number: claim.delivery.attempts + 1,
             started_at,
             duration_ms: u32::try_from(watch.elapsed().as_millis()).unwrap_or(u32::MAX),
-            outcome,
+            outcome: outcome.cut(),
         };
         let url = claim.webhook.url.as_str().to_string();
         let attempt = Attempt { summary, url, request_headers: sent.headers, response_body: sent.answer };
@@ -179,7 +183,7 @@ impl Sender {
             }
         };
         let duration_ms = u32::try_from(watch.elapsed().as_millis()).unwrap_or(u32::MAX);
-        Probed { outcome, duration_ms, answer: sent.answer }
+        Probed { outcome: outcome.cut(), duration_ms, answer: sent.answer }
     }
 
     /// Says where a URL leads and which rules decide there, for a webhook for which `opened` was opened.
@@ -192,11 +196,22 @@ impl Sender {
         match targets.get(&webhook.number()) {
             Some(target) if target.is_of(webhook, &self.tools) => target.clone(),
             _ => {
+                self.let_go_of_deleted(&mut targets);
                 let target = Rc::new(Target::of(webhook.clone(), &self.tools));
                 targets.insert(webhook.number(), target.clone());
                 target
             }
         }
+    }
+
+    /// Now and then: a webhook that is gone leaves neither memory nor keys behind.
+    fn let_go_of_deleted(&self, targets: &mut HashMap<WebhookNumber, Rc<Target>>) {
+        if targets.len() < self.targets_max.get() {
+            return;
+        }
+        let registry = self.tools.store.registry();
+        targets.retain(|number, _| registry.webhook(*number).is_some_and(|webhook| !webhook.is_deleted()));
+        self.targets_max.set((targets.len() * 2).max(TARGETS_MAX_MIN));
     }
 
     /// The event, made ready; `None` if it is not kept any more.

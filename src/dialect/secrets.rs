@@ -110,7 +110,8 @@ impl PairRule {
         {
             return wrong("prefix", "must tell private keys from other secrets, such as \"whsk_\"");
         }
-        if self.public_prefix.is_empty() || self.public_prefix == self.prefix {
+        let hides_other = !other.is_empty() && other.starts_with(&self.public_prefix);
+        if self.public_prefix.is_empty() || self.public_prefix.starts_with(&self.prefix) || hides_other {
             return wrong("public_prefix", "must tell public keys from private ones, such as \"whpk_\"");
         }
         Ok(())

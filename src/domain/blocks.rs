@@ -48,12 +48,14 @@ const fn v6(a: u16, b: u16, c: u16, d: u16, bits: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0), bits)
 }
 
-const V4: [(Ipv4Net, &str); 16] = [
+const V4: [(Ipv4Net, &str); 17] = [
     (v4(0, 0, 0, 8), "this network"),
     (v4(10, 0, 0, 8), "private"),
     (v4(100, 64, 0, 10), "shared address space"),
     (v4(127, 0, 0, 8), "loopback"),
     (v4(169, 254, 0, 16), "link-local"),
+    // Stricter: an ordinary address, behind which each virtual machine of Azure finds its own host.
+    (Ipv4Net::new_assert(Ipv4Addr::new(168, 63, 129, 16), 32), "cloud host"),
     (v4(172, 16, 0, 12), "private"),
     // Stricter: 192.0.0.9 and .10 are anycast addresses of protocols that no webhook speaks.
     (v4(192, 0, 0, 24), "protocol assignments"),

@@ -162,7 +162,24 @@ pub enum Outcome {
     TooLarge(u64, u64),
 }
 
+/// What an outcome says, in bytes: an endpoint chooses some of it, such as the names in its certificate.
+pub const OUTCOME_TEXT_BYTES_MAX: usize = 1024;
+
 impl Outcome {
+    /// The same, its text cut to [`OUTCOME_TEXT_BYTES_MAX`].
+    pub fn cut(mut self) -> Self {
+        match &mut self {
+            Self::Dns(text)
+            | Self::Refused(text)
+            | Self::Connect(text)
+            | Self::Tls(text)
+            | Self::Broken(text)
+            | Self::Unsendable(text) => text.truncate(text.floor_char_boundary(OUTCOME_TEXT_BYTES_MAX)),
+            Self::Status(_) | Self::TimedOut | Self::TooLarge(..) => {}
+        }
+        self
+    }
+
     /// The status, if the endpoint answered.
     pub fn status(&self) -> Option<u16> {
         match self {
@@ -244,3 +261,16 @@ pub struct Attempt {
 
 /// How much of an answer is read and kept.
 pub const RESPONSE_BODY_BYTES_MAX: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_endpoint_says_of_itself_is_cut_between_characters() {
+        let Outcome::Tls(text) = Outcome::Tls("ä".repeat(40_000)).cut() else { panic!("it stays what it is") };
+        assert!(text.len() <= OUTCOME_TEXT_BYTES_MAX && text.len() > OUTCOME_TEXT_BYTES_MAX - 2);
+        assert_eq!(Outcome::Dns("short".into()).cut(), Outcome::Dns("short".into()));
+        assert_eq!(Outcome::Status(200).cut(), Outcome::Status(200));
+    }
+}

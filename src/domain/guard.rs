@@ -198,11 +198,6 @@ impl Guard {
     pub fn refuses_port(&self, port: u16) -> Option<Rule> {
         (!self.ports.is_empty() && !self.ports.contains(&port)).then_some(Rule::Port(port))
     }
-
-    /// The entries that open whole families, or nearly so.
-    pub fn wide(&self) -> impl Iterator<Item = &IpNet> {
-        self.allow.iter().filter(|net| is_wide(net))
-    }
 }
 
 /// Whether a list entry opens whole families, or nearly so: it is shorter than /8 of IPv4 or /16 of IPv6, or holds all

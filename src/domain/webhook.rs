@@ -397,10 +397,11 @@ pub fn check_headers(headers: &[(String, String)]) -> Result<(), Invalid> {
 
 /// Whether a custom header of this name is likely to let its holder in, so that its value is not kept with attempts.
 pub fn is_credential(name: &str) -> bool {
-    const WHOLE: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
-    const PARTS: [&str; 6] = ["token", "secret", "password", "api-key", "apikey", "auth-"];
+    const WHOLE: [&str; 1] = ["cookie"];
+    const PARTS: [&str; 5] = ["token", "secret", "password", "apikey", "auth"];
     let name = name.to_ascii_lowercase();
-    WHOLE.contains(&name.as_str()) || PARTS.iter().any(|part| name.contains(part))
+    let is_key = name.ends_with("-key") && name != "idempotency-key";
+    is_key || WHOLE.contains(&name.as_str()) || PARTS.iter().any(|part| name.contains(part))
 }
 
 #[cfg(test)]
@@ -433,6 +434,18 @@ mod tests {
             "https://",
         ] {
             assert_eq!(EndpointUrl::parse(bad, false).unwrap_err().field, "url", "{bad}");
+        }
+    }
+
+    #[test]
+    fn headers_that_let_their_holder_in_are_known_by_their_names() {
+        for name in
+            ["Authorization", "Cookie", "X-Api-Key", "x-functions-key", "X-Auth", "X-Shop-Token", "client_secret"]
+        {
+            assert!(is_credential(name), "{name}");
+        }
+        for name in ["X-Team", "webhook-signature", "Idempotency-Key", "X-Keyboard", "webhook-id"] {
+            assert!(!is_credential(name), "{name}");
         }
     }
 

@@ -67,7 +67,7 @@ impl Duty for OldEntries {
 
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
         let Some(keep_ms) = self.keep_ms else { return Ok(()) };
-        let next = staging.registry().accounts().map(|account| account.number).find(|number| *number >= self.account);
+        let next = staging.registry().account_from(self.account).map(|account| account.number);
         let Some(account) = next else {
             (self.at, self.account) = (staging.now() + EVERY_MS, 0);
             return Ok(());

@@ -71,9 +71,14 @@ impl Duty for ForgetDeleted {
             let deleted = registry.webhooks_from(self.from).filter(|webhook| webhook.is_deleted());
             deleted.map(|webhook| webhook.number()).take(STEP_ROWS_MAX).collect()
         };
+        let mut removed = 0;
         for number in &deleted {
+            if removed >= STEP_ROWS_MAX {
+                (self.from, self.at) = (*number, 0);
+                return Ok(());
+            }
             if !has_deliveries(staging, *number)? {
-                staging.forget_webhook(*number)?;
+                removed += staging.forget_webhook(*number)?;
             }
         }
         (self.from, self.at) = match deleted.last() {

@@ -63,26 +63,30 @@ impl Staging<'_> {
         self.update_webhook(account, id, |webhook, _| {
             webhook.status = Status::Deleted { since: now };
             webhook.secrets.clear();
+            webhook.headers.clear();
+            webhook.allow.clear();
+            (webhook.tls, webhook.description, webhook.condition) = (None, None, None);
             Ok(())
         })?;
         Ok(())
     }
 
     /// Removes all that is known of a deleted webhook, or some of it where that is much; at another time if its last minute
-    /// is yet to be added to its account's statistics.
-    pub(super) fn forget_webhook(&mut self, number: WebhookNumber) -> Result<(), StoreError> {
+    /// is yet to be added to its account's statistics. Says how many keys went.
+    pub(super) fn forget_webhook(&mut self, number: WebhookNumber) -> Result<usize, StoreError> {
         let banked = self.finished.len();
         let tally = self.tally(number).clone();
         if self.finished.len() > banked || tally.minute.counts != Counts::default() {
-            return Ok(());
+            return Ok(0);
         }
         let rows = layout::stats_of(Series::Webhook(number));
         let (rows, complete) = keys_from(self, Tree::Stats, &rows, &layout::after_prefix(&rows), STEP_ROWS_MAX)?;
+        let removed = rows.len();
         for row in rows {
             self.stage(Tree::Stats, row, None);
         }
         if !complete {
-            return Ok(());
+            return Ok(removed);
         }
         self.tally(FORGOTTEN).add(&tally);
         self.forget_tally(number);
@@ -90,7 +94,7 @@ impl Staging<'_> {
             self.stage(tree, layout::number(number).to_vec(), None);
         }
         self.registry_mut().remove_webhook(number);
-        Ok(())
+        Ok(removed + 2)
     }
 
     /// Adds an account; its number is given here.

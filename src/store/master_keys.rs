@@ -79,10 +79,12 @@ fn own(directory: &Path) -> io::Result<Zeroizing<String>> {
     let path = directory.join(OWN_FILE);
     if !path.exists() {
         make_directory(directory)?;
-        let making = directory.join(format!("{OWN_FILE}.{}", std::process::id()));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&making)?;
+        // A name that no other process has, not one in another container either.
+        let mut dice = Dice::from_system();
+        let making = directory.join(format!("{OWN_FILE}.{:016x}", dice.bits()));
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&making)?;
         let mut random = Zeroizing::new([0; 32]);
-        Dice::from_system().fill(&mut *random);
+        dice.fill(&mut *random);
         writeln!(file, "{}", Secret::master_key(&random).reveal())?;
         file.sync_all()?;
         match fs::hard_link(&making, &path) {
@@ -112,6 +114,13 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&data), mode(&data.join(OWN_FILE))), (0o700, 0o600));
         assert_eq!(fs::read_dir(&data).unwrap().count(), 1, "nothing else is left");
+        let together = dir.path().join("together");
+        let starts: Vec<_> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| marks(MasterKeySource::Own, &together))).collect();
+            starts.into_iter().map(|start| start.join().unwrap().unwrap()).collect()
+        });
+        let on_disk = marks(MasterKeySource::Own, &together).unwrap();
+        assert!(starts.iter().all(|read| *read == on_disk), "who starts together reads what stays");
         let other = dir.path().join("other");
         assert_ne!(marks(MasterKeySource::Own, &other).unwrap(), made);
     }

@@ -43,6 +43,7 @@ use tokio::sync::oneshot;
 use crate::clock::{Clock, Dice};
 use crate::domain::Invalid;
 use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
+use crate::domain::audit::Actor;
 use crate::domain::id::{AccountNumber, WebhookNumber};
 use crate::domain::job::Job;
 use crate::domain::time::{DAY_MS, UnixMs};
@@ -385,9 +386,14 @@ impl Store {
     /// Reads the master keys again from where they are, and begins to seal with the first of them what others have
     /// sealed. `Invalid` if they cannot be read, or one that has sealed something is not among them: then all stays as
     /// it is.
-    pub async fn reload_master_keys(&self) -> Result<Arc<MasterKeys>, Refusal> {
-        let keys = master_keys::read(&self.0.settings).map_err(|why| Invalid::new("master_keys", why))?;
-        self.change(move |staging| staging.change_master_keys(keys)).await?;
+    pub async fn reload_master_keys(&self, by: Actor) -> Result<Arc<MasterKeys>, Refusal> {
+        let inner = self.0.clone();
+        // They are read where they are changed: of two who ask at once, the later reads what the file says then.
+        let change = move |staging: &mut Staging<'_>| {
+            let keys = master_keys::read(&inner.settings).map_err(|why| Invalid::new("master_keys", why))?;
+            staging.change_master_keys(keys, by)
+        };
+        self.change(change).await?;
         Ok(self.master_keys())
     }
 

@@ -61,6 +61,10 @@ impl Registry {
     pub fn account_by_id(&self, id: &str) -> Option<&Arc<Account>> {
         self.account_numbers.get(id).and_then(|number| self.accounts.get(number))
     }
+    /// The first account from that number on.
+    pub(super) fn account_from(&self, number: AccountNumber) -> Option<&Arc<Account>> {
+        self.accounts.range(number..).next().map(|(_, account)| account)
+    }
     /// All accounts, the oldest first.
     pub fn accounts(&self) -> impl DoubleEndedIterator<Item = &Arc<Account>> {
         self.accounts.values()

@@ -40,7 +40,7 @@ impl KeyMark {
     }
 
     /// The mark that a sealed record begins with.
-    fn on(sealed: &[u8]) -> Option<Self> {
+    pub(super) fn on(sealed: &[u8]) -> Option<Self> {
         let (version, rest) = sealed.split_first()?;
         rest.first_chunk().copied().map(Self).filter(|_| *version == SEAL_VERSION)
     }
@@ -158,8 +158,9 @@ pub struct Reseal {
 }
 
 impl Reseal {
-    /// Begins once the keys are stale.
+    /// Begins with a look at everything: what a pass did before may not have been written.
     pub fn new(seals: Arc<Seals>) -> Self {
+        seals.is_stale.store(true, Ordering::Relaxed);
         Self { seals, at: None, resealed: 0 }
     }
 }
@@ -185,7 +186,7 @@ impl Duty for Reseal {
             }
         }
         self.at = keys.last().filter(|_| !complete).map(|last| layout::just_after(last));
-        if self.at.is_none() && self.resealed > 0 {
+        if self.at.is_none() && self.resealed > 0 && !self.seals.is_stale.load(Ordering::Relaxed) {
             let resealed = std::mem::take(&mut self.resealed);
             tracing::info!(resealed, key = %current, "all secrets are sealed with this master key; older ones can go");
         }

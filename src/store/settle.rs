@@ -66,7 +66,9 @@ impl Staging<'_> {
     }
 
     fn tell_settled(&mut self, delivery: DeliveryId, next_attempt_at: Option<UnixMs>, success: bool) {
-        let paused_until = self.tally(delivery.webhook()).backoff.until;
+        // A webhook that is forgotten keeps no counters.
+        let is_known = self.registry().webhook(delivery.webhook()).is_some();
+        let paused_until = if is_known { self.tally(delivery.webhook()).backoff.until } else { 0 };
         self.notice.settled.push(Settled { delivery, next_attempt_at, success, paused_until });
     }
 

@@ -12,11 +12,13 @@ use super::commit::Notice;
 use super::disk::{Disk, Writes};
 use super::layout::{self, Key, Tree};
 use super::registry::Registry;
-use super::seal::MasterKeys;
+use super::seal::{KeyMark, MasterKeys};
 use super::stats::{Finished, Tallies};
 use super::{Inner, Refusal, StoreError, read, record, seal};
 use crate::clock::Dice;
 use crate::domain::Invalid;
+use crate::domain::account::DEFAULT_ACCOUNT;
+use crate::domain::audit::{Actor, Deed};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, IdSource, WebhookNumber};
@@ -209,14 +211,21 @@ impl<'a> Staging<'a> {
         }
     }
 
-    /// Other master keys from now on, unless one that has sealed something is not among them.
-    pub(super) fn change_master_keys(&mut self, keys: MasterKeys) -> Result<(), Refusal> {
+    /// Other master keys from now on, unless one that has sealed something is not among them. It stands in the audit log
+    /// of the account that exists from the start.
+    pub(super) fn change_master_keys(&mut self, keys: MasterKeys, by: Actor) -> Result<(), Refusal> {
         let in_use = seal::in_use(self.disk)?;
-        let staged = self.staged_keys(Tree::Webhooks, &[]).next().map(|_| self.inner.seals.keys().current());
+        let staged =
+            self.staged_keys(Tree::Webhooks, &[]).filter_map(|key| self.get(Tree::Webhooks, key).ok().flatten());
+        let staged: Vec<KeyMark> = staged.filter_map(|sealed| KeyMark::on(&sealed)).collect();
         let missing = in_use.into_keys().chain(staged).find(|mark| !keys.marks().any(|known| known == *mark));
         if let Some(missing) = missing {
             let message = format!("lack the key {missing}, which has sealed secrets; put it back as a further line");
             return Err(Invalid::new("master_keys", message).into());
+        }
+        let account = self.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
+        if let Some(account) = account {
+            self.note_deed(by, Deed::new(account, "master_keys.reloaded", keys.current()));
         }
         self.inner.seals.change(keys);
         Ok(())

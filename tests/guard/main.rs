@@ -85,7 +85,7 @@ fn a_name_that_changes_its_mind_between_lookups_is_checked_each_time() {
     let delivery = stage.ended(&webhook, "e");
     assert_eq!(outcomes(&delivery), ["status", "refused_address", "refused_address"], "{delivery}");
     let error = delivery["attempts"][1]["error"].as_str().unwrap();
-    assert!(error.contains("127.0.0.1 (special: loopback (127.0.0.0/8))"), "{error}");
+    assert!(error.contains("special: loopback (127.0.0.0/8)") && !error.contains("127.0.0.1"), "{error}");
     assert_eq!(came.load(Ordering::SeqCst), 1);
     assert!(dns.asked("rebind.test") >= 3, "nothing was kept");
     // The health check goes past the same guard.
@@ -271,7 +271,7 @@ fn deny_goes_over_every_opening_and_ports_can_be_bounded() {
     stage.publish("e");
     let (outcome, error) = stage.outcome(&webhook, "e");
     assert_eq!(outcome, "refused_address", "{error}");
-    assert!(error.contains("denied by deliver.deny"), "{error}");
+    assert!(error.contains("denied by the operator") && !error.contains("127.0.0.1"), "{error}");
     assert_eq!(receiver.arrived.try_iter().count(), 0);
 }
 

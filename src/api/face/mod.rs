@@ -2,7 +2,7 @@
 //! what is done is the same operation as the native route's, and only webhooks of its dialect are there.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
 mod limits;
@@ -18,21 +18,22 @@ use crate::dialect::{Face, FaceMatch, Operation, Route, View};
 use crate::domain::Invalid;
 use crate::domain::account::Scope;
 
-/// Answers a request that no native route is for.
-pub async fn answer(api: web::Data<Api>, request: HttpRequest, body: Result<Body, Problem>) -> HttpResponse {
-    match route(&api, &request, body).await {
+/// Answers a request that no native route is for. A body is read only for who may send one.
+pub async fn answer(api: web::Data<Api>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    match route(&api, &request, payload).await {
         Ok(reply) => reply,
         Err(problem) => HttpResponse::from_error(problem),
     }
 }
 
-async fn route(api: &Api, request: &HttpRequest, body: Result<Body, Problem>) -> Result<HttpResponse, Problem> {
+async fn route(api: &Api, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let (method, path) = (request.method().as_str(), request.path());
     let found = api.dialects.now().route(method, path);
     match found {
         Some(Route::Found(call)) => {
             let face = call.dialect.face.as_ref().ok_or_else(|| Problem::internal("a route without a face"))?;
             let tenant = auth::tenant(request, scope(call.operation)).await?;
+            let body = Body::from_request(request, &mut payload.into_inner()).await;
             let reach = Reach { api, tenant: &tenant, dialect: Some(&call.dialect) };
             let reply = serve(&reach, request, body, &call, face).await;
             let mut reply = answered(reply);

@@ -143,4 +143,5 @@ fn key_pairs_need_a_form_and_a_place_in_every_signature() {
     refused(signed.clone(), "signature[0].ed25519");
     refused(format!("{signed}{}", pair("", "pk_")), "secrets.ed25519.prefix");
     refused(format!("{signed}{}", pair("sk_", "sk_")), "secrets.ed25519.public_prefix");
+    refused(format!("{signed}{}", pair("k", "kp_")), "secrets.ed25519.public_prefix");
 }
