@@ -11,6 +11,7 @@ use actix_web::http::{KeepAlive, StatusCode};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use clap::Args;
 use serde_json::value::RawValue;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use super::contract::{Contract, ContractArgs};
@@ -68,14 +69,22 @@ pub async fn run(args: ReceiveArgs, dialects: &Path, server: &ServerArgs) -> Res
         let payload = web::PayloadConfig::new(BODY_BYTES_MAX);
         App::new().app_data(endpoint).app_data(payload).default_service(web::to(receive))
     };
+    // Heard from before the first request on: the server's own code would begin to listen for them beside it.
+    let ends = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+    let [mut terminated, mut interrupted] = ends.map(|end| end.expect("signals can be listened for"));
     // Without kept connections nothing but answers under way holds up the end.
-    let listening = HttpServer::new(app).workers(1).keep_alive(KeepAlive::Disabled).bind(args.listen);
+    let receiving = HttpServer::new(app).workers(1).keep_alive(KeepAlive::Disabled).disable_signals();
+    let listening = receiving.bind(args.listen);
     let listening = listening.map_err(CliError::io(format!("cannot listen on {}", args.listen)))?;
     greet(&endpoint.contract, listening.addrs()[0], &server.url)?;
     let running = listening.run();
     let handle = running.handle();
     let stopping = async {
-        endpoint.enough.notified().await;
+        tokio::select! {
+            () = endpoint.enough.notified() => {}
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
         handle.stop(true).await;
     };
     tokio::select! {

@@ -48,7 +48,9 @@ impl Plain {
             }),
             Ask::Steer(id, status) => self.change(*id, reply, now, |webhook| webhook.status = status.clone()),
             Ask::Delete(id) => {
-                self.change(*id, reply, now, |webhook| webhook.status = Status::Deleted { since: now });
+                self.change(*id, reply, now, |webhook| {
+                    (webhook.status, webhook.condition) = (Status::Deleted { since: now }, None);
+                });
             }
         }
     }
