@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::carried::{Carried, Tallies};
 use super::error::StoreError;
 use super::inner::Inner;
 use super::message::Notice;
 use super::queue::{Group, Woken};
 use super::rows;
 use super::staging::Staging;
-use super::carried::{Carried, Tallies};
 use super::trees::Trees;
 use super::upkeep::Upkeep;
 use crate::clock::{Dice, Stopwatch};
@@ -130,8 +130,7 @@ impl Committer {
         let is_overdue = self.unsynced.is_some_and(|since| since.elapsed() >= SYNC_DELAY);
         let must_sync = !group.requests.is_empty() || group.is_empty() || is_overdue;
         let now = self.inner.clock.now();
-        let mut staging =
-            Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, now);
+        let mut staging = Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, now);
         let mut staged = Ok(());
         for settlement in group.settlements.drain(..) {
             staged = staged.and_then(|()| staging.settle(settlement));

@@ -8,6 +8,7 @@ use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::carried::{Carried, Finished};
 use super::error::{Refusal, StoreError};
 use super::key_mark::KeyMark;
 use super::layout::{self, Key, Tree};
@@ -15,7 +16,6 @@ use super::message::Notice;
 use super::registry::Registry;
 use super::rows::Kept;
 use super::seal::{self, MasterKeys, Seals};
-use super::carried::{Carried, Finished};
 use super::trees::{Trees, Writes};
 use super::{record, rows};
 use crate::domain::Invalid;
