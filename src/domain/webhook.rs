@@ -10,7 +10,7 @@ use super::id::{AccountNumber, WebhookId, WebhookNumber};
 use super::order::Order;
 use super::rate_limit::RateLimit;
 use super::retry::{RetrySchedule, SuccessRule};
-use super::secret::SigningSecret;
+use super::secret::{DataKey, SigningSecret};
 use super::time::UnixMs;
 use super::tls::Tls;
 
@@ -87,6 +87,8 @@ pub struct Webhook {
     pub allow: Vec<IpNet>,
     /// What TLS is made with, where it is not as for all.
     pub tls: Option<Tls>,
+    /// What its attempts are sealed with; given when it is stored.
+    pub attempts_key: Option<DataKey>,
 }
 
 impl Webhook {
@@ -117,6 +119,7 @@ impl Webhook {
             condition: None,
             allow: Vec::new(),
             tls: None,
+            attempts_key: None,
         }
     }
 

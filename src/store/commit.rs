@@ -133,16 +133,16 @@ impl Committer {
         let mut staging = Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, now);
         let mut staged = Ok(());
         for settlement in group.settlements.drain(..) {
-            staged = staged.and_then(|()| staging.settle(settlement));
+            staged = staged.and_then(|()| trees.readable(staging.settle(settlement)).map(drop));
         }
         for request in &mut group.requests {
             request.stage(&mut staging);
         }
-        let told = tell_low_space(&mut self.low_space_told, &self.inner, &mut staging);
+        let told = trees.readable(tell_low_space(&mut self.low_space_told, &self.inner, &mut staging)).map(drop);
         let upkept = self.upkeep.step(&mut staging);
-        let banked = staging.bank_minutes();
+        let banked = trees.readable(staging.bank_minutes()).map(drop);
         let (writes, notice, kept) = staging.finish();
-        let written = staged.and(told).and(upkept).and(banked).and_then(|()| trees.write(&writes)).and_then(|()| {
+        let written = staged.and(told).and(upkept).and(banked).and_then(|()| self.upkeep.see(&writes, trees)).and_then(|()| trees.write(&writes)).and_then(|()| {
             self.carried.kept = kept;
             self.inner.kept.store(kept.total(), Ordering::Relaxed);
             self.inner.commits.count_group(writes.keys());
@@ -218,7 +218,7 @@ impl Committer {
 /// All that is to be done on the side, from the start.
 fn upkeep_of(inner: &Inner) -> Upkeep {
     let registry = inner.registry.read().expect("not poisoned");
-    Upkeep::at_start(&registry, &inner.settings.retention, inner.seals.clone())
+    Upkeep::at_start(&registry, &inner.settings.retention, inner.seals.clone(), inner.reports.clone())
 }
 
 /// Tells the operator once when free space falls below the reserve.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::damage::Damage;
 use super::key_mark::KeyMark;
 use crate::domain::Invalid;
 
@@ -67,10 +68,16 @@ pub enum StoreError {
     Io(String),
     /// A stored record cannot be read.
     #[error("a stored record is damaged: {0}")]
-    Damaged(String),
+    Damaged(Damage),
     /// It is closed, or being opened again after an error.
     #[error("the store is being opened again")]
     Unavailable,
+}
+
+impl From<Damage> for StoreError {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged(damage)
+    }
 }
 
 impl From<sled::Error> for StoreError {

@@ -7,10 +7,13 @@
 //! `duty` and `upkeep` are what is done on the side; `commit` turns it all. No file uses one that uses it.
 
 mod accept;
+mod attempts;
 mod audit;
 mod carried;
+mod check;
 mod commit;
 mod counting;
+mod damage;
 mod dead;
 mod duty;
 mod error;
@@ -44,6 +47,7 @@ mod trees;
 mod upkeep;
 
 pub use commit::Committer;
+pub use damage::{Damage, Soundness};
 pub use error::{OpenError, Refusal, StoreError};
 pub use handle::Store;
 pub use inner::Commits;

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 use arc_swap::ArcSwapOption;
 
 use super::commit::Committer;
+use super::damage::Reports;
 use super::error::OpenError;
 use super::handle::Store;
 use super::inner::{Commits, Inner};
@@ -28,7 +29,8 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
     };
     let keys = master_keys::read(&settings);
     let keys = keys.map_err(|why| OpenError::MasterKeys(settings.master_keys.to_string(), why))?;
-    let trees = Trees::open(&settings)?;
+    let reports = Arc::new(Reports::default());
+    let trees = Trees::open(&settings, reports.clone())?;
     check_master_keys(&settings, &trees, &keys)?;
     let inner = Arc::new(Inner {
         settings,
@@ -41,6 +43,7 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
         kept: AtomicU64::new(0),
         seals: Arc::new(Seals::new(keys)),
         commits: Commits::default(),
+        reports,
     });
     let failed = |error| OpenError::Store(path.clone(), error);
     inner.load(&trees).map_err(failed)?;

@@ -1,6 +1,7 @@
 //! Where the trees are: in a directory, or in memory for tests. One way to write, whole or not at all, and two to read: a
-//! key, and a range from either end.
+//! key, and a range from either end. Each value is checked as it is read (`checksum`).
 
+mod checksum;
 pub mod create;
 pub mod files;
 pub mod in_memory;
@@ -8,9 +9,11 @@ mod on_sled;
 mod writes;
 
 use std::ops::RangeBounds;
+use std::sync::Arc;
 
 use sled::IVec;
 
+use super::damage::Reports;
 use super::error::{OpenError, StoreError};
 use super::layout::{Key, Tree};
 use super::settings::Settings;
@@ -23,7 +26,12 @@ pub use writes::Writes;
 pub type Row = (IVec, IVec);
 
 /// The open trees.
-pub enum Trees {
+pub struct Trees {
+    place: Place,
+    reports: Arc<Reports>,
+}
+
+enum Place {
     /// In a directory.
     Sled(OnSled),
     /// In memory: as durable as the process.
@@ -31,28 +39,41 @@ pub enum Trees {
 }
 
 impl Trees {
-    /// Opens or makes what `settings` name.
-    pub fn open(settings: &Settings) -> Result<Self, OpenError> {
-        match &settings.memory {
-            Some(memory) => Ok(Self::Memory(memory.clone())),
-            None => OnSled::open(settings).map(Self::Sled),
-        }
+    /// Opens or makes what `settings` name. What cannot be read is reported to `reports`.
+    pub fn open(settings: &Settings, reports: Arc<Reports>) -> Result<Self, OpenError> {
+        let place = match &settings.memory {
+            Some(memory) => Place::Memory(memory.clone()),
+            None => Place::Sled(OnSled::open(settings)?),
+        };
+        Ok(Self { place, reports })
     }
 
     /// Reads one key.
     pub fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        match self {
-            Self::Sled(sled) => Ok(sled.tree(tree).get(key)?),
-            Self::Memory(memory) => Ok(memory.get(tree, key)),
+        let stored = self.get_stored(tree, key)?;
+        Ok(stored.map(|stored| checksum::without(tree, key, stored)).transpose()?)
+    }
+
+    /// Reads one key as it lies there, its checksum at its end.
+    pub fn get_stored(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        match &self.place {
+            Place::Sled(sled) => Ok(sled.tree(tree).get(key)?),
+            Place::Memory(memory) => Ok(memory.get(tree, key)),
         }
+    }
+
+    /// Bytes of a row, key and value without its checksum; 0 if there is none. It need not be readable.
+    pub fn bytes_at(&self, tree: Tree, key: &[u8]) -> Result<usize, StoreError> {
+        Ok(self.get_stored(tree, key)?.map_or(0, |stored| key.len() + checksum::value_bytes(&stored)))
     }
 
     /// The rows of a range, in the order of their keys, from either end.
     pub fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> Rows {
-        match self {
-            Self::Sled(sled) => Rows::Sled(sled.tree(tree).range(range)),
-            Self::Memory(memory) => Rows::Memory(memory.range(tree, range)),
-        }
+        let stored = match &self.place {
+            Place::Sled(sled) => StoredRows::Sled(sled.tree(tree).range(range)),
+            Place::Memory(memory) => StoredRows::Memory(memory.range(tree, range)),
+        };
+        Rows { tree, stored }
     }
 
     /// All rows of a tree.
@@ -62,18 +83,35 @@ impl Trees {
 
     /// The rows whose keys begin so.
     pub fn prefix(&self, tree: Tree, prefix: &[u8]) -> Rows {
-        match self {
-            Self::Sled(sled) => Rows::Sled(sled.tree(tree).scan_prefix(prefix)),
-            Self::Memory(memory) => Rows::Memory(memory.prefix(tree, prefix)),
+        let stored = match &self.place {
+            Place::Sled(sled) => StoredRows::Sled(sled.tree(tree).scan_prefix(prefix)),
+            Place::Memory(memory) => StoredRows::Memory(memory.prefix(tree, prefix)),
+        };
+        Rows { tree, stored }
+    }
+
+    /// What a look found; `None` and a report if it met a row that cannot be read.
+    pub fn readable<T>(&self, found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+        match found {
+            Err(StoreError::Damaged(damage)) => {
+                self.reports.note(damage);
+                Ok(None)
+            }
+            found => found.map(Some),
         }
+    }
+
+    /// Where damage is reported.
+    pub fn reports(&self) -> &Arc<Reports> {
+        &self.reports
     }
 
     /// Applies `writes` whole or not at all. In a durable store they survive the death of this process.
     pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
         fail::fail_point!("store.write", |_| Err(StoreError::Io("a failpoint".into())));
-        match self {
-            Self::Sled(sled) => sled.write(writes),
-            Self::Memory(memory) => {
+        match &self.place {
+            Place::Sled(sled) => sled.write(writes),
+            Place::Memory(memory) => {
                 memory.write(writes);
                 Ok(())
             }
@@ -83,25 +121,25 @@ impl Trees {
     /// Makes all that was written survive a power cut.
     pub fn sync(&self) -> Result<(), StoreError> {
         fail::fail_point!("store.sync", |_| Err(StoreError::Io("a failpoint".into())));
-        match self {
-            Self::Sled(sled) => sled.sync(),
-            Self::Memory(_) => Ok(()),
+        match &self.place {
+            Place::Sled(sled) => sled.sync(),
+            Place::Memory(_) => Ok(()),
         }
     }
 
     /// Bytes that are free for the store.
     pub fn free_bytes(&self) -> Result<u64, StoreError> {
-        match self {
-            Self::Sled(sled) => sled.free_bytes(),
-            Self::Memory(_) => Ok(u64::MAX),
+        match &self.place {
+            Place::Sled(sled) => sled.free_bytes(),
+            Place::Memory(_) => Ok(u64::MAX),
         }
     }
 
     /// Bytes that the store takes.
     pub fn size_bytes(&self) -> Result<u64, StoreError> {
-        match self {
-            Self::Sled(sled) => sled.size_bytes(),
-            Self::Memory(memory) => Ok(memory.size_bytes()),
+        match &self.place {
+            Place::Sled(sled) => sled.size_bytes(),
+            Place::Memory(memory) => Ok(memory.size_bytes()),
         }
     }
 }
@@ -114,15 +152,50 @@ pub fn free_bytes(settings: &Settings) -> Result<u64, StoreError> {
     }
 }
 
-/// Rows of a range. Owns what it needs: no lock is held between two rows.
-pub enum Rows {
+/// Rows of a range. Owns what it needs: no lock is held between two rows. One whose checksum does not fit is an error in
+/// its turn; the others follow.
+pub struct Rows {
+    tree: Tree,
+    stored: StoredRows,
+}
+
+enum StoredRows {
     /// Of a directory.
     Sled(sled::Iter),
     /// Of memory.
     Memory(MemoryRows),
 }
 
+impl Rows {
+    /// The keys alone: for who does not ask for the values, they need not be readable.
+    pub fn keys(self) -> impl DoubleEndedIterator<Item = Result<IVec, StoreError>> {
+        self.stored.map(|row| Ok(row?.0))
+    }
+
+    fn checked(&self, row: Result<Row, StoreError>) -> Result<Row, StoreError> {
+        let (key, stored) = row?;
+        let value = checksum::without(self.tree, &key, stored)?;
+        Ok((key, value))
+    }
+}
+
 impl Iterator for Rows {
+    type Item = Result<Row, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.stored.next()?;
+        Some(self.checked(row))
+    }
+}
+
+impl DoubleEndedIterator for Rows {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let row = self.stored.next_back()?;
+        Some(self.checked(row))
+    }
+}
+
+impl Iterator for StoredRows {
     type Item = Result<Row, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -133,7 +206,7 @@ impl Iterator for Rows {
     }
 }
 
-impl DoubleEndedIterator for Rows {
+impl DoubleEndedIterator for StoredRows {
     fn next_back(&mut self) -> Option<Self::Item> {
         match self {
             Self::Sled(rows) => rows.next_back().map(|row| Ok(row?)),

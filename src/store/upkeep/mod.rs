@@ -7,8 +7,10 @@ mod ending;
 mod holds;
 mod idempotency;
 mod jobs;
+mod quarantine;
 mod reseal;
 mod retention;
+mod scrub;
 mod stats;
 mod sweep;
 mod unheld;
@@ -16,12 +18,14 @@ mod unheld;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::damage::Reports;
 use super::duty::Duty;
 use super::error::StoreError;
 use super::registry::Registry;
 use super::seal::Seals;
 use super::settings::Retention;
 use super::staging::Staging;
+use super::trees::{Trees, Writes};
 use crate::domain::id::WebhookNumber;
 use crate::domain::time::UnixMs;
 use audit::OldEntries;
@@ -29,8 +33,10 @@ use deleted::{Deleted, Forgettable};
 use holds::Holds;
 use idempotency::OldKeys;
 use jobs::{Jobs, OldJobs};
+use quarantine::Quarantine;
 use reseal::Reseal;
 use retention::OldEvents;
+use scrub::Scrub;
 use stats::OldStats;
 use sweep::Sweep;
 use unheld::Unheld;
@@ -42,7 +48,8 @@ pub struct Upkeep {
 
 impl Upkeep {
     /// After a start or a reopening.
-    pub fn at_start(registry: &Registry, retention: &Retention, seals: Arc<Seals>) -> Self {
+    pub fn at_start(registry: &Registry, retention: &Retention, seals: Arc<Seals>, reports: Arc<Reports>) -> Self {
+        reports.begin_scrub();
         Self {
             duties: vec![
                 Box::new(Deleted::at_start(registry)),
@@ -56,6 +63,9 @@ impl Upkeep {
                 Box::new(OldEvents::new(retention)),
                 Box::new(Sweep::of(OldEntries::new(retention))),
                 Box::new(Reseal::new(seals)),
+                Box::new(Scrub::at_start()),
+                // The last one: it puts aside what the others met.
+                Box::new(Quarantine::new(reports)),
             ],
         }
     }
@@ -76,11 +86,18 @@ impl Upkeep {
         self.duties.iter_mut().for_each(|duty| duty.look_at(changed, registry));
     }
 
+    /// These writes come next.
+    pub fn see(&mut self, writes: &Writes, trees: &Trees) -> Result<(), StoreError> {
+        self.duties.iter_mut().try_for_each(|duty| duty.see(writes, trees))
+    }
+
     /// One step of each duty that is due.
     pub fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
         for duty in &mut self.duties {
             if duty.due_at(staging.kept()).is_some_and(|at| at <= staging.now()) {
-                duty.step(staging)?;
+                // What one cannot read must not stop the others.
+                let step = duty.step(staging);
+                staging.trees().readable(step)?;
             }
         }
         Ok(())
