@@ -142,19 +142,25 @@ impl Committer {
         let upkept = self.upkeep.step(&mut staging);
         let banked = trees.readable(staging.bank_minutes()).map(drop);
         let (writes, notice, kept) = staging.finish();
-        let written = staged.and(told).and(upkept).and(banked).and_then(|()| self.upkeep.see(&writes, trees)).and_then(|()| trees.write(&writes)).and_then(|()| {
-            self.carried.kept = kept;
-            self.inner.kept.store(kept.total(), Ordering::Relaxed);
-            self.inner.commits.count_group(writes.keys());
-            if writes.keys() > 0 {
-                self.unsynced.get_or_insert_with(Stopwatch::start);
-            }
-            if must_sync && self.unsynced.is_some() {
-                trees.sync()?;
-                self.unsynced = None;
-            }
-            Ok(())
-        });
+        let written = staged
+            .and(told)
+            .and(upkept)
+            .and(banked)
+            .and_then(|()| self.upkeep.see(&writes, trees))
+            .and_then(|()| trees.write(&writes))
+            .and_then(|()| {
+                self.carried.kept = kept;
+                self.inner.kept.store(kept.total(), Ordering::Relaxed);
+                self.inner.commits.count_group(writes.keys());
+                if writes.keys() > 0 {
+                    self.unsynced.get_or_insert_with(Stopwatch::start);
+                }
+                if must_sync && self.unsynced.is_some() {
+                    trees.sync()?;
+                    self.unsynced = None;
+                }
+                Ok(())
+            });
         self.inner.watch_space(trees);
         (notice, written)
     }

@@ -72,7 +72,9 @@ impl Staging<'_> {
             add(series, start, &counts);
         }
         for (key, mut counts) in rows {
-            let stored = self.get(Tree::Stats, &key).and_then(|stored| stored.map(|stored| rows::counts(&key, &stored)).transpose());
+            let stored = self
+                .get(Tree::Stats, &key)
+                .and_then(|stored| stored.map(|stored| rows::counts(&key, &stored)).transpose());
             if let Some(stored) = self.trees().readable(stored)?.flatten() {
                 counts.merge(&stored);
             }

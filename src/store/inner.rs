@@ -66,7 +66,8 @@ impl Inner {
         if free < enough {
             return Err(StoreError::Io(format!("only {free} bytes are free, of {enough} that are needed")));
         }
-        let trees = Trees::open(&self.settings, self.reports.clone()).map_err(|error| StoreError::Io(error.to_string()))?;
+        let trees =
+            Trees::open(&self.settings, self.reports.clone()).map_err(|error| StoreError::Io(error.to_string()))?;
         self.load(&trees)?;
         self.watch_space(&trees);
         Ok(trees)

@@ -27,6 +27,7 @@ mod layout;
 mod manage;
 mod master_keys;
 mod message;
+mod migration;
 mod notices;
 mod opening;
 mod order;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::error::StoreError;
 use super::handle::Store;
 use super::layout::{self, Tree, end_of};
-use super::{attempts, record};
 use super::rows::{EventHead, WAY, delivery_by, delivery_row, event_by, event_head, read_name, tally};
 use super::trees::Trees;
+use super::{attempts, record};
 use crate::domain::delivery::{Attempt, Delivery, SealedAttempt};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
@@ -109,9 +109,8 @@ impl Store {
         let start = after.map_or(layout::number(webhook).to_vec(), |id| layout::just_after(&layout::delivery(id)));
         self.look(|trees| {
             let rows = trees.range(Tree::Fresh, start..end_of(webhook));
-            let fresh = rows.map(|row| {
-                trees.readable(row.and_then(|(key, value)| delivery_row(Tree::Fresh, &key, &value)))
-            });
+            let fresh =
+                rows.map(|row| trees.readable(row.and_then(|(key, value)| delivery_row(Tree::Fresh, &key, &value))));
             fresh.filter_map(Result::transpose).take(limit).collect()
         })
     }
@@ -138,9 +137,9 @@ impl Store {
                     continue;
                 }
                 let key = layout::delivery(id);
-                let waiting = trees.get(Tree::Waiting, &key).and_then(|bytes| {
-                    bytes.map(|bytes| record::read(Tree::Waiting, &key, &bytes)).transpose()
-                });
+                let waiting = trees
+                    .get(Tree::Waiting, &key)
+                    .and_then(|bytes| bytes.map(|bytes| record::read(Tree::Waiting, &key, &bytes)).transpose());
                 due.extend(trees.readable(waiting)?.flatten());
                 if due.len() == limit {
                     break;
@@ -281,8 +280,7 @@ fn newest(
         let start = layout::number(webhook).to_vec();
         let end = before.map_or(end_of(webhook), layout::delivery);
         let stored = trees.range(tree, start..end).rev();
-        let readable =
-            stored.map(|row| trees.readable(row.and_then(|(key, value)| delivery_row(tree, &key, &value))));
+        let readable = stored.map(|row| trees.readable(row.and_then(|(key, value)| delivery_row(tree, &key, &value))));
         for row in readable.filter_map(Result::transpose).take(limit) {
             rows.push(row?);
         }

@@ -114,7 +114,9 @@ pub(super) fn delivery_by(get: Get<'_>, id: DeliveryId) -> Result<Option<Deliver
 
 /// The greatest id given, and the bytes of all events that are kept. If their row cannot be read, they are what is there.
 pub(super) fn last_id_and_event_bytes(trees: &Trees) -> Result<(u128, u64), StoreError> {
-    let stored = trees.get(Tree::Meta, layout::META_LAST_ID).and_then(|stored| stored.map_or(Ok((0, 0)), |stored| last(&stored)));
+    let stored = trees
+        .get(Tree::Meta, layout::META_LAST_ID)
+        .and_then(|stored| stored.map_or(Ok((0, 0)), |stored| last(&stored)));
     trees.readable(stored)?.map_or_else(|| recount(trees), Ok)
 }
 
@@ -142,7 +144,9 @@ fn recount(trees: &Trees) -> Result<(u128, u64), StoreError> {
 
 /// The greatest number that any key of these trees begins with, whatever has become of its own record.
 pub(super) fn greatest_number(trees: &Trees, counter: &[u8]) -> Result<u32, StoreError> {
-    use Tree::{AccountTallies, Accounts, Audit, Blocked, Closed, Dead, Events, Fresh, Names, Tallies, Waiting, Webhooks};
+    use Tree::{
+        AccountTallies, Accounts, Audit, Blocked, Closed, Dead, Events, Fresh, Names, Tallies, Waiting, Webhooks,
+    };
     let (own, of) = match counter {
         layout::META_LAST_WEBHOOK => (Webhooks, [Webhooks, Tallies, Fresh, Waiting, Blocked, Closed]),
         _ => (Accounts, [Accounts, AccountTallies, Events, Names, Dead, Audit]),
@@ -165,7 +169,9 @@ pub(super) fn tally(trees: &Trees, webhook: WebhookNumber) -> Result<Tally, Stor
 
 pub(super) fn delivery_row(tree: Tree, key: &[u8], value: &[u8]) -> Result<Delivery, StoreError> {
     match tree {
-        Tree::Blocked | Tree::Fresh => Ok(record::read::<Fresh>(tree, key, value)?.into_delivery(layout::read_delivery(key))),
+        Tree::Blocked | Tree::Fresh => {
+            Ok(record::read::<Fresh>(tree, key, value)?.into_delivery(layout::read_delivery(key)))
+        }
         _ => record::read(tree, key, value),
     }
 }
@@ -205,7 +211,9 @@ pub(super) fn counts(key: &[u8], stored: &[u8]) -> Result<Counts, StoreError> {
 /// An account's counters.
 pub(super) fn account_tally(trees: &Trees, account: AccountNumber) -> Result<AccountTally, StoreError> {
     let stored = trees.get(Tree::AccountTallies, &layout::number(account))?;
-    stored.map_or(Ok(AccountTally::default()), |bytes| record::read_grown(Tree::AccountTallies, &layout::number(account), &bytes))
+    stored.map_or(Ok(AccountTally::default()), |bytes| {
+        record::read_grown(Tree::AccountTallies, &layout::number(account), &bytes)
+    })
 }
 
 /// When the oldest open delivery of the webhook was made.

@@ -84,7 +84,12 @@ fn current(trees: &Trees, series: Series, webhooks: &[WebhookNumber], now: UnixM
         }
     }
     if let Series::Account(account) = series {
-        current.minutes.extend(trees.readable(account_tally(trees, account))?.map(|tally| tally.minute).filter(|minute| !minute.is_empty()));
+        current.minutes.extend(
+            trees
+                .readable(account_tally(trees, account))?
+                .map(|tally| tally.minute)
+                .filter(|minute| !minute.is_empty()),
+        );
     }
     Ok(current)
 }

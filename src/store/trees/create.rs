@@ -62,7 +62,7 @@ fn make(path: &Path, settings: &Settings) -> Result<(), OpenError> {
 }
 
 /// sled lets go of its files some time after its last handle: once its lock is free.
-fn wait_for_release(log: &Path) -> io::Result<()> {
+pub fn wait_for_release(log: &Path) -> io::Result<()> {
     Ok(flock(File::open(log)?, FlockOperation::LockExclusive)?)
 }
 
@@ -76,7 +76,8 @@ fn remove_half_written(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn remove(folder: &Path) -> io::Result<()> {
+/// Removes a folder and what is in it, if it is there.
+pub fn remove(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -17,6 +17,11 @@ impl Writes {
     pub fn push(&mut self, tree: Tree, key: Key, value: Option<Vec<u8>>) {
         debug_assert!(value.as_ref().is_none_or(|v| v.len() <= VALUE_BYTES_MAX + 64), "{tree:?}: a value is too long");
         let value = value.map(|value| checksum::with(tree, &key, value));
+        self.push_as_it_is(tree, key, value);
+    }
+
+    /// As [`Self::push`], without a checksum: a row that could not be read cannot be read afterwards either.
+    pub fn push_as_it_is(&mut self, tree: Tree, key: Key, value: Option<Vec<u8>>) {
         self.by_tree.resize_with(Tree::ALL.len(), Vec::new);
         self.by_tree[tree as usize].push((key, value));
     }

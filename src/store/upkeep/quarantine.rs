@@ -162,11 +162,15 @@ impl Staging<'_> {
             Tree::AccountTallies => self.put_account_tally_again(layout::read_number(key)),
             Tree::Accounts => {
                 let account = self.registry().account(layout::read_number(key)).cloned();
-                account.into_iter().for_each(|account| drop(self.put(tree, key.to_vec(), &*account)));
+                if let Some(account) = account {
+                    self.put(tree, key.to_vec(), &*account);
+                }
             }
             _ => {
                 let known = key.try_into().ok().and_then(|hash| self.registry().key(&hash).cloned());
-                known.into_iter().for_each(|known| drop(self.put(tree, key.to_vec(), &*known)));
+                if let Some(known) = known {
+                    self.put(tree, key.to_vec(), &*known);
+                }
             }
         }
     }

@@ -64,7 +64,8 @@ impl Staging<'_> {
         let head = self.head_at(&row);
         if let Some(Some(head)) = self.trees().readable(head)? {
             let head = self.delivery(head);
-            let has_ended = self.trees().readable(head)?.is_some_and(|head| head.is_none_or(|head| !head.state.is_open()));
+            let has_ended =
+                self.trees().readable(head)?.is_some_and(|head| head.is_none_or(|head| !head.state.is_open()));
             if has_ended {
                 self.stage(Tree::Ordered, row.to_vec(), None);
                 self.free_next(webhook, key)?;
@@ -75,9 +76,8 @@ impl Staging<'_> {
 
     /// The delivery that a row of `ordered` stands for.
     fn head_at(&self, row: &[u8]) -> Result<Option<DeliveryId>, StoreError> {
-        let head = |standing_in: sled::IVec| {
-            layout::read_delivery(if standing_in.is_empty() { row } else { &standing_in })
-        };
+        let head =
+            |standing_in: sled::IVec| layout::read_delivery(if standing_in.is_empty() { row } else { &standing_in });
         Ok(self.get(Tree::Ordered, row)?.map(head))
     }
 }
