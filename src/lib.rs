@@ -56,8 +56,8 @@ use futures_util::future::BoxFuture;
 
 /// The name of systemd's credential that holds the master keys.
 const MASTER_KEY_CREDENTIAL: &str = "hookwheel-master-key";
-/// What is not logged unless a filter asks for it.
-const QUIET: &str = "actix_http=off,h2=off";
+/// What is not logged unless a filter asks for it. What sled finds, the store says in its own words.
+const QUIET: &str = "actix_http=off,h2=off,sled=off";
 /// The dialect of the account that exists from the start.
 const DEFAULT_DIALECT: &str = "standard";
 

@@ -284,12 +284,16 @@ impl Committer {
 
     /// Drops every handle of a store that failed: sled stays poisoned for as long as one is left.
     fn close_disk(&mut self) {
+        // Before it is gone: who sees that it is gone finds no row any more.
+        if let Some(disk) = &*self.inner.disk.load() {
+            disk.begin_to_close();
+        }
         let mut disk = self.inner.disk.swap(None);
         self.tallies = Tallies::default();
         self.unsynced = None;
         while let Some(held) = disk.take() {
             if let Err(held) = Arc::try_unwrap(held) {
-                // A reader is in the middle of a look-up; it lets go within moments.
+                // A reader is in the middle of a row; it lets go within moments.
                 disk = Some(held);
                 std::thread::sleep(Duration::from_millis(1));
             }

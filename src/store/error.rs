@@ -74,8 +74,17 @@ pub enum StoreError {
 }
 
 impl From<sled::Error> for StoreError {
+    /// In our own words: sled's are meant for its authors.
     fn from(error: sled::Error) -> Self {
-        Self::Io(error.to_string())
+        match error {
+            sled::Error::Corruption { at: Some(at), .. } => Self::Damaged(format!("the page at {at} of the log")),
+            sled::Error::Corruption { at: None, .. } => Self::Damaged("a page of the log".into()),
+            sled::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Self::Damaged("the log ends within a page".into())
+            }
+            sled::Error::Io(error) => Self::Io(error.to_string()),
+            other => Self::Io(format!("its files do not fit together ({other})")),
+        }
     }
 }
 

@@ -1,11 +1,15 @@
 //! Where the trees are: in a directory, or in memory for tests. One way to write, whole or not at all, and two to read: a
-//! key, and a range from either end.
+//! key, and a range from either end. Once it is being closed, whoever reads is told so at the next row: sled cannot be
+//! opened again while one reader is left.
 
+mod caught;
 mod in_memory;
 mod on_sled;
 
 use std::ops::RangeBounds;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sled::IVec;
 
@@ -13,7 +17,7 @@ use super::layout::{Key, Tree, VALUE_BYTES_MAX};
 use super::{OpenError, Settings, StoreError};
 pub use in_memory::Memory;
 use in_memory::MemoryRows;
-use on_sled::OnSled;
+use on_sled::{OnSled, SledRows};
 pub(super) use on_sled::{REOPEN_FREE_BYTES_MIN, open_error, sled_config};
 
 /// Keys of one tree with their new value, or `None` to remove them.
@@ -48,36 +52,58 @@ impl Writes {
 pub type Row = (IVec, IVec);
 
 /// The open trees.
-pub enum Disk {
+pub struct Disk {
+    trees: Trees,
+    closing: Closing,
+}
+
+enum Trees {
     /// In a directory.
     Sled(OnSled),
     /// In memory: as durable as the process.
     Memory(Memory),
 }
 
+/// Whether the disk is being closed; clones know it of the same disk.
+#[derive(Clone, Default)]
+struct Closing(Arc<AtomicBool>);
+
+impl Closing {
+    fn check(&self) -> Result<(), StoreError> {
+        if self.0.load(Ordering::Relaxed) { Err(StoreError::Unavailable) } else { Ok(()) }
+    }
+}
+
 impl Disk {
     /// Opens or makes what `settings` name.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
-        match &settings.memory {
-            Some(memory) => Ok(Self::Memory(memory.clone())),
-            None => OnSled::open(settings).map(Self::Sled),
-        }
+        let trees = match &settings.memory {
+            Some(memory) => Trees::Memory(memory.clone()),
+            None => OnSled::open(settings).map(Trees::Sled)?,
+        };
+        Ok(Self { trees, closing: Closing::default() })
+    }
+
+    /// From now on whoever reads is told that the store is closed, so that the last handle is dropped soon.
+    pub fn begin_to_close(&self) {
+        self.closing.0.store(true, Ordering::Relaxed);
     }
 
     /// Reads one key.
     pub fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        match self {
-            Self::Sled(sled) => Ok(sled.tree(tree).get(key)?),
-            Self::Memory(memory) => Ok(memory.get(tree, key)),
+        self.closing.check()?;
+        match &self.trees {
+            Trees::Sled(sled) => sled.get(tree, key),
+            Trees::Memory(memory) => Ok(memory.get(tree, key)),
         }
     }
 
     /// The rows of a range, in the order of their keys, from either end.
     pub fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> Rows {
-        match self {
-            Self::Sled(sled) => Rows::Sled(sled.tree(tree).range(range)),
-            Self::Memory(memory) => Rows::Memory(memory.range(tree, range)),
-        }
+        self.rows(match &self.trees {
+            Trees::Sled(sled) => RowsOf::Sled(sled.range(tree, range)),
+            Trees::Memory(memory) => RowsOf::Memory(memory.range(tree, range)),
+        })
     }
 
     /// All rows of a tree.
@@ -87,18 +113,22 @@ impl Disk {
 
     /// The rows whose keys begin so.
     pub fn prefix(&self, tree: Tree, prefix: &[u8]) -> Rows {
-        match self {
-            Self::Sled(sled) => Rows::Sled(sled.tree(tree).scan_prefix(prefix)),
-            Self::Memory(memory) => Rows::Memory(memory.prefix(tree, prefix)),
-        }
+        self.rows(match &self.trees {
+            Trees::Sled(sled) => RowsOf::Sled(sled.prefix(tree, prefix)),
+            Trees::Memory(memory) => RowsOf::Memory(memory.prefix(tree, prefix)),
+        })
+    }
+
+    fn rows(&self, of: RowsOf) -> Rows {
+        Rows { of, closing: self.closing.clone(), has_failed: false }
     }
 
     /// Applies `writes` whole or not at all. In a durable store they survive the death of this process.
     pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
         fail::fail_point!("store.write", |_| Err(StoreError::Io("a failpoint".into())));
-        match self {
-            Self::Sled(sled) => sled.write(writes),
-            Self::Memory(memory) => {
+        match &self.trees {
+            Trees::Sled(sled) => sled.write(writes),
+            Trees::Memory(memory) => {
                 memory.write(writes);
                 Ok(())
             }
@@ -108,25 +138,25 @@ impl Disk {
     /// Makes all that was written survive a power cut.
     pub fn sync(&self) -> Result<(), StoreError> {
         fail::fail_point!("store.sync", |_| Err(StoreError::Io("a failpoint".into())));
-        match self {
-            Self::Sled(sled) => sled.sync(),
-            Self::Memory(_) => Ok(()),
+        match &self.trees {
+            Trees::Sled(sled) => sled.sync(),
+            Trees::Memory(_) => Ok(()),
         }
     }
 
     /// Bytes that are free for the store.
     pub fn free_bytes(&self) -> Result<u64, StoreError> {
-        match self {
-            Self::Sled(sled) => sled.free_bytes(),
-            Self::Memory(_) => Ok(u64::MAX),
+        match &self.trees {
+            Trees::Sled(sled) => sled.free_bytes(),
+            Trees::Memory(_) => Ok(u64::MAX),
         }
     }
 
     /// Bytes that the store takes.
     pub fn size_bytes(&self) -> Result<u64, StoreError> {
-        match self {
-            Self::Sled(sled) => sled.size_bytes(),
-            Self::Memory(memory) => Ok(memory.size_bytes()),
+        match &self.trees {
+            Trees::Sled(sled) => sled.size_bytes(),
+            Trees::Memory(memory) => Ok(memory.size_bytes()),
         }
     }
 }
@@ -144,30 +174,51 @@ fn free_bytes_at(path: &Path) -> Result<u64, StoreError> {
     Ok(stat.f_bavail * stat.f_frsize)
 }
 
-/// Rows of a range. Owns what it needs: no lock is held between two rows.
-pub enum Rows {
+/// Rows of a range. Owns what it needs: no lock is held between two rows. Ends after an error: what cannot be read once
+/// would be tried for ever.
+pub struct Rows {
+    of: RowsOf,
+    closing: Closing,
+    has_failed: bool,
+}
+
+enum RowsOf {
     /// Of a directory.
-    Sled(sled::Iter),
+    Sled(SledRows),
     /// Of memory.
     Memory(MemoryRows),
+}
+
+impl Rows {
+    fn take(
+        &mut self,
+        one: impl FnOnce(&mut RowsOf) -> Option<Result<Row, StoreError>>,
+    ) -> Option<<Self as Iterator>::Item> {
+        if self.has_failed {
+            return None;
+        }
+        let row = self.closing.check().map_or_else(|closed| Some(Err(closed)), |()| one(&mut self.of));
+        self.has_failed = matches!(row, Some(Err(_)));
+        row
+    }
 }
 
 impl Iterator for Rows {
     type Item = Result<Row, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::Sled(rows) => rows.next().map(|row| Ok(row?)),
-            Self::Memory(rows) => rows.next().map(Ok),
-        }
+        self.take(|of| match of {
+            RowsOf::Sled(rows) => rows.next(),
+            RowsOf::Memory(rows) => rows.next().map(Ok),
+        })
     }
 }
 
 impl DoubleEndedIterator for Rows {
     fn next_back(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::Sled(rows) => rows.next_back().map(|row| Ok(row?)),
-            Self::Memory(rows) => rows.next_back().map(Ok),
-        }
+        self.take(|of| match of {
+            RowsOf::Sled(rows) => rows.next_back(),
+            RowsOf::Memory(rows) => rows.next_back().map(Ok),
+        })
     }
 }

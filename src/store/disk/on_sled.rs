@@ -4,14 +4,16 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::{Deref, DerefMut, RangeBounds};
 use std::path::{Path, PathBuf};
 
-use sled::Transactional;
 use sled::transaction::{ConflictableTransactionError, TransactionError};
+use sled::{IVec, Transactional};
 
-use super::Writes;
+use super::caught::{caught, caught_opening};
+use super::{Row, Writes};
 use crate::store::create;
-use crate::store::layout::{FORMAT_VERSION, META_FORMAT, Tree};
+use crate::store::layout::{FORMAT_VERSION, Key, META_FORMAT, Tree};
 use crate::store::{OpenError, Settings, StoreError};
 
 /// The log's segment: a value, or a leaf of sixteen, beyond a quarter of it would go to a blob file.
@@ -23,12 +25,16 @@ pub const REOPEN_FREE_BYTES_MIN: u64 = 4 * SEGMENT_BYTES as u64;
 
 /// The open trees.
 pub struct OnSled {
-    trees: Vec<sled::Tree>,
-    db: sled::Db,
+    sled: Handle<Sled>,
     /// A second descriptor of sled's log, for fdatasync.
     log: File,
     path: PathBuf,
     durable: bool,
+}
+
+struct Sled {
+    trees: Vec<sled::Tree>,
+    db: sled::Db,
 }
 
 impl OnSled {
@@ -37,15 +43,11 @@ impl OnSled {
         let path = settings.path.clone();
         let cannot = |error: io::Error| OpenError::Io(path.clone(), error);
         create::prepare(settings)?;
-        let db = sled_config(&path, settings).open().map_err(|error| open_error(&path, error))?;
-        let format = format_of(&db, &path)?;
-        let trees = Tree::ALL
-            .iter()
-            .map(|(_, name)| db.open_tree(name))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| open_error(&path, error))?;
+        let (sled, format) = caught_opening(|| open_trees(&path, settings))
+            .map_err(|error| OpenError::Store(path.clone(), error))
+            .flatten()?;
         let log = File::open(path.join(create::LOG)).map_err(cannot)?;
-        let disk = Self { trees, db, log, path: path.clone(), durable: settings.durable };
+        let disk = Self { sled: Handle::of(sled), log, path: path.clone(), durable: settings.durable };
         if format.is_none() {
             let mut writes = Writes::default();
             writes.push(Tree::Meta, META_FORMAT.to_vec(), Some(FORMAT_VERSION.to_be_bytes().to_vec()));
@@ -58,36 +60,31 @@ impl OnSled {
         Ok(disk)
     }
 
-    /// A tree.
-    pub fn tree(&self, tree: Tree) -> &sled::Tree {
-        &self.trees[tree as usize]
+    /// Reads one key.
+    pub fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        Ok(caught(|| self.tree(tree).get(key))??)
+    }
+
+    /// The rows of a range.
+    pub fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> SledRows {
+        SledRows(Handle::of(self.tree(tree).range(range)))
+    }
+
+    /// The rows whose keys begin so.
+    pub fn prefix(&self, tree: Tree, prefix: &[u8]) -> SledRows {
+        SledRows(Handle::of(self.tree(tree).scan_prefix(prefix)))
+    }
+
+    fn tree(&self, tree: Tree) -> &sled::Tree {
+        &self.sled.trees[tree as usize]
     }
 
     /// Applies `writes` in one transaction and hands them to the kernel: they survive the death of this process (in a
     /// durable store).
     pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
-        let (trees, changes): (Vec<&sled::Tree>, Vec<_>) =
-            self.trees.iter().zip(writes.by_tree()).filter(|(_, changes)| !changes.is_empty()).unzip();
-        if trees.is_empty() {
-            return Ok(());
-        }
-        let result = trees.as_slice().transaction(|views| {
-            for (view, changes) in views.iter().zip(&changes) {
-                for (key, value) in changes.iter() {
-                    match value {
-                        Some(value) => view.insert(key.as_slice(), value.as_slice())?,
-                        None => view.remove(key.as_slice())?,
-                    };
-                }
-            }
-            Ok::<(), ConflictableTransactionError<()>>(())
-        });
-        result.map_err(|error| match error {
-            TransactionError::Storage(error) => StoreError::from(error),
-            TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
-        })?;
+        caught(|| self.sled.write(writes))??;
         if self.durable {
-            self.db.flush()?;
+            caught(|| self.sled.db.flush())??;
         }
         Ok(())
     }
@@ -107,8 +104,97 @@ impl OnSled {
 
     /// Bytes that the store's files take.
     pub fn size_bytes(&self) -> Result<u64, StoreError> {
-        Ok(self.db.size_on_disk()?)
+        Ok(caught(|| self.sled.db.size_on_disk())??)
     }
+}
+
+impl Sled {
+    fn write(&self, writes: &Writes) -> Result<(), StoreError> {
+        let (trees, changes): (Vec<&sled::Tree>, Vec<_>) =
+            self.trees.iter().zip(writes.by_tree()).filter(|(_, changes)| !changes.is_empty()).unzip();
+        if trees.is_empty() {
+            return Ok(());
+        }
+        let result = trees.as_slice().transaction(|views| {
+            for (view, changes) in views.iter().zip(&changes) {
+                for (key, value) in changes.iter() {
+                    match value {
+                        Some(value) => view.insert(key.as_slice(), value.as_slice())?,
+                        None => view.remove(key.as_slice())?,
+                    };
+                }
+            }
+            Ok::<(), ConflictableTransactionError<()>>(())
+        });
+        result.map_err(|error| match error {
+            TransactionError::Storage(error) => StoreError::from(error),
+            TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
+        })
+    }
+}
+
+/// What keeps sled open. The last one writes and syncs when it is dropped, and panics if that fails.
+struct Handle<T>(Option<T>);
+
+impl<T> Handle<T> {
+    fn of(held: T) -> Self {
+        Self(Some(held))
+    }
+}
+
+impl<T> Deref for Handle<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("held until it is dropped")
+    }
+}
+
+impl<T> DerefMut for Handle<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.as_mut().expect("held until it is dropped")
+    }
+}
+
+impl<T> Drop for Handle<T> {
+    fn drop(&mut self) {
+        let held = self.0.take();
+        if let Err(error) = caught(|| drop(held)) {
+            tracing::error!(%error, "the store could not be closed as it should");
+        }
+    }
+}
+
+/// Rows of a range.
+pub struct SledRows(Handle<sled::Iter>);
+
+impl SledRows {
+    /// The next row from the front.
+    pub fn next(&mut self) -> Option<Result<Row, StoreError>> {
+        self.take(Iterator::next)
+    }
+
+    /// The next row from the back.
+    pub fn next_back(&mut self) -> Option<Result<Row, StoreError>> {
+        self.take(DoubleEndedIterator::next_back)
+    }
+
+    fn take(
+        &mut self,
+        one: impl FnOnce(&mut sled::Iter) -> Option<sled::Result<Row>>,
+    ) -> Option<Result<Row, StoreError>> {
+        match caught(|| one(&mut self.0)) {
+            Ok(row) => row.map(|row| row.map_err(StoreError::from)),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+fn open_trees(path: &Path, settings: &Settings) -> Result<(Sled, Option<u32>), OpenError> {
+    let db = sled_config(path, settings).open().map_err(|error| open_error(path, error))?;
+    let format = format_of(&db, path)?;
+    let trees = Tree::ALL.iter().map(|(_, name)| db.open_tree(name)).collect::<Result<Vec<_>, _>>();
+    Ok((Sled { trees: trees.map_err(|error| open_error(path, error))?, db }, format))
 }
 
 /// The format of an existing store; `None` in a new one.
