@@ -15,7 +15,7 @@ use super::queue::{Group, Woken};
 use super::staging::{Kept, Staging};
 use super::stats::Tallies;
 use super::upkeep::Upkeep;
-use super::{Inner, Refusal, StoreError, read, retention};
+use super::{Inner, OpenError, Refusal, StoreError, read, retention};
 use crate::clock::{Dice, Stopwatch};
 use crate::domain::backoff::Strain;
 use crate::domain::delivery::Attempt;
@@ -29,6 +29,8 @@ const SYNC_DELAY: Duration = Duration::from_millis(50);
 /// Between the starts of two groups: what arrives meanwhile shares a flush and a sync, each of which costs as much as
 /// several events. After a quiet moment nothing waits, and under load a group takes longer than this anyway.
 const PACE: Duration = Duration::from_millis(2);
+/// What says on the disk which group was synced is itself synced at the latest after this time.
+const MARK_SYNC_DELAY: Duration = Duration::from_secs(1);
 /// Between the first attempts to reopen a store that failed: sled lets go of its files some moments after its last
 /// handle. Each further pause is twice as long.
 const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(2);
@@ -156,6 +158,11 @@ pub struct Committer {
     low_space_told: bool,
     /// Since when something is written and not synced.
     unsynced: Option<Stopwatch>,
+    /// Since when something is synced and the mark of it is not.
+    unmarked: Option<Stopwatch>,
+    /// Before the store is opened again after the next failure. A store that opens and fails at once is not opened over
+    /// and over without a pause.
+    pause: Duration,
 }
 
 impl Committer {
@@ -164,7 +171,18 @@ impl Committer {
         let ids = IdSource::after(read::last_id_and_event_bytes(&disk)?.0);
         let kept = retention::kept(&disk)?;
         let upkeep = inner.upkeep();
-        Ok(Self { inner, ids, dice, tallies: Tallies::default(), kept, upkeep, unsynced: None, low_space_told: false })
+        Ok(Self {
+            inner,
+            ids,
+            dice,
+            tallies: Tallies::default(),
+            kept,
+            upkeep,
+            low_space_told: false,
+            unsynced: None,
+            unmarked: None,
+            pause: Duration::ZERO,
+        })
     }
 
     /// Serves groups until the store is closed and nothing waits.
@@ -184,10 +202,14 @@ impl Committer {
             }
             self.serve(self.inner.queue.take());
         }
-        if let Ok(disk) = self.inner.disk()
-            && let Err(error) = disk.sync()
-        {
-            tracing::error!(%error, "the store could not be synced at the end");
+        self.close();
+    }
+
+    /// Closes the store for good.
+    fn close(&mut self) {
+        let closed = self.take_disk().map_or(Ok(()), |disk| disk.sync().and_then(|()| disk.close()));
+        if let Err(error) = closed {
+            tracing::error!(%error, "the store could not be closed as it should");
         }
     }
 
@@ -214,7 +236,11 @@ impl Committer {
             return Duration::ZERO;
         }
         let upkeep = self.upkeep.wait(self.inner.clock.now(), self.kept.total());
-        if self.unsynced.is_some() { upkeep.min(SYNC_DELAY) } else { upkeep }
+        match (&self.unsynced, &self.unmarked) {
+            (Some(_), _) => upkeep.min(SYNC_DELAY),
+            (None, Some(_)) => upkeep.min(MARK_SYNC_DELAY),
+            (None, None) => upkeep,
+        }
     }
 
     /// One group: stage, write, sync, answer, tell. An empty one syncs what is not synced yet.
@@ -267,6 +293,14 @@ impl Committer {
             if must_sync && self.unsynced.is_some() {
                 disk.sync()?;
                 self.unsynced = None;
+                self.unmarked.get_or_insert_with(Stopwatch::start);
+            }
+            if self.unmarked.is_some_and(|since| since.elapsed() >= MARK_SYNC_DELAY) {
+                disk.sync_mark()?;
+                self.unmarked = None;
+            }
+            if writes.keys() > 0 {
+                self.pause = Duration::ZERO;
             }
             Ok(())
         });
@@ -284,31 +318,39 @@ impl Committer {
 
     /// Drops every handle of a store that failed: sled stays poisoned for as long as one is left.
     fn close_disk(&mut self) {
+        drop(self.take_disk());
+        self.tallies = Tallies::default();
+        (self.unsynced, self.unmarked) = (None, None);
+    }
+
+    /// Takes the store from all who read it.
+    fn take_disk(&mut self) -> Option<Disk> {
         // Before it is gone: who sees that it is gone finds no row any more.
         if let Some(disk) = &*self.inner.disk.load() {
             disk.begin_to_close();
         }
-        let mut disk = self.inner.disk.swap(None);
-        self.tallies = Tallies::default();
-        self.unsynced = None;
-        while let Some(held) = disk.take() {
-            if let Err(held) = Arc::try_unwrap(held) {
-                // A reader is in the middle of a row; it lets go within moments.
-                disk = Some(held);
-                std::thread::sleep(Duration::from_millis(1));
-            }
+        let mut held = self.inner.disk.swap(None)?;
+        loop {
+            held = match Arc::try_unwrap(held) {
+                Ok(disk) => return Some(disk),
+                Err(held) => held,
+            };
+            // A reader is in the middle of a row; it lets go within moments.
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
     /// Tries to open the store until it is open or not needed any more, and rebuilds what is held in memory about it.
-    /// Says whether it is open.
+    /// Says whether it is open. What no attempt can mend ends the process: its next start says what to do.
     fn reopen(&mut self) -> bool {
-        let mut pause = REOPEN_PAUSE_MIN;
         loop {
-            let opened = self
-                .inner
-                .open_disk()
-                .and_then(|disk| Ok((read::last_id_and_event_bytes(&disk)?.0, retention::kept(&disk)?, disk)));
+            std::thread::sleep(self.pause);
+            self.pause = (self.pause * 2).clamp(REOPEN_PAUSE_MIN, REOPEN_PAUSE_MAX);
+            let failed = |error| OpenError::of(&self.inner.settings.path, error);
+            let opened = self.inner.open_disk().and_then(|disk| {
+                let last = read::last_id_and_event_bytes(&disk).map_err(failed)?.0;
+                Ok((last, retention::kept(&disk).map_err(failed)?, disk))
+            });
             match opened {
                 Ok((last, kept, disk)) => {
                     self.kept = kept;
@@ -320,14 +362,13 @@ impl Committer {
                     return true;
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the store cannot be opened; trying again");
+                    tracing::error!(%error, "the store cannot be opened again");
+                    assert!(!error.is_final(), "the store cannot go on: {error}");
                     let group = self.inner.queue.take();
                     self.put_off(group);
                     if self.inner.queue.is_closed() {
                         return false;
                     }
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(REOPEN_PAUSE_MAX);
                 }
             }
         }

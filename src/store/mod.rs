@@ -51,7 +51,7 @@ use crate::domain::webhook::Webhook;
 
 pub use accept::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
 pub use commit::{Committer, Listener, Notice, Settled, Settlement};
-pub use disk::Memory;
+pub use disk::{Loss, Memory, accept_loss};
 pub use error::{OpenError, Refusal, StoreError};
 pub use master_keys::{MasterKeySource, OWN_FILE as OWN_MASTER_KEYS};
 pub use parsed::Parsed;
@@ -219,14 +219,15 @@ impl Inner {
     }
 
     /// Opens the disk again after a failure, once there is enough space for what comes next.
-    fn open_disk(&self) -> Result<Disk, StoreError> {
-        let free = disk::free_bytes(&self.settings)?;
+    fn open_disk(&self) -> Result<Disk, OpenError> {
+        let failed = |error| OpenError::of(&self.settings.path, error);
+        let free = disk::free_bytes(&self.settings).map_err(failed)?;
         let enough = (self.settings.free_bytes_min / 2).max(disk::REOPEN_FREE_BYTES_MIN);
         if free < enough {
-            return Err(StoreError::Io(format!("only {free} bytes are free, of {enough} that are needed")));
+            return Err(failed(StoreError::Io(format!("only {free} bytes are free, of {enough} that are needed"))));
         }
-        let disk = Disk::open(&self.settings).map_err(|error| StoreError::Io(error.to_string()))?;
-        self.load(&disk)?;
+        let disk = Disk::open(&self.settings)?;
+        self.load(&disk).map_err(failed)?;
         self.watch_space(&disk);
         Ok(disk)
     }
@@ -342,7 +343,8 @@ impl Store {
         stage: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<T, Refusal>>, Refusal> {
         if !self.is_open() {
-            return Err(StoreError::Unavailable.into());
+            let is_closed = self.0.queue.is_closed();
+            return Err(if is_closed { Refusal::Closed } else { StoreError::Unavailable.into() });
         }
         let (request, answer) = Request::new(bytes, stage);
         match self.0.queue.request(request) {

@@ -41,15 +41,15 @@ pub fn caught<T>(call: impl FnOnce() -> T) -> Result<T, StoreError> {
     done.map_err(|_| StoreError::Io(does_not_fit(&PLACE.take())))
 }
 
-/// The same while the store is being opened: a lost I/O thread is an error as well.
+/// The same while the store is being opened: that is damage, and a lost I/O thread is an error as well.
 pub fn caught_opening<T>(call: impl FnOnce() -> T) -> Result<T, StoreError> {
     OPENING.fetch_add(1, Ordering::SeqCst);
     let done = caught(call);
     let lost = LOST.lock().expect("no holder of the lock panics").clone();
     OPENING.fetch_sub(1, Ordering::SeqCst);
     match lost {
-        Some(place) => Err(StoreError::Io(does_not_fit(&place))),
-        None => done,
+        Some(place) => Err(StoreError::Damaged(does_not_fit(&place))),
+        None => done.map_err(|error| StoreError::Damaged(error.to_string())),
     }
 }
 

@@ -2,9 +2,13 @@
 //! key, and a range from either end. Once it is being closed, whoever reads is told so at the next row: sled cannot be
 //! opened again while one reader is left.
 
+mod adding_up;
 mod caught;
 mod in_memory;
+mod ledger;
+pub(super) mod mark;
 mod on_sled;
+mod opening;
 
 use std::ops::RangeBounds;
 use std::path::Path;
@@ -18,7 +22,7 @@ use super::{OpenError, Settings, StoreError};
 pub use in_memory::Memory;
 use in_memory::MemoryRows;
 use on_sled::{OnSled, SledRows};
-pub(super) use on_sled::{REOPEN_FREE_BYTES_MIN, open_error, sled_config};
+pub(super) use on_sled::{REOPEN_FREE_BYTES_MIN, SEGMENT_BYTES, open_error, sled_config};
 
 /// Keys of one tree with their new value, or `None` to remove them.
 type Changes = Vec<(Key, Option<Vec<u8>>)>;
@@ -144,6 +148,31 @@ impl Disk {
         }
     }
 
+    /// Makes what says which group was synced survive a power cut. To be done within a second of [`Disk::sync`].
+    pub fn sync_mark(&self) -> Result<(), StoreError> {
+        match &self.trees {
+            Trees::Sled(sled) => sled.sync_mark(),
+            Trees::Memory(_) => Ok(()),
+        }
+    }
+
+    /// Adds up to `limit` further rows to the sum of what is there; at the end of all says whether that is what was
+    /// written, and begins again.
+    pub fn add_up(&self, limit: usize) -> Option<Result<(), StoreError>> {
+        match &self.trees {
+            Trees::Sled(sled) => sled.add_up(limit),
+            Trees::Memory(_) => Some(Ok(())),
+        }
+    }
+
+    /// Closes it for good, after a sync. It says so on the disk.
+    pub fn close(self) -> Result<(), StoreError> {
+        match self.trees {
+            Trees::Sled(sled) => sled.close(),
+            Trees::Memory(_) => Ok(()),
+        }
+    }
+
     /// Bytes that are free for the store.
     pub fn free_bytes(&self) -> Result<u64, StoreError> {
         match &self.trees {
@@ -159,6 +188,20 @@ impl Disk {
             Trees::Memory(memory) => Ok(memory.size_bytes()),
         }
     }
+}
+
+/// What was lost, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loss {
+    /// Group commits that the mark knew of, if there was one.
+    pub marked: Option<u64>,
+    /// Group commits that are left; `None`: nothing at all.
+    pub left: Option<u64>,
+}
+
+/// Makes what is left in the data directory count as whole. Nobody may have it open.
+pub fn accept_loss(settings: &Settings) -> Result<Loss, OpenError> {
+    OnSled::accept_loss(settings)
 }
 
 /// Bytes that are free where `settings` put the store, whether or not it is open.

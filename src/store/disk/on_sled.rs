@@ -6,18 +6,22 @@ use std::fs::File;
 use std::io;
 use std::ops::{Deref, DerefMut, RangeBounds};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
 
 use sled::transaction::{ConflictableTransactionError, TransactionError};
 use sled::{IVec, Transactional};
 
-use super::caught::{caught, caught_opening};
-use super::{Row, Writes};
+use super::adding_up::AddingUp;
+use super::caught::caught;
+use super::ledger::{self, Ledger, Sum};
+use super::mark::{self, MARK, Mark};
+use super::{Loss, Row, Writes, opening};
 use crate::store::create;
-use crate::store::layout::{FORMAT_VERSION, Key, META_FORMAT, Tree};
+use crate::store::layout::{FORMAT_VERSION, Key, META_FORMAT, META_LAST_ID, Tree};
 use crate::store::{OpenError, Settings, StoreError};
 
 /// The log's segment: a value, or a leaf of sixteen, beyond a quarter of it would go to a blob file.
-const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
+pub const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
 
 /// With less free space a store that failed is not opened again: opening writes a snapshot, and then there must be
 /// room for some segments.
@@ -30,34 +34,86 @@ pub struct OnSled {
     log: File,
     path: PathBuf,
     durable: bool,
+    known: Mutex<Known>,
 }
 
-struct Sled {
-    trees: Vec<sled::Tree>,
-    db: sled::Db,
+/// sled's own handles.
+pub struct Sled {
+    /// In the order of [`Tree`].
+    pub trees: Vec<sled::Tree>,
+    /// All together.
+    pub db: sled::Db,
+}
+
+/// What is known of the rows beside the rows. Changed by the commit thread alone.
+struct Known {
+    ledger: Ledger,
+    mark: Mark,
+    adding_up: AddingUp,
 }
 
 impl OnSled {
-    /// Opens or makes the store in `settings.path`.
+    /// Opens or makes the store in `settings.path`, unless it lacks what was there before.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
+        Self::open_if(settings, Some(opening::check))
+    }
+
+    /// Makes what is left in `settings.path` count as whole.
+    pub fn accept_loss(settings: &Settings) -> Result<Loss, OpenError> {
+        let path = &settings.path;
+        let cannot = |error: io::Error| OpenError::Io(path.clone(), error);
+        if !path.join(create::LOG).exists() && !path.join(MARK).exists() {
+            return Err(cannot(io::ErrorKind::NotFound.into()));
+        }
+        let marked = mark::read(path).map_err(cannot)?.map(|marked| marked.group.number);
+        if !create::has_log(path) {
+            create::remove_rest(path).map_err(cannot)?;
+            return Ok(Loss { marked, left: None });
+        }
+        let store = Self::open_if(settings, None)?;
+        let left = store.known().ledger.group.number;
+        store.close().map_err(|error| OpenError::of(path, error))?;
+        Ok(Loss { marked, left: Some(left) })
+    }
+
+    fn open_if(settings: &Settings, check: Option<opening::Check>) -> Result<Self, OpenError> {
         let path = settings.path.clone();
         let cannot = |error: io::Error| OpenError::Io(path.clone(), error);
-        create::prepare(settings)?;
-        let (sled, format) = caught_opening(|| open_trees(&path, settings))
-            .map_err(|error| OpenError::Store(path.clone(), error))
-            .flatten()?;
+        let opened = opening::open(settings, check)?;
         let log = File::open(path.join(create::LOG)).map_err(cannot)?;
-        let disk = Self { sled: Handle::of(sled), log, path: path.clone(), durable: settings.durable };
-        if format.is_none() {
+        let mark = Mark::open(&path, opened.marked, opened.ledger.group).map_err(cannot)?;
+        let known = Mutex::new(Known { ledger: opened.ledger, mark, adding_up: AddingUp::default() });
+        let disk = Self { sled: opened.sled, log, path: path.clone(), durable: settings.durable, known };
+        if opened.is_new {
             let mut writes = Writes::default();
             writes.push(Tree::Meta, META_FORMAT.to_vec(), Some(FORMAT_VERSION.to_be_bytes().to_vec()));
-            disk.write(&writes).and_then(|()| disk.sync()).map_err(|error| OpenError::Store(path.clone(), error))?;
+            writes.push(Tree::Meta, META_LAST_ID.to_vec(), Some(vec![0; ledger::AT]));
+            disk.write(&writes).and_then(|()| disk.sync()).map_err(|error| OpenError::of(&path, error))?;
         }
         // Even if the files are old: whoever made them may have been killed before this.
         if settings.durable {
             sync_directories(&path).map_err(cannot)?;
         }
         Ok(disk)
+    }
+
+    /// Closes it for good, and says in its mark that it was.
+    pub fn close(self) -> Result<(), StoreError> {
+        let Self { sled, log, path, known, .. } = self;
+        drop(sled);
+        let mut known = known.into_inner().expect("no holder of the lock panics");
+        let failed = |error: io::Error| StoreError::Io(error.to_string());
+        // Else a reader is left: the next opening takes it for an end that was not clean.
+        if create::is_released(&path.join(create::LOG)).map_err(failed)? {
+            log.sync_data().map_err(failed)?;
+            let bytes = log.metadata().map_err(failed)?.len();
+            known.mark.put(known.ledger.group, Some(bytes)).map_err(failed)?;
+        }
+        known.mark.sync().map_err(failed)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().expect("no holder of the lock panics")
     }
 
     /// Reads one key.
@@ -82,19 +138,38 @@ impl OnSled {
     /// Applies `writes` in one transaction and hands them to the kernel: they survive the death of this process (in a
     /// durable store).
     pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
-        caught(|| self.sled.write(writes))??;
+        let mut known = self.known();
+        let (ledger, adding_up) = caught(|| self.sled.write(writes, &known))??;
         if self.durable {
             caught(|| self.sled.db.flush())??;
         }
+        (known.ledger, known.adding_up) = (ledger, adding_up);
         Ok(())
     }
 
-    /// Makes all that was written survive a power cut.
+    /// Makes all that was written survive a power cut; the mark tells of it, but need not survive one yet.
     pub fn sync(&self) -> Result<(), StoreError> {
-        if self.durable {
-            self.log.sync_data().map_err(|error| StoreError::Io(error.to_string()))?;
+        if !self.durable {
+            return Ok(());
         }
-        Ok(())
+        let failed = |error: io::Error| StoreError::Io(error.to_string());
+        self.log.sync_data().map_err(failed)?;
+        let mut known = self.known();
+        let group = known.ledger.group;
+        known.mark.put(group, None).map_err(failed)
+    }
+
+    /// Makes the mark survive a power cut.
+    pub fn sync_mark(&self) -> Result<(), StoreError> {
+        self.known().mark.sync().map_err(|error| StoreError::Io(error.to_string()))
+    }
+
+    /// Adds up to `limit` further rows to the sum of what is there; at the end says what came of it. To be called by who
+    /// writes.
+    pub fn add_up(&self, limit: usize) -> Option<Result<(), StoreError>> {
+        let mut known = self.known();
+        let Known { ledger, adding_up, .. } = &mut *known;
+        adding_up.step(limit, ledger, |tree, from| self.range(tree, from))
     }
 
     /// Bytes that are free on the file system of the store.
@@ -109,22 +184,38 @@ impl OnSled {
 }
 
 impl Sled {
-    fn write(&self, writes: &Writes) -> Result<(), StoreError> {
-        let (trees, changes): (Vec<&sled::Tree>, Vec<_>) =
-            self.trees.iter().zip(writes.by_tree()).filter(|(_, changes)| !changes.is_empty()).unzip();
+    /// Applies `writes`, with the ledger as it is after them. Gives what is known then.
+    fn write(&self, writes: &Writes, known: &Known) -> Result<(Ledger, AddingUp), StoreError> {
+        let of_each = self.trees.iter().zip(Tree::ALL).zip(writes.by_tree());
+        let of_each: Vec<_> = of_each.filter(|(_, changes)| !changes.is_empty()).collect();
+        let trees: Vec<&sled::Tree> = of_each.iter().map(|((tree, _), _)| *tree).collect();
         if trees.is_empty() {
-            return Ok(());
+            return Ok((known.ledger, known.adding_up.clone()));
         }
         let result = trees.as_slice().transaction(|views| {
-            for (view, changes) in views.iter().zip(&changes) {
+            let (mut change, mut adding_up, mut last) = (Sum::default(), known.adding_up.clone(), None);
+            for (view, ((_, (tree, _)), changes)) in views.iter().zip(&of_each) {
                 for (key, value) in changes.iter() {
-                    match value {
+                    if (*tree, key.as_slice()) == ledger::PLACE {
+                        last = value.as_deref().map(|record| (view, record));
+                        continue;
+                    }
+                    let old = match value {
                         Some(value) => view.insert(key.as_slice(), value.as_slice())?,
                         None => view.remove(key.as_slice())?,
                     };
+                    let sum = |value: &[u8]| Sum::of(*tree, key, value);
+                    let one = value.as_deref().map_or(Sum::default(), sum);
+                    let one = one.without(old.as_deref().map_or(Sum::default(), sum));
+                    change = change.and(one);
+                    adding_up.changed(*tree, key, one);
                 }
             }
-            Ok::<(), ConflictableTransactionError<()>>(())
+            let ledger = known.ledger.after(change);
+            if let Some((view, record)) = last {
+                view.insert(ledger::PLACE.1, ledger.write(record))?;
+            }
+            Ok::<_, ConflictableTransactionError<()>>((ledger, adding_up))
         });
         result.map_err(|error| match error {
             TransactionError::Storage(error) => StoreError::from(error),
@@ -134,10 +225,11 @@ impl Sled {
 }
 
 /// What keeps sled open. The last one writes and syncs when it is dropped, and panics if that fails.
-struct Handle<T>(Option<T>);
+pub struct Handle<T>(Option<T>);
 
 impl<T> Handle<T> {
-    fn of(held: T) -> Self {
+    /// Holds it.
+    pub fn of(held: T) -> Self {
         Self(Some(held))
     }
 }
@@ -190,27 +282,6 @@ impl SledRows {
     }
 }
 
-fn open_trees(path: &Path, settings: &Settings) -> Result<(Sled, Option<u32>), OpenError> {
-    let db = sled_config(path, settings).open().map_err(|error| open_error(path, error))?;
-    let format = format_of(&db, path)?;
-    let trees = Tree::ALL.iter().map(|(_, name)| db.open_tree(name)).collect::<Result<Vec<_>, _>>();
-    Ok((Sled { trees: trees.map_err(|error| open_error(path, error))?, db }, format))
-}
-
-/// The format of an existing store; `None` in a new one.
-fn format_of(db: &sled::Db, path: &Path) -> Result<Option<u32>, OpenError> {
-    let meta = db.open_tree(Tree::ALL[Tree::Meta as usize].1).map_err(|error| open_error(path, error))?;
-    let stored = meta.get(META_FORMAT).map_err(|error| open_error(path, error))?;
-    let format = stored.and_then(|bytes| Some(u32::from_be_bytes(bytes.as_ref().try_into().ok()?)));
-    match format {
-        Some(found) if found > FORMAT_VERSION => {
-            Err(OpenError::Newer { path: path.into(), found, known: FORMAT_VERSION })
-        }
-        Some(found) if found < FORMAT_VERSION => Err(OpenError::Older { path: path.into(), found }),
-        format => Ok(format),
-    }
-}
-
 /// How sled is opened at `path`.
 pub(in crate::store) fn sled_config(path: &Path, settings: &Settings) -> sled::Config {
     let config = sled::Config::new().path(path).cache_capacity(settings.cache_bytes);
@@ -224,7 +295,7 @@ pub(in crate::store) fn open_error(path: &Path, error: sled::Error) -> OpenError
         sled::Error::Io(io) if io.kind() == io::ErrorKind::WouldBlock || text.contains("could not acquire lock") => {
             OpenError::InUse(path.into())
         }
-        error => OpenError::Store(path.into(), error.into()),
+        error => OpenError::of(path, error.into()),
     }
 }
 
