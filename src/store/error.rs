@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::seal::KeyMark;
+use super::key_mark::KeyMark;
 use crate::domain::Invalid;
 
 /// What to do about a store that lacks something.

@@ -21,12 +21,11 @@ use std::time::Duration;
 use rustix::fs::{Advice, FlockOperation, fadvise, flock};
 use rustix::io::Errno;
 
-use super::disk::mark::{self, MARK, Marked};
-use super::disk::{SEGMENT_BYTES, open_error, sled_config};
-use super::{OpenError, Settings};
+use super::files::{LOG, SEGMENT_BYTES, open_error, sled_config};
+use super::mark::{self, MARK, Marked};
+use crate::store::error::OpenError;
+use crate::store::settings::Settings;
 
-/// The log: it is there once the store is made.
-pub const LOG: &str = "db";
 /// What sled says of its shape.
 const CONF: &str = "conf";
 /// What the name of a snapshot begins with.

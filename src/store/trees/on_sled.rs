@@ -1,10 +1,11 @@
-//! The store in a directory: sled's trees, and what makes a write to them survive a power cut. sled's `flush` hands its log to the kernel but never calls fsync, so after each flush the log file is synced through
-//! a descriptor of our own; only then may anything be acknowledged. A write is one transaction over all trees, so it
+//! The store in a directory: sled's trees, and what makes a write to them survive a power cut. sled's `flush` hands its
+//! log to the kernel but never calls fsync, so after each flush the log file is synced through a descriptor of our own;
+//! only then may anything be acknowledged. A write is one transaction over all trees, with the number of its group, so it
 //! is there whole or not at all.
 
 use std::fs::File;
 use std::io;
-use std::ops::{Deref, DerefMut, RangeBounds};
+use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
@@ -13,19 +14,15 @@ use sled::{IVec, Transactional};
 
 use super::adding_up::AddingUp;
 use super::caught::caught;
+use super::files::{LOG, free_bytes_at};
+use super::held::{Handle, Sled, SledRows};
 use super::ledger::{self, Ledger, Sum};
-use super::mark::{self, MARK, Mark};
-use super::{Loss, Row, Writes, opening};
-use crate::store::create;
+use super::mark::Mark;
+use super::writes::Writes;
+use super::{create, opened};
+use crate::store::error::{OpenError, StoreError};
 use crate::store::layout::{FORMAT_VERSION, Key, META_FORMAT, META_LAST_ID, Tree};
-use crate::store::{OpenError, Settings, StoreError};
-
-/// The log's segment: a value, or a leaf of sixteen, beyond a quarter of it would go to a blob file.
-pub const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
-
-/// With less free space a store that failed is not opened again: opening writes a snapshot, and then there must be
-/// room for some segments.
-pub const REOPEN_FREE_BYTES_MIN: u64 = 4 * SEGMENT_BYTES as u64;
+use crate::store::settings::Settings;
 
 /// The open trees.
 pub struct OnSled {
@@ -35,14 +32,6 @@ pub struct OnSled {
     path: PathBuf,
     durable: bool,
     known: Mutex<Known>,
-}
-
-/// sled's own handles.
-pub struct Sled {
-    /// In the order of [`Tree`].
-    pub trees: Vec<sled::Tree>,
-    /// All together.
-    pub db: sled::Db,
 }
 
 /// What is known of the rows beside the rows. Changed by the commit thread alone.
@@ -55,36 +44,19 @@ struct Known {
 impl OnSled {
     /// Opens or makes the store in `settings.path`, unless it lacks what was there before.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
-        Self::open_if(settings, Some(opening::check))
+        Self::open_if(settings, Some(opened::check))
     }
 
-    /// Makes what is left in `settings.path` count as whole.
-    pub fn accept_loss(settings: &Settings) -> Result<Loss, OpenError> {
-        let path = &settings.path;
-        let cannot = |error: io::Error| OpenError::Io(path.clone(), error);
-        if !path.join(create::LOG).exists() && !path.join(MARK).exists() {
-            return Err(cannot(io::ErrorKind::NotFound.into()));
-        }
-        let marked = mark::read(path).map_err(cannot)?.map(|marked| marked.group.number);
-        if !create::has_log(path) {
-            create::remove_rest(path).map_err(cannot)?;
-            return Ok(Loss { marked, left: None });
-        }
-        let store = Self::open_if(settings, None)?;
-        let left = store.known().ledger.group.number;
-        store.close().map_err(|error| OpenError::of(path, error))?;
-        Ok(Loss { marked, left: Some(left) })
-    }
-
-    fn open_if(settings: &Settings, check: Option<opening::Check>) -> Result<Self, OpenError> {
+    /// The same, if `check` has nothing against it; without one, whatever is there.
+    pub fn open_if(settings: &Settings, check: Option<opened::Check>) -> Result<Self, OpenError> {
         let path = settings.path.clone();
         let cannot = |error: io::Error| OpenError::Io(path.clone(), error);
-        let opened = opening::open(settings, check)?;
-        let log = File::open(path.join(create::LOG)).map_err(cannot)?;
-        let mark = Mark::open(&path, opened.marked, opened.ledger.group).map_err(cannot)?;
-        let known = Mutex::new(Known { ledger: opened.ledger, mark, adding_up: AddingUp::default() });
-        let disk = Self { sled: opened.sled, log, path: path.clone(), durable: settings.durable, known };
-        if opened.is_new {
+        let found = opened::open(settings, check)?;
+        let log = File::open(path.join(LOG)).map_err(cannot)?;
+        let mark = Mark::open(&path, found.marked, found.ledger.group).map_err(cannot)?;
+        let known = Mutex::new(Known { ledger: found.ledger, mark, adding_up: AddingUp::default() });
+        let disk = Self { sled: found.sled, log, path: path.clone(), durable: settings.durable, known };
+        if found.is_new {
             let mut writes = Writes::default();
             writes.push(Tree::Meta, META_FORMAT.to_vec(), Some(FORMAT_VERSION.to_be_bytes().to_vec()));
             writes.push(Tree::Meta, META_LAST_ID.to_vec(), Some(vec![0; ledger::AT]));
@@ -104,12 +76,17 @@ impl OnSled {
         let mut known = known.into_inner().expect("no holder of the lock panics");
         let failed = |error: io::Error| StoreError::Io(error.to_string());
         // Else a reader is left: the next opening takes it for an end that was not clean.
-        if create::is_released(&path.join(create::LOG)).map_err(failed)? {
+        if create::is_released(&path.join(LOG)).map_err(failed)? {
             log.sync_data().map_err(failed)?;
             let bytes = log.metadata().map_err(failed)?.len();
             known.mark.put(known.ledger.group, Some(bytes)).map_err(failed)?;
         }
         known.mark.sync().map_err(failed)
+    }
+
+    /// How many groups there were.
+    pub fn groups(&self) -> u64 {
+        self.known().ledger.group.number
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -123,12 +100,12 @@ impl OnSled {
 
     /// The rows of a range.
     pub fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> SledRows {
-        SledRows(Handle::of(self.tree(tree).range(range)))
+        SledRows::of(self.tree(tree).range(range))
     }
 
     /// The rows whose keys begin so.
     pub fn prefix(&self, tree: Tree, prefix: &[u8]) -> SledRows {
-        SledRows(Handle::of(self.tree(tree).scan_prefix(prefix)))
+        SledRows::of(self.tree(tree).scan_prefix(prefix))
     }
 
     fn tree(&self, tree: Tree) -> &sled::Tree {
@@ -174,7 +151,7 @@ impl OnSled {
 
     /// Bytes that are free on the file system of the store.
     pub fn free_bytes(&self) -> Result<u64, StoreError> {
-        super::free_bytes_at(&self.path)
+        free_bytes_at(&self.path)
     }
 
     /// Bytes that the store's files take.
@@ -221,81 +198,6 @@ impl Sled {
             TransactionError::Storage(error) => StoreError::from(error),
             TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
         })
-    }
-}
-
-/// What keeps sled open. The last one writes and syncs when it is dropped, and panics if that fails.
-pub struct Handle<T>(Option<T>);
-
-impl<T> Handle<T> {
-    /// Holds it.
-    pub fn of(held: T) -> Self {
-        Self(Some(held))
-    }
-}
-
-impl<T> Deref for Handle<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        self.0.as_ref().expect("held until it is dropped")
-    }
-}
-
-impl<T> DerefMut for Handle<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        self.0.as_mut().expect("held until it is dropped")
-    }
-}
-
-impl<T> Drop for Handle<T> {
-    fn drop(&mut self) {
-        let held = self.0.take();
-        if let Err(error) = caught(|| drop(held)) {
-            tracing::error!(%error, "the store could not be closed as it should");
-        }
-    }
-}
-
-/// Rows of a range.
-pub struct SledRows(Handle<sled::Iter>);
-
-impl SledRows {
-    /// The next row from the front.
-    pub fn next(&mut self) -> Option<Result<Row, StoreError>> {
-        self.take(Iterator::next)
-    }
-
-    /// The next row from the back.
-    pub fn next_back(&mut self) -> Option<Result<Row, StoreError>> {
-        self.take(DoubleEndedIterator::next_back)
-    }
-
-    fn take(
-        &mut self,
-        one: impl FnOnce(&mut sled::Iter) -> Option<sled::Result<Row>>,
-    ) -> Option<Result<Row, StoreError>> {
-        match caught(|| one(&mut self.0)) {
-            Ok(row) => row.map(|row| row.map_err(StoreError::from)),
-            Err(error) => Some(Err(error)),
-        }
-    }
-}
-
-/// How sled is opened at `path`.
-pub(in crate::store) fn sled_config(path: &Path, settings: &Settings) -> sled::Config {
-    let config = sled::Config::new().path(path).cache_capacity(settings.cache_bytes);
-    config.segment_size(SEGMENT_BYTES).flush_every_ms(None)
-}
-
-/// sled reports a lock held elsewhere as an I/O error.
-pub(in crate::store) fn open_error(path: &Path, error: sled::Error) -> OpenError {
-    let text = error.to_string();
-    match error {
-        sled::Error::Io(io) if io.kind() == io::ErrorKind::WouldBlock || text.contains("could not acquire lock") => {
-            OpenError::InUse(path.into())
-        }
-        error => OpenError::of(path, error.into()),
     }
 }
 

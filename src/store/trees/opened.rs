@@ -6,11 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::caught::caught_opening;
+use super::create;
+use super::files::{LOG, open_error, sled_config};
+use super::held::{Handle, Sled};
 use super::ledger::{Ledger, PLACE};
 use super::mark::Marked;
-use super::on_sled::{Handle, Sled, open_error, sled_config};
+use crate::store::error::OpenError;
 use crate::store::layout::{FORMAT_VERSION, META_FORMAT, Tree};
-use crate::store::{OpenError, Settings, create};
+use crate::store::settings::Settings;
 
 /// What the name of a snapshot begins with while the store is opened without it.
 const ASIDE: &str = "aside.";
@@ -72,7 +75,7 @@ fn open_sled(path: &Path, settings: &Settings, is_known: bool) -> Result<(Handle
     match open_trees(path, settings) {
         Err(OpenError::Damaged { why, .. }) if !snapshots.is_empty() => {
             tracing::warn!(why, "the store cannot be opened with the snapshot of its log; trying without");
-            create::is_released(&path.join(create::LOG)).map_err(cannot)?;
+            create::is_released(&path.join(LOG)).map_err(cannot)?;
             let aside = set_aside(&snapshots).map_err(cannot)?;
             match open_trees(path, settings) {
                 // sled takes a log in which it finds nothing for a new one.

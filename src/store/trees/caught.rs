@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, Once};
 
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 
 /// How sled's threads are named.
 const IO_THREADS: &str = "sled-io-";

@@ -3,9 +3,9 @@
 
 use std::ops::Bound;
 
+use super::held::SledRows;
 use super::ledger::{Ledger, PLACE, Sum};
-use super::on_sled::SledRows;
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
 
 /// How far it is.
