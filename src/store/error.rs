@@ -119,7 +119,7 @@ impl OpenError {
     /// Of an error of the store: damage is told apart from what may pass.
     pub(super) fn of(path: &Path, error: StoreError) -> Self {
         match error {
-            StoreError::Damaged(why) => Self::Damaged { path: path.into(), why },
+            StoreError::Broken(why) => Self::Damaged { path: path.into(), why },
             error => Self::Store(path.into(), error),
         }
     }
@@ -142,6 +142,9 @@ pub enum StoreError {
     /// A stored record cannot be read.
     #[error("a stored record is damaged: {0}")]
     Damaged(String),
+    /// A page of the log cannot be read, and with it none of its rows; or the files do not fit together.
+    #[error("the store is damaged: {0}")]
+    Broken(String),
     /// It is closed, or being opened again after an error.
     #[error("the store is being opened again")]
     Unavailable,
@@ -151,13 +154,13 @@ impl From<sled::Error> for StoreError {
     /// In our own words: sled's are meant for its authors.
     fn from(error: sled::Error) -> Self {
         match error {
-            sled::Error::Corruption { at: Some(at), .. } => Self::Damaged(format!("the page at {at} of the log")),
-            sled::Error::Corruption { at: None, .. } => Self::Damaged("a page of the log".into()),
+            sled::Error::Corruption { at: Some(at), .. } => Self::Broken(format!("the page at {at} of the log")),
+            sled::Error::Corruption { at: None, .. } => Self::Broken("a page of the log".into()),
             sled::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                Self::Damaged("the log ends within a page".into())
+                Self::Broken("the log ends within a page".into())
             }
             sled::Error::Io(error) => Self::Io(error.to_string()),
-            _ => Self::Damaged("its files do not fit together".into()),
+            _ => Self::Broken("its files do not fit together".into()),
         }
     }
 }

@@ -38,26 +38,26 @@ impl AddingUp {
         ledger: &mut Ledger,
         rows: impl Fn(Tree, (Bound<Key>, Bound<Key>)) -> SledRows,
     ) -> Option<Result<(), StoreError>> {
-        let Some((tree, name)) = Tree::ALL.get(self.tree).copied() else { return Some(self.end(ledger)) };
-        let from = self.last.take().map_or(Bound::Unbounded, Bound::Excluded);
-        let mut rows = rows(tree, (from.clone(), Bound::Unbounded));
-        for _ in 0..limit {
-            match rows.next() {
-                Some(Ok((key, value))) => {
-                    if (tree, key.as_ref()) != PLACE {
-                        self.sum = self.sum.and(Sum::of(tree, &key, &value));
+        let mut left = limit;
+        while left > 0 {
+            let Some((tree, name)) = Tree::ALL.get(self.tree).copied() else { return Some(self.end(ledger)) };
+            let from = self.last.clone().map_or(Bound::Unbounded, Bound::Excluded);
+            let mut rows = rows(tree, (from, Bound::Unbounded));
+            while left > 0 && tree as usize == self.tree {
+                left -= 1;
+                match rows.next() {
+                    Some(Ok((key, value))) => {
+                        if (tree, key.as_ref()) != PLACE {
+                            self.sum = self.sum.and(Sum::of(tree, &key, &value));
+                        }
+                        self.last = Some(key.to_vec());
                     }
-                    self.last = Some(key.to_vec());
-                }
-                Some(Err(StoreError::Damaged(_))) => {
-                    self.unread.push(name);
-                    self.next_tree();
-                    return None;
-                }
-                Some(Err(error)) => return Some(Err(error)),
-                None => {
-                    self.next_tree();
-                    return None;
+                    Some(Err(StoreError::Broken(_))) => {
+                        self.unread.push(name);
+                        self.next_tree();
+                    }
+                    Some(Err(error)) => return Some(Err(error)),
+                    None => self.next_tree(),
                 }
             }
         }
@@ -72,12 +72,14 @@ impl AddingUp {
         let Self { sum, unread, .. } = std::mem::take(self);
         if !unread.is_empty() {
             let trees = unread.join(", ");
-            return Err(StoreError::Damaged(format!("a page cannot be read, with all rows on it, in: {trees}")));
+            return Err(StoreError::Broken(format!(
+                "a page of the log cannot be read, with all rows on it, in {trees}"
+            )));
         }
         match ledger.sum.replace(sum) {
             Some(written) if written != sum => {
                 let (written, found) = (written.rows, sum.rows);
-                Err(StoreError::Damaged(format!(
+                Err(StoreError::Broken(format!(
                     "of {written} rows that were written {found} are there, and not all of them as they were written"
                 )))
             }

@@ -48,8 +48,8 @@ pub fn caught_opening<T>(call: impl FnOnce() -> T) -> Result<T, StoreError> {
     let lost = LOST.lock().expect("no holder of the lock panics").clone();
     OPENING.fetch_sub(1, Ordering::SeqCst);
     match lost {
-        Some(place) => Err(StoreError::Damaged(does_not_fit(&place))),
-        None => done.map_err(|error| StoreError::Damaged(error.to_string())),
+        Some(place) => Err(StoreError::Broken(does_not_fit(&place))),
+        None => done.map_err(|error| StoreError::Broken(error.to_string())),
     }
 }
 

@@ -141,6 +141,14 @@ impl Trees {
         }
     }
 
+    /// What came of adding up all rows; `None` until that is done.
+    pub fn summed(&self) -> Option<Result<(), StoreError>> {
+        match &self.of {
+            In::Sled(sled) => sled.summed(),
+            In::Memory(_) => Some(Ok(())),
+        }
+    }
+
     /// Closes it for good, after a sync. It says so on the disk.
     pub fn close(self) -> Result<(), StoreError> {
         match self.of {

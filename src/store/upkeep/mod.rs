@@ -10,6 +10,7 @@ mod jobs;
 mod reseal;
 mod retention;
 mod stats;
+mod sums;
 mod sweep;
 mod unheld;
 
@@ -32,6 +33,7 @@ use jobs::{Jobs, OldJobs};
 use reseal::Reseal;
 use retention::OldEvents;
 use stats::OldStats;
+use sums::Sums;
 use sweep::Sweep;
 use unheld::Unheld;
 
@@ -56,6 +58,7 @@ impl Upkeep {
                 Box::new(OldEvents::new(retention)),
                 Box::new(Sweep::of(OldEntries::new(retention))),
                 Box::new(Reseal::new(seals)),
+                Box::new(Sums::at_start()),
             ],
         }
     }
