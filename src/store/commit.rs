@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::carried::{Carried, Tallies};
 use super::error::{OpenError, StoreError};
 use super::inner::Inner;
-use super::message::Notice;
+use super::message::{Notice, Settled, Settlement};
 use super::queue::{Group, Woken};
 use super::rows;
 use super::staging::Staging;
@@ -19,6 +19,7 @@ use super::trees::Trees;
 use super::upkeep::Upkeep;
 use crate::clock::{Dice, Stopwatch};
 use crate::domain::id::IdSource;
+use crate::domain::time::UnixMs;
 
 /// Outcomes that no answer waits for are synced at the latest after this time.
 const SYNC_DELAY: Duration = Duration::from_millis(50);
@@ -32,6 +33,11 @@ const MARK_SYNC_DELAY: Duration = Duration::from_secs(1);
 const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(2);
 /// The longest of them: a disk may stay full for hours.
 const REOPEN_PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// How long upkeep rests if it needs a page that cannot be read.
+const BROKEN_REST_MS: u64 = 600_000;
+/// As a supervisor knows it: an internal error, worth a restart.
+const EXIT_CODE: i32 = 70;
 
 /// The one writer. The server gives it a thread with [`Committer::run`]; a simulation turns it with
 /// [`Committer::step`].
@@ -48,6 +54,10 @@ pub struct Committer {
     /// Before the store is opened again after the next failure. A store that opens and fails at once is not opened over
     /// and over without a pause.
     pause: Duration,
+    /// So many groups hold one thing only, to find what needs a page that cannot be read.
+    alone: usize,
+    /// Until when upkeep rests, since it needs such a page.
+    rests_until: UnixMs,
 }
 
 impl Committer {
@@ -58,7 +68,8 @@ impl Committer {
         let upkeep = upkeep_of(&inner);
         let carried = Carried { ids, dice, tallies: Tallies::default(), kept };
         let (low_space_told, unsynced, unmarked, pause) = (false, None, None, Duration::ZERO);
-        Ok(Self { inner, carried, upkeep, low_space_told, unsynced, unmarked, pause })
+        let (alone, rests_until) = (0, 0);
+        Ok(Self { inner, carried, upkeep, low_space_told, unsynced, unmarked, pause, alone, rests_until })
     }
 
     /// Serves groups until the store is closed and nothing waits.
@@ -76,7 +87,8 @@ impl Committer {
                     "the store stays closed; what was not recorded is sent again after the next start"
                 );
             }
-            self.serve(self.inner.queue.take());
+            let group = if self.alone > 0 { self.inner.queue.take_one() } else { self.inner.queue.take() };
+            self.serve(group);
         }
         self.close();
     }
@@ -111,7 +123,9 @@ impl Committer {
         if has_news || self.inner.trees.load().is_none() {
             return Duration::ZERO;
         }
-        let upkeep = self.upkeep.wait(self.inner.clock.now(), self.carried.kept.total());
+        let now = self.inner.clock.now();
+        let rest = Duration::from_millis(self.rests_until.saturating_sub(now));
+        let upkeep = self.upkeep.wait(now, self.carried.kept.total()).max(rest);
         match (&self.unsynced, &self.unmarked) {
             (Some(_), _) => upkeep.min(SYNC_DELAY),
             (None, Some(_)) => upkeep.min(MARK_SYNC_DELAY),
@@ -129,8 +143,16 @@ impl Committer {
         }
         match written {
             Ok(()) => {
+                self.alone = self.alone.saturating_sub(1);
                 self.upkeep.look_at(&notice.changed, &self.inner.registry.read().expect("not poisoned"));
                 self.inner.tell(notice);
+            }
+            // Nothing of the group was written: sled reads each page before it changes any.
+            Err(StoreError::Broken(why)) => {
+                if self.leave_out(&trees, settlements, &why).is_err() {
+                    drop(trees);
+                    self.close_disk();
+                }
             }
             Err(error) => {
                 tracing::error!(%error, "the store failed; it is closed and opened again");
@@ -155,7 +177,8 @@ impl Committer {
             request.stage(&mut staging);
         }
         let told = tell_low_space(&mut self.low_space_told, &self.inner, &mut staging);
-        let upkept = self.upkeep.step(&mut staging);
+        let is_upkept = self.alone == 0 && self.rests_until <= now;
+        let upkept = if is_upkept { self.upkeep.step(&mut staging) } else { Ok(()) };
         let banked = staging.bank_minutes();
         let (writes, notice, kept) = staging.finish();
         let written = staged.and(told).and(upkept).and(banked).and_then(|()| trees.write(&writes)).and_then(|()| {
@@ -181,6 +204,33 @@ impl Committer {
         });
         self.inner.watch_space(trees);
         (notice, written)
+    }
+
+    /// A page that the group needs cannot be read. Opening the store again would not mend it, so it goes on: outcomes are
+    /// recorded one by one, and one that cannot be is left out; its delivery is tried again after the next start. If there
+    /// was nothing but upkeep, that rests for a while. Who asked was told.
+    fn leave_out(&mut self, trees: &Trees, mut settlements: Vec<Settlement>, why: &str) -> Result<(), StoreError> {
+        tracing::error!(
+            why,
+            outcomes = settlements.len(),
+            "a page of the store cannot be read; what needs it is left out"
+        );
+        match settlements.len() {
+            0 => self.rests_until = self.inner.clock.now() + BROKEN_REST_MS,
+            1 if self.alone > 0 => {
+                let Settlement { delivery, .. } = settlements.remove(0);
+                tracing::error!(%delivery, "an outcome could not be recorded");
+                let settled = Settled { delivery, next_attempt_at: None, success: false, paused_until: 0 };
+                self.inner.tell(Notice { settled: vec![settled], ..Notice::default() });
+            }
+            // With the upkeep that was left out, one more.
+            count => self.alone = self.alone.max(count + 1),
+        }
+        self.alone = self.alone.saturating_sub(1);
+        self.inner.queue.settle_again(settlements);
+        self.inner.load(trees)?;
+        (self.carried.tallies, self.carried.kept) = (Tallies::default(), rows::kept(trees)?);
+        Ok(())
     }
 
     /// There is no store at the moment: outcomes wait for it, callers are told.
@@ -238,7 +288,9 @@ impl Committer {
                 }
                 Err(error) => {
                     tracing::error!(%error, "the store cannot be opened again");
-                    assert!(!error.is_final(), "the store cannot go on: {error}");
+                    if error.is_final() {
+                        std::process::exit(EXIT_CODE);
+                    }
                     let group = self.inner.queue.take();
                     self.put_off(group);
                     if self.inner.queue.is_closed() {

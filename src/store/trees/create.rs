@@ -41,7 +41,6 @@ pub fn prepare(settings: &Settings, whole: bool) -> Result<Option<Marked>, OpenE
     let path = settings.path.as_path();
     let cannot = |error: io::Error| OpenError::Io(path.into(), error);
     make_directory(path).map_err(cannot)?;
-    let marked = mark::read(path).map_err(cannot)?;
     if had_store(path).map_err(cannot)? && !has_log(path) {
         return Err(OpenError::Gone(path.into()));
     }
@@ -49,6 +48,7 @@ pub fn prepare(settings: &Settings, whole: bool) -> Result<Option<Marked>, OpenE
     // Whoever has the store may be writing a snapshot right now: only one that nobody has is touched.
     let log = File::open(path.join(LOG)).map_err(cannot)?;
     flock(&log, FlockOperation::NonBlockingLockExclusive).map_err(|_| OpenError::InUse(path.into()))?;
+    let marked = mark::read(path).map_err(cannot)?;
     let closed = marked.and_then(|marked| marked.closed);
     let found = log.metadata().map_err(cannot)?.len();
     if let Some(expected) = closed.filter(|expected| whole && found < *expected) {
@@ -69,9 +69,9 @@ pub fn has_log(path: &Path) -> bool {
 }
 
 /// Whether there is what only a store that was opened leaves. While the files of a new one are moved in, their folder is
-/// still there.
+/// still there, and the mark is not there yet.
 fn had_store(path: &Path) -> io::Result<bool> {
-    Ok(!path.join(MAKING).exists() && (path.join(MARK).exists() || !snapshots(path)?.is_empty()))
+    Ok(path.join(MARK).exists() || (!path.join(MAKING).exists() && !snapshots(path)?.is_empty()))
 }
 
 /// sled's snapshots.
@@ -160,22 +160,22 @@ fn make(path: &Path, settings: &Settings) -> Result<(), OpenError> {
     let db = sled_config(&making, settings).open().map_err(|error| open_error(path, error))?;
     db.flush().map_err(|error| open_error(path, error))?;
     drop(db);
-    is_released(&making.join(LOG)).map_err(cannot)?;
+    released(&making.join(LOG)).map_err(cannot)?;
     move_in(&making, path).map_err(cannot)
 }
 
-/// sled lets go of its files some moments after its last handle: waits for that. Whether it did within a time that is
-/// longer than moments.
-pub fn is_released(log: &Path) -> io::Result<bool> {
+/// sled lets go of its files some moments after its last handle: waits for that. Gives the log, locked, if it did within a
+/// time that is longer than moments.
+pub fn released(log: &Path) -> io::Result<Option<File>> {
     const TRIES: usize = 1000;
     let log = File::open(log)?;
     for _ in 0..TRIES {
         match flock(&log, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => std::thread::sleep(Duration::from_millis(1)),
-            locked => return Ok(locked.map(|()| true)?),
+            locked => return Ok(locked.map(|()| Some(log))?),
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 fn remove_left(path: &Path, ending: &str) -> io::Result<()> {

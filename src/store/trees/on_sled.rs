@@ -77,13 +77,12 @@ impl OnSled {
         drop(sled);
         let mut known = known.into_inner().expect("no holder of the lock panics");
         let failed = |error: io::Error| StoreError::Io(error.to_string());
-        // Else a reader is left: the next opening takes it for an end that was not clean.
-        if create::is_released(&path.join(LOG)).map_err(failed)? {
-            log.sync_data().map_err(failed)?;
-            let bytes = log.metadata().map_err(failed)?.len();
-            known.mark.put(known.ledger.group, Some(bytes)).map_err(failed)?;
-        }
-        known.mark.sync().map_err(failed)
+        // Locked, so that nobody opens it before the mark is written. Else a reader is left: then the next opening takes it
+        // for an end that was not clean.
+        let Some(_locked) = create::released(&path.join(LOG)).map_err(failed)? else { return Ok(()) };
+        log.sync_data().map_err(failed)?;
+        let bytes = log.metadata().map_err(failed)?.len();
+        known.mark.put(known.ledger.group, Some(bytes)).and_then(|()| known.mark.sync()).map_err(failed)
     }
 
     /// How many groups there were.

@@ -37,7 +37,8 @@ pub type Check = fn(&Path, Option<&Marked>, &Ledger) -> Result<(), OpenError>;
 pub fn open(settings: &Settings, is_whole: Option<Check>) -> Result<Opened, OpenError> {
     let path = settings.path.as_path();
     let marked = create::prepare(settings, is_whole.is_some())?;
-    let (sled, format) = open_sled(path, settings, marked.is_some())?;
+    let had_groups = marked.is_some_and(|marked| marked.group.number > 0);
+    let (sled, format) = open_sled(path, settings, had_groups)?;
     let ledger = if format.is_some() { read_ledger(path, &sled)? } else { Ledger::new() };
     if let Some(check) = is_whole {
         check(path, marked.as_ref(), &ledger)?;
@@ -69,13 +70,13 @@ pub fn check(path: &Path, marked: Option<&Marked>, ledger: &Ledger) -> Result<()
 
 /// Opens sled. If what it finds does not fit together, it may be only its snapshot: all that is in one is in the log as
 /// well, so the log is read without it.
-fn open_sled(path: &Path, settings: &Settings, is_known: bool) -> Result<(Handle<Sled>, Option<u32>), OpenError> {
+fn open_sled(path: &Path, settings: &Settings, had_groups: bool) -> Result<(Handle<Sled>, Option<u32>), OpenError> {
     let cannot = |error: io::Error| OpenError::Io(path.into(), error);
     let snapshots = create::snapshots(path).map_err(cannot)?;
     match open_trees(path, settings) {
         Err(OpenError::Damaged { why, .. }) if !snapshots.is_empty() => {
             tracing::warn!(why, "the store cannot be opened with the snapshot of its log; trying without");
-            create::is_released(&path.join(LOG)).map_err(cannot)?;
+            create::released(&path.join(LOG)).map_err(cannot)?;
             let aside = set_aside(&snapshots).map_err(cannot)?;
             match open_trees(path, settings) {
                 // sled takes a log in which it finds nothing for a new one.
@@ -87,7 +88,7 @@ fn open_sled(path: &Path, settings: &Settings, is_known: bool) -> Result<(Handle
                 Err(error) => Err(error),
             }
         }
-        Ok((_, None)) if !snapshots.is_empty() || is_known => {
+        Ok((_, None)) if had_groups => {
             let why = "nothing is in its log".to_owned();
             Err(OpenError::Damaged { path: path.into(), why })
         }

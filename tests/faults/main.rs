@@ -6,6 +6,7 @@
 mod content;
 mod fault;
 mod look;
+mod page;
 mod refused;
 #[path = "../support/mod.rs"]
 mod support;
@@ -44,7 +45,11 @@ fn no_fault_is_silent_and_none_a_panic() {
     let mut bad = Vec::new();
     for n in 0..faults {
         let mut dice = Dice::seeded(seed.wrapping_add(n as u64));
-        let from = if dice.bits().is_multiple_of(2) { original.closed() } else { original.killed() };
+        let from = match dice.bits() % 3 {
+            0 => original.closed(),
+            1 => original.killed(),
+            _ => original.rested(),
+        };
         let dir = copy_of(&from, home.path());
         let fault = fault::throw(&dir.join("data"), &original, &mut dice);
         let seen = look::in_child(&dir);

@@ -39,12 +39,21 @@ impl Original {
             }
             open.end();
         }
+        copy(&data, &home.join("closed"));
+        // Once more for nothing: the snapshot of the log is of its end then, and most pages are read only when they are
+        // asked for.
+        Life::begin(&data).end();
         Self { home: home.into() }
+    }
+
+    /// As it was closed after it was opened for nothing.
+    pub fn rested(&self) -> PathBuf {
+        self.home.join("original")
     }
 
     /// As it was closed.
     pub fn closed(&self) -> PathBuf {
-        self.home.join("original")
+        self.home.join("closed")
     }
 
     /// As a kill would have left it in its last life.

@@ -15,7 +15,7 @@ use hookwheel::domain::id::EventId;
 use hookwheel::store::{self, Settings, Store};
 
 /// In a child's environment: where its store is.
-pub const DIR: &str = "DAMAGE_DIR";
+pub const DIR: &str = "FAULTS_DIR";
 /// Nothing here takes so long.
 const DEADLINE: Duration = Duration::from_secs(120);
 /// What its lines begin with.
@@ -52,7 +52,7 @@ impl Seen {
         match self.said.first().map(String::as_str) {
             _ if !self.ended_well || self.rest.contains("panicked") => Found::Crashed,
             Some(said) if said.starts_with("refused: ") => Found::Refused,
-            Some(_) if self.content == *whole => Found::Whole,
+            Some("sound") if self.content == *whole => Found::Whole,
             Some("sound") | None => Found::Silent,
             Some(_) => Found::Told,
         }
