@@ -56,8 +56,8 @@ use futures_util::future::BoxFuture;
 
 /// The name of systemd's credential that holds the master keys.
 const MASTER_KEY_CREDENTIAL: &str = "hookwheel-master-key";
-/// What is not logged unless a filter asks for it.
-const QUIET: &str = "actix_http=off,h2=off";
+/// What is not logged unless a filter asks for it. What sled finds, the store says in its own words.
+const QUIET: &str = "actix_http=off,h2=off,sled=off";
 /// The dialect of the account that exists from the start.
 const DEFAULT_DIALECT: &str = "standard";
 
@@ -276,6 +276,11 @@ fn trust(roots: Roots) -> Result<deliver::Trust, ServeError> {
 pub async fn explain(config: &Config, url: &Url, opened: &[IpNet]) -> Explained {
     let guard = Arc::new(guard(config, config.server.listen));
     deliver::explain_alone(&deliver_settings(config, guard), url, opened).await
+}
+
+/// Lets the store that is configured be opened with what is left in it: what `hookwheel store accept-loss` does.
+pub fn accept_loss(config: &Config) -> Result<store::Loss, store::OpenError> {
+    store::accept_loss(&store_settings(config))
 }
 
 impl api::Outbound for deliver::Handle {

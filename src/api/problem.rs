@@ -248,6 +248,7 @@ impl From<StoreError> for Problem {
                 let message = "its record in the store is damaged and was put aside; the rest of the store goes on";
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", message)
             }
+            StoreError::Broken(cause) => Self::internal(cause),
         }
     }
 }

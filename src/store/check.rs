@@ -35,7 +35,7 @@ pub fn check(trees: &Trees, keys: &MasterKeys, tree: Tree, key: &[u8], value: &[
         Tree::Stats => rows::counts(key, value).map(drop),
         Tree::AccountTallies => record::read_grown::<AccountTally>(tree, key, value).map(drop),
         Tree::Audit => record::read_grown::<AuditEntry>(tree, key, value).map(drop),
-        Tree::Meta if key == META_LAST_ID => has_bytes(&[24], tree, key, value),
+        Tree::Meta if key == META_LAST_ID => rows::last(value).map(drop),
         Tree::Meta if [META_LAST_WEBHOOK, META_LAST_ACCOUNT].contains(&key) => has_bytes(&[4], tree, key, value),
         Tree::Due | Tree::Replays | Tree::Dead => has_bytes(&[0], tree, key, value),
         Tree::Meta | Tree::Chunks | Tree::Quarantine => Ok(()),

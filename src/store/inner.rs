@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 use arc_swap::ArcSwapOption;
 
 use super::damage::{Damage, Reports};
-use super::error::StoreError;
+use super::error::{OpenError, StoreError};
 use super::layout::{self, Tree};
 use super::message::{Listener, Notice};
 use super::queue::Queue;
@@ -60,14 +60,14 @@ impl Inner {
     }
 
     /// Opens the disk again after a failure, once there is enough space for what comes next.
-    pub(super) fn open_disk(&self) -> Result<Trees, StoreError> {
-        let free = trees::free_bytes(&self.settings)?;
+    pub(super) fn open_disk(&self) -> Result<Trees, OpenError> {
+        let failed = |error| OpenError::of(&self.settings.path, error);
+        let free = trees::free_bytes(&self.settings).map_err(failed)?;
         let enough = (self.settings.free_bytes_min / 2).max(trees::files::REOPEN_FREE_BYTES_MIN);
         if free < enough {
-            return Err(StoreError::Io(format!("only {free} bytes are free, of {enough} that are needed")));
+            return Err(failed(StoreError::Io(format!("only {free} bytes are free, of {enough} that are needed"))));
         }
-        let trees =
-            Trees::open(&self.settings, self.reports.clone()).map_err(|error| StoreError::Io(error.to_string()))?;
+        let trees = Trees::open(&self.settings, self.reports.clone())?;
         self.load(&trees)?;
         self.watch_space(&trees);
         Ok(trees)

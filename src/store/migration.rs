@@ -21,11 +21,11 @@ use super::check::check;
 use super::damage::Reports;
 use super::error::{OpenError, StoreError};
 use super::key_mark::KeyMark;
-use super::layout::{self, META_FORMAT, Tree};
-use super::record;
+use super::layout::{self, META_FORMAT, META_LAST_ID, Tree};
+use super::{record, rows};
 use super::seal::MasterKeys;
 use super::settings::Settings;
-use super::trees::create::{remove, wait_for_release};
+use super::trees::create::{released, remove};
 use super::trees::files::{LOG, free_bytes_at, open_error, sled_config};
 use super::trees::{Trees, Writes};
 use crate::clock::{Dice, Stopwatch};
@@ -95,12 +95,12 @@ fn migrate(settings: &Settings, keys: &MasterKeys, dice: &mut Dice) -> Result<()
     let path = settings.path.as_path();
     let cannot = |error: io::Error| OpenError::Io(path.into(), error);
     let _lock = lock(path)?;
-    wait_for_release(&path.join(LOG)).map_err(cannot)?;
+    drop(released(&path.join(LOG)).map_err(cannot)?);
     remove(&path.join(MIGRATING)).map_err(cannot)?;
     tracing::warn!(path = %path.display(), "the data directory is being brought to another format; older versions cannot read it afterwards");
     copy(settings, keys, dice)?;
     for store in [path.to_path_buf(), path.join(MIGRATING)] {
-        wait_for_release(&store.join(LOG)).map_err(cannot)?;
+        drop(released(&store.join(LOG)).map_err(cannot)?);
     }
     settle_copy(path).map_err(cannot)?;
     move_in(path).map_err(cannot)?;
@@ -124,18 +124,29 @@ fn copy(settings: &Settings, keys: &MasterKeys, dice: &mut Dice) -> Result<(), O
     }
     let beside = Settings { path: path.join(MIGRATING), ..settings.clone() };
     let new = Trees::open(&beside, Arc::default())?;
+    let last_id = last_id(&old).map_err(failed)?;
     let mut copy = Copy {
         old: &old,
         new: &new,
         keys,
         dice,
+        last_id,
         batch: (Writes::default(), 0),
         rows: 0,
         attempts_keys: HashMap::new(),
         bytes: HashMap::new(),
         said: Stopwatch::start(),
     };
-    copy.all().map_err(failed)
+    copy.all().map_err(failed)?;
+    new.close().map_err(failed)
+}
+
+/// The record of the greatest id, without which no id could be given.
+fn last_id(old: &sled::Db) -> Result<Vec<u8>, StoreError> {
+    let stored = old.open_tree(Tree::Meta.name())?.get(META_LAST_ID)?;
+    let Some(stored) = stored else { return Ok(vec![0; 24]) };
+    rows::last(&stored)?;
+    Ok(stored.to_vec())
 }
 
 /// Every master key that has sealed something must be there: else what it sealed would be taken for damaged.
@@ -198,6 +209,8 @@ struct Copy<'a> {
     new: &'a Trees,
     keys: &'a MasterKeys,
     dice: &'a mut Dice,
+    /// Each write has it: the trees add to it what they know of themselves.
+    last_id: Vec<u8>,
     /// What is written next, and its bytes.
     batch: (Writes, usize),
     rows: u64,
@@ -215,7 +228,7 @@ impl Copy<'_> {
         for tree in [Tree::Webhooks].into_iter().chain(others).chain([Tree::Tallies]) {
             for row in self.old.open_tree(tree.name())?.iter() {
                 let (key, value) = row?;
-                if tree != Tree::Meta || key != META_FORMAT {
+                if tree != Tree::Meta || (key != META_FORMAT && key != META_LAST_ID) {
                     self.row(tree, &key, &value)?;
                 }
             }
@@ -252,7 +265,8 @@ impl Copy<'_> {
     }
 
     fn write(&mut self) -> Result<(), StoreError> {
-        let (writes, _) = std::mem::take(&mut self.batch);
+        let (mut writes, _) = std::mem::take(&mut self.batch);
+        writes.push(Tree::Meta, META_LAST_ID.to_vec(), Some(self.last_id.clone()));
         self.new.write(&writes)?;
         if self.said.elapsed() >= SAY_EVERY {
             tracing::info!(rows = self.rows, "rows are copied");

@@ -45,7 +45,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         commits: Commits::default(),
         reports,
     });
-    let failed = |error| OpenError::Store(path.clone(), error);
+    let failed = |error| OpenError::of(&path, error);
     inner.load(&trees).map_err(failed)?;
     inner.watch_space(&trees);
     inner.trees.store(Some(Arc::new(trees)));
@@ -55,7 +55,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
 
 /// Every key that has sealed something must be there.
 fn check_master_keys(settings: &Settings, trees: &Trees, keys: &MasterKeys) -> Result<(), OpenError> {
-    let in_use = seal::in_use(trees).map_err(|error| OpenError::Store(settings.path.clone(), error))?;
+    let in_use = seal::in_use(trees).map_err(|error| OpenError::of(&settings.path, error))?;
     match in_use.into_keys().find(|mark| !keys.marks().any(|known| known == *mark)) {
         Some(missing) => {
             let origin = settings.master_keys.to_string();

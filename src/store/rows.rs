@@ -120,8 +120,9 @@ pub(super) fn last_id_and_event_bytes(trees: &Trees) -> Result<(u128, u64), Stor
     trees.readable(stored)?.map_or_else(|| recount(trees), Ok)
 }
 
-fn last(stored: &[u8]) -> Result<(u128, u64), StoreError> {
-    let parts = stored.split_first_chunk::<16>().and_then(|(id, bytes)| Some((*id, <[u8; 8]>::try_from(bytes).ok()?)));
+pub(super) fn last(stored: &[u8]) -> Result<(u128, u64), StoreError> {
+    // What comes behind is the ledger of the groups.
+    let parts = stored.split_first_chunk::<16>().and_then(|(id, rest)| Some((*id, *rest.first_chunk::<8>()?)));
     let (id, bytes) = parts.ok_or_else(|| Damage::at(Tree::Meta, layout::META_LAST_ID, "it is no id and count"))?;
     Ok((u128::from_be_bytes(id), u64::from_be_bytes(bytes)))
 }

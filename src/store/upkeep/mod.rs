@@ -12,6 +12,7 @@ mod reseal;
 mod retention;
 mod scrub;
 mod stats;
+mod sums;
 mod sweep;
 mod unheld;
 
@@ -38,6 +39,7 @@ use reseal::Reseal;
 use retention::OldEvents;
 use scrub::Scrub;
 use stats::OldStats;
+use sums::Sums;
 use sweep::Sweep;
 use unheld::Unheld;
 
@@ -63,6 +65,7 @@ impl Upkeep {
                 Box::new(OldEvents::new(retention)),
                 Box::new(Sweep::of(OldEntries::new(retention))),
                 Box::new(Reseal::new(seals)),
+                Box::new(Sums::at_start()),
                 Box::new(Scrub::at_start()),
                 // The last one: it puts aside what the others met.
                 Box::new(Quarantine::new(reports)),

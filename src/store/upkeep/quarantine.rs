@@ -103,7 +103,8 @@ impl Staging<'_> {
             }
             Tree::Ordered => self.free_next(layout::read_number(key), layout::read_order_key(key))?,
             Tree::Jobs => self.registry_mut().forget_job(layout::read_number(key), layout::read_id(key)),
-            Tree::Meta if key == META_LAST_ID => self.put_last_id(),
+            // Each group writes it.
+            Tree::Meta if key == META_LAST_ID => {}
             Tree::Meta => {
                 let greatest = rows::greatest_number(self.trees(), key)?;
                 self.stage(tree, key.to_vec(), Some(layout::number(greatest).to_vec()));
