@@ -25,7 +25,7 @@ pub async fn live() -> HttpResponse {
     Reply::ok(Health { status: "live" })
 }
 
-/// Whether events are taken: the store is open and has space
+/// Whether events are taken and delivered: the store is open and has space, and no thread is stuck
 #[utoipa::path(tag = "health", security(()), responses(
     (status = 200, description = "They are", body = Reply<Health>),
     (status = 503, description = "Not now; the code says why", body = ErrorReply<'static>),
@@ -37,6 +37,9 @@ pub async fn ready(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     }
     if !api.store.has_space() {
         return Err(Refusal::NoSpace.into());
+    }
+    if let Some(stuck) = api.store.pulse().stuck().or_else(|| api.outbound.stuck()) {
+        return Err(Problem::stuck(&stuck));
     }
     Ok(Reply::ok(Health { status: "ready" }))
 }

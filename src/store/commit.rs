@@ -171,7 +171,10 @@ impl Committer {
     pub fn run(mut self) {
         let mut last = Stopwatch::start();
         loop {
-            match self.inner.queue.wait(self.patience()) {
+            self.inner.pulse.rest();
+            let woken = self.inner.queue.wait(self.patience());
+            self.inner.pulse.beat();
+            match woken {
                 Woken::Work => std::thread::sleep(PACE.saturating_sub(last.elapsed())),
                 Woken::Idle => {}
                 Woken::Closed => break,
@@ -301,6 +304,7 @@ impl Committer {
     fn reopen(&mut self) -> bool {
         let mut pause = REOPEN_PAUSE_MIN;
         loop {
+            self.inner.pulse.beat();
             let opened = self
                 .inner
                 .open_disk()

@@ -48,6 +48,7 @@ use crate::domain::id::{AccountNumber, WebhookNumber};
 use crate::domain::job::Job;
 use crate::domain::time::{DAY_MS, UnixMs};
 use crate::domain::webhook::Webhook;
+use crate::pulse::Pulse;
 
 pub use accept::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
 pub use commit::{Committer, Listener, Notice, Settled, Settlement};
@@ -162,6 +163,7 @@ struct Inner {
     kept: AtomicU64,
     seals: Arc<Seals>,
     meters: Meters,
+    pulse: Pulse,
 }
 
 /// A handle of the store; cheap to clone.
@@ -192,6 +194,7 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
         kept: AtomicU64::new(0),
         seals: Arc::new(Seals::new(keys)),
         meters: Meters::default(),
+        pulse: Pulse::of("commit"),
     });
     let failed = |error| OpenError::Store(path.clone(), error);
     inner.load(&disk).map_err(failed)?;
@@ -291,6 +294,11 @@ impl Store {
     /// Counters.
     pub fn meters(&self) -> &Meters {
         &self.0.meters
+    }
+
+    /// The commit thread's pulse.
+    pub fn pulse(&self) -> &Pulse {
+        &self.0.pulse
     }
 
     /// Requests and outcomes that wait for the commit thread.

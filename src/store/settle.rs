@@ -19,6 +19,7 @@ use crate::domain::webhook::{Status, Webhook};
 impl Staging<'_> {
     /// Records what came of an attempt. Doing it twice changes nothing: a group that failed is settled again.
     pub(super) fn settle(&mut self, settlement: Settlement) -> Result<(), StoreError> {
+        fail::fail_point!("store.settle");
         let Settlement { delivery: id, attempt, next, disable, strain, dice, rate_limited } = settlement;
         let stored = match self.delivery(id) {
             // What cannot be read cannot be settled either; failing the group would fail every group from now on.
