@@ -54,9 +54,12 @@ use domain::explain::Explained;
 use domain::id::WebhookNumber;
 use domain::probe::{Probe, Probed};
 use domain::rate_limit::{Allowance, RateLimit};
+use domain::time::{self, UnixMs};
 use futures_util::future::BoxFuture;
 use pulse::{Stuck, or_end, or_end_task};
 
+/// 2026-01-01: a clock that shows less was not set, as on a machine without a battery before it has asked the network.
+const EARLIEST: UnixMs = 1_767_225_600_000;
 /// The dialect of the account that exists from the start.
 const DEFAULT_DIALECT: &str = "standard";
 
@@ -66,6 +69,12 @@ pub enum ServeError {
     /// The address cannot be listened on.
     #[error("cannot listen on {0}: {1}; set another HOOKWHEEL__SERVER__LISTEN")]
     Listen(std::net::SocketAddr, std::io::Error),
+    /// The machine's clock was not set yet.
+    #[error(
+        "the machine's clock shows {0}, which is before this program was made: set it, or start after it is set \
+         (time-sync.target); no receiver would take a signature of that time"
+    )]
+    Clock(String),
     /// The store cannot be opened.
     #[error(transparent)]
     Open(#[from] store::OpenError),
@@ -107,7 +116,20 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
 /// Runs the server on `listener` until `shutdown` is done; then accepts nothing more, finishes what is in flight or
 /// leaves it for the next start, writes all that is known, and returns.
 pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-    let clock = Clock::real();
+    run_by(Clock::real(), config, listener, shutdown).await
+}
+
+/// The same by another clock: for tests.
+#[doc(hidden)]
+pub async fn run_by(
+    clock: Clock,
+    config: Config,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    if clock.wall() < EARLIEST {
+        return Err(ServeError::Clock(time::rfc3339(clock.wall())));
+    }
     let certificate = settings::certificate(&config)?;
     let shelf = Dialects::load(Some(&config.deliver.dialects)).map_err(ServeError::Dialects)?;
     let shelf = Arc::new(Shelf::new(shelf));

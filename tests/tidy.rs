@@ -30,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("Instant::now", &["clock"]),
     ("SystemTime::now", &["clock"]),
+    ("clock_gettime", &["clock"]),
     ("rand::", &["clock"]),
     ("sled::", &["store"]),
     ("bincode::", &["store"]),

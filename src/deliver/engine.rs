@@ -15,6 +15,10 @@ use super::schedule::{Claim, Scheduler};
 use crate::clock::Clock;
 use crate::pulse::Pulse;
 
+/// The longest wait while something is due later. A wait does not count the time in which the machine sleeps; so what
+/// came due meanwhile goes out a moment after the machine wakes, and not when the rest of a long wait is over.
+const PATIENCE_MAX: Duration = Duration::from_secs(1);
+
 /// Turns the scheduler until it is told to stop.
 pub struct Engine {
     scheduler: Scheduler,
@@ -69,7 +73,7 @@ impl Engine {
 
     fn patience(&self) -> Option<Duration> {
         let next = self.scheduler.next_turn()?;
-        Some(Duration::from_millis(next.saturating_sub(self.clock.now())))
+        Some(Duration::from_millis(next.saturating_sub(self.clock.now())).min(PATIENCE_MAX))
     }
 
     fn read(&mut self, mail: Mail) {

@@ -72,7 +72,7 @@ impl Duty for OldEntries {
             (self.at, self.account) = (staging.now() + EVERY_MS, 0);
             return Ok(());
         };
-        let first_kept = AuditId(first_id_at(staging.now().saturating_sub(keep_ms)));
+        let first_kept = AuditId(first_id_at(staging.keeping().saturating_sub(keep_ms)));
         let (from, end): (Key, Key) = (layout::number(account).to_vec(), layout::audit(account, first_kept));
         let (keys, complete) = keys_from(staging, Tree::Audit, &from, &end, STEP_ROWS_MAX)?;
         for key in keys {

@@ -163,7 +163,7 @@ impl Committer {
         let disk = inner.disk()?;
         let ids = IdSource::after(read::last_id_and_event_bytes(&disk)?.0);
         let kept = retention::kept(&disk)?;
-        let upkeep = inner.upkeep();
+        let upkeep = inner.upkeep(&disk);
         Ok(Self { inner, ids, dice, tallies: Tallies::default(), kept, upkeep, unsynced: None, low_space_told: false })
     }
 
@@ -313,7 +313,7 @@ impl Committer {
                 Ok((last, kept, disk)) => {
                     self.kept = kept;
                     self.ids = IdSource::after(last.max(self.ids.last()));
-                    self.upkeep = self.inner.upkeep();
+                    self.upkeep = self.inner.upkeep(&disk);
                     self.inner.disk.store(Some(Arc::new(disk)));
                     tracing::warn!("the store is open again");
                     self.inner.tell(Notice { reopened: true, ..Notice::default() });

@@ -33,7 +33,7 @@ impl Duty for ForgetKeys {
             let (key, value) = row?;
             let stored: Idempotent = record::decode(&value)?;
             let rewritten = staging.get(Tree::Idempotency, &key)?.as_ref() != Some(&value);
-            if !rewritten && staging.now() >= stored.at + IDEMPOTENCY_MS {
+            if !rewritten && staging.keeping() >= stored.at + IDEMPOTENCY_MS {
                 staging.stage(Tree::Idempotency, key.to_vec(), None);
             }
             self.from = layout::just_after(&key);

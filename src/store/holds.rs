@@ -40,7 +40,7 @@ impl Duty for Holds {
     }
 
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
-        let now = staging.now();
+        let (now, keeping) = (staging.now(), staging.keeping());
         let next =
             staging.registry().webhooks_from(self.webhook).find(|webhook| held_since(webhook).is_some()).cloned();
         let Some(webhook) = next else {
@@ -49,9 +49,9 @@ impl Duty for Holds {
         };
         self.webhook = webhook.number();
         let since = held_since(&webhook).expect("it was found by that");
-        if now >= since + self.hold_ms {
+        if keeping >= since + self.hold_ms {
             // Ids begin with their time: what is older than the limit lies before this key.
-            let end = layout::delivery(DeliveryId::first_at(now - self.hold_ms, webhook.number()));
+            let end = layout::delivery(DeliveryId::first_at(keeping - self.hold_ms, webhook.number()));
             let days = self.hold_ms / DAY_MS;
             let reason = format!("hold_expired: its webhook was not active for {days} days");
             if cancel_some(staging, webhook.number(), &end, &reason)? {
@@ -72,7 +72,7 @@ impl Holds {
         let ends_at = since + self.hold_ms;
         let warn_at = ends_at - WARN_MS.min(self.hold_ms / 2);
         let is_warned = staging.tally(webhook.number()).hold_warned_at.is_some_and(|at| at >= since);
-        if staging.now() < warn_at || is_warned {
+        if staging.keeping() < warn_at || is_warned {
             return Ok(());
         }
         if open_before(staging, webhook.number(), &end_of(webhook.number()), 1)?.is_none() {

@@ -76,7 +76,7 @@ impl Duty for ForgetJobs {
         for row in rows {
             let (key, value) = row?;
             // A job that has ended changes no more.
-            if record::decode_grown::<Job>(&value)?.is_old(staging.now()) {
+            if record::decode_grown::<Job>(&value)?.is_old(staging.keeping()) {
                 staging.stage(Tree::Jobs, key.to_vec(), None);
             }
             self.from = layout::just_after(&key);

@@ -14,12 +14,14 @@ mod forget;
 pub mod fuzzing;
 mod holds;
 mod jobs;
+mod keeping;
 mod layout;
 mod manage;
 mod master_keys;
 mod notices;
 mod order;
 mod parsed;
+mod pull_in;
 mod queue;
 mod read;
 mod record;
@@ -65,7 +67,9 @@ pub use stats::Stats;
 
 use commit::Request;
 use disk::Disk;
+use keeping::Keeping;
 use layout::Tree;
+use pull_in::SetBack;
 use queue::{Bounds, NotTaken, Queue};
 use seal::Seals;
 use upkeep::Upkeep;
@@ -164,6 +168,7 @@ struct Inner {
     seals: Arc<Seals>,
     meters: Meters,
     pulse: Pulse,
+    keeping: Keeping,
 }
 
 /// A handle of the store; cheap to clone.
@@ -183,6 +188,9 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
     let keys = keys.map_err(|why| OpenError::MasterKeys(settings.master_keys.to_string(), why))?;
     let disk = Disk::open(&settings)?;
     check_master_keys(&settings, &disk, &keys)?;
+    let now = clock.now();
+    let keeping = Keeping::at_start(&disk, now).map_err(|error| OpenError::Store(path.clone(), error))?;
+    keeping.warn(now);
     let inner = Arc::new(Inner {
         settings,
         clock,
@@ -195,6 +203,7 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
         seals: Arc::new(Seals::new(keys)),
         meters: Meters::default(),
         pulse: Pulse::of("commit"),
+        keeping,
     });
     let failed = |error| OpenError::Store(path.clone(), error);
     inner.load(&disk).map_err(failed)?;
@@ -258,9 +267,10 @@ impl Inner {
     }
 
     /// All that is to be done on the side, from the start.
-    fn upkeep(&self) -> Upkeep {
+    fn upkeep(&self, disk: &Disk) -> Upkeep {
         let registry = self.registry.read().expect("not poisoned");
-        Upkeep::at_start(&registry, &self.settings.retention, self.seals.clone())
+        let set_back = SetBack::at_start(disk, self.clock.now());
+        Upkeep::at_start(&registry, &self.settings.retention, self.seals.clone(), set_back)
     }
 
     fn watch_space(&self, disk: &Disk) {

@@ -94,6 +94,16 @@ impl<'a> Staging<'a> {
         self.now
     }
 
+    /// The time of this group by the keeping clock: what age is told by.
+    pub(super) fn keeping(&self) -> UnixMs {
+        self.inner.keeping.at(self.now)
+    }
+
+    /// The time of this group as the wall clock shows it.
+    pub(super) fn shown_now(&self) -> UnixMs {
+        self.inner.clock.shown(self.now)
+    }
+
     /// What is held in memory, changes of this group included.
     pub fn registry(&self) -> RwLockReadGuard<'_, Registry> {
         self.inner.registry.read().expect("not poisoned")

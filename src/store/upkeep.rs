@@ -11,8 +11,10 @@ use super::ending::{Deleted, ForgetDeleted};
 use super::forget::ForgetKeys;
 use super::holds::Holds;
 use super::jobs::{ForgetJobs, Jobs};
+use super::keeping::KeepTime;
 use super::layout::{self, Key, Tree};
 use super::order::Unheld;
+use super::pull_in::SetBack;
 use super::registry::Registry;
 use super::retention::OldEvents;
 use super::seal::{Reseal, Seals};
@@ -44,9 +46,11 @@ pub struct Upkeep {
 
 impl Upkeep {
     /// After a start or a reopening.
-    pub fn at_start(registry: &Registry, retention: &Retention, seals: Arc<Seals>) -> Self {
+    pub fn at_start(registry: &Registry, retention: &Retention, seals: Arc<Seals>, set_back: SetBack) -> Self {
         Self {
             duties: vec![
+                Box::new(KeepTime::default()),
+                Box::new(set_back),
                 Box::new(Deleted::at_start(registry)),
                 Box::new(ForgetDeleted::default()),
                 Box::new(Unheld::at_start(registry)),

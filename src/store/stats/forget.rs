@@ -51,7 +51,7 @@ fn forget_some(staging: &mut Staging<'_>, mut from: Key) -> Result<Option<Key>, 
         let Some(row) = staging.disk().range(Tree::Stats, from..).next() else { return Ok(None) };
         let (key, _) = row?;
         let (prefix, step, start) = layout::read_stats(&key);
-        if staging.now() >= start + step.kept_ms() {
+        if staging.keeping() >= start + step.kept_ms() {
             staging.stage(Tree::Stats, key.to_vec(), None);
             from = layout::just_after(&key);
         } else {
