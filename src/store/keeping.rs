@@ -7,24 +7,29 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use serde_json::json;
-
-use super::disk::Disk;
+use super::error::StoreError;
 use super::layout::{self, Tree};
-use super::staging::Staging;
-use super::upkeep::Duty;
-use super::{Refusal, Store, StoreError, read};
-use crate::domain::account::DEFAULT_ACCOUNT;
-use crate::domain::audit::{Actor, Deed};
+use super::rows;
+use super::trees::Trees;
+use crate::clock::Clock;
 use crate::domain::id::EventId;
 use crate::domain::time::{self, DAY_MS, UnixMs};
 
 /// What it follows the machine's clock by at a start, at most.
 const STEP_AT_START_MS: u64 = DAY_MS;
-/// How often it is written.
-const WRITE_EVERY_MS: u64 = 60 * 60 * 1000;
 /// A smaller difference to the machine's clock is not worth a word.
 const TOLD_FROM_MS: u64 = 60 * 1000;
+
+/// A moment, in each of the times.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// In the server's own.
+    pub now: UnixMs,
+    /// By the keeping clock.
+    pub keeping: UnixMs,
+    /// As the wall clock shows it.
+    pub shown: UnixMs,
+}
 
 /// The clock, as a distance: what it is behind the server's own time, in milliseconds; negative: ahead.
 #[derive(Debug)]
@@ -32,10 +37,10 @@ pub struct Keeping(AtomicI64);
 
 impl Keeping {
     /// Where it stands after a start at `now`.
-    pub fn at_start(disk: &Disk, now: UnixMs) -> Result<Self, StoreError> {
-        let stored = disk.get(Tree::Meta, layout::META_KEEPING)?;
+    pub fn at_start(trees: &Trees, now: UnixMs) -> Result<Self, StoreError> {
+        let stored = trees.get(Tree::Meta, layout::META_KEEPING)?;
         let stored = stored.and_then(|bytes| Some(UnixMs::from_be_bytes(bytes.as_ref().try_into().ok()?)));
-        let last = match (stored, read::last_id_and_event_bytes(disk)?.0) {
+        let last = match (stored, rows::last_id_and_event_bytes(trees)?.0) {
             (Some(stood_at), _) => stood_at,
             (None, 0) => now,
             // A store that has never written it was alive when it gave its greatest id.
@@ -59,8 +64,14 @@ impl Keeping {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// This moment.
+    pub fn moment(&self, clock: &Clock) -> Moment {
+        let now = clock.now();
+        Moment { now, keeping: self.at(now), shown: clock.shown(now) }
+    }
+
     /// The operator's word that the machine's clock is right: it goes on to that. Never back.
-    fn trust(&self) {
+    pub fn trust(&self) {
         self.0.fetch_min(0, Ordering::Relaxed);
     }
 
@@ -87,75 +98,9 @@ impl Keeping {
     }
 }
 
-fn is_worth_a_word(behind_ms: i64) -> bool {
+/// Whether a difference is worth a word.
+pub fn is_worth_a_word(behind_ms: i64) -> bool {
     behind_ms.unsigned_abs() >= TOLD_FROM_MS
-}
-
-/// Writes it now and then, and tells the operator once a start if it differs.
-#[derive(Default)]
-pub struct KeepTime {
-    at: UnixMs,
-    told: bool,
-}
-
-impl Duty for KeepTime {
-    fn due_at(&self, _kept: u64) -> Option<UnixMs> {
-        Some(self.at)
-    }
-
-    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
-        self.at = staging.now() + WRITE_EVERY_MS;
-        staging.put_keeping();
-        if std::mem::replace(&mut self.told, true) {
-            return Ok(());
-        }
-        let behind_ms = staging.now() as i64 - staging.keeping() as i64;
-        if !is_worth_a_word(behind_ms) {
-            return Ok(());
-        }
-        let (stands_at, machine) = (time::rfc3339(staging.keeping()), time::rfc3339(staging.now()));
-        let facts = json!({"retention_clock": stands_at, "machine_clock": machine, "behind_seconds": behind_ms / 1000});
-        staging.tell_operator("clock.differs", facts)
-    }
-}
-
-impl Staging<'_> {
-    fn put_keeping(&mut self) {
-        let stands_at = self.keeping().to_be_bytes().to_vec();
-        self.stage(Tree::Meta, layout::META_KEEPING.to_vec(), Some(stands_at));
-    }
-}
-
-impl Store {
-    /// How far the keeping clock is behind the wall clock, in milliseconds; negative: ahead. A difference that is not worth
-    /// a word is none.
-    pub fn keeping_behind_ms(&self) -> i64 {
-        let (inner, clock) = (&self.0, &self.0.clock);
-        let behind = clock.wall() as i64 - inner.keeping.at(clock.now()) as i64;
-        if is_worth_a_word(behind) { behind } else { 0 }
-    }
-
-    /// What the keeping clock shows.
-    pub fn keeping(&self) -> UnixMs {
-        self.0.keeping.at(self.0.clock.now())
-    }
-
-    /// The machine's clock is right, somebody says: the keeping clock goes on to it. It stands in the audit log of the
-    /// account that exists from the start.
-    pub async fn trust_clock(&self, by: Actor) -> Result<(), Refusal> {
-        let inner = self.0.clone();
-        let change = move |staging: &mut Staging<'_>| {
-            let from = time::rfc3339(staging.keeping());
-            inner.keeping.trust();
-            staging.put_keeping();
-            let account = staging.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
-            if let Some(account) = account {
-                staging.note_deed(by, Deed::new(account, "retention_clock.trusted", from));
-            }
-            Ok(())
-        };
-        self.change(change).await
-    }
 }
 
 #[cfg(test)]

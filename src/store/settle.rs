@@ -3,9 +3,9 @@
 
 use serde_json::json;
 
-use super::StoreError;
-use super::commit::{Settled, Settlement};
+use super::error::StoreError;
 use super::layout::{self, Tree};
+use super::message::{Settled, Settlement};
 use super::staging::Staging;
 use crate::domain::delivery::{AttemptSummary, Delivery, DeliveryState, Outcome};
 use crate::domain::disable::{DisableRule, Failures};
