@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::error::StoreError;
 use super::layout::{self, Tree};
-use super::rows;
 use super::trees::Trees;
+use super::{record, rows};
 use crate::clock::Clock;
 use crate::domain::id::EventId;
 use crate::domain::time::{self, DAY_MS, UnixMs};
@@ -38,8 +38,9 @@ pub struct Keeping(AtomicI64);
 impl Keeping {
     /// Where it stands after a start at `now`.
     pub fn at_start(trees: &Trees, now: UnixMs) -> Result<Self, StoreError> {
-        let stored = trees.get(Tree::Meta, layout::META_KEEPING)?;
-        let stored = stored.and_then(|bytes| Some(UnixMs::from_be_bytes(bytes.as_ref().try_into().ok()?)));
+        // One that cannot be read is as one that was never written.
+        let stored =
+            trees.get(Tree::Meta, layout::META_KEEPING)?.and_then(|bytes| record::decode::<UnixMs>(&bytes).ok());
         let last = match (stored, rows::last_id_and_event_bytes(trees)?.0) {
             (Some(stood_at), _) => stood_at,
             (None, 0) => now,
@@ -50,7 +51,7 @@ impl Keeping {
     }
 
     fn from(last: UnixMs, now: UnixMs) -> Self {
-        let stands = now.clamp(last, last + STEP_AT_START_MS);
+        let stands = now.clamp(last, last.saturating_add(STEP_AT_START_MS));
         Self(AtomicI64::new(now as i64 - stands as i64))
     }
 

@@ -89,7 +89,7 @@ impl<'a> Staging<'a> {
 
     /// Writes where the keeping clock stands.
     pub(super) fn put_keeping(&mut self, stands_at: UnixMs) {
-        self.stage(Tree::Meta, layout::META_KEEPING.to_vec(), Some(stands_at.to_be_bytes().to_vec()));
+        self.put(Tree::Meta, layout::META_KEEPING.to_vec(), &stands_at);
     }
 
     /// What is held in memory, changes of this group included.
