@@ -25,6 +25,20 @@ impl Staging<'_> {
         }
     }
 
+    /// Nothing that is counted of the webhook is yet to come.
+    pub(super) fn leave_no_attempt_to_come(&mut self, webhook: WebhookNumber) {
+        let now = self.now();
+        let tally = self.tally(webhook);
+        for at in [
+            &mut tally.last_attempt_at,
+            &mut tally.last_success_at,
+            &mut tally.failing_since,
+            &mut tally.enabled_at,
+        ] {
+            *at = at.map(|at| at.min(now));
+        }
+    }
+
     /// Retries of the webhook that are due after `latest` are due then: its schedule is shorter than it was. Some a call;
     /// the webhook counts as changed, so that somebody looks again.
     pub(super) fn pull_in(&mut self, webhook: WebhookNumber, latest: UnixMs) -> Result<(), StoreError> {
