@@ -254,6 +254,9 @@ fn warn_of(config: &Config) {
     for (knob, meaning) in config.loosened() {
         tracing::warn!(knob, "a setting is looser than its default: {meaning}");
     }
+    for config::Exposed { path, holds, mode } in config.exposed() {
+        tracing::warn!(path = %path.display(), "others can read {holds}; set its mode to {mode:o}");
+    }
 }
 
 /// Which addresses may be dialled by a server that listens at `address`.
