@@ -37,7 +37,10 @@ fn circles_are_seen() {
     let circles = |files: &[(&str, &str)]| {
         let files = files.iter().map(|(path, text)| Source::new(format!("src/{path}"), text)).collect();
         let circles = Modules::of(files).circles();
-        circles.iter().map(|circle| circle.iter().map(|module| module.join("/")).collect::<Vec<_>>()).collect::<Vec<_>>()
+        circles
+            .iter()
+            .map(|circle| circle.iter().map(|module| module.join("/")).collect::<Vec<_>>())
+            .collect::<Vec<_>>()
     };
     let passed_on = ("x/mod.rs", "mod a; mod b; pub use a::{A, Other as Another};");
     let two = [passed_on, ("x/a.rs", "use super::b::{self, B};"), ("x/b.rs", "fn f(a: super::A) {}")];
@@ -63,7 +66,8 @@ impl Modules {
     fn of(sources: Vec<Source>) -> Self {
         let mut all = Self { named: BTreeMap::new(), passed_on: BTreeMap::new() };
         for source in sources.iter().filter(|source| source.room.is_some()) {
-            let mut module: Module = source.path.with_extension("").iter().skip(1).map(|part| part.to_string_lossy().into()).collect();
+            let mut module: Module =
+                source.path.with_extension("").iter().skip(1).map(|part| part.to_string_lossy().into()).collect();
             if module.last().is_some_and(|last| last == "mod") {
                 module.pop();
             }
@@ -85,10 +89,17 @@ impl Modules {
 
     /// Sets of modules each of which leads to all others of its set.
     fn circles(&self) -> Vec<BTreeSet<Module>> {
-        let needs: BTreeMap<_, BTreeSet<Module>> = self.named.iter().map(|(module, paths)| {
-            let needed = paths.iter().filter_map(|path| self.home(module, path, 0)).filter(|home| home != module && self.named.contains_key(home));
-            (module.clone(), needed.collect())
-        }).collect();
+        let needs: BTreeMap<_, BTreeSet<Module>> = self
+            .named
+            .iter()
+            .map(|(module, paths)| {
+                let needed = paths
+                    .iter()
+                    .filter_map(|path| self.home(module, path, 0))
+                    .filter(|home| home != module && self.named.contains_key(home));
+                (module.clone(), needed.collect())
+            })
+            .collect();
         let reached: BTreeMap<_, _> = needs.keys().map(|from| (from, reach(&needs, from))).collect();
         let circle = |from: &Module| -> BTreeSet<Module> {
             reached[from].iter().filter(|to| reached[to].contains(from)).cloned().collect()
