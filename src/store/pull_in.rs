@@ -29,12 +29,9 @@ impl Staging<'_> {
     pub(super) fn leave_no_attempt_to_come(&mut self, webhook: WebhookNumber) {
         let now = self.now();
         let tally = self.tally(webhook);
-        for at in [
-            &mut tally.last_attempt_at,
-            &mut tally.last_success_at,
-            &mut tally.failing_since,
-            &mut tally.enabled_at,
-        ] {
+        for at in
+            [&mut tally.last_attempt_at, &mut tally.last_success_at, &mut tally.failing_since, &mut tally.enabled_at]
+        {
             *at = at.map(|at| at.min(now));
         }
     }
