@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::carried::{Carried, Tallies};
-use super::error::StoreError;
+use super::error::{OpenError, StoreError};
 use super::inner::Inner;
 use super::message::Notice;
 use super::queue::{Group, Woken};
@@ -25,6 +25,8 @@ const SYNC_DELAY: Duration = Duration::from_millis(50);
 /// Between the starts of two groups: what arrives meanwhile shares a flush and a sync, each of which costs as much as
 /// several events. After a quiet moment nothing waits, and under load a group takes longer than this anyway.
 const PACE: Duration = Duration::from_millis(2);
+/// What says on the disk which group was synced is itself synced at the latest after this time.
+const MARK_SYNC_DELAY: Duration = Duration::from_secs(1);
 /// Between the first attempts to reopen a store that failed: sled lets go of its files some moments after its last
 /// handle. Each further pause is twice as long.
 const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(2);
@@ -41,6 +43,11 @@ pub struct Committer {
     low_space_told: bool,
     /// Since when something is written and not synced.
     unsynced: Option<Stopwatch>,
+    /// Since when something is synced and the mark of it is not.
+    unmarked: Option<Stopwatch>,
+    /// Before the store is opened again after the next failure. A store that opens and fails at once is not opened over
+    /// and over without a pause.
+    pause: Duration,
 }
 
 impl Committer {
@@ -50,7 +57,8 @@ impl Committer {
         let kept = rows::kept(&trees)?;
         let upkeep = upkeep_of(&inner, &trees);
         let carried = Carried { ids, dice, tallies: Tallies::default(), kept };
-        Ok(Self { inner, carried, upkeep, unsynced: None, low_space_told: false })
+        let (low_space_told, unsynced, unmarked, pause) = (false, None, None, Duration::ZERO);
+        Ok(Self { inner, carried, upkeep, low_space_told, unsynced, unmarked, pause })
     }
 
     /// Serves groups until the store is closed and nothing waits.
@@ -73,10 +81,14 @@ impl Committer {
             }
             self.serve(self.inner.queue.take());
         }
-        if let Ok(trees) = self.inner.trees()
-            && let Err(error) = trees.sync()
-        {
-            tracing::error!(%error, "the store could not be synced at the end");
+        self.close();
+    }
+
+    /// Closes the store for good.
+    fn close(&mut self) {
+        let closed = self.take_trees().map_or(Ok(()), |trees| trees.sync().and_then(|()| trees.close()));
+        if let Err(error) = closed {
+            tracing::error!(%error, "the store could not be closed as it should");
         }
     }
 
@@ -103,7 +115,11 @@ impl Committer {
             return Duration::ZERO;
         }
         let upkeep = self.upkeep.wait(self.inner.clock.now(), self.carried.kept.total());
-        if self.unsynced.is_some() { upkeep.min(SYNC_DELAY) } else { upkeep }
+        match (&self.unsynced, &self.unmarked) {
+            (Some(_), _) => upkeep.min(SYNC_DELAY),
+            (None, Some(_)) => upkeep.min(MARK_SYNC_DELAY),
+            (None, None) => upkeep,
+        }
     }
 
     /// One group: stage, write, sync, answer, tell. An empty one syncs what is not synced yet.
@@ -155,6 +171,14 @@ impl Committer {
             if must_sync && self.unsynced.is_some() {
                 trees.sync()?;
                 self.unsynced = None;
+                self.unmarked.get_or_insert_with(Stopwatch::start);
+            }
+            if self.unmarked.is_some_and(|since| since.elapsed() >= MARK_SYNC_DELAY) {
+                trees.sync_mark()?;
+                self.unmarked = None;
+            }
+            if writes.keys() > 0 {
+                self.pause = Duration::ZERO;
             }
             Ok(())
         });
@@ -172,28 +196,40 @@ impl Committer {
 
     /// Drops every handle of a store that failed: sled stays poisoned for as long as one is left.
     fn close_disk(&mut self) {
-        let mut trees = self.inner.trees.swap(None);
+        drop(self.take_trees());
         self.carried.tallies = Tallies::default();
-        self.unsynced = None;
-        while let Some(held) = trees.take() {
-            if let Err(held) = Arc::try_unwrap(held) {
-                // A reader is in the middle of a look-up; it lets go within moments.
-                trees = Some(held);
-                std::thread::sleep(Duration::from_millis(1));
-            }
+        (self.unsynced, self.unmarked) = (None, None);
+    }
+
+    /// Takes the trees from all who read them.
+    fn take_trees(&mut self) -> Option<Trees> {
+        // Before they are gone: who sees that they are gone finds no row any more.
+        if let Some(trees) = &*self.inner.trees.load() {
+            trees.begin_to_close();
+        }
+        let mut held = self.inner.trees.swap(None)?;
+        loop {
+            held = match Arc::try_unwrap(held) {
+                Ok(trees) => return Some(trees),
+                Err(held) => held,
+            };
+            // A reader is in the middle of a row; it lets go within moments.
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
     /// Tries to open the store until it is open or not needed any more, and rebuilds what is held in memory about it.
-    /// Says whether it is open.
+    /// Says whether it is open. What no attempt can mend ends the process: its next start says what to do.
     fn reopen(&mut self) -> bool {
-        let mut pause = REOPEN_PAUSE_MIN;
         loop {
             self.inner.pulse.beat();
-            let opened = self
-                .inner
-                .open_disk()
-                .and_then(|trees| Ok((rows::last_id_and_event_bytes(&trees)?.0, rows::kept(&trees)?, trees)));
+            std::thread::sleep(self.pause);
+            self.pause = (self.pause * 2).clamp(REOPEN_PAUSE_MIN, REOPEN_PAUSE_MAX);
+            let failed = |error| OpenError::of(&self.inner.settings.path, error);
+            let opened = self.inner.open_disk().and_then(|trees| {
+                let last = rows::last_id_and_event_bytes(&trees).map_err(failed)?.0;
+                Ok((last, rows::kept(&trees).map_err(failed)?, trees))
+            });
             match opened {
                 Ok((last, kept, trees)) => {
                     self.carried.kept = kept;
@@ -205,14 +241,13 @@ impl Committer {
                     return true;
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the store cannot be opened; trying again");
+                    tracing::error!(%error, "the store cannot be opened again");
+                    assert!(!error.is_final(), "the store cannot go on: {error}");
                     let group = self.inner.queue.take();
                     self.put_off(group);
                     if self.inner.queue.is_closed() {
                         return false;
                     }
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(REOPEN_PAUSE_MAX);
                 }
             }
         }
