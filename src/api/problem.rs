@@ -11,6 +11,7 @@ use super::limits;
 use crate::domain::Invalid;
 use crate::domain::account::Scope;
 use crate::domain::rate_limit::Allowance;
+use crate::pulse::Stuck;
 use crate::store::{Refusal, StoreError};
 
 /// Seconds after which a full queue is worth another try.
@@ -129,6 +130,11 @@ impl Problem {
         Self::busy("too_many_connections", "too many connections are open; close some", RETRY_SOON_SECONDS)
     }
 
+    /// 503: a thread that the server cannot do without does not go on.
+    pub fn stuck(stuck: &Stuck) -> Self {
+        Self::busy("stuck", stuck.to_string(), RETRY_LATER_SECONDS)
+    }
+
     /// 413: the body is longer than `max` bytes.
     pub fn body_too_large(max: usize) -> Self {
         let message = format!("the body is longer than {max} bytes");
@@ -230,6 +236,7 @@ impl From<Refusal> for Problem {
             Refusal::AccountExists => Self::conflict("account_exists", &refusal).with_field("id"),
             Refusal::NotFound(what) => Self::not_found(what),
             Refusal::Invalid(invalid) => invalid.into(),
+            Refusal::Forbidden(invalid) => Self::forbidden(message).with_field(invalid.field),
             Refusal::Failed(error) => error.into(),
         }
     }
@@ -310,6 +317,7 @@ mod tests {
             (Refusal::AccountExists, 409, "account_exists", None),
             (Refusal::NotFound("event"), 404, "not_found", None),
             (Refusal::Invalid(Invalid::new("url", "is bad")), 400, "invalid_field", None),
+            (Refusal::Forbidden(Invalid::new("url", "is not yours")), 403, "forbidden", None),
             (Refusal::Failed(StoreError::Unavailable), 503, "unavailable", Some(10)),
             (Refusal::Failed(StoreError::Io("/secret/path".into())), 503, "unavailable", Some(10)),
             (Refusal::Failed(StoreError::Damaged(fuzzing::damage())), 500, "damaged", None),

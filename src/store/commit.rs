@@ -65,7 +65,7 @@ impl Committer {
         let trees = inner.trees()?;
         let ids = IdSource::after(rows::last_id_and_event_bytes(&trees)?.0);
         let kept = rows::kept(&trees)?;
-        let upkeep = upkeep_of(&inner);
+        let upkeep = upkeep_of(&inner, &trees);
         let carried = Carried { ids, dice, tallies: Tallies::default(), kept };
         let (low_space_told, unsynced, unmarked, pause) = (false, None, None, Duration::ZERO);
         let (alone, rests_until) = (0, 0);
@@ -76,7 +76,10 @@ impl Committer {
     pub fn run(mut self) {
         let mut last = Stopwatch::start();
         loop {
-            match self.inner.queue.wait(self.patience()) {
+            self.inner.pulse.rest();
+            let woken = self.inner.queue.wait(self.patience());
+            self.inner.pulse.beat();
+            match woken {
                 Woken::Work => std::thread::sleep(PACE.saturating_sub(last.elapsed())),
                 Woken::Idle => {}
                 Woken::Closed => break,
@@ -167,8 +170,8 @@ impl Committer {
         // Somebody waits for requests; an idle moment is the time to sync outcomes, and they must not wait for ever.
         let is_overdue = self.unsynced.is_some_and(|since| since.elapsed() >= SYNC_DELAY);
         let must_sync = !group.requests.is_empty() || group.is_empty() || is_overdue;
-        let now = self.inner.clock.now();
-        let mut staging = Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, now);
+        let moment = self.inner.keeping.moment(&self.inner.clock);
+        let mut staging = Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, moment);
         let mut staged = Ok(());
         for settlement in group.settlements.drain(..) {
             staged = staged.and_then(|()| trees.readable(staging.settle(settlement)).map(drop));
@@ -270,6 +273,7 @@ impl Committer {
     /// Says whether it is open. What no attempt can mend ends the process: its next start says what to do.
     fn reopen(&mut self) -> bool {
         loop {
+            self.inner.pulse.beat();
             std::thread::sleep(self.pause);
             self.pause = (self.pause * 2).clamp(REOPEN_PAUSE_MIN, REOPEN_PAUSE_MAX);
             let failed = |error| OpenError::of(&self.inner.settings.path, error);
@@ -281,7 +285,7 @@ impl Committer {
                 Ok((last, kept, trees)) => {
                     self.carried.kept = kept;
                     self.carried.ids = IdSource::after(last.max(self.carried.ids.last()));
-                    self.upkeep = upkeep_of(&self.inner);
+                    self.upkeep = upkeep_of(&self.inner, &trees);
                     self.inner.trees.store(Some(Arc::new(trees)));
                     tracing::warn!("the store is open again");
                     self.inner.tell(Notice { reopened: true, ..Notice::default() });
@@ -304,9 +308,10 @@ impl Committer {
 }
 
 /// All that is to be done on the side, from the start.
-fn upkeep_of(inner: &Inner) -> Upkeep {
+fn upkeep_of(inner: &Inner, trees: &Trees) -> Upkeep {
     let registry = inner.registry.read().expect("not poisoned");
-    Upkeep::at_start(&registry, &inner.settings.retention, inner.seals.clone(), inner.reports.clone())
+    let (seals, reports) = (inner.seals.clone(), inner.reports.clone());
+    Upkeep::at_start(trees, inner.clock.now(), &registry, &inner.settings.retention, seals, reports)
 }
 
 /// Tells the operator once when free space falls below the reserve.

@@ -8,6 +8,7 @@ use arc_swap::ArcSwapOption;
 
 use super::damage::{Damage, Reports};
 use super::error::{OpenError, StoreError};
+use super::keeping::Keeping;
 use super::layout::{self, Tree};
 use super::message::{Listener, Notice};
 use super::queue::Queue;
@@ -20,6 +21,7 @@ use crate::clock::Clock;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::job::Job;
 use crate::domain::webhook::Webhook;
+use crate::pulse::Pulse;
 
 /// What the store counts about itself since the start.
 #[derive(Debug, Default)]
@@ -52,6 +54,9 @@ pub struct Inner {
     pub commits: Commits,
     /// What could not be read.
     pub reports: Arc<Reports>,
+    /// Of the commit thread.
+    pub pulse: Pulse,
+    pub keeping: Keeping,
 }
 
 impl Inner {
@@ -68,7 +73,7 @@ impl Inner {
             return Err(failed(StoreError::Io(format!("only {free} bytes are free, of {enough} that are needed"))));
         }
         let trees = Trees::open(&self.settings, self.reports.clone())?;
-        self.load(&trees)?;
+        self.load(&trees).map_err(failed)?;
         self.watch_space(&trees);
         Ok(trees)
     }

@@ -11,12 +11,14 @@ use super::damage::Reports;
 use super::error::OpenError;
 use super::handle::Store;
 use super::inner::{Commits, Inner};
+use super::keeping::Keeping;
 use super::queue::{Bounds, Queue};
 use super::seal::{self, MasterKeys, Seals};
 use super::settings::Settings;
 use super::trees::Trees;
 use super::{master_keys, migration};
 use crate::clock::{Clock, Dice};
+use crate::pulse::Pulse;
 
 /// Opens the store; the committer needs a thread of its own.
 pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, Committer), OpenError> {
@@ -32,6 +34,9 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
     let reports = Arc::new(Reports::default());
     let trees = migration::open(&settings, &keys, &mut dice, reports.clone())?;
     check_master_keys(&settings, &trees, &keys)?;
+    let now = clock.now();
+    let keeping = Keeping::at_start(&trees, now).map_err(|error| OpenError::Store(path.clone(), error))?;
+    keeping.warn(now);
     let inner = Arc::new(Inner {
         settings,
         clock,
@@ -44,6 +49,8 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         seals: Arc::new(Seals::new(keys)),
         commits: Commits::default(),
         reports,
+        pulse: Pulse::of("commit"),
+        keeping,
     });
     let failed = |error| OpenError::of(&path, error);
     inner.load(&trees).map_err(failed)?;

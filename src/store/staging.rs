@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::carried::{Carried, Finished};
 use super::error::{Refusal, StoreError};
+use super::keeping::Moment;
 use super::key_mark::KeyMark;
 use super::layout::{self, Key, Tree};
 use super::message::Notice;
@@ -35,7 +36,7 @@ pub struct Staging<'a> {
     registry: &'a RwLock<Registry>,
     seals: &'a Seals,
     pub(super) carried: &'a mut Carried,
-    now: UnixMs,
+    moment: Moment,
     staged: BTreeMap<(Tree, Key), Option<Vec<u8>>>,
     tallied: Vec<WebhookNumber>,
     pub(super) accounts_tallied: Vec<AccountNumber>,
@@ -50,7 +51,7 @@ impl<'a> Staging<'a> {
         registry: &'a RwLock<Registry>,
         seals: &'a Seals,
         carried: &'a mut Carried,
-        now: UnixMs,
+        moment: Moment,
     ) -> Self {
         Self {
             trees,
@@ -58,7 +59,7 @@ impl<'a> Staging<'a> {
             seals,
             kept: carried.kept,
             carried,
-            now,
+            moment,
             staged: BTreeMap::new(),
             tallied: Vec::new(),
             accounts_tallied: Vec::new(),
@@ -69,7 +70,22 @@ impl<'a> Staging<'a> {
 
     /// The time of this group.
     pub fn now(&self) -> UnixMs {
-        self.now
+        self.moment.now
+    }
+
+    /// The same by the keeping clock: what age is told by.
+    pub(super) fn keeping(&self) -> UnixMs {
+        self.moment.keeping
+    }
+
+    /// The same as the wall clock shows it.
+    pub(super) fn shown_now(&self) -> UnixMs {
+        self.moment.shown
+    }
+
+    /// Writes where the keeping clock stands.
+    pub(super) fn put_keeping(&mut self, stands_at: UnixMs) {
+        self.put(Tree::Meta, layout::META_KEEPING.to_vec(), &stands_at);
     }
 
     /// What is held in memory, changes of this group included.
@@ -268,7 +284,7 @@ impl<'a> Staging<'a> {
             // Counters that cannot be read start again from zero.
             trees.readable(rows::tally(trees, number)).ok().flatten().unwrap_or_default()
         });
-        let over = tally.minute.turn(self.now);
+        let over = tally.minute.turn(self.moment.now);
         self.finished.extend(over.map(|minute| (Series::Webhook(number), minute)));
         tally
     }
@@ -281,7 +297,7 @@ impl<'a> Staging<'a> {
 
     pub(super) fn next_id(&mut self, number: u32) -> u128 {
         let Carried { ids, dice, .. } = &mut *self.carried;
-        ids.next(self.now, number, || dice.bits())
+        ids.next(self.moment.now, number, || dice.bits())
     }
 
     pub(super) fn next_number(&mut self, counter: &[u8]) -> Result<u32, StoreError> {

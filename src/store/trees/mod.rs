@@ -94,10 +94,13 @@ impl Trees {
 
     /// The rows of a range, in the order of their keys, from either end.
     pub fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> Rows {
-        self.rows(tree, match &self.of {
-            In::Sled(sled) => RowsOf::Sled(sled.range(tree, range)),
-            In::Memory(memory) => RowsOf::Memory(memory.range(tree, range)),
-        })
+        self.rows(
+            tree,
+            match &self.of {
+                In::Sled(sled) => RowsOf::Sled(sled.range(tree, range)),
+                In::Memory(memory) => RowsOf::Memory(memory.range(tree, range)),
+            },
+        )
     }
 
     /// All rows of a tree.
@@ -107,10 +110,13 @@ impl Trees {
 
     /// The rows whose keys begin so.
     pub fn prefix(&self, tree: Tree, prefix: &[u8]) -> Rows {
-        self.rows(tree, match &self.of {
-            In::Sled(sled) => RowsOf::Sled(sled.prefix(tree, prefix)),
-            In::Memory(memory) => RowsOf::Memory(memory.prefix(tree, prefix)),
-        })
+        self.rows(
+            tree,
+            match &self.of {
+                In::Sled(sled) => RowsOf::Sled(sled.prefix(tree, prefix)),
+                In::Memory(memory) => RowsOf::Memory(memory.prefix(tree, prefix)),
+            },
+        )
     }
 
     fn rows(&self, tree: Tree, of: RowsOf) -> Rows {

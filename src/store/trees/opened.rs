@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::caught::caught_opening;
-use super::{checksum, create};
 use super::files::{LOG, open_error, sled_config};
 use super::held::{Handle, Sled};
 use super::ledger::{Ledger, PLACE};
 use super::mark::Marked;
+use super::{checksum, create};
 use crate::store::error::OpenError;
 use crate::store::layout::{FORMAT_VERSION, META_FORMAT, Tree};
 use crate::store::settings::Settings;

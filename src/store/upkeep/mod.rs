@@ -7,10 +7,12 @@ mod ending;
 mod holds;
 mod idempotency;
 mod jobs;
+mod keeping;
 mod quarantine;
 mod reseal;
 mod retention;
 mod scrub;
+mod set_back;
 mod stats;
 mod sums;
 mod sweep;
@@ -34,10 +36,12 @@ use deleted::{Deleted, Forgettable};
 use holds::Holds;
 use idempotency::OldKeys;
 use jobs::{Jobs, OldJobs};
+use keeping::KeepTime;
 use quarantine::Quarantine;
 use reseal::Reseal;
 use retention::OldEvents;
 use scrub::Scrub;
+use set_back::SetBack;
 use stats::OldStats;
 use sums::Sums;
 use sweep::Sweep;
@@ -50,10 +54,19 @@ pub struct Upkeep {
 
 impl Upkeep {
     /// After a start or a reopening.
-    pub fn at_start(registry: &Registry, retention: &Retention, seals: Arc<Seals>, reports: Arc<Reports>) -> Self {
+    pub fn at_start(
+        trees: &Trees,
+        now: UnixMs,
+        registry: &Registry,
+        retention: &Retention,
+        seals: Arc<Seals>,
+        reports: Arc<Reports>,
+    ) -> Self {
         reports.begin_scrub();
         Self {
             duties: vec![
+                Box::new(KeepTime::default()),
+                Box::new(SetBack::at_start(trees, now)),
                 Box::new(Deleted::at_start(registry)),
                 Box::new(Sweep::of(Forgettable)),
                 Box::new(Unheld::at_start(registry)),

@@ -13,7 +13,7 @@ use crate::store::check::check;
 use crate::store::damage::{Damage, Reports};
 use crate::store::duty::Duty;
 use crate::store::error::StoreError;
-use crate::store::layout::{self, Key, META_LAST_ID, Tree};
+use crate::store::layout::{self, Key, META_LAST_ACCOUNT, META_LAST_WEBHOOK, Tree};
 use crate::store::rows;
 use crate::store::staging::Staging;
 
@@ -103,9 +103,7 @@ impl Staging<'_> {
             }
             Tree::Ordered => self.free_next(layout::read_number(key), layout::read_order_key(key))?,
             Tree::Jobs => self.registry_mut().forget_job(layout::read_number(key), layout::read_id(key)),
-            // Each group writes it.
-            Tree::Meta if key == META_LAST_ID => {}
-            Tree::Meta => {
+            Tree::Meta if [META_LAST_WEBHOOK, META_LAST_ACCOUNT].contains(&key) => {
                 let greatest = rows::greatest_number(self.trees(), key)?;
                 self.stage(tree, key.to_vec(), Some(layout::number(greatest).to_vec()));
             }
