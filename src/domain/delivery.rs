@@ -270,6 +270,8 @@ pub struct SealedAttempt {
     /// The start of the answer's body.
     #[serde(with = "serde_bytes")]
     pub response_body: Vec<u8>,
+    /// The request was sent once more, before anything of an answer had come.
+    pub resent: bool,
 }
 
 /// How much of an answer is read and kept.

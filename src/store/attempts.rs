@@ -37,12 +37,12 @@ pub fn seal(key: Option<&DataKey>, id: DeliveryId, attempt: Attempt, dice: &mut 
         request.extend_from_slice(&nonce);
         request
     });
-    SealedAttempt { summary, request: request.unwrap_or_default(), response_body }
+    SealedAttempt { summary, request: request.unwrap_or_default(), response_body, resent: false }
 }
 
 /// The attempt again. What cannot be opened (its webhook's key is gone, or it was changed) stays empty.
 pub fn open(key: Option<&DataKey>, id: DeliveryId, sealed: SealedAttempt) -> Attempt {
-    let SealedAttempt { summary, request, response_body } = sealed;
+    let SealedAttempt { summary, request, response_body, resent: _ } = sealed;
     let place = layout::attempt(id, summary.number);
     let (url, request_headers) = key.and_then(|key| open_request(key, &place, request)).unwrap_or_default();
     Attempt { summary, url, request_headers, response_body }

@@ -99,7 +99,7 @@ mod tests {
     use crate::domain::retry::Next;
 
     const EVENT: &str = "01fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe80300010300027b7d0000";
-    const DELIVERY: &str = "01fe030000002301ef8dbc7a1a7c6e5b9301fe000000002301ef8dbc7a1a7c6e5b9301000200010101050200c801750001010001070000";
+    const DELIVERY: &str = "01fe030000002301ef8dbc7a1a7c6e5b9301fe000000002301ef8dbc7a1a7c6e5b9301000200010101050200c801750101000001070000";
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|b| format!("{b:02x}")).collect()
@@ -126,7 +126,7 @@ mod tests {
         let mut delivery = Delivery::fresh(event.id.delivery_to(3), event.id, Cause::Accept);
         assert_eq!(hex(&encode(&Fresh::of(&delivery))), "01000000");
         let summary = AttemptSummary { number: 1, started_at: 5, duration_ms: 2, outcome: Outcome::Status(200) };
-        let attempt = SealedAttempt { summary, request: vec![b'u'], response_body: vec![1] };
+        let attempt = SealedAttempt { summary, request: vec![b'u'], response_body: vec![1], resent: false };
         delivery.take_attempt(attempt, Next::Succeeded);
         assert_eq!(hex(&encode(&delivery)), DELIVERY);
         assert_eq!(decode::<Delivery>(&encode(&delivery)).unwrap(), delivery);
