@@ -152,6 +152,7 @@ impl Committer {
             }
             // Nothing of the group was written: sled reads each page before it changes any.
             Err(StoreError::Broken(why)) => {
+                self.upkeep.not_written();
                 if self.leave_out(&trees, settlements, &why).is_err() {
                     drop(trees);
                     self.close_disk();
@@ -172,7 +173,7 @@ impl Committer {
         let must_sync = !group.requests.is_empty() || group.is_empty() || is_overdue;
         let moment = self.inner.keeping.moment(&self.inner.clock);
         let mut staging = Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, moment);
-        let mut staged = Ok(());
+        let (mut staged, now) = (Ok(()), moment.now);
         for settlement in group.settlements.drain(..) {
             staged = staged.and_then(|()| trees.readable(staging.settle(settlement)).map(drop));
         }

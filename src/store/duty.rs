@@ -25,6 +25,9 @@ pub trait Duty: Send {
         Ok(())
     }
 
+    /// They could not be written, and are not there.
+    fn not_written(&mut self) {}
+
     /// These webhooks changed.
     fn look_at(&mut self, _changed: &[WebhookNumber], _registry: &Registry) {}
 }

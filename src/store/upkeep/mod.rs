@@ -107,6 +107,11 @@ impl Upkeep {
         self.duties.iter_mut().try_for_each(|duty| duty.see(writes, trees))
     }
 
+    /// They could not be written, and are not there.
+    pub fn not_written(&mut self) {
+        self.duties.iter_mut().for_each(|duty| duty.not_written());
+    }
+
     /// One step of each duty that is due.
     pub fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
         for duty in &mut self.duties {

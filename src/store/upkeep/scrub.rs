@@ -69,6 +69,10 @@ impl Duty for Scrub {
             let key = match &row {
                 Ok((key, _)) => key.to_vec(),
                 Err(StoreError::Damaged(damage)) => damage.key.clone(),
+                Err(StoreError::Broken(why)) => {
+                    trees.reports().end_scrub(vec![why.clone()]);
+                    return Ok(());
+                }
                 Err(error) => return Err(error.clone()),
             };
             trees.readable(row.and_then(|(key, value)| check(trees, &keys, tree, &key, &value)))?;
@@ -90,6 +94,12 @@ impl Duty for Scrub {
             }
         }
         Ok(())
+    }
+
+    fn not_written(&mut self) {
+        if self.place.is_some() {
+            *self = Self::at_start();
+        }
     }
 }
 
