@@ -19,7 +19,7 @@ use hookwheel::domain::retry::Next;
 use hookwheel::domain::stats::{Series, Span, Step};
 use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
 use hookwheel::store::{
-    self, Accepted, Committer, Idempotency, NewEvent, Refusal, Settings, Settlement, Staging, Store,
+    self, Accepted, Committer, Idempotency, NewEvent, OpenError, Refusal, Settings, Settlement, Staging, Store,
 };
 use serde_json::json;
 use support::{Answer, Client, DEADLINE, Receiver, Server};
@@ -200,7 +200,7 @@ fn rows(path: &Path) -> BTreeMap<String, Vec<Vec<u8>>> {
         let tree = db.open_tree(&name).expect("a tree");
         let keys = tree.iter().map(|row| row.expect("a row")).filter(|(_, value)| !value.is_empty());
         let name = String::from_utf8_lossy(&name).into_owned();
-        let known = |key: &[u8]| name != "meta" || key.starts_with(b"last_");
+        let known = |key: &[u8]| name != "meta" || [&b"last_webhook"[..], b"last_account"].contains(&key);
         all.insert(name.clone(), keys.map(|(key, _)| key.to_vec()).filter(|key| known(key)).collect());
     }
     all
@@ -345,6 +345,26 @@ fn what_waits_behind_a_delivery_that_is_lost_is_set_free() {
     bench.rest();
     let free = bench.store.fresh(filled.ordered.number(), None, 10).expect("read");
     assert_eq!(free.len(), 1, "the next one is the head");
+    assert_eq!(bench.scrubbed().differences, [""; 0]);
+}
+
+#[test]
+fn without_the_number_of_its_last_group_a_store_is_refused_until_somebody_accepts_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().join("data");
+    let filled = fill(&data);
+    change(&data, "meta", b"last_id", |mut value| {
+        value[3] ^= 1;
+        value
+    });
+    let clock = Clock::standing_at(START + 60_000_000);
+    let refused = store::open(Settings::at(&data), clock, Dice::seeded(1)).err().expect("it is refused");
+    assert!(matches!(refused, OpenError::Behind { .. }), "{refused}");
+    store::accept_loss(&Settings::at(&data)).expect("somebody accepts it");
+    let mut bench = Bench::open(&data);
+    assert_goes_on(&mut bench, &filled, false);
+    let newest = bench.store.events(1, EventId(0), None, 2, |_| true).expect("events").rows;
+    assert!(newest[0].id > newest[1].id, "ids go on from the greatest there is");
     assert_eq!(bench.scrubbed().differences, [""; 0]);
 }
 

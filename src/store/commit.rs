@@ -18,6 +18,7 @@ use super::staging::Staging;
 use super::trees::Trees;
 use super::upkeep::Upkeep;
 use crate::clock::{Dice, Stopwatch};
+use crate::domain::backoff::Strain;
 use crate::domain::id::IdSource;
 use crate::domain::time::UnixMs;
 
@@ -225,7 +226,7 @@ impl Committer {
             1 if self.alone > 0 => {
                 let Settlement { delivery, .. } = settlements.remove(0);
                 tracing::error!(%delivery, "an outcome could not be recorded");
-                let settled = Settled { delivery, next_attempt_at: None, success: false, paused_until: 0 };
+                let settled = Settled { delivery, next_attempt_at: None, strain: Strain::Neutral, paused_until: 0 };
                 self.inner.tell(Notice { settled: vec![settled], ..Notice::default() });
             }
             // With the upkeep that was left out, one more.

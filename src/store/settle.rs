@@ -23,7 +23,7 @@ impl Staging<'_> {
         let (id, told) = (settlement.delivery, self.notice.settled.len());
         let recorded = self.record(settlement);
         if matches!(recorded, Err(StoreError::Damaged(_))) && self.notice.settled.len() == told {
-            self.tell_settled(id, None, false);
+            self.tell_settled(id, None, Strain::Neutral);
         }
         recorded
     }
