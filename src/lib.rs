@@ -305,7 +305,13 @@ fn deliver_settings(config: &Config, guard: Arc<Guard>) -> deliver::Settings {
         dns: Duration::from_secs(from.dns_seconds),
         proxy: from.proxy(),
         proxy_resolves: from.proxy_resolves,
+        listener_descriptors: listener_descriptors(config.server.connections_max),
     }
+}
+
+/// A connection to the API costs two descriptors, and 0 is no limit.
+fn listener_descriptors(connections_max: usize) -> usize {
+    if connections_max == 0 { usize::MAX } else { connections_max.saturating_mul(2) }
 }
 
 /// Says where the server is and how to try it, on standard output, once it can be used.

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::schedule::{Claim, Scheduler};
-use super::sender::{Sender, Tools};
+use super::sender::{Sender, Tools, Unsent};
 use super::verdict::verdict;
 use crate::clock::{Clock, Dice};
 use crate::domain::delivery::{FAILURE_KINDS, Outcome};
@@ -239,7 +239,12 @@ pub async fn send_all(
             let (made, dialect) = match sender.attempt(&claim).await {
                 Ok(made) => made,
                 Err(error) => {
-                    tracing::warn!(delivery = %claim.delivery.id, %error, "its event cannot be read now");
+                    match &error {
+                        Unsent::Store(error) => {
+                            tracing::warn!(delivery = %claim.delivery.id, %error, "its event cannot be read now");
+                        }
+                        Unsent::Ours(why) => tracing::debug!(delivery = %claim.delivery.id, why, "it waits"),
+                    }
                     return mailbox.leave(|mail| mail.handed_back.push(claim.delivery.id));
                 }
             };

@@ -3,11 +3,13 @@
 
 pub mod allowances;
 mod clients;
+mod descriptors;
 mod dial;
 mod egress;
 mod engine;
 mod explain;
 mod failure;
+mod http;
 pub mod lane;
 mod limiter;
 mod resolve;
@@ -42,6 +44,7 @@ use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::store::Store;
 use allowances::Allowances;
 use clients::Making;
+use descriptors::Descriptors;
 use dial::Rules;
 use egress::Egress;
 pub use egress::may_be_here;
@@ -72,6 +75,8 @@ pub struct Settings {
     pub proxy: Option<Proxy>,
     /// Whether the proxy resolves names.
     pub proxy_resolves: bool,
+    /// Descriptors that are the listener's to use.
+    pub listener_descriptors: usize,
 }
 
 impl Settings {
@@ -106,6 +111,7 @@ pub async fn explain_alone(settings: &Settings, url: &Url, opened: &[IpNet]) -> 
 /// Starts delivering what the store holds, trusting those in `trust`. Must be called within an actix system.
 pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, clock: Clock) -> Deliver {
     let (mailbox, meters) = (Arc::new(Mailbox::default()), Arc::new(Meters::default()));
+    let descriptors = Descriptors::of_this_process(settings.listener_descriptors);
     store.listen(mailbox.clone());
     let tools = Tools {
         store: store.clone(),
@@ -114,11 +120,12 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         making: Making {
             rules: settings.rules(),
             trust: Arc::new(trust),
-            out_max: settings.in_flight_max,
+            descriptors: descriptors.clone(),
             connect: settings.connect,
         },
         name_servers: settings.name_servers,
         dns: settings.dns,
+        senders: settings.senders.max(1),
     };
     let (mut senders, mut errands) = (Vec::new(), Vec::new());
     for _ in 0..settings.senders.max(1) {
@@ -139,8 +146,14 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
     let allowances = Arc::new(Allowances::default());
     let scheduler = Scheduler::new(store, shelf, settings.in_flight_max, allowances.clone(), clock.now());
     let (places, meters_seen) = (Arc::new(Semaphore::new(PROBES_MAX)), meters.clone());
-    let handle =
-        Handle { errands: errands[0].downgrade(), places, allowances, meters: meters_seen, clock: clock.clone() };
+    let handle = Handle {
+        errands: errands[0].downgrade(),
+        places,
+        allowances,
+        meters: meters_seen,
+        descriptors,
+        clock: clock.clone(),
+    };
     let engine = Engine::new(scheduler, clock, mailbox.clone(), meters, errands);
     let engine = std::thread::Builder::new().name("engine".into()).spawn(move || engine.run());
     Deliver { mailbox, handle, engine: engine.expect("a thread can be started"), senders }
@@ -184,6 +197,7 @@ pub struct Handle {
     places: Arc<Semaphore>,
     allowances: Arc<Allowances>,
     meters: Arc<Meters>,
+    descriptors: Arc<Descriptors>,
     clock: Clock,
 }
 
@@ -220,13 +234,20 @@ impl Handle {
         self.allowances.left(webhook, limit, self.clock.now())
     }
 
+    /// What the sending side lacks now, in words; `None` if nothing.
+    pub fn trouble(&self) -> Option<&'static str> {
+        self.descriptors.is_short().then_some(
+            "deliveries wait: this server has used up the descriptors or the ports that its connections need",
+        )
+    }
+
     /// Writes counters in the Prometheus text format.
     pub fn write_metrics(&self, out: &mut String) {
-        write_metrics(&self.meters, out);
+        write_metrics(&self.meters, &self.descriptors, out);
     }
 }
 
-fn write_metrics(meters: &Meters, out: &mut String) {
+fn write_metrics(meters: &Meters, descriptors: &Descriptors, out: &mut String) {
     let mut line = |text: std::fmt::Arguments<'_>| out.write_fmt(text).expect("writing to memory cannot fail");
     line(format_args!(
         "# HELP hookwheel_attempt_outcomes_total Attempts since the start by outcome.\n# TYPE hookwheel_attempt_outcomes_total counter\n"
@@ -236,7 +257,13 @@ fn write_metrics(meters: &Meters, out: &mut String) {
         let count = count.load(Ordering::Relaxed);
         line(format_args!("hookwheel_attempt_outcomes_total{{outcome=\"{kind}\"}} {count}\n"));
     }
+    line(format_args!(
+        "# HELP hookwheel_handed_back_total Deliveries that waited because descriptors or ports were used up.\n# TYPE hookwheel_handed_back_total counter\nhookwheel_handed_back_total {}\n",
+        descriptors.handed_back()
+    ));
     let gauges = [
+        ("connections_out", "Connections to endpoints, those that wait to be used again too.", descriptors.open()),
+        ("connections_out_max", "Connections to endpoints that there may be.", descriptors.max()),
         ("in_flight", "Deliveries that are out now.", meters.out.load(Ordering::Relaxed)),
         ("lanes", "Webhooks that have a lane in memory.", meters.lanes.load(Ordering::Relaxed)),
     ];

@@ -126,6 +126,7 @@ impl Reach<'_> {
         let own = headers.iter().map(|(name, value)| (name.to_string(), text(value)));
         let headers = webhook.headers.iter().cloned().chain(own).collect();
         let probe = Probe {
+            account: webhook.account,
             url: webhook.url.clone(),
             headers,
             body: body.into(),
