@@ -288,6 +288,9 @@ impl api::Outbound for deliver::Handle {
     fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance {
         Self::left(self, webhook, limit)
     }
+    fn trouble(&self) -> Option<&'static str> {
+        Self::trouble(self)
+    }
     fn write_metrics(&self, out: &mut String) {
         Self::write_metrics(self, out);
     }

@@ -104,7 +104,8 @@ impl Bench {
     fn settle(&mut self, id: DeliveryId, number: u16, next: Next) {
         let outcome = Outcome::Status(if next == Next::Succeeded { 200 } else { 500 });
         let summary = AttemptSummary { number, started_at: self.clock.now(), duration_ms: 3, outcome };
-        let attempt = Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![] };
+        let attempt =
+            Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![], resent: false };
         self.store.settle(Settlement {
             delivery: id,
             attempt,

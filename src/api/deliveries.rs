@@ -65,6 +65,10 @@ struct AttemptView {
     error: Option<String>,
     /// The start of the answer, as text.
     response_body: String,
+    /// The request was sent once more within this attempt, since a kept connection had been closed; left out otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    resent: bool,
 }
 
 /// What to list of a webhook's deliveries.
@@ -185,5 +189,6 @@ fn attempt_view(delivery: &Delivery, attempt: Attempt) -> AttemptView {
         outcome: summary.outcome.kind(),
         error: (!success).then(|| summary.outcome.to_string()),
         response_body: String::from_utf8_lossy(&attempt.response_body).into_owned(),
+        resent: attempt.resent,
     }
 }

@@ -16,13 +16,16 @@ use crate::store::{Refusal, StoreError};
 struct Health {
     /// `live` or `ready`.
     status: &'static str,
+    /// What is amiss though events are taken; left out if nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<&'static str>,
 }
 
 /// Whether the process lives
 #[utoipa::path(tag = "health", security(()), responses((status = 200, description = "It does", body = Reply<Health>)))]
 #[get("/health/live")]
 pub async fn live() -> HttpResponse {
-    Reply::ok(Health { status: "live" })
+    Reply::ok(Health { status: "live", details: Vec::new() })
 }
 
 /// Whether events are taken: the store is open and has space
@@ -38,7 +41,7 @@ pub async fn ready(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     if !api.store.has_space() {
         return Err(Refusal::NoSpace.into());
     }
-    Ok(Reply::ok(Health { status: "ready" }))
+    Ok(Reply::ok(Health { status: "ready", details: api.outbound.trouble().into_iter().collect() }))
 }
 
 /// Counters in the Prometheus text format

@@ -22,6 +22,9 @@ pub trait Outbound: Send + Sync {
     /// What is left of a webhook's rate limit now.
     fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance;
 
+    /// What it lacks now, in words; `None` if nothing.
+    fn trouble(&self) -> Option<&'static str>;
+
     /// Writes its counters in the Prometheus text format.
     fn write_metrics(&self, out: &mut String);
 }

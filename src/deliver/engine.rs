@@ -18,7 +18,7 @@ use super::schedule::{Claim, Scheduler};
 use super::sender::{Sender, Tools, Unsent};
 use super::verdict::verdict;
 use crate::clock::{Clock, Dice};
-use crate::domain::delivery::{FAILURE_KINDS, Outcome};
+use crate::domain::delivery::{Attempt, FAILURE_KINDS};
 use crate::domain::explain::Explained;
 use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::probe::{Probe, Probed};
@@ -100,6 +100,8 @@ pub struct Meters {
     pub succeeded: AtomicU64,
     /// Attempts that failed, by kind, in the order of [`FAILURE_KINDS`].
     pub failed: [AtomicU64; FAILURE_KINDS.len()],
+    /// Attempts within which the request was sent once more.
+    pub resent: AtomicU64,
     /// Deliveries that are out now.
     pub out: AtomicUsize,
     /// Webhooks that have a lane.
@@ -107,12 +109,13 @@ pub struct Meters {
 }
 
 impl Meters {
-    fn count(&self, outcome: &Outcome, next: Next) {
+    fn count(&self, attempt: &Attempt, next: Next) {
         let counter = match next {
             Next::Succeeded => &self.succeeded,
-            Next::RetryAt(_) | Next::Dead => &self.failed[outcome.kind_index()],
+            Next::RetryAt(_) | Next::Dead => &self.failed[attempt.summary.outcome.kind_index()],
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        self.resent.fetch_add(attempt.resent.into(), Ordering::Relaxed);
     }
 }
 
@@ -250,7 +253,7 @@ pub async fn send_all(
             };
             let settlement = verdict(&claim, &dialect, made, dice.borrow_mut().fraction());
             log(&claim, &settlement);
-            meters.count(&settlement.attempt.summary.outcome, settlement.next);
+            meters.count(&settlement.attempt, settlement.next);
             store.settle(settlement);
         });
         while out.try_join_next().is_some() {}
@@ -270,6 +273,7 @@ fn log(claim: &Claim, settlement: &Settlement) {
                 attempt = summary.number,
                 outcome = %summary.outcome,
                 duration_ms = summary.duration_ms,
+                resent = settlement.attempt.resent,
                 next = ?settlement.next,
                 "attempt"
             )

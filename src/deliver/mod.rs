@@ -257,10 +257,14 @@ fn write_metrics(meters: &Meters, descriptors: &Descriptors, out: &mut String) {
         let count = count.load(Ordering::Relaxed);
         line(format_args!("hookwheel_attempt_outcomes_total{{outcome=\"{kind}\"}} {count}\n"));
     }
-    line(format_args!(
-        "# HELP hookwheel_handed_back_total Deliveries that waited because descriptors or ports were used up.\n# TYPE hookwheel_handed_back_total counter\nhookwheel_handed_back_total {}\n",
-        descriptors.handed_back()
-    ));
+    let counters = [
+        ("resent", "Attempts within which the request was sent once more.", meters.resent.load(Ordering::Relaxed)),
+        ("handed_back", "Deliveries that waited for want of descriptors or ports.", descriptors.handed_back()),
+    ];
+    for (name, help, value) in counters {
+        line(format_args!("# HELP hookwheel_{name}_total {help}\n# TYPE hookwheel_{name}_total counter\n"));
+        line(format_args!("hookwheel_{name}_total {value}\n"));
+    }
     let gauges = [
         ("connections_out", "Connections to endpoints, those that wait to be used again too.", descriptors.open()),
         ("connections_out_max", "Connections to endpoints that there may be.", descriptors.max()),

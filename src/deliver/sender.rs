@@ -145,18 +145,14 @@ impl Sender {
             outcome: outcome.cut(),
         };
         let url = claim.webhook.url.as_str().to_string();
-        let attempt = Attempt { summary, url, request_headers: sent.headers, response_body: sent.heard.body };
-        let asked = sent.heard.retry_after.as_deref().and_then(|text| time::retry_after(text, self.tools.clock.now()));
+        let (headers, heard) = (sent.headers, sent.heard);
+        let (response_body, resent) = (heard.body, heard.resent);
+        let attempt = Attempt { summary, url, request_headers: headers, response_body, resent };
+        let asked = heard.retry_after.as_deref().and_then(|text| time::retry_after(text, self.tools.clock.now()));
         Ok((Made { attempt, retry_after: asked }, target.dialect.clone()))
     }
 
-    async fn request(
-        &self,
-        claim: &Claim,
-        target: &Target,
-        now: UnixMs,
-        sent: &mut Sent,
-    ) -> Result<Outcome, Unsent> {
+    async fn request(&self, claim: &Claim, target: &Target, now: UnixMs, sent: &mut Sent) -> Result<Outcome, Unsent> {
         let to = match &target.to {
             Ok(to) => to,
             Err(why) => return Ok(Outcome::Unsendable(why.clone())),

@@ -51,6 +51,9 @@ impl Outbound for Nobody {
     fn left(&self, _: WebhookNumber, limit: RateLimit) -> Allowance {
         Bucket::default().allowance(limit, START_MS)
     }
+    fn trouble(&self) -> Option<&'static str> {
+        None
+    }
     fn write_metrics(&self, out: &mut String) {
         out.push_str("extra 1\n");
     }

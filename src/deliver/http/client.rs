@@ -100,12 +100,7 @@ impl Http {
         }
     }
 
-    async fn over_own(
-        &self,
-        connection: Connection,
-        request: &Request<'_>,
-        heard: &mut Heard,
-    ) -> Result<u16, Failure> {
+    async fn over_own(&self, connection: Connection, request: &Request<'_>, heard: &mut Heard) -> Result<u16, Failure> {
         let (answer, back) = h1::exchange(connection, request, heard).await;
         if let Some(back) = back {
             let idle_max = back.idle_max.map_or(IDLE_MAX, |said| said.min(IDLE_MAX));
@@ -146,12 +141,7 @@ impl Http {
     }
 
     /// Dials, and tells those who wait what came of it.
-    async fn dial(
-        &self,
-        client: &Client,
-        peer: &Rc<Peer>,
-        tell: Option<watch::Sender<()>>,
-    ) -> Result<Way, Failure> {
+    async fn dial(&self, client: &Client, peer: &Rc<Peer>, tell: Option<watch::Sender<()>>) -> Result<Way, Failure> {
         match self.connected(client, peer).await? {
             Dialled::One(connection) => {
                 if let Some(tell) = tell {

@@ -10,6 +10,8 @@ mod h1;
 mod h2;
 mod idle;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::rc::Rc;

@@ -80,7 +80,8 @@ impl Sessions {
         }
         let mut peers = self.peers.borrow_mut();
         let shared = peers.entry(peer.clone()).or_default();
-        if let Some(dialling) = shared.dialling.as_ref().filter(|dialling| matches!(dialling.has_changed(), Ok(false))) {
+        if let Some(dialling) = shared.dialling.as_ref().filter(|dialling| matches!(dialling.has_changed(), Ok(false)))
+        {
             return Turn::Wait(dialling.clone());
         }
         let (tell, dialling) = watch::channel(());
