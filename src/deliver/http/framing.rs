@@ -103,16 +103,16 @@ impl Reading {
     fn step(&mut self, bytes: &mut BytesMut, heard: &mut Heard) -> Result<(), Broken> {
         self.at = match self.at {
             At::Head => self.head(bytes, heard)?,
-            At::Length(left) => match keep(bytes, left, heard) {
+            At::Length(left) => match self.keep(bytes, left, heard) {
                 0 => At::End,
                 left => At::Length(left),
             },
             At::Rest => {
-                keep(bytes, u64::MAX, heard);
+                self.keep(bytes, u64::MAX, heard);
                 At::Rest
             }
             At::ChunkLine => chunk_line(bytes)?,
-            At::Chunk(left) => match keep(bytes, left, heard) {
+            At::Chunk(left) => match self.keep(bytes, left, heard) {
                 0 => At::ChunkEnd,
                 left => At::Chunk(left),
             },
@@ -157,6 +157,15 @@ impl Reading {
         }
         bytes.advance(length);
         Ok(at)
+    }
+
+    /// Takes up to `left` bytes of a body and keeps what there is room for. Says what is left.
+    fn keep(&mut self, bytes: &mut BytesMut, left: u64, heard: &mut Heard) -> u64 {
+        let here = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
+        // An endpoint that says more than anyone wants to hear is not asked again here.
+        self.keeps &= heard.keep(&bytes[..here]);
+        bytes.advance(here);
+        left - here as u64
     }
 
     /// Where the body ends (RFC 9112, 6.3).
@@ -253,14 +262,6 @@ fn items(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn timeout(item: &[u8]) -> Option<Duration> {
     let seconds: u64 = std::str::from_utf8(item).ok()?.strip_prefix("timeout=")?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds.saturating_sub(1)))
-}
-
-/// Takes up to `left` bytes of a body and keeps what there is room for. Says what is left.
-fn keep(bytes: &mut BytesMut, left: u64, heard: &mut Heard) -> u64 {
-    let here = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
-    heard.keep(&bytes[..here]);
-    bytes.advance(here);
-    left - here as u64
 }
 
 fn chunk_line(bytes: &mut BytesMut) -> Result<At, Broken> {

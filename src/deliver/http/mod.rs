@@ -97,9 +97,11 @@ pub struct Heard {
 }
 
 impl Heard {
-    fn keep(&mut self, piece: &[u8]) {
+    /// Keeps what there is room for. Says whether that is all of it.
+    fn keep(&mut self, piece: &[u8]) -> bool {
         let room = RESPONSE_BODY_BYTES_MAX - self.body.len();
         self.body.extend_from_slice(&piece[..piece.len().min(room)]);
+        piece.len() <= room
     }
 
     fn is_full(&self) -> bool {
