@@ -14,14 +14,18 @@ const HEAD_BYTES_MAX: usize = 128 * 1024;
 /// Headers of one head.
 const HEADERS_MAX: usize = 128;
 /// Bytes of the line before a chunk, and of all that follows the last one.
-const CHUNK_LINE_BYTES_MAX: usize = 4 * 1024;
+const CHUNK_LINE_BYTES_MAX: usize = 1024;
 const TRAILER_BYTES_MAX: usize = 16 * 1024;
 const SWITCHING_PROTOCOLS: u16 = 101;
 
 /// An answer that is being read.
 pub struct Reading {
     at: At,
+    /// Bytes of the heads that were read.
     head_bytes: usize,
+    /// Bytes of this head that were looked through for its end, and those that were parsed in vain.
+    looked: usize,
+    parsed: usize,
     /// So far nothing speaks against another request on this connection.
     keeps: bool,
     idle_max: Option<Duration>,
@@ -62,7 +66,7 @@ pub type Broken = String;
 impl Reading {
     /// Nothing was read yet.
     pub fn new() -> Self {
-        Self { at: At::Head, head_bytes: 0, keeps: true, idle_max: None }
+        Self { at: At::Head, head_bytes: 0, looked: 0, parsed: 0, keeps: true, idle_max: None }
     }
 
     /// Takes what has arrived out of `bytes`, as far as it belongs to the answer.
@@ -125,10 +129,14 @@ impl Reading {
 
     /// A head, if it is whole. That of an answer before the answer says nothing.
     fn head(&mut self, bytes: &mut BytesMut, heard: &mut Heard) -> Result<At, Broken> {
+        self.skip_empty_lines(bytes);
+        let room = HEAD_BYTES_MAX - self.head_bytes;
+        if !self.is_worth_parsing(bytes) && bytes.len() < room {
+            return Ok(At::Head);
+        }
         let mut headers = [EMPTY_HEADER; HEADERS_MAX];
         let mut head = httparse::Response::new(&mut headers);
         let parsed = head.parse(bytes).map_err(|error| format!("the answer is not HTTP ({error})"))?;
-        let room = HEAD_BYTES_MAX - self.head_bytes;
         let length = match parsed {
             Status::Complete(length) if length <= room => length,
             Status::Partial if bytes.len() < room => return Ok(At::Head),
@@ -150,13 +158,35 @@ impl Reading {
         };
         self.keeps &= head.version == Some(1) && !told.close;
         self.idle_max = told.idle_max;
-        self.head_bytes += length;
+        (self.head_bytes, self.looked, self.parsed) = (self.head_bytes + length, 0, 0);
         if !is_interim {
             heard.status = Some(status);
             heard.retry_after = told.retry_after;
         }
         bytes.advance(length);
         Ok(at)
+    }
+
+    /// Before a head there may be empty lines.
+    fn skip_empty_lines(&mut self, bytes: &mut BytesMut) {
+        let room = HEAD_BYTES_MAX - self.head_bytes;
+        let empty = bytes.iter().take(room).take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        self.head_bytes += empty;
+        bytes.advance(empty);
+    }
+
+    /// Whether a head may be whole, or has doubled since it was parsed: what comes byte by byte is not parsed as often, and
+    /// what is no HTTP is still seen early.
+    fn is_worth_parsing(&mut self, bytes: &[u8]) -> bool {
+        let new = &bytes[self.looked.saturating_sub(2)..];
+        let mut lines = memchr::memchr_iter(b'\n', new).map(|at| &new[at + 1..]);
+        let ends = lines.any(|rest| rest.starts_with(b"\n") || rest.starts_with(b"\r\n"));
+        self.looked = bytes.len();
+        let is_worth = ends || bytes.len() >= self.parsed * 2;
+        if is_worth {
+            self.parsed = bytes.len();
+        }
+        is_worth
     }
 
     /// Takes up to `left` bytes of a body and keeps what there is room for. Says what is left.
