@@ -1,6 +1,7 @@
 //! The descriptors that outgoing connections may have, over all senders. What stays true: some are left for the API, the
 //! store and the resolver, whatever endpoints do; and being short of them is our failure, never an endpoint's.
 
+use std::fmt::Write;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -85,9 +86,18 @@ impl Descriptors {
         self.max
     }
 
-    /// Deliveries that were handed back unsent since the start.
-    pub fn handed_back(&self) -> u64 {
-        self.handed_back.load(Ordering::Relaxed)
+    /// Writes counters in the Prometheus text format.
+    pub fn write_metrics(&self, out: &mut String) {
+        let handed_back = self.handed_back.load(Ordering::Relaxed);
+        let rows = [
+            ("handed_back_total", "counter", "Deliveries that waited for want of descriptors or ports.", handed_back),
+            ("connections_out", "gauge", "Connections to endpoints, kept ones too.", self.open() as u64),
+            ("connections_out_max", "gauge", "Connections to endpoints that there may be.", self.max as u64),
+        ];
+        for (name, kind, help, value) in rows {
+            write!(out, "# HELP hookwheel_{name} {help}\n# TYPE hookwheel_{name} {kind}\nhookwheel_{name} {value}\n")
+                .expect("writing to memory cannot fail");
+        }
     }
 }
 

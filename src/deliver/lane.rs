@@ -127,7 +127,7 @@ impl Lane {
             day: tally.day,
             first_attempts_on_day: tally.first_attempts_on_day,
             // A clock that was set back must not make a pause longer.
-            paused_until: tally.backoff.until.min(now + RETRY_AFTER_MS_MAX),
+            paused_until: tally.backoff.until.min(now + tally.backoff.pause_ms().min(RETRY_AFTER_MS_MAX)),
             window: if tally.open() <= BUFFER_MAX as u64 { usize::MAX } else { WINDOW_AFTER_REST },
             limited: None,
             last_was_limited: false,

@@ -39,6 +39,11 @@ pub struct Backoff {
 }
 
 impl Backoff {
+    /// How long the last pause is, seen from its beginning.
+    pub fn pause_ms(&self) -> u64 {
+        self.until.saturating_sub(self.since)
+    }
+
     /// What is known after an attempt. `dice` is even in 0.0..1.0.
     pub fn after(self, strain: Strain, started_at: UnixMs, ended_at: UnixMs, dice: f64) -> Self {
         let is_news = started_at >= self.since;

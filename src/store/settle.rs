@@ -3,15 +3,13 @@
 
 use serde_json::json;
 
-use super::duty::{STEP_ROWS_MAX, keys_from};
 use super::error::StoreError;
-use super::layout::{self, Tree, end_of};
+use super::layout::{self, Tree};
 use super::message::{Settled, Settlement};
-use super::record;
 use super::staging::Staging;
 use crate::domain::delivery::{AttemptSummary, Delivery, DeliveryState, Outcome};
 use crate::domain::disable::{DisableRule, Failures};
-use crate::domain::id::{DeliveryId, WebhookNumber};
+use crate::domain::id::DeliveryId;
 use crate::domain::retry::Next;
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{Status, Webhook};
@@ -19,6 +17,7 @@ use crate::domain::webhook::{Status, Webhook};
 impl Staging<'_> {
     /// Records what came of an attempt. Doing it twice changes nothing: a group that failed is settled again.
     pub(super) fn settle(&mut self, settlement: Settlement) -> Result<(), StoreError> {
+        fail::fail_point!("store.settle");
         let Settlement { delivery: id, attempt, next, disable, strain, dice, rate_limited } = settlement;
         let stored = match self.delivery(id) {
             // What cannot be read cannot be settled either; failing the group would fail every group from now on.
@@ -72,25 +71,6 @@ impl Staging<'_> {
         self.notice.settled.push(Settled { delivery, next_attempt_at, success, paused_until });
     }
 
-    /// Retries of the webhook that are due after `latest` are due then: the clock was set back, or its schedule is
-    /// shorter than it was. Some a call; the webhook counts as changed, so that somebody looks again.
-    pub(super) fn pull_in(&mut self, webhook: WebhookNumber, latest: UnixMs) -> Result<(), StoreError> {
-        let from = layout::due_end(webhook, latest);
-        let (keys, _) = keys_from(self, Tree::Due, &from, &end_of(webhook), STEP_ROWS_MAX)?;
-        for key in keys {
-            let id = layout::read_delivery(&key);
-            let stored = self.get(Tree::Waiting, &layout::delivery(id))?;
-            let waiting = stored.map(|bytes| record::decode::<Delivery>(&bytes)).transpose()?;
-            self.stage(Tree::Due, key.clone(), None);
-            if let Some(mut delivery) = waiting.filter(|one| one.next_attempt_at == Some(layout::read_due(&key))) {
-                delivery.next_attempt_at = Some(latest);
-                self.put_after_attempt(&delivery)?;
-            }
-            self.notice.changed.push(webhook);
-        }
-        Ok(())
-    }
-
     /// Ends an open delivery without sending it.
     pub(super) fn cancel(&mut self, mut delivery: Delivery, reason: &str) -> Result<(), StoreError> {
         self.remove_open(&delivery)?;
@@ -117,7 +97,7 @@ impl Staging<'_> {
         Ok(())
     }
 
-    fn put_after_attempt(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+    pub(super) fn put_after_attempt(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
         match delivery.next_attempt_at {
             Some(at) => {
                 self.put(Tree::Waiting, layout::delivery(delivery.id), delivery);
