@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use rustix::process::geteuid;
 
-use crate::config::{Config, DeliverConfig};
+use crate::config::{Config, DeliverConfig, Exposed};
 use crate::domain::guard::is_wide;
 use crate::settings::master_keys;
 use crate::store;
@@ -62,5 +62,8 @@ pub fn warn_of(config: &Config) {
     }
     for (knob, meaning) in config.loosened() {
         tracing::warn!(knob, "a setting is looser than its default: {meaning}");
+    }
+    for Exposed { path, holds, mode } in config.exposed() {
+        tracing::warn!(path = %path.display(), "others can read {holds}; set its mode to {mode:o}");
     }
 }

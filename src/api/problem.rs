@@ -236,6 +236,7 @@ impl From<Refusal> for Problem {
             Refusal::AccountExists => Self::conflict("account_exists", &refusal).with_field("id"),
             Refusal::NotFound(what) => Self::not_found(what),
             Refusal::Invalid(invalid) => invalid.into(),
+            Refusal::Forbidden(invalid) => Self::forbidden(message).with_field(invalid.field),
             Refusal::Failed(error) => error.into(),
         }
     }
@@ -310,6 +311,7 @@ mod tests {
             (Refusal::AccountExists, 409, "account_exists", None),
             (Refusal::NotFound("event"), 404, "not_found", None),
             (Refusal::Invalid(Invalid::new("url", "is bad")), 400, "invalid_field", None),
+            (Refusal::Forbidden(Invalid::new("url", "is not yours")), 403, "forbidden", None),
             (Refusal::Failed(StoreError::Unavailable), 503, "unavailable", Some(10)),
             (Refusal::Failed(StoreError::Io("/secret/path".into())), 503, "unavailable", Some(10)),
             (Refusal::Failed(StoreError::Damaged("x".into())), 500, "internal", None),

@@ -12,7 +12,7 @@ use crate::domain::id::{AccountNumber, AuditId};
 impl Staging<'_> {
     /// Adds an entry to the audit log.
     pub fn note_deed(&mut self, by: Actor, deed: Deed) {
-        let entry = AuditEntry { id: AuditId(self.next_id(0)), by, deed };
+        let entry = AuditEntry { id: AuditId(self.next_id(0)), side: by.side, by, deed };
         self.put(Tree::Audit, layout::audit(entry.deed.account, entry.id), &entry);
     }
 }

@@ -124,6 +124,9 @@ pub enum Refusal {
     /// A field cannot be taken.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// Who asks may not set a field so.
+    #[error(transparent)]
+    Forbidden(Invalid),
     /// The store failed.
     #[error(transparent)]
     Failed(#[from] StoreError),

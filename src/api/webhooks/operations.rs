@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::input::{Change, WebhookInput};
-use super::outgoing::check_url;
+use super::outgoing::{check_place, check_url};
 use super::probing::{is_asked, warning};
 use super::view::{WebhookView, changed_settings, view};
 use crate::api::Api;
@@ -135,10 +135,13 @@ impl Reach<'_> {
         if change.changes_allow(&webhook.allow) {
             self.may_open()?;
         }
-        let guard = self.api.settings.guard.clone();
+        let (guard, may_open) = (self.api.settings.guard.clone(), self.tenant.is_admin());
         let (url, was_asked) = (webhook.url.clone(), webhook.ownership.is_asked());
         let url_before = url.clone();
         let changed = self.change(&webhook, "changed", move |webhook, now| {
+            if let Some(url) = change.url().filter(|_| !may_open) {
+                check_place(webhook, url).map_err(Refusal::Forbidden)?;
+            }
             change.apply(webhook, now)?;
             // A webhook that was there before a rule can be changed otherwise: the dial refuses it.
             if webhook.url != url {
