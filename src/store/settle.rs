@@ -7,6 +7,7 @@ use super::error::StoreError;
 use super::layout::{self, Tree};
 use super::message::{Settled, Settlement};
 use super::staging::Staging;
+use crate::domain::backoff::Strain;
 use crate::domain::delivery::{AttemptSummary, Delivery, DeliveryState, Outcome};
 use crate::domain::disable::{DisableRule, Failures};
 use crate::domain::id::DeliveryId;
@@ -28,7 +29,7 @@ impl Staging<'_> {
             stored => stored?,
         };
         let Some(mut delivery) = stored.filter(|delivery| delivery.attempts < attempt.summary.number) else {
-            self.tell_settled(id, None, false);
+            self.tell_settled(id, None, Strain::Neutral);
             return Ok(());
         };
         let success = next == Next::Succeeded;
@@ -37,7 +38,7 @@ impl Staging<'_> {
         let tally = self.tally(id.webhook());
         tally.count_attempt(&attempt.summary, success);
         tally.minute.counts.count_attempt(&attempt.summary, success, rate_limited);
-        tally.backoff = tally.backoff.after(strain, attempt.summary.started_at, attempt.summary.ended_at(), dice);
+        tally.count_strain(strain, &attempt.summary, dice);
         if was_open {
             self.remove_open(&delivery)?;
         }
@@ -48,7 +49,7 @@ impl Staging<'_> {
             self.delivery_bytes_come(id.webhook(), bytes);
         }
         let next_attempt_at = delivery.next_attempt_at.filter(|_| was_open);
-        self.tell_settled(id, next_attempt_at, success);
+        self.tell_settled(id, next_attempt_at, strain);
         if was_open {
             self.put_after_attempt(&delivery)?;
             return self.judge_webhook(&delivery, &summary, next, first_attempt_at, disable);
@@ -64,11 +65,11 @@ impl Staging<'_> {
         Ok(())
     }
 
-    fn tell_settled(&mut self, delivery: DeliveryId, next_attempt_at: Option<UnixMs>, success: bool) {
+    fn tell_settled(&mut self, delivery: DeliveryId, next_attempt_at: Option<UnixMs>, strain: Strain) {
         // A webhook that is forgotten keeps no counters.
         let is_known = self.registry().webhook(delivery.webhook()).is_some();
         let paused_until = if is_known { self.tally(delivery.webhook()).backoff.until } else { 0 };
-        self.notice.settled.push(Settled { delivery, next_attempt_at, success, paused_until });
+        self.notice.settled.push(Settled { delivery, next_attempt_at, strain, paused_until });
     }
 
     /// Ends an open delivery without sending it.
