@@ -250,7 +250,7 @@ impl From<StoreError> for Problem {
                 tracing::error!(%cause, "the store failed during a request");
                 Self::busy("unavailable", "the store failed and is being opened again", RETRY_LATER_SECONDS)
             }
-            StoreError::Damaged(cause) => Self::internal(cause),
+            StoreError::Damaged(cause) | StoreError::Broken(cause) => Self::internal(cause),
         }
     }
 }

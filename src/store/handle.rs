@@ -100,7 +100,8 @@ impl Store {
         stage: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<T, Refusal>>, Refusal> {
         if !self.is_open() {
-            return Err(StoreError::Unavailable.into());
+            let is_closed = self.0.queue.is_closed();
+            return Err(if is_closed { Refusal::Closed } else { StoreError::Unavailable.into() });
         }
         let (request, answer) = Request::new(bytes, stage);
         match self.0.queue.request(request) {
@@ -119,6 +120,12 @@ impl Store {
     /// Records what came of an attempt; the [`Notice`] says when it is recorded.
     pub fn settle(&self, settlement: Settlement) {
         self.0.queue.settle(settlement);
+    }
+
+    /// Whether all rows are those that were written, as far as the sum over them tells; `None` until it is known, some time
+    /// after the start.
+    pub fn summed(&self) -> Option<Result<(), StoreError>> {
+        self.trees().ok()?.summed()
     }
 
     /// Takes no more requests; the committer ends once what waits is written.

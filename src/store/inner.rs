@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use arc_swap::ArcSwapOption;
 
-use super::error::StoreError;
+use super::error::{OpenError, StoreError};
 use super::keeping::Keeping;
 use super::layout::Tree;
 use super::message::{Listener, Notice};
@@ -62,14 +62,15 @@ impl Inner {
     }
 
     /// Opens the disk again after a failure, once there is enough space for what comes next.
-    pub(super) fn open_disk(&self) -> Result<Trees, StoreError> {
-        let free = trees::free_bytes(&self.settings)?;
+    pub(super) fn open_disk(&self) -> Result<Trees, OpenError> {
+        let failed = |error| OpenError::of(&self.settings.path, error);
+        let free = trees::free_bytes(&self.settings).map_err(failed)?;
         let enough = (self.settings.free_bytes_min / 2).max(trees::files::REOPEN_FREE_BYTES_MIN);
         if free < enough {
-            return Err(StoreError::Io(format!("only {free} bytes are free, of {enough} that are needed")));
+            return Err(failed(StoreError::Io(format!("only {free} bytes are free, of {enough} that are needed"))));
         }
-        let trees = Trees::open(&self.settings).map_err(|error| StoreError::Io(error.to_string()))?;
-        self.load(&trees)?;
+        let trees = Trees::open(&self.settings)?;
+        self.load(&trees).map_err(failed)?;
         self.watch_space(&trees);
         Ok(trees)
     }

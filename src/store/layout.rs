@@ -2,7 +2,7 @@
 //!
 //! | tree | key | value |
 //! |---|---|---|
-//! | `meta` | a word | format version, counters, the greatest id given, where the keeping clock stood |
+//! | `meta` | a word | format version, counters, the greatest id given with the ledger of the groups, where the keeping clock stood |
 //! | `accounts` | account | `Account` |
 //! | `keys` | SHA-256 of the key | `ApiKey` |
 //! | `webhooks` | webhook | `Webhook`, its status included; sealed (`seal`) |
@@ -105,7 +105,8 @@ pub const OPEN: [Tree; 3] = [Tree::Blocked, Tree::Fresh, Tree::Waiting];
 
 /// `meta`: the format version.
 pub const META_FORMAT: &[u8] = b"format";
-/// `meta`: the greatest id given, and the bytes of all events that are kept.
+/// `meta`: the greatest id given, the bytes of all events that are kept, and what `trees/ledger` adds: the number of the
+/// last group, the chain, the sum of all rows.
 pub const META_LAST_ID: &[u8] = b"last_id";
 /// `meta`: the greatest webhook number given.
 pub const META_LAST_WEBHOOK: &[u8] = b"last_webhook";

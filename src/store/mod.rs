@@ -62,3 +62,4 @@ pub use settings::{MasterKeySource, OWN_MASTER_KEYS, Retention, Settings};
 pub use staging::Staging;
 pub use stats::Stats;
 pub use trees::in_memory::Memory;
+pub use trees::loss::{Loss, accept_loss};

@@ -49,7 +49,7 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
         pulse: Pulse::of("commit"),
         keeping,
     });
-    let failed = |error| OpenError::Store(path.clone(), error);
+    let failed = |error| OpenError::of(&path, error);
     inner.load(&trees).map_err(failed)?;
     inner.watch_space(&trees);
     inner.trees.store(Some(Arc::new(trees)));
@@ -59,7 +59,7 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
 
 /// Every key that has sealed something must be there.
 fn check_master_keys(settings: &Settings, trees: &Trees, keys: &MasterKeys) -> Result<(), OpenError> {
-    let in_use = seal::in_use(trees).map_err(|error| OpenError::Store(settings.path.clone(), error))?;
+    let in_use = seal::in_use(trees).map_err(|error| OpenError::of(&settings.path, error))?;
     match in_use.into_keys().find(|mark| !keys.marks().any(|known| known == *mark)) {
         Some(missing) => {
             let origin = settings.master_keys.to_string();

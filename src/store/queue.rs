@@ -142,6 +142,15 @@ impl Queue {
         Woken::Work
     }
 
+    /// Takes one outcome, or one request if there is none.
+    pub fn take_one(&self) -> Group {
+        let mut waiting = self.lock();
+        let settlements: Vec<_> = waiting.settlements.pop_front().into_iter().collect();
+        let request = if settlements.is_empty() { waiting.requests.pop_front() } else { None };
+        waiting.bytes -= request.as_ref().map_or(0, Request::bytes);
+        Group { settlements, requests: request.into_iter().collect() }
+    }
+
     /// Takes the next group; empty if nothing waits.
     pub fn take(&self) -> Group {
         self.group(&mut self.lock())
@@ -186,7 +195,13 @@ mod tests {
 
     fn settlement(id: u128) -> Settlement {
         let summary = AttemptSummary { number: 1, started_at: 0, duration_ms: 0, outcome: Outcome::Status(200) };
-        let attempt = Attempt { summary, url: String::new(), request_headers: Vec::new(), response_body: Vec::new() };
+        let attempt = Attempt {
+            summary,
+            url: String::new(),
+            request_headers: Vec::new(),
+            response_body: Vec::new(),
+            resent: false,
+        };
         let (disable, strain) = (DisableRule::default(), Strain::Well);
         let (delivery, next) = (DeliveryId(id), Next::Succeeded);
         Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false }

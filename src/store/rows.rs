@@ -101,7 +101,8 @@ pub(super) fn delivery_by(get: Get<'_>, id: DeliveryId) -> Result<Option<Deliver
 /// The greatest id given, and the bytes of all events that are kept.
 pub(super) fn last_id_and_event_bytes(trees: &Trees) -> Result<(u128, u64), StoreError> {
     let Some(stored) = trees.get(Tree::Meta, layout::META_LAST_ID)? else { return Ok((0, 0)) };
-    let parts = stored.split_first_chunk::<16>().and_then(|(id, bytes)| Some((*id, <[u8; 8]>::try_from(bytes).ok()?)));
+    // What comes behind is the ledger of the groups.
+    let parts = stored.split_first_chunk::<16>().and_then(|(id, rest)| Some((*id, *rest.first_chunk::<8>()?)));
     let (id, bytes) = parts.ok_or_else(|| StoreError::Damaged("the greatest id".into()))?;
     Ok((u128::from_be_bytes(id), u64::from_be_bytes(bytes)))
 }

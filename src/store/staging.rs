@@ -41,10 +41,7 @@ pub struct Staging<'a> {
     pub(super) accounts_tallied: Vec<AccountNumber>,
     pub(super) finished: Vec<Finished>,
     pub(super) notice: Notice,
-    gave_ids: bool,
     kept: Kept,
-    /// Bytes of events that were kept before this group.
-    kept_before: u64,
 }
 
 impl<'a> Staging<'a> {
@@ -60,7 +57,6 @@ impl<'a> Staging<'a> {
             registry,
             seals,
             kept: carried.kept,
-            kept_before: carried.kept.events,
             carried,
             moment,
             staged: BTreeMap::new(),
@@ -68,7 +64,6 @@ impl<'a> Staging<'a> {
             accounts_tallied: Vec::new(),
             finished: Vec::new(),
             notice: Notice::default(),
-            gave_ids: false,
         }
     }
 
@@ -139,7 +134,8 @@ impl<'a> Staging<'a> {
             self.stage(Tree::Tallies, layout::number(number).to_vec(), Some(tally));
         }
         self.put_account_tallies();
-        if self.gave_ids || self.kept.events != self.kept_before {
+        // Each group has it: the trees add the group's number to it, and what belongs to that.
+        if !self.staged.is_empty() {
             let last = (self.carried.ids.last().to_be_bytes(), self.kept.events.to_be_bytes());
             self.stage(Tree::Meta, layout::META_LAST_ID.to_vec(), Some([last.0.as_slice(), &last.1].concat()));
         }
@@ -257,7 +253,6 @@ impl<'a> Staging<'a> {
     }
 
     pub(super) fn next_id(&mut self, number: u32) -> u128 {
-        self.gave_ids = true;
         let Carried { ids, dice, .. } = &mut *self.carried;
         ids.next(self.moment.now, number, || dice.bits())
     }

@@ -12,6 +12,7 @@ mod reseal;
 mod retention;
 mod set_back;
 mod stats;
+mod sums;
 mod sweep;
 mod unheld;
 
@@ -37,6 +38,7 @@ use reseal::Reseal;
 use retention::OldEvents;
 use set_back::SetBack;
 use stats::OldStats;
+use sums::Sums;
 use sweep::Sweep;
 use unheld::Unheld;
 
@@ -63,6 +65,7 @@ impl Upkeep {
                 Box::new(OldEvents::new(retention)),
                 Box::new(Sweep::of(OldEntries::new(retention))),
                 Box::new(Reseal::new(seals)),
+                Box::new(Sums::at_start()),
             ],
         }
     }
