@@ -89,7 +89,7 @@ impl Http {
             };
             let Err(failure) = answer else { return answer };
             // Dead before anything came: the endpoint had closed it, as it may. Once is enough; a fresh one has no excuse.
-            let was_dead = was_used && !heard.any && resends == 0;
+            let was_dead = was_used && !heard.any && resends == 0 && failure.is_end();
             let is_unseen = matches!(&failure, Failure::H2(error) if is_unseen(error)) && resends < UNSEEN_MAX;
             if !was_dead && !is_unseen {
                 return Err(failure);
