@@ -133,7 +133,11 @@ impl Http {
             }
             let turn = if peer.tls { self.0.sessions.turn(peer, may_wait) } else { Turn::Dial(None) };
             match turn {
-                Turn::Dial(tell) => return self.dial(client, peer, tell).await,
+                Turn::Dial(tell) => {
+                    // That somebody dials is remembered, and is to be forgotten.
+                    self.sweep_later();
+                    return self.dial(client, peer, tell).await;
+                }
                 // If whoever dials gets nowhere, all of those who wait dial.
                 Turn::Wait(mut dialling) => may_wait = dialling.changed().await.is_ok(),
             }
