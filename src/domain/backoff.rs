@@ -70,14 +70,9 @@ impl Recent {
 }
 
 impl Backoff {
-    /// How long the last pause is, seen from its beginning.
-    pub fn pause_ms(self) -> u64 {
-        self.until.saturating_sub(self.since)
-    }
-
     /// Until when nothing is sent, seen at a start: a clock that was set back makes no pause longer.
     pub fn paused_until(self, now: UnixMs) -> UnixMs {
-        self.until.min(now + self.pause_ms())
+        self.until.min(now + self.until.saturating_sub(self.since))
     }
 
     /// What is known after an attempt. `dice` is even in 0.0..1.0.

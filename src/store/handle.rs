@@ -170,6 +170,11 @@ impl Store {
         if is_worth_a_word(behind) { behind } else { 0 }
     }
 
+    /// What the wall clock says of a moment: for people.
+    pub fn shown(&self, at: UnixMs) -> UnixMs {
+        self.0.clock.shown(at)
+    }
+
     /// What the keeping clock shows.
     pub fn keeping(&self) -> UnixMs {
         self.0.keeping.at(self.0.clock.now())

@@ -18,10 +18,21 @@ impl Staging<'_> {
         let last = tally.last_attempt_at.unwrap_or(now);
         let seen = |at: UnixMs| if at > last { at.min(now + (at - last)) } else { at };
         let backoff = &mut tally.backoff;
-        (backoff.since, backoff.until) = (backoff.since.min(now), backoff.until.min(now + backoff.pause_ms()));
+        (backoff.since, backoff.until) = (backoff.since.min(now), backoff.paused_until(now));
         if let Status::Disabled { since, reason, probe_at } = &webhook.status {
             let (since, reason, probe_at) = ((*since).min(now), reason.clone(), probe_at.map(seen));
             self.put_webhook(Webhook { status: Status::Disabled { since, reason, probe_at }, ..webhook.clone() });
+        }
+    }
+
+    /// Nothing that is counted of the webhook is yet to come.
+    pub(super) fn leave_no_attempt_to_come(&mut self, webhook: WebhookNumber) {
+        let now = self.now();
+        let tally = self.tally(webhook);
+        for at in
+            [&mut tally.last_attempt_at, &mut tally.last_success_at, &mut tally.failing_since, &mut tally.enabled_at]
+        {
+            *at = at.map(|at| at.min(now));
         }
     }
 

@@ -218,13 +218,13 @@ mod tests {
     use super::super::error::Refusal;
     use super::super::message::NewEvent;
     use super::super::opening::open;
-    use super::super::settings::Settings;
     use super::super::staging::Staging;
     use super::super::trees::in_memory::Memory;
     use super::*;
     use crate::clock::{Clock, Dice};
     use crate::domain::job::{Job, JobState};
     use crate::domain::webhook::{EndpointUrl, EventFilter};
+    use crate::store::Settings;
 
     fn now<T: Send + 'static>(
         (store, committer): &mut (Store, Committer),
