@@ -274,6 +274,59 @@ fn ports_are_decided_about_also_where_the_host_is_a_name() {
 }
 
 #[test]
+fn names_of_no_public_endpoint_are_refused_until_something_is_opened() {
+    let guard = |allow: &[&str]| Guard::new(nets(allow), Vec::new(), Vec::new());
+    let refused = |guard: &Guard, host: &str, opened: &[&str]| {
+        let url = EndpointUrl::parse(&format!("https://{host}/"), false).expect("a URL").parts();
+        guard.refuses_url(&url, &nets(opened)).map(|rule| rule.word())
+    };
+    let table = [
+        ("localhost", "special"),
+        ("hook.localhost.", "special"),
+        ("printer.local", "local_name"),
+        ("x.y.test", "local_name"),
+        ("TEST.", "local_name"),
+        ("x.invalid", "local_name"),
+        ("metadata.google.internal", "local_name"),
+        ("nas.home.arpa", "local_name"),
+        ("1.0.0.10.in-addr.arpa", "local_name"),
+        ("hidden.onion", "local_name"),
+        ("hidden.alt", "local_name"),
+        ("wiki.corp", "local_name"),
+        ("router.lan", "local_name"),
+        ("postgres", "local_name"),
+    ];
+    for (host, rule) in table {
+        assert_eq!(refused(&guard(&[]), host, &[]), Some(rule), "{host}");
+        // What is opened for it, or for all, may be behind such a name; the dial sees to it.
+        let loopback = ["127.0.0.0/8", "::1/128"];
+        assert_eq!(refused(&guard(&loopback), host, &[]), None, "{host}");
+        assert_eq!(refused(&guard(&[]), host, &loopback), None, "{host}");
+    }
+    for host in ["example.com", "hook.example", "localhost.example.com", "internal.example.com", "mylocal.com", "a.dev"]
+    {
+        assert_eq!(refused(&guard(&[]), host, &[]), None, "{host}");
+    }
+    assert_eq!(refused(&guard(&["10.0.0.0/8"]), "localhost", &[]), Some("special"), "that is another network");
+    assert_eq!(refused(&guard(&["10.0.0.0/8"]), "db.internal", &[]), None);
+}
+
+#[test]
+fn a_host_is_made_of_names_and_a_port_is_one() {
+    let long = "a".repeat(64);
+    let longer = format!("{}.com", "a.".repeat(126));
+    for bad in
+        ["a..b", ".a.b", "a.b..", "*.a.b", "a*.b", "a.b:0", &format!("{long}.com"), &longer, "a!b.com", "a'b.com"]
+    {
+        let refused = EndpointUrl::parse(&format!("https://{bad}/"), true).expect_err(bad);
+        assert_eq!(refused.field, "url", "{bad}");
+    }
+    for good in ["a.b.", "a_b.example.com", "-a.example.com", "xn--mnchen-3ya.example", "a.b:1", "[::1]:9", "1.1.1.1"] {
+        EndpointUrl::parse(&format!("https://{good}/"), true).expect(good);
+    }
+}
+
+#[test]
 fn the_own_listener_is_never_dialled_whatever_is_opened() {
     let is_here: fn(IpAddr) -> bool = |address| address.is_loopback() || address == IpAddr::from([10, 0, 0, 5]);
     let bound_to = |bound: &str| {

@@ -1,4 +1,5 @@
-//! The audit log of an account: who changed what, when and from where. It can be read, and nothing in the API changes it.
+//! The audit log of an account: who changed what, when and from where. It can be read, and nothing in the API changes it. What
+//! stays true: of an operator's key a tenant learns that it was the operator, and nothing more.
 
 use std::net::IpAddr;
 
@@ -6,11 +7,12 @@ use actix_web::{HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 
 use super::Api;
-use super::auth::{Manage, May};
+use super::auth::{Manage, May, Tenant};
 use super::page::{Listed, PageReply, Window};
 use super::problem::{ErrorReply, Problem};
 use super::request::Query;
-use crate::domain::audit::AuditEntry;
+use crate::domain::account::Scope;
+use crate::domain::audit::{Actor, AuditEntry, Side};
 use crate::domain::id::AuditId;
 use crate::domain::time;
 
@@ -42,7 +44,9 @@ struct AuditView {
     target: String,
     /// The settings that changed, without their values.
     fields: Vec<String>,
-    /// The id of the key that did it; null where the server did.
+    /// Who did it: `key`, one of the account's own; `operator`; or `server`, by itself.
+    by: &'static str,
+    /// The id of the key that did it. An operator's is shown to admins only, as are its name and its address.
     key_id: Option<String>,
     /// The key's name at that time.
     key_name: Option<String>,
@@ -68,19 +72,41 @@ pub async fn list(
         query.action.as_ref().is_none_or(|action| entry.deed.action == *action)
             && query.target.as_ref().is_none_or(|target| entry.deed.target == *target)
     };
-    let listed = web::block(move || api.store.audit_log(account, window.before.map(AuditId), window.limit, wanted));
-    Ok(HttpResponse::Ok().json(PageReply::from(Listed::from(listed.await??).map(view))))
+    let (reader, entries) = (tenant.clone(), api.clone());
+    let listed = web::block(move || entries.store.audit_log(account, window.before.map(AuditId), window.limit, wanted));
+    let listed = Listed::from(listed.await??).map(|entry| view(&api, &reader, entry));
+    Ok(HttpResponse::Ok().json(PageReply::from(listed)))
 }
 
-fn view(entry: AuditEntry) -> AuditView {
+fn view(api: &Api, reader: &Tenant, entry: AuditEntry) -> AuditView {
+    let side = side(api, reader, &entry);
+    let by = match (entry.by.key, side) {
+        (None, _) => "server",
+        (_, Side::Account) => "key",
+        (_, Side::Operator | Side::Unknown) => "operator",
+    };
+    let shown = if by == "operator" && !reader.is_admin() { Actor::default() } else { entry.by };
     AuditView {
         id: entry.id.to_string(),
         at: time::rfc3339(entry.id.time()),
         action: entry.deed.action,
         target: entry.deed.target,
         fields: entry.deed.fields,
-        key_id: entry.by.key.map(|key| key.to_string()),
-        key_name: entry.by.key_name,
-        address: entry.by.address,
+        by,
+        key_id: shown.key.map(|key| key.to_string()),
+        key_name: shown.key_name,
+        address: shown.address,
+    }
+}
+
+/// On whose side it was done. Where an older entry does not say, only a key that the account has now is known to be its own.
+fn side(api: &Api, reader: &Tenant, entry: &AuditEntry) -> Side {
+    let is_own = || {
+        let keys = api.store.registry().keys_of(reader.account().number);
+        keys.iter().any(|key| Some(key.id) == entry.by.key && !key.allows(Scope::Admin))
+    };
+    match entry.side {
+        Side::Unknown if is_own() => Side::Account,
+        known => known,
     }
 }

@@ -21,7 +21,7 @@ use super::problem::Problem;
 use crate::clock::Dice;
 use crate::domain::Invalid;
 use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT, Scope};
-use crate::domain::audit::{Actor, Deed};
+use crate::domain::audit::{Actor, Deed, Side};
 use crate::domain::id::KeyId;
 use crate::domain::webhook::HOP_HEADER;
 use crate::store::{KeyHash, Refusal, Store};
@@ -53,7 +53,8 @@ impl Tenant {
 
     /// Who asks, for the audit log.
     pub fn actor(&self) -> Actor {
-        Actor { key: Some(self.key.id), key_name: self.key.name.clone(), address: self.address }
+        let side = if self.is_admin() { Side::Operator } else { Side::Account };
+        Actor { key: Some(self.key.id), key_name: self.key.name.clone(), address: self.address, side }
     }
 
     /// Whether the key is an admin's.
@@ -205,7 +206,7 @@ fn known_key(api: &Api, request: &HttpRequest) -> Result<Arc<ApiKey>, Refused> {
     let (hash, now) = (hash(key.trim()), api.clock.now());
     let known = api.store.registry().key(&hash).cloned();
     let known = known.ok_or_else(|| unknown_key(api, request))?;
-    if known.expired(now) {
+    if known.expired(api.clock.wall()) {
         return Err(Problem::unauthorized("this key has expired").into());
     }
     if api.uses.note(&known, now) {

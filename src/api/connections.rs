@@ -1,15 +1,16 @@
 //! Who is connected: bounds on connections, in all and for one address, and an end for those that do nothing. What stays
 //! true: one that is over a bound is shut down and nothing that it asks for is done, and one that asks nothing, or does not take
-//! its reply, is shut down after a while, whatever version of HTTP it speaks and whatever it has sent of a request.
+//! its reply, is shut down after a while, whatever version of HTTP it speaks and whatever it has sent of a request. When the
+//! server stops, what was asked is answered first, and nothing is done of which the answer could not be sent.
 //!
-//! Each connection's [`Guard`] lives in its extensions, so it is dropped with the connection, however that ends. It holds
+//! Each connection's [`Admitted`] lives in its extensions, so it is dropped with the connection, however that ends. It holds
 //! a second descriptor of the socket, since the first belongs to the server's own code.
 
 use std::any::Any;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,9 +26,13 @@ use crate::clock::Stopwatch;
 pub const REQUESTS_AT_ONCE_MAX: usize = 256;
 /// Between two looks at all connections.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// How long a client may go on with a body that was refused, and how long a connection must have been quiet to be shut
-/// down by a server that stops.
+/// How long a client may go on with a body that was refused.
 const LINGER_MS: u64 = 2_000;
+/// How long a connection must have been quiet to be ended by a server that stops, and how long it is still read then: what
+/// its client sent before it knew has come by then.
+const QUIET_MS: u64 = 300;
+/// Between two looks at all connections while the server stops.
+const DRAIN_EVERY: Duration = Duration::from_millis(20);
 /// The server's own code ends a slow first head, with a reply; it gets this much longer.
 const HEAD_GRACE_MS: u64 = 2_000;
 
@@ -58,7 +63,8 @@ pub struct Connections {
     watch: Stopwatch,
     open: Mutex<Open>,
     refused: AtomicU64,
-    stopping: AtomicBool,
+    /// Since when the server stops, on the watch; 0 while it does not.
+    stopping_since_ms: AtomicU64,
 }
 
 #[derive(Default)]
@@ -78,10 +84,12 @@ struct Connection {
     quiet_since_ms: AtomicU64,
     /// It is shut down then unless a request is under way.
     until_ms: AtomicU64,
+    /// Since when nothing more is sent on it; 0 while replies are.
+    ended_since_ms: AtomicU64,
 }
 
 /// A connection's place among all.
-pub struct Guard {
+pub struct Admitted {
     of: Arc<Connections>,
     number: u64,
     peer: Peer,
@@ -115,7 +123,7 @@ impl Connections {
             watch: Stopwatch::start(),
             open: Mutex::default(),
             refused: AtomicU64::new(0),
-            stopping: AtomicBool::new(false),
+            stopping_since_ms: AtomicU64::new(0),
         }
     }
 
@@ -125,7 +133,7 @@ impl Connections {
         let beneath = || stream.downcast_ref::<Tls>().map(|tls| tls.get_ref().0);
         let Some(stream) = stream.downcast_ref::<TcpStream>().or_else(beneath) else { return };
         match self.admit(stream) {
-            Some(guard) => drop(extensions.insert(guard)),
+            Some(admitted) => drop(extensions.insert(admitted)),
             // What the client sent with its connect is read all the same; the gate lets none of it through. An error means
             // that it has ended already.
             None => {
@@ -148,17 +156,49 @@ impl Connections {
         }
     }
 
-    /// The server stops: from now on a connection without a request is shut down soon.
-    pub fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
-        self.sweep_once();
+    /// Whether the server stops: then a reply is the last one on its connection.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping_since_ms.load(Ordering::Acquire) > 0
+    }
+
+    /// The server stops: gives each connection its last reply, and ends those that ask nothing. Returns once all have ended,
+    /// or when `patience` is over; says whether all have.
+    pub async fn drain(&self, patience: Duration) -> bool {
+        let watch = Stopwatch::start();
+        self.stopping_since_ms.store(self.now().max(1), Ordering::Release);
+        while self.counts().0 > 0 && watch.elapsed() < patience {
+            actix_web::rt::time::sleep(DRAIN_EVERY).await;
+            self.end_quiet();
+        }
+        self.counts().0 == 0
+    }
+
+    /// Ends what has been quiet since the server stops. Its client may be asking right now: so its data is still read, and
+    /// the end of ours tells it that there will be no answer; a reset would be taken for a failure.
+    fn end_quiet(&self) {
+        let (now, stopping_since) = (self.now(), self.stopping_since_ms.load(Ordering::Acquire));
+        for connection in self.lock().all.values().filter(|connection| connection.busy.load(Ordering::Acquire) == 0) {
+            let quiet_since = connection.quiet_since_ms.load(Ordering::Acquire).max(stopping_since);
+            let ended_since = connection.ended_since_ms.load(Ordering::Acquire);
+            if ended_since == 0 && now >= quiet_since + QUIET_MS {
+                connection.ended_since_ms.store(now, Ordering::SeqCst);
+                if connection.busy.load(Ordering::SeqCst) > 0 {
+                    // A request came in between. Either it has seen that it is too late, or it gets its answer.
+                    connection.ended_since_ms.store(0, Ordering::SeqCst);
+                    continue;
+                }
+                // An error means that it has ended already, here and below.
+                let _ = shutdown(&connection.socket, Shutdown::Write);
+            } else if ended_since > 0 && now >= ended_since + QUIET_MS {
+                let _ = shutdown(&connection.socket, Shutdown::Both);
+            }
+        }
     }
 
     fn sweep_once(&self) {
-        let (now, stopping) = (self.now(), self.stopping.load(Ordering::Relaxed));
+        let now = self.now();
         for connection in self.lock().all.values() {
-            let quiet_ms = now.saturating_sub(connection.quiet_since_ms.load(Ordering::Acquire));
-            let is_over = now >= connection.until_ms.load(Ordering::Acquire) || (stopping && quiet_ms >= LINGER_MS);
+            let is_over = now >= connection.until_ms.load(Ordering::Acquire);
             if is_over && connection.busy.load(Ordering::Acquire) == 0 {
                 // An error means that it has ended already.
                 let _ = shutdown(&connection.socket, Shutdown::Both);
@@ -166,7 +206,7 @@ impl Connections {
         }
     }
 
-    fn admit(self: &Arc<Self>, stream: &TcpStream) -> Option<Guard> {
+    fn admit(self: &Arc<Self>, stream: &TcpStream) -> Option<Admitted> {
         let peer = Peer::from(stream.peer_addr().ok()?.ip());
         let socket = stream.as_fd().try_clone_to_owned().ok()?;
         let now = self.now();
@@ -176,6 +216,7 @@ impl Connections {
             places: AtomicUsize::new(0),
             quiet_since_ms: AtomicU64::new(now),
             until_ms: AtomicU64::new(now + self.head_ms + HEAD_GRACE_MS),
+            ended_since_ms: AtomicU64::new(0),
         });
         let mut open = self.lock();
         let of_peer = open.by_peer.get(&peer).copied().unwrap_or_default();
@@ -188,7 +229,7 @@ impl Connections {
         open.last += 1;
         let number = open.last;
         open.all.insert(number, connection.clone());
-        Some(Guard { of: self.clone(), number, peer, connection })
+        Some(Admitted { of: self.clone(), number, peer, connection })
     }
 
     /// Says it the first time, the second, the fourth and so on: a flood must not fill the log.
@@ -209,10 +250,10 @@ impl Connections {
     }
 }
 
-impl Guard {
+impl Admitted {
     /// A request begins.
     pub fn begin(&self) -> UnderWay {
-        self.connection.busy.fetch_add(1, Ordering::AcqRel);
+        self.connection.busy.fetch_add(1, Ordering::SeqCst);
         let at_once = self.connection.places.fetch_add(1, Ordering::AcqRel) + 1;
         if at_once > 2 * REQUESTS_AT_ONCE_MAX {
             // It asks on and on and takes no reply, not even that there are too many. An error means that it has ended.
@@ -223,7 +264,7 @@ impl Guard {
     }
 }
 
-impl Drop for Guard {
+impl Drop for Admitted {
     fn drop(&mut self) {
         let mut open = self.of.lock();
         open.all.remove(&self.number);
@@ -238,6 +279,11 @@ impl UnderWay {
     /// Whether its connection has more under way than it may.
     pub fn is_one_too_many(&self) -> bool {
         self.at_once > REQUESTS_AT_ONCE_MAX
+    }
+
+    /// Whether a reply can no more be sent.
+    pub fn is_too_late(&self) -> bool {
+        self.connection.ended_since_ms.load(Ordering::SeqCst) > 0
     }
 
     /// Goes with the reply.
@@ -297,7 +343,7 @@ mod tests {
             connections.meet(&stream, &mut extensions);
             met.push((stream, extensions));
         }
-        let taken: Vec<bool> = met.iter().map(|(_, extensions)| extensions.contains::<Guard>()).collect();
+        let taken: Vec<bool> = met.iter().map(|(_, extensions)| extensions.contains::<Admitted>()).collect();
         assert_eq!((taken, connections.counts()), (vec![true, true, false], (2, 1)));
         drop(met.remove(0));
         assert_eq!(connections.counts().0, 1);

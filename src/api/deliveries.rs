@@ -20,6 +20,7 @@ use crate::domain::delivery::{Attempt, Cause, Delivery};
 use crate::domain::id::DeliveryId;
 use crate::domain::time;
 use crate::domain::webhook::Webhook;
+use crate::store::Store;
 
 /// A delivery with all of its attempts.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -146,9 +147,9 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
         replay_of: if let Cause::Replay(old) = delivery.cause { Some(old.to_string()) } else { None },
         created_at: row.created_at,
         next_attempt_at: row.next_attempt_at,
-        ended_at: delivery.ended_at.map(time::rfc3339),
+        ended_at: delivery.ended_at.map(|at| time::rfc3339(api.store.shown(at))),
         reason: delivery.reason.clone(),
-        attempts: attempts.into_iter().map(|attempt| attempt_view(&delivery, attempt)).collect(),
+        attempts: attempts.into_iter().map(|attempt| attempt_view(&api.store, &delivery, attempt)).collect(),
     }))
 }
 
@@ -171,12 +172,12 @@ fn cause(delivery: &Delivery) -> &'static str {
     }
 }
 
-fn attempt_view(delivery: &Delivery, attempt: Attempt) -> AttemptView {
+fn attempt_view(store: &Store, delivery: &Delivery, attempt: Attempt) -> AttemptView {
     let summary = attempt.summary;
     let success = is_success(delivery, &summary);
     AttemptView {
         number: summary.number,
-        started_at: time::rfc3339(summary.started_at),
+        started_at: time::rfc3339(store.shown(summary.started_at)),
         response_time_ms: summary.duration_ms,
         url: attempt.url,
         request_headers: attempt.request_headers.into_iter().collect(),

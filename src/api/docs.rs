@@ -5,11 +5,13 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use url::{Host, Url};
 
 use super::Api;
 use super::problem::{ErrorReply, Problem};
 use super::request::Query;
 use crate::docs::{self, Document, Site};
+use crate::domain::names::is_host_name;
 
 /// How a document is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
@@ -71,12 +73,36 @@ pub async fn show(
 }
 
 /// What documents say of this server; its address is the one that it was asked at.
-pub fn site(api: &Api, request: &HttpRequest) -> Site {
-    let connection = request.connection_info();
+fn site(api: &Api, request: &HttpRequest) -> Site {
     Site {
-        base_url: format!("{}://{}", connection.scheme(), connection.host()),
+        base_url: asked_at(request),
         egress: api.settings.egress.iter().map(ToString::to_string).collect(),
         https_only: !api.settings.http_allowed,
+    }
+}
+
+/// Where the server was asked, as the request or the proxy before it says. It gets into commands to copy, so what is no host
+/// is not believed: then it is where the server listens.
+fn asked_at(request: &HttpRequest) -> String {
+    let (said, here) = (request.connection_info(), request.app_config());
+    let listens = format!("{}://{}", if here.secure() { "https" } else { "http" }, here.local_addr());
+    let is_known = matches!(said.scheme(), "http" | "https") && is_authority(said.host());
+    if is_known { format!("{}://{}", said.scheme(), said.host()) } else { listens }
+}
+
+/// Whether it is a host, or a host and a port.
+fn is_authority(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let Ok(url) = Url::parse(&format!("http://{text}/")) else { return false };
+    let written = |host: &str| match url.port() {
+        // `url` leaves out the port that a scheme means.
+        None => text == host || text.strip_prefix(host) == Some(":80"),
+        Some(port) => text == format!("{host}:{port}"),
+    };
+    match url.host() {
+        Some(Host::Domain(name)) => is_host_name(name) && written(name),
+        Some(address) => written(&address.to_string()),
+        None => false,
     }
 }
 
@@ -95,10 +121,51 @@ fn page(request: &HttpRequest, document: &Document, format: Format) -> HttpRespo
         .insert_header((header::ETAG, tag))
         .insert_header((header::CACHE_CONTROL, "public, no-cache"))
         .insert_header((header::VARY, "host, x-forwarded-host, x-forwarded-proto, forwarded"))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         ));
     if known { reply.finish() } else { reply.content_type(content_type).body(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_is_a_host_and_perhaps_a_port() {
+        for good in
+            ["example.com", "docs.example:8443", "a_b.example:80", "localhost", "127.0.0.1:7080", "[::1]:9", "[::1]"]
+        {
+            assert!(is_authority(good), "{good}");
+        }
+        for bad in [
+            "",
+            "a;id",
+            "a$(id)",
+            "a`id`",
+            "a b",
+            "a\"><b>",
+            "a/b",
+            "a?b",
+            "a#b",
+            "u@a",
+            "u:p@a",
+            "a:b",
+            "a:99999",
+            "a:",
+            ":80",
+            "a..b",
+            "*",
+            "a\\b",
+            "a|b",
+            "a&b",
+            "a'b",
+            "[::1",
+            "EXAMPLE.com|x",
+            "%61",
+        ] {
+            assert!(!is_authority(bad), "{bad}");
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Whether the server lives, whether it takes work, and its counters. These answer without a key: they show no tenant's
 //! data.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
 
@@ -9,13 +11,46 @@ use super::meters::{family, sample};
 use super::problem::{ErrorReply, Problem};
 use super::reply::Reply;
 use crate::domain::tally::Tally;
-use crate::store::{Refusal, StoreError};
+use crate::store::{Refusal, Soundness, StoreError};
 
-/// How the server is.
+/// Whether the process lives.
 #[derive(Serialize, utoipa::ToSchema)]
 struct Health {
-    /// `live` or `ready`.
+    /// `live`.
     status: &'static str,
+}
+
+/// Whether events are taken, and how sound the store is.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Ready {
+    /// `ready`.
+    status: &'static str,
+    /// How far the clock by which retention tells age is behind the machine's clock; negative: ahead. Left out while they
+    /// agree to a minute. It never follows by more than a day by itself: `POST /api/v1/retention-clock/trust`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention_clock_behind_seconds: Option<i64>,
+    /// How sound the store is.
+    store: StoreDetails,
+}
+
+/// How sound the store is. Nothing of it keeps events from being taken.
+#[derive(Serialize, utoipa::ToSchema)]
+struct StoreDetails {
+    /// Records that could not be read and were put aside, by their kind.
+    quarantined: BTreeMap<&'static str, u64>,
+    /// Records that the look at every one of them after the start has seen.
+    scrubbed: u64,
+    /// Whether it has seen all.
+    scrub_done: bool,
+    /// Where what is there and what was counted differ.
+    differences: Vec<String>,
+}
+
+impl StoreDetails {
+    fn of(soundness: Soundness) -> Self {
+        let Soundness { quarantined, scrubbed_rows, is_scrubbed, differences } = soundness;
+        Self { quarantined, scrubbed: scrubbed_rows, scrub_done: is_scrubbed, differences }
+    }
 }
 
 /// Whether the process lives
@@ -25,9 +60,9 @@ pub async fn live() -> HttpResponse {
     Reply::ok(Health { status: "live" })
 }
 
-/// Whether events are taken: the store is open and has space
+/// Whether events are taken and delivered: the store is open and has space, and no thread is stuck
 #[utoipa::path(tag = "health", security(()), responses(
-    (status = 200, description = "They are", body = Reply<Health>),
+    (status = 200, description = "They are", body = Reply<Ready>),
     (status = 503, description = "Not now; the code says why", body = ErrorReply<'static>),
 ))]
 #[get("/health/ready")]
@@ -38,7 +73,12 @@ pub async fn ready(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     if !api.store.has_space() {
         return Err(Refusal::NoSpace.into());
     }
-    Ok(Reply::ok(Health { status: "ready" }))
+    if let Some(stuck) = api.store.pulse().stuck().or_else(|| api.outbound.stuck()) {
+        return Err(Problem::stuck(&stuck));
+    }
+    let behind = api.store.keeping_behind_ms() / 1000;
+    let store = StoreDetails::of(api.store.soundness());
+    Ok(Reply::ok(Ready { status: "ready", retention_clock_behind_seconds: (behind != 0).then_some(behind), store }))
 }
 
 /// Counters in the Prometheus text format
@@ -55,6 +95,7 @@ fn write_all(api: &Api) -> String {
     let mut out = String::with_capacity(4096);
     api.meters.write(&mut out);
     write_store(api, &mut out);
+    write_soundness(&api.store.soundness(), &mut out);
     write_webhooks(api, &mut out);
     if let Ok(total) = api.store.tally_total() {
         write_tally(&total, &mut out);
@@ -82,6 +123,25 @@ fn write_store(api: &Api, out: &mut String) {
     one("hookwheel_store_has_space", "gauge", "Whether there is space for events.", u64::from(api.store.has_space()));
     if let Ok(bytes) = api.store.size_bytes() {
         one("hookwheel_store_bytes", "gauge", "Bytes of the store's files.", bytes);
+    }
+    let (name, behind) = ("hookwheel_retention_clock_behind_seconds", api.store.keeping_behind_ms() / 1000);
+    family(out, name, "gauge", "How far retention's clock is behind the machine's clock; negative: ahead.");
+    sample(out, name, "", behind);
+}
+
+fn write_soundness(soundness: &Soundness, out: &mut String) {
+    family(out, "hookwheel_store_quarantined", "gauge", "Records that could not be read and were put aside.");
+    for (tree, rows) in &soundness.quarantined {
+        sample(out, "hookwheel_store_quarantined", &format!("{{tree=\"{tree}\"}}"), *rows);
+    }
+    let rows = [
+        ("hookwheel_store_scrubbed", "Records that the scrub after the start has seen.", soundness.scrubbed_rows),
+        ("hookwheel_store_scrub_done", "Whether it has seen all.", u64::from(soundness.is_scrubbed)),
+        ("hookwheel_store_differences", "Counts that it found to be wrong.", soundness.differences.len() as u64),
+    ];
+    for (name, help, value) in rows {
+        family(out, name, "gauge", help);
+        sample(out, name, "", value);
     }
 }
 

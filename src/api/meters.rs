@@ -1,7 +1,7 @@
 //! What the API counts about itself since the start, and where it counts: one middleware sees every reply.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -66,7 +66,7 @@ pub fn family(out: &mut String, name: &str, kind: &str, help: &str) {
 }
 
 /// Writes a sample; `labels` with their braces.
-pub fn sample(out: &mut String, name: &str, labels: &str, value: u64) {
+pub fn sample(out: &mut String, name: &str, labels: &str, value: impl Display) {
     let _ = writeln!(out, "{name}{labels} {value}");
 }
 

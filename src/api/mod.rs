@@ -34,6 +34,7 @@ mod problem;
 mod publish;
 mod reply;
 mod request;
+mod retention_clock;
 mod settings;
 mod stats;
 mod uses;
@@ -201,7 +202,7 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(webhooks::bulk::replay).service(webhooks::bulk::discard);
     to.service(dead_letters::list).service(dead_letters::replay).service(dead_letters::discard);
     to.service(jobs::list).service(jobs::show).service(jobs::cancel);
-    to.service(audit::list).service(master_keys::show).service(master_keys::reload);
+    to.service(audit::list).service(master_keys::show).service(master_keys::reload).service(retention_clock::trust);
     to.service(stats::of_account).service(stats::of_webhook);
     to.service(accounts::create).service(accounts::list).service(accounts::show);
     to.service(accounts::create_key).service(accounts::list_keys).service(accounts::revoke_key);

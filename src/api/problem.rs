@@ -11,6 +11,7 @@ use super::limits;
 use crate::domain::Invalid;
 use crate::domain::account::Scope;
 use crate::domain::rate_limit::Allowance;
+use crate::pulse::Stuck;
 use crate::store::{Refusal, StoreError};
 
 /// Seconds after which a full queue is worth another try.
@@ -129,6 +130,11 @@ impl Problem {
         Self::busy("too_many_connections", "too many connections are open; close some", RETRY_SOON_SECONDS)
     }
 
+    /// 503: a thread that the server cannot do without does not go on.
+    pub fn stuck(stuck: &Stuck) -> Self {
+        Self::busy("stuck", stuck.to_string(), RETRY_LATER_SECONDS)
+    }
+
     /// 413: the body is longer than `max` bytes.
     pub fn body_too_large(max: usize) -> Self {
         let message = format!("the body is longer than {max} bytes");
@@ -230,6 +236,7 @@ impl From<Refusal> for Problem {
             Refusal::AccountExists => Self::conflict("account_exists", &refusal).with_field("id"),
             Refusal::NotFound(what) => Self::not_found(what),
             Refusal::Invalid(invalid) => invalid.into(),
+            Refusal::Forbidden(invalid) => Self::forbidden(message).with_field(invalid.field),
             Refusal::Failed(error) => error.into(),
         }
     }
@@ -243,7 +250,12 @@ impl From<StoreError> for Problem {
                 tracing::error!(%cause, "the store failed during a request");
                 Self::busy("unavailable", "the store failed and is being opened again", RETRY_LATER_SECONDS)
             }
-            StoreError::Damaged(cause) | StoreError::Broken(cause) => Self::internal(cause),
+            StoreError::Damaged(damage) => {
+                tracing::error!(%damage, "a request met a record that cannot be read");
+                let message = "its record in the store is damaged and was put aside; the rest of the store goes on";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", message)
+            }
+            StoreError::Broken(cause) => Self::internal(cause),
         }
     }
 }
@@ -289,6 +301,7 @@ impl ResponseError for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::fuzzing;
 
     #[test]
     fn every_refusal_has_a_status_a_code_and_a_time_to_come_back() {
@@ -304,9 +317,10 @@ mod tests {
             (Refusal::AccountExists, 409, "account_exists", None),
             (Refusal::NotFound("event"), 404, "not_found", None),
             (Refusal::Invalid(Invalid::new("url", "is bad")), 400, "invalid_field", None),
+            (Refusal::Forbidden(Invalid::new("url", "is not yours")), 403, "forbidden", None),
             (Refusal::Failed(StoreError::Unavailable), 503, "unavailable", Some(10)),
             (Refusal::Failed(StoreError::Io("/secret/path".into())), 503, "unavailable", Some(10)),
-            (Refusal::Failed(StoreError::Damaged("x".into())), 500, "internal", None),
+            (Refusal::Failed(StoreError::Damaged(fuzzing::damage())), 500, "damaged", None),
         ];
         for (refusal, status, code, retry) in table {
             let problem = Problem::from(refusal);

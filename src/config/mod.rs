@@ -2,6 +2,7 @@
 //! over it; what neither names has its default. What stays true: a [`Config`] that [`load`] returned is within every
 //! bound of the table of knobs (`knobs`), and nothing that somebody wrote was ignored (`reading`).
 
+mod exposed;
 mod knobs;
 mod reading;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use serde_json::Value as Json;
 
 use crate::domain::proxy::Proxy;
 use crate::domain::secret::Secret;
+pub use exposed::Exposed;
 use knobs::{KNOBS, Takes, as_texts, list, networks};
 pub use reading::ConfigError;
 use reading::from_sources;
@@ -57,6 +59,9 @@ pub struct Config {
     pub auth: AuthConfig,
     /// What is written to standard error.
     pub log: LogConfig,
+    /// The file that was read, if a secret stands in it.
+    #[serde(skip)]
+    pub secrets_in: Option<PathBuf>,
 }
 
 impl Config {

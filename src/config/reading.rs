@@ -22,9 +22,19 @@ pub enum ConfigError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The file is no TOML, or a source could not be read at all.
+    /// The file is no TOML. What stands in that line is not shown: it may be a secret.
+    #[error("{path}:{line}: is not TOML: {message}")]
+    Malformed {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// What the reader says of it.
+        message: String,
+    },
+    /// A source could not be read at all.
     #[error("cannot read the configuration: {0}")]
-    Malformed(#[from] config::ConfigError),
+    Unread(#[from] config::ConfigError),
     /// A key that no knob has.
     #[error("{origin}: unknown key `{key}`; did you mean `{nearest}`?")]
     UnknownKey {
@@ -57,13 +67,17 @@ pub fn from_sources(file: Option<(&Path, &str)>, env: Option<Map<String, String>
     // An empty variable is an unset one, as compose files write it.
     let env_source = Environment::with_prefix("HOOKWHEEL").prefix_separator("__").separator("__").ignore_empty(true);
     let env_source = env_source.source(env);
-    if let Some((path, _)) = file {
-        check(&Origin::File(path), file_source.collect().map_err(|cause| malformed(path, cause))?)?;
+    let mut has_secret = false;
+    if let Some((path, text)) = file {
+        text.parse::<toml::Table>().map_err(|error| malformed(path, text, &error))?;
+        let leaves = check(&Origin::File(path), file_source.collect()?)?;
+        has_secret = leaves.iter().any(|(key, _)| KNOBS.iter().any(|(knob, takes)| knob == key && takes.is_secret()));
     }
     check(&Origin::Environment, env_source.collect()?)?;
     let merged = config::Config::builder().add_source(file_source).add_source(env_source).build()?;
     let mut config: Config = merged.try_deserialize()?;
     check_together(&config)?;
+    config.secrets_in = file.map(|(path, _)| path.to_path_buf()).filter(|_| has_secret);
     if let Some(folder) = file.and_then(|(path, _)| path.parent()) {
         config.deliver.dialects = folder.join(&config.deliver.dialects);
         config.store.master_key_file = config.store.master_key_file.map(|path| folder.join(path));
@@ -74,8 +88,10 @@ pub fn from_sources(file: Option<(&Path, &str)>, env: Option<Map<String, String>
     Ok(config)
 }
 
-fn malformed(path: &Path, cause: config::ConfigError) -> ConfigError {
-    ConfigError::Malformed(config::ConfigError::Message(format!("{}: {cause}", path.display())))
+fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let offset = error.span().map_or(0, |span| span.start).min(text.len());
+    let line = 1 + text.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count();
+    ConfigError::Malformed { path: path.display().to_string(), line, message: error.message().into() }
 }
 
 fn check_together(config: &Config) -> Result<(), ConfigError> {
@@ -117,7 +133,8 @@ impl fmt::Display for Origin<'_> {
     }
 }
 
-fn check(origin: &Origin<'_>, source: Map<String, Value>) -> Result<(), ConfigError> {
+/// Refuses what no knob takes; gives back what is set.
+fn check(origin: &Origin<'_>, source: Map<String, Value>) -> Result<Vec<(String, ValueKind)>, ConfigError> {
     let mut leaves = Vec::new();
     flatten("", source, &mut leaves);
     leaves.sort_by(|a, b| a.0.cmp(&b.0));
@@ -136,10 +153,14 @@ fn check(origin: &Origin<'_>, source: Map<String, Value>) -> Result<(), ConfigEr
             origin: origin.to_string(),
             key: origin.spell(key),
             takes,
-            found: if knob.is_some_and(Takes::is_secret) { "another text".into() } else { found(value) },
+            found: match knob {
+                Some(takes) if takes.is_secret() => "another text".into(),
+                Some(_) => found(value),
+                None => kind(value).into(),
+            },
         });
     }
-    Ok(())
+    Ok(leaves)
 }
 
 /// Turns tables into dotted keys; an empty table stays, so that a mistyped empty section is seen.
@@ -162,6 +183,15 @@ fn unknown(origin: &Origin<'_>, key: &str) -> ConfigError {
     };
     let nearest = KNOBS.iter().map(|(known, _)| *known).min_by_key(|known| distance(known)).unwrap_or_default();
     ConfigError::UnknownKey { origin: origin.to_string(), key: origin.spell(key), nearest: origin.spell(nearest) }
+}
+
+/// What stands in the place of a section: not itself, since it may be one of its secrets.
+fn kind(value: &ValueKind) -> &'static str {
+    match value {
+        ValueKind::String(_) => "a text",
+        ValueKind::Array(_) => "a list",
+        _ => "a single value",
+    }
 }
 
 fn found(value: &ValueKind) -> String {

@@ -101,10 +101,11 @@ fn an_unfit_value_names_the_key_what_it_takes_and_what_was_found() {
         ("[deliver]\nproxy = 'ftp://u:hunter2@p:1'", "but is another text"),
         ("[log]\nformat = 'xml'", "\"text\" or \"json\", but is \"xml\""),
         ("[log]\nlevel = 'a=b=c'", "error, warn, info"),
-        ("server = 3", "`server` must be a section: write its keys under [server], but is 3"),
+        ("server = 3", "`server` must be a section: write its keys under [server], but is a single value"),
         ("[server]\nbody_bytes_max = 67108864\n[store]\nqueue_bytes_max = 1024", "would never be accepted"),
         ("[server]\ntls_key = 'key.pem'", "go together"),
-        ("[server\n", "/etc/hookwheel/config.toml"),
+        ("[server]\nworkers = 1\n[server\n", "/etc/hookwheel/config.toml:3: is not TOML: "),
+        ("[log]\nlevel = 'info'\nlevel = 'warn'", "/etc/hookwheel/config.toml:3: is not TOML: duplicate key"),
     ] {
         let message = refused(file, &[]);
         assert!(message.contains(part), "{message}");
@@ -112,6 +113,35 @@ fn an_unfit_value_names_the_key_what_it_takes_and_what_was_found() {
     let message = refused("", &[("HOOKWHEEL__AUTH__ADMIN_KEY", "hunter2")]);
     assert!(message.contains("`HOOKWHEEL__AUTH__ADMIN_KEY` must be 16 to 256"), "{message}");
     assert!(!message.contains("hunter2"), "a key is never shown");
+}
+
+#[test]
+fn no_mistake_shows_a_secret() {
+    const SECRET: &str = "hunter2-hunter2-hunter2";
+    for file in [
+        "[auth]\nadmin_key = hunter2-hunter2-hunter2",
+        "[auth]\nadmin_key = 'hunter2-hunter2-hunter2",
+        "[auth]\nadmin_key = \"hunter2-hunter2-hunter2\" x",
+        "[auth]\nadmin_key = \"hunter2-hunter2-hunter2\\q\"",
+        "[auth]\nadmin_key: hunter2-hunter2-hunter2",
+        "[auth]\nadmin_key = 'hunter2-hunter2-hunter2'\nadmin_key = 'hunter2-hunter2-hunter2'",
+        "[auth]\nadmin_key = ['hunter2-hunter2-hunter2']",
+        "[auth.admin_key]\nkey = 'hunter2-hunter2-hunter2'",
+        "auth = 'hunter2-hunter2-hunter2'",
+        "auth = ['hunter2-hunter2-hunter2']",
+        "[store]\nmaster_key = hunter2-hunter2-hunter2",
+        "store = 'hunter2-hunter2-hunter2'",
+        "[deliver]\nproxy = http://u:hunter2-hunter2-hunter2@proxy:1",
+        "[deliver]\nproxy = 'http://u:hunter2-hunter2-hunter2@proxy:1/x'",
+        "[deliver]\nproxy = ['http://u:hunter2-hunter2-hunter2@proxy:1']",
+    ] {
+        let error = read(file, &[]).expect_err(file);
+        assert!(!format!("{error} {error:?}").contains(SECRET), "{error}");
+    }
+    for name in ["HOOKWHEEL__AUTH", "HOOKWHEEL__STORE", "HOOKWHEEL__DELIVER__PROXY", "HOOKWHEEL__AUTH__ADMIN_KEY__X"] {
+        let error = read("", &[(name, "hunter2-hunter2-hunter2")]).expect_err(name);
+        assert!(!format!("{error} {error:?}").contains(SECRET), "{error}");
+    }
 }
 
 #[test]

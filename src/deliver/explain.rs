@@ -7,7 +7,7 @@ use url::{Host, Url};
 use super::dial::{Rules, bare};
 use super::resolve::Resolver;
 use crate::domain::explain::Explained;
-use crate::domain::guard::port_of;
+use crate::domain::guard::{Rule, port_of};
 
 /// Explains a URL, for a webhook for which `opened` was opened.
 pub async fn explain(url: &Url, opened: &[IpNet], rules: &Rules, resolver: &Resolver) -> Explained {
@@ -16,6 +16,10 @@ pub async fn explain(url: &Url, opened: &[IpNet], rules: &Rules, resolver: &Reso
     let proxy = rules.proxy.as_ref().map(|proxy| format!("connections go through the proxy {proxy}"));
     let mut explained =
         Explained { url: url.to_string(), host, port, may_dial: false, addresses: Vec::new(), note: proxy };
+    if let Some(rule @ Rule::LocalName(_)) = rules.guard.refuses_url(url, opened) {
+        explained.note = Some(format!("no webhook may have this URL: {rule}"));
+        return explained;
+    }
     if is_name && rules.proxy.is_some() && rules.proxy_resolves {
         explained.note = Some("the proxy resolves the name, so nobody here knows or checks where it leads".into());
         return explained;

@@ -120,7 +120,7 @@ impl Sender {
         let (started_at, watch) = (self.tools.clock.now(), Stopwatch::start());
         let mut sent = Sent::default();
         // A panic would keep the delivery's place for ever; as an outcome it is seen, and tried again.
-        let request = AssertUnwindSafe(self.request(claim, &target, started_at, &mut sent)).catch_unwind();
+        let request = AssertUnwindSafe(self.request(claim, &target, &mut sent)).catch_unwind();
         let outcome = match actix_rt::time::timeout(target.deadline, request).await {
             Ok(Ok(outcome)) => outcome?,
             Ok(Err(_panic)) => Outcome::Unsendable("an internal error; see the log".into()),
@@ -134,17 +134,14 @@ impl Sender {
         };
         let url = claim.webhook.url.as_str().to_string();
         let attempt = Attempt { summary, url, request_headers: sent.headers, response_body: sent.answer };
-        let asked = sent.retry_after.as_deref().and_then(|text| time::retry_after(text, self.tools.clock.now()));
+        // A date is of the wall clock.
+        let (now, wall) = (self.tools.clock.now(), self.tools.clock.wall());
+        let asked = sent.retry_after.as_deref().and_then(|text| time::retry_after(text, wall));
+        let asked = asked.map(|at| now.saturating_add(at.saturating_sub(wall)));
         Ok((Made { attempt, retry_after: asked }, target.dialect.clone()))
     }
 
-    async fn request(
-        &self,
-        claim: &Claim,
-        target: &Target,
-        now: UnixMs,
-        sent: &mut Sent,
-    ) -> Result<Outcome, StoreError> {
+    async fn request(&self, claim: &Claim, target: &Target, sent: &mut Sent) -> Result<Outcome, StoreError> {
         let uri = match &target.uri {
             Ok(uri) => uri.clone(),
             Err(why) => return Ok(Outcome::Unsendable(why.clone())),
@@ -161,7 +158,7 @@ impl Sender {
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
             return Ok(Outcome::TooLarge(body.len() as u64, limit as u64));
         }
-        let headers = target.headers(claim, &ready.event, &body, now);
+        let headers = target.headers(claim, &ready.event, &body, &self.tools.clock);
         sent.headers = headers.iter().map(written).collect();
         let webhook = &target.webhook;
         Ok(match self.clients.get(target.profile, &webhook.allow, webhook.tls.as_ref()) {
@@ -267,13 +264,14 @@ impl Target {
         }
     }
 
-    fn headers(&self, claim: &Claim, event: &Event, body: &Bytes, now: UnixMs) -> Vec<(HeaderName, HeaderValue)> {
+    fn headers(&self, claim: &Claim, event: &Event, body: &Bytes, clock: &Clock) -> Vec<(HeaderName, HeaderValue)> {
+        let (now, wall) = (clock.now(), clock.wall());
         let signs = |until: &Option<UnixMs>| until.is_none_or(|until| now < until);
         let keys: Vec<SigningKey> =
             self.keys.iter().filter(|(_, until)| signs(until)).map(|(key, _)| key.clone()).collect();
         let attempt = claim.delivery.attempts + 1;
         let (webhook, account_id) = (&*self.webhook, self.account_id.as_str());
-        let facts = AttemptFacts { event, webhook, account_id, delivery: claim.delivery.id, attempt, now };
+        let facts = AttemptFacts { event, webhook, account_id, delivery: claim.delivery.id, attempt, now: wall };
         let mut headers = Vec::with_capacity(9 + self.custom_headers.len());
         headers.extend(self.custom_headers.iter().cloned());
         self.dialect.headers(&facts, body, &keys, &mut headers);

@@ -16,6 +16,21 @@ pub struct Actor {
     pub key_name: Option<String>,
     /// The address that the request came from: a proxy's, if there is one before the server.
     pub address: Option<IpAddr>,
+    /// On whose side the key stands. In the store it lies at the end of the entry.
+    #[serde(skip)]
+    pub side: Side,
+}
+
+/// On whose side an actor stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Side {
+    /// Nobody wrote it down.
+    #[default]
+    Unknown,
+    /// It is a key of the account.
+    Account,
+    /// It is a key of the operator, which may act for every account.
+    Operator,
 }
 
 /// What was done. It holds no values, so no secrets.
@@ -57,4 +72,6 @@ pub struct AuditEntry {
     pub by: Actor,
     /// What.
     pub deed: Deed,
+    /// On whose side who did it stands.
+    pub side: Side,
 }

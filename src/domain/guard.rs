@@ -10,6 +10,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use url::{Host, Url};
 
 use super::blocks::{Block, block_of};
+use super::names::LocalName;
 
 /// NAT64's well-known prefix (RFC 6052): the last 32 bits are the IPv4 address that is reached. Networks with DNS64
 /// give such addresses for every IPv4-only host, so they are judged by what they lead to.
@@ -19,7 +20,7 @@ const MAPPED: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff,
 /// A list entry that is shorter opens so much of a family that somebody should be told: see [`is_wide`].
 const WIDE_BITS: (u8, u8) = (8, 16);
 
-/// What decided about an address.
+/// What decided about an address, or about a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// It is globally reachable.
@@ -36,6 +37,8 @@ pub enum Rule {
     OwnListener,
     /// The port is not among those that may be dialled.
     Port(u16),
+    /// No public endpoint has this name, and nothing is opened that could be behind it.
+    LocalName(LocalName),
 }
 
 impl Rule {
@@ -49,6 +52,7 @@ impl Rule {
             Self::OpenedByWebhook(_) => "opened_by_webhook",
             Self::OwnListener => "own_listener",
             Self::Port(_) => "port",
+            Self::LocalName(_) => "local_name",
         }
     }
 
@@ -60,7 +64,9 @@ impl Rule {
     /// What to do about a refusal, as the end of a sentence.
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
-            Self::Special(_) => Some("the operator can open it with deliver.allow, an admin with the webhook's allow"),
+            Self::Special(_) | Self::LocalName(_) => {
+                Some("the operator can open it with deliver.allow, an admin with the webhook's allow")
+            }
             Self::Denied(_) => Some("only the operator can change deliver.deny"),
             Self::OwnListener => Some("let events come from their producer, not from this server itself"),
             Self::Port(_) => Some("the operator can add it to deliver.ports"),
@@ -79,6 +85,7 @@ impl fmt::Display for Rule {
             Self::OpenedByWebhook(net) => write!(f, "opened by the webhook's allow {net}"),
             Self::OwnListener => f.write_str("own listener"),
             Self::Port(port) => write!(f, "port {port} is not in deliver.ports"),
+            Self::LocalName(name) => write!(f, "local name: {name}"),
         }
     }
 }
@@ -188,10 +195,22 @@ impl Guard {
     /// Why this URL could never be dialled, as far as that is known without asking where its host's name leads.
     pub fn refuses_url(&self, url: &Url, opened: &[IpNet]) -> Option<Rule> {
         let port = port_of(url);
-        match self.decide_url(url, opened) {
-            Some(decision) => Some(decision.rule).filter(|rule| !rule.opens()),
-            None => self.refuses_port(port),
+        match url.host()? {
+            Host::Domain(name) => self.refuses_port(port).or_else(|| self.refuses_name(name, port, opened)),
+            _ => self.decide_url(url, opened).map(|decision| decision.rule).filter(|rule| !rule.opens()),
         }
+    }
+
+    /// `localhost` is decided about as the addresses that it means. What other local names mean nobody knows here: they
+    /// are refused until something is opened, and the dial sees whether that is what is behind them.
+    fn refuses_name(&self, name: &str, port: u16, opened: &[IpNet]) -> Option<Rule> {
+        let local = LocalName::of(name)?;
+        if local == LocalName::ThisMachine {
+            let rule = |address: IpAddr| self.decide(address, port, opened).rule;
+            let [v4, v6] = [rule(Ipv4Addr::LOCALHOST.into()), rule(Ipv6Addr::LOCALHOST.into())];
+            return (!v4.opens() && !v6.opens()).then_some(v4);
+        }
+        (self.allow.is_empty() && opened.is_empty()).then_some(Rule::LocalName(local))
     }
 
     /// Why nothing may be dialled at this port.

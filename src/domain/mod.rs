@@ -15,6 +15,7 @@ pub mod id;
 pub mod job;
 pub mod json;
 pub mod latency;
+pub mod names;
 pub mod order;
 pub mod probe;
 pub mod proxy;

@@ -7,10 +7,11 @@ use url::{Host, Url};
 use super::Invalid;
 use super::disable::DisableRule;
 use super::id::{AccountNumber, WebhookId, WebhookNumber};
+use super::names::is_host_name;
 use super::order::Order;
 use super::rate_limit::RateLimit;
 use super::retry::{RetrySchedule, SuccessRule};
-use super::secret::SigningSecret;
+use super::secret::{DataKey, SigningSecret};
 use super::time::UnixMs;
 use super::tls::Tls;
 
@@ -87,6 +88,8 @@ pub struct Webhook {
     pub allow: Vec<IpNet>,
     /// What TLS is made with, where it is not as for all.
     pub tls: Option<Tls>,
+    /// What its attempts are sealed with; given when it is stored.
+    pub attempts_key: Option<DataKey>,
 }
 
 impl Webhook {
@@ -117,6 +120,7 @@ impl Webhook {
             condition: None,
             allow: Vec::new(),
             tls: None,
+            attempts_key: None,
         }
     }
 
@@ -344,8 +348,21 @@ impl EndpointUrl {
         match url.host() {
             None => Err(wrong("has no host")),
             Some(Host::Domain("")) => Err(wrong("has no host")),
+            Some(Host::Domain(name)) if !is_host_name(name) => Err(wrong(
+                "has no host name: that is made of letters, digits, hyphens and underscores, 1 to 63 between two dots",
+            )),
+            Some(_) if url.port() == Some(0) => Err(wrong("must not name port 0: nobody can listen there")),
             Some(_) => Ok(Self(url.into())),
         }
+    }
+
+    /// Whether it leads to the same host and port as another.
+    pub fn is_at_place_of(&self, other: &Self) -> bool {
+        let place = |url: &Self| {
+            let url = url.parts();
+            (url.host_str().map(str::to_string), url.port_or_known_default())
+        };
+        place(self) == place(other)
     }
 
     /// The URL, normalised.
@@ -359,20 +376,12 @@ impl EndpointUrl {
     }
 }
 
-/// Checks custom headers: names are tokens, values visible ASCII, none that HTTP or the dialect sets itself.
+/// Checks custom headers: names are tokens, values visible ASCII; none that HTTP, Hookwheel or the dialect sets itself, and
+/// none that says how the connection or the message is to be treated on its way.
 pub fn check_headers(headers: &[(String, String)]) -> Result<(), Invalid> {
-    const OURS: [&str; 10] = [
-        "host",
-        "content-length",
-        "content-type",
-        "transfer-encoding",
-        "connection",
-        "user-agent",
-        "te",
-        "upgrade",
-        "trailer",
-        HOP_HEADER,
-    ];
+    const OURS: [&str; 5] = ["host", "content-length", "content-type", "user-agent", HOP_HEADER];
+    const STEERING: [&str; 8] =
+        ["connection", "expect", "http2-settings", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
     if headers.len() > HEADERS_MAX {
         return Err(Invalid::new("headers", format!("has more than {HEADERS_MAX} headers")));
     }
@@ -380,16 +389,20 @@ pub fn check_headers(headers: &[(String, String)]) -> Result<(), Invalid> {
         return Err(Invalid::new("headers", format!("is longer than {HEADERS_BYTES_MAX} bytes in all")));
     }
     for (name, value) in headers {
-        let field = || format!("headers.{name}");
+        let wrong = |message: &str| Err(Invalid::new(format!("headers.{name}"), message));
         let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        let lower = name.to_ascii_lowercase();
         if name.is_empty() || !name.bytes().all(token) {
-            return Err(Invalid::new(field(), "is not a header name"));
+            return wrong("is not a header name");
         }
-        if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
-            return Err(Invalid::new(field(), "is set by Hookwheel and cannot be replaced"));
+        if OURS.contains(&&*lower) {
+            return wrong("is set by Hookwheel and cannot be replaced");
+        }
+        if STEERING.contains(&&*lower) || lower.starts_with("proxy-") {
+            return wrong("is about the connection, which is Hookwheel's, and not about the delivery");
         }
         if !value.bytes().all(|b| (0x20..0x7f).contains(&b) || b == b'\t') {
-            return Err(Invalid::new(field(), "may hold visible ASCII characters only"));
+            return wrong("may hold visible ASCII characters only");
         }
     }
     Ok(())

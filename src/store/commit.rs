@@ -18,6 +18,7 @@ use super::staging::Staging;
 use super::trees::Trees;
 use super::upkeep::Upkeep;
 use crate::clock::{Dice, Stopwatch};
+use crate::domain::backoff::Strain;
 use crate::domain::id::IdSource;
 use crate::domain::time::UnixMs;
 
@@ -65,7 +66,7 @@ impl Committer {
         let trees = inner.trees()?;
         let ids = IdSource::after(rows::last_id_and_event_bytes(&trees)?.0);
         let kept = rows::kept(&trees)?;
-        let upkeep = upkeep_of(&inner);
+        let upkeep = upkeep_of(&inner, &trees);
         let carried = Carried { ids, dice, tallies: Tallies::default(), kept };
         let (low_space_told, unsynced, unmarked, pause) = (false, None, None, Duration::ZERO);
         let (alone, rests_until) = (0, 0);
@@ -76,7 +77,10 @@ impl Committer {
     pub fn run(mut self) {
         let mut last = Stopwatch::start();
         loop {
-            match self.inner.queue.wait(self.patience()) {
+            self.inner.pulse.rest();
+            let woken = self.inner.queue.wait(self.patience());
+            self.inner.pulse.beat();
+            match woken {
                 Woken::Work => std::thread::sleep(PACE.saturating_sub(last.elapsed())),
                 Woken::Idle => {}
                 Woken::Closed => break,
@@ -149,6 +153,7 @@ impl Committer {
             }
             // Nothing of the group was written: sled reads each page before it changes any.
             Err(StoreError::Broken(why)) => {
+                self.upkeep.not_written();
                 if self.leave_out(&trees, settlements, &why).is_err() {
                     drop(trees);
                     self.close_disk();
@@ -167,21 +172,22 @@ impl Committer {
         // Somebody waits for requests; an idle moment is the time to sync outcomes, and they must not wait for ever.
         let is_overdue = self.unsynced.is_some_and(|since| since.elapsed() >= SYNC_DELAY);
         let must_sync = !group.requests.is_empty() || group.is_empty() || is_overdue;
-        let now = self.inner.clock.now();
-        let mut staging = Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, now);
-        let mut staged = Ok(());
+        let moment = self.inner.keeping.moment(&self.inner.clock);
+        let mut staging = Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, moment);
+        let (mut staged, now) = (Ok(()), moment.now);
         for settlement in group.settlements.drain(..) {
-            staged = staged.and_then(|()| staging.settle(settlement));
+            staged = staged.and_then(|()| trees.readable(staging.settle(settlement)).map(drop));
         }
         for request in &mut group.requests {
             request.stage(&mut staging);
         }
-        let told = tell_low_space(&mut self.low_space_told, &self.inner, &mut staging);
+        let told = trees.readable(tell_low_space(&mut self.low_space_told, &self.inner, &mut staging)).map(drop);
         let is_upkept = self.alone == 0 && self.rests_until <= now;
         let upkept = if is_upkept { self.upkeep.step(&mut staging) } else { Ok(()) };
-        let banked = staging.bank_minutes();
+        let banked = trees.readable(staging.bank_minutes()).map(drop);
         let (writes, notice, kept) = staging.finish();
-        let written = staged.and(told).and(upkept).and(banked).and_then(|()| trees.write(&writes)).and_then(|()| {
+        let seen = staged.and(told).and(upkept).and(banked).and_then(|()| self.upkeep.see(&writes, trees));
+        let written = seen.and_then(|()| trees.write(&writes)).and_then(|()| {
             self.carried.kept = kept;
             self.inner.kept.store(kept.total(), Ordering::Relaxed);
             self.inner.commits.count_group(writes.keys());
@@ -220,7 +226,7 @@ impl Committer {
             1 if self.alone > 0 => {
                 let Settlement { delivery, .. } = settlements.remove(0);
                 tracing::error!(%delivery, "an outcome could not be recorded");
-                let settled = Settled { delivery, next_attempt_at: None, success: false, paused_until: 0 };
+                let settled = Settled { delivery, next_attempt_at: None, strain: Strain::Neutral, paused_until: 0 };
                 self.inner.tell(Notice { settled: vec![settled], ..Notice::default() });
             }
             // With the upkeep that was left out, one more.
@@ -269,6 +275,7 @@ impl Committer {
     /// Says whether it is open. What no attempt can mend ends the process: its next start says what to do.
     fn reopen(&mut self) -> bool {
         loop {
+            self.inner.pulse.beat();
             std::thread::sleep(self.pause);
             self.pause = (self.pause * 2).clamp(REOPEN_PAUSE_MIN, REOPEN_PAUSE_MAX);
             let failed = |error| OpenError::of(&self.inner.settings.path, error);
@@ -280,7 +287,7 @@ impl Committer {
                 Ok((last, kept, trees)) => {
                     self.carried.kept = kept;
                     self.carried.ids = IdSource::after(last.max(self.carried.ids.last()));
-                    self.upkeep = upkeep_of(&self.inner);
+                    self.upkeep = upkeep_of(&self.inner, &trees);
                     self.inner.trees.store(Some(Arc::new(trees)));
                     tracing::warn!("the store is open again");
                     self.inner.tell(Notice { reopened: true, ..Notice::default() });
@@ -303,9 +310,10 @@ impl Committer {
 }
 
 /// All that is to be done on the side, from the start.
-fn upkeep_of(inner: &Inner) -> Upkeep {
+fn upkeep_of(inner: &Inner, trees: &Trees) -> Upkeep {
     let registry = inner.registry.read().expect("not poisoned");
-    Upkeep::at_start(&registry, &inner.settings.retention, inner.seals.clone())
+    let (seals, reports) = (inner.seals.clone(), inner.reports.clone());
+    Upkeep::at_start(trees, inner.clock.now(), &registry, &inner.settings.retention, seals, reports)
 }
 
 /// Tells the operator once when free space falls below the reserve.

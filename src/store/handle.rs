@@ -7,8 +7,10 @@ use std::sync::{Arc, RwLockReadGuard};
 
 use tokio::sync::oneshot;
 
+use super::damage::Soundness;
 use super::error::{Refusal, StoreError};
 use super::inner::{Commits, Inner};
+use super::keeping::is_worth_a_word;
 use super::key_mark::KeyMark;
 use super::master_keys;
 use super::message::{Accepted, Idempotency, Listener, NewEvent, Settlement};
@@ -20,9 +22,10 @@ use super::staging::Staging;
 use super::trees::Trees;
 use crate::domain::Invalid;
 use crate::domain::account::{Account, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
-use crate::domain::audit::Actor;
+use crate::domain::audit::{Actor, Deed};
 use crate::domain::id::{AccountNumber, WebhookNumber};
-use crate::domain::time::UnixMs;
+use crate::domain::time::{self, UnixMs};
+use crate::pulse::Pulse;
 
 /// A handle of the store; cheap to clone.
 #[derive(Clone)]
@@ -44,6 +47,11 @@ impl Store {
         &self.0.commits
     }
 
+    /// The commit thread's pulse.
+    pub fn pulse(&self) -> &Pulse {
+        &self.0.pulse
+    }
+
     /// Requests and outcomes that wait for the commit thread.
     pub fn queue_depth(&self) -> (usize, usize) {
         self.0.queue.depth()
@@ -57,7 +65,7 @@ impl Store {
     /// Whether there is room for new events; looks again if there was none.
     pub fn has_space(&self) -> bool {
         if self.0.space_low.load(Ordering::Relaxed)
-            && let Ok(trees) = self.trees()
+            && let Ok(trees) = self.0.trees()
         {
             self.0.watch_space(&trees);
         }
@@ -118,7 +126,7 @@ impl Store {
     /// Whether all rows are those that were written, as far as the sum over them tells; `None` until it is known, some time
     /// after the start.
     pub fn summed(&self) -> Option<Result<(), StoreError>> {
-        self.trees().ok()?.summed()
+        self.0.trees().ok()?.summed()
     }
 
     /// Takes no more requests; the committer ends once what waits is written.
@@ -138,7 +146,7 @@ impl Store {
 
     /// How many webhooks each master key has sealed.
     pub fn sealed_by(&self) -> Result<BTreeMap<KeyMark, usize>, StoreError> {
-        seal::in_use(&*self.trees()?)
+        self.look(seal::in_use)
     }
 
     /// Reads the master keys again from where they are, and begins to seal with the first of them what others have
@@ -153,6 +161,41 @@ impl Store {
         };
         self.change(change).await?;
         Ok(self.master_keys())
+    }
+
+    /// How far the keeping clock is behind the wall clock, in milliseconds; negative: ahead. A difference that is not worth
+    /// a word is none.
+    pub fn keeping_behind_ms(&self) -> i64 {
+        let (inner, clock) = (&self.0, &self.0.clock);
+        let behind = clock.wall() as i64 - inner.keeping.at(clock.now()) as i64;
+        if is_worth_a_word(behind) { behind } else { 0 }
+    }
+
+    /// What the wall clock says of a moment: for people.
+    pub fn shown(&self, at: UnixMs) -> UnixMs {
+        self.0.clock.shown(at)
+    }
+
+    /// What the keeping clock shows.
+    pub fn keeping(&self) -> UnixMs {
+        self.0.keeping.at(self.0.clock.now())
+    }
+
+    /// The machine's clock is right, somebody says: the keeping clock goes on to it. It stands in the audit log of the
+    /// account that exists from the start.
+    pub async fn trust_clock(&self, by: Actor) -> Result<(), Refusal> {
+        let inner = self.0.clone();
+        let change = move |staging: &mut Staging<'_>| {
+            let from = time::rfc3339(staging.keeping());
+            inner.keeping.trust();
+            staging.put_keeping(inner.keeping.at(staging.now()));
+            let account = staging.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
+            if let Some(account) = account {
+                staging.note_deed(by, Deed::new(account, "retention_clock.trusted", from));
+            }
+            Ok(())
+        };
+        self.change(change).await
     }
 
     /// The account of the server's own notices.
@@ -172,8 +215,23 @@ impl Store {
         }
     }
 
-    /// The trees, while the store is open.
-    pub(super) fn trees(&self) -> Result<Arc<Trees>, StoreError> {
-        self.0.trees()
+    /// Looks at the trees, while the store is open. A row that cannot be read is reported to the commit thread, which puts
+    /// it aside.
+    pub(super) fn look<T>(&self, see: impl FnOnce(&Trees) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let trees = self.0.trees()?;
+        let seen = see(&trees);
+        if let Err(StoreError::Damaged(damage)) = &seen {
+            self.0.reports.note(damage.clone());
+        }
+        if self.0.reports.are_waiting() {
+            // An empty request wakes it. If the queue is full it is awake.
+            let _ = self.submit(0, |_| Ok(()));
+        }
+        seen
+    }
+
+    /// What is known of how sound the store is.
+    pub fn soundness(&self) -> Soundness {
+        self.0.reports.soundness()
     }
 }

@@ -65,7 +65,8 @@ async fn every_change_says_who_did_what() {
     assert_eq!((&changed["target"], &changed["key_id"]), (&json!(webhook), &json!(key_id)));
     assert_eq!((&changed["key_name"], &changed["address"]), (&json!("ops"), &json!("127.0.0.1")));
     assert_eq!(all.last().unwrap()["key_id"], Value::Null, "the first key is the server's own deed");
-    assert_eq!(all[0]["key_name"], "first admin key");
+    assert_eq!((&all[0]["key_name"], &all[0]["by"]), (&json!("first admin key"), &json!("operator")), "for an admin");
+    assert_eq!((&changed["by"], &all.last().unwrap()["by"]), (&json!("key"), &json!("server")));
 
     let of_webhook = entries(&server, &format!("&target={webhook}&action=webhook.paused")).await;
     assert_eq!(actions(&of_webhook), ["webhook.paused"]);
@@ -74,6 +75,45 @@ async fn every_change_says_who_did_what() {
     assert_eq!(next.send().await.data(200)[0], all[1]);
     let reader = key(&server, "default", &["read"]).await;
     server.get("/api/v1/audit").key(&reader).send().await.error(403, "forbidden");
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_tenant_learns_of_an_operators_key_only_that_it_was_the_operator() {
+    let server = Server::start().await;
+    server.post("/api/v1/accounts").json(json!({"id": "acme", "name": "x"})).send().await.data(201);
+    let made = server.post("/api/v1/accounts/acme/keys").json(json!({"scopes": ["manage"], "name": "ours"}));
+    let made = made.send().await.data(201);
+    let (ours, ours_id) = (made["key"].as_str().unwrap().to_string(), id(&made));
+    let webhook = json!({"url": "https://example.com/", "events": ["*"]});
+    let webhook = id(&server.post("/api/v1/webhooks").key(&ours).json(webhook).send().await.data(201));
+    let pause = format!("/api/v1/webhooks/{webhook}/pause");
+    server.post(&pause).header("Hookwheel-Account", "acme").send().await.data(200);
+
+    let seen = server.get("/api/v1/audit").key(&ours).send().await;
+    let text = seen.text.clone();
+    let seen = seen.data(200);
+    assert_eq!(
+        actions(seen.as_array().unwrap()),
+        ["account.created", "key.created", "webhook.created", "webhook.paused"]
+    );
+    for by_operator in [&seen[0], &seen[2], &seen[3]] {
+        assert_eq!(by_operator["by"], "operator");
+        for hidden in ["key_id", "key_name", "address"] {
+            assert_eq!(by_operator[hidden], Value::Null, "{by_operator}");
+        }
+    }
+    assert!(!text.contains("first admin key"), "{text}");
+    assert_eq!((&seen[1]["by"], &seen[1]["key_id"]), (&json!("key"), &json!(ours_id)));
+    assert_eq!((&seen[1]["key_name"], &seen[1]["address"]), (&json!("ours"), &json!("127.0.0.1")));
+    // An admin sees who it was; and what a key has done is still shown to its account when it is gone.
+    let all = server.get("/api/v1/audit").header("Hookwheel-Account", "acme").send().await.data(200);
+    assert_eq!((&all[0]["by"], &all[0]["key_name"]), (&json!("operator"), &json!("first admin key")));
+    assert_eq!(all[0]["address"], "127.0.0.1");
+    let other = key(&server, "acme", &["manage"]).await;
+    server.ask("DELETE", &format!("/api/v1/accounts/acme/keys/{ours_id}")).send().await;
+    let seen = server.get("/api/v1/audit?action=webhook.created").key(&other).send().await.data(200);
+    assert_eq!((&seen[0]["by"], &seen[0]["key_name"]), (&json!("key"), &json!("ours")));
     server.stop().await;
 }
 

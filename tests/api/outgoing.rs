@@ -67,7 +67,7 @@ async fn an_address_that_could_never_be_dialled_is_refused_with_the_rule_and_the
         assert_eq!(refused.error(400, "invalid_field"), "url", "{host}");
         assert!(message.contains(rule) && message.contains(remedy), "{host}: {message}");
     }
-    for open in ["8.8.8.8", "10.9.1.1", "[2606:4700::1]", "localhost", "internal.example"] {
+    for open in ["8.8.8.8", "10.9.1.1", "[2606:4700::1]", "internal.example"] {
         server.post("/api/v1/webhooks").json(body(&format!("https://{open}/"))).send().await.data(201);
     }
     let mut opened = body("https://10.20.1.1/");
@@ -81,6 +81,105 @@ async fn an_address_that_could_never_be_dialled_is_refused_with_the_rule_and_the
     assert_eq!(refused.error(400, "invalid_field"), "url");
     let both = json!({"url": "https://10.20.1.2/", "allow": ["10.20.1.2"]});
     server.ask("PATCH", &path).json(both).send().await.data(200);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn an_opening_holds_for_the_host_and_port_that_it_was_given_for() {
+    let server = Server::start().await;
+    let manager = key(&server, &["manage", "read"]).await;
+    let mut opened = body("https://10.20.1.1:8443/in");
+    (opened["allow"], opened["dialect"]) = (json!(["10.20.0.0/16"]), json!("taskflow"));
+    let made = id(&server.post("/api/v1/webhooks").json(opened).send().await.data(201));
+    let native = format!("/api/v1/webhooks/{made}");
+    // The face has ids of its own spelling.
+    let listed = server.get("/v2/webhooks").send().await.json;
+    let face = format!("/v2/webhooks/{}", listed["data"][0]["id"].as_str().unwrap());
+    let elsewhere =
+        ["https://10.20.1.2:8443/in", "https://10.20.1.1/in", "https://10.20.1.1:22/in", "https://example.com/"];
+    for (method, path) in [("PATCH", &native), ("PUT", &native), ("PATCH", &face), ("PUT", &face)] {
+        for url in elsewhere {
+            let refused = server.ask(method, path).key(&manager).json(json!({"url": url})).send().await;
+            let message = refused.json["error"]["message"].as_str().unwrap_or_default().to_string();
+            assert_eq!(refused.error(403, "forbidden"), "url", "{method} {path} {url}");
+            assert!(message.contains("admin key"), "{message}");
+        }
+    }
+    assert_eq!(server.get(&native).send().await.data(200)["url"], "https://10.20.1.1:8443/in");
+    // Elsewhere at the same host and port is what was opened; all else of it can be changed; and an admin may move it.
+    for change in [json!({"url": "https://10.20.1.1:8443/other?x=1"}), json!({"name": "n"})] {
+        server.ask("PATCH", &native).key(&manager).json(change.clone()).send().await.data(200);
+    }
+    server.ask("PATCH", &face).json(json!({"url": elsewhere[0]})).send().await.data(200);
+    // Once it is closed, its URL is the tenant's again.
+    server.ask("PATCH", &native).json(json!({"allow": null})).send().await.data(200);
+    let moved = json!({"url": "https://example.com/"});
+    server.ask("PATCH", &native).key(&manager).json(moved).send().await.data(200);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn names_and_ports_that_no_public_endpoint_can_have_are_refused() {
+    let server = Server::start().await;
+    let kept = id(&server.post("/api/v1/webhooks").json(body("https://example.com/")).send().await.data(201));
+    let path = format!("/api/v1/webhooks/{kept}");
+    // The server's guard opens 10.9.0.0/16, which says nothing of this machine.
+    for (url, part) in [
+        ("https://localhost/", "special: loopback (127.0.0.0/8)"),
+        ("https://LocalHost.:8443/", "special: loopback (127.0.0.0/8)"),
+        ("https://a.b.localhost/", "special: loopback (127.0.0.0/8)"),
+        ("https://example..com/", "host name"),
+        ("https://.example.com/", "host name"),
+        ("https://example.com../", "host name"),
+        ("https://*.example.com/", "host name"),
+        ("https://a*b.example.com/", "host name"),
+        ("https://example.com:0/", "port 0"),
+    ] {
+        let made = server.post("/api/v1/webhooks").json(body(url)).send().await;
+        let changed = server.ask("PATCH", &path).json(json!({ "url": url })).send().await;
+        for refused in [made, changed] {
+            let message = refused.json["error"]["message"].as_str().unwrap_or_default().to_string();
+            assert_eq!(refused.error(400, "invalid_field"), "url", "{url}");
+            assert!(message.contains(part), "{url}: {message}");
+        }
+    }
+    let mut opened = body("https://localhost:3000/");
+    opened["allow"] = json!(["127.0.0.1"]);
+    server.post("/api/v1/webhooks").json(opened).send().await.data(201);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn custom_headers_do_not_steer_the_connection() {
+    let server = Server::start().await;
+    for name in [
+        "Connection",
+        "Content-Length",
+        "expect",
+        "Host",
+        "HTTP2-Settings",
+        "Keep-Alive",
+        "Proxy-Authorization",
+        "Proxy-Connection",
+        "proxy-x",
+        "TE",
+        "Trailer",
+        "Transfer-Encoding",
+        "Upgrade",
+        "",
+        "a b",
+        "a\u{1}",
+        "a\r\nb",
+        ":path",
+    ] {
+        let mut webhook = body("https://example.com/");
+        webhook["headers"] = json!({name: "close"});
+        let refused = server.post("/api/v1/webhooks").json(webhook).send().await;
+        assert_eq!(refused.error(400, "invalid_field"), format!("headers.{name}"));
+    }
+    let mut webhook = body("https://example.com/");
+    webhook["headers"] = json!({"X-Expect": "1", "Forwarded-For": "x", "Keep": "alive"});
+    server.post("/api/v1/webhooks").json(webhook).send().await.data(201);
     server.stop().await;
 }
 

@@ -178,8 +178,27 @@ fn a_page_is_sent_again_only_if_it_has_changed() {
     assert!(other.start.contains(" 200 "), "{}", other.start);
     assert!(ask("/docs/webhooks/nothing", "").start.contains(" 404 "));
     assert!(ask("/docs/webhooks/taskflow?format=pdf", "").start.contains(" 400 "));
-    let hostile = document::ask(scene.server.address, "GET /docs/webhooks/taskflow HTTP/1.1\r\nHost: a\"><b>\r\n");
-    assert!(!String::from_utf8_lossy(&hostile.body).contains("\"><b>"));
+    assert!(first.header("content-security-policy").is_some_and(|policy| policy.contains("frame-ancestors 'none'")));
+    assert_eq!(first.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(first.header("cache-control"), Some("public, no-cache"));
+    // What is no host gets into no page and into no command to copy.
+    let here = format!("http://{}/v2/webhooks", scene.server.address);
+    for told in [
+        "Host: a\"><b>",
+        "Host: a;id",
+        "Host: docs.example\r\nX-Forwarded-Host: $(id)",
+        "Host: docs.example\r\nX-Forwarded-Host: a`id`:80",
+        "Host: docs.example\r\nForwarded: host=\"a b|id\"",
+        "Host: docs.example\r\nX-Forwarded-Proto: http://evil.example/?",
+    ] {
+        let request = format!("GET /docs/webhooks/taskflow HTTP/1.1\r\n{told}\r\n");
+        let reply = document::ask(scene.server.address, &request);
+        let page = String::from_utf8_lossy(&reply.body).into_owned();
+        assert!(page.contains(&here) && !page.contains("evil.example"), "{told}");
+        for part in ["\"><b>", "a;id", "$(id)", "a`id`", "b|id"] {
+            assert!(!page.contains(part), "{told}");
+        }
+    }
 }
 
 #[test]

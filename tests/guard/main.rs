@@ -116,8 +116,6 @@ fn of_several_answers_only_those_that_are_open_are_dialled() {
         ("alias.test", "refused_address"),
         ("closed.test", "refused_address"),
         ("nobody.test", "dns"),
-        ("localhost", "refused_address"),
-        ("localhost.", "refused_address"),
     ];
     let webhooks = table.map(|(host, _)| stage.webhook(&format!("http://{host}:{port}/"), json!({})));
     stage.publish("e");
@@ -175,6 +173,25 @@ fn full_port(at: SocketAddr) -> (TcpListener, Vec<TcpStream>) {
 }
 
 #[test]
+fn of_a_name_with_many_addresses_a_few_are_knocked_at() {
+    // Nobody listens at the first eight; whoever goes on is let in.
+    let address = |n| Ipv4Addr::new(127, 0, 1, n);
+    let dns = Dns::start(move |_, _| (1..=20).map(|n| Record::Address(address(n))).collect());
+    let ninth = TcpListener::bind((address(9), 0)).unwrap();
+    let port = ninth.local_addr().unwrap().port();
+    let rest: Vec<TcpListener> = (10..=20).map(|n| TcpListener::bind((address(n), port)).unwrap()).collect();
+    let mut stage = strict(&dns, &[("HOOKWHEEL__DELIVER__ALLOW", "127.0.1.0/24")]);
+    let retry = json!({"retry": {"delays": [], "jitter_percent": 0}});
+    let webhook = stage.webhook(&format!("http://many.test:{port}/"), retry);
+    stage.publish("e");
+    assert_eq!(outcomes(&stage.ended(&webhook, "e")), ["connect"]);
+    for listener in rest.iter().chain([&ninth]) {
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock), "{listener:?}");
+    }
+}
+
+#[test]
 fn a_redirect_to_this_machine_is_not_followed() {
     let doors = Doors::new();
     let location =
@@ -216,8 +233,15 @@ fn the_own_listener_is_never_dialled_even_in_development() {
 #[test]
 fn what_is_opened_for_one_webhook_is_closed_for_another_of_the_same_place() {
     let receiver = Receiver::start(|_, _| Answer::Status(200));
-    let mut stage = Stage::start_strict(&[("HOOKWHEEL__DELIVER__SENDERS", "1")]);
-    let url = format!("http://localhost:{}/", receiver.address.port());
+    let dns = Dns::start(|_, _| vec![Record::Address(CLOSED)]);
+    let servers = dns.address.to_string();
+    let env = [
+        ("HOOKWHEEL__DELIVER__SENDERS", "1"),
+        ("HOOKWHEEL__DELIVER__HTTP_ALLOWED", "true"),
+        ("HOOKWHEEL__DELIVER__NAME_SERVERS", servers.as_str()),
+    ];
+    let mut stage = Stage::start_strict(&env);
+    let url = format!("http://hook.example:{}/", receiver.address.port());
     let open = stage.webhook(&url, json!({"allow": ["127.0.0.0/8", "::1"]}));
     let closed = stage.webhook(&url, json!({}));
     let elsewhere = stage.webhook(&url, json!({"allow": ["10.0.0.0/8"]}));
@@ -234,7 +258,7 @@ fn what_is_opened_for_one_webhook_is_closed_for_another_of_the_same_place() {
     // What was opened survives a restart, and is closed again at once.
     let Stage { server, dir, .. } = stage;
     server.kill();
-    let server = support::Server::start_strict(dir.path(), &[("HOOKWHEEL__DELIVER__HTTP_ALLOWED", "true")]);
+    let server = support::Server::start_strict(dir.path(), &env);
     let mut stage = Stage { client: server.client(), server, dir };
     let path = format!("/api/v1/webhooks/{open}");
     assert_eq!(stage.client.get(&path).data(200)["allow"], json!(["127.0.0.0/8", "::1/128"]));
@@ -250,17 +274,21 @@ fn what_is_opened_for_one_webhook_is_closed_for_another_of_the_same_place() {
 fn deny_goes_over_every_opening_and_ports_can_be_bounded() {
     let receiver = Receiver::start(|_, _| Answer::Status(200));
     let port = receiver.address.port().to_string();
+    let dns = Dns::start(|_, _| vec![Record::Address(CLOSED)]);
+    let servers = dns.address.to_string();
     let env = [
+        ("HOOKWHEEL__DELIVER__NAME_SERVERS", servers.as_str()),
         ("HOOKWHEEL__DELIVER__DENY", "127.0.0.1/32,::1/128"),
         ("HOOKWHEEL__DELIVER__ALLOW", "127.0.0.0/8"),
         ("HOOKWHEEL__DELIVER__PORTS", port.as_str()),
     ];
     let mut stage = Stage::start_strict(&env);
-    let url = format!("http://localhost:{port}/");
+    let url = format!("http://hook.example:{port}/");
     let webhook = stage.webhook(&url, json!({"allow": ["127.0.0.0/8"]}));
     for (url, part) in [
         (format!("http://127.0.0.1:{port}/"), "denied by deliver.deny 127.0.0.1/32"),
-        ("http://localhost:9/".to_owned(), "port 9 is not in deliver.ports"),
+        (format!("http://localhost:{port}/"), "denied by deliver.deny 127.0.0.1/32"),
+        ("http://hook.example:9/".to_owned(), "port 9 is not in deliver.ports"),
         (format!("http://10.1.1.1:{port}/"), "special: private (10.0.0.0/8)"),
     ] {
         let refused = stage.try_webhook(&url, json!({}));
@@ -406,6 +434,9 @@ fn the_guard_explains_itself_on_the_command_line_and_in_the_api() {
     assert_eq!(said["data"]["addresses"][0]["rule"], "own_listener", "{said}");
     assert_eq!((&said["data"]["host"], &said["data"]["port"]), (&json!("127.0.0.1"), &json!(7080)));
     assert!(explain(&["https://8.8.8.8/"]).status.success());
+    let local = Running::start(dir.path(), &["guard", "explain", "https://vault.internal/"], &env[..1]).end();
+    assert_eq!(local.status.code(), Some(1), "{}", local.output);
+    assert!(local.output.contains("no webhook may have this URL: local name"), "{}", local.output);
     assert_eq!(explain(&["nonsense"]).status.code(), Some(1));
 
     let mut stage = Stage::start_strict(&env);

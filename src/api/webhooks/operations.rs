@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::input::{Change, WebhookInput};
-use super::outgoing::check_url;
+use super::outgoing::{check_place, check_url};
 use super::probing::{is_asked, warning};
 use super::view::{WebhookView, changed_settings, view};
 use crate::api::Api;
@@ -59,7 +59,7 @@ impl Reach<'_> {
         let dialects = self.api.dialects.now();
         let newest = webhook.secrets.first().map(|one| &one.secret);
         let public_key = newest.and_then(|secret| dialects.get(&webhook.dialect)?.public_key(secret));
-        Ok(view(webhook, &self.tenant.account().id, &tally).with_public_key(public_key))
+        Ok(view(webhook, &self.tenant.account().id, &tally, |at| self.api.store.shown(at)).with_public_key(public_key))
     }
 
     /// The history of a webhook.
@@ -135,10 +135,13 @@ impl Reach<'_> {
         if change.changes_allow(&webhook.allow) {
             self.may_open()?;
         }
-        let guard = self.api.settings.guard.clone();
+        let (guard, may_open) = (self.api.settings.guard.clone(), self.tenant.is_admin());
         let (url, was_asked) = (webhook.url.clone(), webhook.ownership.is_asked());
         let url_before = url.clone();
         let changed = self.change(&webhook, "changed", move |webhook, now| {
+            if let Some(url) = change.url().filter(|_| !may_open) {
+                check_place(webhook, url).map_err(Refusal::Forbidden)?;
+            }
             change.apply(webhook, now)?;
             // A webhook that was there before a rule can be changed otherwise: the dial refuses it.
             if webhook.url != url {

@@ -9,7 +9,7 @@ use crate::domain::Invalid;
 use crate::domain::guard::{Guard, is_wide};
 use crate::domain::secret::Secret;
 use crate::domain::tls::{Identity, Tls};
-use crate::domain::webhook::{ALLOW_MAX, TEXTS_BYTES_MAX, Webhook};
+use crate::domain::webhook::{ALLOW_MAX, EndpointUrl, TEXTS_BYTES_MAX, Webhook};
 
 /// TLS of a webhook's own. Changing, what is left out stays and null removes.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
@@ -130,4 +130,15 @@ pub fn check_url(guard: &Guard, webhook: &Webhook) -> Result<(), Invalid> {
     let Some(rule) = guard.refuses_url(&webhook.url.parts(), &webhook.allow) else { return Ok(()) };
     let remedy = rule.remedy().map_or(String::new(), |remedy| format!("; {remedy}"));
     Err(Invalid::new("url", format!("could never be dialled: {rule}{remedy}")))
+}
+
+/// Refuses to point a webhook elsewhere for which something is opened: that holds for the host and port that it was given
+/// for, so only who may open may move them.
+pub fn check_place(before: &Webhook, url: &EndpointUrl) -> Result<(), Invalid> {
+    if before.allow.is_empty() || before.url.is_at_place_of(url) {
+        return Ok(());
+    }
+    let message = "leads to another host or port than the one that `allow` was given for: an admin key may change that, or \
+                   another webhook may have this URL";
+    Err(Invalid::new("url", message))
 }

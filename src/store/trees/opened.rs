@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::caught::caught_opening;
-use super::create;
 use super::files::{LOG, open_error, sled_config};
 use super::held::{Handle, Sled};
 use super::ledger::{Ledger, PLACE};
 use super::mark::Marked;
+use super::{checksum, create};
 use crate::store::error::OpenError;
 use crate::store::layout::{FORMAT_VERSION, META_FORMAT, Tree};
 use crate::store::settings::Settings;
@@ -144,5 +144,13 @@ fn read_ledger(path: &Path, sled: &Sled) -> Result<Ledger, OpenError> {
     let record = caught_opening(|| sled.trees[tree as usize].get(key)).map_err(|error| OpenError::of(path, error))?;
     let record: Option<sled::IVec> = record.map_err(|error| open_error(path, error))?;
     let damaged = || OpenError::Damaged { path: path.into(), why: "the number of its last group".into() };
-    record.map_or(Ok(Ledger::default()), |record| Ledger::read(&record).ok_or_else(damaged))
+    let Some(record) = record else { return Ok(Ledger::default()) };
+    match checksum::without(tree, key, record) {
+        Ok(record) => Ledger::read(&record).ok_or_else(damaged),
+        Err(damage) => {
+            // Then it is behind any mark, and whoever accepts that goes on with what is there.
+            tracing::error!(%damage, "what the store knows of its groups cannot be read");
+            Ok(Ledger::default())
+        }
+    }
 }

@@ -1,0 +1,74 @@
+//! Which files of a configuration other users of the machine can read. What stays true: only what holds a secret or what
+//! was accepted is looked at, and nothing is changed.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::Config;
+
+/// What is open to others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exposed {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// What it holds.
+    pub holds: &'static str,
+    /// The mode that it should have.
+    pub mode: u32,
+}
+
+impl Config {
+    /// What holds secrets and can be read by others than its owner. The store looks at the master keys itself.
+    pub fn exposed(&self) -> Vec<Exposed> {
+        let file = |path: &Option<PathBuf>, holds| path.clone().map(|path| Exposed { path, holds, mode: 0o600 });
+        let data = Exposed { path: self.store.path.clone(), holds: "the data directory", mode: 0o700 };
+        let all = [
+            file(&self.secrets_in, "a configuration with secrets"),
+            file(&self.server.tls_key, "the key of the certificate"),
+            Some(data),
+        ];
+        all.into_iter().flatten().filter(|one| is_open(&one.path)).collect()
+    }
+}
+
+/// Whether it is there, and the group or others may read it.
+fn is_open(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o044 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_can_read_is_named_with_its_remedy() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| dir.path().join(name);
+        let set = |name: &str, mode| {
+            std::fs::set_permissions(path(name), PermissionsExt::from_mode(mode)).expect("it is there");
+        };
+        std::fs::write(path("key.pem"), "").expect("a file");
+        std::fs::create_dir(path("data")).expect("a directory");
+        let named = |text: &str| {
+            std::fs::write(path("config.toml"), text).expect("a file");
+            let config = crate::config::load(Some(&path("config.toml"))).expect("it fits");
+            let config = Config { store: crate::config::StoreConfig { path: path("data"), ..config.store }, ..config };
+            config.exposed().into_iter().map(|one| (one.path, one.mode)).collect::<Vec<_>>()
+        };
+        let tls = "[server]\ntls_certificate = 'chain.pem'\ntls_key = 'key.pem'\n";
+        for mode in [0o640, 0o604] {
+            [("config.toml", mode), ("key.pem", mode)].into_iter().for_each(|(name, mode)| {
+                std::fs::write(path(name), "").expect("a file");
+                set(name, mode);
+            });
+            set("data", mode | 0o111);
+            let all = named(&format!("{tls}[auth]\nadmin_key = '0123456789abcdef'"));
+            assert_eq!(all, [(path("config.toml"), 0o600), (path("key.pem"), 0o600), (path("data"), 0o700)]);
+            assert_eq!(named(tls), [(path("key.pem"), 0o600), (path("data"), 0o700)], "no secret is in the file");
+        }
+        for name in ["config.toml", "key.pem", "data"] {
+            set(name, 0o700);
+        }
+        assert_eq!(named("[auth]\nadmin_key = '0123456789abcdef'"), []);
+    }
+}
