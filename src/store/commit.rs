@@ -18,6 +18,7 @@ use super::staging::Staging;
 use super::trees::Trees;
 use super::upkeep::Upkeep;
 use crate::clock::{Dice, Stopwatch};
+use crate::domain::backoff::Strain;
 use crate::domain::id::IdSource;
 use crate::domain::time::UnixMs;
 
@@ -152,6 +153,7 @@ impl Committer {
             }
             // Nothing of the group was written: sled reads each page before it changes any.
             Err(StoreError::Broken(why)) => {
+                self.upkeep.not_written();
                 if self.leave_out(&trees, settlements, &why).is_err() {
                     drop(trees);
                     self.close_disk();
@@ -174,17 +176,18 @@ impl Committer {
         let mut staging = Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, moment);
         let mut staged = Ok(());
         for settlement in group.settlements.drain(..) {
-            staged = staged.and_then(|()| staging.settle(settlement));
+            staged = staged.and_then(|()| trees.readable(staging.settle(settlement)).map(drop));
         }
         for request in &mut group.requests {
             request.stage(&mut staging);
         }
-        let told = tell_low_space(&mut self.low_space_told, &self.inner, &mut staging);
+        let told = trees.readable(tell_low_space(&mut self.low_space_told, &self.inner, &mut staging)).map(drop);
         let is_upkept = self.alone == 0 && self.rests_until <= self.inner.clock.now();
         let upkept = if is_upkept { self.upkeep.step(&mut staging) } else { Ok(()) };
-        let banked = staging.bank_minutes();
+        let banked = trees.readable(staging.bank_minutes()).map(drop);
         let (writes, notice, kept) = staging.finish();
-        let written = staged.and(told).and(upkept).and(banked).and_then(|()| trees.write(&writes)).and_then(|()| {
+        let seen = staged.and(told).and(upkept).and(banked).and_then(|()| self.upkeep.see(&writes, trees));
+        let written = seen.and_then(|()| trees.write(&writes)).and_then(|()| {
             self.carried.kept = kept;
             self.inner.kept.store(kept.total(), Ordering::Relaxed);
             self.inner.commits.count_group(writes.keys());
@@ -309,7 +312,8 @@ impl Committer {
 /// All that is to be done on the side, from the start.
 fn upkeep_of(inner: &Inner, trees: &Trees) -> Upkeep {
     let registry = inner.registry.read().expect("not poisoned");
-    Upkeep::at_start(trees, inner.clock.now(), &registry, &inner.settings.retention, inner.seals.clone())
+    let (seals, reports) = (inner.seals.clone(), inner.reports.clone());
+    Upkeep::at_start(trees, inner.clock.now(), &registry, &inner.settings.retention, seals, reports)
 }
 
 /// Tells the operator once when free space falls below the reserve.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::damage::Damage;
 use super::key_mark::KeyMark;
 use crate::domain::Invalid;
 
@@ -141,13 +142,19 @@ pub enum StoreError {
     Io(String),
     /// A stored record cannot be read.
     #[error("a stored record is damaged: {0}")]
-    Damaged(String),
+    Damaged(Damage),
     /// A page of the log cannot be read, and with it none of its rows; or the files do not fit together.
     #[error("the store is damaged: {0}")]
     Broken(String),
     /// It is closed, or being opened again after an error.
     #[error("the store is being opened again")]
     Unavailable,
+}
+
+impl From<Damage> for StoreError {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged(damage)
+    }
 }
 
 impl From<sled::Error> for StoreError {

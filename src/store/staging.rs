@@ -3,7 +3,7 @@
 //! request leaves nothing behind.
 
 use std::collections::BTreeMap;
-use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,13 +18,14 @@ use super::registry::Registry;
 use super::rows::Kept;
 use super::seal::{self, MasterKeys, Seals};
 use super::trees::{Trees, Writes};
-use super::{record, rows};
+use super::{attempts, record, rows};
 use crate::domain::Invalid;
 use crate::domain::account::DEFAULT_ACCOUNT;
 use crate::domain::audit::{Actor, Deed};
-use crate::domain::delivery::Delivery;
+use crate::domain::delivery::{Attempt, Delivery, SealedAttempt};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
+use crate::domain::secret::DataKey;
 use crate::domain::stats::Series;
 use crate::domain::tally::Tally;
 use crate::domain::time::UnixMs;
@@ -153,8 +154,9 @@ impl<'a> Staging<'a> {
     }
 
     pub(super) fn event_named(&self, account: AccountNumber, name: &str) -> Result<Option<Event>, StoreError> {
-        match self.get(Tree::Names, &layout::name(account, name))? {
-            Some(id) => self.event(account, layout::read_event(&id)),
+        let key = layout::name(account, name);
+        match self.get(Tree::Names, &key)? {
+            Some(id) => self.event(account, rows::read_name(&key, &id)?),
             None => Ok(None),
         }
     }
@@ -164,7 +166,7 @@ impl<'a> Staging<'a> {
     }
 
     pub(super) fn load<T: DeserializeOwned>(&self, tree: Tree, key: &[u8]) -> Result<Option<T>, StoreError> {
-        self.get(tree, key)?.map(|bytes| record::decode(&bytes)).transpose()
+        self.get(tree, key)?.map(|bytes| record::read(tree, key, &bytes)).transpose()
     }
 
     pub(super) fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
@@ -172,6 +174,37 @@ impl<'a> Staging<'a> {
         match self.staged.get(&(tree, key.to_vec())) {
             Some(staged) => Ok(staged.as_ref().map(|value| sled::IVec::from(value.as_slice()))),
             None => self.trees.get(tree, key),
+        }
+    }
+
+    /// Bytes that were kept before this group.
+    pub(super) fn kept_before(&self) -> Kept {
+        self.carried.kept
+    }
+
+    /// The master keys in force.
+    pub(super) fn master_keys(&self) -> Arc<MasterKeys> {
+        self.seals.keys()
+    }
+
+    /// Whether this group writes or removes the row.
+    pub(super) fn is_staged(&self, tree: Tree, key: &[u8]) -> bool {
+        self.staged.contains_key(&(tree, key.to_vec()))
+    }
+
+    /// Bytes of a row, key and value, as they were counted when it was put there; 0 if there is none.
+    pub(super) fn bytes_at(&self, tree: Tree, key: &[u8]) -> Result<usize, StoreError> {
+        match self.staged.get(&(tree, key.to_vec())) {
+            Some(staged) => Ok(staged.as_ref().map_or(0, |value| key.len() + value.len())),
+            None => Ok(self.trees.bytes_at(tree, key)?),
+        }
+    }
+
+    /// Whether there is a row, readable or not.
+    pub(super) fn is_there(&self, tree: Tree, key: &[u8]) -> Result<bool, StoreError> {
+        match self.staged.get(&(tree, key.to_vec())) {
+            Some(staged) => Ok(staged.is_some()),
+            None => Ok(self.trees.get_stored(tree, key)?.is_some()),
         }
     }
 
@@ -195,6 +228,18 @@ impl<'a> Staging<'a> {
     pub(super) fn seal<T: Serialize>(&mut self, tree: Tree, key: Key, value: &T) {
         let sealed = self.seals.keys().seal(tree, &key, value, &mut self.carried.dice);
         self.stage(tree, key, Some(sealed));
+    }
+
+    /// Seals what was sent in an attempt with its webhook's own key.
+    pub(super) fn seal_attempt(&mut self, id: DeliveryId, attempt: Attempt) -> SealedAttempt {
+        let webhook = self.registry().webhook(id.webhook()).cloned();
+        let key = webhook.as_ref().and_then(|webhook| webhook.attempts_key.as_ref());
+        attempts::seal(key, id, attempt, &mut self.carried.dice)
+    }
+
+    /// A new key for a webhook's attempts.
+    pub(super) fn new_key(&mut self) -> DataKey {
+        attempts::new_key(&mut self.carried.dice)
     }
 
     /// Seals a webhook's record with the master key in force, whichever has sealed it.
@@ -236,10 +281,8 @@ impl<'a> Staging<'a> {
         self.tallied.push(number);
         let trees = self.trees;
         let tally = self.carried.tallies.webhooks.entry(number).or_insert_with(|| {
-            rows::tally(trees, number).unwrap_or_else(|error| {
-                tracing::error!(webhook = number, %error, "its counters cannot be read; they start again from zero");
-                Tally::default()
-            })
+            // Counters that cannot be read start again from zero.
+            trees.readable(rows::tally(trees, number)).ok().flatten().unwrap_or_default()
         });
         let over = tally.minute.turn(self.moment.now);
         self.finished.extend(over.map(|minute| (Series::Webhook(number), minute)));
@@ -258,7 +301,11 @@ impl<'a> Staging<'a> {
     }
 
     pub(super) fn next_number(&mut self, counter: &[u8]) -> Result<u32, StoreError> {
-        let last = self.get(Tree::Meta, counter)?.map_or(0, |bytes| layout::read_number(&bytes));
+        let stored = self.get(Tree::Meta, counter).map(|bytes| bytes.map_or(0, |bytes| layout::read_number(&bytes)));
+        let last = match self.trees.readable(stored)? {
+            Some(last) => last,
+            None => rows::greatest_number(self.trees, counter)?,
+        };
         self.stage(Tree::Meta, counter.to_vec(), Some((last + 1).to_be_bytes().to_vec()));
         Ok(last + 1)
     }

@@ -1,9 +1,10 @@
 //! Where the trees are: in a directory, or in memory for tests. One way to write, whole or not at all, and two to read: a
-//! key, and a range from either end. Once it is being closed, whoever reads is told so at the next row: sled cannot be
-//! opened again while one reader is left.
+//! key, and a range from either end. Each value is checked as it is read (`checksum`). Once it is being closed, whoever
+//! reads is told so at the next row: sled cannot be opened again while one reader is left.
 
 mod adding_up;
 mod caught;
+mod checksum;
 pub mod create;
 pub mod files;
 mod held;
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sled::IVec;
 
+use super::damage::Reports;
 use super::error::{OpenError, StoreError};
 use super::layout::{Key, Tree};
 use super::settings::Settings;
@@ -35,6 +37,7 @@ pub use writes::Writes;
 pub struct Trees {
     of: In,
     closing: Closing,
+    reports: Arc<Reports>,
 }
 
 enum In {
@@ -55,13 +58,13 @@ impl Closing {
 }
 
 impl Trees {
-    /// Opens or makes what `settings` name.
-    pub fn open(settings: &Settings) -> Result<Self, OpenError> {
+    /// Opens or makes what `settings` name. What cannot be read is reported to `reports`.
+    pub fn open(settings: &Settings, reports: Arc<Reports>) -> Result<Self, OpenError> {
         let of = match &settings.memory {
             Some(memory) => In::Memory(memory.clone()),
             None => OnSled::open(settings).map(In::Sled)?,
         };
-        Ok(Self { of, closing: Closing::default() })
+        Ok(Self { of, closing: Closing::default(), reports })
     }
 
     /// From now on whoever reads is told that the store is closed, so that the last handle is dropped soon.
@@ -71,6 +74,12 @@ impl Trees {
 
     /// Reads one key.
     pub fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        let stored = self.get_stored(tree, key)?;
+        Ok(stored.map(|stored| checksum::without(tree, key, stored)).transpose()?)
+    }
+
+    /// Reads one key as it lies there, its checksum at its end.
+    pub fn get_stored(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
         self.closing.check()?;
         match &self.of {
             In::Sled(sled) => sled.get(tree, key),
@@ -78,12 +87,20 @@ impl Trees {
         }
     }
 
+    /// Bytes of a row, key and value without its checksum; 0 if there is none. It need not be readable.
+    pub fn bytes_at(&self, tree: Tree, key: &[u8]) -> Result<usize, StoreError> {
+        Ok(self.get_stored(tree, key)?.map_or(0, |stored| key.len() + checksum::value_bytes(&stored)))
+    }
+
     /// The rows of a range, in the order of their keys, from either end.
     pub fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> Rows {
-        self.rows(match &self.of {
-            In::Sled(sled) => RowsOf::Sled(sled.range(tree, range)),
-            In::Memory(memory) => RowsOf::Memory(memory.range(tree, range)),
-        })
+        self.rows(
+            tree,
+            match &self.of {
+                In::Sled(sled) => RowsOf::Sled(sled.range(tree, range)),
+                In::Memory(memory) => RowsOf::Memory(memory.range(tree, range)),
+            },
+        )
     }
 
     /// All rows of a tree.
@@ -93,14 +110,33 @@ impl Trees {
 
     /// The rows whose keys begin so.
     pub fn prefix(&self, tree: Tree, prefix: &[u8]) -> Rows {
-        self.rows(match &self.of {
-            In::Sled(sled) => RowsOf::Sled(sled.prefix(tree, prefix)),
-            In::Memory(memory) => RowsOf::Memory(memory.prefix(tree, prefix)),
-        })
+        self.rows(
+            tree,
+            match &self.of {
+                In::Sled(sled) => RowsOf::Sled(sled.prefix(tree, prefix)),
+                In::Memory(memory) => RowsOf::Memory(memory.prefix(tree, prefix)),
+            },
+        )
     }
 
-    fn rows(&self, of: RowsOf) -> Rows {
-        Rows { of, closing: self.closing.clone(), has_failed: false }
+    fn rows(&self, tree: Tree, of: RowsOf) -> Rows {
+        Rows { tree, of, closing: self.closing.clone(), has_failed: false }
+    }
+
+    /// What a look found; `None` and a report if it met a row that cannot be read.
+    pub fn readable<T>(&self, found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+        match found {
+            Err(StoreError::Damaged(damage)) => {
+                self.reports.note(damage);
+                Ok(None)
+            }
+            found => found.map(Some),
+        }
+    }
+
+    /// Where damage is reported.
+    pub fn reports(&self) -> &Arc<Reports> {
+        &self.reports
     }
 
     /// Applies `writes` whole or not at all. In a durable store they survive the death of this process.
@@ -182,9 +218,10 @@ pub fn free_bytes(settings: &Settings) -> Result<u64, StoreError> {
     }
 }
 
-/// Rows of a range. Owns what it needs: no lock is held between two rows. Ends after an error: what cannot be read once
-/// would be tried for ever.
+/// Rows of a range. Owns what it needs: no lock is held between two rows. One whose checksum does not fit is an error in
+/// its turn, and the others follow; any other error is the end: what cannot be read once would be tried for ever.
 pub struct Rows {
+    tree: Tree,
     of: RowsOf,
     closing: Closing,
     has_failed: bool,
@@ -198,6 +235,31 @@ enum RowsOf {
 }
 
 impl Rows {
+    /// The keys alone: for who does not ask for the values, they need not be readable.
+    pub fn keys(self) -> impl DoubleEndedIterator<Item = Result<IVec, StoreError>> {
+        Keys(self)
+    }
+
+    fn checked(&self, row: Result<Row, StoreError>) -> Result<Row, StoreError> {
+        let (key, stored) = row?;
+        let value = checksum::without(self.tree, &key, stored)?;
+        Ok((key, value))
+    }
+
+    fn next_stored(&mut self) -> Option<Result<Row, StoreError>> {
+        self.take(|of| match of {
+            RowsOf::Sled(rows) => rows.next(),
+            RowsOf::Memory(rows) => rows.next().map(Ok),
+        })
+    }
+
+    fn next_back_stored(&mut self) -> Option<Result<Row, StoreError>> {
+        self.take(|of| match of {
+            RowsOf::Sled(rows) => rows.next_back(),
+            RowsOf::Memory(rows) => rows.next_back().map(Ok),
+        })
+    }
+
     fn take(
         &mut self,
         one: impl FnOnce(&mut RowsOf) -> Option<Result<Row, StoreError>>,
@@ -215,18 +277,31 @@ impl Iterator for Rows {
     type Item = Result<Row, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.take(|of| match of {
-            RowsOf::Sled(rows) => rows.next(),
-            RowsOf::Memory(rows) => rows.next().map(Ok),
-        })
+        let row = self.next_stored()?;
+        Some(self.checked(row))
     }
 }
 
 impl DoubleEndedIterator for Rows {
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.take(|of| match of {
-            RowsOf::Sled(rows) => rows.next_back(),
-            RowsOf::Memory(rows) => rows.next_back().map(Ok),
-        })
+        let row = self.next_back_stored()?;
+        Some(self.checked(row))
+    }
+}
+
+/// Keys of a range.
+struct Keys(Rows);
+
+impl Iterator for Keys {
+    type Item = Result<IVec, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.0.next_stored()?.map(|(key, _)| key))
+    }
+}
+
+impl DoubleEndedIterator for Keys {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        Some(self.0.next_back_stored()?.map(|(key, _)| key))
     }
 }

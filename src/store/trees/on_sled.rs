@@ -19,7 +19,7 @@ use super::held::{Handle, Sled, SledRows};
 use super::ledger::{self, Ledger, Sum};
 use super::mark::Mark;
 use super::writes::Writes;
-use super::{create, opened};
+use super::{checksum, create, opened};
 use crate::store::error::{OpenError, StoreError};
 use crate::store::layout::{FORMAT_VERSION, Key, META_FORMAT, META_LAST_ID, Tree};
 use crate::store::settings::Settings;
@@ -200,7 +200,8 @@ impl Sled {
             }
             let ledger = known.ledger.after(change);
             if let Some((view, record)) = last {
-                view.insert(ledger::PLACE.1, ledger.write(record))?;
+                let (tree, key) = ledger::PLACE;
+                view.insert(key, checksum::with(tree, key, ledger.write(record)))?;
             }
             Ok::<_, ConflictableTransactionError<()>>((ledger, adding_up))
         });

@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::caught::caught_opening;
-use super::create;
 use super::files::{LOG, open_error, sled_config};
 use super::held::{Handle, Sled};
 use super::ledger::{Ledger, PLACE};
 use super::mark::Marked;
+use super::{checksum, create};
 use crate::store::error::OpenError;
 use crate::store::layout::{FORMAT_VERSION, META_FORMAT, Tree};
 use crate::store::settings::Settings;
@@ -78,15 +78,13 @@ fn open_sled(path: &Path, settings: &Settings, had_groups: bool) -> Result<(Hand
             tracing::warn!(why, "the store cannot be opened with the snapshot of its log; trying without");
             create::released(&path.join(LOG)).map_err(cannot)?;
             let aside = set_aside(&snapshots).map_err(cannot)?;
-            match open_trees(path, settings) {
+            let opened = match open_trees(path, settings) {
                 // sled takes a log in which it finds nothing for a new one.
                 Ok((_, None)) => Err(OpenError::Damaged { path: path.into(), why }),
-                Ok(opened) => {
-                    remove(&aside).map_err(cannot)?;
-                    Ok(opened)
-                }
-                Err(error) => Err(error),
-            }
+                opened => opened,
+            };
+            let last = if opened.is_ok() { remove(&aside) } else { put_back(&aside, &snapshots) };
+            last.map_err(cannot).and(opened)
         }
         Ok((_, None)) if had_groups => {
             let why = "nothing is in its log".to_owned();
@@ -105,6 +103,10 @@ fn set_aside(snapshots: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
         moved.push(aside);
     }
     Ok(moved)
+}
+
+fn put_back(aside: &[PathBuf], snapshots: &[PathBuf]) -> io::Result<()> {
+    aside.iter().zip(snapshots).try_for_each(|(aside, snapshot)| fs::rename(aside, snapshot))
 }
 
 fn remove(files: &[PathBuf]) -> io::Result<()> {
@@ -142,5 +144,13 @@ fn read_ledger(path: &Path, sled: &Sled) -> Result<Ledger, OpenError> {
     let record = caught_opening(|| sled.trees[tree as usize].get(key)).map_err(|error| OpenError::of(path, error))?;
     let record: Option<sled::IVec> = record.map_err(|error| open_error(path, error))?;
     let damaged = || OpenError::Damaged { path: path.into(), why: "the number of its last group".into() };
-    record.map_or(Ok(Ledger::default()), |record| Ledger::read(&record).ok_or_else(damaged))
+    let Some(record) = record else { return Ok(Ledger::default()) };
+    match checksum::without(tree, key, record) {
+        Ok(record) => Ledger::read(&record).ok_or_else(damaged),
+        Err(damage) => {
+            // Then it is behind any mark, and whoever accepts that goes on with what is there.
+            tracing::error!(%damage, "what the store knows of its groups cannot be read");
+            Ok(Ledger::default())
+        }
+    }
 }
