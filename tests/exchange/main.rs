@@ -286,3 +286,25 @@ fn a_session_that_is_closed_while_it_waits_costs_no_attempt() {
     }
     assert!(node.number("count") > 1, "it never closed one");
 }
+
+#[test]
+fn a_session_on_which_somebody_waited_in_vain_gets_no_more_and_keeps_what_it_has() {
+    let Some(mut node) = Node::start("held", 1000) else { return };
+    let mut stage = Stage::start(&[("HOOKWHEEL__DELIVER__SENDERS", "1")]);
+    let hasty = stage.webhook(&node.url("/"), node.trusted(json!({"timeout": 1})));
+    let patient = stage.webhook(&node.url("/"), node.trusted(json!({"timeout": 60})));
+    stage.publish("first");
+    assert_eq!(stage.outcome(&hasty, "first").0, "timeout");
+    stage.client.post(&format!("/api/v1/webhooks/{hasty}/pause"), &json!({})).data(200);
+    stage.publish("second");
+    let watch = Stopwatch::start();
+    while node.number("held") < 3 {
+        assert!(watch.elapsed() < DEADLINE, "the second does not come");
+    }
+    assert_eq!(node.number("count"), 2, "it goes by a session of its own");
+    node.program.ask("open");
+    for event in ["first", "second"] {
+        let attempt = only_attempt(&mut stage, &patient, event);
+        assert_eq!((&attempt["success"], &told(&attempt)["event"]), (&json!(true), &json!(event)), "{attempt}");
+    }
+}

@@ -49,6 +49,8 @@ function sessions(treat) {
 }
 
 function answerTwo(stream, headers) {
+  // Whoever asked may have stopped waiting.
+  if (stream.destroyed) return;
   stream.resume();
   stream.on("error", () => {});
   stream.additionalHeaders({ ":status": 103, link: "</style.css>; rel=preload" });
