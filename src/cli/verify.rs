@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::CliError;
+use super::error::CliError;
 use super::contract::{Contract, ContractArgs};
 use crate::dialect::VerifyError;
 

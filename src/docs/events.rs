@@ -77,13 +77,3 @@ fn groups(dialect: &Dialect) -> Vec<(String, Vec<&EventType>)> {
     }
     groups
 }
-
-/// What stands for an event where a dialect documents none.
-pub(super) fn nameless() -> EventType {
-    EventType {
-        name: "example.event".into(),
-        description: String::new(),
-        sample: RawValue::from_string("{}".into()).expect("it is JSON"),
-        stated_schema: None,
-    }
-}

@@ -13,10 +13,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 
-use super::CliError;
+use crate::cli::error::CliError;
 use super::http1::Messages;
 use super::produce::{EVENT_DIGITS, EVENT_MARK, SENT_DIGITS, SENT_MARK};
-use super::report::latencies;
+use super::latency::latencies;
 use super::webhooks::Manner;
 use crate::clock::Stopwatch;
 

@@ -5,7 +5,8 @@ use awc::http::Method;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
-use super::{BenchArgs, CliError};
+use super::args::BenchArgs;
+use crate::cli::error::CliError;
 use crate::cli::client::{Api, Call};
 
 /// The type of the events that are posted; where they are spread, the webhook's number follows.
