@@ -38,7 +38,6 @@ pub struct Call<'a> {
     pub body: Option<(&'static str, Bytes)>,
 }
 
-
 impl CallError {
     /// How long to wait before the same call may succeed; `None` if it will not. `pause` is our own back-off.
     fn pause(&self, pause: Duration) -> Option<Duration> {

@@ -12,8 +12,8 @@ mod tests;
 use std::path::Path;
 
 pub use exposed::Exposed;
-pub use reading::{ConfigError, ENVIRONMENT_PREFIX};
 use reading::from_sources;
+pub use reading::{ConfigError, ENVIRONMENT_PREFIX};
 pub use sections::{
     AuthConfig, Config, DeliverConfig, LogConfig, LogFormat, RetentionConfig, Roots, ServerConfig, StoreConfig,
 };

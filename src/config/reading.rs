@@ -8,8 +8,8 @@ use std::path::Path;
 use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
 use thiserror::Error;
 
-use super::knobs::{KNOBS, Takes};
 use super::Config;
+use super::knobs::{KNOBS, Takes};
 
 /// What every variable of the environment that sets a knob begins with.
 pub const ENVIRONMENT_PREFIX: &str = "HOOKWHEEL__";

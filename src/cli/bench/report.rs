@@ -6,12 +6,12 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::args::BenchArgs;
+use super::latency::Latency;
 use super::process::Used;
 use super::produce::Posted;
 use super::receive::Received;
 use super::webhooks::Webhooks;
-use super::args::BenchArgs;
-use super::latency::Latency;
 use crate::cli::error::CliError;
 
 /// The figures.

@@ -13,7 +13,6 @@ use super::json::pretty;
 use super::sample::Example;
 use crate::dialect::{Dialect, Endpoint, Face, Operation, TestBody};
 
-
 /// The API that a dialect's webhooks are set up with.
 pub(super) struct Calls<'a> {
     dialect: &'a Dialect,

@@ -1,6 +1,6 @@
 //! For PHP 8, without packages.
 
-use super::lines::{Lines};
+use super::lines::Lines;
 use super::recipe::{Fact, Piece, Recipe, Snippet, TOLERANCE_SECONDS, pattern};
 use crate::dialect::KeyForm;
 

@@ -1,0 +1,117 @@
+//! Whether the server lives, whether it takes work, and its counters. These answer without a key: they show no tenant's
+//! data.
+
+use actix_web::{HttpResponse, get, web};
+use serde::Serialize;
+
+use super::prometheus::{family, sample};
+use crate::api::Api;
+use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::reply::Reply;
+use crate::domain::tally::Tally;
+use crate::store::{Refusal, StoreError};
+
+/// How the server is.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Health {
+    /// `live` or `ready`.
+    status: &'static str,
+}
+
+/// Whether the process lives
+#[utoipa::path(tag = "health", security(()), responses((status = 200, description = "It does", body = Reply<Health>)))]
+#[get("/health/live")]
+pub async fn live() -> HttpResponse {
+    Reply::ok(Health { status: "live" })
+}
+
+/// Whether events are taken: the store is open and has space
+#[utoipa::path(tag = "health", security(()), responses(
+    (status = 200, description = "They are", body = Reply<Health>),
+    (status = 503, description = "Not now; the code says why", body = ErrorReply<'static>),
+))]
+#[get("/health/ready")]
+pub async fn ready(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    if !api.store.is_open() {
+        return Err(StoreError::Unavailable.into());
+    }
+    if !api.store.has_space() {
+        return Err(Refusal::NoSpace.into());
+    }
+    Ok(Reply::ok(Health { status: "ready" }))
+}
+
+/// Counters in the Prometheus text format
+#[utoipa::path(tag = "health", security(()), responses(
+    (status = 200, description = "The counters", body = String, content_type = "text/plain"),
+))]
+#[get("/metrics")]
+pub async fn metrics(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    let text = web::block(move || write_all(&api)).await?;
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
+}
+
+fn write_all(api: &Api) -> String {
+    let mut out = String::with_capacity(4096);
+    api.served.write(&mut out);
+    write_store(api, &mut out);
+    write_webhooks(api, &mut out);
+    if let Ok(total) = api.store.tally_total() {
+        write_tally(&total, &mut out);
+    }
+    api.outbound.write_metrics(&mut out);
+    out
+}
+
+fn write_store(api: &Api, out: &mut String) {
+    use std::sync::atomic::Ordering::Relaxed;
+    let (requests, outcomes) = api.store.queue_depth();
+    let mut one = |name: &str, kind: &str, help: &str, value: u64| {
+        family(out, name, kind, help);
+        sample(out, name, "", value);
+    };
+    one("hookwheel_queue_requests", "gauge", "Requests that wait for the commit thread.", requests as u64);
+    one("hookwheel_queue_outcomes", "gauge", "Outcomes that wait for the commit thread.", outcomes as u64);
+    let (open, refused) = api.connections.counts();
+    one("hookwheel_connections", "gauge", "Open connections to the API.", open as u64);
+    one("hookwheel_connections_refused_total", "counter", "Connections to the API over a limit.", refused);
+    let meters = api.store.meters();
+    one("hookwheel_store_groups_total", "counter", "Group commits.", meters.groups.load(Relaxed));
+    one("hookwheel_store_keys_total", "counter", "Keys written or removed.", meters.keys.load(Relaxed));
+    one("hookwheel_store_open", "gauge", "Whether the store is open.", u64::from(api.store.is_open()));
+    one("hookwheel_store_has_space", "gauge", "Whether there is space for events.", u64::from(api.store.has_space()));
+    if let Ok(bytes) = api.store.size_bytes() {
+        one("hookwheel_store_bytes", "gauge", "Bytes of the store's files.", bytes);
+    }
+}
+
+fn write_webhooks(api: &Api, out: &mut String) {
+    const STATUSES: [&str; 4] = ["active", "paused", "disabled", "unverified"];
+    let mut counts = [0; STATUSES.len()];
+    for webhook in api.store.registry().webhooks() {
+        if let Some(n) = STATUSES.iter().position(|status| *status == webhook.status_word()) {
+            counts[n] += 1;
+        }
+    }
+    family(out, "hookwheel_webhooks", "gauge", "Webhooks by status.");
+    for (status, count) in STATUSES.iter().zip(counts) {
+        sample(out, "hookwheel_webhooks", &format!("{{status=\"{status}\"}}"), count);
+    }
+}
+
+fn write_tally(total: &Tally, out: &mut String) {
+    let rows = [
+        ("hookwheel_deliveries_total", "Deliveries made.", total.deliveries),
+        ("hookwheel_deliveries_succeeded_total", "Deliveries that ended well.", total.succeeded),
+        ("hookwheel_deliveries_dead_total", "Deliveries that used up their retries.", total.dead),
+        ("hookwheel_deliveries_cancelled_total", "Deliveries that were cancelled.", total.cancelled),
+        ("hookwheel_attempts_total", "HTTP requests made to endpoints.", total.attempts),
+        ("hookwheel_attempts_failed_total", "HTTP requests to endpoints that failed.", total.failed_attempts),
+    ];
+    for (name, help, value) in rows {
+        family(out, name, "counter", help);
+        sample(out, name, "", value);
+    }
+    family(out, "hookwheel_deliveries_open", "gauge", "Deliveries that have not ended.");
+    sample(out, "hookwheel_deliveries_open", "", total.open());
+}
