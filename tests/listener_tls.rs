@@ -72,11 +72,13 @@ fn connect(address: SocketAddr, client: Arc<ClientConfig>) -> std::io::Result<St
     Ok(stream)
 }
 
-/// Asks over HTTP/1.1 whether the server lives. The connection stays open.
+/// Asks over HTTP/1.1 whether the server lives, and wants to be asked over TLS only. The connection stays open.
 fn is_live(stream: &mut Stream) -> bool {
     let asked = stream.write_all(b"GET /health/live HTTP/1.1\r\nHost: h\r\n\r\n");
     let mut reply = [0; 2048];
-    asked.is_ok() && stream.read(&mut reply).is_ok_and(|count| reply[..count].starts_with(b"HTTP/1.1 200"))
+    let count = asked.and_then(|()| stream.read(&mut reply)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&reply[..count]).to_lowercase();
+    text.starts_with("http/1.1 200") && text.contains("\r\nstrict-transport-security: max-age=31536000\r\n")
 }
 
 fn start(dir: &Path, env: &[(&str, &str)]) -> Server {

@@ -5,8 +5,11 @@ use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
 /// Milliseconds since the Unix epoch.
 pub type UnixMs = u64;
 
+/// One hour in milliseconds.
+pub const HOUR_MS: u64 = 60 * 60 * 1000;
+
 /// One UTC day in milliseconds.
-pub const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+pub const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// How many digits a written time has after its seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]

@@ -3,88 +3,16 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
-
+use super::error::{Refusal, StoreError};
 use super::layout::{self, Key, Tree};
+use super::message::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
 use super::order;
 use super::parsed::Parsed;
 use super::record::{self, Idempotent};
 use super::staging::Staging;
-use super::{Refusal, StoreError};
 use crate::domain::delivery::{Cause, Delivery};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId, WebhookNumber};
-use crate::domain::time::{DAY_MS, UnixMs};
-
-/// An event to accept, checked by `api`.
-#[derive(Debug, Clone)]
-pub struct NewEvent {
-    /// The producer's own id.
-    pub name: Option<String>,
-    /// For example `task.created`.
-    pub event_type: String,
-    /// When it happened, if the producer says so.
-    pub created_at: Option<UnixMs>,
-    /// JSON.
-    pub data: Bytes,
-    /// A JSON object.
-    pub actor: Option<Bytes>,
-    /// A JSON object.
-    pub metadata: Option<Bytes>,
-    /// It goes to webhooks in test mode only.
-    pub test: bool,
-    /// A hash of all this; asked for where there is a `name`.
-    pub fingerprint: Option<[u8; 32]>,
-}
-
-impl NewEvent {
-    /// Bytes of its JSON.
-    pub fn bytes(&self) -> usize {
-        self.data.len() + self.actor.as_ref().map_or(0, Bytes::len) + self.metadata.as_ref().map_or(0, Bytes::len)
-    }
-}
-
-/// An `Idempotency-Key` and what was sent with it.
-#[derive(Debug, Clone)]
-pub struct Idempotency {
-    /// SHA-256 of the key.
-    pub key: [u8; 32],
-    /// A hash of the request's body.
-    pub fingerprint: [u8; 32],
-}
-
-/// How long an `Idempotency-Key` is remembered.
-pub const IDEMPOTENCY_MS: u64 = DAY_MS;
-
-/// What the answer to a publish says of one event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Accepted {
-    /// Its id.
-    pub id: EventId,
-    /// The producer's own id.
-    pub name: Option<String>,
-    /// Its type.
-    pub event_type: String,
-    /// When it happened.
-    pub created_at: UnixMs,
-    /// How many webhooks wanted it.
-    pub deliveries: usize,
-    /// It was accepted before.
-    pub duplicate: bool,
-}
-
-impl Accepted {
-    fn of(event: &Event, duplicate: bool) -> Self {
-        Self {
-            id: event.id,
-            name: event.name.clone(),
-            event_type: event.event_type.clone(),
-            created_at: event.created_at,
-            deliveries: event.webhooks.len(),
-            duplicate,
-        }
-    }
-}
 
 impl Staging<'_> {
     /// Accepts events of one account, all or none.

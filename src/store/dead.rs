@@ -2,11 +2,12 @@
 //! added in the commit that ends a delivery as dead, and removed in the one that replays or discards it. The delivery
 //! itself stays dead in its webhook's history.
 
+use super::error::StoreError;
+use super::handle::Store;
 use super::layout::{self, Tree};
 use super::read::{PAGE_ROWS_EXAMINED_MAX, Page};
 use super::select::Found;
 use super::staging::Staging;
-use super::{Store, StoreError};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::id::DeliveryId;
 use crate::domain::job::Bulk;
@@ -48,16 +49,16 @@ impl Store {
         before: Option<DeliveryId>,
         limit: usize,
     ) -> Result<Page<Delivery, DeliveryId>, StoreError> {
-        let disk = self.disk()?;
+        let trees = self.trees()?;
         let mut page = Page { rows: Vec::new(), next: None };
         let window = bulk.window(None, before.map_or(u128::MAX, |id| id.0));
         if window.is_empty() {
             return Ok(page);
         }
         let key = |id| layout::numbered(bulk.account, id);
-        self.viewed(&disk, |view| {
+        self.viewed(&trees, |view| {
             let mut last = None;
-            for (examined, row) in disk.range(Tree::Dead, key(window.start)..key(window.end)).rev().enumerate() {
+            for (examined, row) in trees.range(Tree::Dead, key(window.start)..key(window.end)).rev().enumerate() {
                 let (key, _) = row?;
                 if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
                     page.next = last;

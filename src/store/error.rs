@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::seal::KeyMark;
+use super::key_mark::KeyMark;
 use crate::domain::Invalid;
 
 /// Why the store could not be opened.

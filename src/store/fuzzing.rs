@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::StoreError;
+use super::error::StoreError;
 use super::record::{Fresh, Idempotent, decode_grown, encode};
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::delivery::{Attempt, Delivery};

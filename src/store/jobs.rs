@@ -2,92 +2,22 @@
 //! job's moved place, so after a crash a job goes on where it was, and repeats and leaves out nothing; a group has one
 //! step of one job, and jobs take turns.
 
-use super::layout::{self, Key, Tree};
+use super::duty::STEP_ROWS_MAX;
+use super::error::{Refusal, StoreError};
+use super::handle::Store;
+use super::layout::{self, Tree};
 use super::parsed::Parsed;
 use super::read::Page;
-use super::registry::Registry;
+use super::record;
 use super::select::{self, Found, View};
 use super::staging::Staging;
-use super::upkeep::{Duty, STEP_ROWS_MAX};
-use super::{Refusal, Store, StoreError, record};
 use crate::domain::delivery::{Cause, Delivery};
 use crate::domain::event::Event;
-use crate::domain::id::{AccountNumber, JobId, WebhookNumber};
+use crate::domain::id::{AccountNumber, JobId};
 use crate::domain::job::{Bulk, Job, JobKind, JobState, Looked, RUNNING_JOBS_MAX, Source};
-use crate::domain::time::UnixMs;
 
 /// Deliveries that one step makes or ends.
 const STEP_DONE_MAX: u64 = 128;
-/// Between passes over the jobs that ended.
-const FORGET_EVERY_MS: u64 = 60 * 60 * 1000;
-
-/// Turns running jobs.
-pub struct Jobs {
-    /// Whether any goes on.
-    running: bool,
-    /// Whose turn it was last.
-    turn: Option<(AccountNumber, JobId)>,
-}
-
-impl Jobs {
-    /// Running jobs go on.
-    pub fn at_start(registry: &Registry) -> Self {
-        Self { running: registry.next_job(None).is_some(), turn: None }
-    }
-}
-
-impl Duty for Jobs {
-    fn due_at(&self, _kept: u64) -> Option<UnixMs> {
-        self.running.then_some(0)
-    }
-
-    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
-        let next = staging.registry().next_job(self.turn);
-        if let Some((account, id)) = next {
-            self.turn = next;
-            staging.step_job(account, id)?;
-        }
-        Ok(())
-    }
-
-    fn look_at(&mut self, _changed: &[WebhookNumber], registry: &Registry) {
-        self.running = registry.next_job(None).is_some();
-    }
-}
-
-/// The pass over the jobs: those that ended long ago are forgotten.
-#[derive(Default)]
-pub struct ForgetJobs {
-    /// Where it goes on.
-    from: Key,
-    /// When its next step is due.
-    at: UnixMs,
-}
-
-impl Duty for ForgetJobs {
-    fn due_at(&self, _kept: u64) -> Option<UnixMs> {
-        Some(self.at)
-    }
-
-    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
-        let from = std::mem::take(&mut self.from);
-        let rows: Vec<_> = staging.disk().range(Tree::Jobs, from..).take(STEP_ROWS_MAX).collect();
-        let full = rows.len() == STEP_ROWS_MAX;
-        for row in rows {
-            let (key, value) = row?;
-            // A job that has ended changes no more.
-            if record::decode_grown::<Job>(&value)?.is_old(staging.now()) {
-                staging.stage(Tree::Jobs, key.to_vec(), None);
-            }
-            self.from = layout::just_after(&key);
-        }
-        if !full {
-            (self.from, self.at) = (Key::new(), staging.now() + FORGET_EVERY_MS);
-        }
-        Ok(())
-    }
-}
-
 impl Staging<'_> {
     /// Makes a job of a bulk call. It covers what exists by now.
     pub fn create_job(&mut self, bulk: Bulk) -> Result<Job, Refusal> {
@@ -123,9 +53,9 @@ impl Staging<'_> {
     }
 
     /// One step of a running job.
-    fn step_job(&mut self, account: AccountNumber, id: JobId) -> Result<(), StoreError> {
+    pub(super) fn step_job(&mut self, account: AccountNumber, id: JobId) -> Result<(), StoreError> {
         // What a group stages is not on disk yet, and a step reads rows there: a job begins in the group after its own.
-        if self.disk().get(Tree::Jobs, &layout::job(account, id))?.is_none() {
+        if self.trees().get(Tree::Jobs, &layout::job(account, id))?.is_none() {
             return Ok(());
         }
         let Some(mut job) = self.job(account, id)? else { return Ok(()) };
@@ -134,7 +64,7 @@ impl Staging<'_> {
             self.put_job(&job);
             return Ok(());
         }
-        let ids = select::ids(self.disk(), &job.bulk, job.part, job.window(), STEP_ROWS_MAX)?;
+        let ids = select::ids(self.trees(), &job.bulk, job.part, job.window(), STEP_ROWS_MAX)?;
         let (done_before, last) = (job.done, ids.last().copied());
         let may_be_more = ids.len() == STEP_ROWS_MAX;
         for id in ids {
@@ -208,7 +138,7 @@ impl Staging<'_> {
     fn look(&self, bulk: &Bulk, id: u128) -> Result<Found, StoreError> {
         let webhook = |number| self.registry().webhook(number).cloned();
         let holds = |number, event: &Event| self.registry().condition_holds(number, &mut Parsed::of_stored(event));
-        View { disk: self.disk(), get: &|tree, key| self.get(tree, key), webhook: &webhook, holds: &holds }
+        View { trees: self.trees(), get: &|tree, key| self.get(tree, key), webhook: &webhook, holds: &holds }
             .look(bulk, id)
     }
 }
@@ -216,7 +146,7 @@ impl Staging<'_> {
 impl Store {
     /// A job of the account.
     pub fn job(&self, account: AccountNumber, id: JobId) -> Result<Option<Job>, StoreError> {
-        let stored = self.disk()?.get(Tree::Jobs, &layout::job(account, id))?;
+        let stored = self.trees()?.get(Tree::Jobs, &layout::job(account, id))?;
         stored.map(|bytes| record::decode_grown(&bytes)).transpose()
     }
 
@@ -228,7 +158,7 @@ impl Store {
         limit: usize,
     ) -> Result<Page<Job, JobId>, StoreError> {
         let end = layout::job(account, before.unwrap_or(JobId(u128::MAX)));
-        let rows = self.disk()?.range(Tree::Jobs, layout::number(account).to_vec()..end).rev().take(limit + 1);
+        let rows = self.trees()?.range(Tree::Jobs, layout::number(account).to_vec()..end).rev().take(limit + 1);
         let mut rows = rows.map(|row| record::decode_grown(&row?.1)).collect::<Result<Vec<Job>, _>>()?;
         let more = rows.len() > limit;
         rows.truncate(limit);

@@ -100,6 +100,9 @@ impl Tree {
     }
 }
 
+/// Where a webhook's open deliveries lie: those behind another first, so that ending that one sets none of them free.
+pub const OPEN: [Tree; 3] = [Tree::Blocked, Tree::Fresh, Tree::Waiting];
+
 /// `meta`: the format version.
 pub const META_FORMAT: &[u8] = b"format";
 /// `meta`: the greatest id given, and the bytes of all events that are kept.
@@ -143,6 +146,16 @@ pub fn after_prefix(prefix: &[u8]) -> Key {
     while after.pop_if(|last| *last == u8::MAX).is_some() {}
     *after.last_mut().expect("a prefix of a kind or number that is not the greatest") += 1;
     after
+}
+
+/// The end of all keys that begin with this number, exclusive.
+pub fn end_of(first: u32) -> Key {
+    first.checked_add(1).map_or_else(end_of_all, |next| number(next).to_vec())
+}
+
+/// After every key that there can be.
+pub fn end_of_all() -> Key {
+    vec![u8::MAX; 64]
 }
 
 /// The delivery id that a key ends with.

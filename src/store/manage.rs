@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
+use super::duty::{STEP_ROWS_MAX, keys_from};
+use super::error::{Refusal, StoreError};
 use super::layout::{self, Tree};
 use super::registry::KeyHash;
 use super::staging::Staging;
-use super::upkeep::{STEP_ROWS_MAX, keys_from};
-use super::{Refusal, StoreError};
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::id::{AccountNumber, KeyId, WebhookId, WebhookNumber};
 use crate::domain::stats::{Counts, Series};

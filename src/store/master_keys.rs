@@ -2,47 +2,20 @@
 //! is not there. What stays true: a new key has reached the disk before anything is sealed with it, and no file of keys is
 //! ever written over.
 
-use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use zeroize::Zeroizing;
 
-use super::Settings;
-use super::create::make_directory;
 use super::seal::MasterKeys;
+use super::settings::{MasterKeySource, OWN_MASTER_KEYS, Settings};
+use super::trees::create::make_directory;
 use crate::clock::Dice;
 use crate::domain::secret::Secret;
-
-/// The store's own file of keys, in the data directory.
-pub const OWN_FILE: &str = "master.key";
-
-/// Where the master keys are. Several are parted by white space: the first seals, all open; lines that begin with `#` are
-/// comments.
-#[derive(Debug, Clone, Default)]
-pub enum MasterKeySource {
-    /// `master.key` in the data directory; made if it is not there.
-    #[default]
-    Own,
-    /// This file.
-    File(PathBuf),
-    /// This text.
-    Text(Secret),
-}
-
-impl fmt::Display for MasterKeySource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Own => write!(f, "{OWN_FILE} in the data directory"),
-            Self::File(path) => write!(f, "{}", path.display()),
-            Self::Text(_) => f.write_str("store.master_key"),
-        }
-    }
-}
 
 /// Reads the master keys. An error is a sentence about the source.
 pub(super) fn read(settings: &Settings) -> Result<MasterKeys, String> {
@@ -76,12 +49,12 @@ fn private(path: &Path) -> io::Result<Zeroizing<String>> {
 
 /// The text of the store's own file. Of two processes that find none, one makes it and both read that.
 fn own(directory: &Path) -> io::Result<Zeroizing<String>> {
-    let path = directory.join(OWN_FILE);
+    let path = directory.join(OWN_MASTER_KEYS);
     if !path.exists() {
         make_directory(directory)?;
         // A name that no other process has, not one in another container either.
         let mut dice = Dice::from_system();
-        let making = directory.join(format!("{OWN_FILE}.{:016x}", dice.bits()));
+        let making = directory.join(format!("{OWN_MASTER_KEYS}.{:016x}", dice.bits()));
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&making)?;
         let mut random = Zeroizing::new([0; 32]);
         dice.fill(&mut *random);
@@ -112,7 +85,7 @@ mod tests {
         let made = marks(MasterKeySource::Own, &data).unwrap();
         assert_eq!(marks(MasterKeySource::Own, &data).unwrap(), made);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&data), mode(&data.join(OWN_FILE))), (0o700, 0o600));
+        assert_eq!((mode(&data), mode(&data.join(OWN_MASTER_KEYS))), (0o700, 0o600));
         assert_eq!(fs::read_dir(&data).unwrap().count(), 1, "nothing else is left");
         let together = dir.path().join("together");
         let starts: Vec<_> = std::thread::scope(|scope| {

@@ -4,8 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::StoreError;
-use super::accept::NewEvent;
+use super::error::StoreError;
+use super::message::NewEvent;
 use super::staging::Staging;
 use crate::domain::account::OPERATOR_ACCOUNT;
 use crate::domain::delivery::{Cause, Delivery};

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::NewEvent;
+use super::message::NewEvent;
 use crate::domain::event::Event;
 
 /// An event whose JSON can be looked into.

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use super::commit::{Request, Settlement};
+use super::message::Settlement;
+use super::request::Request;
 
 /// One group for the commit thread.
 #[derive(Default)]

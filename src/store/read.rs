@@ -3,14 +3,12 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-use sled::IVec;
-
-use super::disk::Disk;
-use super::layout::{self, Tree};
-use super::record::{self, Fresh};
-use super::upkeep::end_of;
-use super::{Store, StoreError};
+use super::error::StoreError;
+use super::handle::Store;
+use super::layout::{self, Tree, end_of};
+use super::record;
+use super::rows::{EventHead, WAY, delivery_by, delivery_row, event_by, event_head, tally};
+use super::trees::Trees;
 use crate::domain::delivery::{Attempt, Delivery};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
@@ -36,32 +34,6 @@ impl<T, Id> Page<T, Id> {
     }
 }
 
-/// The first fields of an [`Event`], in its order: they lie in the first piece of its record, however long the data is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct EventHead {
-    /// Given by the commit thread.
-    pub id: EventId,
-    /// Whose it is.
-    pub account: AccountNumber,
-    /// The producer's own id.
-    pub name: Option<String>,
-    /// For example `task.created`.
-    pub event_type: String,
-    /// When it happened.
-    pub created_at: UnixMs,
-    /// Made by a webhook's `test` call.
-    pub test: bool,
-    /// The webhooks that wanted it at accept.
-    pub webhooks: Vec<WebhookNumber>,
-}
-
-impl EventHead {
-    /// The id that the API shows.
-    pub fn public_id(&self) -> String {
-        self.name.clone().unwrap_or_else(|| self.id.to_string())
-    }
-}
-
 /// A place in a webhook's order of retries.
 pub type DueAt = (UnixMs, DeliveryId);
 
@@ -69,107 +41,29 @@ fn due_start(webhook: WebhookNumber, after: Option<DueAt>) -> layout::Key {
     after.map_or(layout::number(webhook).to_vec(), |(at, id)| layout::just_after(&layout::due(at, id)))
 }
 
-/// Reads a key.
-pub(super) type Get<'a> = &'a dyn Fn(Tree, &[u8]) -> Result<Option<IVec>, StoreError>;
-
-/// The event at `(account, id)`, put together from its pieces.
-pub(super) fn event_by(get: Get<'_>, account: AccountNumber, id: EventId) -> Result<Option<Event>, StoreError> {
-    let key = layout::event(account, id);
-    match get(Tree::Events, &key)? {
-        Some(head) => whole_event(get, &key, &head).map(Some),
-        None => Ok(None),
-    }
-}
-
-fn whole_event(get: Get<'_>, key: &[u8], head: &[u8]) -> Result<Event, StoreError> {
-    match head.split_at(2) {
-        ([0, 0], whole) => record::decode(whole),
-        _ => record::decode(&whole_record(get, key, head)?),
-    }
-}
-
-/// A record that goes on in `chunks`.
-fn whole_record(get: Get<'_>, key: &[u8], head: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let (count, first) = head.split_at(2);
-    let count = u16::from_be_bytes([count[0], count[1]]);
-    let mut bytes = Vec::with_capacity(layout::VALUE_BYTES_MAX * (usize::from(count) + 1));
-    bytes.extend_from_slice(first);
-    for n in 0..count {
-        let piece = get(Tree::Chunks, &layout::chunk(key, n))?;
-        bytes
-            .extend_from_slice(&piece.ok_or_else(|| StoreError::Damaged(format!("piece {n} of an event is missing")))?);
-    }
-    Ok(bytes)
-}
-
-pub(super) fn event_head(disk: &Disk, key: &[u8], head: &[u8]) -> Result<EventHead, StoreError> {
-    let (count, first) = head.split_at(2);
-    match record::decode(first) {
-        // Thousands of webhooks may fill the first piece by themselves.
-        Err(_) if count != [0, 0] => record::decode(&whole_record(&|tree, key| disk.get(tree, key), key, head)?),
-        decoded => decoded,
-    }
-}
-
-/// The trees through which a delivery moves, in that order; few begin in the first.
-const WAY: [Tree; 4] = [Tree::Blocked, Tree::Fresh, Tree::Waiting, Tree::Closed];
-
-/// The delivery of this id. It only moves forward, so looking along its way finds it even while it moves. Few are ever
-/// blocked, so that is looked at last, and then the way once more.
-pub(super) fn delivery_by(get: Get<'_>, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-    let key = layout::delivery(id);
-    for tree in WAY[1..].iter().chain(&WAY) {
-        if let Some(bytes) = get(*tree, &key)? {
-            return delivery_row(*tree, &key, &bytes).map(Some);
-        }
-    }
-    Ok(None)
-}
-
-/// The greatest id given, and the bytes of all events that are kept.
-pub(super) fn last_id_and_event_bytes(disk: &Disk) -> Result<(u128, u64), StoreError> {
-    let Some(stored) = disk.get(Tree::Meta, layout::META_LAST_ID)? else { return Ok((0, 0)) };
-    let parts = stored.split_first_chunk::<16>().and_then(|(id, bytes)| Some((*id, <[u8; 8]>::try_from(bytes).ok()?)));
-    let (id, bytes) = parts.ok_or_else(|| StoreError::Damaged("the greatest id".into()))?;
-    Ok((u128::from_be_bytes(id), u64::from_be_bytes(bytes)))
-}
-
-/// A webhook's counters.
-pub(super) fn tally(disk: &Disk, webhook: WebhookNumber) -> Result<Tally, StoreError> {
-    let stored = disk.get(Tree::Tallies, &layout::number(webhook))?;
-    stored.map_or(Ok(Tally::default()), |bytes| record::decode_grown(&bytes))
-}
-
-pub(super) fn delivery_row(tree: Tree, key: &[u8], value: &[u8]) -> Result<Delivery, StoreError> {
-    match tree {
-        Tree::Blocked | Tree::Fresh => Ok(record::decode::<Fresh>(value)?.into_delivery(layout::read_delivery(key))),
-        _ => record::decode(value),
-    }
-}
-
 impl Store {
     /// An event of the account.
     pub fn event(&self, account: AccountNumber, id: EventId) -> Result<Option<Arc<Event>>, StoreError> {
-        let disk = self.disk()?;
-        Ok(event_by(&|tree, key| disk.get(tree, key), account, id)?.map(Arc::new))
+        let trees = self.trees()?;
+        Ok(event_by(&|tree, key| trees.get(tree, key), account, id)?.map(Arc::new))
     }
 
     /// The event that the producer named so.
     pub fn event_named(&self, account: AccountNumber, name: &str) -> Result<Option<Arc<Event>>, StoreError> {
-        let id = self.disk()?.get(Tree::Names, &layout::name(account, name))?;
+        let id = self.trees()?.get(Tree::Names, &layout::name(account, name))?;
         id.map_or(Ok(None), |id| self.event(account, layout::read_event(&id)))
     }
 
     /// A delivery of any webhook; the caller checks whose it is.
     pub fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        let disk = self.disk()?;
-        delivery_by(&|tree, key| disk.get(tree, key), id)
+        let trees = self.trees()?;
+        delivery_by(&|tree, key| trees.get(tree, key), id)
     }
 
     /// Whether an open delivery waits behind another one of its order key.
     pub fn is_blocked(&self, delivery: &Delivery) -> Result<bool, StoreError> {
         let is_ordered = delivery.place.is_some();
-        Ok(is_ordered && self.disk()?.get(Tree::Blocked, &layout::delivery(delivery.id))?.is_some())
+        Ok(is_ordered && self.trees()?.get(Tree::Blocked, &layout::delivery(delivery.id))?.is_some())
     }
 
     /// All attempts of a delivery, the first first.
@@ -177,7 +71,7 @@ impl Store {
         let mut attempts: Vec<Attempt> = delivery.first.iter().cloned().collect();
         // What was recorded since `delivery` was read is no part of it.
         let more = usize::from(delivery.attempts).saturating_sub(attempts.len());
-        for row in self.disk()?.prefix(Tree::Attempts, &delivery.id.to_bytes()).take(more) {
+        for row in self.trees()?.prefix(Tree::Attempts, &delivery.id.to_bytes()).take(more) {
             attempts.push(record::decode(&row?.1)?);
         }
         Ok(attempts)
@@ -185,18 +79,18 @@ impl Store {
 
     /// The deliveries of an event: those made at accept, then replays.
     pub fn deliveries_of(&self, event: &Event) -> Result<Vec<Delivery>, StoreError> {
-        let disk = self.disk()?;
+        let trees = self.trees()?;
         let mut ids: Vec<DeliveryId> = event.deliveries().collect();
-        for row in disk.prefix(Tree::Replays, &event.id.to_bytes()) {
+        for row in trees.prefix(Tree::Replays, &event.id.to_bytes()) {
             ids.push(layout::read_delivery(&row?.0));
         }
-        let found = ids.into_iter().map(|id| delivery_by(&|tree, key| disk.get(tree, key), id));
+        let found = ids.into_iter().map(|id| delivery_by(&|tree, key| trees.get(tree, key), id));
         found.filter_map(Result::transpose).collect()
     }
 
     /// A webhook's counters.
     pub fn tally(&self, webhook: WebhookNumber) -> Result<Tally, StoreError> {
-        tally(&*self.disk()?, webhook)
+        tally(&*self.trees()?, webhook)
     }
 
     /// Up to `limit` deliveries of the webhook that were never tried, in accept order, after `after`.
@@ -206,10 +100,10 @@ impl Store {
         after: Option<DeliveryId>,
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let disk = self.disk()?;
+        let trees = self.trees()?;
         let start = after.map_or(layout::number(webhook).to_vec(), |id| layout::just_after(&layout::delivery(id)));
         let end = layout::number(webhook + 1);
-        let rows = disk.range(Tree::Fresh, start..end.to_vec()).take(limit);
+        let rows = trees.range(Tree::Fresh, start..end.to_vec()).take(limit);
         rows.map(|row| row.and_then(|(key, value)| delivery_row(Tree::Fresh, &key, &value))).collect()
     }
 
@@ -223,18 +117,18 @@ impl Store {
         limit: usize,
         skip: impl Fn(DeliveryId) -> bool,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let disk = self.disk()?;
+        let trees = self.trees()?;
         let range = due_start(webhook, after)..layout::due_end(webhook, now);
         let mut due = Vec::new();
         if range.start >= range.end {
             return Ok(due);
         }
-        for row in disk.range(Tree::Due, range) {
+        for row in trees.range(Tree::Due, range) {
             let id = layout::read_delivery(&row?.0);
             if skip(id) {
                 continue;
             }
-            if let Some(bytes) = disk.get(Tree::Waiting, &layout::delivery(id))? {
+            if let Some(bytes) = trees.get(Tree::Waiting, &layout::delivery(id))? {
                 due.push(record::decode(&bytes)?);
             }
             if due.len() == limit {
@@ -247,7 +141,7 @@ impl Store {
     /// When the webhook's last retry is due.
     pub fn latest_due(&self, webhook: WebhookNumber) -> Result<Option<UnixMs>, StoreError> {
         let range = layout::number(webhook).to_vec()..end_of(webhook);
-        let last = self.disk()?.range(Tree::Due, range).next_back().transpose()?;
+        let last = self.trees()?.range(Tree::Due, range).next_back().transpose()?;
         Ok(last.map(|(key, _)| layout::read_due(&key)))
     }
 
@@ -259,7 +153,7 @@ impl Store {
         skip: impl Fn(DeliveryId) -> bool,
     ) -> Result<Option<UnixMs>, StoreError> {
         let range = due_start(webhook, after)..layout::number(webhook + 1).to_vec();
-        for row in self.disk()?.range(Tree::Due, range) {
+        for row in self.trees()?.range(Tree::Due, range) {
             let (key, _) = row?;
             if !skip(layout::read_delivery(&key)) {
                 return Ok(Some(layout::read_due(&key)));
@@ -278,7 +172,7 @@ impl Store {
         limit: usize,
         wanted: impl Fn(&EventHead) -> bool,
     ) -> Result<Page<EventHead, EventId>, StoreError> {
-        let disk = self.disk()?;
+        let trees = self.trees()?;
         let start = layout::event(account, from);
         let end = before.map_or(layout::number(account + 1).to_vec(), |id| layout::event(account, id));
         let mut page = Page { rows: Vec::new(), next: None };
@@ -286,14 +180,14 @@ impl Store {
         if start >= end {
             return Ok(page);
         }
-        for (examined, row) in disk.range(Tree::Events, start..end).rev().enumerate() {
+        for (examined, row) in trees.range(Tree::Events, start..end).rev().enumerate() {
             let (key, head) = row?;
             if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
                 page.next = last;
                 break;
             }
             last = Some(layout::read_event(&key));
-            let event = event_head(&disk, &key, &head)?;
+            let event = event_head(&trees, &key, &head)?;
             if wanted(&event) {
                 page.rows.push(event);
             }
@@ -303,16 +197,16 @@ impl Store {
 
     /// What the rows of a history say of their event, without reading its data.
     pub fn event_head(&self, account: AccountNumber, id: EventId) -> Result<Option<EventHead>, StoreError> {
-        let disk = self.disk()?;
+        let trees = self.trees()?;
         let key = layout::event(account, id);
-        let head = disk.get(Tree::Events, &key)?;
-        head.map(|head| event_head(&disk, &key, &head)).transpose()
+        let head = trees.get(Tree::Events, &key)?;
+        head.map(|head| event_head(&trees, &key, &head)).transpose()
     }
 
     /// The counters of all webhooks together, deleted ones included; what is not a sum is left at its default.
     pub fn tally_total(&self) -> Result<Tally, StoreError> {
         let mut total = Tally::default();
-        for row in self.disk()?.all(Tree::Tallies) {
+        for row in self.trees()?.all(Tree::Tallies) {
             let tally: Tally = record::decode_grown(&row?.1)?;
             total.add(&tally);
         }
@@ -327,11 +221,11 @@ impl Store {
         limit: usize,
         wanted: impl Fn(&Delivery) -> bool,
     ) -> Result<Page<Delivery, DeliveryId>, StoreError> {
-        let disk = self.disk()?;
+        let trees = self.trees()?;
         let mut page = Page { rows: Vec::new(), next: None };
         let (mut before, mut examined) = (before, 0);
         loop {
-            let slab = newest(&disk, webhook, before, limit + 1)?;
+            let slab = newest(&trees, webhook, before, limit + 1)?;
             let complete = slab.len() <= limit;
             for delivery in slab {
                 if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
@@ -352,14 +246,14 @@ impl Store {
 
     /// Bytes of the store's files.
     pub fn size_bytes(&self) -> Result<u64, StoreError> {
-        self.disk()?.size_bytes()
+        self.trees()?.size_bytes()
     }
 }
 
 /// The webhook's `limit` newest deliveries before `before`, from all three trees. The trees are read in the order in
 /// which a delivery moves, so one that moves meanwhile is seen at least once; its later state counts.
 fn newest(
-    disk: &Disk,
+    trees: &Trees,
     webhook: WebhookNumber,
     before: Option<DeliveryId>,
     limit: usize,
@@ -368,7 +262,7 @@ fn newest(
     for tree in WAY {
         let start = layout::number(webhook).to_vec();
         let end = before.map_or(layout::number(webhook + 1).to_vec(), layout::delivery);
-        for row in disk.range(tree, start..end).rev().take(limit) {
+        for row in trees.range(tree, start..end).rev().take(limit) {
             let (key, value) = row?;
             rows.push(delivery_row(tree, &key, &value)?);
         }

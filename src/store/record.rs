@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::domain::delivery::{Cause, Delivery};
 use crate::domain::id::{DeliveryId, EventId};
 use crate::domain::order::Place;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
-use super::NewEvent;
+use super::message::NewEvent;
 use super::parsed::Parsed;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::condition::Condition;
@@ -60,10 +60,6 @@ impl Registry {
     /// The account of this id.
     pub fn account_by_id(&self, id: &str) -> Option<&Arc<Account>> {
         self.account_numbers.get(id).and_then(|number| self.accounts.get(number))
-    }
-    /// The first account from that number on.
-    pub(super) fn account_from(&self, number: AccountNumber) -> Option<&Arc<Account>> {
-        self.accounts.range(number..).next().map(|(_, account)| account)
     }
     /// All accounts, the oldest first.
     pub fn accounts(&self) -> impl DoubleEndedIterator<Item = &Arc<Account>> {

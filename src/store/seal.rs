@@ -12,45 +12,17 @@ use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::disk::Disk;
-use super::layout::{Key, Tree};
-use super::staging::Staging;
-use super::upkeep::{Duty, STEP_ROWS_MAX, end_of_all, keys_from};
-use super::{StoreError, layout, record};
+use super::error::StoreError;
+use super::key_mark::{KeyMark, MARK_BYTES, SEAL_VERSION};
+use super::layout::Tree;
+use super::record;
+use super::trees::Trees;
 use crate::clock::Dice;
-use crate::domain::time::UnixMs;
 
-/// The form of a sealed record: this byte, the key's mark, the nonce, the encrypted record and its tag.
-const SEAL_VERSION: u8 = 1;
-const MARK_BYTES: usize = 4;
 const NONCE_BYTES: usize = 24;
 const HEAD_BYTES: usize = 1 + MARK_BYTES + NONCE_BYTES;
-
-/// Names a master key without telling anything of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct KeyMark([u8; MARK_BYTES]);
-
-impl KeyMark {
-    fn of(key: &[u8; 32]) -> Self {
-        let hash = Sha256::new().chain_update(b"hookwheel master key").chain_update(key).finalize();
-        Self(*hash.first_chunk().expect("a hash is longer than a mark"))
-    }
-
-    /// The mark that a sealed record begins with.
-    pub(super) fn on(sealed: &[u8]) -> Option<Self> {
-        let (version, rest) = sealed.split_first()?;
-        rest.first_chunk().copied().map(Self).filter(|_| *version == SEAL_VERSION)
-    }
-}
-
-impl fmt::Display for KeyMark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}", u32::from_be_bytes(self.0))
-    }
-}
 
 /// The master keys, the one that seals first. They cannot print themselves.
 #[derive(Clone)]
@@ -85,7 +57,7 @@ impl MasterKeys {
         let mut record = record::encode(value);
         let sealed = cipher.encrypt_in_place(&XNonce::from(nonce), &place(tree, key), &mut record);
         sealed.expect("a record is shorter than the cipher's bound of 256 GiB");
-        [&[SEAL_VERSION], mark.0.as_slice(), &nonce, &record].concat()
+        [&[SEAL_VERSION], mark.bytes(), &nonce, &record].concat()
     }
 
     /// The value of a sealed record in its place.
@@ -115,9 +87,9 @@ fn place(tree: Tree, key: &[u8]) -> Vec<u8> {
 }
 
 /// How many webhooks each key has sealed.
-pub(super) fn in_use(disk: &Disk) -> Result<BTreeMap<KeyMark, usize>, StoreError> {
+pub(super) fn in_use(trees: &Trees) -> Result<BTreeMap<KeyMark, usize>, StoreError> {
     let mut counts = BTreeMap::new();
-    for row in disk.all(Tree::Webhooks) {
+    for row in trees.all(Tree::Webhooks) {
         let mark = KeyMark::on(&row?.1);
         *counts.entry(mark.ok_or_else(|| StoreError::Damaged("a sealed webhook".into()))?).or_default() += 1;
     }
@@ -142,55 +114,20 @@ impl Seals {
         self.keys.load_full()
     }
 
+    /// Whether others than the key in force may have sealed what is stored.
+    pub(super) fn is_stale(&self) -> bool {
+        self.is_stale.load(Ordering::Relaxed)
+    }
+
+    /// Says so, or that all is being looked at from here on.
+    pub(super) fn set_stale(&self, is_stale: bool) {
+        self.is_stale.store(is_stale, Ordering::Relaxed);
+    }
+
     /// Other keys from now on. Every key that has sealed something must be among them.
     pub(super) fn change(&self, keys: MasterKeys) {
         self.keys.store(Arc::new(keys));
         self.is_stale.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Seals again what older keys have sealed: after a start, and when the keys have changed.
-pub struct Reseal {
-    seals: Arc<Seals>,
-    /// Where the next step goes on; `None` between passes.
-    at: Option<Key>,
-    resealed: usize,
-}
-
-impl Reseal {
-    /// Begins with a look at everything: what a pass did before may not have been written.
-    pub fn new(seals: Arc<Seals>) -> Self {
-        seals.is_stale.store(true, Ordering::Relaxed);
-        Self { seals, at: None, resealed: 0 }
-    }
-}
-
-impl Duty for Reseal {
-    fn due_at(&self, _kept: u64) -> Option<UnixMs> {
-        (self.at.is_some() || self.seals.is_stale.load(Ordering::Relaxed)).then_some(0)
-    }
-
-    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
-        let from = self.at.take().unwrap_or_else(|| {
-            // What changes from here on begins another pass.
-            self.seals.is_stale.store(false, Ordering::Relaxed);
-            Key::new()
-        });
-        let current = self.seals.keys().current();
-        let (keys, complete) = keys_from(staging, Tree::Webhooks, &from, &end_of_all(), STEP_ROWS_MAX)?;
-        for key in &keys {
-            let sealed = staging.get(Tree::Webhooks, key)?;
-            if sealed.is_some_and(|sealed| KeyMark::on(&sealed) != Some(current)) {
-                staging.seal_again(key);
-                self.resealed += 1;
-            }
-        }
-        self.at = keys.last().filter(|_| !complete).map(|last| layout::just_after(last));
-        if self.at.is_none() && self.resealed > 0 && !self.seals.is_stale.load(Ordering::Relaxed) {
-            let resealed = std::mem::take(&mut self.resealed);
-            tracing::info!(resealed, key = %current, "all secrets are sealed with this master key; older ones can go");
-        }
-        Ok(())
     }
 }
 

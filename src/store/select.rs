@@ -4,12 +4,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::disk::Disk;
-use super::ending::OPEN;
-use super::layout::{self, Tree};
+use super::error::StoreError;
+use super::handle::Store;
+use super::layout::{self, OPEN, Tree};
 use super::parsed::Parsed;
-use super::read::{self, EventHead, Get};
-use super::{Store, StoreError};
+use super::rows::{self, EventHead, Get};
+use super::trees::Trees;
 use crate::domain::delivery::{Cause, Delivery};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
@@ -50,7 +50,7 @@ pub(super) enum Found {
 /// those behind another first, so that ending that one sets none of them free; a delivery moves forward only, so none is
 /// left out.
 pub(super) fn ids(
-    disk: &Disk,
+    trees: &Trees,
     bulk: &Bulk,
     part: u8,
     window: Range<u128>,
@@ -61,7 +61,7 @@ pub(super) fn ids(
             return Ok(Vec::new());
         }
         let range = layout::numbered(number, window.start)..layout::numbered(number, window.end);
-        disk.range(tree, range).take(limit).map(|row| Ok(layout::read_id(&row?.0))).collect()
+        trees.range(tree, range).take(limit).map(|row| Ok(layout::read_id(&row?.0))).collect()
     };
     match &bulk.source {
         Source::DeadLetters { .. } => rows(Tree::Dead, bulk.account),
@@ -77,7 +77,7 @@ pub(super) fn ids(
 /// The store as it was committed, or with what a group has staged.
 pub(super) struct View<'a> {
     /// Where ranges are read: nothing that a group stages belongs to what its jobs look at.
-    pub disk: &'a Disk,
+    pub trees: &'a Trees,
     /// Reads a key.
     pub get: Get<'a>,
     /// The webhook of this number.
@@ -135,14 +135,14 @@ impl View<'_> {
         if !wanted || event.webhooks.contains(&number) || self.is_another_webhooks_test(&event)? {
             return Ok(Found::Nothing);
         }
-        for row in self.disk.prefix(Tree::Replays, &id.to_bytes()) {
+        for row in self.trees.prefix(Tree::Replays, &id.to_bytes()) {
             if layout::read_delivery(&row?.0).webhook() == number {
                 return Ok(Found::Nothing);
             }
         }
         let has_condition = (self.webhook)(number).is_some_and(|webhook| webhook.condition.is_some());
         if has_condition {
-            let whole = read::event_by(self.get, bulk.account, id)?;
+            let whole = rows::event_by(self.get, bulk.account, id)?;
             return Ok(if whole.is_some_and(|event| (self.holds)(number, &event)) {
                 Found::Missed(id)
             } else {
@@ -160,13 +160,13 @@ impl View<'_> {
     }
 
     fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        read::delivery_by(self.get, id)
+        rows::delivery_by(self.get, id)
     }
 
     fn event(&self, account: AccountNumber, id: EventId) -> Result<Option<EventHead>, StoreError> {
         let key = layout::event(account, id);
         let head = (self.get)(Tree::Events, &key)?;
-        head.map(|head| read::event_head(self.disk, &key, &head)).transpose()
+        head.map(|head| rows::event_head(self.trees, &key, &head)).transpose()
     }
 }
 
@@ -177,11 +177,11 @@ impl Store {
     }
 
     fn count_within(&self, bulk: &Bulk, rows_max: u64) -> Result<Count, StoreError> {
-        let disk = self.disk()?;
-        self.viewed(&disk, |view| {
+        let trees = self.trees()?;
+        self.viewed(&trees, |view| {
             let (mut count, mut after, mut part) = (Count::default(), None, 0);
             loop {
-                let ids = ids(&disk, bulk, part, bulk.window(after, u128::MAX), COUNT_ROWS_AT_ONCE)?;
+                let ids = ids(&trees, bulk, part, bulk.window(after, u128::MAX), COUNT_ROWS_AT_ONCE)?;
                 for id in &ids {
                     if count.examined == rows_max {
                         return Ok(count);
@@ -205,16 +205,22 @@ impl Store {
     }
 
     /// What was committed. No lock is held between two rows.
-    pub(super) fn viewed<T>(&self, disk: &Disk, see: impl FnOnce(&View<'_>) -> T) -> T {
+    pub(super) fn viewed<T>(&self, trees: &Trees, see: impl FnOnce(&View<'_>) -> T) -> T {
         let webhook = |number| self.registry().webhook(number).cloned();
         let holds = |number, event: &Event| self.registry().condition_holds(number, &mut Parsed::of_stored(event));
-        see(&View { disk, get: &|tree, key| disk.get(tree, key), webhook: &webhook, holds: &holds })
+        see(&View { trees, get: &|tree, key| trees.get(tree, key), webhook: &webhook, holds: &holds })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Committer, Memory, NewEvent, Refusal, Settings, Staging, open};
+    use super::super::commit::Committer;
+    use super::super::error::Refusal;
+    use super::super::message::NewEvent;
+    use super::super::opening::open;
+    use super::super::settings::Settings;
+    use super::super::staging::Staging;
+    use super::super::trees::in_memory::Memory;
     use super::*;
     use crate::clock::{Clock, Dice};
     use crate::domain::job::{Job, JobState};

@@ -3,12 +3,12 @@
 
 use serde_json::json;
 
-use super::StoreError;
-use super::commit::{Settled, Settlement};
-use super::layout::{self, Tree};
+use super::duty::{STEP_ROWS_MAX, keys_from};
+use super::error::StoreError;
+use super::layout::{self, Tree, end_of};
+use super::message::{Settled, Settlement};
 use super::record;
 use super::staging::Staging;
-use super::upkeep::{STEP_ROWS_MAX, end_of, keys_from};
 use crate::domain::delivery::{AttemptSummary, Delivery, DeliveryState, Outcome};
 use crate::domain::disable::{DisableRule, Failures};
 use crate::domain::id::{DeliveryId, WebhookNumber};

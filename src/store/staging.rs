@@ -3,52 +3,37 @@
 //! request leaves nothing behind.
 
 use std::collections::BTreeMap;
-use std::sync::{RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::commit::Notice;
-use super::disk::{Disk, Writes};
+use super::carried::{Carried, Finished};
+use super::error::{Refusal, StoreError};
+use super::key_mark::KeyMark;
 use super::layout::{self, Key, Tree};
+use super::message::Notice;
 use super::registry::Registry;
-use super::seal::{KeyMark, MasterKeys};
-use super::stats::{Finished, Tallies};
-use super::{Inner, Refusal, StoreError, read, record, seal};
-use crate::clock::Dice;
+use super::rows::Kept;
+use super::seal::{self, MasterKeys, Seals};
+use super::trees::{Trees, Writes};
+use super::{record, rows};
 use crate::domain::Invalid;
 use crate::domain::account::DEFAULT_ACCOUNT;
 use crate::domain::audit::{Actor, Deed};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
-use crate::domain::id::{AccountNumber, DeliveryId, EventId, IdSource, WebhookNumber};
+use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
 use crate::domain::stats::Series;
 use crate::domain::tally::Tally;
 use crate::domain::time::UnixMs;
 
-/// Bytes that are kept of what retention can take.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Kept {
-    /// Events, their pieces included.
-    pub events: u64,
-    /// Ended deliveries and their attempts.
-    pub deliveries: u64,
-}
-
-impl Kept {
-    /// All of it.
-    pub fn total(self) -> u64 {
-        self.events + self.deliveries
-    }
-}
-
 /// A group in the making.
 pub struct Staging<'a> {
-    inner: &'a Inner,
-    disk: &'a Disk,
-    ids: &'a mut IdSource,
-    dice: &'a mut Dice,
-    pub(super) tallies: &'a mut Tallies,
+    trees: &'a Trees,
+    registry: &'a RwLock<Registry>,
+    seals: &'a Seals,
+    pub(super) carried: &'a mut Carried,
     now: UnixMs,
     staged: BTreeMap<(Tree, Key), Option<Vec<u8>>>,
     tallied: Vec<WebhookNumber>,
@@ -63,20 +48,19 @@ pub struct Staging<'a> {
 
 impl<'a> Staging<'a> {
     pub(super) fn new(
-        inner: &'a Inner,
-        disk: &'a Disk,
-        ids: &'a mut IdSource,
-        dice: &'a mut Dice,
-        tallies: &'a mut Tallies,
+        trees: &'a Trees,
+        registry: &'a RwLock<Registry>,
+        seals: &'a Seals,
+        carried: &'a mut Carried,
         now: UnixMs,
-        kept: Kept,
     ) -> Self {
         Self {
-            inner,
-            disk,
-            ids,
-            dice,
-            tallies,
+            trees,
+            registry,
+            seals,
+            kept: carried.kept,
+            kept_before: carried.kept.events,
+            carried,
             now,
             staged: BTreeMap::new(),
             tallied: Vec::new(),
@@ -84,8 +68,6 @@ impl<'a> Staging<'a> {
             finished: Vec::new(),
             notice: Notice::default(),
             gave_ids: false,
-            kept,
-            kept_before: kept.events,
         }
     }
 
@@ -96,12 +78,12 @@ impl<'a> Staging<'a> {
 
     /// What is held in memory, changes of this group included.
     pub fn registry(&self) -> RwLockReadGuard<'_, Registry> {
-        self.inner.registry.read().expect("not poisoned")
+        self.registry.read().expect("not poisoned")
     }
 
     /// The same, to be changed together with what is staged.
     pub(super) fn registry_mut(&self) -> RwLockWriteGuard<'_, Registry> {
-        self.inner.registry.write().expect("not poisoned")
+        self.registry.write().expect("not poisoned")
     }
 
     /// Bytes of events, ended deliveries and attempts that are kept, changes of this group included.
@@ -137,12 +119,12 @@ impl<'a> Staging<'a> {
         self.tallied.sort_unstable();
         self.tallied.dedup();
         for number in std::mem::take(&mut self.tallied) {
-            let tally = record::encode(&self.tallies.webhooks[&number]);
+            let tally = record::encode(&self.carried.tallies.webhooks[&number]);
             self.stage(Tree::Tallies, layout::number(number).to_vec(), Some(tally));
         }
         self.put_account_tallies();
         if self.gave_ids || self.kept.events != self.kept_before {
-            let last = (self.ids.last().to_be_bytes(), self.kept.events.to_be_bytes());
+            let last = (self.carried.ids.last().to_be_bytes(), self.kept.events.to_be_bytes());
             self.stage(Tree::Meta, layout::META_LAST_ID.to_vec(), Some([last.0.as_slice(), &last.1].concat()));
         }
         self.notice.fresh.sort_unstable();
@@ -155,7 +137,7 @@ impl<'a> Staging<'a> {
     }
 
     pub(super) fn event(&self, account: AccountNumber, id: EventId) -> Result<Option<Event>, StoreError> {
-        read::event_by(&|tree, key| self.get(tree, key), account, id)
+        rows::event_by(&|tree, key| self.get(tree, key), account, id)
     }
 
     pub(super) fn event_named(&self, account: AccountNumber, name: &str) -> Result<Option<Event>, StoreError> {
@@ -166,7 +148,7 @@ impl<'a> Staging<'a> {
     }
 
     pub(super) fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        read::delivery_by(&|tree, key| self.get(tree, key), id)
+        rows::delivery_by(&|tree, key| self.get(tree, key), id)
     }
 
     pub(super) fn load<T: DeserializeOwned>(&self, tree: Tree, key: &[u8]) -> Result<Option<T>, StoreError> {
@@ -177,12 +159,12 @@ impl<'a> Staging<'a> {
         // The map's key is owned; a group of outcomes and accepts seldom reads what it wrote, so the copy is cheap.
         match self.staged.get(&(tree, key.to_vec())) {
             Some(staged) => Ok(staged.as_ref().map(|value| sled::IVec::from(value.as_slice()))),
-            None => self.disk.get(tree, key),
+            None => self.trees.get(tree, key),
         }
     }
 
-    pub(super) fn disk(&self) -> &'a Disk {
-        self.disk
+    pub(super) fn trees(&self) -> &'a Trees {
+        self.trees
     }
 
     pub(super) fn stage(&mut self, tree: Tree, key: Key, value: Option<Vec<u8>>) {
@@ -199,7 +181,7 @@ impl<'a> Staging<'a> {
 
     /// As `put`, for a record that holds secrets.
     pub(super) fn seal<T: Serialize>(&mut self, tree: Tree, key: Key, value: &T) {
-        let sealed = self.inner.seals.keys().seal(tree, &key, value, self.dice);
+        let sealed = self.seals.keys().seal(tree, &key, value, &mut self.carried.dice);
         self.stage(tree, key, Some(sealed));
     }
 
@@ -214,7 +196,7 @@ impl<'a> Staging<'a> {
     /// Other master keys from now on, unless one that has sealed something is not among them. It stands in the audit log
     /// of the account that exists from the start.
     pub(super) fn change_master_keys(&mut self, keys: MasterKeys, by: Actor) -> Result<(), Refusal> {
-        let in_use = seal::in_use(self.disk)?;
+        let in_use = seal::in_use(self.trees)?;
         let staged =
             self.staged_keys(Tree::Webhooks, &[]).filter_map(|key| self.get(Tree::Webhooks, key).ok().flatten());
         let staged: Vec<KeyMark> = staged.filter_map(|sealed| KeyMark::on(&sealed)).collect();
@@ -227,7 +209,7 @@ impl<'a> Staging<'a> {
         if let Some(account) = account {
             self.note_deed(by, Deed::new(account, "master_keys.reloaded", keys.current()));
         }
-        self.inner.seals.change(keys);
+        self.seals.change(keys);
         Ok(())
     }
 
@@ -240,9 +222,9 @@ impl<'a> Staging<'a> {
 
     pub(super) fn tally(&mut self, number: WebhookNumber) -> &mut Tally {
         self.tallied.push(number);
-        let disk = self.disk;
-        let tally = self.tallies.webhooks.entry(number).or_insert_with(|| {
-            read::tally(disk, number).unwrap_or_else(|error| {
+        let trees = self.trees;
+        let tally = self.carried.tallies.webhooks.entry(number).or_insert_with(|| {
+            rows::tally(trees, number).unwrap_or_else(|error| {
                 tracing::error!(webhook = number, %error, "its counters cannot be read; they start again from zero");
                 Tally::default()
             })
@@ -255,13 +237,13 @@ impl<'a> Staging<'a> {
     /// The counters of a webhook that is being forgotten are not written again.
     pub(super) fn forget_tally(&mut self, number: WebhookNumber) {
         self.tallied.retain(|tallied| *tallied != number);
-        self.tallies.webhooks.remove(&number);
+        self.carried.tallies.webhooks.remove(&number);
     }
 
     pub(super) fn next_id(&mut self, number: u32) -> u128 {
         self.gave_ids = true;
-        let dice = &mut *self.dice;
-        self.ids.next(self.now, number, || dice.bits())
+        let Carried { ids, dice, .. } = &mut *self.carried;
+        ids.next(self.now, number, || dice.bits())
     }
 
     pub(super) fn next_number(&mut self, counter: &[u8]) -> Result<u32, StoreError> {

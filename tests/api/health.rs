@@ -1,6 +1,6 @@
 //! Health, counters, the OpenAPI document, and paths where nothing is.
 
-use crate::server::{BODY_BYTES_MAX, Server};
+use crate::server::{BODY_BYTES_MAX, Server, id};
 use hookwheel::store::Refusal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -185,4 +185,27 @@ fn refs_resolve(document: &Value, value: &Value) {
         Value::Array(values) => values.iter().for_each(|value| refs_resolve(document, value)),
         _ => {}
     }
+}
+
+#[actix_web::test]
+async fn nobody_keeps_a_reply_or_takes_it_for_something_else() {
+    let server = Server::start().await;
+    let made =
+        server.post("/api/v1/webhooks").json(json!({"url": "https://example.com/", "events": ["*"]})).send().await;
+    assert!(made.json["data"]["secret"].is_string(), "{}", made.text);
+    let secret = format!("/api/v1/webhooks/{}/secret", id(&made.json["data"]));
+    let replies = [
+        made,
+        server.get(&secret).send().await,
+        server.get(&secret).keyless().send().await,
+        server.get("/v2/webhooks").send().await,
+        server.get("/nowhere").send().await,
+        server.get("/health/live").send().await,
+    ];
+    for reply in replies {
+        assert_eq!(reply.header("Cache-Control"), Some("no-store"), "{}", reply.text);
+        assert_eq!(reply.header("X-Content-Type-Options"), Some("nosniff"), "{}", reply.text);
+        assert_eq!(reply.header("Strict-Transport-Security"), None, "it is not over TLS: {}", reply.text);
+    }
+    server.stop().await;
 }

@@ -26,11 +26,10 @@ use crate::clock::Stopwatch;
 pub const REQUESTS_AT_ONCE_MAX: usize = 256;
 /// Between two looks at all connections.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// How long a client may go on with a body that was refused, and how long it may take over its own end after a server that
-/// stops has ended the connection.
+/// How long a client may go on with a body that was refused.
 const LINGER_MS: u64 = 2_000;
-/// How long a connection must have been quiet to be ended by a server that stops: what its client sent before it knew has
-/// come by then.
+/// How long a connection must have been quiet to be ended by a server that stops, and how long it is still read then: what
+/// its client sent before it knew has come by then.
 const QUIET_MS: u64 = 300;
 /// Between two looks at all connections while the server stops.
 const DRAIN_EVERY: Duration = Duration::from_millis(20);
@@ -190,7 +189,7 @@ impl Connections {
                 }
                 // An error means that it has ended already, here and below.
                 let _ = shutdown(&connection.socket, Shutdown::Write);
-            } else if ended_since > 0 && now >= ended_since + LINGER_MS {
+            } else if ended_since > 0 && now >= ended_since + QUIET_MS {
                 let _ = shutdown(&connection.socket, Shutdown::Both);
             }
         }

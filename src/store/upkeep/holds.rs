@@ -3,51 +3,38 @@
 
 use serde_json::json;
 
-use super::Retention;
-use super::StoreError;
 use super::ending::{cancel_some, open_before};
-use super::layout;
-use super::staging::Staging;
-use super::upkeep::{Duty, end_of};
+use super::sweep::Swept;
 use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::time::{self, DAY_MS, UnixMs};
 use crate::domain::webhook::{Status, Webhook};
+use crate::store::error::StoreError;
+use crate::store::layout::{self, end_of};
+use crate::store::settings::Retention;
+use crate::store::staging::Staging;
 
-/// Between passes.
-const EVERY_MS: u64 = 60 * 60 * 1000;
 /// The operator is told so long before, or for half of a shorter limit.
 const WARN_MS: u64 = 3 * DAY_MS;
 
-/// The pass over the webhooks.
+/// Webhooks whose deliveries are held.
 pub struct Holds {
     hold_ms: u64,
-    /// It looks at this webhook next.
-    webhook: WebhookNumber,
-    /// When its next step is due.
-    at: UnixMs,
 }
 
 impl Holds {
-    /// A pass that begins at once.
+    /// Those that are held for longer than retention says.
     pub fn new(retention: &Retention) -> Self {
-        Self { hold_ms: retention.hold_ms, webhook: 0, at: 0 }
+        Self { hold_ms: retention.hold_ms }
     }
 }
 
-impl Duty for Holds {
-    fn due_at(&self, _kept: u64) -> Option<UnixMs> {
-        Some(self.at)
-    }
+impl Swept for Holds {
+    type Place = WebhookNumber;
 
-    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+    fn some(&mut self, staging: &mut Staging<'_>, from: WebhookNumber) -> Result<Option<WebhookNumber>, StoreError> {
         let now = staging.now();
-        let next =
-            staging.registry().webhooks_from(self.webhook).find(|webhook| held_since(webhook).is_some()).cloned();
-        let Some(webhook) = next else {
-            (self.webhook, self.at) = (0, now + EVERY_MS);
-            return Ok(());
-        };
-        self.webhook = webhook.number();
+        let next = staging.registry().webhooks_from(from).find(|webhook| held_since(webhook).is_some()).cloned();
+        let Some(webhook) = next else { return Ok(None) };
         let since = held_since(&webhook).expect("it was found by that");
         if now >= since + self.hold_ms {
             // Ids begin with their time: what is older than the limit lies before this key.
@@ -57,12 +44,11 @@ impl Duty for Holds {
             if cancel_some(staging, webhook.number(), &end, &reason)? {
                 // Whoever has read them ahead, for a probe, reads again.
                 staging.notice.changed.push(webhook.number());
-                return Ok(());
+                return Ok(Some(webhook.number()));
             }
         }
         self.warn(staging, &webhook, since)?;
-        self.webhook = webhook.number() + 1;
-        Ok(())
+        Ok(Some(webhook.number() + 1))
     }
 }
 

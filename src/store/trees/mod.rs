@@ -1,61 +1,36 @@
 //! Where the trees are: in a directory, or in memory for tests. One way to write, whole or not at all, and two to read: a
 //! key, and a range from either end.
 
-mod in_memory;
+pub mod create;
+pub mod files;
+pub mod in_memory;
 mod on_sled;
+mod writes;
 
 use std::ops::RangeBounds;
-use std::path::Path;
 
 use sled::IVec;
 
-use super::layout::{Key, Tree, VALUE_BYTES_MAX};
-use super::{OpenError, Settings, StoreError};
-pub use in_memory::Memory;
-use in_memory::MemoryRows;
+use super::error::{OpenError, StoreError};
+use super::layout::{Key, Tree};
+use super::settings::Settings;
+use files::free_bytes_at;
+use in_memory::{Memory, MemoryRows};
 use on_sled::OnSled;
-pub(super) use on_sled::{REOPEN_FREE_BYTES_MIN, open_error, sled_config};
-
-/// Keys of one tree with their new value, or `None` to remove them.
-type Changes = Vec<(Key, Option<Vec<u8>>)>;
-
-/// What one commit writes, for each tree.
-#[derive(Debug, Default)]
-pub struct Writes {
-    by_tree: Vec<Changes>,
-}
-
-impl Writes {
-    /// Adds one key. A key may be given once.
-    pub fn push(&mut self, tree: Tree, key: Key, value: Option<Vec<u8>>) {
-        debug_assert!(value.as_ref().is_none_or(|v| v.len() <= VALUE_BYTES_MAX + 64), "{tree:?}: a value is too long");
-        self.by_tree.resize_with(Tree::ALL.len(), Vec::new);
-        self.by_tree[tree as usize].push((key, value));
-    }
-
-    /// How many keys it touches.
-    pub fn keys(&self) -> usize {
-        self.by_tree.iter().map(Vec::len).sum()
-    }
-
-    /// The changes of each tree, in the order of [`Tree`]; empty if there are none at all.
-    fn by_tree(&self) -> &[Changes] {
-        &self.by_tree
-    }
-}
+pub use writes::Writes;
 
 /// A key and its value.
 pub type Row = (IVec, IVec);
 
 /// The open trees.
-pub enum Disk {
+pub enum Trees {
     /// In a directory.
     Sled(OnSled),
     /// In memory: as durable as the process.
     Memory(Memory),
 }
 
-impl Disk {
+impl Trees {
     /// Opens or makes what `settings` name.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         match &settings.memory {
@@ -137,11 +112,6 @@ pub fn free_bytes(settings: &Settings) -> Result<u64, StoreError> {
         Some(_) => Ok(u64::MAX),
         None => free_bytes_at(&settings.path),
     }
-}
-
-fn free_bytes_at(path: &Path) -> Result<u64, StoreError> {
-    let stat = rustix::fs::statvfs(path).map_err(|error| StoreError::Io(error.to_string()))?;
-    Ok(stat.f_bavail * stat.f_frsize)
 }
 
 /// Rows of a range. Owns what it needs: no lock is held between two rows.

@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use sled::IVec;
 
-use super::{Row, Writes};
+use super::writes::Writes;
 use crate::store::layout::{Key, Tree};
 
 type Map = BTreeMap<Key, IVec>;
@@ -90,9 +90,9 @@ impl MemoryRows {
 }
 
 impl Iterator for MemoryRows {
-    type Item = Row;
+    type Item = (IVec, IVec);
 
-    fn next(&mut self) -> Option<Row> {
+    fn next(&mut self) -> Option<(IVec, IVec)> {
         let (key, value) =
             self.row(|map, range| map.range::<Key, _>(range).next().map(|(k, v)| (k.clone(), v.clone())))?;
         let row = (IVec::from(key.as_slice()), value);
@@ -102,7 +102,7 @@ impl Iterator for MemoryRows {
 }
 
 impl DoubleEndedIterator for MemoryRows {
-    fn next_back(&mut self) -> Option<Row> {
+    fn next_back(&mut self) -> Option<(IVec, IVec)> {
         let (key, value) =
             self.row(|map, range| map.range::<Key, _>(range).next_back().map(|(k, v)| (k.clone(), v.clone())))?;
         let row = (IVec::from(key.as_slice()), value);

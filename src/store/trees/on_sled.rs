@@ -9,17 +9,12 @@ use std::path::{Path, PathBuf};
 use sled::Transactional;
 use sled::transaction::{ConflictableTransactionError, TransactionError};
 
-use super::Writes;
-use crate::store::create;
+use super::create;
+use super::files::{LOG, free_bytes_at, open_error, sled_config};
+use super::writes::Writes;
+use crate::store::error::{OpenError, StoreError};
 use crate::store::layout::{FORMAT_VERSION, META_FORMAT, Tree};
-use crate::store::{OpenError, Settings, StoreError};
-
-/// The log's segment: a value, or a leaf of sixteen, beyond a quarter of it would go to a blob file.
-const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
-
-/// With less free space a store that failed is not opened again: opening writes a snapshot, and then there must be
-/// room for some segments.
-pub const REOPEN_FREE_BYTES_MIN: u64 = 4 * SEGMENT_BYTES as u64;
+use crate::store::settings::Settings;
 
 /// The open trees.
 pub struct OnSled {
@@ -44,7 +39,7 @@ impl OnSled {
             .map(|(_, name)| db.open_tree(name))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| open_error(&path, error))?;
-        let log = File::open(path.join(create::LOG)).map_err(cannot)?;
+        let log = File::open(path.join(LOG)).map_err(cannot)?;
         let disk = Self { trees, db, log, path: path.clone(), durable: settings.durable };
         if format.is_none() {
             let mut writes = Writes::default();
@@ -102,7 +97,7 @@ impl OnSled {
 
     /// Bytes that are free on the file system of the store.
     pub fn free_bytes(&self) -> Result<u64, StoreError> {
-        super::free_bytes_at(&self.path)
+        free_bytes_at(&self.path)
     }
 
     /// Bytes that the store's files take.
@@ -122,23 +117,6 @@ fn format_of(db: &sled::Db, path: &Path) -> Result<Option<u32>, OpenError> {
         }
         Some(found) if found < FORMAT_VERSION => Err(OpenError::Older { path: path.into(), found }),
         format => Ok(format),
-    }
-}
-
-/// How sled is opened at `path`.
-pub(in crate::store) fn sled_config(path: &Path, settings: &Settings) -> sled::Config {
-    let config = sled::Config::new().path(path).cache_capacity(settings.cache_bytes);
-    config.segment_size(SEGMENT_BYTES).flush_every_ms(None)
-}
-
-/// sled reports a lock held elsewhere as an I/O error.
-pub(in crate::store) fn open_error(path: &Path, error: sled::Error) -> OpenError {
-    let text = error.to_string();
-    match error {
-        sled::Error::Io(io) if io.kind() == io::ErrorKind::WouldBlock || text.contains("could not acquire lock") => {
-            OpenError::InUse(path.into())
-        }
-        error => OpenError::Store(path.into(), error.into()),
     }
 }
 

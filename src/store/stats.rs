@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Store, StoreError, read};
-use super::{account_tally, oldest_open};
+use super::error::StoreError;
+use super::handle::Store;
+use super::layout::{self, Tree};
+use super::rows::{self, account_tally, oldest_open};
+use super::trees::Trees;
 use crate::domain::id::{AccountNumber, WebhookNumber};
 use crate::domain::stats::{Counts, Minute, Series, Span};
 use crate::domain::time::UnixMs;
-use crate::store::disk::Disk;
-use crate::store::layout::{self, Tree};
 
 /// Looks at a span while minutes go over. After so many it is taken as it is.
 const LOOKS_MAX: usize = 4;
@@ -37,20 +38,20 @@ impl Current {
 impl Store {
     /// What was counted in the span. `now` is for the age of what waits.
     pub fn stats(&self, series: Series, span: Span, now: UnixMs) -> Result<Stats, StoreError> {
-        let disk = self.disk()?;
+        let trees = self.trees()?;
         let webhooks = match series {
             Series::Webhook(number) => vec![number],
             Series::Account(account) => self.webhooks_ever(account),
         };
-        let mut current = current(&disk, series, &webhooks, now)?;
-        let mut points = rows(&disk, series, span)?;
+        let mut current = current(&trees, series, &webhooks, now)?;
+        let mut points = rows(&trees, series, span)?;
         for _ in 1..LOOKS_MAX {
             // A minute that became rows meanwhile was seen twice or not at all.
-            let again = self::current(&disk, series, &webhooks, now)?;
+            let again = self::current(&trees, series, &webhooks, now)?;
             if again.starts().eq(current.starts()) {
                 break;
             }
-            (current, points) = (again, rows(&disk, series, span)?);
+            (current, points) = (again, rows(&trees, series, span)?);
         }
         for minute in current.minutes {
             if let Some(point) = span.point_of(minute.start) {
@@ -67,11 +68,11 @@ impl Store {
     }
 }
 
-fn current(disk: &Disk, series: Series, webhooks: &[WebhookNumber], now: UnixMs) -> Result<Current, StoreError> {
+fn current(trees: &Trees, series: Series, webhooks: &[WebhookNumber], now: UnixMs) -> Result<Current, StoreError> {
     let mut current = Current { minutes: Vec::new(), oldest_open_at: None };
     for number in webhooks {
-        let mut minute = read::tally(disk, *number)?.minute;
-        let oldest = oldest_open(disk, *number)?;
+        let mut minute = rows::tally(trees, *number)?.minute;
+        let oldest = oldest_open(trees, *number)?;
         current.oldest_open_at = current.oldest_open_at.into_iter().chain(oldest).min();
         if !minute.is_empty() {
             minute.counts.queue_age_ms = oldest.and_then(|at| minute.end().min(now).checked_sub(at));
@@ -82,15 +83,16 @@ fn current(disk: &Disk, series: Series, webhooks: &[WebhookNumber], now: UnixMs)
         }
     }
     if let Series::Account(account) = series {
-        current.minutes.extend(Some(account_tally(disk, account)?.minute).filter(|minute| !minute.is_empty()));
+        current.minutes.extend(Some(account_tally(trees, account)?.minute).filter(|minute| !minute.is_empty()));
     }
     Ok(current)
 }
 
-fn rows(disk: &Disk, series: Series, span: Span) -> Result<BTreeMap<UnixMs, Counts>, StoreError> {
+fn rows(trees: &Trees, series: Series, span: Span) -> Result<BTreeMap<UnixMs, Counts>, StoreError> {
     let Span { step, from, to } = span;
     let range = layout::stats(series, step, from)..layout::stats(series, step, to);
-    disk.range(Tree::Stats, range)
-        .map(|row| row.map(|(key, value)| (layout::read_stats(&key).2, super::decode(&value))))
+    trees
+        .range(Tree::Stats, range)
+        .map(|row| row.map(|(key, value)| (layout::read_stats(&key).2, rows::counts(&value))))
         .collect()
 }

@@ -13,11 +13,10 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::disk::{open_error, sled_config};
-use super::{OpenError, Settings};
+use super::files::{LOG, open_error, sled_config};
+use crate::store::error::OpenError;
+use crate::store::settings::Settings;
 
-/// The log: it is there once the store is made.
-pub const LOG: &str = "db";
 /// Where the files are made.
 const MAKING: &str = "making";
 /// What the name of a snapshot ends with until it is whole.

@@ -6,18 +6,18 @@
 
 use std::collections::BTreeSet;
 
-use super::disk::Disk;
-use super::layout::{self, Key, Tree};
-use super::staging::{Kept, Staging};
-use super::upkeep::{Duty, end_of, keys_from};
-use super::{Retention, StoreError, read, record};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::id::{AccountNumber, DeliveryId, EventId};
-use crate::domain::tally::Tally;
-use crate::domain::time::UnixMs;
+use crate::domain::time::{HOUR_MS, UnixMs};
+use crate::store::duty::{Duty, keys_from};
+use crate::store::error::StoreError;
+use crate::store::layout::{self, Key, Tree, end_of};
+use crate::store::rows;
+use crate::store::settings::Retention;
+use crate::store::staging::Staging;
 
 /// Between passes; what cannot go yet is looked at again then.
-const EVERY_MS: u64 = 60 * 60 * 1000;
+const EVERY_MS: u64 = HOUR_MS;
 /// After a pass that left more than may be kept, since the rest has not ended.
 const AGAIN_MS: u64 = 5 * 60 * 1000;
 /// Events that one step looks at.
@@ -127,7 +127,7 @@ impl Staging<'_> {
     fn forget_event(&mut self, account: AccountNumber, key: &Key) -> Result<usize, StoreError> {
         let id = layout::read_event(key);
         let Some(value) = self.get(Tree::Events, key)? else { return Ok(0) };
-        let head = match read::event_head(self.disk(), key, &value) {
+        let head = match rows::event_head(self.trees(), key, &value) {
             Ok(head) => head,
             Err(StoreError::Damaged(why)) => {
                 tracing::error!(event = %id, why, "an old event cannot be read, and stays");
@@ -191,19 +191,9 @@ impl Staging<'_> {
 
     fn replays_of(&self, id: EventId) -> Result<Vec<DeliveryId>, StoreError> {
         let prefix = id.to_bytes();
-        let rows = self.disk().prefix(Tree::Replays, &prefix);
+        let rows = self.trees().prefix(Tree::Replays, &prefix);
         let stored = rows.map(|row| row.map(|(key, _)| layout::read_delivery(&key)));
         let staged = self.staged_keys(Tree::Replays, &prefix).map(|key| Ok(layout::read_delivery(key)));
         stored.chain(staged).collect()
     }
-}
-
-/// What is kept, read anew.
-pub(super) fn kept(disk: &Disk) -> Result<Kept, StoreError> {
-    let (_, events) = read::last_id_and_event_bytes(disk)?;
-    let mut deliveries = 0;
-    for row in disk.all(Tree::Tallies) {
-        deliveries += record::decode_grown::<Tally>(&row?.1)?.bytes;
-    }
-    Ok(Kept { events, deliveries })
 }

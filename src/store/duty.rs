@@ -1,0 +1,41 @@
+//! What upkeep is made of: duties, each of which goes forward in small steps.
+
+use super::error::StoreError;
+use super::layout::{Key, Tree};
+use super::registry::Registry;
+use super::staging::Staging;
+use crate::domain::id::WebhookNumber;
+use crate::domain::time::UnixMs;
+
+/// Rows that one step looks at.
+pub const STEP_ROWS_MAX: usize = 256;
+
+/// One of the things to do.
+pub trait Duty: Send {
+    /// When its next step is due; `None` while there is nothing to do. `kept`: bytes that are kept of what retention
+    /// takes.
+    fn due_at(&self, kept: u64) -> Option<UnixMs>;
+
+    /// One step.
+    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError>;
+
+    /// These webhooks changed.
+    fn look_at(&mut self, _changed: &[WebhookNumber], _registry: &Registry) {}
+}
+
+/// Up to `limit` keys of a tree from `from` on, and whether that was all there is before `end`.
+pub fn keys_from(
+    staging: &Staging<'_>,
+    tree: Tree,
+    from: &Key,
+    end: &Key,
+    limit: usize,
+) -> Result<(Vec<Key>, bool), StoreError> {
+    if from >= end {
+        return Ok((Vec::new(), true));
+    }
+    let rows = staging.trees().range(tree, from.clone()..end.clone()).take(limit);
+    let keys: Vec<Key> = rows.map(|row| row.map(|(key, _)| key.to_vec())).collect::<Result<_, _>>()?;
+    let complete = keys.len() < limit;
+    Ok((keys, complete))
+}

@@ -1,0 +1,172 @@
+//! The handle that everybody else has: requests go into the queue of the commit thread, reads go to the trees (`read`
+//! and its like).
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, RwLockReadGuard};
+
+use tokio::sync::oneshot;
+
+use super::error::{Refusal, StoreError};
+use super::inner::{Commits, Inner};
+use super::key_mark::KeyMark;
+use super::master_keys;
+use super::message::{Accepted, Idempotency, Listener, NewEvent, Settlement};
+use super::queue::NotTaken;
+use super::registry::Registry;
+use super::request::Request;
+use super::seal::{self, MasterKeys};
+use super::staging::Staging;
+use super::trees::Trees;
+use crate::domain::Invalid;
+use crate::domain::account::{Account, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
+use crate::domain::audit::Actor;
+use crate::domain::id::{AccountNumber, WebhookNumber};
+use crate::domain::time::UnixMs;
+
+/// A handle of the store; cheap to clone.
+#[derive(Clone)]
+pub struct Store(pub(super) Arc<Inner>);
+
+impl Store {
+    /// Who hears of every commit. Called once, before the first request.
+    pub fn listen(&self, listener: Arc<dyn Listener>) {
+        assert!(self.0.listener.set(listener).is_ok(), "the store has one listener");
+    }
+
+    /// Accounts, keys and webhooks. Do not hold it across an await or another call.
+    pub fn registry(&self) -> RwLockReadGuard<'_, Registry> {
+        self.0.registry.read().expect("not poisoned")
+    }
+
+    /// Counters.
+    pub fn meters(&self) -> &Commits {
+        &self.0.commits
+    }
+
+    /// Requests and outcomes that wait for the commit thread.
+    pub fn queue_depth(&self) -> (usize, usize) {
+        self.0.queue.depth()
+    }
+
+    /// Whether the store is open.
+    pub fn is_open(&self) -> bool {
+        self.0.trees.load().is_some()
+    }
+
+    /// Whether there is room for new events; looks again if there was none.
+    pub fn has_space(&self) -> bool {
+        if self.0.space_low.load(Ordering::Relaxed)
+            && let Ok(trees) = self.trees()
+        {
+            self.0.watch_space(&trees);
+        }
+        !self.0.space_low.load(Ordering::Relaxed)
+    }
+
+    /// Accepts events of one account, all or none. The answer comes once they have reached the disk.
+    pub fn accept(
+        &self,
+        account: AccountNumber,
+        events: Vec<NewEvent>,
+        idempotency: Option<Idempotency>,
+    ) -> Result<oneshot::Receiver<Result<Vec<Accepted>, Refusal>>, Refusal> {
+        if !self.has_space() {
+            return Err(Refusal::NoSpace);
+        }
+        let bytes = events.iter().map(NewEvent::bytes).sum();
+        self.submit(bytes, move |staging| staging.accept(account, events, idempotency))
+    }
+
+    /// Makes a change in the commit thread. The answer comes once it has reached the disk.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.submit(0, change)?.await.unwrap_or(Err(Refusal::Closed))
+    }
+
+    /// Puts a request into the queue. `bytes` is the size of the events in it.
+    pub fn submit<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        stage: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, Refusal>>, Refusal> {
+        if !self.is_open() {
+            return Err(StoreError::Unavailable.into());
+        }
+        let (request, answer) = Request::new(bytes, stage);
+        match self.0.queue.request(request) {
+            Ok(()) => Ok(answer),
+            Err(NotTaken::Full) => Err(Refusal::QueueFull),
+            Err(NotTaken::Closed) => Err(Refusal::Closed),
+        }
+    }
+
+    /// Retries of the webhook that are due after `latest` are due then, soon.
+    pub fn pull_in(&self, webhook: WebhookNumber, latest: UnixMs) {
+        // If the queue is full now, somebody asks again when the webhook changes or after the next start.
+        let _ = self.submit(0, move |staging| Ok(staging.pull_in(webhook, latest)?));
+    }
+
+    /// Records what came of an attempt; the [`Notice`] says when it is recorded.
+    pub fn settle(&self, settlement: Settlement) {
+        self.0.queue.settle(settlement);
+    }
+
+    /// Takes no more requests; the committer ends once what waits is written.
+    pub fn close(&self) {
+        self.0.queue.close();
+    }
+
+    /// Bytes of events, ended deliveries and attempts that are kept: what retention can take.
+    pub fn kept_bytes(&self) -> u64 {
+        self.0.kept.load(Ordering::Relaxed)
+    }
+
+    /// The master keys in force.
+    pub fn master_keys(&self) -> Arc<MasterKeys> {
+        self.0.seals.keys()
+    }
+
+    /// How many webhooks each master key has sealed.
+    pub fn sealed_by(&self) -> Result<BTreeMap<KeyMark, usize>, StoreError> {
+        seal::in_use(&*self.trees()?)
+    }
+
+    /// Reads the master keys again from where they are, and begins to seal with the first of them what others have
+    /// sealed. `Invalid` if they cannot be read, or one that has sealed something is not among them: then all stays as
+    /// it is.
+    pub async fn reload_master_keys(&self, by: Actor) -> Result<Arc<MasterKeys>, Refusal> {
+        let inner = self.0.clone();
+        // They are read where they are changed: of two who ask at once, the later reads what the file says then.
+        let change = move |staging: &mut Staging<'_>| {
+            let keys = master_keys::read(&inner.settings).map_err(|why| Invalid::new("master_keys", why))?;
+            staging.change_master_keys(keys, by)
+        };
+        self.change(change).await?;
+        Ok(self.master_keys())
+    }
+
+    /// The account of the server's own notices.
+    pub fn operator_account(dialect: &str) -> Account {
+        let (id, name) = (OPERATOR_ACCOUNT.into(), "Operator".into());
+        Account { id, name, ..Self::default_account(dialect) }
+    }
+
+    /// The account that exists from the start, with the dialect of its webhooks.
+    pub fn default_account(dialect: &str) -> Account {
+        Account {
+            number: 0,
+            id: DEFAULT_ACCOUNT.into(),
+            name: "Default".into(),
+            dialect: dialect.into(),
+            created_at: 0,
+        }
+    }
+
+    /// The trees, while the store is open.
+    pub(super) fn trees(&self) -> Result<Arc<Trees>, StoreError> {
+        self.0.trees()
+    }
+}

@@ -1,0 +1,135 @@
+//! What goes into the store and comes out of it: events to accept, outcomes to record, and what is told of a commit.
+
+use bytes::Bytes;
+
+use crate::domain::backoff::Strain;
+use crate::domain::delivery::Attempt;
+use crate::domain::disable::DisableRule;
+use crate::domain::event::Event;
+use crate::domain::id::{DeliveryId, EventId, WebhookNumber};
+use crate::domain::retry::Next;
+use crate::domain::time::{DAY_MS, UnixMs};
+
+/// An event to accept, checked by `api`.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// The producer's own id.
+    pub name: Option<String>,
+    /// For example `task.created`.
+    pub event_type: String,
+    /// When it happened, if the producer says so.
+    pub created_at: Option<UnixMs>,
+    /// JSON.
+    pub data: Bytes,
+    /// A JSON object.
+    pub actor: Option<Bytes>,
+    /// A JSON object.
+    pub metadata: Option<Bytes>,
+    /// It goes to webhooks in test mode only.
+    pub test: bool,
+    /// A hash of all this; asked for where there is a `name`.
+    pub fingerprint: Option<[u8; 32]>,
+}
+
+impl NewEvent {
+    /// Bytes of its JSON.
+    pub fn bytes(&self) -> usize {
+        self.data.len() + self.actor.as_ref().map_or(0, Bytes::len) + self.metadata.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+/// An `Idempotency-Key` and what was sent with it.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// SHA-256 of the key.
+    pub key: [u8; 32],
+    /// A hash of the request's body.
+    pub fingerprint: [u8; 32],
+}
+
+/// How long an `Idempotency-Key` is remembered.
+pub const IDEMPOTENCY_MS: u64 = DAY_MS;
+
+/// What the answer to a publish says of one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its id.
+    pub id: EventId,
+    /// The producer's own id.
+    pub name: Option<String>,
+    /// Its type.
+    pub event_type: String,
+    /// When it happened.
+    pub created_at: UnixMs,
+    /// How many webhooks wanted it.
+    pub deliveries: usize,
+    /// It was accepted before.
+    pub duplicate: bool,
+}
+
+impl Accepted {
+    /// What to say of this event.
+    pub(super) fn of(event: &Event, duplicate: bool) -> Self {
+        Self {
+            id: event.id,
+            name: event.name.clone(),
+            event_type: event.event_type.clone(),
+            created_at: event.created_at,
+            deliveries: event.webhooks.len(),
+            duplicate,
+        }
+    }
+}
+
+/// What came of one attempt, decided by `deliver`, to be recorded.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// Which delivery.
+    pub delivery: DeliveryId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Where the delivery stands after it.
+    pub next: Next,
+    /// When to disable the webhook.
+    pub disable: DisableRule,
+    /// What the attempt says of the endpoint.
+    pub strain: Strain,
+    /// Even in 0.0..1.0: throws the length of a pause.
+    pub dice: f64,
+    /// The delivery had to wait for its webhook's rate limit.
+    pub rate_limited: bool,
+}
+
+/// What a commit changed, for those who deliver.
+#[derive(Debug, Default)]
+pub struct Notice {
+    /// Webhooks with new deliveries.
+    pub fresh: Vec<WebhookNumber>,
+    /// Webhooks with deliveries that waited behind others and do not any more.
+    pub freed: Vec<WebhookNumber>,
+    /// Webhooks that were created, changed or deleted, or whose open deliveries were discarded.
+    pub changed: Vec<WebhookNumber>,
+    /// Outcomes that are recorded now.
+    pub settled: Vec<Settled>,
+    /// The store was reopened: what was in memory about it is void.
+    pub reopened: bool,
+}
+
+/// An outcome that is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// Which delivery.
+    pub delivery: DeliveryId,
+    /// When it is tried again, if it is.
+    pub next_attempt_at: Option<UnixMs>,
+    /// Whether the attempt was a success.
+    pub success: bool,
+    /// Nothing is sent to its endpoint before.
+    pub paused_until: UnixMs,
+}
+
+/// Hears of every commit.
+pub trait Listener: Send + Sync {
+    /// Called by the commit thread after a commit; must not block.
+    fn notice(&self, notice: Notice);
+}

@@ -1,0 +1,63 @@
+//! Opening a store: its keys, its trees, and what is held in memory about them. Nothing is served before every master key
+//! that has sealed something is there.
+
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, OnceLock, RwLock};
+
+use arc_swap::ArcSwapOption;
+
+use super::commit::Committer;
+use super::error::OpenError;
+use super::handle::Store;
+use super::inner::{Commits, Inner};
+use super::master_keys;
+use super::queue::{Bounds, Queue};
+use super::seal::{self, MasterKeys, Seals};
+use super::settings::Settings;
+use super::trees::Trees;
+use crate::clock::{Clock, Dice};
+
+/// Opens the store; the committer needs a thread of its own.
+pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Committer), OpenError> {
+    let path = settings.path.clone();
+    let bounds = Bounds {
+        requests_max: settings.queue_events_max,
+        bytes_max: settings.queue_bytes_max,
+        group_operations_max: settings.group_events_max,
+        group_bytes_max: settings.group_bytes_max,
+    };
+    let keys = master_keys::read(&settings);
+    let keys = keys.map_err(|why| OpenError::MasterKeys(settings.master_keys.to_string(), why))?;
+    let trees = Trees::open(&settings)?;
+    check_master_keys(&settings, &trees, &keys)?;
+    let inner = Arc::new(Inner {
+        settings,
+        clock,
+        trees: ArcSwapOption::empty(),
+        registry: RwLock::default(),
+        queue: Queue::new(bounds),
+        listener: OnceLock::new(),
+        space_low: AtomicBool::new(false),
+        kept: AtomicU64::new(0),
+        seals: Arc::new(Seals::new(keys)),
+        commits: Commits::default(),
+    });
+    let failed = |error| OpenError::Store(path.clone(), error);
+    inner.load(&trees).map_err(failed)?;
+    inner.watch_space(&trees);
+    inner.trees.store(Some(Arc::new(trees)));
+    let committer = Committer::new(inner.clone(), dice).map_err(failed)?;
+    Ok((Store(inner), committer))
+}
+
+/// Every key that has sealed something must be there.
+fn check_master_keys(settings: &Settings, trees: &Trees, keys: &MasterKeys) -> Result<(), OpenError> {
+    let in_use = seal::in_use(trees).map_err(|error| OpenError::Store(settings.path.clone(), error))?;
+    match in_use.into_keys().find(|mark| !keys.marks().any(|known| known == *mark)) {
+        Some(missing) => {
+            let origin = settings.master_keys.to_string();
+            Err(OpenError::MasterKeyMissing { path: settings.path.clone(), missing, origin })
+        }
+        None => Ok(()),
+    }
+}

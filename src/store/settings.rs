@@ -1,0 +1,99 @@
+//! What the store needs to know, and how long it keeps things.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::trees::in_memory::Memory;
+use crate::domain::secret::Secret;
+use crate::domain::time::DAY_MS;
+
+/// What the store needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The data directory.
+    pub path: PathBuf,
+    /// Where the keys are that records with secrets are sealed with.
+    pub master_keys: MasterKeySource,
+    /// Keeps everything there instead: for tests.
+    pub memory: Option<Memory>,
+    /// Bytes of sled's page cache.
+    pub cache_bytes: u64,
+    /// Below this many free bytes nothing is accepted any more; outcomes are still written.
+    pub free_bytes_min: u64,
+    /// Requests that may wait for the commit thread.
+    pub queue_events_max: usize,
+    /// Bytes of events that may wait for the commit thread.
+    pub queue_bytes_max: usize,
+    /// Operations in one group commit.
+    pub group_events_max: usize,
+    /// Bytes of events in one group commit.
+    pub group_bytes_max: usize,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// Whether to flush and sync; off only where losing everything with the process is fine, as in a simulation.
+    pub durable: bool,
+}
+
+impl Settings {
+    /// A durable store in `path`, kept for ever, with room for much to wait.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            master_keys: MasterKeySource::Own,
+            memory: None,
+            cache_bytes: 64 << 20,
+            free_bytes_min: 0,
+            queue_events_max: 100_000,
+            queue_bytes_max: 64 << 20,
+            group_events_max: 512,
+            group_bytes_max: 8 << 20,
+            retention: Retention::default(),
+            durable: true,
+        }
+    }
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// Events go after this time; `None`: never.
+    pub events_ms: Option<u64>,
+    /// The oldest events go while more is kept than so many bytes of events, deliveries and attempts; `None`: never.
+    pub bytes_max: Option<u64>,
+    /// What is held ends after this time.
+    pub hold_ms: u64,
+    /// Entries of the audit log go after this time; `None`: never.
+    pub audit_ms: Option<u64>,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { events_ms: None, bytes_max: None, hold_ms: 30 * DAY_MS, audit_ms: None }
+    }
+}
+
+/// The store's own file of keys, in the data directory.
+pub const OWN_MASTER_KEYS: &str = "master.key";
+
+/// Where the master keys are. Several are parted by white space: the first seals, all open; lines that begin with `#` are
+/// comments.
+#[derive(Debug, Clone, Default)]
+pub enum MasterKeySource {
+    /// `master.key` in the data directory; made if it is not there.
+    #[default]
+    Own,
+    /// This file.
+    File(PathBuf),
+    /// This text.
+    Text(Secret),
+}
+
+impl fmt::Display for MasterKeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own => write!(f, "{OWN_MASTER_KEYS} in the data directory"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Text(_) => f.write_str("store.master_key"),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Cancels the open deliveries of deleted webhooks, and forgets those that nothing is kept of any more.
+
+use std::collections::VecDeque;
+
+use super::ending::cancel_some;
+use super::sweep::Swept;
+use crate::domain::id::WebhookNumber;
+use crate::domain::time::UnixMs;
+use crate::store::duty::{Duty, STEP_ROWS_MAX};
+use crate::store::error::StoreError;
+use crate::store::layout::{self, OPEN, Tree, end_of};
+use crate::store::registry::Registry;
+use crate::store::staging::Staging;
+
+/// Deleted webhooks whose open deliveries are not cancelled yet.
+pub struct Deleted(VecDeque<WebhookNumber>);
+
+impl Deleted {
+    /// Every deleted webhook is looked at again.
+    pub fn at_start(registry: &Registry) -> Self {
+        Self(registry.webhooks().filter(|webhook| webhook.is_deleted()).map(|webhook| webhook.number()).collect())
+    }
+}
+
+impl Duty for Deleted {
+    fn due_at(&self, _kept: u64) -> Option<UnixMs> {
+        (!self.0.is_empty()).then_some(0)
+    }
+
+    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        let Some(webhook) = self.0.front().copied() else { return Ok(()) };
+        let end = end_of(webhook);
+        if !cancel_some(staging, webhook, &end, "the webhook was deleted")? {
+            self.0.pop_front();
+        }
+        Ok(())
+    }
+
+    fn look_at(&mut self, changed: &[WebhookNumber], registry: &Registry) {
+        let is_deleted =
+            |number: &&WebhookNumber| registry.webhook(**number).is_some_and(|webhook| webhook.is_deleted());
+        self.0.extend(changed.iter().filter(is_deleted));
+    }
+}
+
+/// Forgets deleted webhooks once retention has taken all of their deliveries, so that who creates and deletes webhooks all
+/// the time fills neither memory nor disk. Their counters go into one sum, their statistics stay in the account's.
+pub struct Forgettable;
+
+impl Swept for Forgettable {
+    type Place = WebhookNumber;
+
+    const EVERY_MS: u64 = 5 * 60 * 1000;
+
+    fn some(&mut self, staging: &mut Staging<'_>, from: WebhookNumber) -> Result<Option<WebhookNumber>, StoreError> {
+        let deleted: Vec<WebhookNumber> = {
+            let registry = staging.registry();
+            let deleted = registry.webhooks_from(from).filter(|webhook| webhook.is_deleted());
+            deleted.map(|webhook| webhook.number()).take(STEP_ROWS_MAX).collect()
+        };
+        let mut removed = 0;
+        for number in &deleted {
+            if removed >= STEP_ROWS_MAX {
+                return Ok(Some(*number));
+            }
+            if !has_deliveries(staging, *number)? {
+                removed += staging.forget_webhook(*number)?;
+            }
+        }
+        Ok(deleted.last().filter(|_| deleted.len() == STEP_ROWS_MAX).map(|last| last + 1))
+    }
+}
+
+fn has_deliveries(staging: &Staging<'_>, webhook: WebhookNumber) -> Result<bool, StoreError> {
+    let prefix = layout::number(webhook);
+    for tree in OPEN.into_iter().chain([Tree::Closed]) {
+        if staging.trees().prefix(tree, &prefix).next().transpose()?.is_some()
+            || staging.staged_keys(tree, &prefix).next().is_some()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,61 @@
+//! Turns bulk jobs, and forgets those that ended long ago.
+
+use super::sweep::{Fate, Swept, sweep_rows};
+use crate::domain::id::{AccountNumber, JobId, WebhookNumber};
+use crate::domain::job::Job;
+use crate::domain::time::UnixMs;
+use crate::store::duty::Duty;
+use crate::store::error::StoreError;
+use crate::store::layout::{Key, Tree};
+use crate::store::record;
+use crate::store::registry::Registry;
+use crate::store::staging::Staging;
+
+/// Turns running jobs.
+pub struct Jobs {
+    /// Whether any goes on.
+    running: bool,
+    /// Whose turn it was last.
+    turn: Option<(AccountNumber, JobId)>,
+}
+
+impl Jobs {
+    /// Running jobs go on.
+    pub fn at_start(registry: &Registry) -> Self {
+        Self { running: registry.next_job(None).is_some(), turn: None }
+    }
+}
+
+impl Duty for Jobs {
+    fn due_at(&self, _kept: u64) -> Option<UnixMs> {
+        self.running.then_some(0)
+    }
+
+    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        let next = staging.registry().next_job(self.turn);
+        if let Some((account, id)) = next {
+            self.turn = next;
+            staging.step_job(account, id)?;
+        }
+        Ok(())
+    }
+
+    fn look_at(&mut self, _changed: &[WebhookNumber], registry: &Registry) {
+        self.running = registry.next_job(None).is_some();
+    }
+}
+
+/// Jobs that ended long ago.
+pub struct OldJobs;
+
+impl Swept for OldJobs {
+    type Place = Key;
+
+    fn some(&mut self, staging: &mut Staging<'_>, from: Key) -> Result<Option<Key>, StoreError> {
+        sweep_rows(staging, Tree::Jobs, from, |staging, _, value| {
+            // A job that has ended changes no more.
+            let goes = record::decode_grown::<Job>(value)?.is_old(staging.now());
+            Ok(if goes { Fate::Goes } else { Fate::Stays })
+        })
+    }
+}

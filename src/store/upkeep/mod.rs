@@ -1,0 +1,88 @@
+//! What the commit thread does on the side: duties that go forward in small steps, each in a group of its own or with
+//! others, so that nobody waits long and memory stays flat. A crash repeats a step at most.
+
+mod audit;
+mod deleted;
+mod ending;
+mod holds;
+mod idempotency;
+mod jobs;
+mod reseal;
+mod retention;
+mod stats;
+mod sweep;
+mod unheld;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::duty::Duty;
+use super::error::StoreError;
+use super::registry::Registry;
+use super::seal::Seals;
+use super::settings::Retention;
+use super::staging::Staging;
+use crate::domain::id::WebhookNumber;
+use crate::domain::time::UnixMs;
+use audit::OldEntries;
+use deleted::{Deleted, Forgettable};
+use holds::Holds;
+use idempotency::OldKeys;
+use jobs::{Jobs, OldJobs};
+use reseal::Reseal;
+use retention::OldEvents;
+use stats::OldStats;
+use sweep::Sweep;
+use unheld::Unheld;
+
+/// What is left to do.
+pub struct Upkeep {
+    duties: Vec<Box<dyn Duty>>,
+}
+
+impl Upkeep {
+    /// After a start or a reopening.
+    pub fn at_start(registry: &Registry, retention: &Retention, seals: Arc<Seals>) -> Self {
+        Self {
+            duties: vec![
+                Box::new(Deleted::at_start(registry)),
+                Box::new(Sweep::of(Forgettable)),
+                Box::new(Unheld::at_start(registry)),
+                Box::new(Jobs::at_start(registry)),
+                Box::new(Sweep::of(OldJobs)),
+                Box::new(Sweep::of(OldKeys)),
+                Box::new(Sweep::of(OldStats)),
+                Box::new(Sweep::of(Holds::new(retention))),
+                Box::new(OldEvents::new(retention)),
+                Box::new(Sweep::of(OldEntries::new(retention))),
+                Box::new(Reseal::new(seals)),
+            ],
+        }
+    }
+
+    /// How long until there is something to do.
+    pub fn wait(&self, now: UnixMs, kept: u64) -> Duration {
+        let due = self.duties.iter().filter_map(|duty| duty.due_at(kept)).min();
+        due.map_or(Duration::MAX, |at| Duration::from_millis(at.saturating_sub(now)))
+    }
+
+    /// Whether there is something to do.
+    pub fn is_due(&self, now: UnixMs, kept: u64) -> bool {
+        self.wait(now, kept).is_zero()
+    }
+
+    /// These webhooks changed.
+    pub fn look_at(&mut self, changed: &[WebhookNumber], registry: &Registry) {
+        self.duties.iter_mut().for_each(|duty| duty.look_at(changed, registry));
+    }
+
+    /// One step of each duty that is due.
+    pub fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        for duty in &mut self.duties {
+            if duty.due_at(staging.kept()).is_some_and(|at| at <= staging.now()) {
+                duty.step(staging)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,75 @@
+//! Sets free what waits behind heads that used up their retries, where a webhook does not hold any more.
+
+use std::collections::VecDeque;
+
+use crate::domain::id::WebhookNumber;
+use crate::domain::order::{OnDead, Order};
+use crate::domain::time::UnixMs;
+use crate::store::duty::{Duty, STEP_ROWS_MAX};
+use crate::store::error::StoreError;
+use crate::store::layout::{self, Key, Tree, end_of};
+use crate::store::registry::Registry;
+use crate::store::staging::Staging;
+
+/// Sets free what waits behind heads that used up their retries, where a webhook does not hold any more.
+pub struct Unheld {
+    /// Webhooks to look at, each with where to go on.
+    webhooks: VecDeque<(WebhookNumber, Key)>,
+}
+
+impl Unheld {
+    /// Every webhook is looked at again.
+    pub fn at_start(registry: &Registry) -> Self {
+        let mut unheld = Self { webhooks: VecDeque::new() };
+        let numbers: Vec<WebhookNumber> = registry.webhooks().map(|webhook| webhook.number()).collect();
+        unheld.look_at(&numbers, registry);
+        unheld
+    }
+}
+
+impl Duty for Unheld {
+    fn due_at(&self, _kept: u64) -> Option<UnixMs> {
+        (!self.webhooks.is_empty()).then_some(0)
+    }
+
+    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        for _ in 0..STEP_ROWS_MAX {
+            let Some((webhook, from)) = self.webhooks.pop_front() else { return Ok(()) };
+            if let Some(next) = staging.free_after_dead(webhook, &from)? {
+                self.webhooks.push_front((webhook, next));
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at(&mut self, changed: &[WebhookNumber], registry: &Registry) {
+        let holds = |order: &Order| order.on_dead == OnDead::Hold;
+        let looked_at = changed.iter().filter(|number| {
+            let webhook = registry.webhook(**number).filter(|webhook| !webhook.is_deleted());
+            webhook.is_some_and(|webhook| !webhook.order.as_ref().is_some_and(holds))
+        });
+        self.webhooks.extend(looked_at.map(|number| (*number, layout::number(*number).to_vec())));
+    }
+}
+
+impl Staging<'_> {
+    /// Looks at the first order key of the webhook from `from` on: a head that has ended gives way. Gives where to go on.
+    fn free_after_dead(&mut self, webhook: WebhookNumber, from: &Key) -> Result<Option<Key>, StoreError> {
+        let end = end_of(webhook);
+        let Some(row) = self.trees().range(Tree::Ordered, from.clone()..end).next().transpose()? else {
+            return Ok(None);
+        };
+        let (key, standing_in) = (layout::read_order_key(&row.0), row.1);
+        let next = layout::after_order_key(webhook, key);
+        let head =
+            if standing_in.is_empty() { layout::read_delivery(&row.0) } else { layout::read_delivery(&standing_in) };
+        if self.get(Tree::Ordered, &row.0)?.is_some() {
+            let has_ended = self.delivery(head)?.is_none_or(|delivery| !delivery.state.is_open());
+            if has_ended {
+                self.stage(Tree::Ordered, row.0.to_vec(), None);
+                self.free_next(webhook, key)?;
+            }
+        }
+        Ok(next)
+    }
+}
