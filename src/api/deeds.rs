@@ -8,7 +8,7 @@ use crate::store::{Refusal, Staging};
 
 impl Api {
     /// Makes a change, and writes down who did what together with it; `None` where nothing changed.
-    pub async fn change<T: Send + 'static>(
+    pub(super) async fn change<T: Send + 'static>(
         &self,
         tenant: &Tenant,
         change: impl FnOnce(&mut Staging<'_>) -> Result<(Option<Deed>, T), Refusal> + Send + 'static,

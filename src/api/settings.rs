@@ -3,10 +3,10 @@
 
 use actix_web::{HttpResponse, get, web};
 
-use crate::api::Api;
 use crate::api::access::auth::{Admin, May};
 use crate::api::http::page::PageReply;
 use crate::api::http::problem::Problem;
+use crate::api::{Api, Knob};
 
 /// List the server's settings
 ///

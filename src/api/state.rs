@@ -54,19 +54,19 @@ pub struct Settings {
 
 /// What all handlers share.
 pub struct Api {
-    pub store: Store,
-    pub dialects: Arc<Shelf>,
-    pub clock: Clock,
-    pub dice: Mutex<Dice>,
-    pub settings: Settings,
-    pub outbound: Box<dyn Outbound>,
-    pub calls: KeyLimits,
-    pub events: KeyLimits,
-    pub uses: KeyUses,
-    pub failures: Failures,
-    pub connections: Arc<Connections>,
-    pub served: Served,
-    pub described: OnceLock<Described>,
+    pub(super) store: Store,
+    pub(super) dialects: Arc<Shelf>,
+    pub(super) clock: Clock,
+    pub(super) dice: Mutex<Dice>,
+    pub(super) settings: Settings,
+    pub(super) outbound: Box<dyn Outbound>,
+    pub(super) calls: KeyLimits,
+    pub(super) events: KeyLimits,
+    pub(super) uses: KeyUses,
+    pub(super) failures: Failures,
+    pub(super) connections: Arc<Connections>,
+    pub(super) served: Served,
+    pub(super) described: OnceLock<Described>,
 }
 
 impl Api {
@@ -102,24 +102,24 @@ impl Api {
     }
 
     /// Forgets what was counted for a key that is gone.
-    pub fn forget_key(&self, key: KeyId) {
+    pub(super) fn forget_key(&self, key: KeyId) {
         self.uses.forget(key);
         self.calls.forget(key);
         self.events.forget(key);
     }
 
-    pub fn with_dice<T>(&self, throw: impl FnOnce(&mut Dice) -> T) -> T {
+    pub(super) fn with_dice<T>(&self, throw: impl FnOnce(&mut Dice) -> T) -> T {
         throw(&mut self.dice.lock().expect("no holder panics"))
     }
 
-    pub fn new_secret(&self, dialect: &Dialect, signing: Signing) -> Result<Secret, Invalid> {
+    pub(super) fn new_secret(&self, dialect: &Dialect, signing: Signing) -> Result<Secret, Invalid> {
         let mut random = Zeroizing::new([0; 32]);
         self.with_dice(|dice| dice.fill(&mut *random));
         dialect.generate(signing, &random)
     }
 
     /// The dialect that a request names.
-    pub fn known_dialect(&self, name: &str) -> Result<Arc<Dialect>, Invalid> {
+    pub(super) fn known_dialect(&self, name: &str) -> Result<Arc<Dialect>, Invalid> {
         let dialects = self.dialects.now();
         dialects.get(name).cloned().ok_or_else(|| {
             let known = dialects.names().collect::<Vec<_>>().join(", ");
@@ -128,7 +128,7 @@ impl Api {
     }
 
     /// The dialect that a webhook or an account has; its file may have gone since.
-    pub fn loaded(&self, name: &str) -> Result<Arc<Dialect>, Problem> {
+    pub(super) fn loaded(&self, name: &str) -> Result<Arc<Dialect>, Problem> {
         let gone = || Problem::wrong_state(format!("the dialect {name:?} is not loaded; put its file back"));
         self.dialects.now().get(name).cloned().ok_or_else(gone)
     }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::value::RawValue;
-
 use super::block::{Draft, code, row};
 use super::facts;
 use super::json::{pretty, pretty_bytes};

@@ -2,6 +2,7 @@
 //! true: bodies, headers and replies are made of it by the same code that makes the real ones.
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::dialect::{AttemptFacts, Dialect, EventType};

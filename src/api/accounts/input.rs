@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::api::Api;
 use crate::api::http::request::vet_text;
 use crate::domain::Invalid;
-use crate::domain::account::{self, ApiKey, NAME_CHARS_MAX, Scope};
+use crate::domain::account::{ApiKey, NAME_CHARS_MAX, Scope};
 use crate::domain::id::KeyId;
 use crate::domain::time;
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::api::Api;
-use crate::domain::account::{self, Account, ApiKey, Scope};
+use crate::domain::account::{Account, ApiKey, Scope};
 use crate::domain::time;
 
 /// An account.

@@ -5,7 +5,6 @@ use serde::Deserialize;
 use crate::api::Api;
 use crate::api::access::auth::Tenant;
 use crate::api::http::problem::Problem;
-use crate::api::http::request::Query;
 use crate::domain::Invalid;
 use crate::domain::id::{AccountNumber, DeliveryId, WebhookId, WebhookNumber};
 use crate::domain::job::IDS_MAX;

@@ -1,11 +1,10 @@
 //! The server as its documents name it. What stays true: what is no host gets into no page, and into no command to copy.
 
 use actix_web::HttpRequest;
-use sha2::Digest;
 use url::{Host, Url};
 
 use crate::api::Api;
-use crate::docs::{self, Site};
+use crate::docs::Site;
 use crate::domain::names::is_host_name;
 
 /// What documents say of this server; its address is the one that it was asked at.

@@ -1,7 +1,5 @@
 //! Where the API counts its replies: one middleware sees every one.
 
-use std::fmt::Write;
-
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;

@@ -1,13 +1,9 @@
 //! What the API has served since the start: events taken, replies by status and by code.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use actix_web::Error;
-
-use super::counting::count;
 use super::prometheus::{family, sample};
 use crate::api::http::problem::Code;
 use crate::store::Accepted;

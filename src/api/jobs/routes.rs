@@ -1,5 +1,4 @@
-//! Bulk jobs: what a bulk call made, how far it is, and stopping it. Also the one answer to every bulk call: a count where
-//! it is a dry run, else a job. What stays true: a count and a job select by the same code.
+//! Bulk jobs: what a bulk call made, how far it is, and stopping it.
 
 use actix_web::{HttpResponse, get, post, web};
 

@@ -1,4 +1,5 @@
-//! Starting a job, or counting what it would do: for every route that makes one.
+//! The one answer to every bulk call: a count where it is a dry run, else a job. What stays true: a count and a job select by
+//! the same code.
 
 use actix_web::{HttpResponse, web};
 

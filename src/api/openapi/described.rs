@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::get;
 use bytes::Bytes;
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, PathItem};

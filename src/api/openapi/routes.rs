@@ -1,7 +1,6 @@
 //! `/openapi.json`.
 
 use actix_web::{HttpResponse, get, web};
-use utoipa::OpenApi;
 
 use crate::api::Api;
 use crate::api::http::problem::Problem;

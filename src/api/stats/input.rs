@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 
-use crate::api::http::request::Query;
 use crate::api::http::request::bound;
 use crate::domain::Invalid;
 use crate::domain::stats::{NoSpan, POINTS_MAX, Span, Step};

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::get;
 use serde::Serialize;
 
 use crate::domain::latency::Latencies;

@@ -1,5 +1,5 @@
-//! What can be done with webhooks, whoever asks: the native routes and the dialects' faces call the same functions. What
-//! stays true: a request reaches the webhooks of its account only, and through a face only those of its dialect.
+//! Making, changing and deleting webhooks, whoever asks: the native routes and the dialects' faces call the same functions.
+//! What stays true: what is refused has changed nothing, and who may not open moves no opening.
 
 use std::sync::Arc;
 

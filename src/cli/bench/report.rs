@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::Value;
 

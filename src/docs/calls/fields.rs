@@ -1,7 +1,7 @@
 //! The fields of a webhook that can be set, in the words of the face that takes them.
 
 use super::Calls;
-use crate::dialect::{Dialect, KeyForm};
+use crate::dialect::KeyForm;
 use crate::docs::block::{Draft, Text, row};
 use crate::docs::{delivery, events, facts};
 
