@@ -1,26 +1,33 @@
-//! The only source of now and of dice. A real one, and a virtual one that a simulation turns by hand.
+//! The only source of now and of dice. Real ones, and virtual ones that a simulation turns by hand. Nothing outside this
+//! file asks the system for the time or for randomness.
 //!
-//! Now is the wall clock at start plus a monotonic clock: a wall clock that jumps while the server runs changes no
-//! due time. Nothing outside this file asks the system for the time or for randomness.
+//! There are two times, and one rule: what the server compares, adds to or stores is in its own time, [`Clock::now`]; what
+//! others wrote, or compare with clocks of theirs (signatures, dates, expiry), is in that of the wall, [`Clock::wall`].
+//!
+//! The server's own time is the wall clock at start plus what has passed since, the time in which the machine slept
+//! included: a wall clock that is set while the server runs changes no due time, and after a sleep what is due is due.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::domain::time::UnixMs;
 
 /// Tells the time; cheap to clone, shared by all rooms.
 #[derive(Debug, Clone)]
-pub enum Clock {
-    /// The system's.
-    Real {
-        /// The wall clock at start, in milliseconds.
-        wall_at_start: UnixMs,
-        /// The monotonic clock at start.
-        started: Instant,
-    },
+pub struct Clock {
+    source: Source,
+    /// What tests have set the wall clock ahead, in milliseconds; negative: back.
+    wall_set_ahead: Arc<AtomicI64>,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    /// The system's: both of its clocks at start, in milliseconds.
+    Real { wall_at_start: UnixMs, boot_at_start: u64 },
     /// A simulation's, in milliseconds; it stands still until it is turned.
     Virtual(Arc<AtomicU64>),
 }
@@ -28,30 +35,67 @@ pub enum Clock {
 impl Clock {
     /// The system's clock.
     pub fn real() -> Self {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self::Real { wall_at_start: wall.as_millis() as UnixMs, started: Instant::now() }
+        Self::real_ahead(0)
+    }
+
+    /// The system's clock as if it had been set ahead by so many milliseconds before the start.
+    pub fn real_ahead(ms: i64) -> Self {
+        let wall_at_start = system_wall().saturating_add_signed(ms);
+        let source = Source::Real { wall_at_start, boot_at_start: since_boot() };
+        Self { source, wall_set_ahead: Arc::new(AtomicI64::new(ms)) }
     }
 
     /// A clock that stands at `now` until [`Clock::turn_to`].
     pub fn standing_at(now: UnixMs) -> Self {
-        Self::Virtual(Arc::new(AtomicU64::new(now)))
+        Self { source: Source::Virtual(Arc::new(AtomicU64::new(now))), wall_set_ahead: Arc::default() }
     }
 
-    /// The time.
+    /// The server's own time: it never goes back, and never jumps while the machine is awake.
     pub fn now(&self) -> UnixMs {
-        match self {
-            Self::Real { wall_at_start, started } => wall_at_start + started.elapsed().as_millis() as UnixMs,
-            Self::Virtual(now) => now.load(Ordering::SeqCst),
+        match &self.source {
+            Source::Real { wall_at_start, boot_at_start } => wall_at_start + (since_boot() - boot_at_start),
+            Source::Virtual(now) => now.load(Ordering::SeqCst),
         }
+    }
+
+    /// What the wall clock shows: it may have been set at any moment.
+    pub fn wall(&self) -> UnixMs {
+        let shown = match &self.source {
+            Source::Real { .. } => system_wall(),
+            Source::Virtual(now) => now.load(Ordering::SeqCst),
+        };
+        shown.saturating_add_signed(self.wall_set_ahead.load(Ordering::SeqCst))
+    }
+
+    /// What a clock on the wall showed, or will show, at a moment of the server's own time, in so far as it was set by
+    /// whole seconds: two looks at one moment show the same.
+    pub fn shown(&self, at: UnixMs) -> UnixMs {
+        let ahead = self.wall() as i64 - self.now() as i64;
+        at.saturating_add_signed((ahead + 500).div_euclid(1000) * 1000)
     }
 
     /// Sets a virtual clock. A real one cannot be turned.
     pub fn turn_to(&self, now: UnixMs) {
-        match self {
-            Self::Real { .. } => panic!("the real clock cannot be turned"),
-            Self::Virtual(cell) => cell.store(now, Ordering::SeqCst),
+        match &self.source {
+            Source::Real { .. } => panic!("the real clock cannot be turned"),
+            Source::Virtual(cell) => cell.store(now, Ordering::SeqCst),
         }
     }
+
+    /// For tests: the wall clock is set ahead by so many milliseconds, negative: back.
+    pub fn set_wall_ahead(&self, ms: i64) {
+        self.wall_set_ahead.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+fn system_wall() -> UnixMs {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis() as UnixMs
+}
+
+/// Milliseconds since the machine was started, those in which it slept included.
+fn since_boot() -> u64 {
+    let at = clock_gettime(ClockId::Boottime);
+    at.tv_sec as u64 * 1000 + at.tv_nsec as u64 / 1_000_000
 }
 
 /// Measures how long something took.
@@ -93,5 +137,32 @@ impl Dice {
     /// Fills `bytes`; with [`Dice::from_system`] fit for keys and secrets (ChaCha12, seeded by the system).
     pub fn fill(&mut self, bytes: &mut [u8]) {
         self.0.fill(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 60 * 60 * 1000;
+
+    #[test]
+    fn a_wall_clock_that_is_set_moves_what_is_shown_and_nothing_else() {
+        for clock in [Clock::real(), Clock::standing_at(1_800_000_000_000)] {
+            let (before, wall_before) = (clock.now(), clock.wall());
+            clock.set_wall_ahead(-HOUR);
+            let (after, wall_after) = (clock.now(), clock.wall());
+            assert!(after >= before && after - before < HOUR as u64 / 2);
+            assert!(wall_after < wall_before);
+            assert_eq!(clock.shown(after), after - HOUR as u64);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_at_the_start_is_wrong_by_as_much() {
+        let (ahead, right) = (Clock::real_ahead(8 * 24 * HOUR), Clock::real());
+        for (one, other) in [(ahead.now(), right.now()), (ahead.wall(), right.wall())] {
+            assert_eq!((one - other + HOUR as u64 / 2) / HOUR as u64, 8 * 24);
+        }
     }
 }

@@ -17,7 +17,8 @@
 //!
 //! Imports go one way: `api` and `deliver` know `store`, `dialect`, `domain` and `clock`, and never each other; `store`,
 //! `dialect` and `config` know `domain` (and `store` the `clock`); `docs` knows `dialect`, and `api` and `cli` know
-//! `docs`; `domain` and `clock` know nobody else. Only this file sees the whole [`Config`].
+//! `docs`; `domain` and `clock` know nobody else. `pulse` is known to all whose threads must live. Only this file and
+//! `settings`, `greeting` see the whole [`Config`].
 
 pub mod api;
 pub mod cli;
@@ -27,37 +28,38 @@ pub mod deliver;
 pub mod dialect;
 pub mod docs;
 pub mod domain;
+mod greeting;
+mod log;
+pub mod pulse;
+mod settings;
 pub mod store;
 
-use std::io::IsTerminal;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
 use ipnet::IpNet;
-use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
 use clock::{Clock, Dice, Stopwatch};
-use config::{Config, DeliverConfig, LogFormat, Roots, threads};
+use config::{Config, threads};
 use dialect::{DialectError, Dialects, Shelf};
 use domain::audit::Actor;
 use domain::explain::Explained;
-use domain::guard::{Guard, OwnListener, is_wide};
 use domain::id::WebhookNumber;
 use domain::probe::{Probe, Probed};
 use domain::rate_limit::{Allowance, RateLimit};
-use domain::time::DAY_MS;
+use domain::time::{self, UnixMs};
 use futures_util::future::BoxFuture;
+use pulse::{Stuck, or_end, or_end_task};
 
-/// The name of systemd's credential that holds the master keys.
-const MASTER_KEY_CREDENTIAL: &str = "hookwheel-master-key";
-/// What is not logged unless a filter asks for it.
-const QUIET: &str = "actix_http=off,h2=off";
+/// 2026-01-01: a clock that shows less was not set, as on a machine without a battery before it has asked the network.
+const EARLIEST: UnixMs = 1_767_225_600_000;
 /// The dialect of the account that exists from the start.
 const DEFAULT_DIALECT: &str = "standard";
 
@@ -67,6 +69,12 @@ pub enum ServeError {
     /// The address cannot be listened on.
     #[error("cannot listen on {0}: {1}; set another HOOKWHEEL__SERVER__LISTEN")]
     Listen(std::net::SocketAddr, std::io::Error),
+    /// The machine's clock was not set yet.
+    #[error(
+        "the machine's clock shows {0}, which is before this program was made: set it, or start after it is set \
+         (time-sync.target); no receiver would take a signature of that time"
+    )]
+    Clock(String),
     /// The store cannot be opened.
     #[error(transparent)]
     Open(#[from] store::OpenError),
@@ -92,37 +100,53 @@ pub enum ServeError {
 
 /// Serves until SIGTERM or SIGINT: what `hookwheel serve` does.
 pub fn serve(config: Config) -> Result<(), ServeError> {
-    start_log(&config)?;
+    log::start(&config.log).map_err(ServeError::Log)?;
     prepare_process();
-    warn_of(&config);
+    greeting::warn_of(&config);
+    // What the environment tells to fail, in a build for tests: in any other there is nothing that could.
+    let _faults = fail::has_failpoints().then(fail::FailScenario::setup);
     let address = config.server.listen;
     let listener = TcpListener::bind(address).map_err(|error| ServeError::Listen(address, error))?;
     actix_rt::System::new().block_on(async {
         let shutdown = signalled()?;
-        run(config, listener, shutdown).await
+        or_end_task("main", run(config, listener, shutdown)).await
     })
 }
 
 /// Runs the server on `listener` until `shutdown` is done; then accepts nothing more, finishes what is in flight or
 /// leaves it for the next start, writes all that is known, and returns.
 pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-    let clock = Clock::real();
-    let certificate = certificate(&config)?;
+    run_by(Clock::real(), config, listener, shutdown).await
+}
+
+/// The same by another clock: for tests.
+#[doc(hidden)]
+pub async fn run_by(
+    clock: Clock,
+    config: Config,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    if clock.wall() < EARLIEST {
+        return Err(ServeError::Clock(time::rfc3339(clock.wall())));
+    }
+    let certificate = settings::certificate(&config)?;
     let shelf = Dialects::load(Some(&config.deliver.dialects)).map_err(ServeError::Dialects)?;
     let shelf = Arc::new(Shelf::new(shelf));
-    let (address, trust) = (listener.local_addr()?, trust(config.deliver.roots)?);
-    let guard = Arc::new(guard(&config, address));
-    let (store, committer) = store::open(store_settings(&config), clock.clone(), Dice::from_system())?;
-    let committing = std::thread::Builder::new().name("commit".into()).spawn(move || or_end(|| committer.run()))?;
-    let deliver =
-        deliver::start(deliver_settings(&config, guard.clone()), trust, store.clone(), shelf.clone(), clock.clone());
+    let (address, trust) = (listener.local_addr()?, settings::trust(config.deliver.roots).map_err(ServeError::Roots)?);
+    let guard = Arc::new(settings::guard(&config, address));
+    let (store, committer) = store::open(settings::of_store(&config), clock.clone(), Dice::from_system())?;
+    let committing = std::thread::Builder::new().name("commit".into());
+    let committing = committing.spawn(move || or_end("commit", || committer.run()))?;
+    let sending = settings::of_deliver(&config, guard.clone());
+    let deliver = deliver::start(sending, trust, store.clone(), shelf.clone(), clock.clone());
 
     let mut dice = Dice::from_system();
     let configured = config.auth.admin_key.as_ref().map(|key| key.reveal());
     let first_key = api::first_admin_key(&store, &mut dice, configured, DEFAULT_DIALECT).await;
     let first_key = first_key.map_err(ServeError::FirstKey)?;
     let outbound = Box::new(deliver.handle());
-    let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, api_settings(&config, guard), outbound);
+    let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, settings::of_api(&config, guard), outbound);
     let api = web::Data::new(api);
 
     let grace = Duration::from_secs(config.server.shutdown_seconds);
@@ -130,7 +154,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
     let listening = api::listen(api, listener, certificate.clone(), workers, patience)?;
     // From here on SIGHUP no longer ends the process.
     let hangups = signal(SignalKind::hangup())?;
-    greet(&config, address, first_key.as_deref());
+    greeting::greet(&config, address, first_key.as_deref());
 
     tokio::select! {
         () = shutdown => {}
@@ -141,96 +165,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
     let served = listening.stop().await;
     deliver.stop(grace.saturating_sub(watch.elapsed())).await;
     store.close();
-    if committing.join().is_err() {
-        tracing::error!("the commit thread panicked");
-    }
+    committing.join().expect("a panic of the commit thread ends the process");
     served?;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Runs what the server cannot do without. If it panics, the process ends at once: nothing more would be stored, and
-/// whoever supervises the process starts it again over what is on disk.
-fn or_end(work: impl FnOnce()) {
-    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
-        tracing::error!("the commit thread panicked; the server ends");
-        std::process::exit(70);
-    }
-}
-
-fn store_settings(config: &Config) -> store::Settings {
-    let from = &config.store;
-    store::Settings {
-        path: from.path.clone(),
-        cache_bytes: from.cache_bytes,
-        free_bytes_min: from.free_bytes_min,
-        queue_events_max: from.queue_events_max,
-        queue_bytes_max: from.queue_bytes_max,
-        group_events_max: from.group_events_max,
-        group_bytes_max: from.group_bytes_max,
-        master_keys: master_keys(from),
-        memory: None,
-        retention: store::Retention {
-            events_ms: days(config.retention.event_days),
-            bytes_max: (config.retention.bytes_max > 0).then_some(config.retention.bytes_max),
-            hold_ms: days(config.retention.hold_days_max).expect("it is at least a day"),
-            audit_ms: days(config.retention.audit_days),
-        },
-        durable: true,
-    }
-}
-
-/// Where the master keys are: as it is configured, else in the credentials that systemd hands over, else in the data
-/// directory.
-fn master_keys(config: &config::StoreConfig) -> store::MasterKeySource {
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| Path::new(&dir).join(MASTER_KEY_CREDENTIAL));
-    let file = config.master_key_file.clone().or(credentials.filter(|path| path.exists()));
-    match (&config.master_key, file) {
-        (Some(text), _) => store::MasterKeySource::Text(text.clone()),
-        (None, Some(path)) => store::MasterKeySource::File(path),
-        (None, None) => store::MasterKeySource::Own,
-    }
-}
-
-/// Milliseconds of so many days; `None` for none.
-fn days(days: u64) -> Option<u64> {
-    (days > 0).then_some(days * DAY_MS)
-}
-
-fn api_settings(config: &Config, guard: Arc<Guard>) -> api::Settings {
-    api::Settings {
-        body_bytes_max: config.server.body_bytes_max,
-        http_allowed: config.deliver.http_allowed,
-        egress: config.deliver.egress.clone(),
-        guard,
-        limits: limits(&config.server),
-        knobs: config.knobs().into_iter().map(|(name, value, default)| knob(name, value, default)).collect(),
-    }
-}
-
-fn limits(from: &config::ServerConfig) -> api::Limits {
-    api::Limits {
-        calls_per_minute: from.calls_per_minute,
-        events_per_second: from.events_per_second,
-        url_bytes_max: from.url_bytes_max,
-        headers_max: from.headers_max,
-        header_bytes_max: from.header_bytes_max,
-        head_seconds: from.head_seconds,
-        body_seconds: from.body_seconds,
-        idle_seconds: from.idle_seconds,
-        connections_max: from.connections_max,
-        connections_per_address_max: from.connections_per_address_max,
-    }
-}
-
-fn knob(name: &str, value: serde_json::Value, default: serde_json::Value) -> api::Knob {
-    api::Knob { name: name.into(), value, default }
-}
-
-/// What the API is served with, if it is served over TLS.
-fn certificate(config: &Config) -> Result<Option<Arc<api::Certificate>>, ServeError> {
-    let files = config.server.tls_certificate.as_ref().zip(config.server.tls_key.as_ref());
-    Ok(files.map(|(chain, key)| api::Certificate::load(chain, key)).transpose()?)
 }
 
 /// Memory holds secrets and payloads, so no core of it is ever written; and a connection costs two descriptors, so as many
@@ -246,39 +184,11 @@ fn prepare_process() {
     }
 }
 
-/// Tells the log what is less strict than it could be.
-fn warn_of(config: &Config) {
-    if geteuid().is_root() {
-        tracing::warn!("runs as root: start it as a user of its own that owns {}", config.store.path.display());
-    }
-    for (knob, meaning) in config.loosened() {
-        tracing::warn!(knob, "a setting is looser than its default: {meaning}");
-    }
-    for config::Exposed { path, holds, mode } in config.exposed() {
-        tracing::warn!(path = %path.display(), "others can read {holds}; set its mode to {mode:o}");
-    }
-}
-
-/// Which addresses may be dialled by a server that listens at `address`.
-fn guard(config: &Config, address: SocketAddr) -> Guard {
-    let from = &config.deliver;
-    let guard = Guard::new(from.allow.clone(), from.deny.clone(), from.ports.clone());
-    guard.with_listener(OwnListener { bound: address, is_here: deliver::may_be_here })
-}
-
-/// Whom is trusted where a webhook says nothing.
-fn trust(roots: Roots) -> Result<deliver::Trust, ServeError> {
-    match roots {
-        Roots::Webpki => Ok(deliver::Trust::webpki()),
-        Roots::Native => deliver::Trust::native().map_err(ServeError::Roots),
-    }
-}
-
 /// Says where a URL leads and which rules decide there, for a webhook for which `opened` was opened: what `hookwheel
 /// guard explain` does. No server need run.
 pub async fn explain(config: &Config, url: &Url, opened: &[IpNet]) -> Explained {
-    let guard = Arc::new(guard(config, config.server.listen));
-    deliver::explain_alone(&deliver_settings(config, guard), url, opened).await
+    let guard = Arc::new(settings::guard(config, config.server.listen));
+    deliver::explain_alone(&settings::of_deliver(config, guard), url, opened).await
 }
 
 impl api::Outbound for deliver::Handle {
@@ -291,82 +201,15 @@ impl api::Outbound for deliver::Handle {
     fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance {
         Self::left(self, webhook, limit)
     }
+    fn trouble(&self) -> Option<&'static str> {
+        Self::trouble(self)
+    }
+    fn stuck(&self) -> Option<Stuck> {
+        Self::stuck(self)
+    }
     fn write_metrics(&self, out: &mut String) {
         Self::write_metrics(self, out);
     }
-}
-
-fn deliver_settings(config: &Config, guard: Arc<Guard>) -> deliver::Settings {
-    let from = &config.deliver;
-    deliver::Settings {
-        in_flight_max: from.in_flight_max,
-        senders: threads(from.senders),
-        connect: Duration::from_secs(from.connect_seconds),
-        guard,
-        egress: from.egress.clone(),
-        name_servers: from.name_servers.clone(),
-        dns: Duration::from_secs(from.dns_seconds),
-        proxy: from.proxy(),
-        proxy_resolves: from.proxy_resolves,
-    }
-}
-
-/// Says where the server is and how to try it, on standard output, once it can be used.
-fn greet(config: &Config, address: std::net::SocketAddr, first_key: Option<&str>) {
-    let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
-    println!("hookwheel {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION"));
-    println!("data directory: {}", config.store.path.display());
-    if let store::MasterKeySource::Own = master_keys(&config.store) {
-        println!("master key: {} (keep a copy elsewhere)", config.store.path.join(store::OWN_MASTER_KEYS).display());
-    }
-    if config.deliver.http_allowed {
-        println!("http:// endpoints are allowed");
-    }
-    if !config.deliver.allow.is_empty() {
-        let allow: Vec<String> = config.deliver.allow.iter().map(ToString::to_string).collect();
-        println!("endpoints that are not public are allowed in {}", allow.join(", "));
-    }
-    for warning in warnings(&config.deliver) {
-        println!("warning: {warning}");
-        tracing::warn!("{warning}");
-    }
-    if let Some(proxy) = config.deliver.proxy() {
-        println!("deliveries go through the proxy {proxy}");
-    }
-    match first_key {
-        Some(key) => println!("admin key: {key} (shown this once; keep it)"),
-        None => println!("admin key: the one of the first start, or HOOKWHEEL__AUTH__ADMIN_KEY"),
-    }
-    let key = first_key.unwrap_or("$HOOKWHEEL_KEY");
-    println!("try it:");
-    println!("  curl -sS {scheme}://{address}/api/v1/events -H \"Authorization: Bearer {key}\" \\");
-    println!("    -d '{{\"type\":\"task.created\",\"data\":{{\"id\":1}}}}'");
-}
-
-/// What of the settings opens more than most want.
-fn warnings(deliver: &DeliverConfig) -> Vec<String> {
-    let wide = deliver.allow.iter().filter(|net| is_wide(net));
-    let wide =
-        wide.map(|net| format!("deliver.allow {net} opens nearly everything: webhooks may reach your own network"));
-    let proxy = (deliver.proxy.is_some() && deliver.proxy_resolves).then(|| {
-        "deliver.proxy_resolves is on: where names lead is not checked, so the proxy must keep webhooks out of your own \
-         network"
-            .to_string()
-    });
-    wide.chain(proxy).collect()
-}
-
-fn start_log(config: &Config) -> Result<(), ServeError> {
-    // The HTTP server logs each broken request: whoever sends them would fill the disk. A filter may say otherwise.
-    let filter = tracing_subscriber::EnvFilter::try_new(format!("{QUIET},{}", config.log.level));
-    let filter = filter.map_err(|error| ServeError::Log(error.to_string()))?;
-    let is_terminal = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
-    match config.log.format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
-    Ok(())
 }
 
 /// Reads the master keys, the dialect files and the certificate again at each SIGHUP. A broken file keeps what there was,

@@ -7,10 +7,12 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::deliver::schedule::Scheduler;
 use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::account::Account;
+use hookwheel::domain::audit::Actor;
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Delivery, DeliveryState, Outcome};
 use hookwheel::domain::disable::DisableRule;
@@ -194,7 +196,8 @@ fn named(name: &str, bytes: usize) -> NewEvent {
 fn settlement(delivery: DeliveryId, number: u16, next: Next, now: UnixMs) -> Settlement {
     let outcome = Outcome::Status(if next == Next::Succeeded { 200 } else { 500 });
     let summary = AttemptSummary { number, started_at: now, duration_ms: 3, outcome };
-    let attempt = Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![b'x'; 100] };
+    let attempt =
+        Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![b'x'; 100], resent: false };
     let (disable, strain) = (DisableRule::default(), Strain::Neutral);
     Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false }
 }
@@ -488,14 +491,160 @@ fn what_was_held_too_long_ends_and_the_operator_is_told_before() {
 }
 
 #[test]
-fn a_retry_that_lies_beyond_the_longest_delay_is_pulled_in() {
+fn a_start_with_a_clock_that_is_ahead_costs_nothing_that_is_kept() {
+    let retention = Retention { hold_ms: 30 * DAY_MS, audit_ms: Some(7 * DAY_MS), ..by_age(7 * DAY_MS) };
+    let mut rig = Rig::in_memory(retention.clone());
+    let (well, paused) = (rig.webhook(webhook(DEFAULT, "task.*")), rig.webhook(webhook(DEFAULT, "held.*")));
+    let pause = |webhook: &mut Webhook, now| {
+        webhook.status = Status::Paused { since: now };
+        Ok(())
+    };
+    rig.now(move |staging| staging.update_webhook(DEFAULT, paused, pause)).unwrap();
+    let key = || Some(Idempotency { key: [7; 32], fingerprint: [8; 32] });
+    let keyed = rig.publish_with(event(10), key()).id;
+    rig.settle(keyed.delivery_to(well.number()), 1, Next::Succeeded);
+    for n in 1..550 {
+        let id = rig.publish(event(10)).delivery_to(well.number());
+        rig.settle(id, 1, if n < 500 { Next::Succeeded } else { Next::Dead });
+    }
+    let held: Vec<DeliveryId> = (0..200)
+        .map(|_| rig.publish(NewEvent { event_type: "held.back".into(), ..event(10) }).delivery_to(paused.number()))
+        .collect();
+    let is_whole = |rig: &Rig| {
+        assert_eq!((rig.events(DEFAULT).len(), rig.dead_letters()), (750, 50));
+        assert!(held.iter().all(|id| rig.delivery(*id).unwrap().state.is_open()), "what was held is held");
+    };
+
+    for days in [8, 31] {
+        rig = rig.reopened(START + days * DAY_MS, retention.clone());
+        rig.step();
+        rig.turn(HOUR_MS);
+        is_whole(&rig);
+    }
+    // Each start was worth a day, and the hours that it ran count.
+    assert_eq!(rig.store.keeping(), START + 2 * DAY_MS + 2 * HOUR_MS);
+    assert_eq!(rig.store.keeping_behind_ms(), (29 * DAY_MS - HOUR_MS) as i64);
+    // Neither is it lost, nor does it go back.
+    rig = rig.reopened(START, retention.clone());
+    rig.step();
+    is_whole(&rig);
+    assert!(rig.store.keeping() >= START + 2 * DAY_MS + HOUR_MS, "what was written last");
+    // It goes on with the time in which the server runs.
+    rig.turn(5 * DAY_MS);
+    rig.turn(HOUR_MS);
+    assert_eq!((rig.events(DEFAULT).len(), rig.dead_letters()), (200, 0), "a week has passed");
+    rig.turn(26 * DAY_MS);
+    rig.turn(HOUR_MS);
+    assert!(held.iter().all(|id| rig.delivery(*id).is_none_or(|one| one.state == DeliveryState::Cancelled)));
+}
+
+#[test]
+fn idempotency_keys_live_a_day_of_the_keeping_clock() {
+    let key = || Some(Idempotency { key: [7; 32], fingerprint: [8; 32] });
+    let rig = Rig::in_memory(Retention::default());
+    let mut rig = rig.reopened(START + 9 * DAY_MS, Retention::default());
+    assert!(!rig.publish_with(event(10), key()).duplicate);
+    rig.turn(DAY_MS - 1);
+    assert!(rig.publish_with(event(10), key()).duplicate, "it is not a day old, whatever the machine's clock shows");
+    rig.turn(1);
+    assert!(!rig.publish_with(event(10), key()).duplicate);
+}
+
+#[test]
+fn the_operators_word_lets_the_keeping_clock_go_on_to_the_machines() {
+    let mut rig = Rig::in_memory(by_age(7 * DAY_MS));
+    rig.now(|staging| staging.create_account(Store::operator_account("standard"))).unwrap();
+    rig.webhook(webhook(OPERATOR, "clock.*"));
+    rig.publish(event(10));
+    let mut rig = rig.reopened(START + 9 * DAY_MS, by_age(7 * DAY_MS));
+    rig.step();
+    let told = rig.events(OPERATOR);
+    let notice = rig.store.event(OPERATOR, told[0]).unwrap().unwrap();
+    let data: Value = serde_json::from_slice(&notice.data).unwrap();
+    assert_eq!((told.len(), notice.event_type.as_str()), (1, "clock.differs"));
+    assert_eq!(data["behind_seconds"], 8 * DAY_MS / 1000, "{data}");
+    assert_eq!(rig.events(DEFAULT).len(), 1);
+
+    assert!(rig.store.trust_clock(Actor::default()).now_or_never().is_none(), "it waits for the committer");
+    rig.step();
+    rig.turn(HOUR_MS);
+    assert_eq!((rig.store.keeping_behind_ms(), rig.events(DEFAULT).len()), (0, 0));
+    let log = rig.store.audit_log(DEFAULT, None, 10, |_| true).unwrap().rows;
+    assert!(log.iter().any(|entry| entry.deed.action == "retention_clock.trusted"), "{log:?}");
+    let rig = rig.reopened(START + 9 * DAY_MS + HOUR_MS, by_age(7 * DAY_MS));
+    assert_eq!(rig.store.keeping_behind_ms(), 0, "it was written");
+}
+
+#[test]
+fn after_the_clock_was_set_back_nothing_waits_longer_than_its_own_delay() {
+    let mut rig = Rig::in_memory(Retention::default());
+    let disable =
+        DisableRule { consecutive_failures: Some(4), probe_after_seconds: Some(60), ..DisableRule::default() };
+    let number = rig.webhook(webhook(DEFAULT, "*")).number();
+    let ids = [(); 3].map(|()| rig.publish(event(10)).delivery_to(number));
+    rig.settle(ids[0], 1, Next::RetryAt(START + 30_003));
+    rig.settle(ids[1], 1, Next::RetryAt(START + DAY_MS + 3));
+    let mut asked = settlement(ids[2], 1, Next::RetryAt(START + 20_003), START);
+    asked.strain = Strain::Until(START + 20_003);
+    rig.store.settle(asked);
+    rig.step();
+    assert_eq!(rig.store.tally(number).unwrap().backoff.until, START + 20_003);
+    let rule = webhook(DEFAULT, "probed.*");
+    let probed = rig.webhook(rule).number();
+    for n in 1..=4 {
+        let id = rig.publish(NewEvent { event_type: "probed.x".into(), ..event(10) }).delivery_to(probed);
+        let failed = Settlement { disable, ..settlement(id, 1, Next::RetryAt(START + 100_000), rig.clock.now()) };
+        rig.store.settle(failed);
+        rig.step();
+        assert_eq!(rig.store.tally(probed).unwrap().consecutive_failures, n);
+    }
+
+    let now = START - 50 * 60_000;
+    let mut rig = rig.reopened(now, Retention::default());
+    rig.step();
+    let due = ids.map(|id| rig.delivery(id).unwrap().next_attempt_at.unwrap());
+    assert_eq!(due, [now + 30_000, now + DAY_MS, now + 20_000]);
+    let backoff = rig.store.tally(number).unwrap().backoff;
+    assert_eq!((backoff.since, backoff.until), (now, now + 20_000));
+    let status = rig.store.registry().webhook(probed).unwrap().status.clone();
+    let Status::Disabled { since, probe_at: Some(probe_at), .. } = status else { panic!("{status:?}") };
+    assert_eq!(since, now);
+    assert!((now + 59_000..=now + 60_000).contains(&probe_at), "{} ms ahead", probe_at - now);
+    // Another start changes nothing more: what was pulled in stays.
+    let mut rig = rig.reopened(now + 1_000, Retention::default());
+    rig.step();
+    assert_eq!(ids.map(|id| rig.delivery(id).unwrap().next_attempt_at.unwrap()), due);
+}
+
+#[test]
+fn after_the_clock_was_set_back_a_great_backlog_is_pulled_in_step_by_step() {
+    let mut rig = Rig::in_memory(Retention::default());
+    let number = rig.webhook(webhook(DEFAULT, "*")).number();
+    let ids: Vec<DeliveryId> = (0..600).map(|_| rig.publish(event(10)).delivery_to(number)).collect();
+    for (n, id) in ids.iter().enumerate() {
+        rig.store.settle(settlement(*id, 1, Next::RetryAt(START + 10_003 + n as u64), START));
+    }
+    rig.step();
+    let now = START - HOUR_MS;
+    let mut rig = rig.reopened(now, Retention::default());
+    let mut steps = 0;
+    while rig.committer.step() {
+        steps += 1;
+    }
+    assert!(steps >= 3, "256 rows a step");
+    let due: Vec<u64> = ids.iter().map(|id| rig.delivery(*id).unwrap().next_attempt_at.unwrap()).collect();
+    assert_eq!(due, (0..600).map(|n| now + 10_000 + n).collect::<Vec<u64>>());
+}
+
+#[test]
+fn a_retry_beyond_what_its_webhooks_schedule_now_allows_is_pulled_in() {
     let mut rig = Rig::in_memory(Retention::default());
     let retry = Some(RetrySchedule { delay_seconds: vec![24 * 60 * 60], jitter_percent: 0 });
     let number = rig.webhook(Webhook { retry, ..webhook(DEFAULT, "*") }).number();
     let ids = [(); 2].map(|()| rig.publish(event(10)).delivery_to(number));
     rig.settle(ids[0], 1, Next::RetryAt(START + HOUR_MS));
-    rig.settle(ids[1], 1, Next::RetryAt(START + DAY_MS));
-    let now = START - 2 * HOUR_MS;
+    rig.settle(ids[1], 1, Next::RetryAt(START + 3 * DAY_MS));
+    let now = START + 4;
     let mut rig = rig.reopened(now, Retention::default());
     let shelf = Arc::new(Shelf::new(Dialects::shipped()));
     let mut scheduler = Scheduler::new(rig.store.clone(), shelf, 10, Arc::default(), now);

@@ -10,9 +10,9 @@ use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcom
 use hookwheel::domain::disable::DisableRule;
 use hookwheel::domain::id::{DeliveryId, EventId, KeyId, WebhookId};
 use hookwheel::domain::retry::Next;
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
+use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
 use hookwheel::store::{
-    self, Accepted, Committer, Idempotency, NewEvent, OpenError, Refusal, Settings, Settlement, Staging, Store,
+    self, Accepted, Committer, Idempotency, Memory, NewEvent, OpenError, Refusal, Settings, Settlement, Staging, Store,
 };
 
 #[test]
@@ -67,7 +67,14 @@ fn settings(path: &std::path::Path) -> Settings {
 impl Bench {
     fn open(path: &std::path::Path) -> Self {
         let clock = Clock::standing_at(1_800_000_000_000);
-        let (store, committer) = store::open(settings(path), clock.clone(), Dice::seeded(1)).unwrap();
+        let (store, committer) = loop {
+            match store::open(settings(path), clock.clone(), Dice::seeded(1)) {
+                Ok(opened) => break opened,
+                // sled's own threads let go of the file a moment after its last handle is gone.
+                Err(OpenError::InUse(_)) => std::thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        };
         Self { store, committer, clock }
     }
 
@@ -103,17 +110,15 @@ impl Bench {
 
     fn settle(&mut self, id: DeliveryId, number: u16, next: Next) {
         let outcome = Outcome::Status(if next == Next::Succeeded { 200 } else { 500 });
+        self.settle_by(DisableRule::default(), id, number, outcome, next);
+    }
+
+    fn settle_by(&mut self, disable: DisableRule, delivery: DeliveryId, number: u16, outcome: Outcome, next: Next) {
         let summary = AttemptSummary { number, started_at: self.clock.now(), duration_ms: 3, outcome };
-        let attempt = Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![] };
-        self.store.settle(Settlement {
-            delivery: id,
-            attempt,
-            next,
-            disable: DisableRule::default(),
-            strain: Strain::Neutral,
-            dice: 0.0,
-            rate_limited: false,
-        });
+        let attempt =
+            Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![], resent: false };
+        let strain = Strain::Neutral;
+        self.store.settle(Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false });
         while self.committer.step() {}
     }
 }
@@ -357,4 +362,47 @@ fn a_snapshot_that_was_cut_short_does_not_keep_the_store_shut() {
     let bench = Bench::open(&path);
     assert!(bench.store.delivery(id).unwrap().is_some());
     assert!(!cut_short.exists());
+}
+
+#[test]
+fn a_body_that_is_too_large_puts_off_no_probe() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bench = Bench::founded(dir.path());
+    let id = bench.webhook("*");
+    let deliveries = [(); 2].map(|()| {
+        let accepted = bench.publish(event("{}"));
+        bench.only_delivery(&accepted)
+    });
+    let since = bench.clock.now();
+    let disabled = Status::Disabled { since, reason: "it failed".into(), probe_at: Some(since + 1_000) };
+    bench
+        .now(move |staging| {
+            staging.update_webhook(1, id, |webhook, _| {
+                webhook.status = disabled;
+                Ok(())
+            })
+        })
+        .unwrap();
+    bench.clock.turn_to(since + 2_000);
+    let rule = DisableRule { probe_after_seconds: Some(60), ..DisableRule::default() };
+    let probe_at = |bench: &Bench| bench.store.registry().webhook(id.number()).unwrap().status.probe_at();
+    bench.settle_by(rule, deliveries[0], 1, Outcome::TooLarge(2, 1), Next::Dead);
+    assert_eq!(probe_at(&bench), Some(since + 1_000), "it says nothing about the endpoint");
+    bench.settle_by(rule, deliveries[1], 1, Outcome::Status(500), Next::Dead);
+    assert!(probe_at(&bench).is_some_and(|at| at >= since + 62_000), "a failure does");
+}
+
+#[test]
+fn ids_do_not_follow_from_the_time() {
+    let first_id = |seed| {
+        let settings = Settings { memory: Some(Memory::default()), ..settings("unused".as_ref()) };
+        let clock = Clock::standing_at(1_800_000_000_000);
+        let (store, committer) = store::open(settings, clock.clone(), Dice::seeded(seed)).unwrap();
+        let mut bench = Bench { store, committer, clock };
+        bench.now(|staging| staging.create_account(Store::default_account("standard"))).unwrap();
+        bench.publish(event("{}")).id
+    };
+    assert_eq!(first_id(1), first_id(1));
+    assert_eq!(first_id(1).time(), first_id(2).time());
+    assert_ne!(first_id(1), first_id(2), "nor from what was published before: they begin at random");
 }

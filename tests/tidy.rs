@@ -15,11 +15,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clock", &["domain"]),
     ("config", &["domain"]),
     ("dialect", &["domain", "clock"]),
-    ("store", &["domain", "clock"]),
-    ("deliver", &["domain", "clock", "dialect", "store"]),
+    ("pulse", &["clock"]),
+    ("store", &["domain", "clock", "pulse"]),
+    ("deliver", &["domain", "clock", "dialect", "pulse", "store"]),
     ("docs", &["domain", "clock", "dialect"]),
-    ("api", &["domain", "clock", "dialect", "docs", "store"]),
+    ("api", &["domain", "clock", "dialect", "docs", "pulse", "store"]),
     ("dashboard", &["domain", "clock", "dialect", "store"]),
+    // What the front page has set apart.
+    ("log", &["config"]),
+    ("settings", &["api", "config", "deliver", "domain", "store"]),
+    ("greeting", &["config", "domain", "settings", "store"]),
     // `cli` starts the server through the front page: `crate::run` and what it takes.
     ("cli", &["domain", "clock", "dialect", "docs", "config", "run"]),
 ];
@@ -28,10 +33,11 @@ const ARROWS: &[(&str, &[&str])] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("Instant::now", &["clock"]),
     ("SystemTime::now", &["clock"]),
+    ("clock_gettime", &["clock"]),
     ("rand::", &["clock"]),
     ("sled::", &["store"]),
     ("bincode::", &["store"]),
-    ("awc::", &["deliver", "cli"]),
+    ("awc::", &["cli"]),
     ("unsafe", &[]),
     ("todo!", &[]),
     ("unimplemented!", &[]),

@@ -22,6 +22,7 @@ mod jobs;
 mod master_keys;
 mod openapi;
 mod outbound;
+mod retention_clock;
 mod settings;
 mod state;
 mod stats;
@@ -61,7 +62,7 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(webhooks::bulk::replay).service(webhooks::bulk::discard);
     to.service(dead_letters::routes::list).service(dead_letters::routes::replay).service(dead_letters::routes::discard);
     to.service(jobs::routes::list).service(jobs::routes::show).service(jobs::routes::cancel);
-    to.service(audit::list).service(master_keys::show).service(master_keys::reload);
+    to.service(audit::list).service(master_keys::show).service(master_keys::reload).service(retention_clock::trust);
     to.service(stats::routes::of_account).service(stats::routes::of_webhook);
     to.service(accounts::routes::create).service(accounts::routes::list).service(accounts::routes::show);
     to.service(accounts::routes::create_key).service(accounts::routes::list_keys).service(accounts::routes::revoke_key);

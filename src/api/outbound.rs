@@ -9,6 +9,7 @@ use crate::domain::explain::Explained;
 use crate::domain::id::WebhookNumber;
 use crate::domain::probe::{Probe, Probed};
 use crate::domain::rate_limit::{Allowance, RateLimit};
+use crate::pulse::Stuck;
 
 /// The sending side, as far as the API needs it.
 pub trait Outbound: Send + Sync {
@@ -21,6 +22,12 @@ pub trait Outbound: Send + Sync {
 
     /// What is left of a webhook's rate limit now.
     fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance;
+
+    /// What it lacks now, in words; `None` if nothing.
+    fn trouble(&self) -> Option<&'static str>;
+
+    /// A thread of it that is stuck.
+    fn stuck(&self) -> Option<Stuck>;
 
     /// Writes its counters in the Prometheus text format.
     fn write_metrics(&self, out: &mut String);

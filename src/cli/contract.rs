@@ -57,7 +57,7 @@ impl Contract {
         body: &[u8],
         tolerance_seconds: Option<u64>,
     ) -> Result<(), VerifyError> {
-        self.dialect.verify(header, body, &self.secrets, Clock::real().now(), tolerance_seconds)
+        self.dialect.verify(header, body, &self.secrets, Clock::real().wall(), tolerance_seconds)
     }
 
     /// The names of the headers that the dialect sets, as the contract spells them.

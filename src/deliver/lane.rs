@@ -3,14 +3,15 @@
 //!
 //! - Never more than `max_in_flight` deliveries are out, and none twice at once.
 //! - While the endpoint is in trouble nothing goes out; after that one, and one more with each success.
+//! - Each failure that says that the endpoint is strained halves what may be out at once, never below one.
 //! - While a rule holds its webhook disabled, one goes out at a time, and only to see whether the endpoint is well.
 //! - What may not go out yet stays on disk; the lane keeps at most [`BUFFER_MAX`] deliveries.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use super::limiter::Limiter;
 use crate::dialect::Dialect;
-use crate::domain::backoff::RETRY_AFTER_MS_MAX;
+use crate::domain::backoff::{RETRY_AFTER_MS_MAX, Strain};
 use crate::domain::delivery::Delivery;
 use crate::domain::id::DeliveryId;
 use crate::domain::rate_limit::RateLimit;
@@ -91,7 +92,8 @@ pub struct Lane {
     rules: Rules,
     limiter: Option<Limiter>,
     buffer: VecDeque<Delivery>,
-    out: HashSet<DeliveryId>,
+    /// Those that are out, and in which round they went out.
+    out: HashMap<DeliveryId, u64>,
     fresh_after: Option<DeliveryId>,
     more_fresh: bool,
     /// Retries up to here are out or read, so that reading on does not meet them again.
@@ -103,8 +105,10 @@ pub struct Lane {
     first_attempts_on_day: u32,
     /// The endpoint is in trouble: nothing goes out before.
     paused_until: UnixMs,
-    /// Deliveries out at once, for now: one after a pause, one more with each success.
+    /// Deliveries out at once, for now: one after a pause, one more with each success, half with each failure.
     window: usize,
+    /// Begins anew when the window was halved: what was out by then does not halve it again.
+    round: u64,
     /// The rate limit held this delivery back the last time that it held back any.
     limited: Option<DeliveryId>,
     last_was_limited: bool,
@@ -118,7 +122,7 @@ impl Lane {
             rules,
             limiter,
             buffer: VecDeque::new(),
-            out: HashSet::new(),
+            out: HashMap::new(),
             fresh_after: None,
             more_fresh: true,
             due_after: None,
@@ -126,9 +130,9 @@ impl Lane {
             far_ahead: true,
             day: tally.day,
             first_attempts_on_day: tally.first_attempts_on_day,
-            // A clock that was set back must not make a pause longer.
-            paused_until: tally.backoff.until.min(now + RETRY_AFTER_MS_MAX),
+            paused_until: tally.backoff.paused_until(now),
             window: if tally.open() <= BUFFER_MAX as u64 { usize::MAX } else { WINDOW_AFTER_REST },
+            round: 0,
             limited: None,
             last_was_limited: false,
         }
@@ -184,10 +188,21 @@ impl Lane {
         if settled.paused_until > self.paused_until {
             self.paused_until = settled.paused_until;
             self.window = 1;
-        } else if settled.success {
-            self.window = self.window.saturating_add(1);
+        } else {
+            self.note_strain(settled.strain, self.out.get(&settled.delivery).copied());
         }
         self.came_back(settled.delivery, settled.next_attempt_at)
+    }
+
+    fn note_strain(&mut self, strain: Strain, round: Option<u64>) {
+        match strain {
+            Strain::Well => self.window = self.window.saturating_add(1),
+            Strain::Down | Strain::Until(_) if round == Some(self.round) => {
+                self.window = (self.window.min(self.rules.max_in_flight) / 2).max(1);
+                self.round += 1;
+            }
+            Strain::Down | Strain::Until(_) | Strain::Neutral => {}
+        }
     }
 
     /// An attempt is recorded; the next one, if any, is due then. Says whether it was out.
@@ -200,7 +215,7 @@ impl Lane {
         if next_attempt_at.is_some_and(|at| self.due_after.is_some_and(|after| (at, id) <= after)) {
             self.due_after = None;
         }
-        self.out.remove(&id)
+        self.out.remove(&id).is_some()
     }
 
     /// The rate limit that it keeps to.
@@ -220,7 +235,7 @@ impl Lane {
 
     /// Whether this delivery is out or read already.
     pub fn holds(&self, id: DeliveryId) -> bool {
-        self.out.contains(&id) || self.buffer.iter().any(|delivery| delivery.id == id)
+        self.out.contains_key(&id) || self.buffer.iter().any(|delivery| delivery.id == id)
     }
 
     /// Where reading of what was never tried goes on.
@@ -264,7 +279,8 @@ impl Lane {
             self.count_first_attempt(now);
         }
         self.last_was_limited = self.limited.take_if(|id| *id == delivery.id).is_some();
-        assert!(self.out.insert(delivery.id), "a delivery goes out once at a time");
+        let was_out = self.out.insert(delivery.id, self.round);
+        assert!(was_out.is_none(), "a delivery goes out once at a time");
         Turn::Send(Box::new(delivery))
     }
 
@@ -333,6 +349,7 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::backoff::Backoff;
     use crate::domain::delivery::Cause;
     use crate::domain::id::{EventId, IdSource};
     use crate::domain::time::DAY_MS;
@@ -429,20 +446,86 @@ mod tests {
         assert_eq!(lane.wants(NOON + DAY_MS).fresh, BUFFER_MAX / 2);
     }
 
+    fn settled(delivery: DeliveryId, strain: Strain, paused_until: UnixMs) -> Settled {
+        Settled { delivery, next_attempt_at: None, strain, paused_until }
+    }
+
     #[test]
     fn after_a_pause_one_goes_out_and_one_more_with_each_success() {
         let (mut lane, ids) = lane_with(rules(), 6);
-        let settled =
-            |delivery, success, paused_until| Settled { delivery, next_attempt_at: None, success, paused_until };
         let Turn::Send(first) = lane.turn(NOON) else { panic!("nothing holds it back") };
-        lane.settled(&settled(first.id, false, NOON + 1_000));
+        lane.settled(&settled(first.id, Strain::Down, NOON + 1_000));
         assert_eq!(sent(&mut lane, NOON + 999), (vec![], Turn::Wait(NOON + 1_000)));
         assert_eq!(sent(&mut lane, NOON + 1_000), (ids[1..2].to_vec(), Turn::Rest));
-        lane.settled(&settled(ids[1], true, 0));
+        lane.settled(&settled(ids[1], Strain::Well, 0));
         assert_eq!(sent(&mut lane, NOON + 1_001).0, ids[2..4]);
-        lane.settled(&settled(ids[2], true, 0));
-        lane.settled(&settled(ids[3], false, NOON + 5_000));
+        lane.settled(&settled(ids[2], Strain::Well, 0));
+        lane.settled(&settled(ids[3], Strain::Until(NOON + 5_000), NOON + 5_000));
         assert_eq!(sent(&mut lane, NOON + 5_000).0, ids[4..5], "another pause begins anew");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_no_pause_longer() {
+        let backoff = Backoff { step: 1, since: NOON, until: NOON + 2_000 };
+        let earlier = NOON - 3_600_000;
+        for (now, until) in [(NOON + 500, NOON + 2_000), (earlier, earlier + 2_000)] {
+            let mut lane = Lane::new(rules(), &Tally { backoff, ..Tally::default() }, now);
+            assert_eq!(lane.turn(now), Turn::Wait(until));
+        }
+    }
+
+    #[test]
+    fn a_backlog_begins_to_go_out_with_a_few() {
+        let begun = |deliveries| {
+            let mut lane = Lane::new(rules(), &Tally { deliveries, ..Tally::default() }, NOON);
+            lane.take_due(Vec::new(), None);
+            lane.take_fresh(lane_with(rules(), 20).0.buffer.into(), false);
+            sent(&mut lane, NOON).0.len()
+        };
+        assert_eq!([BUFFER_MAX, BUFFER_MAX + 1].map(|open| begun(open as u64)), [20, WINDOW_AFTER_REST]);
+        let (mut lane, _) = lane_with(rules(), 20);
+        lane.set_rules(Rules { active: false, ..rules() });
+        lane.set_rules(rules());
+        lane.take_fresh(lane_with(rules(), 20).0.buffer.into(), false);
+        lane.take_due(Vec::new(), None);
+        assert_eq!(sent(&mut lane, NOON).0.len(), WINDOW_AFTER_REST, "the end of a hold");
+    }
+
+    #[test]
+    fn changed_rules_have_somebody_look_how_far_ahead_retries_are_due() {
+        let (mut lane, _) = lane_with(rules(), 0);
+        assert_eq!((lane.take_far_ahead(), lane.take_far_ahead()), (Some(DAY_MS), None), "once after a start");
+        lane.set_rules(Rules { ahead_max: 5, ..rules() });
+        assert_eq!((lane.take_far_ahead(), lane.take_far_ahead()), (Some(5), None), "and once after a change");
+    }
+
+    #[test]
+    fn a_failure_halves_what_may_be_out_and_never_stops_it() {
+        let (mut lane, ids) = lane_with(Rules { max_in_flight: 8, ..rules() }, BUFFER_MAX);
+        let mut out: VecDeque<DeliveryId> = sent(&mut lane, NOON).0.into();
+        assert_eq!(out.len(), 8);
+        // Of those that are out so many come back; then all others do, without a word, and as many go out as may.
+        let mut may_be_out = |strain, count| {
+            for id in out.drain(..count) {
+                lane.settled(&settled(id, strain, 0));
+            }
+            for id in out.drain(..) {
+                assert!(lane.came_back(id, None));
+            }
+            out.extend(sent(&mut lane, NOON).0);
+            out.len()
+        };
+        assert_eq!(
+            may_be_out(Strain::Down, 3),
+            4,
+            "half of what its rules allow, once for those that were out together"
+        );
+        assert_eq!(may_be_out(Strain::Neutral, 1), 4);
+        assert_eq!(may_be_out(Strain::Well, 2), 6);
+        assert_eq!(may_be_out(Strain::Until(NOON), 1), 3);
+        assert_eq!(may_be_out(Strain::Down, 1), 1);
+        assert_eq!(may_be_out(Strain::Down, 1), 1);
+        assert!(lane.holds(ids[BUFFER_MAX - 1]), "there was always one more to send");
     }
 
     #[test]

@@ -1,15 +1,20 @@
 //! Delivery: wheel and lanes decide (`wheel`, `lane`, `schedule`, `verdict`: pure), a thread turns them (`engine`), and
-//! senders make the requests (`sender`), past the guard.
+//! senders make the requests (`errands`, `sender`), past the guard.
 
 pub mod allowances;
 mod clients;
+mod descriptors;
 mod dial;
 mod egress;
 mod engine;
+mod errands;
 mod explain;
 mod failure;
+mod http;
 pub mod lane;
 mod limiter;
+mod mailbox;
+mod meters;
 mod resolve;
 pub mod schedule;
 mod sender;
@@ -18,10 +23,8 @@ mod tunnel;
 pub mod verdict;
 pub mod wheel;
 
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -32,20 +35,25 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::dialect::Shelf;
-use crate::domain::delivery::{FAILURE_KINDS, Outcome};
+use crate::domain::delivery::Outcome;
 use crate::domain::explain::Explained;
 use crate::domain::guard::Guard;
 use crate::domain::id::WebhookNumber;
 use crate::domain::probe::{Probe, Probed};
 use crate::domain::proxy::Proxy;
 use crate::domain::rate_limit::{Allowance, RateLimit};
+use crate::pulse::{Pulse, Stuck, or_end, or_end_task};
 use crate::store::Store;
 use allowances::Allowances;
 use clients::Making;
+use descriptors::Descriptors;
 use dial::Rules;
 use egress::Egress;
 pub use egress::may_be_here;
-use engine::{Engine, Errand, Mailbox, Meters};
+use engine::Engine;
+use errands::Errand;
+use mailbox::Mailbox;
+use meters::Meters;
 use resolve::Resolver;
 use schedule::Scheduler;
 use sender::Tools;
@@ -72,6 +80,8 @@ pub struct Settings {
     pub proxy: Option<Proxy>,
     /// Whether the proxy resolves names.
     pub proxy_resolves: bool,
+    /// Descriptors that are the listener's to use.
+    pub listener_descriptors: usize,
 }
 
 impl Settings {
@@ -106,6 +116,7 @@ pub async fn explain_alone(settings: &Settings, url: &Url, opened: &[IpNet]) -> 
 /// Starts delivering what the store holds, trusting those in `trust`. Must be called within an actix system.
 pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, clock: Clock) -> Deliver {
     let (mailbox, meters) = (Arc::new(Mailbox::default()), Arc::new(Meters::default()));
+    let descriptors = Descriptors::of_this_process(settings.listener_descriptors);
     store.listen(mailbox.clone());
     let tools = Tools {
         store: store.clone(),
@@ -114,35 +125,46 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         making: Making {
             rules: settings.rules(),
             trust: Arc::new(trust),
-            out_max: settings.in_flight_max,
+            descriptors: descriptors.clone(),
             connect: settings.connect,
         },
         name_servers: settings.name_servers,
         dns: settings.dns,
+        senders: settings.senders.max(1),
     };
-    let (mut senders, mut errands) = (Vec::new(), Vec::new());
-    for _ in 0..settings.senders.max(1) {
+    let (mut senders, mut errands, mut desks) = (Vec::new(), Vec::new(), Vec::new());
+    for n in 1..=settings.senders.max(1) {
         let (tools, meters, mailbox) = (tools.clone(), meters.clone(), mailbox.clone());
         let (errand, errands_in) = mpsc::unbounded_channel();
         let (done, is_done) = oneshot::channel();
+        let pulse = Arc::new(Pulse::of(format!("sender {n}")));
+        desks.push((errand.downgrade(), pulse.clone()));
         let arbiter = Arbiter::new();
         arbiter.spawn_fn(move || {
-            actix_rt::spawn(async move {
-                engine::send_all(errands_in, tools, meters, mailbox).await;
+            actix_rt::spawn(or_end_task("sender", async move {
+                errands::send_all(errands_in, tools, meters, mailbox, pulse).await;
                 // Nobody waits any more if the time to stop has run out.
                 let _ = done.send(());
-            });
+            }));
         });
         senders.push((arbiter, is_done));
         errands.push(errand);
     }
     let allowances = Arc::new(Allowances::default());
     let scheduler = Scheduler::new(store, shelf, settings.in_flight_max, allowances.clone(), clock.now());
-    let (places, meters_seen) = (Arc::new(Semaphore::new(PROBES_MAX)), meters.clone());
-    let handle =
-        Handle { errands: errands[0].downgrade(), places, allowances, meters: meters_seen, clock: clock.clone() };
-    let engine = Engine::new(scheduler, clock, mailbox.clone(), meters, errands);
-    let engine = std::thread::Builder::new().name("engine".into()).spawn(move || engine.run());
+    let (places, pulse) = (Arc::new(Semaphore::new(PROBES_MAX)), Arc::new(Pulse::of("engine")));
+    let (meters_seen, engine_pulse) = (meters.clone(), pulse.clone());
+    let handle = Handle {
+        senders: desks.into(),
+        places,
+        allowances,
+        meters: meters_seen,
+        descriptors,
+        engine_pulse,
+        clock: clock.clone(),
+    };
+    let engine = Engine::new(scheduler, clock, mailbox.clone(), meters, pulse, errands);
+    let engine = std::thread::Builder::new().name("engine".into()).spawn(|| or_end("engine", || engine.run()));
     Deliver { mailbox, handle, engine: engine.expect("a thread can be started"), senders }
 }
 
@@ -150,10 +172,8 @@ impl Deliver {
     /// Sends nothing new and waits for what is out, at most `limit`. What is not done then stays open in the store and
     /// goes out after the next start.
     pub async fn stop(self, limit: Duration) {
-        engine::stop(&self.mailbox);
-        if self.engine.join().is_err() {
-            tracing::error!("the engine panicked");
-        }
+        self.mailbox.stop();
+        self.engine.join().expect("a panic of the engine ends the process");
         let all_done = async {
             for (arbiter, is_done) in self.senders {
                 // An error means that the sender is gone, which is as good.
@@ -173,24 +193,29 @@ impl Deliver {
 
     /// The dialects were read again: webhooks are treated by the new ones from now on.
     pub fn dialects_changed(&self) {
-        engine::dialects_changed(&self.mailbox);
+        self.mailbox.dialects_changed();
     }
 }
 
 /// What others may ask of the sending side while it runs; cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
-    errands: mpsc::WeakUnboundedSender<Errand>,
+    senders: Arc<[Desk]>,
     places: Arc<Semaphore>,
     allowances: Arc<Allowances>,
     meters: Arc<Meters>,
+    descriptors: Arc<Descriptors>,
+    engine_pulse: Arc<Pulse>,
     clock: Clock,
 }
+
+/// Where a sender takes errands, and its pulse.
+type Desk = (mpsc::WeakUnboundedSender<Errand>, Arc<Pulse>);
 
 impl Handle {
     /// Makes a request that is no delivery, at most 64 at once.
     pub fn probe(&self, probe: Probe) -> impl Future<Output = Probed> + Send + use<> {
-        let (errands, places) = (self.errands.clone(), self.places.clone());
+        let (errands, places) = (self.senders[0].0.clone(), self.places.clone());
         async move {
             let _place = places.acquire().await;
             let (answer, answered) = oneshot::channel();
@@ -206,7 +231,7 @@ impl Handle {
     /// Says where a URL leads and which rules decide there, for a webhook for which `opened` was opened. `None` while
     /// the server stops.
     pub fn explain(&self, url: Url, opened: Vec<IpNet>) -> impl Future<Output = Option<Explained>> + Send + use<> {
-        let (errands, places) = (self.errands.clone(), self.places.clone());
+        let (errands, places) = (self.senders[0].0.clone(), self.places.clone());
         async move {
             let _place = places.acquire().await;
             let (answer, answered) = oneshot::channel();
@@ -220,27 +245,26 @@ impl Handle {
         self.allowances.left(webhook, limit, self.clock.now())
     }
 
+    /// What the sending side lacks now, in words; `None` if nothing.
+    pub fn trouble(&self) -> Option<&'static str> {
+        self.descriptors.is_short().then_some(
+            "deliveries wait: this server has used up the descriptors or the ports that its connections need",
+        )
+    }
+
     /// Writes counters in the Prometheus text format.
     pub fn write_metrics(&self, out: &mut String) {
-        write_metrics(&self.meters, out);
+        self.meters.write(out);
+        self.descriptors.write_metrics(out);
     }
-}
 
-fn write_metrics(meters: &Meters, out: &mut String) {
-    let mut line = |text: std::fmt::Arguments<'_>| out.write_fmt(text).expect("writing to memory cannot fail");
-    line(format_args!(
-        "# HELP hookwheel_attempt_outcomes_total Attempts since the start by outcome.\n# TYPE hookwheel_attempt_outcomes_total counter\n"
-    ));
-    let failed = FAILURE_KINDS.into_iter().zip(&meters.failed);
-    for (kind, count) in std::iter::once(("succeeded", &meters.succeeded)).chain(failed) {
-        let count = count.load(Ordering::Relaxed);
-        line(format_args!("hookwheel_attempt_outcomes_total{{outcome=\"{kind}\"}} {count}\n"));
-    }
-    let gauges = [
-        ("in_flight", "Deliveries that are out now.", meters.out.load(Ordering::Relaxed)),
-        ("lanes", "Webhooks that have a lane in memory.", meters.lanes.load(Ordering::Relaxed)),
-    ];
-    for (name, help, value) in gauges {
-        line(format_args!("# HELP hookwheel_{name} {help}\n# TYPE hookwheel_{name} gauge\nhookwheel_{name} {value}\n"));
+    /// A thread of delivery that is stuck. Each sender is asked for a sign, which it owes until the next call.
+    pub fn stuck(&self) -> Option<Stuck> {
+        for (errands, pulse) in &*self.senders {
+            let Some(errands) = errands.upgrade().filter(|_| !pulse.ask()) else { continue };
+            // An error means that the server stops.
+            let _ = errands.send(Errand::Sign);
+        }
+        self.engine_pulse.stuck().or_else(|| self.senders.iter().find_map(|(_, pulse)| pulse.stuck()))
     }
 }

@@ -244,3 +244,172 @@ fn read_into(lane: &mut Lane, store: &Store, number: WebhookNumber, now: UnixMs)
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Clock, Dice};
+    use crate::dialect::Dialects;
+    use crate::domain::backoff::{RETRY_AFTER_MS_MAX, Strain};
+    use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
+    use crate::domain::disable::DisableRule;
+    use crate::domain::id::WebhookId;
+    use crate::domain::retry::{Next, RetrySchedule};
+    use crate::domain::time::DAY_MS;
+    use crate::domain::webhook::{EndpointUrl, EventFilter};
+    use crate::store::{self, Committer, Memory, NewEvent, Refusal, Settings, Settlement, Staging};
+
+    const NOW: UnixMs = 1_800_000_000_000;
+
+    /// A store in memory, with account 1.
+    struct Bench {
+        store: Store,
+        committer: Committer,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let settings = Settings { memory: Some(Memory::default()), durable: false, ..Settings::at("unused") };
+            let clock = Clock::standing_at(NOW);
+            let (store, committer) = store::open(settings, clock, Dice::seeded(1)).expect("memory can be opened");
+            let mut bench = Self { store, committer };
+            bench.now(|staging| staging.create_account(Store::default_account("standard")));
+            bench
+        }
+
+        fn now<T: Send + 'static>(
+            &mut self,
+            change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
+        ) -> T {
+            let mut answer = self.store.submit(0, change).expect("there is room");
+            while self.committer.step() {}
+            answer.try_recv().expect("it is answered").expect("it is done")
+        }
+
+        /// A webhook that wants events of this type.
+        fn webhook(&mut self, filter: &str) -> WebhookId {
+            let url = EndpointUrl::parse("https://example.com/", false).expect("a URL");
+            let webhook = Webhook::new(1, "standard", url, vec![EventFilter::parse(filter).expect("a filter")]);
+            self.now(move |staging| staging.create_webhook(webhook, None)).id
+        }
+
+        fn publish(&mut self, event_type: &str) {
+            let event = NewEvent {
+                name: None,
+                event_type: event_type.into(),
+                created_at: None,
+                data: "{}".into(),
+                actor: None,
+                metadata: None,
+                test: false,
+                fingerprint: None,
+            };
+            self.now(move |staging| staging.accept(1, vec![event], None));
+        }
+
+        fn scheduler(&self, out_max: usize) -> Scheduler {
+            let shelf = Arc::new(Shelf::new(Dialects::shipped()));
+            Scheduler::new(self.store.clone(), shelf, out_max, Arc::default(), NOW)
+        }
+
+        /// The delivery's first attempt failed; it is tried again then.
+        fn retry_at(&mut self, delivery: DeliveryId, at: UnixMs) {
+            let outcome = Outcome::Status(500);
+            let summary = AttemptSummary { number: 1, started_at: NOW, duration_ms: 0, outcome };
+            let attempt =
+                Attempt { summary, url: String::new(), request_headers: Vec::new(), response_body: Vec::new() };
+            let (disable, strain) = (DisableRule::default(), Strain::Neutral);
+            let next = Next::RetryAt(at);
+            self.store.settle(Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false });
+            while self.committer.step() {}
+        }
+    }
+
+    #[test]
+    fn webhooks_take_turns_however_much_waits_for_one() {
+        let mut bench = Bench::new();
+        let (one, other) = (bench.webhook("a").number(), bench.webhook("b").number());
+        ["a", "a", "a", "b", "b"].into_iter().for_each(|event_type| bench.publish(event_type));
+        let mut scheduler = bench.scheduler(100);
+        let turns: Vec<WebhookNumber> =
+            std::iter::from_fn(|| scheduler.next(NOW)).map(|claim| claim.delivery.id.webhook()).collect();
+        assert_eq!(turns[..4], [turns[0], turns[1], turns[0], turns[1]], "by turns: {turns:?}");
+        assert_eq!((turns[0] + turns[1], turns.len()), (one + other, 5));
+    }
+
+    #[test]
+    fn no_more_are_out_than_may_be_and_a_place_that_is_handed_back_is_used_again() {
+        let mut bench = Bench::new();
+        bench.webhook("a");
+        ["a", "a"].into_iter().for_each(|event_type| bench.publish(event_type));
+        let mut scheduler = bench.scheduler(1);
+        let first = scheduler.next(NOW).expect("one may go out").delivery.id;
+        assert!(scheduler.next(NOW).is_none());
+        assert_eq!(scheduler.out(), 1);
+        scheduler.handed_back(first, NOW);
+        assert_eq!(scheduler.out(), 0);
+        assert_eq!(scheduler.next(NOW).map(|claim| claim.delivery.id), Some(first), "nothing happened to it");
+        assert_eq!(scheduler.out(), 1);
+    }
+
+    #[test]
+    fn a_webhook_that_handed_one_back_is_looked_at_again_in_a_while() {
+        let mut bench = Bench::new();
+        bench.webhook("a");
+        bench.publish("a");
+        let mut scheduler = bench.scheduler(10);
+        let only = scheduler.next(NOW).expect("it goes out").delivery.id;
+        assert!(scheduler.next(NOW).is_none());
+        scheduler.handed_back(only, NOW);
+        assert!(scheduler.next(NOW).is_none());
+        let (at, again) = loop {
+            let at = scheduler.next_turn().expect("it is looked at again");
+            scheduler.turn(at);
+            if let Some(claim) = scheduler.next(at) {
+                break (at, claim.delivery.id);
+            }
+        };
+        assert_eq!(again, only);
+        assert!((NOW + LOOK_AGAIN_MS..NOW + 2 * LOOK_AGAIN_MS).contains(&at), "{} ms later", at - NOW);
+    }
+
+    #[test]
+    fn what_changed_is_read_again_and_what_is_out_stays_out() {
+        let mut bench = Bench::new();
+        let number = bench.webhook("a").number();
+        ["a", "a", "a"].into_iter().for_each(|event_type| bench.publish(event_type));
+        let mut scheduler = bench.scheduler(2);
+        let out: Vec<DeliveryId> = std::iter::from_fn(|| scheduler.next(NOW)).map(|claim| claim.delivery.id).collect();
+        scheduler.webhook_changed(number);
+        scheduler.begin_again();
+        scheduler.freed(number);
+        assert!(scheduler.next(NOW).is_none());
+        scheduler.out_max = 10;
+        scheduler.make_ready(number);
+        let rest: Vec<DeliveryId> = std::iter::from_fn(|| scheduler.next(NOW)).map(|claim| claim.delivery.id).collect();
+        assert_eq!((out.len(), rest.len(), scheduler.out()), (2, 1, 3));
+        assert!(!out.contains(&rest[0]));
+    }
+
+    #[test]
+    fn a_shorter_schedule_pulls_in_what_is_due_later() {
+        let mut bench = Bench::new();
+        let id = bench.webhook("a");
+        bench.publish("a");
+        let mut scheduler = bench.scheduler(10);
+        let delivery = scheduler.next(NOW).expect("it goes out").delivery.id;
+        bench.retry_at(delivery, NOW + 20 * DAY_MS);
+        assert_eq!(bench.store.latest_due(id.number()).expect("it is read"), Some(NOW + 20 * DAY_MS));
+        bench.now(move |staging| {
+            staging.update_webhook(1, id, |webhook, _| {
+                webhook.retry = Some(RetrySchedule { delay_seconds: vec![60], jitter_percent: 0 });
+                Ok(())
+            })
+        });
+        scheduler.webhook_changed(id.number());
+        assert!(scheduler.next(NOW).is_none());
+        while bench.committer.step() {}
+        // An endpoint may have asked for an hour.
+        assert_eq!(bench.store.latest_due(id.number()).expect("it is read"), Some(NOW + RETRY_AFTER_MS_MAX));
+    }
+}

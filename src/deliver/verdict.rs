@@ -62,3 +62,91 @@ fn is_success(webhook: &Webhook, dialect: &Dialect, outcome: &Outcome) -> bool {
     let rule = webhook.success.as_ref().unwrap_or(&dialect.success);
     outcome.status().is_some_and(|status| rule.accepts(status))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::dialect::Dialects;
+    use crate::domain::delivery::{AttemptSummary, Cause, Delivery};
+    use crate::domain::id::EventId;
+    use crate::domain::retry::{RetrySchedule, SuccessRule};
+    use crate::domain::webhook::{EndpointUrl, EventFilter};
+
+    const T: UnixMs = 1_700_000_000_000;
+
+    fn webhook() -> Webhook {
+        let url = EndpointUrl::parse("https://example.com/", false).expect("a URL");
+        let retry = Some(RetrySchedule { delay_seconds: vec![100], jitter_percent: 50 });
+        let disable = Some(DisableRule { consecutive_failures: Some(3), ..DisableRule::default() });
+        let events = vec![EventFilter::parse("*").expect("a filter")];
+        Webhook { retry, disable, ..Webhook::new(1, "standard", url, events) }
+    }
+
+    /// What follows an attempt of this webhook that ended so, 10 ms after it began.
+    fn judged(webhook: Webhook, number: u16, outcome: Outcome, asked: Option<u64>) -> Settlement {
+        let event = EventId(1 << 80);
+        let delivery = Delivery::fresh(event.delivery_to(1), event, Cause::Accept);
+        let claim = Claim { delivery, webhook: Arc::new(webhook), rate_limited: true };
+        let summary = AttemptSummary { number, started_at: T, duration_ms: 10, outcome };
+        let attempt = Attempt { summary, url: String::new(), request_headers: Vec::new(), response_body: Vec::new() };
+        let retry_after = asked.map(|ms| (T + 10).saturating_add(ms));
+        let dialects = Dialects::shipped();
+        verdict(&claim, dialects.get("standard").expect("it is shipped"), Made { attempt, retry_after }, 0.5)
+    }
+
+    fn after(outcome: Outcome, asked: Option<u64>) -> (Next, Strain) {
+        let settlement = judged(webhook(), 1, outcome, asked);
+        (settlement.next, settlement.strain)
+    }
+
+    #[test]
+    fn an_endpoint_that_asks_for_a_pause_gets_no_retry_before_and_an_hour_at_most() {
+        let scheduled = Next::RetryAt(T + 10 + 125_000);
+        for status in [429, 503] {
+            let asked = |ms| after(Outcome::Status(status), ms);
+            assert_eq!(asked(None), (scheduled, Strain::Down));
+            assert_eq!(asked(Some(1_000)), (scheduled, Strain::Until(T + 1_010)), "never earlier than its schedule");
+            assert_eq!(asked(Some(200_000)), (Next::RetryAt(T + 200_010), Strain::Until(T + 200_010)));
+            assert_eq!(asked(Some(u64::MAX)).0, Next::RetryAt(T + 10 + RETRY_AFTER_MS_MAX));
+        }
+        assert_eq!(after(Outcome::Status(500), Some(200_000)), (scheduled, Strain::Neutral), "only these may ask");
+        assert_eq!(judged(webhook(), 2, Outcome::Status(503), Some(5)).next, Next::Dead, "asking adds no retry");
+    }
+
+    #[test]
+    fn what_an_attempt_says_of_its_endpoint() {
+        let text = String::new;
+        for outcome in [Outcome::TimedOut, Outcome::Dns(text()), Outcome::Connect(text()), Outcome::Tls(text())] {
+            assert_eq!(after(outcome, None).1, Strain::Down);
+        }
+        let ours = [Outcome::Refused(text()), Outcome::Unsendable(text()), Outcome::TooLarge(2, 1)];
+        for outcome in [Outcome::Status(404), Outcome::Broken(text())].into_iter().chain(ours) {
+            assert_eq!(after(outcome, None).1, Strain::Neutral);
+        }
+        assert_eq!(after(Outcome::Status(204), Some(9)), (Next::Succeeded, Strain::Well));
+    }
+
+    #[test]
+    fn a_webhooks_own_rules_come_before_its_dialects() {
+        let rule = SuccessRule::try_from(vec!["503".to_string()]).expect("a rule");
+        let strange = Webhook { success: Some(rule), ..webhook() };
+        assert_eq!(judged(strange.clone(), 1, Outcome::Status(503), None).strain, Strain::Well);
+        assert_ne!(judged(strange, 1, Outcome::Status(200), None).next, Next::Succeeded);
+        let settlement = judged(webhook(), 1, Outcome::Status(500), None);
+        assert_eq!(Some(settlement.disable), webhook().disable);
+        assert!(settlement.rate_limited && settlement.dice == 0.5);
+        let plain = Webhook { retry: None, disable: None, ..webhook() };
+        let standard = Dialects::shipped().get("standard").expect("it is shipped").clone();
+        let settlement = judged(plain, 1, Outcome::Status(500), None);
+        assert_eq!(settlement.disable, standard.disable);
+        assert_eq!(settlement.next, standard.retry.after(1, false, T + 10, 0.5));
+    }
+
+    #[test]
+    fn a_body_that_is_too_large_is_dead_at_once_and_disables_nothing() {
+        let settlement = judged(webhook(), 1, Outcome::TooLarge(2, 1), None);
+        assert_eq!((settlement.next, settlement.disable), (Next::Dead, DisableRule::default()));
+    }
+}

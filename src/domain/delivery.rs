@@ -257,6 +257,10 @@ pub struct Attempt {
     /// The start of the answer's body, at most [`RESPONSE_BODY_BYTES_MAX`].
     #[serde(with = "serde_bytes")]
     pub response_body: Vec<u8>,
+    /// The request was sent once more, on a fresh connection, before anything of an answer had come: a kept one had been
+    /// closed.
+    #[serde(skip)]
+    pub resent: bool,
 }
 
 /// How much of an answer is read and kept.

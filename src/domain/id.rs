@@ -196,6 +196,18 @@ mod tests {
     }
 
     #[test]
+    fn ids_of_a_new_millisecond_begin_at_random() {
+        let random = 0x123_4567_89ab;
+        let first = |dice: u64| IdSource::after(0).next(5, 0, || dice);
+        let counter = |id: u128| ((id >> 64 & 0xfff) as u64) << 30 | (id >> 32 & 0x3fff_ffff) as u64;
+        assert_eq!(counter(first(random)), random);
+        assert_eq!(counter(first(u64::MAX)), (1 << COUNTER_START_BITS) - 1, "with room for as many more");
+        let mut source = IdSource::after(first(random));
+        assert_eq!(counter(source.next(5, 0, || 0)), random + 1);
+        assert_eq!(counter(source.next(6, 0, || 77)), 77);
+    }
+
+    #[test]
     fn a_delivery_carries_its_event_and_its_webhook() {
         let event = EventId(IdSource::after(0).next(1_700_000_000_000, 0, || 12_345));
         let delivery = event.delivery_to(42);

@@ -147,6 +147,25 @@ mod tests {
     }
 
     #[test]
+    fn retries_are_spread_by_chance() {
+        let schedule = RetrySchedule { delay_seconds: vec![100], jitter_percent: 50 };
+        let waited = |dice| schedule.after(1, false, 0, dice);
+        assert_eq!([0.0, 0.5, 0.9].map(waited), [100_000, 125_000, 145_000].map(Next::RetryAt));
+        assert_eq!(schedule.longest_ms(), 150_000);
+    }
+
+    #[test]
+    fn schedules_are_bounded() {
+        let check = |delay_seconds, jitter_percent| RetrySchedule { delay_seconds, jitter_percent }.check();
+        assert!(check(vec![DELAY_SECONDS_MAX; RETRIES_MAX], JITTER_PERCENT_MAX).is_ok());
+        assert!(check(vec![0; RETRIES_MAX + 1], 0).is_err());
+        assert!(
+            check(vec![0, DELAY_SECONDS_MAX + 1], 0).is_err_and(|invalid| invalid.to_string().contains("delays[1]"))
+        );
+        assert!(check(vec![], JITTER_PERCENT_MAX + 1).is_err());
+    }
+
+    #[test]
     fn success_rules_are_written_as_people_do() {
         let rule = SuccessRule::try_from(vec!["2xx".to_string(), "304".into(), "410-412".into()]).unwrap();
         assert!(rule.accepts(299) && rule.accepts(304) && rule.accepts(411));

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::backoff::Backoff;
+use super::backoff::{Backoff, Recent, Strain};
 use super::delivery::{AttemptSummary, DeliveryState};
 use super::stats::Minute;
 use super::time::{DAY_MS, UnixMs};
@@ -45,6 +45,8 @@ pub struct Tally {
     pub hold_warned_at: Option<UnixMs>,
     /// What was counted in the current minute.
     pub minute: Minute,
+    /// What its latest attempts said of its endpoint.
+    pub recent: Recent,
 }
 
 /// The UTC day of a time, counted from 1970.
@@ -109,9 +111,15 @@ impl Tally {
         }
     }
 
+    /// Takes in what an attempt says of the endpoint. `dice` is even in 0.0..1.0.
+    pub fn count_strain(&mut self, strain: Strain, attempt: &AttemptSummary, dice: f64) {
+        let (started_at, ended_at) = (attempt.started_at, attempt.ended_at());
+        (self.backoff, self.recent) = self.backoff.after(self.recent, strain, started_at, ended_at, dice);
+    }
+
     /// A person or a probe says that the endpoint is well: what it failed before counts no more.
     pub fn forgive(&mut self, now: UnixMs) {
-        self.backoff = Backoff::default();
+        (self.backoff, self.recent) = (Backoff::default(), Recent::default());
         (self.consecutive_failures, self.failing_since) = (0, None);
         self.enabled_at = Some(now);
     }

@@ -40,7 +40,7 @@ impl Staging<'_> {
         }
         if let Some(Idempotency { key, fingerprint }) = idempotency {
             let events = accepted.iter().map(|one| one.id).collect();
-            let record = Idempotent { at: self.now(), fingerprint, events };
+            let record = Idempotent { at: self.keeping(), fingerprint, events };
             self.put(Tree::Idempotency, layout::idempotency(account, &key), &record);
         }
         Ok(accepted)
@@ -106,7 +106,7 @@ impl Staging<'_> {
         let Some(before) = self.load::<Idempotent>(Tree::Idempotency, &layout::idempotency(account, key))? else {
             return Ok(None);
         };
-        if self.now() >= before.at + IDEMPOTENCY_MS {
+        if self.keeping() >= before.at + IDEMPOTENCY_MS {
             return Ok(None);
         }
         if before.fingerprint != *fingerprint {
@@ -153,7 +153,7 @@ impl Staging<'_> {
             account,
             name: new.name,
             event_type: new.event_type,
-            created_at: new.created_at.unwrap_or(self.now()),
+            created_at: new.created_at.unwrap_or_else(|| self.shown_now()),
             data: new.data,
             actor: new.actor,
             metadata: new.metadata,

@@ -48,7 +48,7 @@ impl Committer {
         let trees = inner.trees()?;
         let ids = IdSource::after(rows::last_id_and_event_bytes(&trees)?.0);
         let kept = rows::kept(&trees)?;
-        let upkeep = upkeep_of(&inner);
+        let upkeep = upkeep_of(&inner, &trees);
         let carried = Carried { ids, dice, tallies: Tallies::default(), kept };
         Ok(Self { inner, carried, upkeep, unsynced: None, low_space_told: false })
     }
@@ -57,7 +57,10 @@ impl Committer {
     pub fn run(mut self) {
         let mut last = Stopwatch::start();
         loop {
-            match self.inner.queue.wait(self.patience()) {
+            self.inner.pulse.rest();
+            let woken = self.inner.queue.wait(self.patience());
+            self.inner.pulse.beat();
+            match woken {
                 Woken::Work => std::thread::sleep(PACE.saturating_sub(last.elapsed())),
                 Woken::Idle => {}
                 Woken::Closed => break,
@@ -129,8 +132,8 @@ impl Committer {
         // Somebody waits for requests; an idle moment is the time to sync outcomes, and they must not wait for ever.
         let is_overdue = self.unsynced.is_some_and(|since| since.elapsed() >= SYNC_DELAY);
         let must_sync = !group.requests.is_empty() || group.is_empty() || is_overdue;
-        let now = self.inner.clock.now();
-        let mut staging = Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, now);
+        let moment = self.inner.keeping.moment(&self.inner.clock);
+        let mut staging = Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, moment);
         let mut staged = Ok(());
         for settlement in group.settlements.drain(..) {
             staged = staged.and_then(|()| staging.settle(settlement));
@@ -186,6 +189,7 @@ impl Committer {
     fn reopen(&mut self) -> bool {
         let mut pause = REOPEN_PAUSE_MIN;
         loop {
+            self.inner.pulse.beat();
             let opened = self
                 .inner
                 .open_disk()
@@ -194,7 +198,7 @@ impl Committer {
                 Ok((last, kept, trees)) => {
                     self.carried.kept = kept;
                     self.carried.ids = IdSource::after(last.max(self.carried.ids.last()));
-                    self.upkeep = upkeep_of(&self.inner);
+                    self.upkeep = upkeep_of(&self.inner, &trees);
                     self.inner.trees.store(Some(Arc::new(trees)));
                     tracing::warn!("the store is open again");
                     self.inner.tell(Notice { reopened: true, ..Notice::default() });
@@ -216,9 +220,9 @@ impl Committer {
 }
 
 /// All that is to be done on the side, from the start.
-fn upkeep_of(inner: &Inner) -> Upkeep {
+fn upkeep_of(inner: &Inner, trees: &Trees) -> Upkeep {
     let registry = inner.registry.read().expect("not poisoned");
-    Upkeep::at_start(&registry, &inner.settings.retention, inner.seals.clone())
+    Upkeep::at_start(trees, inner.clock.now(), &registry, &inner.settings.retention, inner.seals.clone())
 }
 
 /// Tells the operator once when free space falls below the reserve.

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::error::{Refusal, StoreError};
 use super::inner::{Commits, Inner};
+use super::keeping::is_worth_a_word;
 use super::key_mark::KeyMark;
 use super::master_keys;
 use super::message::{Accepted, Idempotency, Listener, NewEvent, Settlement};
@@ -20,9 +21,10 @@ use super::staging::Staging;
 use super::trees::Trees;
 use crate::domain::Invalid;
 use crate::domain::account::{Account, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
-use crate::domain::audit::Actor;
+use crate::domain::audit::{Actor, Deed};
 use crate::domain::id::{AccountNumber, WebhookNumber};
-use crate::domain::time::UnixMs;
+use crate::domain::time::{self, UnixMs};
+use crate::pulse::Pulse;
 
 /// A handle of the store; cheap to clone.
 #[derive(Clone)]
@@ -42,6 +44,11 @@ impl Store {
     /// Counters.
     pub fn meters(&self) -> &Commits {
         &self.0.commits
+    }
+
+    /// The commit thread's pulse.
+    pub fn pulse(&self) -> &Pulse {
+        &self.0.pulse
     }
 
     /// Requests and outcomes that wait for the commit thread.
@@ -146,6 +153,36 @@ impl Store {
         };
         self.change(change).await?;
         Ok(self.master_keys())
+    }
+
+    /// How far the keeping clock is behind the wall clock, in milliseconds; negative: ahead. A difference that is not worth
+    /// a word is none.
+    pub fn keeping_behind_ms(&self) -> i64 {
+        let (inner, clock) = (&self.0, &self.0.clock);
+        let behind = clock.wall() as i64 - inner.keeping.at(clock.now()) as i64;
+        if is_worth_a_word(behind) { behind } else { 0 }
+    }
+
+    /// What the keeping clock shows.
+    pub fn keeping(&self) -> UnixMs {
+        self.0.keeping.at(self.0.clock.now())
+    }
+
+    /// The machine's clock is right, somebody says: the keeping clock goes on to it. It stands in the audit log of the
+    /// account that exists from the start.
+    pub async fn trust_clock(&self, by: Actor) -> Result<(), Refusal> {
+        let inner = self.0.clone();
+        let change = move |staging: &mut Staging<'_>| {
+            let from = time::rfc3339(staging.keeping());
+            inner.keeping.trust();
+            staging.put_keeping(inner.keeping.at(staging.now()));
+            let account = staging.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
+            if let Some(account) = account {
+                staging.note_deed(by, Deed::new(account, "retention_clock.trusted", from));
+            }
+            Ok(())
+        };
+        self.change(change).await
     }
 
     /// The account of the server's own notices.

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 use arc_swap::ArcSwapOption;
 
 use super::error::StoreError;
+use super::keeping::Keeping;
 use super::layout::Tree;
 use super::message::{Listener, Notice};
 use super::queue::Queue;
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::job::Job;
 use crate::domain::webhook::Webhook;
+use crate::pulse::Pulse;
 
 /// What the store counts about itself since the start.
 #[derive(Debug, Default)]
@@ -49,6 +51,9 @@ pub struct Inner {
     pub kept: AtomicU64,
     pub seals: Arc<Seals>,
     pub commits: Commits,
+    /// Of the commit thread.
+    pub pulse: Pulse,
+    pub keeping: Keeping,
 }
 
 impl Inner {

@@ -2,7 +2,7 @@
 //!
 //! | tree | key | value |
 //! |---|---|---|
-//! | `meta` | a word | format version, counters, the greatest id given |
+//! | `meta` | a word | format version, counters, the greatest id given, where the keeping clock stood |
 //! | `accounts` | account | `Account` |
 //! | `keys` | SHA-256 of the key | `ApiKey` |
 //! | `webhooks` | webhook | `Webhook`, its status included; sealed (`seal`) |
@@ -111,6 +111,8 @@ pub const META_LAST_ID: &[u8] = b"last_id";
 pub const META_LAST_WEBHOOK: &[u8] = b"last_webhook";
 /// `meta`: the greatest account number given.
 pub const META_LAST_ACCOUNT: &[u8] = b"last_account";
+/// `meta`: where the keeping clock stood.
+pub const META_KEEPING: &[u8] = b"keeping";
 
 /// A key.
 pub type Key = Vec<u8>;

@@ -122,8 +122,8 @@ pub struct Settled {
     pub delivery: DeliveryId,
     /// When it is tried again, if it is.
     pub next_attempt_at: Option<UnixMs>,
-    /// Whether the attempt was a success.
-    pub success: bool,
+    /// What the attempt says of the endpoint.
+    pub strain: Strain,
     /// Nothing is sent to its endpoint before.
     pub paused_until: UnixMs,
 }

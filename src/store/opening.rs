@@ -10,12 +10,14 @@ use super::commit::Committer;
 use super::error::OpenError;
 use super::handle::Store;
 use super::inner::{Commits, Inner};
+use super::keeping::Keeping;
 use super::master_keys;
 use super::queue::{Bounds, Queue};
 use super::seal::{self, MasterKeys, Seals};
 use super::settings::Settings;
 use super::trees::Trees;
 use crate::clock::{Clock, Dice};
+use crate::pulse::Pulse;
 
 /// Opens the store; the committer needs a thread of its own.
 pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Committer), OpenError> {
@@ -30,6 +32,9 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
     let keys = keys.map_err(|why| OpenError::MasterKeys(settings.master_keys.to_string(), why))?;
     let trees = Trees::open(&settings)?;
     check_master_keys(&settings, &trees, &keys)?;
+    let now = clock.now();
+    let keeping = Keeping::at_start(&trees, now).map_err(|error| OpenError::Store(path.clone(), error))?;
+    keeping.warn(now);
     let inner = Arc::new(Inner {
         settings,
         clock,
@@ -41,6 +46,8 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
         kept: AtomicU64::new(0),
         seals: Arc::new(Seals::new(keys)),
         commits: Commits::default(),
+        pulse: Pulse::of("commit"),
+        keeping,
     });
     let failed = |error| OpenError::Store(path.clone(), error);
     inner.load(&trees).map_err(failed)?;

@@ -168,3 +168,106 @@ impl Queue {
         self.waiting.lock().expect("no holder of the lock panics")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::backoff::Strain;
+    use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
+    use crate::domain::disable::DisableRule;
+    use crate::domain::id::DeliveryId;
+    use crate::domain::retry::Next;
+
+    const BOUNDS: Bounds = Bounds { requests_max: 4, bytes_max: 100, group_operations_max: 3, group_bytes_max: 60 };
+
+    fn add(queue: &Queue, bytes: usize) -> bool {
+        queue.request(Request::new(bytes, |_| Ok(())).0).is_ok()
+    }
+
+    fn settlement(id: u128) -> Settlement {
+        let summary = AttemptSummary { number: 1, started_at: 0, duration_ms: 0, outcome: Outcome::Status(200) };
+        let attempt = Attempt { summary, url: String::new(), request_headers: Vec::new(), response_body: Vec::new() };
+        let (disable, strain) = (DisableRule::default(), Strain::Well);
+        let (delivery, next) = (DeliveryId(id), Next::Succeeded);
+        Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false }
+    }
+
+    fn ids(group: &Group) -> Vec<u128> {
+        group.settlements.iter().map(|one| one.delivery.0).collect()
+    }
+
+    /// How many outcomes, and how large the requests are.
+    fn sizes(group: &Group) -> (usize, Vec<usize>) {
+        (group.settlements.len(), group.requests.iter().map(Request::bytes).collect())
+    }
+
+    #[test]
+    fn what_waits_is_bounded_by_number() {
+        let queue = Queue::new(BOUNDS);
+        assert_eq!([0; 5].map(|bytes| add(&queue, bytes)), [true, true, true, true, false]);
+        assert_eq!(queue.depth(), (4, 0));
+        assert_eq!(queue.take().requests.len(), 3);
+        assert!(add(&queue, 0), "there is room again");
+    }
+
+    #[test]
+    fn what_waits_is_bounded_by_bytes_and_one_that_is_larger_waits_alone() {
+        let queue = Queue::new(BOUNDS);
+        assert_eq!([60, 40, 1].map(|bytes| add(&queue, bytes)), [true, true, false]);
+        assert!(add(&queue, 0), "what has no bytes takes no room");
+        assert_eq!(sizes(&queue.take()), (0, vec![60]));
+        assert_eq!([61, 60].map(|bytes| add(&queue, bytes)), [false, true], "what was taken makes room, and no more");
+        while !queue.take().is_empty() {}
+        assert_eq!([101, 1].map(|bytes| add(&queue, bytes)), [true, false]);
+    }
+
+    #[test]
+    fn a_group_is_bounded_and_a_larger_request_comes_alone() {
+        let queue = Queue::new(BOUNDS);
+        assert!([30, 30, 1].into_iter().all(|bytes| add(&queue, bytes)));
+        assert_eq!(sizes(&queue.take()), (0, vec![30, 30]));
+        assert_eq!(sizes(&queue.take()), (0, vec![1]));
+        assert!([61, 1].into_iter().all(|bytes| add(&queue, bytes)));
+        assert_eq!(sizes(&queue.take()), (0, vec![61]));
+        assert_eq!(sizes(&queue.take()), (0, vec![1]));
+    }
+
+    #[test]
+    fn outcomes_come_first_are_never_refused_and_leave_room_for_a_request() {
+        let queue = Queue::new(BOUNDS);
+        assert!([0, 0].into_iter().all(|bytes| add(&queue, bytes)));
+        (1..=7).for_each(|id| queue.settle(settlement(id)));
+        let first = queue.take();
+        assert_eq!((ids(&first), first.requests.len()), (vec![1, 2, 3], 1));
+        // They could not be written.
+        queue.settle_again(first.settlements);
+        assert_eq!(ids(&queue.take()), [1, 2, 3]);
+        assert_eq!(ids(&queue.take()), [4, 5, 6]);
+        assert_eq!(sizes(&queue.take()), (1, vec![]));
+        assert!(queue.take().is_empty());
+    }
+
+    #[test]
+    fn a_closed_queue_takes_no_requests_and_serves_what_waits() {
+        let queue = Queue::new(BOUNDS);
+        assert!(add(&queue, 1) && !queue.is_closed());
+        queue.close();
+        assert!(queue.is_closed());
+        assert!(matches!(queue.request(Request::new(0, |_| Ok(())).0), Err(NotTaken::Closed)));
+        assert_eq!(queue.wait(Duration::MAX), Woken::Work);
+        queue.settle(settlement(1));
+        assert_eq!(sizes(&queue.take()), (1, vec![1]));
+        assert_eq!(queue.wait(Duration::MAX), Woken::Closed);
+    }
+
+    #[test]
+    fn a_wait_ends_with_its_limit_or_when_something_arrives() {
+        let queue = Queue::new(BOUNDS);
+        assert_eq!(queue.wait(Duration::ZERO), Woken::Idle);
+        std::thread::scope(|scope| {
+            let woken = scope.spawn(|| queue.wait(Duration::MAX));
+            queue.settle(settlement(1));
+            assert_eq!(woken.join().expect("no panic"), Woken::Work);
+        });
+    }
+}

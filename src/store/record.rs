@@ -114,7 +114,8 @@ mod tests {
         let mut delivery = Delivery::fresh(event.id.delivery_to(3), event.id, Cause::Accept);
         assert_eq!(hex(&encode(&Fresh::of(&delivery))), "01000000");
         let summary = AttemptSummary { number: 1, started_at: 5, duration_ms: 2, outcome: Outcome::Status(200) };
-        let attempt = Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![1] };
+        let attempt =
+            Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![1], resent: false };
         delivery.take_attempt(attempt, Next::Succeeded);
         assert_eq!(hex(&encode(&delivery)), DELIVERY);
         assert_eq!(decode::<Delivery>(&encode(&delivery)).unwrap(), delivery);

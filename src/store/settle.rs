@@ -3,15 +3,14 @@
 
 use serde_json::json;
 
-use super::duty::{STEP_ROWS_MAX, keys_from};
 use super::error::StoreError;
-use super::layout::{self, Tree, end_of};
+use super::layout::{self, Tree};
 use super::message::{Settled, Settlement};
-use super::record;
 use super::staging::Staging;
+use crate::domain::backoff::Strain;
 use crate::domain::delivery::{AttemptSummary, Delivery, DeliveryState, Outcome};
 use crate::domain::disable::{DisableRule, Failures};
-use crate::domain::id::{DeliveryId, WebhookNumber};
+use crate::domain::id::DeliveryId;
 use crate::domain::retry::Next;
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{Status, Webhook};
@@ -19,6 +18,7 @@ use crate::domain::webhook::{Status, Webhook};
 impl Staging<'_> {
     /// Records what came of an attempt. Doing it twice changes nothing: a group that failed is settled again.
     pub(super) fn settle(&mut self, settlement: Settlement) -> Result<(), StoreError> {
+        fail::fail_point!("store.settle");
         let Settlement { delivery: id, attempt, next, disable, strain, dice, rate_limited } = settlement;
         let stored = match self.delivery(id) {
             // What cannot be read cannot be settled either; failing the group would fail every group from now on.
@@ -29,7 +29,7 @@ impl Staging<'_> {
             stored => stored?,
         };
         let Some(mut delivery) = stored.filter(|delivery| delivery.attempts < attempt.summary.number) else {
-            self.tell_settled(id, None, false);
+            self.tell_settled(id, None, Strain::Neutral);
             return Ok(());
         };
         let success = next == Next::Succeeded;
@@ -38,7 +38,7 @@ impl Staging<'_> {
         let tally = self.tally(id.webhook());
         tally.count_attempt(&attempt.summary, success);
         tally.minute.counts.count_attempt(&attempt.summary, success, rate_limited);
-        tally.backoff = tally.backoff.after(strain, attempt.summary.started_at, attempt.summary.ended_at(), dice);
+        tally.count_strain(strain, &attempt.summary, dice);
         if was_open {
             self.remove_open(&delivery)?;
         }
@@ -49,7 +49,7 @@ impl Staging<'_> {
             self.delivery_bytes_come(id.webhook(), bytes);
         }
         let next_attempt_at = delivery.next_attempt_at.filter(|_| was_open);
-        self.tell_settled(id, next_attempt_at, success);
+        self.tell_settled(id, next_attempt_at, strain);
         if was_open {
             self.put_after_attempt(&delivery)?;
             return self.judge_webhook(&delivery, &summary, next, first_attempt_at, disable);
@@ -65,30 +65,11 @@ impl Staging<'_> {
         Ok(())
     }
 
-    fn tell_settled(&mut self, delivery: DeliveryId, next_attempt_at: Option<UnixMs>, success: bool) {
+    fn tell_settled(&mut self, delivery: DeliveryId, next_attempt_at: Option<UnixMs>, strain: Strain) {
         // A webhook that is forgotten keeps no counters.
         let is_known = self.registry().webhook(delivery.webhook()).is_some();
         let paused_until = if is_known { self.tally(delivery.webhook()).backoff.until } else { 0 };
-        self.notice.settled.push(Settled { delivery, next_attempt_at, success, paused_until });
-    }
-
-    /// Retries of the webhook that are due after `latest` are due then: the clock was set back, or its schedule is
-    /// shorter than it was. Some a call; the webhook counts as changed, so that somebody looks again.
-    pub(super) fn pull_in(&mut self, webhook: WebhookNumber, latest: UnixMs) -> Result<(), StoreError> {
-        let from = layout::due_end(webhook, latest);
-        let (keys, _) = keys_from(self, Tree::Due, &from, &end_of(webhook), STEP_ROWS_MAX)?;
-        for key in keys {
-            let id = layout::read_delivery(&key);
-            let stored = self.get(Tree::Waiting, &layout::delivery(id))?;
-            let waiting = stored.map(|bytes| record::decode::<Delivery>(&bytes)).transpose()?;
-            self.stage(Tree::Due, key.clone(), None);
-            if let Some(mut delivery) = waiting.filter(|one| one.next_attempt_at == Some(layout::read_due(&key))) {
-                delivery.next_attempt_at = Some(latest);
-                self.put_after_attempt(&delivery)?;
-            }
-            self.notice.changed.push(webhook);
-        }
-        Ok(())
+        self.notice.settled.push(Settled { delivery, next_attempt_at, strain, paused_until });
     }
 
     /// Ends an open delivery without sending it.
@@ -117,7 +98,7 @@ impl Staging<'_> {
         Ok(())
     }
 
-    fn put_after_attempt(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+    pub(super) fn put_after_attempt(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
         match delivery.next_attempt_at {
             Some(at) => {
                 self.put(Tree::Waiting, layout::delivery(delivery.id), delivery);

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::carried::{Carried, Finished};
 use super::error::{Refusal, StoreError};
+use super::keeping::Moment;
 use super::key_mark::KeyMark;
 use super::layout::{self, Key, Tree};
 use super::message::Notice;
@@ -34,7 +35,7 @@ pub struct Staging<'a> {
     registry: &'a RwLock<Registry>,
     seals: &'a Seals,
     pub(super) carried: &'a mut Carried,
-    now: UnixMs,
+    moment: Moment,
     staged: BTreeMap<(Tree, Key), Option<Vec<u8>>>,
     tallied: Vec<WebhookNumber>,
     pub(super) accounts_tallied: Vec<AccountNumber>,
@@ -52,7 +53,7 @@ impl<'a> Staging<'a> {
         registry: &'a RwLock<Registry>,
         seals: &'a Seals,
         carried: &'a mut Carried,
-        now: UnixMs,
+        moment: Moment,
     ) -> Self {
         Self {
             trees,
@@ -61,7 +62,7 @@ impl<'a> Staging<'a> {
             kept: carried.kept,
             kept_before: carried.kept.events,
             carried,
-            now,
+            moment,
             staged: BTreeMap::new(),
             tallied: Vec::new(),
             accounts_tallied: Vec::new(),
@@ -73,7 +74,22 @@ impl<'a> Staging<'a> {
 
     /// The time of this group.
     pub fn now(&self) -> UnixMs {
-        self.now
+        self.moment.now
+    }
+
+    /// The same by the keeping clock: what age is told by.
+    pub(super) fn keeping(&self) -> UnixMs {
+        self.moment.keeping
+    }
+
+    /// The same as the wall clock shows it.
+    pub(super) fn shown_now(&self) -> UnixMs {
+        self.moment.shown
+    }
+
+    /// Writes where the keeping clock stands.
+    pub(super) fn put_keeping(&mut self, stands_at: UnixMs) {
+        self.put(Tree::Meta, layout::META_KEEPING.to_vec(), &stands_at);
     }
 
     /// What is held in memory, changes of this group included.
@@ -229,7 +245,7 @@ impl<'a> Staging<'a> {
                 Tally::default()
             })
         });
-        let over = tally.minute.turn(self.now);
+        let over = tally.minute.turn(self.moment.now);
         self.finished.extend(over.map(|minute| (Series::Webhook(number), minute)));
         tally
     }
@@ -243,7 +259,7 @@ impl<'a> Staging<'a> {
     pub(super) fn next_id(&mut self, number: u32) -> u128 {
         self.gave_ids = true;
         let Carried { ids, dice, .. } = &mut *self.carried;
-        ids.next(self.now, number, || dice.bits())
+        ids.next(self.moment.now, number, || dice.bits())
     }
 
     pub(super) fn next_number(&mut self, counter: &[u8]) -> Result<u32, StoreError> {

@@ -89,6 +89,7 @@ fn current(trees: &Trees, series: Series, webhooks: &[WebhookNumber], now: UnixM
 }
 
 fn rows(trees: &Trees, series: Series, span: Span) -> Result<BTreeMap<UnixMs, Counts>, StoreError> {
+    fail::fail_point!("store.stats");
     let Span { step, from, to } = span;
     let range = layout::stats(series, step, from)..layout::stats(series, step, to);
     trees

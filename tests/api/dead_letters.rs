@@ -40,10 +40,15 @@ async fn listed(server: &Server, query: &str) -> Vec<String> {
 
 /// The job once it has ended.
 async fn ended(server: &Server, job: &Value) -> Value {
+    ended_for(server, &server.admin, job).await
+}
+
+/// The same, of whoever has this key.
+pub async fn ended_for(server: &Server, key: &str, job: &Value) -> Value {
     loop {
         // Each change is a group, and a group has a step.
         server.store.change(|_| Ok(())).await.unwrap();
-        let job = server.get(&format!("/api/v1/jobs/{}", id(job))).send().await.data(200);
+        let job = server.get(&format!("/api/v1/jobs/{}", id(job))).key(key).send().await.data(200);
         if job["state"] != "running" {
             return job;
         }

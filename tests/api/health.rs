@@ -21,6 +21,7 @@ async fn health_and_counters_need_no_key() {
         "hookwheel_http_refused_total{code=\"not_found\"} 1",
         "hookwheel_http_replies_total{class=\"4xx\"} 1",
         "hookwheel_store_open 1",
+        "hookwheel_retention_clock_behind_seconds 0",
         "hookwheel_webhooks{status=\"active\"} 0",
         "hookwheel_deliveries_total 0",
         "extra 1",
@@ -158,6 +159,7 @@ const ROUTES: &str = "
     POST /api/v1/guard/explain
     POST /api/v1/jobs/{id}/cancel
     POST /api/v1/master-keys/reload
+    POST /api/v1/retention-clock/trust
     POST /api/v1/webhooks
     POST /api/v1/webhooks/{id}/check
     POST /api/v1/webhooks/{id}/disable

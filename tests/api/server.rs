@@ -15,6 +15,7 @@ use hookwheel::domain::guard::{Guard, port_of};
 use hookwheel::domain::id::WebhookNumber;
 use hookwheel::domain::probe::{Probe, Probed};
 use hookwheel::domain::rate_limit::{Allowance, Bucket, RateLimit};
+use hookwheel::pulse::Stuck;
 use hookwheel::store::{self, Store};
 use ipnet::IpNet;
 use serde_json::Value;
@@ -50,6 +51,12 @@ impl Outbound for Nobody {
     }
     fn left(&self, _: WebhookNumber, limit: RateLimit) -> Allowance {
         Bucket::default().allowance(limit, START_MS)
+    }
+    fn trouble(&self) -> Option<&'static str> {
+        None
+    }
+    fn stuck(&self) -> Option<Stuck> {
+        None
     }
     fn write_metrics(&self, out: &mut String) {
         out.push_str("extra 1\n");

@@ -6,6 +6,7 @@
 //! are delivered like any other.
 
 mod life;
+mod moments;
 
 use fail::FailScenario;
 use hookwheel::store::Memory;

@@ -173,6 +173,25 @@ fn full_port(at: SocketAddr) -> (TcpListener, Vec<TcpStream>) {
 }
 
 #[test]
+fn of_a_name_with_many_addresses_a_few_are_knocked_at() {
+    // Nobody listens at the first eight; whoever goes on is let in.
+    let address = |n| Ipv4Addr::new(127, 0, 1, n);
+    let dns = Dns::start(move |_, _| (1..=20).map(|n| Record::Address(address(n))).collect());
+    let ninth = TcpListener::bind((address(9), 0)).unwrap();
+    let port = ninth.local_addr().unwrap().port();
+    let rest: Vec<TcpListener> = (10..=20).map(|n| TcpListener::bind((address(n), port)).unwrap()).collect();
+    let mut stage = strict(&dns, &[("HOOKWHEEL__DELIVER__ALLOW", "127.0.1.0/24")]);
+    let retry = json!({"retry": {"delays": [], "jitter_percent": 0}});
+    let webhook = stage.webhook(&format!("http://many.test:{port}/"), retry);
+    stage.publish("e");
+    assert_eq!(outcomes(&stage.ended(&webhook, "e")), ["connect"]);
+    for listener in rest.iter().chain([&ninth]) {
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock), "{listener:?}");
+    }
+}
+
+#[test]
 fn a_redirect_to_this_machine_is_not_followed() {
     let doors = Doors::new();
     let location =

@@ -6,8 +6,10 @@ use hookwheel::clock::{Clock, Dice};
 use hookwheel::deliver::schedule::Scheduler;
 use hookwheel::dialect::Shelf;
 use hookwheel::domain::delivery::Delivery;
-use hookwheel::domain::id::{DeliveryId, WebhookNumber};
-use hookwheel::store::{self, Committer, Listener, Memory, Notice, OpenError, Refusal, Settings, Staging, Store};
+use hookwheel::domain::id::WebhookNumber;
+use hookwheel::store::{
+    self, Committer, Listener, Memory, Notice, OpenError, Refusal, Settings, Settled, Staging, Store,
+};
 
 use crate::plan::Plan;
 
@@ -92,8 +94,8 @@ impl Core {
         while self.committer.step() {}
     }
 
-    /// Passes what was committed on to the scheduler; hands out which deliveries were settled.
-    pub fn hear(&mut self) -> Vec<DeliveryId> {
+    /// Passes what was committed on to the scheduler; hands out what was settled.
+    pub fn hear(&mut self) -> Vec<Settled> {
         let mut settled = Vec::new();
         if self.ear.0.lock().unwrap().is_empty() {
             return settled;
@@ -103,7 +105,7 @@ impl Core {
             notice.freed.into_iter().for_each(|number| self.scheduler.freed(number));
             notice.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
             for one in notice.settled {
-                settled.push(one.delivery);
+                settled.push(one);
                 self.scheduler.settled(one);
             }
         }

@@ -7,11 +7,14 @@
 
 mod core;
 mod oracle;
+mod pace;
 mod plan;
+mod spared;
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use pace::Load;
 use plan::Plan;
 use world::World;
 
@@ -79,5 +82,28 @@ fn twenty_seeds_on_disk() {
 fn a_hundred_webhooks_and_a_hundred_thousand_deliveries() {
     if number("HOOKWHEEL_SEED").is_none() {
         run(Plan::wide(4711));
+    }
+}
+
+#[test]
+fn failures_among_many_successes_hold_up_no_other_delivery() {
+    for (busy_percent, answer_ms) in [(1, 20), (5, 20), (5, 60), (10, 20)] {
+        let load = Load { seed: 7, per_second: 300, seconds: 60, busy_percent, answer_ms };
+        let pace = pace::run(load);
+        let told =
+            format!("{busy_percent} % busy, answers in {answer_ms} ms: {} of {}", pace.busy, pace.waited_ms.len());
+        assert!(pace.busy as u64 > 18_000 * busy_percent / 200, "{told}");
+        assert!(pace.p99_ms() < 100, "{told}: p99 {} ms", pace.p99_ms());
+        let most = pace.waiting.iter().max().unwrap();
+        assert!(*most < 30, "{told}: {most} wait at the end of a second, {:?}", pace.waiting);
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_down_is_soon_asked_no_more() {
+    for per_second in [1, 300] {
+        let load = Load { seed: 7, per_second, seconds: 60, busy_percent: 100, answer_ms: 20 };
+        let pace = pace::run(load);
+        assert!(pace.busy <= 100, "{} attempts in a minute at {per_second} a second", pace.busy);
     }
 }

@@ -6,29 +6,21 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use hookwheel::domain::id::{DeliveryId, WebhookNumber};
 use hookwheel::domain::time::UnixMs;
 
+use crate::spared::{Said, Spared};
+
 /// One delivery.
 #[derive(Default)]
 pub struct Seen {
     pub out: bool,
     /// It is out to see whether the endpoint of a disabled webhook is well.
     pub probe: bool,
+    /// What its endpoint answered last, until that is recorded.
+    pub said: Option<Said>,
     pub ended: bool,
     pub attempts: u16,
     pub not_before: UnixMs,
     /// Its order key and place there: its own, or that of the dead one that it stands in for.
     pub place: Option<(u64, DeliveryId)>,
-}
-
-/// How an endpoint's trouble is seen.
-#[derive(Default)]
-pub struct Spared {
-    /// It was in trouble, held, or the core was down, so that retries may come late.
-    pub ever: bool,
-    /// Nothing may go out before.
-    pub until: UnixMs,
-    /// After a pause: so many may be out at once.
-    pub window: Option<usize>,
-    pub out: usize,
 }
 
 /// Where a place in an order stands.
@@ -115,16 +107,20 @@ impl Oracle {
     /// The core died: what was out is forgotten.
     pub fn crashed(&mut self) {
         self.seen.values_mut().for_each(|seen| seen.out = false);
-        for spared in self.spared.values_mut() {
-            *spared = Spared { ever: true, until: spared.until, window: None, out: 0 };
-        }
+        self.spared.values_mut().for_each(Spared::crashed);
     }
 
-    /// The clock was set back to `now`: no retry may be due more than `ahead` after it, no pause longer than `pause`.
-    pub fn set_back(&mut self, now: UnixMs, ahead: impl Fn(WebhookNumber) -> u64, pause: u64) {
+    /// A person decides about the webhook: what is out decides nothing any more.
+    pub fn decided(&mut self, webhook: WebhookNumber) {
+        let of_webhook = self.seen.iter_mut().filter(|(id, _)| id.webhook() == webhook);
+        of_webhook.for_each(|(_, seen)| seen.probe = false);
+    }
+
+    /// The clock was set back to `now`: no retry may be due more than `ahead` after it.
+    pub fn set_back(&mut self, now: UnixMs, ahead: impl Fn(WebhookNumber) -> u64) {
         for (id, seen) in &mut self.seen {
             seen.not_before = seen.not_before.min(now + ahead(id.webhook()));
         }
-        self.spared.values_mut().for_each(|spared| spared.until = spared.until.min(now + pause));
+        self.spared.values_mut().for_each(|spared| spared.set_back(now));
     }
 }

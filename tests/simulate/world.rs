@@ -19,11 +19,12 @@ use hookwheel::domain::retry::RetrySchedule;
 use hookwheel::domain::stats::{Counts, Series, Span, Step};
 use hookwheel::domain::time::{DAY_MS, UnixMs};
 use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
-use hookwheel::store::{NewEvent, Store};
+use hookwheel::store::{NewEvent, Settled, Store};
 
 use crate::core::{Core, Place};
-use crate::oracle::{Oracle, Spared, Turn};
+use crate::oracle::{Oracle, Turn};
 use crate::plan::{HOUR, PUBLISHING, Plan, START};
+use crate::spared::{Said, Spared};
 
 /// The longest pause that an endpoint here asks for.
 const RETRY_AFTER_MAX: u64 = 30_000;
@@ -292,7 +293,7 @@ impl World {
         self.clock.turn_to(now);
         let ahead: HashMap<WebhookNumber, u64> =
             self.webhooks.iter().map(|id| (id.number(), self.schedule(id.number()).longest_ms())).collect();
-        self.oracle.set_back(now, |webhook| ahead[&webhook].max(RETRY_AFTER_MS_MAX), RETRY_AFTER_MS_MAX);
+        self.oracle.set_back(now, |webhook| ahead[&webhook].max(RETRY_AFTER_MS_MAX));
     }
 
     fn schedule(&self, number: WebhookNumber) -> RetrySchedule {
@@ -311,6 +312,7 @@ impl World {
     fn pause(&mut self) {
         let id = self.some_id();
         self.change(id, |webhook, now| webhook.status = Status::Paused { since: now });
+        self.oracle.decided(id.number());
     }
 
     fn enable_all(&mut self) {
@@ -319,8 +321,8 @@ impl World {
             if !self.webhook(id.number()).is_active() && !is_gone {
                 self.change(id, |webhook, _| webhook.status = Status::Active);
                 // Somebody says that it is well again.
-                let spared = self.oracle.spared.get_mut(&id.number()).unwrap();
-                *spared = Spared { ever: true, out: spared.out, ..Spared::default() };
+                self.oracle.spared.get_mut(&id.number()).unwrap().forgiven();
+                self.oracle.decided(id.number());
             }
         }
     }
@@ -375,6 +377,7 @@ impl World {
         {
             self.ends.pop();
             let Flight { claim, made } = self.flights.remove(&number).unwrap();
+            self.is_landing(claim.delivery.id);
             let dialect = self.dialects.now().get(&claim.webhook.dialect).unwrap().clone();
             let settlement = verdict(&claim, &dialect, made, self.dice.fraction());
             self.core.store.settle(settlement);
@@ -385,12 +388,22 @@ impl World {
         }
     }
 
+    /// What is not kept any more says nothing, and what was cancelled decides nothing.
+    fn is_landing(&mut self, id: DeliveryId) {
+        let stored = self.core.store.delivery(id).unwrap();
+        let seen = self.oracle.seen.get_mut(&id).unwrap();
+        seen.probe &= stored.as_ref().is_some_and(|delivery| delivery.state.is_open());
+        if stored.is_none() {
+            seen.said = Some(Said::Nothing);
+        }
+    }
+
     /// The oracle takes in what was recorded of a delivery.
-    fn note(&mut self, id: DeliveryId) {
+    fn note(&mut self, settled: Settled) {
+        let id = settled.delivery;
         let webhook = self.webhook(id.webhook());
         self.check_rule(&webhook);
-        let spared = self.oracle.spared.get_mut(&id.webhook()).unwrap();
-        spared.out -= 1;
+        self.note_strain(settled, &webhook);
         let Some(delivery) = self.core.store.delivery(id).unwrap() else { return self.note_gone(id) };
         let seen = self.oracle.seen.get_mut(&id).unwrap();
         assert_eq!(delivery.attempts, seen.attempts, "every attempt is recorded once");
@@ -416,17 +429,19 @@ impl World {
             DeliveryState::Pending | DeliveryState::Scheduled => {}
             DeliveryState::Cancelled => self.oracle.turn_is(id, Turn::Past),
         }
-        let backoff = self.core.store.tally(id.webhook()).unwrap().backoff;
+    }
+
+    /// The oracle takes in what was said of the endpoint.
+    fn note_strain(&mut self, settled: Settled, webhook: &Webhook) {
+        let (id, max) = (settled.delivery, webhook.max_in_flight.unwrap() as usize);
+        let seen = self.oracle.seen.get_mut(&id).unwrap();
+        seen.out = false;
+        let (said, is_probe) = (seen.said.take().expect("it was answered"), std::mem::take(&mut seen.probe));
         let spared = self.oracle.spared.get_mut(&id.webhook()).unwrap();
-        spared.ever |= backoff.step > 0 || !webhook.is_active();
-        if backoff.until > spared.until && webhook.is_active() {
-            (spared.until, spared.window) = (backoff.until, Some(1));
-        } else if delivery.state == DeliveryState::Succeeded {
-            spared.window = spared.window.map(|window| window + 1);
-        }
-        if self.oracle.seen[&id].probe && webhook.is_active() {
-            // The probe went well.
-            (spared.until, spared.window) = (0, None);
+        spared.ever |= !webhook.is_active();
+        spared.heard(id, said, self.clock.now(), settled.paused_until, max);
+        if is_probe && said == Said::Yes {
+            spared.forgiven();
         }
     }
 
@@ -436,9 +451,7 @@ impl World {
         let seen = self.oracle.seen.get_mut(&id).unwrap();
         (seen.out, seen.ended) = (false, true);
         self.oracle.turn_is(id, Turn::Past);
-        let spared = self.oracle.spared.get_mut(&id.webhook()).unwrap();
-        // Nobody knows any more whether it was a success.
-        (spared.ever, spared.window) = (true, None);
+        self.oracle.spared.get_mut(&id.webhook()).unwrap().ever = true;
     }
 
     fn may_be_gone(&self) -> bool {
@@ -491,7 +504,7 @@ impl World {
     fn take_off(&mut self, claim: Claim, now: UnixMs) {
         let id = claim.delivery.id;
         let webhook = self.webhook(id.webhook());
-        let out = self.oracle.spared[&id.webhook()].out;
+        let out = self.oracle.spared[&id.webhook()].out.len();
         let is_probe = webhook.status.probe_at().is_some_and(|at| now >= at && out == 0);
         assert!(webhook.is_active() || is_probe, "nothing is sent to a webhook that is not active");
         self.learn_ends(self.oracle.before(id));
@@ -503,8 +516,8 @@ impl World {
         let late = now - seen.not_before;
         let spared = self.oracle.spared.get_mut(&id.webhook()).unwrap();
         assert!(now >= spared.until || is_probe, "nothing is sent while the endpoint is spared");
-        spared.out += 1;
-        assert!(spared.window.is_none_or(|window| spared.out <= window), "it comes back slowly");
+        spared.out.insert(id);
+        spared.check_window();
         if self.plan.roomy && seen.not_before > 0 && !spared.ever {
             assert!(late <= 2 * TICK_MS, "{late} ms late");
             self.timely += 1;
@@ -515,10 +528,17 @@ impl World {
         let (outcome, took, asked) = self.answer(id.webhook(), &claim);
         let summary =
             AttemptSummary { number: claim.delivery.attempts + 1, started_at: now, duration_ms: took, outcome };
-        let attempt = Attempt { summary, url: String::new(), request_headers: Vec::new(), response_body: Vec::new() };
+        let attempt = Attempt {
+            summary,
+            url: String::new(),
+            request_headers: Vec::new(),
+            response_body: Vec::new(),
+            resent: false,
+        };
         self.flight_number += 1;
         self.ends.push(Reverse((now + u64::from(took), self.flight_number)));
         let retry_after = asked.map(|wait| now + u64::from(took) + wait);
+        self.oracle.seen.get_mut(&id).unwrap().said = Some(said(&attempt.summary.outcome, retry_after));
         self.flights.insert(self.flight_number, Flight { claim, made: Made { attempt, retry_after } });
     }
 
@@ -648,5 +668,16 @@ impl World {
                 assert!(open, "{} should be gone", head.id);
             }
         }
+    }
+}
+
+/// What an answer of an endpoint here says of it.
+fn said(outcome: &Outcome, asked: Option<UnixMs>) -> Said {
+    match outcome {
+        Outcome::Status(200) => Said::Yes,
+        Outcome::Status(429) => Said::Later(asked.expect("it says how long")),
+        Outcome::Status(503) | Outcome::Connect(_) | Outcome::TimedOut => Said::No,
+        Outcome::Status(500 | 410) | Outcome::Broken(_) => Said::Nothing,
+        other => panic!("no endpoint here answers {other:?}"),
     }
 }

@@ -206,7 +206,7 @@ fn known_key(api: &Api, request: &HttpRequest) -> Result<Arc<ApiKey>, Refused> {
     let (hash, now) = (hash(key.trim()), api.clock.now());
     let known = api.store.registry().key(&hash).cloned();
     let known = known.ok_or_else(|| unknown_key(api, request))?;
-    if known.expired(now) {
+    if known.expired(api.clock.wall()) {
         return Err(Problem::unauthorized("this key has expired").into());
     }
     if api.uses.note(&known, now) {

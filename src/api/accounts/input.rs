@@ -50,7 +50,7 @@ pub fn vet_key(api: &Api, account: u32, mut input: KeyInput) -> Result<ApiKey, I
     input.scopes.retain(|scope| !seen.contains(scope) && (seen.push(*scope), true).1);
     let name = input.name.map(|name| vet_text("name", name, NAME_CHARS_MAX)).transpose()?;
     let wrong = || Invalid::new("expires_at", "must be a time to come in RFC 3339, such as 2030-01-01T00:00:00Z");
-    let to_come = |text: &String| time::parse(text).filter(|at| *at > api.clock.now()).ok_or_else(wrong);
+    let to_come = |text: &String| time::parse(text).filter(|at| *at > api.clock.wall()).ok_or_else(wrong);
     let expires_at = input.expires_at.as_ref().map(to_come).transpose()?;
     Ok(ApiKey { id: KeyId(0), account, scopes: input.scopes, name, expires_at, created_at: 0, last_used_at: None })
 }

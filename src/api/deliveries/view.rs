@@ -52,6 +52,10 @@ pub struct AttemptView {
     pub error: Option<String>,
     /// The start of the answer, as text.
     pub response_body: String,
+    /// The request was sent once more within this attempt, since a kept connection had been closed; left out otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub resent: bool,
 }
 
 pub fn cause(delivery: &Delivery) -> &'static str {
@@ -77,5 +81,6 @@ pub fn attempt_view(delivery: &Delivery, attempt: Attempt) -> AttemptView {
         outcome: summary.outcome.kind(),
         error: (!success).then(|| summary.outcome.to_string()),
         response_body: String::from_utf8_lossy(&attempt.response_body).into_owned(),
+        resent: attempt.resent,
     }
 }

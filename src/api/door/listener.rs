@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::rt::task::JoinHandle;
+use actix_web::rt::{spawn, task::JoinHandle};
 use actix_web::{HttpServer, web};
 use rustix::net::{Shutdown, shutdown};
 
-use crate::api::Api;
-use crate::api::Connections;
-use crate::api::app;
-use crate::api::door::certificate::{Certificate, CertificateError};
+use super::certificate::{Certificate, CertificateError};
+use crate::api::{Api, Connections, app};
+use crate::pulse::or_end_task;
 
 /// How long a client may take over a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(3);
@@ -25,6 +24,9 @@ const HANDSHAKES_MAX: usize = 4096;
 const LAST_ACCEPTS: Duration = Duration::from_millis(5);
 /// Between two looks at the certificate's files.
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(2);
+
+/// Where the listening side is turned. Its workers are started again by the HTTP server itself.
+const THREAD: &str = "listening";
 
 /// A server that listens.
 pub struct Listening {
@@ -73,12 +75,12 @@ pub fn listen(
         None => server.listen(listener)?,
     };
     let server: Server = server.run();
-    let mut beside = vec![actix_web::rt::spawn(connections.clone().sweep())];
-    beside.extend(certificate.map(|certificate| actix_web::rt::spawn(watch(certificate))));
+    let mut beside = vec![spawn(or_end_task(THREAD, connections.clone().sweep()))];
+    beside.extend(certificate.map(|certificate| spawn(or_end_task(THREAD, watch(certificate)))));
     Ok(Listening {
         handle: server.handle(),
         door,
-        serving: actix_web::rt::spawn(server),
+        serving: spawn(or_end_task(THREAD, server)),
         beside,
         connections,
         patience,

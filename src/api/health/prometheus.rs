@@ -1,6 +1,6 @@
 //! The Prometheus text format.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 /// Writes the two comment lines of a family of samples.
 pub fn family(out: &mut String, name: &str, kind: &str, help: &str) {
@@ -8,6 +8,6 @@ pub fn family(out: &mut String, name: &str, kind: &str, help: &str) {
 }
 
 /// Writes a sample; `labels` with their braces.
-pub fn sample(out: &mut String, name: &str, labels: &str, value: u64) {
+pub fn sample(out: &mut String, name: &str, labels: &str, value: impl Display) {
     let _ = writeln!(out, "{name}{labels} {value}");
 }

@@ -16,16 +16,23 @@ use crate::store::{Refusal, StoreError};
 struct Health {
     /// `live` or `ready`.
     status: &'static str,
+    /// What is amiss though events are taken; left out if nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<&'static str>,
+    /// How far the clock by which retention tells age is behind the machine's clock; negative: ahead. Left out while they
+    /// agree to a minute. It never follows by more than a day by itself: `POST /api/v1/retention-clock/trust`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention_clock_behind_seconds: Option<i64>,
 }
 
 /// Whether the process lives
 #[utoipa::path(tag = "health", security(()), responses((status = 200, description = "It does", body = Reply<Health>)))]
 #[get("/health/live")]
 pub async fn live() -> HttpResponse {
-    Reply::ok(Health { status: "live" })
+    Reply::ok(Health { status: "live", details: Vec::new(), retention_clock_behind_seconds: None })
 }
 
-/// Whether events are taken: the store is open and has space
+/// Whether events are taken and delivered: the store is open and has space, and no thread is stuck
 #[utoipa::path(tag = "health", security(()), responses(
     (status = 200, description = "They are", body = Reply<Health>),
     (status = 503, description = "Not now; the code says why", body = ErrorReply<'static>),
@@ -38,7 +45,15 @@ pub async fn ready(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     if !api.store.has_space() {
         return Err(Refusal::NoSpace.into());
     }
-    Ok(Reply::ok(Health { status: "ready" }))
+    if let Some(stuck) = api.store.pulse().stuck().or_else(|| api.outbound.stuck()) {
+        return Err(Problem::stuck(&stuck));
+    }
+    let behind = api.store.keeping_behind_ms() / 1000;
+    Ok(Reply::ok(Health {
+        status: "ready",
+        details: api.outbound.trouble().into_iter().collect(),
+        retention_clock_behind_seconds: (behind != 0).then_some(behind),
+    }))
 }
 
 /// Counters in the Prometheus text format
@@ -83,6 +98,9 @@ fn write_store(api: &Api, out: &mut String) {
     if let Ok(bytes) = api.store.size_bytes() {
         one("hookwheel_store_bytes", "gauge", "Bytes of the store's files.", bytes);
     }
+    let (name, behind) = ("hookwheel_retention_clock_behind_seconds", api.store.keeping_behind_ms() / 1000);
+    family(out, name, "gauge", "How far retention's clock is behind the machine's clock; negative: ahead.");
+    sample(out, name, "", behind);
 }
 
 fn write_webhooks(api: &Api, out: &mut String) {

@@ -12,6 +12,7 @@ use crate::api::http::allowance;
 use crate::domain::Invalid;
 use crate::domain::account::Scope;
 use crate::domain::rate_limit::Allowance;
+use crate::pulse::Stuck;
 use crate::store::{Refusal, StoreError};
 
 /// Seconds after which a full queue is worth another try.
@@ -128,6 +129,11 @@ impl Problem {
     /// 503: there is no room for this connection.
     pub fn too_many_connections() -> Self {
         Self::busy("too_many_connections", "too many connections are open; close some", RETRY_SOON_SECONDS)
+    }
+
+    /// 503: a thread that the server cannot do without does not go on.
+    pub fn stuck(stuck: &Stuck) -> Self {
+        Self::busy("stuck", stuck.to_string(), RETRY_LATER_SECONDS)
     }
 
     /// 413: the body is longer than `max` bytes.

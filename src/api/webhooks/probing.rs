@@ -126,6 +126,7 @@ impl Reach<'_> {
         let own = headers.iter().map(|(name, value)| (name.to_string(), text(value)));
         let headers = webhook.headers.iter().cloned().chain(own).collect();
         let probe = Probe {
+            account: webhook.account,
             url: webhook.url.clone(),
             headers,
             body: body.into(),
@@ -151,7 +152,7 @@ impl Reach<'_> {
             account: webhook.account,
             name: None,
             event_type: event_type.to_string(),
-            created_at: now,
+            created_at: self.api.clock.shown(now),
             test: true,
             webhooks: vec![webhook.number()],
             fingerprint: None,
@@ -163,7 +164,7 @@ impl Reach<'_> {
 
     fn facts<'f>(&'f self, webhook: &'f Webhook, event: &'f Event) -> AttemptFacts<'f> {
         let delivery = event.id.delivery_to(webhook.number());
-        let (account_id, now) = (&self.tenant.account().id, self.api.clock.now());
+        let (account_id, now) = (&self.tenant.account().id, self.api.clock.wall());
         AttemptFacts { event, webhook, account_id, delivery, attempt: 1, now }
     }
 }

@@ -224,7 +224,7 @@ impl BacklogReport {
     /// # Errors
     /// Deliveries are missing after the restart, or nothing could be printed.
     pub fn print(&self, json: bool) -> Result<(), CliError> {
-        report::print(self, self.rows(), json)?;
+        report::print(&report::text(self, self.rows(), json)?)?;
         match self.backlog.checked_sub(self.open) {
             Some(0) => Ok(()),
             _ => Err(CliError::Failed(format!("{} of {} deliveries are open", self.open, self.backlog))),

@@ -123,11 +123,16 @@ impl Report {
     /// # Errors
     /// Deliveries are missing, or nothing could be printed.
     pub fn print(&self, json: bool) -> Result<(), CliError> {
-        print(self, self.rows(), json)?;
+        print(&self.text(json)?)?;
         match self.missing {
             0 => Ok(()),
             missing => Err(CliError::Failed(format!("{missing} deliveries did not arrive"))),
         }
+    }
+
+    /// The figures as they are printed.
+    pub fn text(&self, json: bool) -> Result<String, CliError> {
+        text(self, self.rows(), json)
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -182,15 +187,18 @@ impl Report {
 /// A name and what it is, for people.
 pub type Row = (&'static str, String);
 
-/// Prints `rows`, or `figures` as a line of JSON.
-pub fn print(figures: &impl Serialize, rows: Vec<Row>, json: bool) -> Result<(), CliError> {
-    let text = if json {
-        let mut value = serde_json::to_value(figures).map_err(|error| CliError::Failed(error.to_string()))?;
-        round(&mut value);
-        value.to_string()
-    } else {
-        rows.iter().map(|(name, value)| format!("{name:<16}{value}")).collect::<Vec<_>>().join("\n")
-    };
+/// `rows` as a table, or `figures` as a line of JSON.
+pub fn text(figures: &impl Serialize, rows: Vec<Row>, json: bool) -> Result<String, CliError> {
+    if !json {
+        return Ok(rows.iter().map(|(name, value)| format!("{name:<16}{value}")).collect::<Vec<_>>().join("\n"));
+    }
+    let mut value = serde_json::to_value(figures).map_err(|error| CliError::Failed(error.to_string()))?;
+    round(&mut value);
+    Ok(value.to_string())
+}
+
+/// Prints what was measured.
+pub fn print(text: &str) -> Result<(), CliError> {
     writeln!(io::stdout(), "{text}").map_err(CliError::io("standard output"))
 }
 

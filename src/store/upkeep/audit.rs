@@ -28,7 +28,7 @@ impl Swept for OldEntries {
 
     fn some(&mut self, staging: &mut Staging<'_>, from: Key) -> Result<Option<Key>, StoreError> {
         let Some(keep_ms) = self.keep_ms else { return Ok(None) };
-        let first_kept = first_id_at(staging.now().saturating_sub(keep_ms));
+        let first_kept = first_id_at(staging.keeping().saturating_sub(keep_ms));
         sweep_rows(staging, Tree::Audit, from, |_, key, _| {
             let goes = layout::read_id(key) < first_kept;
             Ok(if goes { Fate::Goes } else { Fate::StaysWithAllBefore(end_of(layout::read_number(key))) })

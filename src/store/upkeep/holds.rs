@@ -32,7 +32,7 @@ impl Swept for Holds {
     type Place = WebhookNumber;
 
     fn some(&mut self, staging: &mut Staging<'_>, from: WebhookNumber) -> Result<Option<WebhookNumber>, StoreError> {
-        let now = staging.now();
+        let now = staging.keeping();
         let next = staging.registry().webhooks_from(from).find(|webhook| held_since(webhook).is_some()).cloned();
         let Some(webhook) = next else { return Ok(None) };
         let since = held_since(&webhook).expect("it was found by that");
@@ -58,7 +58,7 @@ impl Holds {
         let ends_at = since + self.hold_ms;
         let warn_at = ends_at - WARN_MS.min(self.hold_ms / 2);
         let is_warned = staging.tally(webhook.number()).hold_warned_at.is_some_and(|at| at >= since);
-        if staging.now() < warn_at || is_warned {
+        if staging.keeping() < warn_at || is_warned {
             return Ok(());
         }
         if open_before(staging, webhook.number(), &end_of(webhook.number()), 1)?.is_none() {

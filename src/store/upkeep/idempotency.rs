@@ -17,7 +17,7 @@ impl Swept for OldKeys {
         sweep_rows(staging, Tree::Idempotency, from, |staging, key, value| {
             let stored: Idempotent = record::decode(value)?;
             let rewritten = staging.get(Tree::Idempotency, key)?.as_ref() != Some(value);
-            let goes = !rewritten && staging.now() >= stored.at + IDEMPOTENCY_MS;
+            let goes = !rewritten && staging.keeping() >= stored.at + IDEMPOTENCY_MS;
             Ok(if goes { Fate::Goes } else { Fate::Stays })
         })
     }

@@ -54,7 +54,7 @@ impl Swept for OldJobs {
     fn some(&mut self, staging: &mut Staging<'_>, from: Key) -> Result<Option<Key>, StoreError> {
         sweep_rows(staging, Tree::Jobs, from, |staging, _, value| {
             // A job that has ended changes no more.
-            let goes = record::decode_grown::<Job>(value)?.is_old(staging.now());
+            let goes = record::decode_grown::<Job>(value)?.is_old(staging.keeping());
             Ok(if goes { Fate::Goes } else { Fate::Stays })
         })
     }

@@ -7,8 +7,10 @@ mod ending;
 mod holds;
 mod idempotency;
 mod jobs;
+mod keeping;
 mod reseal;
 mod retention;
+mod set_back;
 mod stats;
 mod sweep;
 mod unheld;
@@ -22,6 +24,7 @@ use super::registry::Registry;
 use super::seal::Seals;
 use super::settings::Retention;
 use super::staging::Staging;
+use super::trees::Trees;
 use crate::domain::id::WebhookNumber;
 use crate::domain::time::UnixMs;
 use audit::OldEntries;
@@ -29,8 +32,10 @@ use deleted::{Deleted, Forgettable};
 use holds::Holds;
 use idempotency::OldKeys;
 use jobs::{Jobs, OldJobs};
+use keeping::KeepTime;
 use reseal::Reseal;
 use retention::OldEvents;
+use set_back::SetBack;
 use stats::OldStats;
 use sweep::Sweep;
 use unheld::Unheld;
@@ -42,9 +47,11 @@ pub struct Upkeep {
 
 impl Upkeep {
     /// After a start or a reopening.
-    pub fn at_start(registry: &Registry, retention: &Retention, seals: Arc<Seals>) -> Self {
+    pub fn at_start(trees: &Trees, now: UnixMs, registry: &Registry, retention: &Retention, seals: Arc<Seals>) -> Self {
         Self {
             duties: vec![
+                Box::new(KeepTime::default()),
+                Box::new(SetBack::at_start(trees, now)),
                 Box::new(Deleted::at_start(registry)),
                 Box::new(Sweep::of(Forgettable)),
                 Box::new(Unheld::at_start(registry)),

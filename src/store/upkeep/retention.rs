@@ -68,7 +68,7 @@ impl OldEvents {
 
     /// Whether an event of that time goes.
     fn goes(&self, time: UnixMs, staging: &Staging<'_>) -> bool {
-        let is_old = self.retention.events_ms.is_some_and(|ms| time + ms <= staging.now());
+        let is_old = self.retention.events_ms.is_some_and(|ms| time + ms <= staging.keeping());
         is_old || self.is_near_too_much(staging.kept())
     }
 }

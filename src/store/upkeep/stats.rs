@@ -15,7 +15,7 @@ impl Swept for OldStats {
     fn some(&mut self, staging: &mut Staging<'_>, from: Key) -> Result<Option<Key>, StoreError> {
         sweep_rows(staging, Tree::Stats, from, |staging, key, _| {
             let (prefix, step, start) = layout::read_stats(key);
-            let goes = staging.now() >= start + step.kept_ms();
+            let goes = staging.keeping() >= start + step.kept_ms();
             // All that follow in this step are younger.
             Ok(if goes { Fate::Goes } else { Fate::StaysWithAllBefore(layout::after_prefix(prefix)) })
         })

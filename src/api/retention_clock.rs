@@ -1,0 +1,35 @@
+//! The clock by which retention tells age, and the operator's word that the machine's clock is right.
+
+use actix_web::{HttpResponse, post, web};
+use serde::Serialize;
+
+use crate::api::Api;
+use crate::api::access::auth::{Admin, May};
+use crate::api::http::problem::Problem;
+use crate::api::http::reply::Reply;
+use crate::domain::time;
+
+/// The clock by which retention tells age.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct RetentionClock {
+    /// What it shows.
+    #[schema(format = DateTime)]
+    time: String,
+    /// How far it is behind the machine's clock; negative: ahead; 0: not by a minute.
+    behind_seconds: i64,
+}
+
+/// Say that the machine's clock is right
+///
+/// By a clock of its own retention tells how old things are, what was held for too long, and what is to be forgotten. At a
+/// start it follows the machine's clock by at most a day, so that a clock which is wrong costs nothing that is kept. After
+/// a longer time in which the server did not run it stays behind; this call lets it go on to the machine's clock.
+#[utoipa::path(tag = "retention", responses(
+    (status = 200, description = "It has gone on; what is too old now goes", body = Reply<RetentionClock>),
+))]
+#[post("/api/v1/retention-clock/trust")]
+pub async fn trust(tenant: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    api.store.trust_clock(tenant.actor()).await?;
+    let behind_seconds = api.store.keeping_behind_ms() / 1000;
+    Ok(Reply::ok(RetentionClock { time: time::rfc3339(api.store.keeping()), behind_seconds }))
+}

@@ -1,0 +1,102 @@
+//! Where the commit thread and the senders leave word for the engine. Whoever takes the mail takes all of it, so none is
+//! missed and none waits in line: it is bounded by the webhooks, and by the deliveries that are out.
+
+use std::collections::HashSet;
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use crate::domain::id::{DeliveryId, WebhookNumber};
+use crate::store::{Listener, Notice, Settled};
+
+/// What has happened since the engine last looked.
+#[derive(Default)]
+pub struct Mail {
+    /// Webhooks with new deliveries.
+    pub fresh: HashSet<WebhookNumber>,
+    /// Webhooks with deliveries that waited behind others and do not any more.
+    pub freed: HashSet<WebhookNumber>,
+    /// Webhooks that changed.
+    pub changed: HashSet<WebhookNumber>,
+    /// Outcomes that are recorded now.
+    pub settled: Vec<Settled>,
+    /// Claims that were not sent.
+    pub handed_back: Vec<DeliveryId>,
+    /// The store was reopened, or the dialects have changed.
+    pub begin_again: bool,
+    /// It is time to stop.
+    pub stop: bool,
+    any: bool,
+}
+
+/// The mail, and somebody who waits for it.
+#[derive(Default)]
+pub struct Mailbox {
+    mail: Mutex<Mail>,
+    arrived: Condvar,
+}
+
+impl Listener for Mailbox {
+    fn notice(&self, notice: Notice) {
+        if notice.fresh.is_empty()
+            && notice.freed.is_empty()
+            && notice.changed.is_empty()
+            && notice.settled.is_empty()
+            && !notice.reopened
+        {
+            return;
+        }
+        self.leave(|mail| {
+            mail.fresh.extend(notice.fresh);
+            mail.freed.extend(notice.freed);
+            mail.changed.extend(notice.changed);
+            mail.settled.extend(notice.settled);
+            mail.begin_again |= notice.reopened;
+        });
+    }
+}
+
+impl Mailbox {
+    /// Tells the engine that the dialects have changed.
+    pub fn dialects_changed(&self) {
+        self.leave(|mail| mail.begin_again = true);
+    }
+
+    /// Tells the engine to stop.
+    pub fn stop(&self) {
+        self.leave(|mail| mail.stop = true);
+    }
+
+    /// Gives a claim back unsent.
+    pub fn hand_back(&self, id: DeliveryId) {
+        self.leave(|mail| mail.handed_back.push(id));
+    }
+
+    fn leave(&self, write: impl FnOnce(&mut Mail)) {
+        let mut mail = self.lock();
+        write(&mut mail);
+        mail.any = true;
+        self.arrived.notify_one();
+    }
+
+    /// Waits for mail, at most `limit`, and takes it.
+    pub fn take(&self, limit: Option<Duration>) -> Mail {
+        let mut mail = self.lock();
+        while !mail.any {
+            match limit {
+                None => mail = self.arrived.wait(mail).expect("no holder of the lock panics"),
+                Some(limit) => {
+                    let (held, result) = self.arrived.wait_timeout(mail, limit).expect("no holder of the lock panics");
+                    mail = held;
+                    if result.timed_out() {
+                        break;
+                    }
+                }
+            }
+        }
+        std::mem::take(&mut *mail)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Mail> {
+        self.mail.lock().expect("no holder of the lock panics")
+    }
+}

@@ -1,0 +1,69 @@
+//! What a start says: on standard output where the server is and how to try it, and in the log what is less strict than
+//! it could be.
+
+use std::net::SocketAddr;
+
+use rustix::process::geteuid;
+
+use crate::config::{Config, DeliverConfig, Exposed};
+use crate::domain::guard::is_wide;
+use crate::settings::master_keys;
+use crate::store;
+
+/// Says where the server is and how to try it, on standard output, once it can be used.
+pub fn greet(config: &Config, address: SocketAddr, first_key: Option<&str>) {
+    let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
+    println!("hookwheel {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION"));
+    println!("data directory: {}", config.store.path.display());
+    if let store::MasterKeySource::Own = master_keys(&config.store) {
+        println!("master key: {} (keep a copy elsewhere)", config.store.path.join(store::OWN_MASTER_KEYS).display());
+    }
+    if config.deliver.http_allowed {
+        println!("http:// endpoints are allowed");
+    }
+    if !config.deliver.allow.is_empty() {
+        let allow: Vec<String> = config.deliver.allow.iter().map(ToString::to_string).collect();
+        println!("endpoints that are not public are allowed in {}", allow.join(", "));
+    }
+    for warning in warnings(&config.deliver) {
+        println!("warning: {warning}");
+        tracing::warn!("{warning}");
+    }
+    if let Some(proxy) = config.deliver.proxy() {
+        println!("deliveries go through the proxy {proxy}");
+    }
+    match first_key {
+        Some(key) => println!("admin key: {key} (shown this once; keep it)"),
+        None => println!("admin key: the one of the first start, or HOOKWHEEL__AUTH__ADMIN_KEY"),
+    }
+    let key = first_key.unwrap_or("$HOOKWHEEL_KEY");
+    println!("try it:");
+    println!("  curl -sS {scheme}://{address}/api/v1/events -H \"Authorization: Bearer {key}\" \\");
+    println!("    -d '{{\"type\":\"task.created\",\"data\":{{\"id\":1}}}}'");
+}
+
+/// What of the settings opens more than most want.
+fn warnings(deliver: &DeliverConfig) -> Vec<String> {
+    let wide = deliver.allow.iter().filter(|net| is_wide(net));
+    let wide =
+        wide.map(|net| format!("deliver.allow {net} opens nearly everything: webhooks may reach your own network"));
+    let proxy = (deliver.proxy.is_some() && deliver.proxy_resolves).then(|| {
+        "deliver.proxy_resolves is on: where names lead is not checked, so the proxy must keep webhooks out of your own \
+         network"
+            .to_string()
+    });
+    wide.chain(proxy).collect()
+}
+
+/// Tells the log what is less strict than it could be.
+pub fn warn_of(config: &Config) {
+    if geteuid().is_root() {
+        tracing::warn!("runs as root: start it as a user of its own that owns {}", config.store.path.display());
+    }
+    for (knob, meaning) in config.loosened() {
+        tracing::warn!(knob, "a setting is looser than its default: {meaning}");
+    }
+    for Exposed { path, holds, mode } in config.exposed() {
+        tracing::warn!(path = %path.display(), "others can read {holds}; set its mode to {mode:o}");
+    }
+}

@@ -1,0 +1,127 @@
+//! Whether the threads live that the server cannot do without. What stays true: one that panics ends the process at once,
+//! in words and with its own exit code, since nobody would notice that events are taken and not delivered, and whoever
+//! supervises the process starts it again over what is on disk; and one that is stuck is known by its pulse, to the
+//! readiness and to a watchdog alike.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use thiserror::Error;
+
+use crate::clock::Stopwatch;
+
+/// The exit code of a process that ends because a thread panicked ("internal software error" in sysexits.h).
+pub const EXIT_CODE: u8 = 70;
+/// A thread that is at one thing for so long is stuck. The longest thing is a group commit on a slow disk.
+pub const STUCK_AFTER: Duration = Duration::from_secs(10);
+
+/// Runs what the server cannot do without. If it panics, the process ends.
+pub fn or_end<T>(thread: &str, work: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| end(thread))
+}
+
+/// The same for a task.
+pub async fn or_end_task<T>(thread: &str, work: impl Future<Output = T>) -> T {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| end(thread))
+}
+
+/// The thread has panicked, which the log has told: ends the process.
+pub fn end(thread: &str) -> ! {
+    tracing::error!("the {thread} thread panicked, and the server cannot do without it; the server ends");
+    std::process::exit(EXIT_CODE.into())
+}
+
+/// Since when a thread has been at one thing: two stores a thing, and no timer.
+#[derive(Debug)]
+pub struct Pulse {
+    thread: String,
+    watch: Stopwatch,
+    /// Milliseconds after the watch began, and one; 0 while the thread rests.
+    since: AtomicU64,
+}
+
+/// A thread that has been at one thing for too long.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the {thread} thread has been at one thing for {} seconds", .since.as_secs())]
+pub struct Stuck {
+    /// Which thread.
+    pub thread: String,
+    /// For how long.
+    pub since: Duration,
+}
+
+impl Pulse {
+    /// The pulse of a thread that rests.
+    pub fn of(thread: impl Into<String>) -> Self {
+        Self { thread: thread.into(), watch: Stopwatch::start(), since: AtomicU64::new(0) }
+    }
+
+    /// The thread begins something.
+    pub fn beat(&self) {
+        self.since.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// The thread has done what it was at, and waits.
+    pub fn rest(&self) {
+        self.since.store(0, Ordering::Relaxed);
+    }
+
+    /// Somebody asks the thread for a sign, which is its [`Pulse::rest`]. Says whether it was asked before, and owes one.
+    pub fn ask(&self) -> bool {
+        self.since.compare_exchange(0, self.now(), Ordering::Relaxed, Ordering::Relaxed).is_err()
+    }
+
+    /// How long the thread has been at what it is at; `None` while it rests.
+    pub fn busy_for(&self) -> Option<Duration> {
+        let since = self.since.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.watch.elapsed().saturating_sub(Duration::from_millis(since)))
+    }
+
+    /// Whether it is stuck.
+    pub fn stuck(&self) -> Option<Stuck> {
+        self.busy_beyond(STUCK_AFTER)
+    }
+
+    fn busy_beyond(&self, limit: Duration) -> Option<Stuck> {
+        let since = self.busy_for().filter(|busy| *busy >= limit)?;
+        Some(Stuck { thread: self.thread.clone(), since })
+    }
+
+    fn now(&self) -> u64 {
+        self.watch.elapsed().as_millis() as u64 + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_busy_from_a_beat_or_a_question_to_its_rest() {
+        let pulse = Pulse::of("engine");
+        assert_eq!(pulse.busy_for(), None);
+        pulse.beat();
+        assert!(pulse.busy_for().is_some());
+        pulse.rest();
+        assert_eq!((pulse.busy_for(), pulse.stuck()), (None, None));
+        assert!(!pulse.ask(), "it is asked for the first time");
+        assert!(pulse.ask(), "it owes an answer");
+        pulse.rest();
+        assert!(!pulse.ask());
+        assert_eq!(pulse.stuck(), None, "it was asked just now");
+    }
+
+    #[test]
+    fn a_thread_that_is_at_one_thing_beyond_the_limit_is_stuck() {
+        let pulse = Pulse::of("commit");
+        assert_eq!(pulse.busy_beyond(Duration::ZERO), None);
+        pulse.beat();
+        let stuck = pulse.busy_beyond(Duration::ZERO).expect("it is at something");
+        assert_eq!(
+            Stuck { since: STUCK_AFTER, ..stuck }.to_string(),
+            "the commit thread has been at one thing for 10 seconds"
+        );
+    }
+}

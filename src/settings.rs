@@ -1,0 +1,129 @@
+//! From the configuration to what each room needs to know. Beside the front page only this file sees the whole
+//! [`Config`].
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{Config, Roots, ServerConfig, StoreConfig, threads};
+use crate::domain::guard::{Guard, OwnListener};
+use crate::domain::time::DAY_MS;
+use crate::{api, deliver, store};
+
+/// The name of systemd's credential that holds the master keys.
+const MASTER_KEY_CREDENTIAL: &str = "hookwheel-master-key";
+
+/// What the store needs to know.
+pub fn of_store(config: &Config) -> store::Settings {
+    let from = &config.store;
+    store::Settings {
+        path: from.path.clone(),
+        cache_bytes: from.cache_bytes,
+        free_bytes_min: from.free_bytes_min,
+        queue_events_max: from.queue_events_max,
+        queue_bytes_max: from.queue_bytes_max,
+        group_events_max: from.group_events_max,
+        group_bytes_max: from.group_bytes_max,
+        master_keys: master_keys(from),
+        memory: None,
+        retention: store::Retention {
+            events_ms: days(config.retention.event_days),
+            bytes_max: (config.retention.bytes_max > 0).then_some(config.retention.bytes_max),
+            hold_ms: days(config.retention.hold_days_max).expect("it is at least a day"),
+            audit_ms: days(config.retention.audit_days),
+        },
+        durable: true,
+    }
+}
+
+/// Where the master keys are: as it is configured, else in the credentials that systemd hands over, else in the data
+/// directory.
+pub fn master_keys(config: &StoreConfig) -> store::MasterKeySource {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| Path::new(&dir).join(MASTER_KEY_CREDENTIAL));
+    let file = config.master_key_file.clone().or(credentials.filter(|path| path.exists()));
+    match (&config.master_key, file) {
+        (Some(text), _) => store::MasterKeySource::Text(text.clone()),
+        (None, Some(path)) => store::MasterKeySource::File(path),
+        (None, None) => store::MasterKeySource::Own,
+    }
+}
+
+/// Milliseconds of so many days; `None` for none.
+fn days(days: u64) -> Option<u64> {
+    (days > 0).then_some(days * DAY_MS)
+}
+
+/// What the API needs to know.
+pub fn of_api(config: &Config, guard: Arc<Guard>) -> api::Settings {
+    api::Settings {
+        body_bytes_max: config.server.body_bytes_max,
+        http_allowed: config.deliver.http_allowed,
+        egress: config.deliver.egress.clone(),
+        guard,
+        limits: limits(&config.server),
+        knobs: config.knobs().into_iter().map(|(name, value, default)| knob(name, value, default)).collect(),
+    }
+}
+
+fn limits(from: &ServerConfig) -> api::Limits {
+    api::Limits {
+        calls_per_minute: from.calls_per_minute,
+        events_per_second: from.events_per_second,
+        url_bytes_max: from.url_bytes_max,
+        headers_max: from.headers_max,
+        header_bytes_max: from.header_bytes_max,
+        head_seconds: from.head_seconds,
+        body_seconds: from.body_seconds,
+        idle_seconds: from.idle_seconds,
+        connections_max: from.connections_max,
+        connections_per_address_max: from.connections_per_address_max,
+    }
+}
+
+fn knob(name: &str, value: serde_json::Value, default: serde_json::Value) -> api::Knob {
+    api::Knob { name: name.into(), value, default }
+}
+
+/// What the API is served with, if it is served over TLS.
+pub fn certificate(config: &Config) -> Result<Option<Arc<api::Certificate>>, api::CertificateError> {
+    let files = config.server.tls_certificate.as_ref().zip(config.server.tls_key.as_ref());
+    files.map(|(chain, key)| api::Certificate::load(chain, key)).transpose()
+}
+
+/// What delivery needs to know.
+pub fn of_deliver(config: &Config, guard: Arc<Guard>) -> deliver::Settings {
+    let from = &config.deliver;
+    deliver::Settings {
+        in_flight_max: from.in_flight_max,
+        senders: threads(from.senders),
+        connect: Duration::from_secs(from.connect_seconds),
+        guard,
+        egress: from.egress.clone(),
+        name_servers: from.name_servers.clone(),
+        dns: Duration::from_secs(from.dns_seconds),
+        proxy: from.proxy(),
+        proxy_resolves: from.proxy_resolves,
+        listener_descriptors: listener_descriptors(config.server.connections_max),
+    }
+}
+
+/// A connection to the API costs two descriptors, and 0 is no limit.
+fn listener_descriptors(connections_max: usize) -> usize {
+    if connections_max == 0 { usize::MAX } else { connections_max.saturating_mul(2) }
+}
+
+/// Which addresses may be dialled by a server that listens at `address`.
+pub fn guard(config: &Config, address: SocketAddr) -> Guard {
+    let from = &config.deliver;
+    let guard = Guard::new(from.allow.clone(), from.deny.clone(), from.ports.clone());
+    guard.with_listener(OwnListener { bound: address, is_here: deliver::may_be_here })
+}
+
+/// Whom is trusted where a webhook says nothing.
+pub fn trust(roots: Roots) -> Result<deliver::Trust, String> {
+    match roots {
+        Roots::Webpki => Ok(deliver::Trust::webpki()),
+        Roots::Native => deliver::Trust::native(),
+    }
+}

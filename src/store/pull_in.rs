@@ -1,0 +1,61 @@
+//! Makes earlier what is due too far ahead: after a schedule became shorter, and after the clock was set back.
+
+use super::duty::{STEP_ROWS_MAX, keys_from};
+use super::error::StoreError;
+use super::layout::{self, Key, Tree, end_of};
+use super::record;
+use super::staging::Staging;
+use crate::domain::delivery::Delivery;
+use crate::domain::id::WebhookNumber;
+use crate::domain::time::UnixMs;
+use crate::domain::webhook::{Status, Webhook};
+
+impl Staging<'_> {
+    /// The pause and the probe of a webhook, seen from now.
+    pub(super) fn pull_in_webhook(&mut self, webhook: &Webhook) {
+        let now = self.now();
+        let tally = self.tally(webhook.number());
+        let last = tally.last_attempt_at.unwrap_or(now);
+        let seen = |at: UnixMs| if at > last { at.min(now + (at - last)) } else { at };
+        let backoff = &mut tally.backoff;
+        (backoff.since, backoff.until) = (backoff.since.min(now), backoff.until.min(now + backoff.pause_ms()));
+        if let Status::Disabled { since, reason, probe_at } = &webhook.status {
+            let (since, reason, probe_at) = ((*since).min(now), reason.clone(), probe_at.map(seen));
+            self.put_webhook(Webhook { status: Status::Disabled { since, reason, probe_at }, ..webhook.clone() });
+        }
+    }
+
+    /// Retries of the webhook that are due after `latest` are due then: its schedule is shorter than it was. Some a call;
+    /// the webhook counts as changed, so that somebody looks again.
+    pub(super) fn pull_in(&mut self, webhook: WebhookNumber, latest: UnixMs) -> Result<(), StoreError> {
+        let from = layout::due_end(webhook, latest);
+        let (keys, _) = keys_from(self, Tree::Due, &from, &end_of(webhook), STEP_ROWS_MAX)?;
+        for key in keys {
+            self.pull_in_retry(&key, |_, _| Some(latest))?;
+            self.notice.changed.push(webhook);
+        }
+        Ok(())
+    }
+
+    /// Makes a retry due when `latest` says, if that is earlier. `key` is its row of `due`.
+    pub(super) fn pull_in_retry(
+        &mut self,
+        key: &Key,
+        latest: impl Fn(&Delivery, UnixMs) -> Option<UnixMs>,
+    ) -> Result<(), StoreError> {
+        let due_at = layout::read_due(key);
+        let stored = self.get(Tree::Waiting, &layout::delivery(layout::read_delivery(key)))?;
+        let waiting = stored.map(|bytes| record::decode::<Delivery>(&bytes)).transpose()?;
+        let Some(mut delivery) = waiting.filter(|one| one.next_attempt_at == Some(due_at)) else {
+            // What this group has settled has moved on, and leaves no row behind.
+            self.stage(Tree::Due, key.clone(), None);
+            return Ok(());
+        };
+        if let Some(at) = latest(&delivery, self.now()).filter(|at| *at < due_at) {
+            self.stage(Tree::Due, key.clone(), None);
+            delivery.next_attempt_at = Some(at);
+            self.put_after_attempt(&delivery)?;
+        }
+        Ok(())
+    }
+}

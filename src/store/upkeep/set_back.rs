@@ -1,0 +1,79 @@
+//! Pulls in what a clock that was set back between two runs left far ahead: retries, pauses and probes.
+//!
+//! Of such a clock one thing tells: an attempt whose end is yet to come. What follows from it lies as far ahead of now, at
+//! most, as it lay of that end; so a retry with a delay of 30 s is due in 30 s, whatever the clock was set back by. It is
+//! looked at once a start, in steps, and only for webhooks that have such an attempt: nothing can lie too far ahead of now
+//! that follows from what is past.
+
+use std::collections::VecDeque;
+
+use crate::domain::delivery::Delivery;
+use crate::domain::id::WebhookNumber;
+use crate::domain::tally::Tally;
+use crate::domain::time::UnixMs;
+use crate::store::duty::{Duty, STEP_ROWS_MAX, keys_from};
+use crate::store::error::StoreError;
+use crate::store::layout::{self, Key, Tree, end_of};
+use crate::store::record;
+use crate::store::staging::Staging;
+use crate::store::trees::Trees;
+
+/// The webhooks that have an attempt to come.
+pub struct SetBack {
+    webhooks: VecDeque<WebhookNumber>,
+    /// Where the first of them goes on.
+    from: Key,
+}
+
+impl SetBack {
+    /// After a start at `now`.
+    pub fn at_start(trees: &Trees, now: UnixMs) -> Self {
+        let tallies = trees.all(Tree::Tallies).filter_map(Result::ok);
+        let ahead = tallies.filter(|(_, value)| {
+            record::decode_grown::<Tally>(value).is_ok_and(|tally| tally.last_attempt_at.is_some_and(|at| at > now))
+        });
+        let webhooks: VecDeque<WebhookNumber> = ahead.map(|(key, _)| layout::read_number(&key)).collect();
+        if !webhooks.is_empty() {
+            tracing::warn!(webhooks = webhooks.len(), "the clock was set back: what waits for a time is pulled in");
+        }
+        Self { webhooks, from: Key::new() }
+    }
+}
+
+impl Duty for SetBack {
+    fn due_at(&self, _kept: u64) -> Option<UnixMs> {
+        (!self.webhooks.is_empty()).then_some(0)
+    }
+
+    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        let Some(number) = self.webhooks.front().copied() else { return Ok(()) };
+        let Some(webhook) = staging.registry().webhook(number).cloned() else {
+            self.webhooks.pop_front();
+            return Ok(());
+        };
+        if self.from.is_empty() {
+            self.from = layout::due_end(number, staging.now());
+            staging.pull_in_webhook(&webhook);
+        }
+        let (keys, complete) = keys_from(staging, Tree::Due, &self.from, &end_of(number), STEP_ROWS_MAX)?;
+        if let Some(last) = keys.last() {
+            self.from = layout::just_after(last);
+        }
+        for key in keys {
+            staging.pull_in_retry(&key, own_delay_from)?;
+        }
+        if complete {
+            self.webhooks.pop_front();
+            self.from = Key::new();
+        }
+        // Whoever has looked at it looks again.
+        staging.notice.changed.push(number);
+        Ok(())
+    }
+}
+
+/// When a retry is due at the latest, seen from `now`: its delay is what lay between it and the attempt before.
+fn own_delay_from(delivery: &Delivery, now: UnixMs) -> Option<UnixMs> {
+    let (due, before) = (delivery.next_attempt_at?, delivery.latest_attempt()?.ended_at());
+    (before > now && due > before).then(|| due.min(now + (due - before)))
+}
