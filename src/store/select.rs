@@ -218,7 +218,7 @@ mod tests {
     use super::super::error::Refusal;
     use super::super::message::NewEvent;
     use super::super::opening::open;
-    use super::super::settings::Settings;
+    use crate::store::settings::Settings;
     use super::super::staging::Staging;
     use super::super::trees::in_memory::Memory;
     use super::*;
