@@ -18,7 +18,7 @@ impl Staging<'_> {
         let last = tally.last_attempt_at.unwrap_or(now);
         let seen = |at: UnixMs| if at > last { at.min(now + (at - last)) } else { at };
         let backoff = &mut tally.backoff;
-        (backoff.since, backoff.until) = (backoff.since.min(now), backoff.until.min(now + backoff.pause_ms()));
+        (backoff.since, backoff.until) = (backoff.since.min(now), backoff.paused_until(now));
         if let Status::Disabled { since, reason, probe_at } = &webhook.status {
             let (since, reason, probe_at) = ((*since).min(now), reason.clone(), probe_at.map(seen));
             self.put_webhook(Webhook { status: Status::Disabled { since, reason, probe_at }, ..webhook.clone() });
