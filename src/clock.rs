@@ -20,14 +20,16 @@ use crate::domain::time::UnixMs;
 #[derive(Debug, Clone)]
 pub struct Clock {
     source: Source,
+    /// What it showed at the start.
+    started_at: UnixMs,
     /// What tests have set the wall clock ahead, in milliseconds; negative: back.
     wall_set_ahead: Arc<AtomicI64>,
 }
 
 #[derive(Debug, Clone)]
 enum Source {
-    /// The system's: both of its clocks at start, in milliseconds.
-    Real { wall_at_start: UnixMs, boot_at_start: u64 },
+    /// The system's: how long it had been up at the start, in milliseconds.
+    Real { boot_at_start: u64 },
     /// A simulation's, in milliseconds; it stands still until it is turned.
     Virtual(Arc<AtomicU64>),
 }
@@ -40,20 +42,21 @@ impl Clock {
 
     /// The system's clock as if it had been set ahead by so many milliseconds before the start.
     pub fn real_ahead(ms: i64) -> Self {
-        let wall_at_start = system_wall().saturating_add_signed(ms);
-        let source = Source::Real { wall_at_start, boot_at_start: since_boot() };
-        Self { source, wall_set_ahead: Arc::new(AtomicI64::new(ms)) }
+        let (source, started_at) =
+            (Source::Real { boot_at_start: since_boot() }, system_wall().saturating_add_signed(ms));
+        Self { source, started_at, wall_set_ahead: Arc::new(AtomicI64::new(ms)) }
     }
 
     /// A clock that stands at `now` until [`Clock::turn_to`].
     pub fn standing_at(now: UnixMs) -> Self {
-        Self { source: Source::Virtual(Arc::new(AtomicU64::new(now))), wall_set_ahead: Arc::default() }
+        let source = Source::Virtual(Arc::new(AtomicU64::new(now)));
+        Self { source, started_at: now, wall_set_ahead: Arc::default() }
     }
 
     /// The server's own time: it never goes back, and never jumps while the machine is awake.
     pub fn now(&self) -> UnixMs {
         match &self.source {
-            Source::Real { wall_at_start, boot_at_start } => wall_at_start + (since_boot() - boot_at_start),
+            Source::Real { boot_at_start } => self.started_at + (since_boot() - boot_at_start),
             Source::Virtual(now) => now.load(Ordering::SeqCst),
         }
     }
@@ -67,9 +70,12 @@ impl Clock {
         shown.saturating_add_signed(self.wall_set_ahead.load(Ordering::SeqCst))
     }
 
-    /// What a clock on the wall showed, or will show, at a moment of the server's own time, in so far as it was set by
-    /// whole seconds: two looks at one moment show the same.
+    /// What the wall clock, as it is set now, says of a moment since the start or to come: to the second, so that two looks
+    /// at one moment show the same. What was before the start was right by the clock of its day.
     pub fn shown(&self, at: UnixMs) -> UnixMs {
+        if at < self.started_at {
+            return at;
+        }
         let ahead = self.wall() as i64 - self.now() as i64;
         at.saturating_add_signed((ahead + 500).div_euclid(1000) * 1000)
     }

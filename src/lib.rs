@@ -191,6 +191,11 @@ pub async fn explain(config: &Config, url: &Url, opened: &[IpNet]) -> Explained 
     deliver::explain_alone(&settings::of_deliver(config, guard), url, opened).await
 }
 
+/// Lets the store that is configured be opened with what is left in it: what `hookwheel store accept-loss` does.
+pub fn accept_loss(config: &Config) -> Result<store::Loss, store::OpenError> {
+    store::accept_loss(&settings::of_store(config))
+}
+
 impl api::Outbound for deliver::Handle {
     fn probe(&self, probe: Probe) -> BoxFuture<'static, Probed> {
         Box::pin(Self::probe(self, probe))

@@ -6,8 +6,8 @@ use std::panic::PanicHookInfo;
 
 use crate::config::{LogConfig, LogFormat};
 
-/// What is not logged unless a filter asks for it.
-const QUIET: &str = "actix_http=off,h2=off";
+/// What is not logged unless a filter asks for it. What sled finds, the store says in its own words.
+const QUIET: &str = "actix_http=off,h2=off,sled=off";
 
 /// Starts the log. An error says what is wrong with the filter.
 pub fn start(config: &LogConfig) -> Result<(), String> {

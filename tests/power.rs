@@ -27,6 +27,7 @@ fn child() {
         "sled" => fill_sled(&dir, false),
         "sled synced" => fill_sled(&dir, true),
         "store" => store::accept_until_killed(&dir),
+        "store, going on" => store::accept_whatever_fails(&dir),
         "retained" => retained::refill_until_killed(&dir),
         other => panic!("no such part: {other}"),
     }

@@ -15,6 +15,9 @@ use support::{Answer, Client, DEADLINE, Receiver, Running, Server};
 
 /// A secret that is to be found nowhere, as text and as what the text stands for.
 const MARKER: &str = "marker-0123456789-0123456789-marker";
+/// Stands in the query of a URL, and in a custom header that looks like none that is to be hidden.
+const QUERY: &str = "query-0123456789-marker-query";
+const TENANT: &str = "tenant-0123456789-marker-tenant";
 /// The value of a custom header that lets its holder in.
 const TOKEN: &str = "Bearer token-0123456789-marker-token";
 
@@ -63,7 +66,8 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 }
 
 fn create(client: &mut Client, url: &str, secret: &str) -> String {
-    let body = json!({"url": url, "events": ["*"], "secret": secret, "headers": {"Authorization": TOKEN}});
+    let body =
+        json!({"url": url, "events": ["*"], "secret": secret, "headers": {"Authorization": TOKEN, "X-Place": TENANT}});
     client.post("/api/v1/webhooks", &body).data(201)["id"].as_str().expect("an id").to_string()
 }
 
@@ -74,7 +78,7 @@ fn a_secret_stands_nowhere_but_where_it_is_to_be_shown() {
     let server = Server::start(dir.path(), &[("HOOKWHEEL__LOG__LEVEL", "trace,mio=info,sled=info")]);
     let mut client = server.client();
     let shared = whsec(MARKER);
-    let webhook = create(&mut client, &receiver.url("/well"), &shared);
+    let webhook = create(&mut client, &receiver.url(&format!("/well?for={QUERY}")), &shared);
     let failing = create(&mut client, &receiver.url("/failing"), &shared);
     let taskflow = json!({"url": receiver.url("/well"), "events": ["*"], "secret": MARKER, "dialect": "taskflow"});
     client.post("/api/v1/webhooks", &taskflow).data(201);
@@ -112,6 +116,7 @@ fn a_secret_stands_nowhere_but_where_it_is_to_be_shown() {
     let shown = client.get(&delivery);
     assert!(holds(&shown.message.body, "authorization"), "that it was sent is kept: {}", shown.json());
     assert!(!holds(&shown.message.body, TOKEN), "its value is not: {}", shown.json());
+    assert!(holds(&shown.message.body, QUERY), "where it went is shown: {}", shown.json());
     replies.push((delivery, shown.message.body));
     let secret = client.get(&format!("{path}/secret")).data(200);
     assert_eq!(secret["previous"][0]["secret"], shared, "here it is to be shown");
@@ -124,7 +129,9 @@ fn a_secret_stands_nowhere_but_where_it_is_to_be_shown() {
         }
     }
     for (what, bytes) in files(dir.path()) {
-        assert!(!holds(&bytes, TOKEN), "the token stands in {what}");
+        for text in [TOKEN, QUERY, TENANT] {
+            assert!(!holds(&bytes, text), "{text} stands in {what}");
+        }
     }
     assert!(files(dir.path()).iter().any(|(_, bytes)| holds(bytes, "a.b")), "what is no secret can be found");
 }

@@ -162,7 +162,7 @@ fn an_event_from_accept_to_success_touches_four_keys_of_its_own() {
     let before = keys(&bench);
     let id = bench.only_delivery(&accepted);
     bench.settle(id, 1, Next::Succeeded);
-    assert_eq!(keys(&bench) - before, 2 + 1);
+    assert_eq!(keys(&bench) - before, 2 + 2);
     assert_eq!(bench.store.delivery(id).unwrap().unwrap().state, DeliveryState::Succeeded);
 }
 

@@ -1,5 +1,5 @@
-//! The command line: one binary, one file a subcommand. What stays true: the subcommands other than `serve` know the
-//! server only through its API, so they work against any server that can be reached.
+//! The command line: one binary, one file a subcommand. What stays true: the subcommands other than `serve` and `store`
+//! know the server only through its API, so they work against any server that can be reached.
 
 mod bench;
 mod client;
@@ -10,6 +10,7 @@ mod guard;
 mod receive;
 mod send;
 mod server;
+mod store;
 mod verify;
 
 use std::path::PathBuf;
@@ -41,6 +42,7 @@ pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) ->
         Command::Guard(args) => {
             configured().and_then(|config| actix_rt::System::new().block_on(guard::run(args, &config)))
         }
+        Command::Store(args) => configured().and_then(|config| store::run(args, &config)),
         Command::Bench(args) => actix_rt::System::new().block_on(bench::run(args, server)),
         Command::MasterKey => {
             let mut random = Zeroizing::new([0; 32]);
@@ -97,6 +99,8 @@ enum Command {
     Dialect(dialect::DialectArgs),
     /// Say which addresses deliveries may go to, and why
     Guard(guard::GuardArgs),
+    /// Mend a data directory while no server has it
+    Store(store::StoreArgs),
     /// Measure a server: producers and a receiver in one process
     Bench(bench::BenchArgs),
     /// Print a new master key

@@ -114,10 +114,15 @@ fn outgoing(limit: usize, listener: usize) -> usize {
     (limit - listener.min(limit / 2) - reserve).max(LEAST)
 }
 
+/// Whether descriptors or memory of the kernel were wanting.
+pub fn is_want(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
+}
+
 /// Whether a connection to `to` failed for want of something of ours: descriptors, memory of the kernel, or ports.
 pub fn is_ours(error: &io::Error, to: SocketAddr) -> bool {
     match Errno::from_io_error(error) {
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => true,
+        _ if is_want(error) => true,
         // The same is said where this machine has no address to come from: a socket without ports of its own is asked
         // whether it has. Nothing is sent.
         Some(Errno::ADDRNOTAVAIL) => {

@@ -16,7 +16,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::descriptors::{Descriptor, Descriptors, is_ours};
 use super::egress::Egress;
-use super::resolve::Resolver;
+use super::resolve::{Resolver, Unresolved};
 use super::tunnel::{self, Goal};
 use crate::domain::guard::{Decision, Guard, Rule};
 use crate::domain::proxy::Proxy;
@@ -106,7 +106,7 @@ impl Inner {
 
     /// The addresses of a host that may be dialled; an error if it has none of these.
     async fn addresses(&self, host: &str, port: u16) -> Result<Vec<IpAddr>, DialError> {
-        let found = self.resolver.addresses(host).await.map_err(DialError::Dns)?;
+        let found = self.resolver.addresses(host).await.map_err(unresolved)?;
         let mut refused = None;
         let mut open = Vec::with_capacity(found.len());
         for address in found {
@@ -190,7 +190,10 @@ impl Inner {
     async fn tunnel(&self, proxy: &Proxy, goal: Goal<'_>) -> Result<Dialled, DialError> {
         let said = |why: String| DialError::Connect(format!("the proxy {proxy} {why}"));
         let found = self.resolver.addresses(&proxy.host).await;
-        let found = found.map_err(|why| said(format!("could not be resolved: {why}")))?;
+        let found = found.map_err(|error| match error.is_ours {
+            true => unresolved(error),
+            false => said(format!("could not be resolved: {}", error.why)),
+        })?;
         let descriptor = self.descriptor()?;
         let mut failed = said("has no address".into());
         for address in found.into_iter().take(TRIED_MAX) {
@@ -206,6 +209,10 @@ impl Inner {
         }
         Err(failed)
     }
+}
+
+fn unresolved(error: Unresolved) -> DialError {
+    if error.is_ours { DialError::Ours(error.why) } else { DialError::Dns(error.why) }
 }
 
 /// What it says that `to` was not reached.

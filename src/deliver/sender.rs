@@ -163,7 +163,9 @@ impl Sender {
         let ready = match self.ready(claim, target) {
             Ok(Some(ready)) => ready,
             Ok(None) => return Ok(Outcome::Unsendable("its event is not kept any more".into())),
-            Err(damaged @ StoreError::Damaged(_)) => return Ok(Outcome::Unsendable(damaged.to_string())),
+            Err(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_))) => {
+                return Ok(Outcome::Unsendable(damaged.to_string()));
+            }
             Err(error @ (StoreError::Io(_) | StoreError::Unavailable)) => return Err(error.into()),
         };
         let body = target.dialect.body(&ready.body, &target.webhook);

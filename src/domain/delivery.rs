@@ -70,7 +70,7 @@ pub struct Delivery {
     /// Attempts made.
     pub attempts: u16,
     /// The first attempt, kept here so that a first-try success is one record.
-    pub first: Option<Attempt>,
+    pub first: Option<SealedAttempt>,
     /// The latest attempt, in short, once there is more than one.
     pub latest: Option<AttemptSummary>,
     /// When it ended.
@@ -116,7 +116,7 @@ impl Delivery {
 
     /// Takes in an attempt that has ended, and where the delivery stands after it. The attempt is handed back if it
     /// is not the first and so has a record of its own.
-    pub fn take_attempt(&mut self, attempt: Attempt, next: super::retry::Next) -> Option<Attempt> {
+    pub fn take_attempt(&mut self, attempt: SealedAttempt, next: super::retry::Next) -> Option<SealedAttempt> {
         use super::retry::Next;
         let ended_at = attempt.summary.ended_at();
         self.attempts = attempt.summary.number;
@@ -246,7 +246,7 @@ impl AttemptSummary {
 }
 
 /// One HTTP request of a delivery, in full.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// When, how long, what came of it.
     pub summary: AttemptSummary,
@@ -255,11 +255,24 @@ pub struct Attempt {
     /// The headers that were sent.
     pub request_headers: Vec<(String, String)>,
     /// The start of the answer's body, at most [`RESPONSE_BODY_BYTES_MAX`].
-    #[serde(with = "serde_bytes")]
     pub response_body: Vec<u8>,
     /// The request was sent once more, on a fresh connection, before anything of an answer had come: a kept one had been
     /// closed.
-    #[serde(skip)]
+    pub resent: bool,
+}
+
+/// An attempt as it is stored: where it went and what was sent can hold what only the webhook's owner may know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedAttempt {
+    /// When, how long, what came of it.
+    pub summary: AttemptSummary,
+    /// Where it went and the headers that were sent, sealed with the webhook's own key; empty if it had none any more.
+    #[serde(with = "serde_bytes")]
+    pub request: Vec<u8>,
+    /// The start of the answer's body.
+    #[serde(with = "serde_bytes")]
+    pub response_body: Vec<u8>,
+    /// The request was sent once more, before anything of an answer had come.
     pub resent: bool,
 }
 

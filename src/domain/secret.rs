@@ -39,6 +39,33 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A random key that the store seals something of its own with. Nobody is ever shown it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataKey([u8; 32]);
+
+impl DataKey {
+    /// Of these random bytes.
+    pub fn new(random: [u8; 32]) -> Self {
+        Self(random)
+    }
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl Drop for DataKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DataKey(…)")
+    }
+}
+
 /// A secret and how long it signs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SigningSecret {

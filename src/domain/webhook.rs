@@ -11,7 +11,7 @@ use super::names::is_host_name;
 use super::order::Order;
 use super::rate_limit::RateLimit;
 use super::retry::{RetrySchedule, SuccessRule};
-use super::secret::SigningSecret;
+use super::secret::{DataKey, SigningSecret};
 use super::time::UnixMs;
 use super::tls::Tls;
 
@@ -88,6 +88,8 @@ pub struct Webhook {
     pub allow: Vec<IpNet>,
     /// What TLS is made with, where it is not as for all.
     pub tls: Option<Tls>,
+    /// What its attempts are sealed with; given when it is stored.
+    pub attempts_key: Option<DataKey>,
 }
 
 impl Webhook {
@@ -118,6 +120,7 @@ impl Webhook {
             condition: None,
             allow: Vec::new(),
             tls: None,
+            attempts_key: None,
         }
     }
 

@@ -29,15 +29,18 @@ impl Store {
         let (start, end) = (layout::number(account).to_vec(), before.unwrap_or(AuditId(u128::MAX)));
         let mut page = Page { rows: Vec::new(), next: None };
         let mut last = None;
-        for (examined, row) in self.trees()?.range(Tree::Audit, start..layout::audit(account, end)).rev().enumerate() {
-            if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
-                page.next = last;
-                break;
+        self.look(|trees| {
+            for (examined, row) in trees.range(Tree::Audit, start..layout::audit(account, end)).rev().enumerate() {
+                if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
+                    page.next = last;
+                    break;
+                }
+                let entry = row.and_then(|(key, value)| record::read_grown::<AuditEntry>(Tree::Audit, &key, &value));
+                let Some(entry) = trees.readable(entry)? else { continue };
+                last = Some(entry.id);
+                page.rows.extend(wanted(&entry).then_some(entry));
             }
-            let entry: AuditEntry = record::decode_grown(&row?.1)?;
-            last = Some(entry.id);
-            page.rows.extend(wanted(&entry).then_some(entry));
-        }
-        Ok(page)
+            Ok(page)
+        })
     }
 }

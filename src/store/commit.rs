@@ -9,27 +9,36 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::carried::{Carried, Tallies};
-use super::error::StoreError;
+use super::error::{OpenError, StoreError};
 use super::inner::Inner;
-use super::message::Notice;
+use super::message::{Notice, Settled, Settlement};
 use super::queue::{Group, Woken};
 use super::rows;
 use super::staging::Staging;
 use super::trees::Trees;
 use super::upkeep::Upkeep;
 use crate::clock::{Dice, Stopwatch};
+use crate::domain::backoff::Strain;
 use crate::domain::id::IdSource;
+use crate::domain::time::UnixMs;
 
 /// Outcomes that no answer waits for are synced at the latest after this time.
 const SYNC_DELAY: Duration = Duration::from_millis(50);
 /// Between the starts of two groups: what arrives meanwhile shares a flush and a sync, each of which costs as much as
 /// several events. After a quiet moment nothing waits, and under load a group takes longer than this anyway.
 const PACE: Duration = Duration::from_millis(2);
+/// What says on the disk which group was synced is itself synced at the latest after this time.
+const MARK_SYNC_DELAY: Duration = Duration::from_secs(1);
 /// Between the first attempts to reopen a store that failed: sled lets go of its files some moments after its last
 /// handle. Each further pause is twice as long.
 const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(2);
 /// The longest of them: a disk may stay full for hours.
 const REOPEN_PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// How long upkeep rests if it needs a page that cannot be read.
+const BROKEN_REST_MS: u64 = 600_000;
+/// As a supervisor knows it: an internal error, worth a restart.
+const EXIT_CODE: i32 = 70;
 
 /// The one writer. The server gives it a thread with [`Committer::run`]; a simulation turns it with
 /// [`Committer::step`].
@@ -41,6 +50,15 @@ pub struct Committer {
     low_space_told: bool,
     /// Since when something is written and not synced.
     unsynced: Option<Stopwatch>,
+    /// Since when something is synced and the mark of it is not.
+    unmarked: Option<Stopwatch>,
+    /// Before the store is opened again after the next failure. A store that opens and fails at once is not opened over
+    /// and over without a pause.
+    pause: Duration,
+    /// So many groups hold one thing only, to find what needs a page that cannot be read.
+    alone: usize,
+    /// Until when upkeep rests, since it needs such a page.
+    rests_until: UnixMs,
 }
 
 impl Committer {
@@ -50,7 +68,9 @@ impl Committer {
         let kept = rows::kept(&trees)?;
         let upkeep = upkeep_of(&inner, &trees);
         let carried = Carried { ids, dice, tallies: Tallies::default(), kept };
-        Ok(Self { inner, carried, upkeep, unsynced: None, low_space_told: false })
+        let (low_space_told, unsynced, unmarked, pause) = (false, None, None, Duration::ZERO);
+        let (alone, rests_until) = (0, 0);
+        Ok(Self { inner, carried, upkeep, low_space_told, unsynced, unmarked, pause, alone, rests_until })
     }
 
     /// Serves groups until the store is closed and nothing waits.
@@ -71,12 +91,17 @@ impl Committer {
                     "the store stays closed; what was not recorded is sent again after the next start"
                 );
             }
-            self.serve(self.inner.queue.take());
+            let group = if self.alone > 0 { self.inner.queue.take_one() } else { self.inner.queue.take() };
+            self.serve(group);
         }
-        if let Ok(trees) = self.inner.trees()
-            && let Err(error) = trees.sync()
-        {
-            tracing::error!(%error, "the store could not be synced at the end");
+        self.close();
+    }
+
+    /// Closes the store for good.
+    fn close(&mut self) {
+        let closed = self.take_trees().map_or(Ok(()), |trees| trees.sync().and_then(|()| trees.close()));
+        if let Err(error) = closed {
+            tracing::error!(%error, "the store could not be closed as it should");
         }
     }
 
@@ -102,8 +127,14 @@ impl Committer {
         if has_news || self.inner.trees.load().is_none() {
             return Duration::ZERO;
         }
-        let upkeep = self.upkeep.wait(self.inner.clock.now(), self.carried.kept.total());
-        if self.unsynced.is_some() { upkeep.min(SYNC_DELAY) } else { upkeep }
+        let now = self.inner.clock.now();
+        let rest = Duration::from_millis(self.rests_until.saturating_sub(now));
+        let upkeep = self.upkeep.wait(now, self.carried.kept.total()).max(rest);
+        match (&self.unsynced, &self.unmarked) {
+            (Some(_), _) => upkeep.min(SYNC_DELAY),
+            (None, Some(_)) => upkeep.min(MARK_SYNC_DELAY),
+            (None, None) => upkeep,
+        }
     }
 
     /// One group: stage, write, sync, answer, tell. An empty one syncs what is not synced yet.
@@ -116,8 +147,17 @@ impl Committer {
         }
         match written {
             Ok(()) => {
+                self.alone = self.alone.saturating_sub(1);
                 self.upkeep.look_at(&notice.changed, &self.inner.registry.read().expect("not poisoned"));
                 self.inner.tell(notice);
+            }
+            // Nothing of the group was written: sled reads each page before it changes any.
+            Err(StoreError::Broken(why)) => {
+                self.upkeep.not_written();
+                if self.leave_out(&trees, settlements, &why).is_err() {
+                    drop(trees);
+                    self.close_disk();
+                }
             }
             Err(error) => {
                 tracing::error!(%error, "the store failed; it is closed and opened again");
@@ -136,16 +176,18 @@ impl Committer {
         let mut staging = Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, moment);
         let mut staged = Ok(());
         for settlement in group.settlements.drain(..) {
-            staged = staged.and_then(|()| staging.settle(settlement));
+            staged = staged.and_then(|()| trees.readable(staging.settle(settlement)).map(drop));
         }
         for request in &mut group.requests {
             request.stage(&mut staging);
         }
-        let told = tell_low_space(&mut self.low_space_told, &self.inner, &mut staging);
-        let upkept = self.upkeep.step(&mut staging);
-        let banked = staging.bank_minutes();
+        let told = trees.readable(tell_low_space(&mut self.low_space_told, &self.inner, &mut staging)).map(drop);
+        let is_upkept = self.alone == 0 && self.rests_until <= self.inner.clock.now();
+        let upkept = if is_upkept { self.upkeep.step(&mut staging) } else { Ok(()) };
+        let banked = trees.readable(staging.bank_minutes()).map(drop);
         let (writes, notice, kept) = staging.finish();
-        let written = staged.and(told).and(upkept).and(banked).and_then(|()| trees.write(&writes)).and_then(|()| {
+        let seen = staged.and(told).and(upkept).and(banked).and_then(|()| self.upkeep.see(&writes, trees));
+        let written = seen.and_then(|()| trees.write(&writes)).and_then(|()| {
             self.carried.kept = kept;
             self.inner.kept.store(kept.total(), Ordering::Relaxed);
             self.inner.commits.count_group(writes.keys());
@@ -155,11 +197,46 @@ impl Committer {
             if must_sync && self.unsynced.is_some() {
                 trees.sync()?;
                 self.unsynced = None;
+                self.unmarked.get_or_insert_with(Stopwatch::start);
+            }
+            if self.unmarked.is_some_and(|since| since.elapsed() >= MARK_SYNC_DELAY) {
+                trees.sync_mark()?;
+                self.unmarked = None;
+            }
+            if writes.keys() > 0 {
+                self.pause = Duration::ZERO;
             }
             Ok(())
         });
         self.inner.watch_space(trees);
         (notice, written)
+    }
+
+    /// A page that the group needs cannot be read. Opening the store again would not mend it, so it goes on: outcomes are
+    /// recorded one by one, and one that cannot be is left out; its delivery is tried again after the next start. If there
+    /// was nothing but upkeep, that rests for a while. Who asked was told.
+    fn leave_out(&mut self, trees: &Trees, mut settlements: Vec<Settlement>, why: &str) -> Result<(), StoreError> {
+        tracing::error!(
+            why,
+            outcomes = settlements.len(),
+            "a page of the store cannot be read; what needs it is left out"
+        );
+        match settlements.len() {
+            0 => self.rests_until = self.inner.clock.now() + BROKEN_REST_MS,
+            1 if self.alone > 0 => {
+                let Settlement { delivery, .. } = settlements.remove(0);
+                tracing::error!(%delivery, "an outcome could not be recorded");
+                let settled = Settled { delivery, next_attempt_at: None, strain: Strain::Neutral, paused_until: 0 };
+                self.inner.tell(Notice { settled: vec![settled], ..Notice::default() });
+            }
+            // With the upkeep that was left out, one more.
+            count => self.alone = self.alone.max(count + 1),
+        }
+        self.alone = self.alone.saturating_sub(1);
+        self.inner.queue.settle_again(settlements);
+        self.inner.load(trees)?;
+        (self.carried.tallies, self.carried.kept) = (Tallies::default(), rows::kept(trees)?);
+        Ok(())
     }
 
     /// There is no store at the moment: outcomes wait for it, callers are told.
@@ -172,28 +249,40 @@ impl Committer {
 
     /// Drops every handle of a store that failed: sled stays poisoned for as long as one is left.
     fn close_disk(&mut self) {
-        let mut trees = self.inner.trees.swap(None);
+        drop(self.take_trees());
         self.carried.tallies = Tallies::default();
-        self.unsynced = None;
-        while let Some(held) = trees.take() {
-            if let Err(held) = Arc::try_unwrap(held) {
-                // A reader is in the middle of a look-up; it lets go within moments.
-                trees = Some(held);
-                std::thread::sleep(Duration::from_millis(1));
-            }
+        (self.unsynced, self.unmarked) = (None, None);
+    }
+
+    /// Takes the trees from all who read them.
+    fn take_trees(&mut self) -> Option<Trees> {
+        // Before they are gone: who sees that they are gone finds no row any more.
+        if let Some(trees) = &*self.inner.trees.load() {
+            trees.begin_to_close();
+        }
+        let mut held = self.inner.trees.swap(None)?;
+        loop {
+            held = match Arc::try_unwrap(held) {
+                Ok(trees) => return Some(trees),
+                Err(held) => held,
+            };
+            // A reader is in the middle of a row; it lets go within moments.
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
     /// Tries to open the store until it is open or not needed any more, and rebuilds what is held in memory about it.
-    /// Says whether it is open.
+    /// Says whether it is open. What no attempt can mend ends the process: its next start says what to do.
     fn reopen(&mut self) -> bool {
-        let mut pause = REOPEN_PAUSE_MIN;
         loop {
             self.inner.pulse.beat();
-            let opened = self
-                .inner
-                .open_disk()
-                .and_then(|trees| Ok((rows::last_id_and_event_bytes(&trees)?.0, rows::kept(&trees)?, trees)));
+            std::thread::sleep(self.pause);
+            self.pause = (self.pause * 2).clamp(REOPEN_PAUSE_MIN, REOPEN_PAUSE_MAX);
+            let failed = |error| OpenError::of(&self.inner.settings.path, error);
+            let opened = self.inner.open_disk().and_then(|trees| {
+                let last = rows::last_id_and_event_bytes(&trees).map_err(failed)?.0;
+                Ok((last, rows::kept(&trees).map_err(failed)?, trees))
+            });
             match opened {
                 Ok((last, kept, trees)) => {
                     self.carried.kept = kept;
@@ -205,14 +294,15 @@ impl Committer {
                     return true;
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the store cannot be opened; trying again");
+                    tracing::error!(%error, "the store cannot be opened again");
+                    if error.is_final() {
+                        std::process::exit(EXIT_CODE);
+                    }
                     let group = self.inner.queue.take();
                     self.put_off(group);
                     if self.inner.queue.is_closed() {
                         return false;
                     }
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(REOPEN_PAUSE_MAX);
                 }
             }
         }
@@ -222,7 +312,8 @@ impl Committer {
 /// All that is to be done on the side, from the start.
 fn upkeep_of(inner: &Inner, trees: &Trees) -> Upkeep {
     let registry = inner.registry.read().expect("not poisoned");
-    Upkeep::at_start(trees, inner.clock.now(), &registry, &inner.settings.retention, inner.seals.clone())
+    let (seals, reports) = (inner.seals.clone(), inner.reports.clone());
+    Upkeep::at_start(trees, inner.clock.now(), &registry, &inner.settings.retention, seals, reports)
 }
 
 /// Tells the operator once when free space falls below the reserve.

@@ -14,7 +14,7 @@ use super::layout::{self, Key, Tree};
 use super::staging::Staging;
 use super::{record, rows};
 use crate::domain::id::AccountNumber;
-use crate::domain::stats::{AccountTally, Counts, Minute, Series, Step};
+use crate::domain::stats::{Counts, Minute, Series, Step};
 use crate::domain::time::UnixMs;
 
 impl Staging<'_> {
@@ -25,10 +25,8 @@ impl Staging<'_> {
             self.accounts_tallied.push(account);
         }
         let tally = self.carried.tallies.accounts.entry(account).or_insert_with(|| {
-            rows::account_tally(trees, account).unwrap_or_else(|error| {
-                tracing::error!(account, %error, "its counters cannot be read; they start again from zero");
-                AccountTally::default()
-            })
+            // Counters that cannot be read start again from zero.
+            trees.readable(rows::account_tally(trees, account)).ok().flatten().unwrap_or_default()
         });
         self.finished.extend(tally.minute.turn(now).map(|minute| (Series::Account(account), minute)));
         tally.accepted += 1;
@@ -43,6 +41,13 @@ impl Staging<'_> {
         for account in accounts {
             let tally = record::encode(&self.carried.tallies.accounts[&account]);
             self.stage(Tree::AccountTallies, layout::number(account).to_vec(), Some(tally));
+        }
+    }
+
+    /// Stages the counters of an account once more, if they are held in memory.
+    pub(super) fn put_account_tally_again(&mut self, account: AccountNumber) {
+        if self.carried.tallies.accounts.contains_key(&account) {
+            self.accounts_tallied.push(account);
         }
     }
 
@@ -67,8 +72,11 @@ impl Staging<'_> {
             add(series, start, &counts);
         }
         for (key, mut counts) in rows {
-            if let Some(stored) = self.get(Tree::Stats, &key)? {
-                counts.merge(&rows::counts(&stored));
+            let stored = self
+                .get(Tree::Stats, &key)
+                .and_then(|stored| stored.map(|stored| rows::counts(&key, &stored)).transpose());
+            if let Some(stored) = self.trees().readable(stored)?.flatten() {
+                counts.merge(&stored);
             }
             self.put(Tree::Stats, key, &counts);
         }

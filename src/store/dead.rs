@@ -49,24 +49,24 @@ impl Store {
         before: Option<DeliveryId>,
         limit: usize,
     ) -> Result<Page<Delivery, DeliveryId>, StoreError> {
-        let trees = self.trees()?;
         let mut page = Page { rows: Vec::new(), next: None };
         let window = bulk.window(None, before.map_or(u128::MAX, |id| id.0));
         if window.is_empty() {
             return Ok(page);
         }
         let key = |id| layout::numbered(bulk.account, id);
-        self.viewed(&trees, |view| {
+        self.viewed(|trees, view| {
             let mut last = None;
-            for (examined, row) in trees.range(Tree::Dead, key(window.start)..key(window.end)).rev().enumerate() {
-                let (key, _) = row?;
+            let rows = trees.range(Tree::Dead, key(window.start)..key(window.end)).keys().rev();
+            for (examined, key) in rows.enumerate() {
+                let key = key?;
                 if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
                     page.next = last;
                     break;
                 }
                 let id = layout::read_delivery(&key);
                 last = Some(id);
-                if let Found::Delivery(delivery) = view.look(bulk, id.0)? {
+                if let Some(Found::Delivery(delivery)) = trees.readable(view.look(bulk, id.0))? {
                     page.rows.push(*delivery);
                 }
             }

@@ -4,6 +4,7 @@ use super::error::StoreError;
 use super::layout::{Key, Tree};
 use super::registry::Registry;
 use super::staging::Staging;
+use super::trees::{Trees, Writes};
 use crate::domain::id::WebhookNumber;
 use crate::domain::time::UnixMs;
 
@@ -18,6 +19,14 @@ pub trait Duty: Send {
 
     /// One step.
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError>;
+
+    /// These writes come next.
+    fn see(&mut self, _writes: &Writes, _trees: &Trees) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// They could not be written, and are not there.
+    fn not_written(&mut self) {}
 
     /// These webhooks changed.
     fn look_at(&mut self, _changed: &[WebhookNumber], _registry: &Registry) {}
@@ -34,8 +43,8 @@ pub fn keys_from(
     if from >= end {
         return Ok((Vec::new(), true));
     }
-    let rows = staging.trees().range(tree, from.clone()..end.clone()).take(limit);
-    let keys: Vec<Key> = rows.map(|row| row.map(|(key, _)| key.to_vec())).collect::<Result<_, _>>()?;
+    let keys = staging.trees().range(tree, from.clone()..end.clone()).keys().take(limit);
+    let keys: Vec<Key> = keys.map(|key| key.map(|key| key.to_vec())).collect::<Result<_, _>>()?;
     let complete = keys.len() < limit;
     Ok((keys, complete))
 }

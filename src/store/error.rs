@@ -1,12 +1,17 @@
 //! What can go wrong: opening the store, the store itself, and what a caller asks of it. The texts are for people; the API
 //! gives each refusal a status and a code (`api/http/problem.rs`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::damage::Damage;
 use super::key_mark::KeyMark;
 use crate::domain::Invalid;
+
+/// What to do about a store that lacks something.
+const LOSS: &str = "Stop everything that uses it and put back a whole copy of the data directory, or go on with what is \
+                    left by the command: hookwheel store accept-loss --yes";
 
 /// Why the store could not be opened.
 #[derive(Debug, Error)]
@@ -54,9 +59,79 @@ pub enum OpenError {
     /// A file could not be made or read.
     #[error("the data directory {0} cannot be opened: {1}")]
     Io(PathBuf, std::io::Error),
+    /// There was a store, and its log is not there.
+    #[error(
+        "the data directory {0} held a store, and its log, the file db, is missing or empty. Nothing was changed. {advice}",
+        advice = LOSS
+    )]
+    Gone(PathBuf),
+    /// The log is shorter than it was.
+    #[error(
+        "the store in {path} was cut short: its log, the file db, has {found} bytes, and it had {expected} when the store was closed. Nothing was changed. {advice}",
+        advice = LOSS
+    )]
+    Short {
+        /// The directory.
+        path: PathBuf,
+        /// Bytes of the log.
+        found: u64,
+        /// Bytes that it had.
+        expected: u64,
+    },
+    /// Groups are missing that were synced.
+    #[error(
+        "the store in {path} lacks what was on the disk before: its mark knows {marked} group commits, its log only {found}, so up to {} of them are lost with all that they wrote. It was damaged, or an older copy was put in its place. {advice}",
+        .marked - .found,
+        advice = LOSS
+    )]
+    Behind {
+        /// The directory.
+        path: PathBuf,
+        /// The last group in the log.
+        found: u64,
+        /// The last group that was synced.
+        marked: u64,
+    },
+    /// As many groups, and other ones.
+    #[error(
+        "the store in {path} is not the one that its mark belongs to: both know {number} group commits, and not the same ones. Parts of two copies of a data directory were put together. {advice}",
+        advice = LOSS
+    )]
+    Another {
+        /// The directory.
+        path: PathBuf,
+        /// The last group of both.
+        number: u64,
+    },
+    /// What lies there cannot be read at all.
+    #[error("the store in {path} is damaged and cannot be opened: {why}. Put back a whole copy of the data directory")]
+    Damaged {
+        /// The directory.
+        path: PathBuf,
+        /// What was found.
+        why: String,
+    },
     /// sled could not open it.
     #[error("the store in {0} cannot be opened: {1}")]
     Store(PathBuf, StoreError),
+}
+
+impl OpenError {
+    /// Of an error of the store: damage is told apart from what may pass.
+    pub(super) fn of(path: &Path, error: StoreError) -> Self {
+        match error {
+            StoreError::Broken(why) => Self::Damaged { path: path.into(), why },
+            error => Self::Store(path.into(), error),
+        }
+    }
+
+    /// Whether it stays so until somebody does something: no use in trying again.
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Gone(_) | Self::Short { .. } | Self::Behind { .. } | Self::Another { .. } | Self::Damaged { .. }
+        )
+    }
 }
 
 /// The store failed.
@@ -67,15 +142,33 @@ pub enum StoreError {
     Io(String),
     /// A stored record cannot be read.
     #[error("a stored record is damaged: {0}")]
-    Damaged(String),
+    Damaged(Damage),
+    /// A page of the log cannot be read, and with it none of its rows; or the files do not fit together.
+    #[error("the store is damaged: {0}")]
+    Broken(String),
     /// It is closed, or being opened again after an error.
     #[error("the store is being opened again")]
     Unavailable,
 }
 
+impl From<Damage> for StoreError {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged(damage)
+    }
+}
+
 impl From<sled::Error> for StoreError {
+    /// In our own words: sled's are meant for its authors.
     fn from(error: sled::Error) -> Self {
-        Self::Io(error.to_string())
+        match error {
+            sled::Error::Corruption { at: Some(at), .. } => Self::Broken(format!("the page at {at} of the log")),
+            sled::Error::Corruption { at: None, .. } => Self::Broken("a page of the log".into()),
+            sled::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Self::Broken("the log ends within a page".into())
+            }
+            sled::Error::Io(error) => Self::Io(error.to_string()),
+            _ => Self::Broken("its files do not fit together".into()),
+        }
     }
 }
 

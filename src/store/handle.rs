@@ -7,6 +7,7 @@ use std::sync::{Arc, RwLockReadGuard};
 
 use tokio::sync::oneshot;
 
+use super::damage::Soundness;
 use super::error::{Refusal, StoreError};
 use super::inner::{Commits, Inner};
 use super::keeping::is_worth_a_word;
@@ -64,7 +65,7 @@ impl Store {
     /// Whether there is room for new events; looks again if there was none.
     pub fn has_space(&self) -> bool {
         if self.0.space_low.load(Ordering::Relaxed)
-            && let Ok(trees) = self.trees()
+            && let Ok(trees) = self.0.trees()
         {
             self.0.watch_space(&trees);
         }
@@ -100,7 +101,8 @@ impl Store {
         stage: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<T, Refusal>>, Refusal> {
         if !self.is_open() {
-            return Err(StoreError::Unavailable.into());
+            let is_closed = self.0.queue.is_closed();
+            return Err(if is_closed { Refusal::Closed } else { StoreError::Unavailable.into() });
         }
         let (request, answer) = Request::new(bytes, stage);
         match self.0.queue.request(request) {
@@ -121,6 +123,12 @@ impl Store {
         self.0.queue.settle(settlement);
     }
 
+    /// Whether all rows are those that were written, as far as the sum over them tells; `None` until it is known, some time
+    /// after the start.
+    pub fn summed(&self) -> Option<Result<(), StoreError>> {
+        self.0.trees().ok()?.summed()
+    }
+
     /// Takes no more requests; the committer ends once what waits is written.
     pub fn close(&self) {
         self.0.queue.close();
@@ -138,7 +146,7 @@ impl Store {
 
     /// How many webhooks each master key has sealed.
     pub fn sealed_by(&self) -> Result<BTreeMap<KeyMark, usize>, StoreError> {
-        seal::in_use(&*self.trees()?)
+        self.look(seal::in_use)
     }
 
     /// Reads the master keys again from where they are, and begins to seal with the first of them what others have
@@ -161,6 +169,11 @@ impl Store {
         let (inner, clock) = (&self.0, &self.0.clock);
         let behind = clock.wall() as i64 - inner.keeping.at(clock.now()) as i64;
         if is_worth_a_word(behind) { behind } else { 0 }
+    }
+
+    /// What the wall clock says of a moment: for people.
+    pub fn shown(&self, at: UnixMs) -> UnixMs {
+        self.0.clock.shown(at)
     }
 
     /// What the keeping clock shows.
@@ -202,8 +215,23 @@ impl Store {
         }
     }
 
-    /// The trees, while the store is open.
-    pub(super) fn trees(&self) -> Result<Arc<Trees>, StoreError> {
-        self.0.trees()
+    /// Looks at the trees, while the store is open. A row that cannot be read is reported to the commit thread, which puts
+    /// it aside.
+    pub(super) fn look<T>(&self, see: impl FnOnce(&Trees) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let trees = self.0.trees()?;
+        let seen = see(&trees);
+        if let Err(StoreError::Damaged(damage)) = &seen {
+            self.0.reports.note(damage.clone());
+        }
+        if self.0.reports.are_waiting() {
+            // An empty request wakes it. If the queue is full it is awake.
+            let _ = self.submit(0, |_| Ok(()));
+        }
+        seen
+    }
+
+    /// What is known of how sound the store is.
+    pub fn soundness(&self) -> Soundness {
+        self.0.reports.soundness()
     }
 }

@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use arc_swap::ArcSwapOption;
 
-use super::error::StoreError;
+use super::damage::{Damage, Reports};
+use super::error::{OpenError, StoreError};
 use super::keeping::Keeping;
-use super::layout::Tree;
+use super::layout::{self, Tree};
 use super::message::{Listener, Notice};
 use super::queue::Queue;
 use super::registry::Registry;
@@ -51,6 +52,8 @@ pub struct Inner {
     pub kept: AtomicU64,
     pub seals: Arc<Seals>,
     pub commits: Commits,
+    /// What could not be read.
+    pub reports: Arc<Reports>,
     /// Of the commit thread.
     pub pulse: Pulse,
     pub keeping: Keeping,
@@ -62,14 +65,15 @@ impl Inner {
     }
 
     /// Opens the disk again after a failure, once there is enough space for what comes next.
-    pub(super) fn open_disk(&self) -> Result<Trees, StoreError> {
-        let free = trees::free_bytes(&self.settings)?;
+    pub(super) fn open_disk(&self) -> Result<Trees, OpenError> {
+        let failed = |error| OpenError::of(&self.settings.path, error);
+        let free = trees::free_bytes(&self.settings).map_err(failed)?;
         let enough = (self.settings.free_bytes_min / 2).max(trees::files::REOPEN_FREE_BYTES_MIN);
         if free < enough {
-            return Err(StoreError::Io(format!("only {free} bytes are free, of {enough} that are needed")));
+            return Err(failed(StoreError::Io(format!("only {free} bytes are free, of {enough} that are needed"))));
         }
-        let trees = Trees::open(&self.settings).map_err(|error| StoreError::Io(error.to_string()))?;
-        self.load(&trees)?;
+        let trees = Trees::open(&self.settings, self.reports.clone())?;
+        self.load(&trees).map_err(failed)?;
         self.watch_space(&trees);
         Ok(trees)
     }
@@ -78,19 +82,28 @@ impl Inner {
     pub(super) fn load(&self, trees: &Trees) -> Result<(), StoreError> {
         let mut registry = Registry::default();
         for row in trees.all(Tree::Accounts) {
-            registry.put_account(record::decode_grown::<Account>(&row?.1)?);
+            let account = row.and_then(|(key, value)| record::read_grown::<Account>(Tree::Accounts, &key, &value));
+            trees.readable(account)?.into_iter().for_each(|account| registry.put_account(account));
         }
         for row in trees.all(Tree::Keys) {
-            let (hash, key) = row?;
-            let hash = hash.as_ref().try_into().map_err(|_| StoreError::Damaged("a key's hash".into()))?;
-            registry.put_key(hash, record::decode_grown::<ApiKey>(&key)?);
+            let key = row.and_then(|(hash, value)| {
+                let is_hash = hash.as_ref().try_into().map_err(|_| Damage::at(Tree::Keys, &hash, "its key is no hash"));
+                Ok((is_hash?, record::read_grown::<ApiKey>(Tree::Keys, &hash, &value)?))
+            });
+            trees.readable(key)?.into_iter().for_each(|(hash, key)| registry.put_key(hash, key));
         }
         for row in trees.all(Tree::Webhooks) {
-            let (key, sealed) = row?;
-            registry.put_webhook(self.seals.keys().open::<Webhook>(Tree::Webhooks, &key, &sealed)?);
+            let webhook =
+                row.and_then(|(key, sealed)| self.seals.keys().open::<Webhook>(Tree::Webhooks, &key, &sealed));
+            trees.readable(webhook)?.into_iter().for_each(|webhook| registry.put_webhook(webhook));
         }
         for row in trees.all(Tree::Jobs) {
-            registry.put_job(&record::decode_grown::<Job>(&row?.1)?);
+            let job = row.and_then(|(key, value)| record::read_grown::<Job>(Tree::Jobs, &key, &value));
+            trees.readable(job)?.iter().for_each(|job| registry.put_job(job));
+        }
+        self.reports.forget_quarantined();
+        for key in trees.all(Tree::Quarantine).keys() {
+            self.reports.count_quarantined(layout::read_quarantined(&key?), 1);
         }
         *self.registry.write().expect("not poisoned") = registry;
         self.kept.store(rows::kept(trees)?.total(), Ordering::Relaxed);

@@ -44,7 +44,8 @@ impl Staging<'_> {
     }
 
     fn job(&self, account: AccountNumber, id: JobId) -> Result<Option<Job>, StoreError> {
-        self.get(Tree::Jobs, &layout::job(account, id))?.map(|bytes| record::decode_grown(&bytes)).transpose()
+        let key = layout::job(account, id);
+        self.get(Tree::Jobs, &key)?.map(|bytes| record::read_grown(Tree::Jobs, &key, &bytes)).transpose()
     }
 
     fn put_job(&mut self, job: &Job) {
@@ -94,15 +95,9 @@ impl Staging<'_> {
 
     /// Looks at a row, and does what is asked for.
     fn work_on(&mut self, bulk: &Bulk, id: u128) -> Result<Looked, StoreError> {
-        let found = match self.look(bulk, id) {
-            // One record that cannot be read must not stop all others.
-            Err(StoreError::Damaged(why)) => {
-                tracing::error!(id, why, "a job leaves out what it cannot read");
-                Found::Unable
-            }
-            found => found?,
-        };
-        Ok(match found {
+        // One record that cannot be read must not stop all others.
+        let found = self.trees().readable(self.look(bulk, id))?;
+        Ok(match found.unwrap_or(Found::Unable) {
             Found::Nothing => Looked::Passed,
             Found::Unable => Looked::Skipped,
             Found::Delivery(delivery) => {
@@ -146,8 +141,10 @@ impl Staging<'_> {
 impl Store {
     /// A job of the account.
     pub fn job(&self, account: AccountNumber, id: JobId) -> Result<Option<Job>, StoreError> {
-        let stored = self.trees()?.get(Tree::Jobs, &layout::job(account, id))?;
-        stored.map(|bytes| record::decode_grown(&bytes)).transpose()
+        let key = layout::job(account, id);
+        self.look(|trees| {
+            trees.get(Tree::Jobs, &key)?.map(|bytes| record::read_grown(Tree::Jobs, &key, &bytes)).transpose()
+        })
     }
 
     /// The account's jobs, newest first, before the id `before`.
@@ -158,10 +155,15 @@ impl Store {
         limit: usize,
     ) -> Result<Page<Job, JobId>, StoreError> {
         let end = layout::job(account, before.unwrap_or(JobId(u128::MAX)));
-        let rows = self.trees()?.range(Tree::Jobs, layout::number(account).to_vec()..end).rev().take(limit + 1);
-        let mut rows = rows.map(|row| record::decode_grown(&row?.1)).collect::<Result<Vec<Job>, _>>()?;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        Ok(Page { next: rows.last().filter(|_| more).map(|job| job.id), rows })
+        self.look(|trees| {
+            let rows = trees.range(Tree::Jobs, layout::number(account).to_vec()..end).rev();
+            let jobs = rows.map(|row| {
+                trees.readable(row.and_then(|(key, value)| record::read_grown::<Job>(Tree::Jobs, &key, &value)))
+            });
+            let mut rows = jobs.filter_map(Result::transpose).take(limit + 1).collect::<Result<Vec<Job>, _>>()?;
+            let more = rows.len() > limit;
+            rows.truncate(limit);
+            Ok(Page { next: rows.last().filter(|_| more).map(|job| job.id), rows })
+        })
     }
 }

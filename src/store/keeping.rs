@@ -39,8 +39,8 @@ impl Keeping {
     /// Where it stands after a start at `now`.
     pub fn at_start(trees: &Trees, now: UnixMs) -> Result<Self, StoreError> {
         // One that cannot be read is as one that was never written.
-        let stored =
-            trees.get(Tree::Meta, layout::META_KEEPING)?.and_then(|bytes| record::decode::<UnixMs>(&bytes).ok());
+        let stored = trees.readable(trees.get(Tree::Meta, layout::META_KEEPING))?.flatten();
+        let stored = stored.and_then(|bytes| record::decode::<UnixMs>(&bytes).ok());
         let last = match (stored, rows::last_id_and_event_bytes(trees)?.0) {
             (Some(stood_at), _) => stood_at,
             (None, 0) => now,

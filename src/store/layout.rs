@@ -2,7 +2,7 @@
 //!
 //! | tree | key | value |
 //! |---|---|---|
-//! | `meta` | a word | format version, counters, the greatest id given, where the keeping clock stood |
+//! | `meta` | a word | format version, counters, the greatest id given with the ledger of the groups, where the keeping clock stood |
 //! | `accounts` | account | `Account` |
 //! | `keys` | SHA-256 of the key | `ApiKey` |
 //! | `webhooks` | webhook | `Webhook`, its status included; sealed (`seal`) |
@@ -24,6 +24,9 @@
 //! | `stats` | 0 or 1, webhook or account, step, time | what was counted in that minute, hour or day |
 //! | `account_tallies` | account | what is counted about an account |
 //! | `audit` | account, entry id | `AuditEntry`: who changed what; rows are added and, once they are too old, removed |
+//! | `quarantine` | name of a tree, 0, a key of it | what lay there and could not be read |
+//!
+//! Each value that is not empty ends with a checksum over its tree, its key and itself (`trees/checksum.rs`).
 //!
 //! Numbers are big-endian, so byte order is number order. Ids are time-ordered, so `fresh` is in accept order, the
 //! last `closed` is the newest, and the oldest events of an account come first.
@@ -32,8 +35,9 @@ use crate::domain::id::{AccountNumber, AuditId, DeliveryId, EventId, JobId, Webh
 use crate::domain::stats::{Series, Step};
 use crate::domain::time::UnixMs;
 
-/// The format that this build writes and reads. Formats 1 to 3 were those of builds before the first release.
-pub const FORMAT_VERSION: u32 = 4;
+/// The format that this build writes and reads. A directory of format 4 is brought to it when it is opened
+/// (`migration`); formats 1 to 3 were those of builds before the first release.
+pub const FORMAT_VERSION: u32 = 5;
 
 /// A stored value, in bytes: what is longer goes on in `chunks`. A leaf of sixteen such values still fits into a log
 /// segment, so the store never makes a blob file (which it would not sync).
@@ -65,11 +69,12 @@ pub enum Tree {
     Stats,
     AccountTallies,
     Audit,
+    Quarantine,
 }
 
 impl Tree {
     /// Every tree and its name on disk, in the order of the enum.
-    pub const ALL: [(Tree, &'static str); 22] = [
+    pub const ALL: [(Tree, &'static str); 23] = [
         (Tree::Meta, "meta"),
         (Tree::Accounts, "accounts"),
         (Tree::Keys, "keys"),
@@ -92,6 +97,7 @@ impl Tree {
         (Tree::Stats, "stats"),
         (Tree::AccountTallies, "account_tallies"),
         (Tree::Audit, "audit"),
+        (Tree::Quarantine, "quarantine"),
     ];
 
     /// Its name on disk.
@@ -105,7 +111,8 @@ pub const OPEN: [Tree; 3] = [Tree::Blocked, Tree::Fresh, Tree::Waiting];
 
 /// `meta`: the format version.
 pub const META_FORMAT: &[u8] = b"format";
-/// `meta`: the greatest id given, and the bytes of all events that are kept.
+/// `meta`: the greatest id given, the bytes of all events that are kept, and what `trees/ledger` adds: the number of the
+/// last group, the chain, the sum of all rows.
 pub const META_LAST_ID: &[u8] = b"last_id";
 /// `meta`: the greatest webhook number given.
 pub const META_LAST_WEBHOOK: &[u8] = b"last_webhook";
@@ -284,6 +291,17 @@ pub fn read_stats(key: &[u8]) -> (&[u8], Step, UnixMs) {
     let (prefix, start) = key.split_at(6);
     let step = Step::ALL.get(usize::from(prefix[5])).copied().unwrap_or(Step::Day);
     (prefix, step, u64::from_be_bytes(start.try_into().expect("a stats key ends with a time")))
+}
+
+/// `quarantine`: where a row of another tree is put aside.
+pub fn quarantined(tree: Tree, key: &[u8]) -> Key {
+    joined(&[tree.name().as_bytes(), &[0], key])
+}
+
+/// `quarantine`: the name of the tree that a row was in.
+pub fn read_quarantined(key: &[u8]) -> &str {
+    let name = key.split(|byte| *byte == 0).next().unwrap_or_default();
+    std::str::from_utf8(name).unwrap_or_default()
 }
 
 fn last_16(key: &[u8]) -> [u8; 16] {

@@ -145,7 +145,8 @@ impl Staging<'_> {
         webhook.map(|webhook| (*webhook).clone()).ok_or(Refusal::NotFound("webhook"))
     }
 
-    pub(super) fn put_webhook(&mut self, webhook: Webhook) {
+    pub(super) fn put_webhook(&mut self, mut webhook: Webhook) {
+        webhook.attempts_key.get_or_insert_with(|| self.new_key());
         self.seal(Tree::Webhooks, layout::number(webhook.number()).to_vec(), &webhook);
         self.notice.changed.push(webhook.number());
         self.registry_mut().put_webhook(webhook);

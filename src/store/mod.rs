@@ -7,10 +7,13 @@
 //! `duty` and `upkeep` are what is done on the side; `commit` turns it all. No file uses one that uses it.
 
 mod accept;
+mod attempts;
 mod audit;
 mod carried;
+mod check;
 mod commit;
 mod counting;
+mod damage;
 mod dead;
 mod duty;
 mod error;
@@ -25,6 +28,7 @@ mod layout;
 mod manage;
 mod master_keys;
 mod message;
+mod migration;
 mod notices;
 mod opening;
 mod order;
@@ -46,6 +50,7 @@ mod trees;
 mod upkeep;
 
 pub use commit::Committer;
+pub use damage::{Damage, Soundness};
 pub use error::{OpenError, Refusal, StoreError};
 pub use handle::Store;
 pub use inner::Commits;
@@ -62,3 +67,4 @@ pub use settings::{MasterKeySource, OWN_MASTER_KEYS, Retention, Settings};
 pub use staging::Staging;
 pub use stats::Stats;
 pub use trees::in_memory::Memory;
+pub use trees::loss::{Loss, accept_loss};

@@ -7,20 +7,21 @@ use std::sync::{Arc, OnceLock, RwLock};
 use arc_swap::ArcSwapOption;
 
 use super::commit::Committer;
+use super::damage::Reports;
 use super::error::OpenError;
 use super::handle::Store;
 use super::inner::{Commits, Inner};
 use super::keeping::Keeping;
-use super::master_keys;
 use super::queue::{Bounds, Queue};
 use super::seal::{self, MasterKeys, Seals};
 use super::settings::Settings;
 use super::trees::Trees;
+use super::{master_keys, migration};
 use crate::clock::{Clock, Dice};
 use crate::pulse::Pulse;
 
 /// Opens the store; the committer needs a thread of its own.
-pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Committer), OpenError> {
+pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, Committer), OpenError> {
     let path = settings.path.clone();
     let bounds = Bounds {
         requests_max: settings.queue_events_max,
@@ -30,7 +31,8 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
     };
     let keys = master_keys::read(&settings);
     let keys = keys.map_err(|why| OpenError::MasterKeys(settings.master_keys.to_string(), why))?;
-    let trees = Trees::open(&settings)?;
+    let reports = Arc::new(Reports::default());
+    let trees = migration::open(&settings, &keys, &mut dice, reports.clone())?;
     check_master_keys(&settings, &trees, &keys)?;
     let now = clock.now();
     let keeping = Keeping::at_start(&trees, now).map_err(|error| OpenError::Store(path.clone(), error))?;
@@ -46,10 +48,11 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
         kept: AtomicU64::new(0),
         seals: Arc::new(Seals::new(keys)),
         commits: Commits::default(),
+        reports,
         pulse: Pulse::of("commit"),
         keeping,
     });
-    let failed = |error| OpenError::Store(path.clone(), error);
+    let failed = |error| OpenError::of(&path, error);
     inner.load(&trees).map_err(failed)?;
     inner.watch_space(&trees);
     inner.trees.store(Some(Arc::new(trees)));
@@ -59,7 +62,7 @@ pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Comm
 
 /// Every key that has sealed something must be there.
 fn check_master_keys(settings: &Settings, trees: &Trees, keys: &MasterKeys) -> Result<(), OpenError> {
-    let in_use = seal::in_use(trees).map_err(|error| OpenError::Store(settings.path.clone(), error))?;
+    let in_use = seal::in_use(trees).map_err(|error| OpenError::of(&settings.path, error))?;
     match in_use.into_keys().find(|mark| !keys.marks().any(|known| known == *mark)) {
         Some(missing) => {
             let origin = settings.master_keys.to_string();

@@ -113,12 +113,12 @@ impl Staging<'_> {
     /// The first key of a tree that begins so, changes of this group included.
     fn first_key(&self, tree: Tree, prefix: &[u8]) -> Result<Option<Key>, StoreError> {
         let staged = self.staged_keys(tree, prefix).next().cloned();
-        for row in self.trees().prefix(tree, prefix) {
-            let (key, _) = row?;
+        for key in self.trees().prefix(tree, prefix).keys() {
+            let key = key?;
             if staged.as_ref().is_some_and(|staged| staged.as_slice() <= key.as_ref()) {
                 break;
             }
-            if self.get(tree, &key)?.is_some() {
+            if self.is_there(tree, &key)? {
                 return Ok(Some(key.to_vec()));
             }
         }

@@ -3,7 +3,6 @@
 use super::duty::{STEP_ROWS_MAX, keys_from};
 use super::error::StoreError;
 use super::layout::{self, Key, Tree, end_of};
-use super::record;
 use super::staging::Staging;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::WebhookNumber;
@@ -22,6 +21,17 @@ impl Staging<'_> {
         if let Status::Disabled { since, reason, probe_at } = &webhook.status {
             let (since, reason, probe_at) = ((*since).min(now), reason.clone(), probe_at.map(seen));
             self.put_webhook(Webhook { status: Status::Disabled { since, reason, probe_at }, ..webhook.clone() });
+        }
+    }
+
+    /// Nothing that is counted of the webhook is yet to come.
+    pub(super) fn leave_no_attempt_to_come(&mut self, webhook: WebhookNumber) {
+        let now = self.now();
+        let tally = self.tally(webhook);
+        for at in
+            [&mut tally.last_attempt_at, &mut tally.last_success_at, &mut tally.failing_since, &mut tally.enabled_at]
+        {
+            *at = at.map(|at| at.min(now));
         }
     }
 
@@ -44,8 +54,8 @@ impl Staging<'_> {
         latest: impl Fn(&Delivery, UnixMs) -> Option<UnixMs>,
     ) -> Result<(), StoreError> {
         let due_at = layout::read_due(key);
-        let stored = self.get(Tree::Waiting, &layout::delivery(layout::read_delivery(key)))?;
-        let waiting = stored.map(|bytes| record::decode::<Delivery>(&bytes)).transpose()?;
+        let waiting = self.load::<Delivery>(Tree::Waiting, &layout::delivery(layout::read_delivery(key)));
+        let waiting = self.trees().readable(waiting)?.flatten();
         let Some(mut delivery) = waiting.filter(|one| one.next_attempt_at == Some(due_at)) else {
             // What this group has settled has moved on, and leaves no row behind.
             self.stage(Tree::Due, key.clone(), None);

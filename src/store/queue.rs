@@ -142,6 +142,15 @@ impl Queue {
         Woken::Work
     }
 
+    /// Takes one outcome, or one request if there is none.
+    pub fn take_one(&self) -> Group {
+        let mut waiting = self.lock();
+        let settlements: Vec<_> = waiting.settlements.pop_front().into_iter().collect();
+        let request = if settlements.is_empty() { waiting.requests.pop_front() } else { None };
+        waiting.bytes -= request.as_ref().map_or(0, Request::bytes);
+        Group { settlements, requests: request.into_iter().collect() }
+    }
+
     /// Takes the next group; empty if nothing waits.
     pub fn take(&self) -> Group {
         self.group(&mut self.lock())

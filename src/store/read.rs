@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::error::StoreError;
 use super::handle::Store;
 use super::layout::{self, Tree, end_of};
-use super::record;
-use super::rows::{EventHead, WAY, delivery_by, delivery_row, event_by, event_head, tally};
+use super::rows::{EventHead, WAY, delivery_by, delivery_row, event_by, event_head, read_name, tally};
 use super::trees::Trees;
-use crate::domain::delivery::{Attempt, Delivery};
+use super::{attempts, record};
+use crate::domain::delivery::{Attempt, Delivery, SealedAttempt};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
 use crate::domain::tally::Tally;
@@ -44,53 +44,59 @@ fn due_start(webhook: WebhookNumber, after: Option<DueAt>) -> layout::Key {
 impl Store {
     /// An event of the account.
     pub fn event(&self, account: AccountNumber, id: EventId) -> Result<Option<Arc<Event>>, StoreError> {
-        let trees = self.trees()?;
-        Ok(event_by(&|tree, key| trees.get(tree, key), account, id)?.map(Arc::new))
+        self.look(|trees| Ok(event_by(&|tree, key| trees.get(tree, key), account, id)?.map(Arc::new)))
     }
 
     /// The event that the producer named so.
     pub fn event_named(&self, account: AccountNumber, name: &str) -> Result<Option<Arc<Event>>, StoreError> {
-        let id = self.trees()?.get(Tree::Names, &layout::name(account, name))?;
-        id.map_or(Ok(None), |id| self.event(account, layout::read_event(&id)))
+        let key = layout::name(account, name);
+        let id = self.look(|trees| trees.get(Tree::Names, &key)?.map(|id| read_name(&key, &id)).transpose())?;
+        id.map_or(Ok(None), |id| self.event(account, id))
     }
 
     /// A delivery of any webhook; the caller checks whose it is.
     pub fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        let trees = self.trees()?;
-        delivery_by(&|tree, key| trees.get(tree, key), id)
+        self.look(|trees| delivery_by(&|tree, key| trees.get(tree, key), id))
     }
 
     /// Whether an open delivery waits behind another one of its order key.
     pub fn is_blocked(&self, delivery: &Delivery) -> Result<bool, StoreError> {
         let is_ordered = delivery.place.is_some();
-        Ok(is_ordered && self.trees()?.get(Tree::Blocked, &layout::delivery(delivery.id))?.is_some())
+        self.look(|trees| Ok(is_ordered && trees.get(Tree::Blocked, &layout::delivery(delivery.id))?.is_some()))
     }
 
-    /// All attempts of a delivery, the first first.
+    /// All attempts of a delivery, the first first, without those that cannot be read.
     pub fn attempts(&self, delivery: &Delivery) -> Result<Vec<Attempt>, StoreError> {
-        let mut attempts: Vec<Attempt> = delivery.first.iter().cloned().collect();
+        let mut sealed: Vec<SealedAttempt> = delivery.first.iter().cloned().collect();
         // What was recorded since `delivery` was read is no part of it.
-        let more = usize::from(delivery.attempts).saturating_sub(attempts.len());
-        for row in self.trees()?.prefix(Tree::Attempts, &delivery.id.to_bytes()).take(more) {
-            attempts.push(record::decode(&row?.1)?);
-        }
-        Ok(attempts)
+        let more = usize::from(delivery.attempts).saturating_sub(sealed.len());
+        self.look(|trees| {
+            for row in trees.prefix(Tree::Attempts, &delivery.id.to_bytes()).take(more) {
+                let attempt = row.and_then(|(key, value)| record::read(Tree::Attempts, &key, &value));
+                sealed.extend(trees.readable(attempt)?);
+            }
+            Ok(())
+        })?;
+        let webhook = self.registry().webhook(delivery.id.webhook()).cloned();
+        let key = webhook.as_ref().and_then(|webhook| webhook.attempts_key.as_ref());
+        Ok(sealed.into_iter().map(|attempt| attempts::open(key, delivery.id, attempt)).collect())
     }
 
-    /// The deliveries of an event: those made at accept, then replays.
+    /// The deliveries of an event: those made at accept, then replays; without those that cannot be read.
     pub fn deliveries_of(&self, event: &Event) -> Result<Vec<Delivery>, StoreError> {
-        let trees = self.trees()?;
-        let mut ids: Vec<DeliveryId> = event.deliveries().collect();
-        for row in trees.prefix(Tree::Replays, &event.id.to_bytes()) {
-            ids.push(layout::read_delivery(&row?.0));
-        }
-        let found = ids.into_iter().map(|id| delivery_by(&|tree, key| trees.get(tree, key), id));
-        found.filter_map(Result::transpose).collect()
+        self.look(|trees| {
+            let mut ids: Vec<DeliveryId> = event.deliveries().collect();
+            for key in trees.prefix(Tree::Replays, &event.id.to_bytes()).keys() {
+                ids.push(layout::read_delivery(&key?));
+            }
+            let found = ids.into_iter().map(|id| trees.readable(delivery_by(&|tree, key| trees.get(tree, key), id)));
+            found.filter_map(|found| found.map(Option::flatten).transpose()).collect()
+        })
     }
 
     /// A webhook's counters.
     pub fn tally(&self, webhook: WebhookNumber) -> Result<Tally, StoreError> {
-        tally(&*self.trees()?, webhook)
+        self.look(|trees| tally(trees, webhook))
     }
 
     /// Up to `limit` deliveries of the webhook that were never tried, in accept order, after `after`.
@@ -100,11 +106,13 @@ impl Store {
         after: Option<DeliveryId>,
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let trees = self.trees()?;
         let start = after.map_or(layout::number(webhook).to_vec(), |id| layout::just_after(&layout::delivery(id)));
-        let end = layout::number(webhook + 1);
-        let rows = trees.range(Tree::Fresh, start..end.to_vec()).take(limit);
-        rows.map(|row| row.and_then(|(key, value)| delivery_row(Tree::Fresh, &key, &value))).collect()
+        self.look(|trees| {
+            let rows = trees.range(Tree::Fresh, start..end_of(webhook));
+            let fresh =
+                rows.map(|row| trees.readable(row.and_then(|(key, value)| delivery_row(Tree::Fresh, &key, &value))));
+            fresh.filter_map(Result::transpose).take(limit).collect()
+        })
     }
 
     /// Up to `limit` deliveries of the webhook whose next attempt is due at `now` and comes after `after`, the earliest
@@ -117,32 +125,37 @@ impl Store {
         limit: usize,
         skip: impl Fn(DeliveryId) -> bool,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let trees = self.trees()?;
         let range = due_start(webhook, after)..layout::due_end(webhook, now);
         let mut due = Vec::new();
         if range.start >= range.end {
             return Ok(due);
         }
-        for row in trees.range(Tree::Due, range) {
-            let id = layout::read_delivery(&row?.0);
-            if skip(id) {
-                continue;
+        self.look(|trees| {
+            for key in trees.range(Tree::Due, range).keys() {
+                let id = layout::read_delivery(&key?);
+                if skip(id) {
+                    continue;
+                }
+                let key = layout::delivery(id);
+                let waiting = trees
+                    .get(Tree::Waiting, &key)
+                    .and_then(|bytes| bytes.map(|bytes| record::read(Tree::Waiting, &key, &bytes)).transpose());
+                due.extend(trees.readable(waiting)?.flatten());
+                if due.len() == limit {
+                    break;
+                }
             }
-            if let Some(bytes) = trees.get(Tree::Waiting, &layout::delivery(id))? {
-                due.push(record::decode(&bytes)?);
-            }
-            if due.len() == limit {
-                break;
-            }
-        }
-        Ok(due)
+            Ok(due)
+        })
     }
 
     /// When the webhook's last retry is due.
     pub fn latest_due(&self, webhook: WebhookNumber) -> Result<Option<UnixMs>, StoreError> {
         let range = layout::number(webhook).to_vec()..end_of(webhook);
-        let last = self.trees()?.range(Tree::Due, range).next_back().transpose()?;
-        Ok(last.map(|(key, _)| layout::read_due(&key)))
+        self.look(|trees| {
+            let last = trees.range(Tree::Due, range).keys().next_back().transpose()?;
+            Ok(last.map(|key| layout::read_due(&key)))
+        })
     }
 
     /// When the webhook's next retry after `after` is due, leaving out those that `skip` names.
@@ -152,14 +165,16 @@ impl Store {
         after: Option<DueAt>,
         skip: impl Fn(DeliveryId) -> bool,
     ) -> Result<Option<UnixMs>, StoreError> {
-        let range = due_start(webhook, after)..layout::number(webhook + 1).to_vec();
-        for row in self.trees()?.range(Tree::Due, range) {
-            let (key, _) = row?;
-            if !skip(layout::read_delivery(&key)) {
-                return Ok(Some(layout::read_due(&key)));
+        let range = due_start(webhook, after)..end_of(webhook);
+        self.look(|trees| {
+            for key in trees.range(Tree::Due, range).keys() {
+                let key = key?;
+                if !skip(layout::read_delivery(&key)) {
+                    return Ok(Some(layout::read_due(&key)));
+                }
             }
-        }
-        Ok(None)
+            Ok(None)
+        })
     }
 
     /// Events of the account, newest first, from the id `from` on and before the id `before`; `wanted` filters. Their
@@ -172,45 +187,46 @@ impl Store {
         limit: usize,
         wanted: impl Fn(&EventHead) -> bool,
     ) -> Result<Page<EventHead, EventId>, StoreError> {
-        let trees = self.trees()?;
         let start = layout::event(account, from);
-        let end = before.map_or(layout::number(account + 1).to_vec(), |id| layout::event(account, id));
+        let end = before.map_or(end_of(account), |id| layout::event(account, id));
         let mut page = Page { rows: Vec::new(), next: None };
         let mut last = None;
         if start >= end {
             return Ok(page);
         }
-        for (examined, row) in trees.range(Tree::Events, start..end).rev().enumerate() {
-            let (key, head) = row?;
-            if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
-                page.next = last;
-                break;
+        self.look(|trees| {
+            for (examined, row) in trees.range(Tree::Events, start..end).rev().enumerate() {
+                if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
+                    page.next = last;
+                    break;
+                }
+                let event = row.and_then(|(key, head)| event_head(trees, &key, &head));
+                let Some(event) = trees.readable(event)? else { continue };
+                last = Some(event.id);
+                if wanted(&event) {
+                    page.rows.push(event);
+                }
             }
-            last = Some(layout::read_event(&key));
-            let event = event_head(&trees, &key, &head)?;
-            if wanted(&event) {
-                page.rows.push(event);
-            }
-        }
-        Ok(page)
+            Ok(page)
+        })
     }
 
     /// What the rows of a history say of their event, without reading its data.
     pub fn event_head(&self, account: AccountNumber, id: EventId) -> Result<Option<EventHead>, StoreError> {
-        let trees = self.trees()?;
         let key = layout::event(account, id);
-        let head = trees.get(Tree::Events, &key)?;
-        head.map(|head| event_head(&trees, &key, &head)).transpose()
+        self.look(|trees| trees.get(Tree::Events, &key)?.map(|head| event_head(trees, &key, &head)).transpose())
     }
 
     /// The counters of all webhooks together, deleted ones included; what is not a sum is left at its default.
     pub fn tally_total(&self) -> Result<Tally, StoreError> {
-        let mut total = Tally::default();
-        for row in self.trees()?.all(Tree::Tallies) {
-            let tally: Tally = record::decode_grown(&row?.1)?;
-            total.add(&tally);
-        }
-        Ok(total)
+        self.look(|trees| {
+            let mut total = Tally::default();
+            for row in trees.all(Tree::Tallies) {
+                let tally = row.and_then(|(key, value)| record::read_grown::<Tally>(Tree::Tallies, &key, &value));
+                trees.readable(tally)?.iter().for_each(|tally| total.add(tally));
+            }
+            Ok(total)
+        })
     }
 
     /// Deliveries of the webhook, newest first, before the id `before`; `wanted` filters.
@@ -221,32 +237,33 @@ impl Store {
         limit: usize,
         wanted: impl Fn(&Delivery) -> bool,
     ) -> Result<Page<Delivery, DeliveryId>, StoreError> {
-        let trees = self.trees()?;
-        let mut page = Page { rows: Vec::new(), next: None };
-        let (mut before, mut examined) = (before, 0);
-        loop {
-            let slab = newest(&trees, webhook, before, limit + 1)?;
-            let complete = slab.len() <= limit;
-            for delivery in slab {
-                if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
-                    page.next = before;
+        self.look(|trees| {
+            let mut page = Page { rows: Vec::new(), next: None };
+            let (mut before, mut examined) = (before, 0);
+            loop {
+                let slab = newest(trees, webhook, before, limit + 1)?;
+                let complete = slab.len() <= limit;
+                for delivery in slab {
+                    if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
+                        page.next = before;
+                        return Ok(page);
+                    }
+                    examined += 1;
+                    before = Some(delivery.id);
+                    if wanted(&delivery) {
+                        page.rows.push(delivery);
+                    }
+                }
+                if complete {
                     return Ok(page);
                 }
-                examined += 1;
-                before = Some(delivery.id);
-                if wanted(&delivery) {
-                    page.rows.push(delivery);
-                }
             }
-            if complete {
-                return Ok(page);
-            }
-        }
+        })
     }
 
     /// Bytes of the store's files.
     pub fn size_bytes(&self) -> Result<u64, StoreError> {
-        self.trees()?.size_bytes()
+        self.look(Trees::size_bytes)
     }
 }
 
@@ -261,10 +278,11 @@ fn newest(
     let mut rows: Vec<Delivery> = Vec::new();
     for tree in WAY {
         let start = layout::number(webhook).to_vec();
-        let end = before.map_or(layout::number(webhook + 1).to_vec(), layout::delivery);
-        for row in trees.range(tree, start..end).rev().take(limit) {
-            let (key, value) = row?;
-            rows.push(delivery_row(tree, &key, &value)?);
+        let end = before.map_or(end_of(webhook), layout::delivery);
+        let stored = trees.range(tree, start..end).rev();
+        let readable = stored.map(|row| trees.readable(row.and_then(|(key, value)| delivery_row(tree, &key, &value))));
+        for row in readable.filter_map(Result::transpose).take(limit) {
+            rows.push(row?);
         }
     }
     // Stable: of two rows of one delivery, the one from the later tree is moved to the front and kept.

@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::damage::Damage;
 use super::error::StoreError;
+use super::layout::Tree;
 use crate::domain::delivery::{Cause, Delivery};
 use crate::domain::id::{DeliveryId, EventId};
 use crate::domain::order::Place;
@@ -26,9 +28,19 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     bytes
 }
 
-/// Decodes a value; an unknown version or damaged bytes are an error.
-pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
-    let damaged = |why: String| StoreError::Damaged(format!("{}: {why}", std::any::type_name::<T>()));
+/// The value at a key; an unknown version or damaged bytes are an error that names the place.
+pub fn read<T: DeserializeOwned>(tree: Tree, key: &[u8], bytes: &[u8]) -> Result<T, StoreError> {
+    Ok(decode(bytes).map_err(|why| Damage::at(tree, key, why))?)
+}
+
+/// As [`read`], for a noun that grows at its end.
+pub fn read_grown<T: DeserializeOwned>(tree: Tree, key: &[u8], bytes: &[u8]) -> Result<T, StoreError> {
+    Ok(decode_grown(bytes).map_err(|why| Damage::at(tree, key, why))?)
+}
+
+/// Decodes a value; an error says what is wrong with the bytes.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let damaged = |why: String| format!("{}: {why}", std::any::type_name::<T>());
     match bytes.split_first() {
         Some((&RECORD_VERSION, rest)) => {
             let (value, _) =
@@ -42,7 +54,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
 
 /// As [`decode`], for a noun that grows at its end: what an older record lacks reads as zeros, which are `None`,
 /// `false`, 0, an empty text or list, or the first of several.
-pub fn decode_grown<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+pub fn decode_grown<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     decode(&[bytes, &[0; GROWTH_BYTES_MAX]].concat())
 }
 
@@ -82,12 +94,12 @@ pub struct Idempotent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
+    use crate::domain::delivery::{AttemptSummary, Outcome, SealedAttempt};
     use crate::domain::event::Event;
     use crate::domain::retry::Next;
 
     const EVENT: &str = "01fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe80300010300027b7d0000";
-    const DELIVERY: &str = "01fe030000002301ef8dbc7a1a7c6e5b9301fe000000002301ef8dbc7a1a7c6e5b9301000200010101050200c801750001010001070000";
+    const DELIVERY: &str = "01fe030000002301ef8dbc7a1a7c6e5b9301fe000000002301ef8dbc7a1a7c6e5b9301000200010101050200c801750101000001070000";
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|b| format!("{b:02x}")).collect()
@@ -114,8 +126,7 @@ mod tests {
         let mut delivery = Delivery::fresh(event.id.delivery_to(3), event.id, Cause::Accept);
         assert_eq!(hex(&encode(&Fresh::of(&delivery))), "01000000");
         let summary = AttemptSummary { number: 1, started_at: 5, duration_ms: 2, outcome: Outcome::Status(200) };
-        let attempt =
-            Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![1], resent: false };
+        let attempt = SealedAttempt { summary, request: vec![b'u'], response_body: vec![1], resent: false };
         delivery.take_attempt(attempt, Next::Succeeded);
         assert_eq!(hex(&encode(&delivery)), DELIVERY);
         assert_eq!(decode::<Delivery>(&encode(&delivery)).unwrap(), delivery);
@@ -142,15 +153,15 @@ mod tests {
     fn a_length_that_cannot_be_is_damage_and_not_the_end() {
         for length in [[0xff; 8], [0x7f; 8]] {
             let bytes = [&[RECORD_VERSION, 0xfd], &length[..]].concat();
-            assert!(matches!(decode::<String>(&bytes), Err(StoreError::Damaged(_))));
-            assert!(matches!(decode::<Vec<u64>>(&bytes), Err(StoreError::Damaged(_))));
-            assert!(matches!(decode::<serde_bytes::ByteBuf>(&bytes), Err(StoreError::Damaged(_))));
+            assert!(decode::<String>(&bytes).is_err());
+            assert!(decode::<Vec<u64>>(&bytes).is_err());
+            assert!(decode::<serde_bytes::ByteBuf>(&bytes).is_err());
         }
     }
 
     #[test]
     fn an_unknown_version_is_refused() {
-        assert!(matches!(decode::<Fresh>(&[9, 0, 0]), Err(StoreError::Damaged(_))));
-        assert!(matches!(decode::<Fresh>(&[]), Err(StoreError::Damaged(_))));
+        assert!(decode::<Fresh>(&[9, 0, 0]).is_err());
+        assert!(decode::<Fresh>(&[]).is_err());
     }
 }

@@ -167,6 +167,11 @@ impl Registry {
         }
     }
 
+    /// A job whose record is lost goes on no more.
+    pub(super) fn forget_job(&mut self, account: AccountNumber, id: u128) {
+        self.running.remove(&(account, JobId(id)));
+    }
+
     pub(super) fn put_account(&mut self, account: Account) {
         self.account_numbers.insert(account.id.clone(), account.number);
         self.accounts.insert(account.number, Arc::new(account));

@@ -57,6 +57,9 @@ where
 {
     fn stage(&mut self, staging: &mut Staging<'_>) {
         self.staged = self.stage.take().map(|stage| stage(staging));
+        if let Some(Err(Refusal::Failed(StoreError::Damaged(damage)))) = &self.staged {
+            staging.trees().reports().note(damage.clone());
+        }
     }
 
     fn answer(self: Box<Self>, written: Result<(), StoreError>) {

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use sled::IVec;
 
+use super::damage::Damage;
 use super::error::StoreError;
 use super::layout::{self, OPEN, Tree};
 use super::record::{self, Fresh};
@@ -53,33 +54,46 @@ pub(super) fn event_by(get: Get<'_>, account: AccountNumber, id: EventId) -> Res
     }
 }
 
-fn whole_event(get: Get<'_>, key: &[u8], head: &[u8]) -> Result<Event, StoreError> {
-    match head.split_at(2) {
-        ([0, 0], whole) => record::decode(whole),
-        _ => record::decode(&whole_record(get, key, head)?),
+pub(super) fn whole_event(get: Get<'_>, key: &[u8], head: &[u8]) -> Result<Event, StoreError> {
+    match count_of_pieces(key, head)? {
+        (0, whole) => record::read(Tree::Events, key, whole),
+        _ => record::read(Tree::Events, key, &whole_record(get, key, head)?),
     }
 }
 
 /// A record that goes on in `chunks`.
 fn whole_record(get: Get<'_>, key: &[u8], head: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let (count, first) = head.split_at(2);
-    let count = u16::from_be_bytes([count[0], count[1]]);
+    let (count, first) = count_of_pieces(key, head)?;
     let mut bytes = Vec::with_capacity(layout::VALUE_BYTES_MAX * (usize::from(count) + 1));
     bytes.extend_from_slice(first);
     for n in 0..count {
         let piece = get(Tree::Chunks, &layout::chunk(key, n))?;
-        bytes
-            .extend_from_slice(&piece.ok_or_else(|| StoreError::Damaged(format!("piece {n} of an event is missing")))?);
+        let missing = || Damage::at(Tree::Events, key, format!("its piece {n} is missing"));
+        bytes.extend_from_slice(&piece.ok_or_else(missing)?);
     }
     Ok(bytes)
 }
 
+/// The event in a row of `names`.
+pub(super) fn read_name(key: &[u8], value: &[u8]) -> Result<EventId, StoreError> {
+    let id = value.try_into().map_err(|_| Damage::at(Tree::Names, key, "it is no id"))?;
+    Ok(EventId::from_bytes(id))
+}
+
+/// How many pieces follow the first, and the first.
+fn count_of_pieces<'a>(key: &[u8], head: &'a [u8]) -> Result<(u16, &'a [u8]), Damage> {
+    let parts = head.split_first_chunk().map(|(count, first)| (u16::from_be_bytes(*count), first));
+    parts.ok_or_else(|| Damage::at(Tree::Events, key, "it is too short"))
+}
+
 pub(super) fn event_head(trees: &Trees, key: &[u8], head: &[u8]) -> Result<EventHead, StoreError> {
-    let (count, first) = head.split_at(2);
-    match record::decode(first) {
+    let (count, first) = count_of_pieces(key, head)?;
+    match record::read(Tree::Events, key, first) {
         // Thousands of webhooks may fill the first piece by themselves.
-        Err(_) if count != [0, 0] => record::decode(&whole_record(&|tree, key| trees.get(tree, key), key, head)?),
-        decoded => decoded,
+        Err(_) if count > 0 => {
+            record::read(Tree::Events, key, &whole_record(&|tree, key| trees.get(tree, key), key, head)?)
+        }
+        read => read,
     }
 }
 
@@ -98,24 +112,68 @@ pub(super) fn delivery_by(get: Get<'_>, id: DeliveryId) -> Result<Option<Deliver
     Ok(None)
 }
 
-/// The greatest id given, and the bytes of all events that are kept.
+/// The greatest id given, and the bytes of all events that are kept. If their row cannot be read, they are what is there.
 pub(super) fn last_id_and_event_bytes(trees: &Trees) -> Result<(u128, u64), StoreError> {
-    let Some(stored) = trees.get(Tree::Meta, layout::META_LAST_ID)? else { return Ok((0, 0)) };
-    let parts = stored.split_first_chunk::<16>().and_then(|(id, bytes)| Some((*id, <[u8; 8]>::try_from(bytes).ok()?)));
-    let (id, bytes) = parts.ok_or_else(|| StoreError::Damaged("the greatest id".into()))?;
+    let stored = trees
+        .get(Tree::Meta, layout::META_LAST_ID)
+        .and_then(|stored| stored.map_or(Ok((0, 0)), |stored| last(&stored)));
+    trees.readable(stored)?.map_or_else(|| recount(trees), Ok)
+}
+
+pub(super) fn last(stored: &[u8]) -> Result<(u128, u64), StoreError> {
+    // What comes behind is the ledger of the groups.
+    let parts = stored.split_first_chunk::<16>().and_then(|(id, rest)| Some((*id, *rest.first_chunk::<8>()?)));
+    let (id, bytes) = parts.ok_or_else(|| Damage::at(Tree::Meta, layout::META_LAST_ID, "it is no id and count"))?;
     Ok((u128::from_be_bytes(id), u64::from_be_bytes(bytes)))
+}
+
+fn recount(trees: &Trees) -> Result<(u128, u64), StoreError> {
+    tracing::warn!("the greatest id cannot be read; looking for it in all that is there, which may take a while");
+    let (mut greatest, mut event_bytes) = (0, 0);
+    for tree in [Tree::Events, Tree::Blocked, Tree::Fresh, Tree::Waiting, Tree::Closed, Tree::Audit, Tree::Jobs] {
+        for key in trees.all(tree).keys() {
+            greatest = greatest.max(layout::read_id(&key?));
+        }
+    }
+    for tree in [Tree::Events, Tree::Chunks] {
+        for row in trees.all(tree) {
+            event_bytes += trees.readable(row)?.map_or(0, |(key, value)| (key.len() + value.len()) as u64);
+        }
+    }
+    Ok((greatest, event_bytes))
+}
+
+/// The greatest number that any key of these trees begins with, whatever has become of its own record.
+pub(super) fn greatest_number(trees: &Trees, counter: &[u8]) -> Result<u32, StoreError> {
+    use Tree::{
+        AccountTallies, Accounts, Audit, Blocked, Closed, Dead, Events, Fresh, Names, Tallies, Waiting, Webhooks,
+    };
+    let (own, of) = match counter {
+        layout::META_LAST_WEBHOOK => (Webhooks, [Webhooks, Tallies, Fresh, Waiting, Blocked, Closed]),
+        _ => (Accounts, [Accounts, AccountTallies, Events, Names, Dead, Audit]),
+    };
+    let mut greatest = 0;
+    for tree in of {
+        let last = trees.all(tree).keys().next_back().transpose()?;
+        greatest = greatest.max(last.map_or(0, |key| layout::read_number(&key)));
+    }
+    let prefix = layout::quarantined(own, &[]);
+    let last = trees.prefix(Tree::Quarantine, &prefix).keys().next_back().transpose()?;
+    Ok(greatest.max(last.map_or(0, |key| layout::read_number(&key[prefix.len()..]))))
 }
 
 /// A webhook's counters.
 pub(super) fn tally(trees: &Trees, webhook: WebhookNumber) -> Result<Tally, StoreError> {
     let stored = trees.get(Tree::Tallies, &layout::number(webhook))?;
-    stored.map_or(Ok(Tally::default()), |bytes| record::decode_grown(&bytes))
+    stored.map_or(Ok(Tally::default()), |bytes| record::read_grown(Tree::Tallies, &layout::number(webhook), &bytes))
 }
 
 pub(super) fn delivery_row(tree: Tree, key: &[u8], value: &[u8]) -> Result<Delivery, StoreError> {
     match tree {
-        Tree::Blocked | Tree::Fresh => Ok(record::decode::<Fresh>(value)?.into_delivery(layout::read_delivery(key))),
-        _ => record::decode(value),
+        Tree::Blocked | Tree::Fresh => {
+            Ok(record::read::<Fresh>(tree, key, value)?.into_delivery(layout::read_delivery(key)))
+        }
+        _ => record::read(tree, key, value),
     }
 }
 
@@ -140,31 +198,31 @@ pub(super) fn kept(trees: &Trees) -> Result<Kept, StoreError> {
     let (_, events) = last_id_and_event_bytes(trees)?;
     let mut deliveries = 0;
     for row in trees.all(Tree::Tallies) {
-        deliveries += record::decode_grown::<Tally>(&row?.1)?.bytes;
+        let tally = row.and_then(|(key, value)| record::read_grown::<Tally>(Tree::Tallies, &key, &value));
+        deliveries += trees.readable(tally)?.map_or(0, |tally| tally.bytes);
     }
     Ok(Kept { events, deliveries })
 }
 
-/// A row of the statistics. One that cannot be read counts as nothing: failing the group would fail every group from now on.
-pub(super) fn counts(stored: &[u8]) -> Counts {
-    record::decode_grown(stored).unwrap_or_else(|error| {
-        tracing::error!(%error, "a row of the statistics starts again from zero");
-        Counts::default()
-    })
+/// A row of the statistics.
+pub(super) fn counts(key: &[u8], stored: &[u8]) -> Result<Counts, StoreError> {
+    record::read_grown(Tree::Stats, key, stored)
 }
 
 /// An account's counters.
 pub(super) fn account_tally(trees: &Trees, account: AccountNumber) -> Result<AccountTally, StoreError> {
     let stored = trees.get(Tree::AccountTallies, &layout::number(account))?;
-    stored.map_or(Ok(AccountTally::default()), |bytes| record::decode_grown(&bytes))
+    stored.map_or(Ok(AccountTally::default()), |bytes| {
+        record::read_grown(Tree::AccountTallies, &layout::number(account), &bytes)
+    })
 }
 
 /// When the oldest open delivery of the webhook was made.
 pub(super) fn oldest_open(trees: &Trees, webhook: WebhookNumber) -> Result<Option<UnixMs>, StoreError> {
     let mut oldest = None;
     for tree in OPEN {
-        if let Some(row) = trees.prefix(tree, &layout::number(webhook)).next() {
-            let made_at = layout::read_delivery(&row?.0).time();
+        if let Some(key) = trees.prefix(tree, &layout::number(webhook)).keys().next() {
+            let made_at = layout::read_delivery(&key?).time();
             oldest = Some(oldest.map_or(made_at, |oldest: UnixMs| oldest.min(made_at)));
         }
     }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::damage::Damage;
 use super::error::StoreError;
 use super::key_mark::{KeyMark, MARK_BYTES, SEAL_VERSION};
 use super::layout::Tree;
@@ -62,16 +63,19 @@ impl MasterKeys {
 
     /// The value of a sealed record in its place.
     pub(super) fn open<T: DeserializeOwned>(&self, tree: Tree, key: &[u8], sealed: &[u8]) -> Result<T, StoreError> {
-        let damaged = |why: &str| StoreError::Damaged(format!("a sealed record in {}: {why}", tree.name()));
+        let damaged = |why: &str| Damage::at(tree, key, why);
         let mark = KeyMark::on(sealed).ok_or_else(|| damaged("its form is not known"))?;
         let cipher = self.cipher(mark).ok_or_else(|| damaged(&format!("the master key {mark} is not here")))?;
         let (head, body) = sealed.split_at_checked(HEAD_BYTES).ok_or_else(|| damaged("it is too short"))?;
         let nonce = head.last_chunk::<NONCE_BYTES>().expect("the head ends with it");
         let mut record = body.to_vec();
         let opened = cipher.decrypt_in_place(&XNonce::from(*nonce), &place(tree, key), &mut record);
-        let value = opened.map_err(|_| damaged("it was changed")).and_then(|()| record::decode_grown(&record));
+        let value = opened.map_err(|_| damaged("it was changed")).and_then(|()| {
+            let value = record::decode_grown(&record);
+            value.map_err(|why| damaged(&why))
+        });
         record.zeroize();
-        value
+        Ok(value?)
     }
 }
 
@@ -90,8 +94,10 @@ fn place(tree: Tree, key: &[u8]) -> Vec<u8> {
 pub(super) fn in_use(trees: &Trees) -> Result<BTreeMap<KeyMark, usize>, StoreError> {
     let mut counts = BTreeMap::new();
     for row in trees.all(Tree::Webhooks) {
-        let mark = KeyMark::on(&row?.1);
-        *counts.entry(mark.ok_or_else(|| StoreError::Damaged("a sealed webhook".into()))?).or_default() += 1;
+        let mark = row.and_then(|(key, sealed)| {
+            Ok(KeyMark::on(&sealed).ok_or_else(|| Damage::at(Tree::Webhooks, &key, "its form is not known"))?)
+        });
+        trees.readable(mark)?.into_iter().for_each(|mark| *counts.entry(mark).or_default() += 1);
     }
     Ok(counts)
 }

@@ -61,7 +61,7 @@ pub(super) fn ids(
             return Ok(Vec::new());
         }
         let range = layout::numbered(number, window.start)..layout::numbered(number, window.end);
-        trees.range(tree, range).take(limit).map(|row| Ok(layout::read_id(&row?.0))).collect()
+        trees.range(tree, range).keys().take(limit).map(|key| Ok(layout::read_id(&key?))).collect()
     };
     match &bulk.source {
         Source::DeadLetters { .. } => rows(Tree::Dead, bulk.account),
@@ -135,8 +135,8 @@ impl View<'_> {
         if !wanted || event.webhooks.contains(&number) || self.is_another_webhooks_test(&event)? {
             return Ok(Found::Nothing);
         }
-        for row in self.trees.prefix(Tree::Replays, &id.to_bytes()) {
-            if layout::read_delivery(&row?.0).webhook() == number {
+        for key in self.trees.prefix(Tree::Replays, &id.to_bytes()).keys() {
+            if layout::read_delivery(&key?).webhook() == number {
                 return Ok(Found::Nothing);
             }
         }
@@ -177,17 +177,16 @@ impl Store {
     }
 
     fn count_within(&self, bulk: &Bulk, rows_max: u64) -> Result<Count, StoreError> {
-        let trees = self.trees()?;
-        self.viewed(&trees, |view| {
+        self.viewed(|trees, view| {
             let (mut count, mut after, mut part) = (Count::default(), None, 0);
             loop {
-                let ids = ids(&trees, bulk, part, bulk.window(after, u128::MAX), COUNT_ROWS_AT_ONCE)?;
+                let ids = ids(trees, bulk, part, bulk.window(after, u128::MAX), COUNT_ROWS_AT_ONCE)?;
                 for id in &ids {
                     if count.examined == rows_max {
                         return Ok(count);
                     }
                     count.examined += 1;
-                    match view.look(bulk, *id)? {
+                    match trees.readable(view.look(bulk, *id))?.unwrap_or(Found::Unable) {
                         Found::Nothing => {}
                         Found::Unable => count.skipped += 1,
                         Found::Delivery(_) | Found::Missed(_) => count.count += 1,
@@ -205,10 +204,15 @@ impl Store {
     }
 
     /// What was committed. No lock is held between two rows.
-    pub(super) fn viewed<T>(&self, trees: &Trees, see: impl FnOnce(&View<'_>) -> T) -> T {
+    pub(super) fn viewed<T>(
+        &self,
+        see: impl FnOnce(&Trees, &View<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let webhook = |number| self.registry().webhook(number).cloned();
         let holds = |number, event: &Event| self.registry().condition_holds(number, &mut Parsed::of_stored(event));
-        see(&View { trees, get: &|tree, key| trees.get(tree, key), webhook: &webhook, holds: &holds })
+        self.look(|trees| {
+            see(trees, &View { trees, get: &|tree, key| trees.get(tree, key), webhook: &webhook, holds: &holds })
+        })
     }
 }
 
@@ -218,13 +222,13 @@ mod tests {
     use super::super::error::Refusal;
     use super::super::message::NewEvent;
     use super::super::opening::open;
-    use crate::store::settings::Settings;
     use super::super::staging::Staging;
     use super::super::trees::in_memory::Memory;
     use super::*;
     use crate::clock::{Clock, Dice};
     use crate::domain::job::{Job, JobState};
     use crate::domain::webhook::{EndpointUrl, EventFilter};
+    use crate::store::Settings;
 
     fn now<T: Send + 'static>(
         (store, committer): &mut (Store, Committer),

@@ -16,18 +16,22 @@ use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{Status, Webhook};
 
 impl Staging<'_> {
-    /// Records what came of an attempt. Doing it twice changes nothing: a group that failed is settled again.
+    /// Records what came of an attempt. Doing it twice changes nothing: a group that failed is settled again. Its place in
+    /// its lane is free in any case.
     pub(super) fn settle(&mut self, settlement: Settlement) -> Result<(), StoreError> {
         fail::fail_point!("store.settle");
+        let (id, told) = (settlement.delivery, self.notice.settled.len());
+        let recorded = self.record(settlement);
+        if matches!(recorded, Err(StoreError::Damaged(_))) && self.notice.settled.len() == told {
+            self.tell_settled(id, None, Strain::Neutral);
+        }
+        recorded
+    }
+
+    fn record(&mut self, settlement: Settlement) -> Result<(), StoreError> {
         let Settlement { delivery: id, attempt, next, disable, strain, dice, rate_limited } = settlement;
-        let stored = match self.delivery(id) {
-            // What cannot be read cannot be settled either; failing the group would fail every group from now on.
-            Err(StoreError::Damaged(why)) => {
-                tracing::error!(delivery = %id, why, "an outcome is lost with its delivery's record");
-                None
-            }
-            stored => stored?,
-        };
+        // What cannot be read cannot be settled either: the outcome is lost with its delivery's record.
+        let stored = self.trees().readable(self.delivery(id))?.flatten();
         let Some(mut delivery) = stored.filter(|delivery| delivery.attempts < attempt.summary.number) else {
             self.tell_settled(id, None, Strain::Neutral);
             return Ok(());
@@ -44,7 +48,8 @@ impl Staging<'_> {
         }
         let (ended_at, reason) = (delivery.ended_at, delivery.reason.take());
         let summary = attempt.summary.clone();
-        if let Some(further) = delivery.take_attempt(attempt, next) {
+        let sealed = self.seal_attempt(id, attempt);
+        if let Some(further) = delivery.take_attempt(sealed, next) {
             let bytes = self.put(Tree::Attempts, layout::attempt(id, further.summary.number), &further);
             self.delivery_bytes_come(id.webhook(), bytes);
         }
@@ -58,7 +63,7 @@ impl Staging<'_> {
         delivery.state = DeliveryState::Cancelled;
         (delivery.ended_at, delivery.reason, delivery.next_attempt_at) = (ended_at, reason, None);
         let key = layout::delivery(id);
-        let before = self.get(Tree::Closed, &key)?.map_or(0, |value| key.len() + value.len());
+        let before = self.bytes_at(Tree::Closed, &key)?;
         self.delivery_bytes_gone(id.webhook(), before);
         let bytes = self.put(Tree::Closed, key, &delivery);
         self.delivery_bytes_come(id.webhook(), bytes);

@@ -3,7 +3,7 @@
 //! request leaves nothing behind.
 
 use std::collections::BTreeMap;
-use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,13 +18,14 @@ use super::registry::Registry;
 use super::rows::Kept;
 use super::seal::{self, MasterKeys, Seals};
 use super::trees::{Trees, Writes};
-use super::{record, rows};
+use super::{attempts, record, rows};
 use crate::domain::Invalid;
 use crate::domain::account::DEFAULT_ACCOUNT;
 use crate::domain::audit::{Actor, Deed};
-use crate::domain::delivery::Delivery;
+use crate::domain::delivery::{Attempt, Delivery, SealedAttempt};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
+use crate::domain::secret::DataKey;
 use crate::domain::stats::Series;
 use crate::domain::tally::Tally;
 use crate::domain::time::UnixMs;
@@ -41,10 +42,7 @@ pub struct Staging<'a> {
     pub(super) accounts_tallied: Vec<AccountNumber>,
     pub(super) finished: Vec<Finished>,
     pub(super) notice: Notice,
-    gave_ids: bool,
     kept: Kept,
-    /// Bytes of events that were kept before this group.
-    kept_before: u64,
 }
 
 impl<'a> Staging<'a> {
@@ -60,7 +58,6 @@ impl<'a> Staging<'a> {
             registry,
             seals,
             kept: carried.kept,
-            kept_before: carried.kept.events,
             carried,
             moment,
             staged: BTreeMap::new(),
@@ -68,7 +65,6 @@ impl<'a> Staging<'a> {
             accounts_tallied: Vec::new(),
             finished: Vec::new(),
             notice: Notice::default(),
-            gave_ids: false,
         }
     }
 
@@ -139,7 +135,8 @@ impl<'a> Staging<'a> {
             self.stage(Tree::Tallies, layout::number(number).to_vec(), Some(tally));
         }
         self.put_account_tallies();
-        if self.gave_ids || self.kept.events != self.kept_before {
+        // Each group has it: the trees add the group's number to it, and what belongs to that.
+        if !self.staged.is_empty() {
             let last = (self.carried.ids.last().to_be_bytes(), self.kept.events.to_be_bytes());
             self.stage(Tree::Meta, layout::META_LAST_ID.to_vec(), Some([last.0.as_slice(), &last.1].concat()));
         }
@@ -157,8 +154,9 @@ impl<'a> Staging<'a> {
     }
 
     pub(super) fn event_named(&self, account: AccountNumber, name: &str) -> Result<Option<Event>, StoreError> {
-        match self.get(Tree::Names, &layout::name(account, name))? {
-            Some(id) => self.event(account, layout::read_event(&id)),
+        let key = layout::name(account, name);
+        match self.get(Tree::Names, &key)? {
+            Some(id) => self.event(account, rows::read_name(&key, &id)?),
             None => Ok(None),
         }
     }
@@ -168,7 +166,7 @@ impl<'a> Staging<'a> {
     }
 
     pub(super) fn load<T: DeserializeOwned>(&self, tree: Tree, key: &[u8]) -> Result<Option<T>, StoreError> {
-        self.get(tree, key)?.map(|bytes| record::decode(&bytes)).transpose()
+        self.get(tree, key)?.map(|bytes| record::read(tree, key, &bytes)).transpose()
     }
 
     pub(super) fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
@@ -176,6 +174,37 @@ impl<'a> Staging<'a> {
         match self.staged.get(&(tree, key.to_vec())) {
             Some(staged) => Ok(staged.as_ref().map(|value| sled::IVec::from(value.as_slice()))),
             None => self.trees.get(tree, key),
+        }
+    }
+
+    /// Bytes that were kept before this group.
+    pub(super) fn kept_before(&self) -> Kept {
+        self.carried.kept
+    }
+
+    /// The master keys in force.
+    pub(super) fn master_keys(&self) -> Arc<MasterKeys> {
+        self.seals.keys()
+    }
+
+    /// Whether this group writes or removes the row.
+    pub(super) fn is_staged(&self, tree: Tree, key: &[u8]) -> bool {
+        self.staged.contains_key(&(tree, key.to_vec()))
+    }
+
+    /// Bytes of a row, key and value, as they were counted when it was put there; 0 if there is none.
+    pub(super) fn bytes_at(&self, tree: Tree, key: &[u8]) -> Result<usize, StoreError> {
+        match self.staged.get(&(tree, key.to_vec())) {
+            Some(staged) => Ok(staged.as_ref().map_or(0, |value| key.len() + value.len())),
+            None => Ok(self.trees.bytes_at(tree, key)?),
+        }
+    }
+
+    /// Whether there is a row, readable or not.
+    pub(super) fn is_there(&self, tree: Tree, key: &[u8]) -> Result<bool, StoreError> {
+        match self.staged.get(&(tree, key.to_vec())) {
+            Some(staged) => Ok(staged.is_some()),
+            None => Ok(self.trees.get_stored(tree, key)?.is_some()),
         }
     }
 
@@ -199,6 +228,18 @@ impl<'a> Staging<'a> {
     pub(super) fn seal<T: Serialize>(&mut self, tree: Tree, key: Key, value: &T) {
         let sealed = self.seals.keys().seal(tree, &key, value, &mut self.carried.dice);
         self.stage(tree, key, Some(sealed));
+    }
+
+    /// Seals what was sent in an attempt with its webhook's own key.
+    pub(super) fn seal_attempt(&mut self, id: DeliveryId, attempt: Attempt) -> SealedAttempt {
+        let webhook = self.registry().webhook(id.webhook()).cloned();
+        let key = webhook.as_ref().and_then(|webhook| webhook.attempts_key.as_ref());
+        attempts::seal(key, id, attempt, &mut self.carried.dice)
+    }
+
+    /// A new key for a webhook's attempts.
+    pub(super) fn new_key(&mut self) -> DataKey {
+        attempts::new_key(&mut self.carried.dice)
     }
 
     /// Seals a webhook's record with the master key in force, whichever has sealed it.
@@ -240,10 +281,8 @@ impl<'a> Staging<'a> {
         self.tallied.push(number);
         let trees = self.trees;
         let tally = self.carried.tallies.webhooks.entry(number).or_insert_with(|| {
-            rows::tally(trees, number).unwrap_or_else(|error| {
-                tracing::error!(webhook = number, %error, "its counters cannot be read; they start again from zero");
-                Tally::default()
-            })
+            // Counters that cannot be read start again from zero.
+            trees.readable(rows::tally(trees, number)).ok().flatten().unwrap_or_default()
         });
         let over = tally.minute.turn(self.moment.now);
         self.finished.extend(over.map(|minute| (Series::Webhook(number), minute)));
@@ -257,13 +296,16 @@ impl<'a> Staging<'a> {
     }
 
     pub(super) fn next_id(&mut self, number: u32) -> u128 {
-        self.gave_ids = true;
         let Carried { ids, dice, .. } = &mut *self.carried;
         ids.next(self.moment.now, number, || dice.bits())
     }
 
     pub(super) fn next_number(&mut self, counter: &[u8]) -> Result<u32, StoreError> {
-        let last = self.get(Tree::Meta, counter)?.map_or(0, |bytes| layout::read_number(&bytes));
+        let stored = self.get(Tree::Meta, counter).map(|bytes| bytes.map_or(0, |bytes| layout::read_number(&bytes)));
+        let last = match self.trees.readable(stored)? {
+            Some(last) => last,
+            None => rows::greatest_number(self.trees, counter)?,
+        };
         self.stage(Tree::Meta, counter.to_vec(), Some((last + 1).to_be_bytes().to_vec()));
         Ok(last + 1)
     }

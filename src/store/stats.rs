@@ -38,27 +38,28 @@ impl Current {
 impl Store {
     /// What was counted in the span. `now` is for the age of what waits.
     pub fn stats(&self, series: Series, span: Span, now: UnixMs) -> Result<Stats, StoreError> {
-        let trees = self.trees()?;
         let webhooks = match series {
             Series::Webhook(number) => vec![number],
             Series::Account(account) => self.webhooks_ever(account),
         };
-        let mut current = current(&trees, series, &webhooks, now)?;
-        let mut points = rows(&trees, series, span)?;
-        for _ in 1..LOOKS_MAX {
-            // A minute that became rows meanwhile was seen twice or not at all.
-            let again = self::current(&trees, series, &webhooks, now)?;
-            if again.starts().eq(current.starts()) {
-                break;
+        self.look(|trees| {
+            let mut current = current(trees, series, &webhooks, now)?;
+            let mut points = rows(trees, series, span)?;
+            for _ in 1..LOOKS_MAX {
+                // A minute that became rows meanwhile was seen twice or not at all.
+                let again = self::current(trees, series, &webhooks, now)?;
+                if again.starts().eq(current.starts()) {
+                    break;
+                }
+                (current, points) = (again, rows(trees, series, span)?);
             }
-            (current, points) = (again, rows(&trees, series, span)?);
-        }
-        for minute in current.minutes {
-            if let Some(point) = span.point_of(minute.start) {
-                points.entry(point).or_default().merge(&minute.counts);
+            for minute in current.minutes {
+                if let Some(point) = span.point_of(minute.start) {
+                    points.entry(point).or_default().merge(&minute.counts);
+                }
             }
-        }
-        Ok(Stats { points, oldest_open_at: current.oldest_open_at })
+            Ok(Stats { points, oldest_open_at: current.oldest_open_at })
+        })
     }
 
     /// The account's webhooks, those included that were deleted.
@@ -71,7 +72,7 @@ impl Store {
 fn current(trees: &Trees, series: Series, webhooks: &[WebhookNumber], now: UnixMs) -> Result<Current, StoreError> {
     let mut current = Current { minutes: Vec::new(), oldest_open_at: None };
     for number in webhooks {
-        let mut minute = rows::tally(trees, *number)?.minute;
+        let mut minute = trees.readable(rows::tally(trees, *number))?.unwrap_or_default().minute;
         let oldest = oldest_open(trees, *number)?;
         current.oldest_open_at = current.oldest_open_at.into_iter().chain(oldest).min();
         if !minute.is_empty() {
@@ -83,7 +84,12 @@ fn current(trees: &Trees, series: Series, webhooks: &[WebhookNumber], now: UnixM
         }
     }
     if let Series::Account(account) = series {
-        current.minutes.extend(Some(account_tally(trees, account)?.minute).filter(|minute| !minute.is_empty()));
+        current.minutes.extend(
+            trees
+                .readable(account_tally(trees, account))?
+                .map(|tally| tally.minute)
+                .filter(|minute| !minute.is_empty()),
+        );
     }
     Ok(current)
 }
@@ -92,8 +98,8 @@ fn rows(trees: &Trees, series: Series, span: Span) -> Result<BTreeMap<UnixMs, Co
     fail::fail_point!("store.stats");
     let Span { step, from, to } = span;
     let range = layout::stats(series, step, from)..layout::stats(series, step, to);
-    trees
-        .range(Tree::Stats, range)
-        .map(|row| row.map(|(key, value)| (layout::read_stats(&key).2, rows::counts(&value))))
-        .collect()
+    let rows = trees.range(Tree::Stats, range).map(|row| {
+        trees.readable(row.and_then(|(key, value)| Ok((layout::read_stats(&key).2, rows::counts(&key, &value)?))))
+    });
+    rows.filter_map(Result::transpose).collect()
 }

@@ -267,7 +267,8 @@ fn settings(path: &std::path::Path, memory: Option<Memory>) -> Settings {
     Settings { memory, cache_bytes: 16 << 20, queue_events_max: 1000, ..Settings::at(path) }
 }
 
-fn event(name: &str, n: u8) -> NewEvent {
+/// An event.
+pub fn event(name: &str, n: u8) -> NewEvent {
     NewEvent {
         name: Some(name.into()),
         event_type: "task.created".into(),

@@ -7,6 +7,7 @@
 
 mod life;
 mod moments;
+mod readers;
 
 use fail::FailScenario;
 use hookwheel::store::Memory;

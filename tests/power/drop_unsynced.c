@@ -11,6 +11,11 @@
  * number is another file. sync and syncfs count as syncing everything; sync_file_range, O_SYNC, msync and the closing
  * of a file count for nothing. Writes through mmap and io_uring are not seen, nor are system calls that go round libc.
  *
+ * With POWER_FAIL_SYNC=N the Nth fdatasync fails, as Linux lets it fail: it keeps nothing, but the pages count as clean
+ * from then on. They are read as they were written until posix_fadvise(POSIX_FADV_DONTNEED) drops them, and then as they
+ * lie on the disk; a page that is written to once more is written back whole by the next sync. They are listed, one byte a
+ * page, in lost/ID, so that it stays so for a later process.
+ *
  * Why a kill at any moment is sane: the shadow is written inside the call that promises, before it returns. A kill in
  * the middle leaves a promise that was not given. What an earlier process wrote is known to be dirty, since a file that
  * is met for the first time is dirty as a whole.
@@ -33,6 +38,8 @@
 
 #define PAGE ((off_t)4096)
 #define RUN_PAGES_MAX 256
+#define DIRTY 1
+#define LOST 2
 
 typedef struct { char text[64]; } id_t_;
 
@@ -40,7 +47,7 @@ typedef struct { char text[64]; } id_t_;
 struct inode {
     struct inode *next;
     id_t_ id;
-    unsigned char *dirty; /* one byte a page */
+    unsigned char *dirty; /* one byte a page: written and not synced, or lost by a sync that failed */
     size_t pages;         /* the length of `dirty` */
     off_t size_min;       /* the shortest it has been: what lay beyond is gone */
 };
@@ -104,7 +111,33 @@ static void mark(struct inode *inode, off_t from, off_t to) {
         memset(inode->dirty + inode->pages, 0, pages - inode->pages);
         inode->pages = pages;
     }
-    if (end > first) memset(inode->dirty + first, 1, end - first);
+    if (end > first) memset(inode->dirty + first, DIRTY, end - first);
+}
+
+static void lost_path(const struct inode *inode, char *path, size_t len) {
+    snprintf(path, len, "%s/lost/%s", shadow, inode->id.text);
+}
+
+/* Pages that an earlier process lost are not dirty. */
+static void read_lost(struct inode *inode) {
+    char path[PATH_MAX + 80];
+    lost_path(inode, path, sizeof path);
+    int fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0) return;
+    unsigned char *pages = calloc(1, inode->pages + 1);
+    ssize_t n = syscall(SYS_pread64, fd, pages, inode->pages, 0L);
+    for (ssize_t page = 0; page < n; page++)
+        if (pages[page] == LOST) inode->dirty[page] = LOST;
+    free(pages);
+    close(fd);
+}
+
+static void write_lost(const struct inode *inode) {
+    char path[PATH_MAX + 80];
+    lost_path(inode, path, sizeof path);
+    int fd = raw_open(path, O_WRONLY | O_CREAT);
+    raw_write(fd, inode->dirty, inode->pages, 0);
+    close(fd);
 }
 
 /* The record of a watched regular file; NULL for everything else. */
@@ -122,6 +155,7 @@ static struct inode *find(int fd, off_t *size) {
     inode->next = inodes;
     inodes = inode;
     mark(inode, 0, *size);
+    if (inode->pages > 0) read_lost(inode);
     return inode;
 }
 
@@ -172,7 +206,7 @@ static void keep_file(int fd) {
     if (end > inode->pages) end = inode->pages;
     while (page < end) {
         size_t pages = 0;
-        while (pages < RUN_PAGES_MAX && page + pages < end && inode->dirty[page + pages]) pages++;
+        while (pages < RUN_PAGES_MAX && page + pages < end && inode->dirty[page + pages] == DIRTY) pages++;
         if (pages > 0) {
             ssize_t n = syscall(SYS_pread64, from, run, pages * PAGE, (off_t)page * PAGE);
             if (n < 0) fail("pread");
@@ -180,9 +214,43 @@ static void keep_file(int fd) {
         }
         page += pages ? pages : 1;
     }
-    if (inode->dirty) memset(inode->dirty, 0, inode->pages);
+    for (size_t page = 0; page < inode->pages; page++)
+        if (inode->dirty[page] == DIRTY) inode->dirty[page] = 0;
     if (syscall(SYS_ftruncate, to, size) != 0) fail("ftruncate");
     inode->size_min = size;
+    close(from);
+    close(to);
+}
+
+/* A sync that fails: what was dirty is clean and not on the disk. */
+static void lose_file(int fd) {
+    off_t size;
+    struct inode *inode = find(fd, &size);
+    if (!inode) return;
+    for (size_t page = 0; page < inode->pages; page++)
+        if (inode->dirty[page] == DIRTY) inode->dirty[page] = LOST;
+    write_lost(inode);
+}
+
+/* The kernel forgets clean pages: the lost ones are read as they lie on the disk. */
+static void drop_file(int fd) {
+    static char zeros[4096];
+    char path[PATH_MAX + 80], own[64], page_bytes[4096];
+    off_t size;
+    struct inode *inode = find(fd, &size);
+    if (!inode) return;
+    snprintf(path, sizeof path, "%s/inodes/%s", shadow, inode->id.text);
+    snprintf(own, sizeof own, "/proc/self/fd/%d", fd);
+    int from = raw_open(path, O_RDONLY | O_CREAT), to = raw_open(own, O_RDWR);
+    for (size_t page = 0; page < inode->pages && (off_t)page * PAGE < size; page++) {
+        if (inode->dirty[page] != LOST) continue;
+        memcpy(page_bytes, zeros, PAGE);
+        if (syscall(SYS_pread64, from, page_bytes, PAGE, (off_t)page * PAGE) < 0) fail("pread of the shadow");
+        off_t len = size - (off_t)page * PAGE < PAGE ? size - (off_t)page * PAGE : PAGE;
+        raw_write(to, page_bytes, len, (off_t)page * PAGE);
+        inode->dirty[page] = 0;
+    }
+    write_lost(inode);
     close(from);
     close(to);
 }
@@ -249,6 +317,13 @@ static void keep_everything(void) {
     errno = before;
 }
 
+/* Whether this sync of a watched file is the one that fails. */
+static int fails(void) {
+    static int syncs;
+    const char *nth = getenv("POWER_FAIL_SYNC");
+    return nth && ++syncs == atoi(nth);
+}
+
 /* The real sync is left out: this machine keeps its power, and the page cache outlives the process. */
 static int keep(int fd) {
     mode_t mode = 0;
@@ -275,6 +350,8 @@ __attribute__((constructor)) static void begin(void) {
     mkdir(path, 0755);
     snprintf(path, sizeof path, "%s/dirs", shadow);
     mkdir(path, 0755);
+    snprintf(path, sizeof path, "%s/lost", shadow);
+    mkdir(path, 0755);
     keep_everything(); /* what is there at the start has long been on the disk */
     id_t_ root = id_at(AT_FDCWD, dir, NULL, NULL);
     snprintf(path, sizeof path, "%s/root", shadow);
@@ -283,8 +360,31 @@ __attribute__((constructor)) static void begin(void) {
 
 /* ---- the calls ---- */
 
+static int lose(int fd) {
+    struct stat st;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || !is_watched(fd)) return 0;
+    pthread_mutex_lock(&lock);
+    int failed = fails();
+    if (failed) lose_file(fd);
+    pthread_mutex_unlock(&lock);
+    if (failed) errno = EIO;
+    return failed;
+}
+
+int posix_fadvise(int fd, off_t at, off_t len, int advice) {
+    int before = errno;
+    if (advice == POSIX_FADV_DONTNEED && at == 0 && len == 0 && maybe_watched(fd)) {
+        pthread_mutex_lock(&lock);
+        drop_file(fd);
+        pthread_mutex_unlock(&lock);
+    }
+    errno = before;
+    return 0;
+}
+int posix_fadvise64(int fd, off64_t at, off64_t len, int advice) { return posix_fadvise(fd, at, len, advice); }
+
 int fsync(int fd) { return keep(fd) ? 0 : syscall(SYS_fsync, fd); }
-int fdatasync(int fd) { return keep(fd) ? 0 : syscall(SYS_fdatasync, fd); }
+int fdatasync(int fd) { return lose(fd) ? -1 : keep(fd) ? 0 : syscall(SYS_fdatasync, fd); }
 int syncfs(int fd) { return keep_everything(), syscall(SYS_syncfs, fd); }
 void sync(void) { keep_everything(); }
 int sync_file_range(int fd, off64_t at, off64_t len, unsigned flags) { return (void)fd, (void)at, (void)len, (void)flags, 0; }

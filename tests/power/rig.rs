@@ -40,9 +40,20 @@ impl Rig {
     /// Starts this test binary anew to play `part`, which the test `test` looks for with [`part`]. After a cut,
     /// everything in the directory has long been on the disk; after a mere kill, that is as it was.
     pub fn play(&self, test: &str, part: &str) -> Player {
+        self.play_with(test, part, None)
+    }
+
+    /// The same; the `n`-th fdatasync of the player fails, and what it was to sync is lost.
+    pub fn play_losing(&self, test: &str, part: &str, n: u64) -> Player {
+        self.play_with(test, part, Some(n))
+    }
+
+    fn play_with(&self, test: &str, part: &str, lost: Option<u64>) -> Player {
         let shadow = self.home.path().join("shadow");
         fs::create_dir_all(&shadow).expect("can be made");
+        let lost = lost.map(|n| ("POWER_FAIL_SYNC", n.to_string()));
         let mut child = Command::new(std::env::current_exe().expect("this test"))
+            .envs(lost)
             .args(["--exact", test, "--nocapture", "--test-threads=1"])
             .env(PART, part)
             .env("POWER_DIR", self.dir())

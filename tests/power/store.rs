@@ -17,6 +17,9 @@ use crate::rig::{Rig, promise};
 const ROUNDS: usize = 6;
 const ROUNDS_LONG: usize = 100;
 const ROUNDS_OF_MAKING: usize = 20;
+const ROUNDS_OF_LOSS: usize = 12;
+/// What a child says when the store has failed.
+const FAILED: &str = "failed";
 const PRODUCERS: u64 = 4;
 const SIZES: [usize; 4] = [1 << 10, 20 << 10, 200 << 10, 10_000_000];
 /// The account that exists from the start.
@@ -56,6 +59,40 @@ fn an_acknowledged_event_outlives_a_power_cut() {
         earlier.extend(promised);
     }
     println!("{} acknowledged events, all there", earlier.len());
+}
+
+/// A sync fails, and the kernel takes its pages for clean: they are in memory and not on the disk. What is acknowledged
+/// later, in the same process or in one after a kill, must not build on them.
+#[test]
+fn what_a_failed_sync_lost_is_not_built_upon() {
+    let mut dice = Dice::from_system();
+    let mut failed = 0;
+    for round in 0..ROUNDS_OF_LOSS {
+        let rig = Rig::new();
+        let mut player = rig.play_losing("child", "store, going on", 3 + dice.bits() % 40);
+        let goes_on = round % 2 == 0;
+        let mut promised = Vec::new();
+        if goes_on {
+            for _ in 0..80 {
+                assert!(player.next_promise().is_some(), "round {round}: the child ended before it was killed");
+            }
+        } else {
+            // It says so, and is killed then: the next one finds what the kernel holds.
+            while player.next_promise().expect("works until it is killed") != FAILED {}
+            promised = player.kill();
+            player = rig.play("child", "store, going on");
+            for _ in 0..40 {
+                player.next_promise().expect("works until it is killed");
+            }
+        }
+        promised.extend(rig.cut(player));
+        failed += promised.iter().filter(|one| *one == FAILED).count();
+        let (store, _committer) = open(&rig.dir(), Clock::real(), Retention::default());
+        for promise in promised.iter().filter(|one| *one != FAILED) {
+            check_whole(&store, promise);
+        }
+    }
+    assert!(failed > ROUNDS_OF_LOSS / 2, "only {failed} syncs failed");
 }
 
 /// A store that is killed while it makes its files, started again, and then loses power.
@@ -113,6 +150,38 @@ pub fn accept_until_killed(dir: &Path) {
     }
     store.close();
     committer.join().expect("works until it is killed");
+}
+
+/// The child's part: the same from one thread, of small events, which goes on when the store has failed.
+pub fn accept_whatever_fails(dir: &Path) {
+    let (store, committer) = open(dir, Clock::real(), Retention::default());
+    thread::spawn(move || committer.run());
+    let mut dice = Dice::from_system();
+    let mut has_failed = false;
+    loop {
+        let n = dice.bits() >> 1;
+        let size = SIZES[dice.bits() as usize % 2];
+        let founded = store.registry().account(ACCOUNT).is_some();
+        let asked = if founded {
+            store.accept(ACCOUNT, vec![event(n, size)], None)
+        } else {
+            let founds = |staging: &mut store::Staging<'_>| {
+                staging.create_account(Store::default_account("standard"))?;
+                staging.create_webhook(webhook(), None)?;
+                Ok(Vec::new())
+            };
+            store.submit(0, founds)
+        };
+        match asked.and_then(|answer| answer.blocking_recv().expect("is answered")) {
+            Ok(accepted) if founded => promise(format_args!("{} {n} {size}", accepted[0].id)),
+            Ok(_) => {}
+            Err(_) if has_failed => thread::yield_now(),
+            Err(_) => {
+                has_failed = true;
+                promise(FAILED);
+            }
+        }
+    }
 }
 
 /// Makes the account and its webhook, if they are not there.

@@ -159,6 +159,7 @@ impl History {
         let success = attempt.map(|one| is_success(delivery, one));
         let error = attempt.filter(|_| success == Some(false)).map(|one| one.outcome.to_string());
         let waits = self.wait_of(delivery)?;
+        let shown = |at| time::rfc3339(self.store.shown(at));
         Ok(Row {
             id: delivery.id.to_string(),
             event_id: head.as_ref().map_or_else(|| delivery.event.to_string(), EventHead::public_id),
@@ -166,14 +167,14 @@ impl History {
             webhook_id: self.webhook.id.to_string(),
             state: shown_state(delivery, Some(&self.webhook)),
             created_at: time::rfc3339(delivery.created_at()),
-            attempted_at: attempt.map(|one| time::rfc3339(one.started_at)),
+            attempted_at: attempt.map(|one| shown(one.started_at)),
             attempt: attempt.map(|one| one.number),
             attempts: delivery.attempts,
             status_code: attempt.and_then(|one| one.outcome.status()),
             response_time_ms: attempt.map(|one| one.duration_ms),
             success,
             error: error.or_else(|| delivery.reason.clone()).or_else(|| waits.map(|wait| wait.why.clone())),
-            next_attempt_at: delivery.next_attempt_at.max(waits.and_then(|wait| wait.until)).map(time::rfc3339),
+            next_attempt_at: delivery.next_attempt_at.max(waits.and_then(|wait| wait.until)).map(shown),
         })
     }
 }

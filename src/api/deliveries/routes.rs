@@ -100,9 +100,9 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
         replay_of: if let Cause::Replay(old) = delivery.cause { Some(old.to_string()) } else { None },
         created_at: row.created_at,
         next_attempt_at: row.next_attempt_at,
-        ended_at: delivery.ended_at.map(time::rfc3339),
+        ended_at: delivery.ended_at.map(|at| time::rfc3339(api.store.shown(at))),
         reason: delivery.reason.clone(),
-        attempts: attempts.into_iter().map(|attempt| attempt_view(&delivery, attempt)).collect(),
+        attempts: attempts.into_iter().map(|attempt| attempt_view(&api.store, &delivery, attempt)).collect(),
     }))
 }
 

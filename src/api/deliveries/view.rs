@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::api::deliveries::history::is_success;
 use crate::domain::delivery::{Attempt, Cause, Delivery};
 use crate::domain::time;
+use crate::store::Store;
 
 /// A delivery with all of its attempts.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -67,12 +68,12 @@ pub fn cause(delivery: &Delivery) -> &'static str {
     }
 }
 
-pub fn attempt_view(delivery: &Delivery, attempt: Attempt) -> AttemptView {
+pub fn attempt_view(store: &Store, delivery: &Delivery, attempt: Attempt) -> AttemptView {
     let summary = attempt.summary;
     let success = is_success(delivery, &summary);
     AttemptView {
         number: summary.number,
-        started_at: time::rfc3339(summary.started_at),
+        started_at: time::rfc3339(store.shown(summary.started_at)),
         response_time_ms: summary.duration_ms,
         url: attempt.url,
         request_headers: attempt.request_headers.into_iter().collect(),

@@ -77,14 +77,8 @@ pub fn listen(
     let server: Server = server.run();
     let mut beside = vec![spawn(or_end_task(THREAD, connections.clone().sweep()))];
     beside.extend(certificate.map(|certificate| spawn(or_end_task(THREAD, watch(certificate)))));
-    Ok(Listening {
-        handle: server.handle(),
-        door,
-        serving: spawn(or_end_task(THREAD, server)),
-        beside,
-        connections,
-        patience,
-    })
+    let handle = server.handle();
+    Ok(Listening { handle, door, serving: spawn(or_end_task(THREAD, server)), beside, connections, patience })
 }
 
 impl Listening {

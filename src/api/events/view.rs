@@ -89,7 +89,7 @@ pub fn event_delivery(api: &Api, delivery: &Delivery) -> EventDelivery {
         webhook_id: webhook.map(|webhook| webhook.id.to_string()),
         state: shown_state(delivery, webhook.map(AsRef::as_ref)),
         attempts: delivery.attempts,
-        next_attempt_at: delivery.next_attempt_at.map(time::rfc3339),
+        next_attempt_at: delivery.next_attempt_at.map(|at| time::rfc3339(api.store.shown(at))),
         replay_of,
     }
 }

@@ -156,7 +156,7 @@ impl Details {
                 let success = is_success(&delivery, &one);
                 json!({
                     "attempt": one.number,
-                    "timestamp": time::rfc3339(one.started_at),
+                    "timestamp": time::rfc3339(history.store.shown(one.started_at)),
                     "status_code": one.outcome.status(),
                     "response_time_ms": one.duration_ms,
                     "success": success,

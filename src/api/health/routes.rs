@@ -1,6 +1,8 @@
 //! Whether the server lives, whether it takes work, and its counters. These answer without a key: they show no tenant's
 //! data.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
 
@@ -9,12 +11,19 @@ use crate::api::Api;
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
 use crate::domain::tally::Tally;
-use crate::store::{Refusal, StoreError};
+use crate::store::{Refusal, Soundness, StoreError};
 
-/// How the server is.
+/// Whether the process lives.
 #[derive(Serialize, utoipa::ToSchema)]
 struct Health {
-    /// `live` or `ready`.
+    /// `live`.
+    status: &'static str,
+}
+
+/// Whether events are taken, and how sound the store is.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Ready {
+    /// `ready`.
     status: &'static str,
     /// What is amiss though events are taken; left out if nothing is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -23,18 +32,40 @@ struct Health {
     /// agree to a minute. It never follows by more than a day by itself: `POST /api/v1/retention-clock/trust`.
     #[serde(skip_serializing_if = "Option::is_none")]
     retention_clock_behind_seconds: Option<i64>,
+    /// How sound the store is.
+    store: StoreDetails,
+}
+
+/// How sound the store is. Nothing of it keeps events from being taken.
+#[derive(Serialize, utoipa::ToSchema)]
+struct StoreDetails {
+    /// Records that could not be read and were put aside, by their kind.
+    quarantined: BTreeMap<&'static str, u64>,
+    /// Records that the look at every one of them after the start has seen.
+    scrubbed: u64,
+    /// Whether it has seen all.
+    scrub_done: bool,
+    /// Where what is there and what was counted differ.
+    differences: Vec<String>,
+}
+
+impl StoreDetails {
+    fn of(soundness: Soundness) -> Self {
+        let Soundness { quarantined, scrubbed_rows, is_scrubbed, differences } = soundness;
+        Self { quarantined, scrubbed: scrubbed_rows, scrub_done: is_scrubbed, differences }
+    }
 }
 
 /// Whether the process lives
 #[utoipa::path(tag = "health", security(()), responses((status = 200, description = "It does", body = Reply<Health>)))]
 #[get("/health/live")]
 pub async fn live() -> HttpResponse {
-    Reply::ok(Health { status: "live", details: Vec::new(), retention_clock_behind_seconds: None })
+    Reply::ok(Health { status: "live" })
 }
 
 /// Whether events are taken and delivered: the store is open and has space, and no thread is stuck
 #[utoipa::path(tag = "health", security(()), responses(
-    (status = 200, description = "They are", body = Reply<Health>),
+    (status = 200, description = "They are", body = Reply<Ready>),
     (status = 503, description = "Not now; the code says why", body = ErrorReply<'static>),
 ))]
 #[get("/health/ready")]
@@ -49,10 +80,11 @@ pub async fn ready(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
         return Err(Problem::stuck(&stuck));
     }
     let behind = api.store.keeping_behind_ms() / 1000;
-    Ok(Reply::ok(Health {
+    Ok(Reply::ok(Ready {
         status: "ready",
         details: api.outbound.trouble().into_iter().collect(),
         retention_clock_behind_seconds: (behind != 0).then_some(behind),
+        store: StoreDetails::of(api.store.soundness()),
     }))
 }
 
@@ -70,6 +102,7 @@ fn write_all(api: &Api) -> String {
     let mut out = String::with_capacity(4096);
     api.served.write(&mut out);
     write_store(api, &mut out);
+    write_soundness(&api.store.soundness(), &mut out);
     write_webhooks(api, &mut out);
     if let Ok(total) = api.store.tally_total() {
         write_tally(&total, &mut out);
@@ -101,6 +134,22 @@ fn write_store(api: &Api, out: &mut String) {
     let (name, behind) = ("hookwheel_retention_clock_behind_seconds", api.store.keeping_behind_ms() / 1000);
     family(out, name, "gauge", "How far retention's clock is behind the machine's clock; negative: ahead.");
     sample(out, name, "", behind);
+}
+
+fn write_soundness(soundness: &Soundness, out: &mut String) {
+    family(out, "hookwheel_store_quarantined", "gauge", "Records that could not be read and were put aside.");
+    for (tree, rows) in &soundness.quarantined {
+        sample(out, "hookwheel_store_quarantined", &format!("{{tree=\"{tree}\"}}"), *rows);
+    }
+    let rows = [
+        ("hookwheel_store_scrubbed", "Records that the scrub after the start has seen.", soundness.scrubbed_rows),
+        ("hookwheel_store_scrub_done", "Whether it has seen all.", u64::from(soundness.is_scrubbed)),
+        ("hookwheel_store_differences", "Counts that it found to be wrong.", soundness.differences.len() as u64),
+    ];
+    for (name, help, value) in rows {
+        family(out, name, "gauge", help);
+        sample(out, name, "", value);
+    }
 }
 
 fn write_webhooks(api: &Api, out: &mut String) {

@@ -251,7 +251,12 @@ impl From<StoreError> for Problem {
                 tracing::error!(%cause, "the store failed during a request");
                 Self::busy("unavailable", "the store failed and is being opened again", RETRY_LATER_SECONDS)
             }
-            StoreError::Damaged(cause) => Self::internal(cause),
+            StoreError::Damaged(damage) => {
+                tracing::error!(%damage, "a request met a record that cannot be read");
+                let message = "its record in the store is damaged and was put aside; the rest of the store goes on";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", message)
+            }
+            StoreError::Broken(cause) => Self::internal(cause),
         }
     }
 }
@@ -297,6 +302,7 @@ impl ResponseError for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::fuzzing;
 
     #[test]
     fn every_refusal_has_a_status_a_code_and_a_time_to_come_back() {
@@ -315,7 +321,7 @@ mod tests {
             (Refusal::Forbidden(Invalid::new("url", "is not yours")), 403, "forbidden", None),
             (Refusal::Failed(StoreError::Unavailable), 503, "unavailable", Some(10)),
             (Refusal::Failed(StoreError::Io("/secret/path".into())), 503, "unavailable", Some(10)),
-            (Refusal::Failed(StoreError::Damaged("x".into())), 500, "internal", None),
+            (Refusal::Failed(StoreError::Damaged(fuzzing::damage())), 500, "damaged", None),
         ];
         for (refusal, status, code, retry) in table {
             let problem = Problem::from(refusal);

@@ -47,7 +47,7 @@ impl Reach<'_> {
         let dialects = self.api.dialects.now();
         let newest = webhook.secrets.first().map(|one| &one.secret);
         let public_key = newest.and_then(|secret| dialects.get(&webhook.dialect)?.public_key(secret));
-        Ok(view(webhook, &self.tenant.account().id, &tally).with_public_key(public_key))
+        Ok(view(webhook, &self.tenant.account().id, &tally, |at| self.api.store.shown(at)).with_public_key(public_key))
     }
 
     /// The history of a webhook.

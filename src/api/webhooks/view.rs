@@ -13,7 +13,7 @@ use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::RetrySchedule;
 use crate::domain::secret::Secret;
 use crate::domain::tally::Tally;
-use crate::domain::time;
+use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{Status, Webhook};
 use crate::store::{Store, StoreError};
 
@@ -106,8 +106,9 @@ pub struct WebhookView {
     secret: Option<String>,
 }
 
-/// All that is known of a webhook but its secrets.
-pub fn view(webhook: &Webhook, account: &str, tally: &Tally) -> WebhookView {
+/// All that is known of a webhook but its secrets; `shown` says what the wall clock shows at a moment.
+pub fn view(webhook: &Webhook, account: &str, tally: &Tally, shown: impl Fn(UnixMs) -> UnixMs) -> WebhookView {
+    let shown = |at| time::rfc3339(shown(at));
     WebhookView {
         id: webhook.id.to_string(),
         account: account.to_string(),
@@ -137,8 +138,8 @@ pub fn view(webhook: &Webhook, account: &str, tally: &Tally) -> WebhookView {
         tls: webhook.tls.as_ref().map(TlsView::from),
         created_at: time::rfc3339(webhook.created_at),
         updated_at: time::rfc3339(webhook.updated_at),
-        last_attempt_at: tally.last_attempt_at.map(time::rfc3339),
-        last_success_at: tally.last_success_at.map(time::rfc3339),
+        last_attempt_at: tally.last_attempt_at.map(shown),
+        last_success_at: tally.last_success_at.map(shown),
         success_rate: tally.success_rate(),
         deliveries: tally.deliveries,
         succeeded: tally.succeeded,
@@ -147,10 +148,10 @@ pub fn view(webhook: &Webhook, account: &str, tally: &Tally) -> WebhookView {
         attempts: tally.attempts,
         failed_attempts: tally.failed_attempts,
         consecutive_failures: tally.consecutive_failures,
-        failing_since: tally.failing_since.map(time::rfc3339),
-        probe_at: webhook.status.probe_at().map(time::rfc3339),
+        failing_since: tally.failing_since.map(shown),
+        probe_at: webhook.status.probe_at().map(shown),
         pauses: tally.backoff.step,
-        paused_until: (tally.backoff.step > 0).then(|| time::rfc3339(tally.backoff.until)),
+        paused_until: (tally.backoff.step > 0).then(|| shown(tally.backoff.until)),
         public_key: None,
         secret: None,
     }
@@ -170,7 +171,8 @@ impl WebhookView {
 
 /// As [`view`], for several; reads their counters.
 pub fn views(store: &Store, account: &str, webhooks: &[Arc<Webhook>]) -> Result<Vec<WebhookView>, StoreError> {
-    webhooks.iter().map(|webhook| Ok(view(webhook, account, &store.tally(webhook.number())?))).collect()
+    let shown = |at| store.shown(at);
+    webhooks.iter().map(|webhook| Ok(view(webhook, account, &store.tally(webhook.number())?, shown))).collect()
 }
 
 /// What a face picks from.
@@ -183,7 +185,9 @@ pub fn object(view: &impl Serialize) -> Object {
 
 /// The names of the settings that differ, as the API calls them. What a change of the record alone says counts for nothing.
 pub fn changed_settings(before: &Webhook, after: &Webhook) -> Vec<String> {
-    let shown = |webhook: &Webhook| object(&view(&Webhook { updated_at: 0, ..webhook.clone() }, "", &Tally::default()));
+    let shown = |webhook: &Webhook| {
+        object(&view(&Webhook { updated_at: 0, ..webhook.clone() }, "", &Tally::default(), |at| at))
+    };
     let (old, new) = (shown(before), shown(after));
     let differs = |name: &&String| old.get(*name) != new.get(*name);
     let mut names: Vec<String> = new.keys().filter(differs).cloned().collect();

@@ -89,7 +89,7 @@ impl Http {
             };
             let Err(failure) = answer else { return answer };
             // Dead before anything came: the endpoint had closed it, as it may. Once is enough; a fresh one has no excuse.
-            let was_dead = was_used && !heard.any && resends == 0;
+            let was_dead = was_used && !heard.any && resends == 0 && failure.is_end();
             let is_unseen = matches!(&failure, Failure::H2(error) if is_unseen(error)) && resends < UNSEEN_MAX;
             if !was_dead && !is_unseen {
                 return Err(failure);
@@ -133,7 +133,11 @@ impl Http {
             }
             let turn = if peer.tls { self.0.sessions.turn(peer, may_wait) } else { Turn::Dial(None) };
             match turn {
-                Turn::Dial(tell) => return self.dial(client, peer, tell).await,
+                Turn::Dial(tell) => {
+                    // That somebody dials is remembered, and is to be forgotten.
+                    self.sweep_later();
+                    return self.dial(client, peer, tell).await;
+                }
                 // If whoever dials gets nowhere, all of those who wait dial.
                 Turn::Wait(mut dialling) => may_wait = dialling.changed().await.is_ok(),
             }

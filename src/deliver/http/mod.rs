@@ -125,3 +125,13 @@ pub enum Failure {
     /// The same, of HTTP/2.
     H2(::h2::Error),
 }
+
+impl Failure {
+    /// Whether the connection has ended, as one may that was kept. A stream that the endpoint resets is its answer.
+    fn is_end(&self) -> bool {
+        match self {
+            Self::H2(error) => error.is_io() || (error.is_go_away() && error.is_remote()),
+            _ => true,
+        }
+    }
+}

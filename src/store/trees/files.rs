@@ -10,7 +10,7 @@ use crate::store::settings::Settings;
 pub const LOG: &str = "db";
 
 /// The log's segment: a value, or a leaf of sixteen, beyond a quarter of it would go to a blob file.
-const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
+pub const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
 
 /// With less free space a store that failed is not opened again: opening writes a snapshot, and then there must be
 /// room for some segments.
@@ -29,7 +29,7 @@ pub fn open_error(path: &Path, error: sled::Error) -> OpenError {
         sled::Error::Io(io) if io.kind() == io::ErrorKind::WouldBlock || text.contains("could not acquire lock") => {
             OpenError::InUse(path.into())
         }
-        error => OpenError::Store(path.into(), error.into()),
+        error => OpenError::of(path, error.into()),
     }
 }
 

@@ -1,58 +1,106 @@
 //! Where the trees are: in a directory, or in memory for tests. One way to write, whole or not at all, and two to read: a
-//! key, and a range from either end.
+//! key, and a range from either end. Each value is checked as it is read (`checksum`). Once it is being closed, whoever
+//! reads is told so at the next row: sled cannot be opened again while one reader is left.
 
+mod adding_up;
+mod caught;
+mod checksum;
 pub mod create;
 pub mod files;
+mod held;
 pub mod in_memory;
+mod ledger;
+pub mod loss;
+mod mark;
 mod on_sled;
+mod opened;
 mod writes;
 
 use std::ops::RangeBounds;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sled::IVec;
 
+use super::damage::Reports;
 use super::error::{OpenError, StoreError};
 use super::layout::{Key, Tree};
 use super::settings::Settings;
 use files::free_bytes_at;
+pub use held::Row;
+use held::SledRows;
 use in_memory::{Memory, MemoryRows};
 use on_sled::OnSled;
 pub use writes::Writes;
 
-/// A key and its value.
-pub type Row = (IVec, IVec);
-
 /// The open trees.
-pub enum Trees {
+pub struct Trees {
+    of: In,
+    closing: Closing,
+    reports: Arc<Reports>,
+}
+
+enum In {
     /// In a directory.
     Sled(OnSled),
     /// In memory: as durable as the process.
     Memory(Memory),
 }
 
+/// Whether the store is being closed; clones know it of the same trees.
+#[derive(Clone, Default)]
+struct Closing(Arc<AtomicBool>);
+
+impl Closing {
+    fn check(&self) -> Result<(), StoreError> {
+        if self.0.load(Ordering::Relaxed) { Err(StoreError::Unavailable) } else { Ok(()) }
+    }
+}
+
 impl Trees {
-    /// Opens or makes what `settings` name.
-    pub fn open(settings: &Settings) -> Result<Self, OpenError> {
-        match &settings.memory {
-            Some(memory) => Ok(Self::Memory(memory.clone())),
-            None => OnSled::open(settings).map(Self::Sled),
-        }
+    /// Opens or makes what `settings` name. What cannot be read is reported to `reports`.
+    pub fn open(settings: &Settings, reports: Arc<Reports>) -> Result<Self, OpenError> {
+        let of = match &settings.memory {
+            Some(memory) => In::Memory(memory.clone()),
+            None => OnSled::open(settings).map(In::Sled)?,
+        };
+        Ok(Self { of, closing: Closing::default(), reports })
+    }
+
+    /// From now on whoever reads is told that the store is closed, so that the last handle is dropped soon.
+    pub fn begin_to_close(&self) {
+        self.closing.0.store(true, Ordering::Relaxed);
     }
 
     /// Reads one key.
     pub fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        match self {
-            Self::Sled(sled) => Ok(sled.tree(tree).get(key)?),
-            Self::Memory(memory) => Ok(memory.get(tree, key)),
+        let stored = self.get_stored(tree, key)?;
+        Ok(stored.map(|stored| checksum::without(tree, key, stored)).transpose()?)
+    }
+
+    /// Reads one key as it lies there, its checksum at its end.
+    pub fn get_stored(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        self.closing.check()?;
+        match &self.of {
+            In::Sled(sled) => sled.get(tree, key),
+            In::Memory(memory) => Ok(memory.get(tree, key)),
         }
+    }
+
+    /// Bytes of a row, key and value without its checksum; 0 if there is none. It need not be readable.
+    pub fn bytes_at(&self, tree: Tree, key: &[u8]) -> Result<usize, StoreError> {
+        Ok(self.get_stored(tree, key)?.map_or(0, |stored| key.len() + checksum::value_bytes(&stored)))
     }
 
     /// The rows of a range, in the order of their keys, from either end.
     pub fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> Rows {
-        match self {
-            Self::Sled(sled) => Rows::Sled(sled.tree(tree).range(range)),
-            Self::Memory(memory) => Rows::Memory(memory.range(tree, range)),
-        }
+        self.rows(
+            tree,
+            match &self.of {
+                In::Sled(sled) => RowsOf::Sled(sled.range(tree, range)),
+                In::Memory(memory) => RowsOf::Memory(memory.range(tree, range)),
+            },
+        )
     }
 
     /// All rows of a tree.
@@ -62,18 +110,41 @@ impl Trees {
 
     /// The rows whose keys begin so.
     pub fn prefix(&self, tree: Tree, prefix: &[u8]) -> Rows {
-        match self {
-            Self::Sled(sled) => Rows::Sled(sled.tree(tree).scan_prefix(prefix)),
-            Self::Memory(memory) => Rows::Memory(memory.prefix(tree, prefix)),
+        self.rows(
+            tree,
+            match &self.of {
+                In::Sled(sled) => RowsOf::Sled(sled.prefix(tree, prefix)),
+                In::Memory(memory) => RowsOf::Memory(memory.prefix(tree, prefix)),
+            },
+        )
+    }
+
+    fn rows(&self, tree: Tree, of: RowsOf) -> Rows {
+        Rows { tree, of, closing: self.closing.clone(), has_failed: false }
+    }
+
+    /// What a look found; `None` and a report if it met a row that cannot be read.
+    pub fn readable<T>(&self, found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+        match found {
+            Err(StoreError::Damaged(damage)) => {
+                self.reports.note(damage);
+                Ok(None)
+            }
+            found => found.map(Some),
         }
+    }
+
+    /// Where damage is reported.
+    pub fn reports(&self) -> &Arc<Reports> {
+        &self.reports
     }
 
     /// Applies `writes` whole or not at all. In a durable store they survive the death of this process.
     pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
         fail::fail_point!("store.write", |_| Err(StoreError::Io("a failpoint".into())));
-        match self {
-            Self::Sled(sled) => sled.write(writes),
-            Self::Memory(memory) => {
+        match &self.of {
+            In::Sled(sled) => sled.write(writes),
+            In::Memory(memory) => {
                 memory.write(writes);
                 Ok(())
             }
@@ -83,25 +154,58 @@ impl Trees {
     /// Makes all that was written survive a power cut.
     pub fn sync(&self) -> Result<(), StoreError> {
         fail::fail_point!("store.sync", |_| Err(StoreError::Io("a failpoint".into())));
-        match self {
-            Self::Sled(sled) => sled.sync(),
-            Self::Memory(_) => Ok(()),
+        match &self.of {
+            In::Sled(sled) => sled.sync(),
+            In::Memory(_) => Ok(()),
+        }
+    }
+
+    /// Makes what says which group was synced survive a power cut. To be done within a second of [`Trees::sync`].
+    pub fn sync_mark(&self) -> Result<(), StoreError> {
+        match &self.of {
+            In::Sled(sled) => sled.sync_mark(),
+            In::Memory(_) => Ok(()),
+        }
+    }
+
+    /// Adds up to `limit` further rows to the sum of what is there; at the end of all says whether that is what was
+    /// written, and begins again.
+    pub fn add_up(&self, limit: usize) -> Option<Result<(), StoreError>> {
+        match &self.of {
+            In::Sled(sled) => sled.add_up(limit),
+            In::Memory(_) => Some(Ok(())),
+        }
+    }
+
+    /// What came of adding up all rows; `None` until that is done.
+    pub fn summed(&self) -> Option<Result<(), StoreError>> {
+        match &self.of {
+            In::Sled(sled) => sled.summed(),
+            In::Memory(_) => Some(Ok(())),
+        }
+    }
+
+    /// Closes it for good, after a sync. It says so on the disk.
+    pub fn close(self) -> Result<(), StoreError> {
+        match self.of {
+            In::Sled(sled) => sled.close(),
+            In::Memory(_) => Ok(()),
         }
     }
 
     /// Bytes that are free for the store.
     pub fn free_bytes(&self) -> Result<u64, StoreError> {
-        match self {
-            Self::Sled(sled) => sled.free_bytes(),
-            Self::Memory(_) => Ok(u64::MAX),
+        match &self.of {
+            In::Sled(sled) => sled.free_bytes(),
+            In::Memory(_) => Ok(u64::MAX),
         }
     }
 
     /// Bytes that the store takes.
     pub fn size_bytes(&self) -> Result<u64, StoreError> {
-        match self {
-            Self::Sled(sled) => sled.size_bytes(),
-            Self::Memory(memory) => Ok(memory.size_bytes()),
+        match &self.of {
+            In::Sled(sled) => sled.size_bytes(),
+            In::Memory(memory) => Ok(memory.size_bytes()),
         }
     }
 }
@@ -114,30 +218,90 @@ pub fn free_bytes(settings: &Settings) -> Result<u64, StoreError> {
     }
 }
 
-/// Rows of a range. Owns what it needs: no lock is held between two rows.
-pub enum Rows {
+/// Rows of a range. Owns what it needs: no lock is held between two rows. One whose checksum does not fit is an error in
+/// its turn, and the others follow; any other error is the end: what cannot be read once would be tried for ever.
+pub struct Rows {
+    tree: Tree,
+    of: RowsOf,
+    closing: Closing,
+    has_failed: bool,
+}
+
+enum RowsOf {
     /// Of a directory.
-    Sled(sled::Iter),
+    Sled(SledRows),
     /// Of memory.
     Memory(MemoryRows),
+}
+
+impl Rows {
+    /// The keys alone: for who does not ask for the values, they need not be readable.
+    pub fn keys(self) -> impl DoubleEndedIterator<Item = Result<IVec, StoreError>> {
+        Keys(self)
+    }
+
+    fn checked(&self, row: Result<Row, StoreError>) -> Result<Row, StoreError> {
+        let (key, stored) = row?;
+        let value = checksum::without(self.tree, &key, stored)?;
+        Ok((key, value))
+    }
+
+    fn next_stored(&mut self) -> Option<Result<Row, StoreError>> {
+        self.take(|of| match of {
+            RowsOf::Sled(rows) => rows.next(),
+            RowsOf::Memory(rows) => rows.next().map(Ok),
+        })
+    }
+
+    fn next_back_stored(&mut self) -> Option<Result<Row, StoreError>> {
+        self.take(|of| match of {
+            RowsOf::Sled(rows) => rows.next_back(),
+            RowsOf::Memory(rows) => rows.next_back().map(Ok),
+        })
+    }
+
+    fn take(
+        &mut self,
+        one: impl FnOnce(&mut RowsOf) -> Option<Result<Row, StoreError>>,
+    ) -> Option<<Self as Iterator>::Item> {
+        if self.has_failed {
+            return None;
+        }
+        let row = self.closing.check().map_or_else(|closed| Some(Err(closed)), |()| one(&mut self.of));
+        self.has_failed = matches!(row, Some(Err(_)));
+        row
+    }
 }
 
 impl Iterator for Rows {
     type Item = Result<Row, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::Sled(rows) => rows.next().map(|row| Ok(row?)),
-            Self::Memory(rows) => rows.next().map(Ok),
-        }
+        let row = self.next_stored()?;
+        Some(self.checked(row))
     }
 }
 
 impl DoubleEndedIterator for Rows {
     fn next_back(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::Sled(rows) => rows.next_back().map(|row| Ok(row?)),
-            Self::Memory(rows) => rows.next_back().map(Ok),
-        }
+        let row = self.next_back_stored()?;
+        Some(self.checked(row))
+    }
+}
+
+/// Keys of a range.
+struct Keys(Rows);
+
+impl Iterator for Keys {
+    type Item = Result<IVec, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.0.next_stored()?.map(|(key, _)| key))
+    }
+}
+
+impl DoubleEndedIterator for Keys {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        Some(self.0.next_back_stored()?.map(|(key, _)| key))
     }
 }

@@ -1,50 +1,68 @@
-//! The store in a directory: sled's trees, and what makes a write to them survive a power cut. sled's `flush` hands its log to the kernel but never calls fsync, so after each flush the log file is synced through
-//! a descriptor of our own; only then may anything be acknowledged. A write is one transaction over all trees, so it
+//! The store in a directory: sled's trees, and what makes a write to them survive a power cut. sled's `flush` hands its
+//! log to the kernel but never calls fsync, so after each flush the log file is synced through a descriptor of our own;
+//! only then may anything be acknowledged. A write is one transaction over all trees, with the number of its group, so it
 //! is there whole or not at all.
 
 use std::fs::File;
 use std::io;
+use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
 
-use sled::Transactional;
 use sled::transaction::{ConflictableTransactionError, TransactionError};
+use sled::{IVec, Transactional};
 
-use super::create;
-use super::files::{LOG, free_bytes_at, open_error, sled_config};
+use super::adding_up::AddingUp;
+use super::caught::caught;
+use super::files::{LOG, free_bytes_at};
+use super::held::{Handle, Sled, SledRows};
+use super::ledger::{self, Ledger, Sum};
+use super::mark::Mark;
 use super::writes::Writes;
+use super::{checksum, create, opened};
 use crate::store::error::{OpenError, StoreError};
-use crate::store::layout::{FORMAT_VERSION, META_FORMAT, Tree};
+use crate::store::layout::{FORMAT_VERSION, Key, META_FORMAT, META_LAST_ID, Tree};
 use crate::store::settings::Settings;
 
 /// The open trees.
 pub struct OnSled {
-    trees: Vec<sled::Tree>,
-    db: sled::Db,
+    sled: Handle<Sled>,
     /// A second descriptor of sled's log, for fdatasync.
     log: File,
     path: PathBuf,
     durable: bool,
+    known: Mutex<Known>,
+}
+
+/// What is known of the rows beside the rows. Changed by the commit thread alone.
+struct Known {
+    ledger: Ledger,
+    mark: Mark,
+    adding_up: AddingUp,
+    /// What came of the last adding up.
+    summed: Option<Result<(), StoreError>>,
 }
 
 impl OnSled {
-    /// Opens or makes the store in `settings.path`.
+    /// Opens or makes the store in `settings.path`, unless it lacks what was there before.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
+        Self::open_if(settings, Some(opened::check))
+    }
+
+    /// The same, if `check` has nothing against it; without one, whatever is there.
+    pub fn open_if(settings: &Settings, check: Option<opened::Check>) -> Result<Self, OpenError> {
         let path = settings.path.clone();
         let cannot = |error: io::Error| OpenError::Io(path.clone(), error);
-        create::prepare(settings)?;
-        let db = sled_config(&path, settings).open().map_err(|error| open_error(&path, error))?;
-        let format = format_of(&db, &path)?;
-        let trees = Tree::ALL
-            .iter()
-            .map(|(_, name)| db.open_tree(name))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| open_error(&path, error))?;
+        let found = opened::open(settings, check)?;
         let log = File::open(path.join(LOG)).map_err(cannot)?;
-        let disk = Self { trees, db, log, path: path.clone(), durable: settings.durable };
-        if format.is_none() {
+        let mark = Mark::open(&path, found.marked, found.ledger.group).map_err(cannot)?;
+        let known = Mutex::new(Known { ledger: found.ledger, mark, adding_up: AddingUp::default(), summed: None });
+        let disk = Self { sled: found.sled, log, path: path.clone(), durable: settings.durable, known };
+        if found.is_new {
             let mut writes = Writes::default();
             writes.push(Tree::Meta, META_FORMAT.to_vec(), Some(FORMAT_VERSION.to_be_bytes().to_vec()));
-            disk.write(&writes).and_then(|()| disk.sync()).map_err(|error| OpenError::Store(path.clone(), error))?;
+            writes.push(Tree::Meta, META_LAST_ID.to_vec(), Some(vec![0; ledger::AT]));
+            disk.write(&writes).and_then(|()| disk.sync()).map_err(|error| OpenError::of(&path, error))?;
         }
         // Even if the files are old: whoever made them may have been killed before this.
         if settings.durable {
@@ -53,46 +71,92 @@ impl OnSled {
         Ok(disk)
     }
 
-    /// A tree.
-    pub fn tree(&self, tree: Tree) -> &sled::Tree {
-        &self.trees[tree as usize]
+    /// Closes it for good, and says in its mark that it was.
+    pub fn close(self) -> Result<(), StoreError> {
+        let Self { sled, log, path, known, .. } = self;
+        drop(sled);
+        let mut known = known.into_inner().expect("no holder of the lock panics");
+        let failed = |error: io::Error| StoreError::Io(error.to_string());
+        // Locked, so that nobody opens it before the mark is written. Else a reader is left: then the next opening takes it
+        // for an end that was not clean.
+        let Some(_locked) = create::released(&path.join(LOG)).map_err(failed)? else { return Ok(()) };
+        log.sync_data().map_err(failed)?;
+        let bytes = log.metadata().map_err(failed)?.len();
+        known.mark.put(known.ledger.group, Some(bytes)).and_then(|()| known.mark.sync()).map_err(failed)
+    }
+
+    /// How many groups there were.
+    pub fn groups(&self) -> u64 {
+        self.known().ledger.group.number
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().expect("no holder of the lock panics")
+    }
+
+    /// Reads one key.
+    pub fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        Ok(caught(|| self.tree(tree).get(key))??)
+    }
+
+    /// The rows of a range.
+    pub fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> SledRows {
+        SledRows::of(self.tree(tree).range(range))
+    }
+
+    /// The rows whose keys begin so.
+    pub fn prefix(&self, tree: Tree, prefix: &[u8]) -> SledRows {
+        SledRows::of(self.tree(tree).scan_prefix(prefix))
+    }
+
+    fn tree(&self, tree: Tree) -> &sled::Tree {
+        &self.sled.trees[tree as usize]
     }
 
     /// Applies `writes` in one transaction and hands them to the kernel: they survive the death of this process (in a
     /// durable store).
     pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
-        let (trees, changes): (Vec<&sled::Tree>, Vec<_>) =
-            self.trees.iter().zip(writes.by_tree()).filter(|(_, changes)| !changes.is_empty()).unzip();
-        if trees.is_empty() {
-            return Ok(());
-        }
-        let result = trees.as_slice().transaction(|views| {
-            for (view, changes) in views.iter().zip(&changes) {
-                for (key, value) in changes.iter() {
-                    match value {
-                        Some(value) => view.insert(key.as_slice(), value.as_slice())?,
-                        None => view.remove(key.as_slice())?,
-                    };
-                }
-            }
-            Ok::<(), ConflictableTransactionError<()>>(())
-        });
-        result.map_err(|error| match error {
-            TransactionError::Storage(error) => StoreError::from(error),
-            TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
-        })?;
+        let mut known = self.known();
+        let (ledger, adding_up) = caught(|| self.sled.write(writes, &known))??;
         if self.durable {
-            self.db.flush()?;
+            caught(|| self.sled.db.flush())??;
         }
+        (known.ledger, known.adding_up) = (ledger, adding_up);
         Ok(())
     }
 
-    /// Makes all that was written survive a power cut.
+    /// Makes all that was written survive a power cut; the mark tells of it, but need not survive one yet.
     pub fn sync(&self) -> Result<(), StoreError> {
-        if self.durable {
-            self.log.sync_data().map_err(|error| StoreError::Io(error.to_string()))?;
+        if !self.durable {
+            return Ok(());
         }
-        Ok(())
+        let failed = |error: io::Error| StoreError::Io(error.to_string());
+        self.log.sync_data().map_err(failed)?;
+        let mut known = self.known();
+        let group = known.ledger.group;
+        known.mark.put(group, None).map_err(failed)
+    }
+
+    /// Makes the mark survive a power cut.
+    pub fn sync_mark(&self) -> Result<(), StoreError> {
+        self.known().mark.sync().map_err(|error| StoreError::Io(error.to_string()))
+    }
+
+    /// Adds up to `limit` further rows to the sum of what is there; at the end says what came of it. To be called by who
+    /// writes.
+    pub fn add_up(&self, limit: usize) -> Option<Result<(), StoreError>> {
+        let mut known = self.known();
+        let Known { ledger, adding_up, summed, .. } = &mut *known;
+        let done = adding_up.step(limit, ledger, |tree, from| self.range(tree, from));
+        if done.is_some() {
+            summed.clone_from(&done);
+        }
+        done
+    }
+
+    /// What came of adding up all rows; `None` until that is done.
+    pub fn summed(&self) -> Option<Result<(), StoreError>> {
+        self.known().summed.clone()
     }
 
     /// Bytes that are free on the file system of the store.
@@ -102,21 +166,49 @@ impl OnSled {
 
     /// Bytes that the store's files take.
     pub fn size_bytes(&self) -> Result<u64, StoreError> {
-        Ok(self.db.size_on_disk()?)
+        Ok(caught(|| self.sled.db.size_on_disk())??)
     }
 }
 
-/// The format of an existing store; `None` in a new one.
-fn format_of(db: &sled::Db, path: &Path) -> Result<Option<u32>, OpenError> {
-    let meta = db.open_tree(Tree::ALL[Tree::Meta as usize].1).map_err(|error| open_error(path, error))?;
-    let stored = meta.get(META_FORMAT).map_err(|error| open_error(path, error))?;
-    let format = stored.and_then(|bytes| Some(u32::from_be_bytes(bytes.as_ref().try_into().ok()?)));
-    match format {
-        Some(found) if found > FORMAT_VERSION => {
-            Err(OpenError::Newer { path: path.into(), found, known: FORMAT_VERSION })
+impl Sled {
+    /// Applies `writes`, with the ledger as it is after them. Gives what is known then.
+    fn write(&self, writes: &Writes, known: &Known) -> Result<(Ledger, AddingUp), StoreError> {
+        let of_each = self.trees.iter().zip(Tree::ALL).zip(writes.by_tree());
+        let of_each: Vec<_> = of_each.filter(|(_, changes)| !changes.is_empty()).collect();
+        let trees: Vec<&sled::Tree> = of_each.iter().map(|((tree, _), _)| *tree).collect();
+        if trees.is_empty() {
+            return Ok((known.ledger, known.adding_up.clone()));
         }
-        Some(found) if found < FORMAT_VERSION => Err(OpenError::Older { path: path.into(), found }),
-        format => Ok(format),
+        let result = trees.as_slice().transaction(|views| {
+            let (mut change, mut adding_up, mut last) = (Sum::default(), known.adding_up.clone(), None);
+            for (view, ((_, (tree, _)), changes)) in views.iter().zip(&of_each) {
+                for (key, value) in changes.iter() {
+                    if (*tree, key.as_slice()) == ledger::PLACE {
+                        last = value.as_deref().map(|record| (view, record));
+                        continue;
+                    }
+                    let old = match value {
+                        Some(value) => view.insert(key.as_slice(), value.as_slice())?,
+                        None => view.remove(key.as_slice())?,
+                    };
+                    let sum = |value: &[u8]| Sum::of(*tree, key, value);
+                    let one = value.as_deref().map_or(Sum::default(), sum);
+                    let one = one.without(old.as_deref().map_or(Sum::default(), sum));
+                    change = change.and(one);
+                    adding_up.changed(*tree, key, one);
+                }
+            }
+            let ledger = known.ledger.after(change);
+            if let Some((view, record)) = last {
+                let (tree, key) = ledger::PLACE;
+                view.insert(key, checksum::with(tree, key, ledger.write(record)))?;
+            }
+            Ok::<_, ConflictableTransactionError<()>>((ledger, adding_up))
+        });
+        result.map_err(|error| match error {
+            TransactionError::Storage(error) => StoreError::from(error),
+            TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
+        })
     }
 }
 

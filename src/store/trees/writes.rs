@@ -1,9 +1,10 @@
-//! What one commit writes.
+//! What one commit writes. Each value gets its checksum here, wherever the trees lie.
 
+use super::checksum;
 use crate::store::layout::{Key, Tree, VALUE_BYTES_MAX};
 
 /// Keys of one tree with their new value, or `None` to remove them.
-type Changes = Vec<(Key, Option<Vec<u8>>)>;
+pub type Changes = Vec<(Key, Option<Vec<u8>>)>;
 
 /// What one commit writes, for each tree.
 #[derive(Debug, Default)]
@@ -15,8 +16,24 @@ impl Writes {
     /// Adds one key. A key may be given once.
     pub fn push(&mut self, tree: Tree, key: Key, value: Option<Vec<u8>>) {
         debug_assert!(value.as_ref().is_none_or(|v| v.len() <= VALUE_BYTES_MAX + 64), "{tree:?}: a value is too long");
+        let value = value.map(|value| checksum::with(tree, &key, value));
+        self.push_as_it_is(tree, key, value);
+    }
+
+    /// As [`Self::push`], without a checksum: a row that could not be read cannot be read afterwards either.
+    pub fn push_as_it_is(&mut self, tree: Tree, key: Key, value: Option<Vec<u8>>) {
         self.by_tree.resize_with(Tree::ALL.len(), Vec::new);
         self.by_tree[tree as usize].push((key, value));
+    }
+
+    /// Every change: its tree, its key, and the bytes of key and value; 0 where the key is removed.
+    pub fn all(&self) -> impl Iterator<Item = (Tree, &Key, usize)> {
+        Tree::ALL.iter().zip(&self.by_tree).flat_map(|((tree, _), changes)| {
+            changes.iter().map(|(key, value)| {
+                let bytes = value.as_ref().map_or(0, |value| key.len() + checksum::value_bytes(value));
+                (*tree, key, bytes)
+            })
+        })
     }
 
     /// How many keys it touches.
@@ -25,7 +42,7 @@ impl Writes {
     }
 
     /// The changes of each tree, in the order of [`Tree`]; empty if there are none at all.
-    pub(super) fn by_tree(&self) -> &[Changes] {
+    pub fn by_tree(&self) -> &[Changes] {
         &self.by_tree
     }
 }

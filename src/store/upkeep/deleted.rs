@@ -74,7 +74,7 @@ impl Swept for Forgettable {
 fn has_deliveries(staging: &Staging<'_>, webhook: WebhookNumber) -> Result<bool, StoreError> {
     let prefix = layout::number(webhook);
     for tree in OPEN.into_iter().chain([Tree::Closed]) {
-        if staging.trees().prefix(tree, &prefix).next().transpose()?.is_some()
+        if staging.trees().prefix(tree, &prefix).keys().next().transpose()?.is_some()
             || staging.staged_keys(tree, &prefix).next().is_some()
         {
             return Ok(true);

@@ -36,13 +36,15 @@ pub fn open_before(
         if start >= *end {
             break;
         }
-        for row in staging.trees().range(tree, start..end.clone()).take(limit) {
-            let (key, _) = row?;
-            // One that this group has settled has moved on, or has one more attempt: then it is met again.
+        for key in staging.trees().range(tree, start..end.clone()).keys().take(limit) {
+            let key = key?;
+            // One that this group has settled has moved on, or has one more attempt; one that cannot be read is put
+            // aside: then the rest is met again.
             some = true;
-            if let Some(value) = staging.get(tree, &key)? {
-                open.push(rows::delivery_row(tree, &key, &value)?);
-            }
+            let delivery = staging
+                .get(tree, &key)
+                .and_then(|value| value.map(|value| rows::delivery_row(tree, &key, &value)).transpose());
+            open.extend(staging.trees().readable(delivery)?.flatten());
         }
         if some {
             return Ok(Some(open));

@@ -52,9 +52,9 @@ impl Swept for OldJobs {
     type Place = Key;
 
     fn some(&mut self, staging: &mut Staging<'_>, from: Key) -> Result<Option<Key>, StoreError> {
-        sweep_rows(staging, Tree::Jobs, from, |staging, _, value| {
+        sweep_rows(staging, Tree::Jobs, from, |staging, key, value| {
             // A job that has ended changes no more.
-            let goes = record::decode_grown::<Job>(value)?.is_old(staging.keeping());
+            let goes = record::read_grown::<Job>(Tree::Jobs, key, value)?.is_old(staging.keeping());
             Ok(if goes { Fate::Goes } else { Fate::Stays })
         })
     }

@@ -8,23 +8,27 @@ mod holds;
 mod idempotency;
 mod jobs;
 mod keeping;
+mod quarantine;
 mod reseal;
 mod retention;
+mod scrub;
 mod set_back;
 mod stats;
+mod sums;
 mod sweep;
 mod unheld;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::damage::Reports;
 use super::duty::Duty;
 use super::error::StoreError;
 use super::registry::Registry;
 use super::seal::Seals;
 use super::settings::Retention;
 use super::staging::Staging;
-use super::trees::Trees;
+use super::trees::{Trees, Writes};
 use crate::domain::id::WebhookNumber;
 use crate::domain::time::UnixMs;
 use audit::OldEntries;
@@ -33,10 +37,13 @@ use holds::Holds;
 use idempotency::OldKeys;
 use jobs::{Jobs, OldJobs};
 use keeping::KeepTime;
+use quarantine::Quarantine;
 use reseal::Reseal;
 use retention::OldEvents;
+use scrub::Scrub;
 use set_back::SetBack;
 use stats::OldStats;
+use sums::Sums;
 use sweep::Sweep;
 use unheld::Unheld;
 
@@ -47,7 +54,15 @@ pub struct Upkeep {
 
 impl Upkeep {
     /// After a start or a reopening.
-    pub fn at_start(trees: &Trees, now: UnixMs, registry: &Registry, retention: &Retention, seals: Arc<Seals>) -> Self {
+    pub fn at_start(
+        trees: &Trees,
+        now: UnixMs,
+        registry: &Registry,
+        retention: &Retention,
+        seals: Arc<Seals>,
+        reports: Arc<Reports>,
+    ) -> Self {
+        reports.begin_scrub();
         Self {
             duties: vec![
                 Box::new(KeepTime::default()),
@@ -63,6 +78,10 @@ impl Upkeep {
                 Box::new(OldEvents::new(retention)),
                 Box::new(Sweep::of(OldEntries::new(retention))),
                 Box::new(Reseal::new(seals)),
+                Box::new(Sums::at_start()),
+                Box::new(Scrub::at_start()),
+                // The last one: it puts aside what the others met.
+                Box::new(Quarantine::new(reports)),
             ],
         }
     }
@@ -83,11 +102,23 @@ impl Upkeep {
         self.duties.iter_mut().for_each(|duty| duty.look_at(changed, registry));
     }
 
+    /// These writes come next.
+    pub fn see(&mut self, writes: &Writes, trees: &Trees) -> Result<(), StoreError> {
+        self.duties.iter_mut().try_for_each(|duty| duty.see(writes, trees))
+    }
+
+    /// They could not be written, and are not there.
+    pub fn not_written(&mut self) {
+        self.duties.iter_mut().for_each(|duty| duty.not_written());
+    }
+
     /// One step of each duty that is due.
     pub fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
         for duty in &mut self.duties {
             if duty.due_at(staging.kept()).is_some_and(|at| at <= staging.now()) {
-                duty.step(staging)?;
+                // What one cannot read must not stop the others.
+                let step = duty.step(staging);
+                staging.trees().readable(step)?;
             }
         }
         Ok(())

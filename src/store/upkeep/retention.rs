@@ -95,7 +95,8 @@ impl Duty for OldEvents {
             };
             debug_assert_eq!(time, layout::read_event(&key).time());
             looked_at += 1;
-            removed += staging.forget_event(account, &key)?;
+            let forgotten = staging.forget_event(account, &key);
+            removed += staging.trees().readable(forgotten)?.unwrap_or_default();
             heads.extend(head_of(staging, account, &layout::just_after(&key))?);
         }
         self.heads = Some(heads);
@@ -127,14 +128,7 @@ impl Staging<'_> {
     fn forget_event(&mut self, account: AccountNumber, key: &Key) -> Result<usize, StoreError> {
         let id = layout::read_event(key);
         let Some(value) = self.get(Tree::Events, key)? else { return Ok(0) };
-        let head = match rows::event_head(self.trees(), key, &value) {
-            Ok(head) => head,
-            Err(StoreError::Damaged(why)) => {
-                tracing::error!(event = %id, why, "an old event cannot be read, and stays");
-                return Ok(0);
-            }
-            Err(error) => return Err(error),
-        };
+        let head = rows::event_head(self.trees(), key, &value)?;
         let at_accept = head.webhooks.iter().map(|number| id.delivery_to(*number));
         let replays = self.replays_of(id)?;
         let ids: Vec<DeliveryId> = at_accept.chain(replays.iter().copied()).collect();
@@ -161,7 +155,7 @@ impl Staging<'_> {
         let mut bytes = key.len() + value.len();
         for n in 0..pieces {
             let piece = layout::chunk(key, n);
-            bytes += self.get(Tree::Chunks, &piece)?.map_or(0, |value| piece.len() + value.len());
+            bytes += self.bytes_at(Tree::Chunks, &piece)?;
             self.stage(Tree::Chunks, piece, None);
         }
         self.stage(Tree::Events, key.clone(), None);
@@ -175,24 +169,24 @@ impl Staging<'_> {
         gone.extend((2..=delivery.attempts).map(|n| (Tree::Attempts, layout::attempt(id, n))));
         let mut bytes = 0;
         for (tree, key) in &gone {
-            bytes += self.get(*tree, key)?.map_or(0, |value| key.len() + value.len());
+            bytes += self.bytes_at(*tree, key)?;
         }
         let keys = gone.len();
         for (tree, key) in gone {
             self.stage(tree, key, None);
         }
-        self.give_way(delivery)?;
+        self.delivery_bytes_gone(id.webhook(), bytes);
         if delivery.state == DeliveryState::Dead {
             self.stage(Tree::Dead, layout::dead(account, id), None);
         }
-        self.delivery_bytes_gone(id.webhook(), bytes);
+        self.give_way(delivery)?;
         Ok(keys)
     }
 
     fn replays_of(&self, id: EventId) -> Result<Vec<DeliveryId>, StoreError> {
         let prefix = id.to_bytes();
-        let rows = self.trees().prefix(Tree::Replays, &prefix);
-        let stored = rows.map(|row| row.map(|(key, _)| layout::read_delivery(&key)));
+        let rows = self.trees().prefix(Tree::Replays, &prefix).keys();
+        let stored = rows.map(|key| key.map(|key| layout::read_delivery(&key)));
         let staged = self.staged_keys(Tree::Replays, &prefix).map(|key| Ok(layout::read_delivery(key)));
         stored.chain(staged).collect()
     }

@@ -63,6 +63,8 @@ impl Duty for SetBack {
             staging.pull_in_retry(&key, own_delay_from)?;
         }
         if complete {
+            // So that another start does not pull in once more what was pulled in.
+            staging.leave_no_attempt_to_come(number);
             self.webhooks.pop_front();
             self.from = Key::new();
         }

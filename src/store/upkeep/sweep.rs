@@ -75,9 +75,12 @@ pub fn sweep_rows(
     let mut rows = trees.range(tree, from.clone()..);
     for _ in 0..STEP_ROWS_MAX {
         let Some(row) = rows.next() else { return Ok(None) };
-        let (key, value) = row?;
-        from = layout::just_after(&key);
-        match fate(staging, &key, &value)? {
+        let judged = row.and_then(|(key, value)| {
+            from = layout::just_after(&key);
+            Ok((fate(staging, &key, &value)?, key))
+        });
+        let Some((fate, key)) = trees.readable(judged)? else { continue };
+        match fate {
             Fate::Stays => {}
             Fate::Goes => staging.stage(tree, key.to_vec(), None),
             Fate::StaysWithAllBefore(next) => {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::domain::id::WebhookNumber;
+use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::order::{OnDead, Order};
 use crate::domain::time::UnixMs;
 use crate::store::duty::{Duty, STEP_ROWS_MAX};
@@ -56,20 +56,28 @@ impl Staging<'_> {
     /// Looks at the first order key of the webhook from `from` on: a head that has ended gives way. Gives where to go on.
     fn free_after_dead(&mut self, webhook: WebhookNumber, from: &Key) -> Result<Option<Key>, StoreError> {
         let end = end_of(webhook);
-        let Some(row) = self.trees().range(Tree::Ordered, from.clone()..end).next().transpose()? else {
+        let Some(row) = self.trees().range(Tree::Ordered, from.clone()..end).keys().next().transpose()? else {
             return Ok(None);
         };
-        let (key, standing_in) = (layout::read_order_key(&row.0), row.1);
-        let next = layout::after_order_key(webhook, key);
-        let head =
-            if standing_in.is_empty() { layout::read_delivery(&row.0) } else { layout::read_delivery(&standing_in) };
-        if self.get(Tree::Ordered, &row.0)?.is_some() {
-            let has_ended = self.delivery(head)?.is_none_or(|delivery| !delivery.state.is_open());
+        let key = layout::read_order_key(&row);
+        // What cannot be read is put aside, and the next head set free then.
+        let head = self.head_at(&row);
+        if let Some(Some(head)) = self.trees().readable(head)? {
+            let head = self.delivery(head);
+            let has_ended =
+                self.trees().readable(head)?.is_some_and(|head| head.is_none_or(|head| !head.state.is_open()));
             if has_ended {
-                self.stage(Tree::Ordered, row.0.to_vec(), None);
+                self.stage(Tree::Ordered, row.to_vec(), None);
                 self.free_next(webhook, key)?;
             }
         }
-        Ok(next)
+        Ok(layout::after_order_key(webhook, key))
+    }
+
+    /// The delivery that a row of `ordered` stands for.
+    fn head_at(&self, row: &[u8]) -> Result<Option<DeliveryId>, StoreError> {
+        let head =
+            |standing_in: sled::IVec| layout::read_delivery(if standing_in.is_empty() { row } else { &standing_in });
+        Ok(self.get(Tree::Ordered, row)?.map(head))
     }
 }

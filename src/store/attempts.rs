@@ -1,0 +1,100 @@
+//! Attempts as they are stored: where one went and what was sent is sealed with a key that only its webhook's sealed record
+//! holds. So a copy of the store without the master key tells neither, changing the master key seals webhooks again and
+//! nothing else, and the attempts of a webhook that is forgotten can never be read again.
+
+use chacha20poly1305::aead::AeadInOut;
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use zeroize::Zeroizing;
+
+use super::{layout, record};
+use crate::clock::Dice;
+use crate::domain::delivery::{Attempt, SealedAttempt};
+use crate::domain::id::DeliveryId;
+use crate::domain::secret::DataKey;
+
+const NONCE_BYTES: usize = 24;
+
+/// What is sealed of an attempt: its URL, and the headers that were sent.
+type Request = (String, Vec<(String, String)>);
+
+/// A new key of random bytes.
+pub fn new_key(dice: &mut Dice) -> DataKey {
+    let mut random = Zeroizing::new([0; 32]);
+    dice.fill(&mut *random);
+    DataKey::new(*random)
+}
+
+/// The attempt as it is stored. Without a key nothing is kept of the request.
+pub fn seal(key: Option<&DataKey>, id: DeliveryId, attempt: Attempt, dice: &mut Dice) -> SealedAttempt {
+    let Attempt { summary, url, request_headers, response_body, resent } = attempt;
+    let request = key.map(|key| {
+        let mut nonce = [0; NONCE_BYTES];
+        dice.fill(&mut nonce);
+        let mut request = record::encode(&(url, request_headers));
+        let place = layout::attempt(id, summary.number);
+        let sealed = XChaCha20Poly1305::new(key.bytes().into()).encrypt_in_place(&nonce.into(), &place, &mut request);
+        sealed.expect("a request is shorter than the cipher's bound of 256 GiB");
+        request.extend_from_slice(&nonce);
+        request
+    });
+    SealedAttempt { summary, request: request.unwrap_or_default(), response_body, resent }
+}
+
+/// The attempt again. What cannot be opened (its webhook's key is gone, or it was changed) stays empty.
+pub fn open(key: Option<&DataKey>, id: DeliveryId, sealed: SealedAttempt) -> Attempt {
+    let SealedAttempt { summary, request, response_body, resent } = sealed;
+    let place = layout::attempt(id, summary.number);
+    let (url, request_headers) = key.and_then(|key| open_request(key, &place, request)).unwrap_or_default();
+    Attempt { summary, url, request_headers, response_body, resent }
+}
+
+fn open_request(key: &DataKey, place: &[u8], mut request: Vec<u8>) -> Option<Request> {
+    let nonce: [u8; NONCE_BYTES] = *request.last_chunk()?;
+    request.truncate(request.len() - NONCE_BYTES);
+    let mut request = Zeroizing::new(request);
+    let cipher = XChaCha20Poly1305::new(key.bytes().into());
+    cipher.decrypt_in_place(&XNonce::from(nonce), place, &mut *request).ok()?;
+    record::decode(&request).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::{AttemptSummary, Outcome};
+
+    fn attempt(number: u16) -> Attempt {
+        let summary = AttemptSummary { number, started_at: 5, duration_ms: 2, outcome: Outcome::Status(200) };
+        let request_headers = vec![("x-token".into(), "hush-header".into())];
+        Attempt {
+            summary,
+            url: "https://example.com/hush-path".into(),
+            request_headers,
+            response_body: vec![1],
+            resent: true,
+        }
+    }
+
+    #[test]
+    fn what_was_sent_opens_with_its_webhooks_key_and_in_its_place_only() {
+        let (mut dice, id) = (Dice::seeded(1), DeliveryId(7));
+        let (key, other) = (new_key(&mut dice), new_key(&mut dice));
+        let sealed = seal(Some(&key), id, attempt(1), &mut dice);
+        let stored = record::encode(&sealed);
+        assert!(!stored.windows(4).any(|part| part == b"hush"));
+        assert_eq!(open(Some(&key), id, sealed.clone()), attempt(1));
+        let emptied = Attempt { url: String::new(), request_headers: Vec::new(), ..attempt(1) };
+        assert_eq!(open(None, id, sealed.clone()), emptied);
+        assert_eq!(open(Some(&other), id, sealed.clone()), emptied);
+        assert_eq!(open(Some(&key), DeliveryId(8), sealed.clone()), emptied, "another delivery's place");
+        let mut second = sealed.clone();
+        second.summary.number = 2;
+        assert_eq!(open(Some(&key), id, second).url, "", "another attempt's place");
+        for n in 0..sealed.request.len() {
+            let mut changed = sealed.clone();
+            changed.request[n] ^= 1;
+            assert_eq!(open(Some(&key), id, changed), emptied, "byte {n}");
+        }
+        assert_eq!(seal(None, id, attempt(1), &mut dice).request, b"");
+        assert_ne!(seal(Some(&key), id, attempt(1), &mut dice), sealed, "no two seals are the same");
+    }
+}

@@ -1,0 +1,49 @@
+//! Whether a row can be read: asked before one is put aside, and of every row by the scrub.
+
+use super::error::StoreError;
+use super::key_mark::KeyMark;
+use super::layout::{META_KEEPING, META_LAST_ACCOUNT, META_LAST_ID, META_LAST_WEBHOOK, Tree};
+use super::record::{self, Idempotent};
+use super::seal::MasterKeys;
+use super::trees::Trees;
+use super::{damage::Damage, rows};
+use crate::domain::account::{Account, ApiKey};
+use crate::domain::audit::AuditEntry;
+use crate::domain::delivery::SealedAttempt;
+use crate::domain::job::Job;
+use crate::domain::stats::AccountTally;
+use crate::domain::tally::Tally;
+use crate::domain::time::UnixMs;
+use crate::domain::webhook::Webhook;
+
+/// An error says what is wrong with the value at this key, whose checksum fits. Of an event it is asked whether all of its
+/// pieces are there.
+pub fn check(trees: &Trees, keys: &MasterKeys, tree: Tree, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+    match tree {
+        Tree::Accounts => record::read_grown::<Account>(tree, key, value).map(drop),
+        Tree::Keys => record::read_grown::<ApiKey>(tree, key, value).map(drop),
+        // One that another master key has sealed is whole, for all that can be told.
+        Tree::Webhooks if KeyMark::on(value).is_some_and(|mark| !keys.marks().any(|known| known == mark)) => Ok(()),
+        Tree::Webhooks => keys.open::<Webhook>(tree, key, value).map(drop),
+        Tree::Tallies => record::read_grown::<Tally>(tree, key, value).map(drop),
+        Tree::Events => rows::whole_event(&|tree, key| trees.get(tree, key), key, value).map(drop),
+        Tree::Names => rows::read_name(key, value).map(drop),
+        Tree::Idempotency => record::read::<Idempotent>(tree, key, value).map(drop),
+        Tree::Fresh | Tree::Blocked | Tree::Waiting | Tree::Closed => rows::delivery_row(tree, key, value).map(drop),
+        Tree::Attempts => record::read::<SealedAttempt>(tree, key, value).map(drop),
+        Tree::Ordered => has_bytes(&[0, 16], tree, key, value),
+        Tree::Jobs => record::read_grown::<Job>(tree, key, value).map(drop),
+        Tree::Stats => rows::counts(key, value).map(drop),
+        Tree::AccountTallies => record::read_grown::<AccountTally>(tree, key, value).map(drop),
+        Tree::Audit => record::read_grown::<AuditEntry>(tree, key, value).map(drop),
+        Tree::Meta if key == META_LAST_ID => rows::last(value).map(drop),
+        Tree::Meta if [META_LAST_WEBHOOK, META_LAST_ACCOUNT].contains(&key) => has_bytes(&[4], tree, key, value),
+        Tree::Meta if key == META_KEEPING => record::read::<UnixMs>(tree, key, value).map(drop),
+        Tree::Due | Tree::Replays | Tree::Dead => has_bytes(&[0], tree, key, value),
+        Tree::Meta | Tree::Chunks | Tree::Quarantine => Ok(()),
+    }
+}
+
+fn has_bytes(lengths: &[usize], tree: Tree, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+    if lengths.contains(&value.len()) { Ok(()) } else { Err(Damage::at(tree, key, "its length is wrong").into()) }
+}

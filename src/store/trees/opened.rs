@@ -1,0 +1,156 @@
+//! How a store is opened: with sled's snapshot of the log, or without it if it does not fit; and then held against its
+//! mark. What stays true: a store that lacks a group which was synced is refused, never opened as if it were whole.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::caught::caught_opening;
+use super::files::{LOG, open_error, sled_config};
+use super::held::{Handle, Sled};
+use super::ledger::{Ledger, PLACE};
+use super::mark::Marked;
+use super::{checksum, create};
+use crate::store::error::OpenError;
+use crate::store::layout::{FORMAT_VERSION, META_FORMAT, Tree};
+use crate::store::settings::Settings;
+
+/// What the name of a snapshot begins with while the store is opened without it.
+const ASIDE: &str = "aside.";
+
+/// What was opened.
+pub struct Opened {
+    /// The trees.
+    pub sled: Handle<Sled>,
+    /// Whether nothing was written in them yet, not even their format.
+    pub is_new: bool,
+    /// What the store knows of its writes.
+    pub ledger: Ledger,
+    /// Its mark as it was found.
+    pub marked: Option<Marked>,
+}
+
+/// Whether a store with this ledger is the one that was left with this mark.
+pub type Check = fn(&Path, Option<&Marked>, &Ledger) -> Result<(), OpenError>;
+
+/// Opens or makes the store, if `check` says that it is whole.
+pub fn open(settings: &Settings, is_whole: Option<Check>) -> Result<Opened, OpenError> {
+    let path = settings.path.as_path();
+    let marked = create::prepare(settings, is_whole.is_some())?;
+    let had_groups = marked.is_some_and(|marked| marked.group.number > 0);
+    let (sled, format) = open_sled(path, settings, had_groups)?;
+    let ledger = if format.is_some() { read_ledger(path, &sled)? } else { Ledger::new() };
+    if let Some(check) = is_whole {
+        check(path, marked.as_ref(), &ledger)?;
+    }
+    Ok(Opened { sled, is_new: format.is_none(), ledger, marked })
+}
+
+/// Compares the store with its mark. The store may be ahead: the mark is written after the sync.
+pub fn check(path: &Path, marked: Option<&Marked>, ledger: &Ledger) -> Result<(), OpenError> {
+    let (found, path) = (ledger.group, path.to_path_buf());
+    let Some(Marked { group: marked, .. }) = marked else {
+        if found.number > 0 {
+            tracing::warn!(
+                path = %path.display(),
+                groups = found.number,
+                "the store has no mark that can be read, so nobody can tell whether its end is missing; it gets a new one"
+            );
+        }
+        return Ok(());
+    };
+    if found.number < marked.number {
+        return Err(OpenError::Behind { path, found: found.number, marked: marked.number });
+    }
+    if found.number == marked.number && found.chain != marked.chain {
+        return Err(OpenError::Another { path, number: found.number });
+    }
+    Ok(())
+}
+
+/// Opens sled. If what it finds does not fit together, it may be only its snapshot: all that is in one is in the log as
+/// well, so the log is read without it.
+fn open_sled(path: &Path, settings: &Settings, had_groups: bool) -> Result<(Handle<Sled>, Option<u32>), OpenError> {
+    let cannot = |error: io::Error| OpenError::Io(path.into(), error);
+    let snapshots = create::snapshots(path).map_err(cannot)?;
+    match open_trees(path, settings) {
+        Err(OpenError::Damaged { why, .. }) if !snapshots.is_empty() => {
+            tracing::warn!(why, "the store cannot be opened with the snapshot of its log; trying without");
+            create::released(&path.join(LOG)).map_err(cannot)?;
+            let aside = set_aside(&snapshots).map_err(cannot)?;
+            let opened = match open_trees(path, settings) {
+                // sled takes a log in which it finds nothing for a new one.
+                Ok((_, None)) => Err(OpenError::Damaged { path: path.into(), why }),
+                opened => opened,
+            };
+            let last = if opened.is_ok() { remove(&aside) } else { put_back(&aside, &snapshots) };
+            last.map_err(cannot).and(opened)
+        }
+        Ok((_, None)) if had_groups => {
+            let why = "nothing is in its log".to_owned();
+            Err(OpenError::Damaged { path: path.into(), why })
+        }
+        opened => opened,
+    }
+}
+
+fn set_aside(snapshots: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
+    let mut moved = Vec::new();
+    for snapshot in snapshots {
+        let name = snapshot.file_name().expect("a file has a name").to_string_lossy();
+        let aside = snapshot.with_file_name(format!("{ASIDE}{name}"));
+        fs::rename(snapshot, &aside)?;
+        moved.push(aside);
+    }
+    Ok(moved)
+}
+
+fn put_back(aside: &[PathBuf], snapshots: &[PathBuf]) -> io::Result<()> {
+    aside.iter().zip(snapshots).try_for_each(|(aside, snapshot)| fs::rename(aside, snapshot))
+}
+
+fn remove(files: &[PathBuf]) -> io::Result<()> {
+    files.iter().try_for_each(fs::remove_file)
+}
+
+/// The trees, and their format if they have one.
+fn open_trees(path: &Path, settings: &Settings) -> Result<(Handle<Sled>, Option<u32>), OpenError> {
+    caught_opening(|| open_trees_or_panic(path, settings)).map_err(|error| OpenError::of(path, error)).flatten()
+}
+
+fn open_trees_or_panic(path: &Path, settings: &Settings) -> Result<(Handle<Sled>, Option<u32>), OpenError> {
+    let db = sled_config(path, settings).open().map_err(|error| open_error(path, error))?;
+    let format = format_of(&db, path)?;
+    let trees = Tree::ALL.iter().map(|(_, name)| db.open_tree(name)).collect::<Result<Vec<_>, _>>();
+    Ok((Handle::of(Sled { trees: trees.map_err(|error| open_error(path, error))?, db }), format))
+}
+
+/// The format of an existing store; `None` in a new one.
+fn format_of(db: &sled::Db, path: &Path) -> Result<Option<u32>, OpenError> {
+    let meta = db.open_tree(Tree::ALL[Tree::Meta as usize].1).map_err(|error| open_error(path, error))?;
+    let stored = meta.get(META_FORMAT).map_err(|error| open_error(path, error))?;
+    let format = stored.and_then(|bytes| Some(u32::from_be_bytes(bytes.as_ref().try_into().ok()?)));
+    match format {
+        Some(found) if found > FORMAT_VERSION => {
+            Err(OpenError::Newer { path: path.into(), found, known: FORMAT_VERSION })
+        }
+        Some(found) if found < FORMAT_VERSION => Err(OpenError::Older { path: path.into(), found }),
+        format => Ok(format),
+    }
+}
+
+fn read_ledger(path: &Path, sled: &Sled) -> Result<Ledger, OpenError> {
+    let (tree, key) = PLACE;
+    let record = caught_opening(|| sled.trees[tree as usize].get(key)).map_err(|error| OpenError::of(path, error))?;
+    let record: Option<sled::IVec> = record.map_err(|error| open_error(path, error))?;
+    let damaged = || OpenError::Damaged { path: path.into(), why: "the number of its last group".into() };
+    let Some(record) = record else { return Ok(Ledger::default()) };
+    match checksum::without(tree, key, record) {
+        Ok(record) => Ledger::read(&record).ok_or_else(damaged),
+        Err(damage) => {
+            // Then it is behind any mark, and whoever accepts that goes on with what is there.
+            tracing::error!(%damage, "what the store knows of its groups cannot be read");
+            Ok(Ledger::default())
+        }
+    }
+}

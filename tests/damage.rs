@@ -1,0 +1,437 @@
+//! One damaged record stays one damaged record: whichever row of whichever tree cannot be read, the store opens, accepts,
+//! delivers and lists all others, and the row is put aside and told of.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use hookwheel::clock::{Clock, Dice, Stopwatch};
+use hookwheel::domain::account::{Account, ApiKey, Scope};
+use hookwheel::domain::audit::{Actor, Deed};
+use hookwheel::domain::backoff::Strain;
+use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcome};
+use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::id::{DeliveryId, EventId, KeyId, WebhookId};
+use hookwheel::domain::job::{Bulk, JobKind, Source};
+use hookwheel::domain::order::{OnDead, Order};
+use hookwheel::domain::retry::Next;
+use hookwheel::domain::stats::{Series, Span, Step};
+use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
+use hookwheel::store::{
+    self, Accepted, Committer, Idempotency, NewEvent, OpenError, Refusal, Settings, Settlement, Staging, Store,
+};
+use serde_json::json;
+use support::{Answer, Client, DEADLINE, Receiver, Server};
+
+const START: u64 = 1_800_000_000_000;
+/// More steps than any of these stores has work for.
+const STEPS_MAX: usize = 10_000;
+
+struct Bench {
+    store: Store,
+    committer: Committer,
+    clock: Clock,
+}
+
+impl Bench {
+    fn open(path: &Path) -> Self {
+        let clock = Clock::standing_at(START + 60_000_000);
+        let (store, committer) = store::open(Settings::at(path), clock.clone(), Dice::seeded(1)).expect("it opens");
+        Self { store, committer, clock }
+    }
+
+    /// Until nothing is left to do; a store that never comes to rest is one that turns in circles.
+    #[track_caller]
+    fn rest(&mut self) {
+        assert!((0..STEPS_MAX).any(|_| !self.committer.step()), "it never comes to rest");
+    }
+
+    #[track_caller]
+    fn now<T: Send + 'static>(
+        &mut self,
+        change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let mut answer = self.store.submit(0, change)?;
+        self.rest();
+        answer.try_recv().expect("the committer answers")
+    }
+
+    fn webhook(&mut self, filter: &str, order: Option<Order>) -> WebhookId {
+        let url = EndpointUrl::parse("https://example.com", false).expect("a URL");
+        let filter = EventFilter::parse(filter).expect("a filter");
+        let webhook = Webhook { order, ..Webhook::new(1, "standard", url, vec![filter]) };
+        self.now(|staging| staging.create_webhook(webhook, None)).expect("a webhook").id
+    }
+
+    fn publish(&mut self, event: NewEvent) -> Accepted {
+        self.now(|staging| staging.accept(1, vec![event], None)).expect("it is accepted").remove(0)
+    }
+
+    fn settle(&mut self, id: DeliveryId, number: u16, next: Next) {
+        let outcome = Outcome::Status(if next == Next::Succeeded { 200 } else { 500 });
+        let summary = AttemptSummary { number, started_at: self.clock.now(), duration_ms: 3, outcome };
+        let (url, request_headers) = ("https://example.com/x".into(), vec![("a".into(), "b".into())]);
+        self.store.settle(Settlement {
+            delivery: id,
+            attempt: Attempt { summary, url, request_headers, response_body: b"said".to_vec() },
+            next,
+            disable: DisableRule::default(),
+            strain: Strain::Neutral,
+            dice: 0.0,
+            rate_limited: false,
+        });
+        self.rest();
+    }
+
+    /// Turns the clock until the scrub has seen all.
+    fn scrubbed(&mut self) -> store::Soundness {
+        for _ in 0..STEPS_MAX {
+            self.rest();
+            if self.store.soundness().is_scrubbed {
+                return self.store.soundness();
+            }
+            self.clock.turn_to(self.clock.now() + 100);
+        }
+        panic!("the scrub never ends");
+    }
+}
+
+fn event(event_type: &str, data: impl Into<bytes::Bytes>) -> NewEvent {
+    NewEvent {
+        name: None,
+        event_type: event_type.into(),
+        created_at: None,
+        data: data.into(),
+        actor: None,
+        metadata: None,
+        test: false,
+        fingerprint: None,
+    }
+}
+
+/// What a filled store has that is looked for afterwards.
+struct Filled {
+    plain: WebhookId,
+    ordered: WebhookId,
+    deleted: WebhookId,
+}
+
+/// A store with rows in every tree.
+fn fill(path: &Path) -> Filled {
+    let mut bench = Bench::open(path);
+    bench.clock.turn_to(START + 60_000_000);
+    let other = Account { id: "other".into(), ..Store::default_account("standard") };
+    bench.now(|staging| staging.create_account(Store::default_account("standard"))).expect("an account");
+    bench.now(|staging| staging.create_account(other)).expect("an account");
+    let key = ApiKey {
+        id: KeyId(0),
+        account: 1,
+        scopes: vec![Scope::Read],
+        name: None,
+        expires_at: None,
+        created_at: 0,
+        last_used_at: None,
+    };
+    bench.now(move |staging| staging.create_key([7; 32], key)).expect("a key");
+    let order = Order { key: None, on_dead: OnDead::Hold };
+    let (plain, ordered, deleted) =
+        (bench.webhook("plain.*", None), bench.webhook("ordered.*", Some(order)), bench.webhook("deleted.*", None));
+    let of = |accepted: &Accepted, webhook: WebhookId| accepted.id.delivery_to(webhook.number());
+    for n in 0..6u8 {
+        let mut new = event("plain.a", if n == 5 { format!("\"{}\"", "x".repeat(70_000)) } else { "1".into() });
+        (new.name, new.fingerprint) = (Some(format!("name-{n}")), Some([n; 32]));
+        let id = of(&bench.publish(new), plain);
+        let later = Next::RetryAt(bench.clock.now() + 1000);
+        match n {
+            0 => bench.settle(id, 1, Next::Succeeded),
+            1 => bench.settle(id, 1, later),
+            2 | 3 => {
+                bench.settle(id, 1, later);
+                bench.settle(id, 2, if n == 2 { later } else { Next::Dead });
+            }
+            _ => {}
+        }
+        if n == 3 {
+            bench.now(move |staging| staging.replay(1, plain, id)).expect("a replay");
+        }
+    }
+    let first = bench.publish(event("ordered.a", "1"));
+    bench.publish(event("ordered.a", "2"));
+    bench.publish(event("ordered.a", "3"));
+    bench.settle(of(&first, ordered), 1, Next::Dead);
+    let dead = of(&first, ordered);
+    bench.now(move |staging| staging.replay(1, ordered, dead)).expect("it stands in its place");
+    bench.publish(event("deleted.a", "1"));
+    let idempotency = Idempotency { key: [9; 32], fingerprint: [1; 32] };
+    bench.now(|staging| staging.accept(1, vec![event("nobody.a", "1")], Some(idempotency))).expect("accepted");
+    let source = Source::Ended { webhook: plain.number(), state: DeliveryState::Cancelled };
+    let bulk = Bulk { account: 1, kind: JobKind::Replay, source, event_type: None, from: None, to: None };
+    bench.now(|staging| staging.create_job(bulk)).expect("a job");
+    let noted = |staging: &mut Staging<'_>| {
+        staging.note_deed(Actor { key: None, key_name: None, address: None }, Deed::new(1, "something.done", "it"));
+        Ok(())
+    };
+    bench.now(noted).expect("noted");
+    bench.clock.turn_to(bench.clock.now() + 120_000);
+    bench.publish(event("plain.b", "1"));
+    assert_eq!(bench.scrubbed().differences, [""; 0], "what is there is what was counted");
+    // Its open delivery is not cancelled before the next start.
+    let _answer = bench.store.submit(0, move |staging| staging.delete_webhook(1, deleted)).expect("taken");
+    bench.committer.step();
+    Filled { plain, ordered, deleted }
+}
+
+fn sled_at(path: &Path) -> sled::Db {
+    for _ in 0..1000 {
+        match sled::Config::new().path(path).segment_size(4 << 20).open() {
+            Ok(db) => return db,
+            Err(_) => std::thread::yield_now(),
+        }
+    }
+    panic!("sled does not let go of it");
+}
+
+/// Rows with a value, by tree.
+fn rows(path: &Path) -> BTreeMap<String, Vec<Vec<u8>>> {
+    let db = sled_at(path);
+    let mut all = BTreeMap::new();
+    for name in db.tree_names() {
+        let tree = db.open_tree(&name).expect("a tree");
+        let keys = tree.iter().map(|row| row.expect("a row")).filter(|(_, value)| !value.is_empty());
+        let name = String::from_utf8_lossy(&name).into_owned();
+        let known = |key: &[u8]| name != "meta" || [&b"last_webhook"[..], b"last_account"].contains(&key);
+        all.insert(name.clone(), keys.map(|(key, _)| key.to_vec()).filter(|key| known(key)).collect());
+    }
+    all
+}
+
+/// Changes the value at a key with sled's own means.
+fn change(path: &Path, tree: &str, key: &[u8], change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+    let db = sled_at(path);
+    let rows = db.open_tree(tree).expect("a tree");
+    let value = rows.get(key).expect("it can be read").expect("a row").to_vec();
+    rows.insert(key, change(value)).expect("written");
+    db.flush().expect("flushed");
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() { copy(&path, &target) } else { drop(std::fs::copy(&path, &target).expect("copied")) }
+    }
+}
+
+/// With a checksum that fits.
+fn unknown_version(tree: &str, key: &[u8]) -> Vec<u8> {
+    let value = [9, 9, 9];
+    let mut sum = crc32fast::Hasher::new();
+    [tree.as_bytes(), &[0], key, &value].iter().for_each(|part| sum.update(part));
+    [&value[..], &sum.finalize().to_be_bytes()].concat()
+}
+
+/// Everything else goes on.
+fn assert_goes_on(bench: &mut Bench, filled: &Filled, is_webhook_lost: bool) {
+    bench.rest();
+    let accepted = bench.publish(event("plain.c", "1"));
+    assert_eq!(accepted.deliveries, usize::from(!is_webhook_lost));
+    if !is_webhook_lost {
+        let id = accepted.id.delivery_to(filled.plain.number());
+        bench.settle(id, 1, Next::Succeeded);
+        assert_eq!(bench.store.delivery(id).expect("read").expect("there").state, DeliveryState::Succeeded);
+    }
+    bench.store.events(1, EventId(0), None, 100, |_| true).expect("events");
+    for webhook in [filled.plain, filled.ordered, filled.deleted] {
+        let number = webhook.number();
+        let page = bench.store.deliveries(number, None, 100, |_| true).expect("a history");
+        for delivery in page.rows {
+            bench.store.attempts(&delivery).expect("attempts");
+        }
+        bench.store.fresh(number, None, 100).expect("fresh ones");
+        bench.store.due(number, None, u64::MAX - 1, 100, |_| false).expect("due ones");
+    }
+    let source = Source::DeadLetters { webhook: None };
+    let all = Bulk { account: 1, kind: JobKind::Discard, source, event_type: None, from: None, to: None };
+    bench.store.dead_letters(&all, None, 100).expect("dead letters");
+    bench.store.count(&all).expect("a count");
+    bench.store.jobs(1, None, 100).expect("jobs");
+    bench.store.audit_log(1, None, 100, |_| true).expect("the audit log");
+    bench.store.tally_total().expect("a total");
+    let span = Span { step: Step::Minute, from: START, to: START + 120_000_000 };
+    bench.store.stats(Series::Account(1), span, bench.clock.now()).expect("statistics");
+    assert_eq!(bench.store.queue_depth(), (0, 0));
+}
+
+#[test]
+fn any_row_of_any_tree_can_be_damaged_and_the_rest_goes_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let origin = dir.path().join("origin");
+    let filled = fill(&origin);
+    let rows = rows(&origin);
+    let trees = [
+        "meta",
+        "accounts",
+        "keys",
+        "webhooks",
+        "tallies",
+        "events",
+        "chunks",
+        "names",
+        "idempotency",
+        "fresh",
+        "waiting",
+        "closed",
+        "attempts",
+        "ordered",
+        "blocked",
+        "jobs",
+        "stats",
+        "account_tallies",
+        "audit",
+    ];
+    for tree in trees {
+        let keys = &rows[tree];
+        assert!(!keys.is_empty(), "{tree} has rows");
+        for (n, key) in keys.iter().enumerate() {
+            // All of most trees; of those with many rows the first.
+            if n >= 8 {
+                break;
+            }
+            for unknown in [false, true] {
+                let data = dir.path().join(format!("{tree}-{n}-{unknown}"));
+                copy(&origin, &data);
+                change(&data, tree, key, |mut value| {
+                    *value.last_mut().expect("a value") ^= 1;
+                    if unknown && tree != "chunks" { unknown_version(tree, key) } else { value }
+                });
+                let mut bench = Bench::open(&data);
+                let is_lost = tree == "webhooks" && key[..] == filled.plain.number().to_be_bytes();
+                assert_goes_on(&mut bench, &filled, is_lost);
+                let seen = bench.scrubbed();
+                let aside = if tree == "chunks" { "events" } else { tree };
+                assert_eq!(seen.quarantined.get(aside), Some(&1), "{tree} {n}: {seen:?}");
+                if tree != "tallies" {
+                    assert_eq!(seen.differences, [""; 0], "{tree} {n}");
+                }
+                if is_lost {
+                    let new = bench.webhook("new.*", None);
+                    assert!(new.number() > filled.deleted.number(), "its number is never given again");
+                    let waiting = bench.store.fresh(filled.plain.number(), None, 10).expect("they can be read");
+                    assert!(!waiting.is_empty(), "its deliveries wait");
+                }
+                drop(bench);
+                let mut bench = Bench::open(&data);
+                assert_goes_on(&mut bench, &filled, is_lost);
+                assert_eq!(bench.scrubbed().quarantined, seen.quarantined, "{tree} {n}: nothing more after a restart");
+                drop(bench);
+                std::fs::remove_dir_all(&data).expect("removed");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_waits_behind_a_delivery_that_is_lost_is_set_free() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().join("data");
+    let filled = fill(&data);
+    let head = rows(&data)["fresh"].iter().find(|key| key[..4] == filled.ordered.number().to_be_bytes()).cloned();
+    let head = head.expect("the replay is the head");
+    change(&data, "fresh", &head, |value| value[..1].to_vec());
+    let mut bench = Bench::open(&data);
+    assert_eq!(bench.store.fresh(filled.ordered.number(), None, 10).expect("read").len(), 0);
+    bench.rest();
+    let free = bench.store.fresh(filled.ordered.number(), None, 10).expect("read");
+    assert_eq!(free.len(), 1, "the next one is the head");
+    assert_eq!(bench.scrubbed().differences, [""; 0]);
+}
+
+#[test]
+fn without_the_number_of_its_last_group_a_store_is_refused_until_somebody_accepts_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().join("data");
+    let filled = fill(&data);
+    change(&data, "meta", b"last_id", |mut value| {
+        value[3] ^= 1;
+        value
+    });
+    let clock = Clock::standing_at(START + 60_000_000);
+    let refused = store::open(Settings::at(&data), clock, Dice::seeded(1)).err().expect("it is refused");
+    assert!(matches!(refused, OpenError::Behind { .. }), "{refused}");
+    store::accept_loss(&Settings::at(&data)).expect("somebody accepts it");
+    let mut bench = Bench::open(&data);
+    assert_goes_on(&mut bench, &filled, false);
+    let newest = bench.store.events(1, EventId(0), None, 2, |_| true).expect("events").rows;
+    assert!(newest[0].id > newest[1].id, "ids go on from the greatest there is");
+    assert_eq!(bench.scrubbed().differences, [""; 0]);
+}
+
+fn admin(server: &Server) -> Client {
+    server.client()
+}
+
+#[test]
+fn a_server_with_damaged_records_starts_delivers_and_tells() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let receiver = Receiver::start(|path, _| Answer::Status(if path == "/failing" { 500 } else { 200 }));
+    let server = Server::start(dir.path(), &[]);
+    let mut client = admin(&server);
+    let mut create = |name: &str, events: &str| {
+        let body = json!({"url": receiver.url(&format!("/{name}")), "events": [events], "retry": {"delays": [3600], "jitter_percent": 0}});
+        client.post("/api/v1/webhooks", &body).data(201)["id"].as_str().expect("an id").to_string()
+    };
+    let (well, failing) = (create("well", "a.*"), create("failing", "b.*"));
+    for kind in ["a.a", "b.b"] {
+        client.post("/api/v1/events", &json!({"type": kind, "data": 1})).data(202);
+        receiver.next();
+    }
+    let deliveries = |client: &mut Client, webhook: &str, state: &str| {
+        let path = format!("/api/v1/webhooks/{webhook}/deliveries?state={state}");
+        client.get(&path).data(200).as_array().expect("a list").len()
+    };
+    let watch = Stopwatch::start();
+    while deliveries(&mut client, &failing, "scheduled") + deliveries(&mut client, &well, "succeeded") < 2 {
+        assert!(watch.elapsed() < DEADLINE, "the attempts are recorded");
+    }
+    client.post(&format!("/api/v1/webhooks/{failing}/pause"), &json!({})).data(200);
+    assert!(server.terminate().success());
+
+    let data = Server::data(dir.path());
+    let all = rows(&data);
+    for tree in ["waiting", "closed", "stats"] {
+        for key in all.get(tree).into_iter().flatten() {
+            change(&data, tree, key, |value| value.iter().map(|byte| byte ^ 0x10).collect());
+        }
+    }
+    let lost = all["webhooks"].last().expect("the failing one").clone();
+    change(&data, "webhooks", &lost, |value| value[..20].to_vec());
+
+    let server = Server::start(dir.path(), &[]);
+    let mut client = admin(&server);
+    client.post("/api/v1/events", &json!({"type": "a.a", "data": 2})).data(202);
+    receiver.next();
+    let watch = Stopwatch::start();
+    while deliveries(&mut client, &well, "succeeded") == 0 {
+        assert!(watch.elapsed() < DEADLINE, "what comes is delivered and recorded");
+    }
+    assert_eq!(client.get(&format!("/api/v1/webhooks/{failing}")).status, 404);
+    let ready = loop {
+        let ready = client.get("/health/ready").data(200);
+        if ready["store"]["scrub_done"] == true {
+            break ready;
+        }
+        assert!(watch.elapsed() < DEADLINE, "{ready}");
+    };
+    let quarantined = &ready["store"]["quarantined"];
+    assert_eq!(
+        (&quarantined["waiting"], &quarantined["closed"], &quarantined["webhooks"]),
+        (&json!(1), &json!(1), &json!(1))
+    );
+    assert_eq!(ready["store"]["differences"], json!([]));
+    let metrics = client.get("/metrics");
+    let text = String::from_utf8_lossy(&metrics.message.body).into_owned();
+    assert!(text.contains("hookwheel_store_quarantined{tree=\"closed\"} 1"), "{text}");
+    assert!(server.terminate().success());
+}

@@ -1,0 +1,204 @@
+//! Data directories of earlier formats: each opens, with all that was in it, whatever moment a crash comes at; and what
+//! attempts say of their requests stands in no file of it any more.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use hookwheel::clock::{Clock, Dice};
+use hookwheel::domain::id::{DeliveryId, EventId};
+use hookwheel::domain::job::{Bulk, JobKind, Source};
+use hookwheel::domain::time;
+use hookwheel::store::{self, Committer, MasterKeySource, OpenError, Settings, Store};
+use serde_json::{Value, json};
+
+/// Stands in URLs and custom headers of the fixture.
+const MARKER: &[u8] = b"a-path-that-only-the-owner-knows";
+/// Some minutes after it was made.
+const THEN: u64 = 1_795_645_900_000;
+/// The number of the account that exists from the start.
+const DEFAULT: u32 = 1;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format-4").join(name)
+}
+
+/// A copy of the data directory as it was left.
+fn unpacked() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ran = Command::new("tar").arg("-xJf").arg(fixture("data.tar.xz")).arg("-C").arg(dir.path()).status();
+    assert!(ran.expect("tar runs").success());
+    let data = dir.path().join("data");
+    (dir, data)
+}
+
+fn found() -> Value {
+    serde_json::from_slice(&fs::read(fixture("found.json")).expect("the list")).expect("JSON")
+}
+
+fn try_open(data: &Path) -> Result<(Store, Committer), OpenError> {
+    store::open(Settings::at(data), Clock::standing_at(THEN), Dice::seeded(1))
+}
+
+fn open(data: &Path) -> (Store, Committer) {
+    let (store, mut committer) = try_open(data).expect("it opens");
+    while committer.step() {}
+    (store, committer)
+}
+
+fn texts(value: &Value) -> BTreeMap<String, String> {
+    serde_json::from_value(value.clone()).expect("an object of texts")
+}
+
+fn id(value: &Value) -> uuid::Uuid {
+    value["id"].as_str().and_then(|text| text.parse().ok()).expect("an id")
+}
+
+/// Asserts that what the list names is there.
+fn assert_all_found(store: &Store) {
+    let found = found();
+    for webhook in found["webhooks"].as_array().expect("webhooks") {
+        let of = hookwheel::domain::id::WebhookId(id(webhook).as_u128());
+        let stored = store.registry().webhook_of(DEFAULT, of).cloned().expect("a webhook");
+        assert_eq!(stored.url.as_str(), webhook["url"]);
+        assert_eq!(stored.headers.iter().cloned().collect::<BTreeMap<_, _>>(), texts(&webhook["headers"]));
+        let secrets = stored.secrets.iter().map(|one| one.secret.reveal()).collect::<Vec<_>>();
+        let shown = &found["secrets"][webhook["name"].as_str().expect("a name")];
+        assert_eq!(shown["secret"].as_str(), secrets.first().copied());
+        let previous = shown["previous"].as_array().map_or(0, Vec::len);
+        assert_eq!(secrets.len(), 1 + previous);
+    }
+    for event in found["events"].as_array().expect("events") {
+        let named = event["id"].as_str().expect("an id");
+        let stored = match named.parse::<uuid::Uuid>() {
+            Ok(id) => store.event(DEFAULT, EventId(id.as_u128())),
+            Err(_) => store.event_named(DEFAULT, named),
+        };
+        let stored = stored.expect("it can be read").expect("an event");
+        let data: Value = serde_json::from_slice(&stored.data).expect("JSON");
+        assert_eq!(
+            (data, stored.event_type.as_str()),
+            (event["data"].clone(), event["type"].as_str().expect("a type"))
+        );
+    }
+    for delivery in
+        found["deliveries"].as_object().expect("deliveries").values().flat_map(|all| all.as_array()).flatten()
+    {
+        assert_delivery(store, delivery);
+    }
+    let source = Source::DeadLetters { webhook: None };
+    let all = Bulk { account: DEFAULT, kind: JobKind::Discard, source, event_type: None, from: None, to: None };
+    let letters = store.dead_letters(&all, None, 100).expect("a list").rows;
+    let letters: Vec<String> = letters.iter().map(|letter| letter.id.to_string()).collect();
+    assert_eq!(json!(letters), found["dead_letters"]);
+    let audit = store.audit_log(DEFAULT, None, 100, |_| true).expect("a list").rows.len();
+    assert_eq!(json!(audit), found["audit"]);
+    assert!(store.soundness().quarantined.is_empty());
+}
+
+fn assert_delivery(store: &Store, found: &Value) {
+    let stored = store.delivery(DeliveryId(id(found).as_u128())).expect("it can be read").expect("a delivery");
+    let state = if found["state"] == "held" { json!("pending") } else { found["state"].clone() };
+    assert_eq!(stored.state.word(), state);
+    assert_eq!(json!(stored.next_attempt_at.map(time::rfc3339)), found["next_attempt_at"]);
+    let attempts = store.attempts(&stored).expect("they can be read");
+    let shown = found["attempts"].as_array().expect("attempts");
+    assert_eq!(attempts.len(), shown.len());
+    for (attempt, shown) in attempts.iter().zip(shown) {
+        assert_eq!(
+            (attempt.url.as_str(), attempt.summary.number),
+            (shown["url"].as_str().expect("a URL"), shown["number"].as_u64().expect("a number") as u16)
+        );
+        assert_eq!(
+            attempt.request_headers.iter().cloned().collect::<BTreeMap<_, _>>(),
+            texts(&shown["request_headers"])
+        );
+        assert_eq!(String::from_utf8_lossy(&attempt.response_body), shown["response_body"].as_str().expect("a body"));
+    }
+}
+
+/// The files below a folder, and what is in them.
+fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => all.extend(files(&path)),
+            false => all.push((path.clone(), fs::read(&path).expect("a file"))),
+        }
+    }
+    all
+}
+
+fn hold_marker(data: &Path) -> Vec<PathBuf> {
+    let holds = |bytes: &[u8]| bytes.windows(MARKER.len()).any(|part| part == MARKER);
+    files(data).into_iter().filter(|(_, bytes)| holds(bytes)).map(|(path, _)| path).collect()
+}
+
+/// Turns the clock until the scrub has seen everything, and asserts that it found nothing.
+fn assert_sound(data: &Path) {
+    let clock = Clock::standing_at(THEN);
+    let (store, mut committer) = store::open(Settings::at(data), clock.clone(), Dice::seeded(1)).expect("it opens");
+    while !store.soundness().is_scrubbed {
+        while committer.step() {}
+        clock.turn_to(clock.now() + 1000);
+    }
+    let soundness = store.soundness();
+    assert_eq!((soundness.differences.clone(), soundness.quarantined.len()), (Vec::new(), 0));
+    assert!(soundness.scrubbed_rows > 100, "{soundness:?}");
+}
+
+/// Failpoints count for all threads: one test after the other.
+static ALONE: Mutex<()> = Mutex::new(());
+
+#[test]
+fn a_directory_of_format_4_opens_with_all_that_was_in_it() {
+    let _alone = ALONE.lock();
+    let (_dir, data) = unpacked();
+    assert!(!hold_marker(&data).is_empty(), "the fixture holds what is to be sealed");
+    drop(open(&data));
+    let (store, committer) = open(&data);
+    assert_all_found(&store);
+    drop((store, committer));
+    assert_eq!(hold_marker(&data), [PathBuf::new(); 0]);
+    assert_sound(&data);
+    let names: Vec<_> = fs::read_dir(&data).expect("a folder").map(|entry| entry.expect("one").file_name()).collect();
+    assert!(!names.iter().any(|name| name.to_string_lossy().starts_with("migrat")), "{names:?}");
+
+    let points =
+        ["store.write", "migrate.copied", "migrate.renamed", "migrate.cleared", "migrate.moving", "migrate.moved"];
+    for point in points {
+        for nth in 0..4 {
+            let (_dir, data) = unpacked();
+            fail::cfg(point, &format!("{nth}*off->return")).expect("a failpoint");
+            let stopped = try_open(&data).is_err();
+            fail::remove(point);
+            assert!(stopped || nth > 0, "{point} is passed");
+            let (store, committer) = open(&data);
+            assert_all_found(&store);
+            drop((store, committer));
+            assert_eq!(hold_marker(&data), [PathBuf::new(); 0], "{point}, {nth}");
+            if !stopped {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn without_its_master_key_a_directory_of_format_4_stays_as_it_is() {
+    let _alone = ALONE.lock();
+    let (_dir, data) = unpacked();
+    let before = fs::read(data.join("db")).expect("the log");
+    let text = format!("{}", hookwheel::domain::secret::Secret::master_key(&[7; 32]).reveal());
+    let other = Settings {
+        master_keys: MasterKeySource::Text(hookwheel::domain::secret::Secret::new(text)),
+        ..Settings::at(&data)
+    };
+    let refused = store::open(other, Clock::standing_at(THEN), Dice::seeded(1)).err().expect("it is refused");
+    assert!(matches!(refused, OpenError::MasterKeyMissing { .. }), "{refused}");
+    assert_eq!(fs::read(data.join("db")).expect("the log").len(), before.len());
+    assert_all_found(&open(&data).0);
+}
