@@ -26,6 +26,9 @@ const HEAD_START: Duration = Duration::from_millis(250);
 /// Addresses of one host that are tried. Whoever names thousands would have us knock at all of them.
 const TRIED_MAX: usize = 8;
 
+/// What is told of a proxy that made no connection.
+const NOT_THROUGH: &str = "the operator's proxy made no connection to it";
+
 /// Why there is no connection.
 #[derive(Debug, Error)]
 pub enum DialError {
@@ -170,8 +173,21 @@ impl Inner {
         self.descriptors.take().ok_or_else(none)
     }
 
-    /// The proxy's own address is the operator's word: no guard stands before it.
+    /// Where the proxy is and what it says is the operator's to know: that goes into the log, and whose webhook it is learns
+    /// only that it was the proxy.
     async fn through(&self, proxy: &Proxy, goal: Goal<'_>) -> Result<Dialled, DialError> {
+        let opened = self.tunnel(proxy, goal).await;
+        opened.map_err(|error| match error {
+            DialError::Connect(why) => {
+                tracing::info!("no connection: {why}");
+                DialError::Connect(NOT_THROUGH.into())
+            }
+            other => other,
+        })
+    }
+
+    /// The proxy's own address is the operator's word: no guard stands before it.
+    async fn tunnel(&self, proxy: &Proxy, goal: Goal<'_>) -> Result<Dialled, DialError> {
         let said = |why: String| DialError::Connect(format!("the proxy {proxy} {why}"));
         let found = self.resolver.addresses(&proxy.host).await;
         let found = found.map_err(|error| match error.is_ours {
