@@ -74,7 +74,7 @@ impl Bench {
         let (url, request_headers) = ("https://example.com/x".into(), vec![("a".into(), "b".into())]);
         self.store.settle(Settlement {
             delivery: id,
-            attempt: Attempt { summary, url, request_headers, response_body: b"said".to_vec() },
+            attempt: Attempt { summary, url, request_headers, response_body: b"said".to_vec(), resent: false },
             next,
             disable: DisableRule::default(),
             strain: Strain::Neutral,
@@ -169,7 +169,10 @@ fn fill(path: &Path) -> Filled {
     let bulk = Bulk { account: 1, kind: JobKind::Replay, source, event_type: None, from: None, to: None };
     bench.now(|staging| staging.create_job(bulk)).expect("a job");
     let noted = |staging: &mut Staging<'_>| {
-        staging.note_deed(Actor { key: None, key_name: None, address: None }, Deed::new(1, "something.done", "it"));
+        staging.note_deed(
+            Actor { key: None, key_name: None, address: None, side: Default::default() },
+            Deed::new(1, "something.done", "it"),
+        );
         Ok(())
     };
     bench.now(noted).expect("noted");
