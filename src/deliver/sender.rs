@@ -242,6 +242,7 @@ impl Sender {
 
     /// The event, made ready; `None` if it is not kept any more.
     fn ready(&self, claim: &Claim, target: &Target) -> Result<Option<Rc<Ready>>, StoreError> {
+        fail::fail_point!("deliver.ready", |_| Err(StoreError::Unavailable));
         let key = (claim.delivery.event, Arc::as_ptr(&target.dialect) as WebhookDialect);
         if let Some(ready) = self.prepared.borrow().get(&key) {
             return Ok(Some(ready.clone()));
