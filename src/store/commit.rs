@@ -105,11 +105,8 @@ impl Committer {
         }
     }
 
-    /// Serves what waits now, once, or opens the store again that failed. Says whether there was anything to do.
+    /// Serves what waits now, once. Says whether there was anything to do.
     pub fn step(&mut self) -> bool {
-        if self.inner.trees.load().is_none() {
-            return self.reopen();
-        }
         let group = self.inner.queue.take();
         let some = !group.is_empty() || self.upkeep.is_due(self.inner.clock.now(), self.carried.kept.total());
         if some {

@@ -30,11 +30,6 @@ pub struct Place {
 }
 
 impl Place {
-    /// The next write fails.
-    pub fn fail_once(&self) {
-        self.memory.as_ref().expect("only memory can be told to").fail_once();
-    }
-
     pub fn of(plan: &Plan) -> Self {
         // A directory that no disk slows down, where there is one.
         let shm = std::path::Path::new("/dev/shm");
@@ -73,19 +68,14 @@ impl Core {
         Self { store, committer, scheduler, ear }
     }
 
-    /// Makes a change and commits it. Whoever is told that the store failed asks again.
+    /// Makes a change and commits it.
     pub fn now<T: Send + 'static>(
         &mut self,
-        change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Clone + Send + 'static,
+        change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> T {
-        loop {
-            let mut answer = self.store.submit(0, change.clone()).unwrap();
-            self.commit();
-            match answer.try_recv().expect("the committer answers") {
-                Err(Refusal::Failed(_)) => {}
-                answer => return answer.unwrap(),
-            }
-        }
+        let mut answer = self.store.submit(0, change).unwrap();
+        self.commit();
+        answer.try_recv().expect("the committer answers").unwrap()
     }
 
     pub fn all_deliveries(&self, webhook: WebhookNumber) -> Vec<Delivery> {
@@ -111,9 +101,6 @@ impl Core {
             return settled;
         }
         for notice in std::mem::take(&mut *self.ear.0.lock().unwrap()) {
-            if notice.reopened {
-                self.scheduler.begin_again();
-            }
             notice.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
             notice.freed.into_iter().for_each(|number| self.scheduler.freed(number));
             notice.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));

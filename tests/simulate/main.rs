@@ -1,6 +1,6 @@
 //! A simulation: the real store, wheel, lanes and verdicts under a virtual clock, seeded dice and scripted endpoints
-//! that answer, fail, hang, reset, recover, a core that crashes and restarts in between, sometimes with another time on
-//! its clock, and a store whose writes fail and that opens itself again. It runs days of retries in seconds and prints the seed of every run that fails;
+//! that answer, fail, hang, reset, recover, and a core that crashes and restarts in between, sometimes with another
+//! time on its clock. It runs days of retries in seconds and prints the seed of every run that fails;
 //! `HOOKWHEEL_SEED=n` runs one seed again, `HOOKWHEEL_SEEDS=n` so many.
 //!
 //! Most runs have their store in memory, which `tests/model.rs` holds equal to the one on disk; some run on disk.

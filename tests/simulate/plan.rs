@@ -23,8 +23,6 @@ pub struct Plan {
     pub memory: bool,
     /// Crashes may come with another time on the clock.
     pub jumps: bool,
-    /// Writes that fail; the store opens itself again after each.
-    pub failures: usize,
     pub retention: Retention,
 }
 
@@ -44,21 +42,19 @@ impl Plan {
             roomy: below(2) == 0,
             memory: true,
             jumps: below(3) == 0,
-            failures: below(5) as usize,
             retention: Retention { events_ms, bytes_max, hold_ms, audit_ms: None },
         }
     }
 
     pub fn on_disk(seed: u64) -> Self {
-        Self { memory: false, failures: 0, ..Self::in_memory(seed) }
+        Self { memory: false, ..Self::in_memory(seed) }
     }
 
     /// Many webhooks, each event for two of them.
     pub fn wide(seed: u64) -> Self {
         let retention = Retention::default();
         let (webhooks, events, crashes, batch) = (100, 50_000, 5, 20);
-        let failures = 5;
-        Self { seed, webhooks, events, crashes, batch, roomy: true, memory: true, jumps: false, failures, retention }
+        Self { seed, webhooks, events, crashes, batch, roomy: true, memory: true, jumps: false, retention }
     }
 
     /// With many webhooks, each event goes to two of them.

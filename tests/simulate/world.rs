@@ -79,7 +79,6 @@ enum Deed {
     EnableAll,
     Replay,
     Unhold,
-    Fail,
 }
 
 impl World {
@@ -172,7 +171,6 @@ impl World {
             (Deed::EnableAll, 8),
             (Deed::Replay, self.throw(10)),
             (Deed::Unhold, self.throw(3)),
-            (Deed::Fail, self.plan.failures),
         ];
         let mut number = 0;
         for (deed, times) in deeds {
@@ -224,7 +222,6 @@ impl World {
                 Deed::EnableAll => self.enable_all(),
                 Deed::Replay => self.replay(),
                 Deed::Unhold => self.unhold(),
-                Deed::Fail => self.place.fail_once(),
             }
         }
     }
@@ -360,7 +357,7 @@ impl World {
         }
     }
 
-    fn change(&mut self, id: WebhookId, change: impl FnOnce(&mut Webhook, UnixMs) + Clone + Send + 'static) {
+    fn change(&mut self, id: WebhookId, change: impl FnOnce(&mut Webhook, UnixMs) + Send + 'static) {
         self.core.now(move |staging| {
             staging.update_webhook(1, id, |webhook, now| {
                 change(webhook, now);

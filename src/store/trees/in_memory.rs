@@ -3,33 +3,26 @@
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, RangeBounds};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use sled::IVec;
 
 use super::writes::Writes;
-use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
 
 type Map = BTreeMap<Key, IVec>;
 
-/// Trees in memory, and whether the next write fails; clones are handles of the same.
+/// Trees in memory; clones are handles of the same trees.
 #[derive(Debug, Clone)]
-pub struct Memory(Arc<RwLock<Vec<Map>>>, Arc<AtomicBool>);
+pub struct Memory(Arc<RwLock<Vec<Map>>>);
 
 impl Default for Memory {
     fn default() -> Self {
-        Self(Arc::new(RwLock::new(vec![Map::new(); Tree::ALL.len()])), Arc::default())
+        Self(Arc::new(RwLock::new(vec![Map::new(); Tree::ALL.len()])))
     }
 }
 
 impl Memory {
-    /// The next write fails, as on a disk that is full.
-    pub fn fail_once(&self) {
-        self.1.store(true, Ordering::Relaxed);
-    }
-
     pub(super) fn get(&self, tree: Tree, key: &[u8]) -> Option<IVec> {
         self.trees()[tree as usize].get(key).cloned()
     }
@@ -55,10 +48,7 @@ impl Memory {
         MemoryRows { memory: self.clone(), tree, from: Bound::Included(prefix.to_vec()), to }
     }
 
-    pub(super) fn write(&self, writes: &Writes) -> Result<(), StoreError> {
-        if self.1.swap(false, Ordering::Relaxed) {
-            return Err(StoreError::Io("the memory was told to fail".into()));
-        }
+    pub(super) fn write(&self, writes: &Writes) {
         let mut trees = self.0.write().expect("no holder of the lock panics");
         for (tree, changes) in trees.iter_mut().zip(writes.by_tree()) {
             for (key, value) in changes {
@@ -68,7 +58,6 @@ impl Memory {
                 };
             }
         }
-        Ok(())
     }
 
     pub(super) fn size_bytes(&self) -> u64 {

@@ -144,7 +144,10 @@ impl Trees {
         fail::fail_point!("store.write", |_| Err(StoreError::Io("a failpoint".into())));
         match &self.of {
             In::Sled(sled) => sled.write(writes),
-            In::Memory(memory) => memory.write(writes),
+            In::Memory(memory) => {
+                memory.write(writes);
+                Ok(())
+            }
         }
     }
 
