@@ -190,6 +190,7 @@ fn success(delivery: DeliveryId) -> Settlement {
         url: "https://example.com/webhooks".into(),
         request_headers: headers,
         response_body: b"ok".to_vec(),
+        resent: false,
     };
     Settlement {
         delivery,

@@ -206,6 +206,9 @@ impl api::Outbound for deliver::Handle {
     fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance {
         Self::left(self, webhook, limit)
     }
+    fn trouble(&self) -> Option<&'static str> {
+        Self::trouble(self)
+    }
     fn stuck(&self) -> Option<Stuck> {
         Self::stuck(self)
     }

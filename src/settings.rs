@@ -104,7 +104,13 @@ pub fn of_deliver(config: &Config, guard: Arc<Guard>) -> deliver::Settings {
         dns: Duration::from_secs(from.dns_seconds),
         proxy: from.proxy(),
         proxy_resolves: from.proxy_resolves,
+        listener_descriptors: listener_descriptors(config.server.connections_max),
     }
+}
+
+/// A connection to the API costs two descriptors, and 0 is no limit.
+fn listener_descriptors(connections_max: usize) -> usize {
+    if connections_max == 0 { usize::MAX } else { connections_max.saturating_mul(2) }
 }
 
 /// Which addresses may be dialled by a server that listens at `address`.

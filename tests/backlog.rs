@@ -227,8 +227,10 @@ impl Scene {
                 let outcome = Outcome::Status(status);
                 let summary = AttemptSummary { number, started_at: now, duration_ms: 10, outcome };
                 let (url, request_headers, response_body) = Default::default();
-                let made =
-                    Made { attempt: Attempt { summary, url, request_headers, response_body }, retry_after: None };
+                let made = Made {
+                    attempt: Attempt { summary, url, request_headers, response_body, resent: false },
+                    retry_after: None,
+                };
                 let dialect = self.shelf.now().get("standard").expect("it is compiled in").clone();
                 self.store.settle(verdict(&claim, &dialect, made, self.dice.fraction()));
             }

@@ -74,7 +74,7 @@ impl Bench {
         let (url, request_headers) = ("https://example.com/x".into(), vec![("a".into(), "b".into())]);
         self.store.settle(Settlement {
             delivery: id,
-            attempt: Attempt { summary, url, request_headers, response_body: b"said".to_vec() },
+            attempt: Attempt { summary, url, request_headers, response_body: b"said".to_vec(), resent: false },
             next,
             disable: DisableRule::default(),
             strain: Strain::Neutral,

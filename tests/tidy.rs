@@ -37,7 +37,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("rand::", &["clock"]),
     ("sled::", &["store"]),
     ("bincode::", &["store"]),
-    ("awc::", &["deliver", "cli"]),
+    ("awc::", &["cli"]),
     ("unsafe", &[]),
     ("todo!", &[]),
     ("unimplemented!", &[]),

@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use actix_web::{HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 
-use super::Api;
-use super::auth::{Manage, May, Tenant};
-use super::page::{Listed, PageReply, Window};
-use super::problem::{ErrorReply, Problem};
-use super::request::Query;
+use crate::api::Api;
+use crate::api::access::auth::{Manage, May, Tenant};
+use crate::api::http::page::{Listed, PageReply, Window};
+use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::request::Query;
 use crate::domain::account::Scope;
 use crate::domain::audit::{Actor, AuditEntry, Side};
 use crate::domain::id::AuditId;

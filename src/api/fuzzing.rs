@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::incoming;
-use super::page::{Listed, Window};
-use super::problem::Problem;
+use crate::api::events::input as incoming;
+use crate::api::http::page::{Listed, Window};
+use crate::api::http::problem::Problem;
 use crate::store::NewEvent;
 
 /// Reads the events of a body, as a publish does.

@@ -4,12 +4,12 @@
 use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
 
-use super::Api;
-use super::auth::{Admin, May};
-use super::problem::{ErrorReply, Problem};
-use super::reply::Reply;
-use super::request::Body;
-use super::webhooks::reach;
+use crate::api::Api;
+use crate::api::access::auth::{Admin, May};
+use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::reply::Reply;
+use crate::api::http::request::Body;
+use crate::api::webhooks::reach::reach;
 use crate::domain::explain::Explained;
 use crate::domain::webhook::EndpointUrl;
 

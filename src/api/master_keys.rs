@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use actix_web::{HttpResponse, get, post, web};
 use serde::Serialize;
 
-use super::Api;
-use super::auth::{Admin, May};
-use super::problem::{ErrorReply, Problem};
-use super::reply::Reply;
+use crate::api::Api;
+use crate::api::access::auth::{Admin, May};
+use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::reply::Reply;
 
 /// The master keys.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

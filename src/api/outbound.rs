@@ -23,6 +23,9 @@ pub trait Outbound: Send + Sync {
     /// What is left of a webhook's rate limit now.
     fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance;
 
+    /// What it lacks now, in words; `None` if nothing.
+    fn trouble(&self) -> Option<&'static str>;
+
     /// A thread of it that is stuck.
     fn stuck(&self) -> Option<Stuck>;
 

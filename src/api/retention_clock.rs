@@ -3,10 +3,10 @@
 use actix_web::{HttpResponse, post, web};
 use serde::Serialize;
 
-use super::Api;
-use super::auth::{Admin, May};
-use super::problem::Problem;
-use super::reply::Reply;
+use crate::api::Api;
+use crate::api::access::auth::{Admin, May};
+use crate::api::http::problem::Problem;
+use crate::api::http::reply::Reply;
 use crate::domain::time;
 
 /// The clock by which retention tells age.

@@ -2,24 +2,11 @@
 //! true: a secret is never among them, only whether it is set.
 
 use actix_web::{HttpResponse, get, web};
-use serde::Serialize;
-use serde_json::Value;
 
-use super::Api;
-use super::auth::{Admin, May};
-use super::page::PageReply;
-use super::problem::Problem;
-
-/// A setting of the server.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct Knob {
-    /// Its section and its key in the configuration, such as `server.body_bytes_max`.
-    pub name: String,
-    /// What it is set to; of a secret only "set" or null.
-    pub value: Value,
-    /// What it is where nobody sets it.
-    pub default: Value,
-}
+use crate::api::access::auth::{Admin, May};
+use crate::api::http::page::PageReply;
+use crate::api::http::problem::Problem;
+use crate::api::{Api, Knob};
 
 /// List the server's settings
 ///

@@ -6,9 +6,9 @@ use std::time::Duration;
 use awc::http::{Method, StatusCode, header};
 use bytes::Bytes;
 use serde_json::Value;
-use thiserror::Error;
 
-use super::{CliError, ServerArgs};
+use super::error::{CallError, CliError};
+use super::server::ServerArgs;
 use crate::clock::{Dice, Stopwatch};
 
 /// A reply longer than this is no reply of Hookwheel's.
@@ -36,50 +36,6 @@ pub struct Call<'a> {
     pub headers: Vec<(&'a str, String)>,
     /// The body and its type.
     pub body: Option<(&'static str, Bytes)>,
-}
-
-/// Why a call failed.
-#[derive(Debug, Error)]
-pub enum CallError {
-    /// No answer.
-    #[error("{url} cannot be reached: {why}; is the server running there? (--url or HOOKWHEEL_URL says where)")]
-    Unreachable {
-        /// What was called.
-        url: String,
-        /// What the system said.
-        why: String,
-    },
-    /// An answer that is an error.
-    #[error("{}", refused(.status, .field, .message))]
-    Refused {
-        /// The status.
-        status: StatusCode,
-        /// What it is about.
-        field: Option<String>,
-        /// The server's sentence.
-        message: String,
-        /// When to try again, if the server says so.
-        retry_after: Option<Duration>,
-    },
-    /// An answer that is not Hookwheel's.
-    #[error("{url} answered {status} with something that is not Hookwheel's: {why}")]
-    Strange {
-        /// What was called.
-        url: String,
-        /// The status.
-        status: StatusCode,
-        /// What is strange.
-        why: String,
-    },
-}
-
-fn refused(status: &StatusCode, field: &Option<String>, message: &str) -> String {
-    let hint = match *status {
-        StatusCode::UNAUTHORIZED => "; give a key with --key or HOOKWHEEL_KEY",
-        _ => "",
-    };
-    let field = field.as_ref().map_or(String::new(), |field| format!("{field}: "));
-    format!("the server refused ({}): {field}{message}{hint}", status.as_u16())
 }
 
 impl CallError {

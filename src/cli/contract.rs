@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::CliError;
+use super::error::CliError;
 use crate::clock::Clock;
 use crate::dialect::{Dialect, Dialects, VerifyError};
 use crate::domain::secret::Secret;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{CliError, ServerArgs};
+use super::error::CliError;
+use super::server::ServerArgs;
 use crate::config::DeliverConfig;
 use crate::dialect::{Dialect, DialectError, Dialects};
 use crate::docs::{self, Site};

@@ -4,7 +4,7 @@
 use clap::{Args, Subcommand};
 use ipnet::IpNet;
 
-use super::CliError;
+use super::error::CliError;
 use crate::config::Config;
 use crate::domain::explain::Explained;
 use crate::domain::webhook::EndpointUrl;

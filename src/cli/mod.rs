@@ -5,22 +5,25 @@ mod bench;
 mod client;
 mod contract;
 mod dialect;
+mod error;
 mod guard;
 mod receive;
 mod send;
+mod server;
 mod store;
 mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use thiserror::Error;
+use clap::{Parser, Subcommand};
 use zeroize::Zeroizing;
 
 use crate::clock::Dice;
 use crate::config::{self, Config, ConfigError};
 use crate::domain::secret::Secret;
+use error::CliError;
+use server::ServerArgs;
 
 /// Runs what the command line says. `serve` is the server itself; it returns once the server has stopped.
 pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) -> ExitCode {
@@ -82,17 +85,6 @@ struct Cli {
     command: Option<Command>,
 }
 
-/// Which server the other commands talk to.
-#[derive(Debug, Clone, Args)]
-struct ServerArgs {
-    /// The server that the other commands talk to
-    #[arg(long, global = true, env = "HOOKWHEEL_URL", default_value = "http://127.0.0.1:7080")]
-    url: String,
-    /// The API key to talk to it with
-    #[arg(long, global = true, env = "HOOKWHEEL_KEY", hide_env_values = true)]
-    key: Option<String>,
-}
-
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the server
@@ -116,27 +108,6 @@ enum Command {
     /// What `bench --relay` measures
     #[command(hide = true)]
     Relay(bench::RelayArgs),
-}
-
-/// Why a command failed, for the person who gave it.
-#[derive(Debug, Error)]
-enum CliError {
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error(transparent)]
-    Call(#[from] client::CallError),
-    #[error("{0}: {1}")]
-    Io(String, std::io::Error),
-    #[error("{0}")]
-    Failed(String),
-}
-
-impl CliError {
-    /// An error of the system about `what`.
-    fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
-        let what = what.into();
-        move |error| Self::Io(what, error)
-    }
 }
 
 #[cfg(test)]

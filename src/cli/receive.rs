@@ -15,7 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use super::contract::{Contract, ContractArgs};
-use super::{CliError, ServerArgs};
+use super::error::CliError;
+use super::server::ServerArgs;
 
 /// The longest body that is taken.
 const BODY_BYTES_MAX: usize = 64 << 20;

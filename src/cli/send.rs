@@ -13,8 +13,10 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::client::{Api, Call, CallError};
-use super::{CliError, ServerArgs};
+use super::client::{Api, Call};
+use super::error::CallError;
+use super::error::CliError;
+use super::server::ServerArgs;
 use crate::clock::Dice;
 
 const EVENTS_PATH: &str = "/api/v1/events";

@@ -3,7 +3,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::CliError;
+use super::error::CliError;
 use crate::config::Config;
 
 /// The arguments of `hookwheel store`.

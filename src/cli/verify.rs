@@ -6,8 +6,8 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::CliError;
 use super::contract::{Contract, ContractArgs};
+use super::error::CliError;
 use crate::dialect::VerifyError;
 
 /// The arguments of `hookwheel verify`.

@@ -8,8 +8,11 @@ use std::path::Path;
 use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
 use thiserror::Error;
 
+use super::Config;
 use super::knobs::{KNOBS, Takes};
-use super::{Config, ENVIRONMENT_PREFIX};
+
+/// What every variable of the environment that sets a knob begins with.
+pub const ENVIRONMENT_PREFIX: &str = "HOOKWHEEL__";
 
 /// Why a configuration was refused. The texts are for the person who wrote it.
 #[derive(Debug, Error)]

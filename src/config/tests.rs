@@ -1,9 +1,13 @@
 //! Files and environments that are taken, and those that are not.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use config::Map;
+use ipnet::IpNet;
+use serde_json::Value as Json;
 
+use super::knobs::KNOBS;
 use super::*;
 
 const SHIPPED: &str = include_str!("../../config.toml");

@@ -1,17 +1,18 @@
-//! HTTP clients, one for each way in which connections are made. What stays true: awc keeps connections by host and port,
-//! so webhooks with other openings or other TLS never share a client, and no connection is used again under rules that
+//! Clients, one for each way in which connections are made. What stays true: webhooks with other openings or other TLS
+//! never share one, and their profile is a part of what connections are kept by, so none is used again under rules that
 //! it was not made by. All webhooks without settings of their own share one.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use awc::{Client, Connector};
 use ipnet::IpNet;
 use quick_cache::{UnitWeighter, unsync::Cache};
 use rustls::ClientConfig;
 use sha2::{Digest, Sha256};
+use tokio_rustls::TlsConnector;
 
+use super::descriptors::Descriptors;
 use super::dial::{Dial, Rules};
 use super::resolve::Resolver;
 use super::tls::Trust;
@@ -58,10 +59,19 @@ pub struct Making {
     pub rules: Rules,
     /// Whom is trusted.
     pub trust: Arc<Trust>,
-    /// Connections at once: awc's own limit counts all hosts together and must not be the smaller one.
-    pub out_max: usize,
+    /// What they may use up.
+    pub descriptors: Arc<Descriptors>,
     /// The deadline of connect, and of TLS.
     pub connect: Duration,
+}
+
+/// How connections are made for some webhooks.
+#[derive(Clone)]
+pub struct Client {
+    /// Past the guard.
+    pub dial: Dial,
+    /// Where the URL says `https`.
+    pub tls: TlsConnector,
 }
 
 /// The clients of one arbiter.
@@ -100,14 +110,8 @@ impl Clients {
 }
 
 fn client(making: &Making, resolver: &Resolver, opened: &[IpNet], tls: Arc<ClientConfig>) -> Client {
-    let dial = Dial::new(resolver.clone(), making.rules.clone(), opened.to_vec());
-    let connector = Connector::new()
-        .connector(dial)
-        .rustls_0_23(tls)
-        .limit(making.out_max + 1)
-        .timeout(making.connect)
-        .handshake_timeout(making.connect);
-    Client::builder().connector(connector).disable_timeout().disable_redirects().finish()
+    let dial = Dial::new(resolver.clone(), making.rules.clone(), opened.to_vec(), making.descriptors.clone());
+    Client { dial, tls: tls.into() }
 }
 
 #[cfg(test)]

@@ -6,21 +6,17 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_service::Service;
-use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
-use awc::http::Uri;
 use futures_util::StreamExt;
-use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use ipnet::IpNet;
 use thiserror::Error;
 use tokio::net::{TcpSocket, TcpStream};
 
+use super::descriptors::{Descriptor, Descriptors, is_ours};
 use super::egress::Egress;
-use super::resolve::Resolver;
+use super::resolve::{Resolver, Unresolved};
 use super::tunnel::{self, Goal};
 use crate::domain::guard::{Decision, Guard, Rule};
 use crate::domain::proxy::Proxy;
@@ -29,6 +25,9 @@ use crate::domain::proxy::Proxy;
 const HEAD_START: Duration = Duration::from_millis(250);
 /// Addresses of one host that are tried. Whoever names thousands would have us knock at all of them.
 const TRIED_MAX: usize = 8;
+
+/// What is told of a proxy that made no connection.
+const NOT_THROUGH: &str = "the operator's proxy made no connection to it";
 
 /// Why there is no connection.
 #[derive(Debug, Error)]
@@ -42,6 +41,9 @@ pub enum DialError {
     /// Nobody accepted.
     #[error("{0}")]
     Connect(String),
+    /// This server has no descriptors or ports left: nothing is said of the endpoint.
+    #[error("{0}")]
+    Ours(String),
 }
 
 /// What all dialling has in common.
@@ -61,42 +63,30 @@ pub struct Rules {
 #[derive(Clone)]
 pub struct Dial(Rc<Inner>);
 
+/// A connection, and the descriptor of the budget that it has.
+pub type Dialled = (TcpStream, Descriptor);
+
 struct Inner {
     resolver: Resolver,
     rules: Rules,
     opened: Vec<IpNet>,
+    descriptors: Arc<Descriptors>,
 }
 
 impl Dial {
     /// Dials past the guard, which is told what was `opened` beside.
-    pub fn new(resolver: Resolver, rules: Rules, opened: Vec<IpNet>) -> Self {
-        Self(Rc::new(Inner { resolver, rules, opened }))
-    }
-}
-
-impl Service<ConnectInfo<Uri>> for Dial {
-    type Response = Connection<Uri, TcpStream>;
-    type Error = ConnectError;
-    type Future = LocalBoxFuture<'static, Result<Self::Response, ConnectError>>;
-
-    fn poll_ready(&self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
-        Poll::Ready(Ok(()))
+    pub fn new(resolver: Resolver, rules: Rules, opened: Vec<IpNet>, descriptors: Arc<Descriptors>) -> Self {
+        Self(Rc::new(Inner { resolver, rules, opened, descriptors }))
     }
 
-    fn call(&self, asked: ConnectInfo<Uri>) -> Self::Future {
-        let inner = self.0.clone();
-        Box::pin(async move {
-            let stream = inner.dial(asked.hostname(), asked.port()).await;
-            // The only kind of error that carries one of ours through awc.
-            let stream = stream.map_err(|error| ConnectError::Resolver(Box::new(error)))?;
-            Ok(Connection::new(asked.request().clone(), stream))
-        })
+    /// A connection to a host, a name or an address without brackets.
+    pub async fn dial(&self, host: &str, port: u16) -> Result<Dialled, DialError> {
+        self.0.dial(host, port).await
     }
 }
 
 impl Inner {
-    async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
-        let host = bare(host);
+    async fn dial(&self, host: &str, port: u16) -> Result<Dialled, DialError> {
         if let Some(proxy) = self.proxy_for(host) {
             if let Some(rule) = self.rules.guard.refuses_port(port) {
                 return Err(DialError::Refused(rule.to_string()));
@@ -116,7 +106,7 @@ impl Inner {
 
     /// The addresses of a host that may be dialled; an error if it has none of these.
     async fn addresses(&self, host: &str, port: u16) -> Result<Vec<IpAddr>, DialError> {
-        let found = self.resolver.addresses(host).await.map_err(DialError::Dns)?;
+        let found = self.resolver.addresses(host).await.map_err(unresolved)?;
         let mut refused = None;
         let mut open = Vec::with_capacity(found.len());
         for address in found {
@@ -132,7 +122,7 @@ impl Inner {
     }
 
     /// Tries one address after the other, each with a head start on the next, until one accepts.
-    async fn first_of(&self, addresses: impl Iterator<Item = SocketAddr>) -> Result<TcpStream, DialError> {
+    async fn first_of(&self, addresses: impl Iterator<Item = SocketAddr>) -> Result<Dialled, DialError> {
         let mut waiting = addresses.peekable();
         let mut failed = DialError::Dns("the name has no address".into());
         let mut tries = FuturesUnordered::new();
@@ -142,7 +132,8 @@ impl Inner {
                 ended = tries.next() => match ended {
                     Some(Ok(stream)) => return Ok(stream),
                     Some(Err(error)) => {
-                        failed = error;
+                        // Where we failed, nobody knows what the endpoint would have done.
+                        failed = if matches!(failed, DialError::Ours(_)) { failed } else { error };
                         tries.extend(waiting.next().map(|address| self.connect(address)));
                     }
                     None => return Err(failed),
@@ -154,34 +145,81 @@ impl Inner {
         }
     }
 
-    async fn connect(&self, to: SocketAddr) -> Result<TcpStream, DialError> {
+    async fn connect(&self, to: SocketAddr) -> Result<Dialled, DialError> {
         match &self.rules.proxy {
             Some(proxy) => self.through(proxy, Goal::Address(to)).await,
-            None => self.connect_from(to).await.map_err(|error| DialError::Connect(error.to_string())),
+            None => self.connect_from(to).await,
         }
     }
 
-    async fn connect_from(&self, to: SocketAddr) -> io::Result<TcpStream> {
-        let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        if let Some(from) = self.rules.egress.from(to.ip())? {
-            socket.bind(SocketAddr::new(from, 0))?;
+    async fn connect_from(&self, to: SocketAddr) -> Result<Dialled, DialError> {
+        let failed = |error: io::Error| DialError::Connect(error.to_string());
+        let descriptor = self.descriptor()?;
+        let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+        let socket = socket.map_err(|error| failed_at(to, error))?;
+        if let Some(from) = self.rules.egress.from(to.ip()).map_err(failed)? {
+            socket.bind(SocketAddr::new(from, 0)).map_err(|error| match error.kind() {
+                // Of no port in particular: so all of them are.
+                io::ErrorKind::AddrInUse => DialError::Ours(error.to_string()),
+                _ => failed(error),
+            })?;
         }
-        socket.connect(to).await
+        let stream = socket.connect(to).await.map_err(|error| failed_at(to, error))?;
+        Ok((stream, descriptor))
+    }
+
+    fn descriptor(&self) -> Result<Descriptor, DialError> {
+        let none = || DialError::Ours("all connections that this server may have are in use".into());
+        self.descriptors.take().ok_or_else(none)
+    }
+
+    /// Where the proxy is and what it says is the operator's to know: that goes into the log, and whose webhook it is learns
+    /// only that it was the proxy.
+    async fn through(&self, proxy: &Proxy, goal: Goal<'_>) -> Result<Dialled, DialError> {
+        let opened = self.tunnel(proxy, goal).await;
+        opened.map_err(|error| match error {
+            DialError::Connect(why) => {
+                tracing::info!("no connection: {why}");
+                DialError::Connect(NOT_THROUGH.into())
+            }
+            other => other,
+        })
     }
 
     /// The proxy's own address is the operator's word: no guard stands before it.
-    async fn through(&self, proxy: &Proxy, goal: Goal<'_>) -> Result<TcpStream, DialError> {
+    async fn tunnel(&self, proxy: &Proxy, goal: Goal<'_>) -> Result<Dialled, DialError> {
         let said = |why: String| DialError::Connect(format!("the proxy {proxy} {why}"));
         let found = self.resolver.addresses(&proxy.host).await;
-        let found = found.map_err(|why| said(format!("could not be resolved: {why}")))?;
-        let mut failed = "has no address".to_string();
+        let found = found.map_err(|error| match error.is_ours {
+            true => unresolved(error),
+            false => said(format!("could not be resolved: {}", error.why)),
+        })?;
+        let descriptor = self.descriptor()?;
+        let mut failed = said("has no address".into());
         for address in found.into_iter().take(TRIED_MAX) {
-            match TcpStream::connect((address, proxy.port)).await {
-                Ok(stream) => return tunnel::open(stream, proxy, goal).await.map_err(said),
-                Err(error) => failed = format!("could not be reached: {error}"),
+            let to = SocketAddr::new(address, proxy.port);
+            match TcpStream::connect(to).await {
+                Ok(stream) => {
+                    let stream = tunnel::open(stream, proxy, goal).await.map_err(said)?;
+                    return Ok((stream, descriptor));
+                }
+                Err(error) if is_ours(&error, to) => failed = DialError::Ours(error.to_string()),
+                Err(error) => failed = said(format!("could not be reached: {error}")),
             }
         }
-        Err(said(failed))
+        Err(failed)
+    }
+}
+
+fn unresolved(error: Unresolved) -> DialError {
+    if error.is_ours { DialError::Ours(error.why) } else { DialError::Dns(error.why) }
+}
+
+/// What it says that `to` was not reached.
+fn failed_at(to: SocketAddr, error: io::Error) -> DialError {
+    match is_ours(&error, to) {
+        true => DialError::Ours(error.to_string()),
+        false => DialError::Connect(error.to_string()),
     }
 }
 

@@ -16,7 +16,7 @@ use url::Url;
 use super::mailbox::Mailbox;
 use super::meters::Meters;
 use super::schedule::Claim;
-use super::sender::{Sender, Tools};
+use super::sender::{Sender, Tools, Unsent};
 use super::verdict::verdict;
 use crate::clock::{Clock, Dice};
 use crate::domain::backoff::Strain;
@@ -27,7 +27,7 @@ use crate::domain::probe::{Probe, Probed};
 use crate::domain::retry::Next;
 use crate::domain::time::UnixMs;
 use crate::pulse::{self, Pulse};
-use crate::store::{Settlement, Store, StoreError};
+use crate::store::{Settlement, Store};
 
 /// After a panic over a delivery: when it is tried again. Not soon, since its request may have been made, and the next
 /// attempt may panic too.
@@ -100,7 +100,12 @@ impl Desk {
         match guarded(self.settlement(claim)).await {
             Some(Ok(settlement)) => self.store.settle(settlement),
             Some(Err(error)) => {
-                tracing::warn!(delivery = %claim.delivery.id, %error, "its event cannot be read now");
+                match error {
+                    Unsent::Store(error) => {
+                        tracing::warn!(delivery = %claim.delivery.id, %error, "its event cannot be read now");
+                    }
+                    Unsent::Ours(why) => tracing::debug!(delivery = %claim.delivery.id, why, "it waits"),
+                }
                 self.mailbox.hand_back(claim.delivery.id);
             }
             None => {
@@ -111,12 +116,12 @@ impl Desk {
     }
 
     /// Makes the attempt and decides what follows.
-    async fn settlement(&self, claim: &Claim) -> Result<Settlement, StoreError> {
+    async fn settlement(&self, claim: &Claim) -> Result<Settlement, Unsent> {
         let (made, dialect) = self.sender.attempt(claim).await?;
         fail::fail_point!("sender.verdict");
         let settlement = verdict(claim, &dialect, made, self.dice.borrow_mut().fraction());
         log(claim, &settlement);
-        self.meters.count(&settlement.attempt.summary.outcome, settlement.next);
+        self.meters.count(&settlement.attempt, settlement.next);
         Ok(settlement)
     }
 }
@@ -129,7 +134,7 @@ fn after_panic(claim: &Claim, now: UnixMs) -> Settlement {
     let url = claim.webhook.url.as_str().to_string();
     Settlement {
         delivery: claim.delivery.id,
-        attempt: Attempt { summary, url, request_headers: Vec::new(), response_body: Vec::new() },
+        attempt: Attempt { summary, url, request_headers: Vec::new(), response_body: Vec::new(), resent: false },
         next: Next::RetryAt(now + AGAIN_AFTER_PANIC_MS),
         disable: DisableRule::default(),
         strain: Strain::Neutral,
@@ -150,6 +155,7 @@ fn log(claim: &Claim, settlement: &Settlement) {
                 attempt = summary.number,
                 outcome = %summary.outcome,
                 duration_ms = summary.duration_ms,
+                resent = settlement.attempt.resent,
                 next = ?settlement.next,
                 "attempt"
             )

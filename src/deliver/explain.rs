@@ -28,6 +28,8 @@ pub async fn explain(url: &Url, opened: &[IpNet], rules: &Rules, resolver: &Reso
         Ok(found) => {
             explained.with_decisions(found.into_iter().map(|address| rules.guard.decide(address, port, opened)))
         }
-        Err(why) => Explained { note: Some(format!("the host name could not be resolved: {why}")), ..explained },
+        Err(error) => {
+            Explained { note: Some(format!("the host name could not be resolved: {}", error.why)), ..explained }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::domain::delivery::{FAILURE_KINDS, Outcome};
+use crate::domain::delivery::{Attempt, FAILURE_KINDS};
 use crate::domain::retry::Next;
 
 /// Counters.
@@ -12,6 +12,8 @@ pub struct Meters {
     succeeded: AtomicU64,
     /// Attempts that failed, by kind, in the order of [`FAILURE_KINDS`].
     failed: [AtomicU64; FAILURE_KINDS.len()],
+    /// Attempts within which the request was sent once more.
+    resent: AtomicU64,
     /// Deliveries that are out now.
     pub out: AtomicUsize,
     /// Webhooks that have a lane.
@@ -20,12 +22,13 @@ pub struct Meters {
 
 impl Meters {
     /// Counts an attempt.
-    pub fn count(&self, outcome: &Outcome, next: Next) {
+    pub fn count(&self, attempt: &Attempt, next: Next) {
         let counter = match next {
             Next::Succeeded => &self.succeeded,
-            Next::RetryAt(_) | Next::Dead => &self.failed[outcome.kind_index()],
+            Next::RetryAt(_) | Next::Dead => &self.failed[attempt.summary.outcome.kind_index()],
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        self.resent.fetch_add(attempt.resent.into(), Ordering::Relaxed);
     }
 
     /// Writes them in the Prometheus text format.
@@ -39,6 +42,10 @@ impl Meters {
             let count = count.load(Ordering::Relaxed);
             line(format_args!("hookwheel_attempt_outcomes_total{{outcome=\"{kind}\"}} {count}\n"));
         }
+        let resent = self.resent.load(Ordering::Relaxed);
+        line(format_args!(
+            "# HELP hookwheel_resent_total Attempts within which the request was sent once more.\n# TYPE hookwheel_resent_total counter\nhookwheel_resent_total {resent}\n"
+        ));
         let gauges = [
             ("in_flight", "Deliveries that are out now.", self.out.load(Ordering::Relaxed)),
             ("lanes", "Webhooks that have a lane in memory.", self.lanes.load(Ordering::Relaxed)),

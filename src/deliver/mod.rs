@@ -3,12 +3,14 @@
 
 pub mod allowances;
 mod clients;
+mod descriptors;
 mod dial;
 mod egress;
 mod engine;
 mod errands;
 mod explain;
 mod failure;
+mod http;
 pub mod lane;
 mod limiter;
 mod mailbox;
@@ -44,6 +46,7 @@ use crate::pulse::{Pulse, Stuck, or_end, or_end_task};
 use crate::store::Store;
 use allowances::Allowances;
 use clients::Making;
+use descriptors::Descriptors;
 use dial::Rules;
 use egress::Egress;
 pub use egress::may_be_here;
@@ -77,6 +80,8 @@ pub struct Settings {
     pub proxy: Option<Proxy>,
     /// Whether the proxy resolves names.
     pub proxy_resolves: bool,
+    /// Descriptors that are the listener's to use.
+    pub listener_descriptors: usize,
 }
 
 impl Settings {
@@ -111,6 +116,7 @@ pub async fn explain_alone(settings: &Settings, url: &Url, opened: &[IpNet]) -> 
 /// Starts delivering what the store holds, trusting those in `trust`. Must be called within an actix system.
 pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, clock: Clock) -> Deliver {
     let (mailbox, meters) = (Arc::new(Mailbox::default()), Arc::new(Meters::default()));
+    let descriptors = Descriptors::of_this_process(settings.listener_descriptors);
     store.listen(mailbox.clone());
     let tools = Tools {
         store: store.clone(),
@@ -119,11 +125,12 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         making: Making {
             rules: settings.rules(),
             trust: Arc::new(trust),
-            out_max: settings.in_flight_max,
+            descriptors: descriptors.clone(),
             connect: settings.connect,
         },
         name_servers: settings.name_servers,
         dns: settings.dns,
+        senders: settings.senders.max(1),
     };
     let (mut senders, mut errands, mut desks) = (Vec::new(), Vec::new(), Vec::new());
     for n in 1..=settings.senders.max(1) {
@@ -147,8 +154,15 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
     let scheduler = Scheduler::new(store, shelf, settings.in_flight_max, allowances.clone(), clock.now());
     let (places, pulse) = (Arc::new(Semaphore::new(PROBES_MAX)), Arc::new(Pulse::of("engine")));
     let (meters_seen, engine_pulse) = (meters.clone(), pulse.clone());
-    let handle =
-        Handle { senders: desks.into(), places, allowances, meters: meters_seen, engine_pulse, clock: clock.clone() };
+    let handle = Handle {
+        senders: desks.into(),
+        places,
+        allowances,
+        meters: meters_seen,
+        descriptors,
+        engine_pulse,
+        clock: clock.clone(),
+    };
     let engine = Engine::new(scheduler, clock, mailbox.clone(), meters, pulse, errands);
     let engine = std::thread::Builder::new().name("engine".into()).spawn(|| or_end("engine", || engine.run()));
     Deliver { mailbox, handle, engine: engine.expect("a thread can be started"), senders }
@@ -190,6 +204,7 @@ pub struct Handle {
     places: Arc<Semaphore>,
     allowances: Arc<Allowances>,
     meters: Arc<Meters>,
+    descriptors: Arc<Descriptors>,
     engine_pulse: Arc<Pulse>,
     clock: Clock,
 }
@@ -230,9 +245,17 @@ impl Handle {
         self.allowances.left(webhook, limit, self.clock.now())
     }
 
+    /// What the sending side lacks now, in words; `None` if nothing.
+    pub fn trouble(&self) -> Option<&'static str> {
+        self.descriptors.is_short().then_some(
+            "deliveries wait: this server has used up the descriptors or the ports that its connections need",
+        )
+    }
+
     /// Writes counters in the Prometheus text format.
     pub fn write_metrics(&self, out: &mut String) {
         self.meters.write(out);
+        self.descriptors.write_metrics(out);
     }
 
     /// A thread of delivery that is stuck. Each sender is asked for a sign, which it owes until the next call.

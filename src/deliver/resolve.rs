@@ -6,7 +6,19 @@ use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+
+use super::descriptors::is_want;
+
+/// Why a host has no addresses.
+#[derive(Debug)]
+pub struct Unresolved {
+    /// In words.
+    pub why: String,
+    /// This server could not ask: nothing is said of the name.
+    pub is_ours: bool,
+}
 
 /// Resolves names on one arbiter; cheap to clone.
 #[derive(Clone)]
@@ -23,14 +35,20 @@ impl Resolver {
     }
 
     /// The addresses of a host, a name or an address without brackets. An error says why there are none.
-    pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, String> {
+    pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Unresolved> {
         if let Ok(address) = host.parse() {
             return Ok(vec![address]);
         }
         match actix_rt::time::timeout(self.limit, self.names.lookup_ip(host)).await {
             Ok(Ok(found)) => Ok(found.iter().collect()),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer within {} seconds", self.limit.as_secs())),
+            Ok(Err(error)) => {
+                let is_ours = matches!(&error, NetError::Io(error) if is_want(error));
+                Err(Unresolved { why: error.to_string(), is_ours })
+            }
+            Err(_) => {
+                let why = format!("no answer within {} seconds", self.limit.as_secs());
+                Err(Unresolved { why, is_ours: false })
+            }
         }
     }
 }

@@ -316,8 +316,13 @@ mod tests {
         fn retry_at(&mut self, delivery: DeliveryId, at: UnixMs) {
             let outcome = Outcome::Status(500);
             let summary = AttemptSummary { number: 1, started_at: NOW, duration_ms: 0, outcome };
-            let attempt =
-                Attempt { summary, url: String::new(), request_headers: Vec::new(), response_body: Vec::new() };
+            let attempt = Attempt {
+                summary,
+                url: String::new(),
+                request_headers: Vec::new(),
+                response_body: Vec::new(),
+                resent: false,
+            };
             let (disable, strain) = (DisableRule::default(), Strain::Neutral);
             let next = Next::RetryAt(at);
             self.store.settle(Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false });

@@ -1,5 +1,5 @@
-//! Makes HTTP requests: the only place that knows awc. One deadline covers connect, TLS, request, headers and body; of
-//! the answer no more is read than is kept. A try never "errors": it ends in an `Outcome`.
+//! Makes attempts. One deadline covers resolving, connect, TLS, request, headers and body; of the answer no more is read
+//! than is kept. A try never "errors": it ends in an `Outcome`, or was none, for want of something of ours.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -9,24 +9,23 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use awc::Client;
-use awc::http::Uri;
-use awc::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use ipnet::IpNet;
 use quick_cache::{UnitWeighter, unsync::Cache};
 use url::Url;
 
-use super::clients::{Clients, Making, Profile};
+use super::clients::{Client, Clients, Making, Profile};
 use super::explain::explain;
-use super::failure::{broken, outcome_of};
+use super::failure::{Ours, outcome_of};
+use super::http::{Destination, Heard, Http, Request};
 use super::resolve::Resolver;
 use super::schedule::Claim;
 use super::verdict::Made;
 use crate::clock::{Clock, Stopwatch};
 use crate::dialect::{AttemptFacts, Dialect, Dialects, Prepared, Shelf, SigningKey};
-use crate::domain::delivery::{Attempt, AttemptSummary, Outcome, RESPONSE_BODY_BYTES_MAX};
+use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
 use crate::domain::event::Event;
 use crate::domain::explain::Explained;
 use crate::domain::id::{EventId, WebhookNumber};
@@ -59,12 +58,26 @@ pub struct Tools {
     pub name_servers: Vec<SocketAddr>,
     /// How long resolving a name may take.
     pub dns: Duration,
+    /// Threads that send.
+    pub senders: usize,
 }
 
-/// Sends on one arbiter; awc is not `Send`.
+/// Why nothing was attempted: the claim is handed back.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsent {
+    /// The store is away.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// This server has no connection left.
+    #[error("{0}")]
+    Ours(String),
+}
+
+/// Sends on one arbiter: what it keeps stays on one thread.
 pub struct Sender {
     tools: Tools,
     clients: Clients,
+    http: Http,
     targets: RefCell<HashMap<WebhookNumber, Rc<Target>>>,
     /// Above so many it is looked which of their webhooks are gone.
     targets_max: Cell<usize>,
@@ -81,9 +94,7 @@ struct Target {
     dialects: Arc<Dialects>,
     dialect: Arc<Dialect>,
     account_id: String,
-    uri: Result<Uri, String>,
-    /// Which client it goes by.
-    profile: Option<Profile>,
+    to: Result<Destination, String>,
     keys: Vec<(SigningKey, Option<UnixMs>)>,
     custom_headers: Vec<(HeaderName, HeaderValue)>,
     deadline: Duration,
@@ -103,6 +114,7 @@ impl Sender {
         // hickory's sockets and tasks live on the runtime that made them: each sender has a resolver of its own.
         let resolver = Resolver::new(&tools.name_servers, tools.dns);
         let clients = Clients::new(tools.making.clone(), resolver);
+        let http = Http::new(tools.making.descriptors.clone(), tools.making.connect, tools.senders);
         let prepared = RefCell::new(Cache::with(
             PREPARED_MAX,
             PREPARED_MAX as u64,
@@ -110,12 +122,12 @@ impl Sender {
             Default::default(),
             Default::default(),
         ));
-        Self { tools, clients, targets: RefCell::default(), targets_max: Cell::new(TARGETS_MAX_MIN), prepared }
+        Self { tools, clients, http, targets: RefCell::default(), targets_max: Cell::new(TARGETS_MAX_MIN), prepared }
     }
 
-    /// Makes the next attempt of the claimed delivery. Says also by which dialect it was made. An error says that the
-    /// store is away, and that nothing was attempted.
-    pub async fn attempt(&self, claim: &Claim) -> Result<(Made, Arc<Dialect>), StoreError> {
+    /// Makes the next attempt of the claimed delivery. Says also by which dialect it was made. An error says that nothing
+    /// was attempted.
+    pub async fn attempt(&self, claim: &Claim) -> Result<(Made, Arc<Dialect>), Unsent> {
         let target = self.target(&claim.webhook);
         let (started_at, watch) = (self.tools.clock.now(), Stopwatch::start());
         let mut sent = Sent::default();
@@ -133,17 +145,19 @@ impl Sender {
             outcome: outcome.cut(),
         };
         let url = claim.webhook.url.as_str().to_string();
-        let attempt = Attempt { summary, url, request_headers: sent.headers, response_body: sent.answer };
+        let (headers, heard) = (sent.headers, sent.heard);
+        let (response_body, resent) = (heard.body, heard.resent);
+        let attempt = Attempt { summary, url, request_headers: headers, response_body, resent };
         // A date is of the wall clock.
         let (now, wall) = (self.tools.clock.now(), self.tools.clock.wall());
-        let asked = sent.retry_after.as_deref().and_then(|text| time::retry_after(text, wall));
+        let asked = heard.retry_after.as_deref().and_then(|text| time::retry_after(text, wall));
         let asked = asked.map(|at| now.saturating_add(at.saturating_sub(wall)));
         Ok((Made { attempt, retry_after: asked }, target.dialect.clone()))
     }
 
-    async fn request(&self, claim: &Claim, target: &Target, sent: &mut Sent) -> Result<Outcome, StoreError> {
-        let uri = match &target.uri {
-            Ok(uri) => uri.clone(),
+    async fn request(&self, claim: &Claim, target: &Target, sent: &mut Sent) -> Result<Outcome, Unsent> {
+        let to = match &target.to {
+            Ok(to) => to,
             Err(why) => return Ok(Outcome::Unsendable(why.clone())),
         };
         let ready = match self.ready(claim, target) {
@@ -152,7 +166,7 @@ impl Sender {
             Err(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_))) => {
                 return Ok(Outcome::Unsendable(damaged.to_string()));
             }
-            Err(error @ (StoreError::Io(_) | StoreError::Unavailable)) => return Err(error),
+            Err(error @ (StoreError::Io(_) | StoreError::Unavailable)) => return Err(error.into()),
         };
         let body = target.dialect.body(&ready.body, &target.webhook);
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
@@ -161,28 +175,41 @@ impl Sender {
         let headers = target.headers(claim, &ready.event, &body, &self.tools.clock);
         sent.headers = headers.iter().map(written).collect();
         let webhook = &target.webhook;
-        Ok(match self.clients.get(target.profile, &webhook.allow, webhook.tls.as_ref()) {
-            Ok(client) => post(&client, uri, headers, body, sent).await,
-            Err(unfit) => Outcome::Unsendable(unfit.to_string()),
-        })
+        match self.clients.get(to.peer.profile, &webhook.allow, webhook.tls.as_ref()) {
+            Ok(client) => {
+                let request = Request { to, headers: &headers, body };
+                let outcome = self.post(&client, &request, &mut sent.heard).await;
+                outcome.map_err(|Ours(why)| {
+                    self.tools.making.descriptors.ran_out();
+                    Unsent::Ours(why)
+                })
+            }
+            Err(unfit) => Ok(Outcome::Unsendable(unfit.to_string())),
+        }
+    }
+
+    async fn post(&self, client: &Client, request: &Request<'_>, heard: &mut Heard) -> Result<Outcome, Ours> {
+        self.http.send(client, request, heard).await.map_or_else(outcome_of, |status| Ok(Outcome::Status(status)))
     }
 
     /// Makes a request that is no delivery.
     pub async fn probe(&self, probe: Probe) -> Probed {
-        let (watch, mut sent) = (Stopwatch::start(), Sent::default());
-        let client = self.clients.get(Profile::of(&probe.allow, probe.tls.as_ref()), &probe.allow, probe.tls.as_ref());
-        let outcome = match (probe.url.as_str().parse::<Uri>(), client) {
-            (Err(error), _) => Outcome::Unsendable(error.to_string()),
+        let (watch, mut heard) = (Stopwatch::start(), Heard::default());
+        let profile = Profile::of(&probe.allow, probe.tls.as_ref());
+        let client = self.clients.get(profile, &probe.allow, probe.tls.as_ref());
+        let outcome = match (Destination::of(probe.url.as_str(), probe.account, profile), client) {
+            (Err(why), _) => Outcome::Unsendable(why),
             (_, Err(unfit)) => Outcome::Unsendable(unfit.to_string()),
-            (Ok(uri), Ok(client)) => {
-                let headers = probe.headers.iter().filter_map(parsed).chain([hop()]).collect();
-                let request = post(&client, uri, headers, probe.body, &mut sent);
+            (Ok(to), Ok(client)) => {
+                let headers: Vec<_> = probe.headers.iter().filter_map(parsed).chain([hop()]).collect();
+                let request = Request { to: &to, headers: &headers, body: probe.body };
                 let limit = Duration::from_secs(probe.timeout_seconds.into());
-                actix_rt::time::timeout(limit, request).await.unwrap_or(Outcome::TimedOut)
+                let posted = actix_rt::time::timeout(limit, self.post(&client, &request, &mut heard)).await;
+                posted.unwrap_or(Ok(Outcome::TimedOut)).unwrap_or_else(|Ours(why)| Outcome::Unsendable(why))
             }
         };
         let duration_ms = u32::try_from(watch.elapsed().as_millis()).unwrap_or(u32::MAX);
-        Probed { outcome: outcome.cut(), duration_ms, answer: sent.answer }
+        Probed { outcome: outcome.cut(), duration_ms, answer: heard.body }
     }
 
     /// Says where a URL leads and which rules decide there, for a webhook for which `opened` was opened.
@@ -215,6 +242,7 @@ impl Sender {
 
     /// The event, made ready; `None` if it is not kept any more.
     fn ready(&self, claim: &Claim, target: &Target) -> Result<Option<Rc<Ready>>, StoreError> {
+        fail::fail_point!("deliver.ready", |_| Err(StoreError::Unavailable));
         let key = (claim.delivery.event, Arc::as_ptr(&target.dialect) as WebhookDialect);
         if let Some(ready) = self.prepared.borrow().get(&key) {
             return Ok(Some(ready.clone()));
@@ -239,27 +267,27 @@ impl Target {
         let dialects = tools.shelf.now();
         let known = dialects.get(&webhook.dialect);
         let dialect = known.or(dialects.get("standard")).expect("standard is compiled in").clone();
-        let uri = match known {
-            Some(_) => webhook.url.as_str().parse().map_err(|error| format!("{error}")),
+        let profile = Profile::of(&webhook.allow, webhook.tls.as_ref());
+        let to = match known {
+            Some(_) => Destination::of(webhook.url.as_str(), webhook.account, profile),
             None => Err(format!("there is no dialect {:?} any more", webhook.dialect)),
         };
         let signing =
             |one: &crate::domain::secret::SigningSecret| dialect.signing_key(&one.secret).map(|key| (key, one.until));
-        let (keys, uri) = match webhook.secrets.iter().map(signing).collect::<Result<Vec<_>, _>>() {
-            Ok(keys) => (keys, uri),
+        let (keys, to) = match webhook.secrets.iter().map(signing).collect::<Result<Vec<_>, _>>() {
+            Ok(keys) => (keys, to),
             Err(invalid) => (Vec::new(), Err(invalid.to_string())),
         };
         let account_id =
             tools.store.registry().account(webhook.account).map_or(String::new(), |account| account.id.clone());
         Self {
-            profile: Profile::of(&webhook.allow, webhook.tls.as_ref()),
             custom_headers: webhook.headers.iter().filter_map(parsed).collect(),
             deadline: Duration::from_secs(webhook.timeout_seconds.unwrap_or(dialect.timeout_seconds).into()),
             webhook,
             dialects: dialects.clone(),
             dialect,
             account_id,
-            uri,
+            to,
             keys,
         }
     }
@@ -280,53 +308,11 @@ impl Target {
     }
 }
 
-/// Posts `body` and reads the start of the answer.
-async fn post(
-    client: &Client,
-    uri: Uri,
-    headers: Vec<(HeaderName, HeaderValue)>,
-    body: Bytes,
-    sent: &mut Sent,
-) -> Outcome {
-    let mut request = client.post(uri).no_decompress();
-    for (name, value) in headers {
-        request.headers_mut().append(name, value);
-    }
-    let mut answer = match request.send_body(body).await {
-        Ok(answer) => answer,
-        Err(error) => return outcome_of(error),
-    };
-    let asked = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    sent.retry_after = asked.map(str::to_string);
-    while let Some(piece) = answer.next().await {
-        match piece {
-            Ok(piece) => sent.keep(&piece),
-            Err(error) => return broken(&error),
-        }
-        if sent.is_full() {
-            break;
-        }
-    }
-    Outcome::Status(answer.status().as_u16())
-}
-
 /// What there is to keep of an attempt, filled in as it goes on.
 #[derive(Default)]
 struct Sent {
     headers: Vec<(String, String)>,
-    answer: Vec<u8>,
-    retry_after: Option<String>,
-}
-
-impl Sent {
-    fn keep(&mut self, piece: &[u8]) {
-        let room = RESPONSE_BODY_BYTES_MAX - self.answer.len();
-        self.answer.extend_from_slice(&piece[..piece.len().min(room)]);
-    }
-
-    fn is_full(&self) -> bool {
-        self.answer.len() == RESPONSE_BODY_BYTES_MAX
-    }
+    heard: Heard,
 }
 
 /// A header that was vetted when it was set.

@@ -90,7 +90,13 @@ mod tests {
         let delivery = Delivery::fresh(event.delivery_to(1), event, Cause::Accept);
         let claim = Claim { delivery, webhook: Arc::new(webhook), rate_limited: true };
         let summary = AttemptSummary { number, started_at: T, duration_ms: 10, outcome };
-        let attempt = Attempt { summary, url: String::new(), request_headers: Vec::new(), response_body: Vec::new() };
+        let attempt = Attempt {
+            summary,
+            url: String::new(),
+            request_headers: Vec::new(),
+            response_body: Vec::new(),
+            resent: false,
+        };
         let retry_after = asked.map(|ms| (T + 10).saturating_add(ms));
         let dialects = Dialects::shipped();
         verdict(&claim, dialects.get("standard").expect("it is shipped"), Made { attempt, retry_after }, 0.5)

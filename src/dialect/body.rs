@@ -6,23 +6,12 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::Dialect;
-use super::canonical::{Numbers, first_lost_number};
+use super::canonical::{JsonForm, Numbers, first_lost_number};
 use super::maker::Maker;
 use super::placeholder::Placeholder;
 use crate::domain::Invalid;
 use crate::domain::event::Event;
 use crate::domain::webhook::Webhook;
-
-/// How the JSON of the body is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum JsonForm {
-    /// The producer's bytes, unchanged.
-    #[default]
-    Verbatim,
-    /// As `JSON.stringify(JSON.parse(body))` writes it.
-    Canonical,
-}
 
 /// How the body is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]

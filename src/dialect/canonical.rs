@@ -12,6 +12,17 @@ use std::ops::Range;
 use super::number::js;
 use crate::domain::json::DEPTH_MAX;
 
+/// How the JSON of the body is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JsonForm {
+    /// The producer's bytes, unchanged.
+    #[default]
+    Verbatim,
+    /// As `JSON.stringify(JSON.parse(body))` writes it.
+    Canonical,
+}
+
 /// What becomes of a number that JavaScript cannot hold: a whole number that would change, or one beyond its range.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::native::{Naming, Spelling};
 use super::routes::Operations;
-use super::view::{self, View};
+use super::view::{self, TestBody, View};
 use super::wording::nearest;
 use crate::domain::Invalid;
 
@@ -42,21 +42,6 @@ pub struct Face {
     pub rate_limit_headers: bool,
     #[serde(skip)]
     pub(super) spelling: Spelling,
-}
-
-/// The body of a test call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TestBody {
-    /// Fields: the face's name, the native name.
-    Fields(Vec<(String, &'static str)>),
-    /// The whole body is the data to send.
-    Data,
-}
-
-impl Default for TestBody {
-    fn default() -> Self {
-        Self::Fields(Vec::new())
-    }
 }
 
 /// How a list is given.

@@ -7,8 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::Dialect;
-use super::body::JsonForm;
-use super::canonical::{array_index, canonical, string};
+use super::canonical::{JsonForm, array_index, canonical, string};
 use super::envelope::{Envelope, Member};
 use super::placeholder::Placeholder;
 use super::template::{Part, Template};

@@ -31,14 +31,14 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
-pub use body::{BodyRule, JsonForm, Prepared};
-pub use canonical::{Numbers, canonical, first_lost_number};
+pub use body::{BodyRule, Prepared};
+pub use canonical::{JsonForm, Numbers, canonical, first_lost_number};
 pub use catalogue::EventType;
 pub use challenge::{Challenge, ChallengeRule};
 pub use check::HEALTH_CHECK_BODY;
 pub use envelope::{Envelope, Member};
 pub use error::DialectError;
-pub use face::{DeliveriesRule, Face, ListRule, Only, Page, Paging, Rows, TestBody};
+pub use face::{DeliveriesRule, Face, ListRule, Only, Page, Paging, Rows};
 pub use headers::{AttemptFacts, HeaderKey, HeaderRule, UserAgent};
 pub use library::Dialects;
 pub use mac::{Algorithm, SigningKey};
@@ -50,7 +50,7 @@ pub use shelf::Shelf;
 pub use signature::{Encoding, SignatureRule};
 pub use template::{Part, Template};
 pub use verify::VerifyError;
-pub use view::View;
+pub use view::{TestBody, View};
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;

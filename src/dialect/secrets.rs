@@ -1,8 +1,6 @@
 //! A dialect's rule for signing secrets, and the keys that come of them.
 
 use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use ed25519_dalek::VerifyingKey;
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -10,14 +8,9 @@ use zeroize::Zeroizing;
 use super::Dialect;
 use super::SignatureRule;
 use super::mac::SigningKey;
+use super::signature::BASE64;
 use crate::domain::Invalid;
 use crate::domain::secret::Secret;
-
-/// Standard base64, with or without its `=`.
-pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// What the HMAC key is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

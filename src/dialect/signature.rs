@@ -1,14 +1,21 @@
 //! How an attempt is signed. `verify` reads the same rule, so what is signed and what is verified cannot drift.
 
 use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer};
 
 use super::headers::HeaderKey;
 use super::mac::{Algorithm, SigningKey};
 use super::placeholder::{Place, Placeholder};
-use super::secrets::BASE64;
 use super::template::{Part, Template, TemplateAt};
+
+/// Standard base64, with or without its `=`.
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// How the MAC is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

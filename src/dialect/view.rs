@@ -4,7 +4,6 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
 
-use super::face::TestBody;
 use super::native::{self, Kind, Known, Spelling};
 use super::ordered::ordered;
 use super::wording::nearest;
@@ -73,6 +72,21 @@ pub(super) fn row_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<V
 
 pub(super) fn request_fields<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<(String, &'static str)>, D::Error> {
     ordered(d, NameOf(native::REQUEST))
+}
+
+/// The body of a test call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TestBody {
+    /// Fields: the face's name, the native name.
+    Fields(Vec<(String, &'static str)>),
+    /// The whole body is the data to send.
+    Data,
+}
+
+impl Default for TestBody {
+    fn default() -> Self {
+        Self::Fields(Vec::new())
+    }
 }
 
 pub(super) fn test_body<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TestBody, D::Error> {

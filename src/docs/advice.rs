@@ -2,7 +2,7 @@
 //! in the dialect's own names for things.
 
 use super::block::{Draft, Text, row};
-use super::calls::{Calls, statuses};
+use super::calls::Calls;
 use super::sample::{ENDPOINT, Example};
 use super::snippets::TOLERANCE_SECONDS;
 use super::{Site, facts, words};
@@ -187,7 +187,7 @@ pub(super) fn best_practices(draft: &mut Draft, dialect: &Dialect) {
     }
     items.push(format!(
         "Answer {} as soon as the event is stored, and work afterwards. You have {}.",
-        statuses(dialect),
+        facts::statuses(dialect),
         words::duration(dialect.timeout_seconds.into())
     ));
     items.extend(

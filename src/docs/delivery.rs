@@ -1,8 +1,8 @@
 //! How requests are made: what is a success, when is tried again, when it ends, and what bounds it all.
 
 use super::block::{Draft, Text, row};
-use super::calls::{Calls, statuses};
-use super::{Site, words};
+use super::calls::Calls;
+use super::{Site, facts, words};
 use crate::dialect::{Dialect, Operation};
 use crate::domain::rate_limit::RateLimit;
 
@@ -12,7 +12,7 @@ pub(super) fn write(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>) {
     draft.say(format!(
         "An answer with a status of {} within {timeout} is a success. Anything else is a failure: another status, a \
          redirect (none is followed), no answer in time, or no connection. The body of your answer is not looked at.",
-        statuses(dialect)
+        facts::statuses(dialect)
     ));
     draft.heading(3, "Retries");
     retries(draft, dialect);

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::value::RawValue;
-
 use super::block::{Draft, code, row};
 use super::facts;
 use super::json::{pretty, pretty_bytes};
@@ -76,14 +74,4 @@ fn groups(dialect: &Dialect) -> Vec<(String, Vec<&EventType>)> {
         groups[place].1.push(known);
     }
     groups
-}
-
-/// What stands for an event where a dialect documents none.
-pub(super) fn nameless() -> EventType {
-    EventType {
-        name: "example.event".into(),
-        description: String::new(),
-        sample: RawValue::from_string("{}".into()).expect("it is JSON"),
-        stated_schema: None,
-    }
 }

@@ -1,6 +1,7 @@
 //! What the facts are that a dialect sends, in words, and where receivers find each.
 
 use super::block::{Text, row};
+use super::words;
 use crate::dialect::{Dialect, Envelope, Member, Placeholder, SignatureRule, Template};
 
 /// A fact's short name, such as `timestamp`.
@@ -114,4 +115,11 @@ fn walk(envelope: &Envelope, path: &str, visit: &mut impl FnMut(&str, Value<'_>)
             }
         }
     }
+}
+
+/// The rule of success in words, such as `2xx`.
+pub fn statuses(dialect: &Dialect) -> String {
+    let ticked: Vec<String> =
+        Vec::<String>::from(dialect.success.clone()).into_iter().map(|range| format!("`{range}`")).collect();
+    words::list(&ticked)
 }

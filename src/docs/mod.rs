@@ -14,6 +14,7 @@ mod json;
 mod markdown;
 mod sample;
 mod signing;
+mod site;
 mod snippets;
 mod words;
 
@@ -25,20 +26,10 @@ pub use snippets::{Snippet, TOLERANCE_SECONDS, best_rule, snippets};
 use block::{Draft, row};
 use calls::Calls;
 use sample::Example;
+pub use site::Site;
 
 use crate::dialect::{Dialect, Placeholder};
 use crate::domain::webhook::HOP_HEADER;
-
-/// What a document says of the server that it is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Site {
-    /// Where its API is, such as `https://api.example.com`.
-    pub base_url: String,
-    /// The networks that requests come from, as they are published.
-    pub egress: Vec<String>,
-    /// Whether `http://` endpoints are refused.
-    pub https_only: bool,
-}
 
 /// The whole documentation of a dialect's webhooks.
 pub fn document(dialect: &Dialect, site: &Site) -> Document {
@@ -102,7 +93,7 @@ fn overview(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>, site: &Site
         row!["Signature", signed],
         row![
             "Success",
-            format!("{} within {}", calls::statuses(dialect), words::duration(dialect.timeout_seconds.into()))
+            format!("{} within {}", facts::statuses(dialect), words::duration(dialect.timeout_seconds.into()))
         ],
         row!["Retries", if retries == 0 { "none".into() } else { words::count(retries, "retry") }],
         row!["Guarantee", "at least once, in any order"],
@@ -112,7 +103,7 @@ fn overview(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>, site: &Site
 
 fn headers(draft: &mut Draft, dialect: &Dialect, example: &Example<'_>) {
     draft.say("Every request carries these headers, beside those of HTTP itself:");
-    let Some(first) = dialect.catalogue.first().cloned().or_else(|| Some(events::nameless())) else { return };
+    let Some(first) = dialect.catalogue.first().cloned().or_else(|| Some(sample::nameless())) else { return };
     let own = |name: &str| {
         let header = dialect.headers.iter().find(|header| header.key.spelled == name)?;
         Some(match header.value.alone() {

@@ -2,9 +2,9 @@
 //! true: bodies, headers and replies are made of it by the same code that makes the real ones.
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::events::nameless;
 use crate::dialect::{AttemptFacts, Dialect, EventType};
 use crate::domain::event::Event;
 use crate::domain::id::{DeliveryId, EventId, WebhookId};
@@ -277,3 +277,13 @@ impl<'a> Example<'a> {
 
 const COUNTERS: [&str; 7] =
     ["deliveries", "succeeded", "dead", "open", "attempts", "failed_attempts", "consecutive_failures"];
+
+/// What stands for an event where a dialect documents none.
+pub(super) fn nameless() -> EventType {
+    EventType {
+        name: "example.event".into(),
+        description: String::new(),
+        sample: RawValue::from_string("{}".into()).expect("it is JSON"),
+        stated_schema: None,
+    }
+}

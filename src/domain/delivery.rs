@@ -246,7 +246,7 @@ impl AttemptSummary {
 }
 
 /// One HTTP request of a delivery, in full.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// When, how long, what came of it.
     pub summary: AttemptSummary,
@@ -255,8 +255,10 @@ pub struct Attempt {
     /// The headers that were sent.
     pub request_headers: Vec<(String, String)>,
     /// The start of the answer's body, at most [`RESPONSE_BODY_BYTES_MAX`].
-    #[serde(with = "serde_bytes")]
     pub response_body: Vec<u8>,
+    /// The request was sent once more, on a fresh connection, before anything of an answer had come: a kept one had been
+    /// closed.
+    pub resent: bool,
 }
 
 /// An attempt as it is stored: where it went and what was sent can hold what only the webhook's owner may know.

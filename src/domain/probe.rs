@@ -5,12 +5,15 @@ use bytes::Bytes;
 use ipnet::IpNet;
 
 use super::delivery::Outcome;
+use super::id::AccountNumber;
 use super::tls::Tls;
 use super::webhook::EndpointUrl;
 
 /// A request to make.
 #[derive(Debug, Clone)]
 pub struct Probe {
+    /// For whom: no connection serves two accounts.
+    pub account: AccountNumber,
     /// Where to.
     pub url: EndpointUrl,
     /// All headers but `Host` and `Content-Length`.

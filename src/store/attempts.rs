@@ -26,7 +26,7 @@ pub fn new_key(dice: &mut Dice) -> DataKey {
 
 /// The attempt as it is stored. Without a key nothing is kept of the request.
 pub fn seal(key: Option<&DataKey>, id: DeliveryId, attempt: Attempt, dice: &mut Dice) -> SealedAttempt {
-    let Attempt { summary, url, request_headers, response_body } = attempt;
+    let Attempt { summary, url, request_headers, response_body, resent } = attempt;
     let request = key.map(|key| {
         let mut nonce = [0; NONCE_BYTES];
         dice.fill(&mut nonce);
@@ -37,15 +37,15 @@ pub fn seal(key: Option<&DataKey>, id: DeliveryId, attempt: Attempt, dice: &mut 
         request.extend_from_slice(&nonce);
         request
     });
-    SealedAttempt { summary, request: request.unwrap_or_default(), response_body, resent: false }
+    SealedAttempt { summary, request: request.unwrap_or_default(), response_body, resent }
 }
 
 /// The attempt again. What cannot be opened (its webhook's key is gone, or it was changed) stays empty.
 pub fn open(key: Option<&DataKey>, id: DeliveryId, sealed: SealedAttempt) -> Attempt {
-    let SealedAttempt { summary, request, response_body, resent: _ } = sealed;
+    let SealedAttempt { summary, request, response_body, resent } = sealed;
     let place = layout::attempt(id, summary.number);
     let (url, request_headers) = key.and_then(|key| open_request(key, &place, request)).unwrap_or_default();
-    Attempt { summary, url, request_headers, response_body }
+    Attempt { summary, url, request_headers, response_body, resent }
 }
 
 fn open_request(key: &DataKey, place: &[u8], mut request: Vec<u8>) -> Option<Request> {
@@ -65,7 +65,13 @@ mod tests {
     fn attempt(number: u16) -> Attempt {
         let summary = AttemptSummary { number, started_at: 5, duration_ms: 2, outcome: Outcome::Status(200) };
         let request_headers = vec![("x-token".into(), "hush-header".into())];
-        Attempt { summary, url: "https://example.com/hush-path".into(), request_headers, response_body: vec![1] }
+        Attempt {
+            summary,
+            url: "https://example.com/hush-path".into(),
+            request_headers,
+            response_body: vec![1],
+            resent: true,
+        }
     }
 
     #[test]

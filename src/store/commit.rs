@@ -174,7 +174,7 @@ impl Committer {
         let must_sync = !group.requests.is_empty() || group.is_empty() || is_overdue;
         let moment = self.inner.keeping.moment(&self.inner.clock);
         let mut staging = Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, moment);
-        let (mut staged, now) = (Ok(()), moment.now);
+        let mut staged = Ok(());
         for settlement in group.settlements.drain(..) {
             staged = staged.and_then(|()| trees.readable(staging.settle(settlement)).map(drop));
         }
@@ -182,7 +182,7 @@ impl Committer {
             request.stage(&mut staging);
         }
         let told = trees.readable(tell_low_space(&mut self.low_space_told, &self.inner, &mut staging)).map(drop);
-        let is_upkept = self.alone == 0 && self.rests_until <= now;
+        let is_upkept = self.alone == 0 && self.rests_until <= self.inner.clock.now();
         let upkept = if is_upkept { self.upkeep.step(&mut staging) } else { Ok(()) };
         let banked = trees.readable(staging.bank_minutes()).map(drop);
         let (writes, notice, kept) = staging.finish();

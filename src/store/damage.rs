@@ -57,6 +57,8 @@ pub struct Reports {
     count: AtomicUsize,
     soundness: Mutex<Soundness>,
     scrubbed_rows: AtomicU64,
+    /// What is wrong with the sum of all rows.
+    sum: Mutex<Option<String>>,
 }
 
 impl Reports {
@@ -111,9 +113,16 @@ impl Reports {
         (soundness.is_scrubbed, soundness.differences) = (true, differences);
     }
 
+    /// All rows were added up, and this is wrong.
+    pub fn end_sum(&self, wrong: Option<String>) {
+        *self.sum.lock().expect("no holder of the lock panics") = wrong;
+    }
+
     /// All that is known.
     pub fn soundness(&self) -> Soundness {
-        let scrubbed_rows = self.scrubbed_rows.load(Ordering::Relaxed);
-        Soundness { scrubbed_rows, ..self.soundness.lock().expect("no holder of the lock panics").clone() }
+        let mut known = self.soundness.lock().expect("no holder of the lock panics").clone();
+        known.scrubbed_rows = self.scrubbed_rows.load(Ordering::Relaxed);
+        known.differences.extend(self.sum.lock().expect("no holder of the lock panics").clone());
+        known
     }
 }

@@ -1,5 +1,5 @@
 //! What can go wrong: opening the store, the store itself, and what a caller asks of it. The texts are for people; the API
-//! gives each refusal a status and a code (`api/problem.rs`).
+//! gives each refusal a status and a code (`api/http/problem.rs`).
 
 use std::path::{Path, PathBuf};
 

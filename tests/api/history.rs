@@ -18,6 +18,7 @@ pub async fn attempt(server: &Server, delivery: &str, number: u16, outcome: Outc
         url: "https://example.com/hook".into(),
         request_headers: vec![("webhook-id".into(), "x".into())],
         response_body: b"no\xff".to_vec(),
+        resent: false,
     };
     let delivery = DeliveryId::parse(delivery).unwrap();
     server.store.settle(Settlement {

@@ -52,6 +52,9 @@ impl Outbound for Nobody {
     fn left(&self, _: WebhookNumber, limit: RateLimit) -> Allowance {
         Bucket::default().allowance(limit, START_MS)
     }
+    fn trouble(&self) -> Option<&'static str> {
+        None
+    }
     fn stuck(&self) -> Option<Stuck> {
         None
     }

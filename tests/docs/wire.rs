@@ -11,7 +11,7 @@ use super::support::{Answer, Client, DEADLINE, Message, Receiver};
 use super::{Scene, name};
 
 /// Headers that every HTTP request has, or that only this sender's library adds.
-const OF_HTTP: [&str; 3] = ["host", "content-length", "date"];
+const OF_HTTP: [&str; 2] = ["host", "content-length"];
 
 /// Accepts everything, and says yes to every ownership check.
 pub fn accept(_: &str, message: &Message) -> Answer {

@@ -207,7 +207,13 @@ impl Life {
         assert_eq!(*sent, number, "nothing goes out again whose attempt was recorded");
         let outcome = self.answer(&claim);
         let summary = AttemptSummary { number, started_at: self.clock.now(), duration_ms: 3, outcome };
-        let attempt = Attempt { summary, url: String::new(), request_headers: Vec::new(), response_body: Vec::new() };
+        let attempt = Attempt {
+            summary,
+            url: String::new(),
+            request_headers: Vec::new(),
+            response_body: Vec::new(),
+            resent: false,
+        };
         let dialect = self.shelf.now().get(&claim.webhook.dialect).unwrap().clone();
         self.store.settle(verdict(&claim, &dialect, Made { attempt, retry_after: None }, 0.0));
         self.hear_until(|notice| notice.settled.iter().any(|settled| settled.delivery == id));

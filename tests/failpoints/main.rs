@@ -8,6 +8,9 @@
 mod life;
 mod moments;
 mod readers;
+mod sending;
+#[path = "../support/mod.rs"]
+mod support;
 
 use fail::FailScenario;
 use hookwheel::store::Memory;

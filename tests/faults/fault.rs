@@ -40,8 +40,19 @@ pub fn throw(data: &Path, original: &Original, dice: &mut Dice) -> Fault {
             fs::copy(original.earlier().join("mark"), data.join("mark")).expect("can be copied");
             Fault { kind: "an older mark", words: "mark".into() }
         }
+        17 => bad_header(&data.join("db")),
         _ => spoil_row(data, dice),
     }
+}
+
+/// The header of a segment that is whole and cannot be: one of sled's own threads panics over it.
+fn bad_header(log: &Path) -> Fault {
+    let mut bytes = fs::read(log).expect("can be read");
+    // The checksum of what follows, which reads as the greatest position in the log.
+    let header = [[0xaa, 0xb4, 0x44, 0x13].as_slice(), &[0; 16]].concat();
+    bytes[4 << 20..][..header.len()].copy_from_slice(&header);
+    fs::write(log, bytes).expect("can be written");
+    Fault { kind: "a header that cannot be", words: "of the second segment".into() }
 }
 
 /// The file whose name begins so.

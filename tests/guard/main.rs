@@ -371,14 +371,20 @@ fn a_proxy_that_resolves_is_given_the_name_and_addresses_are_still_checked() {
 }
 
 #[test]
-fn what_goes_wrong_with_a_proxy_says_that_it_was_the_proxy() {
-    let (mut stage, proxy, receiver) = through(Speaks::Refusal, "http", &[]);
+fn what_goes_wrong_with_a_proxy_says_that_it_was_the_proxy_and_the_log_says_what() {
+    let info = ("HOOKWHEEL__LOG__LEVEL", "info");
+    let told = "the operator's proxy made no connection to it";
+    let (mut stage, proxy, receiver) = through(Speaks::Refusal, "http", &[info]);
     let webhook = stage.webhook("http://hook.test:8080/", json!({}));
     stage.publish("e");
     let (outcome, error) = stage.outcome(&webhook, "e");
-    assert_eq!(outcome, "connect");
-    let expected = format!("the proxy {} answered 403 when it was asked for 127.0.0.2:8080", proxy.address);
-    assert!(error.contains(&expected), "{error}");
+    assert_eq!((outcome.as_str(), error.ends_with(told)), ("connect", true), "{error}");
+    let attempt = stage.ended(&webhook, "e").to_string();
+    assert!(!attempt.contains(&proxy.address.to_string()) && !attempt.contains("403"), "{attempt}");
+    stage
+        .server
+        .process
+        .line(&format!("the proxy {} answered 403 when it was asked for 127.0.0.2:8080", proxy.address));
     assert_eq!(receiver.arrived.try_iter().count(), 0);
     // Who speaks no SOCKS, and nobody at all.
     let other = TcpListener::bind((CLOSED, 0)).unwrap();
@@ -390,16 +396,18 @@ fn what_goes_wrong_with_a_proxy_says_that_it_was_the_proxy() {
         }
     });
     let closed = TcpListener::bind((CLOSED, 0)).unwrap().local_addr().unwrap();
-    for (url, part) in [
-        (format!("socks5://u:p@{speaks_no_socks}"), "opened no tunnel"),
-        (format!("http://{closed}"), "could not be reached"),
+    for (address, url, part) in [
+        (speaks_no_socks, format!("socks5://u:p@{speaks_no_socks}"), "opened no tunnel"),
+        (closed, format!("http://{closed}"), "could not be reached"),
     ] {
-        let mut stage = Stage::start(&[("HOOKWHEEL__DELIVER__PROXY", url.as_str())]);
+        let mut stage = Stage::start(&[("HOOKWHEEL__DELIVER__PROXY", url.as_str()), info]);
         let webhook = stage.webhook("http://127.0.0.1:8080/", json!({"timeout": 5}));
         stage.publish("e");
         let (outcome, error) = stage.outcome(&webhook, "e");
-        assert_eq!(outcome, "connect", "{error}");
-        assert!(error.contains("the proxy ") && error.contains(part), "{error}");
+        assert_eq!((outcome.as_str(), error.ends_with(told)), ("connect", true), "{error}");
+        let attempt = stage.ended(&webhook, "e").to_string();
+        assert!(!attempt.contains(&address.to_string()) && !attempt.contains(part), "{attempt}");
+        stage.server.process.line(&format!("the proxy {address} {part}"));
     }
 }
 

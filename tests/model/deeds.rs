@@ -138,7 +138,8 @@ impl Deed {
         };
         let summary = AttemptSummary { number, started_at: now, duration_ms: 3, outcome };
         let headers = vec![("a".to_string(), number.to_string())];
-        let attempt = Attempt { summary, url: "u".into(), request_headers: headers, response_body: vec![*end] };
+        let attempt =
+            Attempt { summary, url: "u".into(), request_headers: headers, response_body: vec![*end], resent: false };
         let disable = DisableRule {
             consecutive_failures: Some(FAILURES_MAX),
             probe_after_seconds: Some(PROBE_SECONDS),

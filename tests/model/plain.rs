@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hookwheel::domain::delivery::{Attempt, Cause, Delivery, DeliveryState};
+use hookwheel::domain::delivery::{Attempt, Cause, Delivery, DeliveryState, SealedAttempt};
 use hookwheel::domain::event::Event;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId, WebhookNumber};
 use hookwheel::domain::retry::Next;
@@ -73,7 +73,7 @@ impl Plain {
         }
         let (before, success) = (delivery.clone(), settlement.next == Next::Succeeded);
         self.attempts.entry(delivery.id).or_default().push(settlement.attempt.clone());
-        delivery.take_attempt(settlement.attempt.clone(), settlement.next);
+        delivery.take_attempt(unsealed(&settlement.attempt), settlement.next);
         let counts = self.counts.get_mut(&delivery.id.webhook()).unwrap();
         counts.failed_attempts += u64::from(!success);
         counts.consecutive_failures = if success { 0 } else { counts.consecutive_failures + 1 };
@@ -234,4 +234,18 @@ fn accepted(event: &Event, duplicate: bool) -> Accepted {
         deliveries: event.webhooks.len(),
         duplicate,
     }
+}
+
+/// An attempt without what is sealed of it, which is other bytes each time; the whole of it is looked at by itself.
+fn unsealed(attempt: &Attempt) -> SealedAttempt {
+    let Attempt { summary, response_body, resent, .. } = attempt.clone();
+    SealedAttempt { summary, request: Vec::new(), response_body, resent }
+}
+
+/// A stored delivery, as the model knows it: what is sealed must be there, and is left out.
+pub fn as_known(mut delivery: Delivery) -> Delivery {
+    if let Some(first) = &mut delivery.first {
+        assert!(!std::mem::take(&mut first.request).is_empty(), "a request is kept sealed");
+    }
+    delivery
 }

@@ -179,7 +179,7 @@ fn success(delivery: DeliveryId) -> Settlement {
     let (url, request_headers, response_body) = Default::default();
     Settlement {
         delivery,
-        attempt: Attempt { summary, url, request_headers, response_body },
+        attempt: Attempt { summary, url, request_headers, response_body, resent: false },
         next: Next::Succeeded,
         disable: DisableRule::default(),
         strain: Strain::Well,

@@ -528,7 +528,13 @@ impl World {
         let (outcome, took, asked) = self.answer(id.webhook(), &claim);
         let summary =
             AttemptSummary { number: claim.delivery.attempts + 1, started_at: now, duration_ms: took, outcome };
-        let attempt = Attempt { summary, url: String::new(), request_headers: Vec::new(), response_body: Vec::new() };
+        let attempt = Attempt {
+            summary,
+            url: String::new(),
+            request_headers: Vec::new(),
+            response_body: Vec::new(),
+            resent: false,
+        };
         self.flight_number += 1;
         self.ends.push(Reverse((now + u64::from(took), self.flight_number)));
         let retry_after = asked.map(|wait| now + u64::from(took) + wait);

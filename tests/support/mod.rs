@@ -2,12 +2,14 @@
 //! signal and has a deadline, and a process that a test started is killed, by its own pid, when the test lets go of it.
 #![allow(dead_code, unused_imports, reason = "each test takes what it needs")]
 
+pub mod authority;
 pub mod elsewhere;
 pub mod http;
 pub mod process;
 pub mod receiver;
 pub mod scene;
 
+pub use authority::{Authority, Certified};
 pub use elsewhere::{Program, say, test_env};
 pub use http::{Client, Message, Reply};
 pub use process::{Running, Server};

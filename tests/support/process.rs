@@ -36,7 +36,11 @@ impl Running {
     /// Starts the binary with `arguments` in the directory `dir`. Nothing of the test's own environment that the binary
     /// would read gets through.
     pub fn start(dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hookwheel"));
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_hookwheel")), dir, arguments, env)
+    }
+
+    /// The same by a command that starts the binary.
+    fn start_by(mut command: Command, dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Self {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("HOOKWHEEL") {
                 command.env_remove(name);
@@ -160,7 +164,18 @@ impl Server {
         Self::run(dir, &["serve", "--dev"], env)
     }
 
+    /// The same for a process that may open so many files.
+    pub fn start_limited(dir: &Path, open_files: usize, env: &[(&str, &str)]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {open_files} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_hookwheel")]);
+        Self::ready(Self::run_by(shell, dir, &["serve", "--dev"], env))
+    }
+
     fn run(dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Running {
+        Self::run_by(Command::new(env!("CARGO_BIN_EXE_hookwheel")), dir, arguments, env)
+    }
+
+    fn run_by(command: Command, dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Running {
         let data = Self::data(dir);
         let base = [
             ("HOOKWHEEL__SERVER__LISTEN", "127.0.0.1:0"),
@@ -170,7 +185,7 @@ impl Server {
             // Tests ask again and again until something has happened.
             ("HOOKWHEEL__SERVER__CALLS_PER_MINUTE", "10000000"),
         ];
-        Running::start(dir, arguments, &[&base, env].concat())
+        Running::start_by(command, dir, arguments, &[&base, env].concat())
     }
 
     /// The data directory of a server over `dir`.

@@ -3,8 +3,8 @@
 
 use actix_web::HttpResponse;
 
-use crate::api::limits::write;
-use crate::api::webhooks::operations::Reach;
+use crate::api::http::allowance::write;
+use crate::api::webhooks::reach::Reach;
 use crate::domain::id::WebhookId;
 use crate::domain::rate_limit::Allowance;
 use crate::domain::webhook::Webhook;

@@ -5,10 +5,10 @@ use actix_web::{HttpRequest, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api::history::{History, Row, is_success};
-use crate::api::page::{Listed, Window};
-use crate::api::problem::Problem;
-use crate::api::webhooks::operations::Reach;
+use crate::api::deliveries::history::{History, Row, is_success};
+use crate::api::http::page::{Listed, Window};
+use crate::api::http::problem::Problem;
+use crate::api::webhooks::reach::Reach;
 use crate::api::webhooks::view::{Object, object, views};
 use crate::dialect::{Face, ListRule, Numbers, Only, Page, Paging, Rows, View, canonical};
 use crate::domain::delivery::{Delivery, DeliveryState};
@@ -87,7 +87,7 @@ fn rows(history: &History, kind: Rows, only: Only, window: Window) -> Result<Lis
 /// Walks from the newest row; an offset has a bound for this reason.
 fn rows_from(history: &History, kind: Rows, part: Part) -> Result<Listed<Row>, Problem> {
     let (mut skip, mut shown) = (part.offset, Vec::new());
-    let mut window = Window { before: None, below_attempt: 0, limit: crate::api::page::LIMIT_MAX };
+    let mut window = Window { before: None, below_attempt: 0, limit: crate::api::http::page::LIMIT_MAX };
     loop {
         let listed = rows(history, kind, Only::All, window)?;
         let skipped = skip.min(listed.rows.len());
@@ -103,7 +103,7 @@ fn rows_from(history: &History, kind: Rows, part: Part) -> Result<Listed<Row>, P
 }
 
 fn part(request: &HttpRequest, rule: &ListRule) -> Result<Part, Problem> {
-    let query = crate::api::request::query::<ListQuery>(request)?;
+    let query = crate::api::http::request::query::<ListQuery>(request)?;
     let unknown = |field: &str| Err(Invalid::new(field, "is not known here").into());
     match (rule.paging, &query) {
         (Paging::Cursor, ListQuery { offset: Some(_), .. }) => return unknown("offset"),

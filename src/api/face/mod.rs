@@ -9,10 +9,11 @@ mod limits;
 mod lists;
 
 use crate::api::Api;
-use crate::api::auth;
-use crate::api::problem::Problem;
-use crate::api::request::{Body, Object as JsonObject, read_json, read_map};
-use crate::api::webhooks::operations::{Created, Reach};
+use crate::api::access::auth;
+use crate::api::http::problem::Problem;
+use crate::api::http::request::{Body, Object as JsonObject, read_json, read_map};
+use crate::api::webhooks::operations::Created;
+use crate::api::webhooks::reach::Reach;
 use crate::api::webhooks::view::{Object, object};
 use crate::dialect::{Face, FaceMatch, Operation, Route, View};
 use crate::domain::Invalid;

@@ -3,13 +3,16 @@
 use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
 
-use super::reach;
+use super::reach::reach;
 use crate::api::Api;
-use crate::api::auth::{Manage, May};
-use crate::api::jobs::{CountView, JobView, Range, answer};
-use crate::api::problem::{ErrorReply, Problem};
-use crate::api::reply::Reply;
-use crate::api::request::Body;
+use crate::api::access::auth::{Manage, May};
+use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::reply::Reply;
+use crate::api::http::request::Body;
+use crate::api::jobs::input::Range;
+use crate::api::jobs::start::answer;
+use crate::api::jobs::view::CountView;
+use crate::api::jobs::view::JobView;
 use crate::domain::Invalid;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::id::WebhookNumber;

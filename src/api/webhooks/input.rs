@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::order::OrderChange;
 use super::outgoing::{self, TlsInput};
-use crate::api::request::vet_text;
+use super::setting::Change;
+use crate::api::http::request::vet_text;
 use crate::dialect::{Dialect, Signing};
 use crate::domain::Invalid;
 use crate::domain::condition::Condition;
@@ -29,60 +30,6 @@ const NAME_CHARS_MAX: usize = 200;
 const DESCRIPTION_CHARS_MAX: usize = 2000;
 /// Why a webhook is disabled that a request switched off.
 const BY_REQUEST: &str = "disabled by request";
-
-/// What becomes of a setting.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Change<T> {
-    /// It was left out: it stays.
-    #[default]
-    Keep,
-    /// It was null: back to the dialect's, or to nothing.
-    Reset,
-    /// This.
-    To(T),
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Option::deserialize(deserializer).map(|value| value.map_or(Self::Reset, Self::To))
-    }
-}
-
-impl<T> Change<T> {
-    pub(super) fn vet<U>(self, vet: impl FnOnce(T) -> Result<U, Invalid>) -> Result<Change<U>, Invalid> {
-        Ok(match self {
-            Self::Keep => Change::Keep,
-            Self::Reset => Change::Reset,
-            Self::To(value) => Change::To(vet(value)?),
-        })
-    }
-
-    /// A setting that a webhook must have: it cannot be null.
-    fn required<U>(self, field: &str, vet: impl FnOnce(T) -> Result<U, Invalid>) -> Result<Option<U>, Invalid> {
-        match self {
-            Self::Keep => Ok(None),
-            Self::Reset => Err(Invalid::new(field, "must not be null")),
-            Self::To(value) => vet(value).map(Some),
-        }
-    }
-
-    /// The new value, where null means `usual`.
-    pub(super) fn or_reset(self, usual: T) -> Option<T> {
-        match self {
-            Self::Keep => None,
-            Self::Reset => Some(usual),
-            Self::To(value) => Some(value),
-        }
-    }
-
-    pub(super) fn apply(self, to: &mut Option<T>) {
-        match self {
-            Self::Keep => {}
-            Self::Reset => *to = None,
-            Self::To(value) => *to = Some(value),
-        }
-    }
-}
 
 /// A webhook to create, or what to change of one. Changing, what is left out stays and null resets.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]

@@ -1,35 +1,20 @@
-//! What can be done with webhooks, whoever asks: the native routes and the dialects' faces call the same functions. What
-//! stays true: a request reaches the webhooks of its account only, and through a face only those of its dialect.
+//! Making, changing and deleting webhooks, whoever asks: the native routes and the dialects' faces call the same functions.
+//! What stays true: what is refused has changed nothing, and who may not open moves no opening.
 
 use std::sync::Arc;
 
-use super::input::{Change, WebhookInput};
+use super::input::WebhookInput;
 use super::outgoing::{check_place, check_url};
 use super::probing::{is_asked, warning};
-use super::view::{WebhookView, changed_settings, view};
-use crate::api::Api;
-use crate::api::auth::Tenant;
-use crate::api::history::History;
-use crate::api::page::Window;
-use crate::api::problem::Problem;
+use super::reach::Reach;
+use super::setting::Change;
+use crate::api::http::problem::Problem;
 use crate::dialect::Dialect;
 use crate::domain::Invalid;
 use crate::domain::audit::Deed;
-use crate::domain::id::WebhookId;
 use crate::domain::secret::SigningSecret;
-use crate::domain::time::UnixMs;
 use crate::domain::webhook::{EndpointUrl, Ownership, Webhook};
-use crate::store::{Page, Refusal};
-
-/// What a request may reach.
-pub struct Reach<'a> {
-    /// The shared state.
-    pub api: &'a Api,
-    /// Who asks.
-    pub tenant: &'a Tenant,
-    /// Through a face: its dialect.
-    pub dialect: Option<&'a Dialect>,
-}
+use crate::store::Refusal;
 
 /// What came of a create.
 pub struct Created {
@@ -42,43 +27,6 @@ pub struct Created {
 }
 
 impl Reach<'_> {
-    /// The webhook of this id, if it is within reach.
-    pub fn webhook(&self, id: &str) -> Result<Arc<Webhook>, Problem> {
-        WebhookId::parse(id).and_then(|id| self.find(id)).ok_or_else(|| Problem::not_found("webhook"))
-    }
-
-    /// The same by the id itself.
-    pub fn find(&self, id: WebhookId) -> Option<Arc<Webhook>> {
-        let found = self.api.store.registry().webhook_of(self.tenant.account().number, id).cloned();
-        found.filter(|webhook| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect))
-    }
-
-    /// The native view of a webhook.
-    pub fn view(&self, webhook: &Webhook) -> Result<WebhookView, Problem> {
-        let tally = self.api.store.tally(webhook.number())?;
-        let dialects = self.api.dialects.now();
-        let newest = webhook.secrets.first().map(|one| &one.secret);
-        let public_key = newest.and_then(|secret| dialects.get(&webhook.dialect)?.public_key(secret));
-        Ok(view(webhook, &self.tenant.account().id, &tally, |at| self.api.store.shown(at)).with_public_key(public_key))
-    }
-
-    /// The history of a webhook.
-    pub fn history(&self, id: &str) -> Result<History, Problem> {
-        Ok(History::of(self.api, self.webhook(id)?)?)
-    }
-
-    /// A page of webhooks, newest first, after the first `skip`.
-    pub fn list(&self, window: Window, skip: usize) -> Page<Arc<Webhook>, WebhookId> {
-        let registry = self.api.store.registry();
-        let here = |webhook: &&Arc<Webhook>| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect);
-        let all = registry.webhooks_of(self.tenant.account().number).rev().filter(here);
-        let older = all.skip_while(|webhook| window.before.is_some_and(|before| webhook.id.0 >= before));
-        let mut rows: Vec<_> = older.skip(skip).take(window.limit + 1).cloned().collect();
-        let more = rows.len() > window.limit;
-        rows.truncate(window.limit);
-        Page { next: rows.last().filter(|_| more).map(|last| last.id), rows }
-    }
-
     /// Makes a webhook.
     pub async fn create(&self, mut input: WebhookInput) -> Result<Created, Problem> {
         let dialect = self.dialect_for(std::mem::take(&mut input.dialect))?;
@@ -183,23 +131,6 @@ impl Reach<'_> {
             (None, _) => self.tenant.account().dialect.clone(),
         };
         self.api.loaded(&name)
-    }
-
-    /// Changes a webhook; `verb` says what that is, in the audit log.
-    pub(super) async fn change(
-        &self,
-        webhook: &Webhook,
-        verb: &'static str,
-        change: impl FnOnce(&mut Webhook, UnixMs) -> Result<(), Refusal> + Send + 'static,
-    ) -> Result<Webhook, Problem> {
-        let (account, id) = (webhook.account, webhook.id);
-        let changed = self.api.change(self.tenant, move |staging| {
-            let before = staging.registry().webhook_of(account, id).cloned();
-            let after = staging.update_webhook(account, id, change)?;
-            let fields = before.map_or(Vec::new(), |before| changed_settings(&before, &after));
-            Ok((Some(Deed::to_webhook(account, verb, id).with_fields(fields)), after))
-        });
-        Ok(changed.await?)
     }
 }
 

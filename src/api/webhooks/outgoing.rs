@@ -4,7 +4,7 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::input::Change;
+use super::setting::Change;
 use crate::domain::Invalid;
 use crate::domain::guard::{Guard, is_wide};
 use crate::domain::secret::Secret;

@@ -5,13 +5,13 @@
 use actix_web::{HttpResponse, post, web};
 use serde::Serialize;
 
-use super::operations::Reach;
+use super::reach::Reach;
+use super::reach::{reach, shown};
 use super::view::WebhookView;
-use super::{reach, shown};
 use crate::api::Api;
-use crate::api::auth::{Manage, May};
-use crate::api::problem::{ErrorReply, Problem};
-use crate::api::reply::Reply;
+use crate::api::access::auth::{Manage, May};
+use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::reply::Reply;
 use crate::dialect::{AttemptFacts, Dialect, HEALTH_CHECK_BODY};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::Event;
@@ -126,6 +126,7 @@ impl Reach<'_> {
         let own = headers.iter().map(|(name, value)| (name.to_string(), text(value)));
         let headers = webhook.headers.iter().cloned().chain(own).collect();
         let probe = Probe {
+            account: webhook.account,
             url: webhook.url.clone(),
             headers,
             body: body.into(),

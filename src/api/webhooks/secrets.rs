@@ -4,13 +4,12 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 
-use super::operations::Reach;
-use super::reach;
+use super::reach::{Reach, reach};
 use crate::api::Api;
-use crate::api::auth::{Manage, May};
-use crate::api::problem::{ErrorReply, Problem};
-use crate::api::reply::Reply;
-use crate::api::request::Body;
+use crate::api::access::auth::{Manage, May};
+use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::reply::Reply;
+use crate::api::http::request::Body;
 use crate::dialect::Signing;
 use crate::domain::Invalid;
 use crate::domain::audit::Deed;

@@ -5,13 +5,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::operations::Reach;
-use super::reach;
+use super::reach::{Reach, reach};
 use crate::api::Api;
-use crate::api::auth::{Manage, May};
-use crate::api::problem::{ErrorReply, Problem};
-use crate::api::reply::Reply;
-use crate::api::request::Body;
+use crate::api::access::auth::{Manage, May};
+use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::reply::Reply;
+use crate::api::http::request::Body;
 use crate::dialect::Dialect;
 use crate::domain::audit::Deed;
 use crate::domain::id::DeliveryId;

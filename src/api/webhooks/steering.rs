@@ -5,13 +5,12 @@ use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
 
 use super::input::vet_reason;
-use super::operations::Reach;
-use super::{reach, shown};
+use super::reach::{Reach, reach, shown};
 use crate::api::Api;
-use crate::api::auth::{Manage, May};
-use crate::api::problem::{ErrorReply, Problem};
-use crate::api::reply::Reply;
-use crate::api::request::Body;
+use crate::api::access::auth::{Manage, May};
+use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::reply::Reply;
+use crate::api::http::request::Body;
 use crate::api::webhooks::view::WebhookView;
 use crate::domain::audit::Deed;
 use crate::domain::time::UnixMs;

@@ -9,14 +9,15 @@ use futures_util::future::try_join_all;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::args::BenchArgs;
 use super::own::{OwnServer, Restarted};
 use super::process::{Used, Watched};
 use super::produce::{Bounds, Load};
 use super::receive::Receiver;
 use super::report::{self, Row, mib};
 use super::webhooks::{self, Manner, Webhooks};
-use super::{BenchArgs, CliError};
 use crate::cli::client::{Api, Call};
+use crate::cli::error::CliError;
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::time::{self, UnixMs};
 

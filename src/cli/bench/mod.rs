@@ -3,8 +3,10 @@
 //! delivered when its request has arrived whole; and both sides are as cheap as can be, since they share the machine with
 //! the server.
 
+mod args;
 mod backlog;
 mod http1;
+mod latency;
 mod own;
 mod process;
 mod produce;
@@ -14,14 +16,13 @@ mod report;
 mod started;
 mod webhooks;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
-
 use super::client::Api;
-use super::{CliError, ServerArgs};
+use super::error::CliError;
+use super::server::ServerArgs;
 use crate::clock::Stopwatch;
+pub use args::BenchArgs;
 use own::OwnServer;
 use process::Watched;
 use produce::{Bounds, Load};
@@ -33,66 +34,6 @@ use webhooks::{Manner, Webhooks};
 
 /// Posted and delivered before anything is measured; more where each webhook has its turn.
 const WARM_UP_EVENTS: u32 = 256;
-
-/// The arguments of `hookwheel bench`.
-#[derive(Debug, Args)]
-pub struct BenchArgs {
-    /// Post this many events [default: 20000]
-    #[arg(long, value_name = "N", conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    events: Option<u64>,
-    /// Post for this long
-    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=3600))]
-    seconds: Option<u64>,
-    /// Connections that post, each one event at a time
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    producers: u32,
-    /// The size of one request's body
-    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(128..=10_000_000))]
-    bytes: u32,
-    /// Events a second over all producers [default: as many as are accepted]
-    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    rate: Option<u32>,
-    /// Webhooks that want every event [default: 1; 1000 with --backlog]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    webhooks: Option<u32>,
-    /// Post each event to one webhook, by turns, instead of to all
-    #[arg(long)]
-    spread: bool,
-    /// Per cent of the webhooks whose endpoint hangs until the time-out; they are not measured
-    #[arg(long, value_name = "P", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..100))]
-    hanging: u32,
-    /// Per cent of the webhooks whose endpoint answers 500; they are not measured
-    #[arg(long, value_name = "P", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..100))]
-    failing: u32,
-    /// The dialect of the webhooks
-    #[arg(long, default_value = "standard")]
-    dialect: String,
-    /// Deliveries of one webhook in flight at once [default: the dialect's]
-    #[arg(long, value_name = "N")]
-    max_in_flight: Option<u32>,
-    /// Give up when nothing has arrived for this long
-    #[arg(long, value_name = "S", default_value_t = 30)]
-    patience_seconds: u64,
-    /// Start a server of its own, with an empty store
-    #[arg(long)]
-    own: bool,
-    /// Where its own server keeps its data [default: a new directory among the temporary files]
-    #[arg(long, value_name = "DIR", requires = "own")]
-    data: Option<PathBuf>,
-    /// Start a relay of the same crates instead of a server: no store, no signature, no retry
-    #[arg(long, conflicts_with_all = ["own", "pid", "webhooks", "spread", "hanging", "failing", "dialect", "max_in_flight"])]
-    relay: bool,
-    /// Measure its own server with this many deliveries that wait for a retry, over a restart
-    #[arg(long, value_name = "N", requires = "own", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    #[arg(conflicts_with_all = ["events", "seconds", "rate", "producers", "spread", "hanging", "failing", "relay"])]
-    backlog: Option<u64>,
-    /// The server's process, to measure what it uses; known for its own
-    #[arg(long, conflicts_with = "own")]
-    pid: Option<i32>,
-    /// Print one line of JSON instead of a table
-    #[arg(long)]
-    json: bool,
-}
 
 /// Measures and prints.
 pub async fn run(args: BenchArgs, server: &ServerArgs) -> Result<(), CliError> {

@@ -8,7 +8,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::started::{Started, free_port, this_program};
-use super::{CliError, ServerArgs};
+use crate::cli::error::CliError;
+use crate::cli::server::ServerArgs;
 use crate::clock::{Dice, Stopwatch};
 
 /// The running server.

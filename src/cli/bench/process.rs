@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use super::CliError;
+use crate::cli::error::CliError;
 
 /// The kernel counts CPU time for `/proc` in hundredths of a second, on every platform that Linux runs on today.
 const TICK: Duration = Duration::from_millis(10);

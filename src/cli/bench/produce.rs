@@ -16,9 +16,10 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::http1::Messages;
-use super::report::latencies;
+use super::latency::latencies;
 use super::webhooks::{TYPE_DIGITS, Webhooks};
-use super::{CliError, ServerArgs};
+use crate::cli::error::CliError;
+use crate::cli::server::ServerArgs;
 use crate::clock::Stopwatch;
 
 /// What marks the time of posting in an event's data, and how many digits follow: microseconds of the bench's clock.

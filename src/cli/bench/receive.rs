@@ -13,11 +13,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 
-use super::CliError;
 use super::http1::Messages;
+use super::latency::latencies;
 use super::produce::{EVENT_DIGITS, EVENT_MARK, SENT_DIGITS, SENT_MARK};
-use super::report::latencies;
 use super::webhooks::Manner;
+use crate::cli::error::CliError;
 use crate::clock::Stopwatch;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";

@@ -13,7 +13,8 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::started::{Started, free_port, this_program};
-use super::{CliError, ServerArgs};
+use crate::cli::error::CliError;
+use crate::cli::server::ServerArgs;
 use crate::config::threads;
 
 /// Bodies out at once: as many as deliveries of a server that nobody has configured.

@@ -2,15 +2,16 @@
 
 use std::io::{self, Write};
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::args::BenchArgs;
+use super::latency::Latency;
 use super::process::Used;
 use super::produce::Posted;
 use super::receive::Received;
 use super::webhooks::Webhooks;
-use super::{BenchArgs, CliError};
+use crate::cli::error::CliError;
 
 /// The figures.
 #[derive(Debug, Serialize)]
@@ -71,34 +72,6 @@ pub struct Report {
     pub disk_bytes_per_event: Option<f64>,
     /// From the server's start to its first "ready".
     pub ready_ms: Option<f64>,
-}
-
-/// A distribution, in milliseconds.
-#[derive(Debug, Serialize)]
-pub struct Latency {
-    p50: f64,
-    p90: f64,
-    p99: f64,
-    p999: f64,
-    max: f64,
-}
-
-/// Latencies in microseconds, to three digits, up to an hour; a longer one counts as an hour.
-pub fn latencies() -> Histogram<u64> {
-    const HOUR_US: u64 = 60 * 60 * 1_000_000;
-    Histogram::new_with_bounds(1, HOUR_US, 3).expect("bounds that a histogram takes")
-}
-
-impl Latency {
-    fn of(micros: &Histogram<u64>) -> Self {
-        let at = |quantile| micros.value_at_quantile(quantile) as f64 / 1e3;
-        Self { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: micros.max() as f64 / 1e3 }
-    }
-
-    /// The median, 90, 99 and 99.9 per cent, and the longest.
-    pub fn quantiles(&self) -> [f64; 5] {
-        [self.p50, self.p90, self.p99, self.p999, self.max]
-    }
 }
 
 impl Report {

@@ -7,8 +7,10 @@ use std::time::Duration;
 use awc::http::Method;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{CliError, ServerArgs};
-use crate::cli::client::{Api, Call, CallError};
+use crate::cli::client::{Api, Call};
+use crate::cli::error::CallError;
+use crate::cli::error::CliError;
+use crate::cli::server::ServerArgs;
 use crate::clock::Stopwatch;
 
 /// A process that is not ready by then has failed.

@@ -5,8 +5,9 @@ use awc::http::Method;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
-use super::{BenchArgs, CliError};
+use super::args::BenchArgs;
 use crate::cli::client::{Api, Call};
+use crate::cli::error::CliError;
 
 /// The type of the events that are posted; where they are spread, the webhook's number follows.
 const EVENT_TYPE: &str = "bench.event";

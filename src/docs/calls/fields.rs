@@ -1,9 +1,9 @@
 //! The fields of a webhook that can be set, in the words of the face that takes them.
 
 use super::Calls;
-use crate::dialect::{Dialect, KeyForm};
+use crate::dialect::KeyForm;
 use crate::docs::block::{Draft, Text, row};
-use crate::docs::{delivery, events, words};
+use crate::docs::{delivery, events, facts};
 
 impl Calls<'_> {
     /// What create and update take.
@@ -61,7 +61,7 @@ impl Calls<'_> {
                 let jitter = self.named("jitter_percent");
                 format!("`delays` in seconds and `{jitter}`, in the place of the schedule below")
             }
-            "success" => format!("which answers are a success; {} if left out", statuses(dialect)),
+            "success" => format!("which answers are a success; {} if left out", facts::statuses(dialect)),
             other => format!("`{other}`"),
         }
     }
@@ -83,11 +83,4 @@ impl Calls<'_> {
             }
         }
     }
-}
-
-/// The rule of success in words, such as `2xx`.
-pub(in crate::docs) fn statuses(dialect: &Dialect) -> String {
-    let ticked: Vec<String> =
-        Vec::<String>::from(dialect.success.clone()).into_iter().map(|range| format!("`{range}`")).collect();
-    words::list(&ticked)
 }

@@ -13,8 +13,6 @@ use super::json::pretty;
 use super::sample::Example;
 use crate::dialect::{Dialect, Endpoint, Face, Operation, TestBody};
 
-pub(super) use fields::statuses;
-
 /// The API that a dialect's webhooks are set up with.
 pub(super) struct Calls<'a> {
     dialect: &'a Dialect,

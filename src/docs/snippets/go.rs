@@ -1,6 +1,7 @@
 //! For Go, with the standard library alone.
 
-use super::{Fact, Lines, Piece, Recipe, Snippet, TOLERANCE_SECONDS, pattern, quoted};
+use super::lines::{Lines, quoted};
+use super::recipe::{Fact, Piece, Recipe, Snippet, TOLERANCE_SECONDS, pattern};
 use crate::dialect::KeyForm;
 
 pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {

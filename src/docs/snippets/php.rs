@@ -1,6 +1,7 @@
 //! For PHP 8, without packages.
 
-use super::{Fact, Lines, Piece, Recipe, Snippet, TOLERANCE_SECONDS, pattern};
+use super::lines::Lines;
+use super::recipe::{Fact, Piece, Recipe, Snippet, TOLERANCE_SECONDS, pattern};
 use crate::dialect::KeyForm;
 
 pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {

@@ -1,6 +1,7 @@
 //! For Rust, with the crates that its cryptography is made of.
 
-use super::{Fact, Lines, Piece, Recipe, Snippet, TOLERANCE_SECONDS, quoted};
+use super::lines::{Lines, quoted};
+use super::recipe::{Fact, Piece, Recipe, Snippet, TOLERANCE_SECONDS};
 use crate::dialect::{Algorithm, KeyForm, Part, Placeholder, Template};
 
 pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {

@@ -45,7 +45,7 @@ impl AddingUp {
             let mut rows = rows(tree, (from, Bound::Unbounded));
             while left > 0 && tree as usize == self.tree {
                 left -= 1;
-                match rows.next() {
+                match rows.next_row() {
                     Some(Ok((key, value))) => {
                         if (tree, key.as_ref()) != PLACE {
                             self.sum = self.sum.and(Sum::of(tree, &key, &value));

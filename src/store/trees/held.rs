@@ -61,12 +61,12 @@ impl SledRows {
     }
 
     /// The next row from the front.
-    pub fn next(&mut self) -> Option<Result<Row, StoreError>> {
+    pub fn next_row(&mut self) -> Option<Result<Row, StoreError>> {
         self.take(Iterator::next)
     }
 
     /// The next row from the back.
-    pub fn next_back(&mut self) -> Option<Result<Row, StoreError>> {
+    pub fn next_back_row(&mut self) -> Option<Result<Row, StoreError>> {
         self.take(DoubleEndedIterator::next_back)
     }
 

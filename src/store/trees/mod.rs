@@ -42,7 +42,7 @@ pub struct Trees {
 
 enum In {
     /// In a directory.
-    Sled(OnSled),
+    Sled(Box<OnSled>),
     /// In memory: as durable as the process.
     Memory(Memory),
 }
@@ -62,7 +62,7 @@ impl Trees {
     pub fn open(settings: &Settings, reports: Arc<Reports>) -> Result<Self, OpenError> {
         let of = match &settings.memory {
             Some(memory) => In::Memory(memory.clone()),
-            None => OnSled::open(settings).map(In::Sled)?,
+            None => In::Sled(Box::new(OnSled::open(settings)?)),
         };
         Ok(Self { of, closing: Closing::default(), reports })
     }
@@ -248,14 +248,14 @@ impl Rows {
 
     fn next_stored(&mut self) -> Option<Result<Row, StoreError>> {
         self.take(|of| match of {
-            RowsOf::Sled(rows) => rows.next(),
+            RowsOf::Sled(rows) => rows.next_row(),
             RowsOf::Memory(rows) => rows.next().map(Ok),
         })
     }
 
     fn next_back_stored(&mut self) -> Option<Result<Row, StoreError>> {
         self.take(|of| match of {
-            RowsOf::Sled(rows) => rows.next_back(),
+            RowsOf::Sled(rows) => rows.next_back_row(),
             RowsOf::Memory(rows) => rows.next_back().map(Ok),
         })
     }

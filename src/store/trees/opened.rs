@@ -78,15 +78,13 @@ fn open_sled(path: &Path, settings: &Settings, had_groups: bool) -> Result<(Hand
             tracing::warn!(why, "the store cannot be opened with the snapshot of its log; trying without");
             create::released(&path.join(LOG)).map_err(cannot)?;
             let aside = set_aside(&snapshots).map_err(cannot)?;
-            match open_trees(path, settings) {
+            let opened = match open_trees(path, settings) {
                 // sled takes a log in which it finds nothing for a new one.
                 Ok((_, None)) => Err(OpenError::Damaged { path: path.into(), why }),
-                Ok(opened) => {
-                    remove(&aside).map_err(cannot)?;
-                    Ok(opened)
-                }
-                Err(error) => Err(error),
-            }
+                opened => opened,
+            };
+            let last = if opened.is_ok() { remove(&aside) } else { put_back(&aside, &snapshots) };
+            last.map_err(cannot).and(opened)
         }
         Ok((_, None)) if had_groups => {
             let why = "nothing is in its log".to_owned();
@@ -105,6 +103,10 @@ fn set_aside(snapshots: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
         moved.push(aside);
     }
     Ok(moved)
+}
+
+fn put_back(aside: &[PathBuf], snapshots: &[PathBuf]) -> io::Result<()> {
+    aside.iter().zip(snapshots).try_for_each(|(aside, snapshot)| fs::rename(aside, snapshot))
 }
 
 fn remove(files: &[PathBuf]) -> io::Result<()> {

@@ -28,15 +28,20 @@ impl Duty for Sums {
     }
 
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
-        self.at = match staging.trees().add_up(STEP_ROWS_MAX) {
-            None => Some(staging.now() + PAUSE_MS),
-            Some(Ok(())) => None,
-            Some(Err(StoreError::Broken(why))) => {
-                tracing::error!(why, "the store is not as it was written; put back a whole copy of the data directory");
-                None
+        let wrong = match staging.trees().add_up(STEP_ROWS_MAX) {
+            None => {
+                self.at = Some(staging.now() + PAUSE_MS);
+                return Ok(());
             }
+            Some(Ok(())) => None,
+            Some(Err(StoreError::Broken(why))) => Some(why),
             Some(Err(error)) => return Err(error),
         };
+        if let Some(why) = &wrong {
+            tracing::error!(why, "the store is not as it was written; put back a whole copy of the data directory");
+        }
+        staging.trees().reports().end_sum(wrong);
+        self.at = None;
         Ok(())
     }
 }

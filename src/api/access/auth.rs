@@ -1,0 +1,313 @@
+//! Who is asking. A [`Tenant`] can only be made here, from a key that is known, has not expired and has the scope; so a
+//! handler that holds one has been allowed in, and reaches nothing but that account.
+
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::net::IpAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, dev, web};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use futures_util::future::{Either, LocalBoxFuture};
+use sha2::{Digest, Sha256};
+
+use crate::api::Api;
+use crate::api::door::connections::Peer;
+use crate::api::http::problem::Problem;
+use crate::clock::Dice;
+use crate::domain::Invalid;
+use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT, Scope};
+use crate::domain::audit::{Actor, Deed, Side};
+use crate::domain::id::KeyId;
+use crate::domain::webhook::HOP_HEADER;
+use crate::store::{KeyHash, Refusal, Store};
+
+/// The header with which an admin key names the account that it acts for.
+pub const ACCOUNT_HEADER: &str = "Hookwheel-Account";
+/// A configured admin key, in bytes.
+const CONFIGURED_KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=256;
+
+/// The account that a request acts for, and what its key may do beyond that.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    account: Arc<Account>,
+    key: Arc<ApiKey>,
+    address: Option<IpAddr>,
+    names_account: bool,
+}
+
+impl Tenant {
+    /// The account.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Which key it came with.
+    pub fn key(&self) -> KeyId {
+        self.key.id
+    }
+
+    /// Who asks, for the audit log.
+    pub fn actor(&self) -> Actor {
+        let side = if self.is_admin() { Side::Operator } else { Side::Account };
+        Actor { key: Some(self.key.id), key_name: self.key.name.clone(), address: self.address, side }
+    }
+
+    /// Whether the key is an admin's.
+    pub fn is_admin(&self) -> bool {
+        self.key.allows(Scope::Admin)
+    }
+
+    /// The same key acting for the account `id`, as an event's `account` field asks for.
+    pub fn acting_for(&self, store: &Store, id: &str) -> Result<Self, Problem> {
+        if id == self.account.id {
+            return Ok(self.clone());
+        }
+        if !self.is_admin() {
+            return Err(Problem::forbidden("this key acts for its own account only").with_field("account"));
+        }
+        if self.names_account {
+            let message = format!("names another account than the header {ACCOUNT_HEADER}");
+            return Err(Invalid::new("account", message).into());
+        }
+        let account = store.registry().account_by_id(id).cloned();
+        let account = account.ok_or_else(|| Invalid::new("account", "there is no account of this id"))?;
+        Ok(Self { account, ..self.clone() })
+    }
+}
+
+/// A scope that a handler needs, as a type.
+pub trait Needs {
+    /// The scope.
+    const SCOPE: Scope;
+}
+
+macro_rules! needs {
+    ($($(#[$doc:meta])* $name:ident)*) => { $(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name;
+        impl Needs for $name { const SCOPE: Scope = Scope::$name; }
+    )* };
+}
+
+needs! {
+    /// Needs `admin`.
+    Admin
+    /// Needs `publish`.
+    Publish
+    /// Needs `manage`.
+    Manage
+    /// Needs `read`.
+    Read
+}
+
+/// A tenant whose key has the scope `N`: what handlers ask for.
+#[derive(Debug)]
+pub struct May<N>(Tenant, PhantomData<N>);
+
+impl<N> Deref for May<N> {
+    type Target = Tenant;
+    fn deref(&self) -> &Tenant {
+        &self.0
+    }
+}
+
+impl<N: Needs + 'static> FromRequest for May<N> {
+    type Error = Problem;
+    type Future = Either<Ready<Result<Self, Problem>>, LocalBoxFuture<'static, Result<Self, Problem>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let tenant = let_in(request, N::SCOPE).map(|tenant| Self(tenant, PhantomData));
+        match tenant {
+            Err(refused) if !refused.wait.is_zero() => Either::Right(Box::pin(async { Err(refused.told().await) })),
+            decided => Either::Left(ready(decided.map_err(|refused| *refused.problem))),
+        }
+    }
+}
+
+/// Lets a request in, or says why not, to guessers later.
+pub async fn tenant(request: &HttpRequest, needed: Scope) -> Result<Tenant, Problem> {
+    match let_in(request, needed) {
+        Ok(tenant) => Ok(tenant),
+        Err(refused) => Err(refused.told().await),
+    }
+}
+
+/// A request that is not let in, and how long it waits to hear of it.
+struct Refused {
+    problem: Box<Problem>,
+    wait: Duration,
+}
+
+impl Refused {
+    async fn told(self) -> Problem {
+        if !self.wait.is_zero() {
+            actix_web::rt::time::sleep(self.wait).await;
+        }
+        *self.problem
+    }
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self { problem: Box::new(problem), wait: Duration::ZERO }
+    }
+}
+
+fn let_in(request: &HttpRequest, needed: Scope) -> Result<Tenant, Refused> {
+    let api = request.app_data::<web::Data<Api>>().expect("the API is part of the app");
+    let key = known_key(api, request)?;
+    // Whatever a delivery asked for, it could cause further deliveries: a test, a replay, an event.
+    if request.headers().contains_key(HOP_HEADER) {
+        return Err(Problem::loop_detected().into());
+    }
+    if !key.allows(needed) {
+        return Err(Problem::scope_missing(needed).into());
+    }
+    if needed != Scope::Publish {
+        api.calls.take(key.id, 1, api.clock.now())?;
+    }
+    Ok(acting(api, request, key)?)
+}
+
+/// Whom a key acts for in this request.
+fn acting(api: &Api, request: &HttpRequest, key: Arc<ApiKey>) -> Result<Tenant, Problem> {
+    let named = named_account(request)?;
+    let registry = api.store.registry();
+    let account = match (key.allows(Scope::Admin), named) {
+        (true, Some(id)) => registry.account_by_id(id).ok_or_else(no_such_account)?,
+        (true, None) => registry.account_by_id(DEFAULT_ACCOUNT).ok_or_else(no_such_account)?,
+        (false, named) => {
+            let own =
+                registry.account(key.account).ok_or_else(|| Problem::unauthorized("the key's account is gone"))?;
+            if named.is_some_and(|id| id != own.id) {
+                let message = format!("this key acts for its own account only; leave out {ACCOUNT_HEADER}");
+                return Err(Problem::forbidden(message).with_field(ACCOUNT_HEADER));
+            }
+            own
+        }
+    };
+    let address = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    Ok(Tenant { account: account.clone(), key, address, names_account: named.is_some() })
+}
+
+fn known_key(api: &Api, request: &HttpRequest) -> Result<Arc<ApiKey>, Refused> {
+    let header = request.headers().get(header::AUTHORIZATION);
+    let header = header.ok_or_else(|| Problem::unauthorized("a key is needed: Authorization: Bearer <key>"))?;
+    let text = header.to_str().ok().and_then(|text| text.split_once(' '));
+    let (_, key) = text
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .ok_or_else(|| Problem::unauthorized("the key must come as Authorization: Bearer <key>"))?;
+    let (hash, now) = (hash(key.trim()), api.clock.now());
+    let known = api.store.registry().key(&hash).cloned();
+    let known = known.ok_or_else(|| unknown_key(api, request))?;
+    if known.expired(api.clock.wall()) {
+        return Err(Problem::unauthorized("this key has expired").into());
+    }
+    if api.uses.note(&known, now) {
+        // If the store takes nothing now, the next minute's use is written down.
+        drop(api.store.submit(0, move |staging| {
+            staging.touch_key(hash, now);
+            Ok(())
+        }));
+    }
+    Ok(known)
+}
+
+/// A key that nobody has: whoever tries many waits longer and longer. Said the first time, the second, the fourth and so
+/// on: guesses must not fill the log.
+fn unknown_key(api: &Api, request: &HttpRequest) -> Refused {
+    let address = request.peer_addr().map(|address| address.ip());
+    let (count, wait) = api.failures.note(address.map_or(Peer::OTHERS, Peer::from), api.clock.now());
+    if count.is_power_of_two() {
+        let address = address.map(tracing::field::display);
+        tracing::warn!(address, count, "a request came with a key that is not known");
+    }
+    Refused { problem: Box::new(Problem::unauthorized("this key is not known")), wait }
+}
+
+fn named_account(request: &HttpRequest) -> Result<Option<&str>, Problem> {
+    let Some(value) = request.headers().get(ACCOUNT_HEADER) else { return Ok(None) };
+    value.to_str().map(|id| Some(id.trim())).map_err(|_| no_such_account())
+}
+
+fn no_such_account() -> Problem {
+    Invalid::new(ACCOUNT_HEADER, "there is no account of this id").into()
+}
+
+/// Where a key lies in the store: its text is never stored.
+pub fn hash(key: &str) -> KeyHash {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+/// A new key: `hw_` and 32 random bytes in base64url.
+pub fn new_key(dice: &mut Dice) -> String {
+    let mut bytes = [0; 32];
+    dice.fill(&mut bytes);
+    format!("hw_{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Makes sure that the account `default` exists, and an admin key with it: the `configured` one, else a new one if
+/// there is no key at all. Gives the text of a new one back: it is shown this once. `dialect` is what webhooks of a
+/// new account `default` speak.
+pub async fn first_admin_key(
+    store: &Store,
+    dice: &mut Dice,
+    configured: Option<&str>,
+    dialect: &str,
+) -> Result<Option<String>, Refusal> {
+    if let Some(text) = configured {
+        let visible = text.bytes().all(|b| b.is_ascii_graphic());
+        if !CONFIGURED_KEY_BYTES.contains(&text.len()) || !visible {
+            return Err(Invalid::new("auth.admin_key", "must be 16 to 256 visible ASCII characters").into());
+        }
+    }
+    let new = new_key(dice);
+    let hash = hash(configured.unwrap_or(&new));
+    let is_configured = configured.is_some();
+    let (default, operator) = (Store::default_account(dialect), Store::operator_account(dialect));
+    let made = store.change(move |staging| {
+        let known = staging.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
+        let account = match known {
+            Some(number) => number,
+            None => staging.create_account(default)?.number,
+        };
+        if staging.registry().account_by_id(OPERATOR_ACCOUNT).is_none() {
+            staging.create_account(operator)?;
+        }
+        let needed =
+            if is_configured { staging.registry().key(&hash).is_none() } else { !staging.registry().has_keys() };
+        if needed {
+            let key = staging.create_key(hash, admin_key(account))?;
+            staging.note_deed(Actor::default(), Deed::new(account, "key.created", key.id));
+        }
+        Ok(needed)
+    });
+    Ok(made.await?.then_some(new).filter(|_| !is_configured))
+}
+
+fn admin_key(account: u32) -> ApiKey {
+    let name = Some("first admin key".to_string());
+    let scopes = vec![Scope::Admin];
+    ApiKey { id: KeyId(0), account, scopes, name, expires_at: None, created_at: 0, last_used_at: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_one_form() {
+        let mut dice = Dice::seeded(1);
+        let (one, two) = (new_key(&mut dice), new_key(&mut dice));
+        assert_ne!(one, two);
+        assert_eq!(one.len(), 46);
+        assert!(one.starts_with("hw_"));
+        assert_ne!(hash(&one), hash(&two));
+    }
+}

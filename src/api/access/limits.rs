@@ -1,0 +1,108 @@
+//! What one client may ask for: bounds on its requests, and how many calls and events a key has left.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use crate::api::http::problem::Problem;
+use crate::domain::id::KeyId;
+use crate::domain::rate_limit::{Allowance, Bucket, RateLimit};
+use crate::domain::time::UnixMs;
+
+/// A key may make a minute's calls in this many portions, so the first of them at once.
+const PORTIONS: u32 = 10;
+
+/// Bounds that keep one client from harming the others.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Calls that a key may make in a minute, publishing aside; 0: no limit.
+    pub calls_per_minute: u32,
+    /// Events that a key may publish in a second; 0: no limit.
+    pub events_per_second: u32,
+    /// The path and the query of a request, in bytes.
+    pub url_bytes_max: usize,
+    /// Headers of a request.
+    pub headers_max: usize,
+    /// Names and values of a request's headers, in bytes.
+    pub header_bytes_max: usize,
+    /// Seconds in which the first head must have come.
+    pub head_seconds: u64,
+    /// Seconds in which a body must have come.
+    pub body_seconds: u64,
+    /// Seconds after which a connection without a request ends.
+    pub idle_seconds: u64,
+    /// Connections; 0: no limit.
+    pub connections_max: usize,
+    /// Connections of one address; 0: no limit.
+    pub connections_per_address_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            calls_per_minute: 30_000,
+            events_per_second: 20_000,
+            url_bytes_max: 8192,
+            headers_max: 64,
+            header_bytes_max: 32_768,
+            head_seconds: 10,
+            body_seconds: 30,
+            idle_seconds: 60,
+            connections_max: 4096,
+            connections_per_address_max: 256,
+        }
+    }
+}
+
+/// What keys have spent of one limit. There are no more than keys.
+#[derive(Debug)]
+pub struct KeyLimits {
+    limit: Option<RateLimit>,
+    /// What one period can see at most, as replies show it.
+    shown: u32,
+    of_what: &'static str,
+    spent: Mutex<HashMap<KeyId, Bucket>>,
+}
+
+impl KeyLimits {
+    /// So many calls a minute and key; 0: no limit.
+    pub fn calls_per_minute(calls: u32) -> Self {
+        let burst = (calls / PORTIONS).max(1);
+        let limit = RateLimit { per_second: None, per_minute: Some(calls.saturating_sub(burst).max(1)), burst };
+        Self::new(calls, limit, limit.most(), "calls of the minute")
+    }
+
+    /// So many events a second and key, all of them at once; 0: no limit.
+    pub fn events_per_second(events: u32) -> Self {
+        let limit = RateLimit { per_second: Some(events), per_minute: None, burst: events };
+        Self::new(events, limit, events, "events of the second")
+    }
+
+    fn new(setting: u32, limit: RateLimit, shown: u32, of_what: &'static str) -> Self {
+        Self { limit: (setting > 0).then_some(limit), shown, of_what, spent: Mutex::default() }
+    }
+
+    /// Counts so many, or refuses them. More than may be made at once are taken from who has spent nothing.
+    pub fn take(&self, key: KeyId, count: usize, now: UnixMs) -> Result<(), Problem> {
+        let Some(limit) = self.limit else { return Ok(()) };
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let mut spent = self.spent.lock().expect("no holder of the lock panics");
+        let bucket = spent.entry(key).or_default();
+        bucket.take_many(limit, count, now).map_err(|at| {
+            let message = format!("this key has made its {} {}", self.shown, self.of_what);
+            let left = Allowance { limit: self.shown, ..bucket.allowance(limit, now) };
+            Problem::rate_limited(message, at.saturating_sub(now)).with_allowance(left)
+        })
+    }
+
+    /// What is left for a key; `None` where there is no limit.
+    pub fn left(&self, key: KeyId, now: UnixMs) -> Option<Allowance> {
+        let spent = self.spent.lock().expect("no holder of the lock panics");
+        let bucket = spent.get(&key).copied().unwrap_or_default();
+        self.limit.map(|limit| Allowance { limit: self.shown, ..bucket.allowance(limit, now) })
+    }
+
+    /// The key is gone.
+    pub fn forget(&self, key: KeyId) {
+        self.spent.lock().expect("no holder of the lock panics").remove(&key);
+    }
+}

@@ -1,0 +1,56 @@
+//! What a request for an account or a key says. What stays true: it is vetted whole before anything is made.
+
+use serde::Deserialize;
+
+use crate::api::Api;
+use crate::api::http::request::vet_text;
+use crate::domain::Invalid;
+use crate::domain::account::{ApiKey, NAME_CHARS_MAX, Scope};
+use crate::domain::id::KeyId;
+use crate::domain::time;
+
+/// An account to make.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountInput {
+    /// 1 to 64 of `A-Z a-z 0-9 _ -`; made up if left out.
+    #[serde(default)]
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    pub id: Option<String>,
+    /// For people, at most 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
+    pub name: String,
+    /// What its webhooks speak where they do not say; that of account `default` if left out.
+    #[serde(default)]
+    pub dialect: Option<String>,
+}
+
+/// A key to make.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyInput {
+    /// What it may do; at least one.
+    #[schema(min_items = 1)]
+    pub scopes: Vec<Scope>,
+    /// For people, at most 200 characters.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 200)]
+    pub name: Option<String>,
+    /// RFC 3339; it never expires if left out.
+    #[serde(default)]
+    #[schema(format = DateTime)]
+    pub expires_at: Option<String>,
+}
+
+pub fn vet_key(api: &Api, account: u32, mut input: KeyInput) -> Result<ApiKey, Invalid> {
+    if input.scopes.is_empty() {
+        return Err(Invalid::new("scopes", "must name at least one of admin, publish, manage, read"));
+    }
+    let mut seen = Vec::new();
+    input.scopes.retain(|scope| !seen.contains(scope) && (seen.push(*scope), true).1);
+    let name = input.name.map(|name| vet_text("name", name, NAME_CHARS_MAX)).transpose()?;
+    let wrong = || Invalid::new("expires_at", "must be a time to come in RFC 3339, such as 2030-01-01T00:00:00Z");
+    let to_come = |text: &String| time::parse(text).filter(|at| *at > api.clock.wall()).ok_or_else(wrong);
+    let expires_at = input.expires_at.as_ref().map(to_come).transpose()?;
+    Ok(ApiKey { id: KeyId(0), account, scopes: input.scopes, name, expires_at, created_at: 0, last_used_at: None })
+}

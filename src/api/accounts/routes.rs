@@ -1,0 +1,135 @@
+//! Accounts and their keys. For admin keys only; a key's text is in the reply that makes it and nowhere else.
+
+use actix_web::{HttpResponse, delete, get, post, web};
+
+use super::input::{AccountInput, KeyInput, vet_key};
+use super::view::{AccountView, KeyView, account_view, key_view};
+use crate::api::Api;
+use crate::api::access::auth::{self, Admin, May};
+use crate::api::http::page::{Listed, PageQuery, PageReply};
+use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::reply::Reply;
+use crate::api::http::request::{Body, Query, vet_text};
+use crate::domain::account::{self, Account, DEFAULT_ACCOUNT, NAME_CHARS_MAX};
+use crate::domain::audit::Deed;
+use crate::domain::id::KeyId;
+use crate::store::Page;
+
+/// Make an account
+#[utoipa::path(tag = "accounts", request_body = AccountInput, responses(
+    (status = 201, description = "Made", body = Reply<AccountView>),
+    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
+    (status = 409, description = "There is one of this id", body = ErrorReply<'static>),
+))]
+#[post("/api/v1/accounts")]
+pub async fn create(tenant: May<Admin>, api: web::Data<Api>, body: Body) -> Result<HttpResponse, Problem> {
+    let input = body.read::<AccountInput>()?;
+    let id = input.id.unwrap_or_else(|| api.with_dice(|dice| format!("acc_{:016x}", dice.bits())));
+    account::check_id(&id)?;
+    let name = vet_text("name", input.name, NAME_CHARS_MAX)?;
+    let dialect = match input.dialect {
+        Some(name) => api.known_dialect(&name)?.name.clone(),
+        None => existing(&api, DEFAULT_ACCOUNT)?.dialect,
+    };
+    let account = Account { number: 0, id, name, dialect, created_at: 0 };
+    let made = api.change(&tenant, move |staging| {
+        let account = staging.create_account(account)?;
+        Ok((Some(Deed::new(account.number, "account.created", &account.id)), account))
+    });
+    Ok(Reply::created(account_view(&made.await?)))
+}
+
+/// List accounts, newest first
+#[utoipa::path(tag = "accounts", params(PageQuery), responses(
+    (status = 200, description = "A page of accounts", body = PageReply<AccountView>),
+))]
+#[get("/api/v1/accounts")]
+pub async fn list(_: May<Admin>, api: web::Data<Api>, Query(query): Query<PageQuery>) -> Result<HttpResponse, Problem> {
+    let window = query.window()?;
+    let registry = api.store.registry();
+    let older = |account: &Account| window.before.is_none_or(|before| u128::from(account.number) < before);
+    let mut rows: Vec<_> = registry.accounts().rev().filter(|one| older(one)).take(window.limit + 1).collect();
+    let more = rows.len() > window.limit;
+    rows.truncate(window.limit);
+    let page = Page { next: rows.last().filter(|_| more).map(|last| last.number), rows };
+    let listed = Listed::from(page).map(|account| account_view(account));
+    Ok(HttpResponse::Ok().json(PageReply::from(listed)))
+}
+
+/// Show an account
+#[utoipa::path(tag = "accounts", params(("id" = String, Path)), responses(
+    (status = 200, description = "The account", body = Reply<AccountView>),
+    (status = 404, description = "There is no such account", body = ErrorReply<'static>),
+))]
+#[get("/api/v1/accounts/{id}")]
+pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    Ok(Reply::ok(account_view(&existing(&api, &id)?)))
+}
+
+/// Make a key of an account; the reply is the only place that shows it
+#[utoipa::path(tag = "accounts", params(("id" = String, Path)), request_body = KeyInput, responses(
+    (status = 201, description = "Made", body = Reply<KeyView>),
+    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
+    (status = 404, description = "There is no such account", body = ErrorReply<'static>),
+))]
+#[post("/api/v1/accounts/{id}/keys")]
+pub async fn create_key(
+    tenant: May<Admin>,
+    api: web::Data<Api>,
+    id: web::Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let account = existing(&api, &id)?;
+    let key = vet_key(&api, account.number, body.read::<KeyInput>()?)?;
+    let text = api.with_dice(auth::new_key);
+    let hash = auth::hash(&text);
+    let made = api.change(&tenant, move |staging| {
+        let key = staging.create_key(hash, key)?;
+        Ok((Some(Deed::new(key.account, "key.created", key.id)), key))
+    });
+    Ok(Reply::created(key_view(&api, &account, &made.await?, Some(text))))
+}
+
+/// List the keys of an account, the oldest first
+#[utoipa::path(tag = "accounts", params(("id" = String, Path)), responses(
+    (status = 200, description = "All of its keys, without their texts", body = PageReply<KeyView>),
+    (status = 404, description = "There is no such account", body = ErrorReply<'static>),
+))]
+#[get("/api/v1/accounts/{id}/keys")]
+pub async fn list_keys(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let account = existing(&api, &id)?;
+    let keys = api.store.registry().keys_of(account.number);
+    let rows = keys.iter().map(|key| key_view(&api, &account, key, None)).collect();
+    Ok(HttpResponse::Ok().json(PageReply::whole(rows)))
+}
+
+/// Revoke a key: it is refused from now on
+#[utoipa::path(tag = "accounts", params(("id" = String, Path), ("key_id" = String, Path)), responses(
+    (status = 204, description = "Revoked"),
+    (status = 404, description = "There is no such account or key", body = ErrorReply<'static>),
+    (status = 409, description = "It is the key of this request", body = ErrorReply<'static>),
+))]
+#[delete("/api/v1/accounts/{id}/keys/{key_id}")]
+pub async fn revoke_key(
+    tenant: May<Admin>,
+    api: web::Data<Api>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let account = existing(&api, &path.0)?.number;
+    let id = KeyId::parse(&path.1).ok_or_else(|| Problem::not_found("key"))?;
+    if id == tenant.key() {
+        return Err(Problem::wrong_state("this is the key of this request; revoke it with another admin key"));
+    }
+    let revoked = api.change(&tenant, move |staging| {
+        staging.revoke_key(account, id)?;
+        Ok((Some(Deed::new(account, "key.revoked", id)), ()))
+    });
+    revoked.await?;
+    api.forget_key(id);
+    Ok(HttpResponse::NoContent().finish())
+}
+
+pub fn existing(api: &Api, id: &str) -> Result<Account, Problem> {
+    let account = api.store.registry().account_by_id(id).map(|account| (**account).clone());
+    account.ok_or_else(|| Problem::not_found("account"))
+}

@@ -1,0 +1,59 @@
+//! How accounts and keys are shown: never with a key's text, but in the reply that makes it.
+
+use serde::Serialize;
+
+use crate::api::Api;
+use crate::domain::account::{Account, ApiKey, Scope};
+use crate::domain::time;
+
+/// An account.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct AccountView {
+    pub id: String,
+    pub name: String,
+    pub dialect: String,
+    #[schema(format = DateTime)]
+    pub created_at: String,
+}
+
+/// A key.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct KeyView {
+    /// Names the key; it is not the key.
+    pub id: String,
+    /// The key itself: shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    pub account: String,
+    pub scopes: Vec<Scope>,
+    pub name: Option<String>,
+    #[schema(format = DateTime)]
+    pub expires_at: Option<String>,
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// To the minute or so; null if it never was.
+    #[schema(format = DateTime)]
+    pub last_used_at: Option<String>,
+}
+
+pub fn account_view(account: &Account) -> AccountView {
+    AccountView {
+        id: account.id.clone(),
+        name: account.name.clone(),
+        dialect: account.dialect.clone(),
+        created_at: time::rfc3339(account.created_at),
+    }
+}
+
+pub fn key_view(api: &Api, account: &Account, key: &ApiKey, text: Option<String>) -> KeyView {
+    KeyView {
+        id: key.id.to_string(),
+        key: text,
+        account: account.id.clone(),
+        scopes: key.scopes.clone(),
+        name: key.name.clone(),
+        expires_at: key.expires_at.map(time::rfc3339),
+        created_at: time::rfc3339(key.created_at),
+        last_used_at: api.uses.last(key).map(time::rfc3339),
+    }
+}

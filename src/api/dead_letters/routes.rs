@@ -1,0 +1,114 @@
+//! Dead letters that nobody has handled, over all webhooks of an account: a list, and replaying or discarding them, those
+//! that are named or those that a filter selects. One of them in full is the delivery itself.
+
+use std::collections::hash_map::{Entry, HashMap};
+
+use actix_web::{HttpResponse, get, post, web};
+
+use super::input::{DeadLettersInput, DeadLettersQuery, deliveries, webhook_number};
+use crate::api::Api;
+use crate::api::access::auth::{Manage, May, Read, Tenant};
+use crate::api::deliveries::history::{History, Row};
+use crate::api::http::page::{Listed, PageReply, Window};
+use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::reply::Reply;
+use crate::api::http::request::{Body, Query};
+use crate::api::jobs::input::Range;
+use crate::api::jobs::start::answer;
+use crate::api::jobs::view::CountView;
+use crate::api::jobs::view::JobView;
+use crate::domain::Invalid;
+use crate::domain::delivery::Delivery;
+use crate::domain::id::{DeliveryId, WebhookNumber};
+use crate::domain::job::{JobKind, Source};
+use crate::store::Page;
+
+/// List dead letters that nobody has handled, newest first
+///
+/// `GET /api/v1/deliveries/{id}` shows one of them with all of its attempts.
+#[utoipa::path(tag = "dead letters", params(DeadLettersQuery), responses(
+    (status = 200, description = "A page of dead letters, each with its latest attempt", body = PageReply<Row>),
+    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
+    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+))]
+#[get("/api/v1/dead-letters")]
+pub async fn list(
+    tenant: May<Read>,
+    api: web::Data<Api>,
+    Query(query): Query<DeadLettersQuery>,
+) -> Result<HttpResponse, Problem> {
+    let window = Window::read(query.limit.as_deref(), query.cursor.as_deref())?;
+    let range = Range::read(query.event_type.as_deref(), query.from.as_deref(), query.to.as_deref())?;
+    let webhook = query.webhook.as_deref().map(|id| webhook_number(&api, &tenant, id)).transpose()?;
+    let bulk = range.bulk(tenant.account().number, JobKind::Discard, Source::DeadLetters { webhook });
+    let listed = web::block(move || {
+        let page = api.store.dead_letters(&bulk, window.before.map(DeliveryId), window.limit)?;
+        rows(&api, page)
+    });
+    Ok(HttpResponse::Ok().json(PageReply::from(listed.await??)))
+}
+
+/// Deliver dead letters again, as new deliveries
+#[utoipa::path(tag = "dead letters", request_body = Option<DeadLettersInput>, responses(
+    (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
+    (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
+    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
+    (status = 404, description = "There is no such webhook or delivery", body = ErrorReply<'static>),
+    (status = 409, description = "100 jobs of the account run already", body = ErrorReply<'static>),
+))]
+#[post("/api/v1/dead-letters/replay")]
+pub async fn replay(tenant: May<Manage>, api: web::Data<Api>, body: Body) -> Result<HttpResponse, Problem> {
+    handle(&tenant, api, JobKind::Replay, body).await
+}
+
+/// Take dead letters off the list; the deliveries stay dead in their history
+#[utoipa::path(tag = "dead letters", request_body = Option<DeadLettersInput>, responses(
+    (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
+    (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
+    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
+    (status = 404, description = "There is no such webhook or delivery", body = ErrorReply<'static>),
+    (status = 409, description = "100 jobs of the account run already", body = ErrorReply<'static>),
+))]
+#[post("/api/v1/dead-letters/discard")]
+pub async fn discard(tenant: May<Manage>, api: web::Data<Api>, body: Body) -> Result<HttpResponse, Problem> {
+    handle(&tenant, api, JobKind::Discard, body).await
+}
+
+pub async fn handle(tenant: &Tenant, api: web::Data<Api>, kind: JobKind, body: Body) -> Result<HttpResponse, Problem> {
+    let input = body.read_or_empty::<DeadLettersInput>()?;
+    let range = Range::read(input.event_type.as_deref(), input.from.as_deref(), input.to.as_deref())?;
+    let is_filtered = input.webhook.is_some() || !range.is_open();
+    let source = match (input.ids, input.webhook) {
+        (Some(_), _) if is_filtered => {
+            return Err(Invalid::new("ids", "cannot stand together with a filter").into());
+        }
+        (Some(ids), _) => {
+            let (api, account) = (api.clone(), tenant.account().number);
+            Source::TheseDeadLetters(web::block(move || deliveries(&api, account, &ids)).await??)
+        }
+        (None, webhook) => {
+            let webhook = webhook.map(|id| webhook_number(&api, tenant, &id)).transpose()?;
+            Source::DeadLetters { webhook }
+        }
+    };
+    answer(&api, tenant, range.bulk(tenant.account().number, kind, source), input.dry_run).await
+}
+
+/// Rows as every history shows them, each from its own webhook's.
+pub fn rows(api: &Api, page: Page<Delivery, DeliveryId>) -> Result<Listed<Row>, Problem> {
+    let mut histories: HashMap<WebhookNumber, History> = HashMap::new();
+    let mut rows = Vec::with_capacity(page.rows.len());
+    for delivery in &page.rows {
+        let number = delivery.id.webhook();
+        let history = match histories.entry(number) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let webhook = api.store.registry().webhook(number).cloned();
+                let webhook = webhook.ok_or_else(|| Problem::internal("a dead letter without a webhook"))?;
+                unknown.insert(History::of(api, webhook)?)
+            }
+        };
+        rows.push(history.row(delivery, delivery.latest_attempt())?);
+    }
+    Ok(Listed { rows, next: page.next.map(|id| (id.0, 0)) })
+}

@@ -1,0 +1,26 @@
+//! Changes: the only way in which the API makes one. What stays true: who did what is written down with it, in the same
+//! transaction.
+
+use crate::api::Api;
+use crate::api::access::auth::Tenant;
+use crate::domain::audit::Deed;
+use crate::store::{Refusal, Staging};
+
+impl Api {
+    /// Makes a change, and writes down who did what together with it; `None` where nothing changed.
+    pub(super) async fn change<T: Send + 'static>(
+        &self,
+        tenant: &Tenant,
+        change: impl FnOnce(&mut Staging<'_>) -> Result<(Option<Deed>, T), Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let by = tenant.actor();
+        let change = |staging: &mut Staging<'_>| {
+            let (deed, made) = change(staging)?;
+            if let Some(deed) = deed {
+                staging.note_deed(by, deed);
+            }
+            Ok(made)
+        };
+        self.store.change(change).await
+    }
+}

@@ -1,0 +1,5 @@
+//! Deliveries, and what happened to them.
+
+pub mod history;
+pub mod routes;
+pub mod view;

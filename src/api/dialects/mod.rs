@@ -1,0 +1,4 @@
+//! Dialects and their event types.
+
+pub mod routes;
+pub mod view;

@@ -1,0 +1,131 @@
+//! How dialects and event types are shown.
+
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::dialect::{Dialect, EventType};
+use crate::docs;
+use crate::domain::disable::DisableRule;
+use crate::domain::rate_limit::RateLimit;
+use crate::domain::retry::RetrySchedule;
+
+/// A dialect in a list.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct DialectRow {
+    pub name: String,
+    /// For people, such as the product's name.
+    pub title: String,
+    pub description: String,
+    /// Where its API starts; null if the native one serves it.
+    pub base: Option<String>,
+    /// Documented event types.
+    pub events: usize,
+    /// Where its documentation is.
+    pub docs: String,
+}
+
+/// A dialect.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct DialectView {
+    #[serde(flatten)]
+    pub row: DialectRow,
+    /// The deadline of one attempt.
+    pub timeout_seconds: u32,
+    /// Which answers are a success.
+    pub success: Vec<String>,
+    pub retry: RetrySchedule,
+    /// When failures disable a webhook.
+    pub disable: DisableRule,
+    pub rate_limit: Option<RateLimit>,
+    pub limits: LimitsView,
+    /// What its requests carry.
+    pub headers: Vec<HeaderView>,
+    /// How requests are signed, in words.
+    pub signature: String,
+    /// Whether an endpoint must show that it wants deliveries.
+    pub ownership_check: bool,
+    /// Where requests come from; empty: no addresses are published.
+    pub egress: Vec<String>,
+    pub event_types: Vec<String>,
+}
+
+/// What an account may ask for; null is no limit.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct LimitsView {
+    pub webhooks_per_account: Option<u32>,
+    /// Of one webhook on one UTC day, retries not counted.
+    pub deliveries_per_day: Option<u32>,
+    pub body_bytes: Option<usize>,
+    /// Requests to one webhook under way at once.
+    pub in_flight: u32,
+}
+
+/// A header.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct HeaderView {
+    pub name: String,
+    /// With `{placeholders}`.
+    pub value: String,
+}
+
+/// A documented event type.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct EventTypeView {
+    pub r#type: String,
+    pub description: String,
+    /// An example of its data.
+    #[schema(value_type = Value)]
+    pub sample: Box<RawValue>,
+    /// The JSON Schema (2020-12) of its data.
+    pub schema: Value,
+}
+
+pub fn row(dialect: &Dialect) -> DialectRow {
+    DialectRow {
+        name: dialect.name.clone(),
+        title: dialect.title.clone(),
+        description: dialect.description.clone(),
+        base: dialect.face.as_ref().map(|face| face.base.clone()),
+        events: dialect.catalogue.len(),
+        docs: format!("/docs/webhooks/{}", dialect.name),
+    }
+}
+
+pub fn view(dialect: &Dialect, egress: Vec<String>) -> DialectView {
+    let header = |name: &str, value: String| HeaderView { name: name.into(), value };
+    let mut headers = vec![
+        header("Content-Type", "application/json".into()),
+        header("User-Agent", dialect.user_agent.as_str().into()),
+    ];
+    headers.extend(dialect.headers.iter().map(|rule| header(&rule.key.spelled, rule.value.to_string())));
+    headers.extend(dialect.signature.iter().map(|rule| header(&rule.header.spelled, rule.value.to_string())));
+    DialectView {
+        row: row(dialect),
+        timeout_seconds: dialect.timeout_seconds,
+        success: dialect.success.clone().into(),
+        retry: dialect.retry.clone(),
+        disable: dialect.disable,
+        rate_limit: dialect.rate_limit,
+        limits: LimitsView {
+            webhooks_per_account: dialect.limits.webhooks_per_account,
+            deliveries_per_day: dialect.limits.first_attempts_per_day,
+            body_bytes: dialect.limits.body_bytes_max,
+            in_flight: dialect.max_in_flight,
+        },
+        headers,
+        signature: docs::signature_in_words(dialect),
+        ownership_check: dialect.challenge.is_some(),
+        egress,
+        event_types: dialect.catalogue.iter().map(|known| known.name.clone()).collect(),
+    }
+}
+
+pub fn event_type(known: &EventType) -> EventTypeView {
+    EventTypeView {
+        r#type: known.name.clone(),
+        description: known.description.clone(),
+        sample: known.sample.clone(),
+        schema: known.schema(),
+    }
+}

@@ -1,0 +1,4 @@
+//! The documentation that dialects write of themselves, as pages.
+
+pub mod routes;
+pub mod site;

@@ -1,0 +1,21 @@
+//! Where the API counts its replies: one middleware sees every one.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::{Error, web};
+
+use crate::api::Api;
+use crate::api::http::problem::Code;
+
+/// The middleware.
+pub async fn count(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let api = request.app_data::<web::Data<Api>>().expect("the API is part of the app").clone();
+    let reply = next.call(request).await?;
+    let code = reply.response().extensions().get::<Code>().copied();
+    api.served.count_reply(reply.status().as_u16(), code);
+    Ok(reply)
+}

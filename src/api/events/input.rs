@@ -1,0 +1,192 @@
+//! How events are written in a body: one, an array, or one a line. What stays true: the producer's bytes of `data`,
+//! `actor` and `metadata` are kept as they came, as slices of the body, never copied or re-written; and what is wrong
+//! with one of a thousand events is named by its index, its field and its line.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use crate::api::http::problem::Problem;
+use crate::api::http::request::{Object, read_json};
+use crate::domain::time::{self, UnixMs};
+use crate::domain::{Invalid, event, json};
+use crate::store::NewEvent;
+
+/// Events of one batch.
+pub const BATCH_EVENTS_MAX: usize = 1000;
+
+/// An event to publish.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EventInput<'a> {
+    /// 1 to 200 of `A-Z a-z 0-9 _ . : / -`.
+    #[schema(example = "task.created", pattern = "^[A-Za-z0-9_.:/-]{1,200}$")]
+    r#type: String,
+    /// Any JSON; receivers get it as it is written here.
+    #[serde(borrow)]
+    #[schema(value_type = serde_json::Value)]
+    data: &'a RawValue,
+    /// Who did it, such as `user_id` and `email`.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
+    actor: Option<&'a RawValue>,
+    /// Anything else about it.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
+    metadata: Option<&'a RawValue>,
+    /// Your own id, 1 to 128 of `A-Z a-z 0-9 _ -`: the same event posted twice is accepted once.
+    #[serde(default)]
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,128}$")]
+    id: Option<String>,
+    /// When it happened, RFC 3339; now, if left out.
+    #[serde(default)]
+    #[schema(format = DateTime)]
+    created_at: Option<String>,
+    /// A test event goes to webhooks in test mode only; those get no others.
+    #[serde(default)]
+    test: bool,
+    /// Which account's event it is; for admin keys.
+    #[serde(default)]
+    pub account: Option<String>,
+}
+
+/// How the events of a request are written, and so how the reply is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One object.
+    One,
+    /// An array of objects.
+    Array,
+    /// One object after another, usually one a line.
+    Lines,
+}
+
+/// Reads the body without copying what it holds. What is wrong with it is found by a second, slower reading.
+pub fn read(body: &[u8], ndjson: bool) -> Result<(Form, Vec<EventInput<'_>>), Problem> {
+    if !ndjson && body.trim_ascii_start().first() == Some(&b'[') {
+        let events = serde_json::from_slice::<Vec<Object<EventInput<'_>>>>(body)
+            .or_else(|_| read_json::<Vec<Object<EventInput<'_>>>>(body))?;
+        return bounded(Form::Array, events.into_iter().map(|event| event.0).collect());
+    }
+    let mut events = Vec::with_capacity(1);
+    let mut stream = serde_json::Deserializer::from_slice(body).into_iter::<Object<EventInput<'_>>>();
+    loop {
+        let start = stream.byte_offset();
+        match stream.next() {
+            Some(Ok(Object(event))) => events.push(event),
+            Some(Err(_)) => return Err(unreadable(body, start, events.len(), ndjson)),
+            None => break,
+        }
+        if events.len() > BATCH_EVENTS_MAX {
+            break;
+        }
+    }
+    match (events.len(), ndjson) {
+        (0, _) => Err(Problem::json("the body holds no event")),
+        (1, false) => Ok((Form::One, events)),
+        _ => bounded(Form::Lines, events),
+    }
+}
+
+fn bounded(form: Form, events: Vec<EventInput<'_>>) -> Result<(Form, Vec<EventInput<'_>>), Problem> {
+    match events.len() {
+        0 => Err(Problem::json("the batch holds no event")),
+        1..=BATCH_EVENTS_MAX => Ok((form, events)),
+        _ => Err(Problem::json(format!("a batch holds at most {BATCH_EVENTS_MAX} events; send several"))),
+    }
+}
+
+/// What is wrong with the object that starts at `start` and is the `index`-th of the body.
+fn unreadable(body: &[u8], start: usize, index: usize, ndjson: bool) -> Problem {
+    let rest = &body[start..];
+    let start = start + (rest.len() - rest.trim_ascii_start().len());
+    if index == 0 && !ndjson {
+        return read_json::<Object<EventInput<'_>>>(body).err().unwrap_or_else(|| Problem::json("is no event"));
+    }
+    // Up to the end of its line, so that the reading ends there; blank lines above keep line numbers right.
+    let end = memchr::memchr(b'\n', &body[start..]).map_or(body.len(), |length| start + length);
+    let line = memchr::memchr_iter(b'\n', &body[..start]).count() + 1;
+    match read_json::<Object<EventInput<'_>>>(&body[start..end]) {
+        Err(problem) => in_line(problem, index, line),
+        Ok(_) => in_line(Problem::json("more than an event stands in this line"), index, line),
+    }
+}
+
+fn in_line(problem: Problem, index: usize, line: usize) -> Problem {
+    let field = problem.field().map_or(format!("[{index}]"), |field| format!("[{index}].{field}"));
+    problem.with_message(|message| format!("line {line}: {}", message.replace(" at line 1 ", " at "))).with_field(field)
+}
+
+/// The path of a field of the `index`-th event.
+pub fn at(form: Form, index: usize, field: &str) -> String {
+    if form == Form::One { field.to_string() } else { format!("[{index}].{field}") }
+}
+
+/// Checks events and makes them ready for the store.
+pub fn vet_all(body: &Bytes, form: Form, inputs: Vec<EventInput<'_>>) -> Result<Vec<NewEvent>, Problem> {
+    let mut events = Vec::with_capacity(inputs.len());
+    for (index, input) in inputs.into_iter().enumerate() {
+        let start = input.data.get().as_ptr() as usize - body.as_ptr() as usize;
+        events.push(vet(body, input).map_err(|invalid| {
+            let problem = Problem::from(Invalid::new(at(form, index, &invalid.field), invalid.message));
+            if form == Form::Lines {
+                let line = memchr::memchr_iter(b'\n', &body[..start]).count() + 1;
+                problem.with_message(|message| format!("line {line}: {message}"))
+            } else {
+                problem
+            }
+        })?);
+    }
+    Ok(events)
+}
+
+fn vet(body: &Bytes, input: EventInput<'_>) -> Result<NewEvent, Invalid> {
+    event::check_type(&input.r#type)?;
+    if let Some(name) = &input.id {
+        event::check_name(name)?;
+    }
+    let created_at = input.created_at.as_deref().map(created_at).transpose()?;
+    let fingerprint = input.id.is_some().then(|| fingerprint(&input, created_at));
+    Ok(NewEvent {
+        data: kept(body, "data", input.data)?,
+        actor: input.actor.map(|raw| kept_object(body, "actor", raw)).transpose()?,
+        metadata: input.metadata.map(|raw| kept_object(body, "metadata", raw)).transpose()?,
+        name: input.id,
+        event_type: input.r#type,
+        created_at,
+        test: input.test,
+        fingerprint,
+    })
+}
+
+fn created_at(text: &str) -> Result<UnixMs, Invalid> {
+    let wrong = || Invalid::new("created_at", "must be a time in RFC 3339, such as 2024-02-10T16:45:22Z");
+    time::parse(text).ok_or_else(wrong)
+}
+
+/// The bytes of `raw` as a part of the body.
+fn kept(body: &Bytes, field: &str, raw: &RawValue) -> Result<Bytes, Invalid> {
+    json::check(raw.get().as_bytes()).map_err(|refusal| Invalid::new(field, refusal.to_string()))?;
+    Ok(body.slice_ref(raw.get().as_bytes()))
+}
+
+fn kept_object(body: &Bytes, field: &str, raw: &RawValue) -> Result<Bytes, Invalid> {
+    if raw.get().starts_with('{') { kept(body, field, raw) } else { Err(Invalid::new(field, "must be a JSON object")) }
+}
+
+/// A hash of all that makes an event the same event. Each part follows its length, so that none can pass for another.
+fn fingerprint(input: &EventInput<'_>, created_at: Option<UnixMs>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: Option<&[u8]>| {
+        hash.update(bytes.map_or(u64::MAX, |bytes| bytes.len() as u64).to_be_bytes());
+        hash.update(bytes.unwrap_or_default());
+    };
+    part(Some(input.r#type.as_bytes()));
+    part(Some(input.data.get().as_bytes()));
+    part(input.actor.map(|raw| raw.get().as_bytes()));
+    part(input.metadata.map(|raw| raw.get().as_bytes()));
+    part(input.test.then_some(b"test"));
+    part(created_at.map(u64::to_be_bytes).as_ref().map(|bytes| bytes.as_slice()));
+    hash.finalize().into()
+}

@@ -1,0 +1,159 @@
+//! `POST /api/v1/events`: the way in. What stays true: a batch is accepted whole or not at all, and 202 is written after
+//! the commit has reached the disk.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, post, web};
+use bytes::Bytes;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::api::Api;
+use crate::api::access::auth::{May, Publish, Tenant};
+use crate::api::events::input::{self as incoming, EventInput, Form};
+use crate::api::events::numbers;
+use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::reply::Reply;
+use crate::api::http::request::Body;
+use crate::domain::Invalid;
+use crate::domain::time;
+use crate::store::{Accepted, Idempotency, Refusal};
+
+/// An `Idempotency-Key`, in bytes.
+const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+const IDEMPOTENCY_HEADER: &str = "Idempotency-Key";
+
+/// What became of an event.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Receipt {
+    /// Your own id where you gave one, else ours.
+    id: String,
+    /// Its type.
+    r#type: String,
+    /// When it happened.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// How many webhooks it goes to.
+    deliveries: usize,
+    /// True if it was accepted before; it is not delivered again then.
+    #[serde(skip_serializing_if = "is_false")]
+    duplicate: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// Publish an event
+///
+/// One event as a JSON object, up to 1,000 as an array, or as one object a line (`application/x-ndjson`). The answer
+/// comes once they are safe on disk. With an `Idempotency-Key` the same request can be sent again for 24 hours and is
+/// accepted once.
+#[utoipa::path(
+    tag = "events",
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters",
+        pattern = "^[!-~]{1,255}$")),
+    request_body(content(
+        (EventInput<'static> = "application/json"),
+        (String = "application/x-ndjson"),
+    )),
+    responses(
+        (status = 202, description = "Accepted: safe on disk", body = Reply<Receipt>),
+        (status = 400, description = "Not an event; nothing was accepted", body = ErrorReply<'static>),
+        (status = 409, description = "The id or the Idempotency-Key was used for something else", body = ErrorReply<'static>),
+        (status = 413, description = "The body is too large", body = ErrorReply<'static>),
+        (status = 429, description = "More events than the key may publish in a second", body = ErrorReply<'static>),
+        (status = 508, description = "The request is a delivery of a Hookwheel", body = ErrorReply<'static>),
+        (status = 503, description = "Not now; Retry-After says when", body = ErrorReply<'static>),
+    )
+)]
+#[post("/api/v1/events")]
+pub async fn publish(
+    tenant: May<Publish>,
+    api: web::Data<Api>,
+    request: HttpRequest,
+    Body(body): Body,
+) -> Result<HttpResponse, Problem> {
+    let idempotency = idempotency(&request, &body)?;
+    let (form, inputs) = incoming::read(&body, is_ndjson(&request))?;
+    api.events.take(tenant.key(), inputs.len(), api.clock.now())?;
+    let tenant = acting_tenant(&api, &tenant, form, &inputs)?;
+    let events = incoming::vet_all(&body, form, inputs)?;
+    let warnings = numbers::check(&api, tenant.account().number, form, &events)?;
+    let accepted = api.store.accept(tenant.account().number, events, idempotency)?.await;
+    let accepted = accepted.unwrap_or(Err(Refusal::Closed)).map_err(|refusal| placed(refusal, form))?;
+    api.served.count_accepted(&accepted);
+    log(&tenant, &accepted);
+    Ok(reply(form, accepted, warnings))
+}
+
+fn is_ndjson(request: &HttpRequest) -> bool {
+    let named = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = named.map(|text| text.split(';').next().unwrap_or_default().trim());
+    essence.is_some_and(|text| {
+        ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines"]
+            .iter()
+            .any(|known| text.eq_ignore_ascii_case(known))
+    })
+}
+
+fn idempotency(request: &HttpRequest, body: &Bytes) -> Result<Option<Idempotency>, Problem> {
+    let Some(value) = request.headers().get(IDEMPOTENCY_HEADER) else { return Ok(None) };
+    let key = value.as_bytes();
+    if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX || !key.iter().all(u8::is_ascii_graphic) {
+        return Err(Invalid::new(IDEMPOTENCY_HEADER, "must be 1 to 255 visible ASCII characters").into());
+    }
+    Ok(Some(Idempotency { key: Sha256::digest(key).into(), fingerprint: Sha256::digest(body).into() }))
+}
+
+/// Whose events these are: all of one request belong to one account.
+fn acting_tenant(api: &Api, tenant: &Tenant, form: Form, inputs: &[EventInput<'_>]) -> Result<Tenant, Problem> {
+    let first = inputs[0].account.as_deref();
+    if let Some(index) = inputs.iter().position(|input| input.account.as_deref() != first) {
+        let message = "all events of a batch must be of the same account";
+        return Err(Invalid::new(incoming::at(form, index, "account"), message).into());
+    }
+    match first {
+        None => Ok(tenant.clone()),
+        Some(id) => {
+            tenant.acting_for(&api.store, id).map_err(|problem| problem.with_field(incoming::at(form, 0, "account")))
+        }
+    }
+}
+
+/// A refusal that is about one event of a batch says about which.
+fn placed(refusal: Refusal, form: Form) -> Problem {
+    let index = if let Refusal::EventIdConflict { index } = refusal { Some(index) } else { None };
+    let problem = Problem::from(refusal);
+    index.map_or(problem.clone(), |index| problem.with_field(incoming::at(form, index, "id")))
+}
+
+fn log(tenant: &Tenant, accepted: &[Accepted]) {
+    for one in accepted {
+        tracing::debug!(
+            event = %one.id,
+            name = one.name,
+            account = tenant.account().id,
+            r#type = one.event_type,
+            deliveries = one.deliveries,
+            duplicate = one.duplicate,
+            "accepted"
+        );
+    }
+}
+
+fn reply(form: Form, accepted: Vec<Accepted>, warnings: Vec<String>) -> HttpResponse {
+    let mut receipts = accepted.into_iter().map(|one| Receipt {
+        id: one.name.unwrap_or_else(|| one.id.to_string()),
+        r#type: one.event_type,
+        created_at: time::rfc3339(one.created_at),
+        deliveries: one.deliveries,
+        duplicate: one.duplicate,
+    });
+    match (form, receipts.next()) {
+        (Form::One, Some(receipt)) => Reply::with(StatusCode::ACCEPTED, receipt, warnings),
+        (_, first) => {
+            let all = first.into_iter().chain(receipts).collect::<Vec<_>>();
+            Reply::with(StatusCode::ACCEPTED, all, warnings)
+        }
+    }
+}

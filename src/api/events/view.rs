@@ -1,0 +1,95 @@
+//! How events are shown.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::api::Api;
+use crate::api::deliveries::history::shown_state;
+use crate::api::http::problem::Problem;
+use crate::domain::delivery::{Cause, Delivery};
+use crate::domain::time;
+use crate::store::EventHead;
+
+/// An event in a list.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct EventRow {
+    /// The producer's own id where it gave one, else ours.
+    pub id: String,
+    pub r#type: String,
+    /// When it happened.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// When it was accepted.
+    #[schema(format = DateTime)]
+    pub accepted_at: String,
+    /// How many webhooks wanted it then.
+    pub deliveries: usize,
+    /// Whether a webhook's `test` call made it.
+    pub test: bool,
+}
+
+/// An event with its data and its deliveries.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct EventView<'a> {
+    /// The producer's own id where it gave one, else ours.
+    pub id: String,
+    pub r#type: &'a str,
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    #[schema(format = DateTime)]
+    pub accepted_at: String,
+    pub test: bool,
+    /// As it was published, to the byte.
+    #[schema(value_type = serde_json::Value)]
+    pub data: &'a RawValue,
+    #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
+    pub actor: Option<&'a RawValue>,
+    #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
+    pub metadata: Option<&'a RawValue>,
+    pub deliveries: Vec<EventDelivery>,
+}
+
+/// Where a delivery of an event stands.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct EventDelivery {
+    pub id: String,
+    pub webhook_id: Option<String>,
+    #[schema(example = "succeeded")]
+    pub state: &'static str,
+    /// Attempts made.
+    pub attempts: u16,
+    /// When the next attempt is due.
+    #[schema(format = DateTime)]
+    pub next_attempt_at: Option<String>,
+    /// The delivery that it replays.
+    pub replay_of: Option<String>,
+}
+
+pub fn row(event: EventHead) -> EventRow {
+    EventRow {
+        id: event.public_id(),
+        created_at: time::rfc3339(event.created_at),
+        accepted_at: time::rfc3339(event.id.time()),
+        deliveries: event.webhooks.len(),
+        test: event.test,
+        r#type: event.event_type,
+    }
+}
+
+pub fn raw(json: &[u8]) -> Result<&RawValue, Problem> {
+    serde_json::from_slice(json).map_err(Problem::internal)
+}
+
+pub fn event_delivery(api: &Api, delivery: &Delivery) -> EventDelivery {
+    let registry = api.store.registry();
+    let webhook = registry.webhook(delivery.id.webhook());
+    let replay_of = if let Cause::Replay(old) = delivery.cause { Some(old.to_string()) } else { None };
+    EventDelivery {
+        id: delivery.id.to_string(),
+        webhook_id: webhook.map(|webhook| webhook.id.to_string()),
+        state: shown_state(delivery, webhook.map(AsRef::as_ref)),
+        attempts: delivery.attempts,
+        next_attempt_at: delivery.next_attempt_at.map(|at| time::rfc3339(api.store.shown(at))),
+        replay_of,
+    }
+}

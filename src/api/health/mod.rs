@@ -1,0 +1,5 @@
+//! Whether the server lives and takes work, and its counters.
+
+pub mod prometheus;
+pub mod routes;
+pub mod served;

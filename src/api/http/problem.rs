@@ -1,0 +1,333 @@
+//! What a request that cannot be served is told: one table from every error to a status, a code and a sentence. What
+//! stays true: every error reply of the server has the shape `{"error":{"code","message","field"?}}`, a 503 says when
+//! to try again, and no message shows the inside of the store.
+
+use std::fmt;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+
+use crate::api::http::allowance;
+use crate::domain::Invalid;
+use crate::domain::account::Scope;
+use crate::domain::rate_limit::Allowance;
+use crate::pulse::Stuck;
+use crate::store::{Refusal, StoreError};
+
+/// Seconds after which a full queue is worth another try.
+const RETRY_SOON_SECONDS: u32 = 1;
+/// Seconds after which a store that lacks space, or is being opened again, is worth another try.
+const RETRY_LATER_SECONDS: u32 = 10;
+
+/// An error reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    field: Option<String>,
+    retry_after_seconds: Option<u32>,
+    allow: Option<Box<str>>,
+    left: Option<Box<Allowance>>,
+}
+
+/// The code of an error reply, left in its extensions for the counters.
+#[derive(Debug, Clone, Copy)]
+pub struct Code(pub &'static str);
+
+/// The body of every error reply.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ErrorReply<'a> {
+    error: ErrorBody<'a>,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct ErrorBody<'a> {
+    /// One word for programs: it never changes for the same error.
+    #[schema(example = "invalid_field")]
+    code: &'a str,
+    /// One sentence for people: what is wrong and what to do about it.
+    message: &'a str,
+    /// The field that it is about, with its path (`events[2]`, `[3].type` in a batch).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), field: None, retry_after_seconds: None, allow: None, left: None }
+    }
+
+    /// 400: the body is not JSON, or not of the kind that is asked for.
+    pub fn json(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_json", message)
+    }
+
+    /// 401: no key, or one that is not known or has expired.
+    pub fn unauthorized(message: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+    }
+
+    /// 403: the key lacks a scope.
+    pub fn scope_missing(scope: Scope) -> Self {
+        let word = match scope {
+            Scope::Admin => "admin",
+            Scope::Publish => "publish",
+            Scope::Manage => "manage",
+            Scope::Read => "read",
+        };
+        Self::forbidden(format!("this key lacks the scope {word:?}"))
+    }
+
+    /// 403: the key may not do this.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+    }
+
+    /// 404: the account has no such thing.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}"))
+    }
+
+    /// 404: nothing answers at this path.
+    pub fn no_route(path: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("nothing is at {path}; /openapi.json lists what there is"),
+        )
+    }
+
+    /// 405: the path answers to other methods; `allow` lists them.
+    pub fn method_not_allowed(method: &str, path: &str, allow: String) -> Self {
+        let message = format!("{path} does not answer to {method}, only to {allow}");
+        Self { allow: Some(allow.into()), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message) }
+    }
+
+    /// 409: the thing is in a state in which this cannot be done; the message says what to do.
+    pub fn wrong_state(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "wrong_state", message)
+    }
+
+    /// 508: the request was made by a Hookwheel's own delivery.
+    pub fn loop_detected() -> Self {
+        Self::new(
+            StatusCode::LOOP_DETECTED,
+            "loop_detected",
+            "this request is a delivery (it has Hookwheel-Hop): what it asks for could go round for ever; point the webhook \
+             at an application, and let that ask",
+        )
+    }
+
+    /// 503: the server stops.
+    pub fn stopping() -> Self {
+        Refusal::Closed.into()
+    }
+
+    /// 503: there is no room for this connection.
+    pub fn too_many_connections() -> Self {
+        Self::busy("too_many_connections", "too many connections are open; close some", RETRY_SOON_SECONDS)
+    }
+
+    /// 503: a thread that the server cannot do without does not go on.
+    pub fn stuck(stuck: &Stuck) -> Self {
+        Self::busy("stuck", stuck.to_string(), RETRY_LATER_SECONDS)
+    }
+
+    /// 413: the body is longer than `max` bytes.
+    pub fn body_too_large(max: usize) -> Self {
+        let message = format!("the body is longer than {max} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+    }
+
+    /// 408: the body has not come whole in time.
+    pub fn slow_body(seconds: u64) -> Self {
+        let message = format!("the body did not arrive within {seconds} seconds");
+        Self::new(StatusCode::REQUEST_TIMEOUT, "slow_body", message)
+    }
+
+    /// 414: path and query are longer than `max` bytes.
+    pub fn url_too_long(max: usize) -> Self {
+        Self::new(StatusCode::URI_TOO_LONG, "url_too_long", format!("path and query are longer than {max} bytes"))
+    }
+
+    /// 431: too many headers, or too much in them.
+    pub fn headers_too_large(count_max: usize, bytes_max: usize) -> Self {
+        let message = format!("there are more than {count_max} headers, or more than {bytes_max} bytes in them");
+        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", message)
+    }
+
+    /// 415: the body is compressed.
+    pub fn encoded_body(encoding: &str) -> Self {
+        let message = format!("bodies are taken uncompressed, not with Content-Encoding {encoding:?}");
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded_body", message)
+    }
+
+    /// 400: the body broke off, or HTTP around it is broken.
+    pub fn broken_body(error: impl fmt::Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "broken_body", format!("the body could not be read: {error}"))
+    }
+
+    /// 500: what should not happen; the cause is in the log.
+    pub fn internal(cause: impl fmt::Display) -> Self {
+        tracing::error!(%cause, "a request failed inside");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed; its log says why")
+    }
+
+    fn conflict(code: &'static str, refusal: &Refusal) -> Self {
+        Self::new(StatusCode::CONFLICT, code, refusal.to_string())
+    }
+
+    fn busy(code: &'static str, message: impl Into<String>, seconds: u32) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message);
+        Self { retry_after_seconds: Some(seconds), ..problem }
+    }
+
+    /// 429: too much in too short a time; worth another try in `wait_ms`.
+    pub fn rate_limited(message: impl Into<String>, wait_ms: u64) -> Self {
+        let seconds = u32::try_from(wait_ms.div_ceil(1000).max(1)).unwrap_or(u32::MAX);
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message);
+        Self { retry_after_seconds: Some(seconds), ..problem }
+    }
+
+    /// The same problem, saying what is left of a limit.
+    pub fn with_allowance(self, left: Allowance) -> Self {
+        Self { left: Some(Box::new(left)), ..self }
+    }
+
+    /// The same problem with `field` instead of the field it names.
+    pub fn with_field(self, field: impl Into<String>) -> Self {
+        Self { field: Some(field.into()), ..self }
+    }
+
+    /// The same problem, its message changed by `change`.
+    pub fn with_message(self, change: impl FnOnce(&str) -> String) -> Self {
+        Self { message: change(&self.message), ..self }
+    }
+
+    /// The field that it is about.
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        let message = invalid.to_string();
+        Self::new(StatusCode::BAD_REQUEST, "invalid_field", message).with_field(invalid.field)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let message = refusal.to_string();
+        match refusal {
+            Refusal::QueueFull => Self::busy("queue_full", message, RETRY_SOON_SECONDS),
+            Refusal::NoSpace => Self::busy("no_space", message, RETRY_LATER_SECONDS),
+            Refusal::Closed => Self::busy("stopping", message, RETRY_LATER_SECONDS),
+            Refusal::IdempotencyConflict => {
+                Self::conflict("idempotency_conflict", &refusal).with_field("Idempotency-Key")
+            }
+            Refusal::EventIdConflict { .. } => Self::conflict("event_id_conflict", &refusal).with_field("id"),
+            Refusal::WebhookLimit { .. } => Self::conflict("webhook_limit", &refusal),
+            Refusal::JobLimit { .. } => Self::conflict("job_limit", &refusal),
+            Refusal::JobDone => Self::wrong_state(message),
+            Refusal::AccountExists => Self::conflict("account_exists", &refusal).with_field("id"),
+            Refusal::NotFound(what) => Self::not_found(what),
+            Refusal::Invalid(invalid) => invalid.into(),
+            Refusal::Forbidden(invalid) => Self::forbidden(message).with_field(invalid.field),
+            Refusal::Failed(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable => Self::busy("unavailable", error.to_string(), RETRY_LATER_SECONDS),
+            StoreError::Io(cause) => {
+                tracing::error!(%cause, "the store failed during a request");
+                Self::busy("unavailable", "the store failed and is being opened again", RETRY_LATER_SECONDS)
+            }
+            StoreError::Damaged(damage) => {
+                tracing::error!(%damage, "a request met a record that cannot be read");
+                let message = "its record in the store is damaged and was put aside; the rest of the store goes on";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", message)
+            }
+            StoreError::Broken(cause) => Self::internal(cause),
+        }
+    }
+}
+
+impl From<actix_web::error::BlockingError> for Problem {
+    fn from(error: actix_web::error::BlockingError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut reply = HttpResponse::build(self.status);
+        if let Some(seconds) = self.retry_after_seconds {
+            reply.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if let Some(allow) = &self.allow {
+            reply.insert_header((header::ALLOW, &**allow));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            reply.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        let error = ErrorBody { code: self.code, message: &self.message, field: self.field.as_deref() };
+        let mut reply = reply.json(ErrorReply { error });
+        if let Some(left) = self.left.as_deref() {
+            allowance::write(reply.headers_mut(), *left);
+        }
+        reply.extensions_mut().insert(Code(self.code));
+        reply
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fuzzing;
+
+    #[test]
+    fn every_refusal_has_a_status_a_code_and_a_time_to_come_back() {
+        let table = [
+            (Refusal::QueueFull, 503, "queue_full", Some(1)),
+            (Refusal::NoSpace, 503, "no_space", Some(10)),
+            (Refusal::Closed, 503, "stopping", Some(10)),
+            (Refusal::IdempotencyConflict, 409, "idempotency_conflict", None),
+            (Refusal::EventIdConflict { index: 0 }, 409, "event_id_conflict", None),
+            (Refusal::WebhookLimit { limit: 10 }, 409, "webhook_limit", None),
+            (Refusal::JobLimit { limit: 100 }, 409, "job_limit", None),
+            (Refusal::JobDone, 409, "wrong_state", None),
+            (Refusal::AccountExists, 409, "account_exists", None),
+            (Refusal::NotFound("event"), 404, "not_found", None),
+            (Refusal::Invalid(Invalid::new("url", "is bad")), 400, "invalid_field", None),
+            (Refusal::Forbidden(Invalid::new("url", "is not yours")), 403, "forbidden", None),
+            (Refusal::Failed(StoreError::Unavailable), 503, "unavailable", Some(10)),
+            (Refusal::Failed(StoreError::Io("/secret/path".into())), 503, "unavailable", Some(10)),
+            (Refusal::Failed(StoreError::Damaged(fuzzing::damage())), 500, "damaged", None),
+        ];
+        for (refusal, status, code, retry) in table {
+            let problem = Problem::from(refusal);
+            assert_eq!((problem.status.as_u16(), problem.code, problem.retry_after_seconds), (status, code, retry));
+            assert!(!problem.message.contains("/secret"), "{problem}");
+            assert_eq!(problem.error_response().headers().contains_key("Retry-After"), retry.is_some());
+        }
+    }
+}

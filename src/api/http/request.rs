@@ -1,0 +1,209 @@
+//! What is read from a request: body, query, ids in the path. What stays true: a body is read as JSON whatever its
+//! Content-Type, is never longer than the limit nor waited for longer than it says, and what cannot be taken is named by its field, line and column.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::error::PayloadError;
+use actix_web::http::header;
+use actix_web::rt::time::timeout;
+use actix_web::{FromRequest, HttpRequest, dev, web};
+use bytes::Bytes;
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::api::Api;
+use crate::api::http::problem::Problem;
+use crate::domain::Invalid;
+use crate::domain::time::{self, UnixMs};
+
+/// The whole body of a request.
+#[derive(Debug)]
+pub struct Body(pub Bytes);
+
+impl FromRequest for Body {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let encoding = request.headers().get(header::CONTENT_ENCODING).map(|value| value.as_bytes());
+        if let Some(encoding) = encoding.filter(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+            let problem = Problem::encoded_body(&String::from_utf8_lossy(encoding));
+            return Box::pin(std::future::ready(Err(problem)));
+        }
+        let settings = &request.app_data::<web::Data<Api>>().expect("the API is part of the app").settings;
+        let (max, seconds) = (settings.body_bytes_max, settings.limits.body_seconds);
+        let bytes = timeout(Duration::from_secs(seconds), Bytes::from_request(request, payload));
+        Box::pin(async move {
+            let bytes = bytes.await.map_err(|_| Problem::slow_body(seconds))?;
+            bytes.map(Self).map_err(|error| match error.as_error::<PayloadError>() {
+                Some(PayloadError::Overflow) => Problem::body_too_large(max),
+                _ => Problem::broken_body(error),
+            })
+        })
+    }
+}
+
+impl Body {
+    /// Reads one JSON object.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        read_json::<Object<T>>(&self.0).map(|object| object.0)
+    }
+
+    /// Reads one JSON object; no body at all, or null, is an empty one.
+    pub fn read_or_empty<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if [&b""[..], b"null"].contains(&self.0.trim_ascii()) { read_map(Map::new()) } else { self.read() }
+    }
+}
+
+/// Reads JSON text. An error says where it is: field, line and column.
+pub fn read_json<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(json_problem)?;
+    deserializer.end().map_err(|error| Problem::json(format!("the body is not JSON: {error}")))?;
+    Ok(value)
+}
+
+/// Reads what a dialect's face has made of a body.
+pub fn read_map<T: DeserializeOwned>(map: Map<String, Value>) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(Value::Object(map)).map_err(json_problem)
+}
+
+fn json_problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let path = error.path().to_string();
+    let inner = error.into_inner();
+    let message = inner.to_string();
+    if inner.is_syntax() || inner.is_eof() {
+        return Problem::json(format!("the body is not JSON: {message}"));
+    }
+    match field(&path, &message) {
+        Some(field) => Invalid::new(field, message).into(),
+        None => Problem::json(message),
+    }
+}
+
+/// The field that an error is about. serde tells of a missing or repeated field at the object that lacks it, so the
+/// name is taken from the message then.
+fn field(path: &str, message: &str) -> Option<String> {
+    let named = ["missing field `", "duplicate field `", "unknown field `"]
+        .iter()
+        .find_map(|start| message.strip_prefix(start))
+        .and_then(|rest| rest.split_once('`'))
+        .map(|(name, _)| name);
+    match (path, named) {
+        (".", None) => None,
+        (".", Some(name)) => Some(name.to_string()),
+        (path, Some(name)) if path != name && !path.ends_with(&format!(".{name}")) => Some(format!("{path}.{name}")),
+        (path, _) => Some(path.to_string()),
+    }
+}
+
+/// A `T` that is written as a JSON object. Without it, serde would take an array for a struct as well.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InMap<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for InMap<T> {
+            type Value = T;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(de::value::MapAccessDeserializer::new(map))
+            }
+        }
+        deserializer.deserialize_map(InMap(PhantomData)).map(Self)
+    }
+}
+
+/// The query of a request; parameters that are not known are refused.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        std::future::ready(query(request).map(Self))
+    }
+}
+
+/// Reads the query of a request.
+pub fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
+    let read = web::Query::<T>::from_query(request.query_string());
+    read.map(web::Query::into_inner).map_err(query_problem)
+}
+
+fn query_problem(error: actix_web::error::QueryPayloadError) -> Problem {
+    let text = error.to_string();
+    let message = text.rsplit_once("error: ").map_or(text.as_str(), |(_, message)| message);
+    match field(".", message) {
+        Some(field) => Invalid::new(field, message).into(),
+        None => Problem::json(format!("the query cannot be read: {message}")),
+    }
+}
+
+/// Text for people: not empty, at most `max` characters.
+pub fn vet_text(field: &str, text: String, max: usize) -> Result<String, Invalid> {
+    let fits = !text.trim().is_empty() && text.chars().count() <= max;
+    if fits { Ok(text) } else { Err(Invalid::new(field, format!("must be 1 to {max} characters"))) }
+}
+
+/// A bound in time of a list or a bulk call.
+pub fn bound(field: &str, text: Option<&str>) -> Result<Option<UnixMs>, Invalid> {
+    let wrong = || Invalid::new(field, "must be a time in RFC 3339, such as 2024-02-10T16:45:22Z");
+    text.map(|text| time::parse(text).ok_or_else(wrong)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[expect(dead_code, reason = "only its being read is tested")]
+        inner: Vec<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        #[expect(dead_code, reason = "only its being read is tested")]
+        n: u8,
+    }
+
+    #[test]
+    fn errors_name_their_field() {
+        let table = [
+            (r#"{}"#, "inner"),
+            (r#"{"inner":[],"x":1}"#, "x"),
+            (r#"{"inner":[],"inner":[]}"#, "inner"),
+            (r#"{"inner":5}"#, "inner"),
+            (r#"{"inner":[{"n":1},{"n":"x"}]}"#, "inner[1].n"),
+            (r#"{"inner":[{}]}"#, "inner[0].n"),
+            (r#"{"inner":[{"n":1,"m":2}]}"#, "inner[0].m"),
+        ];
+        for (json, expected) in table {
+            let body = Body(Bytes::from_static(json.as_bytes()));
+            let problem = body.read::<Outer>().unwrap_err();
+            assert_eq!(problem.field(), Some(expected), "{json}: {problem}");
+        }
+    }
+
+    #[test]
+    fn broken_json_is_placed() {
+        for json in ["", "{", "{\"inner\":[]} x", "[1,2]", "null", "\"a\""] {
+            let problem = Body(Bytes::from_static(json.as_bytes())).read::<Outer>().unwrap_err();
+            assert!(problem.to_string().contains("line 1 column"), "{json}: {problem}");
+            assert_eq!(problem.field(), None, "{json}");
+        }
+    }
+}

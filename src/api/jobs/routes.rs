@@ -1,0 +1,63 @@
+//! Bulk jobs: what a bulk call made, how far it is, and stopping it.
+
+use actix_web::{HttpResponse, get, post, web};
+
+use super::start::deed;
+use super::view::{JobView, view};
+use crate::api::Api;
+use crate::api::access::auth::{Manage, May, Read};
+use crate::api::http::page::{Listed, PageQuery, PageReply};
+use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::reply::Reply;
+use crate::api::http::request::Query;
+use crate::domain::id::JobId;
+
+/// List bulk jobs, newest first
+///
+/// A job is forgotten 30 days after its end.
+#[utoipa::path(tag = "jobs", params(PageQuery), responses(
+    (status = 200, description = "A page of jobs", body = PageReply<JobView>),
+    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
+))]
+#[get("/api/v1/jobs")]
+pub async fn list(
+    tenant: May<Read>,
+    api: web::Data<Api>,
+    Query(query): Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let window = query.window()?;
+    let (store, account) = (api.store.clone(), tenant.account().number);
+    let page = web::block(move || store.jobs(account, window.before.map(JobId), window.limit)).await??;
+    Ok(HttpResponse::Ok().json(PageReply::from(Listed::from(page.map(|job| view(&api.store, &job))))))
+}
+
+/// Show a bulk job
+#[utoipa::path(tag = "jobs", params(("id" = String, Path)), responses(
+    (status = 200, description = "The job", body = Reply<JobView>),
+    (status = 404, description = "There is no such job", body = ErrorReply<'static>),
+))]
+#[get("/api/v1/jobs/{id}")]
+pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let job = api.store.job(tenant.account().number, job_id(&id)?)?;
+    Ok(Reply::ok(view(&api.store, &job.ok_or_else(|| Problem::not_found("job"))?)))
+}
+
+/// Stop a bulk job; what it has done stays done
+#[utoipa::path(tag = "jobs", params(("id" = String, Path)), responses(
+    (status = 200, description = "It is cancelled", body = Reply<JobView>),
+    (status = 404, description = "There is no such job", body = ErrorReply<'static>),
+    (status = 409, description = "It is done", body = ErrorReply<'static>),
+))]
+#[post("/api/v1/jobs/{id}/cancel")]
+pub async fn cancel(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let (account, id) = (tenant.account().number, job_id(&id)?);
+    let cancelled = api.change(&tenant, move |staging| {
+        let job = staging.cancel_job(account, id)?;
+        Ok((Some(deed(&job, "cancelled")), job))
+    });
+    Ok(Reply::ok(view(&api.store, &cancelled.await?)))
+}
+
+pub fn job_id(text: &str) -> Result<JobId, Problem> {
+    JobId::parse(text).ok_or_else(|| Problem::not_found("job"))
+}

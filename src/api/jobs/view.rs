@@ -1,0 +1,74 @@
+//! How jobs and dry runs are shown.
+
+use serde::Serialize;
+
+use crate::domain::job::Job;
+use crate::domain::time;
+use crate::domain::webhook::EventFilter;
+use crate::store::Store;
+
+/// A bulk job, and how far it is.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct JobView {
+    pub id: String,
+    /// `replay` or `discard`.
+    pub kind: &'static str,
+    /// What it looks at: `dead_letters`, `dead`, `succeeded`, `cancelled`, `missing` or `open`.
+    pub of: &'static str,
+    /// `running`, `done` or `cancelled`.
+    pub state: &'static str,
+    /// The one webhook that it looks at, if it is one.
+    pub webhook_id: Option<String>,
+    /// How many ids it was given, where it was.
+    pub ids: Option<u64>,
+    pub event_type: Option<String>,
+    #[schema(format = DateTime)]
+    pub from: Option<String>,
+    #[schema(format = DateTime)]
+    pub to: Option<String>,
+    /// Rows that it has looked at.
+    pub examined: u64,
+    /// Deliveries that it has replayed, made or discarded.
+    pub done: u64,
+    /// What was asked for and could not be done: the event is no longer kept, the webhook was deleted, or somebody was
+    /// faster.
+    pub skipped: u64,
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    #[schema(format = DateTime)]
+    pub ended_at: Option<String>,
+}
+
+/// What a bulk call would do.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct CountView {
+    /// What would be replayed, made or discarded.
+    pub count: u64,
+    /// What is asked for and could not be done.
+    pub skipped: u64,
+    /// Rows that were looked at, at most 1,000,000.
+    pub examined: u64,
+    /// False where there are more rows than that: then the count is of those that were looked at.
+    pub complete: bool,
+}
+
+pub fn view(store: &Store, job: &Job) -> JobView {
+    let registry = store.registry();
+    let webhook = job.bulk.source.webhook().and_then(|number| registry.webhook(number));
+    JobView {
+        id: job.id.to_string(),
+        kind: job.bulk.kind.word(),
+        of: job.bulk.source.word(),
+        state: job.state.word(),
+        webhook_id: webhook.map(|webhook| webhook.id.to_string()),
+        ids: job.ids(),
+        event_type: job.bulk.event_type.as_ref().map(EventFilter::to_string),
+        from: job.bulk.from.map(time::rfc3339),
+        to: job.bulk.to.map(time::rfc3339),
+        examined: job.examined,
+        done: job.done,
+        skipped: job.skipped,
+        created_at: time::rfc3339(job.created_at),
+        ended_at: job.ended_at.map(time::rfc3339),
+    }
+}

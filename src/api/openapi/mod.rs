@@ -1,0 +1,4 @@
+//! The document of the native API.
+
+pub mod described;
+pub mod routes;

@@ -1,0 +1,135 @@
+//! What all handlers share: the store, the dialects, the settings, and what is kept in mind of keys and connections. What
+//! stays true: it knows no route.
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use ipnet::IpNet;
+use serde::Serialize;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::api::access::failures::Failures;
+use crate::api::access::limits::{KeyLimits, Limits};
+use crate::api::access::uses::KeyUses;
+use crate::api::door::connections::Connections;
+use crate::api::health::served::Served;
+use crate::api::http::problem::Problem;
+use crate::api::openapi::described::Described;
+use crate::api::outbound::Outbound;
+use crate::clock::{Clock, Dice};
+use crate::dialect::{Dialect, Shelf, Signing};
+use crate::domain::Invalid;
+use crate::domain::guard::Guard;
+use crate::domain::id::KeyId;
+use crate::domain::secret::Secret;
+use crate::store::Store;
+
+/// A setting of the server.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct Knob {
+    /// Its section and its key in the configuration, such as `server.body_bytes_max`.
+    pub name: String,
+    /// What it is set to; of a secret only "set" or null.
+    pub value: Value,
+    /// What it is where nobody sets it.
+    pub default: Value,
+}
+
+/// What the API needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The body of a request, in bytes.
+    pub body_bytes_max: usize,
+    /// Whether webhooks may have `http://` URLs.
+    pub http_allowed: bool,
+    /// The addresses that deliveries come from, for receivers' firewalls.
+    pub egress: Vec<IpNet>,
+    /// Which addresses may be dialled.
+    pub guard: Arc<Guard>,
+    /// What one client may ask for.
+    pub limits: Limits,
+    /// Every setting of the server, to be shown to admins.
+    pub knobs: Vec<Knob>,
+}
+
+/// What all handlers share.
+pub struct Api {
+    pub(super) store: Store,
+    pub(super) dialects: Arc<Shelf>,
+    pub(super) clock: Clock,
+    pub(super) dice: Mutex<Dice>,
+    pub(super) settings: Settings,
+    pub(super) outbound: Box<dyn Outbound>,
+    pub(super) calls: KeyLimits,
+    pub(super) events: KeyLimits,
+    pub(super) uses: KeyUses,
+    pub(super) failures: Failures,
+    pub(super) connections: Arc<Connections>,
+    pub(super) served: Served,
+    pub(super) described: OnceLock<Described>,
+}
+
+impl Api {
+    /// The API over `store`.
+    pub fn new(
+        store: Store,
+        dialects: Arc<Shelf>,
+        clock: Clock,
+        dice: Dice,
+        settings: Settings,
+        outbound: Box<dyn Outbound>,
+    ) -> Self {
+        Self {
+            store,
+            dialects,
+            clock,
+            dice: Mutex::new(dice),
+            calls: KeyLimits::calls_per_minute(settings.limits.calls_per_minute),
+            events: KeyLimits::events_per_second(settings.limits.events_per_second),
+            uses: KeyUses::default(),
+            failures: Failures::default(),
+            connections: Arc::new(Connections::new(&settings.limits)),
+            settings,
+            outbound,
+            served: Served::default(),
+            described: OnceLock::new(),
+        }
+    }
+
+    /// Who is connected.
+    pub fn connections(&self) -> &Arc<Connections> {
+        &self.connections
+    }
+
+    /// Forgets what was counted for a key that is gone.
+    pub(super) fn forget_key(&self, key: KeyId) {
+        self.uses.forget(key);
+        self.calls.forget(key);
+        self.events.forget(key);
+    }
+
+    pub(super) fn with_dice<T>(&self, throw: impl FnOnce(&mut Dice) -> T) -> T {
+        throw(&mut self.dice.lock().expect("no holder panics"))
+    }
+
+    pub(super) fn new_secret(&self, dialect: &Dialect, signing: Signing) -> Result<Secret, Invalid> {
+        let mut random = Zeroizing::new([0; 32]);
+        self.with_dice(|dice| dice.fill(&mut *random));
+        dialect.generate(signing, &random)
+    }
+
+    /// The dialect that a request names.
+    pub(super) fn known_dialect(&self, name: &str) -> Result<Arc<Dialect>, Invalid> {
+        let dialects = self.dialects.now();
+        dialects.get(name).cloned().ok_or_else(|| {
+            let known = dialects.names().collect::<Vec<_>>().join(", ");
+            Invalid::new("dialect", format!("{name:?} is not known; there are: {known}"))
+        })
+    }
+
+    /// The dialect that a webhook or an account has; its file may have gone since.
+    pub(super) fn loaded(&self, name: &str) -> Result<Arc<Dialect>, Problem> {
+        let gone = || Problem::wrong_state(format!("the dialect {name:?} is not loaded; put its file back"));
+        self.dialects.now().get(name).cloned().ok_or_else(gone)
+    }
+}

@@ -1,0 +1,5 @@
+//! Numbers over time.
+
+pub mod input;
+pub mod routes;
+pub mod view;

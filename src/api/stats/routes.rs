@@ -1,0 +1,56 @@
+//! Statistics of an account and of a webhook, by minute, hour or day. What stays true: a reply has every point of the
+//! span that it names, those in which nothing happened too, and never more than `POINTS_MAX`.
+
+use actix_web::{HttpResponse, get, web};
+
+use super::input::StatsQuery;
+use super::view::{StatsView, view};
+use crate::api::Api;
+use crate::api::access::auth::{May, Read};
+use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::reply::Reply;
+use crate::api::http::request::Query;
+use crate::api::webhooks::reach::reach;
+use crate::domain::stats::Series;
+
+/// Show what the account's events and deliveries came to, over time
+///
+/// Webhooks that were deleted are counted as long as they were there.
+#[utoipa::path(tag = "stats", params(StatsQuery), responses(
+    (status = 200, description = "One point a minute, hour or day", body = Reply<StatsView>),
+    (status = 400, description = "A parameter cannot be read, or there would be too many points",
+        body = ErrorReply<'static>),
+))]
+#[get("/api/v1/stats")]
+pub async fn of_account(
+    tenant: May<Read>,
+    api: web::Data<Api>,
+    Query(query): Query<StatsQuery>,
+) -> Result<HttpResponse, Problem> {
+    answer(api, Series::Account(tenant.account().number), query).await
+}
+
+/// Show what a webhook's deliveries came to, over time
+#[utoipa::path(tag = "stats", params(("id" = String, Path), StatsQuery), responses(
+    (status = 200, description = "One point a minute, hour or day", body = Reply<StatsView>),
+    (status = 400, description = "A parameter cannot be read, or there would be too many points",
+        body = ErrorReply<'static>),
+    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+))]
+#[get("/api/v1/webhooks/{id}/stats")]
+pub async fn of_webhook(
+    tenant: May<Read>,
+    api: web::Data<Api>,
+    id: web::Path<String>,
+    Query(query): Query<StatsQuery>,
+) -> Result<HttpResponse, Problem> {
+    let number = reach(&api, &tenant).webhook(&id)?.number();
+    answer(api, Series::Webhook(number), query).await
+}
+
+pub async fn answer(api: web::Data<Api>, series: Series, query: StatsQuery) -> Result<HttpResponse, Problem> {
+    let now = api.clock.now();
+    let span = query.span(now)?;
+    let view = web::block(move || api.store.stats(series, span, now).map(|stats| view(span, &stats, now)));
+    Ok(Reply::ok(view.await??))
+}

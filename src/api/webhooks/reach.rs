@@ -1,0 +1,96 @@
+//! Which webhooks a request reaches: those of its account only, and through a face only those of its dialect.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+
+use super::view::{WebhookView, changed_settings, view};
+use crate::api::Api;
+use crate::api::access::auth::Tenant;
+use crate::api::deliveries::history::History;
+use crate::api::http::page::Window;
+use crate::api::http::problem::Problem;
+use crate::api::http::reply::Reply;
+use crate::dialect::Dialect;
+use crate::domain::audit::Deed;
+use crate::domain::id::WebhookId;
+use crate::domain::time::UnixMs;
+use crate::domain::webhook::Webhook;
+use crate::store::{Page, Refusal};
+
+/// What a request may reach.
+pub struct Reach<'a> {
+    /// The shared state.
+    pub api: &'a Api,
+    /// Who asks.
+    pub tenant: &'a Tenant,
+    /// Through a face: its dialect.
+    pub dialect: Option<&'a Dialect>,
+}
+
+impl Reach<'_> {
+    /// The webhook of this id, if it is within reach.
+    pub fn webhook(&self, id: &str) -> Result<Arc<Webhook>, Problem> {
+        WebhookId::parse(id).and_then(|id| self.find(id)).ok_or_else(|| Problem::not_found("webhook"))
+    }
+
+    /// The same by the id itself.
+    pub fn find(&self, id: WebhookId) -> Option<Arc<Webhook>> {
+        let found = self.api.store.registry().webhook_of(self.tenant.account().number, id).cloned();
+        found.filter(|webhook| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect))
+    }
+
+    /// The native view of a webhook.
+    pub fn view(&self, webhook: &Webhook) -> Result<WebhookView, Problem> {
+        let tally = self.api.store.tally(webhook.number())?;
+        let dialects = self.api.dialects.now();
+        let newest = webhook.secrets.first().map(|one| &one.secret);
+        let public_key = newest.and_then(|secret| dialects.get(&webhook.dialect)?.public_key(secret));
+        Ok(view(webhook, &self.tenant.account().id, &tally, |at| self.api.store.shown(at)).with_public_key(public_key))
+    }
+
+    /// The history of a webhook.
+    pub fn history(&self, id: &str) -> Result<History, Problem> {
+        Ok(History::of(self.api, self.webhook(id)?)?)
+    }
+
+    /// A page of webhooks, newest first, after the first `skip`.
+    pub fn list(&self, window: Window, skip: usize) -> Page<Arc<Webhook>, WebhookId> {
+        let registry = self.api.store.registry();
+        let here = |webhook: &&Arc<Webhook>| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect);
+        let all = registry.webhooks_of(self.tenant.account().number).rev().filter(here);
+        let older = all.skip_while(|webhook| window.before.is_some_and(|before| webhook.id.0 >= before));
+        let mut rows: Vec<_> = older.skip(skip).take(window.limit + 1).cloned().collect();
+        let more = rows.len() > window.limit;
+        rows.truncate(window.limit);
+        Page { next: rows.last().filter(|_| more).map(|last| last.id), rows }
+    }
+
+    /// Changes a webhook; `verb` says what that is, in the audit log.
+    pub async fn change(
+        &self,
+        webhook: &Webhook,
+        verb: &'static str,
+        change: impl FnOnce(&mut Webhook, UnixMs) -> Result<(), Refusal> + Send + 'static,
+    ) -> Result<Webhook, Problem> {
+        let (account, id) = (webhook.account, webhook.id);
+        let changed = self.api.change(self.tenant, move |staging| {
+            let before = staging.registry().webhook_of(account, id).cloned();
+            let after = staging.update_webhook(account, id, change)?;
+            let fields = before.map_or(Vec::new(), |before| changed_settings(&before, &after));
+            Ok((Some(Deed::to_webhook(account, verb, id).with_fields(fields)), after))
+        });
+        Ok(changed.await?)
+    }
+}
+
+/// All webhooks of the account.
+pub fn reach<'a>(api: &'a Api, tenant: &'a Tenant) -> Reach<'a> {
+    Reach { api, tenant, dialect: None }
+}
+
+/// A webhook as the reply to a request about it.
+pub fn shown(reach: &Reach<'_>, webhook: &Webhook, warnings: Vec<String>) -> Result<HttpResponse, Problem> {
+    Ok(Reply::with(StatusCode::OK, reach.view(webhook)?, warnings))
+}

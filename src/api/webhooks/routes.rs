@@ -1,0 +1,112 @@
+//! The native routes of webhooks: each reads its request, calls one operation, and shows what came of it.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, delete, get, patch, post, put, web};
+
+use super::input::WebhookInput;
+use super::reach::{reach, shown};
+use super::view::{WebhookView, views};
+use crate::api::Api;
+use crate::api::access::auth::{Manage, May, Read, Tenant};
+use crate::api::http::page::{Listed, PageQuery, PageReply};
+use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::reply::Reply;
+use crate::api::http::request::{Body, Query};
+
+/// Register a webhook
+#[utoipa::path(tag = "webhooks", request_body = WebhookInput, responses(
+    (status = 201, description = "Registered; `secret` is shown if it was generated", body = Reply<WebhookView>),
+    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
+    (status = 409, description = "The account has as many as the dialect allows", body = ErrorReply<'static>),
+))]
+#[post("/api/v1/webhooks")]
+pub async fn create(tenant: May<Manage>, api: web::Data<Api>, body: Body) -> Result<HttpResponse, Problem> {
+    let reach = reach(&api, &tenant);
+    let created = reach.create(body.read::<WebhookInput>()?).await?;
+    let mut data = reach.view(&created.webhook)?;
+    if created.generated {
+        data = data.with_secret(&created.webhook.secrets[0].secret);
+    }
+    Ok(Reply::with(StatusCode::CREATED, data, created.warnings))
+}
+
+/// List webhooks, newest first
+#[utoipa::path(tag = "webhooks", params(PageQuery), responses(
+    (status = 200, description = "A page of webhooks", body = PageReply<WebhookView>),
+))]
+#[get("/api/v1/webhooks")]
+pub async fn list(
+    tenant: May<Read>,
+    api: web::Data<Api>,
+    Query(query): Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let window = query.window()?;
+    let listed = web::block(move || {
+        let page = reach(&api, &tenant).list(window, 0);
+        let listed = Listed::from(page);
+        let rows = views(&api.store, &tenant.account().id, &listed.rows)?;
+        Ok::<_, Problem>(Listed { rows, next: listed.next })
+    });
+    Ok(HttpResponse::Ok().json(PageReply::from(listed.await??)))
+}
+
+/// Show a webhook
+#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), responses(
+    (status = 200, description = "The webhook", body = Reply<WebhookView>),
+    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+))]
+#[get("/api/v1/webhooks/{id}")]
+pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let reach = reach(&api, &tenant);
+    shown(&reach, &*reach.webhook(&id)?, Vec::new())
+}
+
+async fn change(tenant: &Tenant, api: &Api, id: &str, body: Body) -> Result<HttpResponse, Problem> {
+    let reach = reach(api, tenant);
+    let (webhook, warnings) = reach.update(id, body.read::<WebhookInput>()?).await?;
+    shown(&reach, &webhook, warnings)
+}
+
+/// Change a webhook: what is left out stays, null goes back to the dialect's
+#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), request_body = WebhookInput,
+    responses(
+        (status = 200, description = "Changed", body = Reply<WebhookView>),
+        (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
+        (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+    ))]
+#[put("/api/v1/webhooks/{id}")]
+pub async fn put(
+    tenant: May<Manage>,
+    api: web::Data<Api>,
+    id: web::Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    change(&tenant, &api, &id, body).await
+}
+
+/// Change a webhook: the same as PUT
+#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), request_body = WebhookInput, responses(
+    (status = 200, description = "Changed", body = Reply<WebhookView>),
+    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
+    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+))]
+#[patch("/api/v1/webhooks/{id}")]
+pub async fn patch(
+    tenant: May<Manage>,
+    api: web::Data<Api>,
+    id: web::Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    change(&tenant, &api, &id, body).await
+}
+
+/// Delete a webhook; its open deliveries are cancelled
+#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), responses(
+    (status = 204, description = "Deleted"),
+    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+))]
+#[delete("/api/v1/webhooks/{id}")]
+pub async fn delete(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    reach(&api, &tenant).delete(&id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

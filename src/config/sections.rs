@@ -1,0 +1,306 @@
+//! Every knob as the rest of the crate sees it: a struct a section, with its defaults.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::knobs::{KNOBS, Takes, as_texts, list, networks};
+use crate::domain::proxy::Proxy;
+use crate::domain::secret::Secret;
+
+/// All knobs. Only the front page of the library sees the whole; each room gets settings of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// The listening side.
+    pub server: ServerConfig,
+    /// The data directory and the queue before it.
+    pub store: StoreConfig,
+    /// How long things are kept.
+    pub retention: RetentionConfig,
+    /// The sending side.
+    pub deliver: DeliverConfig,
+    /// Who may use the API.
+    pub auth: AuthConfig,
+    /// What is written to standard error.
+    pub log: LogConfig,
+    /// The file that was read, if a secret stands in it.
+    #[serde(skip)]
+    pub secrets_in: Option<PathBuf>,
+}
+
+impl Config {
+    /// What `--dev` changes: `http://` endpoints and endpoints on this machine are allowed.
+    pub fn for_development(&mut self) {
+        self.deliver.http_allowed = true;
+        for loopback in ["127.0.0.0/8", "::1/128"] {
+            let network: IpNet = loopback.parse().expect("a network");
+            if !self.deliver.allow.contains(&network) {
+                self.deliver.allow.push(network);
+            }
+        }
+    }
+
+    /// Every knob: its name, its value and its default, in the order of the table. Of a secret only whether it is set.
+    pub fn knobs(&self) -> Vec<(&'static str, Json, Json)> {
+        let tree = |config: &Self| serde_json::to_value(config).expect("a configuration is plain data");
+        let (set, usual) = (tree(self), tree(&Self::default()));
+        let value = |tree: &Json, name: &str, takes: Takes| {
+            let value = tree.pointer(&format!("/{}", name.replace('.', "/"))).cloned().unwrap_or_default();
+            if takes.is_secret() && !value.is_null() { Json::from("set") } else { value }
+        };
+        KNOBS.iter().map(|(name, takes)| (*name, value(&set, name, *takes), value(&usual, name, *takes))).collect()
+    }
+
+    /// What is set so that less is refused than usual: the knob, and what it means.
+    pub fn loosened(&self) -> Vec<(&'static str, &'static str)> {
+        let no_limit = "0: no limit";
+        let all = [
+            (self.server.calls_per_minute == 0, "server.calls_per_minute", no_limit),
+            (self.server.events_per_second == 0, "server.events_per_second", no_limit),
+            (self.server.connections_max == 0, "server.connections_max", no_limit),
+            (self.server.connections_per_address_max == 0, "server.connections_per_address_max", no_limit),
+            (self.deliver.http_allowed, "deliver.http_allowed", "payloads may travel in the clear"),
+            (!self.deliver.allow.is_empty(), "deliver.allow", "networks that are not public may be dialled"),
+        ];
+        all.into_iter().filter(|(is_loose, ..)| *is_loose).map(|(_, knob, meaning)| (knob, meaning)).collect()
+    }
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServerConfig {
+    /// Address and port of the API. Port 0: a free one, which the start prints.
+    pub listen: SocketAddr,
+    /// Threads that serve the API; 0: one a core (see [`threads`]).
+    pub workers: usize,
+    /// The longest request body in bytes; a longer one is answered 413.
+    pub body_bytes_max: usize,
+    /// Calls that a key may make in a minute, publishing aside; a tenth of them at once. 0: no limit.
+    pub calls_per_minute: u32,
+    /// Events that a key may publish in a second, all of them at once. 0: no limit.
+    pub events_per_second: u32,
+    /// The longest path and query of a request, in bytes; a longer one is answered 414.
+    pub url_bytes_max: usize,
+    /// The most headers of a request; with more it is answered 431.
+    pub headers_max: usize,
+    /// The most bytes in names and values of a request's headers; with more it is answered 431.
+    pub header_bytes_max: usize,
+    /// Seconds in which the first request of a connection must have come, up to its body.
+    pub head_seconds: u64,
+    /// Seconds in which a request's body must have come; a slower one is answered 408.
+    pub body_seconds: u64,
+    /// Seconds after which a connection without a request is closed.
+    pub idle_seconds: u64,
+    /// Connections at once; further ones are closed. 0: no limit.
+    pub connections_max: usize,
+    /// Connections of one address at once (IPv6: of one /64); further ones are closed. 0: no limit.
+    pub connections_per_address_max: usize,
+    /// The certificate chain to serve TLS with, in PEM; read again when it changes. Without one: plain HTTP.
+    pub tls_certificate: Option<PathBuf>,
+    /// The key of the certificate, in PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Seconds that a stop waits for what is in flight before it is handed back.
+    pub shutdown_seconds: u64,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 7080));
+        Self {
+            listen,
+            workers: 0,
+            body_bytes_max: 10 << 20,
+            calls_per_minute: 30_000,
+            events_per_second: 20_000,
+            url_bytes_max: 8 << 10,
+            headers_max: 64,
+            header_bytes_max: 32 << 10,
+            head_seconds: 10,
+            body_seconds: 30,
+            idle_seconds: 60,
+            connections_max: 4096,
+            connections_per_address_max: 256,
+            tls_certificate: None,
+            tls_key: None,
+            shutdown_seconds: 20,
+        }
+    }
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StoreConfig {
+    /// The data directory; a relative path counts from the working directory.
+    pub path: PathBuf,
+    /// The master keys that seal what is secret in the store, in base64, the one that seals first; for the environment.
+    pub master_key: Option<Secret>,
+    /// A file of master keys; relative in the file, it lies beside the file. Without either, the server makes one in the
+    /// data directory.
+    pub master_key_file: Option<PathBuf>,
+    /// Bytes of pages that the store keeps in memory.
+    pub cache_bytes: u64,
+    /// The reserve: with fewer free bytes on the data directory's disk, events are answered 503.
+    pub free_bytes_min: u64,
+    /// Requests that may wait for a commit; above it, events are answered 503.
+    pub queue_events_max: usize,
+    /// Bytes of events that may wait for a commit; above it, events are answered 503.
+    pub queue_bytes_max: usize,
+    /// Events in one group commit.
+    pub group_events_max: usize,
+    /// Bytes of events in one group commit; a single larger event or batch is a group of its own.
+    pub group_bytes_max: usize,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("data"),
+            master_key: None,
+            master_key_file: None,
+            cache_bytes: 64 << 20,
+            free_bytes_min: 256 << 20,
+            queue_events_max: 8192,
+            queue_bytes_max: 64 << 20,
+            group_events_max: 512,
+            group_bytes_max: 8 << 20,
+        }
+    }
+}
+
+/// `[retention]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RetentionConfig {
+    /// Days that events are kept, with their deliveries and attempts; 0: for ever.
+    pub event_days: u64,
+    /// Bytes of events, deliveries and attempts that are kept; above it the oldest go. 0: no limit.
+    pub bytes_max: u64,
+    /// Days that deliveries are held for a webhook that is not active; then they are cancelled.
+    pub hold_days_max: u64,
+    /// Days that the audit log is kept; 0: for ever.
+    pub audit_days: u64,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self { event_days: 90, bytes_max: 0, hold_days_max: 30, audit_days: 400 }
+    }
+}
+
+/// `[deliver]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeliverConfig {
+    /// Attempts under way at once, over all webhooks.
+    pub in_flight_max: usize,
+    /// Threads that send; 0: one a core (see [`threads`]).
+    pub senders: usize,
+    /// Whether webhooks may have `http://` URLs.
+    pub http_allowed: bool,
+    /// Networks that may be dialled though they are not public.
+    #[serde(deserialize_with = "networks", serialize_with = "as_texts")]
+    pub allow: Vec<IpNet>,
+    /// The addresses that deliveries come from, as the documentation tells receivers. Those that this machine has are
+    /// where connections leave from.
+    #[serde(deserialize_with = "networks", serialize_with = "as_texts")]
+    pub egress: Vec<IpNet>,
+    /// Seconds that name resolution and connect may take together, and TLS once more.
+    pub connect_seconds: u64,
+    /// A directory of dialect files; relative in the file, it lies beside the file. It need not exist.
+    pub dialects: PathBuf,
+    /// Networks that are never dialled, whoever opened them.
+    #[serde(deserialize_with = "networks", serialize_with = "as_texts")]
+    pub deny: Vec<IpNet>,
+    /// The ports that may be dialled; empty: all.
+    #[serde(deserialize_with = "list")]
+    pub ports: Vec<u16>,
+    /// Seconds that name resolution may take.
+    pub dns_seconds: u64,
+    /// Name servers that are asked; empty: the system's.
+    #[serde(deserialize_with = "list")]
+    pub name_servers: Vec<SocketAddr>,
+    /// The proxy that connections go through, with its password (see [`Proxy`]).
+    pub proxy: Option<Secret>,
+    /// Whether the proxy resolves names; then addresses behind names are not checked.
+    pub proxy_resolves: bool,
+    /// Which authorities receivers' certificates are checked against.
+    pub roots: Roots,
+}
+
+impl DeliverConfig {
+    /// The proxy, read.
+    pub fn proxy(&self) -> Option<Proxy> {
+        self.proxy.as_ref().map(|text| Proxy::parse(text.reveal()).expect("it was checked when it was read"))
+    }
+}
+
+/// The authorities that receivers' certificates are checked against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Roots {
+    /// Mozilla's, as they were when this was built.
+    Webpki,
+    /// Those of this machine.
+    Native,
+}
+
+impl Default for DeliverConfig {
+    fn default() -> Self {
+        Self {
+            in_flight_max: 512,
+            senders: 0,
+            http_allowed: false,
+            allow: Vec::new(),
+            egress: Vec::new(),
+            connect_seconds: 10,
+            dialects: PathBuf::from("dialects"),
+            deny: Vec::new(),
+            ports: Vec::new(),
+            dns_seconds: 5,
+            name_servers: Vec::new(),
+            proxy: None,
+            proxy_resolves: false,
+            roots: Roots::Webpki,
+        }
+    }
+}
+
+/// `[auth]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AuthConfig {
+    /// The admin key; without one, the first start makes one and prints it.
+    pub admin_key: Option<Secret>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogConfig {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,hookwheel::store=debug`.
+    pub level: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".into() }
+    }
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}

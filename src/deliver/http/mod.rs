@@ -1,0 +1,137 @@
+//! HTTP over the connections that our guard dials: one request, one answer (`h1`, `h2`), and what is kept to be used
+//! again (`idle`, `sessions`). What stays true: an answer belongs to its request. Over HTTP/1.1 whoever asks owns the
+//! connection, and gives it back only after one whole request and one whole answer with nothing behind it; over HTTP/2 the
+//! stream says whose the answer is. And a connection serves one account only.
+
+mod client;
+mod connection;
+mod framing;
+mod h1;
+mod h2;
+mod idle;
+mod sessions;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::rc::Rc;
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use bytes::Bytes;
+use http::Uri;
+
+use super::clients::Profile;
+use super::dial::DialError;
+use crate::domain::delivery::RESPONSE_BODY_BYTES_MAX;
+use crate::domain::id::AccountNumber;
+pub use client::Http;
+pub use connection::Connection;
+
+/// Whom a connection serves, and where and how it leads: it is used again only where all of this is the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Peer {
+    /// Of one account: nothing of an answer can then reach another.
+    pub account: AccountNumber,
+    /// The openings and the TLS that it was made with.
+    pub profile: Option<Profile>,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// A name or an address, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// Whom it is sent to.
+    pub peer: Rc<Peer>,
+    /// The same as the peer is told: the value of `Host`.
+    authority: String,
+    /// The whole URL.
+    uri: Uri,
+}
+
+impl Destination {
+    /// Reads a URL that was vetted when it was set.
+    pub fn of(url: &str, account: AccountNumber, profile: Option<Profile>) -> Result<Self, String> {
+        let uri: Uri = url.parse().map_err(|error| format!("{error}"))?;
+        let host = uri.host().ok_or("the URL has no host")?;
+        let tls = uri.scheme_str() == Some("https");
+        let usual = if tls { 443 } else { 80 };
+        let port = uri.port_u16().unwrap_or(usual);
+        let authority = if port == usual { host.to_string() } else { format!("{host}:{port}") };
+        let peer = Rc::new(Peer { account, profile, tls, host: super::dial::bare(host).to_string(), port });
+        Ok(Self { peer, authority, uri })
+    }
+
+    fn path(&self) -> &str {
+        self.uri.path_and_query().map_or("/", |path| path.as_str())
+    }
+}
+
+/// A request that is posted.
+pub struct Request<'a> {
+    /// Where to.
+    pub to: &'a Destination,
+    /// All headers but `Host` and `Content-Length`.
+    pub headers: &'a [(HeaderName, HeaderValue)],
+    /// The exact bytes.
+    pub body: Bytes,
+}
+
+/// What was heard of an answer so far: it stays when the deadline passes amid it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Whether anything has come.
+    pub any: bool,
+    /// The status, once the answer has begun.
+    pub status: Option<u16>,
+    /// `Retry-After` as it was sent.
+    pub retry_after: Option<String>,
+    /// The start of the body, at most [`RESPONSE_BODY_BYTES_MAX`].
+    pub body: Vec<u8>,
+    /// The request was sent once more, on a fresh connection.
+    pub resent: bool,
+}
+
+impl Heard {
+    /// Keeps what there is room for. Says whether that is all of it.
+    fn keep(&mut self, piece: &[u8]) -> bool {
+        let room = RESPONSE_BODY_BYTES_MAX - self.body.len();
+        self.body.extend_from_slice(&piece[..piece.len().min(room)]);
+        piece.len() <= room
+    }
+
+    fn is_full(&self) -> bool {
+        self.body.len() == RESPONSE_BODY_BYTES_MAX
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// No connection.
+    Dial(DialError),
+    /// No connection, or no TLS session, within the time for it.
+    TimedOut,
+    /// No TLS session.
+    Tls(io::Error),
+    /// A connection that was there ended or broke.
+    Io(io::Error),
+    /// The answer is not HTTP, or broke off.
+    Broken(String),
+    /// The same, of HTTP/2.
+    H2(::h2::Error),
+}
+
+impl Failure {
+    /// Whether the connection has ended, as one may that was kept. A stream that the endpoint resets is its answer.
+    fn is_end(&self) -> bool {
+        match self {
+            Self::H2(error) => error.is_io() || (error.is_go_away() && error.is_remote()),
+            _ => true,
+        }
+    }
+}
