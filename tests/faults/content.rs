@@ -146,7 +146,7 @@ impl Life {
         let (url, request_headers, response_body) = Default::default();
         self.store.settle(Settlement {
             delivery,
-            attempt: Attempt { summary, url, request_headers, response_body },
+            attempt: Attempt { summary, url, request_headers, response_body, resent: false },
             next,
             disable: DisableRule::default(),
             strain: Strain::Well,
