@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio_rustls::TlsConnector;
 
 use super::descriptors::Descriptors;
-use super::dial::{Dial, Rules};
+use super::dial::{Dial, Ways};
 use super::resolve::Resolver;
 use super::tls::Trust;
 use crate::domain::Invalid;
@@ -56,7 +56,7 @@ fn texts(tls: &Tls) -> [Option<&str>; 3] {
 #[derive(Debug, Clone)]
 pub struct Making {
     /// How is dialled.
-    pub rules: Rules,
+    pub ways: Ways,
     /// Whom is trusted.
     pub trust: Arc<Trust>,
     /// What they may use up.
@@ -110,7 +110,7 @@ impl Clients {
 }
 
 fn client(making: &Making, resolver: &Resolver, opened: &[IpNet], tls: Arc<ClientConfig>) -> Client {
-    let dial = Dial::new(resolver.clone(), making.rules.clone(), opened.to_vec(), making.descriptors.clone());
+    let dial = Dial::new(resolver.clone(), making.ways.clone(), opened.to_vec(), making.descriptors.clone());
     Client { dial, tls: tls.into() }
 }
 

@@ -48,7 +48,7 @@ pub enum DialError {
 
 /// What all dialling has in common.
 #[derive(Debug, Clone)]
-pub struct Rules {
+pub struct Ways {
     /// Which addresses may be dialled.
     pub guard: Arc<Guard>,
     /// Where connections leave from.
@@ -68,15 +68,15 @@ pub type Dialled = (TcpStream, Descriptor);
 
 struct Inner {
     resolver: Resolver,
-    rules: Rules,
+    ways: Ways,
     opened: Vec<IpNet>,
     descriptors: Arc<Descriptors>,
 }
 
 impl Dial {
     /// Dials past the guard, which is told what was `opened` beside.
-    pub fn new(resolver: Resolver, rules: Rules, opened: Vec<IpNet>, descriptors: Arc<Descriptors>) -> Self {
-        Self(Rc::new(Inner { resolver, rules, opened, descriptors }))
+    pub fn new(resolver: Resolver, ways: Ways, opened: Vec<IpNet>, descriptors: Arc<Descriptors>) -> Self {
+        Self(Rc::new(Inner { resolver, ways, opened, descriptors }))
     }
 
     /// A connection to a host, a name or an address without brackets.
@@ -88,7 +88,7 @@ impl Dial {
 impl Inner {
     async fn dial(&self, host: &str, port: u16) -> Result<Dialled, DialError> {
         if let Some(proxy) = self.proxy_for(host) {
-            if let Some(rule) = self.rules.guard.refuses_port(port) {
+            if let Some(rule) = self.ways.guard.refuses_port(port) {
                 return Err(DialError::Refused(rule.to_string()));
             }
             return self.through(proxy, Goal::Name(host, port)).await;
@@ -101,7 +101,7 @@ impl Inner {
     /// The proxy that is given this name unresolved.
     fn proxy_for(&self, host: &str) -> Option<&Proxy> {
         let is_name = host.parse::<IpAddr>().is_err();
-        self.rules.proxy.as_deref().filter(|_| self.rules.proxy_resolves && is_name)
+        self.ways.proxy.as_deref().filter(|_| self.ways.proxy_resolves && is_name)
     }
 
     /// The addresses of a host that may be dialled; an error if it has none of these.
@@ -110,7 +110,7 @@ impl Inner {
         let mut refused = None;
         let mut open = Vec::with_capacity(found.len());
         for address in found {
-            match self.rules.guard.decide(address, port, &self.opened) {
+            match self.ways.guard.decide(address, port, &self.opened) {
                 decision if decision.may_dial() => open.push(decision.address),
                 decision => refused = Some(decision),
             }
@@ -146,7 +146,7 @@ impl Inner {
     }
 
     async fn connect(&self, to: SocketAddr) -> Result<Dialled, DialError> {
-        match &self.rules.proxy {
+        match &self.ways.proxy {
             Some(proxy) => self.through(proxy, Goal::Address(to)).await,
             None => self.connect_from(to).await,
         }
@@ -157,7 +157,7 @@ impl Inner {
         let descriptor = self.descriptor()?;
         let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
         let socket = socket.map_err(|error| failed_at(to, error))?;
-        if let Some(from) = self.rules.egress.from(to.ip()).map_err(failed)? {
+        if let Some(from) = self.ways.egress.from(to.ip()).map_err(failed)? {
             socket.bind(SocketAddr::new(from, 0)).map_err(|error| match error.kind() {
                 // Of no port in particular: so all of them are.
                 io::ErrorKind::AddrInUse => DialError::Ours(error.to_string()),

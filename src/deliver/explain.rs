@@ -4,29 +4,29 @@
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use super::dial::{Rules, bare};
+use super::dial::{Ways, bare};
 use super::resolve::Resolver;
 use crate::domain::explain::Explained;
 use crate::domain::guard::{Rule, port_of};
 
 /// Explains a URL, for a webhook for which `opened` was opened.
-pub async fn explain(url: &Url, opened: &[IpNet], rules: &Rules, resolver: &Resolver) -> Explained {
+pub async fn explain(url: &Url, opened: &[IpNet], ways: &Ways, resolver: &Resolver) -> Explained {
     let (host, port) = (url.host_str().unwrap_or_default().to_string(), port_of(url));
     let is_name = matches!(url.host(), Some(Host::Domain(_)));
-    let proxy = rules.proxy.as_ref().map(|proxy| format!("connections go through the proxy {proxy}"));
+    let proxy = ways.proxy.as_ref().map(|proxy| format!("connections go through the proxy {proxy}"));
     let mut explained =
         Explained { url: url.to_string(), host, port, may_dial: false, addresses: Vec::new(), note: proxy };
-    if let Some(rule @ Rule::LocalName(_)) = rules.guard.refuses_url(url, opened) {
+    if let Some(rule @ Rule::LocalName(_)) = ways.guard.refuses_url(url, opened) {
         explained.note = Some(format!("no webhook may have this URL: {rule}"));
         return explained;
     }
-    if is_name && rules.proxy.is_some() && rules.proxy_resolves {
+    if is_name && ways.proxy.is_some() && ways.proxy_resolves {
         explained.note = Some("the proxy resolves the name, so nobody here knows or checks where it leads".into());
         return explained;
     }
     match resolver.addresses(bare(&explained.host)).await {
         Ok(found) => {
-            explained.with_decisions(found.into_iter().map(|address| rules.guard.decide(address, port, opened)))
+            explained.with_decisions(found.into_iter().map(|address| ways.guard.decide(address, port, opened)))
         }
         Err(error) => {
             Explained { note: Some(format!("the host name could not be resolved: {}", error.why)), ..explained }

@@ -47,7 +47,7 @@ use crate::store::Store;
 use allowances::Allowances;
 use clients::Making;
 use descriptors::Descriptors;
-use dial::Rules;
+use dial::Ways;
 use egress::Egress;
 pub use egress::may_be_here;
 use engine::Engine;
@@ -85,8 +85,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn rules(&self) -> Rules {
-        Rules {
+    fn ways(&self) -> Ways {
+        Ways {
             guard: self.guard.clone(),
             egress: Egress::of(&self.egress),
             proxy: self.proxy.clone().map(Arc::new),
@@ -110,7 +110,7 @@ pub struct Deliver {
 /// opened. Must be called within an actix system.
 pub async fn explain_alone(settings: &Settings, url: &Url, opened: &[IpNet]) -> Explained {
     let resolver = Resolver::new(&settings.name_servers, settings.dns);
-    explain::explain(url, opened, &settings.rules(), &resolver).await
+    explain::explain(url, opened, &settings.ways(), &resolver).await
 }
 
 /// Starts delivering what the store holds, trusting those in `trust`. Must be called within an actix system.
@@ -123,7 +123,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         shelf: shelf.clone(),
         clock: clock.clone(),
         making: Making {
-            rules: settings.rules(),
+            ways: settings.ways(),
             trust: Arc::new(trust),
             descriptors: descriptors.clone(),
             connect: settings.connect,

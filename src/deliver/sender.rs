@@ -214,7 +214,7 @@ impl Sender {
 
     /// Says where a URL leads and which rules decide there, for a webhook for which `opened` was opened.
     pub async fn explain(&self, url: &Url, opened: &[IpNet]) -> Explained {
-        explain(url, opened, &self.tools.making.rules, self.clients.resolver()).await
+        explain(url, opened, &self.tools.making.ways, self.clients.resolver()).await
     }
 
     fn target(&self, webhook: &Arc<Webhook>) -> Rc<Target> {
