@@ -142,9 +142,12 @@ impl Staging<'_> {
                 self.stage(Tree::Due, row, None);
             }
         }
-        for row in self.keys_that_begin(Tree::Ordered, &layout::number(webhook))? {
-            if layout::read_delivery(&row) == id {
-                self.stage(Tree::Ordered, row.clone(), None);
+        for row in self.trees().prefix(Tree::Ordered, &layout::number(webhook)) {
+            let Some((row, standing_in)) = self.trees().readable(row)? else { continue };
+            // In the place of a dead one its replay may stand.
+            let head = if standing_in.len() == 16 { &standing_in[..] } else { &row[..] };
+            if layout::read_delivery(head) == id {
+                self.stage(Tree::Ordered, row.to_vec(), None);
                 self.free_next(webhook, layout::read_order_key(&row))?;
             }
         }
