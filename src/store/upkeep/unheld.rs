@@ -76,8 +76,9 @@ impl Staging<'_> {
 
     /// The delivery that a row of `ordered` stands for.
     fn head_at(&self, row: &[u8]) -> Result<Option<DeliveryId>, StoreError> {
-        let head =
-            |standing_in: sled::IVec| layout::read_delivery(if standing_in.len() == 16 { &standing_in } else { row });
+        let head = |standing_in: sled::IVec| {
+            layout::read_delivery(if standing_in.len() == 16 { &standing_in[..] } else { row })
+        };
         Ok(self.get(Tree::Ordered, row)?.map(head))
     }
 }
