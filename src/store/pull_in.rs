@@ -36,36 +36,41 @@ impl Staging<'_> {
     }
 
     /// Retries of the webhook that are due after `latest` are due then: its schedule is shorter than it was. Some a call;
-    /// the webhook counts as changed, so that somebody looks again.
+    /// the webhook counts as changed if any was, so that somebody looks again. What follows from an attempt that is yet to
+    /// come is left to [`SetBack`](super::upkeep::set_back): seen from now it is due by its own delay, which would be lost.
     pub(super) fn pull_in(&mut self, webhook: WebhookNumber, latest: UnixMs) -> Result<(), StoreError> {
         let from = layout::due_end(webhook, latest);
         let (keys, _) = keys_from(self, Tree::Due, &from, &end_of(webhook), STEP_ROWS_MAX)?;
         for key in keys {
-            self.pull_in_retry(&key, |_, _| Some(latest))?;
-            self.notice.changed.push(webhook);
+            let follows =
+                |delivery: &Delivery, now| delivery.latest_attempt().is_some_and(|last| last.ended_at() > now);
+            if self.pull_in_retry(&key, |delivery, now| (!follows(delivery, now)).then_some(latest))? {
+                self.notice.changed.push(webhook);
+            }
         }
         Ok(())
     }
 
-    /// Makes a retry due when `latest` says, if that is earlier. `key` is its row of `due`.
+    /// Makes a retry due when `latest` says, if that is earlier, and says whether it was. `key` is its row of `due`.
     pub(super) fn pull_in_retry(
         &mut self,
         key: &Key,
         latest: impl Fn(&Delivery, UnixMs) -> Option<UnixMs>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let due_at = layout::read_due(key);
         let waiting = self.load::<Delivery>(Tree::Waiting, &layout::delivery(layout::read_delivery(key)));
         let waiting = self.trees().readable(waiting)?.flatten();
         let Some(mut delivery) = waiting.filter(|one| one.next_attempt_at == Some(due_at)) else {
             // What this group has settled has moved on, and leaves no row behind.
             self.stage(Tree::Due, key.clone(), None);
-            return Ok(());
+            return Ok(false);
         };
         if let Some(at) = latest(&delivery, self.now()).filter(|at| *at < due_at) {
             self.stage(Tree::Due, key.clone(), None);
             delivery.next_attempt_at = Some(at);
             self.put_after_attempt(&delivery)?;
+            return Ok(true);
         }
-        Ok(())
+        Ok(false)
     }
 }

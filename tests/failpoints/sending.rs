@@ -15,7 +15,7 @@ const KEY: &str = "a-key-of-this-test-that-is-long-enough";
 fn a_panic_is_no_success_and_what_could_not_be_read_goes_out_later() {
     let (scenario, dir) = (FailScenario::setup(), tempfile::tempdir().unwrap());
     let settings = format!(
-        "[store]\npath = {:?}\n[auth]\nadmin_key = {KEY:?}\n[deliver]\nin_flight_max = 1\nsenders = 1\n[log]\nlevel = \"error\"\n",
+        "[server]\ncalls_per_minute = 0\n[store]\npath = {:?}\n[auth]\nadmin_key = {KEY:?}\n[deliver]\nin_flight_max = 1\nsenders = 1\n[log]\nlevel = \"error\"\n",
         dir.path().join("data")
     );
     let file = dir.path().join("config.toml");
