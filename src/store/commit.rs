@@ -35,8 +35,8 @@ const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(2);
 /// The longest of them: a disk may stay full for hours.
 const REOPEN_PAUSE_MAX: Duration = Duration::from_millis(500);
 
-/// How long upkeep rests if it needs a page that cannot be read.
-const BROKEN_REST_MS: u64 = 600_000;
+/// How long upkeep rests after a group of nothing else needed a page that cannot be read. The duty that did rests longer.
+const BROKEN_REST_MS: u64 = 1_000;
 /// As a supervisor knows it: an internal error, worth a restart.
 const EXIT_CODE: i32 = 70;
 

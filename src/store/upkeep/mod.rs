@@ -47,9 +47,12 @@ use sums::Sums;
 use sweep::Sweep;
 use unheld::Unheld;
 
+/// How long a duty rests that needs a page which cannot be read.
+const BROKEN_REST_MS: u64 = 600_000;
+
 /// What is left to do.
 pub struct Upkeep {
-    duties: Vec<Box<dyn Duty>>,
+    duties: Vec<Entry>,
 }
 
 impl Upkeep {
@@ -63,32 +66,31 @@ impl Upkeep {
         reports: Arc<Reports>,
     ) -> Self {
         reports.begin_scrub();
-        Self {
-            duties: vec![
-                Box::new(KeepTime::default()),
-                Box::new(SetBack::at_start(trees, now)),
-                Box::new(Deleted::at_start(registry)),
-                Box::new(Sweep::of(Forgettable)),
-                Box::new(Unheld::at_start(registry)),
-                Box::new(Jobs::at_start(registry)),
-                Box::new(Sweep::of(OldJobs)),
-                Box::new(Sweep::of(OldKeys)),
-                Box::new(Sweep::of(OldStats)),
-                Box::new(Sweep::of(Holds::new(retention))),
-                Box::new(OldEvents::new(retention)),
-                Box::new(Sweep::of(OldEntries::new(retention))),
-                Box::new(Reseal::new(seals)),
-                Box::new(Sums::at_start()),
-                Box::new(Scrub::at_start()),
-                // The last one: it puts aside what the others met.
-                Box::new(Quarantine::new(reports)),
-            ],
-        }
+        let duties: Vec<Box<dyn Duty>> = vec![
+            Box::new(KeepTime::default()),
+            Box::new(SetBack::at_start(trees, now)),
+            Box::new(Deleted::at_start(registry)),
+            Box::new(Sweep::of(Forgettable)),
+            Box::new(Unheld::at_start(registry)),
+            Box::new(Jobs::at_start(registry)),
+            Box::new(Sweep::of(OldJobs)),
+            Box::new(Sweep::of(OldKeys)),
+            Box::new(Sweep::of(OldStats)),
+            Box::new(Sweep::of(Holds::new(retention))),
+            Box::new(OldEvents::new(retention)),
+            Box::new(Sweep::of(OldEntries::new(retention))),
+            Box::new(Reseal::new(seals)),
+            Box::new(Sums::at_start()),
+            Box::new(Scrub::at_start()),
+            // The last one: it puts aside what the others met.
+            Box::new(Quarantine::new(reports)),
+        ];
+        Self { duties: duties.into_iter().map(|duty| Entry { duty, rests_until: 0 }).collect() }
     }
 
     /// How long until there is something to do.
     pub fn wait(&self, now: UnixMs, kept: u64) -> Duration {
-        let due = self.duties.iter().filter_map(|duty| duty.due_at(kept)).min();
+        let due = self.duties.iter().filter_map(|entry| entry.due_at(kept)).min();
         due.map_or(Duration::MAX, |at| Duration::from_millis(at.saturating_sub(now)))
     }
 
@@ -99,28 +101,44 @@ impl Upkeep {
 
     /// These webhooks changed.
     pub fn look_at(&mut self, changed: &[WebhookNumber], registry: &Registry) {
-        self.duties.iter_mut().for_each(|duty| duty.look_at(changed, registry));
+        self.duties.iter_mut().for_each(|entry| entry.duty.look_at(changed, registry));
     }
 
     /// These writes come next.
     pub fn see(&mut self, writes: &Writes, trees: &Trees) -> Result<(), StoreError> {
-        self.duties.iter_mut().try_for_each(|duty| duty.see(writes, trees))
+        self.duties.iter_mut().try_for_each(|entry| entry.duty.see(writes, trees))
     }
 
     /// They could not be written, and are not there.
     pub fn not_written(&mut self) {
-        self.duties.iter_mut().for_each(|duty| duty.not_written());
+        self.duties.iter_mut().for_each(|entry| entry.duty.not_written());
     }
 
-    /// One step of each duty that is due.
+    /// One step of each duty that is due. One that needs a page which cannot be read has the group left out; it rests then,
+    /// so that the next group is for the others.
     pub fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
-        for duty in &mut self.duties {
-            if duty.due_at(staging.kept()).is_some_and(|at| at <= staging.now()) {
+        for entry in &mut self.duties {
+            if entry.due_at(staging.kept()).is_some_and(|at| at <= staging.now()) {
                 // What one cannot read must not stop the others.
-                let step = duty.step(staging);
+                let step = entry.duty.step(staging);
+                if matches!(step, Err(StoreError::Broken(_))) {
+                    entry.rests_until = staging.now() + BROKEN_REST_MS;
+                }
                 staging.trees().readable(step)?;
             }
         }
         Ok(())
+    }
+}
+
+/// A duty, and until when it is left alone.
+struct Entry {
+    duty: Box<dyn Duty>,
+    rests_until: UnixMs,
+}
+
+impl Entry {
+    fn due_at(&self, kept: u64) -> Option<UnixMs> {
+        self.duty.due_at(kept).map(|at| at.max(self.rests_until))
     }
 }

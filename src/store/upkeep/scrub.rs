@@ -50,40 +50,15 @@ impl Duty for Scrub {
     }
 
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
-        let Some((mut tree, mut from)) = self.place.take() else { return Ok(()) };
-        let (trees, keys) = (staging.trees(), staging.master_keys());
-        let (mut left, mut bytes) = (STEP_ROWS_MAX, 0);
-        let mut rows = trees.range(tree, from.clone()..);
-        while left > 0 && bytes < STEP_BYTES_MAX {
-            let Some(row) = rows.next() else {
-                let Some(next) = Tree::ALL.get(tree as usize + 1) else {
-                    trees.reports().count_scrubbed((STEP_ROWS_MAX - left) as u64);
-                    trees.reports().end_scrub(self.differences(staging)?);
-                    return Ok(());
-                };
-                (tree, from) = (next.0, Key::new());
-                rows = trees.all(tree);
-                continue;
-            };
-            left -= 1;
-            let key = match &row {
-                Ok((key, _)) => key.to_vec(),
-                Err(StoreError::Damaged(damage)) => damage.key.clone(),
-                Err(StoreError::Broken(why)) => {
-                    trees.reports().end_scrub(vec![why.clone()]);
-                    return Ok(());
-                }
-                Err(error) => return Err(error.clone()),
-            };
-            trees.readable(row.and_then(|(key, value)| check(trees, &keys, tree, &key, &value)))?;
-            let there = trees.bytes_at(tree, &key)? as u64;
-            self.counted.change(tree, 0, there);
-            bytes += there;
-            from = layout::just_after(&key);
+        match self.look(staging) {
+            // What lies behind a page that cannot be read is not looked at.
+            Err(StoreError::Broken(why)) => {
+                self.place = None;
+                staging.trees().reports().end_scrub(vec![why]);
+                Ok(())
+            }
+            step => step,
         }
-        trees.reports().count_scrubbed((STEP_ROWS_MAX - left) as u64);
-        (self.place, self.at) = (Some((tree, from)), staging.now() + PAUSE_MS);
-        Ok(())
     }
 
     fn see(&mut self, writes: &Writes, trees: &Trees) -> Result<(), StoreError> {
@@ -104,6 +79,40 @@ impl Duty for Scrub {
 }
 
 impl Scrub {
+    /// Looks at the next rows.
+    fn look(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        let Some((mut tree, mut from)) = self.place.take() else { return Ok(()) };
+        let (trees, keys) = (staging.trees(), staging.master_keys());
+        let (mut left, mut bytes) = (STEP_ROWS_MAX, 0);
+        let mut rows = trees.range(tree, from.clone()..);
+        while left > 0 && bytes < STEP_BYTES_MAX {
+            let Some(row) = rows.next() else {
+                let Some(next) = Tree::ALL.get(tree as usize + 1) else {
+                    trees.reports().count_scrubbed((STEP_ROWS_MAX - left) as u64);
+                    trees.reports().end_scrub(self.differences(staging)?);
+                    return Ok(());
+                };
+                (tree, from) = (next.0, Key::new());
+                rows = trees.all(tree);
+                continue;
+            };
+            left -= 1;
+            let key = match &row {
+                Ok((key, _)) => key.to_vec(),
+                Err(StoreError::Damaged(damage)) => damage.key.clone(),
+                Err(error) => return Err(error.clone()),
+            };
+            trees.readable(row.and_then(|(key, value)| check(trees, &keys, tree, &key, &value)))?;
+            let there = trees.bytes_at(tree, &key)? as u64;
+            self.counted.change(tree, 0, there);
+            bytes += there;
+            from = layout::just_after(&key);
+        }
+        trees.reports().count_scrubbed((STEP_ROWS_MAX - left) as u64);
+        (self.place, self.at) = (Some((tree, from)), staging.now() + PAUSE_MS);
+        Ok(())
+    }
+
     /// Where what is there is not what was counted as it came and went, before this group.
     fn differences(&self, staging: &Staging<'_>) -> Result<Vec<String>, StoreError> {
         let (mut delivery_bytes, mut open) = (0, 0);
