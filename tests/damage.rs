@@ -37,7 +37,14 @@ struct Bench {
 impl Bench {
     fn open(path: &Path) -> Self {
         let clock = Clock::standing_at(START + 60_000_000);
-        let (store, committer) = store::open(Settings::at(path), clock.clone(), Dice::seeded(1)).expect("it opens");
+        let (store, committer) = loop {
+            match store::open(Settings::at(path), clock.clone(), Dice::seeded(1)) {
+                Ok(opened) => break opened,
+                // sled's own threads let go of the file a moment after its last handle is gone.
+                Err(OpenError::InUse(_)) => std::thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        };
         Self { store, committer, clock }
     }
 
@@ -237,10 +244,10 @@ fn miscounted(differences: &[String]) -> Vec<&str> {
 }
 
 /// With a checksum that fits.
-fn unknown_version(tree: &str, key: &[u8]) -> Vec<u8> {
-    let value = [9, 9, 9];
+fn unknown_version(tree: &str, key: &[u8], bytes: usize) -> Vec<u8> {
+    let value = vec![9; bytes];
     let mut sum = crc32fast::Hasher::new();
-    [tree.as_bytes(), &[0], key, &value].iter().for_each(|part| sum.update(part));
+    [tree.as_bytes(), &[0], key, value.as_slice()].iter().for_each(|part| sum.update(part));
     [&value[..], &sum.finalize().to_be_bytes()].concat()
 }
 
@@ -316,7 +323,10 @@ fn any_row_of_any_tree_can_be_damaged_and_the_rest_goes_on() {
                 copy(&origin, &data);
                 change(&data, tree, key, |mut value| {
                     *value.last_mut().expect("a value") ^= 1;
-                    if unknown && tree != "chunks" { unknown_version(tree, key) } else { value }
+                    // What is kept is counted in bytes: there they stay as many.
+                    let is_counted = ["events", "closed", "attempts"].contains(&tree);
+                    let bytes = if is_counted { value.len() - 4 } else { 3 };
+                    if unknown && tree != "chunks" { unknown_version(tree, key, bytes) } else { value }
                 });
                 let mut bench = Bench::open(&data);
                 let is_lost = tree == "webhooks" && key[..] == filled.plain.number().to_be_bytes();

@@ -162,7 +162,7 @@ fn a_directory_of_format_4_opens_with_all_that_was_in_it() {
     let (store, committer) = open(&data);
     assert_all_found(&store);
     drop((store, committer));
-    assert_eq!(hold_marker(&data), [PathBuf::new(); 0]);
+    assert_eq!(hold_marker(&data), Vec::<PathBuf>::new());
     assert_sound(&data);
     let names: Vec<_> = fs::read_dir(&data).expect("a folder").map(|entry| entry.expect("one").file_name()).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().starts_with("migrat")), "{names:?}");
@@ -179,7 +179,7 @@ fn a_directory_of_format_4_opens_with_all_that_was_in_it() {
             let (store, committer) = open(&data);
             assert_all_found(&store);
             drop((store, committer));
-            assert_eq!(hold_marker(&data), [PathBuf::new(); 0], "{point}, {nth}");
+            assert_eq!(hold_marker(&data), Vec::<PathBuf>::new(), "{point}, {nth}");
             if !stopped {
                 break;
             }
@@ -192,7 +192,7 @@ fn without_its_master_key_a_directory_of_format_4_stays_as_it_is() {
     let _alone = ALONE.lock();
     let (_dir, data) = unpacked();
     let before = fs::read(data.join("db")).expect("the log");
-    let text = format!("{}", hookwheel::domain::secret::Secret::master_key(&[7; 32]).reveal());
+    let text = hookwheel::domain::secret::Secret::master_key(&[7; 32]).reveal().to_string();
     let other = Settings {
         master_keys: MasterKeySource::Text(hookwheel::domain::secret::Secret::new(text)),
         ..Settings::at(&data)

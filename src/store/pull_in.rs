@@ -9,6 +9,14 @@ use crate::domain::id::WebhookNumber;
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{Status, Webhook};
 
+/// What an attempt can end later than now, as clocks are read: that much is no clock that was set back.
+const SKEW_MS: u64 = 1_000;
+
+/// Whether what has happened is yet to come: then the clock was set back since.
+pub(super) fn is_to_come(at: UnixMs, now: UnixMs) -> bool {
+    at > now + SKEW_MS
+}
+
 impl Staging<'_> {
     /// The pause and the probe of a webhook, seen from now.
     pub(super) fn pull_in_webhook(&mut self, webhook: &Webhook) {
@@ -42,8 +50,9 @@ impl Staging<'_> {
         let from = layout::due_end(webhook, latest);
         let (keys, _) = keys_from(self, Tree::Due, &from, &end_of(webhook), STEP_ROWS_MAX)?;
         for key in keys {
-            let follows =
-                |delivery: &Delivery, now| delivery.latest_attempt().is_some_and(|last| last.ended_at() > now);
+            let follows = |delivery: &Delivery, now| {
+                delivery.latest_attempt().is_some_and(|last| is_to_come(last.ended_at(), now))
+            };
             if self.pull_in_retry(&key, |delivery, now| (!follows(delivery, now)).then_some(latest))? {
                 self.notice.changed.push(webhook);
             }

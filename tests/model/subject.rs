@@ -1,8 +1,6 @@
 //! A store under test: takes a group of deeds in one commit, crashes, and is held against the model in all that it
 //! shows.
 
-use std::sync::Arc;
-
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::domain::delivery::{Delivery, DeliveryState};
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookNumber};

@@ -9,6 +9,9 @@ use hookwheel::domain::time::UnixMs;
 use crate::spared::{Said, Spared};
 
 /// One delivery.
+/// By so much an attempt can end later than now without anybody having set the clock back.
+const SKEW_MS: u64 = 1_000;
+
 #[derive(Default)]
 pub struct Seen {
     pub out: bool,
@@ -19,6 +22,8 @@ pub struct Seen {
     pub ended: bool,
     pub attempts: u16,
     pub not_before: UnixMs,
+    /// When its last attempt ended that is to be followed by another.
+    pub failed_at: UnixMs,
     /// Its order key and place there: its own, or that of the dead one that it stands in for.
     pub place: Option<(u64, DeliveryId)>,
 }
@@ -116,10 +121,15 @@ impl Oracle {
         of_webhook.for_each(|(_, seen)| seen.probe = false);
     }
 
-    /// The clock was set back to `now`: no retry may be due more than `ahead` after it.
+    /// The clock was set back to `now`: what follows an attempt that is yet to come keeps its delay, seen from now. No other
+    /// retry may be due more than `ahead` after it.
     pub fn set_back(&mut self, now: UnixMs, ahead: impl Fn(WebhookNumber) -> u64) {
         for (id, seen) in &mut self.seen {
-            seen.not_before = seen.not_before.min(now + ahead(id.webhook()));
+            let ahead = match seen.failed_at > now + SKEW_MS {
+                true => seen.not_before.checked_sub(seen.failed_at).filter(|delay| *delay > 0),
+                false => Some(ahead(id.webhook())),
+            };
+            seen.not_before = ahead.map_or(seen.not_before, |ahead| seen.not_before.min(now + ahead));
         }
         self.spared.values_mut().for_each(|spared| spared.set_back(now));
     }

@@ -420,7 +420,8 @@ impl World {
                 (delay..=(delay + jitter).max(asked)).contains(&waited),
                 "waited {waited}, schedule {delay} + {jitter}"
             );
-            self.oracle.seen.get_mut(&id).unwrap().not_before = next;
+            let seen = self.oracle.seen.get_mut(&id).unwrap();
+            (seen.not_before, seen.failed_at) = (next, latest.ended_at());
         }
         let holds = webhook.order.as_ref().is_some_and(|order| order.on_dead == OnDead::Hold);
         match delivery.state {

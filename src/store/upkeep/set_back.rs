@@ -14,6 +14,7 @@ use crate::domain::time::UnixMs;
 use crate::store::duty::{Duty, STEP_ROWS_MAX, keys_from};
 use crate::store::error::StoreError;
 use crate::store::layout::{self, Key, Tree, end_of};
+use crate::store::pull_in::is_to_come;
 use crate::store::record;
 use crate::store::staging::Staging;
 use crate::store::trees::Trees;
@@ -30,7 +31,8 @@ impl SetBack {
     pub fn at_start(trees: &Trees, now: UnixMs) -> Self {
         let tallies = trees.all(Tree::Tallies).filter_map(Result::ok);
         let ahead = tallies.filter(|(_, value)| {
-            record::decode_grown::<Tally>(value).is_ok_and(|tally| tally.last_attempt_at.is_some_and(|at| at > now))
+            record::decode_grown::<Tally>(value)
+                .is_ok_and(|tally| tally.last_attempt_at.is_some_and(|at| is_to_come(at, now)))
         });
         let webhooks: VecDeque<WebhookNumber> = ahead.map(|(key, _)| layout::read_number(&key)).collect();
         if !webhooks.is_empty() {
@@ -77,5 +79,5 @@ impl Duty for SetBack {
 /// When a retry is due at the latest, seen from `now`: its delay is what lay between it and the attempt before.
 fn own_delay_from(delivery: &Delivery, now: UnixMs) -> Option<UnixMs> {
     let (due, before) = (delivery.next_attempt_at?, delivery.latest_attempt()?.ended_at());
-    (before > now && due > before).then(|| due.min(now + (due - before)))
+    (is_to_come(before, now) && due > before).then(|| due.min(now + (due - before)))
 }
