@@ -76,7 +76,7 @@ impl Config {
 pub struct ServerConfig {
     /// Address and port of the API. Port 0: a free one, which the start prints.
     pub listen: SocketAddr,
-    /// Threads that serve the API; 0: one a core (see [`threads`]).
+    /// Threads that serve the API; 0: one a core (see [`threads`](super::threads)).
     pub workers: usize,
     /// The longest request body in bytes; a longer one is answered 413.
     pub body_bytes_max: usize,
@@ -199,7 +199,7 @@ impl Default for RetentionConfig {
 pub struct DeliverConfig {
     /// Attempts under way at once, over all webhooks.
     pub in_flight_max: usize,
-    /// Threads that send; 0: one a core (see [`threads`]).
+    /// Threads that send; 0: one a core (see [`threads`](super::threads)).
     pub senders: usize,
     /// Whether webhooks may have `http://` URLs.
     pub http_allowed: bool,

@@ -118,7 +118,7 @@ impl Store {
         let _ = self.submit(0, move |staging| Ok(staging.pull_in(webhook, latest)?));
     }
 
-    /// Records what came of an attempt; the [`Notice`] says when it is recorded.
+    /// Records what came of an attempt; the [`Notice`](super::message::Notice) says when it is recorded.
     pub fn settle(&self, settlement: Settlement) {
         self.0.queue.settle(settlement);
     }

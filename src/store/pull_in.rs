@@ -45,7 +45,7 @@ impl Staging<'_> {
 
     /// Retries of the webhook that are due after `latest` are due then: its schedule is shorter than it was. Some a call;
     /// the webhook counts as changed if any was, so that somebody looks again. What follows from an attempt that is yet to
-    /// come is left to [`SetBack`](super::upkeep::set_back): seen from now it is due by its own delay, which would be lost.
+    /// come is left to `upkeep::set_back`: seen from now it is due by its own delay, which would be lost.
     pub(super) fn pull_in(&mut self, webhook: WebhookNumber, latest: UnixMs) -> Result<(), StoreError> {
         let from = layout::due_end(webhook, latest);
         let (keys, _) = keys_from(self, Tree::Due, &from, &end_of(webhook), STEP_ROWS_MAX)?;
