@@ -71,7 +71,7 @@ pub async fn send_all(
         fail::fail_point!("sender.take");
         match errand {
             Errand::Sign => pulse.rest(),
-            errand => drop(out.spawn_local(pulse::or_end_task("sender", run(desk.clone(), errand)))),
+            errand => drop(out.spawn_local(pulse::or_end_task("sender", Box::pin(run(desk.clone(), errand))))),
         }
         while out.try_join_next().is_some() {}
     }
@@ -92,7 +92,8 @@ async fn run(desk: Rc<Desk>, errand: Errand) {
 
 /// What came of it; `None` if it panicked, which the log has told.
 async fn guarded<T>(work: impl Future<Output = T>) -> Option<T> {
-    AssertUnwindSafe(work).catch_unwind().await.ok()
+    // Boxed: each layer around it would copy it, and it is kilobytes.
+    AssertUnwindSafe(Box::pin(work)).catch_unwind().await.ok()
 }
 
 impl Desk {

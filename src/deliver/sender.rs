@@ -132,7 +132,7 @@ impl Sender {
         let (started_at, watch) = (self.tools.clock.now(), Stopwatch::start());
         let mut sent = Sent::default();
         // A panic would keep the delivery's place for ever; as an outcome it is seen, and tried again.
-        let request = AssertUnwindSafe(self.request(claim, &target, &mut sent)).catch_unwind();
+        let request = AssertUnwindSafe(Box::pin(self.request(claim, &target, &mut sent))).catch_unwind();
         let outcome = match actix_rt::time::timeout(target.deadline, request).await {
             Ok(Ok(outcome)) => outcome?,
             Ok(Err(_panic)) => Outcome::Unsendable("an internal error; see the log".into()),
