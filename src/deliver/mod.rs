@@ -2,6 +2,7 @@
 //! senders make the requests (`errands`, `sender`), past the guard.
 
 pub mod allowances;
+mod body_bytes;
 mod clients;
 mod descriptors;
 mod dial;
@@ -18,10 +19,12 @@ mod meters;
 mod resolve;
 pub mod schedule;
 mod sender;
+pub mod shares;
 mod tls;
 mod tunnel;
 pub mod verdict;
 pub mod wheel;
+pub mod window;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,6 +48,7 @@ use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::pulse::{Pulse, Stuck, or_end, or_end_task};
 use crate::store::Store;
 use allowances::Allowances;
+use body_bytes::BodyBytes;
 use clients::Making;
 use descriptors::Descriptors;
 use dial::Ways;
@@ -62,8 +66,10 @@ pub use tls::Trust;
 /// What delivery needs to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Deliveries that may be out at once, over all webhooks.
+    /// Deliveries that may be out at once, over all webhooks; fewer if there are fewer descriptors.
     pub in_flight_max: usize,
+    /// Bytes of bodies that may be out.
+    pub body_bytes_max: usize,
     /// Threads that send.
     pub senders: usize,
     /// The deadline of connect and TLS within that of the attempt.
@@ -117,6 +123,7 @@ pub async fn explain_alone(settings: &Settings, url: &Url, opened: &[IpNet]) -> 
 pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, clock: Clock) -> Deliver {
     let (mailbox, meters) = (Arc::new(Mailbox::default()), Arc::new(Meters::default()));
     let descriptors = Descriptors::of_this_process(settings.listener_descriptors);
+    let body_bytes = BodyBytes::new(settings.body_bytes_max);
     store.listen(mailbox.clone());
     let tools = Tools {
         store: store.clone(),
@@ -131,6 +138,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         name_servers: settings.name_servers,
         dns: settings.dns,
         senders: settings.senders.max(1),
+        body_bytes: body_bytes.clone(),
     };
     let (mut senders, mut errands, mut desks) = (Vec::new(), Vec::new(), Vec::new());
     for n in 1..=settings.senders.max(1) {
@@ -151,15 +159,17 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         errands.push(errand);
     }
     let allowances = Arc::new(Allowances::default());
-    let scheduler = Scheduler::new(store, shelf, settings.in_flight_max, allowances.clone(), clock.now());
-    let (places, pulse) = (Arc::new(Semaphore::new(PROBES_MAX)), Arc::new(Pulse::of("engine")));
+    let places = settings.in_flight_max.min(descriptors.max());
+    let scheduler = Scheduler::new(store, shelf, places, allowances.clone(), clock.now());
+    let (probes, pulse) = (Arc::new(Semaphore::new(PROBES_MAX)), Arc::new(Pulse::of("engine")));
     let (meters_seen, engine_pulse) = (meters.clone(), pulse.clone());
     let handle = Handle {
         senders: desks.into(),
-        places,
+        places: probes,
         allowances,
         meters: meters_seen,
         descriptors,
+        body_bytes,
         engine_pulse,
         clock: clock.clone(),
     };
@@ -205,6 +215,7 @@ pub struct Handle {
     allowances: Arc<Allowances>,
     meters: Arc<Meters>,
     descriptors: Arc<Descriptors>,
+    body_bytes: Arc<BodyBytes>,
     engine_pulse: Arc<Pulse>,
     clock: Clock,
 }
@@ -256,6 +267,7 @@ impl Handle {
     pub fn write_metrics(&self, out: &mut String) {
         self.meters.write(out);
         self.descriptors.write_metrics(out);
+        self.body_bytes.write_metrics(out);
     }
 
     /// A thread of delivery that is stuck. Each sender is asked for a sign, which it owes until the next call.

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use ipnet::IpNet;
 use quick_cache::{UnitWeighter, unsync::Cache};
 use url::Url;
 
+use super::body_bytes::{BodyBytes, Charge};
 use super::clients::{Client, Clients, Making, Profile};
 use super::explain::explain;
 use super::failure::{Ours, outcome_of};
@@ -28,7 +29,7 @@ use crate::dialect::{AttemptFacts, Dialect, Dialects, Prepared, Shelf, SigningKe
 use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
 use crate::domain::event::Event;
 use crate::domain::explain::Explained;
-use crate::domain::id::{EventId, WebhookNumber};
+use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
 use crate::domain::probe::{Probe, Probed};
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{HOP_HEADER, Webhook, is_credential};
@@ -60,6 +61,8 @@ pub struct Tools {
     pub dns: Duration,
     /// Threads that send.
     pub senders: usize,
+    /// What bodies that are out may hold.
+    pub body_bytes: Arc<BodyBytes>,
 }
 
 /// Why nothing was attempted: the claim is handed back.
@@ -68,7 +71,7 @@ pub enum Unsent {
     /// The store is away.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// This server has no connection left.
+    /// This server has no connection or no memory left for it.
     #[error("{0}")]
     Ours(String),
 }
@@ -81,11 +84,15 @@ pub struct Sender {
     targets: RefCell<HashMap<WebhookNumber, Rc<Target>>>,
     /// Above so many it is looked which of their webhooks are gone.
     targets_max: Cell<usize>,
-    prepared: RefCell<Cache<(EventId, WebhookDialect), Rc<Ready>>>,
+    prepared: RefCell<Cache<EventAndDialect, Rc<Ready>>>,
+    /// Those that are out, so that all who send one share its body.
+    out: RefCell<HashMap<EventAndDialect, Weak<Ready>>>,
+    /// Above so many it is looked which of them are back.
+    out_max: Cell<usize>,
 }
 
-/// A dialect's place among the dialects, as a small key.
-type WebhookDialect = usize;
+/// An event, and the dialect's place in memory.
+type EventAndDialect = (EventId, usize);
 
 /// A webhook, made ready for sending: parsed and keyed once, not once a delivery.
 struct Target {
@@ -106,6 +113,8 @@ struct Ready {
     /// While it is kept here no other dialect can have its place in memory, which is a part of the key.
     _dialect: Arc<Dialect>,
     body: Prepared,
+    /// What its body holds of the budget, as long as it is out.
+    charge: RefCell<Weak<Charge>>,
 }
 
 impl Sender {
@@ -122,7 +131,9 @@ impl Sender {
             Default::default(),
             Default::default(),
         ));
-        Self { tools, clients, http, targets: RefCell::default(), targets_max: Cell::new(TARGETS_MAX_MIN), prepared }
+        let (targets, out) = (RefCell::default(), RefCell::default());
+        let (targets_max, out_max) = (Cell::new(TARGETS_MAX_MIN), Cell::new(PREPARED_MAX));
+        Self { tools, clients, http, targets, targets_max, prepared, out, out_max }
     }
 
     /// Makes the next attempt of the claimed delivery. Says also by which dialect it was made. An error says that nothing
@@ -169,6 +180,8 @@ impl Sender {
             Err(error @ (StoreError::Io(_) | StoreError::Unavailable)) => return Err(error.into()),
         };
         let body = target.dialect.body(&ready.body, &target.webhook);
+        let no_room = || Unsent::Ours("the bodies that are out use up deliver.body_bytes_max".into());
+        let _charge = self.charge(&ready, claim.webhook.account, body.len()).ok_or_else(no_room)?;
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
             return Ok(Outcome::TooLarge(body.len() as u64, limit as u64));
         }
@@ -243,17 +256,43 @@ impl Sender {
     /// The event, made ready; `None` if it is not kept any more.
     fn ready(&self, claim: &Claim, target: &Target) -> Result<Option<Rc<Ready>>, StoreError> {
         fail::fail_point!("deliver.ready", |_| Err(StoreError::Unavailable));
-        let key = (claim.delivery.event, Arc::as_ptr(&target.dialect) as WebhookDialect);
+        let key = (claim.delivery.event, Arc::as_ptr(&target.dialect).addr());
         if let Some(ready) = self.prepared.borrow().get(&key) {
             return Ok(Some(ready.clone()));
         }
+        if let Some(ready) = self.out.borrow().get(&key).and_then(Weak::upgrade) {
+            return Ok(Some(ready));
+        }
         let Some(event) = self.tools.store.event(claim.webhook.account, claim.delivery.event)? else { return Ok(None) };
         let body = target.dialect.prepare(&event, &target.account_id);
-        let ready = Rc::new(Ready { event, _dialect: target.dialect.clone(), body });
-        if ready.event.data.len() <= PREPARED_BYTES_MAX && ready.event.webhooks.len() > 1 {
-            self.prepared.borrow_mut().insert(key, ready.clone());
+        let many = event.webhooks.len() > 1;
+        let is_small = event.data.len() <= PREPARED_BYTES_MAX;
+        let ready = Rc::new(Ready { event, _dialect: target.dialect.clone(), body, charge: RefCell::default() });
+        match (many, is_small) {
+            (true, true) => self.prepared.borrow_mut().insert(key, ready.clone()),
+            (true, false) => self.share(key, &ready),
+            (false, _) => {}
         }
         Ok(Some(ready))
+    }
+
+    fn share(&self, key: EventAndDialect, ready: &Rc<Ready>) {
+        let mut out = self.out.borrow_mut();
+        if out.len() >= self.out_max.get() {
+            out.retain(|_, ready| ready.strong_count() > 0);
+            self.out_max.set((out.len() * 2).max(PREPARED_MAX));
+        }
+        out.insert(key, Rc::downgrade(ready));
+    }
+
+    /// What a body of so many bytes holds of the budget: nothing more than those that are out already, if it is the same.
+    fn charge(&self, ready: &Ready, account: AccountNumber, bytes: usize) -> Option<Rc<Charge>> {
+        let shared = || ready.charge.borrow().upgrade().filter(|_| ready.body.is_whole());
+        shared().or_else(|| {
+            let charge = Rc::new(self.tools.body_bytes.take(account, bytes)?);
+            *ready.charge.borrow_mut() = Rc::downgrade(&charge);
+            Some(charge)
+        })
     }
 }
 

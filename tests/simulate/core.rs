@@ -43,6 +43,7 @@ pub struct Core {
     pub committer: Committer,
     pub scheduler: Scheduler,
     ear: Arc<Ear>,
+    clock: Clock,
 }
 
 impl Core {
@@ -65,7 +66,7 @@ impl Core {
         store.listen(ear.clone());
         let out_max = if plan.roomy { 100_000 } else { 3 };
         let scheduler = Scheduler::new(store.clone(), dialects.clone(), out_max, Arc::default(), clock.now());
-        Self { store, committer, scheduler, ear }
+        Self { store, committer, scheduler, ear, clock: clock.clone() }
     }
 
     /// Makes a change and commits it.
@@ -96,7 +97,7 @@ impl Core {
 
     /// Passes what was committed on to the scheduler; hands out what was settled.
     pub fn hear(&mut self) -> Vec<Settled> {
-        let mut settled = Vec::new();
+        let (mut settled, now) = (Vec::new(), self.clock.now());
         if self.ear.0.lock().unwrap().is_empty() {
             return settled;
         }
@@ -106,7 +107,7 @@ impl Core {
             notice.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
             for one in notice.settled {
                 settled.push(one);
-                self.scheduler.settled(one);
+                self.scheduler.settled(one, now);
             }
         }
         settled
