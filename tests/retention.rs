@@ -16,12 +16,13 @@ use hookwheel::domain::audit::Actor;
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Delivery, DeliveryState, Outcome};
 use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId};
 use hookwheel::domain::job::{Bulk, JobKind, Source};
 use hookwheel::domain::retry::{Next, RetrySchedule};
 use hookwheel::domain::stats::{Counts, Series, Span, Step};
 use hookwheel::domain::time::{DAY_MS, UnixMs};
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Status, Webhook};
 use hookwheel::store::{
     self, Accepted, Committer, Idempotency, Memory, NewEvent, OpenError, Refusal, Retention, Settings, Settlement,
     Staging, Store,
