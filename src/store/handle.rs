@@ -123,12 +123,6 @@ impl Store {
         self.0.queue.settle(settlement);
     }
 
-    /// Whether all rows are those that were written, as far as the sum over them tells; `None` until it is known, some time
-    /// after the start.
-    pub fn summed(&self) -> Option<Result<(), StoreError>> {
-        self.0.trees().ok()?.summed()
-    }
-
     /// Takes no more requests; the committer ends once what waits is written.
     pub fn close(&self) {
         self.0.queue.close();

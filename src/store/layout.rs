@@ -304,6 +304,11 @@ pub fn read_quarantined(key: &[u8]) -> &str {
     std::str::from_utf8(name).unwrap_or_default()
 }
 
+/// `quarantine`: the key that a row of this tree had; `None` if it was in another.
+pub fn read_quarantined_of(tree: Tree, key: &[u8]) -> Option<&[u8]> {
+    key.strip_prefix(tree.name().as_bytes())?.strip_prefix(&[0])
+}
+
 fn last_16(key: &[u8]) -> [u8; 16] {
     key[key.len() - 16..].try_into().expect("a key ends with an id")
 }
