@@ -1,6 +1,7 @@
 //! Whether a row can be read: asked before one is put aside, and of every row by the scrub.
 
 use super::error::StoreError;
+use super::keeping::Stood;
 use super::key_mark::KeyMark;
 use super::layout::{META_KEEPING, META_LAST_ACCOUNT, META_LAST_ID, META_LAST_WEBHOOK, Tree};
 use super::record::{self, Idempotent};
@@ -13,7 +14,6 @@ use crate::domain::delivery::SealedAttempt;
 use crate::domain::job::Job;
 use crate::domain::stats::AccountTally;
 use crate::domain::tally::Tally;
-use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
 
 /// An error says what is wrong with the value at this key, whose checksum fits. Of an event it is asked whether all of its
@@ -38,7 +38,7 @@ pub fn check(trees: &Trees, keys: &MasterKeys, tree: Tree, key: &[u8], value: &[
         Tree::Audit => record::read_grown::<AuditEntry>(tree, key, value).map(drop),
         Tree::Meta if key == META_LAST_ID => rows::last(value).map(drop),
         Tree::Meta if [META_LAST_WEBHOOK, META_LAST_ACCOUNT].contains(&key) => has_bytes(&[4], tree, key, value),
-        Tree::Meta if key == META_KEEPING => record::read::<UnixMs>(tree, key, value).map(drop),
+        Tree::Meta if key == META_KEEPING => record::read_grown::<Stood>(tree, key, value).map(drop),
         Tree::Due if !rows::is_waited_for(trees, key)? => Err(Damage::at(tree, key, rows::NOT_WAITED_FOR).into()),
         Tree::Due | Tree::Replays | Tree::Dead => has_bytes(&[0], tree, key, value),
         Tree::Chunks if !rows::is_piece(trees, key)? => Err(Damage::at(tree, key, "it is a piece of no event").into()),

@@ -182,7 +182,7 @@ impl Store {
         let change = move |staging: &mut Staging<'_>| {
             let from = time::rfc3339(staging.keeping());
             inner.keeping.trust();
-            staging.put_keeping(inner.keeping.at(staging.now()));
+            staging.keeping_is(inner.keeping.stands(&inner.clock));
             let account = staging.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
             if let Some(account) = account {
                 staging.note_deed(by, Deed::new(account, "retention_clock.trusted", from));

@@ -118,7 +118,7 @@ pub const META_LAST_ID: &[u8] = b"last_id";
 pub const META_LAST_WEBHOOK: &[u8] = b"last_webhook";
 /// `meta`: the greatest account number given.
 pub const META_LAST_ACCOUNT: &[u8] = b"last_account";
-/// `meta`: where the keeping clock stood.
+/// `meta`: where the keeping clock stood, and at which time since which start of the machine.
 pub const META_KEEPING: &[u8] = b"keeping";
 
 /// A key.
