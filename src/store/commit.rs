@@ -91,10 +91,15 @@ impl Committer {
                     "the store stays closed; what was not recorded is sent again after the next start"
                 );
             }
-            let group = if self.alone > 0 { self.inner.queue.take_one() } else { self.inner.queue.take() };
+            let group = self.take();
             self.serve(group);
         }
         self.close();
+    }
+
+    /// What waits.
+    fn take(&self) -> Group {
+        if self.alone > 0 { self.inner.queue.take_one() } else { self.inner.queue.take() }
     }
 
     /// Closes the store for good.
@@ -107,7 +112,7 @@ impl Committer {
 
     /// Serves what waits now, once. Says whether there was anything to do.
     pub fn step(&mut self) -> bool {
-        let group = self.inner.queue.take();
+        let group = self.take();
         let some = !group.is_empty() || self.upkeep.is_due(self.inner.clock.now(), self.carried.kept.total());
         if some {
             self.serve(group);

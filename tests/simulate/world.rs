@@ -13,12 +13,13 @@ use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::backoff::RETRY_AFTER_MS_MAX;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcome};
 use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId, WebhookNumber};
 use hookwheel::domain::order::{KeyPath, OnDead, Order};
 use hookwheel::domain::retry::RetrySchedule;
 use hookwheel::domain::stats::{Counts, Series, Span, Step};
 use hookwheel::domain::time::{DAY_MS, UnixMs};
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Status, Webhook};
 use hookwheel::store::{NewEvent, Settled, Store};
 
 use crate::core::{Core, Place};
