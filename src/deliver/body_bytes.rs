@@ -46,16 +46,23 @@ impl BodyBytes {
         let bytes = if bytes < COUNTED_MIN { 0 } else { bytes };
         if bytes > 0 {
             let mut held = self.held();
-            let of_account = held.by_account.get(&account).copied().unwrap_or(0);
-            let left = self.max.checked_sub(held.all + bytes);
-            let may = left.is_some_and(|left| of_account < ALPHA * left.max(1)) || held.all == 0;
-            if !may {
+            if !held.may_take(self.max, account, bytes) {
                 return None;
             }
             held.all += bytes;
-            held.by_account.insert(account, of_account + bytes);
+            *held.by_account.entry(account).or_default() += bytes;
         }
         Some(Charge { budget: self.clone(), account, bytes })
+    }
+
+    /// Whether a body of so many would have to wait.
+    pub fn has_no_room(&self, account: AccountNumber, bytes: usize) -> bool {
+        bytes >= COUNTED_MIN && !self.held().may_take(self.max, account, bytes)
+    }
+
+    /// Whether so much is out that it is worth asking for an event's size before it is read.
+    pub fn is_tight(&self) -> bool {
+        self.held().all > self.max / 2
     }
 
     /// Writes how much is out in the Prometheus text format.
@@ -72,6 +79,14 @@ impl BodyBytes {
 
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().expect("no holder of the lock panics")
+    }
+}
+
+impl Held {
+    fn may_take(&self, max: usize, account: AccountNumber, bytes: usize) -> bool {
+        let of_account = self.by_account.get(&account).copied().unwrap_or(0);
+        let left = max.checked_sub(self.all + bytes);
+        self.all == 0 || left.is_some_and(|left| of_account < ALPHA * left.max(1))
     }
 }
 

@@ -16,6 +16,7 @@ pub mod lane;
 mod limiter;
 mod mailbox;
 mod meters;
+mod probes;
 mod resolve;
 pub mod schedule;
 mod sender;
@@ -33,7 +34,7 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use ipnet::IpNet;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
 use crate::clock::Clock;
@@ -58,6 +59,7 @@ use engine::Engine;
 use errands::Errand;
 use mailbox::Mailbox;
 use meters::Meters;
+use probes::{OPERATOR, Probes};
 use resolve::Resolver;
 use schedule::Scheduler;
 use sender::Tools;
@@ -100,9 +102,6 @@ impl Settings {
         }
     }
 }
-
-/// Requests at once that are no deliveries.
-const PROBES_MAX: usize = 64;
 
 /// The running delivery.
 pub struct Deliver {
@@ -161,11 +160,11 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
     let allowances = Arc::new(Allowances::default());
     let places = settings.in_flight_max.min(descriptors.max());
     let scheduler = Scheduler::new(store, shelf, places, allowances.clone(), clock.now());
-    let (probes, pulse) = (Arc::new(Semaphore::new(PROBES_MAX)), Arc::new(Pulse::of("engine")));
+    let pulse = Arc::new(Pulse::of("engine"));
     let (meters_seen, engine_pulse) = (meters.clone(), pulse.clone());
     let handle = Handle {
         senders: desks.into(),
-        places: probes,
+        probes: Arc::default(),
         allowances,
         meters: meters_seen,
         descriptors,
@@ -211,7 +210,7 @@ impl Deliver {
 #[derive(Clone)]
 pub struct Handle {
     senders: Arc<[Desk]>,
-    places: Arc<Semaphore>,
+    probes: Arc<Probes>,
     allowances: Arc<Allowances>,
     meters: Arc<Meters>,
     descriptors: Arc<Descriptors>,
@@ -224,11 +223,11 @@ pub struct Handle {
 type Desk = (mpsc::WeakUnboundedSender<Errand>, Arc<Pulse>);
 
 impl Handle {
-    /// Makes a request that is no delivery, at most 64 at once.
+    /// Makes a request that is no delivery, once its account has a place for it.
     pub fn probe(&self, probe: Probe) -> impl Future<Output = Probed> + Send + use<> {
-        let (errands, places) = (self.senders[0].0.clone(), self.places.clone());
+        let (errands, probes) = (self.senders[0].0.clone(), self.probes.clone());
         async move {
-            let _place = places.acquire().await;
+            let _place = probes.place(probe.account).await;
             let (answer, answered) = oneshot::channel();
             let sent = errands.upgrade().is_some_and(|errands| errands.send(Errand::Probe(probe, answer)).is_ok());
             let stopping = || Outcome::Unsendable("the server is stopping".into());
@@ -242,9 +241,9 @@ impl Handle {
     /// Says where a URL leads and which rules decide there, for a webhook for which `opened` was opened. `None` while
     /// the server stops.
     pub fn explain(&self, url: Url, opened: Vec<IpNet>) -> impl Future<Output = Option<Explained>> + Send + use<> {
-        let (errands, places) = (self.senders[0].0.clone(), self.places.clone());
+        let (errands, probes) = (self.senders[0].0.clone(), self.probes.clone());
         async move {
-            let _place = places.acquire().await;
+            let _place = probes.place(OPERATOR).await;
             let (answer, answered) = oneshot::channel();
             errands.upgrade()?.send(Errand::Explain(url, opened, answer)).ok()?;
             answered.await.ok()

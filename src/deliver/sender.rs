@@ -175,13 +175,12 @@ impl Sender {
         let ready = match self.ready(claim, target) {
             Ok(Some(ready)) => ready,
             Ok(None) => return Ok(Outcome::Unsendable("its event is not kept any more".into())),
-            Err(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_))) => {
+            Err(Unsent::Store(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_)))) => {
                 return Ok(Outcome::Unsendable(damaged.to_string()));
             }
-            Err(error @ (StoreError::Io(_) | StoreError::Unavailable)) => return Err(error.into()),
+            Err(unsent) => return Err(unsent),
         };
         let body = target.dialect.body(&ready.body, &target.webhook);
-        let no_room = || Unsent::Ours("the bodies that are out use up deliver.body_bytes_max".into());
         let _charge = self.charge(&ready, claim.webhook.account, body.len()).ok_or_else(no_room)?;
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
             return Ok(Outcome::TooLarge(body.len() as u64, limit as u64));
@@ -255,8 +254,8 @@ impl Sender {
     }
 
     /// The event, made ready; `None` if it is not kept any more.
-    fn ready(&self, claim: &Claim, target: &Target) -> Result<Option<Rc<Ready>>, StoreError> {
-        fail::fail_point!("deliver.ready", |_| Err(StoreError::Unavailable));
+    fn ready(&self, claim: &Claim, target: &Target) -> Result<Option<Rc<Ready>>, Unsent> {
+        fail::fail_point!("deliver.ready", |_| Err(StoreError::Unavailable.into()));
         let key = (claim.delivery.event, Arc::as_ptr(&target.dialect).addr());
         if let Some(ready) = self.prepared.borrow().get(&key) {
             return Ok(Some(ready.clone()));
@@ -264,7 +263,11 @@ impl Sender {
         if let Some(ready) = self.out.borrow().get(&key).and_then(Weak::upgrade) {
             return Ok(Some(ready));
         }
-        let Some(event) = self.tools.store.event(claim.webhook.account, claim.delivery.event)? else { return Ok(None) };
+        let (account, id, room) = (claim.webhook.account, claim.delivery.event, &self.tools.body_bytes);
+        if room.is_tight() && room.has_no_room(account, self.tools.store.event_bytes(account, id)?) {
+            return Err(no_room());
+        }
+        let Some(event) = self.tools.store.event(account, id)? else { return Ok(None) };
         let body = target.dialect.prepare(&event, &target.account_id);
         let many = event.webhooks.len() > 1;
         let is_small = event.data.len() <= PREPARED_BYTES_MAX;
@@ -353,6 +356,10 @@ impl Target {
 struct Sent {
     headers: Vec<(String, String)>,
     heard: Heard,
+}
+
+fn no_room() -> Unsent {
+    Unsent::Ours("the bodies that are out use up deliver.body_bytes_max".into())
 }
 
 /// A header that was vetted when it was set.

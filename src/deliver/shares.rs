@@ -2,8 +2,9 @@
 //!
 //! - Never more than all places are taken.
 //! - An account holds fewer than [`ALPHA`] times what is free, and a webhook fewer than [`ALPHA`] times what its account
-//!   may still take. So all who want as much as they get hold the same, and something is free for whoever comes (a dynamic
-//!   threshold: Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", 1998).
+//!   may still take. So all who want as much as they get hold the same, and little is idle (a dynamic threshold: Choudhury
+//!   and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", 1998).
+//! - A few are for accounts that hold none, so that something is free for whoever comes.
 //! - A quarter is for webhooks whose attempts lately ended soon, and for each of their places for that long: slow endpoints
 //!   and those of which nothing is known share the rest, and compete with each other.
 //! - Of those that wait, who holds least is next: among accounts, and then among the account's webhooks.
@@ -16,6 +17,8 @@ use crate::domain::time::UnixMs;
 
 /// How many times what is free one may hold. Where `n` want all they get, one place in `16 n + 1` stays free.
 pub const ALPHA: usize = 16;
+/// One of so many places is for accounts that hold none.
+const NONE_SHARE: usize = 64;
 /// One of so many places is for the quick.
 const QUICK_SHARE: usize = 4;
 /// Accounts that are looked at for who is next: of one whose webhooks hold much each, none may be.
@@ -70,7 +73,11 @@ impl Shares {
     /// Whether this one may take a place.
     pub fn may_take(&self, taker: Taker) -> bool {
         let (kind, free) = (self.kind(taker.quick), self.free(taker.quick));
-        let left = (ALPHA * free).saturating_sub(kind.of_account(taker.account));
+        let of_account = kind.of_account(taker.account);
+        if of_account == 0 {
+            return free > 0;
+        }
+        let left = (ALPHA * free.saturating_sub(self.places / NONE_SHARE)).saturating_sub(of_account);
         kind.of_webhook(taker.webhook) < ALPHA * left
     }
 

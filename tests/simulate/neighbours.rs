@@ -229,10 +229,10 @@ impl Street {
         true
     }
 
-    /// Places that an account held, on the average.
-    fn held(&self, account: AccountNumber) -> f64 {
-        let of_account = self.lanes.iter().filter(|lane| lane.plan.account == account);
-        of_account.map(|lane| lane.held).sum::<u64>() as f64 / self.samples as f64
+    /// Places that these webhooks held, on the average.
+    fn held(&self, of: impl Fn(&Plan) -> bool) -> f64 {
+        let some = self.lanes.iter().filter(|lane| of(&lane.plan));
+        some.map(|lane| lane.held).sum::<u64>() as f64 / self.samples as f64
     }
 }
 
@@ -268,22 +268,19 @@ fn kept_waiting(street: &mut Street) -> Option<String> {
 
 /// An account whose endpoints take long got less than nine tenths of what is fair.
 fn unfair(street: &Street, places: usize) -> Option<String> {
+    let is_slow = |plan: &Plan| matches!(plan.endpoint, Endpoint::Takes(ms) if ms > SOON_MS);
     let mut wanted: HashMap<AccountNumber, f64> = HashMap::new();
-    for lane in &street.lanes {
-        let Plan { account, endpoint, every_ms, max } = lane.plan;
-        let wants = match (endpoint, every_ms) {
-            (Endpoint::Takes(ms), None) if ms > SOON_MS => max as f64,
-            (Endpoint::Takes(ms), Some(every)) if ms > SOON_MS => (ms as f64 / every as f64).min(max as f64),
-            // What hangs is to hold little.
-            _ => 0.0,
-        };
-        *wanted.entry(account).or_default() += wants;
+    for plan in street.lanes.iter().map(|lane| lane.plan).filter(is_slow) {
+        let Endpoint::Takes(ms) = plan.endpoint else { unreachable!("it takes") };
+        let wants = plan.every_ms.map_or(plan.max as f64, |every| (ms as f64 / every as f64).min(plan.max as f64));
+        *wanted.entry(plan.account).or_default() += wants;
     }
-    let hanging = street.lanes.iter().filter(|lane| matches!(lane.plan.endpoint, Endpoint::Hangs(_))).count();
-    let left = (places - places / 4).saturating_sub(hanging) as f64;
-    let fair = water_level(&wanted, left);
+    let others = |plan: &Plan| matches!(plan.endpoint, Endpoint::Takes(ms) if ms <= SOON_MS);
+    let left = (places as f64 - street.held(others)).min((places - places / 4) as f64)
+        - street.held(|plan| matches!(plan.endpoint, Endpoint::Hangs(_)));
+    let fair = water_level(&wanted, left.max(0.0));
     for (account, wants) in wanted {
-        let (held, due) = (street.held(account), wants.min(fair));
+        let (held, due) = (street.held(|plan| plan.account == account && is_slow(plan)), wants.min(fair));
         if held < due * 0.9 - 1.0 {
             return Some(format!("account {account} held {held:.1} of {due:.1}"));
         }
