@@ -13,11 +13,12 @@ use hookwheel::dialect::{AttemptFacts, Dialect, Dialects, Numbers, Prepared, Sig
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Outcome};
 use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::event::Event;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::time::{self, TimeForm};
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Webhook};
 use hookwheel::store::{self, Committer, NewEvent, Settings, Settlement, Store};
 use sha2::Sha256;
 

@@ -13,8 +13,22 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::domain::time::UnixMs;
+
+/// Where Linux names the start of the machine: another id after each.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// A moment, told by the machine alone: nothing that sets a wall clock moves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinceBoot {
+    /// Which start of the machine.
+    pub boot: u128,
+    /// Milliseconds since, those in which it slept included.
+    pub ms: u64,
+}
 
 /// Tells the time; cheap to clone, shared by all rooms.
 #[derive(Debug, Clone)]
@@ -22,6 +36,8 @@ pub struct Clock {
     source: Source,
     /// What it showed at the start.
     started_at: UnixMs,
+    /// When that was since the machine was started; `None` where that has no name.
+    boot: Option<SinceBoot>,
     /// What tests have set the wall clock ahead, in milliseconds; negative: back.
     wall_set_ahead: Arc<AtomicI64>,
 }
@@ -42,23 +58,34 @@ impl Clock {
 
     /// The system's clock as if it had been set ahead by so many milliseconds before the start.
     pub fn real_ahead(ms: i64) -> Self {
-        let (source, started_at) =
-            (Source::Real { boot_at_start: since_boot() }, system_wall().saturating_add_signed(ms));
-        Self { source, started_at, wall_set_ahead: Arc::new(AtomicI64::new(ms)) }
+        let (boot_at_start, started_at) = (up_ms(), system_wall().saturating_add_signed(ms));
+        let boot = boot_id().map(|boot| SinceBoot { boot, ms: boot_at_start });
+        Self { source: Source::Real { boot_at_start }, started_at, boot, wall_set_ahead: Arc::new(AtomicI64::new(ms)) }
     }
 
     /// A clock that stands at `now` until [`Clock::turn_to`].
     pub fn standing_at(now: UnixMs) -> Self {
         let source = Source::Virtual(Arc::new(AtomicU64::new(now)));
-        Self { source, started_at: now, wall_set_ahead: Arc::default() }
+        Self { source, started_at: now, boot: None, wall_set_ahead: Arc::default() }
+    }
+
+    /// The same on a machine that was started then.
+    pub fn on_machine(self, boot: SinceBoot) -> Self {
+        Self { boot: Some(boot), ..self }
     }
 
     /// The server's own time: it never goes back, and never jumps while the machine is awake.
     pub fn now(&self) -> UnixMs {
         match &self.source {
-            Source::Real { boot_at_start } => self.started_at + (since_boot() - boot_at_start),
+            Source::Real { boot_at_start } => self.started_at + (up_ms() - boot_at_start),
             Source::Virtual(now) => now.load(Ordering::SeqCst),
         }
+    }
+
+    /// The same as time since the machine was started, where that start has a name.
+    pub fn since_boot(&self) -> Option<SinceBoot> {
+        let passed = self.now().saturating_sub(self.started_at);
+        self.boot.map(|at_start| SinceBoot { ms: at_start.ms + passed, ..at_start })
     }
 
     /// What the wall clock shows: it may have been set at any moment.
@@ -99,9 +126,13 @@ fn system_wall() -> UnixMs {
 }
 
 /// Milliseconds since the machine was started, those in which it slept included.
-fn since_boot() -> u64 {
+fn up_ms() -> u64 {
     let at = clock_gettime(ClockId::Boottime);
     at.tv_sec as u64 * 1000 + at.tv_nsec as u64 / 1_000_000
+}
+
+fn boot_id() -> Option<u128> {
+    std::fs::read_to_string(BOOT_ID).ok()?.trim().parse::<Uuid>().ok().map(|id| id.as_u128())
 }
 
 /// Measures how long something took.
@@ -162,6 +193,17 @@ mod tests {
             assert!(wall_after < wall_before);
             assert_eq!(clock.shown(after), after - HOUR as u64);
         }
+    }
+
+    #[test]
+    fn time_since_the_machine_was_started_goes_on_from_process_to_process_whatever_the_wall_shows() {
+        let (one, other) = (Clock::real(), Clock::real_ahead(8 * 24 * HOUR));
+        let (before, after) = (one.since_boot().expect("Linux names it"), other.since_boot().expect("Linux names it"));
+        assert_eq!(before.boot, after.boot);
+        assert!(after.ms >= before.ms && after.ms - before.ms < HOUR as u64);
+        let stands = Clock::standing_at(5000).on_machine(SinceBoot { boot: 7, ms: 100 });
+        stands.turn_to(5030);
+        assert_eq!(stands.since_boot(), Some(SinceBoot { boot: 7, ms: 130 }));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::guard::{Guard, OwnListener, Rule, is_wide};
-use hookwheel::domain::webhook::EndpointUrl;
 use ipnet::IpNet;
 
 /// Hosts as a URL may write them, each with what is decided: a rule, `name`, or `no URL`.

@@ -11,10 +11,11 @@ use hookwheel::deliver::wheel::TICK_MS;
 use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Outcome};
 use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::{DeliveryId, WebhookNumber};
 use hookwheel::domain::retry::RetrySchedule;
 use hookwheel::domain::time::UnixMs;
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Webhook};
 use hookwheel::store::{self, Committer, Listener, Memory, NewEvent, Notice, Refusal, Settings, Staging, Store};
 
 const START: UnixMs = 1_800_000_000_000;

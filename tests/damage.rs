@@ -12,14 +12,16 @@ use hookwheel::domain::audit::{Actor, Deed};
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcome};
 use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::{DeliveryId, EventId, KeyId, WebhookId};
 use hookwheel::domain::job::{Bulk, JobKind, Source};
 use hookwheel::domain::order::{OnDead, Order};
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::stats::{Series, Span, Step};
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Webhook};
 use hookwheel::store::{
-    self, Accepted, Committer, Idempotency, NewEvent, OpenError, Refusal, Settings, Settlement, Staging, Store,
+    self, Accepted, Committer, Idempotency, NewEvent, OpenError, Refusal, Retention, Settings, Settlement, Staging,
+    Store,
 };
 use serde_json::json;
 use support::{Answer, Client, DEADLINE, Receiver, Server};
@@ -36,9 +38,13 @@ struct Bench {
 
 impl Bench {
     fn open(path: &Path) -> Self {
+        Self::open_with(Settings::at(path))
+    }
+
+    fn open_with(settings: Settings) -> Self {
         let clock = Clock::standing_at(START + 60_000_000);
         let (store, committer) = loop {
-            match store::open(Settings::at(path), clock.clone(), Dice::seeded(1)) {
+            match store::open(settings.clone(), clock.clone(), Dice::seeded(1)) {
                 Ok(opened) => break opened,
                 // sled's own threads let go of the file a moment after its last handle is gone.
                 Err(OpenError::InUse(_)) => std::thread::yield_now(),
@@ -76,6 +82,12 @@ impl Bench {
     }
 
     fn settle(&mut self, id: DeliveryId, number: u16, next: Next) {
+        self.queue(id, number, next);
+        self.rest();
+    }
+
+    /// Its outcome waits.
+    fn queue(&self, id: DeliveryId, number: u16, next: Next) {
         let outcome = Outcome::Status(if next == Next::Succeeded { 200 } else { 500 });
         let summary = AttemptSummary { number, started_at: self.clock.now(), duration_ms: 3, outcome };
         let (url, request_headers) = ("https://example.com/x".into(), vec![("a".into(), "b".into())]);
@@ -88,7 +100,6 @@ impl Bench {
             dice: 0.0,
             rate_limited: false,
         });
-        self.rest();
     }
 
     /// Turns the clock until the scrub has seen all.
@@ -225,6 +236,13 @@ fn change(path: &Path, tree: &str, key: &[u8], change: impl FnOnce(Vec<u8>) -> V
     db.flush().expect("flushed");
 }
 
+/// Removes a row with sled's own means.
+fn remove(path: &Path, tree: &str, key: &[u8]) {
+    let db = sled_at(path);
+    assert!(db.open_tree(tree).expect("a tree").remove(key).expect("removed").is_some());
+    db.flush().expect("flushed");
+}
+
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).expect("a folder") {
@@ -280,6 +298,7 @@ fn assert_goes_on(bench: &mut Bench, filled: &Filled, is_webhook_lost: bool) {
     bench.store.tally_total().expect("a total");
     let span = Span { step: Step::Minute, from: START, to: START + 120_000_000 };
     bench.store.stats(Series::Account(1), span, bench.clock.now()).expect("statistics");
+    bench.rest();
     assert_eq!(bench.store.queue_depth(), (0, 0));
 }
 
@@ -368,6 +387,152 @@ fn what_waits_behind_a_delivery_that_is_lost_is_set_free() {
     let free = bench.store.fresh(filled.ordered.number(), None, 10).expect("read");
     assert_eq!(free.len(), 1, "the next one is the head");
     assert_eq!(miscounted(&bench.scrubbed().differences), [""; 0]);
+}
+
+/// A store with a webhook for all, and events of these data.
+fn with_events<'a>(path: &Path, data: impl IntoIterator<Item = &'a str>) -> (WebhookId, Vec<EventId>) {
+    let mut bench = Bench::open(path);
+    bench.now(|staging| staging.create_account(Store::default_account("standard"))).expect("an account");
+    let webhook = bench.webhook("*", None);
+    (webhook, data.into_iter().map(|data| bench.publish(event("a.a", data.to_owned())).id).collect())
+}
+
+#[test]
+fn an_outcome_whose_delivery_cannot_be_read_keeps_no_other_of_its_group_from_being_recorded() {
+    for lost in 0..3 {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (webhook, events) = with_events(dir.path(), ["1", "2", "3"]);
+        let ids: Vec<DeliveryId> = events.iter().map(|event| event.delivery_to(webhook.number())).collect();
+        let key = [&webhook.number().to_be_bytes()[..], &ids[lost].to_bytes()].concat();
+        change(dir.path(), "fresh", &key, |value| value.iter().map(|byte| !byte).collect());
+        let mut bench = Bench::open(dir.path());
+        ids.iter().for_each(|id| bench.queue(*id, 1, Next::Succeeded));
+        bench.rest();
+        for (n, id) in ids.iter().enumerate() {
+            let state = bench.store.delivery(*id).expect("read").map(|delivery| delivery.state);
+            assert_eq!(state, (n != lost).then_some(DeliveryState::Succeeded), "{n} of {lost}");
+        }
+        let seen = bench.scrubbed();
+        assert_eq!((seen.quarantined.get("fresh"), miscounted(&seen.differences).len()), (Some(&1), 0));
+    }
+}
+
+#[test]
+fn what_was_due_of_a_delivery_that_is_lost_is_found_by_whoever_looks_what_is_due() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (webhook, events) = with_events(dir.path(), ["1", "2"]);
+    let ids: Vec<DeliveryId> = events.iter().map(|event| event.delivery_to(webhook.number())).collect();
+    let mut bench = Bench::open(dir.path());
+    let first = bench.clock.now() + 1000;
+    bench.settle(ids[0], 1, Next::RetryAt(first));
+    bench.settle(ids[1], 1, Next::RetryAt(first + 1000));
+    drop(bench);
+    let key = [&webhook.number().to_be_bytes()[..], &ids[0].to_bytes()].concat();
+    change(dir.path(), "waiting", &key, |value| value[..2].to_vec());
+    let mut bench = Bench::open(dir.path());
+    let number = webhook.number();
+    let due = |bench: &Bench| bench.store.due(number, None, u64::MAX - 1, 9, |_| false).expect("read").len();
+    assert_eq!(due(&bench), 1, "the other one");
+    bench.rest();
+    assert_eq!(bench.store.soundness().quarantined.get("waiting"), Some(&1));
+    assert_eq!(bench.store.next_due(number, None, |_| false).expect("read"), Some(first + 1000), "nobody waits for it");
+    bench.rest();
+    assert_eq!(bench.store.soundness().quarantined.get("due"), Some(&1));
+    assert_eq!(due(&bench), 1);
+    assert_eq!(miscounted(&bench.scrubbed().differences), [""; 0]);
+}
+
+#[test]
+fn deliveries_of_an_event_that_is_lost_are_cancelled_in_words_and_go_when_it_would_have_gone() {
+    const WEEK_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+    let dir = tempfile::tempdir().expect("a folder");
+    let long = format!("\"{}\"", "x".repeat(70_000));
+    let (webhook, events) = with_events(dir.path(), ["1", "2", &long, "4"]);
+    let of = |n: usize| events[n].delivery_to(webhook.number());
+    let mut bench = Bench::open(dir.path());
+    let later = bench.clock.now() + 1000;
+    bench.settle(of(1), 1, Next::RetryAt(later));
+    bench.settle(of(2), 1, Next::Dead);
+    let dead = of(2);
+    let replay = bench.now(move |staging| staging.replay(1, webhook, dead)).expect("a replay");
+    drop(bench);
+    for event in &events[..3] {
+        let key = [&1u32.to_be_bytes()[..], &event.to_bytes()].concat();
+        change(dir.path(), "events", &key, |value| value.iter().map(|byte| !byte).collect());
+    }
+    let retention = Retention { events_ms: Some(WEEK_MS), ..Retention::default() };
+    let mut bench = Bench::open_with(Settings { retention, ..Settings::at(dir.path()) });
+    let seen = bench.scrubbed();
+    bench.rest();
+    assert_eq!((seen.quarantined.get("events"), seen.quarantined.get("chunks")), (Some(&3), Some(&2)));
+    assert_eq!(miscounted(&seen.differences), [""; 0]);
+    for id in [of(0), of(1), replay] {
+        let delivery = bench.store.delivery(id).expect("read").expect("it is shown");
+        assert_eq!(delivery.state, DeliveryState::Cancelled, "{delivery:?}");
+        assert_eq!(delivery.reason.as_deref(), Some("its event could not be read and was put aside"));
+    }
+    assert_eq!(bench.store.delivery(dead).expect("read").expect("it had ended").state, DeliveryState::Dead);
+    let fresh = bench.store.fresh(webhook.number(), None, 9).expect("read");
+    assert_eq!(fresh.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), [of(3)], "nothing else goes out");
+    assert_eq!(bench.store.next_due(webhook.number(), None, |_| false).expect("read"), None);
+
+    bench.settle(of(3), 1, Next::Succeeded);
+    bench.clock.turn_to(bench.clock.now() + WEEK_MS + 60_000_000);
+    bench.rest();
+    for id in [of(0), of(1), of(2), of(3), replay] {
+        assert_eq!(bench.store.delivery(id).expect("read"), None);
+    }
+    assert!(bench.store.soundness().quarantined.is_empty(), "{:?}", bench.store.soundness());
+    assert_eq!(bench.store.kept_bytes(), 0);
+    drop(bench);
+    let rows = rows(dir.path());
+    assert!(["events", "chunks", "closed", "attempts", "quarantine"].iter().all(|tree| rows[*tree].is_empty()));
+    assert_eq!(miscounted(&Bench::open(dir.path()).scrubbed().differences), [""; 0]);
+}
+
+#[test]
+fn pieces_without_their_event_are_put_aside_and_told() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let long = format!("\"{}\"", "x".repeat(70_000));
+    let (_, events) = with_events(dir.path(), [long.as_str(), long.as_str()]);
+    let key = [&1u32.to_be_bytes()[..], &events[0].to_bytes()].concat();
+    remove(dir.path(), "events", &key);
+    let mut bench = Bench::open(dir.path());
+    let seen = bench.scrubbed();
+    assert_eq!(seen.quarantined.into_iter().collect::<Vec<_>>(), [("chunks", 2)]);
+    assert!(seen.differences.iter().any(|one| one.contains("bytes of events")), "{:?}", seen.differences);
+    assert!(bench.store.event(1, events[1]).expect("read").is_some(), "the other one is whole");
+    drop(bench);
+    let left = &rows(dir.path())["chunks"];
+    assert!(left.len() == 2 && left.iter().all(|piece| !piece.starts_with(&key)));
+}
+
+#[test]
+fn what_waits_behind_a_lost_head_is_set_free_also_where_the_webhook_holds_and_behind_several() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut bench = Bench::open(dir.path());
+    bench.now(|staging| staging.create_account(Store::default_account("standard"))).expect("an account");
+    let webhook = bench.webhook("*", Some(Order { key: None, on_dead: OnDead::Hold }));
+    let number = webhook.number();
+    let ids: Vec<DeliveryId> = (0..4).map(|_| bench.publish(event("a.a", "1")).id.delivery_to(number)).collect();
+    drop(bench);
+    for (tree, id) in [("fresh", ids[0]), ("blocked", ids[1])] {
+        let key = [&number.to_be_bytes()[..], &id.to_bytes()].concat();
+        change(dir.path(), tree, &key, |value| value.iter().map(|byte| !byte).collect());
+    }
+    let mut bench = Bench::open(dir.path());
+    let heads = |bench: &Bench| {
+        let fresh = bench.store.fresh(number, None, 9).expect("read");
+        fresh.iter().map(|delivery| delivery.id).collect::<Vec<_>>()
+    };
+    bench.scrubbed();
+    assert_eq!(heads(&bench), [ids[2]], "the next one that is there");
+    bench.settle(ids[2], 1, Next::Dead);
+    assert!(heads(&bench).is_empty(), "one that used up its retries holds");
+    drop(bench);
+    let mut bench = Bench::open(dir.path());
+    bench.rest();
+    assert!(heads(&bench).is_empty(), "also after a start");
 }
 
 #[test]

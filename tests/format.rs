@@ -202,3 +202,58 @@ fn without_its_master_key_a_directory_of_format_4_stays_as_it_is() {
     assert_eq!(fs::read(data.join("db")).expect("the log").len(), before.len());
     assert_all_found(&open(&data).0);
 }
+
+#[test]
+fn without_space_for_a_copy_a_directory_of_format_4_stays_as_it_is_and_the_words_say_how_much_is_needed() {
+    let _alone = ALONE.lock();
+    let (_dir, data) = unpacked();
+    let before = files(&data);
+    fail::cfg("migrate.free_bytes", "return").expect("a failpoint");
+    let refused = try_open(&data).err().expect("it is refused").to_string();
+    fail::remove("migrate.free_bytes");
+    let after = files(&data);
+    let bytes: usize = after.iter().map(|(_, bytes)| bytes.len()).sum();
+    let needed = format!("needs {} free bytes beside; {} are free", bytes + (64 << 20), 64 << 20);
+    assert!(refused.contains(&needed), "{refused}: not {needed}");
+    // But for sled's snapshots, which it makes anew whenever it opens its log.
+    let kept = |files: &[(PathBuf, Vec<u8>)]| {
+        let is_kept = |path: &Path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("snap."));
+        files.iter().filter(|(path, _)| is_kept(path)).cloned().collect::<BTreeMap<_, _>>()
+    };
+    assert!(kept(&before) == kept(&after), "not a byte of it is another");
+    assert_all_found(&open(&data).0);
+}
+
+#[test]
+fn a_row_that_cannot_be_read_comes_along_is_put_aside_and_told_and_the_rest_is_whole() {
+    let _alone = ALONE.lock();
+    let (_dir, data) = unpacked();
+    let db = sled::Config::new().path(&data).segment_size(4 << 20).open().expect("the old store");
+    let closed = db.open_tree("closed").expect("a tree");
+    let (key, _) = closed.first().expect("it can be read").expect("a row");
+    closed.insert(&key, vec![9; 40]).expect("written");
+    drop((closed, db));
+    let lost = DeliveryId::from_bytes(key[4..].try_into().expect("an id"));
+
+    let clock = Clock::standing_at(THEN);
+    let (store, mut committer) = loop {
+        match store::open(Settings::at(&data), clock.clone(), Dice::seeded(1)) {
+            // sled's own threads let go of the file a moment after its last handle is gone.
+            Err(OpenError::InUse(_)) => std::thread::yield_now(),
+            opened => break opened.expect("it opens"),
+        }
+    };
+    while !store.soundness().is_scrubbed {
+        while committer.step() {}
+        clock.turn_to(clock.now() + 1000);
+    }
+    let soundness = store.soundness();
+    assert_eq!(soundness.quarantined.into_iter().collect::<Vec<_>>(), [("closed", 1)]);
+    assert_eq!(soundness.differences, [""; 0]);
+    assert_eq!(store.delivery(lost).expect("read"), None);
+    let found = found();
+    let all = found["deliveries"].as_object().expect("deliveries").values().flat_map(|all| all.as_array()).flatten();
+    let others: Vec<&Value> = all.filter(|delivery| id(delivery).into_bytes() != lost.to_bytes()).collect();
+    assert!(others.len() > 10, "there are others");
+    others.into_iter().for_each(|delivery| assert_delivery(&store, delivery));
+}

@@ -10,12 +10,13 @@ use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Cause, Delivery, DeliveryState, Outcome};
 use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::{DeliveryId, EventId, JobId, WebhookNumber};
 use hookwheel::domain::job::{Bulk, Job, JobKind, JobState, KEPT_MS, RUNNING_JOBS_MAX, Source};
 use hookwheel::domain::order::{OnDead, Order};
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::time::UnixMs;
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Webhook};
 use hookwheel::store::{
     self, Accepted, Committer, Count, Listener, Memory, NewEvent, Notice, Refusal, Settings, Staging, Store,
 };

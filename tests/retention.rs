@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use hookwheel::clock::{Clock, Dice};
+use hookwheel::clock::{Clock, Dice, SinceBoot};
 use hookwheel::deliver::schedule::Scheduler;
 use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::account::Account;
@@ -16,12 +16,13 @@ use hookwheel::domain::audit::Actor;
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Delivery, DeliveryState, Outcome};
 use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId};
 use hookwheel::domain::job::{Bulk, JobKind, Source};
 use hookwheel::domain::retry::{Next, RetrySchedule};
 use hookwheel::domain::stats::{Counts, Series, Span, Step};
 use hookwheel::domain::time::{DAY_MS, UnixMs};
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Status, Webhook};
 use hookwheel::store::{
     self, Accepted, Committer, Idempotency, Memory, NewEvent, OpenError, Refusal, Retention, Settings, Settlement,
     Staging, Store,
@@ -44,10 +45,9 @@ struct Rig {
 }
 
 impl Rig {
-    fn open(settings: Settings, now: UnixMs) -> Self {
-        let clock = Clock::standing_at(now);
+    fn open(settings: Settings, clock: Clock) -> Self {
         let (store, committer) = loop {
-            match store::open(settings.clone(), clock.clone(), Dice::seeded(now)) {
+            match store::open(settings.clone(), clock.clone(), Dice::seeded(clock.now())) {
                 Ok(opened) => break opened,
                 // sled's own threads let go of the file a moment after its last handle is gone.
                 Err(OpenError::InUse(_)) => std::thread::yield_now(),
@@ -63,17 +63,22 @@ impl Rig {
     }
 
     fn founded(settings: Settings) -> Self {
-        let mut rig = Self::open(settings, START);
+        let mut rig = Self::open(settings, Clock::standing_at(START));
         rig.now(|staging| staging.create_account(Store::default_account("standard"))).unwrap();
         rig
     }
 
     /// The same data at another time, kept otherwise, in a store that knows nothing but them.
-    fn reopened(mut self, now: UnixMs, retention: Retention) -> Self {
+    fn reopened(self, now: UnixMs, retention: Retention) -> Self {
+        self.reopened_by(Clock::standing_at(now), retention)
+    }
+
+    /// The same by this clock.
+    fn reopened_by(mut self, clock: Clock, retention: Retention) -> Self {
         self.committer.let_go();
         let settings = Settings { retention, ..self.settings.clone() };
         drop(self);
-        Self::open(settings, now)
+        Self::open(settings, clock)
     }
 
     /// Makes a change; upkeep goes on until there is nothing to do.
@@ -536,6 +541,26 @@ fn a_start_with_a_clock_that_is_ahead_costs_nothing_that_is_kept() {
     rig.turn(26 * DAY_MS);
     rig.turn(HOUR_MS);
     assert!(held.iter().all(|id| rig.delivery(*id).is_none_or(|one| one.state == DeliveryState::Cancelled)));
+}
+
+#[test]
+fn a_server_that_starts_over_and_over_on_one_machine_lets_nothing_go_early() {
+    let mut rig = Rig::in_memory(by_age(7 * DAY_MS));
+    let webhook = rig.webhook(webhook(DEFAULT, "*"));
+    let id = rig.publish(event(10)).delivery_to(webhook.number());
+    rig.settle(id, 1, Next::Succeeded);
+    let machine = |boot, up_ms| Clock::standing_at(START + 31 * DAY_MS).on_machine(SinceBoot { boot, ms: up_ms });
+    for n in 1..=20 {
+        rig = rig.reopened_by(machine(1, n * 1000), by_age(7 * DAY_MS));
+        rig.step();
+    }
+    assert_eq!(rig.store.keeping(), START + DAY_MS + 19_000, "a day, and what has passed since the first start");
+    rig = rig.reopened_by(machine(2, 5000), by_age(7 * DAY_MS));
+    rig.step();
+    assert_eq!(rig.store.keeping(), START + 2 * DAY_MS + 19_000, "another start of the machine is worth another day");
+    rig = rig.reopened_by(machine(2, 5000 + 5 * DAY_MS), by_age(7 * DAY_MS));
+    rig.step();
+    assert_eq!((rig.store.keeping(), rig.events(DEFAULT).len()), (START + 7 * DAY_MS + 19_000, 0));
 }
 
 #[test]

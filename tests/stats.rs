@@ -7,11 +7,12 @@ use hookwheel::clock::{Clock, Dice};
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Outcome};
 use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::{DeliveryId, WebhookId};
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::stats::{Counts, Series, Span, Step};
 use hookwheel::domain::time::{DAY_MS, UnixMs};
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Webhook};
 use hookwheel::store::{self, Committer, Memory, NewEvent, Refusal, Settings, Settlement, Staging, Stats, Store};
 
 const MINUTE_MS: u64 = 60_000;

@@ -10,6 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 use support::http::{Message, read_message};
 use support::{DEADLINE, Server};
 
@@ -110,6 +111,29 @@ fn a_stop_ends_quiet_connections_in_order_and_answers_what_is_half_sent() {
     assert!(reply.start.contains(" 202 "), "{}", reply.start);
     assert_eq!(reply.header("connection"), Some("close"));
     ends_in_order(&mut slow).expect("no reset");
+    let ended = server.process.end();
+    assert!(ended.status.success(), "{}", ended.output);
+}
+
+#[test]
+fn a_reply_that_is_being_taken_when_the_server_stops_is_whole() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &[]);
+    let data = "x".repeat(8 << 20);
+    server.client().post("/api/v1/events", &json!({"type": "a", "id": "long", "data": data})).data(202);
+    let mut slow = connect(server.address).expect("it listens");
+    let head = format!("GET /api/v1/events/long HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", server.key);
+    slow.get_mut().write_all(head.as_bytes()).expect("it reads");
+    let mut begun = [0; 12];
+    slow.read_exact(&mut begun).expect("it answers");
+    assert_eq!(&begun, b"HTTP/1.1 200");
+    let mut unused = connect(server.address).expect("it listens");
+    signal(&server);
+    // What became quiet no earlier has ended, so the other one was looked at as well.
+    ends_in_order(&mut unused).expect("no reset");
+    let mut rest = Vec::new();
+    slow.read_to_end(&mut rest).expect("no reset");
+    assert!(rest.len() > data.len() && rest.ends_with(b"}"), "{} bytes came", rest.len());
     let ended = server.process.end();
     assert!(ended.status.success(), "{}", ended.output);
 }

@@ -8,9 +8,10 @@ use hookwheel::domain::account::{ApiKey, Scope};
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcome};
 use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::{DeliveryId, EventId, KeyId, WebhookId};
 use hookwheel::domain::retry::Next;
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Status, Webhook};
 use hookwheel::store::{
     self, Accepted, Committer, Idempotency, Memory, NewEvent, OpenError, Refusal, Settings, Settlement, Staging, Store,
 };

@@ -60,6 +60,27 @@ fn a_thread_that_panics_ends_the_process_and_the_next_start_delivers() {
 }
 
 #[test]
+fn an_io_thread_of_the_store_that_is_lost_ends_the_process_in_words_and_the_next_start_delivers() {
+    let dir = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_, _| Answer::Status(200));
+    // Not before it serves: so many groups it takes to start.
+    let mut server = failing(dir.path(), "store.io_thread=100*off->return", &receiver);
+    let mut client = server.client();
+    let watch = Stopwatch::start();
+    while server.process.child.try_wait().unwrap().is_none() {
+        assert!(watch.elapsed() < DEADLINE, "it goes on");
+        publish(&mut client, "e");
+    }
+    let ended = server.process.end();
+    assert_eq!(ended.status.code(), Some(70), "{}", ended.output);
+    assert!(ended.output.contains("the store cannot go on: its files do not fit together"), "{}", ended.output);
+    assert!(!ended.output.contains("a failpoint"), "nothing of its own words: {}", ended.output);
+
+    let server = Server::start(dir.path(), &[]);
+    delivery(&mut server.client(), "e", |delivery| delivery["state"] == "succeeded");
+}
+
+#[test]
 fn a_panic_over_one_delivery_is_its_outcome_and_stops_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let receiver = Receiver::start(|_, _| Answer::Status(200));

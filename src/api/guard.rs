@@ -10,8 +10,8 @@ use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
 use crate::api::http::request::Body;
 use crate::api::webhooks::reach::reach;
+use crate::domain::endpoint::EndpointUrl;
 use crate::domain::explain::Explained;
-use crate::domain::webhook::EndpointUrl;
 
 /// A URL to explain.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 
 use super::error::CliError;
 use crate::config::Config;
+use crate::domain::endpoint::EndpointUrl;
 use crate::domain::explain::Explained;
-use crate::domain::webhook::EndpointUrl;
 
 /// The arguments of `hookwheel guard`.
 #[derive(Debug, Args)]

@@ -155,6 +155,7 @@ impl Inner {
     async fn connect_from(&self, to: SocketAddr) -> Result<Dialled, DialError> {
         let failed = |error: io::Error| DialError::Connect(error.to_string());
         let descriptor = self.descriptor()?;
+        fail::fail_point!("dial.connect", |_| Err(failed_at(to, rustix::io::Errno::ADDRNOTAVAIL.into())));
         let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
         let socket = socket.map_err(|error| failed_at(to, error))?;
         if let Some(from) = self.ways.egress.from(to.ip()).map_err(failed)? {

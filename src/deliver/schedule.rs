@@ -254,10 +254,11 @@ mod tests {
     use crate::domain::backoff::{RETRY_AFTER_MS_MAX, Strain};
     use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
     use crate::domain::disable::DisableRule;
+    use crate::domain::endpoint::EndpointUrl;
     use crate::domain::id::WebhookId;
     use crate::domain::retry::{Next, RetrySchedule};
     use crate::domain::time::DAY_MS;
-    use crate::domain::webhook::{EndpointUrl, EventFilter};
+    use crate::domain::webhook::EventFilter;
     use crate::store::{self, Committer, Memory, NewEvent, Refusal, Settings, Settlement, Staging};
 
     const NOW: UnixMs = 1_800_000_000_000;

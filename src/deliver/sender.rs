@@ -27,12 +27,13 @@ use super::verdict::{Made, asked_until};
 use crate::clock::{Clock, Stopwatch};
 use crate::dialect::{AttemptFacts, Dialect, Dialects, Prepared, Shelf, SigningKey};
 use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
+use crate::domain::endpoint::{HOP_HEADER, is_credential};
 use crate::domain::event::Event;
 use crate::domain::explain::Explained;
 use crate::domain::id::{EventId, WebhookNumber};
 use crate::domain::probe::{Probe, Probed};
 use crate::domain::time::UnixMs;
-use crate::domain::webhook::{HOP_HEADER, Webhook, is_credential};
+use crate::domain::webhook::Webhook;
 use crate::store::{Store, StoreError};
 
 /// Events whose bodies a sender keeps at hand, so that one event to many webhooks is read and prepared once.

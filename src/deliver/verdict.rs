@@ -77,9 +77,10 @@ mod tests {
     use super::*;
     use crate::dialect::Dialects;
     use crate::domain::delivery::{AttemptSummary, Cause, Delivery};
+    use crate::domain::endpoint::EndpointUrl;
     use crate::domain::id::EventId;
     use crate::domain::retry::{RetrySchedule, SuccessRule};
-    use crate::domain::webhook::{EndpointUrl, EventFilter};
+    use crate::domain::webhook::EventFilter;
 
     const T: UnixMs = 1_700_000_000_000;
 

@@ -9,10 +9,11 @@ use super::mac::SigningKey;
 use super::ordered::ordered;
 use super::placeholder::{Place, Placeholder};
 use super::template::{Template, TemplateAt};
+use crate::domain::endpoint::HOP_HEADER;
 use crate::domain::event::Event;
 use crate::domain::id::DeliveryId;
 use crate::domain::time::{self, UnixMs};
-use crate::domain::webhook::{HOP_HEADER, Webhook};
+use crate::domain::webhook::Webhook;
 
 /// Headers that HTTP or Hookwheel sets, so a dialect cannot.
 const RESERVED: [&str; 8] =

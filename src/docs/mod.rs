@@ -29,7 +29,7 @@ use sample::Example;
 pub use site::Site;
 
 use crate::dialect::{Dialect, Placeholder};
-use crate::domain::webhook::HOP_HEADER;
+use crate::domain::endpoint::HOP_HEADER;
 
 /// The whole documentation of a dialect's webhooks.
 pub fn document(dialect: &Dialect, site: &Site) -> Document {

@@ -6,11 +6,12 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::dialect::{AttemptFacts, Dialect, EventType};
+use crate::domain::endpoint::EndpointUrl;
 use crate::domain::event::Event;
 use crate::domain::id::{DeliveryId, EventId, WebhookId};
 use crate::domain::secret::Secret;
 use crate::domain::time::{self, UnixMs};
-use crate::domain::webhook::{EndpointUrl, EventFilter, Webhook};
+use crate::domain::webhook::{EventFilter, Webhook};
 
 /// Where the examples deliver to.
 pub(super) const ENDPOINT: &str = "https://your-app.example/webhooks";

@@ -8,6 +8,7 @@ pub mod blocks;
 pub mod condition;
 pub mod delivery;
 pub mod disable;
+pub mod endpoint;
 pub mod event;
 pub mod explain;
 pub mod guard;

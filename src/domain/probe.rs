@@ -5,9 +5,9 @@ use bytes::Bytes;
 use ipnet::IpNet;
 
 use super::delivery::Outcome;
+use super::endpoint::EndpointUrl;
 use super::id::AccountNumber;
 use super::tls::Tls;
-use super::webhook::EndpointUrl;
 
 /// A request to make.
 #[derive(Debug, Clone)]

@@ -2,29 +2,22 @@
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use url::{Host, Url};
 
 use super::Invalid;
 use super::disable::DisableRule;
+use super::endpoint::EndpointUrl;
 use super::id::{AccountNumber, WebhookId, WebhookNumber};
-use super::names::is_host_name;
-use super::order::Order;
+use super::order::{OnDead, Order};
 use super::rate_limit::RateLimit;
 use super::retry::{RetrySchedule, SuccessRule};
 use super::secret::{DataKey, SigningSecret};
 use super::time::UnixMs;
 use super::tls::Tls;
 
-/// A URL, in bytes.
-pub const URL_BYTES_MAX: usize = 2048;
 /// Event filters of one webhook.
 pub const FILTERS_MAX: usize = 200;
 /// All event filters of one webhook together, in bytes: a webhook is one stored value.
 pub const FILTERS_BYTES_MAX: usize = 8192;
-/// Custom headers of one webhook.
-pub const HEADERS_MAX: usize = 20;
-/// Names and values of all custom headers of one webhook together.
-pub const HEADERS_BYTES_MAX: usize = 4096;
 /// Deliveries of one webhook in flight at once.
 pub const MAX_IN_FLIGHT_MAX: u32 = 256;
 /// Networks that are opened for one webhook.
@@ -33,9 +26,6 @@ pub const ALLOW_MAX: usize = 32;
 pub const TEXTS_BYTES_MAX: usize = 30 * 1024;
 /// The deadline of one attempt.
 pub const TIMEOUT_SECONDS_MAX: u32 = 120;
-
-/// The header of every request that goes out: who gets one back from itself has a loop.
-pub const HOP_HEADER: &str = "hookwheel-hop";
 
 /// A webhook as it is stored. `None` in a setting means the dialect's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +142,10 @@ impl Webhook {
     /// Why they do not, where a rule, a person or the ownership check said so.
     pub fn status_reason(&self) -> Option<&str> {
         self.status.reason().or(self.ownership.reason())
+    }
+    /// Whether a delivery that used up its retries holds up those behind it.
+    pub fn holds_order(&self) -> bool {
+        self.order.as_ref().is_some_and(|order| order.on_dead == OnDead::Hold)
     }
     /// The bytes of all texts that people set, which bound its size on disk.
     pub fn texts_bytes(&self) -> usize {
@@ -319,104 +313,6 @@ impl std::fmt::Display for EventFilter {
     }
 }
 
-/// A URL that deliveries can be sent to: `https://` (or `http://` where that is allowed), with a host, without user
-/// name, password or fragment. Which *address* may be dialled is decided when it is dialled.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndpointUrl(String);
-
-impl EndpointUrl {
-    /// Reads and checks a URL. `http_allowed` opens `http://`.
-    pub fn parse(text: &str, http_allowed: bool) -> Result<Self, Invalid> {
-        let wrong = |message: &str| Invalid::new("url", message.to_string());
-        if text.len() > URL_BYTES_MAX {
-            return Err(wrong("is longer than 2048 bytes"));
-        }
-        let url = Url::parse(text)
-            .map_err(|error| wrong(&format!("is not a URL ({error}); write it like https://example.com/webhooks")))?;
-        match url.scheme() {
-            "https" => {}
-            "http" if http_allowed => {}
-            "http" => return Err(wrong("must be https://; http:// is allowed with --dev or [deliver] http_allowed")),
-            _ => return Err(wrong("must start with https://")),
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong("must not hold a user name or password; use a custom header"));
-        }
-        if url.fragment().is_some() {
-            return Err(wrong("must not have a fragment (#…): it is never sent"));
-        }
-        match url.host() {
-            None => Err(wrong("has no host")),
-            Some(Host::Domain("")) => Err(wrong("has no host")),
-            Some(Host::Domain(name)) if !is_host_name(name) => Err(wrong(
-                "has no host name: that is made of letters, digits, hyphens and underscores, 1 to 63 between two dots",
-            )),
-            Some(_) if url.port() == Some(0) => Err(wrong("must not name port 0: nobody can listen there")),
-            Some(_) => Ok(Self(url.into())),
-        }
-    }
-
-    /// Whether it leads to the same host and port as another.
-    pub fn is_at_place_of(&self, other: &Self) -> bool {
-        let place = |url: &Self| {
-            let url = url.parts();
-            (url.host_str().map(str::to_string), url.port_or_known_default())
-        };
-        place(self) == place(other)
-    }
-
-    /// The URL, normalised.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Its parts.
-    pub fn parts(&self) -> Url {
-        Url::parse(&self.0).expect("it was read from a URL's own text")
-    }
-}
-
-/// Checks custom headers: names are tokens, values visible ASCII; none that HTTP, Hookwheel or the dialect sets itself, and
-/// none that says how the connection or the message is to be treated on its way.
-pub fn check_headers(headers: &[(String, String)]) -> Result<(), Invalid> {
-    const OURS: [&str; 5] = ["host", "content-length", "content-type", "user-agent", HOP_HEADER];
-    const STEERING: [&str; 8] =
-        ["connection", "expect", "http2-settings", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
-    if headers.len() > HEADERS_MAX {
-        return Err(Invalid::new("headers", format!("has more than {HEADERS_MAX} headers")));
-    }
-    if headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > HEADERS_BYTES_MAX {
-        return Err(Invalid::new("headers", format!("is longer than {HEADERS_BYTES_MAX} bytes in all")));
-    }
-    for (name, value) in headers {
-        let wrong = |message: &str| Err(Invalid::new(format!("headers.{name}"), message));
-        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        let lower = name.to_ascii_lowercase();
-        if name.is_empty() || !name.bytes().all(token) {
-            return wrong("is not a header name");
-        }
-        if OURS.contains(&&*lower) {
-            return wrong("is set by Hookwheel and cannot be replaced");
-        }
-        if STEERING.contains(&&*lower) || lower.starts_with("proxy-") {
-            return wrong("is about the connection, which is Hookwheel's, and not about the delivery");
-        }
-        if !value.bytes().all(|b| (0x20..0x7f).contains(&b) || b == b'\t') {
-            return wrong("may hold visible ASCII characters only");
-        }
-    }
-    Ok(())
-}
-
-/// Whether a custom header of this name is likely to let its holder in, so that its value is not kept with attempts.
-pub fn is_credential(name: &str) -> bool {
-    const WHOLE: [&str; 1] = ["cookie"];
-    const PARTS: [&str; 5] = ["token", "secret", "password", "apikey", "auth"];
-    let name = name.to_ascii_lowercase();
-    let is_key = name.ends_with("-key") && name != "idempotency-key";
-    is_key || WHOLE.contains(&name.as_str()) || PARTS.iter().any(|part| name.contains(part))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -430,46 +326,6 @@ mod tests {
         assert!(wants("task.created", "task.created") && !wants("task.created", "task.createdx"));
         for bad in ["", "*.created", "task.*.x", "task.**", ".*", "a b"] {
             assert_eq!(EventFilter::parse(bad).unwrap_err().field, "events", "{bad}");
-        }
-    }
-
-    #[test]
-    fn urls_are_vetted() {
-        assert_eq!(EndpointUrl::parse("https://Example.com/hook", false).unwrap().as_str(), "https://example.com/hook");
-        assert!(EndpointUrl::parse("http://example.com/", true).is_ok());
-        for bad in [
-            "",
-            "example.com",
-            "http://example.com",
-            "ftp://example.com",
-            "https://a:b@example.com",
-            "https://e.com/#x",
-            "https://",
-        ] {
-            assert_eq!(EndpointUrl::parse(bad, false).unwrap_err().field, "url", "{bad}");
-        }
-    }
-
-    #[test]
-    fn headers_that_let_their_holder_in_are_known_by_their_names() {
-        for name in
-            ["Authorization", "Cookie", "X-Api-Key", "x-functions-key", "X-Auth", "X-Shop-Token", "client_secret"]
-        {
-            assert!(is_credential(name), "{name}");
-        }
-        for name in ["X-Team", "webhook-signature", "Idempotency-Key", "X-Keyboard", "webhook-id"] {
-            assert!(!is_credential(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn custom_headers_cannot_split_a_request_or_replace_ours() {
-        let check = |name: &str, value: &str| check_headers(&[(name.to_string(), value.to_string())]);
-        assert!(check("X-Team", "blue").is_ok());
-        for (name, value) in
-            [("X", "a\r\nEvil: 1"), ("Content-Type", "text/plain"), ("a b", "c"), ("", "x"), ("X", "ä")]
-        {
-            assert!(check(name, value).is_err(), "{name}: {value}");
         }
     }
 }

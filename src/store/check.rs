@@ -1,6 +1,7 @@
 //! Whether a row can be read: asked before one is put aside, and of every row by the scrub.
 
 use super::error::StoreError;
+use super::keeping::Stood;
 use super::key_mark::KeyMark;
 use super::layout::{META_KEEPING, META_LAST_ACCOUNT, META_LAST_ID, META_LAST_WEBHOOK, Tree};
 use super::record::{self, Idempotent};
@@ -13,11 +14,10 @@ use crate::domain::delivery::SealedAttempt;
 use crate::domain::job::Job;
 use crate::domain::stats::AccountTally;
 use crate::domain::tally::Tally;
-use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
 
 /// An error says what is wrong with the value at this key, whose checksum fits. Of an event it is asked whether all of its
-/// pieces are there.
+/// pieces are there, of a piece whether its event is, of what is due whether there is a delivery that waits for it.
 pub fn check(trees: &Trees, keys: &MasterKeys, tree: Tree, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
     match tree {
         Tree::Accounts => record::read_grown::<Account>(tree, key, value).map(drop),
@@ -38,8 +38,10 @@ pub fn check(trees: &Trees, keys: &MasterKeys, tree: Tree, key: &[u8], value: &[
         Tree::Audit => record::read_grown::<AuditEntry>(tree, key, value).map(drop),
         Tree::Meta if key == META_LAST_ID => rows::last(value).map(drop),
         Tree::Meta if [META_LAST_WEBHOOK, META_LAST_ACCOUNT].contains(&key) => has_bytes(&[4], tree, key, value),
-        Tree::Meta if key == META_KEEPING => record::read::<UnixMs>(tree, key, value).map(drop),
+        Tree::Meta if key == META_KEEPING => record::read_grown::<Stood>(tree, key, value).map(drop),
+        Tree::Due if !rows::is_waited_for(trees, key)? => Err(Damage::at(tree, key, rows::NOT_WAITED_FOR).into()),
         Tree::Due | Tree::Replays | Tree::Dead => has_bytes(&[0], tree, key, value),
+        Tree::Chunks if !rows::is_piece(trees, key)? => Err(Damage::at(tree, key, "it is a piece of no event").into()),
         Tree::Meta | Tree::Chunks | Tree::Quarantine => Ok(()),
     }
 }

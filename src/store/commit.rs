@@ -91,10 +91,15 @@ impl Committer {
                     "the store stays closed; what was not recorded is sent again after the next start"
                 );
             }
-            let group = if self.alone > 0 { self.inner.queue.take_one() } else { self.inner.queue.take() };
+            let group = self.take();
             self.serve(group);
         }
         self.close();
+    }
+
+    /// What waits.
+    fn take(&self) -> Group {
+        if self.alone > 0 { self.inner.queue.take_one() } else { self.inner.queue.take() }
     }
 
     /// Closes the store for good.
@@ -110,7 +115,7 @@ impl Committer {
         if self.inner.trees.load().is_none() {
             return self.reopen();
         }
-        let (group, now) = (self.inner.queue.take(), self.inner.clock.now());
+        let (group, now) = (self.take(), self.inner.clock.now());
         let some = !group.is_empty() || self.is_overdue(now) || self.upkeep.is_due(now, self.carried.kept.total());
         if some {
             self.serve(group);

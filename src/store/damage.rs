@@ -57,8 +57,6 @@ pub struct Reports {
     count: AtomicUsize,
     soundness: Mutex<Soundness>,
     scrubbed_rows: AtomicU64,
-    /// What is wrong with the sum of all rows.
-    sum: Mutex<Option<String>>,
 }
 
 impl Reports {
@@ -92,6 +90,15 @@ impl Reports {
         }
     }
 
+    /// A row of this tree that was put aside is kept no more.
+    pub fn count_forgotten(&self, tree: Tree) {
+        let quarantined = &mut self.soundness.lock().expect("no holder of the lock panics").quarantined;
+        if let Some(rows) = quarantined.get_mut(tree.name()) {
+            *rows -= 1;
+        }
+        quarantined.retain(|_, rows| *rows > 0);
+    }
+
     /// They are counted anew.
     pub fn forget_quarantined(&self) {
         self.soundness.lock().expect("no holder of the lock panics").quarantined.clear();
@@ -113,16 +120,10 @@ impl Reports {
         (soundness.is_scrubbed, soundness.differences) = (true, differences);
     }
 
-    /// All rows were added up, and this is wrong.
-    pub fn end_sum(&self, wrong: Option<String>) {
-        *self.sum.lock().expect("no holder of the lock panics") = wrong;
-    }
-
     /// All that is known.
     pub fn soundness(&self) -> Soundness {
         let mut known = self.soundness.lock().expect("no holder of the lock panics").clone();
         known.scrubbed_rows = self.scrubbed_rows.load(Ordering::Relaxed);
-        known.differences.extend(self.sum.lock().expect("no holder of the lock panics").clone());
         known
     }
 }

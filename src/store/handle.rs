@@ -123,12 +123,6 @@ impl Store {
         self.0.queue.settle(settlement);
     }
 
-    /// Whether all rows are those that were written, as far as the sum over them tells; `None` until it is known, some time
-    /// after the start.
-    pub fn summed(&self) -> Option<Result<(), StoreError>> {
-        self.0.trees().ok()?.summed()
-    }
-
     /// Takes no more requests; the committer ends once what waits is written.
     pub fn close(&self) {
         self.0.queue.close();
@@ -188,7 +182,7 @@ impl Store {
         let change = move |staging: &mut Staging<'_>| {
             let from = time::rfc3339(staging.keeping());
             inner.keeping.trust();
-            staging.put_keeping(inner.keeping.at(staging.now()));
+            staging.keeping_is(inner.keeping.stands(&inner.clock));
             let account = staging.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
             if let Some(account) = account {
                 staging.note_deed(by, Deed::new(account, "retention_clock.trusted", from));

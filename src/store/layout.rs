@@ -118,7 +118,7 @@ pub const META_LAST_ID: &[u8] = b"last_id";
 pub const META_LAST_WEBHOOK: &[u8] = b"last_webhook";
 /// `meta`: the greatest account number given.
 pub const META_LAST_ACCOUNT: &[u8] = b"last_account";
-/// `meta`: where the keeping clock stood.
+/// `meta`: where the keeping clock stood, and at which time since which start of the machine.
 pub const META_KEEPING: &[u8] = b"keeping";
 
 /// A key.
@@ -302,6 +302,11 @@ pub fn quarantined(tree: Tree, key: &[u8]) -> Key {
 pub fn read_quarantined(key: &[u8]) -> &str {
     let name = key.split(|byte| *byte == 0).next().unwrap_or_default();
     std::str::from_utf8(name).unwrap_or_default()
+}
+
+/// `quarantine`: the key that a row of this tree had; `None` if it was in another.
+pub fn read_quarantined_of(tree: Tree, key: &[u8]) -> Option<&[u8]> {
+    key.strip_prefix(tree.name().as_bytes())?.strip_prefix(&[0])
 }
 
 fn last_16(key: &[u8]) -> [u8; 16] {

@@ -34,9 +34,8 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
     let reports = Arc::new(Reports::default());
     let trees = migration::open(&settings, &keys, &mut dice, reports.clone())?;
     check_master_keys(&settings, &trees, &keys)?;
-    let now = clock.now();
-    let keeping = Keeping::at_start(&trees, now).map_err(|error| OpenError::Store(path.clone(), error))?;
-    keeping.warn(now);
+    let keeping = Keeping::at_start(&trees, &clock).map_err(|error| OpenError::Store(path.clone(), error))?;
+    keeping.warn(clock.now());
     let inner = Arc::new(Inner {
         settings,
         clock,

@@ -11,10 +11,11 @@ use super::error::StoreError;
 use super::layout::{self, Key, Tree};
 use super::parsed::Parsed;
 use super::record::Fresh;
+use super::rows;
 use super::staging::Staging;
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::id::{DeliveryId, WebhookNumber};
-use crate::domain::order::{OnDead, Order, Place};
+use crate::domain::order::{Order, Place};
 
 /// The place of an event's delivery in `order`; none if the event does not have the key.
 pub(super) fn place(order: &Order, event: &mut Parsed<'_>) -> Option<Place> {
@@ -56,10 +57,9 @@ impl Staging<'_> {
         self.give_way(delivery)
     }
 
-    fn holds(&self, webhook: WebhookNumber) -> bool {
-        let registry = self.registry();
-        let order = registry.webhook(webhook).and_then(|webhook| webhook.order.as_ref());
-        order.is_some_and(|order| order.on_dead == OnDead::Hold)
+    /// Whether one that used up its retries holds up those behind it.
+    pub(super) fn holds(&self, webhook: WebhookNumber) -> bool {
+        self.registry().webhook(webhook).is_some_and(|webhook| webhook.holds_order())
     }
 
     /// As [`Self::leave_order`], whatever the webhook says: somebody discarded it, or it is gone.
@@ -93,16 +93,32 @@ impl Staging<'_> {
         Ok(Some(Place { key, instead_of: Some(dead) }))
     }
 
-    /// The head of a key goes to `fresh`, if it is blocked.
+    /// The head of a key goes to `fresh`, if it is blocked. One that is lost gives way to the next.
     pub(super) fn free_next(&mut self, webhook: WebhookNumber, key: u64) -> Result<(), StoreError> {
-        let Some(next) = self.head_of(webhook, key)? else { return Ok(()) };
-        let row = layout::delivery(next);
-        if let Some(value) = self.get(Tree::Blocked, &row)? {
-            self.stage(Tree::Blocked, row.clone(), None);
-            self.stage(Tree::Fresh, row, Some(value.to_vec()));
-            self.notice.freed.push(webhook);
+        while let Some(next) = self.head_of(webhook, key)? {
+            let row = layout::delivery(next);
+            if let Some(value) = self.get(Tree::Blocked, &row)? {
+                self.stage(Tree::Blocked, row.clone(), None);
+                self.stage(Tree::Fresh, row, Some(value.to_vec()));
+                self.notice.freed.push(webhook);
+                break;
+            }
+            if self.is_anywhere(&row)? {
+                break;
+            }
+            self.stage(Tree::Ordered, layout::ordered(webhook, key, next), None);
         }
         Ok(())
+    }
+
+    /// Whether there is a delivery at this key, readable or not.
+    fn is_anywhere(&self, row: &Key) -> Result<bool, StoreError> {
+        for tree in rows::WAY {
+            if self.is_there(tree, row)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn head_of(&self, webhook: WebhookNumber, key: u64) -> Result<Option<DeliveryId>, StoreError> {

@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
+use super::damage::Damage;
 use super::error::StoreError;
 use super::handle::Store;
 use super::layout::{self, Tree, end_of};
-use super::rows::{EventHead, WAY, delivery_by, delivery_row, event_by, event_head, read_name, tally};
+use super::rows::{
+    EventHead, NOT_WAITED_FOR, WAY, delivery_by, delivery_row, event_by, event_head, is_waited_for, read_name, tally,
+};
 use super::trees::Trees;
 use super::{attempts, record};
 use crate::domain::delivery::{Attempt, Delivery, SealedAttempt};
@@ -131,9 +134,10 @@ impl Store {
             return Ok(due);
         }
         self.look(|trees| {
-            for key in trees.range(Tree::Due, range).keys() {
-                let id = layout::read_delivery(&key?);
-                if skip(id) {
+            for row in trees.range(Tree::Due, range).keys() {
+                let row = row?;
+                let id = layout::read_delivery(&row);
+                if skip(id) || !leads_somewhere(trees, &row)? {
                     continue;
                 }
                 let key = layout::delivery(id);
@@ -169,7 +173,7 @@ impl Store {
         self.look(|trees| {
             for key in trees.range(Tree::Due, range).keys() {
                 let key = key?;
-                if !skip(layout::read_delivery(&key)) {
+                if !skip(layout::read_delivery(&key)) && leads_somewhere(trees, &key)? {
                     return Ok(Some(layout::read_due(&key)));
                 }
             }
@@ -265,6 +269,16 @@ impl Store {
     pub fn size_bytes(&self) -> Result<u64, StoreError> {
         self.look(Trees::size_bytes)
     }
+}
+
+/// Whether a row of `due` leads to a delivery. One that does not is reported: its delivery was lost, and nobody knew when it
+/// was due.
+fn leads_somewhere(trees: &Trees, row: &[u8]) -> Result<bool, StoreError> {
+    let leads = is_waited_for(trees, row)?;
+    if !leads {
+        trees.reports().note(Damage::at(Tree::Due, row, NOT_WAITED_FOR));
+    }
+    Ok(leads)
 }
 
 /// The webhook's `limit` newest deliveries before `before`, from all three trees. The trees are read in the order in

@@ -86,6 +86,26 @@ fn count_of_pieces<'a>(key: &[u8], head: &'a [u8]) -> Result<(u16, &'a [u8]), Da
     parts.ok_or_else(|| Damage::at(Tree::Events, key, "it is too short"))
 }
 
+/// Whether a row of `chunks` is a piece of an event that is there; what the event's own row says need not be readable else.
+pub(super) fn is_piece(trees: &Trees, key: &[u8]) -> Result<bool, StoreError> {
+    let Some((event, n)) = key.split_last_chunk::<2>() else { return Ok(false) };
+    let head = match trees.get(Tree::Events, event) {
+        Ok(head) => head,
+        // It goes as a whole, its pieces included.
+        Err(StoreError::Damaged(_)) => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    Ok(head.is_some_and(|head| count_of_pieces(event, &head).is_ok_and(|(count, _)| u16::from_be_bytes(*n) < count)))
+}
+
+/// What is wrong with a row of `due` that leads nowhere.
+pub(super) const NOT_WAITED_FOR: &str = "no delivery waits for it";
+
+/// Whether there is the delivery that a row of `due` leads to, readable or not.
+pub(super) fn is_waited_for(trees: &Trees, due: &[u8]) -> Result<bool, StoreError> {
+    Ok(trees.get_stored(Tree::Waiting, &layout::delivery(layout::read_delivery(due)))?.is_some())
+}
+
 pub(super) fn event_head(trees: &Trees, key: &[u8], head: &[u8]) -> Result<EventHead, StoreError> {
     let (count, first) = count_of_pieces(key, head)?;
     match record::read(Tree::Events, key, first) {

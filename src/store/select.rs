@@ -226,8 +226,9 @@ mod tests {
     use super::super::trees::in_memory::Memory;
     use super::*;
     use crate::clock::{Clock, Dice};
+    use crate::domain::endpoint::EndpointUrl;
     use crate::domain::job::{Job, JobState};
-    use crate::domain::webhook::{EndpointUrl, EventFilter};
+    use crate::domain::webhook::EventFilter;
     use crate::store::Settings;
 
     fn now<T: Send + 'static>(

@@ -20,6 +20,7 @@ impl Staging<'_> {
     /// its lane is free in any case.
     pub(super) fn settle(&mut self, settlement: Settlement) -> Result<(), StoreError> {
         fail::fail_point!("store.settle");
+        fail::fail_point!("store.outcome", |_| Err(StoreError::Broken("a failpoint".into())));
         let (id, told) = (settlement.delivery, self.notice.settled.len());
         let recorded = self.record(settlement);
         if matches!(recorded, Err(StoreError::Damaged(_))) && self.notice.settled.len() == told {

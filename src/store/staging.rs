@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::carried::{Carried, Finished};
 use super::error::{Refusal, StoreError};
-use super::keeping::Moment;
+use super::keeping::{Moment, Stood};
 use super::key_mark::KeyMark;
 use super::layout::{self, Key, Tree};
 use super::message::Notice;
@@ -75,7 +75,7 @@ impl<'a> Staging<'a> {
 
     /// The same by the keeping clock: what age is told by.
     pub(super) fn keeping(&self) -> UnixMs {
-        self.moment.keeping
+        self.moment.keeping.at
     }
 
     /// The same as the wall clock shows it.
@@ -84,8 +84,15 @@ impl<'a> Staging<'a> {
     }
 
     /// Writes where the keeping clock stands.
-    pub(super) fn put_keeping(&mut self, stands_at: UnixMs) {
-        self.put(Tree::Meta, layout::META_KEEPING.to_vec(), &stands_at);
+    pub(super) fn put_keeping(&mut self) {
+        let stands = self.moment.keeping;
+        self.put(Tree::Meta, layout::META_KEEPING.to_vec(), &stands);
+    }
+
+    /// It was set.
+    pub(super) fn keeping_is(&mut self, stands: Stood) {
+        self.moment.keeping = stands;
+        self.put_keeping();
     }
 
     /// What is held in memory, changes of this group included.

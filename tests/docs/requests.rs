@@ -6,10 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hookwheel::dialect::{AttemptFacts, Dialect, Dialects};
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::event::Event;
 use hookwheel::domain::id::{EventId, WebhookId};
 use hookwheel::domain::secret::Secret;
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Webhook};
 use serde::Serialize;
 
 use super::document::Markdown;

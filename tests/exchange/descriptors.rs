@@ -1,5 +1,5 @@
-//! A server that may open few files, and more endpoints than that: what it lacks is charged to none of them, the API goes
-//! on, and what it opened it closes by itself.
+//! A server that may open few files, and more endpoints than that, or that has no port left to connect from: what it lacks is
+//! charged to none of them, the API goes on, and what it opened it closes by itself.
 
 use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -96,4 +96,20 @@ fn a_want_of_descriptors_is_charged_to_nobody_and_passes() {
     wait_until("as many descriptors as before", || open_files(&stage) <= before + 2);
     let calm = stage.client.get("/health/ready").data(200);
     assert!(!calm.to_string().contains("descriptors"), "{calm}");
+}
+
+#[test]
+fn a_want_of_ports_is_charged_to_nobody_and_passes() {
+    let gate = Arc::new(Gate::default());
+    gate.open();
+    let port = endpoint(gate);
+    let mut stage = Stage::start(&[("FAILPOINTS", "dial.connect=3*return->off")]);
+    let webhook = stage.webhook(&format!("http://127.0.0.1:{port}/"), json!({}));
+    stage.publish("e");
+    let delivery = stage.ended(&webhook, "e");
+    assert_eq!((&delivery["state"], delivery["attempts"].as_array().unwrap().len()), (&json!("succeeded"), 1));
+    assert_eq!(metric(&mut stage, "hookwheel_handed_back_total"), 3);
+    let ready = stage.client.get("/health/ready").data(200);
+    assert!(ready["details"].to_string().contains("ports"), "{ready}");
+    assert_eq!(metric(&mut stage, "hookwheel_attempt_outcomes_total{outcome=\"connect\"}"), 0);
 }

@@ -11,9 +11,10 @@ use hookwheel::deliver::schedule::{Claim, Scheduler};
 use hookwheel::deliver::verdict::{Made, verdict};
 use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcome};
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::{DeliveryId, WebhookId};
 use hookwheel::domain::retry::RetrySchedule;
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Status, Webhook};
 use hookwheel::store::{
     self, Accepted, Committer, Idempotency, Listener, Memory, NewEvent, Notice, Refusal, Settings, Staging, Store,
 };

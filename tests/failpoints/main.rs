@@ -7,6 +7,7 @@
 
 mod life;
 mod moments;
+mod outcomes;
 mod readers;
 mod sending;
 #[path = "../support/mod.rs"]

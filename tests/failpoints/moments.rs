@@ -10,10 +10,11 @@ use hookwheel::clock::{Clock, Dice};
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Outcome};
 use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::DeliveryId;
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::stats::{Series, Span, Step};
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Webhook};
 use hookwheel::store::{
     self, Committer, Listener, Memory, NewEvent, Notice, Refusal, Settings, Settlement, Staging, Store,
 };

@@ -10,9 +10,10 @@ use hookwheel::clock::{Clock, Dice};
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Outcome};
 use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::DeliveryId;
 use hookwheel::domain::retry::Next;
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Webhook};
 use hookwheel::store::{self, Accepted, NewEvent, Refusal, Settings, Settlement, Staging, Store};
 
 /// Events in all.

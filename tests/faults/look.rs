@@ -1,5 +1,5 @@
 //! What a store says of itself when it is opened: a process of its own opens it, reads all that is in it, waits until the
-//! store has added itself up, and ends. Whoever started it compares.
+//! scrub has seen all, and ends. Whoever started it compares.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -119,15 +119,16 @@ pub fn look(dir: &Path) {
         Err(error) => return println!("{SAYS}refused: {error}"),
     };
     let committer = thread::spawn(move || committer.run());
-    let summed = loop {
-        if let Some(summed) = store.summed() {
-            break summed;
+    let differences = loop {
+        let soundness = store.soundness();
+        if soundness.is_scrubbed {
+            break soundness.differences;
         }
         // It tells nobody when it is done.
         thread::sleep(Duration::from_millis(5));
     };
     let wrong = show(&store).err().map(|error| error.to_string());
-    match summed.err().map(|error| error.to_string()).or(wrong) {
+    match differences.into_iter().next().or(wrong) {
         Some(wrong) => println!("{SAYS}{wrong}"),
         None => println!("{SAYS}sound"),
     }

@@ -3,9 +3,10 @@
 use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcome};
 use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::{DeliveryId, WebhookId};
 use hookwheel::domain::retry::Next;
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Status, Webhook};
 use hookwheel::store::{Idempotency, NewEvent, Settlement};
 use proptest::prelude::*;
 use proptest::sample::Index;

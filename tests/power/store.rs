@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hookwheel::clock::{Clock, Dice};
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::{AccountNumber, EventId};
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Webhook};
 use hookwheel::store::{self, Committer, NewEvent, Retention, Settings, Store};
 
 use crate::rig::{Rig, promise};

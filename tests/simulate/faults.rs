@@ -33,6 +33,12 @@ pub struct Damaged {
     pub events: HashSet<EventId>,
 }
 
+impl Damaged {
+    pub fn is_nothing(&self) -> bool {
+        self.deliveries.is_empty() && self.attempts.is_empty() && self.events.is_empty()
+    }
+}
+
 impl World {
     /// The core dies: what was out is forgotten, and goes out again. The next one may have another time on its clock.
     pub fn crash(&mut self) {

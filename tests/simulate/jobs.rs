@@ -165,8 +165,12 @@ impl World {
         let is_open = matches!(running.bulk.source, Source::Open { .. });
         let left = running.wanted.difference(&running.done).map(|id| DeliveryId(*id));
         for id in left.collect::<Vec<_>>() {
-            let Some(stored) = self.stored(id) else { continue };
-            if is_open && stored.reason.is_some_and(|reason| reason.starts_with("discarded")) {
+            let is_done = match self.stored(id) {
+                Some(stored) => stored.reason.is_some_and(|reason| reason.starts_with("discarded")),
+                // Retention took it as soon as it had ended.
+                None => self.may_be_gone() && !self.damaged.deliveries.contains(&id),
+            };
+            if is_open && is_done {
                 self.oracle.ended_unsent(id);
             } else if !is_open && !dead.contains(&id) {
                 self.oracle.handled.insert(id);

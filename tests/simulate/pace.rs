@@ -10,8 +10,9 @@ use hookwheel::deliver::schedule::Claim;
 use hookwheel::deliver::verdict::Made;
 use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Outcome};
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::time::UnixMs;
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Webhook};
 use hookwheel::store::{NewEvent, Store};
 
 use crate::core::{Core, Place};

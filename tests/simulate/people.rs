@@ -2,11 +2,12 @@
 
 use hookwheel::domain::delivery::{Delivery, DeliveryState};
 use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::{EventId, WebhookId, WebhookNumber};
 use hookwheel::domain::order::{KeyPath, OnDead, Order};
 use hookwheel::domain::retry::RetrySchedule;
 use hookwheel::domain::time::UnixMs;
-use hookwheel::domain::webhook::{EndpointUrl, EventFilter, Status, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Status, Webhook};
 use hookwheel::store::NewEvent;
 
 use crate::flights::Mood;

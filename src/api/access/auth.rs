@@ -22,8 +22,8 @@ use crate::clock::Dice;
 use crate::domain::Invalid;
 use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT, Scope};
 use crate::domain::audit::{Actor, Deed, Side};
+use crate::domain::endpoint::HOP_HEADER;
 use crate::domain::id::KeyId;
-use crate::domain::webhook::HOP_HEADER;
 use crate::store::{KeyHash, Refusal, Store};
 
 /// The header with which an admin key names the account that it acts for.

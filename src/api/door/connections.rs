@@ -9,16 +9,18 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
 use rustix::net::{Shutdown, shutdown};
+use tokio::sync::Notify;
 
 use crate::api::access::limits::Limits;
+use crate::api::door::connection::Connection;
 use crate::clock::Stopwatch;
 
 /// Requests that one connection may have under way, replies that it has not taken included; HTTP/2 would let it have any
@@ -28,11 +30,6 @@ pub const REQUESTS_AT_ONCE_MAX: usize = 256;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How long a client may go on with a body that was refused.
 const LINGER_MS: u64 = 2_000;
-/// How long a connection must have been quiet to be ended by a server that stops, and how long it is still read then: what
-/// its client sent before it knew has come by then.
-const QUIET_MS: u64 = 300;
-/// Between two looks at all connections while the server stops.
-const DRAIN_EVERY: Duration = Duration::from_millis(20);
 /// The server's own code ends a slow first head, with a reply; it gets this much longer.
 const HEAD_GRACE_MS: u64 = 2_000;
 
@@ -63,8 +60,9 @@ pub struct Connections {
     watch: Stopwatch,
     open: Mutex<Open>,
     refused: AtomicU64,
-    /// Since when the server stops, on the watch; 0 while it does not.
-    stopping_since_ms: AtomicU64,
+    is_stopping: AtomicBool,
+    /// While the server stops: a connection has ended, or has become quiet.
+    changed: Notify,
 }
 
 #[derive(Default)]
@@ -72,20 +70,6 @@ struct Open {
     last: u64,
     by_peer: HashMap<Peer, usize>,
     all: HashMap<u64, Arc<Connection>>,
-}
-
-struct Connection {
-    socket: OwnedFd,
-    /// Requests under way.
-    busy: AtomicUsize,
-    /// Those, and replies that the client has not taken yet.
-    places: AtomicUsize,
-    /// The last of them ended at, or the connection began, on the watch.
-    quiet_since_ms: AtomicU64,
-    /// It is shut down then unless a request is under way.
-    until_ms: AtomicU64,
-    /// Since when nothing more is sent on it; 0 while replies are.
-    ended_since_ms: AtomicU64,
 }
 
 /// A connection's place among all.
@@ -109,7 +93,10 @@ pub struct UnderWay {
 }
 
 /// Is held until a reply has gone out whole, or never will.
-pub struct Place(Arc<Connection>);
+pub struct Place {
+    of: Arc<Connections>,
+    connection: Arc<Connection>,
+}
 
 impl Connections {
     /// None yet.
@@ -123,7 +110,8 @@ impl Connections {
             watch: Stopwatch::start(),
             open: Mutex::default(),
             refused: AtomicU64::new(0),
-            stopping_since_ms: AtomicU64::new(0),
+            is_stopping: AtomicBool::new(false),
+            changed: Notify::new(),
         }
     }
 
@@ -158,66 +146,48 @@ impl Connections {
 
     /// Whether the server stops: then a reply is the last one on its connection.
     pub fn is_stopping(&self) -> bool {
-        self.stopping_since_ms.load(Ordering::Acquire) > 0
+        self.is_stopping.load(Ordering::SeqCst)
     }
 
     /// The server stops: gives each connection its last reply, and ends those that ask nothing. Returns once all have ended,
     /// or when `patience` is over; says whether all have.
     pub async fn drain(&self, patience: Duration) -> bool {
         let watch = Stopwatch::start();
-        self.stopping_since_ms.store(self.now().max(1), Ordering::Release);
-        while self.counts().0 > 0 && watch.elapsed() < patience {
-            actix_web::rt::time::sleep(DRAIN_EVERY).await;
-            self.end_quiet();
+        self.is_stopping.store(true, Ordering::SeqCst);
+        while self.counts().0 > 0 {
+            let next = self.end_quiet().map_or(patience, Duration::from_millis);
+            let left = patience.saturating_sub(watch.elapsed());
+            if left.is_zero() {
+                return false;
+            }
+            // An error means that the next moment has come, and nothing before it.
+            let _ = actix_web::rt::time::timeout(next.min(left), self.changed.notified()).await;
         }
-        self.counts().0 == 0
+        true
     }
 
-    /// Ends what has been quiet since the server stops. Its client may be asking right now: so its data is still read, and
-    /// the end of ours tells it that there will be no answer; a reset would be taken for a failure.
-    fn end_quiet(&self) {
-        let (now, stopping_since) = (self.now(), self.stopping_since_ms.load(Ordering::Acquire));
-        for connection in self.lock().all.values().filter(|connection| connection.busy.load(Ordering::Acquire) == 0) {
-            let quiet_since = connection.quiet_since_ms.load(Ordering::Acquire).max(stopping_since);
-            let ended_since = connection.ended_since_ms.load(Ordering::Acquire);
-            if ended_since == 0 && now >= quiet_since + QUIET_MS {
-                connection.ended_since_ms.store(now, Ordering::SeqCst);
-                if connection.busy.load(Ordering::SeqCst) > 0 {
-                    // A request came in between. Either it has seen that it is too late, or it gets its answer.
-                    connection.ended_since_ms.store(0, Ordering::SeqCst);
-                    continue;
-                }
-                // An error means that it has ended already, here and below.
-                let _ = shutdown(&connection.socket, Shutdown::Write);
-            } else if ended_since > 0 && now >= ended_since + QUIET_MS {
-                let _ = shutdown(&connection.socket, Shutdown::Both);
-            }
+    /// Ends what has been quiet. Gives the milliseconds until there is more to end; `None` while all others are at it.
+    fn end_quiet(&self) -> Option<u64> {
+        let now = self.now();
+        self.lock().all.values().filter_map(|connection| connection.end_if_quiet(now)).min()
+    }
+
+    fn tell_if_stopping(&self) {
+        if self.is_stopping() {
+            self.changed.notify_one();
         }
     }
 
     fn sweep_once(&self) {
         let now = self.now();
-        for connection in self.lock().all.values() {
-            let is_over = now >= connection.until_ms.load(Ordering::Acquire);
-            if is_over && connection.busy.load(Ordering::Acquire) == 0 {
-                // An error means that it has ended already.
-                let _ = shutdown(&connection.socket, Shutdown::Both);
-            }
-        }
+        self.lock().all.values().for_each(|connection| connection.end_if_over(now));
     }
 
     fn admit(self: &Arc<Self>, stream: &TcpStream) -> Option<Admitted> {
         let peer = Peer::from(stream.peer_addr().ok()?.ip());
         let socket = stream.as_fd().try_clone_to_owned().ok()?;
         let now = self.now();
-        let connection = Arc::new(Connection {
-            socket,
-            busy: AtomicUsize::new(0),
-            places: AtomicUsize::new(0),
-            quiet_since_ms: AtomicU64::new(now),
-            until_ms: AtomicU64::new(now + self.head_ms + HEAD_GRACE_MS),
-            ended_since_ms: AtomicU64::new(0),
-        });
+        let connection = Arc::new(Connection::new(socket, now, now + self.head_ms + HEAD_GRACE_MS));
         let mut open = self.lock();
         let of_peer = open.by_peer.get(&peer).copied().unwrap_or_default();
         if open.all.len() >= self.all_max || of_peer >= self.per_address_max {
@@ -253,14 +223,14 @@ impl Connections {
 impl Admitted {
     /// A request begins.
     pub fn begin(&self) -> UnderWay {
-        self.connection.busy.fetch_add(1, Ordering::SeqCst);
-        let at_once = self.connection.places.fetch_add(1, Ordering::AcqRel) + 1;
+        let at_once = self.connection.begin(self.of.now());
         if at_once > 2 * REQUESTS_AT_ONCE_MAX {
-            // It asks on and on and takes no reply, not even that there are too many. An error means that it has ended.
-            let _ = shutdown(&self.connection.socket, Shutdown::Both);
+            // It asks on and on and takes no reply, not even that there are too many.
+            self.connection.cut();
         }
-        let (connection, place) = (self.connection.clone(), Some(Place(self.connection.clone())));
-        UnderWay { of: self.of.clone(), connection, at_once, lingers: false, place }
+        let (of, connection) = (self.of.clone(), self.connection.clone());
+        let place = Some(Place { of: of.clone(), connection: connection.clone() });
+        UnderWay { of, connection, at_once, lingers: false, place }
     }
 }
 
@@ -272,6 +242,8 @@ impl Drop for Admitted {
             Some(count) if *count > 1 => *count -= 1,
             _ => drop(open.by_peer.remove(&self.peer)),
         }
+        drop(open);
+        self.of.tell_if_stopping();
     }
 }
 
@@ -283,7 +255,7 @@ impl UnderWay {
 
     /// Whether a reply can no more be sent.
     pub fn is_too_late(&self) -> bool {
-        self.connection.ended_since_ms.load(Ordering::SeqCst) > 0
+        self.connection.has_ended()
     }
 
     /// Goes with the reply.
@@ -299,7 +271,8 @@ impl UnderWay {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.places.fetch_sub(1, Ordering::AcqRel);
+        self.connection.reply_ends(self.of.now());
+        self.of.tell_if_stopping();
     }
 }
 
@@ -307,9 +280,8 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         let now = self.of.now();
         let patience = if self.lingers { LINGER_MS } else { self.of.idle_ms };
-        self.connection.quiet_since_ms.store(now, Ordering::Release);
-        self.connection.until_ms.store(now + patience, Ordering::Release);
-        self.connection.busy.fetch_sub(1, Ordering::AcqRel);
+        self.connection.request_ends(now, now + patience);
+        self.of.tell_if_stopping();
     }
 }
 
@@ -349,5 +321,23 @@ mod tests {
         assert_eq!(connections.counts().0, 1);
         assert!(connections.admit(&met[0].0).is_some(), "there is room for one more");
         assert_eq!(connections.counts(), (1, 1), "and what is dropped is counted no more");
+    }
+
+    #[actix_web::test]
+    async fn a_stop_waits_for_a_request_and_hears_when_its_connection_ends() {
+        const PATIENCE: Duration = Duration::from_secs(3600);
+        let connections = Arc::new(Connections::new(&Limits::default()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let _client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
+        let (stream, _) = listener.accept().await.expect("a client comes");
+        let admitted = connections.admit(&stream).expect("there is room");
+        let under_way = admitted.begin();
+        assert!(!connections.drain(Duration::ZERO).await, "it is asked for something");
+        let draining = connections.clone();
+        let draining = actix_web::rt::spawn(async move { draining.drain(PATIENCE).await });
+        tokio::task::yield_now().await;
+        drop((under_way, admitted));
+        let drained = actix_web::rt::time::timeout(Duration::from_secs(60), draining).await;
+        assert!(drained.expect("it hears of the end").expect("it does not panic"));
     }
 }

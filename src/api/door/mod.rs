@@ -1,6 +1,7 @@
 //! The way in: the listener, who is connected, and what every request passes and every reply says.
 
 pub mod certificate;
+mod connection;
 pub mod connections;
 pub mod counting;
 pub mod gate;

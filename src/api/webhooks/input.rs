@@ -14,14 +14,14 @@ use crate::dialect::{Dialect, Signing};
 use crate::domain::Invalid;
 use crate::domain::condition::Condition;
 use crate::domain::disable::DisableRule;
+use crate::domain::endpoint::{EndpointUrl, check_headers};
 use crate::domain::order::OnDead;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::{RetrySchedule, SuccessRule};
 use crate::domain::secret::{Secret, SigningSecret};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{
-    self, EndpointUrl, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, Status, TIMEOUT_SECONDS_MAX,
-    Webhook,
+    EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, Status, TIMEOUT_SECONDS_MAX, Webhook,
 };
 
 /// A webhook's name, in characters.
@@ -312,7 +312,7 @@ fn vet_filters(texts: Vec<String>) -> Result<Vec<EventFilter>, Invalid> {
 
 fn vet_headers(headers: BTreeMap<String, String>, dialect: &Dialect) -> Result<Vec<(String, String)>, Invalid> {
     let headers: Vec<(String, String)> = headers.into_iter().collect();
-    webhook::check_headers(&headers)?;
+    check_headers(&headers)?;
     for (n, (name, _)) in headers.iter().enumerate() {
         let wrong = |message: &str| Err(Invalid::new(format!("headers.{name}"), message));
         if dialect.sets_header(name) {

@@ -12,8 +12,9 @@ use crate::api::http::problem::Problem;
 use crate::dialect::Dialect;
 use crate::domain::Invalid;
 use crate::domain::audit::Deed;
+use crate::domain::endpoint::EndpointUrl;
 use crate::domain::secret::SigningSecret;
-use crate::domain::webhook::{EndpointUrl, Ownership, Webhook};
+use crate::domain::webhook::{Ownership, Webhook};
 use crate::store::Refusal;
 
 /// What came of a create.

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::setting::Change;
 use crate::domain::Invalid;
+use crate::domain::endpoint::EndpointUrl;
 use crate::domain::guard::{Guard, is_wide};
 use crate::domain::secret::Secret;
 use crate::domain::tls::{Identity, Tls};
-use crate::domain::webhook::{ALLOW_MAX, EndpointUrl, TEXTS_BYTES_MAX, Webhook};
+use crate::domain::webhook::{ALLOW_MAX, TEXTS_BYTES_MAX, Webhook};
 
 /// TLS of a webhook's own. Changing, what is left out stays and null removes.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]

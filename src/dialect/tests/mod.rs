@@ -14,10 +14,11 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
 
 use super::{AttemptFacts, Dialect, Dialects};
+use crate::domain::endpoint::EndpointUrl;
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, IdSource, WebhookId};
 use crate::domain::secret::Secret;
-use crate::domain::webhook::{EndpointUrl, EventFilter, Webhook};
+use crate::domain::webhook::{EventFilter, Webhook};
 
 /// 2024-02-10T16:45:22.123Z
 const NOW: u64 = 1_707_583_522_123;

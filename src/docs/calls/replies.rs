@@ -7,7 +7,7 @@ use crate::dialect::{Operation, Page, Paging, View};
 use crate::docs::block::{Draft, row};
 use crate::docs::json::pretty;
 use crate::docs::words;
-use crate::domain::webhook::EndpointUrl;
+use crate::domain::endpoint::EndpointUrl;
 
 impl Calls<'_> {
     /// What a call answers, as the face writes it.

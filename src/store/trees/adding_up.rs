@@ -1,89 +1,43 @@
-//! Adding up all rows, some at a time, to hold the sum against the one that the groups have written. It is done by who
-//! writes, so nothing moves between two steps; what is written to a row that was added up already changes both sums alike.
+//! The sum of the rows that a pass over all of them has met, to be held against the one that the groups have written. The
+//! pass is the scrub's (`upkeep/scrub`), by who writes, so nothing moves between two steps; what is written to a row that it
+//! has met changes both sums alike.
 
-use std::ops::Bound;
-
-use super::held::SledRows;
 use super::ledger::{Ledger, PLACE, Sum};
-use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
 
 /// How far it is.
 #[derive(Debug, Clone, Default)]
 pub struct AddingUp {
-    /// The tree that is looked at, and the last key of it that was added.
-    tree: usize,
-    last: Option<Key>,
+    /// What lies before it is added; `None` while nothing is.
+    before: Option<(Tree, Key)>,
     sum: Sum,
-    unread: Vec<&'static str>,
 }
 
 impl AddingUp {
     /// A row changed the sum of all rows by so much.
     pub fn changed(&mut self, tree: Tree, key: &[u8], change: Sum) {
-        let is_added = match (tree as usize).cmp(&self.tree) {
-            std::cmp::Ordering::Equal => self.last.as_deref().is_some_and(|last| key <= last),
-            order => order.is_lt(),
-        };
-        if is_added {
+        if self.before.as_ref().is_some_and(|(of, from)| (tree, key) < (*of, from.as_slice())) {
             self.sum = self.sum.and(change);
         }
     }
 
-    /// Adds up to `limit` rows. At the end of all, says what is wrong and begins again; what was not known before is known
-    /// then, and what was wrong is told once.
-    pub fn step(
-        &mut self,
-        limit: usize,
-        ledger: &mut Ledger,
-        rows: impl Fn(Tree, (Bound<Key>, Bound<Key>)) -> SledRows,
-    ) -> Option<Result<(), StoreError>> {
-        let mut left = limit;
-        while left > 0 {
-            let Some((tree, name)) = Tree::ALL.get(self.tree).copied() else { return Some(self.end(ledger)) };
-            let from = self.last.clone().map_or(Bound::Unbounded, Bound::Excluded);
-            let mut rows = rows(tree, (from, Bound::Unbounded));
-            while left > 0 && tree as usize == self.tree {
-                left -= 1;
-                match rows.next_row() {
-                    Some(Ok((key, value))) => {
-                        if (tree, key.as_ref()) != PLACE {
-                            self.sum = self.sum.and(Sum::of(tree, &key, &value));
-                        }
-                        self.last = Some(key.to_vec());
-                    }
-                    Some(Err(StoreError::Broken(_))) => {
-                        self.unread.push(name);
-                        self.next_tree();
-                    }
-                    Some(Err(error)) => return Some(Err(error)),
-                    None => self.next_tree(),
-                }
-            }
+    /// Adds a row that the pass has met.
+    pub fn add(&mut self, tree: Tree, key: &[u8], stored: &[u8]) {
+        if (tree, key) != PLACE {
+            self.sum = self.sum.and(Sum::of(tree, key, stored));
         }
-        None
     }
 
-    fn next_tree(&mut self) {
-        (self.tree, self.last) = (self.tree + 1, None);
+    /// The pass goes on from there; all before is added.
+    pub fn go_on_from(&mut self, place: (Tree, Key)) {
+        self.before = Some(place);
     }
 
-    fn end(&mut self, ledger: &mut Ledger) -> Result<(), StoreError> {
-        let Self { sum, unread, .. } = std::mem::take(self);
-        if !unread.is_empty() {
-            let trees = unread.join(", ");
-            return Err(StoreError::Broken(format!(
-                "a page of the log cannot be read, with all rows on it, in {trees}"
-            )));
-        }
-        match ledger.sum.replace(sum) {
-            Some(written) if written != sum => {
-                let (written, found) = (written.rows, sum.rows);
-                Err(StoreError::Broken(format!(
-                    "of {written} rows that were written {found} are there, and not all of them as they were written"
-                )))
-            }
-            _ => Ok(()),
-        }
+    /// All rows are added: what is wrong, if anything, is told once. What was not known before is known then.
+    pub fn end(&mut self, ledger: &mut Ledger) -> Option<String> {
+        let Self { sum, .. } = std::mem::take(self);
+        let written = ledger.sum.replace(sum).filter(|written| *written != sum)?;
+        let (written, found) = (written.rows, sum.rows);
+        Some(format!("of {written} rows that were written {found} are there, and not all of them as they were written"))
     }
 }

@@ -26,10 +26,12 @@ use super::damage::Reports;
 use super::error::{OpenError, StoreError};
 use super::layout::{Key, Tree};
 use super::settings::Settings;
+use adding_up::AddingUp;
 use files::free_bytes_at;
 pub use held::Row;
 use held::SledRows;
 use in_memory::{Memory, MemoryRows};
+use ledger::Ledger;
 use on_sled::OnSled;
 pub use writes::Writes;
 
@@ -74,8 +76,7 @@ impl Trees {
 
     /// Reads one key.
     pub fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        let stored = self.get_stored(tree, key)?;
-        Ok(stored.map(|stored| checksum::without(tree, key, stored)).transpose()?)
+        self.get_stored(tree, key)?.map(|stored| value_of(tree, key, stored)).transpose()
     }
 
     /// Reads one key as it lies there, its checksum at its end.
@@ -89,7 +90,7 @@ impl Trees {
 
     /// Bytes of a row, key and value without its checksum; 0 if there is none. It need not be readable.
     pub fn bytes_at(&self, tree: Tree, key: &[u8]) -> Result<usize, StoreError> {
-        Ok(self.get_stored(tree, key)?.map_or(0, |stored| key.len() + checksum::value_bytes(&stored)))
+        Ok(self.get_stored(tree, key)?.map_or(0, |stored| bytes_of(key, &stored)))
     }
 
     /// The rows of a range, in the order of their keys, from either end.
@@ -142,6 +143,11 @@ impl Trees {
     /// Applies `writes` whole or not at all. In a durable store they survive the death of this process.
     pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
         fail::fail_point!("store.write", |_| Err(StoreError::Io("a failpoint".into())));
+        fail::fail_point!("store.io_thread", |_| {
+            let lost = std::thread::Builder::new().name("sled-io-lost".into()).spawn(|| panic!("a failpoint"));
+            let lost = lost.map(|lost| lost.join().is_err());
+            Err(StoreError::Io(format!("an I/O thread panicked, and the process goes on: {lost:?}")))
+        });
         match &self.of {
             In::Sled(sled) => sled.write(writes),
             In::Memory(memory) => memory.write(writes),
@@ -167,20 +173,31 @@ impl Trees {
         }
     }
 
-    /// Adds up to `limit` further rows to the sum of what is there; at the end of all says whether that is what was
-    /// written, and begins again.
-    pub fn add_up(&self, limit: usize) -> Option<Result<(), StoreError>> {
-        match &self.of {
-            In::Sled(sled) => sled.add_up(limit),
-            In::Memory(_) => Some(Ok(())),
-        }
+    /// A pass over all rows begins, which adds them up.
+    pub fn begin_to_add_up(&self) {
+        self.add_up_by(|adding_up, _| *adding_up = AddingUp::default());
     }
 
-    /// What came of adding up all rows; `None` until that is done.
-    pub fn summed(&self) -> Option<Result<(), StoreError>> {
+    /// Adds a row that the pass has met, as it lies there.
+    pub fn add_up(&self, tree: Tree, key: &[u8], stored: &[u8]) {
+        self.add_up_by(|adding_up, _| adding_up.add(tree, key, stored));
+    }
+
+    /// The pass goes on from there; all before is added.
+    pub fn add_up_from(&self, place: (Tree, Key)) {
+        self.add_up_by(|adding_up, _| adding_up.go_on_from(place));
+    }
+
+    /// The pass is at its end. Says in words where the rows are not those that were written.
+    pub fn end_adding_up(&self) -> Option<String> {
+        self.add_up_by(AddingUp::end).flatten()
+    }
+
+    /// Nothing can be missing in memory: nothing is added up there.
+    fn add_up_by<T>(&self, add: impl FnOnce(&mut AddingUp, &mut Ledger) -> T) -> Option<T> {
         match &self.of {
-            In::Sled(sled) => sled.summed(),
-            In::Memory(_) => Some(Ok(())),
+            In::Sled(sled) => Some(sled.add_up(add)),
+            In::Memory(_) => None,
         }
     }
 
@@ -207,6 +224,16 @@ impl Trees {
             In::Memory(memory) => Ok(memory.size_bytes()),
         }
     }
+}
+
+/// The value in what is stored at a key, if its checksum fits.
+pub fn value_of(tree: Tree, key: &[u8], stored: IVec) -> Result<IVec, StoreError> {
+    Ok(checksum::without(tree, key, stored)?)
+}
+
+/// Bytes of a row, key and value without its checksum.
+pub fn bytes_of(key: &[u8], stored: &[u8]) -> usize {
+    key.len() + checksum::value_bytes(stored)
 }
 
 /// Bytes that are free where `settings` put the store, whether or not it is open.
@@ -239,9 +266,14 @@ impl Rows {
         Keys(self)
     }
 
+    /// The rows as they lie there, their checksums at their ends: [`value_of`] checks them.
+    pub fn stored(mut self) -> impl Iterator<Item = Result<Row, StoreError>> {
+        std::iter::from_fn(move || self.next_stored())
+    }
+
     fn checked(&self, row: Result<Row, StoreError>) -> Result<Row, StoreError> {
         let (key, stored) = row?;
-        let value = checksum::without(self.tree, &key, stored)?;
+        let value = value_of(self.tree, &key, stored)?;
         Ok((key, value))
     }
 

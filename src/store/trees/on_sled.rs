@@ -39,8 +39,6 @@ struct Known {
     ledger: Ledger,
     mark: Mark,
     adding_up: AddingUp,
-    /// What came of the last adding up.
-    summed: Option<Result<(), StoreError>>,
 }
 
 impl OnSled {
@@ -56,7 +54,7 @@ impl OnSled {
         let found = opened::open(settings, check)?;
         let log = File::open(path.join(LOG)).map_err(cannot)?;
         let mark = Mark::open(&path, found.marked, found.ledger.group).map_err(cannot)?;
-        let known = Mutex::new(Known { ledger: found.ledger, mark, adding_up: AddingUp::default(), summed: None });
+        let known = Mutex::new(Known { ledger: found.ledger, mark, adding_up: AddingUp::default() });
         let disk = Self { sled: found.sled, log, path: path.clone(), durable: settings.durable, known };
         if found.is_new {
             let mut writes = Writes::default();
@@ -142,21 +140,10 @@ impl OnSled {
         self.known().mark.sync().map_err(|error| StoreError::Io(error.to_string()))
     }
 
-    /// Adds up to `limit` further rows to the sum of what is there; at the end says what came of it. To be called by who
-    /// writes.
-    pub fn add_up(&self, limit: usize) -> Option<Result<(), StoreError>> {
-        let mut known = self.known();
-        let Known { ledger, adding_up, summed, .. } = &mut *known;
-        let done = adding_up.step(limit, ledger, |tree, from| self.range(tree, from));
-        if done.is_some() {
-            summed.clone_from(&done);
-        }
-        done
-    }
-
-    /// What came of adding up all rows; `None` until that is done.
-    pub fn summed(&self) -> Option<Result<(), StoreError>> {
-        self.known().summed.clone()
+    /// Changes the sum of the rows that are there. To be called by who writes.
+    pub fn add_up<T>(&self, add: impl FnOnce(&mut AddingUp, &mut Ledger) -> T) -> T {
+        let Known { ledger, adding_up, .. } = &mut *self.known();
+        add(adding_up, ledger)
     }
 
     /// Bytes that are free on the file system of the store.

@@ -25,7 +25,7 @@ impl Duty for KeepTime {
 
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
         self.at = staging.now() + WRITE_EVERY_MS;
-        staging.put_keeping(staging.keeping());
+        staging.put_keeping();
         if std::mem::replace(&mut self.told, true) {
             return Ok(());
         }

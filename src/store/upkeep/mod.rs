@@ -4,6 +4,7 @@
 mod audit;
 mod deleted;
 mod ending;
+mod eventless;
 mod holds;
 mod idempotency;
 mod jobs;
@@ -14,7 +15,6 @@ mod retention;
 mod scrub;
 mod set_back;
 mod stats;
-mod sums;
 mod sweep;
 mod unheld;
 
@@ -33,6 +33,7 @@ use crate::domain::id::WebhookNumber;
 use crate::domain::time::UnixMs;
 use audit::OldEntries;
 use deleted::{Deleted, Forgettable};
+use eventless::Eventless;
 use holds::Holds;
 use idempotency::OldKeys;
 use jobs::{Jobs, OldJobs};
@@ -43,7 +44,6 @@ use retention::OldEvents;
 use scrub::Scrub;
 use set_back::SetBack;
 use stats::OldStats;
-use sums::Sums;
 use sweep::Sweep;
 use unheld::Unheld;
 
@@ -78,9 +78,9 @@ impl Upkeep {
             Box::new(Sweep::of(OldStats)),
             Box::new(Sweep::of(Holds::new(retention))),
             Box::new(OldEvents::new(retention)),
+            Box::new(Eventless::new(retention)),
             Box::new(Sweep::of(OldEntries::new(retention))),
             Box::new(Reseal::new(seals)),
-            Box::new(Sums::at_start()),
             Box::new(Scrub::at_start()),
             // The last one: it puts aside what the others met.
             Box::new(Quarantine::new(reports)),

@@ -61,8 +61,10 @@ impl Staging<'_> {
     fn still_damaged(&self, mut damage: Damage) -> Result<Option<Damage>, StoreError> {
         if damage.tree == Tree::Chunks {
             // An event is read as a whole, and goes as a whole.
-            damage.key.truncate(EVENT_KEY_BYTES);
-            damage.tree = Tree::Events;
+            let event = &damage.key[..EVENT_KEY_BYTES.min(damage.key.len())];
+            if self.is_there(Tree::Events, event)? && rows::is_piece(self.trees(), &damage.key)? {
+                (damage.tree, damage.key) = (Tree::Events, event.to_vec());
+            }
         }
         let (tree, key) = (damage.tree, damage.key.as_slice());
         if self.is_staged(tree, key) {
@@ -96,6 +98,7 @@ impl Staging<'_> {
                 self.tally(id.webhook()).count_end(DeliveryState::Cancelled);
                 self.lose_delivery(id, 0)?;
             }
+            Tree::Chunks => self.event_bytes_gone(bytes),
             Tree::Closed => self.lose_delivery(layout::read_delivery(key), bytes)?,
             Tree::Attempts => {
                 let id = key.first_chunk().map(|id| DeliveryId::from_bytes(*id));
@@ -126,7 +129,7 @@ impl Staging<'_> {
         Ok(bytes)
     }
 
-    /// A delivery is gone: so are its further attempts, and every row that led to it.
+    /// A delivery is gone: so are its further attempts.
     fn lose_delivery(&mut self, id: DeliveryId, mut bytes: usize) -> Result<(), StoreError> {
         let webhook = id.webhook();
         for attempt in self.keys_that_begin(Tree::Attempts, &id.to_bytes())? {
@@ -137,20 +140,7 @@ impl Staging<'_> {
         if let Some(account) = account {
             self.stage(Tree::Dead, layout::dead(account, id), None);
         }
-        for row in self.keys_that_begin(Tree::Due, &layout::number(webhook))? {
-            if layout::read_delivery(&row) == id {
-                self.stage(Tree::Due, row, None);
-            }
-        }
-        for row in self.trees().prefix(Tree::Ordered, &layout::number(webhook)) {
-            let Some((row, standing_in)) = self.trees().readable(row)? else { continue };
-            // In the place of a dead one its replay may stand.
-            let head = if standing_in.len() == 16 { &standing_in[..] } else { &row[..] };
-            if layout::read_delivery(head) == id {
-                self.stage(Tree::Ordered, row.to_vec(), None);
-                self.free_next(webhook, layout::read_order_key(&row))?;
-            }
-        }
+        // Its row in `due` is met by whoever looks what is due, and goes then; that in `ordered` by who sets free what waits.
         // Whoever has read it ahead reads again.
         self.notice.changed.push(webhook);
         Ok(())
@@ -177,8 +167,7 @@ impl Staging<'_> {
         }
     }
 
-    /// Rows of one webhook may be many: this is done once a damaged row.
-    fn keys_that_begin(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<Key>, StoreError> {
+    pub(super) fn keys_that_begin(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<Key>, StoreError> {
         self.trees().prefix(tree, prefix).keys().map(|key| Ok(key?.to_vec())).collect()
     }
 }

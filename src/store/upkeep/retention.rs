@@ -163,7 +163,7 @@ impl Staging<'_> {
         Ok(removed + usize::from(pieces))
     }
 
-    fn forget_delivery(&mut self, account: AccountNumber, delivery: &Delivery) -> Result<usize, StoreError> {
+    pub(super) fn forget_delivery(&mut self, account: AccountNumber, delivery: &Delivery) -> Result<usize, StoreError> {
         let id = delivery.id;
         let mut gone = vec![(Tree::Closed, layout::delivery(id))];
         gone.extend((2..=delivery.attempts).map(|n| (Tree::Attempts, layout::attempt(id, n))));
@@ -183,7 +183,7 @@ impl Staging<'_> {
         Ok(keys)
     }
 
-    fn replays_of(&self, id: EventId) -> Result<Vec<DeliveryId>, StoreError> {
+    pub(super) fn replays_of(&self, id: EventId) -> Result<Vec<DeliveryId>, StoreError> {
         let prefix = id.to_bytes();
         let rows = self.trees().prefix(Tree::Replays, &prefix).keys();
         let stored = rows.map(|key| key.map(|key| layout::read_delivery(&key)));

@@ -1,9 +1,12 @@
 //! The scrub: after a start every row is looked at once, at its own pace: whether its checksum fits and it can be read. On
-//! the way what is there is counted, and at the end compared with what was counted as it came and went.
+//! the way what is there is counted and added up, and at the end compared with what was counted as it came and went, and
+//! with the sum that the groups have written: sled leaves out parts of a damaged log without a word.
 //!
 //! Rows change meanwhile. Only the commit thread changes them, and it shows each group to the scrub before it writes it: what
 //! the scrub has counted already is then corrected, what it has not it meets as it is. So at the end its counts are those
 //! of that very moment.
+
+use std::collections::BTreeSet;
 
 use crate::domain::tally::Tally;
 use crate::domain::time::UnixMs;
@@ -12,19 +15,26 @@ use crate::store::duty::{Duty, STEP_ROWS_MAX};
 use crate::store::error::StoreError;
 use crate::store::layout::{self, Key, Tree};
 use crate::store::record;
+use crate::store::seal::MasterKeys;
 use crate::store::staging::Staging;
-use crate::store::trees::{Trees, Writes};
+use crate::store::trees::{Trees, Writes, bytes_of, value_of};
 
 /// Between two steps: so it takes some hundredths of the commit thread's time.
 const PAUSE_MS: u64 = 50;
 /// Bytes that one step looks at, or one row more.
 const STEP_BYTES_MAX: u64 = 1 << 20;
+/// What to do about rows that are missing.
+const PUT_BACK: &str = "the store is not as it was written; put back a whole copy of the data directory";
+/// Where it begins.
+const START: (Tree, Key) = (Tree::ALL[0].0, Key::new());
 
 /// A look at every row.
 pub struct Scrub {
     /// What lies before it is counted; `None` once all is.
     place: Option<(Tree, Key)>,
     counted: Counted,
+    /// Trees with a page that cannot be read.
+    unread: BTreeSet<&'static str>,
     /// When its next step is due.
     at: UnixMs,
 }
@@ -40,7 +50,7 @@ struct Counted {
 impl Scrub {
     /// One that begins at once.
     pub fn at_start() -> Self {
-        Self { place: Some((Tree::ALL[0].0, Key::new())), counted: Counted::default(), at: 0 }
+        Self { place: Some(START), counted: Counted::default(), unread: BTreeSet::new(), at: 0 }
     }
 }
 
@@ -50,15 +60,19 @@ impl Duty for Scrub {
     }
 
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
-        match self.look(staging) {
-            // What lies behind a page that cannot be read is not looked at.
-            Err(StoreError::Broken(why)) => {
-                self.place = None;
-                staging.trees().reports().end_scrub(vec![why]);
-                Ok(())
-            }
-            step => step,
+        let Some(place) = self.place.take() else { return Ok(()) };
+        let trees = staging.trees();
+        if place == START {
+            trees.begin_to_add_up();
         }
+        match self.look(trees, &staging.master_keys(), place)? {
+            Some(next) => {
+                trees.add_up_from(next.clone());
+                (self.place, self.at) = (Some(next), staging.now() + PAUSE_MS);
+            }
+            None => trees.reports().end_scrub(self.wrong(staging)?),
+        }
+        Ok(())
     }
 
     fn see(&mut self, writes: &Writes, trees: &Trees) -> Result<(), StoreError> {
@@ -79,38 +93,66 @@ impl Duty for Scrub {
 }
 
 impl Scrub {
-    /// Looks at the next rows.
-    fn look(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
-        let Some((mut tree, mut from)) = self.place.take() else { return Ok(()) };
-        let (trees, keys) = (staging.trees(), staging.master_keys());
-        let (mut left, mut bytes) = (STEP_ROWS_MAX, 0);
-        let mut rows = trees.range(tree, from.clone()..);
-        while left > 0 && bytes < STEP_BYTES_MAX {
-            let Some(row) = rows.next() else {
-                let Some(next) = Tree::ALL.get(tree as usize + 1) else {
-                    trees.reports().count_scrubbed((STEP_ROWS_MAX - left) as u64);
-                    trees.reports().end_scrub(self.differences(staging)?);
-                    return Ok(());
-                };
-                (tree, from) = (next.0, Key::new());
-                rows = trees.all(tree);
-                continue;
+    /// Looks at the next rows; gives where to go on, or `None` at the end of all.
+    fn look(
+        &mut self,
+        trees: &Trees,
+        keys: &MasterKeys,
+        (mut tree, mut from): (Tree, Key),
+    ) -> Result<Option<(Tree, Key)>, StoreError> {
+        let (mut looked_at, mut bytes) = (0, 0);
+        let mut rows = trees.range(tree, from.clone()..).stored();
+        while looked_at < STEP_ROWS_MAX && bytes < STEP_BYTES_MAX {
+            match rows.next() {
+                Some(Ok((key, stored))) => {
+                    looked_at += 1;
+                    trees.add_up(tree, &key, &stored);
+                    let there = bytes_of(&key, &stored) as u64;
+                    self.counted.change(tree, 0, there);
+                    bytes += there;
+                    from = layout::just_after(&key);
+                    let read = value_of(tree, &key, stored).and_then(|value| check(trees, keys, tree, &key, &value));
+                    self.known(tree, trees.readable(read))?;
+                    continue;
+                }
+                Some(Err(error)) => self.known(tree, Err(error))?,
+                None => {}
+            }
+            let Some(next) = Tree::ALL.get(tree as usize + 1) else {
+                trees.reports().count_scrubbed(looked_at as u64);
+                return Ok(None);
             };
-            left -= 1;
-            let key = match &row {
-                Ok((key, _)) => key.to_vec(),
-                Err(StoreError::Damaged(damage)) => damage.key.clone(),
-                Err(error) => return Err(error.clone()),
-            };
-            trees.readable(row.and_then(|(key, value)| check(trees, &keys, tree, &key, &value)))?;
-            let there = trees.bytes_at(tree, &key)? as u64;
-            self.counted.change(tree, 0, there);
-            bytes += there;
-            from = layout::just_after(&key);
+            (tree, from) = (next.0, Key::new());
+            rows = trees.range(tree, from.clone()..).stored();
         }
-        trees.reports().count_scrubbed((STEP_ROWS_MAX - left) as u64);
-        (self.place, self.at) = (Some((tree, from)), staging.now() + PAUSE_MS);
-        Ok(())
+        trees.reports().count_scrubbed(looked_at as u64);
+        Ok(Some((tree, from)))
+    }
+
+    /// What lies on a page that cannot be read is left out, and told in the end.
+    fn known(&mut self, tree: Tree, read: Result<Option<()>, StoreError>) -> Result<(), StoreError> {
+        match read {
+            Err(StoreError::Broken(_)) => {
+                self.unread.insert(tree.name());
+                Ok(())
+            }
+            read => read.map(drop),
+        }
+    }
+
+    /// What is wrong with all rows together, in words, before this group.
+    fn wrong(&self, staging: &Staging<'_>) -> Result<Vec<String>, StoreError> {
+        if !self.unread.is_empty() {
+            let trees = self.unread.iter().copied().collect::<Vec<_>>().join(", ");
+            let why = format!("a page of the log cannot be read, with all rows on it, in {trees}");
+            tracing::error!(why, "{PUT_BACK}");
+            return Ok(vec![why]);
+        }
+        let changed = staging.trees().end_adding_up();
+        if let Some(why) = &changed {
+            tracing::error!(why, "{PUT_BACK}");
+        }
+        Ok(changed.into_iter().chain(self.differences(staging)?).collect())
     }
 
     /// Where what is there is not what was counted as it came and went, before this group.

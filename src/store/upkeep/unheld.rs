@@ -1,17 +1,22 @@
-//! Sets free what waits behind heads that used up their retries, where a webhook does not hold any more.
+//! Sets free what waits behind heads that used up their retries, where a webhook does not hold any more, and behind those
+//! that are lost.
 
 use std::collections::VecDeque;
 
+use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::id::{DeliveryId, WebhookNumber};
-use crate::domain::order::{OnDead, Order};
 use crate::domain::time::UnixMs;
 use crate::store::duty::{Duty, STEP_ROWS_MAX};
 use crate::store::error::StoreError;
 use crate::store::layout::{self, Key, Tree, end_of};
 use crate::store::registry::Registry;
 use crate::store::staging::Staging;
+use crate::store::trees::{Trees, Writes};
 
-/// Sets free what waits behind heads that used up their retries, where a webhook does not hold any more.
+/// Where heads lie, and what says who is one.
+const LOST: [Tree; 5] = [Tree::Fresh, Tree::Blocked, Tree::Waiting, Tree::Closed, Tree::Ordered];
+
+/// Goes through the order keys of webhooks where something may wait for nobody.
 pub struct Unheld {
     /// Webhooks to look at, each with where to go on.
     webhooks: VecDeque<(WebhookNumber, Key)>,
@@ -21,9 +26,12 @@ impl Unheld {
     /// Every webhook is looked at again.
     pub fn at_start(registry: &Registry) -> Self {
         let mut unheld = Self { webhooks: VecDeque::new() };
-        let numbers: Vec<WebhookNumber> = registry.webhooks().map(|webhook| webhook.number()).collect();
-        unheld.look_at(&numbers, registry);
+        unheld.add(registry.webhooks().filter(|webhook| !webhook.is_deleted()).map(|webhook| webhook.number()));
         unheld
+    }
+
+    fn add(&mut self, webhooks: impl Iterator<Item = WebhookNumber>) {
+        self.webhooks.extend(webhooks.map(|number| (number, layout::number(number).to_vec())));
     }
 }
 
@@ -42,13 +50,21 @@ impl Duty for Unheld {
         Ok(())
     }
 
+    /// What is put aside may have been a head, whether its webhook holds or not.
+    fn see(&mut self, writes: &Writes, _trees: &Trees) -> Result<(), StoreError> {
+        let aside = writes.by_tree().get(Tree::Quarantine as usize).into_iter().flatten();
+        let of =
+            |row: &Key| LOST.iter().find_map(|tree| layout::read_quarantined_of(*tree, row)).map(layout::read_number);
+        self.add(aside.filter_map(|(row, _)| of(row)));
+        Ok(())
+    }
+
     fn look_at(&mut self, changed: &[WebhookNumber], registry: &Registry) {
-        let holds = |order: &Order| order.on_dead == OnDead::Hold;
-        let looked_at = changed.iter().filter(|number| {
-            let webhook = registry.webhook(**number).filter(|webhook| !webhook.is_deleted());
-            webhook.is_some_and(|webhook| !webhook.order.as_ref().is_some_and(holds))
-        });
-        self.webhooks.extend(looked_at.map(|number| (*number, layout::number(*number).to_vec())));
+        let lets_go = |number: &WebhookNumber| {
+            let webhook = registry.webhook(*number).filter(|webhook| !webhook.is_deleted());
+            webhook.is_some_and(|webhook| !webhook.holds_order())
+        };
+        self.add(changed.iter().copied().filter(lets_go));
     }
 }
 
@@ -64,9 +80,12 @@ impl Staging<'_> {
         let head = self.head_at(&row);
         if let Some(Some(head)) = self.trees().readable(head)? {
             let head = self.delivery(head);
-            let has_ended =
-                self.trees().readable(head)?.is_some_and(|head| head.is_none_or(|head| !head.state.is_open()));
-            if has_ended {
+            let gives_way = |head: Option<Delivery>| match head {
+                Some(head) if head.state == DeliveryState::Dead => !self.holds(webhook),
+                Some(head) => !head.state.is_open(),
+                None => true,
+            };
+            if self.trees().readable(head)?.is_some_and(gives_way) {
                 self.stage(Tree::Ordered, row.to_vec(), None);
                 self.free_next(webhook, key)?;
             }
