@@ -31,6 +31,8 @@ pub struct Seen {
     pub not_before: UnixMs,
     /// When its last attempt ended that is to be followed by another.
     pub failed_at: UnixMs,
+    /// It was out when what came before it was lost: its turn had come, and that is being sent again.
+    pub had_its_turn: bool,
     /// Its order key and place there: its own, or that of the dead one that it stands in for.
     pub place: Option<(u64, DeliveryId)>,
 }
@@ -48,6 +50,7 @@ impl Seen {
             recorded: 0,
             not_before: 0,
             failed_at: 0,
+            had_its_turn: false,
             place,
         }
     }
@@ -111,7 +114,7 @@ impl Oracle {
 
     /// All before it in its order must be past.
     pub fn check_order(&self, id: DeliveryId) {
-        let Some((key, place)) = self.seen[&id].place else { return };
+        let Some((key, place)) = self.seen[&id].place.filter(|_| !self.seen[&id].had_its_turn) else { return };
         let mut before = self.orders[&(id.webhook(), key)].range(..place);
         let open = before.find(|(_, turn)| **turn != Turn::Past);
         assert!(open.is_none(), "{id} goes out before its turn: {open:?} is before it");
@@ -171,6 +174,7 @@ impl Oracle {
                 Seen { is_lost: true, ended: true, ..Seen::new(seen.event, false, None) }
             });
             (then.out, then.probe, then.said) = (seen.out, seen.probe, seen.said);
+            then.had_its_turn |= seen.out;
         }
         for (webhook, spared) in now.spared {
             self.spared.get_mut(&webhook).unwrap().go_back_from(spared);
