@@ -143,7 +143,12 @@ impl World {
 
     /// Whether it may be gone: somebody takes what ended, or it was damaged.
     pub fn may_be_lost(&self, id: DeliveryId) -> bool {
-        self.may_be_gone() || self.damaged.deliveries.contains(&id) || self.oracle.seen[&id].is_lost
+        self.may_be_gone() || self.is_damaged(id) || self.oracle.seen[&id].is_lost
+    }
+
+    /// Whether its row was damaged, or its event's.
+    pub fn is_damaged(&self, id: DeliveryId) -> bool {
+        self.damaged.deliveries.contains(&id) || self.damaged.events.contains(&self.oracle.seen[&id].event)
     }
 
     /// A bit of some row flips.

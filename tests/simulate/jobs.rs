@@ -171,7 +171,7 @@ impl World {
                 Some(stored) if is_open => stored.reason.is_some_and(|reason| reason.starts_with("discarded")),
                 Some(_) => !dead.contains(&id),
                 // Retention may take it as soon as it has ended.
-                None => is_open && self.may_be_gone() && !self.damaged.deliveries.contains(&id),
+                None => is_open && self.may_be_gone() && !self.is_damaged(id),
             };
             if !is_done {
                 continue;

@@ -104,7 +104,7 @@ impl World {
         let Retention { events_ms: Some(age), bytes_max: None, .. } = self.plan.retention else { return true };
         // Of a replay the event is older.
         let is_first = self.oracle.seen[&id].is_first;
-        !is_first || self.plan.jumps || self.damaged.deliveries.contains(&id) || self.clock.now() >= id.time() + age
+        !is_first || self.plan.jumps || self.is_damaged(id) || self.clock.now() >= id.time() + age
     }
 
     /// Learns which deliveries ended without being sent: held for too long, or taken by retention.
@@ -115,7 +115,7 @@ impl World {
                     let was_cancelled = self.clock.now() > START + self.plan.retention.hold_ms;
                     let ended = self.oracle.seen[&id].ended;
                     let may_be = ended || (was_cancelled && self.may_be_gone());
-                    assert!(may_be || self.damaged.deliveries.contains(&id), "{id} is gone before it ended");
+                    assert!(may_be || self.is_damaged(id), "{id} is gone before it ended");
                     assert!(self.is_old_enough(id), "{id} is gone too early");
                     true
                 }
