@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use hookwheel::deliver::window::START;
 use hookwheel::domain::id::DeliveryId;
 use hookwheel::domain::time::UnixMs;
 
@@ -19,10 +20,12 @@ pub enum Said {
 }
 
 /// How an endpoint is spared.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Spared {
     /// It was in trouble, held, or the core was down, so that retries may come late.
     pub ever: bool,
+    /// When last as many were out as any window may begin with, so that a retry may have had to wait.
+    pub crowded_at: UnixMs,
     /// Nothing may go out before.
     pub until: UnixMs,
     began: UnixMs,
@@ -51,6 +54,21 @@ impl Spared {
         [&mut self.out, &mut self.stale, &mut self.halved].into_iter().for_each(BTreeSet::clear);
     }
 
+    /// It came back unsent.
+    pub fn handed_back(&mut self, id: DeliveryId) {
+        self.ever = true;
+        for ids in [&mut self.out, &mut self.stale, &mut self.halved] {
+            ids.remove(&id);
+        }
+    }
+
+    /// What was recorded since is lost; what is out `now` stays out, and nobody knows any more how many may be.
+    pub fn go_back_from(&mut self, now: Self) {
+        self.stale.retain(|id| now.out.contains(id));
+        (self.ever, self.window, self.out) = (true, None, now.out);
+        self.halved.clear();
+    }
+
     /// The clock was set back to `now`: what is left of a pause is no longer than it was.
     pub fn set_back(&mut self, now: UnixMs) {
         self.until = self.until.min(now + self.until.saturating_sub(self.began));
@@ -64,6 +82,9 @@ impl Spared {
     /// One of its deliveries came back at `now` and was answered so. Holds `told`, until when nothing is to be sent,
     /// against the rule.
     pub fn heard(&mut self, id: DeliveryId, said: Said, now: UnixMs, told: UnixMs, max: usize) {
+        if self.out.len() >= START {
+            self.crowded_at = now;
+        }
         self.out.remove(&id);
         let (is_stale, was_halved) = (self.stale.remove(&id), self.halved.remove(&id));
         self.ever |= matches!(said, Said::No | Said::Later(_));
