@@ -83,9 +83,13 @@ sample = '{"where": "Titan"}'
 
 /// A server with the file in its directory of dialects.
 fn start(dir: &Path) -> Server {
+    start_with(dir, FILE)
+}
+
+fn start_with(dir: &Path, text: &str) -> Server {
     let dialects = dir.join("contracts");
     std::fs::create_dir(&dialects).expect("made");
-    std::fs::write(dialects.join("orbit.toml"), FILE).expect("written");
+    std::fs::write(dialects.join("orbit.toml"), text).expect("written");
     Server::start(dir, &[("HOOKWHEEL__DELIVER__DIALECTS", dialects.to_str().expect("a plain path"))])
 }
 
@@ -290,4 +294,22 @@ fn a_reload_takes_effect_without_dropping_a_request() {
     assert_eq!(land(&mut client, 1).header("x-orbit-tenant"), Some("default"));
     assert!(server.terminate().success());
     assert!(receiver.arrived.try_recv().is_err(), "nothing is sent twice");
+}
+
+#[test]
+fn a_reload_lets_out_what_the_old_limit_held() {
+    let limited = |first_attempts: u32| format!("{FILE}\n[limits]\nfirst_attempts_per_day = {first_attempts}\n");
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("contracts/orbit.toml");
+    let server = start_with(dir.path(), &limited(1));
+    let (mut client, receiver) = (server.client(), Receiver::start(|_, _| Answer::Status(204)));
+    let wish = json!({"target": receiver.url("/"), "topics": ["probe.landed"], "key": "orb-only"});
+    json_of(&ask(&mut client, "PUT", "", &wish), 201);
+    for n in 0..2 {
+        client.post("/api/v1/events", &json!({"type": "probe.landed", "data": n})).data(202);
+    }
+    receiver.next();
+    std::fs::write(&file, limited(2)).expect("written");
+    server.process.signal(Signal::HUP);
+    receiver.next();
 }

@@ -15,16 +15,22 @@ use crate::deliver::http::{Connection, Peer};
 const NOW: Duration = Duration::from_secs(100);
 const LATER: Duration = Duration::from_secs(110);
 
-fn peer(account: u32) -> Rc<Peer> {
+pub(super) fn peer(account: u32) -> Rc<Peer> {
     Rc::new(Peer { account, profile: None, tls: false, host: "127.0.0.1".into(), port: 80 })
 }
 
-/// A connection and its other end.
-async fn pair(all: &Arc<Descriptors>) -> (Connection, TcpStream) {
+/// Two ends over loopback.
+pub(super) async fn sockets() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let ours = TcpStream::connect(listener.local_addr().unwrap());
     let (ours, theirs) = tokio::join!(ours, listener.accept());
-    (Connection::plain(ours.unwrap(), all.take().unwrap()), theirs.unwrap().0)
+    (ours.unwrap(), theirs.unwrap().0)
+}
+
+/// A connection and its other end.
+pub(super) async fn pair(all: &Arc<Descriptors>) -> (Connection, TcpStream) {
+    let (ours, theirs) = sockets().await;
+    (Connection::plain(ours, all.take().unwrap()), theirs)
 }
 
 #[test]

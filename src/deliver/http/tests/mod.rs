@@ -1,8 +1,13 @@
 //! Exchanges over pipes in memory and over loopback: after each way in which an answer can end, what was heard and
 //! whether the connection may be used again.
 
+mod client;
+mod endpoint;
 mod kept;
 mod model;
+mod parts;
+mod secured;
+mod two;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
