@@ -482,7 +482,11 @@ mod tests {
         let nothing = Wants { due: 0, fresh: 0 };
         assert_eq!(wants_after_reading(|_, _| {}), nothing, "all of it was read");
         assert_eq!(wants_after_reading(|lane, _| lane.fresh_arrived()), nothing, "it knows that no retry is due");
-        assert_eq!(wants_after_reading(|lane, id| assert!(!lane.came_back(id, Some(NOW)))), nothing, "nor is any fresh");
+        assert_eq!(
+            wants_after_reading(|lane, id| assert!(!lane.came_back(id, Some(NOW)))),
+            nothing,
+            "nor is any fresh"
+        );
     }
 
     #[test]

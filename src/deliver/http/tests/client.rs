@@ -1,19 +1,15 @@
 //! The client as a sender has it: what is sent once more, and which connections are kept and closed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::endpoint::Does::{Answer, Close, GoAway, Reset};
 use super::endpoint::{Does, HOSTS, INTERNAL_ERROR, REFUSED_STREAM, client, one, two};
-use super::run;
+use super::{DEADLINE, run};
 use crate::deliver::descriptors::{Descriptor, Descriptors};
 use crate::deliver::dial::DialError;
 use crate::deliver::http::{Destination, Failure, Heard, Http, Request};
-
-/// So long a test waits for what must come.
-const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A sender's client, of so many, where there are 8 descriptors.
 struct Bench {

@@ -9,12 +9,17 @@ mod parts;
 mod secured;
 mod two;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::h1::{Reusable, exchange};
 use super::{Destination, Failure, Heard, Request};
 use crate::domain::delivery::RESPONSE_BODY_BYTES_MAX;
+
+/// So long a test waits for what must come.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Runs what an actix arbiter would.
 fn run<T>(work: impl Future<Output = T>) -> T {
