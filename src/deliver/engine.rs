@@ -13,6 +13,7 @@ use super::mailbox::{Mail, Mailbox};
 use super::meters::Meters;
 use super::schedule::{Claim, Scheduler};
 use crate::clock::Clock;
+use crate::domain::time::UnixMs;
 use crate::pulse::Pulse;
 
 /// The longest wait while something is due later. A wait does not count the time in which the machine sleeps; so what
@@ -47,20 +48,19 @@ impl Engine {
     /// Runs until [`Mailbox::stop`]. What is out then is left to the senders.
     pub fn run(mut self) {
         // Looks before it first waits: a store that was just opened may hold work, and nothing will say so.
-        loop {
-            self.look();
+        let mut mail = Mail::default();
+        while !mail.stop {
+            self.pass(mail);
             let patience = self.patience();
             self.pulse.rest();
-            let mail = self.mailbox.take(patience);
+            mail = self.mailbox.take(patience);
             self.pulse.beat();
-            if mail.stop {
-                return;
-            }
-            self.read(mail);
         }
     }
 
-    fn look(&mut self) {
+    /// Takes in the mail, and hands out all that may go out now.
+    pub fn pass(&mut self, mail: Mail) {
+        self.read(mail);
         let now = self.clock.now();
         self.scheduler.turn(now);
         while let Some(claim) = self.scheduler.next(now) {
@@ -71,8 +71,13 @@ impl Engine {
         self.meters.lanes.store(self.scheduler.lanes(), Ordering::Relaxed);
     }
 
+    /// When it is to pass next, if nothing happens before.
+    pub fn next_pass(&self) -> Option<UnixMs> {
+        self.scheduler.next_turn()
+    }
+
     fn patience(&self) -> Option<Duration> {
-        let next = self.scheduler.next_turn()?;
+        let next = self.next_pass()?;
         Some(Duration::from_millis(next.saturating_sub(self.clock.now())).min(PATIENCE_MAX))
     }
 

@@ -1,8 +1,7 @@
-//! A sender's loop on its arbiter: errands side by side, until there are no more and all are done. What stays true: a
-//! claim ends in a settlement or is handed back, whatever panics over it, so no place in a lane is lost and no other
-//! delivery stops; and a panic that is about no claim ends the process.
+//! A sender's loop on its arbiter: errands side by side, until there are no more and all are done. What stays true: whatever
+//! panics over a delivery, it is entered in the book, and no other delivery stops; and a panic that is about no claim ends
+//! the process.
 
-use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,25 +12,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use url::Url;
 
+use super::book::Book;
 use super::mailbox::Mailbox;
 use super::meters::Meters;
 use super::schedule::Claim;
-use super::sender::{Sender, Tools, Unsent};
-use super::verdict::verdict;
-use crate::clock::{Clock, Dice};
-use crate::domain::backoff::Strain;
-use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
-use crate::domain::disable::DisableRule;
+use super::sender::{Sender, Tools};
+use crate::clock::Dice;
 use crate::domain::explain::Explained;
 use crate::domain::probe::{Probe, Probed};
-use crate::domain::retry::Next;
-use crate::domain::time::UnixMs;
 use crate::pulse::{self, Pulse};
-use crate::store::{Settlement, Store};
-
-/// After a panic over a delivery: when it is tried again. Not soon, since its request may have been made, and the next
-/// attempt may panic too.
-const AGAIN_AFTER_PANIC_MS: u64 = 60 * 60 * 1000;
 
 /// What a sender is asked to do.
 pub enum Errand {
@@ -48,11 +37,7 @@ pub enum Errand {
 /// What the errands of one sender share.
 struct Desk {
     sender: Sender,
-    dice: RefCell<Dice>,
-    store: Store,
-    clock: Clock,
-    meters: Arc<Meters>,
-    mailbox: Arc<Mailbox>,
+    book: Book,
 }
 
 /// Runs errands until there are no more and all are done.
@@ -63,9 +48,8 @@ pub async fn send_all(
     mailbox: Arc<Mailbox>,
     pulse: Arc<Pulse>,
 ) {
-    let (store, clock) = (tools.store.clone(), tools.clock.clone());
-    let (sender, dice) = (Sender::new(tools), RefCell::new(Dice::from_system()));
-    let desk = Rc::new(Desk { sender, dice, store, clock, meters, mailbox });
+    let book = Book::new(tools.store.clone(), tools.clock.clone(), Dice::from_system(), meters, mailbox);
+    let desk = Rc::new(Desk { sender: Sender::new(tools), book });
     let mut out = JoinSet::new();
     while let Some(errand) = errands.recv().await {
         fail::fail_point!("sender.take");
@@ -80,7 +64,7 @@ pub async fn send_all(
 
 async fn run(desk: Rc<Desk>, errand: Errand) {
     match errand {
-        Errand::Attempt(claim) => desk.attempt(&claim).await,
+        Errand::Attempt(claim) => desk.book.enter(&claim, guarded(desk.sender.attempt(&claim)).await),
         // Whoever asked may have gone meanwhile; a panic leaves them without an answer.
         Errand::Probe(probe, answer) => drop(guarded(desk.sender.probe(probe)).await.map(|probed| answer.send(probed))),
         Errand::Explain(url, opened, answer) => {
@@ -94,76 +78,4 @@ async fn run(desk: Rc<Desk>, errand: Errand) {
 async fn guarded<T>(work: impl Future<Output = T>) -> Option<T> {
     // Boxed: each layer around it would copy it, and it is kilobytes.
     AssertUnwindSafe(Box::pin(work)).catch_unwind().await.ok()
-}
-
-impl Desk {
-    async fn attempt(&self, claim: &Claim) {
-        match guarded(self.settlement(claim)).await {
-            Some(Ok(settlement)) => self.store.settle(settlement),
-            Some(Err(error)) => {
-                match error {
-                    Unsent::Store(error) => {
-                        tracing::warn!(delivery = %claim.delivery.id, %error, "its event cannot be read now");
-                    }
-                    Unsent::Ours(why) => tracing::debug!(delivery = %claim.delivery.id, why, "it waits"),
-                }
-                self.mailbox.hand_back(claim.delivery.id);
-            }
-            None => {
-                tracing::error!(delivery = %claim.delivery.id, "an attempt panicked; it is made again in an hour");
-                self.store.settle(after_panic(claim, self.clock.now()));
-            }
-        }
-    }
-
-    /// Makes the attempt and decides what follows.
-    async fn settlement(&self, claim: &Claim) -> Result<Settlement, Unsent> {
-        let (made, dialect) = self.sender.attempt(claim).await?;
-        fail::fail_point!("sender.verdict");
-        let settlement = verdict(claim, &dialect, made, self.dice.borrow_mut().fraction());
-        log(claim, &settlement);
-        self.meters.count(&settlement.attempt, settlement.next);
-        Ok(settlement)
-    }
-}
-
-/// What is recorded of an attempt over which the server itself panicked: nothing that any rule decides.
-fn after_panic(claim: &Claim, now: UnixMs) -> Settlement {
-    let outcome = Outcome::Unsendable("an internal error; see the log".into());
-    let number = claim.delivery.attempts + 1;
-    let summary = AttemptSummary { number, started_at: now, duration_ms: 0, outcome };
-    let url = claim.webhook.url.as_str().to_string();
-    Settlement {
-        delivery: claim.delivery.id,
-        attempt: Attempt { summary, url, request_headers: Vec::new(), response_body: Vec::new(), resent: false },
-        next: Next::RetryAt(now + AGAIN_AFTER_PANIC_MS),
-        disable: DisableRule::default(),
-        strain: Strain::Neutral,
-        dice: 0.0,
-        rate_limited: claim.rate_limited,
-    }
-}
-
-/// One wide line an attempt: failures for the operator to see, successes for whoever asks for them.
-fn log(claim: &Claim, settlement: &Settlement) {
-    let summary = &settlement.attempt.summary;
-    macro_rules! line {
-        ($level:ident) => {
-            tracing::$level!(
-                delivery = %claim.delivery.id,
-                event = %claim.delivery.event,
-                webhook = %claim.webhook.id,
-                attempt = summary.number,
-                outcome = %summary.outcome,
-                duration_ms = summary.duration_ms,
-                resent = settlement.attempt.resent,
-                next = ?settlement.next,
-                "attempt"
-            )
-        };
-    }
-    match settlement.next {
-        Next::Succeeded => line!(debug),
-        Next::RetryAt(_) | Next::Dead => line!(info),
-    }
 }

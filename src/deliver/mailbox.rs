@@ -1,7 +1,8 @@
 //! Where the commit thread and the senders leave word for the engine. Whoever takes the mail takes all of it, so none is
-//! missed and none waits in line: it is bounded by the webhooks, and by the deliveries that are out.
+//! missed and none waits in line: it is bounded by the webhooks, and by the deliveries that are out. Webhooks come in the order of
+//! their numbers, so that a simulation is the same each time.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -12,11 +13,11 @@ use crate::store::{Listener, Notice, Settled};
 #[derive(Default)]
 pub struct Mail {
     /// Webhooks with new deliveries.
-    pub fresh: HashSet<WebhookNumber>,
+    pub fresh: BTreeSet<WebhookNumber>,
     /// Webhooks with deliveries that waited behind others and do not any more.
-    pub freed: HashSet<WebhookNumber>,
+    pub freed: BTreeSet<WebhookNumber>,
     /// Webhooks that changed.
-    pub changed: HashSet<WebhookNumber>,
+    pub changed: BTreeSet<WebhookNumber>,
     /// Outcomes that are recorded now.
     pub settled: Vec<Settled>,
     /// Claims that were not sent.

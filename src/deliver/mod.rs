@@ -1,20 +1,21 @@
 //! Delivery: wheel and lanes decide (`wheel`, `lane`, `schedule`, `verdict`: pure), a thread turns them (`engine`), and
-//! senders make the requests (`errands`, `sender`), past the guard.
+//! senders make the requests (`errands`, `sender`, `book`), past the guard.
 
 pub mod allowances;
+pub mod book;
 mod clients;
 mod descriptors;
 mod dial;
 mod egress;
-mod engine;
-mod errands;
+pub mod engine;
+pub mod errands;
 mod explain;
 mod failure;
 mod http;
 pub mod lane;
 mod limiter;
-mod mailbox;
-mod meters;
+pub mod mailbox;
+pub mod meters;
 mod resolve;
 pub mod schedule;
 mod sender;

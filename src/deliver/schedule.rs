@@ -4,7 +4,7 @@
 //! Webhooks that can send take turns, one delivery each, under one cap for all: a webhook with a large backlog waits
 //! for its next turn like any other, and its backlog waits on disk.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::allowances::Allowances;
@@ -66,7 +66,8 @@ impl Scheduler {
 
     /// The store was reopened, or the dialects have changed: everything is read again. What is out stays out.
     pub fn begin_again(&mut self) {
-        let numbers: Vec<WebhookNumber> = self.lanes.keys().copied().collect();
+        // In their order, so that a simulation is the same each time.
+        let numbers: BTreeSet<WebhookNumber> = self.lanes.keys().copied().collect();
         numbers.into_iter().for_each(|number| self.webhook_changed(number));
         self.look_at_all();
     }

@@ -16,13 +16,14 @@ use ipnet::IpNet;
 use quick_cache::{UnitWeighter, unsync::Cache};
 use url::Url;
 
+use super::book::Unsent;
 use super::clients::{Client, Clients, Making, Profile};
 use super::explain::explain;
 use super::failure::{Ours, outcome_of};
 use super::http::{Destination, Heard, Http, Request};
 use super::resolve::Resolver;
 use super::schedule::Claim;
-use super::verdict::Made;
+use super::verdict::{Made, asked_until};
 use crate::clock::{Clock, Stopwatch};
 use crate::dialect::{AttemptFacts, Dialect, Dialects, Prepared, Shelf, SigningKey};
 use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
@@ -31,7 +32,7 @@ use crate::domain::event::Event;
 use crate::domain::explain::Explained;
 use crate::domain::id::{EventId, WebhookNumber};
 use crate::domain::probe::{Probe, Probed};
-use crate::domain::time::{self, UnixMs};
+use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
 use crate::store::{Store, StoreError};
 
@@ -61,17 +62,6 @@ pub struct Tools {
     pub dns: Duration,
     /// Threads that send.
     pub senders: usize,
-}
-
-/// Why nothing was attempted: the claim is handed back.
-#[derive(Debug, thiserror::Error)]
-pub enum Unsent {
-    /// The store is away.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// This server has no connection left.
-    #[error("{0}")]
-    Ours(String),
 }
 
 /// Sends on one arbiter: what it keeps stays on one thread.
@@ -149,11 +139,9 @@ impl Sender {
         let (headers, heard) = (sent.headers, sent.heard);
         let (response_body, resent) = (heard.body, heard.resent);
         let attempt = Attempt { summary, url, request_headers: headers, response_body, resent };
-        // A date is of the wall clock.
         let (now, wall) = (self.tools.clock.now(), self.tools.clock.wall());
-        let asked = heard.retry_after.as_deref().and_then(|text| time::retry_after(text, wall));
-        let asked = asked.map(|at| now.saturating_add(at.saturating_sub(wall)));
-        Ok((Made { attempt, retry_after: asked }, target.dialect.clone()))
+        let retry_after = heard.retry_after.as_deref().and_then(|text| asked_until(text, now, wall));
+        Ok((Made { attempt, retry_after }, target.dialect.clone()))
     }
 
     async fn request(&self, claim: &Claim, target: &Target, sent: &mut Sent) -> Result<Outcome, Unsent> {

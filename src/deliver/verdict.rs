@@ -6,7 +6,7 @@ use crate::domain::backoff::{RETRY_AFTER_MS_MAX, Strain};
 use crate::domain::delivery::{Attempt, Outcome};
 use crate::domain::disable::DisableRule;
 use crate::domain::retry::Next;
-use crate::domain::time::UnixMs;
+use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::Webhook;
 use crate::store::Settlement;
 
@@ -17,6 +17,13 @@ pub struct Made {
     pub attempt: Attempt,
     /// Until when the endpoint asked to be left alone.
     pub retry_after: Option<UnixMs>,
+}
+
+/// Until when an endpoint asked to be left alone with `Retry-After`, in the server's own time. A date is of the wall clock. Who
+/// asks for no time, or for one that is past, asks for nothing.
+pub fn asked_until(retry_after: &str, now: UnixMs, wall: UnixMs) -> Option<UnixMs> {
+    let at = time::retry_after(retry_after, wall).filter(|at| *at > wall)?;
+    Some(now.saturating_add(at - wall))
 }
 
 /// Decides what follows an attempt of the claimed delivery. `dice` is even in 0.0..1.0 and throws the jitter.
@@ -120,6 +127,17 @@ mod tests {
         }
         assert_eq!(after(Outcome::Status(500), Some(200_000)), (scheduled, Strain::Neutral), "only these may ask");
         assert_eq!(judged(webhook(), 2, Outcome::Status(503), Some(5)).next, Next::Dead, "asking adds no retry");
+    }
+
+    #[test]
+    fn what_is_asked_for_is_seen_from_now_and_no_time_at_all_is_not_asked_for() {
+        let wall = 784_111_777_000;
+        let asked = |text| asked_until(text, T, wall);
+        assert_eq!(asked("30"), Some(T + 30_000));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:47 GMT"), Some(T + 10_000), "ten seconds by the wall clock");
+        for nothing in ["0", "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 07:00:00 GMT", "soon"] {
+            assert_eq!(asked(nothing), None, "{nothing}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::domain::id::IdSource;
 use crate::domain::time::UnixMs;
 
 /// Outcomes that no answer waits for are synced at the latest after this time.
-const SYNC_DELAY: Duration = Duration::from_millis(50);
+const SYNC_DELAY_MS: u64 = 50;
 /// Between the starts of two groups: what arrives meanwhile shares a flush and a sync, each of which costs as much as
 /// several events. After a quiet moment nothing waits, and under load a group takes longer than this anyway.
 const PACE: Duration = Duration::from_millis(2);
@@ -49,7 +49,7 @@ pub struct Committer {
     /// Whether the operator was told that space is low.
     low_space_told: bool,
     /// Since when something is written and not synced.
-    unsynced: Option<Stopwatch>,
+    unsynced: Option<UnixMs>,
     /// Since when something is synced and the mark of it is not.
     unmarked: Option<Stopwatch>,
     /// Before the store is opened again after the next failure. A store that opens and fails at once is not opened over
@@ -110,10 +110,13 @@ impl Committer {
         }
     }
 
-    /// Serves what waits now, once. Says whether there was anything to do.
+    /// Serves what waits now, once, or opens the store again that failed. Says whether there was anything to do.
     pub fn step(&mut self) -> bool {
-        let group = self.take();
-        let some = !group.is_empty() || self.upkeep.is_due(self.inner.clock.now(), self.carried.kept.total());
+        if self.inner.trees.load().is_none() {
+            return self.reopen();
+        }
+        let (group, now) = (self.take(), self.inner.clock.now());
+        let some = !group.is_empty() || self.is_overdue(now) || self.upkeep.is_due(now, self.carried.kept.total());
         if some {
             self.serve(group);
         }
@@ -136,7 +139,7 @@ impl Committer {
         let rest = Duration::from_millis(self.rests_until.saturating_sub(now));
         let upkeep = self.upkeep.wait(now, self.carried.kept.total()).max(rest);
         match (&self.unsynced, &self.unmarked) {
-            (Some(_), _) => upkeep.min(SYNC_DELAY),
+            (Some(_), _) => upkeep.min(Duration::from_millis(SYNC_DELAY_MS)),
             (None, Some(_)) => upkeep.min(MARK_SYNC_DELAY),
             (None, None) => upkeep,
         }
@@ -175,9 +178,8 @@ impl Committer {
 
     fn write(&mut self, trees: &Trees, group: &mut Group) -> (Notice, Result<(), StoreError>) {
         // Somebody waits for requests; an idle moment is the time to sync outcomes, and they must not wait for ever.
-        let is_overdue = self.unsynced.is_some_and(|since| since.elapsed() >= SYNC_DELAY);
-        let must_sync = !group.requests.is_empty() || group.is_empty() || is_overdue;
         let moment = self.inner.keeping.moment(&self.inner.clock);
+        let must_sync = !group.requests.is_empty() || group.is_empty() || self.is_overdue(moment.now);
         let mut staging = Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, moment);
         let mut staged = Ok(());
         for settlement in group.settlements.drain(..) {
@@ -197,7 +199,7 @@ impl Committer {
             self.inner.kept.store(kept.total(), Ordering::Relaxed);
             self.inner.commits.count_group(writes.keys());
             if writes.keys() > 0 {
-                self.unsynced.get_or_insert_with(Stopwatch::start);
+                self.unsynced.get_or_insert(moment.now);
             }
             if must_sync && self.unsynced.is_some() {
                 trees.sync()?;
@@ -215,6 +217,11 @@ impl Committer {
         });
         self.inner.watch_space(trees);
         (notice, written)
+    }
+
+    /// Whether something has been written for so long that it must be synced.
+    fn is_overdue(&self, now: UnixMs) -> bool {
+        self.unsynced.is_some_and(|since| now >= since + SYNC_DELAY_MS)
     }
 
     /// A page that the group needs cannot be read. Opening the store again would not mend it, so it goes on: outcomes are

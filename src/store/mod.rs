@@ -68,5 +68,5 @@ pub use select::{COUNT_ROWS_EXAMINED_MAX, Count};
 pub use settings::{MasterKeySource, OWN_MASTER_KEYS, Retention, Settings};
 pub use staging::Staging;
 pub use stats::Stats;
-pub use trees::in_memory::Memory;
+pub use trees::in_memory::{Fault, Memory};
 pub use trees::loss::{Loss, accept_loss};

@@ -2,7 +2,7 @@
 //! own thread, as in the server; scheduler and verdicts are the real ones; the endpoint is a script. Whoever asks and
 //! is told that the store failed asks again once it is open, as a producer would.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
@@ -35,6 +35,8 @@ pub struct Life {
     acknowledged: Vec<Accepted>,
     /// Requests that the endpoint got.
     sent: BTreeMap<DeliveryId, u16>,
+    /// Deliveries with an outcome that was recorded since the last answer, so that a failed sync may lose it.
+    unsynced: BTreeSet<DeliveryId>,
     reopened: usize,
     _dir: tempfile::TempDir,
 }
@@ -60,9 +62,19 @@ impl Life {
         let shelf = Arc::new(Shelf::new(Dialects::shipped()));
         let scheduler = Scheduler::new(store.clone(), shelf.clone(), 100, Arc::default(), clock.now());
         let committer = std::thread::spawn(|| Committer::run(committer));
-        let (acknowledged, sent) = (Vec::new(), BTreeMap::new());
-        let mut life =
-            Self { store, committer, notices, scheduler, shelf, clock, acknowledged, sent, reopened: 0, _dir: dir };
+        let mut life = Self {
+            store,
+            committer,
+            notices,
+            scheduler,
+            shelf,
+            clock,
+            acknowledged: Vec::new(),
+            sent: BTreeMap::new(),
+            unsynced: BTreeSet::new(),
+            reopened: 0,
+            _dir: dir,
+        };
         life.ask(|staging| staging.create_account(Store::default_account("standard")));
         life
     }
@@ -176,7 +188,10 @@ impl Life {
         loop {
             let answer = self.store.submit(0, change.clone());
             match answer.and_then(|answer| answer.blocking_recv().expect("the committer answers")) {
-                Ok(done) => return done,
+                Ok(done) => {
+                    self.unsynced.clear();
+                    return done;
+                }
                 Err(Refusal::Failed(_)) => self.hear_until(|notice| notice.reopened),
                 Err(refusal) => panic!("{refusal}"),
             }
@@ -193,7 +208,13 @@ impl Life {
                 self.send(claim);
             }
             match self.scheduler.next_turn().filter(|at| *at <= until) {
-                Some(at) => self.clock.turn_to(at.max(self.clock.now())),
+                Some(at) => {
+                    if !self.unsynced.is_empty() {
+                        // Until then the commit thread would have synced them.
+                        self.ask(|_| Ok(()));
+                    }
+                    self.clock.turn_to(at.max(self.clock.now()));
+                }
                 None => break,
             }
         }
@@ -218,6 +239,7 @@ impl Life {
         let dialect = self.shelf.now().get(&claim.webhook.dialect).unwrap().clone();
         self.store.settle(verdict(&claim, &dialect, Made { attempt, retry_after: None }, 0.0));
         self.hear_until(|notice| notice.settled.iter().any(|settled| settled.delivery == id));
+        self.unsynced.insert(id);
     }
 
     /// The endpoint never takes an event with n = 2, and takes one with n = 1 the second time.
@@ -253,10 +275,21 @@ impl Life {
         }
     }
 
+    /// The store has opened itself again. Of what was not synced it may know nothing: that goes out once more.
+    fn forget_lost(&mut self) {
+        for id in std::mem::take(&mut self.unsynced) {
+            let recorded = self.store.delivery(id).unwrap().expect("what was acknowledged is there").attempts;
+            let sent = self.sent.get_mut(&id).unwrap();
+            assert!((*sent - 1..=*sent).contains(&recorded), "{recorded} of {sent} are recorded");
+            *sent = recorded;
+        }
+    }
+
     fn hear(&mut self, notice: Notice) {
         if notice.reopened {
             self.reopened += 1;
             self.scheduler.begin_again();
+            self.forget_lost();
         }
         notice.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
         notice.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));

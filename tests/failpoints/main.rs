@@ -2,8 +2,8 @@
 //! a life ends before its turn comes. What stays true, in memory and on files: the store opens itself again, nothing
 //! that was acknowledged is lost, every attempt is recorded once, and all that is open goes out.
 //!
-//! A group whose sync failed may have been written all the same. So there may be events that nobody was told of; they
-//! are delivered like any other.
+//! In memory a sync that fails loses what was written since the last one. On files it may have been written all the same.
+//! So there may be events that nobody was told of; they are delivered like any other.
 
 mod life;
 mod moments;

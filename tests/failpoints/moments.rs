@@ -103,10 +103,11 @@ fn outcomes_that_nobody_waits_for_are_synced_soon_whether_or_not_more_come() {
     let (synced, syncs) = mpsc::channel();
     let synced = Mutex::new(synced);
     fail::cfg_callback("store.sync", move || synced.lock().unwrap().send(()).unwrap()).unwrap();
-    let Rig { store, committer, .. } = rig;
+    let Rig { store, committer, clock } = rig;
     let committer = std::thread::spawn(|| committer.run());
-    // One after the other, so that there is always one to record: 299 groups, each some milliseconds after the last.
+    // One after the other, so that there is always one to record: 299 groups, each a millisecond after the last.
     for delivery in deliveries {
+        clock.turn_to(clock.now() + 1);
         store.settle(succeeded(delivery));
         assert_eq!(recorded.recv_timeout(DEADLINE), Ok(delivery));
     }

@@ -1,25 +1,51 @@
-//! The core under test: store, commit thread and scheduler, opened anew after each crash.
+//! The core under test: store, commit thread, engine and the senders' book, opened anew after each crash. Nothing here but the
+//! request itself is not the server's own.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use hookwheel::clock::{Clock, Dice};
-use hookwheel::deliver::schedule::Scheduler;
+use hookwheel::deliver::book::{Book, Came};
+use hookwheel::deliver::engine::Engine;
+use hookwheel::deliver::errands::Errand;
+use hookwheel::deliver::mailbox::{Mail, Mailbox};
+use hookwheel::deliver::schedule::{Claim, Scheduler};
 use hookwheel::dialect::Shelf;
 use hookwheel::domain::delivery::Delivery;
 use hookwheel::domain::id::WebhookNumber;
+use hookwheel::domain::time::UnixMs;
+use hookwheel::pulse::Pulse;
 use hookwheel::store::{
     self, Committer, Listener, Memory, Notice, OpenError, Refusal, Settings, Settled, Staging, Store,
 };
+use tokio::sync::mpsc;
 
 use crate::plan::Plan;
 
-/// Hears of commits.
-#[derive(Default)]
-struct Ear(Mutex<Vec<Notice>>);
+/// So many senders: more than one, so that outcomes come from several.
+const SENDERS: usize = 2;
+
+/// What was told of a commit, as the oracle hears it.
+pub struct Told {
+    pub settled: Vec<Settled>,
+    pub reopened: bool,
+}
+
+/// Hears of commits for the oracle, and passes on to the engine.
+struct Ear {
+    told: Mutex<Vec<Told>>,
+    /// Whether there may be mail for the engine. Looking into an empty mailbox takes as long as a short sleep.
+    has_mail: AtomicBool,
+    mailbox: Arc<Mailbox>,
+}
 
 impl Listener for Ear {
     fn notice(&self, notice: Notice) {
-        self.0.lock().unwrap().push(notice);
+        let told = Told { settled: notice.settled.clone(), reopened: notice.reopened };
+        self.told.lock().unwrap().push(told);
+        self.has_mail.store(true, Ordering::Relaxed);
+        self.mailbox.notice(notice);
     }
 }
 
@@ -36,17 +62,30 @@ impl Place {
         let dir = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap();
         Self { dir, memory: plan.memory.then(Memory::default) }
     }
+
+    /// Whether a power cut would lose nothing; on disk nobody asks.
+    pub fn is_synced(&self) -> bool {
+        self.memory.as_ref().is_none_or(Memory::is_synced)
+    }
+
+    /// The memory, which can be told to fail.
+    pub fn memory(&self) -> &Memory {
+        self.memory.as_ref().expect("only memory can be told to fail")
+    }
 }
 
 pub struct Core {
     pub store: Store,
     pub committer: Committer,
-    pub scheduler: Scheduler,
+    engine: Engine,
+    mailbox: Arc<Mailbox>,
+    errands: Vec<mpsc::UnboundedReceiver<Errand>>,
+    book: Book,
     ear: Arc<Ear>,
 }
 
 impl Core {
-    pub fn open(plan: &Plan, place: &Place, clock: &Clock, dialects: &Arc<Shelf>) -> Self {
+    pub fn open(plan: &Plan, place: &Place, clock: &Clock, dialects: &Arc<Shelf>, dice: Dice) -> Self {
         let settings = Settings {
             memory: place.memory.clone(),
             retention: plan.retention.clone(),
@@ -61,11 +100,16 @@ impl Core {
                 Err(error) => panic!("{error}"),
             }
         };
-        let ear = Arc::new(Ear::default());
+        let mailbox = Arc::new(Mailbox::default());
+        let ear = Arc::new(Ear { told: Mutex::default(), has_mail: AtomicBool::new(false), mailbox: mailbox.clone() });
         store.listen(ear.clone());
         let out_max = if plan.roomy { 100_000 } else { 3 };
         let scheduler = Scheduler::new(store.clone(), dialects.clone(), out_max, Arc::default(), clock.now());
-        Self { store, committer, scheduler, ear }
+        let (senders, errands) = (0..SENDERS).map(|_| mpsc::unbounded_channel()).unzip();
+        let pulse = Arc::new(Pulse::of("engine"));
+        let engine = Engine::new(scheduler, clock.clone(), mailbox.clone(), Arc::default(), pulse, senders);
+        let book = Book::new(store.clone(), clock.clone(), dice, Arc::default(), mailbox.clone());
+        Self { store, committer, engine, mailbox, errands, book, ear }
     }
 
     /// Makes a change and commits it.
@@ -78,6 +122,38 @@ impl Core {
         answer.try_recv().expect("the committer answers").unwrap()
     }
 
+    pub fn commit(&mut self) {
+        while self.committer.step() {}
+    }
+
+    /// What was told since this was last asked.
+    pub fn told(&self) -> Vec<Told> {
+        std::mem::take(&mut *self.ear.told.lock().unwrap())
+    }
+
+    /// The engine passes. Gives what it hands to the senders.
+    pub fn pass(&mut self) -> Vec<Claim> {
+        let has_mail = self.ear.has_mail.swap(false, Ordering::Relaxed);
+        self.engine.pass(if has_mail { self.mailbox.take(Some(Duration::ZERO)) } else { Mail::default() });
+        let errands = self.errands.iter_mut().flat_map(|errands| std::iter::from_fn(|| errands.try_recv().ok()));
+        let claim = |errand| match errand {
+            Errand::Attempt(claim) => claim,
+            _ => panic!("nobody asked for anything else"),
+        };
+        errands.map(claim).collect()
+    }
+
+    /// When the engine passes next.
+    pub fn next_pass(&self) -> Option<UnixMs> {
+        self.engine.next_pass()
+    }
+
+    /// A sender is done with a claim.
+    pub fn enter(&self, claim: &Claim, came: Came) {
+        self.book.enter(claim, came);
+        self.ear.has_mail.store(true, Ordering::Relaxed);
+    }
+
     pub fn all_deliveries(&self, webhook: WebhookNumber) -> Vec<Delivery> {
         let (mut all, mut cursor) = (Vec::new(), None);
         loop {
@@ -88,27 +164,5 @@ impl Core {
                 return all;
             }
         }
-    }
-
-    pub fn commit(&mut self) {
-        while self.committer.step() {}
-    }
-
-    /// Passes what was committed on to the scheduler; hands out what was settled.
-    pub fn hear(&mut self) -> Vec<Settled> {
-        let mut settled = Vec::new();
-        if self.ear.0.lock().unwrap().is_empty() {
-            return settled;
-        }
-        for notice in std::mem::take(&mut *self.ear.0.lock().unwrap()) {
-            notice.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
-            notice.freed.into_iter().for_each(|number| self.scheduler.freed(number));
-            notice.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
-            for one in notice.settled {
-                settled.push(one);
-                self.scheduler.settled(one);
-            }
-        }
-        settled
     }
 }

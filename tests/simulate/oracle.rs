@@ -3,29 +3,57 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use hookwheel::domain::id::{DeliveryId, WebhookNumber};
+use hookwheel::domain::id::{DeliveryId, EventId, WebhookNumber};
 use hookwheel::domain::time::UnixMs;
 
+use crate::jobs::Running;
 use crate::spared::{Said, Spared};
 
-/// One delivery.
 /// By so much an attempt can end later than now without anybody having set the clock back.
 const SKEW_MS: u64 = 1_000;
 
-#[derive(Default)]
+/// One delivery.
+#[derive(Clone)]
 pub struct Seen {
+    pub event: EventId,
+    /// It was made when its event was accepted.
+    pub is_first: bool,
+    /// Its making was lost, and nobody was told of it.
+    pub is_lost: bool,
     pub out: bool,
     /// It is out to see whether the endpoint of a disabled webhook is well.
     pub probe: bool,
     /// What its endpoint answered last, until that is recorded.
     pub said: Option<Said>,
     pub ended: bool,
-    pub attempts: u16,
+    /// Attempts that are recorded.
+    pub recorded: u16,
     pub not_before: UnixMs,
     /// When its last attempt ended that is to be followed by another.
     pub failed_at: UnixMs,
+    /// It was out when what came before it was lost: its turn had come, and that is being sent again.
+    pub had_its_turn: bool,
     /// Its order key and place there: its own, or that of the dead one that it stands in for.
     pub place: Option<(u64, DeliveryId)>,
+}
+
+impl Seen {
+    fn new(event: EventId, is_first: bool, place: Option<(u64, DeliveryId)>) -> Self {
+        Self {
+            event,
+            is_first,
+            is_lost: false,
+            out: false,
+            probe: false,
+            said: None,
+            ended: false,
+            recorded: 0,
+            not_before: 0,
+            failed_at: 0,
+            had_its_turn: false,
+            place,
+        }
+    }
 }
 
 /// Where a place in an order stands.
@@ -37,27 +65,41 @@ pub enum Turn {
     Past,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Oracle {
     pub seen: BTreeMap<DeliveryId, Seen>,
     pub spared: HashMap<WebhookNumber, Spared>,
     /// The places of each order key, in order.
     pub orders: HashMap<(WebhookNumber, u64), BTreeMap<DeliveryId, Turn>>,
+    pub events: BTreeSet<EventId>,
+    /// Dead ones that somebody has replayed or discarded.
+    pub handled: BTreeSet<DeliveryId>,
+    pub discarded: BTreeSet<DeliveryId>,
+    pub job: Option<Running>,
 }
 
 impl Oracle {
     /// A delivery was made.
-    pub fn made(&mut self, id: DeliveryId, place: Option<(u64, DeliveryId)>) {
+    pub fn made(&mut self, id: DeliveryId, event: EventId, is_first: bool, place: Option<(u64, DeliveryId)>) {
         if let Some((key, place)) = place {
             self.orders.entry((id.webhook(), key)).or_default().insert(place, Turn::Open);
         }
-        self.seen.insert(id, Seen { place, ..Seen::default() });
+        self.seen.insert(id, Seen::new(event, is_first, place));
     }
 
     /// Its turn in its order is over, or it holds up others.
     pub fn turn_is(&mut self, id: DeliveryId, turn: Turn) {
         if let Some((key, place)) = self.seen[&id].place {
             self.orders.get_mut(&(id.webhook(), key)).unwrap().insert(place, turn);
+        }
+    }
+
+    /// It does not hold up others any more.
+    pub fn let_go(&mut self, id: DeliveryId) {
+        let Some((key, place)) = self.seen[&id].place else { return };
+        let turn = self.orders.get_mut(&(id.webhook(), key)).unwrap().get_mut(&place).unwrap();
+        if *turn == Turn::Holding {
+            *turn = Turn::Past;
         }
     }
 
@@ -72,7 +114,7 @@ impl Oracle {
 
     /// All before it in its order must be past.
     pub fn check_order(&self, id: DeliveryId) {
-        let Some((key, place)) = self.seen[&id].place else { return };
+        let Some((key, place)) = self.seen[&id].place.filter(|_| !self.seen[&id].had_its_turn) else { return };
         let mut before = self.orders[&(id.webhook(), key)].range(..place);
         let open = before.find(|(_, turn)| **turn != Turn::Past);
         assert!(open.is_none(), "{id} goes out before its turn: {open:?} is before it");
@@ -113,6 +155,30 @@ impl Oracle {
     pub fn crashed(&mut self) {
         self.seen.values_mut().for_each(|seen| seen.out = false);
         self.spared.values_mut().for_each(Spared::crashed);
+    }
+
+    /// A claim came back unsent: nothing happened to it.
+    pub fn handed_back(&mut self, id: DeliveryId) {
+        let seen = self.seen.get_mut(&id).unwrap();
+        (seen.out, seen.probe) = (false, false);
+        self.spared.get_mut(&id.webhook()).unwrap().handed_back(id);
+    }
+
+    /// What was recorded since `past` is lost. What is out stays out.
+    pub fn go_back(&mut self, past: Self) {
+        let now = std::mem::replace(self, past);
+        for (id, seen) in now.seen {
+            let then = self.seen.entry(id).or_insert_with(|| {
+                assert!(!seen.is_first, "what somebody was told of is never lost");
+                // What a job has made it makes again, as others.
+                Seen { is_lost: true, ended: true, ..Seen::new(seen.event, false, None) }
+            });
+            (then.out, then.probe, then.said) = (seen.out, seen.probe, seen.said);
+            then.had_its_turn |= seen.out;
+        }
+        for (webhook, spared) in now.spared {
+            self.spared.get_mut(&webhook).unwrap().go_back_from(spared);
+        }
     }
 
     /// A person decides about the webhook: what is out decides nothing any more.

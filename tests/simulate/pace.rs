@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::deliver::schedule::Claim;
-use hookwheel::deliver::verdict::{Made, verdict};
+use hookwheel::deliver::verdict::Made;
 use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Outcome};
 use hookwheel::domain::endpoint::EndpointUrl;
@@ -64,7 +64,7 @@ pub fn run(load: Load) -> Pace {
     let plan = Plan::wide(load.seed);
     let (clock, dialects) = (Clock::standing_at(START), Arc::new(Shelf::new(Dialects::shipped())));
     let place = Place::of(&plan);
-    let mut core = Core::open(&plan, &place, &clock, &dialects);
+    let mut core = Core::open(&plan, &place, &clock, &dialects, Dice::seeded(load.seed));
     let url = EndpointUrl::parse("https://example.com/", false).unwrap();
     let webhook = Webhook::new(1, "standard", url, vec![EventFilter::parse("*").unwrap()]);
     core.now(|staging| staging.create_account(Store::default_account("standard")));
@@ -95,7 +95,7 @@ impl Run {
     fn go_on(&mut self, until: UnixMs) {
         loop {
             let end = self.out.peek().map(|Reverse((at, _))| *at);
-            let next = [end, self.core.scheduler.next_turn()].into_iter().flatten().min();
+            let next = [end, self.core.next_pass()].into_iter().flatten().min();
             let now = next.map_or(until, |next| next.min(until)).max(self.clock.now());
             self.clock.turn_to(now);
             self.land(now);
@@ -119,7 +119,6 @@ impl Run {
         };
         self.core.now(move |staging| staging.accept(1, vec![event], None));
         *self.waiting.entry(self.clock.now()).or_default() += 1;
-        self.core.hear();
         self.look(self.clock.now());
     }
 
@@ -130,15 +129,14 @@ impl Run {
             self.out.pop();
             let (claim, made) = self.flights.remove(&number).unwrap();
             let dialect = self.dialects.now().get("standard").unwrap().clone();
-            self.core.store.settle(verdict(&claim, &dialect, made, self.dice.fraction()));
+            self.core.enter(&claim, Some(Ok((made, dialect))));
         }
         self.core.commit();
-        self.core.hear();
+        self.core.told();
     }
 
     fn look(&mut self, now: UnixMs) {
-        self.core.scheduler.turn(now);
-        while let Some(claim) = self.core.scheduler.next(now) {
+        for claim in self.core.pass() {
             if claim.delivery.attempts == 0 {
                 self.note_first(claim.delivery.id.time(), now);
             }

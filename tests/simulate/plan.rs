@@ -23,6 +23,18 @@ pub struct Plan {
     pub memory: bool,
     /// Crashes may come with another time on the clock.
     pub jumps: bool,
+    /// Writes that fail; the store opens itself again after each.
+    pub failures: usize,
+    /// Failed syncs, and as many power cuts; each loses what was not synced.
+    pub losses: usize,
+    /// Rows that are damaged.
+    pub damages: usize,
+    /// Bulk jobs.
+    pub jobs: usize,
+    /// How often the wall clock is set while the core runs.
+    pub walls: usize,
+    /// Some claims come back unsent, and over some their sender panics.
+    pub has_trouble: bool,
     pub retention: Retention,
 }
 
@@ -42,19 +54,40 @@ impl Plan {
             roomy: below(2) == 0,
             memory: true,
             jumps: below(3) == 0,
+            failures: below(5) as usize,
+            losses: below(3) as usize,
+            damages: if below(3) == 0 { 1 + below(4) as usize } else { 0 },
+            jobs: below(4) as usize,
+            walls: below(4) as usize,
+            has_trouble: below(3) == 0,
             retention: Retention { events_ms, bytes_max, hold_ms, audit_ms: None },
         }
     }
 
     pub fn on_disk(seed: u64) -> Self {
-        Self { memory: false, ..Self::in_memory(seed) }
+        Self { memory: false, failures: 0, losses: 0, damages: 0, ..Self::in_memory(seed) }
     }
 
     /// Many webhooks, each event for two of them.
     pub fn wide(seed: u64) -> Self {
         let retention = Retention::default();
-        let (webhooks, events, crashes, batch) = (100, 50_000, 5, 20);
-        Self { seed, webhooks, events, crashes, batch, roomy: true, memory: true, jumps: false, retention }
+        Self {
+            seed,
+            webhooks: 100,
+            events: 50_000,
+            crashes: 5,
+            batch: 20,
+            roomy: true,
+            memory: true,
+            jumps: false,
+            failures: 5,
+            losses: 0,
+            damages: 0,
+            jobs: 0,
+            walls: 2,
+            has_trouble: false,
+            retention,
+        }
     }
 
     /// With many webhooks, each event goes to two of them.

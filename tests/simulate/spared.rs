@@ -19,7 +19,7 @@ pub enum Said {
 }
 
 /// How an endpoint is spared.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Spared {
     /// It was in trouble, held, or the core was down, so that retries may come late.
     pub ever: bool,
@@ -49,6 +49,21 @@ impl Spared {
     pub fn crashed(&mut self) {
         (self.ever, self.window) = (true, None);
         [&mut self.out, &mut self.stale, &mut self.halved].into_iter().for_each(BTreeSet::clear);
+    }
+
+    /// It came back unsent.
+    pub fn handed_back(&mut self, id: DeliveryId) {
+        self.ever = true;
+        for ids in [&mut self.out, &mut self.stale, &mut self.halved] {
+            ids.remove(&id);
+        }
+    }
+
+    /// What was recorded since is lost; what is out `now` stays out, and nobody knows any more how many may be.
+    pub fn go_back_from(&mut self, now: Self) {
+        self.stale.retain(|id| now.out.contains(id));
+        (self.ever, self.window, self.out) = (true, None, now.out);
+        self.halved.clear();
     }
 
     /// The clock was set back to `now`: what is left of a pause is no longer than it was.

@@ -12,19 +12,24 @@ use crate::store::opening::open;
 use crate::store::settings::Settings;
 
 #[test]
-fn requests_are_synced_at_once_and_outcomes_with_them_or_later() {
+fn requests_are_synced_at_once_and_outcomes_with_them_or_after_a_while() {
     let mut bench = Bench::new();
     let webhook = bench.webhook();
-    let deliveries = [(); 2].map(|()| bench.publish().delivery_to(webhook));
+    let deliveries = [(); 4].map(|()| bench.publish().delivery_to(webhook));
     assert!(bench.committer.unsynced.is_none() && bench.committer.unmarked.is_some());
-    let since = Stopwatch::start();
-    for delivery in deliveries {
+    let [first, second, third, last] = deliveries;
+    let record_at = |bench: &mut Bench, delivery, after| {
+        bench.clock.turn_to(START + after);
         bench.store.settle(settlement(delivery, 1, START, Next::Succeeded));
         bench.committer.step();
-        assert!(bench.committer.unsynced.is_some() || since.elapsed() >= SYNC_DELAY);
-    }
+        bench.committer.unsynced
+    };
+    assert_eq!(record_at(&mut bench, first, 0), Some(START));
+    assert_eq!(record_at(&mut bench, second, SYNC_DELAY_MS - 1), Some(START));
+    assert_eq!(record_at(&mut bench, third, SYNC_DELAY_MS), None);
+    assert!(record_at(&mut bench, last, SYNC_DELAY_MS + 1).is_some());
     bench.publish();
-    assert!(bench.committer.unsynced.is_none());
+    assert_eq!(bench.committer.unsynced, None);
 }
 
 #[test]
@@ -33,7 +38,7 @@ fn a_group_without_a_write_leaves_nothing_to_sync_and_shows_nothing_of_how_well_
     let pause = Duration::from_millis(8);
     bench.committer.pause = pause;
     bench.settle(DeliveryId(77), 1, Next::Dead);
-    assert_eq!((bench.committer.unsynced.is_some(), bench.committer.pause), (false, pause));
+    assert_eq!((bench.committer.unsynced, bench.committer.pause), (None, pause));
     bench.publish();
     assert_eq!(bench.committer.pause, Duration::ZERO);
 }

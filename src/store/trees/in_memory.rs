@@ -1,30 +1,93 @@
 //! The store in memory, for tests that run thousands of stores: the same trees as maps. What was written outlives the
-//! store that wrote it, as a directory would, for as long as a handle of the memory is kept.
+//! store that wrote it, as a directory would, for as long as a handle of the memory is kept; and a test can let it fail as a
+//! disk does: a write that is refused, a sync that fails and loses what it should have kept, a power cut, a damaged row.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, RangeBounds};
-use std::sync::{Arc, RwLock, RwLockReadGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sled::IVec;
 
 use super::writes::Writes;
+use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
 
 type Map = BTreeMap<Key, IVec>;
 
 /// Trees in memory; clones are handles of the same trees.
 #[derive(Debug, Clone)]
-pub struct Memory(Arc<RwLock<Vec<Map>>>);
+pub struct Memory(Arc<RwLock<Held>>);
+
+#[derive(Debug)]
+struct Held {
+    trees: Vec<Map>,
+    /// What lay where something was written since the last sync, in the order of the writes.
+    unsynced: Vec<(Tree, Key, Option<IVec>)>,
+    /// What fails once.
+    fault: Option<Fault>,
+}
+
+/// What can be told to fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The next write changes nothing.
+    Write,
+    /// The next sync loses all that was written since the last one, as a disk may whose cached pages were dropped.
+    Sync,
+}
 
 impl Default for Memory {
     fn default() -> Self {
-        Self(Arc::new(RwLock::new(vec![Map::new(); Tree::ALL.len()])))
+        let trees = vec![Map::new(); Tree::ALL.len()];
+        Self(Arc::new(RwLock::new(Held { trees, unsynced: Vec::new(), fault: None })))
     }
 }
 
 impl Memory {
+    /// Lets something fail once.
+    pub fn fail_once(&self, fault: Fault) {
+        self.held_mut().fault = Some(fault);
+    }
+
+    /// Whether a power cut would lose nothing.
+    pub fn is_synced(&self) -> bool {
+        self.held().unsynced.is_empty()
+    }
+
+    /// Loses what was written since the last sync, as a power cut does.
+    pub fn lose_unsynced(&self) {
+        let Held { trees, unsynced, .. } = &mut *self.held_mut();
+        for (tree, key, before) in unsynced.drain(..).rev() {
+            match before {
+                Some(value) => trees[tree as usize].insert(key, value),
+                None => trees[tree as usize].remove(&key),
+            };
+        }
+    }
+
+    /// Flips a bit of a row in the tree of this name, and gives its key; `None` if no row there has a value. `dice` throws
+    /// which row.
+    pub fn damage(&self, tree: &str, dice: u64) -> Option<Vec<u8>> {
+        let tree = Tree::ALL.into_iter().find(|(_, name)| *name == tree).expect("there is such a tree").0;
+        let rows = &mut self.held_mut().trees[tree as usize];
+        let whole = rows.iter_mut().filter(|(_, value)| !value.is_empty());
+        let mut whole: Vec<_> = whole.collect();
+        let count = whole.len().max(1) as u64;
+        let (key, value) = whole.get_mut((dice % count) as usize)?;
+        let mut bytes = value.to_vec();
+        bytes[0] ^= 1;
+        **value = bytes.into();
+        Some(key.clone())
+    }
+
+    /// A handle for the store that opens it. What it finds is synced first, as on a disk.
+    pub(super) fn opened(&self) -> Self {
+        self.held_mut().unsynced.clear();
+        self.clone()
+    }
+
     pub(super) fn get(&self, tree: Tree, key: &[u8]) -> Option<IVec> {
-        self.trees()[tree as usize].get(key).cloned()
+        self.held().trees[tree as usize].get(key).cloned()
     }
 
     pub(super) fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> MemoryRows {
@@ -48,24 +111,58 @@ impl Memory {
         MemoryRows { memory: self.clone(), tree, from: Bound::Included(prefix.to_vec()), to }
     }
 
-    pub(super) fn write(&self, writes: &Writes) {
-        let mut trees = self.0.write().expect("no holder of the lock panics");
-        for (tree, changes) in trees.iter_mut().zip(writes.by_tree()) {
+    pub(super) fn write(&self, writes: &Writes) -> Result<(), StoreError> {
+        let mut held = self.held_mut();
+        held.fail_if_told(Fault::Write)?;
+        let Held { trees, unsynced, .. } = &mut *held;
+        for ((tree, _), changes) in Tree::ALL.into_iter().zip(writes.by_tree()) {
             for (key, value) in changes {
-                match value {
-                    Some(value) => tree.insert(key.clone(), IVec::from(value.as_slice())),
-                    None => tree.remove(key),
+                let rows = &mut trees[tree as usize];
+                let before = match value {
+                    Some(value) => rows.insert(key.clone(), IVec::from(value.as_slice())),
+                    None => rows.remove(key),
                 };
+                unsynced.push((tree, key.clone(), before));
             }
         }
+        Ok(())
+    }
+
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        let synced = self.sync_or_fail();
+        if synced.is_err() {
+            self.lose_unsynced();
+        }
+        synced
     }
 
     pub(super) fn size_bytes(&self) -> u64 {
-        self.trees().iter().flatten().map(|(key, value)| (key.len() + value.len()) as u64).sum()
+        self.held().trees.iter().flatten().map(|(key, value)| (key.len() + value.len()) as u64).sum()
     }
 
-    fn trees(&self) -> RwLockReadGuard<'_, Vec<Map>> {
+    fn sync_or_fail(&self) -> Result<(), StoreError> {
+        fail::fail_point!("store.sync", |_| Err(StoreError::Io("a failpoint".into())));
+        let mut held = self.held_mut();
+        held.fail_if_told(Fault::Sync)?;
+        held.unsynced.clear();
+        Ok(())
+    }
+
+    fn held(&self) -> RwLockReadGuard<'_, Held> {
         self.0.read().expect("no holder of the lock panics")
+    }
+
+    fn held_mut(&self) -> RwLockWriteGuard<'_, Held> {
+        self.0.write().expect("no holder of the lock panics")
+    }
+}
+
+impl Held {
+    fn fail_if_told(&mut self, fault: Fault) -> Result<(), StoreError> {
+        match self.fault.take_if(|told| *told == fault) {
+            Some(fault) => Err(StoreError::Io(format!("the memory was told to fail: {fault:?}"))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -84,8 +181,8 @@ impl MemoryRows {
             (Bound::Included(from), Bound::Included(to)) => from > to,
             (Bound::Included(from) | Bound::Excluded(from), Bound::Included(to) | Bound::Excluded(to)) => from >= to,
         };
-        let trees = self.memory.trees();
-        if is_empty { None } else { pick(&trees[self.tree as usize], (self.from.as_ref(), self.to.as_ref())) }
+        let held = self.memory.held();
+        if is_empty { None } else { pick(&held.trees[self.tree as usize], (self.from.as_ref(), self.to.as_ref())) }
     }
 }
 
@@ -120,7 +217,7 @@ mod tests {
         let memory = Memory::default();
         let mut writes = Writes::default();
         (1..=3).for_each(|key| writes.push_as_it_is(Tree::Names, vec![key], Some(vec![key])));
-        memory.write(&writes);
+        memory.write(&writes).unwrap();
         let keys = |rows: MemoryRows| rows.map(|(key, _)| key[0]).collect::<Vec<_>>();
         let range = |from: u8, to: u8| (vec![from], vec![to]);
         let (one, three) = range(1, 3);
@@ -135,5 +232,53 @@ mod tests {
             [3, 1, 2].map(Some)
         );
         assert!(rows.next().is_none() && rows.next_back().is_none());
+    }
+
+    fn write(memory: &Memory, n: u8) -> Result<(), StoreError> {
+        let mut writes = Writes::default();
+        writes.push(Tree::Names, b"n".to_vec(), (n > 0).then(|| vec![n]));
+        writes.push(Tree::Names, vec![n], Some(vec![n]));
+        memory.write(&writes)
+    }
+
+    fn first_bytes(memory: &Memory) -> Vec<u8> {
+        memory.prefix(Tree::Names, b"").map(|(_, value)| value[0]).collect()
+    }
+
+    #[test]
+    fn what_fails_loses_what_was_not_synced_and_no_more() {
+        let memory = Memory::default();
+        write(&memory, 1).unwrap();
+        memory.sync().unwrap();
+        let synced = first_bytes(&memory);
+        memory.fail_once(Fault::Write);
+        assert!(write(&memory, 2).is_err());
+        assert_eq!(first_bytes(&memory), synced, "nothing of it was written");
+        for n in [2, 0] {
+            write(&memory, n).unwrap();
+        }
+        assert!(!memory.is_synced());
+        memory.fail_once(Fault::Sync);
+        assert!(memory.sync().is_err());
+        assert_eq!(first_bytes(&memory), synced, "what was overwritten and removed is there again");
+        write(&memory, 3).unwrap();
+        drop(memory.opened());
+        memory.lose_unsynced();
+        assert_eq!(first_bytes(&memory), [1, 3, 3], "whoever opens it syncs what is there");
+    }
+
+    #[test]
+    fn a_row_is_damaged_and_no_other() {
+        let memory = Memory::default();
+        for n in 1..9 {
+            write(&memory, n).unwrap();
+        }
+        let before: Vec<_> = memory.prefix(Tree::Names, b"").collect();
+        let key = memory.damage("names", 4).unwrap();
+        let after: Vec<_> = memory.prefix(Tree::Names, b"").collect();
+        let changed: Vec<_> = before.iter().zip(&after).filter(|(before, after)| before != after).collect();
+        assert_eq!(changed.len(), 1);
+        assert_eq!(changed[0].1.0.as_ref(), key);
+        assert_eq!(memory.damage("events", 4), None);
     }
 }

@@ -63,7 +63,7 @@ impl Trees {
     /// Opens or makes what `settings` name. What cannot be read is reported to `reports`.
     pub fn open(settings: &Settings, reports: Arc<Reports>) -> Result<Self, OpenError> {
         let of = match &settings.memory {
-            Some(memory) => In::Memory(memory.clone()),
+            Some(memory) => In::Memory(memory.opened()),
             None => In::Sled(Box::new(OnSled::open(settings)?)),
         };
         Ok(Self { of, closing: Closing::default(), reports })
@@ -150,19 +150,18 @@ impl Trees {
         });
         match &self.of {
             In::Sled(sled) => sled.write(writes),
-            In::Memory(memory) => {
-                memory.write(writes);
-                Ok(())
-            }
+            In::Memory(memory) => memory.write(writes),
         }
     }
 
     /// Makes all that was written survive a power cut.
     pub fn sync(&self) -> Result<(), StoreError> {
-        fail::fail_point!("store.sync", |_| Err(StoreError::Io("a failpoint".into())));
         match &self.of {
-            In::Sled(sled) => sled.sync(),
-            In::Memory(_) => Ok(()),
+            In::Sled(sled) => {
+                fail::fail_point!("store.sync", |_| Err(StoreError::Io("a failpoint".into())));
+                sled.sync()
+            }
+            In::Memory(memory) => memory.sync(),
         }
     }
 

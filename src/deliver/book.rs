@@ -1,0 +1,125 @@
+//! What came of a claim is entered here. What stays true: a claim ends in one settlement or is handed back, whatever panicked
+//! over it, so no place in a lane is lost.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::mailbox::Mailbox;
+use super::meters::Meters;
+use super::schedule::Claim;
+use super::verdict::{Made, verdict};
+use crate::clock::{Clock, Dice};
+use crate::dialect::Dialect;
+use crate::domain::backoff::Strain;
+use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
+use crate::domain::disable::DisableRule;
+use crate::domain::retry::Next;
+use crate::domain::time::UnixMs;
+use crate::store::{Settlement, Store, StoreError};
+
+/// After a panic over a delivery: when it is tried again. Not soon, since its request may have been made, and the next
+/// attempt may panic too.
+const AGAIN_AFTER_PANIC_MS: u64 = 60 * 60 * 1000;
+
+/// Why nothing was attempted: the claim is handed back.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsent {
+    /// The store is away.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// This server has no connection left.
+    #[error("{0}")]
+    Ours(String),
+}
+
+/// What came of a claim: an attempt, made by this dialect, or none; nothing is known if it panicked.
+pub type Came = Option<Result<(Made, Arc<Dialect>), Unsent>>;
+
+/// The book of one sender.
+pub struct Book {
+    store: Store,
+    clock: Clock,
+    dice: RefCell<Dice>,
+    meters: Arc<Meters>,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Book {
+    /// Settlements go to `store`, what was not sent goes back through `mailbox`.
+    pub fn new(store: Store, clock: Clock, dice: Dice, meters: Arc<Meters>, mailbox: Arc<Mailbox>) -> Self {
+        Self { store, clock, dice: RefCell::new(dice), meters, mailbox }
+    }
+
+    /// Enters what came of a claim.
+    pub fn enter(&self, claim: &Claim, came: Came) {
+        let judged = match came {
+            Some(Ok((made, dialect))) => catch_unwind(AssertUnwindSafe(|| self.judge(claim, made, &dialect))).ok(),
+            Some(Err(unsent)) => return self.hand_back(claim, &unsent),
+            None => None,
+        };
+        self.store.settle(judged.unwrap_or_else(|| {
+            tracing::error!(delivery = %claim.delivery.id, "an attempt panicked; it is made again in an hour");
+            after_panic(claim, self.clock.now())
+        }));
+    }
+
+    /// Decides what follows an attempt.
+    fn judge(&self, claim: &Claim, made: Made, dialect: &Dialect) -> Settlement {
+        fail::fail_point!("sender.verdict");
+        let settlement = verdict(claim, dialect, made, self.dice.borrow_mut().fraction());
+        log(claim, &settlement);
+        self.meters.count(&settlement.attempt, settlement.next);
+        settlement
+    }
+
+    fn hand_back(&self, claim: &Claim, unsent: &Unsent) {
+        let delivery = claim.delivery.id;
+        match unsent {
+            Unsent::Store(error) => tracing::warn!(%delivery, %error, "its event cannot be read now"),
+            Unsent::Ours(why) => tracing::debug!(%delivery, why, "it waits"),
+        }
+        self.mailbox.hand_back(delivery);
+    }
+}
+
+/// What is recorded of an attempt over which the server itself panicked: nothing that any rule decides.
+fn after_panic(claim: &Claim, now: UnixMs) -> Settlement {
+    let outcome = Outcome::Unsendable("an internal error; see the log".into());
+    let number = claim.delivery.attempts + 1;
+    let summary = AttemptSummary { number, started_at: now, duration_ms: 0, outcome };
+    let url = claim.webhook.url.as_str().to_string();
+    Settlement {
+        delivery: claim.delivery.id,
+        attempt: Attempt { summary, url, request_headers: Vec::new(), response_body: Vec::new(), resent: false },
+        next: Next::RetryAt(now + AGAIN_AFTER_PANIC_MS),
+        disable: DisableRule::default(),
+        strain: Strain::Neutral,
+        dice: 0.0,
+        rate_limited: claim.rate_limited,
+    }
+}
+
+/// One wide line an attempt: failures for the operator to see, successes for whoever asks for them.
+fn log(claim: &Claim, settlement: &Settlement) {
+    let summary = &settlement.attempt.summary;
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                delivery = %claim.delivery.id,
+                event = %claim.delivery.event,
+                webhook = %claim.webhook.id,
+                attempt = summary.number,
+                outcome = %summary.outcome,
+                duration_ms = summary.duration_ms,
+                resent = settlement.attempt.resent,
+                next = ?settlement.next,
+                "attempt"
+            )
+        };
+    }
+    match settlement.next {
+        Next::Succeeded => line!(debug),
+        Next::RetryAt(_) | Next::Dead => line!(info),
+    }
+}
