@@ -338,3 +338,6 @@ fn tell_low_space(told: &mut bool, inner: &Inner, staging: &mut Staging<'_>) -> 
     let facts = serde_json::json!({"free_bytes": free, "reserve_bytes": inner.settings.free_bytes_min});
     staging.tell_operator("storage.low", facts)
 }
+
+#[cfg(test)]
+mod tests;

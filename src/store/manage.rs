@@ -152,3 +152,23 @@ impl Staging<'_> {
         self.registry_mut().put_webhook(webhook);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::bench::Bench;
+
+    #[test]
+    fn a_webhook_that_is_forgotten_costs_two_keys_and_those_of_its_statistics() {
+        let mut bench = Bench::new();
+        let webhook = bench.webhook();
+        bench.publish();
+        let forget = |staging: &mut Staging<'_>, number| Ok(staging.forget_webhook(number)?);
+        assert_eq!(bench.now(move |staging| forget(staging, webhook)), 0, "its minute is not over");
+        bench.turn(60_000);
+        assert_eq!(bench.now(move |staging| forget(staging, webhook)), 0, "nor told");
+        assert_eq!(bench.now(move |staging| forget(staging, webhook)), 3 + 2, "its minute, hour and day");
+        let fresh = bench.webhook();
+        assert_eq!(bench.now(move |staging| forget(staging, fresh)), 2);
+    }
+}

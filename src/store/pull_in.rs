@@ -83,3 +83,33 @@ impl Staging<'_> {
         Ok(false)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::retry::Next;
+    use crate::store::bench::{Bench, START};
+
+    #[test]
+    fn a_second_ahead_is_no_clock_that_was_set_back() {
+        assert_eq!([999, 1_000, 1_001].map(|ahead| is_to_come(START + ahead, START)), [false, false, true]);
+    }
+
+    #[test]
+    fn what_is_due_then_is_made_no_earlier() {
+        let mut bench = Bench::new();
+        let id = bench.webhook();
+        let delivery = bench.publish().delivery_to(id);
+        let due_at = START + 5_000;
+        bench.settle(delivery, 1, Next::RetryAt(due_at));
+        let pull_in = move |latest| {
+            move |staging: &mut Staging<'_>| {
+                Ok(staging.pull_in_retry(&layout::due(due_at, delivery), |_, _| Some(latest))?)
+            }
+        };
+        assert!(!bench.now(pull_in(due_at)));
+        assert_eq!(bench.store.latest_due(id), Ok(Some(due_at)));
+        assert!(bench.now(pull_in(due_at - 1)));
+        assert_eq!(bench.store.latest_due(id), Ok(Some(due_at - 1)));
+    }
+}

@@ -306,3 +306,51 @@ fn newest(
     rows.truncate(limit);
     Ok(rows)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::Cause;
+    use crate::domain::retry::Next;
+    use crate::store::bench::{Bench, START};
+    use crate::store::record::Fresh;
+    use crate::store::trees::Writes;
+
+    #[test]
+    fn what_is_due_is_one_webhooks_own_from_a_place_on_and_up_to_a_limit() {
+        let mut bench = Bench::new();
+        let [one, other] = [(); 2].map(|()| bench.webhook());
+        let mut due = Vec::new();
+        for n in 0..3 {
+            let event = bench.publish();
+            for webhook in [one, other] {
+                bench.settle(event.delivery_to(webhook), 1, Next::RetryAt(START + n));
+            }
+            due.push(event.delivery_to(other));
+        }
+        let ids = |after, limit| {
+            let due = bench.store.due(other, after, START + 5, limit, |_| false).unwrap();
+            due.iter().map(|delivery| delivery.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(None, 10), due);
+        assert_eq!(ids(None, 2), due[..2]);
+        assert_eq!(ids(Some((START, due[0])), 10), due[1..]);
+        assert_eq!(bench.store.next_due(other, None, |id| id == due[0]), Ok(Some(START + 1)));
+    }
+
+    #[test]
+    fn a_page_that_looked_at_enough_leads_on_from_there() {
+        let bench = Bench::new();
+        let id = |n: usize| DeliveryId((n as u128) << 32 | 7);
+        let mut writes = Writes::default();
+        for n in 0..=PAGE_ROWS_EXAMINED_MAX {
+            let delivery = Delivery::fresh(id(n), id(n).event_at_accept(), Cause::Accept);
+            writes.push(Tree::Fresh, layout::delivery(id(n)), Some(record::encode(&Fresh::of(&delivery))));
+        }
+        bench.trees().write(&writes).unwrap();
+        let page = bench.store.deliveries(7, None, 5_000, |_| false).unwrap();
+        assert_eq!((page.rows.len(), page.next), (0, Some(id(1))));
+        let page = bench.store.deliveries(7, page.next, 5_000, |_| true).unwrap();
+        assert_eq!((page.rows.len(), page.next), (1, None));
+    }
+}

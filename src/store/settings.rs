@@ -97,3 +97,16 @@ impl fmt::Display for MasterKeySource {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_of_master_keys_is_named_and_its_text_is_not() {
+        let named = |source: MasterKeySource| source.to_string();
+        assert_eq!(named(MasterKeySource::Own), "master.key in the data directory");
+        assert_eq!(named(MasterKeySource::File("/etc/keys".into())), "/etc/keys");
+        assert_eq!(named(MasterKeySource::Text(Secret::new("hush"))), "store.master_key");
+    }
+}

@@ -178,3 +178,93 @@ impl Staging<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::order::{OnDead, Order};
+    use crate::store::bench::{Bench, START, settlement};
+    use crate::store::message::{Listener, Notice};
+    use std::sync::{Arc, Mutex};
+
+    /// What was told of outcomes.
+    #[derive(Default)]
+    struct Told(Mutex<Vec<DeliveryId>>);
+
+    impl Listener for Told {
+        fn notice(&self, notice: Notice) {
+            self.0.lock().unwrap().extend(notice.settled.iter().map(|settled| settled.delivery));
+        }
+    }
+
+    #[test]
+    fn an_outcome_that_meets_a_row_which_cannot_be_read_is_told_once() {
+        for is_met_first in [true, false] {
+            let mut bench = Bench::new();
+            let told = Arc::new(Told::default());
+            bench.store.listen(told.clone());
+            let order = Order { key: None, on_dead: OnDead::Skip };
+            let webhook = bench.webhook_with(|webhook| webhook.order = Some(order)).number();
+            let id = bench.publish().delivery_to(webhook);
+            match is_met_first {
+                true => bench.damage(Tree::Blocked, &layout::delivery(id)),
+                false => bench.damage(Tree::Ordered, &layout::ordered(webhook, 0, id)),
+            }
+            // Nothing of it is put aside before.
+            bench.store.0.reports.take(1);
+            bench.settle(id, 1, Next::Succeeded);
+            assert_eq!(*told.0.lock().unwrap(), [id], "{is_met_first}");
+        }
+    }
+
+    #[test]
+    fn one_that_waits_behind_another_leaves_nothing_there_when_it_is_cancelled() {
+        let mut bench = Bench::new();
+        let order = Order { key: None, on_dead: OnDead::Skip };
+        let webhook = bench.webhook_with(|webhook| webhook.order = Some(order)).number();
+        let [head, behind] = [(); 2].map(|()| layout::delivery(bench.publish().delivery_to(webhook)));
+        assert_eq!((bench.keys(Tree::Fresh), bench.keys(Tree::Blocked)), (vec![head.clone()], vec![behind.clone()]));
+        bench.now(move |staging| {
+            let delivery = staging.delivery(layout::read_delivery(&behind))?.expect("it is there");
+            Ok(staging.cancel(delivery, "by request")?)
+        });
+        assert_eq!((bench.keys(Tree::Fresh), bench.keys(Tree::Blocked)), (vec![head], vec![]));
+    }
+
+    fn settle_by(bench: &mut Bench, disable: DisableRule, settlement: Settlement) -> Status {
+        let webhook = settlement.delivery.webhook();
+        bench.store.settle(Settlement { disable, ..settlement });
+        bench.rest();
+        bench.store.registry().webhook(webhook).unwrap().status.clone()
+    }
+
+    #[test]
+    fn an_answer_that_counts_as_a_success_disables_nothing() {
+        let mut bench = Bench::new();
+        let webhook = bench.webhook();
+        let gone = |delivery, next| {
+            let mut settlement = settlement(delivery, 1, START, next);
+            settlement.attempt.summary.outcome = Outcome::Status(410);
+            settlement
+        };
+        let rule = DisableRule { gone: true, ..DisableRule::default() };
+        let [success, failure] = [(); 2].map(|()| bench.publish().delivery_to(webhook));
+        assert_eq!(settle_by(&mut bench, rule, gone(success, Next::Succeeded)), Status::Active);
+        assert!(matches!(settle_by(&mut bench, rule, gone(failure, Next::Dead)), Status::Disabled { .. }));
+    }
+
+    #[test]
+    fn what_was_under_way_when_its_webhook_was_disabled_tells_nothing_new() {
+        let rule = DisableRule { probe_after_seconds: Some(60), ..DisableRule::default() };
+        let disabled = Status::Disabled { since: START, reason: "it failed".into(), probe_at: Some(START + 5_000) };
+        for next in [Next::Succeeded, Next::Dead] {
+            let mut bench = Bench::new();
+            let id = bench.webhook_with(|_| {});
+            let [before, after] = [(); 2].map(|()| bench.publish().delivery_to(id.number()));
+            let status = disabled.clone();
+            bench.change(id, |webhook| webhook.status = status);
+            assert_eq!(settle_by(&mut bench, rule, settlement(before, 1, START - 1, next)), disabled);
+            assert_ne!(settle_by(&mut bench, rule, settlement(after, 1, START, next)), disabled);
+        }
+    }
+}

@@ -146,4 +146,16 @@ mod tests {
         assert_eq!(start.after(a).after(b).sum, start.after(b).after(a).sum);
         assert_eq!(start.after(a).after(b).group.number, 2);
     }
+
+    #[test]
+    fn bits_are_mixed_as_splitmix64_does() {
+        let first_of = |seed: u64| mixed(seed.wrapping_add(0x9e37_79b9_7f4a_7c15));
+        assert_eq!([0, 1_234_567].map(first_of), [0xe220_a839_7b1d_cdaf, 0x599e_d017_fb08_fc85]);
+    }
+
+    #[test]
+    fn equal_keys_of_two_trees_have_nothing_in_common() {
+        let swapped = |one: Tree, other: Tree| Sum::of(one, b"a", b"1").and(Sum::of(other, b"a", b"2"));
+        assert_ne!(swapped(Tree::Fresh, Tree::Waiting), swapped(Tree::Waiting, Tree::Fresh));
+    }
 }

@@ -82,3 +82,24 @@ fn has_deliveries(staging: &Staging<'_>, webhook: WebhookNumber) -> Result<bool,
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::bench::{Bench, webhook};
+
+    #[test]
+    fn deleted_webhooks_are_forgotten_in_one_pass_however_many_they_are() {
+        let mut bench = Bench::new();
+        bench.now(|staging| {
+            for _ in 0..=STEP_ROWS_MAX {
+                let id = staging.create_webhook(webhook(), None)?.id;
+                staging.delete_webhook(1, id)?;
+            }
+            Ok(())
+        });
+        assert_eq!(bench.store.registry().webhooks().count(), STEP_ROWS_MAX + 1);
+        bench.turn(Forgettable::EVERY_MS);
+        assert_eq!(bench.store.registry().webhooks().count(), 0);
+    }
+}
