@@ -54,7 +54,9 @@ fn has_bytes(lengths: &[usize], tree: Tree, key: &[u8], value: &[u8]) -> Result<
 mod tests {
     use super::*;
     use crate::clock::Dice;
-    use crate::store::bench::{in_memory, webhook};
+    use crate::domain::id::{DeliveryId, EventId};
+    use crate::store::bench::{Bench, in_memory, webhook};
+    use crate::store::layout::{self, Key};
     use std::sync::Arc;
     use zeroize::Zeroizing;
 
@@ -86,6 +88,20 @@ mod tests {
             assert!(is_whole(tree, &[0; 20], &[]) && !is_whole(tree, &[0; 20], &[0]));
         }
         assert_eq!([0, 1, 16].map(|bytes| is_whole(Tree::Ordered, &[0; 28], &vec![1; bytes])), [true, false, true]);
+    }
+
+    #[test]
+    fn what_belongs_to_another_row_is_whole_while_that_is_there() {
+        let bench = Bench::new();
+        let whole = |tree, key: &Key, value: &[u8]| check(&bench.trees(), &keys(&[1]), tree, key, value).is_ok();
+        let (event, delivery) = (EventId(1 << 80), DeliveryId(1 << 80 | 7));
+        let (due, piece) = (layout::due(5, delivery), layout::chunk(&layout::event(1, event), 0));
+        assert!(!whole(Tree::Due, &due, &[]) && !whole(Tree::Chunks, &piece, &[1]));
+        bench.put(Tree::Waiting, layout::delivery(delivery), vec![1]);
+        bench.put(Tree::Events, layout::event(1, event), vec![0, 1, 1]);
+        assert!(whole(Tree::Due, &due, &[]) && whole(Tree::Chunks, &piece, &[1]));
+        assert!(!whole(Tree::Due, &due, &[1]));
+        assert!(!whole(Tree::Chunks, &layout::chunk(&layout::event(1, event), 1), &[1]), "it has one further piece");
     }
 
     #[test]

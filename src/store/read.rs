@@ -311,6 +311,7 @@ fn newest(
 mod tests {
     use super::*;
     use crate::domain::delivery::Cause;
+    use crate::domain::order::{OnDead, Order};
     use crate::domain::retry::Next;
     use crate::store::bench::{Bench, START};
     use crate::store::record::Fresh;
@@ -336,6 +337,18 @@ mod tests {
         assert_eq!(ids(None, 2), due[..2]);
         assert_eq!(ids(Some((START, due[0])), 10), due[1..]);
         assert_eq!(bench.store.next_due(other, None, |id| id == due[0]), Ok(Some(START + 1)));
+    }
+
+    #[test]
+    fn of_an_order_all_but_the_head_wait() {
+        let mut bench = Bench::new();
+        let order = Order { key: None, on_dead: OnDead::Skip };
+        let webhook = bench.webhook_with(|webhook| webhook.order = Some(order)).number();
+        let waits = [(); 2].map(|()| {
+            let delivery = bench.publish().delivery_to(webhook);
+            bench.store.is_blocked(&bench.store.delivery(delivery).unwrap().unwrap())
+        });
+        assert_eq!(waits, [Ok(false), Ok(true)]);
     }
 
     #[test]

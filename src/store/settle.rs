@@ -254,6 +254,18 @@ mod tests {
     }
 
     #[test]
+    fn a_delivery_that_is_tried_again_has_not_used_up_its_retries() {
+        let mut bench = Bench::new();
+        let webhook = bench.webhook();
+        let id = bench.publish().delivery_to(webhook);
+        let rule = DisableRule { exhausted: true, ..DisableRule::default() };
+        let again = settlement(id, 1, START, Next::RetryAt(START + 1));
+        assert_eq!(settle_by(&mut bench, rule, again), Status::Active);
+        let last = settlement(id, 2, START, Next::Dead);
+        assert!(matches!(settle_by(&mut bench, rule, last), Status::Disabled { .. }));
+    }
+
+    #[test]
     fn what_was_under_way_when_its_webhook_was_disabled_tells_nothing_new() {
         let rule = DisableRule { probe_after_seconds: Some(60), ..DisableRule::default() };
         let disabled = Status::Disabled { since: START, reason: "it failed".into(), probe_at: Some(START + 5_000) };

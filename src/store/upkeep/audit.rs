@@ -46,7 +46,9 @@ mod tests {
     #[test]
     fn an_entry_is_kept_for_its_time_and_goes_after_it() {
         for audit_ms in [None, Some(10 * DAY_MS)] {
-            let mut bench = Bench::keeping(Retention { audit_ms, ..Retention::default() });
+            let retention = Retention { audit_ms, ..Retention::default() };
+            assert_eq!(OldEntries::new(&retention).is_wanted(), audit_ms.is_some());
+            let mut bench = Bench::keeping(retention);
             for account in [1, 2] {
                 bench.now(move |staging| {
                     staging.note_deed(Actor::default(), Deed::new(account, "webhook.changed", "it"));

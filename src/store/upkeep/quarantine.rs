@@ -212,9 +212,9 @@ mod tests {
     fn an_ended_delivery_goes_with_its_attempts_and_is_kept_no_more() {
         let mut bench = Bench::new();
         let webhook = bench.webhook();
-        let id = bench.publish().delivery_to(webhook);
-        let before = kept(&mut bench).deliveries;
-        assert_eq!(before, 0);
+        let [id, other] = [(); 2].map(|()| bench.publish().delivery_to(webhook));
+        bench.settle(other, 1, Next::Succeeded);
+        let before = kept(&mut bench);
         (1..=3).for_each(|n| bench.settle(id, n, Next::RetryAt(START + 1)));
         bench.settle(id, 4, Next::Dead);
         assert_eq!((bench.keys(Tree::Attempts).len(), bench.keys(Tree::Dead).len()), (3, 1));
@@ -223,11 +223,9 @@ mod tests {
         let stored = bench.trees().get(Tree::Closed, &key).unwrap().unwrap();
         bench.put(Tree::Closed, key, vec![9; stored.len()]);
         assert!(bench.store.delivery(id).is_err());
-        assert_eq!(kept(&mut bench).deliveries, 0);
-        assert_eq!(
-            (bench.keys(Tree::Closed).len(), bench.keys(Tree::Attempts).len(), bench.keys(Tree::Dead).len()),
-            (0, 0, 0)
-        );
+        assert_eq!(kept(&mut bench), before);
+        assert_eq!(bench.keys(Tree::Closed), [layout::delivery(other)]);
+        assert_eq!((bench.keys(Tree::Attempts).len(), bench.keys(Tree::Dead).len()), (0, 0));
         assert_eq!(bench.store.soundness().quarantined, BTreeMap::from([("attempts", 3), ("closed", 1)]));
     }
 
@@ -322,6 +320,8 @@ mod tests {
         }
         assert_eq!(bench.store.tally(webhooks[0]).unwrap().succeeded, 1);
         assert_eq!(rows::account_tally(&bench.trees(), 1).unwrap().accepted, 1);
+        bench.damage(Tree::Names, &layout::name(1, "a"));
+        bench.rest();
         assert_eq!(bench.events(operator), made.len() + 1, "of each that people made, and once of all else");
     }
 
