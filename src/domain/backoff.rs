@@ -206,6 +206,8 @@ mod tests {
         let well = endpoint;
         (0..60).for_each(|_| endpoint.attempt(Strain::Down, began, endpoint.now + 1, 0.0));
         assert_eq!((endpoint.backoff, endpoint.recent), (well.backoff, well.recent));
+        endpoint.attempt(Strain::Well, began, endpoint.now + 1, 0.0);
+        assert_eq!(endpoint.recent, well.recent);
     }
 
     #[test]

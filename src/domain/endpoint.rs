@@ -136,6 +136,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_as_large_as_it_may_be_is_taken() {
+        let url = |bytes: usize| EndpointUrl::parse(&format!("https://e.com/{}", "x".repeat(bytes - 14)), false);
+        assert!(url(URL_BYTES_MAX).is_ok() && url(URL_BYTES_MAX + 1).is_err());
+        let headers = |count: usize| (0..count).map(|n| (format!("x-{n}"), String::new())).collect::<Vec<_>>();
+        assert!(check_headers(&headers(HEADERS_MAX)).is_ok() && check_headers(&headers(HEADERS_MAX + 1)).is_err());
+        let long = |bytes: usize| check_headers(&[("x-a".into(), "1".repeat(bytes - 4)), ("x".into(), String::new())]);
+        assert!(long(HEADERS_BYTES_MAX).is_ok() && long(HEADERS_BYTES_MAX + 1).is_err());
+    }
+
+    #[test]
+    fn who_may_not_use_http_is_told_how_to_allow_it() {
+        let refused = |url: &str| EndpointUrl::parse(url, false).unwrap_err().message;
+        assert!(refused("http://example.com/").contains("http_allowed"));
+        assert!(!refused("ftp://example.com/").contains("http_allowed"));
+    }
+
+    #[test]
     fn headers_that_let_their_holder_in_are_known_by_their_names() {
         for name in
             ["Authorization", "Cookie", "X-Api-Key", "x-functions-key", "X-Auth", "X-Shop-Token", "client_secret"]
