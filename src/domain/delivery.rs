@@ -188,6 +188,11 @@ impl Outcome {
         }
     }
 
+    /// Whether it says something of the endpoint. The others are about us, or about one delivery.
+    pub fn is_of_endpoint(&self) -> bool {
+        !matches!(self, Self::Unsendable(_) | Self::TooLarge(..))
+    }
+
     /// The kind of failure in one word, for counters and filters.
     pub fn kind(&self) -> &'static str {
         FAILURE_KINDS[self.kind_index()]

@@ -98,8 +98,11 @@ impl Tally {
             self.last_success_at = Some(attempt.ended_at());
         } else {
             self.failed_attempts += 1;
-            self.consecutive_failures += 1;
-            self.failing_since.get_or_insert(attempt.ended_at());
+            // No rule disables a webhook for what its endpoint did not do.
+            if attempt.outcome.is_of_endpoint() {
+                self.consecutive_failures += 1;
+                self.failing_since.get_or_insert(attempt.ended_at());
+            }
         }
         if attempt.number == 1 {
             let day = day_of(attempt.started_at);
@@ -166,6 +169,15 @@ mod tests {
         tally.count_attempt(&attempt(1, NOON), false);
         assert_eq!(tally.first_attempts_today(NOON + DAY_MS), 1, "one of the day before that ends late");
         assert_eq!((tally.attempts, tally.failed_attempts), (5, 4));
+    }
+
+    #[test]
+    fn what_is_our_fault_is_no_failure_of_the_endpoint() {
+        let mut tally = Tally::default();
+        for outcome in [Outcome::Unsendable("a panic".into()), Outcome::TooLarge(2, 1)] {
+            tally.count_attempt(&AttemptSummary { outcome, ..attempt(1, NOON) }, false);
+        }
+        assert_eq!((tally.failed_attempts, tally.consecutive_failures, tally.failing_since), (2, 0, None));
     }
 
     #[test]

@@ -25,7 +25,8 @@ impl Staging<'_> {
         let last = tally.last_attempt_at.unwrap_or(now);
         let seen = |at: UnixMs| if at > last { at.min(now + (at - last)) } else { at };
         let backoff = &mut tally.backoff;
-        (backoff.since, backoff.until) = (backoff.since.min(now), backoff.paused_until(now));
+        // Nothing was out when the clock was set back: what goes out from now on is news.
+        (backoff.since, backoff.until) = (backoff.since.min(now.saturating_sub(1)), backoff.paused_until(now));
         if let Status::Disabled { since, reason, probe_at } = &webhook.status {
             let (since, reason, probe_at) = ((*since).min(now), reason.clone(), probe_at.map(seen));
             self.put_webhook(Webhook { status: Status::Disabled { since, reason, probe_at }, ..webhook.clone() });
@@ -87,6 +88,7 @@ impl Staging<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::backoff::Backoff;
     use crate::domain::retry::Next;
     use crate::store::bench::{Bench, START};
 
@@ -111,5 +113,20 @@ mod tests {
         assert_eq!(bench.store.latest_due(id), Ok(Some(due_at)));
         assert!(bench.now(pull_in(due_at - 1)));
         assert_eq!(bench.store.latest_due(id), Ok(Some(due_at - 1)));
+    }
+
+    #[test]
+    fn what_goes_out_once_the_clock_was_set_back_is_news() {
+        let mut bench = Bench::new();
+        let id = bench.webhook();
+        bench.now(move |staging| {
+            staging.tally(id).backoff = Backoff { step: 0, since: START + 60_000, until: START + 62_000 };
+            let webhook = staging.registry().webhook(id).expect("it is there").clone();
+            staging.pull_in_webhook(&webhook);
+            Ok(())
+        });
+        let backoff = bench.store.tally(id).expect("it is read").backoff;
+        assert!(backoff.since < START, "an attempt that starts in the same millisecond came after it");
+        assert_eq!(backoff.until, START + 2_000);
     }
 }

@@ -116,7 +116,8 @@ impl Staging<'_> {
                 self.delivery_bytes_come(delivery.id.webhook(), bytes);
                 self.tally(delivery.id.webhook()).count_end(delivery.state);
                 self.enter_dead_letters(delivery);
-                self.leave_order(delivery)
+                // One behind it that cannot be read is no matter of this one's.
+                self.trees().readable(self.leave_order(delivery)).map(drop)
             }
         }
     }
@@ -278,5 +279,17 @@ mod tests {
             assert_eq!(settle_by(&mut bench, rule, settlement(before, 1, START - 1, next)), disabled);
             assert_ne!(settle_by(&mut bench, rule, settlement(after, 1, START, next)), disabled);
         }
+    }
+
+    #[test]
+    fn one_behind_it_that_cannot_be_read_keeps_no_outcome_from_disabling_its_webhook() {
+        let mut bench = Bench::new();
+        let order = Order { key: None, on_dead: OnDead::Skip };
+        let webhook = bench.webhook_with(|webhook| webhook.order = Some(order)).number();
+        let [head, behind] = [(); 2].map(|()| bench.publish().delivery_to(webhook));
+        bench.damage(Tree::Blocked, &layout::delivery(behind));
+        let disable = DisableRule { exhausted: true, ..DisableRule::default() };
+        let status = settle_by(&mut bench, disable, settlement(head, 1, START + 1, Next::Dead));
+        assert!(matches!(status, Status::Disabled { .. }), "{status:?}");
     }
 }

@@ -24,7 +24,7 @@ impl World {
         assert_eq!(delivery.attempts, seen.recorded + 1, "every attempt is recorded once");
         seen.recorded += 1;
         seen.ended = !delivery.state.is_open();
-        if delivery.state != DeliveryState::Cancelled && !is_our_fault(&delivery) {
+        if delivery.state != DeliveryState::Cancelled {
             self.check_rule(&webhook);
         }
         if let Some(next) = delivery.next_attempt_at {
@@ -128,7 +128,7 @@ impl World {
     }
 }
 
-/// Whether its sender panicked over its latest attempt: no rule of the webhook decides about that.
+/// Whether its sender panicked over its latest attempt: that follows no schedule.
 fn is_our_fault(delivery: &Delivery) -> bool {
     let latest = delivery.latest_attempt().map(|attempt| &attempt.outcome);
     matches!(latest, Some(Outcome::Unsendable(why)) if why.contains("an internal error"))
