@@ -325,6 +325,7 @@ mod tests {
         long.push_str(&" ".repeat(CONDITION_BYTES_MAX - long.len()));
         assert!(Condition::parse(&long).is_ok() && Condition::parse(&format!("{long} ")).is_err());
         assert!(Condition::parse(&vec!["@.a"; PATHS_MAX].join("||")).is_ok());
+        assert!(Condition::parse("@[*][*][*][*]").is_ok(), "{WIDE_MAX} of them");
         let nested = |depth: usize| format!("{}@.a{}", "(".repeat(depth), ")".repeat(depth));
         assert!(Condition::parse(&nested(DEPTH_MAX)).is_ok() && Condition::parse(&nested(DEPTH_MAX + 1)).is_err());
         assert!(holds("@.data.a == -1", json!({"data": {"a": -1}})), "a negative number is one of brackets only");

@@ -128,6 +128,10 @@ mod tests {
             "http://example.com",
             "ftp://example.com",
             "https://a:b@example.com",
+            "https://a@example.com",
+            "https://:b@example.com",
+            "https://*.example.com",
+            "https://example.com:0",
             "https://e.com/#x",
             "https://",
         ] {
@@ -172,6 +176,17 @@ mod tests {
             [("X", "a\r\nEvil: 1"), ("Content-Type", "text/plain"), ("a b", "c"), ("", "x"), ("X", "ä")]
         {
             assert!(check(name, value).is_err(), "{name}: {value}");
+        }
+        assert!(check("Connection", "close").is_err() && check("Proxy-Authorization", "x").is_err());
+    }
+
+    #[test]
+    fn a_place_is_a_host_and_a_port() {
+        let url = |text: &str| EndpointUrl::parse(text, true).expect("a URL");
+        let here = url("https://e.com/a");
+        assert!(here.is_at_place_of(&url("https://e.com:443/b?c")));
+        for elsewhere in ["https://e.com:444/a", "http://e.com/a", "https://f.com/a"] {
+            assert!(!here.is_at_place_of(&url(elsewhere)), "{elsewhere}");
         }
     }
 }

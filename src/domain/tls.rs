@@ -104,4 +104,18 @@ mod tests {
         let Invalid { field, message } = identity(&other.signing_key).read().expect_err("it is another's");
         assert_eq!((&*field, &*message), ("tls.client_key", "does not belong to tls.client_certificate"));
     }
+
+    #[test]
+    fn its_texts_are_bounded_together() {
+        let tls = |certificate: &str, key: &str, ca: Option<&str>| Tls {
+            ca: ca.map(str::to_string),
+            identity: Some(Identity { certificate: certificate.into(), key: Secret::new(key) }),
+        };
+        assert_eq!(tls("four", "three", Some("ab")).bytes(), 11);
+        let refused = |bytes: usize| tls(&"x".repeat(bytes - 1), "y", None).check().expect_err("it is no PEM").field;
+        assert_eq!(
+            (refused(TLS_BYTES_MAX), refused(TLS_BYTES_MAX + 1)),
+            ("tls.client_certificate".into(), "tls".into())
+        );
+    }
 }

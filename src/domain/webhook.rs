@@ -348,4 +348,13 @@ mod tests {
         webhook.tls = Some(Tls { ca: Some("a PEM".into()), identity: None });
         assert_eq!(webhook.texts_bytes(), before + 2 * 18 + 5);
     }
+
+    #[test]
+    fn an_order_holds_where_it_says_so() {
+        let url = EndpointUrl::parse("https://e.com/", false).expect("a URL");
+        let holds =
+            |order| Webhook { order, ..Webhook::new(1, "standard", url.clone(), vec![EventFilter::All]) }.holds_order();
+        let order = |on_dead| Some(Order { key: None, on_dead });
+        assert_eq!([order(OnDead::Hold), order(OnDead::Skip), None].map(holds), [true, false, false]);
+    }
 }
