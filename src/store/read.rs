@@ -137,14 +137,17 @@ impl Store {
             for row in trees.range(Tree::Due, range).keys() {
                 let row = row?;
                 let id = layout::read_delivery(&row);
-                if skip(id) || !leads_somewhere(trees, &row)? {
+                if skip(id) {
                     continue;
                 }
                 let key = layout::delivery(id);
                 let waiting = trees
                     .get(Tree::Waiting, &key)
                     .and_then(|bytes| bytes.map(|bytes| record::read(Tree::Waiting, &key, &bytes)).transpose());
-                due.extend(trees.readable(waiting)?.flatten());
+                match trees.readable(waiting)? {
+                    Some(None) => report_lost(trees, &row),
+                    waiting => due.extend(waiting.flatten()),
+                }
                 if due.len() == limit {
                     break;
                 }
@@ -271,14 +274,18 @@ impl Store {
     }
 }
 
-/// Whether a row of `due` leads to a delivery. One that does not is reported: its delivery was lost, and nobody knew when it
-/// was due.
+/// Whether a row of `due` leads to a delivery, readable or not. One that does not is reported.
 fn leads_somewhere(trees: &Trees, row: &[u8]) -> Result<bool, StoreError> {
     let leads = is_waited_for(trees, row)?;
     if !leads {
-        trees.reports().note(Damage::at(Tree::Due, row, NOT_WAITED_FOR));
+        report_lost(trees, row);
     }
     Ok(leads)
+}
+
+/// The delivery that a row of `due` led to was lost, and nobody knew when it was due.
+fn report_lost(trees: &Trees, row: &[u8]) {
+    trees.reports().note(Damage::at(Tree::Due, row, NOT_WAITED_FOR));
 }
 
 /// The webhook's `limit` newest deliveries before `before`, from all three trees. The trees are read in the order in
