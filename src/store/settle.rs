@@ -18,7 +18,7 @@ use crate::domain::webhook::{Status, Webhook};
 impl Staging<'_> {
     /// Records what came of an attempt. Doing it twice changes nothing: a group that failed is settled again. Its place in
     /// its lane is free in any case.
-    pub(super) fn settle(&mut self, settlement: Settlement) -> Result<(), StoreError> {
+    pub(super) fn settle(&mut self, settlement: &Settlement) -> Result<(), StoreError> {
         fail::fail_point!("store.settle");
         fail::fail_point!("store.outcome", |_| Err(StoreError::Broken("a failpoint".into())));
         let (id, told) = (settlement.delivery, self.notice.settled.len());
@@ -29,8 +29,8 @@ impl Staging<'_> {
         recorded
     }
 
-    fn record(&mut self, settlement: Settlement) -> Result<(), StoreError> {
-        let Settlement { delivery: id, attempt, next, disable, strain, dice, rate_limited } = settlement;
+    fn record(&mut self, settlement: &Settlement) -> Result<(), StoreError> {
+        let &Settlement { delivery: id, ref attempt, next, disable, strain, dice, rate_limited } = settlement;
         // What cannot be read cannot be settled either: the outcome is lost with its delivery's record.
         let stored = self.trees().readable(self.delivery(id))?.flatten();
         let Some(mut delivery) = stored.filter(|delivery| delivery.attempts < attempt.summary.number) else {
@@ -48,7 +48,6 @@ impl Staging<'_> {
             self.remove_open(&delivery)?;
         }
         let (ended_at, reason) = (delivery.ended_at, delivery.reason.take());
-        let summary = attempt.summary.clone();
         let sealed = self.seal_attempt(id, attempt);
         if let Some(further) = delivery.take_attempt(sealed, next) {
             let bytes = self.put(Tree::Attempts, layout::attempt(id, further.summary.number), &further);
@@ -58,7 +57,7 @@ impl Staging<'_> {
         self.tell_settled(id, next_attempt_at, strain);
         if was_open {
             self.put_after_attempt(&delivery)?;
-            return self.judge_webhook(&delivery, &summary, next, first_attempt_at, disable);
+            return self.judge_webhook(&delivery, &attempt.summary, next, first_attempt_at, disable);
         }
         // It was cancelled while this attempt was under way: it stays so, and shows the attempt.
         delivery.state = DeliveryState::Cancelled;

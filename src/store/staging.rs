@@ -238,7 +238,7 @@ impl<'a> Staging<'a> {
     }
 
     /// Seals what was sent in an attempt with its webhook's own key.
-    pub(super) fn seal_attempt(&mut self, id: DeliveryId, attempt: Attempt) -> SealedAttempt {
+    pub(super) fn seal_attempt(&mut self, id: DeliveryId, attempt: &Attempt) -> SealedAttempt {
         let webhook = self.registry().webhook(id.webhook()).cloned();
         let key = webhook.as_ref().and_then(|webhook| webhook.attempts_key.as_ref());
         attempts::seal(key, id, attempt, &mut self.carried.dice)
