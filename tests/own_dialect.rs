@@ -9,12 +9,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use hmac::{Hmac, KeyInit, Mac};
+use hookwheel::clock::Stopwatch;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use sha2::Sha512;
 use support::{Answer, Arrived, Client, DEADLINE, Receiver, Reply, Server};
 
 const BASE: &str = "/orbit/v9/listeners";
+/// What the log says after a reload.
+const AGAIN: &str = "dialects were read again";
 
 const FILE: &str = r#"
 title = "Orbit"
@@ -83,9 +86,13 @@ sample = '{"where": "Titan"}'
 
 /// A server with the file in its directory of dialects.
 fn start(dir: &Path) -> Server {
+    start_with(dir, FILE)
+}
+
+fn start_with(dir: &Path, text: &str) -> Server {
     let dialects = dir.join("contracts");
     std::fs::create_dir(&dialects).expect("made");
-    std::fs::write(dialects.join("orbit.toml"), FILE).expect("written");
+    std::fs::write(dialects.join("orbit.toml"), text).expect("written");
     Server::start(dir, &[("HOOKWHEEL__DELIVER__DIALECTS", dialects.to_str().expect("a plain path"))])
 }
 
@@ -225,7 +232,6 @@ impl Hammers {
 
 #[test]
 fn a_reload_takes_effect_without_dropping_a_request() {
-    const AGAIN: &str = "dialects were read again";
     let dir = tempfile::tempdir().expect("a folder");
     let mut server = start(dir.path());
     let file = dir.path().join("contracts/orbit.toml");
@@ -290,4 +296,55 @@ fn a_reload_takes_effect_without_dropping_a_request() {
     assert_eq!(land(&mut client, 1).header("x-orbit-tenant"), Some("default"));
     assert!(server.terminate().success());
     assert!(receiver.arrived.try_recv().is_err(), "nothing is sent twice");
+}
+
+#[test]
+fn a_reload_lets_out_what_the_old_limit_held() {
+    let limited = |first_attempts: u32| format!("{FILE}\n[limits]\nfirst_attempts_per_day = {first_attempts}\n");
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("contracts/orbit.toml");
+    let server = start_with(dir.path(), &limited(1));
+    let (mut client, receiver) = (server.client(), Receiver::start(|_, _| Answer::Status(204)));
+    let wish = json!({"target": receiver.url("/"), "topics": ["probe.landed"], "key": "orb-only"});
+    json_of(&ask(&mut client, "PUT", "", &wish), 201);
+    for n in 0..2 {
+        client.post("/api/v1/events", &json!({"type": "probe.landed", "data": n})).data(202);
+    }
+    receiver.next();
+    std::fs::write(&file, limited(2)).expect("written");
+    server.process.signal(Signal::HUP);
+    receiver.next();
+}
+
+#[test]
+fn a_body_may_fill_what_the_contract_allows_and_one_that_is_longer_is_not_sent() {
+    let limited = |bytes: usize| format!("{FILE}\n[limits]\nbody_bytes_max = {bytes}\n");
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("contracts/orbit.toml");
+    let mut server = start_with(dir.path(), &limited(1 << 20));
+    let (mut client, receiver) = (server.client(), Receiver::start(|_, _| Answer::Status(204)));
+    let wish = json!({"target": receiver.url("/"), "topics": ["probe.landed"], "key": "orb-only"});
+    json_of(&ask(&mut client, "PUT", "", &wish), 201);
+    let publish = |client: &mut Client, id: &str, data: &str| {
+        client.post("/api/v1/events", &json!({"type": "probe.landed", "id": id, "data": data})).data(202);
+    };
+    publish(&mut client, "e1", "x");
+    let fits = receiver.next().message.body.len();
+    std::fs::write(&file, limited(fits)).expect("written");
+    server.process.signal(Signal::HUP);
+    server.process.line(AGAIN);
+    publish(&mut client, "e2", "y");
+    assert_eq!(receiver.next().message.body.len(), fits);
+    publish(&mut client, "e3", "zz");
+    let watch = Stopwatch::start();
+    let delivery = loop {
+        let row = client.get("/api/v1/events/e3").data(200)["deliveries"][0].clone();
+        if row["state"] == "dead" {
+            break client.get(&format!("/api/v1/deliveries/{}", row["id"].as_str().expect("an id"))).data(200);
+        }
+        assert!(watch.elapsed() < DEADLINE, "it is not given up: {row}");
+        std::thread::yield_now();
+    };
+    assert_eq!(delivery["attempts"][0]["outcome"], "too_large", "{delivery}");
+    assert!(receiver.arrived.try_recv().is_err(), "nothing of it was sent");
 }

@@ -32,3 +32,34 @@ impl Allowances {
         kept.get(&webhook).copied().unwrap_or_default().allowance(limit, now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMs = 1_700_000_000_000;
+    /// What was spent has come back by then.
+    const FULL: UnixMs = NOW + 1_000;
+    const LIMIT: RateLimit = RateLimit { per_second: Some(1), per_minute: None, burst: 2 };
+
+    #[test]
+    fn what_was_spent_is_missing_until_it_has_come_back() {
+        let all = Allowances::default();
+        all.spend(7, LIMIT, NOW);
+        assert_eq!([NOW, FULL].map(|now| all.left(7, LIMIT, now).remaining), [1, 2]);
+        assert_eq!(all.left(8, LIMIT, NOW).remaining, 2, "it is another's");
+    }
+
+    #[test]
+    fn of_many_webhooks_those_that_have_nothing_spent_are_let_go() {
+        let all = Allowances::default();
+        let kept = || all.0.lock().unwrap().len();
+        let many = KEPT_MAX as WebhookNumber;
+        (0..many).for_each(|webhook| all.spend(webhook, LIMIT, NOW));
+        all.spend(0, LIMIT, FULL);
+        assert_eq!(kept(), KEPT_MAX, "one that is known takes no more room");
+        all.spend(many, LIMIT, FULL);
+        assert_eq!(kept(), 2);
+        assert_eq!([0, many].map(|webhook| all.left(webhook, LIMIT, FULL).remaining), [1, 1]);
+    }
+}

@@ -123,3 +123,24 @@ fn log(claim: &Claim, settlement: &Settlement) {
         Next::RetryAt(_) | Next::Dead => line!(info),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::{Cause, Delivery};
+    use crate::domain::endpoint::EndpointUrl;
+    use crate::domain::id::EventId;
+    use crate::domain::webhook::Webhook;
+
+    #[test]
+    fn an_attempt_that_panicked_counts_and_the_next_one_is_made_in_an_hour() {
+        const NOW: UnixMs = 1_700_000_000_000;
+        let event = EventId(1 << 80);
+        let delivery = Delivery { attempts: 2, ..Delivery::fresh(event.delivery_to(1), event, Cause::Accept) };
+        let url = EndpointUrl::parse("https://example.com/", false).expect("a URL");
+        let webhook = Arc::new(Webhook::new(1, "standard", url, Vec::new()));
+        let settlement = after_panic(&Claim { delivery, webhook, rate_limited: false }, NOW);
+        assert_eq!(settlement.attempt.summary.number, 3);
+        assert_eq!((settlement.next, settlement.strain), (Next::RetryAt(NOW + 3_600_000), Strain::Neutral));
+    }
+}

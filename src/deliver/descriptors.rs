@@ -67,8 +67,12 @@ impl Descriptors {
 
     /// Whether they ran out lately.
     pub fn is_short(&self) -> bool {
+        self.is_short_at(self.watch.elapsed())
+    }
+
+    fn is_short_at(&self, now: Duration) -> bool {
         let at = self.short_at.load(Ordering::Relaxed);
-        at > 0 && self.watch.elapsed() < Duration::from_millis(at) + SHORT_FOR
+        at > 0 && now < Duration::from_millis(at) + SHORT_FOR
     }
 
     /// Whether so few are left that nothing should be kept for later.
@@ -154,6 +158,39 @@ mod tests {
         assert!(one.is_some() && two.is_some() && all.take().is_none());
         drop(one);
         assert!(all.take().is_some() && all.open() == 1);
+    }
+
+    #[test]
+    fn that_they_ran_out_is_told_for_a_while() {
+        let all = Descriptors::new(8);
+        assert!(!all.is_short());
+        all.ran_out();
+        assert!(all.is_short());
+        all.short_at.store(5_000, Ordering::Relaxed);
+        let end = Duration::from_secs(5) + SHORT_FOR;
+        assert!(all.is_short_at(end - Duration::from_millis(1)) && !all.is_short_at(end));
+    }
+
+    #[test]
+    fn they_are_scarce_when_more_than_three_quarters_are_open() {
+        let all = Descriptors::new(8);
+        let mut taken: Vec<_> = (0..6).map(|_| all.take()).collect();
+        assert!(!all.are_scarce());
+        taken.push(all.take());
+        assert!(all.are_scarce());
+    }
+
+    #[test]
+    fn metrics_say_how_many_are_open_how_many_there_may_be_and_who_waited_for_one() {
+        let all = Descriptors::new(8);
+        let _taken = [all.take(), all.take()];
+        (0..3).for_each(|_| all.ran_out());
+        let mut text = String::new();
+        all.write_metrics(&mut text);
+        let rows: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let expected =
+            ["hookwheel_handed_back_total 3", "hookwheel_connections_out 2", "hookwheel_connections_out_max 8"];
+        assert_eq!(rows, expected);
     }
 
     #[test]

@@ -60,4 +60,10 @@ mod tests {
         assert!(egress.from("::1".parse().unwrap()).is_err(), "no published address has this family");
         assert_eq!(Egress::default().from("::1".parse().unwrap()).unwrap(), None);
     }
+
+    #[test]
+    fn an_address_of_another_machine_is_not_here() {
+        assert!(may_be_here("127.0.0.9".parse().unwrap()));
+        assert!(!may_be_here("203.0.113.7".parse().unwrap()));
+    }
 }

@@ -100,3 +100,48 @@ impl Engine {
         sent.unwrap_or_else(|_| panic!("a sender outlives the engine"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Dice;
+    use crate::dialect::{Dialects, Shelf};
+    use crate::domain::delivery::{Cause, Delivery};
+    use crate::domain::endpoint::EndpointUrl;
+    use crate::domain::id::EventId;
+    use crate::domain::webhook::Webhook;
+    use crate::store::{self, Memory, Settings};
+
+    const NOW: UnixMs = 1_800_000_000_000;
+
+    /// An engine over an empty store, and what its senders are handed.
+    fn idle(senders: usize) -> (Engine, Vec<mpsc::UnboundedReceiver<Errand>>) {
+        let settings = Settings { memory: Some(Memory::default()), durable: false, ..Settings::at("unused") };
+        let clock = Clock::standing_at(NOW);
+        let (store, _) = store::open(settings, clock.clone(), Dice::seeded(1)).expect("memory can be opened");
+        let shelf = Arc::new(Shelf::new(Dialects::shipped()));
+        let scheduler = Scheduler::new(store, shelf, 10, Arc::default(), NOW);
+        let (errands, handed) = (0..senders).map(|_| mpsc::unbounded_channel()).unzip();
+        let pulse = Arc::new(Pulse::of("engine"));
+        (Engine::new(scheduler, clock, Arc::default(), Arc::default(), pulse, errands), handed)
+    }
+
+    #[test]
+    fn senders_are_handed_claims_in_turn() {
+        let (mut engine, mut handed) = idle(2);
+        let url = EndpointUrl::parse("https://example.com/", false).expect("a URL");
+        let webhook = Arc::new(Webhook::new(1, "standard", url, Vec::new()));
+        for n in 0..4 {
+            let event = EventId((1 << 80) + n);
+            let delivery = Delivery::fresh(event.delivery_to(1), event, Cause::Accept);
+            engine.hand_out(Claim { delivery, webhook: webhook.clone(), rate_limited: false });
+        }
+        let counts = handed.iter_mut().map(|errands| std::iter::from_fn(|| errands.try_recv().ok()).count());
+        assert_eq!(counts.collect::<Vec<_>>(), [2, 2]);
+    }
+
+    #[test]
+    fn where_nothing_is_due_the_engine_sleeps_until_something_happens() {
+        assert_eq!(idle(1).0.patience(), None);
+    }
+}

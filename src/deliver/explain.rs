@@ -33,3 +33,33 @@ pub async fn explain(url: &Url, opened: &[IpNet], ways: &Ways, resolver: &Resolv
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::deliver::egress::Egress;
+    use crate::domain::guard::Guard;
+    use crate::domain::proxy::Proxy;
+
+    #[test]
+    fn an_address_is_judged_here_also_where_the_proxy_resolves_names() {
+        let ways = Ways {
+            guard: Arc::new(Guard::new(Vec::new(), Vec::new(), Vec::new())),
+            egress: Egress::default(),
+            proxy: Some(Arc::new(Proxy::parse("http://proxy.example:3128").unwrap())),
+            proxy_resolves: true,
+        };
+        let resolver = Resolver::new(&["127.0.0.1:53".parse().unwrap()], Duration::from_secs(1));
+        let explained = |url: &str| {
+            let url = url.parse().unwrap();
+            actix_rt::System::new().block_on(explain(&url, &[], &ways, &resolver))
+        };
+        let judged = explained("https://192.0.2.1/");
+        assert_eq!((judged.addresses.len(), judged.may_dial), (1, false), "it is for documentation: {judged:?}");
+        let named = explained("https://endpoint.example/");
+        assert!(named.addresses.is_empty() && named.note.is_some_and(|note| note.contains("the proxy resolves")));
+    }
+}

@@ -583,4 +583,42 @@ mod tests {
         lane.came_back(ids[0], Some(NOON + 5));
         assert_eq!(lane.due_after(), None);
     }
+
+    #[test]
+    fn a_rate_limit_that_did_not_change_goes_on_and_another_begins_anew() {
+        let limited = |burst| {
+            let limit = RateLimit { per_second: Some(10), per_minute: None, burst };
+            Rules { rate_limit: Some(limit), ..rules() }
+        };
+        let (mut lane, ids) = lane_with(limited(1), 3);
+        assert_eq!(sent(&mut lane, NOON).0, ids[..1]);
+        for (burst, expected) in [(1, &ids[..0]), (2, &ids[1..])] {
+            lane.set_rules(limited(burst));
+            lane.take_due(Vec::new(), None);
+            lane.take_fresh(lane_with(rules(), 3).0.buffer.into(), false);
+            assert_eq!(sent(&mut lane, NOON).0, expected);
+        }
+        assert_eq!(lane.out(), 3);
+    }
+
+    #[test]
+    fn a_pause_ends_with_a_hold_and_not_with_other_rules() {
+        let backoff = Backoff { step: 1, since: NOON, until: NOON + 2_000 };
+        let mut lane = Lane::new(rules(), &Tally { backoff, ..Tally::default() }, NOON);
+        lane.set_rules(Rules { ahead_max: 5, ..rules() });
+        assert_eq!(lane.turn(NOON), Turn::Wait(NOON + 2_000));
+        lane.set_rules(Rules { active: false, ..rules() });
+        lane.set_rules(rules());
+        assert_eq!(lane.turn(NOON), Turn::Read);
+        assert_eq!(lane.wants(NOON), Wants { due: BUFFER_MAX / 2, fresh: BUFFER_MAX / 2 });
+    }
+
+    #[test]
+    fn a_retry_that_was_read_goes_out_also_when_the_days_first_attempts_have_run_out() {
+        let (mut lane, ids) = lane_with(Rules { first_attempts_per_day: Some(1), ..rules() }, 2);
+        let id = lane_with(rules(), 3).1[2];
+        let fresh = Delivery::fresh(id, id.event_at_accept(), Cause::Accept);
+        lane.take_due(vec![Delivery { attempts: 1, next_attempt_at: Some(NOON), ..fresh }], None);
+        assert_eq!(sent(&mut lane, NOON).0, [ids[0], id]);
+    }
 }

@@ -101,3 +101,38 @@ impl Mailbox {
         self.mail.lock().expect("no holder of the lock panics")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What lies in the mailbox after this.
+    fn after(happens: impl FnOnce(&Mailbox)) -> Mail {
+        let mailbox = Mailbox::default();
+        happens(&mailbox);
+        mailbox.take(Some(Duration::ZERO))
+    }
+
+    #[test]
+    fn a_commit_that_changed_nothing_for_the_engine_does_not_wake_it() {
+        assert!(!after(|mailbox| mailbox.notice(Notice::default())).any);
+    }
+
+    #[test]
+    fn a_store_that_was_reopened_and_other_dialects_have_the_engine_begin_again() {
+        let reopened = after(|mailbox| mailbox.notice(Notice { reopened: true, ..Notice::default() }));
+        assert!(reopened.any && reopened.begin_again);
+        let changed = after(Mailbox::dialects_changed);
+        assert!(changed.any && changed.begin_again);
+    }
+
+    #[test]
+    fn a_commit_is_told_once_with_all_that_it_changed() {
+        let mailbox = Mailbox::default();
+        mailbox.notice(Notice { fresh: vec![1, 1], freed: vec![2], changed: vec![3], ..Notice::default() });
+        mailbox.notice(Notice { fresh: vec![4], ..Notice::default() });
+        let mail = mailbox.take(None);
+        assert_eq!((mail.fresh, mail.freed, mail.changed), ([1, 4].into(), [2].into(), [3].into()));
+        assert!(!mail.begin_again && !mailbox.take(Some(Duration::ZERO)).any);
+    }
+}

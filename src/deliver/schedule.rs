@@ -278,15 +278,17 @@ fn read_into(lane: &mut Lane, store: &Store, number: WebhookNumber, now: UnixMs)
 mod tests {
     use super::*;
     use crate::clock::{Clock, Dice};
+    use crate::deliver::lane::Wants;
     use crate::dialect::Dialects;
     use crate::domain::backoff::{RETRY_AFTER_MS_MAX, Strain};
     use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
     use crate::domain::disable::DisableRule;
     use crate::domain::endpoint::EndpointUrl;
-    use crate::domain::id::WebhookId;
+    use crate::domain::id::{EventId, WebhookId};
+    use crate::domain::rate_limit::RateLimit;
     use crate::domain::retry::{Next, RetrySchedule};
     use crate::domain::time::DAY_MS;
-    use crate::domain::webhook::EventFilter;
+    use crate::domain::webhook::{EventFilter, Status};
     use crate::store::{self, Committer, Memory, NewEvent, Refusal, Settings, Settlement, Staging};
 
     const NOW: UnixMs = 1_800_000_000_000;
@@ -321,6 +323,15 @@ mod tests {
             let url = EndpointUrl::parse("https://example.com/", false).expect("a URL");
             let webhook = Webhook::new(1, "standard", url, vec![EventFilter::parse(filter).expect("a filter")]);
             self.now(move |staging| staging.create_webhook(webhook, None)).id
+        }
+
+        fn change(&mut self, id: WebhookId, change: impl FnOnce(&mut Webhook) + Send + 'static) {
+            self.now(move |staging| {
+                staging.update_webhook(1, id, |webhook, _| {
+                    change(webhook);
+                    Ok(())
+                })
+            });
         }
 
         fn publish(&mut self, event_type: &str) {
@@ -435,16 +446,90 @@ mod tests {
         let delivery = scheduler.next(NOW).expect("it goes out").delivery.id;
         bench.retry_at(delivery, NOW + 20 * DAY_MS);
         assert_eq!(bench.store.latest_due(id.number()).expect("it is read"), Some(NOW + 20 * DAY_MS));
-        bench.now(move |staging| {
-            staging.update_webhook(1, id, |webhook, _| {
-                webhook.retry = Some(RetrySchedule { delay_seconds: vec![60], jitter_percent: 0 });
-                Ok(())
-            })
+        bench.change(id, |webhook| {
+            webhook.retry = Some(RetrySchedule { delay_seconds: vec![60], jitter_percent: 0 });
         });
         scheduler.webhook_changed(id.number());
         assert!(scheduler.next(NOW).is_none());
         while bench.committer.step() {}
         // An endpoint may have asked for an hour.
         assert_eq!(bench.store.latest_due(id.number()).expect("it is read"), Some(NOW + RETRY_AFTER_MS_MAX));
+    }
+
+    #[test]
+    fn what_goes_out_is_missing_from_what_others_see_of_the_rate_limit() {
+        let mut bench = Bench::new();
+        let id = bench.webhook("a");
+        let limit = RateLimit { per_second: Some(1), per_minute: None, burst: 2 };
+        bench.change(id, move |webhook| webhook.rate_limit = Some(limit));
+        bench.publish("a");
+        let mut scheduler = bench.scheduler(10);
+        assert!(scheduler.next(NOW).is_some());
+        assert_eq!(scheduler.allowances.left(id.number(), limit, NOW).remaining, 1);
+    }
+
+    #[test]
+    fn what_is_out_when_its_webhook_is_deleted_gives_its_place_back() {
+        let mut bench = Bench::new();
+        let id = bench.webhook("a");
+        bench.publish("a");
+        let mut scheduler = bench.scheduler(10);
+        let delivery = scheduler.next(NOW).expect("it goes out").delivery.id;
+        bench.now(move |staging| staging.delete_webhook(1, id));
+        scheduler.webhook_changed(id.number());
+        assert_eq!((scheduler.out(), scheduler.lanes()), (1, 1));
+        scheduler.settled(Settled { delivery, next_attempt_at: None, strain: Strain::Neutral, paused_until: 0 });
+        scheduler.webhook_changed(id.number());
+        assert_eq!((scheduler.out(), scheduler.lanes()), (0, 0));
+    }
+
+    #[test]
+    fn who_begins_again_goes_by_the_rules_of_now() {
+        let mut bench = Bench::new();
+        let id = bench.webhook("a");
+        ["a", "a"].into_iter().for_each(|event_type| bench.publish(event_type));
+        let mut scheduler = bench.scheduler(10);
+        assert!(scheduler.next(NOW).is_some());
+        bench.change(id, |webhook| webhook.status = Status::Paused { since: NOW });
+        scheduler.begin_again();
+        assert!(scheduler.next(NOW).is_none());
+    }
+
+    #[test]
+    fn only_what_a_lane_wants_is_read_and_the_rest_stays_as_it_knew_it() {
+        let mut bench = Bench::new();
+        let number = bench.webhook("a").number();
+        let scheduler = bench.scheduler(10);
+        let webhook = scheduler.webhook(number).expect("it is there");
+        let mut lane = Lane::new(scheduler.rules_of(&webhook), &Tally::default(), NOW);
+        let mut wants_after_reading = |changed: fn(&mut Lane, DeliveryId)| {
+            changed(&mut lane, EventId(1 << 80).delivery_to(number));
+            read_into(&mut lane, &bench.store, number, NOW).expect("it is read");
+            lane.wants(NOW)
+        };
+        let nothing = Wants { due: 0, fresh: 0 };
+        assert_eq!(wants_after_reading(|_, _| {}), nothing, "all of it was read");
+        assert_eq!(wants_after_reading(|lane, _| lane.fresh_arrived()), nothing, "it knows that no retry is due");
+        assert_eq!(
+            wants_after_reading(|lane, id| assert!(!lane.came_back(id, Some(NOW)))),
+            nothing,
+            "nor is any fresh"
+        );
+    }
+
+    #[test]
+    fn when_the_next_retry_is_due_is_asked_of_those_that_were_not_read() {
+        let mut bench = Bench::new();
+        let number = bench.webhook("a").number();
+        ["a", "a"].into_iter().for_each(|event_type| bench.publish(event_type));
+        let mut scheduler = bench.scheduler(10);
+        let out: Vec<DeliveryId> = std::iter::from_fn(|| scheduler.next(NOW)).map(|claim| claim.delivery.id).collect();
+        bench.retry_at(out[0], NOW);
+        bench.retry_at(out[1], NOW + 50);
+        let webhook = scheduler.webhook(number).expect("it is there");
+        let mut lane = Lane::new(scheduler.rules_of(&webhook), &Tally::default(), NOW);
+        read_into(&mut lane, &bench.store, number, NOW).expect("it is read");
+        assert!(lane.holds(out[0]) && !lane.holds(out[1]));
+        assert_eq!([NOW, NOW + 49, NOW + 50].map(|at| lane.wants(at).due > 0), [false, false, true]);
     }
 }

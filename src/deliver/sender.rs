@@ -365,3 +365,79 @@ fn written((name, value): &(HeaderName, HeaderValue)) -> (String, String) {
     let kept = if is_credential(name.as_str()) { MASK.into() } else { String::from_utf8_lossy(value.as_bytes()) };
     (name.as_str().to_string(), kept.into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Dice;
+    use crate::deliver::descriptors::Descriptors;
+    use crate::deliver::dial::Ways;
+    use crate::deliver::egress::Egress;
+    use crate::deliver::tls::Trust;
+    use crate::domain::delivery::{Cause, Delivery};
+    use crate::domain::endpoint::EndpointUrl;
+    use crate::domain::guard::Guard;
+    use crate::domain::secret::{Secret, SigningSecret};
+    use crate::store::{self, Memory, Settings};
+
+    const NOW: UnixMs = 1_800_000_000_000;
+
+    fn tools(clock: &Clock) -> Tools {
+        let settings = Settings { memory: Some(Memory::default()), durable: false, ..Settings::at("unused") };
+        let (store, _) = store::open(settings, clock.clone(), Dice::seeded(1)).unwrap();
+        let guard = Arc::new(Guard::new(Vec::new(), Vec::new(), Vec::new()));
+        let ways = Ways { guard, egress: Egress::default(), proxy: None, proxy_resolves: false };
+        let (trust, connect) = (Arc::new(Trust::webpki()), Duration::ZERO);
+        Tools {
+            store,
+            shelf: Arc::new(Shelf::new(Dialects::shipped())),
+            clock: clock.clone(),
+            making: Making { ways, trust, descriptors: Descriptors::new(8), connect },
+            name_servers: Vec::new(),
+            dns: Duration::ZERO,
+            senders: 1,
+        }
+    }
+
+    #[test]
+    fn a_secret_that_was_rotated_out_signs_until_its_time_and_not_at_it() {
+        let clock = Clock::standing_at(NOW);
+        let signing = |until| SigningSecret { secret: Secret::new(format!("whsec_{}", "MTIz".repeat(8))), until };
+        let url = EndpointUrl::parse("https://example.com/", false).unwrap();
+        let webhook = Webhook {
+            secrets: vec![signing(None), signing(Some(NOW + 2))],
+            ..Webhook::new(1, "standard", url, Vec::new())
+        };
+        let webhook = Arc::new(webhook);
+        let target = Target::of(webhook.clone(), &tools(&clock));
+        let event = Event {
+            id: EventId(1 << 80),
+            account: 1,
+            name: None,
+            event_type: "a".into(),
+            created_at: NOW,
+            test: false,
+            webhooks: vec![1],
+            fingerprint: None,
+            data: Bytes::from_static(b"{}"),
+            actor: None,
+            metadata: None,
+        };
+        let delivery = Delivery::fresh(event.id.delivery_to(1), event.id, Cause::Accept);
+        let claim = Claim { delivery, webhook, rate_limited: false };
+        let signatures = [NOW + 1, NOW + 2].map(|now| {
+            clock.turn_to(now);
+            let headers = target.headers(&claim, &event, &Bytes::from_static(b"{}"), &clock);
+            let (_, value) = headers.iter().find(|(name, _)| name == "webhook-signature").unwrap();
+            value.to_str().unwrap().split(' ').count()
+        });
+        assert_eq!(signatures, [2, 1]);
+    }
+
+    #[test]
+    fn of_a_header_that_lets_its_holder_in_it_is_kept_only_that_it_was_sent() {
+        let kept = |name: &str| written(&(name.parse().unwrap(), HeaderValue::from_static("Bearer x")));
+        assert_eq!(kept("authorization"), ("authorization".into(), MASK.into()));
+        assert_eq!(kept("x-one"), ("x-one".into(), "Bearer x".into()));
+    }
+}

@@ -97,3 +97,32 @@ fn said(error: &Error) -> String {
 fn broke(error: &std::io::Error) -> String {
     format!("ended the connection: {error}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of asking a proxy that says `answer`, and then resets the connection: it has not read the request.
+    async fn asked(answer: &[u8]) -> Result<u16, String> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap());
+        let (ours, theirs) = tokio::join!(ours, listener.accept());
+        let (mut ours, (mut theirs, _)) = (ours.unwrap(), theirs.unwrap());
+        ours.write_all(b"CONNECT").await.unwrap();
+        theirs.write_all(answer).await.unwrap();
+        drop(theirs);
+        status(&mut ours).await
+    }
+
+    #[test]
+    fn a_proxy_says_its_status_and_nothing_behind_it() {
+        actix_rt::System::new().block_on(async {
+            assert_eq!(asked(b"HTTP/1.1 200 Fine\r\n\r\n").await, Ok(200));
+            assert_eq!(asked(b"HTTP/1.1 502 No\r\n\r\nwhy").await, Ok(502), "a refusal may have a body");
+            let early = asked(b"HTTP/1.1 200 Fine\r\n\r\nx").await;
+            assert_eq!(early, Err("sent something before it was asked".into()));
+            let broken = asked(b"HTTP/1.1 2").await.unwrap_err();
+            assert!(broken.starts_with("ended the connection: "), "{broken}");
+        });
+    }
+}

@@ -110,6 +110,14 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_wheel_turns_no_further_than_to_now() {
+        let mut wheel = Wheel::new(1_000_000);
+        wheel.turn(1_002_000, |_| panic!("nobody is due"));
+        wheel.arm(1, 1_003_000);
+        assert_eq!(run(&mut wheel, 1_002_000, 1_020_000), [(1, 1_003_000)]);
+    }
+
+    #[test]
     fn what_is_far_ahead_is_looked_at_on_the_way() {
         let mut wheel = Wheel::new(0);
         let due = 6 * 60 * 60 * 1000;

@@ -206,6 +206,8 @@ mod tests {
         let well = endpoint;
         (0..60).for_each(|_| endpoint.attempt(Strain::Down, began, endpoint.now + 1, 0.0));
         assert_eq!((endpoint.backoff, endpoint.recent), (well.backoff, well.recent));
+        endpoint.attempt(Strain::Well, began, endpoint.now + 1, 0.0);
+        assert_eq!(endpoint.recent, well.recent);
     }
 
     #[test]
@@ -234,8 +236,10 @@ mod tests {
         // Two that end together are recorded in any order.
         let mut endpoint = Endpoint::in_trouble();
         let before = endpoint.backoff;
-        endpoint.attempt(Strain::Well, before.since - 5_000, before.since - 1, 0.0);
+        endpoint.attempt(Strain::Well, before.since - 5_000, before.since - ORDER_MS_MAX, 0.0);
         assert_eq!(endpoint.backoff, before);
+        endpoint.attempt(Strain::Well, before.since - 5_000, before.since - ORDER_MS_MAX - 1, 0.0);
+        assert_eq!(endpoint.backoff.step, 0, "that much earlier it was another clock");
     }
 
     #[test]

@@ -318,4 +318,16 @@ mod tests {
             prop_assert!(holds(&condition, event));
         }
     }
+
+    #[test]
+    fn a_condition_that_is_as_large_as_it_may_be_is_taken() {
+        let mut long = "@.a == 'x' ".to_string();
+        long.push_str(&" ".repeat(CONDITION_BYTES_MAX - long.len()));
+        assert!(Condition::parse(&long).is_ok() && Condition::parse(&format!("{long} ")).is_err());
+        assert!(Condition::parse(&vec!["@.a"; PATHS_MAX].join("||")).is_ok());
+        assert!(Condition::parse("@[*][*][*][*]").is_ok(), "{WIDE_MAX} of them");
+        let nested = |depth: usize| format!("{}@.a{}", "(".repeat(depth), ")".repeat(depth));
+        assert!(Condition::parse(&nested(DEPTH_MAX)).is_ok() && Condition::parse(&nested(DEPTH_MAX + 1)).is_err());
+        assert!(holds("@.data.a == -1", json!({"data": {"a": -1}})), "a negative number is one of brackets only");
+    }
 }

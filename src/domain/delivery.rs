@@ -188,6 +188,11 @@ impl Outcome {
         }
     }
 
+    /// Whether it says something of the endpoint. The others are about us, or about one delivery.
+    pub fn is_of_endpoint(&self) -> bool {
+        !matches!(self, Self::Unsendable(_) | Self::TooLarge(..))
+    }
+
     /// The kind of failure in one word, for counters and filters.
     pub fn kind(&self) -> &'static str {
         FAILURE_KINDS[self.kind_index()]
@@ -282,6 +287,7 @@ pub const RESPONSE_BODY_BYTES_MAX: usize = 16 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::retry::Next;
 
     #[test]
     fn what_an_endpoint_says_of_itself_is_cut_between_characters() {
@@ -289,5 +295,23 @@ mod tests {
         assert!(text.len() <= OUTCOME_TEXT_BYTES_MAX && text.len() > OUTCOME_TEXT_BYTES_MAX - 2);
         assert_eq!(Outcome::Dns("short".into()).cut(), Outcome::Dns("short".into()));
         assert_eq!(Outcome::Status(200).cut(), Outcome::Status(200));
+    }
+
+    #[test]
+    fn a_delivery_knows_when_it_was_first_tried_and_what_came_of_it_last() {
+        let attempt = |number, started_at| SealedAttempt {
+            summary: AttemptSummary { number, started_at, duration_ms: 5, outcome: Outcome::Status(500) },
+            request: Vec::new(),
+            response_body: Vec::new(),
+            resent: false,
+        };
+        let event = EventId(1 << 80);
+        let mut delivery = Delivery::fresh(event.delivery_to(1), event, Cause::Accept);
+        assert_eq!((delivery.first_attempt_at(), delivery.latest_attempt()), (None, None));
+        assert_eq!(delivery.take_attempt(attempt(1, 70), Next::RetryAt(100)), None, "the first is kept with it");
+        assert_eq!(delivery.latest_attempt().map(|latest| latest.number), Some(1));
+        assert_eq!(delivery.take_attempt(attempt(2, 100), Next::Dead), Some(attempt(2, 100)));
+        assert_eq!((delivery.first_attempt_at(), delivery.ended_at), (Some(70), Some(105)));
+        assert_eq!(delivery.latest_attempt().map(|latest| latest.number), Some(2));
     }
 }

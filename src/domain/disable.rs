@@ -140,4 +140,16 @@ mod tests {
         assert_eq!(field(DisableRule { failing_seconds: Some(SECONDS_MAX + 1), ..NONE }), "disable.failing_seconds");
         assert_eq!(field(DisableRule { probe_after_seconds: Some(0), ..NONE }), "disable.probe_after_seconds");
     }
+
+    #[test]
+    fn each_rule_alone_disables() {
+        let rules = [
+            DisableRule { gone: true, ..NONE },
+            DisableRule { exhausted: true, ..NONE },
+            DisableRule { consecutive_failures: Some(3), ..NONE },
+            DisableRule { failing_seconds: Some(3), ..NONE },
+        ];
+        assert!(rules.iter().all(DisableRule::disables));
+        assert!(!DisableRule { probe_after_seconds: Some(60), ..NONE }.disables());
+    }
 }

@@ -128,11 +128,32 @@ mod tests {
             "http://example.com",
             "ftp://example.com",
             "https://a:b@example.com",
+            "https://a@example.com",
+            "https://:b@example.com",
+            "https://*.example.com",
+            "https://example.com:0",
             "https://e.com/#x",
             "https://",
         ] {
             assert_eq!(EndpointUrl::parse(bad, false).unwrap_err().field, "url", "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_as_large_as_it_may_be_is_taken() {
+        let url = |bytes: usize| EndpointUrl::parse(&format!("https://e.com/{}", "x".repeat(bytes - 14)), false);
+        assert!(url(URL_BYTES_MAX).is_ok() && url(URL_BYTES_MAX + 1).is_err());
+        let headers = |count: usize| (0..count).map(|n| (format!("x-{n}"), String::new())).collect::<Vec<_>>();
+        assert!(check_headers(&headers(HEADERS_MAX)).is_ok() && check_headers(&headers(HEADERS_MAX + 1)).is_err());
+        let long = |bytes: usize| check_headers(&[("x-a".into(), "1".repeat(bytes - 4)), ("x".into(), String::new())]);
+        assert!(long(HEADERS_BYTES_MAX).is_ok() && long(HEADERS_BYTES_MAX + 1).is_err());
+    }
+
+    #[test]
+    fn who_may_not_use_http_is_told_how_to_allow_it() {
+        let refused = |url: &str| EndpointUrl::parse(url, false).unwrap_err().message;
+        assert!(refused("http://example.com/").contains("http_allowed"));
+        assert!(!refused("ftp://example.com/").contains("http_allowed"));
     }
 
     #[test]
@@ -155,6 +176,17 @@ mod tests {
             [("X", "a\r\nEvil: 1"), ("Content-Type", "text/plain"), ("a b", "c"), ("", "x"), ("X", "ä")]
         {
             assert!(check(name, value).is_err(), "{name}: {value}");
+        }
+        assert!(check("Connection", "close").is_err() && check("Proxy-Authorization", "x").is_err());
+    }
+
+    #[test]
+    fn a_place_is_a_host_and_a_port() {
+        let url = |text: &str| EndpointUrl::parse(text, true).expect("a URL");
+        let here = url("https://e.com/a");
+        assert!(here.is_at_place_of(&url("https://e.com:443/b?c")));
+        for elsewhere in ["https://e.com:444/a", "http://e.com/a", "https://f.com/a"] {
+            assert!(!here.is_at_place_of(&url(elsewhere)), "{elsewhere}");
         }
     }
 }

@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn types_and_names_have_bounds() {
-        for good in ["task.created", "ping", "a/b:c-d_e.F9"] {
+        for good in ["task.created", "ping", "a/b:c-d_e.F9", &"x".repeat(TYPE_BYTES_MAX)] {
             assert_eq!(check_type(good), Ok(()));
         }
         for bad in ["", ".a", "a.", "a..b", "a b", "ä", &"x".repeat(201)] {

@@ -208,11 +208,18 @@ mod tests {
     }
 
     #[test]
+    fn a_millisecond_that_is_used_up_borrows_from_the_next() {
+        let mut source = IdSource { ms: 5, counter: (1 << COUNTER_BITS) - 1 };
+        let id = source.next(5, 0, || 0);
+        assert_eq!((EventId(id).time(), source.counter), (6, 0));
+    }
+
+    #[test]
     fn a_delivery_carries_its_event_and_its_webhook() {
         let event = EventId(IdSource::after(0).next(1_700_000_000_000, 0, || 12_345));
         let delivery = event.delivery_to(42);
         assert_eq!((delivery.webhook(), delivery.event_at_accept()), (42, event));
-        assert_eq!(event.uuid().get_version_num(), 7);
+        assert_eq!((event.uuid().get_version_num(), event.uuid().get_variant()), (7, uuid::Variant::RFC4122));
         assert_eq!(event.time(), 1_700_000_000_000);
     }
 

@@ -72,6 +72,8 @@ mod tests {
         let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
         assert_eq!(check(deep(DEPTH_MAX).as_bytes()), Ok(()));
         assert_eq!(check(deep(DEPTH_MAX + 1).as_bytes()), Err(JsonRefusal::TooDeep));
+        let wide = format!("[{}[]]", "[],".repeat(DEPTH_MAX * 2));
+        assert_eq!(check(wide.as_bytes()), Ok(()), "side by side they are not deep");
         assert_eq!(check(br#"{"a":"[[[[\"]]","b":"\\"}"#), Ok(()));
         assert_eq!(check(br#""\ud83d\ude00 \u0041 \\ud800""#), Ok(()));
         for lone in [r#""\ud83d""#, r#""\ud83dx\ude00""#, r#""\ude00""#, r#""\ud83d\ud83d""#] {

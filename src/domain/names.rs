@@ -70,3 +70,18 @@ pub fn is_host_name(name: &str) -> bool {
     };
     name.len() <= NAME_BYTES_MAX && name.split('.').all(fits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_name_says_which_it_is() {
+        let said = |name: &str| LocalName::of(name).map(|local| local.to_string());
+        assert_eq!(said("localhost.").as_deref(), Some("localhost is this machine"));
+        assert_eq!(said("a.localhost"), said("localhost"));
+        assert_eq!(said("a.internal").as_deref(), Some("names under .internal lead to no public endpoint"));
+        assert_eq!(said("server").as_deref(), Some("a name without a dot leads to no public endpoint"));
+        assert_eq!(said("example.com"), None);
+    }
+}

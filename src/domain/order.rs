@@ -77,8 +77,12 @@ mod tests {
         let at = |path: &str| KeyPath::parse(path).unwrap().value(&event).cloned();
         assert_eq!(at("data.task.id"), Some(json!(7)));
         assert_eq!(at("type"), Some(json!("a.b")));
+        assert_eq!(KeyPath::parse("data.task.id").unwrap().as_str(), "data.task.id");
         assert_eq!((at("data.none"), at("data.other"), at("metadata.x")), (None, None, None));
-        for bad in ["", "data", "id.x", "data.", "data..x", "type.x", &format!("data.{}", "x".repeat(200))] {
+        assert!(KeyPath::parse(&format!("data.{}", "x".repeat(KEY_PATH_BYTES_MAX - 5))).is_ok());
+        for bad in
+            ["", "data", "id.x", "data.", "data..x", "type.x", &format!("data.{}", "x".repeat(KEY_PATH_BYTES_MAX - 4))]
+        {
             assert_eq!(KeyPath::parse(bad).unwrap_err().field, "order_key", "{bad}");
         }
     }

@@ -131,7 +131,10 @@ mod tests {
         let limit = RateLimit { per_second: None, per_minute: Some(50), burst: 10 };
         let mut bucket = Bucket::default();
         assert_eq!(bucket.allowance(limit, NOW), Allowance { limit: 60, remaining: 10, next_at: NOW, full_at: NOW });
-        (0..10).for_each(|_| bucket.take(limit, NOW).unwrap());
+        (0..9).for_each(|_| bucket.take(limit, NOW).unwrap());
+        assert_eq!(bucket.allowance(limit, NOW).next_at, NOW, "one is left");
+        bucket.take(limit, NOW).unwrap();
+        assert_eq!(bucket.allowance(limit, NOW).next_at, NOW + 1_200);
         assert_eq!(bucket.take(limit, NOW), Err(NOW + 1_200));
         let left = bucket.allowance(limit, NOW + 1_200);
         assert_eq!((left.remaining, left.full_at), (1, NOW + 12_000));

@@ -187,4 +187,12 @@ mod tests {
             prop_assert!(at <= ended + schedule.longest_ms());
         }
     }
+
+    #[test]
+    fn a_success_rule_is_shown_as_it_was_written() {
+        for text in ["204", "2xx", "200-204", "250-349"] {
+            let rule = SuccessRule::try_from(vec![text.to_string()]).expect("a rule");
+            assert_eq!(Vec::<String>::from(rule), [text]);
+        }
+    }
 }

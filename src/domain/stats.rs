@@ -383,4 +383,10 @@ mod tests {
             prop_assert!(over.windows(2).all(|pair| pair[0].end() <= pair[1].start));
         }
     }
+
+    #[test]
+    fn points_are_kept_the_longer_the_wider_they_are() {
+        let kept_days = [Step::Minute, Step::Hour, Step::Day].map(|step| step.kept_ms() / DAY_MS);
+        assert_eq!(kept_days, [3, 90, 1095]);
+    }
 }

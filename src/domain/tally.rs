@@ -98,8 +98,11 @@ impl Tally {
             self.last_success_at = Some(attempt.ended_at());
         } else {
             self.failed_attempts += 1;
-            self.consecutive_failures += 1;
-            self.failing_since.get_or_insert(attempt.ended_at());
+            // No rule disables a webhook for what its endpoint did not do.
+            if attempt.outcome.is_of_endpoint() {
+                self.consecutive_failures += 1;
+                self.failing_since.get_or_insert(attempt.ended_at());
+            }
         }
         if attempt.number == 1 {
             let day = day_of(attempt.started_at);
@@ -137,5 +140,76 @@ impl Tally {
             DeliveryState::Cancelled => self.cancelled += 1,
             DeliveryState::Pending | DeliveryState::Scheduled => unreachable!("an open delivery has not ended"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::Outcome;
+
+    const NOON: UnixMs = 20_000 * DAY_MS + DAY_MS / 2;
+
+    fn attempt(number: u16, started_at: UnixMs) -> AttemptSummary {
+        AttemptSummary { number, started_at, duration_ms: 7, outcome: Outcome::Status(500) }
+    }
+
+    #[test]
+    fn attempts_are_counted_since_when_they_fail_and_first_ones_by_day() {
+        let mut tally = Tally::default();
+        [attempt(1, NOON), attempt(2, NOON + 10), attempt(1, NOON + 20)]
+            .iter()
+            .for_each(|failed| tally.count_attempt(failed, false));
+        assert_eq!((tally.attempts, tally.failed_attempts, tally.consecutive_failures), (3, 3, 3));
+        assert_eq!((tally.failing_since, tally.last_attempt_at), (Some(NOON + 7), Some(NOON + 27)));
+        assert_eq!((tally.first_attempts_today(NOON), tally.first_attempts_today(NOON + DAY_MS)), (2, 0));
+        tally.count_attempt(&attempt(1, NOON + DAY_MS), true);
+        assert_eq!((tally.consecutive_failures, tally.failing_since), (0, None));
+        assert_eq!((tally.first_attempts_today(NOON + DAY_MS), tally.last_well_at()), (1, NOON + DAY_MS + 7));
+        tally.count_attempt(&attempt(1, NOON), false);
+        assert_eq!(tally.first_attempts_today(NOON + DAY_MS), 1, "one of the day before that ends late");
+        assert_eq!((tally.attempts, tally.failed_attempts), (5, 4));
+    }
+
+    #[test]
+    fn what_is_our_fault_is_no_failure_of_the_endpoint() {
+        let mut tally = Tally::default();
+        for outcome in [Outcome::Unsendable("a panic".into()), Outcome::TooLarge(2, 1)] {
+            tally.count_attempt(&AttemptSummary { outcome, ..attempt(1, NOON) }, false);
+        }
+        assert_eq!((tally.failed_attempts, tally.consecutive_failures, tally.failing_since), (2, 0, None));
+    }
+
+    #[test]
+    fn who_is_said_to_be_well_begins_anew() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.last_well_at(), 0);
+        let failed = attempt(1, NOON);
+        tally.count_attempt(&failed, false);
+        tally.count_strain(Strain::Until(NOON + 60_000), &failed, 0.0);
+        assert_eq!(tally.backoff.until, NOON + 60_000);
+        tally.forgive(NOON + 100);
+        assert_eq!((tally.backoff, tally.consecutive_failures, tally.failing_since), (Backoff::default(), 0, None));
+        assert_eq!((tally.last_well_at(), tally.failed_attempts), (NOON + 100, 1));
+    }
+
+    #[test]
+    fn sums_are_sums_and_the_rate_is_a_share() {
+        let one = Tally {
+            deliveries: 9,
+            succeeded: 3,
+            dead: 1,
+            cancelled: 3,
+            attempts: 6,
+            failed_attempts: 3,
+            ..Tally::default()
+        };
+        assert_eq!((one.open(), one.success_rate()), (2, 0.75));
+        assert_eq!((Tally::default().success_rate(), Tally { succeeded: 1, ..Tally::default() }.open()), (0.0, 0));
+        let mut all = one.clone();
+        all.add(&one);
+        let twice =
+            Tally { deliveries: 18, succeeded: 6, dead: 2, cancelled: 6, attempts: 12, failed_attempts: 6, ..one };
+        assert_eq!(all, twice);
     }
 }

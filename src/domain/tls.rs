@@ -89,3 +89,33 @@ fn certificates(field: &str, pem: &str) -> Result<Vec<CertificateDer<'static>>, 
         _ => Err(Invalid::new(field, "has no certificate in PEM (-----BEGIN CERTIFICATE-----)")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_belongs_to_another_certificate_is_told_from_one_that_cannot_be_used() {
+        let made = || rcgen::generate_simple_self_signed(["e.com".to_string()]).expect("a certificate");
+        let (one, other) = (made(), made());
+        let identity =
+            |key: &rcgen::KeyPair| Identity { certificate: one.cert.pem(), key: Secret::new(key.serialize_pem()) };
+        assert!(identity(&one.signing_key).read().is_ok());
+        let Invalid { field, message } = identity(&other.signing_key).read().expect_err("it is another's");
+        assert_eq!((&*field, &*message), ("tls.client_key", "does not belong to tls.client_certificate"));
+    }
+
+    #[test]
+    fn its_texts_are_bounded_together() {
+        let tls = |certificate: &str, key: &str, ca: Option<&str>| Tls {
+            ca: ca.map(str::to_string),
+            identity: Some(Identity { certificate: certificate.into(), key: Secret::new(key) }),
+        };
+        assert_eq!(tls("four", "three", Some("ab")).bytes(), 11);
+        let refused = |bytes: usize| tls(&"x".repeat(bytes - 1), "y", None).check().expect_err("it is no PEM").field;
+        assert_eq!(
+            (refused(TLS_BYTES_MAX), refused(TLS_BYTES_MAX + 1)),
+            ("tls.client_certificate".into(), "tls".into())
+        );
+    }
+}

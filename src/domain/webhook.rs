@@ -316,16 +316,45 @@ impl std::fmt::Display for EventFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::secret::Secret;
 
     #[test]
     fn filters_match_as_documented() {
         let wants = |filter: &str, event_type: &str| EventFilter::parse(filter).unwrap().matches(event_type);
         assert!(wants("*", "anything"));
         assert!(wants("task.*", "task.created") && wants("task.*", "task.sub.created"));
-        assert!(!wants("task.*", "task") && !wants("task.*", "tasks.created"));
+        assert!(!wants("task.*", "task") && !wants("task.*", "tasks.created") && !wants("task.*", "task."));
         assert!(wants("task.created", "task.created") && !wants("task.created", "task.createdx"));
         for bad in ["", "*.created", "task.*.x", "task.**", ".*", "a b"] {
             assert_eq!(EventFilter::parse(bad).unwrap_err().field, "events", "{bad}");
         }
+    }
+
+    #[test]
+    fn all_texts_that_people_set_are_counted() {
+        let url = EndpointUrl::parse("https://e.com/", false).expect("a URL");
+        let mut webhook = Webhook::new(1, "standard", url, vec![EventFilter::All, EventFilter::Exact("ab".into())]);
+        assert_eq!(webhook.texts_bytes(), 14 + (1 + 2) + (2 + 2));
+        let before = webhook.texts_bytes();
+        (webhook.name, webhook.description) = (Some("four".into()), Some("three".into()));
+        webhook.condition = Some("@.a".into());
+        assert_eq!(webhook.texts_bytes(), before + 4 + 5 + 3);
+        let before = webhook.texts_bytes();
+        webhook.headers = vec![("X-A".into(), "12345".into())];
+        webhook.secrets = vec![SigningSecret { secret: Secret::new("secret"), until: None }];
+        assert_eq!(webhook.texts_bytes(), before + (3 + 5 + 2) + (6 + 16));
+        let before = webhook.texts_bytes();
+        webhook.allow = vec!["10.0.0.0/8".parse().expect("a network"); 2];
+        webhook.tls = Some(Tls { ca: Some("a PEM".into()), identity: None });
+        assert_eq!(webhook.texts_bytes(), before + 2 * 18 + 5);
+    }
+
+    #[test]
+    fn an_order_holds_where_it_says_so() {
+        let url = EndpointUrl::parse("https://e.com/", false).expect("a URL");
+        let holds =
+            |order| Webhook { order, ..Webhook::new(1, "standard", url.clone(), vec![EventFilter::All]) }.holds_order();
+        let order = |on_dead| Some(Order { key: None, on_dead });
+        assert_eq!([order(OnDead::Hold), order(OnDead::Skip), None].map(holds), [true, false, false]);
     }
 }

@@ -14,6 +14,9 @@ use crate::domain::delivery::{Cause, Delivery};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId, WebhookNumber};
 
+/// In front of an event's record: how many pieces follow it, in two bytes.
+const NO_PIECES: [u8; 2] = 0u16.to_be_bytes();
+
 impl Staging<'_> {
     /// Accepts events of one account, all or none.
     pub fn accept(
@@ -161,7 +164,10 @@ impl Staging<'_> {
             webhooks,
             fingerprint: new.fingerprint,
         };
-        let bytes = self.put_in_pieces(layout::event(account, event.id), &record::encode(&event));
+        let mut record = Vec::with_capacity(event.data.len() + record::USUAL_BYTES);
+        record.extend(NO_PIECES);
+        record::encode_onto(&mut record, &event);
+        let bytes = self.put_in_pieces(layout::event(account, event.id), record);
         self.event_bytes_come(bytes);
         if let Some(name) = &event.name {
             self.stage(Tree::Names, layout::name(account, name), Some(event.id.to_bytes().to_vec()));
@@ -174,19 +180,23 @@ impl Staging<'_> {
         Ok(event)
     }
 
-    /// A long record goes on in `chunks`, in the same transaction: its head says how many there are. Gives the bytes
-    /// that all of it takes.
-    fn put_in_pieces(&mut self, key: Key, bytes: &[u8]) -> usize {
-        let (head, rest) = bytes.split_at(bytes.len().min(layout::VALUE_BYTES_MAX));
-        let pieces: Vec<&[u8]> = rest.chunks(layout::VALUE_BYTES_MAX).collect();
-        let count = u16::try_from(pieces.len()).expect("an accepted event is at most 2 GiB");
-        let mut kept = key.len() + 2 + bytes.len();
-        for (n, piece) in pieces.into_iter().enumerate() {
-            let key = layout::chunk(&key, n as u16);
-            kept += key.len();
-            self.stage(Tree::Chunks, key, Some(piece.to_vec()));
+    /// A long record goes on in `chunks`, in the same transaction: its head says how many there are, in the bytes that
+    /// [`NO_PIECES`] holds free. Gives the bytes that all of it takes.
+    fn put_in_pieces(&mut self, key: Key, mut head: Vec<u8>) -> usize {
+        let mut kept = key.len() + head.len();
+        let head_bytes_max = NO_PIECES.len() + layout::VALUE_BYTES_MAX;
+        if head.len() > head_bytes_max {
+            let rest = head.split_off(head_bytes_max);
+            let pieces = rest.chunks(layout::VALUE_BYTES_MAX);
+            let count = u16::try_from(pieces.len()).expect("an accepted event is at most 2 GiB");
+            head[..NO_PIECES.len()].copy_from_slice(&count.to_be_bytes());
+            for (n, piece) in pieces.enumerate() {
+                let key = layout::chunk(&key, n as u16);
+                kept += key.len();
+                self.stage(Tree::Chunks, key, Some(piece.to_vec()));
+            }
         }
-        self.stage(Tree::Events, key, Some([&count.to_be_bytes(), head].concat()));
+        self.stage(Tree::Events, key, Some(head));
         kept
     }
 

@@ -25,7 +25,7 @@ pub fn new_key(dice: &mut Dice) -> DataKey {
 }
 
 /// The attempt as it is stored. Without a key nothing is kept of the request.
-pub fn seal(key: Option<&DataKey>, id: DeliveryId, attempt: Attempt, dice: &mut Dice) -> SealedAttempt {
+pub fn seal(key: Option<&DataKey>, id: DeliveryId, attempt: &Attempt, dice: &mut Dice) -> SealedAttempt {
     let Attempt { summary, url, request_headers, response_body, resent } = attempt;
     let request = key.map(|key| {
         let mut nonce = [0; NONCE_BYTES];
@@ -37,7 +37,8 @@ pub fn seal(key: Option<&DataKey>, id: DeliveryId, attempt: Attempt, dice: &mut 
         request.extend_from_slice(&nonce);
         request
     });
-    SealedAttempt { summary, request: request.unwrap_or_default(), response_body, resent }
+    let (summary, response_body) = (summary.clone(), response_body.clone());
+    SealedAttempt { summary, request: request.unwrap_or_default(), response_body, resent: *resent }
 }
 
 /// The attempt again. What cannot be opened (its webhook's key is gone, or it was changed) stays empty.
@@ -78,7 +79,7 @@ mod tests {
     fn what_was_sent_opens_with_its_webhooks_key_and_in_its_place_only() {
         let (mut dice, id) = (Dice::seeded(1), DeliveryId(7));
         let (key, other) = (new_key(&mut dice), new_key(&mut dice));
-        let sealed = seal(Some(&key), id, attempt(1), &mut dice);
+        let sealed = seal(Some(&key), id, &attempt(1), &mut dice);
         let stored = record::encode(&sealed);
         assert!(!stored.windows(4).any(|part| part == b"hush"));
         assert_eq!(open(Some(&key), id, sealed.clone()), attempt(1));
@@ -94,7 +95,7 @@ mod tests {
             changed.request[n] ^= 1;
             assert_eq!(open(Some(&key), id, changed), emptied, "byte {n}");
         }
-        assert_eq!(seal(None, id, attempt(1), &mut dice).request, b"");
-        assert_ne!(seal(Some(&key), id, attempt(1), &mut dice), sealed, "no two seals are the same");
+        assert_eq!(seal(None, id, &attempt(1), &mut dice).request, b"");
+        assert_ne!(seal(Some(&key), id, &attempt(1), &mut dice), sealed, "no two seals are the same");
     }
 }

@@ -49,3 +49,68 @@ pub fn check(trees: &Trees, keys: &MasterKeys, tree: Tree, key: &[u8], value: &[
 fn has_bytes(lengths: &[usize], tree: Tree, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
     if lengths.contains(&value.len()) { Ok(()) } else { Err(Damage::at(tree, key, "its length is wrong").into()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Dice;
+    use crate::domain::id::{DeliveryId, EventId};
+    use crate::store::bench::{Bench, in_memory, webhook};
+    use crate::store::layout::{self, Key};
+    use std::sync::Arc;
+    use zeroize::Zeroizing;
+
+    fn is_whole(tree: Tree, key: &[u8], value: &[u8]) -> bool {
+        let trees = Trees::open(&in_memory(), Arc::default()).unwrap();
+        check(&trees, &keys(&[1]), tree, key, value).is_ok()
+    }
+
+    fn keys(bytes: &[u8]) -> MasterKeys {
+        MasterKeys::new(&bytes.iter().map(|byte| Zeroizing::new([*byte; 32])).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn each_row_of_meta_has_a_form_of_its_own() {
+        let last_id = [0; 24];
+        assert!(is_whole(Tree::Meta, META_LAST_ID, &last_id));
+        assert!(!is_whole(Tree::Meta, META_LAST_ID, &last_id[..23]));
+        for number in [META_LAST_WEBHOOK, META_LAST_ACCOUNT] {
+            assert_eq!([3, 4, 5].map(|bytes| is_whole(Tree::Meta, number, &vec![1; bytes])), [false, true, false]);
+        }
+        let stood = record::encode(&1_800_000_000_000u64);
+        assert!(is_whole(Tree::Meta, META_KEEPING, &stood) && !is_whole(Tree::Meta, META_KEEPING, &[9; 9]));
+        assert!(is_whole(Tree::Meta, b"of a later build", &[9; 9]));
+    }
+
+    #[test]
+    fn rows_without_a_record_are_known_by_their_length() {
+        for tree in [Tree::Replays, Tree::Dead] {
+            assert!(is_whole(tree, &[0; 20], &[]) && !is_whole(tree, &[0; 20], &[0]));
+        }
+        assert_eq!([0, 1, 16].map(|bytes| is_whole(Tree::Ordered, &[0; 28], &vec![1; bytes])), [true, false, true]);
+    }
+
+    #[test]
+    fn what_belongs_to_another_row_is_whole_while_that_is_there() {
+        let bench = Bench::new();
+        let whole = |tree, key: &Key, value: &[u8]| check(&bench.trees(), &keys(&[1]), tree, key, value).is_ok();
+        let (event, delivery) = (EventId(1 << 80), DeliveryId(1 << 80 | 7));
+        let (due, piece) = (layout::due(5, delivery), layout::chunk(&layout::event(1, event), 0));
+        assert!(!whole(Tree::Due, &due, &[]) && !whole(Tree::Chunks, &piece, &[1]));
+        bench.put(Tree::Waiting, layout::delivery(delivery), vec![1]);
+        bench.put(Tree::Events, layout::event(1, event), vec![0, 1, 1]);
+        assert!(whole(Tree::Due, &due, &[]) && whole(Tree::Chunks, &piece, &[1]));
+        assert!(!whole(Tree::Due, &due, &[1]));
+        assert!(!whole(Tree::Chunks, &layout::chunk(&layout::event(1, event), 1), &[1]), "it has one further piece");
+    }
+
+    #[test]
+    fn a_webhook_that_another_master_key_has_sealed_counts_as_whole() {
+        let key = [0, 0, 0, 1];
+        let sealed = |by| keys(&[by]).seal(Tree::Webhooks, &key, &webhook(), &mut Dice::seeded(1));
+        let cut = |sealed: Vec<u8>| sealed[..40].to_vec();
+        assert!(is_whole(Tree::Webhooks, &key, &sealed(1)) && is_whole(Tree::Webhooks, &key, &sealed(2)));
+        assert!(!is_whole(Tree::Webhooks, &key, &cut(sealed(1))), "what its key is here for can be told");
+        assert!(is_whole(Tree::Webhooks, &key, &cut(sealed(2))));
+    }
+}

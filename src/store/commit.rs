@@ -29,6 +29,8 @@ const SYNC_DELAY_MS: u64 = 50;
 const PACE: Duration = Duration::from_millis(2);
 /// What says on the disk which group was synced is itself synced at the latest after this time.
 const MARK_SYNC_DELAY: Duration = Duration::from_secs(1);
+/// Between looks at the free space: no disk takes the reserve of it in so short a time.
+const SPACE_PACE: Duration = Duration::from_millis(50);
 /// Between the first attempts to reopen a store that failed: sled lets go of its files some moments after its last
 /// handle. Each further pause is twice as long.
 const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(2);
@@ -48,6 +50,8 @@ pub struct Committer {
     upkeep: Upkeep,
     /// Whether the operator was told that space is low.
     low_space_told: bool,
+    /// Since the last look at the free space.
+    space_seen: Stopwatch,
     /// Since when something is written and not synced.
     unsynced: Option<UnixMs>,
     /// Since when something is synced and the mark of it is not.
@@ -68,9 +72,10 @@ impl Committer {
         let kept = rows::kept(&trees)?;
         let upkeep = upkeep_of(&inner, &trees);
         let carried = Carried { ids, dice, tallies: Tallies::default(), kept };
-        let (low_space_told, unsynced, unmarked, pause) = (false, None, None, Duration::ZERO);
+        let (low_space_told, space_seen) = (false, Stopwatch::start());
+        let (unsynced, unmarked, pause) = (None, None, Duration::ZERO);
         let (alone, rests_until) = (0, 0);
-        Ok(Self { inner, carried, upkeep, low_space_told, unsynced, unmarked, pause, alone, rests_until })
+        Ok(Self { inner, carried, upkeep, low_space_told, space_seen, unsynced, unmarked, pause, alone, rests_until })
     }
 
     /// Serves groups until the store is closed and nothing waits.
@@ -148,9 +153,9 @@ impl Committer {
     /// One group: stage, write, sync, answer, tell. An empty one syncs what is not synced yet.
     fn serve(&mut self, mut group: Group) {
         let Ok(trees) = self.inner.trees() else { return self.put_off(group) };
-        let settlements = group.settlements.clone();
         let (notice, written) = self.write(&trees, &mut group);
-        for request in group.requests {
+        let Group { settlements, requests } = group;
+        for request in requests {
             request.answer(written.clone());
         }
         match written {
@@ -182,7 +187,7 @@ impl Committer {
         let must_sync = !group.requests.is_empty() || group.is_empty() || self.is_overdue(moment.now);
         let mut staging = Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, moment);
         let mut staged = Ok(());
-        for settlement in group.settlements.drain(..) {
+        for settlement in &group.settlements {
             staged = staged.and_then(|()| trees.readable(staging.settle(settlement)).map(drop));
         }
         for request in &mut group.requests {
@@ -215,7 +220,10 @@ impl Committer {
             }
             Ok(())
         });
-        self.inner.watch_space(trees);
+        if self.space_seen.elapsed() >= SPACE_PACE {
+            self.space_seen = Stopwatch::start();
+            self.inner.watch_space(trees);
+        }
         (notice, written)
     }
 
@@ -338,3 +346,6 @@ fn tell_low_space(told: &mut bool, inner: &Inner, staging: &mut Staging<'_>) -> 
     let facts = serde_json::json!({"free_bytes": free, "reserve_bytes": inner.settings.free_bytes_min});
     staging.tell_operator("storage.low", facts)
 }
+
+#[cfg(test)]
+mod tests;

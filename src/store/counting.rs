@@ -83,3 +83,30 @@ impl Staging<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::bench::Bench;
+
+    #[test]
+    fn an_event_counts_in_its_account_and_in_its_minute() {
+        let mut bench = Bench::new();
+        bench.publish();
+        bench.turn(Step::Minute.ms());
+        let counted = |bench: &Bench| {
+            let tally = rows::account_tally(&bench.trees(), 1).unwrap();
+            (tally.accepted, tally.minute.counts.accepted)
+        };
+        assert_eq!(counted(&bench), (1, 1));
+        bench.publish();
+        assert_eq!(counted(&bench), (2, 1));
+        bench.publish();
+        assert_eq!(counted(&bench), (3, 2));
+        bench.turn(Step::Minute.ms());
+        bench.publish();
+        let hour = layout::stats(Series::Account(1), Step::Hour, Step::Hour.start_of(bench.clock.now()));
+        let told = bench.trees().get(Tree::Stats, &hour).unwrap().unwrap();
+        assert_eq!(rows::counts(&hour, &told).unwrap().accepted, 3, "what is over is told");
+    }
+}

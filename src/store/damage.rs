@@ -127,3 +127,42 @@ impl Reports {
         known
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_wait_until_they_are_taken_and_what_is_too_much_is_met_again() {
+        let reports = Reports::default();
+        assert!(!reports.are_waiting());
+        for n in 0..=REPORTS_MAX {
+            reports.note(Damage::at(Tree::Closed, &n.to_be_bytes(), "torn"));
+        }
+        assert!(reports.are_waiting());
+        assert_eq!(reports.take(1).len(), 1);
+        assert_eq!(reports.take(usize::MAX).len(), REPORTS_MAX - 1);
+        assert!(!reports.are_waiting());
+    }
+
+    #[test]
+    fn a_start_counts_anew_and_a_scrub_tells_what_it_found() {
+        let reports = Reports::default();
+        reports.count_scrubbed(5);
+        reports.count_scrubbed(2);
+        reports.count_quarantined("closed", 2);
+        reports.count_quarantined("events", 1);
+        reports.count_forgotten(Tree::Events);
+        reports.end_scrub(vec!["a row is missing".into()]);
+        let found = Soundness {
+            quarantined: BTreeMap::from([("closed", 2)]),
+            scrubbed_rows: 7,
+            is_scrubbed: true,
+            differences: vec!["a row is missing".into()],
+        };
+        assert_eq!(reports.soundness(), found);
+        reports.begin_scrub();
+        reports.forget_quarantined();
+        assert_eq!(reports.soundness(), Soundness { quarantined: BTreeMap::new(), scrubbed_rows: 0, ..found });
+    }
+}

@@ -224,3 +224,36 @@ pub enum Refusal {
     #[error(transparent)]
     Failed(#[from] StoreError),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_use_in_trying_again_where_somebody_has_to_put_something_back() {
+        let path = PathBuf::from("data");
+        let lasting = [
+            OpenError::Gone(path.clone()),
+            OpenError::Short { path: path.clone(), found: 1, expected: 2 },
+            OpenError::Behind { path: path.clone(), found: 1, marked: 2 },
+            OpenError::Another { path: path.clone(), number: 1 },
+            OpenError::of(&path, StoreError::Broken("torn".into())),
+        ];
+        assert!(lasting.iter().all(OpenError::is_final));
+        let passing = [OpenError::InUse(path.clone()), OpenError::of(&path, StoreError::Io("a full disk".into()))];
+        assert!(!passing.iter().any(OpenError::is_final));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_from_what_may_pass() {
+        use std::io;
+        let page = |at| StoreError::from(sled::Error::Corruption { at, bt: () }).to_string();
+        assert!(page(None).ends_with("a page of the log"));
+        assert!(page(Some(sled::DiskPtr::Inline(7))).contains("the page at "));
+        let of = |kind: io::ErrorKind| StoreError::from(sled::Error::Io(kind.into()));
+        assert_eq!(of(io::ErrorKind::UnexpectedEof), StoreError::Broken("the log ends within a page".into()));
+        assert!(matches!(of(io::ErrorKind::StorageFull), StoreError::Io(_)));
+        let unexpected = StoreError::from(sled::Error::ReportableBug("a text of sled".into())).to_string();
+        assert!(!unexpected.contains("a text of sled"), "{unexpected}");
+    }
+}

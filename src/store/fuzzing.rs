@@ -47,3 +47,19 @@ pub fn record(n: u8, bytes: &[u8]) -> Result<Vec<u8>, String> {
     let _ = decode_grown::<Tally>(bytes);
     NOUNS[usize::from(n) % NOUNS.len()](bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_noun_is_read_by_its_number_round_and_round() {
+        let written = encode(&Idempotent { at: 5, fingerprint: [7; 32], events: Vec::new() });
+        let nouns = NOUNS.len() as u8;
+        for n in [8, 8 + nouns] {
+            assert_eq!(record(n, &written), Ok(written.clone()));
+            assert!(record(n, &[]).is_err());
+        }
+        assert_ne!(record(0, &written), Ok(written));
+    }
+}

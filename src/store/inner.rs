@@ -126,3 +126,39 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::bench::{Bench, in_memory};
+
+    #[test]
+    fn a_group_without_keys_is_none() {
+        let commits = Commits::default();
+        [0, 3, 1].into_iter().for_each(|keys| commits.count_group(keys));
+        assert_eq!((commits.groups.into_inner(), commits.keys.into_inner()), (2, 4));
+    }
+
+    #[test]
+    fn space_is_low_below_the_reserve_and_looked_for_again() {
+        let reserve = |free_bytes_min| Bench::of(Settings { free_bytes_min, ..in_memory() });
+        let (with, without) = (reserve(u64::MAX), reserve(0));
+        for bench in [&with, &without] {
+            bench.store.0.space_low.store(true, Ordering::Relaxed);
+        }
+        assert!(with.store.has_space(), "as much is free as is to be");
+        assert!(!without.store.has_space(), "where there is no reserve nobody looks");
+        let dir = tempfile::tempdir().unwrap();
+        let bench = Bench::of(Settings { free_bytes_min: u64::MAX, ..Settings::at(dir.path()) });
+        assert!(!bench.store.has_space());
+    }
+
+    #[test]
+    fn with_less_than_half_of_its_reserve_a_store_stays_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut bench = Bench::of(Settings { free_bytes_min: u64::MAX, ..Settings::at(dir.path()) });
+        bench.committer.let_go();
+        let refused = bench.store.0.open_disk().err().expect("nobody has so much").to_string();
+        assert!(refused.contains(&format!("of {} that are needed", u64::MAX / 2)), "{refused}");
+    }
+}

@@ -167,3 +167,29 @@ impl Store {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::bench::Bench;
+
+    #[test]
+    fn a_page_that_holds_the_last_job_is_the_last() {
+        let mut bench = Bench::new();
+        let source = Source::DeadLetters { webhook: None };
+        let bulk = Bulk { account: 1, kind: JobKind::Replay, source, event_type: None, from: None, to: None };
+        let jobs: Vec<JobId> = (0..3)
+            .map(|_| {
+                let bulk = bulk.clone();
+                bench.now(|staging| staging.create_job(bulk)).id
+            })
+            .collect();
+        let page = |before, limit| {
+            let page = bench.store.jobs(1, before, limit).unwrap();
+            (page.rows.iter().map(|job| job.id).collect::<Vec<_>>(), page.next)
+        };
+        assert_eq!(page(None, 2), (vec![jobs[2], jobs[1]], Some(jobs[1])));
+        assert_eq!(page(Some(jobs[1]), 1), (vec![jobs[0]], None));
+        assert_eq!(page(None, 3).1, None);
+    }
+}

@@ -187,4 +187,10 @@ mod tests {
         early.trust();
         assert_eq!(early.at(T - DAY_MS), T, "never back");
     }
+
+    #[test]
+    fn less_than_a_minute_is_not_worth_a_word() {
+        let of = [-60_000, -59_999, 0, 59_999, 60_000].map(is_worth_a_word);
+        assert_eq!(of, [true, false, false, false, true]);
+    }
 }

@@ -312,3 +312,37 @@ pub fn read_quarantined_of(tree: Tree, key: &[u8]) -> Option<&[u8]> {
 fn last_16(key: &[u8]) -> [u8; 16] {
     key[key.len() - 16..].try_into().expect("a key ends with an id")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_number_lies_behind_all_of_its_keys_and_before_the_next_ones() {
+        let greatest = |first| numbered(first, u128::MAX);
+        assert!(greatest(7) < end_of(7) && end_of(7) <= numbered(8, 0));
+        assert!(greatest(u32::MAX) < end_of(u32::MAX));
+        assert!(quarantined(Tree::Webhooks, &[u8::MAX; 4]) < end_of_all());
+    }
+
+    #[test]
+    fn what_is_due_at_a_moment_ends_before_the_next_one() {
+        let id = |upper: u128| DeliveryId(upper << 32 | 7);
+        assert!(due(5, id(u128::MAX >> 32)) < due_end(7, 5) && due_end(7, 5) <= due(6, id(0)));
+        assert!(due_end(7, 0) <= due(1, id(0)) && due(0, id(u128::MAX >> 32)) < due_end(7, 0));
+    }
+
+    #[test]
+    fn order_keys_follow_each_other_up_to_the_last_possible_one() {
+        assert_eq!(after_order_key(7, 1), Some(ordered_key(7, 2)));
+        assert_eq!(after_order_key(7, u64::MAX), None);
+    }
+
+    #[test]
+    fn a_row_in_quarantine_tells_where_it_was() {
+        let row = quarantined(Tree::Closed, &[0, 0, 9]);
+        assert_eq!(read_quarantined(&row), "closed");
+        assert_eq!(read_quarantined_of(Tree::Closed, &row), Some(&[0, 0, 9][..]));
+        assert_eq!(read_quarantined_of(Tree::Events, &row), None);
+    }
+}

@@ -152,3 +152,39 @@ impl Staging<'_> {
         self.registry_mut().put_webhook(webhook);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::retry::Next;
+    use crate::store::bench::{Bench, START};
+
+    #[test]
+    fn whoever_lets_deliveries_out_again_says_that_the_endpoint_is_well() {
+        let mut bench = Bench::new();
+        let id = bench.webhook_with(|_| {});
+        let delivery = bench.publish().delivery_to(id.number());
+        bench.settle(delivery, 1, Next::Dead);
+        let failures = |bench: &Bench| bench.store.tally(id.number()).unwrap().consecutive_failures;
+        bench.change(id, |webhook| webhook.name = Some("a name says nothing".into()));
+        assert_eq!(failures(&bench), 1);
+        bench.change(id, |webhook| webhook.status = Status::Paused { since: START });
+        assert_eq!(failures(&bench), 1);
+        bench.change(id, |webhook| webhook.status = Status::Active);
+        assert_eq!(failures(&bench), 0);
+    }
+
+    #[test]
+    fn a_webhook_that_is_forgotten_costs_two_keys_and_those_of_its_statistics() {
+        let mut bench = Bench::new();
+        let webhook = bench.webhook();
+        bench.publish();
+        let forget = |staging: &mut Staging<'_>, number| Ok(staging.forget_webhook(number)?);
+        assert_eq!(bench.now(move |staging| forget(staging, webhook)), 0, "its minute is not over");
+        bench.turn(60_000);
+        assert_eq!(bench.now(move |staging| forget(staging, webhook)), 0, "nor told");
+        assert_eq!(bench.now(move |staging| forget(staging, webhook)), 3 + 2, "its minute, hour and day");
+        let fresh = bench.webhook();
+        assert_eq!(bench.now(move |staging| forget(staging, fresh)), 2);
+    }
+}

@@ -72,6 +72,7 @@ fn own(directory: &Path) -> io::Result<Zeroizing<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::trees::in_memory::Memory;
 
     fn marks(source: MasterKeySource, path: &Path) -> Result<Vec<String>, String> {
         let settings = Settings { master_keys: source, ..Settings::at(path) };
@@ -113,5 +114,13 @@ mod tests {
             assert!(of_text(bad).is_err(), "{bad:?}");
         }
         assert!(marks(MasterKeySource::File(dir.path().join("none")), dir.path()).is_err());
+    }
+
+    #[test]
+    fn a_store_in_memory_makes_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("data");
+        let settings = Settings { memory: Some(Memory::default()), ..Settings::at(&path) };
+        assert!(read(&settings).is_ok() && !path.exists());
     }
 }

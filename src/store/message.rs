@@ -133,3 +133,17 @@ pub trait Listener: Send + Sync {
     /// Called by the commit thread after a commit; must not block.
     fn notice(&self, notice: Notice);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::bench::event;
+
+    #[test]
+    fn an_event_is_as_large_as_its_json() {
+        let event = NewEvent { data: "[1]".into(), ..event() };
+        assert_eq!(event.bytes(), 3);
+        let (actor, metadata) = (Some("{}".into()), Some(r#"{"a":1}"#.into()));
+        assert_eq!(NewEvent { actor, metadata, ..event }.bytes(), 3 + 2 + 7);
+    }
+}

@@ -150,13 +150,16 @@ fn refuse_without_space(path: &Path) -> Result<(), OpenError> {
         needed += fs::metadata(file).map_err(cannot)?.len();
     }
     let free = free_bytes(path).map_err(|error| OpenError::Store(path.into(), error))?;
-    if free < needed {
-        let why = format!(
-            "its format is {BEFORE}, and the copy in a newer one needs {needed} free bytes beside; {free} are free"
-        );
-        return Err(cannot(io::Error::other(why)));
+    enough(free, needed).map_err(|why| cannot(io::Error::other(why)))
+}
+
+fn enough(free: u64, needed: u64) -> Result<(), String> {
+    if free >= needed {
+        return Ok(());
     }
-    Ok(())
+    Err(format!(
+        "its format is {BEFORE}, and the copy in a newer one needs {needed} free bytes beside; {free} are free"
+    ))
 }
 
 fn free_bytes(path: &Path) -> Result<u64, StoreError> {
@@ -329,7 +332,7 @@ impl Copy<'_> {
     fn attempt(&mut self, id: DeliveryId, old: OldAttempt) -> SealedAttempt {
         let OldAttempt { summary, url, request_headers, response_body } = old;
         let attempt = Attempt { summary, url, request_headers, response_body, resent: false };
-        attempts::seal(self.attempts_keys.get(&id.webhook()), id, attempt, self.dice)
+        attempts::seal(self.attempts_keys.get(&id.webhook()), id, &attempt, self.dice)
     }
 }
 
@@ -362,4 +365,49 @@ struct OldAttempt {
     request_headers: Vec<(String, String)>,
     #[serde(with = "serde_bytes")]
     response_body: Vec<u8>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The files there, each with its text.
+    fn files(path: &Path) -> Vec<(String, String)> {
+        let name = |file: &Path| file.file_name().unwrap().to_string_lossy().into_owned();
+        let files = files_in(path).unwrap().into_iter();
+        let mut files: Vec<_> = files.map(|file| (name(&file), fs::read_to_string(&file).unwrap())).collect();
+        files.sort();
+        files
+    }
+
+    #[test]
+    fn a_copy_that_was_not_whole_goes_and_one_that_was_is_moved_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path();
+        let put =
+            |files: &[(&str, &str)]| files.iter().for_each(|(file, text)| fs::write(path.join(file), text).unwrap());
+        let old = [(LOG, "old"), ("conf", "old"), ("mark", "old"), ("snap.1", "old")];
+        let texts = |of: &[(&str, &str)]| of.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect::<Vec<_>>();
+        let sorted = |mut of: Vec<(String, String)>| {
+            of.sort();
+            of
+        };
+        put(&old);
+        finish(path).unwrap();
+        fs::create_dir(path.join(MIGRATING)).unwrap();
+        put(&[("migrating/db", "half")]);
+        finish(path).unwrap();
+        assert_eq!((files(path), path.join(MIGRATING).exists()), (sorted(texts(&old)), false));
+
+        fs::create_dir(path.join(MIGRATED)).unwrap();
+        put(&[("migrated/db", "new"), ("migrated/mark", "new"), ("migrated/snap.2", "new")]);
+        finish(path).unwrap();
+        let new = [(LOG, "new"), ("conf", "old"), ("mark", "new")];
+        assert_eq!((files(path), path.join(MIGRATED).exists()), (sorted(texts(&new)), false));
+    }
+
+    #[test]
+    fn as_much_room_as_is_needed_is_enough() {
+        assert_eq!([9, 10, 11].map(|free| enough(free, 10).is_ok()), [false, true, true]);
+    }
 }

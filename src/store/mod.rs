@@ -9,6 +9,8 @@
 mod accept;
 mod attempts;
 mod audit;
+#[cfg(test)]
+mod bench;
 mod carried;
 mod check;
 mod commit;

@@ -75,3 +75,23 @@ impl Staging<'_> {
         self.operator().is_some_and(|account| !self.registry().wanting(account, word, false).is_empty())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::retry::Next;
+    use crate::store::bench::Bench;
+
+    #[test]
+    fn whoever_wants_to_know_is_told_of_a_delivery_that_used_up_its_retries() {
+        for wants in [false, true] {
+            let mut bench = Bench::new();
+            let webhook = bench.webhook();
+            let operator = if wants { bench.operator("delivery.dead") } else { 2 };
+            let [dead, delivered] = [(); 2].map(|()| bench.publish().delivery_to(webhook));
+            bench.settle(delivered, 1, Next::Succeeded);
+            assert_eq!(bench.events(operator), 0);
+            bench.settle(dead, 1, Next::Dead);
+            assert_eq!(bench.events(operator), usize::from(wants));
+        }
+    }
+}

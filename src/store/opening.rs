@@ -70,3 +70,29 @@ fn check_master_keys(settings: &Settings, trees: &Trees, keys: &MasterKeys) -> R
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::secret::Secret;
+    use crate::store::bench::{Bench, START, in_memory};
+    use crate::store::settings::MasterKeySource;
+
+    #[test]
+    fn without_a_key_that_has_sealed_something_nothing_is_opened() {
+        let settings = |keys: &[u8]| {
+            let lines: Vec<_> = keys.iter().map(|key| Secret::master_key(&[*key; 32]).reveal().to_owned()).collect();
+            MasterKeySource::Text(Secret::new(lines.join("\n")))
+        };
+        let of = |keys| Settings { master_keys: settings(keys), ..in_memory() };
+        let first = of(&[1]);
+        let memory = first.memory.clone();
+        Bench::of(first).webhook();
+        let again = |keys| {
+            let settings = Settings { memory: memory.clone(), ..of(keys) };
+            open(settings, Clock::standing_at(START), Dice::seeded(2)).err()
+        };
+        assert!(matches!(again(&[2]), Some(OpenError::MasterKeyMissing { .. })));
+        assert!(again(&[2, 1]).is_none());
+    }
+}

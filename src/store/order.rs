@@ -141,3 +141,30 @@ impl Staging<'_> {
         Ok(staged)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::bench::Bench;
+
+    #[test]
+    fn the_first_key_is_the_one_that_the_group_leaves() {
+        let mut bench = Bench::new();
+        bench.put(Tree::Names, vec![7, 5], vec![1; 16]);
+        bench.now(|staging| {
+            let first = |staging: &Staging<'_>| staging.first_key(Tree::Names, &[7]).unwrap();
+            let value = || Some(vec![1; 16]);
+            assert_eq!(first(staging), Some(vec![7, 5]));
+            staging.stage(Tree::Names, vec![7, 6], value());
+            assert_eq!(first(staging), Some(vec![7, 5]), "what it adds behind is not the first");
+            staging.stage(Tree::Names, vec![7, 4], value());
+            assert_eq!(first(staging), Some(vec![7, 4]));
+            staging.stage(Tree::Names, vec![7, 4], None);
+            staging.stage(Tree::Names, vec![7, 5], None);
+            assert_eq!(first(staging), Some(vec![7, 6]));
+            staging.stage(Tree::Names, vec![7, 6], None);
+            assert_eq!(first(staging), None);
+            Ok(())
+        });
+    }
+}

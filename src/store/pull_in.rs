@@ -25,7 +25,8 @@ impl Staging<'_> {
         let last = tally.last_attempt_at.unwrap_or(now);
         let seen = |at: UnixMs| if at > last { at.min(now + (at - last)) } else { at };
         let backoff = &mut tally.backoff;
-        (backoff.since, backoff.until) = (backoff.since.min(now), backoff.paused_until(now));
+        // Nothing was out when the clock was set back: what goes out from now on is news.
+        (backoff.since, backoff.until) = (backoff.since.min(now.saturating_sub(1)), backoff.paused_until(now));
         if let Status::Disabled { since, reason, probe_at } = &webhook.status {
             let (since, reason, probe_at) = ((*since).min(now), reason.clone(), probe_at.map(seen));
             self.put_webhook(Webhook { status: Status::Disabled { since, reason, probe_at }, ..webhook.clone() });
@@ -81,5 +82,51 @@ impl Staging<'_> {
             return Ok(true);
         }
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::backoff::Backoff;
+    use crate::domain::retry::Next;
+    use crate::store::bench::{Bench, START};
+
+    #[test]
+    fn a_second_ahead_is_no_clock_that_was_set_back() {
+        assert_eq!([999, 1_000, 1_001].map(|ahead| is_to_come(START + ahead, START)), [false, false, true]);
+    }
+
+    #[test]
+    fn what_is_due_then_is_made_no_earlier() {
+        let mut bench = Bench::new();
+        let id = bench.webhook();
+        let delivery = bench.publish().delivery_to(id);
+        let due_at = START + 5_000;
+        bench.settle(delivery, 1, Next::RetryAt(due_at));
+        let pull_in = move |latest| {
+            move |staging: &mut Staging<'_>| {
+                Ok(staging.pull_in_retry(&layout::due(due_at, delivery), |_, _| Some(latest))?)
+            }
+        };
+        assert!(!bench.now(pull_in(due_at)));
+        assert_eq!(bench.store.latest_due(id), Ok(Some(due_at)));
+        assert!(bench.now(pull_in(due_at - 1)));
+        assert_eq!(bench.store.latest_due(id), Ok(Some(due_at - 1)));
+    }
+
+    #[test]
+    fn what_goes_out_once_the_clock_was_set_back_is_news() {
+        let mut bench = Bench::new();
+        let id = bench.webhook();
+        bench.now(move |staging| {
+            staging.tally(id).backoff = Backoff { step: 0, since: START + 60_000, until: START + 62_000 };
+            let webhook = staging.registry().webhook(id).expect("it is there").clone();
+            staging.pull_in_webhook(&webhook);
+            Ok(())
+        });
+        let backoff = bench.store.tally(id).expect("it is read").backoff;
+        assert!(backoff.since < START, "an attempt that starts in the same millisecond came after it");
+        assert_eq!(backoff.until, START + 2_000);
     }
 }

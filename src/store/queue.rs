@@ -285,4 +285,15 @@ mod tests {
             assert_eq!(woken.join().expect("no panic"), Woken::Work);
         });
     }
+
+    #[test]
+    fn one_at_a_time_outcomes_come_first_too() {
+        let queue = Queue::new(BOUNDS);
+        assert!([60, 40].into_iter().all(|bytes| add(&queue, bytes)));
+        [1, 2].into_iter().for_each(|id| queue.settle(settlement(id)));
+        assert_eq!([(); 2].map(|()| ids(&queue.take_one())), [[1], [2]]);
+        assert_eq!(sizes(&queue.take_one()), (0, vec![60]));
+        assert!(add(&queue, 60), "it makes room");
+        assert_eq!(sizes(&queue.take_one()), (0, vec![40]));
+    }
 }

@@ -143,14 +143,17 @@ impl Store {
             for row in trees.range(Tree::Due, range).keys() {
                 let row = row?;
                 let id = layout::read_delivery(&row);
-                if skip(id) || !leads_somewhere(trees, &row)? {
+                if skip(id) {
                     continue;
                 }
                 let key = layout::delivery(id);
                 let waiting = trees
                     .get(Tree::Waiting, &key)
                     .and_then(|bytes| bytes.map(|bytes| record::read(Tree::Waiting, &key, &bytes)).transpose());
-                due.extend(trees.readable(waiting)?.flatten());
+                match trees.readable(waiting)? {
+                    Some(None) => report_lost(trees, &row),
+                    waiting => due.extend(waiting.flatten()),
+                }
                 if due.len() == limit {
                     break;
                 }
@@ -277,14 +280,18 @@ impl Store {
     }
 }
 
-/// Whether a row of `due` leads to a delivery. One that does not is reported: its delivery was lost, and nobody knew when it
-/// was due.
+/// Whether a row of `due` leads to a delivery, readable or not. One that does not is reported.
 fn leads_somewhere(trees: &Trees, row: &[u8]) -> Result<bool, StoreError> {
     let leads = is_waited_for(trees, row)?;
     if !leads {
-        trees.reports().note(Damage::at(Tree::Due, row, NOT_WAITED_FOR));
+        report_lost(trees, row);
     }
     Ok(leads)
+}
+
+/// The delivery that a row of `due` led to was lost, and nobody knew when it was due.
+fn report_lost(trees: &Trees, row: &[u8]) {
+    trees.reports().note(Damage::at(Tree::Due, row, NOT_WAITED_FOR));
 }
 
 /// The webhook's `limit` newest deliveries before `before`, from all three trees. The trees are read in the order in
@@ -311,4 +318,65 @@ fn newest(
     rows.dedup_by_key(|row| row.id);
     rows.truncate(limit);
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::Cause;
+    use crate::domain::order::{OnDead, Order};
+    use crate::domain::retry::Next;
+    use crate::store::bench::{Bench, START};
+    use crate::store::record::Fresh;
+    use crate::store::trees::Writes;
+
+    #[test]
+    fn what_is_due_is_one_webhooks_own_from_a_place_on_and_up_to_a_limit() {
+        let mut bench = Bench::new();
+        let [one, other] = [(); 2].map(|()| bench.webhook());
+        let mut due = Vec::new();
+        for n in 0..3 {
+            let event = bench.publish();
+            for webhook in [one, other] {
+                bench.settle(event.delivery_to(webhook), 1, Next::RetryAt(START + n));
+            }
+            due.push(event.delivery_to(other));
+        }
+        let ids = |after, limit| {
+            let due = bench.store.due(other, after, START + 5, limit, |_| false).unwrap();
+            due.iter().map(|delivery| delivery.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(None, 10), due);
+        assert_eq!(ids(None, 2), due[..2]);
+        assert_eq!(ids(Some((START, due[0])), 10), due[1..]);
+        assert_eq!(bench.store.next_due(other, None, |id| id == due[0]), Ok(Some(START + 1)));
+    }
+
+    #[test]
+    fn of_an_order_all_but_the_head_wait() {
+        let mut bench = Bench::new();
+        let order = Order { key: None, on_dead: OnDead::Skip };
+        let webhook = bench.webhook_with(|webhook| webhook.order = Some(order)).number();
+        let waits = [(); 2].map(|()| {
+            let delivery = bench.publish().delivery_to(webhook);
+            bench.store.is_blocked(&bench.store.delivery(delivery).unwrap().unwrap())
+        });
+        assert_eq!(waits, [Ok(false), Ok(true)]);
+    }
+
+    #[test]
+    fn a_page_that_looked_at_enough_leads_on_from_there() {
+        let bench = Bench::new();
+        let id = |n: usize| DeliveryId((n as u128) << 32 | 7);
+        let mut writes = Writes::default();
+        for n in 0..=PAGE_ROWS_EXAMINED_MAX {
+            let delivery = Delivery::fresh(id(n), id(n).event_at_accept(), Cause::Accept);
+            writes.push(Tree::Fresh, layout::delivery(id(n)), Some(record::encode(&Fresh::of(&delivery))));
+        }
+        bench.trees().write(&writes).unwrap();
+        let page = bench.store.deliveries(7, None, 5_000, |_| false).unwrap();
+        assert_eq!((page.rows.len(), page.next), (0, Some(id(1))));
+        let page = bench.store.deliveries(7, page.next, 5_000, |_| true).unwrap();
+        assert_eq!((page.rows.len(), page.next), (1, None));
+    }
 }

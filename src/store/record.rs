@@ -14,6 +14,8 @@ use crate::domain::time::UnixMs;
 const RECORD_VERSION: u8 = 1;
 /// No record takes more memory than this. A damaged length must not be believed: asking for so much would end the process.
 const MEMORY_MAX: usize = 256 << 20;
+/// Room for most records with their checksums: to grow a small one byte by byte would take longer than to encode it.
+pub const USUAL_BYTES: usize = 512;
 /// Fields that a record can lack, in bytes of zeros.
 const GROWTH_BYTES_MAX: usize = 64;
 
@@ -23,9 +25,15 @@ fn config() -> impl bincode::config::Config {
 
 /// Encodes a value.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut bytes = vec![RECORD_VERSION];
-    bincode::serde::encode_into_std_write(value, &mut bytes, config()).expect("writing to memory cannot fail");
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    encode_onto(&mut bytes, value);
     bytes
+}
+
+/// Encodes a value behind what is there.
+pub fn encode_onto<T: Serialize>(bytes: &mut Vec<u8>, value: &T) {
+    bytes.push(RECORD_VERSION);
+    bincode::serde::encode_into_std_write(value, bytes, config()).expect("writing to memory cannot fail");
 }
 
 /// The value at a key; an unknown version or damaged bytes are an error that names the place.

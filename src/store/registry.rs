@@ -278,6 +278,7 @@ impl Wants {
 mod tests {
     use super::*;
     use crate::domain::account::Scope;
+    use crate::store::bench;
 
     #[test]
     fn keys_whose_hashes_begin_alike_are_told_apart() {
@@ -306,5 +307,40 @@ mod tests {
         assert_eq!((registry.key(&one), registry.has_keys()), (None, true));
         registry.remove_key(&other);
         assert!(!registry.has_keys());
+    }
+
+    fn webhook(number: u128, events: &[&str]) -> Webhook {
+        let events = events.iter().map(|filter| EventFilter::parse(filter).unwrap()).collect();
+        Webhook { id: WebhookId(number), events, ..bench::webhook() }
+    }
+
+    #[test]
+    fn webhooks_are_found_by_what_they_want_until_they_are_forgotten() {
+        let mut registry = Registry::default();
+        for (number, events) in [(1, ["*", "b"]), (2, ["task.*", "b"]), (3, ["task.new", "a"])] {
+            registry.put_webhook(webhook(number, &events));
+        }
+        let wanting =
+            |registry: &Registry| ["task.new", "task", "task.", "b"].map(|one| registry.wanting(1, one, false));
+        assert_eq!(wanting(&registry), [vec![1, 2, 3], vec![1], vec![1], vec![1, 2]]);
+        registry.remove_webhook(2);
+        assert_eq!(wanting(&registry), [vec![1, 3], vec![1], vec![1], vec![1]]);
+        registry.put_webhook(webhook(1, &["c"]));
+        assert_eq!(wanting(&registry), [vec![3], vec![], vec![], vec![]]);
+        registry.remove_webhook(3);
+        assert_eq!(wanting(&registry), [[0; 0]; 4]);
+    }
+
+    #[test]
+    fn webhooks_of_a_dialect_are_counted() {
+        let mut registry = Registry::default();
+        (1..=3).for_each(|number| registry.put_webhook(webhook(number, &["*"])));
+        let counted = |registry: &Registry| (registry.count_of_dialect(1, "standard"), registry.dialects_of(1).count());
+        assert_eq!(counted(&registry), (3, 1));
+        let left = [1, 2, 3].map(|number| {
+            registry.remove_webhook(number);
+            counted(&registry)
+        });
+        assert_eq!(left, [(2, 1), (1, 1), (0, 0)]);
     }
 }

@@ -254,3 +254,46 @@ pub(super) fn oldest_open(trees: &Trees, webhook: WebhookNumber) -> Result<Optio
     }
     Ok(oldest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::Cause;
+    use crate::store::bench::{Bench, event};
+
+    #[test]
+    fn the_greatest_number_is_that_of_any_row_and_of_what_was_put_aside() {
+        let bench = Bench::new();
+        let greatest = |counter| greatest_number(&bench.trees(), counter).unwrap();
+        assert_eq!((greatest(layout::META_LAST_WEBHOOK), greatest(layout::META_LAST_ACCOUNT)), (0, 1));
+        bench.put(Tree::Closed, layout::numbered(5, 1), vec![1]);
+        bench.put(Tree::Names, layout::name(6, "a"), vec![1]);
+        assert_eq!((greatest(layout::META_LAST_WEBHOOK), greatest(layout::META_LAST_ACCOUNT)), (5, 6));
+        bench.put(Tree::Quarantine, layout::quarantined(Tree::Webhooks, &layout::number(7)), vec![1]);
+        bench.put(Tree::Quarantine, layout::quarantined(Tree::Accounts, &layout::number(8)), vec![1]);
+        assert_eq!((greatest(layout::META_LAST_WEBHOOK), greatest(layout::META_LAST_ACCOUNT)), (7, 8));
+    }
+
+    #[test]
+    fn what_is_kept_is_the_sum_of_what_is_kept_of_each_webhook() {
+        let bench = Bench::new();
+        for (webhook, bytes) in [(1, 30), (2, 400)] {
+            let tally = Tally { bytes, ..Tally::default() };
+            bench.put(Tree::Tallies, layout::number(webhook).to_vec(), record::encode(&tally));
+        }
+        assert_eq!(kept(&bench.trees()), Ok(Kept { events: 0, deliveries: 430 }));
+    }
+
+    #[test]
+    fn a_head_that_goes_on_in_further_pieces_is_read_from_all_of_them() {
+        let mut bench = Bench::new();
+        // Five bytes each.
+        let webhooks: Vec<WebhookNumber> = (100_000..110_000).collect();
+        let wanted = webhooks.clone();
+        let id = bench.now(|staging| Ok(staging.put_event(1, event(), wanted, Cause::Accept)?.id));
+        let head = bench.store.event_head(1, id).unwrap().unwrap();
+        assert_eq!(head.webhooks, webhooks);
+        bench.put(Tree::Events, layout::event(1, id), vec![0, 0, 9]);
+        assert!(bench.store.event_head(1, id).is_err(), "one that has no further piece");
+    }
+}

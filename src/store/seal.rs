@@ -140,6 +140,7 @@ impl Seals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::bench::Bench;
 
     fn keys(bytes: &[u8]) -> MasterKeys {
         let keys: Vec<_> = bytes.iter().map(|byte| Zeroizing::new([*byte; 32])).collect();
@@ -175,5 +176,32 @@ mod tests {
     fn master_keys_cannot_print_themselves() {
         let text = format!("{:?}", keys(&[0xab]));
         assert!(!text.contains("abab") && !text.contains("171"), "{text}");
+    }
+
+    #[test]
+    fn master_keys_print_their_names() {
+        let of = |byte: u8| format!("{:?}", KeyMark::of(&[byte; 32]));
+        assert_eq!(format!("{:?}", keys(&[1, 2])), format!("[{}, {}]", of(1), of(2)));
+    }
+
+    #[test]
+    fn what_each_master_key_has_sealed_is_counted() {
+        let bench = Bench::new();
+        let sealed = [1, 1, 2].map(|byte| keys(&[byte]).seal(Tree::Webhooks, b"a", &1u8, &mut Dice::seeded(1)));
+        for (n, sealed) in (1..).zip(sealed) {
+            bench.put(Tree::Webhooks, vec![0, 0, 0, n], sealed);
+        }
+        let counts = BTreeMap::from([1, 2].map(|byte: u8| (KeyMark::of(&[byte; 32]), 3 - usize::from(byte))));
+        assert_eq!(in_use(&bench.trees()), Ok(counts));
+    }
+
+    #[test]
+    fn what_is_stored_is_looked_through_at_first_and_after_each_change() {
+        let seals = Seals::new(keys(&[1]));
+        assert!(seals.is_stale());
+        seals.set_stale(false);
+        assert!(!seals.is_stale());
+        seals.change(keys(&[2, 1]));
+        assert!(seals.is_stale());
     }
 }

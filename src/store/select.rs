@@ -218,70 +218,21 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::commit::Committer;
-    use super::super::error::Refusal;
-    use super::super::message::NewEvent;
-    use super::super::opening::open;
-    use super::super::staging::Staging;
-    use super::super::trees::in_memory::Memory;
     use super::*;
-    use crate::clock::{Clock, Dice};
-    use crate::domain::endpoint::EndpointUrl;
     use crate::domain::job::{Job, JobState};
+    use crate::domain::retry::Next;
     use crate::domain::webhook::EventFilter;
-    use crate::store::Settings;
-
-    fn now<T: Send + 'static>(
-        (store, committer): &mut (Store, Committer),
-        change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
-    ) -> T {
-        let mut answer = store.submit(0, change).unwrap();
-        while committer.step() {}
-        answer.try_recv().unwrap().unwrap()
-    }
+    use crate::store::bench::{Bench, START, event, settlement};
 
     /// A store with webhook 1 and as many dead letters of it, and their events.
-    fn with_dead(count: usize) -> ((Store, Committer), Vec<EventId>) {
-        let settings = Settings {
-            memory: Some(Memory::default()),
-            cache_bytes: 0,
-            queue_events_max: 100,
-            queue_bytes_max: 1 << 20,
-            group_events_max: 100,
-            group_bytes_max: 1 << 20,
-            durable: false,
-            ..Settings::at("unused")
-        };
-        let mut store = open(settings, Clock::standing_at(1_800_000_000_000), Dice::seeded(1)).unwrap();
-        let url = EndpointUrl::parse("https://example.com", false).unwrap();
-        let webhook = Webhook::new(1, "standard", url, vec![EventFilter::All]);
-        let event = NewEvent {
-            name: None,
-            event_type: "a".into(),
-            created_at: None,
-            data: "{}".into(),
-            actor: None,
-            metadata: None,
-            test: false,
-            fingerprint: None,
-        };
-        now(&mut store, |staging| staging.create_account(Store::default_account("standard")));
-        now(&mut store, |staging| staging.create_webhook(webhook, None));
-        let events = now(&mut store, move |staging| staging.accept(1, vec![event; count], None));
+    fn with_dead(count: usize) -> (Bench, Vec<EventId>) {
+        let mut bench = Bench::new();
+        bench.webhook();
+        let events = bench.now(move |staging| staging.accept(1, vec![event(); count], None));
         let events: Vec<EventId> = events.iter().map(|event| event.id).collect();
-        let dead = events.clone();
-        now(&mut store, move |staging| {
-            for event in dead {
-                let id = event.delivery_to(1);
-                let mut delivery = Delivery::fresh(id, event, Cause::Accept);
-                delivery.state = crate::domain::delivery::DeliveryState::Dead;
-                staging.stage(Tree::Fresh, layout::delivery(id), None);
-                staging.put(Tree::Closed, layout::delivery(id), &delivery);
-                staging.enter_dead_letters(&delivery);
-            }
-            Ok(())
-        });
-        (store, events)
+        events.iter().for_each(|event| bench.store.settle(settlement(event.delivery_to(1), 1, START, Next::Dead)));
+        bench.rest();
+        (bench, events)
     }
 
     fn all(kind: JobKind) -> Bulk {
@@ -289,47 +240,54 @@ mod tests {
         Bulk { account: 1, kind, source, event_type: None, from: None, to: None }
     }
 
-    fn run(store: &mut (Store, Committer), bulk: Bulk) -> Job {
-        let job = now(store, |staging| staging.create_job(bulk));
-        store.0.job(1, job.id).unwrap().unwrap()
+    fn run(bench: &mut Bench, bulk: Bulk) -> Job {
+        let job = bench.now(|staging| staging.create_job(bulk));
+        bench.store.job(1, job.id).unwrap().unwrap()
     }
 
     #[test]
     fn a_count_that_looked_at_enough_says_so() {
-        let (store, _) = with_dead(5);
-        let count = |rows_max| store.0.count_within(&all(JobKind::Replay), rows_max).unwrap();
+        let (bench, _) = with_dead(5);
+        let count = |rows_max| bench.store.count_within(&all(JobKind::Replay), rows_max).unwrap();
         assert_eq!(count(3), Count { count: 3, skipped: 0, examined: 3, complete: false });
         assert_eq!(count(5), Count { count: 5, skipped: 0, examined: 5, complete: true });
     }
 
     #[test]
+    fn a_count_goes_on_after_what_it_reads_at_once() {
+        let (bench, _) = with_dead(COUNT_ROWS_AT_ONCE + 1);
+        let count = bench.store.count(&all(JobKind::Replay)).unwrap();
+        assert_eq!((count.count, count.complete), (COUNT_ROWS_AT_ONCE as u64 + 1, true));
+    }
+
+    #[test]
     fn an_event_that_is_no_longer_kept_is_skipped_and_can_be_discarded() {
-        let (mut store, events) = with_dead(3);
+        let (mut bench, events) = with_dead(3);
         let gone = events[1];
-        now(&mut store, move |staging| {
+        bench.now(move |staging| {
             staging.stage(Tree::Events, layout::event(1, gone), None);
             Ok(())
         });
         let count = Count { count: 2, skipped: 1, examined: 3, complete: true };
-        assert_eq!(store.0.count(&all(JobKind::Replay)).unwrap(), count);
+        assert_eq!(bench.store.count(&all(JobKind::Replay)).unwrap(), count);
         let typed = Bulk { event_type: Some(EventFilter::All), ..all(JobKind::Discard) };
-        assert_eq!(store.0.count(&typed).unwrap().count, 2, "nobody knows its type");
-        let job = run(&mut store, all(JobKind::Replay));
+        assert_eq!(bench.store.count(&typed).unwrap().count, 2, "nobody knows its type");
+        let job = run(&mut bench, all(JobKind::Replay));
         assert_eq!((job.state, job.done, job.skipped), (JobState::Done, 2, 1));
-        let left = store.0.dead_letters(&all(JobKind::Discard), None, 10).unwrap().rows;
+        let left = bench.store.dead_letters(&all(JobKind::Discard), None, 10).unwrap().rows;
         assert_eq!(left.iter().map(|one| one.event).collect::<Vec<_>>(), [gone]);
-        assert_eq!(run(&mut store, all(JobKind::Discard)).done, 1);
+        assert_eq!(run(&mut bench, all(JobKind::Discard)).done, 1);
     }
 
     #[test]
     fn a_record_that_cannot_be_read_stops_no_job() {
-        let (mut store, events) = with_dead(3);
+        let (mut bench, events) = with_dead(3);
         let damaged = events[1].delivery_to(1);
-        now(&mut store, move |staging| {
+        bench.now(move |staging| {
             staging.stage(Tree::Closed, layout::delivery(damaged), Some(vec![9]));
             Ok(())
         });
-        let job = run(&mut store, all(JobKind::Replay));
+        let job = run(&mut bench, all(JobKind::Replay));
         assert_eq!((job.state, job.done, job.skipped), (JobState::Done, 2, 1));
     }
 }

@@ -97,3 +97,27 @@ impl fmt::Display for MasterKeySource {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::bench::{Bench, event};
+    use crate::store::message::NewEvent;
+
+    #[test]
+    fn where_nothing_else_is_said_large_events_wait_together_and_share_a_group() {
+        let mut bench = Bench::of(Settings { memory: Some(Memory::default()), ..Settings::at("unused") });
+        let large = NewEvent { data: vec![b'1'; 1 << 20].into(), ..event() };
+        let answers = [(); 3].map(|()| bench.store.accept(1, vec![large.clone()], None).unwrap());
+        bench.committer.step();
+        assert!(answers.into_iter().all(|mut answer| answer.try_recv().is_ok_and(|answer| answer.is_ok())));
+    }
+
+    #[test]
+    fn a_source_of_master_keys_is_named_and_its_text_is_not() {
+        let named = |source: MasterKeySource| source.to_string();
+        assert_eq!(named(MasterKeySource::Own), "master.key in the data directory");
+        assert_eq!(named(MasterKeySource::File("/etc/keys".into())), "/etc/keys");
+        assert_eq!(named(MasterKeySource::Text(Secret::new("hush"))), "store.master_key");
+    }
+}

@@ -18,7 +18,7 @@ use crate::domain::webhook::{Status, Webhook};
 impl Staging<'_> {
     /// Records what came of an attempt. Doing it twice changes nothing: a group that failed is settled again. Its place in
     /// its lane is free in any case.
-    pub(super) fn settle(&mut self, settlement: Settlement) -> Result<(), StoreError> {
+    pub(super) fn settle(&mut self, settlement: &Settlement) -> Result<(), StoreError> {
         fail::fail_point!("store.settle");
         fail::fail_point!("store.outcome", |_| Err(StoreError::Broken("a failpoint".into())));
         let (id, told) = (settlement.delivery, self.notice.settled.len());
@@ -29,8 +29,8 @@ impl Staging<'_> {
         recorded
     }
 
-    fn record(&mut self, settlement: Settlement) -> Result<(), StoreError> {
-        let Settlement { delivery: id, attempt, next, disable, strain, dice, rate_limited } = settlement;
+    fn record(&mut self, settlement: &Settlement) -> Result<(), StoreError> {
+        let &Settlement { delivery: id, ref attempt, next, disable, strain, dice, rate_limited } = settlement;
         // What cannot be read cannot be settled either: the outcome is lost with its delivery's record.
         let stored = self.trees().readable(self.delivery(id))?.flatten();
         let Some(mut delivery) = stored.filter(|delivery| delivery.attempts < attempt.summary.number) else {
@@ -48,7 +48,6 @@ impl Staging<'_> {
             self.remove_open(&delivery)?;
         }
         let (ended_at, reason) = (delivery.ended_at, delivery.reason.take());
-        let summary = attempt.summary.clone();
         let sealed = self.seal_attempt(id, attempt);
         if let Some(further) = delivery.take_attempt(sealed, next) {
             let bytes = self.put(Tree::Attempts, layout::attempt(id, further.summary.number), &further);
@@ -58,7 +57,7 @@ impl Staging<'_> {
         self.tell_settled(id, next_attempt_at, strain);
         if was_open {
             self.put_after_attempt(&delivery)?;
-            return self.judge_webhook(&delivery, &summary, next, first_attempt_at, disable);
+            return self.judge_webhook(&delivery, &attempt.summary, next, first_attempt_at, disable);
         }
         // It was cancelled while this attempt was under way: it stays so, and shows the attempt.
         delivery.state = DeliveryState::Cancelled;
@@ -116,7 +115,8 @@ impl Staging<'_> {
                 self.delivery_bytes_come(delivery.id.webhook(), bytes);
                 self.tally(delivery.id.webhook()).count_end(delivery.state);
                 self.enter_dead_letters(delivery);
-                self.leave_order(delivery)
+                // One behind it that cannot be read is no matter of this one's.
+                self.trees().readable(self.leave_order(delivery)).map(drop)
             }
         }
     }
@@ -176,5 +176,119 @@ impl Staging<'_> {
         };
         self.put_webhook(Webhook { status, ..(*webhook).clone() });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::order::{OnDead, Order};
+    use crate::store::bench::{Bench, START, settlement};
+    use crate::store::message::{Listener, Notice};
+    use std::sync::{Arc, Mutex};
+
+    /// What was told of outcomes.
+    #[derive(Default)]
+    struct Told(Mutex<Vec<DeliveryId>>);
+
+    impl Listener for Told {
+        fn notice(&self, notice: Notice) {
+            self.0.lock().unwrap().extend(notice.settled.iter().map(|settled| settled.delivery));
+        }
+    }
+
+    #[test]
+    fn an_outcome_that_meets_a_row_which_cannot_be_read_is_told_once() {
+        for is_met_first in [true, false] {
+            let mut bench = Bench::new();
+            let told = Arc::new(Told::default());
+            bench.store.listen(told.clone());
+            let order = Order { key: None, on_dead: OnDead::Skip };
+            let webhook = bench.webhook_with(|webhook| webhook.order = Some(order)).number();
+            let id = bench.publish().delivery_to(webhook);
+            match is_met_first {
+                true => bench.damage(Tree::Blocked, &layout::delivery(id)),
+                false => bench.damage(Tree::Ordered, &layout::ordered(webhook, 0, id)),
+            }
+            // Nothing of it is put aside before.
+            bench.store.0.reports.take(1);
+            bench.settle(id, 1, Next::Succeeded);
+            assert_eq!(*told.0.lock().unwrap(), [id], "{is_met_first}");
+        }
+    }
+
+    #[test]
+    fn one_that_waits_behind_another_leaves_nothing_there_when_it_is_cancelled() {
+        let mut bench = Bench::new();
+        let order = Order { key: None, on_dead: OnDead::Skip };
+        let webhook = bench.webhook_with(|webhook| webhook.order = Some(order)).number();
+        let [head, behind] = [(); 2].map(|()| layout::delivery(bench.publish().delivery_to(webhook)));
+        assert_eq!((bench.keys(Tree::Fresh), bench.keys(Tree::Blocked)), (vec![head.clone()], vec![behind.clone()]));
+        bench.now(move |staging| {
+            let delivery = staging.delivery(layout::read_delivery(&behind))?.expect("it is there");
+            Ok(staging.cancel(delivery, "by request")?)
+        });
+        assert_eq!((bench.keys(Tree::Fresh), bench.keys(Tree::Blocked)), (vec![head], vec![]));
+    }
+
+    fn settle_by(bench: &mut Bench, disable: DisableRule, settlement: Settlement) -> Status {
+        let webhook = settlement.delivery.webhook();
+        bench.store.settle(Settlement { disable, ..settlement });
+        bench.rest();
+        bench.store.registry().webhook(webhook).unwrap().status.clone()
+    }
+
+    #[test]
+    fn an_answer_that_counts_as_a_success_disables_nothing() {
+        let mut bench = Bench::new();
+        let webhook = bench.webhook();
+        let gone = |delivery, next| {
+            let mut settlement = settlement(delivery, 1, START, next);
+            settlement.attempt.summary.outcome = Outcome::Status(410);
+            settlement
+        };
+        let rule = DisableRule { gone: true, ..DisableRule::default() };
+        let [success, failure] = [(); 2].map(|()| bench.publish().delivery_to(webhook));
+        assert_eq!(settle_by(&mut bench, rule, gone(success, Next::Succeeded)), Status::Active);
+        assert!(matches!(settle_by(&mut bench, rule, gone(failure, Next::Dead)), Status::Disabled { .. }));
+    }
+
+    #[test]
+    fn a_delivery_that_is_tried_again_has_not_used_up_its_retries() {
+        let mut bench = Bench::new();
+        let webhook = bench.webhook();
+        let id = bench.publish().delivery_to(webhook);
+        let rule = DisableRule { exhausted: true, ..DisableRule::default() };
+        let again = settlement(id, 1, START, Next::RetryAt(START + 1));
+        assert_eq!(settle_by(&mut bench, rule, again), Status::Active);
+        let last = settlement(id, 2, START, Next::Dead);
+        assert!(matches!(settle_by(&mut bench, rule, last), Status::Disabled { .. }));
+    }
+
+    #[test]
+    fn what_was_under_way_when_its_webhook_was_disabled_tells_nothing_new() {
+        let rule = DisableRule { probe_after_seconds: Some(60), ..DisableRule::default() };
+        let disabled = Status::Disabled { since: START, reason: "it failed".into(), probe_at: Some(START + 5_000) };
+        for next in [Next::Succeeded, Next::Dead] {
+            let mut bench = Bench::new();
+            let id = bench.webhook_with(|_| {});
+            let [before, after] = [(); 2].map(|()| bench.publish().delivery_to(id.number()));
+            let status = disabled.clone();
+            bench.change(id, |webhook| webhook.status = status);
+            assert_eq!(settle_by(&mut bench, rule, settlement(before, 1, START - 1, next)), disabled);
+            assert_ne!(settle_by(&mut bench, rule, settlement(after, 1, START, next)), disabled);
+        }
+    }
+
+    #[test]
+    fn one_behind_it_that_cannot_be_read_keeps_no_outcome_from_disabling_its_webhook() {
+        let mut bench = Bench::new();
+        let order = Order { key: None, on_dead: OnDead::Skip };
+        let webhook = bench.webhook_with(|webhook| webhook.order = Some(order)).number();
+        let [head, behind] = [(); 2].map(|()| bench.publish().delivery_to(webhook));
+        bench.damage(Tree::Blocked, &layout::delivery(behind));
+        let disable = DisableRule { exhausted: true, ..DisableRule::default() };
+        let status = settle_by(&mut bench, disable, settlement(head, 1, START + 1, Next::Dead));
+        assert!(matches!(status, Status::Disabled { .. }), "{status:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! What was recorded: the oracle takes it in, and holds it against the rules.
 
-use hookwheel::domain::delivery::{Delivery, DeliveryState, Outcome};
+use hookwheel::domain::delivery::{AttemptSummary, Delivery, DeliveryState, Outcome};
 use hookwheel::domain::id::DeliveryId;
 use hookwheel::domain::order::OnDead;
 use hookwheel::domain::time::UnixMs;
@@ -24,8 +24,9 @@ impl World {
         assert_eq!(delivery.attempts, seen.recorded + 1, "every attempt is recorded once");
         seen.recorded += 1;
         seen.ended = !delivery.state.is_open();
-        if delivery.state != DeliveryState::Cancelled && !is_our_fault(&delivery) {
-            self.check_rule(&webhook);
+        if delivery.state != DeliveryState::Cancelled {
+            let ended_at = delivery.latest_attempt().filter(|_| !is_our_fault(&delivery)).map(AttemptSummary::ended_at);
+            self.check_rule(&webhook, ended_at);
         }
         if let Some(next) = delivery.next_attempt_at {
             self.note_next(&delivery, next);
@@ -86,14 +87,15 @@ impl World {
         self.plan.retention.events_ms.is_some() || self.plan.retention.bytes_max.is_some()
     }
 
-    /// An active webhook never has what its rule disables it for.
-    fn check_rule(&self, webhook: &Webhook) {
+    /// An active webhook never has what its rule disables it for. For how long it has failed is judged when an attempt of
+    /// its endpoint ends: `judged_at`.
+    fn check_rule(&self, webhook: &Webhook, judged_at: Option<UnixMs>) {
         let Some(rule) = webhook.disable.filter(|_| webhook.is_active()) else { return };
         let tally = self.core.store.tally(webhook.number()).unwrap();
         let too_many = rule.consecutive_failures.is_some_and(|n| tally.consecutive_failures >= u64::from(n));
         assert!(!too_many, "{} failures in a row, {rule:?}", tally.consecutive_failures);
         if let (Some(since), Some(last), Some(seconds)) =
-            (tally.failing_since, tally.last_attempt_at, rule.failing_seconds)
+            (tally.failing_since, tally.last_attempt_at.filter(|last| judged_at == Some(*last)), rule.failing_seconds)
         {
             assert!(last.saturating_sub(since) < seconds * 1000, "failing from {since} to {last}, {rule:?}");
         }
@@ -128,7 +130,7 @@ impl World {
     }
 }
 
-/// Whether its sender panicked over its latest attempt: no rule of the webhook decides about that.
+/// Whether its sender panicked over its latest attempt: that follows no schedule.
 fn is_our_fault(delivery: &Delivery) -> bool {
     let latest = delivery.latest_attempt().map(|attempt| &attempt.outcome);
     matches!(latest, Some(Outcome::Unsendable(why)) if why.contains("an internal error"))

@@ -190,17 +190,25 @@ impl World {
         }
     }
 
-    /// Makes a change and commits it. Whoever is told that the store failed asks again.
+    /// Makes a change and commits it.
     pub fn now<T: Send + 'static>(
         &mut self,
         change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Clone + Send + 'static,
     ) -> T {
+        self.ask(change).unwrap()
+    }
+
+    /// Asks for a change. Whoever is told that the store failed asks again.
+    pub fn ask<T: Send + 'static>(
+        &mut self,
+        change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Clone + Send + 'static,
+    ) -> Result<T, Refusal> {
         loop {
             let asked = self.core.store.submit(0, change.clone());
             self.commit();
             match asked.and_then(|mut answer| answer.try_recv().expect("the committer answers")) {
                 Err(Refusal::Failed(_)) => {}
-                answer => return answer.unwrap(),
+                answer => return answer,
             }
         }
     }

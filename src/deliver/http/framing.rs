@@ -10,12 +10,12 @@ use httparse::{EMPTY_HEADER, Header, Status};
 use super::Heard;
 
 /// Bytes that the heads of an answer may have, those of the answers before it (1xx) too.
-const HEAD_BYTES_MAX: usize = 128 * 1024;
+pub(super) const HEAD_BYTES_MAX: usize = 128 * 1024;
 /// Headers of one head.
 const HEADERS_MAX: usize = 128;
 /// Bytes of the line before a chunk, and of all that follows the last one.
-const CHUNK_LINE_BYTES_MAX: usize = 1024;
-const TRAILER_BYTES_MAX: usize = 16 * 1024;
+pub(super) const CHUNK_LINE_BYTES_MAX: usize = 1024;
+pub(super) const TRAILER_BYTES_MAX: usize = 16 * 1024;
 const SWITCHING_PROTOCOLS: u16 = 101;
 
 /// An answer that is being read.
@@ -177,7 +177,7 @@ impl Reading {
 
     /// Whether a head may be whole, or has doubled since it was parsed: what comes byte by byte is not parsed as often, and
     /// what is no HTTP is still seen early.
-    fn is_worth_parsing(&mut self, bytes: &[u8]) -> bool {
+    pub(super) fn is_worth_parsing(&mut self, bytes: &[u8]) -> bool {
         let new = &bytes[self.looked.saturating_sub(2)..];
         let mut lines = memchr::memchr_iter(b'\n', new).map(|at| &new[at + 1..]);
         let ends = lines.any(|rest| rest.starts_with(b"\n") || rest.starts_with(b"\r\n"));

@@ -41,3 +41,45 @@ impl AddingUp {
         Some(format!("of {written} rows that were written {found} are there, and not all of them as they were written"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROW: (Tree, [u8; 1]) = (Tree::Fresh, [5]);
+
+    fn of(value: &[u8]) -> Sum {
+        Sum::of(ROW.0, &ROW.1, value)
+    }
+
+    #[test]
+    fn a_change_counts_where_the_pass_has_been() {
+        let met = |place: Option<(Tree, u8)>| {
+            let mut pass = AddingUp::default();
+            place.into_iter().for_each(|(tree, key)| pass.go_on_from((tree, vec![key])));
+            pass.changed(ROW.0, &ROW.1, of(b"new"));
+            pass.sum != Sum::default()
+        };
+        assert!(!met(None) && !met(Some((Tree::Fresh, 4))) && !met(Some((Tree::Fresh, 5))));
+        assert!(met(Some((Tree::Fresh, 6))) && met(Some((Tree::Waiting, 0))));
+        assert!(!met(Some((Tree::Events, 9))), "a tree that comes before");
+    }
+
+    #[test]
+    fn a_difference_is_told_once_and_what_was_not_known_is_known_then() {
+        let pass = |ledger: &mut Ledger| {
+            let mut pass = AddingUp::default();
+            pass.add(ROW.0, &ROW.1, b"old");
+            pass.add(PLACE.0, PLACE.1, b"the ledger itself");
+            pass.end(ledger)
+        };
+        let told = |sum: Option<Sum>| {
+            let mut ledger = Ledger { sum, ..Ledger::default() };
+            let told = pass(&mut ledger);
+            assert_eq!(ledger.sum, Some(of(b"old")));
+            assert_eq!(pass(&mut ledger), None);
+            told.is_some()
+        };
+        assert_eq!([None, Some(of(b"old")), Some(of(b"new"))].map(told), [false, false, true]);
+    }
+}

@@ -91,6 +91,7 @@ mod tests {
         let error = caught(|| panic!("a text of sled")).map(|()| 0).unwrap_err().to_string();
         assert!(error.contains("caught.rs:") && !error.contains("a text of sled"), "{error}");
         assert_eq!(caught(|| 3), Ok(3));
+        assert_eq!(DEPTH.get(), 0, "what comes after is outside");
         let outside = panic::catch_unwind(|| panic!("heard as before"));
         assert!(outside.is_err());
     }

@@ -241,4 +241,78 @@ mod tests {
         assert!(matches!(mend_conf(dir.path()), Err(OpenError::Damaged { .. })));
         assert_eq!(fs::read(&file).unwrap(), other);
     }
+
+    #[test]
+    fn a_conf_that_cannot_be_looked_at_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join(CONF)).unwrap();
+        assert!(matches!(mend_conf(dir.path()), Err(OpenError::Io(..))));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is made beside it");
+    }
+
+    #[test]
+    fn a_log_without_a_byte_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!has_log(dir.path()));
+        fs::write(dir.path().join(LOG), b"").unwrap();
+        assert!(!has_log(dir.path()));
+        fs::write(dir.path().join(LOG), b"x").unwrap();
+        assert!(has_log(dir.path()));
+    }
+
+    #[test]
+    fn a_mark_tells_of_a_store_and_so_does_a_snapshot_that_is_whole_and_no_longer_being_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let had = |files: &[&str]| {
+            files.iter().for_each(|file| fs::write(dir.path().join(file), b"x").unwrap());
+            let had = had_store(dir.path()).unwrap();
+            files.iter().for_each(|file| fs::remove_file(dir.path().join(file)).unwrap());
+            had
+        };
+        assert!(!had(&[]) && !had(&[CONF, LOG]) && !had(&["snap.1.generating"]));
+        assert!(had(&[MARK]) && had(&["snap.1"]) && had(&[MARK, MAKING]));
+        assert!(!had(&["snap.1", MAKING]), "its files are being moved in");
+    }
+
+    #[test]
+    fn the_rest_of_a_store_goes_whatever_of_it_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        remove_rest(dir.path()).unwrap();
+        ["snap.1", MARK, CONF].iter().for_each(|file| fs::write(dir.path().join(file), b"x").unwrap());
+        remove_rest(dir.path()).unwrap();
+        let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, [CONF]);
+        fs::create_dir(dir.path().join(MARK)).unwrap();
+        assert!(remove_rest(dir.path()).is_err(), "what cannot be removed is told");
+    }
+
+    #[test]
+    fn a_log_that_nobody_has_is_given_locked() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join(LOG);
+        fs::write(&log, b"x").unwrap();
+        let locked = released(&log).unwrap().expect("nobody has it");
+        let lock = || flock(File::open(&log).unwrap(), FlockOperation::NonBlockingLockExclusive);
+        assert_eq!(lock(), Err(Errno::WOULDBLOCK));
+        drop(locked);
+        assert_eq!(lock(), Ok(()));
+    }
+
+    #[test]
+    fn the_log_is_moved_in_last() {
+        let dir = tempfile::tempdir().unwrap();
+        let making = dir.path().join(MAKING);
+        for folder in [MAKING, "a", "z"] {
+            fs::create_dir(dir.path().join(folder)).unwrap();
+        }
+        [LOG, "a", "z"].iter().for_each(|file| fs::write(making.join(file), b"x").unwrap());
+        // Two of them cannot be moved, whatever the order in which they are met.
+        for blocked in ["a", "z"] {
+            assert!(move_in(&making, dir.path()).is_err());
+            assert!(!dir.path().join(LOG).exists());
+            fs::remove_dir(dir.path().join(blocked)).unwrap();
+        }
+        move_in(&making, dir.path()).unwrap();
+        assert!(dir.path().join(LOG).exists() && !making.exists());
+    }
 }

@@ -38,3 +38,17 @@ pub fn free_bytes_at(path: &Path) -> Result<u64, StoreError> {
     let stat = rustix::fs::statvfs(path).map_err(|error| StoreError::Io(error.to_string()))?;
     Ok(stat.f_bavail * stat.f_frsize)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_another_process_has_is_told_from_damage_and_from_what_may_pass() {
+        let of = |error: io::Error| open_error(Path::new("data"), sled::Error::Io(error));
+        assert!(matches!(of(io::ErrorKind::WouldBlock.into()), OpenError::InUse(_)));
+        assert!(matches!(of(io::Error::other("could not acquire lock on data/db")), OpenError::InUse(_)));
+        assert!(matches!(of(io::ErrorKind::StorageFull.into()), OpenError::Store(..)));
+        assert!(matches!(of(io::ErrorKind::UnexpectedEof.into()), OpenError::Damaged { .. }));
+    }
+}

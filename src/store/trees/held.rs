@@ -80,3 +80,19 @@ impl SledRows {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_as_it_is_closed_takes_nobody_with_it() {
+        struct Fails;
+        impl Drop for Fails {
+            fn drop(&mut self) {
+                panic!("a full disk");
+            }
+        }
+        drop(Handle::of(Fails));
+    }
+}

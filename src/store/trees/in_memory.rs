@@ -212,6 +212,28 @@ impl DoubleEndedIterator for MemoryRows {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_range_has_what_lies_between_its_ends_from_either_of_them() {
+        let memory = Memory::default();
+        let mut writes = Writes::default();
+        (1..=3).for_each(|key| writes.push_as_it_is(Tree::Names, vec![key], Some(vec![key])));
+        memory.write(&writes).unwrap();
+        let keys = |rows: MemoryRows| rows.map(|(key, _)| key[0]).collect::<Vec<_>>();
+        let range = |from: u8, to: u8| (vec![from], vec![to]);
+        let (one, three) = range(1, 3);
+        assert_eq!(keys(memory.range(Tree::Names, one.clone()..three.clone())), [1, 2]);
+        assert_eq!(keys(memory.range(Tree::Names, one.clone()..=three.clone())), [1, 2, 3]);
+        assert_eq!(keys(memory.range(Tree::Names, one.clone()..=one.clone())), [1]);
+        assert_eq!(keys(memory.range(Tree::Names, one.clone()..one.clone())), [0; 0]);
+        assert_eq!(keys(memory.range(Tree::Names, three.clone()..=one.clone())), [0; 0]);
+        let mut rows = memory.range(Tree::Names, one..=three);
+        assert_eq!(
+            [rows.next_back(), rows.next(), rows.next_back()].map(|row| row.map(|(key, _)| key[0])),
+            [3, 1, 2].map(Some)
+        );
+        assert!(rows.next().is_none() && rows.next_back().is_none());
+    }
+
     fn write(memory: &Memory, n: u8) -> Result<(), StoreError> {
         let mut writes = Writes::default();
         writes.push(Tree::Names, b"n".to_vec(), (n > 0).then(|| vec![n]));

@@ -146,4 +146,17 @@ mod tests {
         assert_eq!(start.after(a).after(b).sum, start.after(b).after(a).sum);
         assert_eq!(start.after(a).after(b).group.number, 2);
     }
+
+    #[test]
+    fn bits_are_mixed_as_splitmix64_does() {
+        let first_of = |seed: u64| mixed(seed.wrapping_add(0x9e37_79b9_7f4a_7c15));
+        assert_eq!([0, 1_234_567].map(first_of), [0xe220_a839_7b1d_cdaf, 0x599e_d017_fb08_fc85]);
+    }
+
+    #[test]
+    fn sums_that_are_stored_stay_what_they_are() {
+        let sum = Sum::of(Tree::Closed, b"key", b"value");
+        assert_eq!(u128::from_be_bytes(sum.to_bytes()), 0x1_d8e8_467e_b219_32f1);
+        assert_eq!(Sum::from_bytes(sum.to_bytes()), sum);
+    }
 }

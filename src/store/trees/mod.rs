@@ -336,3 +336,24 @@ impl DoubleEndedIterator for Keys {
         Some(self.0.next_back_stored()?.map(|(key, _)| key))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::layout::META_LAST_ID;
+
+    #[test]
+    fn a_sync_is_told_in_the_mark() {
+        let dir = tempfile::tempdir().unwrap();
+        let trees = Trees::open(&Settings::at(dir.path()), Arc::default()).unwrap();
+        let marked = || mark::read(dir.path()).unwrap().unwrap().group.number;
+        assert_eq!(marked(), 1, "the one that makes the store");
+        let mut writes = Writes::default();
+        writes.push(Tree::Meta, META_LAST_ID.to_vec(), Some(vec![0; 24]));
+        trees.write(&writes).unwrap();
+        assert_eq!(marked(), 1);
+        trees.sync().unwrap();
+        assert_eq!(marked(), 2);
+        assert!(trees.size_bytes().unwrap() > 0);
+    }
+}

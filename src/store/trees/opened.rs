@@ -154,3 +154,79 @@ fn read_ledger(path: &Path, sled: &Sled) -> Result<Ledger, OpenError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::trees::ledger::{AT, Group};
+    use crate::store::trees::mark::{self, Mark};
+    use crate::store::trees::{Trees, Writes};
+    use std::sync::Arc;
+
+    fn try_store(path: &Path) -> Result<Trees, OpenError> {
+        loop {
+            match Trees::open(&Settings::at(path), Arc::default()) {
+                // sled lets go of its files some moments after its last handle.
+                Err(OpenError::InUse(_)) => std::thread::yield_now(),
+                opened => return opened,
+            }
+        }
+    }
+
+    fn marked(number: u64) -> Marked {
+        let dir = tempfile::tempdir().unwrap();
+        Mark::open(dir.path(), None, Group { number, chain: [1; 32] }).unwrap();
+        mark::read(dir.path()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_store_may_be_ahead_of_its_mark_and_not_behind_nor_another_one() {
+        let held = |number, chain| {
+            let ledger = Ledger { group: Group { number, chain: [chain; 32] }, sum: None };
+            check(Path::new("data"), Some(&marked(5)), &ledger)
+        };
+        assert!(held(5, 1).is_ok() && held(6, 2).is_ok());
+        assert!(matches!(held(4, 1), Err(OpenError::Behind { found: 4, marked: 5, .. })));
+        assert!(matches!(held(5, 2), Err(OpenError::Another { number: 5, .. })));
+        assert!(check(Path::new("data"), None, &Ledger::default()).is_ok());
+    }
+
+    #[test]
+    fn a_log_in_which_nothing_is_belongs_to_a_store_in_which_nothing_was() {
+        for number in [0, 1] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path();
+            create::prepare(&Settings::at(path), true).unwrap();
+            Mark::open(path, None, Group { number, ..Group::default() }).unwrap();
+            let opened = try_store(path).err().map(|error| error.to_string());
+            assert_eq!(opened.is_some_and(|why| why.contains("nothing is in its log")), number > 0);
+        }
+    }
+
+    #[test]
+    fn a_store_is_opened_without_a_snapshot_that_is_damaged_and_in_no_format_but_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path();
+        let write = |trees: &Trees, key: &[u8], value: Vec<u8>| {
+            let mut writes = Writes::default();
+            writes.push(Tree::Meta, key.to_vec(), Some(value));
+            writes.push(PLACE.0, PLACE.1.to_vec(), Some(vec![0; AT]));
+            trees.write(&writes).unwrap();
+        };
+        let trees = try_store(path).unwrap();
+        write(&trees, b"a row", vec![7]);
+        trees.close().unwrap();
+        let snapshots = create::snapshots(path).unwrap();
+        assert!(!snapshots.is_empty());
+        snapshots.iter().for_each(|snapshot| fs::write(snapshot, [9; 99]).unwrap());
+        let trees = try_store(path).unwrap();
+        assert_eq!(trees.get(Tree::Meta, b"a row").unwrap().unwrap(), [7]);
+        let is_aside =
+            |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name().to_string_lossy().starts_with(ASIDE);
+        assert!(!fs::read_dir(path).unwrap().any(is_aside));
+
+        write(&trees, META_FORMAT, (FORMAT_VERSION + 1).to_be_bytes().to_vec());
+        trees.close().unwrap();
+        assert!(matches!(try_store(path).err(), Some(OpenError::Newer { .. })));
+    }
+}

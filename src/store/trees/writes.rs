@@ -46,3 +46,20 @@ impl Writes {
         &self.by_tree
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_with_the_bytes_of_its_row() {
+        let mut writes = Writes::default();
+        writes.push(Tree::Names, vec![7, 1], Some(vec![1; 5]));
+        writes.push(Tree::Closed, vec![7], None);
+        writes.push(Tree::Dead, vec![1, 2, 3], Some(Vec::new()));
+        let told: Vec<_> = writes.all().map(|(tree, key, bytes)| (tree, key[0], bytes)).collect();
+        let of = |tree| told.iter().find(|(of, ..)| *of == tree).map(|(_, key, bytes)| (*key, *bytes));
+        assert_eq!([Tree::Names, Tree::Closed, Tree::Dead].map(of), [(7, 2 + 5), (7, 0), (1, 3)].map(Some));
+        assert_eq!((told.len(), writes.keys()), (3, 3));
+    }
+}

@@ -35,3 +35,30 @@ impl Swept for OldEntries {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::audit::{Actor, Deed};
+    use crate::domain::time::{DAY_MS, HOUR_MS};
+    use crate::store::bench::Bench;
+
+    #[test]
+    fn an_entry_is_kept_for_its_time_and_goes_after_it() {
+        for audit_ms in [None, Some(10 * DAY_MS)] {
+            let retention = Retention { audit_ms, ..Retention::default() };
+            assert_eq!(OldEntries::new(&retention).is_wanted(), audit_ms.is_some());
+            let mut bench = Bench::keeping(retention);
+            for account in [1, 2] {
+                bench.now(move |staging| {
+                    staging.note_deed(Actor::default(), Deed::new(account, "webhook.changed", "it"));
+                    Ok(())
+                });
+            }
+            bench.turn(10 * DAY_MS);
+            assert_eq!(bench.keys(Tree::Audit).len(), 2);
+            bench.turn(HOUR_MS);
+            assert_eq!(bench.keys(Tree::Audit).is_empty(), audit_ms.is_some());
+        }
+    }
+}

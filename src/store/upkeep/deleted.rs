@@ -82,3 +82,47 @@ fn has_deliveries(staging: &Staging<'_>, webhook: WebhookNumber) -> Result<bool,
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::bench::{Bench, START, webhook};
+
+    /// A store with so many deleted webhooks, from 1 on.
+    fn with_deleted(count: usize) -> Bench {
+        let mut bench = Bench::new();
+        bench.now(move |staging| {
+            for _ in 0..count {
+                let id = staging.create_webhook(webhook(), None)?.id;
+                staging.delete_webhook(1, id)?;
+            }
+            Ok(())
+        });
+        bench
+    }
+
+    fn left(bench: &Bench) -> usize {
+        bench.store.registry().webhooks().count()
+    }
+
+    #[test]
+    fn a_step_removes_so_many_keys_and_a_pass_all() {
+        let mut bench = with_deleted(STEP_ROWS_MAX);
+        bench.clock.turn_to(START + Forgettable::EVERY_MS);
+        bench.committer.step();
+        // Each has two.
+        assert_eq!(left(&bench), STEP_ROWS_MAX / 2);
+        bench.rest();
+        assert_eq!(left(&bench), 0);
+    }
+
+    #[test]
+    fn a_pass_goes_on_behind_those_of_which_something_is_kept() {
+        let mut bench = with_deleted(STEP_ROWS_MAX + 1);
+        for number in 1..=STEP_ROWS_MAX as u32 {
+            bench.put(Tree::Closed, layout::numbered(number, 1), vec![1]);
+        }
+        bench.turn(Forgettable::EVERY_MS);
+        assert_eq!(left(&bench), STEP_ROWS_MAX);
+    }
+}

@@ -83,3 +83,57 @@ fn held_since(webhook: &Webhook) -> Option<UnixMs> {
         Status::Active | Status::Deleted { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::webhook::Ownership;
+    use crate::store::bench::{Bench, START, webhook};
+
+    fn hold(days: u64) -> Retention {
+        Retention { hold_ms: days * DAY_MS, ..Retention::default() }
+    }
+
+    #[test]
+    fn what_is_old_is_held_for_the_whole_limit_once_its_webhook_is_paused() {
+        let mut bench = Bench::keeping(hold(10));
+        let id = bench.webhook_with(|_| {});
+        let delivery = bench.publish().delivery_to(id.number());
+        bench.turn(20 * DAY_MS);
+        let since = bench.clock.now();
+        bench.change(id, move |webhook| webhook.status = Status::Paused { since });
+        let is_open = |bench: &Bench| bench.store.delivery(delivery).unwrap().unwrap().state.is_open();
+        bench.turn(10 * DAY_MS - 1);
+        assert!(is_open(&bench));
+        bench.turn(time::HOUR_MS);
+        assert!(!is_open(&bench));
+    }
+
+    #[test]
+    fn the_operator_is_told_three_days_before_or_at_half_of_a_shorter_limit() {
+        for (days, told_after) in [(10, 7 * DAY_MS), (4, 2 * DAY_MS)] {
+            let mut bench = Bench::keeping(hold(days));
+            let operator = bench.operator("webhook.hold_expiring");
+            let id = bench.webhook_with(|webhook| webhook.status = Status::Paused { since: START });
+            bench.publish();
+            bench.turn(told_after - time::HOUR_MS);
+            assert_eq!(bench.events(operator), 0, "{days}");
+            bench.turn(2 * time::HOUR_MS);
+            bench.turn(2 * time::HOUR_MS);
+            assert_eq!(bench.events(operator), 1, "{days}");
+            assert!(bench.store.tally(id.number()).unwrap().hold_warned_at.is_some());
+        }
+    }
+
+    #[test]
+    fn deliveries_are_held_while_their_webhook_is_not_active() {
+        let with = |status, ownership| Webhook { status, ownership, updated_at: 7, ..webhook() };
+        let of = |status, ownership| held_since(&with(status, ownership));
+        let disabled = Status::Disabled { since: 5, reason: "it failed".into(), probe_at: None };
+        assert_eq!(of(Status::Paused { since: 5 }, Ownership::NotAsked), Some(5));
+        assert_eq!(of(disabled, Ownership::NotAsked), Some(5));
+        assert_eq!(of(Status::Active, Ownership::Again { reason: "it moved".into() }), Some(7));
+        assert_eq!(of(Status::Active, Ownership::Proven), None);
+        assert_eq!(of(Status::Deleted { since: 5 }, Ownership::NotAsked), None);
+    }
+}

@@ -59,3 +59,26 @@ impl Swept for OldJobs {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::job::{Bulk, JobKind, Source};
+    use crate::domain::time::DAY_MS;
+    use crate::store::bench::Bench;
+
+    #[test]
+    fn a_job_is_shown_for_a_while_after_its_end_and_then_forgotten() {
+        let mut bench = Bench::new();
+        let source = Source::DeadLetters { webhook: None };
+        let bulk = Bulk { account: 1, kind: JobKind::Discard, source, event_type: None, from: None, to: None };
+        let job = bench.now(|staging| staging.create_job(bulk));
+        let ended = bench.store.job(1, job.id).unwrap().expect("it is done");
+        let is_old = |now| ended.is_old(now);
+        let days = (1..100).find(|days| is_old(bench.clock.now() + days * DAY_MS)).expect("some day");
+        bench.turn((days - 1) * DAY_MS);
+        assert_eq!(bench.keys(Tree::Jobs).len(), 1);
+        bench.turn(DAY_MS);
+        assert_eq!(bench.keys(Tree::Jobs).len(), 0);
+    }
+}

@@ -142,3 +142,73 @@ impl Entry {
         self.duty.due_at(kept).map(|at| at.max(self.rests_until))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::bench::{Bench, START};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// What a duty was told.
+    #[derive(Default)]
+    struct Heard {
+        seen: AtomicUsize,
+        not_written: AtomicUsize,
+        looked_at: AtomicUsize,
+    }
+
+    /// A duty that needs a page which cannot be read.
+    struct Torn(Arc<Heard>);
+
+    impl Duty for Torn {
+        fn due_at(&self, _kept: u64) -> Option<UnixMs> {
+            Some(0)
+        }
+
+        fn step(&mut self, _staging: &mut Staging<'_>) -> Result<(), StoreError> {
+            Err(StoreError::Broken("torn".into()))
+        }
+
+        fn see(&mut self, _writes: &Writes, _trees: &Trees) -> Result<(), StoreError> {
+            self.0.seen.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+
+        fn not_written(&mut self) {
+            self.0.not_written.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn look_at(&mut self, changed: &[WebhookNumber], _registry: &Registry) {
+            self.0.looked_at.fetch_add(changed.len(), Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_duty_that_needs_a_page_which_cannot_be_read_rests() {
+        let mut bench = Bench::new();
+        let duties = vec![Entry { duty: Box::new(Torn(Arc::default())), rests_until: 0 }];
+        let mut upkeep = Upkeep { duties };
+        assert!(upkeep.is_due(START, 0));
+        let upkeep = bench.now(|staging| {
+            assert!(matches!(upkeep.step(staging), Err(StoreError::Broken(_))));
+            assert_eq!(upkeep.step(staging), Ok(()));
+            Ok(upkeep)
+        });
+        assert_eq!(upkeep.wait(START, 0), Duration::from_millis(BROKEN_REST_MS));
+        assert!(!upkeep.is_due(START + BROKEN_REST_MS - 1, 0) && upkeep.is_due(START + BROKEN_REST_MS, 0));
+    }
+
+    #[test]
+    fn each_duty_hears_of_what_is_written_and_changed_and_of_what_could_not_be_written() {
+        let bench = Bench::new();
+        let heard = Arc::new(Heard::default());
+        let duties = (0..2).map(|_| Entry { duty: Box::new(Torn(heard.clone())), rests_until: 0 }).collect();
+        let mut upkeep = Upkeep { duties };
+        upkeep.see(&Writes::default(), &bench.trees()).unwrap();
+        upkeep.look_at(&[1, 2, 3], &Registry::default());
+        upkeep.not_written();
+        upkeep.not_written();
+        let heard = [&heard.seen, &heard.looked_at, &heard.not_written].map(|heard| heard.load(Ordering::Relaxed));
+        assert_eq!(heard, [2, 6, 4]);
+    }
+}

@@ -171,3 +171,170 @@ impl Staging<'_> {
         self.trees().prefix(tree, prefix).keys().map(|key| Ok(key?.to_vec())).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account::{ApiKey, Scope};
+    use crate::domain::id::{JobId, KeyId};
+    use crate::domain::job::{Bulk, Job, JobKind, Source};
+    use crate::domain::order::{OnDead, Order};
+    use crate::domain::retry::Next;
+    use crate::store::bench::{Bench, START, event};
+    use crate::store::message::NewEvent;
+    use crate::store::rows::Kept;
+    use std::collections::BTreeMap;
+
+    fn kept(bench: &mut Bench) -> Kept {
+        bench.rest();
+        rows::kept(&bench.trees()).unwrap()
+    }
+
+    #[test]
+    fn an_event_goes_with_its_pieces_and_is_kept_no_more() {
+        let mut bench = Bench::new();
+        let small = bench.publish();
+        let before = kept(&mut bench);
+        let long = vec![b'1'; 3 * layout::VALUE_BYTES_MAX];
+        let large = bench.publish_as(NewEvent { data: long.into(), ..event() });
+        assert_eq!(bench.keys(Tree::Chunks).len(), 3);
+        bench.put(Tree::Events, layout::event(1, large), {
+            let stored = bench.trees().get(Tree::Events, &layout::event(1, large)).unwrap().unwrap();
+            [&stored[..2], &vec![9; stored.len() - 2]].concat()
+        });
+        assert!(bench.store.event(1, large).is_err());
+        assert_eq!(kept(&mut bench), before);
+        assert_eq!((bench.keys(Tree::Events), bench.keys(Tree::Chunks)), (vec![layout::event(1, small)], vec![]));
+        assert_eq!(bench.store.soundness().quarantined, BTreeMap::from([("chunks", 3), ("events", 1)]));
+    }
+
+    #[test]
+    fn an_ended_delivery_goes_with_its_attempts_and_is_kept_no_more() {
+        let mut bench = Bench::new();
+        let webhook = bench.webhook();
+        let [id, other] = [(); 2].map(|()| bench.publish().delivery_to(webhook));
+        bench.settle(other, 1, Next::Succeeded);
+        let before = kept(&mut bench);
+        (1..=3).for_each(|n| bench.settle(id, n, Next::RetryAt(START + 1)));
+        bench.settle(id, 4, Next::Dead);
+        assert_eq!((bench.keys(Tree::Attempts).len(), bench.keys(Tree::Dead).len()), (3, 1));
+        // As many bytes as lay there.
+        let key = layout::delivery(id);
+        let stored = bench.trees().get(Tree::Closed, &key).unwrap().unwrap();
+        bench.put(Tree::Closed, key, vec![9; stored.len()]);
+        assert!(bench.store.delivery(id).is_err());
+        assert_eq!(kept(&mut bench), before);
+        assert_eq!(bench.keys(Tree::Closed), [layout::delivery(other)]);
+        assert_eq!((bench.keys(Tree::Attempts).len(), bench.keys(Tree::Dead).len()), (0, 0));
+        assert_eq!(bench.store.soundness().quarantined, BTreeMap::from([("attempts", 3), ("closed", 1)]));
+    }
+
+    #[test]
+    fn an_attempt_goes_alone_and_is_kept_no_more() {
+        let mut bench = Bench::new();
+        let webhook = bench.webhook();
+        let id = bench.publish().delivery_to(webhook);
+        bench.settle(id, 1, Next::RetryAt(START + 1));
+        let before = kept(&mut bench);
+        bench.settle(id, 2, Next::RetryAt(START + 1));
+        assert_ne!(kept(&mut bench), before);
+        let key = layout::attempt(id, 2);
+        let stored = bench.trees().get(Tree::Attempts, &key).unwrap().unwrap();
+        bench.put(Tree::Attempts, key, vec![9; stored.len()]);
+        let delivery = bench.store.delivery(id).unwrap().unwrap();
+        assert_eq!(bench.store.attempts(&delivery).unwrap().len(), 1);
+        // Somebody wakes the commit thread.
+        assert_eq!(kept(&mut bench), before);
+    }
+
+    #[test]
+    fn what_waits_behind_a_row_of_the_order_is_set_free() {
+        let mut bench = Bench::new();
+        let order = Order { key: None, on_dead: OnDead::Skip };
+        let webhook = bench.webhook_with(|webhook| webhook.order = Some(order)).number();
+        let [head, behind] = [(); 2].map(|()| bench.publish().delivery_to(webhook));
+        bench.put(Tree::Ordered, layout::ordered(webhook, 0, head), vec![9; 9]);
+        let row = layout::ordered(webhook, 0, head);
+        bench.store.0.reports.note(Damage::at(Tree::Ordered, &row, "its length is wrong"));
+        bench.rest();
+        assert_eq!(bench.keys(Tree::Ordered), [layout::ordered(webhook, 0, behind)]);
+        assert_eq!(bench.keys(Tree::Fresh), [layout::delivery(head), layout::delivery(behind)]);
+    }
+
+    #[test]
+    fn a_job_whose_record_is_lost_goes_on_no_more() {
+        let mut bench = Bench::new();
+        let source = Source::DeadLetters { webhook: None };
+        let bulk = Bulk { account: 1, kind: JobKind::Discard, source, event_type: None, from: None, to: None };
+        let job = Job::new(JobId(7), bulk, START);
+        bench.store.0.registry.write().unwrap().put_job(&job);
+        assert_eq!(bench.store.registry().running_jobs(1), 1);
+        bench.damage(Tree::Jobs, &layout::job(1, JobId(7)));
+        bench.rest();
+        assert_eq!(bench.store.registry().running_jobs(1), 0);
+    }
+
+    #[test]
+    fn the_greatest_number_is_looked_for_and_of_other_rows_of_meta_nothing_is_made() {
+        let mut bench = Bench::new();
+        let [first, second] = [(); 2].map(|()| bench.webhook());
+        assert_eq!((first, second), (1, 2));
+        for lost in [META_LAST_WEBHOOK, META_LAST_ACCOUNT, b"of a later build"] {
+            bench.damage(Tree::Meta, lost);
+        }
+        bench.rest();
+        let stored = |key: &[u8]| bench.trees().get(Tree::Meta, key).unwrap().map(|stored| stored.to_vec());
+        assert_eq!(stored(META_LAST_WEBHOOK), Some(vec![0, 0, 0, 2]));
+        assert_eq!(stored(META_LAST_ACCOUNT), Some(vec![0, 0, 0, 1]));
+        assert_eq!(stored(b"of a later build"), None);
+    }
+
+    #[test]
+    fn what_is_whole_in_memory_is_written_again_and_the_operator_told_of_what_people_made() {
+        let mut bench = Bench::new();
+        let operator = bench.operator("store.damaged");
+        let webhooks = [(); 2].map(|()| bench.webhook());
+        let key = ApiKey {
+            id: KeyId(0),
+            account: 1,
+            scopes: vec![Scope::Read],
+            name: None,
+            expires_at: None,
+            created_at: 0,
+            last_used_at: None,
+        };
+        bench.now(|staging| staging.create_key([7; 32], key));
+        let id = bench.publish().delivery_to(webhooks[0]);
+        bench.settle(id, 1, Next::Succeeded);
+        let number = |number| layout::number(number).to_vec();
+        let made = [(Tree::Accounts, number(1)), (Tree::Keys, vec![7; 32])];
+        let made =
+            made.into_iter().chain(webhooks.map(|webhook| (Tree::Webhooks, number(webhook)))).collect::<Vec<_>>();
+        let counted = [(Tree::Tallies, number(webhooks[0])), (Tree::AccountTallies, number(1))];
+        let rows: Vec<_> = made.iter().chain(&counted).cloned().collect();
+        rows.iter().for_each(|(tree, key)| bench.damage(*tree, key));
+        bench.rest();
+        for (tree, key) in &rows {
+            let value = bench.trees().get(*tree, key).unwrap().unwrap_or_else(|| panic!("{tree:?} is gone"));
+            check(&bench.trees(), &bench.store.master_keys(), *tree, key, &value).unwrap();
+        }
+        assert_eq!(bench.store.tally(webhooks[0]).unwrap().succeeded, 1);
+        assert_eq!(rows::account_tally(&bench.trees(), 1).unwrap().accepted, 1);
+        bench.damage(Tree::Names, &layout::name(1, "a"));
+        bench.rest();
+        assert_eq!(bench.events(operator), made.len() + 1, "of each that people made, and once of all else");
+    }
+
+    #[test]
+    fn a_row_that_was_replaced_since_stays() {
+        let mut bench = Bench::new();
+        let key = layout::name(1, "a");
+        bench.damage(Tree::Names, &key);
+        let replaced = key.clone();
+        bench.now(|staging| {
+            staging.stage(Tree::Names, replaced, Some(vec![1; 16]));
+            Ok(())
+        });
+        assert_eq!((bench.keys(Tree::Names), bench.keys(Tree::Quarantine)), (vec![key], vec![]));
+    }
+}

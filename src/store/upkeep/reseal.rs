@@ -54,3 +54,33 @@ impl Duty for Reseal {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::audit::Actor;
+    use crate::store::bench::{Bench, webhook};
+    use crate::store::seal::MasterKeys;
+    use zeroize::Zeroizing;
+
+    #[test]
+    fn what_another_key_has_sealed_is_sealed_again_after_a_change_and_after_a_start() {
+        let keys = |bytes: &[u8]| {
+            MasterKeys::new(&bytes.iter().map(|byte| Zeroizing::new([*byte; 32])).collect::<Vec<_>>()).unwrap()
+        };
+        let mut bench = Bench::new();
+        for _ in 0..=STEP_ROWS_MAX {
+            bench.now(|staging| staging.create_webhook(webhook(), None));
+        }
+        let sealed_by = |bench: &Bench| bench.store.sealed_by().unwrap().into_iter().collect::<Vec<_>>();
+        // The key that a store in memory has is the one of zeros.
+        let (first, second) = (keys(&[0]).current(), keys(&[5]).current());
+        assert_eq!(sealed_by(&bench), [(first, STEP_ROWS_MAX + 1)]);
+        bench.now(move |staging| staging.change_master_keys(keys(&[5, 0]), Actor::default()));
+        assert_eq!(sealed_by(&bench), [(second, STEP_ROWS_MAX + 1)]);
+        bench.store.0.seals.change(keys(&[0, 5]));
+        assert_eq!(Reseal::new(bench.store.0.seals.clone()).due_at(0), Some(0));
+        bench.rest();
+        assert_eq!(sealed_by(&bench), [(first, STEP_ROWS_MAX + 1)]);
+    }
+}

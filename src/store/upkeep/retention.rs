@@ -191,3 +191,82 @@ impl Staging<'_> {
         stored.chain(staged).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::retry::Next;
+    use crate::store::bench::{Bench, START, event};
+    use crate::store::message::NewEvent;
+
+    fn by_size(max: u64) -> OldEvents {
+        OldEvents::new(&Retention { bytes_max: Some(max), ..Retention::default() })
+    }
+
+    #[test]
+    fn too_much_is_more_than_the_bound_and_near_it_is_more_than_a_twentieth_below() {
+        let duty = by_size(1_000);
+        assert_eq!([1_000, 1_001].map(|kept| duty.is_too_much(kept)), [false, true]);
+        assert_eq!([950, 951].map(|kept| duty.is_near_too_much(kept)), [false, true]);
+        let without = OldEvents::new(&Retention::default());
+        assert!(!without.is_too_much(u64::MAX) && !without.is_near_too_much(u64::MAX));
+        assert_eq!((without.due_at(u64::MAX), duty.due_at(1_000), duty.due_at(1_001)), (None, None, Some(0)));
+    }
+
+    /// One step over the events of account 1, all of which are to go; says how many are left.
+    fn step(bench: &mut Bench) -> usize {
+        bench.now(|staging| Ok(by_size(20).step(staging)?));
+        bench.events(1)
+    }
+
+    #[test]
+    fn a_step_looks_at_so_many_events() {
+        let mut bench = Bench::new();
+        bench.now(|staging| staging.accept(1, vec![event(); STEP_EVENTS_MAX + 1], None));
+        assert_eq!(step(&mut bench), 1);
+        assert_eq!(step(&mut bench), 0);
+    }
+
+    #[test]
+    fn a_step_removes_so_many_keys_or_a_few_more() {
+        let mut bench = Bench::new();
+        for _ in 0..3 {
+            let event = bench.publish();
+            bench.now(move |staging| {
+                for n in 1..STEP_KEYS_MAX as u128 {
+                    staging.stage(Tree::Replays, layout::replay(event, DeliveryId(n << 32 | 7)), Some(Vec::new()));
+                }
+                Ok(())
+            });
+        }
+        // Each has as many keys as a step removes.
+        assert_eq!([(); 3].map(|()| step(&mut bench)), [2, 1, 0]);
+        assert_eq!(bench.keys(Tree::Replays).len(), 0);
+    }
+
+    #[test]
+    fn an_event_goes_with_every_key_of_its_own() {
+        let mut bench = Bench::new();
+        let webhook = bench.webhook_with(|_| {});
+        let young = bench.publish().delivery_to(webhook.number());
+        bench.settle(young, 1, Next::Succeeded);
+        let before = bench.store.kept_bytes();
+        let long = vec![b'1'; 2 * layout::VALUE_BYTES_MAX];
+        let id = bench.publish_as(NewEvent { name: Some("n".into()), data: long.into(), ..event() });
+        let delivery = id.delivery_to(webhook.number());
+        (1..=3).for_each(|n| bench.settle(delivery, n, Next::RetryAt(START + 1)));
+        bench.settle(delivery, 4, Next::Succeeded);
+        let replay = bench.now(move |staging| staging.replay(1, webhook, delivery));
+        let forget = move |staging: &mut Staging<'_>| Ok(staging.forget_event(1, &layout::event(1, id))?);
+        assert_eq!(bench.now(forget), 0, "the replay has not ended");
+        bench.settle(replay, 1, Next::Dead);
+        let of_deliveries = (1 + 3) + 1;
+        let (event, name, pieces, replays) = (1, 1, 2, 1);
+        assert_eq!(bench.now(forget), event + name + pieces + replays + of_deliveries);
+        for tree in [Tree::Chunks, Tree::Names, Tree::Attempts, Tree::Replays, Tree::Dead] {
+            assert_eq!(bench.keys(tree).len(), 0, "{tree:?}");
+        }
+        assert_eq!((bench.events(1), bench.keys(Tree::Closed)), (1, vec![layout::delivery(young)]));
+        assert_eq!(bench.store.kept_bytes(), before);
+    }
+}

@@ -198,3 +198,85 @@ impl Counted {
         *count = (*count + after).saturating_sub(before);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::retry::Next;
+    use crate::store::bench::{self, Bench};
+
+    #[test]
+    fn every_row_is_looked_at_some_a_step() {
+        let bench = Bench::new();
+        for n in 0..=STEP_ROWS_MAX as u16 {
+            bench.put(Tree::Names, n.to_be_bytes().to_vec(), vec![1; 16]);
+        }
+        let (trees, keys) = (bench.trees(), bench.store.master_keys());
+        let scrubbed = || bench.store.soundness().scrubbed_rows as usize;
+        let (before, mut scrub) = (scrubbed(), Scrub::at_start());
+        let place = scrub.look(&trees, &keys, (Tree::Names, Key::new())).unwrap();
+        assert_eq!(scrubbed() - before, STEP_ROWS_MAX);
+        let last = (STEP_ROWS_MAX as u16 - 1).to_be_bytes();
+        assert_eq!(place, Some((Tree::Names, layout::just_after(&last))));
+        assert_eq!(scrub.look(&trees, &keys, place.unwrap()), Ok(None), "the rest fits into a step");
+        let rows: usize = Tree::ALL[Tree::Names as usize..].iter().map(|(tree, _)| bench.keys(*tree).len()).sum();
+        assert_eq!(scrubbed() - before, rows);
+    }
+
+    #[test]
+    fn a_step_looks_at_so_many_bytes_or_one_row_more() {
+        let bench = Bench::new();
+        let bytes = 32 << 10;
+        (0..40).for_each(|n| bench.put(Tree::Names, vec![n], vec![1; bytes - 1]));
+        let mut scrub = Scrub::at_start();
+        let place = scrub.look(&bench.trees(), &bench.store.master_keys(), (Tree::Names, Key::new())).unwrap();
+        let rows = (STEP_BYTES_MAX as usize / bytes) as u8;
+        assert_eq!(place, Some((Tree::Names, layout::just_after(&[rows - 1]))));
+    }
+
+    #[test]
+    fn what_is_written_where_it_has_been_is_counted_and_what_comes_is_met() {
+        let bench = Bench::new();
+        bench.put(Tree::Closed, vec![5], vec![1; 9]);
+        let mut writes = Writes::default();
+        writes.push(Tree::Closed, vec![5], Some(vec![1; 20]));
+        let counted = |place: (Tree, Key)| {
+            let mut scrub = Scrub { place: Some(place), ..Scrub::at_start() };
+            scrub.counted.delivery_bytes = 100;
+            scrub.see(&writes, &bench.trees()).unwrap();
+            scrub.counted.delivery_bytes
+        };
+        assert_eq!(counted((Tree::Closed, vec![5])), 100, "it meets the row itself");
+        assert_eq!(counted((Tree::Events, vec![9])), 100);
+        assert_eq!(counted((Tree::Closed, vec![6])), 100 + 20 - 9);
+        assert_eq!(counted((Tree::Attempts, vec![0])), 100 + 20 - 9);
+    }
+
+    #[test]
+    fn it_begins_again_if_what_it_counted_could_not_be_written_unless_it_is_done() {
+        let mut scrub = Scrub::at_start();
+        (scrub.place, scrub.counted.open) = (Some((Tree::Closed, vec![5])), 7);
+        scrub.not_written();
+        assert_eq!((scrub.place.clone(), scrub.counted.open), (Some(START), 0));
+        scrub.place = None;
+        scrub.not_written();
+        assert_eq!(scrub.place, None);
+    }
+
+    #[test]
+    fn what_is_there_and_was_not_counted_is_told_and_nothing_else() {
+        let mut bench = Bench::new();
+        let webhook = bench.webhook();
+        for next in [Next::Succeeded, Next::RetryAt(bench::START + 1)] {
+            let id = bench.publish().delivery_to(webhook);
+            bench.settle(id, 1, next);
+        }
+        bench.publish();
+        assert_eq!(bench.scrub(), [""; 0]);
+
+        let bench = Bench::new();
+        let tally = Tally { bytes: 7, ..Tally::default() };
+        bench.put(Tree::Tallies, layout::number(9).to_vec(), record::encode(&tally));
+        assert_eq!(bench.scrub(), ["0 bytes of ended deliveries and attempts are there, and 7 were counted"]);
+    }
+}

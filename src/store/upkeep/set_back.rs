@@ -79,5 +79,29 @@ impl Duty for SetBack {
 /// When a retry is due at the latest, seen from `now`: its delay is what lay between it and the attempt before.
 fn own_delay_from(delivery: &Delivery, now: UnixMs) -> Option<UnixMs> {
     let (due, before) = (delivery.next_attempt_at?, delivery.latest_attempt()?.ended_at());
-    (is_to_come(before, now) && due > before).then(|| due.min(now + (due - before)))
+    (is_to_come(before, now) && due >= before).then(|| due.min(now + (due - before)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::{AttemptSummary, Cause, Outcome, SealedAttempt};
+    use crate::domain::id::{DeliveryId, EventId};
+    use crate::domain::retry::Next;
+
+    #[test]
+    fn a_retry_is_due_by_its_own_delay_also_where_that_is_none() {
+        let (now, ended_at) = (1_000_000, 9_000_000);
+        let due = |next_attempt_at| {
+            let summary =
+                AttemptSummary { number: 1, started_at: ended_at, duration_ms: 0, outcome: Outcome::Status(500) };
+            let attempt = SealedAttempt { summary, request: Vec::new(), response_body: Vec::new(), resent: false };
+            let mut delivery = Delivery::fresh(DeliveryId(1), EventId(1), Cause::Accept);
+            delivery.take_attempt(attempt, Next::RetryAt(next_attempt_at));
+            own_delay_from(&delivery, now)
+        };
+        assert_eq!(due(ended_at + 30_000), Some(now + 30_000));
+        assert_eq!(due(ended_at), Some(now));
+        assert_eq!(due(ended_at - 1), None, "one that somebody made due earlier");
+    }
 }

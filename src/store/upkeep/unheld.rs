@@ -101,3 +101,24 @@ impl Staging<'_> {
         Ok(self.get(Tree::Ordered, row)?.map(head))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::order::{OnDead, Order};
+    use crate::domain::retry::Next;
+    use crate::store::bench::Bench;
+
+    #[test]
+    fn what_waits_behind_one_that_used_up_its_retries_goes_out_once_its_webhook_does_not_hold_any_more() {
+        let mut bench = Bench::new();
+        let order = |on_dead| Some(Order { key: None, on_dead });
+        let id = bench.webhook_with(|webhook| webhook.order = order(OnDead::Hold));
+        let [head, behind] = [(); 2].map(|()| bench.publish().delivery_to(id.number()));
+        bench.settle(head, 1, Next::Dead);
+        bench.change(id, |webhook| webhook.name = Some("it still holds".into()));
+        assert_eq!((bench.keys(Tree::Fresh), bench.keys(Tree::Blocked)), (vec![], vec![layout::delivery(behind)]));
+        bench.change(id, move |webhook| webhook.order = order(OnDead::Skip));
+        assert_eq!((bench.keys(Tree::Fresh), bench.keys(Tree::Blocked)), (vec![layout::delivery(behind)], vec![]));
+    }
+}

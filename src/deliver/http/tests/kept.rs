@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::run;
+use super::{DEADLINE, run};
 use crate::deliver::descriptors::Descriptors;
 use crate::deliver::http::idle::Idle;
 use crate::deliver::http::{Connection, Peer};
@@ -15,16 +15,32 @@ use crate::deliver::http::{Connection, Peer};
 const NOW: Duration = Duration::from_secs(100);
 const LATER: Duration = Duration::from_secs(110);
 
-fn peer(account: u32) -> Rc<Peer> {
+pub(super) fn peer(account: u32) -> Rc<Peer> {
     Rc::new(Peer { account, profile: None, tls: false, host: "127.0.0.1".into(), port: 80 })
 }
 
-/// A connection and its other end.
-async fn pair(all: &Arc<Descriptors>) -> (Connection, TcpStream) {
+/// Two ends over loopback.
+pub(super) async fn sockets() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let ours = TcpStream::connect(listener.local_addr().unwrap());
     let (ours, theirs) = tokio::join!(ours, listener.accept());
-    (Connection::plain(ours.unwrap(), all.take().unwrap()), theirs.unwrap().0)
+    (ours.unwrap(), theirs.unwrap().0)
+}
+
+/// A connection and its other end.
+pub(super) async fn pair(all: &Arc<Descriptors>) -> (Connection, TcpStream) {
+    let (ours, theirs) = sockets().await;
+    (Connection::plain(ours, all.take().unwrap()), theirs)
+}
+
+/// Waits until it is not quiet any more: what was sent may be on its way.
+pub(super) async fn hears_something(ours: &mut Connection) {
+    let heard = async {
+        while ours.is_quiet() {
+            tokio::task::yield_now().await;
+        }
+    };
+    actix_rt::time::timeout(DEADLINE, heard).await.expect("it stays quiet");
 }
 
 #[test]
@@ -33,9 +49,10 @@ fn only_what_is_quiet_is_used_again() {
         let (all, mut idle) = (Descriptors::new(8), Idle::new(8));
         let (quiet, _quiet) = pair(&all).await;
         let (mut late, mut closed) = (pair(&all).await, pair(&all).await);
-        // What the peer has sent is there at once on loopback, whether the runtime has heard of it or not.
         late.1.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
         closed.1.shutdown().await.unwrap();
+        hears_something(&mut late.0).await;
+        hears_something(&mut closed.0).await;
         for connection in [quiet, late.0, closed.0] {
             idle.put(peer(1), connection, LATER);
         }

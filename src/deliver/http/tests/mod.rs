@@ -1,8 +1,15 @@
 //! Exchanges over pipes in memory and over loopback: after each way in which an answer can end, what was heard and
 //! whether the connection may be used again.
 
+mod client;
+mod endpoint;
 mod kept;
 mod model;
+mod parts;
+mod secured;
+mod two;
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -10,6 +17,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use super::h1::{Reusable, exchange};
 use super::{Destination, Failure, Heard, Request};
 use crate::domain::delivery::RESPONSE_BODY_BYTES_MAX;
+
+/// So long a test waits for what must come.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Runs what an actix arbiter would.
 fn run<T>(work: impl Future<Output = T>) -> T {
