@@ -480,13 +480,13 @@ mod tests {
         let quick_after = |took_ms| {
             let (mut lane, ids) = lane_with(rules(), 4);
             sent(&mut lane, NOON);
-            ids.iter().for_each(|id| drop(lane.settled(&settled(*id, Strain::Neutral, 0), NOON + took_ms)));
+            ids.iter().for_each(|id| assert!(lane.settled(&settled(*id, Strain::Neutral, 0), NOON + took_ms)));
             lane.is_quick()
         };
         assert!(quick_after(1_000));
         assert!(!quick_after(1_001), "nobody has seen one end soon");
         let (mut lane, ids) = lane_with(rules(), 4);
-        ids.iter().for_each(|id| drop(lane.settled(&settled(*id, Strain::Neutral, 0), NOON)));
+        ids.iter().for_each(|id| assert!(!lane.settled(&settled(*id, Strain::Neutral, 0), NOON)));
         assert!(!lane.is_quick(), "what was not out says nothing");
     }
 

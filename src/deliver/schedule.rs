@@ -478,8 +478,10 @@ mod tests {
         bench.now(move |staging| staging.delete_webhook(1, id));
         scheduler.webhook_changed(id.number());
         assert_eq!((scheduler.out(), scheduler.lanes()), (1, 1));
-        scheduler.settled(Settled { delivery, next_attempt_at: None, strain: Strain::Neutral, paused_until: 0 });
-        scheduler.webhook_changed(id.number());
+        assert!(scheduler.next(NOW).is_none());
+        assert_eq!((scheduler.out(), scheduler.lanes()), (1, 1));
+        scheduler.settled(Settled { delivery, next_attempt_at: None, strain: Strain::Neutral, paused_until: 0 }, NOW);
+        assert!(scheduler.next(NOW).is_none());
         assert_eq!((scheduler.out(), scheduler.lanes()), (0, 0));
     }
 

@@ -396,6 +396,7 @@ mod tests {
             name_servers: Vec::new(),
             dns: Duration::ZERO,
             senders: 1,
+            body_bytes: BodyBytes::new(1 << 20),
         }
     }
 

@@ -128,9 +128,10 @@ impl Shares {
     /// One that waited and may take a place now: it waits no more.
     pub fn next(&mut self) -> Option<WebhookNumber> {
         [true, false].into_iter().find_map(|quick| {
-            let next = self.kind(quick).first().find(|(account, webhook)| {
-                self.may_take(Taker { account: *account, webhook: *webhook, quick })
-            });
+            let next = self
+                .kind(quick)
+                .first()
+                .find(|(account, webhook)| self.may_take(Taker { account: *account, webhook: *webhook, quick }));
             let (account, webhook) = next?;
             self.kind_mut(quick).wait_no_more(account, webhook);
             Some(webhook)

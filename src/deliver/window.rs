@@ -6,7 +6,9 @@ use crate::domain::backoff::Strain;
 
 /// Where a window begins: at a start, after a hold, and for a webhook that nobody has sent to yet.
 pub const START: usize = 4;
-/// A success adds one to a window of which at least one of so many places was in use.
+/// A success adds so many to one that was never strained: an endpoint that is well has its load within few round trips.
+const GROWTH_AT_FIRST: usize = 3;
+/// A success adds to a window of which at least one of so many places was in use.
 const USED: usize = 4;
 /// What ends within so many milliseconds has ended soon.
 pub const SOON_MS: u64 = 1_000;
@@ -22,6 +24,8 @@ const SLOW_MAX: u32 = 2;
 #[derive(Debug)]
 pub struct Window {
     size: usize,
+    /// It has never shrunk.
+    untried: bool,
     /// Begins anew when the window was halved: what was out by then does not halve it again.
     round: u64,
     /// What a success takes here, smoothed, in milliseconds.
@@ -33,7 +37,7 @@ pub struct Window {
 
 impl Default for Window {
     fn default() -> Self {
-        Self { size: START, round: 0, usual_ms: None, slow: 0, seen: 0 }
+        Self { size: START, untried: true, round: 0, usual_ms: None, slow: 0, seen: 0 }
     }
 }
 
@@ -55,7 +59,7 @@ impl Window {
 
     /// The endpoint is in trouble: one goes out after its pause.
     pub fn close(&mut self) {
-        self.size = 1;
+        self.shrink_to(1);
     }
 
     /// A hold is over: it begins small.
@@ -77,7 +81,7 @@ impl Window {
         match strain {
             Strain::Well => self.note_success(took_ms, out, max),
             Strain::Down | Strain::Until(_) if round == self.round => {
-                self.size = (self.size.min(max) / 2).max(1);
+                self.shrink_to(self.size.min(max) / 2);
                 self.round += 1;
             }
             Strain::Down | Strain::Until(_) | Strain::Neutral => {}
@@ -89,11 +93,16 @@ impl Window {
         let is_slower = u64::from(took_ms) > SOON_MS.max(2 * u64::from(usual));
         self.usual_ms = Some(usual - usual / 8 + took_ms / 8);
         if is_slower {
-            self.size = (self.size - 1).max(1);
+            self.shrink_to(self.size - 1);
         } else if out * USED >= self.size {
             // What nobody uses says nothing about how many the endpoint takes. Some slack is for failures that come together.
-            self.size = (self.size + 1).min(max.max(1));
+            let more = if self.untried { GROWTH_AT_FIRST } else { 1 };
+            self.size = (self.size + more).min(max.max(1));
         }
+    }
+
+    fn shrink_to(&mut self, size: usize) {
+        (self.size, self.untried) = (size.max(1), false);
     }
 
     fn note_pace(&mut self, slow: bool) {
@@ -132,9 +141,25 @@ mod tests {
         assert_eq!(window.size(), MAX);
         let mut idle = Window::default();
         (0..100).for_each(|_| idle.note(Strain::Well, 20, 0, 1, MAX));
-        assert_eq!(idle.size(), 5, "one at a time shows nothing of more");
+        assert_eq!(idle.size(), START + GROWTH_AT_FIRST, "one at a time shows nothing of more");
         (0..100).for_each(|_| idle.note(Strain::Well, 20, 0, 2, MAX));
-        assert_eq!(idle.size(), 9);
+        assert_eq!(idle.size(), START + 2 * GROWTH_AT_FIRST);
+    }
+
+    #[test]
+    fn one_that_was_never_strained_grows_sooner() {
+        let grown = |window: &mut Window| {
+            window.note(Strain::Well, 20, window.round(), window.size(), MAX);
+            window.size()
+        };
+        let mut window = Window::default();
+        assert_eq!(grown(&mut window), START + GROWTH_AT_FIRST);
+        window.note(Strain::Down, 20, window.round(), 1, MAX);
+        assert_eq!(window.size(), (START + GROWTH_AT_FIRST) / 2);
+        assert_eq!(grown(&mut window), (START + GROWTH_AT_FIRST) / 2 + 1);
+        let mut closed = Window::default();
+        closed.close();
+        assert_eq!(grown(&mut closed), 2);
     }
 
     #[test]
@@ -157,7 +182,9 @@ mod tests {
         let mut window = Window::default();
         rounds(&mut window, Strain::Well, 20, 12);
         let round = window.round();
-        [Strain::Down, Strain::Until(5), Strain::Down].map(|strain| window.note(strain, 20, round, 9, MAX));
+        [Strain::Down, Strain::Until(5), Strain::Down]
+            .into_iter()
+            .for_each(|strain| window.note(strain, 20, round, 9, MAX));
         assert_eq!(window.size(), MAX / 2);
         for _ in 0..10 {
             window.note(Strain::Down, 20, window.round(), 1, MAX);
@@ -177,9 +204,10 @@ mod tests {
             window.is_quick()
         };
         assert!(!window.is_quick(), "nothing is known yet");
-        assert_eq!([quick(&mut window), quick(&mut window), quick(&mut window), quick(&mut window)], [
-            false, false, false, true
-        ]);
+        assert_eq!(
+            [quick(&mut window), quick(&mut window), quick(&mut window), quick(&mut window)],
+            [false, false, false, true]
+        );
         let slow = |window: &mut Window| {
             window.drags_on();
             window.note(Strain::Well, 3_000, 0, 1, MAX);

@@ -108,14 +108,15 @@ impl Spared {
             // A pause that is over may still be told of.
             assert!(told <= self.until.max(now), "a pause until {told} for {said:?}, after {:?}", self.noes);
         }
+        let shrinks = matches!(said, Said::No | Said::Later(_)) && !was_halved;
+        if shrinks {
+            self.halved = self.out.clone();
+        }
         match said {
             _ if told > self.until => (self.until, self.window) = (told, Some(1)),
             Said::Yes => self.window = self.window.map(|window| window + 1),
-            Said::No | Said::Later(_) if !was_halved => {
-                self.window = Some((self.window.unwrap_or(max).min(max) / 2).max(1));
-                self.halved = self.out.clone();
-            }
-            Said::No | Said::Later(_) | Said::Nothing => {}
+            _ if shrinks => self.window = Some((self.window.unwrap_or(max).min(max) / 2).max(1)),
+            _ => {}
         }
     }
 
