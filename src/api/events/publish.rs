@@ -8,7 +8,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::api::Api;
-use crate::api::access::auth::{May, Publish, Tenant};
+use crate::api::access::asked::Asked;
+use crate::api::access::auth::{Publish, Tenant};
 use crate::api::events::input::{self as incoming, EventInput, Form};
 use crate::api::events::numbers;
 use crate::api::http::problem::{ErrorReply, Problem};
@@ -68,10 +69,9 @@ fn is_false(flag: &bool) -> bool {
 )]
 #[post("/api/v1/events")]
 pub async fn publish(
-    tenant: May<Publish>,
+    Asked(tenant, Body(body)): Asked<Publish>,
     api: web::Data<Api>,
     request: HttpRequest,
-    Body(body): Body,
 ) -> Result<HttpResponse, Problem> {
     let idempotency = idempotency(&request, &body)?;
     let (form, inputs) = incoming::read(&body, is_ndjson(&request))?;

@@ -2,7 +2,7 @@
 //! what is done is the same operation as the native route's, and only webhooks of its dialect are there.
 
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
 mod limits;
@@ -34,7 +34,7 @@ async fn route(api: &Api, request: &HttpRequest, payload: web::Payload) -> Resul
         Some(Route::Found(call)) => {
             let face = call.dialect.face.as_ref().ok_or_else(|| Problem::internal("a route without a face"))?;
             let tenant = auth::tenant(request, scope(call.operation)).await?;
-            let body = Body::from_request(request, &mut payload.into_inner()).await;
+            let body = Body::receive(request, &mut payload.into_inner()).await;
             let reach = Reach { api, tenant: &tenant, dialect: Some(&call.dialect) };
             let reply = serve(&reach, request, body, &call, face).await;
             let mut reply = answered(reply);

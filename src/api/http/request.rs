@@ -2,9 +2,7 @@
 //! Content-Type, is never longer than the limit nor waited for longer than it says, and what cannot be taken is named by its field, line and column.
 
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::error::PayloadError;
@@ -24,30 +22,23 @@ use crate::domain::time::{self, UnixMs};
 #[derive(Debug)]
 pub struct Body(pub Bytes);
 
-impl FromRequest for Body {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+impl Body {
+    /// Receives it. Only for who was let in (see `Asked`): whoever else asks could make the server read for nothing.
+    pub async fn receive(request: &HttpRequest, payload: &mut dev::Payload) -> Result<Self, Problem> {
         let encoding = request.headers().get(header::CONTENT_ENCODING).map(|value| value.as_bytes());
         if let Some(encoding) = encoding.filter(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
-            let problem = Problem::encoded_body(&String::from_utf8_lossy(encoding));
-            return Box::pin(std::future::ready(Err(problem)));
+            return Err(Problem::encoded_body(&String::from_utf8_lossy(encoding)));
         }
         let settings = &request.app_data::<web::Data<Api>>().expect("the API is part of the app").settings;
         let (max, seconds) = (settings.body_bytes_max, settings.limits.body_seconds);
-        let bytes = timeout(Duration::from_secs(seconds), Bytes::from_request(request, payload));
-        Box::pin(async move {
-            let bytes = bytes.await.map_err(|_| Problem::slow_body(seconds))?;
-            bytes.map(Self).map_err(|error| match error.as_error::<PayloadError>() {
-                Some(PayloadError::Overflow) => Problem::body_too_large(max),
-                _ => Problem::broken_body(error),
-            })
+        let bytes = timeout(Duration::from_secs(seconds), Bytes::from_request(request, payload)).await;
+        let bytes = bytes.map_err(|_| Problem::slow_body(seconds))?;
+        bytes.map(Self).map_err(|error| match error.as_error::<PayloadError>() {
+            Some(PayloadError::Overflow) => Problem::body_too_large(max),
+            _ => Problem::broken_body(error),
         })
     }
-}
 
-impl Body {
     /// Reads one JSON object.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         read_json::<Object<T>>(&self.0).map(|object| object.0)
