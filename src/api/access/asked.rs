@@ -5,8 +5,8 @@ use actix_web::{FromRequest, HttpRequest, dev};
 use futures_util::future::LocalBoxFuture;
 
 use crate::api::access::auth::{May, Needs};
+use crate::api::http::body::Body;
 use crate::api::http::problem::Problem;
-use crate::api::http::request::Body;
 
 /// Who asks, with a key that has the scope `N`, and the body that came with it: what handlers of such requests ask for.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl<N: Needs + 'static> FromRequest for Asked<N> {
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let tenant = May::from_request(&request, &mut dev::Payload::None).await?;
-            let body = Body::receive(&request, &mut payload).await?;
+            let body = Body::receive(&request, &mut payload, tenant.account().number).await?;
             Ok(Self(tenant, body))
         })
     }

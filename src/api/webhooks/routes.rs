@@ -9,10 +9,11 @@ use super::view::{WebhookView, views};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May, Read, Tenant};
+use crate::api::http::body::Body;
 use crate::api::http::page::{Listed, PageQuery, PageReply};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::{Body, Query};
+use crate::api::http::request::Query;
 
 /// Register a webhook
 #[utoipa::path(tag = "webhooks", request_body = WebhookInput, responses(
