@@ -2,7 +2,6 @@
 //! senders make the requests (`errands`, `sender`, `book`), past the guard.
 
 pub mod allowances;
-mod body_bytes;
 pub mod book;
 mod clients;
 mod descriptors;
@@ -28,6 +27,7 @@ pub mod verdict;
 pub mod wheel;
 pub mod window;
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -40,6 +40,7 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::dialect::Shelf;
+use crate::domain::byte_budget::ByteBudget;
 use crate::domain::delivery::Outcome;
 use crate::domain::explain::Explained;
 use crate::domain::guard::Guard;
@@ -50,7 +51,6 @@ use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::pulse::{Pulse, Stuck, or_end, or_end_task};
 use crate::store::Store;
 use allowances::Allowances;
-use body_bytes::BodyBytes;
 use clients::Making;
 use descriptors::Descriptors;
 use dial::Ways;
@@ -72,7 +72,7 @@ pub struct Settings {
     /// Deliveries that may be out at once, over all webhooks; fewer if there are fewer descriptors.
     pub in_flight_max: usize,
     /// Bytes of bodies that may be out.
-    pub body_bytes_max: usize,
+    pub bodies_bytes_max: usize,
     /// Threads that send.
     pub senders: usize,
     /// The deadline of connect and TLS within that of the attempt.
@@ -123,7 +123,7 @@ pub async fn explain_alone(settings: &Settings, url: &Url, opened: &[IpNet]) -> 
 pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, clock: Clock) -> Deliver {
     let (mailbox, meters) = (Arc::new(Mailbox::default()), Arc::new(Meters::default()));
     let descriptors = Descriptors::of_this_process(settings.listener_descriptors);
-    let body_bytes = BodyBytes::new(settings.body_bytes_max);
+    let bodies = ByteBudget::new(settings.bodies_bytes_max);
     store.listen(mailbox.clone());
     let tools = Tools {
         store: store.clone(),
@@ -138,7 +138,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         name_servers: settings.name_servers,
         dns: settings.dns,
         senders: settings.senders.max(1),
-        body_bytes: body_bytes.clone(),
+        bodies: bodies.clone(),
     };
     let (mut senders, mut errands, mut desks) = (Vec::new(), Vec::new(), Vec::new());
     for n in 1..=settings.senders.max(1) {
@@ -169,7 +169,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         allowances,
         meters: meters_seen,
         descriptors,
-        body_bytes,
+        bodies,
         engine_pulse,
         clock: clock.clone(),
     };
@@ -215,7 +215,7 @@ pub struct Handle {
     allowances: Arc<Allowances>,
     meters: Arc<Meters>,
     descriptors: Arc<Descriptors>,
-    body_bytes: Arc<BodyBytes>,
+    bodies: Arc<ByteBudget>,
     engine_pulse: Arc<Pulse>,
     clock: Clock,
 }
@@ -267,7 +267,14 @@ impl Handle {
     pub fn write_metrics(&self, out: &mut String) {
         self.meters.write(out);
         self.descriptors.write_metrics(out);
-        self.body_bytes.write_metrics(out);
+        let rows = [
+            ("bodies_out_bytes", "Bytes of larger bodies that are out.", self.bodies.held_bytes()),
+            ("bodies_out_bytes_max", "Bytes of them that there may be.", self.bodies.max()),
+        ];
+        for (name, help, value) in rows {
+            write!(out, "# HELP hookwheel_{name} {help}\n# TYPE hookwheel_{name} gauge\nhookwheel_{name} {value}\n")
+                .expect("writing to memory cannot fail");
+        }
     }
 
     /// A thread of delivery that is stuck. Each sender is asked for a sign, which it owes until the next call.

@@ -16,7 +16,6 @@ use ipnet::IpNet;
 use quick_cache::{UnitWeighter, unsync::Cache};
 use url::Url;
 
-use super::body_bytes::{BodyBytes, Charge};
 use super::book::Unsent;
 use super::clients::{Client, Clients, Making, Profile};
 use super::explain::explain;
@@ -27,6 +26,7 @@ use super::schedule::Claim;
 use super::verdict::{Made, asked_until};
 use crate::clock::{Clock, Stopwatch};
 use crate::dialect::{AttemptFacts, Dialect, Dialects, Prepared, Shelf, SigningKey};
+use crate::domain::byte_budget::{ByteBudget, Charge};
 use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
 use crate::domain::endpoint::{HOP_HEADER, is_credential};
 use crate::domain::event::Event;
@@ -64,7 +64,7 @@ pub struct Tools {
     /// Threads that send.
     pub senders: usize,
     /// What bodies that are out may hold.
-    pub body_bytes: Arc<BodyBytes>,
+    pub bodies: Arc<ByteBudget>,
 }
 
 /// Sends on one arbiter: what it keeps stays on one thread.
@@ -251,8 +251,10 @@ impl Sender {
         if let Some(ready) = self.out.borrow().get(&key).and_then(Weak::upgrade) {
             return Ok(Some(ready));
         }
-        let (account, id, room) = (claim.webhook.account, claim.delivery.event, &self.tools.body_bytes);
-        if room.is_tight() && room.has_no_room(account, self.tools.store.event_bytes(account, id)?) {
+        let (account, id, room) = (claim.webhook.account, claim.delivery.event, &self.tools.bodies);
+        // Only where much is out is it worth asking for the size before it is read.
+        let is_tight = room.held_bytes() > room.max() / 2;
+        if is_tight && room.charge(account).may_grow_to(self.tools.store.event_bytes(account, id)?).is_err() {
             return Err(no_room());
         }
         let Some(event) = self.tools.store.event(account, id)? else { return Ok(None) };
@@ -281,7 +283,9 @@ impl Sender {
     fn charge(&self, ready: &Ready, account: AccountNumber, bytes: usize) -> Option<Rc<Charge>> {
         let shared = || ready.charge.borrow().upgrade().filter(|_| ready.body.is_whole());
         shared().or_else(|| {
-            let charge = Rc::new(self.tools.body_bytes.take(account, bytes)?);
+            let mut charge = self.tools.bodies.charge(account);
+            charge.grow_to(bytes).ok()?;
+            let charge = Rc::new(charge);
             *ready.charge.borrow_mut() = Rc::downgrade(&charge);
             Some(charge)
         })
@@ -347,7 +351,7 @@ struct Sent {
 }
 
 fn no_room() -> Unsent {
-    Unsent::Ours("the bodies that are out use up deliver.body_bytes_max".into())
+    Unsent::Ours("the bodies that are out use up deliver.bodies_bytes_max".into())
 }
 
 /// A header that was vetted when it was set.
@@ -396,7 +400,7 @@ mod tests {
             name_servers: Vec::new(),
             dns: Duration::ZERO,
             senders: 1,
-            body_bytes: BodyBytes::new(1 << 20),
+            bodies: ByteBudget::new(1 << 20),
         }
     }
 

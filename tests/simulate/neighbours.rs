@@ -289,7 +289,8 @@ fn unfair(street: &Street, places: usize) -> Option<String> {
             (Endpoint::Hangs(_), _) => lane.held as f64 / street.samples as f64,
         };
     }
-    let left = (places as f64 - street.held(is_quick)).min((places - places / 4) as f64);
+    // A quarter is for the quick, and some are for accounts that hold none.
+    let left = (places as f64 - street.held(is_quick)).min((places - places / 4) as f64) - (places / 64) as f64;
     let fair = water_level(&wanted, left);
     for (account, wants) in wanted {
         let held = street.held(|plan| plan.account == account && !is_quick(plan));
