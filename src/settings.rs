@@ -63,6 +63,7 @@ pub fn of_api(config: &Config, guard: Arc<Guard>) -> api::Settings {
         egress: config.deliver.egress.clone(),
         guard,
         limits: limits(&config.server),
+        quotas: api::Quotas { webhooks_max: config.limits.webhooks_max, keys_max: config.limits.keys_max },
         knobs: config.knobs().into_iter().map(|(name, value, default)| knob(name, value, default)).collect(),
     }
 }

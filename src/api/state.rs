@@ -36,6 +36,15 @@ pub struct Knob {
     pub default: Value,
 }
 
+/// How much one account may have; 0: any number.
+#[derive(Debug, Clone, Default)]
+pub struct Quotas {
+    /// Webhooks.
+    pub webhooks_max: usize,
+    /// API keys.
+    pub keys_max: usize,
+}
+
 /// What the API needs to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -51,6 +60,8 @@ pub struct Settings {
     pub guard: Arc<Guard>,
     /// What one client may ask for.
     pub limits: Limits,
+    /// What one account may have.
+    pub quotas: Quotas,
     /// Every setting of the server, to be shown to admins.
     pub knobs: Vec<Knob>,
 }

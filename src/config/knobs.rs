@@ -59,6 +59,8 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("store.queue_bytes_max", Takes::Whole { min: 1 << 10, max: 16 * GIB }),
     ("store.group_events_max", Takes::Whole { min: 1, max: 65_536 }),
     ("store.group_bytes_max", Takes::Whole { min: 1 << 10, max: GIB }),
+    ("limits.webhooks_max", Takes::Whole { min: 0, max: 10_000_000 }),
+    ("limits.keys_max", Takes::Whole { min: 0, max: 10_000_000 }),
     ("retention.event_days", Takes::Whole { min: 0, max: 36_500 }),
     ("retention.bytes_max", Takes::Whole { min: 0, max: 1024 * GIB }),
     ("retention.hold_days_max", Takes::Whole { min: 1, max: 3650 }),

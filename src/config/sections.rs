@@ -19,6 +19,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// The data directory and the queue before it.
     pub store: StoreConfig,
+    /// What one account may have.
+    pub limits: LimitsConfig,
     /// How long things are kept.
     pub retention: RetentionConfig,
     /// The sending side.
@@ -63,6 +65,8 @@ impl Config {
             (self.server.events_per_second == 0, "server.events_per_second", no_limit),
             (self.server.connections_max == 0, "server.connections_max", no_limit),
             (self.server.connections_per_address_max == 0, "server.connections_per_address_max", no_limit),
+            (self.limits.webhooks_max == 0, "limits.webhooks_max", no_limit),
+            (self.limits.keys_max == 0, "limits.keys_max", no_limit),
             (self.deliver.http_allowed, "deliver.http_allowed", "payloads may travel in the clear"),
             (!self.deliver.allow.is_empty(), "deliver.allow", "networks that are not public may be dialled"),
         ];
@@ -173,6 +177,22 @@ impl Default for StoreConfig {
             group_events_max: 512,
             group_bytes_max: 8 << 20,
         }
+    }
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LimitsConfig {
+    /// Webhooks of one account; 0: no limit.
+    pub webhooks_max: usize,
+    /// API keys of one account; 0: no limit.
+    pub keys_max: usize,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self { webhooks_max: 10_000, keys_max: 1_000 }
     }
 }
 

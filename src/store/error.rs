@@ -199,6 +199,18 @@ pub enum Refusal {
         /// The limit.
         limit: u32,
     },
+    /// The account has as many things of a kind as the operator lets one have.
+    #[error("the account has {limit} {what}, which is the limit ({setting}); {remedy}")]
+    OverQuota {
+        /// Of which kind.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+        /// The setting that says so.
+        setting: &'static str,
+        /// What to do about it.
+        remedy: &'static str,
+    },
     /// There is an account of that id.
     #[error("there is an account of this id")]
     AccountExists,

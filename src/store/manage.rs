@@ -121,6 +121,28 @@ impl Staging<'_> {
         Ok(key)
     }
 
+    /// Asserts that the account may have another webhook; 0: any number.
+    pub fn vet_webhook_quota(&self, account: AccountNumber, limit: usize) -> Result<(), Refusal> {
+        let quota = Refusal::OverQuota {
+            what: "webhooks",
+            limit,
+            setting: "limits.webhooks_max",
+            remedy: "delete one, or let the operator raise it",
+        };
+        within(limit, self.registry().count_of_webhooks(account), quota)
+    }
+
+    /// Asserts that the account may have another key; 0: any number.
+    pub fn vet_key_quota(&self, account: AccountNumber, limit: usize) -> Result<(), Refusal> {
+        let quota = Refusal::OverQuota {
+            what: "keys",
+            limit,
+            setting: "limits.keys_max",
+            remedy: "revoke one, or let the operator raise it",
+        };
+        within(limit, self.registry().count_of_keys(account), quota)
+    }
+
     /// Removes a key of the account; it is refused from now on.
     pub fn revoke_key(&mut self, account: AccountNumber, id: KeyId) -> Result<(), Refusal> {
         let hash = self.registry().hash_of_key(account, id).ok_or(Refusal::NotFound("key"))?;
@@ -151,6 +173,10 @@ impl Staging<'_> {
         self.notice.changed.push(webhook.number());
         self.registry_mut().put_webhook(webhook);
     }
+}
+
+fn within(limit: usize, count: usize, quota: Refusal) -> Result<(), Refusal> {
+    if limit > 0 && count >= limit { Err(quota) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -77,6 +77,10 @@ impl Registry {
         keys.sort_by_key(|key| key.id);
         keys
     }
+    /// How many keys the account has.
+    pub fn count_of_keys(&self, account: AccountNumber) -> usize {
+        self.keys.values().flatten().filter(|(_, key)| key.account == account).count()
+    }
     /// Where the account's key of this id is stored.
     pub(super) fn hash_of_key(&self, account: AccountNumber, id: KeyId) -> Option<KeyHash> {
         self.keys.values().flatten().find(|(_, key)| key.id == id && key.account == account).map(|(hash, _)| *hash)
@@ -110,6 +114,10 @@ impl Registry {
     /// How many webhooks of this dialect the account has.
     pub fn count_of_dialect(&self, account: AccountNumber, dialect: &str) -> usize {
         self.dialects.get(&account).and_then(|dialects| dialects.get(dialect)).copied().unwrap_or(0)
+    }
+    /// How many webhooks the account has.
+    pub fn count_of_webhooks(&self, account: AccountNumber) -> usize {
+        self.dialects.get(&account).map_or(0, |dialects| dialects.values().sum())
     }
     /// The dialects of the account's webhooks.
     pub fn dialects_of(&self, account: AccountNumber) -> impl Iterator<Item = &str> {
@@ -301,7 +309,7 @@ mod tests {
         assert_eq!(registry.key(&one).map(|key| key.id), Some(KeyId(1)));
         assert_eq!(registry.key(&other).map(|key| key.last_used_at), Some(Some(5)));
         assert_eq!(registry.key(&[7; 32]), None);
-        assert_eq!(registry.keys_of(1).len(), 2);
+        assert_eq!((registry.keys_of(1).len(), registry.count_of_keys(1), registry.count_of_keys(2)), (2, 2, 0));
         assert_eq!(registry.hash_of_key(1, KeyId(2)), Some(other));
         registry.remove_key(&one);
         assert_eq!((registry.key(&one), registry.has_keys()), (None, true));
@@ -335,7 +343,11 @@ mod tests {
     fn webhooks_of_a_dialect_are_counted() {
         let mut registry = Registry::default();
         (1..=3).for_each(|number| registry.put_webhook(webhook(number, &["*"])));
-        let counted = |registry: &Registry| (registry.count_of_dialect(1, "standard"), registry.dialects_of(1).count());
+        let counted = |registry: &Registry| {
+            let all = registry.count_of_webhooks(1);
+            assert_eq!(all, registry.count_of_dialect(1, "standard"));
+            (all, registry.dialects_of(1).count())
+        };
         assert_eq!(counted(&registry), (3, 1));
         let left = [1, 2, 3].map(|number| {
             registry.remove_webhook(number);

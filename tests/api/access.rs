@@ -1,6 +1,6 @@
 //! Who may do what: keys, scopes, accounts that never see each other.
 
-use crate::server::{CALLS_PER_MINUTE, START_MS, Server, id};
+use crate::server::{CALLS_PER_MINUTE, KEYS_MAX, START_MS, Server, id};
 use serde_json::json;
 
 /// Makes a key and gives its text.
@@ -94,6 +94,25 @@ async fn accounts_never_see_each_other() {
     assert_eq!(posted["deliveries"], 1, "an admin may post for another account");
     let torn = server.post("/api/v1/events").header("Hookwheel-Account", "default").json(named("acme")).send().await;
     assert_eq!(torn.error(400, "invalid_field"), "account");
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn an_account_has_so_many_keys_and_another_has_its_own() {
+    let server = Server::start().await;
+    server.post("/api/v1/accounts").json(json!({"id": "acme", "name": "Acme"})).send().await.data(201);
+    for _ in 0..KEYS_MAX {
+        key(&server, "acme", &["read"]).await;
+    }
+    let keys = "/api/v1/accounts/acme/keys";
+    let refused = server.post(keys).json(json!({"scopes": ["read"]})).send().await;
+    let message = refused.json["error"]["message"].as_str().unwrap_or_default().to_owned();
+    refused.error(409, "quota");
+    assert!(message.contains("20 keys") && message.contains("(limits.keys_max); revoke one"), "{message}");
+    key(&server, "default", &["read"]).await;
+    let first = id(&server.get(keys).send().await.data(200)[0]);
+    assert_eq!(server.ask("DELETE", &format!("{keys}/{first}")).send().await.status, 204);
+    key(&server, "acme", &["read"]).await;
     server.stop().await;
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::{HttpServer, web};
 use awc::http::{Method, StatusCode};
 use futures_util::future::BoxFuture;
-use hookwheel::api::{self, Api, Limits, Outbound, Settings};
+use hookwheel::api::{self, Api, Limits, Outbound, Quotas, Settings};
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::delivery::Outcome;
@@ -28,6 +28,11 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// The calls that a key may make in a minute; the clock stands, so a tenth of them in a test.
 pub const CALLS_PER_MINUTE: u32 = 5_000;
+
+/// What an account may have.
+pub const WEBHOOKS_MAX: usize = 40;
+/// As above.
+pub const KEYS_MAX: usize = 20;
 
 /// Which addresses may be dialled.
 fn guard() -> Guard {
@@ -186,6 +191,7 @@ impl Server {
             egress: Vec::new(),
             guard: Arc::new(guard()),
             limits: Limits { calls_per_minute: CALLS_PER_MINUTE, ..Limits::default() },
+            quotas: Quotas { webhooks_max: WEBHOOKS_MAX, keys_max: KEYS_MAX },
             knobs: Vec::new(),
         };
         let dice = Dice::seeded(3);

@@ -1,6 +1,6 @@
 //! Registering, changing and steering webhooks.
 
-use crate::server::{START_MS, Server, id};
+use crate::server::{START_MS, Server, WEBHOOKS_MAX, id};
 use serde_json::{Value, json};
 
 fn plain() -> Value {
@@ -217,6 +217,26 @@ async fn a_dialects_limit_on_webhooks_holds() {
         made(&server, body.clone()).await;
     }
     server.post("/api/v1/webhooks").json(body).send().await.error(409, "webhook_limit");
+    made(&server, plain()).await;
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn an_account_has_so_many_webhooks_and_another_has_its_own() {
+    let server = Server::start().await;
+    let mut last = String::new();
+    for _ in 0..WEBHOOKS_MAX {
+        last = made(&server, plain()).await;
+    }
+    let refused = server.post("/api/v1/webhooks").json(plain()).send().await;
+    let message = refused.json["error"]["message"].as_str().unwrap_or_default().to_owned();
+    refused.error(409, "quota");
+    assert!(message.contains("40 webhooks") && message.contains("(limits.webhooks_max); delete one"), "{message}");
+    server.post("/api/v1/accounts").json(json!({"id": "other", "name": "Other"})).send().await.data(201);
+    let other = server.post("/api/v1/webhooks").header("Hookwheel-Account", "other").json(plain()).send().await;
+    other.data(201);
+    let gone = server.ask("DELETE", &format!("/api/v1/webhooks/{last}")).send().await;
+    assert_eq!(gone.status.as_u16(), 204);
     made(&server, plain()).await;
     server.stop().await;
 }

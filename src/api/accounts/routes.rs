@@ -72,6 +72,7 @@ pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> 
     (status = 201, description = "Made", body = Reply<KeyView>),
     (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
     (status = 404, description = "There is no such account", body = ErrorReply<'static>),
+    (status = 409, description = "It has as many keys as it may", body = ErrorReply<'static>),
 ))]
 #[post("/api/v1/accounts/{id}/keys")]
 pub async fn create_key(
@@ -83,7 +84,9 @@ pub async fn create_key(
     let key = vet_key(&api, account.number, body.read::<KeyInput>()?)?;
     let text = api.with_dice(auth::new_key);
     let hash = auth::hash(&text);
+    let quota = api.settings.quotas.keys_max;
     let made = api.change(&tenant, move |staging| {
+        staging.vet_key_quota(key.account, quota)?;
         let key = staging.create_key(hash, key)?;
         Ok((Some(Deed::new(key.account, "key.created", key.id)), key))
     });

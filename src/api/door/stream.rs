@@ -85,3 +85,72 @@ impl AsyncWrite for Paced {
         self.wire().poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::rt::net::TcpStream;
+    use futures_util::task::noop_waker_ref;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+    use crate::api::access::limits::Limits;
+    use crate::api::door::connections::Connections;
+
+    /// A client that has sent so many bytes, and what is read of them.
+    async fn sent(bytes: usize) -> (DuplexStream, Paced) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let _client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
+        let (stream, _) = listener.accept().await.expect("a client comes");
+        let connections = Arc::new(Connections::new(&Limits::default()));
+        let admitted = connections.admit(&stream, false).expect("there is room");
+        let (mut client, wire) = duplex(64 * 1024);
+        client.write_all(&vec![b'x'; bytes]).await.expect("there is room");
+        (client, Paced::new(wire, admitted))
+    }
+
+    /// How many bytes are handed over now.
+    fn handed(paced: &mut Paced) -> Option<usize> {
+        let mut buffer = [0; 32 * 1024];
+        let mut to = ReadBuf::new(&mut buffer);
+        match Pin::new(paced).poll_read(&mut Context::from_waker(noop_waker_ref()), &mut to) {
+            Poll::Ready(read) => read.map(|()| to.filled().len()).ok(),
+            Poll::Pending => None,
+        }
+    }
+
+    #[actix_web::test]
+    async fn little_is_handed_over_at_once() {
+        let (_client, mut paced) = sent(AT_ONCE + 100).await;
+        assert_eq!([(); 4].map(|()| handed(&mut paced)), [Some(AT_ONCE), None, Some(100), None]);
+    }
+
+    #[actix_web::test]
+    async fn nothing_is_read_while_a_request_is_under_way_but_a_body_that_is_received() {
+        let (mut client, mut paced) = sent(10).await;
+        let admitted = paced.admitted.clone();
+        let mut under_way = admitted.begin();
+        assert_eq!(handed(&mut paced), None);
+        let receiving = admitted.receive();
+        assert_eq!(handed(&mut paced), Some(10));
+        drop(receiving);
+        client.write_all(b"more").await.expect("there is room");
+        assert_eq!(handed(&mut paced), None);
+        let reply = under_way.take_place();
+        drop(under_way);
+        assert_eq!(handed(&mut paced), None, "its reply has not gone out");
+        drop(reply);
+        assert_eq!(handed(&mut paced), Some(4));
+    }
+
+    #[actix_web::test]
+    async fn nothing_is_read_while_nothing_can_be_sent() {
+        let (mut client, mut paced) = sent(10).await;
+        let mut cx = Context::from_waker(noop_waker_ref());
+        let send = |paced: &mut Paced, cx: &mut Context<'_>| Pin::new(paced).poll_write(cx, &[0; 48 * 1024]).is_ready();
+        assert!(send(&mut paced, &mut cx) && send(&mut paced, &mut cx) && !send(&mut paced, &mut cx));
+        assert_eq!(handed(&mut paced), None);
+        client.read_exact(&mut [0; 64 * 1024]).await.expect("all that could be sent");
+        assert!(send(&mut paced, &mut cx));
+        assert_eq!(handed(&mut paced), Some(10));
+    }
+}

@@ -248,6 +248,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::EventIdConflict { .. } => Self::conflict("event_id_conflict", &refusal).with_field("id"),
             Refusal::WebhookLimit { .. } => Self::conflict("webhook_limit", &refusal),
+            Refusal::OverQuota { .. } => Self::conflict("quota", &refusal),
             Refusal::JobLimit { .. } => Self::conflict("job_limit", &refusal),
             Refusal::JobDone => Self::wrong_state(message),
             Refusal::AccountExists => Self::conflict("account_exists", &refusal).with_field("id"),
@@ -329,6 +330,7 @@ mod tests {
             (Refusal::IdempotencyConflict, 409, "idempotency_conflict", None),
             (Refusal::EventIdConflict { index: 0 }, 409, "event_id_conflict", None),
             (Refusal::WebhookLimit { limit: 10 }, 409, "webhook_limit", None),
+            (Refusal::OverQuota { what: "keys", limit: 1, setting: "", remedy: "" }, 409, "quota", None),
             (Refusal::JobLimit { limit: 100 }, 409, "job_limit", None),
             (Refusal::JobDone, 409, "wrong_state", None),
             (Refusal::AccountExists, 409, "account_exists", None),

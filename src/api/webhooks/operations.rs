@@ -51,7 +51,9 @@ impl Reach<'_> {
         if asked {
             webhook.ownership = Ownership::Never { reason: "its endpoint is being asked".into() };
         }
+        let quota = self.api.settings.quotas.webhooks_max;
         let made = self.api.change(self.tenant, move |staging| {
+            staging.vet_webhook_quota(webhook.account, quota)?;
             let webhook = staging.create_webhook(webhook, limit)?;
             Ok((Some(Deed::to_webhook(webhook.account, "created", webhook.id)), webhook))
         });

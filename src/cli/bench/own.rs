@@ -51,6 +51,7 @@ impl OwnServer {
             .env("HOOKWHEEL__AUTH__ADMIN_KEY", &key)
             // What is measured is the server, not its limits: all producers have one key and one address.
             .env("HOOKWHEEL__SERVER__EVENTS_PER_SECOND", "0")
+            .env("HOOKWHEEL__LIMITS__WEBHOOKS_MAX", "0")
             .env("HOOKWHEEL__SERVER__CONNECTIONS_MAX", "0")
             .env("HOOKWHEEL__SERVER__CONNECTIONS_PER_ADDRESS_MAX", "0")
             .env("HOOKWHEEL__LOG__LEVEL", "error");
