@@ -100,6 +100,7 @@ impl Asking {
 
     /// Asks about some more of them: all, or the whole publish once nothing is left to ask.
     pub fn go_on(mut self, registry: &RwLock<Registry>) -> Result<Publish, Self> {
+        fail::fail_point!("store.ask");
         let Publish { events, asked: Some(asked) } = &mut self.publish else { return Ok(self.publish) };
         let mut spent = 0;
         for event in &events[asked.wanting.len()..] {
@@ -212,3 +213,6 @@ pub fn answer(
     webhooks.extend(&too_costly);
     too_costly
 }
+
+#[cfg(test)]
+mod tests;
