@@ -58,6 +58,7 @@ fn days(days: u64) -> Option<u64> {
 pub fn of_api(config: &Config, guard: Arc<Guard>) -> api::Settings {
     api::Settings {
         body_bytes_max: config.server.body_bytes_max,
+        bodies_bytes_max: config.server.bodies_bytes_max,
         http_allowed: config.deliver.http_allowed,
         egress: config.deliver.egress.clone(),
         guard,

@@ -5,10 +5,10 @@ use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
 
 use crate::api::Api;
-use crate::api::access::auth::{Admin, May};
+use crate::api::access::asked::Asked;
+use crate::api::access::auth::Admin;
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::Body;
 use crate::api::webhooks::reach::reach;
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::explain::Explained;
@@ -33,7 +33,7 @@ struct ExplainInput {
     (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
 ))]
 #[post("/api/v1/guard/explain")]
-pub async fn explain(tenant: May<Admin>, api: web::Data<Api>, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn explain(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let input = body.read::<ExplainInput>()?;
     let url = EndpointUrl::parse(&input.url, true)?.parts();
     let opened = match &input.webhook {

@@ -95,7 +95,5 @@ pub fn app(
         .configure(routes)
         .split_for_parts();
     api.described.get_or_init(|| openapi::described::Described::of(document));
-    app.app_data(web::PayloadConfig::new(api.settings.body_bytes_max))
-        .app_data(api)
-        .default_service(web::to(face::answer))
+    app.app_data(api).default_service(web::to(face::answer))
 }

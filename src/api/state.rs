@@ -19,6 +19,7 @@ use crate::api::outbound::Outbound;
 use crate::clock::{Clock, Dice};
 use crate::dialect::{Dialect, Shelf, Signing};
 use crate::domain::Invalid;
+use crate::domain::byte_budget::ByteBudget;
 use crate::domain::guard::Guard;
 use crate::domain::id::KeyId;
 use crate::domain::secret::Secret;
@@ -40,6 +41,8 @@ pub struct Knob {
 pub struct Settings {
     /// The body of a request, in bytes.
     pub body_bytes_max: usize,
+    /// Bodies of requests that are on their way, in bytes.
+    pub bodies_bytes_max: usize,
     /// Whether webhooks may have `http://` URLs.
     pub http_allowed: bool,
     /// The addresses that deliveries come from, for receivers' firewalls.
@@ -65,6 +68,8 @@ pub struct Api {
     pub(super) uses: KeyUses,
     pub(super) failures: Failures,
     pub(super) connections: Arc<Connections>,
+    /// What bodies that are on their way hold.
+    pub(super) bodies: Arc<ByteBudget>,
     pub(super) served: Served,
     pub(super) described: OnceLock<Described>,
 }
@@ -89,6 +94,7 @@ impl Api {
             uses: KeyUses::default(),
             failures: Failures::default(),
             connections: Arc::new(Connections::new(&settings.limits)),
+            bodies: ByteBudget::new(settings.bodies_bytes_max),
             settings,
             outbound,
             served: Served::default(),

@@ -36,6 +36,7 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("server.listen", Takes::Address),
     ("server.workers", Takes::Whole { min: 0, max: 1024 }),
     ("server.body_bytes_max", Takes::Whole { min: 1024, max: 64 << 20 }),
+    ("server.bodies_bytes_max", Takes::Whole { min: 1 << 20, max: 16 * GIB }),
     ("server.calls_per_minute", Takes::Whole { min: 0, max: 10_000_000 }),
     ("server.events_per_second", Takes::Whole { min: 0, max: 1_000_000 }),
     ("server.url_bytes_max", Takes::Whole { min: 256, max: 60_000 }),

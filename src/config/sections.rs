@@ -80,6 +80,8 @@ pub struct ServerConfig {
     pub workers: usize,
     /// The longest request body in bytes; a longer one is answered 413.
     pub body_bytes_max: usize,
+    /// Bytes of request bodies that may be on their way; beyond it they are answered 429 or 503.
+    pub bodies_bytes_max: usize,
     /// Calls that a key may make in a minute, publishing aside; a tenth of them at once. 0: no limit.
     pub calls_per_minute: u32,
     /// Events that a key may publish in a second, all of them at once. 0: no limit.
@@ -115,6 +117,7 @@ impl Default for ServerConfig {
             listen,
             workers: 0,
             body_bytes_max: 10 << 20,
+            bodies_bytes_max: 128 << 20,
             calls_per_minute: 30_000,
             events_per_second: 20_000,
             url_bytes_max: 8 << 10,

@@ -5,6 +5,7 @@ pub mod account;
 pub mod audit;
 pub mod backoff;
 pub mod blocks;
+pub mod byte_budget;
 pub mod condition;
 pub mod delivery;
 pub mod disable;

@@ -181,6 +181,7 @@ impl Server {
         let shelf = Arc::new(Shelf::new(Dialects::shipped()));
         let settings = Settings {
             body_bytes_max: BODY_BYTES_MAX,
+            bodies_bytes_max: 128 << 20,
             http_allowed: false,
             egress: Vec::new(),
             guard: Arc::new(guard()),

@@ -4,6 +4,7 @@
 
 mod floods;
 mod keys;
+mod memory;
 mod raw;
 mod shapes;
 mod slow;

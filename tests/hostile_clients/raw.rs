@@ -145,8 +145,22 @@ pub fn metric(server: &Server, name: &str) -> u64 {
 
 /// The memory of the server, in bytes.
 pub fn memory(server: &Server) -> u64 {
+    of_process(server, "VmRSS:")
+}
+
+/// How much more than before, in bytes, the server holds at most during `work`.
+#[track_caller]
+pub fn held_beyond(server: &Server, work: impl FnOnce()) -> u64 {
+    // 5: the peak counts from now on (proc(5), clear_refs).
+    std::fs::write(format!("/proc/{}/clear_refs", server.process.child.id()), "5").expect("it runs");
+    let before = memory(server);
+    work();
+    of_process(server, "VmHWM:").saturating_sub(before)
+}
+
+fn of_process(server: &Server, what: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.process.child.id())).expect("it runs");
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+    let kib = status.lines().find_map(|line| line.strip_prefix(what)?.trim().strip_suffix(" kB")?.parse().ok());
     kib.map(|kib: u64| kib * 1024).expect("a size in kB")
 }
 

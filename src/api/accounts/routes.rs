@@ -5,11 +5,12 @@ use actix_web::{HttpResponse, delete, get, post, web};
 use super::input::{AccountInput, KeyInput, vet_key};
 use super::view::{AccountView, KeyView, account_view, key_view};
 use crate::api::Api;
+use crate::api::access::asked::Asked;
 use crate::api::access::auth::{self, Admin, May};
 use crate::api::http::page::{Listed, PageQuery, PageReply};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::{Body, Query, vet_text};
+use crate::api::http::request::{Query, vet_text};
 use crate::domain::account::{self, Account, DEFAULT_ACCOUNT, NAME_CHARS_MAX};
 use crate::domain::audit::Deed;
 use crate::domain::id::KeyId;
@@ -22,7 +23,7 @@ use crate::store::Page;
     (status = 409, description = "There is one of this id", body = ErrorReply<'static>),
 ))]
 #[post("/api/v1/accounts")]
-pub async fn create(tenant: May<Admin>, api: web::Data<Api>, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let input = body.read::<AccountInput>()?;
     let id = input.id.unwrap_or_else(|| api.with_dice(|dice| format!("acc_{:016x}", dice.bits())));
     account::check_id(&id)?;
@@ -74,10 +75,9 @@ pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> 
 ))]
 #[post("/api/v1/accounts/{id}/keys")]
 pub async fn create_key(
-    tenant: May<Admin>,
+    Asked(tenant, body): Asked<Admin>,
     api: web::Data<Api>,
     id: web::Path<String>,
-    body: Body,
 ) -> Result<HttpResponse, Problem> {
     let account = existing(&api, &id)?;
     let key = vet_key(&api, account.number, body.read::<KeyInput>()?)?;

@@ -7,12 +7,14 @@ use actix_web::{HttpResponse, get, post, web};
 
 use super::input::{DeadLettersInput, DeadLettersQuery, deliveries, webhook_number};
 use crate::api::Api;
+use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May, Read, Tenant};
 use crate::api::deliveries::history::{History, Row};
+use crate::api::http::body::Body;
 use crate::api::http::page::{Listed, PageReply, Window};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::{Body, Query};
+use crate::api::http::request::Query;
 use crate::api::jobs::input::Range;
 use crate::api::jobs::start::answer;
 use crate::api::jobs::view::CountView;
@@ -57,7 +59,7 @@ pub async fn list(
     (status = 409, description = "100 jobs of the account run already", body = ErrorReply<'static>),
 ))]
 #[post("/api/v1/dead-letters/replay")]
-pub async fn replay(tenant: May<Manage>, api: web::Data<Api>, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn replay(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     handle(&tenant, api, JobKind::Replay, body).await
 }
 
@@ -70,7 +72,7 @@ pub async fn replay(tenant: May<Manage>, api: web::Data<Api>, body: Body) -> Res
     (status = 409, description = "100 jobs of the account run already", body = ErrorReply<'static>),
 ))]
 #[post("/api/v1/dead-letters/discard")]
-pub async fn discard(tenant: May<Manage>, api: web::Data<Api>, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn discard(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     handle(&tenant, api, JobKind::Discard, body).await
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::HeaderValue;
-use actix_web::http::{ConnectionType, StatusCode, header};
+use actix_web::http::{ConnectionType, header};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError, web};
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use bytes::Bytes;
 use crate::api::Api;
 use crate::api::access::limits::Limits;
 use crate::api::door::connections::{Admitted, Place, Refused, UnderWay};
-use crate::api::http::problem::Problem;
+use crate::api::http::problem::{Code, Problem};
 
 /// Over TLS: for a year nobody who has been here comes back without TLS.
 const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
@@ -25,8 +25,8 @@ const KEPT_BY_NOBODY: HeaderValue = HeaderValue::from_static("no-store");
 /// Nobody takes a reply for something else than it says.
 const AS_IT_SAYS: HeaderValue = HeaderValue::from_static("nosniff");
 
-/// Replies that leave a body unread, or break it off.
-const BODY_REFUSED: [StatusCode; 2] = [StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE];
+/// The codes of replies that leave a body unread, or break it off.
+const BODY_REFUSED: [&str; 3] = ["slow_body", "body_too_large", "too_many_bodies"];
 
 /// A reply's body, which holds its place on the connection until it has gone out.
 pub struct Held {
@@ -66,8 +66,10 @@ pub async fn pass(
         reply.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     let is_error = reply.status().is_client_error();
+    let code = reply.response().extensions().get::<Code>().copied();
+    let is_body_refused = code.is_some_and(|code| BODY_REFUSED.contains(&code.0));
     if let Some(under_way) = &mut under_way
-        && (BODY_REFUSED.contains(&reply.status()) || (is_chunked && is_error))
+        && (is_body_refused || (is_chunked && is_error))
     {
         under_way.linger();
     }

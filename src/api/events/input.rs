@@ -1,5 +1,5 @@
 //! How events are written in a body: one, an array, or one a line. What stays true: the producer's bytes of `data`,
-//! `actor` and `metadata` are kept as they came, as slices of the body, never copied or re-written; and what is wrong
+//! `actor` and `metadata` are kept as they came, never re-written, and hold no body of which they are little; and what is wrong
 //! with one of a thousand events is named by its index, its field and its line.
 
 use bytes::Bytes;
@@ -125,10 +125,11 @@ pub fn at(form: Form, index: usize, field: &str) -> String {
 
 /// Checks events and makes them ready for the store.
 pub fn vet_all(body: &Bytes, form: Form, inputs: Vec<EventInput<'_>>) -> Result<Vec<NewEvent>, Problem> {
+    let from = Keeping::of(body, &inputs);
     let mut events = Vec::with_capacity(inputs.len());
     for (index, input) in inputs.into_iter().enumerate() {
         let start = input.data.get().as_ptr() as usize - body.as_ptr() as usize;
-        events.push(vet(body, input).map_err(|invalid| {
+        events.push(vet(&from, input).map_err(|invalid| {
             let problem = Problem::from(Invalid::new(at(form, index, &invalid.field), invalid.message));
             if form == Form::Lines {
                 let line = memchr::memchr_iter(b'\n', &body[..start]).count() + 1;
@@ -141,7 +142,7 @@ pub fn vet_all(body: &Bytes, form: Form, inputs: Vec<EventInput<'_>>) -> Result<
     Ok(events)
 }
 
-fn vet(body: &Bytes, input: EventInput<'_>) -> Result<NewEvent, Invalid> {
+fn vet(from: &Keeping<'_>, input: EventInput<'_>) -> Result<NewEvent, Invalid> {
     event::check_type(&input.r#type)?;
     if let Some(name) = &input.id {
         event::check_name(name)?;
@@ -149,9 +150,9 @@ fn vet(body: &Bytes, input: EventInput<'_>) -> Result<NewEvent, Invalid> {
     let created_at = input.created_at.as_deref().map(created_at).transpose()?;
     let fingerprint = input.id.is_some().then(|| fingerprint(&input, created_at));
     Ok(NewEvent {
-        data: kept(body, "data", input.data)?,
-        actor: input.actor.map(|raw| kept_object(body, "actor", raw)).transpose()?,
-        metadata: input.metadata.map(|raw| kept_object(body, "metadata", raw)).transpose()?,
+        data: from.kept("data", input.data)?,
+        actor: input.actor.map(|raw| from.kept_object("actor", raw)).transpose()?,
+        metadata: input.metadata.map(|raw| from.kept_object("metadata", raw)).transpose()?,
         name: input.id,
         event_type: input.r#type,
         created_at,
@@ -165,14 +166,31 @@ fn created_at(text: &str) -> Result<UnixMs, Invalid> {
     time::parse(text).ok_or_else(wrong)
 }
 
-/// The bytes of `raw` as a part of the body.
-fn kept(body: &Bytes, field: &str, raw: &RawValue) -> Result<Bytes, Invalid> {
-    json::check(raw.get().as_bytes()).map_err(|refusal| Invalid::new(field, refusal.to_string()))?;
-    Ok(body.slice_ref(raw.get().as_bytes()))
+/// How the bytes of events are kept: as parts of the body, or, where they are little of it, copied, so that what waits for the
+/// store never holds more than twice what it says.
+struct Keeping<'a> {
+    body: &'a Bytes,
+    copies: bool,
 }
 
-fn kept_object(body: &Bytes, field: &str, raw: &RawValue) -> Result<Bytes, Invalid> {
-    if raw.get().starts_with('{') { kept(body, field, raw) } else { Err(Invalid::new(field, "must be a JSON object")) }
+impl<'a> Keeping<'a> {
+    fn of(body: &'a Bytes, inputs: &[EventInput<'_>]) -> Self {
+        let length = |raw: Option<&RawValue>| raw.map_or(0, |raw| raw.get().len());
+        let of_one = |input: &EventInput<'_>| length(Some(input.data)) + length(input.actor) + length(input.metadata);
+        let kept: usize = inputs.iter().map(of_one).sum();
+        Self { body, copies: kept < body.len() / 2 }
+    }
+
+    fn kept(&self, field: &str, raw: &RawValue) -> Result<Bytes, Invalid> {
+        let bytes = raw.get().as_bytes();
+        json::check(bytes).map_err(|refusal| Invalid::new(field, refusal.to_string()))?;
+        Ok(if self.copies { Bytes::copy_from_slice(bytes) } else { self.body.slice_ref(bytes) })
+    }
+
+    fn kept_object(&self, field: &str, raw: &RawValue) -> Result<Bytes, Invalid> {
+        let is_object = raw.get().starts_with('{');
+        if is_object { self.kept(field, raw) } else { Err(Invalid::new(field, "must be a JSON object")) }
+    }
 }
 
 /// A hash of all that makes an event the same event. Each part follows its length, so that none can pass for another.
@@ -189,4 +207,28 @@ fn fingerprint(input: &EventInput<'_>, created_at: Option<UnixMs>) -> [u8; 32] {
     part(input.test.then_some(b"test"));
     part(created_at.map(u64::to_be_bytes).as_ref().map(|bytes| bytes.as_slice()));
     hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the data that is kept of the event in `body` is a part of it.
+    fn is_part(body: String) -> bool {
+        let body = Bytes::from(body);
+        let (form, inputs) = read(&body, false).expect("an event");
+        let kept = vet_all(&body, form, inputs).expect("a good one").remove(0).data;
+        assert!(kept.starts_with(b"\"data"));
+        body.as_ptr_range().contains(&kept.as_ptr())
+    }
+
+    #[test]
+    fn what_is_little_of_a_body_does_not_hold_all_of_it() {
+        let event = |data: &str, rest: &str| format!(r#"{{"type":"a.b","data":"{data}"}}{rest}"#);
+        let large = "data".repeat(1000);
+        assert!(is_part(event(&large, "")));
+        assert!(is_part(event(&large, &" ".repeat(3000))), "half of it");
+        assert!(!is_part(event(&large, &" ".repeat(6000))));
+        assert!(!is_part(event("data", &" ".repeat(1 << 20))));
+    }
 }

@@ -8,12 +8,12 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::api::Api;
-use crate::api::access::auth::{May, Publish, Tenant};
+use crate::api::access::asked::Asked;
+use crate::api::access::auth::{Publish, Tenant};
 use crate::api::events::input::{self as incoming, EventInput, Form};
 use crate::api::events::numbers;
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::Body;
 use crate::domain::Invalid;
 use crate::domain::time;
 use crate::store::{Accepted, Idempotency, Refusal};
@@ -68,16 +68,17 @@ fn is_false(flag: &bool) -> bool {
 )]
 #[post("/api/v1/events")]
 pub async fn publish(
-    tenant: May<Publish>,
+    Asked(tenant, body): Asked<Publish>,
     api: web::Data<Api>,
     request: HttpRequest,
-    Body(body): Body,
 ) -> Result<HttpResponse, Problem> {
-    let idempotency = idempotency(&request, &body)?;
-    let (form, inputs) = incoming::read(&body, is_ndjson(&request))?;
+    let idempotency = idempotency(&request, &body.bytes)?;
+    let (form, inputs) = incoming::read(&body.bytes, is_ndjson(&request))?;
     api.events.take(tenant.key(), inputs.len(), api.clock.now())?;
     let tenant = acting_tenant(&api, &tenant, form, &inputs)?;
-    let events = incoming::vet_all(&body, form, inputs)?;
+    let events = incoming::vet_all(&body.bytes, form, inputs)?;
+    // From here on the store counts what waits.
+    drop(body);
     let publish = api.store.ask(tenant.account().number, events).await?;
     let warnings = numbers::check(&api, tenant.account().number, form, &publish)?;
     let accepted = api.store.publish(tenant.account().number, publish, idempotency).await;

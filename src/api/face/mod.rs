@@ -2,7 +2,7 @@
 //! what is done is the same operation as the native route's, and only webhooks of its dialect are there.
 
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
 mod limits;
@@ -10,8 +10,9 @@ mod lists;
 
 use crate::api::Api;
 use crate::api::access::auth;
+use crate::api::http::body::Body;
 use crate::api::http::problem::Problem;
-use crate::api::http::request::{Body, Object as JsonObject, read_json, read_map};
+use crate::api::http::request::{Object as JsonObject, read_json, read_map};
 use crate::api::webhooks::operations::Created;
 use crate::api::webhooks::reach::Reach;
 use crate::api::webhooks::view::{Object, object};
@@ -34,7 +35,7 @@ async fn route(api: &Api, request: &HttpRequest, payload: web::Payload) -> Resul
         Some(Route::Found(call)) => {
             let face = call.dialect.face.as_ref().ok_or_else(|| Problem::internal("a route without a face"))?;
             let tenant = auth::tenant(request, scope(call.operation)).await?;
-            let body = Body::from_request(request, &mut payload.into_inner()).await;
+            let body = Body::receive(request, &mut payload.into_inner(), tenant.account().number).await;
             let reach = Reach { api, tenant: &tenant, dialect: Some(&call.dialect) };
             let reply = serve(&reach, request, body, &call, face).await;
             let mut reply = answered(reply);
@@ -146,11 +147,11 @@ fn scope(operation: Operation) -> Scope {
 }
 
 fn body_object(body: &Body) -> Result<Map<String, Value>, Problem> {
-    read_json::<JsonObject<Map<String, Value>>>(&body.0).map(|object| object.0)
+    read_json::<JsonObject<Map<String, Value>>>(&body.bytes).map(|object| object.0)
 }
 
 fn any(body: &Body) -> Result<Value, Problem> {
-    if body.0.trim_ascii().is_empty() { Ok(Value::Null) } else { read_json(&body.0) }
+    if body.bytes.trim_ascii().is_empty() { Ok(Value::Null) } else { read_json(&body.bytes) }
 }
 
 /// A new webhook shows its secret where it was generated, and where the contract always shows it then.

@@ -1,6 +1,7 @@
 //! What requests and replies have in common: bodies, queries, pages, errors.
 
 pub mod allowance;
+pub mod body;
 pub mod page;
 pub mod problem;
 pub mod reply;

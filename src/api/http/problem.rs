@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::api::http::allowance;
 use crate::domain::Invalid;
 use crate::domain::account::Scope;
+use crate::domain::byte_budget::NoRoom;
 use crate::domain::rate_limit::Allowance;
 use crate::pulse::Stuck;
 use crate::store::{Refusal, StoreError};
@@ -140,6 +141,26 @@ impl Problem {
     pub fn body_too_large(max: usize) -> Self {
         let message = format!("the body is longer than {max} bytes");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+    }
+
+    /// 429 or 503: so much of bodies is on its way that this one has no room; there are `max` bytes.
+    pub fn no_room(no_room: NoRoom, max: usize) -> Self {
+        let problem = Self::busy(
+            "too_many_bodies",
+            format!("too much of request bodies is on its way (server.bodies_bytes_max = {max}); send it again"),
+            RETRY_SOON_SECONDS,
+        );
+        match no_room {
+            NoRoom::AtAll => problem,
+            NoRoom::OfAccount => Self {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                message: format!(
+                    "this account has too much of request bodies on its way (server.bodies_bytes_max = {max}, of which \
+                     one account gets a part); send fewer at once"
+                ),
+                ..problem
+            },
+        }
     }
 
     /// 408: the body has not come whole in time.

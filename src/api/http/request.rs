@@ -1,63 +1,16 @@
-//! What is read from a request: body, query, ids in the path. What stays true: a body is read as JSON whatever its
-//! Content-Type, is never longer than the limit nor waited for longer than it says, and what cannot be taken is named by its field, line and column.
+//! How what a request says is read: JSON, the query, texts, times. What stays true: what cannot be taken is named by its field,
+//! line and column.
 
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::Pin;
-use std::time::Duration;
 
-use actix_web::error::PayloadError;
-use actix_web::http::header;
-use actix_web::rt::time::timeout;
 use actix_web::{FromRequest, HttpRequest, dev, web};
-use bytes::Bytes;
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::api::Api;
 use crate::api::http::problem::Problem;
 use crate::domain::Invalid;
 use crate::domain::time::{self, UnixMs};
-
-/// The whole body of a request.
-#[derive(Debug)]
-pub struct Body(pub Bytes);
-
-impl FromRequest for Body {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let encoding = request.headers().get(header::CONTENT_ENCODING).map(|value| value.as_bytes());
-        if let Some(encoding) = encoding.filter(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
-            let problem = Problem::encoded_body(&String::from_utf8_lossy(encoding));
-            return Box::pin(std::future::ready(Err(problem)));
-        }
-        let settings = &request.app_data::<web::Data<Api>>().expect("the API is part of the app").settings;
-        let (max, seconds) = (settings.body_bytes_max, settings.limits.body_seconds);
-        let bytes = timeout(Duration::from_secs(seconds), Bytes::from_request(request, payload));
-        Box::pin(async move {
-            let bytes = bytes.await.map_err(|_| Problem::slow_body(seconds))?;
-            bytes.map(Self).map_err(|error| match error.as_error::<PayloadError>() {
-                Some(PayloadError::Overflow) => Problem::body_too_large(max),
-                _ => Problem::broken_body(error),
-            })
-        })
-    }
-}
-
-impl Body {
-    /// Reads one JSON object.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        read_json::<Object<T>>(&self.0).map(|object| object.0)
-    }
-
-    /// Reads one JSON object; no body at all, or null, is an empty one.
-    pub fn read_or_empty<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        if [&b""[..], b"null"].contains(&self.0.trim_ascii()) { read_map(Map::new()) } else { self.read() }
-    }
-}
 
 /// Reads JSON text. An error says where it is: field, line and column.
 pub fn read_json<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Problem> {
@@ -192,8 +145,7 @@ mod tests {
             (r#"{"inner":[{"n":1,"m":2}]}"#, "inner[0].m"),
         ];
         for (json, expected) in table {
-            let body = Body(Bytes::from_static(json.as_bytes()));
-            let problem = body.read::<Outer>().unwrap_err();
+            let problem = read_json::<Object<Outer>>(json.as_bytes()).unwrap_err();
             assert_eq!(problem.field(), Some(expected), "{json}: {problem}");
         }
     }
@@ -201,7 +153,7 @@ mod tests {
     #[test]
     fn broken_json_is_placed() {
         for json in ["", "{", "{\"inner\":[]} x", "[1,2]", "null", "\"a\""] {
-            let problem = Body(Bytes::from_static(json.as_bytes())).read::<Outer>().unwrap_err();
+            let problem = read_json::<Object<Outer>>(json.as_bytes()).unwrap_err();
             assert!(problem.to_string().contains("line 1 column"), "{json}: {problem}");
             assert_eq!(problem.field(), None, "{json}");
         }

@@ -5,10 +5,10 @@ use serde::Deserialize;
 
 use super::reach::reach;
 use crate::api::Api;
-use crate::api::access::auth::{Manage, May};
+use crate::api::access::asked::Asked;
+use crate::api::access::auth::Manage;
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::Body;
 use crate::api::jobs::input::Range;
 use crate::api::jobs::start::answer;
 use crate::api::jobs::view::CountView;
@@ -79,10 +79,9 @@ struct DiscardInput {
 ))]
 #[post("/api/v1/webhooks/{id}/replay")]
 pub async fn replay(
-    tenant: May<Manage>,
+    Asked(tenant, body): Asked<Manage>,
     api: web::Data<Api>,
     id: web::Path<String>,
-    body: Body,
 ) -> Result<HttpResponse, Problem> {
     let webhook = reach(&api, &tenant).webhook(&id)?;
     let input = body.read::<ReplayInput>()?;
@@ -101,10 +100,9 @@ pub async fn replay(
 ))]
 #[post("/api/v1/webhooks/{id}/discard")]
 pub async fn discard(
-    tenant: May<Manage>,
+    Asked(tenant, body): Asked<Manage>,
     api: web::Data<Api>,
     id: web::Path<String>,
-    body: Body,
 ) -> Result<HttpResponse, Problem> {
     let webhook = reach(&api, &tenant).webhook(&id)?;
     let input = body.read_or_empty::<DiscardInput>()?;

@@ -7,11 +7,13 @@ use super::input::WebhookInput;
 use super::reach::{reach, shown};
 use super::view::{WebhookView, views};
 use crate::api::Api;
+use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May, Read, Tenant};
+use crate::api::http::body::Body;
 use crate::api::http::page::{Listed, PageQuery, PageReply};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::{Body, Query};
+use crate::api::http::request::Query;
 
 /// Register a webhook
 #[utoipa::path(tag = "webhooks", request_body = WebhookInput, responses(
@@ -20,7 +22,7 @@ use crate::api::http::request::{Body, Query};
     (status = 409, description = "The account has as many as the dialect allows", body = ErrorReply<'static>),
 ))]
 #[post("/api/v1/webhooks")]
-pub async fn create(tenant: May<Manage>, api: web::Data<Api>, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn create(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);
     let created = reach.create(body.read::<WebhookInput>()?).await?;
     let mut data = reach.view(&created.webhook)?;
@@ -76,10 +78,9 @@ async fn change(tenant: &Tenant, api: &Api, id: &str, body: Body) -> Result<Http
     ))]
 #[put("/api/v1/webhooks/{id}")]
 pub async fn put(
-    tenant: May<Manage>,
+    Asked(tenant, body): Asked<Manage>,
     api: web::Data<Api>,
     id: web::Path<String>,
-    body: Body,
 ) -> Result<HttpResponse, Problem> {
     change(&tenant, &api, &id, body).await
 }
@@ -92,10 +93,9 @@ pub async fn put(
 ))]
 #[patch("/api/v1/webhooks/{id}")]
 pub async fn patch(
-    tenant: May<Manage>,
+    Asked(tenant, body): Asked<Manage>,
     api: web::Data<Api>,
     id: web::Path<String>,
-    body: Body,
 ) -> Result<HttpResponse, Problem> {
     change(&tenant, &api, &id, body).await
 }

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::reach::{Reach, reach};
 use crate::api::Api;
+use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::Body;
 use crate::dialect::Signing;
 use crate::domain::Invalid;
 use crate::domain::audit::Deed;
@@ -80,10 +80,9 @@ pub async fn show(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String
 ))]
 #[post("/api/v1/webhooks/{id}/secret/rotate")]
 pub async fn rotate(
-    tenant: May<Manage>,
+    Asked(tenant, body): Asked<Manage>,
     api: web::Data<Api>,
     id: web::Path<String>,
-    body: Body,
 ) -> Result<HttpResponse, Problem> {
     let (webhook, warnings) = reach(&api, &tenant).rotate(&id, body.read_or_empty::<RotateInput>()?).await?;
     Ok(Reply::with(StatusCode::OK, secrets(&webhook, &api), warnings))

@@ -7,10 +7,10 @@ use serde_json::value::RawValue;
 
 use super::reach::{Reach, reach};
 use crate::api::Api;
+use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::Body;
 use crate::dialect::Dialect;
 use crate::domain::audit::Deed;
 use crate::domain::id::DeliveryId;
@@ -56,10 +56,9 @@ struct ReplayView {
 ))]
 #[post("/api/v1/webhooks/{id}/test")]
 pub async fn test(
-    tenant: May<Manage>,
+    Asked(tenant, body): Asked<Manage>,
     api: web::Data<Api>,
     id: web::Path<String>,
-    body: Body,
 ) -> Result<HttpResponse, Problem> {
     let (event, delivery) = reach(&api, &tenant).test(&id, body.read_or_empty::<TestInput>()?).await?;
     Ok(Reply::accepted(TestView {

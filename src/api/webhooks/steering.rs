@@ -7,10 +7,10 @@ use serde::Deserialize;
 use super::input::vet_reason;
 use super::reach::{Reach, reach, shown};
 use crate::api::Api;
+use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::Body;
 use crate::api::webhooks::view::WebhookView;
 use crate::domain::audit::Deed;
 use crate::domain::time::UnixMs;
@@ -44,10 +44,9 @@ pub async fn enable(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<Stri
 ))]
 #[post("/api/v1/webhooks/{id}/disable")]
 pub async fn disable(
-    tenant: May<Manage>,
+    Asked(tenant, body): Asked<Manage>,
     api: web::Data<Api>,
     id: web::Path<String>,
-    body: Body,
 ) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);
     let input = body.read_or_empty::<DisableInput>()?;
