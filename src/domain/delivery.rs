@@ -17,7 +17,7 @@ pub enum DeliveryState {
     Scheduled,
     /// Ended well.
     Succeeded,
-    /// Used up its retries: a dead letter.
+    /// Used up its retries, or was never tried since nobody knows whether its webhook wants it: a dead letter.
     Dead,
     /// Ended without being sent, with a reason.
     Cancelled,
@@ -75,7 +75,7 @@ pub struct Delivery {
     pub latest: Option<AttemptSummary>,
     /// When it ended.
     pub ended_at: Option<UnixMs>,
-    /// Why it was cancelled.
+    /// Why it was cancelled, or is dead without an attempt.
     pub reason: Option<String>,
     /// Its place in its webhook's order, if it has one.
     pub place: Option<Place>,

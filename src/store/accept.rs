@@ -3,16 +3,19 @@
 
 use std::collections::HashMap;
 
+use super::asking::{self, Budget};
 use super::error::{Refusal, StoreError};
 use super::layout::{self, Key, Tree};
 use super::message::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
 use super::order;
 use super::parsed::Parsed;
+use super::publish::{Asked, Publish, Published, Wanting};
 use super::record::{self, Idempotent};
 use super::staging::Staging;
-use crate::domain::delivery::{Cause, Delivery};
+use crate::domain::delivery::{Cause, Delivery, DeliveryState};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId, WebhookNumber};
+use crate::domain::order::Place;
 
 /// In front of an event's record: how many pieces follow it, in two bytes.
 const NO_PIECES: [u8; 2] = 0u16.to_be_bytes();
@@ -25,18 +28,32 @@ impl Staging<'_> {
         events: Vec<NewEvent>,
         idempotency: Option<Idempotency>,
     ) -> Result<Vec<Accepted>, Refusal> {
+        match self.accept_asked(account, Publish { events, asked: None }, idempotency, false)? {
+            Published::Accepted(accepted) => Ok(accepted),
+            Published::AskAgain(_) => unreachable!("it may not be asked again"),
+        }
+    }
+
+    /// The same for events of which it was asked ahead who wants them. What changed since then is asked again: here if that
+    /// takes no time, else by the caller if it `may_ask_again`.
+    pub(super) fn accept_asked(
+        &mut self,
+        account: AccountNumber,
+        Publish { events, asked }: Publish,
+        idempotency: Option<Idempotency>,
+        may_ask_again: bool,
+    ) -> Result<Published, Refusal> {
         if let Some(before) = self.accepted_before(account, idempotency.as_ref())? {
-            return Ok(before);
+            return Ok(Published::Accepted(before));
         }
         let known = self.known_names(account, &events)?;
+        let Some(wanting) = self.wanting(account, &events, asked, may_ask_again) else {
+            return Ok(Published::AskAgain(events));
+        };
         let mut accepted: Vec<Accepted> = Vec::with_capacity(events.len());
-        for (event, known) in events.into_iter().zip(known) {
+        for ((event, wanting), known) in events.into_iter().zip(wanting).zip(known) {
             accepted.push(match known {
-                Known::Not => {
-                    let mut parsed = Parsed::of(&event);
-                    let webhooks = self.registry().wanting_event(account, &event, &mut parsed);
-                    Accepted::of(&self.put_event(account, event, webhooks, Cause::Accept)?, false)
-                }
+                Known::Not => Accepted::of(&self.put_event(account, event, wanting, Cause::Accept)?, false),
                 Known::Stored(before) => Accepted::of(&before, true),
                 Known::InBatch(index) => Accepted { duplicate: true, ..accepted[index].clone() },
             });
@@ -46,7 +63,28 @@ impl Staging<'_> {
             let record = Idempotent { at: self.keeping(), fingerprint, events };
             self.put(Tree::Idempotency, layout::idempotency(account, &key), &record);
         }
-        Ok(accepted)
+        Ok(Published::Accepted(accepted))
+    }
+
+    /// Who wants the events, by the registry as it is now; none if that must be asked elsewhere first.
+    fn wanting(
+        &self,
+        account: AccountNumber,
+        events: &[NewEvent],
+        asked: Option<Asked>,
+        may_ask_again: bool,
+    ) -> Option<Vec<Wanting>> {
+        match asked {
+            None => Some(events.iter().map(|event| self.wanting_of(account, event)).collect()),
+            Some(asked) => asking::bring_up(&self.registry(), account, events, asked, may_ask_again),
+        }
+    }
+
+    /// Who wants an event that nobody asked about ahead.
+    pub(super) fn wanting_of(&self, account: AccountNumber, event: &NewEvent) -> Wanting {
+        let (mut parsed, mut budget) = (Parsed::of(event), Budget::EVENT);
+        let wanting = asking::ask(self.registry_lock(), account, event.test, &mut parsed, &mut budget);
+        wanting.expect("any length is read")
     }
 
     /// Makes a test event for one webhook alone, and its delivery.
@@ -57,7 +95,8 @@ impl Staging<'_> {
         event: NewEvent,
     ) -> Result<(Accepted, DeliveryId), Refusal> {
         let webhook = self.webhook_of(account, id)?;
-        let event = self.put_event(account, event, vec![webhook.number()], Cause::Test)?;
+        let wanting = Wanting { webhooks: vec![webhook.number()], too_costly: Vec::new() };
+        let event = self.put_event(account, event, wanting, Cause::Test)?;
         Ok((Accepted::of(&event, false), event.id.delivery_to(webhook.number())))
     }
 
@@ -80,7 +119,7 @@ impl Staging<'_> {
     /// The replay of a delivery whose event is still there; as a dead letter it is handled.
     pub(super) fn put_replay(&mut self, old: &Delivery) -> Result<DeliveryId, StoreError> {
         self.leave_dead_letters(old);
-        self.put_later(old.event, old.id.webhook(), Cause::Replay(old.id), Some(old))
+        self.put_later(old.event, old.id.webhook(), Cause::Replay(old.id), Some(old), false)
     }
 
     /// A delivery that is made after its event was accepted; `replayed` is the one that it repeats.
@@ -90,12 +129,17 @@ impl Staging<'_> {
         webhook: WebhookNumber,
         cause: Cause,
         replayed: Option<&Delivery>,
+        too_costly: bool,
     ) -> Result<DeliveryId, StoreError> {
         let ordered = self.registry().webhook(webhook).filter(|webhook| webhook.order.is_some()).cloned();
         let whole = ordered.map(|webhook| self.event(webhook.account, event)).transpose()?.flatten();
         let new = DeliveryId(self.next_id(webhook));
         let mut parsed = whole.as_ref().map(Parsed::of_stored);
-        self.put_fresh(Delivery::fresh(new, event, cause), parsed.as_mut(), replayed)?;
+        let delivery = Delivery::fresh(new, event, cause);
+        match too_costly {
+            true => self.put_too_costly(delivery, parsed.as_mut())?,
+            false => self.put_fresh(delivery, parsed.as_mut(), replayed)?,
+        }
         self.stage(Tree::Replays, layout::replay(event, new), Some(Vec::new()));
         Ok(new)
     }
@@ -148,7 +192,7 @@ impl Staging<'_> {
         &mut self,
         account: AccountNumber,
         new: NewEvent,
-        webhooks: Vec<WebhookNumber>,
+        Wanting { webhooks, too_costly }: Wanting,
         cause: Cause,
     ) -> Result<Event, StoreError> {
         let event = Event {
@@ -174,7 +218,11 @@ impl Staging<'_> {
         }
         let mut parsed = Parsed::of_stored(&event);
         for id in event.deliveries() {
-            self.put_fresh(Delivery::fresh(id, event.id, cause), Some(&mut parsed), None)?;
+            let delivery = Delivery::fresh(id, event.id, cause);
+            match too_costly.binary_search(&id.webhook()) {
+                Ok(_) => self.put_too_costly(delivery, Some(&mut parsed))?,
+                Err(_) => self.put_fresh(delivery, Some(&mut parsed), None)?,
+            }
         }
         self.count_event(account);
         Ok(event)
@@ -207,19 +255,44 @@ impl Staging<'_> {
         parsed: Option<&mut Parsed<'_>>,
         replayed: Option<&Delivery>,
     ) -> Result<(), StoreError> {
-        let webhook = delivery.id.webhook();
         if let Some(parsed) = parsed.filter(|_| delivery.cause != Cause::Test) {
-            let order = self.registry().webhook(webhook).and_then(|webhook| webhook.order.clone());
-            delivery.place = order.and_then(|order| order::place(&order, parsed));
+            delivery.place = self.place_in_order(&delivery, parsed);
         }
         if let Some(old) = replayed {
             delivery.place = self.place_of_replay(old, delivery.place)?;
         }
         self.put_in_order(&delivery)?;
-        let tally = self.tally(webhook);
+        self.count_new(&delivery);
+        Ok(())
+    }
+
+    /// Makes one that is dead from the start, since nobody knows whether its webhook wants the event: it stands among the
+    /// dead letters, and a replay sends it. Where dead ones hold up others, it does.
+    fn put_too_costly(&mut self, mut delivery: Delivery, parsed: Option<&mut Parsed<'_>>) -> Result<(), StoreError> {
+        let webhook = delivery.id.webhook();
+        if let Some(parsed) = parsed.filter(|_| self.holds(webhook)) {
+            delivery.place = self.place_in_order(&delivery, parsed);
+        }
+        if let Some(place) = delivery.place {
+            self.stage(Tree::Ordered, layout::ordered(webhook, place.key, delivery.id), Some(Vec::new()));
+        }
+        self.count_new(&delivery);
+        (delivery.state, delivery.ended_at) = (DeliveryState::Dead, Some(self.now()));
+        delivery.reason = Some(asking::TOO_COSTLY.to_string());
+        self.put_after_attempt(&delivery)?;
+        let known = self.registry().webhook(webhook).cloned();
+        known.map_or(Ok(()), |known| self.notice_of_dead(&known, &delivery))
+    }
+
+    fn place_in_order(&self, delivery: &Delivery, parsed: &mut Parsed<'_>) -> Option<Place> {
+        let order = self.registry().webhook(delivery.id.webhook()).and_then(|webhook| webhook.order.clone());
+        order.and_then(|order| order::place(&order, parsed))
+    }
+
+    fn count_new(&mut self, delivery: &Delivery) {
+        let tally = self.tally(delivery.id.webhook());
         tally.deliveries += 1;
         tally.minute.counts.count_delivery(delivery.cause);
-        Ok(())
     }
 }
 

@@ -16,6 +16,7 @@ use super::registry::Registry;
 use super::seal::Seals;
 use super::settings::Settings;
 use super::trees::{self, Trees};
+use super::turns::Turns;
 use super::{record, rows};
 use crate::clock::Clock;
 use crate::domain::account::{Account, ApiKey};
@@ -46,6 +47,8 @@ pub struct Inner {
     pub trees: ArcSwapOption<Trees>,
     pub registry: RwLock<Registry>,
     pub queue: Queue,
+    /// At what takes long ahead of the commit.
+    pub turns: Arc<Turns>,
     pub listener: OnceLock<Arc<dyn Listener>>,
     pub space_low: AtomicBool,
     /// Bytes that retention can take, as of the last commit.
@@ -81,6 +84,7 @@ impl Inner {
     /// Reads what is held in memory.
     pub(super) fn load(&self, trees: &Trees) -> Result<(), StoreError> {
         let mut registry = Registry::default();
+        registry.follow(&self.registry.read().expect("not poisoned"));
         for row in trees.all(Tree::Accounts) {
             let account = row.and_then(|(key, value)| record::read_grown::<Account>(Tree::Accounts, &key, &value));
             trees.readable(account)?.into_iter().for_each(|account| registry.put_account(account));

@@ -2,22 +2,27 @@
 //! job's moved place, so after a crash a job goes on where it was, and repeats and leaves out nothing; a group has one
 //! step of one job, and jobs take turns.
 
+use std::cell::Cell;
+
+use super::asking;
 use super::duty::STEP_ROWS_MAX;
 use super::error::{Refusal, StoreError};
 use super::handle::Store;
 use super::layout::{self, Tree};
-use super::parsed::Parsed;
 use super::read::Page;
 use super::record;
 use super::select::{self, Found, View};
 use super::staging::Staging;
 use crate::domain::delivery::{Cause, Delivery};
 use crate::domain::event::Event;
-use crate::domain::id::{AccountNumber, JobId};
+use crate::domain::id::{AccountNumber, EventId, JobId};
 use crate::domain::job::{Bulk, Job, JobKind, JobState, Looked, RUNNING_JOBS_MAX, Source};
 
 /// Deliveries that one step makes or ends.
 const STEP_DONE_MAX: u64 = 128;
+/// Steps that it spends on asking a webhook's condition, and on reading the events for it: some milliseconds.
+const STEP_STEPS_MAX: u64 = 1 << 18;
+
 impl Staging<'_> {
     /// Makes a job of a bulk call. It covers what exists by now.
     pub fn create_job(&mut self, bulk: Bulk) -> Result<Job, Refusal> {
@@ -68,11 +73,12 @@ impl Staging<'_> {
         let ids = select::ids(self.trees(), &job.bulk, job.part, job.window(), STEP_ROWS_MAX)?;
         let (done_before, last) = (job.done, ids.last().copied());
         let may_be_more = ids.len() == STEP_ROWS_MAX;
+        let asked = Cell::new(0);
         for id in ids {
-            if job.done - done_before == STEP_DONE_MAX {
+            if job.done - done_before == STEP_DONE_MAX || asked.get() >= STEP_STEPS_MAX {
                 break;
             }
-            let looked = self.work_on(&job.bulk, id)?;
+            let looked = self.work_on(&job.bulk, id, &asked)?;
             job.count(id, looked);
         }
         if !may_be_more && job.after >= last && !job.next_part() {
@@ -93,10 +99,10 @@ impl Staging<'_> {
         webhook.is_some_and(|number| registry.webhook(number).is_none_or(|webhook| webhook.is_deleted()))
     }
 
-    /// Looks at a row, and does what is asked for.
-    fn work_on(&mut self, bulk: &Bulk, id: u128) -> Result<Looked, StoreError> {
+    /// Looks at a row, and does what is asked for. Adds the steps that asking took.
+    fn work_on(&mut self, bulk: &Bulk, id: u128, asked: &Cell<u64>) -> Result<Looked, StoreError> {
         // One record that cannot be read must not stop all others.
-        let found = self.trees().readable(self.look(bulk, id))?;
+        let found = self.trees().readable(self.look(bulk, id, asked))?;
         Ok(match found.unwrap_or(Found::Unable) {
             Found::Nothing => Looked::Passed,
             Found::Unable => Looked::Skipped,
@@ -104,12 +110,15 @@ impl Staging<'_> {
                 self.replay_or_discard(bulk.kind, *delivery)?;
                 Looked::Done
             }
-            Found::Missed(event) => {
-                let webhook = bulk.source.webhook().expect("who misses an event is one webhook");
-                self.put_later(event, webhook, Cause::Missed, None)?;
-                Looked::Done
-            }
+            Found::Missed(event) => self.put_missed(bulk, event, false)?,
+            Found::TooCostly(event) => self.put_missed(bulk, event, true)?,
         })
+    }
+
+    fn put_missed(&mut self, bulk: &Bulk, event: EventId, too_costly: bool) -> Result<Looked, StoreError> {
+        let webhook = bulk.source.webhook().expect("who misses an event is one webhook");
+        self.put_later(event, webhook, Cause::Missed, None, too_costly)?;
+        Ok(Looked::Done)
     }
 
     fn replay_or_discard(&mut self, kind: JobKind, delivery: Delivery) -> Result<(), StoreError> {
@@ -130,9 +139,13 @@ impl Staging<'_> {
         Ok(())
     }
 
-    fn look(&self, bulk: &Bulk, id: u128) -> Result<Found, StoreError> {
+    fn look(&self, bulk: &Bulk, id: u128, asked: &Cell<u64>) -> Result<Found, StoreError> {
         let webhook = |number| self.registry().webhook(number).cloned();
-        let holds = |number, event: &Event| self.registry().condition_holds(number, &mut Parsed::of_stored(event));
+        let holds = |number, event: &Event| {
+            let (answer, steps) = asking::holds(self.registry_lock(), number, event);
+            asked.set(asked.get() + steps);
+            answer
+        };
         View { trees: self.trees(), get: &|tree, key| self.get(tree, key), webhook: &webhook, holds: &holds }
             .look(bulk, id)
     }

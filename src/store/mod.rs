@@ -7,11 +7,13 @@
 //! `duty` and `upkeep` are what is done on the side; `commit` turns it all. No file uses one that uses it.
 
 mod accept;
+mod asking;
 mod attempts;
 mod audit;
 #[cfg(test)]
 mod bench;
 mod carried;
+mod changes;
 mod check;
 mod commit;
 mod counting;
@@ -35,6 +37,7 @@ mod notices;
 mod opening;
 mod order;
 mod parsed;
+mod publish;
 mod pull_in;
 mod queue;
 mod read;
@@ -49,7 +52,9 @@ mod settle;
 mod staging;
 mod stats;
 mod trees;
+mod turns;
 mod upkeep;
+mod wants;
 
 pub use commit::Committer;
 pub use damage::{Damage, Soundness};
@@ -59,7 +64,7 @@ pub use inner::Commits;
 pub use key_mark::KeyMark;
 pub use message::{Accepted, IDEMPOTENCY_MS, Idempotency, Listener, NewEvent, Notice, Settled, Settlement};
 pub use opening::open;
-pub use parsed::Parsed;
+pub use publish::Publish;
 pub use read::{DueAt, PAGE_ROWS_EXAMINED_MAX, Page};
 pub use registry::{KeyHash, Registry};
 pub use rows::EventHead;

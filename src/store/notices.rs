@@ -42,7 +42,7 @@ impl Staging<'_> {
             "event_id": event.as_ref().map_or_else(|| delivery.event.to_string(), Event::public_id),
             "event_type": event.map(|event| event.event_type),
             "attempts": delivery.attempts,
-            "last_error": delivery.latest_attempt().map(|attempt| attempt.outcome.to_string()),
+            "last_error": delivery.latest_attempt().map(|last| last.outcome.to_string()).or(delivery.reason.clone()),
         });
         self.notice_of(webhook, word, facts)
     }
@@ -53,7 +53,6 @@ impl Staging<'_> {
             return Ok(());
         }
         let account = self.operator().expect("it wants something");
-        let webhooks = self.registry().wanting(account, word, false);
         let event = NewEvent {
             name: None,
             event_type: word.to_string(),
@@ -64,7 +63,8 @@ impl Staging<'_> {
             test: false,
             fingerprint: None,
         };
-        self.put_event(account, event, webhooks, Cause::Accept).map(drop)
+        let wanting = self.wanting_of(account, &event);
+        self.put_event(account, event, wanting, Cause::Accept).map(drop)
     }
 
     fn operator(&self) -> Option<u32> {
@@ -72,7 +72,7 @@ impl Staging<'_> {
     }
 
     fn operator_wants(&self, word: &str) -> bool {
-        self.operator().is_some_and(|account| !self.registry().wanting(account, word, false).is_empty())
+        self.operator().is_some_and(|account| self.registry().any_wants(account, word, false))
     }
 }
 

@@ -16,6 +16,7 @@ use super::queue::{Bounds, Queue};
 use super::seal::{self, MasterKeys, Seals};
 use super::settings::Settings;
 use super::trees::Trees;
+use super::turns::Turns;
 use super::{master_keys, migration};
 use crate::clock::{Clock, Dice};
 use crate::pulse::Pulse;
@@ -42,6 +43,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         trees: ArcSwapOption::empty(),
         registry: RwLock::default(),
         queue: Queue::new(bounds),
+        turns: Arc::new(Turns::new(places(), bounds.bytes_max)),
         listener: OnceLock::new(),
         space_low: AtomicBool::new(false),
         kept: AtomicU64::new(0),
@@ -57,6 +59,11 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
     inner.trees.store(Some(Arc::new(trees)));
     let committer = Committer::new(inner.clone(), dice).map_err(failed)?;
     Ok((Store(inner), committer))
+}
+
+/// How many ask conditions at once that take long: half of the cores, so that the others serve whoever asks for little.
+fn places() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2)
 }
 
 /// Every key that has sealed something must be there.

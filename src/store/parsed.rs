@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::message::NewEvent;
+use crate::domain::condition::Node;
 use crate::domain::event::Event;
 
 /// An event whose JSON can be looked into.
@@ -13,8 +14,8 @@ pub struct Parsed<'a> {
     data: &'a Bytes,
     actor: Option<&'a Bytes>,
     metadata: Option<&'a Bytes>,
-    /// A list of the one event, since a condition is asked about the rows of a list.
-    listed: Option<Value>,
+    tree: Option<Node<'a>>,
+    value: Option<Value>,
 }
 
 impl<'a> Parsed<'a> {
@@ -29,33 +30,50 @@ impl<'a> Parsed<'a> {
     }
 
     fn new(event_type: &'a str, data: &'a Bytes, actor: Option<&'a Bytes>, metadata: Option<&'a Bytes>) -> Self {
-        Self { event_type, data, actor, metadata, listed: None }
+        Self { event_type, data, actor, metadata, tree: None, value: None }
     }
 
-    /// The event as `{type, data, actor, metadata}`; without `actor` and `metadata` where it has none.
-    pub fn value(&mut self) -> &Value {
-        &self.listed()[0]
+    /// Its type.
+    pub fn event_type(&self) -> &'a str {
+        self.event_type
     }
 
-    /// A list of that one value.
-    pub fn listed(&mut self) -> &Value {
-        if self.listed.is_none() {
-            self.listed = Some(Value::Array(vec![self.read()]));
-        }
-        self.listed.as_ref().expect("it was just read")
+    /// Bytes of its JSON.
+    pub fn bytes(&self) -> usize {
+        parts(self.data, self.actor, self.metadata).map(|(_, json)| json.len()).sum()
     }
 
-    fn read(&self) -> Value {
-        let mut fields = Map::with_capacity(4);
-        fields.insert("type".into(), Value::String(self.event_type.to_string()));
-        fields.insert("data".into(), value(self.data));
-        for (name, bytes) in [("actor", self.actor), ("metadata", self.metadata)] {
-            if let Some(bytes) = bytes {
-                fields.insert(name.into(), value(bytes));
+    /// The event as `{type, data, actor, metadata}`, for conditions; without `actor` and `metadata` where it has none.
+    pub fn tree(&mut self) -> &Node<'a> {
+        self.tree.get_or_insert_with(|| {
+            let mut fields = vec![("type".into(), Node::Text(self.event_type.into()))];
+            for (name, json) in parts(self.data, self.actor, self.metadata) {
+                fields.push((name.into(), Node::read(json)));
             }
-        }
-        Value::Object(fields)
+            Node::object(fields)
+        })
     }
+
+    /// The same, its fields in the order in which they were sent, for order keys.
+    pub fn value(&mut self) -> &Value {
+        self.value.get_or_insert_with(|| {
+            let mut fields = Map::with_capacity(4);
+            fields.insert("type".into(), Value::String(self.event_type.to_string()));
+            for (name, json) in parts(self.data, self.actor, self.metadata) {
+                fields.insert(name.into(), value(json));
+            }
+            Value::Object(fields)
+        })
+    }
+}
+
+fn parts<'a>(
+    data: &'a Bytes,
+    actor: Option<&'a Bytes>,
+    metadata: Option<&'a Bytes>,
+) -> impl Iterator<Item = (&'static str, &'a Bytes)> {
+    let optional = [("actor", actor), ("metadata", metadata)];
+    [("data", data)].into_iter().chain(optional.into_iter().filter_map(|(name, json)| Some((name, json?))))
 }
 
 /// `api` has checked that it is JSON. What no value can hold, such as the number 1e999, makes it null.
@@ -82,7 +100,10 @@ mod tests {
         };
         let value = json!({"type": "a.b", "data": {"n": u64::MAX}, "metadata": {"x": [1.5]}});
         assert_eq!(Parsed::of(&event).value(), &value);
+        let read = Node::read(br#"{"type": "a.b", "data": {"n": 18446744073709551615}, "metadata": {"x":[1.5]}}"#);
+        assert_eq!(Parsed::of(&event).tree(), &read);
         event.data = "[1e999]".into();
+        assert_eq!(Parsed::of(&event).tree().field("data"), Some(&Node::Null));
         assert_eq!(Parsed::of(&event).value()["data"], Value::Null);
     }
 }

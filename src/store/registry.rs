@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
-use super::message::NewEvent;
-use super::parsed::Parsed;
+use super::changes::{Changes, Version};
+use super::wants::Wants;
 use crate::domain::account::{Account, ApiKey};
-use crate::domain::condition::Condition;
+use crate::domain::condition::{Condition, Node};
 use crate::domain::id::{AccountNumber, JobId, KeyId, WebhookId, WebhookNumber};
 use crate::domain::job::Job;
-use crate::domain::webhook::{EventFilter, Ownership, Webhook};
+use crate::domain::webhook::{Ownership, Webhook};
 
 /// The SHA-256 of a key's text.
 pub type KeyHash = [u8; 32];
@@ -34,7 +34,8 @@ pub struct Registry {
     owned: BTreeSet<(AccountNumber, WebhookNumber)>,
     wants: HashMap<(AccountNumber, Mode), Wants>,
     /// Of those webhooks that have one.
-    conditions: HashMap<WebhookNumber, Condition>,
+    conditions: HashMap<WebhookNumber, Arc<Condition>>,
+    changes: Changes,
     /// How many webhooks of each dialect an account has.
     dialects: HashMap<AccountNumber, BTreeMap<String, usize>>,
     /// The jobs that go on.
@@ -44,12 +45,13 @@ pub struct Registry {
 /// Whether events are test events: those go to webhooks in test mode only, and all others to all others.
 type Mode = bool;
 
-/// Which webhooks of an account want what.
+/// What must be known to say who wants an event.
 #[derive(Debug, Default)]
-struct Wants {
-    all: Vec<WebhookNumber>,
-    prefix: Vec<(String, WebhookNumber)>,
-    exact: HashMap<String, Vec<WebhookNumber>>,
+pub struct Question {
+    /// Those that want it whatever it says, ascending.
+    pub sure: Vec<WebhookNumber>,
+    /// Those that want it if their condition holds, ascending.
+    pub asked: Vec<(WebhookNumber, Arc<Condition>)>,
 }
 
 impl Registry {
@@ -124,35 +126,50 @@ impl Registry {
         self.dialects.get(&account).into_iter().flat_map(BTreeMap::keys).map(String::as_str)
     }
 
-    /// The webhooks of the account that want events of this type, test events or others, ascending. Those that are
-    /// paused or disabled are among them: what they missed goes out when they are enabled. Those whose endpoint never
-    /// passed the ownership check are not.
-    pub fn wanting(&self, account: AccountNumber, event_type: &str, test: Mode) -> Vec<WebhookNumber> {
-        let Some(wants) = self.wants.get(&(account, test)) else { return Vec::new() };
-        let mut numbers = wants.all.clone();
-        numbers.extend(wants.exact.get(event_type).into_iter().flatten());
-        let prefixed = |prefix: &String| event_type.len() > prefix.len() && event_type.starts_with(prefix);
-        numbers.extend(wants.prefix.iter().filter(|(prefix, _)| prefixed(prefix)).map(|(_, number)| number));
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers
-    }
-
-    /// As [`Registry::wanting`], for an event: without the webhooks whose condition does not hold for it.
-    pub fn wanting_event(
+    /// Who of the account wants an event, a test event or another; none if conditions are to be asked and the event is not
+    /// given. Those that are paused or disabled are among them: what they missed goes out when they are enabled. Those
+    /// whose endpoint never passed the ownership check are not.
+    pub(super) fn question(
         &self,
         account: AccountNumber,
-        event: &NewEvent,
-        parsed: &mut Parsed<'_>,
-    ) -> Vec<WebhookNumber> {
-        let mut numbers = self.wanting(account, &event.event_type, event.test);
-        numbers.retain(|number| self.condition_holds(*number, parsed));
-        numbers
+        event_type: &str,
+        test: Mode,
+        event: Option<&Node<'_>>,
+    ) -> Option<Question> {
+        let Some(wants) = self.wants.get(&(account, test)) else { return Some(Question::default()) };
+        let asked = match event {
+            _ if !wants.has_conditions(event_type) => Vec::new(),
+            None => return None,
+            Some(event) => wants.to_be_asked(event_type, event),
+        };
+        let asked = asked.into_iter().filter_map(|number| Some((number, self.condition(number)?.clone()))).collect();
+        Some(Question { sure: wants.sure(event_type), asked })
     }
 
-    /// Whether the webhook's condition holds for an event; without one it does.
-    pub(super) fn condition_holds(&self, number: WebhookNumber, parsed: &mut Parsed<'_>) -> bool {
-        self.conditions.get(&number).is_none_or(|condition| condition.holds(parsed.listed()))
+    /// Whether a webhook of the account wants such events at all.
+    pub(super) fn any_wants(&self, account: AccountNumber, event_type: &str, test: Mode) -> bool {
+        self.wants.get(&(account, test)).is_some_and(|wants| wants.any(event_type))
+    }
+
+    /// The webhook's condition.
+    pub(super) fn condition(&self, number: WebhookNumber) -> Option<&Arc<Condition>> {
+        self.conditions.get(&number)
+    }
+
+    /// What is known of who wants what.
+    pub(super) fn version(&self) -> Version {
+        self.changes.version()
+    }
+
+    /// The webhooks of the account that want something else since then. Without those that are forgotten altogether: if
+    /// there is an answer at all, who asks must also look whether each is still there.
+    pub(super) fn changed_since(&self, account: AccountNumber, then: Version) -> Option<Vec<WebhookNumber>> {
+        self.changes.since(account, then)
+    }
+
+    /// This registry was read anew: whatever was known by that one may have changed.
+    pub(super) fn follow(&mut self, before: &Registry) {
+        self.changes.follow(&before.changes);
     }
 
     /// How many jobs of the account go on.
@@ -202,90 +219,83 @@ impl Registry {
 
     pub(super) fn put_webhook(&mut self, webhook: Webhook) {
         let number = webhook.number();
-        if let Some(old) = self.webhooks.get(&number).cloned().filter(|old| !old.is_deleted()) {
-            self.forget(&old);
+        let old = self.webhooks.get(&number).cloned();
+        if old.as_ref().is_none_or(|old| !wants_alike(old, &webhook)) {
+            old.iter().filter(|old| !old.is_deleted()).for_each(|old| self.forget_wants(old));
+            if !webhook.is_deleted() {
+                self.learn_wants(&webhook);
+            }
+            self.changes.note(webhook.account, number);
         }
+        old.iter().filter(|old| !old.is_deleted()).for_each(|old| self.disown(old));
         if !webhook.is_deleted() {
-            self.learn(&webhook);
+            self.own(&webhook);
         }
         self.webhooks.insert(number, Arc::new(webhook));
     }
 
     pub(super) fn remove_webhook(&mut self, number: WebhookNumber) {
-        if let Some(old) = self.webhooks.remove(&number).filter(|old| !old.is_deleted()) {
-            self.forget(&old);
+        let Some(old) = self.webhooks.remove(&number) else { return };
+        if !old.is_deleted() {
+            self.forget_wants(&old);
+            self.disown(&old);
         }
+        self.changes.forget(old.account, number);
     }
 
-    fn learn(&mut self, webhook: &Webhook) {
-        let (account, number) = (webhook.account, webhook.number());
-        self.owned.insert((account, number));
-        *self.dialects.entry(account).or_default().entry(webhook.dialect.clone()).or_default() += 1;
-        if !matches!(webhook.ownership, Ownership::Never { .. }) {
-            self.wants.entry((account, webhook.test_mode)).or_default().learn(number, &webhook.events);
-        }
-        self.learn_condition(webhook);
+    fn own(&mut self, webhook: &Webhook) {
+        self.owned.insert((webhook.account, webhook.number()));
+        *self.dialects.entry(webhook.account).or_default().entry(webhook.dialect.clone()).or_default() += 1;
     }
 
-    /// One that an earlier build took and this one does not would lose events if it held for none: it holds for all.
-    fn learn_condition(&mut self, webhook: &Webhook) {
-        match webhook.condition.as_deref().map(Condition::parse) {
-            Some(Ok(condition)) => drop(self.conditions.insert(webhook.number(), condition)),
-            Some(Err(invalid)) => tracing::error!(webhook = %webhook.id, %invalid, "it gets every event"),
-            None => {}
-        }
-    }
-
-    fn forget(&mut self, webhook: &Webhook) {
-        let (account, number) = (webhook.account, webhook.number());
-        self.conditions.remove(&number);
-        self.owned.remove(&(account, number));
-        let dialects = self.dialects.entry(account).or_default();
+    fn disown(&mut self, webhook: &Webhook) {
+        self.owned.remove(&(webhook.account, webhook.number()));
+        let dialects = self.dialects.entry(webhook.account).or_default();
         match dialects.get_mut(&webhook.dialect) {
             Some(count) if *count > 1 => *count -= 1,
             _ => drop(dialects.remove(&webhook.dialect)),
         }
-        if let Some(wants) = self.wants.get_mut(&(account, webhook.test_mode)) {
-            wants.forget(number, &webhook.events);
+    }
+
+    /// A condition that an earlier build took and this one does not would lose events if it held for none: it holds for
+    /// all.
+    fn learn_wants(&mut self, webhook: &Webhook) {
+        let number = webhook.number();
+        match webhook.condition.as_deref().map(Condition::parse) {
+            Some(Ok(condition)) => drop(self.conditions.insert(number, Arc::new(condition))),
+            Some(Err(invalid)) => tracing::error!(webhook = %webhook.id, %invalid, "it gets every event"),
+            None => {}
+        }
+        if !matches!(webhook.ownership, Ownership::Never { .. }) {
+            let wants = self.wants.entry((webhook.account, webhook.test_mode)).or_default();
+            wants.learn(number, &webhook.events, self.conditions.get(&number).map(Arc::as_ref));
         }
     }
+
+    fn forget_wants(&mut self, webhook: &Webhook) {
+        let condition = self.conditions.remove(&webhook.number());
+        if let Some(wants) = self.wants.get_mut(&(webhook.account, webhook.test_mode)) {
+            wants.forget(webhook.number(), &webhook.events, condition.as_deref());
+        }
+    }
+}
+
+/// Whether both want the same events.
+fn wants_alike(one: &Webhook, other: &Webhook) -> bool {
+    let never = |webhook: &Webhook| matches!(webhook.ownership, Ownership::Never { .. });
+    let of = |webhook: &Webhook| (webhook.account, webhook.test_mode, webhook.is_deleted(), never(webhook));
+    of(one) == of(other) && one.events == other.events && one.condition == other.condition
 }
 
 fn key_prefix(hash: &KeyHash) -> KeyPrefix {
     *hash.first_chunk().expect("a hash is longer")
 }
 
-impl Wants {
-    fn learn(&mut self, number: WebhookNumber, filters: &[EventFilter]) {
-        for filter in filters {
-            match filter {
-                EventFilter::All => self.all.push(number),
-                EventFilter::Prefix(prefix) => self.prefix.push((prefix.clone(), number)),
-                EventFilter::Exact(exact) => self.exact.entry(exact.clone()).or_default().push(number),
-            }
-        }
-    }
-
-    fn forget(&mut self, number: WebhookNumber, filters: &[EventFilter]) {
-        self.all.retain(|n| *n != number);
-        self.prefix.retain(|(_, n)| *n != number);
-        for filter in filters {
-            if let EventFilter::Exact(exact) = filter
-                && let Some(numbers) = self.exact.get_mut(exact)
-            {
-                numbers.retain(|n| *n != number);
-                if numbers.is_empty() {
-                    self.exact.remove(exact);
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::account::Scope;
+    use crate::domain::webhook::EventFilter;
     use crate::store::bench;
 
     #[test]
@@ -328,8 +338,13 @@ mod tests {
         for (number, events) in [(1, ["*", "b"]), (2, ["task.*", "b"]), (3, ["task.new", "a"])] {
             registry.put_webhook(webhook(number, &events));
         }
-        let wanting =
-            |registry: &Registry| ["task.new", "task", "task.", "b"].map(|one| registry.wanting(1, one, false));
+        let wanting = |registry: &Registry| {
+            ["task.new", "task", "task.", "b"].map(|event_type| {
+                let sure = registry.question(1, event_type, false, None).expect("there are no conditions").sure;
+                assert_eq!(registry.any_wants(1, event_type, false), !sure.is_empty());
+                sure
+            })
+        };
         assert_eq!(wanting(&registry), [vec![1, 2, 3], vec![1], vec![1], vec![1, 2]]);
         registry.remove_webhook(2);
         assert_eq!(wanting(&registry), [vec![1, 3], vec![1], vec![1], vec![1]]);

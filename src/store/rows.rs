@@ -260,6 +260,7 @@ mod tests {
     use super::*;
     use crate::domain::delivery::Cause;
     use crate::store::bench::{Bench, event};
+    use crate::store::publish::Wanting;
 
     #[test]
     fn the_greatest_number_is_that_of_any_row_and_of_what_was_put_aside() {
@@ -289,7 +290,7 @@ mod tests {
         let mut bench = Bench::new();
         // Five bytes each.
         let webhooks: Vec<WebhookNumber> = (100_000..110_000).collect();
-        let wanted = webhooks.clone();
+        let wanted = Wanting { webhooks: webhooks.clone(), too_costly: Vec::new() };
         let id = bench.now(|staging| Ok(staging.put_event(1, event(), wanted, Cause::Accept)?.id));
         let head = bench.store.event_head(1, id).unwrap().unwrap();
         assert_eq!(head.webhooks, webhooks);

@@ -4,12 +4,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::asking;
 use super::error::StoreError;
 use super::handle::Store;
 use super::layout::{self, OPEN, Tree};
-use super::parsed::Parsed;
 use super::rows::{self, EventHead, Get};
 use super::trees::Trees;
+use crate::domain::condition::TooCostly;
 use crate::domain::delivery::{Cause, Delivery};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
@@ -44,6 +45,8 @@ pub(super) enum Found {
     Delivery(Box<Delivery>),
     /// An event that the webhook never got.
     Missed(EventId),
+    /// The same, and asking the webhook's filter takes longer than it may.
+    TooCostly(EventId),
 }
 
 /// Up to `limit` ids of a part in `window` that come into question, ascending. Open deliveries come in parts, one a tree:
@@ -83,7 +86,7 @@ pub(super) struct View<'a> {
     /// The webhook of this number.
     pub webhook: &'a dyn Fn(WebhookNumber) -> Option<Arc<Webhook>>,
     /// Whether that webhook's condition holds for an event.
-    pub holds: &'a dyn Fn(WebhookNumber, &Event) -> bool,
+    pub holds: &'a dyn Fn(WebhookNumber, &Event) -> Result<bool, TooCostly>,
 }
 
 impl View<'_> {
@@ -141,15 +144,12 @@ impl View<'_> {
             }
         }
         let has_condition = (self.webhook)(number).is_some_and(|webhook| webhook.condition.is_some());
-        if has_condition {
-            let whole = rows::event_by(self.get, bulk.account, id)?;
-            return Ok(if whole.is_some_and(|event| (self.holds)(number, &event)) {
-                Found::Missed(id)
-            } else {
-                Found::Nothing
-            });
-        }
-        Ok(Found::Missed(id))
+        let whole = if has_condition { rows::event_by(self.get, bulk.account, id)? } else { None };
+        Ok(match whole.map_or(Ok(!has_condition), |event| (self.holds)(number, &event)) {
+            Ok(true) => Found::Missed(id),
+            Ok(false) => Found::Nothing,
+            Err(TooCostly) => Found::TooCostly(id),
+        })
     }
 
     /// What a `test` call made goes to its webhook alone; what was published as a test goes to all in test mode.
@@ -189,7 +189,7 @@ impl Store {
                     match trees.readable(view.look(bulk, *id))?.unwrap_or(Found::Unable) {
                         Found::Nothing => {}
                         Found::Unable => count.skipped += 1,
-                        Found::Delivery(_) | Found::Missed(_) => count.count += 1,
+                        Found::Delivery(_) | Found::Missed(_) | Found::TooCostly(_) => count.count += 1,
                     }
                 }
                 after = ids.last().copied();
@@ -209,7 +209,7 @@ impl Store {
         see: impl FnOnce(&Trees, &View<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let webhook = |number| self.registry().webhook(number).cloned();
-        let holds = |number, event: &Event| self.registry().condition_holds(number, &mut Parsed::of_stored(event));
+        let holds = |number, event: &Event| asking::holds(&self.0.registry, number, event).0;
         self.look(|trees| {
             see(trees, &View { trees, get: &|tree, key| trees.get(tree, key), webhook: &webhook, holds: &holds })
         })

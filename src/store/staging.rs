@@ -100,6 +100,11 @@ impl<'a> Staging<'a> {
         self.registry.read().expect("not poisoned")
     }
 
+    /// The same, for who must not hold it all the time.
+    pub(super) fn registry_lock(&self) -> &'a RwLock<Registry> {
+        self.registry
+    }
+
     /// The same, to be changed together with what is staged.
     pub(super) fn registry_mut(&self) -> RwLockWriteGuard<'_, Registry> {
         self.registry.write().expect("not poisoned")

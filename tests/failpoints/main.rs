@@ -5,6 +5,7 @@
 //! In memory a sync that fails loses what was written since the last one. On files it may have been written all the same.
 //! So there may be events that nobody was told of; they are delivered like any other.
 
+mod asking;
 mod life;
 mod moments;
 mod outcomes;
@@ -12,6 +13,7 @@ mod readers;
 mod sending;
 #[path = "../support/mod.rs"]
 mod support;
+mod whole;
 
 use fail::FailScenario;
 use hookwheel::store::Memory;

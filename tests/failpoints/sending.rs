@@ -1,37 +1,20 @@
 //! A sender that panics, and one that cannot read its event: the whole server in this process, over real sockets. With one
 //! place for all that is out, a place that were not given back would be the end of all sending.
 
-use std::net::TcpListener;
-
 use fail::FailScenario;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Client, DEADLINE, Receiver};
+use crate::whole::Whole;
 use hookwheel::clock::Stopwatch;
-
-const KEY: &str = "a-key-of-this-test-that-is-long-enough";
 
 #[test]
 fn a_panic_is_no_success_and_what_could_not_be_read_goes_out_later() {
-    let (scenario, dir) = (FailScenario::setup(), tempfile::tempdir().unwrap());
-    let settings = format!(
-        "[server]\ncalls_per_minute = 0\n[store]\npath = {:?}\n[auth]\nadmin_key = {KEY:?}\n[deliver]\nin_flight_max = 1\nsenders = 1\n[log]\nlevel = \"error\"\n",
-        dir.path().join("data")
-    );
-    let file = dir.path().join("config.toml");
-    std::fs::write(&file, settings).unwrap();
-    let mut config = hookwheel::config::load(Some(&file)).unwrap();
-    config.for_development();
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = std::thread::spawn(move || {
-        let until = async move { stopped.await.unwrap_or_default() };
-        actix_rt::System::new().block_on(hookwheel::run(config, listener, until)).unwrap();
-    });
+    let scenario = FailScenario::setup();
+    let server = Whole::start("in_flight_max = 1\nsenders = 1");
 
     let receiver = Receiver::start(|_, _| Answer::Status(200));
-    let mut client = Client::new(address, KEY);
+    let mut client = server.client();
     let retry = json!({"delays": [0, 0], "jitter_percent": 0});
     client.post("/api/v1/webhooks", &json!({"url": receiver.url("/"), "events": ["*"], "retry": retry})).data(201);
     fail::cfg("deliver.ready", "1*panic->1*return->off").unwrap();
@@ -41,8 +24,7 @@ fn a_panic_is_no_success_and_what_could_not_be_read_goes_out_later() {
         delivery["attempts"].as_array().unwrap().iter().map(|attempt| &attempt["outcome"]).collect();
     assert_eq!(outcomes, ["unsendable", "status"], "what could not be read is no attempt: {delivery}");
     assert_eq!(receiver.arrived.try_iter().count(), 1);
-    stop.send(()).unwrap();
-    server.join().unwrap();
+    server.stop();
     scenario.teardown();
 }
 

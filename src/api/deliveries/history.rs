@@ -53,7 +53,7 @@ pub struct Row {
     pub response_time_ms: Option<u32>,
     /// Whether the attempt was a success.
     pub success: Option<bool>,
-    /// Why it was none, why the delivery was cancelled, or which limit it waits for.
+    /// Why it was none, why the delivery was cancelled or is dead without an attempt, or which limit it waits for.
     pub error: Option<String>,
     #[schema(format = DateTime)]
     pub next_attempt_at: Option<String>,

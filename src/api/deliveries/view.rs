@@ -28,7 +28,7 @@ pub struct DeliveryView {
     pub next_attempt_at: Option<String>,
     #[schema(format = DateTime)]
     pub ended_at: Option<String>,
-    /// Why it was cancelled.
+    /// Why it was cancelled, or is dead without an attempt: `filter_too_costly`, and what to do.
     pub reason: Option<String>,
     /// The first first.
     pub attempts: Vec<AttemptView>,

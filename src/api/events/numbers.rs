@@ -8,19 +8,19 @@ use crate::api::Api;
 use crate::api::events::input::{Form, at};
 use crate::api::http::problem::Problem;
 use crate::dialect::{Dialect, Dialects, Numbers};
-use crate::domain::id::AccountNumber;
-use crate::store::{NewEvent, Registry};
+use crate::domain::id::{AccountNumber, WebhookNumber};
+use crate::store::{Publish, Registry};
 
 /// Warnings about events to publish; an error if a dialect refuses one.
-pub fn check(api: &Api, account: AccountNumber, form: Form, events: &[NewEvent]) -> Result<Vec<String>, Problem> {
+pub fn check(api: &Api, account: AccountNumber, form: Form, publish: &Publish) -> Result<Vec<String>, Problem> {
     let dialects = api.dialects.now();
     if !api.store.registry().dialects_of(account).any(|name| cares(&dialects, name).is_some()) {
         return Ok(Vec::new());
     }
     let mut warnings = Vec::new();
-    for (index, event) in events.iter().enumerate() {
+    for (index, event) in publish.events.iter().enumerate() {
         // The registry is let go before the JSON is read.
-        let caring = caring(&api.store.registry(), &dialects, account, event);
+        let caring = caring(&api.store.registry(), &dialects, publish.webhooks(index));
         for dialect in caring {
             let fields =
                 [("data", Some(&event.data)), ("actor", event.actor.as_ref()), ("metadata", event.metadata.as_ref())];
@@ -37,15 +37,9 @@ fn cares<'d>(dialects: &'d Dialects, name: &str) -> Option<&'d Arc<Dialect>> {
     dialects.get(name).filter(|dialect| dialect.body.numbers != Numbers::Exact)
 }
 
-/// The dialects that care, of the webhooks that want the event.
-fn caring<'d>(
-    registry: &Registry,
-    dialects: &'d Dialects,
-    account: AccountNumber,
-    event: &NewEvent,
-) -> Vec<&'d Arc<Dialect>> {
-    let wanting = registry.wanting(account, &event.event_type, event.test);
-    let names: BTreeSet<&str> =
-        wanting.iter().filter_map(|number| registry.webhook(*number)).map(|webhook| webhook.dialect.as_str()).collect();
+/// The dialects that care, of webhooks that want an event.
+fn caring<'d>(registry: &Registry, dialects: &'d Dialects, webhooks: &[WebhookNumber]) -> Vec<&'d Arc<Dialect>> {
+    let webhooks = webhooks.iter().filter_map(|number| registry.webhook(*number));
+    let names: BTreeSet<&str> = webhooks.map(|webhook| webhook.dialect.as_str()).collect();
     names.into_iter().filter_map(|name| cares(dialects, name)).collect()
 }

@@ -79,9 +79,10 @@ pub async fn publish(
     let events = incoming::vet_all(&body.bytes, form, inputs)?;
     // From here on the store counts what waits.
     drop(body);
-    let warnings = numbers::check(&api, tenant.account().number, form, &events)?;
-    let accepted = api.store.accept(tenant.account().number, events, idempotency)?.await;
-    let accepted = accepted.unwrap_or(Err(Refusal::Closed)).map_err(|refusal| placed(refusal, form))?;
+    let publish = api.store.ask(tenant.account().number, events).await?;
+    let warnings = numbers::check(&api, tenant.account().number, form, &publish)?;
+    let accepted = api.store.publish(tenant.account().number, publish, idempotency).await;
+    let accepted = accepted.map_err(|refusal| placed(refusal, form))?;
     api.served.count_accepted(&accepted);
     log(&tenant, &accepted);
     Ok(reply(form, accepted, warnings))

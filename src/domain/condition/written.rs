@@ -1,15 +1,10 @@
-//! A condition on an event: what stands inside of a filter of RFC 9535 (JSONPath), such as `@.data.amount > 100`. Pure.
-//! What stays true: what was read as a condition is asked in time linear in the event, and is nothing but a condition.
-//!
-//! For that some of the RFC is not taken. `..`, filters in filters and several selectors in one pair of brackets can
-//! each take time that multiplies with every step. `match` and `search` take a pattern, which may stand in the event
-//! itself, and even an engine without backtracking then takes pattern times text. And the crate reads a negative index
-//! as nothing where a single value is compared, so none is taken.
+//! A condition as it is written: what it may hold, and what is wrong with one that is none. What stays true: what takes time
+//! that multiplies is refused before anything is read.
 
-use serde_json::Value;
-use serde_json_path::JsonPath;
-
-use super::Invalid;
+use super::form::{Steps, Test, TooCostly};
+use super::text::{self, Unreadable};
+use super::tree::Node;
+use crate::domain::Invalid;
 
 /// A condition, in bytes.
 pub const CONDITION_BYTES_MAX: usize = 1024;
@@ -24,39 +19,34 @@ const WIDE_MAX: usize = 4;
 const FIELD: &str = "filter";
 const EXAMPLE: &str = r#"write it like @.data.amount > 100 && @.type != "ping""#;
 
-/// What the text stands in: the parentheses keep it a condition, whatever it says.
-const OPENING: &str = "$[?(";
-const CLOSING: &str = ")]";
-
 /// A condition that can be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Condition(JsonPath);
+pub struct Condition(pub(super) Test);
 
 impl Condition {
     /// Reads a condition of at most [`CONDITION_BYTES_MAX`].
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let wrong = |message: String| Invalid::new(FIELD, message);
         if text.len() > CONDITION_BYTES_MAX {
-            return Err(wrong(format!("is longer than {CONDITION_BYTES_MAX} bytes")));
+            return Err(wrong(format!("is longer than {CONDITION_BYTES_MAX} bytes: share it out among webhooks")));
         }
         check_shape(text).map_err(wrong)?;
-        let path = JsonPath::parse(&format!("{OPENING}{}{CLOSING}", text.trim()));
-        path.map(Self).map_err(|error| wrong(unreadable(error.message())))
+        text::read(text.trim()).map(Self).map_err(|why| wrong(unreadable(why)))
     }
 
-    /// Whether it holds for an event of the form `{type, data, actor, metadata}`. `listed` is a list of that one event.
-    pub fn holds(&self, listed: &Value) -> bool {
-        debug_assert!(listed.as_array().is_some_and(|list| list.len() == 1), "a list of one event");
-        !self.0.query(listed).is_empty()
+    /// Whether it holds for an event of the form `{type, data, actor, metadata}`.
+    pub fn holds(&self, event: &Node<'_>, steps: &mut Steps) -> Result<bool, TooCostly> {
+        self.0.holds(event, steps)
     }
 }
 
-/// What is wrong, as far as the parser knows.
-fn unreadable(why: &str) -> String {
-    if why.contains("is not defined") {
-        return format!("has an unknown function ({why}): there are length, count and value; {EXAMPLE}");
+fn unreadable(why: Unreadable) -> String {
+    match why {
+        Unreadable::Form => format!("is not a condition as in RFC 9535: {EXAMPLE}"),
+        Unreadable::Function(name) => {
+            format!("has an unknown function ('{name}' is not defined): there are length, count and value; {EXAMPLE}")
+        }
     }
-    format!("is not a condition as in RFC 9535: {EXAMPLE}")
 }
 
 /// Checks what must be right before the parser sees it: brackets match, and nothing in it multiplies.
@@ -91,10 +81,12 @@ fn check_shape(text: &str) -> Result<(), String> {
         before = byte;
     }
     if paths > PATHS_MAX {
-        return Err(format!("holds more than {PATHS_MAX} paths"));
+        return Err(format!("holds more than {PATHS_MAX} paths: share them out among webhooks"));
     }
     if wide > WIDE_MAX {
-        return Err(format!("holds more than {WIDE_MAX} of \"*\" and \":\""));
+        return Err(format!(
+            "holds more than {WIDE_MAX} of \"*\" and \":\": name the elements, or share them out among webhooks"
+        ));
     }
     if open.is_empty() { Ok(()) } else { Err(unbalanced()) }
 }
@@ -116,13 +108,25 @@ fn skip_string(bytes: &mut std::str::Bytes<'_>, quote: u8) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
+    use serde_json_path::JsonPath;
+
+    /// More than any of these takes.
+    const MANY: u64 = 1 << 32;
+
+    fn parse(text: &str) -> Condition {
+        Condition::parse(text).unwrap_or_else(|invalid| panic!("{text}: {invalid}"))
+    }
+
+    fn ask(condition: &Condition, event: &Value, steps: u64) -> Result<bool, TooCostly> {
+        condition.holds(&Node::read(event.to_string().as_bytes()), &mut Steps::new(steps))
+    }
 
     fn holds(text: &str, event: Value) -> bool {
-        Condition::parse(text).unwrap_or_else(|invalid| panic!("{text}: {invalid}")).holds(&json!([event]))
+        ask(&parse(text), &event, MANY).unwrap()
     }
 
     fn refused(text: &str) -> String {
@@ -188,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_gets_out_of_the_wrapper() {
+    fn nothing_stands_beside_it() {
         for text in [
             "@.a], $[?@.b",
             "@.a, 0",
@@ -223,9 +227,41 @@ mod tests {
         let event = json!({"type": "a", "data": {"rows": rows, "deep": deep}});
         assert!(event.to_string().len() > 1 << 20);
         let same = vec!["@.data == @.data"; PATHS_MAX / 2].join("&&");
-        assert!(holds(&same, event.clone()));
+        assert_eq!(
+            ask(&parse(&same), &event, 200),
+            Ok(true),
+            "who looks into the same value twice need not compare it"
+        );
         assert!(holds("@.data.rows[*].n && count(@.data.rows[*]) == 40000 && @.data.rows[0:9]", event.clone()));
         assert!(!holds(&format!("@.data.deep{}.nothing", "[0]".repeat(300)), event));
+    }
+
+    #[test]
+    fn what_takes_time_takes_steps() {
+        let rows: Vec<Value> = (0..1_000).map(|n| json!({"n": n})).collect();
+        let text = "x".repeat(64_000);
+        let event = json!({"a": rows, "b": rows, "t": text, "u": text, "n": {text.clone(): 1}, "m": {text.clone(): 1}});
+        for (costly, least) in [
+            ("@.a == @.b", 3_000),
+            ("@.a > @.b", 3_000),
+            ("count(@.a[*].n) == 0", 2_000),
+            ("@.a[*].m", 1_000),
+            ("count(@.a[:]) == 0", 1_000),
+            ("@.t == @.u", 1_000),
+            ("@.t < @.u", 1_000),
+            ("length(@.t) == 1", 1_000),
+            ("@.n == @.m", 1_000),
+        ] {
+            let condition = parse(costly);
+            assert_eq!(ask(&condition, &event, least), Err(TooCostly), "{costly}");
+            assert!(ask(&condition, &event, 3 * least).is_ok(), "{costly}");
+        }
+        for cheap in
+            ["@.a[999].n == 999", "@.a != @.b[0]", "@.t == 'x'", "@.a[*].n", "length(@.a) == 1", "value(@.a[*])"]
+        {
+            let condition = Condition::parse(cheap).or_else(|_| Condition::parse(&format!("{cheap} == 1")));
+            assert!(ask(&condition.unwrap(), &event, 30).is_ok(), "{cheap}");
+        }
     }
 
     fn inner_sized() -> Value {
@@ -293,12 +329,78 @@ mod tests {
         prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
     }
 
+    /// Right ones, about what stands in [`events`].
+    pub(in crate::domain::condition) fn conditions() -> impl Strategy<Value = String> {
+        let path = "@(\\.(a|b|data|\\*)|\\['a'\\]|\\[(0|1|\\*|0:2|::2|1:)\\]){0,4}";
+        let literal = prop::sample::select(vec!["0", "-0", "1", "1.0", "2.5", "'x'", "\"\"", "true", "false", "null"]);
+        let function = ("(length|count|value)", path).prop_map(|(name, path)| format!("{name}({path})"));
+        let operand = prop_oneof![path, literal.clone().prop_map(String::from), function];
+        let relation = prop::sample::select(vec!["==", "!=", "<", ">", "<=", ">="]);
+        let compared =
+            (operand.clone(), relation, operand).prop_map(|(left, by, right)| format!("{left} {by} {right}"));
+        let equal = (path, literal).prop_map(|(path, literal)| format!("{path} == {literal}"));
+        let leaf = prop_oneof![
+            path.prop_map(|path| path),
+            path.prop_map(|path| format!("!{path}")),
+            compared,
+            equal.clone(),
+            equal
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 1..3).prop_map(|tests| tests.join(" && ")),
+                prop::collection::vec(inner.clone(), 1..3).prop_map(|tests| tests.join("||")),
+                inner.clone().prop_map(|test| format!("({test})")),
+                inner.prop_map(|test| format!("!({test})")),
+            ]
+        })
+    }
+
+    /// Events with few names and few values.
+    pub(in crate::domain::condition) fn events() -> impl Strategy<Value = Value> {
+        let leaf = prop::sample::select(vec![
+            json!(0),
+            json!(-0.0),
+            json!(1),
+            json!(1.0),
+            json!(2.5),
+            json!("x"),
+            json!(""),
+            json!(true),
+            json!(false),
+            json!(null),
+        ]);
+        leaf.prop_recursive(4, 24, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::Array),
+                prop::collection::btree_map("a|b|data", inner, 0..3)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in prop_oneof![any::<String>(), pieces(), pieces().prop_map(|p| p.repeat(9))]) {
-            let event = json!([{"type": "a", "data": {"a": [1, [2, "x"], {"b": null}], "x": "é"}, "a": -0.0}]);
+            let event = json!({"type": "a", "data": {"a": [1, [2, "x"], {"b": null}], "x": "é"}, "a": -0.0});
             if let Ok(condition) = Condition::parse(&text) {
-                condition.holds(&event);
+                assert!(ask(&condition, &event, MANY).is_ok());
+            }
+        }
+
+        /// The reference: a crate that reads and asks all of the RFC.
+        #[test]
+        fn it_is_read_and_asked_as_the_rfc_says(text in prop_oneof![pieces(), conditions(), conditions()], event in events()) {
+            let known = check_shape(&text).and_then(|()| {
+                JsonPath::parse(&format!("$[?({})]", text.trim())).map_err(|error| error.to_string())
+            });
+            let ours = Condition::parse(&text);
+            prop_assert_eq!(ours.is_ok(), known.is_ok(), "{} {:?} {:?}", text, ours, known);
+            if let (Ok(ours), Ok(known)) = (ours, known) {
+                let json = event.to_string();
+                let listed = Value::Array(vec![serde_json::from_str(&json).unwrap()]);
+                let answer = ours.holds(&Node::read(json.as_bytes()), &mut Steps::new(MANY));
+                prop_assert_eq!(answer, Ok(!known.query(&listed).is_empty()), "{} of {}", text, json);
             }
         }
 
@@ -306,8 +408,8 @@ mod tests {
         fn what_is_taken_is_a_condition(text in pieces()) {
             // A condition and its opposite never hold together, which is so for nothing else that a path can say.
             if let (Ok(yes), Ok(no)) = (Condition::parse(&text), Condition::parse(&format!("!({text})"))) {
-                let event = json!([{"type": "a", "data": {"a": [1, 2]}, "a": 1}]);
-                prop_assert_ne!(yes.holds(&event), no.holds(&event));
+                let event = json!({"type": "a", "data": {"a": [1, 2]}, "a": 1});
+                prop_assert_ne!(ask(&yes, &event, MANY), ask(&no, &event, MANY));
             }
         }
 
