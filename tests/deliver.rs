@@ -55,6 +55,22 @@ impl Scene {
         self.client.post(&format!("{}/{verb}", webhook.path), &body).data(200)
     }
 
+    /// How many deliveries are out.
+    fn out(&mut self) -> usize {
+        let metrics = String::from_utf8(self.client.get("/metrics").message.body).unwrap();
+        let out = metrics.lines().find_map(|line| line.strip_prefix("hookwheel_in_flight "));
+        out.expect("it is measured").parse().unwrap()
+    }
+
+    /// Waits until nothing is out.
+    #[track_caller]
+    fn nothing_is_out(&mut self) {
+        let watch = Stopwatch::start();
+        while self.out() > 0 {
+            assert!(watch.elapsed() < DEADLINE, "{} are still out", self.out());
+        }
+    }
+
     /// The webhook as it is shown.
     fn shown(&mut self, webhook: &Webhook) -> Value {
         self.client.get(&webhook.path).data(200)
@@ -311,6 +327,32 @@ fn a_webhook_that_hangs_delays_no_other() {
     }
     let shown = scene.shown(&hanging);
     assert_eq!((&shown["open"], &shown["attempts"]), (&json!(100), &json!(0)), "not one of them has ended yet");
+}
+
+#[test]
+fn what_is_under_way_is_broken_off_when_its_webhook_is_paused_disabled_or_deleted() {
+    let mut scene = Scene::start(|_, _| Answer::Hang);
+    let webhook = scene.webhook("/hang", json!({"timeout": 120}));
+    scene.publish("e");
+    let again = |scene: &mut Scene, verb: &str| {
+        assert_eq!(event_of(&scene.receiver.next()), "e");
+        assert_eq!(scene.out(), 1);
+        scene.steer(&webhook, verb, json!({}));
+        scene.nothing_is_out();
+        let delivery = scene.delivery(&webhook, "e");
+        assert_eq!((&delivery["state"], attempts(&delivery, "number").len()), (&json!("held"), 0), "{verb}");
+    };
+    again(&mut scene, "pause");
+    scene.steer(&webhook, "resume", json!({}));
+    again(&mut scene, "disable");
+    scene.steer(&webhook, "enable", json!({}));
+    scene.receiver.next();
+    // As it is before a change and after it: both are broken off.
+    scene.client.request("PATCH", &webhook.path, br#"{"max_in_flight":2}"#).data(200);
+    scene.publish("f");
+    assert_eq!(event_of(&scene.receiver.next()), "f");
+    scene.client.request("DELETE", &webhook.path, b"").data(200);
+    scene.nothing_is_out();
 }
 
 #[test]

@@ -31,6 +31,10 @@ pub enum Unsent {
     /// This server has no connection or no memory left for it.
     #[error("{0}")]
     Ours(String),
+    /// Its webhook was paused, disabled or deleted while it was under way. The endpoint may have got it; it is sent again
+    /// if the webhook goes on.
+    #[error("it was broken off")]
+    BrokenOff,
 }
 
 /// What came of a claim: an attempt, made by this dialect, or none; nothing is known if it panicked.
@@ -78,6 +82,7 @@ impl Book {
         match unsent {
             Unsent::Store(error) => tracing::warn!(%delivery, %error, "its event cannot be read now"),
             Unsent::Ours(why) => tracing::debug!(%delivery, why, "it waits"),
+            Unsent::BrokenOff => tracing::debug!(%delivery, "it was broken off: its webhook was held or deleted"),
         }
         self.mailbox.hand_back(delivery);
     }

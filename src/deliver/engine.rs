@@ -13,6 +13,7 @@ use super::mailbox::{Mail, Mailbox};
 use super::meters::Meters;
 use super::schedule::{Claim, Scheduler};
 use crate::clock::Clock;
+use crate::domain::id::WebhookNumber;
 use crate::domain::time::UnixMs;
 use crate::pulse::Pulse;
 
@@ -86,11 +87,19 @@ impl Engine {
             self.scheduler.begin_again();
         }
         mail.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
+        self.scheduler.take_broken_off().into_iter().for_each(|number| self.break_off(number));
         mail.freed.into_iter().for_each(|number| self.scheduler.freed(number));
         mail.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
         let now = self.clock.now();
         mail.settled.into_iter().for_each(|settled| self.scheduler.settled(settled, now));
         mail.handed_back.into_iter().for_each(|id| self.scheduler.handed_back(id, now));
+    }
+
+    /// Whoever sends something of this webhook is to stop.
+    fn break_off(&self, number: WebhookNumber) {
+        for sender in &self.senders {
+            sender.send(Errand::BreakOff(number)).unwrap_or_else(|_| panic!("a sender outlives the engine"));
+        }
     }
 
     fn hand_out(&mut self, claim: Claim) {

@@ -19,6 +19,7 @@ use super::schedule::Claim;
 use super::sender::{Sender, Tools};
 use crate::clock::Dice;
 use crate::domain::explain::Explained;
+use crate::domain::id::WebhookNumber;
 use crate::domain::probe::{Probe, Probed};
 use crate::pulse::{self, Pulse};
 
@@ -26,6 +27,8 @@ use crate::pulse::{self, Pulse};
 pub enum Errand {
     /// Make a delivery's next attempt.
     Attempt(Claim),
+    /// Break off what is under way for this webhook, and hand it back.
+    BreakOff(WebhookNumber),
     /// Make a request that is no delivery, and say what came of it.
     Probe(Probe, oneshot::Sender<Probed>),
     /// Say where a URL leads, for a webhook for which these networks were opened.
@@ -65,6 +68,8 @@ pub async fn send_all(
 async fn run(desk: Rc<Desk>, errand: Errand) {
     match errand {
         Errand::Attempt(claim) => desk.book.enter(&claim, guarded(desk.sender.attempt(&claim)).await),
+        // In a task of its own, like those that it breaks off, so that each of those has begun.
+        Errand::BreakOff(number) => desk.sender.break_off(number),
         // Whoever asked may have gone meanwhile; a panic leaves them without an answer.
         Errand::Probe(probe, answer) => drop(guarded(desk.sender.probe(probe)).await.map(|probed| answer.send(probed))),
         Errand::Explain(url, opened, answer) => {

@@ -139,8 +139,11 @@ impl Lane {
         }
     }
 
-    /// New rules. What was read ahead is read again, by the new rules.
-    pub fn set_rules(&mut self, rules: Rules) {
+    /// New rules. What was read ahead is read again, by the new rules. Says whether something is out that is to be broken off,
+    /// since its webhook was paused or disabled.
+    pub fn set_rules(&mut self, rules: Rules) -> bool {
+        let was = (self.rules.active, self.rules.probe_at.is_some());
+        let is_held = !rules.active && (was.0 || (was.1 && rules.probe_at.is_none()));
         if rules.rate_limit != self.rules.rate_limit {
             self.limiter = rules.rate_limit.map(Limiter::new);
         }
@@ -151,6 +154,7 @@ impl Lane {
         self.rules = rules;
         self.far_ahead = true;
         self.forget_disk();
+        is_held && !self.out.is_empty()
     }
 
     /// Once after a start and after each change of the rules: how far ahead a retry can be due.
@@ -169,10 +173,11 @@ impl Lane {
         self.more_fresh = true;
     }
 
-    /// The webhook was deleted: nothing goes out any more.
-    pub fn stop(&mut self) {
+    /// The webhook was deleted: nothing goes out any more. Says whether something is out, to be broken off.
+    pub fn stop(&mut self) -> bool {
         (self.rules.active, self.rules.probe_at) = (false, None);
         self.forget_disk();
+        !self.out.is_empty()
     }
 
     /// What was read is read again.

@@ -44,6 +44,8 @@ pub struct Scheduler {
     is_ready: HashSet<WebhookNumber>,
     shares: Shares,
     allowances: Arc<Allowances>,
+    /// Webhooks of which nothing may be out any more.
+    broken_off: Vec<WebhookNumber>,
 }
 
 impl Scheduler {
@@ -58,6 +60,7 @@ impl Scheduler {
             is_ready: HashSet::new(),
             shares: Shares::new(places),
             allowances,
+            broken_off: Vec::new(),
         };
         scheduler.look_at_all();
         scheduler
@@ -90,12 +93,21 @@ impl Scheduler {
     /// A webhook was created, changed or deleted.
     pub fn webhook_changed(&mut self, number: WebhookNumber) {
         let rules = self.webhook(number).map(|webhook| self.rules_of(&webhook));
-        match (self.lanes.get_mut(&number), rules) {
+        let breaks_off = match (self.lanes.get_mut(&number), rules) {
             (Some(lane), Some(rules)) => lane.set_rules(rules),
             (Some(lane), None) => lane.stop(),
-            (None, _) => {}
+            (None, _) => false,
+        };
+        if breaks_off {
+            self.broken_off.push(number);
         }
         self.make_ready(number);
+    }
+
+    /// Webhooks that were paused, disabled or deleted since this was last asked, of which something is out: that is to be
+    /// broken off, and comes back as handed back.
+    pub fn take_broken_off(&mut self) -> Vec<WebhookNumber> {
+        std::mem::take(&mut self.broken_off)
     }
 
     /// An attempt is recorded at `now`: its place is free again.
@@ -483,6 +495,31 @@ mod tests {
         scheduler.settled(Settled { delivery, next_attempt_at: None, strain: Strain::Neutral, paused_until: 0 }, NOW);
         assert!(scheduler.next(NOW).is_none());
         assert_eq!((scheduler.out(), scheduler.lanes()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_out_is_broken_off_where_its_webhook_may_not_send_any_more() {
+        let mut bench = Bench::new();
+        let id = bench.webhook("a");
+        let number = id.number();
+        let mut scheduler = bench.scheduler(10);
+        let after = |bench: &mut Bench, scheduler: &mut Scheduler, status| {
+            bench.change(id, |webhook| webhook.status = status);
+            scheduler.webhook_changed(number);
+            let broken_off = scheduler.take_broken_off();
+            assert!(scheduler.take_broken_off().is_empty(), "each is told once");
+            broken_off == [number]
+        };
+        let disabled = |probe_at| Status::Disabled { since: NOW, reason: "gone".into(), probe_at };
+        assert!(!after(&mut bench, &mut scheduler, Status::Paused { since: NOW }), "nothing is out");
+        assert!(!after(&mut bench, &mut scheduler, Status::Active));
+        bench.publish("a");
+        scheduler.fresh_arrived(number);
+        assert!(scheduler.next(NOW).is_some());
+        let held = [disabled(Some(NOW)), disabled(Some(NOW + 1)), disabled(None), Status::Deleted { since: NOW }];
+        let told = [Status::Active].into_iter().chain(held).map(|status| after(&mut bench, &mut scheduler, status));
+        let told: Vec<bool> = told.collect();
+        assert_eq!(told, [false, true, false, true, true]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use ipnet::IpNet;
 use quick_cache::{UnitWeighter, unsync::Cache};
+use tokio::sync::Notify;
 use url::Url;
 
 use super::book::Unsent;
@@ -96,6 +97,8 @@ struct Target {
     keys: Vec<(SigningKey, Option<UnixMs>)>,
     custom_headers: Vec<(HeaderName, HeaderValue)>,
     deadline: Duration,
+    /// Told when what is under way is to be broken off; the same for all targets of one webhook.
+    broken_off: Rc<Notify>,
 }
 
 /// An event, made ready for one dialect.
@@ -135,7 +138,12 @@ impl Sender {
         let mut sent = Sent::default();
         // A panic would keep the delivery's place for ever; as an outcome it is seen, and tried again.
         let request = AssertUnwindSafe(Box::pin(self.request(claim, &target, &mut sent))).catch_unwind();
-        let outcome = match actix_rt::time::timeout(target.deadline, request).await {
+        let ended = tokio::select! {
+            biased;
+            ended = actix_rt::time::timeout(target.deadline, request) => ended,
+            () = target.broken_off.notified() => return Err(Unsent::BrokenOff),
+        };
+        let outcome = match ended {
             Ok(Ok(outcome)) => outcome?,
             Ok(Err(_panic)) => Outcome::Unsendable("an internal error; see the log".into()),
             Err(_) => Outcome::TimedOut,
@@ -193,6 +201,13 @@ impl Sender {
         self.http.send(client, request, heard).await.map_or_else(outcome_of, |status| Ok(Outcome::Status(status)))
     }
 
+    /// Breaks off what is under way for the webhook.
+    pub fn break_off(&self, number: WebhookNumber) {
+        if let Some(target) = self.targets.borrow().get(&number) {
+            target.broken_off.notify_waiters();
+        }
+    }
+
     /// Makes a request that is no delivery.
     pub async fn probe(&self, probe: Probe) -> Probed {
         let (watch, mut heard) = (Stopwatch::start(), Heard::default());
@@ -224,7 +239,9 @@ impl Sender {
             Some(target) if target.is_of(webhook, &self.tools) => target.clone(),
             _ => {
                 self.let_go_of_deleted(&mut targets);
-                let target = Rc::new(Target::of(webhook.clone(), &self.tools));
+                // What is under way as the webhook was before is broken off with the rest.
+                let broken_off = targets.get(&webhook.number()).map(|before| before.broken_off.clone());
+                let target = Rc::new(Target::of(webhook.clone(), broken_off.unwrap_or_default(), &self.tools));
                 targets.insert(webhook.number(), target.clone());
                 target
             }
@@ -237,7 +254,10 @@ impl Sender {
             return;
         }
         let registry = self.tools.store.registry();
-        targets.retain(|number, _| registry.webhook(*number).is_some_and(|webhook| !webhook.is_deleted()));
+        targets.retain(|number, target| {
+            let is_deleted = registry.webhook(*number).is_none_or(|webhook| webhook.is_deleted());
+            !is_deleted || Rc::strong_count(target) > 1
+        });
         self.targets_max.set((targets.len() * 2).max(TARGETS_MAX_MIN));
     }
 
@@ -298,7 +318,7 @@ impl Target {
         Arc::ptr_eq(&self.webhook, webhook) && Arc::ptr_eq(&self.dialects, &tools.shelf.now())
     }
 
-    fn of(webhook: Arc<Webhook>, tools: &Tools) -> Self {
+    fn of(webhook: Arc<Webhook>, broken_off: Rc<Notify>, tools: &Tools) -> Self {
         let dialects = tools.shelf.now();
         let known = dialects.get(&webhook.dialect);
         let dialect = known.or(dialects.get("standard")).expect("standard is compiled in").clone();
@@ -324,6 +344,7 @@ impl Target {
             account_id,
             to,
             keys,
+            broken_off,
         }
     }
 
@@ -414,7 +435,7 @@ mod tests {
             ..Webhook::new(1, "standard", url, Vec::new())
         };
         let webhook = Arc::new(webhook);
-        let target = Target::of(webhook.clone(), &tools(&clock));
+        let target = Target::of(webhook.clone(), Rc::default(), &tools(&clock));
         let event = Event {
             id: EventId(1 << 80),
             account: 1,

@@ -1,6 +1,7 @@
 //! The core under test: store, commit thread, engine and the senders' book, opened anew after each crash. Nothing here but the
 //! request itself is not the server's own.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -82,6 +83,7 @@ pub struct Core {
     errands: Vec<mpsc::UnboundedReceiver<Errand>>,
     book: Book,
     ear: Arc<Ear>,
+    broken_off: BTreeSet<WebhookNumber>,
 }
 
 impl Core {
@@ -109,7 +111,7 @@ impl Core {
         let pulse = Arc::new(Pulse::of("engine"));
         let engine = Engine::new(scheduler, clock.clone(), mailbox.clone(), Arc::default(), pulse, senders);
         let book = Book::new(store.clone(), clock.clone(), dice, Arc::default(), mailbox.clone());
-        Self { store, committer, engine, mailbox, errands, book, ear }
+        Self { store, committer, engine, mailbox, errands, book, ear, broken_off: BTreeSet::new() }
     }
 
     /// Makes a change and commits it.
@@ -137,10 +139,19 @@ impl Core {
         self.engine.pass(if has_mail { self.mailbox.take(Some(Duration::ZERO)) } else { Mail::default() });
         let errands = self.errands.iter_mut().flat_map(|errands| std::iter::from_fn(|| errands.try_recv().ok()));
         let claim = |errand| match errand {
-            Errand::Attempt(claim) => claim,
+            Errand::Attempt(claim) => Some(claim),
+            Errand::BreakOff(number) => {
+                self.broken_off.insert(number);
+                None
+            }
             _ => panic!("nobody asked for anything else"),
         };
-        errands.map(claim).collect()
+        errands.filter_map(claim).collect()
+    }
+
+    /// The webhooks of which senders were told to break off what is out.
+    pub fn take_broken_off(&mut self) -> BTreeSet<WebhookNumber> {
+        std::mem::take(&mut self.broken_off)
     }
 
     /// When the engine passes next.

@@ -10,7 +10,7 @@ use hookwheel::deliver::verdict::{Made, asked_until};
 use hookwheel::deliver::wheel::TICK_MS;
 use hookwheel::dialect::Dialect;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Outcome};
-use hookwheel::domain::id::DeliveryId;
+use hookwheel::domain::id::{DeliveryId, WebhookNumber};
 use hookwheel::domain::time::UnixMs;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
@@ -47,6 +47,7 @@ enum Fate {
     /// The endpoint asks for so long a pause, in one of two forms.
     Busy(u64, Form),
     Unsent,
+    BrokenOff,
     Panic,
 }
 
@@ -84,6 +85,16 @@ impl World {
         self.flight_number += 1;
         self.ends.push(Reverse((now + took, self.flight_number)));
         self.flights.insert(self.flight_number, Flight { claim, took_off_at: now, fate });
+    }
+
+    /// Senders are told to break off what is out of a webhook. It may be too late for that.
+    pub fn break_off(&mut self, number: WebhookNumber) {
+        if self.throw(4) == 0 {
+            return;
+        }
+        for flight in self.flights.values_mut().filter(|flight| flight.claim.webhook.number() == number) {
+            flight.fate = Fate::BrokenOff;
+        }
     }
 
     /// What comes of it, and how long that takes.
@@ -150,9 +161,13 @@ impl World {
     fn land(&mut self, Flight { claim, took_off_at, fate }: Flight) {
         let id = claim.delivery.id;
         let (outcome, said, retry_after) = match fate {
-            Fate::Unsent => {
+            Fate::Unsent | Fate::BrokenOff => {
                 self.oracle.handed_back(id);
-                return self.core.enter(&claim, Some(Err(Unsent::Ours("no descriptor is left".into()))));
+                let unsent = match fate {
+                    Fate::BrokenOff => Unsent::BrokenOff,
+                    _ => Unsent::Ours("no descriptor is left".into()),
+                };
+                return self.core.enter(&claim, Some(Err(unsent)));
             }
             Fate::Panic => {
                 self.is_landing(id, Said::Nothing);

@@ -239,7 +239,9 @@ impl World {
     /// The engine looks, and what it hands out takes off.
     fn look(&mut self) {
         let now = self.clock.now();
-        for claim in self.core.pass() {
+        let claims = self.core.pass();
+        self.core.take_broken_off().into_iter().for_each(|number| self.break_off(number));
+        for claim in claims {
             self.take_off(claim, now);
         }
     }
