@@ -65,6 +65,7 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("retention.bytes_max", Takes::Whole { min: 0, max: 1024 * GIB }),
     ("retention.hold_days_max", Takes::Whole { min: 1, max: 3650 }),
     ("retention.audit_days", Takes::Whole { min: 0, max: 36_500 }),
+    ("retention.audit_entries_max", Takes::Whole { min: 0, max: 1 << 40 }),
     ("deliver.in_flight_max", Takes::Whole { min: 1, max: 65_536 }),
     ("deliver.bodies_bytes_max", Takes::Whole { min: 1 << 20, max: GIB * 64 }),
     ("deliver.senders", Takes::Whole { min: 0, max: 256 }),

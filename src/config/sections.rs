@@ -208,11 +208,13 @@ pub struct RetentionConfig {
     pub hold_days_max: u64,
     /// Days that the audit log is kept; 0: for ever.
     pub audit_days: u64,
+    /// Entries of the audit log that are kept of one account; above it the oldest go. 0: no limit.
+    pub audit_entries_max: u64,
 }
 
 impl Default for RetentionConfig {
     fn default() -> Self {
-        Self { event_days: 90, bytes_max: 0, hold_days_max: 30, audit_days: 400 }
+        Self { event_days: 90, bytes_max: 0, hold_days_max: 30, audit_days: 400, audit_entries_max: 100_000 }
     }
 }
 

@@ -64,11 +64,13 @@ pub struct Retention {
     pub hold_ms: u64,
     /// Entries of the audit log go after this time; `None`: never.
     pub audit_ms: Option<u64>,
+    /// The oldest entries of an account go while it has more than so many; `None`: never.
+    pub audit_entries_max: Option<u64>,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { events_ms: None, bytes_max: None, hold_ms: 30 * DAY_MS, audit_ms: None }
+        Self { events_ms: None, bytes_max: None, hold_ms: 30 * DAY_MS, audit_ms: None, audit_entries_max: None }
     }
 }
 

@@ -69,7 +69,7 @@ pub fn sweep_rows(
     staging: &mut Staging<'_>,
     tree: Tree,
     mut from: Key,
-    fate: impl Fn(&Staging<'_>, &[u8], &sled::IVec) -> Result<Fate, StoreError>,
+    mut fate: impl FnMut(&Staging<'_>, &[u8], &sled::IVec) -> Result<Fate, StoreError>,
 ) -> Result<Option<Key>, StoreError> {
     let trees = staging.trees();
     let mut rows = trees.range(tree, from.clone()..);
