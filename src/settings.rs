@@ -64,7 +64,12 @@ pub fn of_api(config: &Config, guard: Arc<Guard>) -> api::Settings {
         egress: config.deliver.egress.clone(),
         guard,
         limits: limits(&config.server),
-        quotas: api::Quotas { webhooks_max: config.limits.webhooks_max, keys_max: config.limits.keys_max },
+        quotas: api::Quotas {
+            webhooks_max: config.limits.webhooks_max,
+            keys_max: config.limits.keys_max,
+            max_in_flight: config.limits.max_in_flight,
+            timeout_seconds: config.limits.timeout,
+        },
         knobs: config.knobs().into_iter().map(|(name, value, default)| knob(name, value, default)).collect(),
     }
 }

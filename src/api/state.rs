@@ -36,13 +36,33 @@ pub struct Knob {
     pub default: Value,
 }
 
-/// How much one account may have; 0: any number.
-#[derive(Debug, Clone, Default)]
+/// How much one account may have; 0 webhooks or keys: any number.
+#[derive(Debug, Clone)]
 pub struct Quotas {
     /// Webhooks.
     pub webhooks_max: usize,
     /// API keys.
     pub keys_max: usize,
+    /// What an account's own key may ask for one webhook.
+    pub max_in_flight: u32,
+    /// The same of its time-out, in seconds.
+    pub timeout_seconds: u32,
+}
+
+impl Quotas {
+    /// Asserts that an account's own key may set what `change` makes of a webhook that had `before`, `max_in_flight` and
+    /// seconds: what an operator has given stays.
+    pub fn vet(&self, before: (Option<u32>, Option<u32>), asked: (Option<u32>, Option<u32>)) -> Result<(), Invalid> {
+        let too_much = |field: &str, asked: Option<u32>, before, max| match asked {
+            Some(asked) if asked > max && before != Some(asked) => Err(Invalid::new(
+                field,
+                format!("must be at most {max} (limits.{field}); the operator's key may give more"),
+            )),
+            _ => Ok(()),
+        };
+        too_much("max_in_flight", asked.0, before.0, self.max_in_flight)?;
+        too_much("timeout", asked.1, before.1, self.timeout_seconds)
+    }
 }
 
 /// What the API needs to know.

@@ -61,6 +61,8 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("store.group_bytes_max", Takes::Whole { min: 1 << 10, max: GIB }),
     ("limits.webhooks_max", Takes::Whole { min: 0, max: 10_000_000 }),
     ("limits.keys_max", Takes::Whole { min: 0, max: 10_000_000 }),
+    ("limits.max_in_flight", Takes::Whole { min: 1, max: 256 }),
+    ("limits.timeout", Takes::Whole { min: 1, max: 120 }),
     ("retention.event_days", Takes::Whole { min: 0, max: 36_500 }),
     ("retention.bytes_max", Takes::Whole { min: 0, max: 1024 * GIB }),
     ("retention.hold_days_max", Takes::Whole { min: 1, max: 3650 }),

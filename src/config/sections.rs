@@ -188,11 +188,15 @@ pub struct LimitsConfig {
     pub webhooks_max: usize,
     /// API keys of one account; 0: no limit.
     pub keys_max: usize,
+    /// The greatest `max_in_flight` that an account's own key may give a webhook.
+    pub max_in_flight: u32,
+    /// The longest `timeout` that it may, in seconds.
+    pub timeout: u32,
 }
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { webhooks_max: 10_000, keys_max: 1_000 }
+        Self { webhooks_max: 10_000, keys_max: 1_000, max_in_flight: 64, timeout: 60 }
     }
 }
 

@@ -191,7 +191,7 @@ impl Server {
             egress: Vec::new(),
             guard: Arc::new(guard()),
             limits: Limits { calls_per_minute: CALLS_PER_MINUTE, ..Limits::default() },
-            quotas: Quotas { webhooks_max: WEBHOOKS_MAX, keys_max: KEYS_MAX },
+            quotas: Quotas { webhooks_max: WEBHOOKS_MAX, keys_max: KEYS_MAX, max_in_flight: 64, timeout_seconds: 60 },
             knobs: Vec::new(),
         };
         let dice = Dice::seeded(3);

@@ -222,6 +222,33 @@ async fn a_dialects_limit_on_webhooks_holds() {
 }
 
 #[actix_web::test]
+async fn an_accounts_own_key_asks_for_no_more_than_the_operator_allows() {
+    let server = Server::start().await;
+    let own = crate::access::key(&server, "default", &["manage"]).await;
+    let with = |more: Value| {
+        let mut body = plain();
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for (most, more, field) in [
+        (json!({"max_in_flight": 64}), json!({"max_in_flight": 65}), "max_in_flight"),
+        (json!({"timeout": 60}), json!({"timeout": 61}), "timeout"),
+    ] {
+        let path = format!("/api/v1/webhooks/{}", made(&server, with(more.clone())).await);
+        let ask = |method, path: &str, body: &Value| server.ask(method, path).key(&own).json(body.clone()).send();
+        ask("POST", "/api/v1/webhooks", &with(most.clone())).await.data(201);
+        assert_eq!(ask("POST", "/api/v1/webhooks", &with(more.clone())).await.error(400, "invalid_field"), field);
+        // What the operator gave can be sent back as it was shown.
+        ask("PUT", &path, &with(more.clone())).await.data(200);
+        let further = json!({field: more[field].as_u64().unwrap() + 1});
+        assert_eq!(ask("PATCH", &path, &further).await.error(400, "invalid_field"), field);
+        ask("PATCH", &path, &most).await.data(200);
+        assert_eq!(ask("PATCH", &path, &more).await.error(400, "invalid_field"), field);
+    }
+    server.stop().await;
+}
+
+#[actix_web::test]
 async fn an_account_has_so_many_webhooks_and_another_has_its_own() {
     let server = Server::start().await;
     let mut last = String::new();

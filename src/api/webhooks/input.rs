@@ -227,6 +227,12 @@ impl WebhookChange {
         self.url.as_ref()
     }
 
+    /// How many may be in flight at once and after how many seconds a request is over, where it says so.
+    pub fn demands(&self) -> (Option<u32>, Option<u32>) {
+        let asked = |change: &Change<u32>| if let Change::To(n) = change { Some(*n) } else { None };
+        (asked(&self.max_in_flight), asked(&self.timeout_seconds))
+    }
+
     /// Whether it changes the openings from what they are, which only admins may. If not, it leaves them alone from now
     /// on: what was shown and is sent back must not undo what somebody else changes meanwhile.
     pub fn changes_allow(&mut self, known: &[IpNet]) -> bool {

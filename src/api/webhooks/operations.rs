@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::input::WebhookInput;
+use super::input::{WebhookChange, WebhookInput};
 use super::outgoing::{check_place, check_url};
 use super::probing::{is_asked, warning};
 use super::reach::Reach;
@@ -33,6 +33,7 @@ impl Reach<'_> {
         let dialect = self.dialect_for(std::mem::take(&mut input.dialect))?;
         let mut change = input.vet(&dialect, self.api.settings.http_allowed)?;
         change.is_whole()?;
+        self.vet_demands((None, None), &change)?;
         let asked = is_asked(&dialect, change.ownership_check());
         let generated = match change.has_secret() {
             true => None,
@@ -65,6 +66,10 @@ impl Reach<'_> {
         Ok(Created { webhook, generated: generated.is_some(), warnings })
     }
 
+    fn vet_demands(&self, before: (Option<u32>, Option<u32>), change: &WebhookChange) -> Result<(), Invalid> {
+        if self.tenant.is_admin() { Ok(()) } else { self.api.settings.quotas.vet(before, change.demands()) }
+    }
+
     /// Changes a webhook: what `input` leaves out stays.
     pub async fn update(&self, id: &str, mut input: WebhookInput) -> Result<(Webhook, Vec<String>), Problem> {
         let webhook = self.webhook(id)?;
@@ -86,6 +91,7 @@ impl Reach<'_> {
         if change.changes_allow(&webhook.allow) {
             self.may_open()?;
         }
+        self.vet_demands((webhook.max_in_flight, webhook.timeout_seconds), &change)?;
         let (guard, may_open) = (self.api.settings.guard.clone(), self.tenant.is_admin());
         let (url, was_asked) = (webhook.url.clone(), webhook.ownership.is_asked());
         let url_before = url.clone();
