@@ -97,6 +97,7 @@ pub fn of_deliver(config: &Config, guard: Arc<Guard>) -> deliver::Settings {
     let from = &config.deliver;
     deliver::Settings {
         in_flight_max: from.in_flight_max,
+        bodies_bytes_max: from.bodies_bytes_max,
         senders: threads(from.senders),
         connect: Duration::from_secs(from.connect_seconds),
         guard,

@@ -174,7 +174,8 @@ impl Scene {
         for notice in std::mem::take(&mut *self.ear.0.lock().unwrap()) {
             notice.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
             notice.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
-            notice.settled.into_iter().for_each(|settled| self.scheduler.settled(settled));
+            let now = self.clock.now();
+            notice.settled.into_iter().for_each(|settled| self.scheduler.settled(settled, now));
         }
     }
 

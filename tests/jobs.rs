@@ -367,7 +367,7 @@ fn what_was_discarded_is_not_sent_though_it_was_read_ahead() {
     bench.until_idle();
     for notice in ear.0.lock().unwrap().drain(..) {
         notice.changed.into_iter().for_each(|number| scheduler.webhook_changed(number));
-        notice.settled.into_iter().for_each(|settled| scheduler.settled(settled));
+        notice.settled.into_iter().for_each(|settled| scheduler.settled(settled, START));
     }
     assert_eq!(scheduler.out(), 0);
     assert!(scheduler.next(START).is_none());

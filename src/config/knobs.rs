@@ -64,6 +64,7 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("retention.hold_days_max", Takes::Whole { min: 1, max: 3650 }),
     ("retention.audit_days", Takes::Whole { min: 0, max: 36_500 }),
     ("deliver.in_flight_max", Takes::Whole { min: 1, max: 65_536 }),
+    ("deliver.bodies_bytes_max", Takes::Whole { min: 1 << 20, max: GIB * 64 }),
     ("deliver.senders", Takes::Whole { min: 0, max: 256 }),
     ("deliver.http_allowed", Takes::Flag),
     ("deliver.allow", Takes::Networks),

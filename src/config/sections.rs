@@ -200,8 +200,10 @@ impl Default for RetentionConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DeliverConfig {
-    /// Attempts under way at once, over all webhooks.
+    /// Attempts under way at once, over all webhooks: places. With fewer descriptors there are fewer.
     pub in_flight_max: usize,
+    /// Bytes of bodies under way at once; smaller bodies than 8 KiB are not counted.
+    pub bodies_bytes_max: usize,
     /// Threads that send; 0: one a core (see [`threads`](super::threads)).
     pub senders: usize,
     /// Whether webhooks may have `http://` URLs.
@@ -256,7 +258,8 @@ pub enum Roots {
 impl Default for DeliverConfig {
     fn default() -> Self {
         Self {
-            in_flight_max: 512,
+            in_flight_max: 8192,
+            bodies_bytes_max: 256 << 20,
             senders: 0,
             http_allowed: false,
             allow: Vec::new(),

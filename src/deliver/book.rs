@@ -28,7 +28,7 @@ pub enum Unsent {
     /// The store is away.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// This server has no connection left.
+    /// This server has no connection or no memory left for it.
     #[error("{0}")]
     Ours(String),
 }

@@ -88,8 +88,8 @@ impl Engine {
         mail.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
         mail.freed.into_iter().for_each(|number| self.scheduler.freed(number));
         mail.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
-        mail.settled.into_iter().for_each(|settled| self.scheduler.settled(settled));
         let now = self.clock.now();
+        mail.settled.into_iter().for_each(|settled| self.scheduler.settled(settled, now));
         mail.handed_back.into_iter().for_each(|id| self.scheduler.handed_back(id, now));
     }
 

@@ -2,16 +2,17 @@
 //! read from disk, and answers what to do. What stays true:
 //!
 //! - Never more than `max_in_flight` deliveries are out, and none twice at once.
-//! - While the endpoint is in trouble nothing goes out; after that one, and one more with each success.
-//! - Each failure that says that the endpoint is strained halves what may be out at once, never below one.
+//! - No more are out than its [`Window`] allows, which follows what the endpoint takes.
+//! - While the endpoint is in trouble nothing goes out; after that one, and more with each success.
 //! - While a rule holds its webhook disabled, one goes out at a time, and only to see whether the endpoint is well.
 //! - What may not go out yet stays on disk; the lane keeps at most [`BUFFER_MAX`] deliveries.
 
 use std::collections::{HashMap, VecDeque};
 
 use super::limiter::Limiter;
+use super::window::Window;
 use crate::dialect::Dialect;
-use crate::domain::backoff::{RETRY_AFTER_MS_MAX, Strain};
+use crate::domain::backoff::RETRY_AFTER_MS_MAX;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::DeliveryId;
 use crate::domain::rate_limit::RateLimit;
@@ -22,9 +23,6 @@ use crate::store::{DueAt, Settled};
 
 /// Deliveries that are read ahead.
 pub const BUFFER_MAX: usize = 32;
-
-/// Deliveries out at once when a backlog begins to go out after a rest: a start, or the end of a hold.
-const WINDOW_AFTER_REST: usize = 4;
 
 /// How a webhook is treated: its own settings, else its dialect's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,13 +85,20 @@ enum Due {
     None,
 }
 
+/// One that is out.
+#[derive(Debug, Clone, Copy)]
+struct Out {
+    since: UnixMs,
+    /// The window's round in which it went out.
+    round: u64,
+}
+
 /// One webhook's state in memory.
 pub struct Lane {
     rules: Rules,
     limiter: Option<Limiter>,
     buffer: VecDeque<Delivery>,
-    /// Those that are out, and in which round they went out.
-    out: HashMap<DeliveryId, u64>,
+    out: HashMap<DeliveryId, Out>,
     fresh_after: Option<DeliveryId>,
     more_fresh: bool,
     /// Retries up to here are out or read, so that reading on does not meet them again.
@@ -105,10 +110,7 @@ pub struct Lane {
     first_attempts_on_day: u32,
     /// The endpoint is in trouble: nothing goes out before.
     paused_until: UnixMs,
-    /// Deliveries out at once, for now: one after a pause, one more with each success, half with each failure.
-    window: usize,
-    /// Begins anew when the window was halved: what was out by then does not halve it again.
-    round: u64,
+    window: Window,
     /// The rate limit held this delivery back the last time that it held back any.
     limited: Option<DeliveryId>,
     last_was_limited: bool,
@@ -131,8 +133,7 @@ impl Lane {
             day: tally.day,
             first_attempts_on_day: tally.first_attempts_on_day,
             paused_until: tally.backoff.paused_until(now),
-            window: if tally.open() <= BUFFER_MAX as u64 { usize::MAX } else { WINDOW_AFTER_REST },
-            round: 0,
+            window: Window::default(),
             limited: None,
             last_was_limited: false,
         }
@@ -145,7 +146,7 @@ impl Lane {
         }
         if rules.active && !self.rules.active {
             self.paused_until = 0;
-            self.window = WINDOW_AFTER_REST;
+            self.window.begin_again();
         }
         self.rules = rules;
         self.far_ahead = true;
@@ -183,26 +184,27 @@ impl Lane {
         self.due = Due::Unknown;
     }
 
-    /// An attempt is recorded. Says whether it was out.
-    pub fn settled(&mut self, settled: &Settled) -> bool {
+    /// An attempt is recorded at `now`. Says whether it was out.
+    pub fn settled(&mut self, settled: &Settled, now: UnixMs) -> bool {
+        if let Some(Out { since, round }) = self.out.get(&settled.delivery).copied() {
+            let took_ms = u32::try_from(now.saturating_sub(since)).unwrap_or(u32::MAX);
+            self.window.note(settled.strain, took_ms, round, self.out.len(), self.rules.max_in_flight);
+        }
         if settled.paused_until > self.paused_until {
             self.paused_until = settled.paused_until;
-            self.window = 1;
-        } else {
-            self.note_strain(settled.strain, self.out.get(&settled.delivery).copied());
+            self.window.close();
         }
         self.came_back(settled.delivery, settled.next_attempt_at)
     }
 
-    fn note_strain(&mut self, strain: Strain, round: Option<u64>) {
-        match strain {
-            Strain::Well => self.window = self.window.saturating_add(1),
-            Strain::Down | Strain::Until(_) if round == Some(self.round) => {
-                self.window = (self.window.min(self.rules.max_in_flight) / 2).max(1);
-                self.round += 1;
-            }
-            Strain::Down | Strain::Until(_) | Strain::Neutral => {}
-        }
+    /// One that is out takes longer than it should.
+    pub fn drags_on(&mut self) {
+        self.window.drags_on();
+    }
+
+    /// Whether its attempts have lately ended soon.
+    pub fn is_quick(&self) -> bool {
+        self.window.is_quick()
     }
 
     /// An attempt is recorded; the next one, if any, is due then. Says whether it was out.
@@ -248,16 +250,23 @@ impl Lane {
         self.due_after
     }
 
+    /// Whether as many are out as may be.
+    pub fn is_full(&self) -> bool {
+        let cap = match (self.rules.active, self.rules.probe_at) {
+            (true, _) => self.rules.max_in_flight.min(self.window.size()),
+            (false, Some(_)) => 1,
+            (false, None) => 0,
+        };
+        self.out.len() >= cap
+    }
+
     /// What to do at `now`.
     pub fn turn(&mut self, now: UnixMs) -> Turn {
-        let (cap, not_before) = match (self.rules.active, self.rules.probe_at) {
-            (true, _) => (self.rules.max_in_flight.min(self.window), self.paused_until),
-            (false, Some(probe_at)) => (1, self.paused_until.max(probe_at)),
-            (false, None) => (0, 0),
-        };
-        if self.out.len() >= cap {
+        if self.is_full() {
             return Turn::Rest;
         }
+        let probe_at = self.rules.probe_at.filter(|_| !self.rules.active).unwrap_or(0);
+        let not_before = self.paused_until.max(probe_at);
         if now < not_before {
             return Turn::Wait(not_before);
         }
@@ -279,7 +288,7 @@ impl Lane {
             self.count_first_attempt(now);
         }
         self.last_was_limited = self.limited.take_if(|id| *id == delivery.id).is_some();
-        let was_out = self.out.insert(delivery.id, self.round);
+        let was_out = self.out.insert(delivery.id, Out { since: now, round: self.window.round() });
         assert!(was_out.is_none(), "a delivery goes out once at a time");
         Turn::Send(Box::new(delivery))
     }
@@ -349,7 +358,8 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::backoff::Backoff;
+    use crate::deliver::window::START;
+    use crate::domain::backoff::{Backoff, Strain};
     use crate::domain::delivery::Cause;
     use crate::domain::id::{EventId, IdSource};
     use crate::domain::time::DAY_MS;
@@ -378,6 +388,7 @@ mod tests {
             .collect();
         let known = fresh.iter().map(|delivery| delivery.id).collect();
         let mut lane = Lane::new(rules, &Tally::default(), NOON);
+        lane.window = Window::of(64);
         lane.take_due(Vec::new(), None);
         lane.take_fresh(fresh, false);
         (lane, known)
@@ -454,14 +465,29 @@ mod tests {
     fn after_a_pause_one_goes_out_and_one_more_with_each_success() {
         let (mut lane, ids) = lane_with(rules(), 6);
         let Turn::Send(first) = lane.turn(NOON) else { panic!("nothing holds it back") };
-        lane.settled(&settled(first.id, Strain::Down, NOON + 1_000));
+        lane.settled(&settled(first.id, Strain::Down, NOON + 1_000), NOON);
         assert_eq!(sent(&mut lane, NOON + 999), (vec![], Turn::Wait(NOON + 1_000)));
         assert_eq!(sent(&mut lane, NOON + 1_000), (ids[1..2].to_vec(), Turn::Rest));
-        lane.settled(&settled(ids[1], Strain::Well, 0));
+        lane.settled(&settled(ids[1], Strain::Well, 0), NOON + 1_001);
         assert_eq!(sent(&mut lane, NOON + 1_001).0, ids[2..4]);
-        lane.settled(&settled(ids[2], Strain::Well, 0));
-        lane.settled(&settled(ids[3], Strain::Until(NOON + 5_000), NOON + 5_000));
+        lane.settled(&settled(ids[2], Strain::Well, 0), NOON + 1_002);
+        lane.settled(&settled(ids[3], Strain::Until(NOON + 5_000), NOON + 5_000), NOON + 1_002);
         assert_eq!(sent(&mut lane, NOON + 5_000).0, ids[4..5], "another pause begins anew");
+    }
+
+    #[test]
+    fn how_long_an_attempt_was_out_says_whether_the_webhook_is_quick() {
+        let quick_after = |took_ms| {
+            let (mut lane, ids) = lane_with(rules(), 4);
+            sent(&mut lane, NOON);
+            ids.iter().for_each(|id| assert!(lane.settled(&settled(*id, Strain::Neutral, 0), NOON + took_ms)));
+            lane.is_quick()
+        };
+        assert!(quick_after(1_000));
+        assert!(!quick_after(1_001), "nobody has seen one end soon");
+        let (mut lane, ids) = lane_with(rules(), 4);
+        ids.iter().for_each(|id| assert!(!lane.settled(&settled(*id, Strain::Neutral, 0), NOON)));
+        assert!(!lane.is_quick(), "what was not out says nothing");
     }
 
     #[test]
@@ -475,20 +501,17 @@ mod tests {
     }
 
     #[test]
-    fn a_backlog_begins_to_go_out_with_a_few() {
-        let begun = |deliveries| {
-            let mut lane = Lane::new(rules(), &Tally { deliveries, ..Tally::default() }, NOON);
-            lane.take_due(Vec::new(), None);
-            lane.take_fresh(lane_with(rules(), 20).0.buffer.into(), false);
-            sent(&mut lane, NOON).0.len()
-        };
-        assert_eq!([BUFFER_MAX, BUFFER_MAX + 1].map(|open| begun(open as u64)), [20, WINDOW_AFTER_REST]);
+    fn it_begins_with_a_few_at_a_start_and_after_a_hold() {
+        let (mut lane, _) = lane_with(rules(), 0);
+        lane.window = Window::default();
+        lane.take_fresh(lane_with(rules(), 20).0.buffer.into(), false);
+        assert_eq!(sent(&mut lane, NOON).0.len(), START);
         let (mut lane, _) = lane_with(rules(), 20);
         lane.set_rules(Rules { active: false, ..rules() });
         lane.set_rules(rules());
         lane.take_fresh(lane_with(rules(), 20).0.buffer.into(), false);
         lane.take_due(Vec::new(), None);
-        assert_eq!(sent(&mut lane, NOON).0.len(), WINDOW_AFTER_REST, "the end of a hold");
+        assert_eq!(sent(&mut lane, NOON).0.len(), START, "the end of a hold");
     }
 
     #[test]
@@ -507,7 +530,7 @@ mod tests {
         // Of those that are out so many come back; then all others do, without a word, and as many go out as may.
         let mut may_be_out = |strain, count| {
             for id in out.drain(..count) {
-                lane.settled(&settled(id, strain, 0));
+                lane.settled(&settled(id, strain, 0), NOON);
             }
             for id in out.drain(..) {
                 assert!(lane.came_back(id, None));
@@ -515,11 +538,7 @@ mod tests {
             out.extend(sent(&mut lane, NOON).0);
             out.len()
         };
-        assert_eq!(
-            may_be_out(Strain::Down, 3),
-            4,
-            "half of what its rules allow, once for those that were out together"
-        );
+        assert_eq!(may_be_out(Strain::Down, 3), 4, "half of its rules' cap, once for those that were out together");
         assert_eq!(may_be_out(Strain::Neutral, 1), 4);
         assert_eq!(may_be_out(Strain::Well, 2), 6);
         assert_eq!(may_be_out(Strain::Until(NOON), 1), 3);

@@ -16,14 +16,18 @@ pub mod lane;
 mod limiter;
 pub mod mailbox;
 pub mod meters;
+mod probes;
 mod resolve;
 pub mod schedule;
 mod sender;
+pub mod shares;
 mod tls;
 mod tunnel;
 pub mod verdict;
 pub mod wheel;
+pub mod window;
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -31,11 +35,12 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use ipnet::IpNet;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
 use crate::clock::Clock;
 use crate::dialect::Shelf;
+use crate::domain::byte_budget::ByteBudget;
 use crate::domain::delivery::Outcome;
 use crate::domain::explain::Explained;
 use crate::domain::guard::Guard;
@@ -55,6 +60,7 @@ use engine::Engine;
 use errands::Errand;
 use mailbox::Mailbox;
 use meters::Meters;
+use probes::{OPERATOR, Probes};
 use resolve::Resolver;
 use schedule::Scheduler;
 use sender::Tools;
@@ -63,8 +69,10 @@ pub use tls::Trust;
 /// What delivery needs to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Deliveries that may be out at once, over all webhooks.
+    /// Deliveries that may be out at once, over all webhooks; fewer if there are fewer descriptors.
     pub in_flight_max: usize,
+    /// Bytes of bodies that may be out.
+    pub bodies_bytes_max: usize,
     /// Threads that send.
     pub senders: usize,
     /// The deadline of connect and TLS within that of the attempt.
@@ -96,9 +104,6 @@ impl Settings {
     }
 }
 
-/// Requests at once that are no deliveries.
-const PROBES_MAX: usize = 64;
-
 /// The running delivery.
 pub struct Deliver {
     mailbox: Arc<Mailbox>,
@@ -118,6 +123,7 @@ pub async fn explain_alone(settings: &Settings, url: &Url, opened: &[IpNet]) -> 
 pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, clock: Clock) -> Deliver {
     let (mailbox, meters) = (Arc::new(Mailbox::default()), Arc::new(Meters::default()));
     let descriptors = Descriptors::of_this_process(settings.listener_descriptors);
+    let bodies = ByteBudget::new(settings.bodies_bytes_max);
     store.listen(mailbox.clone());
     let tools = Tools {
         store: store.clone(),
@@ -132,6 +138,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         name_servers: settings.name_servers,
         dns: settings.dns,
         senders: settings.senders.max(1),
+        bodies: bodies.clone(),
     };
     let (mut senders, mut errands, mut desks) = (Vec::new(), Vec::new(), Vec::new());
     for n in 1..=settings.senders.max(1) {
@@ -152,15 +159,17 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         errands.push(errand);
     }
     let allowances = Arc::new(Allowances::default());
-    let scheduler = Scheduler::new(store, shelf, settings.in_flight_max, allowances.clone(), clock.now());
-    let (places, pulse) = (Arc::new(Semaphore::new(PROBES_MAX)), Arc::new(Pulse::of("engine")));
+    let places = settings.in_flight_max.min(descriptors.max());
+    let scheduler = Scheduler::new(store, shelf, places, allowances.clone(), clock.now());
+    let pulse = Arc::new(Pulse::of("engine"));
     let (meters_seen, engine_pulse) = (meters.clone(), pulse.clone());
     let handle = Handle {
         senders: desks.into(),
-        places,
+        probes: Arc::default(),
         allowances,
         meters: meters_seen,
         descriptors,
+        bodies,
         engine_pulse,
         clock: clock.clone(),
     };
@@ -202,10 +211,11 @@ impl Deliver {
 #[derive(Clone)]
 pub struct Handle {
     senders: Arc<[Desk]>,
-    places: Arc<Semaphore>,
+    probes: Arc<Probes>,
     allowances: Arc<Allowances>,
     meters: Arc<Meters>,
     descriptors: Arc<Descriptors>,
+    bodies: Arc<ByteBudget>,
     engine_pulse: Arc<Pulse>,
     clock: Clock,
 }
@@ -214,11 +224,11 @@ pub struct Handle {
 type Desk = (mpsc::WeakUnboundedSender<Errand>, Arc<Pulse>);
 
 impl Handle {
-    /// Makes a request that is no delivery, at most 64 at once.
+    /// Makes a request that is no delivery, once its account has a place for it.
     pub fn probe(&self, probe: Probe) -> impl Future<Output = Probed> + Send + use<> {
-        let (errands, places) = (self.senders[0].0.clone(), self.places.clone());
+        let (errands, probes) = (self.senders[0].0.clone(), self.probes.clone());
         async move {
-            let _place = places.acquire().await;
+            let _place = probes.place(probe.account).await;
             let (answer, answered) = oneshot::channel();
             let sent = errands.upgrade().is_some_and(|errands| errands.send(Errand::Probe(probe, answer)).is_ok());
             let stopping = || Outcome::Unsendable("the server is stopping".into());
@@ -232,9 +242,9 @@ impl Handle {
     /// Says where a URL leads and which rules decide there, for a webhook for which `opened` was opened. `None` while
     /// the server stops.
     pub fn explain(&self, url: Url, opened: Vec<IpNet>) -> impl Future<Output = Option<Explained>> + Send + use<> {
-        let (errands, places) = (self.senders[0].0.clone(), self.places.clone());
+        let (errands, probes) = (self.senders[0].0.clone(), self.probes.clone());
         async move {
-            let _place = places.acquire().await;
+            let _place = probes.place(OPERATOR).await;
             let (answer, answered) = oneshot::channel();
             errands.upgrade()?.send(Errand::Explain(url, opened, answer)).ok()?;
             answered.await.ok()
@@ -257,6 +267,14 @@ impl Handle {
     pub fn write_metrics(&self, out: &mut String) {
         self.meters.write(out);
         self.descriptors.write_metrics(out);
+        let rows = [
+            ("bodies_out_bytes", "Bytes of larger bodies that are out.", self.bodies.held_bytes()),
+            ("bodies_out_bytes_max", "Bytes of them that there may be.", self.bodies.max()),
+        ];
+        for (name, help, value) in rows {
+            write!(out, "# HELP hookwheel_{name} {help}\n# TYPE hookwheel_{name} gauge\nhookwheel_{name} {value}\n")
+                .expect("writing to memory cannot fail");
+        }
     }
 
     /// A thread of delivery that is stuck. Each sender is asked for a sign, which it owes until the next call.

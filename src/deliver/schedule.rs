@@ -1,14 +1,15 @@
 //! The scheduler: wheel and lanes together. It decides which delivery goes out next, and is told what became of it. No
 //! thread, no socket and no clock of its own, so the simulation runs the same code as the server.
 //!
-//! Webhooks that can send take turns, one delivery each, under one cap for all: a webhook with a large backlog waits
-//! for its next turn like any other, and its backlog waits on disk.
+//! Webhooks that can send take turns, one delivery each, and each needs a place for it (`shares`): a webhook with a large
+//! backlog waits for its next turn like any other, and its backlog waits on disk.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::allowances::Allowances;
 use super::lane::{Lane, Rules, Turn};
+use super::shares::{Shares, Taker};
 use super::wheel::Wheel;
 use crate::dialect::Shelf;
 use crate::domain::delivery::Delivery;
@@ -41,14 +42,13 @@ pub struct Scheduler {
     /// Webhooks that may have something to send, each once.
     ready: VecDeque<WebhookNumber>,
     is_ready: HashSet<WebhookNumber>,
-    out: usize,
-    out_max: usize,
+    shares: Shares,
     allowances: Arc<Allowances>,
 }
 
 impl Scheduler {
-    /// A scheduler that has yet to look at every webhook.
-    pub fn new(store: Store, shelf: Arc<Shelf>, out_max: usize, allowances: Arc<Allowances>, now: UnixMs) -> Self {
+    /// A scheduler that has yet to look at every webhook, with so many places.
+    pub fn new(store: Store, shelf: Arc<Shelf>, places: usize, allowances: Arc<Allowances>, now: UnixMs) -> Self {
         let mut scheduler = Self {
             store,
             shelf,
@@ -56,8 +56,7 @@ impl Scheduler {
             lanes: HashMap::new(),
             ready: VecDeque::new(),
             is_ready: HashSet::new(),
-            out: 0,
-            out_max,
+            shares: Shares::new(places),
             allowances,
         };
         scheduler.look_at_all();
@@ -93,29 +92,26 @@ impl Scheduler {
         let rules = self.webhook(number).map(|webhook| self.rules_of(&webhook));
         match (self.lanes.get_mut(&number), rules) {
             (Some(lane), Some(rules)) => lane.set_rules(rules),
-            (Some(lane), None) if lane.out() == 0 => drop(self.lanes.remove(&number)),
             (Some(lane), None) => lane.stop(),
             (None, _) => {}
         }
         self.make_ready(number);
     }
 
-    /// An attempt is recorded: its place is free again.
-    pub fn settled(&mut self, settled: Settled) {
+    /// An attempt is recorded at `now`: its place is free again.
+    pub fn settled(&mut self, settled: Settled, now: UnixMs) {
         let number = settled.delivery.webhook();
+        self.shares.give_back(settled.delivery);
         let Some(lane) = self.lanes.get_mut(&number) else { return };
-        if lane.settled(&settled) {
-            self.out -= 1;
-        }
+        lane.settled(&settled, now);
         self.make_ready(number);
     }
 
     /// A claim was handed back unsent: nothing happened to it, and its webhook is looked at again in a while.
     pub fn handed_back(&mut self, id: DeliveryId, now: UnixMs) {
+        self.shares.give_back(id);
         let Some(lane) = self.lanes.get_mut(&id.webhook()) else { return };
-        if lane.came_back(id, None) {
-            self.out -= 1;
-        }
+        lane.came_back(id, None);
         lane.forget_disk();
         self.wheel.arm(id.webhook(), now + LOOK_AGAIN_MS);
     }
@@ -127,15 +123,19 @@ impl Scheduler {
         due.into_iter().for_each(|number| self.make_ready(number));
     }
 
-    /// The next delivery to send at `now`, if any may go out. Never more than the cap are out.
+    /// The next delivery to send at `now`, if any may go out.
     pub fn next(&mut self, now: UnixMs) -> Option<Claim> {
-        while self.out < self.out_max {
-            let number = self.ready.pop_front()?;
-            self.is_ready.remove(&number);
-            let Some(webhook) = self.webhook(number) else { continue };
+        while let Some(slow) = self.shares.drags_on(now) {
+            self.lanes.get_mut(&slow.webhook()).into_iter().for_each(Lane::drags_on);
+        }
+        loop {
+            let number = self.next_ready()?;
+            let Some(webhook) = self.webhook(number) else {
+                self.let_go(number);
+                continue;
+            };
             match self.turn_of(&webhook, now) {
                 Ok(Turn::Send(delivery)) => {
-                    self.out += 1;
                     self.note_spent(number, now);
                     self.make_ready(number);
                     let rate_limited = self.lanes.get(&number).is_some_and(Lane::last_was_limited);
@@ -150,7 +150,15 @@ impl Scheduler {
                 }
             }
         }
-        None
+    }
+
+    /// The webhook whose turn it is: one that waited for a place and may have one now, else the next that is ready.
+    fn next_ready(&mut self) -> Option<WebhookNumber> {
+        self.shares.next().or_else(|| {
+            let number = self.ready.pop_front()?;
+            self.is_ready.remove(&number);
+            Some(number)
+        })
     }
 
     /// When to turn the wheel next.
@@ -160,7 +168,7 @@ impl Scheduler {
 
     /// Deliveries that are out.
     pub fn out(&self) -> usize {
-        self.out
+        self.shares.taken()
     }
 
     /// Webhooks that have a lane.
@@ -172,6 +180,13 @@ impl Scheduler {
         let numbers: Vec<WebhookNumber> =
             self.store.registry().webhooks().filter(|webhook| !webhook.is_deleted()).map(|w| w.number()).collect();
         numbers.into_iter().for_each(|number| self.make_ready(number));
+    }
+
+    /// The webhook is deleted: its lane goes with the last that is out.
+    fn let_go(&mut self, number: WebhookNumber) {
+        if self.lanes.get(&number).is_some_and(|lane| lane.out() == 0) {
+            self.lanes.remove(&number);
+        }
     }
 
     fn note_spent(&self, number: WebhookNumber, now: UnixMs) {
@@ -205,22 +220,35 @@ impl Scheduler {
             self.lanes.insert(number, Lane::new(self.rules_of(webhook), &tally, now));
         }
         let lane = self.lanes.get_mut(&number).expect("it is there now");
+        if lane.is_full() {
+            return Ok(Turn::Rest);
+        }
+        let taker = Taker { account: webhook.account, webhook: number, quick: lane.is_quick() };
+        if !self.shares.may_take(taker) {
+            self.shares.wait(taker);
+            return Ok(Turn::Rest);
+        }
         if let Some(ahead_max) = lane.take_far_ahead()
             && self.store.latest_due(number)?.is_some_and(|at| at > now + ahead_max)
         {
             self.store.pull_in(number, now + ahead_max);
         }
-        match lane.turn(now) {
+        let turn = match lane.turn(now) {
             Turn::Read => {
                 read_into(lane, &self.store, number, now)?;
-                match lane.turn(now) {
-                    // Everything that was read is out already, and there may be more behind it.
-                    Turn::Read => Ok(Turn::Wait(now + 1)),
-                    turn => Ok(turn),
-                }
+                lane.turn(now)
             }
-            turn => Ok(turn),
-        }
+            turn => turn,
+        };
+        Ok(match turn {
+            Turn::Send(delivery) => {
+                self.shares.take(taker, delivery.id, now);
+                Turn::Send(delivery)
+            }
+            // Everything that was read is out already, and there may be more behind it.
+            Turn::Read => Turn::Wait(now + 1),
+            turn => turn,
+        })
     }
 }
 
@@ -395,15 +423,15 @@ mod tests {
     fn what_changed_is_read_again_and_what_is_out_stays_out() {
         let mut bench = Bench::new();
         let number = bench.webhook("a").number();
-        ["a", "a", "a"].into_iter().for_each(|event_type| bench.publish(event_type));
-        let mut scheduler = bench.scheduler(2);
+        ["a", "a"].into_iter().for_each(|event_type| bench.publish(event_type));
+        let mut scheduler = bench.scheduler(10);
         let out: Vec<DeliveryId> = std::iter::from_fn(|| scheduler.next(NOW)).map(|claim| claim.delivery.id).collect();
         scheduler.webhook_changed(number);
         scheduler.begin_again();
         scheduler.freed(number);
         assert!(scheduler.next(NOW).is_none());
-        scheduler.out_max = 10;
-        scheduler.make_ready(number);
+        bench.publish("a");
+        scheduler.fresh_arrived(number);
         let rest: Vec<DeliveryId> = std::iter::from_fn(|| scheduler.next(NOW)).map(|claim| claim.delivery.id).collect();
         assert_eq!((out.len(), rest.len(), scheduler.out()), (2, 1, 3));
         assert!(!out.contains(&rest[0]));
@@ -450,8 +478,10 @@ mod tests {
         bench.now(move |staging| staging.delete_webhook(1, id));
         scheduler.webhook_changed(id.number());
         assert_eq!((scheduler.out(), scheduler.lanes()), (1, 1));
-        scheduler.settled(Settled { delivery, next_attempt_at: None, strain: Strain::Neutral, paused_until: 0 });
-        scheduler.webhook_changed(id.number());
+        assert!(scheduler.next(NOW).is_none());
+        assert_eq!((scheduler.out(), scheduler.lanes()), (1, 1));
+        scheduler.settled(Settled { delivery, next_attempt_at: None, strain: Strain::Neutral, paused_until: 0 }, NOW);
+        assert!(scheduler.next(NOW).is_none());
         assert_eq!((scheduler.out(), scheduler.lanes()), (0, 0));
     }
 

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,11 +26,12 @@ use super::schedule::Claim;
 use super::verdict::{Made, asked_until};
 use crate::clock::{Clock, Stopwatch};
 use crate::dialect::{AttemptFacts, Dialect, Dialects, Prepared, Shelf, SigningKey};
+use crate::domain::byte_budget::{ByteBudget, Charge};
 use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
 use crate::domain::endpoint::{HOP_HEADER, is_credential};
 use crate::domain::event::Event;
 use crate::domain::explain::Explained;
-use crate::domain::id::{EventId, WebhookNumber};
+use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
 use crate::domain::probe::{Probe, Probed};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
@@ -62,6 +63,8 @@ pub struct Tools {
     pub dns: Duration,
     /// Threads that send.
     pub senders: usize,
+    /// What bodies that are out may hold.
+    pub bodies: Arc<ByteBudget>,
 }
 
 /// Sends on one arbiter: what it keeps stays on one thread.
@@ -72,11 +75,15 @@ pub struct Sender {
     targets: RefCell<HashMap<WebhookNumber, Rc<Target>>>,
     /// Above so many it is looked which of their webhooks are gone.
     targets_max: Cell<usize>,
-    prepared: RefCell<Cache<(EventId, WebhookDialect), Rc<Ready>>>,
+    prepared: RefCell<Cache<EventAndDialect, Rc<Ready>>>,
+    /// Those that are out, so that all who send one share its body.
+    out: RefCell<HashMap<EventAndDialect, Weak<Ready>>>,
+    /// Above so many it is looked which of them are back.
+    out_max: Cell<usize>,
 }
 
-/// A dialect's place among the dialects, as a small key.
-type WebhookDialect = usize;
+/// An event, and the dialect's place in memory.
+type EventAndDialect = (EventId, usize);
 
 /// A webhook, made ready for sending: parsed and keyed once, not once a delivery.
 struct Target {
@@ -97,6 +104,8 @@ struct Ready {
     /// While it is kept here no other dialect can have its place in memory, which is a part of the key.
     _dialect: Arc<Dialect>,
     body: Prepared,
+    /// What its body holds of the budget, as long as it is out.
+    charge: RefCell<Weak<Charge>>,
 }
 
 impl Sender {
@@ -113,7 +122,9 @@ impl Sender {
             Default::default(),
             Default::default(),
         ));
-        Self { tools, clients, http, targets: RefCell::default(), targets_max: Cell::new(TARGETS_MAX_MIN), prepared }
+        let (targets, out) = (RefCell::default(), RefCell::default());
+        let (targets_max, out_max) = (Cell::new(TARGETS_MAX_MIN), Cell::new(PREPARED_MAX));
+        Self { tools, clients, http, targets, targets_max, prepared, out, out_max }
     }
 
     /// Makes the next attempt of the claimed delivery. Says also by which dialect it was made. An error says that nothing
@@ -152,12 +163,13 @@ impl Sender {
         let ready = match self.ready(claim, target) {
             Ok(Some(ready)) => ready,
             Ok(None) => return Ok(Outcome::Unsendable("its event is not kept any more".into())),
-            Err(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_))) => {
+            Err(Unsent::Store(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_)))) => {
                 return Ok(Outcome::Unsendable(damaged.to_string()));
             }
-            Err(error @ (StoreError::Io(_) | StoreError::Unavailable)) => return Err(error.into()),
+            Err(unsent) => return Err(unsent),
         };
         let body = target.dialect.body(&ready.body, &target.webhook);
+        let _charge = self.charge(&ready, claim.webhook.account, body.len()).ok_or_else(no_room)?;
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
             return Ok(Outcome::TooLarge(body.len() as u64, limit as u64));
         }
@@ -230,19 +242,53 @@ impl Sender {
     }
 
     /// The event, made ready; `None` if it is not kept any more.
-    fn ready(&self, claim: &Claim, target: &Target) -> Result<Option<Rc<Ready>>, StoreError> {
-        fail::fail_point!("deliver.ready", |_| Err(StoreError::Unavailable));
-        let key = (claim.delivery.event, Arc::as_ptr(&target.dialect) as WebhookDialect);
+    fn ready(&self, claim: &Claim, target: &Target) -> Result<Option<Rc<Ready>>, Unsent> {
+        fail::fail_point!("deliver.ready", |_| Err(StoreError::Unavailable.into()));
+        let key = (claim.delivery.event, Arc::as_ptr(&target.dialect).addr());
         if let Some(ready) = self.prepared.borrow().get(&key) {
             return Ok(Some(ready.clone()));
         }
-        let Some(event) = self.tools.store.event(claim.webhook.account, claim.delivery.event)? else { return Ok(None) };
+        if let Some(ready) = self.out.borrow().get(&key).and_then(Weak::upgrade) {
+            return Ok(Some(ready));
+        }
+        let (account, id, room) = (claim.webhook.account, claim.delivery.event, &self.tools.bodies);
+        // Only where much is out is it worth asking for the size before it is read.
+        let is_tight = room.held_bytes() > room.max() / 2;
+        if is_tight && room.charge(account).may_grow_to(self.tools.store.event_bytes(account, id)?).is_err() {
+            return Err(no_room());
+        }
+        let Some(event) = self.tools.store.event(account, id)? else { return Ok(None) };
         let body = target.dialect.prepare(&event, &target.account_id);
-        let ready = Rc::new(Ready { event, _dialect: target.dialect.clone(), body });
-        if ready.event.data.len() <= PREPARED_BYTES_MAX && ready.event.webhooks.len() > 1 {
-            self.prepared.borrow_mut().insert(key, ready.clone());
+        let many = event.webhooks.len() > 1;
+        let is_small = event.data.len() <= PREPARED_BYTES_MAX;
+        let ready = Rc::new(Ready { event, _dialect: target.dialect.clone(), body, charge: RefCell::default() });
+        match (many, is_small) {
+            (true, true) => self.prepared.borrow_mut().insert(key, ready.clone()),
+            (true, false) => self.share(key, &ready),
+            (false, _) => {}
         }
         Ok(Some(ready))
+    }
+
+    fn share(&self, key: EventAndDialect, ready: &Rc<Ready>) {
+        let mut out = self.out.borrow_mut();
+        if out.len() >= self.out_max.get() {
+            out.retain(|_, ready| ready.strong_count() > 0);
+            self.out_max.set((out.len() * 2).max(PREPARED_MAX));
+        }
+        out.insert(key, Rc::downgrade(ready));
+    }
+
+    /// What a body of so many bytes holds of the budget: nothing more than those that are out already, if it is the same.
+    fn charge(&self, ready: &Ready, account: AccountNumber, bytes: usize) -> Option<Rc<Charge>> {
+        let shared = || ready.charge.borrow().upgrade().filter(|_| ready.body.is_whole());
+        shared().or_else(|| {
+            let mut charge = self.tools.bodies.charge(account);
+            charge.grow_to(bytes).ok()?;
+            let charge = Rc::new(charge);
+            *ready.charge.borrow_mut() = Rc::downgrade(&charge);
+            Some(charge)
+        })
     }
 }
 
@@ -304,6 +350,10 @@ struct Sent {
     heard: Heard,
 }
 
+fn no_room() -> Unsent {
+    Unsent::Ours("the bodies that are out use up deliver.bodies_bytes_max".into())
+}
+
 /// A header that was vetted when it was set.
 fn parsed((name, value): &(String, String)) -> Option<(HeaderName, HeaderValue)> {
     Some((name.parse().ok()?, value.parse().ok()?))
@@ -350,6 +400,7 @@ mod tests {
             name_servers: Vec::new(),
             dns: Duration::ZERO,
             senders: 1,
+            bodies: ByteBudget::new(1 << 20),
         }
     }
 

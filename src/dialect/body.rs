@@ -33,6 +33,13 @@ pub struct Prepared {
     holes: Vec<(usize, Placeholder)>,
 }
 
+impl Prepared {
+    /// Whether all webhooks get the very same bytes.
+    pub fn is_whole(&self) -> bool {
+        self.holes.is_empty()
+    }
+}
+
 impl Dialect {
     /// Makes the body of an accepted event, but for what depends on the webhook. Done once an event.
     ///

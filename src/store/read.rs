@@ -11,7 +11,7 @@ use super::rows::{
     EventHead, NOT_WAITED_FOR, WAY, delivery_by, delivery_row, event_by, event_head, is_waited_for, read_name, tally,
 };
 use super::trees::Trees;
-use super::{attempts, record};
+use super::{attempts, record, rows};
 use crate::domain::delivery::{Attempt, Delivery, SealedAttempt};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
@@ -48,6 +48,12 @@ impl Store {
     /// An event of the account.
     pub fn event(&self, account: AccountNumber, id: EventId) -> Result<Option<Arc<Event>>, StoreError> {
         self.look(|trees| Ok(event_by(&|tree, key| trees.get(tree, key), account, id)?.map(Arc::new)))
+    }
+
+    /// How large an event of the account is, in bytes of its record, without reading it; 0 if there is none.
+    pub fn event_bytes(&self, account: AccountNumber, id: EventId) -> Result<usize, StoreError> {
+        let key = layout::event(account, id);
+        self.look(|trees| trees.get(Tree::Events, &key)?.map_or(Ok(0), |head| rows::event_bytes(&key, &head)))
     }
 
     /// The event that the producer named so.

@@ -74,6 +74,12 @@ fn whole_record(get: Get<'_>, key: &[u8], head: &[u8]) -> Result<Vec<u8>, StoreE
     Ok(bytes)
 }
 
+/// The bytes of an event's record, which begins with `head`; up to a piece more.
+pub(super) fn event_bytes(key: &[u8], head: &[u8]) -> Result<usize, StoreError> {
+    let (count, first) = count_of_pieces(key, head)?;
+    Ok(first.len() + usize::from(count) * layout::VALUE_BYTES_MAX)
+}
+
 /// The event in a row of `names`.
 pub(super) fn read_name(key: &[u8], value: &[u8]) -> Result<EventId, StoreError> {
     let id = value.try_into().map_err(|_| Damage::at(Tree::Names, key, "it is no id"))?;

@@ -293,7 +293,8 @@ impl Life {
         }
         notice.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
         notice.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
-        notice.settled.into_iter().for_each(|settled| self.scheduler.settled(settled));
+        let now = self.clock.now();
+        notice.settled.into_iter().for_each(|settled| self.scheduler.settled(settled, now));
     }
 }
 

@@ -96,3 +96,38 @@ fn bodies_that_are_on_their_way_have_a_bound_and_other_accounts_have_room() {
     witness.end(&server);
     assert!(server.terminate().success());
 }
+
+#[test]
+fn who_asks_on_and_on_and_takes_no_reply_costs_little_and_is_let_go() {
+    const CLIENTS: u64 = 100;
+    /// What is read ahead of what is done, and what a request of it becomes.
+    const AHEAD: u64 = 4096;
+    const REQUEST: u64 = 3 << 10;
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &[("HOOKWHEEL__SERVER__IDLE_SECONDS", "2")]);
+    let witness = Witness::start(&server);
+    let ask = "GET / HTTP/1.1\r\nHost:h\r\n\r\n";
+    // Half of them begin with a guess, whose answer comes late.
+    let guess = "GET /api/v1/webhooks HTTP/1.1\r\nHost:h\r\nAuthorization: Bearer wrong\r\n\r\n";
+    let many = ask.repeat(10_000);
+    let held = held_beyond(&server, || {
+        std::thread::scope(|scope| {
+            for n in 0..CLIENTS {
+                let (many, address) = (&many, server.address);
+                scope.spawn(move || {
+                    let mut raw = Raw::connect(address);
+                    if n % 2 == 0 {
+                        raw.send(guess.as_bytes());
+                    }
+                    let begun = Instant::now();
+                    while raw.send(many.as_bytes()) {}
+                    assert!(begun.elapsed() < DEADLINE, "it is served for ever");
+                });
+            }
+        });
+    });
+    let ahead = AHEAD / ask.len() as u64 * REQUEST;
+    assert!(held < CLIENTS * (CONNECTION + ahead) + SLACK, "{held} bytes are held");
+    witness.end(&server);
+    assert!(server.terminate().success());
+}

@@ -75,7 +75,7 @@ impl World {
         assert!(now >= spared.until || is_probe, "nothing is sent while the endpoint is spared");
         spared.out.insert(id);
         spared.check_window();
-        if self.plan.roomy && seen.not_before > 0 && !spared.ever {
+        if self.plan.roomy && seen.not_before > spared.crowded_at && !spared.ever {
             assert!(late <= 2 * TICK_MS, "{late} ms late");
             self.timely += 1;
         }

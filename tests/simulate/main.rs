@@ -13,6 +13,7 @@ mod core;
 mod faults;
 mod flights;
 mod jobs;
+mod neighbours;
 mod notes;
 mod oracle;
 mod pace;
@@ -23,6 +24,7 @@ mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use neighbours::Policy;
 use pace::Load;
 use plan::Plan;
 use world::World;
@@ -114,5 +116,15 @@ fn an_endpoint_that_is_down_is_soon_asked_no_more() {
         let load = Load { seed: 7, per_second, seconds: 60, busy_percent: 100, answer_ms: 20 };
         let pace = pace::run(load);
         assert!(pace.busy <= 100, "{} attempts in a minute at {per_second} a second", pace.busy);
+    }
+}
+
+#[test]
+fn neighbours_who_want_all_places_get_what_is_fair_and_nobody_waits_for_them() {
+    let usual = if std::env::var_os("HOOKWHEEL_LONG").is_some() { 10_000 } else { 200 };
+    let seeds = number("HOOKWHEEL_SEED").map_or(0..number("HOOKWHEEL_SEEDS").unwrap_or(usual), |seed| seed..seed + 1);
+    assert_eq!(neighbours::first_wrong(Policy::Ours, seeds), None);
+    for bad in [Policy::Fifo, Policy::NoWindow, Policy::NoReserve] {
+        assert!(neighbours::first_wrong(bad, 0..1_000).is_some(), "{bad:?} is found");
     }
 }

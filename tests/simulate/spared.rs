@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use hookwheel::deliver::window::START;
 use hookwheel::domain::id::DeliveryId;
 use hookwheel::domain::time::UnixMs;
 
@@ -23,6 +24,8 @@ pub enum Said {
 pub struct Spared {
     /// It was in trouble, held, or the core was down, so that retries may come late.
     pub ever: bool,
+    /// When last as many were out as any window may begin with, so that a retry may have had to wait.
+    pub crowded_at: UnixMs,
     /// Nothing may go out before.
     pub until: UnixMs,
     began: UnixMs,
@@ -79,6 +82,9 @@ impl Spared {
     /// One of its deliveries came back at `now` and was answered so. Holds `told`, until when nothing is to be sent,
     /// against the rule.
     pub fn heard(&mut self, id: DeliveryId, said: Said, now: UnixMs, told: UnixMs, max: usize) {
+        if self.out.len() >= START {
+            self.crowded_at = now;
+        }
         self.out.remove(&id);
         let (is_stale, was_halved) = (self.stale.remove(&id), self.halved.remove(&id));
         self.ever |= matches!(said, Said::No | Said::Later(_));
@@ -102,14 +108,15 @@ impl Spared {
             // A pause that is over may still be told of.
             assert!(told <= self.until.max(now), "a pause until {told} for {said:?}, after {:?}", self.noes);
         }
+        let shrinks = matches!(said, Said::No | Said::Later(_)) && !was_halved;
+        if shrinks {
+            self.halved = self.out.clone();
+        }
         match said {
             _ if told > self.until => (self.until, self.window) = (told, Some(1)),
             Said::Yes => self.window = self.window.map(|window| window + 1),
-            Said::No | Said::Later(_) if !was_halved => {
-                self.window = Some((self.window.unwrap_or(max).min(max) / 2).max(1));
-                self.halved = self.out.clone();
-            }
-            Said::No | Said::Later(_) | Said::Nothing => {}
+            _ if shrinks => self.window = Some((self.window.unwrap_or(max).min(max) / 2).max(1)),
+            _ => {}
         }
     }
 

@@ -1,9 +1,12 @@
 //! The server as its documents name it. What stays true: what is no host gets into no page, and into no command to copy.
 
+use std::sync::Arc;
+
 use actix_web::HttpRequest;
 use url::{Host, Url};
 
 use crate::api::Api;
+use crate::api::door::connections::Admitted;
 use crate::docs::Site;
 use crate::domain::names::is_host_name;
 
@@ -19,10 +22,13 @@ pub fn site(api: &Api, request: &HttpRequest) -> Site {
 /// Where the server was asked, as the request or the proxy before it says. It gets into commands to copy, so what is no host
 /// is not believed: then it is where the server listens.
 pub fn asked_at(request: &HttpRequest) -> String {
-    let (said, here) = (request.connection_info(), request.app_config());
-    let listens = format!("{}://{}", if here.secure() { "https" } else { "http" }, here.local_addr());
-    let is_known = matches!(said.scheme(), "http" | "https") && is_authority(said.host());
-    if is_known { format!("{}://{}", said.scheme(), said.host()) } else { listens }
+    let (said, here) = (request.connection_info(), request.conn_data::<Arc<Admitted>>());
+    let scheme = if here.is_some_and(|here| here.is_tls) { "https" } else { said.scheme() };
+    if matches!(scheme, "http" | "https") && is_authority(said.host()) {
+        return format!("{scheme}://{}", said.host());
+    }
+    let listens = here.map_or_else(|| request.app_config().local_addr(), |here| here.here);
+    format!("{}://{listens}", if scheme == "https" { scheme } else { "http" })
 }
 
 /// Whether it is a host, or a host and a port.

@@ -63,11 +63,13 @@ impl Certificate {
         Ok(true)
     }
 
-    /// How a listener speaks TLS with it: version 1.2 or 1.3.
+    /// How a listener speaks TLS with it: version 1.2 or 1.3, and HTTP/1.1 within.
     pub fn server_config(self: &Arc<Self>) -> Result<ServerConfig, CertificateError> {
         let versions = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let versions = versions.map_err(|error| CertificateError::Unfit(self.chain.clone(), error))?;
-        Ok(versions.with_no_client_auth().with_cert_resolver(self.clone()))
+        let mut config = versions.with_no_client_auth().with_cert_resolver(self.clone());
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
     }
 }
 

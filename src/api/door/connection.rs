@@ -2,8 +2,10 @@
 //! reply is under way it is not ended by us.
 
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
+use futures_util::task::AtomicWaker;
 use rustix::net::{Shutdown, shutdown};
 
 /// How long a connection must have been quiet to be ended by a server that stops: so long that a client which asks one
@@ -21,6 +23,10 @@ pub struct Connection {
     busy: AtomicUsize,
     /// Those, and replies that the client has not taken yet.
     places: AtomicUsize,
+    /// Whether the body of one of them is being received.
+    receives: AtomicBool,
+    /// Who waits to read on.
+    reader: AtomicWaker,
     /// The last of all these ended at, or the connection began.
     quiet_since: AtomicU64,
     /// How long it must have been quiet to be ended, as its pauses were.
@@ -38,6 +44,8 @@ impl Connection {
             socket,
             busy: AtomicUsize::new(0),
             places: AtomicUsize::new(0),
+            receives: AtomicBool::new(false),
+            reader: AtomicWaker::new(),
             quiet_since: AtomicU64::new(now),
             quiet_for: AtomicU64::new(QUIET_MS),
             until: AtomicU64::new(until),
@@ -45,14 +53,31 @@ impl Connection {
         }
     }
 
-    /// A request begins. Says how many are under way or have their reply under way.
-    pub fn begin(&self, now: u64) -> usize {
+    /// A request begins.
+    pub fn begin(&self, now: u64) {
         self.busy.fetch_add(1, Ordering::SeqCst);
-        let at_once = self.places.fetch_add(1, Ordering::SeqCst) + 1;
-        if at_once == 1 {
+        if self.places.fetch_add(1, Ordering::SeqCst) == 0 {
             self.asked_after(now.saturating_sub(self.quiet_since.load(Ordering::Acquire)));
         }
-        at_once
+    }
+
+    /// Its body is received from now on, or no more.
+    pub fn receive(&self, receives: bool) {
+        self.receives.store(receives, Ordering::SeqCst);
+        if receives {
+            self.reader.wake();
+        }
+    }
+
+    /// Whether it may be read on: while nothing is under way, or a body is received.
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let is_readable = || self.places.load(Ordering::SeqCst) == 0 || self.receives.load(Ordering::SeqCst);
+        if is_readable() {
+            return Poll::Ready(());
+        }
+        self.reader.register(cx.waker());
+        // What has changed meanwhile has woken nobody.
+        if is_readable() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Its client asks after a pause that began with the last reply. A long one is not forgotten at once.
@@ -72,6 +97,7 @@ impl Connection {
     pub fn reply_ends(&self, now: u64) {
         self.quiet_since.store(now, Ordering::Release);
         self.places.fetch_sub(1, Ordering::SeqCst);
+        self.reader.wake();
     }
 
     /// Whether nothing more can be sent on it.
@@ -82,6 +108,20 @@ impl Connection {
     /// Ends it whatever is under way. An error means that it has ended already, here and below.
     pub fn cut(&self) {
         let _ = shutdown(&self.socket, Shutdown::Both);
+    }
+
+    /// Since when it has been quiet; `None` while it is not.
+    pub fn quiet_since(&self) -> Option<u64> {
+        (!self.is_at_it() && !self.has_ended()).then(|| self.quiet_since.load(Ordering::Acquire))
+    }
+
+    /// Ends it if it is quiet, for another that has no room. Says whether it has.
+    pub fn yield_if_quiet(&self, now: u64) -> bool {
+        let ends = self.end_unless_at_it(now);
+        if ends {
+            self.cut();
+        }
+        ends
     }
 
     /// Ends it if it has done nothing for too long.
@@ -110,14 +150,22 @@ impl Connection {
             self.cut();
             return None;
         }
-        self.ended_since.store(now.max(1), Ordering::SeqCst);
-        if self.is_at_it() {
-            // A request came in between. Either it has seen that it is too late, or it gets its answer.
-            self.ended_since.store(0, Ordering::SeqCst);
+        if !self.end_unless_at_it(now) {
             return None;
         }
         let _ = shutdown(&self.socket, Shutdown::Write);
         Some(LAST_WORDS_MS)
+    }
+
+    /// Has nothing more sent on it, unless a request or a reply is under way.
+    fn end_unless_at_it(&self, now: u64) -> bool {
+        self.ended_since.store(now.max(1), Ordering::SeqCst);
+        let is_at_it = self.is_at_it();
+        if is_at_it {
+            // A request came in between. Either it has seen that it is too late, or it gets its answer.
+            self.ended_since.store(0, Ordering::SeqCst);
+        }
+        !is_at_it
     }
 
     /// Whether a request is under way, or a reply.
@@ -167,7 +215,7 @@ mod tests {
     #[test]
     fn what_is_asked_or_answered_is_not_quiet() {
         let (connection, _client) = a_connection();
-        assert_eq!(connection.begin(1000), 1);
+        connection.begin(1000);
         assert_eq!((connection.end_if_quiet(9000), connection.has_ended()), (None, false), "it is asked");
         connection.request_ends(9000, u64::MAX);
         assert_eq!((connection.end_if_quiet(19_000), connection.has_ended()), (None, false), "its reply is under way");

@@ -1,31 +1,27 @@
 //! Who is connected: bounds on connections, in all and for one address, and an end for those that do nothing. What stays
-//! true: one that is over a bound is shut down and nothing that it asks for is done, and one that asks nothing, or does not take
-//! its reply, is shut down after a while, whatever version of HTTP it speaks and whatever it has sent of a request. When the
-//! server stops, what was asked is answered first, and nothing is done of which the answer could not be sent.
+//! true: where an address has all that it may have, the one of its own that was quiet for longest gives way to a new one, and
+//! if none is quiet the new one is closed; and one that asks nothing, or does not take its reply, is shut down after a while,
+//! whatever it has sent of a request. When the server stops, what was asked is answered first, and nothing is done of which the
+//! answer could not be sent.
 //!
-//! Each connection's [`Admitted`] lives in its extensions, so it is dropped with the connection, however that ends. It holds
-//! a second descriptor of the socket, since the first belongs to the server's own code.
+//! Each connection's [`Admitted`] goes with its stream and its requests, so it is dropped with them, however that ends. It
+//! holds a second descriptor of the socket, since the first belongs to the server's own code.
 
-use std::any::Any;
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
-use rustix::net::{Shutdown, shutdown};
 use tokio::sync::Notify;
 
 use crate::api::access::limits::Limits;
 use crate::api::door::connection::Connection;
 use crate::clock::Stopwatch;
 
-/// Requests that one connection may have under way, replies that it has not taken included; HTTP/2 would let it have any
-/// number.
-pub const REQUESTS_AT_ONCE_MAX: usize = 256;
 /// Between two looks at all connections.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How long a client may go on with a body that was refused.
@@ -68,8 +64,9 @@ pub struct Connections {
 #[derive(Default)]
 struct Open {
     last: u64,
-    by_peer: HashMap<Peer, usize>,
-    all: HashMap<u64, Arc<Connection>>,
+    count: usize,
+    /// Each peer's, by their numbers.
+    by_peer: HashMap<Peer, BTreeMap<u64, Arc<Connection>>>,
 }
 
 /// A connection's place among all.
@@ -77,17 +74,20 @@ pub struct Admitted {
     of: Arc<Connections>,
     number: u64,
     peer: Peer,
+    /// Where its client has found the server.
+    pub here: SocketAddr,
+    /// Whether it speaks TLS.
+    pub is_tls: bool,
     connection: Arc<Connection>,
 }
 
-/// A connection that there was no room for.
-pub struct Refused;
+/// As long as it is there, the connection is read on, since a body is received.
+pub struct Receiving<'a>(&'a Connection);
 
 /// A request under way.
 pub struct UnderWay {
     of: Arc<Connections>,
     connection: Arc<Connection>,
-    at_once: usize,
     lingers: bool,
     place: Option<Place>,
 }
@@ -115,25 +115,9 @@ impl Connections {
         }
     }
 
-    /// Takes a connection that has just been made, or shuts it down. `stream` is what the server hands out then.
-    pub fn meet(self: &Arc<Self>, stream: &dyn Any, extensions: &mut Extensions) {
-        type Tls = actix_tls::accept::rustls_0_23::TlsStream<TcpStream>;
-        let beneath = || stream.downcast_ref::<Tls>().map(|tls| tls.get_ref().0);
-        let Some(stream) = stream.downcast_ref::<TcpStream>().or_else(beneath) else { return };
-        match self.admit(stream) {
-            Some(admitted) => drop(extensions.insert(admitted)),
-            // What the client sent with its connect is read all the same; the gate lets none of it through. An error means
-            // that it has ended already.
-            None => {
-                extensions.insert(Refused);
-                let _ = shutdown(stream, Shutdown::Both);
-            }
-        }
-    }
-
     /// Open ones, and how many were refused since the start.
     pub fn counts(&self) -> (usize, u64) {
-        (self.lock().all.len(), self.refused.load(Ordering::Relaxed))
+        (self.lock().count, self.refused.load(Ordering::Relaxed))
     }
 
     /// Shuts down what has been quiet for too long, again and again.
@@ -169,7 +153,7 @@ impl Connections {
     /// Ends what has been quiet. Gives the milliseconds until there is more to end; `None` while all others are at it.
     fn end_quiet(&self) -> Option<u64> {
         let now = self.now();
-        self.lock().all.values().filter_map(|connection| connection.end_if_quiet(now)).min()
+        self.lock().all().filter_map(|connection| connection.end_if_quiet(now)).min()
     }
 
     fn tell_if_stopping(&self) {
@@ -180,26 +164,25 @@ impl Connections {
 
     fn sweep_once(&self) {
         let now = self.now();
-        self.lock().all.values().for_each(|connection| connection.end_if_over(now));
+        self.lock().all().for_each(|connection| connection.end_if_over(now));
     }
 
-    fn admit(self: &Arc<Self>, stream: &TcpStream) -> Option<Admitted> {
+    /// Takes a connection that has just been made; `None` if there is no room for it.
+    pub fn admit(self: &Arc<Self>, stream: &TcpStream, is_tls: bool) -> Option<Admitted> {
         let peer = Peer::from(stream.peer_addr().ok()?.ip());
-        let socket = stream.as_fd().try_clone_to_owned().ok()?;
+        let (here, socket) = (stream.local_addr().ok()?, stream.as_fd().try_clone_to_owned().ok()?);
         let now = self.now();
         let connection = Arc::new(Connection::new(socket, now, now + self.head_ms + HEAD_GRACE_MS));
         let mut open = self.lock();
-        let of_peer = open.by_peer.get(&peer).copied().unwrap_or_default();
-        if open.all.len() >= self.all_max || of_peer >= self.per_address_max {
+        let of_peer = open.of_peer(peer);
+        let is_full = open.count >= self.all_max || of_peer >= self.per_address_max;
+        if is_full && !open.end_quietest(peer, now) {
             drop(open);
             self.tell_refused(peer, of_peer);
             return None;
         }
-        open.by_peer.insert(peer, of_peer + 1);
-        open.last += 1;
-        let number = open.last;
-        open.all.insert(number, connection.clone());
-        Some(Admitted { of: self.clone(), number, peer, connection })
+        let number = open.add(peer, connection.clone());
+        Some(Admitted { of: self.clone(), number, peer, here, is_tls, connection })
     }
 
     /// Says it the first time, the second, the fourth and so on: a flood must not fill the log.
@@ -220,39 +203,80 @@ impl Connections {
     }
 }
 
+impl Open {
+    fn all(&self) -> impl Iterator<Item = &Arc<Connection>> {
+        self.by_peer.values().flat_map(BTreeMap::values)
+    }
+
+    fn of_peer(&self, peer: Peer) -> usize {
+        self.by_peer.get(&peer).map_or(0, BTreeMap::len)
+    }
+
+    fn add(&mut self, peer: Peer, connection: Arc<Connection>) -> u64 {
+        self.last += 1;
+        self.count += 1;
+        self.by_peer.entry(peer).or_default().insert(self.last, connection);
+        self.last
+    }
+
+    fn remove(&mut self, peer: Peer, number: u64) {
+        let Some(of_peer) = self.by_peer.get_mut(&peer) else { return };
+        if of_peer.remove(&number).is_some() {
+            self.count -= 1;
+        }
+        if of_peer.is_empty() {
+            self.by_peer.remove(&peer);
+        }
+    }
+
+    /// Ends the one of the peer's connections that has been quiet for longest. Says whether there was one.
+    fn end_quietest(&mut self, peer: Peer, now: u64) -> bool {
+        let of_peer = self.by_peer.get(&peer).into_iter().flatten();
+        let quiet = of_peer.filter_map(|(number, connection)| Some((connection.quiet_since()?, *number, connection)));
+        let quietest = quiet.min_by_key(|(since, number, _)| (*since, *number));
+        let ended = quietest.filter(|(.., connection)| connection.yield_if_quiet(now)).map(|(_, number, _)| number);
+        if let Some(number) = ended {
+            self.remove(peer, number);
+        }
+        ended.is_some()
+    }
+}
+
 impl Admitted {
     /// A request begins.
     pub fn begin(&self) -> UnderWay {
-        let at_once = self.connection.begin(self.of.now());
-        if at_once > 2 * REQUESTS_AT_ONCE_MAX {
-            // It asks on and on and takes no reply, not even that there are too many.
-            self.connection.cut();
-        }
+        self.connection.begin(self.of.now());
         let (of, connection) = (self.of.clone(), self.connection.clone());
         let place = Some(Place { of: of.clone(), connection: connection.clone() });
-        UnderWay { of, connection, at_once, lingers: false, place }
+        UnderWay { of, connection, lingers: false, place }
+    }
+
+    /// The body of the request that is under way is received, until what is returned is dropped.
+    pub fn receive(&self) -> Receiving<'_> {
+        self.connection.receive(true);
+        Receiving(&self.connection)
+    }
+
+    /// Whether it may be read on.
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.connection.poll_readable(cx)
+    }
+}
+
+impl Drop for Receiving<'_> {
+    fn drop(&mut self) {
+        self.0.receive(false);
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        let mut open = self.of.lock();
-        open.all.remove(&self.number);
-        match open.by_peer.get_mut(&self.peer) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(open.by_peer.remove(&self.peer)),
-        }
-        drop(open);
+        self.of.lock().remove(self.peer, self.number);
         self.of.tell_if_stopping();
     }
 }
 
 impl UnderWay {
-    /// Whether its connection has more under way than it may.
-    pub fn is_one_too_many(&self) -> bool {
-        self.at_once > REQUESTS_AT_ONCE_MAX
-    }
-
     /// Whether a reply can no more be sent.
     pub fn is_too_late(&self) -> bool {
         self.connection.has_ended()
@@ -301,26 +325,58 @@ mod tests {
         assert_ne!(peer("192.0.2.1"), peer("192.0.2.2"));
     }
 
+    /// Connections to one listener, as both sides see them.
+    struct Met(Vec<(TcpStream, Option<Admitted>)>);
+
+    impl Met {
+        async fn with(connections: &Arc<Connections>, count: usize) -> Self {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let mut met = Vec::new();
+            for _ in 0..count {
+                let client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
+                let (stream, _) = listener.accept().await.expect("a client comes");
+                met.push((client, connections.admit(&stream, false)));
+            }
+            Self(met)
+        }
+
+        fn are_admitted(&self) -> Vec<bool> {
+            self.0.iter().map(|(_, admitted)| admitted.is_some()).collect()
+        }
+    }
+
+    fn bounds(all: usize, per_address: usize) -> Arc<Connections> {
+        let limits = Limits { connections_max: all, connections_per_address_max: per_address, ..Limits::default() };
+        Arc::new(Connections::new(&limits))
+    }
+
     #[actix_web::test]
     async fn a_place_is_free_again_when_its_connection_ends() {
-        let limits = Limits { connections_max: 3, connections_per_address_max: 2, ..Limits::default() };
-        let connections = Arc::new(Connections::new(&limits));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let mut clients = Vec::new();
-        let mut met = Vec::new();
-        for _ in 0..3 {
-            clients.push(TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens"));
-            let (stream, _) = listener.accept().await.expect("a client comes");
-            let mut extensions = Extensions::new();
-            connections.meet(&stream, &mut extensions);
-            met.push((stream, extensions));
-        }
-        let taken: Vec<bool> = met.iter().map(|(_, extensions)| extensions.contains::<Admitted>()).collect();
-        assert_eq!((taken, connections.counts()), (vec![true, true, false], (2, 1)));
-        drop(met.remove(0));
-        assert_eq!(connections.counts().0, 1);
-        assert!(connections.admit(&met[0].0).is_some(), "there is room for one more");
-        assert_eq!(connections.counts(), (1, 1), "and what is dropped is counted no more");
+        let connections = bounds(3, 2);
+        let mut met = Met::with(&connections, 2).await;
+        let busy: Vec<_> = met.0.iter().map(|(_, admitted)| admitted.as_ref().map(Admitted::begin)).collect();
+        assert_eq!(Met::with(&connections, 1).await.are_admitted(), [false], "none of them is quiet");
+        assert_eq!(connections.counts(), (2, 1));
+        drop(met.0.remove(0));
+        assert_eq!(connections.counts().0, 1, "what is dropped is counted no more");
+        assert_eq!(Met::with(&connections, 1).await.are_admitted(), [true]);
+        drop(busy);
+    }
+
+    #[actix_web::test]
+    async fn the_one_that_was_quiet_for_longest_gives_way() {
+        let connections = bounds(0, 3);
+        let met = Met::with(&connections, 3).await;
+        let admitted = |n: usize| met.0[n].1.as_ref().expect("there is room");
+        let busy = admitted(0).begin();
+        let mut more = Met::with(&connections, 1).await;
+        assert_eq!((more.are_admitted(), connections.counts()), (vec![true], (3, 0)));
+        let ended = |n: usize| admitted(n).connection.has_ended();
+        assert_eq!([0, 1, 2].map(ended), [false, true, false], "the first is at it");
+        drop(more.0.remove(0));
+        assert_eq!(connections.counts().0, 2);
+        drop((busy, met));
+        assert_eq!(connections.counts().0, 0, "and the one that gave way is not counted twice");
     }
 
     #[actix_web::test]
@@ -330,7 +386,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let _client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
         let (stream, _) = listener.accept().await.expect("a client comes");
-        let admitted = connections.admit(&stream).expect("there is room");
+        let admitted = connections.admit(&stream, false).expect("there is room");
         let under_way = admitted.begin();
         assert!(!connections.drain(Duration::ZERO).await, "it is asked for something");
         let draining = connections.clone();

@@ -1,8 +1,8 @@
-//! What every request passes before anything else looks at it: bounds on its URL and its headers, and on how many its
-//! connection has under way; and what every reply says to whoever keeps or shows it. HTTP/1.1 heads over 128 KiB or with over 96 headers never get here: the server's own code
+//! What every request passes before anything else looks at it: bounds on its URL and its headers; and what every reply says to whoever keeps or shows it. HTTP/1.1 heads over 128 KiB or with over 96 headers never get here: the server's own code
 //! refuses them.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::api::Api;
 use crate::api::access::limits::Limits;
-use crate::api::door::connections::{Admitted, Place, Refused, UnderWay};
+use crate::api::door::connections::{Admitted, Place, UnderWay};
 use crate::api::http::problem::{Code, Problem};
 
 /// Over TLS: for a year nobody who has been here comes back without TLS.
@@ -51,10 +51,7 @@ pub async fn pass(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<Held>, Error> {
-    if request.conn_data::<Refused>().is_some() {
-        return Ok(told(request, &Problem::too_many_connections(), None));
-    }
-    let mut under_way = request.conn_data::<Admitted>().map(Admitted::begin);
+    let mut under_way = request.conn_data::<Arc<Admitted>>().map(|admitted| admitted.begin());
     let place = under_way.as_mut().and_then(UnderWay::take_place);
     let api = request.app_data::<web::Data<Api>>().expect("the API is part of the app").clone();
     if let Err(problem) = vet(&api.settings.limits, under_way.as_ref(), &request) {
@@ -81,7 +78,7 @@ fn told(request: ServiceRequest, problem: &Problem, place: Option<Place>) -> Ser
 }
 
 fn held(mut reply: ServiceResponse<impl MessageBody + 'static>, place: Option<Place>) -> ServiceResponse<Held> {
-    let is_tls = reply.request().app_config().secure();
+    let is_tls = reply.request().conn_data::<Arc<Admitted>>().is_some_and(|admitted| admitted.is_tls);
     let headers = reply.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, AS_IT_SAYS);
     if !headers.contains_key(header::CACHE_CONTROL) {
@@ -96,9 +93,6 @@ fn held(mut reply: ServiceResponse<impl MessageBody + 'static>, place: Option<Pl
 fn vet(limits: &Limits, under_way: Option<&UnderWay>, request: &ServiceRequest) -> Result<(), Problem> {
     if under_way.is_some_and(UnderWay::is_too_late) {
         return Err(Problem::stopping());
-    }
-    if under_way.is_some_and(UnderWay::is_one_too_many) {
-        return Err(Problem::rate_limited("this connection has too many requests under way; await some replies", 0));
     }
     let url_bytes = request.uri().path().len() + request.query_string().len();
     if url_bytes > limits.url_bytes_max {

@@ -1,25 +1,30 @@
 //! The listening side: the HTTP server with its time limits, in the clear or over TLS. What stays true: no client holds a
-//! connection for longer than the limits say, however slowly it sends or reads.
+//! connection for longer than the limits say, however slowly it sends or reads; and what is spoken is HTTP/1.1 only.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_http::HttpService;
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::dev::{AppConfig, Server, ServerHandle};
+use actix_web::rt::net::TcpStream;
+use actix_web::rt::time::timeout;
 use actix_web::rt::{spawn, task::JoinHandle};
-use actix_web::{HttpServer, web};
+use actix_web::web;
 use rustix::net::{Shutdown, shutdown};
+use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{Certificate, CertificateError};
+use super::stream::Paced;
 use crate::api::{Api, Connections, app};
 use crate::pulse::or_end_task;
 
 /// How long a client may take over a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(3);
-/// TLS handshakes that a worker has under way at once; further ones wait. They are counted for no address: the server's own
-/// code tells of a connection once its handshake is done.
-const HANDSHAKES_MAX: usize = 4096;
+/// How long a client may take over the end of a connection.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// In which the server's own code stops to accept.
 const LAST_ACCEPTS: Duration = Duration::from_millis(5);
 /// Between two looks at the certificate's files.
@@ -49,36 +54,51 @@ pub fn listen(
     workers: usize,
     shutdown_seconds: u64,
 ) -> std::io::Result<Listening> {
-    let (limits, connections) = (api.settings.limits.clone(), api.connections.clone());
+    let connections = api.connections.clone();
     let (door, patience) = (listener.as_fd().try_clone_to_owned()?, Duration::from_secs(shutdown_seconds));
-    let server = HttpServer::new({
-        let api = api.clone();
-        move || app(api.clone())
-    });
-    let server = server
-        .workers(workers)
-        .disable_signals()
-        .shutdown_timeout(shutdown_seconds)
-        .client_request_timeout(Duration::from_secs(limits.head_seconds))
-        .keep_alive(Duration::from_secs(limits.idle_seconds))
-        .tls_handshake_timeout(HANDSHAKE)
-        .max_connection_rate(HANDSHAKES_MAX)
-        .on_connect({
-            let connections = connections.clone();
-            move |stream, extensions| connections.meet(stream, extensions)
-        });
-    let server = match &certificate {
-        Some(certificate) => {
-            let tls = certificate.server_config().map_err(std::io::Error::other)?;
-            server.listen_rustls_0_23(listener, tls)?
-        }
-        None => server.listen(listener)?,
-    };
-    let server: Server = server.run();
+    let tls = certificate.as_ref().map(Certificate::server_config).transpose().map_err(std::io::Error::other)?;
+    let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
+    let server = Server::build().workers(workers).disable_signals().shutdown_timeout(shutdown_seconds);
+    let server: Server = server.listen("api", listener, move || served(&api, tls.clone()))?.run();
     let mut beside = vec![spawn(or_end_task(THREAD, connections.clone().sweep()))];
     beside.extend(certificate.map(|certificate| spawn(or_end_task(THREAD, watch(certificate)))));
     let handle = server.handle();
     Ok(Listening { handle, door, serving: spawn(or_end_task(THREAD, server)), beside, connections, patience })
+}
+
+/// What is done with each connection.
+fn served(
+    api: &web::Data<Api>,
+    tls: Option<TlsAcceptor>,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> + use<> {
+    let (limits, connections) = (&api.settings.limits, api.connections.clone());
+    let app = app(api.clone()).into_factory().map_err(|error| error.error_response());
+    let http = HttpService::build()
+        .client_request_timeout(Duration::from_secs(limits.head_seconds))
+        .keep_alive(Duration::from_secs(limits.idle_seconds))
+        .client_disconnect_timeout(FAREWELL)
+        .on_connect_ext(|stream: &Paced, extensions| drop(extensions.insert(stream.admitted.clone())))
+        .h1(map_config(app, |()| AppConfig::default()));
+    let let_in = move |stream: TcpStream| {
+        let (connections, tls) = (connections.clone(), tls.clone());
+        async move { let_in(stream, &connections, tls).await.ok_or(()) }
+    };
+    // What is wrong with a connection is its client's business.
+    fn_service(let_in).and_then(http.map_err(drop))
+}
+
+/// A connection that there is room for, after its handshake.
+async fn let_in(
+    stream: TcpStream,
+    connections: &Arc<Connections>,
+    tls: Option<TlsAcceptor>,
+) -> Option<(Paced, Option<SocketAddr>)> {
+    let (peer, admitted) = (stream.peer_addr().ok(), connections.admit(&stream, tls.is_some())?);
+    let paced = match tls {
+        Some(tls) => Paced::new(timeout(HANDSHAKE, tls.accept(stream)).await.ok()?.ok()?, admitted),
+        None => Paced::new(stream, admitted),
+    };
+    Some((paced, peer))
 }
 
 impl Listening {

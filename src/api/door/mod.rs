@@ -6,3 +6,4 @@ pub mod connections;
 pub mod counting;
 pub mod gate;
 pub mod listener;
+mod stream;

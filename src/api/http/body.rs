@@ -1,6 +1,7 @@
 //! The body of a request. What stays true: it is counted as it arrives, in a budget that accounts share; it is never longer
 //! than the limit nor waited for longer than it says; and it is taken for JSON whatever its Content-Type.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header;
@@ -12,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Map;
 
 use crate::api::Api;
+use crate::api::door::connections::Admitted;
 use crate::api::http::problem::Problem;
 use crate::api::http::request::{Object, read_json, read_map};
 use crate::domain::byte_budget::Charge;
@@ -42,6 +44,7 @@ impl Body {
         }
         let api = request.app_data::<web::Data<Api>>().expect("the API is part of the app");
         let seconds = api.settings.limits.body_seconds;
+        let _receiving = request.conn_data::<Arc<Admitted>>().map(|admitted| admitted.receive());
         let arriving = Arriving {
             declared: declared(request),
             bytes_max: api.settings.body_bytes_max,

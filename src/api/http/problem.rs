@@ -127,11 +127,6 @@ impl Problem {
         Refusal::Closed.into()
     }
 
-    /// 503: there is no room for this connection.
-    pub fn too_many_connections() -> Self {
-        Self::busy("too_many_connections", "too many connections are open; close some", RETRY_SOON_SECONDS)
-    }
-
     /// 503: a thread that the server cannot do without does not go on.
     pub fn stuck(stuck: &Stuck) -> Self {
         Self::busy("stuck", stuck.to_string(), RETRY_LATER_SECONDS)
