@@ -169,14 +169,20 @@ pub fn bring_up(
     Some(wanting)
 }
 
-/// Whether a webhook's condition holds for an event that is stored, without one it does; and the steps that it took to
-/// read and to ask.
-pub fn holds(registry: &RwLock<Registry>, number: WebhookNumber, event: &Event) -> (Result<bool, TooCostly>, u64) {
-    let condition = registry.read().expect("not poisoned").condition(number).cloned();
-    let Some(condition) = condition else { return (Ok(true), 0) };
-    let mut steps = Steps::new(CONDITION_STEPS_MAX);
-    let answer = condition.holds(Parsed::of_stored(event).tree(), &mut steps);
-    (answer, CONDITION_STEPS_MAX - steps.left() + reading(event.data.len()))
+/// Whether a condition holds for an event that is stored; and the steps that it took to read and to ask.
+pub fn holds(condition: &Condition, event: &Event, steps: Steps) -> (Result<bool, TooCostly>, u64) {
+    let (mut parsed, mut left) = (Parsed::of_stored(event), steps);
+    let answer = condition.holds(parsed.tree(), &mut left);
+    (answer, steps.left() - left.left() + reading(parsed.bytes()))
+}
+
+/// Whether it does, if that is told in a moment.
+pub fn holds_at_once(condition: &Condition, event: &Event) -> (Option<bool>, u64) {
+    if Parsed::of_stored(event).bytes() > Budget::AT_ONCE.bytes {
+        return (None, 0);
+    }
+    let (answer, steps) = holds(condition, event, Steps::new(Budget::AT_ONCE.steps));
+    (answer.ok(), steps)
 }
 
 /// What reading so many bytes takes, in steps.

@@ -185,7 +185,9 @@ impl Committer {
         // Somebody waits for requests; an idle moment is the time to sync outcomes, and they must not wait for ever.
         let moment = self.inner.keeping.moment(&self.inner.clock);
         let must_sync = !group.requests.is_empty() || group.is_empty() || self.is_overdue(moment.now);
-        let mut staging = Staging::new(trees, &self.inner.registry, &self.inner.seals, &mut self.carried, moment);
+        let inner = &*self.inner;
+        let mut staging =
+            Staging::new(trees, &inner.registry, &inner.seals, &inner.foreseen, &mut self.carried, moment);
         let mut staged = Ok(());
         for settlement in &group.settlements {
             staged = staged.and_then(|()| trees.readable(staging.settle(settlement)).map(drop));

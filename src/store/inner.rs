@@ -8,6 +8,7 @@ use arc_swap::ArcSwapOption;
 
 use super::damage::{Damage, Reports};
 use super::error::{OpenError, StoreError};
+use super::foreseen::Foreseen;
 use super::keeping::Keeping;
 use super::layout::{self, Tree};
 use super::message::{Listener, Notice};
@@ -47,6 +48,8 @@ pub struct Inner {
     pub trees: ArcSwapOption<Trees>,
     pub registry: RwLock<Registry>,
     pub queue: Queue,
+    /// What jobs ask beside it.
+    pub foreseen: Arc<Foreseen>,
     /// At what takes long ahead of the commit.
     pub turns: Arc<Turns>,
     pub listener: OnceLock<Arc<dyn Listener>>,

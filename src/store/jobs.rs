@@ -11,11 +11,10 @@ use super::handle::Store;
 use super::layout::{self, Tree};
 use super::read::Page;
 use super::record;
-use super::select::{self, Found, View};
+use super::select::{self, Found, Held, View};
 use super::staging::Staging;
 use crate::domain::delivery::{Cause, Delivery};
-use crate::domain::event::Event;
-use crate::domain::id::{AccountNumber, EventId, JobId};
+use crate::domain::id::{AccountNumber, EventId, JobId, WebhookNumber};
 use crate::domain::job::{Bulk, Job, JobKind, JobState, Looked, RUNNING_JOBS_MAX, Source};
 
 /// Deliveries that one step makes or ends.
@@ -58,35 +57,38 @@ impl Staging<'_> {
         self.registry_mut().put_job(job);
     }
 
-    /// One step of a running job.
-    pub(super) fn step_job(&mut self, account: AccountNumber, id: JobId) -> Result<(), StoreError> {
+    /// One step of a running job. Says whether it did anything: it may wait for an answer.
+    pub(super) fn step_job(&mut self, account: AccountNumber, id: JobId) -> Result<bool, StoreError> {
         // What a group stages is not on disk yet, and a step reads rows there: a job begins in the group after its own.
         if self.trees().get(Tree::Jobs, &layout::job(account, id))?.is_none() {
-            return Ok(());
+            return Ok(true);
         }
-        let Some(mut job) = self.job(account, id)? else { return Ok(()) };
+        let Some(mut job) = self.job(account, id)? else { return Ok(true) };
         if self.has_lost_its_webhook(&job) {
             job.end(JobState::Cancelled, self.now());
             self.put_job(&job);
-            return Ok(());
+            return Ok(true);
         }
         let ids = select::ids(self.trees(), &job.bulk, job.part, job.window(), STEP_ROWS_MAX)?;
         let (done_before, last) = (job.done, ids.last().copied());
         let may_be_more = ids.len() == STEP_ROWS_MAX;
-        let asked = Cell::new(0);
+        let (asked, after) = (Cell::new(0), job.after);
         for id in ids {
             if job.done - done_before == STEP_DONE_MAX || asked.get() >= STEP_STEPS_MAX {
                 break;
             }
-            let looked = self.work_on(&job.bulk, id, &asked)?;
-            job.count(id, looked);
+            match self.work_on(&job.bulk, id, &asked)? {
+                Some(looked) => job.count(id, looked),
+                None if job.after == after => return Ok(false),
+                None => break,
+            }
         }
         if !may_be_more && job.after >= last && !job.next_part() {
             job.end(JobState::Done, self.now());
         }
         job.forget_looked_at();
         self.put_job(&job);
-        Ok(())
+        Ok(true)
     }
 
     /// A deleted webhook gets nothing more, and what is open of it is being cancelled anyway.
@@ -99,11 +101,12 @@ impl Staging<'_> {
         webhook.is_some_and(|number| registry.webhook(number).is_none_or(|webhook| webhook.is_deleted()))
     }
 
-    /// Looks at a row, and does what is asked for. Adds the steps that asking took.
-    fn work_on(&mut self, bulk: &Bulk, id: u128, asked: &Cell<u64>) -> Result<Looked, StoreError> {
+    /// Looks at a row, and does what is asked for; nothing if that is not known yet. Adds the steps that asking took.
+    fn work_on(&mut self, bulk: &Bulk, id: u128, asked: &Cell<u64>) -> Result<Option<Looked>, StoreError> {
         // One record that cannot be read must not stop all others.
         let found = self.trees().readable(self.look(bulk, id, asked))?;
-        Ok(match found.unwrap_or(Found::Unable) {
+        Ok(Some(match found.unwrap_or(Found::Unable) {
+            Found::Later => return Ok(None),
             Found::Nothing => Looked::Passed,
             Found::Unable => Looked::Skipped,
             Found::Delivery(delivery) => {
@@ -112,7 +115,7 @@ impl Staging<'_> {
             }
             Found::Missed(event) => self.put_missed(bulk, event, false)?,
             Found::TooCostly(event) => self.put_missed(bulk, event, true)?,
-        })
+        }))
     }
 
     fn put_missed(&mut self, bulk: &Bulk, event: EventId, too_costly: bool) -> Result<Looked, StoreError> {
@@ -139,13 +142,34 @@ impl Staging<'_> {
         Ok(())
     }
 
+    /// Here if that is told in a moment, else on another thread.
+    fn holds_in_step(
+        &self,
+        account: AccountNumber,
+        number: WebhookNumber,
+        id: EventId,
+        asked: &Cell<u64>,
+    ) -> Result<Held, StoreError> {
+        let condition = self.registry().condition(number).cloned();
+        let Some(condition) = condition else { return Ok(Held::Yes) };
+        if let Some(answer) = self.foreseen().take(number, id, &condition) {
+            return Ok(answer.into());
+        }
+        let Some(event) = self.event(account, id)? else { return Ok(Held::No) };
+        let (answer, steps) = asking::holds_at_once(&condition, &event);
+        asked.set(asked.get() + steps);
+        Ok(match answer {
+            Some(holds) => Ok(holds).into(),
+            None => {
+                self.foreseen().ask(number, condition, event);
+                Held::Later
+            }
+        })
+    }
+
     fn look(&self, bulk: &Bulk, id: u128, asked: &Cell<u64>) -> Result<Found, StoreError> {
         let webhook = |number| self.registry().webhook(number).cloned();
-        let holds = |number, event: &Event| {
-            let (answer, steps) = asking::holds(self.registry_lock(), number, event);
-            asked.set(asked.get() + steps);
-            answer
-        };
+        let holds = |account, number, event| self.holds_in_step(account, number, event, asked);
         View { trees: self.trees(), get: &|tree, key| self.get(tree, key), webhook: &webhook, holds: &holds }
             .look(bulk, id)
     }

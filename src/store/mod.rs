@@ -21,6 +21,7 @@ mod damage;
 mod dead;
 mod duty;
 mod error;
+mod foreseen;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handle;

@@ -177,6 +177,11 @@ impl Registry {
         self.running.range((account, JobId(0))..=(account, JobId(u128::MAX))).count()
     }
 
+    /// How many jobs of all accounts do.
+    pub(super) fn all_running_jobs(&self) -> usize {
+        self.running.len()
+    }
+
     /// The running job that comes after this one, round and round.
     pub(super) fn next_job(&self, last: Option<(AccountNumber, JobId)>) -> Option<(AccountNumber, JobId)> {
         let after = last.map(|last| self.running.range((Bound::Excluded(last), Bound::Unbounded)));

@@ -4,15 +4,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::asking;
+use super::asking::{self, CONDITION_STEPS_MAX};
 use super::error::StoreError;
 use super::handle::Store;
 use super::layout::{self, OPEN, Tree};
 use super::rows::{self, EventHead, Get};
 use super::trees::Trees;
-use crate::domain::condition::TooCostly;
+use crate::domain::condition::{Steps, TooCostly};
 use crate::domain::delivery::{Cause, Delivery};
-use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
 use crate::domain::job::{Bulk, JobKind, Source};
 use crate::domain::webhook::Webhook;
@@ -47,6 +46,28 @@ pub(super) enum Found {
     Missed(EventId),
     /// The same, and asking the webhook's filter takes longer than it may.
     TooCostly(EventId),
+    /// That is not known yet.
+    Later,
+}
+
+/// Whether an event is there that a webhook's condition holds for.
+pub(super) enum Held {
+    Yes,
+    No,
+    /// To tell takes longer than it may.
+    TooCostly,
+    /// It is being asked.
+    Later,
+}
+
+impl From<Result<bool, TooCostly>> for Held {
+    fn from(answer: Result<bool, TooCostly>) -> Self {
+        match answer {
+            Ok(true) => Self::Yes,
+            Ok(false) => Self::No,
+            Err(TooCostly) => Self::TooCostly,
+        }
+    }
 }
 
 /// Up to `limit` ids of a part in `window` that come into question, ascending. Open deliveries come in parts, one a tree:
@@ -85,8 +106,8 @@ pub(super) struct View<'a> {
     pub get: Get<'a>,
     /// The webhook of this number.
     pub webhook: &'a dyn Fn(WebhookNumber) -> Option<Arc<Webhook>>,
-    /// Whether that webhook's condition holds for an event.
-    pub holds: &'a dyn Fn(WebhookNumber, &Event) -> Result<bool, TooCostly>,
+    /// Whether that webhook's condition holds for an event of the account.
+    pub holds: &'a dyn Fn(AccountNumber, WebhookNumber, EventId) -> Result<Held, StoreError>,
 }
 
 impl View<'_> {
@@ -143,12 +164,11 @@ impl View<'_> {
                 return Ok(Found::Nothing);
             }
         }
-        let has_condition = (self.webhook)(number).is_some_and(|webhook| webhook.condition.is_some());
-        let whole = if has_condition { rows::event_by(self.get, bulk.account, id)? } else { None };
-        Ok(match whole.map_or(Ok(!has_condition), |event| (self.holds)(number, &event)) {
-            Ok(true) => Found::Missed(id),
-            Ok(false) => Found::Nothing,
-            Err(TooCostly) => Found::TooCostly(id),
+        Ok(match (self.holds)(bulk.account, number, id)? {
+            Held::Yes => Found::Missed(id),
+            Held::No => Found::Nothing,
+            Held::TooCostly => Found::TooCostly(id),
+            Held::Later => Found::Later,
         })
     }
 
@@ -187,7 +207,7 @@ impl Store {
                     }
                     count.examined += 1;
                     match trees.readable(view.look(bulk, *id))?.unwrap_or(Found::Unable) {
-                        Found::Nothing => {}
+                        Found::Nothing | Found::Later => {}
                         Found::Unable => count.skipped += 1,
                         Found::Delivery(_) | Found::Missed(_) | Found::TooCostly(_) => count.count += 1,
                     }
@@ -209,9 +229,15 @@ impl Store {
         see: impl FnOnce(&Trees, &View<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let webhook = |number| self.registry().webhook(number).cloned();
-        let holds = |number, event: &Event| asking::holds(&self.0.registry, number, event).0;
         self.look(|trees| {
-            see(trees, &View { trees, get: &|tree, key| trees.get(tree, key), webhook: &webhook, holds: &holds })
+            let get: Get<'_> = &|tree, key| trees.get(tree, key);
+            let holds = |account, number, id| {
+                let condition = self.registry().condition(number).cloned();
+                let Some(condition) = condition else { return Ok(Held::Yes) };
+                let Some(event) = rows::event_by(get, account, id)? else { return Ok(Held::No) };
+                Ok(asking::holds(&condition, &event, Steps::new(CONDITION_STEPS_MAX)).0.into())
+            };
+            see(trees, &View { trees, get, webhook: &webhook, holds: &holds })
         })
     }
 }

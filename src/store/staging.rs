@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::carried::{Carried, Finished};
 use super::error::{Refusal, StoreError};
+use super::foreseen::Foreseen;
 use super::keeping::{Moment, Stood};
 use super::key_mark::KeyMark;
 use super::layout::{self, Key, Tree};
@@ -35,6 +36,7 @@ pub struct Staging<'a> {
     trees: &'a Trees,
     registry: &'a RwLock<Registry>,
     seals: &'a Seals,
+    foreseen: &'a Arc<Foreseen>,
     pub(super) carried: &'a mut Carried,
     moment: Moment,
     staged: BTreeMap<(Tree, Key), Option<Vec<u8>>>,
@@ -50,6 +52,7 @@ impl<'a> Staging<'a> {
         trees: &'a Trees,
         registry: &'a RwLock<Registry>,
         seals: &'a Seals,
+        foreseen: &'a Arc<Foreseen>,
         carried: &'a mut Carried,
         moment: Moment,
     ) -> Self {
@@ -57,6 +60,7 @@ impl<'a> Staging<'a> {
             trees,
             registry,
             seals,
+            foreseen,
             kept: carried.kept,
             carried,
             moment,
@@ -100,14 +104,19 @@ impl<'a> Staging<'a> {
         self.registry.read().expect("not poisoned")
     }
 
-    /// The same, for who must not hold it all the time.
+    /// The same, to be changed together with what is staged.
+    pub(super) fn registry_mut(&self) -> RwLockWriteGuard<'_, Registry> {
+        self.registry.write().expect("not poisoned")
+    }
+
+    /// The registry, for who must not hold it all the time.
     pub(super) fn registry_lock(&self) -> &'a RwLock<Registry> {
         self.registry
     }
 
-    /// The same, to be changed together with what is staged.
-    pub(super) fn registry_mut(&self) -> RwLockWriteGuard<'_, Registry> {
-        self.registry.write().expect("not poisoned")
+    /// What jobs ask on another thread.
+    pub(super) fn foreseen(&self) -> &'a Arc<Foreseen> {
+        self.foreseen
     }
 
     /// Bytes of events, ended deliveries and attempts that are kept, changes of this group included.

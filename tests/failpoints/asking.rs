@@ -82,3 +82,34 @@ fn nobody_waits_for_filters_that_take_long() {
     server.stop();
     scenario.teardown();
 }
+
+#[test]
+fn nobody_waits_for_a_job_that_asks_a_filter() {
+    let scenario = FailScenario::setup();
+    let server = Whole::start("");
+    let mut client = server.client();
+    let ones = vec!["1"; 100_000].join(",");
+    let event = format!(r#"{{"type":"a","id":"large","data":{{"a":[{ones}],"b":[{ones}]}}}}"#);
+    client.request("POST", "/api/v1/events", event.as_bytes()).data(202);
+    let receiver = Receiver::start(|_, _| Answer::Status(200));
+    let hook = json!({"url": receiver.url("/"), "events": ["a"], "filter": "@.data.a == @.data.b"});
+    let webhook = client.post("/api/v1/webhooks", &hook).data(201)["id"].as_str().unwrap().to_string();
+    let (begun, begins) = mpsc::channel();
+    let (go_on, goes_on) = mpsc::channel::<()>();
+    let (begun, goes_on) = (Mutex::new(begun), Mutex::new(goes_on));
+    fail::cfg_callback("store.foresee", move || {
+        let _ = begun.lock().unwrap().send(());
+        let _ = goes_on.lock().unwrap().recv();
+    })
+    .unwrap();
+    client.post(&format!("/api/v1/webhooks/{webhook}/replay"), &json!({"state": "missing"})).data(202);
+    begins.recv_timeout(DEADLINE).expect("it is asked beside the commit thread");
+    for _ in 0..10 {
+        client.post("/api/v1/events", &json!({"type": "b", "data": {}})).data(202);
+    }
+    assert!(receiver.arrived.try_recv().is_err(), "the job waits");
+    drop(go_on);
+    assert!(receiver.next().message.body.len() > 400_000);
+    server.stop();
+    scenario.teardown();
+}

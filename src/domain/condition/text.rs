@@ -87,11 +87,11 @@ impl<'t> Reader<'t> {
     fn one(&mut self) -> Read<Test> {
         if self.eat("!") {
             self.space();
-            let not = if self.eat("(") { self.to_its_end()? } else { Test::Exists(self.path()?) };
+            let not = if self.eat("(") { self.in_parentheses()? } else { Test::Exists(self.path()?) };
             return Ok(Test::Not(Box::new(not)));
         }
         if self.eat("(") {
-            return self.to_its_end();
+            return self.in_parentheses();
         }
         if !self.rest.starts_with('@') {
             let left = self.operand()?;
@@ -106,7 +106,7 @@ impl<'t> Reader<'t> {
     }
 
     /// What stands in parentheses, the first of which was taken.
-    fn to_its_end(&mut self) -> Read<Test> {
+    fn in_parentheses(&mut self) -> Read<Test> {
         self.space();
         let test = self.any()?;
         self.space();

@@ -11,31 +11,41 @@ use crate::store::record;
 use crate::store::registry::Registry;
 use crate::store::staging::Staging;
 
+/// Between looks for an answer that all jobs wait for.
+const REST_MS: u64 = 10;
+
 /// Turns running jobs.
 pub struct Jobs {
     /// Whether any goes on.
     running: bool,
     /// Whose turn it was last.
     turn: Option<(AccountNumber, JobId)>,
+    /// How many did nothing in a row, since they wait for an answer.
+    idle: usize,
+    /// All of them do.
+    rests_until: UnixMs,
 }
 
 impl Jobs {
     /// Running jobs go on.
     pub fn at_start(registry: &Registry) -> Self {
-        Self { running: registry.next_job(None).is_some(), turn: None }
+        Self { running: registry.next_job(None).is_some(), turn: None, idle: 0, rests_until: 0 }
     }
 }
 
 impl Duty for Jobs {
     fn due_at(&self, _kept: u64) -> Option<UnixMs> {
-        self.running.then_some(0)
+        self.running.then_some(self.rests_until)
     }
 
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
         let next = staging.registry().next_job(self.turn);
         if let Some((account, id)) = next {
             self.turn = next;
-            staging.step_job(account, id)?;
+            self.idle = if staging.step_job(account, id)? { 0 } else { self.idle + 1 };
+            if self.idle > 0 && self.idle >= staging.registry().all_running_jobs() {
+                (self.idle, self.rests_until) = (0, staging.now() + REST_MS);
+            }
         }
         Ok(())
     }
