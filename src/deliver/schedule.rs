@@ -166,7 +166,7 @@ impl Scheduler {
 
     /// The webhook whose turn it is: one that waited for a place and may have one now, else the next that is ready.
     fn next_ready(&mut self) -> Option<WebhookNumber> {
-        self.shares.next().or_else(|| {
+        self.shares.take_next().or_else(|| {
             let number = self.ready.pop_front()?;
             self.is_ready.remove(&number);
             Some(number)

@@ -126,7 +126,7 @@ impl Shares {
     }
 
     /// One that waited and may take a place now: it waits no more.
-    pub fn next(&mut self) -> Option<WebhookNumber> {
+    pub fn take_next(&mut self) -> Option<WebhookNumber> {
         [true, false].into_iter().find_map(|quick| {
             let next = self
                 .kind(quick)

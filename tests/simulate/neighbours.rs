@@ -48,7 +48,7 @@ pub enum Policy {
 }
 
 enum Pot {
-    Shares(Shares),
+    Shares(Box<Shares>),
     Fifo { places: usize, taken: usize, queue: VecDeque<WebhookNumber>, waits: HashSet<WebhookNumber> },
 }
 
@@ -56,7 +56,7 @@ impl Pot {
     fn of(policy: Policy, places: usize) -> Self {
         match policy {
             Policy::Fifo => Self::Fifo { places, taken: 0, queue: VecDeque::new(), waits: HashSet::new() },
-            Policy::Ours | Policy::NoWindow | Policy::NoReserve => Self::Shares(Shares::new(places)),
+            Policy::Ours | Policy::NoWindow | Policy::NoReserve => Self::Shares(Box::new(Shares::new(places))),
         }
     }
 
@@ -88,7 +88,7 @@ impl Pot {
 
     fn next(&mut self) -> Option<WebhookNumber> {
         match self {
-            Self::Shares(shares) => shares.next(),
+            Self::Shares(shares) => shares.take_next(),
             Self::Fifo { places, taken, queue, waits } => {
                 let next = (*taken < *places).then(|| queue.pop_front())??;
                 waits.remove(&next);
