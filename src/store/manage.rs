@@ -123,23 +123,15 @@ impl Staging<'_> {
 
     /// Asserts that the account may have another webhook; 0: any number.
     pub fn vet_webhook_quota(&self, account: AccountNumber, limit: usize) -> Result<(), Refusal> {
-        let quota = Refusal::OverQuota {
-            what: "webhooks",
-            limit,
-            setting: "limits.webhooks_max",
-            remedy: "delete one, or let the operator raise it",
-        };
+        let (what, setting) = ("webhooks", "limits.webhooks_max");
+        let quota = Refusal::OverQuota { what, limit, setting, remedy: "delete one, or let the operator raise it" };
         within(limit, self.registry().count_of_webhooks(account), quota)
     }
 
     /// Asserts that the account may have another key; 0: any number.
     pub fn vet_key_quota(&self, account: AccountNumber, limit: usize) -> Result<(), Refusal> {
-        let quota = Refusal::OverQuota {
-            what: "keys",
-            limit,
-            setting: "limits.keys_max",
-            remedy: "revoke one, or let the operator raise it",
-        };
+        let (what, setting) = ("keys", "limits.keys_max");
+        let quota = Refusal::OverQuota { what, limit, setting, remedy: "revoke one, or let the operator raise it" };
         within(limit, self.registry().count_of_keys(account), quota)
     }
 
