@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::rows::Kept;
+use super::to_come::ToCome;
 use crate::clock::Dice;
 use crate::domain::id::{AccountNumber, IdSource, WebhookNumber};
 use crate::domain::stats::{AccountTally, Minute, Series};
@@ -18,6 +19,8 @@ pub struct Carried {
     pub tallies: Tallies,
     /// Bytes that are kept of what retention can take.
     pub kept: Kept,
+    /// Deliveries that are still to be made.
+    pub to_come: ToCome,
 }
 
 /// The counters that the commit thread holds in memory, as they will be on disk.

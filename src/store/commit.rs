@@ -15,6 +15,7 @@ use super::message::{Notice, Settled, Settlement};
 use super::queue::{Group, Woken};
 use super::rows;
 use super::staging::Staging;
+use super::to_come::ToCome;
 use super::trees::Trees;
 use super::upkeep::Upkeep;
 use crate::clock::{Dice, Stopwatch};
@@ -71,7 +72,8 @@ impl Committer {
         let ids = IdSource::after(rows::last_id_and_event_bytes(&trees)?.0);
         let kept = rows::kept(&trees)?;
         let upkeep = upkeep_of(&inner, &trees);
-        let carried = Carried { ids, dice, tallies: Tallies::default(), kept };
+        let to_come = ToCome::read(&trees)?;
+        let carried = Carried { ids, dice, tallies: Tallies::default(), kept, to_come };
         let (low_space_told, space_seen) = (false, Stopwatch::start());
         let (unsynced, unmarked, pause) = (None, None, Duration::ZERO);
         let (alone, rests_until) = (0, 0);
@@ -204,6 +206,7 @@ impl Committer {
         let written = seen.and_then(|()| trees.write(&writes)).and_then(|()| {
             self.carried.kept = kept;
             self.inner.kept.store(kept.total(), Ordering::Relaxed);
+            self.inner.to_come.store(self.carried.to_come.deliveries(), Ordering::Relaxed);
             self.inner.commits.count_group(writes.keys());
             if writes.keys() > 0 {
                 self.unsynced.get_or_insert(moment.now);
@@ -258,6 +261,7 @@ impl Committer {
         self.inner.queue.settle_again(settlements);
         self.inner.load(trees)?;
         (self.carried.tallies, self.carried.kept) = (Tallies::default(), rows::kept(trees)?);
+        self.carried.to_come = ToCome::read(trees)?;
         Ok(())
     }
 
@@ -303,6 +307,7 @@ impl Committer {
             let failed = |error| OpenError::of(&self.inner.settings.path, error);
             let opened = self.inner.open_disk().and_then(|trees| {
                 let last = rows::last_id_and_event_bytes(&trees).map_err(failed)?.0;
+                self.carried.to_come = ToCome::read(&trees).map_err(failed)?;
                 Ok((last, rows::kept(&trees).map_err(failed)?, trees))
             });
             match opened {

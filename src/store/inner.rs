@@ -56,6 +56,8 @@ pub struct Inner {
     pub space_low: AtomicBool,
     /// Bytes that retention can take, as of the last commit.
     pub kept: AtomicU64,
+    /// Deliveries of accepted events that are still to be made, as of the last commit.
+    pub to_come: AtomicU64,
     pub seals: Arc<Seals>,
     pub commits: Commits,
     /// What could not be read.

@@ -21,6 +21,7 @@ mod damage;
 mod dead;
 mod duty;
 mod error;
+mod fan_out;
 mod foreseen;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -52,6 +53,7 @@ mod settings;
 mod settle;
 mod staging;
 mod stats;
+mod to_come;
 mod trees;
 mod turns;
 mod upkeep;
