@@ -44,7 +44,8 @@ impl Staging<'_> {
         if known.any(|known| known == path) || registry.order_paths(webhook.account).count() < ORDER_PATHS_MAX {
             return Ok(());
         }
-        let message = format!("the webhooks of an account have at most {ORDER_PATHS_MAX} different ones; use one of those");
+        let message =
+            format!("the webhooks of an account have at most {ORDER_PATHS_MAX} different ones; use one of those");
         Err(Invalid::new("order_key", message).into())
     }
 

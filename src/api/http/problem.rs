@@ -242,9 +242,7 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::QueueFull => Self::busy("queue_full", message, RETRY_SOON_SECONDS),
             Refusal::FanOutFull { .. } => Self::busy("fan_out_full", message, RETRY_SOON_SECONDS),
-            Refusal::FanOutTooWide { .. } => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_deliveries", message)
-            }
+            Refusal::FanOutTooWide { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_deliveries", message),
             Refusal::NoSpace => Self::busy("no_space", message, RETRY_LATER_SECONDS),
             Refusal::Closed => Self::busy("stopping", message, RETRY_LATER_SECONDS),
             Refusal::IdempotencyConflict => {

@@ -1,8 +1,8 @@
 use super::*;
+use crate::clock::{Clock, Dice};
 use crate::domain::job::{Bulk, JobKind, Source};
 use crate::domain::order::{KeyPath, OnDead, Order};
 use crate::domain::webhook::EventFilter;
-use crate::clock::{Clock, Dice};
 use crate::store::bench::{Bench, START, event, in_memory, webhook};
 use crate::store::message::NewEvent;
 use crate::store::settings::{Retention, Settings};
@@ -257,12 +257,9 @@ fn retention_leaves_an_event_of_which_some_are_to_come() {
     let numbers = webhooks(&mut bench, MANY, "a");
     // Nothing of it is open once they are deleted; but they are told so first.
     let event = accept(&mut bench, vec![event()])[0];
-    let ids: Vec<_> =
-        numbers.iter().map(|number| bench.store.registry().webhook(*number).expect("one").id).collect();
-    let mut answer = bench
-        .store
-        .submit(0, move |staging| ids.into_iter().try_for_each(|id| staging.delete_webhook(1, id)))
-        .unwrap();
+    let ids: Vec<_> = numbers.iter().map(|number| bench.store.registry().webhook(*number).expect("one").id).collect();
+    let mut answer =
+        bench.store.submit(move |staging| ids.into_iter().try_for_each(|id| staging.delete_webhook(1, id))).unwrap();
     bench.committer.step();
     answer.try_recv().unwrap().unwrap();
     assert!(bench.store.event_head(1, event).unwrap().is_some());
