@@ -183,11 +183,6 @@ impl Store {
         self.0.queue.close();
     }
 
-    /// Bytes of events, ended deliveries and attempts that are kept: what retention can take.
-    pub fn kept_bytes(&self) -> u64 {
-        self.0.kept.load(Ordering::Relaxed)
-    }
-
     /// The master keys in force.
     pub fn master_keys(&self) -> Arc<MasterKeys> {
         self.0.seals.keys()

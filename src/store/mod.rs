@@ -52,6 +52,7 @@ mod settings;
 mod settle;
 mod staging;
 mod stats;
+mod sums;
 mod trees;
 mod turns;
 mod upkeep;

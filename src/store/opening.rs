@@ -1,8 +1,8 @@
 //! Opening a store: its keys, its trees, and what is held in memory about them. Nothing is served before every master key
 //! that has sealed something is there.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use arc_swap::ArcSwapOption;
 
@@ -47,7 +47,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         turns: Arc::new(Turns::new(places(), bounds.bytes_max)),
         listener: OnceLock::new(),
         space_low: AtomicBool::new(false),
-        kept: AtomicU64::new(0),
+        sums: Mutex::default(),
         seals: Arc::new(Seals::new(keys)),
         commits: Commits::default(),
         reports,

@@ -230,18 +230,6 @@ impl Store {
         self.look(|trees| trees.get(Tree::Events, &key)?.map(|head| event_head(trees, &key, &head)).transpose())
     }
 
-    /// The counters of all webhooks together, deleted ones included; what is not a sum is left at its default.
-    pub fn tally_total(&self) -> Result<Tally, StoreError> {
-        self.look(|trees| {
-            let mut total = Tally::default();
-            for row in trees.all(Tree::Tallies) {
-                let tally = row.and_then(|(key, value)| record::read_grown::<Tally>(Tree::Tallies, &key, &value));
-                trees.readable(tally)?.iter().for_each(|tally| total.add(tally));
-            }
-            Ok(total)
-        })
-    }
-
     /// Deliveries of the webhook, newest first, before the id `before`; `wanted` filters.
     pub fn deliveries(
         &self,
