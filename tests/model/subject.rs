@@ -121,6 +121,9 @@ impl Subject {
             all.sort_by_key(|delivery| (delivery.id.event_at_accept() != event.id, delivery.id));
             let stored: Vec<_> = store.deliveries_of(event).unwrap().into_iter().map(as_known).collect();
             assert_eq!(stored, all);
+            let paged = pages(2, |cursor| store.deliveries_of_event(event.id, &head.webhooks, cursor, 2));
+            all.sort_by_key(|delivery| std::cmp::Reverse(delivery.id));
+            assert_eq!(paged.into_iter().map(as_known).collect::<Vec<_>>(), all, "page by page");
         }
         for webhook in plain.webhooks.values() {
             self.check_webhook(plain, webhook, now);
