@@ -1,5 +1,7 @@
 //! Order between the deliveries of a webhook: in accept order, all of them or those of one key. Pure.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -30,7 +32,7 @@ pub enum OnDead {
 }
 
 /// A path into an event: `data`, `actor`, `metadata` or `type`, then names of fields, with dots between.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct KeyPath(String);
 
 impl KeyPath {
@@ -54,6 +56,28 @@ impl KeyPath {
     /// The value there in an event of the form `{type, data, actor, metadata}`; none if it is null or not there.
     pub fn value<'a>(&self, event: &'a Value) -> Option<&'a Value> {
         self.0.split('.').try_fold(event, |at, name| at.get(name)).filter(|value| !value.is_null())
+    }
+}
+
+/// What an event says at the paths of its account's order keys: a hash of each value, and none where it has no such value.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderKeys(BTreeMap<KeyPath, Option<u64>>);
+
+impl OrderKeys {
+    /// What it says at this path.
+    pub fn learn(&mut self, path: KeyPath, hash: Option<u64>) {
+        self.0.insert(path, hash);
+    }
+
+    /// Whether it is known what it says there.
+    pub fn knows(&self, path: &KeyPath) -> bool {
+        self.0.contains_key(path)
+    }
+
+    /// The place of the event's delivery in `order`; none if the event does not have the key.
+    pub fn place(&self, order: &Order) -> Option<Place> {
+        let key = order.key.as_ref().map_or(Some(0), |path| self.0.get(path).copied().flatten())?;
+        Some(Place { key, instead_of: None })
     }
 }
 

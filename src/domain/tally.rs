@@ -249,8 +249,15 @@ mod tests {
         assert_eq!((Tally::default().success_rate(), Tally { succeeded: 1, ..Tally::default() }.open()), (0.0, 0));
         let mut all = one.clone();
         all.add(&one);
-        let twice =
-            Tally { deliveries: 18, succeeded: 6, dead: 2, cancelled: 6, attempts: 12, failed_attempts: 6, ..one.clone() };
+        let twice = Tally {
+            deliveries: 18,
+            succeeded: 6,
+            dead: 2,
+            cancelled: 6,
+            attempts: 12,
+            failed_attempts: 6,
+            ..one.clone()
+        };
         assert_eq!(all, twice);
         let mut totals = Totals::of(&all);
         assert_eq!(totals.open(), 4);

@@ -15,7 +15,7 @@ use super::staging::Staging;
 use crate::domain::delivery::{Cause, Delivery, DeliveryState};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId, WebhookNumber};
-use crate::domain::order::Place;
+use crate::domain::order::{OrderKeys, Place};
 
 /// In front of an event's record: how many pieces follow it, in two bytes.
 const NO_PIECES: [u8; 2] = 0u16.to_be_bytes();
@@ -50,6 +50,8 @@ impl Staging<'_> {
         let Some(wanting) = self.wanting(account, &events, asked, may_ask_again) else {
             return Ok(Published::AskAgain(events));
         };
+        let deliveries: usize = wanting.iter().map(|one| one.webhooks.len()).sum();
+        self.refuse_more_to_come(account, deliveries)?;
         let mut accepted: Vec<Accepted> = Vec::with_capacity(events.len());
         for ((event, wanting), known) in events.into_iter().zip(wanting).zip(known) {
             accepted.push(match known {
@@ -95,7 +97,7 @@ impl Staging<'_> {
         event: NewEvent,
     ) -> Result<(Accepted, DeliveryId), Refusal> {
         let webhook = self.webhook_of(account, id)?;
-        let wanting = Wanting { webhooks: vec![webhook.number()], too_costly: Vec::new() };
+        let wanting = Wanting { webhooks: vec![webhook.number()], ..Wanting::default() };
         let event = self.put_event(account, event, wanting, Cause::Test)?;
         Ok((Accepted::of(&event, false), event.id.delivery_to(webhook.number())))
     }
@@ -131,17 +133,28 @@ impl Staging<'_> {
         replayed: Option<&Delivery>,
         too_costly: bool,
     ) -> Result<DeliveryId, StoreError> {
-        let ordered = self.registry().webhook(webhook).filter(|webhook| webhook.order.is_some()).cloned();
-        let whole = ordered.map(|webhook| self.event(webhook.account, event)).transpose()?.flatten();
+        let order_keys = self.order_keys_for(webhook, event)?;
         let new = DeliveryId(self.next_id(webhook));
-        let mut parsed = whole.as_ref().map(Parsed::of_stored);
         let delivery = Delivery::fresh(new, event, cause);
         match too_costly {
-            true => self.put_too_costly(delivery, parsed.as_mut())?,
-            false => self.put_fresh(delivery, parsed.as_mut(), replayed)?,
+            true => self.put_too_costly(delivery, &order_keys)?,
+            false => self.put_fresh(delivery, &order_keys, replayed)?,
         }
         self.stage(Tree::Replays, layout::replay(event, new), Some(Vec::new()));
         Ok(new)
+    }
+
+    /// What an event that is stored says at the path of the webhook's order key.
+    fn order_keys_for(&self, webhook: WebhookNumber, event: EventId) -> Result<OrderKeys, StoreError> {
+        let webhook = self.registry().webhook(webhook).cloned();
+        let mut keys = OrderKeys::default();
+        let path = webhook.iter().find_map(|webhook| Some((webhook.account, webhook.order.as_ref()?.key.as_ref()?)));
+        if let Some((account, path)) = path
+            && let Some(event) = self.event(account, event)?
+        {
+            order::learn(&mut keys, [path], &mut Parsed::of_stored(&event));
+        }
+        Ok(keys)
     }
 
     fn accepted_before(
@@ -192,7 +205,7 @@ impl Staging<'_> {
         &mut self,
         account: AccountNumber,
         new: NewEvent,
-        Wanting { webhooks, too_costly }: Wanting,
+        Wanting { webhooks, too_costly, order_keys }: Wanting,
         cause: Cause,
     ) -> Result<Event, StoreError> {
         let event = Event {
@@ -216,12 +229,16 @@ impl Staging<'_> {
         if let Some(name) = &event.name {
             self.stage(Tree::Names, layout::name(account, name), Some(event.id.to_bytes().to_vec()));
         }
-        let mut parsed = Parsed::of_stored(&event);
-        for id in event.deliveries() {
-            let delivery = Delivery::fresh(id, event.id, cause);
-            match too_costly.binary_search(&id.webhook()) {
-                Ok(_) => self.put_too_costly(delivery, Some(&mut parsed))?,
-                Err(_) => self.put_fresh(delivery, Some(&mut parsed), None)?,
+        if cause == Cause::Accept && self.is_for_later(account, &event.webhooks) {
+            self.put_parts(&event, &too_costly, order_keys);
+        } else {
+            self.laid_out += event.webhooks.len();
+            for id in event.deliveries() {
+                let delivery = Delivery::fresh(id, event.id, cause);
+                match too_costly.binary_search(&id.webhook()) {
+                    Ok(_) => self.put_too_costly(delivery, &order_keys)?,
+                    Err(_) => self.put_fresh(delivery, &order_keys, None)?,
+                }
             }
         }
         self.count_event(account);
@@ -252,11 +269,11 @@ impl Staging<'_> {
     pub(super) fn put_fresh(
         &mut self,
         mut delivery: Delivery,
-        parsed: Option<&mut Parsed<'_>>,
+        order_keys: &OrderKeys,
         replayed: Option<&Delivery>,
     ) -> Result<(), StoreError> {
-        if let Some(parsed) = parsed.filter(|_| delivery.cause != Cause::Test) {
-            delivery.place = self.place_in_order(&delivery, parsed);
+        if delivery.cause != Cause::Test {
+            delivery.place = self.place_in_order(&delivery, order_keys);
         }
         if let Some(old) = replayed {
             delivery.place = self.place_of_replay(old, delivery.place)?;
@@ -268,25 +285,36 @@ impl Staging<'_> {
 
     /// Makes one that is dead from the start, since nobody knows whether its webhook wants the event: it stands among the
     /// dead letters, and a replay sends it. Where dead ones hold up others, it does.
-    fn put_too_costly(&mut self, mut delivery: Delivery, parsed: Option<&mut Parsed<'_>>) -> Result<(), StoreError> {
+    pub(super) fn put_too_costly(&mut self, mut delivery: Delivery, order_keys: &OrderKeys) -> Result<(), StoreError> {
         let webhook = delivery.id.webhook();
-        if let Some(parsed) = parsed.filter(|_| self.holds(webhook)) {
-            delivery.place = self.place_in_order(&delivery, parsed);
+        if self.holds(webhook) {
+            delivery.place = self.place_in_order(&delivery, order_keys);
         }
         if let Some(place) = delivery.place {
             self.stage(Tree::Ordered, layout::ordered(webhook, place.key, delivery.id), Some(Vec::new()));
         }
-        self.count_new(&delivery);
-        (delivery.state, delivery.ended_at) = (DeliveryState::Dead, Some(self.now()));
-        delivery.reason = Some(asking::TOO_COSTLY.to_string());
-        self.put_after_attempt(&delivery)?;
+        self.put_ended(&mut delivery, DeliveryState::Dead, asking::TOO_COSTLY)?;
         let known = self.registry().webhook(webhook).cloned();
         known.map_or(Ok(()), |known| self.notice_of_dead(&known, &delivery))
     }
 
-    fn place_in_order(&self, delivery: &Delivery, parsed: &mut Parsed<'_>) -> Option<Place> {
-        let order = self.registry().webhook(delivery.id.webhook()).and_then(|webhook| webhook.order.clone());
-        order.and_then(|order| order::place(&order, parsed))
+    /// Makes one that has ended from the start.
+    pub(super) fn put_ended(
+        &mut self,
+        delivery: &mut Delivery,
+        state: DeliveryState,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        self.count_new(delivery);
+        (delivery.state, delivery.ended_at) = (state, Some(self.now()));
+        delivery.reason = Some(reason.to_string());
+        self.put_after_attempt(delivery)
+    }
+
+    fn place_in_order(&self, delivery: &Delivery, order_keys: &OrderKeys) -> Option<Place> {
+        let registry = self.registry();
+        let order = registry.webhook(delivery.id.webhook()).and_then(|webhook| webhook.order.as_ref());
+        order.and_then(|order| order_keys.place(order))
     }
 
     fn count_new(&mut self, delivery: &Delivery) {

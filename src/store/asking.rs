@@ -5,13 +5,16 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 
+use super::error::Refusal;
 use super::message::NewEvent;
+use super::order;
 use super::parsed::Parsed;
 use super::publish::{Asked, Publish, Wanting};
 use super::registry::{Question, Registry};
 use crate::domain::condition::{Condition, Node, Steps, TooCostly};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, WebhookNumber};
+use crate::domain::order::{KeyPath, OrderKeys};
 
 /// Steps that one condition may take on one event: a few milliseconds.
 pub const CONDITION_STEPS_MAX: u64 = 1 << 20;
@@ -22,6 +25,11 @@ pub const EVENT_STEPS_MAX: u64 = 1 << 24;
 const READING_BYTES: usize = 4;
 /// Steps that are taken in one turn, reading included: longer publishes take several.
 const TURN_STEPS_MAX: u64 = 1 << 20;
+/// Deliveries that a publish may make to be asked about by the thread that serves its caller.
+const AT_ONCE_DELIVERIES_MAX: usize = 1 << 14;
+/// Deliveries that several events of one publish may make: their webhooks' numbers are held until all are stored. One event
+/// may go to all webhooks of its account.
+const DELIVERIES_MAX: usize = 1 << 21;
 /// Webhooks that are looked at, once for each event.
 const AGAIN_WEBHOOKS_MAX: usize = 10_000;
 
@@ -59,25 +67,48 @@ pub fn ask(
         registry.read().expect("not poisoned").question(account, event_type, test, tree)
     };
     let event_type = event.event_type();
+    let mut wanting = Wanting::default();
     if let Some(Question { sure, .. }) = question(event_type, None) {
-        return Some(Wanting { webhooks: sure, too_costly: Vec::new() });
+        wanting.webhooks = sure;
+    } else {
+        budget.bytes = budget.bytes.checked_sub(event.bytes())?;
+        let tree = event.tree();
+        let Question { sure, asked } = question(event_type, Some(tree)).unwrap_or_default();
+        wanting.webhooks = sure;
+        wanting.too_costly = answer(asked, tree, &mut budget.steps, &mut wanting.webhooks);
+        wanting.webhooks.sort_unstable();
+        wanting.webhooks.dedup();
     }
-    budget.bytes = budget.bytes.checked_sub(event.bytes())?;
-    let tree = event.tree();
-    let Question { sure: mut webhooks, asked } = question(event_type, Some(tree)).unwrap_or_default();
-    let too_costly = answer(asked, tree, &mut budget.steps, &mut webhooks);
-    webhooks.sort_unstable();
-    webhooks.dedup();
-    Some(Wanting { webhooks, too_costly })
+    if !wanting.webhooks.is_empty() {
+        let paths: Vec<KeyPath> = registry.read().expect("not poisoned").order_paths(account).cloned().collect();
+        learn_order_keys(&paths, event, budget, &mut wanting.order_keys)?;
+    }
+    Some(wanting)
+}
+
+/// What the event says at those of the paths that nobody has looked at yet; none if it is too long to be read.
+fn learn_order_keys(
+    paths: &[KeyPath],
+    event: &mut Parsed<'_>,
+    budget: &mut Budget,
+    known: &mut OrderKeys,
+) -> Option<()> {
+    if !paths.iter().all(|path| known.knows(path)) {
+        budget.bytes = budget.bytes.checked_sub(event.bytes())?;
+        order::learn(known, paths, event);
+    }
+    Some(())
 }
 
 /// Asks about the events of a publish if that is done in a moment.
 pub fn at_once(registry: &RwLock<Registry>, account: AccountNumber, events: &[NewEvent]) -> Option<Asked> {
     let version = registry.read().expect("not poisoned").version();
     let (mut budget, mut wanting) = (Budget::AT_ONCE, Vec::with_capacity(events.len()));
+    let mut deliveries = 0;
     for event in events {
         let of = ask(registry, account, event.test, &mut Parsed::of(event), &mut budget)?;
-        if !of.too_costly.is_empty() {
+        deliveries += of.webhooks.len();
+        if !of.too_costly.is_empty() || deliveries > AT_ONCE_DELIVERIES_MAX {
             return None;
         }
         wanting.push(of);
@@ -89,19 +120,21 @@ pub fn at_once(registry: &RwLock<Registry>, account: AccountNumber, events: &[Ne
 pub struct Asking {
     account: AccountNumber,
     publish: Publish,
+    /// How many deliveries those events make that were asked about.
+    deliveries: usize,
 }
 
 impl Asking {
     /// Of these events.
     pub fn of(registry: &RwLock<Registry>, account: AccountNumber, events: Vec<NewEvent>) -> Self {
         let asked = Asked { version: registry.read().expect("not poisoned").version(), wanting: Vec::new() };
-        Self { account, publish: Publish { events, asked: Some(asked) } }
+        Self { account, publish: Publish { events, asked: Some(asked) }, deliveries: 0 }
     }
 
-    /// Asks about some more of them: all, or the whole publish once nothing is left to ask.
-    pub fn go_on(mut self, registry: &RwLock<Registry>) -> Result<Publish, Self> {
+    /// Asks about some more of them: the whole publish once nothing is left to ask, unless they make too many deliveries.
+    pub fn go_on(mut self, registry: &RwLock<Registry>) -> Result<Result<Publish, Refusal>, Self> {
         fail::fail_point!("store.ask");
-        let Publish { events, asked: Some(asked) } = &mut self.publish else { return Ok(self.publish) };
+        let Publish { events, asked: Some(asked) } = &mut self.publish else { return Ok(Ok(self.publish)) };
         let mut spent = 0;
         for event in &events[asked.wanting.len()..] {
             if spent >= TURN_STEPS_MAX {
@@ -109,10 +142,15 @@ impl Asking {
             }
             let (mut parsed, mut budget) = (Parsed::of(event), Budget::EVENT);
             let of = ask(registry, self.account, event.test, &mut parsed, &mut budget);
-            asked.wanting.push(of.expect("any length is read"));
-            spent += EVENT_STEPS_MAX - budget.steps + reading(event.bytes());
+            let of = of.expect("any length is read");
+            self.deliveries += of.webhooks.len();
+            if self.deliveries > DELIVERIES_MAX && events.len() > 1 {
+                return Ok(Err(Refusal::FanOutTooWide { limit: DELIVERIES_MAX }));
+            }
+            spent += EVENT_STEPS_MAX - budget.steps + reading(event.bytes()) + of.webhooks.len() as u64;
+            asked.wanting.push(of);
         }
-        Ok(self.publish)
+        Ok(Ok(self.publish))
     }
 }
 
@@ -131,6 +169,7 @@ pub fn bring_up(
         return None;
     }
     let changed: BTreeSet<WebhookNumber> = changed.into_iter().collect();
+    let paths: Vec<KeyPath> = registry.order_paths(account).cloned().collect();
     let is_as_it_was = |number: &WebhookNumber| {
         !changed.contains(number) && registry.webhook(*number).is_some_and(|one| !one.is_deleted())
     };
@@ -165,6 +204,11 @@ pub fn bring_up(
             wanting.too_costly.sort_unstable();
         }
         wanting.webhooks.sort_unstable();
+        // An order that nobody knew of when it was asked is kept as well, at the latest here.
+        let mut order_budget = if may_ask_again { budget } else { Budget::EVENT };
+        if !wanting.webhooks.is_empty() {
+            learn_order_keys(&paths, &mut Parsed::of(event), &mut order_budget, &mut wanting.order_keys)?;
+        }
     }
     Some(wanting)
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::sums::Sums;
+use super::to_come::ToCome;
 use crate::clock::Dice;
 use crate::domain::id::{AccountNumber, IdSource, WebhookNumber};
 use crate::domain::stats::{AccountTally, Minute, Series};
@@ -18,6 +19,8 @@ pub struct Carried {
     pub tallies: Tallies,
     /// Over all of them, as of the last commit.
     pub sums: Sums,
+    /// Deliveries that are still to be made.
+    pub to_come: ToCome,
 }
 
 /// The counters that the commit thread holds in memory, as they will be on disk.

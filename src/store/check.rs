@@ -31,6 +31,7 @@ pub fn check(trees: &Trees, keys: &MasterKeys, tree: Tree, key: &[u8], value: &[
         Tree::Idempotency => record::read::<Idempotent>(tree, key, value).map(drop),
         Tree::Fresh | Tree::Blocked | Tree::Waiting | Tree::Closed => rows::delivery_row(tree, key, value).map(drop),
         Tree::Attempts => record::read::<SealedAttempt>(tree, key, value).map(drop),
+        Tree::FanOut => rows::part(key, value).map(drop),
         Tree::Ordered => has_bytes(&[0, 16], tree, key, value),
         Tree::Jobs => record::read_grown::<Job>(tree, key, value).map(drop),
         Tree::Stats => rows::counts(key, value).map(drop),

@@ -15,6 +15,7 @@ use super::message::{Notice, Settled, Settlement};
 use super::queue::{Group, Woken};
 use super::rows;
 use super::staging::Staging;
+use super::to_come::ToCome;
 use super::trees::Trees;
 use super::upkeep::Upkeep;
 use crate::clock::{Dice, Stopwatch};
@@ -70,7 +71,8 @@ impl Committer {
         let trees = inner.trees()?;
         let ids = IdSource::after(rows::last_id_and_event_bytes(&trees)?.0);
         let upkeep = upkeep_of(&inner, &trees);
-        let carried = Carried { ids, dice, tallies: Tallies::default(), sums: inner.sums() };
+        let to_come = ToCome::read(&trees)?;
+        let carried = Carried { ids, dice, tallies: Tallies::default(), sums: inner.sums(), to_come };
         let (low_space_told, space_seen) = (false, Stopwatch::start());
         let (unsynced, unmarked, pause) = (None, None, Duration::ZERO);
         let (alone, rests_until) = (0, 0);
@@ -203,6 +205,7 @@ impl Committer {
         let written = seen.and_then(|()| trees.write(&writes)).and_then(|()| {
             self.carried.sums = sums;
             self.inner.publish(sums);
+            self.inner.to_come.store(self.carried.to_come.deliveries(), Ordering::Relaxed);
             self.inner.commits.count_group(writes.keys());
             if writes.keys() > 0 {
                 self.unsynced.get_or_insert(moment.now);
@@ -257,6 +260,7 @@ impl Committer {
         self.inner.queue.settle_again(settlements);
         self.inner.load(trees)?;
         (self.carried.tallies, self.carried.sums) = (Tallies::default(), self.inner.sums());
+        self.carried.to_come = ToCome::read(trees)?;
         Ok(())
     }
 
@@ -302,6 +306,7 @@ impl Committer {
             let failed = |error| OpenError::of(&self.inner.settings.path, error);
             let opened = self.inner.open_disk().and_then(|trees| {
                 let last = rows::last_id_and_event_bytes(&trees).map_err(failed)?.0;
+                self.carried.to_come = ToCome::read(&trees).map_err(failed)?;
                 Ok((last, trees))
             });
             match opened {

@@ -178,6 +178,18 @@ pub enum Refusal {
     /// Too much waits for the commit thread.
     #[error("too many requests are waiting to be stored")]
     QueueFull,
+    /// So many deliveries of the account are to be made that no more can be promised.
+    #[error("more than {limit} deliveries of this account's events are still to be made; publish again in a moment")]
+    FanOutFull {
+        /// The limit.
+        limit: u64,
+    },
+    /// One request asks for too many deliveries.
+    #[error("these events make more than {limit} deliveries together; publish fewer of them in one request")]
+    FanOutTooWide {
+        /// The limit.
+        limit: usize,
+    },
     /// Free space is below the reserve.
     #[error("the disk is almost full")]
     NoSpace,

@@ -93,7 +93,7 @@ impl Store {
                 asking.go_on(&inner.registry)
             };
             asking = match tokio::task::spawn_blocking(some).await {
-                Ok(Ok(publish)) => return Ok(publish),
+                Ok(Ok(publish)) => return publish,
                 Ok(Err(asking)) => asking,
                 Err(ended) => match ended.try_into_panic() {
                     Ok(panic) => std::panic::resume_unwind(panic),
@@ -181,6 +181,11 @@ impl Store {
     /// Takes no more requests; the committer ends once what waits is written.
     pub fn close(&self) {
         self.0.queue.close();
+    }
+
+    /// Deliveries of accepted events that are still to be made.
+    pub fn all_deliveries_to_come(&self) -> u64 {
+        self.0.to_come.load(Ordering::Relaxed)
     }
 
     /// The master keys in force.

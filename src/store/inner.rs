@@ -13,13 +13,13 @@ use super::keeping::Keeping;
 use super::layout::{self, Tree};
 use super::message::{Listener, Notice};
 use super::queue::Queue;
+use super::record;
 use super::registry::Registry;
 use super::seal::Seals;
 use super::settings::Settings;
 use super::sums::Sums;
 use super::trees::{self, Trees};
 use super::turns::Turns;
-use super::record;
 use crate::clock::Clock;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::job::Job;
@@ -57,6 +57,8 @@ pub struct Inner {
     pub space_low: AtomicBool,
     /// As of the last commit.
     pub sums: Mutex<Sums>,
+    /// Deliveries of accepted events that are still to be made, as of the last commit.
+    pub to_come: AtomicU64,
     pub seals: Arc<Seals>,
     pub commits: Commits,
     /// What could not be read.

@@ -64,6 +64,10 @@ impl Staging<'_> {
             return Ok(true);
         }
         let Some(mut job) = self.job(account, id)? else { return Ok(true) };
+        // What was accepted before it is its own, and must be there.
+        if self.has_to_come_before(account, id.0)? {
+            return Ok(false);
+        }
         if self.has_lost_its_webhook(&job) {
             job.end(JobState::Cancelled, self.now());
             self.put_job(&job);

@@ -25,6 +25,7 @@
 //! | `account_tallies` | account | what is counted about an account |
 //! | `audit` | account, entry id | `AuditEntry`: who changed what; rows are added and, once they are too old, removed |
 //! | `quarantine` | name of a tree, 0, a key of it | what lay there and could not be read |
+//! | `fan_out` | account, event id, webhook | deliveries of an event that are still to be made, from that webhook on |
 //!
 //! Each value that is not empty ends with a checksum over its tree, its key and itself (`trees/checksum.rs`).
 //!
@@ -37,7 +38,10 @@ use crate::domain::time::UnixMs;
 
 /// The format that this build writes and reads. A directory of format 4 is brought to it when it is opened
 /// (`migration`); formats 1 to 3 were those of builds before the first release.
-pub const FORMAT_VERSION: u32 = 5;
+pub const FORMAT_VERSION: u32 = 6;
+/// From this format on a directory lacks nothing but trees, in which nothing is: it is of the present one once they are
+/// made. Builds that do not know them must not open it then.
+pub const FORMAT_GROWN: u32 = 5;
 
 /// A stored value, in bytes: what is longer goes on in `chunks`. A leaf of sixteen such values still fits into a log
 /// segment, so the store never makes a blob file (which it would not sync).
@@ -70,11 +74,13 @@ pub enum Tree {
     AccountTallies,
     Audit,
     Quarantine,
+    /// Behind all that was there before: the sum over all rows knows a tree by its place here.
+    FanOut,
 }
 
 impl Tree {
     /// Every tree and its name on disk, in the order of the enum.
-    pub const ALL: [(Tree, &'static str); 23] = [
+    pub const ALL: [(Tree, &'static str); 24] = [
         (Tree::Meta, "meta"),
         (Tree::Accounts, "accounts"),
         (Tree::Keys, "keys"),
@@ -98,6 +104,7 @@ impl Tree {
         (Tree::AccountTallies, "account_tallies"),
         (Tree::Audit, "audit"),
         (Tree::Quarantine, "quarantine"),
+        (Tree::FanOut, "fan_out"),
     ];
 
     /// Its name on disk.
@@ -200,6 +207,17 @@ pub fn read_event(key: &[u8]) -> EventId {
 /// `chunks`: the `n`-th further piece of the event at `event_key`.
 pub fn chunk(event_key: &[u8], n: u16) -> Key {
     joined(&[event_key, &n.to_be_bytes()])
+}
+
+/// `fan_out`: the part of an event's deliveries that begins with this webhook.
+pub fn fan_out(event_key: &[u8], from: WebhookNumber) -> Key {
+    joined(&[event_key, &number(from)])
+}
+
+/// The event's key and the webhook in a `fan_out` key.
+pub fn read_fan_out(key: &[u8]) -> (&[u8], WebhookNumber) {
+    let (event, from) = key.split_last_chunk().expect("a part's key ends with a number");
+    (event, u32::from_be_bytes(*from))
 }
 
 /// `names`.

@@ -7,6 +7,7 @@ use super::error::{Refusal, StoreError};
 use super::layout::{self, Tree};
 use super::registry::KeyHash;
 use super::staging::Staging;
+use crate::domain::Invalid;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::id::{AccountNumber, KeyId, WebhookId, WebhookNumber};
 use crate::domain::stats::{Counts, Series};
@@ -15,6 +16,8 @@ use crate::domain::webhook::{Status, Webhook};
 
 /// In place of a webhook's number: the sum of the counters of those that are forgotten.
 const FORGOTTEN: WebhookNumber = 0;
+/// Different order keys among the webhooks of an account.
+const ORDER_PATHS_MAX: usize = 64;
 
 impl Staging<'_> {
     /// Adds a webhook; its number and id are given here. `limit`: how many of its dialect the account may have.
@@ -24,12 +27,26 @@ impl Staging<'_> {
         {
             return Err(Refusal::WebhookLimit { limit });
         }
+        self.refuse_too_many_orders(&webhook)?;
         let number = self.next_number(layout::META_LAST_WEBHOOK)?;
         webhook.id = WebhookId(self.next_id(number));
         webhook.created_at = self.now();
         webhook.updated_at = self.now();
         self.put_webhook(webhook.clone());
         Ok(webhook)
+    }
+
+    /// What an event says at each path is asked once for all webhooks of its account, and kept beside its deliveries.
+    fn refuse_too_many_orders(&self, webhook: &Webhook) -> Result<(), Refusal> {
+        let Some(path) = webhook.order.as_ref().and_then(|order| order.key.as_ref()) else { return Ok(()) };
+        let registry = self.registry();
+        let mut known = registry.order_paths(webhook.account);
+        if known.any(|known| known == path) || registry.order_paths(webhook.account).count() < ORDER_PATHS_MAX {
+            return Ok(());
+        }
+        let message =
+            format!("the webhooks of an account have at most {ORDER_PATHS_MAX} different ones; use one of those");
+        Err(Invalid::new("order_key", message).into())
     }
 
     /// Changes a webhook.
@@ -42,6 +59,7 @@ impl Staging<'_> {
         let mut webhook = self.webhook_of(account, id)?;
         let (was_active, before) = (webhook.is_active(), webhook.status.clone());
         change(&mut webhook, self.now())?;
+        self.refuse_too_many_orders(&webhook)?;
         if webhook.is_active() && !was_active {
             // Who lets deliveries out again says that the endpoint is well.
             let now = self.now();

@@ -21,6 +21,7 @@ mod damage;
 mod dead;
 mod duty;
 mod error;
+mod fan_out;
 mod foreseen;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -53,6 +54,7 @@ mod settle;
 mod staging;
 mod stats;
 mod sums;
+mod to_come;
 mod trees;
 mod turns;
 mod upkeep;

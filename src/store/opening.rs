@@ -1,7 +1,7 @@
 //! Opening a store: its keys, its trees, and what is held in memory about them. Nothing is served before every master key
 //! that has sealed something is there.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use arc_swap::ArcSwapOption;
@@ -48,6 +48,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         listener: OnceLock::new(),
         space_low: AtomicBool::new(false),
         sums: Mutex::default(),
+        to_come: AtomicU64::new(0),
         seals: Arc::new(Seals::new(keys)),
         commits: Commits::default(),
         reports,

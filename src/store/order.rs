@@ -5,6 +5,7 @@
 //! Where the webhook says so, a head that used up its retries keeps its row in `ordered`, and with it all behind it,
 //! until it is replayed with success or discarded. The replay stands in its place.
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
@@ -15,15 +16,21 @@ use super::rows;
 use super::staging::Staging;
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::id::{DeliveryId, WebhookNumber};
-use crate::domain::order::{Order, Place};
+use crate::domain::order::{KeyPath, OrderKeys, Place};
 
-/// The place of an event's delivery in `order`; none if the event does not have the key.
-pub(super) fn place(order: &Order, event: &mut Parsed<'_>) -> Option<Place> {
-    let Some(path) = &order.key else { return Some(Place { key: 0, instead_of: None }) };
-    let value = path.value(event.value())?;
+/// Learns what an event says at those of the paths of which that is not known.
+pub(super) fn learn<'p>(keys: &mut OrderKeys, paths: impl IntoIterator<Item = &'p KeyPath>, event: &mut Parsed<'_>) {
+    for path in paths {
+        if !keys.knows(path) {
+            keys.learn(path.clone(), path.value(event.value()).map(hash));
+        }
+    }
+}
+
+fn hash(value: &Value) -> u64 {
     let digest: [u8; 32] = Sha256::digest(value.to_string()).into();
     let (first, _) = digest.split_first_chunk::<8>().expect("a digest has 32 bytes");
-    Some(Place { key: u64::from_be_bytes(*first), instead_of: None })
+    u64::from_be_bytes(*first)
 }
 
 impl Staging<'_> {
@@ -127,7 +134,7 @@ impl Staging<'_> {
     }
 
     /// The first key of a tree that begins so, changes of this group included.
-    fn first_key(&self, tree: Tree, prefix: &[u8]) -> Result<Option<Key>, StoreError> {
+    pub(super) fn first_key(&self, tree: Tree, prefix: &[u8]) -> Result<Option<Key>, StoreError> {
         let staged = self.staged_keys(tree, prefix).next().cloned();
         for key in self.trees().prefix(tree, prefix).keys() {
             let key = key?;

@@ -3,6 +3,7 @@
 use super::changes::Version;
 use super::message::{Accepted, NewEvent};
 use crate::domain::id::WebhookNumber;
+use crate::domain::order::OrderKeys;
 
 /// Events to accept, all of one account.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct Wanting {
     pub webhooks: Vec<WebhookNumber>,
     /// Those among them of whom it is not known whether they want it, ascending.
     pub too_costly: Vec<WebhookNumber>,
+    /// What it says at the paths of the account's order keys.
+    pub order_keys: OrderKeys,
 }
 
 /// What became of [`Publish`].

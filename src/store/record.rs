@@ -7,8 +7,8 @@ use super::damage::Damage;
 use super::error::StoreError;
 use super::layout::Tree;
 use crate::domain::delivery::{Cause, Delivery};
-use crate::domain::id::{DeliveryId, EventId};
-use crate::domain::order::Place;
+use crate::domain::id::{DeliveryId, EventId, WebhookNumber};
+use crate::domain::order::{OrderKeys, Place};
 use crate::domain::time::UnixMs;
 
 const RECORD_VERSION: u8 = 1;
@@ -97,6 +97,17 @@ pub struct Idempotent {
     pub fingerprint: [u8; 32],
     /// The events, in the order of the request.
     pub events: Vec<EventId>,
+}
+
+/// Deliveries of an event that are still to be made: those of some of the webhooks that wanted it at accept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The webhooks, ascending.
+    pub webhooks: Vec<WebhookNumber>,
+    /// Those among them whose delivery is dead from the start, since their filter is too costly; ascending.
+    pub too_costly: Vec<WebhookNumber>,
+    /// What the event says at the paths of its account's order keys.
+    pub order_keys: OrderKeys,
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::domain::account::{Account, ApiKey};
 use crate::domain::condition::{Condition, Node};
 use crate::domain::id::{AccountNumber, JobId, KeyId, WebhookId, WebhookNumber};
 use crate::domain::job::Job;
+use crate::domain::order::KeyPath;
 use crate::domain::webhook::{Ownership, Webhook};
 
 /// The SHA-256 of a key's text.
@@ -38,8 +39,10 @@ pub struct Registry {
     changes: Changes,
     /// How many webhooks of each dialect an account has.
     dialects: HashMap<AccountNumber, BTreeMap<String, usize>>,
+    /// How many webhooks of an account are ordered by the value at each path.
+    order_paths: HashMap<AccountNumber, BTreeMap<KeyPath, usize>>,
     /// How many webhooks there are of each status, by its word.
-    statuses: HashMap<&'static str, usize>,
+    statuses: BTreeMap<&'static str, usize>,
     /// All webhooks by their account, deleted ones included.
     ever: BTreeSet<(AccountNumber, WebhookNumber)>,
     /// The jobs that go on.
@@ -132,6 +135,10 @@ impl Registry {
     /// How many webhooks the account has.
     pub fn count_of_webhooks(&self, account: AccountNumber) -> usize {
         self.dialects.get(&account).map_or(0, |dialects| dialects.values().sum())
+    }
+    /// The paths of the order keys of the account's webhooks.
+    pub fn order_paths(&self, account: AccountNumber) -> impl Iterator<Item = &KeyPath> {
+        self.order_paths.get(&account).into_iter().flat_map(BTreeMap::keys)
     }
     /// The dialects of the account's webhooks.
     pub fn dialects_of(&self, account: AccountNumber) -> impl Iterator<Item = &str> {
@@ -266,15 +273,17 @@ impl Registry {
         self.owned.insert((webhook.account, webhook.number()));
         *self.statuses.entry(webhook.status_word()).or_default() += 1;
         *self.dialects.entry(webhook.account).or_default().entry(webhook.dialect.clone()).or_default() += 1;
+        if let Some(path) = order_path(webhook) {
+            *self.order_paths.entry(webhook.account).or_default().entry(path.clone()).or_default() += 1;
+        }
     }
 
     fn disown(&mut self, webhook: &Webhook) {
         self.owned.remove(&(webhook.account, webhook.number()));
-        self.statuses.entry(webhook.status_word()).and_modify(|count| *count -= 1);
-        let dialects = self.dialects.entry(webhook.account).or_default();
-        match dialects.get_mut(&webhook.dialect) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(dialects.remove(&webhook.dialect)),
+        one_less(&mut self.statuses, &webhook.status_word());
+        one_less(self.dialects.entry(webhook.account).or_default(), &webhook.dialect);
+        if let Some(path) = order_path(webhook) {
+            one_less(self.order_paths.entry(webhook.account).or_default(), path);
         }
     }
 
@@ -301,11 +310,23 @@ impl Registry {
     }
 }
 
-/// Whether both want the same events.
+/// Whether both want the same events, in the same order.
 fn wants_alike(one: &Webhook, other: &Webhook) -> bool {
     let never = |webhook: &Webhook| matches!(webhook.ownership, Ownership::Never { .. });
     let of = |webhook: &Webhook| (webhook.account, webhook.test_mode, webhook.is_deleted(), never(webhook));
-    of(one) == of(other) && one.events == other.events && one.condition == other.condition
+    of(one) == of(other)
+        && (&one.events, &one.condition, order_path(one)) == (&other.events, &other.condition, order_path(other))
+}
+
+fn order_path(webhook: &Webhook) -> Option<&KeyPath> {
+    webhook.order.as_ref().and_then(|order| order.key.as_ref())
+}
+
+fn one_less<K: Ord>(counts: &mut BTreeMap<K, usize>, of: &K) {
+    match counts.get_mut(of) {
+        Some(count) if *count > 1 => *count -= 1,
+        _ => drop(counts.remove(of)),
+    }
 }
 
 fn key_prefix(hash: &KeyHash) -> KeyPrefix {

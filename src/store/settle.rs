@@ -15,6 +15,9 @@ use crate::domain::retry::Next;
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{Status, Webhook};
 
+/// Why what is open of a deleted webhook ends.
+pub const WEBHOOK_DELETED: &str = "the webhook was deleted";
+
 impl Staging<'_> {
     /// Records what came of an attempt. Doing it twice changes nothing: a group that failed is settled again. Its place in
     /// its lane is free in any case.

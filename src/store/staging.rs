@@ -44,6 +44,8 @@ pub struct Staging<'a> {
     pub(super) accounts_tallied: Vec<AccountNumber>,
     pub(super) finished: Vec<Finished>,
     pub(super) notice: Notice,
+    /// Deliveries of accepted events that this group makes.
+    pub(super) laid_out: usize,
     sums: Sums,
 }
 
@@ -69,6 +71,7 @@ impl<'a> Staging<'a> {
             accounts_tallied: Vec::new(),
             finished: Vec::new(),
             notice: Notice::default(),
+            laid_out: 0,
         }
     }
 

@@ -241,6 +241,8 @@ impl From<Refusal> for Problem {
         let message = refusal.to_string();
         match refusal {
             Refusal::QueueFull => Self::busy("queue_full", message, RETRY_SOON_SECONDS),
+            Refusal::FanOutFull { .. } => Self::busy("fan_out_full", message, RETRY_SOON_SECONDS),
+            Refusal::FanOutTooWide { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_deliveries", message),
             Refusal::NoSpace => Self::busy("no_space", message, RETRY_LATER_SECONDS),
             Refusal::Closed => Self::busy("stopping", message, RETRY_LATER_SECONDS),
             Refusal::IdempotencyConflict => {
@@ -325,6 +327,8 @@ mod tests {
     fn every_refusal_has_a_status_a_code_and_a_time_to_come_back() {
         let table = [
             (Refusal::QueueFull, 503, "queue_full", Some(1)),
+            (Refusal::FanOutFull { limit: 1 }, 503, "fan_out_full", Some(1)),
+            (Refusal::FanOutTooWide { limit: 1 }, 413, "too_many_deliveries", None),
             (Refusal::NoSpace, 503, "no_space", Some(10)),
             (Refusal::Closed, 503, "stopping", Some(10)),
             (Refusal::IdempotencyConflict, 409, "idempotency_conflict", None),

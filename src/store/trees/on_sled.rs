@@ -21,7 +21,7 @@ use super::mark::Mark;
 use super::writes::Writes;
 use super::{checksum, create, opened};
 use crate::store::error::{OpenError, StoreError};
-use crate::store::layout::{FORMAT_VERSION, Key, META_FORMAT, META_LAST_ID, Tree};
+use crate::store::layout::{FORMAT_VERSION, Key, META_FORMAT, Tree};
 use crate::store::settings::Settings;
 
 /// The open trees.
@@ -56,17 +56,30 @@ impl OnSled {
         let mark = Mark::open(&path, found.marked, found.ledger.group).map_err(cannot)?;
         let known = Mutex::new(Known { ledger: found.ledger, mark, adding_up: AddingUp::default() });
         let disk = Self { sled: found.sled, log, path: path.clone(), durable: settings.durable, known };
-        if found.is_new {
-            let mut writes = Writes::default();
-            writes.push(Tree::Meta, META_FORMAT.to_vec(), Some(FORMAT_VERSION.to_be_bytes().to_vec()));
-            writes.push(Tree::Meta, META_LAST_ID.to_vec(), Some(vec![0; ledger::AT]));
-            disk.write(&writes).and_then(|()| disk.sync()).map_err(|error| OpenError::of(&path, error))?;
+        if found.format != Some(FORMAT_VERSION) {
+            disk.put_format(found.format.is_none()).map_err(|error| OpenError::of(&path, error))?;
         }
         // Even if the files are old: whoever made them may have been killed before this.
         if settings.durable {
             sync_directories(&path).map_err(cannot)?;
         }
         Ok(disk)
+    }
+
+    /// Says that it is of the present format, before anything else is written.
+    fn put_format(&self, is_new: bool) -> Result<(), StoreError> {
+        let (tree, key) = ledger::PLACE;
+        let mut writes = Writes::default();
+        writes.push(Tree::Meta, META_FORMAT.to_vec(), Some(FORMAT_VERSION.to_be_bytes().to_vec()));
+        let stored = self.get(tree, key)?.and_then(|stored| checksum::without(tree, key, stored).ok());
+        match stored.as_deref().and_then(|record| record.get(..ledger::AT)) {
+            Some(last) => writes.push(tree, key.to_vec(), Some(last.to_vec())),
+            None if is_new => writes.push(tree, key.to_vec(), Some(vec![0; ledger::AT])),
+            // What is there cannot be read; the store looks for the greatest id in its rows.
+            None => {}
+        }
+        self.write(&writes)?;
+        self.sync()
     }
 
     /// Closes it for good, and says in its mark that it was.

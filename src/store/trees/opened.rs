@@ -12,7 +12,7 @@ use super::ledger::{Ledger, PLACE};
 use super::mark::Marked;
 use super::{checksum, create};
 use crate::store::error::OpenError;
-use crate::store::layout::{FORMAT_VERSION, META_FORMAT, Tree};
+use crate::store::layout::{FORMAT_GROWN, FORMAT_VERSION, META_FORMAT, Tree};
 use crate::store::settings::Settings;
 
 /// What the name of a snapshot begins with while the store is opened without it.
@@ -22,8 +22,8 @@ const ASIDE: &str = "aside.";
 pub struct Opened {
     /// The trees.
     pub sled: Handle<Sled>,
-    /// Whether nothing was written in them yet, not even their format.
-    pub is_new: bool,
+    /// The format that they say; none if nothing was written in them yet.
+    pub format: Option<u32>,
     /// What the store knows of its writes.
     pub ledger: Ledger,
     /// Its mark as it was found.
@@ -43,7 +43,7 @@ pub fn open(settings: &Settings, is_whole: Option<Check>) -> Result<Opened, Open
     if let Some(check) = is_whole {
         check(path, marked.as_ref(), &ledger)?;
     }
-    Ok(Opened { sled, is_new: format.is_none(), ledger, marked })
+    Ok(Opened { sled, format, ledger, marked })
 }
 
 /// Compares the store with its mark. The store may be ahead: the mark is written after the sync.
@@ -134,7 +134,7 @@ fn format_of(db: &sled::Db, path: &Path) -> Result<Option<u32>, OpenError> {
         Some(found) if found > FORMAT_VERSION => {
             Err(OpenError::Newer { path: path.into(), found, known: FORMAT_VERSION })
         }
-        Some(found) if found < FORMAT_VERSION => Err(OpenError::Older { path: path.into(), found }),
+        Some(found) if found < FORMAT_GROWN => Err(OpenError::Older { path: path.into(), found }),
         format => Ok(format),
     }
 }

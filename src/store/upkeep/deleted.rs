@@ -10,6 +10,7 @@ use crate::store::duty::{Duty, STEP_ROWS_MAX};
 use crate::store::error::StoreError;
 use crate::store::layout::{self, OPEN, Tree, end_of};
 use crate::store::registry::Registry;
+use crate::store::settle::WEBHOOK_DELETED;
 use crate::store::staging::Staging;
 
 /// Deleted webhooks whose open deliveries are not cancelled yet.
@@ -30,7 +31,7 @@ impl Duty for Deleted {
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
         let Some(webhook) = self.0.front().copied() else { return Ok(()) };
         let end = end_of(webhook);
-        if !cancel_some(staging, webhook, &end, "the webhook was deleted")? {
+        if !cancel_some(staging, webhook, &end, WEBHOOK_DELETED)? {
             self.0.pop_front();
         }
         Ok(())

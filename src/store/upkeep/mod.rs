@@ -5,6 +5,7 @@ mod audit;
 mod deleted;
 mod ending;
 mod eventless;
+mod fan_out;
 mod holds;
 mod idempotency;
 mod jobs;
@@ -34,6 +35,7 @@ use crate::domain::time::UnixMs;
 use audit::OldEntries;
 use deleted::{Deleted, Forgettable};
 use eventless::Eventless;
+use fan_out::FanOut;
 use holds::Holds;
 use idempotency::OldKeys;
 use jobs::{Jobs, OldJobs};
@@ -69,6 +71,7 @@ impl Upkeep {
         let duties: Vec<Box<dyn Duty>> = vec![
             Box::new(KeepTime::default()),
             Box::new(SetBack::at_start(trees, now)),
+            Box::new(FanOut::at_start()),
             Box::new(Deleted::at_start(registry)),
             Box::new(Sweep::of(Forgettable)),
             Box::new(Unheld::at_start(registry)),

@@ -105,6 +105,7 @@ impl Staging<'_> {
                 id.into_iter().for_each(|id| self.delivery_bytes_gone(id.webhook(), bytes));
             }
             Tree::Ordered => self.free_next(layout::read_number(key), layout::read_order_key(key))?,
+            Tree::FanOut => self.put_part_again(key)?,
             Tree::Jobs => self.registry_mut().forget_job(layout::read_number(key), layout::read_id(key)),
             Tree::Meta if [META_LAST_WEBHOOK, META_LAST_ACCOUNT].contains(&key) => {
                 let greatest = rows::greatest_number(self.trees(), key)?;

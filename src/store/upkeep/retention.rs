@@ -130,6 +130,9 @@ impl Staging<'_> {
         let Some(value) = self.get(Tree::Events, key)? else { return Ok(0) };
         let head = rows::event_head(self.trees(), key, &value)?;
         let at_accept = head.webhooks.iter().map(|number| id.delivery_to(*number));
+        if self.has_to_come(account, key)? {
+            return Ok(0);
+        }
         let replays = self.replays_of(id)?;
         let ids: Vec<DeliveryId> = at_accept.chain(replays.iter().copied()).collect();
         let mut ended: Vec<Delivery> = Vec::with_capacity(ids.len());

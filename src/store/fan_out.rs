@@ -1,0 +1,158 @@
+//! Events that go to many webhooks: they are accepted whole, and their deliveries are made later, some a step. What stays
+//! true: a part of them lies in `fan_out` until the transaction that makes them, so a crash repeats and leaves out nothing;
+//! parts are taken in accept order, and what is accepted for a webhook while some are to come queues behind.
+
+use super::error::{Refusal, StoreError};
+use super::handle::Store;
+use super::layout::{self, Key, Tree};
+use super::order;
+use super::parsed::Parsed;
+use super::record::Part;
+use super::rows;
+use super::settle::WEBHOOK_DELETED;
+use super::staging::Staging;
+use crate::domain::delivery::{Cause, Delivery, DeliveryState};
+use crate::domain::event::Event;
+use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
+use crate::domain::order::OrderKeys;
+
+/// Deliveries in a part.
+const PART_MAX: usize = 256;
+/// Deliveries of one event that are made with it.
+const AT_ONCE_MAX: usize = PART_MAX;
+/// Deliveries of accepted events that one group makes; some milliseconds.
+pub const GROUP_MAX: usize = 1024;
+/// Deliveries that one step makes.
+const STEP_MAX: usize = 2 * PART_MAX;
+/// Deliveries of an account that may be to come. Beyond, its events are refused until some are made.
+pub const TO_COME_MAX: u64 = 1 << 22;
+
+impl Staging<'_> {
+    /// Whether the deliveries of an event that is accepted now are made later.
+    pub(super) fn is_for_later(&self, account: AccountNumber, webhooks: &[WebhookNumber]) -> bool {
+        webhooks.len() > AT_ONCE_MAX
+            || (self.laid_out > 0 && self.laid_out + webhooks.len() > GROUP_MAX)
+            || self.carried.to_come.holds_any(account, webhooks)
+    }
+
+    /// What is promised is bounded: it takes room on the disk, and all that comes later for the same webhooks waits for it.
+    pub(super) fn refuse_more_to_come(&self, account: AccountNumber, deliveries: usize) -> Result<(), Refusal> {
+        let to_come = self.carried.to_come.of(account);
+        match to_come > 0 && to_come + deliveries as u64 > TO_COME_MAX {
+            true => Err(Refusal::FanOutFull { limit: TO_COME_MAX }),
+            false => Ok(()),
+        }
+    }
+
+    /// Leaves the event's deliveries for later.
+    pub(super) fn put_parts(&mut self, event: &Event, too_costly: &[WebhookNumber], order_keys: OrderKeys) {
+        let event_key = layout::event(event.account, event.id);
+        for webhooks in event.webhooks.chunks(PART_MAX) {
+            let range = webhooks[0]..=webhooks[webhooks.len() - 1];
+            let too_costly = too_costly.iter().copied().filter(|number| range.contains(number)).collect();
+            let part = Part { webhooks: webhooks.to_vec(), too_costly, order_keys: order_keys.clone() };
+            self.put(Tree::FanOut, layout::fan_out(&event_key, webhooks[0]), &part);
+        }
+        self.carried.to_come.add(event.account, event.id, &event.webhooks);
+    }
+
+    /// Makes some of the account's deliveries that are to come.
+    pub(super) fn fan_out(&mut self, account: AccountNumber) -> Result<(), StoreError> {
+        let mut made = 0;
+        while let Some(key) = self.first_key(Tree::FanOut, &layout::number(account))? {
+            let first = layout::read_event(layout::read_fan_out(&key).0);
+            self.carried.to_come.made(account, 0, Some(first));
+            // A group that accepts many leaves the rest of them for the next ones, but for one part.
+            if made > 0 && (made + PART_MAX > STEP_MAX || self.laid_out + PART_MAX > GROUP_MAX) {
+                return Ok(());
+            }
+            let part = self.part(account, &key)?;
+            self.stage(Tree::FanOut, key, None);
+            self.lay_out(first, &part)?;
+            self.carried.to_come.made(account, part.webhooks.len(), Some(first));
+            made += part.webhooks.len().max(1);
+            self.laid_out += part.webhooks.len();
+        }
+        self.carried.to_come.made(account, 0, None);
+        Ok(())
+    }
+
+    /// A part that is to be made.
+    fn part(&self, account: AccountNumber, key: &Key) -> Result<Part, StoreError> {
+        match self.trees().readable(self.load(Tree::FanOut, key))?.flatten() {
+            Some(part) => Ok(part),
+            None => self.part_of_event(account, key),
+        }
+    }
+
+    /// The event tells as well who wanted it, so a part that cannot be read loses nothing.
+    fn part_of_event(&self, account: AccountNumber, key: &[u8]) -> Result<Part, StoreError> {
+        let (event, from) = layout::read_fan_out(key);
+        let Some(event) = self.trees().readable(self.event(account, layout::read_event(event)))?.flatten() else {
+            return Ok(Part::default());
+        };
+        let webhooks = event.webhooks.iter().copied().filter(|number| *number >= from).take(PART_MAX).collect();
+        let mut order_keys = OrderKeys::default();
+        order::learn(&mut order_keys, self.registry().order_paths(account), &mut Parsed::of_stored(&event));
+        Ok(Part { webhooks, too_costly: Vec::new(), order_keys })
+    }
+
+    /// Writes a part anew that cannot be read.
+    pub(super) fn put_part_again(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        let part = self.part_of_event(layout::read_number(key), key)?;
+        self.put(Tree::FanOut, key.to_vec(), &part);
+        Ok(())
+    }
+
+    fn lay_out(&mut self, event: EventId, part: &Part) -> Result<(), StoreError> {
+        for number in &part.webhooks {
+            let mut delivery = Delivery::fresh(event.delivery_to(*number), event, Cause::Accept);
+            let is_deleted = self.registry().webhook(*number).map(|webhook| webhook.is_deleted());
+            match (is_deleted, part.too_costly.binary_search(number)) {
+                // It is forgotten, and all that it had with it.
+                (None, _) => {}
+                (Some(true), _) => {
+                    self.put_ended(&mut delivery, DeliveryState::Cancelled, WEBHOOK_DELETED)?;
+                }
+                (Some(false), Ok(_)) => self.put_too_costly(delivery, &part.order_keys)?,
+                (Some(false), Err(_)) => {
+                    self.put_fresh(delivery, &part.order_keys, None)?;
+                    // Tests and replays that were made meanwhile lie behind it, and may have been read.
+                    self.notice.freed.push(*number);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether deliveries of an event are to come.
+    pub(super) fn has_to_come(&self, account: AccountNumber, event_key: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.carried.to_come.of(account) > 0 && self.first_key(Tree::FanOut, event_key)?.is_some())
+    }
+
+    /// Whether deliveries of the account's events before this id are to come.
+    pub(super) fn has_to_come_before(&self, account: AccountNumber, id: u128) -> Result<bool, StoreError> {
+        if self.carried.to_come.of(account) == 0 {
+            return Ok(false);
+        }
+        let first = self.first_key(Tree::FanOut, &layout::number(account))?;
+        Ok(first.is_some_and(|key| layout::read_event(layout::read_fan_out(&key).0).0 < id))
+    }
+}
+
+impl Store {
+    /// How many deliveries of an accepted event are still to be made.
+    pub fn deliveries_to_come(&self, account: AccountNumber, event: EventId) -> Result<usize, StoreError> {
+        self.look(|trees| {
+            let mut to_come = 0;
+            for row in trees.prefix(Tree::FanOut, &layout::event(account, event)) {
+                let part = row.and_then(|(key, value)| rows::part(&key, &value));
+                to_come += trees.readable(part)?.map_or(0, |part| part.webhooks.len());
+            }
+            Ok(to_come)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
