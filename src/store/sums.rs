@@ -3,7 +3,6 @@
 //! that of a commit, and always what a look at all rows would add up to.
 
 use super::error::StoreError;
-use super::handle::Store;
 use super::layout::Tree;
 use super::trees::Trees;
 use super::{record, rows};
@@ -46,18 +45,6 @@ impl Sums {
             sums.totals.change(Totals::default(), Totals::of(&tally));
         }
         Ok(sums)
-    }
-}
-
-impl Store {
-    /// Bytes of events, ended deliveries and attempts that are kept: what retention can take.
-    pub fn kept_bytes(&self) -> u64 {
-        self.0.sums().kept.total()
-    }
-
-    /// The sums of all webhooks' counters, deleted ones included.
-    pub fn totals(&self) -> Totals {
-        self.0.sums().totals
     }
 }
 
