@@ -116,7 +116,7 @@ impl Staging<'_> {
         let Some(event) = self.trees().readable(self.event(account, layout::read_event(event_key)))?.flatten() else {
             return Ok(Part::default());
         };
-        let next = self.keys_that_begin(Tree::FanOut, event_key)?.into_iter().find(|next| next > key);
+        let next = self.keys_that_begin(Tree::FanOut, event_key)?.into_iter().find(|next| next.as_slice() > key);
         let end = next.map_or(WebhookNumber::MAX, |next| layout::read_fan_out(&next).1 - 1);
         let count = event.webhooks.iter().filter(|number| (from..=end).contains(*number)).count() as u32;
         let mut order_keys = OrderKeys::default();

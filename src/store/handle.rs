@@ -26,6 +26,7 @@ use crate::domain::Invalid;
 use crate::domain::account::{Account, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
 use crate::domain::audit::{Actor, Deed};
 use crate::domain::id::{AccountNumber, WebhookNumber};
+use crate::domain::tally::Totals;
 use crate::domain::time::{self, UnixMs};
 use crate::pulse::Pulse;
 
@@ -195,7 +196,12 @@ impl Store {
 
     /// Bytes of events, ended deliveries and attempts that are kept: what retention can take.
     pub fn kept_bytes(&self) -> u64 {
-        self.0.kept.load(Ordering::Relaxed)
+        self.0.sums().kept.total()
+    }
+
+    /// The sums of all webhooks' counters, deleted ones included.
+    pub fn totals(&self) -> Totals {
+        self.0.sums().totals
     }
 
     /// Deliveries of accepted events that are still to be made.

@@ -179,12 +179,12 @@ mod tests {
     use crate::domain::retry::Next;
     use crate::store::bench::{Bench, START, event};
     use crate::store::message::NewEvent;
-    use crate::store::rows::Kept;
+    use crate::store::sums::{Kept, Sums};
     use std::collections::BTreeMap;
 
     fn kept(bench: &mut Bench) -> Kept {
         bench.rest();
-        rows::kept(&bench.trees()).unwrap()
+        Sums::of(&bench.trees()).unwrap().kept
     }
 
     #[test]
