@@ -47,7 +47,10 @@ pub use state::{Api, Knob, Quotas, Settings};
 
 /// All native routes. What is asked most comes first: they are tried in this order.
 fn routes(to: &mut ServiceConfig<'_>) {
-    to.service(events::publish::publish).service(events::routes::list).service(events::routes::show);
+    to.service(events::publish::publish)
+        .service(events::routes::list)
+        .service(events::routes::show)
+        .service(events::routes::deliveries);
     to.service(webhooks::routes::create).service(webhooks::routes::list);
     to.service(webhooks::routes::show)
         .service(webhooks::routes::put)

@@ -1,5 +1,5 @@
 //! What is counted about a webhook. One small record in the store, written in the same commit as what it counts, so a
-//! reply never has to scan.
+//! reply never has to scan; nor for the sums over all of them, which change as each changes.
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,47 @@ pub struct Tally {
     pub recent: Recent,
 }
 
+/// The sums over the counters of many webhooks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Deliveries made, replays and tests included.
+    pub deliveries: u64,
+    /// Deliveries that ended well.
+    pub succeeded: u64,
+    /// Deliveries that used up their retries.
+    pub dead: u64,
+    /// Deliveries that were cancelled.
+    pub cancelled: u64,
+    /// HTTP requests made.
+    pub attempts: u64,
+    /// HTTP requests that failed.
+    pub failed_attempts: u64,
+}
+
+impl Totals {
+    /// What one webhook adds.
+    pub fn of(tally: &Tally) -> Self {
+        let Tally { deliveries, succeeded, dead, cancelled, attempts, failed_attempts, .. } = *tally;
+        Self { deliveries, succeeded, dead, cancelled, attempts, failed_attempts }
+    }
+
+    /// What a webhook adds is now this.
+    pub fn change(&mut self, before: Self, now: Self) {
+        let change = |sum: &mut u64, before: u64, now: u64| *sum = (*sum + now).saturating_sub(before);
+        change(&mut self.deliveries, before.deliveries, now.deliveries);
+        change(&mut self.succeeded, before.succeeded, now.succeeded);
+        change(&mut self.dead, before.dead, now.dead);
+        change(&mut self.cancelled, before.cancelled, now.cancelled);
+        change(&mut self.attempts, before.attempts, now.attempts);
+        change(&mut self.failed_attempts, before.failed_attempts, now.failed_attempts);
+    }
+
+    /// Deliveries that have not ended.
+    pub fn open(&self) -> u64 {
+        self.deliveries.saturating_sub(self.succeeded + self.dead + self.cancelled)
+    }
+}
+
 /// The UTC day of a time, counted from 1970.
 pub fn day_of(at: UnixMs) -> u32 {
     (at / DAY_MS) as u32
@@ -73,7 +114,7 @@ impl Tally {
     /// Deliveries that have not ended. Counters that were lost count from zero: deliveries may then end that were
     /// never counted as made.
     pub fn open(&self) -> u64 {
-        self.deliveries.saturating_sub(self.succeeded + self.dead + self.cancelled)
+        Totals::of(self).open()
     }
 
     /// Succeeded of ended deliveries, 0–1; 0 before the first has ended.
@@ -208,8 +249,21 @@ mod tests {
         assert_eq!((Tally::default().success_rate(), Tally { succeeded: 1, ..Tally::default() }.open()), (0.0, 0));
         let mut all = one.clone();
         all.add(&one);
-        let twice =
-            Tally { deliveries: 18, succeeded: 6, dead: 2, cancelled: 6, attempts: 12, failed_attempts: 6, ..one };
+        let twice = Tally {
+            deliveries: 18,
+            succeeded: 6,
+            dead: 2,
+            cancelled: 6,
+            attempts: 12,
+            failed_attempts: 6,
+            ..one.clone()
+        };
         assert_eq!(all, twice);
+        let mut totals = Totals::of(&all);
+        assert_eq!(totals.open(), 4);
+        totals.change(Totals::of(&one), Totals::default());
+        assert_eq!(totals, Totals::of(&one));
+        totals.change(Totals::default(), Totals::of(&one));
+        assert_eq!(totals, Totals::of(&all));
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::rows::Kept;
+use super::sums::Sums;
 use super::to_come::ToCome;
 use crate::clock::Dice;
 use crate::domain::id::{AccountNumber, IdSource, WebhookNumber};
 use crate::domain::stats::{AccountTally, Minute, Series};
-use crate::domain::tally::Tally;
+use crate::domain::tally::{Tally, Totals};
 
 /// All of it.
 pub struct Carried {
@@ -17,8 +17,8 @@ pub struct Carried {
     pub dice: Dice,
     /// Counters.
     pub tallies: Tallies,
-    /// Bytes that are kept of what retention can take.
-    pub kept: Kept,
+    /// Over all of them, as of the last commit.
+    pub sums: Sums,
     /// Deliveries that are still to be made.
     pub to_come: ToCome,
 }
@@ -26,8 +26,21 @@ pub struct Carried {
 /// The counters that the commit thread holds in memory, as they will be on disk.
 #[derive(Default)]
 pub struct Tallies {
-    pub webhooks: HashMap<WebhookNumber, Tally>,
+    pub webhooks: HashMap<WebhookNumber, Counted>,
     pub accounts: HashMap<AccountNumber, AccountTally>,
+}
+
+/// A webhook's counters, and what the sums have of them.
+pub struct Counted {
+    pub tally: Tally,
+    pub in_sums: Totals,
+}
+
+impl Counted {
+    /// As they are on disk.
+    pub fn of(tally: Tally) -> Self {
+        Self { in_sums: Totals::of(&tally), tally }
+    }
 }
 
 /// A minute that is over, and whose it is.

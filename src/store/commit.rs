@@ -70,10 +70,9 @@ impl Committer {
     pub(super) fn new(inner: Arc<Inner>, dice: Dice) -> Result<Self, StoreError> {
         let trees = inner.trees()?;
         let ids = IdSource::after(rows::last_id_and_event_bytes(&trees)?.0);
-        let kept = rows::kept(&trees)?;
         let upkeep = upkeep_of(&inner, &trees);
         let to_come = ToCome::read(&trees)?;
-        let carried = Carried { ids, dice, tallies: Tallies::default(), kept, to_come };
+        let carried = Carried { ids, dice, tallies: Tallies::default(), sums: inner.sums(), to_come };
         let (low_space_told, space_seen) = (false, Stopwatch::start());
         let (unsynced, unmarked, pause) = (None, None, Duration::ZERO);
         let (alone, rests_until) = (0, 0);
@@ -123,7 +122,7 @@ impl Committer {
             return self.reopen();
         }
         let (group, now) = (self.take(), self.inner.clock.now());
-        let some = !group.is_empty() || self.is_overdue(now) || self.upkeep.is_due(now, self.carried.kept.total());
+        let some = !group.is_empty() || self.is_overdue(now) || self.upkeep.is_due(now, self.carried.sums.kept.total());
         if some {
             self.serve(group);
         }
@@ -144,7 +143,7 @@ impl Committer {
         }
         let now = self.inner.clock.now();
         let rest = Duration::from_millis(self.rests_until.saturating_sub(now));
-        let upkeep = self.upkeep.wait(now, self.carried.kept.total()).max(rest);
+        let upkeep = self.upkeep.wait(now, self.carried.sums.kept.total()).max(rest);
         match (&self.unsynced, &self.unmarked) {
             (Some(_), _) => upkeep.min(Duration::from_millis(SYNC_DELAY_MS)),
             (None, Some(_)) => upkeep.min(MARK_SYNC_DELAY),
@@ -201,11 +200,11 @@ impl Committer {
         let is_upkept = self.alone == 0 && self.rests_until <= self.inner.clock.now();
         let upkept = if is_upkept { self.upkeep.step(&mut staging) } else { Ok(()) };
         let banked = trees.readable(staging.bank_minutes()).map(drop);
-        let (writes, notice, kept) = staging.finish();
+        let (writes, notice, sums) = staging.finish();
         let seen = staged.and(told).and(upkept).and(banked).and_then(|()| self.upkeep.see(&writes, trees));
         let written = seen.and_then(|()| trees.write(&writes)).and_then(|()| {
-            self.carried.kept = kept;
-            self.inner.kept.store(kept.total(), Ordering::Relaxed);
+            self.carried.sums = sums;
+            self.inner.publish(sums);
             self.inner.to_come.store(self.carried.to_come.deliveries(), Ordering::Relaxed);
             self.inner.commits.count_group(writes.keys());
             if writes.keys() > 0 {
@@ -260,7 +259,7 @@ impl Committer {
         self.alone = self.alone.saturating_sub(1);
         self.inner.queue.settle_again(settlements);
         self.inner.load(trees)?;
-        (self.carried.tallies, self.carried.kept) = (Tallies::default(), rows::kept(trees)?);
+        (self.carried.tallies, self.carried.sums) = (Tallies::default(), self.inner.sums());
         self.carried.to_come = ToCome::read(trees)?;
         Ok(())
     }
@@ -308,11 +307,11 @@ impl Committer {
             let opened = self.inner.open_disk().and_then(|trees| {
                 let last = rows::last_id_and_event_bytes(&trees).map_err(failed)?.0;
                 self.carried.to_come = ToCome::read(&trees).map_err(failed)?;
-                Ok((last, rows::kept(&trees).map_err(failed)?, trees))
+                Ok((last, trees))
             });
             match opened {
-                Ok((last, kept, trees)) => {
-                    self.carried.kept = kept;
+                Ok((last, trees)) => {
+                    self.carried.sums = self.inner.sums();
                     self.carried.ids = IdSource::after(last.max(self.carried.ids.last()));
                     self.upkeep = upkeep_of(&self.inner, &trees);
                     self.inner.trees.store(Some(Arc::new(trees)));

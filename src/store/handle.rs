@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::asking::{self, Asking};
 use super::damage::Soundness;
 use super::error::{Refusal, StoreError};
+use super::fan_out::GROUP_MAX;
 use super::inner::{Commits, Inner};
 use super::keeping::is_worth_a_word;
 use super::key_mark::KeyMark;
@@ -26,6 +27,7 @@ use crate::domain::Invalid;
 use crate::domain::account::{Account, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
 use crate::domain::audit::{Actor, Deed};
 use crate::domain::id::{AccountNumber, WebhookNumber};
+use crate::domain::tally::Totals;
 use crate::domain::time::{self, UnixMs};
 use crate::pulse::Pulse;
 
@@ -115,7 +117,9 @@ impl Store {
             if !self.has_space() {
                 return Err(Refusal::NoSpace);
             }
-            let load = publish.load(account);
+            // Each event is a key, and what is beyond one group's deliveries is made later.
+            let deliveries = publish.events.len().max(publish.deliveries().min(GROUP_MAX));
+            let load = Load { account, bytes: publish.bytes(), deliveries };
             let idempotency = idempotency.clone();
             let accept =
                 move |staging: &mut Staging<'_>| staging.accept_asked(account, publish, idempotency, may_ask_again);
@@ -195,7 +199,12 @@ impl Store {
 
     /// Bytes of events, ended deliveries and attempts that are kept: what retention can take.
     pub fn kept_bytes(&self) -> u64 {
-        self.0.kept.load(Ordering::Relaxed)
+        self.0.sums().kept.total()
+    }
+
+    /// The sums of all webhooks' counters, deleted ones included.
+    pub fn totals(&self) -> Totals {
+        self.0.sums().totals
     }
 
     /// Deliveries of accepted events that are still to be made.

@@ -2,7 +2,7 @@
 //! and who hears of commits.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use arc_swap::ArcSwapOption;
 
@@ -13,12 +13,13 @@ use super::keeping::Keeping;
 use super::layout::{self, Tree};
 use super::message::{Listener, Notice};
 use super::queue::Queue;
+use super::record;
 use super::registry::Registry;
 use super::seal::Seals;
 use super::settings::Settings;
+use super::sums::Sums;
 use super::trees::{self, Trees};
 use super::turns::Turns;
-use super::{record, rows};
 use crate::clock::Clock;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::job::Job;
@@ -54,8 +55,8 @@ pub struct Inner {
     pub turns: Arc<Turns>,
     pub listener: OnceLock<Arc<dyn Listener>>,
     pub space_low: AtomicBool,
-    /// Bytes that retention can take, as of the last commit.
-    pub kept: AtomicU64,
+    /// As of the last commit.
+    pub sums: Mutex<Sums>,
     /// Deliveries of accepted events that are still to be made, as of the last commit.
     pub to_come: AtomicU64,
     pub seals: Arc<Seals>,
@@ -70,6 +71,16 @@ pub struct Inner {
 impl Inner {
     pub(super) fn trees(&self) -> Result<Arc<Trees>, StoreError> {
         self.trees.load_full().ok_or(StoreError::Unavailable)
+    }
+
+    /// The sums as of the last commit.
+    pub(super) fn sums(&self) -> Sums {
+        *self.sums.lock().expect("not poisoned")
+    }
+
+    /// These are those of a commit.
+    pub(super) fn publish(&self, sums: Sums) {
+        *self.sums.lock().expect("not poisoned") = sums;
     }
 
     /// Opens the disk again after a failure, once there is enough space for what comes next.
@@ -115,7 +126,7 @@ impl Inner {
             self.reports.count_quarantined(layout::read_quarantined(&key?), 1);
         }
         *self.registry.write().expect("not poisoned") = registry;
-        self.kept.store(rows::kept(trees)?.total(), Ordering::Relaxed);
+        self.publish(Sums::of(trees)?);
         Ok(())
     }
 

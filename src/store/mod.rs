@@ -53,6 +53,7 @@ mod settings;
 mod settle;
 mod staging;
 mod stats;
+mod sums;
 mod to_come;
 mod trees;
 mod turns;

@@ -2,7 +2,7 @@
 //! that has sealed something is there.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use arc_swap::ArcSwapOption;
 
@@ -47,7 +47,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         turns: Arc::new(Turns::new(places(), bounds.bytes_max)),
         listener: OnceLock::new(),
         space_low: AtomicBool::new(false),
-        kept: AtomicU64::new(0),
+        sums: Mutex::default(),
         to_come: AtomicU64::new(0),
         seals: Arc::new(Seals::new(keys)),
         commits: Commits::default(),

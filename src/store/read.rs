@@ -58,9 +58,13 @@ impl Store {
 
     /// The event that the producer named so.
     pub fn event_named(&self, account: AccountNumber, name: &str) -> Result<Option<Arc<Event>>, StoreError> {
+        self.id_of_event_named(account, name)?.map_or(Ok(None), |id| self.event(account, id))
+    }
+
+    /// The id of the event that the producer named so.
+    pub fn id_of_event_named(&self, account: AccountNumber, name: &str) -> Result<Option<EventId>, StoreError> {
         let key = layout::name(account, name);
-        let id = self.look(|trees| trees.get(Tree::Names, &key)?.map(|id| read_name(&key, &id)).transpose())?;
-        id.map_or(Ok(None), |id| self.event(account, id))
+        self.look(|trees| trees.get(Tree::Names, &key)?.map(|id| read_name(&key, &id)).transpose())
     }
 
     /// A delivery of any webhook; the caller checks whose it is.
@@ -91,7 +95,9 @@ impl Store {
         Ok(sealed.into_iter().map(|attempt| attempts::open(key, delivery.id, attempt)).collect())
     }
 
-    /// The deliveries of an event: those made at accept, then replays; without those that cannot be read.
+    /// All deliveries of an event: those made at accept, then replays; without those that cannot be read. For tests: what
+    /// serves others reads pages.
+    #[doc(hidden)]
     pub fn deliveries_of(&self, event: &Event) -> Result<Vec<Delivery>, StoreError> {
         self.look(|trees| {
             let mut ids: Vec<DeliveryId> = event.deliveries().collect();
@@ -100,6 +106,39 @@ impl Store {
             }
             let found = ids.into_iter().map(|id| trees.readable(delivery_by(&|tree, key| trees.get(tree, key), id)));
             found.filter_map(|found| found.map(Option::flatten).transpose()).collect()
+        })
+    }
+
+    /// Deliveries of an event that went to these webhooks at accept, replays included, newest first and before the id
+    /// `before`; without those that cannot be read.
+    pub fn deliveries_of_event(
+        &self,
+        event: EventId,
+        webhooks: &[WebhookNumber],
+        before: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Page<Delivery, DeliveryId>, StoreError> {
+        let mut at_accept: Vec<DeliveryId> = webhooks.iter().map(|number| event.delivery_to(*number)).collect();
+        at_accept.retain(|id| before.is_none_or(|before| *id < before));
+        at_accept.sort_unstable();
+        let start = event.to_bytes().to_vec();
+        let end = before.map_or(layout::after_prefix(&start), |before| layout::replay(event, before));
+        self.look(|trees| {
+            // All of them are younger than the event.
+            let replays = trees.range(Tree::Replays, start..end).keys().rev();
+            let replays = replays.map(|key| key.map(|key| layout::read_delivery(&key)));
+            let mut page = Page { rows: Vec::new(), next: None };
+            let mut last = None;
+            for (examined, id) in replays.chain(at_accept.into_iter().rev().map(Ok)).enumerate() {
+                if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
+                    page.next = last;
+                    break;
+                }
+                let id = id?;
+                last = Some(id);
+                page.rows.extend(trees.readable(delivery_by(&|tree, key| trees.get(tree, key), id))?.flatten());
+            }
+            Ok(page)
         })
     }
 
@@ -224,22 +263,22 @@ impl Store {
         })
     }
 
+    /// How many deliveries of an accepted event are still to be made.
+    pub fn deliveries_to_come(&self, account: AccountNumber, event: EventId) -> Result<usize, StoreError> {
+        self.look(|trees| {
+            let mut to_come = 0;
+            for row in trees.prefix(Tree::FanOut, &layout::event(account, event)) {
+                let part = row.and_then(|(key, value)| rows::part(&key, &value));
+                to_come += trees.readable(part)?.map_or(0, |part| part.count as usize);
+            }
+            Ok(to_come)
+        })
+    }
+
     /// What the rows of a history say of their event, without reading its data.
     pub fn event_head(&self, account: AccountNumber, id: EventId) -> Result<Option<EventHead>, StoreError> {
         let key = layout::event(account, id);
         self.look(|trees| trees.get(Tree::Events, &key)?.map(|head| event_head(trees, &key, &head)).transpose())
-    }
-
-    /// The counters of all webhooks together, deleted ones included; what is not a sum is left at its default.
-    pub fn tally_total(&self) -> Result<Tally, StoreError> {
-        self.look(|trees| {
-            let mut total = Tally::default();
-            for row in trees.all(Tree::Tallies) {
-                let tally = row.and_then(|(key, value)| record::read_grown::<Tally>(Tree::Tallies, &key, &value));
-                trees.readable(tally)?.iter().for_each(|tally| total.add(tally));
-            }
-            Ok(total)
-        })
     }
 
     /// Deliveries of the webhook, newest first, before the id `before`; `wanted` filters.

@@ -41,6 +41,10 @@ pub struct Registry {
     dialects: HashMap<AccountNumber, BTreeMap<String, usize>>,
     /// How many webhooks of an account are ordered by the value at each path.
     order_paths: HashMap<AccountNumber, BTreeMap<KeyPath, usize>>,
+    /// How many webhooks there are of each status, by its word.
+    statuses: BTreeMap<&'static str, usize>,
+    /// All webhooks by their account, deleted ones included.
+    ever: BTreeSet<(AccountNumber, WebhookNumber)>,
     /// The jobs that go on.
     running: BTreeSet<(AccountNumber, JobId)>,
 }
@@ -115,6 +119,14 @@ impl Registry {
     pub fn webhooks_of(&self, account: AccountNumber) -> impl DoubleEndedIterator<Item = &Arc<Webhook>> {
         let owned = self.owned.range((account, 0)..=(account, WebhookNumber::MAX));
         owned.filter_map(|(_, number)| self.webhooks.get(number))
+    }
+    /// The webhooks of an account, deleted ones included.
+    pub(super) fn webhooks_ever_of(&self, account: AccountNumber) -> impl Iterator<Item = WebhookNumber> {
+        self.ever.range((account, 0)..=(account, WebhookNumber::MAX)).map(|(_, number)| *number)
+    }
+    /// How many webhooks have this status, by its word; deleted ones have none.
+    pub fn count_of_status(&self, word: &str) -> usize {
+        self.statuses.get(word).copied().unwrap_or(0)
     }
     /// How many webhooks of this dialect the account has.
     pub fn count_of_dialect(&self, account: AccountNumber, dialect: &str) -> usize {
@@ -243,6 +255,7 @@ impl Registry {
         if !webhook.is_deleted() {
             self.own(&webhook);
         }
+        self.ever.insert((webhook.account, number));
         self.webhooks.insert(number, Arc::new(webhook));
     }
 
@@ -252,11 +265,13 @@ impl Registry {
             self.forget_wants(&old);
             self.disown(&old);
         }
+        self.ever.remove(&(old.account, number));
         self.changes.forget(old.account, number);
     }
 
     fn own(&mut self, webhook: &Webhook) {
         self.owned.insert((webhook.account, webhook.number()));
+        *self.statuses.entry(webhook.status_word()).or_default() += 1;
         *self.dialects.entry(webhook.account).or_default().entry(webhook.dialect.clone()).or_default() += 1;
         if let Some(path) = order_path(webhook) {
             *self.order_paths.entry(webhook.account).or_default().entry(path.clone()).or_default() += 1;
@@ -265,6 +280,7 @@ impl Registry {
 
     fn disown(&mut self, webhook: &Webhook) {
         self.owned.remove(&(webhook.account, webhook.number()));
+        one_less(&mut self.statuses, &webhook.status_word());
         one_less(self.dialects.entry(webhook.account).or_default(), &webhook.dialect);
         if let Some(path) = order_path(webhook) {
             one_less(self.order_paths.entry(webhook.account).or_default(), path);
@@ -321,7 +337,7 @@ fn key_prefix(hash: &KeyHash) -> KeyPrefix {
 mod tests {
     use super::*;
     use crate::domain::account::Scope;
-    use crate::domain::webhook::EventFilter;
+    use crate::domain::webhook::{EventFilter, Status};
     use crate::store::bench;
 
     #[test]
@@ -356,6 +372,23 @@ mod tests {
     fn webhook(number: u128, events: &[&str]) -> Webhook {
         let events = events.iter().map(|filter| EventFilter::parse(filter).unwrap()).collect();
         Webhook { id: WebhookId(number), events, ..bench::webhook() }
+    }
+
+    #[test]
+    fn webhooks_are_counted_by_their_status_until_they_are_forgotten() {
+        let mut registry = Registry::default();
+        let counts = |registry: &Registry| {
+            let counts = ["active", "paused", "deleted"].map(|word| registry.count_of_status(word));
+            (counts, registry.webhooks_ever_of(1).collect::<Vec<_>>())
+        };
+        [1, 2, 3].into_iter().for_each(|number| registry.put_webhook(webhook(number, &["*"])));
+        registry.put_webhook(Webhook { account: 2, ..webhook(4, &["*"]) });
+        assert_eq!(counts(&registry), ([4, 0, 0], vec![1, 2, 3]));
+        registry.put_webhook(Webhook { status: Status::Paused { since: 0 }, ..webhook(2, &["*"]) });
+        registry.put_webhook(Webhook { status: Status::Deleted { since: 0 }, ..webhook(3, &["*"]) });
+        assert_eq!(counts(&registry), ([2, 1, 0], vec![1, 2, 3]));
+        [1, 2, 3].into_iter().for_each(|number| registry.remove_webhook(number));
+        assert_eq!(counts(&registry), ([1, 0, 0], vec![]));
     }
 
     #[test]

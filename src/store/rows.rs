@@ -113,12 +113,14 @@ pub(super) fn is_waited_for(trees: &Trees, due: &[u8]) -> Result<bool, StoreErro
 }
 
 pub(super) fn event_head(trees: &Trees, key: &[u8], head: &[u8]) -> Result<EventHead, StoreError> {
+    event_head_by(&|tree, key| trees.get(tree, key), key, head)
+}
+
+pub(super) fn event_head_by(get: Get<'_>, key: &[u8], head: &[u8]) -> Result<EventHead, StoreError> {
     let (count, first) = count_of_pieces(key, head)?;
     match record::read(Tree::Events, key, first) {
         // Thousands of webhooks may fill the first piece by themselves.
-        Err(_) if count > 0 => {
-            record::read(Tree::Events, key, &whole_record(&|tree, key| trees.get(tree, key), key, head)?)
-        }
+        Err(_) if count > 0 => record::read(Tree::Events, key, &whole_record(get, key, head)?),
         read => read,
     }
 }
@@ -203,33 +205,6 @@ pub(super) fn delivery_row(tree: Tree, key: &[u8], value: &[u8]) -> Result<Deliv
     }
 }
 
-/// Bytes that are kept of what retention can take.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Kept {
-    /// Events, their pieces included.
-    pub events: u64,
-    /// Ended deliveries and their attempts.
-    pub deliveries: u64,
-}
-
-impl Kept {
-    /// All of it.
-    pub fn total(self) -> u64 {
-        self.events + self.deliveries
-    }
-}
-
-/// What is kept, read anew.
-pub(super) fn kept(trees: &Trees) -> Result<Kept, StoreError> {
-    let (_, events) = last_id_and_event_bytes(trees)?;
-    let mut deliveries = 0;
-    for row in trees.all(Tree::Tallies) {
-        let tally = row.and_then(|(key, value)| record::read_grown::<Tally>(Tree::Tallies, &key, &value));
-        deliveries += trees.readable(tally)?.map_or(0, |tally| tally.bytes);
-    }
-    Ok(Kept { events, deliveries })
-}
-
 /// Deliveries that are to come.
 pub(super) fn part(key: &[u8], stored: &[u8]) -> Result<Part, StoreError> {
     record::read(Tree::FanOut, key, stored)
@@ -278,16 +253,6 @@ mod tests {
         bench.put(Tree::Quarantine, layout::quarantined(Tree::Webhooks, &layout::number(7)), vec![1]);
         bench.put(Tree::Quarantine, layout::quarantined(Tree::Accounts, &layout::number(8)), vec![1]);
         assert_eq!((greatest(layout::META_LAST_WEBHOOK), greatest(layout::META_LAST_ACCOUNT)), (7, 8));
-    }
-
-    #[test]
-    fn what_is_kept_is_the_sum_of_what_is_kept_of_each_webhook() {
-        let bench = Bench::new();
-        for (webhook, bytes) in [(1, 30), (2, 400)] {
-            let tally = Tally { bytes, ..Tally::default() };
-            bench.put(Tree::Tallies, layout::number(webhook).to_vec(), record::encode(&tally));
-        }
-        assert_eq!(kept(&bench.trees()), Ok(Kept { events: 0, deliveries: 430 }));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::carried::{Carried, Finished};
+use super::carried::{Carried, Counted, Finished};
 use super::error::{Refusal, StoreError};
 use super::foreseen::Foreseen;
 use super::keeping::{Moment, Stood};
@@ -16,8 +16,8 @@ use super::key_mark::KeyMark;
 use super::layout::{self, Key, Tree};
 use super::message::Notice;
 use super::registry::Registry;
-use super::rows::Kept;
 use super::seal::{self, MasterKeys, Seals};
+use super::sums::{Kept, Sums};
 use super::trees::{Trees, Writes};
 use super::{attempts, record, rows};
 use crate::domain::Invalid;
@@ -28,7 +28,7 @@ use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
 use crate::domain::secret::DataKey;
 use crate::domain::stats::Series;
-use crate::domain::tally::Tally;
+use crate::domain::tally::{Tally, Totals};
 use crate::domain::time::UnixMs;
 
 /// A group in the making.
@@ -46,7 +46,7 @@ pub struct Staging<'a> {
     pub(super) notice: Notice,
     /// Deliveries of accepted events that this group makes.
     pub(super) laid_out: usize,
-    kept: Kept,
+    sums: Sums,
 }
 
 impl<'a> Staging<'a> {
@@ -63,7 +63,7 @@ impl<'a> Staging<'a> {
             registry,
             seals,
             foreseen,
-            kept: carried.kept,
+            sums: carried.sums,
             carried,
             moment,
             staged: BTreeMap::new(),
@@ -124,44 +124,48 @@ impl<'a> Staging<'a> {
 
     /// Bytes of events, ended deliveries and attempts that are kept, changes of this group included.
     pub(super) fn kept(&self) -> u64 {
-        self.kept.total()
+        self.sums.kept.total()
     }
 
     /// An event was put there, in so many bytes.
     pub(super) fn event_bytes_come(&mut self, bytes: usize) {
-        self.kept.events += bytes as u64;
+        self.sums.kept.events += bytes as u64;
     }
 
     /// An event was removed.
     pub(super) fn event_bytes_gone(&mut self, bytes: usize) {
-        self.kept.events = self.kept.events.saturating_sub(bytes as u64);
+        self.sums.kept.events = self.sums.kept.events.saturating_sub(bytes as u64);
     }
 
     /// An ended delivery of the webhook, or an attempt, was put there.
     pub(super) fn delivery_bytes_come(&mut self, webhook: WebhookNumber, bytes: usize) {
-        self.kept.deliveries += bytes as u64;
+        self.sums.kept.deliveries += bytes as u64;
         self.tally(webhook).bytes += bytes as u64;
     }
 
     /// An ended delivery of the webhook was removed, with its attempts.
     pub(super) fn delivery_bytes_gone(&mut self, webhook: WebhookNumber, bytes: usize) {
-        self.kept.deliveries = self.kept.deliveries.saturating_sub(bytes as u64);
+        self.sums.kept.deliveries = self.sums.kept.deliveries.saturating_sub(bytes as u64);
         let tally = self.tally(webhook);
         tally.bytes = tally.bytes.saturating_sub(bytes as u64);
     }
 
-    /// The writes, what to tell about them, and the bytes that are kept then.
-    pub(super) fn finish(mut self) -> (Writes, Notice, Kept) {
+    /// The writes, what to tell about them, and the sums then.
+    pub(super) fn finish(mut self) -> (Writes, Notice, Sums) {
         self.tallied.sort_unstable();
         self.tallied.dedup();
         for number in std::mem::take(&mut self.tallied) {
-            let tally = record::encode(&self.carried.tallies.webhooks[&number]);
+            let counted = self.carried.tallies.webhooks.get_mut(&number).expect("what was counted is held");
+            let (before, now) = (counted.in_sums, Totals::of(&counted.tally));
+            counted.in_sums = now;
+            self.sums.totals.change(before, now);
+            let tally = record::encode(&counted.tally);
             self.stage(Tree::Tallies, layout::number(number).to_vec(), Some(tally));
         }
         self.put_account_tallies();
         // Each group has it: the trees add the group's number to it, and what belongs to that.
         if !self.staged.is_empty() {
-            let last = (self.carried.ids.last().to_be_bytes(), self.kept.events.to_be_bytes());
+            let last = (self.carried.ids.last().to_be_bytes(), self.sums.kept.events.to_be_bytes());
             self.stage(Tree::Meta, layout::META_LAST_ID.to_vec(), Some([last.0.as_slice(), &last.1].concat()));
         }
         self.notice.fresh.sort_unstable();
@@ -170,7 +174,7 @@ impl<'a> Staging<'a> {
         for ((tree, key), value) in self.staged {
             writes.push(tree, key, value);
         }
-        (writes, self.notice, self.kept)
+        (writes, self.notice, self.sums)
     }
 
     pub(super) fn event(&self, account: AccountNumber, id: EventId) -> Result<Option<Event>, StoreError> {
@@ -203,12 +207,17 @@ impl<'a> Staging<'a> {
 
     /// Bytes that were kept before this group.
     pub(super) fn kept_before(&self) -> Kept {
-        self.carried.kept
+        self.carried.sums.kept
     }
 
     /// The master keys in force.
     pub(super) fn master_keys(&self) -> Arc<MasterKeys> {
         self.seals.keys()
+    }
+
+    /// How many keys this group writes or removes by now.
+    pub(super) fn keys(&self) -> usize {
+        self.staged.len()
     }
 
     /// Whether this group writes or removes the row.
@@ -301,13 +310,19 @@ impl<'a> Staging<'a> {
         rows.filter(|(_, value)| value.is_some()).map(|((_, key), _)| key)
     }
 
+    /// The keys of a tree that begin so, as they were before this group.
+    pub(super) fn keys_that_begin(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<Key>, StoreError> {
+        self.trees().prefix(tree, prefix).keys().map(|key| Ok(key?.to_vec())).collect()
+    }
+
     pub(super) fn tally(&mut self, number: WebhookNumber) -> &mut Tally {
         self.tallied.push(number);
         let trees = self.trees;
-        let tally = self.carried.tallies.webhooks.entry(number).or_insert_with(|| {
+        let counted = self.carried.tallies.webhooks.entry(number).or_insert_with(|| {
             // Counters that cannot be read start again from zero.
-            trees.readable(rows::tally(trees, number)).ok().flatten().unwrap_or_default()
+            Counted::of(trees.readable(rows::tally(trees, number)).ok().flatten().unwrap_or_default())
         });
+        let tally = &mut counted.tally;
         let over = tally.minute.turn(self.moment.now);
         self.finished.extend(over.map(|minute| (Series::Webhook(number), minute)));
         tally
@@ -316,7 +331,9 @@ impl<'a> Staging<'a> {
     /// The counters of a webhook that is being forgotten are not written again.
     pub(super) fn forget_tally(&mut self, number: WebhookNumber) {
         self.tallied.retain(|tallied| *tallied != number);
-        self.carried.tallies.webhooks.remove(&number);
+        if let Some(counted) = self.carried.tallies.webhooks.remove(&number) {
+            self.sums.totals.change(counted.in_sums, Totals::default());
+        }
     }
 
     pub(super) fn next_id(&mut self, number: u32) -> u128 {

@@ -7,7 +7,7 @@ use super::handle::Store;
 use super::layout::{self, Tree};
 use super::rows::{self, account_tally, oldest_open};
 use super::trees::Trees;
-use crate::domain::id::{AccountNumber, WebhookNumber};
+use crate::domain::id::WebhookNumber;
 use crate::domain::stats::{Counts, Minute, Series, Span};
 use crate::domain::time::UnixMs;
 
@@ -23,75 +23,79 @@ pub struct Stats {
     pub oldest_open_at: Option<UnixMs>,
 }
 
-/// Minutes that are not over, or were not followed by another yet.
-struct Current {
-    minutes: Vec<Minute>,
-    oldest_open_at: Option<UnixMs>,
-}
-
-impl Current {
-    fn starts(&self) -> impl Iterator<Item = UnixMs> {
-        self.minutes.iter().map(|minute| minute.start)
-    }
-}
-
 impl Store {
     /// What was counted in the span. `now` is for the age of what waits.
     pub fn stats(&self, series: Series, span: Span, now: UnixMs) -> Result<Stats, StoreError> {
         let webhooks = match series {
             Series::Webhook(number) => vec![number],
-            Series::Account(account) => self.webhooks_ever(account),
+            Series::Account(account) => self.registry().webhooks_ever_of(account).collect(),
         };
         self.look(|trees| {
-            let mut current = current(trees, series, &webhooks, now)?;
+            let mut minutes = minutes(trees, series, &webhooks)?;
             let mut points = rows(trees, series, span)?;
             for _ in 1..LOOKS_MAX {
                 // A minute that became rows meanwhile was seen twice or not at all.
-                let again = self::current(trees, series, &webhooks, now)?;
-                if again.starts().eq(current.starts()) {
+                let again = self::minutes(trees, series, &webhooks)?;
+                if starts(&again).eq(starts(&minutes)) {
                     break;
                 }
-                (current, points) = (again, rows(trees, series, span)?);
+                (minutes, points) = (again, rows(trees, series, span)?);
             }
-            for minute in current.minutes {
+            let waiting = Waiting::of(trees, &webhooks)?;
+            for (webhook, mut minute) in minutes {
                 if let Some(point) = span.point_of(minute.start) {
+                    let oldest = webhook.and_then(|number| waiting.since(number));
+                    minute.counts.queue_age_ms = oldest.and_then(|at| minute.end().min(now).checked_sub(at));
                     points.entry(point).or_default().merge(&minute.counts);
                 }
             }
-            Ok(Stats { points, oldest_open_at: current.oldest_open_at })
+            Ok(Stats { points, oldest_open_at: waiting.oldest() })
         })
-    }
-
-    /// The account's webhooks, those included that were deleted.
-    fn webhooks_ever(&self, account: AccountNumber) -> Vec<WebhookNumber> {
-        let registry = self.registry();
-        registry.webhooks().filter(|webhook| webhook.account == account).map(|webhook| webhook.number()).collect()
     }
 }
 
-fn current(trees: &Trees, series: Series, webhooks: &[WebhookNumber], now: UnixMs) -> Result<Current, StoreError> {
-    let mut current = Current { minutes: Vec::new(), oldest_open_at: None };
+/// Minutes that are not over, or were not followed by another yet: of webhooks, and what the account counts itself.
+type Minutes = Vec<(Option<WebhookNumber>, Minute)>;
+
+fn minutes(trees: &Trees, series: Series, webhooks: &[WebhookNumber]) -> Result<Minutes, StoreError> {
+    let mut minutes = Vec::new();
     for number in webhooks {
         let mut minute = trees.readable(rows::tally(trees, *number))?.unwrap_or_default().minute;
-        let oldest = oldest_open(trees, *number)?;
-        current.oldest_open_at = current.oldest_open_at.into_iter().chain(oldest).min();
-        if !minute.is_empty() {
-            minute.counts.queue_age_ms = oldest.and_then(|at| minute.end().min(now).checked_sub(at));
-            if matches!(series, Series::Account(_)) {
-                minute.counts.accepted = 0;
-            }
-            current.minutes.push(minute);
+        if minute.is_empty() {
+            continue;
         }
+        if matches!(series, Series::Account(_)) {
+            minute.counts.accepted = 0;
+        }
+        minutes.push((Some(*number), minute));
     }
     if let Series::Account(account) = series {
-        current.minutes.extend(
-            trees
-                .readable(account_tally(trees, account))?
-                .map(|tally| tally.minute)
-                .filter(|minute| !minute.is_empty()),
-        );
+        let own = trees.readable(account_tally(trees, account))?.map(|tally| tally.minute);
+        minutes.extend(own.filter(|minute| !minute.is_empty()).map(|minute| (None, minute)));
     }
-    Ok(current)
+    Ok(minutes)
+}
+
+fn starts(minutes: &Minutes) -> impl Iterator<Item = UnixMs> {
+    minutes.iter().map(|(_, minute)| minute.start)
+}
+
+/// When the oldest open delivery of each webhook was made, of those that have one.
+struct Waiting(BTreeMap<WebhookNumber, UnixMs>);
+
+impl Waiting {
+    fn of(trees: &Trees, webhooks: &[WebhookNumber]) -> Result<Self, StoreError> {
+        let since = webhooks.iter().map(|number| Ok(oldest_open(trees, *number)?.map(|at| (*number, at))));
+        since.filter_map(Result::transpose).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn since(&self, webhook: WebhookNumber) -> Option<UnixMs> {
+        self.0.get(&webhook).copied()
+    }
+
+    fn oldest(&self) -> Option<UnixMs> {
+        self.0.values().min().copied()
+    }
 }
 
 fn rows(trees: &Trees, series: Series, span: Span) -> Result<BTreeMap<UnixMs, Counts>, StoreError> {

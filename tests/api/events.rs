@@ -1,6 +1,12 @@
 //! Publishing and reading events.
 
-use crate::server::{BODY_BYTES_MAX, Server};
+use crate::history::attempt;
+use crate::server::{BODY_BYTES_MAX, Server, id};
+use hookwheel::domain::delivery::Outcome;
+use hookwheel::domain::endpoint::EndpointUrl;
+use hookwheel::domain::retry::Next;
+use hookwheel::domain::webhook::{EventFilter, Webhook};
+use hookwheel::store::Staging;
 use serde_json::{Value, json};
 
 #[actix_web::test]
@@ -16,7 +22,11 @@ async fn an_event_is_accepted_and_read_back_as_it_was_written() {
     for path in [id, &spelled] {
         let reply = server.get(&format!("/api/v1/events/{path}")).send().await;
         assert!(reply.text.contains(r#""data":{"b":1.0,"a":1e400, "2":"\u00e4"},"actor":{"user_id":"u"}"#));
-        assert!(reply.text.ends_with(r#""deliveries":[]}}"#), "{}", reply.text);
+        assert!(
+            reply.text.ends_with(r#""webhooks":0,"deliveries":[],"deliveries_next_cursor":null}}"#),
+            "{}",
+            reply.text
+        );
     }
     server.get("/api/v1/events/nothing").send().await.error(404, "not_found");
     server.stop().await;
@@ -189,5 +199,60 @@ async fn events_are_listed_newest_first_page_by_page() {
         let reply = server.get(&format!("/api/v1/events?{query}")).send().await;
         assert_eq!(reply.error(400, "invalid_field"), field, "{query}");
     }
+    server.stop().await;
+}
+
+/// An event that went to this many webhooks, by its own id, once all of its deliveries are made.
+async fn wanted_by(server: &Server, webhooks: usize) {
+    let create = move |staging: &mut Staging<'_>| {
+        let url = EndpointUrl::parse("https://example.com", false).unwrap();
+        let webhook = Webhook::new(1, "standard", url, vec![EventFilter::All]);
+        (0..webhooks).try_for_each(|_| staging.create_webhook(webhook.clone(), None).map(drop))
+    };
+    server.store.change(0, create).await.unwrap();
+    let event = json!({"type": "a", "data": 1, "id": "wide"});
+    assert_eq!(server.post("/api/v1/events").json(event).send().await.data(202)["deliveries"], webhooks);
+    while server.store.all_deliveries_to_come() > 0 {
+        server.store.change(0, |_| Ok(())).await.unwrap();
+    }
+}
+
+#[actix_web::test]
+async fn the_deliveries_of_an_event_come_in_pages_replays_first() {
+    const WEBHOOKS: usize = 600;
+    let server = Server::start().await;
+    wanted_by(&server, WEBHOOKS).await;
+    let shown = server.get("/api/v1/events/wide").send().await.data(200);
+    let first: Vec<Value> = shown["deliveries"].as_array().unwrap().clone();
+    assert_eq!((first.len(), &shown["webhooks"]), (250, &json!(WEBHOOKS)));
+    let old = first[7].clone();
+    attempt(&server, &id(&old), 1, Outcome::Status(500), Next::Dead).await;
+    let replay = format!("/api/v1/webhooks/{}/replay/{}", old["webhook_id"].as_str().unwrap(), id(&old));
+    let replay = server.post(&replay).send().await.data(202);
+
+    let (mut rows, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = server.get(&format!("/api/v1/events/wide/deliveries?limit=100{cursor}")).send().await;
+        let next = page.json["next_cursor"].as_str().map(|next| format!("&cursor={next}"));
+        rows.extend(page.data(200).as_array().unwrap().clone());
+        match next {
+            Some(next) => cursor = next,
+            None => break,
+        }
+    }
+    assert_eq!((rows.len(), &rows[0]["id"], &rows[0]["replay_of"]), (WEBHOOKS + 1, &replay["delivery_id"], &old["id"]));
+    assert_eq!((&rows[8]["state"], &rows[9]["state"]), (&json!("dead"), &json!("pending")));
+    let ids: Vec<String> = rows.iter().map(id).collect();
+    assert!(ids.is_sorted_by(|newer, older| newer > older), "each once, the newest first");
+
+    // What the event's own reply shows goes on where it ends.
+    let further = shown["deliveries_next_cursor"].as_str().unwrap();
+    let path = format!("/api/v1/events/wide/deliveries?limit=250&cursor={further}");
+    let further = server.get(&path).send().await.data(200);
+    assert_eq!(further[0]["id"], ids[251], "{}", further[0]);
+
+    let wrong = server.get("/api/v1/events/wide/deliveries?cursor=x").send().await;
+    assert_eq!(wrong.error(400, "invalid_field"), "cursor");
+    server.get("/api/v1/events/nothing/deliveries").send().await.error(404, "not_found");
     server.stop().await;
 }

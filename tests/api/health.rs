@@ -133,6 +133,7 @@ const ROUTES: &str = "
     GET /api/v1/event-types
     GET /api/v1/events
     GET /api/v1/events/{id}
+    GET /api/v1/events/{id}/deliveries
     GET /api/v1/jobs
     GET /api/v1/jobs/{id}
     GET /api/v1/master-keys

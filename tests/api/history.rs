@@ -129,8 +129,8 @@ async fn a_replay_is_a_new_delivery_of_the_same_event() {
     let event = server.get("/api/v1/events/e").send().await.data(200);
     let deliveries = event["deliveries"].as_array().unwrap();
     assert_eq!(deliveries.len(), 2);
-    assert_eq!((&deliveries[0]["state"], &deliveries[1]["state"]), (&json!("dead"), &json!("pending")));
-    assert_eq!(deliveries[1]["replay_of"], json!(old));
+    assert_eq!((&deliveries[0]["state"], &deliveries[1]["state"]), (&json!("pending"), &json!("dead")));
+    assert_eq!((&deliveries[0]["replay_of"], &event["webhooks"]), (&json!(old), &json!(1)));
     let other = self::webhook(&server).await;
     server.post(&format!("/api/v1/webhooks/{other}/replay/{old}")).send().await.error(404, "not_found");
     server.post(&format!("/api/v1/webhooks/{webhook}/replay/x")).send().await.error(404, "not_found");

@@ -4,7 +4,7 @@
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::domain::delivery::{Delivery, DeliveryState};
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookNumber};
-use hookwheel::domain::tally::Tally;
+use hookwheel::domain::tally::{Tally, Totals};
 use hookwheel::domain::webhook::Webhook;
 use hookwheel::store::{
     self, Accepted, Committer, Memory, OpenError, Page, Refusal, Settings, Settlement, Staging, Store, StoreError,
@@ -120,12 +120,23 @@ impl Subject {
             all.sort_by_key(|delivery| (delivery.id.event_at_accept() != event.id, delivery.id));
             let stored: Vec<_> = store.deliveries_of(event).unwrap().into_iter().map(as_known).collect();
             assert_eq!(stored, all);
+            let paged = pages(2, |cursor| store.deliveries_of_event(event.id, &head.webhooks, cursor, 2));
+            all.sort_by_key(|delivery| std::cmp::Reverse(delivery.id));
+            assert_eq!(paged.into_iter().map(as_known).collect::<Vec<_>>(), all, "page by page");
         }
         for webhook in plain.webhooks.values() {
             self.check_webhook(plain, webhook, now);
         }
-        let total = store.tally_total().unwrap();
-        assert_eq!(total.deliveries, plain.deliveries.len() as u64);
+        let ended = |state| plain.deliveries.values().filter(|one| one.state == state).count() as u64;
+        let expected = Totals {
+            deliveries: plain.deliveries.len() as u64,
+            succeeded: ended(DeliveryState::Succeeded),
+            dead: ended(DeliveryState::Dead),
+            cancelled: ended(DeliveryState::Cancelled),
+            attempts: plain.deliveries.values().map(|one| u64::from(one.attempts)).sum(),
+            failed_attempts: plain.counts.values().map(|counts| counts.failed_attempts).sum(),
+        };
+        assert_eq!(store.totals(), expected, "the sums over all webhooks");
     }
 
     fn check_webhook(&self, plain: &Plain, webhook: &Webhook, now: u64) {

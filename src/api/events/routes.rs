@@ -3,19 +3,20 @@
 use actix_web::{HttpResponse, get, web};
 use serde::Deserialize;
 
-use super::view::{EventRow, EventView, event_delivery, raw, row};
+use super::view::{EventDelivery, EventRow, EventView, event_deliveries, raw, row};
 use crate::api::Api;
-use crate::api::access::auth::{May, Read, Tenant};
-use crate::api::http::page::{Listed, PageReply, Window};
+use crate::api::access::auth::{May, Read};
+use crate::api::http::page::{LIMIT_MAX, Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
 use crate::api::http::request::Query;
 use crate::api::http::request::bound;
 use crate::domain::Invalid;
-use crate::domain::event::{Event, check_name};
-use crate::domain::id::{EventId, first_id_at};
+use crate::domain::event::check_name;
+use crate::domain::id::{AccountNumber, DeliveryId, EventId, first_id_at};
 use crate::domain::time;
 use crate::domain::webhook::EventFilter;
+use crate::store::{Store, StoreError};
 
 /// What to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -78,8 +79,16 @@ pub async fn list(
 )]
 #[get("/api/v1/events/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let event = find(&api, &tenant, &id)?;
-    let deliveries = api.store.deliveries_of(&event)?;
+    let (store, account) = (api.store.clone(), tenant.account().number);
+    let found = web::block(move || {
+        let Some(id) = find(&store, account, &id)? else { return Ok(None) };
+        let Some(event) = store.event(account, id)? else { return Ok(None) };
+        let page = store.deliveries_of_event(id, &event.webhooks, None, LIMIT_MAX)?;
+        let to_come = store.deliveries_to_come(account, id)?;
+        Ok::<_, StoreError>(Some((event, page, to_come)))
+    });
+    let (event, page, deliveries_to_come) = found.await??.ok_or_else(no_event)?;
+    let listed = event_deliveries(&api, page);
     let view = EventView {
         id: event.public_id(),
         r#type: &event.event_type,
@@ -89,19 +98,50 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
         data: raw(&event.data)?,
         actor: event.actor.as_deref().map(raw).transpose()?,
         metadata: event.metadata.as_deref().map(raw).transpose()?,
-        deliveries: deliveries.iter().map(|delivery| event_delivery(&api, delivery)).collect(),
+        webhooks: event.webhooks.len(),
+        deliveries_to_come,
+        deliveries_next_cursor: listed.cursor(),
+        deliveries: listed.rows,
     };
     Ok(Reply::ok(view))
 }
 
-/// The account's event of this id: first as the producer's own, which is what the API shows.
-pub fn find(api: &Api, tenant: &Tenant, text: &str) -> Result<std::sync::Arc<Event>, Problem> {
-    let account = tenant.account().number;
-    if check_name(text).is_ok()
-        && let Some(event) = api.store.event_named(account, text)?
-    {
-        return Ok(event);
-    }
-    let by_id = EventId::parse(text).map(|id| api.store.event(account, id)).transpose()?.flatten();
-    by_id.ok_or_else(|| Problem::not_found("event"))
+/// List an event's deliveries, newest first: replays, then those that were made when it was accepted
+///
+/// `id` is the producer's own id, or ours in any spelling.
+#[utoipa::path(
+    tag = "events",
+    params(("id" = String, Path, description = "The producer's own id, or ours"), PageQuery),
+    responses(
+        (status = 200, description = "A page of its deliveries", body = PageReply<EventDelivery>),
+        (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
+        (status = 404, description = "There is no such event", body = ErrorReply<'static>),
+    )
+)]
+#[get("/api/v1/events/{id}/deliveries")]
+pub async fn deliveries(
+    tenant: May<Read>,
+    api: web::Data<Api>,
+    id: web::Path<String>,
+    Query(query): Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let window = query.window()?;
+    let (store, account) = (api.store.clone(), tenant.account().number);
+    let page = web::block(move || {
+        let Some(id) = find(&store, account, &id)? else { return Ok(None) };
+        let Some(head) = store.event_head(account, id)? else { return Ok(None) };
+        store.deliveries_of_event(id, &head.webhooks, window.before.map(DeliveryId), window.limit).map(Some)
+    });
+    let page = page.await??.ok_or_else(no_event)?;
+    Ok(HttpResponse::Ok().json(PageReply::from(event_deliveries(&api, page))))
+}
+
+/// Which event of the account this is, if it is one: first as the producer's own id, which is what the API shows.
+fn find(store: &Store, account: AccountNumber, text: &str) -> Result<Option<EventId>, StoreError> {
+    let named = if check_name(text).is_ok() { store.id_of_event_named(account, text)? } else { None };
+    Ok(named.or_else(|| EventId::parse(text)))
+}
+
+fn no_event() -> Problem {
+    Problem::not_found("event")
 }

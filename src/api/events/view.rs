@@ -5,10 +5,12 @@ use serde_json::value::RawValue;
 
 use crate::api::Api;
 use crate::api::deliveries::history::shown_state;
+use crate::api::http::page::Listed;
 use crate::api::http::problem::Problem;
 use crate::domain::delivery::{Cause, Delivery};
+use crate::domain::id::DeliveryId;
 use crate::domain::time;
-use crate::store::EventHead;
+use crate::store::{EventHead, Page, Registry};
 
 /// An event in a list.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -46,7 +48,14 @@ pub struct EventView<'a> {
     pub actor: Option<&'a RawValue>,
     #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
     pub metadata: Option<&'a RawValue>,
+    /// How many webhooks wanted it when it was accepted.
+    pub webhooks: usize,
+    /// How many of its deliveries are still to be made: those of an event to many webhooks are, some at a time.
+    pub deliveries_to_come: usize,
+    /// The newest of its deliveries, replays included, at most 250.
     pub deliveries: Vec<EventDelivery>,
+    /// Where its further deliveries start, for `GET /api/v1/events/{id}/deliveries`; null if these are all.
+    pub deliveries_next_cursor: Option<String>,
 }
 
 /// Where a delivery of an event stands.
@@ -80,8 +89,12 @@ pub fn raw(json: &[u8]) -> Result<&RawValue, Problem> {
     serde_json::from_slice(json).map_err(Problem::internal)
 }
 
-pub fn event_delivery(api: &Api, delivery: &Delivery) -> EventDelivery {
+pub fn event_deliveries(api: &Api, page: Page<Delivery, DeliveryId>) -> Listed<EventDelivery> {
     let registry = api.store.registry();
+    Listed::from(page.map(|delivery| event_delivery(api, &registry, &delivery)))
+}
+
+fn event_delivery(api: &Api, registry: &Registry, delivery: &Delivery) -> EventDelivery {
     let webhook = registry.webhook(delivery.id.webhook());
     let replay_of = if let Cause::Replay(old) = delivery.cause { Some(old.to_string()) } else { None };
     EventDelivery {

@@ -10,7 +10,7 @@ use super::prometheus::{family, sample};
 use crate::api::Api;
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::domain::tally::Tally;
+use crate::domain::tally::Totals;
 use crate::store::{Refusal, Soundness, StoreError};
 
 /// Whether the process lives.
@@ -104,9 +104,7 @@ fn write_all(api: &Api) -> String {
     write_store(api, &mut out);
     write_soundness(&api.store.soundness(), &mut out);
     write_webhooks(api, &mut out);
-    if let Ok(total) = api.store.tally_total() {
-        write_tally(&total, &mut out);
-    }
+    write_totals(api.store.totals(), &mut out);
     api.outbound.write_metrics(&mut out);
     out
 }
@@ -120,6 +118,8 @@ fn write_store(api: &Api, out: &mut String) {
     };
     one("hookwheel_queue_requests", "gauge", "Requests that wait for the commit thread.", requests as u64);
     one("hookwheel_queue_outcomes", "gauge", "Outcomes that wait for the commit thread.", outcomes as u64);
+    let to_come = api.store.all_deliveries_to_come();
+    one("hookwheel_deliveries_to_come", "gauge", "Deliveries of accepted events that are still to be made.", to_come);
     let (open, refused) = api.connections.counts();
     one("hookwheel_connections", "gauge", "Open connections to the API.", open as u64);
     one("hookwheel_connections_refused_total", "counter", "Connections to the API over a limit.", refused);
@@ -156,19 +156,14 @@ fn write_soundness(soundness: &Soundness, out: &mut String) {
 
 fn write_webhooks(api: &Api, out: &mut String) {
     const STATUSES: [&str; 4] = ["active", "paused", "disabled", "unverified"];
-    let mut counts = [0; STATUSES.len()];
-    for webhook in api.store.registry().webhooks() {
-        if let Some(n) = STATUSES.iter().position(|status| *status == webhook.status_word()) {
-            counts[n] += 1;
-        }
-    }
+    let counts = STATUSES.map(|status| api.store.registry().count_of_status(status));
     family(out, "hookwheel_webhooks", "gauge", "Webhooks by status.");
     for (status, count) in STATUSES.iter().zip(counts) {
         sample(out, "hookwheel_webhooks", &format!("{{status=\"{status}\"}}"), count);
     }
 }
 
-fn write_tally(total: &Tally, out: &mut String) {
+fn write_totals(total: Totals, out: &mut String) {
     let rows = [
         ("hookwheel_deliveries_total", "Deliveries made.", total.deliveries),
         ("hookwheel_deliveries_succeeded_total", "Deliveries that ended well.", total.succeeded),

@@ -13,7 +13,7 @@ use crate::store::check::check;
 use crate::store::damage::{Damage, Reports};
 use crate::store::duty::Duty;
 use crate::store::error::StoreError;
-use crate::store::layout::{self, Key, META_LAST_ACCOUNT, META_LAST_WEBHOOK, Tree};
+use crate::store::layout::{self, META_LAST_ACCOUNT, META_LAST_WEBHOOK, Tree};
 use crate::store::rows;
 use crate::store::staging::Staging;
 
@@ -167,10 +167,6 @@ impl Staging<'_> {
             }
         }
     }
-
-    pub(super) fn keys_that_begin(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<Key>, StoreError> {
-        self.trees().prefix(tree, prefix).keys().map(|key| Ok(key?.to_vec())).collect()
-    }
 }
 
 #[cfg(test)]
@@ -183,12 +179,12 @@ mod tests {
     use crate::domain::retry::Next;
     use crate::store::bench::{Bench, START, event};
     use crate::store::message::NewEvent;
-    use crate::store::rows::Kept;
+    use crate::store::sums::{Kept, Sums};
     use std::collections::BTreeMap;
 
     fn kept(bench: &mut Bench) -> Kept {
         bench.rest();
-        rows::kept(&bench.trees()).unwrap()
+        Sums::of(&bench.trees()).unwrap().kept
     }
 
     #[test]
