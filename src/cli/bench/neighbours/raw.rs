@@ -17,7 +17,7 @@ const BODY_BYTES: usize = 10 << 20;
 /// What is left out of a body whose end never comes.
 const END_BYTES: usize = 64 << 10;
 /// Sent again and again.
-const PIECE: [u8; 64 << 10] = [b' '; 64 << 10];
+static PIECE: [u8; 64 << 10] = [b' '; 64 << 10];
 /// A connection that was closed is opened again after this.
 const PAUSE: Duration = Duration::from_secs(1);
 
