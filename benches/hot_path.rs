@@ -208,7 +208,7 @@ fn founded(path: &std::path::Path) -> (Store, Committer) {
     let settings = Settings { queue_events_max: 10_000, durable: false, ..Settings::at(path) };
     let (store, mut committer) = store::open(settings, Clock::standing_at(1_800_000_000_000), Dice::seeded(1)).unwrap();
     let webhook = webhook("standard");
-    let made = store.submit(0, |staging| {
+    let made = store.submit(|staging| {
         staging.create_account(Store::default_account("standard"))?;
         staging.create_webhook(webhook, None)
     });

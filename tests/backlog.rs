@@ -163,7 +163,7 @@ impl Scene {
         &mut self,
         change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> T {
-        let mut answer = self.store.submit(0, change).unwrap();
+        let mut answer = self.store.submit(change).unwrap();
         self.commit();
         answer.try_recv().expect("the committer answers").unwrap()
     }

@@ -65,7 +65,7 @@ impl Bench {
         &mut self,
         change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let mut answer = self.store.submit(0, change)?;
+        let mut answer = self.store.submit(change)?;
         self.rest();
         answer.try_recv().expect("the committer answers")
     }
@@ -198,7 +198,7 @@ fn fill(path: &Path) -> Filled {
     bench.publish(event("plain.b", "1"));
     assert_eq!(bench.scrubbed().differences, [""; 0], "what is there is what was counted");
     // Its open delivery is not cancelled before the next start.
-    let _answer = bench.store.submit(0, move |staging| staging.delete_webhook(1, deleted)).expect("taken");
+    let _answer = bench.store.submit(move |staging| staging.delete_webhook(1, deleted)).expect("taken");
     bench.committer.step();
     Filled { plain, ordered, deleted }
 }

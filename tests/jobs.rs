@@ -61,7 +61,7 @@ impl Bench {
         &mut self,
         change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let mut answer = self.store.submit(0, change)?;
+        let mut answer = self.store.submit(change)?;
         self.committer.step();
         answer.try_recv().expect("the committer answers")
     }
@@ -224,7 +224,7 @@ fn a_job_covers_what_its_own_group_wrote_before_it() {
     let accepted = bench.publish(&["task.a"]).remove(0);
     bench.settle(accepted.id.delivery_to(webhook), Next::Dead);
     let late = bench.webhook("*", false);
-    let answer = bench.store.submit(0, |staging| staging.accept(1, vec![event("task.b", false)], None)).unwrap();
+    let answer = bench.store.submit(|staging| staging.accept(1, vec![event("task.b", false)], None)).unwrap();
     let open = bench.create(bulk(JobKind::Discard, Source::Open { webhook: late }));
     let dead = bench.create(bulk(JobKind::Discard, Source::DeadLetters { webhook: None }));
     drop(answer);

@@ -59,7 +59,7 @@ impl Rig {
         &mut self,
         change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let mut answer = self.store.submit(0, change)?;
+        let mut answer = self.store.submit(change)?;
         self.step();
         answer.try_recv().expect("the committer answers")
     }

@@ -90,7 +90,7 @@ impl Bench {
         &mut self,
         change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let mut answer = self.store.submit(0, change)?;
+        let mut answer = self.store.submit(change)?;
         while self.committer.step() {}
         answer.try_recv().expect("the committer answers")
     }
@@ -262,7 +262,7 @@ fn an_outcome_in_the_group_that_cancels_its_delivery_is_kept_and_it_is_cancelled
         for number in 1..=tried {
             bench.settle(id, number, again(&bench));
         }
-        let _answer = bench.store.submit(0, move |staging| staging.delete_webhook(1, webhook)).unwrap();
+        let _answer = bench.store.submit(move |staging| staging.delete_webhook(1, webhook)).unwrap();
         bench.committer.step();
         // It was out when its webhook was deleted, and upkeep comes to it in the very group that records its attempt.
         bench.settle(id, tried + 1, again(&bench));

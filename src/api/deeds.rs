@@ -21,6 +21,6 @@ impl Api {
             }
             Ok(made)
         };
-        self.store.change(change).await
+        self.store.change(tenant.account().number, change).await
     }
 }

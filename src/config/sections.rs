@@ -175,7 +175,7 @@ impl Default for StoreConfig {
             queue_events_max: 8192,
             queue_bytes_max: 64 << 20,
             group_events_max: 512,
-            group_bytes_max: 8 << 20,
+            group_bytes_max: 2 << 20,
         }
     }
 }

@@ -7,7 +7,6 @@ use super::asking::{self, Budget};
 use super::error::{Refusal, StoreError};
 use super::layout::{self, Key, Tree};
 use super::message::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
-use super::order;
 use super::parsed::Parsed;
 use super::publish::{Asked, Publish, Published, Wanting};
 use super::record::{self, Idempotent};
@@ -152,7 +151,7 @@ impl Staging<'_> {
         if let Some((account, path)) = path
             && let Some(event) = self.event(account, event)?
         {
-            order::learn(&mut keys, [path], &mut Parsed::of_stored(&event));
+            Parsed::of_stored(&event).learn_order_keys(&mut keys, [path]);
         }
         Ok(keys)
     }

@@ -7,7 +7,6 @@ use std::sync::{Arc, RwLock};
 
 use super::error::Refusal;
 use super::message::NewEvent;
-use super::order;
 use super::parsed::Parsed;
 use super::publish::{Asked, Publish, Wanting};
 use super::registry::{Question, Registry};
@@ -95,7 +94,7 @@ fn learn_order_keys(
 ) -> Option<()> {
     if !paths.iter().all(|path| known.knows(path)) {
         budget.bytes = budget.bytes.checked_sub(event.bytes())?;
-        order::learn(known, paths, event);
+        event.learn_order_keys(known, paths);
     }
     Some(())
 }

@@ -67,7 +67,7 @@ impl Bench {
         &mut self,
         change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> T {
-        let mut answer = self.store.submit(0, change).unwrap();
+        let mut answer = self.store.submit(change).unwrap();
         self.rest();
         answer.try_recv().expect("the committer answers").unwrap()
     }

@@ -5,7 +5,6 @@
 use super::error::{Refusal, StoreError};
 use super::handle::Store;
 use super::layout::{self, Key, Tree};
-use super::order;
 use super::parsed::Parsed;
 use super::record::Part;
 use super::rows;
@@ -16,16 +15,16 @@ use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
 use crate::domain::order::OrderKeys;
 
-/// Deliveries in a part.
-const PART_MAX: usize = 256;
 /// Deliveries of one event that are made with it.
-const AT_ONCE_MAX: usize = PART_MAX;
+const AT_ONCE_MAX: usize = 256;
 /// Deliveries of accepted events that one group makes; some milliseconds.
 pub const GROUP_MAX: usize = 1024;
 /// Deliveries that one step makes.
-const STEP_MAX: usize = 2 * PART_MAX;
+const STEP_MAX: usize = 256;
+/// Webhooks of a part, where it names those whose filter is too costly: its row must not become long.
+const NAMED_MAX: usize = 2048;
 /// Deliveries of an account that may be to come. Beyond, its events are refused until some are made.
-pub const TO_COME_MAX: u64 = 1 << 22;
+pub const TO_COME_MAX: u64 = 1 << 21;
 
 impl Staging<'_> {
     /// Whether the deliveries of an event that is accepted now are made later.
@@ -47,10 +46,11 @@ impl Staging<'_> {
     /// Leaves the event's deliveries for later.
     pub(super) fn put_parts(&mut self, event: &Event, too_costly: &[WebhookNumber], order_keys: OrderKeys) {
         let event_key = layout::event(event.account, event.id);
-        for webhooks in event.webhooks.chunks(PART_MAX) {
+        let part_max = if too_costly.is_empty() { event.webhooks.len() } else { NAMED_MAX };
+        for webhooks in event.webhooks.chunks(part_max.max(1)) {
             let range = webhooks[0]..=webhooks[webhooks.len() - 1];
             let too_costly = too_costly.iter().copied().filter(|number| range.contains(number)).collect();
-            let part = Part { webhooks: webhooks.to_vec(), too_costly, order_keys: order_keys.clone() };
+            let part = Part { count: webhooks.len() as u32, too_costly, order_keys: order_keys.clone() };
             self.put(Tree::FanOut, layout::fan_out(&event_key, webhooks[0]), &part);
         }
         self.carried.to_come.add(event.account, event.id, &event.webhooks);
@@ -58,23 +58,47 @@ impl Staging<'_> {
 
     /// Makes some of the account's deliveries that are to come.
     pub(super) fn fan_out(&mut self, account: AccountNumber) -> Result<(), StoreError> {
-        let mut made = 0;
+        let mut room = STEP_MAX.min(GROUP_MAX.saturating_sub(self.laid_out)).max(1);
         while let Some(key) = self.first_key(Tree::FanOut, &layout::number(account))? {
-            let first = layout::read_event(layout::read_fan_out(&key).0);
-            self.carried.to_come.made(account, 0, Some(first));
-            // A group that accepts many leaves the rest of them for the next ones, but for one part.
-            if made > 0 && (made + PART_MAX > STEP_MAX || self.laid_out + PART_MAX > GROUP_MAX) {
+            let event = layout::read_event(layout::read_fan_out(&key).0);
+            self.carried.to_come.made(account, 0, Some(event));
+            if room == 0 {
                 return Ok(());
             }
-            let part = self.part(account, &key)?;
-            self.stage(Tree::FanOut, key, None);
-            self.lay_out(first, &part)?;
-            self.carried.to_come.made(account, part.webhooks.len(), Some(first));
-            made += part.webhooks.len().max(1);
-            self.laid_out += part.webhooks.len();
+            let made = self.lay_out_some(account, event, &key, room)?;
+            self.carried.to_come.made(account, made, Some(event));
+            self.laid_out += made;
+            // A part of which nothing is left is a look as well.
+            room = room.saturating_sub(made.max(1));
         }
         self.carried.to_come.made(account, 0, None);
         Ok(())
+    }
+
+    /// Makes up to so many deliveries of the part at this key; says how many.
+    fn lay_out_some(
+        &mut self,
+        account: AccountNumber,
+        event: EventId,
+        key: &Key,
+        room: usize,
+    ) -> Result<usize, StoreError> {
+        let (event_key, from) = layout::read_fan_out(key);
+        let mut part = self.part(account, key)?;
+        let stored = self.get(Tree::Events, event_key)?;
+        let head = stored.map(|head| rows::event_head_by(&|tree, key| self.get(tree, key), event_key, &head));
+        let webhooks = self.trees().readable(head.transpose())?.flatten().map_or(Vec::new(), |head| head.webhooks);
+        let webhooks = &webhooks[webhooks.partition_point(|number| *number < from)..];
+        let webhooks = &webhooks[..webhooks.len().min(part.count as usize)];
+        let (now, later) = webhooks.split_at(webhooks.len().min(room));
+        self.stage(Tree::FanOut, key.clone(), None);
+        self.lay_out(event, now, &part)?;
+        if let Some(next) = later.first() {
+            part.count = later.len() as u32;
+            part.too_costly.retain(|number| number >= next);
+            self.put(Tree::FanOut, layout::fan_out(event_key, *next), &part);
+        }
+        Ok(now.len())
     }
 
     /// A part that is to be made.
@@ -85,16 +109,19 @@ impl Staging<'_> {
         }
     }
 
-    /// The event tells as well who wanted it, so a part that cannot be read loses nothing.
+    /// One that cannot be read is what the event says from there on, up to the next part. Nothing is lost; who got none for
+    /// its costly filter gets one.
     fn part_of_event(&self, account: AccountNumber, key: &[u8]) -> Result<Part, StoreError> {
-        let (event, from) = layout::read_fan_out(key);
-        let Some(event) = self.trees().readable(self.event(account, layout::read_event(event)))?.flatten() else {
+        let (event_key, from) = layout::read_fan_out(key);
+        let Some(event) = self.trees().readable(self.event(account, layout::read_event(event_key)))?.flatten() else {
             return Ok(Part::default());
         };
-        let webhooks = event.webhooks.iter().copied().filter(|number| *number >= from).take(PART_MAX).collect();
+        let next = self.keys_that_begin(Tree::FanOut, event_key)?.into_iter().find(|next| next.as_slice() > key);
+        let end = next.map_or(WebhookNumber::MAX, |next| layout::read_fan_out(&next).1 - 1);
+        let count = event.webhooks.iter().filter(|number| (from..=end).contains(*number)).count() as u32;
         let mut order_keys = OrderKeys::default();
-        order::learn(&mut order_keys, self.registry().order_paths(account), &mut Parsed::of_stored(&event));
-        Ok(Part { webhooks, too_costly: Vec::new(), order_keys })
+        Parsed::of_stored(&event).learn_order_keys(&mut order_keys, self.registry().order_paths(account));
+        Ok(Part { count, too_costly: Vec::new(), order_keys })
     }
 
     /// Writes a part anew that cannot be read.
@@ -104,16 +131,14 @@ impl Staging<'_> {
         Ok(())
     }
 
-    fn lay_out(&mut self, event: EventId, part: &Part) -> Result<(), StoreError> {
-        for number in &part.webhooks {
+    fn lay_out(&mut self, event: EventId, webhooks: &[WebhookNumber], part: &Part) -> Result<(), StoreError> {
+        for number in webhooks {
             let mut delivery = Delivery::fresh(event.delivery_to(*number), event, Cause::Accept);
             let is_deleted = self.registry().webhook(*number).map(|webhook| webhook.is_deleted());
             match (is_deleted, part.too_costly.binary_search(number)) {
                 // It is forgotten, and all that it had with it.
                 (None, _) => {}
-                (Some(true), _) => {
-                    self.put_ended(&mut delivery, DeliveryState::Cancelled, WEBHOOK_DELETED)?;
-                }
+                (Some(true), _) => self.put_ended(&mut delivery, DeliveryState::Cancelled, WEBHOOK_DELETED)?,
                 (Some(false), Ok(_)) => self.put_too_costly(delivery, &part.order_keys)?,
                 (Some(false), Err(_)) => {
                     self.put_fresh(delivery, &part.order_keys, None)?;
@@ -147,7 +172,7 @@ impl Store {
             let mut to_come = 0;
             for row in trees.prefix(Tree::FanOut, &layout::event(account, event)) {
                 let part = row.and_then(|(key, value)| rows::part(&key, &value));
-                to_come += trees.readable(part)?.map_or(0, |part| part.webhooks.len());
+                to_come += trees.readable(part)?.map_or(0, |part| part.count as usize);
             }
             Ok(to_come)
         })

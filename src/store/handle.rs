@@ -18,7 +18,7 @@ use super::message::{Accepted, Idempotency, Listener, NewEvent, Settlement};
 use super::publish::{Publish, Published};
 use super::queue::NotTaken;
 use super::registry::Registry;
-use super::request::Request;
+use super::request::{Load, Request};
 use super::seal::{self, MasterKeys};
 use super::staging::Staging;
 use super::trees::Trees;
@@ -116,11 +116,11 @@ impl Store {
             if !self.has_space() {
                 return Err(Refusal::NoSpace);
             }
-            let bytes = publish.events.iter().map(NewEvent::bytes).sum();
+            let load = publish.load(account);
             let idempotency = idempotency.clone();
             let accept =
                 move |staging: &mut Staging<'_>| staging.accept_asked(account, publish, idempotency, may_ask_again);
-            match self.submit(bytes, accept)?.await.unwrap_or(Err(Refusal::Closed))? {
+            match self.submit_for(load, accept)?.await.unwrap_or(Err(Refusal::Closed))? {
                 Published::Accepted(accepted) => return Ok(accepted),
                 Published::AskAgain(events) => publish = self.ask_in_turn(account, events).await?,
             }
@@ -138,29 +138,39 @@ impl Store {
         if !self.has_space() {
             return Err(Refusal::NoSpace);
         }
-        let bytes = events.iter().map(NewEvent::bytes).sum();
-        self.submit(bytes, move |staging| staging.accept(account, events, idempotency))
+        let load = Load { bytes: events.iter().map(NewEvent::bytes).sum(), ..Load::of(account) };
+        self.submit_for(load, move |staging| staging.accept(account, events, idempotency))
     }
 
-    /// Makes a change in the commit thread. The answer comes once it has reached the disk.
+    /// Makes a change in the commit thread, for an account or, with 0, for nobody. The answer comes once it has reached the
+    /// disk.
     pub async fn change<T: Send + 'static>(
         &self,
+        account: AccountNumber,
         change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        self.submit(0, change)?.await.unwrap_or(Err(Refusal::Closed))
+        self.submit_for(Load::of(account), change)?.await.unwrap_or(Err(Refusal::Closed))
     }
 
-    /// Puts a request into the queue. `bytes` is the size of the events in it.
+    /// Puts a request into the queue that is nobody's.
     pub fn submit<T: Send + 'static>(
         &self,
-        bytes: usize,
+        stage: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, Refusal>>, Refusal> {
+        self.submit_for(Load::default(), stage)
+    }
+
+    /// Puts a request into the queue.
+    pub fn submit_for<T: Send + 'static>(
+        &self,
+        load: Load,
         stage: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<T, Refusal>>, Refusal> {
         if !self.is_open() {
             let is_closed = self.0.queue.is_closed();
             return Err(if is_closed { Refusal::Closed } else { StoreError::Unavailable.into() });
         }
-        let (request, answer) = Request::new(bytes, stage);
+        let (request, answer) = Request::new(load, stage);
         match self.0.queue.request(request) {
             Ok(()) => Ok(answer),
             Err(NotTaken::Full) => Err(Refusal::QueueFull),
@@ -171,7 +181,7 @@ impl Store {
     /// Retries of the webhook that are due after `latest` are due then, soon.
     pub fn pull_in(&self, webhook: WebhookNumber, latest: UnixMs) {
         // If the queue is full now, somebody asks again when the webhook changes or after the next start.
-        let _ = self.submit(0, move |staging| Ok(staging.pull_in(webhook, latest)?));
+        let _ = self.submit(move |staging| Ok(staging.pull_in(webhook, latest)?));
     }
 
     /// Records what came of an attempt; the [`Notice`](super::message::Notice) says when it is recorded.
@@ -219,7 +229,7 @@ impl Store {
             let keys = master_keys::read(&inner.settings).map_err(|why| Invalid::new("master_keys", why))?;
             staging.change_master_keys(keys, by)
         };
-        self.change(change).await?;
+        self.change(0, change).await?;
         Ok(self.master_keys())
     }
 
@@ -255,7 +265,7 @@ impl Store {
             }
             Ok(())
         };
-        self.change(change).await
+        self.change(0, change).await
     }
 
     /// The account of the server's own notices.
@@ -285,7 +295,7 @@ impl Store {
         }
         if self.0.reports.are_waiting() {
             // An empty request wakes it. If the queue is full it is awake.
-            let _ = self.submit(0, |_| Ok(()));
+            let _ = self.submit(|_| Ok(()));
         }
         seen
     }

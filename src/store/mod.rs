@@ -71,6 +71,7 @@ pub use opening::open;
 pub use publish::Publish;
 pub use read::{DueAt, PAGE_ROWS_EXAMINED_MAX, Page};
 pub use registry::{KeyHash, Registry};
+pub use request::Load;
 pub use rows::EventHead;
 pub use seal::MasterKeys;
 pub use select::{COUNT_ROWS_EXAMINED_MAX, Count};

@@ -5,33 +5,14 @@
 //! Where the webhook says so, a head that used up its retries keeps its row in `ordered`, and with it all behind it,
 //! until it is replayed with success or discarded. The replay stands in its place.
 
-use serde_json::Value;
-use sha2::{Digest, Sha256};
-
 use super::error::StoreError;
 use super::layout::{self, Key, Tree};
-use super::parsed::Parsed;
 use super::record::Fresh;
 use super::rows;
 use super::staging::Staging;
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::id::{DeliveryId, WebhookNumber};
-use crate::domain::order::{KeyPath, OrderKeys, Place};
-
-/// Learns what an event says at those of the paths of which that is not known.
-pub(super) fn learn<'p>(keys: &mut OrderKeys, paths: impl IntoIterator<Item = &'p KeyPath>, event: &mut Parsed<'_>) {
-    for path in paths {
-        if !keys.knows(path) {
-            keys.learn(path.clone(), path.value(event.value()).map(hash));
-        }
-    }
-}
-
-fn hash(value: &Value) -> u64 {
-    let digest: [u8; 32] = Sha256::digest(value.to_string()).into();
-    let (first, _) = digest.split_first_chunk::<8>().expect("a digest has 32 bytes");
-    u64::from_be_bytes(*first)
-}
+use crate::domain::order::Place;
 
 impl Staging<'_> {
     /// Puts a delivery that was never tried where it belongs. One with a place is the head of its key, or blocked.

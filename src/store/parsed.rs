@@ -3,10 +3,12 @@
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::message::NewEvent;
 use crate::domain::condition::Node;
 use crate::domain::event::Event;
+use crate::domain::order::{KeyPath, OrderKeys};
 
 /// An event whose JSON can be looked into.
 pub struct Parsed<'a> {
@@ -54,8 +56,17 @@ impl<'a> Parsed<'a> {
         })
     }
 
-    /// The same, its fields in the order in which they were sent, for order keys.
-    pub fn value(&mut self) -> &Value {
+    /// Learns what it says at those of the paths of which that is not known.
+    pub fn learn_order_keys<'p>(&mut self, keys: &mut OrderKeys, paths: impl IntoIterator<Item = &'p KeyPath>) {
+        for path in paths {
+            if !keys.knows(path) {
+                keys.learn(path.clone(), path.value(self.value()).map(hash));
+            }
+        }
+    }
+
+    /// The same as values, their fields in the order in which they were sent.
+    fn value(&mut self) -> &Value {
         self.value.get_or_insert_with(|| {
             let mut fields = Map::with_capacity(4);
             fields.insert("type".into(), Value::String(self.event_type.to_string()));
@@ -74,6 +85,12 @@ fn parts<'a>(
 ) -> impl Iterator<Item = (&'static str, &'a Bytes)> {
     let optional = [("actor", actor), ("metadata", metadata)];
     [("data", data)].into_iter().chain(optional.into_iter().filter_map(|(name, json)| Some((name, json?))))
+}
+
+fn hash(value: &Value) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(value.to_string()).into();
+    let (first, _) = digest.split_first_chunk::<8>().expect("a digest has 32 bytes");
+    u64::from_be_bytes(*first)
 }
 
 /// `api` has checked that it is JSON. What no value can hold, such as the number 1e999, makes it null.

@@ -1,12 +1,21 @@
 //! The queues in front of the commit thread: requests, bounded by number and by bytes and refused when full; and
-//! outcomes, never refused, bounded by the deliveries in flight, taken first.
+//! outcomes, never refused, bounded by the deliveries in flight, taken first. What stays true: accounts take turns, each by
+//! the work that its requests are, and none may fill the queue; where both wait, outcomes and requests share a group.
 
-use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::message::Settlement;
 use super::request::Request;
+use crate::domain::id::AccountNumber;
+
+/// Work that an account may have done in a turn: some small requests. One that is more work waits for several turns.
+const TURN_WORK: usize = 64;
+/// What an outcome is in work, and so is a publish with one delivery.
+const OUTCOME_WORK: usize = 2;
+/// How many times what is free an account may hold of the queue: who is alone gets four fifths.
+const ALPHA: usize = 4;
 
 /// One group for the commit thread.
 #[derive(Default)]
@@ -31,7 +40,7 @@ pub struct Bounds {
     pub requests_max: usize,
     /// Bytes of events that may wait.
     pub bytes_max: usize,
-    /// Operations in one group.
+    /// Outcomes, or publishes with one delivery, in one group.
     pub group_operations_max: usize,
     /// Bytes of events in one group; a larger one comes alone.
     pub group_bytes_max: usize,
@@ -58,9 +67,21 @@ pub struct Queue {
 #[derive(Default)]
 struct Waiting {
     settlements: VecDeque<Settlement>,
-    requests: VecDeque<Request>,
+    accounts: HashMap<AccountNumber, OfAccount>,
+    /// Whose turn it is, and who comes then.
+    turns: VecDeque<AccountNumber>,
+    requests: usize,
     bytes: usize,
     closed: bool,
+}
+
+/// Requests of an account that wait.
+#[derive(Default)]
+struct OfAccount {
+    requests: VecDeque<Request>,
+    bytes: usize,
+    /// Work that it may have done by now.
+    credit: usize,
 }
 
 /// Why a request was not taken; the request comes back.
@@ -77,20 +98,16 @@ impl Queue {
         Self { waiting: Mutex::default(), arrived: Condvar::new(), bounds }
     }
 
-    /// Adds a request unless the queue is full.
+    /// Adds a request unless the queue is full, or its account has too much in it.
     pub fn request(&self, request: Request) -> Result<(), NotTaken> {
         let mut waiting = self.lock();
-        let bytes = request.bytes();
         if waiting.closed {
             return Err(NotTaken::Closed);
         }
-        let full = waiting.requests.len() >= self.bounds.requests_max
-            || (waiting.bytes + bytes > self.bounds.bytes_max && waiting.bytes > 0);
-        if full {
+        if !waiting.has_room(&request, &self.bounds) {
             return Err(NotTaken::Full);
         }
-        waiting.bytes += bytes;
-        waiting.requests.push_back(request);
+        waiting.add(request);
         self.arrived.notify_one();
         Ok(())
     }
@@ -123,13 +140,13 @@ impl Queue {
     /// Requests and outcomes that wait.
     pub fn depth(&self) -> (usize, usize) {
         let waiting = self.lock();
-        (waiting.requests.len(), waiting.settlements.len())
+        (waiting.requests, waiting.settlements.len())
     }
 
     /// Waits until something arrives, at most `limit`.
     pub fn wait(&self, limit: Duration) -> Woken {
         let mut waiting = self.lock();
-        while waiting.settlements.is_empty() && waiting.requests.is_empty() {
+        while waiting.settlements.is_empty() && waiting.requests == 0 {
             if waiting.closed {
                 return Woken::Closed;
             }
@@ -146,35 +163,86 @@ impl Queue {
     pub fn take_one(&self) -> Group {
         let mut waiting = self.lock();
         let settlements: Vec<_> = waiting.settlements.pop_front().into_iter().collect();
-        let request = if settlements.is_empty() { waiting.requests.pop_front() } else { None };
-        waiting.bytes -= request.as_ref().map_or(0, Request::bytes);
+        let request = if settlements.is_empty() { waiting.next(|_| true) } else { None };
         Group { settlements, requests: request.into_iter().collect() }
     }
 
     /// Takes the next group; empty if nothing waits.
     pub fn take(&self) -> Group {
-        self.group(&mut self.lock())
-    }
-
-    fn group(&self, waiting: &mut Waiting) -> Group {
-        let settled = waiting.settlements.len().min(self.bounds.group_operations_max);
+        let mut waiting = self.lock();
+        let outcomes_max = self.bounds.group_operations_max;
+        let outcomes_max = if waiting.requests > 0 { outcomes_max / 2 } else { outcomes_max };
+        let settled = waiting.settlements.len().min(outcomes_max.max(1));
         let settlements: Vec<_> = waiting.settlements.drain(..settled).collect();
-        let (mut requests, mut bytes) = (Vec::new(), 0);
-        while let Some(request) = waiting.requests.front() {
-            let size = request.bytes();
-            let fits = bytes + size <= self.bounds.group_bytes_max || requests.is_empty();
-            if !fits || settlements.len() + requests.len() >= self.bounds.group_operations_max.max(settled + 1) {
-                break;
-            }
-            bytes += size;
-            waiting.bytes -= size;
-            requests.extend(waiting.requests.pop_front());
+        let mut work = (self.bounds.group_operations_max * OUTCOME_WORK).saturating_sub(settled * OUTCOME_WORK);
+        let (mut requests, mut bytes) = (Vec::new(), self.bounds.group_bytes_max);
+        // One that is more than a group comes alone.
+        while let Some(request) =
+            waiting.next(|one| requests.is_empty() || (one.work() <= work && one.bytes() <= bytes))
+        {
+            (work, bytes) = (work.saturating_sub(request.work()), bytes.saturating_sub(request.bytes()));
+            requests.push(request);
         }
         Group { settlements, requests }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().expect("no holder of the lock panics")
+    }
+}
+
+impl Waiting {
+    fn has_room(&self, request: &Request, bounds: &Bounds) -> bool {
+        let of = self.accounts.get(&request.account());
+        let (held, held_bytes) = of.map_or((0, 0), |of| (of.requests.len(), of.bytes));
+        let free = bounds.requests_max.saturating_sub(self.requests);
+        let free_bytes = bounds.bytes_max.saturating_sub(self.bytes);
+        let bytes = request.bytes();
+        let has_bytes = bytes <= free_bytes && held_bytes + bytes <= ALPHA * free_bytes;
+        free > 0 && held < ALPHA * free && (bytes == 0 || self.bytes == 0 || has_bytes)
+    }
+
+    fn add(&mut self, request: Request) {
+        let account = request.account();
+        let of = self.accounts.entry(account).or_default();
+        if of.requests.is_empty() {
+            self.turns.push_back(account);
+        }
+        of.bytes += request.bytes();
+        self.bytes += request.bytes();
+        self.requests += 1;
+        of.requests.push_back(request);
+    }
+
+    /// The next request, if it `fits`: that of the account whose turn it is, or of the next one if its credit is used up. One
+    /// that does not fit keeps its turn, so that whoever asks for much is not passed over for ever.
+    fn next(&mut self, fits: impl Fn(&Request) -> bool) -> Option<Request> {
+        loop {
+            let account = *self.turns.front()?;
+            let of = self.accounts.get_mut(&account).expect("who has a turn has requests");
+            let first = of.requests.front().expect("who has a turn has requests");
+            let work = first.work();
+            if of.credit < work {
+                // Nobody else waits: then there is nobody to take turns with.
+                let turns = if self.turns.len() == 1 { (work - of.credit).div_ceil(TURN_WORK) } else { 1 };
+                of.credit += turns * TURN_WORK;
+                self.turns.rotate_left(1);
+                continue;
+            }
+            if !fits(first) {
+                return None;
+            }
+            let request = of.requests.pop_front()?;
+            of.credit -= work;
+            of.bytes -= request.bytes();
+            self.bytes -= request.bytes();
+            self.requests -= 1;
+            if of.requests.is_empty() {
+                self.turns.pop_front();
+                self.accounts.remove(&account);
+            }
+            return Some(request);
+        }
     }
 }
 
@@ -186,11 +254,20 @@ mod tests {
     use crate::domain::disable::DisableRule;
     use crate::domain::id::DeliveryId;
     use crate::domain::retry::Next;
+    use crate::store::request::Load;
 
     const BOUNDS: Bounds = Bounds { requests_max: 4, bytes_max: 100, group_operations_max: 3, group_bytes_max: 60 };
 
     fn add(queue: &Queue, bytes: usize) -> bool {
-        queue.request(Request::new(bytes, |_| Ok(())).0).is_ok()
+        add_of(queue, bytes as AccountNumber + 1_000, bytes)
+    }
+
+    fn add_of(queue: &Queue, account: AccountNumber, bytes: usize) -> bool {
+        queue.request(request(account, bytes, 1)).is_ok()
+    }
+
+    fn request(account: AccountNumber, bytes: usize, deliveries: usize) -> Request {
+        Request::new(Load { account, bytes, deliveries }, |_| Ok(())).0
     }
 
     fn settlement(id: u128) -> Settlement {
@@ -248,18 +325,79 @@ mod tests {
     }
 
     #[test]
-    fn outcomes_come_first_are_never_refused_and_leave_room_for_a_request() {
-        let queue = Queue::new(BOUNDS);
-        assert!([0, 0].into_iter().all(|bytes| add(&queue, bytes)));
-        (1..=7).for_each(|id| queue.settle(settlement(id)));
-        let first = queue.take();
-        assert_eq!((ids(&first), first.requests.len()), (vec![1, 2, 3], 1));
+    fn outcomes_come_first_are_never_refused_and_share_a_group_with_requests() {
+        let queue = Queue::new(Bounds { group_operations_max: 4, ..BOUNDS });
+        (1..=9).for_each(|id| queue.settle(settlement(id)));
+        assert_eq!(ids(&queue.take()), [1, 2, 3, 4]);
+        assert!([0; 3].into_iter().all(|bytes| add(&queue, bytes)));
+        let half = queue.take();
+        assert_eq!((ids(&half), half.requests.len()), (vec![5, 6], 2));
         // They could not be written.
-        queue.settle_again(first.settlements);
-        assert_eq!(ids(&queue.take()), [1, 2, 3]);
-        assert_eq!(ids(&queue.take()), [4, 5, 6]);
-        assert_eq!(sizes(&queue.take()), (1, vec![]));
+        queue.settle_again(half.settlements);
+        let again = queue.take();
+        assert_eq!((ids(&again), again.requests.len()), (vec![5, 6], 1));
+        assert_eq!(ids(&queue.take()), [7, 8, 9]);
         assert!(queue.take().is_empty());
+    }
+
+    /// Whose requests the next group has, in order.
+    fn accounts(queue: &Queue) -> Vec<AccountNumber> {
+        queue.take().requests.iter().map(Request::account).collect()
+    }
+
+    #[test]
+    fn accounts_take_turns_by_the_work_that_they_ask_for() {
+        let bounds =
+            Bounds { requests_max: 10_000, bytes_max: 1 << 30, group_operations_max: 64, group_bytes_max: 1 << 30 };
+        let queue = Queue::new(bounds);
+        for _ in 0..1_000 {
+            assert!(queue.request(request(1, 0, 1)).is_ok());
+        }
+        for _ in 0..8 {
+            assert!(queue.request(request(2, 0, 31)).is_ok());
+        }
+        assert!(queue.request(request(3, 0, 1)).is_ok());
+        let count = |group: &[AccountNumber], of| group.iter().filter(|account| **account == of).count();
+        // 128 in work: as much for one as for the other.
+        let groups = [(); 2].map(|()| accounts(&queue));
+        assert_eq!([1, 2, 3].map(|of| count(&groups[0], of)), [32, 2, 0]);
+        assert_eq!(count(&groups[1], 3), 1);
+    }
+
+    #[test]
+    fn whoever_asks_for_much_waits_for_several_turns_and_is_not_passed_over() {
+        let bounds =
+            Bounds { requests_max: 10_000, bytes_max: 1 << 30, group_operations_max: 64, group_bytes_max: 1 << 20 };
+        let queue = Queue::new(bounds);
+        assert!(queue.request(request(1, 10 << 20, 1)).is_ok());
+        let (mut groups, mut met) = (0, false);
+        while !met {
+            for _ in 0..128 {
+                assert!(queue.request(request(2, 0, 1)).is_ok());
+            }
+            let group = queue.take();
+            met = group.requests.iter().any(|one| one.account() == 1);
+            assert!(!met || group.requests.len() == 1, "it comes alone");
+            groups += 1;
+        }
+        // 2,562 in work, of which one turn is 64, and a group of the others 128: two turns.
+        assert!((15..=60).contains(&groups), "{groups}");
+        let queue = Queue::new(bounds);
+        assert!(queue.request(request(1, 10 << 20, 1)).is_ok());
+        assert_eq!(accounts(&queue), [1], "alone it waits for nobody");
+    }
+
+    #[test]
+    fn an_account_leaves_room_for_others() {
+        let bounds = Bounds { requests_max: 100, bytes_max: 1_000, ..BOUNDS };
+        let queue = Queue::new(bounds);
+        let taken = (0..200).filter(|_| add_of(&queue, 1, 0)).count();
+        assert_eq!(taken, 80);
+        assert!(add_of(&queue, 2, 0));
+        let queue = Queue::new(bounds);
+        let taken = (0..200).filter(|_| add_of(&queue, 1, 10)).count();
+        assert!((78..=81).contains(&taken), "{taken}");
+        assert!(add_of(&queue, 2, 150), "of what is left another may have most");
     }
 
     #[test]
@@ -268,7 +406,7 @@ mod tests {
         assert!(add(&queue, 1) && !queue.is_closed());
         queue.close();
         assert!(queue.is_closed());
-        assert!(matches!(queue.request(Request::new(0, |_| Ok(())).0), Err(NotTaken::Closed)));
+        assert!(matches!(queue.request(request(1, 0, 1)), Err(NotTaken::Closed)));
         assert_eq!(queue.wait(Duration::MAX), Woken::Work);
         queue.settle(settlement(1));
         assert_eq!(sizes(&queue.take()), (1, vec![1]));

@@ -99,12 +99,12 @@ pub struct Idempotent {
     pub events: Vec<EventId>,
 }
 
-/// Deliveries of an event that are still to be made: those of some of the webhooks that wanted it at accept.
+/// Deliveries of an event that are still to be made. To whom, the event tells: from the webhook on that the key names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// The webhooks, ascending.
-    pub webhooks: Vec<WebhookNumber>,
-    /// Those among them whose delivery is dead from the start, since their filter is too costly; ascending.
+    /// How many.
+    pub count: u32,
+    /// The webhooks among them whose delivery is dead from the start, since their filter is too costly; ascending.
     pub too_costly: Vec<WebhookNumber>,
     /// What the event says at the paths of its account's order keys.
     pub order_keys: OrderKeys,

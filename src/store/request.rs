@@ -4,10 +4,32 @@ use tokio::sync::oneshot;
 
 use super::error::{Refusal, StoreError};
 use super::staging::Staging;
+use crate::domain::id::AccountNumber;
+
+/// Whose a request is, and how much it asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Whose; 0: nobody's, or the server's own.
+    pub account: AccountNumber,
+    /// Bytes of events in it.
+    pub bytes: usize,
+    /// Deliveries that it makes, as far as is known.
+    pub deliveries: usize,
+}
+
+impl Load {
+    /// Of a change that somebody of the account makes.
+    pub fn of(account: AccountNumber) -> Self {
+        Self { account, ..Self::default() }
+    }
+}
+
+/// As much work as a key is written.
+const WORK_BYTES: usize = 4 * 1024;
 
 /// What a caller waits for.
 pub struct Request {
-    bytes: usize,
+    load: Load,
     job: Box<dyn Job>,
 }
 
@@ -24,14 +46,14 @@ struct Pending<T, F> {
 }
 
 impl Request {
-    /// A request that stages with `stage`, and where its answer arrives. `bytes` is the size of the events in it.
-    pub fn new<T, F>(bytes: usize, stage: F) -> (Self, oneshot::Receiver<Result<T, Refusal>>)
+    /// A request that stages with `stage`, and where its answer arrives.
+    pub fn new<T, F>(load: Load, stage: F) -> (Self, oneshot::Receiver<Result<T, Refusal>>)
     where
         T: Send + 'static,
         F: FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        (Self { bytes, job: Box::new(Pending { stage: Some(stage), staged: None, reply }) }, answer)
+        (Self { load, job: Box::new(Pending { stage: Some(stage), staged: None, reply }) }, answer)
     }
 
     /// Stages it.
@@ -44,9 +66,19 @@ impl Request {
         self.job.answer(written);
     }
 
+    /// Whose it is.
+    pub fn account(&self) -> AccountNumber {
+        self.load.account
+    }
+
     /// Bytes of events in it.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.load.bytes
+    }
+
+    /// How much work it is for the commit thread, in keys that are written.
+    pub fn work(&self) -> usize {
+        1 + self.load.deliveries + self.load.bytes / WORK_BYTES
     }
 }
 

@@ -113,12 +113,14 @@ pub(super) fn is_waited_for(trees: &Trees, due: &[u8]) -> Result<bool, StoreErro
 }
 
 pub(super) fn event_head(trees: &Trees, key: &[u8], head: &[u8]) -> Result<EventHead, StoreError> {
+    event_head_by(&|tree, key| trees.get(tree, key), key, head)
+}
+
+pub(super) fn event_head_by(get: Get<'_>, key: &[u8], head: &[u8]) -> Result<EventHead, StoreError> {
     let (count, first) = count_of_pieces(key, head)?;
     match record::read(Tree::Events, key, first) {
         // Thousands of webhooks may fill the first piece by themselves.
-        Err(_) if count > 0 => {
-            record::read(Tree::Events, key, &whole_record(&|tree, key| trees.get(tree, key), key, head)?)
-        }
+        Err(_) if count > 0 => record::read(Tree::Events, key, &whole_record(get, key, head)?),
         read => read,
     }
 }

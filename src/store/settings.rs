@@ -46,7 +46,7 @@ impl Settings {
             queue_events_max: 100_000,
             queue_bytes_max: 64 << 20,
             group_events_max: 512,
-            group_bytes_max: 8 << 20,
+            group_bytes_max: 2 << 20,
             retention: Retention::default(),
             durable: true,
         }
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn where_nothing_else_is_said_large_events_wait_together_and_share_a_group() {
         let mut bench = Bench::of(Settings { memory: Some(Memory::default()), ..Settings::at("unused") });
-        let large = NewEvent { data: vec![b'1'; 1 << 20].into(), ..event() };
+        let large = NewEvent { data: vec![b'1'; 1 << 19].into(), ..event() };
         let answers = [(); 3].map(|()| bench.store.accept(1, vec![large.clone()], None).unwrap());
         bench.committer.step();
         assert!(answers.into_iter().all(|mut answer| answer.try_recv().is_ok_and(|answer| answer.is_ok())));

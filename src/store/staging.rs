@@ -305,6 +305,11 @@ impl<'a> Staging<'a> {
         rows.filter(|(_, value)| value.is_some()).map(|((_, key), _)| key)
     }
 
+    /// The keys of a tree that begin so, as they were before this group.
+    pub(super) fn keys_that_begin(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<Key>, StoreError> {
+        self.trees().prefix(tree, prefix).keys().map(|key| Ok(key?.to_vec())).collect()
+    }
+
     pub(super) fn tally(&mut self, number: WebhookNumber) -> &mut Tally {
         self.tallied.push(number);
         let trees = self.trees;

@@ -26,19 +26,26 @@ struct OfAccount {
     latest: (EventId, Vec<WebhookNumber>),
     /// The last event before that for which each webhook waits, or waited.
     last: HashMap<WebhookNumber, EventId>,
+    /// Up to this event, which was there at the start, any may wait.
+    all_until: Option<EventId>,
 }
 
 impl ToCome {
-    /// What is on the disk.
+    /// What is on the disk. To whom it goes need not be read: until it is made, all webhooks of the account are held to have
+    /// some.
     pub fn read(trees: &Trees) -> Result<Self, StoreError> {
         let mut to_come = Self::default();
         for key in trees.all(Tree::FanOut).keys() {
             let key = key?;
-            let ((event, from), part) = (layout::read_fan_out(&key), trees.get(Tree::FanOut, &key));
+            let part = trees.get(Tree::FanOut, &key);
             let part = part.and_then(|value| value.map(|value| rows::part(&key, &value)).transpose());
-            // One that cannot be read is written again before its turn.
-            let webhooks = trees.readable(part)?.flatten().map_or(vec![from], |part| part.webhooks);
-            to_come.add(layout::read_number(event), layout::read_event(event), &webhooks);
+            let count = trees.readable(part)?.flatten().map_or(0, |part| part.count);
+            let (event_key, _) = layout::read_fan_out(&key);
+            let (account, event) = (layout::read_number(event_key), layout::read_event(event_key));
+            let of = to_come.accounts.entry(account).or_insert_with(|| OfAccount::from(event));
+            of.all_until = Some(event);
+            of.deliveries += u64::from(count);
+            to_come.deliveries += u64::from(count);
         }
         Ok(to_come)
     }
@@ -67,8 +74,7 @@ impl ToCome {
 
     /// Those of a further event, which is not older than any before.
     pub fn add(&mut self, account: AccountNumber, event: EventId, webhooks: &[WebhookNumber]) {
-        let new = || OfAccount { deliveries: 0, first: event, latest: (event, Vec::new()), last: HashMap::new() };
-        let of = self.accounts.entry(account).or_insert_with(new);
+        let of = self.accounts.entry(account).or_insert_with(|| OfAccount::from(event));
         if of.latest.1 != webhooks {
             let (before, waiting) = std::mem::replace(&mut of.latest, (event, webhooks.to_vec()));
             of.last.extend(waiting.into_iter().map(|webhook| (webhook, before)));
@@ -95,8 +101,14 @@ impl ToCome {
 }
 
 impl OfAccount {
+    fn from(first: EventId) -> Self {
+        Self { deliveries: 0, first, latest: (first, Vec::new()), last: HashMap::new(), all_until: None }
+    }
+
     fn holds(&self, webhook: WebhookNumber) -> bool {
-        self.latest.1.binary_search(&webhook).is_ok() || self.last.get(&webhook).is_some_and(|last| *last >= self.first)
+        self.all_until.is_some_and(|last| last >= self.first)
+            || self.latest.1.binary_search(&webhook).is_ok()
+            || self.last.get(&webhook).is_some_and(|last| *last >= self.first)
     }
 }
 

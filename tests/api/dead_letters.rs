@@ -47,7 +47,7 @@ async fn ended(server: &Server, job: &Value) -> Value {
 pub async fn ended_for(server: &Server, key: &str, job: &Value) -> Value {
     loop {
         // Each change is a group, and a group has a step.
-        server.store.change(|_| Ok(())).await.unwrap();
+        server.store.change(0, |_| Ok(())).await.unwrap();
         let job = server.get(&format!("/api/v1/jobs/{}", id(job))).key(key).send().await.data(200);
         if job["state"] != "running" {
             return job;
@@ -239,7 +239,7 @@ async fn jobs_are_listed_shown_and_cancelled() {
         from: None,
         to: None,
     };
-    let cancelled = server.store.change(move |staging| {
+    let cancelled = server.store.change(0, move |staging| {
         let made: Result<Vec<_>, _> = (0..made).map(|_| staging.create_job(bulk.clone())).collect();
         let made = made?;
         let refused = staging.create_job(bulk).unwrap_err();

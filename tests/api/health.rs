@@ -37,7 +37,7 @@ async fn a_full_queue_says_when_to_come_back_and_takes_events_again() {
     let server = Server::start().await;
     let (busy, is_busy) = tokio::sync::oneshot::channel();
     let (open, gate) = std::sync::mpsc::channel::<()>();
-    let held = server.store.submit(0, move |_| {
+    let held = server.store.submit(move |_| {
         busy.send(()).unwrap();
         // Ends when the other side is dropped.
         Ok(gate.recv().is_err())
@@ -45,7 +45,7 @@ async fn a_full_queue_says_when_to_come_back_and_takes_events_again() {
     is_busy.await.unwrap();
     let mut waiting = Vec::new();
     let refusal = loop {
-        match server.store.submit(0, |_| Ok(())) {
+        match server.store.submit(|_| Ok(())) {
             Ok(answer) => waiting.push(answer),
             Err(refusal) => break refusal,
         }

@@ -30,7 +30,7 @@ pub async fn attempt(server: &Server, delivery: &str, number: u16, outcome: Outc
         dice: 0.0,
         rate_limited: false,
     });
-    server.store.change(|_| Ok(())).await.unwrap();
+    server.store.change(0, |_| Ok(())).await.unwrap();
 }
 
 async fn webhook(server: &Server) -> String {

@@ -35,7 +35,7 @@ async fn deliver(server: &Server, outcomes: &[(Outcome, Next)]) {
             rate_limited: number == 1,
         });
     }
-    server.store.change(|_| Ok(())).await.unwrap();
+    server.store.change(0, |_| Ok(())).await.unwrap();
 }
 
 #[actix_web::test]

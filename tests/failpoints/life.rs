@@ -186,7 +186,7 @@ impl Life {
         change: impl Fn(&mut Staging<'_>) -> Result<T, Refusal> + Clone + Send + 'static,
     ) -> T {
         loop {
-            let answer = self.store.submit(0, change.clone());
+            let answer = self.store.submit(change.clone());
             match answer.and_then(|answer| answer.blocking_recv().expect("the committer answers")) {
                 Ok(done) => {
                     self.unsynced.clear();

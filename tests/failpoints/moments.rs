@@ -49,7 +49,7 @@ impl Rig {
         &mut self,
         change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> T {
-        let mut answer = self.store.submit(0, change).unwrap();
+        let mut answer = self.store.submit(change).unwrap();
         while self.committer.step() {}
         answer.try_recv().expect("the committer answers").unwrap()
     }

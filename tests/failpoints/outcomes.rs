@@ -43,7 +43,7 @@ fn ask<T: Send + 'static>(
     committer: &mut Committer,
     change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
 ) -> T {
-    let mut answer = store.submit(0, change).unwrap();
+    let mut answer = store.submit(change).unwrap();
     rest(committer);
     answer.try_recv().expect("the committer answers").unwrap()
 }

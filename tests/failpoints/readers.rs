@@ -72,5 +72,5 @@ fn ask<T: Send + 'static>(
     store: &Store,
     change: impl FnOnce(&mut store::Staging<'_>) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
-    store.submit(0, change).and_then(|answer| answer.blocking_recv().expect("the committer answers"))
+    store.submit(change).and_then(|answer| answer.blocking_recv().expect("the committer answers"))
 }

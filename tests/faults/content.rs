@@ -160,7 +160,7 @@ impl Life {
         &self,
         change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> T {
-        self.store.submit(0, change).expect("is taken").blocking_recv().expect("is answered").expect("is done")
+        self.store.submit(change).expect("is taken").blocking_recv().expect("is answered").expect("is done")
     }
 
     fn end(self) {

@@ -54,7 +54,7 @@ impl Subject {
         let mut subject = Self { clock: Clock::standing_at(START), settings, open: None, opened: 0, _dir: dir };
         subject.open();
         let mut answer =
-            subject.store().submit(0, |staging| staging.create_account(Store::default_account("standard"))).unwrap();
+            subject.store().submit(|staging| staging.create_account(Store::default_account("standard"))).unwrap();
         subject.settle_down();
         answer.try_recv().expect("the committer answers").unwrap();
         subject
@@ -98,8 +98,7 @@ impl Subject {
     pub fn commit(&mut self, settlements: &[Settlement], asked: &[Ask]) -> Vec<Result<Reply, Refusal>> {
         settlements.iter().for_each(|settlement| self.store().settle(settlement.clone()));
         let asked = asked.iter().cloned();
-        let answers: Vec<_> =
-            asked.map(|ask| self.store().submit(0, move |staging| put(staging, ask)).unwrap()).collect();
+        let answers: Vec<_> = asked.map(|ask| self.store().submit(move |staging| put(staging, ask)).unwrap()).collect();
         self.step();
         answers.into_iter().map(|mut answer| answer.try_recv().expect("the committer answers")).collect()
     }

@@ -171,7 +171,7 @@ pub fn accept_whatever_fails(dir: &Path) {
                 staging.create_webhook(webhook(), None)?;
                 Ok(Vec::new())
             };
-            store.submit(0, founds)
+            store.submit(founds)
         };
         match asked.and_then(|answer| answer.blocking_recv().expect("is answered")) {
             Ok(accepted) if founded => promise(format_args!("{} {n} {size}", accepted[0].id)),
@@ -188,7 +188,7 @@ pub fn accept_whatever_fails(dir: &Path) {
 /// Makes the account and its webhook, if they are not there.
 pub fn found(store: &Store) {
     if store.registry().account(ACCOUNT).is_none() {
-        acknowledged(store.submit(0, |staging| {
+        acknowledged(store.submit(|staging| {
             staging.create_account(Store::default_account("standard"))?;
             staging.create_webhook(webhook(), None)
         }));

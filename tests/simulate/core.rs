@@ -119,7 +119,7 @@ impl Core {
         &mut self,
         change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> T {
-        let mut answer = self.store.submit(0, change).unwrap();
+        let mut answer = self.store.submit(change).unwrap();
         self.commit();
         answer.try_recv().expect("the committer answers").unwrap()
     }

@@ -30,7 +30,7 @@ impl World {
         }
         let bulk = self.some_bulk();
         let (wanted, asked) = (self.wanted(&bulk), bulk.clone());
-        let mut answer = self.core.store.submit(0, move |staging| staging.create_job(asked)).unwrap();
+        let mut answer = self.core.store.submit(move |staging| staging.create_job(asked)).unwrap();
         self.step();
         let Ok(job) = answer.try_recv().expect("the committer answers") else { return self.commit() };
         self.oracle.job = Some(Running { id: job.id, bulk, wanted, done: BTreeSet::new() });

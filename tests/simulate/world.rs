@@ -204,7 +204,7 @@ impl World {
         change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Clone + Send + 'static,
     ) -> Result<T, Refusal> {
         loop {
-            let asked = self.core.store.submit(0, change.clone());
+            let asked = self.core.store.submit(change.clone());
             self.commit();
             match asked.and_then(|mut answer| answer.try_recv().expect("the committer answers")) {
                 Err(Refusal::Failed(_)) => {}

@@ -24,7 +24,7 @@ use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT,
 use crate::domain::audit::{Actor, Deed, Side};
 use crate::domain::endpoint::HOP_HEADER;
 use crate::domain::id::KeyId;
-use crate::store::{KeyHash, Refusal, Store};
+use crate::store::{KeyHash, Load, Refusal, Store};
 
 /// The header with which an admin key names the account that it acts for.
 pub const ACCOUNT_HEADER: &str = "Hookwheel-Account";
@@ -210,8 +210,9 @@ fn known_key(api: &Api, request: &HttpRequest) -> Result<Arc<ApiKey>, Refused> {
         return Err(Problem::unauthorized("this key has expired").into());
     }
     if api.uses.note(&known, now) {
+        let account = known.account;
         // If the store takes nothing now, the next minute's use is written down.
-        drop(api.store.submit(0, move |staging| {
+        drop(api.store.submit_for(Load::of(account), move |staging| {
             staging.touch_key(hash, now);
             Ok(())
         }));
@@ -271,7 +272,7 @@ pub async fn first_admin_key(
     let hash = hash(configured.unwrap_or(&new));
     let is_configured = configured.is_some();
     let (default, operator) = (Store::default_account(dialect), Store::operator_account(dialect));
-    let made = store.change(move |staging| {
+    let made = store.change(0, move |staging| {
         let known = staging.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
         let account = match known {
             Some(number) => number,

@@ -37,7 +37,7 @@ impl Bench {
         &mut self,
         change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> T {
-        let mut answer = self.store.submit(0, change).expect("there is room");
+        let mut answer = self.store.submit(change).expect("there is room");
         while self.committer.step() {}
         answer.try_recv().expect("it is answered").expect("it is done")
     }

@@ -1,3 +1,5 @@
+//! How deliveries that are to come are made: turned step by step, with crashes, damage and changes in between.
+
 use super::*;
 use crate::clock::{Clock, Dice};
 use crate::domain::job::{Bulk, JobKind, Source};
@@ -8,8 +10,8 @@ use crate::store::message::NewEvent;
 use crate::store::settings::{Retention, Settings};
 use crate::store::{Committer, Fault, open};
 
-/// More than two parts, and a step.
-const MANY: usize = 2 * PART_MAX + 100;
+/// More than two steps.
+const MANY: usize = 2 * STEP_MAX + 100;
 
 fn webhooks(bench: &mut Bench, count: usize, wants: &str) -> Vec<WebhookNumber> {
     let filter = EventFilter::parse(wants).unwrap();
@@ -76,15 +78,15 @@ fn what_goes_to_few_is_made_with_its_event() {
 #[test]
 fn one_group_makes_so_many_and_leaves_the_rest() {
     let mut bench = Bench::new();
-    webhooks(&mut bench, PART_MAX, "a");
-    let events = 3 * GROUP_MAX / PART_MAX;
+    webhooks(&mut bench, AT_ONCE_MAX, "a");
+    let events = 3 * GROUP_MAX / AT_ONCE_MAX;
     let accepted = accept(&mut bench, vec![event(); events]);
     assert_eq!(fresh(&bench).len(), GROUP_MAX);
-    assert_eq!(to_come(&bench, accepted[events - 1]), PART_MAX);
+    assert_eq!(to_come(&bench, accepted[events - 1]), AT_ONCE_MAX);
     bench.committer.step();
     assert_eq!(fresh(&bench).len(), GROUP_MAX + STEP_MAX);
     bench.rest();
-    assert_eq!(fresh(&bench).len(), events * PART_MAX);
+    assert_eq!(fresh(&bench).len(), events * AT_ONCE_MAX);
 }
 
 #[test]
@@ -149,16 +151,17 @@ fn accounts_take_turns() {
 
 #[test]
 fn a_crash_at_any_step_leaves_nothing_out_and_makes_nothing_twice() {
-    for steps in 0..4 {
+    for steps in 0..5 {
         let settings = in_memory();
         let mut bench = Bench::of(settings.clone());
         webhooks(&mut bench, MANY, "a");
         accept(&mut bench, vec![event(); 2]);
-        (0..steps).for_each(|_| drop(bench.committer.step()));
+        let left = (0..steps).filter(|_| bench.committer.step()).count();
+        assert_eq!(left, steps, "there was that much to do");
         let before = fresh(&bench).len();
         bench.committer.let_go();
         bench.rest();
-        assert!(before < 2 * MANY || steps == 3, "{before}");
+        assert!(before < 2 * MANY, "{before}");
         assert_eq!((fresh(&bench).len(), bench.keys(Tree::FanOut).len()), (2 * MANY, 0));
         // So does another start.
         accept(&mut bench, vec![event()]);
@@ -214,7 +217,6 @@ fn parts_that_cannot_be_read_are_made_from_the_event() {
     }
     bench.rest();
     assert_eq!((fresh(&bench).len(), to_come(&bench, event)), (MANY, 0));
-    assert_eq!(bench.store.soundness().quarantined.get("fan_out"), Some(&1), "two were made before");
     assert!(bench.store.delivery(event.delivery_to(ordered)).unwrap().unwrap().place.is_some());
 }
 
@@ -259,7 +261,7 @@ fn retention_leaves_an_event_of_which_some_are_to_come() {
     let event = accept(&mut bench, vec![event()])[0];
     let ids: Vec<_> = numbers.iter().map(|number| bench.store.registry().webhook(*number).expect("one").id).collect();
     let mut answer =
-        bench.store.submit(0, move |staging| ids.into_iter().try_for_each(|id| staging.delete_webhook(1, id))).unwrap();
+        bench.store.submit(move |staging| ids.into_iter().try_for_each(|id| staging.delete_webhook(1, id))).unwrap();
     bench.committer.step();
     answer.try_recv().unwrap().unwrap();
     assert!(bench.store.event_head(1, event).unwrap().is_some());

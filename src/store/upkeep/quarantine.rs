@@ -13,7 +13,7 @@ use crate::store::check::check;
 use crate::store::damage::{Damage, Reports};
 use crate::store::duty::Duty;
 use crate::store::error::StoreError;
-use crate::store::layout::{self, Key, META_LAST_ACCOUNT, META_LAST_WEBHOOK, Tree};
+use crate::store::layout::{self, META_LAST_ACCOUNT, META_LAST_WEBHOOK, Tree};
 use crate::store::rows;
 use crate::store::staging::Staging;
 
@@ -166,10 +166,6 @@ impl Staging<'_> {
                 }
             }
         }
-    }
-
-    pub(super) fn keys_that_begin(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<Key>, StoreError> {
-        self.trees().prefix(tree, prefix).keys().map(|key| Ok(key?.to_vec())).collect()
     }
 }
 
