@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Invalid;
 use super::id::{AccountNumber, KeyId};
 use super::time::UnixMs;
+use super::webhook::{MAX_IN_FLIGHT_MAX, TIMEOUT_SECONDS_MAX};
 
 /// The account that exists from the start.
 pub const DEFAULT_ACCOUNT: &str = "default";
@@ -26,6 +27,46 @@ pub struct Account {
     pub dialect: String,
     /// When it was created.
     pub created_at: UnixMs,
+    /// What the operator set for it.
+    pub limits: AccountLimits,
+}
+
+/// What an account may have in place of what the server's `limits` say; `None`: what they say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountLimits {
+    /// Webhooks; 0: any number.
+    pub webhooks_max: Option<u32>,
+    /// API keys; 0: any number.
+    pub keys_max: Option<u32>,
+    /// The most that its own keys may give a webhook.
+    pub max_in_flight: Option<u32>,
+    /// The longest time-out that they may, in seconds.
+    pub timeout: Option<u32>,
+}
+
+impl AccountLimits {
+    /// Asserts that no webhook could be given more by them than any may have.
+    pub fn vet(&self) -> Result<(), Invalid> {
+        let within = |field: &str, value: Option<u32>, max: u32| match value {
+            Some(value) if !(1..=max).contains(&value) => {
+                Err(Invalid::new(format!("limits.{field}"), format!("must be between 1 and {max}")))
+            }
+            _ => Ok(()),
+        };
+        within("max_in_flight", self.max_in_flight, MAX_IN_FLIGHT_MAX)?;
+        within("timeout", self.timeout, TIMEOUT_SECONDS_MAX)
+    }
+
+    /// The names of those that are not as `before`, as the API calls them.
+    pub fn changed(&self, before: &Self) -> Vec<String> {
+        let all = [
+            ("webhooks_max", self.webhooks_max, before.webhooks_max),
+            ("keys_max", self.keys_max, before.keys_max),
+            ("max_in_flight", self.max_in_flight, before.max_in_flight),
+            ("timeout", self.timeout, before.timeout),
+        ];
+        all.into_iter().filter(|(_, now, then)| now != then).map(|(name, ..)| format!("limits.{name}")).collect()
+    }
 }
 
 /// Checks an account id: 1–64 of `[A-Za-z0-9_-]`.

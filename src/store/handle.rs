@@ -23,7 +23,7 @@ use super::seal::{self, MasterKeys};
 use super::staging::Staging;
 use super::trees::Trees;
 use crate::domain::Invalid;
-use crate::domain::account::{Account, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
+use crate::domain::account::{Account, AccountLimits, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
 use crate::domain::audit::{Actor, Deed};
 use crate::domain::id::{AccountNumber, WebhookNumber};
 use crate::domain::tally::Totals;
@@ -282,6 +282,7 @@ impl Store {
             name: "Default".into(),
             dialect: dialect.into(),
             created_at: 0,
+            limits: AccountLimits::default(),
         }
     }
 
