@@ -26,7 +26,7 @@ pub struct AccountInput {
     pub dialect: Option<String>,
     /// What it may have in place of the server's `limits`.
     #[serde(default)]
-    pub limits: Option<LimitsInput>,
+    pub limits: Option<AccountLimitsInput>,
 }
 
 /// What to change of an account: what is left out stays.
@@ -39,14 +39,14 @@ pub struct AccountChange {
     pub name: Option<String>,
     /// What it may have in place of the server's `limits`; null: what they say.
     #[serde(default)]
-    #[schema(value_type = Option<LimitsInput>)]
-    pub limits: Change<LimitsInput>,
+    #[schema(value_type = Option<AccountLimitsInput>)]
+    pub limits: Change<AccountLimitsInput>,
 }
 
 /// What an account may have: what is left out stays, null goes back to what the server's `limits` say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct LimitsInput {
+pub struct AccountLimitsInput {
     /// Webhooks; 0: any number.
     #[serde(default)]
     #[schema(value_type = Option<u32>)]
@@ -65,7 +65,7 @@ pub struct LimitsInput {
     timeout: Change<u32>,
 }
 
-impl LimitsInput {
+impl AccountLimitsInput {
     /// What the limits come to be.
     pub fn apply(self, to: &mut AccountLimits) -> Result<(), Invalid> {
         self.webhooks_max.apply(&mut to.webhooks_max);

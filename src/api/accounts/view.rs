@@ -15,12 +15,12 @@ pub struct AccountView {
     #[schema(format = DateTime)]
     pub created_at: String,
     /// What was set for it in place of the server's `limits`.
-    pub limits: LimitsView,
+    pub limits: AccountLimitsView,
 }
 
 /// What an account may have; null: what the server's `limits` say.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct LimitsView {
+pub struct AccountLimitsView {
     /// Webhooks; 0: any number.
     pub webhooks_max: Option<u32>,
     /// API keys; 0: any number.
@@ -58,7 +58,7 @@ pub fn account_view(account: &Account) -> AccountView {
         name: account.name.clone(),
         dialect: account.dialect.clone(),
         created_at: time::rfc3339(account.created_at),
-        limits: LimitsView { webhooks_max, keys_max, max_in_flight, timeout },
+        limits: AccountLimitsView { webhooks_max, keys_max, max_in_flight, timeout },
     }
 }
 
