@@ -11,6 +11,8 @@ use std::time::Duration;
 use super::carried::{Carried, Tallies};
 use super::error::{OpenError, StoreError};
 use super::inner::Inner;
+#[cfg(test)]
+use super::kept::KeptBy;
 use super::message::{Notice, Settled, Settlement};
 use super::queue::{Group, Woken};
 use super::rows;
@@ -72,7 +74,8 @@ impl Committer {
         let ids = IdSource::after(rows::last_id_and_event_bytes(&trees)?.0);
         let upkeep = upkeep_of(&inner, &trees);
         let to_come = ToCome::read(&trees)?;
-        let carried = Carried { ids, dice, tallies: Tallies::default(), sums: inner.sums(), to_come };
+        let (sums, kept_by) = (inner.sums(), inner.kept_by(&trees)?);
+        let carried = Carried { ids, dice, tallies: Tallies::default(), sums, kept_by, to_come };
         let (low_space_told, space_seen) = (false, Stopwatch::start());
         let (unsynced, unmarked, pause) = (None, None, Duration::ZERO);
         let (alone, rests_until) = (0, 0);
@@ -127,6 +130,12 @@ impl Committer {
             self.serve(group);
         }
         some
+    }
+
+    /// Bytes that are kept of each account.
+    #[cfg(test)]
+    pub(super) fn kept_by(&self) -> &KeptBy {
+        &self.carried.kept_by
     }
 
     /// Closes the store under its handles, without a word to anybody: a simulation's crash.
@@ -200,10 +209,11 @@ impl Committer {
         let is_upkept = self.alone == 0 && self.rests_until <= self.inner.clock.now();
         let upkept = if is_upkept { self.upkeep.step(&mut staging) } else { Ok(()) };
         let banked = trees.readable(staging.bank_minutes()).map(drop);
-        let (writes, notice, sums) = staging.finish();
+        let (writes, notice, sums, kept_changes) = staging.finish();
         let seen = staged.and(told).and(upkept).and(banked).and_then(|()| self.upkeep.see(&writes, trees));
         let written = seen.and_then(|()| trees.write(&writes)).and_then(|()| {
             self.carried.sums = sums;
+            kept_changes.into_iter().for_each(|(account, change)| self.carried.kept_by.change(account, change));
             self.inner.publish(sums);
             self.inner.to_come.store(self.carried.to_come.deliveries(), Ordering::Relaxed);
             self.inner.commits.count_group(writes.keys());
@@ -260,6 +270,7 @@ impl Committer {
         self.inner.queue.settle_again(settlements);
         self.inner.load(trees)?;
         (self.carried.tallies, self.carried.sums) = (Tallies::default(), self.inner.sums());
+        self.carried.kept_by = self.inner.kept_by(trees)?;
         self.carried.to_come = ToCome::read(trees)?;
         Ok(())
     }
@@ -307,6 +318,7 @@ impl Committer {
             let opened = self.inner.open_disk().and_then(|trees| {
                 let last = rows::last_id_and_event_bytes(&trees).map_err(failed)?.0;
                 self.carried.to_come = ToCome::read(&trees).map_err(failed)?;
+                self.carried.kept_by = self.inner.kept_by(&trees).map_err(failed)?;
                 Ok((last, trees))
             });
             match opened {

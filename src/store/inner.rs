@@ -10,6 +10,7 @@ use super::damage::{Damage, Reports};
 use super::error::{OpenError, StoreError};
 use super::foreseen::Foreseen;
 use super::keeping::Keeping;
+use super::kept::KeptBy;
 use super::layout::{self, Tree};
 use super::message::{Listener, Notice};
 use super::queue::Queue;
@@ -81,6 +82,11 @@ impl Inner {
     /// These are those of a commit.
     pub(super) fn publish(&self, sums: Sums) {
         *self.sums.lock().expect("not poisoned") = sums;
+    }
+
+    /// Bytes that are kept of each account.
+    pub(super) fn kept_by(&self, trees: &Trees) -> Result<KeptBy, StoreError> {
+        KeptBy::of(trees, &self.registry.read().expect("not poisoned"))
     }
 
     /// Opens the disk again after a failure, once there is enough space for what comes next.

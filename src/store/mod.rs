@@ -29,6 +29,7 @@ mod handle;
 mod inner;
 mod jobs;
 mod keeping;
+mod kept;
 mod key_mark;
 mod layout;
 mod manage;

@@ -1,10 +1,11 @@
 //! Retention: events go with all that belongs to them (deliveries, attempts, replays, pieces, names) once they are too
-//! old, or while more is kept than may be; the oldest of all accounts first, and never one with a delivery that has not
-//! ended. Counters stay.
+//! old, or while more is kept than may be; never one with a delivery that has not ended. Where too much is kept, whoever keeps
+//! most gives its oldest, and who keeps no more than its share gives nothing: no account drives out what others keep.
+//! Counters stay.
 //!
 //! It goes in small steps, each flushed: sled holds on to memory while much is removed without a flush.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::id::{AccountNumber, DeliveryId, EventId};
@@ -28,8 +29,8 @@ const STEP_KEYS_MAX: usize = 512;
 /// The pass over all accounts' events.
 pub struct OldEvents {
     retention: Retention,
-    /// Each account's next event, the oldest first; `None` between passes.
-    heads: Option<BTreeSet<(UnixMs, AccountNumber, Key)>>,
+    /// Each account's next event; `None` between passes.
+    heads: Option<Heads>,
     /// When the next pass begins.
     at: UnixMs,
     /// After a pass that left too much: when the next one begins, or above how many bytes that are kept.
@@ -66,10 +67,21 @@ impl OldEvents {
         }
     }
 
-    /// Whether an event of that time goes.
-    fn goes(&self, time: UnixMs, staging: &Staging<'_>) -> bool {
-        let is_old = self.retention.events_ms.is_some_and(|ms| time + ms <= staging.keeping());
-        is_old || self.is_near_too_much(staging.kept())
+    /// The account whose next event goes. `share`: what each may keep.
+    fn next(&self, heads: &Heads, share: u64, staging: &Staging<'_>) -> Option<AccountNumber> {
+        let is_old = |time: UnixMs| self.retention.events_ms.is_some_and(|ms| time + ms <= staging.keeping());
+        if let Some((_, account)) = heads.oldest().filter(|(time, _)| is_old(*time)) {
+            return Some(account);
+        }
+        if !self.is_near_too_much(staging.kept()) {
+            return None;
+        }
+        let most = staging.keeps_most(|account| heads.next.contains_key(&account));
+        most.filter(|(bytes, _)| *bytes > share).map(|(_, account)| account)
+    }
+
+    fn share(&self, staging: &Staging<'_>) -> u64 {
+        self.retention.bytes_max.map_or(u64::MAX, |max| staging.share_of(max - self.margin()))
     }
 }
 
@@ -85,42 +97,64 @@ impl Duty for OldEvents {
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
         let mut heads = match self.heads.take() {
             Some(heads) => heads,
-            None => heads_of_all(staging)?,
+            None => Heads::of_all(staging)?,
         };
+        let share = self.share(staging);
         let (mut looked_at, mut removed) = (0, 0);
         while looked_at < STEP_EVENTS_MAX && removed < STEP_KEYS_MAX {
-            let Some((time, account, key)) = heads.pop_first().filter(|(time, ..)| self.goes(*time, staging)) else {
+            let next = self.next(&heads, share, staging);
+            let Some((account, key)) = next.and_then(|account| Some((account, heads.take(account)?))) else {
                 self.end_pass(staging);
                 return Ok(());
             };
-            debug_assert_eq!(time, layout::read_event(&key).time());
             looked_at += 1;
             let forgotten = staging.forget_event(account, &key);
             removed += staging.trees().readable(forgotten)?.unwrap_or_default();
-            heads.extend(head_of(staging, account, &layout::just_after(&key))?);
+            heads.put(account, head_of(staging, account, &layout::just_after(&key))?);
         }
         self.heads = Some(heads);
         Ok(())
     }
 }
 
-fn heads_of_all(staging: &Staging<'_>) -> Result<BTreeSet<(UnixMs, AccountNumber, Key)>, StoreError> {
-    let accounts: Vec<AccountNumber> = staging.registry().accounts().map(|account| account.number).collect();
-    let mut heads = BTreeSet::new();
-    for account in accounts {
-        heads.extend(head_of(staging, account, &layout::number(account).to_vec())?);
+/// Each account's next event, by its account and by its time.
+#[derive(Default)]
+struct Heads {
+    next: HashMap<AccountNumber, Key>,
+    by_time: BTreeSet<(UnixMs, AccountNumber)>,
+}
+
+impl Heads {
+    fn of_all(staging: &Staging<'_>) -> Result<Self, StoreError> {
+        let accounts: Vec<AccountNumber> = staging.registry().accounts().map(|account| account.number).collect();
+        let mut heads = Self::default();
+        for account in accounts {
+            heads.put(account, head_of(staging, account, &layout::number(account).to_vec())?);
+        }
+        Ok(heads)
     }
-    Ok(heads)
+
+    fn oldest(&self) -> Option<(UnixMs, AccountNumber)> {
+        self.by_time.first().copied()
+    }
+
+    fn put(&mut self, account: AccountNumber, head: Option<Key>) {
+        let Some(key) = head else { return };
+        self.by_time.insert((layout::read_event(&key).time(), account));
+        self.next.insert(account, key);
+    }
+
+    fn take(&mut self, account: AccountNumber) -> Option<Key> {
+        let key = self.next.remove(&account)?;
+        self.by_time.remove(&(layout::read_event(&key).time(), account));
+        Some(key)
+    }
 }
 
 /// The account's next event from `from` on.
-fn head_of(
-    staging: &Staging<'_>,
-    account: AccountNumber,
-    from: &Key,
-) -> Result<Option<(UnixMs, AccountNumber, Key)>, StoreError> {
+fn head_of(staging: &Staging<'_>, account: AccountNumber, from: &Key) -> Result<Option<Key>, StoreError> {
     let (keys, _) = keys_from(staging, Tree::Events, from, &end_of(account), 1)?;
-    Ok(keys.into_iter().next().map(|key| (layout::read_event(&key).time(), account, key)))
+    Ok(keys.into_iter().next())
 }
 
 impl Staging<'_> {
@@ -162,7 +196,7 @@ impl Staging<'_> {
             self.stage(Tree::Chunks, piece, None);
         }
         self.stage(Tree::Events, key.clone(), None);
-        self.event_bytes_gone(bytes);
+        self.event_bytes_gone(account, bytes);
         Ok(removed + usize::from(pieces))
     }
 
@@ -198,8 +232,10 @@ impl Staging<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::Account;
     use crate::domain::retry::Next;
     use crate::store::bench::{Bench, START, event};
+    use crate::store::handle::Store;
     use crate::store::message::NewEvent;
 
     fn by_size(max: u64) -> OldEvents {
@@ -245,6 +281,45 @@ mod tests {
         // Each has as many keys as a step removes.
         assert_eq!([(); 3].map(|()| step(&mut bench)), [2, 1, 0]);
         assert_eq!(bench.keys(Tree::Replays).len(), 0);
+    }
+
+    #[test]
+    fn a_flood_of_one_account_drives_out_nothing_of_another() {
+        let long = || NewEvent { data: vec![b'1'; 1_000].into(), ..event() };
+        let mut bench = Bench::keeping(Retention { bytes_max: Some(20_000), ..Retention::default() });
+        let of = |id: &str| Account { id: id.into(), ..Store::default_account("standard") };
+        let (few, none) = (of("few"), of("none"));
+        let few = bench.now(|staging| staging.create_account(few)).number;
+        bench.now(|staging| staging.create_account(none));
+        for _ in 0..3 {
+            bench.now(move |staging| staging.accept(few, vec![long()], None));
+        }
+        for _ in 0..100 {
+            bench.publish_as(long());
+        }
+        assert!(bench.store.kept_bytes() <= 20_000);
+        assert_eq!(bench.events(few), 3, "they are the oldest of all, and little");
+        assert!(bench.events(1) >= 12, "{} are left of who keeps most", bench.events(1));
+        // Both want more than there is room for.
+        for _ in 0..100 {
+            bench.now(move |staging| staging.accept(few, vec![long()], None));
+        }
+        let left = [1, few].map(|account| bench.events(account));
+        assert!(left[0].abs_diff(left[1]) <= 2 && left[0] >= 7, "each has half: {left:?}");
+    }
+
+    #[test]
+    fn what_has_not_ended_takes_no_share_from_others() {
+        let mut bench = Bench::keeping(Retention { bytes_max: Some(4_000), ..Retention::default() });
+        let few = Account { id: "few".into(), ..Store::default_account("standard") };
+        let few = bench.now(|staging| staging.create_account(few)).number;
+        bench.now(move |staging| staging.accept(few, vec![event()], None));
+        bench.webhook();
+        for _ in 0..10 {
+            bench.publish_as(NewEvent { data: vec![b'1'; 1_000].into(), ..event() });
+        }
+        assert!(bench.store.kept_bytes() > 4_000, "nothing of it has ended");
+        assert_eq!((bench.events(1), bench.events(few)), (10, 1));
     }
 
     #[test]
