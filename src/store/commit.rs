@@ -11,7 +11,6 @@ use std::time::Duration;
 use super::carried::{Carried, Tallies};
 use super::error::{OpenError, StoreError};
 use super::inner::Inner;
-#[cfg(test)]
 use super::kept::KeptBy;
 use super::message::{Notice, Settled, Settlement};
 use super::queue::{Group, Woken};
@@ -72,9 +71,9 @@ impl Committer {
     pub(super) fn new(inner: Arc<Inner>, dice: Dice) -> Result<Self, StoreError> {
         let trees = inner.trees()?;
         let ids = IdSource::after(rows::last_id_and_event_bytes(&trees)?.0);
-        let upkeep = upkeep_of(&inner, &trees);
         let to_come = ToCome::read(&trees)?;
         let (sums, kept_by) = (inner.sums(), inner.kept_by(&trees)?);
+        let upkeep = upkeep_of(&inner, &trees, &kept_by);
         let carried = Carried { ids, dice, tallies: Tallies::default(), sums, kept_by, to_come };
         let (low_space_told, space_seen) = (false, Stopwatch::start());
         let (unsynced, unmarked, pause) = (None, None, Duration::ZERO);
@@ -213,7 +212,12 @@ impl Committer {
         let seen = staged.and(told).and(upkept).and(banked).and_then(|()| self.upkeep.see(&writes, trees));
         let written = seen.and_then(|()| trees.write(&writes)).and_then(|()| {
             self.carried.sums = sums;
-            kept_changes.into_iter().for_each(|(account, change)| self.carried.kept_by.change(account, change));
+            for (account, change) in kept_changes {
+                let kept = self.carried.kept_by.change(account, change);
+                if change > 0 && self.inner.is_over_quota(account, kept) {
+                    self.upkeep.keeps_too_much(account, kept);
+                }
+            }
             self.inner.publish(sums);
             self.inner.to_come.store(self.carried.to_come.deliveries(), Ordering::Relaxed);
             self.inner.commits.count_group(writes.keys());
@@ -325,7 +329,7 @@ impl Committer {
                 Ok((last, trees)) => {
                     self.carried.sums = self.inner.sums();
                     self.carried.ids = IdSource::after(last.max(self.carried.ids.last()));
-                    self.upkeep = upkeep_of(&self.inner, &trees);
+                    self.upkeep = upkeep_of(&self.inner, &trees, &self.carried.kept_by);
                     self.inner.trees.store(Some(Arc::new(trees)));
                     tracing::warn!("the store is open again");
                     self.inner.tell(Notice { reopened: true, ..Notice::default() });
@@ -348,10 +352,15 @@ impl Committer {
 }
 
 /// All that is to be done on the side, from the start.
-fn upkeep_of(inner: &Inner, trees: &Trees) -> Upkeep {
-    let registry = inner.registry.read().expect("not poisoned");
+fn upkeep_of(inner: &Inner, trees: &Trees, kept_by: &KeptBy) -> Upkeep {
     let (seals, reports) = (inner.seals.clone(), inner.reports.clone());
-    Upkeep::at_start(trees, inner.clock.now(), &registry, &inner.settings.retention, seals, reports)
+    let mut upkeep = {
+        let registry = inner.registry.read().expect("not poisoned");
+        Upkeep::at_start(trees, inner.clock.now(), &registry, &inner.settings.retention, seals, reports)
+    };
+    let over = kept_by.largest().filter(|(kept, account)| inner.is_over_quota(*account, *kept));
+    over.for_each(|(kept, account)| upkeep.keeps_too_much(account, kept));
+    upkeep
 }
 
 /// Tells the operator once when free space falls below the reserve.

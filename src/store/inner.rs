@@ -23,6 +23,7 @@ use super::trees::{self, Trees};
 use super::turns::Turns;
 use crate::clock::Clock;
 use crate::domain::account::{Account, ApiKey};
+use crate::domain::id::AccountNumber;
 use crate::domain::job::Job;
 use crate::domain::webhook::Webhook;
 use crate::pulse::Pulse;
@@ -87,6 +88,13 @@ impl Inner {
     /// Bytes that are kept of each account.
     pub(super) fn kept_by(&self, trees: &Trees) -> Result<KeptBy, StoreError> {
         KeptBy::of(trees, &self.registry.read().expect("not poisoned"))
+    }
+
+    /// Whether so many bytes are more than may be kept of an account.
+    pub(super) fn is_over_quota(&self, account: AccountNumber, kept: u64) -> bool {
+        let registry = self.registry.read().expect("not poisoned");
+        let account = registry.account(account).map(AsRef::as_ref);
+        self.settings.retention.quota(account).is_some_and(|quota| kept > quota)
     }
 
     /// Opens the disk again after a failure, once there is enough space for what comes next.

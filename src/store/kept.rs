@@ -37,7 +37,9 @@ impl KeptBy {
             });
             let Some((webhook, tally)) = trees.readable(tally)? else { continue };
             let account = registry.webhook(webhook).map(|webhook| webhook.account);
-            account.into_iter().for_each(|account| kept.change(account, tally.bytes as i64));
+            if let Some(account) = account {
+                kept.change(account, tally.bytes as i64);
+            }
         }
         Ok(kept)
     }
@@ -47,8 +49,8 @@ impl KeptBy {
         self.bytes.get(&account).copied().unwrap_or(0)
     }
 
-    /// So many bytes more, or fewer.
-    pub fn change(&mut self, account: AccountNumber, change: i64) {
+    /// So many bytes more, or fewer. Gives what it comes to.
+    pub fn change(&mut self, account: AccountNumber, change: i64) -> u64 {
         let before = self.of_account(account);
         let now = before.saturating_add_signed(change);
         self.by_size.remove(&(before, account));
@@ -59,6 +61,7 @@ impl KeptBy {
                 self.by_size.insert((now, account));
             }
         }
+        now
     }
 
     /// Accounts and what is kept of them, the largest first.
@@ -120,7 +123,9 @@ mod tests {
 
     fn kept(all: &[u64]) -> KeptBy {
         let mut kept = KeptBy::default();
-        all.iter().zip(1..).for_each(|(bytes, account)| kept.change(account, *bytes as i64));
+        for (bytes, account) in all.iter().zip(1..) {
+            assert_eq!(kept.change(account, *bytes as i64), *bytes);
+        }
         kept
     }
 

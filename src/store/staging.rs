@@ -171,13 +171,17 @@ impl<'a> Staging<'a> {
         *self.kept_changes.entry(account).or_default() += change;
     }
 
+    /// Bytes that are kept of an account, changes of this group included.
+    pub(super) fn kept_of(&self, account: AccountNumber) -> u64 {
+        let change = self.kept_changes.get(&account).copied().unwrap_or_default();
+        self.carried.kept_by.of_account(account).saturating_add_signed(change)
+    }
+
     /// Who keeps most, changes of this group included, of those accounts that may be.
     pub(super) fn keeps_most(&self, may_be: impl Fn(AccountNumber) -> bool) -> Option<(u64, AccountNumber)> {
         let (before, changes) = (&self.carried.kept_by, &self.kept_changes);
-        let now = |(account, change): (&AccountNumber, &i64)| {
-            (before.of_account(*account).saturating_add_signed(*change), *account)
-        };
-        let changed = changes.iter().map(now).filter(|(_, account)| may_be(*account)).max();
+        let now = |account: &AccountNumber| (self.kept_of(*account), *account);
+        let changed = changes.keys().map(now).filter(|(_, account)| may_be(*account)).max();
         let others = before.largest().find(|(_, account)| !changes.contains_key(account) && may_be(*account));
         changed.max(others)
     }

@@ -203,7 +203,7 @@ async fn a_key_may_make_so_many_calls_and_publishing_is_not_among_them() {
 #[actix_web::test]
 async fn an_operator_sets_what_one_account_may_have() {
     let server = Server::start().await;
-    let limits = json!({"webhooks_max": 1, "keys_max": 1, "max_in_flight": 100, "timeout": null});
+    let limits = json!({"webhooks_max": 1, "keys_max": 1, "max_in_flight": 100, "timeout": null, "kept_bytes_max": 0});
     let account = json!({"id": "big", "name": "Big", "limits": limits});
     let made = server.post("/api/v1/accounts").json(account).send().await.data(201);
     assert_eq!(made["limits"], limits);
@@ -227,7 +227,8 @@ async fn an_operator_sets_what_one_account_may_have() {
     };
     assert_eq!(change(json!({"max_in_flight": 257})).await.error(400, "invalid_field"), "limits.max_in_flight");
     assert_eq!(change(json!({"timeout": 0})).await.error(400, "invalid_field"), "limits.timeout");
-    let kept = json!({"webhooks_max": null, "keys_max": 1, "max_in_flight": 100, "timeout": 90});
+    assert_eq!(change(json!({"keys_max": 10_000_001})).await.error(400, "invalid_field"), "limits.keys_max");
+    let kept = json!({"webhooks_max": null, "keys_max": 1, "max_in_flight": 100, "timeout": 90, "kept_bytes_max": 0});
     assert_eq!(change(json!({"webhooks_max": null, "timeout": 90})).await.data(200)["limits"], kept);
     create(1).await.data(201);
     assert_eq!(change(json!(null)).await.data(200)["limits"]["max_in_flight"], json!(null));

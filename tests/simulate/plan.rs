@@ -60,7 +60,7 @@ impl Plan {
             jobs: below(4) as usize,
             walls: below(4) as usize,
             has_trouble: below(3) == 0,
-            retention: Retention { events_ms, bytes_max, hold_ms, audit_ms: None, audit_entries_max: None },
+            retention: Retention { events_ms, bytes_max, hold_ms, ..Retention::default() },
         }
     }
 

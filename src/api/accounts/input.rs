@@ -49,11 +49,11 @@ pub struct AccountChange {
 pub struct AccountLimitsInput {
     /// Webhooks; 0: any number.
     #[serde(default)]
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<u32>, minimum = 0, maximum = 10_000_000)]
     webhooks_max: Change<u32>,
     /// API keys; 0: any number.
     #[serde(default)]
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<u32>, minimum = 0, maximum = 10_000_000)]
     keys_max: Change<u32>,
     /// The most that its own keys may give a webhook, 1 to 256.
     #[serde(default)]
@@ -63,6 +63,10 @@ pub struct AccountLimitsInput {
     #[serde(default)]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 120)]
     timeout: Change<u32>,
+    /// Bytes of events, deliveries and attempts that are kept; above it the oldest go. 0: any number.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>, minimum = 0, maximum = 1_099_511_627_776_u64)]
+    kept_bytes_max: Change<u64>,
 }
 
 impl AccountLimitsInput {
@@ -72,6 +76,7 @@ impl AccountLimitsInput {
         self.keys_max.apply(&mut to.keys_max);
         self.max_in_flight.apply(&mut to.max_in_flight);
         self.timeout.apply(&mut to.timeout);
+        self.kept_bytes_max.apply(&mut to.kept_bytes_max);
         to.vet()
     }
 }

@@ -29,6 +29,8 @@ pub struct AccountLimitsView {
     pub max_in_flight: Option<u32>,
     /// The longest time-out that they may, in seconds.
     pub timeout: Option<u32>,
+    /// Bytes of events, deliveries and attempts that are kept; above it the oldest go. 0: any number.
+    pub kept_bytes_max: Option<u64>,
 }
 
 /// A key.
@@ -52,13 +54,13 @@ pub struct KeyView {
 }
 
 pub fn account_view(account: &Account) -> AccountView {
-    let AccountLimits { webhooks_max, keys_max, max_in_flight, timeout } = account.limits;
+    let AccountLimits { webhooks_max, keys_max, max_in_flight, timeout, kept_bytes_max } = account.limits;
     AccountView {
         id: account.id.clone(),
         name: account.name.clone(),
         dialect: account.dialect.clone(),
         created_at: time::rfc3339(account.created_at),
-        limits: AccountLimitsView { webhooks_max, keys_max, max_in_flight, timeout },
+        limits: AccountLimitsView { webhooks_max, keys_max, max_in_flight, timeout, kept_bytes_max },
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! It goes in small steps, each flushed: sled holds on to memory while much is removed without a flush.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::id::{AccountNumber, DeliveryId, EventId};
@@ -26,11 +26,20 @@ const STEP_EVENTS_MAX: usize = 64;
 /// Keys that one step removes, or a few more: an event goes as a whole.
 const STEP_KEYS_MAX: usize = 512;
 
+/// A pass goes on to one part of so many below a bound, so that not every event that is accepted begins another.
+const MARGIN: u64 = 20;
+
 /// The pass over all accounts' events.
 pub struct OldEvents {
     retention: Retention,
     /// Each account's next event; `None` between passes.
     heads: Option<Heads>,
+    /// Whether that is all of them, not only those that keep more than they may.
+    of_all: bool,
+    /// Accounts that keep more than they may: when to look at them, and above how many bytes to look sooner.
+    over: BTreeMap<AccountNumber, (UnixMs, u64)>,
+    /// Those of them that this pass looks at.
+    looked_at: Vec<AccountNumber>,
     /// When the next pass begins.
     at: UnixMs,
     /// After a pass that left too much: when the next one begins, or above how many bytes that are kept.
@@ -41,24 +50,33 @@ pub struct OldEvents {
 impl OldEvents {
     /// A pass that begins at once.
     pub fn new(retention: &Retention) -> Self {
-        Self { retention: retention.clone(), heads: None, at: 0, again_at: 0, again_above: 0 }
+        let (heads, of_all, over, looked_at) = (None, false, BTreeMap::new(), Vec::new());
+        Self { retention: retention.clone(), heads, of_all, over, looked_at, at: 0, again_at: 0, again_above: 0 }
     }
 
     fn is_too_much(&self, kept: u64) -> bool {
         self.retention.bytes_max.is_some_and(|max| kept > max)
     }
 
-    /// A pass goes on to a margin below the bound, so that not every event that is accepted begins another.
     fn is_near_too_much(&self, kept: u64) -> bool {
         self.retention.bytes_max.is_some_and(|max| kept > max - self.margin())
     }
 
-    /// A twentieth of the bound, in bytes.
     fn margin(&self) -> u64 {
-        self.retention.bytes_max.unwrap_or_default() / 20
+        self.retention.bytes_max.unwrap_or_default() / MARGIN
     }
 
     fn end_pass(&mut self, staging: &Staging<'_>) {
+        for account in std::mem::take(&mut self.looked_at) {
+            let (quota, kept) = (self.quota(account, staging), staging.kept_of(account));
+            match quota.filter(|quota| kept > *quota) {
+                Some(quota) => drop(self.over.insert(account, (staging.now() + AGAIN_MS, kept + quota / MARGIN))),
+                None => drop(self.over.remove(&account)),
+            }
+        }
+        if !std::mem::take(&mut self.of_all) {
+            return;
+        }
         self.at = staging.now() + EVERY_MS;
         if self.is_too_much(staging.kept()) {
             self.again_at = staging.now() + AGAIN_MS;
@@ -73,11 +91,24 @@ impl OldEvents {
         if let Some((_, account)) = heads.oldest().filter(|(time, _)| is_old(*time)) {
             return Some(account);
         }
-        if !self.is_near_too_much(staging.kept()) {
+        let is_over = |account: &AccountNumber| {
+            let quota = self.quota(*account, staging).filter(|_| heads.next.contains_key(account));
+            quota.is_some_and(|quota| staging.kept_of(*account) > quota - quota / MARGIN)
+        };
+        if let Some(account) = self.over.keys().copied().find(is_over) {
+            return Some(account);
+        }
+        if !self.of_all || !self.is_near_too_much(staging.kept()) {
             return None;
         }
         let most = staging.keeps_most(|account| heads.next.contains_key(&account));
         most.filter(|(bytes, _)| *bytes > share).map(|(_, account)| account)
+    }
+
+    /// How much may be kept of an account.
+    fn quota(&self, account: AccountNumber, staging: &Staging<'_>) -> Option<u64> {
+        let registry = staging.registry();
+        self.retention.quota(registry.account(account).map(AsRef::as_ref))
     }
 
     fn share(&self, staging: &Staging<'_>) -> u64 {
@@ -87,17 +118,30 @@ impl OldEvents {
 
 impl Duty for OldEvents {
     fn due_at(&self, kept: u64) -> Option<UnixMs> {
-        match self.heads {
-            Some(_) => Some(0),
+        let of_all = match self.heads {
+            Some(_) => return Some(0),
             None if self.is_too_much(kept) => Some(if kept > self.again_above { 0 } else { self.again_at }),
             None => self.retention.events_ms.map(|_| self.at),
+        };
+        of_all.into_iter().chain(self.over.values().map(|(at, _)| *at)).min()
+    }
+
+    fn keeps_too_much(&mut self, account: AccountNumber, kept: u64) {
+        let (at, above) = self.over.entry(account).or_default();
+        if kept > *above {
+            *at = 0;
         }
     }
 
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
         let mut heads = match self.heads.take() {
             Some(heads) => heads,
-            None => Heads::of_all(staging)?,
+            None => {
+                let is_time = self.retention.events_ms.is_some() && self.at <= staging.now();
+                self.of_all = is_time || self.is_too_much(staging.kept());
+                self.looked_at = self.over.keys().copied().collect();
+                if self.of_all { Heads::of_all(staging)? } else { Heads::of(staging, self.looked_at.iter().copied())? }
+            }
         };
         let share = self.share(staging);
         let (mut looked_at, mut removed) = (0, 0);
@@ -127,6 +171,10 @@ struct Heads {
 impl Heads {
     fn of_all(staging: &Staging<'_>) -> Result<Self, StoreError> {
         let accounts: Vec<AccountNumber> = staging.registry().accounts().map(|account| account.number).collect();
+        Self::of(staging, accounts.into_iter())
+    }
+
+    fn of(staging: &Staging<'_>, accounts: impl Iterator<Item = AccountNumber>) -> Result<Self, StoreError> {
         let mut heads = Self::default();
         for account in accounts {
             heads.put(account, head_of(staging, account, &layout::number(account).to_vec())?);
@@ -232,7 +280,7 @@ impl Staging<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::account::Account;
+    use crate::domain::account::{Account, AccountLimits};
     use crate::domain::retry::Next;
     use crate::store::bench::{Bench, START, event};
     use crate::store::handle::Store;
@@ -306,6 +354,30 @@ mod tests {
         }
         let left = [1, few].map(|account| bench.events(account));
         assert!(left[0].abs_diff(left[1]) <= 2 && left[0] >= 7, "each has half: {left:?}");
+    }
+
+    #[test]
+    fn an_account_keeps_no_more_than_its_quota_and_another_as_much_as_it_likes() {
+        let long = || NewEvent { data: vec![b'1'; 1_000].into(), ..event() };
+        let retention = Retention { account_bytes_max: Some(6_000), ..Retention::default() };
+        let mut bench = Bench::keeping(retention);
+        let limits = AccountLimits { kept_bytes_max: Some(0), ..AccountLimits::default() };
+        let free = Account { id: "free".into(), limits, ..Store::default_account("standard") };
+        let free = bench.now(|staging| staging.create_account(free)).number;
+        for _ in 0..20 {
+            bench.publish_as(long());
+            bench.now(move |staging| staging.accept(free, vec![long()], None));
+        }
+        assert_eq!(bench.events(free), 20);
+        assert!((4..=5).contains(&bench.events(1)), "{} are left", bench.events(1));
+        bench.now(move |staging| {
+            staging.update_account(free, |account| {
+                account.limits.kept_bytes_max = Some(3_000);
+                Ok(())
+            })
+        });
+        bench.now(move |staging| staging.accept(free, vec![long()], None));
+        assert_eq!(bench.events(free), 2, "with its next event");
     }
 
     #[test]
