@@ -11,7 +11,7 @@ use hookwheel::clock::{Clock, Dice};
 use hookwheel::domain::id::{DeliveryId, EventId};
 use hookwheel::domain::job::{Bulk, JobKind, Source};
 use hookwheel::domain::time;
-use hookwheel::store::{self, Committer, MasterKeySource, OpenError, Settings, Store};
+use hookwheel::store::{self, Committer, MasterKeySource, NewEvent, OpenError, Settings, Store};
 use serde_json::{Value, json};
 
 /// Stands in URLs and custom headers of the fixture.
@@ -21,21 +21,29 @@ const THEN: u64 = 1_795_645_900_000;
 /// The number of the account that exists from the start.
 const DEFAULT: u32 = 1;
 
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format-4").join(name)
+fn fixture(format: u32, name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/format-{format}")).join(name)
 }
 
-/// A copy of the data directory as it was left.
+/// A copy of the data directory of format 4 as it was left.
 fn unpacked() -> (tempfile::TempDir, PathBuf) {
+    unpacked_of(4)
+}
+
+fn unpacked_of(format: u32) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().expect("a folder");
-    let ran = Command::new("tar").arg("-xJf").arg(fixture("data.tar.xz")).arg("-C").arg(dir.path()).status();
+    let ran = Command::new("tar").arg("-xJf").arg(fixture(format, "data.tar.xz")).arg("-C").arg(dir.path()).status();
     assert!(ran.expect("tar runs").success());
     let data = dir.path().join("data");
     (dir, data)
 }
 
 fn found() -> Value {
-    serde_json::from_slice(&fs::read(fixture("found.json")).expect("the list")).expect("JSON")
+    found_in(4)
+}
+
+fn found_in(format: u32) -> Value {
+    serde_json::from_slice(&fs::read(fixture(format, "found.json")).expect("the list")).expect("JSON")
 }
 
 fn try_open(data: &Path) -> Result<(Store, Committer), OpenError> {
@@ -58,7 +66,10 @@ fn id(value: &Value) -> uuid::Uuid {
 
 /// Asserts that what the list names is there.
 fn assert_all_found(store: &Store) {
-    let found = found();
+    assert_found(store, &found());
+}
+
+fn assert_found(store: &Store, found: &Value) {
     for webhook in found["webhooks"].as_array().expect("webhooks") {
         let of = hookwheel::domain::id::WebhookId(id(webhook).as_u128());
         let stored = store.registry().webhook_of(DEFAULT, of).cloned().expect("a webhook");
@@ -190,6 +201,41 @@ fn a_directory_of_format_4_opens_with_all_that_was_in_it() {
                 break;
             }
         }
+    }
+}
+
+#[test]
+fn a_directory_of_format_5_gets_what_it_lacks_where_it_is_and_says_so() {
+    let _alone = ALONE.lock();
+    let (_dir, data) = unpacked_of(5);
+    let (store, mut committer) = open(&data);
+    assert_found(&store, &found_in(5));
+    let mut accepted = store.accept(DEFAULT, vec![event_of("task.created")], None).expect("taken");
+    while committer.step() {}
+    assert!(accepted.try_recv().expect("answered").is_ok());
+    drop((store, committer));
+    assert_sound(&data);
+    let db = loop {
+        // sled's own threads let go of the file a moment after its last handle is gone.
+        match sled::Config::new().path(&data).segment_size(4 << 20).open() {
+            Ok(db) => break db,
+            Err(_) => std::thread::yield_now(),
+        }
+    };
+    let format = db.open_tree("meta").expect("a tree").get("format").expect("it can be read");
+    assert_eq!(format.expect("a format"), &6u32.to_be_bytes());
+}
+
+fn event_of(event_type: &str) -> NewEvent {
+    NewEvent {
+        name: None,
+        event_type: event_type.into(),
+        created_at: None,
+        data: "{}".into(),
+        actor: None,
+        metadata: None,
+        test: false,
+        fingerprint: None,
     }
 }
 

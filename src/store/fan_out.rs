@@ -3,7 +3,6 @@
 //! parts are taken in accept order, and what is accepted for a webhook while some are to come queues behind.
 
 use super::error::{Refusal, StoreError};
-use super::handle::Store;
 use super::layout::{self, Key, Tree};
 use super::parsed::Parsed;
 use super::record::Part;
@@ -162,20 +161,6 @@ impl Staging<'_> {
         }
         let first = self.first_key(Tree::FanOut, &layout::number(account))?;
         Ok(first.is_some_and(|key| layout::read_event(layout::read_fan_out(&key).0).0 < id))
-    }
-}
-
-impl Store {
-    /// How many deliveries of an accepted event are still to be made.
-    pub fn deliveries_to_come(&self, account: AccountNumber, event: EventId) -> Result<usize, StoreError> {
-        self.look(|trees| {
-            let mut to_come = 0;
-            for row in trees.prefix(Tree::FanOut, &layout::event(account, event)) {
-                let part = row.and_then(|(key, value)| rows::part(&key, &value));
-                to_come += trees.readable(part)?.map_or(0, |part| part.count as usize);
-            }
-            Ok(to_come)
-        })
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::asking::{self, Asking};
 use super::damage::Soundness;
 use super::error::{Refusal, StoreError};
+use super::fan_out::GROUP_MAX;
 use super::inner::{Commits, Inner};
 use super::keeping::is_worth_a_word;
 use super::key_mark::KeyMark;
@@ -116,7 +117,9 @@ impl Store {
             if !self.has_space() {
                 return Err(Refusal::NoSpace);
             }
-            let load = publish.load(account);
+            // Each event is a key, and what is beyond one group's deliveries is made later.
+            let deliveries = publish.events.len().max(publish.deliveries().min(GROUP_MAX));
+            let load = Load { account, bytes: publish.bytes(), deliveries };
             let idempotency = idempotency.clone();
             let accept =
                 move |staging: &mut Staging<'_>| staging.accept_asked(account, publish, idempotency, may_ask_again);

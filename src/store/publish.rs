@@ -1,10 +1,8 @@
 //! Events to accept, and who wants them as far as it was asked ahead of the commit.
 
 use super::changes::Version;
-use super::fan_out::GROUP_MAX;
 use super::message::{Accepted, NewEvent};
-use super::request::Load;
-use crate::domain::id::{AccountNumber, WebhookNumber};
+use crate::domain::id::WebhookNumber;
 use crate::domain::order::OrderKeys;
 
 /// Events to accept, all of one account.
@@ -46,13 +44,14 @@ pub enum Published {
 }
 
 impl Publish {
-    /// How much it asks of the commit thread.
-    pub(super) fn load(&self, account: AccountNumber) -> Load {
-        let bytes = self.events.iter().map(NewEvent::bytes).sum();
-        let wanting = self.asked.iter().flat_map(|asked| &asked.wanting);
-        // Beyond a part of an event's deliveries, the others are made later.
-        let deliveries = wanting.map(|one| one.webhooks.len()).sum::<usize>().min(GROUP_MAX);
-        Load { account, bytes, deliveries: self.events.len().max(deliveries) }
+    /// Bytes of its events.
+    pub(super) fn bytes(&self) -> usize {
+        self.events.iter().map(NewEvent::bytes).sum()
+    }
+
+    /// How many deliveries it makes, as far as is known.
+    pub(super) fn deliveries(&self) -> usize {
+        self.asked.iter().flat_map(|asked| &asked.wanting).map(|one| one.webhooks.len()).sum()
     }
 
     /// The webhooks that get a delivery of an event, as far as is known.

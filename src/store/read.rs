@@ -263,6 +263,18 @@ impl Store {
         })
     }
 
+    /// How many deliveries of an accepted event are still to be made.
+    pub fn deliveries_to_come(&self, account: AccountNumber, event: EventId) -> Result<usize, StoreError> {
+        self.look(|trees| {
+            let mut to_come = 0;
+            for row in trees.prefix(Tree::FanOut, &layout::event(account, event)) {
+                let part = row.and_then(|(key, value)| rows::part(&key, &value));
+                to_come += trees.readable(part)?.map_or(0, |part| part.count as usize);
+            }
+            Ok(to_come)
+        })
+    }
+
     /// What the rows of a history say of their event, without reading its data.
     pub fn event_head(&self, account: AccountNumber, id: EventId) -> Result<Option<EventHead>, StoreError> {
         let key = layout::event(account, id);

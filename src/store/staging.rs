@@ -256,6 +256,11 @@ impl<'a> Staging<'a> {
         self.seals.keys()
     }
 
+    /// How many keys this group writes or removes by now.
+    pub(super) fn keys(&self) -> usize {
+        self.staged.len()
+    }
+
     /// Whether this group writes or removes the row.
     pub(super) fn is_staged(&self, tree: Tree, key: &[u8]) -> bool {
         self.staged.contains_key(&(tree, key.to_vec()))

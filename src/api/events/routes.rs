@@ -84,9 +84,10 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
         let Some(id) = find(&store, account, &id)? else { return Ok(None) };
         let Some(event) = store.event(account, id)? else { return Ok(None) };
         let page = store.deliveries_of_event(id, &event.webhooks, None, LIMIT_MAX)?;
-        Ok::<_, StoreError>(Some((event, page)))
+        let to_come = store.deliveries_to_come(account, id)?;
+        Ok::<_, StoreError>(Some((event, page, to_come)))
     });
-    let (event, page) = found.await??.ok_or_else(no_event)?;
+    let (event, page, deliveries_to_come) = found.await??.ok_or_else(no_event)?;
     let listed = event_deliveries(&api, page);
     let view = EventView {
         id: event.public_id(),
@@ -98,6 +99,7 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
         actor: event.actor.as_deref().map(raw).transpose()?,
         metadata: event.metadata.as_deref().map(raw).transpose()?,
         webhooks: event.webhooks.len(),
+        deliveries_to_come,
         deliveries_next_cursor: listed.cursor(),
         deliveries: listed.rows,
     };

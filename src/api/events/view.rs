@@ -50,6 +50,8 @@ pub struct EventView<'a> {
     pub metadata: Option<&'a RawValue>,
     /// How many webhooks wanted it when it was accepted.
     pub webhooks: usize,
+    /// How many of its deliveries are still to be made: those of an event to many webhooks are, some at a time.
+    pub deliveries_to_come: usize,
     /// The newest of its deliveries, replays included, at most 250.
     pub deliveries: Vec<EventDelivery>,
     /// Where its further deliveries start, for `GET /api/v1/events/{id}/deliveries`; null if these are all.

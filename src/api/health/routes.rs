@@ -118,6 +118,8 @@ fn write_store(api: &Api, out: &mut String) {
     };
     one("hookwheel_queue_requests", "gauge", "Requests that wait for the commit thread.", requests as u64);
     one("hookwheel_queue_outcomes", "gauge", "Outcomes that wait for the commit thread.", outcomes as u64);
+    let to_come = api.store.all_deliveries_to_come();
+    one("hookwheel_deliveries_to_come", "gauge", "Deliveries of accepted events that are still to be made.", to_come);
     let (open, refused) = api.connections.counts();
     one("hookwheel_connections", "gauge", "Open connections to the API.", open as u64);
     one("hookwheel_connections_refused_total", "counter", "Connections to the API over a limit.", refused);

@@ -8,7 +8,7 @@ use crate::domain::webhook::EventFilter;
 use crate::store::bench::{Bench, START, event, in_memory, webhook};
 use crate::store::message::NewEvent;
 use crate::store::settings::{Retention, Settings};
-use crate::store::{Committer, Fault, open};
+use crate::store::{Committer, Fault, Store, open};
 
 /// More than two steps.
 const MANY: usize = 2 * STEP_MAX + 100;

@@ -6,6 +6,7 @@ mod deleted;
 mod ending;
 mod eventless;
 mod fan_out;
+mod forget;
 mod holds;
 mod idempotency;
 mod jobs;
@@ -52,9 +53,14 @@ use unheld::Unheld;
 /// How long a duty rests that needs a page which cannot be read.
 const BROKEN_REST_MS: u64 = 600_000;
 
+/// Keys that the duties of one group write, or as many more as one step does: whoever publishes meanwhile waits for them.
+const GROUP_KEYS_MAX: usize = 512;
+
 /// What is left to do.
 pub struct Upkeep {
     duties: Vec<Entry>,
+    /// With which the next group begins.
+    next: usize,
 }
 
 impl Upkeep {
@@ -88,7 +94,7 @@ impl Upkeep {
             // The last one: it puts aside what the others met.
             Box::new(Quarantine::new(reports)),
         ];
-        Self { duties: duties.into_iter().map(|duty| Entry { duty, rests_until: 0 }).collect() }
+        Self { duties: duties.into_iter().map(|duty| Entry { duty, rests_until: 0 }).collect(), next: 0 }
     }
 
     /// How long until there is something to do.
@@ -122,10 +128,16 @@ impl Upkeep {
         self.duties.iter_mut().for_each(|entry| entry.duty.not_written());
     }
 
-    /// One step of each duty that is due. One that needs a page which cannot be read has the group left out; it rests then,
-    /// so that the next group is for the others.
+    /// One step of each duty that is due, or of as many as one group has room for: the next one goes on behind them. One that
+    /// needs a page which cannot be read has the group left out; it rests then, so that the next group is for the others.
     pub fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
-        for entry in &mut self.duties {
+        let (before, first, count) = (staging.keys(), self.next, self.duties.len());
+        for at in (first..first + count).map(|at| at % count) {
+            if staging.keys() - before >= GROUP_KEYS_MAX {
+                self.next = at;
+                break;
+            }
+            let entry = &mut self.duties[at];
             if entry.due_at(staging.kept()).is_some_and(|at| at <= staging.now()) {
                 // What one cannot read must not stop the others.
                 let step = entry.duty.step(staging);
@@ -155,6 +167,7 @@ impl Entry {
 mod tests {
     use super::*;
     use crate::store::bench::{Bench, START};
+    use crate::store::layout::Tree;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// What a duty was told.
@@ -195,7 +208,7 @@ mod tests {
     fn a_duty_that_needs_a_page_which_cannot_be_read_rests() {
         let mut bench = Bench::new();
         let duties = vec![Entry { duty: Box::new(Torn(Arc::default())), rests_until: 0 }];
-        let mut upkeep = Upkeep { duties };
+        let mut upkeep = Upkeep { duties, next: 0 };
         assert!(upkeep.is_due(START, 0));
         let upkeep = bench.now(|staging| {
             assert!(matches!(upkeep.step(staging), Err(StoreError::Broken(_))));
@@ -206,12 +219,44 @@ mod tests {
         assert!(!upkeep.is_due(START + BROKEN_REST_MS - 1, 0) && upkeep.is_due(START + BROKEN_REST_MS, 0));
     }
 
+    /// A duty that writes so many keys a step.
+    struct Writing(u8, usize, Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl Duty for Writing {
+        fn due_at(&self, _kept: u64) -> Option<UnixMs> {
+            Some(0)
+        }
+
+        fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+            self.2.lock().unwrap().push(self.0);
+            (0..self.1).for_each(|n| staging.stage(Tree::Dead, vec![0, 0, 0, self.0, (n >> 8) as u8, n as u8], None));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn those_that_write_much_take_turns_and_leave_nobody_out() {
+        let steps = Arc::default();
+        let duty = |name, keys| Entry { duty: Box::new(Writing(name, keys, Arc::clone(&steps))), rests_until: 0 };
+        let duties = vec![duty(0, GROUP_KEYS_MAX), duty(1, 1), duty(2, GROUP_KEYS_MAX - 1), duty(3, 5)];
+        let (mut upkeep, mut bench) = (Upkeep { duties, next: 0 }, Bench::new());
+        let mut groups: Vec<Vec<u8>> = Vec::new();
+        for _ in 0..3 {
+            upkeep = bench.now(|staging| {
+                upkeep.step(staging).unwrap();
+                Ok(upkeep)
+            });
+            groups.push(std::mem::take(&mut *steps.lock().unwrap()));
+        }
+        assert_eq!(groups, [vec![0], vec![1, 2], vec![3, 0]]);
+    }
+
     #[test]
     fn each_duty_hears_of_what_is_written_and_changed_and_of_what_could_not_be_written() {
         let bench = Bench::new();
         let heard = Arc::new(Heard::default());
         let duties = (0..2).map(|_| Entry { duty: Box::new(Torn(heard.clone())), rests_until: 0 }).collect();
-        let mut upkeep = Upkeep { duties };
+        let mut upkeep = Upkeep { duties, next: 0 };
         upkeep.see(&Writes::default(), &bench.trees()).unwrap();
         upkeep.look_at(&[1, 2, 3], &Registry::default());
         upkeep.not_written();

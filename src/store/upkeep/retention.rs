@@ -7,13 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::domain::delivery::{Delivery, DeliveryState};
-use crate::domain::id::{AccountNumber, DeliveryId, EventId};
+use super::forget::{Forgotten, Wide};
+use crate::domain::id::AccountNumber;
 use crate::domain::time::{HOUR_MS, UnixMs};
 use crate::store::duty::{Duty, keys_from};
 use crate::store::error::StoreError;
 use crate::store::layout::{self, Key, Tree, end_of};
-use crate::store::rows;
 use crate::store::settings::Retention;
 use crate::store::staging::Staging;
 
@@ -40,6 +39,8 @@ pub struct OldEvents {
     over: BTreeMap<AccountNumber, (UnixMs, u64)>,
     /// Those of them that this pass looks at.
     looked_at: Vec<AccountNumber>,
+    /// The event that takes several steps.
+    wide: Option<Wide>,
     /// When the next pass begins.
     at: UnixMs,
     /// After a pass that left too much: when the next one begins, or above how many bytes that are kept.
@@ -51,7 +52,17 @@ impl OldEvents {
     /// A pass that begins at once.
     pub fn new(retention: &Retention) -> Self {
         let (heads, of_all, over, looked_at) = (None, false, BTreeMap::new(), Vec::new());
-        Self { retention: retention.clone(), heads, of_all, over, looked_at, at: 0, again_at: 0, again_above: 0 }
+        Self {
+            retention: retention.clone(),
+            heads,
+            of_all,
+            over,
+            looked_at,
+            wide: None,
+            at: 0,
+            again_at: 0,
+            again_above: 0,
+        }
     }
 
     fn is_too_much(&self, kept: u64) -> bool {
@@ -134,6 +145,11 @@ impl Duty for OldEvents {
     }
 
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        if let Some(wide) = self.wide.take() {
+            let left = staging.forget_some(wide);
+            self.wide = staging.trees().readable(left)?.flatten();
+            return Ok(());
+        }
         let mut heads = match self.heads.take() {
             Some(heads) => heads,
             None => {
@@ -153,8 +169,16 @@ impl Duty for OldEvents {
             };
             looked_at += 1;
             let forgotten = staging.forget_event(account, &key);
-            removed += staging.trees().readable(forgotten)?.unwrap_or_default();
+            let forgotten = staging.trees().readable(forgotten)?;
             heads.put(account, head_of(staging, account, &layout::just_after(&key))?);
+            match forgotten {
+                Some(Forgotten::Keys(keys)) => removed += keys,
+                Some(Forgotten::Later) => {
+                    self.wide = Some(Wide::of(account, key));
+                    break;
+                }
+                None => {}
+            }
         }
         self.heads = Some(heads);
         Ok(())
@@ -205,84 +229,12 @@ fn head_of(staging: &Staging<'_>, account: AccountNumber, from: &Key) -> Result<
     Ok(keys.into_iter().next())
 }
 
-impl Staging<'_> {
-    /// Removes an event and all that belongs to it, unless something of it has not ended. Says how many keys went.
-    fn forget_event(&mut self, account: AccountNumber, key: &Key) -> Result<usize, StoreError> {
-        let id = layout::read_event(key);
-        let Some(value) = self.get(Tree::Events, key)? else { return Ok(0) };
-        let head = rows::event_head(self.trees(), key, &value)?;
-        let at_accept = head.webhooks.iter().map(|number| id.delivery_to(*number));
-        if self.has_to_come(account, key)? {
-            return Ok(0);
-        }
-        let replays = self.replays_of(id)?;
-        let ids: Vec<DeliveryId> = at_accept.chain(replays.iter().copied()).collect();
-        let mut ended: Vec<Delivery> = Vec::with_capacity(ids.len());
-        for id in ids {
-            match self.delivery(id)? {
-                Some(delivery) if delivery.state.is_open() => return Ok(0),
-                Some(delivery) => ended.push(delivery),
-                None => {}
-            }
-        }
-        let mut removed = 1 + replays.len();
-        for delivery in ended {
-            removed += self.forget_delivery(account, &delivery)?;
-        }
-        for replay in replays {
-            self.stage(Tree::Replays, layout::replay(id, replay), None);
-        }
-        if let Some(name) = &head.name {
-            self.stage(Tree::Names, layout::name(account, name), None);
-            removed += 1;
-        }
-        let pieces = u16::from_be_bytes([value[0], value[1]]);
-        let mut bytes = key.len() + value.len();
-        for n in 0..pieces {
-            let piece = layout::chunk(key, n);
-            bytes += self.bytes_at(Tree::Chunks, &piece)?;
-            self.stage(Tree::Chunks, piece, None);
-        }
-        self.stage(Tree::Events, key.clone(), None);
-        self.event_bytes_gone(account, bytes);
-        Ok(removed + usize::from(pieces))
-    }
-
-    pub(super) fn forget_delivery(&mut self, account: AccountNumber, delivery: &Delivery) -> Result<usize, StoreError> {
-        let id = delivery.id;
-        let mut gone = vec![(Tree::Closed, layout::delivery(id))];
-        gone.extend((2..=delivery.attempts).map(|n| (Tree::Attempts, layout::attempt(id, n))));
-        let mut bytes = 0;
-        for (tree, key) in &gone {
-            bytes += self.bytes_at(*tree, key)?;
-        }
-        let keys = gone.len();
-        for (tree, key) in gone {
-            self.stage(tree, key, None);
-        }
-        self.delivery_bytes_gone(id.webhook(), bytes);
-        if delivery.state == DeliveryState::Dead {
-            self.stage(Tree::Dead, layout::dead(account, id), None);
-        }
-        self.give_way(delivery)?;
-        Ok(keys)
-    }
-
-    pub(super) fn replays_of(&self, id: EventId) -> Result<Vec<DeliveryId>, StoreError> {
-        let prefix = id.to_bytes();
-        let rows = self.trees().prefix(Tree::Replays, &prefix).keys();
-        let stored = rows.map(|key| key.map(|key| layout::read_delivery(&key)));
-        let staged = self.staged_keys(Tree::Replays, &prefix).map(|key| Ok(layout::read_delivery(key)));
-        stored.chain(staged).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::account::{Account, AccountLimits};
-    use crate::domain::retry::Next;
-    use crate::store::bench::{Bench, START, event};
+    use crate::domain::id::DeliveryId;
+    use crate::store::bench::{Bench, event};
     use crate::store::handle::Store;
     use crate::store::message::NewEvent;
 
@@ -392,31 +344,5 @@ mod tests {
         }
         assert!(bench.store.kept_bytes() > 4_000, "nothing of it has ended");
         assert_eq!((bench.events(1), bench.events(few)), (10, 1));
-    }
-
-    #[test]
-    fn an_event_goes_with_every_key_of_its_own() {
-        let mut bench = Bench::new();
-        let webhook = bench.webhook_with(|_| {});
-        let young = bench.publish().delivery_to(webhook.number());
-        bench.settle(young, 1, Next::Succeeded);
-        let before = bench.store.kept_bytes();
-        let long = vec![b'1'; 2 * layout::VALUE_BYTES_MAX];
-        let id = bench.publish_as(NewEvent { name: Some("n".into()), data: long.into(), ..event() });
-        let delivery = id.delivery_to(webhook.number());
-        (1..=3).for_each(|n| bench.settle(delivery, n, Next::RetryAt(START + 1)));
-        bench.settle(delivery, 4, Next::Succeeded);
-        let replay = bench.now(move |staging| staging.replay(1, webhook, delivery));
-        let forget = move |staging: &mut Staging<'_>| Ok(staging.forget_event(1, &layout::event(1, id))?);
-        assert_eq!(bench.now(forget), 0, "the replay has not ended");
-        bench.settle(replay, 1, Next::Dead);
-        let of_deliveries = (1 + 3) + 1;
-        let (event, name, pieces, replays) = (1, 1, 2, 1);
-        assert_eq!(bench.now(forget), event + name + pieces + replays + of_deliveries);
-        for tree in [Tree::Chunks, Tree::Names, Tree::Attempts, Tree::Replays, Tree::Dead] {
-            assert_eq!(bench.keys(tree).len(), 0, "{tree:?}");
-        }
-        assert_eq!((bench.events(1), bench.keys(Tree::Closed)), (1, vec![layout::delivery(young)]));
-        assert_eq!(bench.store.kept_bytes(), before);
     }
 }
