@@ -71,7 +71,7 @@ impl Committer {
         let trees = inner.trees()?;
         let ids = IdSource::after(rows::last_id_and_event_bytes(&trees)?.0);
         let upkeep = upkeep_of(&inner, &trees);
-        let to_come = ToCome::read(&trees)?;
+        let to_come = ToCome::read(&trees, inner.settings.fan_out_max)?;
         let carried = Carried { ids, dice, tallies: Tallies::default(), sums: inner.sums(), to_come };
         let (low_space_told, space_seen) = (false, Stopwatch::start());
         let (unsynced, unmarked, pause) = (None, None, Duration::ZERO);
@@ -260,7 +260,7 @@ impl Committer {
         self.inner.queue.settle_again(settlements);
         self.inner.load(trees)?;
         (self.carried.tallies, self.carried.sums) = (Tallies::default(), self.inner.sums());
-        self.carried.to_come = ToCome::read(trees)?;
+        self.carried.to_come = ToCome::read(trees, self.inner.settings.fan_out_max)?;
         Ok(())
     }
 
@@ -306,7 +306,7 @@ impl Committer {
             let failed = |error| OpenError::of(&self.inner.settings.path, error);
             let opened = self.inner.open_disk().and_then(|trees| {
                 let last = rows::last_id_and_event_bytes(&trees).map_err(failed)?.0;
-                self.carried.to_come = ToCome::read(&trees).map_err(failed)?;
+                self.carried.to_come = ToCome::read(&trees, self.inner.settings.fan_out_max).map_err(failed)?;
                 Ok((last, trees))
             });
             match opened {
