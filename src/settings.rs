@@ -25,6 +25,7 @@ pub fn of_store(config: &Config) -> store::Settings {
         queue_bytes_max: from.queue_bytes_max,
         group_events_max: from.group_events_max,
         group_bytes_max: from.group_bytes_max,
+        fan_out_max: store::FAN_OUT_MAX,
         master_keys: master_keys(from),
         memory: None,
         retention: store::Retention {

@@ -71,7 +71,7 @@ impl Committer {
     pub(super) fn new(inner: Arc<Inner>, dice: Dice) -> Result<Self, StoreError> {
         let trees = inner.trees()?;
         let ids = IdSource::after(rows::last_id_and_event_bytes(&trees)?.0);
-        let to_come = ToCome::read(&trees)?;
+        let to_come = ToCome::read(&trees, inner.settings.fan_out_max)?;
         let (sums, kept_by) = (inner.sums(), inner.kept_by(&trees)?);
         let upkeep = upkeep_of(&inner, &trees, &kept_by);
         let carried = Carried { ids, dice, tallies: Tallies::default(), sums, kept_by, to_come };
@@ -275,7 +275,7 @@ impl Committer {
         self.inner.load(trees)?;
         (self.carried.tallies, self.carried.sums) = (Tallies::default(), self.inner.sums());
         self.carried.kept_by = self.inner.kept_by(trees)?;
-        self.carried.to_come = ToCome::read(trees)?;
+        self.carried.to_come = ToCome::read(trees, self.inner.settings.fan_out_max)?;
         Ok(())
     }
 
@@ -321,7 +321,7 @@ impl Committer {
             let failed = |error| OpenError::of(&self.inner.settings.path, error);
             let opened = self.inner.open_disk().and_then(|trees| {
                 let last = rows::last_id_and_event_bytes(&trees).map_err(failed)?.0;
-                self.carried.to_come = ToCome::read(&trees).map_err(failed)?;
+                self.carried.to_come = ToCome::read(&trees, self.inner.settings.fan_out_max).map_err(failed)?;
                 self.carried.kept_by = self.inner.kept_by(&trees).map_err(failed)?;
                 Ok((last, trees))
             });

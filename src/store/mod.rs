@@ -76,7 +76,7 @@ pub use request::Load;
 pub use rows::EventHead;
 pub use seal::MasterKeys;
 pub use select::{COUNT_ROWS_EXAMINED_MAX, Count};
-pub use settings::{MasterKeySource, OWN_MASTER_KEYS, Retention, Settings};
+pub use settings::{FAN_OUT_MAX, MasterKeySource, OWN_MASTER_KEYS, Retention, Settings};
 pub use staging::Staging;
 pub use stats::Stats;
 pub use trees::in_memory::{Fault, Memory};

@@ -29,11 +29,16 @@ pub struct Settings {
     pub group_events_max: usize,
     /// Bytes of events in one group commit.
     pub group_bytes_max: usize,
+    /// Deliveries of one event that are made with it; those of an event with more are made so many a step.
+    pub fan_out_max: usize,
     /// How long things are kept.
     pub retention: Retention,
     /// Whether to flush and sync; off only where losing everything with the process is fine, as in a simulation.
     pub durable: bool,
 }
+
+/// Some milliseconds of the commit thread.
+pub const FAN_OUT_MAX: usize = 256;
 
 impl Settings {
     /// A durable store in `path`, kept for ever, with room for much to wait.
@@ -48,6 +53,7 @@ impl Settings {
             queue_bytes_max: 64 << 20,
             group_events_max: 512,
             group_bytes_max: 2 << 20,
+            fan_out_max: FAN_OUT_MAX,
             retention: Retention::default(),
             durable: true,
         }

@@ -325,14 +325,22 @@ impl<'a> Staging<'a> {
     }
 
     /// Other master keys from now on, unless one that has sealed something is not among them. It stands in the audit log
-    /// of the account that exists from the start.
-    pub(super) fn change_master_keys(&mut self, keys: MasterKeys, by: Actor) -> Result<(), Refusal> {
-        let in_use = seal::in_use(self.trees)?;
-        let staged =
-            self.staged_keys(Tree::Webhooks, &[]).filter_map(|key| self.get(Tree::Webhooks, key).ok().flatten());
-        let staged: Vec<KeyMark> = staged.filter_map(|sealed| KeyMark::on(&sealed)).collect();
-        let missing = in_use.into_keys().chain(staged).find(|mark| !keys.marks().any(|known| known == *mark));
-        if let Some(missing) = missing {
+    /// of the account that exists from the start. `then`: the keys in force a moment ago, and what all of them had sealed.
+    /// Since then only the one in force has; where that stays, nobody waits until all is looked at again.
+    pub(super) fn change_master_keys(
+        &mut self,
+        keys: MasterKeys,
+        (then, mut in_use): (Arc<MasterKeys>, BTreeMap<KeyMark, usize>),
+        by: Actor,
+    ) -> Result<(), Refusal> {
+        let (now, knows) = (self.seals.keys(), |mark: &KeyMark| keys.marks().any(|known| known == *mark));
+        if !Arc::ptr_eq(&now, &then) || !knows(&now.current()) {
+            in_use = seal::in_use(self.trees())?;
+            let staged =
+                self.staged_keys(Tree::Webhooks, &[]).filter_map(|key| self.get(Tree::Webhooks, key).ok().flatten());
+            staged.filter_map(|sealed| KeyMark::on(&sealed)).for_each(|mark| *in_use.entry(mark).or_default() += 1);
+        }
+        if let Some(missing) = in_use.into_keys().find(|mark| !knows(mark)) {
             let message = format!("lack the key {missing}, which has sealed secrets; put it back as a further line");
             return Err(Invalid::new("master_keys", message).into());
         }

@@ -226,6 +226,7 @@ async fn an_operator_sets_what_one_account_may_have() {
         server.ask("PATCH", "/api/v1/accounts/big").json(json!({ "limits": body })).send().await
     };
     assert_eq!(change(json!({"max_in_flight": 257})).await.error(400, "invalid_field"), "limits.max_in_flight");
+    assert_eq!(change(json!([null])).await.error(400, "invalid_field"), "limits");
     assert_eq!(change(json!({"timeout": 0})).await.error(400, "invalid_field"), "limits.timeout");
     assert_eq!(change(json!({"keys_max": 10_000_001})).await.error(400, "invalid_field"), "limits.keys_max");
     let kept = json!({"webhooks_max": null, "keys_max": 1, "max_in_flight": 100, "timeout": 90, "kept_bytes_max": 0});

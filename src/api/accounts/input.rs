@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::api::Api;
-use crate::api::http::request::vet_text;
+use crate::api::http::request::{Object, vet_text};
 use crate::api::http::setting::Change;
 use crate::domain::Invalid;
 use crate::domain::account::{AccountLimits, ApiKey, NAME_CHARS_MAX, Scope};
@@ -26,7 +26,8 @@ pub struct AccountInput {
     pub dialect: Option<String>,
     /// What it may have in place of the server's `limits`.
     #[serde(default)]
-    pub limits: Option<AccountLimitsInput>,
+    #[schema(value_type = Option<AccountLimitsInput>)]
+    pub limits: Option<Object<AccountLimitsInput>>,
 }
 
 /// What to change of an account: what is left out stays.
@@ -40,7 +41,7 @@ pub struct AccountChange {
     /// What it may have in place of the server's `limits`; null: what they say.
     #[serde(default)]
     #[schema(value_type = Option<AccountLimitsInput>)]
-    pub limits: Change<AccountLimitsInput>,
+    pub limits: Change<Object<AccountLimitsInput>>,
 }
 
 /// What an account may have: what is left out stays, null goes back to what the server's `limits` say.

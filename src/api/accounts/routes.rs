@@ -10,7 +10,7 @@ use crate::api::access::auth::{self, Admin, May};
 use crate::api::http::page::{Listed, PageQuery, PageReply};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::{Query, vet_text};
+use crate::api::http::request::{Object, Query, vet_text};
 use crate::api::http::setting::Change;
 use crate::domain::account::{self, Account, AccountLimits, DEFAULT_ACCOUNT, NAME_CHARS_MAX};
 use crate::domain::audit::Deed;
@@ -34,7 +34,9 @@ pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> R
         None => existing(&api, DEFAULT_ACCOUNT)?.dialect,
     };
     let mut limits = AccountLimits::default();
-    input.limits.unwrap_or_default().apply(&mut limits)?;
+    if let Some(Object(input)) = input.limits {
+        input.apply(&mut limits)?;
+    }
     let account = Account { number: 0, id, name, dialect, created_at: 0, limits };
     let made = api.change(&tenant, move |staging| {
         let account = staging.create_account(account)?;
@@ -93,7 +95,7 @@ pub async fn change(
             match input.limits {
                 Change::Keep => {}
                 Change::Reset => account.limits = AccountLimits::default(),
-                Change::To(limits) => limits.apply(&mut account.limits)?,
+                Change::To(Object(limits)) => limits.apply(&mut account.limits)?,
             }
             Ok(())
         })?;
