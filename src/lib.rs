@@ -52,6 +52,7 @@ use dialect::{DialectError, Dialects, Shelf};
 use domain::audit::Actor;
 use domain::explain::Explained;
 use domain::id::WebhookNumber;
+use domain::lane::Standing;
 use domain::probe::{Probe, Probed};
 use domain::rate_limit::{Allowance, RateLimit};
 use domain::time::{self, UnixMs};
@@ -205,6 +206,9 @@ impl api::Outbound for deliver::Handle {
     }
     fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance {
         Self::left(self, webhook, limit)
+    }
+    fn standing(&self, webhook: WebhookNumber) -> BoxFuture<'static, Option<Standing>> {
+        Box::pin(Self::standing(self, webhook))
     }
     fn trouble(&self) -> Option<&'static str> {
         Self::trouble(self)

@@ -25,11 +25,13 @@ pub fn of_store(config: &Config) -> store::Settings {
         queue_bytes_max: from.queue_bytes_max,
         group_events_max: from.group_events_max,
         group_bytes_max: from.group_bytes_max,
+        fan_out_max: store::FAN_OUT_MAX,
         master_keys: master_keys(from),
         memory: None,
         retention: store::Retention {
             events_ms: days(config.retention.event_days),
             bytes_max: (config.retention.bytes_max > 0).then_some(config.retention.bytes_max),
+            account_bytes_max: (config.limits.kept_bytes_max > 0).then_some(config.limits.kept_bytes_max),
             hold_ms: days(config.retention.hold_days_max).expect("it is at least a day"),
             audit_ms: days(config.retention.audit_days),
             audit_entries_max: (config.retention.audit_entries_max > 0).then_some(config.retention.audit_entries_max),

@@ -295,7 +295,6 @@ fn assert_goes_on(bench: &mut Bench, filled: &Filled, is_webhook_lost: bool) {
     bench.store.count(&all).expect("a count");
     bench.store.jobs(1, None, 100).expect("jobs");
     bench.store.audit_log(1, None, 100, |_| true).expect("the audit log");
-    let _ = bench.store.totals();
     let span = Span { step: Step::Minute, from: START, to: START + 120_000_000 };
     bench.store.stats(Series::Account(1), span, bench.clock.now()).expect("statistics");
     bench.rest();

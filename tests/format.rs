@@ -16,8 +16,10 @@ use serde_json::{Value, json};
 
 /// Stands in URLs and custom headers of the fixture.
 const MARKER: &[u8] = b"a-path-that-only-the-owner-knows";
-/// Some minutes after it was made.
+/// Some minutes after the directory of format 4 was made.
 const THEN: u64 = 1_795_645_900_000;
+/// And after that of format 5 was.
+const LATER: u64 = 1_795_681_500_000;
 /// The number of the account that exists from the start.
 const DEFAULT: u32 = 1;
 
@@ -47,7 +49,11 @@ fn found_in(format: u32) -> Value {
 }
 
 fn try_open(data: &Path) -> Result<(Store, Committer), OpenError> {
-    store::open(Settings::at(data), Clock::standing_at(THEN), Dice::seeded(1))
+    try_open_at(data, THEN)
+}
+
+fn try_open_at(data: &Path, now: u64) -> Result<(Store, Committer), OpenError> {
+    store::open(Settings::at(data), Clock::standing_at(now), Dice::seeded(1))
 }
 
 fn open(data: &Path) -> (Store, Committer) {
@@ -149,8 +155,8 @@ fn hold_marker(data: &Path) -> Vec<PathBuf> {
 }
 
 /// Turns the clock until the scrub has seen everything, and asserts that it found nothing.
-fn assert_sound(data: &Path) {
-    let clock = Clock::standing_at(THEN);
+fn assert_sound(data: &Path, now: u64) {
+    let clock = Clock::standing_at(now);
     let (store, mut committer) = store::open(Settings::at(data), clock.clone(), Dice::seeded(1)).expect("it opens");
     while !store.soundness().is_scrubbed {
         while committer.step() {}
@@ -180,7 +186,7 @@ fn a_directory_of_format_4_opens_with_all_that_was_in_it() {
     assert!(made > greatest, "no number is given again");
     drop((store, committer));
     assert_eq!(hold_marker(&data), Vec::<PathBuf>::new());
-    assert_sound(&data);
+    assert_sound(&data, THEN);
     let names: Vec<_> = fs::read_dir(&data).expect("a folder").map(|entry| entry.expect("one").file_name()).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().starts_with("migrat")), "{names:?}");
 
@@ -208,13 +214,14 @@ fn a_directory_of_format_4_opens_with_all_that_was_in_it() {
 fn a_directory_of_format_5_gets_what_it_lacks_where_it_is_and_says_so() {
     let _alone = ALONE.lock();
     let (_dir, data) = unpacked_of(5);
-    let (store, mut committer) = open(&data);
+    let (store, mut committer) = try_open_at(&data, LATER).expect("it opens");
+    while committer.step() {}
     assert_found(&store, &found_in(5));
     let mut accepted = store.accept(DEFAULT, vec![event_of("task.created")], None).expect("taken");
     while committer.step() {}
     assert!(accepted.try_recv().expect("answered").is_ok());
     drop((store, committer));
-    assert_sound(&data);
+    assert_sound(&data, LATER);
     let db = loop {
         // sled's own threads let go of the file a moment after its last handle is gone.
         match sled::Config::new().path(&data).segment_size(4 << 20).open() {

@@ -8,10 +8,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookwheel::clock::Stopwatch;
 use rustix::net::sockopt::set_socket_linger;
 use serde_json::{Value, json};
 use support::http::read_message;
-use support::{Answer, Receiver, Stage};
+use support::{Answer, DEADLINE, Receiver, Stage};
 
 /// The deadline of an attempt here, in seconds.
 const DEADLINE_SECONDS: u64 = 2;
@@ -305,5 +306,43 @@ fn a_handshake_that_is_garbage_or_reset_is_no_tls_session() {
     for (webhook, expected) in rows {
         let (outcome, error) = stage.outcome(&webhook, "e");
         assert!(expected.split('|').any(|one| one == outcome), "{outcome}, not {expected}: {error}");
+    }
+}
+
+#[test]
+fn a_webhook_says_how_many_are_out_and_what_the_others_wait_for() {
+    let mut stage = Stage::start(&[]);
+    let hanging = Receiver::start(|_, _| Answer::Hang);
+    let limited = Receiver::start(|_, _| Answer::Status(200));
+    let settings = json!({"timeout": 60, "max_in_flight": 2});
+    let hanging = stage.webhook(&hanging.url("/"), settings);
+    let settings = json!({"rate_limit": {"per_minute": 1, "burst": 1}});
+    let limited = stage.webhook(&limited.url("/"), settings);
+    let rests = lane(&mut stage, &hanging, "nothing_to_send");
+    assert_eq!((&rests["window"], &rests["places"], &rests["until"]), (&json!(2), &json!(0), &Value::Null));
+    (0..5).for_each(|n| stage.publish(&format!("event-{n}")));
+    let full = lane(&mut stage, &hanging, "window_full");
+    assert_eq!((&full["window"], &full["places"]), (&json!(2), &json!(2)));
+    let waits = lane(&mut stage, &limited, "rate_limited");
+    assert!(waits["until"].is_string() && waits["window"].as_u64() >= Some(4), "{waits}");
+    stage.client.post(&format!("/api/v1/webhooks/{hanging}/pause"), &json!({})).data(200);
+    let held = lane(&mut stage, &hanging, "held");
+    assert_eq!((&held["window"], &held["places"]), (&json!(0), &json!(0)), "what was out is broken off");
+    let list = stage.client.get("/api/v1/webhooks").data(200);
+    assert_eq!(list[0].get("lane"), None, "a list does not ask for each");
+}
+
+/// The webhook's lane once it waits for that, and no broken-off delivery is on its way back.
+#[track_caller]
+fn lane(stage: &mut Stage, webhook: &str, waits_for: &str) -> Value {
+    let watch = Stopwatch::start();
+    loop {
+        let lane = stage.client.get(&format!("/api/v1/webhooks/{webhook}")).data(200)["lane"].take();
+        let (window, places) = (lane["window"].as_u64(), lane["places"].as_u64());
+        if lane["waits_for"] == waits_for && places <= window {
+            return lane;
+        }
+        assert!(watch.elapsed() < DEADLINE, "it does not wait for {waits_for}: {lane}");
+        std::thread::yield_now();
     }
 }

@@ -67,7 +67,10 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(jobs::routes::list).service(jobs::routes::show).service(jobs::routes::cancel);
     to.service(audit::list).service(master_keys::show).service(master_keys::reload).service(retention_clock::trust);
     to.service(stats::routes::of_account).service(stats::routes::of_webhook);
-    to.service(accounts::routes::create).service(accounts::routes::list).service(accounts::routes::show);
+    to.service(accounts::routes::create)
+        .service(accounts::routes::list)
+        .service(accounts::routes::show)
+        .service(accounts::routes::change);
     to.service(accounts::routes::create_key).service(accounts::routes::list_keys).service(accounts::routes::revoke_key);
     to.service(settings::list);
     to.service(dialects::routes::list).service(dialects::routes::show).service(dialects::routes::event_types);

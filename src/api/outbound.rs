@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::domain::explain::Explained;
 use crate::domain::id::WebhookNumber;
+use crate::domain::lane::Standing;
 use crate::domain::probe::{Probe, Probed};
 use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::pulse::Stuck;
@@ -22,6 +23,9 @@ pub trait Outbound: Send + Sync {
 
     /// What is left of a webhook's rate limit now.
     fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance;
+
+    /// How a webhook's deliveries stand now; `None` if that is not known soon.
+    fn standing(&self, webhook: WebhookNumber) -> BoxFuture<'static, Option<Standing>>;
 
     /// What it lacks now, in words; `None` if nothing.
     fn trouble(&self) -> Option<&'static str>;

@@ -19,6 +19,7 @@ use crate::api::outbound::Outbound;
 use crate::clock::{Clock, Dice};
 use crate::dialect::{Dialect, Shelf, Signing};
 use crate::domain::Invalid;
+use crate::domain::account::AccountLimits;
 use crate::domain::byte_budget::ByteBudget;
 use crate::domain::guard::Guard;
 use crate::domain::id::KeyId;
@@ -50,6 +51,16 @@ pub struct Quotas {
 }
 
 impl Quotas {
+    /// Those of an account for which the operator set this.
+    pub fn of(&self, limits: &AccountLimits) -> Self {
+        Self {
+            webhooks_max: limits.webhooks_max.map_or(self.webhooks_max, |max| max as usize),
+            keys_max: limits.keys_max.map_or(self.keys_max, |max| max as usize),
+            max_in_flight: limits.max_in_flight.unwrap_or(self.max_in_flight),
+            timeout_seconds: limits.timeout.unwrap_or(self.timeout_seconds),
+        }
+    }
+
     /// Asserts that an account's own key may set what `change` makes of a webhook that had `before`, `max_in_flight` and
     /// seconds: what an operator has given stays.
     pub fn vet(&self, before: (Option<u32>, Option<u32>), asked: (Option<u32>, Option<u32>)) -> Result<(), Invalid> {

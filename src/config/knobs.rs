@@ -63,6 +63,7 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("limits.keys_max", Takes::Whole { min: 0, max: 10_000_000 }),
     ("limits.max_in_flight", Takes::Whole { min: 1, max: 256 }),
     ("limits.timeout", Takes::Whole { min: 1, max: 120 }),
+    ("limits.kept_bytes_max", Takes::Whole { min: 0, max: 1024 * GIB }),
     ("retention.event_days", Takes::Whole { min: 0, max: 36_500 }),
     ("retention.bytes_max", Takes::Whole { min: 0, max: 1024 * GIB }),
     ("retention.hold_days_max", Takes::Whole { min: 1, max: 3650 }),

@@ -192,11 +192,13 @@ pub struct LimitsConfig {
     pub max_in_flight: u32,
     /// The longest `timeout` that it may, in seconds.
     pub timeout: u32,
+    /// Bytes of events, deliveries and attempts that are kept of one account; above it its oldest go. 0: no limit.
+    pub kept_bytes_max: u64,
 }
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { webhooks_max: 10_000, keys_max: 1_000, max_in_flight: 64, timeout: 60 }
+        Self { webhooks_max: 10_000, keys_max: 1_000, max_in_flight: 64, timeout: 60, kept_bytes_max: 0 }
     }
 }
 

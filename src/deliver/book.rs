@@ -14,6 +14,7 @@ use crate::dialect::Dialect;
 use crate::domain::backoff::Strain;
 use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
 use crate::domain::disable::DisableRule;
+use crate::domain::lane::Why;
 use crate::domain::retry::Next;
 use crate::domain::time::UnixMs;
 use crate::store::{Settlement, Store, StoreError};
@@ -28,13 +29,27 @@ pub enum Unsent {
     /// The store is away.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// This server has no connection or no memory left for it.
+    /// This server has no connection left for it.
     #[error("{0}")]
     Ours(String),
+    /// This server has no memory left for it.
+    #[error("the bodies that are out use up deliver.bodies_bytes_max")]
+    NoRoom,
     /// Its webhook was paused, disabled or deleted while it was under way. The endpoint may have got it; it is sent again
     /// if the webhook goes on.
     #[error("it was broken off")]
     BrokenOff,
+}
+
+impl Unsent {
+    /// What this server lacked.
+    fn lacks(&self) -> Option<Why> {
+        match self {
+            Self::Ours(_) => Some(Why::NoConnection),
+            Self::NoRoom => Some(Why::NoBytes),
+            Self::Store(_) | Self::BrokenOff => None,
+        }
+    }
 }
 
 /// What came of a claim: an attempt, made by this dialect, or none; nothing is known if it panicked.
@@ -81,10 +96,10 @@ impl Book {
         let delivery = claim.delivery.id;
         match unsent {
             Unsent::Store(error) => tracing::warn!(%delivery, %error, "its event cannot be read now"),
-            Unsent::Ours(why) => tracing::debug!(%delivery, why, "it waits"),
+            Unsent::Ours(_) | Unsent::NoRoom => tracing::debug!(%delivery, why = %unsent, "it waits"),
             Unsent::BrokenOff => tracing::debug!(%delivery, "it was broken off: its webhook was held or deleted"),
         }
-        self.mailbox.hand_back(delivery);
+        self.mailbox.hand_back(delivery, unsent.lacks());
     }
 }
 

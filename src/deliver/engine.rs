@@ -59,8 +59,9 @@ impl Engine {
         }
     }
 
-    /// Takes in the mail, and hands out all that may go out now.
-    pub fn pass(&mut self, mail: Mail) {
+    /// Takes in the mail, hands out all that may go out now, and answers who asked.
+    pub fn pass(&mut self, mut mail: Mail) {
+        let asked = std::mem::take(&mut mail.asked);
         self.read(mail);
         let now = self.clock.now();
         self.scheduler.turn(now);
@@ -70,6 +71,10 @@ impl Engine {
         }
         self.meters.out.store(self.scheduler.out(), Ordering::Relaxed);
         self.meters.lanes.store(self.scheduler.lanes(), Ordering::Relaxed);
+        for (webhook, answer) in asked {
+            // An error means that nobody waits any more.
+            let _ = answer.send(self.scheduler.standing(webhook, now));
+        }
     }
 
     /// When it is to pass next, if nothing happens before.
@@ -92,7 +97,7 @@ impl Engine {
         mail.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
         let now = self.clock.now();
         mail.settled.into_iter().for_each(|settled| self.scheduler.settled(settled, now));
-        mail.handed_back.into_iter().for_each(|id| self.scheduler.handed_back(id, now));
+        mail.handed_back.into_iter().for_each(|(id, lacks)| self.scheduler.handed_back(id, lacks, now));
     }
 
     /// Whoever sends something of this webhook is to stop.

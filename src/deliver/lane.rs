@@ -15,11 +15,14 @@ use crate::dialect::Dialect;
 use crate::domain::backoff::RETRY_AFTER_MS_MAX;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::DeliveryId;
+use crate::domain::lane::Why;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::tally::{Tally, day_of, next_day};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
 use crate::store::{DueAt, Settled};
+
+mod standing;
 
 /// Deliveries that are read ahead.
 pub const BUFFER_MAX: usize = 32;
@@ -113,7 +116,11 @@ pub struct Lane {
     window: Window,
     /// The rate limit held this delivery back the last time that it held back any.
     limited: Option<DeliveryId>,
+    /// Until then.
+    limited_until: UnixMs,
     last_was_limited: bool,
+    /// What the server lacked for the last that went out.
+    lacks: Option<Why>,
 }
 
 impl Lane {
@@ -135,7 +142,9 @@ impl Lane {
             paused_until: tally.backoff.paused_until(now),
             window: Window::default(),
             limited: None,
+            limited_until: 0,
             last_was_limited: false,
+            lacks: None,
         }
     }
 
@@ -257,12 +266,15 @@ impl Lane {
 
     /// Whether as many are out as may be.
     pub fn is_full(&self) -> bool {
-        let cap = match (self.rules.active, self.rules.probe_at) {
+        self.out.len() >= self.cap()
+    }
+
+    fn cap(&self) -> usize {
+        match (self.rules.active, self.rules.probe_at) {
             (true, _) => self.rules.max_in_flight.min(self.window.size()),
             (false, Some(_)) => 1,
             (false, None) => 0,
-        };
-        self.out.len() >= cap
+        }
     }
 
     /// What to do at `now`.
@@ -286,12 +298,14 @@ impl Lane {
         }
         if let Some(at) = self.limiter.as_ref().and_then(|limiter| limiter.limited_until(now)) {
             self.limited = self.buffer.front().map(|delivery| delivery.id);
+            self.limited_until = at;
             return Turn::Wait(at);
         }
         let delivery = self.buffer.pop_front().expect("the buffer is not empty");
         if delivery.attempts == 0 {
             self.count_first_attempt(now);
         }
+        self.lacks = None;
         self.last_was_limited = self.limited.take_if(|id| *id == delivery.id).is_some();
         let was_out = self.out.insert(delivery.id, Out { since: now, round: self.window.round() });
         assert!(was_out.is_none(), "a delivery goes out once at a time");

@@ -1,13 +1,19 @@
 //! Where the commit thread and the senders leave word for the engine. Whoever takes the mail takes all of it, so none is
-//! missed and none waits in line: it is bounded by the webhooks, and by the deliveries that are out. Webhooks come in the order of
+//! missed and none waits in line: it is bounded by the webhooks, by the deliveries that are out, and by [`ASKED_MAX`]. Webhooks come in the order of
 //! their numbers, so that a simulation is the same each time.
 
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use crate::domain::id::{DeliveryId, WebhookNumber};
+use crate::domain::lane::{Standing, Why};
 use crate::store::{Listener, Notice, Settled};
+
+/// Questions that wait for the engine.
+const ASKED_MAX: usize = 1024;
 
 /// What has happened since the engine last looked.
 #[derive(Default)]
@@ -20,8 +26,10 @@ pub struct Mail {
     pub changed: BTreeSet<WebhookNumber>,
     /// Outcomes that are recorded now.
     pub settled: Vec<Settled>,
-    /// Claims that were not sent.
-    pub handed_back: Vec<DeliveryId>,
+    /// Claims that were not sent, and what this server lacked for them.
+    pub handed_back: Vec<(DeliveryId, Option<Why>)>,
+    /// Questions how a webhook's deliveries stand, with where to answer.
+    pub asked: Vec<(WebhookNumber, oneshot::Sender<Option<Standing>>)>,
     /// The store was reopened, or the dialects have changed.
     pub begin_again: bool,
     /// It is time to stop.
@@ -67,9 +75,20 @@ impl Mailbox {
         self.leave(|mail| mail.stop = true);
     }
 
-    /// Gives a claim back unsent.
-    pub fn hand_back(&self, id: DeliveryId) {
-        self.leave(|mail| mail.handed_back.push(id));
+    /// Gives a claim back unsent, for want of something.
+    pub fn hand_back(&self, id: DeliveryId, lacks: Option<Why>) {
+        self.leave(|mail| mail.handed_back.push((id, lacks)));
+    }
+
+    /// Asks how a webhook's deliveries stand. There is no answer where too many have asked.
+    pub fn ask(&self, webhook: WebhookNumber) -> oneshot::Receiver<Option<Standing>> {
+        let (answer, answered) = oneshot::channel();
+        self.leave(|mail| {
+            if mail.asked.len() < ASKED_MAX {
+                mail.asked.push((webhook, answer));
+            }
+        });
+        answered
     }
 
     fn leave(&self, write: impl FnOnce(&mut Mail)) {
@@ -116,6 +135,14 @@ mod tests {
     #[test]
     fn a_commit_that_changed_nothing_for_the_engine_does_not_wake_it() {
         assert!(!after(|mailbox| mailbox.notice(Notice::default())).any);
+    }
+
+    #[test]
+    fn no_more_may_ask_than_are_answered_soon() {
+        let mailbox = Mailbox::default();
+        let mut answers: Vec<_> = (0..=ASKED_MAX).map(|_| mailbox.ask(7)).collect();
+        assert!(answers.pop().unwrap().try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Closed));
+        assert_eq!(mailbox.take(None).asked.len(), ASKED_MAX);
     }
 
     #[test]

@@ -45,6 +45,7 @@ use crate::domain::delivery::Outcome;
 use crate::domain::explain::Explained;
 use crate::domain::guard::Guard;
 use crate::domain::id::WebhookNumber;
+use crate::domain::lane::Standing;
 use crate::domain::probe::{Probe, Probed};
 use crate::domain::proxy::Proxy;
 use crate::domain::rate_limit::{Allowance, RateLimit};
@@ -65,6 +66,9 @@ use resolve::Resolver;
 use schedule::Scheduler;
 use sender::Tools;
 pub use tls::Trust;
+
+/// How long the engine may take to answer who asks how deliveries stand.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What delivery needs to know.
 #[derive(Debug, Clone)]
@@ -170,6 +174,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         meters: meters_seen,
         descriptors,
         bodies,
+        mailbox: mailbox.clone(),
         engine_pulse,
         clock: clock.clone(),
     };
@@ -216,6 +221,7 @@ pub struct Handle {
     meters: Arc<Meters>,
     descriptors: Arc<Descriptors>,
     bodies: Arc<ByteBudget>,
+    mailbox: Arc<Mailbox>,
     engine_pulse: Arc<Pulse>,
     clock: Clock,
 }
@@ -254,6 +260,12 @@ impl Handle {
     /// What is left of a webhook's rate limit now.
     pub fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance {
         self.allowances.left(webhook, limit, self.clock.now())
+    }
+
+    /// How a webhook's deliveries stand now; `None` if that is not known soon.
+    pub fn standing(&self, webhook: WebhookNumber) -> impl Future<Output = Option<Standing>> + Send + use<> {
+        let answered = self.mailbox.ask(webhook);
+        async move { actix_rt::time::timeout(PATIENCE, answered).await.ok()?.ok()? }
     }
 
     /// What the sending side lacks now, in words; `None` if nothing.

@@ -14,6 +14,7 @@ use super::wheel::Wheel;
 use crate::dialect::Shelf;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::{DeliveryId, WebhookNumber};
+use crate::domain::lane::{Standing, Why};
 use crate::domain::tally::Tally;
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
@@ -119,12 +120,14 @@ impl Scheduler {
         self.make_ready(number);
     }
 
-    /// A claim was handed back unsent: nothing happened to it, and its webhook is looked at again in a while.
-    pub fn handed_back(&mut self, id: DeliveryId, now: UnixMs) {
+    /// A claim was handed back unsent: nothing happened to it, and its webhook is looked at again in a while. `lacks`: what
+    /// this server had none of.
+    pub fn handed_back(&mut self, id: DeliveryId, lacks: Option<Why>, now: UnixMs) {
         self.shares.give_back(id);
         let Some(lane) = self.lanes.get_mut(&id.webhook()) else { return };
         lane.came_back(id, None);
         lane.forget_disk();
+        lane.lacks(lacks);
         self.wheel.arm(id.webhook(), now + LOOK_AGAIN_MS);
     }
 
@@ -181,6 +184,14 @@ impl Scheduler {
     /// Deliveries that are out.
     pub fn out(&self) -> usize {
         self.shares.taken()
+    }
+
+    /// How a webhook's deliveries stand at `now`; `None` if it has no lane.
+    pub fn standing(&self, number: WebhookNumber, now: UnixMs) -> Option<Standing> {
+        let standing = self.lanes.get(&number)?.standing(now);
+        let has_no_place = || self.webhook(number).is_some_and(|it| self.shares.is_waiting(it.account, number));
+        let wait = standing.wait.or_else(|| has_no_place().then(|| Why::NoPlace.for_now()));
+        Some(Standing { wait, ..standing })
     }
 
     /// Webhooks that have a lane.

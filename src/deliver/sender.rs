@@ -177,7 +177,7 @@ impl Sender {
             Err(unsent) => return Err(unsent),
         };
         let body = target.dialect.body(&ready.body, &target.webhook);
-        let _charge = self.charge(&ready, claim.webhook.account, body.len()).ok_or_else(no_room)?;
+        let _charge = self.charge(&ready, claim.webhook.account, body.len()).ok_or(Unsent::NoRoom)?;
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
             return Ok(Outcome::TooLarge(body.len() as u64, limit as u64));
         }
@@ -275,7 +275,7 @@ impl Sender {
         // Only where much is out is it worth asking for the size before it is read.
         let is_tight = room.held_bytes() > room.max() / 2;
         if is_tight && room.charge(account).may_grow_to(self.tools.store.event_bytes(account, id)?).is_err() {
-            return Err(no_room());
+            return Err(Unsent::NoRoom);
         }
         let Some(event) = self.tools.store.event(account, id)? else { return Ok(None) };
         let body = target.dialect.prepare(&event, &target.account_id);
@@ -369,10 +369,6 @@ impl Target {
 struct Sent {
     headers: Vec<(String, String)>,
     heard: Heard,
-}
-
-fn no_room() -> Unsent {
-    Unsent::Ours("the bodies that are out use up deliver.bodies_bytes_max".into())
 }
 
 /// A header that was vetted when it was set.

@@ -125,6 +125,14 @@ impl Shares {
         self.kind_mut(taker.quick).wait(taker);
     }
 
+    /// Whether it waits for a place.
+    pub fn is_waiting(&self, account: AccountNumber, webhook: WebhookNumber) -> bool {
+        [&self.quick, &self.slow].into_iter().any(|kind| {
+            let held = kind.of_webhook(webhook);
+            kind.webhooks.get(&account).is_some_and(|waiting| waiting.contains(&(held, webhook)))
+        })
+    }
+
     /// One that waited and may take a place now: it waits no more.
     pub fn take_next(&mut self) -> Option<WebhookNumber> {
         [true, false].into_iter().find_map(|quick| {

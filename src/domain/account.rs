@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Invalid;
 use super::id::{AccountNumber, KeyId};
 use super::time::UnixMs;
+use super::webhook::{MAX_IN_FLIGHT_MAX, TIMEOUT_SECONDS_MAX};
 
 /// The account that exists from the start.
 pub const DEFAULT_ACCOUNT: &str = "default";
@@ -26,6 +27,60 @@ pub struct Account {
     pub dialect: String,
     /// When it was created.
     pub created_at: UnixMs,
+    /// What the operator set for it.
+    pub limits: AccountLimits,
+}
+
+/// Webhooks or keys, as a limit.
+const COUNT_MAX: u64 = 10_000_000;
+/// Kept bytes, as a limit (1 TiB).
+const KEPT_BYTES_MAX: u64 = 1 << 40;
+
+/// What an account may have in place of what the server's `limits` say; `None`: what they say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountLimits {
+    /// Webhooks; 0: any number.
+    pub webhooks_max: Option<u32>,
+    /// API keys; 0: any number.
+    pub keys_max: Option<u32>,
+    /// The most that its own keys may give a webhook.
+    pub max_in_flight: Option<u32>,
+    /// The longest time-out that they may, in seconds.
+    pub timeout: Option<u32>,
+    /// Bytes of events, deliveries and attempts that are kept; 0: any number.
+    pub kept_bytes_max: Option<u64>,
+}
+
+impl AccountLimits {
+    /// Asserts that each is what the server's own could be.
+    pub fn vet(&self) -> Result<(), Invalid> {
+        let of = |value: Option<u32>| value.map(u64::from);
+        let all = [
+            ("webhooks_max", of(self.webhooks_max), 0, COUNT_MAX),
+            ("keys_max", of(self.keys_max), 0, COUNT_MAX),
+            ("max_in_flight", of(self.max_in_flight), 1, MAX_IN_FLIGHT_MAX.into()),
+            ("timeout", of(self.timeout), 1, TIMEOUT_SECONDS_MAX.into()),
+            ("kept_bytes_max", self.kept_bytes_max, 0, KEPT_BYTES_MAX),
+        ];
+        match all.into_iter().find(|(_, value, min, max)| value.is_some_and(|value| !(*min..=*max).contains(&value))) {
+            Some((field, _, min, max)) => {
+                Err(Invalid::new(format!("limits.{field}"), format!("must be between {min} and {max}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The names of those that are not as `before`, as the API calls them.
+    pub fn changed(&self, before: &Self) -> Vec<String> {
+        let all = [
+            ("webhooks_max", self.webhooks_max != before.webhooks_max),
+            ("keys_max", self.keys_max != before.keys_max),
+            ("max_in_flight", self.max_in_flight != before.max_in_flight),
+            ("timeout", self.timeout != before.timeout),
+            ("kept_bytes_max", self.kept_bytes_max != before.kept_bytes_max),
+        ];
+        all.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| format!("limits.{name}")).collect()
+    }
 }
 
 /// Checks an account id: 1–64 of `[A-Za-z0-9_-]`.

@@ -259,6 +259,8 @@ pub struct AccountTally {
     pub accepted: u64,
     /// The current minute.
     pub minute: Minute,
+    /// Bytes that the store keeps of its events.
+    pub event_bytes: u64,
 }
 
 #[cfg(test)]

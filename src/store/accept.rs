@@ -224,7 +224,7 @@ impl Staging<'_> {
         record.extend(NO_PIECES);
         record::encode_onto(&mut record, &event);
         let bytes = self.put_in_pieces(layout::event(account, event.id), record);
-        self.event_bytes_come(bytes);
+        self.event_bytes_come(account, bytes);
         if let Some(name) = &event.name {
             self.stage(Tree::Names, layout::name(account, name), Some(event.id.to_bytes().to_vec()));
         }

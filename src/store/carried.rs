@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::kept::KeptBy;
 use super::sums::Sums;
 use super::to_come::ToCome;
 use crate::clock::Dice;
@@ -19,6 +20,8 @@ pub struct Carried {
     pub tallies: Tallies,
     /// Over all of them, as of the last commit.
     pub sums: Sums,
+    /// Bytes that are kept of each account, as of the last commit.
+    pub kept_by: KeptBy,
     /// Deliveries that are still to be made.
     pub to_come: ToCome,
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::carried::{Carried, Tallies};
 use super::error::{OpenError, StoreError};
 use super::inner::Inner;
+use super::kept::KeptBy;
 use super::message::{Notice, Settled, Settlement};
 use super::queue::{Group, Woken};
 use super::rows;
@@ -70,9 +71,10 @@ impl Committer {
     pub(super) fn new(inner: Arc<Inner>, dice: Dice) -> Result<Self, StoreError> {
         let trees = inner.trees()?;
         let ids = IdSource::after(rows::last_id_and_event_bytes(&trees)?.0);
-        let upkeep = upkeep_of(&inner, &trees);
-        let to_come = ToCome::read(&trees)?;
-        let carried = Carried { ids, dice, tallies: Tallies::default(), sums: inner.sums(), to_come };
+        let to_come = ToCome::read(&trees, inner.settings.fan_out_max)?;
+        let (sums, kept_by) = (inner.sums(), inner.kept_by(&trees)?);
+        let upkeep = upkeep_of(&inner, &trees, &kept_by);
+        let carried = Carried { ids, dice, tallies: Tallies::default(), sums, kept_by, to_come };
         let (low_space_told, space_seen) = (false, Stopwatch::start());
         let (unsynced, unmarked, pause) = (None, None, Duration::ZERO);
         let (alone, rests_until) = (0, 0);
@@ -127,6 +129,12 @@ impl Committer {
             self.serve(group);
         }
         some
+    }
+
+    /// Bytes that are kept of each account.
+    #[cfg(test)]
+    pub(super) fn kept_by(&self) -> &KeptBy {
+        &self.carried.kept_by
     }
 
     /// Closes the store under its handles, without a word to anybody: a simulation's crash.
@@ -200,10 +208,16 @@ impl Committer {
         let is_upkept = self.alone == 0 && self.rests_until <= self.inner.clock.now();
         let upkept = if is_upkept { self.upkeep.step(&mut staging) } else { Ok(()) };
         let banked = trees.readable(staging.bank_minutes()).map(drop);
-        let (writes, notice, sums) = staging.finish();
+        let (writes, notice, sums, kept_changes) = staging.finish();
         let seen = staged.and(told).and(upkept).and(banked).and_then(|()| self.upkeep.see(&writes, trees));
         let written = seen.and_then(|()| trees.write(&writes)).and_then(|()| {
             self.carried.sums = sums;
+            for (account, change) in kept_changes {
+                let kept = self.carried.kept_by.change(account, change);
+                if change > 0 && self.inner.is_over_quota(account, kept) {
+                    self.upkeep.keeps_too_much(account, kept);
+                }
+            }
             self.inner.publish(sums);
             self.inner.to_come.store(self.carried.to_come.deliveries(), Ordering::Relaxed);
             self.inner.commits.count_group(writes.keys());
@@ -260,7 +274,8 @@ impl Committer {
         self.inner.queue.settle_again(settlements);
         self.inner.load(trees)?;
         (self.carried.tallies, self.carried.sums) = (Tallies::default(), self.inner.sums());
-        self.carried.to_come = ToCome::read(trees)?;
+        self.carried.kept_by = self.inner.kept_by(trees)?;
+        self.carried.to_come = ToCome::read(trees, self.inner.settings.fan_out_max)?;
         Ok(())
     }
 
@@ -306,14 +321,15 @@ impl Committer {
             let failed = |error| OpenError::of(&self.inner.settings.path, error);
             let opened = self.inner.open_disk().and_then(|trees| {
                 let last = rows::last_id_and_event_bytes(&trees).map_err(failed)?.0;
-                self.carried.to_come = ToCome::read(&trees).map_err(failed)?;
+                self.carried.to_come = ToCome::read(&trees, self.inner.settings.fan_out_max).map_err(failed)?;
+                self.carried.kept_by = self.inner.kept_by(&trees).map_err(failed)?;
                 Ok((last, trees))
             });
             match opened {
                 Ok((last, trees)) => {
                     self.carried.sums = self.inner.sums();
                     self.carried.ids = IdSource::after(last.max(self.carried.ids.last()));
-                    self.upkeep = upkeep_of(&self.inner, &trees);
+                    self.upkeep = upkeep_of(&self.inner, &trees, &self.carried.kept_by);
                     self.inner.trees.store(Some(Arc::new(trees)));
                     tracing::warn!("the store is open again");
                     self.inner.tell(Notice { reopened: true, ..Notice::default() });
@@ -336,10 +352,15 @@ impl Committer {
 }
 
 /// All that is to be done on the side, from the start.
-fn upkeep_of(inner: &Inner, trees: &Trees) -> Upkeep {
-    let registry = inner.registry.read().expect("not poisoned");
+fn upkeep_of(inner: &Inner, trees: &Trees, kept_by: &KeptBy) -> Upkeep {
     let (seals, reports) = (inner.seals.clone(), inner.reports.clone());
-    Upkeep::at_start(trees, inner.clock.now(), &registry, &inner.settings.retention, seals, reports)
+    let mut upkeep = {
+        let registry = inner.registry.read().expect("not poisoned");
+        Upkeep::at_start(trees, inner.clock.now(), &registry, &inner.settings.retention, seals, reports)
+    };
+    let over = kept_by.largest().filter(|(kept, account)| inner.is_over_quota(*account, *kept));
+    over.for_each(|(kept, account)| upkeep.keeps_too_much(account, kept));
+    upkeep
 }
 
 /// Tells the operator once when free space falls below the reserve.

@@ -14,12 +14,19 @@ use super::layout::{self, Key, Tree};
 use super::staging::Staging;
 use super::{record, rows};
 use crate::domain::id::AccountNumber;
-use crate::domain::stats::{Counts, Minute, Series, Step};
+use crate::domain::stats::{AccountTally, Counts, Minute, Series, Step};
 use crate::domain::time::UnixMs;
 
 impl Staging<'_> {
     /// Counts an event that was accepted.
     pub(super) fn count_event(&mut self, account: AccountNumber) {
+        let tally = self.account_tally(account);
+        tally.accepted += 1;
+        tally.minute.counts.accepted += 1;
+    }
+
+    /// The counters of an account; they are written with this group.
+    pub(super) fn account_tally(&mut self, account: AccountNumber) -> &mut AccountTally {
         let (now, trees) = (self.now(), self.trees());
         if self.accounts_tallied.last() != Some(&account) {
             self.accounts_tallied.push(account);
@@ -29,8 +36,7 @@ impl Staging<'_> {
             trees.readable(rows::account_tally(trees, account)).ok().flatten().unwrap_or_default()
         });
         self.finished.extend(tally.minute.turn(now).map(|minute| (Series::Account(account), minute)));
-        tally.accepted += 1;
-        tally.minute.counts.accepted += 1;
+        tally
     }
 
     /// Stages the counters of the accounts that this group counted for.

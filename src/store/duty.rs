@@ -5,7 +5,7 @@ use super::layout::{Key, Tree};
 use super::registry::Registry;
 use super::staging::Staging;
 use super::trees::{Trees, Writes};
-use crate::domain::id::WebhookNumber;
+use crate::domain::id::{AccountNumber, WebhookNumber};
 use crate::domain::time::UnixMs;
 
 /// Rows that one step looks at.
@@ -27,6 +27,9 @@ pub trait Duty: Send {
 
     /// They could not be written, and are not there.
     fn not_written(&mut self) {}
+
+    /// So many bytes are kept of this account, which is more than may be.
+    fn keeps_too_much(&mut self, _account: AccountNumber, _kept: u64) {}
 
     /// These webhooks changed.
     fn look_at(&mut self, _changed: &[WebhookNumber], _registry: &Registry) {}

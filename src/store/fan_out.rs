@@ -14,12 +14,8 @@ use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
 use crate::domain::order::OrderKeys;
 
-/// Deliveries of one event that are made with it.
-const AT_ONCE_MAX: usize = 256;
-/// Deliveries of accepted events that one group makes; some milliseconds.
-pub const GROUP_MAX: usize = 1024;
-/// Deliveries that one step makes.
-const STEP_MAX: usize = 256;
+/// Deliveries of accepted events that one group makes, in steps.
+pub const GROUP_STEPS: usize = 4;
 /// Webhooks of a part, where it names those whose filter is too costly: its row must not become long.
 const NAMED_MAX: usize = 2048;
 /// Deliveries of an account that may be to come. Beyond, its events are refused until some are made.
@@ -28,8 +24,9 @@ pub const TO_COME_MAX: u64 = 1 << 21;
 impl Staging<'_> {
     /// Whether the deliveries of an event that is accepted now are made later.
     pub(super) fn is_for_later(&self, account: AccountNumber, webhooks: &[WebhookNumber]) -> bool {
-        webhooks.len() > AT_ONCE_MAX
-            || (self.laid_out > 0 && self.laid_out + webhooks.len() > GROUP_MAX)
+        let step_max = self.carried.to_come.step_max;
+        webhooks.len() > step_max
+            || (self.laid_out > 0 && self.laid_out + webhooks.len() > GROUP_STEPS * step_max)
             || self.carried.to_come.holds_any(account, webhooks)
     }
 
@@ -57,7 +54,8 @@ impl Staging<'_> {
 
     /// Makes some of the account's deliveries that are to come.
     pub(super) fn fan_out(&mut self, account: AccountNumber) -> Result<(), StoreError> {
-        let mut room = STEP_MAX.min(GROUP_MAX.saturating_sub(self.laid_out)).max(1);
+        let step_max = self.carried.to_come.step_max;
+        let mut room = step_max.min((GROUP_STEPS * step_max).saturating_sub(self.laid_out)).max(1);
         while let Some(key) = self.first_key(Tree::FanOut, &layout::number(account))? {
             let event = layout::read_event(layout::read_fan_out(&key).0);
             self.carried.to_come.made(account, 0, Some(event));

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::asking::{self, Asking};
 use super::damage::Soundness;
 use super::error::{Refusal, StoreError};
-use super::fan_out::GROUP_MAX;
+use super::fan_out::GROUP_STEPS;
 use super::inner::{Commits, Inner};
 use super::keeping::is_worth_a_word;
 use super::key_mark::KeyMark;
@@ -24,7 +24,7 @@ use super::seal::{self, MasterKeys};
 use super::staging::Staging;
 use super::trees::Trees;
 use crate::domain::Invalid;
-use crate::domain::account::{Account, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
+use crate::domain::account::{Account, AccountLimits, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
 use crate::domain::audit::{Actor, Deed};
 use crate::domain::id::{AccountNumber, WebhookNumber};
 use crate::domain::tally::Totals;
@@ -118,7 +118,8 @@ impl Store {
                 return Err(Refusal::NoSpace);
             }
             // Each event is a key, and what is beyond one group's deliveries is made later.
-            let deliveries = publish.events.len().max(publish.deliveries().min(GROUP_MAX));
+            let deliveries =
+                publish.events.len().max(publish.deliveries().min(GROUP_STEPS * self.0.settings.fan_out_max));
             let load = Load { account, bytes: publish.bytes(), deliveries };
             let idempotency = idempotency.clone();
             let accept =
@@ -226,11 +227,13 @@ impl Store {
     /// sealed. `Invalid` if they cannot be read, or one that has sealed something is not among them: then all stays as
     /// it is.
     pub async fn reload_master_keys(&self, by: Actor) -> Result<Arc<MasterKeys>, Refusal> {
-        let inner = self.0.clone();
+        let (inner, store) = (self.0.clone(), self.clone());
+        let then = self.master_keys();
+        let in_use = tokio::task::spawn_blocking(move || store.sealed_by()).await.map_err(|_| Refusal::Closed)??;
         // They are read where they are changed: of two who ask at once, the later reads what the file says then.
         let change = move |staging: &mut Staging<'_>| {
             let keys = master_keys::read(&inner.settings).map_err(|why| Invalid::new("master_keys", why))?;
-            staging.change_master_keys(keys, by)
+            staging.change_master_keys(keys, (then, in_use), by)
         };
         self.change(0, change).await?;
         Ok(self.master_keys())
@@ -285,6 +288,7 @@ impl Store {
             name: "Default".into(),
             dialect: dialect.into(),
             created_at: 0,
+            limits: AccountLimits::default(),
         }
     }
 

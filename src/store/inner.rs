@@ -10,6 +10,7 @@ use super::damage::{Damage, Reports};
 use super::error::{OpenError, StoreError};
 use super::foreseen::Foreseen;
 use super::keeping::Keeping;
+use super::kept::KeptBy;
 use super::layout::{self, Tree};
 use super::message::{Listener, Notice};
 use super::queue::Queue;
@@ -22,6 +23,7 @@ use super::trees::{self, Trees};
 use super::turns::Turns;
 use crate::clock::Clock;
 use crate::domain::account::{Account, ApiKey};
+use crate::domain::id::AccountNumber;
 use crate::domain::job::Job;
 use crate::domain::webhook::Webhook;
 use crate::pulse::Pulse;
@@ -81,6 +83,18 @@ impl Inner {
     /// These are those of a commit.
     pub(super) fn publish(&self, sums: Sums) {
         *self.sums.lock().expect("not poisoned") = sums;
+    }
+
+    /// Bytes that are kept of each account.
+    pub(super) fn kept_by(&self, trees: &Trees) -> Result<KeptBy, StoreError> {
+        KeptBy::of(trees, &self.registry.read().expect("not poisoned"))
+    }
+
+    /// Whether so many bytes are more than may be kept of an account.
+    pub(super) fn is_over_quota(&self, account: AccountNumber, kept: u64) -> bool {
+        let registry = self.registry.read().expect("not poisoned");
+        let account = registry.account(account).map(AsRef::as_ref);
+        self.settings.retention.quota(account).is_some_and(|quota| kept > quota)
     }
 
     /// Opens the disk again after a failure, once there is enough space for what comes next.

@@ -115,6 +115,22 @@ impl Staging<'_> {
         Ok(removed + 2)
     }
 
+    /// Changes an account, but for its number and id. Gives it as it was and as it is.
+    pub fn update_account(
+        &mut self,
+        number: AccountNumber,
+        change: impl FnOnce(&mut Account) -> Result<(), Refusal>,
+    ) -> Result<(Account, Account), Refusal> {
+        let before = self.registry().account(number).map(|account| (**account).clone());
+        let before = before.ok_or(Refusal::NotFound("account"))?;
+        let mut account = before.clone();
+        change(&mut account)?;
+        debug_assert_eq!((account.number, &account.id), (number, &before.id));
+        self.put(Tree::Accounts, layout::number(number).to_vec(), &account);
+        self.registry_mut().put_account(account.clone());
+        Ok((before, account))
+    }
+
     /// Adds an account; its number is given here.
     pub fn create_account(&mut self, mut account: Account) -> Result<Account, Refusal> {
         if self.registry().account_by_id(&account.id).is_some() {
@@ -192,8 +208,31 @@ fn within(limit: usize, count: usize, quota: Refusal) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::AccountLimits;
     use crate::domain::retry::Next;
     use crate::store::bench::{Bench, START};
+    use crate::store::record;
+
+    #[test]
+    fn an_account_that_was_written_before_it_had_limits_has_none() {
+        let mut bench = Bench::new();
+        let before = (1_u32, "default", "Default", "standard", START);
+        bench.put(Tree::Accounts, layout::number(1).to_vec(), record::encode(&before));
+        bench.committer.let_go();
+        bench.rest();
+        let account = bench.store.registry().account(1).cloned().unwrap();
+        assert_eq!((account.created_at, account.limits), (START, AccountLimits::default()));
+        let keys_max = Some(3);
+        bench.now(move |staging| {
+            staging.update_account(1, |account| {
+                account.limits.keys_max = keys_max;
+                Ok(())
+            })
+        });
+        bench.committer.let_go();
+        bench.rest();
+        assert_eq!(bench.store.registry().account(1).unwrap().limits, AccountLimits { keys_max, ..account.limits });
+    }
 
     #[test]
     fn whoever_lets_deliveries_out_again_says_that_the_endpoint_is_well() {

@@ -17,7 +17,7 @@ use super::seal::{self, MasterKeys, Seals};
 use super::settings::Settings;
 use super::trees::Trees;
 use super::turns::Turns;
-use super::{master_keys, migration};
+use super::{kept, master_keys, migration};
 use crate::clock::{Clock, Dice};
 use crate::pulse::Pulse;
 
@@ -56,6 +56,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         keeping,
     });
     let failed = |error| OpenError::of(&path, error);
+    kept::count_events(&trees).map_err(failed)?;
     inner.load(&trees).map_err(failed)?;
     inner.watch_space(&trees);
     inner.trees.store(Some(Arc::new(trees)));

@@ -218,9 +218,12 @@ pub(super) fn counts(key: &[u8], stored: &[u8]) -> Result<Counts, StoreError> {
 /// An account's counters.
 pub(super) fn account_tally(trees: &Trees, account: AccountNumber) -> Result<AccountTally, StoreError> {
     let stored = trees.get(Tree::AccountTallies, &layout::number(account))?;
-    stored.map_or(Ok(AccountTally::default()), |bytes| {
-        record::read_grown(Tree::AccountTallies, &layout::number(account), &bytes)
-    })
+    stored.map_or(Ok(AccountTally::default()), |bytes| read_account_tally(&layout::number(account), &bytes))
+}
+
+/// The counters in a row of `account_tallies`.
+pub(super) fn read_account_tally(key: &[u8], value: &[u8]) -> Result<AccountTally, StoreError> {
+    record::read_grown(Tree::AccountTallies, key, value)
 }
 
 /// When the oldest open delivery of the webhook was made.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::trees::in_memory::Memory;
+use crate::domain::account::Account;
 use crate::domain::secret::Secret;
 use crate::domain::time::DAY_MS;
 
@@ -28,11 +29,16 @@ pub struct Settings {
     pub group_events_max: usize,
     /// Bytes of events in one group commit.
     pub group_bytes_max: usize,
+    /// Deliveries of one event that are made with it; those of an event with more are made so many a step.
+    pub fan_out_max: usize,
     /// How long things are kept.
     pub retention: Retention,
     /// Whether to flush and sync; off only where losing everything with the process is fine, as in a simulation.
     pub durable: bool,
 }
+
+/// Some milliseconds of the commit thread.
+pub const FAN_OUT_MAX: usize = 256;
 
 impl Settings {
     /// A durable store in `path`, kept for ever, with room for much to wait.
@@ -47,6 +53,7 @@ impl Settings {
             queue_bytes_max: 64 << 20,
             group_events_max: 512,
             group_bytes_max: 2 << 20,
+            fan_out_max: FAN_OUT_MAX,
             retention: Retention::default(),
             durable: true,
         }
@@ -60,6 +67,9 @@ pub struct Retention {
     pub events_ms: Option<u64>,
     /// The oldest events go while more is kept than so many bytes of events, deliveries and attempts; `None`: never.
     pub bytes_max: Option<u64>,
+    /// The oldest events of an account go while more than so many bytes of it are kept, where nothing else is set for it;
+    /// `None`: never.
+    pub account_bytes_max: Option<u64>,
     /// What is held ends after this time.
     pub hold_ms: u64,
     /// Entries of the audit log go after this time; `None`: never.
@@ -70,7 +80,22 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { events_ms: None, bytes_max: None, hold_ms: 30 * DAY_MS, audit_ms: None, audit_entries_max: None }
+        Self {
+            events_ms: None,
+            bytes_max: None,
+            account_bytes_max: None,
+            hold_ms: 30 * DAY_MS,
+            audit_ms: None,
+            audit_entries_max: None,
+        }
+    }
+}
+
+impl Retention {
+    /// How many bytes may be kept of an account; `None`: any number.
+    pub fn quota(&self, account: Option<&Account>) -> Option<u64> {
+        let own = account.and_then(|account| account.limits.kept_bytes_max);
+        own.or(self.account_bytes_max).filter(|max| *max > 0)
     }
 }
 

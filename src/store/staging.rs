@@ -47,7 +47,11 @@ pub struct Staging<'a> {
     /// Deliveries of accepted events that this group makes.
     pub(super) laid_out: usize,
     sums: Sums,
+    kept_changes: KeptChanges,
 }
+
+/// By how many bytes what is kept of each account changes.
+pub type KeptChanges = BTreeMap<AccountNumber, i64>;
 
 impl<'a> Staging<'a> {
     pub(super) fn new(
@@ -64,6 +68,7 @@ impl<'a> Staging<'a> {
             seals,
             foreseen,
             sums: carried.sums,
+            kept_changes: KeptChanges::new(),
             carried,
             moment,
             staged: BTreeMap::new(),
@@ -127,20 +132,26 @@ impl<'a> Staging<'a> {
         self.sums.kept.total()
     }
 
-    /// An event was put there, in so many bytes.
-    pub(super) fn event_bytes_come(&mut self, bytes: usize) {
+    /// An event of the account was put there, in so many bytes.
+    pub(super) fn event_bytes_come(&mut self, account: AccountNumber, bytes: usize) {
         self.sums.kept.events += bytes as u64;
+        self.account_tally(account).event_bytes += bytes as u64;
+        self.kept_change(account, bytes as i64);
     }
 
     /// An event was removed.
-    pub(super) fn event_bytes_gone(&mut self, bytes: usize) {
+    pub(super) fn event_bytes_gone(&mut self, account: AccountNumber, bytes: usize) {
         self.sums.kept.events = self.sums.kept.events.saturating_sub(bytes as u64);
+        let tally = self.account_tally(account);
+        tally.event_bytes = tally.event_bytes.saturating_sub(bytes as u64);
+        self.kept_change(account, -(bytes as i64));
     }
 
     /// An ended delivery of the webhook, or an attempt, was put there.
     pub(super) fn delivery_bytes_come(&mut self, webhook: WebhookNumber, bytes: usize) {
         self.sums.kept.deliveries += bytes as u64;
         self.tally(webhook).bytes += bytes as u64;
+        self.kept_of_webhook_changes(webhook, bytes as i64);
     }
 
     /// An ended delivery of the webhook was removed, with its attempts.
@@ -148,10 +159,40 @@ impl<'a> Staging<'a> {
         self.sums.kept.deliveries = self.sums.kept.deliveries.saturating_sub(bytes as u64);
         let tally = self.tally(webhook);
         tally.bytes = tally.bytes.saturating_sub(bytes as u64);
+        self.kept_of_webhook_changes(webhook, -(bytes as i64));
     }
 
-    /// The writes, what to tell about them, and the sums then.
-    pub(super) fn finish(mut self) -> (Writes, Notice, Sums) {
+    fn kept_of_webhook_changes(&mut self, webhook: WebhookNumber, change: i64) {
+        let account = self.registry().webhook(webhook).map(|webhook| webhook.account);
+        account.into_iter().for_each(|account| self.kept_change(account, change));
+    }
+
+    fn kept_change(&mut self, account: AccountNumber, change: i64) {
+        *self.kept_changes.entry(account).or_default() += change;
+    }
+
+    /// Bytes that are kept of an account, changes of this group included.
+    pub(super) fn kept_of(&self, account: AccountNumber) -> u64 {
+        let change = self.kept_changes.get(&account).copied().unwrap_or_default();
+        self.carried.kept_by.of_account(account).saturating_add_signed(change)
+    }
+
+    /// Who keeps most, changes of this group included, of those accounts that may be.
+    pub(super) fn keeps_most(&self, may_be: impl Fn(AccountNumber) -> bool) -> Option<(u64, AccountNumber)> {
+        let (before, changes) = (&self.carried.kept_by, &self.kept_changes);
+        let now = |account: &AccountNumber| (self.kept_of(*account), *account);
+        let changed = changes.keys().map(now).filter(|(_, account)| may_be(*account)).max();
+        let others = before.largest().find(|(_, account)| !changes.contains_key(account) && may_be(*account));
+        changed.max(others)
+    }
+
+    /// What each account may keep if all keep so much together, as it was before this group.
+    pub(super) fn share_of(&self, bound: u64) -> u64 {
+        self.carried.kept_by.share(bound)
+    }
+
+    /// The writes, what to tell about them, the sums then, and by how much what is kept of each account changes.
+    pub(super) fn finish(mut self) -> (Writes, Notice, Sums, KeptChanges) {
         self.tallied.sort_unstable();
         self.tallied.dedup();
         for number in std::mem::take(&mut self.tallied) {
@@ -174,7 +215,7 @@ impl<'a> Staging<'a> {
         for ((tree, key), value) in self.staged {
             writes.push(tree, key, value);
         }
-        (writes, self.notice, self.sums)
+        (writes, self.notice, self.sums, self.kept_changes)
     }
 
     pub(super) fn event(&self, account: AccountNumber, id: EventId) -> Result<Option<Event>, StoreError> {
@@ -284,14 +325,22 @@ impl<'a> Staging<'a> {
     }
 
     /// Other master keys from now on, unless one that has sealed something is not among them. It stands in the audit log
-    /// of the account that exists from the start.
-    pub(super) fn change_master_keys(&mut self, keys: MasterKeys, by: Actor) -> Result<(), Refusal> {
-        let in_use = seal::in_use(self.trees)?;
-        let staged =
-            self.staged_keys(Tree::Webhooks, &[]).filter_map(|key| self.get(Tree::Webhooks, key).ok().flatten());
-        let staged: Vec<KeyMark> = staged.filter_map(|sealed| KeyMark::on(&sealed)).collect();
-        let missing = in_use.into_keys().chain(staged).find(|mark| !keys.marks().any(|known| known == *mark));
-        if let Some(missing) = missing {
+    /// of the account that exists from the start. `then`: the keys in force a moment ago, and what all of them had sealed.
+    /// Since then only the one in force has; where that stays, nobody waits until all is looked at again.
+    pub(super) fn change_master_keys(
+        &mut self,
+        keys: MasterKeys,
+        (then, mut in_use): (Arc<MasterKeys>, BTreeMap<KeyMark, usize>),
+        by: Actor,
+    ) -> Result<(), Refusal> {
+        let (now, knows) = (self.seals.keys(), |mark: &KeyMark| keys.marks().any(|known| known == *mark));
+        if !Arc::ptr_eq(&now, &then) || !knows(&now.current()) {
+            in_use = seal::in_use(self.trees())?;
+            let staged =
+                self.staged_keys(Tree::Webhooks, &[]).filter_map(|key| self.get(Tree::Webhooks, key).ok().flatten());
+            staged.filter_map(|sealed| KeyMark::on(&sealed)).for_each(|mark| *in_use.entry(mark).or_default() += 1);
+        }
+        if let Some(missing) = in_use.into_keys().find(|mark| !knows(mark)) {
             let message = format!("lack the key {missing}, which has sealed secrets; put it back as a further line");
             return Err(Invalid::new("master_keys", message).into());
         }

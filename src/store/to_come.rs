@@ -12,6 +12,8 @@ use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
 /// Of all accounts.
 #[derive(Debug, Default)]
 pub struct ToCome {
+    /// Deliveries that are made in a step, or with their event.
+    pub step_max: usize,
     accounts: HashMap<AccountNumber, OfAccount>,
     /// All of it together.
     deliveries: u64,
@@ -33,8 +35,8 @@ struct OfAccount {
 impl ToCome {
     /// What is on the disk. To whom it goes need not be read: until it is made, all webhooks of the account are held to have
     /// some.
-    pub fn read(trees: &Trees) -> Result<Self, StoreError> {
-        let mut to_come = Self::default();
+    pub fn read(trees: &Trees, step_max: usize) -> Result<Self, StoreError> {
+        let mut to_come = Self { step_max, ..Self::default() };
         for key in trees.all(Tree::FanOut).keys() {
             let key = key?;
             let part = trees.get(Tree::FanOut, &key);

@@ -199,3 +199,50 @@ async fn a_key_may_make_so_many_calls_and_publishing_is_not_among_them() {
     assert_eq!(server.get("/api/v1/webhooks").send().await.status, 200);
     server.stop().await;
 }
+
+#[actix_web::test]
+async fn an_operator_sets_what_one_account_may_have() {
+    let server = Server::start().await;
+    let limits = json!({"webhooks_max": 1, "keys_max": 1, "max_in_flight": 100, "timeout": null, "kept_bytes_max": 0});
+    let account = json!({"id": "big", "name": "Big", "limits": limits});
+    let made = server.post("/api/v1/accounts").json(account).send().await.data(201);
+    assert_eq!(made["limits"], limits);
+    let own = key(&server, "big", &["manage"]).await;
+    let another = server.post("/api/v1/accounts/big/keys").json(json!({"scopes": ["read"]})).send().await;
+    another.error(409, "quota");
+    let create = async |max_in_flight: u32| {
+        let webhook = json!({"url": "https://example.com", "events": ["*"], "max_in_flight": max_in_flight});
+        server.post("/api/v1/webhooks").key(&own).json(webhook).send().await
+    };
+    assert_eq!(create(101).await.error(400, "invalid_field"), "max_in_flight");
+    create(100).await.data(201);
+    create(1).await.error(409, "quota");
+    let stranger = json!({"url": "https://example.com", "events": ["*"], "max_in_flight": 100});
+    let of_default = key(&server, "default", &["manage"]).await;
+    let refused = server.post("/api/v1/webhooks").key(&of_default).json(stranger).send().await;
+    assert_eq!(refused.error(400, "invalid_field"), "max_in_flight", "it is set for one account only");
+
+    let change = async |body: serde_json::Value| {
+        server.ask("PATCH", "/api/v1/accounts/big").json(json!({ "limits": body })).send().await
+    };
+    assert_eq!(change(json!({"max_in_flight": 257})).await.error(400, "invalid_field"), "limits.max_in_flight");
+    assert_eq!(change(json!([null])).await.error(400, "invalid_field"), "limits");
+    assert_eq!(change(json!({"timeout": 0})).await.error(400, "invalid_field"), "limits.timeout");
+    assert_eq!(change(json!({"keys_max": 10_000_001})).await.error(400, "invalid_field"), "limits.keys_max");
+    let kept = json!({"webhooks_max": null, "keys_max": 1, "max_in_flight": 100, "timeout": 90, "kept_bytes_max": 0});
+    assert_eq!(change(json!({"webhooks_max": null, "timeout": 90})).await.data(200)["limits"], kept);
+    create(1).await.data(201);
+    assert_eq!(change(json!(null)).await.data(200)["limits"]["max_in_flight"], json!(null));
+    assert_eq!(create(65).await.error(400, "invalid_field"), "max_in_flight", "the server's again");
+    let named = server.ask("PATCH", "/api/v1/accounts/big").json(json!({"name": "Bigger"})).send().await.data(200);
+    assert_eq!((&named["name"], &named["id"]), (&json!("Bigger"), &json!("big")));
+
+    let log = server.get("/api/v1/audit").header("Hookwheel-Account", "big").send().await.data(200);
+    let changes: Vec<_> = log.as_array().unwrap().iter().filter(|entry| entry["action"] == "account.changed").collect();
+    assert_eq!(changes[0]["fields"], json!(["name"]));
+    assert_eq!(changes[2]["fields"], json!(["limits.webhooks_max", "limits.timeout"]));
+    let refused = server.ask("PATCH", "/api/v1/accounts/big").key(&own).json(json!({"name": "x"})).send().await;
+    refused.error(403, "forbidden");
+    server.ask("PATCH", "/api/v1/accounts/none").json(json!({})).send().await.error(404, "not_found");
+    server.stop().await;
+}

@@ -23,7 +23,9 @@ async fn an_event_is_accepted_and_read_back_as_it_was_written() {
         let reply = server.get(&format!("/api/v1/events/{path}")).send().await;
         assert!(reply.text.contains(r#""data":{"b":1.0,"a":1e400, "2":"\u00e4"},"actor":{"user_id":"u"}"#));
         assert!(
-            reply.text.ends_with(r#""webhooks":0,"deliveries":[],"deliveries_next_cursor":null}}"#),
+            reply
+                .text
+                .ends_with(r#""webhooks":0,"deliveries_to_come":0,"deliveries":[],"deliveries_next_cursor":null}}"#),
             "{}",
             reply.text
         );

@@ -151,6 +151,7 @@ const ROUTES: &str = "
     GET /health/ready
     GET /metrics
     GET /openapi.json
+    PATCH /api/v1/accounts/{id}
     PATCH /api/v1/webhooks/{id}
     POST /api/v1/accounts
     POST /api/v1/accounts/{id}/keys

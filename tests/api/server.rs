@@ -13,6 +13,7 @@ use hookwheel::domain::delivery::Outcome;
 use hookwheel::domain::explain::Explained;
 use hookwheel::domain::guard::{Guard, port_of};
 use hookwheel::domain::id::WebhookNumber;
+use hookwheel::domain::lane::{Standing, Why};
 use hookwheel::domain::probe::{Probe, Probed};
 use hookwheel::domain::rate_limit::{Allowance, Bucket, RateLimit};
 use hookwheel::pulse::Stuck;
@@ -56,6 +57,10 @@ impl Outbound for Nobody {
     }
     fn left(&self, _: WebhookNumber, limit: RateLimit) -> Allowance {
         Bucket::default().allowance(limit, START_MS)
+    }
+    fn standing(&self, _: WebhookNumber) -> BoxFuture<'static, Option<Standing>> {
+        let wait = Some(Why::RateLimited.until(START_MS + 1_000));
+        Box::pin(async move { Some(Standing { window: 4, places: 0, wait }) })
     }
     fn trouble(&self) -> Option<&'static str> {
         None

@@ -92,6 +92,7 @@ impl Core {
             memory: place.memory.clone(),
             retention: plan.retention.clone(),
             durable: false,
+            fan_out_max: plan.fan_out_max,
             ..Settings::at(place.dir.path())
         };
         let (store, committer) = loop {

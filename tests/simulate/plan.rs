@@ -2,7 +2,7 @@
 
 use hookwheel::clock::Dice;
 use hookwheel::domain::time::UnixMs;
-use hookwheel::store::Retention;
+use hookwheel::store::{FAN_OUT_MAX, Retention};
 
 pub const START: UnixMs = 1_800_000_000_000;
 pub const HOUR: u64 = 3_600_000;
@@ -36,6 +36,8 @@ pub struct Plan {
     /// Some claims come back unsent, and over some their sender panics.
     pub has_trouble: bool,
     pub retention: Retention,
+    /// Deliveries of one event that are made with it; in some runs so few that most are made later, in steps.
+    pub fan_out_max: usize,
 }
 
 impl Plan {
@@ -60,7 +62,8 @@ impl Plan {
             jobs: below(4) as usize,
             walls: below(4) as usize,
             has_trouble: below(3) == 0,
-            retention: Retention { events_ms, bytes_max, hold_ms, audit_ms: None, audit_entries_max: None },
+            retention: Retention { events_ms, bytes_max, hold_ms, ..Retention::default() },
+            fan_out_max: if below(3) == 0 { 1 + below(3) as usize } else { FAN_OUT_MAX },
         }
     }
 
@@ -87,6 +90,7 @@ impl Plan {
             walls: 2,
             has_trouble: false,
             retention,
+            fan_out_max: FAN_OUT_MAX,
         }
     }
 

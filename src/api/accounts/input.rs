@@ -3,9 +3,10 @@
 use serde::Deserialize;
 
 use crate::api::Api;
-use crate::api::http::request::vet_text;
+use crate::api::http::request::{Object, vet_text};
+use crate::api::http::setting::Change;
 use crate::domain::Invalid;
-use crate::domain::account::{ApiKey, NAME_CHARS_MAX, Scope};
+use crate::domain::account::{AccountLimits, ApiKey, NAME_CHARS_MAX, Scope};
 use crate::domain::id::KeyId;
 use crate::domain::time;
 
@@ -23,6 +24,62 @@ pub struct AccountInput {
     /// What its webhooks speak where they do not say; that of account `default` if left out.
     #[serde(default)]
     pub dialect: Option<String>,
+    /// What it may have in place of the server's `limits`.
+    #[serde(default)]
+    #[schema(value_type = Option<AccountLimitsInput>)]
+    pub limits: Option<Object<AccountLimitsInput>>,
+}
+
+/// What to change of an account: what is left out stays.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountChange {
+    /// For people, at most 200 characters.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 200)]
+    pub name: Option<String>,
+    /// What it may have in place of the server's `limits`; null: what they say.
+    #[serde(default)]
+    #[schema(value_type = Option<AccountLimitsInput>)]
+    pub limits: Change<Object<AccountLimitsInput>>,
+}
+
+/// What an account may have: what is left out stays, null goes back to what the server's `limits` say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountLimitsInput {
+    /// Webhooks; 0: any number.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, minimum = 0, maximum = 10_000_000)]
+    webhooks_max: Change<u32>,
+    /// API keys; 0: any number.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, minimum = 0, maximum = 10_000_000)]
+    keys_max: Change<u32>,
+    /// The most that its own keys may give a webhook, 1 to 256.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 256)]
+    max_in_flight: Change<u32>,
+    /// The longest time-out that they may, 1 to 120 seconds.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 120)]
+    timeout: Change<u32>,
+    /// Bytes of events, deliveries and attempts that are kept; above it the oldest go. 0: any number.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>, minimum = 0, maximum = 1_099_511_627_776_u64)]
+    kept_bytes_max: Change<u64>,
+}
+
+impl AccountLimitsInput {
+    /// What the limits come to be.
+    pub fn apply(self, to: &mut AccountLimits) -> Result<(), Invalid> {
+        self.webhooks_max.apply(&mut to.webhooks_max);
+        self.keys_max.apply(&mut to.keys_max);
+        self.max_in_flight.apply(&mut to.max_in_flight);
+        self.timeout.apply(&mut to.timeout);
+        self.kept_bytes_max.apply(&mut to.kept_bytes_max);
+        to.vet()
+    }
 }
 
 /// A key to make.

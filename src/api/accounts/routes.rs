@@ -1,8 +1,8 @@
 //! Accounts and their keys. For admin keys only; a key's text is in the reply that makes it and nowhere else.
 
-use actix_web::{HttpResponse, delete, get, post, web};
+use actix_web::{HttpResponse, delete, get, patch, post, web};
 
-use super::input::{AccountInput, KeyInput, vet_key};
+use super::input::{AccountChange, AccountInput, KeyInput, vet_key};
 use super::view::{AccountView, KeyView, account_view, key_view};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
@@ -10,8 +10,9 @@ use crate::api::access::auth::{self, Admin, May};
 use crate::api::http::page::{Listed, PageQuery, PageReply};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::{Query, vet_text};
-use crate::domain::account::{self, Account, DEFAULT_ACCOUNT, NAME_CHARS_MAX};
+use crate::api::http::request::{Object, Query, vet_text};
+use crate::api::http::setting::Change;
+use crate::domain::account::{self, Account, AccountLimits, DEFAULT_ACCOUNT, NAME_CHARS_MAX};
 use crate::domain::audit::Deed;
 use crate::domain::id::KeyId;
 use crate::store::Page;
@@ -32,7 +33,11 @@ pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> R
         Some(name) => api.known_dialect(&name)?.name.clone(),
         None => existing(&api, DEFAULT_ACCOUNT)?.dialect,
     };
-    let account = Account { number: 0, id, name, dialect, created_at: 0 };
+    let mut limits = AccountLimits::default();
+    if let Some(Object(input)) = input.limits {
+        input.apply(&mut limits)?;
+    }
+    let account = Account { number: 0, id, name, dialect, created_at: 0, limits };
     let made = api.change(&tenant, move |staging| {
         let account = staging.create_account(account)?;
         Ok((Some(Deed::new(account.number, "account.created", &account.id)), account))
@@ -67,6 +72,40 @@ pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> 
     Ok(Reply::ok(account_view(&existing(&api, &id)?)))
 }
 
+/// Change an account's name or limits: what is left out stays, a limit that is null goes back to the server's
+///
+/// Lower limits take nothing away that is there.
+#[utoipa::path(tag = "accounts", params(("id" = String, Path)), request_body = AccountChange, responses(
+    (status = 200, description = "Changed", body = Reply<AccountView>),
+    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
+    (status = 404, description = "There is no such account", body = ErrorReply<'static>),
+))]
+#[patch("/api/v1/accounts/{id}")]
+pub async fn change(
+    Asked(tenant, body): Asked<Admin>,
+    api: web::Data<Api>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let number = existing(&api, &id)?.number;
+    let input = body.read::<AccountChange>()?;
+    let name = input.name.map(|name| vet_text("name", name, NAME_CHARS_MAX)).transpose()?;
+    let changed = api.change(&tenant, move |staging| {
+        let (before, account) = staging.update_account(number, |account| {
+            account.name = name.unwrap_or(std::mem::take(&mut account.name));
+            match input.limits {
+                Change::Keep => {}
+                Change::Reset => account.limits = AccountLimits::default(),
+                Change::To(Object(limits)) => limits.apply(&mut account.limits)?,
+            }
+            Ok(())
+        })?;
+        let mut fields = account.limits.changed(&before.limits);
+        fields.extend((account.name != before.name).then(|| "name".to_string()));
+        Ok((Some(Deed::new(number, "account.changed", &account.id).with_fields(fields)), account))
+    });
+    Ok(Reply::ok(account_view(&changed.await?)))
+}
+
 /// Make a key of an account; the reply is the only place that shows it
 #[utoipa::path(tag = "accounts", params(("id" = String, Path)), request_body = KeyInput, responses(
     (status = 201, description = "Made", body = Reply<KeyView>),
@@ -84,7 +123,7 @@ pub async fn create_key(
     let key = vet_key(&api, account.number, body.read::<KeyInput>()?)?;
     let text = api.with_dice(auth::new_key);
     let hash = auth::hash(&text);
-    let quota = api.settings.quotas.keys_max;
+    let quota = api.settings.quotas.of(&account.limits).keys_max;
     let made = api.change(&tenant, move |staging| {
         staging.vet_key_quota(key.account, quota)?;
         let key = staging.create_key(hash, key)?;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::api::Api;
-use crate::domain::account::{Account, ApiKey, Scope};
+use crate::domain::account::{Account, AccountLimits, ApiKey, Scope};
 use crate::domain::time;
 
 /// An account.
@@ -14,6 +14,23 @@ pub struct AccountView {
     pub dialect: String,
     #[schema(format = DateTime)]
     pub created_at: String,
+    /// What was set for it in place of the server's `limits`.
+    pub limits: AccountLimitsView,
+}
+
+/// What an account may have; null: what the server's `limits` say.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct AccountLimitsView {
+    /// Webhooks; 0: any number.
+    pub webhooks_max: Option<u32>,
+    /// API keys; 0: any number.
+    pub keys_max: Option<u32>,
+    /// The most that its own keys may give a webhook.
+    pub max_in_flight: Option<u32>,
+    /// The longest time-out that they may, in seconds.
+    pub timeout: Option<u32>,
+    /// Bytes of events, deliveries and attempts that are kept; above it the oldest go. 0: any number.
+    pub kept_bytes_max: Option<u64>,
 }
 
 /// A key.
@@ -37,11 +54,13 @@ pub struct KeyView {
 }
 
 pub fn account_view(account: &Account) -> AccountView {
+    let AccountLimits { webhooks_max, keys_max, max_in_flight, timeout, kept_bytes_max } = account.limits;
     AccountView {
         id: account.id.clone(),
         name: account.name.clone(),
         dialect: account.dialect.clone(),
         created_at: time::rfc3339(account.created_at),
+        limits: AccountLimitsView { webhooks_max, keys_max, max_in_flight, timeout, kept_bytes_max },
     }
 }
 

@@ -156,7 +156,10 @@ fn write_soundness(soundness: &Soundness, out: &mut String) {
 
 fn write_webhooks(api: &Api, out: &mut String) {
     const STATUSES: [&str; 4] = ["active", "paused", "disabled", "unverified"];
-    let counts = STATUSES.map(|status| api.store.registry().count_of_status(status));
+    let counts = {
+        let registry = api.store.registry();
+        STATUSES.map(|status| registry.count_of_status(status))
+    };
     family(out, "hookwheel_webhooks", "gauge", "Webhooks by status.");
     for (status, count) in STATUSES.iter().zip(counts) {
         sample(out, "hookwheel_webhooks", &format!("{{status=\"{status}\"}}"), count);

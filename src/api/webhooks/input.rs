@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::order::OrderChange;
 use super::outgoing::{self, TlsInput};
-use super::setting::Change;
 use crate::api::http::request::vet_text;
+use crate::api::http::setting::Change;
 use crate::dialect::{Dialect, Signing};
 use crate::domain::Invalid;
 use crate::domain::condition::Condition;

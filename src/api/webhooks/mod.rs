@@ -10,6 +10,5 @@ pub mod reach;
 pub mod routes;
 pub mod secrets;
 pub mod sending;
-mod setting;
 pub mod steering;
 pub mod view;

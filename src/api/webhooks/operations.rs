@@ -7,8 +7,9 @@ use super::input::{WebhookChange, WebhookInput};
 use super::outgoing::{check_place, check_url};
 use super::probing::{is_asked, warning};
 use super::reach::Reach;
-use super::setting::Change;
+use crate::api::Quotas;
 use crate::api::http::problem::Problem;
+use crate::api::http::setting::Change;
 use crate::dialect::Dialect;
 use crate::domain::Invalid;
 use crate::domain::audit::Deed;
@@ -52,7 +53,7 @@ impl Reach<'_> {
         if asked {
             webhook.ownership = Ownership::Never { reason: "its endpoint is being asked".into() };
         }
-        let quota = self.api.settings.quotas.webhooks_max;
+        let quota = self.quotas().webhooks_max;
         let made = self.api.change(self.tenant, move |staging| {
             staging.vet_webhook_quota(webhook.account, quota)?;
             let webhook = staging.create_webhook(webhook, limit)?;
@@ -66,8 +67,13 @@ impl Reach<'_> {
         Ok(Created { webhook, generated: generated.is_some(), warnings })
     }
 
+    /// What the account may have.
+    fn quotas(&self) -> Quotas {
+        self.api.settings.quotas.of(&self.tenant.account().limits)
+    }
+
     fn vet_demands(&self, before: (Option<u32>, Option<u32>), change: &WebhookChange) -> Result<(), Invalid> {
-        if self.tenant.is_admin() { Ok(()) } else { self.api.settings.quotas.vet(before, change.demands()) }
+        if self.tenant.is_admin() { Ok(()) } else { self.quotas().vet(before, change.demands()) }
     }
 
     /// Changes a webhook: what `input` leaves out stays.

@@ -1,6 +1,6 @@
 //! What a request says of a webhook's order: three fields that make one setting.
 
-use super::setting::Change;
+use crate::api::http::setting::Change;
 use crate::domain::Invalid;
 use crate::domain::order::{KeyPath, OnDead, Order};
 

@@ -4,7 +4,7 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::setting::Change;
+use crate::api::http::setting::Change;
 use crate::domain::Invalid;
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::guard::{Guard, is_wide};

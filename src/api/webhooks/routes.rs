@@ -52,7 +52,7 @@ pub async fn list(
     Ok(HttpResponse::Ok().json(PageReply::from(listed.await??)))
 }
 
-/// Show a webhook
+/// Show a webhook, and how its deliveries stand
 #[utoipa::path(tag = "webhooks", params(("id" = String, Path)), responses(
     (status = 200, description = "The webhook", body = Reply<WebhookView>),
     (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
@@ -60,7 +60,9 @@ pub async fn list(
 #[get("/api/v1/webhooks/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);
-    shown(&reach, &*reach.webhook(&id)?, Vec::new())
+    let webhook = reach.webhook(&id)?;
+    let standing = api.outbound.standing(webhook.number()).await;
+    Ok(Reply::ok(reach.view(&webhook)?.with_lane(&webhook, standing, |at| api.store.shown(at))))
 }
 
 async fn change(tenant: &Tenant, api: &Api, id: &str, body: Body) -> Result<HttpResponse, Problem> {

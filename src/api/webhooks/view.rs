@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::outgoing::TlsView;
 use crate::domain::disable::DisableRule;
+use crate::domain::lane::Standing;
 use crate::domain::order::OnDead;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::RetrySchedule;
@@ -98,12 +99,35 @@ pub struct WebhookView {
     /// When the latest of them ends, or ended.
     #[schema(format = DateTime)]
     paused_until: Option<String>,
+    /// How its deliveries stand on the sending side; only in the reply about this one webhook, and null if that is not
+    /// known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    lane: Option<Option<LaneView>>,
     /// The public key of the newest secret, where that is a key pair; not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     public_key: Option<String>,
     /// Only in the reply to a create that generated it.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
+}
+
+/// How a webhook's deliveries stand on the sending side.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct LaneView {
+    /// Deliveries that may be out at once: few at first, more as the endpoint takes them, at most `max_in_flight`.
+    window: usize,
+    /// Deliveries that are out.
+    places: usize,
+    /// What the next one waits for; null if it goes out now. `nothing_to_send`; `held`: the webhook is paused, disabled or
+    /// not verified; `window_full`; `paused`: the endpoint was in trouble, or asked for it; `rate_limited`; `daily_limit`;
+    /// `retry_later`: what is left are retries, due later; `behind_head`: what is left waits for the head of its order;
+    /// `no_place`: others hold them; `no_bytes`: the bodies that are out leave no room; `no_connection`: the server has none.
+    #[schema(example = "window_full")]
+    waits_for: Option<&'static str>,
+    /// Until when, where that is known.
+    #[schema(format = DateTime)]
+    until: Option<String>,
 }
 
 /// All that is known of a webhook but its secrets; `shown` says what the wall clock shows at a moment.
@@ -152,6 +176,7 @@ pub fn view(webhook: &Webhook, account: &str, tally: &Tally, shown: impl Fn(Unix
         probe_at: webhook.status.probe_at().map(shown),
         pauses: tally.backoff.step,
         paused_until: (tally.backoff.step > 0).then(|| shown(tally.backoff.until)),
+        lane: None,
         public_key: None,
         secret: None,
     }
@@ -161,6 +186,18 @@ impl WebhookView {
     /// With the public key that receivers verify with.
     pub fn with_public_key(self, public_key: Option<String>) -> Self {
         Self { public_key, ..self }
+    }
+
+    /// With how its deliveries stand.
+    pub fn with_lane(self, webhook: &Webhook, standing: Option<Standing>, shown: impl Fn(UnixMs) -> UnixMs) -> Self {
+        let standing = standing.map(|standing| standing.with_open(self.open, webhook.order.is_some()));
+        let lane = standing.map(|Standing { window, places, wait }| LaneView {
+            window,
+            places,
+            waits_for: wait.map(|wait| wait.why.word()),
+            until: wait.and_then(|wait| wait.until).map(|at| time::rfc3339(shown(at))),
+        });
+        Self { lane: Some(lane), ..self }
     }
 
     /// With the secret, for the one reply that shows it.

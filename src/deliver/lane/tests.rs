@@ -7,9 +7,9 @@ use crate::domain::delivery::Cause;
 use crate::domain::id::{EventId, IdSource};
 use crate::domain::time::DAY_MS;
 
-const NOON: UnixMs = 20_000 * DAY_MS + DAY_MS / 2;
+pub const NOON: UnixMs = 20_000 * DAY_MS + DAY_MS / 2;
 
-fn rules() -> Rules {
+pub fn rules() -> Rules {
     Rules {
         active: true,
         probe_at: None,
@@ -21,7 +21,7 @@ fn rules() -> Rules {
 }
 
 /// A lane that has read everything there is: `count` deliveries that were never tried.
-fn lane_with(rules: Rules, count: usize) -> (Lane, Vec<DeliveryId>) {
+pub fn lane_with(rules: Rules, count: usize) -> (Lane, Vec<DeliveryId>) {
     let mut ids = IdSource::after(0);
     let fresh: Vec<Delivery> = (0..count)
         .map(|_| {
@@ -38,7 +38,7 @@ fn lane_with(rules: Rules, count: usize) -> (Lane, Vec<DeliveryId>) {
 }
 
 /// All that goes out at `now`, and what the lane says then.
-fn sent(lane: &mut Lane, now: UnixMs) -> (Vec<DeliveryId>, Turn) {
+pub fn sent(lane: &mut Lane, now: UnixMs) -> (Vec<DeliveryId>, Turn) {
     let mut sent = Vec::new();
     loop {
         match lane.turn(now) {

@@ -116,7 +116,7 @@ fn no_more_are_out_than_may_be_and_a_place_that_is_handed_back_is_used_again() {
     let first = scheduler.next(NOW).expect("one may go out").delivery.id;
     assert!(scheduler.next(NOW).is_none());
     assert_eq!(scheduler.out(), 1);
-    scheduler.handed_back(first, NOW);
+    scheduler.handed_back(first, None, NOW);
     assert_eq!(scheduler.out(), 0);
     assert_eq!(scheduler.next(NOW).map(|claim| claim.delivery.id), Some(first), "nothing happened to it");
     assert_eq!(scheduler.out(), 1);
@@ -130,7 +130,7 @@ fn a_webhook_that_handed_one_back_is_looked_at_again_in_a_while() {
     let mut scheduler = bench.scheduler(10);
     let only = scheduler.next(NOW).expect("it goes out").delivery.id;
     assert!(scheduler.next(NOW).is_none());
-    scheduler.handed_back(only, NOW);
+    scheduler.handed_back(only, None, NOW);
     assert!(scheduler.next(NOW).is_none());
     let (at, again) = loop {
         let at = scheduler.next_turn().expect("it is looked at again");
@@ -278,4 +278,23 @@ fn when_the_next_retry_is_due_is_asked_of_those_that_were_not_read() {
     read_into(&mut lane, &bench.store, number, NOW).expect("it is read");
     assert!(lane.holds(out[0]) && !lane.holds(out[1]));
     assert_eq!([NOW, NOW + 49, NOW + 50].map(|at| lane.wants(at).due > 0), [false, false, true]);
+}
+
+#[test]
+fn a_webhook_that_waits_for_a_place_says_so() {
+    let mut bench = Bench::new();
+    let (one, other) = (bench.webhook("a").number(), bench.webhook("b").number());
+    ["a", "b"].into_iter().for_each(|event_type| bench.publish(event_type));
+    let mut scheduler = bench.scheduler(1);
+    assert_eq!(scheduler.standing(one, NOW), None, "nobody has looked at it");
+    let first = scheduler.next(NOW).expect("one may go out").delivery.id;
+    assert!(scheduler.next(NOW).is_none());
+    let waits = |scheduler: &Scheduler, number| {
+        let standing = scheduler.standing(number, NOW).expect("it has a lane");
+        (standing.places, standing.wait.map(|wait| wait.why))
+    };
+    assert_eq!(waits(&scheduler, other), (0, Some(Why::NoPlace)));
+    assert_eq!(waits(&scheduler, one).0, 1);
+    scheduler.handed_back(first, Some(Why::NoConnection), NOW);
+    assert_eq!(waits(&scheduler, one), (0, Some(Why::NoConnection)));
 }

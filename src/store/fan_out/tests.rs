@@ -7,11 +7,11 @@ use crate::domain::order::{KeyPath, OnDead, Order};
 use crate::domain::webhook::EventFilter;
 use crate::store::bench::{Bench, START, event, in_memory, webhook};
 use crate::store::message::NewEvent;
-use crate::store::settings::{Retention, Settings};
+use crate::store::settings::{FAN_OUT_MAX, Retention, Settings};
 use crate::store::{Committer, Fault, Store, open};
 
 /// More than two steps.
-const MANY: usize = 2 * STEP_MAX + 100;
+const MANY: usize = 2 * FAN_OUT_MAX + 100;
 
 fn webhooks(bench: &mut Bench, count: usize, wants: &str) -> Vec<WebhookNumber> {
     let filter = EventFilter::parse(wants).unwrap();
@@ -58,8 +58,8 @@ fn an_event_to_many_is_accepted_at_once_and_its_deliveries_are_made_in_steps() {
     let accepted = answer.try_recv().unwrap().unwrap().remove(0);
     assert_eq!((accepted.deliveries, fresh(&bench).len(), to_come(&bench, accepted.id)), (MANY, 0, MANY));
     bench.committer.step();
-    assert_eq!((fresh(&bench).len(), to_come(&bench, accepted.id)), (STEP_MAX, MANY - STEP_MAX));
-    assert_eq!(bench.store.all_deliveries_to_come(), (MANY - STEP_MAX) as u64);
+    assert_eq!((fresh(&bench).len(), to_come(&bench, accepted.id)), (FAN_OUT_MAX, MANY - FAN_OUT_MAX));
+    assert_eq!(bench.store.all_deliveries_to_come(), (MANY - FAN_OUT_MAX) as u64);
     bench.rest();
     let all: Vec<Key> = numbers.iter().map(|number| layout::delivery(accepted.id.delivery_to(*number))).collect();
     assert_eq!((fresh(&bench), bench.keys(Tree::FanOut)), (all, Vec::<Key>::new()));
@@ -70,23 +70,23 @@ fn an_event_to_many_is_accepted_at_once_and_its_deliveries_are_made_in_steps() {
 #[test]
 fn what_goes_to_few_is_made_with_its_event() {
     let mut bench = Bench::new();
-    webhooks(&mut bench, AT_ONCE_MAX, "a");
+    webhooks(&mut bench, FAN_OUT_MAX, "a");
     let made = accept(&mut bench, vec![event()]);
-    assert_eq!((fresh(&bench).len(), to_come(&bench, made[0])), (AT_ONCE_MAX, 0));
+    assert_eq!((fresh(&bench).len(), to_come(&bench, made[0])), (FAN_OUT_MAX, 0));
 }
 
 #[test]
 fn one_group_makes_so_many_and_leaves_the_rest() {
     let mut bench = Bench::new();
-    webhooks(&mut bench, AT_ONCE_MAX, "a");
-    let events = 3 * GROUP_MAX / AT_ONCE_MAX;
+    webhooks(&mut bench, FAN_OUT_MAX, "a");
+    let events = 3 * GROUP_STEPS;
     let accepted = accept(&mut bench, vec![event(); events]);
-    assert_eq!(fresh(&bench).len(), GROUP_MAX);
-    assert_eq!(to_come(&bench, accepted[events - 1]), AT_ONCE_MAX);
+    assert_eq!(fresh(&bench).len(), GROUP_STEPS * FAN_OUT_MAX);
+    assert_eq!(to_come(&bench, accepted[events - 1]), FAN_OUT_MAX);
     bench.committer.step();
-    assert_eq!(fresh(&bench).len(), GROUP_MAX + STEP_MAX);
+    assert_eq!(fresh(&bench).len(), GROUP_STEPS * FAN_OUT_MAX + FAN_OUT_MAX);
     bench.rest();
-    assert_eq!(fresh(&bench).len(), events * AT_ONCE_MAX);
+    assert_eq!(fresh(&bench).len(), events * FAN_OUT_MAX);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn accounts_take_turns() {
     };
     bench.committer.step();
     bench.committer.step();
-    assert_eq!(of(&bench), (STEP_MAX, STEP_MAX));
+    assert_eq!(of(&bench), (FAN_OUT_MAX, FAN_OUT_MAX));
     bench.rest();
     assert_eq!(of(&bench), (2 * MANY, 2 * MANY));
 }

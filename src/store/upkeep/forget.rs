@@ -135,7 +135,7 @@ impl Staging<'_> {
             self.stage(Tree::Chunks, piece, None);
         }
         self.stage(Tree::Events, key.clone(), None);
-        self.event_bytes_gone(bytes);
+        self.event_bytes_gone(head.account, bytes);
         Ok(removed + usize::from(pieces))
     }
 

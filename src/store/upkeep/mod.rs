@@ -31,7 +31,7 @@ use super::seal::Seals;
 use super::settings::Retention;
 use super::staging::Staging;
 use super::trees::{Trees, Writes};
-use crate::domain::id::WebhookNumber;
+use crate::domain::id::{AccountNumber, WebhookNumber};
 use crate::domain::time::UnixMs;
 use audit::OldEntries;
 use deleted::{Deleted, Forgettable};
@@ -106,6 +106,11 @@ impl Upkeep {
     /// Whether there is something to do.
     pub fn is_due(&self, now: UnixMs, kept: u64) -> bool {
         self.wait(now, kept).is_zero()
+    }
+
+    /// So many bytes are kept of this account, which is more than may be.
+    pub fn keeps_too_much(&mut self, account: AccountNumber, kept: u64) {
+        self.duties.iter_mut().for_each(|entry| entry.duty.keeps_too_much(account, kept));
     }
 
     /// These webhooks changed.

@@ -91,14 +91,14 @@ impl Staging<'_> {
                 for piece in self.keys_that_begin(Tree::Chunks, key)? {
                     bytes += self.put_aside(Tree::Chunks, &piece)?;
                 }
-                self.event_bytes_gone(bytes);
+                self.event_bytes_gone(layout::read_number(key), bytes);
             }
             Tree::Blocked | Tree::Fresh | Tree::Waiting => {
                 let id = layout::read_delivery(key);
                 self.tally(id.webhook()).count_end(DeliveryState::Cancelled);
                 self.lose_delivery(id, 0)?;
             }
-            Tree::Chunks => self.event_bytes_gone(bytes),
+            Tree::Chunks => self.event_bytes_gone(layout::read_number(key), bytes),
             Tree::Closed => self.lose_delivery(layout::read_delivery(key), bytes)?,
             Tree::Attempts => {
                 let id = key.first_chunk().map(|id| DeliveryId::from_bytes(*id));

@@ -76,7 +76,8 @@ mod tests {
         // The key that a store in memory has is the one of zeros.
         let (first, second) = (keys(&[0]).current(), keys(&[5]).current());
         assert_eq!(sealed_by(&bench), [(first, STEP_ROWS_MAX + 1)]);
-        bench.now(move |staging| staging.change_master_keys(keys(&[5, 0]), Actor::default()));
+        let then = (bench.store.master_keys(), bench.store.sealed_by().unwrap());
+        bench.now(move |staging| staging.change_master_keys(keys(&[5, 0]), then, Actor::default()));
         assert_eq!(sealed_by(&bench), [(second, STEP_ROWS_MAX + 1)]);
         bench.store.0.seals.change(keys(&[0, 5]));
         assert_eq!(Reseal::new(bench.store.0.seals.clone()).due_at(0), Some(0));

@@ -1,10 +1,11 @@
 //! Retention: events go with all that belongs to them (deliveries, attempts, replays, pieces, names) once they are too
-//! old, or while more is kept than may be; the oldest of all accounts first, and never one with a delivery that has not
-//! ended. Counters stay.
+//! old, or while more is kept than may be; never one with a delivery that has not ended. Where too much is kept, whoever keeps
+//! most gives its oldest, and who keeps no more than its share gives nothing: no account drives out what others keep.
+//! Counters stay.
 //!
 //! It goes in small steps, each flushed: sled holds on to memory while much is removed without a flush.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::forget::{Forgotten, Wide};
 use crate::domain::id::AccountNumber;
@@ -24,11 +25,20 @@ const STEP_EVENTS_MAX: usize = 64;
 /// Keys that one step removes, or a few more: an event goes as a whole.
 const STEP_KEYS_MAX: usize = 512;
 
+/// A pass goes on to one part of so many below a bound, so that not every event that is accepted begins another.
+const MARGIN: u64 = 20;
+
 /// The pass over all accounts' events.
 pub struct OldEvents {
     retention: Retention,
-    /// Each account's next event, the oldest first; `None` between passes.
-    heads: Option<BTreeSet<(UnixMs, AccountNumber, Key)>>,
+    /// Each account's next event; `None` between passes.
+    heads: Option<Heads>,
+    /// Whether that is all of them, not only those that keep more than they may.
+    of_all: bool,
+    /// Accounts that keep more than they may: when to look at them, and above how many bytes to look sooner.
+    over: BTreeMap<AccountNumber, (UnixMs, u64)>,
+    /// Those of them that this pass looks at.
+    looked_at: Vec<AccountNumber>,
     /// The event that takes several steps.
     wide: Option<Wide>,
     /// When the next pass begins.
@@ -41,24 +51,43 @@ pub struct OldEvents {
 impl OldEvents {
     /// A pass that begins at once.
     pub fn new(retention: &Retention) -> Self {
-        Self { retention: retention.clone(), heads: None, wide: None, at: 0, again_at: 0, again_above: 0 }
+        let (heads, of_all, over, looked_at) = (None, false, BTreeMap::new(), Vec::new());
+        Self {
+            retention: retention.clone(),
+            heads,
+            of_all,
+            over,
+            looked_at,
+            wide: None,
+            at: 0,
+            again_at: 0,
+            again_above: 0,
+        }
     }
 
     fn is_too_much(&self, kept: u64) -> bool {
         self.retention.bytes_max.is_some_and(|max| kept > max)
     }
 
-    /// A pass goes on to a margin below the bound, so that not every event that is accepted begins another.
     fn is_near_too_much(&self, kept: u64) -> bool {
         self.retention.bytes_max.is_some_and(|max| kept > max - self.margin())
     }
 
-    /// A twentieth of the bound, in bytes.
     fn margin(&self) -> u64 {
-        self.retention.bytes_max.unwrap_or_default() / 20
+        self.retention.bytes_max.unwrap_or_default() / MARGIN
     }
 
     fn end_pass(&mut self, staging: &Staging<'_>) {
+        for account in std::mem::take(&mut self.looked_at) {
+            let (quota, kept) = (self.quota(account, staging), staging.kept_of(account));
+            match quota.filter(|quota| kept > *quota) {
+                Some(quota) => drop(self.over.insert(account, (staging.now() + AGAIN_MS, kept + quota / MARGIN))),
+                None => drop(self.over.remove(&account)),
+            }
+        }
+        if !std::mem::take(&mut self.of_all) {
+            return;
+        }
         self.at = staging.now() + EVERY_MS;
         if self.is_too_much(staging.kept()) {
             self.again_at = staging.now() + AGAIN_MS;
@@ -67,19 +96,51 @@ impl OldEvents {
         }
     }
 
-    /// Whether an event of that time goes.
-    fn goes(&self, time: UnixMs, staging: &Staging<'_>) -> bool {
-        let is_old = self.retention.events_ms.is_some_and(|ms| time + ms <= staging.keeping());
-        is_old || self.is_near_too_much(staging.kept())
+    /// The account whose next event goes. `share`: what each may keep.
+    fn next(&self, heads: &Heads, share: u64, staging: &Staging<'_>) -> Option<AccountNumber> {
+        let is_old = |time: UnixMs| self.retention.events_ms.is_some_and(|ms| time + ms <= staging.keeping());
+        if let Some((_, account)) = heads.oldest().filter(|(time, _)| is_old(*time)) {
+            return Some(account);
+        }
+        let is_over = |account: &AccountNumber| {
+            let quota = self.quota(*account, staging).filter(|_| heads.next.contains_key(account));
+            quota.is_some_and(|quota| staging.kept_of(*account) > quota - quota / MARGIN)
+        };
+        if let Some(account) = self.over.keys().copied().find(is_over) {
+            return Some(account);
+        }
+        if !self.of_all || !self.is_near_too_much(staging.kept()) {
+            return None;
+        }
+        let most = staging.keeps_most(|account| heads.next.contains_key(&account));
+        most.filter(|(bytes, _)| *bytes > share).map(|(_, account)| account)
+    }
+
+    /// How much may be kept of an account.
+    fn quota(&self, account: AccountNumber, staging: &Staging<'_>) -> Option<u64> {
+        let registry = staging.registry();
+        self.retention.quota(registry.account(account).map(AsRef::as_ref))
+    }
+
+    fn share(&self, staging: &Staging<'_>) -> u64 {
+        self.retention.bytes_max.map_or(u64::MAX, |max| staging.share_of(max - self.margin()))
     }
 }
 
 impl Duty for OldEvents {
     fn due_at(&self, kept: u64) -> Option<UnixMs> {
-        match self.heads {
-            Some(_) => Some(0),
+        let of_all = match self.heads {
+            Some(_) => return Some(0),
             None if self.is_too_much(kept) => Some(if kept > self.again_above { 0 } else { self.again_at }),
             None => self.retention.events_ms.map(|_| self.at),
+        };
+        of_all.into_iter().chain(self.over.values().map(|(at, _)| *at)).min()
+    }
+
+    fn keeps_too_much(&mut self, account: AccountNumber, kept: u64) {
+        let (at, above) = self.over.entry(account).or_default();
+        if kept > *above {
+            *at = 0;
         }
     }
 
@@ -91,19 +152,25 @@ impl Duty for OldEvents {
         }
         let mut heads = match self.heads.take() {
             Some(heads) => heads,
-            None => heads_of_all(staging)?,
+            None => {
+                let is_time = self.retention.events_ms.is_some() && self.at <= staging.now();
+                self.of_all = is_time || self.is_too_much(staging.kept());
+                self.looked_at = self.over.keys().copied().collect();
+                if self.of_all { Heads::of_all(staging)? } else { Heads::of(staging, self.looked_at.iter().copied())? }
+            }
         };
+        let share = self.share(staging);
         let (mut looked_at, mut removed) = (0, 0);
         while looked_at < STEP_EVENTS_MAX && removed < STEP_KEYS_MAX {
-            let Some((time, account, key)) = heads.pop_first().filter(|(time, ..)| self.goes(*time, staging)) else {
+            let next = self.next(&heads, share, staging);
+            let Some((account, key)) = next.and_then(|account| Some((account, heads.take(account)?))) else {
                 self.end_pass(staging);
                 return Ok(());
             };
-            debug_assert_eq!(time, layout::read_event(&key).time());
             looked_at += 1;
             let forgotten = staging.forget_event(account, &key);
             let forgotten = staging.trees().readable(forgotten)?;
-            heads.extend(head_of(staging, account, &layout::just_after(&key))?);
+            heads.put(account, head_of(staging, account, &layout::just_after(&key))?);
             match forgotten {
                 Some(Forgotten::Keys(keys)) => removed += keys,
                 Some(Forgotten::Later) => {
@@ -118,30 +185,58 @@ impl Duty for OldEvents {
     }
 }
 
-fn heads_of_all(staging: &Staging<'_>) -> Result<BTreeSet<(UnixMs, AccountNumber, Key)>, StoreError> {
-    let accounts: Vec<AccountNumber> = staging.registry().accounts().map(|account| account.number).collect();
-    let mut heads = BTreeSet::new();
-    for account in accounts {
-        heads.extend(head_of(staging, account, &layout::number(account).to_vec())?);
+/// Each account's next event, by its account and by its time.
+#[derive(Default)]
+struct Heads {
+    next: HashMap<AccountNumber, Key>,
+    by_time: BTreeSet<(UnixMs, AccountNumber)>,
+}
+
+impl Heads {
+    fn of_all(staging: &Staging<'_>) -> Result<Self, StoreError> {
+        let accounts: Vec<AccountNumber> = staging.registry().accounts().map(|account| account.number).collect();
+        Self::of(staging, accounts.into_iter())
     }
-    Ok(heads)
+
+    fn of(staging: &Staging<'_>, accounts: impl Iterator<Item = AccountNumber>) -> Result<Self, StoreError> {
+        let mut heads = Self::default();
+        for account in accounts {
+            heads.put(account, head_of(staging, account, &layout::number(account).to_vec())?);
+        }
+        Ok(heads)
+    }
+
+    fn oldest(&self) -> Option<(UnixMs, AccountNumber)> {
+        self.by_time.first().copied()
+    }
+
+    fn put(&mut self, account: AccountNumber, head: Option<Key>) {
+        let Some(key) = head else { return };
+        self.by_time.insert((layout::read_event(&key).time(), account));
+        self.next.insert(account, key);
+    }
+
+    fn take(&mut self, account: AccountNumber) -> Option<Key> {
+        let key = self.next.remove(&account)?;
+        self.by_time.remove(&(layout::read_event(&key).time(), account));
+        Some(key)
+    }
 }
 
 /// The account's next event from `from` on.
-fn head_of(
-    staging: &Staging<'_>,
-    account: AccountNumber,
-    from: &Key,
-) -> Result<Option<(UnixMs, AccountNumber, Key)>, StoreError> {
+fn head_of(staging: &Staging<'_>, account: AccountNumber, from: &Key) -> Result<Option<Key>, StoreError> {
     let (keys, _) = keys_from(staging, Tree::Events, from, &end_of(account), 1)?;
-    Ok(keys.into_iter().next().map(|key| (layout::read_event(&key).time(), account, key)))
+    Ok(keys.into_iter().next())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::{Account, AccountLimits};
     use crate::domain::id::DeliveryId;
     use crate::store::bench::{Bench, event};
+    use crate::store::handle::Store;
+    use crate::store::message::NewEvent;
 
     fn by_size(max: u64) -> OldEvents {
         OldEvents::new(&Retention { bytes_max: Some(max), ..Retention::default() })
@@ -186,5 +281,68 @@ mod tests {
         // Each has as many keys as a step removes.
         assert_eq!([(); 3].map(|()| step(&mut bench)), [2, 1, 0]);
         assert_eq!(bench.keys(Tree::Replays).len(), 0);
+    }
+
+    #[test]
+    fn a_flood_of_one_account_drives_out_nothing_of_another() {
+        let long = || NewEvent { data: vec![b'1'; 1_000].into(), ..event() };
+        let mut bench = Bench::keeping(Retention { bytes_max: Some(20_000), ..Retention::default() });
+        let of = |id: &str| Account { id: id.into(), ..Store::default_account("standard") };
+        let (few, none) = (of("few"), of("none"));
+        let few = bench.now(|staging| staging.create_account(few)).number;
+        bench.now(|staging| staging.create_account(none));
+        for _ in 0..3 {
+            bench.now(move |staging| staging.accept(few, vec![long()], None));
+        }
+        for _ in 0..100 {
+            bench.publish_as(long());
+        }
+        assert!(bench.store.kept_bytes() <= 20_000);
+        assert_eq!(bench.events(few), 3, "they are the oldest of all, and little");
+        assert!(bench.events(1) >= 12, "{} are left of who keeps most", bench.events(1));
+        // Both want more than there is room for.
+        for _ in 0..100 {
+            bench.now(move |staging| staging.accept(few, vec![long()], None));
+        }
+        let left = [1, few].map(|account| bench.events(account));
+        assert!(left[0].abs_diff(left[1]) <= 2 && left[0] >= 7, "each has half: {left:?}");
+    }
+
+    #[test]
+    fn an_account_keeps_no_more_than_its_quota_and_another_as_much_as_it_likes() {
+        let long = || NewEvent { data: vec![b'1'; 1_000].into(), ..event() };
+        let retention = Retention { account_bytes_max: Some(6_000), ..Retention::default() };
+        let mut bench = Bench::keeping(retention);
+        let limits = AccountLimits { kept_bytes_max: Some(0), ..AccountLimits::default() };
+        let free = Account { id: "free".into(), limits, ..Store::default_account("standard") };
+        let free = bench.now(|staging| staging.create_account(free)).number;
+        for _ in 0..20 {
+            bench.publish_as(long());
+            bench.now(move |staging| staging.accept(free, vec![long()], None));
+        }
+        assert_eq!(bench.events(free), 20);
+        assert!((4..=5).contains(&bench.events(1)), "{} are left", bench.events(1));
+        bench.now(move |staging| {
+            staging.update_account(free, |account| {
+                account.limits.kept_bytes_max = Some(3_000);
+                Ok(())
+            })
+        });
+        bench.now(move |staging| staging.accept(free, vec![long()], None));
+        assert_eq!(bench.events(free), 2, "with its next event");
+    }
+
+    #[test]
+    fn what_has_not_ended_takes_no_share_from_others() {
+        let mut bench = Bench::keeping(Retention { bytes_max: Some(4_000), ..Retention::default() });
+        let few = Account { id: "few".into(), ..Store::default_account("standard") };
+        let few = bench.now(|staging| staging.create_account(few)).number;
+        bench.now(move |staging| staging.accept(few, vec![event()], None));
+        bench.webhook();
+        for _ in 0..10 {
+            bench.publish_as(NewEvent { data: vec![b'1'; 1_000].into(), ..event() });
+        }
+        assert!(bench.store.kept_bytes() > 4_000, "nothing of it has ended");
+        assert_eq!((bench.events(1), bench.events(few)), (10, 1));
     }
 }
