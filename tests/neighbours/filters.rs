@@ -57,7 +57,7 @@ fn ten_thousand_filters_on_the_same_path_hold_up_no_stranger() {
     const EVENTS: usize = 100;
     const THREADS: usize = 8;
     let dir = tempfile::tempdir().expect("a directory");
-    let server = Server::start(dir.path(), &[]);
+    let server = Server::start(dir.path(), &[("HOOKWHEEL__SERVER__EVENTS_PER_SECOND", "0")]);
     let stranger = Stranger::new(&server);
     let hostile = account(&server, "hostile");
     let create = |client: &mut Client, n: usize| {
@@ -84,6 +84,6 @@ fn ten_thousand_filters_on_the_same_path_hold_up_no_stranger() {
             }
         });
     };
-    stranger.beside(CACHE + SLACK + 8 * MIB, publish);
+    stranger.beside(2 * CACHE + SLACK + 8 * MIB, publish);
     assert!(server.terminate().success());
 }
