@@ -245,7 +245,8 @@ fn the_receiver_tells_what_it_did_not_verify() {
 fn bench(arguments: &[&str]) -> serde_json::Value {
     let dir = folder();
     let data = dir.path().to_string_lossy().into_owned();
-    let own: &[&str] = if arguments.contains(&"--own") { &["--data", &data] } else { &[] };
+    let has_own = ["--own", "--neighbours"].iter().any(|word| arguments.contains(word));
+    let own: &[&str] = if has_own { &["--data", &data] } else { &[] };
     let ended = Running::start(dir.path(), &[&["bench", "--json"], arguments, own].concat(), &[]).end();
     assert_eq!(ended.status.code(), Some(0), "{}", ended.output);
     let figures = ended.output.lines().find(|line| line.starts_with('{')).expect("a line of JSON");
@@ -274,6 +275,44 @@ fn bench_measures_a_relay_in_the_same_terms() {
         (&json!(200), &json!(200), &json!(0))
     );
     assert!(figures["cpu_us_per_event"].is_f64() && figures["memory_mib"].is_f64(), "{figures}");
+}
+
+#[test]
+fn bench_measures_who_is_well_beside_neighbours_row_by_row() {
+    let rows = ["--row", "hang-20", "--row", "checks-64", "--row", "alone-5s", "--row", "slow-600"];
+    let figures = bench(&[&["--neighbours", "--seconds", "2"], &rows[..]].concat());
+    let names: Vec<_> = figures["rows"].as_array().expect("rows").iter().map(|row| &row["name"]).collect();
+    assert_eq!(names, ["hang-20", "checks-64", "alone-5s", "slow-600"]);
+    for row in figures["rows"].as_array().expect("rows") {
+        assert_eq!((&row["sent"], &row["undelivered"], &row["refused"]), (&json!(40), &json!(0), &json!(0)), "{row}");
+        assert!(row["publish_ms"]["p99"].as_f64() > Some(0.0) && row["memory_mib_max"].as_f64() > Some(1.0), "{row}");
+    }
+    let looked = |row: usize, what: &str| figures["rows"][row]["looked"][what].clone();
+    // Each of the 20 begins with four under way, beside what the server has open anyway.
+    assert!(figures["rows"][0]["descriptors_max"].as_u64() > Some(80), "{figures}");
+    assert!(looked(1, "check")["beside"]["p50"].as_f64() > Some(0.0), "{figures}");
+    let share = looked(2, "share")["whole_percent"].as_f64().expect("a share");
+    assert!(share > 0.0 && share < 50.0, "a window begins small: {share}");
+    assert_eq!(looked(3, "behind")["webhooks"], 600);
+    assert!((1..=8).contains(&looked(3, "behind")["open_max"].as_u64().expect("open")), "three a second, for 2 s");
+}
+
+#[test]
+fn bench_draws_a_hostile_hour() {
+    let dir = folder();
+    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    let (csv, plot, data) = (path("hour.csv"), path("hour.svg"), path(""));
+    let words = ["bench", "--hostile-hour", "--seconds", "3", "--seed", "7"];
+    let words = [&words[..], &["--csv", &csv, "--plot", &plot, "--data", &data]].concat();
+    let ended = Running::start(dir.path(), &words, &[]).end();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.output);
+    assert!(ended.output.contains("--seed 7") && ended.output.contains("publish     p99 within"), "{}", ended.output);
+    let lines = std::fs::read_to_string(&csv).expect("figures");
+    let rows: Vec<Vec<&str>> = lines.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    assert!(rows.len() >= 3 && rows.iter().all(|row| row.len() == 11), "{lines}");
+    let last = rows.last().expect("a line");
+    assert!(last[5].parse::<u64>().expect("a number") >= 1 && last[10].matches('+').count() == 4, "{lines}");
+    assert_eq!(std::fs::read_to_string(&plot).expect("a picture").matches("fill=\"none\"").count(), 8);
 }
 
 #[test]

@@ -24,6 +24,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 pub struct Api {
     http: awc::Client,
     base: String,
+    account: Option<String>,
 }
 
 /// One call.
@@ -63,7 +64,12 @@ impl Api {
         if let Some(key) = &server.key {
             http = http.bearer_auth(key);
         }
-        Ok(Self { http: http.finish(), base })
+        Ok(Self { http: http.finish(), base, account: None })
+    }
+
+    /// The same client acting for this account; its key must be an admin's.
+    pub fn acting_for(&self, account: &str) -> Self {
+        Self { http: self.http.clone(), base: self.base.clone(), account: Some(account.to_owned()) }
     }
 
     /// Makes one call, once.
@@ -73,6 +79,9 @@ impl Api {
     pub async fn call(&self, call: &Call<'_>) -> Result<Value, CallError> {
         let url = format!("{}{}", self.base, call.path);
         let mut request = self.http.request(call.method.clone(), &url);
+        if let Some(account) = &self.account {
+            request = request.insert_header(("Hookwheel-Account", account.as_str()));
+        }
         for (name, value) in &call.headers {
             request = request.insert_header((*name, value.as_str()));
         }

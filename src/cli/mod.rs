@@ -129,6 +129,9 @@ mod tests {
             &["hookwheel", "bench", "--bytes", "10"],
             &["hookwheel", "bench", "--relay", "--webhooks", "2"],
             &["hookwheel", "bench", "--backlog", "200"],
+            &["hookwheel", "bench", "--row", "none"],
+            &["hookwheel", "bench", "--neighbours", "--own"],
+            &["hookwheel", "bench", "--seed", "1"],
         ] {
             assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
         }

@@ -44,11 +44,14 @@ pub struct BenchArgs {
     #[arg(long, value_name = "S", default_value_t = 30)]
     pub patience_seconds: u64,
     /// Start a server of its own, with an empty store
-    #[arg(long)]
+    #[arg(long, group = "own_server")]
     pub own: bool,
     /// Where its own server keeps its data [default: a new directory among the temporary files]
-    #[arg(long, value_name = "DIR", requires = "own")]
+    #[arg(long, value_name = "DIR", requires = "own_server")]
     pub data: Option<PathBuf>,
+    /// The binary that its own server is started from, such as an older one [default: this one]
+    #[arg(long, value_name = "PATH", requires = "own_server")]
+    pub server_binary: Option<PathBuf>,
     /// Start a relay of the same crates instead of a server: no store, no signature, no retry
     #[arg(long, conflicts_with_all = ["own", "pid", "webhooks", "spread", "hanging", "failing", "dialect", "max_in_flight"])]
     pub relay: bool,
@@ -56,6 +59,28 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", requires = "own", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     #[arg(conflicts_with_all = ["events", "seconds", "rate", "producers", "spread", "hanging", "failing", "relay"])]
     pub backlog: Option<u64>,
+    /// Measure a webhook at 20 events/s while its neighbours do their worst: row by row, each on a server of its own
+    #[arg(long, group = "own_server")]
+    #[arg(conflicts_with_all = ["events", "rate", "producers", "bytes", "webhooks", "spread", "hanging", "failing", "dialect"])]
+    #[arg(conflicts_with_all = ["max_in_flight", "patience_seconds", "relay", "pid"])]
+    pub neighbours: bool,
+    /// Only this row of --neighbours; may be given again [default: all rows]
+    #[arg(long, value_name = "NAME", requires = "neighbours")]
+    pub row: Vec<String>,
+    /// The same for an hour (or --seconds) in which five accounts do all rows at once, changing every minute
+    #[arg(long, group = "own_server")]
+    #[arg(conflicts_with_all = ["events", "rate", "producers", "bytes", "webhooks", "spread", "hanging", "failing", "dialect"])]
+    #[arg(conflicts_with_all = ["max_in_flight", "patience_seconds", "relay", "pid", "json"])]
+    pub hostile_hour: bool,
+    /// What the dice of --hostile-hour begin with [default: by chance; it is printed]
+    #[arg(long, value_name = "N", requires = "hostile_hour")]
+    pub seed: Option<u64>,
+    /// Where --hostile-hour writes a line of figures a second
+    #[arg(long, value_name = "FILE", requires = "hostile_hour")]
+    pub csv: Option<PathBuf>,
+    /// Where --hostile-hour draws them in the end, as SVG
+    #[arg(long, value_name = "FILE", requires = "hostile_hour")]
+    pub plot: Option<PathBuf>,
     /// The server's process, to measure what it uses; known for its own
     #[arg(long, conflicts_with = "own")]
     pub pid: Option<i32>,

@@ -7,6 +7,7 @@ mod args;
 mod backlog;
 mod http1;
 mod latency;
+mod neighbours;
 mod own;
 mod process;
 mod produce;
@@ -38,9 +39,15 @@ const WARM_UP_EVENTS: u32 = 256;
 /// Measures and prints.
 pub async fn run(args: BenchArgs, server: &ServerArgs) -> Result<(), CliError> {
     let clock = Stopwatch::start();
+    if args.neighbours {
+        return neighbours::run(&args, clock).await;
+    }
+    if args.hostile_hour {
+        return neighbours::run_hour(&args, clock).await;
+    }
     let receiver = Receiver::start(clock)?;
     if let Some(deliveries) = args.backlog {
-        let own = OwnServer::start(args.data.clone()).await?;
+        let own = OwnServer::start(&args, &[]).await?;
         return backlog::measure(&args, deliveries, own, clock, &receiver).await?.print(args.json);
     }
     let report = if args.relay {
@@ -51,7 +58,7 @@ pub async fn run(args: BenchArgs, server: &ServerArgs) -> Result<(), CliError> {
         relay.stop()?;
         report
     } else if args.own {
-        let own = OwnServer::start(args.data.clone()).await?;
+        let own = OwnServer::start(&args, &[]).await?;
         let mut report = measure(&args, &own.server, clock, &receiver, Some(Watched::new(own.pid()))).await?;
         report.ready_ms = Some(own.ready.as_secs_f64() * 1e3);
         report.disk_bytes_per_event = Some(own.data_bytes_written()? as f64 / report.events.max(1) as f64);

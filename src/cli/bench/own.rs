@@ -1,4 +1,4 @@
-//! A server of the bench's own: this binary, an empty store, a free port, a key of its own. It is stopped, and what it
+//! A server of the bench's own: this binary, an empty store, a free port, a key of its own. It is ended, and what it
 //! wrote is removed, however the bench ends.
 
 use std::fs;
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::args::BenchArgs;
 use super::started::{Started, free_port, this_program};
 use crate::cli::error::CliError;
 use crate::cli::server::ServerArgs;
@@ -34,14 +35,19 @@ pub struct Restarted {
 }
 
 impl OwnServer {
-    /// Starts it, with its data in `data` or in a new directory, and waits until it is ready.
-    pub async fn start(data: Option<PathBuf>) -> Result<Self, CliError> {
+    /// Starts it, with its data where it was asked for or in a new directory, and waits until it is ready. `settings` go
+    /// over what is set here.
+    pub async fn start(args: &BenchArgs, settings: &[(&str, &str)]) -> Result<Self, CliError> {
         let name = format!("hookwheel-bench-{}", std::process::id());
-        let folder = Folder(data.unwrap_or_else(std::env::temp_dir).join(name));
+        let folder = Folder(args.data.clone().unwrap_or_else(std::env::temp_dir).join(name));
         fs::create_dir_all(&folder.0).map_err(CliError::io(folder.0.display().to_string()))?;
         let (port, key) = (free_port()?, format!("bench-{:016x}", Dice::from_system().bits()));
         let server = ServerArgs { url: format!("http://127.0.0.1:{port}"), key: Some(key.clone()) };
-        let mut command = this_program()?;
+        let mut command = match &args.server_binary {
+            // It is started in another directory.
+            Some(binary) => Command::new(binary.canonicalize().map_err(CliError::io(binary.display().to_string()))?),
+            None => this_program()?,
+        };
         command
             .args(["serve", "--dev"])
             // Not where somebody keeps a config.toml.
@@ -51,10 +57,10 @@ impl OwnServer {
             .env("HOOKWHEEL__AUTH__ADMIN_KEY", &key)
             // What is measured is the server, not its limits: all producers have one key and one address.
             .env("HOOKWHEEL__SERVER__EVENTS_PER_SECOND", "0")
-            .env("HOOKWHEEL__LIMITS__WEBHOOKS_MAX", "0")
             .env("HOOKWHEEL__SERVER__CONNECTIONS_MAX", "0")
             .env("HOOKWHEEL__SERVER__CONNECTIONS_PER_ADDRESS_MAX", "0")
-            .env("HOOKWHEEL__LOG__LEVEL", "error");
+            .env("HOOKWHEEL__LOG__LEVEL", "error")
+            .envs(settings.iter().copied());
         let (process, ready) = Started::start(&mut command, &server).await?;
         let bytes_at_start = disk_bytes(&folder.0)?;
         Ok(Self { server, ready, process, command, folder, bytes_at_start })
@@ -67,7 +73,12 @@ impl OwnServer {
 
     /// Bytes on disk that its data grew by.
     pub fn data_bytes_written(&self) -> Result<u64, CliError> {
-        Ok(disk_bytes(&self.folder.0)?.saturating_sub(self.bytes_at_start))
+        Ok(self.data_bytes()?.saturating_sub(self.bytes_at_start))
+    }
+
+    /// Bytes on disk of its data.
+    pub fn data_bytes(&self) -> Result<u64, CliError> {
+        disk_bytes(&self.folder.0)
     }
 
     /// Stops it and starts it again on the same data. Its process is another one then.

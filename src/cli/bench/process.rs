@@ -36,6 +36,17 @@ impl Watched {
         self.status("VmRSS:")
     }
 
+    /// The most resident memory since its start.
+    pub fn memory_bytes_max(&self) -> Result<u64, CliError> {
+        self.status("VmHWM:")
+    }
+
+    /// Open descriptors now.
+    pub fn descriptors(&self) -> Result<u64, CliError> {
+        let path = format!("/proc/{}/fd", self.pid);
+        Ok(fs::read_dir(&path).map_err(CliError::io(path))?.count() as u64)
+    }
+
     /// Begins to measure.
     pub fn begin(&mut self) -> Result<(), CliError> {
         self.cpu_at_begin = self.cpu()?;
@@ -45,7 +56,7 @@ impl Watched {
     /// What it used since [`Watched::begin`].
     pub fn end(&self) -> Result<Used, CliError> {
         let cpu = self.cpu()?.saturating_sub(self.cpu_at_begin);
-        Ok(Used { cpu, memory_bytes: self.memory_bytes()?, memory_bytes_max: self.status("VmHWM:")? })
+        Ok(Used { cpu, memory_bytes: self.memory_bytes()?, memory_bytes_max: self.memory_bytes_max()? })
     }
 
     fn cpu(&self) -> Result<Duration, CliError> {

@@ -2,7 +2,7 @@
 //! a rate, a producer that is late counts its latency from when it should have posted, so a server that stalls cannot
 //! hide it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
@@ -75,7 +75,11 @@ pub struct Load {
     clock: Stopwatch,
     webhooks: Webhooks,
     producers: Vec<Producer>,
+    seen: Rc<RefCell<Seen>>,
 }
+
+/// A look at producers while they post.
+pub struct Watch(Rc<RefCell<Seen>>);
 
 struct Producer {
     to: OwnedWriteHalf,
@@ -106,7 +110,13 @@ impl Load {
         let request = request(authority, server.key.as_deref(), &webhooks.event_type(0), bytes as usize);
         let connect =
             || Producer::connect(&address, &request).map_err(CliError::io(format!("cannot connect to {address}")));
-        Ok(Self { clock, webhooks, producers: (0..producers).map(|_| connect()).collect::<Result<_, _>>()? })
+        let producers = (0..producers).map(|_| connect()).collect::<Result<_, _>>()?;
+        Ok(Self { clock, webhooks, producers, seen: Rc::default() })
+    }
+
+    /// Looks on while they post.
+    pub fn watch(&self) -> Watch {
+        Watch(self.seen.clone())
     }
 
     /// Posts until the bounds, at `rate` events a second over all producers if one is given.
@@ -114,16 +124,17 @@ impl Load {
         let begun = self.clock.elapsed();
         let run = Run { clock: self.clock, webhooks: self.webhooks, begun, bounds, taken: Rc::default() };
         let pace = rate.map(|rate| Duration::from_secs_f64(1.0 / f64::from(rate)));
-        let (count, seen) = (self.producers.len() as u32, Rc::new(std::cell::RefCell::new(Seen::default())));
+        self.seen.take();
+        let (count, seen) = (self.producers.len() as u32, &self.seen);
         let posting = self.producers.iter_mut().enumerate().map(|(number, producer)| {
             let pace = pace.map(|pace| (begun + pace * number as u32, pace * count));
             producer.post(run.clone(), pace, seen.clone())
         });
         try_join_all(posting).await.map_err(CliError::io("the server closed a connection"))?;
         let time = self.clock.elapsed() - begun;
-        let seen = Rc::into_inner(seen).expect("all producers have ended").into_inner();
+        let seen = self.seen.take();
         Ok(Posted {
-            accepted: seen.latency_us.len(),
+            accepted: seen.accepted,
             wanted: seen.wanted,
             refused: seen.refused,
             time,
@@ -133,7 +144,16 @@ impl Load {
     }
 }
 
+impl Watch {
+    /// How many were accepted so far, and latencies since this was last asked.
+    pub fn lately(&self) -> (u64, Histogram<u64>) {
+        let mut seen = self.0.borrow_mut();
+        (seen.accepted, std::mem::replace(&mut seen.latency_us, latencies()))
+    }
+}
+
 struct Seen {
+    accepted: u64,
     wanted: u64,
     latency_us: Histogram<u64>,
     refused: BTreeMap<u16, u64>,
@@ -141,7 +161,7 @@ struct Seen {
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { wanted: 0, latency_us: latencies(), refused: BTreeMap::new() }
+        Self { accepted: 0, wanted: 0, latency_us: latencies(), refused: BTreeMap::new() }
     }
 }
 
@@ -184,7 +204,7 @@ impl Producer {
         &mut self,
         run: Run,
         mut pace: Option<(Duration, Duration)>,
-        seen: Rc<std::cell::RefCell<Seen>>,
+        seen: Rc<RefCell<Seen>>,
     ) -> io::Result<()> {
         loop {
             let mut sent = run.clock.elapsed();
@@ -202,6 +222,7 @@ impl Producer {
             let took = run.clock.elapsed() - sent;
             if status == 202 {
                 let mut seen = seen.borrow_mut();
+                seen.accepted += 1;
                 seen.wanted += run.webhooks.wanted(event);
                 seen.latency_us.saturating_record(took.as_micros() as u64);
                 continue;

@@ -5,9 +5,11 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use actix_rt::time::sleep;
 use hdrhistogram::Histogram;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -23,7 +25,7 @@ use crate::clock::Stopwatch;
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const FAILURE: &[u8] = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
 /// Connections at once, hanging ones included; further ones wait to be taken in.
-const CONNECTIONS_MAX: u32 = 4096;
+const CONNECTIONS_MAX: u32 = 16 << 10;
 
 /// What arrived.
 #[derive(Debug)]
@@ -73,14 +75,27 @@ struct Shared {
     clock: Stopwatch,
     received: Mutex<Received>,
     arrived: Notify,
+    held: AtomicU32,
 }
+
+/// What an endpoint does with a request.
+enum Answer {
+    Now(&'static [u8]),
+    /// A success, after so long.
+    After(Duration),
+    Never,
+}
+
+/// A request that waits for its answer.
+struct Held<'a>(&'a AtomicU32);
 
 impl Receiver {
     /// Listens on a free port of this machine.
     pub fn start(clock: Stopwatch) -> Result<Self, CliError> {
         let listener = listen().map_err(CliError::io("no port to receive on"))?;
         let port = listener.local_addr().map_err(CliError::io("no port to receive on"))?.port();
-        let shared = Arc::new(Shared { clock, received: Mutex::new(Received::new()), arrived: Notify::new() });
+        let (received, held) = (Mutex::new(Received::new()), AtomicU32::new(0));
+        let shared = Arc::new(Shared { clock, received, arrived: Notify::new(), held });
         let serving = shared.clone();
         let serve = move || actix_rt::System::new().block_on(serve(listener, serving));
         std::thread::Builder::new().name("receiver".into()).spawn(serve).map_err(CliError::io("no thread"))?;
@@ -123,6 +138,17 @@ impl Receiver {
         std::mem::replace(&mut *self.shared.lock(), Received::new())
     }
 
+    /// What has arrived so far, and latencies since this was last asked.
+    pub fn lately(&self) -> (u64, Histogram<u64>) {
+        let mut received = self.shared.lock();
+        (received.deliveries, std::mem::replace(&mut received.latency_us, latencies()))
+    }
+
+    /// How many requests endpoints that hang or are slow keep waiting.
+    pub fn held(&self) -> u32 {
+        self.shared.held.load(Ordering::Relaxed)
+    }
+
     /// Looks at what has arrived so far.
     pub fn look<T>(&self, look: impl FnOnce(&Received) -> T) -> T {
         look(&self.shared.lock())
@@ -134,25 +160,31 @@ impl Shared {
         self.received.lock().expect("not poisoned")
     }
 
-    /// Takes in a request; `None` if it is never answered.
-    fn take_in(&self, head: &[u8], body: &[u8]) -> Option<&'static [u8]> {
+    fn hold(&self) -> Held<'_> {
+        self.held.fetch_add(1, Ordering::Relaxed);
+        Held(&self.held)
+    }
+
+    /// Takes in a request.
+    fn take_in(&self, head: &[u8], body: &[u8]) -> Answer {
         let (manner, webhook) = asked(head).unwrap_or((Manner::Well, 0));
         match manner {
             Manner::Well => {
                 if let Some((sent_us, event)) = posted(body) {
                     self.note(webhook, sent_us, event);
                 }
-                Some(OK)
+                Answer::Now(OK)
             }
             Manner::Hangs => {
                 self.lock().hung += 1;
-                None
+                Answer::Never
             }
             Manner::Fails => {
                 self.lock().failed += 1;
                 self.arrived.notify_one();
-                Some(FAILURE)
+                Answer::Now(FAILURE)
             }
+            Manner::Slow(ms) => Answer::After(Duration::from_millis(ms.into())),
             Manner::FailsOnce => {
                 let now_us = self.clock.elapsed().as_micros() as u64;
                 let mut received = self.lock();
@@ -161,7 +193,7 @@ impl Shared {
                 let answer = if arrived_us.len() == 1 { FAILURE } else { OK };
                 drop(received);
                 self.arrived.notify_one();
-                Some(answer)
+                Answer::Now(answer)
             }
         }
     }
@@ -185,6 +217,12 @@ impl Shared {
     }
 }
 
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A listener whose queue holds all connections that a sender may open at once: one that finds it full tries again after
 /// a second only, which would be measured.
 fn listen() -> io::Result<std::net::TcpListener> {
@@ -202,11 +240,17 @@ async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>) -> io::Resu
         let shared = shared.clone();
         actix_rt::spawn(async move {
             let _place = place;
-            if let Err(error) = answer(stream, &shared).await {
+            let answered = answer(stream, &shared).await;
+            // A peer that resets has given up, or is no more.
+            if let Err(error) = answered.or_else(|error| if is_reset(&error) { Ok(()) } else { Err(error) }) {
                 eprintln!("hookwheel: the receiver dropped a connection: {error}");
             }
         });
     }
+}
+
+fn is_reset(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
 async fn answer(stream: TcpStream, shared: &Shared) -> io::Result<()> {
@@ -214,9 +258,19 @@ async fn answer(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     let (from, mut to) = stream.into_split();
     let mut messages = Messages::new(from);
     while let Some(message) = messages.next().await? {
-        // Without an answer, what comes next is that the peer gives up.
-        if let Some(answer) = shared.take_in(message.head, message.body) {
-            to.write_all(answer).await?;
+        match shared.take_in(message.head, message.body) {
+            Answer::Now(answer) => to.write_all(answer).await?,
+            Answer::After(time) => {
+                let _held = shared.hold();
+                sleep(time).await;
+                to.write_all(OK).await?;
+            }
+            Answer::Never => {
+                let _held = shared.hold();
+                // What comes next is that the peer gives up, in whatever way.
+                let _ = messages.next().await;
+                return Ok(());
+            }
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
 //! A process of the bench's own: this binary with other arguments, so that what it uses can be told from what the bench
-//! uses. It is stopped however the bench ends.
+//! uses. It is ended however the bench ends.
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -38,7 +38,10 @@ impl Started {
 
     /// Asks it to stop, as an operator would, and waits for its end.
     pub fn stop(&mut self) -> Result<(), CliError> {
-        self.terminate();
+        if let Some(pid) = Pid::from_raw(self.pid()) {
+            // An error means that it has ended already; waiting for it tells how.
+            let _ = kill_process(pid, Signal::TERM);
+        }
         let status = self.0.wait().map_err(CliError::io("the process that was measured"))?;
         if status.success() { Ok(()) } else { Err(ended(status)) }
     }
@@ -60,21 +63,13 @@ impl Started {
             actix_rt::time::sleep(READY_PAUSE).await;
         }
     }
-
-    fn terminate(&self) {
-        if let Some(pid) = Pid::from_raw(self.pid()) {
-            // An error means that it has ended already; waiting for it tells how.
-            let _ = kill_process(pid, Signal::TERM);
-        }
-    }
 }
 
 impl Drop for Started {
     fn drop(&mut self) {
-        if let Ok(None) = self.0.try_wait() {
-            self.terminate();
-            let _ = self.0.wait();
-        }
+        // Not asked: what it has left to do is of no use to anybody. An error means that it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -14,7 +14,7 @@ const EVENT_TYPE: &str = "bench.event";
 /// The digits of a webhook's number in an event's type.
 pub const TYPE_DIGITS: usize = 4;
 /// Calls to the API at once.
-const CALLS_MAX: usize = 16;
+pub const CALLS_MAX: usize = 16;
 /// The time-out of webhooks whose endpoint hangs.
 const HANGING_TIMEOUT_SECONDS: u32 = 5;
 
@@ -29,27 +29,31 @@ pub enum Manner {
     Fails,
     /// Answers 500 the first time and 200 from then on.
     FailsOnce,
+    /// Answers 200 after so many milliseconds.
+    Slow(u32),
 }
 
 impl Manner {
-    const ALL: [Self; 4] = [Self::Well, Self::Hangs, Self::Fails, Self::FailsOnce];
-
     /// Where the endpoint of the webhook of this number is, on the receiver's port.
     pub fn url(self, port: u16, webhook: u32) -> String {
-        format!("http://127.0.0.1:{port}/{}/{webhook}", self.word())
-    }
-
-    /// The manner that is called by this word.
-    pub fn of(word: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|manner| manner.word().as_bytes() == word)
-    }
-
-    fn word(self) -> &'static str {
-        match self {
+        let word = match self {
             Self::Well => "well",
             Self::Hangs => "hangs",
             Self::Fails => "fails",
             Self::FailsOnce => "fails-once",
+            Self::Slow(ms) => &format!("slow-{ms}"),
+        };
+        format!("http://127.0.0.1:{port}/{word}/{webhook}")
+    }
+
+    /// The manner that is called by this word.
+    pub fn of(word: &[u8]) -> Option<Self> {
+        match word {
+            b"well" => Some(Self::Well),
+            b"hangs" => Some(Self::Hangs),
+            b"fails" => Some(Self::Fails),
+            b"fails-once" => Some(Self::FailsOnce),
+            _ => std::str::from_utf8(word.strip_prefix(b"slow-")?).ok()?.parse().ok().map(Self::Slow),
         }
     }
 }
@@ -170,6 +174,16 @@ fn picked(number: u32, some: u32, of: u32) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_manner_is_read_back_from_its_url() {
+        for manner in [Manner::Well, Manner::Hangs, Manner::Fails, Manner::FailsOnce, Manner::Slow(1500)] {
+            let url = manner.url(1, 7);
+            let word = url.split('/').nth(3).expect("a word");
+            assert_eq!(Manner::of(word.as_bytes()), Some(manner), "{url}");
+        }
+        assert_eq!(Manner::of(b"slow-"), None);
+    }
 
     #[test]
     fn the_sick_are_as_many_as_asked_and_spaced() {
