@@ -1,5 +1,5 @@
 //! Where the commit thread and the senders leave word for the engine. Whoever takes the mail takes all of it, so none is
-//! missed and none waits in line: it is bounded by the webhooks, by the deliveries that are out, and by [`ASKED_MAX`]. Webhooks come in the order of
+//! missed and none waits in line: it is bounded by the webhooks, by the deliveries that are out, and by `ASKED_MAX`. Webhooks come in the order of
 //! their numbers, so that a simulation is the same each time.
 
 use std::collections::BTreeSet;

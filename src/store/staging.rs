@@ -17,7 +17,7 @@ use super::layout::{self, Key, Tree};
 use super::message::Notice;
 use super::registry::Registry;
 use super::seal::{self, MasterKeys, Seals};
-use super::sums::{Kept, Sums};
+use super::sums::Sums;
 use super::trees::{Trees, Writes};
 use super::{attempts, record, rows};
 use crate::domain::Invalid;
@@ -246,9 +246,9 @@ impl<'a> Staging<'a> {
         }
     }
 
-    /// Bytes that were kept before this group.
-    pub(super) fn kept_before(&self) -> Kept {
-        self.carried.sums.kept
+    /// What all rows added up to before this group.
+    pub(super) fn sums_before(&self) -> Sums {
+        self.carried.sums
     }
 
     /// The master keys in force.

@@ -1,7 +1,7 @@
 //! Health, counters, the OpenAPI document, and paths where nothing is.
 
 use crate::server::{BODY_BYTES_MAX, Server, id};
-use hookwheel::store::Refusal;
+use hookwheel::store::{Load, Refusal};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -45,7 +45,7 @@ async fn a_full_queue_says_when_to_come_back_and_takes_events_again() {
     is_busy.await.unwrap();
     let mut waiting = Vec::new();
     let refusal = loop {
-        match server.store.submit(|_| Ok(())) {
+        match server.store.submit_for(Load::of(1), |_| Ok(())) {
             Ok(answer) => waiting.push(answer),
             Err(refusal) => break refusal,
         }

@@ -8,15 +8,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::tally::Tally;
 use crate::domain::time::UnixMs;
 use crate::store::check::check;
 use crate::store::duty::{Duty, STEP_ROWS_MAX};
 use crate::store::error::StoreError;
 use crate::store::layout::{self, Key, Tree};
-use crate::store::record;
 use crate::store::seal::MasterKeys;
 use crate::store::staging::Staging;
+use crate::store::sums::Sums;
 use crate::store::trees::{Trees, Writes, bytes_of, value_of};
 
 /// Between two steps: so it takes some hundredths of the commit thread's time.
@@ -152,32 +151,26 @@ impl Scrub {
         if let Some(why) = &changed {
             tracing::error!(why, "{PUT_BACK}");
         }
-        Ok(changed.into_iter().chain(self.differences(staging)?).collect())
+        Ok(changed.into_iter().chain(self.differences(staging)).collect())
     }
 
     /// Where what is there is not what was counted as it came and went, before this group.
-    fn differences(&self, staging: &Staging<'_>) -> Result<Vec<String>, StoreError> {
-        let (mut delivery_bytes, mut open) = (0, 0);
-        for row in staging.trees().all(Tree::Tallies) {
-            let tally = row.and_then(|(key, value)| record::read_grown::<Tally>(Tree::Tallies, &key, &value));
-            let tally = staging.trees().readable(tally)?.unwrap_or_default();
-            delivery_bytes += tally.bytes;
-            open += tally.open();
-        }
-        let Counted { event_bytes, delivery_bytes: there, open: open_there } = self.counted;
+    fn differences(&self, staging: &Staging<'_>) -> Vec<String> {
+        let Counted { event_bytes, delivery_bytes, open } = self.counted;
+        let Sums { kept, totals } = staging.sums_before();
         let compared = [
-            ("bytes of events", event_bytes, staging.kept_before().events),
-            ("bytes of ended deliveries and attempts", there, delivery_bytes),
-            ("open deliveries", open_there, open),
+            ("bytes of events", event_bytes, kept.events),
+            ("bytes of ended deliveries and attempts", delivery_bytes, kept.deliveries),
+            ("open deliveries", open, totals.open()),
         ];
         let differences = compared.into_iter().filter(|(_, there, counted)| there != counted);
-        Ok(differences
+        differences
             .map(|(what, there, counted)| {
                 let difference = format!("{there} {what} are there, and {counted} were counted");
                 tracing::error!(difference, "the scrub of the store found a difference");
                 difference
             })
-            .collect())
+            .collect()
     }
 }
 
@@ -203,7 +196,9 @@ impl Counted {
 mod tests {
     use super::*;
     use crate::domain::retry::Next;
+    use crate::domain::tally::Tally;
     use crate::store::bench::{self, Bench};
+    use crate::store::record;
 
     #[test]
     fn every_row_is_looked_at_some_a_step() {
