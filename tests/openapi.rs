@@ -29,6 +29,7 @@ struct Seeded {
 /// One of each thing, with a delivery that has failed for good.
 fn seeded(client: &mut Client, endpoint: &str) -> Seeded {
     let text = |value: &Value| value["id"].as_str().expect("an id").to_owned();
+    client.post("/api/v1/accounts", &json!({"id": LIMITED, "name": "Limited"})).data(201);
     let webhook = json!({"url": endpoint, "events": ["*"], "max_retries": 0});
     let webhook = text(&client.post("/api/v1/webhooks", &webhook).data(201));
     let event = text(&client.post("/api/v1/events", &json!({"type": "a.b", "data": {"n": 1}})).data(202));
@@ -45,6 +46,9 @@ fn seeded(client: &mut Client, endpoint: &str) -> Seeded {
     Seeded { webhook, event, delivery, job }
 }
 
+/// The account whose limits are changed: what may be kept of it decides which events it has.
+const LIMITED: &str = "limited";
+
 /// How schemathesis fills paths. What would remove a thing that others need gets ids of its own making.
 fn settings(ids: &Seeded) -> String {
     let Seeded { webhook, event, delivery, job } = ids;
@@ -53,7 +57,7 @@ fn settings(ids: &Seeded) -> String {
         ("events", format!("\"path.id\" = \"{event}\"")),
         ("deliveries", format!("\"path.id\" = \"{delivery}\"")),
         ("jobs", format!("\"path.id\" = \"{job}\"")),
-        ("accounts", "\"path.id\" = \"default\"".to_owned()),
+        ("accounts", format!("\"path.id\" = \"{LIMITED}\"")),
         ("dialects", "\"path.name\" = \"standard\"".to_owned()),
     ];
     let row = |(kind, parameters): (&str, String)| {

@@ -210,6 +210,14 @@ impl<'a> Example<'a> {
         native
     }
 
+    /// The same where nothing else is asked about, with how its deliveries stand.
+    pub fn webhook_with_lane(&self) -> Map<String, Value> {
+        let mut native = self.webhook();
+        let lane = json!({"window": 7, "places": 0, "waits_for": "nothing_to_send", "until": null});
+        native.insert("lane".into(), lane);
+        native
+    }
+
     /// Rows of the history: one that went well, one that did not.
     pub fn rows(&self) -> [Map<String, Value>; 2] {
         let first = self.dialect.catalogue.first().map_or("example", |known| known.name.as_str());

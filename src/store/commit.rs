@@ -193,8 +193,7 @@ impl Committer {
     fn write(&mut self, trees: &Trees, group: &mut Group) -> (Notice, Result<(), StoreError>) {
         // Somebody waits for requests; an idle moment is the time to sync outcomes, and they must not wait for ever.
         let moment = self.inner.keeping.moment(&self.inner.clock);
-        let is_idle = group.is_empty() && !self.upkeep.is_due(moment.now, self.carried.sums.kept.total());
-        let must_sync = !group.requests.is_empty() || is_idle || self.is_overdue(moment.now);
+        let must_sync = !group.requests.is_empty() || group.is_empty() || self.is_overdue(moment.now);
         let inner = &*self.inner;
         let mut staging =
             Staging::new(trees, &inner.registry, &inner.seals, &inner.foreseen, &mut self.carried, moment);

@@ -57,15 +57,28 @@ impl Stage {
     pub fn ended(&mut self, webhook: &str, event: &str) -> Value {
         let watch = Stopwatch::start();
         loop {
-            let shown = self.client.get(&format!("/api/v1/events/{event}")).data(200);
-            let rows = shown["deliveries"].as_array().expect("deliveries");
-            let row = rows.iter().find(|row| row["webhook_id"] == webhook).expect("the webhook wants the event");
+            let row = self.row(webhook, event);
             if matches!(row["state"].as_str(), Some("succeeded" | "dead" | "cancelled")) {
                 let id = row["id"].as_str().expect("an id").to_owned();
                 return self.client.get(&format!("/api/v1/deliveries/{id}")).data(200);
             }
             assert!(watch.elapsed() < DEADLINE, "it does not end: {row}");
             std::thread::yield_now();
+        }
+    }
+
+    /// The row of the webhook's delivery among those of the event; null while it is to come.
+    fn row(&mut self, webhook: &str, event: &str) -> Value {
+        let path = format!("/api/v1/events/{event}/deliveries?limit=250");
+        let mut next = path.clone();
+        loop {
+            let page = self.client.get(&next).json();
+            let rows = page["data"].as_array().expect("deliveries");
+            if let Some(row) = rows.iter().find(|row| row["webhook_id"] == webhook) {
+                return row.clone();
+            }
+            let Some(cursor) = page["next_cursor"].as_str() else { return Value::Null };
+            next = format!("{path}&cursor={cursor}");
         }
     }
 

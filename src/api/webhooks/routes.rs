@@ -60,8 +60,9 @@ pub async fn list(
 #[get("/api/v1/webhooks/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);
+    let standing = api.outbound.standing(reach.webhook(&id)?.number()).await;
+    // As it is now, so that it fits the counters: an outcome may have come in between.
     let webhook = reach.webhook(&id)?;
-    let standing = api.outbound.standing(webhook.number()).await;
     Ok(Reply::ok(reach.view(&webhook)?.with_lane(&webhook, standing, |at| api.store.shown(at))))
 }
 

@@ -15,7 +15,8 @@ impl Calls<'_> {
         let example = self.example;
         match operation {
             Operation::Create => Some(self.webhook(&self.created())),
-            Operation::Get | Operation::Update => Some(self.webhook(&example.webhook())),
+            Operation::Get => Some(self.webhook(&example.webhook_with_lane())),
+            Operation::Update => Some(self.webhook(&example.webhook())),
             Operation::List => {
                 let (natives, total) = ([example.webhook()], 1);
                 Some(match self.face() {
