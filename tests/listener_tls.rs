@@ -1,9 +1,6 @@
 //! The API over TLS, with a certificate of our own: old and new versions of TLS, a certificate that changes under way, and
 //! clients that speak HTTP/2.
 
-#[path = "hostile_clients/raw.rs"]
-#[allow(dead_code, reason = "not all of it is for TLS")]
-mod raw;
 mod support;
 
 use std::fs;
@@ -21,7 +18,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{
     ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, StreamOwned, SupportedProtocolVersion, version,
 };
-use support::{DEADLINE, Server};
+use support::{DEADLINE, Server, raw};
 
 /// The name that certificates are for.
 const NAME: &str = "hooks.test";

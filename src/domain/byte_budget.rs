@@ -41,6 +41,11 @@ pub enum NoRoom {
     AtAll,
 }
 
+/// Whether who holds `own` of something that accounts share may hold more of it, where `left` is left then.
+pub fn may_hold_more(own: usize, left: usize) -> bool {
+    own < ALPHA * left.max(1)
+}
+
 impl ByteBudget {
     /// So many.
     pub fn new(max: usize) -> Arc<Self> {
@@ -104,7 +109,7 @@ impl Held {
         }
         let of_account = self.by_account.get(&account).copied().unwrap_or(0);
         match max.checked_sub(self.all + more) {
-            Some(left) if of_account < ALPHA * left.max(1) => Ok(()),
+            Some(left) if may_hold_more(of_account, left) => Ok(()),
             _ if of_account > own => Err(NoRoom::OfAccount),
             _ => Err(NoRoom::AtAll),
         }

@@ -49,8 +49,8 @@ impl Staging<'_> {
         let Some(wanting) = self.wanting(account, &events, asked, may_ask_again) else {
             return Ok(Published::AskAgain(events));
         };
-        let deliveries: usize = wanting.iter().map(|one| one.webhooks.len()).sum();
-        self.refuse_more_to_come(account, deliveries)?;
+        let new = wanting.iter().zip(&known).filter(|(_, known)| matches!(known, Known::Not));
+        self.refuse_more_to_come(account, new.map(|(one, _)| one.webhooks.len()).sum())?;
         let mut accepted: Vec<Accepted> = Vec::with_capacity(events.len());
         for ((event, wanting), known) in events.into_iter().zip(wanting).zip(known) {
             accepted.push(match known {

@@ -119,21 +119,20 @@ pub fn at_once(registry: &RwLock<Registry>, account: AccountNumber, events: &[Ne
 pub struct Asking {
     account: AccountNumber,
     publish: Publish,
-    /// How many deliveries those events make that were asked about.
-    deliveries: usize,
 }
 
 impl Asking {
     /// Of these events.
     pub fn of(registry: &RwLock<Registry>, account: AccountNumber, events: Vec<NewEvent>) -> Self {
         let asked = Asked { version: registry.read().expect("not poisoned").version(), wanting: Vec::new() };
-        Self { account, publish: Publish { events, asked: Some(asked) }, deliveries: 0 }
+        Self { account, publish: Publish { events, asked: Some(asked) } }
     }
 
     /// Asks about some more of them: the whole publish once nothing is left to ask, unless they make too many deliveries.
     pub fn go_on(mut self, registry: &RwLock<Registry>) -> Result<Result<Publish, Refusal>, Self> {
         fail::fail_point!("store.ask");
         let Publish { events, asked: Some(asked) } = &mut self.publish else { return Ok(Ok(self.publish)) };
+        let mut deliveries = asked.deliveries();
         let mut spent = 0;
         for event in &events[asked.wanting.len()..] {
             if spent >= TURN_STEPS_MAX {
@@ -142,8 +141,8 @@ impl Asking {
             let (mut parsed, mut budget) = (Parsed::of(event), Budget::EVENT);
             let of = ask(registry, self.account, event.test, &mut parsed, &mut budget);
             let of = of.expect("any length is read");
-            self.deliveries += of.webhooks.len();
-            if self.deliveries > DELIVERIES_MAX && events.len() > 1 {
+            deliveries += of.webhooks.len();
+            if deliveries > DELIVERIES_MAX && events.len() > 1 {
                 return Ok(Err(Refusal::FanOutTooWide { limit: DELIVERIES_MAX }));
             }
             spent += EVENT_STEPS_MAX - budget.steps + reading(event.bytes()) + of.webhooks.len() as u64;

@@ -43,6 +43,13 @@ pub enum Published {
     AskAgain(Vec<NewEvent>),
 }
 
+impl Asked {
+    /// How many deliveries those events make that were asked about.
+    pub fn deliveries(&self) -> usize {
+        self.wanting.iter().map(|one| one.webhooks.len()).sum()
+    }
+}
+
 impl Publish {
     /// Bytes of its events.
     pub(super) fn bytes(&self) -> usize {
@@ -51,7 +58,7 @@ impl Publish {
 
     /// How many deliveries it makes, as far as is known.
     pub(super) fn deliveries(&self) -> usize {
-        self.asked.iter().flat_map(|asked| &asked.wanting).map(|one| one.webhooks.len()).sum()
+        self.asked.as_ref().map_or(0, Asked::deliveries)
     }
 
     /// The webhooks that get a delivery of an event, as far as is known.

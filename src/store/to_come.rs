@@ -1,7 +1,8 @@
 //! Which webhooks have deliveries that are still to be made: what comes later for one of them must not overtake. What stays
 //! true: a webhook may be held to have some a little longer than it has, never shorter.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
 use super::error::StoreError;
 use super::layout::{self, Tree};
@@ -14,7 +15,7 @@ use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
 pub struct ToCome {
     /// Deliveries that are made in a step, or with their event.
     pub step_max: usize,
-    accounts: HashMap<AccountNumber, OfAccount>,
+    accounts: BTreeMap<AccountNumber, OfAccount>,
     /// All of it together.
     deliveries: u64,
 }
@@ -64,8 +65,8 @@ impl ToCome {
 
     /// The account that comes after this one, round and round.
     pub fn next_account(&self, last: AccountNumber) -> Option<AccountNumber> {
-        let after = |number: &AccountNumber| (*number <= last, *number);
-        self.accounts.keys().copied().min_by_key(after)
+        let after = self.accounts.range((Bound::Excluded(last), Bound::Unbounded)).next();
+        after.or(self.accounts.first_key_value()).map(|(account, _)| *account)
     }
 
     /// Whether any of these webhooks of the account has some.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use serde_json::json;
 
-use crate::raw::{Raw, metric, stays_flat};
+use crate::support::raw::{Raw, metric, stays_flat};
 use crate::support::{Client, DEADLINE, Server};
 
 /// A connection that comes from another address of this machine.

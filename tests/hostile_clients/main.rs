@@ -5,7 +5,6 @@
 mod floods;
 mod keys;
 mod memory;
-mod raw;
 mod shapes;
 mod slow;
 #[path = "../support/mod.rs"]

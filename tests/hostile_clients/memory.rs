@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::raw::{Raw, Witness, held_beyond, metric};
+use crate::support::raw::{Raw, Witness, held_beyond, metric};
 use crate::support::{Client, DEADLINE, Server};
 
 const MIB: u64 = 1 << 20;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::raw::{Raw, Witness, say, stays_flat};
+use crate::support::raw::{Raw, Witness, say, stays_flat};
 use crate::support::{Client, Server};
 
 /// What is smuggled: if it were taken for a request, a second reply would come.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::raw::{Raw, Witness};
 use crate::support::Server;
+use crate::support::raw::{Raw, Witness};
 
 const LIMITS: [(&str, &str); 3] = [
     ("HOOKWHEEL__SERVER__HEAD_SECONDS", "1"),

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::raw::Raw;
 use crate::stranger::{Stranger, account};
 use crate::support::Server;
+use crate::support::raw::Raw;
 use crate::{BODY, MIB, SLACK};
 
 /// What is read ahead of what is done, and what belongs to a connection.

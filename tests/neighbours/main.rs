@@ -6,9 +6,6 @@
 mod bodies;
 mod fan_out;
 mod filters;
-#[path = "../hostile_clients/raw.rs"]
-#[allow(dead_code, reason = "made for another suite")]
-mod raw;
 mod stranger;
 #[path = "../support/mod.rs"]
 mod support;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::raw::held_beyond;
+use crate::support::raw::held_beyond;
 use crate::support::{Answer, Client, Receiver, Server, say};
 
 /// What 99 of 100 posts may take, whatever the others do.

@@ -6,6 +6,7 @@ pub mod authority;
 pub mod elsewhere;
 pub mod http;
 pub mod process;
+pub mod raw;
 pub mod receiver;
 pub mod scene;
 

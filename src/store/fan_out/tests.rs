@@ -300,3 +300,19 @@ fn a_part_that_cannot_be_read_at_a_start_is_made_as_well() {
     while committer.step() {}
     assert_eq!(store.0.trees().unwrap().all(Tree::Fresh).count(), MANY);
 }
+
+#[test]
+fn what_was_accepted_before_is_answered_also_where_no_more_may_be_to_come() {
+    let mut bench = Bench::new();
+    webhooks(&mut bench, 1, "*");
+    let named = |name: &str| NewEvent { name: Some(name.into()), ..event() };
+    bench.publish_as(named("known"));
+    let (known, new) = (named("known"), named("new"));
+    bench.now(move |staging| {
+        staging.carried.to_come.add(1, EventId(1), &vec![9; TO_COME_MAX as usize]);
+        assert!(staging.accept(1, vec![known], None)?[0].duplicate);
+        assert_eq!(staging.accept(1, vec![new], None), Err(Refusal::FanOutFull { limit: TO_COME_MAX }));
+        staging.carried.to_come.made(1, 0, None);
+        Ok(())
+    });
+}
