@@ -73,7 +73,8 @@ pub async fn list(
             && query.target.as_ref().is_none_or(|target| entry.deed.target == *target)
     };
     let (reader, entries) = (tenant.clone(), api.clone());
-    let listed = web::block(move || entries.store.audit_log(account, window.before.map(AuditId), window.limit, wanted));
+    let before = window.before.map(AuditId);
+    let listed = api.read(account, move || entries.store.audit_log(account, before, window.limit, wanted));
     let listed = Listed::from(listed.await??).map(|entry| view(&api, &reader, entry));
     Ok(HttpResponse::Ok().json(PageReply::from(listed)))
 }

@@ -3,6 +3,8 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
+use actix_web::error::BlockingError;
+use actix_web::web;
 use ipnet::IpNet;
 use serde::Serialize;
 use serde_json::Value;
@@ -22,7 +24,7 @@ use crate::domain::Invalid;
 use crate::domain::account::AccountLimits;
 use crate::domain::byte_budget::ByteBudget;
 use crate::domain::guard::Guard;
-use crate::domain::id::KeyId;
+use crate::domain::id::{AccountNumber, KeyId};
 use crate::domain::secret::Secret;
 use crate::store::Store;
 
@@ -147,6 +149,20 @@ impl Api {
     /// Who is connected.
     pub fn connections(&self) -> &Arc<Connections> {
         &self.connections
+    }
+
+    /// Reads for an account on another thread, in the account's turn.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        account: AccountNumber,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, BlockingError> {
+        let turn = self.store.turn_to_read(account).await;
+        web::block(move || {
+            let _turn = turn;
+            read()
+        })
+        .await
     }
 
     /// Forgets what was counted for a key that is gone.

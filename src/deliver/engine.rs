@@ -93,7 +93,7 @@ impl Engine {
         }
         mail.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
         self.scheduler.take_broken_off().into_iter().for_each(|number| self.break_off(number));
-        mail.freed.into_iter().for_each(|number| self.scheduler.freed(number));
+        mail.freed.into_values().for_each(|first| self.scheduler.freed(first));
         mail.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
         let now = self.clock.now();
         mail.settled.into_iter().for_each(|settled| self.scheduler.settled(settled, now));

@@ -176,9 +176,9 @@ impl Lane {
         self.more_fresh = true;
     }
 
-    /// Work that was never tried lies before what was read: it waited behind other work until now.
-    pub fn freed(&mut self) {
-        self.fresh_after = None;
+    /// Work that was never tried may go out now, from this one on. What was passed over is read again.
+    pub fn freed(&mut self, first: DeliveryId) {
+        self.fresh_after.take_if(|after| first <= *after);
         self.more_fresh = true;
     }
 

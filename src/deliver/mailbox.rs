@@ -2,7 +2,7 @@
 //! missed and none waits in line: it is bounded by the webhooks, by the deliveries that are out, and by `ASKED_MAX`. Webhooks come in the order of
 //! their numbers, so that a simulation is the same each time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ const ASKED_MAX: usize = 1024;
 pub struct Mail {
     /// Webhooks with new deliveries.
     pub fresh: BTreeSet<WebhookNumber>,
-    /// Webhooks with deliveries that waited behind others and do not any more.
-    pub freed: BTreeSet<WebhookNumber>,
+    /// Webhooks with deliveries that may go out now and lie perhaps before others that were read, each with the first.
+    pub freed: BTreeMap<WebhookNumber, DeliveryId>,
     /// Webhooks that changed.
     pub changed: BTreeSet<WebhookNumber>,
     /// Outcomes that are recorded now.
@@ -56,7 +56,10 @@ impl Listener for Mailbox {
         }
         self.leave(|mail| {
             mail.fresh.extend(notice.fresh);
-            mail.freed.extend(notice.freed);
+            for id in notice.freed {
+                let first = mail.freed.entry(id.webhook()).or_insert(id);
+                *first = id.min(*first);
+            }
             mail.changed.extend(notice.changed);
             mail.settled.extend(notice.settled);
             mail.begin_again |= notice.reopened;
@@ -124,6 +127,7 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::id::EventId;
 
     /// What lies in the mailbox after this.
     fn after(happens: impl FnOnce(&Mailbox)) -> Mail {
@@ -156,10 +160,11 @@ mod tests {
     #[test]
     fn a_commit_is_told_once_with_all_that_it_changed() {
         let mailbox = Mailbox::default();
-        mailbox.notice(Notice { fresh: vec![1, 1], freed: vec![2], changed: vec![3], ..Notice::default() });
-        mailbox.notice(Notice { fresh: vec![4], ..Notice::default() });
+        let [first, second] = [1, 2].map(|n| EventId(n << 32).delivery_to(2));
+        mailbox.notice(Notice { fresh: vec![1, 1], freed: vec![second], changed: vec![3], ..Notice::default() });
+        mailbox.notice(Notice { fresh: vec![4], freed: vec![first, second], ..Notice::default() });
         let mail = mailbox.take(None);
-        assert_eq!((mail.fresh, mail.freed, mail.changed), ([1, 4].into(), [2].into(), [3].into()));
+        assert_eq!((mail.fresh, mail.freed, mail.changed), ([1, 4].into(), [(2, first)].into(), [3].into()));
         assert!(!mail.begin_again && !mailbox.take(Some(Duration::ZERO)).any);
     }
 }

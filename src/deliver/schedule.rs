@@ -83,12 +83,12 @@ impl Scheduler {
         self.make_ready(number);
     }
 
-    /// Deliveries of a webhook that waited behind others do not any more.
-    pub fn freed(&mut self, number: WebhookNumber) {
-        if let Some(lane) = self.lanes.get_mut(&number) {
-            lane.freed();
+    /// Deliveries of a webhook may go out now, from this one on, that lie perhaps before what was read.
+    pub fn freed(&mut self, first: DeliveryId) {
+        if let Some(lane) = self.lanes.get_mut(&first.webhook()) {
+            lane.freed(first);
         }
-        self.make_ready(number);
+        self.make_ready(first.webhook());
     }
 
     /// A webhook was created, changed or deleted.

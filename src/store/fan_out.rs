@@ -130,7 +130,8 @@ impl Staging<'_> {
 
     fn lay_out(&mut self, event: EventId, webhooks: &[WebhookNumber], part: &Part) -> Result<(), StoreError> {
         for number in webhooks {
-            let mut delivery = Delivery::fresh(event.delivery_to(*number), event, Cause::Accept);
+            let id = event.delivery_to(*number);
+            let mut delivery = Delivery::fresh(id, event, Cause::Accept);
             let is_deleted = self.registry().webhook(*number).map(|webhook| webhook.is_deleted());
             match (is_deleted, part.too_costly.binary_search(number)) {
                 // It is forgotten, and all that it had with it.
@@ -140,7 +141,7 @@ impl Staging<'_> {
                 (Some(false), Err(_)) => {
                     self.put_fresh(delivery, &part.order_keys, None)?;
                     // Tests and replays that were made meanwhile lie behind it, and may have been read.
-                    self.notice.freed.push(*number);
+                    self.notice.freed.push(id);
                 }
             }
         }

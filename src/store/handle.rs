@@ -23,6 +23,7 @@ use super::request::{Load, Request};
 use super::seal::{self, MasterKeys};
 use super::staging::Staging;
 use super::trees::Trees;
+use super::turns::Turn;
 use crate::domain::Invalid;
 use crate::domain::account::{Account, AccountLimits, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
 use crate::domain::audit::{Actor, Deed};
@@ -103,6 +104,12 @@ impl Store {
                 },
             };
         }
+    }
+
+    /// A turn at reading what is not read in a moment: one of an account at a time, so nobody waits for how much another reads.
+    pub async fn turn_to_read(&self, account: AccountNumber) -> Turn {
+        let line = self.0.readers.line_up(account, 0).expect("nothing holds no room");
+        line.turn().await
     }
 
     /// Accepts events that were asked about, all or none. The answer comes once they have reached the disk.

@@ -55,6 +55,8 @@ pub struct Inner {
     pub foreseen: Arc<Foreseen>,
     /// At what takes long ahead of the commit.
     pub turns: Arc<Turns>,
+    /// At reading what is not read in a moment.
+    pub readers: Arc<Turns>,
     pub listener: OnceLock<Arc<dyn Listener>>,
     pub space_low: AtomicBool,
     /// As of the last commit.

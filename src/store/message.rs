@@ -105,8 +105,8 @@ pub struct Settlement {
 pub struct Notice {
     /// Webhooks with new deliveries.
     pub fresh: Vec<WebhookNumber>,
-    /// Webhooks with deliveries that waited behind others and do not any more.
-    pub freed: Vec<WebhookNumber>,
+    /// Deliveries that were never tried and may go out now, which lie perhaps before others that may have been read.
+    pub freed: Vec<DeliveryId>,
     /// Webhooks that were created, changed or deleted, or whose open deliveries were discarded.
     pub changed: Vec<WebhookNumber>,
     /// Outcomes that are recorded now.

@@ -81,3 +81,4 @@ pub use staging::Staging;
 pub use stats::Stats;
 pub use trees::in_memory::{Fault, Memory};
 pub use trees::loss::{Loss, accept_loss};
+pub use turns::Turn;

@@ -44,7 +44,8 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         registry: RwLock::default(),
         queue: Queue::new(bounds),
         foreseen: Arc::default(),
-        turns: Arc::new(Turns::new(places(), bounds.bytes_max)),
+        turns: Arc::new(Turns::new(cores().div_ceil(2), bounds.bytes_max)),
+        readers: Arc::new(Turns::new(cores().max(2), 0)),
         listener: OnceLock::new(),
         space_low: AtomicBool::new(false),
         sums: Mutex::default(),
@@ -64,9 +65,9 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
     Ok((Store(inner), committer))
 }
 
-/// How many ask conditions at once that take long: half of the cores, so that the others serve whoever asks for little.
-fn places() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2)
+/// What takes long ahead of the commit has half of them, so that the others serve whoever asks for little.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Every key that has sealed something must be there.

@@ -88,7 +88,7 @@ impl Staging<'_> {
             if let Some(value) = self.get(Tree::Blocked, &row)? {
                 self.stage(Tree::Blocked, row.clone(), None);
                 self.stage(Tree::Fresh, row, Some(value.to_vec()));
-                self.notice.freed.push(webhook);
+                self.notice.freed.push(next);
                 break;
             }
             if self.is_anywhere(&row)? {

@@ -10,6 +10,7 @@ mod life;
 mod moments;
 mod outcomes;
 mod readers;
+mod reading;
 mod sending;
 #[path = "../support/mod.rs"]
 mod support;

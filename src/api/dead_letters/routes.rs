@@ -42,10 +42,12 @@ pub async fn list(
     let window = Window::read(query.limit.as_deref(), query.cursor.as_deref())?;
     let range = Range::read(query.event_type.as_deref(), query.from.as_deref(), query.to.as_deref())?;
     let webhook = query.webhook.as_deref().map(|id| webhook_number(&api, &tenant, id)).transpose()?;
-    let bulk = range.bulk(tenant.account().number, JobKind::Discard, Source::DeadLetters { webhook });
-    let listed = web::block(move || {
-        let page = api.store.dead_letters(&bulk, window.before.map(DeliveryId), window.limit)?;
-        rows(&api, page)
+    let account = tenant.account().number;
+    let bulk = range.bulk(account, JobKind::Discard, Source::DeadLetters { webhook });
+    let reader = api.clone();
+    let listed = api.read(account, move || {
+        let page = reader.store.dead_letters(&bulk, window.before.map(DeliveryId), window.limit)?;
+        rows(&reader, page)
     });
     Ok(HttpResponse::Ok().json(PageReply::from(listed.await??)))
 }
@@ -85,8 +87,9 @@ pub async fn handle(tenant: &Tenant, api: web::Data<Api>, kind: JobKind, body: B
             return Err(Invalid::new("ids", "cannot stand together with a filter").into());
         }
         (Some(ids), _) => {
-            let (api, account) = (api.clone(), tenant.account().number);
-            Source::TheseDeadLetters(web::block(move || deliveries(&api, account, &ids)).await??)
+            let (reader, account) = (api.clone(), tenant.account().number);
+            let found = api.read(account, move || deliveries(&reader, account, &ids));
+            Source::TheseDeadLetters(found.await??)
         }
         (None, webhook) => {
             let webhook = webhook.map(|id| webhook_number(&api, tenant, &id)).transpose()?;

@@ -53,7 +53,7 @@ pub async fn list(
         return Err(Invalid::new("state", format!("must be one of {}", STATES.join(", "))).into());
     }
     let history = reach(&api, &tenant).history(&id)?;
-    let listed = web::block(move || {
+    let listed = api.read(tenant.account().number, move || {
         let webhook = history.webhook.clone();
         let state = |delivery: &_| shown_state(delivery, Some(&webhook));
         history.deliveries(window, |delivery| query.state.as_deref().is_none_or(|wanted| wanted == state(delivery)))
@@ -76,7 +76,8 @@ pub async fn logs(
 ) -> Result<HttpResponse, Problem> {
     let window = query.window()?;
     let history = reach(&api, &tenant).history(&id)?;
-    let listed = web::block(move || history.deliveries(window, |delivery| delivery.attempts > 0));
+    let listed =
+        api.read(tenant.account().number, move || history.deliveries(window, |delivery| delivery.attempts > 0));
     Ok(HttpResponse::Ok().json(PageReply::from(listed.await??.map(LogRow::from))))
 }
 

@@ -58,7 +58,7 @@ pub async fn list(
     let to = bound("to", query.to.as_deref())?.map(|at| EventId(first_id_at(at)));
     let before = [window.before.map(EventId), to].into_iter().flatten().min();
     let (store, account) = (api.store.clone(), tenant.account().number);
-    let page = web::block(move || {
+    let page = api.read(account, move || {
         store.events(account, from, before, window.limit, |event| {
             filter.as_ref().is_none_or(|filter| filter.matches(&event.event_type))
         })
@@ -80,7 +80,7 @@ pub async fn list(
 #[get("/api/v1/events/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let (store, account) = (api.store.clone(), tenant.account().number);
-    let found = web::block(move || {
+    let found = api.read(account, move || {
         let Some(id) = find(&store, account, &id)? else { return Ok(None) };
         let Some(event) = store.event(account, id)? else { return Ok(None) };
         let page = store.deliveries_of_event(id, &event.webhooks, None, LIMIT_MAX)?;
@@ -127,7 +127,7 @@ pub async fn deliveries(
 ) -> Result<HttpResponse, Problem> {
     let window = query.window()?;
     let (store, account) = (api.store.clone(), tenant.account().number);
-    let page = web::block(move || {
+    let page = api.read(account, move || {
         let Some(id) = find(&store, account, &id)? else { return Ok(None) };
         let Some(head) = store.event_head(account, id)? else { return Ok(None) };
         store.deliveries_of_event(id, &head.webhooks, window.before.map(DeliveryId), window.limit).map(Some)

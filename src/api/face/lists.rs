@@ -1,7 +1,7 @@
 //! The lists of a face: its webhooks and the history of one, by cursor or by offset, with as much of each row as the face
 //! shows. What stays true: counts come from kept counters, never from counting rows.
 
-use actix_web::{HttpRequest, web};
+use actix_web::HttpRequest;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -43,8 +43,9 @@ pub async fn webhooks(reach: &Reach<'_>, face: &Face, request: &HttpRequest) -> 
         Paging::Cursor => Page::Cursor(listed.cursor()),
         Paging::Offset => offset_page(total(), part),
     };
-    let (store, account) = (reach.api.store.clone(), reach.tenant.account().id.clone());
-    let shown = web::block(move || views(&store, &account, &listed.rows)).await??;
+    let (store, account) = (reach.api.store.clone(), reach.tenant.account());
+    let (number, id) = (account.number, account.id.clone());
+    let shown = reach.api.read(number, move || views(&store, &id, &listed.rows)).await??;
     Ok(face.webhooks(&shown.iter().map(object).collect::<Vec<_>>(), &page))
 }
 
@@ -56,7 +57,7 @@ pub async fn deliveries(reach: &Reach<'_>, face: &Face, id: &str, request: &Http
     let (deliveries, attempts) = (history.tally.deliveries, history.tally.attempts);
     let (kind, only, paging) = (rule.rows, rule.only, rule.list.paging);
     let details = Details::of(face);
-    let listed = web::block(move || {
+    let listed = reach.api.read(reach.tenant.account().number, move || {
         let listed = match paging {
             Paging::Cursor => rows(&history, kind, only, part.window)?,
             Paging::Offset => rows_from(&history, kind, part)?,

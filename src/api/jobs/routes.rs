@@ -27,7 +27,7 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let window = query.window()?;
     let (store, account) = (api.store.clone(), tenant.account().number);
-    let page = web::block(move || store.jobs(account, window.before.map(JobId), window.limit)).await??;
+    let page = api.read(account, move || store.jobs(account, window.before.map(JobId), window.limit)).await??;
     Ok(HttpResponse::Ok().json(PageReply::from(Listed::from(page.map(|job| view(&api.store, &job))))))
 }
 

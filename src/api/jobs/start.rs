@@ -1,7 +1,7 @@
 //! The one answer to every bulk call: a count where it is a dry run, else a job. What stays true: a count and a job select by
 //! the same code.
 
-use actix_web::{HttpResponse, web};
+use actix_web::HttpResponse;
 
 use super::view::{CountView, view};
 use crate::api::Api;
@@ -15,7 +15,7 @@ use crate::domain::job::{Bulk, Job};
 pub async fn answer(api: &Api, tenant: &Tenant, bulk: Bulk, dry_run: bool) -> Result<HttpResponse, Problem> {
     if dry_run {
         let store = api.store.clone();
-        let count = web::block(move || store.count(&bulk)).await??;
+        let count = api.read(tenant.account().number, move || store.count(&bulk)).await??;
         let (skipped, examined) = (count.skipped, count.examined);
         return Ok(Reply::ok(CountView { count: count.count, skipped, examined, complete: count.complete }));
     }

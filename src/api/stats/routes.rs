@@ -11,6 +11,7 @@ use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
 use crate::api::http::request::Query;
 use crate::api::webhooks::reach::reach;
+use crate::domain::id::AccountNumber;
 use crate::domain::stats::Series;
 
 /// Show what the account's events and deliveries came to, over time
@@ -27,7 +28,8 @@ pub async fn of_account(
     api: web::Data<Api>,
     Query(query): Query<StatsQuery>,
 ) -> Result<HttpResponse, Problem> {
-    answer(api, Series::Account(tenant.account().number), query).await
+    let account = tenant.account().number;
+    answer(api, account, Series::Account(account), query).await
 }
 
 /// Show what a webhook's deliveries came to, over time
@@ -45,12 +47,18 @@ pub async fn of_webhook(
     Query(query): Query<StatsQuery>,
 ) -> Result<HttpResponse, Problem> {
     let number = reach(&api, &tenant).webhook(&id)?.number();
-    answer(api, Series::Webhook(number), query).await
+    answer(api, tenant.account().number, Series::Webhook(number), query).await
 }
 
-pub async fn answer(api: web::Data<Api>, series: Series, query: StatsQuery) -> Result<HttpResponse, Problem> {
+async fn answer(
+    api: web::Data<Api>,
+    account: AccountNumber,
+    series: Series,
+    query: StatsQuery,
+) -> Result<HttpResponse, Problem> {
     let now = api.clock.now();
     let span = query.span(now)?;
-    let view = web::block(move || api.store.stats(series, span, now).map(|stats| view(span, &stats, now)));
+    let store = api.store.clone();
+    let view = api.read(account, move || store.stats(series, span, now).map(|stats| view(span, &stats, now)));
     Ok(Reply::ok(view.await??))
 }

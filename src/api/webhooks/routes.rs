@@ -43,10 +43,11 @@ pub async fn list(
     Query(query): Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
     let window = query.window()?;
-    let listed = web::block(move || {
-        let page = reach(&api, &tenant).list(window, 0);
+    let (reader, account) = (api.clone(), tenant.account().number);
+    let listed = api.read(account, move || {
+        let page = reach(&reader, &tenant).list(window, 0);
         let listed = Listed::from(page);
-        let rows = views(&api.store, &tenant.account().id, &listed.rows)?;
+        let rows = views(&reader.store, &tenant.account().id, &listed.rows)?;
         Ok::<_, Problem>(Listed { rows, next: listed.next })
     });
     Ok(HttpResponse::Ok().json(PageReply::from(listed.await??)))

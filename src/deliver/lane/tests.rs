@@ -93,6 +93,17 @@ fn the_days_first_attempts_run_out_until_midnight_and_retries_go_on() {
 }
 
 #[test]
+fn what_was_freed_is_read_again_only_where_reading_has_passed_it() {
+    let (mut lane, ids) = lane_with(rules(), 3);
+    assert_eq!((lane.fresh_after(), lane.wants(NOON).fresh), (Some(ids[2]), 0));
+    let later = EventId(IdSource::after(ids[2].0).next(NOON, 0, || 0)).delivery_to(1);
+    lane.freed(later);
+    assert_eq!((lane.fresh_after(), lane.wants(NOON).fresh), (Some(ids[2]), BUFFER_MAX / 2));
+    lane.freed(ids[2]);
+    assert_eq!(lane.fresh_after(), None, "it may lie before what was read");
+}
+
+#[test]
 fn what_was_counted_before_a_restart_counts() {
     let tally = Tally { day: day_of(NOON), first_attempts_on_day: 2, ..Tally::default() };
     let lane = Lane::new(Rules { first_attempts_per_day: Some(2), ..rules() }, &tally, NOON);

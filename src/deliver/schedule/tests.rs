@@ -152,7 +152,7 @@ fn what_changed_is_read_again_and_what_is_out_stays_out() {
     let out: Vec<DeliveryId> = std::iter::from_fn(|| scheduler.next(NOW)).map(|claim| claim.delivery.id).collect();
     scheduler.webhook_changed(number);
     scheduler.begin_again();
-    scheduler.freed(number);
+    scheduler.freed(out[0]);
     assert!(scheduler.next(NOW).is_none());
     bench.publish("a");
     scheduler.fresh_arrived(number);
