@@ -285,3 +285,43 @@ fn a_key_pair_signs_what_node_verifies_also_beside_a_shared_secret() {
     assert_eq!((refused.status, &refused.json()["error"]["field"]), (400, &json!("secret")));
     assert!(server.terminate().success());
 }
+
+#[test]
+fn a_key_pair_is_rotated_into_another_one_and_both_sign_for_a_while() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let receiver = Receiver::start(|_, _| Answer::Status(200));
+    let server = Server::start(dir.path(), &[]);
+    let mut client = server.client();
+    let body = json!({"url": receiver.url("/"), "events": ["*"], "signing": "ed25519"});
+    let made = client.post("/api/v1/webhooks", &body).data(201);
+    let path = format!("/api/v1/webhooks/{}/secret", made["id"].as_str().expect("an id"));
+    let rotated = client.request("POST", &format!("{path}/rotate"), b"").data(200);
+    assert!(rotated["secret"].as_str().is_some_and(|text| text.starts_with("whsk_")), "of the same kind: {rotated}");
+    assert_ne!(rotated["public_key"], made["public_key"]);
+    let previous = &rotated["previous"][0];
+    assert_eq!((&previous["secret"], &previous["public_key"]), (&made["secret"], &made["public_key"]), "{rotated}");
+    assert_eq!(client.get(&path).data(200), rotated);
+
+    client.post("/api/v1/events", &json!({"type": "a.b", "data": {"n": 1}})).data(202);
+    let arrived = receiver.next();
+    let header = |name: &str| arrived.header(name).expect("a header");
+    let signed = format!("{}.{}.", header("webhook-id"), header("webhook-timestamp"));
+    let message = [signed.as_bytes(), &arrived.message.body].concat();
+    let signatures: Vec<&str> = header("webhook-signature").split(' ').collect();
+    assert_eq!(signatures.len(), 2, "{signatures:?}");
+    for (signature, key) in signatures.iter().zip([&rotated["public_key"], &made["public_key"]]) {
+        let signature = signature.strip_prefix("v1a,").expect("signed with a key pair");
+        assert!(node_verifies(key.as_str().expect("a public key"), &message, signature), "{key}");
+    }
+
+    // A secret that both sides share is asked for, and then stays of its kind.
+    for body in [json!({"signing": "hmac"}), json!({})] {
+        let shared = client.post(&format!("{path}/rotate"), &body).data(200);
+        assert!(shared["secret"].as_str().is_some_and(|text| text.starts_with("whsec_")), "{shared}");
+        assert_eq!(shared["public_key"], Value::Null);
+    }
+    let previous = client.get(&path).data(200)["previous"].as_array().expect("a list").clone();
+    let keys: Vec<_> = previous.iter().map(|one| one.get("public_key")).collect();
+    assert_eq!(keys, [None, Some(&rotated["public_key"]), Some(&made["public_key"])]);
+    assert!(server.terminate().success());
+}

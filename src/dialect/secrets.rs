@@ -230,6 +230,11 @@ impl Dialect {
         Some(format!("{}{}", pair.public_prefix, BASE64.encode(key.verifying_key().as_bytes())))
     }
 
+    /// What a secret is: one that both sides share, or a key pair.
+    pub fn signing_of(&self, secret: &Secret) -> Signing {
+        if self.public_key(secret).is_some() { Signing::Ed25519 } else { Signing::Hmac }
+    }
+
     fn generate_pair(&self, random: &[u8; 32]) -> Option<Secret> {
         let pair = self.secrets.ed25519.as_ref()?;
         let bytes = Zeroizing::new(ed25519_dalek::SigningKey::from_bytes(random).to_keypair_bytes());

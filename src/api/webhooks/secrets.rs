@@ -31,9 +31,10 @@ pub struct RotateInput {
     /// The new secret; generated if left out.
     #[serde(default)]
     secret: Option<String>,
-    /// What is generated: `hmac`, or `ed25519`, a key pair, where the dialect has that.
+    /// What is generated: `hmac`, or `ed25519`, a key pair, where the dialect has that. If left out, what the newest secret
+    /// is.
     #[serde(default)]
-    signing: Signing,
+    signing: Option<Signing>,
     /// How long the old secrets go on signing beside it; a day if left out, at most 30 days.
     #[serde(default)]
     overlap_seconds: Option<u64>,
@@ -54,6 +55,9 @@ struct SecretView {
 #[derive(Serialize, utoipa::ToSchema)]
 struct PreviousSecret {
     secret: String,
+    /// Its public key, where it is a key pair: receivers verify with it until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_key: Option<String>,
     /// It signs until then.
     #[schema(format = DateTime)]
     until: Option<String>,
@@ -91,13 +95,19 @@ pub async fn rotate(
 fn secrets(webhook: &Webhook, api: &Api) -> SecretView {
     let now = api.clock.now();
     let mut signing = webhook.secrets.iter().filter(|one| one.signs_at(now));
-    let newest = signing.next().map(|one| &one.secret);
     let dialects = api.dialects.now();
-    let public_key = newest.and_then(|secret| dialects.get(&webhook.dialect)?.public_key(secret));
-    let secret = newest.map(|secret| secret.reveal().to_string());
-    let previous = signing
-        .map(|one| PreviousSecret { secret: one.secret.reveal().to_string(), until: one.until.map(time::rfc3339) });
-    SecretView { secret, public_key, previous: previous.collect() }
+    let public_key = |secret: &Secret| dialects.get(&webhook.dialect)?.public_key(secret);
+    let newest = signing.next().map(|one| &one.secret);
+    let previous = signing.map(|one| PreviousSecret {
+        secret: one.secret.reveal().to_string(),
+        public_key: public_key(&one.secret),
+        until: one.until.map(time::rfc3339),
+    });
+    SecretView {
+        previous: previous.collect(),
+        secret: newest.map(|secret| secret.reveal().to_string()),
+        public_key: newest.and_then(public_key),
+    }
 }
 
 impl Reach<'_> {
@@ -113,7 +123,10 @@ impl Reach<'_> {
         let warning = input.secret.as_deref().map(|text| dialect.check_secret(text)).transpose()?.flatten();
         let secret = match input.secret {
             Some(text) => Secret::new(text),
-            None => self.api.new_secret(&dialect, input.signing)?,
+            None => {
+                let of_its_kind = || webhook.secrets.first().map(|one| dialect.signing_of(&one.secret));
+                self.api.new_secret(&dialect, input.signing.or_else(of_its_kind).unwrap_or_default())?
+            }
         };
         let changed = self.change(&webhook, "secret_rotated", move |webhook, now| {
             webhook.secrets = rotated(&webhook.secrets, secret, now, overlap * 1000)?;
