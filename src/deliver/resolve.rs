@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
-use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
 
 use super::descriptors::is_want;
 
@@ -43,13 +44,33 @@ impl Resolver {
             Ok(Ok(found)) => Ok(found.iter().collect()),
             Ok(Err(error)) => {
                 let is_ours = matches!(&error, NetError::Io(error) if is_want(error));
-                Err(Unresolved { why: error.to_string(), is_ours })
+                tracing::debug!(host, %error, "a name was not resolved");
+                Err(Unresolved { why: in_words(&error), is_ours })
             }
             Err(_) => {
                 let why = format!("no answer within {} seconds", self.limit.as_secs());
                 Err(Unresolved { why, is_ours: false })
             }
         }
+    }
+}
+
+/// Why a name was not resolved, for people: the crate's own words hold values of its code.
+fn in_words(error: &NetError) -> String {
+    let code = match error {
+        NetError::Dns(DnsError::NoRecordsFound(none)) => none.response_code,
+        NetError::Dns(DnsError::ResponseCode(code)) => *code,
+        NetError::Timeout => return "no name server answered in time".into(),
+        NetError::Io(error) => return format!("no name server could be asked: {error}"),
+        NetError::NoConnections | NetError::Busy => return "no name server could be asked".into(),
+        _ => return "the name servers gave no answer that can be read".into(),
+    };
+    match code {
+        ResponseCode::NXDomain => "there is no such name".into(),
+        ResponseCode::NoError => "the name has no address".into(),
+        ResponseCode::ServFail => "the name servers failed to look it up (SERVFAIL)".into(),
+        ResponseCode::Refused => "the name servers refuse to look it up (REFUSED)".into(),
+        other => format!("the name servers answered {:?}", other.to_str()),
     }
 }
 

@@ -47,6 +47,22 @@ impl Dns {
         Self { address, asked }
     }
 
+    /// Answers every question with this code and nothing else.
+    pub fn failing(code: u8) -> Self {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = socket.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            let mut packet = [0; 1500];
+            while let Ok((length, from)) = socket.recv_from(&mut packet) {
+                let Some(question) = Question::read(&packet[..length]) else { continue };
+                let mut reply = question.answer(&[]);
+                reply[3] |= code;
+                socket.send_to(&reply, from).expect("it can be answered");
+            }
+        });
+        Self { address, asked: Arc::default() }
+    }
+
     /// How often the addresses of this name were asked for.
     pub fn asked(&self, name: &str) -> usize {
         self.asked.lock().expect("no holder panics").get(name).copied().unwrap_or_default()

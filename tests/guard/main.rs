@@ -142,6 +142,23 @@ fn a_name_server_that_does_not_answer_takes_no_longer_than_it_may() {
 }
 
 #[test]
+fn a_name_that_leads_nowhere_is_told_in_words() {
+    for (code, words) in [
+        (0, "the name has no address"),
+        (2, "the name servers failed to look it up (SERVFAIL)"),
+        (3, "there is no such name"),
+        (5, "the name servers refuse to look it up (REFUSED)"),
+    ] {
+        let servers = Dns::failing(code).address.to_string();
+        let mut stage = Stage::start(&[("HOOKWHEEL__DELIVER__NAME_SERVERS", servers.as_str())]);
+        let webhook = stage.webhook("http://nowhere.test/", json!({}));
+        stage.publish("e");
+        let expected = ("dns".to_owned(), format!("the host name could not be resolved: {words}"));
+        assert_eq!(stage.outcome(&webhook, "e"), expected);
+    }
+}
+
+#[test]
 fn an_address_that_hangs_does_not_keep_the_next_from_being_tried() {
     let dns = Dns::start(|_, _| vec![Record::Address(Ipv4Addr::new(127, 0, 0, 3)), Record::Address(CLOSED)]);
     let receiver = Receiver::start(|_, _| Answer::Status(200));
