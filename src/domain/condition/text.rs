@@ -22,11 +22,14 @@ pub enum Unreadable {
 
 type Read<T> = Result<T, Unreadable>;
 
-/// Reads all of a text.
-pub fn read(text: &str) -> Read<Test> {
+/// Reads all of a text. An error says also at which byte it was met.
+pub fn read(text: &str) -> Result<Test, (usize, Unreadable)> {
     let mut reader = Reader { rest: text };
-    let test = reader.any()?;
-    if reader.rest.is_empty() { Ok(test) } else { Err(Unreadable::Form) }
+    let read = match reader.any() {
+        Ok(_) if !reader.rest.is_empty() => Err(Unreadable::Form),
+        read => read,
+    };
+    read.map_err(|why| (text.len() - reader.rest.len(), why))
 }
 
 struct Reader<'t> {

@@ -62,10 +62,29 @@ fn what_is_no_condition_is_refused_with_what_to_write() {
         assert!(refused(text).contains("@.data.amount > 100"), "{text}");
     }
     assert!(refused("search(@.a, 'x')").contains("'search' is not defined"));
-    assert!(refused("@.a == \"x").contains("text without an end"));
-    assert!(refused("@.a == 'x\\'").contains("text without an end"));
+    assert!(refused("@.a == \"x").contains("a text has no end"));
+    assert!(refused("@.a == 'x\\'").contains("a text has no end"));
     assert!(refused(&format!("@.a == '{}'", "x".repeat(1020))).contains("1024 bytes"));
     assert!(refused("count(@.a) == count(1)").contains("RFC 9535"));
+}
+
+#[test]
+fn a_mistake_is_named_with_its_place() {
+    for (text, place) in [
+        ("@.data.amount >", "is wrong at its end: "),
+        ("  @.data.amount > ", "is wrong at its end: "),
+        ("amount > 100", "is wrong at character 8, at \"> 100\": "),
+        (" @.ä = 1 && @.b", "is wrong at character 6, at \"= 1 && @.b\": "),
+        ("@.a == 1 2", "is wrong at character 10, at \"2\": "),
+        ("@.a && (@.b", "is wrong at character 8, at \"(@.b\": a bracket has no partner"),
+        ("@.a)", "is wrong at character 4, at \")\": a bracket has no partner"),
+        ("@.a == 'x", "is wrong at character 8, at \"'x\": a text has no end"),
+        ("@.a..b.c.d.e.f.g.h.i.j.k.l", "is wrong at character 5, at \".b.c.d.e.f.g.h.i.j.k\": \"..\""),
+        ("@.a && ma(@.b)", "is wrong at character 11, at \"@.b)\": the function 'ma' is not defined"),
+    ] {
+        let message = refused(text);
+        assert!(message.starts_with(place), "{text}: {message}");
+    }
 }
 
 #[test]
@@ -276,7 +295,7 @@ proptest! {
     #[test]
     fn it_is_read_and_asked_as_the_rfc_says(text in prop_oneof![pieces(), conditions(), conditions()], event in events()) {
         let known = check_shape(&text).and_then(|()| {
-            JsonPath::parse(&format!("$[?({})]", text.trim())).map_err(|error| error.to_string())
+            JsonPath::parse(&format!("$[?({})]", text.trim())).map_err(|error| (0, error.to_string()))
         });
         let ours = Condition::parse(&text);
         prop_assert_eq!(ours.is_ok(), known.is_ok(), "{} {:?} {:?}", text, ours, known);
