@@ -32,7 +32,7 @@ const EXAMPLES: [(&str, &str); 26] = [
 ];
 
 /// The known word that looks most like `word`, for "did you mean".
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let score = |candidate: &str| (strsim::jaro_winkler(word, candidate) * 1000.0) as u32;
     known.into_iter().max_by_key(|candidate| score(candidate)).filter(|candidate| score(candidate) > 600)
 }

@@ -115,7 +115,11 @@ fn unreadable(body: &[u8], start: usize, index: usize, ndjson: bool) -> Problem 
 
 fn in_line(problem: Problem, index: usize, line: usize) -> Problem {
     let field = problem.field().map_or(format!("[{index}]"), |field| format!("[{index}].{field}"));
-    problem.with_message(|message| format!("line {line}: {}", message.replace(" at line 1 ", " at "))).with_field(field)
+    problem
+        .with_message(|message| {
+            format!("line {line}: {}", message.replace(" at line 1 ", " at ").replace("(line 1 ", "("))
+        })
+        .with_field(field)
 }
 
 /// The path of a field of the `index`-th event.

@@ -3,6 +3,7 @@
 pub mod allowance;
 pub mod body;
 pub mod page;
+pub mod plainly;
 pub mod problem;
 pub mod reply;
 pub mod request;

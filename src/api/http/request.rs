@@ -8,6 +8,7 @@ use actix_web::{FromRequest, HttpRequest, dev, web};
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::api::http::plainly::plainly;
 use crate::api::http::problem::Problem;
 use crate::domain::Invalid;
 use crate::domain::time::{self, UnixMs};
@@ -33,8 +34,8 @@ fn json_problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem
         return Problem::json(format!("the body is not JSON: {message}"));
     }
     match field(&path, &message) {
-        Some(field) => Invalid::new(field, message).into(),
-        None => Problem::json(message),
+        Some(field) => Invalid::new(field, plainly(&message)).into(),
+        None => Problem::json(format!("the body {}", plainly(&message))),
     }
 }
 
@@ -97,7 +98,7 @@ fn query_problem(error: actix_web::error::QueryPayloadError) -> Problem {
     let text = error.to_string();
     let message = text.rsplit_once("error: ").map_or(text.as_str(), |(_, message)| message);
     match field(".", message) {
-        Some(field) => Invalid::new(field, message).into(),
+        Some(field) => Invalid::new(field, plainly(message)).into(),
         None => Problem::json(format!("the query cannot be read: {message}")),
     }
 }
@@ -147,6 +148,10 @@ mod tests {
         for (json, expected) in table {
             let problem = read_json::<Object<Outer>>(json.as_bytes()).unwrap_err();
             assert_eq!(problem.field(), Some(expected), "{json}: {problem}");
+            let (field, said) =
+                problem.to_string().split_once(": ").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+            assert_eq!(field, expected);
+            assert!(!said.contains(&format!("`{}`", expected.rsplit('.').next().unwrap())), "named once: {problem}");
         }
     }
 
