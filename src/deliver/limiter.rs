@@ -1,53 +1,43 @@
-//! One webhook's rate limit: governor, told the time instead of asking for it.
+//! One webhook's rate limit, told the time instead of asking for it. Its lane takes from it, and so does who tests the
+//! webhook by hand, from another thread: the endpoint has one limit.
 
-use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use governor::clock::Clock;
-use governor::middleware::NoOpMiddleware;
-use governor::nanos::Nanos;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
-
-use crate::domain::rate_limit::RateLimit;
+use crate::domain::pace::Pace;
+use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::domain::time::UnixMs;
 
-/// Lets requests out at a rate, and a burst at once.
-pub struct Limiter {
-    limiter: RateLimiter<NotKeyed, InMemoryState, ToldClock, NoOpMiddleware<Nanos>>,
-    clock: ToldClock,
-}
+/// What a webhook's endpoint was sent lately; all clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Limiter(Arc<Mutex<Pace>>);
 
 impl Limiter {
-    /// With nothing spent.
-    pub fn new(limit: RateLimit) -> Self {
-        let clock = ToldClock::default();
-        let (rate, milliseconds) = limit.refill();
-        let period = Duration::from_millis(milliseconds) / rate;
-        let quota = Quota::with_period(period).expect("no rate has a period of nothing");
-        let quota = quota.allow_burst(NonZeroU32::new(limit.burst).unwrap_or(NonZeroU32::MIN));
-        Self { limiter: RateLimiter::direct_with_clock(quota, clock.clone()), clock }
+    /// Counts a request that goes out at `now`; if none may, says when.
+    pub fn take(&self, limit: RateLimit, now: UnixMs) -> Result<(), UnixMs> {
+        self.with(|pace| pace.take(limit, now))
     }
 
-    /// When the next request may go out, if not at `now`. Asking counts as sending.
-    pub fn limited_until(&self, now: UnixMs) -> Option<UnixMs> {
-        self.clock.0.store(now, Ordering::Relaxed);
-        let not_until = self.limiter.check().err()?;
-        let wait = not_until.wait_time_from(self.clock.now());
-        Some(now + (wait.as_nanos() as u64).div_ceil(1_000_000).max(1))
+    /// Counts a request that goes out at `now` whatever the limit says.
+    pub fn spend(&self, limit: RateLimit, now: UnixMs) {
+        self.with(|pace| pace.spend(limit, now));
     }
-}
 
-/// The time that the limiter was last told, in milliseconds.
-#[derive(Debug, Clone, Default)]
-struct ToldClock(Arc<AtomicU64>);
+    /// What is left at `now`.
+    pub fn allowance(&self, limit: RateLimit, now: UnixMs) -> Allowance {
+        self.with(|pace| pace.allowance(limit, now))
+    }
 
-impl Clock for ToldClock {
-    type Instant = Nanos;
+    /// The limit is another: it begins with nothing spent.
+    pub fn begin_anew(&self) {
+        self.with(|pace| *pace = Pace::default());
+    }
 
-    fn now(&self) -> Nanos {
-        Nanos::new(self.0.load(Ordering::Relaxed).saturating_mul(1_000_000))
+    /// Whether somebody else has it too, or something is spent at `now`.
+    pub fn is_in_use(&self, now: UnixMs) -> bool {
+        Arc::strong_count(&self.0) > 1 || self.with(|pace| !pace.is_over(now))
+    }
+
+    fn with<T>(&self, see: impl FnOnce(&mut Pace) -> T) -> T {
+        see(&mut self.0.lock().expect("no holder of the lock panics"))
     }
 }

