@@ -124,7 +124,7 @@ fn delivery_by_hand(facts: &AttemptFacts<'_>, body: &Bytes, mac: &Hmac<Sha256>) 
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (USER_AGENT, HeaderValue::from_static(concat!("Hookwheel/", env!("CARGO_PKG_VERSION")))),
         (name("x-taskflow-event"), value(&facts.event.event_type)),
-        (name("x-taskflow-delivery-id"), value(&format!("del_{}", facts.delivery.uuid().simple()))),
+        (name("x-taskflow-delivery-id"), value(&format!("del_{}_{}", facts.delivery.uuid().simple(), facts.attempt))),
         (name("x-taskflow-signature"), value(&signature)),
     ];
     (body.clone(), headers)

@@ -50,12 +50,14 @@ use clock::{Clock, Dice, Stopwatch};
 use config::{Config, threads};
 use dialect::{DialectError, Dialects, Shelf};
 use domain::audit::Actor;
+use domain::delivery::Delivery;
 use domain::explain::Explained;
 use domain::id::WebhookNumber;
 use domain::lane::Standing;
-use domain::probe::{Probe, Probed};
+use domain::probe::{Probe, Probed, Tried};
 use domain::rate_limit::{Allowance, RateLimit};
 use domain::time::{self, UnixMs};
+use domain::webhook::Webhook;
 use futures_util::future::BoxFuture;
 use pulse::{Stuck, or_end, or_end_task};
 
@@ -200,6 +202,15 @@ pub fn accept_loss(config: &Config) -> Result<store::Loss, store::OpenError> {
 impl api::Outbound for deliver::Handle {
     fn probe(&self, probe: Probe) -> BoxFuture<'static, Probed> {
         Box::pin(Self::probe(self, probe))
+    }
+    fn test(&self, webhook: Arc<Webhook>, delivery: Delivery) -> BoxFuture<'static, Tried> {
+        Box::pin(Self::test(self, webhook, delivery))
+    }
+    fn take(&self, webhook: WebhookNumber, limit: RateLimit) -> Result<(), u64> {
+        Self::take(self, webhook, limit)
+    }
+    fn spend(&self, webhook: WebhookNumber, limit: RateLimit) {
+        Self::spend(self, webhook, limit);
     }
     fn explain(&self, url: Url, opened: Vec<IpNet>) -> BoxFuture<'static, Option<Explained>> {
         Box::pin(Self::explain(self, url, opened))

@@ -425,9 +425,90 @@ fn what_is_over_the_daily_limit_waits_for_tomorrow_and_says_so() {
     assert_eq!((&waiting["event_id"], &waiting["attempts"]), (&json!("c"), &json!(0)), "{rows}");
     assert_eq!(waiting["error"], "waits for tomorrow: the 2 deliveries of today are used up");
     assert!(waiting["next_attempt_at"].as_str().unwrap().ends_with("T00:00:00.000Z"), "{waiting}");
+    // What a person asks for does not wait, and counts.
     let test = scene.client.post(&format!("{}/test", webhook.path), &json!({})).data(202);
-    let test = scene.client.get(&format!("/api/v1/deliveries/{}", test["delivery_id"].as_str().unwrap())).data(200);
-    assert_eq!(test["state"], "pending", "a test counts as one");
+    assert_eq!(test["success"], true, "{test}");
+    let other = scene.webhook("/other", json!({"dialect": "limited"}));
+    scene.publish("d");
+    scene.delivery_in(&other, "d", "succeeded");
+    let tested = scene.client.post(&format!("{}/test", other.path), &json!({})).data(202);
+    assert_eq!(tested["success"], true);
+    scene.publish("e");
+    ask_until("waiting", || scene.shown(&other), |shown| shown["lane"]["waits_for"] == "daily_limit");
+    assert_eq!(scene.delivery(&other, "e")["state"], "pending");
+}
+
+/// Asks for a test of the webhook; what its reply says.
+fn tested(scene: &mut Scene, webhook: &Webhook) -> Value {
+    scene.client.post(&format!("{}/test", webhook.path), &json!({})).data(202)
+}
+
+#[test]
+fn a_test_goes_out_at_once_whatever_the_state_and_says_what_was_answered() {
+    let status = Arc::new(AtomicUsize::new(500));
+    let answered = status.clone();
+    let mut scene = Scene::start(move |path, _| match path {
+        "/hangs" => Answer::Hang,
+        _ => Answer::Status(answered.load(Ordering::SeqCst) as u16),
+    });
+    // Disabled by its rule, and a probe is to come.
+    let rule = json!({"consecutive_failures": 2, "probe_after_seconds": 3600});
+    let webhook = scene.webhook("/", json!({"disable": rule}));
+    scene.publish("a");
+    for _ in 0..2 {
+        scene.receiver.next();
+    }
+    let disabled = ask_until("disabled", || scene.shown(&webhook), |shown| shown["status"] == "disabled");
+    let failed = tested(&mut scene, &webhook);
+    let told = ["success", "status_code", "error", "response_body"].map(|name| &failed[name]);
+    assert_eq!(told, [&json!(false), &json!(500), &json!("the endpoint answered 500"), &json!("")]);
+    scene.receiver.next();
+    status.store(200, Ordering::SeqCst);
+    let well = tested(&mut scene, &webhook);
+    assert_eq!((&well["success"], &well["error"]), (&json!(true), &Value::Null));
+    scene.receiver.next();
+    let delivery = scene.client.get(&format!("/api/v1/deliveries/{}", well["delivery_id"].as_str().unwrap())).data(200);
+    assert_eq!((&delivery["cause"], &delivery["state"]), (&json!("test"), &json!("succeeded")));
+    let shown = scene.shown(&webhook);
+    for same in ["status", "status_reason", "probe_at", "consecutive_failures", "failing_since"] {
+        assert_eq!(shown[same], disabled[same], "a test is no probe: {same}");
+    }
+    // Nor does it matter that it is paused.
+    scene.steer(&webhook, "enable", json!({}));
+    scene.steer(&webhook, "pause", json!({}));
+    assert_eq!(tested(&mut scene, &webhook)["success"], true);
+    assert_eq!(scene.shown(&webhook)["status"], "paused");
+
+    // Failed tests disable nothing, pause nothing, and are tried once.
+    let active = scene.webhook("/", json!({"disable": {"consecutive_failures": 2}}));
+    status.store(503, Ordering::SeqCst);
+    for _ in 0..12 {
+        assert_eq!(tested(&mut scene, &active)["status_code"], 503);
+    }
+    let shown = scene.shown(&active);
+    assert_eq!(
+        (&shown["status"], &shown["pauses"], &shown["consecutive_failures"]),
+        (&json!("active"), &json!(0), &json!(0))
+    );
+    assert_eq!((&shown["attempts"], &shown["failed_attempts"], &shown["open"]), (&json!(12), &json!(12), &json!(0)));
+    let dead = scene.client.get("/api/v1/dead-letters").data(200);
+    assert_eq!(dead.as_array().unwrap().len(), 1, "there is nothing to handle but what was published: {dead}");
+    let slow = scene.webhook("/hangs", json!({"timeout": 1}));
+    let hung = tested(&mut scene, &slow);
+    assert_eq!((&hung["status_code"], &hung["error"]), (&Value::Null, &json!("the endpoint did not answer in time")));
+}
+
+#[test]
+fn only_an_endpoint_that_has_not_said_that_it_wants_deliveries_is_not_tested() {
+    let mut scene = Scene::start(|_, _| Answer::Status(404));
+    let webhook = scene.webhook("/", json!({"ownership_check": true}));
+    scene.receiver.next();
+    let refused = scene.client.post(&format!("{}/test", webhook.path), &json!({}));
+    let error = refused.json()["error"].take();
+    assert_eq!((refused.status, &error["code"]), (409, &json!("wrong_state")), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("the endpoint answered 404"), "the reason: {error}");
+    assert_eq!(scene.client.get("/api/v1/events").data(200), json!([]), "nothing is stored");
+    assert!(scene.receiver.arrived.try_recv().is_err(), "and nothing is sent");
 }
 
 #[test]

@@ -289,12 +289,20 @@ fn missing_finds_what_was_never_delivered_and_nothing_else() {
 fn a_webhook_in_test_mode_misses_published_tests_and_not_another_webhooks() {
     let mut bench = Bench::new();
     let other = bench.now(|staging| staging.create_webhook(webhook("*"), None)).unwrap();
-    bench.now(move |staging| staging.accept_test(1, other.id, event("task.ping", true))).unwrap();
+    // One is under way: its delivery is written when it was sent.
+    for is_sent in [true, false] {
+        let test = move |staging: &mut Staging<'_>| {
+            let (_, delivery) = staging.accept_test(1, other.id, event("task.ping", true))?;
+            let made = Attempt::not_made(1, "u", START, "no");
+            if is_sent { staging.put_tested(delivery, &made, false) } else { Ok(()) }
+        };
+        bench.now(test).unwrap();
+    }
     let tests = bench.now(|staging| staging.accept(1, vec![event("task.test", true)], None)).unwrap();
     bench.publish(&["task.real"]);
     let tester = bench.webhook("*", true);
     let job = bench.run(bulk(JobKind::Replay, Source::Missing { webhook: tester }));
-    assert_eq!(counts(&job), (JobState::Done, 3, 1, 0));
+    assert_eq!(counts(&job), (JobState::Done, 4, 1, 0));
     assert_eq!(bench.deliveries(tester)[0].event, tests[0].id);
 }
 

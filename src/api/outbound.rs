@@ -1,15 +1,19 @@
 //! What the API asks of the sending side. The two rooms never see each other: the front page of the library gives the API
 //! somebody who answers.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::domain::delivery::Delivery;
 use crate::domain::explain::Explained;
 use crate::domain::id::WebhookNumber;
 use crate::domain::lane::Standing;
-use crate::domain::probe::{Probe, Probed};
+use crate::domain::probe::{Probe, Probed, Tried};
 use crate::domain::rate_limit::{Allowance, RateLimit};
+use crate::domain::webhook::Webhook;
 use crate::pulse::Stuck;
 
 /// The sending side, as far as the API needs it.
@@ -17,12 +21,21 @@ pub trait Outbound: Send + Sync {
     /// Makes a request that is no delivery.
     fn probe(&self, probe: Probe) -> BoxFuture<'static, Probed>;
 
+    /// Makes the one attempt of a test, at once.
+    fn test(&self, webhook: Arc<Webhook>, delivery: Delivery) -> BoxFuture<'static, Tried>;
+
     /// Says where a URL leads and which rules decide there, for a webhook for which `opened` was opened. `None` while the
     /// server stops.
     fn explain(&self, url: Url, opened: Vec<IpNet>) -> BoxFuture<'static, Option<Explained>>;
 
     /// What is left of a webhook's rate limit now.
     fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance;
+
+    /// Counts a request to a webhook of its rate limit; if none may be made now, says how long it would wait, in milliseconds.
+    fn take(&self, webhook: WebhookNumber, limit: RateLimit) -> Result<(), u64>;
+
+    /// Counts a request that is made whatever the limit says.
+    fn spend(&self, webhook: WebhookNumber, limit: RateLimit);
 
     /// How a webhook's deliveries stand now; `None` if that is not known soon.
     fn standing(&self, webhook: WebhookNumber) -> BoxFuture<'static, Option<Standing>>;

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use super::mailbox::Mailbox;
 use super::meters::Meters;
 use super::schedule::Claim;
-use super::verdict::{Made, verdict};
+use super::verdict::{Made, is_success, verdict};
 use crate::clock::{Clock, Dice};
 use crate::dialect::Dialect;
 use crate::domain::backoff::Strain;
-use crate::domain::delivery::{Attempt, AttemptSummary, Outcome};
+use crate::domain::delivery::Attempt;
 use crate::domain::disable::DisableRule;
 use crate::domain::lane::Why;
+use crate::domain::probe::Tried;
 use crate::domain::retry::Next;
 use crate::domain::time::UnixMs;
 use crate::store::{Settlement, Store, StoreError};
@@ -22,6 +23,9 @@ use crate::store::{Settlement, Store, StoreError};
 /// After a panic over a delivery: when it is tried again. Not soon, since its request may have been made, and the next
 /// attempt may panic too.
 const AGAIN_AFTER_PANIC_MS: u64 = 60 * 60 * 1000;
+
+/// What is said of such an attempt.
+const INTERNAL: &str = "an internal error; see the log";
 
 /// Why nothing was attempted: the claim is handed back.
 #[derive(Debug, thiserror::Error)]
@@ -83,11 +87,31 @@ impl Book {
         }));
     }
 
+    /// What came of a claim that is a test: whoever asked writes it down. Nothing follows from it.
+    pub fn of_test(&self, claim: &Claim, came: Came) -> Tried {
+        let not_made = |why: String| {
+            let (number, url) = (claim.delivery.attempts + 1, claim.webhook.url.as_str());
+            Tried { attempt: Attempt::not_made(number, url, self.clock.now(), why), success: false }
+        };
+        let tried = match came {
+            Some(Ok((Made { attempt, .. }, dialect))) => {
+                let success = is_success(&claim.webhook, &dialect, &attempt.summary.outcome);
+                Tried { attempt, success }
+            }
+            Some(Err(unsent)) => not_made(unsent.to_string()),
+            None => not_made(INTERNAL.into()),
+        };
+        let next = if tried.success { Next::Succeeded } else { Next::Dead };
+        self.meters.count(&tried.attempt, next);
+        log(claim, &tried.attempt, next);
+        tried
+    }
+
     /// Decides what follows an attempt.
     fn judge(&self, claim: &Claim, made: Made, dialect: &Dialect) -> Settlement {
         fail::fail_point!("sender.verdict");
         let settlement = verdict(claim, dialect, made, self.dice.borrow_mut().fraction());
-        log(claim, &settlement);
+        log(claim, &settlement.attempt, settlement.next);
         self.meters.count(&settlement.attempt, settlement.next);
         settlement
     }
@@ -105,13 +129,9 @@ impl Book {
 
 /// What is recorded of an attempt over which the server itself panicked: nothing that any rule decides.
 fn after_panic(claim: &Claim, now: UnixMs) -> Settlement {
-    let outcome = Outcome::Unsendable("an internal error; see the log".into());
-    let number = claim.delivery.attempts + 1;
-    let summary = AttemptSummary { number, started_at: now, duration_ms: 0, outcome };
-    let url = claim.webhook.url.as_str().to_string();
     Settlement {
         delivery: claim.delivery.id,
-        attempt: Attempt { summary, url, request_headers: Vec::new(), response_body: Vec::new(), resent: false },
+        attempt: Attempt::not_made(claim.delivery.attempts + 1, claim.webhook.url.as_str(), now, INTERNAL),
         next: Next::RetryAt(now + AGAIN_AFTER_PANIC_MS),
         disable: DisableRule::default(),
         strain: Strain::Neutral,
@@ -121,8 +141,8 @@ fn after_panic(claim: &Claim, now: UnixMs) -> Settlement {
 }
 
 /// One wide line an attempt: failures for the operator to see, successes for whoever asks for them.
-fn log(claim: &Claim, settlement: &Settlement) {
-    let summary = &settlement.attempt.summary;
+fn log(claim: &Claim, attempt: &Attempt, next: Next) {
+    let summary = &attempt.summary;
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
@@ -132,13 +152,13 @@ fn log(claim: &Claim, settlement: &Settlement) {
                 attempt = summary.number,
                 outcome = %summary.outcome,
                 duration_ms = summary.duration_ms,
-                resent = settlement.attempt.resent,
-                next = ?settlement.next,
+                resent = attempt.resent,
+                next = ?next,
                 "attempt"
             )
         };
     }
-    match settlement.next {
+    match next {
         Next::Succeeded => line!(debug),
         Next::RetryAt(_) | Next::Dead => line!(info),
     }

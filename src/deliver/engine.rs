@@ -96,6 +96,7 @@ impl Engine {
         mail.freed.into_values().for_each(|first| self.scheduler.freed(first));
         mail.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
         let now = self.clock.now();
+        mail.tested.into_iter().for_each(|number| self.scheduler.tested(number, now));
         mail.settled.into_iter().for_each(|settled| self.scheduler.settled(settled, now));
         mail.handed_back.into_iter().for_each(|(id, lacks)| self.scheduler.handed_back(id, lacks, now));
     }

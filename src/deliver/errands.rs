@@ -20,7 +20,7 @@ use super::sender::{Sender, Tools};
 use crate::clock::Dice;
 use crate::domain::explain::Explained;
 use crate::domain::id::WebhookNumber;
-use crate::domain::probe::{Probe, Probed};
+use crate::domain::probe::{Probe, Probed, Tried};
 use crate::pulse::{self, Pulse};
 
 /// What a sender is asked to do.
@@ -29,6 +29,8 @@ pub enum Errand {
     Attempt(Claim),
     /// Break off what is under way for this webhook, and hand it back.
     BreakOff(WebhookNumber),
+    /// Make the one attempt of a test, and say what came of it.
+    Test(Claim, oneshot::Sender<Tried>),
     /// Make a request that is no delivery, and say what came of it.
     Probe(Probe, oneshot::Sender<Probed>),
     /// Say where a URL leads, for a webhook for which these networks were opened.
@@ -68,6 +70,11 @@ pub async fn send_all(
 async fn run(desk: Rc<Desk>, errand: Errand) {
     match errand {
         Errand::Attempt(claim) => desk.book.enter(&claim, guarded(desk.sender.attempt(&claim)).await),
+        Errand::Test(claim, answer) => {
+            let tried = desk.book.of_test(&claim, guarded(desk.sender.attempt(&claim)).await);
+            // Whoever asked may have gone meanwhile.
+            drop(answer.send(tried));
+        }
         // In a task of its own, like those that it breaks off, so that each of those has begun.
         Errand::BreakOff(number) => desk.sender.break_off(number),
         // Whoever asked may have gone meanwhile; a panic leaves them without an answer.

@@ -99,6 +99,7 @@ struct Out {
 /// One webhook's state in memory.
 pub struct Lane {
     rules: Rules,
+    /// Of its rate limit, once it is asked for.
     limiter: Option<Limiter>,
     buffer: VecDeque<Delivery>,
     out: HashMap<DeliveryId, Out>,
@@ -126,10 +127,9 @@ pub struct Lane {
 impl Lane {
     /// A lane that knows nothing of the disk yet, but for the day's count.
     pub fn new(rules: Rules, tally: &Tally, now: UnixMs) -> Self {
-        let limiter = rules.rate_limit.map(Limiter::new);
         Self {
             rules,
-            limiter,
+            limiter: None,
             buffer: VecDeque::new(),
             out: HashMap::new(),
             fresh_after: None,
@@ -148,13 +148,23 @@ impl Lane {
         }
     }
 
+    /// Whether it has a rate limit and no limiter.
+    pub fn wants_limiter(&self) -> bool {
+        self.rules.rate_limit.is_some() && self.limiter.is_none()
+    }
+
+    /// Takes a limiter that others know too.
+    pub fn take_limiter(&mut self, limiter: Limiter) {
+        self.limiter = Some(limiter);
+    }
+
     /// New rules. What was read ahead is read again, by the new rules. Says whether something is out that is to be broken off,
     /// since its webhook was paused or disabled.
     pub fn set_rules(&mut self, rules: Rules) -> bool {
         let was = (self.rules.active, self.rules.probe_at.is_some());
         let is_held = !rules.active && (was.0 || (was.1 && rules.probe_at.is_none()));
         if rules.rate_limit != self.rules.rate_limit {
-            self.limiter = rules.rate_limit.map(Limiter::new);
+            self.limiter.take().into_iter().for_each(|limiter| limiter.begin_anew());
         }
         if rules.active && !self.rules.active {
             self.paused_until = 0;
@@ -234,11 +244,6 @@ impl Lane {
         self.out.remove(&id).is_some()
     }
 
-    /// The rate limit that it keeps to.
-    pub fn rate_limit(&self) -> Option<RateLimit> {
-        self.rules.rate_limit
-    }
-
     /// Whether the last delivery that went out had to wait for the rate limit.
     pub fn last_was_limited(&self) -> bool {
         self.last_was_limited
@@ -296,7 +301,9 @@ impl Lane {
                 _ => Turn::Read,
             };
         }
-        if let Some(at) = self.limiter.as_ref().and_then(|limiter| limiter.limited_until(now)) {
+        let limiter = &mut self.limiter;
+        let took = self.rules.rate_limit.map(|limit| limiter.get_or_insert_default().take(limit, now));
+        if let Some(Err(at)) = took {
             self.limited = self.buffer.front().map(|delivery| delivery.id);
             self.limited_until = at;
             return Turn::Wait(at);
@@ -356,7 +363,8 @@ impl Lane {
         self.rules.first_attempts_per_day.is_none_or(|limit| today < limit)
     }
 
-    fn count_first_attempt(&mut self, now: UnixMs) {
+    /// A first attempt was made that did not go out from here.
+    pub fn count_first_attempt(&mut self, now: UnixMs) {
         if self.day != day_of(now) {
             self.day = day_of(now);
             self.first_attempts_on_day = 0;

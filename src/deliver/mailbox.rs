@@ -1,5 +1,6 @@
 //! Where the commit thread and the senders leave word for the engine. Whoever takes the mail takes all of it, so none is
-//! missed and none waits in line: it is bounded by the webhooks, by the deliveries that are out, and by `ASKED_MAX`. Webhooks come in the order of
+//! missed and none waits in line: it is bounded by the webhooks, by the deliveries and
+//! tests that are out, and by `ASKED_MAX`. Webhooks come in the order of
 //! their numbers, so that a simulation is the same each time.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,8 @@ pub struct Mail {
     pub settled: Vec<Settled>,
     /// Claims that were not sent, and what this server lacked for them.
     pub handed_back: Vec<(DeliveryId, Option<Why>)>,
+    /// Webhooks that were tested.
+    pub tested: Vec<WebhookNumber>,
     /// Questions how a webhook's deliveries stand, with where to answer.
     pub asked: Vec<(WebhookNumber, oneshot::Sender<Option<Standing>>)>,
     /// The store was reopened, or the dialects have changed.
@@ -81,6 +84,11 @@ impl Mailbox {
     /// Gives a claim back unsent, for want of something.
     pub fn hand_back(&self, id: DeliveryId, lacks: Option<Why>) {
         self.leave(|mail| mail.handed_back.push((id, lacks)));
+    }
+
+    /// Tells the engine that a webhook was tested: a first attempt was made.
+    pub fn tested(&self, webhook: WebhookNumber) {
+        self.leave(|mail| mail.tested.push(webhook));
     }
 
     /// Asks how a webhook's deliveries stand. There is no answer where too many have asked.

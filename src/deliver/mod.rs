@@ -41,14 +41,15 @@ use url::Url;
 use crate::clock::Clock;
 use crate::dialect::Shelf;
 use crate::domain::byte_budget::ByteBudget;
-use crate::domain::delivery::Outcome;
+use crate::domain::delivery::{Attempt, Delivery, Outcome};
 use crate::domain::explain::Explained;
 use crate::domain::guard::Guard;
 use crate::domain::id::WebhookNumber;
 use crate::domain::lane::Standing;
-use crate::domain::probe::{Probe, Probed};
+use crate::domain::probe::{Probe, Probed, Tried};
 use crate::domain::proxy::Proxy;
 use crate::domain::rate_limit::{Allowance, RateLimit};
+use crate::domain::webhook::Webhook;
 use crate::pulse::{Pulse, Stuck, or_end, or_end_task};
 use crate::store::Store;
 use allowances::Allowances;
@@ -63,7 +64,7 @@ use mailbox::Mailbox;
 use meters::Meters;
 use probes::{OPERATOR, Probes};
 use resolve::Resolver;
-use schedule::Scheduler;
+use schedule::{Claim, Scheduler};
 use sender::Tools;
 pub use tls::Trust;
 
@@ -245,6 +246,28 @@ impl Handle {
         }
     }
 
+    /// Makes the one attempt of a test, once the webhook's account has a place for it. No lane and no pause is asked.
+    pub fn test(&self, webhook: Arc<Webhook>, delivery: Delivery) -> impl Future<Output = Tried> + Send + use<> {
+        let this = self.clone();
+        async move {
+            let _place = this.probes.place(webhook.account).await;
+            let (answer, answered) = oneshot::channel();
+            let claim = Claim { delivery, webhook: webhook.clone(), rate_limited: false };
+            let errands = this.senders[0].0.upgrade();
+            let sent = errands.is_some_and(|errands| errands.send(Errand::Test(claim, answer)).is_ok());
+            match answered.await {
+                Ok(tried) if sent => {
+                    this.mailbox.tested(webhook.number());
+                    tried
+                }
+                _ => {
+                    let (url, why) = (webhook.url.as_str(), "the server is stopping");
+                    Tried { attempt: Attempt::not_made(1, url, this.clock.now(), why), success: false }
+                }
+            }
+        }
+    }
+
     /// Says where a URL leads and which rules decide there, for a webhook for which `opened` was opened. `None` while
     /// the server stops.
     pub fn explain(&self, url: Url, opened: Vec<IpNet>) -> impl Future<Output = Option<Explained>> + Send + use<> {
@@ -260,6 +283,19 @@ impl Handle {
     /// What is left of a webhook's rate limit now.
     pub fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance {
         self.allowances.left(webhook, limit, self.clock.now())
+    }
+
+    /// Counts a request to a webhook, asked for by a person, of its rate limit; if none may be made now, says how long it would
+    /// wait, in milliseconds.
+    pub fn take(&self, webhook: WebhookNumber, limit: RateLimit) -> Result<(), u64> {
+        let now = self.clock.now();
+        self.allowances.limiter(webhook, now).take(limit, now).map_err(|at| at.saturating_sub(now))
+    }
+
+    /// Counts a request that is made whatever the limit says.
+    pub fn spend(&self, webhook: WebhookNumber, limit: RateLimit) {
+        let now = self.clock.now();
+        self.allowances.limiter(webhook, now).spend(limit, now);
     }
 
     /// How a webhook's deliveries stand now; `None` if that is not known soon.

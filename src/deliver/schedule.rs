@@ -131,6 +131,11 @@ impl Scheduler {
         self.wheel.arm(id.webhook(), now + LOOK_AGAIN_MS);
     }
 
+    /// A first attempt of the webhook was made at `now` that did not go out from its lane.
+    pub fn tested(&mut self, number: WebhookNumber, now: UnixMs) {
+        self.lanes.get_mut(&number).into_iter().for_each(|lane| lane.count_first_attempt(now));
+    }
+
     /// Turns the wheel to `now`.
     pub fn turn(&mut self, now: UnixMs) {
         let mut due = Vec::new();
@@ -151,7 +156,6 @@ impl Scheduler {
             };
             match self.turn_of(&webhook, now) {
                 Ok(Turn::Send(delivery)) => {
-                    self.note_spent(number, now);
                     self.make_ready(number);
                     let rate_limited = self.lanes.get(&number).is_some_and(Lane::last_was_limited);
                     return Some(Claim { delivery: *delivery, webhook, rate_limited });
@@ -212,12 +216,6 @@ impl Scheduler {
         }
     }
 
-    fn note_spent(&self, number: WebhookNumber, now: UnixMs) {
-        if let Some(limit) = self.lanes.get(&number).and_then(Lane::rate_limit) {
-            self.allowances.spend(number, limit, now);
-        }
-    }
-
     fn make_ready(&mut self, number: WebhookNumber) {
         if self.is_ready.insert(number) {
             self.ready.push_back(number);
@@ -255,6 +253,9 @@ impl Scheduler {
             && self.store.latest_due(number)?.is_some_and(|at| at > now + ahead_max)
         {
             self.store.pull_in(number, now + ahead_max);
+        }
+        if lane.wants_limiter() {
+            lane.take_limiter(self.allowances.limiter(number, now));
         }
         let turn = match lane.turn(now) {
             Turn::Read => {

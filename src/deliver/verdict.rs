@@ -65,7 +65,8 @@ fn strain(outcome: &Outcome, success: bool, retry_after: Option<UnixMs>) -> Stra
     }
 }
 
-fn is_success(webhook: &Webhook, dialect: &Dialect, outcome: &Outcome) -> bool {
+/// Whether a webhook takes an outcome for a success.
+pub fn is_success(webhook: &Webhook, dialect: &Dialect, outcome: &Outcome) -> bool {
     let rule = webhook.success.as_ref().unwrap_or(&dialect.success);
     outcome.status().is_some_and(|status| rule.accepts(status))
 }

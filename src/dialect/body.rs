@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::Dialect;
-use super::canonical::{JsonForm, Numbers, first_lost_number};
+use super::canonical::{JsonForm, LostNumber, Numbers, lost_numbers};
 use super::maker::Maker;
 use super::placeholder::Placeholder;
 use crate::domain::Invalid;
@@ -71,21 +71,20 @@ impl Dialect {
         event.name.clone().unwrap_or_else(|| self.ids.event.spell(event.id.uuid()))
     }
 
-    /// Looks for a number in `json` (valid, the value of the event's `field`) that JavaScript cannot hold. A dialect
-    /// with `numbers = "refuse"` refuses it with its path; one with `"js"` hands back a warning.
-    pub fn check_numbers(&self, field: &str, json: &[u8]) -> Result<Option<String>, Invalid> {
-        if self.body.numbers == Numbers::Exact {
-            return Ok(None);
-        }
-        let Some(path) = first_lost_number(json) else { return Ok(None) };
-        let path = format!("{field}{path}");
-        match self.body.numbers {
-            Numbers::Refuse => Err(Invalid::new(path, "is a number that JavaScript cannot hold; send it as a string")),
-            _ => {
-                let name = &self.name;
-                Ok(Some(format!("{path} is a number that JavaScript cannot hold; {name} webhooks get it rounded")))
+    /// Looks for numbers in `json` (valid, the value of the event's `field`) that JavaScript cannot hold. A dialect with
+    /// `numbers = "refuse"` refuses the first with its path; one with `"js"` hands back warnings that say what they become.
+    pub fn check_numbers(&self, field: &str, json: &[u8]) -> Result<Vec<String>, Invalid> {
+        let lost = if self.body.numbers == Numbers::Exact { Vec::new() } else { lost_numbers(json) };
+        let warning = |LostNumber { path, becomes }| {
+            let (path, name) = (format!("{field}{path}"), &self.name);
+            match self.body.numbers {
+                Numbers::Refuse => {
+                    Err(Invalid::new(path, "is a number that JavaScript cannot hold; send it as a string"))
+                }
+                _ => Ok(format!("{path} is a number that JavaScript cannot hold; {name} webhooks get {becomes}")),
             }
-        }
+        };
+        lost.into_iter().map(warning).collect()
     }
 
     pub(super) fn webhook_id(&self, webhook: &Webhook, slot: &Placeholder) -> String {

@@ -41,18 +41,42 @@ pub enum Numbers {
 /// # Panics
 /// If `json` is not valid JSON or deeper than [`DEPTH_MAX`].
 pub fn canonical(json: &[u8], numbers: Numbers, out: &mut Vec<u8>) {
-    Writer { json, at: 0, numbers, out, path: Vec::new(), lost: None }.value();
+    Writer { json, at: 0, numbers, out, path: Vec::new(), lost: Vec::new() }.value();
 }
 
-/// The path (such as `.items[3].amount`) of the first number in `json` that JavaScript cannot hold.
+/// A number that JavaScript cannot hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostNumber {
+    /// Where it is, such as `.items[3].amount`.
+    pub path: String,
+    /// What it becomes: another number, or `null` where it is beyond the range.
+    pub becomes: String,
+}
+
+impl LostNumber {
+    fn is_beyond(&self) -> bool {
+        self.becomes == "null"
+    }
+}
+
+/// Of the numbers in `json` that JavaScript cannot hold the first that becomes another, and the first that becomes null; in
+/// their order.
+///
+/// # Panics
+/// As [`canonical`].
+pub fn lost_numbers(json: &[u8]) -> Vec<LostNumber> {
+    let mut out = Vec::with_capacity(json.len());
+    let mut writer = Writer { json, at: 0, numbers: Numbers::Js, out: &mut out, path: Vec::new(), lost: Vec::new() };
+    writer.value();
+    writer.lost
+}
+
+/// The path of the first number in `json` that JavaScript cannot hold.
 ///
 /// # Panics
 /// As [`canonical`].
 pub fn first_lost_number(json: &[u8]) -> Option<String> {
-    let mut out = Vec::with_capacity(json.len());
-    let mut writer = Writer { json, at: 0, numbers: Numbers::Js, out: &mut out, path: Vec::new(), lost: None };
-    writer.value();
-    writer.lost
+    lost_numbers(json).into_iter().next().map(|lost| lost.path)
 }
 
 /// Whether `key` is an array index (0 to 2³²−2, no leading zeros): JavaScript puts these first, ascending.
@@ -74,7 +98,7 @@ struct Writer<'a> {
     numbers: Numbers,
     out: &'a mut Vec<u8>,
     path: Vec<Step<'a>>,
-    lost: Option<String>,
+    lost: Vec<LostNumber>,
 }
 
 enum Step<'a> {
@@ -179,11 +203,18 @@ impl<'a> Writer<'a> {
         let text = std::str::from_utf8(digits).expect("a number is ASCII");
         let mut buffer = ryu_js::Buffer::new();
         let number = js(text, &mut buffer);
-        if !number.held && self.lost.is_none() {
-            self.lost = Some(written(&self.path));
+        if !number.held {
+            self.note_lost(number.text);
         }
         let exact = !number.held && self.numbers != Numbers::Js;
         self.out.extend_from_slice(if exact { digits } else { number.text.as_bytes() });
+    }
+
+    fn note_lost(&mut self, becomes: &str) {
+        let is_known = self.lost.iter().any(|lost| lost.is_beyond() == (becomes == "null"));
+        if !is_known {
+            self.lost.push(LostNumber { path: written(&self.path), becomes: becomes.to_string() });
+        }
     }
 
     fn enter(&mut self, step: Step<'a>) {

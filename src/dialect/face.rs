@@ -106,6 +106,8 @@ pub enum Only {
     /// All.
     #[default]
     All,
+    /// Those that were tried or have ended: from the first attempt on.
+    Tried,
     /// Those that succeeded or are dead.
     Finished,
 }
@@ -170,6 +172,12 @@ impl Face {
         self.wrapped(view::show(&self.webhook, native, &self.spelling))
     }
 
+    /// Whether its history calls each attempt by an id of its own; then so do its other replies.
+    pub fn names_attempts(&self) -> bool {
+        let is_attempts = |view: &View| matches!(view, View::Native { field: "attempt_id", .. });
+        self.deliveries.fields.iter().any(|(_, view)| is_attempts(view))
+    }
+
     /// A reply whose fields the file does not state.
     pub fn reply(&self, native: &Value) -> Value {
         self.wrapped(self.spelling.nested(native))
@@ -206,7 +214,7 @@ impl Face {
             }
         }
         if self.deliveries.only != Only::All && self.deliveries.list.paging == Paging::Offset {
-            let message = "\"finished\" cannot be counted, so it needs the list's paging = \"cursor\"";
+            let message = "needs the list's paging = \"cursor\": only \"all\" can be counted";
             return Err(Invalid::new("face.deliveries.only", message));
         }
         super::routes::check_base(&self.base)?;

@@ -11,7 +11,7 @@ use super::placeholder::{Place, Placeholder};
 use super::template::{Template, TemplateAt};
 use crate::domain::endpoint::HOP_HEADER;
 use crate::domain::event::Event;
-use crate::domain::id::DeliveryId;
+use crate::domain::id::{AttemptId, DeliveryId};
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::Webhook;
 
@@ -162,6 +162,10 @@ impl Dialect {
             Placeholder::WebhookId | Placeholder::WebhookUuid => out.push_str(&self.webhook_id(what.webhook, slot)),
             Placeholder::DeliveryId => out.push_str(&self.ids.delivery.spell(what.delivery.uuid())),
             Placeholder::DeliveryUuid => out.push_str(&what.delivery.to_string()),
+            Placeholder::AttemptId => {
+                let id = AttemptId { delivery: what.delivery, number: what.attempt };
+                out.push_str(&self.ids.delivery.spell_attempt(id));
+            }
             Placeholder::AttemptNumber => out.push_str(&what.attempt.to_string()),
             Placeholder::AttemptRetry => out.push_str(&(what.attempt - 1).to_string()),
             Placeholder::AttemptUnix => out.push_str(&(what.now / 1000).to_string()),

@@ -32,7 +32,7 @@ mod wording;
 mod tests;
 
 pub use body::{BodyRule, Prepared};
-pub use canonical::{JsonForm, Numbers, canonical, first_lost_number};
+pub use canonical::{JsonForm, LostNumber, Numbers, canonical, first_lost_number, lost_numbers};
 pub use catalogue::EventType;
 pub use challenge::{Challenge, ChallengeRule};
 pub use check::HEALTH_CHECK_BODY;
@@ -51,6 +51,7 @@ pub use signature::{Encoding, SignatureRule};
 pub use template::{Part, Template};
 pub use verify::VerifyError;
 pub use view::{TestBody, View};
+pub use wording::nearest;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;

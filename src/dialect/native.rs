@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::domain::id::{DeliveryId, EventId, IdForm, WebhookId};
+use crate::domain::id::{AttemptId, DeliveryId, EventId, IdForm, WebhookId};
 use crate::domain::time::{self, TimeForm};
 
 /// What a native value is, so that a face can spell it its own way.
@@ -20,6 +20,8 @@ pub enum Kind {
     Event,
     /// The UUID of a delivery.
     Delivery,
+    /// The id of an attempt.
+    Attempt,
     /// An object of ours, or a list of such: the names inside are written as the face writes names.
     Nested,
 }
@@ -148,6 +150,7 @@ pub const WEBHOOK: &Known = &[
 /// What is known of a delivery or an attempt: a row of the history.
 pub const ROW: &Known = &[
     ("id", Kind::Delivery),
+    ("attempt_id", Kind::Attempt),
     ("event_id", Kind::Event),
     ("event_type", Kind::Plain),
     ("webhook_id", Kind::Webhook),
@@ -205,6 +208,7 @@ impl Spelling {
             Kind::Time => time::parse(text).map(|ms| time::write(ms, self.times)),
             Kind::Webhook => WebhookId::parse(text).map(|id| self.ids.webhook.spell(id.uuid())),
             Kind::Delivery => DeliveryId::parse(text).map(|id| self.ids.delivery.spell(id.uuid())),
+            Kind::Attempt => AttemptId::parse(text).map(|id| self.ids.delivery.spell_attempt(id)),
             Kind::Event => {
                 EventId::parse(text).filter(|id| is_ours(*id, text)).map(|id| self.ids.event.spell(id.uuid()))
             }

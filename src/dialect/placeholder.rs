@@ -36,6 +36,8 @@ pub enum Placeholder {
     DeliveryId,
     /// `{delivery.uuid}`
     DeliveryUuid,
+    /// `{attempt.id}`: its delivery's in the dialect's form, `_` and its number; another in each attempt.
+    AttemptId,
     /// `{attempt.number}`: from 1.
     AttemptNumber,
     /// `{attempt.retry}`: which retry it is, from 1; a header with it is left out of the first attempt.
@@ -68,7 +70,7 @@ impl Place {
     }
 }
 
-const NAMES: [(&str, Placeholder); 18] = [
+const NAMES: [(&str, Placeholder); 19] = [
     ("event.id", Placeholder::EventId),
     ("event.uuid", Placeholder::EventUuid),
     ("event.type", Placeholder::EventType),
@@ -82,6 +84,7 @@ const NAMES: [(&str, Placeholder); 18] = [
     ("webhook.uuid", Placeholder::WebhookUuid),
     ("delivery.id", Placeholder::DeliveryId),
     ("delivery.uuid", Placeholder::DeliveryUuid),
+    ("attempt.id", Placeholder::AttemptId),
     ("attempt.number", Placeholder::AttemptNumber),
     ("attempt.retry", Placeholder::AttemptRetry),
     ("attempt.unix", Placeholder::AttemptUnix),
@@ -100,7 +103,7 @@ impl Placeholder {
         match self {
             EventId | EventUuid | EventType | EventTime | EventUnix | AccountId | WebhookId | WebhookUuid => true,
             EventData | EventMetadata | EventActor | Actor(_) => place == Place::Envelope,
-            DeliveryId | DeliveryUuid | AttemptNumber | AttemptUnix => place != Place::Envelope,
+            DeliveryId | DeliveryUuid | AttemptId | AttemptNumber | AttemptUnix => place != Place::Envelope,
             AttemptRetry => place == Place::Header,
             Body => place == Place::Signed,
             Signature => place == Place::Signature,

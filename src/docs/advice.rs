@@ -16,15 +16,16 @@ pub(super) fn testing(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>, e
     if let Some(call) = calls.endpoint(Operation::Test) {
         draft.heading(3, "Send yourself an event");
         draft.say(format!(
-            "`{call}` sends a sample to one webhook, signed and retried like a real event. Every documented type can be \
-             sent; its sample is the one that stands above."
+            "`{call}` sends a sample to one webhook at once, made like a real event, and says what your endpoint answered. It \
+             is tried once, also if the webhook is disabled, and counts for no rule. Every documented type can be sent; its \
+             sample is the one that stands above."
         ));
     }
     if let Some(call) = calls.endpoint(Operation::Check) {
         draft.heading(3, "Check the endpoint");
+        let right = if facts::signs(dialect) { "; its signature is none, so the right answer is 401" } else { "" };
         draft.say(format!(
-            "`{call}` calls the endpoint at once and says what it found. The request is the same as this one; its signature \
-             is none, so the right answer is 401:"
+            "`{call}` calls the endpoint at once and says what it found. The request is the same as this one{right}:"
         ));
         draft.code("bash", health_check(example));
     }
@@ -37,15 +38,19 @@ pub(super) fn testing(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>, e
     }
     draft.heading(3, "On your own machine");
     let name = &dialect.name;
-    draft.say(
-        "This endpoint prints every request and says whether its signature is valid; `--fail-first 1` shows a retry:",
-    );
-    draft.code("bash", format!("hookwheel receive --dialect {name} --secret \"$WEBHOOK_SECRET\" --fail-first 1"));
-    draft.say("A request that was saved can be verified later, its body byte for byte:");
-    draft.code(
-        "bash",
-        format!("hookwheel verify --dialect {name} --secret \"$WEBHOOK_SECRET\" \\\n  --headers headers.txt --body body.json"),
-    );
+    let (says, secret) = match facts::signs(dialect) {
+        true => (" and says whether its signature is valid", " --secret \"$WEBHOOK_SECRET\""),
+        false => ("", ""),
+    };
+    draft.say(format!("This endpoint prints every request{says}; `--fail-first 1` shows a retry:"));
+    draft.code("bash", format!("hookwheel receive --dialect {name}{secret} --fail-first 1"));
+    if facts::signs(dialect) {
+        draft.say("A request that was saved can be verified later, its body byte for byte:");
+        draft.code(
+            "bash",
+            format!("hookwheel verify --dialect {name}{secret} \\\n  --headers headers.txt --body body.json"),
+        );
+    }
     draft.say(
         "To have events sent to your machine from outside, open a tunnel such as `ngrok http 9000` and register its \
          `https://` URL.",
@@ -86,6 +91,10 @@ pub(super) fn duplicates(draft: &mut Draft, dialect: &Dialect) {
     if let Some(place) = delivery {
         let when = if rows.is_empty() { "this one" } else { "replays are to be handled again" };
         rows.push(row!["the delivery", Text::from(place.as_str()), "attempts are the same, a replay is another", when]);
+    }
+    if let Some(name) = facts::header_of(dialect, &[Placeholder::AttemptId]) {
+        let place = format!("the header `{name}`");
+        rows.push(row!["the attempt", Text::from(place.as_str()), "each attempt has another", "you look one up"]);
     }
     if rows.is_empty() {
         rows.push(row![
@@ -175,14 +184,19 @@ pub(super) fn troubleshooting(draft: &mut Draft, dialect: &Dialect, calls: &Call
     ));
     if dialect.disable.disables() {
         draft.heading(3, "The webhook is disabled");
-        draft.say("Mend the endpoint, then enable the webhook again. What was held meanwhile is delivered then.");
+        let test = calls
+            .endpoint(Operation::Test)
+            .map_or(String::new(), |call| format!(", see with `{call}` that it is well"));
+        draft.say(format!(
+            "Mend the endpoint{test}, then enable the webhook again. What was held meanwhile is delivered then."
+        ));
     }
 }
 
 /// What good receivers do.
 pub(super) fn best_practices(draft: &mut Draft, dialect: &Dialect) {
     let mut items = Vec::new();
-    if !dialect.signature.is_empty() {
+    if facts::signs(dialect) {
         items.push("Verify the signature of every request, in constant time, before anything else.".to_string());
     }
     items.push(format!(
@@ -196,11 +210,13 @@ pub(super) fn best_practices(draft: &mut Draft, dialect: &Dialect) {
             "Handle each event once: expect duplicates and any order.",
             "Pass over types and fields that you do not know: new ones come without notice.",
             "Answer with an error only when you want the event again.",
-            "Keep the secret out of your code and logs, and rotate it when people leave.",
             "Be told when deliveries fail, and keep what you could not handle in a queue of its own.",
             "Use `https://` everywhere.",
         ]
         .map(String::from),
     );
+    if facts::signs(dialect) {
+        items.push("Keep the secret out of your code and logs, and rotate it when people leave.".into());
+    }
     draft.list(items);
 }

@@ -125,11 +125,10 @@ pub(super) fn limits(draft: &mut Draft, dialect: &Dialect, site: &Site) {
         draft.say(
             "An answer of the API about one webhook says how much of its rate is left, every other how much of your key's: \
              `X-RateLimit-Limit` (the most requests in one period), `X-RateLimit-Remaining`, and `X-RateLimit-Reset` (when \
-             nothing is spent any more, in Unix seconds). A test call over the rate is answered 429, and is still sent as \
-             soon as it may be.",
+             nothing is spent any more, in Unix seconds). A test call over the rate is answered 429, and nothing is sent.",
         );
     }
-    network(draft, site);
+    network(draft, dialect, site);
 }
 
 /// A rate in words.
@@ -140,20 +139,24 @@ pub(super) fn rate(limit: RateLimit) -> String {
     };
     let (n, burst, most) =
         (words::grouped(n.into()), words::grouped(limit.burst.into()), words::grouped(limit.most().into()));
-    format!("{n} a {period}, and {burst} more after a quiet time: never more than {most} in one {period}")
+    format!("{n} a {period}, {burst} of them at once after a quiet time: never more than {most} in one {period}")
 }
 
 /// Where requests come from and where they may go.
-fn network(draft: &mut Draft, site: &Site) {
+fn network(draft: &mut Draft, dialect: &Dialect, site: &Site) {
     draft.heading(3, "Addresses");
     if site.egress.is_empty() {
-        draft.say(
-            "Requests come from no fixed addresses. Do not filter them by address: verify their signatures instead.",
-        );
+        draft.say(match facts::signs(dialect) {
+            true => {
+                "Requests come from no fixed addresses. Do not filter them by address: verify their signatures instead."
+            }
+            false => "Requests come from no fixed addresses, so they cannot be filtered by address.",
+        });
     } else {
-        draft.say(
-            "Requests come from these addresses. Let them through your firewall, and verify signatures all the same.",
-        );
+        draft.say(match facts::signs(dialect) {
+            true => "Requests come from these addresses. Let them through your firewall, and verify signatures all the same.",
+            false => "Requests come from these addresses. Let them through your firewall, and nobody else.",
+        });
         draft.list(site.egress.iter().map(|network| format!("`{network}`")));
     }
     draft.heading(3, "HTTPS");

@@ -4,6 +4,11 @@ use super::block::{Text, row};
 use super::words;
 use crate::dialect::{Dialect, Envelope, Member, Placeholder, SignatureRule, Template};
 
+/// Whether requests are signed.
+pub(super) fn signs(dialect: &Dialect) -> bool {
+    !dialect.signature.is_empty()
+}
+
 /// A fact's short name, such as `timestamp`.
 pub(super) fn name(slot: &Placeholder) -> String {
     match slot {
@@ -30,6 +35,7 @@ pub(super) fn meaning(slot: &Placeholder) -> String {
         Placeholder::DeliveryId | Placeholder::DeliveryUuid => {
             "the delivery's id: the same in every attempt of one delivery, another in a replay"
         }
+        Placeholder::AttemptId => "the attempt's id: another in each attempt, also of one delivery",
         Placeholder::AttemptNumber => "the number of the attempt, from 1",
         Placeholder::AttemptRetry => "which retry it is, from 1",
         Placeholder::AttemptUnix => "when this attempt was made, in Unix seconds",

@@ -49,7 +49,7 @@ pub fn document(dialect: &Dialect, site: &Site) -> Document {
     }
     d.heading(2, "Headers");
     headers(d, dialect, &example);
-    d.heading(2, "Verifying signatures");
+    d.heading(2, if facts::signs(dialect) { "Verifying signatures" } else { "Signatures" });
     signing::write(d, dialect, &example);
     d.heading(2, "Delivery and retries");
     delivery::write(d, dialect, &calls);
@@ -71,11 +71,16 @@ fn overview(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>, site: &Site
         "A webhook is a URL of yours that is called when something happens: no polling, and no delay. Each event comes as \
          an HTTP `POST` with a JSON body.",
     );
+    let takes = Text::from("Write an endpoint that takes `POST` requests");
+    let register = Text::from("Register it: ").link("create a webhook", "#create-a-webhook");
     draft.steps([
-        Text::from("Write an endpoint that takes `POST` requests, ")
-            .link("verifies their signature", "#verifying-signatures")
-            .and(" and answers at once."),
-        Text::from("Register it: ").link("create a webhook", "#create-a-webhook").and(", and keep its secret."),
+        match facts::signs(dialect) {
+            true => {
+                takes.and(", ").link("verifies their signature", "#verifying-signatures").and(" and answers at once.")
+            }
+            false => takes.and(" and answers at once."),
+        },
+        register.and(if facts::signs(dialect) { ", and keep its secret." } else { "." }),
         Text::from("Send yourself a ").link("test event", "#testing").and("."),
         Text::from("Make sure that an event which ")
             .link("comes twice", "#duplicates-and-order")
@@ -145,10 +150,11 @@ fn ownership(draft: &mut Draft, dialect: &Dialect) {
         let text = json::pretty(value).replace("{challenge}", random);
         text.trim_matches(if value.is_string() { &['"'][..] } else { &[][..] }).to_string()
     };
-    draft.say(
+    let signed = if facts::signs(dialect) { ", and signed like every other" } else { "" };
+    draft.say(format!(
         "Before anything is sent, the endpoint must show that it wants deliveries. When a webhook is created, and when its \
-         URL changes, it gets this request, with random text, and signed like every other:",
-    );
+         URL changes, it gets this request, with random text{signed}:"
+    ));
     draft.code("json", fill(&rule.send));
     let time = words::duration(rule.timeout_seconds.into());
     draft.say(format!("It must answer with a success within {time}, and with this body, the same text in it:"));

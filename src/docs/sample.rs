@@ -5,10 +5,10 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT}
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::dialect::{AttemptFacts, Dialect, EventType};
+use crate::dialect::{AttemptFacts, Dialect, EventType, Face};
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::event::Event;
-use crate::domain::id::{DeliveryId, EventId, WebhookId};
+use crate::domain::id::{AttemptId, DeliveryId, EventId, WebhookId};
 use crate::domain::secret::Secret;
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{EventFilter, Webhook};
@@ -234,6 +234,7 @@ impl<'a> Example<'a> {
             }]);
             let row = json!({
                 "id": event.delivery_to(WEBHOOK_ID.number()).to_string(),
+                "attempt_id": AttemptId { delivery: event.delivery_to(WEBHOOK_ID.number()), number: attempts }.to_string(),
                 "event_id": event.to_string(),
                 "event_type": first,
                 "webhook_id": WEBHOOK_ID.to_string(),
@@ -264,16 +265,27 @@ impl<'a> Example<'a> {
     /// What a test call answers, with native names.
     pub fn tested(&self, event_type: &str) -> Value {
         let ids = &self.dialect.ids;
+        let attempt = AttemptId { delivery: self.delivery(), number: 1 };
+        let delivery_id = match self.dialect.face.as_ref().is_some_and(Face::names_attempts) {
+            true => ids.delivery.spell_attempt(attempt),
+            false => ids.delivery.spell(self.delivery().uuid()),
+        };
         json!({
             "event_id": ids.event.spell(EVENT_ID.uuid()),
             "event_type": event_type,
-            "delivery_id": ids.delivery.spell(self.delivery().uuid()),
+            "delivery_id": delivery_id,
+            "success": true,
+            "status_code": 200,
+            "response_time_ms": RESPONSE_MS,
+            "error": null,
+            "response_body": "OK",
         })
     }
 
     /// What a health check answers.
     pub fn checked(&self) -> Value {
-        json!({"reachable": true, "tls": "ok", "status_code": 401, "response_time_ms": RESPONSE_MS, "error": null})
+        let status = if self.dialect.signature.is_empty() { 200 } else { 401 };
+        json!({"reachable": true, "tls": "ok", "status_code": status, "response_time_ms": RESPONSE_MS, "error": null})
     }
 
     /// What a replay answers.

@@ -266,6 +266,20 @@ pub struct Attempt {
     pub resent: bool,
 }
 
+impl Attempt {
+    /// One that could not be made, at `now`.
+    pub fn not_made(number: u16, url: &str, now: UnixMs, why: impl Into<String>) -> Self {
+        let outcome = Outcome::Unsendable(why.into()).cut();
+        Self {
+            summary: AttemptSummary { number, started_at: now, duration_ms: 0, outcome },
+            url: url.to_string(),
+            request_headers: Vec::new(),
+            response_body: Vec::new(),
+            resent: false,
+        }
+    }
+}
+
 /// An attempt as it is stored: where it went and what was sent can hold what only the webhook's owner may know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedAttempt {

@@ -22,7 +22,7 @@ const COUNTER_BITS: u32 = 42;
 const COUNTER_START_BITS: u32 = COUNTER_BITS - 1;
 
 macro_rules! id_type {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident by $parse:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub struct $name(pub u128);
@@ -34,8 +34,9 @@ macro_rules! id_type {
             pub fn from_bytes(bytes: [u8; 16]) -> Self { Self(u128::from_be_bytes(bytes)) }
             /// When it was given, to the millisecond.
             pub fn time(self) -> UnixMs { (self.0 >> 80) as u64 }
-            /// Reads any spelling: a UUID with or without hyphens, behind any prefix that ends in `_`.
-            pub fn parse(text: &str) -> Option<Self> { parse(text).map(Self) }
+            /// Reads any spelling: a UUID with or without hyphens, behind any prefix that ends in `_`; of a delivery also
+            /// that of one of its attempts.
+            pub fn parse(text: &str) -> Option<Self> { $parse(text).map(Self) }
             /// The id as a hyphenated UUID.
             pub fn uuid(self) -> Uuid { Uuid::from_u128(self.0) }
         }
@@ -52,27 +53,27 @@ macro_rules! id_type {
 
 id_type!(
     /// The id of an event.
-    EventId
+    EventId by parse
 );
 id_type!(
     /// The id of a delivery; stable over its attempts, what receivers deduplicate on.
-    DeliveryId
+    DeliveryId by parse_of_attempt
 );
 id_type!(
     /// The id of a webhook; its low 32 bits are the webhook's number.
-    WebhookId
+    WebhookId by parse
 );
 id_type!(
     /// The id of an API key (not the key itself).
-    KeyId
+    KeyId by parse
 );
 id_type!(
     /// The id of a bulk job.
-    JobId
+    JobId by parse
 );
 id_type!(
     /// The id of an entry of the audit log.
-    AuditId
+    AuditId by parse
 );
 
 /// No id that is given at `ms` or later is smaller.
@@ -121,6 +122,40 @@ fn parse(text: &str) -> Option<u128> {
     }
 }
 
+/// As [`parse`], or what [`AttemptId`] spells.
+fn parse_of_attempt(text: &str) -> Option<u128> {
+    parse(text).or_else(|| AttemptId::split(text).and_then(|(delivery, _)| parse(delivery)))
+}
+
+/// The id of one attempt: its delivery's, `_`, and its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttemptId {
+    /// Which delivery.
+    pub delivery: DeliveryId,
+    /// From 1.
+    pub number: u16,
+}
+
+impl AttemptId {
+    /// Reads what its `Display` writes, and any spelling of the delivery.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (delivery, number) = Self::split(text)?;
+        Some(Self { delivery: DeliveryId(parse(delivery)?), number })
+    }
+
+    fn split(text: &str) -> Option<(&str, u16)> {
+        let (delivery, number) = text.rsplit_once('_')?;
+        let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+        number.parse().ok().filter(|_| is_number).map(|number| (delivery, number))
+    }
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.delivery, self.number)
+    }
+}
+
 /// How a face spells an id: a prefix, then the UUID with hyphens, or as 32 hexadecimal digits where there is a prefix.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IdForm {
@@ -132,6 +167,11 @@ impl IdForm {
     /// Spells `uuid` in this form.
     pub fn spell(&self, uuid: Uuid) -> String {
         if self.prefix.is_empty() { uuid.to_string() } else { format!("{}{}", self.prefix, uuid.simple()) }
+    }
+
+    /// Spells the id of an attempt, of a delivery in this form.
+    pub fn spell_attempt(&self, id: AttemptId) -> String {
+        format!("{}_{}", self.spell(id.delivery.uuid()), id.number)
     }
 }
 
@@ -231,5 +271,20 @@ mod tests {
             assert_eq!(DeliveryId::parse(&text), Some(id), "{text}");
         }
         assert_eq!(DeliveryId::parse("abc"), None);
+    }
+
+    #[test]
+    fn an_attempts_id_leads_to_its_delivery_and_is_no_other_id() {
+        let delivery = DeliveryId(IdSource::after(0).next(1_700_000_000_000, 3, || 99));
+        let attempt = AttemptId { delivery, number: 12 };
+        for text in [attempt.to_string(), IdForm { prefix: "del_".into() }.spell_attempt(attempt)] {
+            assert_eq!((DeliveryId::parse(&text), AttemptId::parse(&text)), (Some(delivery), Some(attempt)), "{text}");
+            assert_eq!(EventId::parse(&text), None, "{text}");
+        }
+        for text in
+            [delivery.to_string(), format!("{delivery}_"), format!("{delivery}_+1"), format!("{delivery}_65536")]
+        {
+            assert_eq!(AttemptId::parse(&text), None, "{text}");
+        }
     }
 }

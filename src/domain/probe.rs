@@ -1,10 +1,10 @@
-//! A probe: a request to an endpoint that is no delivery. Whether it wants deliveries (the ownership check), or how it is
-//! (the health check). It is made once, at once, and not stored.
+//! Requests for which somebody waits, made once and at once. A probe is no delivery, and not stored: whether an endpoint wants
+//! deliveries (the ownership check), or how it is (the health check). A test is one.
 
 use bytes::Bytes;
 use ipnet::IpNet;
 
-use super::delivery::Outcome;
+use super::delivery::{Attempt, Outcome};
 use super::endpoint::EndpointUrl;
 use super::id::AccountNumber;
 use super::tls::Tls;
@@ -37,4 +37,13 @@ pub struct Probed {
     pub duration_ms: u32,
     /// The start of the answer's body, at most [`super::delivery::RESPONSE_BODY_BYTES_MAX`].
     pub answer: Vec<u8>,
+}
+
+/// What came of a test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Whether its webhook takes that for a success.
+    pub success: bool,
 }

@@ -132,19 +132,22 @@ impl Tally {
 
     /// Counts one attempt.
     pub fn count_attempt(&mut self, attempt: &AttemptSummary, success: bool) {
-        self.attempts += 1;
-        self.last_attempt_at = Some(attempt.ended_at());
+        self.count_request(attempt, success);
         if success {
             (self.consecutive_failures, self.failing_since) = (0, None);
             self.last_success_at = Some(attempt.ended_at());
-        } else {
-            self.failed_attempts += 1;
+        } else if attempt.outcome.is_of_endpoint() {
             // No rule disables a webhook for what its endpoint did not do.
-            if attempt.outcome.is_of_endpoint() {
-                self.consecutive_failures += 1;
-                self.failing_since.get_or_insert(attempt.ended_at());
-            }
+            self.consecutive_failures += 1;
+            self.failing_since.get_or_insert(attempt.ended_at());
         }
+    }
+
+    /// Counts that an attempt was made, and nothing that a rule goes by.
+    pub fn count_request(&mut self, attempt: &AttemptSummary, success: bool) {
+        self.attempts += 1;
+        self.last_attempt_at = Some(attempt.ended_at());
+        self.failed_attempts += u64::from(!success);
         if attempt.number == 1 {
             let day = day_of(attempt.started_at);
             if day > self.day {

@@ -1,5 +1,5 @@
-//! Accepting events: what is equal to an earlier event, which webhooks want it, and what is written for it. Also tests
-//! and replays, which make deliveries of their own.
+//! Accepting events: what is equal to an earlier event, which webhooks want it, and what is written for it. Also replays,
+//! which make deliveries of their own.
 
 use std::collections::HashMap;
 
@@ -86,19 +86,6 @@ impl Staging<'_> {
         let (mut parsed, mut budget) = (Parsed::of(event), Budget::EVENT);
         let wanting = asking::ask(self.registry_lock(), account, event.test, &mut parsed, &mut budget);
         wanting.expect("any length is read")
-    }
-
-    /// Makes a test event for one webhook alone, and its delivery.
-    pub fn accept_test(
-        &mut self,
-        account: AccountNumber,
-        id: WebhookId,
-        event: NewEvent,
-    ) -> Result<(Accepted, DeliveryId), Refusal> {
-        let webhook = self.webhook_of(account, id)?;
-        let wanting = Wanting { webhooks: vec![webhook.number()], ..Wanting::default() };
-        let event = self.put_event(account, event, wanting, Cause::Test)?;
-        Ok((Accepted::of(&event, false), event.id.delivery_to(webhook.number())))
     }
 
     /// Delivers again what `id` delivered, as a new delivery linked to it.
@@ -228,7 +215,9 @@ impl Staging<'_> {
         if let Some(name) = &event.name {
             self.stage(Tree::Names, layout::name(account, name), Some(event.id.to_bytes().to_vec()));
         }
-        if cause == Cause::Accept && self.is_for_later(account, &event.webhooks) {
+        if cause == Cause::Test {
+            // Its delivery is written with its attempt.
+        } else if cause == Cause::Accept && self.is_for_later(account, &event.webhooks) {
             self.put_parts(&event, &too_costly, order_keys);
         } else {
             self.laid_out += event.webhooks.len();
@@ -271,9 +260,7 @@ impl Staging<'_> {
         order_keys: &OrderKeys,
         replayed: Option<&Delivery>,
     ) -> Result<(), StoreError> {
-        if delivery.cause != Cause::Test {
-            delivery.place = self.place_in_order(&delivery, order_keys);
-        }
+        delivery.place = self.place_in_order(&delivery, order_keys);
         if let Some(old) = replayed {
             delivery.place = self.place_of_replay(old, delivery.place)?;
         }
@@ -316,7 +303,7 @@ impl Staging<'_> {
         order.and_then(|order| order_keys.place(order))
     }
 
-    fn count_new(&mut self, delivery: &Delivery) {
+    pub(super) fn count_new(&mut self, delivery: &Delivery) {
         let tally = self.tally(delivery.id.webhook());
         tally.deliveries += 1;
         tally.minute.counts.count_delivery(delivery.cause);

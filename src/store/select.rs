@@ -176,7 +176,8 @@ impl View<'_> {
     fn is_another_webhooks_test(&self, event: &EventHead) -> Result<bool, StoreError> {
         let [only] = event.webhooks[..] else { return Ok(false) };
         let its = if event.test { self.delivery(event.id.delivery_to(only))? } else { None };
-        Ok(its.is_some_and(|delivery| delivery.cause == Cause::Test))
+        // What a call made has none until it was sent; what was published has one from the start.
+        Ok(event.test && its.is_none_or(|delivery| delivery.cause == Cause::Test))
     }
 
     fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {

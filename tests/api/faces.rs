@@ -38,14 +38,21 @@ async fn the_taskflow_guide_works_as_written() {
 
     let test = server.post(&format!("{path}/test")).json(json!({"event_type": "task.created"})).send().await;
     assert_eq!(test.status, 202, "{}", test.text);
-    let delivery = test.json["delivery_id"].as_str().unwrap();
-    assert!(delivery.starts_with("del_") && test.json["event_id"].as_str().unwrap().starts_with("evt_"));
-    attempt(&server, delivery, 1, Outcome::Status(503), Next::RetryAt(START_MS + 9_000)).await;
-    attempt(&server, delivery, 2, Outcome::Status(200), Next::Succeeded).await;
+    let [tested, event] = ["delivery_id", "event_id"].map(|name| test.json[name].as_str().unwrap());
+    assert!(tested.starts_with("del_") && event.starts_with("evt_"));
+    // What follows is about an event that was published.
+    server.ask("DELETE", &path).send().await;
+    let path = format!("/v2/webhooks/{}", id(&server.post("/v2/webhooks").bytes(body).send().await.json));
+    let published =
+        server.post("/api/v1/events").json(json!({"type": "task.created", "data": 1})).send().await.data(202);
+    let event = format!("evt_{}", id(&published).replace('-', ""));
+    let delivery = id(&server.get(&format!("/api/v1/events/{event}")).send().await.data(200)["deliveries"][0]);
+    attempt(&server, &delivery, 1, Outcome::Status(503), Next::RetryAt(START_MS + 9_000)).await;
+    attempt(&server, &delivery, 2, Outcome::Status(200), Next::Succeeded).await;
     let list = server.get(&format!("{path}/deliveries")).send().await;
     let row = |attempt: u8, second: u8, status: u16| {
         json!({
-            "id": delivery, "event_id": test.json["event_id"], "event_type": "task.created",
+            "id": format!("del_{}_{attempt}", delivery.replace('-', "")), "event_id": event, "event_type": "task.created",
             "timestamp": format!("2023-11-14T22:13:{second}Z"), "attempt": attempt, "status_code": status,
             "response_time_ms": 40, "success": status == 200,
         })

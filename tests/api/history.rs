@@ -56,6 +56,15 @@ async fn a_test_sends_a_sample_of_the_right_type() {
         (&json!("note.added"), &json!({"n": 1}), &json!(true))
     );
     assert_eq!(event["deliveries"][0]["id"], asked["delivery_id"]);
+    let told = [&asked["success"], &asked["status_code"], &asked["error"]];
+    assert_eq!(told, [&json!(false), &json!(null), &json!("no connection: there is no network")]);
+    let path_of = format!("/api/v1/deliveries/{}", asked["delivery_id"].as_str().unwrap());
+    let shown = server.get(&path_of).send().await.data(200);
+    assert_eq!(
+        (&shown["cause"], &shown["state"], &shown["attempts"][0]["number"]),
+        (&json!("test"), &json!("dead"), &json!(1))
+    );
+    assert_eq!(server.get("/api/v1/dead-letters").send().await.data(200), json!([]), "who tested it knows");
     let wrong = server.post(&format!("{path}/test")).json(json!({"event_type": "a b"})).send().await;
     assert_eq!(wrong.error(400, "invalid_field"), "event_type");
 

@@ -9,13 +9,15 @@ use futures_util::future::BoxFuture;
 use hookwheel::api::{self, Api, Limits, Outbound, Quotas, Settings};
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::dialect::{Dialects, Shelf};
-use hookwheel::domain::delivery::Outcome;
+use hookwheel::domain::delivery::{Attempt, AttemptSummary, Delivery, Outcome};
 use hookwheel::domain::explain::Explained;
 use hookwheel::domain::guard::{Guard, port_of};
 use hookwheel::domain::id::WebhookNumber;
 use hookwheel::domain::lane::{Standing, Why};
-use hookwheel::domain::probe::{Probe, Probed};
-use hookwheel::domain::rate_limit::{Allowance, Bucket, RateLimit};
+use hookwheel::domain::pace::Pace;
+use hookwheel::domain::probe::{Probe, Probed, Tried};
+use hookwheel::domain::rate_limit::{Allowance, RateLimit};
+use hookwheel::domain::webhook::Webhook;
 use hookwheel::pulse::Stuck;
 use hookwheel::store::{self, Store};
 use ipnet::IpNet;
@@ -48,6 +50,16 @@ impl Outbound for Nobody {
         let outcome = Outcome::Connect("there is no network".into());
         Box::pin(async move { Probed { outcome, duration_ms: 1, answer: Vec::new() } })
     }
+    fn test(&self, webhook: Arc<Webhook>, _: Delivery) -> BoxFuture<'static, Tried> {
+        let outcome = Outcome::Connect("there is no network".into());
+        let summary = AttemptSummary { number: 1, started_at: START_MS + 1_000, duration_ms: 1, outcome };
+        let attempt = Attempt { summary, ..Attempt::not_made(1, webhook.url.as_str(), START_MS, "") };
+        Box::pin(async move { Tried { attempt, success: false } })
+    }
+    fn take(&self, _: WebhookNumber, _: RateLimit) -> Result<(), u64> {
+        Ok(())
+    }
+    fn spend(&self, _: WebhookNumber, _: RateLimit) {}
     fn explain(&self, url: Url, opened: Vec<IpNet>) -> BoxFuture<'static, Option<Explained>> {
         let host = url.host_str().unwrap_or_default().to_string();
         let decision = guard().decide_url(&url, &opened);
@@ -56,7 +68,7 @@ impl Outbound for Nobody {
         Box::pin(async move { Some(found.with_decisions(decision.into_iter())) })
     }
     fn left(&self, _: WebhookNumber, limit: RateLimit) -> Allowance {
-        Bucket::default().allowance(limit, START_MS)
+        Pace::default().allowance(limit, START_MS)
     }
     fn standing(&self, _: WebhookNumber) -> BoxFuture<'static, Option<Standing>> {
         let wait = Some(Why::RateLimited.until(START_MS + 1_000));

@@ -390,3 +390,60 @@ async fn a_webhooks_own_reply_says_how_its_deliveries_stand() {
     assert_eq!(lane().await, limited);
     server.stop().await;
 }
+
+#[actix_web::test]
+async fn a_mistake_is_said_once_with_what_is_nearest_and_where_it_is() {
+    let server = Server::start().await;
+    let url = "https://example.com/hook";
+    for (path, body, field, message) in [
+        ("/api/v1/events", r#"{"data":1}"#.to_string(), "type", "type: is missing (line 1 column 10)"),
+        (
+            "/api/v1/events",
+            r#"[{"type":"a","data":1},{"type":"a b","data":1}]"#.to_string(),
+            "[1].type",
+            "[1].type: must be 1 to 200 of the characters A-Z a-z 0-9 _ . : / -, such as \"task.created\"",
+        ),
+        (
+            "/api/v1/events",
+            "{\"type\":\"a\",\"data\":1}\n{\"typ\":\"a\",\"data\":1}\n".to_string(),
+            "[1].typ",
+            "line 2: typ: is not known here; did you mean type? There are: type, data, actor, metadata, id, created_at, \
+             test, account (column 6)",
+        ),
+        (
+            "/api/v1/webhooks",
+            json!({"url": 7, "events": ["*"]}).to_string(),
+            "url",
+            "url: must be a text, not the number 7 (line 1 column 8)",
+        ),
+        (
+            "/api/v1/webhooks",
+            json!({"url": url, "events": ["*"], "filter": "@.data.amount = 3"}).to_string(),
+            "filter",
+            "filter: is wrong at character 15, at \"= 3\": no condition as in RFC 9535 goes on so; write it like \
+             @.data.amount > 100 && @.type != \"ping\"",
+        ),
+        (
+            "/v2/webhooks",
+            json!({"url": url, "events": ["*"], "timeout": "x"}).to_string(),
+            "timeout",
+            "timeout: must be a whole number from 0 up, not the text \"x\"",
+        ),
+        (
+            "/api/webhooks",
+            json!({"name": "n", "url": url, "events": ["*"], "rateLimit": {"perMinut": 1}}).to_string(),
+            "rateLimit.perMinut",
+            "rateLimit.perMinut: is not known here; did you mean perMinute? There are: perSecond, perMinute, burst",
+        ),
+    ] {
+        let reply = server.post(path).bytes(body).send().await;
+        assert_eq!(reply.json["error"]["message"], message);
+        assert_eq!(reply.error(400, "invalid_field"), field);
+    }
+    let unknown = server.post("/api/v1/webhooks").json(json!({"url": url, "event": ["*"]})).send().await;
+    let message = unknown.json["error"]["message"].as_str().unwrap_or_default().to_string();
+    assert!(message.starts_with("event: is not known here; did you mean events? There are: url, events,"), "{message}");
+    let query = server.get("/api/v1/webhooks?limt=3").send().await;
+    assert_eq!(query.json["error"]["message"], "limt: is not known here; did you mean limit? There are: limit, cursor");
+    server.stop().await;
+}

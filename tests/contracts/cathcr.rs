@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::endpoint::Endpoint;
-use crate::like::{assert_like, is_uuid};
+use crate::like::{assert_like, is_uuid, tested};
 use crate::scene::{Scene, at_once, delays, retries_after};
 use crate::support::Client;
 
@@ -68,7 +68,8 @@ fn the_calls_are_as_the_guide_shows_them() {
     assert_eq!(scene.ask("PATCH", &path, json!({"active": true}), 200)["active"], true);
 
     let test = scene.post(&format!("{path}/test"), json!({"event": "thought.created"}), 202);
-    assert_like(&test, &json!({"event_id": "<uuid>", "event_type": "thought.created", "delivery_id": "<delivery_>"}));
+    let ids = json!({"event_id": "<uuid>", "event_type": "thought.created", "delivery_id": "<delivery_>"});
+    assert_like(&test, &tested(ids, "OK"));
     let got = endpoint.next().verified();
     let thought = json!({
         "id": "thought_456", "content": "This is a new thought", "category_id": "cat_123",
@@ -117,7 +118,13 @@ fn lists_come_in_pages_by_offset() {
     let two = scene.get("/webhooks?limit=2&offset=1");
     assert_eq!((urls(&two), &two["pagination"]), (urls(&first)[1..3].to_vec(), &page(23, 2, 1)));
     assert_eq!(scene.get("/webhooks?offset=10000")["webhooks"], json!([]));
-    for (query, field) in [("offset=10001", "offset"), ("limit=0", "limit"), ("cursor=x", "cursor")] {
+    for beyond in [10_001, u64::MAX] {
+        let empty = scene.get(&format!("/webhooks?offset={beyond}"));
+        assert_like(&empty, &json!({"webhooks": [], "pagination": page(23, 20, beyond)}));
+    }
+    for (query, field) in
+        [("offset=-1", "offset"), ("offset=1e3", "offset"), ("limit=0", "limit"), ("cursor=x", "cursor")]
+    {
         let reply = scene.ask("GET", &format!("/webhooks?{query}"), Value::Null, 400);
         let error = json!({"code": "invalid_field", "message": "<text>", "field": field});
         assert_like(&reply, &json!({ "error": error }));

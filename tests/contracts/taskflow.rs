@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::endpoint::Endpoint;
-use crate::like::assert_like;
+use crate::like::{assert_like, tested};
 use crate::scene::{Scene, at_once, delays, retries_after};
 use crate::support::{Answer, Client, Receiver};
 
@@ -46,9 +46,11 @@ fn the_calls_are_as_the_guide_shows_them() {
     assert_like(&changed, &shown);
 
     let test = scene.post(&format!("{path}/test"), json!({"event_type": "task.created"}), 202);
-    assert_like(&test, &json!({"event_id": "<evt_>", "event_type": "task.created", "delivery_id": "<del_>"}));
+    let id = test["delivery_id"].as_str().expect("an id").to_owned();
+    let ids = json!({"event_id": "<evt_>", "event_type": "task.created", "delivery_id": id});
+    assert_like(&test, &tested(ids, "OK"));
     let got = endpoint.next().verified();
-    assert_eq!(got.header("x-taskflow-delivery-id"), test["delivery_id"].as_str().expect("an id"));
+    assert_eq!(got.header("x-taskflow-delivery-id"), id);
     assert_eq!(got.header("x-taskflow-event"), "task.created");
     let body = got.json();
     let data = &body["data"];
@@ -97,14 +99,22 @@ fn an_event_arrives_byte_for_byte_and_each_attempt_is_listed() {
     assert_eq!((got.header("content-type"), got.method.as_str()), ("application/json", "POST"));
     let (first, second) = (python.next(), python.next());
     assert_eq!((first.status, second.status), (401, 401));
-    assert_eq!(first.header("x-taskflow-delivery-id"), second.header("x-taskflow-delivery-id"), "stable over retries");
-    assert_eq!(first.body, second.body);
+    // "Unique delivery attempt ID": the delivery's, and the attempt's number.
+    let [one, two] = [&first, &second].map(|got| got.header("x-taskflow-delivery-id").to_owned());
+    let delivery = one.strip_suffix("_1").expect("the first attempt").to_owned();
+    assert_like(&json!(delivery), &json!("<del_>"));
+    assert_eq!(two, format!("{delivery}_2"));
+    assert_eq!(first.body, second.body, "the event's id tells duplicates apart");
+    for id in [&one, &two, &delivery] {
+        let shown = scene.get(&format!("/api/v1/deliveries/{id}"));
+        assert_eq!(shown["data"]["id"].as_str().expect("an id").replace('-', ""), delivery["del_".len()..]);
+    }
 
     let deliveries = format!("/v2/webhooks/{wrong}/deliveries");
     let rows = scene.until(&deliveries, |reply| reply["data"].as_array().is_some_and(|rows| rows.len() == 2));
     let row = |attempt: u8| {
         json!({
-            "id": first.header("x-taskflow-delivery-id"), "event_id": format!("evt_{id}"),
+            "id": format!("{delivery}_{attempt}"), "event_id": format!("evt_{id}"),
             "event_type": "task.updated", "timestamp": "<time>", "attempt": attempt, "status_code": 401,
             "response_time_ms": "<count>", "success": false, "error": "the endpoint answered 401",
         })
@@ -187,15 +197,16 @@ fn the_guides_limits_hold() {
     scene.until(&path, |reply| reply["data"]["succeeded"] == 1000);
     let over = scene.publish(json!({"type": "many", "data": "over"}));
     let waiting = scene.delivery_of(&over, &many);
-    let test = scene.post(&format!("/v2/webhooks/{many}/test"), json!({"event_type": "many"}), 202);
     let shown = scene.get(&path);
-    assert_eq!((&shown["data"]["open"], &shown["data"]["status"]), (&json!(2), &json!("active")), "visible: {shown}");
-    for id in [waiting.as_str(), test["delivery_id"].as_str().expect("an id")] {
-        let delivery = scene.get(&format!("/api/v1/deliveries/{id}"));
-        assert_eq!((&delivery["data"]["state"], &delivery["data"]["attempts"]), (&json!("pending"), &json!([])));
-        let next = delivery["data"]["next_attempt_at"].as_str().unwrap_or_default();
-        assert!(next.ends_with("T00:00:00.000Z"), "it waits for midnight, UTC: {delivery}");
-    }
+    assert_eq!((&shown["data"]["open"], &shown["data"]["status"]), (&json!(1), &json!("active")), "visible: {shown}");
+    let delivery = scene.get(&format!("/api/v1/deliveries/{waiting}"));
+    assert_eq!((&delivery["data"]["state"], &delivery["data"]["attempts"]), (&json!("pending"), &json!([])));
+    let next = delivery["data"]["next_attempt_at"].as_str().unwrap_or_default();
+    assert!(next.ends_with("T00:00:00.000Z"), "it waits for midnight, UTC: {delivery}");
+    // What a person asks for does not wait.
+    let test = scene.post(&format!("/v2/webhooks/{many}/test"), json!({"event_type": "many"}), 202);
+    assert_eq!((&test["success"], &test["status_code"]), (&json!(true), &json!(200)));
+    assert_eq!(receiver.next().path, "/many");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::endpoint::Endpoint;
-use crate::like::assert_like;
+use crate::like::{assert_like, tested};
 use crate::scene::{Scene, at_once, delays, retries_after};
 use crate::support::Client;
 
@@ -48,7 +48,7 @@ fn the_calls_are_as_the_guide_shows_them() {
 
     let test = scene.ask("POST", &format!("{path}/test"), Value::Null, 202);
     let about = json!({"event_id": "<uuid>", "event_type": "task.created", "delivery_id": "<delivery_>"});
-    assert_like(&test, &json!({ "data": about }));
+    assert_like(&test, &json!({ "data": tested(about, "OK") }));
     let got = endpoint.next().verified();
     let sample = json!({
         "id": "task_789", "name": "Design homepage", "status": "todo", "priority": "high", "project_id": "proj_123",
@@ -117,7 +117,7 @@ fn an_event_arrives_with_the_guides_headers_and_is_listed() {
     let rows = scene.get(&format!("/v1/webhooks/{id}/deliveries"));
     let row = json!({
         "id": "<delivery_>", "event": "task.created", "timestamp": "<time>", "status": "success",
-        "response_code": 200, "response_time_ms": "<count>",
+        "response_code": 200, "response_time_ms": "<count>", "attempts": 1,
     });
     assert_like(&rows, &json!({ "data": [row] }));
     let spelled = rows["data"][0]["id"].as_str().expect("an id");
@@ -136,7 +136,18 @@ fn what_fails_is_tried_again_on_the_guides_schedule_and_then_the_webhook_is_disa
     assert_eq!(endpoint.next().status, 401);
     let waiting = scene.delivery_of(&event, &id);
     retries_after(&scene.delivery_after(&waiting, 1), 60);
-    assert_eq!(scene.get(&format!("{path}/deliveries")), json!({"data": []}), "only what is finished is listed");
+    let failing = |attempts: u8, status: u16, error: &str| {
+        json!({
+            "id": "<delivery_>", "event": "task.created", "timestamp": "<time>", "status": "failed",
+            "response_code": status, "response_time_ms": "<count>", "attempts": attempts, "error": error,
+            "next_attempt_at": "<time>",
+        })
+    };
+    let rows = scene.get(&format!("{path}/deliveries"));
+    assert_like(&rows, &json!({ "data": [failing(1, 401, "the endpoint answered 401")] }));
+    let shown = scene.get(&format!("/api/v1/deliveries/{waiting}"));
+    let seconds = |time: &Value| time.as_str().and_then(hookwheel::domain::time::parse).expect("a time") / 1000;
+    assert_eq!(seconds(&rows["data"][0]["next_attempt_at"]), seconds(&shown["data"]["next_attempt_at"]));
 
     scene.ask("PATCH", &path, json!({"retry": at_once(3)}), 200);
     let event = scene.publish(json!({"type": "task.updated", "data": {"n": 2}}));
@@ -153,9 +164,10 @@ fn what_fails_is_tried_again_on_the_guides_schedule_and_then_the_webhook_is_disa
     );
     let failed = json!({
         "id": "<delivery_>", "event": "task.updated", "timestamp": "<time>", "status": "failed",
-        "response_code": 401, "response_time_ms": "<count>",
+        "response_code": 401, "response_time_ms": "<count>", "attempts": 4, "error": "the endpoint answered 401",
     });
-    assert_like(&scene.get(&format!("{path}/deliveries")), &json!({ "data": [failed] }));
+    let rows = json!({ "data": [failed, failing(1, 401, "the endpoint answered 401")] });
+    assert_like(&scene.get(&format!("{path}/deliveries")), &rows);
 
     // What was open and what comes meanwhile is held, and goes out when it is re-enabled by hand.
     let event = scene.publish(json!({"type": "task.created", "data": {"n": 3}}));

@@ -62,7 +62,7 @@ impl Scene {
     fn account(&mut self, dialect: &str) -> (String, Client) {
         let account = self.client.post("/api/v1/accounts", &json!({"name": dialect, "dialect": dialect})).data(201);
         let path = format!("/api/v1/accounts/{}/keys", account["id"].as_str().expect("an id"));
-        let key = self.client.post(&path, &json!({"scopes": ["read", "manage"]})).data(201);
+        let key = self.client.post(&path, &json!({"scopes": ["read", "manage", "publish"]})).data(201);
         let key = key["key"].as_str().expect("a key").to_owned();
         let client = Client::new(self.server.address, &key);
         (key, client)
@@ -94,6 +94,20 @@ fn every_fact_of_a_document_is_what_is_sent() {
         wire::retries(&mut scene, &markdown, &dialect);
         wire::limit_of_webhooks(&mut scene, &markdown, &dialect);
     }
+}
+
+#[test]
+fn a_contract_that_signs_nothing_asks_nobody_to_verify() {
+    let scene = Scene::start();
+    let texts = |dialect: &str| scene.page(&format!("/docs/webhooks/{dialect}?format=markdown")).to_lowercase();
+    let plain = texts("plain");
+    for word in ["verif", "401", "--secret", "keep its secret", "keep the secret"] {
+        // A key that is not known is answered 401, too.
+        let mut lines = plain.lines().filter(|line| line.contains(word) && !line.contains("there is no key"));
+        assert_eq!(lines.next(), None, "{word}");
+    }
+    assert!(plain.contains("requests are not signed"));
+    assert!(texts("timed").contains("verify"), "who signs does");
 }
 
 #[test]

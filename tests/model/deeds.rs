@@ -40,7 +40,7 @@ pub enum Turn {
 #[derive(Debug, Clone)]
 pub enum Deed {
     Accept { events: Vec<Post>, key: Option<(u8, u8)> },
-    Test(Index, Post),
+    Test(Index, Post, bool),
     Settle { which: Index, end: u8, wait: u64, again: bool },
     Replay { which: Index, by: Option<Index> },
     Create(Wish),
@@ -70,7 +70,7 @@ pub struct Wish {
 #[derive(Debug, Clone)]
 pub enum Ask {
     Accept(Vec<NewEvent>, Option<Idempotency>),
-    Test(WebhookId, NewEvent),
+    Test(WebhookId, NewEvent, bool),
     Replay(WebhookId, DeliveryId),
     Create(Webhook),
     Change(WebhookId, Webhook),
@@ -95,7 +95,7 @@ fn deed() -> impl Strategy<Value = Deed> {
     let by = prop::option::weighted(0.2, any::<Index>());
     prop_oneof![
         6 => (prop::collection::vec(post(), 1..5), key).prop_map(|(events, key)| Deed::Accept { events, key }),
-        1 => (any::<Index>(), post()).prop_map(|(which, post)| Deed::Test(which, post)),
+        1 => (any::<Index>(), post(), any::<bool>()).prop_map(|(which, post, well)| Deed::Test(which, post, well)),
         9 => (any::<Index>(), 0..6_u8, 0..90_000_u64, prop::bool::weighted(0.1))
             .prop_map(|(which, end, wait, again)| Deed::Settle { which, end, wait, again }),
         2 => (any::<Index>(), by).prop_map(|(which, by)| Deed::Replay { which, by }),
@@ -161,7 +161,9 @@ impl Deed {
                 let idempotency = key.map(|(key, print)| Idempotency { key: [key; 32], fingerprint: [print; 32] });
                 Ask::Accept(events.iter().map(Post::event).collect(), idempotency)
             }
-            Self::Test(which, post) => Ask::Test(webhook(which)?, NewEvent { name: None, test: true, ..post.event() }),
+            Self::Test(which, post, well) => {
+                Ask::Test(webhook(which)?, NewEvent { name: None, test: true, ..post.event() }, *well)
+            }
             Self::Replay { which, by } => {
                 let all: Vec<_> = plain.deliveries.keys().copied().collect();
                 let old = (!all.is_empty()).then(|| *which.get(&all))?;
@@ -174,6 +176,13 @@ impl Deed {
             Self::Delete(which) => Ask::Delete(webhook(which)?),
         })
     }
+}
+
+/// The one attempt of a test that is made at `now`.
+pub fn test_attempt(now: u64, well: bool) -> Attempt {
+    let outcome = Outcome::Status(if well { 200 } else { 500 });
+    let summary = AttemptSummary { number: 1, started_at: now, duration_ms: 3, outcome };
+    Attempt { summary, url: "u".into(), request_headers: Vec::new(), response_body: Vec::new(), resent: false }
 }
 
 fn status(word: u8, now: u64) -> Status {

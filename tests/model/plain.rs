@@ -9,7 +9,7 @@ use hookwheel::domain::retry::Next;
 use hookwheel::domain::webhook::{Status, Webhook};
 use hookwheel::store::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent, Refusal, Settlement};
 
-use crate::deeds::{Ask, CONDITIONS, FAILURES_MAX, PROBE_SECONDS};
+use crate::deeds::{Ask, CONDITIONS, FAILURES_MAX, PROBE_SECONDS, test_attempt};
 use crate::subject::Reply;
 
 /// When every case starts.
@@ -39,7 +39,7 @@ impl Plain {
     pub fn take(&mut self, ask: &Ask, reply: &Result<Reply, Refusal>, now: u64) {
         match ask {
             Ask::Accept(events, key) => self.accept(events, key.as_ref(), reply, now),
-            Ask::Test(id, event) => self.test(*id, event, reply, now),
+            Ask::Test(id, event, well) => self.test(*id, event, *well, reply, now),
             Ask::Replay(id, old) => self.replay(*id, *old, reply),
             Ask::Create(wish) => self.create(wish, reply, now),
             Ask::Change(id, wish) => self.change(*id, reply, now, |webhook| {
@@ -145,13 +145,19 @@ impl Plain {
         self.webhooks.values().filter(wants).map(Webhook::number).collect()
     }
 
-    fn test(&mut self, id: WebhookId, event: &NewEvent, reply: &Result<Reply, Refusal>, now: u64) {
+    fn test(&mut self, id: WebhookId, event: &NewEvent, well: bool, reply: &Result<Reply, Refusal>, now: u64) {
         if self.webhooks[&id.number()].is_deleted() {
             return assert_eq!(*reply, Err(Refusal::NotFound("webhook")));
         }
         let Ok(Reply::Test(given, delivery)) = reply else { panic!("{reply:?}") };
         self.put_event(event, given, vec![id.number()], Cause::Test, now);
         assert_eq!(*delivery, given.id.delivery_to(id.number()));
+        // Its one attempt is written with it, and says nothing of its webhook.
+        let made = test_attempt(now, well);
+        let tested = self.deliveries.get_mut(delivery).unwrap();
+        tested.take_attempt(unsealed(&made), if well { Next::Succeeded } else { Next::Dead });
+        self.attempts.insert(*delivery, vec![made]);
+        self.counts.get_mut(&id.number()).unwrap().failed_attempts += u64::from(!well);
     }
 
     fn put_event(&mut self, new: &NewEvent, given: &Accepted, webhooks: Vec<u32>, cause: Cause, now: u64) {

@@ -10,7 +10,7 @@ use hookwheel::store::{
     self, Accepted, Committer, Memory, OpenError, Page, Refusal, Settings, Settlement, Staging, Store, StoreError,
 };
 
-use crate::deeds::Ask;
+use crate::deeds::{Ask, test_attempt};
 use crate::plain::{Plain, START, as_known};
 
 /// What the store answered.
@@ -189,7 +189,12 @@ fn put(staging: &mut Staging<'_>, ask: Ask) -> Result<Reply, Refusal> {
     let webhook = |webhook| Reply::Webhook(Box::new(webhook));
     match ask {
         Ask::Accept(events, idempotency) => staging.accept(1, events, idempotency).map(Reply::Accepted),
-        Ask::Test(id, event) => staging.accept_test(1, id, event).map(|(event, id)| Reply::Test(event, id)),
+        Ask::Test(id, event, success) => {
+            let (event, delivery) = staging.accept_test(1, id, event)?;
+            let made = test_attempt(staging.now(), success);
+            staging.put_tested(delivery.clone(), &made, success)?;
+            Ok(Reply::Test(event, delivery.id))
+        }
         Ask::Replay(id, old) => staging.replay(1, id, old).map(Reply::Replayed),
         Ask::Create(wish) => staging.create_webhook(wish, None).map(webhook),
         Ask::Delete(id) => staging.delete_webhook(1, id).map(|()| Reply::Deleted),

@@ -25,7 +25,7 @@ pub fn check(api: &Api, account: AccountNumber, form: Form, publish: &Publish) -
             let fields =
                 [("data", Some(&event.data)), ("actor", event.actor.as_ref()), ("metadata", event.metadata.as_ref())];
             for (field, json) in fields {
-                let checked = json.map_or(Ok(None), |json| dialect.check_numbers(&at(form, index, field), json));
+                let checked = json.map_or(Ok(Vec::new()), |json| dialect.check_numbers(&at(form, index, field), json));
                 warnings.extend(checked.map_err(Problem::from)?);
             }
         }

@@ -12,10 +12,10 @@ use crate::api::webhooks::reach::Reach;
 use crate::api::webhooks::view::{Object, object, views};
 use crate::dialect::{Face, ListRule, Numbers, Only, Page, Paging, Rows, View, canonical};
 use crate::domain::delivery::{Delivery, DeliveryState};
-use crate::domain::id::DeliveryId;
+use crate::domain::id::{AttemptId, DeliveryId};
 use crate::domain::{Invalid, time};
 
-/// Rows that an offset may skip.
+/// Rows that an offset may skip: beyond them every page is empty, since each is counted off from the newest.
 const OFFSET_MAX: usize = 10_000;
 
 /// What a list of a face is asked for.
@@ -37,7 +37,10 @@ struct Part {
 /// A list of webhooks.
 pub async fn webhooks(reach: &Reach<'_>, face: &Face, request: &HttpRequest) -> Result<Value, Problem> {
     let part = part(request, &face.list)?;
-    let listed = Listed::from(reach.list(part.window, part.offset));
+    let listed = match part.offset {
+        beyond if beyond > OFFSET_MAX => Listed { rows: Vec::new(), next: None },
+        offset => Listed::from(reach.list(part.window, offset)),
+    };
     let total = || reach.list(Window { limit: usize::MAX - 1, ..part.window }, 0).rows.len() as u64;
     let page = match face.list.paging {
         Paging::Cursor => Page::Cursor(listed.cursor()),
@@ -77,6 +80,7 @@ pub async fn deliveries(reach: &Reach<'_>, face: &Face, id: &str, request: &Http
 fn rows(history: &History, kind: Rows, only: Only, window: Window) -> Result<Listed<Row>, Problem> {
     let wanted = |delivery: &Delivery| match only {
         Only::All => true,
+        Only::Tried => delivery.attempts > 0 || delivery.state == DeliveryState::Dead,
         Only::Finished => matches!(delivery.state, DeliveryState::Succeeded | DeliveryState::Dead),
     };
     Ok(match kind {
@@ -88,6 +92,9 @@ fn rows(history: &History, kind: Rows, only: Only, window: Window) -> Result<Lis
 /// Walks from the newest row; an offset has a bound for this reason.
 fn rows_from(history: &History, kind: Rows, part: Part) -> Result<Listed<Row>, Problem> {
     let (mut skip, mut shown) = (part.offset, Vec::new());
+    if skip > OFFSET_MAX {
+        return Ok(Listed { rows: shown, next: None });
+    }
     let mut window = Window { before: None, below_attempt: 0, limit: crate::api::http::page::LIMIT_MAX };
     loop {
         let listed = rows(history, kind, Only::All, window)?;
@@ -111,11 +118,17 @@ fn part(request: &HttpRequest, rule: &ListRule) -> Result<Part, Problem> {
         (Paging::Offset, ListQuery { cursor: Some(_), .. }) => return unknown("cursor"),
         _ => {}
     }
-    let offset = query.offset.as_deref().map_or(Some(0), |text| text.parse().ok().filter(|n| *n <= OFFSET_MAX));
-    let offset = offset.ok_or_else(|| Invalid::new("offset", format!("must be a number from 0 to {OFFSET_MAX}")))?;
+    let offset = query.offset.as_deref().map_or(Some(0), whole_number);
+    let offset = offset.ok_or_else(|| Invalid::new("offset", "must be a whole number from 0 up"))?;
     let usual = rule.limit_default as usize;
     let window = Window::read_with(usual, query.limit.as_deref(), query.cursor.as_deref())?;
     Ok(Part { window, offset })
+}
+
+/// A number however long it is written.
+fn whole_number(text: &str) -> Option<usize> {
+    let is_one = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_one.then(|| text.parse().unwrap_or(usize::MAX))
 }
 
 fn offset_page(total: u64, part: Part) -> Page {
@@ -144,6 +157,11 @@ impl Details {
         let mut object = object(row);
         // When the attempt started; before the first, when the delivery was made.
         object.insert("at".into(), json!(row.attempted_at.as_ref().unwrap_or(&row.created_at)));
+        let attempt = DeliveryId::parse(&row.id).zip(row.attempt);
+        object.insert(
+            "attempt_id".into(),
+            json!(attempt.map(|(delivery, number)| AttemptId { delivery, number }.to_string())),
+        );
         let wanted = DeliveryId::parse(&row.id).filter(|_| self.data || self.attempt_log);
         let delivery = wanted.map(|id| history.store.delivery(id)).transpose()?.flatten();
         let Some(delivery) = delivery else { return Ok(object) };

@@ -61,6 +61,8 @@ fn in_words(face: &Face, problem: Problem) -> Problem {
     let Some(native) = problem.field().map(str::to_string) else { return problem };
     let said = face.in_its_words(Invalid::new(native.clone(), ""));
     let in_message = |message: &str| match message.strip_prefix(&native) {
+        // What there is besides is listed by its native names.
+        Some(rest) if rest.starts_with(": is not known here") => format!("{}{}", said.field, face.names.write(rest)),
         Some(rest) => format!("{}{rest}", said.field),
         None => message.to_string(),
     };
@@ -101,21 +103,12 @@ async fn serve(
         Operation::List => lists::webhooks(reach, face, request).await?,
         Operation::Deliveries => lists::deliveries(reach, face, id, request).await?,
         Operation::Test => {
-            let webhook = reach.webhook(id)?;
-            let waits = limits::wait_ms(reach, &webhook).filter(|_| face.rate_limit_headers);
+            // An unknown webhook is told before what is wrong with the body.
+            reach.webhook(id)?;
             let input = read_map(face.read_test(any(&body)?)?).map_err(said)?;
-            let (event, delivery) = reach.test(id, input).await.map_err(said)?;
-            if let Some(wait) = waits {
-                let message = "the endpoint's rate limit is reached; the test event is stored and goes out when it may";
-                return Err(Problem::rate_limited(message, wait));
-            }
-            let ids = &call.dialect.ids;
-            let data = json!({
-                "event_id": ids.event.spell(event.id.uuid()),
-                "event_type": event.event_type,
-                "delivery_id": ids.delivery.spell(delivery.uuid()),
-            });
-            face.reply(&data)
+            let tested = reach.test(id, input).await.map_err(said)?;
+            let shown = tested.view_with(&call.dialect.ids, face.names_attempts());
+            face.reply(&serde_json::to_value(shown).map_err(Problem::internal)?)
         }
         Operation::Check => face.reply(&serde_json::to_value(reach.check(id).await?).map_err(Problem::internal)?),
         Operation::Verify => face.webhook(&object(&reach.view(&reach.verify(id).await?)?)),

@@ -1,19 +1,25 @@
-//! Sending something to a webhook by hand: a test event of its own, or what an old delivery delivered.
+//! Sending something to a webhook by hand: a test event of its own, or what an old delivery delivered. What stays true: a
+//! test goes out at once whatever the webhook's state, and its reply says what the endpoint answered; only where the endpoint
+//! has not shown that it wants deliveries, or its contract's rate is used up, it is refused, and then nothing is stored.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post, web};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::probing::warning;
 use super::reach::{Reach, reach};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Ids};
 use crate::domain::audit::Deed;
-use crate::domain::id::DeliveryId;
+use crate::domain::delivery::AttemptSummary;
+use crate::domain::id::{AttemptId, DeliveryId};
+use crate::domain::probe::Tried;
 use crate::domain::webhook::{EventFilter, Webhook};
 use crate::domain::{Invalid, event, json};
 use crate::store::{Accepted, NewEvent};
@@ -31,12 +37,21 @@ pub struct TestInput {
     data: Option<Box<RawValue>>,
 }
 
-/// A test event on its way.
+/// A test event that was sent, and what its endpoint answered.
 #[derive(Serialize, utoipa::ToSchema)]
-struct TestView {
+pub struct TestView {
     event_id: String,
     event_type: String,
     delivery_id: String,
+    /// Whether the webhook takes the answer for a success. A test is tried once.
+    success: bool,
+    /// Null where no answer came.
+    status_code: Option<u16>,
+    response_time_ms: u32,
+    /// Why it was no success.
+    error: Option<String>,
+    /// The start of the answer, as text.
+    response_body: String,
 }
 
 /// A replay on its way.
@@ -49,10 +64,14 @@ struct ReplayView {
 }
 
 /// Send a webhook a test event
+///
+/// It goes out at once, also if the webhook is paused or disabled, is tried once, and counts for no rule that disables it.
 #[utoipa::path(tag = "webhooks", params(("id" = String, Path)), request_body = Option<TestInput>, responses(
-    (status = 202, description = "On its way", body = Reply<TestView>),
+    (status = 202, description = "It was sent, and this is what the endpoint answered", body = Reply<TestView>),
     (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
     (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+    (status = 409, description = "Its endpoint has not shown that it wants deliveries", body = ErrorReply<'static>),
+    (status = 429, description = "The rate of its contract is used up; nothing was stored", body = ErrorReply<'static>),
 ))]
 #[post("/api/v1/webhooks/{id}/test")]
 pub async fn test(
@@ -60,12 +79,9 @@ pub async fn test(
     api: web::Data<Api>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let (event, delivery) = reach(&api, &tenant).test(&id, body.read_or_empty::<TestInput>()?).await?;
-    Ok(Reply::accepted(TestView {
-        event_id: event.id.to_string(),
-        event_type: event.event_type,
-        delivery_id: delivery.to_string(),
-    }))
+    let mut tested = reach(&api, &tenant).test(&id, body.read_or_empty::<TestInput>()?).await?;
+    let warnings = std::mem::take(&mut tested.warnings);
+    Ok(Reply::with(StatusCode::ACCEPTED, tested.view(), warnings))
 }
 
 /// Deliver again what a delivery delivered
@@ -83,18 +99,79 @@ pub async fn replay(
     Ok(Reply::accepted(ReplayView { delivery_id: new.to_string(), replay_of: old.to_string() }))
 }
 
+/// A test that was sent.
+pub struct Tested {
+    event: Accepted,
+    delivery: DeliveryId,
+    tried: Tried,
+    /// What to tell about it.
+    warnings: Vec<String>,
+}
+
+impl Tested {
+    /// How it is shown.
+    pub fn view(self) -> TestView {
+        self.view_with(&Ids::default(), false)
+    }
+
+    /// The same with ids of this form; `names_attempt`: in place of the delivery's id stands the attempt's.
+    pub fn view_with(self, ids: &Ids, names_attempt: bool) -> TestView {
+        let Tried { attempt, success } = self.tried;
+        let id = AttemptId { delivery: self.delivery, number: attempt.summary.number };
+        let AttemptSummary { outcome, duration_ms, .. } = attempt.summary;
+        TestView {
+            event_id: ids.event.spell(self.event.id.uuid()),
+            event_type: self.event.event_type,
+            delivery_id: match names_attempt {
+                true => ids.delivery.spell_attempt(id),
+                false => ids.delivery.spell(self.delivery.uuid()),
+            },
+            success,
+            status_code: outcome.status(),
+            response_time_ms: duration_ms,
+            error: (!success).then(|| outcome.to_string()),
+            response_body: String::from_utf8_lossy(&attempt.response_body).into_owned(),
+        }
+    }
+}
+
 impl Reach<'_> {
-    /// Sends a webhook a test event of its own.
-    pub async fn test(&self, id: &str, input: TestInput) -> Result<(Accepted, DeliveryId), Problem> {
+    /// Sends a webhook a test event of its own, and waits for what its endpoint answers.
+    pub async fn test(&self, id: &str, input: TestInput) -> Result<Tested, Problem> {
         let webhook = self.webhook(id)?;
         let dialect = self.api.loaded(&webhook.dialect)?;
-        let event = test_event(&webhook, &dialect, input)?;
-        let (account, id) = (self.tenant.account().number, webhook.id);
-        let sent = self.api.change(self.tenant, move |staging| {
-            let sent = staging.accept_test(account, id, event)?;
-            Ok((Some(Deed::to_webhook(account, "tested", id)), sent))
+        if let Some(warning) = warning(&webhook) {
+            return Err(Problem::wrong_state(warning));
+        }
+        let (event, warnings) = test_event(&webhook, &dialect, input)?;
+        self.keep_to_rate(&webhook, &dialect)?;
+        let (account, id) = (webhook.account, webhook.id);
+        let accepted = self.api.change(self.tenant, move |staging| {
+            let accepted = staging.accept_test(account, id, event)?;
+            Ok((Some(Deed::to_webhook(account, "tested", id)), accepted))
         });
-        Ok(sent.await?)
+        let (event, delivery) = accepted.await?;
+        let (id, sending, store) =
+            (delivery.id, self.api.outbound.test(webhook, delivery.clone()), self.api.store.clone());
+        // A task of its own: what was sent is written down, also where whoever asked has gone.
+        let sent = actix_web::rt::spawn(async move {
+            let tried = sending.await;
+            let Tried { attempt, success } = tried.clone();
+            store.change(account, move |staging| staging.put_tested(delivery, &attempt, success)).await.map(|()| tried)
+        });
+        let tried = sent.await.map_err(Problem::internal)??;
+        Ok(Tested { event, delivery: id, tried, warnings })
+    }
+
+    /// Counts a test of its endpoint's rate limit. Where the contract promises callers what is left of it, it is kept to.
+    fn keep_to_rate(&self, webhook: &Webhook, dialect: &Dialect) -> Result<(), Problem> {
+        let Some(limit) = webhook.rate_limit.or(dialect.rate_limit) else { return Ok(()) };
+        if dialect.face.as_ref().is_none_or(|face| !face.rate_limit_headers) {
+            self.api.outbound.spend(webhook.number(), limit);
+            return Ok(());
+        }
+        let message = "the endpoint's rate limit is used up; nothing was sent and nothing is stored, so ask again then";
+        self.api.outbound.take(webhook.number(), limit).map_err(|wait_ms| Problem::rate_limited(message, wait_ms))
     }
 
     /// Delivers again what a delivery delivered.
@@ -109,7 +186,8 @@ impl Reach<'_> {
     }
 }
 
-fn test_event(webhook: &Webhook, dialect: &Dialect, input: TestInput) -> Result<NewEvent, Invalid> {
+/// The event, and what to tell about its numbers.
+fn test_event(webhook: &Webhook, dialect: &Dialect, input: TestInput) -> Result<(NewEvent, Vec<String>), Invalid> {
     let event_type = input.event_type.unwrap_or_else(|| usual_type(webhook, dialect));
     event::check_type(&event_type).map_err(|invalid| Invalid { field: "event_type".into(), ..invalid })?;
     let data = match input.data {
@@ -117,9 +195,10 @@ fn test_event(webhook: &Webhook, dialect: &Dialect, input: TestInput) -> Result<
         None => dialect.sample(&event_type).map_or(r#"{"test":true}"#, |known| known.sample.get()).to_string(),
     };
     json::check(data.as_bytes()).map_err(|refusal| Invalid::new("data", refusal.to_string()))?;
+    let warnings = dialect.check_numbers("data", data.as_bytes())?;
     let actor = dialect.sample_actor.as_ref().map(|actor| Bytes::from(actor.get().to_string()));
     let data = Bytes::from(data);
-    Ok(NewEvent {
+    let event = NewEvent {
         name: None,
         event_type,
         created_at: None,
@@ -128,7 +207,8 @@ fn test_event(webhook: &Webhook, dialect: &Dialect, input: TestInput) -> Result<
         metadata: None,
         test: true,
         fingerprint: None,
-    })
+    };
+    Ok((event, warnings))
 }
 
 /// The webhook's first exact type, else the first of the catalogue that it wants.

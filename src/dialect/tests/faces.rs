@@ -40,7 +40,7 @@ fn taskflow_lists_attempts() {
     let event = event("1", None, None);
     let row = |error: Value, event_id: &str| {
         object(json!({
-            "id": event.id.delivery_to(1).to_string(), "event_id": event_id, "event_type": "task.created",
+            "id": event.id.delivery_to(1).to_string(), "attempt_id": format!("{}_2", event.id.delivery_to(1)), "event_id": event_id, "event_type": "task.created",
             "attempted_at": "2024-02-10T16:45:22.999Z", "attempt": 2, "attempts": 2, "status_code": null,
             "response_time_ms": 5000, "success": false, "error": error, "state": "scheduled",
         }))
@@ -52,7 +52,7 @@ fn taskflow_lists_attempts() {
     assert_eq!(
         shown["data"][0],
         json!({
-            "id": format!("del_{}", event.id.delivery_to(1).uuid().simple()),
+            "id": format!("del_{}_2", event.id.delivery_to(1).uuid().simple()),
             "event_id": format!("evt_{}", event.id.uuid().simple()), "event_type": "task.created",
             "timestamp": "2024-02-10T16:45:22Z", "attempt": 2, "status_code": null, "response_time_ms": 5000,
             "success": false, "error": "timed out",

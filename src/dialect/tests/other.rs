@@ -127,10 +127,15 @@ fn its_signatures_are_verified_with_the_time_they_carry() {
 fn its_numbers_are_refused_with_their_path() {
     let error = other().check_numbers("data", b"{\"a\":[0,12345678901234567890]}").unwrap_err();
     assert_eq!(error.field, "data.a[1]");
-    assert_eq!(other().check_numbers("data", b"[1.5]"), Ok(None));
+    assert_eq!(other().check_numbers("data", b"[1.5]"), Ok(Vec::new()));
     let lenient = Dialect::parse("js.toml", &FILE.replace("\"refuse\"", "\"js\"")).unwrap();
-    let warning = lenient.check_numbers("metadata", b"{\"n\":1e999}").unwrap().unwrap();
-    assert!(warning.starts_with("metadata.n "), "{warning}");
+    let warnings = lenient.check_numbers("metadata", b"{\"n\":1e999,\"m\":[9007199254740993,1e400]}").unwrap();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].starts_with("metadata.n ") && warnings[0].ends_with(" get null"), "{warnings:?}");
+    assert!(
+        warnings[1].starts_with("metadata.m[0] ") && warnings[1].ends_with(" get 9007199254740992"),
+        "{warnings:?}"
+    );
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn taskflow_sends_what_its_guide_shows() {
     assert_eq!(request.body, body);
     assert_eq!(request.header("X-TaskFlow-Event").unwrap(), "task.created");
     let delivery = event.id.delivery_to(1).uuid().simple().to_string();
-    assert_eq!(request.header("X-TaskFlow-Delivery-ID").unwrap(), format!("del_{delivery}"));
+    assert_eq!(request.header("X-TaskFlow-Delivery-ID").unwrap(), format!("del_{delivery}_1"));
     let signature = request.header("X-TaskFlow-Signature").unwrap();
     let digits = signature.strip_prefix("sha256=").unwrap();
     assert!(digits.len() == 64 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));

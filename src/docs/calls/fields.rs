@@ -33,6 +33,9 @@ impl Calls<'_> {
         match native {
             "url" => "where requests go, such as `https://your-app.example/webhooks`".into(),
             "events" => format!("which events: {}", events::filters(dialect)),
+            "secret" if dialect.signature.is_empty() => {
+                "kept for you, and used for nothing: requests are not signed".into()
+            }
             "secret" => format!(
                 "what requests are signed with: {}; left out: one is generated, and shown once, in the answer",
                 self.secret_form()

@@ -96,6 +96,9 @@ impl<'a> Calls<'a> {
     fn operation(&self, draft: &mut Draft, operation: Operation, endpoint: &Endpoint) {
         draft.heading(3, wording::title(operation));
         draft.say(wording::explained(operation));
+        if operation == Operation::Check && !self.dialect.signature.is_empty() {
+            draft.say("An endpoint that verifies signatures rightly answers 401.");
+        }
         let call = Call { method: &endpoint.method, path: self.path(&endpoint.path), body: self.body(operation) };
         draft.code("bash", self.curl(&call));
         if operation == Operation::Create {

@@ -94,6 +94,9 @@ impl Calls<'_> {
             row!["403", "the key may not do this"],
             row!["404", "there is no such webhook, or not in this API"],
         ];
+        if self.dialect.challenge.is_some() {
+            rows.push(row!["409", "the endpoint has not passed the ownership check, so it gets no test event"]);
+        }
         if let Some(limit) = limit {
             rows.push(row!["409", format!("the account has {} already", words::count(limit.into(), "webhook"))]);
         }

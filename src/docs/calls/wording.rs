@@ -60,12 +60,14 @@ pub(super) fn explained(operation: Operation) -> &'static str {
         Operation::Get => "Shows one webhook.",
         Operation::Update => "Changes what the body names; everything else stays as it is.",
         Operation::Delete => "Deletes a webhook. What was not delivered yet is cancelled.",
-        Operation::Test => "Sends a sample event to this webhook alone, signed and retried like a real one.",
+        Operation::Test => {
+            "Sends a sample event to this webhook alone, made like a real one, and says what your endpoint answered. It goes out at once, also if the webhook is disabled, and is tried once."
+        }
         Operation::Deliveries => {
             "Lists what was sent, with the endpoint's answers: the first place to look when something is missing."
         }
         Operation::Check => {
-            "Calls the endpoint with a harmless request, and tells whether it could be reached, whether TLS is right, what it answered and how fast. An endpoint that verifies signatures rightly answers 401."
+            "Calls the endpoint with a harmless request, and tells whether it could be reached, whether TLS is right, what it answered and how fast."
         }
         Operation::Verify => {
             "Asks the endpoint once more whether it wants deliveries, after it has not passed the ownership check."
