@@ -55,6 +55,7 @@ mod settle;
 mod staging;
 mod stats;
 mod sums;
+mod sweep;
 mod tested;
 mod to_come;
 mod trees;

@@ -14,6 +14,8 @@ pub type Row = (IVec, IVec);
 pub struct Sled {
     /// In the order of the trees.
     pub trees: Vec<sled::Tree>,
+    /// One that nobody reads.
+    pub sweep: sled::Tree,
     /// All together.
     pub db: sled::Db,
 }

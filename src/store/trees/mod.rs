@@ -209,6 +209,14 @@ impl Trees {
         }
     }
 
+    /// Has the files cleaned of so many pages: see `sweep`.
+    pub fn sweep(&self, pages: usize) -> Result<(), StoreError> {
+        match &self.of {
+            In::Sled(sled) => sled.sweep(pages),
+            In::Memory(_) => Ok(()),
+        }
+    }
+
     /// Bytes that are free for the store.
     pub fn free_bytes(&self) -> Result<u64, StoreError> {
         match &self.of {

@@ -24,6 +24,9 @@ use crate::store::error::{OpenError, StoreError};
 use crate::store::layout::{FORMAT_VERSION, Key, META_FORMAT, Tree};
 use crate::store::settings::Settings;
 
+/// sled adds so many changes to a page before it writes it whole (its `PAGE_CONSOLIDATION_THRESHOLD`).
+const WRITES_A_PAGE: usize = 10;
+
 /// The open trees.
 pub struct OnSled {
     sled: Handle<Sled>,
@@ -157,6 +160,13 @@ impl OnSled {
     pub fn add_up<T>(&self, add: impl FnOnce(&mut AddingUp, &mut Ledger) -> T) -> T {
         let Known { ledger, adding_up, .. } = &mut *self.known();
         add(adding_up, ledger)
+    }
+
+    /// Has sled clean so many pages, if there are some to be cleaned: one each time that it writes a page whole.
+    pub fn sweep(&self, pages: usize) -> Result<(), StoreError> {
+        let mut writes = 0..pages * WRITES_A_PAGE;
+        let written = caught(|| writes.try_for_each(|n| self.sled.sweep.insert([], &[n as u8]).map(drop)))?;
+        Ok(written?)
     }
 
     /// Bytes that are free on the file system of the store.

@@ -18,6 +18,9 @@ use crate::store::settings::Settings;
 /// What the name of a snapshot begins with while the store is opened without it.
 const ASIDE: &str = "aside.";
 
+/// The tree that is written so that sled cleans its log. It has one row, which says nothing.
+const SWEEP: &str = "sweep";
+
 /// What was opened.
 pub struct Opened {
     /// The trees.
@@ -122,7 +125,9 @@ fn open_trees_or_panic(path: &Path, settings: &Settings) -> Result<(Handle<Sled>
     let db = sled_config(path, settings).open().map_err(|error| open_error(path, error))?;
     let format = format_of(&db, path)?;
     let trees = Tree::ALL.iter().map(|(_, name)| db.open_tree(name)).collect::<Result<Vec<_>, _>>();
-    Ok((Handle::of(Sled { trees: trees.map_err(|error| open_error(path, error))?, db }), format))
+    let trees = trees.map_err(|error| open_error(path, error))?;
+    let sweep = db.open_tree(SWEEP).map_err(|error| open_error(path, error))?;
+    Ok((Handle::of(Sled { trees, sweep, db }), format))
 }
 
 /// The format of an existing store; `None` in a new one.

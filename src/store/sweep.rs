@@ -1,0 +1,169 @@
+//! Space that was freed within the files is used again. A segment of sled's log can be written anew once all that counts of it
+//! lies elsewhere. sled sees to that for one page each time that it writes a page whole, which is too seldom where rows come and
+//! go in many places, and takes the segments in the order of the file, so the last ones wait for ever: the files grew to
+//! eighteen times of what was kept in them. (sled's own flusher would help, but it also syncs and drops the error, and then a sync
+//! of ours succeeds that should not.) So a thread has sled write a page whole again and again that nobody reads. What stays true:
+//! it does so while the files grow by more than what they hold explains; it takes a fifth of a core at most; nobody waits for it.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::inner::Inner;
+use super::trees::files::SEGMENT_BYTES;
+use crate::clock::Stopwatch;
+use crate::pulse::or_end;
+
+/// Between two looks at the files.
+const PACE: Duration = Duration::from_secs(1);
+/// Pages that are swept before it rests.
+const SLICE: usize = 64;
+/// How many times as long as it sweeps it rests.
+const RESTS: u32 = 4;
+/// Pages a second, at least where there is a reason to sweep, and at most.
+const PAGES: std::ops::RangeInclusive<usize> = 1_000..=32_000;
+/// With every second in which there is none, one of so many pages less.
+const FADES: usize = 32;
+/// So many times as much as what is held may the files grow: a log with segments that are half full.
+const GROWS: u64 = 3;
+/// What an open delivery takes: its row, and one that says what waits or when it is due.
+const OPEN_BYTES: u64 = 256;
+
+/// The thread. It ends when this is dropped.
+pub struct Sweeper(Option<(Sender<()>, JoinHandle<()>)>);
+
+impl Sweeper {
+    /// Sweeps the store from now on.
+    pub fn start(inner: Arc<Inner>) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let sweeps = move || or_end("sweep", || sweep(&inner, &stopped));
+        match std::thread::Builder::new().name("sweep".into()).spawn(sweeps) {
+            Ok(thread) => Self(Some((stop, thread))),
+            Err(error) => {
+                tracing::warn!(%error, "there is no thread for it, so the store's files may grow");
+                Self(None)
+            }
+        }
+    }
+}
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.0.take() {
+            drop(stop);
+            thread.join().expect("a panic of it ends the process");
+        }
+    }
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    /// Bytes of the files.
+    files: u64,
+    /// Bytes of what they hold.
+    held: u64,
+}
+
+/// How many pages are to be swept in a second.
+#[derive(Debug, Default)]
+struct Pages {
+    now: usize,
+    last: Option<Size>,
+}
+
+impl Pages {
+    /// The store has this size now.
+    fn after(&mut self, size: Size) -> usize {
+        let before = self.last.replace(size).unwrap_or(size);
+        let explained = GROWS * size.held.saturating_sub(before.held);
+        let grown = size.files.saturating_sub(before.files).saturating_sub(explained);
+        self.now = match grown >= SEGMENT_BYTES as u64 {
+            true => (self.now * 2).clamp(*PAGES.start(), *PAGES.end()),
+            false => self.now - self.now.div_ceil(FADES),
+        };
+        self.now
+    }
+}
+
+fn sweep(inner: &Inner, stopped: &Receiver<()>) {
+    let mut pages = Pages::default();
+    let mut rest = PACE;
+    while stopped.recv_timeout(rest) == Err(RecvTimeoutError::Timeout) {
+        let watch = Stopwatch::start();
+        let mut left = size(inner).map_or(0, |size| pages.after(size));
+        while left > 0 && watch.elapsed() < PACE {
+            let work = Stopwatch::start();
+            // Who writes meets the same error, and has to do something about it.
+            if inner.trees().and_then(|trees| trees.sweep(SLICE)).is_err() {
+                break;
+            }
+            left = left.saturating_sub(SLICE);
+            if stopped.recv_timeout(work.elapsed() * RESTS) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+        }
+        rest = PACE.saturating_sub(watch.elapsed());
+    }
+}
+
+/// The size of the store; none while it is closed.
+fn size(inner: &Inner) -> Option<Size> {
+    let sums = inner.sums();
+    let files = inner.trees().and_then(|trees| trees.size_bytes()).ok()?;
+    Some(Size { files, held: sums.kept.total() + OPEN_BYTES * sums.totals.open() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::layout::{self, Tree};
+    use crate::store::settings::Settings;
+    use crate::store::trees::{Trees, Writes};
+
+    const SEGMENT: u64 = SEGMENT_BYTES as u64;
+
+    /// The files' bytes after rows have come and gone in many places, where so many pages are swept each time.
+    fn size_after_rows_that_come_and_go(sweeps: usize) -> u64 {
+        const PLACES: u32 = 1_000;
+        const KEPT: u128 = 60;
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings { durable: false, ..Settings::at(dir.path()) };
+        let trees = Trees::open(&settings, Arc::default()).unwrap();
+        for round in 0..5 * KEPT {
+            let mut writes = Writes::default();
+            for place in 0..PLACES {
+                writes.push(Tree::Closed, layout::numbered(place, round), Some(vec![7; 120]));
+                let gone = round.checked_sub(KEPT);
+                gone.into_iter().for_each(|gone| writes.push(Tree::Closed, layout::numbered(place, gone), None));
+            }
+            trees.write(&writes).unwrap();
+            trees.sweep(sweeps).unwrap();
+        }
+        assert_eq!(trees.all(Tree::Closed).count(), PLACES as usize * KEPT as usize);
+        trees.size_bytes().unwrap()
+    }
+
+    #[test]
+    fn a_store_that_is_swept_uses_its_space_again() {
+        let (swept, not) = (size_after_rows_that_come_and_go(600), size_after_rows_that_come_and_go(0));
+        println!("{} MiB, {} MiB if nobody sweeps", swept >> 20, not >> 20);
+        assert!(swept < not * 2 / 3, "{} of {} MiB", swept >> 20, not >> 20);
+    }
+
+    #[test]
+    fn files_that_grow_for_no_reason_are_swept_ever_more_and_others_ever_less() {
+        let mut pages = Pages::default();
+        let mut after = |files, held| pages.after(Size { files, held });
+        assert_eq!(after(1000 * SEGMENT, 0), 0, "nobody knows how they grew");
+        assert_eq!(after(1001 * SEGMENT - 1, 0), 0, "not a segment more");
+        assert_eq!(after(1010 * SEGMENT, 3 * SEGMENT), 0, "what is held explains it");
+        let growing = [1011, 1013, 1015, 1017, 1019, 1021].map(|files| after(files * SEGMENT, 3 * SEGMENT));
+        assert_eq!(growing, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000]);
+        assert_eq!(after(1030 * SEGMENT, 2 * SEGMENT), 32_000);
+        assert_eq!([after(1030 * SEGMENT, 0), after(1030 * SEGMENT, 0)], [31_000, 30_031]);
+        let faded = std::iter::from_fn(|| Some(after(1000 * SEGMENT, 0))).take(500).last();
+        assert_eq!(faded, Some(0));
+    }
+}
