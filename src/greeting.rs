@@ -18,6 +18,9 @@ pub fn greet(config: &Config, address: SocketAddr, first_key: Option<&str>) {
     if let store::MasterKeySource::Own = master_keys(&config.store) {
         println!("master key: {} (keep a copy elsewhere)", config.store.path.join(store::OWN_MASTER_KEYS).display());
     }
+    if let Some(dialect) = &config.deliver.default_dialect {
+        println!("webhooks of the account default speak {dialect} where they do not say");
+    }
     if config.deliver.http_allowed {
         println!("http:// endpoints are allowed");
     }

@@ -63,7 +63,7 @@ use pulse::{Stuck, or_end, or_end_task};
 
 /// 2026-01-01: a clock that shows less was not set, as on a machine without a battery before it has asked the network.
 const EARLIEST: UnixMs = 1_767_225_600_000;
-/// The dialect of the account that exists from the start.
+/// The dialect of the accounts that exist from the start, where none is configured.
 const DEFAULT_DIALECT: &str = "standard";
 
 /// Why the server could not start or go on.
@@ -84,6 +84,9 @@ pub enum ServeError {
     /// Dialect files are broken; all mistakes are named.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Dialects(Vec<DialectError>),
+    /// The account that exists from the start is to have a dialect that there is not.
+    #[error("deliver.default_dialect: {0:?} is not known; there are: {1}")]
+    DefaultDialect(String, String),
     /// The certificate that the API is to be served with is broken.
     #[error("server.tls_certificate: {0}")]
     Certificate(#[from] api::CertificateError),
@@ -135,6 +138,9 @@ pub async fn run_by(
     }
     let certificate = settings::certificate(&config)?;
     let shelf = Dialects::load(Some(&config.deliver.dialects)).map_err(ServeError::Dialects)?;
+    if let Some(name) = config.deliver.default_dialect.as_ref().filter(|name| shelf.get(name).is_none()) {
+        return Err(ServeError::DefaultDialect(name.clone(), shelf.names().collect::<Vec<_>>().join(", ")));
+    }
     let shelf = Arc::new(Shelf::new(shelf));
     let (address, trust) = (listener.local_addr()?, settings::trust(config.deliver.roots).map_err(ServeError::Roots)?);
     let guard = Arc::new(settings::guard(&config, address));
@@ -146,7 +152,8 @@ pub async fn run_by(
 
     let mut dice = Dice::from_system();
     let configured = config.auth.admin_key.as_ref().map(|key| key.reveal());
-    let first_key = api::first_admin_key(&store, &mut dice, configured, DEFAULT_DIALECT).await;
+    let dialect = config.deliver.default_dialect.as_deref();
+    let first_key = api::first_admin_key(&store, &mut dice, configured, (dialect, DEFAULT_DIALECT)).await;
     let first_key = first_key.map_err(ServeError::FirstKey)?;
     let outbound = Box::new(deliver.handle());
     let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, settings::of_api(&config, guard), outbound);

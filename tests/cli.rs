@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Mutex, mpsc};
 
+use hookwheel::clock::Stopwatch;
 use rustix::process::Signal;
 use serde_json::json;
 use support::{Answer, Client, DEADLINE, Receiver, Running, Server};
@@ -31,6 +32,23 @@ fn a_wrong_configuration_is_refused_and_named() {
     let output = refused(dir.path(), &[]);
     assert!(output.contains("`deliver.in_flight_max` must be a whole number from 1"), "{output}");
     assert!(!Server::data(dir.path()).exists(), "nothing is made before the configuration is known to be right");
+}
+
+#[test]
+fn a_start_chooses_the_dialect_of_the_account_default() {
+    let dir = folder();
+    let dialect_of = |arguments: &[&str]| {
+        let server = Server::start_by_arguments(dir.path(), arguments);
+        let shown = server.client().get("/api/v1/accounts/default").data(200)["dialect"].take();
+        assert!(server.terminate().success());
+        shown
+    };
+    assert_eq!(dialect_of(&["serve", "--dialect", "hub"]), "hub");
+    assert_eq!(dialect_of(&["serve"]), "hub", "nothing is said, so it stays");
+    assert_eq!(dialect_of(&["serve", "--dialect", "daycopilot"]), "daycopilot");
+    let ended = Server::run(dir.path(), &["serve", "--dialect", "klingon"], &[]).end();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(ended.output.contains("\"klingon\" is not known; there are: cathcr, daycopilot"), "{}", ended.output);
 }
 
 #[test]
@@ -216,8 +234,13 @@ fn the_receiver_answers_when_it_is_asked_whether_it_wants_deliveries() {
         let url = format!("http://{address}/");
         let webhook = json!({"url": url, "events": ["*"], "dialect": dialect, "ownership_check": true});
         let webhook = server.client().post("/api/v1/webhooks", &webhook).data(201);
-        assert_eq!(webhook["status"], "active", "{webhook}");
         receiving.line("asked whether deliveries are wanted here; answered {\"challenge\":");
+        let path = format!("/api/v1/webhooks/{}", webhook["id"].as_str().expect("an id"));
+        let watch = Stopwatch::start();
+        while server.client().get(&path).data(200)["status"] != "active" {
+            assert!(watch.elapsed() < DEADLINE, "the answer is not taken");
+            std::thread::yield_now();
+        }
     }
 }
 

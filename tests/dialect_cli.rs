@@ -57,6 +57,11 @@ fn a_file_is_checked_and_a_mistake_named_with_its_line_and_key() {
     let dir = folder();
     let file = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("written");
     file("good.toml", SMALL);
+    let asks = "[challenge]\nsend = { challenge = \"{challenge}\" }\nexpect = { answer = \"{chalenge}\" }\n";
+    file("asks.toml", &format!("{SMALL}\n{asks}"));
+    let said = dialect(dir.path(), &["check", "asks.toml"], 1);
+    assert!(said.contains("asks.toml:11: challenge.expect.answer: {chalenge} is not known"), "{said}");
+    assert!(said.contains("the nearest is {challenge}"), "{said}");
     let said = dialect(dir.path(), &["check", "good.toml"], 0);
     assert_eq!(said, "ok: good (Small): 0 events, 0 signature headers, 1 retries, no API of its own");
 

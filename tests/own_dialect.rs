@@ -326,7 +326,8 @@ fn a_body_may_fill_what_the_contract_allows_and_one_that_is_longer_is_not_sent()
     let wish = json!({"target": receiver.url("/"), "topics": ["probe.landed"], "key": "orb-only"});
     json_of(&ask(&mut client, "PUT", "", &wish), 201);
     let publish = |client: &mut Client, id: &str, data: &str| {
-        client.post("/api/v1/events", &json!({"type": "probe.landed", "id": id, "data": data})).data(202);
+        let event = json!({"type": "probe.landed", "id": id, "data": data});
+        json_of(&client.post("/api/v1/events", &event), 202)
     };
     publish(&mut client, "e1", "x");
     let fits = receiver.next().message.body.len();
@@ -335,16 +336,67 @@ fn a_body_may_fill_what_the_contract_allows_and_one_that_is_longer_is_not_sent()
     server.process.line(AGAIN);
     publish(&mut client, "e2", "y");
     assert_eq!(receiver.next().message.body.len(), fits);
-    publish(&mut client, "e3", "zz");
+    let told = publish(&mut client, "e3", "zz");
+    let shown = client.get("/api/v1/webhooks").data(200);
+    let id = shown[0]["id"].as_str().expect("an id");
+    let warning = format!("data: webhook {id} is not sent it: its body has {} bytes, orbit allows {fits}", fits + 1);
+    assert_eq!(told["warnings"], json!([warning]));
     let watch = Stopwatch::start();
     let delivery = loop {
         let row = client.get("/api/v1/events/e3").data(200)["deliveries"][0].clone();
-        if row["state"] == "dead" {
+        if row["state"] == "cancelled" {
             break client.get(&format!("/api/v1/deliveries/{}", row["id"].as_str().expect("an id"))).data(200);
         }
         assert!(watch.elapsed() < DEADLINE, "it is not given up: {row}");
         std::thread::yield_now();
     };
     assert_eq!(delivery["attempts"][0]["outcome"], "too_large", "{delivery}");
+    assert!(delivery["reason"].as_str().is_some_and(|why| why.starts_with("too_large: ")), "{delivery}");
+    // It is no failure: neither of the endpoint nor of the webhook, and no dead letter.
+    let shown = client.get(&format!("/api/v1/webhooks/{id}")).data(200);
+    let counted = ["success_rate", "attempts", "failed_attempts", "consecutive_failures", "dead", "open"];
+    assert_eq!(counted.map(|name| shown[name].as_f64()), [1.0, 2.0, 0.0, 0.0, 0.0, 0.0].map(Some), "{shown}");
+    assert_eq!(client.get("/api/v1/dead-letters").data(200), json!([]));
     assert!(receiver.arrived.try_recv().is_err(), "nothing of it was sent");
+}
+
+#[test]
+fn types_that_no_catalogue_has_are_answered_with_the_nearest_one() {
+    let closed = FILE.replacen("times =", "event_types = \"closed\"\ntimes =", 1);
+    for (text, is_closed) in [(FILE, false), (closed.as_str(), true)] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let server = start_with(dir.path(), text);
+        let (mut client, receiver) = (server.client(), Receiver::start(|_, _| Answer::Status(204)));
+        let nearest = |field: &str, written: &str, near: &str| {
+            format!("{field}: {written:?} is not among the event types of orbit; did you mean {near:?}?")
+        };
+        // What is told of a call that names a type that there is not: as an error, or as the warning beside its reply.
+        let told = |reply: &Reply, status: u16| match is_closed {
+            true => json_of(reply, 400)["error"]["message"].as_str().unwrap_or_default().to_owned(),
+            false => json_of(reply, status)["warnings"][0].as_str().unwrap_or_default().to_owned(),
+        };
+        let wish = json!({"url": receiver.url("/"), "events": ["probe.*"], "dialect": "orbit", "secret": "orb-only"});
+        let made = json_of(&client.post("/api/v1/webhooks", &wish), 201);
+        assert_eq!(made.get("warnings"), None, "{made}");
+        let path = format!("/api/v1/webhooks/{}", made["data"]["id"].as_str().expect("an id"));
+
+        let events = json!({"events": ["probe.landed", "prob.*"]});
+        let reply = client.request("PATCH", &path, events.to_string().as_bytes());
+        assert_eq!(told(&reply, 200), nearest("events[1]", "prob.*", "probe.*"));
+        let reply = client.post(&format!("{path}/test"), &json!({"event_type": "probe.lnded"}));
+        assert_eq!(told(&reply, 202), nearest("event_type", "probe.lnded", "probe.landed"));
+        let batch = json!([{"type": "probe.landed", "data": 1}, {"type": "probe.lande", "data": 2}]);
+        let reply = client.post("/api/v1/events", &batch);
+        assert_eq!(told(&reply, 202), nearest("[1].type", "probe.lande", "probe.landed"));
+
+        // Its own API tells the same: an error in its words, a warning in a header.
+        let wish = json!({"target": receiver.url("/"), "topics": ["probe.launched"], "key": "orb-only"});
+        let reply = ask(&mut client, "PUT", "", &wish);
+        let warning = reply.message.header("hookwheel-warning").map(str::to_owned);
+        let told = match is_closed {
+            true => json_of(&reply, 400)["error"]["message"].as_str().unwrap_or_default().to_owned(),
+            false => warning.expect("a warning").replacen("events", "topics", 1),
+        };
+        assert_eq!(told, nearest("topics[0]", "probe.launched", "probe.landed"));
+    }
 }

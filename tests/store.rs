@@ -387,7 +387,7 @@ fn a_body_that_is_too_large_puts_off_no_probe() {
     bench.clock.turn_to(since + 2_000);
     let rule = DisableRule { probe_after_seconds: Some(60), ..DisableRule::default() };
     let probe_at = |bench: &Bench| bench.store.registry().webhook(id.number()).unwrap().status.probe_at();
-    bench.settle_by(rule, deliveries[0], 1, Outcome::TooLarge(2, 1), Next::Dead);
+    bench.settle_by(rule, deliveries[0], 1, Outcome::TooLarge(2, 1), Next::NotSent);
     assert_eq!(probe_at(&bench), Some(since + 1_000), "it says nothing about the endpoint");
     bench.settle_by(rule, deliveries[1], 1, Outcome::Status(500), Next::Dead);
     assert!(probe_at(&bench).is_some_and(|at| at >= since + 62_000), "a failure does");

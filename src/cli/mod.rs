@@ -16,7 +16,7 @@ mod verify;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use zeroize::Zeroizing;
 
 use crate::clock::Dice;
@@ -30,10 +30,10 @@ pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) ->
     let cli = Cli::parse();
     let server = &cli.server;
     let configured = || configuration(cli.config, cli.dev).map_err(CliError::from);
-    let done = match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => {
-            configured().and_then(|config| serve(config).map_err(|error| CliError::Failed(error.to_string())))
-        }
+    let done = match cli.command.unwrap_or(Command::Serve(ServeArgs::default())) {
+        Command::Serve(args) => configured()
+            .map(|config| args.over(config))
+            .and_then(|config| serve(config).map_err(|error| CliError::Failed(error.to_string()))),
         Command::Send(args) => actix_rt::System::new().block_on(send::run(args, server)),
         Command::Verify(args) => configured().and_then(|config| verify::run(args, &config.deliver.dialects)),
         Command::Receive(args) => configured()
@@ -85,10 +85,26 @@ struct Cli {
     command: Option<Command>,
 }
 
+/// What a start says beside the configuration.
+#[derive(Debug, Default, Args)]
+struct ServeArgs {
+    /// The dialect of the account `default` from now on [default: deliver.default_dialect, else what it has]
+    #[arg(long, value_name = "NAME")]
+    dialect: Option<String>,
+}
+
+impl ServeArgs {
+    /// The configuration with what is said here.
+    fn over(self, mut config: Config) -> Config {
+        config.deliver.default_dialect = self.dialect.or(config.deliver.default_dialect);
+        config
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the server
-    Serve,
+    Serve(ServeArgs),
     /// Post events: one from arguments, or many from a file or standard input
     Send(send::SendArgs),
     /// Check the signature of a request that was saved
@@ -121,6 +137,16 @@ mod tests {
         assert!(Cli::try_parse_from(["hookwheel"]).expect("serves").command.is_none());
         let cli = Cli::try_parse_from(["hookwheel", "serve", "--dev", "--config", "x.toml"]).expect("global options");
         assert_eq!((cli.dev, cli.config), (true, Some(PathBuf::from("x.toml"))));
+        let dialect_of = |arguments: &[&str], configured: Option<&str>| {
+            let cli = Cli::try_parse_from(arguments).expect("serves");
+            let Some(Command::Serve(args)) = cli.command else { panic!("it serves") };
+            let mut config = Config::default();
+            config.deliver.default_dialect = configured.map(String::from);
+            args.over(config).deliver.default_dialect
+        };
+        let named = &["hookwheel", "serve", "--dialect", "hub"];
+        assert_eq!(dialect_of(named, Some("cathcr")).as_deref(), Some("hub"));
+        assert_eq!(dialect_of(&["hookwheel", "serve"], Some("cathcr")).as_deref(), Some("cathcr"));
         for wrong in [
             &["hookwheel", "send"][..],
             &["hookwheel", "send", "a.b", "--ndjson", "x"],

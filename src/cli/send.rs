@@ -119,7 +119,7 @@ async fn send_one(sender: &Sender<'_>, args: &SendArgs) -> Result<(), CliError> 
     };
     let body = serde_json::to_vec(&event).map_err(|error| CliError::Failed(error.to_string()))?;
     let reply = sender.post(0, ("application/json", body.into()), &ProgressBar::hidden()).await?;
-    print_ids(&reply["data"])
+    print_receipt(&reply)
 }
 
 /// Reads an argument that is JSON, @FILE or -.
@@ -145,7 +145,7 @@ async fn send_lines(sender: &Sender<'_>, from: &str, batch_events_max: usize) ->
     while let Some(batch) = batches.next().map_err(CliError::io(from))? {
         let (length, read) = (batch.lines.len(), batch.body.len());
         match sender.post(number, ("application/x-ndjson", batch.body), &bar).await {
-            Ok(reply) => bar.suspend(|| print_ids(&reply["data"]))?,
+            Ok(reply) => bar.suspend(|| print_receipt(&reply))?,
             Err(error) => {
                 bar.abandon();
                 return Err(stopped(sender, from, accepted, &batch.lines, error));
@@ -253,8 +253,12 @@ impl<R: BufRead> Batches<R> {
     }
 }
 
-/// Prints the id of one receipt or of each in a list.
-fn print_ids(data: &Value) -> Result<(), CliError> {
+/// Prints the id of one receipt or of each in a list, and on standard error what there is to know about them.
+fn print_receipt(reply: &Value) -> Result<(), CliError> {
+    for warning in reply["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        eprintln!("hookwheel: warning: {warning}");
+    }
+    let data = &reply["data"];
     let one = std::slice::from_ref(data);
     let mut out = io::stdout().lock();
     for receipt in data.as_array().map_or(one, Vec::as_slice) {

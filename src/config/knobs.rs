@@ -27,6 +27,7 @@ pub enum Takes {
     Addresses,
     Proxy,
     Roots,
+    Dialect,
 }
 
 const GIB: u64 = 1 << 30;
@@ -77,6 +78,7 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("deliver.egress", Takes::Networks),
     ("deliver.connect_seconds", Takes::Whole { min: 1, max: 300 }),
     ("deliver.dialects", Takes::Path),
+    ("deliver.default_dialect", Takes::Dialect),
     ("deliver.deny", Takes::Networks),
     ("deliver.ports", Takes::Ports),
     ("deliver.dns_seconds", Takes::Whole { min: 1, max: 60 }),
@@ -105,7 +107,7 @@ impl Takes {
             Self::Whole { min, max } => whole(value).is_some_and(|n| (min..=max).contains(&n)),
             Self::Flag => matches!(value, ValueKind::Boolean(_)) || matches!(text, Some("true" | "false")),
             Self::Address => text.is_some_and(|text| text.parse::<SocketAddr>().is_ok()),
-            Self::Path | Self::MasterKey => text.is_some_and(|text| !text.is_empty()),
+            Self::Path | Self::MasterKey | Self::Dialect => text.is_some_and(|text| !text.is_empty()),
             Self::Networks => all(value, |text| network(text).is_some()),
             Self::Ports => all(value, |text| text.parse::<u16>().is_ok_and(|port| port > 0)),
             Self::Addresses => all(value, |text| text.parse::<SocketAddr>().is_ok()),
@@ -132,6 +134,7 @@ impl fmt::Display for Takes {
             Self::Networks => {
                 "a list of networks, such as [\"10.0.0.0/8\", \"::1/128\"] (in the environment: with commas)"
             }
+            Self::Dialect => "a dialect's name, such as \"standard\"",
             Self::Key => "16 to 256 visible ASCII characters without blanks",
             Self::MasterKey => "a text of keys as `hookwheel master-key` prints them",
             Self::Ports => "a list of ports, such as [443, 8443] (in the environment: with commas)",

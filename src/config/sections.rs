@@ -247,6 +247,9 @@ pub struct DeliverConfig {
     pub connect_seconds: u64,
     /// A directory of dialect files; relative in the file, it lies beside the file. It need not exist.
     pub dialects: PathBuf,
+    /// The dialect of the account `default`, put in force at each start; without one a new account has `standard`, and one
+    /// that is there keeps what it has.
+    pub default_dialect: Option<String>,
     /// Networks that are never dialled, whoever opened them.
     #[serde(deserialize_with = "networks", serialize_with = "as_texts")]
     pub deny: Vec<IpNet>,
@@ -294,6 +297,7 @@ impl Default for DeliverConfig {
             egress: Vec::new(),
             connect_seconds: 10,
             dialects: PathBuf::from("dialects"),
+            default_dialect: None,
             deny: Vec::new(),
             ports: Vec::new(),
             dns_seconds: 5,

@@ -160,7 +160,7 @@ fn log(claim: &Claim, attempt: &Attempt, next: Next) {
     }
     match next {
         Next::Succeeded => line!(debug),
-        Next::RetryAt(_) | Next::Dead => line!(info),
+        Next::RetryAt(_) | Next::Dead | Next::NotSent => line!(info),
     }
 }
 

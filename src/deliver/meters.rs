@@ -25,7 +25,7 @@ impl Meters {
     pub fn count(&self, attempt: &Attempt, next: Next) {
         let counter = match next {
             Next::Succeeded => &self.succeeded,
-            Next::RetryAt(_) | Next::Dead => &self.failed[attempt.summary.outcome.kind_index()],
+            Next::RetryAt(_) | Next::Dead | Next::NotSent => &self.failed[attempt.summary.outcome.kind_index()],
         };
         counter.fetch_add(1, Ordering::Relaxed);
         self.resent.fetch_add(attempt.resent.into(), Ordering::Relaxed);

@@ -4,7 +4,6 @@ use super::schedule::Claim;
 use crate::dialect::Dialect;
 use crate::domain::backoff::{RETRY_AFTER_MS_MAX, Strain};
 use crate::domain::delivery::{Attempt, Outcome};
-use crate::domain::disable::DisableRule;
 use crate::domain::retry::Next;
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::Webhook;
@@ -34,7 +33,7 @@ pub fn verdict(claim: &Claim, dialect: &Dialect, made: Made, dice: f64) -> Settl
     let schedule = webhook.retry.as_ref().unwrap_or(&dialect.retry);
     let next = match attempt.summary.outcome {
         // The next attempt would have the same body.
-        Outcome::TooLarge(..) => Next::Dead,
+        Outcome::TooLarge(..) => Next::NotSent,
         _ => schedule.after(attempt.summary.number, success, attempt.summary.ended_at(), dice),
     };
     let strain = strain(&attempt.summary.outcome, success, retry_after);
@@ -44,11 +43,7 @@ pub fn verdict(claim: &Claim, dialect: &Dialect, made: Made, dice: f64) -> Settl
         }
         (next, _) => next,
     };
-    let disable = match attempt.summary.outcome {
-        // It says nothing about the endpoint.
-        Outcome::TooLarge(..) => DisableRule::default(),
-        _ => webhook.disable.unwrap_or(dialect.disable),
-    };
+    let disable = webhook.disable.unwrap_or(dialect.disable);
     let rate_limited = claim.rate_limited;
     Settlement { delivery: claim.delivery.id, attempt, next, disable, strain, dice, rate_limited }
 }
@@ -78,6 +73,7 @@ mod tests {
     use super::*;
     use crate::dialect::Dialects;
     use crate::domain::delivery::{AttemptSummary, Cause, Delivery};
+    use crate::domain::disable::DisableRule;
     use crate::domain::endpoint::EndpointUrl;
     use crate::domain::id::EventId;
     use crate::domain::retry::{RetrySchedule, SuccessRule};
@@ -171,8 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_too_large_is_dead_at_once_and_disables_nothing() {
-        let settlement = judged(webhook(), 1, Outcome::TooLarge(2, 1), None);
-        assert_eq!((settlement.next, settlement.disable), (Next::Dead, DisableRule::default()));
+    fn a_body_that_is_too_large_is_not_sent_and_not_tried_again() {
+        assert_eq!(after(Outcome::TooLarge(2, 1), None), (Next::NotSent, Strain::Neutral));
     }
 }

@@ -66,6 +66,12 @@ impl Dialect {
         body.into()
     }
 
+    /// How many bytes [`Self::body`] would have.
+    pub fn body_bytes(&self, prepared: &Prepared, webhook: &Webhook) -> usize {
+        let filled = prepared.holes.iter().map(|(_, slot)| self.webhook_id(webhook, slot).len());
+        prepared.bytes.len() + filled.sum::<usize>()
+    }
+
     /// The event's id as receivers see it: the producer's own as it is, ours in this dialect's form.
     pub fn event_id(&self, event: &Event) -> String {
         event.name.clone().unwrap_or_else(|| self.ids.event.spell(event.id.uuid()))

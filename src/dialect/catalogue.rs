@@ -1,12 +1,30 @@
-//! The event types that a contract documents, each with a realistic sample. They feed documentation and test events and
-//! are no whitelist: an event of any other type is delivered all the same.
+//! The event types that a contract documents, each with a realistic sample. They feed documentation and test events, and
+//! tell who writes another type which one was meant. What stays true: only a catalogue that says that it is closed refuses
+//! anything; else an event of any other type is delivered all the same.
+
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 use serde_json::value::RawValue;
 
 use super::Dialect;
-use crate::domain::{event, json};
+use super::wording::nearest;
+use crate::domain::webhook::EventFilter;
+use crate::domain::{Invalid, event, json};
+
+/// What it means that a type is not documented.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Types {
+    /// Nothing: those that are documented are examples.
+    Examples,
+    /// Most likely a mistake: it is taken, with a warning.
+    #[default]
+    Open,
+    /// A mistake: it is refused.
+    Closed,
+}
 
 /// A documented event type.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,10 +44,50 @@ pub struct EventType {
 }
 
 impl Dialect {
+    /// Whether its catalogue says which types there are.
+    pub fn tells_types(&self) -> bool {
+        self.types != Types::Examples && !self.catalogue.is_empty()
+    }
+
     /// The documented type of this name.
     pub fn sample(&self, event_type: &str) -> Option<&EventType> {
         self.catalogue.iter().find(|known| known.name == event_type)
     }
+}
+
+/// What to tell of an event type, or of a filter for some, that no catalogue of these contracts has: a warning, or an error
+/// where all of them are closed. Contracts that document nothing, or examples only, say nothing of it.
+pub fn check_types(dialects: &[&Dialect], field: &str, wanted: &EventFilter) -> Result<Option<String>, Invalid> {
+    let mut telling = dialects.iter().filter(|dialect| dialect.tells_types()).peekable();
+    if *wanted == EventFilter::All || telling.peek().is_none() {
+        return Ok(None);
+    }
+    let telling: Vec<&Dialect> = telling.copied().collect();
+    let types = || telling.iter().flat_map(|dialect| &dialect.catalogue).map(|known| known.name.as_str());
+    if types().any(|name| wanted.matches(name)) {
+        return Ok(None);
+    }
+    let found = Invalid::new(field, not_documented(&telling, wanted, types()));
+    if telling.iter().all(|dialect| dialect.types == Types::Closed) { Err(found) } else { Ok(Some(found.to_string())) }
+}
+
+fn not_documented<'d>(dialects: &[&Dialect], wanted: &EventFilter, types: impl Iterator<Item = &'d str>) -> String {
+    let written = wanted.to_string();
+    let like_it: BTreeSet<String> = match wanted {
+        EventFilter::Prefix(_) => types.flat_map(stems).collect(),
+        _ => types.map(String::from).collect(),
+    };
+    let names = dialects.iter().map(|dialect| dialect.name.as_str()).collect::<Vec<_>>();
+    let more = match nearest(&written, like_it.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => format!("GET /api/v1/event-types?dialect={} lists what there is", names[0]),
+    };
+    format!("{written:?} is not among the event types of {}; {more}", names.join(", "))
+}
+
+/// The filters for all that starts like a type: `a.*` and `a.b.*` of `a.b.c`.
+fn stems(name: &str) -> impl Iterator<Item = String> {
+    name.match_indices('.').map(|(dot, _)| format!("{}.*", &name[..dot]))
 }
 
 fn event_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -55,5 +113,39 @@ pub(super) fn sample_object<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
     match raw.get().starts_with('{') {
         true => Ok(Some(raw)),
         false => Err(de::Error::custom("must be a JSON object")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::Dialects;
+
+    #[test]
+    fn the_nearest_documented_type_is_named_and_only_a_closed_catalogue_refuses() {
+        let shipped = Dialects::shipped();
+        let of = |name: &str| shipped.get(name).expect("it is shipped").as_ref();
+        let told = |dialects: &[&Dialect], text: &str| {
+            check_types(dialects, "events[0]", &EventFilter::parse(text).expect("a filter"))
+        };
+        let warned = |dialects: &[&Dialect], text: &str| told(dialects, text).expect("no catalogue is closed");
+        let (taskflow, cathcr, standard) = (of("taskflow"), of("cathcr"), of("standard"));
+        for known in ["task.created", "task.*", "*"] {
+            assert_eq!(told(&[taskflow], known), Ok(None), "{known}");
+        }
+        let warning = warned(&[taskflow], "task.creatd").expect("a warning");
+        let expected =
+            "events[0]: \"task.creatd\" is not among the event types of taskflow; did you mean \"task.created\"?";
+        assert_eq!(warning, expected);
+        assert!(warned(&[taskflow], "taks.*").is_some_and(|text| text.ends_with("did you mean \"task.*\"?")));
+        assert!(warned(&[taskflow], "zzz").is_some_and(|text| text.contains("event-types?dialect=taskflow")));
+        // Another contract of the same account may document it, and examples tell nothing.
+        assert_eq!(told(&[taskflow, cathcr], "thought.created"), Ok(None));
+        assert_eq!(told(&[standard], "task.creatd"), Ok(None));
+        assert_eq!(told(&[], "task.creatd"), Ok(None));
+        let closed = Dialect { types: Types::Closed, ..taskflow.clone() };
+        let refused = told(&[&closed, standard], "task.creatd").expect_err("it is closed");
+        assert_eq!((refused.field.as_str(), refused.message.contains("\"task.created\"?")), ("events[0]", true));
+        assert!(warned(&[&closed, cathcr], "task.creatd").is_some(), "one of the two is open");
     }
 }

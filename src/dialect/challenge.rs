@@ -1,10 +1,14 @@
 //! The ownership check: before an endpoint gets deliveries it is asked a question that only somebody who wants them
-//! answers. A dialect states the question and the answer; `{challenge}` stands for random text.
+//! answers. A dialect states the question and the answer; `{challenge}` stands for random text, and no other placeholder
+//! is known there.
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer};
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
+use std::fmt;
 
+use super::placeholder::Plain;
+use super::wording::nearest;
 use crate::domain::webhook::TIMEOUT_SECONDS_MAX;
 
 /// What stands for the random text.
@@ -136,8 +140,77 @@ fn default_timeout() -> u32 {
     5
 }
 
+/// JSON of a dialect file whose texts may hold `{challenge}`.
+struct Asking(Value);
+
+impl<'de> Deserialize<'de> for Asking {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyAsking).map(Self)
+    }
+}
+
+struct AnyAsking;
+
+impl<'de> Visitor<'de> for AnyAsking {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text, a number, true, false, a list or a table")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+        check_slots(text).map(|()| Value::from(text)).map_err(E::custom)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        serde_json::Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("is no JSON number"))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Asking(item)) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut fields = Map::new();
+        while let Some(Plain(key)) = map.next_key()? {
+            if key == "$__toml_private_datetime" {
+                return Err(de::Error::custom("is a date; write it as text"));
+            }
+            fields.insert(key, map.next_value::<Asking>()?.0);
+        }
+        Ok(Value::Object(fields))
+    }
+}
+
+/// Refuses every placeholder but the one that there is.
+fn check_slots(text: &str) -> Result<(), String> {
+    let known = SLOT.trim_matches(['{', '}']);
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').ok_or("has a { without its }")?;
+        if name != known {
+            let near = nearest(name, [known]).map_or(String::new(), |near| format!("; the nearest is {{{near}}}"));
+            return Err(format!("{{{name}}} is not known{near}; there is: {known}, which stands for random text"));
+        }
+        rest = after;
+    }
+    Ok(())
+}
+
 fn question<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
-    let value = Value::deserialize(deserializer)?;
+    let Asking(value) = Asking::deserialize(deserializer)?;
     match value.is_object() && has_slot(&value) {
         true => Ok(value),
         false => Err(de::Error::custom("must be a table with {challenge} in one of its texts")),
@@ -145,7 +218,7 @@ fn question<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Erro
 }
 
 fn answer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
-    let value = Value::deserialize(deserializer)?;
+    let Asking(value) = Asking::deserialize(deserializer)?;
     match (value.is_object() || value.is_string()) && has_slot(&value) {
         true => Ok(value),
         false => Err(de::Error::custom("must be a table or a text with {challenge} in it, else any answer would do")),

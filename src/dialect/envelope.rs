@@ -4,7 +4,7 @@ use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Seq
 use std::fmt;
 
 use super::canonical::array_index;
-use super::placeholder::{Place, Placeholder};
+use super::placeholder::{Place, Placeholder, Plain};
 use super::template::{Template, TemplateAt};
 
 /// The body's shape.
@@ -102,7 +102,7 @@ impl<'de> Visitor<'de> for AnyEnvelope {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope, A::Error> {
         let mut members = Vec::new();
-        while let Some(key) = map.next_key::<String>()? {
+        while let Some(Plain(key)) = map.next_key()? {
             members.push(match key.as_str() {
                 "..." => Member::Spread(map.next_value_seed(Spread)?),
                 "$__toml_private_datetime" => return Err(de::Error::custom("is a date; write it as text")),

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::native::{Naming, Spelling};
+use super::placeholder::refuse_any;
 use super::routes::Operations;
 use super::view::{self, TestBody, View};
 use super::wording::nearest;
@@ -208,7 +209,11 @@ impl Face {
                 return Err(Invalid::new(format!("face.request.{name}"), format!("{native} has a name already")));
             }
         }
+        if let Some(wrap) = &self.wrap {
+            refuse_any(wrap).map_err(|message| Invalid::new("face.wrap", message))?;
+        }
         for (key, list) in [("face.list", &self.list), ("face.deliveries.list", &self.deliveries.list)] {
+            refuse_any(&list.key).map_err(|message| Invalid::new(format!("{key}.key"), message))?;
             if !(1..=1000).contains(&list.limit_default) {
                 return Err(Invalid::new(format!("{key}.limit_default"), "must be between 1 and 1000"));
             }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use super::Dialect;
 use super::mac::SigningKey;
 use super::ordered::ordered;
-use super::placeholder::{Place, Placeholder};
+use super::placeholder::{Place, Placeholder, refuse_any};
 use super::template::{Template, TemplateAt};
 use crate::domain::endpoint::HOP_HEADER;
 use crate::domain::event::Event;
@@ -76,6 +76,7 @@ impl TryFrom<String> for UserAgent {
         if text.is_empty() || !text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
             return Err("must be visible ASCII, such as \"Product-Webhooks/1.0\"".into());
         }
+        refuse_any(&text)?;
         Ok(Self(HeaderValue::from_str(&text).expect("visible ASCII is a header value")))
     }
 }

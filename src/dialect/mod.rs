@@ -33,7 +33,7 @@ mod tests;
 
 pub use body::{BodyRule, Prepared};
 pub use canonical::{JsonForm, LostNumber, Numbers, canonical, first_lost_number, lost_numbers};
-pub use catalogue::EventType;
+pub use catalogue::{EventType, Types, check_types};
 pub use challenge::{Challenge, ChallengeRule};
 pub use check::HEALTH_CHECK_BODY;
 pub use envelope::{Envelope, Member};
@@ -58,7 +58,7 @@ use serde_json::value::RawValue;
 use std::path::Path;
 
 use crate::domain::Invalid;
-use crate::domain::disable::DisableRule;
+use crate::domain::disable::{DisableRule, WrittenRule};
 use crate::domain::id::IdForm;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::{RetrySchedule, SuccessRule};
@@ -93,8 +93,11 @@ pub struct Dialect {
     #[serde(skip)]
     all_delays: Vec<u64>,
     /// When failures disable a webhook.
-    #[serde(default)]
+    #[serde(skip)]
     pub disable: DisableRule,
+    /// The same as the file says it.
+    #[serde(default, rename = "disable")]
+    written_disable: WrittenRule,
     /// Deliveries of one webhook in flight at once, 1–256.
     #[serde(default = "default_max_in_flight")]
     pub max_in_flight: u32,
@@ -131,6 +134,9 @@ pub struct Dialect {
 
     /// The product's own API, if it has one beside ours.
     pub face: Option<Face>,
+    /// Whether events of other types than those may be sent.
+    #[serde(default, rename = "event_types")]
+    pub types: Types,
     /// The documented event types.
     #[serde(default, rename = "event")]
     pub catalogue: Vec<EventType>,
@@ -194,7 +200,7 @@ impl Dialect {
         self.secrets.check(&self.signature)?;
         self.check_signed()?;
         self.check_catalogue()?;
-        self.disable.check()?;
+        self.disable = self.written_disable.try_into()?;
         if let Some(limit) = self.rate_limit {
             self.rate_limit = Some(limit.checked()?);
         }
@@ -286,6 +292,12 @@ impl Dialect {
     }
 
     fn check_catalogue(&self) -> Result<(), Invalid> {
+        if self.types == Types::Closed && self.catalogue.is_empty() {
+            return Err(Invalid::new(
+                "event_types",
+                "is \"closed\", so no event could be sent: write [[event]] for each type",
+            ));
+        }
         for (n, known) in self.catalogue.iter().enumerate() {
             if self.catalogue[..n].iter().any(|before| before.name == known.name) {
                 return Err(Invalid::new(format!("event[{n}].type"), format!("{:?} is there twice", known.name)));

@@ -1,6 +1,8 @@
 //! The facts that a dialect can send, and where each can be had. A fact that is not yet known where it is asked for (a
-//! body is made before there is an attempt) is refused when the file is loaded.
+//! body is made before there is an attempt) is refused when the file is loaded, and so is one that is asked for where
+//! nothing is filled in: it would go out as it stands in the file.
 
+use serde::Deserialize;
 use std::fmt;
 
 use super::wording::nearest;
@@ -132,6 +134,27 @@ impl Placeholder {
             None => format!(" is not known{}", near()),
         };
         Err(format!("{{{name}}}{why}; there are: {}", here().collect::<Vec<_>>().join(", ")))
+    }
+}
+
+/// Text of a dialect file in which nothing is filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Plain(pub String);
+
+impl TryFrom<String> for Plain {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        refuse_any(&text).map(|()| Self(text))
+    }
+}
+
+/// Refuses text with a placeholder in it, where none can be had.
+pub(super) fn refuse_any(text: &str) -> Result<(), String> {
+    match text.split_once('{').and_then(|(_, after)| after.split_once('}')) {
+        Some((name, _)) => Err(format!("{{{name}}} cannot stand here: nothing is filled in; write it as it is sent")),
+        None => Ok(()),
     }
 }
 

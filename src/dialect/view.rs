@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::native::{self, Kind, Known, Spelling};
 use super::ordered::ordered;
+use super::placeholder::{Plain, refuse_any};
 use super::wording::nearest;
 
 /// What one field of a face shows.
@@ -63,15 +64,25 @@ fn is_absent(value: &Value) -> bool {
 }
 
 pub(super) fn webhook_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, View)>, D::Error> {
-    ordered(deserializer, ViewOf(native::WEBHOOK))
+    named(deserializer, ViewOf(native::WEBHOOK))
 }
 
 pub(super) fn row_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, View)>, D::Error> {
-    ordered(deserializer, ViewOf(native::ROW))
+    named(deserializer, ViewOf(native::ROW))
 }
 
 pub(super) fn request_fields<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<(String, &'static str)>, D::Error> {
-    ordered(d, NameOf(native::REQUEST))
+    named(d, NameOf(native::REQUEST))
+}
+
+/// Entries by name.
+fn named<'de, D, S>(deserializer: D, seed: S) -> Result<Vec<(String, S::Value)>, D::Error>
+where
+    D: Deserializer<'de>,
+    S: DeserializeSeed<'de> + Copy,
+{
+    let entries = ordered::<D, Plain, S>(deserializer, seed)?;
+    Ok(entries.into_iter().map(|(Plain(name), value)| (name, value)).collect())
 }
 
 /// The body of a test call.
@@ -154,7 +165,11 @@ impl<'de> Visitor<'de> for ViewOf {
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "of" => of = Some(map.next_value_seed(NameOf(self.0))?),
-                _ => words.push((key, map.next_value::<Value>()?)),
+                _ => {
+                    let word = map.next_value::<Value>()?;
+                    word.as_str().map_or(Ok(()), refuse_any).map_err(de::Error::custom)?;
+                    words.push((key, word));
+                }
             }
         }
         match (of, words.as_slice()) {
@@ -182,6 +197,6 @@ impl<'de> Visitor<'de> for AnyTestBody {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TestBody, A::Error> {
-        ordered(de::value::MapAccessDeserializer::new(map), NameOf(native::TEST)).map(TestBody::Fields)
+        named(de::value::MapAccessDeserializer::new(map), NameOf(native::TEST)).map(TestBody::Fields)
     }
 }

@@ -4,6 +4,7 @@ use super::block::{Draft, Text, row};
 use super::calls::Calls;
 use super::{Site, facts, words};
 use crate::dialect::{Dialect, Operation};
+use crate::domain::disable::After;
 use crate::domain::rate_limit::RateLimit;
 
 /// The whole section.
@@ -63,12 +64,24 @@ fn endings(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>) {
         }
         None => "A delivery whose last attempt fails is dead: it is kept, and can be sent again by hand.".into(),
     });
-    if dialect.disable.exhausted {
-        items.push(
+    match dialect.disable.after {
+        After::Never => {}
+        After::Deliveries => items.push(
             "If the webhook has had no success since that delivery's first attempt, the webhook is disabled too. What is \
              still open is held, and goes out when the webhook is enabled again."
                 .into(),
-        );
+        ),
+        After::Attempts(failures) => {
+            let failures = words::count(failures.into(), "failed attempt");
+            items.push(
+                format!(
+                    "After {failures} of one delivery, if none succeeded since the first of them, the webhook is disabled. \
+                     That delivery and all that is open is held; when the webhook is enabled again it goes out, with the \
+                     retries that are left."
+                )
+                .into(),
+            );
+        }
     }
     if let Some(failures) = dialect.disable.consecutive_failures {
         let failures = words::grouped(failures.into());

@@ -7,7 +7,7 @@ use super::facts;
 use super::json::{pretty, pretty_bytes};
 use super::sample::Example;
 use super::words;
-use crate::dialect::{Dialect, EventType, JsonForm};
+use crate::dialect::{Dialect, EventType, JsonForm, Types};
 
 /// The whole section.
 pub(super) fn write(draft: &mut Draft, dialect: &Dialect, example: &Example<'_>) {
@@ -16,7 +16,13 @@ pub(super) fn write(draft: &mut Draft, dialect: &Dialect, example: &Example<'_>)
     if dialect.catalogue.is_empty() {
         draft.say("No events are documented.");
     } else {
-        draft.say(format!("These types are documented. A webhook names the ones it wants: {}.", filters(dialect)));
+        let others = match dialect.types {
+            Types::Examples => " They are examples: others may be sent.",
+            Types::Open => " Others may be sent.",
+            Types::Closed => " No others are sent.",
+        };
+        let filters = filters(dialect);
+        draft.say(format!("These types are documented.{others} A webhook names the ones it wants: {filters}."));
         draft.table("Events", &["Type", "When"], rows.collect());
     }
     body(draft, dialect);

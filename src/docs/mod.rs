@@ -164,4 +164,11 @@ fn ownership(draft: &mut Draft, dialect: &Dialect) {
          the call says why, and nothing is sent to it. After a change of the URL, what is open is held until the new \
          endpoint has passed.",
     );
+    if !dialect.signature.is_empty() {
+        draft.say(
+            "Where you give no secret when you create a webhook, one is made and shown in the answer. Then the endpoint is \
+             asked a second after that answer, and twice more within a little over a minute if it does not pass, so that \
+             it can be told the secret first.",
+        );
+    }
 }

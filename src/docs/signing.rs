@@ -4,7 +4,7 @@ use super::block::Draft;
 use super::sample::Example;
 use super::snippets::{self, TOLERANCE_SECONDS};
 use super::{facts, words};
-use crate::dialect::{Algorithm, Dialect, Encoding, JsonForm, KeyForm, Placeholder, SignatureRule, Template};
+use crate::dialect::{Algorithm, Dialect, Encoding, JsonForm, KeyForm, Numbers, Placeholder, SignatureRule, Template};
 
 /// How a dialect signs, in a few sentences; one for a dialect that does not.
 pub fn in_words(dialect: &Dialect) -> String {
@@ -76,11 +76,18 @@ pub(super) fn write(draft: &mut Draft, dialect: &Dialect, example: &Example<'_>)
     steps.push("If they differ, answer 401 and do nothing else.".into());
     draft.steps(steps);
     if dialect.body.json == JsonForm::Canonical {
-        draft.say(
+        let but_for = match dialect.body.numbers {
+            Numbers::Js | Numbers::Refuse => "",
+            Numbers::Exact => {
+                " That does not hold where the body has a number that JavaScript cannot hold, such as an integer beyond \
+                 2^53: it is sent as it is, and only the raw bytes verify."
+            }
+        };
+        draft.say(format!(
             "The body is exactly what `JSON.stringify(JSON.parse(body))` gives, so a receiver in JavaScript whose \
-             framework has parsed the body already can verify `JSON.stringify(req.body)`. The raw bytes are the better \
-             choice wherever they can be had.",
-        );
+             framework has parsed the body already can verify `JSON.stringify(req.body)`.{but_for} The raw bytes are the \
+             better choice wherever they can be had."
+        ));
     }
     code(draft, dialect);
     vector(draft, dialect, example);

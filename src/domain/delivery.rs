@@ -19,7 +19,7 @@ pub enum DeliveryState {
     Succeeded,
     /// Used up its retries, or was never tried since nobody knows whether its webhook wants it: a dead letter.
     Dead,
-    /// Ended without being sent, with a reason.
+    /// Ended without being sent, with a reason: somebody's, or its own, such as a body that is too large.
     Cancelled,
 }
 
@@ -124,6 +124,11 @@ impl Delivery {
             Next::Succeeded => (DeliveryState::Succeeded, None, Some(ended_at)),
             Next::RetryAt(at) => (DeliveryState::Scheduled, Some(at), None),
             Next::Dead => (DeliveryState::Dead, None, Some(ended_at)),
+            Next::NotSent => {
+                let outcome = &attempt.summary.outcome;
+                self.reason = Some(format!("{}: {outcome}; it was not sent", outcome.kind()));
+                (DeliveryState::Cancelled, None, Some(ended_at))
+            }
         };
         if attempt.summary.number == 1 {
             self.first = Some(attempt);
@@ -327,5 +332,17 @@ mod tests {
         assert_eq!(delivery.take_attempt(attempt(2, 100), Next::Dead), Some(attempt(2, 100)));
         assert_eq!((delivery.first_attempt_at(), delivery.ended_at), (Some(70), Some(105)));
         assert_eq!(delivery.latest_attempt().map(|latest| latest.number), Some(2));
+    }
+
+    #[test]
+    fn what_is_not_sent_ends_as_what_it_is() {
+        let event = EventId(1 << 80);
+        let mut delivery = Delivery::fresh(event.delivery_to(1), event, Cause::Accept);
+        let summary = AttemptSummary { number: 1, started_at: 70, duration_ms: 5, outcome: Outcome::TooLarge(12, 10) };
+        let attempt = SealedAttempt { summary, request: Vec::new(), response_body: Vec::new(), resent: false };
+        assert_eq!(delivery.take_attempt(attempt, Next::NotSent), None);
+        assert_eq!((delivery.state, delivery.ended_at), (DeliveryState::Cancelled, Some(75)));
+        let reason = "too_large: the body has 12 bytes, the dialect allows 10; it was not sent";
+        assert_eq!(delivery.reason.as_deref(), Some(reason));
     }
 }

@@ -78,6 +78,8 @@ pub enum Next {
     RetryAt(UnixMs),
     /// The retries are used up.
     Dead,
+    /// It was not sent, and never can be as it is: it ends without having been tried.
+    NotSent,
 }
 
 /// Which answers count as a success, as ranges of statuses.

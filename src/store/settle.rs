@@ -43,10 +43,13 @@ impl Staging<'_> {
         let success = next == Next::Succeeded;
         let was_open = delivery.state.is_open();
         let first_attempt_at = delivery.first_attempt_at().unwrap_or(attempt.summary.started_at);
-        let tally = self.tally(id.webhook());
-        tally.count_attempt(&attempt.summary, success);
-        tally.minute.counts.count_attempt(&attempt.summary, success, rate_limited);
-        tally.count_strain(strain, &attempt.summary, dice);
+        // What was not sent counts for nothing but its own end.
+        if next != Next::NotSent {
+            let tally = self.tally(id.webhook());
+            tally.count_attempt(&attempt.summary, success);
+            tally.minute.counts.count_attempt(&attempt.summary, success, rate_limited);
+            tally.count_strain(strain, &attempt.summary, dice);
+        }
         if was_open {
             self.remove_open(&delivery)?;
         }
@@ -134,6 +137,10 @@ impl Staging<'_> {
         rule: DisableRule,
     ) -> Result<(), StoreError> {
         let id = delivery.id;
+        // It says nothing about the endpoint; of one that is disabled, the next one may go out.
+        if next == Next::NotSent {
+            return Ok(());
+        }
         let Some(webhook) = self.registry().webhook(id.webhook()).cloned() else { return Ok(()) };
         let now = self.now();
         if next == Next::Dead {
@@ -146,6 +153,7 @@ impl Staging<'_> {
                 let failures = Failures {
                     gone: attempt.outcome == Outcome::Status(410),
                     dead: next == Next::Dead,
+                    attempts: attempt.number,
                     first_attempt_at,
                     last_well_at: tally.last_well_at(),
                     in_a_row: tally.consecutive_failures,
@@ -162,8 +170,6 @@ impl Staging<'_> {
                 self.notice_of(&webhook, "webhook.disabled", facts)?;
                 Status::Disabled { since: now, reason, probe_at: rule.probe_at(now) }
             }
-            // It says nothing about the endpoint; the next one may go out.
-            Status::Disabled { .. } if matches!(attempt.outcome, Outcome::TooLarge(..)) => return Ok(()),
             // What was under way when it was disabled tells nothing new.
             Status::Disabled { since, probe_at: Some(_), .. } if attempt.started_at < since => return Ok(()),
             Status::Disabled { since, probe_at: Some(_), .. } if success => {
@@ -185,9 +191,11 @@ impl Staging<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::disable::After;
     use crate::domain::order::{OnDead, Order};
     use crate::store::bench::{Bench, START, settlement};
     use crate::store::message::{Listener, Notice};
+    use crate::store::record;
     use std::sync::{Arc, Mutex};
 
     /// What was told of outcomes.
@@ -261,11 +269,51 @@ mod tests {
         let mut bench = Bench::new();
         let webhook = bench.webhook();
         let id = bench.publish().delivery_to(webhook);
-        let rule = DisableRule { exhausted: true, ..DisableRule::default() };
+        let rule = DisableRule { after: After::Deliveries, ..DisableRule::default() };
         let again = settlement(id, 1, START, Next::RetryAt(START + 1));
         assert_eq!(settle_by(&mut bench, rule, again), Status::Active);
         let last = settlement(id, 2, START, Next::Dead);
         assert!(matches!(settle_by(&mut bench, rule, last), Status::Disabled { .. }));
+    }
+
+    #[test]
+    fn what_disables_lies_on_the_disk_where_there_was_a_flag() {
+        #[derive(serde::Serialize)]
+        struct Before(bool, bool, Option<u32>, Option<u64>, Option<u64>);
+        for (exhausted, after) in [(false, After::Never), (true, After::Deliveries)] {
+            let rule = DisableRule { gone: true, after, failing_seconds: Some(9), ..DisableRule::default() };
+            let before = record::encode(&Before(true, exhausted, None, Some(9), None));
+            assert_eq!(record::decode::<DisableRule>(&before), Ok(rule));
+            assert_eq!(record::encode(&rule), before);
+        }
+    }
+
+    #[test]
+    fn so_many_failed_attempts_of_a_delivery_disable_and_the_rest_is_held() {
+        let mut bench = Bench::new();
+        let webhook = bench.webhook();
+        let [one, other] = [(); 2].map(|()| bench.publish().delivery_to(webhook));
+        let rule = DisableRule { after: After::Attempts(2), ..DisableRule::default() };
+        let again = |id, number| settlement(id, number, START + 1, Next::RetryAt(START + 2));
+        assert_eq!(settle_by(&mut bench, rule, again(one, 1)), Status::Active);
+        assert_eq!(settle_by(&mut bench, rule, again(other, 1)), Status::Active, "each counts for itself");
+        assert!(matches!(settle_by(&mut bench, rule, again(one, 2)), Status::Disabled { .. }));
+        assert!(bench.store.delivery(one).unwrap().is_some_and(|delivery| delivery.state.is_open()));
+    }
+
+    #[test]
+    fn what_is_not_sent_ends_without_a_trace_in_the_counters() {
+        let mut bench = Bench::new();
+        let webhook = bench.webhook();
+        let id = bench.publish().delivery_to(webhook);
+        let mut not_sent = settlement(id, 1, START, Next::NotSent);
+        not_sent.attempt.summary.outcome = Outcome::TooLarge(2, 1);
+        let rule = DisableRule { after: After::Deliveries, consecutive_failures: Some(1), ..DisableRule::default() };
+        assert_eq!(settle_by(&mut bench, rule, not_sent), Status::Active);
+        let tally = bench.store.tally(webhook).unwrap();
+        assert_eq!((tally.attempts, tally.failed_attempts, tally.consecutive_failures), (0, 0, 0));
+        assert_eq!((tally.dead, tally.cancelled, tally.open()), (0, 1, 0));
+        assert_eq!((bench.keys(Tree::Closed).len(), bench.keys(Tree::Dead).len()), (1, 0));
     }
 
     #[test]
@@ -290,7 +338,7 @@ mod tests {
         let webhook = bench.webhook_with(|webhook| webhook.order = Some(order)).number();
         let [head, behind] = [(); 2].map(|()| bench.publish().delivery_to(webhook));
         bench.damage(Tree::Blocked, &layout::delivery(behind));
-        let disable = DisableRule { exhausted: true, ..DisableRule::default() };
+        let disable = DisableRule { after: After::Deliveries, ..DisableRule::default() };
         let status = settle_by(&mut bench, disable, settlement(head, 1, START + 1, Next::Dead));
         assert!(matches!(status, Status::Disabled { .. }), "{status:?}");
     }

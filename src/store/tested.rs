@@ -7,7 +7,7 @@ use super::layout::{self, Tree};
 use super::message::{Accepted, NewEvent};
 use super::publish::Wanting;
 use super::staging::Staging;
-use crate::domain::delivery::{Attempt, Cause, Delivery};
+use crate::domain::delivery::{Attempt, Cause, Delivery, Outcome};
 use crate::domain::id::{AccountNumber, WebhookId};
 use crate::domain::retry::Next;
 
@@ -37,10 +37,17 @@ impl Staging<'_> {
         }
         self.count_new(&delivery);
         let sealed = self.seal_attempt(id, attempt);
-        delivery.take_attempt(sealed, if success { Next::Succeeded } else { Next::Dead });
+        let next = match attempt.summary.outcome {
+            _ if success => Next::Succeeded,
+            Outcome::TooLarge(..) => Next::NotSent,
+            _ => Next::Dead,
+        };
+        delivery.take_attempt(sealed, next);
         let tally = self.tally(id.webhook());
-        tally.count_request(&attempt.summary, success);
-        tally.minute.counts.count_attempt(&attempt.summary, success, false);
+        if next != Next::NotSent {
+            tally.count_request(&attempt.summary, success);
+            tally.minute.counts.count_attempt(&attempt.summary, success, false);
+        }
         tally.count_end(delivery.state);
         let bytes = self.put(Tree::Closed, key, &delivery);
         self.delivery_bytes_come(id.webhook(), bytes);

@@ -199,7 +199,8 @@ impl Server {
         };
         let (store, committer) = store::open(settings, clock.clone(), Dice::seeded(1)).unwrap();
         let committer = std::thread::spawn(move || committer.run());
-        let admin = api::first_admin_key(&store, &mut Dice::seeded(2), None, "standard").await.unwrap().unwrap();
+        let admin =
+            api::first_admin_key(&store, &mut Dice::seeded(2), None, (None, "standard")).await.unwrap().unwrap();
         let shelf = Arc::new(Shelf::new(Dialects::shipped()));
         let settings = Settings {
             body_bytes_max: BODY_BYTES_MAX,

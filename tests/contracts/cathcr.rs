@@ -203,23 +203,25 @@ fn what_fails_is_tried_again_on_the_guides_schedule_and_then_the_webhook_is_disa
     assert_like(&scene.get(&format!("{path}/deliveries"))["deliveries"], &json!([failed]));
     assert_eq!(scene.get(&path)["failure_count"], 2, "failed attempts");
 
+    // "After 5 failed attempts, the webhook is automatically disabled."
     scene.ask("PATCH", &path, json!({"retry": at_once(6)}), 200);
     let event = scene.publish(json!({"type": "thought.deleted", "data": {"n": 2}}));
     let delivery = scene.delivery_of(&event, &id);
-    assert_eq!(scene.delivery_in(&delivery, "dead")["attempts"].as_array().expect("attempts").len(), 7);
-    for _ in 0..7 {
+    assert_eq!(scene.delivery_in(&delivery, "held")["attempts"].as_array().expect("attempts").len(), 5);
+    for _ in 0..5 {
         assert_eq!(endpoint.next().status, 401);
     }
     let disabled = scene.get(&path);
     assert_eq!(disabled["active"], false);
-    assert!(disabled["disabled_reason"].as_str().is_some_and(|why| why.contains("used up its retries")), "{disabled}");
+    assert!(disabled["disabled_reason"].as_str().is_some_and(|why| why.contains("failed 5 times")), "{disabled}");
     let event = scene.publish(json!({"type": "thought.deleted", "data": {"n": 3}}));
     let held = scene.delivery_of(&event, &id);
     assert_eq!(scene.get(&format!("/api/v1/deliveries/{held}"))["data"]["state"], "held");
     endpoint.has_no_more();
     scene.ask("PATCH", &path, json!({"active": true, "secret": SECRET}), 200);
-    assert_eq!(endpoint.next().verified().json()["data"], json!({"n": 3}));
-    scene.delivery_in(&held, "succeeded");
+    for delivery in [&delivery, &held] {
+        scene.delivery_in(delivery, "succeeded");
+    }
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! The daycopilot guide: an account of this dialect is served by the native API, which holds every field of the guide.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
+
 use serde_json::{Value, json};
 
 use crate::endpoint::Endpoint;
 use crate::like::{assert_like, is_uuid, tested};
 use crate::scene::{Scene, at_once, delays, retries_after};
-use crate::support::Client;
+use crate::support::{Answer, Client, DEADLINE, Receiver};
 
 const SECRET: &str = "your-webhook-secret";
 const PATH: &str = "/webhooks/daycopilot";
@@ -261,9 +264,80 @@ fn the_guides_curl_works_as_printed() {
     let secret = reply["data"]["secret"].as_str().expect("a generated secret is shown").to_owned();
     assert_eq!(reply["data"]["status"], "unverified");
     challenged(&endpoint);
+    assert_eq!(
+        reply["data"]["status_reason"],
+        "its endpoint is asked in a second, once it can have been told the secret"
+    );
     let knowing = scene.endpoint("daycopilot.mjs", &secret);
     let path = format!("/api/v1/webhooks/{}", reply["data"]["id"].as_str().expect("an id"));
     let changed = scene.ask("PUT", &path, json!({"url": knowing.url(PATH)}), 200);
     assert_eq!((&changed["data"]["status"], changed["data"].get("secret")), (&json!("active"), None));
     challenged(&knowing);
+}
+
+#[test]
+fn the_guide_holds_as_printed_on_a_fresh_server_of_this_dialect() {
+    let dialect = ("HOOKWHEEL__DELIVER__DEFAULT_DIALECT", "daycopilot");
+    let Some(mut scene) = Scene::start_with(&[dialect]) else { return };
+    assert_eq!(scene.get("/api/v1/accounts/default")["data"]["dialect"], "daycopilot");
+    let endpoint = scene.endpoint("daycopilot.mjs", SECRET);
+    register(&mut scene, &endpoint);
+}
+
+#[test]
+fn a_body_of_the_guide_is_told_which_contract_it_is_for_and_the_account_can_be_given_it() {
+    let Some(mut scene) = Scene::start() else { return };
+    let endpoint = scene.endpoint("daycopilot.mjs", SECRET);
+    let body = json!({"url": endpoint.url(PATH), "events": ["task.created"], "secret": SECRET});
+    let refused = scene.post("/api/v1/webhooks", body.clone(), 400);
+    assert_eq!(refused["error"]["field"], "secret");
+    let message = refused["error"]["message"].as_str().expect("a message");
+    for part in
+        ["this is standard", "daycopilot", "--dialect", "PATCH /api/v1/accounts/{id}", "POST /v2/webhooks (taskflow)"]
+    {
+        assert!(message.contains(part), "no {part} in {message}");
+    }
+    // What no contract would take is no matter of contracts.
+    let wrong = json!({"url": "nonsense", "events": ["task.created"], "secret": SECRET});
+    assert!(!scene.post("/api/v1/webhooks", wrong, 400).to_string().contains("other contracts"));
+    // A face is told as well.
+    let cathcr =
+        json!({"url": "https://example.com/", "events": ["*"], "secret": SECRET, "active": true, "description": "x"});
+    let refused = scene.post("/api/webhooks", cathcr, 400);
+    assert!(refused["error"]["message"].to_string().contains("POST /webhooks (cathcr)"), "{refused}");
+
+    let unknown = scene.ask("PATCH", "/api/v1/accounts/default", json!({"dialect": "klingon"}), 400);
+    assert_eq!(unknown["error"]["field"], "dialect");
+    let changed = scene.ask("PATCH", "/api/v1/accounts/default", json!({"dialect": "daycopilot"}), 200);
+    assert_eq!(changed["data"]["dialect"], "daycopilot");
+    assert_eq!(scene.post("/api/v1/webhooks", body, 201)["data"]["status"], "active");
+    challenged(&endpoint);
+    let audit = scene.get("/api/v1/audit")["data"].as_array().expect("entries").clone();
+    let entry = audit.iter().find(|entry| entry["action"] == "account.changed").expect("an entry");
+    assert_eq!(entry["fields"], json!(["dialect"]), "{entry}");
+}
+
+#[test]
+fn an_endpoint_is_asked_once_it_can_know_the_secret_that_was_made_for_it() {
+    let Some(mut scene) = start() else { return };
+    // It fails the first time, as one that was told too late.
+    let (tell, told) = mpsc::channel::<()>();
+    let (told, seen) = (Mutex::new(told), AtomicUsize::new(0));
+    let receiver = Receiver::start(move |_, _| {
+        if seen.fetch_add(1, Ordering::SeqCst) > 0 {
+            return Answer::Challenge;
+        }
+        told.lock().expect("not poisoned").recv_timeout(DEADLINE).expect("the caller has its reply");
+        Answer::Status(401)
+    });
+    let made = scene.post("/api/v1/webhooks", json!({"url": receiver.url("/"), "events": ["*"]}), 201);
+    assert_eq!((&made["data"]["status"], made["data"]["secret"].is_string()), (&json!("unverified"), true));
+    tell.send(()).expect("the first question waits for it");
+    let path = format!("/api/v1/webhooks/{}", made["data"]["id"].as_str().expect("an id"));
+    scene.until(&path, |reply| reply["data"]["status_reason"].to_string().contains("401"));
+    scene.until(&path, |reply| reply["data"]["status"] == "active");
+    assert_eq!(
+        [receiver.next(), receiver.next()].map(|arrived| arrived.answer),
+        [Answer::Status(401), Answer::Challenge]
+    );
 }

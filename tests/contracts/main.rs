@@ -10,6 +10,7 @@ mod daycopilot;
 mod endpoint;
 mod hub;
 mod like;
+mod printed;
 mod scene;
 mod taskflow;
 mod workspace;
@@ -343,7 +344,7 @@ fn every_sample_fits_its_schema() {
     let replies: Vec<Value> = names.iter().map(types).collect();
     let all: usize = replies.iter().map(|reply| reply["data"].as_array().expect("a list").len()).sum();
     let lines: String = replies.iter().map(|reply| format!("{reply}\n")).collect();
-    assert_eq!(scene.python("check_schemas.py", &lines), format!("{all}\n"));
+    assert_eq!(scene.program("check_schemas.py", &lines), format!("{all}\n"));
     assert!(all >= 57, "the five guides alone have 57");
 }
 

@@ -94,13 +94,16 @@ impl Scene {
         (status.parse().expect("a status"), serde_json::from_str(reply).unwrap_or_default())
     }
 
-    /// Runs a Python program of this folder over `input`; what it prints.
+    /// Runs a program of this folder, of Python or Node, over `input`; what it prints.
     #[track_caller]
-    pub fn python(&self, name: &str, input: &str) -> String {
+    pub fn program(&self, name: &str, input: &str) -> String {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contracts").join(name);
-        let mut command = Command::new(self.env.join("python/bin/python"));
+        let mut command = match name.ends_with(".py") {
+            true => Command::new(self.env.join("python/bin/python")),
+            false => Command::new("node"),
+        };
         command.arg(program).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("Python can be started");
+        let mut child = command.spawn().expect("it can be started");
         child.stdin.take().expect("it is piped").write_all(input.as_bytes()).expect("it reads");
         let output = child.wait_with_output().expect("it ends");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -144,23 +144,41 @@ fn what_fails_is_tried_again_on_the_guides_schedule_and_then_deliveries_stop() {
     }
 
     scene.ask("PATCH", &path, json!({"retry": at_once(5)}), 200);
+    // "After 5 failed attempts, the webhook is marked as failed and deliveries stop."
     let event = scene.publish(json!({"type": "task.created", "data": {"n": 2}}));
     let delivery = scene.delivery_of(&event, &id);
-    assert_eq!(scene.delivery_in(&delivery, "dead")["attempts"].as_array().expect("attempts").len(), 6);
-    for _ in 0..6 {
+    assert_eq!(scene.delivery_in(&delivery, "held")["attempts"].as_array().expect("attempts").len(), 5);
+    for _ in 0..5 {
         assert_eq!(endpoint.next().status, 401);
     }
     let shown = scene.get(&path);
     assert_eq!((&shown["enabled"], &shown["delivery_success_rate"]), (&json!(false), &json!(0.0)));
-    assert!(shown["disabled_reason"].as_str().is_some_and(|why| why.contains("used up its retries")), "{shown}");
+    assert!(shown["disabled_reason"].as_str().is_some_and(|why| why.contains("failed 5 times")), "{shown}");
     let event = scene.publish(json!({"type": "task.created", "data": {"n": 3}}));
     let held = scene.delivery_of(&event, &id);
     assert_eq!(scene.get(&format!("/api/v1/deliveries/{held}"))["data"]["state"], "held");
     endpoint.has_no_more();
+    // Nothing is lost: the retry that was left is made, and what came meanwhile goes out.
     scene.ask("PATCH", &path, json!({"enabled": true, "secret": SECRET}), 200);
-    assert_eq!(endpoint.next().verified().json()["data"], json!({"n": 3}));
-    scene.delivery_in(&held, "succeeded");
-    assert_eq!(scene.get(&path)["delivery_success_rate"], 0.5, "one of two that have ended");
+    for delivery in [&delivery, &held] {
+        scene.delivery_in(delivery, "succeeded");
+    }
+    scene.ask("PATCH", &path, json!({"enabled": false}), 200);
+
+    // The other reading is a setting: five retries, and the delivery is dead.
+    let settings = json!({"secret": "wrong", "retry": at_once(5)});
+    let id = create(&mut scene, &endpoint.url(PATH), settings);
+    let rule = json!({"disable": {"after": "deliveries"}});
+    let path = format!("/api/v1/webhooks/{id}");
+    let shown = scene.ask("PATCH", &path, rule, 200);
+    assert_eq!(shown["data"]["disable"]["after"], "deliveries");
+    let event = scene.publish(json!({"type": "task.created", "data": {"n": 4}}));
+    let delivery = scene.delivery_of(&event, &id);
+    assert_eq!(scene.delivery_in(&delivery, "dead")["attempts"].as_array().expect("attempts").len(), 6);
+    let why = scene.get(&path)["data"]["status_reason"].as_str().unwrap_or_default().to_owned();
+    assert!(why.contains("used up its retries"), "{why}");
+    let wrong = scene.ask("PATCH", &path, json!({"disable": {"after": "attempts"}}), 400);
+    assert_eq!(wrong["error"]["field"], "disable.failures");
 }
 
 #[test]
@@ -182,10 +200,15 @@ fn the_guides_limits_hold() {
     let delivery = scene.delivery_of(&fits, &big);
     scene.delivery_in(&delivery, "succeeded");
     assert_eq!(receiver.next().path, "/big");
-    let over = scene.publish(json!({"type": "big", "data": data(10_000_000)}));
-    let delivery = scene.delivery_of(&over, &big);
-    let dead = scene.delivery_in(&delivery, "dead");
-    assert!(dead.to_string().contains("10000000"), "it says which limit: {dead}");
+    let over = scene.publish_text(&json!({"type": "big", "data": data(10_000_000)}).to_string());
+    let warnings = over["warnings"].to_string();
+    let uuid = uuid::Uuid::try_parse(big.trim_start_matches("wh_")).expect("an id").to_string();
+    assert!(warnings.contains(&uuid) && warnings.contains("taskflow allows 10000000"), "{warnings}");
+    let delivery = scene.delivery_of(over["data"]["id"].as_str().expect("an id"), &big);
+    let ended = scene.delivery_in(&delivery, "cancelled");
+    assert_eq!(ended["attempts"][0]["outcome"], "too_large", "{ended}");
+    assert!(ended["reason"].to_string().contains("10000000"), "it says which limit: {ended}");
+    assert_eq!(scene.get(&format!("/v2/webhooks/{big}"))["delivery_success_rate"], 1.0, "it does not count");
 
     // 1,000 first attempts on a day; what is over waits.
     let batch: Vec<Value> = (0..1000).map(|n| json!({"type": "many", "id": format!("m-{n}"), "data": n})).collect();

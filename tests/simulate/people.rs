@@ -1,7 +1,7 @@
 //! What people do: they make webhooks, publish, pause and enable, replay dead letters, and change their minds.
 
 use hookwheel::domain::delivery::{Delivery, DeliveryState};
-use hookwheel::domain::disable::DisableRule;
+use hookwheel::domain::disable::{After, DisableRule};
 use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::{EventId, WebhookId, WebhookNumber};
 use hookwheel::domain::order::{KeyPath, OnDead, Order};
@@ -48,7 +48,7 @@ impl World {
     fn some_rule(&mut self) -> Option<DisableRule> {
         let rule = DisableRule {
             gone: self.throw(2) == 0,
-            exhausted: self.throw(3) == 0,
+            after: if self.throw(3) == 0 { After::Deliveries } else { After::Never },
             consecutive_failures: (self.throw(2) == 0).then(|| 3 + self.throw(20) as u32),
             failing_seconds: (self.throw(2) == 0).then(|| 600 + self.throw(7200) as u64),
             probe_after_seconds: (self.throw(2) == 0).then(|| 60 + self.throw(3600) as u64),

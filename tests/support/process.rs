@@ -153,6 +153,11 @@ impl Server {
         Self::ready(Self::run(dir, &["serve"], env))
     }
 
+    /// The same by these arguments.
+    pub fn start_by_arguments(dir: &Path, arguments: &[&str]) -> Self {
+        Self::ready(Self::run(dir, arguments, &[]))
+    }
+
     fn ready(mut process: Running) -> Self {
         let line = process.line(" listens on http");
         let address = line.rsplit("://").next().and_then(|text| text.parse().ok());
@@ -171,7 +176,8 @@ impl Server {
         Self::ready(Self::run_by(shell, dir, &["serve", "--dev"], env))
     }
 
-    fn run(dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Running {
+    /// Starts the binary as a server over `dir` by these arguments, without waiting for it.
+    pub fn run(dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Running {
         Self::run_by(Command::new(env!("CARGO_BIN_EXE_hookwheel")), dir, arguments, env)
     }
 

@@ -24,7 +24,7 @@ use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT,
 use crate::domain::audit::{Actor, Deed, Side};
 use crate::domain::endpoint::HOP_HEADER;
 use crate::domain::id::KeyId;
-use crate::store::{KeyHash, Load, Refusal, Store};
+use crate::store::{KeyHash, Load, Refusal, Staging, Store};
 
 /// The header with which an admin key names the account that it acts for.
 pub const ACCOUNT_HEADER: &str = "Hookwheel-Account";
@@ -254,13 +254,13 @@ pub fn new_key(dice: &mut Dice) -> String {
 }
 
 /// Makes sure that the account `default` exists, and an admin key with it: the `configured` one, else a new one if
-/// there is no key at all. Gives the text of a new one back: it is shown this once. `dialect` is what webhooks of a
-/// new account `default` speak.
+/// there is no key at all. Gives the text of a new one back: it is shown this once. `dialect` is what webhooks of the
+/// account `default` speak from now on, and, if nothing is said of that, what those of a new one do.
 pub async fn first_admin_key(
     store: &Store,
     dice: &mut Dice,
     configured: Option<&str>,
-    dialect: &str,
+    (dialect, usual): (Option<&str>, &str),
 ) -> Result<Option<String>, Refusal> {
     if let Some(text) = configured {
         let visible = text.bytes().all(|b| b.is_ascii_graphic());
@@ -271,11 +271,15 @@ pub async fn first_admin_key(
     let new = new_key(dice);
     let hash = hash(configured.unwrap_or(&new));
     let is_configured = configured.is_some();
-    let (default, operator) = (Store::default_account(dialect), Store::operator_account(dialect));
+    let (default, operator) = (Store::default_account(dialect.unwrap_or(usual)), Store::operator_account(usual));
+    let dialect = dialect.map(String::from);
     let made = store.change(0, move |staging| {
-        let known = staging.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
+        let known = staging.registry().account_by_id(DEFAULT_ACCOUNT).cloned();
         let account = match known {
-            Some(number) => number,
+            Some(account) => {
+                set_dialect(staging, &account, dialect)?;
+                account.number
+            }
             None => staging.create_account(default)?.number,
         };
         if staging.registry().account_by_id(OPERATOR_ACCOUNT).is_none() {
@@ -290,6 +294,19 @@ pub async fn first_admin_key(
         Ok(needed)
     });
     Ok(made.await?.then_some(new).filter(|_| !is_configured))
+}
+
+/// Gives an account the dialect that is configured, if it has another.
+fn set_dialect(staging: &mut Staging<'_>, account: &Account, dialect: Option<String>) -> Result<(), Refusal> {
+    let Some(dialect) = dialect.filter(|name| *name != account.dialect) else { return Ok(()) };
+    tracing::warn!(account = account.id, before = account.dialect, now = dialect, "an account's dialect is changed");
+    staging.update_account(account.number, |account| {
+        account.dialect = dialect;
+        Ok(())
+    })?;
+    let deed = Deed::new(account.number, "account.changed", &account.id).with_fields(vec!["dialect".into()]);
+    staging.note_deed(Actor::default(), deed);
+    Ok(())
 }
 
 fn admin_key(account: u32) -> ApiKey {

@@ -38,6 +38,9 @@ pub struct AccountChange {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 200)]
     pub name: Option<String>,
+    /// What its webhooks speak from now on where they do not say; those that are there keep theirs.
+    #[serde(default)]
+    pub dialect: Option<String>,
     /// What it may have in place of the server's `limits`; null: what they say.
     #[serde(default)]
     #[schema(value_type = Option<AccountLimitsInput>)]

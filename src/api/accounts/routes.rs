@@ -72,9 +72,9 @@ pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> 
     Ok(Reply::ok(account_view(&existing(&api, &id)?)))
 }
 
-/// Change an account's name or limits: what is left out stays, a limit that is null goes back to the server's
+/// Change an account's name, dialect or limits: what is left out stays, a limit that is null goes back to the server's
 ///
-/// Lower limits take nothing away that is there.
+/// Lower limits take nothing away that is there, and webhooks that are there keep their dialect.
 #[utoipa::path(tag = "accounts", params(("id" = String, Path)), request_body = AccountChange, responses(
     (status = 200, description = "Changed", body = Reply<AccountView>),
     (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
@@ -89,9 +89,11 @@ pub async fn change(
     let number = existing(&api, &id)?.number;
     let input = body.read::<AccountChange>()?;
     let name = input.name.map(|name| vet_text("name", name, NAME_CHARS_MAX)).transpose()?;
+    let dialect = input.dialect.map(|name| api.known_dialect(&name)).transpose()?.map(|known| known.name.clone());
     let changed = api.change(&tenant, move |staging| {
         let (before, account) = staging.update_account(number, |account| {
             account.name = name.unwrap_or(std::mem::take(&mut account.name));
+            account.dialect = dialect.unwrap_or(std::mem::take(&mut account.dialect));
             match input.limits {
                 Change::Keep => {}
                 Change::Reset => account.limits = AccountLimits::default(),
@@ -101,6 +103,7 @@ pub async fn change(
         })?;
         let mut fields = account.limits.changed(&before.limits);
         fields.extend((account.name != before.name).then(|| "name".to_string()));
+        fields.extend((account.dialect != before.dialect).then(|| "dialect".to_string()));
         Ok((Some(Deed::new(number, "account.changed", &account.id).with_fields(fields)), account))
     });
     Ok(Reply::ok(account_view(&changed.await?)))

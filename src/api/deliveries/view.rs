@@ -28,7 +28,8 @@ pub struct DeliveryView {
     pub next_attempt_at: Option<String>,
     #[schema(format = DateTime)]
     pub ended_at: Option<String>,
-    /// Why it was cancelled, or is dead without an attempt: `filter_too_costly`, and what to do.
+    /// Why it was cancelled (`too_large`: its body is over what the dialect allows), or is dead without an attempt:
+    /// `filter_too_costly`, and what to do.
     pub reason: Option<String>,
     /// The first first.
     pub attempts: Vec<AttemptView>,
@@ -47,7 +48,8 @@ pub struct AttemptView {
     /// Null where no answer came.
     pub status_code: Option<u16>,
     pub success: bool,
-    /// `status`, `timeout`, `dns`, `refused_address`, `connect`, `tls`, `broken` or `unsendable`.
+    /// `status`, `timeout`, `dns`, `refused_address`, `connect`, `tls`, `broken`, `unsendable` or `too_large`, which was not
+    /// sent.
     pub outcome: &'static str,
     /// Why it was no success.
     pub error: Option<String>,

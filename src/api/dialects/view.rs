@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::dialect::{Dialect, EventType};
 use crate::docs;
-use crate::domain::disable::DisableRule;
+use crate::domain::disable::WrittenRule;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::RetrySchedule;
 
@@ -36,7 +36,7 @@ pub struct DialectView {
     pub success: Vec<String>,
     pub retry: RetrySchedule,
     /// When failures disable a webhook.
-    pub disable: DisableRule,
+    pub disable: WrittenRule,
     pub rate_limit: Option<RateLimit>,
     pub limits: LimitsView,
     /// What its requests carry.
@@ -105,7 +105,7 @@ pub fn view(dialect: &Dialect, egress: Vec<String>) -> DialectView {
         timeout_seconds: dialect.timeout_seconds,
         success: dialect.success.clone().into(),
         retry: dialect.retry.clone(),
-        disable: dialect.disable,
+        disable: dialect.disable.into(),
         rate_limit: dialect.rate_limit,
         limits: LimitsView {
             webhooks_per_account: dialect.limits.webhooks_per_account,

@@ -4,4 +4,6 @@ pub mod input;
 pub mod numbers;
 pub mod publish;
 pub mod routes;
+pub mod too_large;
+pub mod types;
 pub mod view;

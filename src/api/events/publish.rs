@@ -11,7 +11,7 @@ use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Publish, Tenant};
 use crate::api::events::input::{self as incoming, EventInput, Form};
-use crate::api::events::numbers;
+use crate::api::events::{numbers, too_large, types};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
 use crate::domain::Invalid;
@@ -21,6 +21,8 @@ use crate::store::{Accepted, Idempotency, Refusal};
 /// An `Idempotency-Key`, in bytes.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 const IDEMPOTENCY_HEADER: &str = "Idempotency-Key";
+/// Warnings of one reply that are told one by one.
+const WARNINGS_MAX: usize = 50;
 
 /// What became of an event.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -77,15 +79,28 @@ pub async fn publish(
     api.events.take(tenant.key(), inputs.len(), api.clock.now())?;
     let tenant = acting_tenant(&api, &tenant, form, &inputs)?;
     let events = incoming::vet_all(&body.bytes, form, inputs)?;
-    // From here on the store counts what waits.
-    drop(body);
-    let publish = api.store.ask(tenant.account().number, events).await?;
-    let warnings = numbers::check(&api, tenant.account().number, form, &publish)?;
-    let accepted = api.store.publish(tenant.account().number, publish, idempotency).await;
+    let account = tenant.account();
+    let mut warnings = types::check(&api, account, form, &events)?;
+    // From here on the store counts what waits, but for what is still to be measured.
+    let measured = too_large::near_limit(&api, account.number, &events).map(|least| (least, body));
+    let publish = api.store.ask(account.number, events).await?;
+    warnings.extend(numbers::check(&api, account.number, form, &publish)?);
+    if let Some((least, _body)) = measured {
+        warnings.extend(too_large::check(&api, account, form, &publish, least).await?);
+    }
+    let accepted = api.store.publish(account.number, publish, idempotency).await;
     let accepted = accepted.map_err(|refusal| placed(refusal, form))?;
     api.served.count_accepted(&accepted);
     log(&tenant, &accepted);
-    Ok(reply(form, accepted, warnings))
+    Ok(reply(form, accepted, bounded(warnings)))
+}
+
+/// The first of many warnings, and how many there are more.
+fn bounded(mut warnings: Vec<String>) -> Vec<String> {
+    let more = warnings.len().saturating_sub(WARNINGS_MAX);
+    warnings.truncate(WARNINGS_MAX);
+    warnings.extend((more > 0).then(|| format!("and {more} more warnings like these")));
+    warnings
 }
 
 fn is_ndjson(request: &HttpRequest) -> bool {

@@ -2,6 +2,7 @@
 //! what is done is the same operation as the native route's, and only webhooks of its dialect are there.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
@@ -16,9 +17,17 @@ use crate::api::http::request::{Object as JsonObject, read_json, read_map};
 use crate::api::webhooks::operations::Created;
 use crate::api::webhooks::reach::Reach;
 use crate::api::webhooks::view::{Object, object};
+use crate::api::webhooks::{later, meant};
 use crate::dialect::{Face, FaceMatch, Operation, Route, View};
 use crate::domain::Invalid;
 use crate::domain::account::Scope;
+
+/// What there is to know of what was done, such as that a secret is short; the native API has `warnings` for it.
+const WARNING_HEADER: HeaderName = HeaderName::from_static("hookwheel-warning");
+/// Headers with a warning in one reply.
+const WARNINGS_MAX: usize = 8;
+/// Characters of one warning in a header.
+const WARNING_CHARS_MAX: usize = 400;
 
 /// Answers a request that no native route is for. A body is read only for who may send one.
 pub async fn answer(api: web::Data<Api>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
@@ -28,7 +37,7 @@ pub async fn answer(api: web::Data<Api>, request: HttpRequest, payload: web::Pay
     }
 }
 
-async fn route(api: &Api, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
+async fn route(api: &web::Data<Api>, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let (method, path) = (request.method().as_str(), request.path());
     let found = api.dialects.now().route(method, path);
     match found {
@@ -37,7 +46,7 @@ async fn route(api: &Api, request: &HttpRequest, payload: web::Payload) -> Resul
             let tenant = auth::tenant(request, scope(call.operation)).await?;
             let body = Body::receive(request, &mut payload.into_inner(), tenant.account().number).await;
             let reach = Reach { api, tenant: &tenant, dialect: Some(&call.dialect) };
-            let reply = serve(&reach, request, body, &call, face).await;
+            let reply = serve(&reach, api, request, body, &call, face).await;
             let mut reply = answered(reply);
             if face.rate_limit_headers {
                 limits::tell(&reach, call.webhook_id, &mut reply);
@@ -71,21 +80,26 @@ fn in_words(face: &Face, problem: Problem) -> Problem {
 
 async fn serve(
     reach: &Reach<'_>,
+    api: &web::Data<Api>,
     request: &HttpRequest,
     body: Result<Body, Problem>,
     call: &FaceMatch<'_>,
     face: &Face,
 ) -> Result<HttpResponse, Problem> {
     let id = call.webhook_id.unwrap_or_default();
-    let mut about = None;
+    let (mut about, mut warnings) = (None, Vec::new());
     let body = body?;
     // What the face itself does not know it tells in its own words already.
     let said = |problem| in_words(face, problem);
     let shown = match call.operation {
         Operation::Create => {
-            let input = read_map(face.read(body_object(&body)?)?).map_err(said)?;
-            let created = reach.create(input).await.map_err(said)?;
+            let created = create(reach, face, &body).await;
+            let mut created = created.map_err(|problem| meant::told(reach, &body.bytes, problem))?;
             about = Some(created.webhook.id);
+            warnings.append(&mut created.warnings);
+            if let Some(turn) = created.asked_later.take() {
+                later::ask(api.clone(), reach.tenant.clone(), &created.webhook, turn);
+            }
             face.webhook(&created_view(reach, face, &created)?)
         }
         Operation::Get => face.webhook(&object(&reach.view(&*reach.webhook(id)?)?)),
@@ -93,7 +107,8 @@ async fn serve(
             // An unknown webhook is told before what is wrong with the body.
             reach.webhook(id)?;
             let input = read_map(face.read(body_object(&body)?)?).map_err(said)?;
-            let (webhook, _) = reach.update(id, input).await.map_err(said)?;
+            let (webhook, told) = reach.update(id, input).await.map_err(said)?;
+            warnings.extend(told);
             face.webhook(&object(&reach.view(&webhook)?))
         }
         Operation::Delete => {
@@ -106,7 +121,8 @@ async fn serve(
             // An unknown webhook is told before what is wrong with the body.
             reach.webhook(id)?;
             let input = read_map(face.read_test(any(&body)?)?).map_err(said)?;
-            let tested = reach.test(id, input).await.map_err(said)?;
+            let mut tested = reach.test(id, input).await.map_err(said)?;
+            warnings.append(&mut tested.warnings);
             let shown = tested.view_with(&call.dialect.ids, face.names_attempts());
             face.reply(&serde_json::to_value(shown).map_err(Problem::internal)?)
         }
@@ -121,14 +137,30 @@ async fn serve(
     };
     let status = StatusCode::from_u16(call.operation.status()).map_err(Problem::internal)?;
     let mut reply = HttpResponse::build(status).json(shown);
+    tell(&warnings, &mut reply);
     if let Some(id) = about {
         reply.extensions_mut().insert(limits::About(id));
     }
     Ok(reply)
 }
 
+/// Writes what is to be told into headers: a contract's replies have no other place for it.
+fn tell(warnings: &[String], reply: &mut HttpResponse) {
+    for warning in warnings.iter().take(WARNINGS_MAX) {
+        let plain = |c: char| if (' '..='~').contains(&c) { c } else { '?' };
+        let text: String = warning.chars().take(WARNING_CHARS_MAX).map(plain).collect();
+        reply.headers_mut().append(WARNING_HEADER, HeaderValue::from_str(&text).expect("it is visible ASCII"));
+    }
+}
+
 fn answered(reply: Result<HttpResponse, Problem>) -> HttpResponse {
     reply.unwrap_or_else(HttpResponse::from_error)
+}
+
+async fn create(reach: &Reach<'_>, face: &Face, body: &Body) -> Result<Created, Problem> {
+    let said = |problem| in_words(face, problem);
+    let input = read_map(face.read(body_object(body)?)?).map_err(said)?;
+    reach.create(input).await.map_err(said)
 }
 
 /// What a key must be allowed.

@@ -223,6 +223,11 @@ impl Problem {
         Self { message: change(&self.message), ..self }
     }
 
+    /// Whether a field of the request cannot be taken.
+    pub fn is_of_field(&self) -> bool {
+        self.code == "invalid_field"
+    }
+
     /// The field that it is about.
     pub fn field(&self) -> Option<&str> {
         self.field.as_deref()

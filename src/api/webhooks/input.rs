@@ -10,10 +10,10 @@ use super::order::OrderChange;
 use super::outgoing::{self, TlsInput};
 use crate::api::http::request::vet_text;
 use crate::api::http::setting::Change;
-use crate::dialect::{Dialect, Signing};
+use crate::dialect::{Dialect, Signing, check_types};
 use crate::domain::Invalid;
 use crate::domain::condition::Condition;
-use crate::domain::disable::DisableRule;
+use crate::domain::disable::{DisableRule, WrittenRule};
 use crate::domain::endpoint::{EndpointUrl, check_headers};
 use crate::domain::order::OnDead;
 use crate::domain::rate_limit::RateLimit;
@@ -102,8 +102,8 @@ pub struct WebhookInput {
     ownership_check: Change<bool>,
     /// When a rule disables it; the dialect's rule if left out.
     #[serde(default)]
-    #[schema(value_type = Option<DisableRule>)]
-    disable: Change<DisableRule>,
+    #[schema(value_type = Option<WrittenRule>)]
+    disable: Change<WrittenRule>,
     /// `fifo`: one delivery at a time, in the order in which events were accepted.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -177,7 +177,7 @@ impl WebhookInput {
         warnings.extend(outgoing::warnings(&allow));
         Ok(WebhookChange {
             url: self.url.required("url", |text| EndpointUrl::parse(&text, http_allowed))?,
-            events: self.events.required("events", vet_filters)?,
+            events: self.events.required("events", |texts| vet_filters(texts, dialect, &mut warnings))?,
             signing: self.signing.required("signing", Ok)?,
             secret,
             name: self.name.vet(|text| vet_text("name", text, NAME_CHARS_MAX))?,
@@ -190,7 +190,7 @@ impl WebhookInput {
             success: self.success.vet(vet_success)?,
             test_mode: self.test_mode.vet(Ok)?.or_reset(false),
             ownership_check: vet_ownership(self.ownership_check, dialect)?,
-            disable: self.disable.vet(|rule| rule.check().map(|()| rule))?,
+            disable: self.disable.vet(DisableRule::try_from)?,
             order: OrderChange::vet(self.order, self.order_key, self.on_dead)?,
             condition: self.filter.vet(|text| Condition::parse(&text).map(|_| text))?,
             allow,
@@ -294,7 +294,7 @@ pub fn vet_reason(reason: Option<String>) -> Result<String, Invalid> {
     reason.map_or(Ok(BY_REQUEST.to_string()), |text| vet_text("reason", text, NAME_CHARS_MAX))
 }
 
-fn vet_filters(texts: Vec<String>) -> Result<Vec<EventFilter>, Invalid> {
+fn vet_filters(texts: Vec<String>, dialect: &Dialect, warnings: &mut Vec<String>) -> Result<Vec<EventFilter>, Invalid> {
     if texts.is_empty() || texts.len() > FILTERS_MAX {
         let message = format!("must name 1 to {FILTERS_MAX} event types; [\"*\"] means all");
         return Err(Invalid::new("events", message));
@@ -310,6 +310,7 @@ fn vet_filters(texts: Vec<String>) -> Result<Vec<EventFilter>, Invalid> {
         let filter = EventFilter::parse(text);
         let filter = filter.map_err(|invalid| Invalid { field: format!("events[{n}]"), ..invalid })?;
         if !filters.contains(&filter) {
+            warnings.extend(check_types(&[dialect], &format!("events[{n}]"), &filter)?);
             filters.push(filter);
         }
     }

@@ -2,6 +2,8 @@
 
 pub mod bulk;
 mod input;
+pub mod later;
+pub mod meant;
 pub mod operations;
 mod order;
 mod outgoing;

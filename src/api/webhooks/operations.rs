@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::input::{WebhookChange, WebhookInput};
+use super::later;
 use super::outgoing::{check_place, check_url};
 use super::probing::{is_asked, warning};
 use super::reach::Reach;
@@ -26,6 +27,8 @@ pub struct Created {
     pub generated: bool,
     /// What to tell about it.
     pub warnings: Vec<String>,
+    /// Its turn to be asked whether its endpoint wants deliveries, once the reply has told the secret.
+    pub asked_later: Option<later::Turn>,
 }
 
 impl Reach<'_> {
@@ -50,8 +53,12 @@ impl Reach<'_> {
         change.apply(&mut webhook, self.api.clock.now())?;
         check_url(&self.api.settings.guard, &webhook)?;
         let limit = dialect.limits.webhooks_per_account;
+        // Such an endpoint verifies what it is asked, and cannot know the secret yet.
+        let verifies = dialect.challenge.is_some() && !dialect.signature.is_empty();
+        let asked_later = if verifies && generated.is_some() { later::turn(self.api) } else { None };
         if asked {
-            webhook.ownership = Ownership::Never { reason: "its endpoint is being asked".into() };
+            let reason = if asked_later.is_some() { later::NOT_YET } else { "its endpoint is being asked" };
+            webhook.ownership = Ownership::Never { reason: reason.into() };
         }
         let quota = self.quotas().webhooks_max;
         let made = self.api.change(self.tenant, move |staging| {
@@ -60,11 +67,11 @@ impl Reach<'_> {
             Ok((Some(Deed::to_webhook(webhook.account, "created", webhook.id)), webhook))
         });
         let mut webhook = made.await?;
-        if asked {
+        if asked && asked_later.is_none() {
             webhook = self.prove_ownership(webhook).await?;
         }
         warnings.extend(warning(&webhook));
-        Ok(Created { webhook, generated: generated.is_some(), warnings })
+        Ok(Created { webhook, generated: generated.is_some(), warnings, asked_later })
     }
 
     /// What the account may have.

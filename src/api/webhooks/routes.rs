@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 use super::input::WebhookInput;
 use super::reach::{reach, shown};
 use super::view::{WebhookView, views};
+use super::{later, meant};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May, Read, Tenant};
@@ -24,10 +25,17 @@ use crate::api::http::request::Query;
 #[post("/api/v1/webhooks")]
 pub async fn create(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);
-    let created = reach.create(body.read::<WebhookInput>()?).await?;
+    let created = match body.read::<WebhookInput>() {
+        Ok(input) => reach.create(input).await,
+        Err(problem) => Err(problem),
+    };
+    let created = created.map_err(|problem| meant::told(&reach, &body.bytes, problem))?;
     let mut data = reach.view(&created.webhook)?;
     if created.generated {
         data = data.with_secret(&created.webhook.secrets[0].secret);
+    }
+    if let Some(turn) = created.asked_later {
+        later::ask(api.clone(), (*tenant).clone(), &created.webhook, turn);
     }
     Ok(Reply::with(StatusCode::CREATED, data, created.warnings))
 }

@@ -15,7 +15,7 @@ use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::dialect::{Dialect, Ids};
+use crate::dialect::{Dialect, Ids, check_types};
 use crate::domain::audit::Deed;
 use crate::domain::delivery::AttemptSummary;
 use crate::domain::id::{AttemptId, DeliveryId};
@@ -105,7 +105,7 @@ pub struct Tested {
     delivery: DeliveryId,
     tried: Tried,
     /// What to tell about it.
-    warnings: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 impl Tested {
@@ -143,7 +143,9 @@ impl Reach<'_> {
         if let Some(warning) = warning(&webhook) {
             return Err(Problem::wrong_state(warning));
         }
-        let (event, warnings) = test_event(&webhook, &dialect, input)?;
+        let unknown_type = unknown_type(&dialect, input.event_type.as_deref())?;
+        let (event, mut warnings) = test_event(&webhook, &dialect, input)?;
+        warnings.extend(unknown_type);
         self.keep_to_rate(&webhook, &dialect)?;
         let (account, id) = (webhook.account, webhook.id);
         let accepted = self.api.change(self.tenant, move |staging| {
@@ -184,6 +186,12 @@ impl Reach<'_> {
         });
         Ok((replayed.await?, old))
     }
+}
+
+/// What to tell of a type that is asked for.
+fn unknown_type(dialect: &Dialect, event_type: Option<&str>) -> Result<Option<String>, Invalid> {
+    let Some(event_type) = event_type.filter(|text| event::check_type(text).is_ok()) else { return Ok(None) };
+    check_types(&[dialect], "event_type", &EventFilter::Exact(event_type.to_string()))
 }
 
 /// The event, and what to tell about its numbers.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::outgoing::TlsView;
-use crate::domain::disable::DisableRule;
+use crate::domain::disable::WrittenRule;
 use crate::domain::lane::Standing;
 use crate::domain::order::OnDead;
 use crate::domain::rate_limit::RateLimit;
@@ -53,7 +53,7 @@ pub struct WebhookView {
     /// Whether its endpoint is asked if it wants deliveries.
     ownership_check: bool,
     /// When a rule disables it.
-    disable: Option<DisableRule>,
+    disable: Option<WrittenRule>,
     /// `fifo`, or null where its deliveries are in no order.
     order: Option<&'static str>,
     /// Only events with the same value there wait for each other.
@@ -153,7 +153,7 @@ pub fn view(webhook: &Webhook, account: &str, tally: &Tally, shown: impl Fn(Unix
         status_reason: webhook.status_reason().map(str::to_string),
         test_mode: webhook.test_mode,
         ownership_check: webhook.ownership.is_asked(),
-        disable: webhook.disable,
+        disable: webhook.disable.map(Into::into),
         order: webhook.order.as_ref().map(|_| "fifo"),
         order_key: webhook.order.as_ref().and_then(|order| order.key.as_ref()).map(|key| key.as_str().to_string()),
         on_dead: webhook.order.as_ref().map(|order| order.on_dead),

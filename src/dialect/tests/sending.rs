@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::canonical::any_json;
 use super::*;
 use crate::dialect::{Numbers, VerifyError, canonical};
+use crate::domain::disable::After;
 use crate::domain::time;
 
 const STANDARD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -180,10 +181,13 @@ fn secrets_are_checked_and_never_printed() {
 fn the_rules_are_those_of_the_guides() {
     let (standard, taskflow) = (shipped("standard"), shipped("taskflow"));
     assert_eq!(taskflow.retry.delay_seconds, [5, 30, 300, 3600, 21600]);
-    assert_eq!((taskflow.timeout_seconds, taskflow.disable.exhausted, taskflow.disable.gone), (5, true, false));
+    assert_eq!(
+        (taskflow.timeout_seconds, taskflow.disable.after, taskflow.disable.gone),
+        (5, After::Attempts(5), false)
+    );
     assert_eq!(taskflow.limits.webhooks_per_account, Some(10));
     assert_eq!(taskflow.limits.first_attempts_per_day, Some(1000));
-    assert!(standard.disable.gone && !standard.disable.exhausted);
+    assert!(standard.disable.gone && standard.disable.after == After::Never);
     assert!((15..=30).contains(&standard.timeout_seconds));
     let types: Vec<_> = taskflow.catalogue.iter().map(|known| known.name.as_str()).collect();
     assert_eq!(types.len(), 7);

@@ -1,0 +1,51 @@
+//! Asking the endpoint of a new webhook a little after the reply that shows its secret: an endpoint that verifies what it
+//! gets cannot pass before somebody has told it. What stays true: nothing of it is stored, so a restart leaves a webhook
+//! that was not asked to `POST …/verify`; and whatever a person does meanwhile comes first.
+
+use std::time::Duration;
+
+use actix_web::{rt, web};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::reach::reach;
+use crate::api::Api;
+use crate::api::access::auth::Tenant;
+use crate::domain::id::WebhookId;
+use crate::domain::webhook::{Ownership, Webhook};
+
+/// When it is asked, in seconds after the reply, and after each time that it did not pass.
+const AFTER_SECONDS: [u64; 3] = [1, 10, 60];
+/// Why a webhook that waits for it gets nothing yet.
+pub const NOT_YET: &str = "its endpoint is asked in a second, once it can have been told the secret";
+
+/// A webhook's turn to wait.
+#[derive(Debug)]
+pub struct Turn {
+    _permit: OwnedSemaphorePermit,
+}
+
+/// A turn, if one is left.
+pub fn turn(api: &Api) -> Option<Turn> {
+    api.asked_later.clone().try_acquire_owned().ok().map(|permit| Turn { _permit: permit })
+}
+
+/// Asks the endpoint of a webhook that was just made, by and by.
+pub fn ask(api: web::Data<Api>, tenant: Tenant, webhook: &Webhook, turn: Turn) {
+    let (id, url) = (webhook.id, webhook.url.clone());
+    rt::spawn(async move {
+        let _turn = turn;
+        for seconds in AFTER_SECONDS {
+            rt::time::sleep(Duration::from_secs(seconds)).await;
+            // Another URL was asked when it was set.
+            let Some(webhook) = still_waits(&api, &tenant, id).filter(|webhook| webhook.url == url) else { return };
+            if let Err(problem) = reach(&api, &tenant).prove_ownership(webhook).await {
+                tracing::warn!(webhook = %id, %problem, "an endpoint could not be asked");
+            }
+        }
+    });
+}
+
+fn still_waits(api: &Api, tenant: &Tenant, id: WebhookId) -> Option<Webhook> {
+    let webhook = reach(api, tenant).find(id)?;
+    matches!(webhook.ownership, Ownership::Never { .. }).then(|| (*webhook).clone())
+}
