@@ -1,5 +1,5 @@
-//! What an endpoint was sent lately, held against its rate limit: a bucket for how many at once, and the requests of the last
-//! period for how many in all. What stays true: no period, wherever it begins, sees more than [`RateLimit::most`], but for
+//! What an endpoint was sent lately, held against its rate limit: the requests of the last period, for how many in all, and
+//! an account of how many may go out at once, which its limiter decides. What stays true: no period, wherever it begins, sees more than [`RateLimit::most`], but for
 //! what is sent over the limit at somebody's word. However high the limit, it takes a bounded place.
 
 use std::collections::VecDeque;
@@ -24,21 +24,13 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Counts a request at `now`, if one may be made; else says when.
-    pub fn take(&mut self, limit: RateLimit, now: UnixMs) -> Result<(), UnixMs> {
+    /// Whether the period has room for a request at `now`; if not, when. How many may go out at once is not asked here.
+    pub fn room(&mut self, limit: RateLimit, now: UnixMs) -> Result<(), UnixMs> {
         self.forget(limit, now);
-        let mut bucket = self.bucket;
-        match (bucket.take(limit, now), self.room_at(limit)) {
-            (Ok(()), None) => {
-                self.bucket = bucket;
-                self.count(limit, now);
-                Ok(())
-            }
-            (by_bucket, by_period) => Err(by_bucket.err().max(by_period).unwrap_or(now)),
-        }
+        self.room_at(limit).map_or(Ok(()), Err)
     }
 
-    /// Counts a request that is made at `now` whatever the limit says.
+    /// Counts a request that is made at `now`, whatever the limit says.
     pub fn spend(&mut self, limit: RateLimit, now: UnixMs) {
         self.forget(limit, now);
         self.bucket.owe(limit, now);
@@ -93,6 +85,18 @@ mod tests {
 
     const NOW: UnixMs = 1_700_000_000_000;
 
+    /// What a limiter does.
+    fn take(pace: &mut Pace, limit: RateLimit, now: UnixMs) -> Result<(), UnixMs> {
+        let by_bucket = pace.bucket.clone().take(limit, now);
+        match (by_bucket, pace.room(limit, now)) {
+            (Ok(()), Ok(())) => {
+                pace.spend(limit, now);
+                Ok(())
+            }
+            (by_bucket, by_period) => Err(by_bucket.err().max(by_period.err()).unwrap_or(now)),
+        }
+    }
+
     fn a_minute(rate: u32, burst: u32) -> RateLimit {
         RateLimit { per_second: None, per_minute: Some(rate), burst }
     }
@@ -101,14 +105,14 @@ mod tests {
     fn sixty_a_minute_are_sixty_when_idle_and_sixty_when_busy() {
         let (limit, mut pace) = (a_minute(60, 60), Pace::default());
         assert_eq!(pace.allowance(limit, NOW), Allowance { limit: 60, remaining: 60, next_at: NOW, full_at: NOW });
-        (0..60).for_each(|_| pace.take(limit, NOW).unwrap());
-        assert_eq!(pace.take(limit, NOW), Err(NOW + 60_000));
-        assert_eq!(pace.take(limit, NOW + 59_999), Err(NOW + 60_000), "whatever the bucket has again");
+        (0..60).for_each(|_| take(&mut pace, limit, NOW).unwrap());
+        assert_eq!(take(&mut pace, limit, NOW), Err(NOW + 60_000));
+        assert_eq!(take(&mut pace, limit, NOW + 59_999), Err(NOW + 60_000), "whatever the bucket has again");
         let left = pace.allowance(limit, NOW + 30_000);
         assert_eq!((left.remaining, left.next_at, left.full_at), (0, NOW + 60_000, NOW + 60_000));
         let mut taken = 0;
         for second in 60..660 {
-            taken += (0..9).filter(|_| pace.take(limit, NOW + second * 1_000).is_ok()).count();
+            taken += (0..9).filter(|_| take(&mut pace, limit, NOW + second * 1_000).is_ok()).count();
         }
         assert_eq!(taken, 600, "in ten minutes");
     }
@@ -125,7 +129,7 @@ mod tests {
     #[test]
     fn a_high_limit_takes_no_more_room_than_a_low_one() {
         let (limit, mut pace) = (a_minute(10_000, 10_000), Pace::default());
-        let taken = (0..20_000).filter(|n| pace.take(limit, NOW + n / 10).is_ok()).count();
+        let taken = (0..20_000).filter(|n| take(&mut pace, limit, NOW + n / 10).is_ok()).count();
         assert_eq!(taken, 10_000);
         assert!(pace.groups.len() <= GROUPS_MAX as usize, "{}", pace.groups.len());
     }
@@ -140,7 +144,7 @@ mod tests {
             for gap in gaps {
                 now += gap;
                 let left = pace.allowance(limit, now);
-                match pace.take(limit, now) {
+                match take(&mut pace, limit, now) {
                     Ok(()) => {
                         prop_assert!(left.remaining > 0);
                         taken.push(now);
