@@ -14,9 +14,9 @@ use super::inner::Inner;
 use super::kept::KeptBy;
 use super::message::{Notice, Settled, Settlement};
 use super::queue::{Group, Woken};
+use super::reclaim::Reclaimer;
 use super::rows;
 use super::staging::Staging;
-use super::sweep::Sweeper;
 use super::to_come::ToCome;
 use super::trees::Trees;
 use super::upkeep::Upkeep;
@@ -84,7 +84,7 @@ impl Committer {
 
     /// Serves groups until the store is closed and nothing waits.
     pub fn run(mut self) {
-        let sweeper = Sweeper::start(self.inner.clone());
+        let reclaimer = Reclaimer::start(self.inner.clone());
         let mut last = Stopwatch::start();
         loop {
             self.inner.pulse.rest();
@@ -104,7 +104,7 @@ impl Committer {
             let group = self.take();
             self.serve(group);
         }
-        drop(sweeper);
+        drop(reclaimer);
         self.close();
     }
 

@@ -15,7 +15,7 @@ pub struct Sled {
     /// In the order of the trees.
     pub trees: Vec<sled::Tree>,
     /// One that nobody reads.
-    pub sweep: sled::Tree,
+    pub reclaim: sled::Tree,
     /// All together.
     pub db: sled::Db,
 }

@@ -209,10 +209,10 @@ impl Trees {
         }
     }
 
-    /// Has the files cleaned of so many pages: see `sweep`.
-    pub fn sweep(&self, pages: usize) -> Result<(), StoreError> {
+    /// Has the files cleaned of so many pages: see `reclaim`.
+    pub fn reclaim(&self, pages: usize) -> Result<(), StoreError> {
         match &self.of {
-            In::Sled(sled) => sled.sweep(pages),
+            In::Sled(sled) => sled.reclaim(pages),
             In::Memory(_) => Ok(()),
         }
     }

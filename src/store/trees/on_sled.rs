@@ -163,9 +163,9 @@ impl OnSled {
     }
 
     /// Has sled clean so many pages, if there are some to be cleaned: one each time that it writes a page whole.
-    pub fn sweep(&self, pages: usize) -> Result<(), StoreError> {
+    pub fn reclaim(&self, pages: usize) -> Result<(), StoreError> {
         let mut writes = 0..pages * WRITES_A_PAGE;
-        let written = caught(|| writes.try_for_each(|n| self.sled.sweep.insert([], &[n as u8]).map(drop)))?;
+        let written = caught(|| writes.try_for_each(|n| self.sled.reclaim.insert([], &[n as u8]).map(drop)))?;
         Ok(written?)
     }
 

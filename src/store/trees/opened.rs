@@ -19,7 +19,7 @@ use crate::store::settings::Settings;
 const ASIDE: &str = "aside.";
 
 /// The tree that is written so that sled cleans its log. It has one row, which says nothing.
-const SWEEP: &str = "sweep";
+const RECLAIM: &str = "reclaim";
 
 /// What was opened.
 pub struct Opened {
@@ -126,8 +126,8 @@ fn open_trees_or_panic(path: &Path, settings: &Settings) -> Result<(Handle<Sled>
     let format = format_of(&db, path)?;
     let trees = Tree::ALL.iter().map(|(_, name)| db.open_tree(name)).collect::<Result<Vec<_>, _>>();
     let trees = trees.map_err(|error| open_error(path, error))?;
-    let sweep = db.open_tree(SWEEP).map_err(|error| open_error(path, error))?;
-    Ok((Handle::of(Sled { trees, sweep, db }), format))
+    let reclaim = db.open_tree(RECLAIM).map_err(|error| open_error(path, error))?;
+    Ok((Handle::of(Sled { trees, reclaim, db }), format))
 }
 
 /// The format of an existing store; `None` in a new one.

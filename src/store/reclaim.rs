@@ -1,7 +1,7 @@
 //! Space that was freed within the files is used again. A segment of sled's log can be written anew once all that counts of it
 //! lies elsewhere. sled sees to that for one page each time that it writes a page whole, which is too seldom where rows come and
 //! go in many places, and takes the segments in the order of the file, so the last ones wait for ever: the files grew to
-//! eighteen times of what was kept in them. (sled's own flusher would help, but it also syncs and drops the error, and then a sync
+//! twenty times of what was kept in them. (sled's own flusher would help, but it also syncs and drops the error, and then a sync
 //! of ours succeeds that should not.) So a thread has sled write a page whole again and again that nobody reads. What stays true:
 //! it does so while the files grow by more than what they hold explains; it takes a fifth of a core at most; nobody waits for it.
 
@@ -17,11 +17,11 @@ use crate::pulse::or_end;
 
 /// Between two looks at the files.
 const PACE: Duration = Duration::from_secs(1);
-/// Pages that are swept before it rests.
+/// Pages that are reclaimed before it rests.
 const SLICE: usize = 64;
-/// How many times as long as it sweeps it rests.
+/// How many times as long as it reclaims it rests.
 const RESTS: u32 = 4;
-/// Pages a second, at least where there is a reason to sweep, and at most.
+/// Pages a second, at least where there is a reason to reclaim, and at most.
 const PAGES: std::ops::RangeInclusive<usize> = 1_000..=32_000;
 /// With every second in which there is none, one of so many pages less.
 const FADES: usize = 32;
@@ -31,14 +31,14 @@ const GROWS: u64 = 3;
 const OPEN_BYTES: u64 = 256;
 
 /// The thread. It ends when this is dropped.
-pub struct Sweeper(Option<(Sender<()>, JoinHandle<()>)>);
+pub struct Reclaimer(Option<(Sender<()>, JoinHandle<()>)>);
 
-impl Sweeper {
-    /// Sweeps the store from now on.
+impl Reclaimer {
+    /// Reclaims the store from now on.
     pub fn start(inner: Arc<Inner>) -> Self {
         let (stop, stopped) = mpsc::channel();
-        let sweeps = move || or_end("sweep", || sweep(&inner, &stopped));
-        match std::thread::Builder::new().name("sweep".into()).spawn(sweeps) {
+        let reclaims = move || or_end("reclaim", || reclaim(&inner, &stopped));
+        match std::thread::Builder::new().name("reclaim".into()).spawn(reclaims) {
             Ok(thread) => Self(Some((stop, thread))),
             Err(error) => {
                 tracing::warn!(%error, "there is no thread for it, so the store's files may grow");
@@ -48,7 +48,7 @@ impl Sweeper {
     }
 }
 
-impl Drop for Sweeper {
+impl Drop for Reclaimer {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.0.take() {
             drop(stop);
@@ -66,7 +66,7 @@ struct Size {
     held: u64,
 }
 
-/// How many pages are to be swept in a second.
+/// How many pages are to be reclaimed in a second.
 #[derive(Debug, Default)]
 struct Pages {
     now: usize,
@@ -87,7 +87,7 @@ impl Pages {
     }
 }
 
-fn sweep(inner: &Inner, stopped: &Receiver<()>) {
+fn reclaim(inner: &Inner, stopped: &Receiver<()>) {
     let mut pages = Pages::default();
     let mut rest = PACE;
     while stopped.recv_timeout(rest) == Err(RecvTimeoutError::Timeout) {
@@ -96,7 +96,7 @@ fn sweep(inner: &Inner, stopped: &Receiver<()>) {
         while left > 0 && watch.elapsed() < PACE {
             let work = Stopwatch::start();
             // Who writes meets the same error, and has to do something about it.
-            if inner.trees().and_then(|trees| trees.sweep(SLICE)).is_err() {
+            if inner.trees().and_then(|trees| trees.reclaim(SLICE)).is_err() {
                 break;
             }
             left = left.saturating_sub(SLICE);
@@ -124,8 +124,8 @@ mod tests {
 
     const SEGMENT: u64 = SEGMENT_BYTES as u64;
 
-    /// The files' bytes after rows have come and gone in many places, where so many pages are swept each time.
-    fn size_after_rows_that_come_and_go(sweeps: usize) -> u64 {
+    /// The files' bytes after rows have come and gone in many places, where so many pages are reclaimed each time.
+    fn size_after_rows_that_come_and_go(reclaims: usize) -> u64 {
         const PLACES: u32 = 1_000;
         const KEPT: u128 = 60;
         let dir = tempfile::tempdir().unwrap();
@@ -139,7 +139,7 @@ mod tests {
                 gone.into_iter().for_each(|gone| writes.push(Tree::Closed, layout::numbered(place, gone), None));
             }
             trees.write(&writes).unwrap();
-            trees.sweep(sweeps).unwrap();
+            trees.reclaim(reclaims).unwrap();
         }
         assert_eq!(trees.all(Tree::Closed).count(), PLACES as usize * KEPT as usize);
         trees.size_bytes().unwrap()
@@ -147,9 +147,9 @@ mod tests {
 
     #[test]
     fn a_store_that_is_swept_uses_its_space_again() {
-        let (swept, not) = (size_after_rows_that_come_and_go(600), size_after_rows_that_come_and_go(0));
-        println!("{} MiB, {} MiB if nobody sweeps", swept >> 20, not >> 20);
-        assert!(swept < not * 2 / 3, "{} of {} MiB", swept >> 20, not >> 20);
+        let (reclaimed, not) = (size_after_rows_that_come_and_go(600), size_after_rows_that_come_and_go(0));
+        println!("{} MiB, {} MiB if nobody reclaims", reclaimed >> 20, not >> 20);
+        assert!(reclaimed < not * 2 / 3, "{} of {} MiB", reclaimed >> 20, not >> 20);
     }
 
     #[test]
