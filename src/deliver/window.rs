@@ -15,10 +15,8 @@ pub const SOON_MS: u64 = 1_000;
 
 /// Latest attempts that are looked back at.
 const LOOKED_BACK: u32 = 16;
-/// Fewer say nothing yet.
-const LOOKED_BACK_MIN: u32 = 4;
-/// So many of them may have been slow.
-const SLOW_MAX: u32 = 2;
+/// One of so many of them may have been slow.
+const SLOW_SHARE: u32 = 8;
 
 /// One webhook's window.
 #[derive(Debug)]
@@ -52,9 +50,10 @@ impl Window {
         self.round
     }
 
-    /// Whether its webhook's attempts have lately ended soon. Nobody knows that of one that was hardly sent to.
+    /// Whether its webhook's attempts have lately ended soon. Nobody knows that of one that was not sent to; one that ended soon
+    /// is enough, since whoever is given a place as quick and does not end soon loses it to the slow.
     pub fn is_quick(&self) -> bool {
-        self.seen >= LOOKED_BACK_MIN && self.slow.count_ones() <= SLOW_MAX
+        self.seen > 0 && self.slow.count_ones() * SLOW_SHARE <= self.seen
     }
 
     /// The endpoint is in trouble: one goes out after its pause.
@@ -204,15 +203,15 @@ mod tests {
             window.is_quick()
         };
         assert!(!window.is_quick(), "nothing is known yet");
-        assert_eq!(
-            [quick(&mut window), quick(&mut window), quick(&mut window), quick(&mut window)],
-            [false, false, false, true]
-        );
+        assert!(quick(&mut window), "one that ended soon is enough");
         let slow = |window: &mut Window| {
             window.drags_on();
             window.note(Strain::Well, 3_000, 0, 1, MAX);
             window.is_quick()
         };
+        assert!(!slow(&mut window), "one of two is too many");
+        assert_eq!((1..).find(|_| quick(&mut window)), Some(6), "one of eight is not");
+        assert!((0..LOOKED_BACK).all(|_| quick(&mut window)));
         assert_eq!([slow(&mut window), slow(&mut window), slow(&mut window)], [true, true, false]);
         let again = (1..).find(|_| quick(&mut window));
         assert_eq!(again, Some(14), "when a slow one is out of sight");
