@@ -8,7 +8,6 @@ use actix_web::web;
 use ipnet::IpNet;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use crate::api::access::failures::Failures;
@@ -29,11 +28,8 @@ use crate::domain::id::{AccountNumber, KeyId};
 use crate::domain::secret::Secret;
 use crate::store::Store;
 
-/// Bodies that are measured at once: each is in memory as a whole meanwhile.
-const MEASURED_AT_ONCE: usize = 2;
-
-/// Webhooks whose endpoints may wait to be asked after their reply; those of further ones are asked before it.
-const ASKED_LATER_MAX: usize = 4096;
+/// What webhooks may hold whose endpoints wait to be asked after their reply: some thousands of them.
+const ASKED_LATER_BYTES_MAX: usize = 32 << 20;
 
 /// A setting of the server.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -121,10 +117,8 @@ pub struct Api {
     pub(super) connections: Arc<Connections>,
     /// What bodies that are on their way hold.
     pub(super) bodies: Arc<ByteBudget>,
-    /// Bodies that are written only to be measured.
-    pub(super) measuring: Semaphore,
-    /// Webhooks whose endpoints are asked after the reply that made them.
-    pub(super) asked_later: Arc<Semaphore>,
+    /// Room for webhooks whose endpoints are asked after the reply that made them.
+    pub(super) asked_later: Arc<ByteBudget>,
     pub(super) served: Served,
     pub(super) described: OnceLock<Described>,
 }
@@ -150,8 +144,7 @@ impl Api {
             failures: Failures::default(),
             connections: Arc::new(Connections::new(&settings.limits)),
             bodies: ByteBudget::new(settings.bodies_bytes_max),
-            measuring: Semaphore::new(MEASURED_AT_ONCE),
-            asked_later: Arc::new(Semaphore::new(ASKED_LATER_MAX)),
+            asked_later: ByteBudget::new(ASKED_LATER_BYTES_MAX),
             settings,
             outbound,
             served: Served::default(),

@@ -1,11 +1,9 @@
 //! Bodies that are over what a contract allows, told to the producer who posts them: such a delivery ends without being
-//! sent. What stays true: only what comes near a limit is written to be measured, what is long some at a time on other
-//! threads, and its request keeps its share of the budget of bodies until then. So a large event costs others nothing.
+//! sent. What stays true: only what comes near a limit is written to be measured, what is long on another thread in the
+//! account's turn, and its request keeps its share of the budget of bodies until then. So a large event costs others nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use actix_web::web;
 
 use crate::api::Api;
 use crate::api::events::input::{Form, at};
@@ -21,8 +19,8 @@ use crate::store::{NewEvent, Publish};
 const GROWTH_MAX: usize = 8;
 /// What a contract puts around them has at most about so many.
 const ENVELOPE_BYTES_MAX: usize = 4096;
-/// What is not longer is measured where its request is.
-const SHORT_BYTES_MAX: usize = 64 * 1024;
+/// So much of a request is measured where it is.
+const AT_ONCE_BYTES_MAX: usize = 64 * 1024;
 
 /// An event whose body may be over a contract's limit, and the webhooks of that contract that want it.
 struct Suspect {
@@ -51,16 +49,17 @@ pub async fn check(
     publish: &Publish,
     least: usize,
 ) -> Result<Vec<String>, Problem> {
-    let mut warnings = Vec::new();
+    let (mut warnings, mut at_once) = (Vec::new(), AT_ONCE_BYTES_MAX);
     for Suspect { index, dialect, limit, webhooks } in suspects(api, publish, least) {
         let event = event(&publish.events[index], account.number, api.clock.now());
         let (of, account_id, one) = (dialect.clone(), account.id.clone(), webhooks[0].clone());
         let measure = move || of.body_bytes(&of.prepare(&event, &account_id), &one);
-        let bytes = if publish.events[index].bytes() <= SHORT_BYTES_MAX {
-            measure()
-        } else {
-            let _turn = api.measuring.acquire().await.map_err(Problem::internal)?;
-            web::block(measure).await?
+        let bytes = match at_once.checked_sub(publish.events[index].bytes()) {
+            Some(left) => {
+                at_once = left;
+                measure()
+            }
+            None => api.read(account.number, measure).await?,
         };
         if bytes > limit {
             let (field, name) = (at(form, index, "data"), &dialect.name);

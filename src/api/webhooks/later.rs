@@ -1,16 +1,17 @@
 //! Asking the endpoint of a new webhook a little after the reply that shows its secret: an endpoint that verifies what it
 //! gets cannot pass before somebody has told it. What stays true: nothing of it is stored, so a restart leaves a webhook
-//! that was not asked to `POST …/verify`; and whatever a person does meanwhile comes first.
+//! that was not asked to `POST …/verify`; whatever a person does meanwhile comes first; and how many wait is bounded and shared
+//! between accounts: the endpoints of further webhooks are asked before the reply.
 
 use std::time::Duration;
 
 use actix_web::{rt, web};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::reach::reach;
 use crate::api::Api;
 use crate::api::access::auth::Tenant;
-use crate::domain::id::WebhookId;
+use crate::domain::byte_budget::Charge;
+use crate::domain::id::{AccountNumber, WebhookId};
 use crate::domain::webhook::{Ownership, Webhook};
 
 /// When it is asked, in seconds after the reply, and after each time that it did not pass.
@@ -18,15 +19,19 @@ const AFTER_SECONDS: [u64; 3] = [1, 10, 60];
 /// Why a webhook that waits for it gets nothing yet.
 pub const NOT_YET: &str = "its endpoint is asked in a second, once it can have been told the secret";
 
+/// What one that waits holds in memory, about.
+const TURN_BYTES: usize = 8 * 1024;
+
 /// A webhook's turn to wait.
 #[derive(Debug)]
 pub struct Turn {
-    _permit: OwnedSemaphorePermit,
+    _room: Charge,
 }
 
-/// A turn, if one is left.
-pub fn turn(api: &Api) -> Option<Turn> {
-    api.asked_later.clone().try_acquire_owned().ok().map(|permit| Turn { _permit: permit })
+/// A turn, if there is one for the account.
+pub fn turn(api: &Api, account: AccountNumber) -> Option<Turn> {
+    let mut room = api.asked_later.charge(account);
+    room.grow_to(TURN_BYTES).ok().map(|()| Turn { _room: room })
 }
 
 /// Asks the endpoint of a webhook that was just made, by and by.
@@ -35,6 +40,7 @@ pub fn ask(api: web::Data<Api>, tenant: Tenant, webhook: &Webhook, turn: Turn) {
     rt::spawn(async move {
         let _turn = turn;
         for seconds in AFTER_SECONDS {
+            // Nobody tells when the secret has come to the endpoint.
             rt::time::sleep(Duration::from_secs(seconds)).await;
             // Another URL was asked when it was set.
             let Some(webhook) = still_waits(&api, &tenant, id).filter(|webhook| webhook.url == url) else { return };

@@ -55,7 +55,8 @@ impl Reach<'_> {
         let limit = dialect.limits.webhooks_per_account;
         // Such an endpoint verifies what it is asked, and cannot know the secret yet.
         let verifies = dialect.challenge.is_some() && !dialect.signature.is_empty();
-        let asked_later = if verifies && generated.is_some() { later::turn(self.api) } else { None };
+        let asked_later =
+            if verifies && generated.is_some() { later::turn(self.api, self.tenant.account().number) } else { None };
         if asked {
             let reason = if asked_later.is_some() { later::NOT_YET } else { "its endpoint is being asked" };
             webhook.ownership = Ownership::Never { reason: reason.into() };
