@@ -1,7 +1,6 @@
 //! Where the commit thread and the senders leave word for the engine. Whoever takes the mail takes all of it, so none is
-//! missed and none waits in line: it is bounded by the webhooks, by the deliveries and
-//! tests that are out, and by `ASKED_MAX`. Webhooks come in the order of
-//! their numbers, so that a simulation is the same each time.
+//! missed and none waits in line: it is bounded by the webhooks, by the deliveries and tests that are out, and by `ASKED_MAX`.
+//! Webhooks come in the order of their numbers, so that a simulation is the same each time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard};

@@ -17,7 +17,7 @@ use crate::pulse::or_end;
 
 /// Between two looks at the files.
 const PACE: Duration = Duration::from_secs(1);
-/// Pages that are reclaimed before it rests.
+/// Pages that are cleaned before it rests.
 const SLICE: usize = 64;
 /// How many times as long as it reclaims it rests.
 const RESTS: u32 = 4;
@@ -34,7 +34,7 @@ const OPEN_BYTES: u64 = 256;
 pub struct Reclaimer(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Reclaimer {
-    /// Reclaims the store from now on.
+    /// Reclaims space of the store from now on.
     pub fn start(inner: Arc<Inner>) -> Self {
         let (stop, stopped) = mpsc::channel();
         let reclaims = move || or_end("reclaim", || reclaim(&inner, &stopped));
@@ -146,14 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_is_swept_uses_its_space_again() {
+    fn a_store_whose_space_is_reclaimed_uses_it_again() {
         let (reclaimed, not) = (size_after_rows_that_come_and_go(1_000), size_after_rows_that_come_and_go(0));
         println!("{} MiB, {} MiB if nobody reclaims", reclaimed >> 20, not >> 20);
         assert!(reclaimed < not * 4 / 5, "{} of {} MiB", reclaimed >> 20, not >> 20);
     }
 
     #[test]
-    fn files_that_grow_for_no_reason_are_swept_ever_more_and_others_ever_less() {
+    fn of_files_that_grow_for_no_reason_ever_more_is_reclaimed_and_of_others_ever_less() {
         let mut pages = Pages::default();
         let mut after = |files, held| pages.after(Size { files, held });
         assert_eq!(after(1000 * SEGMENT, 0), 0, "nobody knows how they grew");
