@@ -176,7 +176,7 @@ fn body_object(body: &Body) -> Result<Map<String, Value>, Problem> {
 }
 
 fn any(body: &Body) -> Result<Value, Problem> {
-    if body.bytes.trim_ascii().is_empty() { Ok(Value::Null) } else { read_json(&body.bytes) }
+    if body.is_blank() { Ok(Value::Null) } else { read_json(&body.bytes) }
 }
 
 /// A new webhook shows its secret where it was generated, and where the contract always shows it then.

@@ -62,7 +62,13 @@ impl Body {
 
     /// Reads one JSON object; no body at all, or null, is an empty one.
     pub fn read_or_empty<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        if [&b""[..], b"null"].contains(&self.bytes.trim_ascii()) { read_map(Map::new()) } else { self.read() }
+        let object = if self.is_blank() { None } else { read_json::<Option<Object<T>>>(&self.bytes)? };
+        object.map_or_else(|| read_map(Map::new()), |object| Ok(object.0))
+    }
+
+    /// Whether there is nothing but what JSON takes for white space; a form feed, for one, is a mistake.
+    pub fn is_blank(&self) -> bool {
+        self.bytes.iter().all(|byte| b" \t\r\n".contains(byte))
     }
 }
 
