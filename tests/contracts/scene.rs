@@ -138,6 +138,14 @@ impl Scene {
         self.until(&format!("/api/v1/deliveries/{id}"), |reply| reply["data"]["state"] == state)["data"].take()
     }
 
+    /// The delivery once it is held after so many attempts. Both are waited for: it may be shown with a webhook that was
+    /// disabled a moment after the delivery was read.
+    #[track_caller]
+    pub fn delivery_held_after(&mut self, id: &str, attempts: usize) -> Value {
+        self.delivery_in(id, "held");
+        self.delivery_after(id, attempts)
+    }
+
     /// The id of the one delivery of an event to a webhook.
     #[track_caller]
     pub fn delivery_of(&mut self, event: &str, webhook: &str) -> String {

@@ -147,7 +147,7 @@ fn what_fails_is_tried_again_on_the_guides_schedule_and_then_deliveries_stop() {
     // "After 5 failed attempts, the webhook is marked as failed and deliveries stop."
     let event = scene.publish(json!({"type": "task.created", "data": {"n": 2}}));
     let delivery = scene.delivery_of(&event, &id);
-    assert_eq!(scene.delivery_in(&delivery, "held")["attempts"].as_array().expect("attempts").len(), 5);
+    assert_eq!(scene.delivery_held_after(&delivery, 5)["attempts"].as_array().expect("attempts").len(), 5);
     for _ in 0..5 {
         assert_eq!(endpoint.next().status, 401);
     }
