@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 const MARKER: &[u8] = b"a-path-that-only-the-owner-knows";
 /// Some minutes after the directory of format 4 was made.
 const THEN: u64 = 1_795_645_900_000;
-/// And after that of format 5 was.
+/// And after those of formats 5 and 6 were.
 const LATER: u64 = 1_795_681_500_000;
+const LAST: u64 = 1_795_701_000_000;
 /// The number of the account that exists from the start.
 const DEFAULT: u32 = 1;
 
@@ -211,26 +212,28 @@ fn a_directory_of_format_4_opens_with_all_that_was_in_it() {
 }
 
 #[test]
-fn a_directory_of_format_5_gets_what_it_lacks_where_it_is_and_says_so() {
+fn a_directory_of_format_5_or_6_gets_what_it_lacks_where_it_is_and_says_so() {
     let _alone = ALONE.lock();
-    let (_dir, data) = unpacked_of(5);
-    let (store, mut committer) = try_open_at(&data, LATER).expect("it opens");
-    while committer.step() {}
-    assert_found(&store, &found_in(5));
-    let mut accepted = store.accept(DEFAULT, vec![event_of("task.created")], None).expect("taken");
-    while committer.step() {}
-    assert!(accepted.try_recv().expect("answered").is_ok());
-    drop((store, committer));
-    assert_sound(&data, LATER);
-    let db = loop {
-        // sled's own threads let go of the file a moment after its last handle is gone.
-        match sled::Config::new().path(&data).segment_size(4 << 20).open() {
-            Ok(db) => break db,
-            Err(_) => std::thread::yield_now(),
-        }
-    };
-    let format = db.open_tree("meta").expect("a tree").get("format").expect("it can be read");
-    assert_eq!(format.expect("a format"), &6u32.to_be_bytes());
+    for (format, now) in [(5, LATER), (6, LAST)] {
+        let (_dir, data) = unpacked_of(format);
+        let (store, mut committer) = try_open_at(&data, now).expect("it opens");
+        while committer.step() {}
+        assert_found(&store, &found_in(format));
+        let mut accepted = store.accept(DEFAULT, vec![event_of("task.created")], None).expect("taken");
+        while committer.step() {}
+        assert!(accepted.try_recv().expect("answered").is_ok());
+        drop((store, committer));
+        assert_sound(&data, now);
+        let db = loop {
+            // sled's own threads let go of the file a moment after its last handle is gone.
+            match sled::Config::new().path(&data).segment_size(4 << 20).open() {
+                Ok(db) => break db,
+                Err(_) => std::thread::yield_now(),
+            }
+        };
+        let stored = db.open_tree("meta").expect("a tree").get("format").expect("it can be read");
+        assert_eq!(stored.expect("a format"), &7u32.to_be_bytes());
+    }
 }
 
 fn event_of(event_type: &str) -> NewEvent {

@@ -1,7 +1,6 @@
 //! An event: an immutable fact that a producer posted.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
 use super::Invalid;
 use super::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
@@ -12,8 +11,8 @@ pub const TYPE_BYTES_MAX: usize = 200;
 /// A producer's own event id, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
 
-/// An event as it is stored. What can be long comes last, so that the start of a long record says all but that.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// An event.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// Given by the commit thread.
     pub id: EventId,

@@ -56,6 +56,10 @@ id_type!(
     EventId by parse
 );
 id_type!(
+    /// The id of an event's body that is written ahead of the event, which gets its own id only then.
+    BodyId by parse
+);
+id_type!(
     /// The id of a delivery; stable over its attempts, what receivers deduplicate on.
     DeliveryId by parse_of_attempt
 );

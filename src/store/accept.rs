@@ -5,19 +5,16 @@ use std::collections::HashMap;
 
 use super::asking::{self, Budget};
 use super::error::{Refusal, StoreError};
-use super::layout::{self, Key, Tree};
+use super::event_rows::{self, BodyAt, EventHead};
+use super::layout::{self, Tree};
 use super::message::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
 use super::parsed::Parsed;
-use super::publish::{Asked, Publish, Published, Wanting};
-use super::record::{self, Idempotent};
+use super::publish::{Asked, Bodies, Publish, Published, Wanting};
+use super::record::Idempotent;
 use super::staging::Staging;
 use crate::domain::delivery::{Cause, Delivery, DeliveryState};
-use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId, WebhookNumber};
 use crate::domain::order::{OrderKeys, Place};
-
-/// In front of an event's record: how many pieces follow it, in two bytes.
-const NO_PIECES: [u8; 2] = 0u16.to_be_bytes();
 
 impl Staging<'_> {
     /// Accepts events of one account, all or none.
@@ -27,9 +24,10 @@ impl Staging<'_> {
         events: Vec<NewEvent>,
         idempotency: Option<Idempotency>,
     ) -> Result<Vec<Accepted>, Refusal> {
-        match self.accept_asked(account, Publish { events, asked: None }, idempotency, false)? {
+        match self.accept_asked(account, Publish::unasked(events), idempotency, false)? {
             Published::Accepted(accepted) => Ok(accepted),
             Published::AskAgain(_) => unreachable!("it may not be asked again"),
+            Published::WriteAgain(_) => unreachable!("nothing of it was to be written ahead"),
         }
     }
 
@@ -38,7 +36,7 @@ impl Staging<'_> {
     pub(super) fn accept_asked(
         &mut self,
         account: AccountNumber,
-        Publish { events, asked }: Publish,
+        Publish { events, asked, mut bodies }: Publish,
         idempotency: Option<Idempotency>,
         may_ask_again: bool,
     ) -> Result<Published, Refusal> {
@@ -46,15 +44,22 @@ impl Staging<'_> {
             return Ok(Published::Accepted(before));
         }
         let known = self.known_names(account, &events)?;
+        let mut needed = bodies.iter().filter(|(index, _)| matches!(known[**index], Known::Not));
+        if !needed.try_fold(true, |all, (_, body)| Ok::<_, StoreError>(all && self.has_body(account, *body)?))? {
+            return Ok(Published::WriteAgain(Publish { events, asked, bodies: Bodies::new() }));
+        }
         let Some(wanting) = self.wanting(account, &events, asked, may_ask_again) else {
             return Ok(Published::AskAgain(events));
         };
         let new = wanting.iter().zip(&known).filter(|(_, known)| matches!(known, Known::Not));
         self.refuse_more_to_come(account, new.map(|(one, _)| one.webhooks.len()).sum())?;
         let mut accepted: Vec<Accepted> = Vec::with_capacity(events.len());
-        for ((event, wanting), known) in events.into_iter().zip(wanting).zip(known) {
+        for (index, ((event, wanting), known)) in events.into_iter().zip(wanting).zip(known).enumerate() {
             accepted.push(match known {
-                Known::Not => Accepted::of(&self.put_event(account, event, wanting, Cause::Accept)?, false),
+                Known::Not => {
+                    let body = bodies.remove(&index).flatten();
+                    Accepted::of(&self.put_event_with(account, event, body, wanting, Cause::Accept)?, false)
+                }
                 Known::Stored(before) => Accepted::of(&before, true),
                 Known::InBatch(index) => Accepted { duplicate: true, ..accepted[index].clone() },
             });
@@ -161,7 +166,7 @@ impl Staging<'_> {
         let mut accepted = Vec::with_capacity(before.events.len());
         for id in &before.events {
             // Retention may have taken the event meanwhile; then the key is free again.
-            let Some(event) = self.event(account, *id)? else { return Ok(None) };
+            let Some(event) = self.event_head(account, *id)? else { return Ok(None) };
             accepted.push(Accepted::of(&event, true));
         }
         Ok(Some(accepted))
@@ -176,7 +181,7 @@ impl Staging<'_> {
                 known.push(Known::Not);
                 continue;
             };
-            known.push(match (in_batch.get(name), self.event_named(account, name)?) {
+            known.push(match (in_batch.get(name), self.event_head_named(account, name)?) {
                 (Some(first), _) if events[*first].fingerprint == event.fingerprint => Known::InBatch(*first),
                 (None, Some(before)) if before.fingerprint == event.fingerprint => Known::Stored(Box::new(before)),
                 (None, None) => Known::Not,
@@ -187,31 +192,47 @@ impl Staging<'_> {
         Ok(known)
     }
 
+    /// Puts a new event there, with its deliveries.
     pub(super) fn put_event(
         &mut self,
         account: AccountNumber,
         new: NewEvent,
+        wanting: Wanting,
+        cause: Cause,
+    ) -> Result<EventHead, StoreError> {
+        self.put_event_with(account, new, None, wanting, cause)
+    }
+
+    /// The same for one whose body may have been written ahead.
+    fn put_event_with(
+        &mut self,
+        account: AccountNumber,
+        new: NewEvent,
+        body: Option<BodyAt>,
         Wanting { webhooks, too_costly, order_keys }: Wanting,
         cause: Cause,
-    ) -> Result<Event, StoreError> {
-        let event = Event {
+    ) -> Result<EventHead, StoreError> {
+        let event = EventHead {
             id: EventId(self.next_id(0)),
             account,
             name: new.name,
             event_type: new.event_type,
             created_at: new.created_at.unwrap_or_else(|| self.shown_now()),
-            data: new.data,
-            actor: new.actor,
-            metadata: new.metadata,
             test: new.test,
             webhooks,
             fingerprint: new.fingerprint,
+            body,
         };
-        let mut record = Vec::with_capacity(event.data.len() + record::USUAL_BYTES);
-        record.extend(NO_PIECES);
-        record::encode_onto(&mut record, &event);
-        let bytes = self.put_in_pieces(layout::event(account, event.id), record);
+        let record = event_rows::encode(&event, &(new.data, new.actor, new.metadata));
+        let mut bytes = 0;
+        for (tree, key, value) in event_rows::in_pieces(layout::event(account, event.id), record) {
+            bytes += key.len() + value.len();
+            self.stage(tree, key, Some(value));
+        }
         self.event_bytes_come(account, bytes);
+        if let Some(body) = body {
+            self.give_body(account, body, event.id);
+        }
         if let Some(name) = &event.name {
             self.stage(Tree::Names, layout::name(account, name), Some(event.id.to_bytes().to_vec()));
         }
@@ -231,26 +252,6 @@ impl Staging<'_> {
         }
         self.count_event(account);
         Ok(event)
-    }
-
-    /// A long record goes on in `chunks`, in the same transaction: its head says how many there are, in the bytes that
-    /// [`NO_PIECES`] holds free. Gives the bytes that all of it takes.
-    fn put_in_pieces(&mut self, key: Key, mut head: Vec<u8>) -> usize {
-        let mut kept = key.len() + head.len();
-        let head_bytes_max = NO_PIECES.len() + layout::VALUE_BYTES_MAX;
-        if head.len() > head_bytes_max {
-            let rest = head.split_off(head_bytes_max);
-            let pieces = rest.chunks(layout::VALUE_BYTES_MAX);
-            let count = u16::try_from(pieces.len()).expect("an accepted event is at most 2 GiB");
-            head[..NO_PIECES.len()].copy_from_slice(&count.to_be_bytes());
-            for (n, piece) in pieces.enumerate() {
-                let key = layout::chunk(&key, n as u16);
-                kept += key.len();
-                self.stage(Tree::Chunks, key, Some(piece.to_vec()));
-            }
-        }
-        self.stage(Tree::Events, key, Some(head));
-        kept
     }
 
     /// Makes a delivery of the event; `replayed` is the one that it repeats.
@@ -312,6 +313,6 @@ impl Staging<'_> {
 
 enum Known {
     Not,
-    Stored(Box<Event>),
+    Stored(Box<EventHead>),
     InBatch(usize),
 }

@@ -125,13 +125,13 @@ impl Asking {
     /// Of these events.
     pub fn of(registry: &RwLock<Registry>, account: AccountNumber, events: Vec<NewEvent>) -> Self {
         let asked = Asked { version: registry.read().expect("not poisoned").version(), wanting: Vec::new() };
-        Self { account, publish: Publish { events, asked: Some(asked) } }
+        Self { account, publish: Publish::asked(events, asked) }
     }
 
     /// Asks about some more of them: the whole publish once nothing is left to ask, unless they make too many deliveries.
     pub fn go_on(mut self, registry: &RwLock<Registry>) -> Result<Result<Publish, Refusal>, Self> {
         fail::fail_point!("store.ask");
-        let Publish { events, asked: Some(asked) } = &mut self.publish else { return Ok(Ok(self.publish)) };
+        let Publish { events, asked: Some(asked), .. } = &mut self.publish else { return Ok(Ok(self.publish)) };
         let mut deliveries = asked.deliveries();
         let mut spent = 0;
         for event in &events[asked.wanting.len()..] {

@@ -7,7 +7,7 @@ use super::layout::{META_KEEPING, META_LAST_ACCOUNT, META_LAST_ID, META_LAST_WEB
 use super::record::{self, Idempotent};
 use super::seal::MasterKeys;
 use super::trees::Trees;
-use super::{damage::Damage, rows};
+use super::{damage::Damage, event_rows, rows};
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::audit::AuditEntry;
 use crate::domain::delivery::SealedAttempt;
@@ -26,7 +26,8 @@ pub fn check(trees: &Trees, keys: &MasterKeys, tree: Tree, key: &[u8], value: &[
         Tree::Webhooks if KeyMark::on(value).is_some_and(|mark| !keys.marks().any(|known| known == mark)) => Ok(()),
         Tree::Webhooks => keys.open::<Webhook>(tree, key, value).map(drop),
         Tree::Tallies => record::read_grown::<Tally>(tree, key, value).map(drop),
-        Tree::Events => rows::whole_event(&|tree, key| trees.get(tree, key), key, value).map(drop),
+        Tree::Events => event_rows::whole_event(&|tree, key| trees.get(tree, key), key, value).map(drop),
+        Tree::Bodies => event_rows::body_with_event(trees, key, value).map(drop),
         Tree::Names => rows::read_name(key, value).map(drop),
         Tree::Idempotency => record::read::<Idempotent>(tree, key, value).map(drop),
         Tree::Fresh | Tree::Blocked | Tree::Waiting | Tree::Closed => rows::delivery_row(tree, key, value).map(drop),
@@ -42,7 +43,9 @@ pub fn check(trees: &Trees, keys: &MasterKeys, tree: Tree, key: &[u8], value: &[
         Tree::Meta if key == META_KEEPING => record::read_grown::<Stood>(tree, key, value).map(drop),
         Tree::Due if !rows::is_waited_for(trees, key)? => Err(Damage::at(tree, key, rows::NOT_WAITED_FOR).into()),
         Tree::Due | Tree::Replays | Tree::Dead => has_bytes(&[0], tree, key, value),
-        Tree::Chunks if !rows::is_piece(trees, key)? => Err(Damage::at(tree, key, "it is a piece of no event").into()),
+        Tree::Chunks if !event_rows::is_piece(trees, key)? => {
+            Err(Damage::at(tree, key, "it is a piece of no event").into())
+        }
         Tree::Meta | Tree::Chunks | Tree::Quarantine => Ok(()),
     }
 }

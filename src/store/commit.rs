@@ -196,7 +196,8 @@ impl Committer {
     fn write(&mut self, trees: &Trees, group: &mut Group) -> (Notice, Result<(), StoreError>) {
         // Somebody waits for requests; an idle moment is the time to sync outcomes, and they must not wait for ever.
         let moment = self.inner.keeping.moment(&self.inner.clock);
-        let must_sync = !group.requests.is_empty() || group.is_empty() || self.is_overdue(moment.now);
+        let is_told = group.requests.iter().any(|request| !request.is_untold());
+        let must_sync = is_told || group.is_empty() || self.is_overdue(moment.now);
         let inner = &*self.inner;
         let mut staging =
             Staging::new(trees, &inner.registry, &inner.seals, &inner.foreseen, &mut self.carried, moment);

@@ -3,14 +3,13 @@
 //! parts are taken in accept order, and what is accepted for a webhook while some are to come queues behind.
 
 use super::error::{Refusal, StoreError};
+use super::event_rows::{self, EventHead};
 use super::layout::{self, Key, Tree};
 use super::parsed::Parsed;
 use super::record::Part;
-use super::rows;
 use super::settle::WEBHOOK_DELETED;
 use super::staging::Staging;
 use crate::domain::delivery::{Cause, Delivery, DeliveryState};
-use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
 use crate::domain::order::OrderKeys;
 
@@ -40,7 +39,7 @@ impl Staging<'_> {
     }
 
     /// Leaves the event's deliveries for later.
-    pub(super) fn put_parts(&mut self, event: &Event, too_costly: &[WebhookNumber], order_keys: OrderKeys) {
+    pub(super) fn put_parts(&mut self, event: &EventHead, too_costly: &[WebhookNumber], order_keys: OrderKeys) {
         let event_key = layout::event(event.account, event.id);
         let part_max = if too_costly.is_empty() { event.webhooks.len() } else { NAMED_MAX };
         for webhooks in event.webhooks.chunks(part_max.max(1)) {
@@ -83,7 +82,7 @@ impl Staging<'_> {
         let (event_key, from) = layout::read_fan_out(key);
         let mut part = self.part(account, key)?;
         let stored = self.get(Tree::Events, event_key)?;
-        let head = stored.map(|head| rows::event_head_by(&|tree, key| self.get(tree, key), event_key, &head));
+        let head = stored.map(|head| event_rows::event_head_by(&|tree, key| self.get(tree, key), event_key, &head));
         let webhooks = self.trees().readable(head.transpose())?.flatten().map_or(Vec::new(), |head| head.webhooks);
         let webhooks = &webhooks[webhooks.partition_point(|number| *number < from)..];
         let webhooks = &webhooks[..webhooks.len().min(part.count as usize)];

@@ -4,11 +4,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::damage::Damage;
+use super::event_rows;
 use super::layout::Tree;
 use super::record::{Fresh, Idempotent, decode_grown, encode};
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::delivery::{Delivery, SealedAttempt};
-use crate::domain::event::Event;
 use crate::domain::job::Job;
 use crate::domain::stats::{AccountTally, Counts};
 use crate::domain::tally::Tally;
@@ -30,7 +30,7 @@ const NOUNS: [Again; 11] = [
     again::<AccountTally>,
     again::<Counts>,
     again::<Delivery>,
-    again::<Event>,
+    event_rows::again,
     again::<Fresh>,
     again::<Idempotent>,
     again::<Job>,

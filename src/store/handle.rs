@@ -7,16 +7,13 @@ use std::sync::{Arc, RwLockReadGuard};
 
 use tokio::sync::oneshot;
 
-use super::asking::{self, Asking};
 use super::damage::Soundness;
 use super::error::{Refusal, StoreError};
-use super::fan_out::GROUP_STEPS;
 use super::inner::{Commits, Inner};
 use super::keeping::is_worth_a_word;
 use super::key_mark::KeyMark;
 use super::master_keys;
-use super::message::{Accepted, Idempotency, Listener, NewEvent, Settlement};
-use super::publish::{Publish, Published};
+use super::message::{Listener, Settlement};
 use super::queue::NotTaken;
 use super::registry::Registry;
 use super::request::{Load, Request};
@@ -77,80 +74,10 @@ impl Store {
         !self.0.space_low.load(Ordering::Relaxed)
     }
 
-    /// Asks which webhooks want events that are to be published: here if that is done in a moment, else on another thread,
-    /// in turns of the accounts.
-    pub async fn ask(&self, account: AccountNumber, events: Vec<NewEvent>) -> Result<Publish, Refusal> {
-        match asking::at_once(&self.0.registry, account, &events) {
-            Some(asked) => Ok(Publish { events, asked: Some(asked) }),
-            None => self.ask_in_turn(account, events).await,
-        }
-    }
-
-    async fn ask_in_turn(&self, account: AccountNumber, events: Vec<NewEvent>) -> Result<Publish, Refusal> {
-        let line = self.0.turns.line_up(account, events.iter().map(NewEvent::bytes).sum()).ok_or(Refusal::QueueFull)?;
-        let mut asking = Asking::of(&self.0.registry, account, events);
-        loop {
-            let (turn, inner) = (line.turn().await, self.0.clone());
-            let some = move || {
-                let _turn = turn;
-                asking.go_on(&inner.registry)
-            };
-            asking = match tokio::task::spawn_blocking(some).await {
-                Ok(Ok(publish)) => return publish,
-                Ok(Err(asking)) => asking,
-                Err(ended) => match ended.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_) => return Err(Refusal::Closed),
-                },
-            };
-        }
-    }
-
     /// A turn at reading what is not read in a moment: one of an account at a time, so nobody waits for how much another reads.
     pub async fn turn_to_read(&self, account: AccountNumber) -> Turn {
         let line = self.0.readers.line_up(account, 0).expect("nothing holds no room");
         line.turn().await
-    }
-
-    /// Accepts events that were asked about, all or none. The answer comes once they have reached the disk.
-    pub async fn publish(
-        &self,
-        account: AccountNumber,
-        publish: Publish,
-        idempotency: Option<Idempotency>,
-    ) -> Result<Vec<Accepted>, Refusal> {
-        let (mut publish, mut may_ask_again) = (publish, true);
-        loop {
-            if !self.has_space() {
-                return Err(Refusal::NoSpace);
-            }
-            // Each event is a key, and what is beyond one group's deliveries is made later.
-            let deliveries =
-                publish.events.len().max(publish.deliveries().min(GROUP_STEPS * self.0.settings.fan_out_max));
-            let load = Load { account, bytes: publish.bytes(), deliveries };
-            let idempotency = idempotency.clone();
-            let accept =
-                move |staging: &mut Staging<'_>| staging.accept_asked(account, publish, idempotency, may_ask_again);
-            match self.submit_for(load, accept)?.await.unwrap_or(Err(Refusal::Closed))? {
-                Published::Accepted(accepted) => return Ok(accepted),
-                Published::AskAgain(events) => publish = self.ask_in_turn(account, events).await?,
-            }
-            may_ask_again = false;
-        }
-    }
-
-    /// The same for events that nobody asked about: the commit thread does.
-    pub fn accept(
-        &self,
-        account: AccountNumber,
-        events: Vec<NewEvent>,
-        idempotency: Option<Idempotency>,
-    ) -> Result<oneshot::Receiver<Result<Vec<Accepted>, Refusal>>, Refusal> {
-        if !self.has_space() {
-            return Err(Refusal::NoSpace);
-        }
-        let load = Load { bytes: events.iter().map(NewEvent::bytes).sum(), ..Load::of(account) };
-        self.submit_for(load, move |staging| staging.accept(account, events, idempotency))
     }
 
     /// Makes a change in the commit thread, for an account or, with 0, for nobody. The answer comes once it has reached the

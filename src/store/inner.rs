@@ -23,6 +23,7 @@ use super::trees::{self, Trees};
 use super::turns::Turns;
 use crate::clock::Clock;
 use crate::domain::account::{Account, ApiKey};
+use crate::domain::byte_budget::ByteBudget;
 use crate::domain::id::AccountNumber;
 use crate::domain::job::Job;
 use crate::domain::webhook::Webhook;
@@ -57,6 +58,8 @@ pub struct Inner {
     pub turns: Arc<Turns>,
     /// At reading what is not read in a moment.
     pub readers: Arc<Turns>,
+    /// Bytes of events whose bodies are being written ahead.
+    pub ahead: Arc<ByteBudget>,
     pub listener: OnceLock<Arc<dyn Listener>>,
     pub space_low: AtomicBool,
     /// As of the last commit.

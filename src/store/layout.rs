@@ -8,7 +8,7 @@
 //! | `webhooks` | webhook | `Webhook`, its status included; sealed (`seal`) |
 //! | `tallies` | webhook | `Tally`; at 0 the sum of those webhooks that are forgotten |
 //! | `events` | account, event id | `Event`; what is beyond 32 KiB lies in `chunks` |
-//! | `chunks` | account, event id, n | the n-th further piece |
+//! | `chunks` | account, event id or body id, n | the n-th further piece, or the n-th of a body |
 //! | `names` | account, event name | event id |
 //! | `idempotency` | account, SHA-256 of the key | what was accepted with it |
 //! | `fresh` | webhook, delivery id | an open delivery that was never tried |
@@ -26,21 +26,22 @@
 //! | `audit` | account, entry id | `AuditEntry`: who changed what; rows are added and, once they are too old, removed |
 //! | `quarantine` | name of a tree, 0, a key of it | what lay there and could not be read |
 //! | `fan_out` | account, event id, webhook | deliveries of an event that are still to be made, from that webhook on |
+//! | `bodies` | account, body id | `Body`: what was written ahead of an event, in `chunks`, and whose it is |
 //!
 //! Each value that is not empty ends with a checksum over its tree, its key and itself (`trees/checksum.rs`).
 //!
 //! Numbers are big-endian, so byte order is number order. Ids are time-ordered, so `fresh` is in accept order, the
 //! last `closed` is the newest, and the oldest events of an account come first.
 
-use crate::domain::id::{AccountNumber, AuditId, DeliveryId, EventId, JobId, WebhookNumber};
+use crate::domain::id::{AccountNumber, AuditId, BodyId, DeliveryId, EventId, JobId, WebhookNumber};
 use crate::domain::stats::{Series, Step};
 use crate::domain::time::UnixMs;
 
 /// The format that this build writes and reads. A directory of format 4 is brought to it when it is opened
 /// (`migration`); formats 1 to 3 were those of builds before the first release.
-pub const FORMAT_VERSION: u32 = 6;
-/// From this format on a directory lacks nothing but trees, in which nothing is: it is of the present one once they are
-/// made. Builds that do not know them must not open it then.
+pub const FORMAT_VERSION: u32 = 7;
+/// From this format on a directory lacks nothing but trees, in which nothing is, and forms of records that are read beside the
+/// old ones: it is of the present one once the trees are made. Builds that do not know them must not open it then.
 pub const FORMAT_GROWN: u32 = 5;
 
 /// A stored value, in bytes: what is longer goes on in `chunks`. A leaf of sixteen such values still fits into a log
@@ -76,11 +77,12 @@ pub enum Tree {
     Quarantine,
     /// Behind all that was there before: the sum over all rows knows a tree by its place here.
     FanOut,
+    Bodies,
 }
 
 impl Tree {
     /// Every tree and its name on disk, in the order of the enum.
-    pub const ALL: [(Tree, &'static str); 24] = [
+    pub const ALL: [(Tree, &'static str); 25] = [
         (Tree::Meta, "meta"),
         (Tree::Accounts, "accounts"),
         (Tree::Keys, "keys"),
@@ -105,6 +107,7 @@ impl Tree {
         (Tree::Audit, "audit"),
         (Tree::Quarantine, "quarantine"),
         (Tree::FanOut, "fan_out"),
+        (Tree::Bodies, "bodies"),
     ];
 
     /// Its name on disk.
@@ -204,9 +207,30 @@ pub fn read_event(key: &[u8]) -> EventId {
     EventId::from_bytes(last_16(key))
 }
 
-/// `chunks`: the `n`-th further piece of the event at `event_key`.
-pub fn chunk(event_key: &[u8], n: u16) -> Key {
-    joined(&[event_key, &n.to_be_bytes()])
+/// `chunks`: the `n`-th further piece of the event at this key, or the `n`-th of the body.
+pub fn chunk(of: &[u8], n: u16) -> Key {
+    joined(&[of, &n.to_be_bytes()])
+}
+
+/// `bodies`.
+pub fn body(account: AccountNumber, id: BodyId) -> Key {
+    joined(&[&number(account), &id.to_bytes()])
+}
+
+/// The low bits of a body's id, which are zero in an event's: so the key of a piece tells of what it is one.
+pub const BODY_NUMBER: u32 = 1;
+
+/// Whether this is the key of a body, or that of an event.
+pub fn is_body(key: &[u8]) -> bool {
+    key.len() == EVENT_KEY_BYTES && read_id(key) as u32 == BODY_NUMBER
+}
+
+/// The bytes of an event's key, and of a body's; those of their pieces go on.
+pub const EVENT_KEY_BYTES: usize = 20;
+
+/// The body id that a key ends with.
+pub fn read_body(key: &[u8]) -> BodyId {
+    BodyId::from_bytes(last_16(key))
 }
 
 /// `fan_out`: the part of an event's deliveries that begins with this webhook.

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
+use super::event_rows::{EventHead, Parts};
 use crate::domain::backoff::Strain;
 use crate::domain::delivery::Attempt;
 use crate::domain::disable::DisableRule;
-use crate::domain::event::Event;
 use crate::domain::id::{DeliveryId, EventId, WebhookNumber};
 use crate::domain::retry::Next;
 use crate::domain::time::{DAY_MS, UnixMs};
@@ -35,6 +35,11 @@ impl NewEvent {
     /// Bytes of its JSON.
     pub fn bytes(&self) -> usize {
         self.data.len() + self.actor.as_ref().map_or(0, Bytes::len) + self.metadata.as_ref().map_or(0, Bytes::len)
+    }
+
+    /// Its body.
+    pub(super) fn body(&self) -> Parts {
+        (self.data.clone(), self.actor.clone(), self.metadata.clone())
     }
 }
 
@@ -69,7 +74,7 @@ pub struct Accepted {
 
 impl Accepted {
     /// What to say of this event.
-    pub(super) fn of(event: &Event, duplicate: bool) -> Self {
+    pub(super) fn of(event: &EventHead, duplicate: bool) -> Self {
         Self {
             id: event.id,
             name: event.name.clone(),

@@ -19,6 +19,7 @@ use super::trees::Trees;
 use super::turns::Turns;
 use super::{kept, master_keys, migration};
 use crate::clock::{Clock, Dice};
+use crate::domain::byte_budget::ByteBudget;
 use crate::pulse::Pulse;
 
 /// Opens the store; the committer needs a thread of its own.
@@ -46,6 +47,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         foreseen: Arc::default(),
         turns: Arc::new(Turns::new(cores().div_ceil(2), bounds.bytes_max)),
         readers: Arc::new(Turns::new(cores().max(2), 0)),
+        ahead: ByteBudget::new(bounds.bytes_max),
         listener: OnceLock::new(),
         space_low: AtomicBool::new(false),
         sums: Mutex::default(),

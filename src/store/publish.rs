@@ -1,6 +1,9 @@
 //! Events to accept, and who wants them as far as it was asked ahead of the commit.
 
+use std::collections::BTreeMap;
+
 use super::changes::Version;
+use super::event_rows::BodyAt;
 use super::message::{Accepted, NewEvent};
 use crate::domain::id::WebhookNumber;
 use crate::domain::order::OrderKeys;
@@ -11,7 +14,13 @@ pub struct Publish {
     /// All of them or none are accepted.
     pub events: Vec<NewEvent>,
     pub(super) asked: Option<Asked>,
+    /// What of them is written ahead.
+    pub(super) bodies: Bodies,
 }
+
+/// The bodies of a publish that lie ahead, by the index of their event; none of one that was taken for an equal of an earlier
+/// event.
+pub type Bodies = BTreeMap<usize, Option<BodyAt>>;
 
 /// What was asked ahead of the commit, by the registry as it was then.
 #[derive(Debug, Clone)]
@@ -41,6 +50,8 @@ pub enum Published {
     /// Nothing is: webhooks changed since it was asked who wants them, and to ask those again takes longer than the commit
     /// thread has.
     AskAgain(Vec<NewEvent>),
+    /// Nothing is: what was to lie ahead of it is not there, or not any more.
+    WriteAgain(Publish),
 }
 
 impl Asked {
@@ -51,9 +62,25 @@ impl Asked {
 }
 
 impl Publish {
+    /// Of these events, about which nobody asked yet.
+    pub(super) fn unasked(events: Vec<NewEvent>) -> Self {
+        Self { events, asked: None, bodies: Bodies::new() }
+    }
+
+    /// The same once it was asked about them.
+    pub(super) fn asked(events: Vec<NewEvent>, asked: Asked) -> Self {
+        Self { asked: Some(asked), ..Self::unasked(events) }
+    }
+
     /// Bytes of its events.
     pub(super) fn bytes(&self) -> usize {
         self.events.iter().map(NewEvent::bytes).sum()
+    }
+
+    /// The same without what is written ahead.
+    pub(super) fn bytes_left(&self) -> usize {
+        let ahead = self.bodies.values().flatten().map(BodyAt::bytes).sum();
+        self.bytes().saturating_sub(ahead)
     }
 
     /// How many deliveries it makes, as far as is known.

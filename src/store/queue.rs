@@ -176,9 +176,9 @@ impl Queue {
         let (mut requests, mut bytes) = (Vec::new(), self.bounds.group_bytes_max);
         // One that is more than a group comes alone.
         while let Some(request) =
-            waiting.next(|one| requests.is_empty() || (one.work() <= work && one.bytes() <= bytes))
+            waiting.next(|one| requests.is_empty() || (one.work() <= work && one.written_bytes() <= bytes))
         {
-            (work, bytes) = (work.saturating_sub(request.work()), bytes.saturating_sub(request.bytes()));
+            (work, bytes) = (work.saturating_sub(request.work()), bytes.saturating_sub(request.written_bytes()));
             requests.push(request);
         }
         let settled = ((work + for_outcomes) / OUTCOME_WORK).max(1).min(waiting.settlements.len());

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use super::damage::Damage;
 use super::error::StoreError;
+use super::event_rows::{self, EventHead, event_by, event_head};
 use super::handle::Store;
 use super::layout::{self, Tree, end_of};
-use super::rows::{
-    EventHead, NOT_WAITED_FOR, WAY, delivery_by, delivery_row, event_by, event_head, is_waited_for, read_name, tally,
-};
+use super::rows::{NOT_WAITED_FOR, WAY, delivery_by, delivery_row, is_waited_for, read_name, tally};
 use super::trees::Trees;
 use super::{attempts, record, rows};
 use crate::domain::delivery::{Attempt, Delivery, SealedAttempt};
@@ -53,7 +52,10 @@ impl Store {
     /// How large an event of the account is, in bytes of its record, without reading it; 0 if there is none.
     pub fn event_bytes(&self, account: AccountNumber, id: EventId) -> Result<usize, StoreError> {
         let key = layout::event(account, id);
-        self.look(|trees| trees.get(Tree::Events, &key)?.map_or(Ok(0), |head| rows::event_bytes(&key, &head)))
+        self.look(|trees| {
+            let bytes = |stored: sled::IVec| event_rows::event_bytes(&|tree, key| trees.get(tree, key), &key, &stored);
+            trees.get(Tree::Events, &key)?.map_or(Ok(0), bytes)
+        })
     }
 
     /// The event that the producer named so.

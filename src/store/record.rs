@@ -33,7 +33,20 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 /// Encodes a value behind what is there.
 pub fn encode_onto<T: Serialize>(bytes: &mut Vec<u8>, value: &T) {
     bytes.push(RECORD_VERSION);
-    bincode::serde::encode_into_std_write(value, bytes, config()).expect("writing to memory cannot fail");
+    push_part(bytes, value);
+}
+
+/// Encodes a part of a record behind what is there: the record's version comes before the first.
+pub fn push_part<T: Serialize>(bytes: &mut Vec<u8>, part: &T) {
+    bincode::serde::encode_into_std_write(part, bytes, config()).expect("writing to memory cannot fail");
+}
+
+/// Takes a part of a record off its front; an error says what is wrong with the bytes.
+pub fn take_part<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, String> {
+    let (part, taken) = bincode::serde::decode_from_slice(bytes, config())
+        .map_err(|error| format!("{}: {error}", std::any::type_name::<T>()))?;
+    *bytes = &bytes[taken..];
+    Ok(part)
 }
 
 /// The value at a key; an unknown version or damaged bytes are an error that names the place.
@@ -99,6 +112,26 @@ pub struct Idempotent {
     pub events: Vec<EventId>,
 }
 
+/// What was written ahead of an event: in `chunks`, piece by piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Body {
+    /// How many pieces of it there are.
+    pub pieces: u16,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// Whose body it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Owner {
+    /// Nobody's yet: it is being written, or its event is on its way.
+    Nobody,
+    /// This event's.
+    Event(EventId),
+    /// Nobody's any more: no event may have it, since its pieces go.
+    GivenUp,
+}
+
 /// Deliveries of an event that are still to be made. To whom, the event tells: from the webhook on that the key names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
@@ -114,10 +147,8 @@ pub struct Part {
 mod tests {
     use super::*;
     use crate::domain::delivery::{AttemptSummary, Outcome, SealedAttempt};
-    use crate::domain::event::Event;
     use crate::domain::retry::Next;
 
-    const EVENT: &str = "01fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe80300010300027b7d0000";
     const DELIVERY: &str = "01fe030000002301ef8dbc7a1a7c6e5b9301fe000000002301ef8dbc7a1a7c6e5b9301000200010101050200c801750101000001070000";
 
     fn hex(bytes: &[u8]) -> String {
@@ -126,29 +157,18 @@ mod tests {
 
     #[test]
     fn stored_bytes_stay_as_they_are() {
-        let event = Event {
-            id: EventId(0x0193_5b6e_7c1a_7abc_8def_0123_0000_0000),
-            account: 1,
-            name: Some("n".into()),
-            event_type: "a.b".into(),
-            created_at: 1000,
-            data: "{}".into(),
-            actor: None,
-            metadata: None,
-            test: false,
-            webhooks: vec![3],
-            fingerprint: None,
-        };
-        assert_eq!(hex(&encode(&event)), EVENT);
-        assert_eq!(decode::<Event>(&encode(&event)).unwrap(), event);
-
-        let mut delivery = Delivery::fresh(event.id.delivery_to(3), event.id, Cause::Accept);
+        let event = EventId(0x0193_5b6e_7c1a_7abc_8def_0123_0000_0000);
+        let mut delivery = Delivery::fresh(event.delivery_to(3), event, Cause::Accept);
         assert_eq!(hex(&encode(&Fresh::of(&delivery))), "01000000");
         let summary = AttemptSummary { number: 1, started_at: 5, duration_ms: 2, outcome: Outcome::Status(200) };
         let attempt = SealedAttempt { summary, request: vec![b'u'], response_body: vec![1], resent: false };
         delivery.take_attempt(attempt, Next::Succeeded);
         assert_eq!(hex(&encode(&delivery)), DELIVERY);
         assert_eq!(decode::<Delivery>(&encode(&delivery)).unwrap(), delivery);
+
+        let owners = [Owner::Nobody, Owner::Event(EventId(7)), Owner::GivenUp];
+        let bodies = owners.map(|owner| hex(&encode(&Body { pieces: 5, owner })));
+        assert_eq!(bodies, ["010500", "01050107", "010502"]);
     }
 
     #[test]

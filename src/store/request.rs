@@ -15,6 +15,9 @@ pub struct Load {
     pub bytes: usize,
     /// Deliveries that it makes, as far as is known.
     pub deliveries: usize,
+    /// It is some pieces of a body. Who asks tells nobody of the answer: what is written for it may still be lost, so nothing is
+    /// synced for its sake.
+    pub is_untold: bool,
 }
 
 impl Load {
@@ -74,6 +77,16 @@ impl Request {
     /// Bytes of events in it.
     pub fn bytes(&self) -> usize {
         self.load.bytes
+    }
+
+    /// Bytes that are written for it, as far as a group bounds them: sled writes large values three times.
+    pub fn written_bytes(&self) -> usize {
+        if self.load.is_untold { 3 * self.load.bytes } else { self.load.bytes }
+    }
+
+    /// Whether nobody is told of the answer.
+    pub fn is_untold(&self) -> bool {
+        self.load.is_untold
     }
 
     /// How much work it is for the commit thread, in keys that are written.

@@ -1,107 +1,22 @@
-//! Rows as nouns: what lies at a key, put together and decoded, whether it is read from the trees or from a group in the
-//! making.
-
-use serde::Deserialize;
-use sled::IVec;
+//! Rows as nouns: what lies at a key, decoded, whether it is read from the trees or from a group in the making. Events have a
+//! file of their own (`event_rows`).
 
 use super::damage::Damage;
 use super::error::StoreError;
+use super::event_rows::Get;
 use super::layout::{self, OPEN, Tree};
 use super::record::{self, Fresh, Part};
 use super::trees::Trees;
 use crate::domain::delivery::Delivery;
-use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
 use crate::domain::stats::{AccountTally, Counts};
 use crate::domain::tally::Tally;
 use crate::domain::time::UnixMs;
 
-/// The first fields of an [`Event`], in its order: they lie in the first piece of its record, however long the data is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct EventHead {
-    /// Given by the commit thread.
-    pub id: EventId,
-    /// Whose it is.
-    pub account: AccountNumber,
-    /// The producer's own id.
-    pub name: Option<String>,
-    /// For example `task.created`.
-    pub event_type: String,
-    /// When it happened.
-    pub created_at: UnixMs,
-    /// Made by a webhook's `test` call.
-    pub test: bool,
-    /// The webhooks that wanted it at accept.
-    pub webhooks: Vec<WebhookNumber>,
-}
-
-impl EventHead {
-    /// The id that the API shows.
-    pub fn public_id(&self) -> String {
-        self.name.clone().unwrap_or_else(|| self.id.to_string())
-    }
-}
-
-/// Reads a key.
-pub(super) type Get<'a> = &'a dyn Fn(Tree, &[u8]) -> Result<Option<IVec>, StoreError>;
-
-/// The event at `(account, id)`, put together from its pieces.
-pub(super) fn event_by(get: Get<'_>, account: AccountNumber, id: EventId) -> Result<Option<Event>, StoreError> {
-    let key = layout::event(account, id);
-    match get(Tree::Events, &key)? {
-        Some(head) => whole_event(get, &key, &head).map(Some),
-        None => Ok(None),
-    }
-}
-
-pub(super) fn whole_event(get: Get<'_>, key: &[u8], head: &[u8]) -> Result<Event, StoreError> {
-    match count_of_pieces(key, head)? {
-        (0, whole) => record::read(Tree::Events, key, whole),
-        _ => record::read(Tree::Events, key, &whole_record(get, key, head)?),
-    }
-}
-
-/// A record that goes on in `chunks`.
-fn whole_record(get: Get<'_>, key: &[u8], head: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let (count, first) = count_of_pieces(key, head)?;
-    let mut bytes = Vec::with_capacity(layout::VALUE_BYTES_MAX * (usize::from(count) + 1));
-    bytes.extend_from_slice(first);
-    for n in 0..count {
-        let piece = get(Tree::Chunks, &layout::chunk(key, n))?;
-        let missing = || Damage::at(Tree::Events, key, format!("its piece {n} is missing"));
-        bytes.extend_from_slice(&piece.ok_or_else(missing)?);
-    }
-    Ok(bytes)
-}
-
-/// The bytes of an event's record, which begins with `head`; up to a piece more.
-pub(super) fn event_bytes(key: &[u8], head: &[u8]) -> Result<usize, StoreError> {
-    let (count, first) = count_of_pieces(key, head)?;
-    Ok(first.len() + usize::from(count) * layout::VALUE_BYTES_MAX)
-}
-
 /// The event in a row of `names`.
 pub(super) fn read_name(key: &[u8], value: &[u8]) -> Result<EventId, StoreError> {
     let id = value.try_into().map_err(|_| Damage::at(Tree::Names, key, "it is no id"))?;
     Ok(EventId::from_bytes(id))
-}
-
-/// How many pieces follow the first, and the first.
-fn count_of_pieces<'a>(key: &[u8], head: &'a [u8]) -> Result<(u16, &'a [u8]), Damage> {
-    let parts = head.split_first_chunk().map(|(count, first)| (u16::from_be_bytes(*count), first));
-    parts.ok_or_else(|| Damage::at(Tree::Events, key, "it is too short"))
-}
-
-/// Whether a row of `chunks` is a piece of an event that is there; what the event's own row says need not be readable else.
-pub(super) fn is_piece(trees: &Trees, key: &[u8]) -> Result<bool, StoreError> {
-    let Some((event, n)) = key.split_last_chunk::<2>() else { return Ok(false) };
-    let head = match trees.get(Tree::Events, event) {
-        Ok(head) => head,
-        // It goes as a whole, its pieces included.
-        Err(StoreError::Damaged(_)) => return Ok(true),
-        Err(error) => return Err(error),
-    };
-    Ok(head.is_some_and(|head| count_of_pieces(event, &head).is_ok_and(|(count, _)| u16::from_be_bytes(*n) < count)))
 }
 
 /// What is wrong with a row of `due` that leads nowhere.
@@ -110,19 +25,6 @@ pub(super) const NOT_WAITED_FOR: &str = "no delivery waits for it";
 /// Whether there is the delivery that a row of `due` leads to, readable or not.
 pub(super) fn is_waited_for(trees: &Trees, due: &[u8]) -> Result<bool, StoreError> {
     Ok(trees.get_stored(Tree::Waiting, &layout::delivery(layout::read_delivery(due)))?.is_some())
-}
-
-pub(super) fn event_head(trees: &Trees, key: &[u8], head: &[u8]) -> Result<EventHead, StoreError> {
-    event_head_by(&|tree, key| trees.get(tree, key), key, head)
-}
-
-pub(super) fn event_head_by(get: Get<'_>, key: &[u8], head: &[u8]) -> Result<EventHead, StoreError> {
-    let (count, first) = count_of_pieces(key, head)?;
-    match record::read(Tree::Events, key, first) {
-        // Thousands of webhooks may fill the first piece by themselves.
-        Err(_) if count > 0 => record::read(Tree::Events, key, &whole_record(get, key, head)?),
-        read => read,
-    }
 }
 
 /// The trees through which a delivery moves, in that order; few begin in the first.
@@ -158,7 +60,9 @@ pub(super) fn last(stored: &[u8]) -> Result<(u128, u64), StoreError> {
 fn recount(trees: &Trees) -> Result<(u128, u64), StoreError> {
     tracing::warn!("the greatest id cannot be read; looking for it in all that is there, which may take a while");
     let (mut greatest, mut event_bytes) = (0, 0);
-    for tree in [Tree::Events, Tree::Blocked, Tree::Fresh, Tree::Waiting, Tree::Closed, Tree::Audit, Tree::Jobs] {
+    for tree in
+        [Tree::Events, Tree::Bodies, Tree::Blocked, Tree::Fresh, Tree::Waiting, Tree::Closed, Tree::Audit, Tree::Jobs]
+    {
         for key in trees.all(tree).keys() {
             greatest = greatest.max(layout::read_id(&key?));
         }
@@ -241,9 +145,7 @@ pub(super) fn oldest_open(trees: &Trees, webhook: WebhookNumber) -> Result<Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::delivery::Cause;
-    use crate::store::bench::{Bench, event};
-    use crate::store::publish::Wanting;
+    use crate::store::bench::Bench;
 
     #[test]
     fn the_greatest_number_is_that_of_any_row_and_of_what_was_put_aside() {
@@ -256,18 +158,5 @@ mod tests {
         bench.put(Tree::Quarantine, layout::quarantined(Tree::Webhooks, &layout::number(7)), vec![1]);
         bench.put(Tree::Quarantine, layout::quarantined(Tree::Accounts, &layout::number(8)), vec![1]);
         assert_eq!((greatest(layout::META_LAST_WEBHOOK), greatest(layout::META_LAST_ACCOUNT)), (7, 8));
-    }
-
-    #[test]
-    fn a_head_that_goes_on_in_further_pieces_is_read_from_all_of_them() {
-        let mut bench = Bench::new();
-        // Five bytes each.
-        let webhooks: Vec<WebhookNumber> = (100_000..110_000).collect();
-        let wanted = Wanting { webhooks: webhooks.clone(), ..Wanting::default() };
-        let id = bench.now(|staging| Ok(staging.put_event(1, event(), wanted, Cause::Accept)?.id));
-        let head = bench.store.event_head(1, id).unwrap().unwrap();
-        assert_eq!(head.webhooks, webhooks);
-        bench.put(Tree::Events, layout::event(1, id), vec![0, 0, 9]);
-        assert!(bench.store.event_head(1, id).is_err(), "one that has no further piece");
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::asking::{self, CONDITION_STEPS_MAX};
 use super::error::StoreError;
+use super::event_rows::{self, EventHead, Get};
 use super::handle::Store;
 use super::layout::{self, OPEN, Tree};
-use super::rows::{self, EventHead, Get};
+use super::rows;
 use super::trees::Trees;
 use crate::domain::condition::{Steps, TooCostly};
 use crate::domain::delivery::{Cause, Delivery};
@@ -187,7 +188,7 @@ impl View<'_> {
     fn event(&self, account: AccountNumber, id: EventId) -> Result<Option<EventHead>, StoreError> {
         let key = layout::event(account, id);
         let head = (self.get)(Tree::Events, &key)?;
-        head.map(|head| rows::event_head(self.trees, &key, &head)).transpose()
+        head.map(|head| event_rows::event_head(self.trees, &key, &head)).transpose()
     }
 }
 
@@ -235,7 +236,7 @@ impl Store {
             let holds = |account, number, id| {
                 let condition = self.registry().condition(number).cloned();
                 let Some(condition) = condition else { return Ok(Held::Yes) };
-                let Some(event) = rows::event_by(get, account, id)? else { return Ok(Held::No) };
+                let Some(event) = event_rows::event_by(get, account, id)? else { return Ok(Held::No) };
                 Ok(asking::holds(&condition, &event, Steps::new(CONDITION_STEPS_MAX)).0.into())
             };
             see(trees, &View { trees, get, webhook: &webhook, holds: &holds })

@@ -31,6 +31,8 @@ pub struct Settings {
     pub group_bytes_max: usize,
     /// Deliveries of one event that are made with it; those of an event with more are made so many a step.
     pub fan_out_max: usize,
+    /// Of a publish with more bytes of events, what is long is written ahead of them, in groups of half as many.
+    pub ahead_bytes_min: usize,
     /// How long things are kept.
     pub retention: Retention,
     /// Whether to flush and sync; off only where losing everything with the process is fine, as in a simulation.
@@ -39,6 +41,8 @@ pub struct Settings {
 
 /// Some milliseconds of the commit thread.
 pub const FAN_OUT_MAX: usize = 256;
+/// Some more of them.
+pub const AHEAD_BYTES_MIN: usize = 1 << 20;
 
 impl Settings {
     /// A durable store in `path`, kept for ever, with room for much to wait.
@@ -54,6 +58,7 @@ impl Settings {
             group_events_max: 512,
             group_bytes_max: 2 << 20,
             fan_out_max: FAN_OUT_MAX,
+            ahead_bytes_min: AHEAD_BYTES_MIN,
             retention: Retention::default(),
             durable: true,
         }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::carried::{Carried, Counted, Finished};
 use super::error::{Refusal, StoreError};
+use super::event_rows::{self, EventHead};
 use super::foreseen::Foreseen;
 use super::keeping::{Moment, Stood};
 use super::key_mark::KeyMark;
@@ -219,13 +220,20 @@ impl<'a> Staging<'a> {
     }
 
     pub(super) fn event(&self, account: AccountNumber, id: EventId) -> Result<Option<Event>, StoreError> {
-        rows::event_by(&|tree, key| self.get(tree, key), account, id)
+        event_rows::event_by(&|tree, key| self.get(tree, key), account, id)
     }
 
-    pub(super) fn event_named(&self, account: AccountNumber, name: &str) -> Result<Option<Event>, StoreError> {
+    /// What is said of an event without reading its body.
+    pub(super) fn event_head(&self, account: AccountNumber, id: EventId) -> Result<Option<EventHead>, StoreError> {
+        let key = layout::event(account, id);
+        let stored = self.get(Tree::Events, &key)?;
+        stored.map(|stored| event_rows::event_head_by(&|tree, key| self.get(tree, key), &key, &stored)).transpose()
+    }
+
+    pub(super) fn event_head_named(&self, account: AccountNumber, name: &str) -> Result<Option<EventHead>, StoreError> {
         let key = layout::name(account, name);
         match self.get(Tree::Names, &key)? {
-            Some(id) => self.event(account, rows::read_name(&key, &id)?),
+            Some(id) => self.event_head(account, rows::read_name(&key, &id)?),
             None => Ok(None),
         }
     }

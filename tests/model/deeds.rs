@@ -33,6 +33,8 @@ pub enum Turn {
     Hasty(Vec<Deed>),
     /// The same, and the store is opened again before upkeep can go on.
     Crash(Vec<Deed>),
+    /// A publish as the API does it, some of it written ahead; the store may be opened again after so many groups.
+    Publish(Deed, Option<usize>),
     /// Time, in milliseconds.
     Pass(u64),
 }
@@ -83,6 +85,7 @@ pub fn turns() -> impl Strategy<Value = Vec<Turn>> {
         8 => prop::collection::vec(deed(), 1..6).prop_map(Turn::Group),
         2 => prop::collection::vec(deed(), 1..6).prop_map(Turn::Hasty),
         1 => prop::collection::vec(deed(), 0..4).prop_map(Turn::Crash),
+        1 => (accept(0.3), prop::option::of(0..5_usize)).prop_map(|(deed, crash)| Turn::Publish(deed, crash)),
         2 => prop_oneof![0..200_u64, Just(60_000), Just(24 * 3_600_000)].prop_map(Turn::Pass),
     ];
     // Without a webhook little happens.
@@ -91,11 +94,10 @@ pub fn turns() -> impl Strategy<Value = Vec<Turn>> {
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
-    let key = prop::option::weighted(0.3, (0..3_u8, 0..2_u8));
     let by = prop::option::weighted(0.2, any::<Index>());
     prop_oneof![
-        6 => (prop::collection::vec(post(), 1..5), key).prop_map(|(events, key)| Deed::Accept { events, key }),
-        1 => (any::<Index>(), post(), any::<bool>()).prop_map(|(which, post, well)| Deed::Test(which, post, well)),
+        6 => accept(0.03),
+        1 => (any::<Index>(), post(0.03), any::<bool>()).prop_map(|(which, post, well)| Deed::Test(which, post, well)),
         9 => (any::<Index>(), 0..6_u8, 0..90_000_u64, prop::bool::weighted(0.1))
             .prop_map(|(which, end, wait, again)| Deed::Settle { which, end, wait, again }),
         2 => (any::<Index>(), by).prop_map(|(which, by)| Deed::Replay { which, by }),
@@ -106,9 +108,15 @@ fn deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-fn post() -> impl Strategy<Value = Post> {
+/// Of whose events so many are long.
+fn accept(long: f64) -> impl Strategy<Value = Deed> {
+    let key = prop::option::weighted(0.3, (0..3_u8, 0..2_u8));
+    (prop::collection::vec(post(long), 1..5), key).prop_map(|(events, key)| Deed::Accept { events, key })
+}
+
+fn post(long: f64) -> impl Strategy<Value = Post> {
     let name = prop::option::weighted(0.4, 0..5_u8);
-    let parts = (name, 0..2_u8, 0..TYPES.len(), 0..9_u8, prop::bool::weighted(0.03), prop::bool::weighted(0.1));
+    let parts = (name, 0..2_u8, 0..TYPES.len(), 0..9_u8, prop::bool::weighted(long), prop::bool::weighted(0.1));
     parts.prop_map(|(name, fingerprint, kind, n, long, test)| Post { name, fingerprint, kind, n, long, test })
 }
 

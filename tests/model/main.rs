@@ -52,6 +52,7 @@ fn live(turns: &[Turn], subjects: &mut [Subject]) {
                 now += ms;
                 subjects.iter().for_each(|subject| subject.clock.turn_to(now));
             }
+            Turn::Publish(deed, crash_after) => publish(deed, *crash_after, &mut plain, subjects, now),
             Turn::Group(deeds) | Turn::Hasty(deeds) => take(deeds, &mut plain, subjects, now),
             Turn::Crash(deeds) => {
                 take(deeds, &mut plain, subjects, now);
@@ -71,6 +72,20 @@ fn settle_down(plain: &mut Plain, subjects: &mut [Subject], now: u64) {
     for subject in subjects {
         subject.settle_down();
         subject.check(plain, now);
+    }
+}
+
+/// A publish on its way through several groups. Where the store is opened again before its end, it never was.
+fn publish(deed: &Deed, crash_after: Option<usize>, plain: &mut Plain, subjects: &mut [Subject], now: u64) {
+    let Some(ask) = deed.ask(plain, now) else { return };
+    let mut replies = subjects.iter_mut().map(|subject| subject.publish(&ask, crash_after));
+    let first = replies.next().expect("there is a subject");
+    for other in replies {
+        assert_eq!(other, first, "the stores answer alike");
+    }
+    if let Some(reply) = first {
+        plain.take(&ask, &reply, now);
+        plain.note_written_ahead(&ask, &reply);
     }
 }
 

@@ -12,6 +12,8 @@ use hookwheel::store::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent, Refusal,
 use crate::deeds::{Ask, CONDITIONS, FAILURES_MAX, PROBE_SECONDS, test_attempt};
 use crate::subject::Reply;
 
+/// Of publishes with more bytes than this, what is long is written ahead.
+pub const AHEAD_BYTES_MIN: usize = 32 << 10;
 /// When every case starts.
 pub const START: u64 = 1_800_000_000_000;
 
@@ -25,6 +27,8 @@ pub struct Plain {
     names: BTreeMap<String, EventId>,
     keys: BTreeMap<[u8; 32], (u64, [u8; 32], Vec<EventId>)>,
     last_id: u128,
+    /// Events whose body was written ahead.
+    pub written_ahead: usize,
 }
 
 /// What is counted that does not follow from the deliveries.
@@ -52,6 +56,15 @@ impl Plain {
                     (webhook.status, webhook.condition) = (Status::Deleted { since: now }, None);
                 });
             }
+        }
+    }
+
+    /// Of a publish that is large, what is long lies ahead.
+    pub fn note_written_ahead(&mut self, ask: &Ask, reply: &Result<Reply, Refusal>) {
+        let (Ask::Accept(events, _), Ok(Reply::Accepted(accepted))) = (ask, reply) else { return };
+        if events.iter().map(NewEvent::bytes).sum::<usize>() > AHEAD_BYTES_MIN {
+            let is_long = |(event, accepted): &(&NewEvent, &Accepted)| event.bytes() > 1000 && !accepted.duplicate;
+            self.written_ahead += events.iter().zip(accepted).filter(is_long).count();
         }
     }
 

@@ -1,6 +1,8 @@
 //! A store under test: takes a group of deeds in one commit, crashes, and is held against the model in all that it
 //! shows.
 
+use std::task::{Context, Poll, Waker};
+
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::domain::delivery::{Delivery, DeliveryState};
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookNumber};
@@ -11,7 +13,7 @@ use hookwheel::store::{
 };
 
 use crate::deeds::{Ask, test_attempt};
-use crate::plain::{Plain, START, as_known};
+use crate::plain::{AHEAD_BYTES_MIN, Plain, START, as_known};
 
 /// What the store answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +31,8 @@ pub struct Subject {
     open: Option<(Store, Committer)>,
     /// How often it was opened: dice that are seeded anew must not give the ids of before.
     opened: u64,
+    /// Where conditions are asked that take long.
+    runtime: tokio::runtime::Runtime,
     _dir: tempfile::TempDir,
 }
 
@@ -49,9 +53,12 @@ impl Subject {
             cache_bytes: 16 << 20,
             queue_events_max: 1000,
             durable: false,
+            ahead_bytes_min: AHEAD_BYTES_MIN,
             ..Settings::at(dir.path())
         };
-        let mut subject = Self { clock: Clock::standing_at(START), settings, open: None, opened: 0, _dir: dir };
+        let clock = Clock::standing_at(START);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut subject = Self { clock, settings, open: None, opened: 0, runtime, _dir: dir };
         subject.open();
         let mut answer =
             subject.store().submit(|staging| staging.create_account(Store::default_account("standard"))).unwrap();
@@ -103,6 +110,34 @@ impl Subject {
         answers.into_iter().map(|mut answer| answer.try_recv().expect("the committer answers")).collect()
     }
 
+    /// A publish as the API does it, or its start: none if the store was opened again before its end.
+    pub fn publish(&mut self, ask: &Ask, crash_after: Option<usize>) -> Option<Result<Reply, Refusal>> {
+        let (Ask::Accept(events, key), store) = (ask.clone(), self.store().clone()) else {
+            panic!("it is none: {ask:?}")
+        };
+        let mut going = Box::pin(async move {
+            let publish = store.ask(1, events).await?;
+            store.publish(1, publish, key).await.map(Reply::Accepted)
+        });
+        let mut groups = 0;
+        loop {
+            let polled = {
+                let _in = self.runtime.enter();
+                going.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            };
+            match polled {
+                Poll::Ready(reply) => return Some(reply),
+                Poll::Pending if crash_after == Some(groups) => break,
+                Poll::Pending if self.step() => groups += 1,
+                // Conditions are being asked on another thread.
+                Poll::Pending => std::thread::yield_now(),
+            }
+        }
+        drop(going);
+        self.crash();
+        None
+    }
+
     /// Holds all that it shows against the model.
     pub fn check(&self, plain: &Plain, now: u64) {
         let store = self.store();
@@ -137,6 +172,9 @@ impl Subject {
             failed_attempts: plain.counts.values().map(|counts| counts.failed_attempts).sum(),
         };
         assert_eq!(store.totals(), expected, "the sums over all webhooks");
+        if let Some(memory) = &self.settings.memory {
+            assert_eq!(memory.keys("bodies").len(), plain.written_ahead, "what was written ahead has its event");
+        }
     }
 
     fn check_webhook(&self, plain: &Plain, webhook: &Webhook, now: u64) {

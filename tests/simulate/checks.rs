@@ -26,11 +26,26 @@ impl World {
         let all = counted.fold([0; 3], |all, one| [all[0] + one[0], all[1] + one[1], all[2] + one[2]]);
         assert_eq!(self.counted(Series::Account(1)), all, "an account is its webhooks together");
         self.check_retention();
+        self.check_bodies();
         let jobs = self.core.store.jobs(1, None, 1000).unwrap().rows;
         assert!(self.oracle.job.is_none() && jobs.iter().all(|job| !job.is_running()), "{jobs:?}");
         let soundness = self.core.store.soundness();
         assert!(soundness.differences.is_empty(), "{soundness:?}");
         self.timely
+    }
+
+    /// What was written ahead is there with its event, and nothing else of it.
+    fn check_bodies(&self) {
+        if !self.plan.memory || !self.damaged.is_nothing() {
+            return;
+        }
+        let stored = |id: &&EventId| self.core.store.event(1, **id).unwrap().is_some();
+        let events = self.oracle.events.iter().filter(stored).count();
+        let bodies = self.place.memory().keys("bodies");
+        assert_eq!(bodies.len(), if self.plan.is_ahead() { events } else { 0 });
+        let pieces = self.place.memory().keys("chunks");
+        let is_of_one = |piece: &Vec<u8>| bodies.iter().any(|body| piece.starts_with(body));
+        assert!(pieces.iter().all(is_of_one), "a piece is left over");
     }
 
     /// Some hours pass.

@@ -2,8 +2,10 @@
 //! request itself is not the server's own.
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hookwheel::clock::{Clock, Dice};
@@ -18,7 +20,8 @@ use hookwheel::domain::id::WebhookNumber;
 use hookwheel::domain::time::UnixMs;
 use hookwheel::pulse::Pulse;
 use hookwheel::store::{
-    self, Committer, Listener, Memory, Notice, OpenError, Refusal, Settings, Settled, Staging, Store,
+    self, Accepted, Committer, Listener, Memory, NewEvent, Notice, OpenError, Refusal, Settings, Settled, Staging,
+    Store,
 };
 use tokio::sync::mpsc;
 
@@ -75,6 +78,19 @@ impl Place {
     }
 }
 
+/// A publish on its way. It asks the commit thread for one thing after the other.
+pub struct Going(Pin<Box<dyn Future<Output = Result<Vec<Accepted>, Refusal>>>>);
+
+impl Going {
+    /// Goes on, unless it waits for the commit thread.
+    pub fn poll(&mut self) -> Option<Result<Vec<Accepted>, Refusal>> {
+        match self.0.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(published) => Some(published),
+            Poll::Pending => None,
+        }
+    }
+}
+
 pub struct Core {
     pub store: Store,
     pub committer: Committer,
@@ -93,6 +109,7 @@ impl Core {
             retention: plan.retention.clone(),
             durable: false,
             fan_out_max: plan.fan_out_max,
+            ahead_bytes_min: plan.ahead_bytes_min,
             ..Settings::at(place.dir.path())
         };
         let (store, committer) = loop {
@@ -113,6 +130,15 @@ impl Core {
         let engine = Engine::new(scheduler, clock.clone(), mailbox.clone(), Arc::default(), pulse, senders);
         let book = Book::new(store.clone(), clock.clone(), dice, Arc::default(), mailbox.clone());
         Self { store, committer, engine, mailbox, errands, book, ear, broken_off: BTreeSet::new() }
+    }
+
+    /// Begins to publish, as the API does.
+    pub fn publish(&self, events: Vec<NewEvent>) -> Going {
+        let store = self.store.clone();
+        Going(Box::pin(async move {
+            let publish = store.ask(1, events).await?;
+            store.publish(1, publish, None).await
+        }))
     }
 
     /// Makes a change and commits it.

@@ -53,6 +53,12 @@ impl World {
         self.start();
     }
 
+    /// The core dies, and starts again at once.
+    pub fn restart(&mut self) {
+        self.die();
+        self.start();
+    }
+
     fn die(&mut self) {
         self.flights.clear();
         self.ends.clear();

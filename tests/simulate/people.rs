@@ -8,7 +8,7 @@ use hookwheel::domain::order::{KeyPath, OnDead, Order};
 use hookwheel::domain::retry::RetrySchedule;
 use hookwheel::domain::time::UnixMs;
 use hookwheel::domain::webhook::{EventFilter, Status, Webhook};
-use hookwheel::store::NewEvent;
+use hookwheel::store::{Accepted, NewEvent, Refusal};
 
 use crate::flights::Mood;
 use crate::world::World;
@@ -64,7 +64,7 @@ impl World {
             keys.push(key);
             events.push(self.some_event(key));
         }
-        let accepted = self.now(move |staging| staging.accept(1, events.clone(), None));
+        let accepted = self.post(events);
         for (accepted, key) in accepted.into_iter().zip(keys) {
             self.keys.extend(key.map(|key| (accepted.id, key)));
             self.oracle.events.insert(accepted.id);
@@ -79,6 +79,38 @@ impl World {
                 let place = self.key_of(id.webhook(), event.id).map(|key| (key, id));
                 self.oracle.made(id, event.id, true, place);
             }
+        }
+    }
+
+    /// As a producer does. Whoever is told that the store failed posts again.
+    fn post(&mut self, events: Vec<NewEvent>) -> Vec<Accepted> {
+        if self.plan.is_ahead() && self.throw(4) == 0 {
+            self.begin_to_post(events.clone());
+        }
+        let mut going = self.core.publish(events.clone());
+        loop {
+            match going.poll() {
+                Some(Err(Refusal::Failed(_))) => {
+                    // It is opened again first.
+                    self.commit();
+                    going = self.core.publish(events.clone());
+                }
+                Some(published) => return published.unwrap(),
+                None => self.commit(),
+            }
+        }
+    }
+
+    /// Goes away, or the core dies, before all of it is written.
+    fn begin_to_post(&mut self, events: Vec<NewEvent>) {
+        let mut going = self.core.publish(events);
+        assert!(going.poll().is_none(), "the first of it is to be written");
+        if self.throw(2) == 0 {
+            self.step();
+        }
+        // Not often: what is out then comes back late, and nothing is said of when it goes out again.
+        if self.throw(16) == 0 {
+            self.restart();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use hookwheel::clock::Dice;
 use hookwheel::domain::time::UnixMs;
-use hookwheel::store::{FAN_OUT_MAX, Retention};
+use hookwheel::store::{AHEAD_BYTES_MIN, FAN_OUT_MAX, Retention};
 
 pub const START: UnixMs = 1_800_000_000_000;
 pub const HOUR: u64 = 3_600_000;
@@ -38,6 +38,8 @@ pub struct Plan {
     pub retention: Retention,
     /// Deliveries of one event that are made with it; in some runs so few that most are made later, in steps.
     pub fan_out_max: usize,
+    /// Of publishes with more bytes what is long is written ahead; in some runs so few that this is each of them.
+    pub ahead_bytes_min: usize,
 }
 
 impl Plan {
@@ -64,6 +66,7 @@ impl Plan {
             has_trouble: below(3) == 0,
             retention: Retention { events_ms, bytes_max, hold_ms, ..Retention::default() },
             fan_out_max: if below(3) == 0 { 1 + below(3) as usize } else { FAN_OUT_MAX },
+            ahead_bytes_min: if below(3) == 0 { 1 + below(6) as usize } else { AHEAD_BYTES_MIN },
         }
     }
 
@@ -91,7 +94,13 @@ impl Plan {
             has_trouble: false,
             retention,
             fan_out_max: FAN_OUT_MAX,
+            ahead_bytes_min: AHEAD_BYTES_MIN,
         }
+    }
+
+    /// Each event is written ahead, in pieces.
+    pub fn is_ahead(&self) -> bool {
+        self.ahead_bytes_min < AHEAD_BYTES_MIN
     }
 
     /// With many webhooks, each event goes to two of them.

@@ -133,6 +133,7 @@ fn publish(bench: &mut Bench, event: NewEvent, between: impl Fn(&mut Bench)) -> 
         match bench.now(move |staging| staging.accept_asked(1, publish, None, may_ask_again)) {
             Published::Accepted(accepted) => return accepted[0].id,
             Published::AskAgain(events) => publish = runtime.block_on(bench.store.ask(1, events)).unwrap(),
+            Published::WriteAgain(_) => unreachable!("nothing of it is written ahead"),
         }
     }
     unreachable!("the second time is the last")

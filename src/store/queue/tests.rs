@@ -19,7 +19,7 @@ fn add_of(queue: &Queue, account: AccountNumber, bytes: usize) -> bool {
 }
 
 fn request(account: AccountNumber, bytes: usize, deliveries: usize) -> Request {
-    Request::new(Load { account, bytes, deliveries }, |_| Ok(())).0
+    Request::new(Load { account, bytes, deliveries, ..Load::default() }, |_| Ok(())).0
 }
 
 fn settlement(id: u128) -> Settlement {

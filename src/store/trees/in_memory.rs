@@ -36,6 +36,10 @@ pub enum Fault {
     Sync,
 }
 
+fn named(tree: &str) -> Tree {
+    Tree::ALL.into_iter().find(|(_, name)| *name == tree).expect("there is such a tree").0
+}
+
 impl Default for Memory {
     fn default() -> Self {
         let trees = vec![Map::new(); Tree::ALL.len()];
@@ -68,8 +72,7 @@ impl Memory {
     /// Flips a bit of a row in the tree of this name, and gives its key; `None` if no row there has a value. `dice` throws
     /// which row.
     pub fn damage(&self, tree: &str, dice: u64) -> Option<Vec<u8>> {
-        let tree = Tree::ALL.into_iter().find(|(_, name)| *name == tree).expect("there is such a tree").0;
-        let rows = &mut self.held_mut().trees[tree as usize];
+        let rows = &mut self.held_mut().trees[named(tree) as usize];
         let whole = rows.iter_mut().filter(|(_, value)| !value.is_empty());
         let mut whole: Vec<_> = whole.collect();
         let count = whole.len().max(1) as u64;
@@ -78,6 +81,11 @@ impl Memory {
         bytes[0] ^= 1;
         **value = bytes.into();
         Some(key.clone())
+    }
+
+    /// The keys in the tree of this name.
+    pub fn keys(&self, tree: &str) -> Vec<Vec<u8>> {
+        self.held().trees[named(tree) as usize].keys().cloned().collect()
     }
 
     /// A handle for the store that opens it. What it finds is synced first, as on a disk.

@@ -6,6 +6,7 @@ use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
 use crate::domain::time::{HOUR_MS, UnixMs};
 use crate::store::duty::{Duty, keys_from};
 use crate::store::error::StoreError;
+use crate::store::event_rows;
 use crate::store::layout::{self, Key, Tree};
 use crate::store::settings::Retention;
 use crate::store::staging::Staging;
@@ -132,7 +133,13 @@ impl Staging<'_> {
         for replay in self.replays_of(event)? {
             self.stage(Tree::Replays, layout::replay(event, replay), None);
         }
-        for tree in [Tree::Events, Tree::Chunks] {
+        // What is left of its row may still tell of its body.
+        let stored = self.trees().get(Tree::Quarantine, &layout::quarantined(Tree::Events, key)).ok().flatten();
+        let head = stored.and_then(|stored| event_rows::event_head(self.trees(), key, &stored).ok());
+        let body = head.and_then(|head| Some(layout::body(head.account, head.body?.id)));
+        let own = [(Tree::Events, key), (Tree::Chunks, key)];
+        let of_body = body.iter().flat_map(|key| [(Tree::Chunks, key.as_slice()), (Tree::Bodies, key)]);
+        for (tree, key) in own.into_iter().chain(of_body) {
             for row in self.keys_that_begin(Tree::Quarantine, &layout::quarantined(tree, key))? {
                 self.stage(Tree::Quarantine, row, None);
                 self.trees().reports().count_forgotten(tree);

@@ -4,8 +4,8 @@
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::id::{AccountNumber, DeliveryId, EventId};
 use crate::store::error::StoreError;
+use crate::store::event_rows::{self, EventHead};
 use crate::store::layout::{self, Key, Tree};
-use crate::store::rows::{self, EventHead};
 use crate::store::staging::Staging;
 
 /// Deliveries of one event that one step looks at, or removes.
@@ -86,7 +86,7 @@ impl Staging<'_> {
         if self.has_to_come(account, key)? {
             return Ok(None);
         }
-        let head = rows::event_head(self.trees(), key, &value)?;
+        let head = event_rows::event_head(self.trees(), key, &value)?;
         Ok(Some((value, head)))
     }
 
@@ -127,16 +127,20 @@ impl Staging<'_> {
             self.stage(Tree::Names, layout::name(head.account, name), None);
             removed += 1;
         }
-        let pieces = u16::from_be_bytes([value[0], value[1]]);
+        let pieces = event_rows::piece_keys(key, value, head)?;
+        removed += pieces.len();
         let mut bytes = key.len() + value.len();
-        for n in 0..pieces {
-            let piece = layout::chunk(key, n);
+        for piece in pieces {
             bytes += self.bytes_at(Tree::Chunks, &piece)?;
             self.stage(Tree::Chunks, piece, None);
         }
+        if let Some(body) = head.body {
+            self.stage(Tree::Bodies, layout::body(head.account, body.id), None);
+            removed += 1;
+        }
         self.stage(Tree::Events, key.clone(), None);
         self.event_bytes_gone(head.account, bytes);
-        Ok(removed + usize::from(pieces))
+        Ok(removed)
     }
 
     pub(super) fn forget_delivery(&mut self, account: AccountNumber, delivery: &Delivery) -> Result<usize, StoreError> {

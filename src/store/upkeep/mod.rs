@@ -2,6 +2,7 @@
 //! others, so that nobody waits long and memory stays flat. A crash repeats a step at most.
 
 mod audit;
+mod bodies;
 mod deleted;
 mod ending;
 mod eventless;
@@ -34,6 +35,7 @@ use super::trees::{Trees, Writes};
 use crate::domain::id::{AccountNumber, WebhookNumber};
 use crate::domain::time::UnixMs;
 use audit::OldEntries;
+use bodies::Ownerless;
 use deleted::{Deleted, Forgettable};
 use eventless::Eventless;
 use fan_out::FanOut;
@@ -78,6 +80,7 @@ impl Upkeep {
             Box::new(KeepTime::default()),
             Box::new(SetBack::at_start(trees, now)),
             Box::new(FanOut::at_start()),
+            Box::new(Ownerless::at_start()),
             Box::new(Deleted::at_start(registry)),
             Box::new(Sweep::of(Forgettable)),
             Box::new(Unheld::at_start(registry)),

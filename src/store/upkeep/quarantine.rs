@@ -13,15 +13,14 @@ use crate::store::check::check;
 use crate::store::damage::{Damage, Reports};
 use crate::store::duty::Duty;
 use crate::store::error::StoreError;
+use crate::store::event_rows;
 use crate::store::layout::{self, META_LAST_ACCOUNT, META_LAST_WEBHOOK, Tree};
+use crate::store::record::{Body, Owner};
 use crate::store::rows;
 use crate::store::staging::Staging;
 
 /// Rows that one step puts aside.
 const STEP_ROWS_MAX: usize = 16;
-/// The bytes of an event's key; those of its pieces go on.
-const EVENT_KEY_BYTES: usize = 20;
-
 /// Puts aside what was reported.
 pub struct Quarantine {
     reports: Arc<Reports>,
@@ -59,12 +58,13 @@ impl Duty for Quarantine {
 impl Staging<'_> {
     /// The row that is to be put aside for this report; none if it was replaced or removed since.
     fn still_damaged(&self, mut damage: Damage) -> Result<Option<Damage>, StoreError> {
-        if damage.tree == Tree::Chunks {
+        if damage.tree == Tree::Chunks
+            && let Some(event) = event_rows::event_of_piece(self.trees(), &damage.key)?
+            && self.is_there(Tree::Events, &event)?
+            && event_rows::is_piece(self.trees(), &damage.key)?
+        {
             // An event is read as a whole, and goes as a whole.
-            let event = &damage.key[..EVENT_KEY_BYTES.min(damage.key.len())];
-            if self.is_there(Tree::Events, event)? && rows::is_piece(self.trees(), &damage.key)? {
-                (damage.tree, damage.key) = (Tree::Events, event.to_vec());
-            }
+            (damage.tree, damage.key) = (Tree::Events, event);
         }
         let (tree, key) = (damage.tree, damage.key.as_slice());
         if self.is_staged(tree, key) {
@@ -88,10 +88,25 @@ impl Staging<'_> {
         match tree {
             Tree::Events => {
                 let mut bytes = bytes;
-                for piece in self.keys_that_begin(Tree::Chunks, key)? {
-                    bytes += self.put_aside(Tree::Chunks, &piece)?;
+                let stored = self.trees().get(tree, key).ok().flatten();
+                let head = stored.and_then(|stored| event_rows::event_head(self.trees(), key, &stored).ok());
+                let body = head.and_then(|head| Some(layout::body(head.account, head.body?.id)));
+                for of in body.as_ref().into_iter().chain([&damage.key]) {
+                    for piece in self.keys_that_begin(Tree::Chunks, of)? {
+                        bytes += self.put_aside(Tree::Chunks, &piece)?;
+                    }
                 }
+                body.map_or(Ok(0), |body| self.put_aside(Tree::Bodies, &body))?;
                 self.event_bytes_gone(layout::read_number(key), bytes);
+            }
+            Tree::Bodies => {
+                let read = self.trees().get(tree, key).ok().flatten();
+                let body = read.and_then(|stored| event_rows::body_of(key, &stored).ok());
+                if let Some(body) = body {
+                    // It is whole, and the event is gone that it belongs to: its pieces go. If it cannot be read, the event knows
+                    // its body all the same.
+                    self.put(tree, key.to_vec(), &Body { owner: Owner::GivenUp, ..body });
+                }
             }
             Tree::Blocked | Tree::Fresh | Tree::Waiting => {
                 let id = layout::read_delivery(key);

@@ -1,0 +1,76 @@
+//! The bytes of an event's record, of before and as they are written, and what lies in several pieces.
+
+use super::*;
+use crate::domain::delivery::Cause;
+use crate::store::bench::{Bench, event};
+use crate::store::layout::VALUE_BYTES_MAX;
+use crate::store::publish::Wanting;
+
+const OF_BEFORE: &str = "01fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe80300010300027b7d0000";
+const HERE: &str = "02fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe8030001060000027b7d0000";
+const AHEAD: &str = "02fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe80300010600010704020000";
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+fn head() -> EventHead {
+    EventHead {
+        id: EventId(0x0193_5b6e_7c1a_7abc_8def_0123_0000_0000),
+        account: 1,
+        name: Some("n".into()),
+        event_type: "a.b".into(),
+        created_at: 1000,
+        test: false,
+        webhooks: vec![3],
+        fingerprint: None,
+        body: None,
+    }
+}
+
+fn nothing(_: Tree, _: &[u8]) -> Result<Option<IVec>, StoreError> {
+    Ok(None)
+}
+
+#[test]
+fn stored_bytes_stay_as_they_are_and_those_of_before_are_read() {
+    let body: Parts = ("{}".into(), None, None);
+    let whole = head().with(body.clone());
+    let read = |text: &str| whole_event(&nothing, &[1; 20], &[&[0, 0], &unhex(text)[..]].concat());
+    assert_eq!(hex(&encode(&head(), &body)), format!("0000{HERE}"));
+    assert_eq!(read(HERE), Ok(whole.clone()));
+    assert_eq!(read(OF_BEFORE), Ok(whole));
+    assert_eq!(again(&unhex(OF_BEFORE)).map(|bytes| hex(&bytes)), Ok(HERE.into()));
+
+    let ahead = EventHead { body: Some(BodyAt::of(BodyId(7), 4, &body)), ..head() };
+    assert_eq!(hex(&encode(&ahead, &body)), format!("0000{AHEAD}"));
+    assert_eq!(decode_head(&unhex(AHEAD)), Ok((ahead, &[][..])));
+    assert!(read(AHEAD).is_err(), "its pieces are not there");
+    assert!(read("03").is_err() && read("").is_err());
+}
+
+#[test]
+fn the_numbers_of_a_thousand_webhooks_cost_an_event_next_to_nothing() {
+    let of = |webhooks: Vec<WebhookNumber>| encode(&EventHead { webhooks, ..head() }, &Parts::default()).len();
+    let none = of(Vec::new());
+    assert!(of((1..=1_000).collect()) <= none + 3);
+    assert!(of((1..=1_000).map(|n| n * 7).collect()) <= none + 1_010);
+}
+
+#[test]
+fn a_head_that_goes_on_in_further_pieces_is_read_from_all_of_them() {
+    let mut bench = Bench::new();
+    // Two bytes each.
+    let webhooks: Vec<WebhookNumber> = (1_000..31_000).map(|n| n * 100).collect();
+    let wanted = Wanting { webhooks: webhooks.clone(), ..Wanting::default() };
+    let id = bench.now(|staging| Ok(staging.put_event(1, event(), wanted, Cause::Accept)?.id));
+    assert_eq!(bench.keys(Tree::Chunks).len(), 60_000 / VALUE_BYTES_MAX);
+    let head = bench.store.event_head(1, id).unwrap().unwrap();
+    assert_eq!(head.webhooks, webhooks);
+    bench.put(Tree::Events, layout::event(1, id), vec![0, 0, 9]);
+    assert!(bench.store.event_head(1, id).is_err(), "one that has no further piece");
+}
