@@ -40,8 +40,6 @@ const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(2);
 /// The longest of them: a disk may stay full for hours.
 const REOPEN_PAUSE_MAX: Duration = Duration::from_millis(500);
 
-/// How long upkeep rests after a group of nothing else needed a page that cannot be read. The duty that did rests longer.
-const BROKEN_REST_MS: u64 = 1_000;
 /// As a supervisor knows it: an internal error, worth a restart.
 const EXIT_CODE: i32 = 70;
 
@@ -64,8 +62,6 @@ pub struct Committer {
     pause: Duration,
     /// So many groups hold one thing only, to find what needs a page that cannot be read.
     alone: usize,
-    /// Until when upkeep rests, since it needs such a page.
-    rests_until: UnixMs,
 }
 
 impl Committer {
@@ -78,8 +74,8 @@ impl Committer {
         let carried = Carried { ids, dice, tallies: Tallies::default(), sums, kept_by, to_come };
         let (low_space_told, space_seen) = (false, Stopwatch::start());
         let (unsynced, unmarked, pause) = (None, None, Duration::ZERO);
-        let (alone, rests_until) = (0, 0);
-        Ok(Self { inner, carried, upkeep, low_space_told, space_seen, unsynced, unmarked, pause, alone, rests_until })
+        let alone = 0;
+        Ok(Self { inner, carried, upkeep, low_space_told, space_seen, unsynced, unmarked, pause, alone })
     }
 
     /// Serves groups until the store is closed and nothing waits.
@@ -110,7 +106,11 @@ impl Committer {
 
     /// What waits.
     fn take(&self) -> Group {
-        if self.alone > 0 { self.inner.queue.take_one() } else { self.inner.queue.take() }
+        match self.alone {
+            _ if self.upkeep.is_tried() => Group::default(),
+            0 => self.inner.queue.take(),
+            _ => self.inner.queue.take_one(),
+        }
     }
 
     /// Closes the store for good.
@@ -153,8 +153,7 @@ impl Committer {
             return Duration::ZERO;
         }
         let now = self.inner.clock.now();
-        let rest = Duration::from_millis(self.rests_until.saturating_sub(now));
-        let upkeep = self.upkeep.wait(now, self.carried.sums.kept.total()).max(rest);
+        let upkeep = self.upkeep.wait(now, self.carried.sums.kept.total());
         match (&self.unsynced, &self.unmarked) {
             (Some(_), _) => upkeep.min(Duration::from_millis(SYNC_DELAY_MS)),
             (None, Some(_)) => upkeep.min(MARK_SYNC_DELAY),
@@ -165,6 +164,7 @@ impl Committer {
     /// One group: stage, write, sync, answer, tell. An empty one syncs what is not synced yet.
     fn serve(&mut self, mut group: Group) {
         let Ok(trees) = self.inner.trees() else { return self.put_off(group) };
+        let turns = usize::from(!self.upkeep.is_tried());
         let (notice, written) = self.write(&trees, &mut group);
         let Group { settlements, requests } = group;
         for request in requests {
@@ -172,17 +172,18 @@ impl Committer {
         }
         match written {
             Ok(()) => {
-                self.alone = self.alone.saturating_sub(1);
+                self.alone = self.alone.saturating_sub(turns);
                 self.upkeep.look_at(&notice.changed, &self.inner.registry.read().expect("not poisoned"));
                 self.inner.tell(notice);
             }
             // Nothing of the group was written: sled reads each page before it changes any.
             Err(StoreError::Broken(why)) => {
-                self.upkeep.not_written();
+                self.upkeep.not_written(self.inner.clock.now());
                 if self.leave_out(&trees, settlements, &why).is_err() {
                     drop(trees);
                     self.close_disk();
                 }
+                self.alone = self.alone.saturating_sub(turns);
             }
             Err(error) => {
                 tracing::error!(%error, "the store failed; it is closed and opened again");
@@ -209,7 +210,7 @@ impl Committer {
             request.stage(&mut staging);
         }
         let told = trees.readable(tell_low_space(&mut self.low_space_told, &self.inner, &mut staging)).map(drop);
-        let is_upkept = self.alone == 0 && self.rests_until <= self.inner.clock.now();
+        let is_upkept = self.alone == 0 || self.upkeep.is_tried();
         let upkept = if is_upkept { self.upkeep.step(&mut staging) } else { Ok(()) };
         let banked = trees.readable(staging.bank_minutes()).map(drop);
         let (writes, notice, sums, kept_changes) = staging.finish();
@@ -255,8 +256,8 @@ impl Committer {
     }
 
     /// A page that the group needs cannot be read. Opening the store again would not mend it, so it goes on: outcomes are
-    /// recorded one by one, and one that cannot be is left out; its delivery is tried again after the next start. If there
-    /// was nothing but upkeep, that rests for a while. Who asked was told.
+    /// recorded one by one, and one that cannot be is left out; its delivery is tried again after the next start. Who asked
+    /// was told.
     fn leave_out(&mut self, trees: &Trees, mut settlements: Vec<Settlement>, why: &str) -> Result<(), StoreError> {
         tracing::error!(
             why,
@@ -264,17 +265,16 @@ impl Committer {
             "a page of the store cannot be read; what needs it is left out"
         );
         match settlements.len() {
-            0 => self.rests_until = self.inner.clock.now() + BROKEN_REST_MS,
+            0 => {}
             1 if self.alone > 0 => {
                 let Settlement { delivery, .. } = settlements.remove(0);
                 tracing::error!(%delivery, "an outcome could not be recorded");
                 let settled = Settled { delivery, next_attempt_at: None, strain: Strain::Neutral, paused_until: 0 };
                 self.inner.tell(Notice { settled: vec![settled], ..Notice::default() });
             }
-            // With the upkeep that was left out, one more.
+            // And this one, which is over.
             count => self.alone = self.alone.max(count + 1),
         }
-        self.alone = self.alone.saturating_sub(1);
         self.inner.queue.settle_again(settlements);
         self.inner.load(trees)?;
         (self.carried.tallies, self.carried.sums) = (Tallies::default(), self.inner.sums());

@@ -28,6 +28,12 @@ pub trait Duty: Send {
     /// They could not be written, and are not there.
     fn not_written(&mut self) {}
 
+    /// What its last step was about needs a page that cannot be read. Whether it leaves that alone until then and goes on
+    /// with the rest; otherwise all of it rests.
+    fn leave_alone(&mut self, _until: UnixMs) -> bool {
+        false
+    }
+
     /// So many bytes are kept of this account, which is more than may be.
     fn keeps_too_much(&mut self, _account: AccountNumber, _kept: u64) {}
 

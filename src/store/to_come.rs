@@ -63,10 +63,11 @@ impl ToCome {
         self.accounts.get(&account).map_or(0, |of| of.deliveries)
     }
 
-    /// The account that comes after this one, round and round.
-    pub fn next_account(&self, last: AccountNumber) -> Option<AccountNumber> {
-        let after = self.accounts.range((Bound::Excluded(last), Bound::Unbounded)).next();
-        after.or(self.accounts.first_key_value()).map(|(account, _)| *account)
+    /// The account that comes after this one, round and round, of those that may.
+    pub fn next_account(&self, last: AccountNumber, may: impl Fn(&AccountNumber) -> bool) -> Option<AccountNumber> {
+        let behind = self.accounts.range((Bound::Excluded(last), Bound::Unbounded));
+        let mut all = behind.chain(self.accounts.range(..=last)).map(|(account, _)| *account);
+        all.find(may)
     }
 
     /// Whether any of these webhooks of the account has some.
@@ -146,7 +147,9 @@ mod tests {
     fn accounts_take_turns() {
         let mut to_come = ToCome::default();
         [2, 5, 7].iter().for_each(|account| to_come.add(*account, id(1), &[1]));
-        assert_eq!([0, 2, 5, 7, 9].map(|last| to_come.next_account(last)), [2, 5, 7, 2, 2].map(Some));
-        assert_eq!(ToCome::default().next_account(1), None);
+        let next = |last, may: fn(&AccountNumber) -> bool| to_come.next_account(last, may);
+        assert_eq!([0, 2, 5, 7, 9].map(|last| next(last, |_| true)), [2, 5, 7, 2, 2].map(Some));
+        assert_eq!([2, 5, 7].map(|last| next(last, |account| *account == 5)), [Some(5); 3]);
+        assert_eq!((next(2, |_| false), ToCome::default().next_account(1, |_| true)), (None, None));
     }
 }

@@ -1,31 +1,25 @@
 //! Turns at what takes long: between accounts one after the other, so nobody's wait depends on how much another account
 //! has to do; and how many bytes may wait. What stays true: an account is at work once at most, and waits once at most
-//! among the others; of the room that is free, an account may hold as much as it leaves.
+//! among the others; room is shared as a [`ByteBudget`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::domain::byte_budget::{ByteBudget, Charge};
 use crate::domain::id::AccountNumber;
 
 /// Who waits and who is at work.
 pub struct Turns {
     /// As many as are at work at once.
     places: Arc<Semaphore>,
-    waiting: Mutex<Waiting>,
-    bytes_max: usize,
-}
-
-#[derive(Default)]
-struct Waiting {
-    bytes: usize,
-    accounts: HashMap<AccountNumber, Account>,
+    accounts: Mutex<HashMap<AccountNumber, Account>>,
+    room: Arc<ByteBudget>,
 }
 
 struct Account {
     turn: Arc<Semaphore>,
-    bytes: usize,
     /// How many stand in its line.
     count: usize,
 }
@@ -34,8 +28,8 @@ struct Account {
 pub struct InLine {
     turns: Arc<Turns>,
     account: AccountNumber,
-    bytes: usize,
     turn: Arc<Semaphore>,
+    _room: Charge,
 }
 
 /// A turn, until it is dropped. Who has one stands in line for as long.
@@ -48,27 +42,23 @@ pub struct Turn {
 impl Turns {
     /// `places` are at work at once, and bodies of `bytes_max` wait.
     pub fn new(places: usize, bytes_max: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), waiting: Mutex::default(), bytes_max }
+        let (places, room) = (Arc::new(Semaphore::new(places)), ByteBudget::new(bytes_max));
+        Self { places, accounts: Mutex::default(), room }
     }
 
     /// Lines up; none if there is no room for it.
     pub fn line_up(self: &Arc<Self>, account: AccountNumber, bytes: usize) -> Option<Arc<InLine>> {
-        let mut waiting = self.lock();
-        let held = waiting.accounts.get(&account).map_or(0, |account| account.bytes);
-        let free = self.bytes_max.saturating_sub(waiting.bytes);
-        if waiting.bytes > 0 && held + bytes > free {
-            return None;
-        }
-        waiting.bytes += bytes;
-        let new = || Account { turn: Arc::new(Semaphore::new(1)), bytes: 0, count: 0 };
-        let own = waiting.accounts.entry(account).or_insert_with(new);
-        own.bytes += bytes;
+        let mut room = self.room.charge(account);
+        room.grow_to(bytes).ok()?;
+        let mut accounts = self.accounts();
+        let new = || Account { turn: Arc::new(Semaphore::new(1)), count: 0 };
+        let own = accounts.entry(account).or_insert_with(new);
         own.count += 1;
-        Some(Arc::new(InLine { turns: self.clone(), account, bytes, turn: own.turn.clone() }))
+        Some(Arc::new(InLine { turns: self.clone(), account, turn: own.turn.clone(), _room: room }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().expect("no holder of the lock panics")
+    fn accounts(&self) -> MutexGuard<'_, HashMap<AccountNumber, Account>> {
+        self.accounts.lock().expect("no holder of the lock panics")
     }
 }
 
@@ -84,13 +74,11 @@ impl InLine {
 
 impl Drop for InLine {
     fn drop(&mut self) {
-        let mut waiting = self.turns.lock();
-        waiting.bytes -= self.bytes;
-        let own = waiting.accounts.get_mut(&self.account).expect("it is in its line");
-        own.bytes -= self.bytes;
+        let mut accounts = self.turns.accounts();
+        let own = accounts.get_mut(&self.account).expect("it is in its line");
         own.count -= 1;
         if own.count == 0 {
-            waiting.accounts.remove(&self.account);
+            accounts.remove(&self.account);
         }
     }
 }
@@ -121,17 +109,16 @@ mod tests {
     }
 
     #[test]
-    fn an_account_may_hold_as_much_as_it_leaves() {
-        let turns = Arc::new(Turns::new(1, 100));
-        let large = turns.line_up(1, 300).expect("alone it is taken, however large");
-        assert!(turns.line_up(1, 1).is_none() && turns.line_up(2, 1).is_none());
+    fn who_waits_holds_room_for_as_long() {
+        let turns = Arc::new(Turns::new(1, 1 << 20));
+        let large = turns.line_up(1, 3 << 20).expect("alone it is taken, however large");
+        assert!(turns.line_up(1, 10_000).is_none() && turns.line_up(2, 10_000).is_none());
+        assert!(turns.line_up(2, 0).is_some(), "what is small needs none");
+        let turn = large.turn().now_or_never().expect("nobody is at work");
         drop(large);
-        let half = turns.line_up(1, 50).expect("there is room");
-        assert!(turns.line_up(1, 1).is_none(), "it would hold more than is free");
-        let other = turns.line_up(2, 25).expect("others have room");
-        assert!(turns.line_up(2, 1).is_none());
-        drop((half, other));
-        assert!(turns.lock().accounts.is_empty());
-        assert_eq!(turns.lock().bytes, 0);
+        assert!(turns.line_up(2, 10_000).is_none(), "who has a turn holds it too");
+        drop(turn);
+        assert!(turns.line_up(2, 10_000).is_some());
+        assert!(turns.accounts().is_empty());
     }
 }

@@ -71,8 +71,10 @@ fn one_address_has_so_many_connections_and_all_together_so_many() {
             drop(from(3)());
         }
     });
-    assert!(metric(&server, "hookwheel_connections_refused_total") >= 2_000);
     let begun = Instant::now();
+    while metric(&server, "hookwheel_connections_refused_total") < 2_000 {
+        assert!(begun.elapsed() < DEADLINE, "connections that were refused are not counted");
+    }
     while metric(&server, "hookwheel_connections ") > 33 {
         assert!(begun.elapsed() < DEADLINE, "connections that ended are counted");
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::clock::{Clock, Dice};
 use crate::domain::job::{Bulk, JobKind, Source};
 use crate::domain::order::{KeyPath, OnDead, Order};
-use crate::domain::webhook::EventFilter;
+use crate::domain::webhook::{EventFilter, Webhook};
 use crate::store::bench::{Bench, START, event, in_memory, webhook};
 use crate::store::message::NewEvent;
 use crate::store::settings::{FAN_OUT_MAX, Retention, Settings};
@@ -315,4 +315,46 @@ fn what_was_accepted_before_is_answered_also_where_no_more_may_be_to_come() {
         staging.carried.to_come.made(1, 0, None);
         Ok(())
     });
+}
+
+#[test]
+fn a_page_that_cannot_be_read_keeps_one_account_back_and_nobody_else() {
+    for tree in [Tree::Fresh, Tree::Events] {
+        let mut bench = Bench::new();
+        let of_first = webhooks(&mut bench, MANY, "a");
+        let second = bench.now(|staging| staging.create_account(Store::operator_account("standard"))).number;
+        bench.now(move |staging| {
+            let wanted = Webhook { account: second, events: vec![EventFilter::parse("a").unwrap()], ..webhook() };
+            (0..MANY).try_for_each(|_| staging.create_webhook(wanted.clone(), None).map(drop))
+        });
+        let answers = [1, second].map(|account| bench.store.accept(account, vec![event()], None).unwrap());
+        bench.committer.step();
+        let [_, of_second] = answers.map(|mut answer| answer.try_recv().unwrap().unwrap()[0].id);
+        // Of the second step's rows one cannot be written, or what they are made from cannot be read.
+        let torn = layout::number(if tree == Tree::Fresh { of_first[FAN_OUT_MAX + 1] } else { 1 });
+        bench.store.0.settings.memory.as_ref().unwrap().tear(tree, &torn);
+        // Somebody asks for something all the time.
+        let is_refused = |bench: &mut Bench| {
+            let mut answer = bench.store.submit(|_| Ok(())).unwrap();
+            loop {
+                bench.committer.step();
+                if let Ok(answered) = answer.try_recv() {
+                    return answered.is_err();
+                }
+            }
+        };
+        let refused = (0..50).filter(|_| is_refused(&mut bench)).count();
+        assert_eq!(refused, 1, "{tree:?}: the first group fails with what is in it, and no other");
+        let left = |bench: &Bench, event| bench.store.deliveries_to_come(second, event).unwrap();
+        assert_eq!(left(&bench, of_second), 0, "{tree:?}");
+        bench.rest();
+        let kept_back = bench.store.all_deliveries_to_come();
+        assert!(kept_back > 0, "{tree:?}");
+        // It is tried again after a while, and again nobody else is kept back.
+        bench.turn(600_000);
+        assert_eq!(bench.store.all_deliveries_to_come(), kept_back, "{tree:?}");
+        let mut answer = bench.store.accept(second, vec![event()], None).unwrap();
+        bench.rest();
+        assert_eq!(left(&bench, answer.try_recv().unwrap().unwrap()[0].id), 0, "{tree:?}");
+    }
 }

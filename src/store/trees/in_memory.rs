@@ -25,6 +25,8 @@ struct Held {
     unsynced: Vec<(Tree, Key, Option<IVec>)>,
     /// What fails once.
     fault: Option<Fault>,
+    /// Rows that lie on a page which cannot be read: those of this tree whose keys begin so.
+    torn: Option<(Tree, Key)>,
 }
 
 /// What can be told to fail.
@@ -43,7 +45,7 @@ fn named(tree: &str) -> Tree {
 impl Default for Memory {
     fn default() -> Self {
         let trees = vec![Map::new(); Tree::ALL.len()];
-        Self(Arc::new(RwLock::new(Held { trees, unsynced: Vec::new(), fault: None })))
+        Self(Arc::new(RwLock::new(Held { trees, unsynced: Vec::new(), fault: None, torn: None })))
     }
 }
 
@@ -83,6 +85,12 @@ impl Memory {
         Some(key.clone())
     }
 
+    /// From now on the page of these rows cannot be read: nothing there is found, and nothing can be written there.
+    #[cfg(test)]
+    pub(in crate::store) fn tear(&self, tree: Tree, prefix: &[u8]) {
+        self.held_mut().torn = Some((tree, prefix.to_vec()));
+    }
+
     /// The keys in the tree of this name.
     pub fn keys(&self, tree: &str) -> Vec<Vec<u8>> {
         self.held().trees[named(tree) as usize].keys().cloned().collect()
@@ -94,8 +102,10 @@ impl Memory {
         self.clone()
     }
 
-    pub(super) fn get(&self, tree: Tree, key: &[u8]) -> Option<IVec> {
-        self.held().trees[tree as usize].get(key).cloned()
+    pub(super) fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        let held = self.held();
+        held.check(tree, key)?;
+        Ok(held.trees[tree as usize].get(key).cloned())
     }
 
     pub(super) fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> MemoryRows {
@@ -122,6 +132,9 @@ impl Memory {
     pub(super) fn write(&self, writes: &Writes) -> Result<(), StoreError> {
         let mut held = self.held_mut();
         held.fail_if_told(Fault::Write)?;
+        for ((tree, _), changes) in Tree::ALL.into_iter().zip(writes.by_tree()) {
+            changes.iter().try_for_each(|(key, _)| held.check(tree, key))?;
+        }
         let Held { trees, unsynced, .. } = &mut *held;
         for ((tree, _), changes) in Tree::ALL.into_iter().zip(writes.by_tree()) {
             for (key, value) in changes {
@@ -166,6 +179,13 @@ impl Memory {
 }
 
 impl Held {
+    fn check(&self, tree: Tree, key: &[u8]) -> Result<(), StoreError> {
+        match &self.torn {
+            Some((of, prefix)) if *of == tree && key.starts_with(prefix) => Err(StoreError::Broken("torn".into())),
+            _ => Ok(()),
+        }
+    }
+
     fn fail_if_told(&mut self, fault: Fault) -> Result<(), StoreError> {
         match self.fault.take_if(|told| *told == fault) {
             Some(fault) => Err(StoreError::Io(format!("the memory was told to fail: {fault:?}"))),
@@ -195,24 +215,26 @@ impl MemoryRows {
 }
 
 impl Iterator for MemoryRows {
-    type Item = (IVec, IVec);
+    type Item = Result<(IVec, IVec), StoreError>;
 
-    fn next(&mut self) -> Option<(IVec, IVec)> {
+    fn next(&mut self) -> Option<Self::Item> {
         let (key, value) =
             self.row(|map, range| map.range::<Key, _>(range).next().map(|(k, v)| (k.clone(), v.clone())))?;
         let row = (IVec::from(key.as_slice()), value);
+        let is_there = self.memory.held().check(self.tree, &key);
         self.from = Bound::Excluded(key);
-        Some(row)
+        Some(is_there.map(|()| row))
     }
 }
 
 impl DoubleEndedIterator for MemoryRows {
-    fn next_back(&mut self) -> Option<(IVec, IVec)> {
+    fn next_back(&mut self) -> Option<Self::Item> {
         let (key, value) =
             self.row(|map, range| map.range::<Key, _>(range).next_back().map(|(k, v)| (k.clone(), v.clone())))?;
         let row = (IVec::from(key.as_slice()), value);
+        let is_there = self.memory.held().check(self.tree, &key);
         self.to = Bound::Excluded(key);
-        Some(row)
+        Some(is_there.map(|()| row))
     }
 }
 
@@ -226,7 +248,7 @@ mod tests {
         let mut writes = Writes::default();
         (1..=3).for_each(|key| writes.push_as_it_is(Tree::Names, vec![key], Some(vec![key])));
         memory.write(&writes).unwrap();
-        let keys = |rows: MemoryRows| rows.map(|(key, _)| key[0]).collect::<Vec<_>>();
+        let keys = |rows: MemoryRows| rows.map(|row| row.unwrap().0[0]).collect::<Vec<_>>();
         let range = |from: u8, to: u8| (vec![from], vec![to]);
         let (one, three) = range(1, 3);
         assert_eq!(keys(memory.range(Tree::Names, one.clone()..three.clone())), [1, 2]);
@@ -236,7 +258,7 @@ mod tests {
         assert_eq!(keys(memory.range(Tree::Names, three.clone()..=one.clone())), [0; 0]);
         let mut rows = memory.range(Tree::Names, one..=three);
         assert_eq!(
-            [rows.next_back(), rows.next(), rows.next_back()].map(|row| row.map(|(key, _)| key[0])),
+            [rows.next_back(), rows.next(), rows.next_back()].map(|row| row.map(|row| row.unwrap().0[0])),
             [3, 1, 2].map(Some)
         );
         assert!(rows.next().is_none() && rows.next_back().is_none());
@@ -250,7 +272,7 @@ mod tests {
     }
 
     fn first_bytes(memory: &Memory) -> Vec<u8> {
-        memory.prefix(Tree::Names, b"").map(|(_, value)| value[0]).collect()
+        memory.prefix(Tree::Names, b"").map(|row| row.unwrap().1[0]).collect()
     }
 
     #[test]
@@ -281,9 +303,10 @@ mod tests {
         for n in 1..9 {
             write(&memory, n).unwrap();
         }
-        let before: Vec<_> = memory.prefix(Tree::Names, b"").collect();
+        let rows = || memory.prefix(Tree::Names, b"").map(Result::unwrap).collect::<Vec<_>>();
+        let before = rows();
         let key = memory.damage("names", 4).unwrap();
-        let after: Vec<_> = memory.prefix(Tree::Names, b"").collect();
+        let after = rows();
         let changed: Vec<_> = before.iter().zip(&after).filter(|(before, after)| before != after).collect();
         assert_eq!(changed.len(), 1);
         assert_eq!(changed[0].1.0.as_ref(), key);

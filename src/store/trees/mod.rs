@@ -84,7 +84,7 @@ impl Trees {
         self.closing.check()?;
         match &self.of {
             In::Sled(sled) => sled.get(tree, key),
-            In::Memory(memory) => Ok(memory.get(tree, key)),
+            In::Memory(memory) => memory.get(tree, key),
         }
     }
 
@@ -288,14 +288,14 @@ impl Rows {
     fn next_stored(&mut self) -> Option<Result<Row, StoreError>> {
         self.take(|of| match of {
             RowsOf::Sled(rows) => rows.next_row(),
-            RowsOf::Memory(rows) => rows.next().map(Ok),
+            RowsOf::Memory(rows) => rows.next(),
         })
     }
 
     fn next_back_stored(&mut self) -> Option<Result<Row, StoreError>> {
         self.take(|of| match of {
             RowsOf::Sled(rows) => rows.next_back_row(),
-            RowsOf::Memory(rows) => rows.next_back().map(Ok),
+            RowsOf::Memory(rows) => rows.next_back(),
         })
     }
 

@@ -63,6 +63,21 @@ pub struct Upkeep {
     duties: Vec<Entry>,
     /// With which the next group begins.
     next: usize,
+    /// Which one is the next that has a group of its own, to find who needs a page that cannot be read.
+    tried: Option<usize>,
+    /// Who wrote in the last group.
+    wrote: Wrote,
+}
+
+/// Whose writes a group has. A page that cannot be read may show only when they are written.
+#[derive(Clone, Copy)]
+enum Wrote {
+    /// Nobody's, or who cannot go on rests already.
+    Nobody,
+    /// Of this one alone, and nothing else is in the group.
+    One(usize),
+    /// Of one or several beside other things.
+    Some,
 }
 
 impl Upkeep {
@@ -97,11 +112,23 @@ impl Upkeep {
             // The last one: it puts aside what the others met.
             Box::new(Quarantine::new(reports)),
         ];
-        Self { duties: duties.into_iter().map(|duty| Entry { duty, rests_until: 0 }).collect(), next: 0 }
+        Self::of(duties.into_iter().map(|duty| Entry { duty, rests_until: 0 }).collect())
+    }
+
+    fn of(duties: Vec<Entry>) -> Self {
+        Self { duties, next: 0, tried: None, wrote: Wrote::Nobody }
+    }
+
+    /// Whether the next group is for one of them alone.
+    pub fn is_tried(&self) -> bool {
+        self.tried.is_some()
     }
 
     /// How long until there is something to do.
     pub fn wait(&self, now: UnixMs, kept: u64) -> Duration {
+        if self.is_tried() {
+            return Duration::ZERO;
+        }
         let due = self.duties.iter().filter_map(|entry| entry.due_at(kept)).min();
         due.map_or(Duration::MAX, |at| Duration::from_millis(at.saturating_sub(now)))
     }
@@ -126,30 +153,46 @@ impl Upkeep {
         self.duties.iter_mut().try_for_each(|entry| entry.duty.see(writes, trees))
     }
 
-    /// They could not be written, and are not there.
-    pub fn not_written(&mut self) {
+    /// They could not be written, since a page that they need cannot be read, and are not there. Unless it is clear whose they
+    /// were, each duty gets a group of its own; who cannot have that written rests.
+    pub fn not_written(&mut self, now: UnixMs) {
+        match self.wrote {
+            Wrote::Nobody => {}
+            Wrote::One(at) => self.duties[at].rest(now),
+            Wrote::Some => self.tried = Some(0),
+        }
         self.duties.iter_mut().for_each(|entry| entry.duty.not_written());
     }
 
     /// One step of each duty that is due, or of as many as one group has room for: the next one goes on behind them. One that
     /// needs a page which cannot be read has the group left out; it rests then, so that the next group is for the others.
     pub fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        self.wrote = Wrote::Nobody;
+        if let Some(from) = self.tried.take() {
+            return self.try_one(staging, from);
+        }
         let (before, first, count) = (staging.keys(), self.next, self.duties.len());
         for at in (first..first + count).map(|at| at % count) {
             if staging.keys() - before >= GROUP_KEYS_MAX {
                 self.next = at;
                 break;
             }
-            let entry = &mut self.duties[at];
-            if entry.due_at(staging.kept()).is_some_and(|at| at <= staging.now()) {
-                // What one cannot read must not stop the others.
-                let step = entry.duty.step(staging);
-                if matches!(step, Err(StoreError::Broken(_))) {
-                    entry.rests_until = staging.now() + BROKEN_REST_MS;
-                }
-                staging.trees().readable(step)?;
+            if self.duties[at].is_due(staging) {
+                self.duties[at].step(staging)?;
             }
         }
+        if staging.keys() > before {
+            self.wrote = Wrote::Some;
+        }
+        Ok(())
+    }
+
+    /// A step of the first that is due from this one on, and nothing else.
+    fn try_one(&mut self, staging: &mut Staging<'_>, from: usize) -> Result<(), StoreError> {
+        let Some(at) = (from..self.duties.len()).find(|at| self.duties[*at].is_due(staging)) else { return Ok(()) };
+        self.tried = Some(at + 1);
+        self.duties[at].step(staging)?;
+        self.wrote = Wrote::One(at);
         Ok(())
     }
 }
@@ -163,6 +206,26 @@ struct Entry {
 impl Entry {
     fn due_at(&self, kept: u64) -> Option<UnixMs> {
         self.duty.due_at(kept).map(|at| at.max(self.rests_until))
+    }
+
+    fn is_due(&self, staging: &Staging<'_>) -> bool {
+        self.due_at(staging.kept()).is_some_and(|at| at <= staging.now())
+    }
+
+    /// What it cannot read must not stop the others.
+    fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        let step = self.duty.step(staging);
+        if matches!(step, Err(StoreError::Broken(_))) {
+            self.rest(staging.now());
+        }
+        staging.trees().readable(step).map(drop)
+    }
+
+    fn rest(&mut self, now: UnixMs) {
+        let until = now + BROKEN_REST_MS;
+        if !self.duty.leave_alone(until) {
+            self.rests_until = until;
+        }
     }
 }
 
@@ -211,7 +274,7 @@ mod tests {
     fn a_duty_that_needs_a_page_which_cannot_be_read_rests() {
         let mut bench = Bench::new();
         let duties = vec![Entry { duty: Box::new(Torn(Arc::default())), rests_until: 0 }];
-        let mut upkeep = Upkeep { duties, next: 0 };
+        let mut upkeep = Upkeep::of(duties);
         assert!(upkeep.is_due(START, 0));
         let upkeep = bench.now(|staging| {
             assert!(matches!(upkeep.step(staging), Err(StoreError::Broken(_))));
@@ -242,7 +305,7 @@ mod tests {
         let steps = Arc::default();
         let duty = |name, keys| Entry { duty: Box::new(Writing(name, keys, Arc::clone(&steps))), rests_until: 0 };
         let duties = vec![duty(0, GROUP_KEYS_MAX), duty(1, 1), duty(2, GROUP_KEYS_MAX - 1), duty(3, 5)];
-        let (mut upkeep, mut bench) = (Upkeep { duties, next: 0 }, Bench::new());
+        let (mut upkeep, mut bench) = (Upkeep::of(duties), Bench::new());
         let mut groups: Vec<Vec<u8>> = Vec::new();
         for _ in 0..3 {
             upkeep = bench.now(|staging| {
@@ -259,11 +322,11 @@ mod tests {
         let bench = Bench::new();
         let heard = Arc::new(Heard::default());
         let duties = (0..2).map(|_| Entry { duty: Box::new(Torn(heard.clone())), rests_until: 0 }).collect();
-        let mut upkeep = Upkeep { duties, next: 0 };
+        let mut upkeep = Upkeep::of(duties);
         upkeep.see(&Writes::default(), &bench.trees()).unwrap();
         upkeep.look_at(&[1, 2, 3], &Registry::default());
-        upkeep.not_written();
-        upkeep.not_written();
+        upkeep.not_written(START);
+        upkeep.not_written(START);
         let heard = [&heard.seen, &heard.looked_at, &heard.not_written].map(|heard| heard.load(Ordering::Relaxed));
         assert_eq!(heard, [2, 6, 4]);
     }
