@@ -143,7 +143,9 @@ impl Staging<'_> {
         if let Some((account, path)) = path
             && let Some(event) = self.event(account, event)?
         {
-            Parsed::of_stored(&event).learn_order_keys(&mut keys, [path]);
+            let event = Parsed::of_stored(&event);
+            self.steps.set(self.steps.get() + asking::reading(event.bytes()));
+            event.learn_order_keys(&mut keys, [path]);
         }
         Ok(keys)
     }

@@ -2,8 +2,6 @@
 //! job's moved place, so after a crash a job goes on where it was, and repeats and leaves out nothing; a group has one
 //! step of one job, and jobs take turns.
 
-use std::cell::Cell;
-
 use super::asking;
 use super::duty::STEP_ROWS_MAX;
 use super::error::{Refusal, StoreError};
@@ -19,7 +17,7 @@ use crate::domain::job::{Bulk, Job, JobKind, JobState, Looked, RUNNING_JOBS_MAX,
 
 /// Deliveries that one step makes or ends.
 const STEP_DONE_MAX: u64 = 128;
-/// Steps that it spends on asking a webhook's condition, and on reading the events for it: some milliseconds.
+/// Steps that it spends on reading events, and on asking a webhook's condition of them: some milliseconds.
 const STEP_STEPS_MAX: u64 = 1 << 18;
 
 impl Staging<'_> {
@@ -76,12 +74,12 @@ impl Staging<'_> {
         let ids = select::ids(self.trees(), &job.bulk, job.part, job.window(), STEP_ROWS_MAX)?;
         let (done_before, last) = (job.done, ids.last().copied());
         let may_be_more = ids.len() == STEP_ROWS_MAX;
-        let (asked, after) = (Cell::new(0), job.after);
+        let (steps_before, after) = (self.steps.get(), job.after);
         for id in ids {
-            if job.done - done_before == STEP_DONE_MAX || asked.get() >= STEP_STEPS_MAX {
+            if job.done - done_before == STEP_DONE_MAX || self.steps.get() - steps_before >= STEP_STEPS_MAX {
                 break;
             }
-            match self.work_on(&job.bulk, id, &asked)? {
+            match self.work_on(&job.bulk, id)? {
                 Some(looked) => job.count(id, looked),
                 None if job.after == after => return Ok(false),
                 None => break,
@@ -105,10 +103,10 @@ impl Staging<'_> {
         webhook.is_some_and(|number| registry.webhook(number).is_none_or(|webhook| webhook.is_deleted()))
     }
 
-    /// Looks at a row, and does what is asked for; nothing if that is not known yet. Adds the steps that asking took.
-    fn work_on(&mut self, bulk: &Bulk, id: u128, asked: &Cell<u64>) -> Result<Option<Looked>, StoreError> {
+    /// Looks at a row, and does what is asked for; nothing if that is not known yet.
+    fn work_on(&mut self, bulk: &Bulk, id: u128) -> Result<Option<Looked>, StoreError> {
         // One record that cannot be read must not stop all others.
-        let found = self.trees().readable(self.look(bulk, id, asked))?;
+        let found = self.trees().readable(self.look(bulk, id))?;
         Ok(Some(match found.unwrap_or(Found::Unable) {
             Found::Later => return Ok(None),
             Found::Nothing => Looked::Passed,
@@ -147,13 +145,7 @@ impl Staging<'_> {
     }
 
     /// Here if that is told in a moment, else on another thread.
-    fn holds_in_step(
-        &self,
-        account: AccountNumber,
-        number: WebhookNumber,
-        id: EventId,
-        asked: &Cell<u64>,
-    ) -> Result<Held, StoreError> {
+    fn holds_in_step(&self, account: AccountNumber, number: WebhookNumber, id: EventId) -> Result<Held, StoreError> {
         let condition = self.registry().condition(number).cloned();
         let Some(condition) = condition else { return Ok(Held::Yes) };
         if let Some(answer) = self.foreseen().take(number, id, &condition) {
@@ -161,7 +153,7 @@ impl Staging<'_> {
         }
         let Some(event) = self.event(account, id)? else { return Ok(Held::No) };
         let (answer, steps) = asking::holds_at_once(&condition, &event);
-        asked.set(asked.get() + steps);
+        self.steps.set(self.steps.get() + steps);
         Ok(match answer {
             Some(holds) => Ok(holds).into(),
             None => {
@@ -171,9 +163,9 @@ impl Staging<'_> {
         })
     }
 
-    fn look(&self, bulk: &Bulk, id: u128, asked: &Cell<u64>) -> Result<Found, StoreError> {
+    fn look(&self, bulk: &Bulk, id: u128) -> Result<Found, StoreError> {
         let webhook = |number| self.registry().webhook(number).cloned();
-        let holds = |account, number, event| self.holds_in_step(account, number, event, asked);
+        let holds = |account, number, event| self.holds_in_step(account, number, event);
         View { trees: self.trees(), get: &|tree, key| self.get(tree, key), webhook: &webhook, holds: &holds }
             .look(bulk, id)
     }

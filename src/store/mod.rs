@@ -8,6 +8,7 @@
 
 mod accept;
 mod asking;
+mod at_paths;
 mod attempts;
 mod audit;
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! An event's JSON as values, read at most once and only where somebody asks: most webhooks want an event whatever it
-//! says.
+//! An event's JSON, read only where somebody asks: most webhooks want an event whatever it says.
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::at_paths::{self, Wanted};
 use super::message::NewEvent;
 use crate::domain::condition::Node;
 use crate::domain::event::Event;
@@ -17,7 +17,6 @@ pub struct Parsed<'a> {
     actor: Option<&'a Bytes>,
     metadata: Option<&'a Bytes>,
     tree: Option<Node<'a>>,
-    value: Option<Value>,
 }
 
 impl<'a> Parsed<'a> {
@@ -32,7 +31,7 @@ impl<'a> Parsed<'a> {
     }
 
     fn new(event_type: &'a str, data: &'a Bytes, actor: Option<&'a Bytes>, metadata: Option<&'a Bytes>) -> Self {
-        Self { event_type, data, actor, metadata, tree: None, value: None }
+        Self { event_type, data, actor, metadata, tree: None }
     }
 
     /// Its type.
@@ -57,24 +56,26 @@ impl<'a> Parsed<'a> {
     }
 
     /// Learns what it says at those of the paths of which that is not known.
-    pub fn learn_order_keys<'p>(&mut self, keys: &mut OrderKeys, paths: impl IntoIterator<Item = &'p KeyPath>) {
-        for path in paths {
-            if !keys.knows(path) {
-                keys.learn(path.clone(), path.value(self.value()).map(hash));
-            }
+    pub fn learn_order_keys<'p>(&self, keys: &mut OrderKeys, paths: impl IntoIterator<Item = &'p KeyPath>) {
+        let paths: Vec<&KeyPath> = paths.into_iter().filter(|path| !keys.knows(path)).collect();
+        for (path, found) in paths.iter().zip(self.at_paths(&paths)) {
+            keys.learn((*path).clone(), found.filter(|value| !value.is_null()).as_ref().map(hash));
         }
     }
 
-    /// The same as values, their fields in the order in which they were sent.
-    fn value(&mut self) -> &Value {
-        self.value.get_or_insert_with(|| {
-            let mut fields = Map::with_capacity(4);
-            fields.insert("type".into(), Value::String(self.event_type.to_string()));
-            for (name, json) in parts(self.data, self.actor, self.metadata) {
-                fields.insert(name.into(), value(json));
+    /// What it says at each of them.
+    fn at_paths(&self, paths: &[&KeyPath]) -> Vec<Option<Value>> {
+        let names: Vec<Vec<&str>> = paths.iter().map(|path| path.names()).collect();
+        let mut found: Vec<_> =
+            names.iter().map(|names| (names[0] == "type").then(|| Value::from(self.event_type))).collect();
+        for (part, json) in parts(self.data, self.actor, self.metadata) {
+            let of_part = names.iter().enumerate().filter(|(_, names)| names[0] == part);
+            let wanted: Vec<_> = of_part.map(|(index, names)| Wanted { names: &names[1..], index }).collect();
+            if !wanted.is_empty() {
+                at_paths::find(json, wanted, &mut found);
             }
-            Value::Object(fields)
-        })
+        }
+        found
     }
 }
 
@@ -93,14 +94,10 @@ fn hash(value: &Value) -> u64 {
     u64::from_be_bytes(*first)
 }
 
-/// `api` has checked that it is JSON. What no value can hold, such as the number 1e999, makes it null.
-fn value(json: &Bytes) -> Value {
-    serde_json::from_slice(json).unwrap_or(Value::Null)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::order::{OnDead, Order};
     use serde_json::json;
 
     #[test]
@@ -115,12 +112,19 @@ mod tests {
             test: false,
             fingerprint: None,
         };
-        let value = json!({"type": "a.b", "data": {"n": u64::MAX}, "metadata": {"x": [1.5]}});
-        assert_eq!(Parsed::of(&event).value(), &value);
+        let paths = ["type", "data.n", "metadata.x", "actor.id", "data.x"].map(|path| KeyPath::parse(path).unwrap());
+        let found = Parsed::of(&event).at_paths(&paths.each_ref());
+        assert_eq!(found, [Some(json!("a.b")), Some(json!(u64::MAX)), Some(json!([1.5])), None, None]);
         let read = Node::read(br#"{"type": "a.b", "data": {"n": 18446744073709551615}, "metadata": {"x":[1.5]}}"#);
         assert_eq!(Parsed::of(&event).tree(), &read);
         event.data = "[1e999]".into();
         assert_eq!(Parsed::of(&event).tree().field("data"), Some(&Node::Null));
-        assert_eq!(Parsed::of(&event).value()["data"], Value::Null);
+        event.data = r#"{"n": null}"#.into();
+        let mut keys = OrderKeys::default();
+        Parsed::of(&event).learn_order_keys(&mut keys, &paths);
+        let key = |path: &KeyPath| {
+            keys.place(&Order { key: Some(path.clone()), on_dead: OnDead::Skip }).map(|place| place.key)
+        };
+        assert_eq!(paths.each_ref().map(key), [Some(hash(&json!("a.b"))), None, Some(hash(&json!([1.5]))), None, None]);
     }
 }

@@ -2,6 +2,7 @@
 //! it can do stands in `accept`, `settle` and `manage`; every verb there checks first and stages then, so a refused
 //! request leaves nothing behind.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -47,6 +48,8 @@ pub struct Staging<'a> {
     pub(super) notice: Notice,
     /// Deliveries of accepted events that this group makes.
     pub(super) laid_out: usize,
+    /// Steps that jobs spend on reading events, and on asking conditions of them.
+    pub(super) steps: Cell<u64>,
     sums: Sums,
     kept_changes: KeptChanges,
 }
@@ -78,6 +81,7 @@ impl<'a> Staging<'a> {
             finished: Vec::new(),
             notice: Notice::default(),
             laid_out: 0,
+            steps: Cell::new(0),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::clock::Stopwatch;
 use crate::domain::delivery::{Cause, Delivery, DeliveryState};
 use crate::domain::id::{DeliveryId, EventId, WebhookId};
 use crate::domain::job::{Bulk, JobKind, JobState, Source};
-use crate::domain::order::{OnDead, Order};
+use crate::domain::order::{KeyPath, OnDead, Order};
 use crate::domain::webhook::{EventFilter, Status, Webhook};
 use crate::store::bench::{self, Bench, event};
 use crate::store::layout::Tree;
@@ -265,4 +265,28 @@ fn a_job_for_what_is_missing_makes_the_same_of_it_and_its_dry_run_counts_it() {
     let of =
         |id: EventId| made(id).into_iter().map(|one| (one.cause, is_too_costly(&bench, one.id))).collect::<Vec<_>>();
     assert_eq!(ids.map(of), [vec![(Cause::Missed, true)], vec![(Cause::Missed, false)], vec![]]);
+}
+
+#[test]
+fn a_step_of_a_job_reads_only_so_much_for_the_keys_of_an_order() {
+    let mut bench = Bench::new();
+    for _ in 0..9 {
+        bench.publish_as(large());
+    }
+    let key = KeyPath::parse("data.a").ok();
+    let webhook = bench.webhook_with(|webhook| webhook.order = Some(Order { key, on_dead: OnDead::Skip })).number();
+    let source = Source::Missing { webhook };
+    let bulk = Bulk { account: 1, kind: JobKind::Replay, source, event_type: None, from: None, to: None };
+    let mut answer = bench.store.submit(move |staging| staging.create_job(bulk)).unwrap();
+    bench.committer.step();
+    let id = answer.try_recv().unwrap().unwrap().id;
+    let mut done = vec![0];
+    while bench.committer.step() {
+        let job = bench.store.job(1, id).unwrap().unwrap();
+        if job.done > done[done.len() - 1] {
+            done.push(job.done);
+        }
+    }
+    // Each is 280 KB, and the one that makes it a mebibyte is the last of a step.
+    assert_eq!(done, [0, 4, 8, 9]);
 }
