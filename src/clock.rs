@@ -150,6 +150,25 @@ impl Stopwatch {
     }
 }
 
+/// Measures how long this thread had a processor: on a machine with much to do that is less than the time that passed.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort(Duration);
+
+impl Effort {
+    /// Starts now.
+    pub fn start() -> Self {
+        Self(thread_time())
+    }
+    /// What the thread has had since the start.
+    pub fn spent(&self) -> Duration {
+        thread_time().saturating_sub(self.0)
+    }
+}
+
+fn thread_time() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
+}
+
 /// Random numbers: from the system, or from a seed.
 #[derive(Debug)]
 pub struct Dice(StdRng);

@@ -3,7 +3,8 @@
 //! go in many places, and takes the segments in the order of the file, so the last ones wait for ever: the files grew to
 //! twenty times of what was kept in them. (sled's own flusher would help, but it also syncs and drops the error, and then a sync
 //! of ours succeeds that should not.) So a thread has sled write a page whole again and again that nobody reads. What stays true:
-//! it does so while the files grow by more than what they hold explains; it takes a fifth of a core at most; nobody waits for it.
+//! it does so while the files grow by more than is explained by what they hold, if that is more than ever; it takes a fifth of a
+//! core at most, and half of the time; nobody waits for it.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -12,14 +13,14 @@ use std::time::Duration;
 
 use super::inner::Inner;
 use super::trees::files::SEGMENT_BYTES;
-use crate::clock::Stopwatch;
+use crate::clock::{Effort, Stopwatch};
 use crate::pulse::or_end;
 
 /// Between two looks at the files.
 const PACE: Duration = Duration::from_secs(1);
 /// Pages that are cleaned before it rests.
 const SLICE: usize = 64;
-/// How many times as long as it reclaims it rests.
+/// How many times as long as it had a processor it rests, and for as long at least as it waited for the disk or its turn.
 const RESTS: u32 = 4;
 /// Pages a second, at least where there is a reason to reclaim, and at most.
 const PAGES: std::ops::RangeInclusive<usize> = 1_000..=32_000;
@@ -70,15 +71,19 @@ struct Size {
 #[derive(Debug, Default)]
 struct Pages {
     now: usize,
-    last: Option<Size>,
+    /// The files' bytes at the last look.
+    files: Option<u64>,
+    /// The most that they held. For what came and went there was room: if they grow for it again, it was not used.
+    most: u64,
 }
 
 impl Pages {
     /// The store has this size now.
     fn after(&mut self, size: Size) -> usize {
-        let before = self.last.replace(size).unwrap_or(size);
-        let explained = GROWS * size.held.saturating_sub(before.held);
-        let grown = size.files.saturating_sub(before.files).saturating_sub(explained);
+        let before = self.files.replace(size.files).unwrap_or(size.files);
+        let explained = GROWS * size.held.saturating_sub(self.most);
+        self.most = self.most.max(size.held);
+        let grown = size.files.saturating_sub(before).saturating_sub(explained);
         self.now = match grown >= SEGMENT_BYTES as u64 {
             true => (self.now * 2).clamp(*PAGES.start(), *PAGES.end()),
             false => self.now - self.now.div_ceil(FADES),
@@ -94,13 +99,13 @@ fn reclaim(inner: &Inner, stopped: &Receiver<()>) {
         let watch = Stopwatch::start();
         let mut left = size(inner).map_or(0, |size| pages.after(size));
         while left > 0 && watch.elapsed() < PACE {
-            let work = Stopwatch::start();
+            let (took, effort) = (Stopwatch::start(), Effort::start());
             // Who writes meets the same error, and has to do something about it.
             if inner.trees().and_then(|trees| trees.reclaim(SLICE)).is_err() {
                 break;
             }
             left = left.saturating_sub(SLICE);
-            if stopped.recv_timeout(work.elapsed() * RESTS) != Err(RecvTimeoutError::Timeout) {
+            if stopped.recv_timeout(took.elapsed().max(effort.spent() * RESTS)) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
         }
@@ -162,6 +167,7 @@ mod tests {
         let growing = [1011, 1013, 1015, 1017, 1019, 1021].map(|files| after(files * SEGMENT, 3 * SEGMENT));
         assert_eq!(growing, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000]);
         assert_eq!(after(1030 * SEGMENT, 2 * SEGMENT), 32_000);
+        assert_eq!(after(1031 * SEGMENT, 3 * SEGMENT), 32_000, "there was room for what came again");
         assert_eq!([after(1030 * SEGMENT, 0), after(1030 * SEGMENT, 0)], [31_000, 30_031]);
         let faded = std::iter::from_fn(|| Some(after(1000 * SEGMENT, 0))).take(500).last();
         assert_eq!(faded, Some(0));
