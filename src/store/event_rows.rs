@@ -125,7 +125,7 @@ fn decode_head(record: &[u8]) -> Result<(EventHead, &[u8]), String> {
     type Start = (EventId, AccountNumber, Option<String>, String, UnixMs, bool);
     let (id, account, name, event_type, created_at, test) = record::take_part::<Start>(&mut rest)?;
     let (webhooks, fingerprint, body) = match *version {
-        VERSION_OF_BEFORE => (record::take_part(&mut rest)?, record::take_part(&mut rest)?, None),
+        VERSION_OF_BEFORE => (ascending(record::take_part(&mut rest)?), record::take_part(&mut rest)?, None),
         VERSION => {
             let webhooks = runs::decode(&record::take_part::<serde_bytes::ByteBuf>(&mut rest)?)?;
             let (fingerprint, body) = record::take_part(&mut rest)?;
@@ -134,6 +134,13 @@ fn decode_head(record: &[u8]) -> Result<(EventHead, &[u8]), String> {
         version => return Err(format!("record version {version} is not known")),
     };
     Ok((EventHead { id, account, name, event_type, created_at, test, webhooks, fingerprint, body }, rest))
+}
+
+/// They were always written in this order; nothing said so then, and what is written anew has to have it.
+fn ascending(mut webhooks: Vec<WebhookNumber>) -> Vec<WebhookNumber> {
+    webhooks.sort_unstable();
+    webhooks.dedup();
+    webhooks
 }
 
 /// Reads and writes a record whose body lies behind its head: what random bytes are thrown at.
