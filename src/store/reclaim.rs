@@ -4,7 +4,7 @@
 //! twenty times of what was kept in them. (sled's own flusher would help, but it also syncs and drops the error, and then a sync
 //! of ours succeeds that should not.) So a thread has sled write a page whole again and again that nobody reads. What stays true:
 //! it does so while the files grow by more than is explained by what they hold, if that is more than ever; it takes a fifth of a
-//! core at most, and half of the time; nobody waits for it.
+//! core at most, and half of the time; a sync waits for some pages, and after one that failed nothing more is reclaimed.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -18,8 +18,8 @@ use crate::pulse::or_end;
 
 /// Between two looks at the files.
 const PACE: Duration = Duration::from_secs(1);
-/// Pages that are cleaned before it rests.
-const SLICE: usize = 64;
+/// Pages that are cleaned before it rests: a sync waits for them, about half a millisecond.
+const SLICE: usize = 8;
 /// How many times as long as it had a processor it rests, and for as long at least as it waited for the disk or its turn.
 const RESTS: u32 = 4;
 /// Pages a second, at least where there is a reason to reclaim, and at most.

@@ -211,6 +211,7 @@ impl Trees {
 
     /// Has the files cleaned of so many pages: see `reclaim`.
     pub fn reclaim(&self, pages: usize) -> Result<(), StoreError> {
+        self.closing.check()?;
         match &self.of {
             In::Sled(sled) => sled.reclaim(pages),
             In::Memory(_) => Ok(()),

@@ -35,6 +35,17 @@ pub struct OnSled {
     path: PathBuf,
     durable: bool,
     known: Mutex<Known>,
+    reclaiming: Mutex<Reclaiming>,
+}
+
+/// What reclaiming has to do with syncs. After one that failed, pages may be on the disk in neither the place where they were nor the
+/// one to which they were moved, unless nothing more is written there.
+#[derive(Default)]
+struct Reclaiming {
+    /// Since the last flush something was written for it.
+    some: bool,
+    /// A sync failed: it is over.
+    is_over: bool,
 }
 
 /// What is known of the rows beside the rows. Changed by the commit thread alone.
@@ -58,7 +69,8 @@ impl OnSled {
         let log = File::open(path.join(LOG)).map_err(cannot)?;
         let mark = Mark::open(&path, found.marked, found.ledger.group).map_err(cannot)?;
         let known = Mutex::new(Known { ledger: found.ledger, mark, adding_up: AddingUp::default() });
-        let disk = Self { sled: found.sled, log, path: path.clone(), durable: settings.durable, known };
+        let reclaiming = Mutex::default();
+        let disk = Self { sled: found.sled, log, path: path.clone(), durable: settings.durable, known, reclaiming };
         if found.format != Some(FORMAT_VERSION) {
             disk.put_format(found.format.is_none()).map_err(|error| OpenError::of(&path, error))?;
         }
@@ -145,7 +157,15 @@ impl OnSled {
             return Ok(());
         }
         let failed = |error: io::Error| StoreError::Io(error.to_string());
-        self.log.sync_data().map_err(failed)?;
+        let mut reclaiming = self.reclaiming();
+        // So that closing the store has nothing to write if the sync fails.
+        if std::mem::take(&mut reclaiming.some) {
+            caught(|| self.sled.db.flush())??;
+        }
+        let synced = self.log.sync_data();
+        reclaiming.is_over |= synced.is_err();
+        drop(reclaiming);
+        synced.map_err(failed)?;
         let mut known = self.known();
         let group = known.ledger.group;
         known.mark.put(group, None).map_err(failed)
@@ -162,8 +182,18 @@ impl OnSled {
         add(adding_up, ledger)
     }
 
-    /// Has sled clean so many pages, if there are some to be cleaned: one each time that it writes a page whole.
+    fn reclaiming(&self) -> MutexGuard<'_, Reclaiming> {
+        self.reclaiming.lock().expect("no holder of the lock panics")
+    }
+
+    /// Has sled clean so many pages, if there are some to be cleaned: one each time that it writes a page whole. A sync waits
+    /// for as long.
     pub fn reclaim(&self, pages: usize) -> Result<(), StoreError> {
+        let mut reclaiming = self.reclaiming();
+        if reclaiming.is_over {
+            return Err(StoreError::Unavailable);
+        }
+        reclaiming.some = true;
         let mut writes = 0..pages * WRITES_A_PAGE;
         let written = caught(|| writes.try_for_each(|n| self.sled.reclaim.insert([], &[n as u8]).map(drop)))?;
         Ok(written?)
@@ -234,5 +264,31 @@ fn sync_directories(path: &Path) -> io::Result<()> {
             Ok(())
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::OwnedFd;
+
+    #[test]
+    fn after_a_sync_that_failed_nothing_is_written_for_reclaiming_not_even_when_it_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut disk = OnSled::open(&Settings::at(dir.path())).unwrap();
+        let mut writes = Writes::default();
+        writes.push(Tree::Closed, vec![1], Some(vec![2]));
+        disk.write(&writes).unwrap();
+        let log = || std::fs::read(dir.path().join(LOG)).unwrap();
+        let before = log();
+        disk.reclaim(1).unwrap();
+        // Of a pipe nothing can be synced.
+        disk.log = File::from(OwnedFd::from(std::io::pipe().unwrap().0));
+        assert!(matches!(disk.sync(), Err(StoreError::Io(_))));
+        let after = log();
+        assert!(after != before, "what was written before is not left for later");
+        assert_eq!(disk.reclaim(1), Err(StoreError::Unavailable));
+        drop(disk);
+        assert!(log() == after);
     }
 }
