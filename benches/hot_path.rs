@@ -33,7 +33,7 @@ fn dialects(to: &mut Criterion) {
     let mut group = to.benchmark_group("delivery");
     for dialect in Dialects::shipped().iter() {
         let (event, webhook) = (event(), webhook(&dialect.name));
-        let secret = dialect.generate_secret(&[7; 32]);
+        let secret = dialect.generate_secret(&[7; 32]).expect("it can be generated");
         let keys = [dialect.signing_key(&secret).unwrap()];
         let facts = AttemptFacts {
             event: &event,
@@ -49,7 +49,7 @@ fn dialects(to: &mut Criterion) {
         let prepared = dialect.prepare(&event, "default");
         group.bench_function(format!("{}: headers and signature", dialect.name), |b| {
             b.iter(|| {
-                let body = dialect.body(&prepared, &webhook);
+                let body = dialect.body(&prepared, &facts, &keys);
                 let mut headers = Vec::with_capacity(8);
                 dialect.headers(&facts, &body, &keys, &mut headers);
                 headers
@@ -64,14 +64,14 @@ fn layer(to: &mut Criterion) {
     let dialects = Dialects::shipped();
     let dialect = dialects.get("taskflow").unwrap();
     let (event, webhook) = (event(), webhook("taskflow"));
-    let secret = dialect.generate_secret(&[7; 32]);
+    let secret = dialect.generate_secret(&[7; 32]).expect("it can be generated");
     let (keys, mac) =
         ([dialect.signing_key(&secret).unwrap()], Hmac::new_from_slice(secret.reveal().as_bytes()).unwrap());
     let delivery = event.id.delivery_to(1);
     let now = 1_800_000_000_000;
     let facts = AttemptFacts { event: &event, webhook: &webhook, account_id: "default", delivery, attempt: 1, now };
     let prepared = dialect.prepare(&event, "default");
-    let body = dialect.body(&prepared, &webhook);
+    let body = dialect.body(&prepared, &facts, &keys);
     let normal = normalised(&event.data);
     assert_eq!(body_by_hand(&facts, &normal), body, "the same bytes");
     assert_eq!(delivery_by_hand(&facts, &body, &mac), delivery_by_dialect(dialect, &facts, &prepared, &keys));
@@ -102,7 +102,7 @@ fn delivery_by_dialect(
     prepared: &Prepared,
     keys: &[SigningKey],
 ) -> (Bytes, Headers) {
-    let body = dialect.body(prepared, facts.webhook);
+    let body = dialect.body(prepared, facts, keys);
     let mut headers = Vec::with_capacity(8);
     dialect.headers(facts, &body, keys, &mut headers);
     (body, headers)

@@ -169,6 +169,11 @@ fn thread_time() -> Duration {
     clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
 }
 
+/// The system's own random bytes, for cryptography that asks for its source.
+pub fn system_random() -> ring::rand::SystemRandom {
+    ring::rand::SystemRandom::new()
+}
+
 /// Random numbers: from the system, or from a seed.
 #[derive(Debug)]
 pub struct Dice(StdRng);

@@ -48,7 +48,7 @@ fn a_start_chooses_the_dialect_of_the_account_default() {
     assert_eq!(dialect_of(&["serve", "--dialect", "daycopilot"]), "daycopilot");
     let ended = Server::run(dir.path(), &["serve", "--dialect", "klingon"], &[]).end();
     assert_eq!(ended.status.code(), Some(1));
-    assert!(ended.output.contains("\"klingon\" is not known; there are: cathcr, daycopilot"), "{}", ended.output);
+    assert!(ended.output.contains("\"klingon\" is not known; there are: cathcr, cloudevents"), "{}", ended.output);
 }
 
 #[test]
@@ -170,6 +170,7 @@ fn verify_says_why_not() {
         (&["--secret", SECRET, "--body", "nowhere"], "nowhere: No such file"),
         (&["--secret", SECRET, "--dialect", "nope"], "there is no dialect \"nope\"; there are cathcr, "),
         (&["--secret", "x", "--dialect", "taskflow", "--body", "body"], "the header X-TaskFlow-Signature is missing"),
+        (&["--secret", SECRET, "--dialect", "square", "--body", "body"], "the URL is signed, so it must be given"),
     ] {
         let (code, output) = verify(dir.path(), &[arguments, &headers].concat());
         assert_eq!(code, Some(1), "{arguments:?}: {output}");
@@ -234,13 +235,30 @@ fn the_receiver_answers_when_it_is_asked_whether_it_wants_deliveries() {
         let url = format!("http://{address}/");
         let webhook = json!({"url": url, "events": ["*"], "dialect": dialect, "ownership_check": true});
         let webhook = server.client().post("/api/v1/webhooks", &webhook).data(201);
-        receiving.line("asked whether deliveries are wanted here; answered {\"challenge\":");
+        receiving.line("asked whether deliveries are wanted here; answered 200 {\"challenge\":");
         let path = format!("/api/v1/webhooks/{}", webhook["id"].as_str().expect("an id"));
         let watch = Stopwatch::start();
         while server.client().get(&path).data(200)["status"] != "active" {
             assert!(watch.elapsed() < DEADLINE, "the answer is not taken");
             std::thread::yield_now();
         }
+    }
+}
+
+#[test]
+fn a_signed_url_is_the_one_that_was_called_unless_another_is_named() {
+    let dir = folder();
+    let server = Server::start(dir.path(), &[]);
+    const OTHER: [&str; 2] = ["--webhook-url", "https://hooks.example.com/square"];
+    for (named, verdict) in [(&[][..], "  signature valid"), (&OTHER[..], "  signature NOT valid: ")] {
+        let (mut receiving, address) = receive(&[&["--dialect", "square", "--secret", SECRET], named].concat());
+        let url = format!("http://{address}/hook?a=b");
+        let webhook = json!({"url": url, "events": ["*"], "dialect": "square", "secret": SECRET});
+        let webhook = server.client().post("/api/v1/webhooks", &webhook).data(201);
+        let id = webhook["id"].as_str().expect("an id");
+        server.client().post(&format!("/api/v1/webhooks/{id}/test"), &json!({})).data(202);
+        let said = receiving.line("  signature");
+        assert!(said.starts_with(verdict), "{named:?}: {said}");
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use hookwheel::clock::{Clock, Stopwatch};
-use hookwheel::dialect::Dialects;
+use hookwheel::dialect::{Dialects, Received};
 use hookwheel::domain::secret::Secret;
 use hookwheel::domain::time::parse;
 use rustix::process::Signal;
@@ -604,7 +604,8 @@ fn while_a_secret_rotates_both_sign() {
     let verifies = |secret: &str| {
         let header = |name: &str| arrived.header(name).map(str::to_owned);
         let (now, body) = (Clock::real().now(), &arrived.message.body);
-        dialects.get("standard").unwrap().verify(&header, body, &[Secret::new(secret)], now, None)
+        let received = Received { header: &header, url: None, body };
+        dialects.get("standard").unwrap().verify(received, &[Secret::new(secret)], now, None)
     };
     for secret in [old, new] {
         verifies(secret).unwrap_or_else(|error| panic!("{secret}: {error}"));

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use hookwheel::clock::{Clock, Stopwatch};
-use hookwheel::dialect::Dialects;
+use hookwheel::dialect::{Dialects, Received};
 use hookwheel::domain::secret::Secret;
 use hookwheel::domain::time::{UnixMs, parse};
 use serde_json::{Value, json};
@@ -257,7 +257,8 @@ fn verify(arrived: &Arrived, secret: &str) {
     let header = |name: &str| arrived.header(name).map(str::to_owned);
     let dialects = Dialects::shipped();
     let standard = dialects.get("standard").unwrap();
-    let verified = standard.verify(&header, &arrived.message.body, &[Secret::new(secret)], Clock::real().now(), None);
+    let received = Received { header: &header, url: None, body: &arrived.message.body };
+    let verified = standard.verify(received, &[Secret::new(secret)], Clock::real().now(), None);
     verified.unwrap_or_else(|error| panic!("{error}: {arrived:?}"));
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::error::CliError;
 use crate::clock::Clock;
-use crate::dialect::{Dialect, Dialects, VerifyError};
+use crate::dialect::{Dialect, Dialects, Received, VerifyError};
 use crate::domain::secret::Secret;
 
 /// Arguments that name a contract.
@@ -51,19 +51,13 @@ pub struct Contract {
 
 impl Contract {
     /// Verifies a request now; `tolerance_seconds` bounds how far its time may be from the clock's.
-    pub fn verify(
-        &self,
-        header: &dyn Fn(&str) -> Option<String>,
-        body: &[u8],
-        tolerance_seconds: Option<u64>,
-    ) -> Result<(), VerifyError> {
-        self.dialect.verify(header, body, &self.secrets, Clock::real().wall(), tolerance_seconds)
+    pub fn verify(&self, received: Received<'_>, tolerance_seconds: Option<u64>) -> Result<(), VerifyError> {
+        self.dialect.verify(received, &self.secrets, Clock::real().wall(), tolerance_seconds)
     }
 
     /// The names of the headers that the dialect sets, as the contract spells them.
     pub fn header_names(&self) -> impl Iterator<Item = &str> {
-        let own = self.dialect.headers.iter().map(|rule| &rule.key);
-        own.chain(self.dialect.signature.iter().map(|rule| &rule.header)).map(|key| key.spelled.as_str())
+        self.dialect.header_keys().map(|key| key.spelled.as_str())
     }
 }
 

@@ -17,6 +17,8 @@ use tokio::sync::Notify;
 use super::contract::{Contract, ContractArgs};
 use super::error::CliError;
 use super::server::ServerArgs;
+use crate::dialect::{Asked, Received, VerifyError};
+use crate::domain::probe::Method;
 
 /// The longest body that is taken.
 const BODY_BYTES_MAX: usize = 64 << 20;
@@ -31,6 +33,9 @@ pub struct ReceiveArgs {
     listen: SocketAddr,
     #[command(flatten)]
     contract: ContractArgs,
+    /// The URL that it is known by, where that is another and the contract signs it
+    #[arg(long, value_name = "URL")]
+    webhook_url: Option<String>,
     /// Answer the first N requests with 500
     #[arg(long, value_name = "N", default_value_t = 0)]
     fail_first: u64,
@@ -55,6 +60,7 @@ pub struct ReceiveArgs {
 pub async fn run(args: ReceiveArgs, dialects: &Path, server: &ServerArgs) -> Result<(), CliError> {
     let endpoint = web::Data::new(Endpoint {
         contract: args.contract.read(dialects)?,
+        webhook_url: args.webhook_url,
         fail_first: args.fail_first,
         status: StatusCode::from_u16(args.status).expect("its range was checked"),
         delay: Duration::from_millis(args.delay),
@@ -98,6 +104,7 @@ pub async fn run(args: ReceiveArgs, dialects: &Path, server: &ServerArgs) -> Res
 /// What every request is treated by.
 struct Endpoint {
     contract: Contract,
+    webhook_url: Option<String>,
     fail_first: u64,
     status: StatusCode,
     delay: Duration,
@@ -122,12 +129,13 @@ enum Form {
 
 async fn receive(endpoint: web::Data<Endpoint>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
     // A server asks first whether deliveries are wanted here: they are.
-    if let Some(answer) = endpoint.contract.dialect.challenge.clone().unwrap_or_default().answer(&body) {
-        let said = write(&printable(&format!("asked whether deliveries are wanted here; answered {answer}\n")));
+    if let Some((status, answer)) = endpoint.answer(&request, &body) {
+        let told = format!("asked whether deliveries are wanted here; answered {} {answer}\n", status.as_u16());
+        let said = write(&printable(&told));
         if let Err(error) = said {
             eprintln!("hookwheel: standard output: {error}");
         }
-        return HttpResponse::Ok().body(answer);
+        return HttpResponse::build(status).body(answer);
     }
     let number = endpoint.received.fetch_add(1, Ordering::SeqCst) + 1;
     let status = if number <= endpoint.fail_first { StatusCode::INTERNAL_SERVER_ERROR } else { endpoint.status };
@@ -149,16 +157,36 @@ async fn receive(endpoint: web::Data<Endpoint>, request: HttpRequest, body: web:
 }
 
 impl Endpoint {
+    /// What to answer to a question; `None` if the request is none.
+    fn answer(&self, request: &HttpRequest, body: &[u8]) -> Option<(StatusCode, String)> {
+        let dialect = &self.contract.dialect;
+        let rule = dialect.challenge.clone().unwrap_or_default();
+        let method = if request.method() == actix_web::http::Method::GET { Method::Get } else { Method::Post };
+        let query: Vec<_> = url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
+        let key = self.contract.secrets.first().and_then(|secret| dialect.signing_key(secret).ok());
+        let answer = rule.answer(Asked { method, query: &query, body }, key.as_ref())?;
+        // Of two questions one is wrongly signed, to see whether that is noticed here.
+        match rule.forged_status.and_then(|status| StatusCode::from_u16(status).ok()) {
+            Some(refusal) if !self.contract.secrets.is_empty() && self.check(request, body).is_err() => {
+                Some((refusal, String::new()))
+            }
+            _ => Some((StatusCode::OK, answer)),
+        }
+    }
+
+    fn check(&self, request: &HttpRequest, body: &[u8]) -> Result<(), VerifyError> {
+        let seen = || format!("http://{}{}", request.connection_info().host(), request.uri());
+        let url = self.webhook_url.clone().unwrap_or_else(seen);
+        self.contract.verify(Received { header: &|name| header(request, name), url: Some(&url), body }, None)
+    }
+
     fn show(&self, number: u64, status: StatusCode, request: &HttpRequest, body: &[u8]) -> String {
-        let header = |name: &str| {
-            request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        };
-        let verdict = self.verdict(&header, body);
+        let verdict = self.verdict(request, body);
         let line = format!("{number}: {} {} answered {}", request.method(), request.uri(), status.as_u16());
         let Form::Whole { raw } = self.form else { return format!("{line}, {verdict}\n") };
         let mut shown = format!("{line}\n");
         for name in self.contract.header_names() {
-            shown.extend(header(name).map(|value| format!("  {name}: {value}\n")));
+            shown.extend(header(request, name).map(|value| format!("  {name}: {value}\n")));
         }
         shown.push_str(&format!("  {verdict}\n"));
         let text = if raw { None } else { pretty(body) };
@@ -167,15 +195,19 @@ impl Endpoint {
         printable(&shown)
     }
 
-    fn verdict(&self, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> String {
+    fn verdict(&self, request: &HttpRequest, body: &[u8]) -> String {
         if self.contract.secrets.is_empty() {
             return "signature not checked: no --secret was given".into();
         }
-        match self.contract.verify(header, body, None) {
+        match self.check(request, body) {
             Ok(()) => "signature valid".into(),
             Err(error) => format!("signature NOT valid: {error}"),
         }
     }
+}
+
+fn header(request: &HttpRequest, name: &str) -> Option<String> {
+    request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 /// Says where it listens and how to have events sent there.

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::contract::{Contract, ContractArgs};
 use super::error::CliError;
-use crate::dialect::VerifyError;
+use crate::dialect::{Received, VerifyError};
 
 /// The arguments of `hookwheel verify`.
 #[derive(Debug, Args)]
@@ -24,6 +24,9 @@ pub struct VerifyArgs {
     /// The request's body, byte for byte: a file, or - for standard input
     #[arg(long, value_name = "FILE", default_value = "-")]
     body: String,
+    /// The URL that it was sent to, as the webhook has it: only for contracts that sign it
+    #[arg(long, value_name = "URL")]
+    webhook_url: Option<String>,
     /// How far the request's time may be from now; without it, a request of any age is valid
     #[arg(long, value_name = "SECONDS")]
     tolerance: Option<u64>,
@@ -41,7 +44,7 @@ pub fn run(args: VerifyArgs, dialects: &Path) -> Result<(), CliError> {
         return Err(CliError::Failed("--secret is needed: the webhook's secret, or @FILE".into()));
     }
     let body = read_body(&args.body)?;
-    let checked = check(&contract, &headers, &body, args.tolerance);
+    let checked = check(&contract, &headers, args.webhook_url.as_deref(), &body, args.tolerance);
     checked.map_err(|reason| CliError::Failed(format!("not valid: {reason}")))?;
     println!("valid");
     Ok(())
@@ -50,14 +53,17 @@ pub fn run(args: VerifyArgs, dialects: &Path) -> Result<(), CliError> {
 fn check(
     contract: &Contract,
     headers: &[(String, String)],
+    url: Option<&str>,
     body: &[u8],
     tolerance_seconds: Option<u64>,
 ) -> Result<(), String> {
     let header =
         |name: &str| headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone());
-    let checked = contract.verify(&header, body, tolerance_seconds);
+    let verified = |body| contract.verify(Received { header: &header, url, body }, tolerance_seconds);
+    let checked = verified(body);
     checked.map_err(|error| match (&error, without_line_break(body)) {
-        (VerifyError::Mismatch(_), Some(shorter)) if contract.verify(&header, shorter, tolerance_seconds).is_ok() => {
+        (VerifyError::NoUrl, _) => format!("{error}: --webhook-url"),
+        (VerifyError::Mismatch(_), Some(shorter)) if verified(shorter).is_ok() => {
             format!("{error}\nwithout its last line break the body is valid: whatever saved it has added one")
         }
         _ => error.to_string(),

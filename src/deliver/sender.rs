@@ -33,7 +33,7 @@ use crate::domain::endpoint::{HOP_HEADER, is_credential};
 use crate::domain::event::Event;
 use crate::domain::explain::Explained;
 use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
-use crate::domain::probe::{Probe, Probed};
+use crate::domain::probe::{Method, Probe, Probed};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
 use crate::store::{Store, StoreError};
@@ -178,17 +178,18 @@ impl Sender {
             }
             Err(unsent) => return Err(unsent),
         };
-        let body = target.dialect.body(&ready.body, &target.webhook);
+        let (facts, keys) = (target.facts(claim, &ready.event, &self.tools.clock), target.keys_at(&self.tools.clock));
+        let body = target.dialect.body(&ready.body, &facts, &keys);
         let _charge = self.charge(&ready, claim.webhook.account, body.len()).ok_or(Unsent::NoRoom)?;
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
             return Ok(Outcome::TooLarge(body.len() as u64, limit as u64));
         }
-        let headers = target.headers(claim, &ready.event, &body, &self.tools.clock);
-        sent.headers = headers.iter().map(written).collect();
+        let headers = target.headers(&facts, &body, &keys);
+        sent.headers = headers.iter().map(|header| written(header, &target.dialect)).collect();
         let webhook = &target.webhook;
         match self.clients.get(to.peer.profile, &webhook.allow, webhook.tls.as_ref()) {
             Ok(client) => {
-                let request = Request { to, headers: &headers, body };
+                let request = Request { method: Method::Post, to, headers: &headers, body };
                 let outcome = self.post(&client, &request, &mut sent.heard).await;
                 outcome.map_err(|Ours(why)| {
                     self.tools.making.descriptors.ran_out();
@@ -220,7 +221,7 @@ impl Sender {
             (_, Err(unfit)) => Outcome::Unsendable(unfit.to_string()),
             (Ok(to), Ok(client)) => {
                 let headers: Vec<_> = probe.headers.iter().filter_map(parsed).chain([hop()]).collect();
-                let request = Request { to: &to, headers: &headers, body: probe.body };
+                let request = Request { method: probe.method, to: &to, headers: &headers, body: probe.body };
                 let limit = Duration::from_secs(probe.timeout_seconds.into());
                 let posted = actix_rt::time::timeout(limit, self.post(&client, &request, &mut heard)).await;
                 posted.unwrap_or(Ok(Outcome::TimedOut)).unwrap_or_else(|Ours(why)| Outcome::Unsendable(why))
@@ -350,17 +351,24 @@ impl Target {
         }
     }
 
-    fn headers(&self, claim: &Claim, event: &Event, body: &Bytes, clock: &Clock) -> Vec<(HeaderName, HeaderValue)> {
-        let (now, wall) = (clock.now(), clock.wall());
+    /// The keys that sign now, the newest first.
+    fn keys_at(&self, clock: &Clock) -> Vec<SigningKey> {
+        let now = clock.now();
         let signs = |until: &Option<UnixMs>| until.is_none_or(|until| now < until);
-        let keys: Vec<SigningKey> =
-            self.keys.iter().filter(|(_, until)| signs(until)).map(|(key, _)| key.clone()).collect();
-        let attempt = claim.delivery.attempts + 1;
+        self.keys.iter().filter(|(_, until)| signs(until)).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// What body and headers say of the attempt: the time is read once, so both say the same.
+    fn facts<'f>(&'f self, claim: &Claim, event: &'f Event, clock: &Clock) -> AttemptFacts<'f> {
         let (webhook, account_id) = (&*self.webhook, self.account_id.as_str());
-        let facts = AttemptFacts { event, webhook, account_id, delivery: claim.delivery.id, attempt, now: wall };
+        let (delivery, attempt) = (claim.delivery.id, claim.delivery.attempts + 1);
+        AttemptFacts { event, webhook, account_id, delivery, attempt, now: clock.wall() }
+    }
+
+    fn headers(&self, facts: &AttemptFacts<'_>, body: &Bytes, keys: &[SigningKey]) -> Vec<(HeaderName, HeaderValue)> {
         let mut headers = Vec::with_capacity(9 + self.custom_headers.len());
         headers.extend(self.custom_headers.iter().cloned());
-        self.dialect.headers(&facts, body, &keys, &mut headers);
+        self.dialect.headers(facts, body, keys, &mut headers);
         headers.push(hop());
         headers
     }
@@ -384,8 +392,9 @@ fn hop() -> (HeaderName, HeaderValue) {
 }
 
 /// A header as it is kept: of one that lets its holder in, only that it was sent.
-fn written((name, value): &(HeaderName, HeaderValue)) -> (String, String) {
-    let kept = if is_credential(name.as_str()) { MASK.into() } else { String::from_utf8_lossy(value.as_bytes()) };
+fn written((name, value): &(HeaderName, HeaderValue), dialect: &Dialect) -> (String, String) {
+    let is_secret = is_credential(name.as_str()) || dialect.shows_secret(name);
+    let kept = if is_secret { MASK.into() } else { String::from_utf8_lossy(value.as_bytes()) };
     (name.as_str().to_string(), kept.into_owned())
 }
 
@@ -451,7 +460,8 @@ mod tests {
         let claim = Claim { delivery, webhook, rate_limited: false };
         let signatures = [NOW + 1, NOW + 2].map(|now| {
             clock.turn_to(now);
-            let headers = target.headers(&claim, &event, &Bytes::from_static(b"{}"), &clock);
+            let (facts, keys) = (target.facts(&claim, &event, &clock), target.keys_at(&clock));
+            let headers = target.headers(&facts, &Bytes::from_static(b"{}"), &keys);
             let (_, value) = headers.iter().find(|(name, _)| name == "webhook-signature").unwrap();
             value.to_str().unwrap().split(' ').count()
         });
@@ -460,8 +470,12 @@ mod tests {
 
     #[test]
     fn of_a_header_that_lets_its_holder_in_it_is_kept_only_that_it_was_sent() {
-        let kept = |name: &str| written(&(name.parse().unwrap(), HeaderValue::from_static("Bearer x")));
+        let shipped = Dialects::shipped().get("cloudevents").unwrap().source.clone();
+        // It shows its secret in a header whose name does not tell.
+        let dialect = Dialect::parse("own.toml", &shipped.replace("\"Authorization\"", "\"X-Two\"")).unwrap();
+        let kept = |name: &str| written(&(name.parse().unwrap(), HeaderValue::from_static("Bearer x")), &dialect);
         assert_eq!(kept("authorization"), ("authorization".into(), MASK.into()));
+        assert_eq!(kept("x-two"), ("x-two".into(), MASK.into()));
         assert_eq!(kept("x-one"), ("x-one".into(), "Bearer x".into()));
     }
 }

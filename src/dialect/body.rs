@@ -1,22 +1,33 @@
-//! The bytes of a request: what a dialect makes of an event, once an event and dialect; only the webhook's
-//! id, where a contract has it in the body, is filled in per webhook. A body never depends on the delivery or the
-//! attempt, so every attempt sends the same bytes.
+//! The bytes of a request: what a dialect makes of an event, once an event and dialect. What is known only at the attempt,
+//! where a contract has it in the body (the webhook's id, the time, the signature itself), is filled in then. A body
+//! without such facts is the same for all webhooks and all attempts.
 
 use bytes::Bytes;
 use serde::Deserialize;
 
 use super::Dialect;
 use super::canonical::{JsonForm, LostNumber, Numbers, lost_numbers};
-use super::maker::Maker;
-use super::placeholder::Placeholder;
+use super::envelope::Envelope;
+use super::form::{self, BodyFormat};
+use super::headers::{AttemptFacts, ContentType};
+use super::mac::SigningKey;
+use super::maker::{Maker, inside_string};
+use super::placeholder::{Moment, Placeholder};
+use super::signature::Fill;
+use super::template::Template;
 use crate::domain::Invalid;
 use crate::domain::event::Event;
 use crate::domain::webhook::Webhook;
 
 /// How the body is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BodyRule {
+    /// JSON or a form.
+    #[serde(default)]
+    pub format: BodyFormat,
+    /// The `Content-Type`; left out: that of the format.
+    pub content_type: Option<ContentType>,
     /// Unchanged or canonical.
     #[serde(default)]
     pub json: JsonForm,
@@ -25,11 +36,12 @@ pub struct BodyRule {
     pub numbers: Numbers,
 }
 
-/// A body that may still lack the webhook's id.
+/// A body that may still lack what is known only at the attempt.
 #[derive(Debug, Clone)]
 pub struct Prepared {
+    /// JSON if it lacks something, else as it is sent.
     bytes: Bytes,
-    /// Where in `bytes` an id of the webhook goes, ascending.
+    /// Where in `bytes` such a fact goes, ascending.
     holes: Vec<(usize, Placeholder)>,
 }
 
@@ -38,38 +50,77 @@ impl Prepared {
     pub fn is_whole(&self) -> bool {
         self.holes.is_empty()
     }
+
+    /// The JSON with all facts in it.
+    pub(super) fn filled(&self, fill: Fill<'_>) -> Vec<u8> {
+        let mut body = Vec::with_capacity(self.bytes.len() + 64 * self.holes.len());
+        let mut from = 0;
+        let mut text = String::new();
+        for (at, slot) in &self.holes {
+            body.extend_from_slice(&self.bytes[from..*at]);
+            text.clear();
+            fill(slot, &mut text);
+            inside_string(&mut body, &text);
+            from = *at;
+        }
+        body.extend_from_slice(&self.bytes[from..]);
+        body
+    }
 }
 
 impl Dialect {
-    /// Makes the body of an accepted event, but for what depends on the webhook. Done once an event.
+    /// Makes the body of an accepted event, but for what is known only at the attempt. Done once an event.
     ///
     /// # Panics
     /// If the event's `data`, `actor` or `metadata` is not JSON that `domain::json` lets through.
     pub fn prepare(&self, event: &Event, account_id: &str) -> Prepared {
-        let (bytes, holes) = Maker::make(self, event, account_id);
+        let mut prepared = self.write(&self.envelope, event, account_id);
+        if prepared.is_whole() {
+            prepared.bytes = self.formatted(prepared.bytes);
+        }
+        prepared
+    }
+
+    /// The JSON of any envelope.
+    pub(super) fn write(&self, envelope: &Envelope, event: &Event, account_id: &str) -> Prepared {
+        let (bytes, holes) = Maker::make(self, envelope, event, account_id);
         Prepared { bytes: bytes.into(), holes }
     }
 
-    /// The body for one webhook: a cheap clone where it does not depend on the webhook.
-    pub fn body(&self, prepared: &Prepared, webhook: &Webhook) -> Bytes {
-        if prepared.holes.is_empty() {
+    /// The body of one attempt: a cheap clone where it depends on nothing that is known only then.
+    pub fn body(&self, prepared: &Prepared, what: &AttemptFacts<'_>, keys: &[SigningKey]) -> Bytes {
+        if prepared.is_whole() {
             return prepared.bytes.clone();
         }
-        let mut body = Vec::with_capacity(prepared.bytes.len() + 64 * prepared.holes.len());
-        let mut from = 0;
-        for (at, slot) in &prepared.holes {
-            body.extend_from_slice(&prepared.bytes[from..*at]);
-            body.extend_from_slice(self.webhook_id(webhook, slot).as_bytes());
-            from = *at;
-        }
-        body.extend_from_slice(&prepared.bytes[from..]);
-        body.into()
+        let json = prepared.filled(&|slot, out| match slot {
+            Placeholder::Signature => out.push_str(&self.signature_in_body(what, keys)),
+            other => self.fact(what, other, out),
+        });
+        self.formatted(json.into())
     }
 
-    /// How many bytes [`Self::body`] would have.
-    pub fn body_bytes(&self, prepared: &Prepared, webhook: &Webhook) -> usize {
-        let filled = prepared.holes.iter().map(|(_, slot)| self.webhook_id(webhook, slot).len());
-        prepared.bytes.len() + filled.sum::<usize>()
+    pub(super) fn formatted(&self, json: Bytes) -> Bytes {
+        match self.body.format {
+            BodyFormat::Json => json,
+            BodyFormat::Form => form::encode(&json).into(),
+        }
+    }
+
+    /// Whether the attempts of one delivery have different bodies.
+    pub fn body_varies(&self) -> bool {
+        use Placeholder::{AttemptId, AttemptNumber, AttemptRetry, AttemptToken, Signature};
+        let varies = |slot: &Placeholder| {
+            let is_new = matches!(slot, AttemptId | AttemptNumber | AttemptRetry | AttemptToken | Signature);
+            is_new || matches!(slot.moment(), Some((Moment::Attempt, _)))
+        };
+        self.envelope.templates().into_iter().flat_map(Template::slots).any(varies)
+    }
+
+    /// How many bytes the body of a first attempt would have, without a signature in it.
+    pub fn body_bytes(&self, event: &Event, webhook: &Webhook, account_id: &str) -> usize {
+        let (delivery, now) = (event.id.delivery_to(webhook.number()), event.created_at);
+        let first = AttemptFacts { event, webhook, account_id, delivery, attempt: 1, now };
+        self.body(&self.prepare(event, account_id), &first, &[]).len()
     }
 
     /// The event's id as receivers see it: the producer's own as it is, ours in this dialect's form.
@@ -91,13 +142,5 @@ impl Dialect {
             }
         };
         lost.into_iter().map(warning).collect()
-    }
-
-    pub(super) fn webhook_id(&self, webhook: &Webhook, slot: &Placeholder) -> String {
-        match slot {
-            Placeholder::WebhookId => self.ids.webhook.spell(webhook.id.uuid()),
-            Placeholder::WebhookUuid => webhook.id.to_string(),
-            _ => unreachable!("{slot} does not name the webhook"),
-        }
     }
 }

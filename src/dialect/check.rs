@@ -16,10 +16,10 @@ impl Dialect {
     pub fn health_check_headers(&self, what: &AttemptFacts<'_>) -> Vec<(HeaderName, HeaderValue)> {
         let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut headers = vec![json, (USER_AGENT, header_value(self.user_agent.as_str()))];
-        headers.extend(self.signature.iter().map(|rule| {
+        headers.extend(self.signatures_in_headers().map(|(rule, key)| {
             let word = [(&rule.value, IN_PLACE_OF_A_SIGNATURE.to_string())].into_iter();
             let text = rule.text_with(word, &|slot, out| self.fact(what, slot, out));
-            (rule.header.name.clone(), header_value(&text))
+            (key.name.clone(), header_value(&text))
         }));
         headers
     }

@@ -30,7 +30,58 @@ pub enum Member {
     Spread(Placeholder),
 }
 
+impl Member {
+    fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Field(_, value) => value.templates(),
+            Self::Spread(_) => Vec::new(),
+        }
+    }
+}
+
+/// A step from a value to one inside of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// To a field of an object.
+    Key(String),
+    /// To an item of an array.
+    Item(usize),
+}
+
 impl Envelope {
+    /// All texts in it.
+    pub(super) fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Text(template) => vec![template],
+            Self::Constant(_) => Vec::new(),
+            Self::Array(items) => items.iter().flat_map(Self::templates).collect(),
+            Self::Object(members) => members.iter().flat_map(Member::templates).collect(),
+        }
+    }
+
+    /// Whether this placeholder stands anywhere in it.
+    pub(super) fn has(&self, slot: &Placeholder) -> bool {
+        self.templates().iter().any(|template| template.slots().any(|known| known == slot))
+    }
+
+    /// The way to a placeholder that stands alone; `None` where what is spread beside it may take its place.
+    pub fn path_of(&self, slot: &Placeholder) -> Option<Vec<Step>> {
+        let (step, mut rest) = match self {
+            Self::Text(template) => return (template.only() == Some(slot)).then(Vec::new),
+            Self::Constant(_) => return None,
+            Self::Array(items) => {
+                items.iter().enumerate().find_map(|(n, item)| Some((Step::Item(n), item.path_of(slot)?)))?
+            }
+            Self::Object(members) if members.iter().any(|member| matches!(member, Member::Spread(_))) => return None,
+            Self::Object(members) => members.iter().find_map(|member| match member {
+                Member::Field(key, value) => Some((Step::Key(key.clone()), value.path_of(slot)?)),
+                Member::Spread(_) => None,
+            })?,
+        };
+        rest.insert(0, step);
+        Some(rest)
+    }
+
     /// Puts the fields in the order in which JavaScript lists them. Objects with a spread are ordered when they are
     /// written: only then are their keys known.
     pub(super) fn order_canonically(&mut self) {
@@ -56,13 +107,23 @@ impl Envelope {
 
 impl<'de> Deserialize<'de> for Envelope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyEnvelope)
+        EnvelopeAt(Place::Envelope).deserialize(deserializer)
     }
 }
 
-struct AnyEnvelope;
+/// Reads JSON whose texts are templates that stand in a given place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EnvelopeAt(pub Place);
 
-impl<'de> Visitor<'de> for AnyEnvelope {
+impl<'de> DeserializeSeed<'de> for EnvelopeAt {
+    type Value = Envelope;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Envelope, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for EnvelopeAt {
     type Value = Envelope;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,7 +131,7 @@ impl<'de> Visitor<'de> for AnyEnvelope {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Envelope, E> {
-        Template::parse(text, Place::Envelope).map(Envelope::Text).map_err(E::custom)
+        Template::parse(text, self.0).map(Envelope::Text).map_err(E::custom)
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<Envelope, E> {
@@ -94,7 +155,7 @@ impl<'de> Visitor<'de> for AnyEnvelope {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Envelope, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
+        while let Some(item) = seq.next_element_seed(self)? {
             items.push(item);
         }
         Ok(Envelope::Array(items))
@@ -104,9 +165,9 @@ impl<'de> Visitor<'de> for AnyEnvelope {
         let mut members = Vec::new();
         while let Some(Plain(key)) = map.next_key()? {
             members.push(match key.as_str() {
-                "..." => Member::Spread(map.next_value_seed(Spread)?),
+                "..." if self.0 == Place::Envelope => Member::Spread(map.next_value_seed(Spread)?),
                 "$__toml_private_datetime" => return Err(de::Error::custom("is a date; write it as text")),
-                _ => Member::Field(key, map.next_value()?),
+                _ => Member::Field(key, map.next_value_seed(self)?),
             });
         }
         Ok(Envelope::Object(members))

@@ -1,13 +1,16 @@
-//! The headers of an attempt. Names and constant values are made when the dialect is loaded; an attempt only fills in
+//! The headers of an attempt, and the facts of it. Names and constant values are made when the dialect is loaded; an attempt only fills in
 //! the facts. All facts are visible ASCII (ids, numbers, times, event types), so a header can always be written.
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use serde::{Deserialize, Deserializer};
+use sha2::{Digest, Sha256};
 
 use super::Dialect;
-use super::mac::SigningKey;
+use super::encoding::hex;
+use super::form::BodyFormat;
+use super::mac::{Algorithm, SigningKey};
 use super::ordered::ordered;
-use super::placeholder::{Place, Placeholder, refuse_any};
+use super::placeholder::{Moment, Place, Placeholder, refuse_any};
 use super::template::{Template, TemplateAt};
 use crate::domain::endpoint::HOP_HEADER;
 use crate::domain::event::Event;
@@ -15,6 +18,10 @@ use crate::domain::id::{AttemptId, DeliveryId};
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::Webhook;
 
+/// How deliveries are made.
+pub(super) const METHOD: &str = "POST";
+/// The length of `{attempt.token}`.
+const TOKEN_DIGITS: usize = 50;
 /// Headers that HTTP or Hookwheel sets, so a dialect cannot.
 const RESERVED: [&str; 8] =
     ["host", "content-length", "content-type", "transfer-encoding", "connection", "user-agent", "upgrade", HOP_HEADER];
@@ -35,7 +42,8 @@ impl TryFrom<String> for HeaderKey {
     fn try_from(spelled: String) -> Result<Self, String> {
         let name = HeaderName::from_bytes(spelled.as_bytes()).map_err(|_| format!("{spelled:?} is no header name"))?;
         if RESERVED.contains(&name.as_str()) {
-            return Err(format!("{spelled} is set by Hookwheel; user_agent has a key of its own"));
+            let keys = "user_agent and body.content_type have keys of their own";
+            return Err(format!("{spelled} is set by Hookwheel; {keys}"));
         }
         Ok(Self { name, spelled })
     }
@@ -87,6 +95,41 @@ impl Default for UserAgent {
     }
 }
 
+/// The `Content-Type` of a dialect.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ContentType(HeaderValue);
+
+impl ContentType {
+    /// What a body of this format is.
+    fn of(format: BodyFormat) -> Self {
+        Self(HeaderValue::from_static(match format {
+            BodyFormat::Json => "application/json",
+            BodyFormat::Form => "application/x-www-form-urlencoded",
+        }))
+    }
+
+    /// The header's text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().expect("it was made of visible ASCII")
+    }
+}
+
+impl TryFrom<String> for ContentType {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let token =
+            |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-._".contains(&b));
+        let essence = text.split(';').next().unwrap_or_default().trim_end();
+        let is_type = essence.split_once('/').is_some_and(|(one, other)| token(one) && token(other));
+        if !is_type || !text.bytes().all(|b| (0x20..0x7f).contains(&b) && !b"{}".contains(&b)) {
+            return Err("must be a media type, such as \"application/cloudevents+json; charset=utf-8\"".into());
+        }
+        Ok(Self(HeaderValue::from_str(&text).expect("visible ASCII is a header value")))
+    }
+}
+
 /// Reads the table of headers.
 pub(super) fn header_rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HeaderRule>, D::Error> {
     let entries = ordered::<D, HeaderKey, _>(deserializer, TemplateAt(Place::Header))?;
@@ -115,6 +158,11 @@ pub struct AttemptFacts<'a> {
 }
 
 impl Dialect {
+    /// What its bodies are.
+    pub fn content_type(&self) -> ContentType {
+        self.body.content_type.clone().unwrap_or_else(|| ContentType::of(self.body.format))
+    }
+
     /// Appends the headers of an attempt: content type, user agent, the dialect's own, and the signatures of `body`
     /// with `keys`, the newest first. A signature rule that cannot carry several uses the first. Without keys nothing is
     /// signed.
@@ -125,7 +173,7 @@ impl Dialect {
         keys: &[SigningKey],
         out: &mut Vec<(HeaderName, HeaderValue)>,
     ) {
-        out.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+        out.push((CONTENT_TYPE, self.content_type().0));
         out.push((USER_AGENT, self.user_agent.0.clone()));
         let mut text = String::new();
         for rule in self.headers.iter().filter(|rule| what.attempt > 1 || !rule.retries_only()) {
@@ -139,17 +187,25 @@ impl Dialect {
         if keys.is_empty() {
             return;
         }
-        for rule in &self.signature {
+        for (rule, key) in self.signatures_in_headers() {
             let value = rule.header_text(keys, body, &|slot, out| self.fact(what, slot, out));
-            out.push((rule.header.name.clone(), header_value(&value)));
+            out.push((key.name.clone(), header_value(&value)));
         }
     }
 
     /// Whether the dialect sets this header itself, so that a webhook's custom headers may not.
     pub fn sets_header(&self, name: &str) -> bool {
-        let own = self.headers.iter().map(|rule| &rule.key);
-        own.chain(self.signature.iter().map(|rule| &rule.header))
-            .any(|key| name.eq_ignore_ascii_case(key.name.as_str()))
+        self.header_keys().any(|key| name.eq_ignore_ascii_case(key.name.as_str()))
+    }
+
+    /// The headers that it sets, those of signatures last.
+    pub fn header_keys(&self) -> impl Iterator<Item = &HeaderKey> {
+        self.headers.iter().map(|rule| &rule.key).chain(self.signatures_in_headers().map(|(_, key)| key))
+    }
+
+    /// Whether this header shows a secret as it is, so that nobody else may see it.
+    pub fn shows_secret(&self, name: &HeaderName) -> bool {
+        self.signatures_in_headers().any(|(rule, key)| key.name == *name && rule.algorithm == Algorithm::Secret)
     }
 
     pub(super) fn fact(&self, what: &AttemptFacts<'_>, slot: &Placeholder, out: &mut String) {
@@ -157,10 +213,10 @@ impl Dialect {
             Placeholder::EventId => out.push_str(&self.event_id(what.event)),
             Placeholder::EventUuid => out.push_str(&what.event.id.to_string()),
             Placeholder::EventType => out.push_str(&what.event.event_type),
-            Placeholder::EventTime => out.push_str(&time::write(what.event.created_at, self.times)),
-            Placeholder::EventUnix => out.push_str(&(what.event.created_at / 1000).to_string()),
             Placeholder::AccountId => out.push_str(what.account_id),
-            Placeholder::WebhookId | Placeholder::WebhookUuid => out.push_str(&self.webhook_id(what.webhook, slot)),
+            Placeholder::WebhookId => out.push_str(&self.ids.webhook.spell(what.webhook.id.uuid())),
+            Placeholder::WebhookUuid => out.push_str(&what.webhook.id.to_string()),
+            Placeholder::WebhookUrl => out.push_str(what.webhook.url.as_str()),
             Placeholder::DeliveryId => out.push_str(&self.ids.delivery.spell(what.delivery.uuid())),
             Placeholder::DeliveryUuid => out.push_str(&what.delivery.to_string()),
             Placeholder::AttemptId => {
@@ -169,9 +225,30 @@ impl Dialect {
             }
             Placeholder::AttemptNumber => out.push_str(&what.attempt.to_string()),
             Placeholder::AttemptRetry => out.push_str(&(what.attempt - 1).to_string()),
-            Placeholder::AttemptUnix => out.push_str(&(what.now / 1000).to_string()),
-            _ => unreachable!("{slot} cannot stand in a header"),
+            Placeholder::AttemptMethod => out.push_str(METHOD),
+            Placeholder::AttemptToken => out.push_str(&what.token()),
+            Placeholder::Header(header) => {
+                self.headers[header.place].value.write(out, |slot, out| self.fact(what, slot, out));
+            }
+            _ => match slot.moment() {
+                Some((Moment::Event, form)) => {
+                    out.push_str(&time::write(what.event.created_at, form.unwrap_or(self.times)));
+                }
+                Some((Moment::Attempt, form)) => out.push_str(&time::write(what.now, form.unwrap_or(self.times))),
+                None => unreachable!("{slot} is no fact of an attempt"),
+            },
         }
+    }
+}
+
+impl AttemptFacts<'_> {
+    /// Text that no other attempt has. It is no secret.
+    fn token(&self) -> String {
+        let hash = Sha256::new()
+            .chain_update(self.delivery.uuid().as_bytes())
+            .chain_update(self.attempt.to_be_bytes())
+            .chain_update(self.now.to_be_bytes());
+        hex(&hash.finalize())[..TOKEN_DIGITS].to_string()
     }
 }
 

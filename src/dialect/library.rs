@@ -22,6 +22,17 @@ const SHIPPED: &[(&str, &str)] = &[
     ("stripe.toml", include_str!("stripe.toml")),
     ("slack.toml", include_str!("slack.toml")),
     ("shopify.toml", include_str!("shopify.toml")),
+    ("paddle.toml", include_str!("paddle.toml")),
+    ("zoom.toml", include_str!("zoom.toml")),
+    ("linear.toml", include_str!("linear.toml")),
+    ("square.toml", include_str!("square.toml")),
+    ("mailgun.toml", include_str!("mailgun.toml")),
+    ("twilio.toml", include_str!("twilio.toml")),
+    ("hubspot.toml", include_str!("hubspot.toml")),
+    ("discord.toml", include_str!("discord.toml")),
+    ("cloudevents.toml", include_str!("cloudevents.toml")),
+    ("cloudevents_binary.toml", include_str!("cloudevents_binary.toml")),
+    ("svix.toml", include_str!("svix.toml")),
 ];
 
 /// All dialects of a server. Share it in an `Arc`; a reload makes a new one.

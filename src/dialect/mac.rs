@@ -1,5 +1,5 @@
-//! What signs: keyed hashes, and Ed25519 key pairs; and a secret prepared for those that a dialect uses. What stays true: a
-//! key is worked in once a webhook, not once a delivery, and never prints itself.
+//! What signs: keyed hashes, key pairs, or the secret as it is; and a secret prepared for those that a dialect uses. What
+//! stays true: a key is worked in once a webhook, not once a delivery, and never prints itself.
 
 use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac as _};
@@ -8,8 +8,11 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use std::fmt;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
-/// The MAC.
+use super::keys::{PairKind, PrivateKey};
+
+/// What a proof is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
@@ -19,6 +22,28 @@ pub enum Algorithm {
     Sha256,
     /// HMAC-SHA512.
     Sha512,
+    /// The secret itself: a bearer token, or a name and a password.
+    Secret,
+    /// Ed25519, with a key pair.
+    Ed25519,
+    /// ECDSA over P-256 with SHA-256, with a key pair.
+    #[serde(rename = "ecdsa-p256")]
+    EcdsaP256,
+    /// RSA with SHA-256 (PKCS #1 v1.5), with a key pair.
+    #[serde(rename = "rsa-sha256")]
+    Rsa,
+}
+
+impl Algorithm {
+    /// The kind of key pair that it needs, if it needs one.
+    pub fn pair(self) -> Option<PairKind> {
+        match self {
+            Self::Sha1 | Self::Sha256 | Self::Sha512 | Self::Secret => None,
+            Self::Ed25519 => Some(PairKind::Ed25519),
+            Self::EcdsaP256 => Some(PairKind::EcdsaP256),
+            Self::Rsa => Some(PairKind::Rsa),
+        }
+    }
 }
 
 /// A secret, ready to sign with each algorithm of its dialect. A clone costs nothing.
@@ -31,15 +56,17 @@ enum Key {
     Shared(Arc<[(Algorithm, Mac)]>),
     /// The private one of a pair.
     Pair(Arc<ed25519_dalek::SigningKey>),
+    /// The private one of a pair, where the dialect has nothing else.
+    Private(PrivateKey),
 }
 
 impl SigningKey {
-    /// Works `key` into one state for each of `algorithms`.
-    pub(super) fn shared(key: &[u8], algorithms: impl Iterator<Item = Algorithm>) -> Self {
+    /// Works `key` into one state for each of `algorithms`; `secret` is the text that it was made of.
+    pub(super) fn shared(secret: &str, key: &[u8], algorithms: impl Iterator<Item = Algorithm>) -> Self {
         let mut states: Vec<(Algorithm, Mac)> = Vec::new();
         for algorithm in algorithms {
             if !states.iter().any(|(known, _)| *known == algorithm) {
-                states.push((algorithm, Mac::new(algorithm, key)));
+                states.push((algorithm, Mac::new(algorithm, secret, key)));
             }
         }
         Self(Key::Shared(states.into()))
@@ -50,7 +77,12 @@ impl SigningKey {
         Self(Key::Pair(Arc::new(key)))
     }
 
-    /// Whether it is the private key of a pair.
+    /// Signs with the private key of a pair, where the dialect has nothing else.
+    pub(super) fn private(key: PrivateKey) -> Self {
+        Self(Key::Private(key))
+    }
+
+    /// Whether it is the private key of a pair beside shared ones.
     pub(super) fn is_pair(&self) -> bool {
         matches!(self.0, Key::Pair(_))
     }
@@ -73,12 +105,13 @@ impl SigningKey {
                 mac.finish(encode)
             }
             Key::Pair(key) => encode(&key.sign(&message(say)).to_bytes()),
+            Key::Private(key) => encode(&key.sign(&message(say))),
         }
     }
 }
 
 /// All pieces of a message, for what has to read it twice.
-fn message(say: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Vec<u8> {
+pub(super) fn message(say: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Vec<u8> {
     let mut message = Vec::new();
     say(&mut |piece| message.extend_from_slice(piece));
     message
@@ -95,27 +128,33 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// An HMAC that is being computed.
+/// An HMAC that is being computed, or what stands in its place.
 #[derive(Clone)]
 pub(super) enum Mac {
+    Secret(Arc<Zeroizing<String>>),
     Sha1(Hmac<Sha1>),
     Sha256(Hmac<Sha256>),
     Sha512(Hmac<Sha512>),
 }
 
 impl Mac {
-    fn new(algorithm: Algorithm, key: &[u8]) -> Self {
+    fn new(algorithm: Algorithm, secret: &str, key: &[u8]) -> Self {
         const ANY_LENGTH: &str = "HMAC takes keys of any length";
         match algorithm {
             Algorithm::Sha1 => Self::Sha1(Hmac::new_from_slice(key).expect(ANY_LENGTH)),
             Algorithm::Sha256 => Self::Sha256(Hmac::new_from_slice(key).expect(ANY_LENGTH)),
             Algorithm::Sha512 => Self::Sha512(Hmac::new_from_slice(key).expect(ANY_LENGTH)),
+            Algorithm::Secret => Self::Secret(Arc::new(Zeroizing::new(secret.to_string()))),
+            Algorithm::Ed25519 | Algorithm::EcdsaP256 | Algorithm::Rsa => {
+                unreachable!("a dialect that signs with key pairs has no shared secrets")
+            }
         }
     }
 
     /// Goes on with `bytes`.
     pub(super) fn update(&mut self, bytes: &[u8]) {
         match self {
+            Self::Secret(_) => {}
             Self::Sha1(mac) => mac.update(bytes),
             Self::Sha256(mac) => mac.update(bytes),
             Self::Sha512(mac) => mac.update(bytes),
@@ -125,6 +164,7 @@ impl Mac {
     /// Ends, and writes the MAC as `write` does.
     pub(super) fn finish(self, write: impl FnOnce(&[u8]) -> String) -> String {
         match self {
+            Self::Secret(secret) => write(secret.as_bytes()),
             Self::Sha1(mac) => write(&mac.finalize().into_bytes()),
             Self::Sha256(mac) => write(&mac.finalize().into_bytes()),
             Self::Sha512(mac) => write(&mac.finalize().into_bytes()),

@@ -30,15 +30,16 @@ enum Source<'a> {
 }
 
 impl<'a> Maker<'a> {
-    /// The body's bytes, and where an id of the webhook goes into them, ascending.
+    /// The bytes of `envelope`, and where what is known only at the attempt goes into them, ascending.
     pub(super) fn make(
         dialect: &'a Dialect,
+        envelope: &'a Envelope,
         event: &'a Event,
         account_id: &'a str,
     ) -> (Vec<u8>, Vec<(usize, Placeholder)>) {
         let out = Vec::with_capacity(event.data.len() + 256);
         let mut maker = Self { dialect, event, account_id, out, holes: Vec::new() };
-        maker.write(&dialect.envelope);
+        maker.write(envelope);
         (maker.out, maker.holes)
     }
 
@@ -131,13 +132,26 @@ impl<'a> Maker<'a> {
                 Some(json) => self.json(json),
                 None => self.out.extend_from_slice(b"null"),
             },
-            WebhookId | WebhookUuid => {
+            _ if slot.is_number(self.dialect.times) => {
+                self.late_or(slot, |out, text| out.extend_from_slice(text.as_bytes()))
+            }
+            _ if slot.is_late() => {
                 self.out.push(b'"');
                 self.holes.push((self.out.len(), slot.clone()));
                 self.out.push(b'"');
             }
-            EventUnix => self.out.extend_from_slice(self.fact(slot).as_bytes()),
             _ => string(&self.fact(slot), &mut self.out),
+        }
+    }
+
+    /// Writes a fact, or leaves a hole for one that is not known yet.
+    fn late_or(&mut self, slot: &Placeholder, write: impl FnOnce(&mut Vec<u8>, &str)) {
+        match slot.is_late() {
+            true => self.holes.push((self.out.len(), slot.clone())),
+            false => {
+                let text = self.fact(slot);
+                write(&mut self.out, &text);
+            }
         }
     }
 
@@ -146,20 +160,11 @@ impl<'a> Maker<'a> {
         self.out.push(b'"');
         for part in &template.parts {
             match part {
-                Part::Slot(slot @ (Placeholder::WebhookId | Placeholder::WebhookUuid)) => {
-                    self.holes.push((self.out.len(), slot.clone()));
-                }
-                Part::Slot(slot) => self.inside_string(&self.fact(slot)),
-                Part::Text(text) => self.inside_string(text),
+                Part::Slot(slot) => self.late_or(slot, inside_string),
+                Part::Text(text) => inside_string(&mut self.out, text),
             }
         }
         self.out.push(b'"');
-    }
-
-    fn inside_string(&mut self, text: &str) {
-        let mut quoted = Vec::with_capacity(text.len() + 2);
-        string(text, &mut quoted);
-        self.out.extend_from_slice(&quoted[1..quoted.len() - 1]);
     }
 
     /// A fact as text. The producer's own strings lose their quotes; what is absent is empty.
@@ -168,9 +173,11 @@ impl<'a> Maker<'a> {
             Placeholder::EventId => self.dialect.event_id(self.event),
             Placeholder::EventUuid => self.event.id.to_string(),
             Placeholder::EventType => self.event.event_type.clone(),
-            Placeholder::EventTime => time::write(self.event.created_at, self.dialect.times),
-            Placeholder::EventUnix => (self.event.created_at / 1000).to_string(),
             Placeholder::AccountId => self.account_id.to_string(),
+            _ if slot.moment().is_some() => {
+                let form = slot.moment().and_then(|(_, form)| form).unwrap_or(self.dialect.times);
+                time::write(self.event.created_at, form)
+            }
             _ => {
                 let json = self.sent(slot).unwrap_or(b"\"\"");
                 serde_json::from_slice(json).unwrap_or_else(|_| String::from_utf8_lossy(json).into_owned())
@@ -198,8 +205,15 @@ impl<'a> Maker<'a> {
     }
 }
 
+/// Writes what stands inside of a string's quotes.
+pub(super) fn inside_string(out: &mut Vec<u8>, text: &str) {
+    let mut quoted = Vec::with_capacity(text.len() + 2);
+    string(text, &mut quoted);
+    out.extend_from_slice(&quoted[1..quoted.len() - 1]);
+}
+
 /// The fields of a JSON object in order, duplicates included, values as they were sent.
-fn fields_of(object: &[u8]) -> Vec<(String, &RawValue)> {
+pub(super) fn fields_of(object: &[u8]) -> Vec<(String, &RawValue)> {
     struct Fields;
     impl<'de> Visitor<'de> for Fields {
         type Value = Vec<(String, &'de RawValue)>;

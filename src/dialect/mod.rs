@@ -2,25 +2,34 @@
 //! stays true: no code anywhere asks for a product's name, nothing is looked up by string while events are sent, and
 //! the same values sign, verify and document, so these cannot drift apart.
 
+mod answer;
 mod body;
 mod canonical;
 mod catalogue;
 mod challenge;
 mod check;
+mod encoding;
 mod envelope;
 mod error;
 mod face;
+mod form;
 mod headers;
+mod keys;
 mod library;
 mod mac;
 mod maker;
 mod native;
 mod number;
 mod ordered;
+mod pairs;
 mod placeholder;
+mod proofs;
+mod received;
+mod refusal;
 mod routes;
 mod schema;
 mod secrets;
+mod secrets_check;
 mod shelf;
 mod signature;
 mod template;
@@ -31,25 +40,30 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
+pub use answer::Asked;
 pub use body::{BodyRule, Prepared};
 pub use canonical::{JsonForm, LostNumber, Numbers, canonical, first_lost_number, lost_numbers};
 pub use catalogue::{EventType, Types, check_types};
-pub use challenge::{Challenge, ChallengeRule};
+pub use challenge::{AnswerSignature, Challenge, ChallengeRule};
 pub use check::HEALTH_CHECK_BODY;
-pub use envelope::{Envelope, Member};
+pub use encoding::Encoding;
+pub use envelope::{Envelope, Member, Step};
 pub use error::DialectError;
 pub use face::{DeliveriesRule, Face, ListRule, Only, Page, Paging, Rows};
-pub use headers::{AttemptFacts, HeaderKey, HeaderRule, UserAgent};
+pub use form::BodyFormat;
+pub use headers::{AttemptFacts, ContentType, HeaderKey, HeaderRule, UserAgent};
+pub use keys::{PairKind, PublicForm};
 pub use library::Dialects;
 pub use mac::{Algorithm, SigningKey};
 pub use native::{Ids, Kind, Naming, Spelling};
-pub use placeholder::Placeholder;
+pub use placeholder::{Moment, Placeholder};
+pub use received::Received;
+pub use refusal::VerifyError;
 pub use routes::{Endpoint, FaceMatch, OWN_PATHS, Operation, Operations, Route};
 pub use secrets::{KeyForm, SecretRule, Signing};
 pub use shelf::Shelf;
-pub use signature::{Encoding, SignatureRule};
+pub use signature::SignatureRule;
 pub use template::{Part, Template};
-pub use verify::VerifyError;
 pub use view::{TestBody, View};
 pub use wording::nearest;
 
@@ -198,7 +212,8 @@ impl Dialect {
         self.check_bounds()?;
         self.check_ids()?;
         self.secrets.check(&self.signature)?;
-        self.check_signed()?;
+        self.check_proofs()?;
+        self.check_challenge()?;
         self.check_catalogue()?;
         self.disable = self.written_disable.try_into()?;
         if let Some(limit) = self.rate_limit {
@@ -257,35 +272,6 @@ impl Dialect {
             if !form.prefix.is_empty() && (!fits || stem.len() > 31) {
                 let message = "must be up to 32 of A-Z a-z 0-9 _ and end in _, such as \"wh_\"; \"\" is a plain UUID";
                 return Err(Invalid::new(format!("ids.{key}"), message));
-            }
-        }
-        Ok(())
-    }
-
-    /// A receiver must be told every fact that is signed, and every header must be there once.
-    fn check_signed(&self) -> Result<(), Invalid> {
-        let mut names: Vec<&HeaderKey> = Vec::new();
-        for HeaderRule { key, .. } in &self.headers {
-            if names.iter().any(|known| known.name == key.name) {
-                return Err(Invalid::new(format!("headers.{}", key.spelled), "this header is there already"));
-            }
-            names.push(key);
-        }
-        for (n, rule) in self.signature.iter().enumerate() {
-            if names.iter().any(|known| known.name == rule.header.name) {
-                return Err(Invalid::new(format!("signature[{n}].header"), "this header is there already"));
-            }
-            names.push(&rule.header);
-            if let Err(message) = rule.check_several() {
-                return Err(Invalid::new(format!("signature[{n}].several"), message));
-            }
-            let told = |slot: &Placeholder| {
-                *slot == Placeholder::Body
-                    || rule.own_slots().chain(self.headers.iter().flat_map(|h| h.value.slots())).any(|s| s == slot)
-            };
-            if let Some(slot) = rule.signed.slots().find(|slot| !told(slot)) {
-                let message = format!("signs {slot}, which no header tells the receiver");
-                return Err(Invalid::new(format!("signature[{n}].signed"), message));
             }
         }
         Ok(())

@@ -205,15 +205,19 @@ impl Spelling {
         }
         let spelled = native.as_str().and_then(|text| match kind {
             Kind::Plain | Kind::Nested => None,
-            Kind::Time => time::parse(text).map(|ms| time::write(ms, self.times)),
-            Kind::Webhook => WebhookId::parse(text).map(|id| self.ids.webhook.spell(id.uuid())),
-            Kind::Delivery => DeliveryId::parse(text).map(|id| self.ids.delivery.spell(id.uuid())),
-            Kind::Attempt => AttemptId::parse(text).map(|id| self.ids.delivery.spell_attempt(id)),
+            Kind::Time if self.times.is_number() => {
+                let written = time::write(time::parse(text)?, self.times);
+                return written.parse::<u64>().ok().map(Value::from);
+            }
+            Kind::Time => time::parse(text).map(|ms| Value::from(time::write(ms, self.times))),
+            Kind::Webhook => WebhookId::parse(text).map(|id| self.ids.webhook.spell(id.uuid()).into()),
+            Kind::Delivery => DeliveryId::parse(text).map(|id| self.ids.delivery.spell(id.uuid()).into()),
+            Kind::Attempt => AttemptId::parse(text).map(|id| self.ids.delivery.spell_attempt(id).into()),
             Kind::Event => {
-                EventId::parse(text).filter(|id| is_ours(*id, text)).map(|id| self.ids.event.spell(id.uuid()))
+                EventId::parse(text).filter(|id| is_ours(*id, text)).map(|id| self.ids.event.spell(id.uuid()).into())
             }
         });
-        spelled.map_or_else(|| native.clone(), Value::String)
+        spelled.unwrap_or_else(|| native.clone())
     }
 
     /// Spells the names and times inside an object of ours.

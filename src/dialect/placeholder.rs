@@ -6,6 +6,7 @@ use serde::Deserialize;
 use std::fmt;
 
 use super::wording::nearest;
+use crate::domain::time::TimeForm;
 
 /// A fact that a dialect can send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,25 +45,63 @@ pub enum Placeholder {
     AttemptNumber,
     /// `{attempt.retry}`: which retry it is, from 1; a header with it is left out of the first attempt.
     AttemptRetry,
-    /// `{attempt.unix}`: when the attempt is made, in Unix seconds.
+    /// `{attempt.time}`: when the attempt is made, in the dialect's form of times.
+    AttemptTime,
+    /// `{attempt.unix}`: when the attempt is made, in Unix seconds; alone in a body it is a number.
     AttemptUnix,
+    /// `{event.time:unix_ms}`, `{attempt.time:http}`: one of both times in a form of its own.
+    TimeAs(Moment, TimeForm),
+    /// `{attempt.token}`: 50 hexadecimal digits, others for each attempt.
+    AttemptToken,
+    /// `{attempt.method}`: how the attempt is made, which is always `POST`.
+    AttemptMethod,
+    /// `{webhook.url}`: as the webhook has it.
+    WebhookUrl,
+    /// `{header.NAME}`: the value of one of the dialect's own headers.
+    Header(HeaderRef),
     /// `{body}`: the exact bytes sent.
     Body,
-    /// `{signature}`: the encoded HMAC.
+    /// `{body.sorted}`: the parameters of a form by their names, names and values strung together.
+    BodySorted,
+    /// `{signature}`: the encoded signature.
     Signature,
+    /// `{challenge}`: the random text of an ownership check.
+    Challenge,
+}
+
+/// Which time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// When the event happened.
+    Event,
+    /// When the attempt is made.
+    Attempt,
+}
+
+/// One of the dialect's own headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderRef {
+    /// As the file names it.
+    pub name: String,
+    /// Its place among the dialect's headers, once all of the file is read.
+    pub place: usize,
 }
 
 /// Where a template stands; it decides which placeholders are there to be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In the body, which is made once an event and so cannot know the delivery or the attempt.
+    /// In the body.
     Envelope,
     /// In a header: plain ASCII facts only.
     Header,
     /// What is signed.
     Signed,
-    /// The header that carries the signature.
+    /// What carries the signature.
     Signature,
+    /// What an endpoint is asked.
+    Question,
+    /// What it must answer.
+    Answer,
 }
 
 impl Place {
@@ -72,7 +111,7 @@ impl Place {
     }
 }
 
-const NAMES: [(&str, Placeholder); 19] = [
+const NAMES: [(&str, Placeholder); 25] = [
     ("event.id", Placeholder::EventId),
     ("event.uuid", Placeholder::EventUuid),
     ("event.type", Placeholder::EventType),
@@ -84,14 +123,20 @@ const NAMES: [(&str, Placeholder); 19] = [
     ("account.id", Placeholder::AccountId),
     ("webhook.id", Placeholder::WebhookId),
     ("webhook.uuid", Placeholder::WebhookUuid),
+    ("webhook.url", Placeholder::WebhookUrl),
     ("delivery.id", Placeholder::DeliveryId),
     ("delivery.uuid", Placeholder::DeliveryUuid),
     ("attempt.id", Placeholder::AttemptId),
     ("attempt.number", Placeholder::AttemptNumber),
     ("attempt.retry", Placeholder::AttemptRetry),
+    ("attempt.time", Placeholder::AttemptTime),
     ("attempt.unix", Placeholder::AttemptUnix),
+    ("attempt.token", Placeholder::AttemptToken),
+    ("attempt.method", Placeholder::AttemptMethod),
     ("body", Placeholder::Body),
+    ("body.sorted", Placeholder::BodySorted),
     ("signature", Placeholder::Signature),
+    ("challenge", Placeholder::Challenge),
 ];
 
 impl Placeholder {
@@ -100,32 +145,70 @@ impl Placeholder {
         matches!(self, Self::EventMetadata | Self::EventActor)
     }
 
+    /// Which time it is, and in which form; `None` is the dialect's own.
+    pub fn moment(&self) -> Option<(Moment, Option<TimeForm>)> {
+        match self {
+            Self::EventTime => Some((Moment::Event, None)),
+            Self::EventUnix => Some((Moment::Event, Some(TimeForm::Unix))),
+            Self::AttemptTime => Some((Moment::Attempt, None)),
+            Self::AttemptUnix => Some((Moment::Attempt, Some(TimeForm::Unix))),
+            Self::TimeAs(moment, form) => Some((*moment, Some(*form))),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a number where it stands alone in a body, and `times` is the dialect's form of times.
+    pub(super) fn is_number(&self, times: TimeForm) -> bool {
+        match self.moment() {
+            Some((_, form)) => form.unwrap_or(times).is_number(),
+            None => matches!(self, Self::AttemptNumber | Self::AttemptRetry),
+        }
+    }
+
+    /// Whether it is known only when an attempt is made, not when a body is made for all webhooks.
+    pub(super) fn is_late(&self) -> bool {
+        use Placeholder::*;
+        match self {
+            WebhookId | WebhookUuid | WebhookUrl | DeliveryId | DeliveryUuid | AttemptId | AttemptNumber
+            | AttemptRetry | AttemptToken | AttemptMethod | Signature | Challenge => true,
+            other => other.moment().is_some_and(|(moment, _)| moment == Moment::Attempt),
+        }
+    }
+
     fn fits(&self, place: Place) -> bool {
         use Placeholder::*;
         match self {
-            EventId | EventUuid | EventType | EventTime | EventUnix | AccountId | WebhookId | WebhookUuid => true,
             EventData | EventMetadata | EventActor | Actor(_) => place == Place::Envelope,
-            DeliveryId | DeliveryUuid | AttemptId | AttemptNumber | AttemptUnix => place != Place::Envelope,
-            AttemptRetry => place == Place::Header,
-            Body => place == Place::Signed,
-            Signature => place == Place::Signature,
+            AttemptRetry => matches!(place, Place::Header | Place::Envelope),
+            AttemptMethod | Header(_) | Body | BodySorted => place == Place::Signed,
+            Signature => matches!(place, Place::Signature | Place::Envelope | Place::Answer),
+            Challenge => matches!(place, Place::Question | Place::Answer),
+            _ => place != Place::Answer,
         }
     }
 
     fn why_not(place: Place) -> &'static str {
         match place {
-            Place::Envelope => "the body is made once an event, before there is an attempt",
+            Place::Envelope => "the body holds facts of the event, the delivery and the attempt",
             Place::Header | Place::Signature => "a header holds plain facts",
             Place::Signed => "what is signed holds plain facts and the body",
+            Place::Question => "a question is asked before there is an event",
+            Place::Answer => "an endpoint can answer only what it was told",
         }
     }
 
     /// The placeholder of this name, if it can stand in this place; else what can.
     pub(super) fn named(name: &str, place: Place) -> Result<Self, String> {
         let here = || NAMES.iter().filter(|(_, slot)| slot.fits(place)).map(|(name, _)| *name);
-        let known = match name.strip_prefix("actor.") {
-            Some(field) if !field.is_empty() => Some(Self::Actor(field.to_string())),
-            _ => NAMES.iter().find(|(known, _)| *known == name).map(|(_, slot)| slot.clone()),
+        let known = match name.split_once('.') {
+            Some(("actor", field)) if !field.is_empty() => Some(Self::Actor(field.to_string())),
+            Some(("header", name)) if !name.is_empty() => {
+                Some(Self::Header(HeaderRef { name: name.to_string(), place: usize::MAX }))
+            }
+            _ => match name.split_once(':') {
+                Some((time, form)) => Self::timed(time, form)?,
+                None => NAMES.iter().find(|(known, _)| *known == name).map(|(_, slot)| slot.clone()),
+            },
         };
         let near = || nearest(name, here()).map_or(String::new(), |near| format!("; the nearest is {{{near}}}"));
         let why = match known {
@@ -134,6 +217,26 @@ impl Placeholder {
             None => format!(" is not known{}", near()),
         };
         Err(format!("{{{name}}}{why}; there are: {}", here().collect::<Vec<_>>().join(", ")))
+    }
+
+    /// A time in a form of its own; `Ok(None)` if it is no time.
+    fn timed(time: &str, form: &str) -> Result<Option<Self>, String> {
+        let moment = match time {
+            "event.time" => Moment::Event,
+            "attempt.time" => Moment::Attempt,
+            _ => return Ok(None),
+        };
+        let forms = || TimeForm::NAMED.iter().map(|(name, _)| *name);
+        match TimeForm::NAMED.iter().find(|(name, _)| *name == form) {
+            Some((_, TimeForm::Unix)) if moment == Moment::Event => Ok(Some(Self::EventUnix)),
+            Some((_, TimeForm::Unix)) => Ok(Some(Self::AttemptUnix)),
+            Some((_, form)) => Ok(Some(Self::TimeAs(moment, *form))),
+            None => {
+                let near = nearest(form, forms()).map_or(String::new(), |near| format!("; the nearest is {near}"));
+                let all = forms().collect::<Vec<_>>().join(", ");
+                Err(format!("{form:?} is no form of a time{near}; there are: {all}"))
+            }
+        }
     }
 }
 
@@ -164,6 +267,12 @@ impl fmt::Display for Placeholder {
             Some((name, _)) => write!(f, "{{{name}}}"),
             None => match self {
                 Self::Actor(field) => write!(f, "{{actor.{field}}}"),
+                Self::Header(header) => write!(f, "{{header.{}}}", header.name),
+                Self::TimeAs(moment, form) => {
+                    let time = if *moment == Moment::Event { "event.time" } else { "attempt.time" };
+                    let named = TimeForm::NAMED.iter().find(|(_, known)| known == form);
+                    write!(f, "{{{time}:{}}}", named.map_or("", |(name, _)| *name))
+                }
                 _ => unreachable!("every other placeholder is in NAMES"),
             },
         }

@@ -7,12 +7,18 @@ use zeroize::Zeroizing;
 
 use super::Dialect;
 use super::SignatureRule;
-use super::mac::SigningKey;
-use super::signature::BASE64;
+use super::encoding::{BASE64, Encoding};
+use super::keys::{PairKind, PrivateKey, PublicForm, PublicKey};
+use super::mac::{Algorithm, SigningKey};
+use super::pairs::PairRule;
+use super::wording;
 use crate::domain::Invalid;
 use crate::domain::secret::Secret;
 
-/// What the HMAC key is made of.
+/// The longest text of a key in PKCS #8: more than RSA needs.
+const PAIR_BYTES_MAX: usize = 16 * 1024;
+
+/// What the key is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyForm {
@@ -20,21 +26,29 @@ pub enum KeyForm {
     Utf8,
     /// What the text after the prefix decodes to.
     Base64,
+    /// Each secret is the private key of a pair, in PKCS #8; receivers get the public one.
+    Pkcs8,
 }
 
 /// What a secret of this dialect looks like.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretRule {
-    /// What the HMAC key is made of.
+    /// What the key is made of.
     pub key: KeyForm,
+    /// How receivers are given the public key, where there are pairs only.
+    #[serde(default)]
+    pub public: PublicForm,
+    /// The kind of those pairs, which the signatures say.
+    #[serde(skip)]
+    pub pair: Option<PairKind>,
     /// Generated secrets start with it. With `base64` every secret does, and it is no part of the key.
     #[serde(default)]
     pub prefix: String,
-    /// The key's least length in bytes, at least 1.
-    pub bytes_min: usize,
+    /// The key's least length in bytes, at least 1; the keys of pairs have their own.
+    pub bytes_min: Option<usize>,
     /// The key's greatest length in bytes.
-    pub bytes_max: usize,
+    pub bytes_max: Option<usize>,
     /// Shorter keys are taken with a warning.
     #[serde(default)]
     pub warn_below_bytes: usize,
@@ -53,17 +67,6 @@ pub enum Signing {
     Ed25519,
 }
 
-/// What the keys of an Ed25519 pair look like (RFC 8032): a prefix, then base64. The private one is its 32 bytes of seed, or
-/// the seed and the public key.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PairRule {
-    /// Private keys begin with it, and no other secret does.
-    pub prefix: String,
-    /// Public keys begin with it.
-    pub public_prefix: String,
-}
-
 /// What a text is, read as a key.
 pub(super) enum KeyText {
     /// A key that both sides share.
@@ -72,47 +75,21 @@ pub(super) enum KeyText {
     Private(ed25519_dalek::SigningKey),
     /// The public key of a pair: it verifies, and does not sign.
     Public(VerifyingKey),
-}
-
-impl PairRule {
-    fn private(&self, text: &str) -> Option<Result<ed25519_dalek::SigningKey, Invalid>> {
-        let body = text.strip_prefix(self.prefix.as_str())?;
-        let bytes = Zeroizing::new(BASE64.decode(body).unwrap_or_default());
-        let seed = <[u8; 32]>::try_from(bytes.as_slice()).map(|seed| ed25519_dalek::SigningKey::from_bytes(&seed));
-        let pair =
-            <[u8; 64]>::try_from(bytes.as_slice()).map(|pair| ed25519_dalek::SigningKey::from_keypair_bytes(&pair));
-        let read = seed.ok().or(pair.ok().and_then(Result::ok));
-        let message = format!(
-            "must be the base64 of an Ed25519 private key after {:?}: 32 bytes, or 64 with its public key",
-            self.prefix
-        );
-        Some(read.ok_or_else(|| Invalid::new("secret", message)))
-    }
-
-    fn public(&self, text: &str) -> Option<Result<VerifyingKey, Invalid>> {
-        let bytes = BASE64.decode(text.strip_prefix(self.public_prefix.as_str())?).unwrap_or_default();
-        let read = bytes.as_slice().try_into().ok().and_then(|bytes| VerifyingKey::from_bytes(bytes).ok());
-        let message = format!("must be the base64 of an Ed25519 public key after {:?}: 32 bytes", self.public_prefix);
-        Some(read.ok_or_else(|| Invalid::new("secret", message)))
-    }
-
-    fn check(&self, other: &str) -> Result<(), Invalid> {
-        let wrong = |key: &str, message: &str| Err(Invalid::new(format!("secrets.ed25519.{key}"), message));
-        if self.prefix.is_empty()
-            || (!other.is_empty() && (other.starts_with(&self.prefix) || self.prefix.starts_with(other)))
-        {
-            return wrong("prefix", "must tell private keys from other secrets, such as \"whsk_\"");
-        }
-        let hides_other = !other.is_empty() && other.starts_with(&self.public_prefix);
-        if self.public_prefix.is_empty() || self.public_prefix.starts_with(&self.prefix) || hides_other {
-            return wrong("public_prefix", "must tell public keys from private ones, such as \"whpk_\"");
-        }
-        Ok(())
-    }
+    /// The private key of a pair, where there are pairs only.
+    PrivatePkcs8(PrivateKey),
+    /// The public key of such a pair.
+    PublicPkcs8(PublicKey),
 }
 
 impl SecretRule {
     pub(super) fn read(&self, text: &str) -> Result<KeyText, Invalid> {
+        if let Some(kind) = self.pair {
+            if text.len() > PAIR_BYTES_MAX {
+                return Err(Invalid::new("secret", format!("is longer than {PAIR_BYTES_MAX} bytes")));
+            }
+            let public = PublicKey::read(kind, text).map(|key| Ok(KeyText::PublicPkcs8(key)));
+            return public.unwrap_or_else(|| PrivateKey::read(kind, text).map(KeyText::PrivatePkcs8));
+        }
         let pair = self.ed25519.as_ref();
         if let Some(key) = pair.and_then(|pair| pair.private(text)) {
             return key.map(KeyText::Private);
@@ -126,7 +103,7 @@ impl SecretRule {
     fn key_bytes(&self, text: &str) -> Result<Vec<u8>, Invalid> {
         let wrong = |message: String| Err(Invalid::new("secret", message));
         match self.key {
-            KeyForm::Utf8 => Ok(text.as_bytes().to_vec()),
+            KeyForm::Utf8 | KeyForm::Pkcs8 => Ok(text.as_bytes().to_vec()),
             KeyForm::Base64 => match text.strip_prefix(self.prefix.as_str()).map(|body| BASE64.decode(body)) {
                 Some(Ok(bytes)) => Ok(bytes),
                 Some(Err(_)) => wrong(format!("must be base64{}", self.after_prefix())),
@@ -140,50 +117,46 @@ impl SecretRule {
     }
 
     /// Checks the rule itself; `Invalid` names the key in the file.
-    pub(super) fn check(&self, signatures: &[SignatureRule]) -> Result<(), Invalid> {
+    pub(super) fn check(&mut self, signatures: &[SignatureRule]) -> Result<(), Invalid> {
+        if self.key == KeyForm::Pkcs8 {
+            return self.check_pkcs8(signatures);
+        }
+        if self.public != PublicForm::default() {
+            return Err(Invalid::new("secrets.public", "is for key = \"pkcs8\", where receivers get a public key"));
+        }
+        if let Some(n) = signatures.iter().position(|rule| rule.algorithm.pair().is_some()) {
+            let message = "needs secrets.key = \"pkcs8\": it signs with private keys";
+            return Err(Invalid::new(format!("signature[{n}].algorithm"), message));
+        }
         self.check_pair(signatures)?;
         if !self.prefix.bytes().all(|b| (0x21..0x7f).contains(&b)) {
             return Err(Invalid::new("secrets.prefix", "must be visible ASCII without spaces, such as \"whsec_\""));
         }
-        if self.bytes_min == 0 {
+        let (min, max) = self.bounds()?;
+        if min == 0 {
             return Err(Invalid::new("secrets.bytes_min", "must be at least 1: an empty key signs nothing"));
         }
-        if self.bytes_max < self.bytes_min {
+        if max < min {
             return Err(Invalid::new("secrets.bytes_max", "must not be less than bytes_min"));
         }
         let generated = self.key_bytes(self.generate(&[0; 32]).reveal())?.len();
-        if !(self.bytes_min..=self.bytes_max).contains(&generated) {
+        if !(min..=max).contains(&generated) {
             let message = format!("must let a generated secret through, whose key has {generated} bytes");
-            let key = if generated > self.bytes_max { "secrets.bytes_max" } else { "secrets.bytes_min" };
+            let key = if generated > max { "secrets.bytes_max" } else { "secrets.bytes_min" };
             return Err(Invalid::new(key, message));
         }
         Ok(())
     }
 
-    /// Every signature can be made with a key pair, or none.
-    fn check_pair(&self, signatures: &[SignatureRule]) -> Result<(), Invalid> {
-        let Some(pair) = &self.ed25519 else {
-            return match signatures.iter().position(|rule| rule.ed25519.is_some()) {
-                Some(n) => Err(Invalid::new(
-                    format!("signature[{n}].ed25519"),
-                    "needs [secrets.ed25519], the form of its keys",
-                )),
-                None => Ok(()),
-            };
-        };
-        pair.check(&self.prefix)?;
-        match signatures.iter().position(|rule| rule.ed25519.is_none()) {
-            Some(n) => Err(Invalid::new(
-                format!("signature[{n}].ed25519"),
-                "is missing: [secrets.ed25519] lets key pairs sign",
-            )),
-            None => Ok(()),
-        }
+    fn bounds(&self) -> Result<(usize, usize), Invalid> {
+        let missing = |key: &str| Invalid::new(format!("secrets.{key}"), wording::missing(key));
+        let min = self.bytes_min.ok_or_else(|| missing("bytes_min"))?;
+        Ok((min, self.bytes_max.ok_or_else(|| missing("bytes_max"))?))
     }
 
     fn generate(&self, random: &[u8; 32]) -> Secret {
         let body = match self.key {
-            KeyForm::Utf8 => random.iter().map(|byte| format!("{byte:02x}")).collect(),
+            KeyForm::Utf8 | KeyForm::Pkcs8 => random.iter().map(|byte| format!("{byte:02x}")).collect(),
             KeyForm::Base64 => BASE64.encode(random),
         };
         Secret::new(format!("{}{body}", self.prefix))
@@ -194,15 +167,16 @@ impl Dialect {
     /// Checks a secret that a user chose. `Ok(Some(_))` is a warning to show.
     pub fn check_secret(&self, text: &str) -> Result<Option<String>, Invalid> {
         let rule = &self.secrets;
-        let (min, max) = (rule.bytes_min, rule.bytes_max);
         let length = match rule.read(text)? {
             KeyText::Shared(key) => key.len(),
-            KeyText::Private(_) => return Ok(None),
-            KeyText::Public(_) => return Err(cannot_sign()),
+            KeyText::Private(_) | KeyText::PrivatePkcs8(_) => return Ok(None),
+            KeyText::Public(_) | KeyText::PublicPkcs8(_) => return Err(cannot_sign()),
         };
+        self.check_shown(text)?;
+        let (min, max) = rule.bounds()?;
         if !(min..=max).contains(&length) {
             let what = match rule.key {
-                KeyForm::Utf8 => "must be",
+                KeyForm::Utf8 | KeyForm::Pkcs8 => "must be",
                 KeyForm::Base64 => "must decode to",
             };
             return Err(Invalid::new("secret", format!("{what} {min} to {max} bytes; this has {length}")));
@@ -216,15 +190,36 @@ impl Dialect {
     /// The key that a secret signs with. Done once a webhook. `Invalid` if the secret is not of this dialect's form,
     /// which can be after a webhook has changed its dialect.
     pub fn signing_key(&self, secret: &Secret) -> Result<SigningKey, Invalid> {
-        match self.secrets.read(secret.reveal())? {
-            KeyText::Shared(bytes) => Ok(SigningKey::shared(&bytes, self.signature.iter().map(|rule| rule.algorithm))),
+        let text = secret.reveal();
+        match self.secrets.read(text)? {
+            KeyText::Shared(bytes) => {
+                self.check_shown(text)?;
+                let asked = self.challenge.iter().filter_map(|rule| rule.signature).map(|rule| rule.algorithm);
+                let algorithms = self.signature.iter().map(|rule| rule.algorithm).chain(asked);
+                Ok(SigningKey::shared(text, &bytes, algorithms))
+            }
             KeyText::Private(key) => Ok(SigningKey::pair(key)),
-            KeyText::Public(_) => Err(cannot_sign()),
+            KeyText::PrivatePkcs8(key) => Ok(SigningKey::private(key)),
+            KeyText::Public(_) | KeyText::PublicPkcs8(_) => Err(cannot_sign()),
+        }
+    }
+
+    /// A secret that is sent as it is must be able to stand in a header.
+    fn check_shown(&self, text: &str) -> Result<(), Invalid> {
+        let shown = |rule: &SignatureRule| rule.algorithm == Algorithm::Secret && rule.encoding == Encoding::Plain;
+        let fits = text.bytes().all(|b| (0x20..0x7f).contains(&b)) && text.trim() == text;
+        match fits || !self.signature.iter().any(shown) {
+            true => Ok(()),
+            false => Err(Invalid::new("secret", "must be visible ASCII: it is sent in a header as it is")),
         }
     }
 
     /// The public key of a pair, for receivers; `None` for a secret that both sides share.
     pub fn public_key(&self, secret: &Secret) -> Option<String> {
+        if let Some(kind) = self.secrets.pair {
+            let key = PrivateKey::read(kind, secret.reveal()).ok()?;
+            return Some(key.public().write(self.secrets.public));
+        }
         let pair = self.secrets.ed25519.as_ref()?;
         let key = pair.private(secret.reveal())?.ok()?;
         Some(format!("{}{}", pair.public_prefix, BASE64.encode(key.verifying_key().as_bytes())))
@@ -235,22 +230,26 @@ impl Dialect {
         if self.public_key(secret).is_some() { Signing::Ed25519 } else { Signing::Hmac }
     }
 
-    fn generate_pair(&self, random: &[u8; 32]) -> Option<Secret> {
-        let pair = self.secrets.ed25519.as_ref()?;
-        let bytes = Zeroizing::new(ed25519_dalek::SigningKey::from_bytes(random).to_keypair_bytes());
-        Some(Secret::new(format!("{}{}", pair.prefix, BASE64.encode(bytes.as_slice()))))
+    /// A new secret of 32 random bytes, in this dialect's form; `None` where it must be given.
+    pub fn generate_secret(&self, random: &[u8; 32]) -> Option<Secret> {
+        match self.secrets.pair {
+            Some(kind) => kind.generate(random).map(|text| Secret::new(text.as_str())),
+            None => Some(self.secrets.generate(random)),
+        }
     }
 
-    /// A new secret of 32 random bytes, in this dialect's form.
-    pub fn generate_secret(&self, random: &[u8; 32]) -> Secret {
-        self.secrets.generate(random)
-    }
-
-    /// A new secret of this kind; `Invalid` if the dialect has none of it.
+    /// A new secret of this kind; `Invalid` if the dialect has none of it. Where there are pairs only it is one.
     pub fn generate(&self, signing: Signing, random: &[u8; 32]) -> Result<Secret, Invalid> {
-        match signing {
-            Signing::Hmac => Ok(self.generate_secret(random)),
-            Signing::Ed25519 => self.generate_pair(random).ok_or_else(|| {
+        match (self.secrets.pair, signing) {
+            (Some(kind), _) => self.generate_secret(random).ok_or_else(|| {
+                let (name, dialect) = (kind.name(), &self.name);
+                Invalid::new(
+                    "secret",
+                    format!("must be given: {dialect} signs with {name} keys, which are not made here"),
+                )
+            }),
+            (None, Signing::Hmac) => Ok(self.secrets.generate(random)),
+            (None, Signing::Ed25519) => self.generate_pair(random).ok_or_else(|| {
                 Invalid::new("signing", format!("must be \"hmac\": {} has no signatures with key pairs", self.name))
             }),
         }

@@ -1,44 +1,28 @@
 //! How an attempt is signed. `verify` reads the same rule, so what is signed and what is verified cannot drift.
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer};
 
-use super::headers::HeaderKey;
+use super::Dialect;
+use super::encoding::Encoding;
+use super::form;
+use super::headers::{AttemptFacts, HeaderKey};
 use super::mac::{Algorithm, SigningKey};
 use super::placeholder::{Place, Placeholder};
 use super::template::{Part, Template, TemplateAt};
 
-/// Standard base64, with or without its `=`.
-pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
-/// How the MAC is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Encoding {
-    /// Lower-case hexadecimal digits.
-    Hex,
-    /// Standard base64 with padding.
-    Base64,
-}
-
-/// One header that carries a signature.
+/// One proof of who sends: mostly a header that carries a signature.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignatureRule {
-    /// Its name.
-    pub header: HeaderKey,
-    /// The MAC.
+    /// The header that carries it; left out: the body, where the envelope has `{signature}`.
+    pub header: Option<HeaderKey>,
+    /// What it is.
     pub algorithm: Algorithm,
-    /// How the MAC is written.
+    /// How it is written.
     pub encoding: Encoding,
-    /// What is signed.
-    #[serde(deserialize_with = "signed")]
+    /// What is signed; empty where the proof is the secret itself.
+    #[serde(default, deserialize_with = "signed")]
     pub signed: Template,
     /// Stands once before the texts of all keys.
     #[serde(default, deserialize_with = "before")]
@@ -54,12 +38,7 @@ pub struct SignatureRule {
 }
 
 fn signed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Template, D::Error> {
-    let template = TemplateAt(Place::Signed).deserialize(deserializer)?;
-    let signs_body = template.slots().any(|slot| *slot == Placeholder::Body);
-    match signs_body {
-        true => Ok(template),
-        false => Err(de::Error::custom("must hold {body}: what is not signed can be changed on its way")),
-    }
+    TemplateAt(Place::Signed).deserialize(deserializer)
 }
 
 fn before<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Template>, D::Error> {
@@ -139,9 +118,14 @@ impl SignatureRule {
         text
     }
 
+    /// Whether the body, as it is or as the parameters of a form, is signed.
+    pub fn signs_body(&self) -> bool {
+        self.signed.slots().any(|slot| matches!(slot, Placeholder::Body | Placeholder::BodySorted))
+    }
+
     /// The encoded signature of `body` and the facts around it.
     pub(super) fn sign(&self, key: &SigningKey, body: &[u8], fill: Fill<'_>) -> String {
-        key.sign(self.algorithm, |hear| self.say_signed(body, fill, hear), |bytes| self.encode(bytes))
+        key.sign(self.algorithm, |hear| self.say_signed(body, fill, hear), |bytes| self.encoding.encode(bytes))
     }
 
     /// What is signed, piece by piece.
@@ -151,6 +135,7 @@ impl SignatureRule {
             match part {
                 Part::Text(literal) => hear(literal.as_bytes()),
                 Part::Slot(Placeholder::Body) => hear(body),
+                Part::Slot(Placeholder::BodySorted) => hear(form::sorted(body).as_bytes()),
                 Part::Slot(slot) => {
                     text.clear();
                     fill(slot, &mut text);
@@ -159,31 +144,18 @@ impl SignatureRule {
             }
         }
     }
-
-    fn encode(&self, bytes: &[u8]) -> String {
-        match self.encoding {
-            Encoding::Hex => hex(bytes),
-            Encoding::Base64 => BASE64.encode(bytes),
-        }
-    }
-
-    /// The bytes of an encoded signature; `None` if it is not one.
-    pub(super) fn decode(&self, text: &str) -> Option<Vec<u8>> {
-        match self.encoding {
-            Encoding::Hex => unhex(text),
-            Encoding::Base64 => BASE64.decode(text).ok(),
-        }
-    }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
+impl Dialect {
+    /// The signatures that headers carry.
+    pub fn signatures_in_headers(&self) -> impl Iterator<Item = (&SignatureRule, &HeaderKey)> {
+        self.signature.iter().filter_map(|rule| Some((rule, rule.header.as_ref()?)))
+    }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    let byte = |pair: &[u8]| Some((digit(pair.first()?)? * 16 + digit(pair.get(1)?)?) as u8);
-    text.as_bytes().chunks(2).map(byte).collect()
+    /// The signature that the body carries, with the newest key; empty where nothing is signed.
+    pub(super) fn signature_in_body(&self, what: &AttemptFacts<'_>, keys: &[SigningKey]) -> String {
+        let rule = self.signature.iter().find(|rule| rule.header.is_none());
+        let (Some(rule), [newest, ..]) = (rule, keys) else { return String::new() };
+        rule.header_text(std::slice::from_ref(newest), b"", &|slot, out| self.fact(what, slot, out))
+    }
 }

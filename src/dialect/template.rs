@@ -16,10 +16,12 @@ pub enum Part {
 }
 
 /// Text with placeholders, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Template {
     /// Never two texts side by side.
     pub parts: Vec<Part>,
+    /// `{…:text}`: what stands alone in a body is text even if it is a number.
+    is_text: bool,
 }
 
 impl Template {
@@ -30,6 +32,7 @@ impl Template {
         }
         let mut parts = Vec::new();
         let mut rest = text;
+        let mut is_text = false;
         while let Some((before, after)) = rest.split_once('{') {
             let (name, after) = after.split_once('}').ok_or("has a { without its }")?;
             if !before.is_empty() {
@@ -37,17 +40,27 @@ impl Template {
             } else if matches!(parts.last(), Some(Part::Slot(_))) && place != Place::Signed {
                 return Err("has two placeholders side by side; a receiver could not tell them apart".into());
             }
-            parts.push(Part::Slot(Placeholder::named(name, place)?));
+            let bare = name.strip_suffix(":text").filter(|_| matches!(place, Place::Envelope | Place::Question));
+            is_text |= bare.is_some();
+            parts.push(Part::Slot(Placeholder::named(bare.unwrap_or(name), place)?));
             rest = after;
         }
         if !rest.is_empty() {
             parts.push(Part::Text(rest.to_string()));
         }
-        Ok(Self { parts })
+        if is_text && parts.len() > 1 {
+            return Err("has :text in a placeholder that does not stand alone; text is what it is already".into());
+        }
+        Ok(Self { parts, is_text })
+    }
+
+    /// The placeholder, if there is nothing else and it is not to be text.
+    pub fn alone(&self) -> Option<&Placeholder> {
+        self.only().filter(|_| !self.is_text)
     }
 
     /// The placeholder, if there is nothing else.
-    pub fn alone(&self) -> Option<&Placeholder> {
+    pub fn only(&self) -> Option<&Placeholder> {
         match self.parts.as_slice() {
             [Part::Slot(slot)] => Some(slot),
             _ => None,
@@ -66,6 +79,14 @@ impl Template {
     /// All placeholders, in order.
     pub fn slots(&self) -> impl Iterator<Item = &Placeholder> {
         self.parts.iter().filter_map(|part| match part {
+            Part::Slot(slot) => Some(slot),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// All placeholders, to be completed once all of the file is read.
+    pub(super) fn slots_mut(&mut self) -> impl Iterator<Item = &mut Placeholder> {
+        self.parts.iter_mut().filter_map(|part| match part {
             Part::Slot(slot) => Some(slot),
             Part::Text(_) => None,
         })
@@ -115,6 +136,7 @@ impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.parts.iter().try_for_each(|part| match part {
             Part::Text(text) => f.write_str(text),
+            Part::Slot(slot) if self.is_text => write!(f, "{}:text}}", slot.to_string().trim_end_matches('}')),
             Part::Slot(slot) => slot.fmt(f),
         })
     }
@@ -161,10 +183,25 @@ mod tests {
     }
 
     #[test]
+    fn a_number_may_be_text_and_a_time_has_a_form() {
+        let parse = |text| Template::parse(text, Place::Envelope).unwrap();
+        for text in ["{attempt.unix:text}", "{attempt.unix}", "{event.time:unix_ms}", "{attempt.time:http}"] {
+            assert_eq!(parse(text).to_string(), text);
+        }
+        assert_eq!(parse("{attempt.time:unix}").alone(), Some(&Placeholder::AttemptUnix));
+        let text = parse("{attempt.unix:text}");
+        assert_eq!((text.alone(), text.only()), (None, Some(&Placeholder::AttemptUnix)));
+    }
+
+    #[test]
     fn a_placeholder_that_cannot_stand_there_is_refused_with_the_nearest() {
         let refuse = |text, place| Template::parse(text, place).unwrap_err();
         assert!(refuse("{evnt.id}", Place::Header).contains("the nearest is {event.id}"));
-        assert!(refuse("{delivery.id}", Place::Envelope).contains("cannot stand here"));
+        assert!(refuse("{attempt.method}", Place::Envelope).contains("cannot stand here"));
+        assert!(refuse("{event.time:unixms}", Place::Header).contains("the nearest is unix"));
+        assert!(refuse("{delivery.id:unix}", Place::Header).contains("is not known"));
+        assert!(refuse("a{attempt.unix:text}", Place::Envelope).contains("does not stand alone"));
+        assert!(refuse("{attempt.unix:text}", Place::Header).contains("is not known"));
         assert!(refuse("{body}", Place::Header).contains("cannot stand here"));
         assert!(refuse("{event.id", Place::Header).contains("without its }"));
         assert!(refuse("{event.id}{event.type}", Place::Header).contains("side by side"));

@@ -3,59 +3,19 @@
 
 use ed25519_dalek::VerifyingKey;
 use subtle::ConstantTimeEq;
-use thiserror::Error;
 
 use super::Dialect;
-use super::headers::HeaderKey;
-use super::mac::{SigningKey, is_signed_by};
-use super::placeholder::Placeholder;
+use super::keys::PublicKey;
+use super::mac::{SigningKey, is_signed_by, message};
+use super::placeholder::{Moment, Placeholder};
+use super::received::{Facts, Received};
+use super::refusal::VerifyError;
 use super::secrets::KeyText;
 use super::signature::{Fill, SignatureRule};
 use super::template::Template;
 use crate::domain::Invalid;
 use crate::domain::secret::Secret;
-use crate::domain::time::UnixMs;
-
-/// Why a request was not verified.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum VerifyError {
-    /// The dialect has no signature.
-    #[error("this dialect signs nothing, so nothing can be verified")]
-    Unsigned,
-    /// A header that the contract promises is not there.
-    #[error("the header {0} is missing")]
-    MissingHeader(String),
-    /// A header does not look as the contract says.
-    #[error("the header {header} does not look like {expected}")]
-    WrongForm {
-        /// The header's name.
-        header: String,
-        /// The contract's template.
-        expected: String,
-    },
-    /// The attempt's time is too far from now: perhaps somebody sends an old request again.
-    #[error("the timestamp is {seconds} seconds {side} the clock here; {allowed} are allowed", side = side(*.late))]
-    WrongTime {
-        /// How far.
-        seconds: u64,
-        /// Whether it lies in the past.
-        late: bool,
-        /// The tolerance, in seconds.
-        allowed: u64,
-    },
-    /// No secret gives this signature.
-    #[error(
-        "the signature in {0} does not match: the body is not the exact bytes that were sent, or the secret is another"
-    )]
-    Mismatch(String),
-    /// A secret is not of the dialect's form.
-    #[error("{0}")]
-    Secret(Invalid),
-}
-
-fn side(late: bool) -> &'static str {
-    if late { "behind" } else { "ahead of" }
-}
+use crate::domain::time::{self, TimeForm, UnixMs};
 
 impl Dialect {
     /// Verifies a received request as a receiver should: every signature of the dialect must be there and match one
@@ -63,8 +23,7 @@ impl Dialect {
     /// `tolerance_seconds` of `now`; `None` skips that.
     pub fn verify(
         &self,
-        header: &dyn Fn(&str) -> Option<String>,
-        body: &[u8],
+        received: Received<'_>,
         secrets: &[Secret],
         now: UnixMs,
         tolerance_seconds: Option<u64>,
@@ -74,9 +33,10 @@ impl Dialect {
         }
         let keys = secrets.iter().map(|secret| self.verifying_key(secret)).collect::<Result<Vec<_>, _>>();
         let keys = keys.map_err(VerifyError::Secret)?;
-        let facts = self.received_facts(header)?;
+        let facts = self.received_facts(received)?;
         for rule in &self.signature {
-            rule.verify(header, body, &keys, &facts, (now, tolerance_seconds))?;
+            let clock = Clock { now, tolerance_seconds, times: self.times };
+            rule.verify(received, &keys, &facts, clock)?;
         }
         Ok(())
     }
@@ -91,27 +51,9 @@ impl Dialect {
             KeyText::Shared(_) => Verifier::Shared(self.signing_key(secret)?),
             KeyText::Private(key) => Verifier::Public(key.verifying_key()),
             KeyText::Public(key) => Verifier::Public(key),
+            KeyText::PrivatePkcs8(key) => Verifier::Pkcs8(key.public()),
+            KeyText::PublicPkcs8(key) => Verifier::Pkcs8(key),
         })
-    }
-
-    /// Reads the facts back from the headers that a signature covers.
-    fn received_facts(&self, header: &dyn Fn(&str) -> Option<String>) -> Result<Facts, VerifyError> {
-        let mut facts = Facts::new();
-        for rule in self.headers.iter().filter(|rule| self.covers(&rule.value)) {
-            let text = header(&rule.key.spelled).ok_or(VerifyError::MissingHeader(rule.key.spelled.clone()))?;
-            let found = rule.value.capture(&text).ok_or_else(|| wrong_form(&rule.key, &rule.value))?;
-            for (slot, value) in found {
-                if *slot == Placeholder::AttemptUnix && value.parse::<u64>().is_err() {
-                    return Err(wrong_form(&rule.key, &rule.value));
-                }
-                facts.push((slot.clone(), value.to_string()));
-            }
-        }
-        Ok(facts)
-    }
-
-    fn covers(&self, header: &Template) -> bool {
-        header.slots().any(|slot| self.signature.iter().any(|rule| rule.signed.slots().any(|needed| needed == slot)))
     }
 }
 
@@ -119,6 +61,7 @@ impl Dialect {
 enum Verifier {
     Shared(SigningKey),
     Public(VerifyingKey),
+    Pkcs8(PublicKey),
 }
 
 impl Verifier {
@@ -127,8 +70,12 @@ impl Verifier {
         match self {
             Self::Shared(key) => rule.sign(key, body, fill).as_bytes().ct_eq(given.as_bytes()).into(),
             Self::Public(key) => {
-                let signature = rule.decode(given).unwrap_or_default();
+                let signature = rule.encoding.decode(given).unwrap_or_default();
                 is_signed_by(key, |hear| rule.say_signed(body, fill, hear), &signature)
+            }
+            Self::Pkcs8(key) => {
+                let signature = rule.encoding.decode(given).unwrap_or_default();
+                key.has_signed(&message(|hear| rule.say_signed(body, fill, hear)), &signature)
             }
         }
     }
@@ -136,26 +83,33 @@ impl Verifier {
     /// How its signatures are written in the header.
     fn form<'r>(&self, rule: &'r SignatureRule) -> Option<&'r Template> {
         match self {
-            Self::Shared(_) => Some(&rule.value),
+            Self::Shared(_) | Self::Pkcs8(_) => Some(&rule.value),
             Self::Public(_) => rule.ed25519.as_ref(),
         }
     }
 }
 
-/// What a request says of itself.
-type Facts = Vec<(Placeholder, String)>;
+/// What the attempt's time is compared with.
+#[derive(Clone, Copy)]
+struct Clock {
+    now: UnixMs,
+    tolerance_seconds: Option<u64>,
+    times: TimeForm,
+}
 
 impl SignatureRule {
     fn verify(
         &self,
-        header: &dyn Fn(&str) -> Option<String>,
-        body: &[u8],
+        received: Received<'_>,
         keys: &[Verifier],
         facts: &Facts,
-        (now, tolerance): (UnixMs, Option<u64>),
+        clock: Clock,
     ) -> Result<(), VerifyError> {
-        let name = &self.header.spelled;
-        let text = header(name).ok_or(VerifyError::MissingHeader(name.clone()))?;
+        let in_body = || facts.iter().find(|(slot, _)| *slot == Placeholder::Signature).map(|(_, text)| text.clone());
+        let text = match &self.header {
+            Some(key) => (received.header)(&key.spelled).ok_or(VerifyError::MissingHeader(key.spelled.clone()))?,
+            None => in_body().unwrap_or_default(),
+        };
         let (before, rest) = match &self.before {
             Some(before) => before.capture_start(&text).ok_or_else(|| self.wrong_form())?,
             None => (Vec::new(), text.as_str()),
@@ -174,34 +128,43 @@ impl SignatureRule {
                 let own = found.iter().chain(&before).find(|(slot, _)| *slot == wanted).map(|(_, value)| *value);
                 own.or_else(|| facts.iter().find(|(slot, _)| slot == wanted).map(|(_, value)| value.as_str()))
             };
-            if let (Some(unix), Some(allowed)) = (of(&Placeholder::AttemptUnix), tolerance) {
-                check_time(unix, now, allowed).ok_or_else(|| self.wrong_form())??;
+            let is_own = |slot: &&Placeholder| found.iter().chain(&before).any(|(own, _)| own == slot);
+            let times = self.own_slots().filter(is_own).chain(facts.iter().map(|(slot, _)| slot));
+            for slot in times {
+                clock.check(slot, of(slot).unwrap_or_default()).ok_or_else(|| self.wrong_form())??;
             }
             let given = of(&Placeholder::Signature).unwrap_or_default();
-            matches |= key.matches(self, body, &|slot, out| out.push_str(of(slot).unwrap_or_default()), given);
+            matches |= key.matches(self, received.body, &|slot, out| out.push_str(of(slot).unwrap_or_default()), given);
         }
         match (understood, matches) {
             (false, _) => Err(self.wrong_form()),
-            (true, false) => Err(VerifyError::Mismatch(name.clone())),
+            (true, false) => Err(VerifyError::Mismatch(self.place())),
             (true, true) => Ok(()),
         }
     }
 
+    /// Where it stands.
+    fn place(&self) -> String {
+        self.header.as_ref().map_or("the body".into(), |key| key.spelled.clone())
+    }
+
     fn wrong_form(&self) -> VerifyError {
         let before = self.before.as_ref().map_or(String::new(), Template::to_string);
-        VerifyError::WrongForm { header: self.header.spelled.clone(), expected: format!("{before}{}", self.value) }
+        let header = self.header.as_ref().map_or_else(|| self.place(), |key| format!("the header {}", key.spelled));
+        VerifyError::WrongForm { header, expected: format!("{before}{}", self.value) }
     }
 }
 
-/// `None` if `unix` is no time at all.
-fn check_time(unix: &str, now: UnixMs, allowed: u64) -> Option<Result<(), VerifyError>> {
-    let sent: u64 = unix.parse().ok()?;
-    let here = now / 1000;
-    let seconds = here.abs_diff(sent);
-    let wrong = VerifyError::WrongTime { seconds, late: sent < here, allowed };
-    Some(if seconds > allowed { Err(wrong) } else { Ok(()) })
-}
-
-fn wrong_form(key: &HeaderKey, template: &Template) -> VerifyError {
-    VerifyError::WrongForm { header: key.spelled.clone(), expected: template.to_string() }
+impl Clock {
+    /// Compares one fact, if it is an attempt's time; `None` if it should be one and is not.
+    fn check(self, slot: &Placeholder, text: &str) -> Option<Result<(), VerifyError>> {
+        let (Some((Moment::Attempt, form)), Some(allowed)) = (slot.moment(), self.tolerance_seconds) else {
+            return Some(Ok(()));
+        };
+        let sent = time::read(text, form.unwrap_or(self.times))? / 1000;
+        let here = self.now / 1000;
+        let seconds = here.abs_diff(sent);
+        let wrong = VerifyError::WrongTime { seconds, late: sent < here, allowed };
+        Some(if seconds > allowed { Err(wrong) } else { Ok(()) })
+    }
 }

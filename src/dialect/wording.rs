@@ -31,6 +31,12 @@ const EXAMPLES: [(&str, &str); 26] = [
     ("sample", "sample = '{\"id\": 1}'"),
 ];
 
+/// What to say of a key that must be there.
+pub(super) fn missing(name: &str) -> String {
+    let example = EXAMPLES.iter().find(|(known, _)| *known == name).map_or("", |(_, example)| example);
+    format!("missing field `{name}`; for example: {example}")
+}
+
 /// The known word that looks most like `word`, for "did you mean".
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let score = |candidate: &str| (strsim::jaro_winkler(word, candidate) * 1000.0) as u32;

@@ -46,9 +46,10 @@ pub(super) fn testing(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>, e
     draft.code("bash", format!("hookwheel receive --dialect {name}{secret} --fail-first 1"));
     if facts::signs(dialect) {
         draft.say("A request that was saved can be verified later, its body byte for byte:");
+        let url = if dialect.signs_url() { format!(" --webhook-url '{ENDPOINT}'") } else { String::new() };
         draft.code(
             "bash",
-            format!("hookwheel verify --dialect {name}{secret} \\\n  --headers headers.txt --body body.json"),
+            format!("hookwheel verify --dialect {name}{secret}{url} \\\n  --headers headers.txt --body body.json"),
         );
     }
     draft.say(
@@ -157,13 +158,23 @@ pub(super) fn troubleshooting(draft: &mut Draft, dialect: &Dialect, calls: &Call
             "The secret must be this webhook's: each has its own. Look for a line break or a space at its end.".into(),
         ];
         if let Some(rule) = super::snippets::best_rule(dialect) {
-            if rule.several.is_none() && rule.value.alone().is_none() {
+            let is_decoded = rule.algorithm.pair().is_some();
+            if rule.several.is_none() && rule.value.alone().is_none() && !is_decoded {
                 items.push(format!(
                     "`{}` is all of the header: compare it whole.",
                     super::signing::spelled(&rule.value)
                 ));
             }
-            if rule.signed.slots().any(|slot| *slot == Placeholder::AttemptUnix) {
+            if is_decoded {
+                items.push("You verify with the public key, not with the private one.".into());
+            }
+            if dialect.signs_url() {
+                items.push(
+                    "The URL is signed: take the webhook's own, character by character, not what a proxy makes of it."
+                        .into(),
+                );
+            }
+            if super::signing::signs_time(dialect, rule) {
                 let minutes = TOLERANCE_SECONDS / 60;
                 items.push(format!(
                     "Your clock must be right: a request is refused that is more than {minutes} minutes from it."

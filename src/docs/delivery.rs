@@ -33,9 +33,9 @@ fn retries(draft: &mut Draft, dialect: &Dialect) {
         return;
     }
     let retries = words::count(delays.len() as u64, "retry");
-    draft.say(format!(
-        "A failed delivery is tried again, with the same body and the same ids. There are {retries} at most:"
-    ));
+    let same =
+        if dialect.body_varies() { "ids, and what is said of the attempt anew" } else { "body and the same ids" };
+    draft.say(format!("A failed delivery is tried again, with the same {same}. There are {retries} at most:"));
     let mut rows = vec![row!["1", "at once", "–"]];
     let mut since = 0;
     for (n, delay) in delays.iter().enumerate() {

@@ -7,7 +7,7 @@ use super::facts;
 use super::json::{pretty, pretty_bytes};
 use super::sample::Example;
 use super::words;
-use crate::dialect::{Dialect, EventType, JsonForm, Types};
+use crate::dialect::{BodyFormat, Dialect, EventType, JsonForm, Types};
 
 /// The whole section.
 pub(super) fn write(draft: &mut Draft, dialect: &Dialect, example: &Example<'_>) {
@@ -52,6 +52,13 @@ fn body(draft: &mut Draft, dialect: &Dialect) {
         draft.say("Every body has these fields:");
         draft.table("Fields of a body", &["Field", "Meaning"], fields);
     }
+    if dialect.body.format == BodyFormat::Form {
+        draft.say(
+            "It is sent as a form: a parameter for each of its fields, texts as they are, nothing for null, lists and \
+             objects as JSON. The examples are what is sent.",
+        );
+        return;
+    }
     draft.say(match dialect.body.json {
         JsonForm::Canonical => "The examples are indented for reading. What is sent has no white space between its parts.",
         JsonForm::Verbatim => {
@@ -63,7 +70,11 @@ fn body(draft: &mut Draft, dialect: &Dialect) {
 fn event(draft: &mut Draft, example: &Example<'_>, event: &EventType) {
     draft.heading(4, format!("`{}`", event.name));
     draft.say(event.description.as_str());
-    draft.code("json", pretty_bytes(&example.body(event)));
+    let body = example.body(event);
+    match example.is_form() {
+        true => draft.code("text", String::from_utf8_lossy(&body)),
+        false => draft.code("json", pretty_bytes(&body)),
+    }
     draft.details(format!("JSON Schema of the data of `{}`", event.name), vec![code("json", pretty(&event.schema()))]);
 }
 

@@ -2,7 +2,8 @@
 
 use super::block::{Text, row};
 use super::words;
-use crate::dialect::{Dialect, Envelope, Member, Placeholder, SignatureRule, Template};
+use crate::dialect::{Dialect, Envelope, Member, Moment, Placeholder, SignatureRule, Step, Template};
+use crate::domain::time::TimeForm;
 
 /// Whether requests are signed.
 pub(super) fn signs(dialect: &Dialect) -> bool {
@@ -12,10 +13,11 @@ pub(super) fn signs(dialect: &Dialect) -> bool {
 /// A fact's short name, such as `timestamp`.
 pub(super) fn name(slot: &Placeholder) -> String {
     match slot {
-        Placeholder::AttemptUnix => "timestamp".into(),
+        Placeholder::WebhookUrl => "url".into(),
+        time if matches!(time.moment(), Some((Moment::Attempt, _))) => "timestamp".into(),
         Placeholder::Signature => "signature".into(),
         Placeholder::Body => "body".into(),
-        other => other.to_string().trim_matches(['{', '}']).replace(['.', '_'], "-"),
+        other => other.to_string().trim_matches(['{', '}']).replace(['.', '_', ':'], "-"),
     }
 }
 
@@ -24,8 +26,6 @@ pub(super) fn meaning(slot: &Placeholder) -> String {
     match slot {
         Placeholder::EventId | Placeholder::EventUuid => "the event's id: the same in every attempt and every replay",
         Placeholder::EventType => "the event's type: what happened",
-        Placeholder::EventTime => "when it happened, in UTC",
-        Placeholder::EventUnix => "when it happened, in Unix seconds",
         Placeholder::EventData => "the event's own data: see the events below",
         Placeholder::EventMetadata => "what the sender adds to the event, or null",
         Placeholder::EventActor => "who did it, or null",
@@ -38,23 +38,63 @@ pub(super) fn meaning(slot: &Placeholder) -> String {
         Placeholder::AttemptId => "the attempt's id: another in each attempt, also of one delivery",
         Placeholder::AttemptNumber => "the number of the attempt, from 1",
         Placeholder::AttemptRetry => "which retry it is, from 1",
-        Placeholder::AttemptUnix => "when this attempt was made, in Unix seconds",
+        Placeholder::AttemptToken => "text that no other attempt has",
+        Placeholder::AttemptMethod => "`POST`",
+        Placeholder::WebhookUrl => "the URL of the webhook, as it was registered",
+        Placeholder::Header(named) => return format!("the value of the header `{}`", named.name),
         Placeholder::Body => "the raw body",
+        Placeholder::BodySorted => {
+            "the parameters of the form, decoded and sorted by name, each name followed by its value, with nothing between"
+        }
         Placeholder::Signature => "the signature",
+        Placeholder::Challenge => "random text",
+        Placeholder::EventTime
+        | Placeholder::EventUnix
+        | Placeholder::AttemptTime
+        | Placeholder::AttemptUnix
+        | Placeholder::TimeAs(..) => return time(slot),
     }
     .into()
+}
+
+/// What a time is, and in which form.
+fn time(slot: &Placeholder) -> String {
+    let Some((moment, form)) = slot.moment() else { return String::new() };
+    let when = match moment {
+        Moment::Event => "when it happened",
+        Moment::Attempt => "when this attempt was made",
+    };
+    let form = match form {
+        None | Some(TimeForm::Seconds | TimeForm::Millis | TimeForm::Micros) => "in UTC",
+        Some(TimeForm::Unix) => "in Unix seconds",
+        Some(TimeForm::UnixMs) => "in Unix milliseconds",
+        Some(TimeForm::Http) => "as HTTP writes dates",
+    };
+    format!("{when}, {form}")
 }
 
 /// Where a receiver finds a fact: a header that tells it.
 pub(super) fn told_in(dialect: &Dialect, slot: &Placeholder) -> String {
     let tells = |template: &Template| template.slots().any(|known| known == slot);
     let in_own = |rule: &&SignatureRule| tells(&rule.value) || rule.before.as_ref().is_some_and(tells);
-    let own = dialect.signature.iter().find(in_own).map(|rule| &rule.header);
+    let own = dialect.signature.iter().find(in_own).and_then(|rule| rule.header.as_ref());
     let header = own.or_else(|| dialect.headers.iter().find(|header| tells(&header.value)).map(|header| &header.key));
     match header {
         Some(key) => format!("in the header `{}`", key.spelled),
-        None => meaning(slot),
+        None => match dialect.envelope.path_of(slot) {
+            Some(path) => format!("`{}` of the body", place(&path)),
+            None => meaning(slot),
+        },
     }
+}
+
+/// A place in the body, such as `signature.token`.
+pub(super) fn place(path: &[Step]) -> String {
+    path.iter().fold(String::new(), |text, step| match step {
+        Step::Key(name) if text.is_empty() => name.clone(),
+        Step::Key(name) => format!("{text}.{name}"),
+        Step::Item(n) => format!("{text}[{n}]"),
+    })
 }
 
 /// The header whose whole value is one of these facts.
@@ -85,7 +125,7 @@ pub(super) fn fields(dialect: &Dialect) -> Vec<Vec<Text>> {
             return;
         }
         let said = match value {
-            Value::Template(template) => match template.alone() {
+            Value::Template(template) => match template.only() {
                 Some(slot) => meaning(slot),
                 None => format!("`{template}`"),
             },

@@ -29,7 +29,8 @@ use sample::Example;
 pub use site::Site;
 
 use crate::dialect::{Dialect, Placeholder};
-use crate::domain::endpoint::HOP_HEADER;
+use crate::domain::endpoint::{EndpointUrl, HOP_HEADER};
+use crate::domain::probe::Method;
 
 /// The whole documentation of a dialect's webhooks.
 pub fn document(dialect: &Dialect, site: &Site) -> Document {
@@ -45,7 +46,7 @@ pub fn document(dialect: &Dialect, site: &Site) -> Document {
     calls.write(d);
     if dialect.challenge.is_some() {
         d.heading(2, "Ownership check");
-        ownership(d, dialect);
+        ownership(d, dialect, &example);
     }
     d.heading(2, "Headers");
     headers(d, dialect, &example);
@@ -69,7 +70,7 @@ pub fn document(dialect: &Dialect, site: &Site) -> Document {
 fn overview(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>, site: &Site) {
     draft.say(
         "A webhook is a URL of yours that is called when something happens: no polling, and no delay. Each event comes as \
-         an HTTP `POST` with a JSON body.",
+         an HTTP `POST`.",
     );
     let takes = Text::from("Write an endpoint that takes `POST` requests");
     let register = Text::from("Register it: ").link("create a webhook", "#create-a-webhook");
@@ -88,12 +89,12 @@ fn overview(draft: &mut Draft, dialect: &Dialect, calls: &Calls<'_>, site: &Site
     ]);
     let retries = dialect.retry.delay_seconds.len() as u64;
     let signed = match snippets::best_rule(dialect) {
-        Some(rule) => format!("`{}`", rule.header.spelled),
+        Some(rule) => rule.header.as_ref().map_or("in the body".into(), |key| format!("`{}`", key.spelled)),
         None => "none".into(),
     };
     let rows = vec![
         row!["API", format!("`{}{}`", site.base_url.trim_end_matches('/'), calls.base())],
-        row!["Requests", "`POST`, `application/json`"],
+        row!["Requests", format!("`POST`, `{}`", dialect.content_type().as_str())],
         row!["User agent", format!("`{}`", dialect.user_agent.as_str())],
         row!["Signature", signed],
         row![
@@ -143,28 +144,45 @@ fn headers(draft: &mut Draft, dialect: &Dialect, example: &Example<'_>) {
     }
 }
 
-fn ownership(draft: &mut Draft, dialect: &Dialect) {
+fn ownership(draft: &mut Draft, dialect: &Dialect, example: &Example<'_>) {
     let Some(rule) = &dialect.challenge else { return };
-    let random = "2f7c1b9e5a8d4036";
-    let fill = |value: &serde_json::Value| {
-        let text = json::pretty(value).replace("{challenge}", random);
-        text.trim_matches(if value.is_string() { &['"'][..] } else { &[][..] }).to_string()
-    };
-    let signed = if facts::signs(dialect) { ", and signed like every other" } else { "" };
+    let asked = example.question(rule, "2f7c1b9e5a8d4036");
+    let signed = if rule.send.is_some() && facts::signs(dialect) { ", and signed like every other" } else { "" };
     draft.say(format!(
         "Before anything is sent, the endpoint must show that it wants deliveries. When a webhook is created, and when its \
          URL changes, it gets this request, with random text{signed}:"
     ));
-    draft.code("json", fill(&rule.send));
+    if !asked.query.is_empty() || asked.method != Method::Post {
+        let url = EndpointUrl::parse(sample::ENDPOINT, false).map(|url| url.with_query(&asked.query));
+        draft.code("http", format!("{} {}", asked.method.as_str(), url.as_ref().map_or("", EndpointUrl::as_str)));
+    }
+    if rule.send.is_some() {
+        draft.code("json", json::pretty_bytes(&asked.body));
+    }
     let time = words::duration(rule.timeout_seconds.into());
-    draft.say(format!("It must answer with a success within {time}, and with this body, the same text in it:"));
-    draft.code(if rule.expect.is_object() { "json" } else { "text" }, fill(&rule.expect));
+    match asked.expected() {
+        None => draft.say(format!("It must answer with a success within {time}.")),
+        Some(expected) => {
+            draft.say(format!("It must answer with a success within {time}, and with this body, the same text in it:"));
+            match expected.as_str() {
+                Some(text) => draft.code("text", text),
+                None => draft.code("json", json::pretty(expected)),
+            }
+        }
+    }
+    if let Some(signature) = rule.signature {
+        let name = signing::mac_name(signature.algorithm);
+        draft.say(format!("What is not the random text itself is its {name}, keyed with the secret."));
+    }
+    if let Some(status) = rule.forged_status {
+        draft.say(format!("The same request with a wrong signature must be answered {status}."));
+    }
     draft.say(
         "If it does, the webhook is active. If it does not, the webhook exists with the status `unverified`, the answer to \
          the call says why, and nothing is sent to it. After a change of the URL, what is open is held until the new \
          endpoint has passed.",
     );
-    if !dialect.signature.is_empty() {
+    if dialect.challenge_needs_secret() {
         draft.say(
             "Where you give no secret when you create a webhook, one is made and shown in the answer. Then the endpoint is \
              asked a second after that answer, and twice more within a little over a minute if it does not pass, so that \

@@ -5,7 +5,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT}
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::dialect::{AttemptFacts, Dialect, EventType, Face};
+use crate::dialect::{AttemptFacts, BodyFormat, Challenge, ChallengeRule, Dialect, EventType, Face, SigningKey};
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::event::Event;
 use crate::domain::id::{AttemptId, DeliveryId, EventId, WebhookId};
@@ -31,8 +31,8 @@ const EVENT_ID: EventId = EventId(0x018d_93e8_c54b_7c52_8a19_4d02_0000_0000);
 pub(super) struct Example<'a> {
     dialect: &'a Dialect,
     webhook: Webhook,
-    /// Only for examples: it is published.
-    pub secret: Secret,
+    /// Only for examples: it is published. `None` where secrets must be given.
+    pub secret: Option<Secret>,
 }
 
 impl<'a> Example<'a> {
@@ -70,17 +70,33 @@ impl<'a> Example<'a> {
 
     /// The body that is sent for an event of this type, byte for byte.
     pub fn body(&self, event_type: &EventType) -> Vec<u8> {
-        let prepared = self.dialect.prepare(&self.event(event_type), ACCOUNT);
-        self.dialect.body(&prepared, &self.webhook).to_vec()
+        let event = self.event(event_type);
+        let prepared = self.dialect.prepare(&event, ACCOUNT);
+        self.dialect.body(&prepared, &self.facts(&event), &self.keys()).to_vec()
+    }
+
+    /// The key of its secret; none where secrets must be given, and an example cannot be.
+    fn keys(&self) -> Vec<SigningKey> {
+        let key = |secret| self.dialect.signing_key(secret).expect("a generated secret is of the dialect's form");
+        self.secret.iter().map(key).collect()
+    }
+
+    /// The question of the ownership check.
+    pub fn question(&self, rule: &ChallengeRule, random: &str) -> Challenge {
+        self.dialect.ask(rule, &self.facts(&self.event(&nameless())), &self.keys(), random)
+    }
+
+    /// Whether that is a form, not JSON.
+    pub fn is_form(&self) -> bool {
+        self.dialect.body.format == BodyFormat::Form
     }
 
     /// The headers that are sent with it at an attempt, as the contract spells them.
     pub fn headers(&self, event_type: &EventType, attempt: u16) -> Vec<(String, String)> {
         let event = self.event(event_type);
-        let key = self.dialect.signing_key(&self.secret).expect("a generated secret is of the dialect's form");
         let mut headers = Vec::new();
         let facts = AttemptFacts { attempt, ..self.facts(&event) };
-        self.dialect.headers(&facts, &self.body(event_type), &[key], &mut headers);
+        self.dialect.headers(&facts, &self.body(event_type), &self.keys(), &mut headers);
         self.spelled(&headers)
     }
 
@@ -101,8 +117,7 @@ impl<'a> Example<'a> {
     }
 
     fn spelled(&self, headers: &[(HeaderName, HeaderValue)]) -> Vec<(String, String)> {
-        let own = self.dialect.headers.iter().map(|rule| &rule.key);
-        let keys: Vec<_> = own.chain(self.dialect.signature.iter().map(|rule| &rule.header)).collect();
+        let keys: Vec<_> = self.dialect.header_keys().collect();
         let spelled = |name: &HeaderName| match keys.iter().find(|key| key.name == *name) {
             Some(key) => key.spelled.clone(),
             None if *name == CONTENT_TYPE => "Content-Type".into(),

@@ -67,6 +67,16 @@ impl EndpointUrl {
         &self.0
     }
 
+    /// The same with more behind its `?`.
+    pub fn with_query(&self, more: &[(String, String)]) -> Self {
+        if more.is_empty() {
+            return self.clone();
+        }
+        let mut url = self.parts();
+        url.query_pairs_mut().extend_pairs(more);
+        Self(url.into())
+    }
+
     /// Its parts.
     pub fn parts(&self) -> Url {
         Url::parse(&self.0).expect("it was read from a URL's own text")
@@ -178,6 +188,17 @@ mod tests {
             assert!(check(name, value).is_err(), "{name}: {value}");
         }
         assert!(check("Connection", "close").is_err() && check("Proxy-Authorization", "x").is_err());
+    }
+
+    #[test]
+    fn a_query_is_added_to_the_one_there_is() {
+        let with = |url: &str, more: &[(&str, &str)]| {
+            let more: Vec<_> = more.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            EndpointUrl::parse(url, false).unwrap().with_query(&more).as_str().to_string()
+        };
+        assert_eq!(with("https://e.com/a", &[]), "https://e.com/a");
+        assert_eq!(with("https://e.com/a", &[("hub.mode", "x y"), ("b", "&")]), "https://e.com/a?hub.mode=x+y&b=%26");
+        assert_eq!(with("https://e.com/?c=1", &[("b", "2")]), "https://e.com/?c=1&b=2");
     }
 
     #[test]

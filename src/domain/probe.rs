@@ -9,9 +9,32 @@ use super::endpoint::EndpointUrl;
 use super::id::AccountNumber;
 use super::tls::Tls;
 
+/// How a request is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// As all deliveries are.
+    #[default]
+    Post,
+    /// As some contracts ask their questions.
+    Get,
+}
+
+impl Method {
+    /// As HTTP writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Get => "GET",
+        }
+    }
+}
+
 /// A request to make.
 #[derive(Debug, Clone)]
 pub struct Probe {
+    /// How it is made.
+    pub method: Method,
     /// For whom: no connection serves two accounts.
     pub account: AccountNumber,
     /// Where to.

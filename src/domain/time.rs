@@ -1,6 +1,8 @@
 //! Points in time and how they are written. Inside, a time is Unix milliseconds; outside, RFC 3339 in UTC.
 
-use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use jiff::fmt::temporal::DateTimePrinter;
 
 /// Milliseconds since the Unix epoch.
 pub type UnixMs = u64;
@@ -11,24 +13,66 @@ pub const HOUR_MS: u64 = 60 * 60 * 1000;
 /// One UTC day in milliseconds.
 pub const DAY_MS: u64 = 24 * HOUR_MS;
 
-/// How many digits a written time has after its seconds.
+/// How a time is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum TimeForm {
     /// `2024-02-10T16:45:22Z`
     Seconds,
     /// `2024-02-10T16:45:22.123Z`
     Millis,
+    /// `2024-02-10T16:45:22.123000Z`
+    Micros,
+    /// `1707583522`: seconds since the Unix epoch.
+    Unix,
+    /// `1707583522123`: milliseconds since the Unix epoch.
+    UnixMs,
+    /// `Sat, 10 Feb 2024 16:45:22 GMT` (RFC 9110, 5.6.7).
+    Http,
 }
 
-/// Writes `ms` in RFC 3339, UTC.
+impl TimeForm {
+    /// All, as dialect files name them.
+    pub const NAMED: [(&'static str, Self); 6] = [
+        ("seconds", Self::Seconds),
+        ("millis", Self::Millis),
+        ("micros", Self::Micros),
+        ("unix", Self::Unix),
+        ("unix_ms", Self::UnixMs),
+        ("http", Self::Http),
+    ];
+
+    /// Whether it is a number, not text.
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Unix | Self::UnixMs)
+    }
+}
+
+/// Writes `ms`, in UTC.
 pub fn write(ms: UnixMs, form: TimeForm) -> String {
     const SECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
     const MILLIS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
-    let stamp = Timestamp::from_millisecond(ms.min(i64::MAX as u64) as i64).unwrap_or(Timestamp::MAX);
+    const MICROS: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+    const HTTP: rfc2822::DateTimePrinter = rfc2822::DateTimePrinter::new();
+    let stamp = || Timestamp::from_millisecond(ms.min(i64::MAX as u64) as i64).unwrap_or(Timestamp::MAX);
     match form {
-        TimeForm::Seconds => SECONDS.timestamp_to_string(&stamp),
-        TimeForm::Millis => MILLIS.timestamp_to_string(&stamp),
+        TimeForm::Seconds => SECONDS.timestamp_to_string(&stamp()),
+        TimeForm::Millis => MILLIS.timestamp_to_string(&stamp()),
+        TimeForm::Micros => MICROS.timestamp_to_string(&stamp()),
+        TimeForm::Unix => (ms / 1000).to_string(),
+        TimeForm::UnixMs => ms.to_string(),
+        // It fails for years of more than four digits only, which no clock shows.
+        TimeForm::Http => HTTP.timestamp_to_rfc9110_string(&stamp()).unwrap_or_default(),
+    }
+}
+
+/// Reads what [`write`] wrote; `None` for anything else.
+pub fn read(text: &str, form: TimeForm) -> Option<UnixMs> {
+    match form {
+        TimeForm::Seconds | TimeForm::Millis | TimeForm::Micros => parse(text),
+        TimeForm::Unix => text.parse::<u64>().ok()?.checked_mul(1000),
+        TimeForm::UnixMs => text.parse().ok(),
+        TimeForm::Http => http_date(text),
     }
 }
 
@@ -43,8 +87,11 @@ pub fn retry_after(text: &str, now: UnixMs) -> Option<UnixMs> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return Some(now.saturating_add(text.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(1000)));
     }
-    let date = jiff::fmt::rfc2822::parse(text).ok()?;
-    u64::try_from(date.timestamp().as_millisecond()).ok()
+    http_date(text)
+}
+
+fn http_date(text: &str) -> Option<UnixMs> {
+    u64::try_from(rfc2822::parse(text).ok()?.timestamp().as_millisecond()).ok()
 }
 
 /// Reads RFC 3339 with any offset; `None` for anything else and for times before 1970.
@@ -73,5 +120,24 @@ mod tests {
         assert_eq!(write(1_707_583_522_123, TimeForm::Seconds), "2024-02-10T16:45:22Z");
         assert_eq!(parse("2024-02-10T17:45:22.123+01:00"), Some(1_707_583_522_123));
         assert_eq!(parse("yesterday"), None);
+    }
+
+    #[test]
+    fn each_form_is_written_and_read_back() {
+        const AT: UnixMs = 1_707_583_522_123;
+        for (name, written, read_back) in [
+            ("seconds", "2024-02-10T16:45:22Z", 1_707_583_522_000),
+            ("millis", "2024-02-10T16:45:22.123Z", AT),
+            ("micros", "2024-02-10T16:45:22.123000Z", AT),
+            ("unix", "1707583522", 1_707_583_522_000),
+            ("unix_ms", "1707583522123", AT),
+            ("http", "Sat, 10 Feb 2024 16:45:22 GMT", 1_707_583_522_000),
+        ] {
+            let form = TimeForm::NAMED.iter().find(|(known, _)| *known == name).unwrap().1;
+            assert_eq!((write(AT, form).as_str(), read(written, form)), (written, Some(read_back)), "{name}");
+            assert_eq!(form.is_number(), written.parse::<u64>().is_ok(), "{name}");
+            assert_eq!(read("soon", form), None, "{name}");
+        }
+        assert_eq!(read("18446744073709551615", TimeForm::Unix), None, "beyond what milliseconds can hold");
     }
 }

@@ -104,8 +104,14 @@ fn go(dir: &Path, names: &[String]) -> Command {
         fs::rename(dir.join(format!("{name}.go")), folder.join("verify.go")).expect("moved");
         table.push_str(&format!("\t{0} \"documented/{0}\"\n", package(name)));
     }
-    table.push_str(")\n\nvar functions = map[string]func(http.Header, []byte, []string) bool{\n");
-    names.iter().for_each(|name| table.push_str(&format!("\t{name:?}: {}.Verify,\n", package(name))));
+    table.push_str(")\n\nvar functions = map[string]func(http.Header, []byte, []string, string) bool{\n");
+    for name in names {
+        let code = fs::read_to_string(module.join(package(name)).join("verify.go")).expect("moved");
+        let url = if code.contains(", url string)") { ", url" } else { "" };
+        let call = format!("{}.Verify(headers, body, secrets{url})", package(name));
+        let takes = "headers http.Header, body []byte, secrets []string, url string";
+        table.push_str(&format!("\t{name:?}: func({takes}) bool {{ return {call} }},\n"));
+    }
     fs::write(module.join("table.go"), table + "}\n").expect("written");
     fs::copy(here("verify.go"), module.join("main.go")).expect("copied");
     fs::write(module.join("go.mod"), "module documented\n\ngo 1.19\n").expect("written");
@@ -125,12 +131,14 @@ fn rust(dir: &Path, names: &[String]) -> Command {
         let module = format!("d_{}", name.replace('-', "_"));
         fs::rename(dir.join(format!("{name}.rs")), package.join(format!("src/{module}.rs"))).expect("moved");
         main.push_str(&format!("mod {module};\n"));
-        arms.push_str(&format!("        {name:?} => {module}::verify(header, body, secrets),\n"));
+        let code = fs::read_to_string(package.join(format!("src/{module}.rs"))).expect("moved");
+        let url = if code.contains(", url: &str)") { ", url" } else { "" };
+        arms.push_str(&format!("        {name:?} => {module}::verify(header, body, secrets{url}),\n"));
     }
     fs::write(package.join("src/main.rs"), main.replace("        // one a dialect\n", &arms)).expect("written");
     let manifest = "[package]\nname = \"documented\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[workspace]\n\n\
                     [dependencies]\nhmac = \"0.13\"\nsha1 = \"0.11\"\nsha2 = \"0.11\"\nsubtle = \"2\"\nbase64 = \"0.22\"\n\
-                    serde_json = \"1\"\n";
+                    serde_json = \"1\"\nring = \"0.17\"\nform_urlencoded = \"1\"\njiff = { version = \"0.2\", default-features = false, features = [\"std\"] }\n";
     fs::write(package.join("Cargo.toml"), manifest).expect("written");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     fs::copy(root.join("Cargo.lock"), package.join("Cargo.lock")).expect("copied");

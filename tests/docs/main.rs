@@ -11,8 +11,10 @@ mod wire;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use document::Markdown;
+use hookwheel::dialect::{Dialect, Dialects};
 use serde_json::{Value, json};
 use support::process::KEY;
 use support::{Client, Server};
@@ -66,6 +68,12 @@ impl Scene {
         let key = key["key"].as_str().expect("a key").to_owned();
         let client = Client::new(self.server.address, &key);
         (key, client)
+    }
+
+    /// A dialect, as the server has it too.
+    fn dialect(&self, name: &str) -> Arc<Dialect> {
+        let dialects = Dialects::load(Some(&self.dir.path().join("dialects"))).expect("the server took them too");
+        dialects.get(name).expect("it is there").clone()
     }
 
     /// A page, asked for without a key.

@@ -14,6 +14,7 @@ type request struct {
 	Headers map[string]string
 	Body    string
 	Secrets []string
+	URL     string
 }
 
 func main() {
@@ -29,7 +30,7 @@ func main() {
 		for name, value := range one.Headers {
 			headers.Set(name, value)
 		}
-		said = append(said, functions[one.Dialect](headers, body, one.Secrets))
+		said = append(said, functions[one.Dialect](headers, body, one.Secrets, one.URL))
 	}
 	text, err = json.Marshal(said)
 	must(err)

@@ -8,6 +8,6 @@ foreach (json_decode(file_get_contents($cases), true) as $case) {
         $code = file_get_contents("$folder/{$case['dialect']}.php");
         eval("namespace $name;\n" . substr($code, strlen('<?php')));
     }
-    $said[] = ("$name\\verify")($case['headers'], base64_decode($case['body']), $case['secrets']);
+    $said[] = ("$name\\verify")($case['headers'], base64_decode($case['body']), $case['secrets'], ...array_filter([$case['url']]));
 }
 echo json_encode($said), "\n";

@@ -21,5 +21,6 @@ said = []
 for case in json.loads(cases.read_text()):
     # Names as frameworks show them.
     headers = {name.title(): value for name, value in case["headers"].items()}
-    said.append(function(case["dialect"])(headers, base64.b64decode(case["body"]), case["secrets"]))
+    more = [case["url"]] if case["url"] else []
+    said.append(function(case["dialect"])(headers, base64.b64decode(case["body"]), case["secrets"], *more))
 print(json.dumps(said))

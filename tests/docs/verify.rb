@@ -8,6 +8,6 @@ functions = Hash.new do |known, dialect|
 end
 said = JSON.parse(File.read(cases)).map do |request|
   verify = functions[request["dialect"]].method(:verify)
-  verify.call(request["headers"], request["body"].unpack1("m"), request["secrets"])
+  verify.call(request["headers"], request["body"].unpack1("m"), request["secrets"], *request["url"])
 end
 puts JSON.generate(said)

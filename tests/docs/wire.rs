@@ -1,38 +1,35 @@
 //! What a document says, against what happens.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+
+use hookwheel::dialect::Dialect;
+use hookwheel::domain::secret::Secret;
 
 use serde_json::Value;
 
 use super::document::{Block, Markdown, code};
-use super::support::{Answer, Client, DEADLINE, Message, Receiver};
+use super::support::{Answer, Client, DEADLINE, Endpoint, Message, Receiver};
 use super::{Scene, name};
 
 /// Headers that every HTTP request has, or that only this sender's library adds.
 const OF_HTTP: [&str; 2] = ["host", "content-length"];
 
-/// Accepts everything, and says yes to every ownership check.
-pub fn accept(_: &str, message: &Message) -> Answer {
-    let body: Value = serde_json::from_slice(&message.body).unwrap_or_default();
-    if body["challenge"].is_string() { Answer::Challenge } else { Answer::Status(200) }
-}
-
-/// Whether a request is an ownership check.
-pub fn is_check(message: &Message) -> bool {
-    let body: Value = serde_json::from_slice(&message.body).unwrap_or_default();
-    body["challenge"].is_string()
-}
-
-/// Makes a webhook of a dialect, and gives its id and secret once deliveries go out.
-pub fn webhook(client: &mut Client, dialect: &str, url: String) -> (String, String) {
-    let input = serde_json::json!({"url": url, "events": ["*"], "dialect": dialect});
+/// Makes a webhook of an endpoint's dialect, and gives its id once deliveries go out.
+pub fn webhook(client: &mut Client, endpoint: &Endpoint, url: String) -> String {
+    let dialect = &endpoint.dialect.name;
+    let input = serde_json::json!({
+        "url": url, "events": ["*"], "dialect": dialect, "secret": endpoint.secret.reveal(),
+    });
     let made = client.post("/api/v1/webhooks", &input).data(201);
-    let text = |field: &str| made[field].as_str().expect("text").to_owned();
-    let (id, secret) = (text("id"), text("secret"));
+    let id = made["id"].as_str().expect("text").to_owned();
     until(client, &format!("/api/v1/webhooks/{id}"), |shown| shown["status"] == "active");
-    (id, secret)
+    id
 }
 
 /// Sends a test event.
@@ -46,16 +43,6 @@ fn publish(client: &mut Client) -> String {
     let event = client.post("/api/v1/events", &serde_json::json!({"type": "example.event", "data": {}})).data(202);
     let event = client.get(&format!("/api/v1/events/{}", event["id"].as_str().expect("an id"))).data(200);
     event["deliveries"][0]["id"].as_str().expect("an id").to_owned()
-}
-
-/// The next request that is no ownership check.
-pub fn next(receiver: &Receiver) -> Message {
-    loop {
-        let arrived = receiver.next();
-        if !is_check(&arrived.message) {
-            return arrived.message;
-        }
-    }
 }
 
 fn column(rows: &[Vec<String>], n: usize) -> Vec<&str> {
@@ -138,8 +125,10 @@ pub fn numbers(markdown: &Markdown, dialect: &Value) {
 pub fn requests(scene: &mut Scene, markdown: &Markdown, dialect: &Value) {
     let name = name(dialect);
     let (_, mut client) = scene.account(name);
-    let receiver = Receiver::start(accept);
-    let (webhook, _) = webhook(&mut client, name, receiver.url("/"));
+    let endpoint = Endpoint::of(scene.dialect(name));
+    let answering = endpoint.clone();
+    let receiver = Receiver::start(move |_, message| answering.answer(message, Answer::Status(200)));
+    let webhook = webhook(&mut client, &endpoint, receiver.url("/"));
     let known = client.get(&format!("/api/v1/event-types?dialect={name}")).data(200);
     let known: Vec<(&str, &Value)> = known
         .as_array()
@@ -153,17 +142,55 @@ pub fn requests(scene: &mut Scene, markdown: &Markdown, dialect: &Value) {
     let first = sent[0].0;
     for (event_type, sample) in sent {
         test(&mut client, &webhook, event_type);
-        let request = next(&receiver);
+        let request = endpoint.next(&receiver);
         headers(markdown, name, &request, first, event_type);
+        if event_type == first && !endpoint.dialect.signature.is_empty() {
+            saved(scene.dir.path(), markdown, &endpoint, &request, &receiver.url("/"));
+        }
         if !sample.is_null() {
-            let documented = serde_json::from_str(markdown.code_of(event_type)).expect("JSON");
-            let body: Value = serde_json::from_slice(&request.body).expect("JSON");
+            let is_form = request.header("content-type").is_some_and(|text| text.contains("x-www-form-urlencoded"));
+            let read =
+                |body: &[u8]| if is_form { parameters(body) } else { serde_json::from_slice(body).expect("JSON") };
+            let documented = read(markdown.code_of(event_type).as_bytes());
+            let body = read(&request.body);
             let place =
                 place_of(sample, &documented).unwrap_or_else(|| panic!("{name}: the sample is not in the body"));
             assert_eq!(body.pointer(&place), Some(sample), "{name} {event_type}: the data is the sample");
             same_shape(&documented, &body, &format!("{name} {event_type}"));
         }
     }
+}
+
+/// The printed command verifies a request that was saved, and refuses it with another body.
+fn saved(dir: &Path, markdown: &Markdown, endpoint: &Endpoint, request: &Message, url: &str) {
+    let name = &endpoint.dialect.name;
+    let printed =
+        code(markdown.section("Testing")).map(|(_, text)| text).find(|text| text.starts_with("hookwheel verify"));
+    let command =
+        printed.unwrap_or_else(|| panic!("{name}: no command")).replace("https://your-app.example/webhooks", url);
+    let lines: String = request.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+    fs::write(dir.join("headers.txt"), lines).expect("written");
+    let verify = |body: &[u8]| {
+        fs::write(dir.join("body.json"), body).expect("written");
+        let script = format!("hookwheel() {{ command \"$HOOKWHEEL\" \"$@\"; }}\n{command}");
+        let mut bash = Command::new("bash");
+        bash.args(["-euc", &script]).current_dir(dir);
+        bash.env("HOOKWHEEL", env!("CARGO_BIN_EXE_hookwheel")).env("WEBHOOK_SECRET", endpoint.known());
+        let ran = bash.output().expect("bash runs");
+        (ran.status.success(), String::from_utf8_lossy(&ran.stderr).into_owned())
+    };
+    let (is_valid, said) = verify(&request.body);
+    assert!(is_valid, "{name}: {command}\n{said}");
+    if endpoint.dialect.signature.iter().any(hookwheel::dialect::SignatureRule::signs_body) {
+        let (is_valid, said) = verify(&[&request.body[..], b" "].concat());
+        assert!(!is_valid && said.contains("not valid"), "{name}: {command}\n{said}");
+    }
+}
+
+/// A form as an object of texts.
+fn parameters(form: &[u8]) -> Value {
+    let pairs = url::form_urlencoded::parse(form).into_owned();
+    Value::Object(pairs.map(|(name, value)| (name, Value::String(value))).collect())
 }
 
 /// The table of headers is exactly what a request has.
@@ -250,12 +277,11 @@ pub fn retries(scene: &mut Scene, markdown: &Markdown, dialect: &Value) {
         assert_eq!(seconds(&said[2]), delays[..=n].iter().sum::<u64>(), "{name}");
     }
     // The first failure, for real; where the retry comes at once, the second.
-    let receiver = Receiver::start(|path, message| match accept(path, message) {
-        Answer::Status(_) => Answer::Status(500),
-        answer => answer,
-    });
+    let endpoint = Endpoint::of(scene.dialect(name));
+    let answering = endpoint.clone();
+    let receiver = Receiver::start(move |_, message| answering.answer(message, Answer::Status(500)));
     let (_, mut client) = scene.account(name);
-    webhook(&mut client, name, receiver.url("/"));
+    webhook(&mut client, &endpoint, receiver.url("/"));
     let delivery = publish(&mut client);
     let failures = delays.iter().take_while(|delay| **delay == 0).count() + 1;
     let Some(delay) = delays.get(failures - 1) else { return };
@@ -296,11 +322,27 @@ fn until(client: &mut Client, path: &str, wanted: impl Fn(&Value) -> bool) -> Va
     }
 }
 
+/// Stands where the example's endpoint is not, and knows the example's secret where the command has one.
+fn example_endpoint(dialect: Arc<Dialect>) -> impl Fn(&str, &Message) -> Answer {
+    let secret = Secret::new("a-long-random-secret-of-your-own");
+    let is_given = dialect.check_secret(secret.reveal()).is_ok();
+    let endpoint = if is_given { Endpoint { dialect, secret } } else { Endpoint::of(dialect) };
+    let asked = AtomicUsize::new(0);
+    move |_, message| {
+        let refusal = endpoint.dialect.challenge.as_ref().and_then(|rule| rule.forged_status);
+        match refusal.filter(|_| !is_given && endpoint.proof(message).is_some()) {
+            // Who does not know the secret that was made tells the forged question by its coming second.
+            Some(status) if asked.fetch_add(1, Ordering::SeqCst) % 2 == 1 => Answer::Status(status),
+            Some(_) => Answer::Status(200),
+            None => endpoint.answer(message, Answer::Status(200)),
+        }
+    }
+}
+
 /// Runs the printed commands in their order, and holds the answers against the printed ones.
 pub fn commands(scene: &mut Scene, markdown: &Markdown, dialect: &Value) {
     let name = name(dialect);
-    // It stands where the example's endpoint is not.
-    let receiver = Receiver::start(accept);
+    let receiver = Receiver::start(example_endpoint(scene.dialect(name)));
     let (key, _) = scene.account(name);
     let (mut webhook, mut delivery, mut run) = (String::new(), String::new(), 0);
     let mut section = String::new();

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use hookwheel::api::fuzzing as api;
-use hookwheel::dialect::{Dialect, Dialects, Numbers, canonical, first_lost_number};
+use hookwheel::dialect::{Dialect, Dialects, Numbers, Received, canonical, first_lost_number};
 use hookwheel::docs::{self, Site};
 use hookwheel::domain::secret::Secret;
 use hookwheel::domain::time;
@@ -72,10 +72,11 @@ pub fn signature(input: &[u8]) {
         for dialect in shipped.iter() {
             let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
             for tolerance in [None, Some(300)] {
-                let checked =
-                    dialect.verify(&any, body.as_bytes(), std::slice::from_ref(&secret), 1_700_000_000_000, tolerance);
+                let (url, body) = (Some("https://example.com/"), body.as_bytes());
+                let received = Received { header: &any, url, body };
+                let checked = dialect.verify(received, std::slice::from_ref(&secret), 1_700_000_000_000, tolerance);
                 assert!(checked.is_err(), "{}", dialect.name);
-                drop(dialect.verify(&header, body.as_bytes(), &[], 0, tolerance));
+                drop(dialect.verify(Received { header: &header, url, body }, &[], 0, tolerance));
             }
         }
     });

@@ -4,6 +4,7 @@
 
 pub mod authority;
 pub mod elsewhere;
+pub mod endpoint;
 pub mod http;
 pub mod process;
 pub mod raw;
@@ -12,6 +13,7 @@ pub mod scene;
 
 pub use authority::{Authority, Certified};
 pub use elsewhere::{Program, say, test_env};
+pub use endpoint::Endpoint;
 pub use http::{Client, Message, Reply};
 pub use process::{Running, Server};
 pub use receiver::{Answer, Arrived, Receiver};

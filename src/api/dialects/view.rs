@@ -95,11 +95,12 @@ pub fn row(dialect: &Dialect) -> DialectRow {
 pub fn view(dialect: &Dialect, egress: Vec<String>) -> DialectView {
     let header = |name: &str, value: String| HeaderView { name: name.into(), value };
     let mut headers = vec![
-        header("Content-Type", "application/json".into()),
+        header("Content-Type", dialect.content_type().as_str().into()),
         header("User-Agent", dialect.user_agent.as_str().into()),
     ];
     headers.extend(dialect.headers.iter().map(|rule| header(&rule.key.spelled, rule.value.to_string())));
-    headers.extend(dialect.signature.iter().map(|rule| header(&rule.header.spelled, rule.value.to_string())));
+    let signed = dialect.signatures_in_headers();
+    headers.extend(signed.map(|(rule, key)| header(&key.spelled, rule.value.to_string())));
     DialectView {
         row: row(dialect),
         timeout_seconds: dialect.timeout_seconds,

@@ -53,7 +53,7 @@ pub async fn check(
     for Suspect { index, dialect, limit, webhooks } in suspects(api, publish, least) {
         let event = event(&publish.events[index], account.number, api.clock.now());
         let (of, account_id, one) = (dialect.clone(), account.id.clone(), webhooks[0].clone());
-        let measure = move || of.body_bytes(&of.prepare(&event, &account_id), &one);
+        let measure = move || of.body_bytes(&event, &one, &account_id);
         let bytes = match at_once.checked_sub(publish.events[index].bytes()) {
             Some(left) => {
                 at_once = left;

@@ -54,7 +54,7 @@ impl Reach<'_> {
         check_url(&self.api.settings.guard, &webhook)?;
         let limit = dialect.limits.webhooks_per_account;
         // Such an endpoint verifies what it is asked, and cannot know the secret yet.
-        let verifies = dialect.challenge.is_some() && !dialect.signature.is_empty();
+        let verifies = dialect.challenge_needs_secret();
         let asked_later =
             if verifies && generated.is_some() { later::turn(self.api, self.tenant.account().number) } else { None };
         if asked {

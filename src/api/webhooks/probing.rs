@@ -2,6 +2,7 @@
 //! check). What stays true: a probe goes past the same guard as deliveries, and what it finds is never trusted more than
 //! an answer can be.
 
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, post, web};
 use serde::Serialize;
 
@@ -12,11 +13,12 @@ use crate::api::Api;
 use crate::api::access::auth::{Manage, May};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::dialect::{AttemptFacts, Dialect, HEALTH_CHECK_BODY};
+use crate::dialect::{AttemptFacts, Challenge, Dialect, HEALTH_CHECK_BODY};
 use crate::domain::delivery::Outcome;
+use crate::domain::endpoint::EndpointUrl;
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, IdSource};
-use crate::domain::probe::{Probe, Probed};
+use crate::domain::probe::{Method, Probe, Probed};
 use crate::domain::webhook::Webhook;
 
 /// How an endpoint is.
@@ -81,19 +83,11 @@ impl Reach<'_> {
     pub async fn prove_ownership(&self, webhook: Webhook) -> Result<Webhook, Problem> {
         let dialect = self.api.loaded(&webhook.dialect)?;
         let rule = dialect.challenge.clone().unwrap_or_default();
-        let asked = rule.ask(&self.random_text());
-        let event = self.probe_event(&webhook, &asked.event_type);
-        let mut headers = Vec::new();
+        let event = self.probe_event(&webhook, rule.event_type());
         let keys: Vec<_> = webhook.secrets.iter().filter(|one| one.signs_at(self.api.clock.now())).collect();
         let keys = keys.iter().map(|one| dialect.signing_key(&one.secret)).collect::<Result<Vec<_>, _>>()?;
-        dialect.headers(&self.facts(&webhook, &event), &asked.body, &keys, &mut headers);
-        let probed = self.probe(&webhook, headers, asked.body.clone(), rule.timeout_seconds).await;
-        let checked = match &probed.outcome {
-            Outcome::Status(status) if webhook.success.as_ref().unwrap_or(&dialect.success).accepts(*status) => {
-                asked.check(&probed.answer)
-            }
-            outcome => Err(outcome.to_string()),
-        };
+        let asked = dialect.ask(&rule, &self.facts(&webhook, &event), &keys, &self.random_text());
+        let checked = self.put(&webhook, &dialect, asked, rule.timeout_seconds).await;
         let url = webhook.url.clone();
         let changed = self.change(&webhook, "verified", move |webhook, _| {
             if webhook.url == url {
@@ -104,6 +98,31 @@ impl Reach<'_> {
         changed.await
     }
 
+    /// Puts the question to the endpoint, and where the contract wants it, one that must be refused.
+    async fn put(
+        &self,
+        webhook: &Webhook,
+        dialect: &Dialect,
+        asked: Challenge,
+        timeout_seconds: u32,
+    ) -> Result<(), String> {
+        let url = webhook.url.with_query(&asked.query);
+        let question = |headers| Question { method: asked.method, url: url.clone(), headers, body: asked.body.clone() };
+        let probed = self.probe(webhook, question(asked.headers.clone()), timeout_seconds).await;
+        match &probed.outcome {
+            Outcome::Status(status) if webhook.success.as_ref().unwrap_or(&dialect.success).accepts(*status) => {
+                asked.check(&probed.answer)?;
+            }
+            outcome => return Err(outcome.to_string()),
+        }
+        let Some((headers, wanted)) = asked.forged.clone() else { return Ok(()) };
+        let probed = self.probe(webhook, question(headers), timeout_seconds).await;
+        match &probed.outcome {
+            Outcome::Status(status) if *status == wanted => Ok(()),
+            outcome => Err(format!("a request with a wrong signature must be answered {wanted}, but: {outcome}")),
+        }
+    }
+
     /// Calls the endpoint of a webhook to see how it is.
     pub async fn check(&self, id: &str) -> Result<CheckView, Problem> {
         let webhook = self.webhook(id)?;
@@ -111,23 +130,21 @@ impl Reach<'_> {
         let event = self.probe_event(&webhook, "test");
         let headers = dialect.health_check_headers(&self.facts(&webhook, &event));
         let timeout = webhook.timeout_seconds.unwrap_or(dialect.timeout_seconds);
-        let probed = self.probe(&webhook, headers, HEALTH_CHECK_BODY.into(), timeout).await;
+        let (method, url) = (Method::Post, webhook.url.clone());
+        let question = Question { method, url, headers, body: HEALTH_CHECK_BODY.into() };
+        let probed = self.probe(&webhook, question, timeout).await;
         Ok(CheckView::of(&webhook, &probed))
     }
 
-    async fn probe(
-        &self,
-        webhook: &Webhook,
-        headers: Vec<(actix_web::http::header::HeaderName, actix_web::http::header::HeaderValue)>,
-        body: Vec<u8>,
-        timeout_seconds: u32,
-    ) -> Probed {
-        let text = |value: &actix_web::http::header::HeaderValue| value.to_str().unwrap_or_default().to_string();
+    async fn probe(&self, webhook: &Webhook, question: Question, timeout_seconds: u32) -> Probed {
+        let Question { method, url, headers, body } = question;
+        let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_string();
         let own = headers.iter().map(|(name, value)| (name.to_string(), text(value)));
         let headers = webhook.headers.iter().cloned().chain(own).collect();
         let probe = Probe {
+            method,
             account: webhook.account,
-            url: webhook.url.clone(),
+            url,
             headers,
             body: body.into(),
             timeout_seconds,
@@ -167,6 +184,14 @@ impl Reach<'_> {
         let (account_id, now) = (&self.tenant.account().id, self.api.clock.wall());
         AttemptFacts { event, webhook, account_id, delivery, attempt: 1, now }
     }
+}
+
+/// What an endpoint is asked.
+struct Question {
+    method: Method,
+    url: EndpointUrl,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Vec<u8>,
 }
 
 impl CheckView {

@@ -45,9 +45,9 @@ pub async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
 
 /// The request's head. Every value was vetted: none holds a line end.
 fn head(request: &Request<'_>) -> Bytes {
-    let mut text = String::with_capacity(512);
-    let written =
-        write!(text, "POST {} HTTP/1.1\r\nhost: {}\r\n", request.to.path(), request.to.authority).and_then(|()| {
+    let (method, mut text) = (request.method.as_str(), String::with_capacity(512));
+    let written = write!(text, "{method} {} HTTP/1.1\r\nhost: {}\r\n", request.to.path(), request.to.authority)
+        .and_then(|()| {
             // An endpoint may count on it, also where it is 0.
             write!(text, "content-length: {}\r\n", request.body.len())
         });

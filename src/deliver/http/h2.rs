@@ -19,6 +19,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::connection::{Connection, Fault};
 use super::{Failure, Heard, Request};
+use crate::domain::probe;
 
 /// How many streams a session may have before the endpoint has said it.
 const UNKNOWN: usize = usize::MAX - 1;
@@ -176,7 +177,10 @@ fn head(request: &Request<'_>) -> http::Request<()> {
         }
     }
     let mut head = http::Request::new(());
-    *head.method_mut() = Method::POST;
+    *head.method_mut() = match request.method {
+        probe::Method::Post => Method::POST,
+        probe::Method::Get => Method::GET,
+    };
     *head.uri_mut() = request.to.uri.clone();
     *head.version_mut() = http::Version::HTTP_2;
     *head.headers_mut() = headers;

@@ -24,6 +24,7 @@ use super::clients::Profile;
 use super::dial::DialError;
 use crate::domain::delivery::RESPONSE_BODY_BYTES_MAX;
 use crate::domain::id::AccountNumber;
+use crate::domain::probe::Method;
 pub use client::Http;
 pub use connection::Connection;
 
@@ -73,6 +74,8 @@ impl Destination {
 
 /// A request that is posted.
 pub struct Request<'a> {
+    /// How it is made.
+    pub method: Method,
     /// Where to.
     pub to: &'a Destination,
     /// All headers but `Host` and `Content-Length`.

@@ -111,7 +111,7 @@ fn nothing_in_a_file_makes_it_panic() {
     for text in files {
         match Dialect::parse("any.toml", &text) {
             Ok(dialect) => {
-                let secret = dialect.generate_secret(&[9; 32]);
+                let secret = dialect.generate_secret(&[9; 32]).unwrap();
                 let request = send(&dialect, &event("{\"a\":[1.0]}", None, None), &[secret.reveal()], NOW);
                 serde_json::from_slice::<serde_json::Value>(&request.body).expect("a body is JSON");
                 right += 1;

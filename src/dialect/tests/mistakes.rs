@@ -47,7 +47,7 @@ fn every_mistake_is_named_with_its_line_and_key() {
             "retry.jitter_percent",
             "between 0 and 100",
         ),
-        ("key = \"utf8\"", "key = \"hex\"", "key = \"hex\"", "secrets.key", "expected `utf8` or `base64`"),
+        ("key = \"utf8\"", "key = \"hex\"", "key = \"hex\"", "secrets.key", "expected one of `utf8`, `base64`"),
         ("bytes_max = 256", "bytes_max = 20", "bytes_max = 20", "secrets.bytes_max", "64 bytes"),
         ("webhook = \"wh_\"", "webhook = \"wh-\"", "webhook = \"wh-\"", "ids.webhook", "end in _"),
         (
@@ -65,7 +65,7 @@ fn every_mistake_is_named_with_its_line_and_key() {
             "needs json = \"canonical\"",
         ),
         ("\"{event.time}\"", "\"{event.tiem}\"", "timestamp", "envelope.timestamp", "the nearest is {event.time}"),
-        ("data = \"{event.data}\"", "data = \"{delivery.id}\"", "data", "envelope.data", "cannot stand here"),
+        ("data = \"{event.data}\"", "data = \"{body}\"", "data", "envelope.data", "cannot stand here"),
         ("\"{event.metadata}\"", "\"{event.data}\"", "metadata", "envelope.metadata.\"...\"", "spreads an object"),
         ("X-TaskFlow-Event = ", "\"X TaskFlow\" = ", "\"X TaskFlow\"", "headers.\"X TaskFlow\"", "no header name"),
         ("X-TaskFlow-Event = ", "Content-Type = ", "Content-Type", "headers.Content-Type", "set by Hookwheel"),

@@ -7,13 +7,15 @@ mod faces;
 mod lookalikes;
 mod mistakes;
 mod other;
+mod proofs;
+mod published;
 mod sending;
 mod signing;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
 
-use super::{AttemptFacts, Dialect, Dialects};
+use super::{AttemptFacts, Dialect, Dialects, Received, VerifyError};
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, IdSource, WebhookId};
@@ -69,11 +71,26 @@ fn send(dialect: &Dialect, event: &Event, secrets: &[&str], now: u64) -> Request
 
 fn send_attempt(dialect: &Dialect, event: &Event, secrets: &[&str], now: u64, attempt: u16) -> Request {
     let webhook = webhook();
-    let body = dialect.body(&dialect.prepare(event, "acc_123"), &webhook);
     let keys: Vec<_> = secrets.iter().map(|text| dialect.signing_key(&Secret::new(*text)).unwrap()).collect();
-    let delivery = event.id.delivery_to(1);
-    let what = AttemptFacts { event, webhook: &webhook, account_id: "acc_123", delivery, attempt, now };
+    let what = facts(event, &webhook, now, attempt);
+    let body = dialect.body(&dialect.prepare(event, what.account_id), &what, &keys);
     let mut headers = Vec::new();
     dialect.headers(&what, &body, &keys, &mut headers);
     Request { headers, body }
+}
+
+fn facts<'a>(event: &'a Event, webhook: &'a Webhook, now: u64, attempt: u16) -> AttemptFacts<'a> {
+    AttemptFacts { event, webhook, account_id: "acc_123", delivery: event.id.delivery_to(1), attempt, now }
+}
+
+/// Verifies a request with these headers, sent to the webhook's URL.
+fn check(
+    dialect: &Dialect,
+    header: &dyn Fn(&str) -> Option<String>,
+    body: &[u8],
+    secrets: &[Secret],
+    (now, tolerance): (u64, Option<u64>),
+) -> Result<(), VerifyError> {
+    let webhook = webhook();
+    dialect.verify(Received { header, url: Some(webhook.url.as_str()), body }, secrets, now, tolerance)
 }

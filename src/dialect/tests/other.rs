@@ -1,7 +1,7 @@
 //! A contract unlike the shipped ones, to hold the schema to its promise: another product is another file.
 
 use super::*;
-use crate::dialect::{Operation, Page, Route, Rows, TestBody, VerifyError};
+use crate::dialect::{Operation, Page, Route, Rows, TestBody};
 use serde_json::{Map, Value, json};
 
 const FILE: &str = r#"
@@ -116,7 +116,7 @@ fn its_signatures_are_verified_with_the_time_they_carry() {
     let signature = request.header("X-Signature").unwrap();
     assert_eq!(signature.split(';').filter(|one| one.starts_with("t=1707583522,v1=")).count(), 2, "{signature}");
     let verify = |secret: &str, now| {
-        dialect.verify(&|name| request.header(name), &request.body, &[Secret::new(secret)], now, Some(60))
+        check(&dialect, &|name| request.header(name), &request.body, &[Secret::new(secret)], (now, Some(60)))
     };
     assert_eq!(verify("new", NOW), Ok(()));
     assert_eq!(verify("old", NOW), Err(VerifyError::Mismatch("X-Old-Signature".into())), "it carries the newest alone");

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::canonical::any_json;
 use super::*;
-use crate::dialect::{Numbers, VerifyError, canonical};
+use crate::dialect::{Numbers, canonical};
 use crate::domain::disable::After;
 use crate::domain::time;
 
@@ -31,7 +31,7 @@ fn standard_signs_the_published_vector() {
 #[test]
 fn standard_sends_the_producers_bytes_and_one_signature_for_each_secret() {
     let dialect = shipped("standard");
-    let other = dialect.generate_secret(&[7; 32]);
+    let other = dialect.generate_secret(&[7; 32]).unwrap();
     let event = event("{ \"b\": 1.0,\n \"1\": 1e400 }", None, None);
     let request = send(&dialect, &event, &[STANDARD_SECRET, other.reveal()], NOW);
     let body =
@@ -80,7 +80,7 @@ fn taskflow_signs_with_the_secrets_own_bytes() {
         name.eq_ignore_ascii_case("X-TaskFlow-Signature").then(|| signature.to_string())
     };
     let body = b"what do ya want for nothing?";
-    assert_eq!(dialect.verify(&header, body, &[Secret::new("Jefe")], NOW, Some(300)), Ok(()));
+    assert_eq!(check(&dialect, &header, body, &[Secret::new("Jefe")], (NOW, Some(300))), Ok(()));
 }
 
 #[test]
@@ -113,19 +113,19 @@ fn a_producers_own_event_id_is_shown_as_it_is() {
 }
 
 fn verify(dialect: &Dialect, request: &Request, body: &[u8], secret: &str, now: u64) -> Result<(), VerifyError> {
-    dialect.verify(&|name| request.header(name), body, &[Secret::new(secret)], now, Some(300))
+    check(dialect, &|name| request.header(name), body, &[Secret::new(secret)], (now, Some(300)))
 }
 
 #[test]
 fn a_receiver_accepts_what_was_sent_and_nothing_else() {
     for name in ["standard", "taskflow"] {
         let dialect = shipped(name);
-        let secret = dialect.generate_secret(&[1; 32]);
-        let other = dialect.generate_secret(&[2; 32]);
+        let secret = dialect.generate_secret(&[1; 32]).unwrap();
+        let other = dialect.generate_secret(&[2; 32]).unwrap();
         let request = send(&dialect, &event("{\"a\":1}", None, None), &[secret.reveal()], NOW);
         assert_eq!(verify(&dialect, &request, &request.body, secret.reveal(), NOW), Ok(()), "{name}");
         assert_eq!(
-            dialect.verify(&|n| request.header(n), &request.body, &[other.clone(), secret.clone()], NOW, None),
+            check(&dialect, &|n| request.header(n), &request.body, &[other.clone(), secret.clone()], (NOW, None)),
             Ok(())
         );
 
@@ -134,8 +134,8 @@ fn a_receiver_accepts_what_was_sent_and_nothing_else() {
         let mismatch = |result| matches!(result, Err(VerifyError::Mismatch(_)));
         assert!(mismatch(verify(&dialect, &request, &changed, secret.reveal(), NOW)));
         assert!(mismatch(verify(&dialect, &request, &request.body, other.reveal(), NOW)));
-        assert!(mismatch(dialect.verify(&|n| request.header(n), &request.body, &[], NOW, None)));
-        let missing = dialect.verify(&|_| None, &request.body, &[secret], NOW, None).unwrap_err();
+        assert!(mismatch(check(&dialect, &|n| request.header(n), &request.body, &[], (NOW, None))));
+        let missing = check(&dialect, &|_| None, &request.body, &[secret], (NOW, None)).unwrap_err();
         assert!(matches!(missing, VerifyError::MissingHeader(_)), "{missing}");
     }
 }
@@ -156,7 +156,7 @@ fn an_old_timestamp_is_refused_where_the_contract_sends_one() {
 #[test]
 fn a_signature_header_of_another_form_is_named() {
     let dialect = shipped("taskflow");
-    let error = dialect.verify(&|_| Some("md5=abc".into()), b"{}", &[Secret::new("hush")], NOW, None).unwrap_err();
+    let error = check(&dialect, &|_| Some("md5=abc".into()), b"{}", &[Secret::new("hush")], (NOW, None)).unwrap_err();
     assert_eq!(error.to_string(), "the header X-TaskFlow-Signature does not look like sha256={signature}");
 }
 
@@ -171,7 +171,7 @@ fn secrets_are_checked_and_never_printed() {
     assert!(taskflow.check_secret("test-secret").unwrap().unwrap().contains("11 bytes"));
     assert!(taskflow.check_secret("").is_err() && taskflow.check_secret(&"x".repeat(257)).is_err());
     for dialect in [standard, taskflow] {
-        let secret = dialect.generate_secret(&[255; 32]);
+        let secret = dialect.generate_secret(&[255; 32]).unwrap();
         assert_eq!(dialect.check_secret(secret.reveal()), Ok(None));
         assert_eq!(format!("{:?}", dialect.signing_key(&secret).unwrap()), "SigningKey(…)");
     }

@@ -1,7 +1,7 @@
 //! The fields of a webhook that can be set, in the words of the face that takes them.
 
 use super::Calls;
-use crate::dialect::KeyForm;
+use crate::dialect::{KeyForm, PairKind};
 use crate::docs::block::{Draft, Text, row};
 use crate::docs::{delivery, events, facts};
 
@@ -77,8 +77,12 @@ impl Calls<'_> {
     /// What a secret looks like.
     fn secret_form(&self) -> String {
         let rule = &self.dialect.secrets;
-        let (min, max) = (rule.bytes_min, rule.bytes_max);
+        let (min, max) = (rule.bytes_min.unwrap_or_default(), rule.bytes_max.unwrap_or_default());
         match rule.key {
+            KeyForm::Pkcs8 => {
+                let kind = rule.pair.map_or("", PairKind::name);
+                format!("an {kind} private key: PKCS #8, in PEM or base64")
+            }
             KeyForm::Utf8 => format!("{min} to {max} bytes of text"),
             KeyForm::Base64 => {
                 let after = if rule.prefix.is_empty() { String::new() } else { format!(" after `{}`", rule.prefix) };

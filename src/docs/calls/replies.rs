@@ -8,6 +8,7 @@ use crate::docs::block::{Draft, row};
 use crate::docs::json::pretty;
 use crate::docs::words;
 use crate::domain::endpoint::EndpointUrl;
+use crate::domain::secret::Secret;
 
 impl Calls<'_> {
     /// What a call answers, as the face writes it.
@@ -15,8 +16,8 @@ impl Calls<'_> {
         let example = self.example;
         match operation {
             Operation::Create => Some(self.webhook(&self.created())),
-            Operation::Get => Some(self.webhook(&example.webhook_with_lane())),
-            Operation::Update => Some(self.webhook(&example.webhook())),
+            Operation::Get => Some(self.webhook(&self.with_public_key(example.webhook_with_lane()))),
+            Operation::Update => Some(self.webhook(&self.with_public_key(example.webhook()))),
             Operation::List => {
                 let (natives, total) = ([example.webhook()], 1);
                 Some(match self.face() {
@@ -40,7 +41,7 @@ impl Calls<'_> {
             }
             Operation::Replay => Some(self.wrapped(example.replayed())),
             Operation::Check => Some(self.wrapped(example.checked())),
-            Operation::Verify => Some(self.webhook(&example.created())),
+            Operation::Verify => Some(self.webhook(&self.with_public_key(example.created()))),
             Operation::Delete => None,
         }
     }
@@ -56,8 +57,18 @@ impl Calls<'_> {
             Some(_) => {}
             // It was generated.
             None => {
-                native.insert("secret".into(), json!(self.example.secret.reveal()));
+                native = self.with_public_key(native);
+                native.insert("secret".into(), json!(self.example.secret.as_ref().map(Secret::reveal)));
             }
+        }
+        native
+    }
+
+    /// A webhook with its public key, where it has a key pair; lists show none.
+    fn with_public_key(&self, mut native: Map<String, Value>) -> Map<String, Value> {
+        let secret = self.example.secret.as_ref();
+        if let Some(public) = secret.and_then(|secret| self.dialect.public_key(secret)) {
+            native.insert("public_key".into(), json!(public));
         }
         native
     }

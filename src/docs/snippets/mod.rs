@@ -1,8 +1,9 @@
 //! Code that verifies a request, for receivers in six languages, made from a dialect's own signature rule. What stays
-//! true: each snippet is whole, needs nothing but what its language brings (Rust: four crates), compares in constant
-//! time, takes several secrets, and refuses an old request where its time is signed.
+//! true: each snippet is whole, needs nothing but what its language brings (Rust: a few crates; Python, for key pairs: one
+//! package), compares in constant time, takes several secrets, and refuses an old request where its time is signed.
 
 mod go;
+mod go_helpers;
 mod javascript;
 mod lines;
 mod php;
@@ -10,6 +11,7 @@ mod python;
 mod recipe;
 mod ruby;
 mod rust;
+mod rust_helpers;
 
 use crate::dialect::{Algorithm, Dialect, SignatureRule};
 use recipe::Recipe;
@@ -24,15 +26,18 @@ pub fn snippets(dialect: &Dialect) -> Vec<Snippet> {
 
 /// The rule that receivers should verify by where there are several: the strongest, else the first.
 pub fn best_rule(dialect: &Dialect) -> Option<&SignatureRule> {
-    let strength = |rule: &&SignatureRule| digest_bits(rule.algorithm);
+    let strength = |rule: &&SignatureRule| strength(rule.algorithm);
     dialect.signature.iter().rev().max_by_key(strength)
 }
 
-/// The length of a MAC.
-fn digest_bits(algorithm: Algorithm) -> u32 {
+/// How hard it is to make one without the key: what nobody but the sender can make is the strongest, what is only shown
+/// the weakest.
+fn strength(algorithm: Algorithm) -> u32 {
     match algorithm {
+        Algorithm::Secret => 0,
         Algorithm::Sha1 => 160,
         Algorithm::Sha256 => 256,
         Algorithm::Sha512 => 512,
+        Algorithm::Ed25519 | Algorithm::EcdsaP256 | Algorithm::Rsa => 1024,
     }
 }

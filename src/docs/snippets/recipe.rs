@@ -1,8 +1,12 @@
 //! What a snippet says, whatever its language: the facts that a signature rule signs, and where a request tells them. What stays
 //! true: it knows no language.
 
-use crate::dialect::{Algorithm, Dialect, Encoding, KeyForm, Part, Placeholder, SignatureRule, Template};
+use crate::dialect::{
+    Algorithm, BodyFormat, Dialect, Encoding, KeyForm, Moment, PairKind, Part, Placeholder, PublicForm, SignatureRule,
+    Step, Template,
+};
 use crate::docs::words::capital;
+use crate::domain::time::TimeForm;
 
 /// How far a signed time may be from the receiver's clock.
 pub const TOLERANCE_SECONDS: u64 = 300;
@@ -24,6 +28,7 @@ pub struct Snippet {
 #[derive(Debug)]
 pub(super) struct Recipe<'a> {
     pub(super) rule: &'a SignatureRule,
+    pub(super) proof: Proof,
     pub(super) key: KeyForm,
     pub(super) key_prefix: &'a str,
     /// Facts that other headers tell.
@@ -32,14 +37,39 @@ pub(super) struct Recipe<'a> {
     pub(super) lead: Option<HeaderFacts<'a>>,
     /// Facts that stand with each signature.
     pub(super) own: Vec<Fact>,
+    /// Facts that only the body tells, and where.
+    pub(super) in_body: Vec<(Fact, Vec<Step>)>,
+    /// Whether the body is a form, not JSON.
+    pub(super) is_form: bool,
+    /// The dialect's form of times.
+    times: TimeForm,
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// An HMAC of what is signed.
+    Hmac,
+    /// The secret itself.
+    Secret,
+    /// A signature by a key pair, and how its public key is written.
+    Pair(PairKind, PublicForm),
 }
 
 /// Facts that one header tells.
 #[derive(Debug)]
 pub(super) struct HeaderFacts<'a> {
     pub(super) name: &'a str,
-    pub(super) template: &'a Template,
+    /// `None`: the fact is the header's whole text, whatever it says.
+    pub(super) template: Option<&'a Template>,
     pub(super) facts: Vec<Fact>,
+}
+
+impl HeaderFacts<'_> {
+    /// The template, where the header says more than the one fact.
+    pub(super) fn pattern(&self) -> Option<&Template> {
+        self.template.filter(|template| template.only().is_none())
+    }
 }
 
 /// A fact that is signed and so must be known.
@@ -61,51 +91,126 @@ pub(super) enum Piece {
 
 impl<'a> Recipe<'a> {
     pub(super) fn of(dialect: &'a Dialect, rule: &'a SignatureRule) -> Self {
-        let needed: Vec<&Placeholder> = rule.signed.slots().filter(|slot| **slot != Placeholder::Body).collect();
+        let time_in_body = dialect.time_in_body().filter(|_| rule.signs_body());
+        let plain = |slot: &&Placeholder| {
+            !matches!(slot, Placeholder::Body | Placeholder::BodySorted | Placeholder::AttemptMethod)
+        };
+        let needed: Vec<&Placeholder> = rule.signed.slots().filter(plain).collect();
         let told_by = |template: &Template| -> Vec<Fact> {
             template.slots().filter(|slot| needed.contains(slot)).map(Fact::of).collect()
         };
         let own = told_by(&rule.value);
+        let name = rule.header.as_ref().map_or("", |key| key.spelled.as_str());
         let lead = rule.before.as_ref().map(|template| {
             let facts = told_by(template).into_iter().filter(|fact| !own.contains(fact)).collect();
-            HeaderFacts { name: rule.header.spelled.as_str(), template, facts }
+            HeaderFacts { name, template: Some(template), facts }
         });
         let mut headers: Vec<HeaderFacts<'a>> = Vec::new();
-        for header in &dialect.headers {
+        for (place, header) in dialect.headers.iter().enumerate() {
             let told = |h: &HeaderFacts<'_>, fact: &Fact| h.facts.contains(fact);
             let known =
                 |fact: &Fact| own.contains(fact) || lead.iter().chain(&headers).any(|header| told(header, fact));
             let facts: Vec<Fact> = told_by(&header.value).into_iter().filter(|fact| !known(fact)).collect();
+            let name = header.key.spelled.as_str();
             if !facts.is_empty() {
-                headers.push(HeaderFacts { name: &header.key.spelled, template: &header.value, facts });
+                headers.push(HeaderFacts { name, template: Some(&header.value), facts });
+            }
+            let is_whole = |slot: &&&Placeholder| matches!(slot, Placeholder::Header(named) if named.place == place);
+            if let Some(whole) = needed.iter().find(is_whole) {
+                headers.push(HeaderFacts { name, template: None, facts: vec![Fact::of(whole)] });
             }
         }
+        let told =
+            |fact: &Fact| own.contains(fact) || lead.iter().chain(&headers).any(|header| header.facts.contains(fact));
+        let signature = rule.header.is_none().then_some(&Placeholder::Signature);
+        // A time that is signed with the body is read there, whatever a header says that is not signed.
+        let in_body = needed.iter().copied().chain(signature).map(Fact::of).filter(|fact| !told(fact));
+        let in_body = in_body.chain(time_in_body.as_ref().map(Fact::of));
+        let in_body = in_body.filter_map(|fact| Some((fact.clone(), dialect.envelope.path_of(&fact.slot)?))).collect();
+        let proof = match rule.algorithm.pair() {
+            Some(kind) => Proof::Pair(kind, dialect.secrets.public),
+            None if rule.algorithm == Algorithm::Secret => Proof::Secret,
+            None => Proof::Hmac,
+        };
         let (key, key_prefix) = (dialect.secrets.key, dialect.secrets.prefix.as_str());
-        Self { rule, key, key_prefix, headers, lead, own }
+        let is_form = dialect.body.format == BodyFormat::Form;
+        Self { rule, proof, key, key_prefix, headers, lead, own, in_body, is_form, times: dialect.times }
     }
 
-    pub(super) fn header(&self) -> &str {
-        &self.rule.header.spelled
+    /// The header that carries the signature; `None` where the body does.
+    pub(super) fn header(&self) -> Option<&str> {
+        self.rule.header.as_ref().map(|key| key.spelled.as_str())
     }
 
-    /// The fact that must be recent, if it is signed.
+    /// The fact that must be recent, if there is one.
     pub(super) fn time(&self) -> Option<&Fact> {
-        self.facts().find(|fact| fact.slot == Placeholder::AttemptUnix)
+        self.facts().find(|fact| matches!(fact.slot.moment(), Some((Moment::Attempt, _))))
+    }
+
+    /// How that time is written.
+    pub(super) fn time_form(&self) -> TimeForm {
+        self.time().and_then(|fact| fact.slot.moment()?.1).unwrap_or(self.times)
     }
 
     pub(super) fn facts(&self) -> impl Iterator<Item = &Fact> {
-        self.headers.iter().chain(&self.lead).flat_map(|header| &header.facts).chain(&self.own)
+        let told = self.headers.iter().chain(&self.lead).flat_map(|header| &header.facts).chain(&self.own);
+        told.chain(self.in_body.iter().map(|(fact, _)| fact))
     }
 
     /// Whether a fact is read from text that is no plain header.
     pub(super) fn has_patterns(&self) -> bool {
-        let whole = |header: &HeaderFacts<'_>| header.template.alone().is_some();
-        !self.own.is_empty() || self.lead.is_some() || !self.headers.iter().all(whole)
+        let in_headers = self.headers.iter().any(|header| header.pattern().is_some());
+        !self.own.is_empty() || self.lead.is_some() || in_headers || self.splits_item()
+    }
+
+    /// Whether the signature itself is read out of its text, because it is decoded.
+    pub(super) fn splits_item(&self) -> bool {
+        matches!(self.proof, Proof::Pair(..)) && self.rule.value.only().is_none()
+    }
+
+    /// What is read out of the text of one signature.
+    pub(super) fn item_facts(&self) -> Vec<Fact> {
+        let signature = self.splits_item().then(|| Fact::of(&Placeholder::Signature));
+        let read = |fact: &Fact| self.own.contains(fact) || signature.as_ref() == Some(fact);
+        // In the order in which they stand there, as groups of a pattern do.
+        self.rule.value.slots().map(Fact::of).filter(read).collect()
+    }
+
+    /// Whether the caller must say to which URL the request came.
+    pub(super) fn needs_url(&self) -> bool {
+        self.rule.signed.slots().any(|slot| *slot == Placeholder::WebhookUrl)
+    }
+
+    /// Whether the parameters of a form are signed, sorted.
+    pub(super) fn sorts_form(&self) -> bool {
+        self.rule.signed.slots().any(|slot| *slot == Placeholder::BodySorted)
+    }
+
+    /// Whether base64 is read or written.
+    pub(super) fn uses_base64(&self) -> bool {
+        let key = match self.proof {
+            Proof::Hmac => self.key == KeyForm::Base64,
+            Proof::Secret => false,
+            Proof::Pair(_, form) => form == PublicForm::Base64,
+        };
+        key || self.rule.encoding == Encoding::Base64
     }
 
     /// The variable that holds the header's signatures.
     pub(super) fn signatures(&self) -> &'static str {
-        if self.lead.is_some() { "signatures" } else { "given" }
+        match self.rule.header {
+            None => "signature",
+            Some(_) if self.lead.is_some() => "signatures",
+            Some(_) => "given",
+        }
+    }
+
+    /// What the secrets are to the reader.
+    pub(super) fn secrets(&self) -> &'static str {
+        match self.proof {
+            Proof::Pair(..) => "the webhook's public key; while it is being rotated, the old one too",
+            _ => "the webhook's secret; while it is being rotated, the old one too",
+        }
     }
 
     /// What is signed, in runs of text as `text` writes them, and the body.
@@ -127,8 +232,8 @@ impl<'a> Recipe<'a> {
     pub(super) fn hash(&self) -> &'static str {
         match self.rule.algorithm {
             Algorithm::Sha1 => "sha1",
-            Algorithm::Sha256 => "sha256",
             Algorithm::Sha512 => "sha512",
+            _ => "sha256",
         }
     }
 
@@ -140,8 +245,9 @@ impl<'a> Recipe<'a> {
 impl Fact {
     pub(super) fn of(slot: &Placeholder) -> Self {
         let name = match slot {
-            Placeholder::AttemptUnix => "timestamp".to_string(),
-            other => other.to_string().trim_matches(['{', '}']).to_string(),
+            Placeholder::WebhookUrl => "url".to_string(),
+            other if matches!(other.moment(), Some((Moment::Attempt, _))) => "timestamp".into(),
+            other => other.to_string().trim_matches(['{', '}']).to_ascii_lowercase(),
         };
         let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
         Self { slot: slot.clone(), words: words.map(str::to_string).collect() }
@@ -163,7 +269,8 @@ impl Fact {
 pub(super) fn pieces(template: &Template) -> Vec<Piece> {
     let piece = |part: &Part| match part {
         Part::Text(text) => Piece::Text(text.clone()),
-        Part::Slot(Placeholder::Body) => Piece::Body,
+        Part::Slot(Placeholder::Body | Placeholder::BodySorted) => Piece::Body,
+        Part::Slot(Placeholder::AttemptMethod) => Piece::Text("POST".into()),
         Part::Slot(Placeholder::Signature) => Piece::Signature,
         Part::Slot(slot) => Piece::Fact(Fact::of(slot)),
     };

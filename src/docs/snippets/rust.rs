@@ -1,57 +1,120 @@
 //! For Rust, with the crates that its cryptography is made of.
 
 use super::lines::{Lines, quoted};
-use super::recipe::{Fact, Piece, Recipe, Snippet, TOLERANCE_SECONDS};
-use crate::dialect::{Algorithm, KeyForm, Part, Placeholder, Template};
+use super::recipe::{Fact, Piece, Proof, Recipe, Snippet};
+use super::rust_helpers;
+use crate::dialect::{Algorithm, Encoding, KeyForm, Part, Placeholder, PublicForm, Step, Template};
 
 pub(super) fn write(recipe: &Recipe<'_>) -> Snippet {
-    let (crate_name, hash) = crate_of(recipe.rule.algorithm);
-    let base64 = recipe.key == KeyForm::Base64 || !recipe.is_hex();
     let mut out = Lines::new("    ");
-    let version = if crate_name == "sha1" { "sha1 = \"0.11\"" } else { "sha2 = \"0.11\"" };
-    let more = if base64 { ", base64 = \"0.22\"" } else { "" };
-    out.line(format!("// Cargo.toml: hmac = \"0.13\", {version}, subtle = \"2\"{more}"));
-    if base64 {
-        out.line("use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_STANDARD_NO_PAD};");
-    }
-    out.block(&format!("use hmac::{{Hmac, KeyInit, Mac}};\nuse {crate_name}::{hash};\nuse subtle::ConstantTimeEq;"))
-        .line("");
-    out.block(
+    imports(&mut out, recipe);
+    out.block(&format!(
         "/// Whether a request is genuine. `header` looks a header up, such as `|name| headers.get(name)?.to_str().ok()`;\n\
-         /// `body` is the raw bytes; `secrets` is the webhook's secret and, while it is being rotated, the old one too.",
-    );
-    out.line("pub fn verify<'h>(header: impl Fn(&str) -> Option<&'h str>, body: &[u8], secrets: &[&str]) -> bool {")
-        .deeper();
-    out.line(format!("let Some(given) = header({}) else {{ return false }};", quoted(recipe.header())));
+         /// `body` is the raw bytes; `secrets` is {}.",
+        recipe.secrets()
+    ));
+    if recipe.needs_url() {
+        out.line("/// `url` is the webhook's, as it was registered.");
+    }
+    let url = if recipe.needs_url() { ", url: &str" } else { "" };
+    let header = "header: impl Fn(&str) -> Option<&'h str>";
+    out.line(format!("pub fn verify<'h>({header}, body: &[u8], secrets: &[&str]{url}) -> bool {{")).deeper();
+    match recipe.header() {
+        Some(header) => {
+            out.line(format!("let Some(given) = header({}) else {{ return false }};", quoted(header)));
+        }
+        None if recipe.headers.is_empty() => {
+            out.line("let _ = header;");
+        }
+        None => {}
+    }
     read_facts(&mut out, recipe);
     compare(&mut out, recipe);
-    refuse_old(&mut out, recipe);
-    let mut code = out.text;
-    if base64 && recipe.is_hex() {
-        code = code.replace("prelude::BASE64_STANDARD, ", "");
+    rust_helpers::write(&mut out, recipe);
+    Snippet { title: "Rust", language: "rust", code: out.text, usage: usage(recipe) }
+}
+
+/// What the code needs beside the standard library.
+fn imports(out: &mut Lines, recipe: &Recipe<'_>) {
+    let is_hmac = recipe.proof == Proof::Hmac;
+    let is_pair = matches!(recipe.proof, Proof::Pair(..));
+    let reads_json = !recipe.in_body.is_empty() && !recipe.is_form;
+    let reads_form = recipe.sorts_form() || (!recipe.in_body.is_empty() && recipe.is_form);
+    let parses_time = recipe.time().is_some() && !recipe.time_form().is_number();
+    let base64 = recipe.uses_base64() || matches!(recipe.proof, Proof::Pair(_, PublicForm::Pem));
+    let (crate_name, hash) = crate_of(recipe.rule.algorithm);
+    let hash_crate = if crate_name == "sha1" { "sha1 = \"0.11\"" } else { "sha2 = \"0.11\"" };
+    let crates = [
+        ("hmac = \"0.13\"", is_hmac),
+        (hash_crate, is_hmac),
+        ("subtle = \"2\"", !is_pair),
+        ("ring = \"0.17\"", is_pair),
+        ("base64 = \"0.22\"", base64),
+        ("serde_json = \"1\"", reads_json),
+        ("form_urlencoded = \"1\"", reads_form),
+        ("jiff = \"0.2\"", parses_time),
+    ];
+    let used = |list: &[(&'static str, bool)]| {
+        list.iter().filter(|(_, is_used)| *is_used).map(|(text, _)| *text).collect::<Vec<_>>().join(", ")
+    };
+    out.line(format!("// Cargo.toml: {}", used(&crates)));
+    if base64 {
+        let no_pad = is_hmac && recipe.key == KeyForm::Base64;
+        let engines = used(&[
+            ("Engine", true),
+            ("prelude::BASE64_STANDARD", is_pair || recipe.rule.encoding == Encoding::Base64),
+            ("prelude::BASE64_STANDARD_NO_PAD", no_pad),
+        ]);
+        out.line(format!("use base64::{{{engines}}};"));
     }
-    if base64 && recipe.key == KeyForm::Utf8 {
-        code = code.replace(", prelude::BASE64_STANDARD_NO_PAD", "");
+    if is_hmac {
+        out.line("use hmac::{Hmac, KeyInit, Mac};");
     }
-    Snippet { title: "Rust", language: "rust", code, usage: usage() }
+    if let Proof::Pair(kind, _) = recipe.proof {
+        out.line(format!("use ring::signature::{{{}, UnparsedPublicKey}};", rust_helpers::verification(kind)));
+    }
+    if is_hmac {
+        out.line(format!("use {crate_name}::{hash};"));
+    }
+    if !is_pair {
+        out.line("use subtle::ConstantTimeEq;");
+    }
+    out.line("");
 }
 
 /// Reads what is signed beside the body, and refuses an old time.
 fn read_facts(out: &mut Lines, recipe: &Recipe<'_>) {
     for found in &recipe.headers {
         let source = format!("header({})", quoted(found.name));
-        match found.template.alone() {
-            Some(_) => {
+        match found.pattern() {
+            None => {
                 out.line(format!("let Some({}) = {source} else {{ return false }};", found.facts[0].snake()));
             }
-            None => {
+            Some(template) => {
                 out.line(format!("let Some(text) = {source} else {{ return false }};"));
-                read_out(out, "text", found.template, &found.facts, None, "return false");
+                read_out(out, "text", template, &found.facts, None, "return false");
             }
         }
     }
-    if let Some(lead) = &recipe.lead {
-        read_out(out, "given", lead.template, &lead.facts, Some("signatures"), "return false");
+    if let Some((template, lead)) = recipe.lead.as_ref().and_then(|lead| Some((lead.template?, lead))) {
+        read_out(out, "given", template, &lead.facts, Some("signatures"), "return false");
+    }
+    if !recipe.in_body.is_empty() && !recipe.is_form {
+        out.line("let Ok(fields) = serde_json::from_slice(body) else { return false };");
+    }
+    for (fact, path) in &recipe.in_body {
+        let step = |step: &Step| match step {
+            Step::Key(key) => key.replace('~', "~0").replace('/', "~1"),
+            Step::Item(n) => n.to_string(),
+        };
+        let steps: Vec<String> = path.iter().map(step).collect();
+        let (name, place) = (fact.snake(), steps.join("/"));
+        let source = match recipe.is_form {
+            true => format!("parameter(body, {})", quoted(&place)),
+            false => format!("field(&fields, {})", quoted(&format!("/{place}"))),
+        };
+        out.line(format!("let Some({name}) = {source} else {{ return false }};"));
+        out.line(format!("let {name} = {name}.as_str();"));
     }
     if let Some(time) = recipe.time().filter(|time| !recipe.own.contains(time)) {
         out.line(format!("if !is_recent({}) {{", time.snake())).deeper().line("return false;").back().line("}");
@@ -60,7 +123,6 @@ fn read_facts(out: &mut Lines, recipe: &Recipe<'_>) {
 
 /// Compares every signature with what every secret gives.
 fn compare(out: &mut Lines, recipe: &Recipe<'_>) {
-    let (_, hash) = crate_of(recipe.rule.algorithm);
     let several = recipe.rule.several.as_deref();
     out.line("").line("let mut valid = false;");
     let given = recipe.signatures();
@@ -68,15 +130,46 @@ fn compare(out: &mut Lines, recipe: &Recipe<'_>) {
     if let Some(separator) = several {
         out.line(format!("for item in {given}.split({}) {{", quoted(separator))).deeper();
     }
-    if !recipe.own.is_empty() {
-        read_out(out, item, &recipe.rule.value, &recipe.own, None, skip);
+    let read = recipe.item_facts();
+    if !read.is_empty() {
+        read_out(out, item, &recipe.rule.value, &read, None, skip);
         if let Some(time) = recipe.time().filter(|time| recipe.own.contains(time)) {
             out.line(format!("if !is_recent({}) {{", time.snake())).deeper().line(format!("{skip};")).back().line("}");
         }
     }
     out.line("for secret in secrets {").deeper();
+    match recipe.proof {
+        Proof::Hmac => mac(out, recipe, item),
+        Proof::Secret => {
+            match recipe.rule.encoding {
+                Encoding::Plain => out.line("let digest = secret;"),
+                Encoding::Base64 => out.line("let digest = BASE64_STANDARD.encode(secret);"),
+                Encoding::Hex => {
+                    out.line("let digest: String = secret.bytes().map(|byte| format!(\"{byte:02x}\")).collect();")
+                }
+            };
+            equal(out, recipe, item);
+        }
+        Proof::Pair(..) => {
+            let text = if recipe.splits_item() { "signature" } else { item };
+            out.line("let mut signed = Vec::new();");
+            say(out, recipe, |piece| match piece {
+                "body" => "signed.extend_from_slice(body);".into(),
+                text => format!("signed.extend_from_slice({text}.as_bytes());"),
+            });
+            out.line(format!("valid |= has_signed(secret, &signed, {text});"));
+        }
+    }
+    out.back().line("}");
+    if several.is_some() {
+        out.back().line("}");
+    }
+    out.line("valid").back().line("}");
+}
+
+fn mac(out: &mut Lines, recipe: &Recipe<'_>, item: &str) {
+    let (_, hash) = crate_of(recipe.rule.algorithm);
     let key = match recipe.key {
-        KeyForm::Utf8 => "secret.as_bytes()",
         KeyForm::Base64 => {
             let text = match recipe.key_prefix {
                 "" => "secret".to_string(),
@@ -86,57 +179,46 @@ fn compare(out: &mut Lines, recipe: &Recipe<'_>) {
             out.line("let Ok(key) = BASE64_STANDARD_NO_PAD.decode(text) else { continue };");
             "&key"
         }
+        _ => "secret.as_bytes()",
     };
     out.line(format!("let mut mac = Hmac::<{hash}>::new_from_slice({key}).expect(\"a key of any length is taken\");"));
-    for piece in recipe.signed(text, "body") {
-        match piece.as_str() {
-            "body" => out.line("mac.update(body);"),
-            text => out.line(format!("mac.update({text}.as_bytes());")),
-        };
-    }
+    say(out, recipe, |piece| match piece {
+        "body" => "mac.update(body);".into(),
+        text => format!("mac.update({text}.as_bytes());"),
+    });
     match recipe.is_hex() {
         true => {
             out.line("let mac = mac.finalize().into_bytes();");
-            out.line("let signature: String = mac.iter().map(|byte| format!(\"{byte:02x}\")).collect();")
+            out.line("let digest: String = mac.iter().map(|byte| format!(\"{byte:02x}\")).collect();")
         }
-        false => out.line("let signature = BASE64_STANDARD.encode(mac.finalize().into_bytes());"),
+        false => out.line("let digest = BASE64_STANDARD.encode(mac.finalize().into_bytes());"),
     };
+    equal(out, recipe, item);
+}
+
+/// A line for each piece of what is signed.
+fn say(out: &mut Lines, recipe: &Recipe<'_>, line: impl Fn(&str) -> String) {
+    let body = if recipe.sorts_form() { "sorted_parameters(body)" } else { "body" };
+    for piece in recipe.signed(text, body) {
+        out.line(line(&piece));
+    }
+}
+
+fn equal(out: &mut Lines, recipe: &Recipe<'_>, item: &str) {
     let expected = match recipe.value().as_slice() {
-        [Piece::Signature] => "signature".to_string(),
+        [Piece::Signature] => "digest".to_string(),
         pieces => formatted(pieces),
     };
     out.line(format!("let expected = {expected};"));
     out.line(format!("valid |= bool::from({item}.as_bytes().ct_eq(expected.as_bytes()));"));
-    out.back().line("}");
-    if several.is_some() {
-        out.back().line("}");
-    }
-    out.line("valid").back().line("}");
-}
-
-/// The function that tells an old time, where one is signed.
-fn refuse_old(out: &mut Lines, recipe: &Recipe<'_>) {
-    if recipe.time().is_none() {
-        return;
-    }
-    out.line("").line(format!(
-        "/// Not older than {} minutes, so that a recorded request cannot be sent again later.",
-        TOLERANCE_SECONDS / 60
-    ));
-    out.line("fn is_recent(timestamp: &str) -> bool {").deeper();
-    out.line(
-        "let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |age| age.as_secs());",
-    );
-    out.line(format!("timestamp.parse::<u64>().is_ok_and(|sent| now.abs_diff(sent) <= {TOLERANCE_SECONDS})"));
-    out.back().line("}");
 }
 
 /// The crate of a hash, and its name there.
 fn crate_of(algorithm: Algorithm) -> (&'static str, &'static str) {
     match algorithm {
         Algorithm::Sha1 => ("sha1", "Sha1"),
-        Algorithm::Sha256 => ("sha2", "Sha256"),
         Algorithm::Sha512 => ("sha2", "Sha512"),
+        _ => ("sha2", "Sha256"),
     }
 }
 
@@ -185,21 +267,27 @@ fn formatted(pieces: &[Piece]) -> String {
     let piece = |piece: &Piece| match piece {
         Piece::Text(text) => text.replace('\\', "\\\\").replace('"', "\\\"").replace('{', "{{").replace('}', "}}"),
         Piece::Fact(fact) => format!("{{{}}}", fact.snake()),
-        Piece::Signature => "{signature}".into(),
+        Piece::Signature => "{digest}".into(),
         Piece::Body => unreachable!("the body is bytes"),
     };
     format!("format!(\"{}\")", pieces.iter().map(piece).collect::<String>())
 }
 
-fn usage() -> String {
-    "// axum: take the body raw, store the event, answer, and work afterwards.\n\
-     async fn webhooks(headers: HeaderMap, body: Bytes) -> StatusCode {\n    \
-         let secret = std::env::var(\"WEBHOOK_SECRET\").expect(\"WEBHOOK_SECRET is set\");\n    \
-         if !verify(|name| headers.get(name)?.to_str().ok(), &body, &[&secret]) {\n        \
-             return StatusCode::UNAUTHORIZED;\n    \
-         }\n    \
-         QUEUE.push(body);\n    \
-         StatusCode::OK\n\
-     }\n"
-    .into()
+fn usage(recipe: &Recipe<'_>) -> String {
+    let (also, url) = match recipe.needs_url() {
+        true => ("    let url = std::env::var(\"WEBHOOK_URL\").expect(\"WEBHOOK_URL is set\");\n", ", &url"),
+        false => ("", ""),
+    };
+    format!(
+        "// axum: take the body raw, store the event, answer, and work afterwards.\n\
+         async fn webhooks(headers: HeaderMap, body: Bytes) -> StatusCode {{\n    \
+             let secret = std::env::var(\"WEBHOOK_SECRET\").expect(\"WEBHOOK_SECRET is set\");\n\
+         {also}    \
+             if !verify(|name| headers.get(name)?.to_str().ok(), &body, &[&secret]{url}) {{\n        \
+                 return StatusCode::UNAUTHORIZED;\n    \
+             }}\n    \
+             QUEUE.push(body);\n    \
+             StatusCode::OK\n\
+         }}\n"
+    )
 }

@@ -10,6 +10,7 @@ use super::{DEADLINE, run};
 use crate::deliver::descriptors::{Descriptor, Descriptors};
 use crate::deliver::dial::DialError;
 use crate::deliver::http::{Destination, Failure, Heard, Http, Request};
+use crate::domain::probe::Method;
 
 /// A sender's client, of so many, where there are 8 descriptors.
 struct Bench {
@@ -25,7 +26,8 @@ impl Bench {
 
     async fn send(&self, url: &str) -> (Result<u16, Failure>, Heard) {
         let to = Destination::of(url, 1, None).unwrap();
-        let (request, mut heard) = (Request { to: &to, headers: &[], body: Bytes::new() }, Heard::default());
+        let (request, mut heard) =
+            (Request { method: Method::Post, to: &to, headers: &[], body: Bytes::new() }, Heard::default());
         let client = client(&self.all);
         let sent = self.http.send(&client, &request, &mut heard);
         let status = actix_rt::time::timeout(DEADLINE, sent).await.expect("it ends");

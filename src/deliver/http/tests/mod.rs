@@ -17,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use super::h1::{Reusable, exchange};
 use super::{Destination, Failure, Heard, Request};
 use crate::domain::delivery::RESPONSE_BODY_BYTES_MAX;
+use crate::domain::probe::Method;
 
 /// So long a test waits for what must come.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -39,7 +40,7 @@ struct Came {
 
 async fn ask(stream: DuplexStream, body: Bytes) -> Came {
     let (to, mut heard) = (destination(), Heard::default());
-    let request = Request { to: &to, headers: &[], body };
+    let request = Request { method: Method::Post, to: &to, headers: &[], body };
     let (status, back) = exchange(stream, &request, &mut heard).await;
     Came { status, heard, back }
 }
@@ -66,7 +67,7 @@ fn the_request_is_what_was_asked_for() {
             let (to, mut heard) = (destination(), Heard::default());
             let headers =
                 [("x-one", "1"), ("x-one", "2")].map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-            let request = Request { to: &to, headers: &headers, body: Bytes::from_static(b"{}") };
+            let request = Request { method: Method::Post, to: &to, headers: &headers, body: Bytes::from_static(b"{}") };
             exchange(ours, &request, &mut heard).await.0.unwrap()
         };
         let listening = async {

@@ -15,6 +15,7 @@ use crate::deliver::descriptors::Descriptors;
 use crate::deliver::http::h2::{self, Lease, Session};
 use crate::deliver::http::sessions::{Sessions, Turn};
 use crate::deliver::http::{Failure, Heard, Request};
+use crate::domain::probe::Method;
 
 const NOW: Duration = Duration::from_secs(100);
 const LIMIT: Duration = Duration::from_secs(15);
@@ -35,7 +36,7 @@ async fn ask(
     says: impl FnOnce(u32) -> Vec<u8>,
 ) -> (Result<u16, Failure>, Heard) {
     let (to, mut heard) = (destination(), Heard::default());
-    let request = Request { to: &to, headers: &[], body: Bytes::new() };
+    let request = Request { method: Method::Post, to: &to, headers: &[], body: Bytes::new() };
     let say = async {
         let stream = theirs.next().await.unwrap();
         theirs.say(&says(stream)).await;
