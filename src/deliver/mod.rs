@@ -1,5 +1,5 @@
 //! Delivery: wheel and lanes decide (`wheel`, `lane`, `schedule`, `verdict`: pure), a thread turns them (`engine`), and
-//! senders make the requests (`errands`, `sender`, `book`), past the guard.
+//! senders make the requests (`errands`, `sender`, `target`, `book`), past the guard.
 
 pub mod allowances;
 pub mod book;
@@ -21,6 +21,7 @@ mod resolve;
 pub mod schedule;
 mod sender;
 pub mod shares;
+mod target;
 mod tls;
 mod tunnel;
 pub mod verdict;

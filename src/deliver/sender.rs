@@ -9,12 +9,9 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{HeaderName, HeaderValue};
-use bytes::Bytes;
 use futures_util::FutureExt;
 use ipnet::IpNet;
 use quick_cache::{UnitWeighter, unsync::Cache};
-use tokio::sync::Notify;
 use url::Url;
 
 use super::book::Unsent;
@@ -24,24 +21,21 @@ use super::failure::{Ours, outcome_of};
 use super::http::{Destination, Heard, Http, Request};
 use super::resolve::Resolver;
 use super::schedule::Claim;
+use super::target::{Target, hop, parsed};
 use super::verdict::{Made, asked_until};
 use crate::clock::{Clock, Stopwatch};
-use crate::dialect::{AttemptFacts, Dialect, Dialects, Prepared, Shelf, SigningKey};
+use crate::dialect::{Dialect, Prepared, Shelf};
 use crate::domain::byte_budget::{ByteBudget, Charge};
 use crate::domain::delivery::{Attempt, AttemptSummary, Cause, Outcome};
-use crate::domain::endpoint::{HOP_HEADER, is_credential};
 use crate::domain::event::Event;
 use crate::domain::explain::Explained;
 use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
 use crate::domain::probe::{Method, Probe, Probed};
-use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
 use crate::store::{Store, StoreError};
 
 /// Events whose bodies a sender keeps at hand, so that one event to many webhooks is read and prepared once.
 const PREPARED_MAX: usize = 64;
-/// What is kept in place of a value that nobody may see.
-const MASK: &str = "***";
 /// Webhooks that are kept ready before it is looked which of them are gone.
 const TARGETS_MAX_MIN: usize = 1024;
 /// Bodies above this size are not kept at hand.
@@ -85,21 +79,6 @@ pub struct Sender {
 
 /// An event, and the dialect's place in memory.
 type EventAndDialect = (EventId, usize);
-
-/// A webhook, made ready for sending: parsed and keyed once, not once a delivery.
-struct Target {
-    webhook: Arc<Webhook>,
-    /// Those in force when it was made.
-    dialects: Arc<Dialects>,
-    dialect: Arc<Dialect>,
-    account_id: String,
-    to: Result<Destination, String>,
-    keys: Vec<(SigningKey, Option<UnixMs>)>,
-    custom_headers: Vec<(HeaderName, HeaderValue)>,
-    deadline: Duration,
-    /// Told when what is under way is to be broken off; the same for all targets of one webhook.
-    broken_off: Rc<Notify>,
-}
 
 /// An event, made ready for one dialect.
 struct Ready {
@@ -185,7 +164,7 @@ impl Sender {
             return Ok(Outcome::TooLarge(body.len() as u64, limit as u64));
         }
         let headers = target.headers(&facts, &body, &keys);
-        sent.headers = headers.iter().map(|header| written(header, &target.dialect)).collect();
+        sent.headers = headers.iter().map(|header| target.written(header)).collect();
         let webhook = &target.webhook;
         match self.clients.get(to.peer.profile, &webhook.allow, webhook.tls.as_ref()) {
             Ok(client) => {
@@ -237,14 +216,19 @@ impl Sender {
     }
 
     fn target(&self, webhook: &Arc<Webhook>) -> Rc<Target> {
-        let mut targets = self.targets.borrow_mut();
+        let (mut targets, dialects) = (self.targets.borrow_mut(), self.tools.shelf.now());
         match targets.get(&webhook.number()) {
-            Some(target) if target.is_of(webhook, &self.tools) => target.clone(),
+            Some(target) if target.is_of(webhook, &dialects) => target.clone(),
             _ => {
                 self.let_go_of_deleted(&mut targets);
                 // What is under way as the webhook was before is broken off with the rest.
                 let broken_off = targets.get(&webhook.number()).map(|before| before.broken_off.clone());
-                let target = Rc::new(Target::of(webhook.clone(), broken_off.unwrap_or_default(), &self.tools));
+                let registry = self.tools.store.registry();
+                let account = registry.account(webhook.account);
+                let account_id = account.map_or(String::new(), |account| account.id.clone());
+                let target =
+                    Target::of(webhook.clone(), account_id, Arc::clone(&dialects), broken_off.unwrap_or_default());
+                let target = Rc::new(target);
                 targets.insert(webhook.number(), target.clone());
                 target
             }
@@ -315,167 +299,9 @@ impl Sender {
     }
 }
 
-impl Target {
-    /// Whether it was made of this webhook as it is, and of the dialects in force.
-    fn is_of(&self, webhook: &Arc<Webhook>, tools: &Tools) -> bool {
-        Arc::ptr_eq(&self.webhook, webhook) && Arc::ptr_eq(&self.dialects, &tools.shelf.now())
-    }
-
-    fn of(webhook: Arc<Webhook>, broken_off: Rc<Notify>, tools: &Tools) -> Self {
-        let dialects = tools.shelf.now();
-        let known = dialects.get(&webhook.dialect);
-        let dialect = known.or(dialects.get("standard")).expect("standard is compiled in").clone();
-        let profile = Profile::of(&webhook.allow, webhook.tls.as_ref());
-        let to = match known {
-            Some(_) => Destination::of(webhook.url.as_str(), webhook.account, profile),
-            None => Err(format!("there is no dialect {:?} any more", webhook.dialect)),
-        };
-        let signing =
-            |one: &crate::domain::secret::SigningSecret| dialect.signing_key(&one.secret).map(|key| (key, one.until));
-        let (keys, to) = match webhook.secrets.iter().map(signing).collect::<Result<Vec<_>, _>>() {
-            Ok(keys) => (keys, to),
-            Err(invalid) => (Vec::new(), Err(invalid.to_string())),
-        };
-        let account_id =
-            tools.store.registry().account(webhook.account).map_or(String::new(), |account| account.id.clone());
-        Self {
-            custom_headers: webhook.headers.iter().filter_map(parsed).collect(),
-            deadline: Duration::from_secs(webhook.timeout_seconds.unwrap_or(dialect.timeout_seconds).into()),
-            webhook,
-            dialects: dialects.clone(),
-            dialect,
-            account_id,
-            to,
-            keys,
-            broken_off,
-        }
-    }
-
-    /// The keys that sign now, the newest first.
-    fn keys_at(&self, clock: &Clock) -> Vec<SigningKey> {
-        let now = clock.now();
-        let signs = |until: &Option<UnixMs>| until.is_none_or(|until| now < until);
-        self.keys.iter().filter(|(_, until)| signs(until)).map(|(key, _)| key.clone()).collect()
-    }
-
-    /// What body and headers say of the attempt: the time is read once, so both say the same.
-    fn facts<'f>(&'f self, claim: &Claim, event: &'f Event, clock: &Clock) -> AttemptFacts<'f> {
-        let (webhook, account_id) = (&*self.webhook, self.account_id.as_str());
-        let (delivery, attempt) = (claim.delivery.id, claim.delivery.attempts + 1);
-        AttemptFacts { event, webhook, account_id, delivery, attempt, now: clock.wall() }
-    }
-
-    fn headers(&self, facts: &AttemptFacts<'_>, body: &Bytes, keys: &[SigningKey]) -> Vec<(HeaderName, HeaderValue)> {
-        let mut headers = Vec::with_capacity(9 + self.custom_headers.len());
-        headers.extend(self.custom_headers.iter().cloned());
-        self.dialect.headers(facts, body, keys, &mut headers);
-        headers.push(hop());
-        headers
-    }
-}
-
 /// What there is to keep of an attempt, filled in as it goes on.
 #[derive(Default)]
 struct Sent {
     headers: Vec<(String, String)>,
     heard: Heard,
-}
-
-/// A header that was vetted when it was set.
-fn parsed((name, value): &(String, String)) -> Option<(HeaderName, HeaderValue)> {
-    Some((name.parse().ok()?, value.parse().ok()?))
-}
-
-/// Marks a request as one of ours.
-fn hop() -> (HeaderName, HeaderValue) {
-    (HeaderName::from_static(HOP_HEADER), HeaderValue::from_static("1"))
-}
-
-/// A header as it is kept: of one that lets its holder in, only that it was sent.
-fn written((name, value): &(HeaderName, HeaderValue), dialect: &Dialect) -> (String, String) {
-    let is_secret = is_credential(name.as_str()) || dialect.shows_secret(name);
-    let kept = if is_secret { MASK.into() } else { String::from_utf8_lossy(value.as_bytes()) };
-    (name.as_str().to_string(), kept.into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::Dice;
-    use crate::deliver::descriptors::Descriptors;
-    use crate::deliver::dial::Ways;
-    use crate::deliver::egress::Egress;
-    use crate::deliver::tls::Trust;
-    use crate::domain::delivery::Delivery;
-    use crate::domain::endpoint::EndpointUrl;
-    use crate::domain::guard::Guard;
-    use crate::domain::secret::{Secret, SigningSecret};
-    use crate::store::{self, Memory, Settings};
-
-    const NOW: UnixMs = 1_800_000_000_000;
-
-    fn tools(clock: &Clock) -> Tools {
-        let settings = Settings { memory: Some(Memory::default()), durable: false, ..Settings::at("unused") };
-        let (store, _) = store::open(settings, clock.clone(), Dice::seeded(1)).unwrap();
-        let guard = Arc::new(Guard::new(Vec::new(), Vec::new(), Vec::new()));
-        let ways = Ways { guard, egress: Egress::default(), proxy: None, proxy_resolves: false };
-        let (trust, connect) = (Arc::new(Trust::webpki()), Duration::ZERO);
-        Tools {
-            store,
-            shelf: Arc::new(Shelf::new(Dialects::shipped())),
-            clock: clock.clone(),
-            making: Making { ways, trust, descriptors: Descriptors::new(8), connect },
-            name_servers: Vec::new(),
-            dns: Duration::ZERO,
-            senders: 1,
-            bodies: ByteBudget::new(1 << 20),
-        }
-    }
-
-    #[test]
-    fn a_secret_that_was_rotated_out_signs_until_its_time_and_not_at_it() {
-        let clock = Clock::standing_at(NOW);
-        let signing = |until| SigningSecret { secret: Secret::new(format!("whsec_{}", "MTIz".repeat(8))), until };
-        let url = EndpointUrl::parse("https://example.com/", false).unwrap();
-        let webhook = Webhook {
-            secrets: vec![signing(None), signing(Some(NOW + 2))],
-            ..Webhook::new(1, "standard", url, Vec::new())
-        };
-        let webhook = Arc::new(webhook);
-        let target = Target::of(webhook.clone(), Rc::default(), &tools(&clock));
-        let event = Event {
-            id: EventId(1 << 80),
-            account: 1,
-            name: None,
-            event_type: "a".into(),
-            created_at: NOW,
-            test: false,
-            webhooks: vec![1],
-            fingerprint: None,
-            data: Bytes::from_static(b"{}"),
-            actor: None,
-            metadata: None,
-        };
-        let delivery = Delivery::fresh(event.id.delivery_to(1), event.id, Cause::Accept);
-        let claim = Claim { delivery, webhook, rate_limited: false };
-        let signatures = [NOW + 1, NOW + 2].map(|now| {
-            clock.turn_to(now);
-            let (facts, keys) = (target.facts(&claim, &event, &clock), target.keys_at(&clock));
-            let headers = target.headers(&facts, &Bytes::from_static(b"{}"), &keys);
-            let (_, value) = headers.iter().find(|(name, _)| name == "webhook-signature").unwrap();
-            value.to_str().unwrap().split(' ').count()
-        });
-        assert_eq!(signatures, [2, 1]);
-    }
-
-    #[test]
-    fn of_a_header_that_lets_its_holder_in_it_is_kept_only_that_it_was_sent() {
-        let shipped = Dialects::shipped().get("cloudevents").unwrap().source.clone();
-        // It shows its secret in a header whose name does not tell.
-        let dialect = Dialect::parse("own.toml", &shipped.replace("\"Authorization\"", "\"X-Two\"")).unwrap();
-        let kept = |name: &str| written(&(name.parse().unwrap(), HeaderValue::from_static("Bearer x")), &dialect);
-        assert_eq!(kept("authorization"), ("authorization".into(), MASK.into()));
-        assert_eq!(kept("x-two"), ("x-two".into(), MASK.into()));
-        assert_eq!(kept("x-one"), ("x-one".into(), "Bearer x".into()));
-    }
 }
