@@ -1,7 +1,7 @@
-//! The page that leads to all dialects' documents.
+//! The page that leads to all dialects' documents, and says what one can be.
 
 use super::block::{Document, Draft, Text, row};
-use super::words;
+use super::{expressing, words};
 use crate::dialect::Dialect;
 
 /// The index of all documents; `path` gives where a dialect's is.
@@ -16,6 +16,7 @@ pub fn index<'d>(dialects: impl Iterator<Item = &'d Dialect>, path: impl Fn(&str
         row![name, dialect.description.as_str(), format!("`{base}`"), events]
     });
     draft.table("Contracts", &["Name", "What it is", "API", "Events"], rows.collect());
+    expressing::write(&mut draft);
     draft.heading(2, "The native API");
     draft.say(Text::from("Everything else that the server can do: ").link("/openapi.json", "/openapi.json").and("."));
     draft.done()

@@ -7,6 +7,7 @@ mod block;
 mod calls;
 mod delivery;
 mod events;
+mod expressing;
 mod facts;
 mod html;
 mod index;
