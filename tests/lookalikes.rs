@@ -86,7 +86,8 @@ impl Case {
         let mut understood: Vec<String> =
             (0..sent.len() * times).map(|_| self.check(libraries, &self.old.next(&receiver), &url)).collect();
         sent = sent.iter().flat_map(|one| std::iter::repeat_n(one.clone(), times)).collect();
-        (sent.sort(), understood.sort());
+        sent.sort();
+        understood.sort();
         assert_eq!(understood, sent, "{name}");
         client.request("PATCH", &format!("/api/v1/webhooks/{id}"), br#"{"enabled":false}"#).data(200);
     }

@@ -207,7 +207,7 @@ impl Spelling {
             Kind::Plain | Kind::Nested => None,
             Kind::Time if self.times.is_number() => {
                 let written = time::write(time::parse(text)?, self.times);
-                return written.parse::<u64>().ok().map(Value::from);
+                written.parse::<u64>().ok().map(Value::from)
             }
             Kind::Time => time::parse(text).map(|ms| Value::from(time::write(ms, self.times))),
             Kind::Webhook => WebhookId::parse(text).map(|id| self.ids.webhook.spell(id.uuid()).into()),

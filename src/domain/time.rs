@@ -66,7 +66,7 @@ pub fn write(ms: UnixMs, form: TimeForm) -> String {
     }
 }
 
-/// Reads what [`write`] wrote; `None` for anything else.
+/// Reads what [`write()`] wrote; `None` for anything else.
 pub fn read(text: &str, form: TimeForm) -> Option<UnixMs> {
     match form {
         TimeForm::Seconds | TimeForm::Millis | TimeForm::Micros => parse(text),
