@@ -343,7 +343,7 @@ fn example_endpoint(dialect: Arc<Dialect>) -> impl Fn(&str, &Message) -> Answer 
 pub fn commands(scene: &mut Scene, markdown: &Markdown, dialect: &Value) {
     let name = name(dialect);
     let receiver = Receiver::start(example_endpoint(scene.dialect(name)));
-    let (key, _) = scene.account(name);
+    let (key, mut client) = scene.account(name);
     let (mut webhook, mut delivery, mut run) = (String::new(), String::new(), 0);
     let mut section = String::new();
     let blocks = markdown.section("Managing webhooks");
@@ -371,6 +371,8 @@ pub fn commands(scene: &mut Scene, markdown: &Markdown, dialect: &Value) {
                 let inner = if reply["data"].is_object() { &reply["data"] } else { &reply };
                 if section == "Create a webhook" {
                     webhook = inner["id"].as_str().expect("an id").to_owned();
+                    // An endpoint that needs the secret for it is asked who it is a moment later.
+                    until(&mut client, &format!("/api/v1/webhooks/{webhook}"), |it| it["status"] != "unverified");
                 }
                 if let Some(id) = ["delivery_id", "deliveryId"].iter().find_map(|field| inner[field].as_str()) {
                     delivery = id.to_owned();
