@@ -14,22 +14,9 @@ use hookwheel::domain::secret::Secret;
 use serde_json::{Value, json};
 use support::{Answer, Client, Endpoint, Message, Program, Receiver, Server, test_env};
 
-const DIALECTS: [&str; 14] = [
-    "github",
-    "stripe",
-    "slack",
-    "shopify",
-    "paddle",
-    "zoom",
-    "linear",
-    "hubspot",
-    "square",
-    "twilio",
-    "discord",
-    "svix",
-    "cloudevents",
-    "cloudevents_binary",
-];
+/// Of those that are compiled in, the ones that no library is asked about: `tests/contracts` holds five and
+/// `tests/real_payloads.rs` the standard one; Mailgun's libraries verify nothing, `src/dialect/tests/published.rs` has its values.
+const OTHERS: [&str; 7] = ["standard", "cathcr", "daycopilot", "hub", "taskflow", "workspace", "mailgun"];
 /// Verified by a library for Python; the others by one for Node.
 const IN_PYTHON: [&str; 2] = ["slack", "paddle"];
 
@@ -41,8 +28,8 @@ fn the_companies_own_libraries_accept_what_is_sent_and_nothing_else() {
     let mut client = server.client();
     let mut libraries = Libraries::start(&env);
     let shipped = Dialects::shipped();
-    for name in DIALECTS {
-        Case::of(shipped.get(name).expect("shipped").clone()).hold(&mut client, &mut libraries);
+    for dialect in shipped.iter().filter(|dialect| !OTHERS.contains(&dialect.name.as_str())) {
+        Case::of(dialect.clone()).hold(&mut client, &mut libraries);
     }
     assert!(server.terminate().success());
 }
