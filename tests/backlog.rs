@@ -173,8 +173,8 @@ impl Scene {
         while self.committer.step() {}
         for notice in std::mem::take(&mut *self.ear.0.lock().unwrap()) {
             notice.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
-            notice.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
             let now = self.clock.now();
+            notice.fresh.into_iter().for_each(|delivery| self.scheduler.fresh_arrived(delivery, now));
             notice.settled.into_iter().for_each(|settled| self.scheduler.settled(settled, now));
         }
     }

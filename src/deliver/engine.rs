@@ -94,8 +94,9 @@ impl Engine {
         mail.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
         self.scheduler.take_broken_off().into_iter().for_each(|number| self.break_off(number));
         mail.freed.into_values().for_each(|first| self.scheduler.freed(first));
-        mail.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
         let now = self.clock.now();
+        mail.fresh.into_iter().for_each(|delivery| self.scheduler.fresh_arrived(delivery, now));
+        mail.more_fresh.into_iter().for_each(|number| self.scheduler.more_fresh(number));
         mail.tested.into_iter().for_each(|number| self.scheduler.tested(number, now));
         mail.settled.into_iter().for_each(|settled| self.scheduler.settled(settled, now));
         mail.handed_back.into_iter().for_each(|(id, lacks)| self.scheduler.handed_back(id, lacks, now));

@@ -181,8 +181,21 @@ impl Lane {
         std::mem::take(&mut self.far_ahead).then_some(self.rules.ahead_max)
     }
 
-    /// Work that was never tried has arrived.
-    pub fn fresh_arrived(&mut self) {
+    /// A delivery was made at `now`. It is taken in if it is what would be read next; else it stays on disk for now, as it
+    /// does where retries are due: those are read together with it, so that a stream of new ones keeps none waiting.
+    pub fn fresh_arrived(&mut self, delivery: Delivery, now: UnixMs) {
+        let is_next = !self.more_fresh && self.fresh_after.is_none_or(|after| after < delivery.id);
+        let has_room = self.buffer.len() < BUFFER_MAX / 2 && self.may_try_first(now);
+        if is_next && has_room && self.wants(now).due == 0 {
+            self.fresh_after = Some(delivery.id);
+            self.buffer.push_back(delivery);
+        } else {
+            self.more_fresh();
+        }
+    }
+
+    /// There are deliveries on disk that were never tried.
+    pub fn more_fresh(&mut self) {
         self.more_fresh = true;
     }
 

@@ -1,5 +1,6 @@
 //! Where the commit thread and the senders leave word for the engine. Whoever takes the mail takes all of it, so none is
-//! missed and none waits in line: it is bounded by the webhooks, by the deliveries and tests that are out, and by `ASKED_MAX`.
+//! missed and none waits in line: it is bounded by the webhooks, by the deliveries and tests that are out, by `FRESH_MAX` and by
+//! `ASKED_MAX`.
 //! Webhooks come in the order of their numbers, so that a simulation is the same each time.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,18 +9,23 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::domain::delivery::Delivery;
 use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::lane::{Standing, Why};
 use crate::store::{Listener, Notice, Settled};
 
+/// New deliveries that are handed over whole. Of others it is told which webhooks have some: they are read from the store.
+const FRESH_MAX: usize = 4096;
 /// Questions that wait for the engine.
 const ASKED_MAX: usize = 1024;
 
 /// What has happened since the engine last looked.
 #[derive(Default)]
 pub struct Mail {
-    /// Webhooks with new deliveries.
-    pub fresh: BTreeSet<WebhookNumber>,
+    /// New deliveries, in the order in which they were made.
+    pub fresh: Vec<Delivery>,
+    /// Webhooks with new deliveries that are not among these.
+    pub more_fresh: BTreeSet<WebhookNumber>,
     /// Webhooks with deliveries that may go out now and lie perhaps before others that were read, each with the first.
     pub freed: BTreeMap<WebhookNumber, DeliveryId>,
     /// Webhooks that changed.
@@ -57,7 +63,9 @@ impl Listener for Mailbox {
             return;
         }
         self.leave(|mail| {
-            mail.fresh.extend(notice.fresh);
+            let mut fresh = notice.fresh.into_iter();
+            mail.fresh.extend(fresh.by_ref().take(FRESH_MAX.saturating_sub(mail.fresh.len())));
+            mail.more_fresh.extend(fresh.map(|delivery| delivery.id.webhook()));
             for id in notice.freed {
                 let first = mail.freed.entry(id.webhook()).or_insert(id);
                 *first = id.min(*first);
@@ -134,6 +142,7 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::delivery::Cause;
     use crate::domain::id::EventId;
 
     /// What lies in the mailbox after this.
@@ -141,6 +150,21 @@ mod tests {
         let mailbox = Mailbox::default();
         happens(&mailbox);
         mailbox.take(Some(Duration::ZERO))
+    }
+
+    /// A new delivery of this webhook.
+    fn fresh(webhook: WebhookNumber) -> Delivery {
+        let event = EventId(1 << 32);
+        Delivery::fresh(event.delivery_to(webhook), event, Cause::Accept)
+    }
+
+    #[test]
+    fn of_more_new_deliveries_than_are_handed_over_it_is_told_whose_they_are() {
+        let webhooks = [1; FRESH_MAX - 1].into_iter().chain([2, 3, 3]);
+        let mailbox = Mailbox::default();
+        webhooks.for_each(|webhook| mailbox.notice(Notice { fresh: vec![fresh(webhook)], ..Notice::default() }));
+        let mail = mailbox.take(None);
+        assert_eq!((mail.fresh.len(), mail.fresh.last(), mail.more_fresh), (FRESH_MAX, Some(&fresh(2)), [3].into()));
     }
 
     #[test]
@@ -168,10 +192,12 @@ mod tests {
     fn a_commit_is_told_once_with_all_that_it_changed() {
         let mailbox = Mailbox::default();
         let [first, second] = [1, 2].map(|n| EventId(n << 32).delivery_to(2));
-        mailbox.notice(Notice { fresh: vec![1, 1], freed: vec![second], changed: vec![3], ..Notice::default() });
-        mailbox.notice(Notice { fresh: vec![4], freed: vec![first, second], ..Notice::default() });
+        let [one, other] = [fresh(1), fresh(2)];
+        mailbox.notice(Notice { fresh: vec![one.clone()], freed: vec![second], changed: vec![3], ..Notice::default() });
+        mailbox.notice(Notice { fresh: vec![other.clone()], freed: vec![first, second], ..Notice::default() });
         let mail = mailbox.take(None);
-        assert_eq!((mail.fresh, mail.freed, mail.changed), ([1, 4].into(), [(2, first)].into(), [3].into()));
+        assert_eq!((mail.fresh, mail.freed, mail.changed), (vec![one, other], [(2, first)].into(), [3].into()));
+        assert!(mail.more_fresh.is_empty());
         assert!(!mail.begin_again && !mailbox.take(Some(Duration::ZERO)).any);
     }
 }

@@ -75,11 +75,18 @@ impl Scheduler {
         self.look_at_all();
     }
 
-    /// A webhook has new deliveries.
-    pub fn fresh_arrived(&mut self, number: WebhookNumber) {
+    /// A new delivery was made: whose webhook has room for it is not read from the store.
+    pub fn fresh_arrived(&mut self, delivery: Delivery, now: UnixMs) {
+        let number = delivery.id.webhook();
         if let Some(lane) = self.lanes.get_mut(&number) {
-            lane.fresh_arrived();
+            lane.fresh_arrived(delivery, now);
         }
+        self.make_ready(number);
+    }
+
+    /// A webhook has new deliveries in the store.
+    pub fn more_fresh(&mut self, number: WebhookNumber) {
+        self.lanes.get_mut(&number).into_iter().for_each(Lane::more_fresh);
         self.make_ready(number);
     }
 

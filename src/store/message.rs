@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::event_rows::{EventHead, Parts};
 use crate::domain::backoff::Strain;
-use crate::domain::delivery::Attempt;
+use crate::domain::delivery::{Attempt, Delivery};
 use crate::domain::disable::DisableRule;
 use crate::domain::id::{DeliveryId, EventId, WebhookNumber};
 use crate::domain::retry::Next;
@@ -108,8 +108,8 @@ pub struct Settlement {
 /// What a commit changed, for those who deliver.
 #[derive(Debug, Default)]
 pub struct Notice {
-    /// Webhooks with new deliveries.
-    pub fresh: Vec<WebhookNumber>,
+    /// New deliveries, in the order in which they were made.
+    pub fresh: Vec<Delivery>,
     /// Deliveries that were never tried and may go out now, which lie perhaps before others that may have been read.
     pub freed: Vec<DeliveryId>,
     /// Webhooks that were created, changed or deleted, or whose open deliveries were discarded.

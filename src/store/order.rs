@@ -32,7 +32,7 @@ impl Staging<'_> {
         };
         self.put(tree, layout::delivery(id), &Fresh::of(delivery));
         if tree == Tree::Fresh {
-            self.notice.fresh.push(webhook);
+            self.notice.fresh.push(delivery.clone());
         }
         Ok(())
     }

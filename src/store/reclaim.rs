@@ -3,8 +3,9 @@
 //! go in many places, and takes the segments in the order of the file, so the last ones wait for ever: the files grew to
 //! twenty times of what was kept in them. (sled's own flusher would help, but it also syncs and drops the error, and then a sync
 //! of ours succeeds that should not.) So a thread has sled write a page whole again and again that nobody reads. What stays true:
-//! it does so while the files grow by more than is explained by what they hold, if that is more than ever; it takes a fifth of a
-//! core at most, and half of the time; a sync waits for some pages, and after one that failed nothing more is reclaimed.
+//! it does so while the files grow by more than is explained by what they hold, if that is more than ever, and goes on while they
+//! are larger than they need be and rows come and go; it takes a fifth of a core at most, and half of the time; a sync waits for
+//! some pages, and after one that failed nothing more is reclaimed.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -20,13 +21,16 @@ use crate::pulse::or_end;
 const PACE: Duration = Duration::from_secs(1);
 /// Pages that are cleaned before it rests: a sync waits for them, about half a millisecond.
 const SLICE: usize = 8;
-/// How many times as long as it had a processor it rests, and for as long at least as it waited for the disk or its turn.
+/// How many times as long as it had a processor it rests, and for as long at least as a sync could have waited for it. (How long
+/// it waited for a sync does not count: where one follows another, it would come to no more than a slice in two of them.)
 const RESTS: u32 = 4;
 /// Pages a second, at least where there is a reason to reclaim, and at most.
 const PAGES: std::ops::RangeInclusive<usize> = 1_000..=32_000;
 /// With every second in which there is none, one of so many pages less.
 const FADES: usize = 32;
-/// So many times as much as what is held may the files grow: a log with segments that are half full.
+/// The same while the files are larger than they need be and rows come or go: the next growth is near.
+const FADES_BUSY: usize = 1024;
+/// So many times as much as what is held may the files take: a log with segments that are half full.
 const GROWS: u64 = 3;
 /// What an open delivery takes: its row, and one that says what waits or when it is due.
 const OPEN_BYTES: u64 = 256;
@@ -71,8 +75,8 @@ struct Size {
 #[derive(Debug, Default)]
 struct Pages {
     now: usize,
-    /// The files' bytes at the last look.
-    files: Option<u64>,
+    /// The size at the last look.
+    before: Option<Size>,
     /// The most that they held. For what came and went there was room: if they grow for it again, it was not used.
     most: u64,
 }
@@ -80,13 +84,14 @@ struct Pages {
 impl Pages {
     /// The store has this size now.
     fn after(&mut self, size: Size) -> usize {
-        let before = self.files.replace(size.files).unwrap_or(size.files);
+        let before = self.before.replace(size).unwrap_or(size);
         let explained = GROWS * size.held.saturating_sub(self.most);
         self.most = self.most.max(size.held);
-        let grown = size.files.saturating_sub(before).saturating_sub(explained);
+        let grown = size.files.saturating_sub(before.files).saturating_sub(explained);
+        let is_busy = size.held != before.held && size.files > GROWS * size.held;
         self.now = match grown >= SEGMENT_BYTES as u64 {
             true => (self.now * 2).clamp(*PAGES.start(), *PAGES.end()),
-            false => self.now - self.now.div_ceil(FADES),
+            false => self.now - self.now.div_ceil(if is_busy { FADES_BUSY } else { FADES }),
         };
         self.now
     }
@@ -99,13 +104,11 @@ fn reclaim(inner: &Inner, stopped: &Receiver<()>) {
         let watch = Stopwatch::start();
         let mut left = size(inner).map_or(0, |size| pages.after(size));
         while left > 0 && watch.elapsed() < PACE {
-            let (took, effort) = (Stopwatch::start(), Effort::start());
+            let effort = Effort::start();
             // Who writes meets the same error, and has to do something about it.
-            if inner.trees().and_then(|trees| trees.reclaim(SLICE)).is_err() {
-                break;
-            }
+            let Ok(took) = inner.trees().and_then(|trees| trees.reclaim(SLICE)) else { break };
             left = left.saturating_sub(SLICE);
-            if stopped.recv_timeout(took.elapsed().max(effort.spent() * RESTS)) != Err(RecvTimeoutError::Timeout) {
+            if stopped.recv_timeout(took.max(effort.spent() * RESTS)) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
         }
@@ -168,7 +171,10 @@ mod tests {
         assert_eq!(growing, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000]);
         assert_eq!(after(1030 * SEGMENT, 2 * SEGMENT), 32_000);
         assert_eq!(after(1031 * SEGMENT, 3 * SEGMENT), 32_000, "there was room for what came again");
-        assert_eq!([after(1030 * SEGMENT, 0), after(1030 * SEGMENT, 0)], [31_000, 30_031]);
+        let busy = [2, 0].map(|held| after(1030 * SEGMENT, held * SEGMENT));
+        assert_eq!(busy, [31_968, 31_936], "they are larger than they need be, and rows come and go");
+        assert_eq!([after(1030 * SEGMENT, 0), after(1030 * SEGMENT, 0)], [30_938, 29_971]);
+        assert_eq!(after(29 * SEGMENT, 10 * SEGMENT), 29_034, "they are as large as may be");
         let faded = std::iter::from_fn(|| Some(after(1000 * SEGMENT, 0))).take(500).last();
         assert_eq!(faded, Some(0));
     }

@@ -214,8 +214,6 @@ impl<'a> Staging<'a> {
             let last = (self.carried.ids.last().to_be_bytes(), self.sums.kept.events.to_be_bytes());
             self.stage(Tree::Meta, layout::META_LAST_ID.to_vec(), Some([last.0.as_slice(), &last.1].concat()));
         }
-        self.notice.fresh.sort_unstable();
-        self.notice.fresh.dedup();
         let mut writes = Writes::default();
         for ((tree, key), value) in self.staged {
             writes.push(tree, key, value);

@@ -298,8 +298,8 @@ impl Life {
             self.forget_lost();
         }
         notice.changed.into_iter().for_each(|number| self.scheduler.webhook_changed(number));
-        notice.fresh.into_iter().for_each(|number| self.scheduler.fresh_arrived(number));
         let now = self.clock.now();
+        notice.fresh.into_iter().for_each(|delivery| self.scheduler.fresh_arrived(delivery, now));
         notice.settled.into_iter().for_each(|settled| self.scheduler.settled(settled, now));
     }
 }

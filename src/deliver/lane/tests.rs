@@ -103,6 +103,57 @@ fn what_was_freed_is_read_again_only_where_reading_has_passed_it() {
     assert_eq!(lane.fresh_after(), None, "it may lie before what was read");
 }
 
+/// A new delivery of the lane of [`lane_with`], after all that it has.
+fn new_after(id: DeliveryId) -> Delivery {
+    let event = EventId(IdSource::after(id.0).next(NOON, 0, || 0));
+    Delivery::fresh(event.delivery_to(1), event, Cause::Accept)
+}
+
+#[test]
+fn what_is_new_goes_out_unread_if_all_before_it_was_read() {
+    let (mut lane, ids) = lane_with(rules(), 1);
+    let [one, other] = [new_after(ids[0]), new_after(new_after(ids[0]).id)];
+    lane.fresh_arrived(one.clone(), NOON);
+    assert_eq!((lane.fresh_after(), lane.wants(NOON).fresh), (Some(one.id), 0));
+    lane.fresh_arrived(one.clone(), NOON);
+    assert_eq!(lane.wants(NOON).fresh, BUFFER_MAX / 2, "it is known already, so somebody should look");
+    lane.fresh_arrived(other, NOON);
+    assert_eq!(sent(&mut lane, NOON), (vec![ids[0], one.id], Turn::Read), "one that may not be next stays on disk");
+}
+
+#[test]
+fn no_more_is_taken_in_unread_than_would_be_read() {
+    let (mut lane, mut ids) = lane_with(rules(), 1);
+    for _ in 0..BUFFER_MAX {
+        let new = new_after(ids[ids.len() - 1]);
+        ids.push(new.id);
+        lane.fresh_arrived(new, NOON);
+    }
+    assert_eq!((lane.fresh_after(), lane.wants(NOON).fresh), (Some(ids[BUFFER_MAX / 2 - 1]), BUFFER_MAX / 2));
+    assert_eq!(sent(&mut lane, NOON), (ids[..BUFFER_MAX / 2].to_vec(), Turn::Read));
+}
+
+#[test]
+fn what_is_new_lets_retries_that_are_due_be_read_first() {
+    let (mut lane, ids) = lane_with(rules(), 1);
+    assert_eq!(sent(&mut lane, NOON).0, ids);
+    lane.came_back(ids[0], Some(NOON + 5));
+    let new = new_after(ids[0]);
+    lane.fresh_arrived(new.clone(), NOON + 4);
+    assert_eq!(lane.wants(NOON + 4), Wants { due: 0, fresh: 0 }, "it is not due yet");
+    lane.fresh_arrived(new_after(new.id), NOON + 5);
+    assert_eq!(lane.wants(NOON + 5), Wants { due: BUFFER_MAX / 2, fresh: BUFFER_MAX / 2 });
+    assert_eq!(lane.fresh_after(), Some(new.id));
+}
+
+#[test]
+fn what_is_new_waits_on_disk_once_the_days_first_attempts_are_used_up() {
+    let (mut lane, ids) = lane_with(Rules { first_attempts_per_day: Some(1), ..rules() }, 1);
+    assert_eq!(sent(&mut lane, NOON).0, ids);
+    lane.fresh_arrived(new_after(ids[0]), NOON);
+    assert_eq!((lane.fresh_after(), lane.wants(NOON + DAY_MS).fresh), (Some(ids[0]), BUFFER_MAX / 2));
+}
+
 #[test]
 fn what_was_counted_before_a_restart_counts() {
     let tally = Tally { day: day_of(NOON), first_attempts_on_day: 2, ..Tally::default() };

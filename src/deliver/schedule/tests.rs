@@ -155,7 +155,7 @@ fn what_changed_is_read_again_and_what_is_out_stays_out() {
     scheduler.freed(out[0]);
     assert!(scheduler.next(NOW).is_none());
     bench.publish("a");
-    scheduler.fresh_arrived(number);
+    scheduler.more_fresh(number);
     let rest: Vec<DeliveryId> = std::iter::from_fn(|| scheduler.next(NOW)).map(|claim| claim.delivery.id).collect();
     assert_eq!((out.len(), rest.len(), scheduler.out()), (2, 1, 3));
     assert!(!out.contains(&rest[0]));
@@ -226,7 +226,7 @@ fn what_is_out_is_broken_off_where_its_webhook_may_not_send_any_more() {
     assert!(!after(&mut bench, &mut scheduler, Status::Paused { since: NOW }), "nothing is out");
     assert!(!after(&mut bench, &mut scheduler, Status::Active));
     bench.publish("a");
-    scheduler.fresh_arrived(number);
+    scheduler.more_fresh(number);
     assert!(scheduler.next(NOW).is_some());
     let held = [disabled(Some(NOW)), disabled(Some(NOW + 1)), disabled(None), Status::Deleted { since: NOW }];
     let told = [Status::Active].into_iter().chain(held).map(|status| after(&mut bench, &mut scheduler, status));
@@ -260,7 +260,7 @@ fn only_what_a_lane_wants_is_read_and_the_rest_stays_as_it_knew_it() {
     };
     let nothing = Wants { due: 0, fresh: 0 };
     assert_eq!(wants_after_reading(|_, _| {}), nothing, "all of it was read");
-    assert_eq!(wants_after_reading(|lane, _| lane.fresh_arrived()), nothing, "it knows that no retry is due");
+    assert_eq!(wants_after_reading(|lane, _| lane.more_fresh()), nothing, "it knows that no retry is due");
     assert_eq!(wants_after_reading(|lane, id| assert!(!lane.came_back(id, Some(NOW)))), nothing, "nor is any fresh");
 }
 

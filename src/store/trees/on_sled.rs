@@ -8,6 +8,7 @@ use std::io;
 use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 use sled::transaction::{ConflictableTransactionError, TransactionError};
 use sled::{IVec, Transactional};
@@ -20,6 +21,7 @@ use super::ledger::{self, Ledger, Sum};
 use super::mark::Mark;
 use super::writes::Writes;
 use super::{checksum, create, opened};
+use crate::clock::Stopwatch;
 use crate::store::error::{OpenError, StoreError};
 use crate::store::layout::{FORMAT_VERSION, Key, META_FORMAT, Tree};
 use crate::store::settings::Settings;
@@ -186,17 +188,19 @@ impl OnSled {
         self.reclaiming.lock().expect("no holder of the lock panics")
     }
 
-    /// Has sled clean so many pages, if there are some to be cleaned: one each time that it writes a page whole. A sync waits
-    /// for as long.
-    pub fn reclaim(&self, pages: usize) -> Result<(), StoreError> {
+    /// Has sled clean so many pages, if there are some to be cleaned: one each time that it writes a page whole. Says for how
+    /// long a sync would have waited.
+    pub fn reclaim(&self, pages: usize) -> Result<Duration, StoreError> {
         let mut reclaiming = self.reclaiming();
+        let watch = Stopwatch::start();
         if reclaiming.is_over {
             return Err(StoreError::Unavailable);
         }
         reclaiming.some = true;
         let mut writes = 0..pages * WRITES_A_PAGE;
         let written = caught(|| writes.try_for_each(|n| self.sled.reclaim.insert([], &[n as u8]).map(drop)))?;
-        Ok(written?)
+        written?;
+        Ok(watch.elapsed())
     }
 
     /// Bytes that are free on the file system of the store.
