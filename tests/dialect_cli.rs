@@ -76,6 +76,17 @@ fn a_file_is_checked_and_a_mistake_named_with_its_line_and_key() {
 }
 
 #[test]
+fn the_reference_and_the_schema_are_printed() {
+    let dir = folder();
+    let reference = dialect(dir.path(), &["reference"], 0);
+    assert!(reference.starts_with("# Dialect files") && reference.contains("`timeout_seconds = 10`"), "{reference}");
+    assert!(dialect(dir.path(), &["reference", "--format", "html"], 0).starts_with("<!DOCTYPE html>"));
+    let schema: serde_json::Value = serde_json::from_str(&dialect(dir.path(), &["schema"], 0)).expect("JSON");
+    assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+    assert_eq!(schema["properties"]["timeout_seconds"]["maximum"], 120);
+}
+
+#[test]
 fn a_face_in_the_way_of_another_is_a_mistake() {
     let dir = folder();
     let taskflow = dialect(dir.path(), &["show", "taskflow"], 0);

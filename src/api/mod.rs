@@ -74,7 +74,8 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(accounts::routes::create_key).service(accounts::routes::list_keys).service(accounts::routes::revoke_key);
     to.service(settings::list);
     to.service(dialects::routes::list).service(dialects::routes::show).service(dialects::routes::event_types);
-    to.service(docs::routes::index).service(docs::routes::show).service(guard::explain);
+    to.service(docs::routes::index).service(docs::routes::show).service(docs::routes::reference);
+    to.service(docs::routes::tutorial).service(docs::routes::schema).service(guard::explain);
     to.service(health::routes::live)
         .service(health::routes::ready)
         .service(health::routes::metrics)

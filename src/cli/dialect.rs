@@ -11,8 +11,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::error::CliError;
 use super::server::ServerArgs;
 use crate::config::DeliverConfig;
-use crate::dialect::{Dialect, DialectError, Dialects};
-use crate::docs::{self, Site};
+use crate::dialect::{Dialect, DialectError, Dialects, SCHEMA};
+use crate::docs::{self, Document, Site};
 
 /// The arguments of `hookwheel dialect`.
 #[derive(Debug, Args)]
@@ -43,6 +43,14 @@ enum DialectCommand {
         #[arg(long, value_name = "NAME", default_value = "standard")]
         from: String,
     },
+    /// Print what every key of a dialect file means, what it may be and what stands for it when it is left out
+    Reference {
+        /// How it is written
+        #[arg(long, value_enum, default_value_t = Format::Markdown)]
+        format: Format,
+    },
+    /// Print the JSON Schema of dialect files, by which editors complete and check
+    Schema,
     /// Print the documentation for a dialect's receivers, of the server at --url
     Docs {
         /// Its name
@@ -62,6 +70,15 @@ enum Format {
     Markdown,
 }
 
+impl Format {
+    fn write(self, document: &Document) -> String {
+        match self {
+            Self::Html => document.to_html(),
+            Self::Markdown => document.to_markdown(),
+        }
+    }
+}
+
 /// Does what was asked for. Dialects are those that are compiled in and those in the configured directory.
 pub fn run(args: DialectArgs, config: &DeliverConfig, server: &ServerArgs) -> Result<(), CliError> {
     let dir = &config.dialects;
@@ -70,17 +87,15 @@ pub fn run(args: DialectArgs, config: &DeliverConfig, server: &ServerArgs) -> Re
         DialectCommand::Show { name } => print(&known(&load(dir)?, &name)?.source),
         DialectCommand::Check { file } => check(&file, dir),
         DialectCommand::New { name, from } => new(&name, &from, dir),
+        DialectCommand::Reference { format } => print(&format.write(&docs::reference())),
+        DialectCommand::Schema => print(&format!("{:#}\n", *SCHEMA)),
         DialectCommand::Docs { name, format } => {
             let site = Site {
                 base_url: server.url.trim_end_matches('/').to_string(),
                 egress: config.egress.iter().map(ToString::to_string).collect(),
                 https_only: !config.http_allowed,
             };
-            let document = docs::document(&*known(&load(dir)?, &name)?, &site);
-            print(&match format {
-                Format::Html => document.to_html(),
-                Format::Markdown => document.to_markdown(),
-            })
+            print(&format.write(&docs::document(&*known(&load(dir)?, &name)?, &site)))
         }
     }
 }

@@ -3,6 +3,7 @@
 //! without such facts is the same for all webhooks and all attempts.
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Dialect;
@@ -20,19 +21,23 @@ use crate::domain::event::Event;
 use crate::domain::webhook::Webhook;
 
 /// How the body is written.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BodyRule {
     /// JSON or a form.
     #[serde(default)]
+    #[schemars(example = &"form")]
     pub format: BodyFormat,
     /// The `Content-Type`; left out: that of the format.
+    #[schemars(example = &"application/vnd.parcels+json; charset=utf-8")]
     pub content_type: Option<ContentType>,
-    /// Unchanged or canonical.
+    /// How its JSON is written.
     #[serde(default)]
+    #[schemars(example = &"canonical")]
     pub json: JsonForm,
     /// What becomes of numbers that JavaScript cannot hold.
     #[serde(default)]
+    #[schemars(example = &"refuse")]
     pub numbers: Numbers,
 }
 

@@ -5,7 +5,8 @@
 //! are Unicode); the output is a fixed point; only a number that JavaScript cannot hold depends on the choice in
 //! [`Numbers`].
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -13,7 +14,7 @@ use super::number::js;
 use crate::domain::json::DEPTH_MAX;
 
 /// How the JSON of the body is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JsonForm {
     /// The producer's bytes, unchanged.
@@ -24,7 +25,7 @@ pub enum JsonForm {
 }
 
 /// What becomes of a number that JavaScript cannot hold: a whole number that would change, or one beyond its range.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Numbers {
     /// It is sent as the producer wrote it.

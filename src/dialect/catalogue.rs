@@ -4,17 +4,19 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
 use serde::de::{self, Deserializer};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Dialect;
+use super::pattern;
 use super::wording::nearest;
 use crate::domain::webhook::EventFilter;
 use crate::domain::{Invalid, event, json};
 
 /// What it means that a type is not documented.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Types {
     /// Nothing: those that are documented are examples.
@@ -27,19 +29,23 @@ pub enum Types {
 }
 
 /// A documented event type.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventType {
     /// For example `task.created`.
     #[serde(rename = "type", deserialize_with = "event_type")]
+    #[schemars(schema_with = "pattern::event_type", example = &"parcel.sent")]
     pub name: String,
     /// When it is sent, in a sentence.
+    #[schemars(example = &"When it is sent.")]
     pub description: String,
-    /// An example of its `data`: compact JSON.
+    /// An example of its `data`: JSON, as text, which keeps nulls and the order of keys.
     #[serde(deserialize_with = "sample")]
+    #[schemars(with = "String", length(min = 1), example = &"{\"id\": 1}")]
     pub sample: Box<RawValue>,
-    /// A JSON Schema of its `data`, where the sample alone would mislead.
+    /// A JSON Schema of its `data`, as text, where the sample alone would mislead; left out: what the sample says.
     #[serde(default, rename = "schema", deserialize_with = "sample_object")]
+    #[schemars(with = "Option<String>", regex(pattern = pattern::JSON_OBJECT), example = &"{\"type\": \"object\"}")]
     pub stated_schema: Option<Box<RawValue>>,
 }
 

@@ -3,9 +3,10 @@
 //! the answer, `{signature}` for its signature. What stays true: no rule is taken that any answer would fulfil.
 
 use actix_web::http::header::{HeaderName, HeaderValue, USER_AGENT};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Dialect;
 use super::encoding::Encoding;
@@ -13,6 +14,7 @@ use super::envelope::{Envelope, EnvelopeAt, Member};
 use super::headers::{AttemptFacts, header_value};
 use super::mac::{Algorithm, SigningKey};
 use super::ordered::ordered;
+use super::pattern;
 use super::placeholder::{Place, Placeholder};
 use super::template::{Template, TemplateAt};
 use super::wording::missing;
@@ -22,41 +24,53 @@ use crate::domain::webhook::TIMEOUT_SECONDS_MAX;
 
 /// The type of a check whose question names none.
 const USUAL_TYPE: &str = "webhook.verification";
+/// The least and the greatest status that says that a question is refused.
+const FORGED_STATUS_MIN: u16 = 400;
+const FORGED_STATUS_MAX: u16 = 499;
 /// What is signed in the place of the body where a question is to be refused.
 const FORGED: &[u8] = b"not what was sent";
 
 /// An ownership check.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChallengeRule {
     /// How it is asked.
     #[serde(default)]
+    #[schemars(example = &"GET")]
     pub method: Method,
     /// What is added to the URL, in order.
     #[serde(default, deserialize_with = "query")]
+    #[schemars(schema_with = "pattern::query", example = json!({ "challenge": "{challenge}" }))]
     pub query: Vec<(String, Template)>,
-    /// The body that is sent, signed as deliveries are; left out: none.
+    /// The body that is sent, signed as deliveries are: a table of any shape; left out: none.
     #[serde(default, deserialize_with = "question")]
+    #[schemars(schema_with = "pattern::question", example = json!({ "challenge": "{challenge}" }))]
     pub send: Option<Envelope>,
     /// What the answer must be: an object whose fields the answer's JSON must hold, or the answer's text; left out: anything.
     #[serde(default, deserialize_with = "answer")]
+    #[schemars(schema_with = "pattern::answer", example = json!({ "challenge": "{challenge}" }))]
     pub expect: Option<Envelope>,
-    /// What `{signature}` of the answer is: that of the random text.
+    /// What `{signature}` of the answer is: that of the random text, with the secret that both sides share.
+    #[schemars(example = json!({ "algorithm": "sha256", "encoding": "hex" }))]
     pub signature: Option<AnswerSignature>,
     /// The status that a second question, wrongly signed, must be answered with.
+    #[schemars(range(min = FORGED_STATUS_MIN, max = FORGED_STATUS_MAX), example = 401)]
     pub forged_status: Option<u16>,
-    /// The deadline, 1–120 seconds.
+    /// The deadline, in seconds.
     #[serde(default = "default_timeout", deserialize_with = "timeout")]
+    #[schemars(range(min = 1, max = TIMEOUT_SECONDS_MAX), example = 5)]
     pub timeout_seconds: u32,
 }
 
 /// How an endpoint signs in its answer, with the secret that both sides share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerSignature {
-    /// Which HMAC.
+    /// Which HMAC: `sha1`, `sha256` or `sha512`.
+    #[schemars(example = &"sha256")]
     pub algorithm: Algorithm,
-    /// How it is written.
+    /// How it is written: `hex` or `base64`.
+    #[schemars(example = &"hex")]
     pub encoding: Encoding,
 }
 
@@ -146,7 +160,7 @@ impl Dialect {
         let in_query = rule.query.iter().flat_map(|(_, value)| value.slots()).any(|s| *s == Placeholder::Challenge);
         let signs = has(&rule.expect, &Placeholder::Signature);
         if rule.expect.is_none() && rule.forged_status.is_none() {
-            return wrong("expect", &missing("expect"));
+            return wrong("expect", &missing("challenge.expect"));
         }
         if rule.expect.is_some()
             && !signs
@@ -183,7 +197,9 @@ impl Dialect {
         }
         let is_signed = self.signatures_in_headers().any(|(rule, _)| rule.signs_body());
         match rule.forged_status {
-            Some(status) if !(400..=499).contains(&status) => wrong("forged_status", "must be 400 to 499, such as 401"),
+            Some(status) if !(FORGED_STATUS_MIN..=FORGED_STATUS_MAX).contains(&status) => {
+                wrong("forged_status", "must be 400 to 499, such as 401")
+            }
             Some(_) if !is_signed || rule.send.is_none() => {
                 wrong("forged_status", "needs a question with a body (send) that a [[signature]] signs in a header")
             }

@@ -1,10 +1,12 @@
 //! A product's API as data: which calls there are and what their bodies look like. A face only renames and reshapes;
 //! what a field means and whether it is right is decided on the native names behind it.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::native::{Naming, Spelling};
+use super::pattern;
 use super::placeholder::refuse_any;
 use super::routes::Operations;
 use super::view::{self, TestBody, View};
@@ -12,50 +14,79 @@ use super::wording::nearest;
 use crate::domain::Invalid;
 
 /// A product's API.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Face {
-    /// Where it starts, such as `/v2/webhooks`.
+    /// The path at which it starts. No two dialects' overlap, and none is one of Hookwheel's own.
+    #[schemars(schema_with = "pattern::base", example = &"/v2/webhooks")]
     pub base: String,
-    /// Its calls.
+    /// Its calls: each a method and a path below the base, or a list of such.
+    #[schemars(example = json!({ "create": "POST /", "get": "GET /{id}" }))]
     pub operations: Operations,
     /// Replies about one webhook stand under this key; left out: bare.
+    #[schemars(regex(pattern = pattern::PLAIN), example = &"webhook")]
     pub wrap: Option<String>,
-    /// What create and update read: the face's name, the native name.
+    /// What create and update read: names of the product's own, each with the native field that it is.
     #[serde(deserialize_with = "view::request_fields")]
+    #[schemars(schema_with = "view::request_schema", example = json!({ "url": "url", "events": "events" }))]
     pub request: Vec<(String, &'static str)>,
-    /// What a test call reads.
+    /// What a test call reads: fields as above, or `"data"` where the whole body is the data to send.
     #[serde(default, deserialize_with = "view::test_body")]
+    #[schemars(schema_with = "view::test_schema", example = json!({ "event": "event_type" }))]
     pub test: TestBody,
-    /// What a reply about a webhook shows, in order.
+    /// What a reply about a webhook shows, in order: names of the product's own, each with a native field (`"name?"` is left out
+    /// where it is empty), a constant, or a word for each value of a native field.
     #[serde(deserialize_with = "view::webhook_fields")]
+    #[schemars(schema_with = "view::webhook_schema", example = json!({ "id": "id", "url": "url" }))]
     pub webhook: Vec<(String, View)>,
     /// How webhooks are listed.
+    #[schemars(example = json!({ "key": "data" }))]
     pub list: ListRule,
     /// How the history is listed.
+    #[schemars(example = json!({ "rows": "attempt", "list": { "key": "data" }, "fields": { "id": "id" } }))]
     pub deliveries: DeliveriesRule,
     /// How it writes the names that are not stated here: inside of `retry`, `rate_limit` and `attempt_log`, and in the
     /// replies to test, replay and check calls.
     #[serde(default)]
+    #[schemars(example = &"camel")]
     pub names: Naming,
     /// Whether replies say how much of the rate limit is left (`X-RateLimit-*`).
     #[serde(default)]
+    #[schemars(example = true)]
     pub rate_limit_headers: bool,
     #[serde(skip)]
     pub(super) spelling: Spelling,
 }
 
+/// Items on a page that a list can have where the caller does not say.
+const LIMIT_DEFAULT_MAX: u32 = 1000;
+
+/// A face of few calls, as an example.
+pub(super) fn example() -> Value {
+    json!({
+        "base": "/v2/webhooks",
+        "request": { "url": "url", "events": "events" },
+        "operations": { "create": "POST /", "get": "GET /{id}" },
+        "webhook": { "id": "id", "url": "url" },
+        "list": { "key": "data" },
+        "deliveries": { "rows": "attempt", "list": { "key": "data" }, "fields": { "id": "id" } },
+    })
+}
+
 /// How a list is given.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListRule {
     /// The list stands under this key.
+    #[schemars(regex(pattern = pattern::PLAIN), example = &"data")]
     pub key: String,
     /// How the next page is found.
     #[serde(default)]
+    #[schemars(example = &"offset")]
     pub paging: Paging,
-    /// Items on a page when the caller does not say, 1–1000.
+    /// Items on a page when the caller does not say.
     #[serde(default = "default_limit")]
+    #[schemars(range(min = 1, max = LIMIT_DEFAULT_MAX), example = 20)]
     pub limit_default: u32,
 }
 
@@ -64,7 +95,7 @@ fn default_limit() -> u32 {
 }
 
 /// How the next page of a list is found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Paging {
     /// `limit` and `cursor`; a list with more to come has a `cursor` beside it.
@@ -75,23 +106,27 @@ pub enum Paging {
 }
 
 /// How the history of a webhook is listed.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeliveriesRule {
     /// What a row is.
+    #[schemars(example = &"attempt")]
     pub rows: Rows,
     /// Which deliveries are listed.
     #[serde(default)]
+    #[schemars(example = &"tried")]
     pub only: Only,
     /// The list around the rows.
+    #[schemars(example = json!({ "key": "data" }))]
     pub list: ListRule,
-    /// What a row shows, in order.
+    /// What a row shows, in order, as `webhook` above.
     #[serde(deserialize_with = "view::row_fields")]
+    #[schemars(schema_with = "view::row_schema", example = json!({ "id": "id", "success": "success" }))]
     pub fields: Vec<(String, View)>,
 }
 
 /// What a row of the history is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Rows {
     /// One attempt.
@@ -101,7 +136,7 @@ pub enum Rows {
 }
 
 /// Which deliveries a history lists.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Only {
     /// All.
@@ -214,8 +249,9 @@ impl Face {
         }
         for (key, list) in [("face.list", &self.list), ("face.deliveries.list", &self.deliveries.list)] {
             refuse_any(&list.key).map_err(|message| Invalid::new(format!("{key}.key"), message))?;
-            if !(1..=1000).contains(&list.limit_default) {
-                return Err(Invalid::new(format!("{key}.limit_default"), "must be between 1 and 1000"));
+            if !(1..=LIMIT_DEFAULT_MAX).contains(&list.limit_default) {
+                let message = format!("must be between 1 and {LIMIT_DEFAULT_MAX}");
+                return Err(Invalid::new(format!("{key}.limit_default"), message));
             }
         }
         if self.deliveries.only != Only::All && self.deliveries.list.paging == Paging::Offset {

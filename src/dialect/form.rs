@@ -1,14 +1,15 @@
 //! Bodies as HTML forms send them (`application/x-www-form-urlencoded`). What stays true: a form is made of the very JSON
 //! that the envelope gives, so it says the same, a parameter for each of its fields.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use url::form_urlencoded;
 
 use super::maker::fields_of;
 
 /// What the body is written as.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BodyFormat {
     /// JSON.

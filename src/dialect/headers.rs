@@ -2,14 +2,17 @@
 //! the facts. All facts are visible ASCII (ids, numbers, times, event types), so a header can always be written.
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
-use serde::{Deserialize, Deserializer};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 use super::Dialect;
 use super::encoding::hex;
 use super::form::BodyFormat;
 use super::mac::{Algorithm, SigningKey};
 use super::ordered::ordered;
+use super::pattern;
 use super::placeholder::{Moment, Place, Placeholder, refuse_any};
 use super::template::{Template, TemplateAt};
 use crate::domain::endpoint::HOP_HEADER;
@@ -23,7 +26,7 @@ pub(super) const METHOD: &str = "POST";
 /// The length of `{attempt.token}`.
 const TOKEN_DIGITS: usize = 50;
 /// Headers that HTTP or Hookwheel sets, so a dialect cannot.
-const RESERVED: [&str; 8] =
+pub(super) const RESERVED: [&str; 8] =
     ["host", "content-length", "content-type", "transfer-encoding", "connection", "user-agent", "upgrade", HOP_HEADER];
 
 /// A header's name, as it is sent and as the contract spells it.
@@ -49,6 +52,16 @@ impl TryFrom<String> for HeaderKey {
     }
 }
 
+impl JsonSchema for HeaderKey {
+    fn schema_name() -> Cow<'static, str> {
+        "HeaderKey".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        pattern::header_name()
+    }
+}
+
 /// A header that a dialect sends with every attempt.
 #[derive(Debug, Clone)]
 pub struct HeaderRule {
@@ -66,8 +79,8 @@ impl HeaderRule {
 }
 
 /// The `User-Agent` of a dialect.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
 pub struct UserAgent(HeaderValue);
 
 impl UserAgent {
@@ -89,6 +102,12 @@ impl TryFrom<String> for UserAgent {
     }
 }
 
+impl From<UserAgent> for String {
+    fn from(agent: UserAgent) -> Self {
+        agent.as_str().to_string()
+    }
+}
+
 impl Default for UserAgent {
     fn default() -> Self {
         Self(HeaderValue::from_static(concat!("Hookwheel/", env!("CARGO_PKG_VERSION"))))
@@ -96,8 +115,9 @@ impl Default for UserAgent {
 }
 
 /// The `Content-Type` of a dialect.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String", extend("pattern" = pattern::MEDIA_TYPE))]
 pub struct ContentType(HeaderValue);
 
 impl ContentType {

@@ -8,7 +8,8 @@ use ring::signature::{
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -29,7 +30,7 @@ pub enum PairKind {
 }
 
 /// How receivers are given a public key.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PublicForm {
     /// `-----BEGIN PUBLIC KEY-----` and so on.

@@ -3,6 +3,7 @@
 
 use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac as _};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
@@ -13,7 +14,7 @@ use zeroize::Zeroizing;
 use super::keys::{PairKind, PrivateKey};
 
 /// What a proof is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
     /// HMAC-SHA1, which old contracts still send beside a better one.

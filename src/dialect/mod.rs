@@ -12,8 +12,10 @@ mod encoding;
 mod envelope;
 mod error;
 mod face;
+mod file_schema;
 mod form;
 mod headers;
+mod ids;
 mod keys;
 mod library;
 mod mac;
@@ -22,6 +24,7 @@ mod native;
 mod number;
 mod ordered;
 mod pairs;
+mod pattern;
 mod placeholder;
 mod proofs;
 mod received;
@@ -50,6 +53,7 @@ pub use encoding::Encoding;
 pub use envelope::{Envelope, Member, Step};
 pub use error::DialectError;
 pub use face::{DeliveriesRule, Face, ListRule, Only, Page, Paging, Rows};
+pub use file_schema::{SCHEMA, as_toml};
 pub use form::BodyFormat;
 pub use headers::{AttemptFacts, ContentType, HeaderKey, HeaderRule, UserAgent};
 pub use keys::{PairKind, PublicForm};
@@ -67,20 +71,21 @@ pub use template::{Part, Template};
 pub use view::{TestBody, View};
 pub use wording::nearest;
 
-use serde::{Deserialize, Deserializer};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
 use serde_json::value::RawValue;
 use std::path::Path;
 
 use crate::domain::Invalid;
 use crate::domain::disable::{DisableRule, WrittenRule};
-use crate::domain::id::IdForm;
 use crate::domain::rate_limit::RateLimit;
-use crate::domain::retry::{RetrySchedule, SuccessRule};
+use crate::domain::retry::{RETRIES_MAX, RetrySchedule, SuccessRule};
 use crate::domain::time::TimeForm;
 use crate::domain::webhook::{MAX_IN_FLIGHT_MAX, TIMEOUT_SECONDS_MAX};
 
-/// A webhook contract. The fields are the keys of its file.
-#[derive(Debug, Clone, Deserialize)]
+/// A webhook contract. The fields are the keys of its file, and what is said of them here is what its reference says.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dialect {
     /// Its file's name without `.toml`: 1–64 of `[a-z0-9_-]`.
@@ -90,18 +95,25 @@ pub struct Dialect {
     #[serde(skip)]
     pub source: String,
     /// For people, such as the product's name.
+    #[schemars(example = &"Parcels")]
     pub title: String,
     /// For people, a sentence or two.
+    #[schemars(example = &"The webhooks of Parcels.")]
     pub description: String,
 
-    /// Which answers are a success.
+    /// Which statuses are a success.
     #[serde(default)]
+    #[schemars(example = ["2xx"])]
     pub success: SuccessRule,
-    /// The deadline of one attempt, 1–120 seconds.
+    /// The deadline of one attempt, in seconds.
+    #[schemars(range(min = 1, max = TIMEOUT_SECONDS_MAX), example = 10)]
     pub timeout_seconds: u32,
-    /// When to try again: all that the file says when it is read, then as many as `retries` says.
+    /// When to try again after a failure.
+    // All that the file says when it is read, then as many as `retries` says.
+    #[schemars(example = json!({ "delays": [5, 300, 3600] }))]
     pub retry: RetrySchedule,
     /// How many of the delays are used unless a webhook asks for another number; left out: all.
+    #[schemars(range(max = RETRIES_MAX), example = 2)]
     pub retries: Option<usize>,
     /// All delays, for webhooks that ask for more or fewer.
     #[serde(skip)]
@@ -109,65 +121,102 @@ pub struct Dialect {
     /// When failures disable a webhook.
     #[serde(skip)]
     pub disable: DisableRule,
-    /// The same as the file says it.
+    /// When failures disable a webhook; left out: never.
+    // What the file says; `disable` is the same, checked.
     #[serde(default, rename = "disable")]
+    #[schemars(example = json!({ "gone": true, "failing_seconds": 86400 }))]
     written_disable: WrittenRule,
-    /// Deliveries of one webhook in flight at once, 1–256.
+    /// Deliveries of one webhook in flight at once.
     #[serde(default = "default_max_in_flight")]
+    #[schemars(range(min = 1, max = MAX_IN_FLIGHT_MAX), example = 8)]
     pub max_in_flight: u32,
-    /// Requests to one endpoint.
+    /// Requests to one endpoint; left out: as many as go.
+    #[schemars(example = json!({ "per_minute": 100 }))]
     pub rate_limit: Option<RateLimit>,
     /// What an account may ask for.
     #[serde(default)]
+    #[schemars(example = json!({ "webhooks_per_account": 10, "body_bytes_max": 65536 }))]
     pub limits: Limits,
 
     /// What a secret looks like.
+    #[schemars(example = json!({ "key": "utf8", "bytes_min": 16, "bytes_max": 256 }))]
     pub secrets: SecretRule,
     /// What an endpoint is asked before it gets deliveries; left out: nothing.
+    #[schemars(example = json!({
+        "send": { "type": "url_verification", "challenge": "{challenge}" },
+        "expect": { "challenge": "{challenge}" },
+    }))]
     pub challenge: Option<ChallengeRule>,
     /// How ids are spelled.
-    #[serde(default, deserialize_with = "ids")]
+    #[serde(default, deserialize_with = "ids::ids")]
+    #[schemars(with = "ids::Prefixes", example = json!({ "webhook": "wh_", "event": "evt_", "delivery": "del_" }))]
     pub ids: Ids,
-    /// How times are spelled.
+    /// How times are written where a fact does not say it itself.
     #[serde(default = "default_times")]
+    #[schemars(example = &"millis")]
     pub times: TimeForm,
     /// How the body is written.
     #[serde(default)]
+    #[schemars(example = json!({ "json": "canonical", "numbers": "js" }))]
     pub body: BodyRule,
-    /// What the body is.
+    /// What the body is: JSON of any shape. A fact that stands alone in a text is its JSON value; else it is filled into the
+    /// text. The key `"..."` puts the fields of an object in its place.
+    #[schemars(with = "pattern::Shape<pattern::InBody>")]
+    #[schemars(example = json!({ "type": "{event.type}", "data": "{event.data}" }))]
     pub envelope: Envelope,
     /// The `User-Agent` of its requests.
     #[serde(default)]
+    #[schemars(regex(pattern = pattern::PLAIN_ASCII), length(min = 1), example = &"Parcels-Webhooks/1.0")]
     pub user_agent: UserAgent,
-    /// The headers of its requests.
+    /// The headers of its requests, by name, beside `Content-Type`, `User-Agent` and those of signatures.
     #[serde(default, deserialize_with = "headers::header_rules")]
+    #[schemars(schema_with = "pattern::headers")]
+    #[schemars(example = json!({ "X-Event": "{event.type}", "X-Delivery": "{delivery.id}" }))]
     pub headers: Vec<HeaderRule>,
-    /// How they are signed.
+    /// How requests prove who sends them: a list, so there may be several.
     #[serde(default)]
+    #[schemars(example = json!([{
+        "header": "X-Signature",
+        "algorithm": "sha256",
+        "encoding": "hex",
+        "signed": "{body}",
+        "value": "sha256={signature}",
+    }]))]
     pub signature: Vec<SignatureRule>,
 
-    /// The product's own API, if it has one beside ours.
+    /// The product's own API, if it has one beside the native one.
+    #[schemars(example = face::example())]
     pub face: Option<Face>,
-    /// Whether events of other types than those may be sent.
+    /// What it means that an event is of none of the types below.
     #[serde(default, rename = "event_types")]
+    #[schemars(example = &"closed")]
     pub types: Types,
-    /// The documented event types.
+    /// The documented event types: a list.
     #[serde(default, rename = "event")]
+    #[schemars(example = json!([{
+        "type": "parcel.sent",
+        "description": "A parcel has left the shop.",
+        "sample": "{\"id\": 1}",
+    }]))]
     pub catalogue: Vec<EventType>,
-    /// The actor of test and sample events.
+    /// The actor of test and sample events: a JSON object, as text.
     #[serde(default, deserialize_with = "catalogue::sample_object")]
+    #[schemars(with = "Option<String>", regex(pattern = pattern::JSON_OBJECT), example = &"{\"name\": \"Ada\"}")]
     pub sample_actor: Option<Box<RawValue>>,
 }
 
-/// What an account may ask for; `None` is no limit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// What an account may ask for; what is left out has no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Webhooks of this dialect in one account.
+    #[schemars(example = 10)]
     pub webhooks_per_account: Option<u32>,
     /// First attempts of one webhook on one UTC day; what is over waits.
+    #[schemars(example = 1000)]
     pub first_attempts_per_day: Option<u32>,
     /// The body that is sent, in bytes.
+    #[schemars(example = 65536)]
     pub body_bytes_max: Option<usize>,
 }
 
@@ -177,19 +226,6 @@ fn default_max_in_flight() -> u32 {
 
 fn default_times() -> TimeForm {
     TimeForm::Seconds
-}
-
-fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ids, D::Error> {
-    #[derive(Default, Deserialize)]
-    #[serde(deny_unknown_fields, default)]
-    struct Prefixes {
-        webhook: String,
-        event: String,
-        delivery: String,
-    }
-    let form = |prefix: String| IdForm { prefix };
-    let Prefixes { webhook, event, delivery } = Prefixes::deserialize(deserializer)?;
-    Ok(Ids { webhook: form(webhook), event: form(event), delivery: form(delivery) })
 }
 
 impl Dialect {
@@ -259,20 +295,6 @@ impl Dialect {
         }
         if !(1..=MAX_IN_FLIGHT_MAX).contains(&self.max_in_flight) {
             return Err(Invalid::new("max_in_flight", format!("must be between 1 and {MAX_IN_FLIGHT_MAX}")));
-        }
-        Ok(())
-    }
-
-    /// A prefix must let ids be read back, and end up in headers and paths.
-    fn check_ids(&self) -> Result<(), Invalid> {
-        let Ids { webhook, event, delivery } = &self.ids;
-        for (key, form) in [("webhook", webhook), ("event", event), ("delivery", delivery)] {
-            let stem = form.prefix.strip_suffix('_').unwrap_or_default();
-            let fits = !stem.is_empty() && stem.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            if !form.prefix.is_empty() && (!fits || stem.len() > 31) {
-                let message = "must be up to 32 of A-Z a-z 0-9 _ and end in _, such as \"wh_\"; \"\" is a plain UUID";
-                return Err(Invalid::new(format!("ids.{key}"), message));
-            }
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! The native names of what a face can read and show. A dialect file maps its own names to these; a name that is not
 //! here is refused when the file is loaded.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::id::{AttemptId, DeliveryId, EventId, IdForm, WebhookId};
@@ -27,7 +28,7 @@ pub enum Kind {
 }
 
 /// How a face writes names that its file does not state, such as those inside of `retry`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Naming {
     /// `jitter_percent`

@@ -3,6 +3,7 @@
 
 use base64::Engine as _;
 use ed25519_dalek::VerifyingKey;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -11,12 +12,14 @@ use crate::domain::Invalid;
 
 /// What the keys of an Ed25519 pair look like (RFC 8032): a prefix, then base64. The private one is its 32 bytes of seed, or
 /// the seed and the public key.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PairRule {
     /// Private keys begin with it, and no other secret does.
+    #[schemars(length(min = 1), example = &"whsk_")]
     pub prefix: String,
     /// Public keys begin with it.
+    #[schemars(length(min = 1), example = &"whpk_")]
     pub public_prefix: String,
 }
 

@@ -109,6 +109,18 @@ impl Place {
     pub(super) fn is_header(self) -> bool {
         matches!(self, Self::Header | Self::Signature)
     }
+
+    /// As the reference calls it.
+    pub(super) fn called(self) -> &'static str {
+        match self {
+            Self::Envelope => "the body",
+            Self::Header => "a header",
+            Self::Signed => "what is signed",
+            Self::Signature => "a signature's header",
+            Self::Question => "a question",
+            Self::Answer => "an answer",
+        }
+    }
 }
 
 const NAMES: [(&str, Placeholder); 25] = [
@@ -140,6 +152,39 @@ const NAMES: [(&str, Placeholder); 25] = [
 ];
 
 impl Placeholder {
+    /// All that have a name, each with where it can stand.
+    pub fn everywhere() -> impl Iterator<Item = (&'static Self, Vec<&'static str>)> {
+        use Place::{Answer, Envelope, Header, Question, Signature, Signed};
+        let places = |slot: &Self| {
+            let all = [Envelope, Header, Signed, Signature, Question, Answer];
+            all.into_iter().filter(|place| slot.fits(*place)).map(Place::called).collect()
+        };
+        NAMES.iter().map(move |(_, slot)| (slot, places(slot)))
+    }
+
+    /// The names of those that can stand in this place, but for those below.
+    pub(super) fn names(place: Place) -> impl Iterator<Item = &'static str> {
+        NAMES.iter().filter(move |(_, slot)| slot.fits(place)).map(|(name, _)| *name)
+    }
+
+    /// The names of times in a form of their own that can stand there.
+    pub(super) fn timed_names(place: Place) -> impl Iterator<Item = String> {
+        let times = Self::names(place).filter(|name| name.ends_with(".time"));
+        times.flat_map(|time| TimeForm::NAMED.iter().map(move |(form, _)| format!("{time}:{form}")))
+    }
+
+    /// What the names begin with that can stand there and end as one likes.
+    pub(super) fn open_names(place: Place) -> impl Iterator<Item = &'static str> {
+        let header = Self::Header(HeaderRef { name: String::new(), place: 0 });
+        let open = [("actor", Self::Actor(String::new())), ("header", header)];
+        open.into_iter().filter(move |(_, slot)| slot.fits(place)).map(|(start, _)| start)
+    }
+
+    /// Those that stand for a JSON object or null.
+    pub(super) fn objects() -> impl Iterator<Item = &'static Self> {
+        NAMES.iter().map(|(_, slot)| slot).filter(|slot| slot.is_object())
+    }
+
     /// Whether it stands for a JSON object or null.
     pub(super) fn is_object(&self) -> bool {
         matches!(self, Self::EventMetadata | Self::EventActor)
@@ -199,7 +244,7 @@ impl Placeholder {
 
     /// The placeholder of this name, if it can stand in this place; else what can.
     pub(super) fn named(name: &str, place: Place) -> Result<Self, String> {
-        let here = || NAMES.iter().filter(|(_, slot)| slot.fits(place)).map(|(name, _)| *name);
+        let here = || Self::names(place);
         let known = match name.split_once('.') {
             Some(("actor", field)) if !field.is_empty() => Some(Self::Actor(field.to_string())),
             Some(("header", name)) if !name.is_empty() => {

@@ -19,7 +19,8 @@ impl Dialect {
         for (n, rule) in self.signature.iter().enumerate() {
             let wrong = |(key, message): (&str, String)| Invalid::new(format!("signature[{n}].{key}"), message);
             if rule.header.is_none() && self.envelope.path_of(&Placeholder::Signature).is_none() {
-                let message = format!("{}, unless a field of the body is \"{{signature}}\" alone", missing("header"));
+                let message =
+                    format!("{}, unless a field of the body is \"{{signature}}\" alone", missing("signature.header"));
                 return Err(wrong(("header", message)));
             }
             rule.check_alone().map_err(wrong)?;
@@ -107,7 +108,7 @@ impl SignatureRule {
         self.check_several().map_err(|message| ("several", message.to_string()))?;
         let in_header = self.header.is_some();
         let (shows_secret, signs_nothing) = (self.algorithm == Algorithm::Secret, self.signed.parts.is_empty());
-        let unsigned = missing("signed");
+        let unsigned = missing("signature.signed");
         let rules: &[(bool, &'static str, &str)] = &[
             (shows_secret && !signs_nothing, "signed", "a secret that is shown signs nothing; leave it out"),
             (

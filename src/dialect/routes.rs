@@ -2,20 +2,24 @@
 //! a path belongs to one face at most.
 
 use matchit::Router;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use super::Dialect;
 use super::ordered::ordered;
+use super::pattern;
 use crate::domain::Invalid;
 
 /// Paths that are Hookwheel's own: no face may start at, above or below one of them.
 pub const OWN_PATHS: [&str; 6] = ["/api/v1", "/metrics", "/health", "/openapi.json", "/docs", "/dashboard"];
 
 /// What a call does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Operation {
     /// Make a webhook.
@@ -41,6 +45,33 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// All of them, with their names and what they do, as their own schema tells them.
+    fn described(generator: &mut SchemaGenerator) -> Vec<(Self, String, String)> {
+        let schema = Self::json_schema(generator);
+        let text = |one: &Value, key: &str| one[key].as_str().map(String::from);
+        let described = |one: &Value| {
+            let operation = serde_json::from_value(one["const"].clone()).ok()?;
+            Some((operation, text(one, "const")?, text(one, "description")?))
+        };
+        schema.get("oneOf").and_then(Value::as_array).into_iter().flatten().filter_map(described).collect()
+    }
+
+    /// As many products have it.
+    fn example(self) -> &'static str {
+        match self {
+            Self::Create => "POST /",
+            Self::List => "GET /",
+            Self::Get => "GET /{id}",
+            Self::Update => "PATCH /{id}",
+            Self::Delete => "DELETE /{id}",
+            Self::Test => "POST /{id}/test",
+            Self::Deliveries => "GET /{id}/deliveries",
+            Self::Replay => "POST /{id}/deliveries/{delivery_id}/replay",
+            Self::Check => "POST /{id}/check",
+            Self::Verify => "POST /{id}/verify",
+        }
+    }
+
     /// The path parameters it needs.
     fn parameters(self) -> &'static [&'static str] {
         match self {
@@ -183,6 +214,23 @@ impl Operations {
             }
         }
         Ok(())
+    }
+}
+
+impl JsonSchema for Operations {
+    fn schema_name() -> Cow<'static, str> {
+        "Operations".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let call = |(operation, name, description): (Operation, String, String)| {
+            let mut schema = pattern::call(operation.parameters());
+            schema.insert("description".into(), description.into());
+            schema.insert("examples".into(), json!([operation.example()]));
+            (name, schema.to_value())
+        };
+        let calls: Map<String, Value> = Operation::described(generator).into_iter().map(call).collect();
+        json_schema!({ "type": "object", "properties": calls, "additionalProperties": false })
     }
 }
 

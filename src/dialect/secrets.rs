@@ -2,7 +2,9 @@
 
 use base64::Engine as _;
 use ed25519_dalek::VerifyingKey;
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::Dialect;
@@ -11,6 +13,7 @@ use super::encoding::{BASE64, Encoding};
 use super::keys::{PairKind, PrivateKey, PublicForm, PublicKey};
 use super::mac::{Algorithm, SigningKey};
 use super::pairs::PairRule;
+use super::pattern;
 use super::wording;
 use crate::domain::Invalid;
 use crate::domain::secret::Secret;
@@ -19,7 +22,7 @@ use crate::domain::secret::Secret;
 const PAIR_BYTES_MAX: usize = 16 * 1024;
 
 /// What the key is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyForm {
     /// The secret's UTF-8 bytes, all of them.
@@ -31,28 +34,36 @@ pub enum KeyForm {
 }
 
 /// What a secret of this dialect looks like.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretRule {
     /// What the key is made of.
+    #[schemars(example = &"utf8")]
     pub key: KeyForm,
     /// How receivers are given the public key, where there are pairs only.
     #[serde(default)]
+    #[schemars(example = &"pem")]
     pub public: PublicForm,
     /// The kind of those pairs, which the signatures say.
     #[serde(skip)]
     pub pair: Option<PairKind>,
     /// Generated secrets start with it. With `base64` every secret does, and it is no part of the key.
     #[serde(default)]
+    #[schemars(regex(pattern = pattern::VISIBLE), example = &"whsec_")]
     pub prefix: String,
-    /// The key's least length in bytes, at least 1; the keys of pairs have their own.
+    /// The key's least length in bytes; must be there unless `key` is `pkcs8`. A generated secret has 32 random bytes, with
+    /// `utf8` as 64 digits, and must be let through.
+    #[schemars(range(min = 1), example = 16)]
     pub bytes_min: Option<usize>,
-    /// The key's greatest length in bytes.
+    /// The key's greatest length in bytes; must be there unless `key` is `pkcs8`.
+    #[schemars(example = 256)]
     pub bytes_max: Option<usize>,
-    /// Shorter keys are taken with a warning.
+    /// Keys of fewer bytes are taken with a warning.
     #[serde(default)]
+    #[schemars(example = 32)]
     pub warn_below_bytes: usize,
-    /// The other kind of secret, where a dialect has it.
+    /// Ed25519 key pairs beside shared secrets; left out: none.
+    #[schemars(example = json!({ "prefix": "whsk_", "public_prefix": "whpk_" }))]
     pub ed25519: Option<PairRule>,
 }
 
@@ -149,9 +160,9 @@ impl SecretRule {
     }
 
     fn bounds(&self) -> Result<(usize, usize), Invalid> {
-        let missing = |key: &str| Invalid::new(format!("secrets.{key}"), wording::missing(key));
-        let min = self.bytes_min.ok_or_else(|| missing("bytes_min"))?;
-        Ok((min, self.bytes_max.ok_or_else(|| missing("bytes_max"))?))
+        let missing = |key: &str| Invalid::new(key, wording::missing(key));
+        let min = self.bytes_min.ok_or_else(|| missing("secrets.bytes_min"))?;
+        Ok((min, self.bytes_max.ok_or_else(|| missing("secrets.bytes_max"))?))
     }
 
     fn generate(&self, random: &[u8; 32]) -> Secret {

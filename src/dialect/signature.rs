@@ -1,5 +1,6 @@
 //! How an attempt is signed. `verify` reads the same rule, so what is signed and what is verified cannot drift.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer};
 
@@ -8,32 +9,41 @@ use super::encoding::Encoding;
 use super::form;
 use super::headers::{AttemptFacts, HeaderKey};
 use super::mac::{Algorithm, SigningKey};
+use super::pattern;
 use super::placeholder::{Place, Placeholder};
 use super::template::{Part, Template, TemplateAt};
 
 /// One proof of who sends: mostly a header that carries a signature.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignatureRule {
     /// The header that carries it; left out: the body, where the envelope has `{signature}`.
+    #[schemars(example = &"X-Signature")]
     pub header: Option<HeaderKey>,
     /// What it is.
+    #[schemars(example = &"sha256")]
     pub algorithm: Algorithm,
     /// How it is written.
+    #[schemars(example = &"hex")]
     pub encoding: Encoding,
-    /// What is signed; empty where the proof is the secret itself.
+    /// What is signed; left out where the proof is the secret itself.
     #[serde(default, deserialize_with = "signed")]
+    #[schemars(schema_with = "pattern::signed", example = &"{body}")]
     pub signed: Template,
-    /// Stands once before the texts of all keys.
+    /// Stands once before the texts of all keys; it ends in text, so that a receiver finds its end.
     #[serde(default, deserialize_with = "before")]
+    #[schemars(schema_with = "pattern::before", example = &"t={attempt.unix},")]
     pub before: Option<Template>,
-    /// The header's text for one key.
+    /// The header's text for one key, with `{signature}` once in it.
     #[serde(deserialize_with = "value")]
+    #[schemars(schema_with = "pattern::carrier", example = &"sha256={signature}")]
     pub value: Template,
-    /// The header's text for the private key of an Ed25519 pair, which signs the same bytes.
+    /// The header's text for the private key of an Ed25519 pair, which signs the same bytes; goes with `[secrets.ed25519]`.
     #[serde(default, deserialize_with = "pair_value")]
+    #[schemars(schema_with = "pattern::carrier", example = &"v1a,{signature}")]
     pub ed25519: Option<Template>,
     /// What stands between the texts of several keys while a secret rotates; left out: only the newest key signs.
+    #[schemars(regex(pattern = pattern::SEPARATOR), example = &" ")]
     pub several: Option<String>,
 }
 

@@ -1,11 +1,13 @@
 //! What one field of a face shows: a native field under another name, a constant, or a word for each native value.
 
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::fmt;
 
 use super::native::{self, Kind, Known, Spelling};
 use super::ordered::ordered;
+use super::pattern;
 use super::placeholder::{Plain, refuse_any};
 use super::wording::nearest;
 
@@ -73,6 +75,59 @@ pub(super) fn row_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<V
 
 pub(super) fn request_fields<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<(String, &'static str)>, D::Error> {
     named(d, NameOf(native::REQUEST))
+}
+
+pub(super) fn webhook_schema(_: &mut SchemaGenerator) -> Schema {
+    views(native::WEBHOOK)
+}
+
+pub(super) fn row_schema(_: &mut SchemaGenerator) -> Schema {
+    views(native::ROW)
+}
+
+pub(super) fn request_schema(_: &mut SchemaGenerator) -> Schema {
+    names(native::REQUEST)
+}
+
+pub(super) fn test_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [names(native::TEST), { "const": "data" }] })
+}
+
+/// A table of native fields.
+fn names(known: &'static Known) -> Schema {
+    let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+    table(&json_schema!({ "title": "a native field", "enum": names }))
+}
+
+/// A table of what is shown.
+fn views(known: &'static Known) -> Schema {
+    let names: Vec<_> = known.iter().map(|(name, _)| name.to_string()).collect();
+    let optional = names.iter().map(|name| format!("{name}?"));
+    let all: Vec<_> = names.iter().cloned().chain(optional).collect();
+    let plain = json!({ "if": { "type": "string" }, "then": { "pattern": pattern::PLAIN } });
+    table(&json_schema!({
+        "title": "what is shown",
+        "anyOf": [
+            { "title": "a native field", "enum": all },
+            {
+                "type": "object",
+                "properties": { "constant": plain },
+                "required": ["constant"],
+                "additionalProperties": false,
+            },
+            {
+                "type": "object",
+                "properties": { "of": { "enum": names } },
+                "required": ["of"],
+                "minProperties": 2,
+                "additionalProperties": plain,
+            },
+        ],
+    }))
+}
+
+fn table(of: &Schema) -> Schema {
+    json_schema!({ "type": "object", "propertyNames": { "pattern": pattern::PLAIN }, "additionalProperties": of })
 }
 
 /// Entries by name.

@@ -1,40 +1,12 @@
 //! What the TOML reader says in the words of Rust, said in the words of the file: what stands there, what would be
 //! right, and the nearest name there is.
 
-/// An example of each key that must be there.
-const EXAMPLES: [(&str, &str); 26] = [
-    ("title", "title = \"TaskFlow\""),
-    ("description", "description = \"When it is sent.\""),
-    ("timeout_seconds", "timeout_seconds = 10"),
-    ("retry", "retry = { delays = [5, 300, 3600] }"),
-    ("delays", "delays = [5, 300, 3600]"),
-    ("secrets", "secrets = { key = \"utf8\", bytes_min = 16, bytes_max = 256 }"),
-    ("bytes_min", "bytes_min = 16"),
-    ("bytes_max", "bytes_max = 256"),
-    ("envelope", "envelope = { type = \"{event.type}\", data = \"{event.data}\" }"),
-    ("send", "send = { challenge = \"{challenge}\" }"),
-    ("expect", "expect = { challenge = \"{challenge}\" }"),
-    ("header", "header = \"X-Signature\""),
-    ("algorithm", "algorithm = \"sha256\""),
-    ("encoding", "encoding = \"hex\""),
-    ("signed", "signed = \"{body}\""),
-    ("value", "value = \"sha256={signature}\""),
-    ("base", "base = \"/v2/webhooks\""),
-    ("operations", "operations = { create = \"POST /\", get = \"GET /{id}\" }"),
-    ("request", "request = { url = \"url\", events = \"events\" }"),
-    ("webhook", "webhook = { id = \"id\", url = \"url\" }"),
-    ("list", "list = { key = \"data\" }"),
-    ("deliveries", "deliveries = { rows = \"attempt\", list = { key = \"data\" }, fields = { id = \"id\" } }"),
-    ("rows", "rows = \"attempt\""),
-    ("fields", "fields = { id = \"id\", success = \"success\" }"),
-    ("type", "type = \"task.created\""),
-    ("sample", "sample = '{\"id\": 1}'"),
-];
+use super::file_schema::example_of;
 
-/// What to say of a key that must be there.
-pub(super) fn missing(name: &str) -> String {
-    let example = EXAMPLES.iter().find(|(known, _)| *known == name).map_or("", |(_, example)| example);
-    format!("missing field `{name}`; for example: {example}")
+/// What to say of a key that must be there, by its path.
+pub(super) fn missing(path: &str) -> String {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    format!("missing field `{name}`; for example: {}", example_of(path).unwrap_or_default())
 }
 
 /// The known word that looks most like `word`, for "did you mean".
@@ -60,9 +32,7 @@ pub(super) fn helpful(key: &str, message: &str) -> String {
     let Some(name) = names.next() else { return message.to_string() };
     let more = match message {
         _ if message.starts_with("unknown") => nearest(name, names).map(|near| format!("; the nearest is `{near}`")),
-        _ if message.starts_with("missing") => {
-            EXAMPLES.iter().find(|(known, _)| *known == name).map(|(_, example)| format!("; for example: {example}"))
-        }
+        _ if message.starts_with("missing") => example_of(key).map(|example| format!("; for example: {example}")),
         _ => None,
     };
     format!("{message}{}", more.unwrap_or_default())

@@ -206,7 +206,7 @@ macro_rules! row {
 pub(super) use row;
 
 /// A text as an anchor: lower-case words with hyphens.
-fn slug(text: &str) -> String {
+pub(super) fn slug(text: &str) -> String {
     let words = text.to_lowercase();
     let words: Vec<&str> =
         words.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();

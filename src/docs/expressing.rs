@@ -1,11 +1,16 @@
 //! What a contract can say and what none can, for those who write one. Short: the file format is told elsewhere.
 
-use super::block::Draft;
+use super::block::{Draft, Text};
+use super::reference;
 
 /// The two lists.
 pub(super) fn write(draft: &mut Draft) {
     draft.heading(2, "What a contract can say");
-    draft.say("A contract is one file. It says:");
+    let file = Text::from("A contract is one file: here is ")
+        .link("every key of it", reference::PATH)
+        .and(", and ")
+        .link("how one is written from nothing", reference::TUTORIAL_PATH);
+    draft.say(file.and(". It says:"));
     draft.list([
         "what the body is: the event's data alone, inside of something or with fields around it; facts of the event, the \
          account, the webhook, the delivery and the attempt; times in six forms; the signature itself; all as JSON or as a \

@@ -13,6 +13,8 @@ mod html;
 mod index;
 mod json;
 mod markdown;
+mod prose;
+mod reference;
 mod sample;
 mod signing;
 mod site;
@@ -21,6 +23,8 @@ mod words;
 
 pub use block::{Block, Document, Inline, Text};
 pub use index::index;
+pub use prose::tutorial;
+pub use reference::reference;
 pub use signing::in_words as signature_in_words;
 pub use snippets::{Snippet, TOLERANCE_SECONDS, best_rule, snippets};
 

@@ -1,5 +1,6 @@
 //! When a rule disables a webhook, and when its endpoint is tried again. Pure: a rule, and what is counted.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Invalid;
@@ -43,37 +44,44 @@ pub enum After {
 }
 
 /// A rule as dialect files and the API write it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = DisableRule)]
 pub struct WrittenRule {
     /// An answer `410 Gone`, at once.
     #[serde(default)]
+    #[schemars(example = true)]
     pub gone: bool,
     /// A delivery that used up its retries, if none succeeded since its first attempt: the same as `after = "deliveries"`.
     #[serde(default)]
+    #[schemars(example = true)]
     pub exhausted: bool,
     /// What of one delivery disables the webhook, if none succeeded since its first attempt: `deliveries`, that it used up
     /// its retries, or `attempts`, so many failed attempts as `failures` says.
     #[serde(default)]
+    #[schemars(example = &"deliveries")]
     pub after: Option<Counted>,
     /// How many, where `after` is `attempts`: 1 to 51. What of its retries is left is made when the webhook is enabled.
     #[serde(default)]
+    #[schemars(range(min = 1, max = ATTEMPTS_MAX), example = 3)]
     pub failures: Option<u32>,
     /// So many failed attempts in a row, of whichever deliveries, 1 to 1,000,000.
     #[serde(default)]
+    #[schemars(range(min = 1, max = FAILURES_MAX), example = 20)]
     pub consecutive_failures: Option<u32>,
     /// A failure so long after the first one since the last success, 1 second to 30 days.
     #[serde(default)]
+    #[schemars(range(min = 1, max = SECONDS_MAX), example = 86400)]
     pub failing_seconds: Option<u64>,
     /// So long after a rule disabled it, and again so long after each failure, one delivery goes out; if that succeeds,
     /// the webhook is active again. Without it a person has to enable it.
     #[serde(default)]
+    #[schemars(range(min = 1, max = SECONDS_MAX), example = 3600)]
     pub probe_after_seconds: Option<u64>,
 }
 
 /// What of one delivery is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Counted {
     /// Its failed attempts.

@@ -10,7 +10,7 @@ use super::id::AccountNumber;
 use super::tls::Tls;
 
 /// How a request is made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
     /// As all deliveries are.

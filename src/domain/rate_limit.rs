@@ -1,23 +1,35 @@
 //! Rate limits: how they are stated, and how much of one is left. What is left is one number, the time at which nothing is
 //! spent any more (GCRA); it limits API calls, and says how many requests an endpoint gets at once (`pace`).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Invalid;
 use super::time::UnixMs;
 
+/// Requests, or a burst of them, that a limit can name.
+pub const REQUESTS_MAX: u32 = 10_000;
+
 /// Requests to an endpoint: so many a second or a minute, of which `burst` may go out at once. No second, or minute,
 /// wherever it begins, sees more than so many, or than the burst where that is more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     /// Requests a second, 1–10,000. Either this or `per_minute`.
+    #[schemars(range(min = 1, max = REQUESTS_MAX), example = 10)]
     pub per_second: Option<u32>,
     /// Requests a minute, 1–10,000.
+    #[schemars(range(min = 1, max = REQUESTS_MAX), example = 100)]
     pub per_minute: Option<u32>,
     /// Requests that may go out at once after a quiet time, 1–10,000; left out: `per_second`, or 1.
     #[serde(default)]
+    #[schemars(range(max = REQUESTS_MAX), example = 10, transform = without_default)]
     pub burst: u32,
+}
+
+/// The number that stands for "left out" means nothing to people.
+fn without_default(schema: &mut schemars::Schema) {
+    schema.remove("default");
 }
 
 impl RateLimit {
@@ -29,8 +41,8 @@ impl RateLimit {
             _ => return Err(Invalid::new("rate_limit", "needs either per_second or per_minute")),
         };
         for (field, n) in [(field, rate), ("rate_limit.burst", self.burst.max(1))] {
-            if !(1..=10_000).contains(&n) {
-                return Err(Invalid::new(field, "must be between 1 and 10000"));
+            if !(1..=REQUESTS_MAX).contains(&n) {
+                return Err(Invalid::new(field, format!("must be between 1 and {REQUESTS_MAX}")));
             }
         }
         let burst = if self.burst == 0 { self.per_second.unwrap_or(1) } else { self.burst };

@@ -1,5 +1,6 @@
 //! When to try again. Pure: what follows an attempt is a function of the schedule, the attempt and one throw of dice.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Invalid;
@@ -14,14 +15,16 @@ pub const JITTER_PERCENT_MAX: u8 = 100;
 
 /// The delays between attempts. Attempt `n + 1` follows `delays[n - 1]` after the end of attempt `n`, never early, at
 /// most `jitter_percent` late; after the last delay's attempt the delivery is dead.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetrySchedule {
     /// Seconds to wait before each retry, each counted from the end of the attempt before; at most 50 of at most 30 days.
     #[serde(rename = "delays")]
+    #[schemars(length(max = RETRIES_MAX), inner(range(max = DELAY_SECONDS_MAX)), example = [5, 300, 3600])]
     pub delay_seconds: Vec<u64>,
     /// Up to this share of the delay is added at random, 0–100.
     #[serde(default = "default_jitter")]
+    #[schemars(range(max = JITTER_PERCENT_MAX), example = 10)]
     pub jitter_percent: u8,
 }
 
@@ -83,9 +86,13 @@ pub enum Next {
 }
 
 /// Which answers count as a success, as ranges of statuses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
+#[schemars(extend("minItems" = 1, "items" = { "type": "string", "pattern": STATUSES }))]
 pub struct SuccessRule(Vec<(u16, u16)>);
+
+/// What [`status_range`] reads: `2xx`, `204`, `200-204`.
+const STATUSES: &str = "^([2-5]xx|[2-5][0-9][0-9](-[2-5][0-9][0-9])?)$";
 
 impl SuccessRule {
     /// Whether `status` is a success.

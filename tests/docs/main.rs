@@ -152,7 +152,11 @@ fn documented_code_takes_what_is_genuine_and_nothing_else() {
 fn pages_are_well_formed_stand_alone_and_escape_everything() {
     let mut scene = Scene::start();
     let dialects = scene.dialects();
-    let mut pages = vec![("index".to_owned(), scene.page("/docs"))];
+    let mut pages = vec![
+        ("index".to_owned(), scene.page("/docs")),
+        ("reference".to_owned(), scene.page("/docs/dialects")),
+        ("tutorial".to_owned(), scene.page("/docs/dialects/tutorial")),
+    ];
     for dialect in &dialects {
         pages.push((name(dialect).to_owned(), scene.page(&format!("/docs/webhooks/{}", name(dialect)))));
     }
@@ -179,6 +183,14 @@ fn pages_are_well_formed_stand_alone_and_escape_everything() {
             assert!(text.contains(cell), "{name}: {cell:?} is not in the page");
         }
     }
+    let tables = Markdown::read(&scene.page("/docs/dialects?format=markdown"));
+    let reference = checked["reference.html"]["text"].as_str().expect("text");
+    for cell in tables.tables().flatten().flatten() {
+        assert!(reference.contains(cell), "{cell:?} is not in the page");
+    }
+    let schema: Value = serde_json::from_str(&scene.page("/docs/dialects/schema.json")).expect("JSON");
+    let printed = tables.table("[retry]");
+    assert_eq!(schema["properties"]["retry"]["properties"].as_object().map(|keys| keys.len()), Some(printed.len()));
     let index = checked["index.html"]["text"].as_str().expect("text");
     assert!(dialects.iter().all(|dialect| index.contains(dialect["title"].as_str().expect("a title"))), "{index}");
     let evil = &pages.iter().find(|(name, _)| name == "evil").expect("it is there").1;

@@ -10,6 +10,7 @@ use super::site::site;
 use crate::api::Api;
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::request::Query;
+use crate::dialect::SCHEMA;
 use crate::docs::{self, Document};
 
 /// How a document is written.
@@ -69,6 +70,35 @@ pub async fn show(
 ) -> Result<HttpResponse, Problem> {
     let dialect = api.dialects.now().get(&name).cloned().ok_or_else(|| Problem::not_found("dialect"))?;
     Ok(page(&request, &docs::document(&dialect, &site(&api, &request)), query.format))
+}
+
+/// What every key of a dialect file means
+#[utoipa::path(tag = "docs", security(()), params(DocsQuery), responses(
+    (status = 200, description = "The reference", content((String = "text/html"), (String = "text/markdown"))),
+    (status = 304, description = "It is what `If-None-Match` names"),
+))]
+#[get("/docs/dialects")]
+pub async fn reference(request: HttpRequest, Query(query): Query<DocsQuery>) -> HttpResponse {
+    page(&request, &docs::reference(), query.format)
+}
+
+/// How a dialect file is written from nothing
+#[utoipa::path(tag = "docs", security(()), params(DocsQuery), responses(
+    (status = 200, description = "The tutorial", content((String = "text/html"), (String = "text/markdown"))),
+    (status = 304, description = "It is what `If-None-Match` names"),
+))]
+#[get("/docs/dialects/tutorial")]
+pub async fn tutorial(request: HttpRequest, Query(query): Query<DocsQuery>) -> HttpResponse {
+    page(&request, &docs::tutorial(), query.format)
+}
+
+/// The JSON Schema of dialect files, for editors
+#[utoipa::path(tag = "docs", security(()), responses(
+    (status = 200, description = "The schema", body = Value, content_type = "application/schema+json"),
+))]
+#[get("/docs/dialects/schema.json")]
+pub async fn schema() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/schema+json").body(SCHEMA.to_string())
 }
 
 /// A document may change whenever dialects are read again, so it is asked for each time, and sent if it has changed.

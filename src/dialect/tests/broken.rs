@@ -4,19 +4,25 @@
 use super::*;
 
 /// A right file with every key there is, one a line.
-const FILE: &str = include_str!("whole.toml");
+pub const FILE: &str = include_str!("whole.toml");
 
 /// A mistake in `broken.txt`: `- ` what is in the file, `+ ` what stands there instead, `@ ` the line that is named (left
-/// out: the first that stands there instead), `! ` the key and, after a colon, a part of what is said of it.
-struct Mistake {
-    right: String,
-    wrong: String,
+/// out: the first that stands there instead), `! ` the key and, after a colon, a part of what is said of it, `? ` why the JSON
+/// Schema cannot tell it, where it cannot.
+pub struct Mistake {
+    pub right: String,
+    pub wrong: String,
     line: &'static str,
     key: &'static str,
     says: &'static str,
+    pub beyond_schema: Option<&'static str>,
 }
 
 impl Mistake {
+    pub fn all() -> impl Iterator<Item = Self> {
+        include_str!("broken.txt").trim().split("\n\n").map(Self::read)
+    }
+
     fn read(block: &'static str) -> Self {
         let with = |mark: &'static str| move |line: &&'static str| line.starts_with(mark);
         let all = |mark: &'static str| block.lines().filter(with(mark)).map(|line| &line[2..]).collect::<Vec<_>>();
@@ -25,7 +31,8 @@ impl Mistake {
         let line = all("@ ").first().or(wrong.first()).copied().unwrap_or_else(|| panic!("no line: {block}"));
         // What is taken away goes with the end of its line.
         let end = if wrong.is_empty() { "\n" } else { "" };
-        Self { right: right.join("\n") + end, wrong: wrong.join("\n"), line, key, says }
+        let beyond_schema = all("? ").first().copied();
+        Self { right: right.join("\n") + end, wrong: wrong.join("\n"), line, key, says, beyond_schema }
     }
 }
 
@@ -36,9 +43,9 @@ fn the_file_itself_is_right() {
 
 #[test]
 fn every_mistake_is_named_with_line_key_and_what_would_be_right() {
-    let mistakes: Vec<Mistake> = include_str!("broken.txt").trim().split("\n\n").map(Mistake::read).collect();
+    let mistakes: Vec<Mistake> = Mistake::all().collect();
     assert!(mistakes.len() > 100, "only {} mistakes", mistakes.len());
-    for Mistake { right, wrong, line, key, says } in mistakes {
+    for Mistake { right, wrong, line, key, says, .. } in mistakes {
         assert!(FILE.contains(&right), "{right} is not in the file");
         let text = FILE.replacen(&right, &wrong, 1);
         let error = Dialect::parse("dir/whole.toml", &text).expect_err(&format!("{wrong} was taken"));

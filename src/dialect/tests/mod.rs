@@ -9,6 +9,7 @@ mod mistakes;
 mod other;
 mod proofs;
 mod published;
+mod schema;
 mod sending;
 mod signing;
 
