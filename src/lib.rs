@@ -84,6 +84,9 @@ pub enum ServeError {
     /// Dialect files are broken; all mistakes are named.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Dialects(Vec<DialectError>),
+    /// A dialect is to be served that there is not.
+    #[error("deliver.builtin_dialects: {0:?} is not known; there are: {1}")]
+    BuiltinDialects(String, String),
     /// The account that exists from the start is to have a dialect that there is not.
     #[error("deliver.default_dialect: {0:?} is not known; there are: {1}")]
     DefaultDialect(String, String),
@@ -141,6 +144,10 @@ pub async fn run_by(
     if let Some(name) = config.deliver.default_dialect.as_ref().filter(|name| shelf.get(name).is_none()) {
         return Err(ServeError::DefaultDialect(name.clone(), shelf.names().collect::<Vec<_>>().join(", ")));
     }
+    let wanted = config.deliver.wanted_dialects();
+    if let Some(name) = wanted.unwrap_or_default().iter().find(|name| shelf.get(name).is_none()) {
+        return Err(ServeError::BuiltinDialects(name.clone(), shelf.names().collect::<Vec<_>>().join(", ")));
+    }
     let shelf = Arc::new(Shelf::new(shelf));
     let (address, trust) = (listener.local_addr()?, settings::trust(config.deliver.roots).map_err(ServeError::Roots)?);
     let guard = Arc::new(settings::guard(&config, address));
@@ -155,6 +162,11 @@ pub async fn run_by(
     let dialect = config.deliver.default_dialect.as_deref();
     let first_key = api::first_admin_key(&store, &mut dice, configured, (dialect, DEFAULT_DIALECT)).await;
     let first_key = first_key.map_err(ServeError::FirstKey)?;
+    if let Some(wanted) = wanted {
+        let mut mounted = store.registry().dialects_in_use();
+        mounted.extend(wanted.iter().cloned().chain([DEFAULT_DIALECT.to_string()]));
+        shelf.mount_only(mounted);
+    }
     let outbound = Box::new(deliver.handle());
     let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, settings::of_api(&config, guard), outbound);
     let api = web::Data::new(api);
@@ -164,7 +176,7 @@ pub async fn run_by(
     let listening = api::listen(api, listener, certificate.clone(), workers, patience)?;
     // From here on SIGHUP no longer ends the process.
     let hangups = signal(SignalKind::hangup())?;
-    greeting::greet(&config, address, first_key.as_deref());
+    greeting::greet(&config, address, first_key.as_deref(), &shelf.now());
 
     tokio::select! {
         () = shutdown => {}

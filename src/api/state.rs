@@ -188,8 +188,31 @@ impl Api {
         dialect.generate(signing, &random)
     }
 
-    /// The dialect that a request names.
-    pub(super) fn known_dialect(&self, name: &str) -> Result<Arc<Dialect>, Invalid> {
+    /// The dialect that a request names, of those that are served.
+    pub(super) fn served_dialect(&self, name: &str) -> Result<Arc<Dialect>, Invalid> {
+        let dialects = self.dialects.now();
+        self.mounted(name).map_err(|_| {
+            let served = dialects.mounted().map(|dialect| dialect.name.as_str()).collect::<Vec<_>>().join(", ");
+            let message = match dialects.get(name) {
+                Some(_) => format!(
+                    "{name:?} is not served here: with an admin key it can be taken into use, and deliver.builtin_dialects can \
+                     name it; there are: {served}"
+                ),
+                None => format!("{name:?} is not known; there are: {served}"),
+            };
+            Invalid::new("dialect", message)
+        })
+    }
+
+    /// The dialect that a path names, if it is served.
+    pub(super) fn mounted(&self, name: &str) -> Result<Arc<Dialect>, Problem> {
+        let dialects = self.dialects.now();
+        dialects.get(name).filter(|_| dialects.is_mounted(name)).cloned().ok_or_else(|| Problem::not_found("dialect"))
+    }
+
+    /// The dialect that an admin names: any that there is. What speaks it from now on brings it into use (see
+    /// [`Shelf::mount`]).
+    pub(super) fn any_dialect(&self, name: &str) -> Result<Arc<Dialect>, Invalid> {
         let dialects = self.dialects.now();
         dialects.get(name).cloned().ok_or_else(|| {
             let known = dialects.names().collect::<Vec<_>>().join(", ");

@@ -28,6 +28,7 @@ pub enum Takes {
     Proxy,
     Roots,
     Dialect,
+    Dialects,
 }
 
 const GIB: u64 = 1 << 30;
@@ -79,6 +80,7 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("deliver.connect_seconds", Takes::Whole { min: 1, max: 300 }),
     ("deliver.dialects", Takes::Path),
     ("deliver.default_dialect", Takes::Dialect),
+    ("deliver.builtin_dialects", Takes::Dialects),
     ("deliver.deny", Takes::Networks),
     ("deliver.ports", Takes::Ports),
     ("deliver.dns_seconds", Takes::Whole { min: 1, max: 60 }),
@@ -109,6 +111,7 @@ impl Takes {
             Self::Address => text.is_some_and(|text| text.parse::<SocketAddr>().is_ok()),
             Self::Path | Self::MasterKey | Self::Dialect => text.is_some_and(|text| !text.is_empty()),
             Self::Networks => all(value, |text| network(text).is_some()),
+            Self::Dialects => all(value, |name| !name.trim().is_empty()),
             Self::Ports => all(value, |text| text.parse::<u16>().is_ok_and(|port| port > 0)),
             Self::Addresses => all(value, |text| text.parse::<SocketAddr>().is_ok()),
             Self::Proxy => text.is_some_and(|text| Proxy::parse(text).is_ok()),
@@ -135,6 +138,9 @@ impl fmt::Display for Takes {
                 "a list of networks, such as [\"10.0.0.0/8\", \"::1/128\"] (in the environment: with commas)"
             }
             Self::Dialect => "a dialect's name, such as \"standard\"",
+            Self::Dialects => {
+                "a list of dialects' names, such as [\"taskflow\"], or [\"*\"] for all (in the environment: with commas)"
+            }
             Self::Key => "16 to 256 visible ASCII characters without blanks",
             Self::MasterKey => "a text of keys as `hookwheel master-key` prints them",
             Self::Ports => "a list of ports, such as [443, 8443] (in the environment: with commas)",
@@ -190,6 +196,10 @@ pub fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Err
 
 pub fn list<'de, D: Deserializer<'de>, T: FromStr>(from: D) -> Result<Vec<T>, D::Error> {
     written(from, |text| text.trim().parse().ok())
+}
+
+pub fn some_list<'de, D: Deserializer<'de>, T: FromStr>(from: D) -> Result<Option<Vec<T>>, D::Error> {
+    list(from).map(Some)
 }
 
 /// A list as the file or the environment writes it.

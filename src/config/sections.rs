@@ -7,9 +7,12 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::knobs::{KNOBS, Takes, as_texts, list, networks};
+use super::knobs::{KNOBS, Takes, as_texts, list, networks, some_list};
 use crate::domain::proxy::Proxy;
 use crate::domain::secret::Secret;
+
+/// What stands for all dialects that are compiled in.
+const EVERY_DIALECT: &str = "*";
 
 /// All knobs. Only the front page of the library sees the whole; each room gets settings of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,9 +38,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// What `--dev` changes: `http://` endpoints and endpoints on this machine are allowed.
+    /// What `--dev` changes: `http://` endpoints and endpoints on this machine are allowed, and all contracts are served
+    /// unless it is said which.
     pub fn for_development(&mut self) {
         self.deliver.http_allowed = true;
+        self.deliver.builtin_dialects.get_or_insert_with(|| vec![EVERY_DIALECT.into()]);
         for loopback in ["127.0.0.0/8", "::1/128"] {
             let network: IpNet = loopback.parse().expect("a network");
             if !self.deliver.allow.contains(&network) {
@@ -250,6 +255,10 @@ pub struct DeliverConfig {
     /// The dialect of the account `default`, put in force at each start; without one a new account has `standard`, and one
     /// that is there keeps what it has.
     pub default_dialect: Option<String>,
+    /// The dialects, of those that are compiled in, whose API and documentation are served beside `standard` and those in use;
+    /// [`EVERY_DIALECT`] is all. Without it `--dev` serves all.
+    #[serde(deserialize_with = "some_list")]
+    pub builtin_dialects: Option<Vec<String>>,
     /// Networks that are never dialled, whoever opened them.
     #[serde(deserialize_with = "networks", serialize_with = "as_texts")]
     pub deny: Vec<IpNet>,
@@ -270,6 +279,12 @@ pub struct DeliverConfig {
 }
 
 impl DeliverConfig {
+    /// The dialects that are served beside those in use; `None`: all.
+    pub fn wanted_dialects(&self) -> Option<&[String]> {
+        let wanted = self.builtin_dialects.as_deref().unwrap_or_default();
+        (!wanted.iter().any(|name| name == EVERY_DIALECT)).then_some(wanted)
+    }
+
     /// The proxy, read.
     pub fn proxy(&self) -> Option<Proxy> {
         self.proxy.as_ref().map(|text| Proxy::parse(text.reveal()).expect("it was checked when it was read"))
@@ -298,6 +313,7 @@ impl Default for DeliverConfig {
             connect_seconds: 10,
             dialects: PathBuf::from("dialects"),
             default_dialect: None,
+            builtin_dialects: None,
             deny: Vec::new(),
             ports: Vec::new(),
             dns_seconds: 5,

@@ -169,11 +169,16 @@ fn every_knob_is_shown_with_its_default_and_no_secret() {
 }
 
 #[test]
-fn development_allows_http_and_this_machine() {
+fn development_allows_http_and_this_machine_and_serves_all_contracts() {
     let mut config = Config::default();
+    assert_eq!(config.deliver.wanted_dialects(), Some(&[][..]));
     config.for_development();
     config.for_development();
     assert!(config.deliver.http_allowed);
+    assert_eq!(config.deliver.wanted_dialects(), None);
+    let mut said = read("", &[("HOOKWHEEL__DELIVER__BUILTIN_DIALECTS", "hub, github")]).expect("fits");
+    said.for_development();
+    assert_eq!(said.deliver.wanted_dialects(), Some(&["hub".to_string(), "github".to_string()][..]));
     assert_eq!(config.deliver.allow.len(), 2);
     assert!(config.deliver.allow[0].contains(&"127.0.0.9".parse::<IpAddr>().expect("an address")));
 }

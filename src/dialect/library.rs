@@ -1,7 +1,8 @@
 //! All dialects of a server, by name: those that are compiled in and the user's own beside the config file. A user's
-//! file with the name of a compiled-in one takes its place.
+//! file with the name of a compiled-in one takes its place. All are known, and deliveries are made by any of them; only those
+//! that are mounted have their API and their documentation served. What stays true: files of the user's own are mounted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,6 +40,10 @@ const SHIPPED: &[(&str, &str)] = &[
 #[derive(Debug, Clone, Default)]
 pub struct Dialects {
     by_name: BTreeMap<String, Arc<Dialect>>,
+    /// Those that no file has taken the place of.
+    compiled_in: BTreeSet<String>,
+    /// Those of them that are mounted; `None`: all.
+    wanted: Option<BTreeSet<String>>,
     routes: Routes,
 }
 
@@ -52,6 +57,7 @@ impl Dialects {
         for (file, text) in SHIPPED {
             dialects.add(file, text).unwrap_or_else(|error| panic!("a shipped dialect is broken: {error}"));
         }
+        dialects.compiled_in = dialects.by_name.keys().cloned().collect();
         dialects
     }
 
@@ -82,6 +88,7 @@ impl Dialects {
             let file = format!("{}.toml", dialect.name);
             errors.extend(dialects.put(&file, "", dialect).err());
         }
+        dialects.want(self.wanted.clone());
         (dialects, errors)
     }
 
@@ -107,9 +114,35 @@ impl Dialects {
                 return Err(DialectError::from_check(file, text, Invalid::new("face.base", message)));
             }
         }
+        self.compiled_in.remove(&dialect.name);
         self.by_name.insert(dialect.name.clone(), dialect);
-        self.routes = Routes::of(self.by_name.values());
+        self.routes = Routes::of(self.mounted());
         Ok(())
+    }
+
+    /// Mounts of those that are compiled in only these; `None` mounts all.
+    pub fn want(&mut self, names: Option<BTreeSet<String>>) {
+        self.wanted = names;
+        self.routes = Routes::of(self.mounted());
+    }
+
+    /// The same with one more; `None` if it is mounted already.
+    pub(super) fn with(&self, name: &str) -> Option<Self> {
+        let wanted = self.wanted.as_ref().filter(|_| !self.is_mounted(name))?;
+        let mut more = self.clone();
+        more.want(Some(wanted.iter().cloned().chain([name.to_string()]).collect()));
+        Some(more)
+    }
+
+    /// Whether the API and the documentation of this dialect are served.
+    pub fn is_mounted(&self, name: &str) -> bool {
+        let is_wanted = || self.wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
+        self.by_name.contains_key(name) && (!self.compiled_in.contains(name) || is_wanted())
+    }
+
+    /// Those whose API and documentation are served, by name.
+    pub fn mounted(&self) -> impl Iterator<Item = &Arc<Dialect>> {
+        self.iter().filter(|dialect| self.is_mounted(&dialect.name))
     }
 
     /// The dialect of this name.
@@ -127,8 +160,8 @@ impl Dialects {
         self.by_name.keys().map(String::as_str)
     }
 
-    /// The call of a face that a request is. `method` is upper case; `path` without its query. `None`: no face has this
-    /// path.
+    /// The call of a face that a request is. `method` is upper case; `path` without its query. `None`: no face that is
+    /// mounted has this path.
     pub fn route<'p>(&self, method: &str, path: &'p str) -> Option<Route<'p>> {
         self.routes.find(method, path)
     }
@@ -146,4 +179,27 @@ fn toml_files(dir: &Path) -> Result<Vec<std::path::PathBuf>, DialectError> {
         paths.into_iter().filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
     files.sort();
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_wants_is_known_and_not_served() {
+        let mut dialects = Dialects::shipped();
+        assert_eq!(dialects.mounted().count(), dialects.iter().count(), "all, where nobody says");
+        let own = dialects.get("hub").expect("it is shipped").source.clone();
+        dialects.add("hub.toml", &own).expect("it takes the place of the shipped one");
+        dialects.want(Some(BTreeSet::from(["standard".to_string()])));
+        let names = |dialects: &Dialects| dialects.mounted().map(|one| one.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&dialects), ["hub", "standard"], "a file of one's own is served");
+        let served = |dialects: &Dialects, path: &str| dialects.route("POST", path).is_some();
+        assert!(served(&dialects, "/api/webhooks") && !served(&dialects, "/v2/webhooks"));
+        assert!(dialects.get("taskflow").is_some(), "deliveries are made by it all the same");
+        assert!(dialects.with("standard").is_none(), "nothing changes");
+        let more = dialects.with("taskflow").expect("one more");
+        assert!(served(&more, "/v2/webhooks") && names(&more) == ["hub", "standard", "taskflow"]);
+        assert!(!more.is_mounted("klingon"));
+    }
 }

@@ -145,6 +145,12 @@ impl Registry {
         self.dialects.get(&account).into_iter().flat_map(BTreeMap::keys).map(String::as_str)
     }
 
+    /// The dialects of all accounts, and of all webhooks of which anything is kept.
+    pub fn dialects_in_use(&self) -> BTreeSet<String> {
+        let of_accounts = self.accounts.values().map(|account| &account.dialect);
+        of_accounts.chain(self.webhooks.values().map(|webhook| &webhook.dialect)).cloned().collect()
+    }
+
     /// Who of the account wants an event, a test event or another; none if conditions are to be asked and the event is not
     /// given. Those that are paused or disabled are among them: what they missed goes out when they are enabled. Those
     /// whose endpoint never passed the ownership check are not.

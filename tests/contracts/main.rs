@@ -325,7 +325,7 @@ fn secrets_may_be_short_with_a_warning_and_are_bounded() {
 #[test]
 fn without_dev_only_https_is_taken() {
     let dir = tempfile::tempdir().expect("a folder");
-    let server = Server::start_strict(dir.path(), &[]);
+    let server = Server::start_strict(dir.path(), &[("HOOKWHEEL__DELIVER__BUILTIN_DIALECTS", "*")]);
     let mut client = server.client();
     for base in ["/api/v1/webhooks", "/v1/webhooks", "/v2/webhooks", "/api/webhooks", "/webhooks"] {
         let reply = client.post(base, &json!({"url": "http://example.com/", "events": ["*"]}));

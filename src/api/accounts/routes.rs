@@ -30,7 +30,7 @@ pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> R
     account::check_id(&id)?;
     let name = vet_text("name", input.name, NAME_CHARS_MAX)?;
     let dialect = match input.dialect {
-        Some(name) => api.known_dialect(&name)?.name.clone(),
+        Some(name) => api.any_dialect(&name)?.name.clone(),
         None => existing(&api, DEFAULT_ACCOUNT)?.dialect,
     };
     let mut limits = AccountLimits::default();
@@ -42,7 +42,9 @@ pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> R
         let account = staging.create_account(account)?;
         Ok((Some(Deed::new(account.number, "account.created", &account.id)), account))
     });
-    Ok(Reply::created(account_view(&made.await?)))
+    let account = made.await?;
+    api.dialects.mount(&account.dialect);
+    Ok(Reply::created(account_view(&account)))
 }
 
 /// List accounts, newest first
@@ -74,7 +76,8 @@ pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> 
 
 /// Change an account's name, dialect or limits: what is left out stays, a limit that is null goes back to the server's
 ///
-/// Lower limits take nothing away that is there, and webhooks that are there keep their dialect.
+/// Lower limits take nothing away that is there, and webhooks that are there keep their dialect. A dialect that was not served
+/// is served from then on.
 #[utoipa::path(tag = "accounts", params(("id" = String, Path)), request_body = AccountChange, responses(
     (status = 200, description = "Changed", body = Reply<AccountView>),
     (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
@@ -89,7 +92,7 @@ pub async fn change(
     let number = existing(&api, &id)?.number;
     let input = body.read::<AccountChange>()?;
     let name = input.name.map(|name| vet_text("name", name, NAME_CHARS_MAX)).transpose()?;
-    let dialect = input.dialect.map(|name| api.known_dialect(&name)).transpose()?.map(|known| known.name.clone());
+    let dialect = input.dialect.map(|name| api.any_dialect(&name)).transpose()?.map(|known| known.name.clone());
     let changed = api.change(&tenant, move |staging| {
         let (before, account) = staging.update_account(number, |account| {
             account.name = name.unwrap_or(std::mem::take(&mut account.name));
@@ -106,7 +109,9 @@ pub async fn change(
         fields.extend((account.dialect != before.dialect).then(|| "dialect".to_string()));
         Ok((Some(Deed::new(number, "account.changed", &account.id).with_fields(fields)), account))
     });
-    Ok(Reply::ok(account_view(&changed.await?)))
+    let account = changed.await?;
+    api.dialects.mount(&account.dialect);
+    Ok(Reply::ok(account_view(&account)))
 }
 
 /// Make a key of an account; the reply is the only place that shows it

@@ -21,13 +21,13 @@ pub struct EventTypesQuery {
     pub dialect: Option<String>,
 }
 
-/// List all dialects, by name
+/// List the dialects that are served, by name
 #[utoipa::path(tag = "dialects", responses(
     (status = 200, description = "All of them", body = PageReply<DialectRow>),
 ))]
 #[get("/api/v1/dialects")]
 pub async fn list(_: May<Read>, api: web::Data<Api>) -> HttpResponse {
-    let rows = api.dialects.now().iter().map(|dialect| row(dialect)).collect();
+    let rows = api.dialects.now().mounted().map(|dialect| row(dialect)).collect();
     HttpResponse::Ok().json(PageReply::whole(rows))
 }
 
@@ -38,7 +38,7 @@ pub async fn list(_: May<Read>, api: web::Data<Api>) -> HttpResponse {
 ))]
 #[get("/api/v1/dialects/{name}")]
 pub async fn show(_: May<Read>, api: web::Data<Api>, name: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let dialect = api.dialects.now().get(&name).cloned().ok_or_else(|| Problem::not_found("dialect"))?;
+    let dialect = api.mounted(&name)?;
     let egress = api.settings.egress.iter().map(ToString::to_string).collect();
     Ok(Reply::ok(view(&dialect, egress)))
 }
@@ -55,7 +55,7 @@ pub async fn event_types(
     Query(query): Query<EventTypesQuery>,
 ) -> Result<HttpResponse, Problem> {
     let dialect = match query.dialect {
-        Some(name) => api.known_dialect(&name)?,
+        Some(name) => api.served_dialect(&name)?,
         None => api.loaded(&tenant.account().dialect)?,
     };
     Ok(HttpResponse::Ok().json(PageReply::whole(dialect.catalogue.iter().map(event_type).collect())))

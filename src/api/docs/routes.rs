@@ -49,7 +49,7 @@ pub async fn index(
     Query(query): Query<DocsQuery>,
 ) -> Result<HttpResponse, Problem> {
     let dialects = api.dialects.now();
-    let document = docs::index(dialects.iter().map(AsRef::as_ref), |name| format!("/docs/webhooks/{name}"));
+    let document = docs::index(dialects.mounted().map(AsRef::as_ref), |name| format!("/docs/webhooks/{name}"));
     Ok(page(&request, &document, query.format))
 }
 
@@ -68,7 +68,7 @@ pub async fn show(
     request: HttpRequest,
     Query(query): Query<DocsQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let dialect = api.dialects.now().get(&name).cloned().ok_or_else(|| Problem::not_found("dialect"))?;
+    let dialect = api.mounted(&name)?;
     Ok(page(&request, &docs::document(&dialect, &site(&api, &request)), query.format))
 }
 

@@ -30,7 +30,7 @@ pub fn told(reach: &Reach<'_>, body: &[u8], problem: Problem) -> Problem {
     if dialects.get(&own).is_none_or(|dialect| takes(&dialect.as_ref())) {
         return problem;
     }
-    let fitting: Vec<&Dialect> = dialects.iter().map(AsRef::as_ref).filter(takes).collect();
+    let fitting: Vec<&Dialect> = dialects.mounted().map(AsRef::as_ref).filter(takes).collect();
     match hint(&fitting, &own) {
         Some(hint) => problem.with_message(|message| format!("{message}; {hint}")),
         None => problem,

@@ -68,6 +68,7 @@ impl Reach<'_> {
             Ok((Some(Deed::to_webhook(webhook.account, "created", webhook.id)), webhook))
         });
         let mut webhook = made.await?;
+        self.api.dialects.mount(&webhook.dialect);
         if asked && asked_later.is_none() {
             webhook = self.prove_ownership(webhook).await?;
         }
@@ -150,7 +151,8 @@ impl Reach<'_> {
     fn dialect_for(&self, asked: Change<String>) -> Result<Arc<Dialect>, Problem> {
         let name = match (&self.dialect, asked) {
             (Some(dialect), _) => dialect.name.clone(),
-            (None, Change::To(name)) => return Ok(self.api.known_dialect(&name)?),
+            (None, Change::To(name)) if self.tenant.is_admin() => return Ok(self.api.any_dialect(&name)?),
+            (None, Change::To(name)) => return Ok(self.api.served_dialect(&name)?),
             (None, _) => self.tenant.account().dialect.clone(),
         };
         self.api.loaded(&name)
