@@ -17,6 +17,7 @@ mod limiter;
 pub mod mailbox;
 pub mod meters;
 mod probes;
+mod requests;
 mod resolve;
 pub mod schedule;
 mod sender;
@@ -64,6 +65,7 @@ use errands::Errand;
 use mailbox::Mailbox;
 use meters::Meters;
 use probes::{OPERATOR, Probes};
+pub use requests::Requests;
 use resolve::Resolver;
 use schedule::{Claim, Scheduler};
 use sender::Tools;
@@ -123,6 +125,14 @@ pub struct Deliver {
 pub async fn explain_alone(settings: &Settings, url: &Url, opened: &[IpNet]) -> Explained {
     let resolver = Resolver::new(&settings.name_servers, settings.dns);
     explain::explain(url, opened, &settings.ways(), &resolver).await
+}
+
+/// Makes requests as deliveries are made, without a running server. Must be called within an actix system.
+pub fn requests_alone(settings: &Settings, trust: Trust) -> Requests {
+    let descriptors = Descriptors::of_this_process(settings.listener_descriptors);
+    let (ways, trust, connect) = (settings.ways(), Arc::new(trust), settings.connect);
+    let resolver = Resolver::new(&settings.name_servers, settings.dns);
+    Requests::new(Making { ways, trust, descriptors, connect }, resolver, 1)
 }
 
 /// Starts delivering what the store holds, trusting those in `trust`. Must be called within an actix system.

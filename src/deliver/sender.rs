@@ -15,13 +15,14 @@ use quick_cache::{UnitWeighter, unsync::Cache};
 use url::Url;
 
 use super::book::Unsent;
-use super::clients::{Client, Clients, Making, Profile};
+use super::clients::Making;
 use super::explain::explain;
-use super::failure::{Ours, outcome_of};
-use super::http::{Destination, Heard, Http, Request};
+use super::failure::Ours;
+use super::http::{Heard, Request};
+use super::requests::Requests;
 use super::resolve::Resolver;
 use super::schedule::Claim;
-use super::target::{Target, hop, parsed};
+use super::target::Target;
 use super::verdict::{Made, asked_until};
 use crate::clock::{Clock, Stopwatch};
 use crate::dialect::{Dialect, Prepared, Shelf};
@@ -65,8 +66,7 @@ pub struct Tools {
 /// Sends on one arbiter: what it keeps stays on one thread.
 pub struct Sender {
     tools: Tools,
-    clients: Clients,
-    http: Http,
+    requests: Requests,
     targets: RefCell<HashMap<WebhookNumber, Rc<Target>>>,
     /// Above so many it is looked which of their webhooks are gone.
     targets_max: Cell<usize>,
@@ -95,8 +95,7 @@ impl Sender {
     pub fn new(tools: Tools) -> Self {
         // hickory's sockets and tasks live on the runtime that made them: each sender has a resolver of its own.
         let resolver = Resolver::new(&tools.name_servers, tools.dns);
-        let clients = Clients::new(tools.making.clone(), resolver);
-        let http = Http::new(tools.making.descriptors.clone(), tools.making.connect, tools.senders);
+        let requests = Requests::new(tools.making.clone(), resolver, tools.senders);
         let prepared = RefCell::new(Cache::with(
             PREPARED_MAX,
             PREPARED_MAX as u64,
@@ -106,7 +105,7 @@ impl Sender {
         ));
         let (targets, out) = (RefCell::default(), RefCell::default());
         let (targets_max, out_max) = (Cell::new(TARGETS_MAX_MIN), Cell::new(PREPARED_MAX));
-        Self { tools, clients, http, targets, targets_max, prepared, out, out_max }
+        Self { tools, requests, targets, targets_max, prepared, out, out_max }
     }
 
     /// Makes the next attempt of the claimed delivery. Says also by which dialect it was made. An error says that nothing
@@ -166,10 +165,10 @@ impl Sender {
         let headers = target.headers(&facts, &body, &keys);
         sent.headers = headers.iter().map(|header| target.written(header)).collect();
         let webhook = &target.webhook;
-        match self.clients.get(to.peer.profile, &webhook.allow, webhook.tls.as_ref()) {
+        match self.requests.client(to.peer.profile, &webhook.allow, webhook.tls.as_ref()) {
             Ok(client) => {
-                let request = Request { method: Method::Post, to, headers: &headers, body };
-                let outcome = self.post(&client, &request, &mut sent.heard).await;
+                let request = Request { method: Method::Post, to, headers: &headers, upper_case: false, body };
+                let outcome = self.requests.post(&client, &request, &mut sent.heard).await;
                 outcome.map_err(|Ours(why)| {
                     self.tools.making.descriptors.ran_out();
                     Unsent::Ours(why)
@@ -177,10 +176,6 @@ impl Sender {
             }
             Err(unfit) => Ok(Outcome::Unsendable(unfit.to_string())),
         }
-    }
-
-    async fn post(&self, client: &Client, request: &Request<'_>, heard: &mut Heard) -> Result<Outcome, Ours> {
-        self.http.send(client, request, heard).await.map_or_else(outcome_of, |status| Ok(Outcome::Status(status)))
     }
 
     /// Breaks off what is under way for the webhook.
@@ -192,27 +187,12 @@ impl Sender {
 
     /// Makes a request that is no delivery.
     pub async fn probe(&self, probe: Probe) -> Probed {
-        let (watch, mut heard) = (Stopwatch::start(), Heard::default());
-        let profile = Profile::of(&probe.allow, probe.tls.as_ref());
-        let client = self.clients.get(profile, &probe.allow, probe.tls.as_ref());
-        let outcome = match (Destination::of(probe.url.as_str(), probe.account, profile), client) {
-            (Err(why), _) => Outcome::Unsendable(why),
-            (_, Err(unfit)) => Outcome::Unsendable(unfit.to_string()),
-            (Ok(to), Ok(client)) => {
-                let headers: Vec<_> = probe.headers.iter().filter_map(parsed).chain([hop()]).collect();
-                let request = Request { method: probe.method, to: &to, headers: &headers, body: probe.body };
-                let limit = Duration::from_secs(probe.timeout_seconds.into());
-                let posted = actix_rt::time::timeout(limit, self.post(&client, &request, &mut heard)).await;
-                posted.unwrap_or(Ok(Outcome::TimedOut)).unwrap_or_else(|Ours(why)| Outcome::Unsendable(why))
-            }
-        };
-        let duration_ms = u32::try_from(watch.elapsed().as_millis()).unwrap_or(u32::MAX);
-        Probed { outcome: outcome.cut(), duration_ms, answer: heard.body }
+        self.requests.probe(probe).await
     }
 
     /// Says where a URL leads and which rules decide there, for a webhook for which `opened` was opened.
     pub async fn explain(&self, url: &Url, opened: &[IpNet]) -> Explained {
-        explain(url, opened, &self.tools.making.ways, self.clients.resolver()).await
+        explain(url, opened, &self.tools.making.ways, self.requests.resolver()).await
     }
 
     fn target(&self, webhook: &Arc<Webhook>) -> Rc<Target> {

@@ -41,6 +41,8 @@ pub struct Probe {
     pub url: EndpointUrl,
     /// All headers but `Host` and `Content-Length`.
     pub headers: Vec<(String, String)>,
+    /// Whether names of headers are written in upper case, as something on the way may do; HTTP/2 knows none.
+    pub upper_case: bool,
     /// The exact bytes.
     pub body: Bytes,
     /// The deadline of all of it.

@@ -146,6 +146,7 @@ impl Reach<'_> {
             account: webhook.account,
             url,
             headers,
+            upper_case: false,
             body: body.into(),
             timeout_seconds,
             allow: webhook.allow.clone(),

@@ -54,7 +54,11 @@ fn head(request: &Request<'_>) -> Bytes {
     written.expect("writing to memory cannot fail");
     let mut bytes = text.into_bytes();
     for (name, value) in request.headers {
+        let at = bytes.len();
         bytes.extend_from_slice(name.as_str().as_bytes());
+        if request.upper_case {
+            bytes[at..].make_ascii_uppercase();
+        }
         bytes.extend_from_slice(b": ");
         bytes.extend_from_slice(value.as_bytes());
         bytes.extend_from_slice(b"\r\n");

@@ -80,6 +80,8 @@ pub struct Request<'a> {
     pub to: &'a Destination,
     /// All headers but `Host` and `Content-Length`.
     pub headers: &'a [(HeaderName, HeaderValue)],
+    /// Whether their names are written in upper case over HTTP/1.1.
+    pub upper_case: bool,
     /// The exact bytes.
     pub body: Bytes,
 }

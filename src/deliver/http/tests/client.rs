@@ -26,8 +26,10 @@ impl Bench {
 
     async fn send(&self, url: &str) -> (Result<u16, Failure>, Heard) {
         let to = Destination::of(url, 1, None).unwrap();
-        let (request, mut heard) =
-            (Request { method: Method::Post, to: &to, headers: &[], body: Bytes::new() }, Heard::default());
+        let (request, mut heard) = (
+            Request { method: Method::Post, to: &to, headers: &[], upper_case: false, body: Bytes::new() },
+            Heard::default(),
+        );
         let client = client(&self.all);
         let sent = self.http.send(&client, &request, &mut heard);
         let status = actix_rt::time::timeout(DEADLINE, sent).await.expect("it ends");

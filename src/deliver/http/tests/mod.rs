@@ -40,7 +40,7 @@ struct Came {
 
 async fn ask(stream: DuplexStream, body: Bytes) -> Came {
     let (to, mut heard) = (destination(), Heard::default());
-    let request = Request { method: Method::Post, to: &to, headers: &[], body };
+    let request = Request { method: Method::Post, to: &to, headers: &[], upper_case: false, body };
     let (status, back) = exchange(stream, &request, &mut heard).await;
     Came { status, heard, back }
 }
@@ -67,7 +67,13 @@ fn the_request_is_what_was_asked_for() {
             let (to, mut heard) = (destination(), Heard::default());
             let headers =
                 [("x-one", "1"), ("x-one", "2")].map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-            let request = Request { method: Method::Post, to: &to, headers: &headers, body: Bytes::from_static(b"{}") };
+            let request = Request {
+                method: Method::Post,
+                to: &to,
+                headers: &headers,
+                upper_case: false,
+                body: Bytes::from_static(b"{}"),
+            };
             exchange(ours, &request, &mut heard).await.0.unwrap()
         };
         let listening = async {

@@ -67,7 +67,13 @@ fn a_body_over_tls_may_end_without_the_word_that_it_ends() {
     run(async {
         let (ours, mut theirs) = secured("http/1.1").await;
         let (to, mut heard) = (destination(), Heard::default());
-        let request = Request { method: Method::Post, to: &to, headers: &[], body: Bytes::from_static(b"body") };
+        let request = Request {
+            method: Method::Post,
+            to: &to,
+            headers: &[],
+            upper_case: false,
+            body: Bytes::from_static(b"body"),
+        };
         let say = async move {
             let mut read = Vec::new();
             while !read.ends_with(b"\r\n\r\nbody") {
@@ -104,7 +110,8 @@ fn an_endpoint_that_takes_no_client_certificate_is_told_from_one_that_breaks_off
             // With TLS 1.3 the endpoint judges after we have finished.
             let session = Session::begin(connected(&all, ours).await, None).await.unwrap();
             let (to, mut heard) = (destination(), Heard::default());
-            let request = Request { method: Method::Post, to: &to, headers: &[], body: Bytes::new() };
+            let request =
+                Request { method: Method::Post, to: &to, headers: &[], upper_case: false, body: Bytes::new() };
             h2::exchange(session.first_stream(), &request, &mut heard).await
         };
         let (failure, _theirs) = tokio::join!(asked, refused);

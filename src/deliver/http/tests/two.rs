@@ -36,7 +36,7 @@ async fn ask(
     says: impl FnOnce(u32) -> Vec<u8>,
 ) -> (Result<u16, Failure>, Heard) {
     let (to, mut heard) = (destination(), Heard::default());
-    let request = Request { method: Method::Post, to: &to, headers: &[], body: Bytes::new() };
+    let request = Request { method: Method::Post, to: &to, headers: &[], upper_case: false, body: Bytes::new() };
     let say = async {
         let stream = theirs.next().await.unwrap();
         theirs.say(&says(stream)).await;
