@@ -96,7 +96,7 @@ impl SignatureRule {
     }
 
     /// The text of one signature by such a key.
-    fn item(&self, key: &SigningKey) -> &Template {
+    pub(super) fn item(&self, key: &SigningKey) -> &Template {
         self.ed25519.as_ref().filter(|_| key.is_pair()).unwrap_or(&self.value)
     }
 
