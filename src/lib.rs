@@ -16,8 +16,8 @@
 //! its webhook is deleted, when somebody discards it, or when it was held for too long.
 //!
 //! Imports go one way: `api` and `deliver` know `store`, `dialect`, `domain` and `clock`, and never each other; `store`,
-//! `dialect` and `config` know `domain` (and `store` the `clock`); `docs` knows `dialect`, and `api` and `cli` know
-//! `docs`; `domain` and `clock` know nobody else. `pulse` is known to all whose threads must live. Only this file and
+//! `dialect` and `config` know `domain` (and `store` the `clock`); `docs` knows `dialect`, `trial` knows both, and `api`
+//! and `cli` know `docs`; `domain` and `clock` know nobody else. `pulse` is known to all whose threads must live. Only this file and
 //! `settings`, `greeting` see the whole [`Config`].
 
 pub mod api;
@@ -33,6 +33,7 @@ mod log;
 pub mod pulse;
 mod settings;
 pub mod store;
+pub mod trial;
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -52,6 +53,7 @@ use dialect::{DialectError, Dialects, Shelf};
 use domain::audit::Actor;
 use domain::delivery::Delivery;
 use domain::explain::Explained;
+use domain::guard::Guard;
 use domain::id::WebhookNumber;
 use domain::lane::Standing;
 use domain::probe::{Probe, Probed, Tried};
@@ -211,6 +213,18 @@ fn prepare_process() {
 pub async fn explain(config: &Config, url: &Url, opened: &[IpNet]) -> Explained {
     let guard = Arc::new(settings::guard(config, config.server.listen));
     deliver::explain_alone(&settings::of_deliver(config, guard), url, opened).await
+}
+
+/// Makes requests as deliveries are made, to wherever the one who asks for them says: what `hookwheel dialect test` does.
+/// No server need run, and no guard stands between.
+pub fn requests(config: &Config) -> Result<deliver::Requests, ServeError> {
+    let everywhere = ["0.0.0.0/0", "::/0"].map(|net| net.parse().expect("it is a network"));
+    let guard = Arc::new(Guard::new(everywhere.into(), Vec::new(), Vec::new()));
+    let (proxy, egress, listener_descriptors) = (None, Vec::new(), 0);
+    let configured = settings::of_deliver(config, guard);
+    let settings = deliver::Settings { proxy, egress, listener_descriptors, ..configured };
+    let trust = settings::trust(config.deliver.roots).map_err(ServeError::Roots)?;
+    Ok(deliver::requests_alone(&settings, trust))
 }
 
 /// Lets the store that is configured be opened with what is left in it: what `hookwheel store accept-loss` does.

@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["domain", "clock", "pulse"]),
     ("deliver", &["domain", "clock", "dialect", "pulse", "store"]),
     ("docs", &["domain", "clock", "dialect"]),
+    ("trial", &["domain", "clock", "dialect", "docs"]),
     ("api", &["domain", "clock", "dialect", "docs", "pulse", "store"]),
     ("dashboard", &["domain", "clock", "dialect", "store"]),
     // What the front page has set apart.
@@ -26,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("settings", &["api", "config", "deliver", "domain", "store"]),
     ("greeting", &["config", "domain", "settings", "store"]),
     // `cli` starts the server through the front page: `crate::run` and what it takes.
-    ("cli", &["domain", "clock", "dialect", "docs", "config", "run"]),
+    ("cli", &["domain", "clock", "dialect", "docs", "config", "trial", "run"]),
 ];
 
 /// What may be named only in some rooms.

@@ -25,13 +25,7 @@ pub struct ContractArgs {
 impl ContractArgs {
     /// Looks the dialect up among those that are compiled in and those in `dir`, and checks the secrets' form.
     pub fn read(self, dir: &Path) -> Result<Contract, CliError> {
-        let dialects = Dialects::load(Some(dir)).map_err(|errors| {
-            CliError::Failed(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-        })?;
-        let dialect = dialects.get(&self.dialect).cloned().ok_or_else(|| {
-            let known: Vec<_> = dialects.names().collect();
-            CliError::Failed(format!("there is no dialect {:?}; there are {}", self.dialect, known.join(", ")))
-        })?;
+        let dialect = dialect(&self.dialect, dir)?;
         for secret in &self.secrets {
             let checked = dialect.check_verifies(secret);
             checked.map_err(|wrong| CliError::Failed(format!("--secret for {}: {}", self.dialect, wrong.message)))?;
@@ -61,7 +55,18 @@ impl Contract {
     }
 }
 
-fn secret(text: &str) -> Result<Secret, String> {
+/// The dialect of this name, among those that are compiled in and those in `dir`.
+pub fn dialect(name: &str, dir: &Path) -> Result<Arc<Dialect>, CliError> {
+    let dialects = Dialects::load(Some(dir))
+        .map_err(|errors| CliError::Failed(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+    dialects.get(name).cloned().ok_or_else(|| {
+        let known: Vec<_> = dialects.names().collect();
+        CliError::Failed(format!("there is no dialect {name:?}; there are {}", known.join(", ")))
+    })
+}
+
+/// Reads a secret that is given, or the file that holds it.
+pub fn secret(text: &str) -> Result<Secret, String> {
     match text.strip_prefix('@') {
         None => Ok(Secret::new(text)),
         Some(path) => {

@@ -10,7 +10,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::error::CliError;
 use super::server::ServerArgs;
-use crate::config::DeliverConfig;
+use super::trial::{self, TrialArgs};
+use crate::config::Config;
 use crate::dialect::{Dialect, DialectError, Dialects, SCHEMA};
 use crate::docs::{self, Document, Site};
 
@@ -51,6 +52,8 @@ enum DialectCommand {
     },
     /// Print the JSON Schema of dialect files, by which editors complete and check
     Schema,
+    /// Test a receiver: which requests it takes that it should not, or the reverse
+    Test(TrialArgs),
     /// Print the documentation for a dialect's receivers, of the server at --url
     Docs {
         /// Its name
@@ -79,10 +82,19 @@ impl Format {
     }
 }
 
+impl DialectArgs {
+    /// Whether a receiver is to be tested.
+    pub fn is_test(&self) -> bool {
+        matches!(self.command, DialectCommand::Test(_))
+    }
+}
+
 /// Does what was asked for. Dialects are those that are compiled in and those in the configured directory.
-pub fn run(args: DialectArgs, config: &DeliverConfig, server: &ServerArgs) -> Result<(), CliError> {
+pub fn run(args: DialectArgs, all: &Config, server: &ServerArgs) -> Result<(), CliError> {
+    let config = &all.deliver;
     let dir = &config.dialects;
     match args.command {
+        DialectCommand::Test(args) => actix_rt::System::new().block_on(trial::run(args, all)),
         DialectCommand::List => print(&list(&load(dir)?)),
         DialectCommand::Show { name } => print(&known(&load(dir)?, &name)?.source),
         DialectCommand::Check { file } => check(&file, dir),

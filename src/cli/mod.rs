@@ -11,6 +11,7 @@ mod receive;
 mod send;
 mod server;
 mod store;
+mod trial;
 mod verify;
 
 use std::path::PathBuf;
@@ -38,7 +39,10 @@ pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) ->
         Command::Verify(args) => configured().and_then(|config| verify::run(args, &config.deliver.dialects)),
         Command::Receive(args) => configured()
             .and_then(|config| actix_rt::System::new().block_on(receive::run(args, &config.deliver.dialects, server))),
-        Command::Dialect(args) => configured().and_then(|config| dialect::run(args, &config.deliver, server)),
+        Command::Dialect(args) if args.is_test() => {
+            configured().and_then(|config| dialect::run(args, &config, server)).map_err(CliError::of_test)
+        }
+        Command::Dialect(args) => configured().and_then(|config| dialect::run(args, &config, server)),
         Command::Guard(args) => {
             configured().and_then(|config| actix_rt::System::new().block_on(guard::run(args, &config)))
         }
@@ -56,7 +60,7 @@ pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) ->
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("hookwheel: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(error.code())
         }
     }
 }
@@ -111,7 +115,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Receive requests, show them and check their signatures
     Receive(receive::ReceiveArgs),
-    /// List, show, check and start dialect files, and write their documentation
+    /// List, show, check and start dialect files, write their documentation, and test receivers
     Dialect(dialect::DialectArgs),
     /// Say which addresses deliveries may go to, and why
     Guard(guard::GuardArgs),
