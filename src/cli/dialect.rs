@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::dialect_diff::{self, DiffArgs};
 use super::error::CliError;
 use super::server::ServerArgs;
 use super::trial::{self, TrialArgs};
@@ -54,6 +55,8 @@ enum DialectCommand {
     Schema,
     /// Test a receiver: which requests it takes that it should not, or the reverse
     Test(TrialArgs),
+    /// Tell what changes for receivers and for callers of the API, and what of it breaks them
+    Diff(DiffArgs),
     /// Print the documentation for a dialect's receivers, of the server at --url
     Docs {
         /// Its name
@@ -83,9 +86,9 @@ impl Format {
 }
 
 impl DialectArgs {
-    /// Whether a receiver is to be tested.
-    pub fn is_test(&self) -> bool {
-        matches!(self.command, DialectCommand::Test(_))
+    /// Whether its failure is an answer: a receiver or a change is not as it should be.
+    pub fn judges(&self) -> bool {
+        matches!(self.command, DialectCommand::Test(_) | DialectCommand::Diff(_))
     }
 }
 
@@ -101,6 +104,11 @@ pub fn run(args: DialectArgs, all: &Config, server: &ServerArgs) -> Result<(), C
         DialectCommand::New { name, from } => new(&name, &from, dir),
         DialectCommand::Reference { format } => print(&format.write(&docs::reference())),
         DialectCommand::Schema => print(&format!("{:#}\n", *SCHEMA)),
+        DialectCommand::Diff(args) => {
+            let told = dialect_diff::run(&args, dir)?;
+            print(&told.text)?;
+            told.verdict()
+        }
         DialectCommand::Docs { name, format } => {
             let site = Site {
                 base_url: server.url.trim_end_matches('/').to_string(),

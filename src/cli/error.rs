@@ -18,22 +18,22 @@ pub enum CliError {
     Io(String, std::io::Error),
     #[error("{0}")]
     Failed(String),
-    /// What was tested is not as it should be.
+    /// What was looked at is not as it should be.
     #[error("{0}")]
     Verdict(String),
-    /// Nothing could be tested.
+    /// Nothing could be looked at.
     #[error(transparent)]
     NotRun(Box<CliError>),
 }
 
 impl CliError {
-    /// The exit code: 1, or 2 where a test could not be run, so that scripts can tell.
+    /// The exit code: 1, or 2 where there is no verdict, so that scripts can tell.
     pub fn code(&self) -> u8 {
         if matches!(self, Self::NotRun(_)) { 2 } else { 1 }
     }
 
-    /// The same of a test: whatever is no verdict kept it from being run.
-    pub fn of_test(self) -> Self {
+    /// The same of a command that judges: whatever is no verdict kept it from that.
+    pub fn unless_verdict(self) -> Self {
         if matches!(self, Self::Verdict(_)) { self } else { Self::NotRun(Box::new(self)) }
     }
 

@@ -5,8 +5,10 @@ mod bench;
 mod client;
 mod contract;
 mod dialect;
+mod dialect_diff;
 mod error;
 mod guard;
+mod named;
 mod receive;
 mod send;
 mod server;
@@ -39,8 +41,8 @@ pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) ->
         Command::Verify(args) => configured().and_then(|config| verify::run(args, &config.deliver.dialects)),
         Command::Receive(args) => configured()
             .and_then(|config| actix_rt::System::new().block_on(receive::run(args, &config.deliver.dialects, server))),
-        Command::Dialect(args) if args.is_test() => {
-            configured().and_then(|config| dialect::run(args, &config, server)).map_err(CliError::of_test)
+        Command::Dialect(args) if args.judges() => {
+            configured().and_then(|config| dialect::run(args, &config, server)).map_err(CliError::unless_verdict)
         }
         Command::Dialect(args) => configured().and_then(|config| dialect::run(args, &config, server)),
         Command::Guard(args) => {
@@ -115,7 +117,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Receive requests, show them and check their signatures
     Receive(receive::ReceiveArgs),
-    /// List, show, check and start dialect files, write their documentation, and test receivers
+    /// List, show, check, start and compare dialect files, write their documentation, and test receivers
     Dialect(dialect::DialectArgs),
     /// Say which addresses deliveries may go to, and why
     Guard(guard::GuardArgs),

@@ -69,7 +69,7 @@ pub struct HeaderRule {
     pub key: HeaderKey,
     /// Its value.
     pub value: Template,
-    constant: Option<HeaderValue>,
+    pub(super) constant: Option<HeaderValue>,
 }
 
 impl HeaderRule {
