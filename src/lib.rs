@@ -16,8 +16,9 @@
 //! its webhook is deleted, when somebody discards it, or when it was held for too long.
 //!
 //! Imports go one way: `api` and `deliver` know `store`, `dialect`, `domain` and `clock`, and never each other; `store`,
-//! `dialect` and `config` know `domain` (and `store` the `clock`); `docs` knows `dialect`, `trial` knows both, and `api`
-//! and `cli` know `docs`; `domain` and `clock` know nobody else. `pulse` is known to all whose threads must live. Only this file and
+//! `dialect` and `config` know `domain` (and `store` the `clock`); `docs` knows `dialect`, `trial` and `exchange` know both, `api`
+//! and `cli` know `docs`, and `cli` both of the others; `domain` and `clock` know nobody else. `pulse` is known to all whose threads
+//! must live. Only this file and
 //! `settings`, `greeting` see the whole [`Config`].
 
 pub mod api;
@@ -28,6 +29,7 @@ pub mod deliver;
 pub mod dialect;
 pub mod docs;
 pub mod domain;
+pub mod exchange;
 mod greeting;
 mod log;
 pub mod pulse;

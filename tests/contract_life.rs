@@ -1,4 +1,7 @@
-//! A contract's life at the command line: what a change means, and what its exit code is.
+//! A contract's life at the command line: what a change means and what its exit code is, documents that leave and come back,
+//! and whether programs that are not ours read them.
+
+mod support;
 
 use std::fs;
 use std::io::Write;
@@ -6,7 +9,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use hookwheel::dialect::Dialects;
+use hookwheel::exchange::{Format, export};
 use serde_json::{Value, json};
+use support::{Program, test_env};
 
 /// Runs `hookwheel dialect …` in `dir` with this on its standard input.
 fn dialect(dir: &Path, arguments: &[&str], input: &str) -> Output {
@@ -87,4 +92,82 @@ fn a_contract_that_cannot_be_read_has_an_exit_code_of_its_own() {
     assert!(told(dir.path(), &["diff", "hub", "hub"], "", 2).1.contains("listn"));
     let help = told(dir.path(), &["diff", "--help"], "", 0).0;
     assert!(help.contains("Exit code: 0 nothing breaks, 1 something does, 2 one of them cannot be read"), "{help}");
+}
+
+#[test]
+fn a_contract_goes_out_as_a_document_and_comes_in_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for way in ["--openapi", "--asyncapi"] {
+        let (document, err) = told(dir.path(), &["export", way, "taskflow"], "", 0);
+        assert!(serde_json::from_str::<Value>(&document).is_ok());
+        let left: Vec<&str> = err.lines().collect();
+        assert_eq!(left[0], "not in the document:");
+        for key in ["disable", "limits", "face"] {
+            assert!(left.iter().any(|line| line.starts_with(&format!("  {key} "))), "{err}");
+        }
+        assert_eq!(left.len(), 4, "{err}");
+        let (file, err) = told(dir.path(), &["import", "-"], &document, 0);
+        assert_eq!(err, "");
+        fs::write(dir.path().join("back.toml"), file).expect("written");
+        assert!(told(dir.path(), &["check", "back.toml"], "", 0).0.starts_with("ok: back (TaskFlow): 7 events"));
+        let (out, _) = told(dir.path(), &["diff", "taskflow", "back.toml", "--json"], "", 1);
+        for line in out.lines() {
+            let change: Value = serde_json::from_str(line).expect("JSON");
+            let key = change["key"].as_str().expect("a key");
+            assert!(["disable", "limits", "face"].iter().any(|left| key.starts_with(left)), "{line}");
+        }
+    }
+    assert!(told(dir.path(), &["export", "taskflow"], "", 2).1.contains("--openapi"));
+    assert!(told(dir.path(), &["import", "-"], "{}", 1).1.contains("neither openapi nor asyncapi"));
+    assert!(told(dir.path(), &["import", "none.json"], "", 1).1.contains("none.json"));
+}
+
+/// Where the bodies and headers of a document are.
+fn bodies(format: Format, document: &Value) -> Vec<Value> {
+    let escaped = |step: &str| step.replace('~', "~0").replace('/', "~1");
+    let names = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+    let body = |schema: String, example: String| json!({"schema": schema, "example": example});
+    match format {
+        Format::OpenApi => {
+            let places = names(&document["webhooks"]).into_iter().map(|name| {
+                let media = names(&document["webhooks"][&name]["post"]["requestBody"]["content"]).remove(0);
+                let place = format!("/webhooks/{}/post/requestBody/content/{}", escaped(&name), escaped(&media));
+                body(format!("{place}/schema"), format!("{place}/example"))
+            });
+            places.collect()
+        }
+        Format::AsyncApi => {
+            let places = names(&document["components"]["messages"]).into_iter().flat_map(|key| {
+                let place = format!("/components/messages/{key}");
+                ["payload", "headers"].map(|part| body(format!("{place}/{part}"), format!("{place}/examples/0/{part}")))
+            });
+            places.collect()
+        }
+    }
+}
+
+#[test]
+fn documents_are_valid_to_programs_that_are_not_ours() {
+    let Some(env) = test_env("exported documents, read by others") else { return };
+    let mut reader = Program::node("documents.mjs", &env);
+    let shipped = Dialects::shipped();
+    for (format, name, each) in [(Format::OpenApi, "openapi", 1), (Format::AsyncApi, "asyncapi", 2)] {
+        let mut ask = |document: &Value, bodies: &[Value]| {
+            reader.ask(&json!({"format": name, "document": document, "bodies": bodies}).to_string())
+        };
+        for dialect in shipped.iter() {
+            let document = export(dialect, format).expect("it has events");
+            let bodies = bodies(format, &document);
+            assert_eq!(bodies.len(), dialect.catalogue.len() * each, "{name} {}", dialect.name);
+            assert_eq!(ask(&document, &bodies), "valid", "{name} {}", dialect.name);
+        }
+        // They do refuse: a member that there is none of, and a body of another form.
+        let mut document = export(shipped.get("taskflow").expect("it is shipped"), format).expect("it has events");
+        let bodies = bodies(format, &document);
+        let example = bodies[0]["example"].as_str().expect("a place").to_owned();
+        document.pointer_mut(&example).expect("an example")["id"] = json!(7);
+        assert!(ask(&document, &bodies).starts_with("wrong: /id"), "{name}");
+        document["hooks"] = json!({});
+        assert!(ask(&document, &[]).starts_with("wrong: "), "{name}");
+    }
 }

@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("deliver", &["domain", "clock", "dialect", "pulse", "store"]),
     ("docs", &["domain", "clock", "dialect"]),
     ("trial", &["domain", "clock", "dialect", "docs"]),
+    ("exchange", &["domain", "dialect", "docs"]),
     ("api", &["domain", "clock", "dialect", "docs", "pulse", "store"]),
     ("dashboard", &["domain", "clock", "dialect", "store"]),
     // What the front page has set apart.
@@ -27,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("settings", &["api", "config", "deliver", "domain", "store"]),
     ("greeting", &["config", "domain", "settings", "store"]),
     // `cli` starts the server through the front page: `crate::run` and what it takes.
-    ("cli", &["domain", "clock", "dialect", "docs", "config", "trial", "run"]),
+    ("cli", &["domain", "clock", "dialect", "docs", "exchange", "trial", "config", "run"]),
 ];
 
 /// What may be named only in some rooms.

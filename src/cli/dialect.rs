@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::dialect_diff::{self, DiffArgs};
+use super::dialect_exchange::{self, ExportArgs, ImportArgs};
 use super::error::CliError;
 use super::server::ServerArgs;
 use super::trial::{self, TrialArgs};
@@ -57,6 +58,10 @@ enum DialectCommand {
     Test(TrialArgs),
     /// Tell what changes for receivers and for callers of the API, and what of it breaks them
     Diff(DiffArgs),
+    /// Write a contract as an OpenAPI 3.1 or AsyncAPI 3 document
+    Export(ExportArgs),
+    /// Make a first dialect of an OpenAPI or AsyncAPI document
+    Import(ImportArgs),
     /// Print the documentation for a dialect's receivers, of the server at --url
     Docs {
         /// Its name
@@ -108,6 +113,11 @@ pub fn run(args: DialectArgs, all: &Config, server: &ServerArgs) -> Result<(), C
             let told = dialect_diff::run(&args, dir)?;
             print(&told.text)?;
             told.verdict()
+        }
+        DialectCommand::Export(args) => print(&dialect_exchange::export(&args, dir)?),
+        DialectCommand::Import(args) => {
+            let (text, verdict) = dialect_exchange::import(&args)?;
+            print(&text).and(verdict)
         }
         DialectCommand::Docs { name, format } => {
             let site = Site {

@@ -6,6 +6,7 @@ mod client;
 mod contract;
 mod dialect;
 mod dialect_diff;
+mod dialect_exchange;
 mod error;
 mod guard;
 mod named;
@@ -117,7 +118,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Receive requests, show them and check their signatures
     Receive(receive::ReceiveArgs),
-    /// List, show, check, start and compare dialect files, write their documentation, and test receivers
+    /// List, show, check, start and compare dialect files, write them as documents, and test receivers
     Dialect(dialect::DialectArgs),
     /// Say which addresses deliveries may go to, and why
     Guard(guard::GuardArgs),

@@ -73,7 +73,8 @@ pub struct HeaderRule {
 }
 
 impl HeaderRule {
-    fn retries_only(&self) -> bool {
+    /// Whether the first attempt goes without it.
+    pub fn retries_only(&self) -> bool {
         self.value.slots().any(|slot| *slot == Placeholder::AttemptRetry)
     }
 }

@@ -69,6 +69,7 @@ pub use placeholder::{Moment, Placeholder};
 pub use received::Received;
 pub use refusal::VerifyError;
 pub use routes::{Endpoint, FaceMatch, OWN_PATHS, Operation, Operations, Route};
+pub use schema::{DRAFT, derived};
 pub use secrets::{KeyForm, SecretRule, Signing};
 pub use shelf::Shelf;
 pub use signature::SignatureRule;

@@ -203,7 +203,7 @@ impl Placeholder {
     }
 
     /// Whether it is a number where it stands alone in a body, and `times` is the dialect's form of times.
-    pub(super) fn is_number(&self, times: TimeForm) -> bool {
+    pub fn is_number(&self, times: TimeForm) -> bool {
         match self.moment() {
             Some((_, form)) => form.unwrap_or(times).is_number(),
             None => matches!(self, Self::AttemptNumber | Self::AttemptRetry),

@@ -22,7 +22,7 @@ pub(super) fn name(slot: &Placeholder) -> String {
 }
 
 /// What a fact is.
-pub(super) fn meaning(slot: &Placeholder) -> String {
+pub fn meaning(slot: &Placeholder) -> String {
     match slot {
         Placeholder::EventId | Placeholder::EventUuid => "the event's id: the same in every attempt and every replay",
         Placeholder::EventType => "the event's type: what happened",

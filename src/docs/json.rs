@@ -19,7 +19,7 @@ pub(super) enum Token {
 const COLUMNS: usize = 80;
 
 /// JSON with a line a field, but for what is short and plain.
-pub(super) fn pretty(value: &Value) -> String {
+pub fn pretty(value: &Value) -> String {
     let mut out = String::new();
     write(value, 0, 0, &mut out);
     out

@@ -22,11 +22,15 @@ mod snippets;
 mod words;
 
 pub use block::{Block, Document, Inline, Text};
+pub use facts::meaning;
 pub use index::index;
+pub use json::pretty;
 pub use prose::tutorial;
 pub use reference::reference;
+pub use sample::sent as example;
 pub use signing::in_words as signature_in_words;
 pub use snippets::{Snippet, TOLERANCE_SECONDS, best_rule, snippets};
+pub use words::{after, capital, duration, list};
 
 use block::{Draft, row};
 use calls::Calls;

@@ -314,6 +314,16 @@ impl<'a> Example<'a> {
 const COUNTERS: [&str; 7] =
     ["deliveries", "succeeded", "dead", "open", "attempts", "failed_attempts", "consecutive_failures"];
 
+/// What is sent for the sample of an event: the headers as the contract spells them, and the JSON of the body, which a form
+/// is made of.
+pub fn sent(dialect: &Dialect, event: &EventType, attempt: u16) -> (Vec<(String, String)>, Value) {
+    let headers = Example::of(dialect).headers(event, attempt);
+    let mut json = dialect.clone();
+    json.body.format = BodyFormat::Json;
+    let body = Example::of(&json).body(event);
+    (headers, serde_json::from_slice(&body).expect("a body is JSON"))
+}
+
 /// What stands for an event where a dialect documents none.
 pub(super) fn nameless() -> EventType {
     EventType {
