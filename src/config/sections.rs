@@ -256,7 +256,7 @@ pub struct DeliverConfig {
     /// that is there keeps what it has.
     pub default_dialect: Option<String>,
     /// The dialects, of those that are compiled in, whose API and documentation are served beside `standard` and those in use;
-    /// [`EVERY_DIALECT`] is all. Without it `--dev` serves all.
+    /// `"*"` is all. Without it `--dev` serves all.
     #[serde(deserialize_with = "some_list")]
     pub builtin_dialects: Option<Vec<String>>,
     /// Networks that are never dialled, whoever opened them.
