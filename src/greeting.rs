@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use rustix::process::geteuid;
 
 use crate::config::{Config, DeliverConfig, Exposed};
-use crate::dialect::Dialects;
 use crate::domain::guard::is_wide;
 use crate::settings::master_keys;
 use crate::store;
 
-/// Says where the server is and how to try it, on standard output, once it can be used.
-pub fn greet(config: &Config, address: SocketAddr, first_key: Option<&str>, dialects: &Dialects) {
+/// Says where the server is and how to try it, on standard output, once it can be used. `served`: the
+/// contracts whose APIs answer.
+pub fn greet(config: &Config, address: SocketAddr, first_key: Option<&str>, served: &[&str]) {
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     println!("hookwheel {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION"));
     println!("data directory: {}", config.store.path.display());
@@ -23,8 +23,7 @@ pub fn greet(config: &Config, address: SocketAddr, first_key: Option<&str>, dial
         println!("webhooks of the account default speak {dialect} where they do not say");
     }
     if config.deliver.wanted_dialects().is_some() {
-        let names: Vec<&str> = dialects.mounted().map(|dialect| dialect.name.as_str()).collect();
-        println!("contracts that are served: {} (deliver.builtin_dialects adds others)", names.join(", "));
+        println!("contracts that are served: {} (deliver.builtin_dialects adds others)", served.join(", "));
     }
     if config.deliver.http_allowed {
         println!("http:// endpoints are allowed");

@@ -180,7 +180,9 @@ pub async fn run_by(
     let listening = api::listen(api, listener, certificate.clone(), workers, patience)?;
     // From here on SIGHUP no longer ends the process.
     let hangups = signal(SignalKind::hangup())?;
-    greeting::greet(&config, address, first_key.as_deref(), &shelf.now());
+    let dialects = shelf.now();
+    let served: Vec<&str> = dialects.mounted().map(|dialect| dialect.name.as_str()).collect();
+    greeting::greet(&config, address, first_key.as_deref(), &served);
 
     tokio::select! {
         () = shutdown => {}

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Dialect;
+use super::nearest::nearest;
 use super::pattern;
-use super::wording::nearest;
 use crate::domain::webhook::EventFilter;
 use crate::domain::{Invalid, event, json};
 

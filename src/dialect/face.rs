@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::native::{Naming, Spelling};
+use super::nearest::nearest;
 use super::pattern;
 use super::placeholder::refuse_any;
-use super::routes::Operations;
+use super::routes::{self, Operations};
 use super::view::{self, TestBody, View};
-use super::wording::nearest;
 use crate::domain::Invalid;
 
 /// A product's API.
@@ -18,7 +18,7 @@ use crate::domain::Invalid;
 #[serde(deny_unknown_fields)]
 pub struct Face {
     /// The path at which it starts. No two dialects' overlap, and none is one of Hookwheel's own.
-    #[schemars(schema_with = "pattern::base", example = &"/v2/webhooks")]
+    #[schemars(schema_with = "routes::base_schema", example = &"/v2/webhooks")]
     pub base: String,
     /// Its calls: each a method and a path below the base, or a list of such.
     #[schemars(example = json!({ "create": "POST /", "get": "GET /{id}" }))]

@@ -2,7 +2,7 @@
 //! the facts. All facts are visible ASCII (ids, numbers, times, event types), so a header can always be written.
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -58,8 +58,23 @@ impl JsonSchema for HeaderKey {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        pattern::header_name()
+        name_schema()
     }
+}
+
+fn name_schema() -> Schema {
+    let any_case = |name: &&str| -> String {
+        let both =
+            |c: char| if c.is_ascii_alphabetic() { format!("[{}{c}]", c.to_ascii_uppercase()) } else { c.into() };
+        name.chars().map(both).collect()
+    };
+    let reserved = RESERVED.iter().map(any_case).collect::<Vec<_>>().join("|");
+    json_schema!({
+        "type": "string",
+        "title": "the name of a header",
+        "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+        "not": { "pattern": format!("^({reserved})$") },
+    })
 }
 
 /// A header that a dialect sends with every attempt.
@@ -271,6 +286,11 @@ impl AttemptFacts<'_> {
             .chain_update(self.now.to_be_bytes());
         hex(&hash.finalize())[..TOKEN_DIGITS].to_string()
     }
+}
+
+/// What a table of headers is.
+pub(super) fn table_schema(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "propertyNames": name_schema(), "additionalProperties": pattern::header(generator) })
 }
 
 pub(super) fn header_value(text: &str) -> HeaderValue {

@@ -23,6 +23,7 @@ mod library;
 mod mac;
 mod maker;
 mod native;
+mod nearest;
 mod number;
 mod ordered;
 mod pairs;
@@ -64,6 +65,7 @@ pub use keys::{PairKind, PublicForm};
 pub use library::Dialects;
 pub use mac::{Algorithm, SigningKey};
 pub use native::{Ids, Kind, Naming, Spelling};
+pub use nearest::nearest;
 pub use pairs::PairRule;
 pub use placeholder::{Moment, Placeholder};
 pub use received::Received;
@@ -75,7 +77,6 @@ pub use shelf::Shelf;
 pub use signature::SignatureRule;
 pub use template::{Part, Template};
 pub use view::{TestBody, View};
-pub use wording::nearest;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -176,7 +177,7 @@ pub struct Dialect {
     pub user_agent: UserAgent,
     /// The headers of its requests, by name, beside `Content-Type`, `User-Agent` and those of signatures.
     #[serde(default, deserialize_with = "headers::header_rules")]
-    #[schemars(schema_with = "pattern::headers")]
+    #[schemars(schema_with = "headers::table_schema")]
     #[schemars(example = json!({ "X-Event": "{event.type}", "X-Delivery": "{delivery.id}" }))]
     pub headers: Vec<HeaderRule>,
     /// How requests prove who sends them: a list, so there may be several.

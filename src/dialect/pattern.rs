@@ -5,9 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-use super::headers::RESERVED;
 use super::placeholder::{Place, Placeholder};
-use super::routes::OWN_PATHS;
 use crate::domain::event::TYPE_BYTES_MAX;
 
 /// Text in which nothing is filled in.
@@ -23,7 +21,7 @@ pub(super) const SEPARATOR: &str = r"^[ -*,.:-<>-@\[-`{-~]+$";
 /// A JSON object.
 pub(super) const JSON_OBJECT: &str = r"^\s*\{";
 /// A segment of a path.
-const SEGMENT: &str = "[A-Za-z0-9._~-]+";
+pub(super) const SEGMENT: &str = "[A-Za-z0-9._~-]+";
 
 /// Text with what can be filled in at this place.
 fn template(place: Place, pattern: &str) -> Schema {
@@ -94,42 +92,10 @@ pub(super) fn before(_: &mut SchemaGenerator) -> Schema {
     schema
 }
 
-/// A header's name.
-pub(super) fn header_name() -> Schema {
-    let any_case = |name: &&str| -> String {
-        let both =
-            |c: char| if c.is_ascii_alphabetic() { format!("[{}{c}]", c.to_ascii_uppercase()) } else { c.into() };
-        name.chars().map(both).collect()
-    };
-    let reserved = RESERVED.iter().map(any_case).collect::<Vec<_>>().join("|");
-    json_schema!({
-        "type": "string",
-        "title": "the name of a header",
-        "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
-        "not": { "pattern": format!("^({reserved})$") },
-    })
-}
-
-/// A table of headers.
-pub(super) fn headers(generator: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "object", "propertyNames": header_name(), "additionalProperties": header(generator) })
-}
-
 /// An event's type.
 pub(super) fn event_type(_: &mut SchemaGenerator) -> Schema {
     let segment = "[A-Za-z0-9_:/-]+";
     json_schema!({ "type": "string", "pattern": format!(r"^{segment}(\.{segment})*$"), "maxLength": TYPE_BYTES_MAX })
-}
-
-/// Where a face starts.
-pub(super) fn base(_: &mut SchemaGenerator) -> Schema {
-    let own = OWN_PATHS.iter().flat_map(|own| {
-        let below = format!("{}(/.*)?", own.replace('.', r"\."));
-        let above = own.match_indices('/').skip(1).map(|(end, _)| own[..end].to_string());
-        above.chain([below])
-    });
-    let own = own.collect::<Vec<_>>().join("|");
-    json_schema!({ "type": "string", "pattern": format!("^(/{SEGMENT})+$"), "not": { "pattern": format!("^({own})$") } })
 }
 
 /// A call with these path parameters.

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use std::fmt;
 
-use super::wording::nearest;
+use super::nearest::nearest;
 use crate::domain::time::TimeForm;
 
 /// A fact that a dialect can send.

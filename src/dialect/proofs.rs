@@ -6,9 +6,10 @@ use super::encoding::Encoding;
 use super::form::BodyFormat;
 use super::headers::{HeaderKey, HeaderRule};
 use super::mac::Algorithm;
+use super::nearest::nearest;
 use super::placeholder::Placeholder;
 use super::signature::SignatureRule;
-use super::wording::{missing, nearest};
+use super::wording::missing;
 use crate::domain::Invalid;
 
 impl Dialect {

@@ -18,6 +18,17 @@ use crate::domain::Invalid;
 /// Paths that are Hookwheel's own: no face may start at, above or below one of them.
 pub const OWN_PATHS: [&str; 6] = ["/api/v1", "/metrics", "/health", "/openapi.json", "/docs", "/dashboard"];
 
+/// Where a face may start.
+pub(super) fn base_schema(_: &mut SchemaGenerator) -> Schema {
+    let own = OWN_PATHS.iter().flat_map(|own| {
+        let below = format!("{}(/.*)?", own.replace('.', r"\."));
+        let above = own.match_indices('/').skip(1).map(|(end, _)| own[..end].to_string());
+        above.chain([below])
+    });
+    let own = own.collect::<Vec<_>>().join("|");
+    json_schema!({ "type": "string", "pattern": format!("^(/{})+$", pattern::SEGMENT), "not": { "pattern": format!("^({own})$") } })
+}
+
 /// What a call does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 use std::fmt;
 
 use super::native::{self, Kind, Known, Spelling};
+use super::nearest::nearest;
 use super::ordered::ordered;
 use super::pattern;
 use super::placeholder::{Plain, refuse_any};
-use super::wording::nearest;
 
 /// What one field of a face shows.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,17 +2,12 @@
 //! right, and the nearest name there is.
 
 use super::file_schema::example_of;
+use super::nearest::nearest;
 
 /// What to say of a key that must be there, by its path.
 pub(super) fn missing(path: &str) -> String {
     let name = path.rsplit('.').next().unwrap_or(path);
     format!("missing field `{name}`; for example: {}", example_of(path).unwrap_or_default())
-}
-
-/// The known word that looks most like `word`, for "did you mean".
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let score = |candidate: &str| (strsim::jaro_winkler(word, candidate) * 1000.0) as u32;
-    known.into_iter().max_by_key(|candidate| score(candidate)).filter(|candidate| score(candidate) > 600)
 }
 
 /// The reader's message about `key`, with what would be right.

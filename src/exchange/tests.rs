@@ -28,7 +28,7 @@ const LEFT: [(&str, &[&str]); 21] = [
     ("paddle", &[]),
     ("shopify", &["disable"]),
     ("slack", &["challenge"]),
-    ("square", &[]),
+    ("square", &["disable"]),
     ("standard", &["disable"]),
     ("stripe", &["disable", "limits"]),
     ("svix", &["disable"]),

@@ -146,6 +146,9 @@ const ROUTES: &str = "
     GET /api/v1/webhooks/{id}/secret
     GET /api/v1/webhooks/{id}/stats
     GET /docs
+    GET /docs/dialects
+    GET /docs/dialects/schema.json
+    GET /docs/dialects/tutorial
     GET /docs/webhooks/{name}
     GET /health/live
     GET /health/ready
