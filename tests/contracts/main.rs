@@ -11,6 +11,7 @@ mod endpoint;
 mod hub;
 mod like;
 mod printed;
+mod promises;
 mod scene;
 mod taskflow;
 mod workspace;
