@@ -4,17 +4,22 @@
 //! To see the tables: `scripts/test --test contracts promises -- --show-output`.
 
 mod daycopilot;
+mod forge;
+mod own;
 mod waits;
+mod workspace;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::io::{Write as _, stderr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::support::say;
+pub use forge::refuses_forgeries;
+pub use own::{Own, body};
 pub use waits::{Wait, waits};
 
 /// One promise of a guide, checked on a stage `S`.
-pub struct Row<S: 'static> {
+pub struct Row<S> {
     /// The line of the guide.
     line: u32,
     /// Its words there.
@@ -25,7 +30,7 @@ pub struct Row<S: 'static> {
 /// Asserts that a promise is held, and says what was seen, in a few words.
 type Check<S> = fn(&mut S) -> String;
 
-enum How<S: 'static> {
+enum How<S> {
     /// What is checked, and how.
     Held(&'static str, Check<S>),
     /// The guide says something else elsewhere, or leaves it open: what was decided, which is checked.
@@ -56,14 +61,9 @@ pub fn hold<S>(guide: &str, mut stage: S, rows: &[Row<S>]) {
     assert!(broken.is_empty(), "{} of {} promises are not held:\n{}", broken.len(), rows.len(), broken.join("\n"));
 }
 
-/// Says of a whole guide that it was not checked, past what the test harness holds back.
+/// Says of a whole guide that it was not checked.
 pub fn not_run<S>(guide: &str, rows: &[Row<S>]) {
-    let said = writeln!(
-        stderr(),
-        "promises: NOT CHECKED: {} rows of {guide}; scripts/test installs what they need",
-        rows.len()
-    );
-    said.expect("standard error is open");
+    say(&format!("promises: NOT CHECKED: {} rows of {guide}; scripts/test installs what they need", rows.len()));
 }
 
 /// The table, and the rows that are not held.
@@ -120,6 +120,7 @@ fn in_order<S>(guide: &str, rows: &[Row<S>]) {
 #[test]
 fn the_tables_follow_their_guides_and_say_nothing_twice() {
     in_order("daycopilot", daycopilot::ROWS);
+    in_order("workspace", workspace::ROWS);
 }
 
 #[test]

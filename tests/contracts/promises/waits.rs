@@ -7,6 +7,7 @@ use std::sync::{Mutex, mpsc};
 
 use serde_json::{Value, json};
 
+use super::own::{SECRET, is_question};
 use crate::scene::{Scene, at_once};
 use crate::support::{Answer, DEADLINE, Receiver};
 use hookwheel::domain::time;
@@ -45,7 +46,7 @@ pub fn waits(scene: &mut Scene, dialect: &str, attempts: usize, settings: &Value
     let opened: Vec<_> = opened.into_iter().map(Mutex::new).collect();
     let tries = Mutex::new(BTreeMap::<usize, usize>::new());
     let receiver = Receiver::start(move |path, message| {
-        if message.body.starts_with(br#"{"type":"webhook.verification""#) {
+        if is_question(&message.body) {
             return Answer::Challenge;
         }
         let n: usize = path.trim_start_matches('/').parse().expect("the number of the attempt that is asked for");
@@ -60,7 +61,7 @@ pub fn waits(scene: &mut Scene, dialect: &str, attempts: usize, settings: &Value
     let mut made = Vec::new();
     for n in 1..=attempts {
         let mut body = json!({
-            "url": receiver.url(&format!("/{n}")), "events": ["promise.waits"], "dialect": dialect, "secret": "your_webhook_secret",
+            "url": receiver.url(&format!("/{n}")), "events": ["promise.waits"], "dialect": dialect, "secret": SECRET,
         });
         let body_of = body.as_object_mut().expect("an object");
         body_of.extend(settings.as_object().expect("an object").clone());
