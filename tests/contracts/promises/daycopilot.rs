@@ -121,7 +121,7 @@ pub const ROWS: &[Row<Stage>] = &[
     held(373, "\"id\": \"log-uuid\"", LOGGED, |s| calls::logged(s, "id", |one, two| [one, two].iter().all(|id| id.as_str().is_some_and(crate::like::is_uuid)) && one != two)),
     held(374, "\"event_id\"", LOGGED, |s| calls::logged(s, "event_id", |one, two| one.is_string() && two.is_string() && one != two)),
     held(375, "\"event_type\"", LOGGED, |s| calls::logged(s, "event_type", |one, two| *one == "row.logged" && one == two)),
-    held(376, "\"delivered_at\": \"2025-11-02T12:00:00Z\"", LOGGED, |s| calls::logged(s, "delivered_at", |one, two| calls::is_before(one, two))),
+    held(376, "\"delivered_at\": \"2025-11-02T12:00:00Z\"", LOGGED, |s| calls::logged(s, "delivered_at", calls::is_before)),
     held(377, "\"status_code\": 200", LOGGED, |s| calls::logged(s, "status_code", |one, two| *one == 200 && *two == 500)),
     held(378, "\"response_time_ms\"", LOGGED, |s| calls::logged(s, "response_time_ms", |one, two| one.is_u64() && two.is_u64())),
     held(379, "\"attempts\": 1", LOGGED, |s| calls::logged(s, "attempts", |one, _| *one == 1)),
