@@ -47,7 +47,8 @@ pub fn driven_by_events(s: &mut Stage) -> String {
 pub fn listed(s: &mut Stage, event_type: &str, words: &str) -> String {
     let types = s.scene.get("/api/v1/event-types?dialect=daycopilot");
     let types = types["data"].as_array().expect("a list");
-    let shown = types.iter().find(|shown| shown["type"] == event_type).expect("it is in the catalogue");
+    let shown = types.iter().find(|shown| shown["type"] == event_type);
+    let shown = shown.expect("a type of the catalogue, which it is not");
     let description = shown["description"].as_str().expect("a description");
     assert!(description.starts_with(words), "{description:?}");
     let got = s.tested(event_type).json();
