@@ -3,7 +3,7 @@
 use super::block::{Draft, Text, row};
 use super::calls::Calls;
 use super::{Site, facts, words};
-use crate::dialect::{Dialect, Operation};
+use crate::dialect::{Dialect, Operation, Placeholder};
 use crate::domain::disable::After;
 use crate::domain::rate_limit::RateLimit;
 
@@ -35,7 +35,11 @@ fn retries(draft: &mut Draft, dialect: &Dialect) {
     let retries = words::count(delays.len() as u64, "retry");
     let same =
         if dialect.body_varies() { "ids, and what is said of the attempt anew" } else { "body and the same ids" };
-    draft.say(format!("A failed delivery is tried again, with the same {same}. There are {retries} at most:"));
+    let but = match facts::header_of(dialect, &[Placeholder::AttemptId]) {
+        Some(name) => format!("; `{name}` alone is another in each attempt"),
+        None => String::new(),
+    };
+    draft.say(format!("A failed delivery is tried again, with the same {same}{but}. There are {retries} at most:"));
     let mut rows = vec![row!["1", "at once", "–"]];
     let mut since = 0;
     for (n, delay) in delays.iter().enumerate() {
