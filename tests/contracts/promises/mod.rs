@@ -3,9 +3,14 @@
 //! keeps another from being checked; what a guide asks of its reader, and where it contradicts itself, is a row as well, and says so.
 //! To see the tables: `scripts/test --test contracts promises -- --show-output`.
 
+mod acts;
+mod cathcr;
 mod daycopilot;
 mod forge;
+mod hub;
+mod line;
 mod own;
+mod taskflow;
 mod waits;
 mod workspace;
 
@@ -121,6 +126,9 @@ fn in_order<S>(guide: &str, rows: &[Row<S>]) {
 fn the_tables_follow_their_guides_and_say_nothing_twice() {
     in_order("daycopilot", daycopilot::ROWS);
     in_order("workspace", workspace::ROWS);
+    in_order("taskflow", taskflow::ROWS);
+    in_order("hub", hub::ROWS);
+    in_order("cathcr", cathcr::ROWS);
 }
 
 #[test]
