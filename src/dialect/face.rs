@@ -61,18 +61,6 @@ pub struct Face {
 /// Items on a page that a list can have where the caller does not say.
 const LIMIT_DEFAULT_MAX: u32 = 1000;
 
-/// A face of few calls, as an example.
-pub(super) fn example() -> Value {
-    json!({
-        "base": "/v2/webhooks",
-        "request": { "url": "url", "events": "events" },
-        "operations": { "create": "POST /", "get": "GET /{id}" },
-        "webhook": { "id": "id", "url": "url" },
-        "list": { "key": "data" },
-        "deliveries": { "rows": "attempt", "list": { "key": "data" }, "fields": { "id": "id" } },
-    })
-}
-
 /// How a list is given.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -165,6 +153,18 @@ pub enum Page {
 }
 
 impl Face {
+    /// A face of few calls, as an example.
+    pub(super) fn example() -> Value {
+        json!({
+            "base": "/v2/webhooks",
+            "request": { "url": "url", "events": "events" },
+            "operations": { "create": "POST /", "get": "GET /{id}" },
+            "webhook": { "id": "id", "url": "url" },
+            "list": { "key": "data" },
+            "deliveries": { "rows": "attempt", "list": { "key": "data" }, "fields": { "id": "id" } },
+        })
+    }
+
     /// Reads the body of a create or update into native names. What the face shows but does not take (such as its
     /// `id`) is passed over, so that a client can send back what it was given.
     pub fn read(&self, body: Map<String, Value>) -> Result<Map<String, Value>, Invalid> {

@@ -192,7 +192,7 @@ pub struct Dialect {
     pub signature: Vec<SignatureRule>,
 
     /// The product's own API, if it has one beside the native one.
-    #[schemars(example = face::example())]
+    #[schemars(example = Face::example())]
     pub face: Option<Face>,
     /// What it means that an event is of none of the types below.
     #[serde(default, rename = "event_types")]
