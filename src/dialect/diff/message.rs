@@ -101,7 +101,27 @@ pub(super) fn envelope(
     let key =
         |leaf: &Leaf| if leaf.path.is_empty() { "envelope".to_string() } else { format!("envelope.{}", leaf.path) };
     let place = |leaf: &Leaf| if leaf.path.is_empty() { "the whole body".to_string() } else { leaf.path.clone() };
-    for fate in fates(&old, &new) {
+    tell_fates(found, (&old, &new), key, place);
+    if reordered(&old, &new) {
+        // What is spread replaces fields before it, and is replaced by fields after it.
+        let spread = old.iter().chain(&new).any(|leaf| leaf.spreads);
+        let what = if spread {
+            "fields stand in another order, and so replace each other otherwise where what is spread has the same names"
+        } else {
+            "fields stand in another order, which means nothing in JSON"
+        };
+        found.put(Side::Receivers, Kind::Changed, "envelope".into(), what.into(), !spread);
+    }
+}
+
+/// Tells what became of each fact that receivers read: `key` names it, and `place` says where it stands.
+fn tell_fates(
+    found: &mut Found,
+    (old, new): (&[Leaf], &[Leaf]),
+    key: impl Fn(&Leaf) -> String,
+    place: impl Fn(&Leaf) -> String,
+) {
+    for fate in fates(old, new) {
         match fate {
             Fate::Added(leaf) => {
                 let what = format!("{}, which nobody has to read", leaf.says);
@@ -120,16 +140,6 @@ pub(super) fn envelope(
                 found.breaking(Side::Receivers, Kind::Changed, key(leaf), what);
             }
         }
-    }
-    if reordered(&old, &new) {
-        // What is spread replaces fields before it, and is replaced by fields after it.
-        let spread = old.iter().chain(&new).any(|leaf| leaf.spreads);
-        let what = if spread {
-            "fields stand in another order, and so replace each other otherwise where what is spread has the same names"
-        } else {
-            "fields stand in another order, which means nothing in JSON"
-        };
-        found.put(Side::Receivers, Kind::Changed, "envelope".into(), what.into(), !spread);
     }
 }
 
@@ -168,26 +178,7 @@ pub(super) fn headers(
     let key = |leaf: &Leaf| format!("headers.{}", spelled(leaf));
     let bare = |rows: &[(Leaf, HeaderKey)]| -> Vec<Leaf> { rows.iter().map(|(leaf, _)| leaf.clone()).collect() };
     let (old_leaves, new_leaves) = (bare(&old), bare(&new));
-    for fate in fates(&old_leaves, &new_leaves) {
-        match fate {
-            Fate::Added(leaf) => {
-                let what = format!("{}, which nobody has to read", leaf.says);
-                found.compatible(Side::Receivers, Kind::Added, key(leaf), what);
-            }
-            Fate::Removed(leaf) => {
-                let what = format!("{}: a receiver that reads it finds nothing", leaf.says);
-                found.breaking(Side::Receivers, Kind::Removed, key(leaf), what);
-            }
-            Fate::Moved(leaf, now) => {
-                let what = format!("{} is in {} now", leaf.says, spelled(now));
-                found.breaking(Side::Receivers, Kind::Renamed, key(leaf), what);
-            }
-            Fate::Changed(leaf, now) => {
-                let what = format!("{} → {}", leaf.says, now.says);
-                found.breaking(Side::Receivers, Kind::Changed, key(leaf), what);
-            }
-        }
-    }
+    tell_fates(found, (&old_leaves, &new_leaves), key, |leaf| format!("in {}", spelled(leaf)));
     for (leaf, key) in &old {
         let now = new.iter().find(|(other, _)| other.path == leaf.path).filter(|(_, now)| now.spelled != key.spelled);
         if let Some((_, now)) = now {
