@@ -111,7 +111,7 @@ impl Silent {
         let attempt = &shown["attempts"][0];
         assert_eq!(attempt["outcome"], "timeout", "{attempt}");
         let took = attempt["response_time_ms"].as_u64().expect("a duration");
-        assert!((seconds * 1000..seconds * 1000 + 3000).contains(&took), "given up after {took} ms");
+        assert!((seconds * 1000..seconds * 2000).contains(&took), "given up after {took} ms");
         format!("no answer: {} after {:.1} s", text(&attempt["outcome"]), took as f64 / 1000.0)
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Where the guide's receiver listens.
 pub const PATH: &str = "/webhooks/daycopilot";
 /// An endpoint that is slow but in time takes so long.
-pub const IN_TIME: Duration = Duration::from_secs(4);
+pub const IN_TIME: Duration = Duration::from_secs(3);
 
 /// The guide's create call, and what came of it.
 pub struct Registered {

@@ -167,7 +167,7 @@ pub fn given_up_after_5_seconds(s: &mut Stage) -> String {
     let attempt = &shown["attempts"][0];
     assert_eq!((&attempt["outcome"], &attempt["status_code"]), (&json!("timeout"), &Value::Null), "{attempt}");
     let took = attempt["response_time_ms"].as_u64().expect("a duration");
-    assert!((5000..8000).contains(&took), "{took} ms");
+    assert!((5000..10_000).contains(&took), "{took} ms");
     format!("an endpoint that says nothing was given up after {took} ms")
 }
 
