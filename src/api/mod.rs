@@ -70,7 +70,9 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(accounts::routes::create)
         .service(accounts::routes::list)
         .service(accounts::routes::show)
-        .service(accounts::routes::change);
+        .service(accounts::routes::change)
+        .service(accounts::usage::show)
+        .service(accounts::whoami::show);
     to.service(accounts::routes::create_key).service(accounts::routes::list_keys).service(accounts::routes::revoke_key);
     to.service(settings::list);
     to.service(dialects::routes::list).service(dialects::routes::show).service(dialects::routes::event_types);

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::damage::Damage;
 use super::key_mark::KeyMark;
 use crate::domain::Invalid;
+use crate::domain::time::{self, UnixMs};
 
 /// What to do about a store that lacks something.
 const LOSS: &str = "Stop everything that uses it and put back a whole copy of the data directory, or go on with what is \
@@ -222,6 +223,21 @@ pub enum Refusal {
         setting: &'static str,
         /// What to do about it.
         remedy: &'static str,
+    },
+    /// The account has fewer events left of the day.
+    #[error(
+        "the account may publish {limit} new events a day (limits.events_per_day), and {left} are left until {}; publish the others then, or let the operator raise it",
+        time::rfc3339(*.until)
+    )]
+    OverDay {
+        /// The limit.
+        limit: u64,
+        /// How many are left.
+        left: u64,
+        /// When the day ends.
+        until: UnixMs,
+        /// How long that is from now.
+        wait_ms: u64,
     },
     /// There is an account of that id.
     #[error("there is an account of this id")]

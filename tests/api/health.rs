@@ -125,6 +125,7 @@ const ROUTES: &str = "
     GET /api/v1/accounts
     GET /api/v1/accounts/{id}
     GET /api/v1/accounts/{id}/keys
+    GET /api/v1/accounts/{id}/usage
     GET /api/v1/audit
     GET /api/v1/dead-letters
     GET /api/v1/deliveries/{id}
@@ -145,6 +146,7 @@ const ROUTES: &str = "
     GET /api/v1/webhooks/{id}/logs
     GET /api/v1/webhooks/{id}/secret
     GET /api/v1/webhooks/{id}/stats
+    GET /api/v1/whoami
     GET /docs
     GET /docs/dialects
     GET /docs/dialects/schema.json

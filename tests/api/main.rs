@@ -8,6 +8,7 @@ mod faces;
 mod health;
 mod history;
 mod outgoing;
+mod quotas;
 mod server;
 mod stats;
 mod tenants;

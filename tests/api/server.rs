@@ -209,7 +209,16 @@ impl Server {
             egress: Vec::new(),
             guard: Arc::new(guard()),
             limits: Limits { calls_per_minute: CALLS_PER_MINUTE, ..Limits::default() },
-            quotas: Quotas { webhooks_max: WEBHOOKS_MAX, keys_max: KEYS_MAX, max_in_flight: 64, timeout_seconds: 60 },
+            quotas: Quotas {
+                webhooks_max: WEBHOOKS_MAX,
+                keys_max: KEYS_MAX,
+                max_in_flight: 64,
+                timeout_seconds: 60,
+                kept_bytes_max: 0,
+                kept_days_max: 0,
+                events_per_second: 0,
+                events_per_day: 0,
+            },
             knobs: Vec::new(),
         };
         let dice = Dice::seeded(3);

@@ -51,6 +51,11 @@ impl Tenant {
         self.key.id
     }
 
+    /// All that is known of that key.
+    pub fn api_key(&self) -> &ApiKey {
+        &self.key
+    }
+
     /// Who asks, for the audit log.
     pub fn actor(&self) -> Actor {
         let side = if self.is_admin() { Side::Operator } else { Side::Account };
@@ -82,8 +87,16 @@ impl Tenant {
 
 /// A scope that a handler needs, as a type.
 pub trait Needs {
-    /// The scope.
-    const SCOPE: Scope;
+    /// The scope; none: any key will do.
+    const SCOPE: Option<Scope>;
+}
+
+/// Needs a key, whatever that may do.
+#[derive(Debug)]
+pub struct Any;
+
+impl Needs for Any {
+    const SCOPE: Option<Scope> = None;
 }
 
 macro_rules! needs {
@@ -91,7 +104,7 @@ macro_rules! needs {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name;
-        impl Needs for $name { const SCOPE: Scope = Scope::$name; }
+        impl Needs for $name { const SCOPE: Option<Scope> = Some(Scope::$name); }
     )* };
 }
 
@@ -132,7 +145,7 @@ impl<N: Needs + 'static> FromRequest for May<N> {
 
 /// Lets a request in, or says why not, to guessers later.
 pub async fn tenant(request: &HttpRequest, needed: Scope) -> Result<Tenant, Problem> {
-    match let_in(request, needed) {
+    match let_in(request, Some(needed)) {
         Ok(tenant) => Ok(tenant),
         Err(refused) => Err(refused.told().await),
     }
@@ -159,17 +172,17 @@ impl From<Problem> for Refused {
     }
 }
 
-fn let_in(request: &HttpRequest, needed: Scope) -> Result<Tenant, Refused> {
+fn let_in(request: &HttpRequest, needed: Option<Scope>) -> Result<Tenant, Refused> {
     let api = request.app_data::<web::Data<Api>>().expect("the API is part of the app");
     let key = known_key(api, request)?;
     // Whatever a delivery asked for, it could cause further deliveries: a test, a replay, an event.
     if request.headers().contains_key(HOP_HEADER) {
         return Err(Problem::loop_detected().into());
     }
-    if !key.allows(needed) {
-        return Err(Problem::scope_missing(needed).into());
+    if let Some(missing) = needed.filter(|needed| !key.allows(*needed)) {
+        return Err(Problem::scope_missing(missing).into());
     }
-    if needed != Scope::Publish {
+    if needed != Some(Scope::Publish) {
         api.calls.take(key.id, 1, api.clock.now())?;
     }
     Ok(acting(api, request, key)?)

@@ -63,7 +63,8 @@ fn is_false(flag: &bool) -> bool {
         (status = 400, description = "Not an event; nothing was accepted", body = ErrorReply<'static>),
         (status = 409, description = "The id or the Idempotency-Key was used for something else", body = ErrorReply<'static>),
         (status = 413, description = "The body is too large", body = ErrorReply<'static>),
-        (status = 429, description = "More events than the key may publish in a second", body = ErrorReply<'static>),
+        (status = 429, description = "More events than the key or its account may publish in a second, or the account in a day; Retry-After \
+            says when to come back", body = ErrorReply<'static>),
         (status = 508, description = "The request is a delivery of a Hookwheel", body = ErrorReply<'static>),
         (status = 503, description = "Not now; Retry-After says when", body = ErrorReply<'static>),
     )
@@ -78,6 +79,8 @@ pub async fn publish(
     let (form, inputs) = incoming::read(&body.bytes, is_ndjson(&request))?;
     api.events.take(tenant.key(), inputs.len(), api.clock.now())?;
     let tenant = acting_tenant(&api, &tenant, form, &inputs)?;
+    let quotas = api.settings.quotas.of(&tenant.account().limits);
+    api.events_of_accounts.take(tenant.account().number, quotas.events_per_second, inputs.len(), api.clock.now())?;
     let events = incoming::vet_all(&body.bytes, form, inputs)?;
     let account = tenant.account();
     let mut warnings = types::check(&api, account, form, &events)?;
