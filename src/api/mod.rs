@@ -19,6 +19,7 @@ mod guard;
 mod health;
 mod http;
 mod jobs;
+mod masking;
 mod master_keys;
 mod openapi;
 mod outbound;

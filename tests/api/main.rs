@@ -7,6 +7,7 @@ mod events;
 mod faces;
 mod health;
 mod history;
+mod masking;
 mod outgoing;
 mod quotas;
 mod server;

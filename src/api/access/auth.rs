@@ -62,6 +62,11 @@ impl Tenant {
         Actor { key: Some(self.key.id), key_name: self.key.name.clone(), address: self.address, side }
     }
 
+    /// Whether the key may change webhooks, and so see what lets their holder in.
+    pub fn may_manage(&self) -> bool {
+        self.key.allows(Scope::Manage)
+    }
+
     /// Whether the key is an admin's.
     pub fn is_admin(&self) -> bool {
         self.key.allows(Scope::Admin)

@@ -14,9 +14,10 @@ use crate::api::http::page::{PageQuery, PageReply, Window};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
 use crate::api::http::request::Query;
+use crate::api::masking::sent_headers;
 use crate::api::webhooks::reach::reach;
 use crate::domain::Invalid;
-use crate::domain::delivery::{Cause, Delivery};
+use crate::domain::delivery::{Attempt, Cause, Delivery};
 use crate::domain::id::DeliveryId;
 use crate::domain::time;
 use crate::domain::webhook::Webhook;
@@ -90,6 +91,10 @@ pub async fn logs(
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let (delivery, webhook) = find(&api, &tenant, &id)?;
     let attempts = api.store.attempts(&delivery)?;
+    let dialects = api.dialects.now();
+    let dialect = dialects.get(&webhook.dialect).map(AsRef::as_ref);
+    let sent = |attempt: &Attempt| sent_headers(&attempt.request_headers, dialect, tenant.may_manage());
+    let shown = |attempt| attempt_view(&api.store, &delivery, sent(&attempt), attempt);
     let row = History::of(&api, webhook)?.row(&delivery, None)?;
     Ok(Reply::ok(DeliveryView {
         id: row.id,
@@ -103,7 +108,7 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
         next_attempt_at: row.next_attempt_at,
         ended_at: delivery.ended_at.map(|at| time::rfc3339(api.store.shown(at))),
         reason: delivery.reason.clone(),
-        attempts: attempts.into_iter().map(|attempt| attempt_view(&api.store, &delivery, attempt)).collect(),
+        attempts: attempts.into_iter().map(shown).collect(),
     }))
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::api::deliveries::history::is_success;
+use crate::api::masking::Shown;
 use crate::domain::delivery::{Attempt, Cause, Delivery};
 use crate::domain::time;
 use crate::store::Store;
@@ -44,7 +45,9 @@ pub struct AttemptView {
     pub started_at: String,
     pub response_time_ms: u32,
     pub url: String,
-    pub request_headers: BTreeMap<String, String>,
+    /// As they were sent. Of one that seems to let its holder in, only that it was is kept; its value is null for a key that may not
+    /// manage.
+    pub request_headers: BTreeMap<String, Option<String>>,
     /// Null where no answer came.
     pub status_code: Option<u16>,
     pub success: bool,
@@ -70,7 +73,7 @@ pub fn cause(delivery: &Delivery) -> &'static str {
     }
 }
 
-pub fn attempt_view(store: &Store, delivery: &Delivery, attempt: Attempt) -> AttemptView {
+pub fn attempt_view(store: &Store, delivery: &Delivery, request_headers: Shown, attempt: Attempt) -> AttemptView {
     let summary = attempt.summary;
     let success = is_success(delivery, &summary);
     AttemptView {
@@ -78,7 +81,7 @@ pub fn attempt_view(store: &Store, delivery: &Delivery, attempt: Attempt) -> Att
         started_at: time::rfc3339(store.shown(summary.started_at)),
         response_time_ms: summary.duration_ms,
         url: attempt.url,
-        request_headers: attempt.request_headers.into_iter().collect(),
+        request_headers,
         status_code: summary.outcome.status(),
         success,
         outcome: summary.outcome.kind(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
-use super::view::{WebhookView, changed_settings, view};
+use super::view::{Onlooker, WebhookView, changed_settings, view};
 use crate::api::Api;
 use crate::api::access::auth::Tenant;
 use crate::api::deliveries::history::History;
@@ -47,7 +47,12 @@ impl Reach<'_> {
         let dialects = self.api.dialects.now();
         let newest = webhook.secrets.first().map(|one| &one.secret);
         let public_key = newest.and_then(|secret| dialects.get(&webhook.dialect)?.public_key(secret));
-        Ok(view(webhook, &self.tenant.account().id, &tally, |at| self.api.store.shown(at)).with_public_key(public_key))
+        Ok(view(webhook, &self.onlooker(), &tally, |at| self.api.store.shown(at)).with_public_key(public_key))
+    }
+
+    /// For whom webhooks are shown.
+    pub fn onlooker(&self) -> Onlooker {
+        Onlooker { account: self.tenant.account().id.clone(), may_manage: self.tenant.may_manage() }
     }
 
     /// The history of a webhook.

@@ -53,9 +53,9 @@ pub async fn list(
     let window = query.window()?;
     let (reader, account) = (api.clone(), tenant.account().number);
     let listed = api.read(account, move || {
-        let page = reach(&reader, &tenant).list(window, 0);
-        let listed = Listed::from(page);
-        let rows = views(&reader.store, &tenant.account().id, &listed.rows)?;
+        let reach = reach(&reader, &tenant);
+        let listed = Listed::from(reach.list(window, 0));
+        let rows = views(&reader.store, &reach.onlooker(), &listed.rows)?;
         Ok::<_, Problem>(Listed { rows, next: listed.next })
     });
     Ok(HttpResponse::Ok().json(PageReply::from(listed.await??)))

@@ -1,12 +1,12 @@
 //! How webhooks are shown: one function makes the native view, and the dialects' faces pick from it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::outgoing::TlsView;
+use crate::api::masking::{Shown, own_headers};
 use crate::domain::disable::WrittenRule;
 use crate::domain::lane::Standing;
 use crate::domain::order::OnDead;
@@ -33,7 +33,8 @@ pub struct WebhookView {
     events: Vec<String>,
     name: Option<String>,
     description: Option<String>,
-    headers: BTreeMap<String, String>,
+    /// Sent with every attempt. The value of one that seems to let its holder in is null for a key that may not manage.
+    headers: Shown,
     rate_limit: Option<RateLimit>,
     max_in_flight: Option<u32>,
     /// In seconds.
@@ -130,18 +131,27 @@ pub struct LaneView {
     until: Option<String>,
 }
 
+/// For whom a webhook is shown.
+#[derive(Debug, Clone)]
+pub struct Onlooker {
+    /// The id of the webhook's account.
+    pub account: String,
+    /// Whether who asks may change it.
+    pub may_manage: bool,
+}
+
 /// All that is known of a webhook but its secrets; `shown` says what the wall clock shows at a moment.
-pub fn view(webhook: &Webhook, account: &str, tally: &Tally, shown: impl Fn(UnixMs) -> UnixMs) -> WebhookView {
+pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(UnixMs) -> UnixMs) -> WebhookView {
     let shown = |at| time::rfc3339(shown(at));
     WebhookView {
         id: webhook.id.to_string(),
-        account: account.to_string(),
+        account: by.account.clone(),
         dialect: webhook.dialect.clone(),
         url: webhook.url.as_str().to_string(),
         events: webhook.events.iter().map(ToString::to_string).collect(),
         name: webhook.name.clone(),
         description: webhook.description.clone(),
-        headers: webhook.headers.iter().cloned().collect(),
+        headers: own_headers(&webhook.headers, by.may_manage),
         rate_limit: webhook.rate_limit,
         max_in_flight: webhook.max_in_flight,
         timeout: webhook.timeout_seconds,
@@ -207,9 +217,9 @@ impl WebhookView {
 }
 
 /// As [`view`], for several; reads their counters.
-pub fn views(store: &Store, account: &str, webhooks: &[Arc<Webhook>]) -> Result<Vec<WebhookView>, StoreError> {
+pub fn views(store: &Store, by: &Onlooker, webhooks: &[Arc<Webhook>]) -> Result<Vec<WebhookView>, StoreError> {
     let shown = |at| store.shown(at);
-    webhooks.iter().map(|webhook| Ok(view(webhook, account, &store.tally(webhook.number())?, shown))).collect()
+    webhooks.iter().map(|webhook| Ok(view(webhook, by, &store.tally(webhook.number())?, shown))).collect()
 }
 
 /// What a face picks from.
@@ -222,8 +232,9 @@ pub fn object(view: &impl Serialize) -> Object {
 
 /// The names of the settings that differ, as the API calls them. What a change of the record alone says counts for nothing.
 pub fn changed_settings(before: &Webhook, after: &Webhook) -> Vec<String> {
+    let by = Onlooker { account: String::new(), may_manage: true };
     let shown = |webhook: &Webhook| {
-        object(&view(&Webhook { updated_at: 0, ..webhook.clone() }, "", &Tally::default(), |at| at))
+        object(&view(&Webhook { updated_at: 0, ..webhook.clone() }, &by, &Tally::default(), |at| at))
     };
     let (old, new) = (shown(before), shown(after));
     let differs = |name: &&String| old.get(*name) != new.get(*name);
