@@ -230,6 +230,7 @@ fn new_event() -> NewEvent {
         actor: None,
         metadata: None,
         test: false,
+        channels: Vec::new(),
         fingerprint: None,
     }
 }

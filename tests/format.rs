@@ -232,7 +232,7 @@ fn a_directory_of_format_5_or_6_gets_what_it_lacks_where_it_is_and_says_so() {
             }
         };
         let stored = db.open_tree("meta").expect("a tree").get("format").expect("it can be read");
-        assert_eq!(stored.expect("a format"), &7u32.to_be_bytes());
+        assert_eq!(stored.expect("a format"), &8u32.to_be_bytes());
     }
 }
 
@@ -245,6 +245,7 @@ fn event_of(event_type: &str) -> NewEvent {
         actor: None,
         metadata: None,
         test: false,
+        channels: Vec::new(),
         fingerprint: None,
     }
 }

@@ -11,6 +11,7 @@ use crate::api::access::auth::{Manage, May, Tenant};
 use crate::api::http::page::{Listed, PageReply, Window};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::request::Query;
+use crate::api::webhooks::reach::reach;
 use crate::domain::account::Scope;
 use crate::domain::audit::{Actor, AuditEntry, Side};
 use crate::domain::id::AuditId;
@@ -23,7 +24,7 @@ use crate::domain::time;
 struct AuditQuery {
     /// Only this action, such as `webhook.deleted`.
     action: Option<String>,
-    /// Only what was done to the thing of this id.
+    /// Only what was done to the thing of this id; a webhook's own id will do.
     target: Option<String>,
     /// Rows, 1 to 250; 50 if left out.
     #[param(value_type = Option<u16>)]
@@ -68,9 +69,12 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let window = Window::read(query.limit.as_deref(), query.cursor.as_deref())?;
     let account = tenant.account().number;
+    // A webhook's own id stands for ours.
+    let named = |target: &String| reach(&api, &tenant).called(target).map(|webhook| webhook.id.to_string());
+    let target = query.target.map(|target| named(&target).unwrap_or(target));
     let wanted = move |entry: &AuditEntry| {
         query.action.as_ref().is_none_or(|action| entry.deed.action == *action)
-            && query.target.as_ref().is_none_or(|target| entry.deed.target == *target)
+            && target.as_ref().is_none_or(|target| entry.deed.target == *target)
     };
     let (reader, entries) = (tenant.clone(), api.clone());
     let before = window.before.map(AuditId);

@@ -224,6 +224,7 @@ impl Staging<'_> {
             created_at: new.created_at.unwrap_or_else(|| self.shown_now()),
             test: new.test,
             webhooks,
+            channels: new.channels,
             fingerprint: new.fingerprint,
             body,
         };

@@ -212,6 +212,9 @@ pub enum Refusal {
         /// The limit.
         limit: u32,
     },
+    /// Another webhook of the account has this id of its own.
+    #[error("uid: belongs to another webhook of the account; choose another, or change that webhook")]
+    UidTaken,
     /// The account has as many things of a kind as the operator lets one have.
     #[error("the account has {limit} {what}, which is the limit ({setting}); {remedy}")]
     OverQuota {

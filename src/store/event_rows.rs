@@ -20,6 +20,8 @@ use crate::domain::time::UnixMs;
 const VERSION_OF_BEFORE: u8 = 1;
 /// As they are written.
 const VERSION: u8 = 2;
+/// Joined to the version where the event has channels, which follow what is said of every event: one without any pays nothing.
+const WITH_CHANNELS: u8 = 0x80;
 /// In front of an event's record: how many pieces follow it, in two bytes.
 const COUNT_BYTES: usize = 2;
 
@@ -40,6 +42,8 @@ pub struct EventHead {
     pub test: bool,
     /// The webhooks that wanted it at accept.
     pub webhooks: Vec<WebhookNumber>,
+    /// Webhooks with channels hear of it only if they share one; ascending.
+    pub channels: Vec<String>,
     /// A hash of what the producer sent, kept where it gave an id.
     pub fingerprint: Option<[u8; 32]>,
     /// Where its body lies, if that was written ahead.
@@ -74,8 +78,21 @@ impl EventHead {
 
     /// Together with its body.
     fn with(self, (data, actor, metadata): Parts) -> Event {
-        let Self { id, account, name, event_type, created_at, test, webhooks, fingerprint, .. } = self;
-        Event { id, account, name, event_type, created_at, test, webhooks, fingerprint, data, actor, metadata }
+        let Self { id, account, name, event_type, created_at, test, webhooks, channels, fingerprint, .. } = self;
+        Event {
+            id,
+            account,
+            name,
+            event_type,
+            created_at,
+            test,
+            webhooks,
+            channels,
+            fingerprint,
+            data,
+            actor,
+            metadata,
+        }
     }
 }
 
@@ -109,9 +126,13 @@ pub fn encode(head: &EventHead, body: &Parts) -> Vec<u8> {
 }
 
 fn encode_onto(record: &mut Vec<u8>, head: &EventHead, body: &Parts) {
-    record.push(VERSION);
-    let EventHead { id, account, name, event_type, created_at, test, webhooks, fingerprint, body: ahead } = head;
+    let EventHead { id, account, name, event_type, created_at, test, webhooks, channels, fingerprint, body: ahead } =
+        head;
+    record.push(if channels.is_empty() { VERSION } else { VERSION | WITH_CHANNELS });
     record::push_part(record, &(id, account, name, event_type, created_at, test));
+    if !channels.is_empty() {
+        record::push_part(record, channels);
+    }
     record::push_part(record, &serde_bytes::ByteBuf::from(runs::encode(webhooks)));
     record::push_part(record, &(fingerprint, ahead));
     if ahead.is_none() {
@@ -124,7 +145,9 @@ fn decode_head(record: &[u8]) -> Result<(EventHead, &[u8]), String> {
     let Some((version, mut rest)) = record.split_first() else { return Err("the record is empty".into()) };
     type Start = (EventId, AccountNumber, Option<String>, String, UnixMs, bool);
     let (id, account, name, event_type, created_at, test) = record::take_part::<Start>(&mut rest)?;
-    let (webhooks, fingerprint, body) = match *version {
+    let has_channels = version & WITH_CHANNELS != 0;
+    let channels = if has_channels { record::take_part(&mut rest)? } else { Vec::new() };
+    let (webhooks, fingerprint, body) = match version & !WITH_CHANNELS {
         VERSION_OF_BEFORE => (ascending(record::take_part(&mut rest)?), record::take_part(&mut rest)?, None),
         VERSION => {
             let webhooks = runs::decode(&record::take_part::<serde_bytes::ByteBuf>(&mut rest)?)?;
@@ -133,7 +156,7 @@ fn decode_head(record: &[u8]) -> Result<(EventHead, &[u8]), String> {
         }
         version => return Err(format!("record version {version} is not known")),
     };
-    Ok((EventHead { id, account, name, event_type, created_at, test, webhooks, fingerprint, body }, rest))
+    Ok((EventHead { id, account, name, event_type, created_at, test, webhooks, channels, fingerprint, body }, rest))
 }
 
 /// They were always written in this order; nothing said so then, and what is written anew has to have it.

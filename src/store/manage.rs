@@ -28,6 +28,7 @@ impl Staging<'_> {
             return Err(Refusal::WebhookLimit { limit });
         }
         self.refuse_too_many_orders(&webhook)?;
+        self.refuse_taken_uid(&webhook)?;
         let number = self.next_number(layout::META_LAST_WEBHOOK)?;
         webhook.id = WebhookId(self.next_id(number));
         webhook.created_at = self.now();
@@ -49,6 +50,12 @@ impl Staging<'_> {
         Err(Invalid::new("order_key", message).into())
     }
 
+    fn refuse_taken_uid(&self, webhook: &Webhook) -> Result<(), Refusal> {
+        let registry = self.registry();
+        let holder = webhook.uid.as_ref().and_then(|uid| registry.webhook_of_uid(webhook.account, uid));
+        if holder.is_some_and(|holder| holder.id != webhook.id) { Err(Refusal::UidTaken) } else { Ok(()) }
+    }
+
     /// Changes a webhook.
     pub fn update_webhook(
         &mut self,
@@ -60,6 +67,7 @@ impl Staging<'_> {
         let (was_active, before) = (webhook.is_active(), webhook.status.clone());
         change(&mut webhook, self.now())?;
         self.refuse_too_many_orders(&webhook)?;
+        self.refuse_taken_uid(&webhook)?;
         if webhook.is_active() && !was_active {
             // Who lets deliveries out again says that the endpoint is well.
             let now = self.now();
@@ -84,6 +92,9 @@ impl Staging<'_> {
             webhook.headers.clear();
             webhook.allow.clear();
             (webhook.tls, webhook.description, webhook.condition) = (None, None, None);
+            (webhook.uid, webhook.channels) = (None, Vec::new());
+            webhook.tags.clear();
+            webhook.metadata.clear();
             Ok(())
         })?;
         Ok(())

@@ -10,6 +10,7 @@ mod accept;
 mod asking;
 mod at_paths;
 mod attempts;
+mod audience;
 mod audit;
 #[cfg(test)]
 mod bench;
@@ -66,6 +67,7 @@ mod tested;
 mod to_come;
 mod trees;
 mod turns;
+mod uids;
 mod upkeep;
 mod wants;
 

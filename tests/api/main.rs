@@ -9,6 +9,7 @@ mod health;
 mod history;
 mod masking;
 mod outgoing;
+mod own_words;
 mod quotas;
 mod server;
 mod stats;

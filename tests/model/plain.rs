@@ -48,12 +48,13 @@ impl Plain {
             Ask::Create(wish) => self.create(wish, reply, now),
             Ask::Change(id, wish) => self.change(*id, reply, now, |webhook| {
                 (webhook.events, webhook.condition) = (wish.events.clone(), wish.condition.clone());
-                webhook.test_mode = wish.test_mode;
+                (webhook.test_mode, webhook.channels) = (wish.test_mode, wish.channels.clone());
             }),
             Ask::Steer(id, status) => self.change(*id, reply, now, |webhook| webhook.status = status.clone()),
             Ask::Delete(id) => {
                 self.change(*id, reply, now, |webhook| {
                     (webhook.status, webhook.condition) = (Status::Deleted { since: now }, None);
+                    webhook.channels.clear();
                 });
             }
         }
@@ -153,7 +154,10 @@ impl Plain {
         let says = |text: &str| CONDITIONS.iter().find(|(known, _)| *known == text).unwrap().1(n);
         let wants = |webhook: &&Webhook| {
             let condition = webhook.condition.as_deref().is_none_or(says);
-            !webhook.is_deleted() && webhook.test_mode == event.test && webhook.wants(&event.event_type) && condition
+            let shares = webhook.channels.iter().any(|channel| event.channels.contains(channel));
+            let hears = webhook.channels.is_empty() || shares;
+            let wants = webhook.test_mode == event.test && webhook.wants(&event.event_type) && condition;
+            !webhook.is_deleted() && wants && hears
         };
         self.webhooks.values().filter(wants).map(Webhook::number).collect()
     }
@@ -183,6 +187,7 @@ impl Plain {
             created_at: new.created_at.unwrap_or(now),
             test: new.test,
             webhooks,
+            channels: new.channels.clone(),
             fingerprint: new.fingerprint,
             data: new.data.clone(),
             actor: new.actor.clone(),

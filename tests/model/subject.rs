@@ -246,7 +246,7 @@ fn put(staging: &mut Staging<'_>, ask: Ask) -> Result<Reply, Refusal> {
         Ask::Change(id, wish) => {
             let change = |webhook: &mut Webhook, _| {
                 (webhook.events, webhook.condition) = (wish.events, wish.condition);
-                webhook.test_mode = wish.test_mode;
+                (webhook.test_mode, webhook.channels) = (wish.test_mode, wish.channels);
                 Ok(())
             };
             staging.update_webhook(1, id, change).map(webhook)

@@ -95,6 +95,7 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
         created_at: time::rfc3339(event.created_at),
         accepted_at: time::rfc3339(event.id.time()),
         test: event.test,
+        channels: &event.channels,
         data: raw(&event.data)?,
         actor: event.actor.as_deref().map(raw).transpose()?,
         metadata: event.metadata.as_deref().map(raw).transpose()?,

@@ -28,6 +28,9 @@ pub struct EventRow {
     pub deliveries: usize,
     /// Whether a webhook's `test` call made it.
     pub test: bool,
+    /// Webhooks with channels heard of it only if they share one.
+    #[schema(example = json!(["project/7"]))]
+    pub channels: Vec<String>,
 }
 
 /// An event with its data and its deliveries.
@@ -41,6 +44,9 @@ pub struct EventView<'a> {
     #[schema(format = DateTime)]
     pub accepted_at: String,
     pub test: bool,
+    /// Webhooks with channels heard of it only if they share one.
+    #[schema(example = json!(["project/7"]))]
+    pub channels: &'a [String],
     /// As it was published, to the byte.
     #[schema(value_type = serde_json::Value)]
     pub data: &'a RawValue,
@@ -81,6 +87,7 @@ pub fn row(event: EventHead) -> EventRow {
         accepted_at: time::rfc3339(event.id.time()),
         deliveries: event.webhooks.len(),
         test: event.test,
+        channels: event.channels,
         r#type: event.event_type,
     }
 }

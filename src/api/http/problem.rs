@@ -254,6 +254,7 @@ impl From<Refusal> for Problem {
                 Self::conflict("idempotency_conflict", &refusal).with_field("Idempotency-Key")
             }
             Refusal::EventIdConflict { .. } => Self::conflict("event_id_conflict", &refusal).with_field("id"),
+            Refusal::UidTaken => Self::conflict("uid_taken", &refusal).with_field("uid"),
             Refusal::WebhookLimit { .. } => Self::conflict("webhook_limit", &refusal),
             Refusal::OverQuota { .. } => Self::conflict("quota", &refusal),
             Refusal::OverDay { wait_ms, .. } => Self { code: "quota", ..Self::rate_limited(message, wait_ms) },
@@ -339,6 +340,7 @@ mod tests {
             (Refusal::Closed, 503, "stopping", Some(10)),
             (Refusal::IdempotencyConflict, 409, "idempotency_conflict", None),
             (Refusal::EventIdConflict { index: 0 }, 409, "event_id_conflict", None),
+            (Refusal::UidTaken, 409, "uid_taken", None),
             (Refusal::WebhookLimit { limit: 10 }, 409, "webhook_limit", None),
             (Refusal::OverQuota { what: "keys", limit: 1, setting: "", remedy: "" }, 409, "quota", None),
             (Refusal::OverDay { limit: 9, left: 1, until: 0, wait_ms: 1_001 }, 429, "quota", Some(2)),

@@ -30,15 +30,27 @@ pub struct Reach<'a> {
 }
 
 impl Reach<'_> {
-    /// The webhook of this id, if it is within reach.
+    /// The webhook of this id, ours or its account's own, if it is within reach.
     pub fn webhook(&self, id: &str) -> Result<Arc<Webhook>, Problem> {
-        WebhookId::parse(id).and_then(|id| self.find(id)).ok_or_else(|| Problem::not_found("webhook"))
+        self.called(id).ok_or_else(|| Problem::not_found("webhook"))
     }
 
-    /// The same by the id itself.
+    /// The same, if there is one.
+    pub fn called(&self, id: &str) -> Option<Arc<Webhook>> {
+        match WebhookId::parse(id) {
+            // No own id looks so.
+            Some(id) => self.find(id),
+            None => self.here(self.api.store.registry().webhook_of_uid(self.tenant.account().number, id)),
+        }
+    }
+
+    /// The webhook of this id of ours, if it is within reach.
     pub fn find(&self, id: WebhookId) -> Option<Arc<Webhook>> {
-        let found = self.api.store.registry().webhook_of(self.tenant.account().number, id).cloned();
-        found.filter(|webhook| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect))
+        self.here(self.api.store.registry().webhook_of(self.tenant.account().number, id))
+    }
+
+    fn here(&self, found: Option<&Arc<Webhook>>) -> Option<Arc<Webhook>> {
+        found.filter(|webhook| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect)).cloned()
     }
 
     /// The native view of a webhook.

@@ -20,7 +20,7 @@ use crate::api::http::request::Query;
 #[utoipa::path(tag = "webhooks", request_body = WebhookInput, responses(
     (status = 201, description = "Registered; `secret` is shown if it was generated", body = Reply<WebhookView>),
     (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-    (status = 409, description = "The account has as many as the dialect allows", body = ErrorReply<'static>),
+    (status = 409, description = "The account has as many as it or the dialect allows, or the `uid` is another's", body = ErrorReply<'static>),
 ))]
 #[post("/api/v1/webhooks")]
 pub async fn create(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
@@ -87,6 +87,7 @@ async fn change(tenant: &Tenant, api: &Api, id: &str, body: Body) -> Result<Http
         (status = 200, description = "Changed", body = Reply<WebhookView>),
         (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
         (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+        (status = 409, description = "The `uid` is another webhook's", body = ErrorReply<'static>),
     ))]
 #[put("/api/v1/webhooks/{id}")]
 pub async fn put(
@@ -102,6 +103,7 @@ pub async fn put(
     (status = 200, description = "Changed", body = Reply<WebhookView>),
     (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
     (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+    (status = 409, description = "The `uid` is another webhook's", body = ErrorReply<'static>),
 ))]
 #[patch("/api/v1/webhooks/{id}")]
 pub async fn patch(

@@ -214,6 +214,7 @@ fn test_event(webhook: &Webhook, dialect: &Dialect, input: TestInput) -> Result<
         actor,
         metadata: None,
         test: true,
+        channels: Vec::new(),
         fingerprint: None,
     };
     Ok((event, warnings))

@@ -1,12 +1,13 @@
 //! How webhooks are shown: one function makes the native view, and the dialects' faces pick from it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::outgoing::TlsView;
-use crate::api::masking::{Shown, own_headers};
+use crate::api::masking::own_headers;
 use crate::domain::disable::WrittenRule;
 use crate::domain::lane::Standing;
 use crate::domain::order::OnDead;
@@ -25,6 +26,9 @@ pub type Object = Map<String, Value>;
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct WebhookView {
     id: String,
+    /// Your own id for it, which stands wherever its id does.
+    #[schema(example = "crm-production")]
+    uid: Option<String>,
     /// Whose it is.
     account: String,
     /// The contract that it is served by.
@@ -34,7 +38,7 @@ pub struct WebhookView {
     name: Option<String>,
     description: Option<String>,
     /// Sent with every attempt. The value of one that seems to let its holder in is null for a key that may not manage.
-    headers: Shown,
+    headers: BTreeMap<String, Option<String>>,
     rate_limit: Option<RateLimit>,
     max_in_flight: Option<u32>,
     /// In seconds.
@@ -67,6 +71,15 @@ pub struct WebhookView {
     allow: Vec<String>,
     /// TLS of its own.
     tls: Option<TlsView>,
+    /// It wants only events that share one of these channels; without any, events of all channels and of none.
+    #[schema(example = json!(["project/7"]))]
+    channels: Vec<String>,
+    /// For your own lists.
+    #[schema(example = json!(["beta", "team/7"]))]
+    tags: Vec<String>,
+    /// For your own systems.
+    #[schema(example = json!({"customer": "c_42"}))]
+    metadata: BTreeMap<String, String>,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
@@ -145,6 +158,7 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
     let shown = |at| time::rfc3339(shown(at));
     WebhookView {
         id: webhook.id.to_string(),
+        uid: webhook.uid.clone(),
         account: by.account.clone(),
         dialect: webhook.dialect.clone(),
         url: webhook.url.as_str().to_string(),
@@ -170,6 +184,9 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
         filter: webhook.condition.clone(),
         allow: webhook.allow.iter().map(ToString::to_string).collect(),
         tls: webhook.tls.as_ref().map(TlsView::from),
+        channels: webhook.channels.clone(),
+        tags: webhook.tags.clone(),
+        metadata: webhook.metadata.clone(),
         created_at: time::rfc3339(webhook.created_at),
         updated_at: time::rfc3339(webhook.updated_at),
         last_attempt_at: tally.last_attempt_at.map(shown),

@@ -27,6 +27,7 @@ fn head() -> EventHead {
         created_at: 1000,
         test: false,
         webhooks: vec![3],
+        channels: Vec::new(),
         fingerprint: None,
         body: None,
     }
@@ -51,6 +52,19 @@ fn stored_bytes_stay_as_they_are_and_those_of_before_are_read() {
     assert_eq!(decode_head(&unhex(AHEAD)), Ok((ahead, &[][..])));
     assert!(read(AHEAD).is_err(), "its pieces are not there");
     assert!(read("03").is_err() && read("").is_err());
+}
+
+#[test]
+fn channels_are_written_where_there_are_any() {
+    let body: Parts = ("{}".into(), None, None);
+    let with = EventHead { channels: vec!["a".into(), "b/c".into()], ..head() };
+    let written = encode(&with, &body);
+    let channels = hex(b"\x02\x01a\x03b/c");
+    let (version, start) = (&HERE[..2], &HERE[2..HERE.len() - 18]);
+    assert_eq!((version, hex(&written)), ("02", format!("000082{start}{channels}{}", &HERE[HERE.len() - 18..])));
+    assert_eq!(decode_head(&written[2..]).map(|(head, _)| head), Ok(with.clone()));
+    assert_eq!(whole_event(&nothing, &[1; 20], &written), Ok(with.with(body)));
+    assert_eq!(again(&written[2..]), Ok(written[2..].to_vec()));
 }
 
 #[test]
