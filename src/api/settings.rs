@@ -11,7 +11,7 @@ use crate::api::{Api, Knob};
 /// List the server's settings
 ///
 /// What the configuration file and the environment have made of each, beside its default. A change needs a restart.
-#[utoipa::path(tag = "health", responses(
+#[utoipa::path(operation_id = "server.settings.list", security(("key" = ["admin"])), responses(
     (status = 200, description = "All of them", body = PageReply<Knob>),
 ))]
 #[get("/api/v1/settings")]

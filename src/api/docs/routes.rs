@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::site::site;
 use crate::api::Api;
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::request::Query;
 use crate::dialect::SCHEMA;
 use crate::docs::{self, Document};
@@ -36,7 +36,7 @@ pub struct DocsQuery {
 }
 
 /// The documents of all dialects
-#[utoipa::path(tag = "docs", security(()), params(DocsQuery), responses(
+#[utoipa::path(operation_id = "docs.index.get", security(()), params(DocsQuery), responses(
     (status = 200, description = "A page that leads to them", content(
         (String = "text/html"), (String = "text/markdown"),
     )),
@@ -54,12 +54,11 @@ pub async fn index(
 }
 
 /// The documentation of a dialect's webhooks, for those who receive them
-#[utoipa::path(tag = "docs", security(()), params(("name" = String, Path), DocsQuery), responses(
+#[utoipa::path(operation_id = "docs.webhooks.get", security(()), params(("name" = String, Path), DocsQuery), responses(
     (status = 200, description = "The whole documentation", content(
         (String = "text/html"), (String = "text/markdown"),
     )),
     (status = 304, description = "It is what `If-None-Match` names"),
-    (status = 404, description = "There is no such dialect", body = ErrorReply<'static>),
 ))]
 #[get("/docs/webhooks/{name}")]
 pub async fn show(
@@ -73,7 +72,7 @@ pub async fn show(
 }
 
 /// What every key of a dialect file means
-#[utoipa::path(tag = "docs", security(()), params(DocsQuery), responses(
+#[utoipa::path(operation_id = "docs.dialects.get", security(()), params(DocsQuery), responses(
     (status = 200, description = "The reference", content((String = "text/html"), (String = "text/markdown"))),
     (status = 304, description = "It is what `If-None-Match` names"),
 ))]
@@ -83,7 +82,7 @@ pub async fn reference(request: HttpRequest, Query(query): Query<DocsQuery>) -> 
 }
 
 /// How a dialect file is written from nothing
-#[utoipa::path(tag = "docs", security(()), params(DocsQuery), responses(
+#[utoipa::path(operation_id = "docs.tutorial.get", security(()), params(DocsQuery), responses(
     (status = 200, description = "The tutorial", content((String = "text/html"), (String = "text/markdown"))),
     (status = 304, description = "It is what `If-None-Match` names"),
 ))]
@@ -93,7 +92,7 @@ pub async fn tutorial(request: HttpRequest, Query(query): Query<DocsQuery>) -> H
 }
 
 /// The JSON Schema of dialect files, for editors
-#[utoipa::path(tag = "docs", security(()), responses(
+#[utoipa::path(operation_id = "docs.schema.get", security(()), responses(
     (status = 200, description = "The schema", body = Value, content_type = "application/schema+json"),
 ))]
 #[get("/docs/dialects/schema.json")]
