@@ -69,9 +69,11 @@ struct AuditView {
 }
 
 /// List who changed what, newest first
-#[utoipa::path(operation_id = "audit.list", security(("key" = ["manage"])), params(AuditQuery), responses(
-    (status = 200, description = "A page of entries", body = PageReply<AuditView>),
-))]
+#[utoipa::path(
+    operation_id = "audit.list", security(("key" = ["manage"])),
+    params(AuditQuery),
+    responses((status = 200, description = "A page of entries", body = PageReply<AuditView>))
+)]
 #[get("/api/v1/audit")]
 pub async fn list(
     tenant: May<Manage>,

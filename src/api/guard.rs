@@ -28,10 +28,14 @@ struct ExplainInput {
 /// Say where a URL leads and which rules decide about it
 ///
 /// Resolves the URL's host as a delivery would, and says of each address whether it may be dialled, and why.
-#[utoipa::path(operation_id = "guard.explain", security(("key" = ["admin"])), request_body = ExplainInput, responses(
-    (status = 200, description = "The addresses that it leads to now", body = Reply<Explained>),
-    (status = 404, description = "There is no such webhook"),
-))]
+#[utoipa::path(
+    operation_id = "guard.explain", security(("key" = ["admin"])),
+    request_body = ExplainInput,
+    responses(
+        (status = 200, description = "The addresses that it leads to now", body = Reply<Explained>),
+        (status = 404, description = "There is no such webhook"),
+    )
+)]
 #[post("/api/v1/guard/explain")]
 pub async fn explain(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let input = body.read::<ExplainInput>()?;

@@ -18,10 +18,14 @@ use crate::domain::id::KeyId;
 use crate::store::Page;
 
 /// Make an account
-#[utoipa::path(operation_id = "accounts.create", security(("key" = ["admin"])), request_body = AccountInput, responses(
-    (status = 201, description = "Made", body = Reply<AccountView>),
-    (status = 409, description = "There is one of this id"),
-))]
+#[utoipa::path(
+    operation_id = "accounts.create", security(("key" = ["admin"])),
+    request_body = AccountInput,
+    responses(
+        (status = 201, description = "Made", body = Reply<AccountView>),
+        (status = 409, description = "There is one of this id"),
+    )
+)]
 #[post("/api/v1/accounts")]
 pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let input = body.read::<AccountInput>()?;
@@ -47,9 +51,11 @@ pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> R
 }
 
 /// List accounts, newest first
-#[utoipa::path(operation_id = "accounts.list", security(("key" = ["admin"])), params(PageQuery), responses(
-    (status = 200, description = "A page of accounts", body = PageReply<AccountView>),
-))]
+#[utoipa::path(
+    operation_id = "accounts.list", security(("key" = ["admin"])),
+    params(PageQuery),
+    responses((status = 200, description = "A page of accounts", body = PageReply<AccountView>))
+)]
 #[get("/api/v1/accounts")]
 pub async fn list(_: May<Admin>, api: web::Data<Api>, Query(query): Query<PageQuery>) -> Result<HttpResponse, Problem> {
     let window = query.window()?;
@@ -64,9 +70,11 @@ pub async fn list(_: May<Admin>, api: web::Data<Api>, Query(query): Query<PageQu
 }
 
 /// Show an account
-#[utoipa::path(operation_id = "accounts.get", security(("key" = ["admin"])), params(("id" = String, Path)), responses(
-    (status = 200, description = "The account", body = Reply<AccountView>),
-))]
+#[utoipa::path(
+    operation_id = "accounts.get", security(("key" = ["admin"])),
+    params(("id" = String, Path)),
+    responses((status = 200, description = "The account", body = Reply<AccountView>))
+)]
 #[get("/api/v1/accounts/{id}")]
 pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     Ok(Reply::ok(account_view(&existing(&api, &id)?)))
@@ -76,9 +84,11 @@ pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> 
 ///
 /// Lower limits take nothing away that is there, and webhooks that are there keep their dialect. A dialect that was not served
 /// is served from then on.
-#[utoipa::path(operation_id = "accounts.change", security(("key" = ["admin"])), params(("id" = String, Path)), request_body = AccountChange, responses(
-    (status = 200, description = "Changed", body = Reply<AccountView>),
-))]
+#[utoipa::path(
+    operation_id = "accounts.change", security(("key" = ["admin"])),
+    params(("id" = String, Path)), request_body = AccountChange,
+    responses((status = 200, description = "Changed", body = Reply<AccountView>))
+)]
 #[patch("/api/v1/accounts/{id}")]
 pub async fn change(
     Asked(tenant, body): Asked<Admin>,
@@ -111,10 +121,14 @@ pub async fn change(
 }
 
 /// Make a key of an account; the reply is the only place that shows it
-#[utoipa::path(operation_id = "accounts.keys.create", security(("key" = ["admin"])), params(("id" = String, Path)), request_body = KeyInput, responses(
-    (status = 201, description = "Made", body = Reply<KeyView>),
-    (status = 409, description = "It has as many keys as it may"),
-))]
+#[utoipa::path(
+    operation_id = "accounts.keys.create", security(("key" = ["admin"])),
+    params(("id" = String, Path)), request_body = KeyInput,
+    responses(
+        (status = 201, description = "Made", body = Reply<KeyView>),
+        (status = 409, description = "It has as many keys as it may"),
+    )
+)]
 #[post("/api/v1/accounts/{id}/keys")]
 pub async fn create_key(
     Asked(tenant, body): Asked<Admin>,
@@ -135,9 +149,11 @@ pub async fn create_key(
 }
 
 /// List the keys of an account, the oldest first
-#[utoipa::path(operation_id = "accounts.keys.list", security(("key" = ["admin"])), params(("id" = String, Path)), responses(
-    (status = 200, description = "All of its keys, without their texts", body = PageReply<KeyView>),
-))]
+#[utoipa::path(
+    operation_id = "accounts.keys.list", security(("key" = ["admin"])),
+    params(("id" = String, Path)),
+    responses((status = 200, description = "All of its keys, without their texts", body = PageReply<KeyView>))
+)]
 #[get("/api/v1/accounts/{id}/keys")]
 pub async fn list_keys(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let account = existing(&api, &id)?;
@@ -147,10 +163,14 @@ pub async fn list_keys(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>
 }
 
 /// Revoke a key: it is refused from now on
-#[utoipa::path(operation_id = "accounts.keys.revoke", security(("key" = ["admin"])), params(("id" = String, Path), ("key_id" = String, Path)), responses(
-    (status = 204, description = "Revoked"),
-    (status = 409, description = "It is the key of this request"),
-))]
+#[utoipa::path(
+    operation_id = "accounts.keys.revoke", security(("key" = ["admin"])),
+    params(("id" = String, Path), ("key_id" = String, Path)),
+    responses(
+        (status = 204, description = "Revoked"),
+        (status = 409, description = "It is the key of this request"),
+    )
+)]
 #[delete("/api/v1/accounts/{id}/keys/{key_id}")]
 pub async fn revoke_key(
     tenant: May<Admin>,

@@ -24,10 +24,15 @@ use crate::domain::job::{JobKind, Source};
 /// List dead letters that nobody has handled, newest first
 ///
 /// `GET /api/v1/deliveries/{id}` shows one of them with all of its attempts.
-#[utoipa::path(operation_id = "dead_letters.list", security(("key" = ["read"])), params(DeadLettersQuery), responses(
-    (status = 200, description = "A page of dead letters, each with its latest attempt", body = PageReply<DeliveryView>),
-    (status = 404, description = "There is no such webhook"),
-))]
+#[utoipa::path(
+    operation_id = "dead_letters.list", security(("key" = ["read"])),
+    params(DeadLettersQuery),
+    responses(
+        (status = 200, description = "A page of dead letters, each with its latest attempt",
+            body = PageReply<DeliveryView>),
+        (status = 404, description = "There is no such webhook"),
+    )
+)]
 #[get("/api/v1/dead-letters")]
 pub async fn list(
     tenant: May<Read>,
@@ -48,24 +53,32 @@ pub async fn list(
 }
 
 /// Deliver dead letters again, as new deliveries
-#[utoipa::path(operation_id = "dead_letters.replay", security(("key" = ["manage"])), request_body = Option<DeadLettersInput>, responses(
-    (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
-    (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
-    (status = 404, description = "There is no such webhook or delivery"),
-    (status = 409, description = "100 jobs of the account run already"),
-))]
+#[utoipa::path(
+    operation_id = "dead_letters.replay", security(("key" = ["manage"])),
+    request_body = Option<DeadLettersInput>,
+    responses(
+        (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
+        (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
+        (status = 404, description = "There is no such webhook or delivery"),
+        (status = 409, description = "100 jobs of the account run already"),
+    )
+)]
 #[post("/api/v1/dead-letters/replay")]
 pub async fn replay(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     handle(&tenant, api, JobKind::Replay, body).await
 }
 
 /// Take dead letters off the list; the deliveries stay dead in their history
-#[utoipa::path(operation_id = "dead_letters.discard", security(("key" = ["manage"])), request_body = Option<DeadLettersInput>, responses(
-    (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
-    (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
-    (status = 404, description = "There is no such webhook or delivery"),
-    (status = 409, description = "100 jobs of the account run already"),
-))]
+#[utoipa::path(
+    operation_id = "dead_letters.discard", security(("key" = ["manage"])),
+    request_body = Option<DeadLettersInput>,
+    responses(
+        (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
+        (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
+        (status = 404, description = "There is no such webhook or delivery"),
+        (status = 409, description = "100 jobs of the account run already"),
+    )
+)]
 #[post("/api/v1/dead-letters/discard")]
 pub async fn discard(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     handle(&tenant, api, JobKind::Discard, body).await

@@ -37,9 +37,14 @@ pub struct DeliveriesQuery {
 }
 
 /// List a webhook's deliveries, newest first
-#[utoipa::path(operation_id = "webhooks.deliveries.list", security(("key" = ["read"])), params(("id" = String, Path), DeliveriesQuery), responses(
-    (status = 200, description = "A page of deliveries, each with its latest attempt", body = PageReply<DeliveryView>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.deliveries.list", security(("key" = ["read"])),
+    params(("id" = String, Path), DeliveriesQuery),
+    responses(
+        (status = 200, description = "A page of deliveries, each with its latest attempt",
+            body = PageReply<DeliveryView>),
+    )
+)]
 #[get("/api/v1/webhooks/{id}/deliveries")]
 pub async fn list(
     tenant: May<Read>,
@@ -62,10 +67,14 @@ pub async fn list(
 }
 
 /// List what was sent to a webhook, newest first: deliveries that were tried
-#[utoipa::path(operation_id = "webhooks.logs.list", security(("key" = ["read"])), params(("id" = String, Path), PageQuery), responses(
-    (status = 200, description = "A page of deliveries that were tried, each with its latest attempt",
-        body = PageReply<LogRow>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.logs.list", security(("key" = ["read"])),
+    params(("id" = String, Path), PageQuery),
+    responses(
+        (status = 200, description = "A page of deliveries that were tried, each with its latest attempt",
+            body = PageReply<LogRow>),
+    )
+)]
 #[get("/api/v1/webhooks/{id}/logs")]
 pub async fn logs(
     tenant: May<Read>,
@@ -81,9 +90,11 @@ pub async fn logs(
 }
 
 /// Show a delivery with all of its attempts
-#[utoipa::path(operation_id = "deliveries.get", security(("key" = ["read"])), params(("id" = String, Path, description = "In any spelling")), responses(
-    (status = 200, description = "The delivery", body = Reply<DeliveryView>),
-))]
+#[utoipa::path(
+    operation_id = "deliveries.get", security(("key" = ["read"])),
+    params(("id" = String, Path, description = "In any spelling")),
+    responses((status = 200, description = "The delivery", body = Reply<DeliveryView>))
+)]
 #[get("/api/v1/deliveries/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let (delivery, webhook) = find(&api, &tenant, &id)?;

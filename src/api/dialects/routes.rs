@@ -22,9 +22,10 @@ pub struct EventTypesQuery {
 }
 
 /// List the dialects that are served, by name
-#[utoipa::path(operation_id = "dialects.list", security(("key" = ["read"])), responses(
-    (status = 200, description = "All of them", body = PageReply<DialectView>),
-))]
+#[utoipa::path(
+    operation_id = "dialects.list", security(("key" = ["read"])),
+    responses((status = 200, description = "All of them", body = PageReply<DialectView>))
+)]
 #[get("/api/v1/dialects")]
 pub async fn list(_: May<Read>, api: web::Data<Api>) -> HttpResponse {
     let rows = api.dialects.now().mounted().map(|dialect| view(dialect, &api.settings.egress)).collect();
@@ -32,9 +33,11 @@ pub async fn list(_: May<Read>, api: web::Data<Api>) -> HttpResponse {
 }
 
 /// Show a dialect
-#[utoipa::path(operation_id = "dialects.get", security(("key" = ["read"])), params(("name" = String, Path)), responses(
-    (status = 200, description = "The dialect", body = Reply<DialectView>),
-))]
+#[utoipa::path(
+    operation_id = "dialects.get", security(("key" = ["read"])),
+    params(("name" = String, Path)),
+    responses((status = 200, description = "The dialect", body = Reply<DialectView>))
+)]
 #[get("/api/v1/dialects/{name}")]
 pub async fn show(_: May<Read>, api: web::Data<Api>, name: web::Path<String>) -> Result<HttpResponse, Problem> {
     let dialect = api.mounted(&name)?;
@@ -42,10 +45,14 @@ pub async fn show(_: May<Read>, api: web::Data<Api>, name: web::Path<String>) ->
 }
 
 /// List the documented event types of a dialect, with samples and schemas
-#[utoipa::path(operation_id = "event_types.list", security(("key" = ["read"])), params(EventTypesQuery), responses(
-    (status = 200, description = "All of them, in the order of the documentation", body = PageReply<EventTypeView>),
-    (status = 400, description = "There is no such dialect"),
-))]
+#[utoipa::path(
+    operation_id = "event_types.list", security(("key" = ["read"])),
+    params(EventTypesQuery),
+    responses(
+        (status = 200, description = "All of them, in the order of the documentation", body = PageReply<EventTypeView>),
+        (status = 400, description = "There is no such dialect"),
+    )
+)]
 #[get("/api/v1/event-types")]
 pub async fn event_types(
     tenant: May<Read>,

@@ -84,15 +84,17 @@ fn is_false(flag: &bool) -> bool {
 /// One event as a JSON object, up to 1,000 as an array, or as one object a line (`application/x-ndjson`). The answer
 /// comes once they are safe on disk. With an `Idempotency-Key` the same request can be sent again for 24 hours and is
 /// accepted once.
-#[utoipa::path(operation_id = "events.publish", security(("key" = ["publish"])), params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters",
-        pattern = "^[!-~]{1,255}$")),
+#[utoipa::path(
+    operation_id = "events.publish", security(("key" = ["publish"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters", pattern = "^[!-~]{1,255}$")),
     request_body(content((EventOrBatch = "application/json"), (String = "application/x-ndjson"))),
     responses(
         (status = 202, description = "Accepted: safe on disk", body = PublishReply),
         (status = 400, description = "Not an event; nothing was accepted"),
         (status = 409, description = "The id or the Idempotency-Key was used for something else"),
         (status = 429, description = "More events than the key may publish in a second"),
-    ))]
+    )
+)]
 #[post("/api/v1/events")]
 pub async fn publish(
     Asked(tenant, body): Asked<Publish>,

@@ -39,10 +39,13 @@ pub struct EventsQuery {
 }
 
 /// List events, newest first
-#[utoipa::path(operation_id = "events.list", security(("key" = ["read"])), params(EventsQuery),
+#[utoipa::path(
+    operation_id = "events.list", security(("key" = ["read"])),
+    params(EventsQuery),
     responses(
         (status = 200, description = "A page of events, without their data", body = PageReply<EventView<'static>>),
-    ))]
+    )
+)]
 #[get("/api/v1/events")]
 pub async fn list(
     tenant: May<Read>,
@@ -67,10 +70,11 @@ pub async fn list(
 /// Show an event with its data and its deliveries
 ///
 /// `id` is the producer's own id, or ours in any spelling.
-#[utoipa::path(operation_id = "events.get", security(("key" = ["read"])), params(("id" = String, Path)),
-    responses(
-        (status = 200, description = "The event", body = Reply<EventView<'static>>),
-    ))]
+#[utoipa::path(
+    operation_id = "events.get", security(("key" = ["read"])),
+    params(("id" = String, Path)),
+    responses((status = 200, description = "The event", body = Reply<EventView<'static>>))
+)]
 #[get("/api/v1/events/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let (reader, account) = (api.clone(), tenant.account().number);
@@ -89,10 +93,11 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
 /// List an event's deliveries, newest first: replays, then those that were made when it was accepted
 ///
 /// `id` is the producer's own id, or ours in any spelling.
-#[utoipa::path(operation_id = "events.deliveries.list", security(("key" = ["read"])), params(("id" = String, Path), PageQuery),
-    responses(
-        (status = 200, description = "A page of its deliveries", body = PageReply<DeliveryView>),
-    ))]
+#[utoipa::path(
+    operation_id = "events.deliveries.list", security(("key" = ["read"])),
+    params(("id" = String, Path), PageQuery),
+    responses((status = 200, description = "A page of its deliveries", body = PageReply<DeliveryView>))
+)]
 #[get("/api/v1/events/{id}/deliveries")]
 pub async fn deliveries(
     tenant: May<Read>,

@@ -60,17 +60,23 @@ impl StoreDetails {
 }
 
 /// Whether the process lives
-#[utoipa::path(operation_id = "health.live.get", security(()), responses((status = 200, description = "It does", body = Reply<Health>)))]
+#[utoipa::path(
+    operation_id = "health.live.get", security(()),
+    responses((status = 200, description = "It does", body = Reply<Health>))
+)]
 #[get("/health/live")]
 pub async fn live() -> HttpResponse {
     Reply::ok(Health { status: "live" })
 }
 
 /// Whether events are taken and delivered: the store is open and has space, and no thread is stuck
-#[utoipa::path(operation_id = "health.ready.get", security(()), responses(
-    (status = 200, description = "They are", body = Reply<Ready>),
-    (status = 503, description = "Not now; the code says why"),
-))]
+#[utoipa::path(
+    operation_id = "health.ready.get", security(()),
+    responses(
+        (status = 200, description = "They are", body = Reply<Ready>),
+        (status = 503, description = "Not now; the code says why"),
+    )
+)]
 #[get("/health/ready")]
 pub async fn ready(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     if !api.store.is_open() {
@@ -92,9 +98,10 @@ pub async fn ready(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
 }
 
 /// Counters in the Prometheus text format
-#[utoipa::path(operation_id = "health.metrics.get", security(()), responses(
-    (status = 200, description = "The counters", body = String, content_type = "text/plain"),
-))]
+#[utoipa::path(
+    operation_id = "health.metrics.get", security(()),
+    responses((status = 200, description = "The counters", body = String, content_type = "text/plain"))
+)]
 #[get("/metrics")]
 pub async fn metrics(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let text = web::block(move || write_all(&api)).await?;

@@ -80,11 +80,15 @@ struct DiscardInput {
 ///
 /// A delivery that was replayed before is replayed again; `POST /api/v1/dead-letters/replay` takes only dead letters
 /// that nobody has handled.
-#[utoipa::path(operation_id = "webhooks.replay", security(("key" = ["manage"])), params(("id" = String, Path)), request_body = ReplayInput, responses(
-    (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
-    (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
-    (status = 409, description = "100 jobs of the account run already"),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.replay", security(("key" = ["manage"])),
+    params(("id" = String, Path)), request_body = ReplayInput,
+    responses(
+        (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
+        (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
+        (status = 409, description = "100 jobs of the account run already"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/replay")]
 pub async fn replay(
     Asked(tenant, body): Asked<Manage>,
@@ -99,11 +103,15 @@ pub async fn replay(
 }
 
 /// Cancel a webhook's open deliveries
-#[utoipa::path(operation_id = "webhooks.discard", security(("key" = ["manage"])), params(("id" = String, Path)), request_body = Option<DiscardInput>, responses(
-    (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
-    (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
-    (status = 409, description = "100 jobs of the account run already"),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.discard", security(("key" = ["manage"])),
+    params(("id" = String, Path)), request_body = Option<DiscardInput>,
+    responses(
+        (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
+        (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
+        (status = 409, description = "100 jobs of the account run already"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/discard")]
 pub async fn discard(
     Asked(tenant, body): Asked<Manage>,

@@ -50,19 +50,25 @@ pub struct CheckView {
 /// Call a webhook's endpoint to see how it is
 ///
 /// Sends `{"test": true}` with `test` in the place of the signature; nothing is stored and nothing retried.
-#[utoipa::path(operation_id = "webhooks.check", security(("key" = ["manage"])), params(("id" = String, Path)), responses(
-    (status = 200, description = "What was found, good or bad", body = Reply<CheckView>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.check", security(("key" = ["manage"])),
+    params(("id" = String, Path)),
+    responses((status = 200, description = "What was found, good or bad", body = Reply<CheckView>))
+)]
 #[post("/api/v1/webhooks/{id}/check")]
 pub async fn check(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     Ok(Reply::ok(reach(&api, &tenant).check(&id).await?))
 }
 
 /// Ask an endpoint again whether it wants deliveries
-#[utoipa::path(operation_id = "webhooks.verify", security(("key" = ["manage"])), params(("id" = String, Path)), responses(
-    (status = 200, description = "Its `status` says what came of it", body = Reply<WebhookView>),
-    (status = 409, description = "Nobody asks it"),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.verify", security(("key" = ["manage"])),
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Its `status` says what came of it", body = Reply<WebhookView>),
+        (status = 409, description = "Nobody asks it"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/verify")]
 pub async fn verify(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);

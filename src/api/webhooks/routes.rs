@@ -17,10 +17,14 @@ use crate::api::http::reply::Reply;
 use crate::api::http::request::Query;
 
 /// Register a webhook
-#[utoipa::path(operation_id = "webhooks.create", security(("key" = ["manage"])), request_body = WebhookCreate, responses(
-    (status = 201, description = "Registered; `secret` is shown if it was generated", body = Reply<WebhookView>),
-    (status = 409, description = "The account has as many as the dialect allows"),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.create", security(("key" = ["manage"])),
+    request_body = WebhookCreate,
+    responses(
+        (status = 201, description = "Registered; `secret` is shown if it was generated", body = Reply<WebhookView>),
+        (status = 409, description = "The account has as many as the dialect allows"),
+    )
+)]
 #[post("/api/v1/webhooks")]
 pub async fn create(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);
@@ -40,9 +44,11 @@ pub async fn create(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> 
 }
 
 /// List webhooks, newest first
-#[utoipa::path(operation_id = "webhooks.list", security(("key" = ["read"])), params(PageQuery), responses(
-    (status = 200, description = "A page of webhooks", body = PageReply<WebhookView>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.list", security(("key" = ["read"])),
+    params(PageQuery),
+    responses((status = 200, description = "A page of webhooks", body = PageReply<WebhookView>))
+)]
 #[get("/api/v1/webhooks")]
 pub async fn list(
     tenant: May<Read>,
@@ -61,9 +67,11 @@ pub async fn list(
 }
 
 /// Show a webhook, and how its deliveries stand
-#[utoipa::path(operation_id = "webhooks.get", security(("key" = ["read"])), params(("id" = String, Path)), responses(
-    (status = 200, description = "The webhook", body = Reply<WebhookView>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.get", security(("key" = ["read"])),
+    params(("id" = String, Path)),
+    responses((status = 200, description = "The webhook", body = Reply<WebhookView>))
+)]
 #[get("/api/v1/webhooks/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);
@@ -80,10 +88,11 @@ async fn change(tenant: &Tenant, api: &Api, id: &str, body: Body) -> Result<Http
 }
 
 /// Change a webhook: what is left out stays, null goes back to the dialect's
-#[utoipa::path(operation_id = "webhooks.put", security(("key" = ["manage"])), params(("id" = String, Path)), request_body = WebhookInput,
-    responses(
-        (status = 200, description = "Changed", body = Reply<WebhookView>),
-    ))]
+#[utoipa::path(
+    operation_id = "webhooks.put", security(("key" = ["manage"])),
+    params(("id" = String, Path)), request_body = WebhookInput,
+    responses((status = 200, description = "Changed", body = Reply<WebhookView>))
+)]
 #[put("/api/v1/webhooks/{id}")]
 pub async fn put(
     Asked(tenant, body): Asked<Manage>,
@@ -94,9 +103,11 @@ pub async fn put(
 }
 
 /// Change a webhook: the same as PUT
-#[utoipa::path(operation_id = "webhooks.change", security(("key" = ["manage"])), params(("id" = String, Path)), request_body = WebhookInput, responses(
-    (status = 200, description = "Changed", body = Reply<WebhookView>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.change", security(("key" = ["manage"])),
+    params(("id" = String, Path)), request_body = WebhookInput,
+    responses((status = 200, description = "Changed", body = Reply<WebhookView>))
+)]
 #[patch("/api/v1/webhooks/{id}")]
 pub async fn patch(
     Asked(tenant, body): Asked<Manage>,
@@ -107,9 +118,11 @@ pub async fn patch(
 }
 
 /// Delete a webhook; its open deliveries are cancelled
-#[utoipa::path(operation_id = "webhooks.delete", security(("key" = ["manage"])), params(("id" = String, Path)), responses(
-    (status = 204, description = "Deleted"),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.delete", security(("key" = ["manage"])),
+    params(("id" = String, Path)),
+    responses((status = 204, description = "Deleted"))
+)]
 #[delete("/api/v1/webhooks/{id}")]
 pub async fn delete(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     reach(&api, &tenant).delete(&id).await?;

@@ -68,9 +68,11 @@ struct PreviousSecret {
 }
 
 /// Show a webhook's signing secret, and older ones that still sign
-#[utoipa::path(operation_id = "webhooks.secret.get", security(("key" = ["manage"])), params(("id" = String, Path)), responses(
-    (status = 200, description = "The secrets that sign", body = Reply<SecretView>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.secret.get", security(("key" = ["manage"])),
+    params(("id" = String, Path)),
+    responses((status = 200, description = "The secrets that sign", body = Reply<SecretView>))
+)]
 #[get("/api/v1/webhooks/{id}/secret")]
 pub async fn show(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let webhook = reach(&api, &tenant).webhook(&id)?;
@@ -80,9 +82,11 @@ pub async fn show(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String
 }
 
 /// Give a webhook a new signing secret; the old one signs beside it for a while
-#[utoipa::path(operation_id = "webhooks.secret.rotate", security(("key" = ["manage"])), params(("id" = String, Path)), request_body = Option<RotateInput>, responses(
-    (status = 200, description = "The secrets that sign", body = Reply<SecretView>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.secret.rotate", security(("key" = ["manage"])),
+    params(("id" = String, Path)), request_body = Option<RotateInput>,
+    responses((status = 200, description = "The secrets that sign", body = Reply<SecretView>))
+)]
 #[post("/api/v1/webhooks/{id}/secret/rotate")]
 pub async fn rotate(
     Asked(tenant, body): Asked<Manage>,

@@ -73,11 +73,15 @@ struct ReplayView {
 /// Send a webhook a test event
 ///
 /// It goes out at once, also if the webhook is paused or disabled, is tried once, and counts for no rule that disables it.
-#[utoipa::path(operation_id = "webhooks.test", security(("key" = ["manage"])), params(("id" = String, Path)), request_body = Option<TestInput>, responses(
-    (status = 202, description = "It was sent, and this is what the endpoint answered", body = Reply<TestView>),
-    (status = 409, description = "Its endpoint has not shown that it wants deliveries"),
-    (status = 429, description = "The rate of its contract is used up; nothing was stored"),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.test", security(("key" = ["manage"])),
+    params(("id" = String, Path)), request_body = Option<TestInput>,
+    responses(
+        (status = 202, description = "It was sent, and this is what the endpoint answered", body = Reply<TestView>),
+        (status = 409, description = "Its endpoint has not shown that it wants deliveries"),
+        (status = 429, description = "The rate of its contract is used up; nothing was stored"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/test")]
 pub async fn test(
     Asked(tenant, body): Asked<Manage>,
@@ -90,9 +94,11 @@ pub async fn test(
 }
 
 /// Deliver again what a delivery delivered
-#[utoipa::path(operation_id = "deliveries.replay", security(("key" = ["manage"])), params(("id" = String, Path), ("delivery_id" = String, Path)), responses(
-    (status = 202, description = "On its way as a new delivery", body = Reply<ReplayView>),
-))]
+#[utoipa::path(
+    operation_id = "deliveries.replay", security(("key" = ["manage"])),
+    params(("id" = String, Path), ("delivery_id" = String, Path)),
+    responses((status = 202, description = "On its way as a new delivery", body = Reply<ReplayView>))
+)]
 #[post("/api/v1/webhooks/{id}/replay/{delivery_id}")]
 pub async fn replay(
     tenant: May<Manage>,

@@ -27,10 +27,14 @@ struct DisableInput {
 }
 
 /// Let the deliveries of a disabled webhook out again
-#[utoipa::path(operation_id = "webhooks.enable", security(("key" = ["manage"])), params(("id" = String, Path)), responses(
-    (status = 200, description = "Active", body = Reply<WebhookView>),
-    (status = 409, description = "It is paused"),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.enable", security(("key" = ["manage"])),
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Active", body = Reply<WebhookView>),
+        (status = 409, description = "It is paused"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/enable")]
 pub async fn enable(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);
@@ -38,9 +42,11 @@ pub async fn enable(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<Stri
 }
 
 /// Hold the deliveries of a webhook, with a reason
-#[utoipa::path(operation_id = "webhooks.disable", security(("key" = ["manage"])), params(("id" = String, Path)), request_body = Option<DisableInput>, responses(
-    (status = 200, description = "Disabled", body = Reply<WebhookView>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.disable", security(("key" = ["manage"])),
+    params(("id" = String, Path)), request_body = Option<DisableInput>,
+    responses((status = 200, description = "Disabled", body = Reply<WebhookView>))
+)]
 #[post("/api/v1/webhooks/{id}/disable")]
 pub async fn disable(
     Asked(tenant, body): Asked<Manage>,
@@ -53,10 +59,14 @@ pub async fn disable(
 }
 
 /// Hold the deliveries of a webhook for a while
-#[utoipa::path(operation_id = "webhooks.pause", security(("key" = ["manage"])), params(("id" = String, Path)), responses(
-    (status = 200, description = "Paused", body = Reply<WebhookView>),
-    (status = 409, description = "It is disabled"),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.pause", security(("key" = ["manage"])),
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Paused", body = Reply<WebhookView>),
+        (status = 409, description = "It is disabled"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/pause")]
 pub async fn pause(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);
@@ -64,10 +74,14 @@ pub async fn pause(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<Strin
 }
 
 /// Let the deliveries of a paused webhook out again
-#[utoipa::path(operation_id = "webhooks.resume", security(("key" = ["manage"])), params(("id" = String, Path)), responses(
-    (status = 200, description = "Active", body = Reply<WebhookView>),
-    (status = 409, description = "It is disabled"),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.resume", security(("key" = ["manage"])),
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Active", body = Reply<WebhookView>),
+        (status = 409, description = "It is disabled"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/resume")]
 pub async fn resume(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);
