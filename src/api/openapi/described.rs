@@ -41,6 +41,7 @@ pub fn base() -> Document {
 pub fn complete(document: &Document) -> Value {
     let mut document = serde_json::to_value(document).expect("the document is plain data");
     schemas::rename(&mut document);
+    schemas::merge(&mut document);
     schemas::require(&mut document);
     schemas::exemplify(&mut document);
     document["tags"] = tags::described();

@@ -38,6 +38,31 @@ pub fn rename(document: &mut Value) {
     });
 }
 
+/// Makes one object of a schema that takes in the fields of another: whoever reads it meets no inheritance.
+pub fn merge(document: &mut Value) {
+    let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };
+    let known = schemas.clone();
+    for schema in schemas.values_mut().filter_map(Value::as_object_mut) {
+        let Some(Value::Array(parts)) = schema.remove("allOf") else { continue };
+        schema.insert("type".into(), "object".into());
+        for part in &parts {
+            let name = part.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix(PREFIX));
+            take_in(name.map_or(part, |name| &known[name]), schema);
+        }
+    }
+}
+
+fn take_in(part: &Value, schema: &mut Map<String, Value>) {
+    let properties = part["properties"].as_object().cloned().unwrap_or_default();
+    let required = part["required"].as_array().cloned().unwrap_or_default();
+    if let Value::Object(all) = schema.entry("properties").or_insert_with(|| json!({})) {
+        all.extend(properties);
+    }
+    if let Value::Array(all) = schema.entry("required").or_insert_with(|| json!([])) {
+        all.extend(required);
+    }
+}
+
 /// Says of what replies hold that it is always there: a field that may be null is never left out. What requests hold stays
 /// as it is.
 pub fn require(document: &mut Value) {
