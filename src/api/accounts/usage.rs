@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::routes::existing;
 use crate::api::Api;
 use crate::api::access::auth::{May, Read, Tenant};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::domain::account::Account;
 use crate::domain::time::{self, DAY_MS, UnixMs};
@@ -55,10 +55,11 @@ impl Used {
 ///
 /// An admin's key may ask for any account, another only for its own. What is used up is refused: a further webhook or key with
 /// 409, further events with 429 and the time to come back. Of what is kept beyond its limits, the oldest goes.
-#[utoipa::path(tag = "accounts", operation_id = "accounts.usage.get", params(("id" = String, Path)), responses(
-    (status = 200, description = "What is used of each quota, and its limit", body = Reply<UsageView>),
-    (status = 404, description = "There is no such account for this key", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "accounts.usage.get", security(("key" = ["read"])),
+    params(("id" = String, Path)),
+    responses((status = 200, description = "What is used of each quota, and its limit", body = Reply<UsageView>))
+)]
 #[get("/api/v1/accounts/{id}/usage")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let account = asked_for(&api, &tenant, &id)?;

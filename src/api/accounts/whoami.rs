@@ -25,9 +25,12 @@ pub struct Whoami {
 /// Show who asks: the key, its scopes, and the account that it acts for
 ///
 /// Any key will do. An admin's acts for the account that `Hookwheel-Account` names, else for `default`.
-#[utoipa::path(tag = "accounts", operation_id = "accounts.whoami.get", responses(
-    (status = 200, description = "The key and the account", body = Reply<Whoami>),
-))]
+#[utoipa::path(
+    operation_id = "accounts.whoami.get", security(("key" = [])),
+    params(("Hookwheel-Account" = Option<String>, Header, description = "The account that an admin key acts for",
+        pattern = "^[A-Za-z0-9_-]{1,64}$", example = "acme")),
+    responses((status = 200, description = "The key and the account", body = Reply<Whoami>))
+)]
 #[get("/api/v1/whoami")]
 pub async fn show(tenant: May<Any>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let key = tenant.api_key();
