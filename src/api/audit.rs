@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::Api;
 use crate::api::access::auth::{Manage, May, Tenant};
 use crate::api::http::page::{Listed, PageReply, Window};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::request::Query;
 use crate::domain::account::Scope;
 use crate::domain::audit::{Actor, AuditEntry, Side};
@@ -26,16 +26,29 @@ struct AuditQuery {
     /// Only what was done to the thing of this id.
     target: Option<String>,
     /// Rows, 1 to 250; 50 if left out.
-    #[param(value_type = Option<u16>)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 250, default = 50)]
     limit: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
+/// Who made a change: `key`, one of the account's own; `operator`; or `server`, by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(example = "key")]
+enum AuditBy {
+    Key,
+    Operator,
+    Server,
+}
+
 /// An entry: something was changed, or a secret was shown.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = AuditEntry)]
 struct AuditView {
+    /// Its id.
     id: String,
+    /// When it was done.
     #[schema(format = DateTime)]
     at: String,
     /// What was done, such as `webhook.changed`.
@@ -44,8 +57,8 @@ struct AuditView {
     target: String,
     /// The settings that changed, without their values.
     fields: Vec<String>,
-    /// Who did it: `key`, one of the account's own; `operator`; or `server`, by itself.
-    by: &'static str,
+    /// Who did it.
+    by: AuditBy,
     /// The id of the key that did it. An operator's is shown to admins only, as are its name and its address.
     key_id: Option<String>,
     /// The key's name at that time.
@@ -56,10 +69,11 @@ struct AuditView {
 }
 
 /// List who changed what, newest first
-#[utoipa::path(tag = "audit", params(AuditQuery), responses(
-    (status = 200, description = "A page of entries", body = PageReply<AuditView>),
-    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "audit.list", security(("key" = ["manage"])),
+    params(AuditQuery),
+    responses((status = 200, description = "A page of entries", body = PageReply<AuditView>))
+)]
 #[get("/api/v1/audit")]
 pub async fn list(
     tenant: May<Manage>,
@@ -82,11 +96,11 @@ pub async fn list(
 fn view(api: &Api, reader: &Tenant, entry: AuditEntry) -> AuditView {
     let side = side(api, reader, &entry);
     let by = match (entry.by.key, side) {
-        (None, _) => "server",
-        (_, Side::Account) => "key",
-        (_, Side::Operator | Side::Unknown) => "operator",
+        (None, _) => AuditBy::Server,
+        (_, Side::Account) => AuditBy::Key,
+        (_, Side::Operator | Side::Unknown) => AuditBy::Operator,
     };
-    let shown = if by == "operator" && !reader.is_admin() { Actor::default() } else { entry.by };
+    let shown = if by == AuditBy::Operator && !reader.is_admin() { Actor::default() } else { entry.by };
     AuditView {
         id: entry.id.to_string(),
         at: time::rfc3339(entry.id.time()),

@@ -32,6 +32,7 @@ pub mod tally;
 pub mod time;
 pub mod tls;
 pub mod webhook;
+pub mod words;
 
 use thiserror::Error;
 

@@ -13,6 +13,7 @@ use super::retry::{RetrySchedule, SuccessRule};
 use super::secret::{DataKey, SigningSecret};
 use super::time::UnixMs;
 use super::tls::Tls;
+use super::words::words;
 
 /// Event filters of one webhook.
 pub const FILTERS_MAX: usize = 200;
@@ -135,7 +136,7 @@ impl Webhook {
     /// The word in the API for whether they do.
     pub fn status_word(&self) -> &'static str {
         match self.status {
-            Status::Active if !self.ownership.is_settled() => "unverified",
+            Status::Active if !self.ownership.is_settled() => UNVERIFIED,
             _ => self.status.word(),
         }
     }
@@ -190,17 +191,19 @@ pub enum Status {
     },
 }
 
-impl Status {
-    /// The word in the API.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Paused { .. } => "paused",
-            Self::Disabled { .. } => "disabled",
-            Self::Deleted { .. } => "deleted",
-        }
-    }
+words!(Status {
+    Self::Active => "active",
+    Self::Paused { .. } => "paused",
+    Self::Disabled { .. } => "disabled",
+    Self::Deleted { .. } => "deleted",
+});
 
+/// What `status` says of a webhook that is there: nobody sees a deleted one.
+pub const SHOWN_STATUSES: [&str; 4] = ["active", "paused", "disabled", UNVERIFIED];
+/// What it says of one whose endpoint has not shown that it wants deliveries.
+const UNVERIFIED: &str = "unverified";
+
+impl Status {
     /// When one delivery goes out to see whether its endpoint is well again.
     pub fn probe_at(&self) -> Option<UnixMs> {
         match self {

@@ -1,18 +1,16 @@
 //! Dead letters that nobody has handled, over all webhooks of an account: a list, and replaying or discarding them, those
 //! that are named or those that a filter selects. One of them in full is the delivery itself.
 
-use std::collections::hash_map::{Entry, HashMap};
-
 use actix_web::{HttpResponse, get, post, web};
 
 use super::input::{DeadLettersInput, DeadLettersQuery, deliveries, webhook_number};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May, Read, Tenant};
-use crate::api::deliveries::history::{History, Row};
+use crate::api::deliveries::view::{DeliveryView, views};
 use crate::api::http::body::Body;
-use crate::api::http::page::{Listed, PageReply, Window};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::page::{PageReply, Window};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::http::request::Query;
 use crate::api::jobs::input::Range;
@@ -20,19 +18,21 @@ use crate::api::jobs::start::answer;
 use crate::api::jobs::view::CountView;
 use crate::api::jobs::view::JobView;
 use crate::domain::Invalid;
-use crate::domain::delivery::Delivery;
-use crate::domain::id::{DeliveryId, WebhookNumber};
+use crate::domain::id::DeliveryId;
 use crate::domain::job::{JobKind, Source};
-use crate::store::Page;
 
 /// List dead letters that nobody has handled, newest first
 ///
 /// `GET /api/v1/deliveries/{id}` shows one of them with all of its attempts.
-#[utoipa::path(tag = "dead letters", params(DeadLettersQuery), responses(
-    (status = 200, description = "A page of dead letters, each with its latest attempt", body = PageReply<Row>),
-    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "dead_letters.list", security(("key" = ["read"])),
+    params(DeadLettersQuery),
+    responses(
+        (status = 200, description = "A page of dead letters, each with its latest attempt",
+            body = PageReply<DeliveryView>),
+        (status = 404, description = "There is no such webhook"),
+    )
+)]
 #[get("/api/v1/dead-letters")]
 pub async fn list(
     tenant: May<Read>,
@@ -47,32 +47,38 @@ pub async fn list(
     let reader = api.clone();
     let listed = api.read(account, move || {
         let page = reader.store.dead_letters(&bulk, window.before.map(DeliveryId), window.limit)?;
-        rows(&reader, page)
+        views(&reader, page)
     });
     Ok(HttpResponse::Ok().json(PageReply::from(listed.await??)))
 }
 
 /// Deliver dead letters again, as new deliveries
-#[utoipa::path(tag = "dead letters", request_body = Option<DeadLettersInput>, responses(
-    (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
-    (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
-    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook or delivery", body = ErrorReply<'static>),
-    (status = 409, description = "100 jobs of the account run already", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "dead_letters.replay", security(("key" = ["manage"])),
+    request_body = Option<DeadLettersInput>,
+    responses(
+        (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
+        (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
+        (status = 404, description = "There is no such webhook or delivery"),
+        (status = 409, description = "100 jobs of the account run already"),
+    )
+)]
 #[post("/api/v1/dead-letters/replay")]
 pub async fn replay(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     handle(&tenant, api, JobKind::Replay, body).await
 }
 
 /// Take dead letters off the list; the deliveries stay dead in their history
-#[utoipa::path(tag = "dead letters", request_body = Option<DeadLettersInput>, responses(
-    (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
-    (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
-    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook or delivery", body = ErrorReply<'static>),
-    (status = 409, description = "100 jobs of the account run already", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "dead_letters.discard", security(("key" = ["manage"])),
+    request_body = Option<DeadLettersInput>,
+    responses(
+        (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
+        (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
+        (status = 404, description = "There is no such webhook or delivery"),
+        (status = 409, description = "100 jobs of the account run already"),
+    )
+)]
 #[post("/api/v1/dead-letters/discard")]
 pub async fn discard(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     handle(&tenant, api, JobKind::Discard, body).await
@@ -97,23 +103,4 @@ pub async fn handle(tenant: &Tenant, api: web::Data<Api>, kind: JobKind, body: B
         }
     };
     answer(&api, tenant, range.bulk(tenant.account().number, kind, source), input.dry_run).await
-}
-
-/// Rows as every history shows them, each from its own webhook's.
-pub fn rows(api: &Api, page: Page<Delivery, DeliveryId>) -> Result<Listed<Row>, Problem> {
-    let mut histories: HashMap<WebhookNumber, History> = HashMap::new();
-    let mut rows = Vec::with_capacity(page.rows.len());
-    for delivery in &page.rows {
-        let number = delivery.id.webhook();
-        let history = match histories.entry(number) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => {
-                let webhook = api.store.registry().webhook(number).cloned();
-                let webhook = webhook.ok_or_else(|| Problem::internal("a dead letter without a webhook"))?;
-                unknown.insert(History::of(api, webhook)?)
-            }
-        };
-        rows.push(history.row(delivery, delivery.latest_attempt())?);
-    }
-    Ok(Listed { rows, next: page.next.map(|id| (id.0, 0)) })
 }

@@ -7,15 +7,12 @@ use serde::Serialize;
 
 use crate::api::Api;
 use crate::api::http::page::{Listed, Window};
-use crate::domain::delivery::{AttemptSummary, Delivery, DeliveryState};
+use crate::domain::delivery::{AttemptSummary, Delivery, DeliveryState, HELD};
 use crate::domain::id::DeliveryId;
 use crate::domain::tally::{Tally, next_day};
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::Webhook;
 use crate::store::{EventHead, Store, StoreError};
-
-/// The words that `?state=` takes.
-pub const STATES: [&str; 6] = ["pending", "scheduled", "held", "succeeded", "dead", "cancelled"];
 
 /// The word for where a delivery stands. An open one of a webhook that is not active is held; of a deleted webhook it
 /// is as good as cancelled.
@@ -23,26 +20,27 @@ pub fn shown_state(delivery: &Delivery, webhook: Option<&Webhook>) -> &'static s
     match webhook {
         _ if !delivery.state.is_open() => delivery.state.word(),
         Some(webhook) if webhook.is_active() => delivery.state.word(),
-        Some(webhook) if !webhook.is_deleted() => "held",
+        Some(webhook) if !webhook.is_deleted() => HELD,
         _ => "cancelled",
     }
 }
 
-/// A delivery with one of its attempts, the latest where the list is of deliveries.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+/// A delivery with one of its attempts, the latest where the list is of deliveries. The faces pick from it.
+#[derive(Debug, Serialize)]
 pub struct Row {
+    /// The delivery's id.
     pub id: String,
     /// The producer's own id where it gave one, else ours.
     pub event_id: String,
     /// Null once the event is no longer kept.
     pub event_type: Option<String>,
+    /// The webhook's id.
     pub webhook_id: String,
-    /// `pending`, `scheduled`, `held`, `succeeded`, `dead` or `cancelled`.
+    /// Where the delivery stands.
     pub state: &'static str,
-    #[schema(format = DateTime)]
+    /// When it was made.
     pub created_at: String,
     /// When the attempt started; null before the first.
-    #[schema(format = DateTime)]
     pub attempted_at: Option<String>,
     /// The attempt's number, from 1.
     pub attempt: Option<u16>,
@@ -50,27 +48,38 @@ pub struct Row {
     pub attempts: u16,
     /// Null where no answer came.
     pub status_code: Option<u16>,
+    /// How long the attempt took.
     pub response_time_ms: Option<u32>,
     /// Whether the attempt was a success.
     pub success: Option<bool>,
     /// Why it was none, why the delivery was cancelled or is dead without an attempt, or which limit it waits for.
     pub error: Option<String>,
-    #[schema(format = DateTime)]
+    /// When the next one is due.
     pub next_attempt_at: Option<String>,
 }
 
 /// What was sent to a webhook: a delivery with its latest attempt.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = DeliveryLog)]
 pub struct LogRow {
+    /// The delivery's id.
     id: String,
+    /// The event: the own id of its producer where it gave one, else ours.
     event_id: String,
+    /// The type of the event; null once it is no longer kept.
     event_type: Option<String>,
+    /// When the latest attempt started.
     #[schema(format = DateTime)]
     delivered_at: Option<String>,
+    /// What the latest attempt was answered; null where no answer came.
     status_code: Option<u16>,
+    /// How long the latest attempt took, in milliseconds.
     response_time_ms: Option<u32>,
+    /// Attempts made.
     attempts: u16,
+    /// Why the latest attempt was no success; left out where it was one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     last_error: Option<String>,
 }
 
@@ -112,13 +121,15 @@ impl History {
         Ok(Self { store: api.store.clone(), webhook, tally, tomorrow, pause, behind })
     }
 
+    /// Its deliveries; `wanted` filters.
+    pub fn page(&self, window: Window, wanted: impl Fn(&Delivery) -> bool) -> Result<Listed<Delivery>, StoreError> {
+        let before = window.before.map(DeliveryId);
+        Ok(self.store.deliveries(self.webhook.number(), before, window.limit, wanted)?.into())
+    }
+
     /// A row a delivery, with its latest attempt; `wanted` filters.
     pub fn deliveries(&self, window: Window, wanted: impl Fn(&Delivery) -> bool) -> Result<Listed<Row>, StoreError> {
-        let before = window.before.map(DeliveryId);
-        let page = self.store.deliveries(self.webhook.number(), before, window.limit, wanted)?;
-        let rows: Result<_, StoreError> =
-            page.rows.iter().map(|delivery| self.row(delivery, delivery.latest_attempt())).collect();
-        Ok(Listed { rows: rows?, next: page.next.map(|id| (id.0, 0)) })
+        self.page(window, wanted)?.try_map(|delivery| self.row(&delivery, delivery.latest_attempt()))
     }
 
     /// A row an attempt, the newest delivery's latest first.

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use actix_web::{HttpResponse, get, web};
 use serde::Deserialize;
 
-use super::view::{DeliveryView, attempt_view, cause};
+use super::view::{DeliveryView, view};
 use crate::api::Api;
 use crate::api::access::auth::{May, Read, Tenant};
-use crate::api::deliveries::history::{History, LogRow, Row, STATES, shown_state};
+use crate::api::deliveries::history::{History, LogRow, shown_state};
 use crate::api::http::page::{PageQuery, PageReply, Window};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::http::request::Query;
+use crate::api::openapi::words::DeliveryState;
 use crate::api::webhooks::reach::reach;
 use crate::domain::Invalid;
-use crate::domain::delivery::{Cause, Delivery};
+use crate::domain::delivery::{Delivery, SHOWN_STATES};
 use crate::domain::id::DeliveryId;
-use crate::domain::time;
 use crate::domain::webhook::Webhook;
 
 /// What to list of a webhook's deliveries.
@@ -26,21 +26,25 @@ use crate::domain::webhook::Webhook;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct DeliveriesQuery {
-    /// Only those that are `pending`, `scheduled`, `held`, `succeeded`, `dead` or `cancelled`.
+    /// Only those that stand so.
+    #[param(value_type = Option<DeliveryState>, inline)]
     pub state: Option<String>,
     /// Rows, 1 to 250; 50 if left out.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 250)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 250, default = 50)]
     pub limit: Option<String>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
 }
 
 /// List a webhook's deliveries, newest first
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path), DeliveriesQuery), responses(
-    (status = 200, description = "A page of deliveries, each with its latest attempt", body = PageReply<Row>),
-    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.deliveries.list", security(("key" = ["read"])),
+    params(("id" = String, Path), DeliveriesQuery),
+    responses(
+        (status = 200, description = "A page of deliveries, each with its latest attempt",
+            body = PageReply<DeliveryView>),
+    )
+)]
 #[get("/api/v1/webhooks/{id}/deliveries")]
 pub async fn list(
     tenant: May<Read>,
@@ -49,24 +53,28 @@ pub async fn list(
     Query(query): Query<DeliveriesQuery>,
 ) -> Result<HttpResponse, Problem> {
     let window = Window::read(query.limit.as_deref(), query.cursor.as_deref())?;
-    if query.state.as_deref().is_some_and(|state| !STATES.contains(&state)) {
-        return Err(Invalid::new("state", format!("must be one of {}", STATES.join(", "))).into());
+    if query.state.as_deref().is_some_and(|state| !SHOWN_STATES.contains(&state)) {
+        return Err(Invalid::new("state", format!("must be one of {}", SHOWN_STATES.join(", "))).into());
     }
     let history = reach(&api, &tenant).history(&id)?;
     let listed = api.read(tenant.account().number, move || {
         let webhook = history.webhook.clone();
         let state = |delivery: &_| shown_state(delivery, Some(&webhook));
-        history.deliveries(window, |delivery| query.state.as_deref().is_none_or(|wanted| wanted == state(delivery)))
+        let wanted = |delivery: &Delivery| query.state.as_deref().is_none_or(|wanted| wanted == state(delivery));
+        history.page(window, wanted)?.try_map(|delivery| view(&history, &delivery))
     });
     Ok(HttpResponse::Ok().json(PageReply::from(listed.await??)))
 }
 
 /// List what was sent to a webhook, newest first: deliveries that were tried
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path), PageQuery), responses(
-    (status = 200, description = "A page of deliveries that were tried, each with its latest attempt",
-        body = PageReply<LogRow>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.logs.list", security(("key" = ["read"])),
+    params(("id" = String, Path), PageQuery),
+    responses(
+        (status = 200, description = "A page of deliveries that were tried, each with its latest attempt",
+            body = PageReply<LogRow>),
+    )
+)]
 #[get("/api/v1/webhooks/{id}/logs")]
 pub async fn logs(
     tenant: May<Read>,
@@ -82,29 +90,16 @@ pub async fn logs(
 }
 
 /// Show a delivery with all of its attempts
-#[utoipa::path(tag = "deliveries", params(("id" = String, Path, description = "In any spelling")), responses(
-    (status = 200, description = "The delivery", body = Reply<DeliveryView>),
-    (status = 404, description = "There is no such delivery", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "deliveries.get", security(("key" = ["read"])),
+    params(("id" = String, Path, description = "In any spelling")),
+    responses((status = 200, description = "The delivery", body = Reply<DeliveryView>))
+)]
 #[get("/api/v1/deliveries/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let (delivery, webhook) = find(&api, &tenant, &id)?;
-    let attempts = api.store.attempts(&delivery)?;
-    let row = History::of(&api, webhook)?.row(&delivery, None)?;
-    Ok(Reply::ok(DeliveryView {
-        id: row.id,
-        event_id: row.event_id,
-        event_type: row.event_type,
-        webhook_id: row.webhook_id,
-        state: row.state,
-        cause: cause(&delivery),
-        replay_of: if let Cause::Replay(old) = delivery.cause { Some(old.to_string()) } else { None },
-        created_at: row.created_at,
-        next_attempt_at: row.next_attempt_at,
-        ended_at: delivery.ended_at.map(|at| time::rfc3339(api.store.shown(at))),
-        reason: delivery.reason.clone(),
-        attempts: attempts.into_iter().map(|attempt| attempt_view(&api.store, &delivery, attempt)).collect(),
-    }))
+    let shown = view(&History::of(&api, webhook)?, &delivery)?;
+    Ok(Reply::ok(shown.with_attempts(&api.store, &delivery)?))
 }
 
 /// The delivery, if it goes to a webhook of the tenant's account, a deleted one included.

@@ -1,55 +1,95 @@
-//! How one delivery is shown, with all of its attempts.
+//! How deliveries are shown: one shape in every list and alone, where their attempts are in it too.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::{Entry, HashMap};
 
 use serde::Serialize;
 
-use crate::api::deliveries::history::is_success;
+use crate::api::Api;
+use crate::api::deliveries::history::{History, is_success};
+use crate::api::http::page::Listed;
+use crate::api::openapi::words::{AttemptOutcome, DeliveryCause, DeliveryState};
 use crate::domain::delivery::{Attempt, Cause, Delivery};
+use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::time;
-use crate::store::Store;
+use crate::store::{Page, Store, StoreError};
 
-/// A delivery with all of its attempts.
+/// A delivery: one event for one webhook.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Delivery)]
 pub struct DeliveryView {
+    /// Its id, the same for all of its attempts.
     pub id: String,
+    /// The event: the own id of its producer where it gave one, else ours.
     pub event_id: String,
+    /// The event's type; null once the event is no longer kept.
     pub event_type: Option<String>,
+    /// The webhook that it goes to.
     pub webhook_id: String,
-    /// `pending`, `scheduled`, `held`, `succeeded`, `dead` or `cancelled`.
+    /// Where it stands.
+    #[schema(value_type = DeliveryState)]
     pub state: &'static str,
-    /// Why it exists: `accept`, `test`, `replay`, or `missed`: a bulk replay made it for an event that had none.
+    /// Why it exists.
+    #[schema(value_type = DeliveryCause)]
     pub cause: &'static str,
     /// The delivery that it replays.
     pub replay_of: Option<String>,
+    /// When it was made.
     #[schema(format = DateTime)]
     pub created_at: String,
+    /// When its next attempt is due; null where none is, or where it is never late.
     #[schema(format = DateTime)]
     pub next_attempt_at: Option<String>,
+    /// When it ended; null while it is open.
     #[schema(format = DateTime)]
     pub ended_at: Option<String>,
     /// Why it was cancelled (`too_large`: its body is over what the dialect allows), or is dead without an attempt:
     /// `filter_too_costly`, and what to do.
     pub reason: Option<String>,
-    /// The first first.
-    pub attempts: Vec<AttemptView>,
+    /// Attempts made so far.
+    pub attempt_count: u16,
+    /// When the latest attempt started; null before the first.
+    #[schema(format = DateTime)]
+    pub attempted_at: Option<String>,
+    /// What the latest attempt was answered; null where no answer came.
+    #[schema(minimum = 100, maximum = 999)]
+    pub status_code: Option<u16>,
+    /// How long the latest attempt took, in milliseconds.
+    pub response_time_ms: Option<u32>,
+    /// Whether the latest attempt was a success.
+    pub success: Option<bool>,
+    /// Why it was none, why the delivery was cancelled or is dead without an attempt, or which limit it waits for.
+    pub error: Option<String>,
+    /// All attempts that are kept, the first first; only in the reply about this one delivery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<AttemptView>, required = false)]
+    pub attempts: Option<Vec<AttemptView>>,
 }
 
 /// One HTTP request of a delivery.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Attempt)]
 pub struct AttemptView {
-    /// From 1.
+    /// Its number in the delivery, from 1.
+    #[schema(minimum = 1)]
     pub number: u16,
+    /// When it started.
     #[schema(format = DateTime)]
     pub started_at: String,
+    /// How long it took, in milliseconds.
     pub response_time_ms: u32,
+    /// Where it went.
     pub url: String,
+    /// The headers that it carried.
+    #[schema(example = json!({"webhook-id": "order-1042", "webhook-timestamp": "1768469400"}))]
     pub request_headers: BTreeMap<String, String>,
-    /// Null where no answer came.
+    /// What it was answered; null where no answer came.
+    #[schema(minimum = 100, maximum = 999)]
     pub status_code: Option<u16>,
+    /// Whether it was a success.
     pub success: bool,
-    /// `status`, `timeout`, `dns`, `refused_address`, `connect`, `tls`, `broken`, `unsendable` or `too_large`, which was not
-    /// sent.
+    /// What came of it.
+    #[schema(value_type = AttemptOutcome)]
     pub outcome: &'static str,
     /// Why it was no success.
     pub error: Option<String>,
@@ -61,16 +101,58 @@ pub struct AttemptView {
     pub resent: bool,
 }
 
-pub fn cause(delivery: &Delivery) -> &'static str {
-    match delivery.cause {
-        Cause::Accept => "accept",
-        Cause::Test => "test",
-        Cause::Replay(_) => "replay",
-        Cause::Missed => "missed",
+/// A delivery of a webhook, without its attempts.
+pub fn view(history: &History, delivery: &Delivery) -> Result<DeliveryView, StoreError> {
+    let row = history.row(delivery, delivery.latest_attempt())?;
+    Ok(DeliveryView {
+        id: row.id,
+        event_id: row.event_id,
+        event_type: row.event_type,
+        webhook_id: row.webhook_id,
+        state: row.state,
+        cause: delivery.cause.word(),
+        replay_of: if let Cause::Replay(old) = delivery.cause { Some(old.to_string()) } else { None },
+        created_at: row.created_at,
+        next_attempt_at: row.next_attempt_at,
+        ended_at: delivery.ended_at.map(|at| time::rfc3339(history.store.shown(at))),
+        reason: delivery.reason.clone(),
+        attempt_count: delivery.attempts,
+        attempted_at: row.attempted_at,
+        status_code: row.status_code,
+        response_time_ms: row.response_time_ms,
+        success: row.success,
+        error: row.error,
+        attempts: None,
+    })
+}
+
+/// Deliveries of any webhooks. One whose webhook is forgotten goes with it.
+pub fn views(api: &Api, page: Page<Delivery, DeliveryId>) -> Result<Listed<DeliveryView>, StoreError> {
+    let mut histories: HashMap<WebhookNumber, History> = HashMap::new();
+    let mut rows = Vec::with_capacity(page.rows.len());
+    for delivery in &page.rows {
+        let number = delivery.id.webhook();
+        let history = match histories.entry(number) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let Some(webhook) = api.store.registry().webhook(number).cloned() else { continue };
+                unknown.insert(History::of(api, webhook)?)
+            }
+        };
+        rows.push(view(history, delivery)?);
+    }
+    Ok(Listed { rows, next: page.next.map(|id| (id.0, 0)) })
+}
+
+impl DeliveryView {
+    /// With all of its attempts.
+    pub fn with_attempts(self, store: &Store, delivery: &Delivery) -> Result<Self, StoreError> {
+        let attempts = store.attempts(delivery)?.into_iter().map(|attempt| attempt_view(store, delivery, attempt));
+        Ok(Self { attempts: Some(attempts.collect()), ..self })
     }
 }
 
-pub fn attempt_view(store: &Store, delivery: &Delivery, attempt: Attempt) -> AttemptView {
+fn attempt_view(store: &Store, delivery: &Delivery, attempt: Attempt) -> AttemptView {
     let summary = attempt.summary;
     let success = is_success(delivery, &summary);
     AttemptView {

@@ -3,18 +3,18 @@
 use actix_web::{HttpResponse, get, web};
 use serde::Deserialize;
 
-use super::view::{EventDelivery, EventRow, EventView, event_deliveries, raw, row};
+use super::view::{EventView, row, view};
 use crate::api::Api;
 use crate::api::access::auth::{May, Read};
+use crate::api::deliveries::view::{DeliveryView, views};
 use crate::api::http::page::{LIMIT_MAX, Listed, PageQuery, PageReply, Window};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::http::request::Query;
 use crate::api::http::request::bound;
 use crate::domain::Invalid;
 use crate::domain::event::check_name;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, first_id_at};
-use crate::domain::time;
 use crate::domain::webhook::EventFilter;
 use crate::store::{Store, StoreError};
 
@@ -26,11 +26,13 @@ pub struct EventsQuery {
     /// Only this type, or those that a filter such as `task.*` lets through.
     pub r#type: Option<String>,
     /// Only events accepted at this time (RFC 3339) or later.
+    #[param(format = DateTime)]
     pub from: Option<String>,
     /// Only events accepted before this time (RFC 3339).
+    #[param(format = DateTime)]
     pub to: Option<String>,
     /// Rows, 1 to 250; 50 if left out.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 250)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 250, default = 50)]
     pub limit: Option<String>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
@@ -38,11 +40,10 @@ pub struct EventsQuery {
 
 /// List events, newest first
 #[utoipa::path(
-    tag = "events",
+    operation_id = "events.list", security(("key" = ["read"])),
     params(EventsQuery),
     responses(
-        (status = 200, description = "A page of events, without their data", body = PageReply<EventRow>),
-        (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
+        (status = 200, description = "A page of events, without their data", body = PageReply<EventView<'static>>),
     )
 )]
 #[get("/api/v1/events")]
@@ -70,53 +71,32 @@ pub async fn list(
 ///
 /// `id` is the producer's own id, or ours in any spelling.
 #[utoipa::path(
-    tag = "events",
-    params(("id" = String, Path, description = "The producer's own id, or ours")),
-    responses(
-        (status = 200, description = "The event", body = Reply<EventView<'static>>),
-        (status = 404, description = "There is no such event", body = ErrorReply<'static>),
-    )
+    operation_id = "events.get", security(("key" = ["read"])),
+    params(("id" = String, Path)),
+    responses((status = 200, description = "The event", body = Reply<EventView<'static>>))
 )]
 #[get("/api/v1/events/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let (store, account) = (api.store.clone(), tenant.account().number);
+    let (reader, account) = (api.clone(), tenant.account().number);
     let found = api.read(account, move || {
-        let Some(id) = find(&store, account, &id)? else { return Ok(None) };
+        let store = &reader.store;
+        let Some(id) = find(store, account, &id)? else { return Ok(None) };
         let Some(event) = store.event(account, id)? else { return Ok(None) };
         let page = store.deliveries_of_event(id, &event.webhooks, None, LIMIT_MAX)?;
         let to_come = store.deliveries_to_come(account, id)?;
-        Ok::<_, StoreError>(Some((event, page, to_come)))
+        Ok::<_, StoreError>(Some((event, views(&reader, page)?, to_come)))
     });
-    let (event, page, deliveries_to_come) = found.await??.ok_or_else(no_event)?;
-    let listed = event_deliveries(&api, page);
-    let view = EventView {
-        id: event.public_id(),
-        r#type: &event.event_type,
-        created_at: time::rfc3339(event.created_at),
-        accepted_at: time::rfc3339(event.id.time()),
-        test: event.test,
-        data: raw(&event.data)?,
-        actor: event.actor.as_deref().map(raw).transpose()?,
-        metadata: event.metadata.as_deref().map(raw).transpose()?,
-        webhooks: event.webhooks.len(),
-        deliveries_to_come,
-        deliveries_next_cursor: listed.cursor(),
-        deliveries: listed.rows,
-    };
-    Ok(Reply::ok(view))
+    let (event, newest, to_come) = found.await??.ok_or_else(no_event)?;
+    Ok(Reply::ok(view(&event, newest, to_come)?))
 }
 
 /// List an event's deliveries, newest first: replays, then those that were made when it was accepted
 ///
 /// `id` is the producer's own id, or ours in any spelling.
 #[utoipa::path(
-    tag = "events",
-    params(("id" = String, Path, description = "The producer's own id, or ours"), PageQuery),
-    responses(
-        (status = 200, description = "A page of its deliveries", body = PageReply<EventDelivery>),
-        (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
-        (status = 404, description = "There is no such event", body = ErrorReply<'static>),
-    )
+    operation_id = "events.deliveries.list", security(("key" = ["read"])),
+    params(("id" = String, Path), PageQuery),
+    responses((status = 200, description = "A page of its deliveries", body = PageReply<DeliveryView>))
 )]
 #[get("/api/v1/events/{id}/deliveries")]
 pub async fn deliveries(
@@ -126,14 +106,16 @@ pub async fn deliveries(
     Query(query): Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
     let window = query.window()?;
-    let (store, account) = (api.store.clone(), tenant.account().number);
+    let (reader, account) = (api.clone(), tenant.account().number);
     let page = api.read(account, move || {
-        let Some(id) = find(&store, account, &id)? else { return Ok(None) };
+        let store = &reader.store;
+        let Some(id) = find(store, account, &id)? else { return Ok(None) };
         let Some(head) = store.event_head(account, id)? else { return Ok(None) };
-        store.deliveries_of_event(id, &head.webhooks, window.before.map(DeliveryId), window.limit).map(Some)
+        let page = store.deliveries_of_event(id, &head.webhooks, window.before.map(DeliveryId), window.limit)?;
+        views(&reader, page).map(Some)
     });
     let page = page.await??.ok_or_else(no_event)?;
-    Ok(HttpResponse::Ok().json(PageReply::from(event_deliveries(&api, page))))
+    Ok(HttpResponse::Ok().json(PageReply::from(page)))
 }
 
 /// Which event of the account this is, if it is one: first as the producer's own id, which is what the API shows.

@@ -21,7 +21,7 @@ pub const LIMIT_DEFAULT: usize = 50;
 #[serde(deny_unknown_fields)]
 pub struct PageQuery {
     /// Rows, 1 to 250; 50 if left out.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 250)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 250, default = 50)]
     pub limit: Option<String>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
@@ -52,6 +52,11 @@ impl<T> Listed<T> {
     /// Each row as `show` shows it.
     pub fn map<U>(self, show: impl FnMut(T) -> U) -> Listed<U> {
         Listed { rows: self.rows.into_iter().map(show).collect(), next: self.next }
+    }
+
+    /// As [`Self::map`], where a row may fail to be shown.
+    pub fn try_map<U, E>(self, show: impl FnMut(T) -> Result<U, E>) -> Result<Listed<U>, E> {
+        Ok(Listed { rows: self.rows.into_iter().map(show).collect::<Result<_, E>>()?, next: self.next })
     }
 
     /// The cursor of the next page.
