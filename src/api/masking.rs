@@ -7,27 +7,33 @@ use actix_web::http::header::HeaderName;
 
 use crate::dialect::Dialect;
 use crate::domain::endpoint::is_credential;
+use crate::domain::sent_headers::SentHeaders;
 
 /// Headers by their names; null in place of a value that is not to be seen.
 pub type Shown = BTreeMap<String, Option<String>>;
 
 /// A webhook's own headers.
 pub fn own_headers(headers: &[(String, String)], may_manage: bool) -> Shown {
+    let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     shown(headers, may_manage, is_credential)
 }
 
 /// The headers of an attempt; `dialect` is that of its webhook, and may show a secret in a header of any name.
-pub fn sent_headers(headers: &[(String, String)], dialect: Option<&Dialect>, may_manage: bool) -> Shown {
+pub fn sent_headers(headers: &SentHeaders, dialect: Option<&Dialect>, may_manage: bool) -> Shown {
     let shows_secret = |name: &str| {
         let name = name.parse::<HeaderName>().ok();
         name.zip(dialect).is_some_and(|(name, dialect)| dialect.shows_secret(&name))
     };
-    shown(headers, may_manage, |name| is_credential(name) || shows_secret(name))
+    shown(headers.iter(), may_manage, |name| is_credential(name) || shows_secret(name))
 }
 
-fn shown(headers: &[(String, String)], may_manage: bool, is_secret: impl Fn(&str) -> bool) -> Shown {
-    let value = |name: &str, value: &String| (may_manage || !is_secret(name)).then(|| value.clone());
-    headers.iter().map(|(name, text)| (name.clone(), value(name, text))).collect()
+fn shown<'h>(
+    headers: impl Iterator<Item = (&'h str, &'h str)>,
+    may_manage: bool,
+    is_secret: impl Fn(&str) -> bool,
+) -> Shown {
+    let value = |name: &str, value: &str| (may_manage || !is_secret(name)).then(|| value.to_string());
+    headers.map(|(name, text)| (name.to_string(), value(name, text))).collect()
 }
 
 #[cfg(test)]
@@ -57,7 +63,7 @@ mod tests {
         let shipped = Dialects::shipped().get("cloudevents").unwrap().source.clone();
         let mut dialects = Dialects::shipped();
         dialects.add("own.toml", &shipped.replace("\"Authorization\"", "\"X-Two\"")).unwrap();
-        let sent = headers(&["x-one", "x-two"]);
+        let sent: SentHeaders = headers(&["x-one", "x-two"]).into_iter().collect();
         let shown = |dialect, may_manage| seen(sent_headers(&sent, dialect, may_manage));
         let with = |one, two| vec![("x-one".to_string(), one), ("x-two".to_string(), two)];
         let own = dialects.get("own").map(AsRef::as_ref);
