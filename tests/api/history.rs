@@ -26,7 +26,7 @@ pub async fn attempt_with(
     let attempt = Attempt {
         summary,
         url: "https://example.com/hook".into(),
-        request_headers: headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+        request_headers: headers.iter().copied().collect(),
         response_body: b"no\xff".to_vec(),
         resent: false,
     };
