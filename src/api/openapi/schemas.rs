@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::bounds::bounds;
 use super::examples::example;
 
 const PREFIX: &str = "#/components/schemas/";
@@ -108,19 +109,24 @@ fn asked(document: &Value) -> BTreeSet<String> {
     found
 }
 
-/// Gives every field an example.
-pub fn exemplify(document: &mut Value) {
+/// Gives every field its bounds and an example.
+pub fn detail(document: &mut Value) {
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };
     for (name, schema) in schemas {
         walk(schema, &mut |object| {
             if let Some(Value::Object(properties)) = object.get_mut("properties") {
-                properties.iter_mut().for_each(|(field, schema)| exemplify_field(name, field, schema));
+                for (field, schema) in properties {
+                    if let (Some(Value::Object(bounds)), Value::Object(schema)) = (bounds(name, field), &mut *schema) {
+                        schema.extend(bounds);
+                    }
+                    exemplify(name, field, schema);
+                }
             }
         });
     }
 }
 
-fn exemplify_field(of: &str, field: &str, schema: &mut Value) {
+fn exemplify(of: &str, field: &str, schema: &mut Value) {
     let Value::Object(schema) = schema else { return };
     if let Some(one) = schema.remove("example") {
         schema.insert("examples".into(), json!([one]));

@@ -24,15 +24,12 @@ use crate::domain::retry::{RetrySchedule, SuccessRule};
 use crate::domain::secret::{Secret, SigningSecret};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{
-    EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, Status, TIMEOUT_SECONDS_MAX, Webhook,
+    DESCRIPTION_CHARS_MAX, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, NAME_CHARS_MAX, Status,
+    TIMEOUT_SECONDS_MAX, Webhook,
 };
 
 /// What a create must say.
 const NEEDED: [&str; 2] = ["url", "events"];
-/// A webhook's name, in characters.
-const NAME_CHARS_MAX: usize = 200;
-/// A webhook's description, in characters.
-const DESCRIPTION_CHARS_MAX: usize = 2000;
 /// Why a webhook is disabled that a request switched off.
 const BY_REQUEST: &str = "disabled by request";
 
