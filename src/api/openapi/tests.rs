@@ -123,7 +123,7 @@ fn named(schema: &Value) -> Option<&Value> {
 
 /// Whether a named schema has an example, of itself or of its fields.
 fn is_shown(schema: &Value) -> bool {
-    ["examples", "properties", "allOf", "enum"].iter().any(|key| schema.get(key).is_some())
+    ["examples", "properties", "oneOf", "enum"].iter().any(|key| schema.get(key).is_some())
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 
-use super::input::{WebhookCreate, WebhookInput};
+use super::create::WebhookCreate;
+use super::input::WebhookInput;
 use super::reach::{reach, shown};
 use super::view::{WebhookView, views};
 use super::{later, meant};
