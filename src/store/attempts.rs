@@ -11,11 +11,12 @@ use crate::clock::Dice;
 use crate::domain::delivery::{Attempt, SealedAttempt};
 use crate::domain::id::DeliveryId;
 use crate::domain::secret::DataKey;
+use crate::domain::sent_headers::SentHeaders;
 
 const NONCE_BYTES: usize = 24;
 
 /// What is sealed of an attempt: its URL, and the headers that were sent.
-type Request = (String, Vec<(String, String)>);
+type Request = (String, SentHeaders);
 
 /// A new key of random bytes.
 pub fn new_key(dice: &mut Dice) -> DataKey {
@@ -65,7 +66,7 @@ mod tests {
 
     fn attempt(number: u16) -> Attempt {
         let summary = AttemptSummary { number, started_at: 5, duration_ms: 2, outcome: Outcome::Status(200) };
-        let request_headers = vec![("x-token".into(), "hush-header".into())];
+        let request_headers = [("x-token", "hush-header")].into_iter().collect();
         Attempt {
             summary,
             url: "https://example.com/hush-path".into(),
@@ -83,7 +84,7 @@ mod tests {
         let stored = record::encode(&sealed);
         assert!(!stored.windows(4).any(|part| part == b"hush"));
         assert_eq!(open(Some(&key), id, sealed.clone()), attempt(1));
-        let emptied = Attempt { url: String::new(), request_headers: Vec::new(), ..attempt(1) };
+        let emptied = Attempt { url: String::new(), request_headers: SentHeaders::default(), ..attempt(1) };
         assert_eq!(open(None, id, sealed.clone()), emptied);
         assert_eq!(open(Some(&other), id, sealed.clone()), emptied);
         assert_eq!(open(Some(&key), DeliveryId(8), sealed.clone()), emptied, "another delivery's place");

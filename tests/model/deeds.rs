@@ -146,7 +146,7 @@ impl Deed {
             _ => Outcome::Connect("refused".into()),
         };
         let summary = AttemptSummary { number, started_at: now, duration_ms: 3, outcome };
-        let headers = vec![("a".to_string(), number.to_string())];
+        let headers = [("a", number.to_string())].into_iter().collect();
         let attempt =
             Attempt { summary, url: "u".into(), request_headers: headers, response_body: vec![*end], resent: false };
         let disable = DisableRule {
@@ -190,7 +190,7 @@ impl Deed {
 pub fn test_attempt(now: u64, well: bool) -> Attempt {
     let outcome = Outcome::Status(if well { 200 } else { 500 });
     let summary = AttemptSummary { number: 1, started_at: now, duration_ms: 3, outcome };
-    Attempt { summary, url: "u".into(), request_headers: Vec::new(), response_body: Vec::new(), resent: false }
+    Attempt { summary, url: "u".into(), request_headers: Default::default(), response_body: Vec::new(), resent: false }
 }
 
 fn status(word: u8, now: u64) -> Status {

@@ -160,7 +160,7 @@ fn attempt_view(store: &Store, delivery: &Delivery, attempt: Attempt) -> Attempt
         started_at: time::rfc3339(store.shown(summary.started_at)),
         response_time_ms: summary.duration_ms,
         url: attempt.url,
-        request_headers: attempt.request_headers.into_iter().collect(),
+        request_headers: attempt.request_headers.iter().map(|(name, value)| (name.into(), value.into())).collect(),
         status_code: summary.outcome.status(),
         success,
         outcome: summary.outcome.kind(),
