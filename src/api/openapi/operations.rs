@@ -59,14 +59,13 @@ fn say_scope(operation: &mut Map<String, Value>, scope: Option<&str>) {
 /// A body that may be left out is one that need not be there, not one that may be null.
 fn relax_body(operation: &mut Map<String, Value>) {
     let Some(body) = operation.get_mut("requestBody") else { return };
+    let is_needed = body.get("required").is_some_and(|one| *one == true);
+    body["required"] = json!(is_needed);
     let schema = &mut body["content"]["application/json"]["schema"];
-    let named = schema["oneOf"].as_array().and_then(|all| all.iter().find(|one| one.get("$ref").is_some())).cloned();
-    let is_optional = schema["oneOf"].as_array().is_some_and(|all| all.iter().any(|one| one["type"] == "null"));
-    if let (true, Some(named)) = (is_optional, named) {
-        *schema = named;
-        body["required"] = json!(false);
-    } else {
-        body["required"] = json!(true);
+    let parts = schema.get("oneOf").and_then(Value::as_array).cloned().unwrap_or_default();
+    let (null, others): (Vec<_>, Vec<_>) = parts.into_iter().partition(|one| one["type"] == "null");
+    if let ([_], [named]) = (&null[..], &others[..]) {
+        *schema = named.clone();
     }
 }
 
