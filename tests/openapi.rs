@@ -20,6 +20,9 @@ const SECONDS: u64 = 45;
 /// not answered later and later.
 const WITHOUT: &str = "positive_data_acceptance,ignored_auth";
 
+/// An account that there is: of those that are made up nothing can be asked.
+const ACCOUNT: &str = "\"header.Hookwheel-Account\" = \"default\"";
+
 /// The ids that paths are filled with.
 struct Seeded {
     webhook: String,
@@ -65,10 +68,10 @@ fn settings(ids: &Seeded) -> String {
     let row = |(kind, parameters): (&str, String)| {
         format!(
             "[[operations]]\ninclude-path-regex = \"^/api/v1/{kind}/\"\nexclude-method = \"DELETE\"\n\
-             parameters = {{ {parameters} }}\n"
+             parameters = {{ {parameters}, {ACCOUNT} }}\n"
         )
     };
-    rows.map(row).concat()
+    format!("parameters = {{ {ACCOUNT} }}\n{}", rows.map(row).concat())
 }
 
 #[test]
