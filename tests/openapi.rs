@@ -161,7 +161,7 @@ fn the_command_prints_what_the_server_shows() {
     let printed: Value = serde_json::from_str(&content(printed.arg("openapi"))).expect("JSON");
     assert_eq!(server.client().get("/openapi.json").json(), printed);
     let mut elsewhere = Command::new(env!("CARGO_BIN_EXE_hookwheel"));
-    let elsewhere = content(elsewhere.args(["openapi", "--url", "https://hooks.example.com/"]));
+    let elsewhere = content(elsewhere.args(["openapi", "--base-url", "https://hooks.example.com/"]));
     let elsewhere: Value = serde_json::from_str(&elsewhere).expect("JSON");
     assert_eq!(elsewhere["servers"], json!([{"url": "https://hooks.example.com"}]));
     assert!(server.terminate().success());

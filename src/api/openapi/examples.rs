@@ -38,6 +38,8 @@ fn usual(field: &str) -> Option<Value> {
     Some(match field {
         "id" | "webhook" | "webhook_id" | "event_id" | "delivery_id" | "replay_of" | "key_id" | "target" => json!(ID),
         "cursor" | "next_cursor" | "deliveries_next_cursor" => json!("AZgOWjwfeiuMTQAAAAAAAQAA"),
+        "state" => json!("dead"),
+        "step" => json!("hour"),
         "limit" => json!(50),
         "type" | "event_type" => json!("task.created"),
         "from" | "created_at" => json!("2026-01-15T09:30:00.000Z"),

@@ -70,7 +70,17 @@ fn relax_body(operation: &mut Map<String, Value>) {
     if let Some(lines) = body["content"].get_mut("application/x-ndjson") {
         lines["schema"]["description"] = "One JSON object a line, each as the JSON form has it.".into();
     }
-    let schema = &mut body["content"]["application/json"]["schema"];
+    take_null_away(&mut body["content"]["application/json"]["schema"]);
+}
+
+/// What may be left out has a value where it is there.
+fn take_null_away(schema: &mut Value) {
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|one| one != "null");
+        if let [one] = &types[..] {
+            schema["type"] = one.clone();
+        }
+    }
     let parts = schema.get("oneOf").and_then(Value::as_array).cloned().unwrap_or_default();
     let (null, others): (Vec<_>, Vec<_>) = parts.into_iter().partition(|one| one["type"] == "null");
     if let ([_], [named]) = (&null[..], &others[..]) {
@@ -88,13 +98,7 @@ fn parameters(path: &str, operation: &mut Map<String, Value>, names_account: boo
         if parameter["in"] == "path" && parameter["description"].as_str().is_none_or(str::is_empty) {
             parameter["description"] = common::path_id(before).into();
         }
-        // A parameter is left out or has a value: none is null.
-        if let Some(Value::Array(types)) = parameter["schema"].get_mut("type") {
-            types.retain(|one| one != "null");
-            if let [one] = &types[..] {
-                parameter["schema"]["type"] = one.clone();
-            }
-        }
+        take_null_away(&mut parameter["schema"]);
         if parameter.get("example").is_none()
             && let Some(one) = example(before, &name)
         {
