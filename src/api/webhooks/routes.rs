@@ -3,7 +3,8 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 
-use super::input::{WebhookCreate, WebhookInput};
+use super::create::WebhookCreate;
+use super::input::WebhookInput;
 use super::reach::{reach, shown};
 use super::view::{WebhookView, views};
 use super::{later, meant};
@@ -91,7 +92,10 @@ async fn change(tenant: &Tenant, api: &Api, id: &str, body: Body) -> Result<Http
 #[utoipa::path(
     operation_id = "webhooks.put", security(("key" = ["manage"])),
     params(("id" = String, Path)), request_body = WebhookInput,
-    responses((status = 200, description = "Changed", body = Reply<WebhookView>))
+    responses(
+        (status = 200, description = "Changed", body = Reply<WebhookView>),
+        (status = 409, description = "Its dialect is not loaded: its file is gone"),
+    )
 )]
 #[put("/api/v1/webhooks/{id}")]
 pub async fn put(
@@ -106,7 +110,10 @@ pub async fn put(
 #[utoipa::path(
     operation_id = "webhooks.change", security(("key" = ["manage"])),
     params(("id" = String, Path)), request_body = WebhookInput,
-    responses((status = 200, description = "Changed", body = Reply<WebhookView>))
+    responses(
+        (status = 200, description = "Changed", body = Reply<WebhookView>),
+        (status = 409, description = "Its dialect is not loaded: its file is gone"),
+    )
 )]
 #[patch("/api/v1/webhooks/{id}")]
 pub async fn patch(
