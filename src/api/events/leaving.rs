@@ -95,7 +95,7 @@ pub async fn purge(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<Strin
 
 /// Delete many events: those of `ids`, or those that a filter selects
 #[utoipa::path(
-    operation_id = "events.delete_many", security(("key" = ["manage"])),
+    operation_id = "events.bulk.delete", security(("key" = ["manage"])),
     request_body = EventsInput,
     responses(
         (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
@@ -111,7 +111,7 @@ pub async fn delete_many(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>
 
 /// Purge the payload of many events: those of `ids`, or those that a filter selects
 #[utoipa::path(
-    operation_id = "events.purge_many", security(("key" = ["manage"])),
+    operation_id = "events.bulk.purge", security(("key" = ["manage"])),
     request_body = EventsInput,
     responses(
         (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
