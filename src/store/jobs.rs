@@ -74,7 +74,7 @@ impl Staging<'_> {
         self.get(Tree::Jobs, &key)?.map(|bytes| record::read_grown(Tree::Jobs, &key, &bytes)).transpose()
     }
 
-    fn put_job(&mut self, job: &Job) {
+    pub(super) fn put_job(&mut self, job: &Job) {
         self.put(Tree::Jobs, layout::job(job.bulk.account, job.id), job);
         self.registry_mut().put_job(job);
     }

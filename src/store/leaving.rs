@@ -65,16 +65,29 @@ impl Staging<'_> {
         }
         let key = layout::event(account, id);
         let is_wide = self.deliveries_after(&head, None, AT_ONCE_MAX + 1)?.len() > AT_ONCE_MAX;
+        let room = self.vet_job_room(account);
         if is_wide || self.has_to_come(account, &key)? {
-            self.vet_job_room(account)?;
+            room?;
             self.take_payload(&key, &mut head)?;
-            let source = Source::TheseEvents(vec![id]);
-            let job = self.create_job(Bulk { account, kind, source, event_type: None, from: None, to: None })?;
-            return Ok(Leaving::Goes(Box::new(head), Box::new(job)));
+            return self.leave_to_job(kind, head, None);
         }
-        self.leave_some(kind, account, id, None, usize::MAX)?;
-        let purged = if kind == JobKind::Purge { self.event_head(account, id)? } else { None };
-        Ok(Leaving::Done(Box::new(purged.unwrap_or(head))))
+        // Few deliveries may have very many attempts. Where no job can go on with them, they go at once all the same.
+        let keys_max = if room.is_ok() { STEP_KEYS_MAX } else { usize::MAX };
+        let left = self.leave_some(kind, account, id, None, keys_max)?;
+        let head = self.event_head(account, id)?.unwrap_or(head);
+        match left {
+            Left::Until(at) => self.leave_to_job(kind, head, Some(at)),
+            Left::Whole | Left::Waits => Ok(Leaving::Done(Box::new(head))),
+        }
+    }
+
+    /// A job does the rest of an event, whose payload is gone.
+    fn leave_to_job(&mut self, kind: JobKind, head: EventHead, within: Option<DeliveryId>) -> Result<Leaving, Refusal> {
+        let (account, source) = (head.account, Source::TheseEvents(vec![head.id]));
+        let mut job = self.create_job(Bulk { account, kind, source, event_type: None, from: None, to: None })?;
+        job.within = within;
+        self.put_job(&job);
+        Ok(Leaving::Goes(Box::new(head), Box::new(job)))
     }
 
     /// Goes on with an event whose deliveries up to `after` are done, until about so many keys are written. One that is gone

@@ -49,8 +49,8 @@ struct EventsInput {
 /// Delete an event, with its deliveries and all that is kept of them
 ///
 /// Its open deliveries are cancelled first, so nothing of it is sent any more. Counters and statistics stay: what has happened
-/// has happened. Its `Idempotency-Key` and its own id are free again. An event with more than 64 deliveries goes in steps: the
-/// reply is then a job, and its payload is gone already.
+/// has happened. Its `Idempotency-Key` and its own id are free again. An event with more than 64 deliveries, or hundreds of
+/// attempts, goes in steps: the reply is then a job, and its payload is gone already.
 #[utoipa::path(
     operation_id = "events.delete", security(("key" = ["manage"])),
     params(("id" = String, Path)),
@@ -73,8 +73,8 @@ pub async fn delete(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<Stri
 ///
 /// Its data, actor and metadata go, and of its attempts the headers that were sent and the start of the answer, which may
 /// repeat them. That it was, and when and how it was delivered, stays. Open deliveries of it are cancelled, its dead letters
-/// taken off their list; a replay of it is refused (410). An event with more than 64 deliveries is purged in steps: the reply
-/// is then a job, and the payload itself is gone already. Twice is once.
+/// taken off their list; a replay of it is refused (410). An event with more than 64 deliveries, or hundreds of attempts, is
+/// purged in steps: the reply is then a job, and the payload itself is gone already. Twice is once.
 #[utoipa::path(
     operation_id = "events.purge", security(("key" = ["manage"])),
     params(("id" = String, Path)),

@@ -229,6 +229,32 @@ fn a_wide_one_loses_its_payload_at_once_and_the_rest_in_small_steps_that_a_crash
 }
 
 #[test]
+fn one_with_few_deliveries_and_very_many_attempts_goes_in_steps_too() {
+    for kind in [JobKind::Delete, JobKind::Purge] {
+        let mut bench = Bench::new();
+        let webhooks: Vec<WebhookNumber> = (0..12).map(|_| bench.webhook()).collect();
+        let id = bench.publish();
+        for number in 1..=50 {
+            for webhook in &webhooks {
+                let next = if number == 50 { Next::Succeeded } else { Next::RetryAt(START + 1) };
+                bench.store.settle(settlement(id.delivery_to(*webhook), number, START, next));
+            }
+            bench.rest();
+        }
+        assert_eq!(bench.keys(Tree::Attempts).len(), 12 * 49);
+        let left = ask(&mut bench, move |staging| staging.leave(1, id, kind)).unwrap();
+        let Leaving::Goes(_, job) = left else { panic!("it takes several steps") };
+        assert!(job.within.is_some(), "some of it is done at once");
+        bench.rest();
+        let job = bench.store.job(1, job.id).unwrap().unwrap();
+        assert_eq!((job.state, job.done), (JobState::Done, 1));
+        let attempts = if kind == JobKind::Delete { 0 } else { 12 * 49 };
+        assert_eq!((bench.keys(Tree::Attempts).len(), bench.events(1)), (attempts, attempts.min(1)));
+        assert_eq!(bench.scrub(), [""; 0]);
+    }
+}
+
+#[test]
 fn deliveries_that_are_still_to_be_made_are_made_as_cancelled() {
     for kind in [JobKind::Delete, JobKind::Purge] {
         let mut bench = Bench::of(Settings { fan_out_max: 16, ..in_memory() });
