@@ -244,6 +244,7 @@ fn event() -> Event {
         created_at: 1_800_000_000_000,
         test: false,
         webhooks: vec![1],
+        channels: Vec::new(),
         fingerprint: None,
         data: data(),
         actor: None,

@@ -18,6 +18,10 @@ use super::time::UnixMs;
 use super::tls::Tls;
 use super::words::words;
 
+/// A webhook's name, in characters.
+pub const NAME_CHARS_MAX: usize = 200;
+/// A webhook's description, in characters.
+pub const DESCRIPTION_CHARS_MAX: usize = 2000;
 /// Event filters of one webhook.
 pub const FILTERS_MAX: usize = 200;
 /// All event filters of one webhook together, in bytes: a webhook is one stored value.

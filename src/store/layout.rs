@@ -20,7 +20,7 @@
 //! | `ordered` | webhook, order key, delivery id | the open deliveries of each order key, the head first; of a dead one, the replay in its place |
 //! | `blocked` | webhook, delivery id | an open delivery that waits behind the head of its order key |
 //! | `dead` | account, delivery id | nothing: dead letters that nobody has replayed or discarded |
-//! | `jobs` | account, job id | `Job`: a bulk replay or discard, and how far it is |
+//! | `jobs` | account, job id | `Job`: a bulk call, and how far it is |
 //! | `stats` | 0 or 1, webhook or account, step, time | what was counted in that minute, hour or day |
 //! | `account_tallies` | account | what is counted about an account |
 //! | `audit` | account, entry id | `AuditEntry`: who changed what; rows are added and, once they are too old, removed |

@@ -14,11 +14,10 @@ use crate::api::http::page::{PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::http::request::Query;
-use crate::api::masking::sent_headers;
 use crate::api::openapi::words::DeliveryState;
 use crate::api::webhooks::reach::reach;
 use crate::domain::Invalid;
-use crate::domain::delivery::{Attempt, Delivery, SHOWN_STATES};
+use crate::domain::delivery::{Delivery, SHOWN_STATES};
 use crate::domain::id::DeliveryId;
 use crate::domain::webhook::Webhook;
 
@@ -28,7 +27,7 @@ use crate::domain::webhook::Webhook;
 #[serde(deny_unknown_fields)]
 pub struct DeliveriesQuery {
     /// Only those that stand so.
-    #[param(value_type = Option<DeliveryState>, inline)]
+    #[param(value_type = Option<DeliveryState>)]
     pub state: Option<String>,
     /// Rows, 1 to 250; 50 if left out.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 250, default = 50)]
@@ -100,10 +99,7 @@ pub async fn logs(
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let (delivery, webhook) = find(&api, &tenant, &id)?;
     let shown = view(&History::of(&api, webhook.clone())?, &delivery)?;
-    let dialects = api.dialects.now();
-    let dialect = dialects.get(&webhook.dialect).map(AsRef::as_ref);
-    let sent = |attempt: &Attempt| sent_headers(&attempt.request_headers, dialect, tenant.may_manage());
-    Ok(Reply::ok(shown.with_attempts(&api.store, &delivery, sent)?))
+    Ok(Reply::ok(shown.with_attempts(&api, &tenant, &webhook, &delivery)?))
 }
 
 /// The delivery, if it goes to a webhook of the tenant's account, a deleted one included.

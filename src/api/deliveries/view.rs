@@ -6,13 +6,16 @@ use std::collections::hash_map::{Entry, HashMap};
 use serde::Serialize;
 
 use crate::api::Api;
+use crate::api::access::auth::Tenant;
 use crate::api::deliveries::history::{History, is_success};
 use crate::api::http::page::Listed;
-use crate::api::masking::Shown;
+use crate::api::masking::{Shown, sent_headers};
 use crate::api::openapi::words::{AttemptOutcome, DeliveryCause, DeliveryState};
+use crate::domain::account::Scope;
 use crate::domain::delivery::{Attempt, Cause, Delivery};
 use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::time;
+use crate::domain::webhook::Webhook;
 use crate::store::{Page, Store, StoreError};
 
 /// A delivery: one event for one webhook.
@@ -147,14 +150,18 @@ pub fn views(api: &Api, page: Page<Delivery, DeliveryId>) -> Result<Listed<Deliv
 }
 
 impl DeliveryView {
-    /// With all of its attempts; `headers` says how those of their requests are shown.
+    /// With all of its attempts, as `by` may see them.
     pub fn with_attempts(
         self,
-        store: &Store,
+        api: &Api,
+        by: &Tenant,
+        webhook: &Webhook,
         delivery: &Delivery,
-        headers: impl Fn(&Attempt) -> Shown,
     ) -> Result<Self, StoreError> {
-        let shown = |attempt| attempt_view(store, delivery, headers(&attempt), attempt);
+        let (store, dialects) = (&api.store, api.dialects.now());
+        let dialect = dialects.get(&webhook.dialect).map(AsRef::as_ref);
+        let sent = |attempt: &Attempt| sent_headers(&attempt.request_headers, dialect, by.may(Scope::Manage));
+        let shown = |attempt| attempt_view(store, delivery, sent(&attempt), attempt);
         let attempts = store.attempts(delivery)?.into_iter().map(shown);
         Ok(Self { attempts: Some(attempts.collect()), ..self })
     }

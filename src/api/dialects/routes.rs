@@ -51,6 +51,7 @@ pub async fn show(_: May<Read>, api: web::Data<Api>, name: web::Path<String>) ->
     responses(
         (status = 200, description = "All of them, in the order of the documentation", body = PageReply<EventTypeView>),
         (status = 400, description = "There is no such dialect"),
+        (status = 409, description = "Its dialect is not loaded: its file is gone"),
     )
 )]
 #[get("/api/v1/event-types")]

@@ -43,7 +43,7 @@ pub fn complete(document: &Document) -> Value {
     schemas::rename(&mut document);
     schemas::merge(&mut document);
     schemas::require(&mut document);
-    schemas::exemplify(&mut document);
+    schemas::detail(&mut document);
     document["tags"] = tags::described();
     document["components"]["responses"] = common::responses().into();
     document["components"]["parameters"] = common::parameters().into();

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use serde::Deserialize;
-use utoipa::openapi::{RefOr, schema::Schema};
-use utoipa::{PartialSchema, ToSchema};
 
 use super::order::OrderChange;
 use super::outgoing::{self, TlsInput};
@@ -25,20 +23,17 @@ use crate::domain::retry::{RetrySchedule, SuccessRule};
 use crate::domain::secret::{Secret, SigningSecret};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{
-    EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, Status, TIMEOUT_SECONDS_MAX, Webhook,
+    DESCRIPTION_CHARS_MAX, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, NAME_CHARS_MAX, Status,
+    TIMEOUT_SECONDS_MAX, Webhook,
 };
 
 /// What a create must say.
-const NEEDED: [&str; 2] = ["url", "events"];
-/// A webhook's name, in characters.
-const NAME_CHARS_MAX: usize = 200;
-/// A webhook's description, in characters.
-const DESCRIPTION_CHARS_MAX: usize = 2000;
+pub const NEEDED: [&str; 2] = ["url", "events"];
 /// Why a webhook is disabled that a request switched off.
 const BY_REQUEST: &str = "disabled by request";
 
-/// What to change of a webhook: what is left out stays, null goes back to the dialect's. A webhook to create has the same
-/// fields, of which two are needed (see [`WebhookCreate`]).
+// A webhook to create has the same fields, of which `NEEDED` are needed.
+/// What to change of a webhook: what is left out stays, null goes back to the dialect's.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookChange)]
@@ -162,27 +157,6 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Change<bool>,
-}
-
-/// A webhook to create, in the document: the fields of a change, and which of them are needed.
-#[derive(Debug)]
-pub struct WebhookCreate;
-
-impl PartialSchema for WebhookCreate {
-    fn schema() -> RefOr<Schema> {
-        let mut schema = WebhookInput::schema();
-        if let RefOr::T(Schema::Object(object)) = &mut schema {
-            object.description = Some("A webhook to create: what is left out is as the dialect says.".into());
-            object.required = NEEDED.map(String::from).to_vec();
-        }
-        schema
-    }
-}
-
-impl ToSchema for WebhookCreate {
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        WebhookInput::schemas(schemas);
-    }
 }
 
 /// A vetted [`WebhookInput`].

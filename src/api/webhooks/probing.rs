@@ -53,7 +53,10 @@ pub struct CheckView {
 #[utoipa::path(
     operation_id = "webhooks.check", security(("key" = ["manage"])),
     params(("id" = String, Path)),
-    responses((status = 200, description = "What was found, good or bad", body = Reply<CheckView>))
+    responses(
+        (status = 200, description = "What was found, good or bad", body = Reply<CheckView>),
+        (status = 409, description = "Its dialect is not loaded: its file is gone"),
+    )
 )]
 #[post("/api/v1/webhooks/{id}/check")]
 pub async fn check(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {

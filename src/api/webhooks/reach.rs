@@ -13,6 +13,7 @@ use crate::api::http::page::Window;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::dialect::Dialect;
+use crate::domain::account::Scope;
 use crate::domain::audit::Deed;
 use crate::domain::id::WebhookId;
 use crate::domain::time::UnixMs;
@@ -64,7 +65,7 @@ impl Reach<'_> {
 
     /// For whom webhooks are shown.
     pub fn onlooker(&self) -> Onlooker {
-        Onlooker { account: self.tenant.account().id.clone(), may_manage: self.tenant.may_manage() }
+        Onlooker { account: self.tenant.account().id.clone(), may_manage: self.tenant.may(Scope::Manage) }
     }
 
     /// The history of a webhook.

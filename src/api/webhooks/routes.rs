@@ -3,7 +3,8 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 
-use super::input::{WebhookCreate, WebhookInput};
+use super::create::WebhookCreate;
+use super::input::WebhookInput;
 use super::reach::{reach, shown};
 use super::view::{WebhookView, views};
 use super::{later, meant};
@@ -93,7 +94,7 @@ async fn change(tenant: &Tenant, api: &Api, id: &str, body: Body) -> Result<Http
     params(("id" = String, Path)), request_body = WebhookInput,
     responses(
         (status = 200, description = "Changed", body = Reply<WebhookView>),
-        (status = 409, description = "The `uid` is another webhook's"),
+        (status = 409, description = "The `uid` is another webhook's, or its dialect is not loaded: its file is gone"),
     )
 )]
 #[put("/api/v1/webhooks/{id}")]
@@ -111,7 +112,7 @@ pub async fn put(
     params(("id" = String, Path)), request_body = WebhookInput,
     responses(
         (status = 200, description = "Changed", body = Reply<WebhookView>),
-        (status = 409, description = "The `uid` is another webhook's"),
+        (status = 409, description = "The `uid` is another webhook's, or its dialect is not loaded: its file is gone"),
     )
 )]
 #[patch("/api/v1/webhooks/{id}")]

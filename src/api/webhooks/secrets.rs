@@ -13,16 +13,12 @@ use crate::api::http::reply::Reply;
 use crate::dialect::Signing;
 use crate::domain::Invalid;
 use crate::domain::audit::Deed;
-use crate::domain::secret::{Secret, SigningSecret};
+use crate::domain::secret::{OVERLAP_SECONDS_DEFAULT, OVERLAP_SECONDS_MAX, Secret, SigningSecret};
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::Webhook;
 
 /// Secrets of one webhook that sign at once.
 const SECRETS_MAX: usize = 5;
-/// How long old secrets go on signing where the caller does not say: a day.
-const OVERLAP_SECONDS_DEFAULT: u64 = 24 * 60 * 60;
-/// The longest that they may: 30 days.
-const OVERLAP_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
 
 /// What a rotation says.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
@@ -85,7 +81,10 @@ pub async fn show(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String
 #[utoipa::path(
     operation_id = "webhooks.secret.rotate", security(("key" = ["manage"])),
     params(("id" = String, Path)), request_body = Option<RotateInput>,
-    responses((status = 200, description = "The secrets that sign", body = Reply<SecretView>))
+    responses(
+        (status = 200, description = "The secrets that sign", body = Reply<SecretView>),
+        (status = 409, description = "Its dialect is not loaded: its file is gone"),
+    )
 )]
 #[post("/api/v1/webhooks/{id}/secret/rotate")]
 pub async fn rotate(
