@@ -72,8 +72,13 @@ fn channels_are_written_where_there_are_any() {
     let (version, start) = (&HERE[..2], &HERE[2..HERE.len() - 18]);
     assert_eq!((version, hex(&written)), ("02", format!("000082{start}{channels}{}", &HERE[HERE.len() - 18..])));
     assert_eq!(decode_head(&written[2..]).map(|(head, _)| head), Ok(with.clone()));
-    assert_eq!(whole_event(&nothing, &[1; 20], &written), Ok(with.with(body)));
+    assert_eq!(whole_event(&nothing, &[1; 20], &written), Ok(Some(with.clone().with(body))));
     assert_eq!(again(&written[2..]), Ok(written[2..].to_vec()));
+
+    let purged = EventHead { purged_at: Some(1000), ..with };
+    let written = encode(&purged, &Parts::default());
+    assert_eq!(written[2], VERSION | PURGED | WITH_CHANNELS);
+    assert_eq!(decode_head(&written[2..]), Ok((purged, &[][..])));
 }
 
 #[test]
