@@ -93,7 +93,14 @@ impl Bench {
         let (url, request_headers) = ("https://example.com/x".into(), vec![("a".into(), "b".into())]);
         self.store.settle(Settlement {
             delivery: id,
-            attempt: Attempt { summary, url, request_headers, response_body: b"said".to_vec(), resent: false },
+            attempt: Attempt {
+                summary,
+                url,
+                request_headers,
+                response_body: b"said".to_vec(),
+                resent: false,
+                trace: Default::default(),
+            },
             next,
             disable: DisableRule::default(),
             strain: Strain::Neutral,

@@ -84,8 +84,14 @@ impl Bench {
         let number = self.store.delivery(id).unwrap().unwrap().attempts + 1;
         let outcome = Outcome::Status(if next == Next::Succeeded { 200 } else { 500 });
         let summary = AttemptSummary { number, started_at: self.clock.now(), duration_ms: 3, outcome };
-        let attempt =
-            Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![], resent: false };
+        let attempt = Attempt {
+            summary,
+            url: "u".into(),
+            request_headers: vec![],
+            response_body: vec![],
+            resent: false,
+            trace: Default::default(),
+        };
         let (disable, strain) = (DisableRule::default(), Strain::Neutral);
         self.store.settle(store::Settlement {
             delivery: id,

@@ -91,8 +91,14 @@ impl Rig {
 
     fn settle(&mut self, id: DeliveryId, number: u16, outcome: Outcome, next: Next) {
         let summary = AttemptSummary { number, started_at: self.clock.now(), duration_ms: 20, outcome };
-        let attempt =
-            Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![], resent: false };
+        let attempt = Attempt {
+            summary,
+            url: "u".into(),
+            request_headers: vec![],
+            response_body: vec![],
+            resent: false,
+            trace: Default::default(),
+        };
         self.store.settle(Settlement {
             delivery: id,
             attempt,

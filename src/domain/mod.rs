@@ -30,6 +30,7 @@ pub mod stats;
 pub mod tally;
 pub mod time;
 pub mod tls;
+pub mod trace;
 pub mod webhook;
 
 use thiserror::Error;

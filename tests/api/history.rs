@@ -19,6 +19,7 @@ pub async fn attempt(server: &Server, delivery: &str, number: u16, outcome: Outc
         request_headers: vec![("webhook-id".into(), "x".into())],
         response_body: b"no\xff".to_vec(),
         resent: false,
+        trace: Default::default(),
     };
     let delivery = DeliveryId::parse(delivery).unwrap();
     server.store.settle(Settlement {
@@ -110,6 +111,19 @@ async fn a_delivery_shows_all_of_its_attempts() {
     assert_eq!((&attempts[1]["outcome"], &attempts[2]["error"]), (&json!("timeout"), &json!(null)));
     assert_eq!(attempts[0]["request_headers"], json!({"webhook-id": "x"}));
     assert_eq!(attempts[0]["response_body"], "no\u{fffd}");
+
+    let path = format!("/api/v1/deliveries/{delivery}/attempts");
+    let whole = server.get(&format!("{path}/2")).send().await.data(200);
+    assert_eq!((&whole["number"], &whole["outcome"]), (&json!(2), &json!("timeout")));
+    assert_eq!((&whole["timings"]["connect_ms"], &whole["timings"]["total_ms"]), (&json!(null), &json!(40)));
+    // Nobody knows what was sent: it says so, and what would be sent now.
+    let body = &whole["request_body"];
+    assert_eq!(body["exact"], false);
+    let content: Value = serde_json::from_str(body["content"].as_str().unwrap()).unwrap();
+    assert_eq!((&content["type"], &content["data"]), (&json!("task.done"), &json!(1)));
+    for number in ["0", "4", "x"] {
+        server.get(&format!("{path}/{number}")).send().await.error(404, "not_found");
+    }
 
     let log = rows(&server, &format!("/api/v1/webhooks/{webhook}/logs?limit=50")).await.remove(0);
     let expected = json!({

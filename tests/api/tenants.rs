@@ -103,7 +103,7 @@ async fn seen_by(server: &Server, owned: &Owned) -> Vec<String> {
 /// Paths with every id of the owner in every place.
 fn filled(path: &str, owned: &Owned) -> Vec<String> {
     let path = path.replace("{delivery_id}", &owned.delivery).replace("{key_id}", &owned.key_id);
-    let path = path.replace("{name}", "standard");
+    let path = path.replace("{name}", "standard").replace("{number}", "1");
     match path.contains("{id}") {
         true => owned.ids.iter().map(|id| path.replace("{id}", id)).collect(),
         false => vec![path],

@@ -241,6 +241,7 @@ impl Life {
             request_headers: Vec::new(),
             response_body: Vec::new(),
             resent: false,
+            trace: Default::default(),
         };
         let dialect = self.shelf.now().get(&claim.webhook.dialect).unwrap().clone();
         self.store.settle(verdict(&claim, &dialect, Made { attempt, retry_after: None }, 0.0));

@@ -147,8 +147,14 @@ impl Deed {
         };
         let summary = AttemptSummary { number, started_at: now, duration_ms: 3, outcome };
         let headers = vec![("a".to_string(), number.to_string())];
-        let attempt =
-            Attempt { summary, url: "u".into(), request_headers: headers, response_body: vec![*end], resent: false };
+        let attempt = Attempt {
+            summary,
+            url: "u".into(),
+            request_headers: headers,
+            response_body: vec![*end],
+            resent: false,
+            trace: Default::default(),
+        };
         let disable = DisableRule {
             consecutive_failures: Some(FAILURES_MAX),
             probe_after_seconds: Some(PROBE_SECONDS),
@@ -190,7 +196,14 @@ impl Deed {
 pub fn test_attempt(now: u64, well: bool) -> Attempt {
     let outcome = Outcome::Status(if well { 200 } else { 500 });
     let summary = AttemptSummary { number: 1, started_at: now, duration_ms: 3, outcome };
-    Attempt { summary, url: "u".into(), request_headers: Vec::new(), response_body: Vec::new(), resent: false }
+    Attempt {
+        summary,
+        url: "u".into(),
+        request_headers: Vec::new(),
+        response_body: Vec::new(),
+        resent: false,
+        trace: Default::default(),
+    }
 }
 
 fn status(word: u8, now: u64) -> Status {

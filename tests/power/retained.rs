@@ -179,7 +179,7 @@ fn success(delivery: DeliveryId) -> Settlement {
     let (url, request_headers, response_body) = Default::default();
     Settlement {
         delivery,
-        attempt: Attempt { summary, url, request_headers, response_body, resent: false },
+        attempt: Attempt { summary, url, request_headers, response_body, resent: false, trace: Default::default() },
         next: Next::Succeeded,
         disable: DisableRule::default(),
         strain: Strain::Well,

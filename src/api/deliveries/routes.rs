@@ -6,7 +6,8 @@ use std::sync::Arc;
 use actix_web::{HttpResponse, get, web};
 use serde::Deserialize;
 
-use super::view::{DeliveryView, attempt_view, cause};
+use super::rendered::request_body;
+use super::view::{AttemptView, DeliveryView, attempt_view, cause};
 use crate::api::Api;
 use crate::api::access::auth::{May, Read, Tenant};
 use crate::api::deliveries::history::{History, LogRow, Row, STATES, shown_state};
@@ -105,6 +106,36 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
         reason: delivery.reason.clone(),
         attempts: attempts.into_iter().map(|attempt| attempt_view(&api.store, &delivery, attempt)).collect(),
     }))
+}
+
+/// Show one attempt of a delivery, with the body that was sent
+///
+/// Bodies are not kept: it is made once more from the event, and `exact` says whether it is the same to the byte.
+#[utoipa::path(tag = "deliveries", params(
+    ("id" = String, Path, description = "The delivery, in any spelling"),
+    ("number" = u16, Path, description = "Which attempt, from 1", minimum = 1),
+), responses(
+    (status = 200, description = "The attempt", body = Reply<AttemptView>),
+    (status = 404, description = "There is no such delivery or attempt", body = ErrorReply<'static>),
+))]
+#[get("/api/v1/deliveries/{id}/attempts/{number}")]
+pub async fn show_attempt(
+    tenant: May<Read>,
+    api: web::Data<Api>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (id, number) = path.into_inner();
+    let missing = || Problem::not_found("attempt");
+    let (delivery, webhook) = find(&api, &tenant, &id)?;
+    let number: u16 = number.parse().map_err(|_| missing())?;
+    let reader = api.clone();
+    let shown = api.read(tenant.account().number, move || {
+        let attempts = reader.store.attempts(&delivery)?;
+        let attempt = attempts.into_iter().find(|one| one.summary.number == number).ok_or_else(missing)?;
+        let body = request_body(&reader, &webhook, &delivery, &attempt)?;
+        Ok::<_, Problem>(AttemptView { request_body: Some(body), ..attempt_view(&reader.store, &delivery, attempt) })
+    });
+    Ok(Reply::ok(shown.await??))
 }
 
 /// The delivery, if it goes to a webhook of the tenant's account, a deleted one included.

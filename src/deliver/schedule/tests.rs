@@ -87,6 +87,7 @@ impl Bench {
             request_headers: Vec::new(),
             response_body: Vec::new(),
             resent: false,
+            trace: Default::default(),
         };
         let (disable, strain) = (DisableRule::default(), Strain::Neutral);
         let next = Next::RetryAt(at);

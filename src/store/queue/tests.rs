@@ -24,8 +24,14 @@ fn request(account: AccountNumber, bytes: usize, deliveries: usize) -> Request {
 
 fn settlement(id: u128) -> Settlement {
     let summary = AttemptSummary { number: 1, started_at: 0, duration_ms: 0, outcome: Outcome::Status(200) };
-    let attempt =
-        Attempt { summary, url: String::new(), request_headers: Vec::new(), response_body: Vec::new(), resent: false };
+    let attempt = Attempt {
+        summary,
+        url: String::new(),
+        request_headers: Vec::new(),
+        response_body: Vec::new(),
+        resent: false,
+        trace: Default::default(),
+    };
     let (disable, strain) = (DisableRule::default(), Strain::Well);
     let (delivery, next) = (DeliveryId(id), Next::Succeeded);
     Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false }
