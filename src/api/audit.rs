@@ -8,28 +8,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::Api;
 use crate::api::access::auth::{Manage, May, Tenant};
-use crate::api::http::page::{Listed, PageReply, Window};
+use crate::api::http::list::{ListQuery, answer};
+use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::{ErrorReply, Problem};
-use crate::api::http::request::Query;
+use crate::api::http::request::bound;
 use crate::domain::account::Scope;
 use crate::domain::audit::{Actor, AuditEntry, Side};
-use crate::domain::id::AuditId;
+use crate::domain::id::first_id_at;
 use crate::domain::time;
 
-/// What to list.
+/// Which entries to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct AuditQuery {
+pub struct AuditFilter {
     /// Only this action, such as `webhook.deleted`.
     action: Option<String>,
     /// Only what was done to the thing of this id.
     target: Option<String>,
-    /// Rows, 1 to 250; 50 if left out.
-    #[param(value_type = Option<u16>)]
-    limit: Option<String>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
+    /// Only what was done at this time (RFC 3339) or later.
+    from: Option<String>,
+    /// Only what was done before this time (RFC 3339).
+    to: Option<String>,
 }
 
 /// An entry: something was changed, or a secret was shown.
@@ -55,28 +55,32 @@ struct AuditView {
     address: Option<IpAddr>,
 }
 
-/// List who changed what, newest first
-#[utoipa::path(tag = "audit", params(AuditQuery), responses(
-    (status = 200, description = "A page of entries", body = PageReply<AuditView>),
+/// List who changed what
+///
+/// With `Accept: application/x-ndjson` or `text/csv` all of it, an entry a line.
+#[utoipa::path(tag = "audit", params(AuditFilter, PageQuery), responses(
+    (status = 200, description = "A page of entries", content(
+        (PageReply<AuditView> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
     (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
 ))]
 #[get("/api/v1/audit")]
 pub async fn list(
     tenant: May<Manage>,
     api: web::Data<Api>,
-    Query(query): Query<AuditQuery>,
+    ListQuery { filter, part }: ListQuery<AuditFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let window = Window::read(query.limit.as_deref(), query.cursor.as_deref())?;
-    let account = tenant.account().number;
+    let (account, reader) = (tenant.account().number, tenant.clone());
+    let from = bound("from", filter.from.as_deref())?.map(first_id_at);
+    let to = bound("to", filter.to.as_deref())?.map(first_id_at);
     let wanted = move |entry: &AuditEntry| {
-        query.action.as_ref().is_none_or(|action| entry.deed.action == *action)
-            && query.target.as_ref().is_none_or(|target| entry.deed.target == *target)
+        filter.action.as_ref().is_none_or(|action| entry.deed.action == *action)
+            && filter.target.as_ref().is_none_or(|target| entry.deed.target == *target)
     };
-    let (reader, entries) = (tenant.clone(), api.clone());
-    let before = window.before.map(AuditId);
-    let listed = api.read(account, move || entries.store.audit_log(account, before, window.limit, wanted));
-    let listed = Listed::from(listed.await??).map(|entry| view(&api, &reader, entry));
-    Ok(HttpResponse::Ok().json(PageReply::from(listed)))
+    let rows = move |api: &Api, window: Window| {
+        let page = api.store.audit_log(account, window.walk().within(from, to), &wanted)?;
+        Ok(Listed::from(page).map(|entry| view(api, &reader, entry)))
+    };
+    answer(&api, account, part, rows).await
 }
 
 fn view(api: &Api, reader: &Tenant, entry: AuditEntry) -> AuditView {

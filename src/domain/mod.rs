@@ -31,6 +31,7 @@ pub mod tally;
 pub mod time;
 pub mod tls;
 pub mod trace;
+pub mod walk;
 pub mod webhook;
 
 use thiserror::Error;

@@ -20,6 +20,7 @@ use crate::domain::endpoint::EndpointUrl;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId, WebhookNumber};
 use crate::domain::retry::Next;
 use crate::domain::time::UnixMs;
+use crate::domain::walk::Walk;
 use crate::domain::webhook::{EventFilter, Webhook};
 
 /// Where its clock stands at first.
@@ -153,7 +154,7 @@ impl Bench {
 
     /// How many events the account has.
     pub fn events(&self, account: AccountNumber) -> usize {
-        self.store.events(account, EventId(0), None, 1000, |_| true).unwrap().rows.len()
+        self.store.events(account, Walk::newest(1000), None, |_| true).unwrap().rows.len()
     }
 }
 

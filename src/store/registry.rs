@@ -121,7 +121,7 @@ impl Registry {
         owned.filter_map(|(_, number)| self.webhooks.get(number))
     }
     /// The webhooks of an account, deleted ones included.
-    pub(super) fn webhooks_ever_of(&self, account: AccountNumber) -> impl Iterator<Item = WebhookNumber> {
+    pub fn webhooks_ever_of(&self, account: AccountNumber) -> impl Iterator<Item = WebhookNumber> {
         self.ever.range((account, 0)..=(account, WebhookNumber::MAX)).map(|(_, number)| *number)
     }
     /// How many webhooks have this status, by its word; deleted ones have none.

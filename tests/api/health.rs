@@ -127,6 +127,7 @@ const ROUTES: &str = "
     GET /api/v1/accounts/{id}/keys
     GET /api/v1/audit
     GET /api/v1/dead-letters
+    GET /api/v1/deliveries
     GET /api/v1/deliveries/{id}
     GET /api/v1/deliveries/{id}/attempts/{number}
     GET /api/v1/dialects

@@ -94,9 +94,9 @@ async fn a_delivery_shows_all_of_its_attempts() {
     let row = rows(&server, &list).await.remove(0);
     let expected = json!({
         "id": delivery, "event_id": "order-1", "event_type": "task.done", "webhook_id": webhook,
-        "state": "scheduled", "created_at": "2023-11-14T22:13:20.000Z", "attempted_at": "2023-11-14T22:13:21.000Z",
+        "state": "scheduled", "cause": "accept", "created_at": "2023-11-14T22:13:20.000Z", "attempted_at": "2023-11-14T22:13:21.000Z",
         "attempt": 1, "attempts": 1, "status_code": 500, "response_time_ms": 40, "success": false,
-        "error": "the endpoint answered 500", "next_attempt_at": "2023-11-14T22:13:29.000Z",
+        "outcome": "status", "error": "the endpoint answered 500", "next_attempt_at": "2023-11-14T22:13:29.000Z",
     });
     assert_eq!(row, expected);
     attempt(&server, &delivery, 2, Outcome::TimedOut, Next::RetryAt(START_MS + 20_000)).await;

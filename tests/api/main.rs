@@ -7,6 +7,7 @@ mod events;
 mod faces;
 mod health;
 mod history;
+mod lists;
 mod outgoing;
 mod server;
 mod stats;

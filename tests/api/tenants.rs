@@ -88,6 +88,7 @@ async fn seen_by(server: &Server, owned: &Owned) -> Vec<String> {
         "/api/v1/dead-letters?limit=250".into(),
         "/api/v1/jobs".into(),
         "/api/v1/audit?limit=250".into(),
+        "/api/v1/deliveries?limit=250".into(),
         format!("{webhook}/deliveries?limit=250"),
         format!("/api/v1/deliveries/{}", owned.delivery),
     ];

@@ -1,35 +1,33 @@
 //! Dead letters that nobody has handled, over all webhooks of an account: a list, and replaying or discarding them, those
 //! that are named or those that a filter selects. One of them in full is the delivery itself.
 
-use std::collections::hash_map::{Entry, HashMap};
-
 use actix_web::{HttpResponse, get, post, web};
 
-use super::input::{DeadLettersInput, DeadLettersQuery, deliveries, webhook_number};
+use super::input::{DeadLettersFilter, DeadLettersInput, deliveries};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May, Read, Tenant};
-use crate::api::deliveries::history::{History, Row};
+use crate::api::deliveries::history::{Histories, Row};
 use crate::api::http::body::Body;
-use crate::api::http::page::{Listed, PageReply, Window};
+use crate::api::http::list::{ListQuery, answer as answer_list};
+use crate::api::http::page::{PageQuery, PageReply, Window};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::Query;
 use crate::api::jobs::input::Range;
 use crate::api::jobs::start::answer;
 use crate::api::jobs::view::CountView;
 use crate::api::jobs::view::JobView;
+use crate::api::webhooks::reach::webhook_ever;
 use crate::domain::Invalid;
-use crate::domain::delivery::Delivery;
-use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::job::{JobKind, Source};
-use crate::store::Page;
 
-/// List dead letters that nobody has handled, newest first
+/// List dead letters that nobody has handled
 ///
-/// `GET /api/v1/deliveries/{id}` shows one of them with all of its attempts.
-#[utoipa::path(tag = "dead letters", params(DeadLettersQuery), responses(
-    (status = 200, description = "A page of dead letters, each with its latest attempt", body = PageReply<Row>),
+/// `GET /api/v1/deliveries/{id}` shows one of them with all of its attempts. With `Accept: application/x-ndjson` or `text/csv`
+/// all of them, one a line.
+#[utoipa::path(tag = "dead letters", params(DeadLettersFilter, PageQuery), responses(
+    (status = 200, description = "A page of dead letters, each with its latest attempt", content(
+        (PageReply<Row> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
     (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
     (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
 ))]
@@ -37,19 +35,17 @@ use crate::store::Page;
 pub async fn list(
     tenant: May<Read>,
     api: web::Data<Api>,
-    Query(query): Query<DeadLettersQuery>,
+    ListQuery { filter, part }: ListQuery<DeadLettersFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let window = Window::read(query.limit.as_deref(), query.cursor.as_deref())?;
-    let range = Range::read(query.event_type.as_deref(), query.from.as_deref(), query.to.as_deref())?;
-    let webhook = query.webhook.as_deref().map(|id| webhook_number(&api, &tenant, id)).transpose()?;
+    let range = Range::read(filter.event_type.as_deref(), filter.from.as_deref(), filter.to.as_deref())?;
+    let webhook = filter.webhook.as_deref().map(|id| webhook_ever(&api, &tenant, id)).transpose()?;
     let account = tenant.account().number;
     let bulk = range.bulk(account, JobKind::Discard, Source::DeadLetters { webhook });
-    let reader = api.clone();
-    let listed = api.read(account, move || {
-        let page = reader.store.dead_letters(&bulk, window.before.map(DeliveryId), window.limit)?;
-        rows(&reader, page)
-    });
-    Ok(HttpResponse::Ok().json(PageReply::from(listed.await??)))
+    let rows = move |api: &Api, window: Window| {
+        let page = api.store.dead_letters(&bulk, window.walk())?;
+        Histories::of(api).rows(&page)
+    };
+    answer_list(&api, account, part, rows).await
 }
 
 /// Deliver dead letters again, as new deliveries
@@ -92,28 +88,9 @@ pub async fn handle(tenant: &Tenant, api: web::Data<Api>, kind: JobKind, body: B
             Source::TheseDeadLetters(found.await??)
         }
         (None, webhook) => {
-            let webhook = webhook.map(|id| webhook_number(&api, tenant, &id)).transpose()?;
+            let webhook = webhook.map(|id| webhook_ever(&api, tenant, &id)).transpose()?;
             Source::DeadLetters { webhook }
         }
     };
     answer(&api, tenant, range.bulk(tenant.account().number, kind, source), input.dry_run).await
-}
-
-/// Rows as every history shows them, each from its own webhook's.
-pub fn rows(api: &Api, page: Page<Delivery, DeliveryId>) -> Result<Listed<Row>, Problem> {
-    let mut histories: HashMap<WebhookNumber, History> = HashMap::new();
-    let mut rows = Vec::with_capacity(page.rows.len());
-    for delivery in &page.rows {
-        let number = delivery.id.webhook();
-        let history = match histories.entry(number) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => {
-                let webhook = api.store.registry().webhook(number).cloned();
-                let webhook = webhook.ok_or_else(|| Problem::internal("a dead letter without a webhook"))?;
-                unknown.insert(History::of(api, webhook)?)
-            }
-        };
-        rows.push(history.row(delivery, delivery.latest_attempt())?);
-    }
-    Ok(Listed { rows, next: page.next.map(|id| (id.0, 0)) })
 }

@@ -1,18 +1,26 @@
 //! How deliveries are shown and listed. One place decides the word for a delivery's state and the fields of a history
 //! row, so the native lists and the dialects' faces cannot disagree.
 
+use std::collections::hash_map::{Entry, HashMap};
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::api::Api;
 use crate::api::http::page::{Listed, Window};
-use crate::domain::delivery::{AttemptSummary, Delivery, DeliveryState};
-use crate::domain::id::DeliveryId;
+use crate::api::http::problem::Problem;
+use crate::domain::delivery::{AttemptSummary, Cause, Delivery, DeliveryState};
+use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::tally::{Tally, next_day};
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::Webhook;
-use crate::store::{EventHead, Store, StoreError};
+use crate::store::{EventHead, Page, Store, StoreError};
+
+/// The histories of webhooks, each looked at when it is first asked for.
+pub struct Histories<'a> {
+    api: &'a Api,
+    known: HashMap<WebhookNumber, History>,
+}
 
 /// The words that `?state=` takes.
 pub const STATES: [&str; 6] = ["pending", "scheduled", "held", "succeeded", "dead", "cancelled"];
@@ -39,6 +47,8 @@ pub struct Row {
     pub webhook_id: String,
     /// `pending`, `scheduled`, `held`, `succeeded`, `dead` or `cancelled`.
     pub state: &'static str,
+    /// Why it exists: `accept`, `test`, `replay` or `missed`.
+    pub cause: &'static str,
     #[schema(format = DateTime)]
     pub created_at: String,
     /// When the attempt started; null before the first.
@@ -53,6 +63,9 @@ pub struct Row {
     pub response_time_ms: Option<u32>,
     /// Whether the attempt was a success.
     pub success: Option<bool>,
+    /// How the attempt ended: `status`, `timeout`, `dns`, `refused_address`, `connect`, `tls`, `broken`, `unsendable` or
+    /// `too_large`, which was not sent.
+    pub outcome: Option<&'static str>,
     /// Why it was none, why the delivery was cancelled or is dead without an attempt, or which limit it waits for.
     pub error: Option<String>,
     #[schema(format = DateTime)]
@@ -114,8 +127,7 @@ impl History {
 
     /// A row a delivery, with its latest attempt; `wanted` filters.
     pub fn deliveries(&self, window: Window, wanted: impl Fn(&Delivery) -> bool) -> Result<Listed<Row>, StoreError> {
-        let before = window.before.map(DeliveryId);
-        let page = self.store.deliveries(self.webhook.number(), before, window.limit, wanted)?;
+        let page = self.store.deliveries(&[self.webhook.number()], window.walk(), None, wanted)?;
         let rows: Result<_, StoreError> =
             page.rows.iter().map(|delivery| self.row(delivery, delivery.latest_attempt())).collect();
         Ok(Listed { rows: rows?, next: page.next.map(|id| (id.0, 0)) })
@@ -123,12 +135,12 @@ impl History {
 
     /// A row an attempt, the newest delivery's latest first.
     pub fn attempts(&self, window: Window, wanted: impl Fn(&Delivery) -> bool) -> Result<Listed<Row>, StoreError> {
-        let before = window.before.map(DeliveryId);
+        let past = window.past.map(DeliveryId);
         // The page before may have ended in the midst of a delivery's attempts; then it is the first here.
-        let goes_on = before.filter(|id| window.below_attempt > 0 && id.webhook() == self.webhook.number());
+        let goes_on = past.filter(|id| window.below_attempt > 0 && id.webhook() == self.webhook.number());
         let first = goes_on.map(|id| self.store.delivery(id)).transpose()?.flatten();
-        let page =
-            self.store.deliveries(self.webhook.number(), before, window.limit, |d| d.attempts > 0 && wanted(d))?;
+        let tried = |delivery: &Delivery| delivery.attempts > 0 && wanted(delivery);
+        let page = self.store.deliveries(&[self.webhook.number()], window.walk(), None, tried)?;
         let mut rows = Vec::new();
         let started = first.iter().map(|delivery| (delivery, window.below_attempt));
         for (delivery, below) in started.chain(page.rows.iter().map(|delivery| (delivery, u16::MAX))) {
@@ -166,6 +178,7 @@ impl History {
             event_type: head.map(|head| head.event_type),
             webhook_id: self.webhook.id.to_string(),
             state: shown_state(delivery, Some(&self.webhook)),
+            cause: cause(delivery),
             created_at: time::rfc3339(delivery.created_at()),
             attempted_at: attempt.map(|one| shown(one.started_at)),
             attempt: attempt.map(|one| one.number),
@@ -173,9 +186,47 @@ impl History {
             status_code: attempt.and_then(|one| one.outcome.status()),
             response_time_ms: attempt.map(|one| one.duration_ms),
             success,
+            outcome: attempt.map(|one| one.outcome.kind()),
             error: error.or_else(|| delivery.reason.clone()).or_else(|| waits.map(|wait| wait.why.clone())),
             next_attempt_at: delivery.next_attempt_at.max(waits.and_then(|wait| wait.until)).map(shown),
         })
+    }
+}
+
+impl<'a> Histories<'a> {
+    /// None is known yet.
+    pub fn of(api: &'a Api) -> Self {
+        Self { api, known: HashMap::new() }
+    }
+
+    /// A page of deliveries as rows, each with its latest attempt and from its own webhook's history.
+    pub fn rows(&mut self, page: &Page<Delivery, DeliveryId>) -> Result<Listed<Row>, Problem> {
+        let mut rows = Vec::with_capacity(page.rows.len());
+        for delivery in &page.rows {
+            rows.push(self.history(delivery.id.webhook())?.row(delivery, delivery.latest_attempt())?);
+        }
+        Ok(Listed { rows, next: page.next.map(|id| (id.0, 0)) })
+    }
+
+    fn history(&mut self, number: WebhookNumber) -> Result<&History, Problem> {
+        match self.known.entry(number) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unknown) => {
+                let webhook = self.api.store.registry().webhook(number).cloned();
+                let webhook = webhook.ok_or_else(|| Problem::internal("a delivery without a webhook"))?;
+                Ok(unknown.insert(History::of(self.api, webhook)?))
+            }
+        }
+    }
+}
+
+/// Why a delivery exists, in a word.
+pub fn cause(delivery: &Delivery) -> &'static str {
+    match delivery.cause {
+        Cause::Accept => "accept",
+        Cause::Test => "test",
+        Cause::Replay(_) => "replay",
+        Cause::Missed => "missed",
     }
 }
 

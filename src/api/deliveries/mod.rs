@@ -1,5 +1,6 @@
 //! Deliveries, and what happened to them.
 
+pub mod filter;
 pub mod history;
 mod rendered;
 pub mod routes;

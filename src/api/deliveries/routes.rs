@@ -1,71 +1,77 @@
-//! Deliveries: those of one webhook as lists, and one with all of its attempts: what was sent, what came back, how long
-//! it took.
+//! Deliveries: those of an account or of one webhook as lists, and one with all of its attempts: what was sent, what came
+//! back, how long it took.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, get, web};
-use serde::Deserialize;
 
+use super::filter::{DeliveriesFilter, Sought};
 use super::rendered::request_body;
-use super::view::{AttemptView, DeliveryView, attempt_view, cause};
+use super::view::{AttemptView, DeliveryView, attempt_view};
 use crate::api::Api;
 use crate::api::access::auth::{May, Read, Tenant};
-use crate::api::deliveries::history::{History, LogRow, Row, STATES, shown_state};
-use crate::api::http::page::{PageQuery, PageReply, Window};
+use crate::api::deliveries::history::{Histories, History, LogRow, Row, cause};
+use crate::api::http::list::{ListQuery, answer};
+use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::Query;
-use crate::api::webhooks::reach::reach;
+use crate::api::webhooks::reach::{reach, webhook_ever};
 use crate::domain::Invalid;
 use crate::domain::delivery::{Cause, Delivery};
-use crate::domain::id::DeliveryId;
+use crate::domain::id::{AccountNumber, DeliveryId, WebhookNumber};
 use crate::domain::time;
 use crate::domain::webhook::Webhook;
+use crate::store::WEBHOOKS_TOGETHER_MAX;
 
-/// What to list of a webhook's deliveries.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct DeliveriesQuery {
-    /// Only those that are `pending`, `scheduled`, `held`, `succeeded`, `dead` or `cancelled`.
-    pub state: Option<String>,
-    /// Rows, 1 to 250; 50 if left out.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 250)]
-    pub limit: Option<String>,
-    /// `next_cursor` of the page before.
-    pub cursor: Option<String>,
+/// List the deliveries of an account, to all of its webhooks
+///
+/// In the order in which they were made. With `Accept: application/x-ndjson` or `text/csv` all of them, one a line.
+#[utoipa::path(tag = "deliveries", params(DeliveriesFilter, PageQuery), responses(
+    (status = 200, description = "A page of deliveries, each with its latest attempt", content(
+        (PageReply<Row> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
+    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
+    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
+))]
+#[get("/api/v1/deliveries")]
+pub async fn list(
+    tenant: May<Read>,
+    api: web::Data<Api>,
+    ListQuery { filter, part }: ListQuery<DeliveriesFilter>,
+) -> Result<HttpResponse, Problem> {
+    let webhook = filter.webhook.as_deref().map(|id| webhook_ever(&api, &tenant, id)).transpose()?;
+    let (account, sought) = (tenant.account().number, filter.read()?);
+    answer(&api, account, part, move |api, window| page(api, account, webhook, &sought, window, |_| true)).await
 }
 
-/// List a webhook's deliveries, newest first
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path), DeliveriesQuery), responses(
-    (status = 200, description = "A page of deliveries, each with its latest attempt", body = PageReply<Row>),
+/// List a webhook's deliveries
+///
+/// With `Accept: application/x-ndjson` or `text/csv` all of them, one a line.
+#[utoipa::path(tag = "webhooks", params(("id" = String, Path), DeliveriesFilter, PageQuery), responses(
+    (status = 200, description = "A page of deliveries, each with its latest attempt", content(
+        (PageReply<Row> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
     (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
     (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
 ))]
 #[get("/api/v1/webhooks/{id}/deliveries")]
-pub async fn list(
+pub async fn of_webhook(
     tenant: May<Read>,
     api: web::Data<Api>,
     id: web::Path<String>,
-    Query(query): Query<DeliveriesQuery>,
+    ListQuery { filter, part }: ListQuery<DeliveriesFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let window = Window::read(query.limit.as_deref(), query.cursor.as_deref())?;
-    if query.state.as_deref().is_some_and(|state| !STATES.contains(&state)) {
-        return Err(Invalid::new("state", format!("must be one of {}", STATES.join(", "))).into());
-    }
-    let history = reach(&api, &tenant).history(&id)?;
-    let listed = api.read(tenant.account().number, move || {
-        let webhook = history.webhook.clone();
-        let state = |delivery: &_| shown_state(delivery, Some(&webhook));
-        history.deliveries(window, |delivery| query.state.as_deref().is_none_or(|wanted| wanted == state(delivery)))
-    });
-    Ok(HttpResponse::Ok().json(PageReply::from(listed.await??)))
+    let (webhook, sought) = of_one(&api, &tenant, &id, filter)?;
+    let account = tenant.account().number;
+    answer(&api, account, part, move |api, window| page(api, account, Some(webhook), &sought, window, |_| true)).await
 }
 
-/// List what was sent to a webhook, newest first: deliveries that were tried
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path), PageQuery), responses(
-    (status = 200, description = "A page of deliveries that were tried, each with its latest attempt",
-        body = PageReply<LogRow>),
+/// List what was sent to a webhook: deliveries that were tried
+///
+/// With `Accept: application/x-ndjson` or `text/csv` all of them, one a line.
+#[utoipa::path(tag = "webhooks", params(("id" = String, Path), DeliveriesFilter, PageQuery), responses(
+    (status = 200, description = "A page of deliveries that were tried, each with its latest attempt", content(
+        (PageReply<LogRow> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
+    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
     (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
 ))]
 #[get("/api/v1/webhooks/{id}/logs")]
@@ -73,13 +79,50 @@ pub async fn logs(
     tenant: May<Read>,
     api: web::Data<Api>,
     id: web::Path<String>,
-    Query(query): Query<PageQuery>,
+    ListQuery { filter, part }: ListQuery<DeliveriesFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let window = query.window()?;
-    let history = reach(&api, &tenant).history(&id)?;
-    let listed =
-        api.read(tenant.account().number, move || history.deliveries(window, |delivery| delivery.attempts > 0));
-    Ok(HttpResponse::Ok().json(PageReply::from(listed.await??.map(LogRow::from))))
+    let (webhook, sought) = of_one(&api, &tenant, &id, filter)?;
+    let account = tenant.account().number;
+    let tried = |delivery: &Delivery| delivery.attempts > 0;
+    let rows = move |api: &Api, window| page(api, account, Some(webhook), &sought, window, tried);
+    answer(&api, account, part, move |api, window| Ok(rows(api, window)?.map(LogRow::from))).await
+}
+
+fn of_one(api: &Api, tenant: &Tenant, id: &str, filter: DeliveriesFilter) -> Result<(WebhookNumber, Sought), Problem> {
+    let webhook = reach(api, tenant).webhook(id)?.number();
+    if filter.webhook.is_some() {
+        return Err(Invalid::new("webhook", "is left out here: the path names one").into());
+    }
+    Ok((webhook, filter.read()?))
+}
+
+/// A page of the deliveries to one webhook of the account, or to all of them.
+fn page(
+    api: &Api,
+    account: AccountNumber,
+    only: Option<WebhookNumber>,
+    sought: &Sought,
+    window: Window,
+    wanted: impl Fn(&Delivery) -> bool,
+) -> Result<Listed<Row>, Problem> {
+    let webhooks: HashMap<WebhookNumber, Arc<Webhook>> = {
+        let registry = api.store.registry();
+        let numbers: Vec<_> = only.map_or_else(|| registry.webhooks_ever_of(account).collect(), |one| vec![one]);
+        numbers.into_iter().filter_map(|number| Some((number, registry.webhook(number)?.clone()))).collect()
+    };
+    if webhooks.len() > WEBHOOKS_TOGETHER_MAX {
+        let message =
+            format!("is missing: deliveries to more than {WEBHOOKS_TOGETHER_MAX} webhooks are not listed together");
+        return Err(Invalid::new("webhook", message).into());
+    }
+    let mut numbers: Vec<WebhookNumber> = webhooks.keys().copied().collect();
+    numbers.sort_unstable();
+    let wanted = |delivery: &Delivery| {
+        let webhook = webhooks.get(&delivery.id.webhook()).map(AsRef::as_ref);
+        wanted(delivery) && sought.wants(delivery, webhook)
+    };
+    let found = api.store.deliveries(&numbers, sought.walk(window), sought.event_type.as_ref(), wanted)?;
+    Histories::of(api).rows(&found)
 }
 
 /// Show a delivery with all of its attempts

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::history::is_success;
 use super::rendered::RequestBodyView;
-use crate::domain::delivery::{Attempt, Cause, Delivery};
+use crate::domain::delivery::{Attempt, Delivery};
 use crate::domain::time;
 use crate::store::Store;
 
@@ -86,15 +86,6 @@ pub struct TimingsView {
     pub first_byte_ms: Option<f64>,
     /// All of it, the rest of the answer included: the same as `response_time_ms`.
     pub total_ms: u32,
-}
-
-pub fn cause(delivery: &Delivery) -> &'static str {
-    match delivery.cause {
-        Cause::Accept => "accept",
-        Cause::Test => "test",
-        Cause::Replay(_) => "replay",
-        Cause::Missed => "missed",
-    }
 }
 
 pub fn attempt_view(store: &Store, delivery: &Delivery, attempt: Attempt) -> AttemptView {

@@ -1,47 +1,29 @@
 //! Looking events up: the list, and one with its data and its deliveries.
 
 use actix_web::{HttpResponse, get, web};
-use serde::Deserialize;
 
+use super::filter::{EventsFilter, find};
 use super::view::{EventDelivery, EventRow, EventView, event_deliveries, raw, row};
 use crate::api::Api;
 use crate::api::access::auth::{May, Read};
+use crate::api::http::list::{ListQuery, NoFilter, answer};
 use crate::api::http::page::{LIMIT_MAX, Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::Query;
-use crate::api::http::request::bound;
-use crate::domain::Invalid;
-use crate::domain::event::check_name;
-use crate::domain::id::{AccountNumber, DeliveryId, EventId, first_id_at};
 use crate::domain::time;
-use crate::domain::webhook::EventFilter;
-use crate::store::{Store, StoreError};
+use crate::domain::walk::Walk;
+use crate::store::StoreError;
 
-/// What to list.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct EventsQuery {
-    /// Only this type, or those that a filter such as `task.*` lets through.
-    pub r#type: Option<String>,
-    /// Only events accepted at this time (RFC 3339) or later.
-    pub from: Option<String>,
-    /// Only events accepted before this time (RFC 3339).
-    pub to: Option<String>,
-    /// Rows, 1 to 250; 50 if left out.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 250)]
-    pub limit: Option<String>,
-    /// `next_cursor` of the page before.
-    pub cursor: Option<String>,
-}
-
-/// List events, newest first
+/// List events
+///
+/// `filter` reads what events say, so a page of it looks at fewer of them. With `Accept: application/x-ndjson` or `text/csv` all
+/// of them, one a line.
 #[utoipa::path(
     tag = "events",
-    params(EventsQuery),
+    params(EventsFilter, PageQuery),
     responses(
-        (status = 200, description = "A page of events, without their data", body = PageReply<EventRow>),
+        (status = 200, description = "A page of events, without their data", content(
+            (PageReply<EventRow> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
         (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
     )
 )]
@@ -49,21 +31,17 @@ pub struct EventsQuery {
 pub async fn list(
     tenant: May<Read>,
     api: web::Data<Api>,
-    Query(query): Query<EventsQuery>,
+    ListQuery { filter, part }: ListQuery<EventsFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let window = Window::read(query.limit.as_deref(), query.cursor.as_deref())?;
-    let filter = query.r#type.as_deref().map(EventFilter::parse).transpose();
-    let filter = filter.map_err(|invalid| Invalid { field: "type".into(), ..invalid })?;
-    let from = bound("from", query.from.as_deref())?.map_or(EventId(0), |at| EventId(first_id_at(at)));
-    let to = bound("to", query.to.as_deref())?.map(|at| EventId(first_id_at(at)));
-    let before = [window.before.map(EventId), to].into_iter().flatten().min();
-    let (store, account) = (api.store.clone(), tenant.account().number);
-    let page = api.read(account, move || {
-        store.events(account, from, before, window.limit, |event| {
-            filter.as_ref().is_none_or(|filter| filter.matches(&event.event_type))
-        })
-    });
-    Ok(HttpResponse::Ok().json(PageReply::from(Listed::from(page.await??.map(row)))))
+    let (account, sought) = (tenant.account().number, filter.read()?);
+    let rows = move |api: &Api, window: Window| {
+        let Some(walk) = sought.walk(&api.store, account, window)? else {
+            return Ok(Listed { rows: Vec::new(), next: None });
+        };
+        let page = api.store.events(account, walk, sought.condition.as_ref(), |event| sought.wants(event))?;
+        Ok(Listed::from(page.map(row)))
+    };
+    answer(&api, account, part, rows).await
 }
 
 /// Show an event with its data and its deliveries
@@ -83,7 +61,7 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
     let found = api.read(account, move || {
         let Some(id) = find(&store, account, &id)? else { return Ok(None) };
         let Some(event) = store.event(account, id)? else { return Ok(None) };
-        let page = store.deliveries_of_event(id, &event.webhooks, None, LIMIT_MAX)?;
+        let page = store.deliveries_of_event(id, &event.webhooks, Walk::newest(LIMIT_MAX))?;
         let to_come = store.deliveries_to_come(account, id)?;
         Ok::<_, StoreError>(Some((event, page, to_come)))
     });
@@ -106,14 +84,16 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
     Ok(Reply::ok(view))
 }
 
-/// List an event's deliveries, newest first: replays, then those that were made when it was accepted
+/// List an event's deliveries: replays, then those that were made when it was accepted
 ///
-/// `id` is the producer's own id, or ours in any spelling.
+/// `id` is the producer's own id, or ours in any spelling. With `Accept: application/x-ndjson` or `text/csv` all of them, one
+/// a line.
 #[utoipa::path(
     tag = "events",
     params(("id" = String, Path, description = "The producer's own id, or ours"), PageQuery),
     responses(
-        (status = 200, description = "A page of its deliveries", body = PageReply<EventDelivery>),
+        (status = 200, description = "A page of its deliveries", content(
+            (PageReply<EventDelivery> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
         (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
         (status = 404, description = "There is no such event", body = ErrorReply<'static>),
     )
@@ -123,23 +103,15 @@ pub async fn deliveries(
     tenant: May<Read>,
     api: web::Data<Api>,
     id: web::Path<String>,
-    Query(query): Query<PageQuery>,
+    ListQuery { part, .. }: ListQuery<NoFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let window = query.window()?;
-    let (store, account) = (api.store.clone(), tenant.account().number);
-    let page = api.read(account, move || {
-        let Some(id) = find(&store, account, &id)? else { return Ok(None) };
-        let Some(head) = store.event_head(account, id)? else { return Ok(None) };
-        store.deliveries_of_event(id, &head.webhooks, window.before.map(DeliveryId), window.limit).map(Some)
-    });
-    let page = page.await??.ok_or_else(no_event)?;
-    Ok(HttpResponse::Ok().json(PageReply::from(event_deliveries(&api, page))))
-}
-
-/// Which event of the account this is, if it is one: first as the producer's own id, which is what the API shows.
-fn find(store: &Store, account: AccountNumber, text: &str) -> Result<Option<EventId>, StoreError> {
-    let named = if check_name(text).is_ok() { store.id_of_event_named(account, text)? } else { None };
-    Ok(named.or_else(|| EventId::parse(text)))
+    let account = tenant.account().number;
+    let rows = move |api: &Api, window: Window| {
+        let id = find(&api.store, account, &id)?.ok_or_else(no_event)?;
+        let head = api.store.event_head(account, id)?.ok_or_else(no_event)?;
+        Ok(event_deliveries(api, api.store.deliveries_of_event(id, &head.webhooks, window.walk())?))
+    };
+    answer(&api, account, part, rows).await
 }
 
 fn no_event() -> Problem {

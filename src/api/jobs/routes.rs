@@ -6,29 +6,32 @@ use super::start::deed;
 use super::view::{JobView, view};
 use crate::api::Api;
 use crate::api::access::auth::{Manage, May, Read};
-use crate::api::http::page::{Listed, PageQuery, PageReply};
+use crate::api::http::list::{ListQuery, NoFilter, answer};
+use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::{ErrorReply, Problem};
 use crate::api::http::reply::Reply;
-use crate::api::http::request::Query;
 use crate::domain::id::JobId;
 
-/// List bulk jobs, newest first
+/// List bulk jobs
 ///
-/// A job is forgotten 30 days after its end.
+/// A job is forgotten 30 days after its end. With `Accept: application/x-ndjson` or `text/csv` all of them, one a line.
 #[utoipa::path(tag = "jobs", params(PageQuery), responses(
-    (status = 200, description = "A page of jobs", body = PageReply<JobView>),
+    (status = 200, description = "A page of jobs", content(
+        (PageReply<JobView> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
     (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
 ))]
 #[get("/api/v1/jobs")]
 pub async fn list(
     tenant: May<Read>,
     api: web::Data<Api>,
-    Query(query): Query<PageQuery>,
+    ListQuery { part, .. }: ListQuery<NoFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let window = query.window()?;
-    let (store, account) = (api.store.clone(), tenant.account().number);
-    let page = api.read(account, move || store.jobs(account, window.before.map(JobId), window.limit)).await??;
-    Ok(HttpResponse::Ok().json(PageReply::from(Listed::from(page.map(|job| view(&api.store, &job))))))
+    let account = tenant.account().number;
+    let rows = move |api: &Api, window: Window| {
+        let page = api.store.jobs(account, window.walk())?;
+        Ok(Listed::from(page.map(|job| view(&api.store, &job))))
+    };
+    answer(&api, account, part, rows).await
 }
 
 /// Show a bulk job
