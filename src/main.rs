@@ -5,5 +5,5 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    hookwheel::cli::run(hookwheel::serve)
+    hookwheel::cli::run(hookwheel::serve, hookwheel::api::document)
 }

@@ -108,7 +108,7 @@ fn a_stop_finishes_what_is_in_flight() {
     let server = Server::start(dir.path(), &[]);
     let event = server.client().get("/api/v1/events/e1").data(200);
     let delivery = &event["deliveries"][0];
-    assert_eq!((&delivery["state"], &delivery["attempts"]), (&json!("succeeded"), &json!(1)), "{event}");
+    assert_eq!((&delivery["state"], &delivery["attempt_count"]), (&json!("succeeded"), &json!(1)), "{event}");
 }
 
 /// The example of the Standard Webhooks specification's own libraries.
@@ -223,7 +223,7 @@ fn what_is_sent_is_received_after_retries() {
     let server = Server::start(dir.path(), &[]);
     let event = server.client().get("/api/v1/events/e1").data(200);
     let delivery = &event["deliveries"][0];
-    assert_eq!((&delivery["state"], &delivery["attempts"]), (&json!("succeeded"), &json!(3)), "{event}");
+    assert_eq!((&delivery["state"], &delivery["attempt_count"]), (&json!("succeeded"), &json!(3)), "{event}");
 }
 
 #[test]

@@ -463,7 +463,7 @@ fn what_is_over_the_daily_limit_waits_for_tomorrow_and_says_so() {
     ["a", "b"].iter().for_each(|name| drop(scene.delivery_in(&webhook, name, "succeeded")));
     let rows = scene.client.get(&format!("{}/deliveries?state=pending", webhook.path)).data(200);
     let waiting = &rows.as_array().unwrap()[0];
-    assert_eq!((&waiting["event_id"], &waiting["attempts"]), (&json!("c"), &json!(0)), "{rows}");
+    assert_eq!((&waiting["event_id"], &waiting["attempt_count"]), (&json!("c"), &json!(0)), "{rows}");
     assert_eq!(waiting["error"], "waits for tomorrow: the 2 deliveries of today are used up");
     assert!(waiting["next_attempt_at"].as_str().unwrap().ends_with("T00:00:00.000Z"), "{waiting}");
     // What a person asks for does not wait, and counts.

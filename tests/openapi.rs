@@ -1,13 +1,15 @@
-//! What `/openapi.json` promises, held against the running server by a program that is not ours: schemathesis makes
-//! requests of the document, right and wrong ones, and checks each reply against it. `HOOKWHEEL_SEED=n` makes the same
-//! requests again.
+//! What `/openapi.json` promises, held against the running server by programs that are not ours. Linters and a validator read
+//! the document and find no fault; schemathesis makes requests of it, right and wrong ones, and checks each reply against
+//! it. `HOOKWHEEL_SEED=n` makes the same requests again.
 
 mod support;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use hookwheel::api;
 use serde_json::{Value, json};
 use support::{Answer, Client, DEADLINE, Receiver, Server, say, test_env};
 
@@ -97,5 +99,67 @@ fn every_reply_is_as_the_document_says() {
     assert_eq!(count(&line("Tested:")), count(&line("Selected:")), "{output}");
     assert!(count(&line(" generated, ")).is_some_and(|cases| cases > 500), "{output}");
     server.client().get("/health/ready").data(200);
+    assert!(server.terminate().success());
+}
+
+/// The document, as a file in `dir`.
+fn document_in(dir: &Path) -> PathBuf {
+    let path = dir.join("openapi.json");
+    fs::write(&path, api::document().to_string()).expect("it can be written");
+    path
+}
+
+/// Asserts that a program ends well, and gives what it wrote.
+#[track_caller]
+fn content(command: &mut Command) -> String {
+    let ended = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let output = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(ended.status.success(), "{output}\n{}", String::from_utf8_lossy(&ended.stderr));
+    output
+}
+
+#[test]
+fn redocly_and_spectral_find_neither_error_nor_warning() {
+    let Some(env) = test_env("the document against Redocly's and Spectral's rules") else { return };
+    let dir = tempfile::tempdir().expect("a directory");
+    let document = document_in(dir.path());
+    let modules = env.join("node/node_modules");
+    let node = |program: &str| {
+        let mut command = Command::new("node");
+        command.arg(modules.join(program)).current_dir(dir.path());
+        command.env("REDOCLY_TELEMETRY", "off").env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
+        command
+    };
+    let mut redocly = node("@redocly/cli/bin/cli.js");
+    let found = content(redocly.args(["lint", "--extends=recommended", "--format=json"]).arg(&document));
+    let found: Value = serde_json::from_str(&found).expect("JSON");
+    assert_eq!(found["problems"], json!([]), "Redocly");
+    let rules = dir.path().join("rules.json");
+    fs::write(&rules, r#"{"extends": ["spectral:oas"]}"#).expect("it can be written");
+    let mut spectral = node("@stoplight/spectral-cli/dist/index.js");
+    spectral.args(["lint", "--fail-severity=hint", "--quiet", "--format=json", "--ruleset"]).arg(&rules).arg(&document);
+    let found: Value = serde_json::from_str(&content(&mut spectral)).expect("JSON");
+    assert_eq!(found, json!([]), "Spectral");
+}
+
+#[test]
+fn it_is_an_openapi_document() {
+    let Some(env) = test_env("the document against the schema of OpenAPI") else { return };
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut python = Command::new(env.join("python/bin/python"));
+    content(python.args(["-m", "openapi_spec_validator"]).arg(document_in(dir.path())));
+}
+
+#[test]
+fn the_command_prints_what_the_server_shows() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &[]);
+    let mut printed = Command::new(env!("CARGO_BIN_EXE_hookwheel"));
+    let printed: Value = serde_json::from_str(&content(printed.arg("openapi"))).expect("JSON");
+    assert_eq!(server.client().get("/openapi.json").json(), printed);
+    let mut elsewhere = Command::new(env!("CARGO_BIN_EXE_hookwheel"));
+    let elsewhere = content(elsewhere.args(["openapi", "--url", "https://hooks.example.com/"]));
+    let elsewhere: Value = serde_json::from_str(&elsewhere).expect("JSON");
+    assert_eq!(elsewhere["servers"], json!([{"url": "https://hooks.example.com"}]));
     assert!(server.terminate().success());
 }

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::Api;
 use crate::api::access::auth::{Manage, May, Tenant};
-use crate::api::http::list::{ListQuery, answer};
+use crate::api::http::list::{ListQuery, ListRow, answer};
 use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::request::bound;
 use crate::domain::account::Scope;
 use crate::domain::audit::{Actor, AuditEntry, Side};
@@ -27,15 +27,30 @@ pub struct AuditFilter {
     /// Only what was done to the thing of this id.
     target: Option<String>,
     /// Only what was done at this time (RFC 3339) or later.
+    #[param(format = DateTime)]
     from: Option<String>,
     /// Only what was done before this time (RFC 3339).
+    #[param(format = DateTime)]
     to: Option<String>,
+}
+
+/// Who made a change: `key`, one of the account's own; `operator`; or `server`, by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(example = "key")]
+enum AuditBy {
+    Key,
+    Operator,
+    Server,
 }
 
 /// An entry: something was changed, or a secret was shown.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = AuditEntry)]
 struct AuditView {
+    /// Its id.
     id: String,
+    /// When it was done.
     #[schema(format = DateTime)]
     at: String,
     /// What was done, such as `webhook.changed`.
@@ -44,8 +59,8 @@ struct AuditView {
     target: String,
     /// The settings that changed, without their values.
     fields: Vec<String>,
-    /// Who did it: `key`, one of the account's own; `operator`; or `server`, by itself.
-    by: &'static str,
+    /// Who did it.
+    by: AuditBy,
     /// The id of the key that did it. An operator's is shown to admins only, as are its name and its address.
     key_id: Option<String>,
     /// The key's name at that time.
@@ -55,14 +70,14 @@ struct AuditView {
     address: Option<IpAddr>,
 }
 
+impl ListRow for AuditView {}
+
 /// List who changed what
-///
-/// With `Accept: application/x-ndjson` or `text/csv` all of it, an entry a line.
-#[utoipa::path(tag = "audit", params(AuditFilter, PageQuery), responses(
-    (status = 200, description = "A page of entries", content(
-        (PageReply<AuditView> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
-    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "audit.list", security(("key" = ["manage"])),
+    params(AuditFilter, PageQuery),
+    responses((status = 200, description = "A page of entries", body = PageReply<AuditView>))
+)]
 #[get("/api/v1/audit")]
 pub async fn list(
     tenant: May<Manage>,
@@ -86,11 +101,11 @@ pub async fn list(
 fn view(api: &Api, reader: &Tenant, entry: AuditEntry) -> AuditView {
     let side = side(api, reader, &entry);
     let by = match (entry.by.key, side) {
-        (None, _) => "server",
-        (_, Side::Account) => "key",
-        (_, Side::Operator | Side::Unknown) => "operator",
+        (None, _) => AuditBy::Server,
+        (_, Side::Account) => AuditBy::Key,
+        (_, Side::Operator | Side::Unknown) => AuditBy::Operator,
     };
-    let shown = if by == "operator" && !reader.is_admin() { Actor::default() } else { entry.by };
+    let shown = if by == AuditBy::Operator && !reader.is_admin() { Actor::default() } else { entry.by };
     AuditView {
         id: entry.id.to_string(),
         at: time::rfc3339(entry.id.time()),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::Admin;
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::webhooks::reach::reach;
 use crate::domain::endpoint::EndpointUrl;
@@ -16,6 +16,7 @@ use crate::domain::explain::Explained;
 /// A URL to explain.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = GuardExplain)]
 struct ExplainInput {
     /// An `https://` or `http://` URL.
     url: String,
@@ -27,11 +28,14 @@ struct ExplainInput {
 /// Say where a URL leads and which rules decide about it
 ///
 /// Resolves the URL's host as a delivery would, and says of each address whether it may be dialled, and why.
-#[utoipa::path(tag = "server", request_body = ExplainInput, responses(
-    (status = 200, description = "The addresses that it leads to now", body = Reply<Explained>),
-    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "guard.explain", security(("key" = ["admin"])),
+    request_body = ExplainInput,
+    responses(
+        (status = 200, description = "The addresses that it leads to now", body = Reply<Explained>),
+        (status = 404, description = "There is no such webhook"),
+    )
+)]
 #[post("/api/v1/guard/explain")]
 pub async fn explain(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let input = body.read::<ExplainInput>()?;

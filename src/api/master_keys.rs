@@ -8,11 +8,12 @@ use serde::Serialize;
 
 use crate::api::Api;
 use crate::api::access::auth::{Admin, May};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 
 /// The master keys.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = MasterKeys)]
 struct MasterKeysView {
     /// The mark of the key that seals.
     current: String,
@@ -23,9 +24,10 @@ struct MasterKeysView {
 }
 
 /// Show which master keys are in use
-#[utoipa::path(tag = "master keys", responses(
-    (status = 200, description = "The keys, by their marks", body = Reply<MasterKeysView>),
-))]
+#[utoipa::path(
+    operation_id = "server.master_keys.get", security(("key" = ["admin"])),
+    responses((status = 200, description = "The keys, by their marks", body = Reply<MasterKeysView>))
+)]
 #[get("/api/v1/master-keys")]
 pub async fn show(_: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     shown(&api)
@@ -34,10 +36,14 @@ pub async fn show(_: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Pr
 /// Read the master keys again, and encrypt everything with the first of them
 ///
 /// To rotate: put a new key before the old one, call this, and take the old one out once `in_use` does not name it.
-#[utoipa::path(tag = "master keys", responses(
-    (status = 200, description = "They were read; what others have sealed is being sealed again", body = Reply<MasterKeysView>),
-    (status = 400, description = "They cannot be read, or one that is in use is missing; all stays as it was", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "server.master_keys.reload", security(("key" = ["admin"])),
+    responses(
+        (status = 200, description = "They were read; what others have sealed is being sealed again",
+            body = Reply<MasterKeysView>),
+        (status = 400, description = "They cannot be read, or one that is in use is missing; all stays as it was"),
+    )
+)]
 #[post("/api/v1/master-keys/reload")]
 pub async fn reload(tenant: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     api.store.reload_master_keys(tenant.actor()).await?;

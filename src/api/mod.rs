@@ -35,7 +35,8 @@ use actix_web::{App, Error, web};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub use access::auth::{ACCOUNT_HEADER, first_admin_key};
+pub use crate::domain::account::ACCOUNT_HEADER;
+pub use access::auth::first_admin_key;
 pub use access::limits::Limits;
 pub use door::certificate::{Certificate, CertificateError};
 pub use door::connections::Connections;
@@ -86,6 +87,12 @@ fn routes(to: &mut ServiceConfig<'_>) {
         .service(openapi::routes::show);
 }
 
+/// The OpenAPI document of the native API, without a server: as `/openapi.json` shows it.
+pub fn document() -> serde_json::Value {
+    let app = App::new().into_utoipa_app().openapi(openapi::described::base());
+    openapi::described::complete(&app.configure(routes).split_for_parts().1)
+}
+
 /// The app of one worker: all routes, what they share, and an answer for every other path.
 pub fn app(
     api: web::Data<Api>,
@@ -105,6 +112,6 @@ pub fn app(
         .openapi(openapi::described::base())
         .configure(routes)
         .split_for_parts();
-    api.described.get_or_init(|| openapi::described::Described::of(document));
+    api.described.get_or_init(|| openapi::described::Described::of(&document));
     app.app_data(api).default_service(web::to(face::answer))
 }

@@ -24,9 +24,10 @@ struct RetentionClock {
 /// By a clock of its own retention tells how old things are, what was held for too long, and what is to be forgotten. At a
 /// start it follows the machine's clock by at most a day, so that a clock which is wrong costs nothing that is kept. After
 /// a longer time in which the server did not run it stays behind; this call lets it go on to the machine's clock.
-#[utoipa::path(tag = "retention", responses(
-    (status = 200, description = "It has gone on; what is too old now goes", body = Reply<RetentionClock>),
-))]
+#[utoipa::path(
+    operation_id = "server.retention_clock.trust", security(("key" = ["admin"])),
+    responses((status = 200, description = "It has gone on; what is too old now goes", body = Reply<RetentionClock>))
+)]
 #[post("/api/v1/retention-clock/trust")]
 pub async fn trust(tenant: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     api.store.trust_clock(tenant.actor()).await?;

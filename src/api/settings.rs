@@ -11,9 +11,10 @@ use crate::api::{Api, Knob};
 /// List the server's settings
 ///
 /// What the configuration file and the environment have made of each, beside its default. A change needs a restart.
-#[utoipa::path(tag = "health", responses(
-    (status = 200, description = "All of them", body = PageReply<Knob>),
-))]
+#[utoipa::path(
+    operation_id = "server.settings.list", security(("key" = ["admin"])),
+    responses((status = 200, description = "All of them", body = PageReply<Knob>))
+)]
 #[get("/api/v1/settings")]
 pub async fn list(_: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(PageReply::whole(api.settings.knobs.clone())))

@@ -33,6 +33,7 @@ const ASKED_LATER_BYTES_MAX: usize = 32 << 20;
 
 /// A setting of the server.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = Setting)]
 pub struct Knob {
     /// Its section and its key in the configuration, such as `server.body_bytes_max`.
     pub name: String,

@@ -10,6 +10,7 @@ mod dialect_exchange;
 mod error;
 mod guard;
 mod named;
+mod openapi;
 mod receive;
 mod send;
 mod server;
@@ -29,8 +30,12 @@ use crate::domain::secret::Secret;
 use error::CliError;
 use server::ServerArgs;
 
-/// Runs what the command line says. `serve` is the server itself; it returns once the server has stopped.
-pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) -> ExitCode {
+/// Runs what the command line says. `serve` is the server itself; it returns once the server has stopped. `document`
+/// describes its API.
+pub fn run<E: std::fmt::Display>(
+    serve: impl FnOnce(Config) -> Result<(), E>,
+    document: impl FnOnce() -> serde_json::Value,
+) -> ExitCode {
     let cli = Cli::parse();
     let server = &cli.server;
     let configured = || configuration(cli.config, cli.dev).map_err(CliError::from);
@@ -51,6 +56,7 @@ pub fn run<E: std::fmt::Display>(serve: impl FnOnce(Config) -> Result<(), E>) ->
         }
         Command::Store(args) => configured().and_then(|config| store::run(args, &config)),
         Command::Bench(args) => actix_rt::System::new().block_on(bench::run(args, server)),
+        Command::Openapi(args) => openapi::run(&args, document()),
         Command::MasterKey => {
             let mut random = Zeroizing::new([0; 32]);
             Dice::from_system().fill(&mut *random);
@@ -126,6 +132,8 @@ enum Command {
     Store(store::StoreArgs),
     /// Measure a server: producers and a receiver in one process
     Bench(bench::BenchArgs),
+    /// Print the OpenAPI document of the API, as /openapi.json shows it
+    Openapi(openapi::OpenapiArgs),
     /// Print a new master key
     MasterKey,
     /// What `bench --relay` measures

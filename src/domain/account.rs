@@ -6,7 +6,10 @@ use super::Invalid;
 use super::id::{AccountNumber, KeyId};
 use super::time::UnixMs;
 use super::webhook::{MAX_IN_FLIGHT_MAX, TIMEOUT_SECONDS_MAX};
+use super::words::words;
 
+/// The header with which an admin key names the account that it acts for.
+pub const ACCOUNT_HEADER: &str = "Hookwheel-Account";
 /// The account that exists from the start.
 pub const DEFAULT_ACCOUNT: &str = "default";
 /// The account whose events are the server's own notices; it exists from the start.
@@ -102,6 +105,13 @@ pub enum Scope {
     /// See webhooks, events, deliveries.
     Read,
 }
+
+words!(Scope {
+    Self::Admin => "admin",
+    Self::Publish => "publish",
+    Self::Manage => "manage",
+    Self::Read => "read",
+});
 
 /// A key of an account. The key's text is never stored, only its SHA-256, which is its place in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use super::id::{DeliveryId, EventId};
 use super::order::Place;
 use super::time::UnixMs;
 use super::trace::Trace;
+use super::words::words;
 
 /// Where a delivery stands. `held` is not among them: an open delivery of a webhook that is not active is *shown* as
 /// held, so disabling a webhook rewrites nothing.
@@ -29,18 +30,20 @@ impl DeliveryState {
     pub fn is_open(self) -> bool {
         matches!(self, Self::Pending | Self::Scheduled)
     }
-
-    /// The word in the API.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Scheduled => "scheduled",
-            Self::Succeeded => "succeeded",
-            Self::Dead => "dead",
-            Self::Cancelled => "cancelled",
-        }
-    }
 }
+
+words!(DeliveryState {
+    Self::Pending => "pending",
+    Self::Scheduled => "scheduled",
+    Self::Succeeded => "succeeded",
+    Self::Dead => "dead",
+    Self::Cancelled => "cancelled",
+});
+
+/// The word for an open delivery of a webhook that is not active.
+pub const HELD: &str = "held";
+/// What `state` says of a delivery.
+pub const SHOWN_STATES: [&str; 6] = ["pending", "scheduled", HELD, "succeeded", "dead", "cancelled"];
 
 /// Why a delivery exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +57,13 @@ pub enum Cause {
     /// Somebody asked for what the webhook wants and never got.
     Missed,
 }
+
+words!(Cause {
+    Self::Accept => "accept",
+    Self::Test => "test",
+    Self::Replay(_) => "replay",
+    Self::Missed => "missed",
+});
 
 /// A delivery as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

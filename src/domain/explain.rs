@@ -1,8 +1,10 @@
 //! What is told of where a URL leads: the same in the API and on the command line.
 
 use serde::Serialize;
+use utoipa::openapi::ObjectBuilder;
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
 
-use super::guard::Decision;
+use super::guard::{Decision, Rule};
 
 /// Where a URL leads, and which of it may be dialled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -28,8 +30,8 @@ pub struct Explanation {
     pub address: String,
     /// Whether it may be dialled.
     pub may_dial: bool,
-    /// The kind of rule that decided: `public`, `special`, `denied`, `opened`, `opened_by_webhook`, `own_listener` or
-    /// `port`.
+    /// The kind of rule that decided.
+    #[schema(schema_with = rule_words)]
     pub rule: &'static str,
     /// The rule in words, with the network or block.
     pub reason: String,
@@ -56,4 +58,10 @@ impl Explained {
         self.may_dial = !self.addresses.is_empty() && self.addresses.iter().all(|one| one.may_dial);
         self
     }
+}
+
+fn rule_words() -> Schema {
+    let words =
+        ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).enum_values(Some(Rule::WORDS.iter().copied()));
+    words.description(Some("The kind of rule that decided.")).examples([Rule::WORDS[0]]).into()
 }

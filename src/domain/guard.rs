@@ -11,6 +11,7 @@ use url::{Host, Url};
 
 use super::blocks::{Block, block_of};
 use super::names::LocalName;
+use super::words::words;
 
 /// NAT64's well-known prefix (RFC 6052): the last 32 bits are the IPv4 address that is reached. Networks with DNS64
 /// give such addresses for every IPv4-only host, so they are judged by what they lead to.
@@ -41,21 +42,18 @@ pub enum Rule {
     LocalName(LocalName),
 }
 
-impl Rule {
-    /// The word in the API.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Public => "public",
-            Self::Special(_) => "special",
-            Self::Denied(_) => "denied",
-            Self::Opened(_) => "opened",
-            Self::OpenedByWebhook(_) => "opened_by_webhook",
-            Self::OwnListener => "own_listener",
-            Self::Port(_) => "port",
-            Self::LocalName(_) => "local_name",
-        }
-    }
+words!(Rule {
+    Self::Public => "public",
+    Self::Special(_) => "special",
+    Self::Denied(_) => "denied",
+    Self::Opened(_) => "opened",
+    Self::OpenedByWebhook(_) => "opened_by_webhook",
+    Self::OwnListener => "own_listener",
+    Self::Port(_) => "port",
+    Self::LocalName(_) => "local_name",
+});
 
+impl Rule {
     /// Whether what it decides about may be dialled.
     pub fn opens(&self) -> bool {
         matches!(self, Self::Public | Self::Opened(_) | Self::OpenedByWebhook(_))

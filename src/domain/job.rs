@@ -10,6 +10,7 @@ use super::delivery::DeliveryState;
 use super::id::{AccountNumber, DeliveryId, JobId, WebhookNumber, first_id_at};
 use super::time::{DAY_MS, UnixMs};
 use super::webhook::EventFilter;
+use super::words::words;
 
 /// Jobs of one account that may run at once.
 pub const RUNNING_JOBS_MAX: usize = 100;
@@ -27,15 +28,10 @@ pub enum JobKind {
     Discard,
 }
 
-impl JobKind {
-    /// The word in the API.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Replay => "replay",
-            Self::Discard => "discard",
-        }
-    }
-}
+words!(JobKind {
+    Self::Replay => "replay",
+    Self::Discard => "discard",
+});
 
 /// Where a bulk call looks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,17 +62,17 @@ pub enum Source {
     },
 }
 
-impl Source {
-    /// The word in the API.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::DeadLetters { .. } | Self::TheseDeadLetters(_) => "dead_letters",
-            Self::Ended { state, .. } => state.word(),
-            Self::Open { .. } => "open",
-            Self::Missing { .. } => "missing",
-        }
-    }
+words!(Source {
+    Self::DeadLetters { .. } | Self::TheseDeadLetters(_) => "dead_letters",
+    Self::Ended { state: DeliveryState::Succeeded, .. } => "succeeded",
+    Self::Ended { state: DeliveryState::Cancelled, .. } => "cancelled",
+    // Of what has ended, nothing else is left.
+    Self::Ended { .. } => "dead",
+    Self::Open { .. } => "open",
+    Self::Missing { .. } => "missing",
+});
 
+impl Source {
     /// In how many parts its rows come, one after the other.
     pub fn parts(&self) -> u8 {
         if matches!(self, Self::Open { .. }) { 3 } else { 1 }
@@ -134,16 +130,11 @@ pub enum JobState {
     Cancelled,
 }
 
-impl JobState {
-    /// The word in the API.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Done => "done",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
+words!(JobState {
+    Self::Running => "running",
+    Self::Done => "done",
+    Self::Cancelled => "cancelled",
+});
 
 /// What came of looking at one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! wait for. The lane knows it, the API shows it.
 
 use super::time::UnixMs;
+use super::words::words;
 
 /// How they stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,24 +51,21 @@ pub enum Why {
     NoConnection,
 }
 
-impl Why {
-    /// The word for it in the API.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::NothingToSend => "nothing_to_send",
-            Self::Held => "held",
-            Self::WindowFull => "window_full",
-            Self::Paused => "paused",
-            Self::RateLimited => "rate_limited",
-            Self::DailyLimit => "daily_limit",
-            Self::RetryLater => "retry_later",
-            Self::BehindHead => "behind_head",
-            Self::NoPlace => "no_place",
-            Self::NoBytes => "no_bytes",
-            Self::NoConnection => "no_connection",
-        }
-    }
+words!(Why {
+    Self::NothingToSend => "nothing_to_send",
+    Self::Held => "held",
+    Self::WindowFull => "window_full",
+    Self::Paused => "paused",
+    Self::RateLimited => "rate_limited",
+    Self::DailyLimit => "daily_limit",
+    Self::RetryLater => "retry_later",
+    Self::BehindHead => "behind_head",
+    Self::NoPlace => "no_place",
+    Self::NoBytes => "no_bytes",
+    Self::NoConnection => "no_connection",
+});
 
+impl Why {
     /// As a wait whose end nobody knows.
     pub fn for_now(self) -> Wait {
         Wait { why: self, until: None }

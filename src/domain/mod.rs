@@ -33,6 +33,7 @@ pub mod tls;
 pub mod trace;
 pub mod walk;
 pub mod webhook;
+pub mod words;
 
 use thiserror::Error;
 

@@ -8,6 +8,11 @@ use zeroize::Zeroize;
 
 use super::time::UnixMs;
 
+/// How long old secrets go on signing where the caller does not say: a day.
+pub const OVERLAP_SECONDS_DEFAULT: u64 = 24 * 60 * 60;
+/// The longest that they may: 30 days.
+pub const OVERLAP_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
+
 /// The text of a secret, as the user knows it. Its `Debug` shows nothing, and it has no `Display`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret(String);

@@ -10,6 +10,7 @@ use super::delivery::{AttemptSummary, Cause, FAILURE_KINDS};
 use super::id::{AccountNumber, WebhookNumber};
 use super::latency::Latencies;
 use super::time::{DAY_MS, UnixMs};
+use super::words::words;
 
 /// Points that one question may have.
 pub const POINTS_MAX: u64 = 1_500;
@@ -27,18 +28,15 @@ pub enum Step {
     Day,
 }
 
+words!(Step {
+    Self::Minute => "minute",
+    Self::Hour => "hour",
+    Self::Day => "day",
+});
+
 impl Step {
     /// All, the finest first. The order is that of the store's keys.
     pub const ALL: [Self; 3] = [Self::Minute, Self::Hour, Self::Day];
-
-    /// The word in the API.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Minute => "minute",
-            Self::Hour => "hour",
-            Self::Day => "day",
-        }
-    }
 
     /// The step of this word.
     pub fn parse(word: &str) -> Option<Self> {

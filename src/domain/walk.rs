@@ -1,11 +1,10 @@
 //! Which rows of a list are asked for: between two ids, in which order, how many. Ids are given in the order of time, so that
 //! is also the order of a list, and a page can go on from any id. Pure.
 
-use serde::{Deserialize, Serialize};
+use super::words::words;
 
 /// Which rows of a list come first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum First {
     /// What was made last.
     #[default]
@@ -13,6 +12,11 @@ pub enum First {
     /// What was made first.
     Oldest,
 }
+
+words!(First {
+    Self::Newest => "newest",
+    Self::Oldest => "oldest",
+});
 
 /// A walk along a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +87,10 @@ mod tests {
     fn a_walk_goes_from_either_end_and_on_behind_any_id() {
         let (newest, oldest) = (Walk::newest(3), Walk::from_the(First::Oldest, 3));
         assert_eq!((walked(newest), walked(oldest)), (vec![9, 8, 7], vec![1, 2, 3]));
-        assert_eq!((walked(newest.past(Some(7_u128))), walked(oldest.past(Some(3_u128)))), (vec![6, 5, 4], vec![4, 5, 6]));
+        assert_eq!(
+            (walked(newest.past(Some(7_u128))), walked(oldest.past(Some(3_u128)))),
+            (vec![6, 5, 4], vec![4, 5, 6])
+        );
         assert_eq!(walked(newest.past(None::<u128>)), walked(newest));
     }
 

@@ -13,7 +13,12 @@ use super::retry::{RetrySchedule, SuccessRule};
 use super::secret::{DataKey, SigningSecret};
 use super::time::UnixMs;
 use super::tls::Tls;
+use super::words::words;
 
+/// A webhook's name, in characters.
+pub const NAME_CHARS_MAX: usize = 200;
+/// A webhook's description, in characters.
+pub const DESCRIPTION_CHARS_MAX: usize = 2000;
 /// Event filters of one webhook.
 pub const FILTERS_MAX: usize = 200;
 /// All event filters of one webhook together, in bytes: a webhook is one stored value.
@@ -135,7 +140,7 @@ impl Webhook {
     /// The word in the API for whether they do.
     pub fn status_word(&self) -> &'static str {
         match self.status {
-            Status::Active if !self.ownership.is_settled() => "unverified",
+            Status::Active if !self.ownership.is_settled() => UNVERIFIED,
             _ => self.status.word(),
         }
     }
@@ -190,17 +195,19 @@ pub enum Status {
     },
 }
 
-impl Status {
-    /// The word in the API.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Paused { .. } => "paused",
-            Self::Disabled { .. } => "disabled",
-            Self::Deleted { .. } => "deleted",
-        }
-    }
+words!(Status {
+    Self::Active => "active",
+    Self::Paused { .. } => "paused",
+    Self::Disabled { .. } => "disabled",
+    Self::Deleted { .. } => "deleted",
+});
 
+/// What `status` says of a webhook that is there: nobody sees a deleted one.
+pub const SHOWN_STATUSES: [&str; 4] = ["active", "paused", "disabled", UNVERIFIED];
+/// What it says of one whose endpoint has not shown that it wants deliveries.
+const UNVERIFIED: &str = "unverified";
+
+impl Status {
     /// When one delivery goes out to see whether its endpoint is well again.
     pub fn probe_at(&self) -> Option<UnixMs> {
         match self {

@@ -86,7 +86,7 @@ async fn a_delivery_shows_all_of_its_attempts() {
     server.post("/api/v1/events").json(event).send().await.data(202);
     let list = format!("/api/v1/webhooks/{webhook}/deliveries");
     let row = rows(&server, &list).await.remove(0);
-    assert_eq!((&row["state"], &row["attempts"], &row["success"]), (&json!("pending"), &json!(0), &json!(null)));
+    assert_eq!((&row["state"], &row["attempt_count"], &row["success"]), (&json!("pending"), &json!(0), &json!(null)));
     assert_eq!(rows(&server, &format!("/api/v1/webhooks/{webhook}/logs")).await, [json!(null); 0]);
 
     let delivery = id(&row);
@@ -94,9 +94,10 @@ async fn a_delivery_shows_all_of_its_attempts() {
     let row = rows(&server, &list).await.remove(0);
     let expected = json!({
         "id": delivery, "event_id": "order-1", "event_type": "task.done", "webhook_id": webhook,
-        "state": "scheduled", "cause": "accept", "created_at": "2023-11-14T22:13:20.000Z", "attempted_at": "2023-11-14T22:13:21.000Z",
-        "attempt": 1, "attempts": 1, "status_code": 500, "response_time_ms": 40, "success": false,
-        "outcome": "status", "error": "the endpoint answered 500", "next_attempt_at": "2023-11-14T22:13:29.000Z",
+        "state": "scheduled", "created_at": "2023-11-14T22:13:20.000Z", "attempted_at": "2023-11-14T22:13:21.000Z",
+        "attempt_count": 1, "status_code": 500, "response_time_ms": 40, "success": false,
+        "error": "the endpoint answered 500", "next_attempt_at": "2023-11-14T22:13:29.000Z",
+        "cause": "accept", "outcome": "status", "replay_of": null, "ended_at": null, "reason": null,
     });
     assert_eq!(row, expected);
     attempt(&server, &delivery, 2, Outcome::TimedOut, Next::RetryAt(START_MS + 20_000)).await;
@@ -105,6 +106,12 @@ async fn a_delivery_shows_all_of_its_attempts() {
     let shown = server.get(&format!("/api/v1/deliveries/del_{delivery}")).send().await.data(200);
     assert_eq!((&shown["state"], &shown["cause"]), (&json!("succeeded"), &json!("accept")));
     assert_eq!(shown["ended_at"], "2023-11-14T22:13:23.040Z");
+    let mut row = rows(&server, &list).await.remove(0);
+    row["attempts"] = shown["attempts"].clone();
+    assert_eq!(shown, row, "one shape: alone it has its attempts besides");
+    let event = server.get("/api/v1/events/order-1").send().await.data(200);
+    row.as_object_mut().unwrap().remove("attempts");
+    assert_eq!(event["deliveries"], json!([row]), "the same in its event");
     let attempts = shown["attempts"].as_array().unwrap();
     assert_eq!(attempts.iter().map(|one| &one["success"]).collect::<Vec<_>>(), [false, false, true]);
     assert_eq!(attempts[1]["status_code"], json!(null));

@@ -2,6 +2,8 @@
 
 mod access;
 mod audit;
+#[path = "../support/contract.rs"]
+mod contract;
 mod dead_letters;
 mod events;
 mod faces;

@@ -24,6 +24,8 @@ use ipnet::IpNet;
 use serde_json::Value;
 use url::Url;
 
+use crate::contract::Exchange;
+
 /// The time at which every test starts.
 pub const START_MS: u64 = 1_700_000_000_000;
 /// The largest body that the server takes.
@@ -170,14 +172,31 @@ impl Ask<'_> {
         self.headers.retain(|(name, _)| name != "Authorization");
         self
     }
-    /// Sends it.
-    pub async fn send(self) -> Reply {
-        let mut request = self.server.client.request(self.method, format!("{}{}", self.server.url, self.path));
-        for (name, value) in self.headers {
-            request = request.insert_header((name, value));
+    /// Holds it and its reply against the document.
+    fn check(&self, status: StatusCode, told_type: &str, told: &[u8]) {
+        let is_type = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("Content-Type");
+        Exchange {
+            method: self.method.as_str(),
+            path: &self.path,
+            content_type: self.headers.iter().find(is_type).map_or("", |(_, value)| value),
+            asked: &self.body,
+            status: status.as_u16(),
+            told_type,
+            told,
         }
-        let mut reply = request.send_body(self.body).await.expect("the server answers");
+        .check();
+    }
+    /// Sends it, and asserts that it and its reply are as the document says.
+    pub async fn send(self) -> Reply {
+        let url = format!("{}{}", self.server.url, self.path);
+        let mut request = self.server.client.request(self.method.clone(), url);
+        for (name, value) in &self.headers {
+            request = request.insert_header((name.as_str(), value.as_str()));
+        }
+        let mut reply = request.send_body(self.body.clone()).await.expect("the server answers");
         let body = reply.body().limit(64 << 20).await.expect("the reply is whole");
+        let told_type = reply.headers().get("Content-Type").and_then(|value| value.to_str().ok());
+        self.check(reply.status(), told_type.unwrap_or_default(), &body);
         let text = String::from_utf8_lossy(&body).into_owned();
         let json = serde_json::from_slice(&body).unwrap_or_default();
         Reply { status: reply.status(), headers: reply.headers().clone(), json, text }

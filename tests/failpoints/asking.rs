@@ -67,7 +67,7 @@ fn nobody_waits_for_filters_that_take_long() {
     assert!(to(&gone).is_none() && to(&changed).is_some() && to(&new).is_some());
     for id in &costly {
         let dead = to(id).expect("it is not passed over");
-        assert_eq!((&dead["state"], &dead["attempts"]), (&json!("dead"), &json!(0)));
+        assert_eq!((&dead["state"], &dead["attempt_count"]), (&json!("dead"), &json!(0)));
         let whole = busy.get(&format!("/api/v1/deliveries/{}", dead["id"].as_str().unwrap())).data(200);
         assert!(whole["reason"].as_str().unwrap().starts_with("filter_too_costly: "), "{whole}");
     }

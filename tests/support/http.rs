@@ -6,6 +6,10 @@ use std::net::{SocketAddr, TcpStream};
 use serde_json::Value;
 
 use super::DEADLINE;
+use super::contract::Exchange;
+
+/// What is longer is not held against the document: it is long for the sake of its length.
+const CHECKED_BYTES_MAX: usize = 256 * 1024;
 
 /// A message, request or response.
 #[derive(Debug, Clone)]
@@ -142,6 +146,11 @@ impl Client {
         let status = message.start.split(' ').nth(1).and_then(|text| text.parse().ok()).expect("a status");
         if message.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
             self.connection = None;
+        }
+        if body.len().max(message.body.len()) < CHECKED_BYTES_MAX {
+            let (content_type, told) = ("application/json", &message.body[..]);
+            let told_type = message.header("content-type").unwrap_or_default();
+            Exchange { method, path, content_type, asked: body, status, told_type, told }.check();
         }
         Ok(Reply { status, message })
     }

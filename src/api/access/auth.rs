@@ -20,14 +20,12 @@ use crate::api::door::connections::Peer;
 use crate::api::http::problem::Problem;
 use crate::clock::Dice;
 use crate::domain::Invalid;
-use crate::domain::account::{Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT, Scope};
+use crate::domain::account::{ACCOUNT_HEADER, Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT, Scope};
 use crate::domain::audit::{Actor, Deed, Side};
 use crate::domain::endpoint::HOP_HEADER;
 use crate::domain::id::KeyId;
 use crate::store::{KeyHash, Load, Refusal, Staging, Store};
 
-/// The header with which an admin key names the account that it acts for.
-pub const ACCOUNT_HEADER: &str = "Hookwheel-Account";
 /// A configured admin key, in bytes.
 const CONFIGURED_KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=256;
 

@@ -13,6 +13,7 @@ use crate::domain::time;
 /// An account to make.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AccountCreate)]
 pub struct AccountInput {
     /// 1 to 64 of `A-Z a-z 0-9 _ -`; made up if left out.
     #[serde(default)]
@@ -50,6 +51,7 @@ pub struct AccountChange {
 /// What an account may have: what is left out stays, null goes back to what the server's `limits` say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AccountLimitsChange)]
 pub struct AccountLimitsInput {
     /// Webhooks; 0: any number.
     #[serde(default)]
@@ -88,6 +90,7 @@ impl AccountLimitsInput {
 /// A key to make.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = KeyCreate)]
 pub struct KeyInput {
     /// What it may do; at least one.
     #[schema(min_items = 1)]

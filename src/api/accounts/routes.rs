@@ -9,7 +9,7 @@ use crate::api::access::asked::Asked;
 use crate::api::access::auth::{self, Admin, May};
 use crate::api::http::list::{ListQuery, NoFilter, answer};
 use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::http::request::{Object, vet_text};
 use crate::api::http::setting::Change;
@@ -19,11 +19,14 @@ use crate::domain::id::KeyId;
 use crate::store::Page;
 
 /// Make an account
-#[utoipa::path(tag = "accounts", request_body = AccountInput, responses(
-    (status = 201, description = "Made", body = Reply<AccountView>),
-    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-    (status = 409, description = "There is one of this id", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "accounts.create", security(("key" = ["admin"])),
+    request_body = AccountInput,
+    responses(
+        (status = 201, description = "Made", body = Reply<AccountView>),
+        (status = 409, description = "There is one of this id"),
+    )
+)]
 #[post("/api/v1/accounts")]
 pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let input = body.read::<AccountInput>()?;
@@ -49,13 +52,11 @@ pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> R
 }
 
 /// List accounts
-///
-/// With `Accept: application/x-ndjson` or `text/csv` all of them, one a line.
-#[utoipa::path(tag = "accounts", params(PageQuery), responses(
-    (status = 200, description = "A page of accounts", content(
-        (PageReply<AccountView> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
-    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "accounts.list", security(("key" = ["admin"])),
+    params(PageQuery),
+    responses((status = 200, description = "A page of accounts", body = PageReply<AccountView>))
+)]
 #[get("/api/v1/accounts")]
 pub async fn list(
     tenant: May<Admin>,
@@ -70,10 +71,11 @@ pub async fn list(
 }
 
 /// Show an account
-#[utoipa::path(tag = "accounts", params(("id" = String, Path)), responses(
-    (status = 200, description = "The account", body = Reply<AccountView>),
-    (status = 404, description = "There is no such account", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "accounts.get", security(("key" = ["admin"])),
+    params(("id" = String, Path)),
+    responses((status = 200, description = "The account", body = Reply<AccountView>))
+)]
 #[get("/api/v1/accounts/{id}")]
 pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     Ok(Reply::ok(account_view(&existing(&api, &id)?)))
@@ -83,11 +85,11 @@ pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> 
 ///
 /// Lower limits take nothing away that is there, and webhooks that are there keep their dialect. A dialect that was not served
 /// is served from then on.
-#[utoipa::path(tag = "accounts", params(("id" = String, Path)), request_body = AccountChange, responses(
-    (status = 200, description = "Changed", body = Reply<AccountView>),
-    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such account", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "accounts.change", security(("key" = ["admin"])),
+    params(("id" = String, Path)), request_body = AccountChange,
+    responses((status = 200, description = "Changed", body = Reply<AccountView>))
+)]
 #[patch("/api/v1/accounts/{id}")]
 pub async fn change(
     Asked(tenant, body): Asked<Admin>,
@@ -120,12 +122,14 @@ pub async fn change(
 }
 
 /// Make a key of an account; the reply is the only place that shows it
-#[utoipa::path(tag = "accounts", params(("id" = String, Path)), request_body = KeyInput, responses(
-    (status = 201, description = "Made", body = Reply<KeyView>),
-    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such account", body = ErrorReply<'static>),
-    (status = 409, description = "It has as many keys as it may", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "accounts.keys.create", security(("key" = ["admin"])),
+    params(("id" = String, Path)), request_body = KeyInput,
+    responses(
+        (status = 201, description = "Made", body = Reply<KeyView>),
+        (status = 409, description = "It has as many keys as it may"),
+    )
+)]
 #[post("/api/v1/accounts/{id}/keys")]
 pub async fn create_key(
     Asked(tenant, body): Asked<Admin>,
@@ -146,14 +150,11 @@ pub async fn create_key(
 }
 
 /// List the keys of an account, without their texts
-///
-/// With `Accept: application/x-ndjson` or `text/csv` all of them, one a line.
-#[utoipa::path(tag = "accounts", params(("id" = String, Path), PageQuery), responses(
-    (status = 200, description = "A page of keys", content(
-        (PageReply<KeyView> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
-    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such account", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "accounts.keys.list", security(("key" = ["admin"])),
+    params(("id" = String, Path), PageQuery),
+    responses((status = 200, description = "A page of its keys", body = PageReply<KeyView>))
+)]
 #[get("/api/v1/accounts/{id}/keys")]
 pub async fn list_keys(
     tenant: May<Admin>,
@@ -171,11 +172,14 @@ pub async fn list_keys(
 }
 
 /// Revoke a key: it is refused from now on
-#[utoipa::path(tag = "accounts", params(("id" = String, Path), ("key_id" = String, Path)), responses(
-    (status = 204, description = "Revoked"),
-    (status = 404, description = "There is no such account or key", body = ErrorReply<'static>),
-    (status = 409, description = "It is the key of this request", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "accounts.keys.revoke", security(("key" = ["admin"])),
+    params(("id" = String, Path), ("key_id" = String, Path)),
+    responses(
+        (status = 204, description = "Revoked"),
+        (status = 409, description = "It is the key of this request"),
+    )
+)]
 #[delete("/api/v1/accounts/{id}/keys/{key_id}")]
 pub async fn revoke_key(
     tenant: May<Admin>,

@@ -3,15 +3,21 @@
 use serde::Serialize;
 
 use crate::api::Api;
+use crate::api::http::list::ListRow;
 use crate::domain::account::{Account, AccountLimits, ApiKey, Scope};
 use crate::domain::time;
 
 /// An account.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Account)]
 pub struct AccountView {
+    /// Its id.
     pub id: String,
+    /// For people.
     pub name: String,
+    /// What its webhooks speak where they do not say.
     pub dialect: String,
+    /// When it was made.
     #[schema(format = DateTime)]
     pub created_at: String,
     /// What was set for it in place of the server's `limits`.
@@ -20,6 +26,7 @@ pub struct AccountView {
 
 /// What an account may have; null: what the server's `limits` say.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = AccountLimits)]
 pub struct AccountLimitsView {
     /// Webhooks; 0: any number.
     pub webhooks_max: Option<u32>,
@@ -35,22 +42,35 @@ pub struct AccountLimitsView {
 
 /// A key.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Key)]
 pub struct KeyView {
     /// Names the key; it is not the key.
     pub id: String,
     /// The key itself: shown this once.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     pub key: Option<String>,
+    /// Whose it is.
     pub account: String,
+    /// What it may do.
     pub scopes: Vec<Scope>,
+    /// For people.
     pub name: Option<String>,
+    /// From when on it is refused; null: never.
     #[schema(format = DateTime)]
     pub expires_at: Option<String>,
+    /// When it was made.
     #[schema(format = DateTime)]
     pub created_at: String,
     /// To the minute or so; null if it never was.
     #[schema(format = DateTime)]
     pub last_used_at: Option<String>,
+}
+
+impl ListRow for AccountView {}
+
+impl ListRow for KeyView {
+    const ALONE: &'static [&'static str] = &["key"];
 }
 
 pub fn account_view(account: &Account) -> AccountView {

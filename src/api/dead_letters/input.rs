@@ -18,14 +18,17 @@ pub struct DeadLettersFilter {
     /// Only this type, or those that a filter such as `task.*` lets through.
     pub event_type: Option<String>,
     /// Only deliveries made at this time (RFC 3339) or later.
+    #[param(format = DateTime)]
     pub from: Option<String>,
     /// Only deliveries made before this time (RFC 3339).
+    #[param(format = DateTime)]
     pub to: Option<String>,
 }
 
 /// Which dead letters: those that are named, or those that the other fields select; all without any.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = DeadLettersSelect)]
 pub struct DeadLettersInput {
     /// Delivery ids, 1 to 1000; not together with a filter.
     #[serde(default)]

@@ -7,11 +7,11 @@ use super::input::{DeadLettersFilter, DeadLettersInput, deliveries};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May, Read, Tenant};
-use crate::api::deliveries::history::{Histories, Row};
+use crate::api::deliveries::view::{DeliveryView, views};
 use crate::api::http::body::Body;
 use crate::api::http::list::{ListQuery, answer as answer_list};
 use crate::api::http::page::{PageQuery, PageReply, Window};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::jobs::input::Range;
 use crate::api::jobs::start::answer;
@@ -23,14 +23,16 @@ use crate::domain::job::{JobKind, Source};
 
 /// List dead letters that nobody has handled
 ///
-/// `GET /api/v1/deliveries/{id}` shows one of them with all of its attempts. With `Accept: application/x-ndjson` or `text/csv`
-/// all of them, one a line.
-#[utoipa::path(tag = "dead letters", params(DeadLettersFilter, PageQuery), responses(
-    (status = 200, description = "A page of dead letters, each with its latest attempt", content(
-        (PageReply<Row> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
-    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+/// `GET /api/v1/deliveries/{id}` shows one of them with all of its attempts.
+#[utoipa::path(
+    operation_id = "dead_letters.list", security(("key" = ["read"])),
+    params(DeadLettersFilter, PageQuery),
+    responses(
+        (status = 200, description = "A page of dead letters, each with its latest attempt",
+            body = PageReply<DeliveryView>),
+        (status = 404, description = "There is no such webhook"),
+    )
+)]
 #[get("/api/v1/dead-letters")]
 pub async fn list(
     tenant: May<Read>,
@@ -43,32 +45,38 @@ pub async fn list(
     let bulk = range.bulk(account, JobKind::Discard, Source::DeadLetters { webhook });
     let rows = move |api: &Api, window: Window| {
         let page = api.store.dead_letters(&bulk, window.walk())?;
-        Histories::of(api).rows(&page)
+        Ok(views(api, page)?)
     };
     answer_list(&api, account, part, rows).await
 }
 
 /// Deliver dead letters again, as new deliveries
-#[utoipa::path(tag = "dead letters", request_body = Option<DeadLettersInput>, responses(
-    (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
-    (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
-    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook or delivery", body = ErrorReply<'static>),
-    (status = 409, description = "100 jobs of the account run already", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "dead_letters.replay", security(("key" = ["manage"])),
+    request_body = Option<DeadLettersInput>,
+    responses(
+        (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
+        (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
+        (status = 404, description = "There is no such webhook or delivery"),
+        (status = 409, description = "100 jobs of the account run already"),
+    )
+)]
 #[post("/api/v1/dead-letters/replay")]
 pub async fn replay(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     handle(&tenant, api, JobKind::Replay, body).await
 }
 
 /// Take dead letters off the list; the deliveries stay dead in their history
-#[utoipa::path(tag = "dead letters", request_body = Option<DeadLettersInput>, responses(
-    (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
-    (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
-    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook or delivery", body = ErrorReply<'static>),
-    (status = 409, description = "100 jobs of the account run already", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "dead_letters.discard", security(("key" = ["manage"])),
+    request_body = Option<DeadLettersInput>,
+    responses(
+        (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
+        (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
+        (status = 404, description = "There is no such webhook or delivery"),
+        (status = 409, description = "100 jobs of the account run already"),
+    )
+)]
 #[post("/api/v1/dead-letters/discard")]
 pub async fn discard(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     handle(&tenant, api, JobKind::Discard, body).await

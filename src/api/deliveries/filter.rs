@@ -2,18 +2,16 @@
 
 use serde::Deserialize;
 
-use super::history::{STATES, cause, shown_state};
+use super::history::shown_state;
 use crate::api::http::page::Window;
 use crate::api::http::request::bound;
+use crate::api::openapi::words::{AttemptOutcome, DeliveryCause, DeliveryState};
 use crate::domain::Invalid;
-use crate::domain::delivery::{Delivery, FAILURE_KINDS};
+use crate::domain::delivery::{Cause, Delivery, FAILURE_KINDS, SHOWN_STATES};
 use crate::domain::id::first_id_at;
 use crate::domain::walk::Walk;
 use crate::domain::webhook::{EventFilter, Webhook};
 use crate::store::order_key_hashes;
-
-/// The words that `?cause=` takes.
-const CAUSES: [&str; 4] = ["accept", "test", "replay", "missed"];
 
 /// Which deliveries to list.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -24,20 +22,25 @@ pub struct DeliveriesFilter {
     pub webhook: Option<String>,
     /// Only of this event type, or of those that a filter such as `task.*` lets through, while the event is kept.
     pub event_type: Option<String>,
-    /// Only those that are `pending`, `scheduled`, `held`, `succeeded`, `dead` or `cancelled`.
+    /// Only those that stand so.
+    #[param(value_type = Option<DeliveryState>, inline)]
     pub state: Option<String>,
     /// Only those whose latest attempt was answered with this status, such as `503`, or one of a class, such as `5xx`.
+    #[param(pattern = "^([1-9][0-9]{2}|[1-9]xx)$")]
     pub status_code: Option<String>,
-    /// Only those whose latest attempt ended so: `status`, `timeout`, `dns`, `refused_address`, `connect`, `tls`, `broken`,
-    /// `unsendable` or `too_large`.
+    /// Only those of whose latest attempt this came.
+    #[param(value_type = Option<AttemptOutcome>, inline)]
     pub outcome: Option<String>,
-    /// Only those that exist for this reason: `accept`, `test`, `replay` or `missed`.
+    /// Only those that exist for this reason.
+    #[param(value_type = Option<DeliveryCause>, inline)]
     pub cause: Option<String>,
     /// Only those that are ordered by this value of the webhook's `order_key`.
     pub order_key: Option<String>,
     /// Only those made at this time (RFC 3339) or later.
+    #[param(format = DateTime)]
     pub from: Option<String>,
     /// Only those made before this time (RFC 3339).
+    #[param(format = DateTime)]
     pub to: Option<String>,
 }
 
@@ -69,10 +72,10 @@ impl DeliveriesFilter {
         }
         Ok(Sought {
             event_type: event_type.map_err(|invalid| Invalid { field: "event_type".into(), ..invalid })?,
-            state: one_of("state", self.state, &STATES)?,
+            state: one_of("state", self.state, &SHOWN_STATES)?,
             status: self.status_code.as_deref().map(statuses).transpose()?,
             outcome: one_of("outcome", self.outcome, &FAILURE_KINDS)?,
-            cause: one_of("cause", self.cause, &CAUSES)?,
+            cause: one_of("cause", self.cause, Cause::WORDS)?,
             order_keys: self.order_key.as_deref().map(order_key_hashes),
             from: from.map(first_id_at),
             to: to.map(first_id_at),
@@ -97,7 +100,7 @@ impl Sought {
         let is_ordered = |keys: &Vec<u64>| delivery.place.is_some_and(|place| keys.contains(&place.key));
         is(&self.state, Some(shown_state(delivery, webhook)))
             && is(&self.outcome, latest.map(|one| one.kind()))
-            && is(&self.cause, Some(cause(delivery)))
+            && is(&self.cause, Some(delivery.cause.word()))
             && self.status.as_ref().is_none_or(is_status)
             && self.order_keys.as_ref().is_none_or(is_ordered)
     }
@@ -123,7 +126,7 @@ fn statuses(text: &str) -> Result<Statuses, Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::delivery::{AttemptSummary, Cause, DeliveryState, Outcome};
+    use crate::domain::delivery::{AttemptSummary, DeliveryState as State, Outcome};
     use crate::domain::endpoint::EndpointUrl;
     use crate::domain::id::EventId;
 
@@ -141,7 +144,7 @@ mod tests {
         let webhook = Webhook::new(1, "standard", url, Vec::new());
         let event = EventId(1 << 80);
         let mut delivery = Delivery::fresh(event.delivery_to(1), event, Cause::Accept);
-        delivery.state = DeliveryState::Scheduled;
+        delivery.state = State::Scheduled;
         let outcome = Outcome::Status(503);
         delivery.latest = Some(AttemptSummary { number: 2, started_at: 1, duration_ms: 1, outcome });
         let wants = |set: &dyn Fn(&mut DeliveriesFilter)| {

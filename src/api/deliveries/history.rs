@@ -1,29 +1,18 @@
 //! How deliveries are shown and listed. One place decides the word for a delivery's state and the fields of a history
 //! row, so the native lists and the dialects' faces cannot disagree.
 
-use std::collections::hash_map::{Entry, HashMap};
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::api::Api;
 use crate::api::http::page::{Listed, Window};
-use crate::api::http::problem::Problem;
-use crate::domain::delivery::{AttemptSummary, Cause, Delivery, DeliveryState};
-use crate::domain::id::{DeliveryId, WebhookNumber};
+use crate::domain::delivery::{AttemptSummary, Delivery, DeliveryState, HELD};
+use crate::domain::id::DeliveryId;
 use crate::domain::tally::{Tally, next_day};
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::Webhook;
-use crate::store::{EventHead, Page, Store, StoreError};
-
-/// The histories of webhooks, each looked at when it is first asked for.
-pub struct Histories<'a> {
-    api: &'a Api,
-    known: HashMap<WebhookNumber, History>,
-}
-
-/// The words that `?state=` takes.
-pub const STATES: [&str; 6] = ["pending", "scheduled", "held", "succeeded", "dead", "cancelled"];
+use crate::store::{EventHead, Store, StoreError};
 
 /// The word for where a delivery stands. An open one of a webhook that is not active is held; of a deleted webhook it
 /// is as good as cancelled.
@@ -31,28 +20,27 @@ pub fn shown_state(delivery: &Delivery, webhook: Option<&Webhook>) -> &'static s
     match webhook {
         _ if !delivery.state.is_open() => delivery.state.word(),
         Some(webhook) if webhook.is_active() => delivery.state.word(),
-        Some(webhook) if !webhook.is_deleted() => "held",
+        Some(webhook) if !webhook.is_deleted() => HELD,
         _ => "cancelled",
     }
 }
 
-/// A delivery with one of its attempts, the latest where the list is of deliveries.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+/// A delivery with one of its attempts, the latest where the list is of deliveries. The faces pick from it.
+#[derive(Debug, Serialize)]
 pub struct Row {
+    /// The delivery's id.
     pub id: String,
     /// The producer's own id where it gave one, else ours.
     pub event_id: String,
     /// Null once the event is no longer kept.
     pub event_type: Option<String>,
+    /// The webhook's id.
     pub webhook_id: String,
-    /// `pending`, `scheduled`, `held`, `succeeded`, `dead` or `cancelled`.
+    /// Where the delivery stands.
     pub state: &'static str,
-    /// Why it exists: `accept`, `test`, `replay` or `missed`.
-    pub cause: &'static str,
-    #[schema(format = DateTime)]
+    /// When it was made.
     pub created_at: String,
     /// When the attempt started; null before the first.
-    #[schema(format = DateTime)]
     pub attempted_at: Option<String>,
     /// The attempt's number, from 1.
     pub attempt: Option<u16>,
@@ -60,30 +48,38 @@ pub struct Row {
     pub attempts: u16,
     /// Null where no answer came.
     pub status_code: Option<u16>,
+    /// How long the attempt took.
     pub response_time_ms: Option<u32>,
     /// Whether the attempt was a success.
     pub success: Option<bool>,
-    /// How the attempt ended: `status`, `timeout`, `dns`, `refused_address`, `connect`, `tls`, `broken`, `unsendable` or
-    /// `too_large`, which was not sent.
-    pub outcome: Option<&'static str>,
     /// Why it was none, why the delivery was cancelled or is dead without an attempt, or which limit it waits for.
     pub error: Option<String>,
-    #[schema(format = DateTime)]
+    /// When the next one is due.
     pub next_attempt_at: Option<String>,
 }
 
 /// What was sent to a webhook: a delivery with its latest attempt.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = DeliveryLog)]
 pub struct LogRow {
+    /// The delivery's id.
     id: String,
+    /// The event: the own id of its producer where it gave one, else ours.
     event_id: String,
+    /// The type of the event; null once it is no longer kept.
     event_type: Option<String>,
+    /// When the latest attempt started.
     #[schema(format = DateTime)]
     delivered_at: Option<String>,
+    /// What the latest attempt was answered; null where no answer came.
     status_code: Option<u16>,
+    /// How long the latest attempt took, in milliseconds.
     response_time_ms: Option<u32>,
+    /// Attempts made.
     attempts: u16,
+    /// Why the latest attempt was no success; left out where it was one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     last_error: Option<String>,
 }
 
@@ -178,7 +174,6 @@ impl History {
             event_type: head.map(|head| head.event_type),
             webhook_id: self.webhook.id.to_string(),
             state: shown_state(delivery, Some(&self.webhook)),
-            cause: cause(delivery),
             created_at: time::rfc3339(delivery.created_at()),
             attempted_at: attempt.map(|one| shown(one.started_at)),
             attempt: attempt.map(|one| one.number),
@@ -186,47 +181,9 @@ impl History {
             status_code: attempt.and_then(|one| one.outcome.status()),
             response_time_ms: attempt.map(|one| one.duration_ms),
             success,
-            outcome: attempt.map(|one| one.outcome.kind()),
             error: error.or_else(|| delivery.reason.clone()).or_else(|| waits.map(|wait| wait.why.clone())),
             next_attempt_at: delivery.next_attempt_at.max(waits.and_then(|wait| wait.until)).map(shown),
         })
-    }
-}
-
-impl<'a> Histories<'a> {
-    /// None is known yet.
-    pub fn of(api: &'a Api) -> Self {
-        Self { api, known: HashMap::new() }
-    }
-
-    /// A page of deliveries as rows, each with its latest attempt and from its own webhook's history.
-    pub fn rows(&mut self, page: &Page<Delivery, DeliveryId>) -> Result<Listed<Row>, Problem> {
-        let mut rows = Vec::with_capacity(page.rows.len());
-        for delivery in &page.rows {
-            rows.push(self.history(delivery.id.webhook())?.row(delivery, delivery.latest_attempt())?);
-        }
-        Ok(Listed { rows, next: page.next.map(|id| (id.0, 0)) })
-    }
-
-    fn history(&mut self, number: WebhookNumber) -> Result<&History, Problem> {
-        match self.known.entry(number) {
-            Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(unknown) => {
-                let webhook = self.api.store.registry().webhook(number).cloned();
-                let webhook = webhook.ok_or_else(|| Problem::internal("a delivery without a webhook"))?;
-                Ok(unknown.insert(History::of(self.api, webhook)?))
-            }
-        }
-    }
-}
-
-/// Why a delivery exists, in a word.
-pub fn cause(delivery: &Delivery) -> &'static str {
-    match delivery.cause {
-        Cause::Accept => "accept",
-        Cause::Test => "test",
-        Cause::Replay(_) => "replay",
-        Cause::Missed => "missed",
     }
 }
 

@@ -11,6 +11,7 @@ use crate::store::StoreError;
 
 /// The body of a request, made once more.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = RequestBody)]
 pub struct RequestBodyView {
     /// As it was sent, if it is `exact`, or would have been, had the attempt come so far; else as it would be made now.
     #[schema(example = "{\"type\":\"task.created\",\"data\":{\"id\":1}}")]

@@ -8,31 +8,33 @@ use actix_web::{HttpResponse, get, web};
 
 use super::filter::{DeliveriesFilter, Sought};
 use super::rendered::request_body;
-use super::view::{AttemptView, DeliveryView, attempt_view};
+use super::view::{AttemptView, DeliveryView, attempt_view, logs as logs_of, view, views};
 use crate::api::Api;
 use crate::api::access::auth::{May, Read, Tenant};
-use crate::api::deliveries::history::{Histories, History, LogRow, Row, cause};
+use crate::api::deliveries::history::{History, LogRow};
 use crate::api::http::list::{ListQuery, answer};
-use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::page::{PageQuery, PageReply, Window};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::webhooks::reach::{reach, webhook_ever};
 use crate::domain::Invalid;
-use crate::domain::delivery::{Cause, Delivery};
+use crate::domain::delivery::Delivery;
 use crate::domain::id::{AccountNumber, DeliveryId, WebhookNumber};
-use crate::domain::time;
 use crate::domain::webhook::Webhook;
-use crate::store::WEBHOOKS_TOGETHER_MAX;
+use crate::store::{Page, WEBHOOKS_TOGETHER_MAX};
 
 /// List the deliveries of an account, to all of its webhooks
 ///
-/// In the order in which they were made. With `Accept: application/x-ndjson` or `text/csv` all of them, one a line.
-#[utoipa::path(tag = "deliveries", params(DeliveriesFilter, PageQuery), responses(
-    (status = 200, description = "A page of deliveries, each with its latest attempt", content(
-        (PageReply<Row> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
-    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+/// In the order in which they were made.
+#[utoipa::path(
+    operation_id = "deliveries.list", security(("key" = ["read"])),
+    params(DeliveriesFilter, PageQuery),
+    responses(
+        (status = 200, description = "A page of deliveries, each with its latest attempt",
+            body = PageReply<DeliveryView>),
+        (status = 404, description = "There is no such webhook"),
+    )
+)]
 #[get("/api/v1/deliveries")]
 pub async fn list(
     tenant: May<Read>,
@@ -41,18 +43,21 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let webhook = filter.webhook.as_deref().map(|id| webhook_ever(&api, &tenant, id)).transpose()?;
     let (account, sought) = (tenant.account().number, filter.read()?);
-    answer(&api, account, part, move |api, window| page(api, account, webhook, &sought, window, |_| true)).await
+    answer(&api, account, part, move |api, window| {
+        Ok(views(api, page(api, account, webhook, &sought, window, |_| true)?)?)
+    })
+    .await
 }
 
 /// List a webhook's deliveries
-///
-/// With `Accept: application/x-ndjson` or `text/csv` all of them, one a line.
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path), DeliveriesFilter, PageQuery), responses(
-    (status = 200, description = "A page of deliveries, each with its latest attempt", content(
-        (PageReply<Row> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
-    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.deliveries.list", security(("key" = ["read"])),
+    params(("id" = String, Path), DeliveriesFilter, PageQuery),
+    responses(
+        (status = 200, description = "A page of deliveries, each with its latest attempt",
+            body = PageReply<DeliveryView>),
+    )
+)]
 #[get("/api/v1/webhooks/{id}/deliveries")]
 pub async fn of_webhook(
     tenant: May<Read>,
@@ -62,18 +67,21 @@ pub async fn of_webhook(
 ) -> Result<HttpResponse, Problem> {
     let (webhook, sought) = of_one(&api, &tenant, &id, filter)?;
     let account = tenant.account().number;
-    answer(&api, account, part, move |api, window| page(api, account, Some(webhook), &sought, window, |_| true)).await
+    answer(&api, account, part, move |api, window| {
+        Ok(views(api, page(api, account, Some(webhook), &sought, window, |_| true)?)?)
+    })
+    .await
 }
 
 /// List what was sent to a webhook: deliveries that were tried
-///
-/// With `Accept: application/x-ndjson` or `text/csv` all of them, one a line.
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path), DeliveriesFilter, PageQuery), responses(
-    (status = 200, description = "A page of deliveries that were tried, each with its latest attempt", content(
-        (PageReply<LogRow> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
-    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.logs.list", security(("key" = ["read"])),
+    params(("id" = String, Path), DeliveriesFilter, PageQuery),
+    responses(
+        (status = 200, description = "A page of deliveries that were tried, each with its latest attempt",
+            body = PageReply<LogRow>),
+    )
+)]
 #[get("/api/v1/webhooks/{id}/logs")]
 pub async fn logs(
     tenant: May<Read>,
@@ -84,8 +92,10 @@ pub async fn logs(
     let (webhook, sought) = of_one(&api, &tenant, &id, filter)?;
     let account = tenant.account().number;
     let tried = |delivery: &Delivery| delivery.attempts > 0;
-    let rows = move |api: &Api, window| page(api, account, Some(webhook), &sought, window, tried);
-    answer(&api, account, part, move |api, window| Ok(rows(api, window)?.map(LogRow::from))).await
+    answer(&api, account, part, move |api, window| {
+        Ok(logs_of(api, page(api, account, Some(webhook), &sought, window, tried)?)?)
+    })
+    .await
 }
 
 fn of_one(api: &Api, tenant: &Tenant, id: &str, filter: DeliveriesFilter) -> Result<(WebhookNumber, Sought), Problem> {
@@ -104,7 +114,7 @@ fn page(
     sought: &Sought,
     window: Window,
     wanted: impl Fn(&Delivery) -> bool,
-) -> Result<Listed<Row>, Problem> {
+) -> Result<Page<Delivery, DeliveryId>, Problem> {
     let webhooks: HashMap<WebhookNumber, Arc<Webhook>> = {
         let registry = api.store.registry();
         let numbers: Vec<_> = only.map_or_else(|| registry.webhooks_ever_of(account).collect(), |one| vec![one]);
@@ -121,46 +131,33 @@ fn page(
         let webhook = webhooks.get(&delivery.id.webhook()).map(AsRef::as_ref);
         wanted(delivery) && sought.wants(delivery, webhook)
     };
-    let found = api.store.deliveries(&numbers, sought.walk(window), sought.event_type.as_ref(), wanted)?;
-    Histories::of(api).rows(&found)
+    Ok(api.store.deliveries(&numbers, sought.walk(window), sought.event_type.as_ref(), wanted)?)
 }
 
 /// Show a delivery with all of its attempts
-#[utoipa::path(tag = "deliveries", params(("id" = String, Path, description = "In any spelling")), responses(
-    (status = 200, description = "The delivery", body = Reply<DeliveryView>),
-    (status = 404, description = "There is no such delivery", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "deliveries.get", security(("key" = ["read"])),
+    params(("id" = String, Path, description = "In any spelling")),
+    responses((status = 200, description = "The delivery", body = Reply<DeliveryView>))
+)]
 #[get("/api/v1/deliveries/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let (delivery, webhook) = find(&api, &tenant, &id)?;
-    let attempts = api.store.attempts(&delivery)?;
-    let row = History::of(&api, webhook)?.row(&delivery, None)?;
-    Ok(Reply::ok(DeliveryView {
-        id: row.id,
-        event_id: row.event_id,
-        event_type: row.event_type,
-        webhook_id: row.webhook_id,
-        state: row.state,
-        cause: cause(&delivery),
-        replay_of: if let Cause::Replay(old) = delivery.cause { Some(old.to_string()) } else { None },
-        created_at: row.created_at,
-        next_attempt_at: row.next_attempt_at,
-        ended_at: delivery.ended_at.map(|at| time::rfc3339(api.store.shown(at))),
-        reason: delivery.reason.clone(),
-        attempts: attempts.into_iter().map(|attempt| attempt_view(&api.store, &delivery, attempt)).collect(),
-    }))
+    let shown = view(&History::of(&api, webhook)?, &delivery)?;
+    Ok(Reply::ok(shown.with_attempts(&api.store, &delivery)?))
 }
 
 /// Show one attempt of a delivery, with the body that was sent
 ///
 /// Bodies are not kept: it is made once more from the event, and `exact` says whether it is the same to the byte.
-#[utoipa::path(tag = "deliveries", params(
-    ("id" = String, Path, description = "The delivery, in any spelling"),
-    ("number" = u16, Path, description = "Which attempt, from 1", minimum = 1),
-), responses(
-    (status = 200, description = "The attempt", body = Reply<AttemptView>),
-    (status = 404, description = "There is no such delivery or attempt", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "deliveries.attempts.get", security(("key" = ["read"])),
+    params(
+        ("id" = String, Path, description = "The delivery, in any spelling"),
+        ("number" = u16, Path, description = "Which attempt, from 1", minimum = 1),
+    ),
+    responses((status = 200, description = "The attempt", body = Reply<AttemptView>))
+)]
 #[get("/api/v1/deliveries/{id}/attempts/{number}")]
 pub async fn show_attempt(
     tenant: May<Read>,

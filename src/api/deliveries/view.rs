@@ -1,65 +1,109 @@
-//! How one delivery is shown, with all of its attempts.
+//! How deliveries are shown: one shape in every list and alone, where their attempts are in it too.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::{Entry, HashMap};
 
 use serde::Serialize;
 
-use super::history::is_success;
+use super::history::{History, LogRow, is_success};
 use super::rendered::RequestBodyView;
-use crate::domain::delivery::{Attempt, Delivery};
+use crate::api::Api;
+use crate::api::http::list::ListRow;
+use crate::api::http::page::Listed;
+use crate::api::openapi::words::{AttemptOutcome, DeliveryCause, DeliveryState};
+use crate::domain::delivery::{Attempt, Cause, Delivery};
+use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::time;
-use crate::store::Store;
+use crate::store::{Page, Store, StoreError};
 
-/// A delivery with all of its attempts.
+/// A delivery: one event for one webhook.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Delivery)]
 pub struct DeliveryView {
+    /// Its id, the same for all of its attempts.
     pub id: String,
+    /// The event: the own id of its producer where it gave one, else ours.
     pub event_id: String,
+    /// The event's type; null once the event is no longer kept.
     pub event_type: Option<String>,
+    /// The webhook that it goes to.
     pub webhook_id: String,
-    /// `pending`, `scheduled`, `held`, `succeeded`, `dead` or `cancelled`.
+    /// Where it stands.
+    #[schema(value_type = DeliveryState)]
     pub state: &'static str,
-    /// Why it exists: `accept`, `test`, `replay`, or `missed`: a bulk replay made it for an event that had none.
+    /// Why it exists.
+    #[schema(value_type = DeliveryCause)]
     pub cause: &'static str,
     /// The delivery that it replays.
     pub replay_of: Option<String>,
+    /// When it was made.
     #[schema(format = DateTime)]
     pub created_at: String,
+    /// When its next attempt is due; null where none is, or where it is never late.
     #[schema(format = DateTime)]
     pub next_attempt_at: Option<String>,
+    /// When it ended; null while it is open.
     #[schema(format = DateTime)]
     pub ended_at: Option<String>,
     /// Why it was cancelled (`too_large`: its body is over what the dialect allows), or is dead without an attempt:
     /// `filter_too_costly`, and what to do.
     pub reason: Option<String>,
-    /// The first first.
-    pub attempts: Vec<AttemptView>,
+    /// Attempts made so far.
+    pub attempt_count: u16,
+    /// When the latest attempt started; null before the first.
+    #[schema(format = DateTime)]
+    pub attempted_at: Option<String>,
+    /// What the latest attempt was answered; null where no answer came.
+    #[schema(minimum = 100, maximum = 999)]
+    pub status_code: Option<u16>,
+    /// How long the latest attempt took, in milliseconds.
+    pub response_time_ms: Option<u32>,
+    /// Whether the latest attempt was a success.
+    pub success: Option<bool>,
+    /// What came of the latest attempt; null before the first.
+    #[schema(value_type = Option<AttemptOutcome>)]
+    pub outcome: Option<&'static str>,
+    /// Why it was none, why the delivery was cancelled or is dead without an attempt, or which limit it waits for.
+    pub error: Option<String>,
+    /// All attempts that are kept, the first first; only in the reply about this one delivery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<AttemptView>, required = false)]
+    pub attempts: Option<Vec<AttemptView>>,
 }
 
 /// One HTTP request of a delivery.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Attempt)]
 pub struct AttemptView {
-    /// From 1.
+    /// Its number in the delivery, from 1.
+    #[schema(minimum = 1)]
     pub number: u16,
+    /// When it started.
     #[schema(format = DateTime)]
     pub started_at: String,
+    /// How long it took, in milliseconds.
     pub response_time_ms: u32,
+    /// Where it went.
     pub url: String,
-    /// As they were sent; of one that lets its holder in, only that it was.
+    /// The headers that it carried; of one that lets its holder in, only that it was there.
+    #[schema(example = json!({"webhook-id": "order-1042", "webhook-timestamp": "1768469400"}))]
     pub request_headers: BTreeMap<String, String>,
     /// What was sent. Only in the reply about this one attempt; null once its event is no longer kept.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false)]
+    #[schema(value_type = Option<RequestBodyView>)]
     pub request_body: Option<Option<RequestBodyView>>,
-    /// Null where no answer came.
+    /// What it was answered; null where no answer came.
+    #[schema(minimum = 100, maximum = 999)]
     pub status_code: Option<u16>,
+    /// Whether it was a success.
     pub success: bool,
-    /// `status`, `timeout`, `dns`, `refused_address`, `connect`, `tls`, `broken`, `unsendable` or `too_large`, which was not
-    /// sent.
+    /// What came of it.
+    #[schema(value_type = AttemptOutcome)]
     pub outcome: &'static str,
     /// Why it was no success.
     pub error: Option<String>,
     /// The headers of the answer, as many as fit into 2 KiB; of one that lets its holder in, only that it came.
+    #[schema(example = json!({"content-type": "text/plain", "retry-after": "120"}))]
     pub response_headers: BTreeMap<String, String>,
     /// The start of the answer, as text.
     pub response_body: String,
@@ -74,18 +118,94 @@ pub struct AttemptView {
 /// How long the phases of an attempt took, one after the other, in milliseconds. Null: there was no such phase, since a
 /// connection was there already, or it did not end.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Timings)]
 pub struct TimingsView {
     /// Until the host's name was resolved.
     #[schema(example = 1.25)]
     pub resolve_ms: Option<f64>,
     /// Then until there was a connection.
+    #[schema(example = 12.5)]
     pub connect_ms: Option<f64>,
     /// Then until TLS was made.
+    #[schema(example = 24.75)]
     pub tls_ms: Option<f64>,
     /// Then until the first byte of the answer came.
+    #[schema(example = 45.125)]
     pub first_byte_ms: Option<f64>,
     /// All of it, the rest of the answer included: the same as `response_time_ms`.
+    #[schema(example = 84)]
     pub total_ms: u32,
+}
+
+/// A delivery of a webhook, without its attempts.
+pub fn view(history: &History, delivery: &Delivery) -> Result<DeliveryView, StoreError> {
+    let row = history.row(delivery, delivery.latest_attempt())?;
+    Ok(DeliveryView {
+        id: row.id,
+        event_id: row.event_id,
+        event_type: row.event_type,
+        webhook_id: row.webhook_id,
+        state: row.state,
+        cause: delivery.cause.word(),
+        replay_of: if let Cause::Replay(old) = delivery.cause { Some(old.to_string()) } else { None },
+        created_at: row.created_at,
+        next_attempt_at: row.next_attempt_at,
+        ended_at: delivery.ended_at.map(|at| time::rfc3339(history.store.shown(at))),
+        reason: delivery.reason.clone(),
+        attempt_count: delivery.attempts,
+        attempted_at: row.attempted_at,
+        status_code: row.status_code,
+        response_time_ms: row.response_time_ms,
+        success: row.success,
+        outcome: delivery.latest_attempt().map(|one| one.outcome.kind()),
+        error: row.error,
+        attempts: None,
+    })
+}
+
+/// Deliveries of any webhooks. One whose webhook is forgotten goes with it.
+pub fn views(api: &Api, page: Page<Delivery, DeliveryId>) -> Result<Listed<DeliveryView>, StoreError> {
+    with_histories(api, page, view)
+}
+
+/// The same as what was sent to them.
+pub fn logs(api: &Api, page: Page<Delivery, DeliveryId>) -> Result<Listed<LogRow>, StoreError> {
+    with_histories(api, page, |history, delivery| Ok(history.row(delivery, delivery.latest_attempt())?.into()))
+}
+
+fn with_histories<T>(
+    api: &Api,
+    page: Page<Delivery, DeliveryId>,
+    show: impl Fn(&History, &Delivery) -> Result<T, StoreError>,
+) -> Result<Listed<T>, StoreError> {
+    let mut histories: HashMap<WebhookNumber, History> = HashMap::new();
+    let mut rows = Vec::with_capacity(page.rows.len());
+    for delivery in &page.rows {
+        let number = delivery.id.webhook();
+        let history = match histories.entry(number) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let Some(webhook) = api.store.registry().webhook(number).cloned() else { continue };
+                unknown.insert(History::of(api, webhook)?)
+            }
+        };
+        rows.push(show(history, delivery)?);
+    }
+    Ok(Listed { rows, next: page.next.map(|id| (id.0, 0)) })
+}
+
+impl ListRow for DeliveryView {
+    const ALONE: &'static [&'static str] = &["attempts"];
+}
+
+impl ListRow for LogRow {}
+
+impl DeliveryView {
+    /// With all of its attempts.
+    pub fn with_attempts(self, store: &Store, delivery: &Delivery) -> Result<Self, StoreError> {
+        let attempts = store.attempts(delivery)?.into_iter().map(|attempt| attempt_view(store, delivery, attempt));
+        Ok(Self { attempts: Some(attempts.collect()), ..self })
+    }
 }
 
 pub fn attempt_view(store: &Store, delivery: &Delivery, attempt: Attempt) -> AttemptView {

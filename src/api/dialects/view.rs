@@ -1,5 +1,6 @@
 //! How dialects and event types are shown.
 
+use ipnet::IpNet;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -10,12 +11,15 @@ use crate::domain::disable::WrittenRule;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::RetrySchedule;
 
-/// A dialect in a list.
+/// A dialect.
 #[derive(Serialize, utoipa::ToSchema)]
-pub struct DialectRow {
+#[schema(as = Dialect)]
+pub struct DialectView {
+    /// Its name.
     pub name: String,
     /// For people, such as the product's name.
     pub title: String,
+    /// What it is, in a sentence or two.
     pub description: String,
     /// Where its API starts; null if the native one serves it.
     pub base: Option<String>,
@@ -23,21 +27,17 @@ pub struct DialectRow {
     pub events: usize,
     /// Where its documentation is.
     pub docs: String,
-}
-
-/// A dialect.
-#[derive(Serialize, utoipa::ToSchema)]
-pub struct DialectView {
-    #[serde(flatten)]
-    pub row: DialectRow,
     /// The deadline of one attempt.
     pub timeout_seconds: u32,
     /// Which answers are a success.
     pub success: Vec<String>,
+    /// When to try again.
     pub retry: RetrySchedule,
     /// When failures disable a webhook.
     pub disable: WrittenRule,
+    /// A webhook's requests a second or a minute, at most; null: no limit.
     pub rate_limit: Option<RateLimit>,
+    /// What an account may ask for.
     pub limits: LimitsView,
     /// What its requests carry.
     pub headers: Vec<HeaderView>,
@@ -47,15 +47,19 @@ pub struct DialectView {
     pub ownership_check: bool,
     /// Where requests come from; empty: no addresses are published.
     pub egress: Vec<String>,
+    /// The types that it documents.
     pub event_types: Vec<String>,
 }
 
 /// What an account may ask for; null is no limit.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = DialectLimits)]
 pub struct LimitsView {
+    /// Webhooks of one account.
     pub webhooks_per_account: Option<u32>,
     /// Of one webhook on one UTC day, retries not counted.
     pub deliveries_per_day: Option<u32>,
+    /// Bytes of one request body.
     pub body_bytes: Option<usize>,
     /// Requests to one webhook under way at once.
     pub in_flight: u32,
@@ -63,7 +67,9 @@ pub struct LimitsView {
 
 /// A header.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = DialectHeader)]
 pub struct HeaderView {
+    /// Its name.
     pub name: String,
     /// With `{placeholders}`.
     pub value: String,
@@ -71,8 +77,11 @@ pub struct HeaderView {
 
 /// A documented event type.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = EventType)]
 pub struct EventTypeView {
+    /// The type.
     pub r#type: String,
+    /// When it happens.
     pub description: String,
     /// An example of its data.
     #[schema(value_type = Value)]
@@ -81,18 +90,8 @@ pub struct EventTypeView {
     pub schema: Value,
 }
 
-pub fn row(dialect: &Dialect) -> DialectRow {
-    DialectRow {
-        name: dialect.name.clone(),
-        title: dialect.title.clone(),
-        description: dialect.description.clone(),
-        base: dialect.face.as_ref().map(|face| face.base.clone()),
-        events: dialect.catalogue.len(),
-        docs: format!("/docs/webhooks/{}", dialect.name),
-    }
-}
-
-pub fn view(dialect: &Dialect, egress: Vec<String>) -> DialectView {
+/// A dialect; `egress`: where requests come from.
+pub fn view(dialect: &Dialect, egress: &[IpNet]) -> DialectView {
     let header = |name: &str, value: String| HeaderView { name: name.into(), value };
     let mut headers = vec![
         header("Content-Type", dialect.content_type().as_str().into()),
@@ -102,7 +101,12 @@ pub fn view(dialect: &Dialect, egress: Vec<String>) -> DialectView {
     let signed = dialect.signatures_in_headers();
     headers.extend(signed.map(|(rule, key)| header(&key.spelled, rule.value.to_string())));
     DialectView {
-        row: row(dialect),
+        name: dialect.name.clone(),
+        title: dialect.title.clone(),
+        description: dialect.description.clone(),
+        base: dialect.face.as_ref().map(|face| face.base.clone()),
+        events: dialect.catalogue.len(),
+        docs: format!("/docs/webhooks/{}", dialect.name),
         timeout_seconds: dialect.timeout_seconds,
         success: dialect.success.clone().into(),
         retry: dialect.retry.clone(),
@@ -117,7 +121,7 @@ pub fn view(dialect: &Dialect, egress: Vec<String>) -> DialectView {
         headers,
         signature: docs::signature_in_words(dialect),
         ownership_check: dialect.challenge.is_some(),
-        egress,
+        egress: egress.iter().map(ToString::to_string).collect(),
         event_types: dialect.catalogue.iter().map(|known| known.name.clone()).collect(),
     }
 }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::site::site;
 use crate::api::Api;
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::request::Query;
 use crate::dialect::SCHEMA;
 use crate::docs::{self, Document};
@@ -36,12 +36,15 @@ pub struct DocsQuery {
 }
 
 /// The documents of all dialects
-#[utoipa::path(tag = "docs", security(()), params(DocsQuery), responses(
-    (status = 200, description = "A page that leads to them", content(
-        (String = "text/html"), (String = "text/markdown"),
-    )),
-    (status = 304, description = "It is what `If-None-Match` names"),
-))]
+#[utoipa::path(
+    operation_id = "docs.index.get", security(()),
+    params(DocsQuery),
+    responses(
+        (status = 200, description = "A page that leads to them",
+            content((String = "text/html"), (String = "text/markdown"))),
+        (status = 304, description = "It is what `If-None-Match` names"),
+    )
+)]
 #[get("/docs")]
 pub async fn index(
     api: web::Data<Api>,
@@ -54,13 +57,15 @@ pub async fn index(
 }
 
 /// The documentation of a dialect's webhooks, for those who receive them
-#[utoipa::path(tag = "docs", security(()), params(("name" = String, Path), DocsQuery), responses(
-    (status = 200, description = "The whole documentation", content(
-        (String = "text/html"), (String = "text/markdown"),
-    )),
-    (status = 304, description = "It is what `If-None-Match` names"),
-    (status = 404, description = "There is no such dialect", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "docs.webhooks.get", security(()),
+    params(("name" = String, Path), DocsQuery),
+    responses(
+        (status = 200, description = "The whole documentation",
+            content((String = "text/html"), (String = "text/markdown"))),
+        (status = 304, description = "It is what `If-None-Match` names"),
+    )
+)]
 #[get("/docs/webhooks/{name}")]
 pub async fn show(
     api: web::Data<Api>,
@@ -73,29 +78,38 @@ pub async fn show(
 }
 
 /// What every key of a dialect file means
-#[utoipa::path(tag = "docs", security(()), params(DocsQuery), responses(
-    (status = 200, description = "The reference", content((String = "text/html"), (String = "text/markdown"))),
-    (status = 304, description = "It is what `If-None-Match` names"),
-))]
+#[utoipa::path(
+    operation_id = "docs.dialects.get", security(()),
+    params(DocsQuery),
+    responses(
+        (status = 200, description = "The reference", content((String = "text/html"), (String = "text/markdown"))),
+        (status = 304, description = "It is what `If-None-Match` names"),
+    )
+)]
 #[get("/docs/dialects")]
 pub async fn reference(request: HttpRequest, Query(query): Query<DocsQuery>) -> HttpResponse {
     page(&request, &docs::reference(), query.format)
 }
 
 /// How a dialect file is written from nothing
-#[utoipa::path(tag = "docs", security(()), params(DocsQuery), responses(
-    (status = 200, description = "The tutorial", content((String = "text/html"), (String = "text/markdown"))),
-    (status = 304, description = "It is what `If-None-Match` names"),
-))]
+#[utoipa::path(
+    operation_id = "docs.tutorial.get", security(()),
+    params(DocsQuery),
+    responses(
+        (status = 200, description = "The tutorial", content((String = "text/html"), (String = "text/markdown"))),
+        (status = 304, description = "It is what `If-None-Match` names"),
+    )
+)]
 #[get("/docs/dialects/tutorial")]
 pub async fn tutorial(request: HttpRequest, Query(query): Query<DocsQuery>) -> HttpResponse {
     page(&request, &docs::tutorial(), query.format)
 }
 
 /// The JSON Schema of dialect files, for editors
-#[utoipa::path(tag = "docs", security(()), responses(
-    (status = 200, description = "The schema", body = Value, content_type = "application/schema+json"),
-))]
+#[utoipa::path(
+    operation_id = "docs.schema.get", security(()),
+    responses((status = 200, description = "The schema", body = Value, content_type = "application/schema+json"))
+)]
 #[get("/docs/dialects/schema.json")]
 pub async fn schema() -> HttpResponse {
     HttpResponse::Ok().content_type("application/schema+json").body(SCHEMA.to_string())

@@ -6,7 +6,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, web};
 
 use crate::api::Api;
-use crate::api::http::problem::Code;
+use crate::api::http::code::Code;
 
 /// The middleware.
 pub async fn count(

@@ -16,7 +16,8 @@ use bytes::Bytes;
 use crate::api::Api;
 use crate::api::access::limits::Limits;
 use crate::api::door::connections::{Admitted, Place, UnderWay};
-use crate::api::http::problem::{Code, Problem};
+use crate::api::http::code::Code;
+use crate::api::http::problem::Problem;
 
 /// Over TLS: for a year nobody who has been here comes back without TLS.
 const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
@@ -26,7 +27,7 @@ const KEPT_BY_NOBODY: HeaderValue = HeaderValue::from_static("no-store");
 const AS_IT_SAYS: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// The codes of replies that leave a body unread, or break it off.
-const BODY_REFUSED: [&str; 3] = ["slow_body", "body_too_large", "too_many_bodies"];
+const BODY_REFUSED: [Code; 3] = [Code::SlowBody, Code::BodyTooLarge, Code::TooManyBodies];
 
 /// A reply's body, which holds its place on the connection until it has gone out.
 pub struct Held {
@@ -64,7 +65,7 @@ pub async fn pass(
     }
     let is_error = reply.status().is_client_error();
     let code = reply.response().extensions().get::<Code>().copied();
-    let is_body_refused = code.is_some_and(|code| BODY_REFUSED.contains(&code.0));
+    let is_body_refused = code.is_some_and(|code| BODY_REFUSED.contains(&code));
     if let Some(under_way) = &mut under_way
         && (is_body_refused || (is_chunked && is_error))
     {

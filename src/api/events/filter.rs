@@ -22,11 +22,12 @@ pub struct EventsFilter {
     /// Only this type, or those that a filter such as `task.*` lets through.
     pub r#type: Option<String>,
     /// Only events accepted at this time (RFC 3339) or later.
+    #[param(format = DateTime)]
     pub from: Option<String>,
     /// Only events accepted before this time (RFC 3339).
+    #[param(format = DateTime)]
     pub to: Option<String>,
     /// Only events that this holds for, written like the `filter` of a webhook: `@.data.customer == "c_1"`.
-    #[param(example = "@.data.amount > 100")]
     pub filter: Option<String>,
 }
 

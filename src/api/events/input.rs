@@ -19,6 +19,7 @@ pub const BATCH_EVENTS_MAX: usize = 1000;
 /// An event to publish.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = EventPublish)]
 pub struct EventInput<'a> {
     /// 1 to 200 of `A-Z a-z 0-9 _ . : / -`.
     #[schema(example = "task.created", pattern = "^[A-Za-z0-9_.:/-]{1,200}$")]

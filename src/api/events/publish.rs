@@ -6,13 +6,16 @@ use actix_web::{HttpRequest, HttpResponse, post, web};
 use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use utoipa::openapi::schema::{ArrayBuilder, OneOfBuilder, Schema};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Publish, Tenant};
-use crate::api::events::input::{self as incoming, EventInput, Form};
+use crate::api::events::input::{self as incoming, BATCH_EVENTS_MAX, EventInput, Form};
 use crate::api::events::{numbers, too_large, types};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::domain::Invalid;
 use crate::domain::time;
@@ -26,6 +29,7 @@ const WARNINGS_MAX: usize = 50;
 
 /// What became of an event.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = EventReceipt)]
 struct Receipt {
     /// Your own id where you gave one, else ours.
     id: String,
@@ -41,6 +45,36 @@ struct Receipt {
     duplicate: bool,
 }
 
+/// One event, or several as an array.
+struct EventOrBatch;
+
+impl PartialSchema for EventOrBatch {
+    fn schema() -> RefOr<Schema> {
+        let event = Ref::from_schema_name(EventInput::name());
+        let batch = ArrayBuilder::new().items(event.clone()).min_items(Some(1)).max_items(Some(BATCH_EVENTS_MAX));
+        let batch = batch.description(Some("A batch: all of it is accepted, or nothing."));
+        OneOfBuilder::new().item(event).item(batch).description(Some("One event, or a batch.")).into()
+    }
+}
+
+impl ToSchema for EventOrBatch {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((EventInput::name().into(), EventInput::schema()));
+    }
+}
+
+/// What became of one event, or of those of a batch in their order.
+#[derive(utoipa::ToSchema)]
+#[schema(as = Published)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it stands in the document only")]
+enum PublishReply {
+    /// Of one.
+    One(Reply<Receipt>),
+    /// Of a batch.
+    Batch(Reply<Vec<Receipt>>),
+}
+
 fn is_false(flag: &bool) -> bool {
     !flag
 }
@@ -51,21 +85,14 @@ fn is_false(flag: &bool) -> bool {
 /// comes once they are safe on disk. With an `Idempotency-Key` the same request can be sent again for 24 hours and is
 /// accepted once.
 #[utoipa::path(
-    tag = "events",
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters",
-        pattern = "^[!-~]{1,255}$")),
-    request_body(content(
-        (EventInput<'static> = "application/json"),
-        (String = "application/x-ndjson"),
-    )),
+    operation_id = "events.publish", security(("key" = ["publish"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters", pattern = "^[!-~]{1,255}$")),
+    request_body(content((EventOrBatch = "application/json"), (String = "application/x-ndjson"))),
     responses(
-        (status = 202, description = "Accepted: safe on disk", body = Reply<Receipt>),
-        (status = 400, description = "Not an event; nothing was accepted", body = ErrorReply<'static>),
-        (status = 409, description = "The id or the Idempotency-Key was used for something else", body = ErrorReply<'static>),
-        (status = 413, description = "The body is too large", body = ErrorReply<'static>),
-        (status = 429, description = "More events than the key may publish in a second", body = ErrorReply<'static>),
-        (status = 508, description = "The request is a delivery of a Hookwheel", body = ErrorReply<'static>),
-        (status = 503, description = "Not now; Retry-After says when", body = ErrorReply<'static>),
+        (status = 202, description = "Accepted: safe on disk", body = PublishReply),
+        (status = 400, description = "Not an event; nothing was accepted"),
+        (status = 409, description = "The id or the Idempotency-Key was used for something else"),
+        (status = 429, description = "More events than the key may publish in a second"),
     )
 )]
 #[post("/api/v1/events")]

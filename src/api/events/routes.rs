@@ -3,28 +3,25 @@
 use actix_web::{HttpResponse, get, web};
 
 use super::filter::{EventsFilter, find};
-use super::view::{EventDelivery, EventRow, EventView, event_deliveries, raw, row};
+use super::view::{EventView, row, view};
 use crate::api::Api;
 use crate::api::access::auth::{May, Read};
+use crate::api::deliveries::view::{DeliveryView, views};
 use crate::api::http::list::{ListQuery, NoFilter, answer};
 use crate::api::http::page::{LIMIT_MAX, Listed, PageQuery, PageReply, Window};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
-use crate::domain::time;
 use crate::domain::walk::Walk;
 use crate::store::StoreError;
 
 /// List events
 ///
-/// `filter` reads what events say, so a page of it looks at fewer of them. With `Accept: application/x-ndjson` or `text/csv` all
-/// of them, one a line.
+/// `filter` reads what events say, so a page of it looks at fewer of them.
 #[utoipa::path(
-    tag = "events",
+    operation_id = "events.list", security(("key" = ["read"])),
     params(EventsFilter, PageQuery),
     responses(
-        (status = 200, description = "A page of events, without their data", content(
-            (PageReply<EventRow> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
-        (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
+        (status = 200, description = "A page of events, without their data", body = PageReply<EventView<'static>>),
     )
 )]
 #[get("/api/v1/events")]
@@ -48,55 +45,32 @@ pub async fn list(
 ///
 /// `id` is the producer's own id, or ours in any spelling.
 #[utoipa::path(
-    tag = "events",
-    params(("id" = String, Path, description = "The producer's own id, or ours")),
-    responses(
-        (status = 200, description = "The event", body = Reply<EventView<'static>>),
-        (status = 404, description = "There is no such event", body = ErrorReply<'static>),
-    )
+    operation_id = "events.get", security(("key" = ["read"])),
+    params(("id" = String, Path)),
+    responses((status = 200, description = "The event", body = Reply<EventView<'static>>))
 )]
 #[get("/api/v1/events/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let (store, account) = (api.store.clone(), tenant.account().number);
+    let (reader, account) = (api.clone(), tenant.account().number);
     let found = api.read(account, move || {
-        let Some(id) = find(&store, account, &id)? else { return Ok(None) };
+        let store = &reader.store;
+        let Some(id) = find(store, account, &id)? else { return Ok(None) };
         let Some(event) = store.event(account, id)? else { return Ok(None) };
         let page = store.deliveries_of_event(id, &event.webhooks, Walk::newest(LIMIT_MAX))?;
         let to_come = store.deliveries_to_come(account, id)?;
-        Ok::<_, StoreError>(Some((event, page, to_come)))
+        Ok::<_, StoreError>(Some((event, views(&reader, page)?, to_come)))
     });
-    let (event, page, deliveries_to_come) = found.await??.ok_or_else(no_event)?;
-    let listed = event_deliveries(&api, page);
-    let view = EventView {
-        id: event.public_id(),
-        r#type: &event.event_type,
-        created_at: time::rfc3339(event.created_at),
-        accepted_at: time::rfc3339(event.id.time()),
-        test: event.test,
-        data: raw(&event.data)?,
-        actor: event.actor.as_deref().map(raw).transpose()?,
-        metadata: event.metadata.as_deref().map(raw).transpose()?,
-        webhooks: event.webhooks.len(),
-        deliveries_to_come,
-        deliveries_next_cursor: listed.cursor(),
-        deliveries: listed.rows,
-    };
-    Ok(Reply::ok(view))
+    let (event, newest, to_come) = found.await??.ok_or_else(no_event)?;
+    Ok(Reply::ok(view(&event, newest, to_come)?))
 }
 
 /// List an event's deliveries: replays, then those that were made when it was accepted
 ///
-/// `id` is the producer's own id, or ours in any spelling. With `Accept: application/x-ndjson` or `text/csv` all of them, one
-/// a line.
+/// `id` is the producer's own id, or ours in any spelling.
 #[utoipa::path(
-    tag = "events",
-    params(("id" = String, Path, description = "The producer's own id, or ours"), PageQuery),
-    responses(
-        (status = 200, description = "A page of its deliveries", content(
-            (PageReply<EventDelivery> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
-        (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
-        (status = 404, description = "There is no such event", body = ErrorReply<'static>),
-    )
+    operation_id = "events.deliveries.list", security(("key" = ["read"])),
+    params(("id" = String, Path), PageQuery),
+    responses((status = 200, description = "A page of its deliveries", body = PageReply<DeliveryView>))
 )]
 #[get("/api/v1/events/{id}/deliveries")]
 pub async fn deliveries(
@@ -109,7 +83,7 @@ pub async fn deliveries(
     let rows = move |api: &Api, window: Window| {
         let id = find(&api.store, account, &id)?.ok_or_else(no_event)?;
         let head = api.store.event_head(account, id)?.ok_or_else(no_event)?;
-        Ok(event_deliveries(api, api.store.deliveries_of_event(id, &head.webhooks, window.walk())?))
+        Ok(views(api, api.store.deliveries_of_event(id, &head.webhooks, window.walk())?)?)
     };
     answer(&api, account, part, rows).await
 }

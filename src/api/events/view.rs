@@ -1,108 +1,107 @@
-//! How events are shown.
+//! How events are shown: one shape in a list and alone, where its data and its deliveries are in it too.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::api::Api;
-use crate::api::deliveries::history::shown_state;
+use crate::api::deliveries::view::DeliveryView;
+use crate::api::http::list::ListRow;
 use crate::api::http::page::Listed;
 use crate::api::http::problem::Problem;
-use crate::domain::delivery::{Cause, Delivery};
-use crate::domain::id::DeliveryId;
+use crate::domain::event::Event;
 use crate::domain::time;
-use crate::store::{EventHead, Page, Registry};
+use crate::store::EventHead;
 
-/// An event in a list.
+/// An event.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct EventRow {
+#[schema(as = Event)]
+pub struct EventView<'a> {
     /// The producer's own id where it gave one, else ours.
     pub id: String,
+    /// Its type.
     pub r#type: String,
-    /// When it happened.
+    /// When it happened, as its producer says; else when it was accepted.
     #[schema(format = DateTime)]
     pub created_at: String,
     /// When it was accepted.
     #[schema(format = DateTime)]
     pub accepted_at: String,
-    /// How many webhooks wanted it then.
-    pub deliveries: usize,
-    /// Whether a webhook's `test` call made it.
+    /// Whether it is a test event: a webhook's `test` call made it, or its producer says so.
     pub test: bool,
-}
-
-/// An event with its data and its deliveries.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct EventView<'a> {
-    /// The producer's own id where it gave one, else ours.
-    pub id: String,
-    pub r#type: &'a str,
-    #[schema(format = DateTime)]
-    pub created_at: String,
-    #[schema(format = DateTime)]
-    pub accepted_at: String,
-    pub test: bool,
-    /// As it was published, to the byte.
-    #[schema(value_type = serde_json::Value)]
-    pub data: &'a RawValue,
-    #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
-    pub actor: Option<&'a RawValue>,
-    #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
-    pub metadata: Option<&'a RawValue>,
     /// How many webhooks wanted it when it was accepted.
+    #[schema(example = 1)]
     pub webhooks: usize,
+    /// As it was published, to the byte. Like all that follows, only in the reply about this one event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = serde_json::Value, required = false)]
+    pub data: Option<&'a RawValue>,
+    /// Who did it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
+    pub actor: Option<Option<&'a RawValue>>,
+    /// Anything else about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
+    pub metadata: Option<Option<&'a RawValue>>,
     /// How many of its deliveries are still to be made: those of an event to many webhooks are, some at a time.
-    pub deliveries_to_come: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = usize, required = false, example = 0)]
+    pub deliveries_to_come: Option<usize>,
     /// The newest of its deliveries, replays included, at most 250.
-    pub deliveries: Vec<EventDelivery>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<DeliveryView>, required = false)]
+    pub deliveries: Option<Vec<DeliveryView>>,
     /// Where its further deliveries start, for `GET /api/v1/events/{id}/deliveries`; null if these are all.
-    pub deliveries_next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub deliveries_next_cursor: Option<Option<String>>,
 }
 
-/// Where a delivery of an event stands.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct EventDelivery {
-    pub id: String,
-    pub webhook_id: Option<String>,
-    #[schema(example = "succeeded")]
-    pub state: &'static str,
-    /// Attempts made.
-    pub attempts: u16,
-    /// When the next attempt is due.
-    #[schema(format = DateTime)]
-    pub next_attempt_at: Option<String>,
-    /// The delivery that it replays.
-    pub replay_of: Option<String>,
+impl ListRow for EventView<'static> {
+    const ALONE: &'static [&'static str] =
+        &["data", "actor", "metadata", "deliveries_to_come", "deliveries", "deliveries_next_cursor"];
 }
 
-pub fn row(event: EventHead) -> EventRow {
-    EventRow {
+/// An event as lists show it.
+pub fn row(event: EventHead) -> EventView<'static> {
+    EventView {
         id: event.public_id(),
         created_at: time::rfc3339(event.created_at),
         accepted_at: time::rfc3339(event.id.time()),
-        deliveries: event.webhooks.len(),
         test: event.test,
+        webhooks: event.webhooks.len(),
         r#type: event.event_type,
+        data: None,
+        actor: None,
+        metadata: None,
+        deliveries_to_come: None,
+        deliveries: None,
+        deliveries_next_cursor: None,
     }
 }
 
-pub fn raw(json: &[u8]) -> Result<&RawValue, Problem> {
+/// An event with its data and its deliveries.
+pub fn view(
+    event: &Event,
+    deliveries: Listed<DeliveryView>,
+    deliveries_to_come: usize,
+) -> Result<EventView<'_>, Problem> {
+    let next = deliveries.cursor();
+    Ok(EventView {
+        id: event.public_id(),
+        r#type: event.event_type.clone(),
+        created_at: time::rfc3339(event.created_at),
+        accepted_at: time::rfc3339(event.id.time()),
+        test: event.test,
+        webhooks: event.webhooks.len(),
+        data: Some(raw(&event.data)?),
+        actor: Some(event.actor.as_deref().map(raw).transpose()?),
+        metadata: Some(event.metadata.as_deref().map(raw).transpose()?),
+        deliveries_to_come: Some(deliveries_to_come),
+        deliveries: Some(deliveries.rows),
+        deliveries_next_cursor: Some(next),
+    })
+}
+
+fn raw(json: &[u8]) -> Result<&RawValue, Problem> {
     serde_json::from_slice(json).map_err(Problem::internal)
-}
-
-pub fn event_deliveries(api: &Api, page: Page<Delivery, DeliveryId>) -> Listed<EventDelivery> {
-    let registry = api.store.registry();
-    Listed::from(page.map(|delivery| event_delivery(api, &registry, &delivery)))
-}
-
-fn event_delivery(api: &Api, registry: &Registry, delivery: &Delivery) -> EventDelivery {
-    let webhook = registry.webhook(delivery.id.webhook());
-    let replay_of = if let Cause::Replay(old) = delivery.cause { Some(old.to_string()) } else { None };
-    EventDelivery {
-        id: delivery.id.to_string(),
-        webhook_id: webhook.map(|webhook| webhook.id.to_string()),
-        state: shown_state(delivery, webhook.map(AsRef::as_ref)),
-        attempts: delivery.attempts,
-        next_attempt_at: delivery.next_attempt_at.map(|at| time::rfc3339(api.store.shown(at))),
-        replay_of,
-    }
 }

@@ -8,13 +8,15 @@ use serde::Serialize;
 
 use super::prometheus::{family, sample};
 use crate::api::Api;
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::domain::tally::Totals;
+use crate::domain::webhook::SHOWN_STATUSES;
 use crate::store::{Refusal, Soundness, StoreError};
 
 /// Whether the process lives.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Live)]
 struct Health {
     /// `live`.
     status: &'static str,
@@ -31,6 +33,7 @@ struct Ready {
     /// How far the clock by which retention tells age is behind the machine's clock; negative: ahead. Left out while they
     /// agree to a minute. It never follows by more than a day by itself: `POST /api/v1/retention-clock/trust`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = i64, required = false)]
     retention_clock_behind_seconds: Option<i64>,
     /// How sound the store is.
     store: StoreDetails,
@@ -57,17 +60,23 @@ impl StoreDetails {
 }
 
 /// Whether the process lives
-#[utoipa::path(tag = "health", security(()), responses((status = 200, description = "It does", body = Reply<Health>)))]
+#[utoipa::path(
+    operation_id = "health.live.get", security(()),
+    responses((status = 200, description = "It does", body = Reply<Health>))
+)]
 #[get("/health/live")]
 pub async fn live() -> HttpResponse {
     Reply::ok(Health { status: "live" })
 }
 
 /// Whether events are taken and delivered: the store is open and has space, and no thread is stuck
-#[utoipa::path(tag = "health", security(()), responses(
-    (status = 200, description = "They are", body = Reply<Ready>),
-    (status = 503, description = "Not now; the code says why", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "health.ready.get", security(()),
+    responses(
+        (status = 200, description = "They are", body = Reply<Ready>),
+        (status = 503, description = "Not now; the code says why"),
+    )
+)]
 #[get("/health/ready")]
 pub async fn ready(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     if !api.store.is_open() {
@@ -89,9 +98,10 @@ pub async fn ready(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
 }
 
 /// Counters in the Prometheus text format
-#[utoipa::path(tag = "health", security(()), responses(
-    (status = 200, description = "The counters", body = String, content_type = "text/plain"),
-))]
+#[utoipa::path(
+    operation_id = "health.metrics.get", security(()),
+    responses((status = 200, description = "The counters", body = String, content_type = "text/plain"))
+)]
 #[get("/metrics")]
 pub async fn metrics(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let text = web::block(move || write_all(&api)).await?;
@@ -155,13 +165,12 @@ fn write_soundness(soundness: &Soundness, out: &mut String) {
 }
 
 fn write_webhooks(api: &Api, out: &mut String) {
-    const STATUSES: [&str; 4] = ["active", "paused", "disabled", "unverified"];
     let counts = {
         let registry = api.store.registry();
-        STATUSES.map(|status| registry.count_of_status(status))
+        SHOWN_STATUSES.map(|status| registry.count_of_status(status))
     };
     family(out, "hookwheel_webhooks", "gauge", "Webhooks by status.");
-    for (status, count) in STATUSES.iter().zip(counts) {
+    for (status, count) in SHOWN_STATUSES.iter().zip(counts) {
         sample(out, "hookwheel_webhooks", &format!("{{status=\"{status}\"}}"), count);
     }
 }

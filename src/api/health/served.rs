@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::prometheus::{family, sample};
-use crate::api::http::problem::Code;
+use crate::api::http::code::Code;
 use crate::store::Accepted;
 
 /// Counters.
@@ -31,8 +31,8 @@ impl Served {
         if let Some(class) = self.replies.get(usize::from(status / 100)) {
             class.fetch_add(1, Ordering::Relaxed);
         }
-        if let Some(Code(code)) = code {
-            *self.refused.lock().expect("no holder panics").entry(code).or_default() += 1;
+        if let Some(code) = code {
+            *self.refused.lock().expect("no holder panics").entry(code.word()).or_default() += 1;
         }
     }
 

@@ -88,21 +88,21 @@ impl Part {
             Some("true") => return Err(Invalid::new("count", "can be had in JSON only: count the lines").into()),
             Some(_) => return Err(Invalid::new("count", "must be true or false").into()),
         };
-        let (limit, rows_max) = match (form, query.limit.as_deref()) {
-            (Form::Json, limit) => (limit, usize::MAX),
-            (_, None) => (None, usize::MAX),
-            (_, Some(text)) => {
-                let rows = text.parse().ok().filter(|rows: &usize| *rows > 0);
-                (None, rows.ok_or_else(|| Invalid::new("limit", "must be a number from 1 up"))?)
-            }
-        };
-        let window = Window { first, ..Window::read(LIMIT_DEFAULT, limit, query.cursor.as_deref())? };
+        let window = Window::read(LIMIT_DEFAULT, query.limit.as_deref(), query.cursor.as_deref())?;
+        let window = Window { first, ..window };
+        let rows_max = if query.limit.is_some() { window.limit } else { usize::MAX };
         Ok(Self { window, form, rows_max, count })
     }
 }
 
+/// A row of a list.
+pub trait ListRow: Serialize + ToSchema + Send + 'static {
+    /// The fields that only the reply about one such thing has.
+    const ALONE: &'static [&'static str] = &[];
+}
+
 /// Answers a list of an account: `page` reads a page of it, as often as it takes.
-pub async fn answer<T: Serialize + ToSchema + Send + 'static>(
+pub async fn answer<T: ListRow>(
     api: &web::Data<Api>,
     account: AccountNumber,
     part: Part,
@@ -164,11 +164,11 @@ enum Ahead<T> {
     Nothing,
 }
 
-impl<T: Serialize + ToSchema + Send + 'static> Telling<T> {
+impl<T: ListRow> Telling<T> {
     /// With the first page: what is wrong with the request is an answer of its own.
     async fn begin(list: List<T>, part: Part) -> Result<Self, Problem> {
         let window = Window { limit: ROWS_AT_ONCE.min(part.rows_max), ..part.window };
-        let table = (part.form == Form::Csv).then(Table::of::<T>);
+        let table = (part.form == Form::Csv).then(|| Table::of::<T>(T::ALONE));
         let ahead = Ahead::Page(list.page(window).await?);
         Ok(Self { list, window, rows_left: part.rows_max, head: table.as_ref().map(Table::head), table, ahead })
     }
@@ -242,7 +242,7 @@ mod tests {
         wrong("count=yes", Form::Json, "count");
         wrong("count=true", Form::Csv, "count");
         wrong("limit=0", Form::Lines, "limit");
-        assert_eq!(part("limit=251", Form::Lines).unwrap().rows_max, 251);
+        assert_eq!(part("limit=250", Form::Lines).unwrap().rows_max, 250);
         assert_eq!(part("", Form::Csv).unwrap().rows_max, usize::MAX);
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod allowance;
 pub mod body;
+pub mod code;
 pub mod form;
 pub mod list;
 pub mod page;

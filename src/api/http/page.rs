@@ -5,6 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::api::http::problem::Problem;
+use crate::api::openapi::words::ListOrder;
 use crate::domain::Invalid;
 use crate::domain::walk::{First, Walk};
 use crate::store::Page;
@@ -19,16 +20,16 @@ pub const LIMIT_DEFAULT: usize = 50;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct PageQuery {
-    /// Rows of the page, 1 to 250; 50 if left out. In NDJSON and CSV rows in all, any number; all if left out.
+    /// Rows of the page, 1 to 250; 50 if left out. In NDJSON and CSV the rows of all of it: all there are if left out.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 250)]
     pub limit: Option<String>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
     /// Which rows come first; `newest` if left out.
-    #[param(value_type = Option<First>, inline)]
+    #[param(value_type = Option<ListOrder>, inline)]
     pub order: Option<String>,
     /// Whether the reply says how many rows there are in all that the filters let through; not in NDJSON and CSV.
-    #[param(value_type = Option<bool>)]
+    #[param(value_type = Option<bool>, default = false)]
     pub count: Option<String>,
 }
 
@@ -125,7 +126,7 @@ pub struct PageReply<T> {
     pub next_cursor: Option<String>,
     /// How many rows there are in all; only where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false)]
+    #[schema(value_type = RowCount, required = false)]
     pub count: Option<RowCount>,
 }
 
@@ -133,6 +134,7 @@ pub struct PageReply<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct RowCount {
     /// So many, or more if it is not exact.
+    #[schema(example = 4711)]
     pub at_least: usize,
     /// Whether all rows were looked at: those of a list of at most 10,000 are.
     pub exact: bool,

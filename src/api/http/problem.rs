@@ -9,6 +9,8 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
 use crate::api::http::allowance;
+use crate::api::http::code::Code;
+use crate::api::openapi::words::ErrorCode;
 use crate::domain::Invalid;
 use crate::domain::account::Scope;
 use crate::domain::byte_budget::NoRoom;
@@ -25,7 +27,7 @@ const RETRY_LATER_SECONDS: u32 = 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     status: StatusCode,
-    code: &'static str,
+    code: Code,
     message: String,
     field: Option<String>,
     retry_after_seconds: Option<u32>,
@@ -33,70 +35,63 @@ pub struct Problem {
     left: Option<Box<Allowance>>,
 }
 
-/// The code of an error reply, left in its extensions for the counters.
-#[derive(Debug, Clone, Copy)]
-pub struct Code(pub &'static str);
-
 /// The body of every error reply.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ErrorReply<'a> {
+    /// What went wrong.
     error: ErrorBody<'a>,
 }
 
 /// What went wrong.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Error)]
 struct ErrorBody<'a> {
     /// One word for programs: it never changes for the same error.
-    #[schema(example = "invalid_field")]
+    #[schema(value_type = ErrorCode)]
     code: &'a str,
     /// One sentence for people: what is wrong and what to do about it.
     message: &'a str,
-    /// The field that it is about, with its path (`events[2]`, `[3].type` in a batch).
+    /// The field that it is about, with its path (`events[2]`, `[3].type` in a batch); left out where it is about none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, example = "events[2]")]
     field: Option<&'a str>,
 }
 
 impl Problem {
-    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), field: None, retry_after_seconds: None, allow: None, left: None }
     }
 
     /// 400: the body is not JSON, or not of the kind that is asked for.
     pub fn json(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_json", message)
+        Self::new(StatusCode::BAD_REQUEST, Code::InvalidJson, message)
     }
 
     /// 401: no key, or one that is not known or has expired.
     pub fn unauthorized(message: &str) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+        Self::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, message)
     }
 
     /// 403: the key lacks a scope.
     pub fn scope_missing(scope: Scope) -> Self {
-        let word = match scope {
-            Scope::Admin => "admin",
-            Scope::Publish => "publish",
-            Scope::Manage => "manage",
-            Scope::Read => "read",
-        };
-        Self::forbidden(format!("this key lacks the scope {word:?}"))
+        Self::forbidden(format!("this key lacks the scope {:?}", scope.word()))
     }
 
     /// 403: the key may not do this.
     pub fn forbidden(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+        Self::new(StatusCode::FORBIDDEN, Code::Forbidden, message)
     }
 
     /// 404: the account has no such thing.
     pub fn not_found(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}"))
+        Self::new(StatusCode::NOT_FOUND, Code::NotFound, format!("there is no such {what}"))
     }
 
     /// 404: nothing answers at this path.
     pub fn no_route(path: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
-            "not_found",
+            Code::NotFound,
             format!("nothing is at {path}; /openapi.json lists what there is"),
         )
     }
@@ -104,19 +99,19 @@ impl Problem {
     /// 405: the path answers to other methods; `allow` lists them.
     pub fn method_not_allowed(method: &str, path: &str, allow: String) -> Self {
         let message = format!("{path} does not answer to {method}, only to {allow}");
-        Self { allow: Some(allow.into()), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message) }
+        Self { allow: Some(allow.into()), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, message) }
     }
 
     /// 409: the thing is in a state in which this cannot be done; the message says what to do.
     pub fn wrong_state(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, "wrong_state", message)
+        Self::new(StatusCode::CONFLICT, Code::WrongState, message)
     }
 
     /// 508: the request was made by a Hookwheel's own delivery.
     pub fn loop_detected() -> Self {
         Self::new(
             StatusCode::LOOP_DETECTED,
-            "loop_detected",
+            Code::LoopDetected,
             "this request is a delivery (it has Hookwheel-Hop): what it asks for could go round for ever; point the webhook \
              at an application, and let that ask",
         )
@@ -129,19 +124,19 @@ impl Problem {
 
     /// 503: a thread that the server cannot do without does not go on.
     pub fn stuck(stuck: &Stuck) -> Self {
-        Self::busy("stuck", stuck.to_string(), RETRY_LATER_SECONDS)
+        Self::busy(Code::Stuck, stuck.to_string(), RETRY_LATER_SECONDS)
     }
 
     /// 413: the body is longer than `max` bytes.
     pub fn body_too_large(max: usize) -> Self {
         let message = format!("the body is longer than {max} bytes");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge, message)
     }
 
     /// 429 or 503: so much of bodies is on its way that this one has no room; there are `max` bytes.
     pub fn no_room(no_room: NoRoom, max: usize) -> Self {
         let problem = Self::busy(
-            "too_many_bodies",
+            Code::TooManyBodies,
             format!("too much of request bodies is on its way (server.bodies_bytes_max = {max}); send it again"),
             RETRY_SOON_SECONDS,
         );
@@ -161,42 +156,42 @@ impl Problem {
     /// 408: the body has not come whole in time.
     pub fn slow_body(seconds: u64) -> Self {
         let message = format!("the body did not arrive within {seconds} seconds");
-        Self::new(StatusCode::REQUEST_TIMEOUT, "slow_body", message)
+        Self::new(StatusCode::REQUEST_TIMEOUT, Code::SlowBody, message)
     }
 
     /// 414: path and query are longer than `max` bytes.
     pub fn url_too_long(max: usize) -> Self {
-        Self::new(StatusCode::URI_TOO_LONG, "url_too_long", format!("path and query are longer than {max} bytes"))
+        Self::new(StatusCode::URI_TOO_LONG, Code::UrlTooLong, format!("path and query are longer than {max} bytes"))
     }
 
     /// 431: too many headers, or too much in them.
     pub fn headers_too_large(count_max: usize, bytes_max: usize) -> Self {
         let message = format!("there are more than {count_max} headers, or more than {bytes_max} bytes in them");
-        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", message)
+        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Code::HeadersTooLarge, message)
     }
 
     /// 415: the body is compressed.
     pub fn encoded_body(encoding: &str) -> Self {
         let message = format!("bodies are taken uncompressed, not with Content-Encoding {encoding:?}");
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded_body", message)
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::EncodedBody, message)
     }
 
     /// 400: the body broke off, or HTTP around it is broken.
     pub fn broken_body(error: impl fmt::Display) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "broken_body", format!("the body could not be read: {error}"))
+        Self::new(StatusCode::BAD_REQUEST, Code::BrokenBody, format!("the body could not be read: {error}"))
     }
 
     /// 500: what should not happen; the cause is in the log.
     pub fn internal(cause: impl fmt::Display) -> Self {
         tracing::error!(%cause, "a request failed inside");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed; its log says why")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "the server failed; its log says why")
     }
 
-    fn conflict(code: &'static str, refusal: &Refusal) -> Self {
+    fn conflict(code: Code, refusal: &Refusal) -> Self {
         Self::new(StatusCode::CONFLICT, code, refusal.to_string())
     }
 
-    fn busy(code: &'static str, message: impl Into<String>, seconds: u32) -> Self {
+    fn busy(code: Code, message: impl Into<String>, seconds: u32) -> Self {
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message);
         Self { retry_after_seconds: Some(seconds), ..problem }
     }
@@ -204,7 +199,7 @@ impl Problem {
     /// 429: too much in too short a time; worth another try in `wait_ms`.
     pub fn rate_limited(message: impl Into<String>, wait_ms: u64) -> Self {
         let seconds = u32::try_from(wait_ms.div_ceil(1000).max(1)).unwrap_or(u32::MAX);
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message);
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, Code::RateLimited, message);
         Self { retry_after_seconds: Some(seconds), ..problem }
     }
 
@@ -225,7 +220,7 @@ impl Problem {
 
     /// Whether a field of the request cannot be taken.
     pub fn is_of_field(&self) -> bool {
-        self.code == "invalid_field"
+        self.code == Code::InvalidField
     }
 
     /// The field that it is about.
@@ -237,7 +232,7 @@ impl Problem {
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
         let message = invalid.to_string();
-        Self::new(StatusCode::BAD_REQUEST, "invalid_field", message).with_field(invalid.field)
+        Self::new(StatusCode::BAD_REQUEST, Code::InvalidField, message).with_field(invalid.field)
     }
 }
 
@@ -245,20 +240,20 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let message = refusal.to_string();
         match refusal {
-            Refusal::QueueFull => Self::busy("queue_full", message, RETRY_SOON_SECONDS),
-            Refusal::FanOutFull { .. } => Self::busy("fan_out_full", message, RETRY_SOON_SECONDS),
-            Refusal::FanOutTooWide { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_deliveries", message),
-            Refusal::NoSpace => Self::busy("no_space", message, RETRY_LATER_SECONDS),
-            Refusal::Closed => Self::busy("stopping", message, RETRY_LATER_SECONDS),
+            Refusal::QueueFull => Self::busy(Code::QueueFull, message, RETRY_SOON_SECONDS),
+            Refusal::FanOutFull { .. } => Self::busy(Code::FanOutFull, message, RETRY_SOON_SECONDS),
+            Refusal::FanOutTooWide { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooManyDeliveries, message),
+            Refusal::NoSpace => Self::busy(Code::NoSpace, message, RETRY_LATER_SECONDS),
+            Refusal::Closed => Self::busy(Code::Stopping, message, RETRY_LATER_SECONDS),
             Refusal::IdempotencyConflict => {
-                Self::conflict("idempotency_conflict", &refusal).with_field("Idempotency-Key")
+                Self::conflict(Code::IdempotencyConflict, &refusal).with_field("Idempotency-Key")
             }
-            Refusal::EventIdConflict { .. } => Self::conflict("event_id_conflict", &refusal).with_field("id"),
-            Refusal::WebhookLimit { .. } => Self::conflict("webhook_limit", &refusal),
-            Refusal::OverQuota { .. } => Self::conflict("quota", &refusal),
-            Refusal::JobLimit { .. } => Self::conflict("job_limit", &refusal),
+            Refusal::EventIdConflict { .. } => Self::conflict(Code::EventIdConflict, &refusal).with_field("id"),
+            Refusal::WebhookLimit { .. } => Self::conflict(Code::WebhookLimit, &refusal),
+            Refusal::OverQuota { .. } => Self::conflict(Code::Quota, &refusal),
+            Refusal::JobLimit { .. } => Self::conflict(Code::JobLimit, &refusal),
             Refusal::JobDone => Self::wrong_state(message),
-            Refusal::AccountExists => Self::conflict("account_exists", &refusal).with_field("id"),
+            Refusal::AccountExists => Self::conflict(Code::AccountExists, &refusal).with_field("id"),
             Refusal::NotFound(what) => Self::not_found(what),
             Refusal::Invalid(invalid) => invalid.into(),
             Refusal::Forbidden(invalid) => Self::forbidden(message).with_field(invalid.field),
@@ -270,15 +265,15 @@ impl From<Refusal> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable => Self::busy("unavailable", error.to_string(), RETRY_LATER_SECONDS),
+            StoreError::Unavailable => Self::busy(Code::Unavailable, error.to_string(), RETRY_LATER_SECONDS),
             StoreError::Io(cause) => {
                 tracing::error!(%cause, "the store failed during a request");
-                Self::busy("unavailable", "the store failed and is being opened again", RETRY_LATER_SECONDS)
+                Self::busy(Code::Unavailable, "the store failed and is being opened again", RETRY_LATER_SECONDS)
             }
             StoreError::Damaged(damage) => {
                 tracing::error!(%damage, "a request met a record that cannot be read");
                 let message = "its record in the store is damaged and was put aside; the rest of the store goes on";
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", message)
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Damaged, message)
             }
             StoreError::Broken(cause) => Self::internal(cause),
         }
@@ -313,12 +308,13 @@ impl ResponseError for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             reply.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        let error = ErrorBody { code: self.code, message: &self.message, field: self.field.as_deref() };
+        let error = ErrorBody { code: self.code.word(), message: &self.message, field: self.field.as_deref() };
         let mut reply = reply.json(ErrorReply { error });
         if let Some(left) = self.left.as_deref() {
             allowance::write(reply.headers_mut(), *left);
         }
-        reply.extensions_mut().insert(Code(self.code));
+        // For the counters.
+        reply.extensions_mut().insert(self.code);
         reply
     }
 }
@@ -331,24 +327,24 @@ mod tests {
     #[test]
     fn every_refusal_has_a_status_a_code_and_a_time_to_come_back() {
         let table = [
-            (Refusal::QueueFull, 503, "queue_full", Some(1)),
-            (Refusal::FanOutFull { limit: 1 }, 503, "fan_out_full", Some(1)),
-            (Refusal::FanOutTooWide { limit: 1 }, 413, "too_many_deliveries", None),
-            (Refusal::NoSpace, 503, "no_space", Some(10)),
-            (Refusal::Closed, 503, "stopping", Some(10)),
-            (Refusal::IdempotencyConflict, 409, "idempotency_conflict", None),
-            (Refusal::EventIdConflict { index: 0 }, 409, "event_id_conflict", None),
-            (Refusal::WebhookLimit { limit: 10 }, 409, "webhook_limit", None),
-            (Refusal::OverQuota { what: "keys", limit: 1, setting: "", remedy: "" }, 409, "quota", None),
-            (Refusal::JobLimit { limit: 100 }, 409, "job_limit", None),
-            (Refusal::JobDone, 409, "wrong_state", None),
-            (Refusal::AccountExists, 409, "account_exists", None),
-            (Refusal::NotFound("event"), 404, "not_found", None),
-            (Refusal::Invalid(Invalid::new("url", "is bad")), 400, "invalid_field", None),
-            (Refusal::Forbidden(Invalid::new("url", "is not yours")), 403, "forbidden", None),
-            (Refusal::Failed(StoreError::Unavailable), 503, "unavailable", Some(10)),
-            (Refusal::Failed(StoreError::Io("/secret/path".into())), 503, "unavailable", Some(10)),
-            (Refusal::Failed(StoreError::Damaged(fuzzing::damage())), 500, "damaged", None),
+            (Refusal::QueueFull, 503, Code::QueueFull, Some(1)),
+            (Refusal::FanOutFull { limit: 1 }, 503, Code::FanOutFull, Some(1)),
+            (Refusal::FanOutTooWide { limit: 1 }, 413, Code::TooManyDeliveries, None),
+            (Refusal::NoSpace, 503, Code::NoSpace, Some(10)),
+            (Refusal::Closed, 503, Code::Stopping, Some(10)),
+            (Refusal::IdempotencyConflict, 409, Code::IdempotencyConflict, None),
+            (Refusal::EventIdConflict { index: 0 }, 409, Code::EventIdConflict, None),
+            (Refusal::WebhookLimit { limit: 10 }, 409, Code::WebhookLimit, None),
+            (Refusal::OverQuota { what: "keys", limit: 1, setting: "", remedy: "" }, 409, Code::Quota, None),
+            (Refusal::JobLimit { limit: 100 }, 409, Code::JobLimit, None),
+            (Refusal::JobDone, 409, Code::WrongState, None),
+            (Refusal::AccountExists, 409, Code::AccountExists, None),
+            (Refusal::NotFound("event"), 404, Code::NotFound, None),
+            (Refusal::Invalid(Invalid::new("url", "is bad")), 400, Code::InvalidField, None),
+            (Refusal::Forbidden(Invalid::new("url", "is not yours")), 403, Code::Forbidden, None),
+            (Refusal::Failed(StoreError::Unavailable), 503, Code::Unavailable, Some(10)),
+            (Refusal::Failed(StoreError::Io("/secret/path".into())), 503, Code::Unavailable, Some(10)),
+            (Refusal::Failed(StoreError::Damaged(fuzzing::damage())), 500, Code::Damaged, None),
         ];
         for (refusal, status, code, retry) in table {
             let problem = Problem::from(refusal);

@@ -7,6 +7,7 @@ use serde::Serialize;
 /// What was asked for, under `data`.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Reply<T> {
+    /// What was asked for, or what came of it.
     data: T,
     /// What to know about what was done, such as that a secret is short; left out where there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -8,8 +8,6 @@ use utoipa::openapi::{Ref, RefOr};
 
 /// How deep fields inside of fields have columns of their own.
 const DEPTH_MAX: usize = 3;
-/// Fields that only the reply about one thing has.
-const NOT_IN_LISTS: [&str; 4] = ["lane", "secret", "public_key", "key"];
 /// What a formula begins with, or what a spreadsheet skips before one. Some take the wide forms for the same.
 const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
@@ -20,12 +18,12 @@ pub struct Table(Vec<Vec<String>>);
 type Known = Vec<(String, RefOr<Schema>)>;
 
 impl Table {
-    /// The columns of rows of this kind. A field inside of `retry` is called such as `retry.delay_seconds`.
-    pub fn of<T: ToSchema>() -> Self {
+    /// The columns of rows of this kind, without those fields that no row has. A field inside of `retry` is called such as `retry.delay_seconds`.
+    pub fn of<T: ToSchema>(without: &[&str]) -> Self {
         let (mut known, mut columns) = (Vec::new(), Vec::new());
         T::schemas(&mut known);
         add_columns(&T::schema(), &known, &mut Vec::new(), &mut columns);
-        columns.retain(|path| !NOT_IN_LISTS.contains(&path[0].as_str()));
+        columns.retain(|path| !without.contains(&path[0].as_str()));
         Self(columns)
     }
 
@@ -108,7 +106,7 @@ mod tests {
 
     #[test]
     fn fields_inside_of_fields_are_columns_and_every_row_has_all_of_them() {
-        let table = Table::of::<Row>();
+        let table = Table::of::<Row>(&["secret"]);
         assert_eq!(table.head(), ["id", "type", "tags", "headers", "limits.max", "limits.per"]);
         let row = json!({"id": "a", "type": null, "tags": ["x", "y"], "headers": {"A": "b"}, "limits": {"max": -5}});
         assert_eq!(table.cells(&row), ["a", "", r#"["x","y"]"#, r#"{"A":"b"}"#, "-5", ""]);

@@ -8,18 +8,18 @@ use crate::api::Api;
 use crate::api::access::auth::{Manage, May, Read};
 use crate::api::http::list::{ListQuery, NoFilter, answer};
 use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::domain::id::JobId;
 
 /// List bulk jobs
 ///
-/// A job is forgotten 30 days after its end. With `Accept: application/x-ndjson` or `text/csv` all of them, one a line.
-#[utoipa::path(tag = "jobs", params(PageQuery), responses(
-    (status = 200, description = "A page of jobs", content(
-        (PageReply<JobView> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
-    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
-))]
+/// A job is forgotten 30 days after its end.
+#[utoipa::path(
+    operation_id = "jobs.list", security(("key" = ["read"])),
+    params(PageQuery),
+    responses((status = 200, description = "A page of jobs", body = PageReply<JobView>))
+)]
 #[get("/api/v1/jobs")]
 pub async fn list(
     tenant: May<Read>,
@@ -35,10 +35,11 @@ pub async fn list(
 }
 
 /// Show a bulk job
-#[utoipa::path(tag = "jobs", params(("id" = String, Path)), responses(
-    (status = 200, description = "The job", body = Reply<JobView>),
-    (status = 404, description = "There is no such job", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "jobs.get", security(("key" = ["read"])),
+    params(("id" = String, Path)),
+    responses((status = 200, description = "The job", body = Reply<JobView>))
+)]
 #[get("/api/v1/jobs/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let job = api.store.job(tenant.account().number, job_id(&id)?)?;
@@ -46,11 +47,14 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
 }
 
 /// Stop a bulk job; what it has done stays done
-#[utoipa::path(tag = "jobs", params(("id" = String, Path)), responses(
-    (status = 200, description = "It is cancelled", body = Reply<JobView>),
-    (status = 404, description = "There is no such job", body = ErrorReply<'static>),
-    (status = 409, description = "It is done", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "jobs.cancel", security(("key" = ["manage"])),
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "It is cancelled", body = Reply<JobView>),
+        (status = 409, description = "It is done"),
+    )
+)]
 #[post("/api/v1/jobs/{id}/cancel")]
 pub async fn cancel(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let (account, id) = (tenant.account().number, job_id(&id)?);

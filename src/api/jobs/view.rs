@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::api::http::list::ListRow;
+use crate::api::openapi::words::{JobKind, JobSource, JobState};
 use crate::domain::job::Job;
 use crate::domain::time;
 use crate::domain::webhook::EventFilter;
@@ -9,21 +11,29 @@ use crate::store::Store;
 
 /// A bulk job, and how far it is.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Job)]
 pub struct JobView {
+    /// Its id.
     pub id: String,
-    /// `replay` or `discard`.
+    /// What it does.
+    #[schema(value_type = JobKind)]
     pub kind: &'static str,
-    /// What it looks at: `dead_letters`, `dead`, `succeeded`, `cancelled`, `missing` or `open`.
+    /// What it looks at.
+    #[schema(value_type = JobSource)]
     pub of: &'static str,
-    /// `running`, `done` or `cancelled`.
+    /// How far it is.
+    #[schema(value_type = JobState)]
     pub state: &'static str,
     /// The one webhook that it looks at, if it is one.
     pub webhook_id: Option<String>,
     /// How many ids it was given, where it was.
     pub ids: Option<u64>,
+    /// Only this type, or those that a filter such as `task.*` lets through.
     pub event_type: Option<String>,
+    /// Only what was made at this time or later.
     #[schema(format = DateTime)]
     pub from: Option<String>,
+    /// Only what was made before this time.
     #[schema(format = DateTime)]
     pub to: Option<String>,
     /// Rows that it has looked at.
@@ -33,14 +43,17 @@ pub struct JobView {
     /// What was asked for and could not be done: the event is no longer kept, the webhook was deleted, or somebody was
     /// faster.
     pub skipped: u64,
+    /// When it was asked for.
     #[schema(format = DateTime)]
     pub created_at: String,
+    /// When it ended; null before.
     #[schema(format = DateTime)]
     pub ended_at: Option<String>,
 }
 
 /// What a bulk call would do.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = DryRun)]
 pub struct CountView {
     /// What would be replayed, made or discarded.
     pub count: u64,
@@ -51,6 +64,8 @@ pub struct CountView {
     /// False where there are more rows than that: then the count is of those that were looked at.
     pub complete: bool,
 }
+
+impl ListRow for JobView {}
 
 pub fn view(store: &Store, job: &Job) -> JobView {
     let registry = store.registry();

@@ -1,28 +1,31 @@
 //! `/openapi.json`: the document of the native API. It is made from the routes as they are registered, so a route that
-//! is not in it does not exist; what every route has in common (the key, error replies) is added here.
-
-use std::collections::BTreeMap;
+//! is not in it does not exist; what every route has in common (the account, error replies, examples) is added here.
 
 use bytes::Bytes;
+use serde_json::Value;
 use utoipa::OpenApi;
-use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Components, OpenApi as Document, RefOr, ResponseBuilder};
+use utoipa::openapi::{Components, OpenApi as Document};
 
-pub const ERROR_SCHEMA: &str = "#/components/schemas/ErrorReply";
+use super::operations::{self, METHODS};
+use super::{common, schemas, tags, words};
 
-pub const KEY_SCHEME: &str = "key";
+const KEY_SCHEME: &str = "key";
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Hookwheel",
-        description = "Webhook delivery: post events, register webhooks, see and replay every delivery.",
+        description = "Webhook delivery: publish events, register webhooks, see and replay every delivery.\n\nReplies are \
+                       `{\"data\": …}`, with `warnings` where there is something to know; lists come in pages, with \
+                       `next_cursor`; errors are `{\"error\": {code, message, field?}}`. Times are RFC 3339 in UTC.",
+        contact(name = "Hookwheel"),
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    security(("key" = [])),
+    servers((url = "/", description = "The server that this document was read from")),
     components(schemas(crate::api::http::problem::ErrorReply<'static>)),
 )]
-pub struct Base;
+struct Base;
 
 /// The document before any route.
 pub fn base() -> Document {
@@ -30,68 +33,52 @@ pub fn base() -> Document {
     let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key, `hw_…`")).build();
     let components = document.components.get_or_insert_with(Components::new);
     components.add_security_scheme(KEY_SCHEME, SecurityScheme::Http(scheme));
+    components.schemas.extend(words::all().into_iter().map(|(name, schema)| (name.into_owned(), schema)));
+    document
+}
+
+/// The document of all routes, with what they have in common.
+pub fn complete(document: &Document) -> Value {
+    let mut document = serde_json::to_value(document).expect("the document is plain data");
+    schemas::rename(&mut document);
+    schemas::merge(&mut document);
+    schemas::require(&mut document);
+    schemas::detail(&mut document);
+    document["tags"] = tags::described();
+    document["components"]["responses"] = common::responses().into();
+    document["components"]["parameters"] = common::parameters().into();
+    for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
+        for (method, _) in METHODS {
+            if let Some(Value::Object(operation)) = item.get_mut(method) {
+                operations::complete(path, operation);
+            }
+        }
+    }
     document
 }
 
 /// What the server tells of its own routes.
 #[derive(Debug)]
 pub struct Described {
+    /// The document.
     pub json: Bytes,
-    pub methods: matchit::Router<Vec<&'static str>>,
+    methods: matchit::Router<Vec<&'static str>>,
 }
 
 impl Described {
     /// Completes the document of all routes.
-    pub fn of(mut document: Document) -> Self {
+    pub fn of(document: &Document) -> Self {
+        let document = complete(document);
         let mut methods = matchit::Router::new();
-        for (path, item) in &mut document.paths.paths {
-            let operations = operations(item);
-            let words = operations.keys().copied().collect();
-            methods.insert(path.clone(), words).expect("two routes do not overlap");
-            for (method, operation) in operations {
-                operation.operation_id = Some(operation_id(method, path));
-                complete(operation);
-            }
+        for (path, item) in document["paths"].as_object().into_iter().flatten() {
+            let there = METHODS.into_iter().filter(|(method, _)| item.get(method).is_some());
+            methods.insert(path.clone(), there.map(|(_, word)| word).collect()).expect("two routes do not overlap");
         }
-        let json = document.to_json().expect("the document is plain data");
-        Self { json: json.into(), methods }
+        Self { json: document.to_string().into(), methods }
     }
 
     /// The methods that the path answers to, as the `Allow` header lists them; `None` if there is no such path.
     pub fn allowed(&self, path: &str) -> Option<String> {
         self.methods.at(path).ok().map(|found| found.value.join(", "))
-    }
-}
-
-pub fn operations(item: &mut PathItem) -> BTreeMap<&'static str, &mut Operation> {
-    let PathItem { get, post, put, patch, delete, .. } = item;
-    let all = [("GET", get), ("POST", post), ("PUT", put), ("PATCH", patch), ("DELETE", delete)];
-    all.into_iter().filter_map(|(word, operation)| Some((word, operation.as_mut()?))).collect()
-}
-
-/// A name for code generators: the method, then the words of the path, such as `post_webhooks_id_test`.
-pub fn operation_id(method: &str, path: &str) -> String {
-    let words = path.trim_start_matches("/api/v1").split(|c: char| !c.is_ascii_alphanumeric());
-    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    format!("{}_{}", method.to_lowercase(), words.join("_"))
-}
-
-/// Adds the error replies that any route can give.
-pub fn complete(operation: &mut Operation) {
-    let error = |text: &str| {
-        let schema = utoipa::openapi::Ref::new(ERROR_SCHEMA);
-        let content = utoipa::openapi::ContentBuilder::new().schema(Some(schema)).build();
-        RefOr::T(ResponseBuilder::new().description(text).content("application/json", content).build())
-    };
-    let mut add = |status: &str, text: &str| {
-        operation.responses.responses.entry(status.into()).or_insert_with(|| error(text));
-    };
-    add("default", "Any other error has this shape too");
-    if operation.security.is_none() {
-        let mut add = |status: &str, text: &str| {
-            operation.responses.responses.entry(status.into()).or_insert_with(|| error(text));
-        };
-        add("401", "No key, or one that is not known or has expired");
-        add("403", "The key lacks the scope");
     }
 }

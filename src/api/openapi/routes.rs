@@ -6,7 +6,10 @@ use crate::api::Api;
 use crate::api::http::problem::Problem;
 
 /// This document
-#[utoipa::path(tag = "health", security(()), responses((status = 200, description = "The OpenAPI document")))]
+#[utoipa::path(
+    operation_id = "docs.openapi.get", security(()),
+    responses((status = 200, description = "The OpenAPI document"))
+)]
 #[get("/openapi.json")]
 pub async fn show(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let described = api.described.get().ok_or_else(|| Problem::internal("no route is described"))?;

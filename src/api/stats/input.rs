@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::api::http::request::bound;
+use crate::api::openapi::words::StatsStep;
 use crate::domain::Invalid;
 use crate::domain::stats::{NoSpan, POINTS_MAX, Span, Step};
 use crate::domain::time::UnixMs;
@@ -18,9 +19,8 @@ pub struct StatsQuery {
     /// Before this time (RFC 3339), widened to a whole step; now if left out.
     #[param(format = DateTime)]
     pub to: Option<String>,
-    /// `minute` (kept for 3 days), `hour` (90 days) or `day` (3 years), in UTC. If left out, the finest with at most
-    /// 360 points.
-    #[param(pattern = "^(minute|hour|day)$")]
+    /// How long one point is; if left out, the finest with at most 360 points.
+    #[param(value_type = Option<StatsStep>, inline)]
     pub step: Option<String>,
 }
 

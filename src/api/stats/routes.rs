@@ -7,7 +7,7 @@ use super::input::StatsQuery;
 use super::view::{StatsView, view};
 use crate::api::Api;
 use crate::api::access::auth::{May, Read};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::http::request::Query;
 use crate::api::webhooks::reach::reach;
@@ -17,11 +17,14 @@ use crate::domain::stats::Series;
 /// Show what the account's events and deliveries came to, over time
 ///
 /// Webhooks that were deleted are counted as long as they were there.
-#[utoipa::path(tag = "stats", params(StatsQuery), responses(
-    (status = 200, description = "One point a minute, hour or day", body = Reply<StatsView>),
-    (status = 400, description = "A parameter cannot be read, or there would be too many points",
-        body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "stats.get", security(("key" = ["read"])),
+    params(StatsQuery),
+    responses(
+        (status = 200, description = "One point a minute, hour or day", body = Reply<StatsView>),
+        (status = 400, description = "A parameter cannot be read, or there would be too many points"),
+    )
+)]
 #[get("/api/v1/stats")]
 pub async fn of_account(
     tenant: May<Read>,
@@ -33,12 +36,14 @@ pub async fn of_account(
 }
 
 /// Show what a webhook's deliveries came to, over time
-#[utoipa::path(tag = "stats", params(("id" = String, Path), StatsQuery), responses(
-    (status = 200, description = "One point a minute, hour or day", body = Reply<StatsView>),
-    (status = 400, description = "A parameter cannot be read, or there would be too many points",
-        body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.stats.get", security(("key" = ["read"])),
+    params(("id" = String, Path), StatsQuery),
+    responses(
+        (status = 200, description = "One point a minute, hour or day", body = Reply<StatsView>),
+        (status = 400, description = "A parameter cannot be read, or there would be too many points"),
+    )
+)]
 #[get("/api/v1/webhooks/{id}/stats")]
 pub async fn of_webhook(
     tenant: May<Read>,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::api::openapi::words::StatsStep;
 use crate::domain::latency::Latencies;
 use crate::domain::stats::{Counts, Span};
 use crate::domain::time::{self, UnixMs};
@@ -11,6 +12,7 @@ use crate::store::Stats;
 
 /// What was counted in a span of time.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Stats)]
 pub struct StatsView {
     /// When the first point starts.
     #[schema(format = DateTime)]
@@ -18,10 +20,12 @@ pub struct StatsView {
     /// When the last point ends.
     #[schema(format = DateTime)]
     pub to: String,
-    /// `minute`, `hour` or `day`.
+    /// How long one point is.
+    #[schema(value_type = StatsStep)]
     pub step: &'static str,
     /// All points together.
     pub total: CountsView,
+    /// What waits now.
     pub queue: QueueView,
     /// One a step, the oldest first.
     pub points: Vec<PointView>,
@@ -29,6 +33,7 @@ pub struct StatsView {
 
 /// What waits now, whatever the span is: held deliveries too.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Queue)]
 pub struct QueueView {
     /// When the oldest delivery was made that has not ended; null if there is none.
     #[schema(format = DateTime)]
@@ -39,6 +44,7 @@ pub struct QueueView {
 
 /// What was counted in one minute, hour or day.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = StatsPoint)]
 pub struct PointView {
     /// When it starts.
     #[schema(format = DateTime)]
@@ -49,6 +55,7 @@ pub struct PointView {
 
 /// Counts. An attempt is counted when it is recorded.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Counts)]
 pub struct CountsView {
     /// Events: of an account those accepted, of a webhook those that it wanted. Tests included, duplicates not.
     pub accepted: u64,
@@ -76,11 +83,17 @@ pub struct CountsView {
 /// Response times in milliseconds. Average and greatest are exact, the others within 6 %.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ResponseTimes {
+    /// The average.
     pub average: f64,
+    /// Half took at most this.
     pub p50: u32,
+    /// 90 of 100 took at most this.
     pub p90: u32,
+    /// 95 of 100 took at most this.
     pub p95: u32,
+    /// 99 of 100 took at most this.
     pub p99: u32,
+    /// The longest.
     pub max: u32,
 }
 

@@ -7,29 +7,38 @@ use super::reach::reach;
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::Manage;
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::jobs::input::Range;
 use crate::api::jobs::start::answer;
 use crate::api::jobs::view::CountView;
 use crate::api::jobs::view::JobView;
-use crate::domain::Invalid;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::id::WebhookNumber;
 use crate::domain::job::{JobKind, Source};
 
-/// The states of what can be replayed: an open delivery goes out anyway.
-const REPLAYED: [DeliveryState; 3] = [DeliveryState::Dead, DeliveryState::Succeeded, DeliveryState::Cancelled];
-/// The word for what was never delivered at all.
-const MISSING: &str = "missing";
+/// What a bulk replay delivers again. What is open goes out anyway.
+#[derive(Debug, Clone, Copy, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum ReplayedState {
+    /// Deliveries that used up their retries.
+    Dead,
+    /// Deliveries that ended well.
+    Succeeded,
+    /// Deliveries that were not to be sent.
+    Cancelled,
+    /// Events that the webhook wants now and that have no delivery to it.
+    Missing,
+}
 
 /// What to replay.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WebhookReplay)]
 struct ReplayInput {
     /// `dead`, `succeeded` or `cancelled` deliveries; or `missing`: events that the webhook wants now and that have no
     /// delivery to it, for example those accepted before it existed.
-    state: String,
+    state: ReplayedState,
     /// Only deliveries made (`missing`: events accepted) at this time or later.
     #[serde(default)]
     #[schema(format = DateTime)]
@@ -49,6 +58,7 @@ struct ReplayInput {
 /// What to discard.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WebhookDiscard)]
 struct DiscardInput {
     /// Only deliveries made at this time or later.
     #[serde(default)]
@@ -70,13 +80,15 @@ struct DiscardInput {
 ///
 /// A delivery that was replayed before is replayed again; `POST /api/v1/dead-letters/replay` takes only dead letters
 /// that nobody has handled.
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), request_body = ReplayInput, responses(
-    (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
-    (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
-    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-    (status = 409, description = "100 jobs of the account run already", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.replay", security(("key" = ["manage"])),
+    params(("id" = String, Path)), request_body = ReplayInput,
+    responses(
+        (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
+        (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
+        (status = 409, description = "100 jobs of the account run already"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/replay")]
 pub async fn replay(
     Asked(tenant, body): Asked<Manage>,
@@ -85,19 +97,21 @@ pub async fn replay(
 ) -> Result<HttpResponse, Problem> {
     let webhook = reach(&api, &tenant).webhook(&id)?;
     let input = body.read::<ReplayInput>()?;
-    let source = source(webhook.number(), &input.state)?;
+    let source = source(webhook.number(), input.state);
     let range = Range::read(input.event_type.as_deref(), input.from.as_deref(), input.to.as_deref())?;
     answer(&api, &tenant, range.bulk(webhook.account, JobKind::Replay, source), input.dry_run).await
 }
 
 /// Cancel a webhook's open deliveries
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), request_body = Option<DiscardInput>, responses(
-    (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
-    (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
-    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-    (status = 409, description = "100 jobs of the account run already", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.discard", security(("key" = ["manage"])),
+    params(("id" = String, Path)), request_body = Option<DiscardInput>,
+    responses(
+        (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
+        (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
+        (status = 409, description = "100 jobs of the account run already"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/discard")]
 pub async fn discard(
     Asked(tenant, body): Asked<Manage>,
@@ -111,11 +125,12 @@ pub async fn discard(
     answer(&api, &tenant, range.bulk(webhook.account, JobKind::Discard, source), input.dry_run).await
 }
 
-fn source(webhook: WebhookNumber, word: &str) -> Result<Source, Invalid> {
-    if word == MISSING {
-        return Ok(Source::Missing { webhook });
-    }
-    let state = REPLAYED.into_iter().find(|state| state.word() == word);
-    let state = state.ok_or_else(|| Invalid::new("state", "must be one of dead, succeeded, cancelled, missing"))?;
-    Ok(Source::Ended { webhook, state })
+fn source(webhook: WebhookNumber, state: ReplayedState) -> Source {
+    let state = match state {
+        ReplayedState::Missing => return Source::Missing { webhook },
+        ReplayedState::Dead => DeliveryState::Dead,
+        ReplayedState::Succeeded => DeliveryState::Succeeded,
+        ReplayedState::Cancelled => DeliveryState::Cancelled,
+    };
+    Source::Ended { webhook, state }
 }

@@ -3,12 +3,10 @@
 use serde::Deserialize;
 
 use crate::api::deliveries::filter::one_of;
+use crate::api::openapi::words::WebhookStatus;
 use crate::domain::Invalid;
 use crate::domain::event::check_type;
-use crate::domain::webhook::Webhook;
-
-/// The words that `?status=` takes.
-const STATUSES: [&str; 4] = ["active", "paused", "disabled", "unverified"];
+use crate::domain::webhook::{SHOWN_STATUSES, Webhook};
 
 /// Which webhooks to list.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -20,9 +18,9 @@ pub struct WebhooksFilter {
     /// Only those with this in their name; upper and lower case are the same.
     pub name: Option<String>,
     /// Only those that want events of this type, whatever their `filter` says.
-    #[param(example = "task.created")]
     pub event_type: Option<String>,
-    /// Only those that are `active`, `paused`, `disabled` or `unverified`.
+    /// Only those whose deliveries go out, or do not, so.
+    #[param(value_type = Option<WebhookStatus>, inline)]
     pub status: Option<String>,
     /// Only those of this dialect.
     pub dialect: Option<String>,
@@ -49,7 +47,7 @@ impl WebhooksFilter {
             url: self.url.map(|text| text.to_lowercase()),
             name: self.name.map(|text| text.to_lowercase()),
             event_type: self.event_type,
-            status: one_of("status", self.status, &STATUSES)?,
+            status: one_of("status", self.status, &SHOWN_STATUSES)?,
             dialect: self.dialect,
         })
     }

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use serde::Deserialize;
+use utoipa::openapi::{RefOr, schema::Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::order::OrderChange;
 use super::outgoing::{self, TlsInput};
 use crate::api::http::request::vet_text;
 use crate::api::http::setting::Change;
+use crate::api::openapi::words::WebhookOrder;
 use crate::dialect::{Dialect, Signing, check_types};
 use crate::domain::Invalid;
 use crate::domain::condition::Condition;
@@ -21,19 +24,20 @@ use crate::domain::retry::{RetrySchedule, SuccessRule};
 use crate::domain::secret::{Secret, SigningSecret};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{
-    EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, Status, TIMEOUT_SECONDS_MAX, Webhook,
+    DESCRIPTION_CHARS_MAX, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, NAME_CHARS_MAX, Status,
+    TIMEOUT_SECONDS_MAX, Webhook,
 };
 
-/// A webhook's name, in characters.
-const NAME_CHARS_MAX: usize = 200;
-/// A webhook's description, in characters.
-const DESCRIPTION_CHARS_MAX: usize = 2000;
+/// What a create must say.
+const NEEDED: [&str; 2] = ["url", "events"];
 /// Why a webhook is disabled that a request switched off.
 const BY_REQUEST: &str = "disabled by request";
 
-/// A webhook to create, or what to change of one. Changing, what is left out stays and null resets.
+/// What to change of a webhook: what is left out stays, null goes back to the dialect's. A webhook to create has the same
+/// fields, of which two are needed (see [`WebhookCreate`]).
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WebhookChange)]
 pub struct WebhookInput {
     /// Where deliveries go: an `https://` URL. Needed to create.
     #[serde(default)]
@@ -106,7 +110,7 @@ pub struct WebhookInput {
     disable: Change<WrittenRule>,
     /// `fifo`: one delivery at a time, in the order in which events were accepted.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<WebhookOrder>)]
     order: Change<String>,
     /// With `fifo`: only events with the same value there wait for each other, such as `data.task_id`.
     #[serde(default)]
@@ -135,6 +139,27 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Change<bool>,
+}
+
+/// A webhook to create, in the document: the fields of a change, and which of them are needed.
+#[derive(Debug)]
+pub struct WebhookCreate;
+
+impl PartialSchema for WebhookCreate {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = WebhookInput::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            object.description = Some("A webhook to create: what is left out is as the dialect says.".into());
+            object.required = NEEDED.map(String::from).to_vec();
+        }
+        schema
+    }
+}
+
+impl ToSchema for WebhookCreate {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        WebhookInput::schemas(schemas);
+    }
 }
 
 /// A vetted [`WebhookInput`].
@@ -204,12 +229,9 @@ impl WebhookInput {
 impl WebhookChange {
     /// Checks that all is there that a new webhook needs.
     pub fn is_whole(&self) -> Result<(), Invalid> {
-        let missing = |field| Err(Invalid::new(field, "is missing"));
-        match self {
-            Self { url: None, .. } => missing("url"),
-            Self { events: None, .. } => missing("events"),
-            _ => Ok(()),
-        }
+        let missing = [self.url.is_none(), self.events.is_none()];
+        let missing = NEEDED.into_iter().zip(missing).find(|(_, missing)| *missing);
+        missing.map_or(Ok(()), |(field, _)| Err(Invalid::new(field, "is missing")))
     }
 
     /// Whether it brings a secret.

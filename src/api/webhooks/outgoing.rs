@@ -15,6 +15,7 @@ use crate::domain::webhook::{ALLOW_MAX, TEXTS_BYTES_MAX, Webhook};
 /// TLS of a webhook's own. Changing, what is left out stays and null removes.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TlsChange)]
 pub struct TlsInput {
     /// Certificates of authorities in PEM, in the place of the usual ones.
     #[serde(default)]
@@ -40,6 +41,7 @@ enum ClientKey {
 
 /// TLS of a webhook's own.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Tls)]
 pub struct TlsView {
     /// Certificates of authorities in PEM, in the place of the usual ones.
     ca: Option<String>,

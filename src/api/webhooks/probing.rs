@@ -11,7 +11,7 @@ use super::reach::{reach, shown};
 use super::view::WebhookView;
 use crate::api::Api;
 use crate::api::access::auth::{Manage, May};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::dialect::{AttemptFacts, Challenge, Dialect, HEALTH_CHECK_BODY};
 use crate::domain::delivery::Outcome;
@@ -21,15 +21,27 @@ use crate::domain::id::{EventId, IdSource};
 use crate::domain::probe::{Method, Probe, Probed};
 use crate::domain::webhook::Webhook;
 
+/// How TLS with an endpoint went: `none`, it was not tried, since the endpoint is an `http://` one.
+#[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(example = "ok")]
+enum TlsResult {
+    Ok,
+    Failed,
+    None,
+}
+
 /// How an endpoint is.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = EndpointCheck)]
 pub struct CheckView {
     /// Whether it answered at all, with any status.
     reachable: bool,
-    /// `ok`, `failed`, or `none` for an `http://` endpoint; null if it was not reached.
-    tls: Option<&'static str>,
+    /// How TLS went; null if it was not reached.
+    tls: Option<TlsResult>,
     /// What it answered. A request without a true signature is rightly answered 401.
     status_code: Option<u16>,
+    /// How long it took, in milliseconds.
     response_time_ms: u32,
     /// Why it was not reached.
     error: Option<String>,
@@ -38,21 +50,28 @@ pub struct CheckView {
 /// Call a webhook's endpoint to see how it is
 ///
 /// Sends `{"test": true}` with `test` in the place of the signature; nothing is stored and nothing retried.
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), responses(
-    (status = 200, description = "What was found, good or bad", body = Reply<CheckView>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.check", security(("key" = ["manage"])),
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "What was found, good or bad", body = Reply<CheckView>),
+        (status = 409, description = "Its dialect is not loaded: its file is gone"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/check")]
 pub async fn check(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     Ok(Reply::ok(reach(&api, &tenant).check(&id).await?))
 }
 
 /// Ask an endpoint again whether it wants deliveries
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), responses(
-    (status = 200, description = "Its `status` says what came of it", body = Reply<WebhookView>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-    (status = 409, description = "Nobody asks it", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.verify", security(("key" = ["manage"])),
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Its `status` says what came of it", body = Reply<WebhookView>),
+        (status = 409, description = "Nobody asks it"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/verify")]
 pub async fn verify(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);
@@ -200,9 +219,9 @@ impl CheckView {
         let is_https = webhook.url.as_str().starts_with("https:");
         let reachable = probed.outcome.status().is_some();
         let tls = match &probed.outcome {
-            Outcome::Tls(_) => Some("failed"),
+            Outcome::Tls(_) => Some(TlsResult::Failed),
             _ if !reachable => None,
-            _ => Some(if is_https { "ok" } else { "none" }),
+            _ => Some(if is_https { TlsResult::Ok } else { TlsResult::None }),
         };
         Self {
             reachable,

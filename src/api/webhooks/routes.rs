@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 
 use super::filter::WebhooksFilter;
-use super::input::WebhookInput;
+use super::input::{WebhookCreate, WebhookInput};
 use super::reach::{reach, shown};
 use super::view::{WebhookView, views};
 use super::{later, meant};
@@ -14,15 +14,18 @@ use crate::api::access::auth::{Manage, May, Read, Tenant};
 use crate::api::http::body::Body;
 use crate::api::http::list::{ListQuery, answer};
 use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 
 /// Register a webhook
-#[utoipa::path(tag = "webhooks", request_body = WebhookInput, responses(
-    (status = 201, description = "Registered; `secret` is shown if it was generated", body = Reply<WebhookView>),
-    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-    (status = 409, description = "The account has as many as the dialect allows", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.create", security(("key" = ["manage"])),
+    request_body = WebhookCreate,
+    responses(
+        (status = 201, description = "Registered; `secret` is shown if it was generated", body = Reply<WebhookView>),
+        (status = 409, description = "The account has as many as the dialect allows"),
+    )
+)]
 #[post("/api/v1/webhooks")]
 pub async fn create(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);
@@ -42,13 +45,11 @@ pub async fn create(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> 
 }
 
 /// List webhooks
-///
-/// With `Accept: application/x-ndjson` or `text/csv` all of them, one a line.
-#[utoipa::path(tag = "webhooks", params(WebhooksFilter, PageQuery), responses(
-    (status = 200, description = "A page of webhooks", content(
-        (PageReply<WebhookView> = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
-    (status = 400, description = "A parameter cannot be read", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.list", security(("key" = ["read"])),
+    params(WebhooksFilter, PageQuery),
+    responses((status = 200, description = "A page of webhooks", body = PageReply<WebhookView>))
+)]
 #[get("/api/v1/webhooks")]
 pub async fn list(
     tenant: May<Read>,
@@ -65,10 +66,11 @@ pub async fn list(
 }
 
 /// Show a webhook, and how its deliveries stand
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), responses(
-    (status = 200, description = "The webhook", body = Reply<WebhookView>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.get", security(("key" = ["read"])),
+    params(("id" = String, Path)),
+    responses((status = 200, description = "The webhook", body = Reply<WebhookView>))
+)]
 #[get("/api/v1/webhooks/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);
@@ -85,12 +87,14 @@ async fn change(tenant: &Tenant, api: &Api, id: &str, body: Body) -> Result<Http
 }
 
 /// Change a webhook: what is left out stays, null goes back to the dialect's
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), request_body = WebhookInput,
+#[utoipa::path(
+    operation_id = "webhooks.put", security(("key" = ["manage"])),
+    params(("id" = String, Path)), request_body = WebhookInput,
     responses(
         (status = 200, description = "Changed", body = Reply<WebhookView>),
-        (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-        (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-    ))]
+        (status = 409, description = "Its dialect is not loaded: its file is gone"),
+    )
+)]
 #[put("/api/v1/webhooks/{id}")]
 pub async fn put(
     Asked(tenant, body): Asked<Manage>,
@@ -101,11 +105,14 @@ pub async fn put(
 }
 
 /// Change a webhook: the same as PUT
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), request_body = WebhookInput, responses(
-    (status = 200, description = "Changed", body = Reply<WebhookView>),
-    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.change", security(("key" = ["manage"])),
+    params(("id" = String, Path)), request_body = WebhookInput,
+    responses(
+        (status = 200, description = "Changed", body = Reply<WebhookView>),
+        (status = 409, description = "Its dialect is not loaded: its file is gone"),
+    )
+)]
 #[patch("/api/v1/webhooks/{id}")]
 pub async fn patch(
     Asked(tenant, body): Asked<Manage>,
@@ -116,10 +123,11 @@ pub async fn patch(
 }
 
 /// Delete a webhook; its open deliveries are cancelled
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), responses(
-    (status = 204, description = "Deleted"),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.delete", security(("key" = ["manage"])),
+    params(("id" = String, Path)),
+    responses((status = 204, description = "Deleted"))
+)]
 #[delete("/api/v1/webhooks/{id}")]
 pub async fn delete(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     reach(&api, &tenant).delete(&id).await?;

@@ -8,25 +8,22 @@ use super::reach::{Reach, reach};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::dialect::Signing;
 use crate::domain::Invalid;
 use crate::domain::audit::Deed;
-use crate::domain::secret::{Secret, SigningSecret};
+use crate::domain::secret::{OVERLAP_SECONDS_DEFAULT, OVERLAP_SECONDS_MAX, Secret, SigningSecret};
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::Webhook;
 
 /// Secrets of one webhook that sign at once.
 const SECRETS_MAX: usize = 5;
-/// How long old secrets go on signing where the caller does not say: a day.
-const OVERLAP_SECONDS_DEFAULT: u64 = 24 * 60 * 60;
-/// The longest that they may: 30 days.
-const OVERLAP_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
 
 /// What a rotation says.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SecretRotate)]
 pub struct RotateInput {
     /// The new secret; generated if left out.
     #[serde(default)]
@@ -42,6 +39,7 @@ pub struct RotateInput {
 
 /// The secrets that sign.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Secret)]
 struct SecretView {
     /// The newest.
     secret: Option<String>,
@@ -54,9 +52,11 @@ struct SecretView {
 /// An older secret.
 #[derive(Serialize, utoipa::ToSchema)]
 struct PreviousSecret {
+    /// The secret.
     secret: String,
     /// Its public key, where it is a key pair: receivers verify with it until then.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     public_key: Option<String>,
     /// It signs until then.
     #[schema(format = DateTime)]
@@ -64,10 +64,11 @@ struct PreviousSecret {
 }
 
 /// Show a webhook's signing secret, and older ones that still sign
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), responses(
-    (status = 200, description = "The secrets that sign", body = Reply<SecretView>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.secret.get", security(("key" = ["manage"])),
+    params(("id" = String, Path)),
+    responses((status = 200, description = "The secrets that sign", body = Reply<SecretView>))
+)]
 #[get("/api/v1/webhooks/{id}/secret")]
 pub async fn show(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let webhook = reach(&api, &tenant).webhook(&id)?;
@@ -77,11 +78,14 @@ pub async fn show(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String
 }
 
 /// Give a webhook a new signing secret; the old one signs beside it for a while
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), request_body = Option<RotateInput>, responses(
-    (status = 200, description = "The secrets that sign", body = Reply<SecretView>),
-    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.secret.rotate", security(("key" = ["manage"])),
+    params(("id" = String, Path)), request_body = Option<RotateInput>,
+    responses(
+        (status = 200, description = "The secrets that sign", body = Reply<SecretView>),
+        (status = 409, description = "Its dialect is not loaded: its file is gone"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/secret/rotate")]
 pub async fn rotate(
     Asked(tenant, body): Asked<Manage>,

@@ -13,7 +13,7 @@ use super::reach::{Reach, reach};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::dialect::{Dialect, Ids, check_types};
 use crate::domain::audit::Deed;
@@ -27,6 +27,7 @@ use crate::store::{Accepted, NewEvent};
 /// What a test call says.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WebhookTest)]
 pub struct TestInput {
     /// The type to send; the webhook's first exact one if left out.
     #[serde(default)]
@@ -39,14 +40,19 @@ pub struct TestInput {
 
 /// A test event that was sent, and what its endpoint answered.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = TestResult)]
 pub struct TestView {
+    /// The test event.
     event_id: String,
+    /// Its type.
     event_type: String,
+    /// Its delivery.
     delivery_id: String,
     /// Whether the webhook takes the answer for a success. A test is tried once.
     success: bool,
     /// Null where no answer came.
     status_code: Option<u16>,
+    /// How long it took, in milliseconds.
     response_time_ms: u32,
     /// Why it was no success.
     error: Option<String>,
@@ -56,6 +62,7 @@ pub struct TestView {
 
 /// A replay on its way.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Replay)]
 struct ReplayView {
     /// The new delivery.
     delivery_id: String,
@@ -66,13 +73,15 @@ struct ReplayView {
 /// Send a webhook a test event
 ///
 /// It goes out at once, also if the webhook is paused or disabled, is tried once, and counts for no rule that disables it.
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), request_body = Option<TestInput>, responses(
-    (status = 202, description = "It was sent, and this is what the endpoint answered", body = Reply<TestView>),
-    (status = 400, description = "A field cannot be taken", body = ErrorReply<'static>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-    (status = 409, description = "Its endpoint has not shown that it wants deliveries", body = ErrorReply<'static>),
-    (status = 429, description = "The rate of its contract is used up; nothing was stored", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.test", security(("key" = ["manage"])),
+    params(("id" = String, Path)), request_body = Option<TestInput>,
+    responses(
+        (status = 202, description = "It was sent, and this is what the endpoint answered", body = Reply<TestView>),
+        (status = 409, description = "Its endpoint has not shown that it wants deliveries"),
+        (status = 429, description = "The rate of its contract is used up; nothing was stored"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/test")]
 pub async fn test(
     Asked(tenant, body): Asked<Manage>,
@@ -85,10 +94,11 @@ pub async fn test(
 }
 
 /// Deliver again what a delivery delivered
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path), ("delivery_id" = String, Path)), responses(
-    (status = 202, description = "On its way as a new delivery", body = Reply<ReplayView>),
-    (status = 404, description = "There is no such webhook or delivery", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "deliveries.replay", security(("key" = ["manage"])),
+    params(("id" = String, Path), ("delivery_id" = String, Path)),
+    responses((status = 202, description = "On its way as a new delivery", body = Reply<ReplayView>))
+)]
 #[post("/api/v1/webhooks/{id}/replay/{delivery_id}")]
 pub async fn replay(
     tenant: May<Manage>,

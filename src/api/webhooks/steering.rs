@@ -9,7 +9,7 @@ use super::reach::{Reach, reach, shown};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May};
-use crate::api::http::problem::{ErrorReply, Problem};
+use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::webhooks::view::WebhookView;
 use crate::domain::audit::Deed;
@@ -19,6 +19,7 @@ use crate::store::Refusal;
 
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WebhookDisable)]
 struct DisableInput {
     /// Why, in one sentence.
     #[serde(default)]
@@ -26,11 +27,14 @@ struct DisableInput {
 }
 
 /// Let the deliveries of a disabled webhook out again
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), responses(
-    (status = 200, description = "Active", body = Reply<WebhookView>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-    (status = 409, description = "It is paused", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.enable", security(("key" = ["manage"])),
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Active", body = Reply<WebhookView>),
+        (status = 409, description = "It is paused"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/enable")]
 pub async fn enable(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);
@@ -38,10 +42,11 @@ pub async fn enable(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<Stri
 }
 
 /// Hold the deliveries of a webhook, with a reason
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), request_body = Option<DisableInput>, responses(
-    (status = 200, description = "Disabled", body = Reply<WebhookView>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.disable", security(("key" = ["manage"])),
+    params(("id" = String, Path)), request_body = Option<DisableInput>,
+    responses((status = 200, description = "Disabled", body = Reply<WebhookView>))
+)]
 #[post("/api/v1/webhooks/{id}/disable")]
 pub async fn disable(
     Asked(tenant, body): Asked<Manage>,
@@ -54,11 +59,14 @@ pub async fn disable(
 }
 
 /// Hold the deliveries of a webhook for a while
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), responses(
-    (status = 200, description = "Paused", body = Reply<WebhookView>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-    (status = 409, description = "It is disabled", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.pause", security(("key" = ["manage"])),
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Paused", body = Reply<WebhookView>),
+        (status = 409, description = "It is disabled"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/pause")]
 pub async fn pause(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);
@@ -66,11 +74,14 @@ pub async fn pause(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<Strin
 }
 
 /// Let the deliveries of a paused webhook out again
-#[utoipa::path(tag = "webhooks", params(("id" = String, Path)), responses(
-    (status = 200, description = "Active", body = Reply<WebhookView>),
-    (status = 404, description = "There is no such webhook", body = ErrorReply<'static>),
-    (status = 409, description = "It is disabled", body = ErrorReply<'static>),
-))]
+#[utoipa::path(
+    operation_id = "webhooks.resume", security(("key" = ["manage"])),
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Active", body = Reply<WebhookView>),
+        (status = 409, description = "It is disabled"),
+    )
+)]
 #[post("/api/v1/webhooks/{id}/resume")]
 pub async fn resume(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let reach = reach(&api, &tenant);

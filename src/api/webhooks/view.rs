@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::outgoing::TlsView;
+use crate::api::http::list::ListRow;
+use crate::api::openapi::words::{LaneWait, WebhookOrder, WebhookStatus};
 use crate::domain::disable::WrittenRule;
 use crate::domain::lane::Standing;
 use crate::domain::order::OnDead;
@@ -23,26 +25,38 @@ pub type Object = Map<String, Value>;
 
 /// A webhook with its settings and counters. A setting that is the dialect's is null.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Webhook)]
 pub struct WebhookView {
+    /// Its id.
     id: String,
     /// Whose it is.
     account: String,
     /// The contract that it is served by.
     dialect: String,
+    /// Where deliveries go.
     url: String,
+    /// Which events: exact types, `task.*` for all that start so, or `*`.
     events: Vec<String>,
+    /// For people.
     name: Option<String>,
+    /// For people.
     description: Option<String>,
+    /// Sent with every attempt.
     headers: BTreeMap<String, String>,
+    /// Requests a second or a minute, at most.
     rate_limit: Option<RateLimit>,
+    /// Deliveries in flight at once.
     max_in_flight: Option<u32>,
     /// In seconds.
     timeout: Option<u32>,
+    /// When to try again.
     retry: Option<RetrySchedule>,
     /// How many retries `retry` has.
     max_retries: Option<usize>,
+    /// Which answers are a success.
     success: Option<Vec<String>>,
-    /// `active`, `paused`, `disabled`, or `unverified` until its endpoint passes the ownership check.
+    /// Whether its deliveries go out.
+    #[schema(value_type = WebhookStatus)]
     status: &'static str,
     /// Whether nobody paused it and nobody and no rule disabled it.
     enabled: bool,
@@ -55,6 +69,7 @@ pub struct WebhookView {
     /// When a rule disables it.
     disable: Option<WrittenRule>,
     /// `fifo`, or null where its deliveries are in no order.
+    #[schema(value_type = Option<WebhookOrder>)]
     order: Option<&'static str>,
     /// Only events with the same value there wait for each other.
     order_key: Option<String>,
@@ -66,18 +81,23 @@ pub struct WebhookView {
     allow: Vec<String>,
     /// TLS of its own.
     tls: Option<TlsView>,
+    /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
+    /// When a person last changed it.
     #[schema(format = DateTime)]
     updated_at: String,
+    /// When its latest attempt ended; null before the first.
     #[schema(format = DateTime)]
     last_attempt_at: Option<String>,
+    /// When its latest success ended; null before the first.
     #[schema(format = DateTime)]
     last_success_at: Option<String>,
     /// Succeeded of ended deliveries, 0 to 1.
     success_rate: f64,
     /// Deliveries made, replays and tests included.
     deliveries: u64,
+    /// Deliveries that succeeded.
     succeeded: u64,
     /// Deliveries that used up their retries.
     dead: u64,
@@ -85,6 +105,7 @@ pub struct WebhookView {
     open: u64,
     /// HTTP requests made.
     attempts: u64,
+    /// Attempts that were no success.
     failed_attempts: u64,
     /// Failed attempts since the last success or enabling.
     consecutive_failures: u64,
@@ -102,32 +123,36 @@ pub struct WebhookView {
     /// How its deliveries stand on the sending side; only in the reply about this one webhook, and null if that is not
     /// known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false)]
+    #[schema(value_type = Option<LaneView>)]
     lane: Option<Option<LaneView>>,
     /// The public key of the newest secret, where that is a key pair; not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     public_key: Option<String>,
     /// Only in the reply to a create that generated it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     secret: Option<String>,
 }
 
 /// How a webhook's deliveries stand on the sending side.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Lane)]
 pub struct LaneView {
     /// Deliveries that may be out at once: few at first, more as the endpoint takes them, at most `max_in_flight`.
     window: usize,
     /// Deliveries that are out.
     places: usize,
-    /// What the next one waits for; null if it goes out now. `nothing_to_send`; `held`: the webhook is paused, disabled or
-    /// not verified; `window_full`; `paused`: the endpoint was in trouble, or asked for it; `rate_limited`; `daily_limit`;
-    /// `retry_later`: what is left are retries, due later; `behind_head`: what is left waits for the head of its order;
-    /// `no_place`: others hold them; `no_bytes`: the bodies that are out leave no room; `no_connection`: the server has none.
-    #[schema(example = "window_full")]
+    /// What the next one waits for; null if it goes out now.
+    #[schema(value_type = Option<LaneWait>)]
     waits_for: Option<&'static str>,
     /// Until when, where that is known.
     #[schema(format = DateTime)]
     until: Option<String>,
+}
+
+impl ListRow for WebhookView {
+    const ALONE: &'static [&'static str] = &["lane", "public_key", "secret"];
 }
 
 /// All that is known of a webhook but its secrets; `shown` says what the wall clock shows at a moment.

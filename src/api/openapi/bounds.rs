@@ -1,0 +1,58 @@
+//! What a field may be: bounds and defaults of requests, from the constants that the program itself checks them with.
+
+use serde_json::{Value, json};
+
+use crate::domain::condition::CONDITION_BYTES_MAX;
+use crate::domain::disable::{ATTEMPTS_MAX, FAILURES_MAX, SECONDS_MAX};
+use crate::domain::endpoint::{HEADERS_MAX, URL_BYTES_MAX};
+use crate::domain::job::IDS_MAX;
+use crate::domain::order::KEY_PATH_BYTES_MAX;
+use crate::domain::rate_limit::REQUESTS_MAX;
+use crate::domain::retry::{DELAY_SECONDS_MAX, JITTER_PERCENT_MAX, RETRIES_MAX};
+use crate::domain::secret::{OVERLAP_SECONDS_DEFAULT, OVERLAP_SECONDS_MAX};
+use crate::domain::webhook::{
+    ALLOW_MAX, DESCRIPTION_CHARS_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, NAME_CHARS_MAX, TIMEOUT_SECONDS_MAX,
+};
+
+/// What is said of the field beside its type.
+pub fn bounds(of: &str, field: &str) -> Option<Value> {
+    Some(match (of, field) {
+        ("WebhookCreate" | "WebhookChange", field) => return of_webhook(field),
+        ("RateLimit", "per_second" | "per_minute") => json!({"minimum": 1, "maximum": REQUESTS_MAX}),
+        ("RateLimit", "burst") => json!({"minimum": 0, "maximum": REQUESTS_MAX}),
+        ("RetrySchedule", "delays") => json!({
+            "maxItems": RETRIES_MAX,
+            "items": {"type": "integer", "format": "int64", "minimum": 0, "maximum": DELAY_SECONDS_MAX},
+        }),
+        ("RetrySchedule", "jitter_percent") => json!({"minimum": 0, "maximum": JITTER_PERCENT_MAX, "default": 10}),
+        ("DisableRule", "failures") => json!({"minimum": 1, "maximum": ATTEMPTS_MAX}),
+        ("DisableRule", "consecutive_failures") => json!({"minimum": 1, "maximum": FAILURES_MAX}),
+        ("DisableRule", "failing_seconds" | "probe_after_seconds") => json!({"minimum": 1, "maximum": SECONDS_MAX}),
+        ("DisableRule", "gone" | "exhausted") => json!({"default": false}),
+        ("WebhookDisable", "reason") => json!({"minLength": 1, "maxLength": NAME_CHARS_MAX}),
+        ("SecretRotate", "overlap_seconds") => {
+            json!({"minimum": 0, "maximum": OVERLAP_SECONDS_MAX, "default": OVERLAP_SECONDS_DEFAULT})
+        }
+        ("DeadLettersSelect", "ids") => json!({"minItems": 1, "maxItems": IDS_MAX}),
+        ("EventPublish", "test") | (_, "dry_run") => json!({"default": false}),
+        ("Webhook", "success_rate") => json!({"minimum": 0, "maximum": 1}),
+        _ => return None,
+    })
+}
+
+fn of_webhook(field: &str) -> Option<Value> {
+    Some(match field {
+        "url" => json!({"maxLength": URL_BYTES_MAX}),
+        "events" => json!({"minItems": 1, "maxItems": FILTERS_MAX}),
+        "name" => json!({"minLength": 1, "maxLength": NAME_CHARS_MAX}),
+        "description" => json!({"minLength": 1, "maxLength": DESCRIPTION_CHARS_MAX}),
+        "headers" => json!({"maxProperties": HEADERS_MAX}),
+        "max_in_flight" => json!({"minimum": 1, "maximum": MAX_IN_FLIGHT_MAX}),
+        "timeout" => json!({"minimum": 1, "maximum": TIMEOUT_SECONDS_MAX}),
+        "max_retries" => json!({"minimum": 0, "maximum": RETRIES_MAX}),
+        "order_key" => json!({"maxLength": KEY_PATH_BYTES_MAX}),
+        "filter" => json!({"maxLength": CONDITION_BYTES_MAX}),
+        "allow" => json!({"maxItems": ALLOW_MAX}),
+        _ => return None,
+    })
+}

@@ -1,0 +1,122 @@
+//! What is done to every operation: it gets its part, the scope in words, the header that names an account, and the errors
+//! that it can give.
+
+use serde_json::{Map, Value, json};
+
+use super::common::{self, Shape};
+use super::examples::example;
+use super::tags::tag_of;
+use crate::api::http::form::Form;
+
+/// The methods of a path, as the document writes them and as `Allow` does.
+pub const METHODS: [(&str, &str); 5] =
+    [("delete", "DELETE"), ("get", "GET"), ("patch", "PATCH"), ("post", "POST"), ("put", "PUT")];
+
+/// Completes the operation at `path`.
+pub fn complete(path: &str, operation: &mut Map<String, Value>) {
+    let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_string();
+    let tag = tag_of(&id);
+    operation.insert("tags".into(), tag.iter().map(|tag| tag.name).collect());
+    let scope = scope(operation);
+    add_forms(operation);
+    say_scope(operation, scope.as_deref());
+    relax_body(operation);
+    let parameters = parameters(path, operation, scope.is_some() && tag.is_some_and(|tag| tag.is_of_account));
+    let shape = Shape {
+        has_key: scope.is_some(),
+        has_body: operation.contains_key("requestBody"),
+        has_path_id: parameters.iter().any(|one| one["in"] == "path"),
+        has_query: parameters.iter().any(|one| one["in"] == "query"),
+    };
+    if !parameters.is_empty() {
+        operation.insert("parameters".into(), parameters.into());
+    }
+    let Some(Value::Object(responses)) = operation.get_mut("responses") else { return };
+    for (status, reply) in responses.iter_mut().filter(|(status, _)| status.as_str() >= "400") {
+        let description = reply["description"].as_str().unwrap_or_default().to_string();
+        *reply = common::error_reply(status, &description);
+    }
+    for (status, reply) in common::errors_of(shape) {
+        responses.entry(status).or_insert(reply);
+    }
+    responses.sort_keys();
+}
+
+/// A list can also be had line by line.
+fn add_forms(operation: &mut Map<String, Value>) {
+    let asked = operation.get("parameters").and_then(Value::as_array);
+    if !asked.is_some_and(|all| all.iter().any(|one| one["name"] == "order")) {
+        return;
+    }
+    for form in [Form::Lines, Form::Csv] {
+        let kind = form.content_type().split(';').next().unwrap_or_default();
+        operation["responses"]["200"]["content"][kind] = json!({"schema": {"type": "string"}});
+    }
+    let told = operation.get("description").and_then(Value::as_str).filter(|text| !text.is_empty());
+    let forms = "With `Accept: application/x-ndjson` or `text/csv` all of the list comes, a row a line.";
+    let told = told.map_or(forms.to_string(), |told| format!("{told}\n\n{forms}"));
+    operation.insert("description".into(), told.into());
+}
+
+/// The scope that a key needs, if one is needed.
+fn scope(operation: &Map<String, Value>) -> Option<String> {
+    let first = operation.get("security")?.get(0)?.as_object()?.values().next()?.get(0)?;
+    first.as_str().map(String::from)
+}
+
+fn say_scope(operation: &mut Map<String, Value>, scope: Option<&str>) {
+    let need = match scope {
+        Some(scope) => format!("Needs a key with the scope `{scope}`."),
+        None => "Needs no key.".to_string(),
+    };
+    let told = operation.get("description").and_then(Value::as_str).filter(|text| !text.is_empty());
+    let told = told.map_or(need.clone(), |told| format!("{told}\n\n{need}"));
+    operation.insert("description".into(), told.into());
+}
+
+/// A body that may be left out is one that need not be there, not one that may be null.
+fn relax_body(operation: &mut Map<String, Value>) {
+    let Some(body) = operation.get_mut("requestBody") else { return };
+    let schema = &mut body["content"]["application/json"]["schema"];
+    let named = schema["oneOf"].as_array().and_then(|all| all.iter().find(|one| one.get("$ref").is_some())).cloned();
+    let is_optional = schema["oneOf"].as_array().is_some_and(|all| all.iter().any(|one| one["type"] == "null"));
+    if let (true, Some(named)) = (is_optional, named) {
+        *schema = named;
+        body["required"] = json!(false);
+    } else {
+        body["required"] = json!(true);
+    }
+}
+
+fn parameters(path: &str, operation: &mut Map<String, Value>, names_account: bool) -> Vec<Value> {
+    let Some(Value::Array(mut all)) = operation.remove("parameters").or_else(|| Some(json!([]))) else {
+        return Vec::new();
+    };
+    for parameter in &mut all {
+        let name = parameter["name"].as_str().unwrap_or_default().to_string();
+        let before = segment_before(path, &name);
+        if parameter["in"] == "path" && parameter["description"].as_str().is_none_or(str::is_empty) {
+            parameter["description"] = common::path_id(before).into();
+        }
+        // A parameter is left out or has a value: none is null.
+        if let Some(Value::Array(types)) = parameter["schema"].get_mut("type") {
+            types.retain(|one| one != "null");
+            if let [one] = &types[..] {
+                parameter["schema"]["type"] = one.clone();
+            }
+        }
+        if parameter.get("example").is_none()
+            && let Some(one) = example(before, &name)
+        {
+            parameter["example"] = one;
+        }
+    }
+    all.extend(names_account.then(common::account_parameter));
+    all
+}
+
+/// The segment of a path before `{name}`.
+fn segment_before<'p>(path: &'p str, name: &str) -> &'p str {
+    let start = path.find(&format!("/{{{name}}}")).unwrap_or(0);
+    path[..start].rsplit('/').next().unwrap_or_default()
+}

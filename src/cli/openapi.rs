@@ -1,0 +1,26 @@
+//! `hookwheel openapi`: the document of the API, for those who generate clients and have no server at hand.
+
+use std::io::Write;
+
+use clap::Args;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::error::CliError;
+
+/// How to write it.
+#[derive(Debug, Args)]
+pub struct OpenapiArgs {
+    /// The address of the server that the document speaks of [default: wherever it is read from]
+    #[arg(long, value_name = "URL")]
+    url: Option<Url>,
+}
+
+/// Writes the document to standard output.
+pub fn run(args: &OpenapiArgs, mut document: Value) -> Result<(), CliError> {
+    if let Some(url) = &args.url {
+        document["servers"] = json!([{"url": url.as_str().trim_end_matches('/')}]);
+    }
+    let text = serde_json::to_string_pretty(&document).expect("it is plain data");
+    writeln!(std::io::stdout().lock(), "{text}").map_err(|error| CliError::Failed(error.to_string()))
+}
