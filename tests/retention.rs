@@ -205,7 +205,7 @@ fn settlement(delivery: DeliveryId, number: u16, next: Next, now: UnixMs) -> Set
     let attempt = Attempt {
         summary,
         url: "u".into(),
-        request_headers: vec![],
+        request_headers: Default::default(),
         response_body: vec![b'x'; 100],
         resent: false,
         trace: Default::default(),

@@ -120,7 +120,7 @@ impl Bench {
         let attempt = Attempt {
             summary,
             url: "u".into(),
-            request_headers: vec![],
+            request_headers: Default::default(),
             response_body: vec![],
             resent: false,
             trace: Default::default(),

@@ -32,6 +32,7 @@ use crate::domain::event::Event;
 use crate::domain::explain::Explained;
 use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
 use crate::domain::probe::{Method, Probe, Probed};
+use crate::domain::sent_headers::SentHeaders;
 use crate::domain::trace::{SentBody, Trace};
 use crate::domain::webhook::Webhook;
 use crate::store::{Store, StoreError};
@@ -166,7 +167,7 @@ impl Sender {
         }
         sent.body = Some(SentBody::of(&body, facts.now));
         let headers = target.headers(&facts, &body, &keys);
-        sent.headers = headers.iter().map(|header| target.written(header)).collect();
+        sent.headers = target.kept(&headers);
         let webhook = &target.webhook;
         match self.requests.client(to.peer.profile, &webhook.allow, webhook.tls.as_ref()) {
             Ok(client) => {
@@ -285,7 +286,7 @@ impl Sender {
 /// What there is to keep of an attempt, filled in as it goes on.
 #[derive(Default)]
 struct Sent {
-    headers: Vec<(String, String)>,
+    headers: SentHeaders,
     body: Option<SentBody>,
     heard: Heard,
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
@@ -18,6 +18,7 @@ use crate::dialect::{AttemptFacts, Dialect, Dialects, SigningKey};
 use crate::domain::endpoint::{HOP_HEADER, MASK, is_credential};
 use crate::domain::event::Event;
 use crate::domain::secret::SigningSecret;
+use crate::domain::sent_headers::SentHeaders;
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
 
@@ -35,6 +36,8 @@ pub struct Target {
     pub to: Result<Destination, String>,
     keys: Vec<(SigningKey, Option<UnixMs>)>,
     custom_headers: Vec<(HeaderName, HeaderValue)>,
+    /// Headers that let nobody in, whose values may be kept: that is found out once. Of one that is not among them it is again.
+    plain_headers: Vec<HeaderName>,
     /// What an attempt may take.
     pub deadline: Duration,
     /// Told when what is under way is to be broken off; the same for all targets of one webhook.
@@ -56,8 +59,12 @@ impl Target {
             Ok(keys) => (keys, to),
             Err(invalid) => (Vec::new(), Err(invalid.to_string())),
         };
+        let custom_headers: Vec<_> = webhook.headers.iter().filter_map(parsed).collect();
+        let set = dialect.header_keys().map(|key| &key.name).chain(custom_headers.iter().map(|(name, _)| name));
+        let all = [CONTENT_TYPE, USER_AGENT, hop().0].into_iter().chain(set.cloned());
         Self {
-            custom_headers: webhook.headers.iter().filter_map(parsed).collect(),
+            plain_headers: all.filter(|name| !is_secret(name, &dialect)).collect(),
+            custom_headers,
             deadline: Duration::from_secs(webhook.timeout_seconds.unwrap_or(dialect.timeout_seconds).into()),
             webhook,
             dialects,
@@ -102,12 +109,21 @@ impl Target {
         headers
     }
 
-    /// A header as it is kept: of one that lets its holder in, only that it was sent.
-    pub fn written(&self, (name, value): &(HeaderName, HeaderValue)) -> (String, String) {
-        let is_secret = is_credential(name.as_str()) || self.dialect.shows_secret(name);
-        let kept = if is_secret { MASK.into() } else { String::from_utf8_lossy(value.as_bytes()) };
-        (name.as_str().to_string(), kept.into_owned())
+    /// Headers as they are kept: of one that lets its holder in, only that it was sent.
+    pub fn kept(&self, headers: &[(HeaderName, HeaderValue)]) -> SentHeaders {
+        let mut kept = SentHeaders::with_room_for(headers.len());
+        for (name, value) in headers {
+            let is_plain = self.plain_headers.contains(name) || !is_secret(name, &self.dialect);
+            let value = if is_plain { String::from_utf8_lossy(value.as_bytes()) } else { MASK.into() };
+            kept.push(name.as_str(), &value);
+        }
+        kept
     }
+}
+
+/// Whether the value of this header lets its holder in.
+fn is_secret(name: &HeaderName, dialect: &Dialect) -> bool {
+    is_credential(name.as_str()) || dialect.shows_secret(name)
 }
 
 /// A header that was vetted when it was set.
@@ -173,9 +189,9 @@ mod tests {
         let mut dialects = Dialects::shipped();
         dialects.add("own.toml", &shipped.replace("\"Authorization\"", "\"X-Two\"")).unwrap();
         let target = target(dialects, "own", Vec::new());
-        let kept = |name: &str| target.written(&(name.parse().unwrap(), HeaderValue::from_static("Bearer x")));
-        assert_eq!(kept("authorization"), ("authorization".into(), MASK.into()));
-        assert_eq!(kept("x-two"), ("x-two".into(), MASK.into()));
-        assert_eq!(kept("x-one"), ("x-one".into(), "Bearer x".into()));
+        let sent = |name: &str| (name.parse().unwrap(), HeaderValue::from_static("Bearer x"));
+        let kept = target.kept(&["authorization", "x-two", "x-one", "content-type"].map(sent));
+        let wanted = [("authorization", MASK), ("x-two", MASK), ("x-one", "Bearer x"), ("content-type", "Bearer x")];
+        assert_eq!(kept.iter().collect::<Vec<_>>(), wanted);
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::id::{DeliveryId, EventId};
 use super::order::Place;
+use super::sent_headers::SentHeaders;
 use super::time::UnixMs;
 use super::trace::Trace;
 use super::words::words;
@@ -274,7 +275,7 @@ pub struct Attempt {
     /// Where it went.
     pub url: String,
     /// The headers that were sent.
-    pub request_headers: Vec<(String, String)>,
+    pub request_headers: SentHeaders,
     /// The start of the answer's body, at most [`RESPONSE_BODY_BYTES_MAX`].
     pub response_body: Vec<u8>,
     /// The request was sent once more, on a fresh connection, before anything of an answer had come: a kept one had been
@@ -291,7 +292,7 @@ impl Attempt {
         Self {
             summary: AttemptSummary { number, started_at: now, duration_ms: 0, outcome },
             url: url.to_string(),
-            request_headers: Vec::new(),
+            request_headers: SentHeaders::default(),
             response_body: Vec::new(),
             resent: false,
             trace: Trace::default(),

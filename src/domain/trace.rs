@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::endpoint::{MASK, is_credential};
+use super::sent_headers::SentHeaders;
 use super::time::UnixMs;
 
 /// Headers of an answer that are kept.
@@ -16,7 +17,7 @@ pub const HEADERS_KEPT_BYTES_MAX: usize = 2048;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trace {
     /// Headers of the answer, at most [`HEADERS_KEPT_MAX`]; of one that lets its holder in, only that it came.
-    pub response_headers: Vec<(String, String)>,
+    pub response_headers: SentHeaders,
     /// How long it took.
     pub phases: Phases,
     /// What was sent, or was about to be.
@@ -64,24 +65,36 @@ fn half_hash(body: &[u8]) -> [u8; 16] {
 }
 
 /// What is kept of an answer's headers: those that there is room for, in their order.
-pub fn kept_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<(String, String)> {
-    let (mut kept, mut room) = (Vec::new(), HEADERS_KEPT_BYTES_MAX);
+pub fn kept_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> SentHeaders {
+    let (mut kept, mut count, mut room) = (SentHeaders::default(), 0, HEADERS_KEPT_BYTES_MAX);
     for (name, value) in headers {
         let value = if is_secret(name) { MASK.into() } else { String::from_utf8_lossy(value) };
         let left = room.checked_sub(name.len() + value.len());
-        if let Some(left) = left.filter(|_| kept.len() < HEADERS_KEPT_MAX) {
-            room = left;
-            kept.push((name.to_ascii_lowercase(), value.into_owned()));
+        if let Some(left) = left.filter(|_| count < HEADERS_KEPT_MAX) {
+            (count, room) = (count + 1, left);
+            kept.push(&name.to_ascii_lowercase(), &value);
         }
     }
     kept
 }
 
-/// Whether an answer's header of this name is likely to let its holder in. Those that ask for a key hold none.
+/// Whether an answer's header of this name is likely to let its holder in. What nearly every answer has is known at once.
 fn is_secret(name: &str) -> bool {
-    const ASKING: [&str; 2] = ["www-authenticate", "proxy-authenticate"];
-    let name = name.to_ascii_lowercase();
-    name == "set-cookie" || (is_credential(&name) && !ASKING.contains(&name.as_str()))
+    const PLAIN: [&str; 10] = [
+        "content-type",
+        "content-length",
+        "date",
+        "server",
+        "connection",
+        "keep-alive",
+        "transfer-encoding",
+        "cache-control",
+        // These ask for a key and hold none.
+        "www-authenticate",
+        "proxy-authenticate",
+    ];
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    !PLAIN.into_iter().any(is) && (is("set-cookie") || is_credential(name))
 }
 
 #[cfg(test)]
@@ -101,11 +114,12 @@ mod tests {
             [("Server", "a"), ("X-Long", &*long), ("Set-Cookie", "b=c"), ("X-Token", "d"), ("X-Bad", "\u{fffd}")];
         let kept = kept_headers(answer.iter().map(|(name, value)| (*name, value.as_bytes())));
         let expected = [("server", "a"), ("set-cookie", MASK), ("x-token", MASK), ("x-bad", "\u{fffd}")];
-        assert_eq!(kept, expected.map(|(name, value)| (name.to_string(), value.to_string())));
-        assert_eq!(kept_headers([("WWW-Authenticate", &b"Basic"[..])].into_iter())[0].1, "Basic");
+        assert_eq!(kept.iter().collect::<Vec<_>>(), expected);
+        let asking = kept_headers([("WWW-Authenticate", &b"Basic"[..])].into_iter());
+        assert_eq!(asking.iter().collect::<Vec<_>>(), [("www-authenticate", "Basic")]);
         let many = kept_headers((0..100).map(|_| ("a", &b"b"[..])));
-        assert_eq!(many.len(), HEADERS_KEPT_MAX);
+        assert_eq!(many.iter().len(), HEADERS_KEPT_MAX);
         let exact = "x".repeat(HEADERS_KEPT_BYTES_MAX - 1);
-        assert_eq!(kept_headers([("a", exact.as_bytes()), ("b", b"")].into_iter()).len(), 1, "it is full");
+        assert_eq!(kept_headers([("a", exact.as_bytes()), ("b", b"")].into_iter()).iter().len(), 1, "it is full");
     }
 }

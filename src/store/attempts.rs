@@ -11,13 +11,14 @@ use crate::clock::Dice;
 use crate::domain::delivery::{Attempt, SealedAttempt};
 use crate::domain::id::DeliveryId;
 use crate::domain::secret::DataKey;
+use crate::domain::sent_headers::SentHeaders;
 use crate::domain::trace::Trace;
 
 const NONCE_BYTES: usize = 24;
 
 /// What is sealed of an attempt: its URL, the headers that were sent, and what more there is to see of it. That came later: of
 /// an attempt that was sealed before there is nothing.
-type Request = (String, Vec<(String, String)>, Trace);
+type Request = (String, SentHeaders, Trace);
 
 /// A new key of random bytes.
 pub fn new_key(dice: &mut Dice) -> DataKey {
@@ -68,9 +69,9 @@ mod tests {
 
     fn attempt(number: u16) -> Attempt {
         let summary = AttemptSummary { number, started_at: 5, duration_ms: 2, outcome: Outcome::Status(200) };
-        let request_headers = vec![("x-token".into(), "hush-header".into())];
+        let request_headers = [("x-token", "hush-header")].into_iter().collect();
         let trace = Trace {
-            response_headers: vec![("x-session".into(), "hush-answer".into())],
+            response_headers: [("x-session", "hush-answer")].into_iter().collect(),
             phases: Phases { resolve_us: Some(1), first_byte_us: Some(70_000), ..Phases::default() },
             body: Some(SentBody::of(b"{}", 5)),
         };
@@ -106,8 +107,8 @@ mod tests {
         let stored = record::encode(&sealed);
         assert!(!stored.windows(4).any(|part| part == b"hush"));
         assert_eq!(open(Some(&key), id, sealed.clone()), attempt(1));
-        let emptied =
-            Attempt { url: String::new(), request_headers: Vec::new(), trace: Trace::default(), ..attempt(1) };
+        let request_headers = SentHeaders::default();
+        let emptied = Attempt { url: String::new(), request_headers, trace: Trace::default(), ..attempt(1) };
         assert_eq!(open(None, id, sealed.clone()), emptied);
         assert_eq!(open(Some(&other), id, sealed.clone()), emptied);
         assert_eq!(open(Some(&key), DeliveryId(8), sealed.clone()), emptied, "another delivery's place");

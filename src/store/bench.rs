@@ -185,7 +185,7 @@ pub fn event() -> NewEvent {
 pub fn settlement(delivery: DeliveryId, number: u16, started_at: UnixMs, next: Next) -> Settlement {
     let outcome = Outcome::Status(if next == Next::Succeeded { 200 } else { 500 });
     let summary = AttemptSummary { number, started_at, duration_ms: 0, outcome };
-    let (url, request_headers, response_body) = ("u".into(), Vec::new(), Vec::new());
+    let (url, request_headers, response_body) = ("u".into(), Default::default(), Vec::new());
     let attempt = Attempt { summary, url, request_headers, response_body, resent: false, trace: Default::default() };
     let (disable, strain) = (DisableRule::default(), Strain::Neutral);
     Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false }

@@ -33,6 +33,7 @@ use crate::domain::delivery::{Attempt, AttemptSummary, Cause, Delivery, Delivery
 use crate::domain::id::{DeliveryId, EventId, WebhookNumber};
 use crate::domain::order::Place;
 use crate::domain::secret::DataKey;
+use crate::domain::sent_headers::SentHeaders;
 use crate::domain::tally::Tally;
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
@@ -363,7 +364,7 @@ struct OldDelivery {
 struct OldAttempt {
     summary: AttemptSummary,
     url: String,
-    request_headers: Vec<(String, String)>,
+    request_headers: SentHeaders,
     #[serde(with = "serde_bytes")]
     response_body: Vec<u8>,
 }

@@ -4,8 +4,8 @@
 //! twenty times of what was kept in them. (sled's own flusher would help, but it also syncs and drops the error, and then a sync
 //! of ours succeeds that should not.) So a thread has sled write a page whole again and again that nobody reads. What stays true:
 //! it does so while the files grow by more than is explained by what they hold, if that is more than ever, and goes on while they
-//! are larger than they need be and rows come and go; it takes a fifth of a core at most, and half of the time; a sync waits for
-//! some pages, and after one that failed nothing more is reclaimed.
+//! are larger than they need be and rows come and go; it takes a fifth of a core, more the larger the files are against what they
+//! hold, and half of the time at most; a sync waits for some pages, and after one that failed nothing more is reclaimed.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -19,11 +19,14 @@ use crate::pulse::or_end;
 
 /// Between two looks at the files.
 const PACE: Duration = Duration::from_secs(1);
-/// Pages that are cleaned before it rests: a sync waits for them, about half a millisecond.
+/// Pages that are cleaned before it rests, for each degree of haste: a sync waits for them, about half a millisecond.
 const SLICE: usize = 8;
-/// How many times as long as it had a processor it rests, and for as long at least as a sync could have waited for it. (How long
-/// it waited for a sync does not count: where one follows another, it would come to no more than a slice in two of them.)
+/// How many times as long as it had a processor it rests where there is no haste, and for as long at least as a sync could have
+/// waited for it. (How long it waited for a sync does not count: where one follows another, it would come to no more than a
+/// slice in two of them.)
 const RESTS: u32 = 4;
+/// The highest degree of haste: it rests as long as it works.
+const HASTE: u32 = RESTS;
 /// Pages a second, at least where there is a reason to reclaim, and at most.
 const PAGES: std::ops::RangeInclusive<usize> = 1_000..=32_000;
 /// With every second in which there is none, one of so many pages less.
@@ -71,6 +74,16 @@ struct Size {
     held: u64,
 }
 
+impl Size {
+    /// How much haste there is: one degree while the files are as large as may be, and one more with each time that they could
+    /// hold again what they hold. The larger they are, the fewer pages stand in the way of a segment that is freed, so
+    /// somewhere they are reclaimed as fast as they are written.
+    fn haste(self) -> u32 {
+        let times = self.files / self.held.max(SEGMENT_BYTES as u64);
+        u32::try_from((times + 2).saturating_sub(GROWS)).unwrap_or(u32::MAX).clamp(1, HASTE)
+    }
+}
+
 /// How many pages are to be reclaimed in a second.
 #[derive(Debug, Default)]
 struct Pages {
@@ -102,13 +115,14 @@ fn reclaim(inner: &Inner, stopped: &Receiver<()>) {
     let mut rest = PACE;
     while stopped.recv_timeout(rest) == Err(RecvTimeoutError::Timeout) {
         let watch = Stopwatch::start();
-        let mut left = size(inner).map_or(0, |size| pages.after(size));
+        let (mut left, haste) = size(inner).map_or((0, 1), |size| (pages.after(size), size.haste()));
+        let slice = SLICE * haste as usize;
         while left > 0 && watch.elapsed() < PACE {
             let effort = Effort::start();
             // Who writes meets the same error, and has to do something about it.
-            let Ok(took) = inner.trees().and_then(|trees| trees.reclaim(SLICE)) else { break };
-            left = left.saturating_sub(SLICE);
-            if stopped.recv_timeout(took.max(effort.spent() * RESTS)) != Err(RecvTimeoutError::Timeout) {
+            let Ok(took) = inner.trees().and_then(|trees| trees.reclaim(slice)) else { break };
+            left = left.saturating_sub(slice);
+            if stopped.recv_timeout(took.max(effort.spent() * RESTS / haste)) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
         }
@@ -159,6 +173,13 @@ mod tests {
         let (reclaimed, not) = (size_after_rows_that_come_and_go(1_000), size_after_rows_that_come_and_go(0));
         println!("{} MiB, {} MiB if nobody reclaims", reclaimed >> 20, not >> 20);
         assert!(reclaimed < not * 4 / 5, "{} of {} MiB", reclaimed >> 20, not >> 20);
+    }
+
+    #[test]
+    fn the_larger_the_files_are_against_what_they_hold_the_more_haste_there_is() {
+        let haste = |files, held| Size { files: files * SEGMENT, held: held * SEGMENT }.haste();
+        assert_eq!([0, 10, 29, 30, 39, 40, 50, 1000].map(|files| haste(files, 10)), [1, 1, 1, 2, 2, 3, 4, 4]);
+        assert_eq!([1, 2, 3, 4].map(|files| haste(files, 0)), [1, 1, 2, 3], "nothing held is a segment");
     }
 
     #[test]

@@ -26,7 +26,7 @@ async fn deliver(server: &Server, outcomes: &[(Outcome, Next)]) {
         let attempt = Attempt {
             summary,
             url: "u".into(),
-            request_headers: vec![],
+            request_headers: Default::default(),
             response_body: vec![],
             resent: false,
             trace: Default::default(),

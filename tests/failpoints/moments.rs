@@ -76,7 +76,7 @@ fn succeeded(delivery: DeliveryId) -> Settlement {
     let attempt = Attempt {
         summary,
         url: String::new(),
-        request_headers: Vec::new(),
+        request_headers: Default::default(),
         response_body: Vec::new(),
         resent: false,
         trace: Default::default(),

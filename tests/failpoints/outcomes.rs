@@ -54,7 +54,7 @@ fn success(delivery: DeliveryId) -> Settlement {
     let attempt = Attempt {
         summary,
         url,
-        request_headers: vec![],
+        request_headers: Default::default(),
         response_body: vec![],
         resent: false,
         trace: Default::default(),

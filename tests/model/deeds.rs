@@ -146,7 +146,7 @@ impl Deed {
             _ => Outcome::Connect("refused".into()),
         };
         let summary = AttemptSummary { number, started_at: now, duration_ms: 3, outcome };
-        let headers = vec![("a".to_string(), number.to_string())];
+        let headers = [("a", number.to_string())].into_iter().collect();
         let attempt = Attempt {
             summary,
             url: "u".into(),
@@ -199,7 +199,7 @@ pub fn test_attempt(now: u64, well: bool) -> Attempt {
     Attempt {
         summary,
         url: "u".into(),
-        request_headers: Vec::new(),
+        request_headers: Default::default(),
         response_body: Vec::new(),
         resent: false,
         trace: Default::default(),

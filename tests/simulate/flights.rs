@@ -184,7 +184,7 @@ impl World {
         let duration_ms = (self.clock.now() - took_off_at) as u32;
         let number = claim.delivery.attempts + 1;
         let summary = AttemptSummary { number, started_at: took_off_at, duration_ms, outcome };
-        let (request_headers, response_body) = (Vec::new(), Vec::new());
+        let (request_headers, response_body) = Default::default();
         let attempt = Attempt {
             summary,
             url: String::new(),

@@ -146,7 +146,7 @@ impl Run {
             let outcome = Outcome::Status(if busy { 503 } else { 200 });
             let number = claim.delivery.attempts + 1;
             let summary = AttemptSummary { number, started_at: now, duration_ms: took as u32, outcome };
-            let (request_headers, response_body) = (Vec::new(), Vec::new());
+            let (request_headers, response_body) = Default::default();
             let attempt = Attempt {
                 summary,
                 url: String::new(),

@@ -13,6 +13,7 @@ use crate::api::http::page::Listed;
 use crate::api::openapi::words::{AttemptOutcome, DeliveryCause, DeliveryState};
 use crate::domain::delivery::{Attempt, Cause, Delivery};
 use crate::domain::id::{DeliveryId, WebhookNumber};
+use crate::domain::sent_headers::SentHeaders;
 use crate::domain::time;
 use crate::store::{Page, Store, StoreError};
 
@@ -216,13 +217,13 @@ pub fn attempt_view(store: &Store, delivery: &Delivery, attempt: Attempt) -> Att
         started_at: time::rfc3339(store.shown(summary.started_at)),
         response_time_ms: summary.duration_ms,
         url: attempt.url,
-        request_headers: joined(attempt.request_headers),
+        request_headers: joined(&attempt.request_headers),
         request_body: None,
         status_code: summary.outcome.status(),
         success,
         outcome: summary.outcome.kind(),
         error: (!success).then(|| summary.outcome.to_string()),
-        response_headers: joined(attempt.trace.response_headers),
+        response_headers: joined(&attempt.trace.response_headers),
         response_body: String::from_utf8_lossy(&attempt.response_body).into_owned(),
         resent: attempt.resent,
         timings: TimingsView {
@@ -240,11 +241,11 @@ fn ms(us: u32) -> f64 {
 }
 
 /// Values of one name as one, as HTTP has it.
-fn joined(headers: Vec<(String, String)>) -> BTreeMap<String, String> {
+fn joined(headers: &SentHeaders) -> BTreeMap<String, String> {
     let mut joined: BTreeMap<String, String> = BTreeMap::new();
-    for (name, value) in headers {
-        let known = joined.entry(name).and_modify(|known| known.push_str(", ")).or_default();
-        known.push_str(&value);
+    for (name, value) in headers.iter() {
+        let known = joined.entry(name.into()).and_modify(|known| known.push_str(", ")).or_default();
+        known.push_str(value);
     }
     joined
 }

@@ -25,6 +25,7 @@ use super::dial::DialError;
 use crate::domain::delivery::RESPONSE_BODY_BYTES_MAX;
 use crate::domain::id::AccountNumber;
 use crate::domain::probe::Method;
+use crate::domain::sent_headers::SentHeaders;
 use crate::domain::trace::Phases;
 pub use client::Http;
 pub use connection::Connection;
@@ -97,7 +98,7 @@ pub struct Heard {
     /// `Retry-After` as it was sent.
     pub retry_after: Option<String>,
     /// Its headers, as far as they are kept.
-    pub headers: Vec<(String, String)>,
+    pub headers: SentHeaders,
     /// The start of the body, at most [`RESPONSE_BODY_BYTES_MAX`].
     pub body: Vec<u8>,
     /// How long the phases took that have ended.

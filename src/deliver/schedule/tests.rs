@@ -84,7 +84,7 @@ impl Bench {
         let attempt = Attempt {
             summary,
             url: String::new(),
-            request_headers: Vec::new(),
+            request_headers: Default::default(),
             response_body: Vec::new(),
             resent: false,
             trace: Default::default(),

@@ -27,7 +27,7 @@ fn settlement(id: u128) -> Settlement {
     let attempt = Attempt {
         summary,
         url: String::new(),
-        request_headers: Vec::new(),
+        request_headers: Default::default(),
         response_body: Vec::new(),
         resent: false,
         trace: Default::default(),
