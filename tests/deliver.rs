@@ -222,7 +222,9 @@ fn an_attempt_can_be_seen_whole_and_its_body_is_what_arrived() {
     const NO: &[u8] =
         b"HTTP/1.1 500 No\r\nX-Trace: t1\r\nX-Trace: t2\r\nSet-Cookie: hush\r\nContent-Length: 2\r\n\r\nno";
     let count = AtomicUsize::new(0);
-    let mut scene = Scene::start(move |_, _| match count.fetch_add(1, Ordering::SeqCst) {
+    // A connection that was kept is one of its sender.
+    let one = [("HOOKWHEEL__DELIVER__SENDERS", "1")];
+    let mut scene = Scene::start_with(&one, move |_, _| match count.fetch_add(1, Ordering::SeqCst) {
         0 => Answer::Bytes(NO),
         _ => Answer::Status(200),
     });
