@@ -18,6 +18,7 @@ use hookwheel::domain::event::Event;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::time::{self, TimeForm};
+use hookwheel::domain::trace::{Phases, SentBody, Trace};
 use hookwheel::domain::webhook::{EventFilter, Webhook};
 use hookwheel::store::{self, Committer, NewEvent, Settings, Settlement, Store};
 use sha2::Sha256;
@@ -186,12 +187,18 @@ fn accept_and_settle(store: &Store, committer: &mut Committer, events: Vec<NewEv
 fn success(delivery: DeliveryId) -> Settlement {
     let summary = AttemptSummary { number: 1, started_at: 1, duration_ms: 1, outcome: Outcome::Status(200) };
     let headers = (0..6).map(|n| (format!("a-header-{n}"), "v".repeat(40))).collect();
+    let trace = Trace {
+        response_headers: (0..6).map(|n| (format!("a-header-{n}"), "v".repeat(30))).collect(),
+        phases: Phases { first_byte_us: Some(900), ..Phases::default() },
+        body: Some(SentBody::of(b"{}", 1)),
+    };
     let attempt = Attempt {
         summary,
         url: "https://example.com/webhooks".into(),
         request_headers: headers,
         response_body: b"ok".to_vec(),
         resent: false,
+        trace,
     };
     Settlement {
         delivery,
