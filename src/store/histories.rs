@@ -75,7 +75,7 @@ struct Merged<'a> {
 struct Line {
     webhook: WebhookNumber,
     ahead: std::vec::IntoIter<u128>,
-    /// How many ids were read last; there may be more.
+    /// How many ids were read last, and there may be more; 0: those were all. `None`: nothing was read yet.
     read: Option<usize>,
 }
 
