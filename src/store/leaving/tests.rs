@@ -5,6 +5,7 @@ use crate::domain::id::{WebhookId, WebhookNumber};
 use crate::domain::job::JobState;
 use crate::domain::order::{OnDead, Order};
 use crate::domain::retry::Next;
+use crate::domain::walk::Walk;
 use crate::domain::webhook::EventFilter;
 use crate::store::bench::{Bench, START, event, in_memory, settlement, webhook};
 use crate::store::message::NewEvent;
@@ -295,7 +296,7 @@ fn a_job_takes_those_that_are_asked_for_and_no_event_that_came_after_it() {
         let job = bench.store.job(1, job.id).unwrap().unwrap();
         assert_eq!((job.state, job.done, job.examined), (JobState::Done, 400, 600));
         assert!(bench.store.event(1, after).unwrap().is_some());
-        let left = bench.store.events(1, EventId(0), None, 1000, |head| head.purged_at.is_none()).unwrap().rows.len();
+        let left = bench.store.events(1, Walk::newest(1000), None, |head| head.purged_at.is_none()).unwrap().rows.len();
         assert_eq!(left, 200);
         assert_eq!(bench.events(1), if kind == JobKind::Delete { 201 } else { 601 });
         // Those that are named: one is gone meanwhile.
