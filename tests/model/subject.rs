@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::domain::delivery::{Cause, Delivery, DeliveryState};
-use hookwheel::domain::id::{DeliveryId, EventId, WebhookNumber};
+use hookwheel::domain::id::{DeliveryId, WebhookNumber};
 use hookwheel::domain::tally::{Tally, Totals};
 use hookwheel::domain::walk::Walk;
 use hookwheel::domain::webhook::Webhook;

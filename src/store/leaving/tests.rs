@@ -9,6 +9,7 @@ use crate::domain::walk::Walk;
 use crate::domain::webhook::EventFilter;
 use crate::store::bench::{Bench, START, event, in_memory, settlement, webhook};
 use crate::store::message::NewEvent;
+use crate::store::publish::{Publish, Published, Terms};
 use crate::store::settings::Settings;
 
 /// What each step of an answer says, before upkeep goes on.
@@ -148,10 +149,9 @@ fn a_body_that_was_written_ahead_goes_in_steps() {
         let id = bench.now(move |staging| {
             let pieces: Vec<Vec<u8>> = body.0.chunks(layout::VALUE_BYTES_MAX).map(<[u8]>::to_vec).collect();
             let (id, count) = staging.put_pieces(1, None, pieces)?.expect("nothing was before it");
-            let mut publish = crate::store::publish::Publish::unasked(vec![new]);
+            let mut publish = Publish::unasked(vec![new]);
             publish.bodies.insert(0, Some(event_rows::BodyAt::of(id, count, &body)));
-            let crate::store::publish::Published::Accepted(accepted) = staging.accept_asked(1, publish, None, false)?
-            else {
+            let Published::Accepted(accepted) = staging.accept_asked(1, publish, None, Terms::default())? else {
                 panic!("all of it is there")
             };
             Ok(accepted[0].id)
