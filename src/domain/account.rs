@@ -32,6 +32,8 @@ pub struct Account {
     pub created_at: UnixMs,
     /// What the operator set for it.
     pub limits: AccountLimits,
+    /// When it was deleted: nothing of it is served from then on, and what is left of it goes.
+    pub deleted_at: Option<UnixMs>,
 }
 
 /// Webhooks or keys, as a limit.

@@ -103,8 +103,9 @@ impl Staging<'_> {
         let webhook = self.webhook_of(account, webhook)?;
         let old = self.delivery(id)?.filter(|old| old.id.webhook() == webhook.number());
         let old = old.ok_or(Refusal::NotFound("delivery"))?;
-        if self.get(Tree::Events, &layout::event(account, old.event))?.is_none() {
-            return Err(Refusal::NotFound("event"));
+        let event = self.event_head(account, old.event)?.ok_or(Refusal::NotFound("event"))?;
+        if event.purged_at.is_some() {
+            return Err(Refusal::Purged);
         }
         Ok(self.put_replay(&old)?)
     }
@@ -224,6 +225,7 @@ impl Staging<'_> {
             webhooks,
             fingerprint: new.fingerprint,
             body,
+            purged_at: None,
         };
         let record = event_rows::encode(&event, &(new.data, new.actor, new.metadata));
         let mut bytes = 0;

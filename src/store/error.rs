@@ -226,6 +226,15 @@ pub enum Refusal {
     /// There is an account of that id.
     #[error("there is an account of this id")]
     AccountExists,
+    /// One of that id was deleted, and something of it is left.
+    #[error("an account of this id is being deleted; its id is free once the job that does it is done")]
+    AccountLeaving,
+    /// The account belongs to the server.
+    #[error("the account {0:?} is there from the start, and cannot be deleted")]
+    AccountStays(String),
+    /// The event's payload was purged: there is nothing to send.
+    #[error("the payload of this event was purged; it cannot be sent any more")]
+    Purged,
     /// So many jobs of the account run already.
     #[error("the account has {limit} running jobs, which is the limit; wait for one to end, or cancel one")]
     JobLimit {
@@ -235,6 +244,9 @@ pub enum Refusal {
     /// The job has ended.
     #[error("the job is done; there is nothing to cancel")]
     JobDone,
+    /// The job cannot be stopped where it is.
+    #[error("{0}")]
+    JobGoesOn(&'static str),
     /// There is no such thing in this account.
     #[error("there is no such {0}")]
     NotFound(&'static str),

@@ -97,6 +97,13 @@ impl Staging<'_> {
         if self.finished.len() > banked || tally.minute.counts != Counts::default() {
             return Ok(0);
         }
+        self.forget_webhook_now(number)
+    }
+
+    /// The same where nobody's statistics wait for its last minute: its account goes, too.
+    pub(super) fn forget_webhook_now(&mut self, number: WebhookNumber) -> Result<usize, StoreError> {
+        let tally = self.tally(number).clone();
+        self.finished.retain(|(series, _)| *series != Series::Webhook(number));
         let rows = layout::stats_of(Series::Webhook(number));
         let (rows, complete) = keys_from(self, Tree::Stats, &rows, &layout::after_prefix(&rows), STEP_ROWS_MAX)?;
         let removed = rows.len();
@@ -122,6 +129,7 @@ impl Staging<'_> {
         change: impl FnOnce(&mut Account) -> Result<(), Refusal>,
     ) -> Result<(Account, Account), Refusal> {
         let before = self.registry().account(number).map(|account| (**account).clone());
+        let before = before.filter(|account| account.deleted_at.is_none());
         let before = before.ok_or(Refusal::NotFound("account"))?;
         let mut account = before.clone();
         change(&mut account)?;
@@ -136,6 +144,9 @@ impl Staging<'_> {
         if self.registry().account_by_id(&account.id).is_some() {
             return Err(Refusal::AccountExists);
         }
+        if self.registry().is_leaving(&account.id) {
+            return Err(Refusal::AccountLeaving);
+        }
         account.number = self.next_number(layout::META_LAST_ACCOUNT)?;
         account.created_at = self.now();
         self.put(Tree::Accounts, layout::number(account.number).to_vec(), &account);
@@ -145,7 +156,7 @@ impl Staging<'_> {
 
     /// Adds a key; its id is given here.
     pub fn create_key(&mut self, hash: KeyHash, mut key: ApiKey) -> Result<ApiKey, Refusal> {
-        if self.registry().account(key.account).is_none() {
+        if !self.registry().is_served(key.account) {
             return Err(Refusal::NotFound("account"));
         }
         key.id = KeyId(self.next_id(0));

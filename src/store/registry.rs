@@ -29,6 +29,8 @@ type KeyPrefix = [u8; 4];
 pub struct Registry {
     accounts: BTreeMap<AccountNumber, Arc<Account>>,
     account_numbers: HashMap<String, AccountNumber>,
+    /// The ids of those that were deleted, while something of them is left.
+    leaving: HashMap<String, AccountNumber>,
     keys: HashMap<KeyPrefix, Vec<(KeyHash, Arc<ApiKey>)>>,
     webhooks: BTreeMap<WebhookNumber, Arc<Webhook>>,
     /// Those that were not deleted.
@@ -62,7 +64,7 @@ pub struct Question {
 }
 
 impl Registry {
-    /// The account of this number.
+    /// The account of this number, also if it was deleted and something of it is left.
     pub fn account(&self, number: AccountNumber) -> Option<&Arc<Account>> {
         self.accounts.get(&number)
     }
@@ -70,9 +72,21 @@ impl Registry {
     pub fn account_by_id(&self, id: &str) -> Option<&Arc<Account>> {
         self.account_numbers.get(id).and_then(|number| self.accounts.get(number))
     }
-    /// All accounts, the oldest first.
+    /// All accounts, the oldest first, without deleted ones.
     pub fn accounts(&self) -> impl DoubleEndedIterator<Item = &Arc<Account>> {
-        self.accounts.values()
+        self.accounts.values().filter(|account| account.deleted_at.is_none())
+    }
+    /// Whether there is the account of this number, and nobody has deleted it.
+    pub fn is_served(&self, number: AccountNumber) -> bool {
+        self.accounts.get(&number).is_some_and(|account| account.deleted_at.is_none())
+    }
+    /// Whether the account of this number was deleted, and something of it is left.
+    pub fn is_deleted(&self, number: AccountNumber) -> bool {
+        self.accounts.get(&number).is_some_and(|account| account.deleted_at.is_some())
+    }
+    /// Whether something is left of an account of this id that was deleted.
+    pub fn is_leaving(&self, id: &str) -> bool {
+        self.leaving.contains_key(id)
     }
     /// The key of this hash, found in a time that tells nothing of how near others come.
     pub fn key(&self, hash: &KeyHash) -> Option<&Arc<ApiKey>> {
@@ -93,6 +107,11 @@ impl Registry {
     /// Where the account's key of this id is stored.
     pub(super) fn hash_of_key(&self, account: AccountNumber, id: KeyId) -> Option<KeyHash> {
         self.keys.values().flatten().find(|(_, key)| key.id == id && key.account == account).map(|(hash, _)| *hash)
+    }
+    /// Where so many of the account's keys are stored.
+    pub(super) fn hashes_of_keys(&self, account: AccountNumber, limit: usize) -> Vec<KeyHash> {
+        let own = self.keys.values().flatten().filter(|(_, key)| key.account == account);
+        own.map(|(hash, _)| *hash).take(limit).collect()
     }
     /// Whether there is any key at all.
     pub fn has_keys(&self) -> bool {
@@ -228,8 +247,27 @@ impl Registry {
     }
 
     pub(super) fn put_account(&mut self, account: Account) {
-        self.account_numbers.insert(account.id.clone(), account.number);
+        let (of, others) = match account.deleted_at {
+            None => (&mut self.account_numbers, &mut self.leaving),
+            Some(_) => (&mut self.leaving, &mut self.account_numbers),
+        };
+        of.insert(account.id.clone(), account.number);
+        if others.get(&account.id) == Some(&account.number) {
+            others.remove(&account.id);
+        }
         self.accounts.insert(account.number, Arc::new(account));
+    }
+
+    pub(super) fn remove_account(&mut self, number: AccountNumber) {
+        let Some(account) = self.accounts.remove(&number) else { return };
+        for ids in [&mut self.account_numbers, &mut self.leaving] {
+            if ids.get(&account.id) == Some(&number) {
+                ids.remove(&account.id);
+            }
+        }
+        self.dialects.remove(&number);
+        self.order_paths.remove(&number);
+        self.wants.retain(|(of, _), _| *of != number);
     }
 
     pub(super) fn put_key(&mut self, hash: KeyHash, key: ApiKey) {

@@ -4,7 +4,7 @@ use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcome};
 use hookwheel::domain::disable::DisableRule;
 use hookwheel::domain::endpoint::EndpointUrl;
-use hookwheel::domain::id::{DeliveryId, WebhookId};
+use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::webhook::{EventFilter, Status, Webhook};
 use hookwheel::store::{Idempotency, NewEvent, Settlement};
@@ -41,14 +41,27 @@ pub enum Turn {
 
 #[derive(Debug, Clone)]
 pub enum Deed {
-    Accept { events: Vec<Post>, key: Option<(u8, u8)> },
+    Accept {
+        events: Vec<Post>,
+        key: Option<(u8, u8)>,
+    },
     Test(Index, Post, bool),
-    Settle { which: Index, end: u8, wait: u64, again: bool },
-    Replay { which: Index, by: Option<Index> },
+    Settle {
+        which: Index,
+        end: u8,
+        wait: u64,
+        again: bool,
+    },
+    Replay {
+        which: Index,
+        by: Option<Index>,
+    },
     Create(Wish),
     Change(Index, Wish),
     Steer(Index, u8),
     Delete(Index),
+    /// An event is deleted, or purged.
+    Leave(Index, bool),
 }
 
 #[derive(Debug, Clone)]
@@ -78,6 +91,8 @@ pub enum Ask {
     Change(WebhookId, Webhook),
     Steer(WebhookId, Status),
     Delete(WebhookId),
+    DeleteEvent(EventId),
+    PurgeEvent(EventId),
 }
 
 pub fn turns() -> impl Strategy<Value = Vec<Turn>> {
@@ -105,6 +120,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => (any::<Index>(), wish()).prop_map(|(which, wish)| Deed::Change(which, wish)),
         2 => (any::<Index>(), 0..4_u8).prop_map(|(which, word)| Deed::Steer(which, word)),
         1 => any::<Index>().prop_map(Deed::Delete),
+        2 => (any::<Index>(), any::<bool>()).prop_map(|(which, is_purge)| Deed::Leave(which, is_purge)),
     ]
 }
 
@@ -182,6 +198,11 @@ impl Deed {
             Self::Change(which, wish) => Ask::Change(webhook(which)?, wish.webhook()),
             Self::Steer(which, word) => Ask::Steer(webhook(which)?, status(*word, now)),
             Self::Delete(which) => Ask::Delete(webhook(which)?),
+            Self::Leave(which, is_purge) => {
+                let all: Vec<_> = plain.events.keys().copied().collect();
+                let id = (!all.is_empty()).then(|| *which.get(&all))?;
+                if *is_purge { Ask::PurgeEvent(id) } else { Ask::DeleteEvent(id) }
+            }
         })
     }
 }

@@ -40,7 +40,7 @@ pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> R
     if let Some(Object(input)) = input.limits {
         input.apply(&mut limits)?;
     }
-    let account = Account { number: 0, id, name, dialect, created_at: 0, limits };
+    let account = Account { number: 0, id, name, dialect, created_at: 0, limits, deleted_at: None };
     let made = api.change(&tenant, move |staging| {
         let account = staging.create_account(account)?;
         Ok((Some(Deed::new(account.number, "account.created", &account.id)), account))

@@ -36,6 +36,8 @@ codes! {
     IdempotencyConflict "idempotency_conflict" "the `Idempotency-Key` was used for another body"
     EventIdConflict "event_id_conflict" "the event's id was used for another event"
     AccountExists "account_exists" "there is an account of this id"
+    AccountLeaving "account_leaving" "an account of this id is being deleted"
+    Purged "purged" "the event's payload was purged; it cannot be sent any more"
     WebhookLimit "webhook_limit" "the account has as many webhooks as its dialect allows"
     Quota "quota" "the account has as much of something as it may have"
     JobLimit "job_limit" "as many jobs of the account run as may run at once"

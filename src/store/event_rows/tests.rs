@@ -10,6 +10,8 @@ const OF_BEFORE: &str = "01fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe
 const HERE: &str = "02fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe8030001060000027b7d0000";
 const AHEAD: &str = "02fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe80300010600010704020000";
 
+const GONE: &str = "42fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe80300010600fbe803";
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
@@ -29,6 +31,7 @@ fn head() -> EventHead {
         webhooks: vec![3],
         fingerprint: None,
         body: None,
+        purged_at: None,
     }
 }
 
@@ -42,8 +45,8 @@ fn stored_bytes_stay_as_they_are_and_those_of_before_are_read() {
     let whole = head().with(body.clone());
     let read = |text: &str| whole_event(&nothing, &[1; 20], &[&[0, 0], &unhex(text)[..]].concat());
     assert_eq!(hex(&encode(&head(), &body)), format!("0000{HERE}"));
-    assert_eq!(read(HERE), Ok(whole.clone()));
-    assert_eq!(read(OF_BEFORE), Ok(whole));
+    assert_eq!(read(HERE), Ok(Some(whole.clone())));
+    assert_eq!(read(OF_BEFORE), Ok(Some(whole)));
     assert_eq!(again(&unhex(OF_BEFORE)).map(|bytes| hex(&bytes)), Ok(HERE.into()));
 
     let ahead = EventHead { body: Some(BodyAt::of(BodyId(7), 4, &body)), ..head() };
@@ -51,6 +54,12 @@ fn stored_bytes_stay_as_they_are_and_those_of_before_are_read() {
     assert_eq!(decode_head(&unhex(AHEAD)), Ok((ahead, &[][..])));
     assert!(read(AHEAD).is_err(), "its pieces are not there");
     assert!(read("03").is_err() && read("").is_err());
+
+    let purged = EventHead { purged_at: Some(1000), ..head() };
+    assert_eq!(hex(&encode(&purged, &body)), format!("0000{GONE}"));
+    assert_eq!(decode_head(&unhex(GONE)), Ok((purged, &[][..])));
+    assert_eq!(read(GONE), Ok(None), "there is no whole event any more");
+    assert_eq!(again(&unhex(GONE)).map(|bytes| hex(&bytes)), Ok(GONE.into()));
 }
 
 #[test]

@@ -7,11 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::forget::{Forgotten, Wide};
 use crate::domain::id::AccountNumber;
 use crate::domain::time::{HOUR_MS, UnixMs};
 use crate::store::duty::{Duty, keys_from};
 use crate::store::error::StoreError;
+use crate::store::forget::{Forgotten, Wide};
 use crate::store::layout::{self, Key, Tree, end_of};
 use crate::store::settings::Retention;
 use crate::store::staging::Staging;
