@@ -238,7 +238,7 @@ impl Life {
         let attempt = Attempt {
             summary,
             url: String::new(),
-            request_headers: Vec::new(),
+            request_headers: Default::default(),
             response_body: Vec::new(),
             resent: false,
         };
