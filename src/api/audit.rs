@@ -16,6 +16,9 @@ use crate::domain::audit::{Actor, AuditEntry, Side};
 use crate::domain::id::AuditId;
 use crate::domain::time;
 
+/// What is noted of an account that was deleted, in the log of the one that is there from the start.
+pub const ACCOUNT_DELETED: &str = "account.deleted";
+
 /// What to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -45,7 +48,7 @@ enum AuditBy {
 /// An entry: something was changed, or a secret was shown.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = AuditEntry)]
-struct AuditView {
+pub struct AuditView {
     /// Its id.
     id: String,
     /// When it was done.
@@ -82,8 +85,10 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let window = Window::read(query.limit.as_deref(), query.cursor.as_deref())?;
     let account = tenant.account().number;
+    let asking = tenant.clone();
     let wanted = move |entry: &AuditEntry| {
-        query.action.as_ref().is_none_or(|action| entry.deed.action == *action)
+        may_see(&asking, entry)
+            && query.action.as_ref().is_none_or(|action| entry.deed.action == *action)
             && query.target.as_ref().is_none_or(|target| entry.deed.target == *target)
     };
     let (reader, entries) = (tenant.clone(), api.clone());
@@ -93,7 +98,13 @@ pub async fn list(
     Ok(HttpResponse::Ok().json(PageReply::from(listed)))
 }
 
-fn view(api: &Api, reader: &Tenant, entry: AuditEntry) -> AuditView {
+/// That another account is gone is the operator's matter, whoever else has a key of the one whose log says so.
+pub fn may_see(reader: &Tenant, entry: &AuditEntry) -> bool {
+    reader.is_admin() || entry.deed.action != ACCOUNT_DELETED
+}
+
+/// An entry, as this reader may see it.
+pub fn view(api: &Api, reader: &Tenant, entry: AuditEntry) -> AuditView {
     let side = side(api, reader, &entry);
     let by = match (entry.by.key, side) {
         (None, _) => AuditBy::Server,

@@ -9,6 +9,7 @@ mod events;
 mod faces;
 mod health;
 mod history;
+mod leaving;
 mod outgoing;
 mod server;
 mod stats;

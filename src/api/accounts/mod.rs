@@ -1,5 +1,6 @@
 //! Accounts and their keys.
 
+pub mod export;
 pub mod input;
 pub mod routes;
 pub mod view;
