@@ -275,7 +275,7 @@ impl Registry {
         }
         self.dialects.remove(&number);
         self.order_paths.remove(&number);
-        self.wants.retain(|(of, _), _| *of != number);
+        self.audiences.retain(|(of, _), _| *of != number);
     }
 
     pub(super) fn put_key(&mut self, hash: KeyHash, key: ApiKey) {

@@ -8,6 +8,7 @@ use crate::domain::retry::Next;
 use crate::domain::webhook::EventFilter;
 use crate::store::bench::{Bench, START, event, in_memory, settlement, webhook};
 use crate::store::message::NewEvent;
+use crate::store::publish::Terms;
 use crate::store::settings::Settings;
 
 /// What each step of an answer says, before upkeep goes on.
@@ -149,7 +150,8 @@ fn a_body_that_was_written_ahead_goes_in_steps() {
             let (id, count) = staging.put_pieces(1, None, pieces)?.expect("nothing was before it");
             let mut publish = crate::store::publish::Publish::unasked(vec![new]);
             publish.bodies.insert(0, Some(event_rows::BodyAt::of(id, count, &body)));
-            let crate::store::publish::Published::Accepted(accepted) = staging.accept_asked(1, publish, None, false)?
+            let crate::store::publish::Published::Accepted(accepted) =
+                staging.accept_asked(1, publish, None, Terms::default())?
             else {
                 panic!("all of it is there")
             };
