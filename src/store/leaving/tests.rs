@@ -268,6 +268,8 @@ fn deliveries_that_are_still_to_be_made_are_made_as_cancelled() {
         let left = ask(&mut bench, move |staging| staging.leave(1, id, kind)).unwrap();
         assert!(matches!(left, Leaving::Goes(..)));
         bench.rest();
+        // A job that waits looks again a moment later.
+        bench.turn(1000);
         assert_eq!((bench.keys(Tree::Fresh).len(), bench.keys(Tree::FanOut).len()), (0, 0));
         let closed = if kind == JobKind::Delete { 0 } else { webhooks.len() };
         assert_eq!(bench.keys(Tree::Closed).len(), closed);
