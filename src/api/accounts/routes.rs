@@ -145,11 +145,14 @@ pub async fn delete(tenant: May<Admin>, api: web::Data<Api>, id: web::Path<Strin
         let message = "the key of this request belongs to this account; delete it with another admin key";
         return Err(Problem::wrong_state(message));
     }
+    let number = account.number;
     let deleted = api.change(&tenant, move |staging| {
         let job = staging.delete_account(account.number)?;
         Ok((Some(Deed::new(home, ACCOUNT_DELETED, &account.id)), job))
     });
-    Ok(Reply::accepted(view(&api.store, &deleted.await?)))
+    let job = deleted.await?;
+    api.events_of_accounts.forget(number);
+    Ok(Reply::accepted(view(&api.store, &job)))
 }
 
 /// Make a key of an account; the reply is the only place that shows it
