@@ -27,7 +27,7 @@ use crate::domain::webhook::Webhook;
 #[serde(deny_unknown_fields)]
 pub struct DeliveriesQuery {
     /// Only those that stand so.
-    #[param(value_type = Option<DeliveryState>, inline)]
+    #[param(value_type = Option<DeliveryState>)]
     pub state: Option<String>,
     /// Rows, 1 to 250; 50 if left out.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 250, default = 50)]

@@ -15,7 +15,7 @@ pub fn example(of: &str, field: &str) -> Option<Value> {
 fn special(of: &str, field: &str) -> Option<Value> {
     Some(match (of, field) {
         ("accounts" | "Account" | "AccountCreate", "id") => json!("acme"),
-        ("events", "id") => json!("order-1042"),
+        ("events" | "Event" | "EventPublish" | "EventReceipt", "id") => json!("order-1042"),
         ("dialects", "name") | ("Dialect", "name") => json!("standard"),
         ("Header", "name") => json!("webhook-id"),
         ("Header", "value") => json!("{event.id}"),
@@ -24,6 +24,7 @@ fn special(of: &str, field: &str) -> Option<Value> {
         ("Setting", "name") => json!("server.body_bytes_max"),
         ("Dialect", "description") => json!("The contract of Standard Webhooks 1.0."),
         ("Setting", "value" | "default") => json!(16_777_216),
+        ("Job", "ids") => json!(3),
         ("Live", "status") => json!("live"),
         ("Ready", "status") => json!("ready"),
         ("Dialect", "events") => json!(2),
@@ -37,6 +38,8 @@ fn usual(field: &str) -> Option<Value> {
     Some(match field {
         "id" | "webhook" | "webhook_id" | "event_id" | "delivery_id" | "replay_of" | "key_id" | "target" => json!(ID),
         "cursor" | "next_cursor" | "deliveries_next_cursor" => json!("AZgOWjwfeiuMTQAAAAAAAQAA"),
+        "state" => json!("dead"),
+        "step" => json!("hour"),
         "limit" => json!(50),
         "type" | "event_type" => json!("task.created"),
         "from" | "created_at" => json!("2026-01-15T09:30:00.000Z"),
@@ -80,6 +83,12 @@ fn usual(field: &str) -> Option<Value> {
         "ca" | "client_certificate" => json!("-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"),
         "success_rate" => json!(0.98),
         "overlap_seconds" => json!(86_400),
+        "failures" => json!(3),
+        "failing_seconds" => json!(86_400),
+        "probe_after_seconds" => json!(3600),
+        "per_second" | "burst" | "jitter_percent" => json!(10),
+        "per_minute" => json!(100),
+        "delays" => json!([5, 300, 3600]),
         "client_key" => json!("-----BEGIN PRIVATE KEY-----\nMIIB…\n-----END PRIVATE KEY-----\n"),
         "docs" => json!("/docs/webhooks/standard"),
         "base" => json!("/v2/webhooks"),
