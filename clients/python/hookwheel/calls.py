@@ -12,7 +12,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import httpx
 
+from .errors import foreign
 from .generated.client import Client
+from .generated.errors import UnexpectedStatus
 from .generated.version import __version__
 from .retries import Retries, Steps, steps
 
@@ -28,6 +30,13 @@ class Page(Protocol[Row]):
     next_cursor: str | None
 
 
+def address(url: str) -> str:
+    """The address of a server."""
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"{url!r} is no address of a server: it starts with https:// or http://")
+    return url
+
+
 def headers(key: str | None) -> dict[str, str]:
     """What every request of a client says."""
     said = {"User-Agent": f"hookwheel-python/{__version__}"}
@@ -35,7 +44,10 @@ def headers(key: str | None) -> dict[str, str]:
 
 
 def _opened(operation: ModuleType, response: httpx.Response) -> Any:
-    reply = operation._parse_response(client=_PARSED_BY, response=response)
+    try:
+        reply = operation._parse_response(client=_PARSED_BY, response=response)
+    except (ValueError, LookupError, TypeError, AttributeError, UnexpectedStatus) as error:
+        raise foreign(response) from error
     for warning in getattr(reply, "warnings", None) or []:
         _log.warning("%s: %s", operation.__name__.rpartition(".")[2], warning)
     return reply

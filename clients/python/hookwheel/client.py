@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import httpx
 
-from .calls import AsyncCalls, SyncCalls, headers
+from .calls import AsyncCalls, SyncCalls, address, headers
 from .generated.api import Api, AsyncApi
 from .generated.api.events import AsyncEventsApi, EventsApi, events_publish
 from .generated.models import EventPublish, EventReceipt
@@ -124,7 +124,11 @@ class Hookwheel(Api):
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         http = httpx.Client(
-            base_url=url, headers=headers(key), timeout=timeout_seconds, transport=transport, follow_redirects=False
+            base_url=address(url),
+            headers=headers(key),
+            timeout=timeout_seconds,
+            transport=transport,
+            follow_redirects=False,
         )
         self._begin(SyncCalls(http, retries, account))
 
@@ -164,7 +168,11 @@ class AsyncHookwheel(AsyncApi):
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         http = httpx.AsyncClient(
-            base_url=url, headers=headers(key), timeout=timeout_seconds, transport=transport, follow_redirects=False
+            base_url=address(url),
+            headers=headers(key),
+            timeout=timeout_seconds,
+            transport=transport,
+            follow_redirects=False,
         )
         self._begin(AsyncCalls(http, retries, account))
 

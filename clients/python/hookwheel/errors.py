@@ -80,11 +80,20 @@ def retry_after(response: httpx.Response) -> float | None:
 
 
 def refused(response: httpx.Response) -> Refused:
-    """What an answer with an error says. It may come from a proxy and be none of the server's."""
-    kind = _BY_STATUS.get(response.status_code, Unavailable if response.status_code >= 500 else Refused)
+    """What an answer with an error says."""
     try:
         error = response.json()["error"]
         code, message, field = str(error["code"]), str(error["message"]), error.get("field")
     except (ValueError, LookupError, TypeError, AttributeError):
-        code, message, field = "unknown", response.reason_phrase or "the answer is not the server's", None
-    return kind(response.status_code, code, message, field, retry_after(response))
+        return foreign(response)
+    return _kind(response)(response.status_code, code, message, field, retry_after(response))
+
+
+def foreign(response: httpx.Response) -> Refused:
+    """What an answer says that is none of the server's, but of a proxy, or of whoever else is at that address."""
+    message = f"the answer is not the server's: {response.reason_phrase}"
+    return _kind(response)(response.status_code, "unknown", message, None, retry_after(response))
+
+
+def _kind(response: httpx.Response) -> type[Refused]:
+    return _BY_STATUS.get(response.status_code, Unavailable if response.status_code >= 500 else Refused)

@@ -80,6 +80,25 @@ class Repeating(unittest.TestCase):
                     hw.webhooks.get("w")
                 self.assertEqual(elsewhere.exception.status, 302)
 
+    def test_an_answer_that_is_no_reply_is_refused(self) -> None:
+        html = {"content-type": "text/html"}
+        with answering([Answer(200, b"<html>", html), Answer(200, b"{}"), Answer(206, b"{}")]) as api:
+            with Hookwheel(api.url, "hw_key") as hw:
+                for status in (200, 200, 206):
+                    with self.assertRaises(hookwheel.Refused) as strange:
+                        hw.webhooks.get("w")
+                    self.assertEqual((strange.exception.status, strange.exception.code), (status, "unknown"))
+        with self.assertRaises(ValueError):
+            Hookwheel("hooks.example.com", "hw_key")
+
+    def test_what_a_newer_server_says_is_handed_on(self) -> None:
+        job = {"id": "j", "kind": "anew", "of": "anew", "state": "resting", "examined": 1, "done": 0, "skipped": 0}
+        job |= {"created_at": RECEIPT["created_at"], "mood": "good"}
+        job |= dict.fromkeys(("webhook_id", "ids", "event_type", "from", "to", "ended_at"))
+        with answering([Answer(200, json.dumps({"data": job}).encode())]) as api, Hookwheel(api.url, "hw_key") as hw:
+            shown = hw.jobs.get("j")
+        self.assertEqual((shown.state, shown["mood"]), ("resting", "good"))
+
 
 class Requests(unittest.TestCase):
     """What a request says."""

@@ -1,6 +1,6 @@
 /** How an operation is called: its request is made with retries, and its reply opened. */
 
-import { NotReached, refused } from "./errors.js";
+import { type Answered, foreign, NotReached, refused } from "./errors.js";
 import { type Retries, pause } from "./retries.js";
 import { VERSION } from "./generated/version.js";
 
@@ -37,47 +37,60 @@ export interface Asked {
   text?: boolean;
 }
 
-const RELAYED = new Set(["GET", "PUT", "PATCH", "DELETE"]);
+/** What does no harm where it is done twice. */
+const REPEATABLE = new Set(["GET", "PUT", "PATCH", "DELETE"]);
 
 /** Makes the calls of a client. */
 export class Calls {
-  constructor(
-    readonly url: string,
-    readonly key: string | undefined,
-    readonly settings: Settings,
-  ) {}
+  readonly #url: string;
+  readonly #key: string | undefined;
+  readonly #settings: Settings;
+
+  constructor(url: string, key: string | undefined, settings: Settings) {
+    if (!/^https?:$/.test(new URL(url).protocol)) throw new TypeError(`${url} is no address of a server`);
+    this.#url = url.replace(/\/+$/, "");
+    this.#key = key;
+    this.#settings = settings;
+  }
+
+  /** The same for another account. */
+  forAccount(account: string): Calls {
+    return new Calls(this.#url, this.#key, { ...this.#settings, account });
+  }
 
   /** The whole reply of an operation. */
   async reply<Reply>(asked: Asked, call: Call = {}): Promise<Reply> {
-    const response = await this.#response(asked, call);
-    if (asked.text) return (await response.text()) as Reply;
-    const body = await response.text();
-    const reply = body === "" ? undefined : JSON.parse(body);
-    const warn = this.settings.onWarning ?? ((warning, operation) => console.warn(`hookwheel: ${operation}: ${warning}`));
-    for (const warning of reply?.warnings ?? []) warn(warning, asked.operation);
+    const answered = await this.#answered(asked, call);
+    if (asked.text || answered.text === "") return (asked.text ? answered.text : undefined) as Reply;
+    let reply: { warnings?: string[] };
+    try {
+      reply = JSON.parse(answered.text);
+    } catch {
+      throw foreign(answered);
+    }
+    const warn = this.#settings.onWarning ?? ((warning, operation) => console.warn(`hookwheel: ${operation}: ${warning}`));
+    for (const warning of reply.warnings ?? []) warn(warning, asked.operation);
     return reply as Reply;
   }
 
-  async #response(asked: Asked, call: Call): Promise<Response> {
-    const { fetch: send = fetch, retries = {}, timeoutMs = 30_000 } = this.settings;
-    const url = this.url.replace(/\/+$/, "") + asked.path + written(asked.query);
+  async #answered(asked: Asked, call: Call): Promise<Answered> {
+    const { fetch: send = fetch, retries = {}, timeoutMs = 30_000 } = this.#settings;
+    const url = this.#url + asked.path + written(asked.query);
     const headers = this.#headers(asked);
-    const made = { requests: 0, pausedMs: 0, again: RELAYED.has(asked.method) || "Idempotency-Key" in headers };
+    const made = { requests: 0, pausedMs: 0, again: REPEATABLE.has(asked.method) || "Idempotency-Key" in headers };
     for (;;) {
       const deadline = AbortSignal.timeout(timeoutMs);
       const signal = call.signal ? AbortSignal.any([call.signal, deadline]) : deadline;
       const init: RequestInit = { method: asked.method, headers, redirect: "manual", signal };
       if (asked.body !== undefined) init.body = JSON.stringify(asked.body);
-      const answer = await send(url, init).catch((error: unknown) => new NoAnswer(error));
+      const [answered, failure] = await whole(send(url, init));
       made.requests += 1;
       if (call.signal?.aborted) throw call.signal.reason;
-      if (answer instanceof Response && answer.ok) return answer;
-      const wait = pause(retries, made, answer instanceof Response ? answer : undefined);
+      if (answered?.response.ok) return answered;
+      const wait = pause(retries, made, answered?.response);
       if (wait === undefined) {
-        if (answer instanceof Response) throw await refused(answer);
-        throw new NotReached(`${asked.method} ${url}: no answer`, { cause: answer.error });
+        throw answered ? refused(answered) : new NotReached(`${asked.method} ${url}: no answer`, { cause: failure });
       }
-      if (answer instanceof Response) await answer.body?.cancel();
       made.pausedMs += wait;
       await paused(wait, call.signal);
     }
@@ -85,16 +98,21 @@ export class Calls {
 
   #headers(asked: Asked): Record<string, string> {
     const headers: Record<string, string> = { "User-Agent": `hookwheel-typescript/${VERSION}`, ...asked.headers };
-    if (this.key !== undefined) headers["Authorization"] = `Bearer ${this.key}`;
-    if (this.settings.account !== undefined) headers["Hookwheel-Account"] = this.settings.account;
+    if (this.#key !== undefined) headers["Authorization"] = `Bearer ${this.#key}`;
+    if (this.#settings.account !== undefined) headers["Hookwheel-Account"] = this.#settings.account;
     if (asked.body !== undefined) headers["Content-Type"] = "application/json";
     return headers;
   }
 }
 
-/** In the place of an answer. */
-class NoAnswer {
-  constructor(readonly error: unknown) {}
+/** An answer with its body, or why there is none. */
+async function whole(sent: Promise<Response>): Promise<[Answered | undefined, unknown]> {
+  try {
+    const response = await sent;
+    return [{ response, text: await response.text() }, undefined];
+  } catch (failure) {
+    return [undefined, failure];
+  }
 }
 
 function written(query: object | undefined): string {

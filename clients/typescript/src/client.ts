@@ -43,23 +43,21 @@ export class PublishingEvents extends EventsApi {
 /** A client of a server: `new Hookwheel(url, key).events.publish("task.created", { id: 1 })`. */
 export class Hookwheel extends Api {
   override readonly events: PublishingEvents;
+  readonly #calls: Calls;
 
   /**
    * @param url Where the server is, such as `https://hooks.example.com`.
    * @param key An API key, `hw_…`.
    */
-  constructor(
-    private readonly url: string,
-    private readonly key?: string,
-    private readonly settings: Settings = {},
-  ) {
-    const calls = new Calls(url, key, settings);
+  constructor(url: string | Calls, key?: string, settings: Settings = {}) {
+    const calls = url instanceof Calls ? url : new Calls(url, key, settings);
     super(calls);
+    this.#calls = calls;
     this.events = new PublishingEvents(calls);
   }
 
   /** The same client acting for another account. */
   forAccount(account: string): Hookwheel {
-    return new Hookwheel(this.url, this.key, { ...this.settings, account });
+    return new Hookwheel(this.#calls.forAccount(account));
   }
 }

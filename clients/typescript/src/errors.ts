@@ -76,21 +76,31 @@ export function retryAfter(response: Response): number | undefined {
   return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
-/** What an answer with an error says. It may come from a proxy and be none of the server's. */
-export async function refused(response: Response): Promise<Refused> {
-  const Kind = BY_STATUS[response.status] ?? (response.status >= 500 ? Unavailable : Refused);
-  const body = await response.text().catch(() => "");
-  let error: { code?: unknown; message?: unknown; field?: unknown } = {};
+/** An answer with its body. */
+export interface Answered {
+  response: Response;
+  text: string;
+}
+
+function kindOf(status: number): typeof Refused {
+  return BY_STATUS[status] ?? (status >= 500 ? Unavailable : Refused);
+}
+
+/** What an answer with an error says. */
+export function refused(answered: Answered): Refused {
+  const { response, text } = answered;
   try {
-    error = JSON.parse(body).error ?? {};
+    const { code, message, field } = JSON.parse(text).error;
+    if (typeof code !== "string" || typeof message !== "string") return foreign(answered);
+    return new (kindOf(response.status))({ status: response.status, code, message, field, retryAfter: retryAfter(response) });
   } catch {
-    // Not JSON: nobody who speaks for the server.
+    return foreign(answered);
   }
-  return new Kind({
-    status: response.status,
-    code: typeof error.code === "string" ? error.code : "unknown",
-    message: typeof error.message === "string" ? error.message : response.statusText || "the answer is not the server's",
-    field: typeof error.field === "string" ? error.field : undefined,
-    retryAfter: retryAfter(response),
-  });
+}
+
+/** What an answer says that is none of the server's, but of a proxy, or of whoever else is at that address. */
+export function foreign({ response }: Answered): Refused {
+  const message = `the answer is not the server's${response.statusText && `: ${response.statusText}`}`;
+  const told = { status: response.status, code: "unknown", message, field: undefined };
+  return new (kindOf(response.status))({ ...told, retryAfter: retryAfter(response) });
 }

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { inspect } from "node:util";
 import * as hookwheel from "hookwheel";
 import { Hookwheel, verify } from "hookwheel";
 import { type Answer, Endpoint } from "./endpoint.js";
@@ -81,6 +82,17 @@ describe("requests that are made again", () => {
     const hw = new Hookwheel(api.url, "hw_key");
     await assert.rejects(hw.webhooks.get("w"), (error) => error instanceof hookwheel.NotFound && error.code === "unknown");
     await assert.rejects(hw.webhooks.get("w"), (error) => error instanceof hookwheel.Refused && error.status === 302);
+    assert.throws(() => new Hookwheel("hooks.example.com", "hw_key"), TypeError);
+  });
+
+  it("refuses an answer that is no reply", async (test) => {
+    const api = await answering(test, { status: 200, body: "<html>" });
+    const hw = new Hookwheel(api.url, "hw_key");
+    await assert.rejects(hw.webhooks.get("w"), (error) => error instanceof hookwheel.Refused && error.code === "unknown");
+  });
+
+  it("shows nobody its key", () => {
+    assert.doesNotMatch(inspect(new Hookwheel("http://127.0.0.1", "hw_key"), { depth: 9, showHidden: true }), /hw_key/);
   });
 });
 
