@@ -16,7 +16,7 @@ pub async fn attempt(server: &Server, delivery: &str, number: u16, outcome: Outc
     let attempt = Attempt {
         summary,
         url: "https://example.com/hook".into(),
-        request_headers: vec![("webhook-id".into(), "x".into())],
+        request_headers: [("webhook-id", "x")].into_iter().collect(),
         response_body: b"no\xff".to_vec(),
         resent: false,
     };

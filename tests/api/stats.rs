@@ -23,8 +23,13 @@ async fn deliver(server: &Server, outcomes: &[(Outcome, Next)]) {
     for (number, (outcome, next)) in (1..).zip(outcomes.iter().cloned()) {
         let summary =
             AttemptSummary { number, started_at: server.clock.now(), duration_ms: 20 * u32::from(number), outcome };
-        let attempt =
-            Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![], resent: false };
+        let attempt = Attempt {
+            summary,
+            url: "u".into(),
+            request_headers: Default::default(),
+            response_body: vec![],
+            resent: false,
+        };
         server.store.settle(Settlement {
             delivery,
             attempt,

@@ -98,6 +98,7 @@ fn every_field_has_a_description_and_an_example() {
     for (name, schema) in document["components"]["schemas"].as_object_mut().expect("there are schemas") {
         let fits = name.bytes().all(|byte| byte.is_ascii_alphanumeric()) && name.starts_with(char::is_uppercase);
         assert!(fits, "the schema {name:?} has no name that people would give it");
+        assert!(is_text(&schema["description"]), "the schema {name} has no description");
         walk(schema, &mut |object| {
             for (field, schema) in object.get("properties").and_then(Value::as_object).into_iter().flatten() {
                 let named = named(schema).map(|one| resolved(&whole, one));

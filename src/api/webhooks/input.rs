@@ -31,8 +31,8 @@ pub const NEEDED: [&str; 2] = ["url", "events"];
 /// Why a webhook is disabled that a request switched off.
 const BY_REQUEST: &str = "disabled by request";
 
-/// What to change of a webhook: what is left out stays, null goes back to the dialect's. A webhook to create has the same
-/// fields, of which two are needed ([`NEEDED`]).
+// A webhook to create has the same fields, of which `NEEDED` are needed.
+/// What to change of a webhook: what is left out stays, null goes back to the dialect's.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookChange)]
