@@ -133,6 +133,8 @@ const head = [
 ];
 mkdirSync(out, { recursive: true });
 writeFileSync(join(out, "operations.ts"), [...head, ...classes, ...api, ""].join("\n"));
-const types = await openapiTS(JSON.stringify(document), { rootTypes: true, rootTypesNoSchemaPrefix: true, alphabetize: false });
+// A field with a default may still be left out.
+const how = { rootTypes: true, rootTypesNoSchemaPrefix: true, defaultNonNullable: false };
+const types = await openapiTS(JSON.stringify(document), how);
 writeFileSync(join(out, "schema.ts"), astToString(types));
 writeFileSync(join(out, "version.ts"), `/** The version of the server that this was made for. */\nexport const VERSION = "${document.info.version}";\n`);
