@@ -27,8 +27,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("log", &["config"]),
     ("settings", &["api", "config", "deliver", "domain", "store"]),
     ("greeting", &["config", "domain", "settings", "store"]),
+    ("client", &["clock"]),
     // `cli` starts the server through the front page: `crate::run` and what it takes.
-    ("cli", &["domain", "clock", "dialect", "docs", "exchange", "trial", "config", "run"]),
+    ("cli", &["domain", "clock", "dialect", "docs", "exchange", "trial", "client", "config", "run"]),
 ];
 
 /// What may be named only in some rooms.
@@ -39,7 +40,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("rand::", &["clock"]),
     ("sled::", &["store"]),
     ("bincode::", &["store"]),
-    ("awc::", &["cli"]),
+    ("awc::", &["cli", "client"]),
     ("unsafe", &[]),
     ("todo!", &[]),
     ("unimplemented!", &[]),

@@ -1,10 +1,9 @@
 //! Why a command failed.
 
-use std::time::Duration;
-
 use awc::http::StatusCode;
 use thiserror::Error;
 
+use crate::client;
 use crate::config::ConfigError;
 
 /// Why a command failed, for the person who gave it.
@@ -12,8 +11,8 @@ use crate::config::ConfigError;
 pub enum CliError {
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error(transparent)]
-    Call(#[from] CallError),
+    #[error("{}{}", .0, hint(.0))]
+    Call(#[from] client::Error),
     #[error("{0}: {1}")]
     Io(String, std::io::Error),
     #[error("{0}")]
@@ -44,46 +43,11 @@ impl CliError {
     }
 }
 
-/// Why a call failed.
-#[derive(Debug, Error)]
-pub enum CallError {
-    /// No answer.
-    #[error("{url} cannot be reached: {why}; is the server running there? (--url or HOOKWHEEL_URL says where)")]
-    Unreachable {
-        /// What was called.
-        url: String,
-        /// What the system said.
-        why: String,
-    },
-    /// An answer that is an error.
-    #[error("{}", refused(.status, .field, .message))]
-    Refused {
-        /// The status.
-        status: StatusCode,
-        /// What it is about.
-        field: Option<String>,
-        /// The server's sentence.
-        message: String,
-        /// When to try again, if the server says so.
-        retry_after: Option<Duration>,
-    },
-    /// An answer that is not Hookwheel's.
-    #[error("{url} answered {status} with something that is not Hookwheel's: {why}")]
-    Strange {
-        /// What was called.
-        url: String,
-        /// The status.
-        status: StatusCode,
-        /// What is strange.
-        why: String,
-    },
-}
-
-fn refused(status: &StatusCode, field: &Option<String>, message: &str) -> String {
-    let hint = match *status {
-        StatusCode::UNAUTHORIZED => "; give a key with --key or HOOKWHEEL_KEY",
+/// What helps against it, in the words of the command line.
+fn hint(error: &client::Error) -> &'static str {
+    match error {
+        client::Error::Unreachable { .. } => "; is the server running there? (--url or HOOKWHEEL_URL says where)",
+        client::Error::Refused { status: StatusCode::UNAUTHORIZED, .. } => "; give a key with --key or HOOKWHEEL_KEY",
         _ => "",
-    };
-    let field = field.as_ref().map_or(String::new(), |field| format!("{field}: "));
-    format!("the server refused ({}): {field}{message}{hint}", status.as_u16())
+    }
 }

@@ -2,7 +2,6 @@
 //! know the server only through its API, so they work against any server that can be reached.
 
 mod bench;
-mod client;
 mod contract;
 mod dialect;
 mod dialect_diff;

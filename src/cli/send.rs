@@ -13,10 +13,9 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::client::{Api, Call};
-use super::error::CallError;
 use super::error::CliError;
 use super::server::ServerArgs;
+use crate::client::{self, Call, Client};
 use crate::clock::Dice;
 
 const EVENTS_PATH: &str = "/api/v1/events";
@@ -60,7 +59,7 @@ pub struct SendArgs {
 
 /// Posts what the arguments say and prints the id of each event that was accepted.
 pub async fn run(args: SendArgs, server: &ServerArgs) -> Result<(), CliError> {
-    let api = Api::new(server)?;
+    let api = server.client()?;
     match &args.ndjson {
         Some(from) => {
             let from = from.clone();
@@ -72,7 +71,7 @@ pub async fn run(args: SendArgs, server: &ServerArgs) -> Result<(), CliError> {
 
 /// Posts bodies until they are accepted.
 struct Sender<'a> {
-    api: &'a Api,
+    api: &'a Client,
     account: Option<&'a str>,
     /// Begins the `Idempotency-Key` of every request.
     run: String,
@@ -80,16 +79,21 @@ struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    fn new(api: &'a Api, args: &'a SendArgs) -> Self {
+    fn new(api: &'a Client, args: &'a SendArgs) -> Self {
         let run = args.run.clone().unwrap_or_else(|| format!("send-{:016x}", Dice::from_system().bits()));
         Self { api, account: args.account.as_deref(), run, patience: Duration::from_secs(args.retry_seconds) }
     }
 
-    async fn post(&self, number: usize, body: (&'static str, Bytes), bar: &ProgressBar) -> Result<Value, CallError> {
+    async fn post(
+        &self,
+        number: usize,
+        body: (&'static str, Bytes),
+        bar: &ProgressBar,
+    ) -> Result<Value, client::Error> {
         let mut headers = vec![("Idempotency-Key", format!("{}-{number}", self.run))];
         headers.extend(self.account.map(|account| ("Hookwheel-Account", account.to_owned())));
         let call = Call { method: Method::POST, path: EVENTS_PATH, headers, body: Some(body) };
-        let waiting = |error: &CallError, wait: Duration| {
+        let waiting = |error: &client::Error, wait: Duration| {
             bar.suspend(|| eprintln!("hookwheel: {error}; trying again in {:.1} s", wait.as_secs_f64()));
         };
         self.api.call_patiently(&call, self.patience, waiting).await
@@ -161,9 +165,9 @@ async fn send_lines(sender: &Sender<'_>, from: &str, batch_events_max: usize) ->
 }
 
 /// Says which line was refused, and how to go on.
-fn stopped(sender: &Sender<'_>, from: &str, accepted: usize, lines: &[usize], error: CallError) -> CliError {
+fn stopped(sender: &Sender<'_>, from: &str, accepted: usize, lines: &[usize], error: client::Error) -> CliError {
     let index = match &error {
-        CallError::Refused { field: Some(field), .. } => {
+        client::Error::Refused { field: Some(field), .. } => {
             field.strip_prefix('[').and_then(|rest| rest.split(']').next()?.parse::<usize>().ok())
         }
         _ => None,

@@ -2,6 +2,9 @@
 
 use clap::Args;
 
+use super::error::CliError;
+use crate::client::Client;
+
 /// Which server the other commands talk to.
 #[derive(Debug, Clone, Args)]
 pub struct ServerArgs {
@@ -11,4 +14,11 @@ pub struct ServerArgs {
     /// The API key to talk to it with
     #[arg(long, global = true, env = "HOOKWHEEL_KEY", hide_env_values = true)]
     pub key: Option<String>,
+}
+
+impl ServerArgs {
+    /// A client of it.
+    pub fn client(&self) -> Result<Client, CliError> {
+        Client::new(&self.url, self.key.as_deref()).map_err(CliError::from)
+    }
 }

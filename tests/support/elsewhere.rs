@@ -11,8 +11,13 @@ pub fn say(line: &str) {
 
 /// Where `scripts/test` has put the packages; without them a test is skipped, but never in CI.
 pub fn test_env(what_for: &str) -> Option<PathBuf> {
+    prepared(what_for, &["python/bin/python", "node/node_modules"])
+}
+
+/// The same where a test needs these parts of it.
+pub fn prepared(what_for: &str, parts: &[&str]) -> Option<PathBuf> {
     let dir = std::env::var_os("HOOKWHEEL_TEST_ENV").map(PathBuf::from);
-    let whole = dir.filter(|dir| dir.join("python/bin/python").exists() && dir.join("node/node_modules").exists());
+    let whole = dir.filter(|dir| parts.iter().all(|part| dir.join(part).exists()));
     if whole.is_none() {
         assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "HOOKWHEEL_TEST_ENV is not prepared: run scripts/test");
         say(&format!("SKIPPED: {what_for}; scripts/test installs what it needs"));

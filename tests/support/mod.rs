@@ -13,7 +13,7 @@ pub mod receiver;
 pub mod scene;
 
 pub use authority::{Authority, Certified};
-pub use elsewhere::{Program, say, test_env};
+pub use elsewhere::{Program, prepared, say, test_env};
 pub use endpoint::Endpoint;
 pub use http::{Client, Message, Reply};
 pub use process::{Running, Server};

@@ -21,6 +21,10 @@ fn special(of: &str, field: &str) -> Option<Value> {
         ("DialectHeader", "value") => json!("{event.id}"),
         ("Key" | "KeyCreate", "name") => json!("backend"),
         ("Account" | "AccountCreate" | "AccountChange", "name") => json!("Acme Inc."),
+        // In a query.
+        ("", "status_code") => json!("5xx"),
+        ("", "order_key") => json!("42"),
+        ("", "count") => json!(true),
         ("Setting", "name") => json!("server.body_bytes_max"),
         ("Dialect", "description") => json!("The contract of Standard Webhooks 1.0."),
         ("Setting", "value" | "default") => json!(16_777_216),

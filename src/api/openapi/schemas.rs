@@ -11,8 +11,13 @@ use super::examples::example;
 const PREFIX: &str = "#/components/schemas/";
 
 /// What may be null and may be left out as well.
-const AT_TIMES: [(&str, &str); 4] =
-    [("Event", "actor"), ("Event", "metadata"), ("Event", "deliveries_next_cursor"), ("Webhook", "lane")];
+const AT_TIMES: [(&str, &str); 5] = [
+    ("Attempt", "request_body"),
+    ("Event", "actor"),
+    ("Event", "metadata"),
+    ("Event", "deliveries_next_cursor"),
+    ("Webhook", "lane"),
+];
 
 /// What a frame holds, and how: the frames are written out for each noun, with the noun's own schema in them.
 #[derive(Debug, Clone, Copy)]

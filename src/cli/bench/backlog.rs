@@ -16,8 +16,8 @@ use super::produce::{Bounds, Load};
 use super::receive::Receiver;
 use super::report::{self, Row, mib};
 use super::webhooks::{self, Manner, Webhooks};
-use crate::cli::client::{Api, Call};
 use crate::cli::error::CliError;
+use crate::client::{Call, Client};
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::time::{self, UnixMs};
 
@@ -84,7 +84,7 @@ pub async fn measure(
     clock: Stopwatch,
     receiver: &Receiver,
 ) -> Result<BacklogReport, CliError> {
-    let (api, patience) = (Api::new(&own.server)?, Duration::from_secs(args.patience_seconds));
+    let (api, patience) = (own.server.client()?, Duration::from_secs(args.patience_seconds));
     let webhooks = Webhooks::all_failing(args.webhooks.unwrap_or(WEBHOOKS));
     let events = deliveries.div_ceil(webhooks.count.into());
     let mut process = Watched::new(own.pid());
@@ -154,7 +154,12 @@ struct Witness {
 
 impl Witness {
     /// Makes one with each delay, and waits until their first attempts are recorded.
-    async fn all(args: &BenchArgs, api: &Api, receiver: &Receiver, patience: Duration) -> Result<Vec<Self>, CliError> {
+    async fn all(
+        args: &BenchArgs,
+        api: &Client,
+        receiver: &Receiver,
+        patience: Duration,
+    ) -> Result<Vec<Self>, CliError> {
         let ids = try_join_all(WITNESS_DELAY_SECONDS.iter().zip(0..).map(|(delay, number)| {
             let webhook = json!({
                 "url": Manner::FailsOnce.url(receiver.port(), number),
@@ -193,7 +198,7 @@ impl Witness {
 }
 
 /// When the retry of a webhook's only delivery is due, once its first attempt is recorded.
-async fn due(api: &Api, webhook: &str, patience: Duration) -> Result<UnixMs, CliError> {
+async fn due(api: &Client, webhook: &str, patience: Duration) -> Result<UnixMs, CliError> {
     let path = format!("/api/v1/webhooks/{webhook}/deliveries?state=scheduled");
     let begun = Stopwatch::start();
     while begun.elapsed() < patience {
@@ -208,7 +213,7 @@ async fn due(api: &Api, webhook: &str, patience: Duration) -> Result<UnixMs, Cli
 }
 
 /// Deliveries of these webhooks that have not ended.
-async fn open_deliveries(api: &Api, ids: &[String]) -> Result<u64, CliError> {
+async fn open_deliveries(api: &Client, ids: &[String]) -> Result<u64, CliError> {
     let mut open = 0;
     for id in ids {
         let path = format!("/api/v1/webhooks/{id}");

@@ -19,7 +19,6 @@ mod webhooks;
 
 use std::time::Duration;
 
-use super::client::Api;
 use super::error::CliError;
 use super::server::ServerArgs;
 use crate::clock::Stopwatch;
@@ -78,7 +77,7 @@ async fn measure(
     receiver: &Receiver,
     process: Option<Watched>,
 ) -> Result<Report, CliError> {
-    let (api, webhooks) = (Api::new(server)?, Webhooks::asked_for(args)?);
+    let (api, webhooks) = (server.client()?, Webhooks::asked_for(args)?);
     let ids = webhooks.create(args, &api, receiver.port(), None).await?;
     let measured = load(args, webhooks, server, clock, receiver, process).await;
     webhooks::delete(&api, &ids).await?;

@@ -7,10 +7,9 @@ use std::time::Duration;
 use awc::http::Method;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::cli::client::{Api, Call};
-use crate::cli::error::CallError;
 use crate::cli::error::CliError;
 use crate::cli::server::ServerArgs;
+use crate::client::{self, Call};
 use crate::clock::Stopwatch;
 
 /// A process that is not ready by then has failed.
@@ -47,13 +46,13 @@ impl Started {
     }
 
     async fn wait_until_ready(&mut self, server: &ServerArgs, begun: Stopwatch) -> Result<(), CliError> {
-        let api = Api::new(server)?;
+        let api = server.client()?;
         let call = Call { method: Method::GET, path: "/health/ready", headers: Vec::new(), body: None };
         loop {
             match api.call(&call).await {
                 Ok(_) => return Ok(()),
                 // Any answer of its own means that it is up; only 503 means "not yet".
-                Err(CallError::Strange { status, .. }) if status.is_success() => return Ok(()),
+                Err(client::Error::Strange { status, .. }) if status.is_success() => return Ok(()),
                 Err(error) if begun.elapsed() > READY_MAX => return Err(error.into()),
                 Err(_) => {}
             }

@@ -6,8 +6,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use super::args::BenchArgs;
-use crate::cli::client::{Api, Call};
 use crate::cli::error::CliError;
+use crate::client::{Call, Client};
 
 /// The type of the events that are posted; where they are spread, the webhook's number follows.
 const EVENT_TYPE: &str = "bench.event";
@@ -120,7 +120,7 @@ impl Webhooks {
     pub async fn create(
         &self,
         args: &BenchArgs,
-        api: &Api,
+        api: &Client,
         port: u16,
         retry: Option<&Value>,
     ) -> Result<Vec<String>, CliError> {
@@ -148,7 +148,7 @@ impl Webhooks {
 }
 
 /// Creates one webhook and says its id.
-pub async fn create(api: &Api, webhook: Value) -> Result<String, CliError> {
+pub async fn create(api: &Client, webhook: Value) -> Result<String, CliError> {
     let body = Some(("application/json", webhook.to_string().into()));
     let call = Call { method: Method::POST, path: "/api/v1/webhooks", headers: Vec::new(), body };
     let reply = api.call(&call).await?;
@@ -157,7 +157,7 @@ pub async fn create(api: &Api, webhook: Value) -> Result<String, CliError> {
 }
 
 /// Deletes those of these ids.
-pub async fn delete(api: &Api, ids: &[String]) -> Result<(), CliError> {
+pub async fn delete(api: &Client, ids: &[String]) -> Result<(), CliError> {
     let deleted = ids.iter().map(|id| async move {
         let path = format!("/api/v1/webhooks/{id}");
         api.call(&Call { method: Method::DELETE, path: &path, headers: Vec::new(), body: None }).await.map(drop)

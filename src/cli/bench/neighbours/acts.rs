@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use super::raw;
 use crate::cli::bench::webhooks::{self, CALLS_MAX, Manner};
-use crate::cli::client::{Api, Call};
 use crate::cli::error::CliError;
 use crate::cli::server::ServerArgs;
+use crate::client::{Call, Client};
 
 /// What the neighbours' webhooks want.
 const EVENT_TYPE: &str = "neighbour.event";
@@ -109,7 +109,7 @@ impl Act {
             Self::Tenants { .. } => with_filter(place.port, number, format!("@.data.tenant == \"t{number}\"")),
             Self::Batches { .. } => wanting(Manner::Well, place.port, number),
         };
-        let api = Api::new(&place.server)?;
+        let api = place.server.client()?;
         let made = (0..self.webhooks()).map(|number| {
             let account = &place.accounts[number as usize % place.accounts.len()];
             let (api, body) = (api.acting_for(account), webhook(number));
@@ -120,7 +120,7 @@ impl Act {
 
     /// Does its worst until it is dropped.
     pub async fn go_on(&self, place: &Place, made: &[Made]) -> Result<(), CliError> {
-        let api = Api::new(&place.server)?;
+        let api = place.server.client()?;
         let first = api.acting_for(&place.accounts[0]);
         match *self {
             Self::Nothing => {}
@@ -164,7 +164,7 @@ impl Act {
 
 /// Takes all webhooks of the neighbours away again.
 pub async fn take_away(place: &Place) -> Result<(), CliError> {
-    let api = Api::new(&place.server)?;
+    let api = place.server.client()?;
     for account in &place.accounts {
         let api = api.acting_for(account);
         loop {
@@ -191,7 +191,7 @@ impl Sick {
         webhook
     }
 
-    async fn post(&self, api: &Api, accounts: &[String]) {
+    async fn post(&self, api: &Client, accounts: &[String]) {
         match self.posts {
             Posts::Before(events) => {
                 let at_once = (DELIVERIES_MAX * accounts.len() as u32 / self.webhooks).clamp(1, events);
@@ -239,7 +239,7 @@ fn batch(events: u32) -> Bytes {
     format!("[{}]", vec![event("{}"); events as usize].join(",")).into()
 }
 
-async fn post_on_and_on(api: &Api, body: impl Fn(u64) -> Bytes, pause: Duration) {
+async fn post_on_and_on(api: &Client, body: impl Fn(u64) -> Bytes, pause: Duration) {
     for number in 0.. {
         publish(api, body(number)).await;
         sleep(pause).await;
@@ -247,7 +247,7 @@ async fn post_on_and_on(api: &Api, body: impl Fn(u64) -> Bytes, pause: Duration)
 }
 
 /// Posts, and says whether it was accepted.
-async fn publish(api: &Api, body: Bytes) -> bool {
+async fn publish(api: &Client, body: Bytes) -> bool {
     let body = Some(("application/json", body));
     let accepted =
         api.call(&Call { method: Method::POST, path: "/api/v1/events", headers: Vec::new(), body }).await.is_ok();
@@ -257,7 +257,7 @@ async fn publish(api: &Api, body: Bytes) -> bool {
     accepted
 }
 
-async fn check_on_and_on(api: Api, id: &str) {
+async fn check_on_and_on(api: Client, id: &str) {
     loop {
         if check(&api, id).await.is_err() {
             sleep(REFUSED_PAUSE).await;
@@ -266,14 +266,14 @@ async fn check_on_and_on(api: Api, id: &str) {
 }
 
 /// Has the server call a webhook's endpoint now.
-pub async fn check(api: &Api, id: &str) -> Result<(), CliError> {
+pub async fn check(api: &Client, id: &str) -> Result<(), CliError> {
     let path = format!("/api/v1/webhooks/{id}/check");
     api.call(&Call { method: Method::POST, path: &path, headers: Vec::new(), body: None }).await?;
     Ok(())
 }
 
 /// Makes accounts of these names.
-pub async fn accounts(api: &Api, names: &[String]) -> Result<(), CliError> {
+pub async fn accounts(api: &Client, names: &[String]) -> Result<(), CliError> {
     let made = names.iter().map(|name| async move {
         let body = Some(("application/json", json!({"id": name, "name": name}).to_string().into()));
         let call = Call { method: Method::POST, path: "/api/v1/accounts", headers: Vec::new(), body };
@@ -283,7 +283,7 @@ pub async fn accounts(api: &Api, names: &[String]) -> Result<(), CliError> {
 }
 
 /// Open deliveries of each of these webhooks.
-pub async fn open(api: &Api, made: &[Made]) -> Result<Vec<u64>, CliError> {
+pub async fn open(api: &Client, made: &[Made]) -> Result<Vec<u64>, CliError> {
     let open = made.iter().map(|webhook| {
         let api = api.acting_for(&webhook.account);
         async move {

@@ -14,9 +14,9 @@ use crate::cli::bench::own::OwnServer;
 use crate::cli::bench::produce::{Bounds, Load};
 use crate::cli::bench::receive::Receiver;
 use crate::cli::bench::webhooks::{self, Manner, Webhooks};
-use crate::cli::client::{Api, Call};
 use crate::cli::error::CliError;
 use crate::cli::server::ServerArgs;
+use crate::client::{Call, Client};
 use crate::clock::Stopwatch;
 
 /// Its account.
@@ -41,7 +41,7 @@ pub struct Healthy {
     /// Its endpoint.
     pub receiver: Receiver,
     /// A client of its API.
-    pub api: Api,
+    pub api: Client,
     /// Its webhook.
     pub webhook: String,
 }
@@ -49,7 +49,7 @@ pub struct Healthy {
 impl Healthy {
     /// Makes it, and posts some events to the end.
     pub async fn start(own: &OwnServer, clock: Stopwatch) -> Result<Self, CliError> {
-        let admin = Api::new(&own.server)?;
+        let admin = own.server.client()?;
         acts::accounts(&admin, &[ACCOUNT.into()]).await?;
         let (api, receiver) = (admin.acting_for(ACCOUNT), Receiver::start(clock)?);
         let wanted = Webhooks { count: 1, hanging: 0, failing: 0, spread: false };
@@ -71,7 +71,7 @@ impl Healthy {
 }
 
 /// Adds what checks of a webhook take, in microseconds, until this is dropped, or says why one failed.
-pub async fn check_on_and_on(api: &Api, webhook: &str, into: &mut Histogram<u64>) -> CliError {
+pub async fn check_on_and_on(api: &Client, webhook: &str, into: &mut Histogram<u64>) -> CliError {
     loop {
         if let Err(error) = check(api, webhook, into).await {
             return error;
@@ -81,7 +81,7 @@ pub async fn check_on_and_on(api: &Api, webhook: &str, into: &mut Histogram<u64>
 }
 
 /// What `count` checks of a webhook take, in microseconds.
-pub async fn checks(api: &Api, webhook: &str, count: u32) -> Result<Histogram<u64>, CliError> {
+pub async fn checks(api: &Client, webhook: &str, count: u32) -> Result<Histogram<u64>, CliError> {
     let mut took = latencies();
     for _ in 0..count {
         check(api, webhook, &mut took).await?;
@@ -89,7 +89,7 @@ pub async fn checks(api: &Api, webhook: &str, count: u32) -> Result<Histogram<u6
     Ok(took)
 }
 
-async fn check(api: &Api, webhook: &str, into: &mut Histogram<u64>) -> Result<(), CliError> {
+async fn check(api: &Client, webhook: &str, into: &mut Histogram<u64>) -> Result<(), CliError> {
     let _timed = Timed { begun: Stopwatch::start(), into };
     acts::check(api, webhook).await
 }
@@ -107,7 +107,7 @@ impl Drop for Timed<'_> {
 }
 
 /// A key of the account that may publish.
-async fn key(admin: &Api) -> Result<String, CliError> {
+async fn key(admin: &Client) -> Result<String, CliError> {
     let path = format!("/api/v1/accounts/{ACCOUNT}/keys");
     let body = Some(("application/json", json!({"scopes": ["publish"]}).to_string().into()));
     let reply = admin.call(&Call { method: Method::POST, path: &path, headers: Vec::new(), body }).await?;

@@ -25,7 +25,6 @@ use crate::cli::bench::process::Watched;
 use crate::cli::bench::produce::{Bounds, Watch};
 use crate::cli::bench::receive::Receiver;
 use crate::cli::bench::report::{self, mib};
-use crate::cli::client::Api;
 use crate::cli::error::CliError;
 use crate::clock::{Dice, Stopwatch};
 
@@ -53,7 +52,7 @@ pub async fn run(args: &BenchArgs, clock: Stopwatch) -> Result<(), CliError> {
     let own = servers::start(args, &[KEPT]).await?;
     let mut healthy = Healthy::start(&own, clock).await?;
     let names: Vec<String> = (0..NEIGHBOURS).map(|number| format!("neighbour-{number}")).collect();
-    acts::accounts(&Api::new(&own.server)?, &names).await?;
+    acts::accounts(&own.server.client()?, &names).await?;
     let sick = Receiver::start(clock)?;
     let doing = Doing::default();
     let (place, now) =

@@ -24,7 +24,6 @@ use super::latency::{Latency, latencies};
 use super::process::Watched;
 use super::produce::Bounds;
 use super::receive::Receiver;
-use crate::cli::client::Api;
 use crate::cli::error::CliError;
 use crate::clock::Stopwatch;
 use acts::{Made, Place};
@@ -59,7 +58,7 @@ pub async fn run(args: &BenchArgs, clock: Stopwatch) -> Result<(), CliError> {
 /// Measures one row on a server of its own.
 async fn measure(args: &BenchArgs, row: &Row, time: Duration, clock: Stopwatch) -> Result<Figures, CliError> {
     let own = servers::start_without_limit(args).await?;
-    let admin = Api::new(&own.server)?;
+    let admin = own.server.client()?;
     let mut healthy = Healthy::start(&own, clock).await?;
     let sick = Receiver::start(clock)?;
     let accounts = accounts(row.accounts);

@@ -1,82 +1,67 @@
-//! A client of the API. What stays true: a call that may be repeated is repeated only when the server said "not now" or
+//! How a call is made. What stays true: a call that may be repeated is repeated only when the server said "not now" or
 //! could not be reached, and for no longer than it was told to.
 
 use std::time::Duration;
 
-use awc::http::{Method, StatusCode, header};
-use bytes::Bytes;
+use awc::http::{StatusCode, header};
 use serde_json::Value;
 
-use super::error::{CallError, CliError};
-use super::server::ServerArgs;
+use super::asked::{Asked, Call};
+use super::error::Error;
 use crate::clock::{Dice, Stopwatch};
 
 /// A reply longer than this is no reply of Hookwheel's.
 const REPLY_BYTES_MAX: usize = 16 << 20;
 /// The deadline of one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a call that may be repeated is repeated, unless it is said.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The waits between tries grow from this …
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 /// … to this, unless the server names one, which may be shorter than the first, but never nothing.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// One server, one key.
-pub struct Api {
+#[derive(Clone)]
+pub struct Client {
     http: awc::Client,
     base: String,
     account: Option<String>,
+    patience: Duration,
 }
 
-/// One call.
-pub struct Call<'a> {
-    /// The method.
-    pub method: Method,
-    /// The path, from `/` on.
-    pub path: &'a str,
-    /// Further headers.
-    pub headers: Vec<(&'a str, String)>,
-    /// The body and its type.
-    pub body: Option<(&'static str, Bytes)>,
-}
-
-impl CallError {
-    /// How long to wait before the same call may succeed; `None` if it will not. `pause` is our own back-off.
-    fn pause(&self, pause: Duration) -> Option<Duration> {
-        let later = |status: &StatusCode| {
-            [StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE].contains(status)
-        };
-        match self {
-            Self::Unreachable { .. } => Some(pause),
-            Self::Refused { status, retry_after, .. } => later(status).then(|| retry_after.unwrap_or(pause)),
-            Self::Strange { status, .. } => later(status).then_some(pause),
-        }
-    }
-}
-
-impl Api {
-    /// A client of `server`.
-    pub fn new(server: &ServerArgs) -> Result<Self, CliError> {
-        let base = server.url.trim_end_matches('/').to_owned();
+impl Client {
+    /// A client of the server at `url`, such as `http://127.0.0.1:7080`.
+    ///
+    /// # Errors
+    /// An address that is none.
+    pub fn new(url: &str, key: Option<&str>) -> Result<Self, Error> {
+        let base = url.trim_end_matches('/').to_owned();
         if !(base.starts_with("http://") || base.starts_with("https://")) {
-            return Err(CliError::Failed(format!("--url must start with http:// or https://, but is {base}")));
+            return Err(Error::Address(base));
         }
         let mut http = awc::Client::builder().disable_redirects().timeout(CALL_TIMEOUT);
-        if let Some(key) = &server.key {
+        if let Some(key) = key {
             http = http.bearer_auth(key);
         }
-        Ok(Self { http: http.finish(), base, account: None })
+        Ok(Self { http: http.finish(), base, account: None, patience: PATIENCE })
     }
 
     /// The same client acting for this account; its key must be an admin's.
     pub fn acting_for(&self, account: &str) -> Self {
-        Self { http: self.http.clone(), base: self.base.clone(), account: Some(account.to_owned()) }
+        Self { account: Some(account.to_owned()), ..self.clone() }
+    }
+
+    /// The same client, repeating what may be repeated for so long; a minute is usual.
+    pub fn with_patience(&self, patience: Duration) -> Self {
+        Self { patience, ..self.clone() }
     }
 
     /// Makes one call, once.
     ///
     /// # Errors
     /// No answer, an error as answer, or an answer that is not JSON.
-    pub async fn call(&self, call: &Call<'_>) -> Result<Value, CallError> {
+    pub async fn call(&self, call: &Call<'_>) -> Result<Value, Error> {
         let url = format!("{}{}", self.base, call.path);
         let mut request = self.http.request(call.method.clone(), &url);
         if let Some(account) = &self.account {
@@ -90,11 +75,11 @@ impl Api {
             None => request.send(),
         };
         let mut response =
-            sent.await.map_err(|error| CallError::Unreachable { url: url.clone(), why: error.to_string() })?;
+            sent.await.map_err(|error| Error::Unreachable { url: url.clone(), why: error.to_string() })?;
         let status = response.status();
         let retry_after =
             response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let strange = |why: String| CallError::Strange { url: url.clone(), status, why };
+        let strange = |why: String| Error::Strange { url: url.clone(), status, why };
         let body = response.body().limit(REPLY_BYTES_MAX).await.map_err(|error| strange(error.to_string()))?;
         if status == StatusCode::NO_CONTENT {
             return Ok(Value::Null);
@@ -105,8 +90,9 @@ impl Api {
         }
         let text = |name: &str| reply["error"][name].as_str().map(str::to_owned);
         match text("message") {
-            Some(message) => Err(CallError::Refused {
+            Some(message) => Err(Error::Refused {
                 status,
+                code: text("code").unwrap_or_default(),
                 field: text("field"),
                 message,
                 retry_after: retry_after.map(Duration::from_secs),
@@ -118,13 +104,13 @@ impl Api {
     /// Makes a call that is safe to repeat, again and again for up to `patience`. `waiting` hears of every wait.
     ///
     /// # Errors
-    /// As [`Api::call`]; the last error when the patience has run out.
+    /// As [`Client::call`]; the last error when the patience has run out.
     pub async fn call_patiently(
         &self,
         call: &Call<'_>,
         patience: Duration,
-        mut waiting: impl FnMut(&CallError, Duration),
-    ) -> Result<Value, CallError> {
+        mut waiting: impl FnMut(&Error, Duration),
+    ) -> Result<Value, Error> {
         let (begun, mut pause, mut dice) = (Stopwatch::start(), PAUSE_MIN, Dice::from_system());
         loop {
             let error = match self.call(call).await {
@@ -140,5 +126,21 @@ impl Api {
             actix_rt::time::sleep(wait).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
+    }
+
+    /// The whole reply of an operation.
+    pub(super) async fn whole(&self, asked: &Asked) -> Result<Value, Error> {
+        let call = asked.call();
+        if asked.is_repeatable() {
+            self.call_patiently(&call, self.patience, |_, _| ()).await
+        } else {
+            self.call(&call).await
+        }
+    }
+
+    /// What the reply of an operation holds.
+    pub(super) async fn ask(&self, asked: Asked) -> Result<Value, Error> {
+        let mut reply = self.whole(&asked).await?;
+        Ok(reply.get_mut("data").map_or(Value::Null, Value::take))
     }
 }

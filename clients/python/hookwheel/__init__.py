@@ -1,0 +1,53 @@
+"""Client for Hookwheel, the webhook delivery server.
+
+    from hookwheel import Hookwheel
+
+    hw = Hookwheel("https://hooks.example.com", "hw_…")
+    hw.events.publish("task.created", {"id": 1})
+
+Receivers check what comes with `verify(payload, headers, secret)`.
+"""
+
+from .calls import AsyncPages, Page, Pages
+from .client import AsyncHookwheel, Hookwheel
+from .errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    HookwheelError,
+    NotFound,
+    NotReached,
+    Refused,
+    TooLarge,
+    TooMuch,
+    Unauthorized,
+    Unavailable,
+)
+from .generated import models
+from .generated.version import __version__
+from .receiving import NotVerified, verify
+from .retries import Retries
+
+__all__ = [
+    "AsyncHookwheel",
+    "AsyncPages",
+    "BadRequest",
+    "Conflict",
+    "Forbidden",
+    "Hookwheel",
+    "HookwheelError",
+    "NotFound",
+    "NotReached",
+    "NotVerified",
+    "Page",
+    "Pages",
+    "Refused",
+    "Retries",
+    "TooLarge",
+    "TooMuch",
+    "Unauthorized",
+    "Unavailable",
+    "__version__",
+    "models",
+    "verify",
+]

@@ -1,0 +1,232 @@
+//! What can be asked of the API, one method an operation, named as the document names it: `webhooks.secret.rotate` is
+//! `client.webhooks_secret().rotate(…)`. What stays true: the table is the document's (`tests/clients.rs`), and what a reply
+//! holds as `data` is what a method gives.
+
+use awc::http::Method;
+use serde_json::Value;
+
+use super::asked::Asked;
+use super::calling::Client;
+use super::error::Error;
+use super::pages::Pages;
+
+/// Names and values of a query. What is left out is the server's choice.
+pub type Query<'a> = &'a [(&'a str, &'a str)];
+
+macro_rules! parts {
+    ($(
+        $(#[$about:meta])+
+        $part:ident $Part:ident {
+            $($(#[$told:meta])+ $id:literal $verb:ident $method:ident $path:literal ($($arg:ident),*) $kind:ident;)+
+        }
+    )+) => {
+        /// The operations that have a method made of this table: id, method and path, as the document has them.
+        pub const OPERATIONS: &[(&str, &str, &str)] = &[$($(($id, stringify!($method), $path)),+),+];
+
+        impl Client {
+            $($(#[$about])+ pub fn $part(&self) -> $Part<'_> { $Part(self) })+
+        }
+
+        $(
+            $(#[$about])+
+            #[derive(Clone, Copy)]
+            pub struct $Part<'c>(pub(super) &'c Client);
+
+            impl<'c> $Part<'c> {
+                $(parts!(@$kind $(#[$told])+ $verb $method $path ($($arg),*));)+
+            }
+        )+
+    };
+    (@plain $(#[$told:meta])+ $verb:ident $method:ident $path:literal ($($arg:ident),*)) => {
+        $(#[$told])+
+        ///
+        /// # Errors
+        /// No answer, or one that it cannot be done.
+        pub async fn $verb(&self, $($arg: &str),*) -> Result<Value, Error> {
+            self.0.ask(Asked::new(Method::$method, $path, &[$((stringify!($arg), $arg)),*])).await
+        }
+    };
+    (@body $(#[$told:meta])+ $verb:ident $method:ident $path:literal ($($arg:ident),*)) => {
+        $(#[$told])+
+        ///
+        /// # Errors
+        /// No answer, or one that it cannot be done.
+        pub async fn $verb(&self, $($arg: &str,)* fields: &Value) -> Result<Value, Error> {
+            self.0.ask(Asked::new(Method::$method, $path, &[$((stringify!($arg), $arg)),*]).with_body(fields)).await
+        }
+    };
+    (@query $(#[$told:meta])+ $verb:ident $method:ident $path:literal ($($arg:ident),*)) => {
+        $(#[$told])+
+        ///
+        /// # Errors
+        /// No answer, or one that it cannot be done.
+        pub async fn $verb(&self, $($arg: &str,)* query: Query<'_>) -> Result<Value, Error> {
+            self.0.ask(Asked::new(Method::$method, $path, &[$((stringify!($arg), $arg)),*]).with_query(query)).await
+        }
+    };
+    (@pages $(#[$told:meta])+ $verb:ident $method:ident $path:literal ($($arg:ident),*)) => {
+        $(#[$told])+
+        pub fn $verb(&self, $($arg: &str,)* query: Query<'_>) -> Pages<'c> {
+            Pages::new(self.0, Asked::new(Method::$method, $path, &[$((stringify!($arg), $arg)),*]), query)
+        }
+    };
+}
+
+parts! {
+    /// Facts that a product tells of: published once, and looked up with what became of them.
+    events Events {
+        /// List events, newest first.
+        "events.list" list GET "/api/v1/events" () pages;
+        /// Show an event with its data and its deliveries.
+        "events.get" get GET "/api/v1/events/{id}" (id) plain;
+    }
+    /// Deliveries of an event.
+    events_deliveries EventsDeliveries {
+        /// List an event's deliveries, newest first: replays, then those that were made when it was accepted.
+        "events.deliveries.list" list GET "/api/v1/events/{id}/deliveries" (id) pages;
+    }
+    /// Registered endpoints: what they want, how they are served, holding, testing and replaying.
+    webhooks Webhooks {
+        /// List webhooks, newest first.
+        "webhooks.list" list GET "/api/v1/webhooks" () pages;
+        /// Register a webhook.
+        "webhooks.create" create POST "/api/v1/webhooks" () body;
+        /// Show a webhook, and how its deliveries stand.
+        "webhooks.get" get GET "/api/v1/webhooks/{id}" (id) plain;
+        /// Change a webhook: what is left out stays, null goes back to the dialect's.
+        "webhooks.put" put PUT "/api/v1/webhooks/{id}" (id) body;
+        /// Delete a webhook; its open deliveries are cancelled.
+        "webhooks.delete" delete DELETE "/api/v1/webhooks/{id}" (id) plain;
+        /// Change a webhook: the same as PUT.
+        "webhooks.change" change PATCH "/api/v1/webhooks/{id}" (id) body;
+        /// Send a webhook a test event.
+        "webhooks.test" test POST "/api/v1/webhooks/{id}/test" (id) body;
+        /// Let the deliveries of a disabled webhook out again.
+        "webhooks.enable" enable POST "/api/v1/webhooks/{id}/enable" (id) plain;
+        /// Hold the deliveries of a webhook, with a reason.
+        "webhooks.disable" disable POST "/api/v1/webhooks/{id}/disable" (id) body;
+        /// Hold the deliveries of a webhook for a while.
+        "webhooks.pause" pause POST "/api/v1/webhooks/{id}/pause" (id) plain;
+        /// Let the deliveries of a paused webhook out again.
+        "webhooks.resume" resume POST "/api/v1/webhooks/{id}/resume" (id) plain;
+        /// Call a webhook's endpoint to see how it is.
+        "webhooks.check" check POST "/api/v1/webhooks/{id}/check" (id) plain;
+        /// Ask an endpoint again whether it wants deliveries.
+        "webhooks.verify" verify POST "/api/v1/webhooks/{id}/verify" (id) plain;
+        /// Deliver again what was delivered in a state and a time, or deliver what never was.
+        "webhooks.replay" replay POST "/api/v1/webhooks/{id}/replay" (id) body;
+        /// Cancel a webhook's open deliveries.
+        "webhooks.discard" discard POST "/api/v1/webhooks/{id}/discard" (id) body;
+    }
+    /// One event for one webhook, with each attempt to deliver it.
+    deliveries Deliveries {
+        /// Deliver again what a delivery delivered.
+        "deliveries.replay" replay POST "/api/v1/webhooks/{id}/replay/{delivery_id}" (id, delivery_id) plain;
+        /// Show a delivery with all of its attempts.
+        "deliveries.get" get GET "/api/v1/deliveries/{id}" (id) plain;
+    }
+    /// What a webhook signs with.
+    webhooks_secret WebhooksSecret {
+        /// Show a webhook's signing secret, and older ones that still sign.
+        "webhooks.secret.get" get GET "/api/v1/webhooks/{id}/secret" (id) plain;
+        /// Give a webhook a new signing secret; the old one signs beside it for a while.
+        "webhooks.secret.rotate" rotate POST "/api/v1/webhooks/{id}/secret/rotate" (id) body;
+    }
+    /// Deliveries of a webhook.
+    webhooks_deliveries WebhooksDeliveries {
+        /// List a webhook's deliveries, newest first.
+        "webhooks.deliveries.list" list GET "/api/v1/webhooks/{id}/deliveries" (id) pages;
+    }
+    /// Deliveries of a webhook that were tried.
+    webhooks_logs WebhooksLogs {
+        /// List what was sent to a webhook, newest first: deliveries that were tried.
+        "webhooks.logs.list" list GET "/api/v1/webhooks/{id}/logs" (id) pages;
+    }
+    /// Deliveries that used up their retries, until somebody replays or discards them.
+    dead_letters DeadLetters {
+        /// List dead letters that nobody has handled, newest first.
+        "dead_letters.list" list GET "/api/v1/dead-letters" () pages;
+        /// Deliver dead letters again, as new deliveries.
+        "dead_letters.replay" replay POST "/api/v1/dead-letters/replay" () body;
+        /// Take dead letters off the list; the deliveries stay dead in their history.
+        "dead_letters.discard" discard POST "/api/v1/dead-letters/discard" () body;
+    }
+    /// What bulk calls have started, and how far it is.
+    jobs Jobs {
+        /// List bulk jobs, newest first.
+        "jobs.list" list GET "/api/v1/jobs" () pages;
+        /// Show a bulk job.
+        "jobs.get" get GET "/api/v1/jobs/{id}" (id) plain;
+        /// Stop a bulk job; what it has done stays done.
+        "jobs.cancel" cancel POST "/api/v1/jobs/{id}/cancel" (id) plain;
+    }
+    /// Who changed what, when and from where.
+    audit Audit {
+        /// List who changed what, newest first.
+        "audit.list" list GET "/api/v1/audit" () pages;
+    }
+    /// What the store is encrypted with. For the operator.
+    server_master_keys ServerMasterKeys {
+        /// Show which master keys are in use.
+        "server.master_keys.get" get GET "/api/v1/master-keys" () plain;
+        /// Read the master keys again, and encrypt everything with the first of them.
+        "server.master_keys.reload" reload POST "/api/v1/master-keys/reload" () plain;
+    }
+    /// The clock that retention goes by. For the operator.
+    server_retention_clock ServerRetentionClock {
+        /// Say that the machine's clock is right.
+        "server.retention_clock.trust" trust POST "/api/v1/retention-clock/trust" () plain;
+    }
+    /// Numbers over time.
+    stats Stats {
+        /// Show what the account's events and deliveries came to, over time.
+        "stats.get" get GET "/api/v1/stats" () query;
+    }
+    /// Numbers of a webhook over time.
+    webhooks_stats WebhooksStats {
+        /// Show what a webhook's deliveries came to, over time.
+        "webhooks.stats.get" get GET "/api/v1/webhooks/{id}/stats" (id) query;
+    }
+    /// Tenants, what they may have, and their keys. For the operator.
+    accounts Accounts {
+        /// List accounts, newest first.
+        "accounts.list" list GET "/api/v1/accounts" () pages;
+        /// Make an account.
+        "accounts.create" create POST "/api/v1/accounts" () body;
+        /// Show an account.
+        "accounts.get" get GET "/api/v1/accounts/{id}" (id) plain;
+        /// Change an account's name, dialect or limits: what is left out stays, a limit that is null goes back to the server's.
+        "accounts.change" change PATCH "/api/v1/accounts/{id}" (id) body;
+    }
+    /// Keys of an account.
+    accounts_keys AccountsKeys {
+        /// List the keys of an account, the oldest first.
+        "accounts.keys.list" list GET "/api/v1/accounts/{id}/keys" (id) pages;
+        /// Make a key of an account; the reply is the only place that shows it.
+        "accounts.keys.create" create POST "/api/v1/accounts/{id}/keys" (id) body;
+        /// Revoke a key: it is refused from now on.
+        "accounts.keys.revoke" revoke DELETE "/api/v1/accounts/{id}/keys/{key_id}" (id, key_id) plain;
+    }
+    /// The server's configuration. For the operator.
+    server_settings ServerSettings {
+        /// List the server's settings.
+        "server.settings.list" list GET "/api/v1/settings" () pages;
+    }
+    /// The webhook contracts that are served here.
+    dialects Dialects {
+        /// List the dialects that are served, by name.
+        "dialects.list" list GET "/api/v1/dialects" () pages;
+        /// Show a dialect.
+        "dialects.get" get GET "/api/v1/dialects/{name}" (name) plain;
+    }
+    /// The types that the account's contract documents, with samples and schemas.
+    event_types EventTypes {
+        /// List the documented event types of a dialect, with samples and schemas.
+        "event_types.list" list GET "/api/v1/event-types" () pages;
+    }
+    /// Which addresses deliveries may go to, and why. For the operator.
+    guard Guard {
+        /// Say where a URL leads and which rules decide about it.
+        "guard.explain" explain POST "/api/v1/guard/explain" () body;
+    }
+}
