@@ -90,7 +90,7 @@ impl Bench {
     fn queue(&self, id: DeliveryId, number: u16, next: Next) {
         let outcome = Outcome::Status(if next == Next::Succeeded { 200 } else { 500 });
         let summary = AttemptSummary { number, started_at: self.clock.now(), duration_ms: 3, outcome };
-        let (url, request_headers) = ("https://example.com/x".into(), vec![("a".into(), "b".into())]);
+        let (url, request_headers) = ("https://example.com/x".into(), [("a", "b")].into_iter().collect());
         self.store.settle(Settlement {
             delivery: id,
             attempt: Attempt { summary, url, request_headers, response_body: b"said".to_vec(), resent: false },
@@ -124,6 +124,7 @@ fn event(event_type: &str, data: impl Into<bytes::Bytes>) -> NewEvent {
         actor: None,
         metadata: None,
         test: false,
+        channels: Vec::new(),
         fingerprint: None,
     }
 }

@@ -190,6 +190,7 @@ fn event(bytes: usize) -> NewEvent {
         actor: None,
         metadata: None,
         test: false,
+        channels: Vec::new(),
         fingerprint: None,
     }
 }
@@ -201,8 +202,13 @@ fn named(name: &str, bytes: usize) -> NewEvent {
 fn settlement(delivery: DeliveryId, number: u16, next: Next, now: UnixMs) -> Settlement {
     let outcome = Outcome::Status(if next == Next::Succeeded { 200 } else { 500 });
     let summary = AttemptSummary { number, started_at: now, duration_ms: 3, outcome };
-    let attempt =
-        Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![b'x'; 100], resent: false };
+    let attempt = Attempt {
+        summary,
+        url: "u".into(),
+        request_headers: Default::default(),
+        response_body: vec![b'x'; 100],
+        resent: false,
+    };
     let (disable, strain) = (DisableRule::default(), Strain::Neutral);
     Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false }
 }

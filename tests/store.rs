@@ -116,8 +116,13 @@ impl Bench {
 
     fn settle_by(&mut self, disable: DisableRule, delivery: DeliveryId, number: u16, outcome: Outcome, next: Next) {
         let summary = AttemptSummary { number, started_at: self.clock.now(), duration_ms: 3, outcome };
-        let attempt =
-            Attempt { summary, url: "u".into(), request_headers: vec![], response_body: vec![], resent: false };
+        let attempt = Attempt {
+            summary,
+            url: "u".into(),
+            request_headers: Default::default(),
+            response_body: vec![],
+            resent: false,
+        };
         let strain = Strain::Neutral;
         self.store.settle(Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false });
         while self.committer.step() {}
@@ -138,6 +143,7 @@ fn event(data: impl Into<bytes::Bytes>) -> NewEvent {
         actor: None,
         metadata: None,
         test: false,
+        channels: Vec::new(),
         fingerprint: None,
     }
 }

@@ -11,10 +11,14 @@ use crate::api::access::auth::{Manage, May, Tenant};
 use crate::api::http::page::{Listed, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::request::Query;
+use crate::api::webhooks::reach::reach;
 use crate::domain::account::Scope;
 use crate::domain::audit::{Actor, AuditEntry, Side};
 use crate::domain::id::AuditId;
 use crate::domain::time;
+
+/// What is noted of an account that was deleted, in the log of the one that is there from the start.
+pub const ACCOUNT_DELETED: &str = "account.deleted";
 
 /// What to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -23,7 +27,7 @@ use crate::domain::time;
 struct AuditQuery {
     /// Only this action, such as `webhook.deleted`.
     action: Option<String>,
-    /// Only what was done to the thing of this id.
+    /// Only what was done to the thing of this id; a webhook's own id will do.
     target: Option<String>,
     /// Rows, 1 to 250; 50 if left out.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 250, default = 50)]
@@ -45,7 +49,7 @@ enum AuditBy {
 /// An entry: something was changed, or a secret was shown.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = AuditEntry)]
-struct AuditView {
+pub struct AuditView {
     /// Its id.
     id: String,
     /// When it was done.
@@ -82,9 +86,14 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let window = Window::read(query.limit.as_deref(), query.cursor.as_deref())?;
     let account = tenant.account().number;
+    // A webhook's own id stands for ours.
+    let named = |target: &String| reach(&api, &tenant).called(target).map(|webhook| webhook.id.to_string());
+    let target = query.target.map(|target| named(&target).unwrap_or(target));
+    let asking = tenant.clone();
     let wanted = move |entry: &AuditEntry| {
-        query.action.as_ref().is_none_or(|action| entry.deed.action == *action)
-            && query.target.as_ref().is_none_or(|target| entry.deed.target == *target)
+        may_see(&asking, entry)
+            && query.action.as_ref().is_none_or(|action| entry.deed.action == *action)
+            && target.as_ref().is_none_or(|target| entry.deed.target == *target)
     };
     let (reader, entries) = (tenant.clone(), api.clone());
     let before = window.before.map(AuditId);
@@ -93,7 +102,13 @@ pub async fn list(
     Ok(HttpResponse::Ok().json(PageReply::from(listed)))
 }
 
-fn view(api: &Api, reader: &Tenant, entry: AuditEntry) -> AuditView {
+/// That another account is gone is the operator's matter, whoever else has a key of the one whose log says so.
+pub fn may_see(reader: &Tenant, entry: &AuditEntry) -> bool {
+    reader.is_admin() || entry.deed.action != ACCOUNT_DELETED
+}
+
+/// An entry, as this reader may see it.
+pub fn view(api: &Api, reader: &Tenant, entry: AuditEntry) -> AuditView {
     let side = side(api, reader, &entry);
     let by = match (entry.by.key, side) {
         (None, _) => AuditBy::Server,

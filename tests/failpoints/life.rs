@@ -238,7 +238,7 @@ impl Life {
         let attempt = Attempt {
             summary,
             url: String::new(),
-            request_headers: Vec::new(),
+            request_headers: Default::default(),
             response_body: Vec::new(),
             resent: false,
         };
@@ -318,6 +318,7 @@ pub fn event(name: &str, n: u8) -> NewEvent {
         actor: None,
         metadata: None,
         test: false,
+        channels: Vec::new(),
         fingerprint: Some([n; 32]),
     }
 }

@@ -64,6 +64,7 @@ impl Rig {
             actor: None,
             metadata: None,
             test: false,
+            channels: Vec::new(),
             fingerprint: None,
         };
         let accepted = self.now(move |staging| staging.accept(1, vec![event; count], None));
@@ -73,8 +74,13 @@ impl Rig {
 
 fn succeeded(delivery: DeliveryId) -> Settlement {
     let summary = AttemptSummary { number: 1, started_at: START, duration_ms: 1, outcome: Outcome::Status(200) };
-    let attempt =
-        Attempt { summary, url: String::new(), request_headers: Vec::new(), response_body: Vec::new(), resent: false };
+    let attempt = Attempt {
+        summary,
+        url: String::new(),
+        request_headers: Default::default(),
+        response_body: Vec::new(),
+        resent: false,
+    };
     let (disable, strain) = (DisableRule::default(), Strain::Well);
     Settlement { delivery, attempt, next: Next::Succeeded, disable, strain, dice: 0.0, rate_limited: false }
 }

@@ -14,7 +14,7 @@ use crate::domain::job::IDS_MAX;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct DeadLettersQuery {
-    /// Only those of this webhook, by its id.
+    /// Only those of this webhook, by its id or its own id.
     pub webhook: Option<String>,
     /// Only this type, or those that a filter such as `task.*` lets through.
     pub event_type: Option<String>,
@@ -39,7 +39,7 @@ pub struct DeadLettersInput {
     /// Delivery ids, 1 to 1000; not together with a filter.
     #[serde(default)]
     pub ids: Option<Vec<String>>,
-    /// Only those of this webhook, by its id.
+    /// Only those of this webhook, by its id or its own id.
     #[serde(default)]
     pub webhook: Option<String>,
     /// Only this type, or those that a filter such as `task.*` lets through.
@@ -58,13 +58,14 @@ pub struct DeadLettersInput {
     pub dry_run: bool,
 }
 
-/// The webhook of this id in the account. A deleted one still has dead letters.
+/// The webhook of this id in the account, ours or its own. A deleted one still has dead letters, and ours alone.
 pub fn webhook_number(api: &Api, tenant: &Tenant, id: &str) -> Result<WebhookNumber, Problem> {
-    let found = WebhookId::parse(id).and_then(|id| {
-        let registry = api.store.registry();
-        let webhook = registry.webhook(id.number())?;
-        (webhook.id == id && webhook.account == tenant.account().number).then(|| webhook.number())
-    });
+    let (registry, account) = (api.store.registry(), tenant.account().number);
+    let found = match WebhookId::parse(id) {
+        Some(id) => registry.webhook(id.number()).filter(|webhook| webhook.id == id && webhook.account == account),
+        None => registry.webhook_of_uid(account, id),
+    };
+    let found = found.map(|webhook| webhook.number());
     found.ok_or_else(|| Problem::not_found("webhook").with_field("webhook"))
 }
 

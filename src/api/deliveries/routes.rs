@@ -98,8 +98,8 @@ pub async fn logs(
 #[get("/api/v1/deliveries/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let (delivery, webhook) = find(&api, &tenant, &id)?;
-    let shown = view(&History::of(&api, webhook)?, &delivery)?;
-    Ok(Reply::ok(shown.with_attempts(&api.store, &delivery)?))
+    let shown = view(&History::of(&api, webhook.clone())?, &delivery)?;
+    Ok(Reply::ok(shown.with_attempts(&api, &tenant, &webhook, &delivery)?))
 }
 
 /// The delivery, if it goes to a webhook of the tenant's account, a deleted one included.

@@ -6,12 +6,16 @@ use std::collections::hash_map::{Entry, HashMap};
 use serde::Serialize;
 
 use crate::api::Api;
+use crate::api::access::auth::Tenant;
 use crate::api::deliveries::history::{History, is_success};
 use crate::api::http::page::Listed;
+use crate::api::masking::{Shown, sent_headers};
 use crate::api::openapi::words::{AttemptOutcome, DeliveryCause, DeliveryState};
+use crate::domain::account::Scope;
 use crate::domain::delivery::{Attempt, Cause, Delivery};
 use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::time;
+use crate::domain::webhook::Webhook;
 use crate::store::{Page, Store, StoreError};
 
 /// A delivery: one event for one webhook.
@@ -80,9 +84,10 @@ pub struct AttemptView {
     pub response_time_ms: u32,
     /// Where it went.
     pub url: String,
-    /// The headers that it carried.
+    /// The headers that it carried. Of one that seems to let its holder in, only that it was sent is kept; its value is null for a
+    /// key that may not manage.
     #[schema(example = json!({"webhook-id": "order-1042", "webhook-timestamp": "1768469400"}))]
-    pub request_headers: BTreeMap<String, String>,
+    pub request_headers: BTreeMap<String, Option<String>>,
     /// What it was answered; null where no answer came.
     #[schema(minimum = 100, maximum = 999)]
     pub status_code: Option<u16>,
@@ -145,14 +150,24 @@ pub fn views(api: &Api, page: Page<Delivery, DeliveryId>) -> Result<Listed<Deliv
 }
 
 impl DeliveryView {
-    /// With all of its attempts.
-    pub fn with_attempts(self, store: &Store, delivery: &Delivery) -> Result<Self, StoreError> {
-        let attempts = store.attempts(delivery)?.into_iter().map(|attempt| attempt_view(store, delivery, attempt));
+    /// With all of its attempts, as `by` may see them.
+    pub fn with_attempts(
+        self,
+        api: &Api,
+        by: &Tenant,
+        webhook: &Webhook,
+        delivery: &Delivery,
+    ) -> Result<Self, StoreError> {
+        let (store, dialects) = (&api.store, api.dialects.now());
+        let dialect = dialects.get(&webhook.dialect).map(AsRef::as_ref);
+        let sent = |attempt: &Attempt| sent_headers(&attempt.request_headers, dialect, by.may(Scope::Manage));
+        let shown = |attempt| attempt_view(store, delivery, sent(&attempt), attempt);
+        let attempts = store.attempts(delivery)?.into_iter().map(shown);
         Ok(Self { attempts: Some(attempts.collect()), ..self })
     }
 }
 
-fn attempt_view(store: &Store, delivery: &Delivery, attempt: Attempt) -> AttemptView {
+fn attempt_view(store: &Store, delivery: &Delivery, request_headers: Shown, attempt: Attempt) -> AttemptView {
     let summary = attempt.summary;
     let success = is_success(delivery, &summary);
     AttemptView {
@@ -160,7 +175,7 @@ fn attempt_view(store: &Store, delivery: &Delivery, attempt: Attempt) -> Attempt
         started_at: time::rfc3339(store.shown(summary.started_at)),
         response_time_ms: summary.duration_ms,
         url: attempt.url,
-        request_headers: attempt.request_headers.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+        request_headers,
         status_code: summary.outcome.status(),
         success,
         outcome: summary.outcome.kind(),

@@ -1,6 +1,7 @@
 //! Events: taking them, and looking them up.
 
 pub mod input;
+pub mod leaving;
 pub mod numbers;
 pub mod publish;
 pub mod routes;

@@ -1,9 +1,11 @@
 //! Looking events up: the list, and one with its data and its deliveries.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, get, web};
 use serde::Deserialize;
 
-use super::view::{EventView, row, view};
+use super::view::{EventView, row};
 use crate::api::Api;
 use crate::api::access::auth::{May, Read};
 use crate::api::deliveries::view::{DeliveryView, views};
@@ -13,10 +15,10 @@ use crate::api::http::reply::Reply;
 use crate::api::http::request::Query;
 use crate::api::http::request::bound;
 use crate::domain::Invalid;
-use crate::domain::event::check_name;
+use crate::domain::event::{Event, check_name};
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, first_id_at};
 use crate::domain::webhook::EventFilter;
-use crate::store::{Store, StoreError};
+use crate::store::{EventHead, Store, StoreError};
 
 /// What to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -81,13 +83,25 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
     let found = api.read(account, move || {
         let store = &reader.store;
         let Some(id) = find(store, account, &id)? else { return Ok(None) };
-        let Some(event) = store.event(account, id)? else { return Ok(None) };
-        let page = store.deliveries_of_event(id, &event.webhooks, None, LIMIT_MAX)?;
+        let Some((head, payload)) = whole(store, account, id)? else { return Ok(None) };
+        let page = store.deliveries_of_event(id, &head.webhooks, None, LIMIT_MAX)?;
         let to_come = store.deliveries_to_come(account, id)?;
-        Ok::<_, StoreError>(Some((event, views(&reader, page)?, to_come)))
+        Ok::<_, StoreError>(Some((head, payload, views(&reader, page)?, to_come)))
     });
-    let (event, newest, to_come) = found.await??.ok_or_else(no_event)?;
-    Ok(Reply::ok(view(&event, newest, to_come)?))
+    let (head, payload, newest, to_come) = found.await??.ok_or_else(no_event)?;
+    Ok(Reply::ok(row(head).with_payload(payload.as_deref())?.with_deliveries(newest, to_come)))
+}
+
+/// An event of the account, and what it is about unless that was purged. What is purged in between is as it is then.
+pub fn whole(
+    store: &Store,
+    account: AccountNumber,
+    id: EventId,
+) -> Result<Option<(EventHead, Option<Arc<Event>>)>, StoreError> {
+    let payload = store.event(account, id)?;
+    let Some(head) = store.event_head(account, id)? else { return Ok(None) };
+    let payload = payload.filter(|_| head.purged_at.is_none());
+    Ok(Some((head, payload)))
 }
 
 /// List an event's deliveries, newest first: replays, then those that were made when it was accepted
@@ -119,11 +133,12 @@ pub async fn deliveries(
 }
 
 /// Which event of the account this is, if it is one: first as the producer's own id, which is what the API shows.
-fn find(store: &Store, account: AccountNumber, text: &str) -> Result<Option<EventId>, StoreError> {
+pub fn find(store: &Store, account: AccountNumber, text: &str) -> Result<Option<EventId>, StoreError> {
     let named = if check_name(text).is_ok() { store.id_of_event_named(account, text)? } else { None };
     Ok(named.or_else(|| EventId::parse(text)))
 }
 
-fn no_event() -> Problem {
+/// 404.
+pub fn no_event() -> Problem {
     Problem::not_found("event")
 }

@@ -44,7 +44,7 @@ fn usual(field: &str) -> Option<Value> {
         "type" | "event_type" => json!("task.created"),
         "from" | "created_at" => json!("2026-01-15T09:30:00.000Z"),
         "to" | "until" | "next_attempt_at" => json!("2026-01-16T09:30:00.000Z"),
-        "account" => json!("acme"),
+        "account" | "account_id" => json!("acme"),
         "dialect" => json!("standard"),
         "url" => json!("https://example.com/webhooks"),
         "name" => json!("Orders"),

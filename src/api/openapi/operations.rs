@@ -19,12 +19,13 @@ pub fn complete(path: &str, operation: &mut Map<String, Value>) {
     let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_string();
     let tag = tag_of(&id);
     operation.insert("tags".into(), tag.iter().map(|tag| tag.name).collect());
-    let scope = take_scope(operation);
-    say_scope(operation, scope.as_deref());
+    let need = Need::take(operation);
+    need.say(operation);
     relax_body(operation);
-    let parameters = parameters(path, operation, scope.is_some() && tag.is_some_and(|tag| tag.is_of_account));
+    let has_key = need != Need::Nothing;
+    let parameters = parameters(path, operation, has_key && tag.is_some_and(|tag| tag.is_of_account));
     let shape = Shape {
-        has_key: scope.is_some(),
+        has_key,
         has_body: operation.contains_key("requestBody"),
         has_path_id: parameters.iter().any(|one| one["in"] == "path"),
         has_query: parameters.iter().any(|one| one["in"] == "query"),
@@ -43,23 +44,35 @@ pub fn complete(path: &str, operation: &mut Map<String, Value>) {
     responses.sort_keys();
 }
 
-/// The scope that a key needs, if one is needed. Keys of this kind have no scopes in OpenAPI, so it is told by a field of our
-/// own.
-fn take_scope(operation: &mut Map<String, Value>) -> Option<String> {
-    let scopes = operation.get_mut("security")?.get_mut(0)?.as_object_mut()?.values_mut().next()?.as_array_mut()?;
-    let scope = scopes.pop()?.as_str()?.to_string();
-    operation.insert(SCOPE.into(), scope.as_str().into());
-    Some(scope)
+/// What it takes to be let in.
+#[derive(Debug, PartialEq, Eq)]
+enum Need {
+    Nothing,
+    /// A key, whatever its scopes.
+    AnyKey,
+    Scope(String),
 }
 
-fn say_scope(operation: &mut Map<String, Value>, scope: Option<&str>) {
-    let need = match scope {
-        Some(scope) => format!("Needs a key with the scope `{scope}`."),
-        None => "Needs no key.".to_string(),
-    };
-    let told = operation.get("description").and_then(Value::as_str).filter(|text| !text.is_empty());
-    let told = told.map_or(need.clone(), |told| format!("{told}\n\n{need}"));
-    operation.insert("description".into(), told.into());
+impl Need {
+    /// Keys of this kind have no scopes in OpenAPI, so one is told by a field of our own.
+    fn take(operation: &mut Map<String, Value>) -> Self {
+        let first = operation.get_mut("security").and_then(|all| all.get_mut(0)?.as_object_mut()?.values_mut().next());
+        let Some(scopes) = first.and_then(Value::as_array_mut) else { return Self::Nothing };
+        let Some(Value::String(scope)) = scopes.pop() else { return Self::AnyKey };
+        operation.insert(SCOPE.into(), scope.as_str().into());
+        Self::Scope(scope)
+    }
+
+    fn say(&self, operation: &mut Map<String, Value>) {
+        let need = match self {
+            Self::Nothing => "Needs no key.".to_string(),
+            Self::AnyKey => "Needs a key, whatever its scopes.".to_string(),
+            Self::Scope(scope) => format!("Needs a key with the scope `{scope}`."),
+        };
+        let told = operation.get("description").and_then(Value::as_str).filter(|text| !text.is_empty());
+        let told = told.map_or(need.clone(), |told| format!("{told}\n\n{need}"));
+        operation.insert("description".into(), told.into());
+    }
 }
 
 /// A body that may be left out is one that need not be there, not one that may be null; lines of JSON are explained.

@@ -23,7 +23,7 @@ use crate::api::http::request::Query;
     request_body = WebhookCreate,
     responses(
         (status = 201, description = "Registered; `secret` is shown if it was generated", body = Reply<WebhookView>),
-        (status = 409, description = "The account has as many as the dialect allows"),
+        (status = 409, description = "The account has as many as it or the dialect allows, or the `uid` is another's"),
     )
 )]
 #[post("/api/v1/webhooks")]
@@ -59,9 +59,9 @@ pub async fn list(
     let window = query.window()?;
     let (reader, account) = (api.clone(), tenant.account().number);
     let listed = api.read(account, move || {
-        let page = reach(&reader, &tenant).list(window, 0);
-        let listed = Listed::from(page);
-        let rows = views(&reader.store, &tenant.account().id, &listed.rows)?;
+        let reach = reach(&reader, &tenant);
+        let listed = Listed::from(reach.list(window, 0));
+        let rows = views(&reader.store, &reach.onlooker(), &listed.rows)?;
         Ok::<_, Problem>(Listed { rows, next: listed.next })
     });
     Ok(HttpResponse::Ok().json(PageReply::from(listed.await??)))
@@ -94,7 +94,7 @@ async fn change(tenant: &Tenant, api: &Api, id: &str, body: Body) -> Result<Http
     params(("id" = String, Path)), request_body = WebhookInput,
     responses(
         (status = 200, description = "Changed", body = Reply<WebhookView>),
-        (status = 409, description = "Its dialect is not loaded: its file is gone"),
+        (status = 409, description = "The `uid` is another webhook's, or its dialect is not loaded: its file is gone"),
     )
 )]
 #[put("/api/v1/webhooks/{id}")]
@@ -112,7 +112,7 @@ pub async fn put(
     params(("id" = String, Path)), request_body = WebhookInput,
     responses(
         (status = 200, description = "Changed", body = Reply<WebhookView>),
-        (status = 409, description = "Its dialect is not loaded: its file is gone"),
+        (status = 409, description = "The `uid` is another webhook's, or its dialect is not loaded: its file is gone"),
     )
 )]
 #[patch("/api/v1/webhooks/{id}")]
