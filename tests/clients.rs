@@ -61,8 +61,9 @@ fn the_client_for_rust_has_every_operation() {
     }
     let mut known: BTreeSet<_> =
         verbs::OPERATIONS.iter().map(|(id, method, path)| ((*id).into(), (*method).into(), (*path).into())).collect();
-    // It is written by hand.
+    // One is written by hand, and the other gives no JSON: whoever wants it streams it to a file.
     known.insert(("events.publish".into(), "POST".into(), "/api/v1/events".into()));
+    known.insert(("accounts.export".into(), "GET".into(), "/api/v1/accounts/{id}/export".into()));
     let missing: Vec<_> = described.symmetric_difference(&known).collect();
     assert!(missing.is_empty(), "src/client/verbs.rs and the document differ in {missing:#?}");
 }

@@ -14,7 +14,7 @@ def main(document: pathlib.Path, out: pathlib.Path) -> None:
     for path in described["paths"].values():
         for operation in path.values():
             content = operation.get("requestBody", {}).get("content", {})
-            # The generator knows no NDJSON. Whatever takes it takes JSON too.
+            # The generator can send no NDJSON. Whatever takes it takes JSON too.
             content.pop("application/x-ndjson", None)
     with tempfile.NamedTemporaryFile("w", suffix=".json") as known:
         json.dump(described, known)

@@ -41,12 +41,15 @@ function given(operation) {
   const types = new Set();
   let [isHeld, isList] = [false, false];
   for (const [status, reply] of Object.entries(operation.responses)) {
-    const [kind, content] = Object.entries(resolved(reply).content ?? {})[0] ?? [];
+    const kinds = resolved(reply).content ?? {};
+    // Where a reply comes in several forms, it is asked for as JSON.
+    const kind = "application/json" in kinds ? "application/json" : Object.keys(kinds)[0];
     if (!kind || !status.startsWith("2")) continue;
+    const content = kinds[kind];
     const { data, next_cursor } = resolved(content.schema)?.properties ?? {};
     if (data) isHeld = true;
     if (data && next_cursor) isList = true;
-    if (kind.startsWith("text/")) types.add("string");
+    if (/^text\/|x-ndjson$/.test(kind)) types.add("string");
     else if (data?.type === "array") types.add(`${typeOf(data.items)}${isList ? "" : "[]"}`);
     else types.add(typeOf(data ?? content.schema));
   }

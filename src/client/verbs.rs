@@ -79,6 +79,17 @@ parts! {
         "events.list" list GET "/api/v1/events" () pages;
         /// Show an event with its data and its deliveries.
         "events.get" get GET "/api/v1/events/{id}" (id) plain;
+        /// Delete an event, with its deliveries and all that is kept of them.
+        "events.delete" delete DELETE "/api/v1/events/{id}" (id) plain;
+        /// Purge an event's payload, and keep its history.
+        "events.purge" purge POST "/api/v1/events/{id}/purge" (id) plain;
+    }
+    /// Many events at once.
+    events_bulk EventsBulk {
+        /// Delete many events: those of `ids`, or those that a filter selects.
+        "events.bulk.delete" delete POST "/api/v1/events/delete" () body;
+        /// Purge the payload of many events: those of `ids`, or those that a filter selects.
+        "events.bulk.purge" purge POST "/api/v1/events/purge" () body;
     }
     /// Deliveries of an event.
     events_deliveries EventsDeliveries {
@@ -197,6 +208,18 @@ parts! {
         "accounts.get" get GET "/api/v1/accounts/{id}" (id) plain;
         /// Change an account's name, dialect or limits: what is left out stays, a limit that is null goes back to the server's.
         "accounts.change" change PATCH "/api/v1/accounts/{id}" (id) body;
+        /// Delete an account, and all that there is of it.
+        "accounts.delete" delete DELETE "/api/v1/accounts/{id}" (id) plain;
+    }
+    /// What an account has used of what it may have.
+    accounts_usage AccountsUsage {
+        /// Show what an account has used of what it may have.
+        "accounts.usage.get" get GET "/api/v1/accounts/{id}/usage" (id) plain;
+    }
+    /// Who asks.
+    accounts_whoami AccountsWhoami {
+        /// Show who asks: the key, its scopes, and the account that it acts for.
+        "accounts.whoami.get" get GET "/api/v1/whoami" () plain;
     }
     /// Keys of an account.
     accounts_keys AccountsKeys {
