@@ -47,7 +47,7 @@ impl Walk {
         match (id.map(Into::into), self.first) {
             (None, _) => self,
             (Some(id), First::Newest) => self.within(None, Some(id)),
-            (Some(id), First::Oldest) => self.within(id.checked_add(1), None),
+            (Some(id), First::Oldest) => self.within(Some(id.saturating_add(1)), None),
         }
     }
 
