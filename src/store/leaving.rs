@@ -13,6 +13,7 @@ use crate::domain::delivery::{Attempt, Delivery, DeliveryState, SealedAttempt};
 use crate::domain::id::{AccountNumber, DeliveryId, EventId};
 use crate::domain::job::{Bulk, Job, JobKind, Source};
 use crate::domain::sent_headers::SentHeaders;
+use crate::domain::trace::Trace;
 
 /// Keys that one step writes or removes, or a few more: a delivery goes with its attempts.
 pub const STEP_KEYS_MAX: usize = 256;
@@ -247,9 +248,11 @@ impl Staging<'_> {
     }
 }
 
-/// When, where to, how long and what came of it.
+/// When, where to, how long and what came of it. Headers of either side may be made of the payload, the answer may repeat it,
+/// and a hash of what was sent would tell a good guess from a bad one.
 pub fn attempt_without_payload(attempt: Attempt) -> Attempt {
-    Attempt { request_headers: SentHeaders::default(), response_body: Vec::new(), ..attempt }
+    let trace = Trace { phases: attempt.trace.phases, ..Trace::default() };
+    Attempt { request_headers: SentHeaders::default(), response_body: Vec::new(), trace, ..attempt }
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ pub async fn delete(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<Stri
 
 /// Purge an event's payload, and keep its history
 ///
-/// Its data, actor and metadata go, and of its attempts the headers that were sent and the start of the answer, which may
+/// Its data, actor and metadata go, and of its attempts the headers of both sides and the start of the answer, which may
 /// repeat them. That it was, and when and how it was delivered, stays. Open deliveries of it are cancelled, its dead letters
 /// taken off their list; a replay of it is refused (410). An event with more than 64 deliveries, or hundreds of attempts, is
 /// purged in steps: the reply is then a job, and the payload itself is gone already. Twice is once.

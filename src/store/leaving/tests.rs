@@ -31,16 +31,22 @@ fn echo(bench: &mut Bench, id: DeliveryId, number: u16, next: Next) {
     let mut settlement = settlement(id, number, bench.clock.now(), next);
     settlement.attempt.response_body = b"the payload".to_vec();
     settlement.attempt.request_headers = [("x-of", "the payload")].into_iter().collect();
+    settlement.attempt.trace.response_headers = settlement.attempt.request_headers.clone();
+    settlement.attempt.trace.phases.first_byte_us = Some(7);
     bench.store.settle(settlement);
     bench.rest();
 }
 
-/// What is kept of the answers to a delivery's attempts, and of the headers that were sent.
+/// What is kept of the answers to a delivery's attempts, and of the headers of both sides.
 fn echoes(bench: &Bench, id: DeliveryId) -> Vec<(usize, usize)> {
     let delivery = bench.store.delivery(id).unwrap().expect("it is there");
     let attempts = bench.store.attempts(&delivery).unwrap();
     assert!(attempts.iter().all(|attempt| attempt.url == "u"), "where they went stays");
-    attempts.iter().map(|attempt| (attempt.response_body.len(), attempt.request_headers.iter().len())).collect()
+    attempts.iter().map(|attempt| (attempt.response_body.len(), headers_of(attempt))).collect()
+}
+
+fn headers_of(attempt: &Attempt) -> usize {
+    attempt.request_headers.iter().len() + attempt.trace.response_headers.iter().len()
 }
 
 /// An event with a delivery in each state: open and tried, succeeded at the second try, dead, and a replay of that.
