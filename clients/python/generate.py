@@ -16,6 +16,10 @@ def main(document: pathlib.Path, out: pathlib.Path) -> None:
             content = operation.get("requestBody", {}).get("content", {})
             # The generator can send no NDJSON. Whatever takes it takes JSON too.
             content.pop("application/x-ndjson", None)
+            for reply in operation["responses"].values():
+                # Where a reply comes in several forms, it is asked for as JSON.
+                if "application/json" in reply.get("content", {}):
+                    reply["content"] = {"application/json": reply["content"]["application/json"]}
     with tempfile.NamedTemporaryFile("w", suffix=".json") as known:
         json.dump(described, known)
         known.flush()

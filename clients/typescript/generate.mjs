@@ -41,11 +41,15 @@ function given(operation) {
   const types = new Set();
   let [isHeld, isList] = [false, false];
   for (const [status, reply] of Object.entries(operation.responses)) {
+    if (!status.startsWith("2")) continue;
     const kinds = resolved(reply).content ?? {};
     // Where a reply comes in several forms, it is asked for as JSON.
     const kind = "application/json" in kinds ? "application/json" : Object.keys(kinds)[0];
-    if (!kind || !status.startsWith("2")) continue;
     const content = kinds[kind];
+    if (!content) {
+      types.add("undefined");
+      continue;
+    }
     const { data, next_cursor } = resolved(content.schema)?.properties ?? {};
     if (data) isHeld = true;
     if (data && next_cursor) isList = true;
@@ -53,7 +57,7 @@ function given(operation) {
     else if (data?.type === "array") types.add(`${typeOf(data.items)}${isList ? "" : "[]"}`);
     else types.add(typeOf(data ?? content.schema));
   }
-  return { isHeld, isList, type: [...types].join(" | ") || "void" };
+  return { isHeld, isList, type: types.size === 1 && types.has("undefined") ? "void" : [...types].join(" | ") };
 }
 
 /** Lines of a comment. */
@@ -91,6 +95,7 @@ function method({ id, path, verb, operation }) {
   lines.push(`  ${isList ? "" : "async "}${name}(${takes.join(", ")}): ${result} {`);
   lines.push(`    const asked = { ${asked.join(", ")} };`);
   if (isList) lines.push(`    return new Pages(this.calls, asked, call);`);
+  else if (isHeld && type.includes("undefined")) lines.push(`    return (await this.calls.reply<{ data: ${type} } | undefined>(asked, call))?.data;`);
   else if (isHeld) lines.push(`    return (await this.calls.reply<{ data: ${type} }>(asked, call)).data;`);
   else lines.push(`    return this.calls.reply<${type}>(asked, call);`);
   return [...lines, "  }", ""];

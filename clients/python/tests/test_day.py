@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 import unittest
@@ -183,6 +184,17 @@ class Day(unittest.TestCase):
         self.assertEqual(acting.stats.get(step="hour").total.accepted, 1)
         self.assertTrue(any(one.name == "standard" for one in self.admin.dialects.list()))
         self.assertIn("hookwheel_", self.admin.health.metrics.get())
+
+    def test_an_account_is_shown_taken_along_and_emptied(self) -> None:
+        who = self.hw.accounts.whoami.get()
+        self.assertEqual((who.account.id, who.is_admin), (self.account, False))
+        receipt = self.hw.events.publish("task.created", "to be gone")
+        lines = [json.loads(line) for line in self.hw.accounts.export(self.account).splitlines()]
+        self.assertEqual((lines[0]["kind"], lines[-1]["kind"]), ("account", "end"))
+        self.assertIn(receipt.id, [line.get("id") for line in lines if line["kind"] == "event"])
+        self.assertIsNone(self.hw.events.delete(receipt.id))
+        with self.assertRaises(hookwheel.NotFound):
+            self.hw.events.get(receipt.id)
 
 
 class AsyncDay(unittest.IsolatedAsyncioTestCase):

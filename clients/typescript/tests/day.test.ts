@@ -176,4 +176,16 @@ describe("a day", () => {
     assert((await rows(admin.dialects.list())).some((one) => one.name === "standard"));
     assert.match(await admin.health.metrics.get(), /^# /);
   });
+
+  it("shows an account, takes it along, and empties it", async () => {
+    const { id, hw } = await account();
+    const who = await hw.accounts.whoami.get();
+    assert.deepEqual([who.account.id, who.is_admin], [id, false]);
+    const receipt = await hw.events.publish("task.created", "to be gone");
+    const lines = (await hw.accounts.export(id)).trimEnd().split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual([lines[0].kind, lines.at(-1).kind], ["account", "end"]);
+    assert(lines.some((line) => line.kind === "event" && JSON.stringify(line).includes(receipt.id)));
+    assert.equal(await hw.events.delete(receipt.id), undefined);
+    await assert.rejects(hw.events.get(receipt.id), hookwheel.NotFound);
+  });
 });
