@@ -267,6 +267,7 @@ fn new_event() -> NewEvent {
         actor: None,
         metadata: None,
         test: false,
+        channels: Vec::new(),
         fingerprint: None,
     }
 }
@@ -280,6 +281,7 @@ fn event() -> Event {
         created_at: 1_800_000_000_000,
         test: false,
         webhooks: vec![1],
+        channels: Vec::new(),
         fingerprint: None,
         data: data(),
         actor: None,

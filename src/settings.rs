@@ -37,6 +37,7 @@ pub fn of_store(config: &Config) -> store::Settings {
             audit_ms: days(config.retention.audit_days),
             audit_entries_max: (config.retention.audit_entries_max > 0).then_some(config.retention.audit_entries_max),
         },
+        events_per_day: (config.limits.events_per_day > 0).then_some(config.limits.events_per_day),
         durable: true,
     }
 }
@@ -72,6 +73,10 @@ pub fn of_api(config: &Config, guard: Arc<Guard>) -> api::Settings {
             keys_max: config.limits.keys_max,
             max_in_flight: config.limits.max_in_flight,
             timeout_seconds: config.limits.timeout,
+            kept_bytes_max: config.limits.kept_bytes_max,
+            kept_days_max: config.retention.event_days,
+            events_per_second: config.limits.events_per_second,
+            events_per_day: config.limits.events_per_day,
         },
         knobs: config.knobs().into_iter().map(|(name, value, default)| knob(name, value, default)).collect(),
     }

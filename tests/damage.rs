@@ -132,6 +132,7 @@ fn event(event_type: &str, data: impl Into<bytes::Bytes>) -> NewEvent {
         actor: None,
         metadata: None,
         test: false,
+        channels: Vec::new(),
         fingerprint: None,
     }
 }

@@ -19,9 +19,8 @@ use serde_json::{Value, json};
 const MARKER: &[u8] = b"a-path-that-only-the-owner-knows";
 /// Some minutes after the directory of format 4 was made.
 const THEN: u64 = 1_795_645_900_000;
-/// And after those of formats 5 and 6 were.
-const LATER: u64 = 1_795_681_500_000;
-const LAST: u64 = 1_795_701_000_000;
+/// And after those of formats 5 to 7 were.
+const LATER: [(u32, u64); 3] = [(5, 1_795_681_500_000), (6, 1_795_701_000_000), (7, 1_795_737_300_000)];
 /// The number of the account that exists from the start.
 const DEFAULT: u32 = 1;
 
@@ -131,11 +130,7 @@ fn assert_delivery(store: &Store, found: &Value) {
             (shown["url"].as_str().expect("a URL"), shown["number"].as_u64().expect("a number") as u16)
         );
         assert_eq!(
-            attempt
-                .request_headers
-                .iter()
-                .map(|(name, value)| (name.to_string(), value.to_string()))
-                .collect::<BTreeMap<_, _>>(),
+            attempt.request_headers.iter().map(|(name, value)| (name.into(), value.into())).collect::<BTreeMap<_, _>>(),
             texts(&shown["request_headers"])
         );
         assert_eq!(String::from_utf8_lossy(&attempt.response_body), shown["response_body"].as_str().expect("a body"));
@@ -217,9 +212,9 @@ fn a_directory_of_format_4_opens_with_all_that_was_in_it() {
 }
 
 #[test]
-fn a_directory_of_format_5_or_6_gets_what_it_lacks_where_it_is_and_says_so() {
+fn a_directory_of_format_5_to_7_gets_what_it_lacks_where_it_is_and_says_so() {
     let _alone = ALONE.lock();
-    for (format, now) in [(5, LATER), (6, LAST)] {
+    for (format, now) in LATER {
         let (_dir, data) = unpacked_of(format);
         let (store, mut committer) = try_open_at(&data, now).expect("it opens");
         while committer.step() {}
@@ -237,7 +232,7 @@ fn a_directory_of_format_5_or_6_gets_what_it_lacks_where_it_is_and_says_so() {
             }
         };
         let stored = db.open_tree("meta").expect("a tree").get("format").expect("it can be read");
-        assert_eq!(stored.expect("a format"), &7u32.to_be_bytes());
+        assert_eq!(stored.expect("a format"), &8u32.to_be_bytes());
     }
 }
 
@@ -250,6 +245,7 @@ fn event_of(event_type: &str) -> NewEvent {
         actor: None,
         metadata: None,
         test: false,
+        channels: Vec::new(),
         fingerprint: None,
     }
 }

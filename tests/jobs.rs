@@ -174,6 +174,7 @@ fn event(event_type: &str, test: bool) -> NewEvent {
         actor: None,
         metadata: None,
         test,
+        channels: Vec::new(),
         fingerprint: None,
     }
 }

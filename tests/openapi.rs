@@ -20,6 +20,9 @@ const SECONDS: u64 = 45;
 /// not answered later and later.
 const WITHOUT: &str = "positive_data_acceptance,ignored_auth";
 
+/// An account that there is: of those that are made up nothing can be asked.
+const ACCOUNT: &str = "\"header.Hookwheel-Account\" = \"default\"";
+
 /// The ids that paths are filled with.
 struct Seeded {
     webhook: String,
@@ -65,10 +68,10 @@ fn settings(ids: &Seeded) -> String {
     let row = |(kind, parameters): (&str, String)| {
         format!(
             "[[operations]]\ninclude-path-regex = \"^/api/v1/{kind}/\"\nexclude-method = \"DELETE\"\n\
-             parameters = {{ {parameters} }}\n"
+             parameters = {{ {parameters}, {ACCOUNT} }}\n"
         )
     };
-    rows.map(row).concat()
+    format!("parameters = {{ {ACCOUNT} }}\n{}", rows.map(row).concat())
 }
 
 #[test]
@@ -158,7 +161,7 @@ fn the_command_prints_what_the_server_shows() {
     let printed: Value = serde_json::from_str(&content(printed.arg("openapi"))).expect("JSON");
     assert_eq!(server.client().get("/openapi.json").json(), printed);
     let mut elsewhere = Command::new(env!("CARGO_BIN_EXE_hookwheel"));
-    let elsewhere = content(elsewhere.args(["openapi", "--url", "https://hooks.example.com/"]));
+    let elsewhere = content(elsewhere.args(["openapi", "--base-url", "https://hooks.example.com/"]));
     let elsewhere: Value = serde_json::from_str(&elsewhere).expect("JSON");
     assert_eq!(elsewhere["servers"], json!([{"url": "https://hooks.example.com"}]));
     assert!(server.terminate().success());

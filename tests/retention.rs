@@ -191,6 +191,7 @@ fn event(bytes: usize) -> NewEvent {
         actor: None,
         metadata: None,
         test: false,
+        channels: Vec::new(),
         fingerprint: None,
     }
 }

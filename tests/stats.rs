@@ -83,6 +83,7 @@ impl Rig {
             actor: None,
             metadata: None,
             test: false,
+            channels: Vec::new(),
             fingerprint: None,
         };
         let accepted = self.now(|staging| staging.accept(1, vec![event], None)).unwrap().remove(0);

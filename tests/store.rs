@@ -145,6 +145,7 @@ fn event(data: impl Into<bytes::Bytes>) -> NewEvent {
         actor: None,
         metadata: None,
         test: false,
+        channels: Vec::new(),
         fingerprint: None,
     }
 }

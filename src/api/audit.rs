@@ -12,10 +12,14 @@ use crate::api::http::list::{ListQuery, ListRow, answer};
 use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::request::bound;
+use crate::api::webhooks::reach::reach;
 use crate::domain::account::Scope;
 use crate::domain::audit::{Actor, AuditEntry, Side};
 use crate::domain::id::first_id_at;
 use crate::domain::time;
+
+/// What is noted of an account that was deleted, in the log of the one that is there from the start.
+pub const ACCOUNT_DELETED: &str = "account.deleted";
 
 /// Which entries to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -24,7 +28,7 @@ use crate::domain::time;
 pub struct AuditFilter {
     /// Only this action, such as `webhook.deleted`.
     action: Option<String>,
-    /// Only what was done to the thing of this id.
+    /// Only what was done to the thing of this id; a webhook's own id will do.
     target: Option<String>,
     /// Only what was done at this time (RFC 3339) or later.
     #[param(format = DateTime)]
@@ -47,7 +51,7 @@ enum AuditBy {
 /// An entry: something was changed, or a secret was shown.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = AuditEntry)]
-struct AuditView {
+pub struct AuditView {
     /// Its id.
     id: String,
     /// When it was done.
@@ -84,12 +88,16 @@ pub async fn list(
     api: web::Data<Api>,
     ListQuery { filter, part }: ListQuery<AuditFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let (account, reader) = (tenant.account().number, tenant.clone());
+    let (account, reader, asking) = (tenant.account().number, tenant.clone(), tenant.clone());
     let from = bound("from", filter.from.as_deref())?.map(first_id_at);
     let to = bound("to", filter.to.as_deref())?.map(first_id_at);
+    // A webhook's own id stands for ours.
+    let named = |target: &String| reach(&api, &tenant).called(target).map(|webhook| webhook.id.to_string());
+    let target = filter.target.map(|target| named(&target).unwrap_or(target));
     let wanted = move |entry: &AuditEntry| {
-        filter.action.as_ref().is_none_or(|action| entry.deed.action == *action)
-            && filter.target.as_ref().is_none_or(|target| entry.deed.target == *target)
+        may_see(&asking, entry)
+            && filter.action.as_ref().is_none_or(|action| entry.deed.action == *action)
+            && target.as_ref().is_none_or(|target| entry.deed.target == *target)
     };
     let rows = move |api: &Api, window: Window| {
         let page = api.store.audit_log(account, window.walk().within(from, to), &wanted)?;
@@ -98,7 +106,13 @@ pub async fn list(
     answer(&api, account, part, rows).await
 }
 
-fn view(api: &Api, reader: &Tenant, entry: AuditEntry) -> AuditView {
+/// That another account is gone is the operator's matter, whoever else has a key of the one whose log says so.
+pub fn may_see(reader: &Tenant, entry: &AuditEntry) -> bool {
+    reader.is_admin() || entry.deed.action != ACCOUNT_DELETED
+}
+
+/// An entry, as this reader may see it.
+pub fn view(api: &Api, reader: &Tenant, entry: AuditEntry) -> AuditView {
     let side = side(api, reader, &entry);
     let by = match (entry.by.key, side) {
         (None, _) => AuditBy::Server,

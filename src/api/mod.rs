@@ -19,6 +19,7 @@ mod guard;
 mod health;
 mod http;
 mod jobs;
+mod masking;
 mod master_keys;
 mod openapi;
 mod outbound;
@@ -52,6 +53,10 @@ fn routes(to: &mut ServiceConfig<'_>) {
         .service(events::routes::list)
         .service(events::routes::show)
         .service(events::routes::deliveries);
+    to.service(events::leaving::delete)
+        .service(events::leaving::purge)
+        .service(events::leaving::delete_many)
+        .service(events::leaving::purge_many);
     to.service(webhooks::routes::create).service(webhooks::routes::list);
     to.service(webhooks::routes::show)
         .service(webhooks::routes::put)
@@ -75,7 +80,11 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(accounts::routes::create)
         .service(accounts::routes::list)
         .service(accounts::routes::show)
-        .service(accounts::routes::change);
+        .service(accounts::routes::change)
+        .service(accounts::routes::delete)
+        .service(accounts::export::export)
+        .service(accounts::usage::show)
+        .service(accounts::whoami::show);
     to.service(accounts::routes::create_key).service(accounts::routes::list_keys).service(accounts::routes::revoke_key);
     to.service(settings::list);
     to.service(dialects::routes::list).service(dialects::routes::show).service(dialects::routes::event_types);

@@ -11,7 +11,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::api::access::failures::Failures;
-use crate::api::access::limits::{KeyLimits, Limits};
+use crate::api::access::limits::{AccountEvents, KeyLimits, Limits};
 use crate::api::access::uses::KeyUses;
 use crate::api::door::connections::Connections;
 use crate::api::health::served::Served;
@@ -43,7 +43,7 @@ pub struct Knob {
     pub default: Value,
 }
 
-/// How much one account may have; 0 webhooks or keys: any number.
+/// How much one account may have; 0, but of what a webhook may ask for: any number, or for ever.
 #[derive(Debug, Clone)]
 pub struct Quotas {
     /// Webhooks.
@@ -54,6 +54,14 @@ pub struct Quotas {
     pub max_in_flight: u32,
     /// The same of its time-out, in seconds.
     pub timeout_seconds: u32,
+    /// Bytes of events, deliveries and attempts that are kept.
+    pub kept_bytes_max: u64,
+    /// Days that events are kept.
+    pub kept_days_max: u64,
+    /// Events that may be published in a second.
+    pub events_per_second: u32,
+    /// New events that may be published in a day, UTC.
+    pub events_per_day: u64,
 }
 
 impl Quotas {
@@ -64,6 +72,10 @@ impl Quotas {
             keys_max: limits.keys_max.map_or(self.keys_max, |max| max as usize),
             max_in_flight: limits.max_in_flight.unwrap_or(self.max_in_flight),
             timeout_seconds: limits.timeout.unwrap_or(self.timeout_seconds),
+            kept_bytes_max: limits.kept_bytes_max.unwrap_or(self.kept_bytes_max),
+            kept_days_max: limits.kept_days_max.map_or(self.kept_days_max, u64::from),
+            events_per_second: limits.events_per_second.unwrap_or(self.events_per_second),
+            events_per_day: limits.events_per_day.unwrap_or(self.events_per_day),
         }
     }
 
@@ -113,6 +125,7 @@ pub struct Api {
     pub(super) outbound: Box<dyn Outbound>,
     pub(super) calls: KeyLimits,
     pub(super) events: KeyLimits,
+    pub(super) events_of_accounts: AccountEvents,
     pub(super) uses: KeyUses,
     pub(super) failures: Failures,
     pub(super) connections: Arc<Connections>,
@@ -141,6 +154,7 @@ impl Api {
             dice: Mutex::new(dice),
             calls: KeyLimits::calls_per_minute(settings.limits.calls_per_minute),
             events: KeyLimits::events_per_second(settings.limits.events_per_second),
+            events_of_accounts: AccountEvents::default(),
             uses: KeyUses::default(),
             failures: Failures::default(),
             connections: Arc::new(Connections::new(&settings.limits)),

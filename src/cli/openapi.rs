@@ -13,12 +13,12 @@ use super::error::CliError;
 pub struct OpenapiArgs {
     /// The address of the server that the document speaks of [default: wherever it is read from]
     #[arg(long, value_name = "URL")]
-    url: Option<Url>,
+    base_url: Option<Url>,
 }
 
 /// Writes the document to standard output.
 pub fn run(args: &OpenapiArgs, mut document: Value) -> Result<(), CliError> {
-    if let Some(url) = &args.url {
+    if let Some(url) = &args.base_url {
         document["servers"] = json!([{"url": url.as_str().trim_end_matches('/')}]);
     }
     let text = serde_json::to_string_pretty(&document).expect("it is plain data");

@@ -9,6 +9,7 @@ use config::ValueKind;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serializer};
 
+use crate::domain::account::{EVENTS_PER_DAY_MAX, EVENTS_PER_SECOND_MAX};
 use crate::domain::proxy::Proxy;
 
 /// What a knob takes.
@@ -66,6 +67,8 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("limits.max_in_flight", Takes::Whole { min: 1, max: 256 }),
     ("limits.timeout", Takes::Whole { min: 1, max: 120 }),
     ("limits.kept_bytes_max", Takes::Whole { min: 0, max: 1024 * GIB }),
+    ("limits.events_per_second", Takes::Whole { min: 0, max: EVENTS_PER_SECOND_MAX as u64 }),
+    ("limits.events_per_day", Takes::Whole { min: 0, max: EVENTS_PER_DAY_MAX }),
     ("retention.event_days", Takes::Whole { min: 0, max: 36_500 }),
     ("retention.bytes_max", Takes::Whole { min: 0, max: 1024 * GIB }),
     ("retention.hold_days_max", Takes::Whole { min: 1, max: 3650 }),

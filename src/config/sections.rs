@@ -199,11 +199,23 @@ pub struct LimitsConfig {
     pub timeout: u32,
     /// Bytes of events, deliveries and attempts that are kept of one account; above it its oldest go. 0: no limit.
     pub kept_bytes_max: u64,
+    /// Events that one account may publish in a second, with all of its keys together. 0: no limit.
+    pub events_per_second: u32,
+    /// New events that one account may publish in a day, UTC. 0: no limit.
+    pub events_per_day: u64,
 }
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { webhooks_max: 10_000, keys_max: 1_000, max_in_flight: 64, timeout: 60, kept_bytes_max: 0 }
+        Self {
+            webhooks_max: 10_000,
+            keys_max: 1_000,
+            max_in_flight: 64,
+            timeout: 60,
+            kept_bytes_max: 0,
+            events_per_second: 0,
+            events_per_day: 0,
+        }
     }
 }
 

@@ -229,9 +229,11 @@ impl Scheduler {
         }
     }
 
-    /// The webhook; `None` once it is deleted.
+    /// The webhook; `None` once it is deleted, or its account is.
     fn webhook(&self, number: WebhookNumber) -> Option<Arc<Webhook>> {
-        self.store.registry().webhook(number).filter(|webhook| !webhook.is_deleted()).cloned()
+        let registry = self.store.registry();
+        let is_there = |webhook: &&Arc<Webhook>| !webhook.is_deleted() && !registry.is_deleted(webhook.account);
+        registry.webhook(number).filter(is_there).cloned()
     }
 
     fn rules_of(&self, webhook: &Webhook) -> Rules {

@@ -153,7 +153,7 @@ impl Sender {
         };
         let ready = match self.ready(claim, target) {
             Ok(Some(ready)) => ready,
-            Ok(None) => return Ok(Outcome::Unsendable("its event is not kept any more".into())),
+            Ok(None) => return Ok(Outcome::Unsendable("its event, or its payload, is not kept any more".into())),
             Err(Unsent::Store(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_)))) => {
                 return Ok(Outcome::Unsendable(damaged.to_string()));
             }

@@ -165,6 +165,7 @@ mod tests {
             created_at: NOW,
             test: false,
             webhooks: vec![1],
+            channels: Vec::new(),
             fingerprint: None,
             data: Bytes::from_static(b"{}"),
             actor: None,

@@ -96,6 +96,10 @@ pub const REQUEST: &Known = &[
     ("filter", Kind::Plain),
     ("allow", Kind::Plain),
     ("tls", Kind::Nested),
+    ("uid", Kind::Plain),
+    ("tags", Kind::Plain),
+    ("metadata", Kind::Plain),
+    ("channels", Kind::Plain),
 ];
 
 /// What a test call can say.
@@ -129,6 +133,10 @@ pub const WEBHOOK: &Known = &[
     ("filter", Kind::Plain),
     ("allow", Kind::Plain),
     ("tls", Kind::Nested),
+    ("uid", Kind::Plain),
+    ("tags", Kind::Plain),
+    ("metadata", Kind::Plain),
+    ("channels", Kind::Plain),
     ("created_at", Kind::Time),
     ("updated_at", Kind::Time),
     ("secret", Kind::Plain),

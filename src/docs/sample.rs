@@ -57,6 +57,7 @@ impl<'a> Example<'a> {
             created_at: HAPPENED,
             test: false,
             webhooks: vec![WEBHOOK_ID.number()],
+            channels: Vec::new(),
             fingerprint: None,
             data: bytes(event_type.sample.get()),
             actor: self.dialect.sample_actor.as_ref().map(|actor| bytes(actor.get())),
@@ -168,6 +169,7 @@ impl<'a> Example<'a> {
         let mut native = Map::new();
         for (name, value) in [
             ("id", json!(WEBHOOK_ID.to_string())),
+            ("uid", Value::Null),
             ("account", json!(ACCOUNT)),
             ("dialect", json!(self.dialect.name)),
             ("url", json!(ENDPOINT)),
@@ -193,6 +195,9 @@ impl<'a> Example<'a> {
             ("filter", Value::Null),
             ("allow", json!([])),
             ("tls", Value::Null),
+            ("channels", json!([])),
+            ("tags", json!([])),
+            ("metadata", json!({})),
             ("created_at", json!(at)),
             ("updated_at", json!(at)),
             ("last_attempt_at", Value::Null),

@@ -32,12 +32,20 @@ pub struct Account {
     pub created_at: UnixMs,
     /// What the operator set for it.
     pub limits: AccountLimits,
+    /// When it was deleted: nothing of it is served from then on, and what is left of it goes.
+    pub deleted_at: Option<UnixMs>,
 }
 
 /// Webhooks or keys, as a limit.
 const COUNT_MAX: u64 = 10_000_000;
 /// Kept bytes, as a limit (1 TiB).
 const KEPT_BYTES_MAX: u64 = 1 << 40;
+/// Events of a second, as a limit.
+pub const EVENTS_PER_SECOND_MAX: u32 = 1_000_000;
+/// Events of a day, as a limit.
+pub const EVENTS_PER_DAY_MAX: u64 = 100_000_000_000;
+/// Kept days, as a limit.
+pub const KEPT_DAYS_MAX: u32 = 36_500;
 
 /// What an account may have in place of what the server's `limits` say; `None`: what they say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +60,12 @@ pub struct AccountLimits {
     pub timeout: Option<u32>,
     /// Bytes of events, deliveries and attempts that are kept; 0: any number.
     pub kept_bytes_max: Option<u64>,
+    /// Events that may be published in a second, all of them at once; 0: any number.
+    pub events_per_second: Option<u32>,
+    /// New events that may be published in a day, UTC; 0: any number.
+    pub events_per_day: Option<u64>,
+    /// Days that events are kept, in place of `retention.event_days`; 0: for ever.
+    pub kept_days_max: Option<u32>,
 }
 
 impl AccountLimits {
@@ -64,6 +78,9 @@ impl AccountLimits {
             ("max_in_flight", of(self.max_in_flight), 1, MAX_IN_FLIGHT_MAX.into()),
             ("timeout", of(self.timeout), 1, TIMEOUT_SECONDS_MAX.into()),
             ("kept_bytes_max", self.kept_bytes_max, 0, KEPT_BYTES_MAX),
+            ("events_per_second", of(self.events_per_second), 0, EVENTS_PER_SECOND_MAX.into()),
+            ("events_per_day", self.events_per_day, 0, EVENTS_PER_DAY_MAX),
+            ("kept_days_max", of(self.kept_days_max), 0, KEPT_DAYS_MAX.into()),
         ];
         match all.into_iter().find(|(_, value, min, max)| value.is_some_and(|value| !(*min..=*max).contains(&value))) {
             Some((field, _, min, max)) => {
@@ -81,6 +98,9 @@ impl AccountLimits {
             ("max_in_flight", self.max_in_flight != before.max_in_flight),
             ("timeout", self.timeout != before.timeout),
             ("kept_bytes_max", self.kept_bytes_max != before.kept_bytes_max),
+            ("events_per_second", self.events_per_second != before.events_per_second),
+            ("events_per_day", self.events_per_day != before.events_per_day),
+            ("kept_days_max", self.kept_days_max != before.kept_days_max),
         ];
         all.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| format!("limits.{name}")).collect()
     }

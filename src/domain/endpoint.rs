@@ -117,13 +117,27 @@ pub fn check_headers(headers: &[(String, String)]) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// Whether a custom header of this name is likely to let its holder in, so that its value is not kept with attempts.
+/// Whether a custom header of this name is likely to let its holder in, so that its value is not kept with attempts, and is
+/// shown only to who may change it.
 pub fn is_credential(name: &str) -> bool {
-    const WHOLE: [&str; 1] = ["cookie"];
-    const PARTS: [&str; 5] = ["token", "secret", "password", "apikey", "auth"];
-    let name = name.to_ascii_lowercase();
-    let is_key = name.ends_with("-key") && name != "idempotency-key";
-    is_key || WHOLE.contains(&name.as_str()) || PARTS.iter().any(|part| name.contains(part))
+    const PARTS: [&str; 12] = [
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "passphrase",
+        "apikey",
+        "auth",
+        "bearer",
+        "cookie",
+        "credential",
+        "jwt",
+        "session",
+    ];
+    // Who wrote something is told by no credential; what is authorized is.
+    let name = name.to_ascii_lowercase().replace("authori", "auth").replace("author", "");
+    let is_key = name == "key" || name.ends_with("-key") || name.ends_with("_key");
+    is_key && name != "idempotency-key" || PARTS.iter().any(|part| name.contains(part))
 }
 
 #[cfg(test)]
@@ -175,7 +189,12 @@ mod tests {
         {
             assert!(is_credential(name), "{name}");
         }
-        for name in ["X-Team", "webhook-signature", "Idempotency-Key", "X-Keyboard", "webhook-id"] {
+        let more = ["Key", "api_key", "X-ApiKey", "Set-Cookie", "X-Session-Id", "X-JWT", "X-Bearer", "X-Author-Token"];
+        for name in more.into_iter().chain(["X-Passwd", "X-Credentials", "X-Authority"]) {
+            assert!(is_credential(name), "{name}");
+        }
+        for name in ["X-Team", "webhook-signature", "Idempotency-Key", "X-Keyboard", "webhook-id", "X-Author", "X-Keys"]
+        {
             assert!(!is_credential(name), "{name}");
         }
     }

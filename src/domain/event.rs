@@ -28,6 +28,8 @@ pub struct Event {
     pub test: bool,
     /// The webhooks that wanted it at accept, by number, ascending.
     pub webhooks: Vec<WebhookNumber>,
+    /// Webhooks with channels hear of it only if they share one; ascending.
+    pub channels: Vec<String>,
     /// A hash of what the producer sent, kept where it gave an id: the same id with another body is a conflict.
     pub fingerprint: Option<[u8; 32]>,
     /// The producer's bytes of `data`, valid JSON.

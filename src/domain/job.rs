@@ -1,4 +1,4 @@
-//! Bulk jobs: replaying or discarding many deliveries, in small steps. What stays true: a job looks at each row of its
+//! Bulk jobs: replaying or discarding many deliveries, deleting or purging many events, deleting an account, in small steps. What stays true: a job looks at each row of its
 //! window once, in ascending order of their ids (open deliveries: in each of three parts), and its window ends at its own
 //! id, so what is made after it (its own replays too) is no part of it, and it ends.
 
@@ -7,14 +7,14 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::delivery::DeliveryState;
-use super::id::{AccountNumber, DeliveryId, JobId, WebhookNumber, first_id_at};
+use super::id::{AccountNumber, DeliveryId, EventId, JobId, WebhookNumber, first_id_at};
 use super::time::{DAY_MS, UnixMs};
 use super::webhook::EventFilter;
 use super::words::words;
 
 /// Jobs of one account that may run at once.
 pub const RUNNING_JOBS_MAX: usize = 100;
-/// Dead letters that one call may name by their ids.
+/// Dead letters or events that one call may name by their ids.
 pub const IDS_MAX: usize = 1000;
 /// How long a job is kept after its end.
 pub const KEPT_MS: u64 = 30 * DAY_MS;
@@ -26,11 +26,17 @@ pub enum JobKind {
     Replay,
     /// Ends open deliveries; takes dead letters off the list.
     Discard,
+    /// Removes events with all that belongs to them, or an account.
+    Delete,
+    /// Takes the payload off events; what became of them stays.
+    Purge,
 }
 
 words!(JobKind {
     Self::Replay => "replay",
     Self::Discard => "discard",
+    Self::Delete => "delete",
+    Self::Purge => "purge",
 });
 
 /// Where a bulk call looks.
@@ -60,7 +66,21 @@ pub enum Source {
         /// Whose.
         webhook: WebhookNumber,
     },
+    /// The account's events.
+    Events,
+    /// Of them these, ascending, at most [`IDS_MAX`]; what was looked at is taken out.
+    TheseEvents(Vec<EventId>),
+    /// All that there is of an account: another one than the job's own.
+    Account {
+        /// Its number.
+        number: AccountNumber,
+        /// Its id, to be shown once nothing else is left of it.
+        id: String,
+    },
 }
+
+/// In how many parts an account goes.
+pub const ACCOUNT_PARTS: u8 = 4;
 
 words!(Source {
     Self::DeadLetters { .. } | Self::TheseDeadLetters(_) => "dead_letters",
@@ -70,19 +90,25 @@ words!(Source {
     Self::Ended { .. } => "dead",
     Self::Open { .. } => "open",
     Self::Missing { .. } => "missing",
+    Self::Events | Self::TheseEvents(_) => "events",
+    Self::Account { .. } => "account",
 });
 
 impl Source {
     /// In how many parts its rows come, one after the other.
     pub fn parts(&self) -> u8 {
-        if matches!(self, Self::Open { .. }) { 3 } else { 1 }
+        match self {
+            Self::Open { .. } => 3,
+            Self::Account { .. } => ACCOUNT_PARTS,
+            _ => 1,
+        }
     }
 
     /// The one webhook that it looks at, if it is one.
     pub fn webhook(&self) -> Option<WebhookNumber> {
         match self {
             Self::DeadLetters { webhook } => *webhook,
-            Self::TheseDeadLetters(_) => None,
+            Self::TheseDeadLetters(_) | Self::Events | Self::TheseEvents(_) | Self::Account { .. } => None,
             Self::Ended { webhook, .. } | Self::Open { webhook } | Self::Missing { webhook } => Some(*webhook),
         }
     }
@@ -141,7 +167,7 @@ words!(JobState {
 pub enum Looked {
     /// It was not asked for.
     Passed,
-    /// It was replayed or discarded.
+    /// What the job does was done with it.
     Done,
     /// It was asked for, and could not be: its event is no longer kept, or its webhook was deleted.
     Skipped,
@@ -160,7 +186,7 @@ pub struct Job {
     pub after: Option<u128>,
     /// Rows that were looked at.
     pub examined: u64,
-    /// Deliveries that were replayed, made or discarded.
+    /// Deliveries that were replayed, made or discarded; events that were deleted or purged.
     pub done: u64,
     /// What was asked for and could not be done.
     pub skipped: u64,
@@ -170,6 +196,8 @@ pub struct Job {
     pub ended_at: Option<UnixMs>,
     /// In which part of its source it is, from 0.
     pub part: u8,
+    /// Of the next event, which takes several steps, all up to this delivery is done.
+    pub within: Option<DeliveryId>,
 }
 
 impl Job {
@@ -187,6 +215,7 @@ impl Job {
             created_at: now,
             ended_at: None,
             part: 0,
+            within: None,
         }
     }
 
@@ -198,7 +227,7 @@ impl Job {
     /// Counts a row; rows come in ascending order.
     pub fn count(&mut self, id: u128, looked: Looked) {
         debug_assert!(self.after.is_none_or(|after| after < id), "a row is looked at once");
-        self.after = Some(id);
+        (self.after, self.within) = (Some(id), None);
         self.examined += 1;
         self.done += u64::from(looked == Looked::Done);
         self.skipped += u64::from(looked == Looked::Skipped);
@@ -215,8 +244,11 @@ impl Job {
 
     /// Takes out of its record what it need not look at again.
     pub fn forget_looked_at(&mut self) {
-        if let (Source::TheseDeadLetters(ids), Some(after)) = (&mut self.bulk.source, self.after) {
-            ids.retain(|id| id.0 > after);
+        let Some(after) = self.after else { return };
+        match &mut self.bulk.source {
+            Source::TheseDeadLetters(ids) => ids.retain(|id| id.0 > after),
+            Source::TheseEvents(ids) => ids.retain(|id| id.0 > after),
+            _ => {}
         }
     }
 
@@ -224,6 +256,7 @@ impl Job {
     pub fn ids(&self) -> Option<u64> {
         match &self.bulk.source {
             Source::TheseDeadLetters(left) => Some(self.examined + left.len() as u64),
+            Source::TheseEvents(left) => Some(self.examined + left.len() as u64),
             _ => None,
         }
     }

@@ -16,6 +16,7 @@ pub mod guard;
 pub mod id;
 pub mod job;
 pub mod json;
+pub mod labels;
 pub mod lane;
 pub mod latency;
 pub mod names;

@@ -259,6 +259,36 @@ pub struct AccountTally {
     pub minute: Minute,
     /// Bytes that the store keeps of its events.
     pub event_bytes: u64,
+    /// New events that were published in this day; tests and notices are none.
+    pub today: Today,
+}
+
+/// Events of a day, UTC. A clock that goes back begins no other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Today {
+    start: UnixMs,
+    events: u64,
+}
+
+impl Today {
+    /// So many more.
+    pub fn count(&mut self, now: UnixMs, events: u64) {
+        *self = Self { start: self.start_at(now), events: self.events(now) + events };
+    }
+
+    /// How many there were.
+    pub fn events(self, now: UnixMs) -> u64 {
+        if self.start == self.start_at(now) { self.events } else { 0 }
+    }
+
+    /// When the day ends.
+    pub fn ends_at(self, now: UnixMs) -> UnixMs {
+        self.start_at(now) + DAY_MS
+    }
+
+    fn start_at(self, now: UnixMs) -> UnixMs {
+        Step::Day.start_of(now).max(self.start)
+    }
 }
 
 #[cfg(test)]
@@ -339,6 +369,18 @@ mod tests {
         let far = Span::new(None, Some(0), Some(253_402_207_200_999), NOON);
         assert!(matches!(far, Err(NoSpan::TooMany(_))));
         assert_eq!(Span::new(None, None, None, 0).unwrap().from, 0, "a clock at its start");
+    }
+
+    #[test]
+    fn a_day_counts_until_midnight_and_a_clock_set_back_does_not_begin_it_again() {
+        let (mut today, midnight) = (Today::default(), NOON + DAY_MS / 2);
+        assert_eq!((today.events(NOON), today.ends_at(NOON)), (0, midnight));
+        today.count(NOON, 2);
+        today.count(midnight - 1, 3);
+        assert_eq!((today.events(midnight - 1), today.events(midnight)), (5, 0));
+        today.count(midnight, 1);
+        today.count(NOON, 1);
+        assert_eq!((today.events(NOON), today.events(midnight), today.ends_at(NOON)), (2, 2, midnight + DAY_MS));
     }
 
     fn counts() -> impl Strategy<Value = Counts> {

@@ -1,5 +1,7 @@
 //! A webhook: a registered endpoint, what it wants to hear of, and how it is treated.
 
+use std::collections::BTreeMap;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,7 @@ use super::Invalid;
 use super::disable::DisableRule;
 use super::endpoint::EndpointUrl;
 use super::id::{AccountNumber, WebhookId, WebhookNumber};
+use super::labels;
 use super::order::{OnDead, Order};
 use super::rate_limit::RateLimit;
 use super::retry::{RetrySchedule, SuccessRule};
@@ -85,6 +88,14 @@ pub struct Webhook {
     pub tls: Option<Tls>,
     /// What its attempts are sealed with; given when it is stored.
     pub attempts_key: Option<DataKey>,
+    /// Its own id in the account's words, unique among the account's webhooks.
+    pub uid: Option<String>,
+    /// For people and their lists; ascending.
+    pub tags: Vec<String>,
+    /// For people and their systems.
+    pub metadata: BTreeMap<String, String>,
+    /// It wants only events that share one of them; empty: whatever theirs are. Ascending.
+    pub channels: Vec<String>,
 }
 
 impl Webhook {
@@ -116,6 +127,10 @@ impl Webhook {
             allow: Vec::new(),
             tls: None,
             attempts_key: None,
+            uid: None,
+            tags: Vec::new(),
+            metadata: BTreeMap::new(),
+            channels: Vec::new(),
         }
     }
 
@@ -127,11 +142,12 @@ impl Webhook {
     pub fn wants(&self, event_type: &str) -> bool {
         self.events.iter().any(|filter| filter.matches(event_type))
     }
-    /// Whether a delivery is made for it when such an event is accepted, a test event or another: also while it is
-    /// paused or disabled, but not before its endpoint has ever passed the ownership check.
-    pub fn hears_of(&self, event_type: &str, test: bool) -> bool {
+    /// Whether a delivery is made for it when such an event is accepted, of these channels, a test event or another: also
+    /// while it is paused or disabled, but not before its endpoint has ever passed the ownership check.
+    pub fn hears_of(&self, event_type: &str, channels: &[String], test: bool) -> bool {
         let is_asked_first = matches!(self.ownership, Ownership::Never { .. });
-        self.test_mode == test && !is_asked_first && !self.is_deleted() && self.wants(event_type)
+        let may_hear = self.test_mode == test && !is_asked_first && !self.is_deleted();
+        may_hear && self.wants(event_type) && labels::hears(&self.channels, channels)
     }
     /// Whether its deliveries go out.
     pub fn is_active(&self) -> bool {
@@ -160,7 +176,9 @@ impl Webhook {
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
         let secrets: usize = self.secrets.iter().map(|one| one.secret.reveal().len() + 16).sum();
         let tls = self.tls.as_ref().map_or(0, Tls::bytes);
-        self.url.as_str().len() + optional + filters + headers + secrets + tls + self.allow.len() * 18
+        let words: usize = self.tags.iter().chain(&self.channels).chain(&self.uid).map(|word| word.len() + 2).sum();
+        let labels = words + labels::metadata_bytes(&self.metadata) + self.metadata.len() * 4;
+        self.url.as_str().len() + optional + filters + headers + secrets + tls + labels + self.allow.len() * 18
     }
 
     /// Whether it was deleted; then it is seen nowhere, and its open deliveries are being cancelled.
@@ -354,6 +372,10 @@ mod tests {
         webhook.allow = vec!["10.0.0.0/8".parse().expect("a network"); 2];
         webhook.tls = Some(Tls { ca: Some("a PEM".into()), identity: None });
         assert_eq!(webhook.texts_bytes(), before + 2 * 18 + 5);
+        let before = webhook.texts_bytes();
+        (webhook.uid, webhook.tags, webhook.channels) = (Some("own".into()), vec!["t".into()], vec!["ch".into()]);
+        webhook.metadata = BTreeMap::from([("a".into(), "bc".into())]);
+        assert_eq!(webhook.texts_bytes(), before + (3 + 2) + (1 + 2) + (2 + 2) + (1 + 2 + 4));
     }
 
     #[test]

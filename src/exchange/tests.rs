@@ -62,6 +62,7 @@ fn deliveries(dialect: &Dialect) -> Vec<Sent> {
             metadata: Some(bytes(r#"{"trace":"t1","account_id":"mine"}"#)),
             test: false,
             webhooks: vec![1],
+            channels: Vec::new(),
             fingerprint: None,
         };
         for attempt in [1, 2] {

@@ -9,7 +9,7 @@ use super::event_rows::{self, BodyAt, EventHead};
 use super::layout::{self, Tree};
 use super::message::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
 use super::parsed::Parsed;
-use super::publish::{Asked, Bodies, Publish, Published, Wanting};
+use super::publish::{Asked, Bodies, Publish, Published, Terms, Wanting};
 use super::record::Idempotent;
 use super::staging::Staging;
 use crate::domain::delivery::{Cause, Delivery, DeliveryState};
@@ -24,7 +24,7 @@ impl Staging<'_> {
         events: Vec<NewEvent>,
         idempotency: Option<Idempotency>,
     ) -> Result<Vec<Accepted>, Refusal> {
-        match self.accept_asked(account, Publish::unasked(events), idempotency, false)? {
+        match self.accept_asked(account, Publish::unasked(events), idempotency, Terms::default())? {
             Published::Accepted(accepted) => Ok(accepted),
             Published::AskAgain(_) => unreachable!("it may not be asked again"),
             Published::WriteAgain(_) => unreachable!("nothing of it was to be written ahead"),
@@ -32,13 +32,13 @@ impl Staging<'_> {
     }
 
     /// The same for events of which it was asked ahead who wants them. What changed since then is asked again: here if that
-    /// takes no time, else by the caller if it `may_ask_again`.
+    /// takes no time, else by the caller if it may ask again.
     pub(super) fn accept_asked(
         &mut self,
         account: AccountNumber,
         Publish { events, asked, mut bodies }: Publish,
         idempotency: Option<Idempotency>,
-        may_ask_again: bool,
+        Terms { may_ask_again, events_per_day }: Terms,
     ) -> Result<Published, Refusal> {
         if let Some(before) = self.accepted_before(account, idempotency.as_ref())? {
             return Ok(Published::Accepted(before));
@@ -52,7 +52,9 @@ impl Staging<'_> {
             return Ok(Published::AskAgain(events));
         };
         let new = wanting.iter().zip(&known).filter(|(_, known)| matches!(known, Known::Not));
-        self.refuse_more_to_come(account, new.map(|(one, _)| one.webhooks.len()).sum())?;
+        let (count, deliveries) = new.fold((0, 0), |(count, all), (one, _)| (count + 1, all + one.webhooks.len()));
+        self.refuse_more_to_come(account, deliveries)?;
+        self.take_of_day(account, count, events_per_day)?;
         let mut accepted: Vec<Accepted> = Vec::with_capacity(events.len());
         for (index, ((event, wanting), known)) in events.into_iter().zip(wanting).zip(known).enumerate() {
             accepted.push(match known {
@@ -103,8 +105,9 @@ impl Staging<'_> {
         let webhook = self.webhook_of(account, webhook)?;
         let old = self.delivery(id)?.filter(|old| old.id.webhook() == webhook.number());
         let old = old.ok_or(Refusal::NotFound("delivery"))?;
-        if self.get(Tree::Events, &layout::event(account, old.event))?.is_none() {
-            return Err(Refusal::NotFound("event"));
+        let event = self.event_head(account, old.event)?.ok_or(Refusal::NotFound("event"))?;
+        if event.purged_at.is_some() {
+            return Err(Refusal::Purged);
         }
         Ok(self.put_replay(&old)?)
     }
@@ -222,8 +225,10 @@ impl Staging<'_> {
             created_at: new.created_at.unwrap_or_else(|| self.shown_now()),
             test: new.test,
             webhooks,
+            channels: new.channels,
             fingerprint: new.fingerprint,
             body,
+            purged_at: None,
         };
         let record = event_rows::encode(&event, &(new.data, new.actor, new.metadata));
         let mut bytes = 0;

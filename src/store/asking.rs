@@ -62,17 +62,17 @@ pub fn ask(
     event: &mut Parsed<'_>,
     budget: &mut Budget,
 ) -> Option<Wanting> {
-    let question = |event_type: &str, tree: Option<&Node<'_>>| {
-        registry.read().expect("not poisoned").question(account, event_type, test, tree)
+    let (event_type, channels) = (event.event_type(), event.channels());
+    let question = |tree: Option<&Node<'_>>| {
+        registry.read().expect("not poisoned").question(account, (event_type, channels, test), tree)
     };
-    let event_type = event.event_type();
     let mut wanting = Wanting::default();
-    if let Some(Question { sure, .. }) = question(event_type, None) {
+    if let Some(Question { sure, .. }) = question(None) {
         wanting.webhooks = sure;
     } else {
         budget.bytes = budget.bytes.checked_sub(event.bytes())?;
         let tree = event.tree();
-        let Question { sure, asked } = question(event_type, Some(tree)).unwrap_or_default();
+        let Question { sure, asked } = question(Some(tree)).unwrap_or_default();
         wanting.webhooks = sure;
         wanting.too_costly = answer(asked, tree, &mut budget.steps, &mut wanting.webhooks);
         wanting.webhooks.sort_unstable();
@@ -176,7 +176,8 @@ pub fn bring_up(
         wanting.webhooks.retain(is_as_it_was);
         wanting.too_costly.retain(is_as_it_was);
         let hears = |number: &&WebhookNumber| {
-            registry.webhook(**number).is_some_and(|webhook| webhook.hears_of(&event.event_type, event.test))
+            let webhook = registry.webhook(**number);
+            webhook.is_some_and(|webhook| webhook.hears_of(&event.event_type, &event.channels, event.test))
         };
         let hearing = changed.iter().filter(hears);
         let (asked, sure): (Vec<_>, Vec<_>) =

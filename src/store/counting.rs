@@ -9,12 +9,14 @@
 
 use std::collections::BTreeMap;
 
+use super::carried::Tallies;
 use super::error::StoreError;
 use super::layout::{self, Key, Tree};
 use super::staging::Staging;
+use super::trees::Trees;
 use super::{record, rows};
 use crate::domain::id::AccountNumber;
-use crate::domain::stats::{AccountTally, Counts, Minute, Series, Step};
+use crate::domain::stats::{AccountTally, Counts, Minute, Series, Step, Today};
 use crate::domain::time::UnixMs;
 
 impl Staging<'_> {
@@ -31,12 +33,15 @@ impl Staging<'_> {
         if self.accounts_tallied.last() != Some(&account) {
             self.accounts_tallied.push(account);
         }
-        let tally = self.carried.tallies.accounts.entry(account).or_insert_with(|| {
-            // Counters that cannot be read start again from zero.
-            trees.readable(rows::account_tally(trees, account)).ok().flatten().unwrap_or_default()
-        });
+        let tally = held(&mut self.carried.tallies, trees, account);
         self.finished.extend(tally.minute.turn(now).map(|minute| (Series::Account(account), minute)));
         tally
+    }
+
+    /// What an account has published in this day; this writes nothing.
+    pub(super) fn today(&mut self, account: AccountNumber) -> Today {
+        let trees = self.trees();
+        held(&mut self.carried.tallies, trees, account).today
     }
 
     /// Stages the counters of the accounts that this group counted for.
@@ -88,6 +93,14 @@ impl Staging<'_> {
         }
         Ok(())
     }
+}
+
+/// The counters of an account, read when they are first asked for.
+fn held<'a>(tallies: &'a mut Tallies, trees: &Trees, account: AccountNumber) -> &'a mut AccountTally {
+    tallies.accounts.entry(account).or_insert_with(|| {
+        // Counters that cannot be read start again from zero.
+        trees.readable(rows::account_tally(trees, account)).ok().flatten().unwrap_or_default()
+    })
 }
 
 #[cfg(test)]

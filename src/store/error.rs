@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::damage::Damage;
 use super::key_mark::KeyMark;
 use crate::domain::Invalid;
+use crate::domain::time::{self, UnixMs};
 
 /// What to do about a store that lacks something.
 const LOSS: &str = "Stop everything that uses it and put back a whole copy of the data directory, or go on with what is \
@@ -211,6 +212,9 @@ pub enum Refusal {
         /// The limit.
         limit: u32,
     },
+    /// Another webhook of the account has this id of its own.
+    #[error("uid: belongs to another webhook of the account; choose another, or change that webhook")]
+    UidTaken,
     /// The account has as many things of a kind as the operator lets one have.
     #[error("the account has {limit} {what}, which is the limit ({setting}); {remedy}")]
     OverQuota {
@@ -223,9 +227,33 @@ pub enum Refusal {
         /// What to do about it.
         remedy: &'static str,
     },
+    /// The account has fewer events left of the day.
+    #[error(
+        "the account may publish {limit} new events a day (limits.events_per_day), and {left} are left until {}; publish the others then, or let the operator raise it",
+        time::rfc3339(*.until)
+    )]
+    OverDay {
+        /// The limit.
+        limit: u64,
+        /// How many are left.
+        left: u64,
+        /// When the day ends.
+        until: UnixMs,
+        /// How long that is from now.
+        wait_ms: u64,
+    },
     /// There is an account of that id.
     #[error("there is an account of this id")]
     AccountExists,
+    /// One of that id was deleted, and something of it is left.
+    #[error("an account of this id is being deleted; its id is free once the job that does it is done")]
+    AccountLeaving,
+    /// The account belongs to the server.
+    #[error("the account {0:?} is there from the start, and cannot be deleted")]
+    AccountStays(String),
+    /// The event's payload was purged: there is nothing to send.
+    #[error("the payload of this event was purged; it cannot be sent any more")]
+    Purged,
     /// So many jobs of the account run already.
     #[error("the account has {limit} running jobs, which is the limit; wait for one to end, or cancel one")]
     JobLimit {
@@ -235,6 +263,9 @@ pub enum Refusal {
     /// The job has ended.
     #[error("the job is done; there is nothing to cancel")]
     JobDone,
+    /// The job cannot be stopped where it is.
+    #[error("{0}")]
+    JobGoesOn(&'static str),
     /// There is no such thing in this account.
     #[error("there is no such {0}")]
     NotFound(&'static str),

@@ -20,6 +20,10 @@ use crate::domain::time::UnixMs;
 const VERSION_OF_BEFORE: u8 = 1;
 /// As they are written.
 const VERSION: u8 = 2;
+/// Joined to the version where the event has channels, which follow what is said of every event: one without any pays nothing.
+const WITH_CHANNELS: u8 = 0x80;
+/// Joined to the version where the event was purged: when that was follows its fingerprint, and no body.
+const PURGED: u8 = 0x40;
 /// In front of an event's record: how many pieces follow it, in two bytes.
 const COUNT_BYTES: usize = 2;
 
@@ -40,10 +44,14 @@ pub struct EventHead {
     pub test: bool,
     /// The webhooks that wanted it at accept.
     pub webhooks: Vec<WebhookNumber>,
+    /// Webhooks with channels hear of it only if they share one; ascending.
+    pub channels: Vec<String>,
     /// A hash of what the producer sent, kept where it gave an id.
     pub fingerprint: Option<[u8; 32]>,
     /// Where its body lies, if that was written ahead.
     pub body: Option<BodyAt>,
+    /// When its body was taken off it at somebody's word.
+    pub purged_at: Option<UnixMs>,
 }
 
 /// Where a body lies that was written ahead, and how it is parted.
@@ -74,8 +82,21 @@ impl EventHead {
 
     /// Together with its body.
     fn with(self, (data, actor, metadata): Parts) -> Event {
-        let Self { id, account, name, event_type, created_at, test, webhooks, fingerprint, .. } = self;
-        Event { id, account, name, event_type, created_at, test, webhooks, fingerprint, data, actor, metadata }
+        let Self { id, account, name, event_type, created_at, test, webhooks, channels, fingerprint, .. } = self;
+        Event {
+            id,
+            account,
+            name,
+            event_type,
+            created_at,
+            test,
+            webhooks,
+            channels,
+            fingerprint,
+            data,
+            actor,
+            metadata,
+        }
     }
 }
 
@@ -109,13 +130,35 @@ pub fn encode(head: &EventHead, body: &Parts) -> Vec<u8> {
 }
 
 fn encode_onto(record: &mut Vec<u8>, head: &EventHead, body: &Parts) {
-    record.push(VERSION);
-    let EventHead { id, account, name, event_type, created_at, test, webhooks, fingerprint, body: ahead } = head;
+    // All are named, so that a new one is not forgotten.
+    let EventHead {
+        id,
+        account,
+        name,
+        event_type,
+        created_at,
+        test,
+        webhooks,
+        channels,
+        fingerprint,
+        body: ahead,
+        purged_at,
+    } = head;
+    let purged = if purged_at.is_some() { PURGED } else { 0 };
+    let with_channels = if channels.is_empty() { 0 } else { WITH_CHANNELS };
+    record.push(VERSION | purged | with_channels);
     record::push_part(record, &(id, account, name, event_type, created_at, test));
+    if !channels.is_empty() {
+        record::push_part(record, channels);
+    }
     record::push_part(record, &serde_bytes::ByteBuf::from(runs::encode(webhooks)));
-    record::push_part(record, &(fingerprint, ahead));
-    if ahead.is_none() {
-        record::push_part(record, body);
+    match (purged_at, ahead) {
+        (Some(at), _) => record::push_part(record, &(fingerprint, at)),
+        (None, Some(_)) => record::push_part(record, &(fingerprint, ahead)),
+        (None, None) => {
+            record::push_part(record, &(fingerprint, ahead));
+            record::push_part(record, body);
+        }
     }
 }
 
@@ -124,16 +167,22 @@ fn decode_head(record: &[u8]) -> Result<(EventHead, &[u8]), String> {
     let Some((version, mut rest)) = record.split_first() else { return Err("the record is empty".into()) };
     type Start = (EventId, AccountNumber, Option<String>, String, UnixMs, bool);
     let (id, account, name, event_type, created_at, test) = record::take_part::<Start>(&mut rest)?;
-    let (webhooks, fingerprint, body) = match *version {
+    let (is_purged, has_channels) = (version & PURGED != 0, version & WITH_CHANNELS != 0);
+    let channels = if has_channels { record::take_part(&mut rest)? } else { Vec::new() };
+    let (webhooks, fingerprint, body) = match version & !(PURGED | WITH_CHANNELS) {
         VERSION_OF_BEFORE => (ascending(record::take_part(&mut rest)?), record::take_part(&mut rest)?, None),
         VERSION => {
             let webhooks = runs::decode(&record::take_part::<serde_bytes::ByteBuf>(&mut rest)?)?;
-            let (fingerprint, body) = record::take_part(&mut rest)?;
+            let fingerprint = record::take_part(&mut rest)?;
+            let body = if is_purged { None } else { record::take_part(&mut rest)? };
             (webhooks, fingerprint, body)
         }
         version => return Err(format!("record version {version} is not known")),
     };
-    Ok((EventHead { id, account, name, event_type, created_at, test, webhooks, fingerprint, body }, rest))
+    let purged_at = if is_purged { Some(record::take_part(&mut rest)?) } else { None };
+    let head =
+        EventHead { id, account, name, event_type, created_at, test, webhooks, channels, fingerprint, body, purged_at };
+    Ok((head, rest))
 }
 
 /// They were always written in this order; nothing said so then, and what is written anew has to have it.
@@ -146,7 +195,8 @@ fn ascending(mut webhooks: Vec<WebhookNumber>) -> Vec<WebhookNumber> {
 /// Reads and writes a record whose body lies behind its head: what random bytes are thrown at.
 pub fn again(record: &[u8]) -> Result<Vec<u8>, String> {
     let (head, mut rest) = decode_head(record)?;
-    let body = if head.body.is_some() { Parts::default() } else { record::take_part(&mut rest)? };
+    let has_none = head.body.is_some() || head.purged_at.is_some();
+    let body = if has_none { Parts::default() } else { record::take_part(&mut rest)? };
     let mut written = Vec::new();
     encode_onto(&mut written, &head, &body);
     Ok(written)
@@ -155,17 +205,17 @@ pub fn again(record: &[u8]) -> Result<Vec<u8>, String> {
 /// Reads a key.
 pub type Get<'a> = &'a dyn Fn(Tree, &[u8]) -> Result<Option<IVec>, StoreError>;
 
-/// The event at `(account, id)`, put together from its pieces.
+/// The event at `(account, id)`, put together from its pieces; none also if it was purged.
 pub fn event_by(get: Get<'_>, account: AccountNumber, id: EventId) -> Result<Option<Event>, StoreError> {
     let key = layout::event(account, id);
     match get(Tree::Events, &key)? {
-        Some(stored) => whole_event(get, &key, &stored).map(Some),
+        Some(stored) => whole_event(get, &key, &stored),
         None => Ok(None),
     }
 }
 
-/// The event whose row this is.
-pub fn whole_event(get: Get<'_>, key: &[u8], stored: &[u8]) -> Result<Event, StoreError> {
+/// The event whose row this is; none if it was purged, for then there is nothing of it but its head.
+pub fn whole_event(get: Get<'_>, key: &[u8], stored: &[u8]) -> Result<Option<Event>, StoreError> {
     let damaged = |why: String| Damage::at(Tree::Events, key, why);
     let (count, first) = count_of_pieces(key, stored)?;
     let whole;
@@ -176,11 +226,14 @@ pub fn whole_event(get: Get<'_>, key: &[u8], stored: &[u8]) -> Result<Event, Sto
         &whole
     };
     let (head, mut rest) = decode_head(record).map_err(damaged)?;
+    if head.purged_at.is_some() {
+        return Ok(None);
+    }
     let parts = match head.body {
         Some(at) => body(get, key, head.account, at)?,
         None => record::take_part(&mut rest).map_err(damaged)?,
     };
-    Ok(head.with(parts))
+    Ok(Some(head.with(parts)))
 }
 
 /// The body of the event at this key, which was written ahead of it.
@@ -260,10 +313,15 @@ pub fn in_pieces(key: Key, mut record: Vec<u8>) -> Vec<(Tree, Key, Vec<u8>)> {
     rows
 }
 
-/// The keys in `chunks` of the event in this row, those of its body included.
-pub fn piece_keys(key: &[u8], stored: &[u8], head: &EventHead) -> Result<Vec<Key>, Damage> {
+/// The keys in `chunks` of the event in this row, without those of a body that was written ahead.
+pub fn own_piece_keys(key: &[u8], stored: &[u8]) -> Result<Vec<Key>, Damage> {
     let (count, _) = count_of_pieces(key, stored)?;
-    let own = (0..count).map(|n| layout::chunk(key, n));
+    Ok((0..count).map(|n| layout::chunk(key, n)).collect())
+}
+
+/// The same with those of its body.
+pub fn piece_keys(key: &[u8], stored: &[u8], head: &EventHead) -> Result<Vec<Key>, Damage> {
+    let own = own_piece_keys(key, stored)?.into_iter();
     let body = head.body.map(|at| (layout::body(head.account, at.id), at.pieces));
     let of_body = body.into_iter().flat_map(|(key, pieces)| (0..pieces).map(move |n| layout::chunk(&key, n)));
     Ok(own.chain(of_body).collect())

@@ -5,6 +5,7 @@
 use super::error::{Refusal, StoreError};
 use super::event_rows::{self, EventHead};
 use super::layout::{self, Key, Tree};
+use super::leaving::PURGED;
 use super::parsed::Parsed;
 use super::record::Part;
 use super::settle::WEBHOOK_DELETED;
@@ -83,12 +84,17 @@ impl Staging<'_> {
         let mut part = self.part(account, key)?;
         let stored = self.get(Tree::Events, event_key)?;
         let head = stored.map(|head| event_rows::event_head_by(&|tree, key| self.get(tree, key), event_key, &head));
-        let webhooks = self.trees().readable(head.transpose())?.flatten().map_or(Vec::new(), |head| head.webhooks);
+        let head = self.trees().readable(head.transpose())?.flatten();
+        let is_purged = head.as_ref().is_some_and(|head| head.purged_at.is_some());
+        let webhooks = head.map_or(Vec::new(), |head| head.webhooks);
         let webhooks = &webhooks[webhooks.partition_point(|number| *number < from)..];
         let webhooks = &webhooks[..webhooks.len().min(part.count as usize)];
         let (now, later) = webhooks.split_at(webhooks.len().min(room));
         self.stage(Tree::FanOut, key.clone(), None);
-        self.lay_out(event, now, &part)?;
+        match is_purged {
+            true => self.lay_out_cancelled(event, now)?,
+            false => self.lay_out(event, now, &part)?,
+        }
         if let Some(next) = later.first() {
             part.count = later.len() as u32;
             part.too_costly.retain(|number| number >= next);
@@ -142,6 +148,17 @@ impl Staging<'_> {
                     // Tests and replays that were made meanwhile lie behind it, and may have been read.
                     self.notice.freed.push(id);
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Its payload went before it was their turn.
+    fn lay_out_cancelled(&mut self, event: EventId, webhooks: &[WebhookNumber]) -> Result<(), StoreError> {
+        for number in webhooks {
+            if self.registry().webhook(*number).is_some() {
+                let mut delivery = Delivery::fresh(event.delivery_to(*number), event, Cause::Accept);
+                self.put_ended(&mut delivery, DeliveryState::Cancelled, PURGED)?;
             }
         }
         Ok(())

@@ -223,6 +223,7 @@ impl Store {
             dialect: dialect.into(),
             created_at: 0,
             limits: AccountLimits::default(),
+            deleted_at: None,
         }
     }
 

@@ -7,12 +7,13 @@ use super::duty::STEP_ROWS_MAX;
 use super::error::{Refusal, StoreError};
 use super::handle::Store;
 use super::layout::{self, Tree};
+use super::leaving::{Left, STEP_KEYS_MAX};
 use super::page::{Filling, Page, keys_of};
 use super::record;
 use super::select::{self, Found, Held, View};
 use super::staging::Staging;
 use crate::domain::delivery::{Cause, Delivery};
-use crate::domain::id::{AccountNumber, EventId, JobId, WebhookNumber};
+use crate::domain::id::{AccountNumber, DeliveryId, EventId, JobId, WebhookNumber};
 use crate::domain::job::{Bulk, Job, JobKind, JobState, Looked, RUNNING_JOBS_MAX, Source};
 use crate::domain::walk::Walk;
 
@@ -21,15 +22,29 @@ const STEP_DONE_MAX: u64 = 128;
 /// Steps that it spends on reading events, and on asking a webhook's condition of them: some milliseconds.
 const STEP_STEPS_MAX: u64 = 1 << 18;
 
+/// What came of a row.
+enum Worked {
+    /// It is done with.
+    Looked(Looked),
+    /// An event takes more steps; its deliveries up to this one are done.
+    Within(DeliveryId),
+    /// That is not known yet.
+    Later,
+}
+
 impl Staging<'_> {
     /// Makes a job of a bulk call. It covers what exists by now.
     pub fn create_job(&mut self, bulk: Bulk) -> Result<Job, Refusal> {
-        if self.registry().running_jobs(bulk.account) >= RUNNING_JOBS_MAX {
-            return Err(Refusal::JobLimit { limit: RUNNING_JOBS_MAX });
-        }
+        self.vet_job_room(bulk.account)?;
         let job = Job::new(JobId(self.next_id(0)), bulk, self.now());
         self.put_job(&job);
         Ok(job)
+    }
+
+    /// Asserts that the account may have another job.
+    pub(super) fn vet_job_room(&self, account: AccountNumber) -> Result<(), Refusal> {
+        let has_room = self.registry().running_jobs(account) < RUNNING_JOBS_MAX;
+        if has_room { Ok(()) } else { Err(Refusal::JobLimit { limit: RUNNING_JOBS_MAX }) }
     }
 
     /// Stops a job; what it has done stays done. Twice is once.
@@ -38,6 +53,15 @@ impl Staging<'_> {
         match job.state {
             JobState::Done => return Err(Refusal::JobDone),
             JobState::Cancelled => {}
+            JobState::Running if matches!(job.bulk.source, Source::Account { .. }) => {
+                return Err(Refusal::JobGoesOn(
+                    "the account is gone already; what is left of it goes, and cannot be kept",
+                ));
+            }
+            JobState::Running if job.within.is_some() => {
+                let message = "it is in the midst of an event that went to many webhooks; cancel it in a moment";
+                return Err(Refusal::JobGoesOn(message));
+            }
             JobState::Running => {
                 job.end(JobState::Cancelled, self.now());
                 self.put_job(&job);
@@ -51,7 +75,7 @@ impl Staging<'_> {
         self.get(Tree::Jobs, &key)?.map(|bytes| record::read_grown(Tree::Jobs, &key, &bytes)).transpose()
     }
 
-    fn put_job(&mut self, job: &Job) {
+    pub(super) fn put_job(&mut self, job: &Job) {
         self.put(Tree::Jobs, layout::job(job.bulk.account, job.id), job);
         self.registry_mut().put_job(job);
     }
@@ -63,11 +87,18 @@ impl Staging<'_> {
             return Ok(true);
         }
         let Some(mut job) = self.job(account, id)? else { return Ok(true) };
+        if let Source::Account { number, .. } = job.bulk.source {
+            let did_something = self.step_out(&mut job, number)?;
+            if did_something {
+                self.put_job(&job);
+            }
+            return Ok(did_something);
+        }
         // What was accepted before it is its own, and must be there.
         if self.has_to_come_before(account, id.0)? {
             return Ok(false);
         }
-        if self.has_lost_its_webhook(&job) {
+        if self.has_lost_its_webhook(&job) || self.registry().is_deleted(account) {
             job.end(JobState::Cancelled, self.now());
             self.put_job(&job);
             return Ok(true);
@@ -75,15 +106,26 @@ impl Staging<'_> {
         let ids = select::ids(self.trees(), &job.bulk, job.part, job.window(), STEP_ROWS_MAX)?;
         let (done_before, last) = (job.done, ids.last().copied());
         let may_be_more = ids.len() == STEP_ROWS_MAX;
-        let (steps_before, after) = (self.steps.get(), job.after);
+        let (steps_before, after, keys_before) = (self.steps.get(), job.after, self.keys());
+        let has_room = |job: &Job, room: usize, steps: u64| {
+            job.done - done_before < STEP_DONE_MAX && steps - steps_before < STEP_STEPS_MAX && room > 0
+        };
         for id in ids {
-            if job.done - done_before == STEP_DONE_MAX || self.steps.get() - steps_before >= STEP_STEPS_MAX {
+            let room = match job.bulk.kind {
+                JobKind::Replay | JobKind::Discard => usize::MAX,
+                JobKind::Delete | JobKind::Purge => STEP_KEYS_MAX.saturating_sub(self.keys() - keys_before),
+            };
+            if !has_room(&job, room, self.steps.get()) {
                 break;
             }
-            match self.work_on(&job.bulk, id)? {
-                Some(looked) => job.count(id, looked),
-                None if job.after == after => return Ok(false),
-                None => break,
+            match self.work_on(&job, id, room)? {
+                Worked::Looked(looked) => job.count(id, looked),
+                Worked::Within(delivery) => {
+                    job.within = Some(delivery);
+                    break;
+                }
+                Worked::Later if job.after == after => return Ok(false),
+                Worked::Later => break,
             }
         }
         if !may_be_more && job.after >= last && !job.next_part() {
@@ -104,17 +146,32 @@ impl Staging<'_> {
         webhook.is_some_and(|number| registry.webhook(number).is_none_or(|webhook| webhook.is_deleted()))
     }
 
-    /// Looks at a row, and does what is asked for; nothing if that is not known yet.
-    fn work_on(&mut self, bulk: &Bulk, id: u128) -> Result<Option<Looked>, StoreError> {
+    /// Looks at a row, and does what is asked for; nothing if that is not known yet. `room`: keys that it writes, about.
+    fn work_on(&mut self, job: &Job, id: u128, room: usize) -> Result<Worked, StoreError> {
+        let bulk = &job.bulk;
+        // In the midst of an event it is no question any more.
+        let look = |staging: &Self| match job.within {
+            Some(_) => Ok(Found::Event(EventId(id))),
+            None => staging.look(bulk, id),
+        };
         // One record that cannot be read must not stop all others.
-        let found = self.trees().readable(self.look(bulk, id))?;
-        Ok(Some(match found.unwrap_or(Found::Unable) {
-            Found::Later => return Ok(None),
+        let found = self.trees().readable(look(self))?;
+        Ok(Worked::Looked(match found.unwrap_or(Found::Unable) {
+            Found::Later => return Ok(Worked::Later),
             Found::Nothing => Looked::Passed,
             Found::Unable => Looked::Skipped,
             Found::Delivery(delivery) => {
                 self.replay_or_discard(bulk.kind, *delivery)?;
                 Looked::Done
+            }
+            Found::Event(event) => {
+                let left = self.leave_some(bulk.kind, bulk.account, event, job.within, room);
+                match self.trees().readable(left)? {
+                    Some(Left::Whole) => Looked::Done,
+                    Some(Left::Until(delivery)) => return Ok(Worked::Within(delivery)),
+                    Some(Left::Waits) => return Ok(Worked::Later),
+                    None => Looked::Skipped,
+                }
             }
             Found::Missed(event) => self.put_missed(bulk, event, false)?,
             Found::TooCostly(event) => self.put_missed(bulk, event, true)?,
@@ -132,6 +189,7 @@ impl Staging<'_> {
             JobKind::Replay => self.put_replay(&delivery).map(drop),
             JobKind::Discard if delivery.state.is_open() => self.discard_open(delivery),
             JobKind::Discard => self.discard_dead_letter(&delivery),
+            JobKind::Delete | JobKind::Purge => unreachable!("they look at events"),
         }
     }
 

@@ -20,7 +20,7 @@
 //! | `ordered` | webhook, order key, delivery id | the open deliveries of each order key, the head first; of a dead one, the replay in its place |
 //! | `blocked` | webhook, delivery id | an open delivery that waits behind the head of its order key |
 //! | `dead` | account, delivery id | nothing: dead letters that nobody has replayed or discarded |
-//! | `jobs` | account, job id | `Job`: a bulk replay or discard, and how far it is |
+//! | `jobs` | account, job id | `Job`: a bulk call, and how far it is |
 //! | `stats` | 0 or 1, webhook or account, step, time | what was counted in that minute, hour or day |
 //! | `account_tallies` | account | what is counted about an account |
 //! | `audit` | account, entry id | `AuditEntry`: who changed what; rows are added and, once they are too old, removed |
@@ -39,7 +39,7 @@ use crate::domain::time::UnixMs;
 
 /// The format that this build writes and reads. A directory of format 4 is brought to it when it is opened
 /// (`migration`); formats 1 to 3 were those of builds before the first release.
-pub const FORMAT_VERSION: u32 = 7;
+pub const FORMAT_VERSION: u32 = 8;
 /// From this format on a directory lacks nothing but trees, in which nothing is, and forms of records that are read beside the
 /// old ones: it is of the present one once the trees are made. Builds that do not know them must not open it then.
 pub const FORMAT_GROWN: u32 = 5;

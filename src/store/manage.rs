@@ -28,6 +28,7 @@ impl Staging<'_> {
             return Err(Refusal::WebhookLimit { limit });
         }
         self.refuse_too_many_orders(&webhook)?;
+        self.refuse_taken_uid(&webhook)?;
         let number = self.next_number(layout::META_LAST_WEBHOOK)?;
         webhook.id = WebhookId(self.next_id(number));
         webhook.created_at = self.now();
@@ -49,6 +50,12 @@ impl Staging<'_> {
         Err(Invalid::new("order_key", message).into())
     }
 
+    fn refuse_taken_uid(&self, webhook: &Webhook) -> Result<(), Refusal> {
+        let registry = self.registry();
+        let holder = webhook.uid.as_ref().and_then(|uid| registry.webhook_of_uid(webhook.account, uid));
+        if holder.is_some_and(|holder| holder.id != webhook.id) { Err(Refusal::UidTaken) } else { Ok(()) }
+    }
+
     /// Changes a webhook.
     pub fn update_webhook(
         &mut self,
@@ -60,6 +67,7 @@ impl Staging<'_> {
         let (was_active, before) = (webhook.is_active(), webhook.status.clone());
         change(&mut webhook, self.now())?;
         self.refuse_too_many_orders(&webhook)?;
+        self.refuse_taken_uid(&webhook)?;
         if webhook.is_active() && !was_active {
             // Who lets deliveries out again says that the endpoint is well.
             let now = self.now();
@@ -84,6 +92,9 @@ impl Staging<'_> {
             webhook.headers.clear();
             webhook.allow.clear();
             (webhook.tls, webhook.description, webhook.condition) = (None, None, None);
+            (webhook.uid, webhook.channels) = (None, Vec::new());
+            webhook.tags.clear();
+            webhook.metadata.clear();
             Ok(())
         })?;
         Ok(())
@@ -97,6 +108,13 @@ impl Staging<'_> {
         if self.finished.len() > banked || tally.minute.counts != Counts::default() {
             return Ok(0);
         }
+        self.forget_webhook_now(number)
+    }
+
+    /// The same where nobody's statistics wait for its last minute: its account goes, too.
+    pub(super) fn forget_webhook_now(&mut self, number: WebhookNumber) -> Result<usize, StoreError> {
+        let tally = self.tally(number).clone();
+        self.finished.retain(|(series, _)| *series != Series::Webhook(number));
         let rows = layout::stats_of(Series::Webhook(number));
         let (rows, complete) = keys_from(self, Tree::Stats, &rows, &layout::after_prefix(&rows), STEP_ROWS_MAX)?;
         let removed = rows.len();
@@ -122,6 +140,7 @@ impl Staging<'_> {
         change: impl FnOnce(&mut Account) -> Result<(), Refusal>,
     ) -> Result<(Account, Account), Refusal> {
         let before = self.registry().account(number).map(|account| (**account).clone());
+        let before = before.filter(|account| account.deleted_at.is_none());
         let before = before.ok_or(Refusal::NotFound("account"))?;
         let mut account = before.clone();
         change(&mut account)?;
@@ -136,6 +155,9 @@ impl Staging<'_> {
         if self.registry().account_by_id(&account.id).is_some() {
             return Err(Refusal::AccountExists);
         }
+        if self.registry().is_leaving(&account.id) {
+            return Err(Refusal::AccountLeaving);
+        }
         account.number = self.next_number(layout::META_LAST_ACCOUNT)?;
         account.created_at = self.now();
         self.put(Tree::Accounts, layout::number(account.number).to_vec(), &account);
@@ -145,7 +167,7 @@ impl Staging<'_> {
 
     /// Adds a key; its id is given here.
     pub fn create_key(&mut self, hash: KeyHash, mut key: ApiKey) -> Result<ApiKey, Refusal> {
-        if self.registry().account(key.account).is_none() {
+        if !self.registry().is_served(key.account) {
             return Err(Refusal::NotFound("account"));
         }
         key.id = KeyId(self.next_id(0));

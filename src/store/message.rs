@@ -27,6 +27,8 @@ pub struct NewEvent {
     pub metadata: Option<Bytes>,
     /// It goes to webhooks in test mode only.
     pub test: bool,
+    /// Webhooks with channels hear of it only if they share one; ascending.
+    pub channels: Vec<String>,
     /// A hash of all this; asked for where there is a `name`.
     pub fingerprint: Option<[u8; 32]>,
 }

@@ -61,6 +61,7 @@ impl Staging<'_> {
             actor: None,
             metadata: None,
             test: false,
+            channels: Vec::new(),
             fingerprint: None,
         };
         let wanting = self.wanting_of(account, &event);
@@ -72,7 +73,7 @@ impl Staging<'_> {
     }
 
     fn operator_wants(&self, word: &str) -> bool {
-        self.operator().is_some_and(|account| self.registry().any_wants(account, word, false))
+        self.operator().is_some_and(|account| self.registry().any_wants(account, (word, &[], false)))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::domain::order::{KeyPath, OrderKeys};
 /// An event whose JSON can be looked into.
 pub struct Parsed<'a> {
     event_type: &'a str,
+    channels: &'a [String],
     data: &'a Bytes,
     actor: Option<&'a Bytes>,
     metadata: Option<&'a Bytes>,
@@ -22,21 +23,24 @@ pub struct Parsed<'a> {
 impl<'a> Parsed<'a> {
     /// Of an event to accept; reads nothing yet.
     pub fn of(event: &'a NewEvent) -> Self {
-        Self::new(&event.event_type, &event.data, event.actor.as_ref(), event.metadata.as_ref())
+        let (data, actor, metadata) = (&event.data, event.actor.as_ref(), event.metadata.as_ref());
+        Self { event_type: &event.event_type, channels: &event.channels, data, actor, metadata, tree: None }
     }
 
     /// Of an event that is stored; reads nothing yet.
     pub fn of_stored(event: &'a Event) -> Self {
-        Self::new(&event.event_type, &event.data, event.actor.as_ref(), event.metadata.as_ref())
-    }
-
-    fn new(event_type: &'a str, data: &'a Bytes, actor: Option<&'a Bytes>, metadata: Option<&'a Bytes>) -> Self {
-        Self { event_type, data, actor, metadata, tree: None }
+        let (data, actor, metadata) = (&event.data, event.actor.as_ref(), event.metadata.as_ref());
+        Self { event_type: &event.event_type, channels: &event.channels, data, actor, metadata, tree: None }
     }
 
     /// Its type.
     pub fn event_type(&self) -> &'a str {
         self.event_type
+    }
+
+    /// Its channels.
+    pub fn channels(&self) -> &'a [String] {
+        self.channels
     }
 
     /// Bytes of its JSON.
@@ -116,6 +120,7 @@ mod tests {
             actor: None,
             metadata: Some(r#"{"x":[1.5]}"#.into()),
             test: false,
+            channels: Vec::new(),
             fingerprint: None,
         };
         let paths = ["type", "data.n", "metadata.x", "actor.id", "data.x"].map(|path| KeyPath::parse(path).unwrap());

@@ -42,6 +42,15 @@ pub struct Wanting {
     pub order_keys: OrderKeys,
 }
 
+/// On which terms the commit thread takes it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terms {
+    /// Whether the caller can ask again who wants the events.
+    pub may_ask_again: bool,
+    /// New events that an account may publish in a day, where nothing else is set for it; `None`: any number.
+    pub events_per_day: Option<u64>,
+}
+
 /// What became of [`Publish`].
 #[derive(Debug)]
 pub enum Published {

@@ -14,7 +14,7 @@ use super::fan_out::GROUP_STEPS;
 use super::handle::Store;
 use super::layout::{self, Tree};
 use super::message::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
-use super::publish::{Bodies, Publish, Published};
+use super::publish::{Bodies, Publish, Published, Terms};
 use super::record::{self, Idempotent};
 use super::request::Load;
 use super::staging::Staging;
@@ -104,8 +104,8 @@ impl Store {
         // Each event is a key, and what is beyond one group's deliveries is made later.
         let deliveries = publish.events.len().max(publish.deliveries().min(GROUP_STEPS * self.0.settings.fan_out_max));
         let load = Load { bytes: publish.bytes_left(), deliveries, ..Load::of(account) };
-        let accept =
-            move |staging: &mut Staging<'_>| staging.accept_asked(account, publish, idempotency, may_ask_again);
+        let terms = Terms { may_ask_again, events_per_day: self.0.settings.events_per_day };
+        let accept = move |staging: &mut Staging<'_>| staging.accept_asked(account, publish, idempotency, terms);
         self.submit_for(load, accept)?.await.unwrap_or(Err(Refusal::Closed))
     }
 

@@ -32,9 +32,15 @@ fn due_start(webhook: WebhookNumber, after: Option<DueAt>) -> layout::Key {
 }
 
 impl Store {
-    /// An event of the account.
+    /// An event of the account; none also if its payload was purged, for then nothing can be sent of it.
     pub fn event(&self, account: AccountNumber, id: EventId) -> Result<Option<Arc<Event>>, StoreError> {
-        self.look(|trees| Ok(event_by(&|tree, key| trees.get(tree, key), account, id)?.map(Arc::new)))
+        self.look(|trees| {
+            let read = || event_by(&|tree, key| trees.get(tree, key), account, id);
+            // Its payload may be going at this moment: then it is read as it is afterwards.
+            let event =
+                read().or_else(|error| if matches!(error, StoreError::Damaged(_)) { read() } else { Err(error) });
+            Ok(event?.map(Arc::new))
+        })
     }
 
     /// How large an event of the account is, in bytes of its record, without reading it; 0 if there is none.

@@ -3,11 +3,12 @@
 //! go in many places, and takes the segments in the order of the file, so the last ones wait for ever: the files grew to
 //! twenty times of what was kept in them. (sled's own flusher would help, but it also syncs and drops the error, and then a sync
 //! of ours succeeds that should not.) So a thread has sled write a page whole again and again that nobody reads. What stays true:
-//! it does so while the files grow by more than is explained by what they hold, if that is more than ever, and goes on while they
-//! are larger than they need be and rows come and go; it takes a fifth of a core, more the larger the files are against what they
-//! hold, and half of the time at most; a sync waits for some pages, and after one that failed nothing more is reclaimed.
+//! it does so while the files grow by more than is explained by what they hold; while they are larger than they need be, it
+//! also does so in step with what is written; it takes a fifth of a core, more the larger the files are against what they hold,
+//! and half of the time at most; a sync waits for some pages, and after one that failed nothing more is reclaimed.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -31,8 +32,9 @@ const HASTE: u32 = RESTS;
 const PAGES: std::ops::RangeInclusive<usize> = 1_000..=32_000;
 /// With every second in which there is none, one of so many pages less.
 const FADES: usize = 32;
-/// The same while the files are larger than they need be and rows come or go: the next growth is near.
-const FADES_BUSY: usize = 1024;
+/// While the files are larger than they need be, one page is reclaimed for so many keys that are written: some two thirds of what sled
+/// cleans by itself, which is one for ten.
+const KEYS_A_PAGE: u64 = 16;
 /// So many times as much as what is held may the files take: a log with segments that are half full.
 const GROWS: u64 = 3;
 /// What an open delivery takes: its row, and one that says what waits or when it is due.
@@ -72,6 +74,8 @@ struct Size {
     files: u64,
     /// Bytes of what they hold.
     held: u64,
+    /// Keys that were written since the start.
+    keys: u64,
 }
 
 impl Size {
@@ -79,8 +83,12 @@ impl Size {
     /// hold again what they hold. The larger they are, the fewer pages stand in the way of a segment that is freed, so
     /// somewhere they are reclaimed as fast as they are written.
     fn haste(self) -> u32 {
-        let times = self.files / self.held.max(SEGMENT_BYTES as u64);
-        u32::try_from((times + 2).saturating_sub(GROWS)).unwrap_or(u32::MAX).clamp(1, HASTE)
+        u32::try_from((self.times() + 2).saturating_sub(GROWS)).unwrap_or(u32::MAX).clamp(1, HASTE)
+    }
+
+    /// How many times the files could hold what they hold.
+    fn times(self) -> u64 {
+        self.files / self.held.max(SEGMENT_BYTES as u64)
     }
 }
 
@@ -98,15 +106,16 @@ impl Pages {
     /// The store has this size now.
     fn after(&mut self, size: Size) -> usize {
         let before = self.before.replace(size).unwrap_or(size);
-        let explained = GROWS * size.held.saturating_sub(self.most);
+        let are_large = size.times() >= GROWS;
+        let explained = if are_large { 0 } else { GROWS * size.held.saturating_sub(self.most) };
         self.most = self.most.max(size.held);
         let grown = size.files.saturating_sub(before.files).saturating_sub(explained);
-        let is_busy = size.held != before.held && size.files > GROWS * size.held;
         self.now = match grown >= SEGMENT_BYTES as u64 {
             true => (self.now * 2).clamp(*PAGES.start(), *PAGES.end()),
-            false => self.now - self.now.div_ceil(if is_busy { FADES_BUSY } else { FADES }),
+            false => self.now - self.now.div_ceil(FADES),
         };
-        self.now
+        let in_step = if are_large { (size.keys - before.keys) / KEYS_A_PAGE } else { 0 };
+        self.now.max(usize::try_from(in_step).unwrap_or(usize::MAX)).min(*PAGES.end())
     }
 }
 
@@ -134,7 +143,8 @@ fn reclaim(inner: &Inner, stopped: &Receiver<()>) {
 fn size(inner: &Inner) -> Option<Size> {
     let sums = inner.sums();
     let files = inner.trees().and_then(|trees| trees.size_bytes()).ok()?;
-    Some(Size { files, held: sums.kept.total() + OPEN_BYTES * sums.totals.open() })
+    let keys = inner.commits.keys.load(Ordering::Relaxed);
+    Some(Size { files, held: sums.kept.total() + OPEN_BYTES * sums.totals.open(), keys })
 }
 
 #[cfg(test)]
@@ -177,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_larger_the_files_are_against_what_they_hold_the_more_haste_there_is() {
-        let haste = |files, held| Size { files: files * SEGMENT, held: held * SEGMENT }.haste();
+        let haste = |files, held| Size { files: files * SEGMENT, held: held * SEGMENT, keys: 0 }.haste();
         assert_eq!([0, 10, 29, 30, 39, 40, 50, 1000].map(|files| haste(files, 10)), [1, 1, 1, 2, 2, 3, 4, 4]);
         assert_eq!([1, 2, 3, 4].map(|files| haste(files, 0)), [1, 1, 2, 3], "nothing held is a segment");
     }
@@ -185,19 +195,27 @@ mod tests {
     #[test]
     fn of_files_that_grow_for_no_reason_ever_more_is_reclaimed_and_of_others_ever_less() {
         let mut pages = Pages::default();
-        let mut after = |files, held| pages.after(Size { files, held });
-        assert_eq!(after(1000 * SEGMENT, 0), 0, "nobody knows how they grew");
-        assert_eq!(after(1001 * SEGMENT - 1, 0), 0, "not a segment more");
-        assert_eq!(after(1010 * SEGMENT, 3 * SEGMENT), 0, "what is held explains it");
-        let growing = [1011, 1013, 1015, 1017, 1019, 1021].map(|files| after(files * SEGMENT, 3 * SEGMENT));
+        let mut after = |files, held| pages.after(Size { files: files * SEGMENT, held: held * SEGMENT, keys: 0 });
+        assert_eq!(after(1000, 400), 0, "nobody knows how they grew");
+        assert_eq!(after(1010, 404), 0, "what is held explains it");
+        assert_eq!(after(1010, 405), 0, "they do not grow");
+        let growing = [1011, 1013, 1015, 1017, 1019, 1021].map(|files| after(files, 405));
         assert_eq!(growing, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000]);
-        assert_eq!(after(1030 * SEGMENT, 2 * SEGMENT), 32_000);
-        assert_eq!(after(1031 * SEGMENT, 3 * SEGMENT), 32_000, "there was room for what came again");
-        let busy = [2, 0].map(|held| after(1030 * SEGMENT, held * SEGMENT));
-        assert_eq!(busy, [31_968, 31_936], "they are larger than they need be, and rows come and go");
-        assert_eq!([after(1030 * SEGMENT, 0), after(1030 * SEGMENT, 0)], [30_938, 29_971]);
-        assert_eq!(after(29 * SEGMENT, 10 * SEGMENT), 29_034, "they are as large as may be");
-        let faded = std::iter::from_fn(|| Some(after(1000 * SEGMENT, 0))).take(500).last();
+        assert_eq!(after(1030, 400), 32_000);
+        assert_eq!(after(1031, 405), 32_000, "there was room for what came again");
+        assert_eq!([after(1034, 406), after(1031, 406)], [31_000, 30_031]);
+        let faded = std::iter::from_fn(|| Some(after(1000, 406))).take(500).last();
         assert_eq!(faded, Some(0));
+        assert_eq!(after(1300, 433), 1_000, "of more than they may hold nothing is explained");
+    }
+
+    #[test]
+    fn files_that_are_larger_than_they_need_be_are_reclaimed_in_step_with_what_is_written() {
+        let mut pages = Pages::default();
+        let mut after = |files, keys| pages.after(Size { files: files * SEGMENT, held: 10 * SEGMENT, keys });
+        assert_eq!([after(29, 0), after(29, 160_000)], [0, 0], "they are as large as may be");
+        assert_eq!([after(30, 160_000), after(30, 176_000)], [1_000, 1_000], "the first has grown");
+        assert_eq!([after(30, 336_000), after(30, 336_000)], [10_000, 907]);
+        assert_eq!(after(30, 336_000_000), 32_000);
     }
 }

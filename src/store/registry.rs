@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
+use super::audience::Audience;
 use super::changes::{Changes, Version};
-use super::wants::Wants;
+use super::uids::Uids;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::condition::{Condition, Node};
 use crate::domain::id::{AccountNumber, JobId, KeyId, WebhookId, WebhookNumber};
@@ -29,11 +30,14 @@ type KeyPrefix = [u8; 4];
 pub struct Registry {
     accounts: BTreeMap<AccountNumber, Arc<Account>>,
     account_numbers: HashMap<String, AccountNumber>,
+    /// The ids of those that were deleted, while something of them is left.
+    leaving: HashMap<String, AccountNumber>,
     keys: HashMap<KeyPrefix, Vec<(KeyHash, Arc<ApiKey>)>>,
     webhooks: BTreeMap<WebhookNumber, Arc<Webhook>>,
     /// Those that were not deleted.
     owned: BTreeSet<(AccountNumber, WebhookNumber)>,
-    wants: HashMap<(AccountNumber, Mode), Wants>,
+    audiences: HashMap<(AccountNumber, Mode), Audience>,
+    uids: Uids,
     /// Of those webhooks that have one.
     conditions: HashMap<WebhookNumber, Arc<Condition>>,
     changes: Changes,
@@ -52,6 +56,9 @@ pub struct Registry {
 /// Whether events are test events: those go to webhooks in test mode only, and all others to all others.
 type Mode = bool;
 
+/// What is asked for in an event: its type, its channels, and whether it is a test event.
+type Asked<'a> = (&'a str, &'a [String], Mode);
+
 /// What must be known to say who wants an event.
 #[derive(Debug, Default)]
 pub struct Question {
@@ -62,7 +69,7 @@ pub struct Question {
 }
 
 impl Registry {
-    /// The account of this number.
+    /// The account of this number, also if it was deleted and something of it is left.
     pub fn account(&self, number: AccountNumber) -> Option<&Arc<Account>> {
         self.accounts.get(&number)
     }
@@ -70,9 +77,21 @@ impl Registry {
     pub fn account_by_id(&self, id: &str) -> Option<&Arc<Account>> {
         self.account_numbers.get(id).and_then(|number| self.accounts.get(number))
     }
-    /// All accounts, the oldest first.
+    /// All accounts, the oldest first, without deleted ones.
     pub fn accounts(&self) -> impl DoubleEndedIterator<Item = &Arc<Account>> {
-        self.accounts.values()
+        self.accounts.values().filter(|account| account.deleted_at.is_none())
+    }
+    /// Whether there is the account of this number, and nobody has deleted it.
+    pub fn is_served(&self, number: AccountNumber) -> bool {
+        self.accounts.get(&number).is_some_and(|account| account.deleted_at.is_none())
+    }
+    /// Whether the account of this number was deleted, and something of it is left.
+    pub fn is_deleted(&self, number: AccountNumber) -> bool {
+        self.accounts.get(&number).is_some_and(|account| account.deleted_at.is_some())
+    }
+    /// Whether something is left of an account of this id that was deleted.
+    pub fn is_leaving(&self, id: &str) -> bool {
+        self.leaving.contains_key(id)
     }
     /// The key of this hash, found in a time that tells nothing of how near others come.
     pub fn key(&self, hash: &KeyHash) -> Option<&Arc<ApiKey>> {
@@ -94,6 +113,11 @@ impl Registry {
     pub(super) fn hash_of_key(&self, account: AccountNumber, id: KeyId) -> Option<KeyHash> {
         self.keys.values().flatten().find(|(_, key)| key.id == id && key.account == account).map(|(hash, _)| *hash)
     }
+    /// Where so many of the account's keys are stored.
+    pub(super) fn hashes_of_keys(&self, account: AccountNumber, limit: usize) -> Vec<KeyHash> {
+        let own = self.keys.values().flatten().filter(|(_, key)| key.account == account);
+        own.map(|(hash, _)| *hash).take(limit).collect()
+    }
     /// Whether there is any key at all.
     pub fn has_keys(&self) -> bool {
         !self.keys.is_empty()
@@ -106,6 +130,10 @@ impl Registry {
     pub fn webhook_of(&self, account: AccountNumber, id: WebhookId) -> Option<&Arc<Webhook>> {
         let webhook = self.webhooks.get(&id.number())?;
         (webhook.id == id && webhook.account == account && !webhook.is_deleted()).then_some(webhook)
+    }
+    /// The webhook to which this account has given this id of its own, unless it was deleted.
+    pub fn webhook_of_uid(&self, account: AccountNumber, uid: &str) -> Option<&Arc<Webhook>> {
+        self.webhooks.get(&self.uids.find(account, uid)?)
     }
     /// All webhooks, the oldest first, deleted ones included.
     pub fn webhooks(&self) -> impl DoubleEndedIterator<Item = &Arc<Webhook>> {
@@ -157,23 +185,22 @@ impl Registry {
     pub(super) fn question(
         &self,
         account: AccountNumber,
-        event_type: &str,
-        test: Mode,
+        (event_type, channels, test): Asked<'_>,
         event: Option<&Node<'_>>,
     ) -> Option<Question> {
-        let Some(wants) = self.wants.get(&(account, test)) else { return Some(Question::default()) };
+        let Some(audience) = self.audiences.get(&(account, test)) else { return Some(Question::default()) };
         let asked = match event {
-            _ if !wants.has_conditions(event_type) => Vec::new(),
+            _ if !audience.has_conditions(event_type, channels) => Vec::new(),
             None => return None,
-            Some(event) => wants.to_be_asked(event_type, event),
+            Some(event) => audience.to_be_asked(event_type, channels, event),
         };
         let asked = asked.into_iter().filter_map(|number| Some((number, self.condition(number)?.clone()))).collect();
-        Some(Question { sure: wants.sure(event_type), asked })
+        Some(Question { sure: audience.sure(event_type, channels), asked })
     }
 
     /// Whether a webhook of the account wants such events at all.
-    pub(super) fn any_wants(&self, account: AccountNumber, event_type: &str, test: Mode) -> bool {
-        self.wants.get(&(account, test)).is_some_and(|wants| wants.any(event_type))
+    pub(super) fn any_wants(&self, account: AccountNumber, (event_type, channels, test): Asked<'_>) -> bool {
+        self.audiences.get(&(account, test)).is_some_and(|audience| audience.any(event_type, channels))
     }
 
     /// The webhook's condition.
@@ -228,8 +255,27 @@ impl Registry {
     }
 
     pub(super) fn put_account(&mut self, account: Account) {
-        self.account_numbers.insert(account.id.clone(), account.number);
+        let (of, others) = match account.deleted_at {
+            None => (&mut self.account_numbers, &mut self.leaving),
+            Some(_) => (&mut self.leaving, &mut self.account_numbers),
+        };
+        of.insert(account.id.clone(), account.number);
+        if others.get(&account.id) == Some(&account.number) {
+            others.remove(&account.id);
+        }
         self.accounts.insert(account.number, Arc::new(account));
+    }
+
+    pub(super) fn remove_account(&mut self, number: AccountNumber) {
+        let Some(account) = self.accounts.remove(&number) else { return };
+        for ids in [&mut self.account_numbers, &mut self.leaving] {
+            if ids.get(&account.id) == Some(&number) {
+                ids.remove(&account.id);
+            }
+        }
+        self.dialects.remove(&number);
+        self.order_paths.remove(&number);
+        self.wants.retain(|(of, _), _| *of != number);
     }
 
     pub(super) fn put_key(&mut self, hash: KeyHash, key: ApiKey) {
@@ -277,6 +323,7 @@ impl Registry {
 
     fn own(&mut self, webhook: &Webhook) {
         self.owned.insert((webhook.account, webhook.number()));
+        self.uids.learn(webhook);
         *self.statuses.entry(webhook.status_word()).or_default() += 1;
         *self.dialects.entry(webhook.account).or_default().entry(webhook.dialect.clone()).or_default() += 1;
         if let Some(path) = order_path(webhook) {
@@ -286,6 +333,7 @@ impl Registry {
 
     fn disown(&mut self, webhook: &Webhook) {
         self.owned.remove(&(webhook.account, webhook.number()));
+        self.uids.forget(webhook);
         one_less(&mut self.statuses, &webhook.status_word());
         one_less(self.dialects.entry(webhook.account).or_default(), &webhook.dialect);
         if let Some(path) = order_path(webhook) {
@@ -303,15 +351,15 @@ impl Registry {
             None => {}
         }
         if !matches!(webhook.ownership, Ownership::Never { .. }) {
-            let wants = self.wants.entry((webhook.account, webhook.test_mode)).or_default();
-            wants.learn(number, &webhook.events, self.conditions.get(&number).map(Arc::as_ref));
+            let audience = self.audiences.entry((webhook.account, webhook.test_mode)).or_default();
+            audience.learn(webhook, self.conditions.get(&number).map(Arc::as_ref));
         }
     }
 
     fn forget_wants(&mut self, webhook: &Webhook) {
         let condition = self.conditions.remove(&webhook.number());
-        if let Some(wants) = self.wants.get_mut(&(webhook.account, webhook.test_mode)) {
-            wants.forget(webhook.number(), &webhook.events, condition.as_deref());
+        if let Some(audience) = self.audiences.get_mut(&(webhook.account, webhook.test_mode)) {
+            audience.forget(webhook, condition.as_deref());
         }
     }
 }
@@ -321,7 +369,8 @@ fn wants_alike(one: &Webhook, other: &Webhook) -> bool {
     let never = |webhook: &Webhook| matches!(webhook.ownership, Ownership::Never { .. });
     let of = |webhook: &Webhook| (webhook.account, webhook.test_mode, webhook.is_deleted(), never(webhook));
     of(one) == of(other)
-        && (&one.events, &one.condition, order_path(one)) == (&other.events, &other.condition, order_path(other))
+        && (&one.events, &one.channels, &one.condition) == (&other.events, &other.channels, &other.condition)
+        && order_path(one) == order_path(other)
 }
 
 fn order_path(webhook: &Webhook) -> Option<&KeyPath> {
@@ -405,8 +454,8 @@ mod tests {
         }
         let wanting = |registry: &Registry| {
             ["task.new", "task", "task.", "b"].map(|event_type| {
-                let sure = registry.question(1, event_type, false, None).expect("there are no conditions").sure;
-                assert_eq!(registry.any_wants(1, event_type, false), !sure.is_empty());
+                let sure = registry.question(1, (event_type, &[], false), None).expect("there are no conditions").sure;
+                assert_eq!(registry.any_wants(1, (event_type, &[], false)), !sure.is_empty());
                 sure
             })
         };
@@ -417,6 +466,33 @@ mod tests {
         assert_eq!(wanting(&registry), [vec![3], vec![], vec![], vec![]]);
         registry.remove_webhook(3);
         assert_eq!(wanting(&registry), [[0; 0]; 4]);
+    }
+
+    #[test]
+    fn webhooks_are_found_by_their_own_ids_until_they_are_deleted() {
+        let mut registry = Registry::default();
+        let with = |number, account, uid: Option<&str>| Webhook {
+            account,
+            uid: uid.map(str::to_string),
+            ..webhook(number, &["*"])
+        };
+        for one in [with(1, 1, Some("a")), with(2, 1, Some("b")), with(3, 2, Some("a"))] {
+            registry.put_webhook(one);
+        }
+        let found = |registry: &Registry| {
+            [(1, "a"), (1, "b"), (2, "a"), (2, "b")]
+                .map(|(account, uid)| registry.webhook_of_uid(account, uid).map_or(0, |webhook| webhook.number()))
+        };
+        assert_eq!(found(&registry), [1, 2, 3, 0]);
+        registry.put_webhook(with(1, 1, None));
+        assert_eq!(found(&registry), [0, 2, 3, 0]);
+        registry.put_webhook(with(1, 1, Some("c")));
+        registry.put_webhook(Webhook { status: Status::Deleted { since: 0 }, ..with(2, 1, None) });
+        registry.put_webhook(with(4, 1, Some("b")));
+        assert_eq!(found(&registry), [0, 4, 3, 0]);
+        registry.remove_webhook(2);
+        registry.remove_webhook(3);
+        assert_eq!(found(&registry), [0, 4, 0, 0]);
     }
 
     #[test]

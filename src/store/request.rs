@@ -39,6 +39,7 @@ pub struct Request {
 /// Stages its writes, then answers once they are safe (or could not be written).
 trait Job: Send {
     fn stage(&mut self, staging: &mut Staging<'_>);
+    fn refuse(&mut self, why: Refusal);
     fn answer(self: Box<Self>, written: Result<(), StoreError>);
 }
 
@@ -59,9 +60,13 @@ impl Request {
         (Self { load, job: Box::new(Pending { stage: Some(stage), staged: None, reply }) }, answer)
     }
 
-    /// Stages it.
+    /// Stages it. Nothing is written for an account that was deleted, whatever was on its way then.
     pub fn stage(&mut self, staging: &mut Staging<'_>) {
-        self.job.stage(staging);
+        let is_served = self.load.account == 0 || staging.registry().is_served(self.load.account);
+        match is_served {
+            true => self.job.stage(staging),
+            false => self.job.refuse(Refusal::NotFound("account")),
+        }
     }
 
     /// Answers whoever waits: what was staged is safe, or could not be written.
@@ -105,6 +110,10 @@ where
         if let Some(Err(Refusal::Failed(StoreError::Damaged(damage)))) = &self.staged {
             staging.trees().reports().note(damage.clone());
         }
+    }
+
+    fn refuse(&mut self, why: Refusal) {
+        (self.stage, self.staged) = (None, Some(Err(why)));
     }
 
     fn answer(self: Box<Self>, written: Result<(), StoreError>) {

@@ -43,6 +43,8 @@ pub(super) enum Found {
     Unable,
     /// A delivery to be replayed or discarded.
     Delivery(Box<Delivery>),
+    /// An event to be deleted or purged.
+    Event(EventId),
     /// An event that the webhook never got.
     Missed(EventId),
     /// The same, and asking the webhook's filter takes longer than it may.
@@ -94,7 +96,12 @@ pub(super) fn ids(
             Ok(ids.iter().map(|id| id.0).filter(|id| window.contains(id)).take(limit).collect())
         }
         Source::Ended { webhook, .. } => rows(Tree::Closed, *webhook),
-        Source::Missing { .. } => rows(Tree::Events, bulk.account),
+        Source::TheseEvents(ids) => {
+            Ok(ids.iter().map(|id| id.0).filter(|id| window.contains(id)).take(limit).collect())
+        }
+        Source::Missing { .. } | Source::Events => rows(Tree::Events, bulk.account),
+        // It has steps of its own.
+        Source::Account { .. } => Ok(Vec::new()),
         Source::Open { webhook } => OPEN.get(usize::from(part)).map_or(Ok(Vec::new()), |tree| rows(*tree, *webhook)),
     }
 }
@@ -129,7 +136,20 @@ impl View<'_> {
                 _ => Ok(Found::Nothing),
             },
             Source::Missing { webhook } => self.missing(bulk, EventId(id), *webhook),
+            Source::Events => self.leaving(bulk, EventId(id)),
+            Source::TheseEvents(_) => {
+                let is_there = self.event(bulk.account, EventId(id))?.is_some();
+                Ok(if is_there { Found::Event(EventId(id)) } else { Found::Unable })
+            }
+            Source::Account { .. } => Ok(Found::Nothing),
         }
+    }
+
+    /// Whether an event is asked for; what was purged need not be once more.
+    fn leaving(&self, bulk: &Bulk, id: EventId) -> Result<Found, StoreError> {
+        let event = self.event(bulk.account, id)?.filter(|event| bulk.asks_for(Some(&event.event_type)));
+        let event = event.filter(|event| bulk.kind != JobKind::Purge || event.purged_at.is_none());
+        Ok(event.map_or(Found::Nothing, |event| Found::Event(event.id)))
     }
 
     fn dead_letter(&self, bulk: &Bulk, id: DeliveryId, handled: Found) -> Result<Found, StoreError> {
@@ -149,14 +169,17 @@ impl View<'_> {
             return Ok(Found::Nothing);
         }
         let has_webhook = || (self.webhook)(delivery.id.webhook()).is_some_and(|webhook| !webhook.is_deleted());
-        let can_be_done = bulk.kind == JobKind::Discard || (event.is_some() && has_webhook());
+        let can_be_sent = event.is_some_and(|event| event.purged_at.is_none());
+        let can_be_done = bulk.kind == JobKind::Discard || (can_be_sent && has_webhook());
         Ok(if can_be_done { Found::Delivery(Box::new(delivery)) } else { Found::Unable })
     }
 
     fn missing(&self, bulk: &Bulk, id: EventId, number: WebhookNumber) -> Result<Found, StoreError> {
         let Some(event) = self.event(bulk.account, id)? else { return Ok(Found::Nothing) };
-        let wanted = bulk.asks_for(Some(&event.event_type))
-            && (self.webhook)(number).is_some_and(|webhook| webhook.hears_of(&event.event_type, event.test));
+        let hears = |webhook: &Webhook| webhook.hears_of(&event.event_type, &event.channels, event.test);
+        let wanted = event.purged_at.is_none()
+            && bulk.asks_for(Some(&event.event_type))
+            && (self.webhook)(number).is_some_and(|webhook| hears(&webhook));
         if !wanted || event.webhooks.contains(&number) || self.is_another_webhooks_test(&event)? {
             return Ok(Found::Nothing);
         }
@@ -211,7 +234,9 @@ impl Store {
                     match trees.readable(view.look(bulk, *id))?.unwrap_or(Found::Unable) {
                         Found::Nothing | Found::Later => {}
                         Found::Unable => count.skipped += 1,
-                        Found::Delivery(_) | Found::Missed(_) | Found::TooCostly(_) => count.count += 1,
+                        Found::Delivery(_) | Found::Event(_) | Found::Missed(_) | Found::TooCostly(_) => {
+                            count.count += 1
+                        }
                     }
                 }
                 after = ids.last().copied();

@@ -35,6 +35,8 @@ pub struct Settings {
     pub ahead_bytes_min: usize,
     /// How long things are kept.
     pub retention: Retention,
+    /// New events that an account may publish in a day, UTC, where nothing else is set for it; `None`: any number.
+    pub events_per_day: Option<u64>,
     /// Whether to flush and sync; off only where losing everything with the process is fine, as in a simulation.
     pub durable: bool,
 }
@@ -60,6 +62,7 @@ impl Settings {
             fan_out_max: FAN_OUT_MAX,
             ahead_bytes_min: AHEAD_BYTES_MIN,
             retention: Retention::default(),
+            events_per_day: None,
             durable: true,
         }
     }
@@ -101,6 +104,14 @@ impl Retention {
     pub fn quota(&self, account: Option<&Account>) -> Option<u64> {
         let own = account.and_then(|account| account.limits.kept_bytes_max);
         own.or(self.account_bytes_max).filter(|max| *max > 0)
+    }
+
+    /// After how many milliseconds events of an account go; `None`: never.
+    pub fn age(&self, account: Option<&Account>) -> Option<u64> {
+        match account.and_then(|account| account.limits.kept_days_max) {
+            Some(days) => (days > 0).then(|| u64::from(days) * DAY_MS),
+            None => self.events_ms,
+        }
     }
 }
 

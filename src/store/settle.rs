@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::error::StoreError;
 use super::layout::{self, Tree};
+use super::leaving::attempt_without_payload;
 use super::message::{Settled, Settlement};
 use super::staging::Staging;
 use crate::domain::backoff::Strain;
@@ -54,7 +55,11 @@ impl Staging<'_> {
             self.remove_open(&delivery)?;
         }
         let (ended_at, reason) = (delivery.ended_at, delivery.reason.take());
-        let sealed = self.seal_attempt(id, attempt);
+        // It was under way when its event's payload went: the answer may repeat that.
+        let sealed = match !was_open && self.is_purged(&delivery)? {
+            true => self.seal_attempt(id, &attempt_without_payload(attempt.clone())),
+            false => self.seal_attempt(id, attempt),
+        };
         if let Some(further) = delivery.take_attempt(sealed, next) {
             let bytes = self.put(Tree::Attempts, layout::attempt(id, further.summary.number), &further);
             self.delivery_bytes_come(id.webhook(), bytes);

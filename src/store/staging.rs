@@ -395,6 +395,13 @@ impl<'a> Staging<'a> {
         }
     }
 
+    /// The same of those of an account.
+    pub(super) fn forget_account_tally(&mut self, account: AccountNumber) {
+        self.accounts_tallied.retain(|tallied| *tallied != account);
+        self.finished.retain(|(series, _)| *series != Series::Account(account));
+        self.carried.tallies.accounts.remove(&account);
+    }
+
     pub(super) fn next_id(&mut self, number: u32) -> u128 {
         let Carried { ids, dice, .. } = &mut *self.carried;
         ids.next(self.moment.now, number, || dice.bits())

@@ -4,6 +4,7 @@
 
 use super::error::Refusal;
 use super::layout::{self, Tree};
+use super::leaving::attempt_without_payload;
 use super::message::{Accepted, NewEvent};
 use super::publish::Wanting;
 use super::staging::Staging;
@@ -32,11 +33,12 @@ impl Staging<'_> {
         let account = self.registry().webhook(id.webhook()).map(|webhook| webhook.account);
         // Both may have been forgotten meanwhile; then nothing would ever take it away.
         let Some(account) = account else { return Ok(()) };
-        if self.get(Tree::Events, &layout::event(account, delivery.event))?.is_none() {
-            return Ok(());
-        }
+        let Some(event) = self.event_head(account, delivery.event)? else { return Ok(()) };
         self.count_new(&delivery);
-        let sealed = self.seal_attempt(id, attempt);
+        let sealed = match event.purged_at {
+            Some(_) => self.seal_attempt(id, &attempt_without_payload(attempt.clone())),
+            None => self.seal_attempt(id, attempt),
+        };
         let next = match attempt.summary.outcome {
             _ if success => Next::Succeeded,
             Outcome::TooLarge(..) => Next::NotSent,

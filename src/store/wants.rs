@@ -57,12 +57,17 @@ impl Wants {
 
     /// Whether anybody wants events of this type.
     pub fn any(&self, event_type: &str) -> bool {
-        self.buckets(event_type).any(|bucket| !bucket.sure.is_empty() || bucket.has_conditions())
+        self.buckets(event_type).any(|bucket| !bucket.is_empty())
     }
 
     /// Whether anybody wants them on a condition.
     pub fn has_conditions(&self, event_type: &str) -> bool {
         self.buckets(event_type).any(Bucket::has_conditions)
+    }
+
+    /// Whether nobody wants anything.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.exact.is_empty() && self.prefix.is_empty()
     }
 
     /// Those that want all events of this type, ascending.
@@ -91,6 +96,10 @@ impl Wants {
 }
 
 impl Bucket {
+    fn is_empty(&self) -> bool {
+        self.sure.is_empty() && !self.has_conditions()
+    }
+
     fn has_conditions(&self) -> bool {
         !self.asked.is_empty() || !self.indexed.is_empty()
     }
@@ -110,7 +119,7 @@ fn forget_in(
 ) {
     if let Some(bucket) = buckets.get_mut(filter) {
         bucket.forget(number, condition);
-        if bucket.sure.is_empty() && !bucket.has_conditions() {
+        if bucket.is_empty() {
             buckets.remove(filter);
         }
     }
@@ -185,8 +194,7 @@ mod tests {
             for (number, (filters, condition)) in known {
                 wants.forget(number, &filters, condition.as_ref());
             }
-            prop_assert!(wants.exact.is_empty() && wants.prefix.is_empty());
-            prop_assert!(wants.all.sure.is_empty() && !wants.all.has_conditions());
+            prop_assert!(wants.is_empty());
         }
     }
 }

@@ -106,6 +106,7 @@ impl Subject {
             created_at: self.started,
             test: false,
             webhooks: vec![self.webhook.number()],
+            channels: Vec::new(),
             fingerprint: None,
             data: bytes(known.sample.get()),
             actor: self.dialect.sample_actor.as_ref().map(|actor| bytes(actor.get())),

@@ -203,7 +203,8 @@ async fn a_key_may_make_so_many_calls_and_publishing_is_not_among_them() {
 #[actix_web::test]
 async fn an_operator_sets_what_one_account_may_have() {
     let server = Server::start().await;
-    let limits = json!({"webhooks_max": 1, "keys_max": 1, "max_in_flight": 100, "timeout": null, "kept_bytes_max": 0});
+    let limits = json!({"webhooks_max": 1, "keys_max": 1, "max_in_flight": 100, "timeout": null, "kept_bytes_max": 0,
+        "events_per_second": 10, "events_per_day": 0, "kept_days_max": null});
     let account = json!({"id": "big", "name": "Big", "limits": limits});
     let made = server.post("/api/v1/accounts").json(account).send().await.data(201);
     assert_eq!(made["limits"], limits);
@@ -229,8 +230,11 @@ async fn an_operator_sets_what_one_account_may_have() {
     assert_eq!(change(json!([null])).await.error(400, "invalid_field"), "limits");
     assert_eq!(change(json!({"timeout": 0})).await.error(400, "invalid_field"), "limits.timeout");
     assert_eq!(change(json!({"keys_max": 10_000_001})).await.error(400, "invalid_field"), "limits.keys_max");
-    let kept = json!({"webhooks_max": null, "keys_max": 1, "max_in_flight": 100, "timeout": 90, "kept_bytes_max": 0});
-    assert_eq!(change(json!({"webhooks_max": null, "timeout": 90})).await.data(200)["limits"], kept);
+    assert_eq!(change(json!({"kept_days_max": 36_501})).await.error(400, "invalid_field"), "limits.kept_days_max");
+    let kept = json!({"webhooks_max": null, "keys_max": 1, "max_in_flight": 100, "timeout": 90, "kept_bytes_max": 0,
+        "events_per_second": 10, "events_per_day": 5, "kept_days_max": 7});
+    let asked = json!({"webhooks_max": null, "timeout": 90, "events_per_day": 5, "kept_days_max": 7});
+    assert_eq!(change(asked).await.data(200)["limits"], kept);
     create(1).await.data(201);
     assert_eq!(change(json!(null)).await.data(200)["limits"]["max_in_flight"], json!(null));
     assert_eq!(create(65).await.error(400, "invalid_field"), "max_in_flight", "the server's again");
@@ -240,7 +244,10 @@ async fn an_operator_sets_what_one_account_may_have() {
     let log = server.get("/api/v1/audit").header("Hookwheel-Account", "big").send().await.data(200);
     let changes: Vec<_> = log.as_array().unwrap().iter().filter(|entry| entry["action"] == "account.changed").collect();
     assert_eq!(changes[0]["fields"], json!(["name"]));
-    assert_eq!(changes[2]["fields"], json!(["limits.webhooks_max", "limits.timeout"]));
+    assert_eq!(
+        changes[2]["fields"],
+        json!(["limits.webhooks_max", "limits.timeout", "limits.events_per_day", "limits.kept_days_max"])
+    );
     let refused = server.ask("PATCH", "/api/v1/accounts/big").key(&own).json(json!({"name": "x"})).send().await;
     refused.error(403, "forbidden");
     server.ask("PATCH", "/api/v1/accounts/none").json(json!({})).send().await.error(404, "not_found");

@@ -25,7 +25,7 @@ async fn an_event_is_accepted_and_read_back_as_it_was_written() {
         assert!(
             reply
                 .text
-                .ends_with(r#""webhooks":0,"deliveries_to_come":0,"deliveries":[],"deliveries_next_cursor":null}}"#),
+                .ends_with(r#""metadata":null,"deliveries_to_come":0,"deliveries":[],"deliveries_next_cursor":null}}"#),
             "{}",
             reply.text
         );

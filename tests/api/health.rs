@@ -118,11 +118,15 @@ async fn every_route_is_in_the_document_with_its_errors() {
 }
 
 const ROUTES: &str = "
+    DELETE /api/v1/accounts/{id}
     DELETE /api/v1/accounts/{id}/keys/{key_id}
+    DELETE /api/v1/events/{id}
     DELETE /api/v1/webhooks/{id}
     GET /api/v1/accounts
     GET /api/v1/accounts/{id}
+    GET /api/v1/accounts/{id}/export
     GET /api/v1/accounts/{id}/keys
+    GET /api/v1/accounts/{id}/usage
     GET /api/v1/audit
     GET /api/v1/dead-letters
     GET /api/v1/deliveries
@@ -145,6 +149,7 @@ const ROUTES: &str = "
     GET /api/v1/webhooks/{id}/logs
     GET /api/v1/webhooks/{id}/secret
     GET /api/v1/webhooks/{id}/stats
+    GET /api/v1/whoami
     GET /docs
     GET /docs/dialects
     GET /docs/dialects/schema.json
@@ -161,6 +166,9 @@ const ROUTES: &str = "
     POST /api/v1/dead-letters/discard
     POST /api/v1/dead-letters/replay
     POST /api/v1/events
+    POST /api/v1/events/delete
+    POST /api/v1/events/purge
+    POST /api/v1/events/{id}/purge
     POST /api/v1/guard/explain
     POST /api/v1/jobs/{id}/cancel
     POST /api/v1/master-keys/reload

@@ -11,12 +11,22 @@ use serde_json::{Value, json};
 
 /// Records an attempt as `deliver` does, and waits until it is written.
 pub async fn attempt(server: &Server, delivery: &str, number: u16, outcome: Outcome, next: Next) {
+    attempt_with(server, delivery, (number, outcome, next), &[("webhook-id", "x")]).await;
+}
+
+/// The same with these headers of its request.
+pub async fn attempt_with(
+    server: &Server,
+    delivery: &str,
+    (number, outcome, next): (u16, Outcome, Next),
+    headers: &[(&str, &str)],
+) {
     let started_at = START_MS + 1_000 * u64::from(number);
     let summary = AttemptSummary { number, started_at, duration_ms: 40, outcome };
     let attempt = Attempt {
         summary,
         url: "https://example.com/hook".into(),
-        request_headers: [("webhook-id", "x")].into_iter().collect(),
+        request_headers: headers.iter().copied().collect(),
         response_body: b"no\xff".to_vec(),
         resent: false,
         trace: Default::default(),

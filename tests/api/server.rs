@@ -186,14 +186,20 @@ impl Ask<'_> {
         }
         .check();
     }
-    /// Sends it, and asserts that it and its reply are as the document says.
-    pub async fn send(self) -> Reply {
+    /// Sends it, and gives the reply as its head has come.
+    pub async fn begin(
+        &self,
+    ) -> awc::ClientResponse<impl futures_util::Stream<Item = Result<bytes::Bytes, awc::error::PayloadError>>> {
         let url = format!("{}{}", self.server.url, self.path);
         let mut request = self.server.client.request(self.method.clone(), url);
         for (name, value) in &self.headers {
             request = request.insert_header((name.as_str(), value.as_str()));
         }
-        let mut reply = request.send_body(self.body.clone()).await.expect("the server answers");
+        request.send_body(self.body.clone()).await.expect("the server answers")
+    }
+    /// Sends it, and asserts that it and its reply are as the document says.
+    pub async fn send(self) -> Reply {
+        let mut reply = self.begin().await;
         let body = reply.body().limit(64 << 20).await.expect("the reply is whole");
         let told_type = reply.headers().get("Content-Type").and_then(|value| value.to_str().ok());
         self.check(reply.status(), told_type.unwrap_or_default(), &body);
@@ -228,7 +234,16 @@ impl Server {
             egress: Vec::new(),
             guard: Arc::new(guard()),
             limits: Limits { calls_per_minute: CALLS_PER_MINUTE, ..Limits::default() },
-            quotas: Quotas { webhooks_max: WEBHOOKS_MAX, keys_max: KEYS_MAX, max_in_flight: 64, timeout_seconds: 60 },
+            quotas: Quotas {
+                webhooks_max: WEBHOOKS_MAX,
+                keys_max: KEYS_MAX,
+                max_in_flight: 64,
+                timeout_seconds: 60,
+                kept_bytes_max: 0,
+                kept_days_max: 0,
+                events_per_second: 0,
+                events_per_day: 0,
+            },
             knobs: Vec::new(),
         };
         let dice = Dice::seeded(3);

@@ -38,6 +38,8 @@ async fn owned(server: &Server) -> Owned {
     for dialect in Dialects::shipped().iter() {
         let mut body =
             json!({"url": url, "events": ["*"], "dialect": dialect.name, "name": MARK, "headers": {"X-Team": MARK}});
+        body["uid"] = json!(format!("{MARK}-{}", dialect.name));
+        (body["tags"], body["metadata"]) = (json!([MARK]), json!({"team": MARK}));
         // With a secret that was made for it, an endpoint would be asked again and again while this walks.
         if dialect.challenge.is_some() {
             body["secret"] = json!(dialect.generate_secret(&[9; 32]).expect("it can be generated").reveal());
@@ -45,6 +47,7 @@ async fn owned(server: &Server) -> Owned {
         ids.push(text(&server.post("/api/v1/webhooks").key(&key).json(body).send().await.data(201)["id"]));
     }
     let webhook = ids[2].clone();
+    ids.push(format!("{MARK}-standard"));
     for n in 0..3 {
         let event = json!({"type": "task.done", "id": format!("{MARK}-{n}"), "data": {"text": MARK}});
         server.post("/api/v1/events").key(&key).json(event).send().await.data(202);
@@ -139,6 +142,7 @@ fn bodies(owned: &Owned) -> Vec<Value> {
 fn queries(owned: &Owned) -> Vec<String> {
     let cursors = owned.cursors.iter().map(|cursor| format!("?cursor={cursor}"));
     let filters = [format!("?webhook={}", owned.webhook), format!("?target={}", owned.webhook), "?limit=250".into()];
+    let filters = filters.into_iter().chain([format!("?webhook={MARK}-standard")]);
     cursors.chain(filters).chain([String::new()]).collect()
 }
 

@@ -320,6 +320,7 @@ pub fn event(name: &str, n: u8) -> NewEvent {
         actor: None,
         metadata: None,
         test: false,
+        channels: Vec::new(),
         fingerprint: Some([n; 32]),
     }
 }

@@ -64,6 +64,7 @@ impl Rig {
             actor: None,
             metadata: None,
             test: false,
+            channels: Vec::new(),
             fingerprint: None,
         };
         let accepted = self.now(move |staging| staging.accept(1, vec![event; count], None));

@@ -116,6 +116,7 @@ impl Life {
                 actor: None,
                 metadata: None,
                 test: false,
+                channels: Vec::new(),
                 fingerprint: None,
             };
             let accepted = self.ask(move |staging| staging.accept(1, vec![event], None));

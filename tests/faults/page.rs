@@ -37,6 +37,7 @@ fn what_needs_a_page_that_cannot_be_read_fails_and_the_rest_goes_on() {
             actor: None,
             metadata: None,
             test: false,
+            channels: Vec::new(),
             fingerprint: None,
         };
         // Whoever shares a group with what needs the page is told to ask again.

@@ -4,7 +4,7 @@ use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcome};
 use hookwheel::domain::disable::DisableRule;
 use hookwheel::domain::endpoint::EndpointUrl;
-use hookwheel::domain::id::{DeliveryId, WebhookId};
+use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::webhook::{EventFilter, Status, Webhook};
 use hookwheel::store::{Idempotency, NewEvent, Settlement};
@@ -20,6 +20,8 @@ type Condition = (&'static str, fn(u8) -> bool);
 /// Those that webhooks have here.
 pub const CONDITIONS: [Condition; 3] =
     [("@.data.n > 4", |n| n > 4), ("@.data.n == 3 || @.data['n']<2", |n| n == 3 || n < 2), ("!@.data.x", |_| true)];
+/// Channels of events and webhooks, most of which have none.
+const CHANNELS: [&[&str]; 6] = [&[], &[], &[], &["a"], &["b"], &["a", "b"]];
 /// Failures in a row that disable a webhook here.
 pub const FAILURES_MAX: u32 = 3;
 /// How long a disabled one waits for its probe.
@@ -41,14 +43,27 @@ pub enum Turn {
 
 #[derive(Debug, Clone)]
 pub enum Deed {
-    Accept { events: Vec<Post>, key: Option<(u8, u8)> },
+    Accept {
+        events: Vec<Post>,
+        key: Option<(u8, u8)>,
+    },
     Test(Index, Post, bool),
-    Settle { which: Index, end: u8, wait: u64, again: bool },
-    Replay { which: Index, by: Option<Index> },
+    Settle {
+        which: Index,
+        end: u8,
+        wait: u64,
+        again: bool,
+    },
+    Replay {
+        which: Index,
+        by: Option<Index>,
+    },
     Create(Wish),
     Change(Index, Wish),
     Steer(Index, u8),
     Delete(Index),
+    /// An event is deleted, or purged.
+    Leave(Index, bool),
 }
 
 #[derive(Debug, Clone)]
@@ -59,6 +74,7 @@ pub struct Post {
     n: u8,
     long: bool,
     test: bool,
+    channels: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -66,6 +82,7 @@ pub struct Wish {
     filter: usize,
     condition: Option<usize>,
     test_mode: bool,
+    channels: usize,
 }
 
 /// What is asked, by name.
@@ -78,6 +95,8 @@ pub enum Ask {
     Change(WebhookId, Webhook),
     Steer(WebhookId, Status),
     Delete(WebhookId),
+    DeleteEvent(EventId),
+    PurgeEvent(EventId),
 }
 
 pub fn turns() -> impl Strategy<Value = Vec<Turn>> {
@@ -105,6 +124,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => (any::<Index>(), wish()).prop_map(|(which, wish)| Deed::Change(which, wish)),
         2 => (any::<Index>(), 0..4_u8).prop_map(|(which, word)| Deed::Steer(which, word)),
         1 => any::<Index>().prop_map(Deed::Delete),
+        2 => (any::<Index>(), any::<bool>()).prop_map(|(which, is_purge)| Deed::Leave(which, is_purge)),
     ]
 }
 
@@ -116,14 +136,23 @@ fn accept(long: f64) -> impl Strategy<Value = Deed> {
 
 fn post(long: f64) -> impl Strategy<Value = Post> {
     let name = prop::option::weighted(0.4, 0..5_u8);
-    let parts = (name, 0..2_u8, 0..TYPES.len(), 0..9_u8, prop::bool::weighted(long), prop::bool::weighted(0.1));
-    parts.prop_map(|(name, fingerprint, kind, n, long, test)| Post { name, fingerprint, kind, n, long, test })
+    let is = prop::bool::weighted;
+    let parts = (name, 0..2_u8, 0..TYPES.len(), 0..9_u8, is(long), is(0.1), 0..CHANNELS.len());
+    parts.prop_map(|(name, fingerprint, kind, n, long, test, channels)| Post {
+        name,
+        fingerprint,
+        kind,
+        n,
+        long,
+        test,
+        channels,
+    })
 }
 
 fn wish() -> impl Strategy<Value = Wish> {
     let condition = prop::option::weighted(0.3, 0..CONDITIONS.len());
-    let parts = (0..FILTERS.len(), condition, prop::bool::weighted(0.1));
-    parts.prop_map(|(filter, condition, test_mode)| Wish { filter, condition, test_mode })
+    let parts = (0..FILTERS.len(), condition, prop::bool::weighted(0.1), 0..CHANNELS.len());
+    parts.prop_map(|(filter, condition, test_mode, channels)| Wish { filter, condition, test_mode, channels })
 }
 
 impl Deed {
@@ -188,6 +217,11 @@ impl Deed {
             Self::Change(which, wish) => Ask::Change(webhook(which)?, wish.webhook()),
             Self::Steer(which, word) => Ask::Steer(webhook(which)?, status(*word, now)),
             Self::Delete(which) => Ask::Delete(webhook(which)?),
+            Self::Leave(which, is_purge) => {
+                let all: Vec<_> = plain.events.keys().copied().collect();
+                let id = (!all.is_empty()).then(|| *which.get(&all))?;
+                if *is_purge { Ask::PurgeEvent(id) } else { Ask::DeleteEvent(id) }
+            }
         })
     }
 }
@@ -214,6 +248,10 @@ fn status(word: u8, now: u64) -> Status {
     }
 }
 
+fn channels(of: usize) -> Vec<String> {
+    CHANNELS[of].iter().map(|channel| channel.to_string()).collect()
+}
+
 impl Post {
     fn event(&self) -> NewEvent {
         // A long one lies in several pieces.
@@ -226,6 +264,7 @@ impl Post {
             actor: (self.n == 2).then(|| "{}".into()),
             metadata: None,
             test: self.test,
+            channels: channels(self.channels),
             fingerprint: self.name.map(|_| [self.fingerprint; 32]),
         }
     }
@@ -237,6 +276,7 @@ impl Wish {
         Webhook {
             condition: self.condition.map(|n| CONDITIONS[n].0.to_string()),
             test_mode: self.test_mode,
+            channels: channels(self.channels),
             ..Webhook::new(1, "standard", url, vec![EventFilter::parse(FILTERS[self.filter]).unwrap()])
         }
     }

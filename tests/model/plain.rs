@@ -1,11 +1,12 @@
 //! The model: what the store promises, as maps and in the order in which it happens, without a word about trees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hookwheel::domain::delivery::{Attempt, Cause, Delivery, DeliveryState, SealedAttempt};
 use hookwheel::domain::event::Event;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId, WebhookNumber};
 use hookwheel::domain::retry::Next;
+use hookwheel::domain::tally::Totals;
 use hookwheel::domain::webhook::{Status, Webhook};
 use hookwheel::store::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent, Refusal, Settlement};
 
@@ -28,7 +29,9 @@ pub struct Plain {
     keys: BTreeMap<[u8; 32], (u64, [u8; 32], Vec<EventId>)>,
     last_id: u128,
     /// Events whose body was written ahead.
-    pub written_ahead: usize,
+    pub written_ahead: BTreeSet<EventId>,
+    /// Events whose payload is gone.
+    pub purged: BTreeSet<EventId>,
 }
 
 /// What is counted that does not follow from the deliveries.
@@ -36,6 +39,8 @@ pub struct Plain {
 pub struct Counts {
     pub failed_attempts: u64,
     pub consecutive_failures: u64,
+    /// Of deliveries that went with their events.
+    pub gone: Totals,
 }
 
 impl Plain {
@@ -48,14 +53,17 @@ impl Plain {
             Ask::Create(wish) => self.create(wish, reply, now),
             Ask::Change(id, wish) => self.change(*id, reply, now, |webhook| {
                 (webhook.events, webhook.condition) = (wish.events.clone(), wish.condition.clone());
-                webhook.test_mode = wish.test_mode;
+                (webhook.test_mode, webhook.channels) = (wish.test_mode, wish.channels.clone());
             }),
             Ask::Steer(id, status) => self.change(*id, reply, now, |webhook| webhook.status = status.clone()),
             Ask::Delete(id) => {
                 self.change(*id, reply, now, |webhook| {
                     (webhook.status, webhook.condition) = (Status::Deleted { since: now }, None);
+                    webhook.channels.clear();
                 });
             }
+            Ask::DeleteEvent(id) => self.delete_event(*id, reply),
+            Ask::PurgeEvent(id) => self.purge_event(*id, reply, now),
         }
     }
 
@@ -64,7 +72,7 @@ impl Plain {
         let (Ask::Accept(events, _), Ok(Reply::Accepted(accepted))) = (ask, reply) else { return };
         if events.iter().map(NewEvent::bytes).sum::<usize>() > AHEAD_BYTES_MIN {
             let is_long = |(event, accepted): &(&NewEvent, &Accepted)| event.bytes() > 1000 && !accepted.duplicate;
-            self.written_ahead += events.iter().zip(accepted).filter(is_long).count();
+            self.written_ahead.extend(events.iter().zip(accepted).filter(is_long).map(|(_, accepted)| accepted.id));
         }
     }
 
@@ -85,8 +93,11 @@ impl Plain {
             return;
         }
         let (before, success) = (delivery.clone(), settlement.next == Next::Succeeded);
-        self.attempts.entry(delivery.id).or_default().push(settlement.attempt.clone());
-        delivery.take_attempt(unsealed(&settlement.attempt), settlement.next);
+        let is_purged = self.purged.contains(&delivery.event);
+        let attempt = settlement.attempt.clone();
+        let attempt = if is_purged { without_payload(attempt) } else { attempt };
+        self.attempts.entry(delivery.id).or_default().push(attempt.clone());
+        delivery.take_attempt(unsealed(&attempt), settlement.next);
         let counts = self.counts.get_mut(&delivery.id.webhook()).unwrap();
         counts.failed_attempts += u64::from(!success);
         counts.consecutive_failures = if success { 0 } else { counts.consecutive_failures + 1 };
@@ -116,12 +127,13 @@ impl Plain {
             && let Some((at, print, ids)) = self.keys.get(&key.key)
             && now < at + IDEMPOTENCY_MS
         {
-            let before = ids.iter().map(|id| accepted(&self.events[id], true)).collect();
-            let same = *print == key.fingerprint;
-            return assert_eq!(
-                *reply,
-                if same { Ok(Reply::Accepted(before)) } else { Err(Refusal::IdempotencyConflict) }
-            );
+            // One that is gone makes the key free again, for the same.
+            let before = ids.iter().map(|id| Some(accepted(self.events.get(id)?, true))).collect::<Option<_>>();
+            match before {
+                _ if *print != key.fingerprint => return assert_eq!(*reply, Err(Refusal::IdempotencyConflict)),
+                Some(before) => return assert_eq!(*reply, Ok(Reply::Accepted(before))),
+                None => {}
+            }
         }
         let mut in_batch: BTreeMap<&str, [u8; 32]> = BTreeMap::new();
         for (index, event) in events.iter().enumerate() {
@@ -153,7 +165,10 @@ impl Plain {
         let says = |text: &str| CONDITIONS.iter().find(|(known, _)| *known == text).unwrap().1(n);
         let wants = |webhook: &&Webhook| {
             let condition = webhook.condition.as_deref().is_none_or(says);
-            !webhook.is_deleted() && webhook.test_mode == event.test && webhook.wants(&event.event_type) && condition
+            let shares = webhook.channels.iter().any(|channel| event.channels.contains(channel));
+            let hears = webhook.channels.is_empty() || shares;
+            let wants = webhook.test_mode == event.test && webhook.wants(&event.event_type) && condition;
+            !webhook.is_deleted() && wants && hears
         };
         self.webhooks.values().filter(wants).map(Webhook::number).collect()
     }
@@ -183,6 +198,7 @@ impl Plain {
             created_at: new.created_at.unwrap_or(now),
             test: new.test,
             webhooks,
+            channels: new.channels.clone(),
             fingerprint: new.fingerprint,
             data: new.data.clone(),
             actor: new.actor.clone(),
@@ -200,13 +216,59 @@ impl Plain {
         if self.webhooks[&by.number()].is_deleted() {
             return assert_eq!(*reply, Err(Refusal::NotFound("webhook")));
         }
-        if by.number() != old.webhook() {
+        let Some(event) = self.deliveries.get(&old).map(|old| old.event).filter(|_| by.number() == old.webhook())
+        else {
             return assert_eq!(*reply, Err(Refusal::NotFound("delivery")));
+        };
+        if self.purged.contains(&event) {
+            return assert_eq!(*reply, Err(Refusal::Purged));
         }
         let Ok(Reply::Replayed(id)) = reply else { panic!("{reply:?}") };
         self.grow(id.0);
         assert_eq!(id.webhook(), by.number());
-        self.deliveries.insert(*id, Delivery::fresh(*id, self.deliveries[&old].event, Cause::Replay(old)));
+        self.deliveries.insert(*id, Delivery::fresh(*id, event, Cause::Replay(old)));
+    }
+
+    fn delete_event(&mut self, id: EventId, reply: &Result<Reply, Refusal>) {
+        let Some(event) = self.events.remove(&id) else {
+            return assert_eq!(*reply, Err(Refusal::NotFound("event")));
+        };
+        assert_eq!(*reply, Ok(Reply::Left));
+        self.names.retain(|_, of| *of != event.id);
+        self.written_ahead.remove(&id);
+        self.purged.remove(&id);
+        for (_, delivery) in self.deliveries.extract_if(.., |_, delivery| delivery.event == id) {
+            self.attempts.remove(&delivery.id);
+            let gone = &mut self.counts.get_mut(&delivery.id.webhook()).unwrap().gone;
+            gone.deliveries += 1;
+            gone.attempts += u64::from(delivery.attempts);
+            match delivery.state {
+                DeliveryState::Succeeded => gone.succeeded += 1,
+                DeliveryState::Dead => gone.dead += 1,
+                _ => gone.cancelled += 1,
+            }
+        }
+    }
+
+    fn purge_event(&mut self, id: EventId, reply: &Result<Reply, Refusal>, now: u64) {
+        if !self.events.contains_key(&id) {
+            return assert_eq!(*reply, Err(Refusal::NotFound("event")));
+        }
+        assert_eq!(*reply, Ok(Reply::Left));
+        if !self.purged.insert(id) {
+            return;
+        }
+        self.written_ahead.remove(&id);
+        for delivery in self.deliveries.values_mut().filter(|delivery| delivery.event == id) {
+            if delivery.state.is_open() {
+                delivery.state = DeliveryState::Cancelled;
+                (delivery.next_attempt_at, delivery.ended_at) = (None, Some(now));
+                delivery.reason = Some("its event's payload was purged".into());
+            }
+            delivery.first.iter_mut().for_each(|first| first.response_body.clear());
+            let attempts = self.attempts.get_mut(&delivery.id).into_iter().flatten();
+            attempts.for_each(|attempt| *attempt = without_payload(attempt.clone()));
+        }
     }
 
     fn create(&mut self, wish: &Webhook, reply: &Result<Reply, Refusal>, now: u64) {
@@ -254,6 +316,11 @@ fn accepted(event: &Event, duplicate: bool) -> Accepted {
         deliveries: event.webhooks.len(),
         duplicate,
     }
+}
+
+/// An attempt as it stays once its event's payload is gone.
+fn without_payload(attempt: Attempt) -> Attempt {
+    Attempt { request_headers: Default::default(), response_body: Vec::new(), ..attempt }
 }
 
 /// An attempt without what is sealed of it, which is other bytes each time; the whole of it is looked at by itself.

@@ -4,13 +4,14 @@
 use std::task::{Context, Poll, Waker};
 
 use hookwheel::clock::{Clock, Dice};
-use hookwheel::domain::delivery::{Delivery, DeliveryState};
+use hookwheel::domain::delivery::{Cause, Delivery, DeliveryState};
 use hookwheel::domain::id::{DeliveryId, WebhookNumber};
 use hookwheel::domain::tally::{Tally, Totals};
 use hookwheel::domain::walk::Walk;
 use hookwheel::domain::webhook::Webhook;
 use hookwheel::store::{
-    self, Accepted, Committer, Memory, OpenError, Page, Refusal, Settings, Settlement, Staging, Store, StoreError,
+    self, Accepted, Committer, Leaving, Memory, OpenError, Page, Refusal, Settings, Settlement, Staging, Store,
+    StoreError,
 };
 
 use crate::deeds::{Ask, test_attempt};
@@ -24,6 +25,7 @@ pub enum Reply {
     Replayed(DeliveryId),
     Webhook(Box<Webhook>),
     Deleted,
+    Left,
 }
 
 pub struct Subject {
@@ -146,11 +148,13 @@ impl Subject {
         let listed = pages(3, |cursor| store.events(1, Walk::newest(3).past(cursor), None, |_| true));
         assert_eq!(listed.iter().map(|head| head.id).collect::<Vec<_>>(), events, "the list of events");
         for (event, head) in plain.events.values().rev().zip(&listed) {
-            let stored = store.event(1, event.id).unwrap().expect("an accepted event is there");
-            assert_eq!(*stored, *event);
+            let is_purged = plain.purged.contains(&event.id);
+            let stored = store.event(1, event.id).unwrap();
+            assert_eq!(stored.as_deref(), Some(event).filter(|_| !is_purged), "an accepted event is there, to be sent");
+            assert_eq!(head.purged_at.is_some(), is_purged);
             assert_eq!((&head.event_type, &head.webhooks), (&event.event_type, &event.webhooks));
             if let Some(name) = &event.name {
-                assert_eq!(store.event_named(1, name).unwrap().as_deref(), Some(event));
+                assert_eq!(store.id_of_event_named(1, name).unwrap(), Some(event.id));
             }
             let mut all: Vec<_> = plain.deliveries.values().filter(|one| one.event == event.id).cloned().collect();
             all.sort_by_key(|delivery| (delivery.id.event_at_accept() != event.id, delivery.id));
@@ -165,17 +169,24 @@ impl Subject {
             self.check_webhook(plain, webhook, now);
         }
         let ended = |state| plain.deliveries.values().filter(|one| one.state == state).count() as u64;
+        let gone = |of: fn(&Totals) -> u64| plain.counts.values().map(|counts| of(&counts.gone)).sum::<u64>();
         let expected = Totals {
-            deliveries: plain.deliveries.len() as u64,
-            succeeded: ended(DeliveryState::Succeeded),
-            dead: ended(DeliveryState::Dead),
-            cancelled: ended(DeliveryState::Cancelled),
-            attempts: plain.deliveries.values().map(|one| u64::from(one.attempts)).sum(),
+            deliveries: plain.deliveries.len() as u64 + gone(|gone| gone.deliveries),
+            succeeded: ended(DeliveryState::Succeeded) + gone(|gone| gone.succeeded),
+            dead: ended(DeliveryState::Dead) + gone(|gone| gone.dead),
+            cancelled: ended(DeliveryState::Cancelled) + gone(|gone| gone.cancelled),
+            attempts: plain.deliveries.values().map(|one| u64::from(one.attempts)).sum::<u64>()
+                + gone(|gone| gone.attempts),
             failed_attempts: plain.counts.values().map(|counts| counts.failed_attempts).sum(),
         };
         assert_eq!(store.totals(), expected, "the sums over all webhooks");
         if let Some(memory) = &self.settings.memory {
-            assert_eq!(memory.keys("bodies").len(), plain.written_ahead, "what was written ahead has its event");
+            assert_eq!(memory.keys("bodies").len(), plain.written_ahead.len(), "what was written ahead has its event");
+            let is_of = |key: &Vec<u8>, tree: &str| memory.keys(tree).iter().any(|of| key.starts_with(of));
+            let pieces = memory.keys("chunks");
+            assert!(pieces.iter().all(|key| is_of(key, "bodies") || is_of(key, "events")), "a piece of nothing");
+            assert_eq!(memory.keys("names").len(), plain.events.values().filter(|event| event.name.is_some()).count());
+            assert_eq!(memory.keys("replays").len(), plain.deliveries.values().filter(|one| is_replay(one)).count());
         }
     }
 
@@ -215,11 +226,13 @@ impl Subject {
     fn check_tally(&self, plain: &Plain, number: WebhookNumber, of_it: &[Delivery]) {
         let tally = self.store().tally(number).unwrap();
         let count = |state| of_it.iter().filter(|delivery| delivery.state == state).count() as u64;
-        assert_eq!(tally.deliveries, of_it.len() as u64);
-        assert_eq!(tally.succeeded, count(DeliveryState::Succeeded));
-        assert_eq!(tally.dead, count(DeliveryState::Dead));
-        assert_eq!(tally.cancelled, count(DeliveryState::Cancelled));
-        assert_eq!(tally.attempts, of_it.iter().map(|delivery| u64::from(delivery.attempts)).sum::<u64>());
+        let gone = plain.counts[&number].gone;
+        assert_eq!(tally.deliveries, of_it.len() as u64 + gone.deliveries);
+        assert_eq!(tally.succeeded, count(DeliveryState::Succeeded) + gone.succeeded);
+        assert_eq!(tally.dead, count(DeliveryState::Dead) + gone.dead);
+        assert_eq!(tally.cancelled, count(DeliveryState::Cancelled) + gone.cancelled);
+        let attempts = of_it.iter().map(|delivery| u64::from(delivery.attempts)).sum::<u64>();
+        assert_eq!(tally.attempts, attempts + gone.attempts);
         assert_eq!(tally.failed_attempts, plain.counts[&number].failed_attempts);
         assert_eq!(tally.consecutive_failures, plain.counts[&number].consecutive_failures);
     }
@@ -238,6 +251,8 @@ fn put(staging: &mut Staging<'_>, ask: Ask) -> Result<Reply, Refusal> {
         Ask::Replay(id, old) => staging.replay(1, id, old).map(Reply::Replayed),
         Ask::Create(wish) => staging.create_webhook(wish, None).map(webhook),
         Ask::Delete(id) => staging.delete_webhook(1, id).map(|()| Reply::Deleted),
+        Ask::DeleteEvent(id) => staging.delete_event(1, id).map(left),
+        Ask::PurgeEvent(id) => staging.purge_event(1, id).map(left),
         Ask::Steer(id, status) => {
             let change = |webhook: &mut Webhook, _| {
                 webhook.status = status;
@@ -248,12 +263,23 @@ fn put(staging: &mut Staging<'_>, ask: Ask) -> Result<Reply, Refusal> {
         Ask::Change(id, wish) => {
             let change = |webhook: &mut Webhook, _| {
                 (webhook.events, webhook.condition) = (wish.events, wish.condition);
-                webhook.test_mode = wish.test_mode;
+                (webhook.test_mode, webhook.channels) = (wish.test_mode, wish.channels);
                 Ok(())
             };
             staging.update_webhook(1, id, change).map(webhook)
         }
     }
+}
+
+/// Few deliveries leave with their event.
+fn left(leaving: Leaving) -> Reply {
+    assert!(!matches!(leaving, Leaving::Goes(..)), "{leaving:?}");
+    Reply::Left
+}
+
+/// Whether it was made after its event was accepted.
+fn is_replay(delivery: &Delivery) -> bool {
+    matches!(delivery.cause, Cause::Replay(_))
 }
 
 /// All rows of a list, page by page.

@@ -223,6 +223,7 @@ pub fn event(n: u64, size: usize) -> NewEvent {
         actor: None,
         metadata: None,
         test: false,
+        channels: Vec::new(),
         fingerprint: None,
     }
 }

@@ -115,6 +115,7 @@ impl Run {
             actor: None,
             metadata: None,
             test: false,
+            channels: Vec::new(),
             fingerprint: None,
         };
         self.core.now(move |staging| staging.accept(1, vec![event], None));

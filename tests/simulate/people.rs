@@ -127,6 +127,7 @@ impl World {
             actor: None,
             metadata: None,
             test: false,
+            channels: Vec::new(),
             fingerprint: None,
         }
     }

@@ -23,7 +23,7 @@ use crate::domain::Invalid;
 use crate::domain::account::{ACCOUNT_HEADER, Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT, Scope};
 use crate::domain::audit::{Actor, Deed, Side};
 use crate::domain::endpoint::HOP_HEADER;
-use crate::domain::id::KeyId;
+use crate::domain::id::{AccountNumber, KeyId};
 use crate::store::{KeyHash, Load, Refusal, Staging, Store};
 
 /// A configured admin key, in bytes.
@@ -49,10 +49,30 @@ impl Tenant {
         self.key.id
     }
 
+    /// All that is known of that key.
+    pub fn api_key(&self) -> &ApiKey {
+        &self.key
+    }
+
     /// Who asks, for the audit log.
     pub fn actor(&self) -> Actor {
         let side = if self.is_admin() { Side::Operator } else { Side::Account };
         Actor { key: Some(self.key.id), key_name: self.key.name.clone(), address: self.address, side }
+    }
+
+    /// The same key reading of an account that it was found to reach.
+    pub fn reading(&self, account: Arc<Account>) -> Self {
+        Self { account, ..self.clone() }
+    }
+
+    /// The account that its key belongs to, whomever it acts for.
+    pub fn home(&self) -> AccountNumber {
+        self.key.account
+    }
+
+    /// Whether its key has the scope.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.key.allows(scope)
     }
 
     /// Whether the key is an admin's.
@@ -80,8 +100,16 @@ impl Tenant {
 
 /// A scope that a handler needs, as a type.
 pub trait Needs {
-    /// The scope.
-    const SCOPE: Scope;
+    /// The scope; none: any key will do.
+    const SCOPE: Option<Scope>;
+}
+
+/// Needs a key, whatever that may do.
+#[derive(Debug)]
+pub struct Any;
+
+impl Needs for Any {
+    const SCOPE: Option<Scope> = None;
 }
 
 macro_rules! needs {
@@ -89,7 +117,7 @@ macro_rules! needs {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name;
-        impl Needs for $name { const SCOPE: Scope = Scope::$name; }
+        impl Needs for $name { const SCOPE: Option<Scope> = Some(Scope::$name); }
     )* };
 }
 
@@ -130,7 +158,7 @@ impl<N: Needs + 'static> FromRequest for May<N> {
 
 /// Lets a request in, or says why not, to guessers later.
 pub async fn tenant(request: &HttpRequest, needed: Scope) -> Result<Tenant, Problem> {
-    match let_in(request, needed) {
+    match let_in(request, Some(needed)) {
         Ok(tenant) => Ok(tenant),
         Err(refused) => Err(refused.told().await),
     }
@@ -157,17 +185,17 @@ impl From<Problem> for Refused {
     }
 }
 
-fn let_in(request: &HttpRequest, needed: Scope) -> Result<Tenant, Refused> {
+fn let_in(request: &HttpRequest, needed: Option<Scope>) -> Result<Tenant, Refused> {
     let api = request.app_data::<web::Data<Api>>().expect("the API is part of the app");
     let key = known_key(api, request)?;
     // Whatever a delivery asked for, it could cause further deliveries: a test, a replay, an event.
     if request.headers().contains_key(HOP_HEADER) {
         return Err(Problem::loop_detected().into());
     }
-    if !key.allows(needed) {
-        return Err(Problem::scope_missing(needed).into());
+    if let Some(missing) = needed.filter(|needed| !key.allows(*needed)) {
+        return Err(Problem::scope_missing(missing).into());
     }
-    if needed != Scope::Publish {
+    if needed != Some(Scope::Publish) {
         api.calls.take(key.id, 1, api.clock.now())?;
     }
     Ok(acting(api, request, key)?)
@@ -181,8 +209,7 @@ fn acting(api: &Api, request: &HttpRequest, key: Arc<ApiKey>) -> Result<Tenant, 
         (true, Some(id)) => registry.account_by_id(id).ok_or_else(no_such_account)?,
         (true, None) => registry.account_by_id(DEFAULT_ACCOUNT).ok_or_else(no_such_account)?,
         (false, named) => {
-            let own =
-                registry.account(key.account).ok_or_else(|| Problem::unauthorized("the key's account is gone"))?;
+            let own = registry.account(key.account).ok_or_else(account_gone)?;
             if named.is_some_and(|id| id != own.id) {
                 let message = format!("this key acts for its own account only; leave out {ACCOUNT_HEADER}");
                 return Err(Problem::forbidden(message).with_field(ACCOUNT_HEADER));
@@ -206,6 +233,9 @@ fn known_key(api: &Api, request: &HttpRequest) -> Result<Arc<ApiKey>, Refused> {
     let known = known.ok_or_else(|| unknown_key(api, request))?;
     if known.expired(api.clock.wall()) {
         return Err(Problem::unauthorized("this key has expired").into());
+    }
+    if api.store.registry().is_deleted(known.account) {
+        return Err(account_gone().into());
     }
     if api.uses.note(&known, now) {
         let account = known.account;
@@ -233,6 +263,11 @@ fn unknown_key(api: &Api, request: &HttpRequest) -> Refused {
 fn named_account(request: &HttpRequest) -> Result<Option<&str>, Problem> {
     let Some(value) = request.headers().get(ACCOUNT_HEADER) else { return Ok(None) };
     value.to_str().map(|id| Some(id.trim())).map_err(|_| no_such_account())
+}
+
+/// Of a key whose account was deleted.
+fn account_gone() -> Problem {
+    Problem::unauthorized("the key's account is gone")
 }
 
 fn no_such_account() -> Problem {

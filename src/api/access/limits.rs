@@ -1,10 +1,11 @@
-//! What one client may ask for: bounds on its requests, and how many calls and events a key has left.
+//! What one client may ask for: bounds on its requests, how many calls and events a key has left, and how many events its
+//! account has.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 
 use crate::api::http::problem::Problem;
-use crate::domain::id::KeyId;
+use crate::domain::id::{AccountNumber, KeyId};
 use crate::domain::rate_limit::{Allowance, Bucket, RateLimit};
 use crate::domain::time::UnixMs;
 
@@ -73,8 +74,7 @@ impl KeyLimits {
 
     /// So many events a second and key, all of them at once; 0: no limit.
     pub fn events_per_second(events: u32) -> Self {
-        let limit = RateLimit { per_second: Some(events), per_minute: None, burst: events };
-        Self::new(events, limit, "events of the second")
+        Self::new(events, a_second(events), "events of the second")
     }
 
     fn new(setting: u32, limit: RateLimit, of_what: &'static str) -> Self {
@@ -104,5 +104,59 @@ impl KeyLimits {
     /// The key is gone.
     pub fn forget(&self, key: KeyId) {
         self.spent.lock().expect("no holder of the lock panics").remove(&key);
+    }
+}
+
+/// What accounts have spent of the events that each may publish in a second. There are no more than accounts.
+#[derive(Debug, Default)]
+pub struct AccountEvents {
+    spent: Mutex<HashMap<AccountNumber, Bucket>>,
+}
+
+impl AccountEvents {
+    /// Counts so many of an account that may publish `max` in a second, or refuses them; 0: any number. More than `max` are
+    /// taken from who has spent nothing.
+    pub fn take(&self, account: AccountNumber, max: u32, count: usize, now: UnixMs) -> Result<(), Problem> {
+        if max == 0 {
+            return Ok(());
+        }
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let mut spent = self.spent.lock().expect("no holder of the lock panics");
+        let bucket = spent.entry(account).or_default();
+        bucket.take_many(a_second(max), count, now).map_err(|at| {
+            let message = format!(
+                "the account has published its {max} events of the second (limits.events_per_second); publish fewer at once, or \
+                 let the operator raise it"
+            );
+            Problem::rate_limited(message, at.saturating_sub(now)).with_allowance(bucket.allowance(a_second(max), now))
+        })
+    }
+
+    /// How many of `max` an account has spent; none where there is no limit, since nobody counts then.
+    pub fn spent(&self, account: AccountNumber, max: u32, now: UnixMs) -> Option<u32> {
+        let spent = self.spent.lock().expect("no holder of the lock panics");
+        let bucket = spent.get(&account).copied().unwrap_or_default();
+        (max > 0).then(|| max - bucket.allowance(a_second(max), now).remaining.min(max))
+    }
+}
+
+/// So many a second, all of them at once.
+fn a_second(events: u32) -> RateLimit {
+    RateLimit { per_second: Some(events), per_minute: None, burst: events }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_has_its_events_of_the_second_whatever_others_spend() {
+        let events = AccountEvents::default();
+        assert_eq!(events.spent(1, 5, 1_000), Some(0));
+        assert_eq!(events.take(1, 5, 4, 1_000), Ok(()));
+        assert_eq!((events.spent(1, 5, 1_000), events.spent(2, 5, 1_000)), (Some(4), Some(0)));
+        assert!(events.take(1, 5, 2, 1_000).is_err());
+        assert_eq!((events.take(2, 5, 2, 1_000), events.take(1, 5, 2, 1_200)), (Ok(()), Ok(())));
+        assert_eq!((events.take(3, 0, 1_000_000, 0), events.spent(3, 0, 0)), (Ok(()), None), "there is no limit");
     }
 }

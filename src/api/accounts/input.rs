@@ -73,6 +73,19 @@ pub struct AccountLimitsInput {
     #[serde(default)]
     #[schema(value_type = Option<u64>, minimum = 0, maximum = 1_099_511_627_776_u64)]
     kept_bytes_max: Change<u64>,
+    /// Events that may be published in a second, all of them at once; above it: 429. 0: any number.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, minimum = 0, maximum = 1_000_000, example = 100)]
+    events_per_second: Change<u32>,
+    /// New events that may be published in a day, UTC; above it: 429 until the next. 0: any number.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>, minimum = 0, maximum = 100_000_000_000_u64, example = 1_000_000)]
+    events_per_day: Change<u64>,
+    /// Days that events are kept, with their deliveries and attempts, in place of the server's `retention.event_days`; 0: for
+    /// ever.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, minimum = 0, maximum = 36_500, example = 30)]
+    kept_days_max: Change<u32>,
 }
 
 impl AccountLimitsInput {
@@ -83,6 +96,9 @@ impl AccountLimitsInput {
         self.max_in_flight.apply(&mut to.max_in_flight);
         self.timeout.apply(&mut to.timeout);
         self.kept_bytes_max.apply(&mut to.kept_bytes_max);
+        self.events_per_second.apply(&mut to.events_per_second);
+        self.events_per_day.apply(&mut to.events_per_day);
+        self.kept_days_max.apply(&mut to.kept_days_max);
         to.vet()
     }
 }

@@ -1,5 +1,8 @@
-//! Accounts and their keys.
+//! Accounts and their keys, who asks, and what an account has used of what it may have.
 
+pub mod export;
 pub mod input;
 pub mod routes;
+pub mod usage;
 pub mod view;
+pub mod whoami;

@@ -7,12 +7,14 @@ use super::view::{AccountView, KeyView, account_view, key_view};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{self, Admin, May};
+use crate::api::audit::ACCOUNT_DELETED;
 use crate::api::http::list::{ListQuery, NoFilter, answer};
 use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::http::request::{Object, vet_text};
 use crate::api::http::setting::Change;
+use crate::api::jobs::view::{JobView, view};
 use crate::domain::account::{self, Account, AccountLimits, DEFAULT_ACCOUNT, NAME_CHARS_MAX};
 use crate::domain::audit::Deed;
 use crate::domain::id::KeyId;
@@ -41,7 +43,7 @@ pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> R
     if let Some(Object(input)) = input.limits {
         input.apply(&mut limits)?;
     }
-    let account = Account { number: 0, id, name, dialect, created_at: 0, limits };
+    let account = Account { number: 0, id, name, dialect, created_at: 0, limits, deleted_at: None };
     let made = api.change(&tenant, move |staging| {
         let account = staging.create_account(account)?;
         Ok((Some(Deed::new(account.number, "account.created", &account.id)), account))
@@ -119,6 +121,35 @@ pub async fn change(
     let account = changed.await?;
     api.dialects.mount(&account.dialect);
     Ok(Reply::ok(account_view(&account)))
+}
+
+/// Delete an account, and all that there is of it
+///
+/// From the reply on it is not found, its keys are refused and its webhooks send nothing. What is kept of it (webhooks with
+/// their secrets, events, deliveries, statistics, its audit log) goes in steps: the job that does it belongs to the account
+/// `default`, shows how far it is, and cannot be stopped. The id is free again once it is done. The deletion stands in the
+/// audit log of `default`. The accounts `default` and `operator` are there from the start and cannot be deleted.
+#[utoipa::path(
+    operation_id = "accounts.delete", security(("key" = ["admin"])),
+    params(("id" = String, Path)),
+    responses(
+        (status = 202, description = "Deleted; a job removes what is left of it", body = Reply<JobView>),
+        (status = 409, description = "It is there from the start, or the key of this request is one of its own"),
+    )
+)]
+#[delete("/api/v1/accounts/{id}")]
+pub async fn delete(tenant: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let account = existing(&api, &id)?;
+    let home = existing(&api, DEFAULT_ACCOUNT)?.number;
+    if account.number == tenant.home() && account.number != home {
+        let message = "the key of this request belongs to this account; delete it with another admin key";
+        return Err(Problem::wrong_state(message));
+    }
+    let deleted = api.change(&tenant, move |staging| {
+        let job = staging.delete_account(account.number)?;
+        Ok((Some(Deed::new(home, ACCOUNT_DELETED, &account.id)), job))
+    });
+    Ok(Reply::accepted(view(&api.store, &deleted.await?)))
 }
 
 /// Make a key of an account; the reply is the only place that shows it

@@ -38,6 +38,15 @@ pub struct AccountLimitsView {
     pub timeout: Option<u32>,
     /// Bytes of events, deliveries and attempts that are kept; above it the oldest go. 0: any number.
     pub kept_bytes_max: Option<u64>,
+    /// Events that may be published in a second; 0: any number.
+    #[schema(example = 100)]
+    pub events_per_second: Option<u32>,
+    /// New events that may be published in a day, UTC; 0: any number.
+    #[schema(example = 1_000_000)]
+    pub events_per_day: Option<u64>,
+    /// Days that events are kept, in place of the server's `retention.event_days`; 0: for ever.
+    #[schema(example = 30)]
+    pub kept_days_max: Option<u32>,
 }
 
 /// A key.
@@ -74,13 +83,32 @@ impl ListRow for KeyView {
 }
 
 pub fn account_view(account: &Account) -> AccountView {
-    let AccountLimits { webhooks_max, keys_max, max_in_flight, timeout, kept_bytes_max } = account.limits;
+    // All are named, so that a new one is not forgotten.
+    let AccountLimits {
+        webhooks_max,
+        keys_max,
+        max_in_flight,
+        timeout,
+        kept_bytes_max,
+        events_per_second,
+        events_per_day,
+        kept_days_max,
+    } = account.limits;
     AccountView {
         id: account.id.clone(),
         name: account.name.clone(),
         dialect: account.dialect.clone(),
         created_at: time::rfc3339(account.created_at),
-        limits: AccountLimitsView { webhooks_max, keys_max, max_in_flight, timeout, kept_bytes_max },
+        limits: AccountLimitsView {
+            webhooks_max,
+            keys_max,
+            max_in_flight,
+            timeout,
+            kept_bytes_max,
+            events_per_second,
+            events_per_day,
+            kept_days_max,
+        },
     }
 }
 

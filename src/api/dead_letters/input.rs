@@ -13,7 +13,7 @@ use crate::domain::job::IDS_MAX;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct DeadLettersFilter {
-    /// Only those of this webhook, by its id.
+    /// Only those of this webhook, by its id or its own id.
     pub webhook: Option<String>,
     /// Only this type, or those that a filter such as `task.*` lets through.
     pub event_type: Option<String>,
@@ -33,7 +33,7 @@ pub struct DeadLettersInput {
     /// Delivery ids, 1 to 1000; not together with a filter.
     #[serde(default)]
     pub ids: Option<Vec<String>>,
-    /// Only those of this webhook, by its id.
+    /// Only those of this webhook, by its id or its own id.
     #[serde(default)]
     pub webhook: Option<String>,
     /// Only this type, or those that a filter such as `task.*` lets through.

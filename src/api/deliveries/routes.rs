@@ -16,8 +16,10 @@ use crate::api::http::list::{ListQuery, answer};
 use crate::api::http::page::{PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
+use crate::api::masking::sent_headers;
 use crate::api::webhooks::reach::{reach, webhook_ever};
 use crate::domain::Invalid;
+use crate::domain::account::Scope;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::{AccountNumber, DeliveryId, WebhookNumber};
 use crate::domain::webhook::Webhook;
@@ -143,8 +145,8 @@ fn page(
 #[get("/api/v1/deliveries/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let (delivery, webhook) = find(&api, &tenant, &id)?;
-    let shown = view(&History::of(&api, webhook)?, &delivery)?;
-    Ok(Reply::ok(shown.with_attempts(&api.store, &delivery)?))
+    let shown = view(&History::of(&api, webhook.clone())?, &delivery)?;
+    Ok(Reply::ok(shown.with_attempts(&api, &tenant, &webhook, &delivery)?))
 }
 
 /// Show one attempt of a delivery, with the body that was sent
@@ -169,11 +171,16 @@ pub async fn show_attempt(
     let (delivery, webhook) = find(&api, &tenant, &id)?;
     let number: u16 = number.parse().map_err(|_| missing())?;
     let reader = api.clone();
+    let may_manage = tenant.may(Scope::Manage);
     let shown = api.read(tenant.account().number, move || {
         let attempts = reader.store.attempts(&delivery)?;
         let attempt = attempts.into_iter().find(|one| one.summary.number == number).ok_or_else(missing)?;
         let body = request_body(&reader, &webhook, &delivery, &attempt)?;
-        Ok::<_, Problem>(AttemptView { request_body: Some(body), ..attempt_view(&reader.store, &delivery, attempt) })
+        let dialects = reader.dialects.now();
+        let dialect = dialects.get(&webhook.dialect).map(AsRef::as_ref);
+        let sent = sent_headers(&attempt.request_headers, dialect, may_manage);
+        let shown = attempt_view(&reader.store, &delivery, sent, attempt);
+        Ok::<_, Problem>(AttemptView { request_body: Some(body), ..shown })
     });
     Ok(Reply::ok(shown.await??))
 }

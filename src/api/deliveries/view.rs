@@ -8,13 +8,17 @@ use serde::Serialize;
 use super::history::{History, LogRow, is_success};
 use super::rendered::RequestBodyView;
 use crate::api::Api;
+use crate::api::access::auth::Tenant;
 use crate::api::http::list::ListRow;
 use crate::api::http::page::Listed;
+use crate::api::masking::{Shown, sent_headers};
 use crate::api::openapi::words::{AttemptOutcome, DeliveryCause, DeliveryState};
+use crate::domain::account::Scope;
 use crate::domain::delivery::{Attempt, Cause, Delivery};
 use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::sent_headers::SentHeaders;
 use crate::domain::time;
+use crate::domain::webhook::Webhook;
 use crate::store::{Page, Store, StoreError};
 
 /// A delivery: one event for one webhook.
@@ -86,9 +90,10 @@ pub struct AttemptView {
     pub response_time_ms: u32,
     /// Where it went.
     pub url: String,
-    /// The headers that it carried; of one that lets its holder in, only that it was there.
+    /// The headers that it carried. Of one that seems to let its holder in, only that it was sent is kept; its value is null for a
+    /// key that may not manage.
     #[schema(example = json!({"webhook-id": "order-1042", "webhook-timestamp": "1768469400"}))]
-    pub request_headers: BTreeMap<String, String>,
+    pub request_headers: BTreeMap<String, Option<String>>,
     /// What was sent. Only in the reply about this one attempt; null once its event is no longer kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<RequestBodyView>)]
@@ -202,14 +207,24 @@ impl ListRow for DeliveryView {
 impl ListRow for LogRow {}
 
 impl DeliveryView {
-    /// With all of its attempts.
-    pub fn with_attempts(self, store: &Store, delivery: &Delivery) -> Result<Self, StoreError> {
-        let attempts = store.attempts(delivery)?.into_iter().map(|attempt| attempt_view(store, delivery, attempt));
+    /// With all of its attempts, as `by` may see them.
+    pub fn with_attempts(
+        self,
+        api: &Api,
+        by: &Tenant,
+        webhook: &Webhook,
+        delivery: &Delivery,
+    ) -> Result<Self, StoreError> {
+        let (store, dialects) = (&api.store, api.dialects.now());
+        let dialect = dialects.get(&webhook.dialect).map(AsRef::as_ref);
+        let sent = |attempt: &Attempt| sent_headers(&attempt.request_headers, dialect, by.may(Scope::Manage));
+        let shown = |attempt| attempt_view(store, delivery, sent(&attempt), attempt);
+        let attempts = store.attempts(delivery)?.into_iter().map(shown);
         Ok(Self { attempts: Some(attempts.collect()), ..self })
     }
 }
 
-pub fn attempt_view(store: &Store, delivery: &Delivery, attempt: Attempt) -> AttemptView {
+pub fn attempt_view(store: &Store, delivery: &Delivery, request_headers: Shown, attempt: Attempt) -> AttemptView {
     let (summary, phases) = (attempt.summary, attempt.trace.phases);
     let success = is_success(delivery, &summary);
     AttemptView {
@@ -217,7 +232,7 @@ pub fn attempt_view(store: &Store, delivery: &Delivery, attempt: Attempt) -> Att
         started_at: time::rfc3339(store.shown(summary.started_at)),
         response_time_ms: summary.duration_ms,
         url: attempt.url,
-        request_headers: joined(&attempt.request_headers),
+        request_headers,
         request_body: None,
         status_code: summary.outcome.status(),
         success,

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::api::http::problem::Problem;
 use crate::api::http::request::{Object, read_json};
 use crate::domain::time::{self, UnixMs};
-use crate::domain::{Invalid, event, json};
+use crate::domain::{Invalid, event, json, labels};
 use crate::store::NewEvent;
 
 /// Events of one batch.
@@ -44,6 +44,11 @@ pub struct EventInput<'a> {
     #[serde(default)]
     #[schema(format = DateTime)]
     created_at: Option<String>,
+    /// Webhooks with channels hear of it only if they share one of these; those without any hear of it too. At most 10, each 1 to
+    /// 128 of `A-Z a-z 0-9 _ . : / -`.
+    #[serde(default)]
+    #[schema(max_items = 10, example = json!(["project/7"]))]
+    channels: Option<Vec<String>>,
     /// A test event goes to webhooks in test mode only; those get no others.
     #[serde(default)]
     test: bool,
@@ -147,13 +152,14 @@ pub fn vet_all(body: &Bytes, form: Form, inputs: Vec<EventInput<'_>>) -> Result<
     Ok(events)
 }
 
-fn vet(from: &Keeping<'_>, input: EventInput<'_>) -> Result<NewEvent, Invalid> {
+fn vet(from: &Keeping<'_>, mut input: EventInput<'_>) -> Result<NewEvent, Invalid> {
     event::check_type(&input.r#type)?;
+    let channels = labels::vet_channels(input.channels.take().unwrap_or_default())?;
     if let Some(name) = &input.id {
         event::check_name(name)?;
     }
     let created_at = input.created_at.as_deref().map(created_at).transpose()?;
-    let fingerprint = input.id.is_some().then(|| fingerprint(&input, created_at));
+    let fingerprint = input.id.is_some().then(|| fingerprint(&input, &channels, created_at));
     Ok(NewEvent {
         data: from.kept("data", input.data)?,
         actor: input.actor.map(|raw| from.kept_object("actor", raw)).transpose()?,
@@ -162,6 +168,7 @@ fn vet(from: &Keeping<'_>, input: EventInput<'_>) -> Result<NewEvent, Invalid> {
         event_type: input.r#type,
         created_at,
         test: input.test,
+        channels,
         fingerprint,
     })
 }
@@ -199,7 +206,7 @@ impl<'a> Keeping<'a> {
 }
 
 /// A hash of all that makes an event the same event. Each part follows its length, so that none can pass for another.
-fn fingerprint(input: &EventInput<'_>, created_at: Option<UnixMs>) -> [u8; 32] {
+fn fingerprint(input: &EventInput<'_>, channels: &[String], created_at: Option<UnixMs>) -> [u8; 32] {
     let mut hash = Sha256::new();
     let mut part = |bytes: Option<&[u8]>| {
         hash.update(bytes.map_or(u64::MAX, |bytes| bytes.len() as u64).to_be_bytes());
@@ -211,6 +218,8 @@ fn fingerprint(input: &EventInput<'_>, created_at: Option<UnixMs>) -> [u8; 32] {
     part(input.metadata.map(|raw| raw.get().as_bytes()));
     part(input.test.then_some(b"test"));
     part(created_at.map(u64::to_be_bytes).as_ref().map(|bytes| bytes.as_slice()));
+    // Behind all that is there in every event, so that one without channels is the same as before there were any.
+    channels.iter().for_each(|channel| part(Some(channel.as_bytes())));
     hash.finalize().into()
 }
 

@@ -2,6 +2,7 @@
 
 mod filter;
 pub mod input;
+pub mod leaving;
 pub mod numbers;
 pub mod publish;
 pub mod routes;

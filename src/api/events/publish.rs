@@ -92,7 +92,7 @@ fn is_false(flag: &bool) -> bool {
         (status = 202, description = "Accepted: safe on disk", body = PublishReply),
         (status = 400, description = "Not an event; nothing was accepted"),
         (status = 409, description = "The id or the Idempotency-Key was used for something else"),
-        (status = 429, description = "More events than the key may publish in a second"),
+        (status = 429, description = "More events than the key or its account may publish in a second, or the account in a day"),
     )
 )]
 #[post("/api/v1/events")]
@@ -105,6 +105,8 @@ pub async fn publish(
     let (form, inputs) = incoming::read(&body.bytes, is_ndjson(&request))?;
     api.events.take(tenant.key(), inputs.len(), api.clock.now())?;
     let tenant = acting_tenant(&api, &tenant, form, &inputs)?;
+    let quotas = api.settings.quotas.of(&tenant.account().limits);
+    api.events_of_accounts.take(tenant.account().number, quotas.events_per_second, inputs.len(), api.clock.now())?;
     let events = incoming::vet_all(&body.bytes, form, inputs)?;
     let account = tenant.account();
     let mut warnings = types::check(&api, account, form, &events)?;

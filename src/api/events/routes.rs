@@ -1,9 +1,11 @@
 //! Looking events up: the list, and one with its data and its deliveries.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, get, web};
 
 use super::filter::{EventsFilter, find};
-use super::view::{EventView, row, view};
+use super::view::{EventView, row};
 use crate::api::Api;
 use crate::api::access::auth::{May, Read};
 use crate::api::deliveries::view::{DeliveryView, views};
@@ -11,8 +13,10 @@ use crate::api::http::list::{ListQuery, NoFilter, answer};
 use crate::api::http::page::{LIMIT_MAX, Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
+use crate::domain::event::Event;
+use crate::domain::id::{AccountNumber, EventId};
 use crate::domain::walk::Walk;
-use crate::store::StoreError;
+use crate::store::{EventHead, Store, StoreError};
 
 /// List events
 ///
@@ -55,13 +59,25 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
     let found = api.read(account, move || {
         let store = &reader.store;
         let Some(id) = find(store, account, &id)? else { return Ok(None) };
-        let Some(event) = store.event(account, id)? else { return Ok(None) };
-        let page = store.deliveries_of_event(id, &event.webhooks, Walk::newest(LIMIT_MAX))?;
+        let Some((head, payload)) = whole(store, account, id)? else { return Ok(None) };
+        let page = store.deliveries_of_event(id, &head.webhooks, Walk::newest(LIMIT_MAX))?;
         let to_come = store.deliveries_to_come(account, id)?;
-        Ok::<_, StoreError>(Some((event, views(&reader, page)?, to_come)))
+        Ok::<_, StoreError>(Some((head, payload, views(&reader, page)?, to_come)))
     });
-    let (event, newest, to_come) = found.await??.ok_or_else(no_event)?;
-    Ok(Reply::ok(view(&event, newest, to_come)?))
+    let (head, payload, newest, to_come) = found.await??.ok_or_else(no_event)?;
+    Ok(Reply::ok(row(head).with_payload(payload.as_deref())?.with_deliveries(newest, to_come)))
+}
+
+/// An event of the account, and what it is about unless that was purged. What is purged in between is as it is then.
+pub fn whole(
+    store: &Store,
+    account: AccountNumber,
+    id: EventId,
+) -> Result<Option<(EventHead, Option<Arc<Event>>)>, StoreError> {
+    let payload = store.event(account, id)?;
+    let Some(head) = store.event_head(account, id)? else { return Ok(None) };
+    let payload = payload.filter(|_| head.purged_at.is_none());
+    Ok(Some((head, payload)))
 }
 
 /// List an event's deliveries: replays, then those that were made when it was accepted
@@ -88,6 +104,7 @@ pub async fn deliveries(
     answer(&api, account, part, rows).await
 }
 
-fn no_event() -> Problem {
+/// 404.
+pub fn no_event() -> Problem {
     Problem::not_found("event")
 }

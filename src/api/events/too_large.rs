@@ -103,6 +103,7 @@ fn event(new: &NewEvent, account: AccountNumber, now: u64) -> Event {
         actor: new.actor.clone(),
         metadata: new.metadata.clone(),
         test: new.test,
+        channels: Vec::new(),
         webhooks: Vec::new(),
         fingerprint: None,
     }

@@ -1,5 +1,6 @@
 //! How events are shown: one shape in a list and alone, where its data and its deliveries are in it too.
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -27,13 +28,20 @@ pub struct EventView<'a> {
     pub accepted_at: String,
     /// Whether it is a test event: a webhook's `test` call made it, or its producer says so.
     pub test: bool,
+    /// Webhooks with channels heard of it only if they share one.
+    #[schema(example = json!(["project/7"]))]
+    pub channels: Vec<String>,
     /// How many webhooks wanted it when it was accepted.
     #[schema(example = 1)]
     pub webhooks: usize,
-    /// As it was published, to the byte. Like all that follows, only in the reply about this one event.
+    /// When its payload was purged: its data, actor and metadata; null while they are kept.
+    #[schema(format = DateTime)]
+    pub purged_at: Option<String>,
+    /// As it was published, to the byte; null once it is purged. Like all that follows, only in the reply about this one
+    /// event.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = serde_json::Value, required = false)]
-    pub data: Option<&'a RawValue>,
+    pub data: Option<Option<&'a RawValue>>,
     /// Who did it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
@@ -68,7 +76,9 @@ pub fn row(event: EventHead) -> EventView<'static> {
         created_at: time::rfc3339(event.created_at),
         accepted_at: time::rfc3339(event.id.time()),
         test: event.test,
+        channels: event.channels,
         webhooks: event.webhooks.len(),
+        purged_at: event.purged_at.map(time::rfc3339),
         r#type: event.event_type,
         data: None,
         actor: None,
@@ -79,27 +89,27 @@ pub fn row(event: EventHead) -> EventView<'static> {
     }
 }
 
-/// An event with its data and its deliveries.
-pub fn view(
-    event: &Event,
-    deliveries: Listed<DeliveryView>,
-    deliveries_to_come: usize,
-) -> Result<EventView<'_>, Problem> {
-    let next = deliveries.cursor();
-    Ok(EventView {
-        id: event.public_id(),
-        r#type: event.event_type.clone(),
-        created_at: time::rfc3339(event.created_at),
-        accepted_at: time::rfc3339(event.id.time()),
-        test: event.test,
-        webhooks: event.webhooks.len(),
-        data: Some(raw(&event.data)?),
-        actor: Some(event.actor.as_deref().map(raw).transpose()?),
-        metadata: Some(event.metadata.as_deref().map(raw).transpose()?),
-        deliveries_to_come: Some(deliveries_to_come),
-        deliveries: Some(deliveries.rows),
-        deliveries_next_cursor: Some(next),
-    })
+impl<'a> EventView<'a> {
+    /// With what it is about, unless that was purged.
+    pub fn with_payload(self, payload: Option<&'a Event>) -> Result<Self, Problem> {
+        let part = |of: fn(&Event) -> Option<&Bytes>| payload.and_then(of).map(|json| raw(json)).transpose();
+        Ok(Self {
+            data: Some(part(|event| Some(&event.data))?),
+            actor: Some(part(|event| event.actor.as_ref())?),
+            metadata: Some(part(|event| event.metadata.as_ref())?),
+            ..self
+        })
+    }
+
+    /// With its deliveries.
+    pub fn with_deliveries(self, deliveries: Listed<DeliveryView>, to_come: usize) -> Self {
+        Self {
+            deliveries_next_cursor: Some(deliveries.cursor()),
+            deliveries: Some(deliveries.rows),
+            deliveries_to_come: Some(to_come),
+            ..self
+        }
+    }
 }
 
 fn raw(json: &[u8]) -> Result<&RawValue, Problem> {

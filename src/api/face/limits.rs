@@ -17,9 +17,8 @@ pub struct About(pub WebhookId);
 /// Writes what is left into a reply. `id` is the webhook that its path names.
 pub fn tell(reach: &Reach<'_>, id: Option<&str>, reply: &mut HttpResponse) {
     let about = reply.extensions().get::<About>().map(|about| about.0);
-    let known = id.and_then(WebhookId::parse).or(about);
     // Of another account or dialect it shows no more than of one that is not there.
-    let left = match known.and_then(|id| reach.find(id)) {
+    let left = match id.map_or_else(|| reach.find(about?), |id| reach.called(id)) {
         Some(webhook) => left(reach, &webhook),
         None if id.is_some() => of_none(reach),
         None => reach.api.calls.left(reach.tenant.key(), reach.api.clock.now()),

@@ -51,9 +51,8 @@ pub async fn webhooks(reach: &Reach<'_>, face: &Face, request: &HttpRequest) -> 
         Paging::Cursor => Page::Cursor(listed.cursor()),
         Paging::Offset => offset_page(total(), part),
     };
-    let (store, account) = (reach.api.store.clone(), reach.tenant.account());
-    let (number, id) = (account.number, account.id.clone());
-    let shown = reach.api.read(number, move || views(&store, &id, &listed.rows)).await??;
+    let (store, by) = (reach.api.store.clone(), reach.onlooker());
+    let shown = reach.api.read(reach.tenant.account().number, move || views(&store, &by, &listed.rows)).await??;
     Ok(face.webhooks(&shown.iter().map(object).collect::<Vec<_>>(), &page))
 }
 

@@ -49,6 +49,18 @@ impl<T> Change<T> {
         }
     }
 
+    /// Changes a setting that is empty where there is nothing.
+    pub fn apply_or_empty(self, to: &mut T)
+    where
+        T: Default,
+    {
+        match self {
+            Self::Keep => {}
+            Self::Reset => *to = T::default(),
+            Self::To(value) => *to = value,
+        }
+    }
+
     pub fn apply(self, to: &mut Option<T>) {
         match self {
             Self::Keep => {}

@@ -5,12 +5,13 @@ use actix_web::{HttpResponse, get, post, web};
 use super::start::deed;
 use super::view::{JobView, view};
 use crate::api::Api;
-use crate::api::access::auth::{Manage, May, Read};
+use crate::api::access::auth::{Manage, May, Read, Tenant};
 use crate::api::http::list::{ListQuery, NoFilter, answer};
 use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::domain::id::JobId;
+use crate::domain::job::{Job, Source};
 
 /// List bulk jobs
 ///
@@ -28,8 +29,9 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let account = tenant.account().number;
     let rows = move |api: &Api, window: Window| {
-        let page = api.store.jobs(account, window.walk())?;
-        Ok(Listed::from(page.map(|job| view(&api.store, &job))))
+        let mut listed = Listed::from(api.store.jobs(account, window.walk())?);
+        listed.rows.retain(|job| may_see(&tenant, job));
+        Ok(listed.map(|job| view(&api.store, &job)))
     };
     answer(&api, account, part, rows).await
 }
@@ -42,8 +44,7 @@ pub async fn list(
 )]
 #[get("/api/v1/jobs/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let job = api.store.job(tenant.account().number, job_id(&id)?)?;
-    Ok(Reply::ok(view(&api.store, &job.ok_or_else(|| Problem::not_found("job"))?)))
+    Ok(Reply::ok(view(&api.store, &find(&api, &tenant, &id)?)))
 }
 
 /// Stop a bulk job; what it has done stays done
@@ -57,7 +58,7 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
 )]
 #[post("/api/v1/jobs/{id}/cancel")]
 pub async fn cancel(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let (account, id) = (tenant.account().number, job_id(&id)?);
+    let (account, id) = (tenant.account().number, find(&api, &tenant, &id)?.id);
     let cancelled = api.change(&tenant, move |staging| {
         let job = staging.cancel_job(account, id)?;
         Ok((Some(deed(&job, "cancelled")), job))
@@ -65,6 +66,13 @@ pub async fn cancel(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<Stri
     Ok(Reply::ok(view(&api.store, &cancelled.await?)))
 }
 
-pub fn job_id(text: &str) -> Result<JobId, Problem> {
-    JobId::parse(text).ok_or_else(|| Problem::not_found("job"))
+/// The job of this id, if whoever asks may see it.
+fn find(api: &Api, tenant: &Tenant, text: &str) -> Result<Job, Problem> {
+    let job = JobId::parse(text).map(|id| api.store.job(tenant.account().number, id)).transpose()?.flatten();
+    job.filter(|job| may_see(tenant, job)).ok_or_else(|| Problem::not_found("job"))
+}
+
+/// What happens to another account is the operator's matter, whoever else has a key of the one that the job belongs to.
+fn may_see(tenant: &Tenant, job: &Job) -> bool {
+    tenant.is_admin() || !matches!(job.bulk.source, Source::Account { .. })
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::api::http::list::ListRow;
 use crate::api::openapi::words::{JobKind, JobSource, JobState};
-use crate::domain::job::Job;
+use crate::domain::job::{Job, Source};
 use crate::domain::time;
 use crate::domain::webhook::EventFilter;
 use crate::store::Store;
@@ -26,6 +26,8 @@ pub struct JobView {
     pub state: &'static str,
     /// The one webhook that it looks at, if it is one.
     pub webhook_id: Option<String>,
+    /// The account that it deletes, if it does.
+    pub account_id: Option<String>,
     /// How many ids it was given, where it was.
     pub ids: Option<u64>,
     /// Only this type, or those that a filter such as `task.*` lets through.
@@ -38,9 +40,10 @@ pub struct JobView {
     pub to: Option<String>,
     /// Rows that it has looked at.
     pub examined: u64,
-    /// Deliveries that it has replayed, made or discarded.
+    /// Deliveries that it has replayed, made or discarded; events that it has deleted or purged; of an account, events and
+    /// webhooks.
     pub done: u64,
-    /// What was asked for and could not be done: the event is no longer kept, the webhook was deleted, or somebody was
+    /// What was asked for and could not be done: the event or its payload is no longer kept, the webhook was deleted, or somebody was
     /// faster.
     pub skipped: u64,
     /// When it was asked for.
@@ -55,7 +58,7 @@ pub struct JobView {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = DryRun)]
 pub struct CountView {
-    /// What would be replayed, made or discarded.
+    /// What would be replayed, made, discarded, deleted or purged.
     pub count: u64,
     /// What is asked for and could not be done.
     pub skipped: u64,
@@ -76,6 +79,7 @@ pub fn view(store: &Store, job: &Job) -> JobView {
         of: job.bulk.source.word(),
         state: job.state.word(),
         webhook_id: webhook.map(|webhook| webhook.id.to_string()),
+        account_id: if let Source::Account { id, .. } = &job.bulk.source { Some(id.clone()) } else { None },
         ids: job.ids(),
         event_type: job.bulk.event_type.as_ref().map(EventFilter::to_string),
         from: job.bulk.from.map(time::rfc3339),

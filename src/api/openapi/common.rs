@@ -104,7 +104,7 @@ pub fn error_reply(status: &str, description: &str) -> Value {
 pub fn path_id(before: &str) -> &'static str {
     match before {
         "events" => "The event's own id where its producer gave it one, else ours, in any spelling",
-        "webhooks" => "The webhook's id",
+        "webhooks" => "The webhook's id, or the own id (`uid`) that its account gave it",
         "deliveries" | "replay" => "The delivery's id, in any spelling",
         "jobs" => "The job's id",
         "accounts" => "The account's id",

@@ -12,18 +12,22 @@ use crate::api::http::form::Form;
 pub const METHODS: [(&str, &str); 5] =
     [("delete", "DELETE"), ("get", "GET"), ("patch", "PATCH"), ("post", "POST"), ("put", "PUT")];
 
+/// The field that names the scope which a key needs.
+pub const SCOPE: &str = "x-scope";
+
 /// Completes the operation at `path`.
 pub fn complete(path: &str, operation: &mut Map<String, Value>) {
     let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_string();
     let tag = tag_of(&id);
     operation.insert("tags".into(), tag.iter().map(|tag| tag.name).collect());
-    let scope = scope(operation);
     add_forms(operation);
-    say_scope(operation, scope.as_deref());
+    let need = Need::take(operation);
+    need.say(operation);
     relax_body(operation);
-    let parameters = parameters(path, operation, scope.is_some() && tag.is_some_and(|tag| tag.is_of_account));
+    let has_key = need != Need::Nothing;
+    let parameters = parameters(path, operation, has_key && tag.is_some_and(|tag| tag.is_of_account));
     let shape = Shape {
-        has_key: scope.is_some(),
+        has_key,
         has_body: operation.contains_key("requestBody"),
         has_path_id: parameters.iter().any(|one| one["in"] == "path"),
         has_query: parameters.iter().any(|one| one["in"] == "query"),
@@ -58,33 +62,60 @@ fn add_forms(operation: &mut Map<String, Value>) {
     operation.insert("description".into(), told.into());
 }
 
-/// The scope that a key needs, if one is needed.
-fn scope(operation: &Map<String, Value>) -> Option<String> {
-    let first = operation.get("security")?.get(0)?.as_object()?.values().next()?.get(0)?;
-    first.as_str().map(String::from)
+/// What it takes to be let in.
+#[derive(Debug, PartialEq, Eq)]
+enum Need {
+    Nothing,
+    /// A key, whatever its scopes.
+    AnyKey,
+    Scope(String),
 }
 
-fn say_scope(operation: &mut Map<String, Value>, scope: Option<&str>) {
-    let need = match scope {
-        Some(scope) => format!("Needs a key with the scope `{scope}`."),
-        None => "Needs no key.".to_string(),
-    };
-    let told = operation.get("description").and_then(Value::as_str).filter(|text| !text.is_empty());
-    let told = told.map_or(need.clone(), |told| format!("{told}\n\n{need}"));
-    operation.insert("description".into(), told.into());
+impl Need {
+    /// Keys of this kind have no scopes in OpenAPI, so one is told by a field of our own.
+    fn take(operation: &mut Map<String, Value>) -> Self {
+        let first = operation.get_mut("security").and_then(|all| all.get_mut(0)?.as_object_mut()?.values_mut().next());
+        let Some(scopes) = first.and_then(Value::as_array_mut) else { return Self::Nothing };
+        let Some(Value::String(scope)) = scopes.pop() else { return Self::AnyKey };
+        operation.insert(SCOPE.into(), scope.as_str().into());
+        Self::Scope(scope)
+    }
+
+    fn say(&self, operation: &mut Map<String, Value>) {
+        let need = match self {
+            Self::Nothing => "Needs no key.".to_string(),
+            Self::AnyKey => "Needs a key, whatever its scopes.".to_string(),
+            Self::Scope(scope) => format!("Needs a key with the scope `{scope}`."),
+        };
+        let told = operation.get("description").and_then(Value::as_str).filter(|text| !text.is_empty());
+        let told = told.map_or(need.clone(), |told| format!("{told}\n\n{need}"));
+        operation.insert("description".into(), told.into());
+    }
 }
 
-/// A body that may be left out is one that need not be there, not one that may be null.
+/// A body that may be left out is one that need not be there, not one that may be null; lines of JSON are explained.
 fn relax_body(operation: &mut Map<String, Value>) {
     let Some(body) = operation.get_mut("requestBody") else { return };
-    let schema = &mut body["content"]["application/json"]["schema"];
-    let named = schema["oneOf"].as_array().and_then(|all| all.iter().find(|one| one.get("$ref").is_some())).cloned();
-    let is_optional = schema["oneOf"].as_array().is_some_and(|all| all.iter().any(|one| one["type"] == "null"));
-    if let (true, Some(named)) = (is_optional, named) {
-        *schema = named;
-        body["required"] = json!(false);
-    } else {
-        body["required"] = json!(true);
+    let is_needed = body.get("required").is_some_and(|one| *one == true);
+    body["required"] = json!(is_needed);
+    if let Some(lines) = body["content"].get_mut("application/x-ndjson") {
+        lines["schema"]["description"] = "One JSON object a line, each as the JSON form has it.".into();
+    }
+    take_null_away(&mut body["content"]["application/json"]["schema"]);
+}
+
+/// What may be left out has a value where it is there.
+fn take_null_away(schema: &mut Value) {
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|one| one != "null");
+        if let [one] = &types[..] {
+            schema["type"] = one.clone();
+        }
+    }
+    let parts = schema.get("oneOf").and_then(Value::as_array).cloned().unwrap_or_default();
+    let (null, others): (Vec<_>, Vec<_>) = parts.into_iter().partition(|one| one["type"] == "null");
+    if let ([_], [named]) = (&null[..], &others[..]) {
+        *schema = named.clone();
     }
 }
 
@@ -98,13 +129,7 @@ fn parameters(path: &str, operation: &mut Map<String, Value>, names_account: boo
         if parameter["in"] == "path" && parameter["description"].as_str().is_none_or(str::is_empty) {
             parameter["description"] = common::path_id(before).into();
         }
-        // A parameter is left out or has a value: none is null.
-        if let Some(Value::Array(types)) = parameter["schema"].get_mut("type") {
-            types.retain(|one| one != "null");
-            if let [one] = &types[..] {
-                parameter["schema"]["type"] = one.clone();
-            }
-        }
+        take_null_away(&mut parameter["schema"]);
         if parameter.get("example").is_none()
             && let Some(one) = example(before, &name)
         {

@@ -19,27 +19,66 @@ const AT_TIMES: [(&str, &str); 5] = [
     ("Webhook", "lane"),
 ];
 
-/// The name that a schema has in the document: `PageReply_Webhook` is a `WebhookPage`, `Reply_Webhook` a `WebhookReply`.
-fn shown_name(name: &str) -> String {
-    match (name.strip_prefix("PageReply_"), name.strip_prefix("Reply_Vec_"), name.strip_prefix("Reply_")) {
-        (Some(row), ..) => format!("{row}Page"),
-        (_, Some(row), _) => format!("{row}sReply"),
-        (_, _, Some(one)) => format!("{one}Reply"),
-        _ => name.to_string(),
+/// What a frame holds, and how: the frames are written out for each noun, with the noun's own schema in them.
+#[derive(Debug, Clone, Copy)]
+enum Frame<'n> {
+    /// `Reply_Webhook`.
+    One(&'n str),
+    /// `Reply_Vec_Webhook`.
+    Several(&'n str),
+    /// `PageReply_Webhook`.
+    Page(&'n str),
+}
+
+impl<'n> Frame<'n> {
+    fn of(name: &'n str) -> Option<Self> {
+        let page = name.strip_prefix("PageReply_").map(Self::Page);
+        let several = || name.strip_prefix("Reply_Vec_").map(Self::Several);
+        page.or_else(several).or_else(|| name.strip_prefix("Reply_").map(Self::One))
+    }
+
+    fn noun(self) -> &'n str {
+        let (Self::One(noun) | Self::Several(noun) | Self::Page(noun)) = self;
+        noun
+    }
+
+    fn shown_name(self) -> String {
+        match self {
+            Self::One(noun) => format!("{noun}Reply"),
+            Self::Several(noun) => format!("{noun}sReply"),
+            Self::Page(noun) => format!("{noun}Page"),
+        }
+    }
+
+    /// Puts a reference to the noun into its frame, and gives the schema that was there.
+    fn refer(self, schema: &mut Value) -> Value {
+        let data = &mut schema["properties"]["data"];
+        let place = if matches!(self, Self::One(_)) { data } else { &mut data["items"] };
+        std::mem::replace(place, json!({"$ref": format!("{PREFIX}{}", self.noun())}))
     }
 }
 
-/// Gives every schema its name, wherever it is referred to.
+/// Gives every schema the name that people would give it, wherever it is referred to, and lets each frame refer to its noun:
+/// `PageReply_Webhook` is a `WebhookPage` of `Webhook`.
 pub fn rename(document: &mut Value) {
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
-        let all = std::mem::take(schemas);
-        schemas.extend(all.into_iter().map(|(name, schema)| (shown_name(&name), schema)));
+        for (name, mut schema) in std::mem::take(schemas) {
+            match Frame::of(&name) {
+                Some(frame) => {
+                    let noun = frame.refer(&mut schema);
+                    schemas.entry(frame.noun()).or_insert(noun);
+                    schemas.insert(frame.shown_name(), schema);
+                }
+                None => drop(schemas.insert(name, schema)),
+            }
+        }
     }
     walk(document, &mut |object| {
         if let Some(Value::String(to)) = object.get_mut("$ref")
-            && let Some(name) = to.strip_prefix(PREFIX)
+            && let Some(frame) = to.strip_prefix(PREFIX).and_then(Frame::of)
         {
-            *to = format!("{PREFIX}{}", shown_name(name));
+            let name = frame.shown_name();
+            *to = format!("{PREFIX}{name}");
         }
     });
 }
@@ -143,8 +182,9 @@ fn exemplify(of: &str, field: &str, schema: &mut Value) {
     }
     let is_flag = schema.get("type").is_some_and(|kind| *kind == "boolean" || *kind == json!(["boolean", "null"]));
     let is_time = schema.get("format").is_some_and(|format| format == "date-time");
-    let usual = is_flag.then(|| json!(true)).or(is_time.then(|| json!("2026-01-15T09:30:00.000Z")));
-    if let Some(one) = example(of, field).or(usual) {
+    let flag = is_flag.then(|| json!(true));
+    let time = || is_time.then(|| json!("2026-01-15T09:30:00.000Z"));
+    if let Some(one) = flag.or_else(|| example(of, field)).or_else(time) {
         schema.insert("examples".into(), json!([one]));
     }
 }

@@ -20,7 +20,7 @@ pub struct StatsQuery {
     #[param(format = DateTime)]
     pub to: Option<String>,
     /// How long one point is; if left out, the finest with at most 360 points.
-    #[param(value_type = Option<StatsStep>, inline)]
+    #[param(value_type = Option<StatsStep>)]
     pub step: Option<String>,
 }
 

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use serde::Deserialize;
-use utoipa::openapi::{RefOr, schema::Schema};
-use utoipa::{PartialSchema, ToSchema};
 
 use super::order::OrderChange;
 use super::outgoing::{self, TlsInput};
@@ -18,6 +16,7 @@ use crate::domain::Invalid;
 use crate::domain::condition::Condition;
 use crate::domain::disable::{DisableRule, WrittenRule};
 use crate::domain::endpoint::{EndpointUrl, check_headers};
+use crate::domain::labels;
 use crate::domain::order::OnDead;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::{RetrySchedule, SuccessRule};
@@ -29,12 +28,12 @@ use crate::domain::webhook::{
 };
 
 /// What a create must say.
-const NEEDED: [&str; 2] = ["url", "events"];
+pub const NEEDED: [&str; 2] = ["url", "events"];
 /// Why a webhook is disabled that a request switched off.
 const BY_REQUEST: &str = "disabled by request";
 
-/// What to change of a webhook: what is left out stays, null goes back to the dialect's. A webhook to create has the same
-/// fields, of which two are needed (see [`WebhookCreate`]).
+// A webhook to create has the same fields, of which `NEEDED` are needed.
+/// What to change of a webhook: what is left out stays, null goes back to the dialect's.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookChange)]
@@ -135,31 +134,29 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<TlsInput>)]
     tls: Change<TlsInput>,
+    /// Your own id for it, which stands wherever its id does: 1 to 128 of `A-Z a-z 0-9 _ . -`, unlike a UUID. No other webhook of
+    /// the account may have it; a deleted one has it no more.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_.-]{1,128}$", example = "crm-production")]
+    uid: Change<String>,
+    /// For your own lists: at most 16, each 1 to 64 of `A-Z a-z 0-9 _ . : / -`.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>, max_items = 16, example = json!(["beta", "team/7"]))]
+    tags: Change<Vec<String>>,
+    /// For your own systems: at most 32 texts of 4,096 bytes in all, under names of 1 to 64 of `A-Z a-z 0-9 _ . -`. Hookwheel does
+    /// nothing with them.
+    #[serde(default)]
+    #[schema(value_type = Option<BTreeMap<String, String>>, example = json!({"customer": "c_42"}))]
+    metadata: Change<BTreeMap<String, String>>,
+    /// It wants only events that share one of these channels; without any, events of all channels and of none. At most 10, each 1
+    /// to 128 of `A-Z a-z 0-9 _ . : / -`.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>, max_items = 10, example = json!(["project/7"]))]
+    channels: Change<Vec<String>>,
     /// Whether deliveries go out; true if left out.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Change<bool>,
-}
-
-/// A webhook to create, in the document: the fields of a change, and which of them are needed.
-#[derive(Debug)]
-pub struct WebhookCreate;
-
-impl PartialSchema for WebhookCreate {
-    fn schema() -> RefOr<Schema> {
-        let mut schema = WebhookInput::schema();
-        if let RefOr::T(Schema::Object(object)) = &mut schema {
-            object.description = Some("A webhook to create: what is left out is as the dialect says.".into());
-            object.required = NEEDED.map(String::from).to_vec();
-        }
-        schema
-    }
-}
-
-impl ToSchema for WebhookCreate {
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        WebhookInput::schemas(schemas);
-    }
 }
 
 /// A vetted [`WebhookInput`].
@@ -185,6 +182,10 @@ pub struct WebhookChange {
     condition: Change<String>,
     allow: Change<Vec<IpNet>>,
     tls: Change<TlsInput>,
+    uid: Change<String>,
+    tags: Change<Vec<String>>,
+    metadata: Change<BTreeMap<String, String>>,
+    channels: Change<Vec<String>>,
     enabled: Option<bool>,
     /// What to tell about it, such as a short secret.
     pub warnings: Vec<String>,
@@ -220,6 +221,10 @@ impl WebhookInput {
             condition: self.filter.vet(|text| Condition::parse(&text).map(|_| text))?,
             allow,
             tls: self.tls,
+            uid: self.uid.vet(|uid| labels::check_uid(&uid).map(|()| uid))?,
+            tags: self.tags.vet(labels::vet_tags)?,
+            metadata: self.metadata.vet(labels::vet_metadata)?,
+            channels: self.channels.vet(labels::vet_channels)?,
             enabled: self.enabled.required("enabled", Ok)?,
             warnings,
         })
@@ -282,11 +287,7 @@ impl WebhookChange {
         }
         self.name.apply(&mut webhook.name);
         self.description.apply(&mut webhook.description);
-        match self.headers {
-            Change::Keep => {}
-            Change::Reset => webhook.headers.clear(),
-            Change::To(headers) => webhook.headers = headers,
-        }
+        self.headers.apply_or_empty(&mut webhook.headers);
         self.rate_limit.apply(&mut webhook.rate_limit);
         self.max_in_flight.apply(&mut webhook.max_in_flight);
         self.timeout_seconds.apply(&mut webhook.timeout_seconds);
@@ -296,10 +297,12 @@ impl WebhookChange {
         self.disable.apply(&mut webhook.disable);
         self.order.apply(&mut webhook.order);
         self.condition.apply(&mut webhook.condition);
-        if let Some(allow) = self.allow.or_reset(Vec::new()) {
-            webhook.allow = allow;
-        }
+        self.allow.apply_or_empty(&mut webhook.allow);
         outgoing::apply_tls(self.tls, &mut webhook.tls)?;
+        self.uid.apply(&mut webhook.uid);
+        self.tags.apply_or_empty(&mut webhook.tags);
+        self.metadata.apply_or_empty(&mut webhook.metadata);
+        self.channels.apply_or_empty(&mut webhook.channels);
         match self.enabled {
             Some(true) => webhook.status = Status::Active,
             Some(false) if webhook.status == Status::Active => {

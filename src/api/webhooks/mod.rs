@@ -1,6 +1,7 @@
 //! Webhooks: making, changing and looking at them, holding their deliveries, their secrets, and asking their endpoints.
 
 pub mod bulk;
+mod create;
 mod filter;
 mod input;
 pub mod later;

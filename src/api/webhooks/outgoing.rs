@@ -27,15 +27,18 @@ pub struct TlsInput {
     client_certificate: Change<String>,
     /// Its key in PEM, not encrypted. It is never shown; `true`, as it is shown, leaves it as it is.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ClientKey>)]
     client_key: Change<ClientKey>,
 }
 
-/// A key, or what is shown instead of one.
-#[derive(Debug, Deserialize)]
+/// A key in PEM, or what is shown instead of one.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(untagged)]
 enum ClientKey {
+    /// What is shown: true leaves it as it is.
     Is(bool),
+    /// The key.
+    #[schema(value_type = String)]
     Text(Secret),
 }
 

@@ -192,6 +192,7 @@ impl Reach<'_> {
             created_at: self.api.clock.shown(now),
             test: true,
             webhooks: vec![webhook.number()],
+            channels: Vec::new(),
             fingerprint: None,
             data: "{}".into(),
             actor: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
-use super::view::{WebhookView, changed_settings, view};
+use super::view::{Onlooker, WebhookView, changed_settings, view};
 use crate::api::Api;
 use crate::api::access::auth::Tenant;
 use crate::api::deliveries::history::History;
@@ -13,6 +13,7 @@ use crate::api::http::page::Window;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::dialect::Dialect;
+use crate::domain::account::Scope;
 use crate::domain::audit::Deed;
 use crate::domain::id::{WebhookId, WebhookNumber};
 use crate::domain::time::UnixMs;
@@ -30,15 +31,27 @@ pub struct Reach<'a> {
 }
 
 impl Reach<'_> {
-    /// The webhook of this id, if it is within reach.
+    /// The webhook of this id, ours or its account's own, if it is within reach.
     pub fn webhook(&self, id: &str) -> Result<Arc<Webhook>, Problem> {
-        WebhookId::parse(id).and_then(|id| self.find(id)).ok_or_else(|| Problem::not_found("webhook"))
+        self.called(id).ok_or_else(|| Problem::not_found("webhook"))
     }
 
-    /// The same by the id itself.
+    /// The same, if there is one.
+    pub fn called(&self, id: &str) -> Option<Arc<Webhook>> {
+        match WebhookId::parse(id) {
+            // No own id looks so.
+            Some(id) => self.find(id),
+            None => self.here(self.api.store.registry().webhook_of_uid(self.tenant.account().number, id)),
+        }
+    }
+
+    /// The webhook of this id of ours, if it is within reach.
     pub fn find(&self, id: WebhookId) -> Option<Arc<Webhook>> {
-        let found = self.api.store.registry().webhook_of(self.tenant.account().number, id).cloned();
-        found.filter(|webhook| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect))
+        self.here(self.api.store.registry().webhook_of(self.tenant.account().number, id))
+    }
+
+    fn here(&self, found: Option<&Arc<Webhook>>) -> Option<Arc<Webhook>> {
+        found.filter(|webhook| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect)).cloned()
     }
 
     /// The native view of a webhook.
@@ -47,7 +60,12 @@ impl Reach<'_> {
         let dialects = self.api.dialects.now();
         let newest = webhook.secrets.first().map(|one| &one.secret);
         let public_key = newest.and_then(|secret| dialects.get(&webhook.dialect)?.public_key(secret));
-        Ok(view(webhook, &self.tenant.account().id, &tally, |at| self.api.store.shown(at)).with_public_key(public_key))
+        Ok(view(webhook, &self.onlooker(), &tally, |at| self.api.store.shown(at)).with_public_key(public_key))
+    }
+
+    /// For whom webhooks are shown.
+    pub fn onlooker(&self) -> Onlooker {
+        Onlooker { account: self.tenant.account().id.clone(), may_manage: self.tenant.may(Scope::Manage) }
     }
 
     /// The history of a webhook.
@@ -81,13 +99,15 @@ impl Reach<'_> {
     }
 }
 
-/// The number of the webhook of this id in the account: also of a deleted one, whose deliveries are still there.
+/// The number of the webhook of this id in the account, ours or its own: by ours also of a deleted one, whose deliveries are
+/// still there.
 pub fn webhook_ever(api: &Api, tenant: &Tenant, id: &str) -> Result<WebhookNumber, Problem> {
-    let found = WebhookId::parse(id).and_then(|id| {
-        let registry = api.store.registry();
-        let webhook = registry.webhook(id.number())?;
-        (webhook.id == id && webhook.account == tenant.account().number).then(|| webhook.number())
-    });
+    let (registry, account) = (api.store.registry(), tenant.account().number);
+    let found = match WebhookId::parse(id) {
+        Some(id) => registry.webhook(id.number()).filter(|webhook| webhook.id == id && webhook.account == account),
+        None => registry.webhook_of_uid(account, id),
+    };
+    let found = found.map(|webhook| webhook.number());
     found.ok_or_else(|| Problem::not_found("webhook").with_field("webhook"))
 }
 

@@ -3,8 +3,9 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 
+use super::create::WebhookCreate;
 use super::filter::WebhooksFilter;
-use super::input::{WebhookCreate, WebhookInput};
+use super::input::WebhookInput;
 use super::reach::{reach, shown};
 use super::view::{WebhookView, views};
 use super::{later, meant};
@@ -23,7 +24,7 @@ use crate::api::http::reply::Reply;
     request_body = WebhookCreate,
     responses(
         (status = 201, description = "Registered; `secret` is shown if it was generated", body = Reply<WebhookView>),
-        (status = 409, description = "The account has as many as the dialect allows"),
+        (status = 409, description = "The account has as many as it or the dialect allows, or the `uid` is another's"),
     )
 )]
 #[post("/api/v1/webhooks")]
@@ -58,8 +59,9 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let (account, sought) = (tenant.account().number, filter.read()?);
     let rows = move |api: &Api, window: Window| {
-        let listed = Listed::from(reach(api, &tenant).list(window, |webhook| sought.wants(webhook)));
-        let rows = views(&api.store, &tenant.account().id, &listed.rows)?;
+        let reach = reach(api, &tenant);
+        let listed = Listed::from(reach.list(window, |webhook| sought.wants(webhook)));
+        let rows = views(&api.store, &reach.onlooker(), &listed.rows)?;
         Ok(Listed { rows, next: listed.next })
     };
     answer(&api, account, part, rows).await
@@ -92,7 +94,7 @@ async fn change(tenant: &Tenant, api: &Api, id: &str, body: Body) -> Result<Http
     params(("id" = String, Path)), request_body = WebhookInput,
     responses(
         (status = 200, description = "Changed", body = Reply<WebhookView>),
-        (status = 409, description = "Its dialect is not loaded: its file is gone"),
+        (status = 409, description = "The `uid` is another webhook's, or its dialect is not loaded: its file is gone"),
     )
 )]
 #[put("/api/v1/webhooks/{id}")]
@@ -110,7 +112,7 @@ pub async fn put(
     params(("id" = String, Path)), request_body = WebhookInput,
     responses(
         (status = 200, description = "Changed", body = Reply<WebhookView>),
-        (status = 409, description = "Its dialect is not loaded: its file is gone"),
+        (status = 409, description = "The `uid` is another webhook's, or its dialect is not loaded: its file is gone"),
     )
 )]
 #[patch("/api/v1/webhooks/{id}")]

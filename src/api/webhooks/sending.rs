@@ -97,7 +97,10 @@ pub async fn test(
 #[utoipa::path(
     operation_id = "deliveries.replay", security(("key" = ["manage"])),
     params(("id" = String, Path), ("delivery_id" = String, Path)),
-    responses((status = 202, description = "On its way as a new delivery", body = Reply<ReplayView>))
+    responses(
+        (status = 202, description = "On its way as a new delivery", body = Reply<ReplayView>),
+        (status = 410, description = "The payload of its event was purged"),
+    )
 )]
 #[post("/api/v1/webhooks/{id}/replay/{delivery_id}")]
 pub async fn replay(
@@ -224,6 +227,7 @@ fn test_event(webhook: &Webhook, dialect: &Dialect, input: TestInput) -> Result<
         actor,
         metadata: None,
         test: true,
+        channels: Vec::new(),
         fingerprint: None,
     };
     Ok((event, warnings))

@@ -17,6 +17,7 @@ use crate::domain::time::UnixMs;
 use crate::domain::webhook::{Status, Webhook};
 use crate::store::Refusal;
 
+/// Why a webhook is disabled.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookDisable)]

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::outgoing::TlsView;
 use crate::api::http::list::ListRow;
+use crate::api::masking::own_headers;
 use crate::api::openapi::words::{LaneWait, WebhookOrder, WebhookStatus};
 use crate::domain::disable::WrittenRule;
 use crate::domain::lane::Standing;
@@ -29,6 +30,9 @@ pub type Object = Map<String, Value>;
 pub struct WebhookView {
     /// Its id.
     id: String,
+    /// Your own id for it, which stands wherever its id does.
+    #[schema(example = "crm-production")]
+    uid: Option<String>,
     /// Whose it is.
     account: String,
     /// The contract that it is served by.
@@ -41,8 +45,8 @@ pub struct WebhookView {
     name: Option<String>,
     /// For people.
     description: Option<String>,
-    /// Sent with every attempt.
-    headers: BTreeMap<String, String>,
+    /// Sent with every attempt. The value of one that seems to let its holder in is null for a key that may not manage.
+    headers: BTreeMap<String, Option<String>>,
     /// Requests a second or a minute, at most.
     rate_limit: Option<RateLimit>,
     /// Deliveries in flight at once.
@@ -81,6 +85,15 @@ pub struct WebhookView {
     allow: Vec<String>,
     /// TLS of its own.
     tls: Option<TlsView>,
+    /// It wants only events that share one of these channels; without any, events of all channels and of none.
+    #[schema(example = json!(["project/7"]))]
+    channels: Vec<String>,
+    /// For your own lists.
+    #[schema(example = json!(["beta", "team/7"]))]
+    tags: Vec<String>,
+    /// For your own systems.
+    #[schema(example = json!({"customer": "c_42"}))]
+    metadata: BTreeMap<String, String>,
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
@@ -155,18 +168,28 @@ impl ListRow for WebhookView {
     const ALONE: &'static [&'static str] = &["lane", "public_key", "secret"];
 }
 
+/// For whom a webhook is shown.
+#[derive(Debug, Clone)]
+pub struct Onlooker {
+    /// The id of the webhook's account.
+    pub account: String,
+    /// Whether who asks may change it.
+    pub may_manage: bool,
+}
+
 /// All that is known of a webhook but its secrets; `shown` says what the wall clock shows at a moment.
-pub fn view(webhook: &Webhook, account: &str, tally: &Tally, shown: impl Fn(UnixMs) -> UnixMs) -> WebhookView {
+pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(UnixMs) -> UnixMs) -> WebhookView {
     let shown = |at| time::rfc3339(shown(at));
     WebhookView {
         id: webhook.id.to_string(),
-        account: account.to_string(),
+        uid: webhook.uid.clone(),
+        account: by.account.clone(),
         dialect: webhook.dialect.clone(),
         url: webhook.url.as_str().to_string(),
         events: webhook.events.iter().map(ToString::to_string).collect(),
         name: webhook.name.clone(),
         description: webhook.description.clone(),
-        headers: webhook.headers.iter().cloned().collect(),
+        headers: own_headers(&webhook.headers, by.may_manage),
         rate_limit: webhook.rate_limit,
         max_in_flight: webhook.max_in_flight,
         timeout: webhook.timeout_seconds,
@@ -185,6 +208,9 @@ pub fn view(webhook: &Webhook, account: &str, tally: &Tally, shown: impl Fn(Unix
         filter: webhook.condition.clone(),
         allow: webhook.allow.iter().map(ToString::to_string).collect(),
         tls: webhook.tls.as_ref().map(TlsView::from),
+        channels: webhook.channels.clone(),
+        tags: webhook.tags.clone(),
+        metadata: webhook.metadata.clone(),
         created_at: time::rfc3339(webhook.created_at),
         updated_at: time::rfc3339(webhook.updated_at),
         last_attempt_at: tally.last_attempt_at.map(shown),
@@ -232,9 +258,9 @@ impl WebhookView {
 }
 
 /// As [`view`], for several; reads their counters.
-pub fn views(store: &Store, account: &str, webhooks: &[Arc<Webhook>]) -> Result<Vec<WebhookView>, StoreError> {
+pub fn views(store: &Store, by: &Onlooker, webhooks: &[Arc<Webhook>]) -> Result<Vec<WebhookView>, StoreError> {
     let shown = |at| store.shown(at);
-    webhooks.iter().map(|webhook| Ok(view(webhook, account, &store.tally(webhook.number())?, shown))).collect()
+    webhooks.iter().map(|webhook| Ok(view(webhook, by, &store.tally(webhook.number())?, shown))).collect()
 }
 
 /// What a face picks from.
@@ -247,8 +273,9 @@ pub fn object(view: &impl Serialize) -> Object {
 
 /// The names of the settings that differ, as the API calls them. What a change of the record alone says counts for nothing.
 pub fn changed_settings(before: &Webhook, after: &Webhook) -> Vec<String> {
+    let by = Onlooker { account: String::new(), may_manage: true };
     let shown = |webhook: &Webhook| {
-        object(&view(&Webhook { updated_at: 0, ..webhook.clone() }, "", &Tally::default(), |at| at))
+        object(&view(&Webhook { updated_at: 0, ..webhook.clone() }, &by, &Tally::default(), |at| at))
     };
     let (old, new) = (shown(before), shown(after));
     let differs = |name: &&String| old.get(*name) != new.get(*name);

@@ -67,6 +67,7 @@ impl Bench {
             actor: None,
             metadata: None,
             test: false,
+            channels: Vec::new(),
             fingerprint: None,
         };
         self.now(move |staging| staging.accept(1, vec![event], None));

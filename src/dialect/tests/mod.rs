@@ -43,6 +43,7 @@ fn event(data: &str, actor: Option<&str>, metadata: Option<&str>) -> Event {
         metadata: metadata.map(bytes),
         test: false,
         webhooks: vec![1],
+        channels: Vec::new(),
         fingerprint: None,
     }
 }

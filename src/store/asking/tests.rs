@@ -14,7 +14,7 @@ use crate::domain::walk::Walk;
 use crate::domain::webhook::{EventFilter, Status, Webhook};
 use crate::store::bench::{self, Bench, event};
 use crate::store::layout::Tree;
-use crate::store::publish::Published;
+use crate::store::publish::{Published, Terms};
 
 /// It compares what it must look at to the end, as often as a condition may.
 fn costly() -> String {
@@ -131,7 +131,8 @@ fn publish(bench: &mut Bench, event: NewEvent, between: impl Fn(&mut Bench)) -> 
     let mut publish = runtime.block_on(bench.store.ask(1, vec![event])).unwrap();
     for may_ask_again in [true, false] {
         between(bench);
-        match bench.now(move |staging| staging.accept_asked(1, publish, None, may_ask_again)) {
+        let terms = Terms { may_ask_again, ..Terms::default() };
+        match bench.now(move |staging| staging.accept_asked(1, publish, None, terms)) {
             Published::Accepted(accepted) => return accepted[0].id,
             Published::AskAgain(events) => publish = runtime.block_on(bench.store.ask(1, events)).unwrap(),
             Published::WriteAgain(_) => unreachable!("nothing of it is written ahead"),

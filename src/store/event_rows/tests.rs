@@ -10,6 +10,8 @@ const OF_BEFORE: &str = "01fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe
 const HERE: &str = "02fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe8030001060000027b7d0000";
 const AHEAD: &str = "02fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe80300010600010704020000";
 
+const GONE: &str = "42fe000000002301ef8dbc7a1a7c6e5b93010101016e03612e62fbe80300010600fbe803";
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
@@ -27,8 +29,10 @@ fn head() -> EventHead {
         created_at: 1000,
         test: false,
         webhooks: vec![3],
+        channels: Vec::new(),
         fingerprint: None,
         body: None,
+        purged_at: None,
     }
 }
 
@@ -42,8 +46,8 @@ fn stored_bytes_stay_as_they_are_and_those_of_before_are_read() {
     let whole = head().with(body.clone());
     let read = |text: &str| whole_event(&nothing, &[1; 20], &[&[0, 0], &unhex(text)[..]].concat());
     assert_eq!(hex(&encode(&head(), &body)), format!("0000{HERE}"));
-    assert_eq!(read(HERE), Ok(whole.clone()));
-    assert_eq!(read(OF_BEFORE), Ok(whole));
+    assert_eq!(read(HERE), Ok(Some(whole.clone())));
+    assert_eq!(read(OF_BEFORE), Ok(Some(whole)));
     assert_eq!(again(&unhex(OF_BEFORE)).map(|bytes| hex(&bytes)), Ok(HERE.into()));
 
     let ahead = EventHead { body: Some(BodyAt::of(BodyId(7), 4, &body)), ..head() };
@@ -51,6 +55,30 @@ fn stored_bytes_stay_as_they_are_and_those_of_before_are_read() {
     assert_eq!(decode_head(&unhex(AHEAD)), Ok((ahead, &[][..])));
     assert!(read(AHEAD).is_err(), "its pieces are not there");
     assert!(read("03").is_err() && read("").is_err());
+
+    let purged = EventHead { purged_at: Some(1000), ..head() };
+    assert_eq!(hex(&encode(&purged, &body)), format!("0000{GONE}"));
+    assert_eq!(decode_head(&unhex(GONE)), Ok((purged, &[][..])));
+    assert_eq!(read(GONE), Ok(None), "there is no whole event any more");
+    assert_eq!(again(&unhex(GONE)).map(|bytes| hex(&bytes)), Ok(GONE.into()));
+}
+
+#[test]
+fn channels_are_written_where_there_are_any() {
+    let body: Parts = ("{}".into(), None, None);
+    let with = EventHead { channels: vec!["a".into(), "b/c".into()], ..head() };
+    let written = encode(&with, &body);
+    let channels = hex(b"\x02\x01a\x03b/c");
+    let (version, start) = (&HERE[..2], &HERE[2..HERE.len() - 18]);
+    assert_eq!((version, hex(&written)), ("02", format!("000082{start}{channels}{}", &HERE[HERE.len() - 18..])));
+    assert_eq!(decode_head(&written[2..]).map(|(head, _)| head), Ok(with.clone()));
+    assert_eq!(whole_event(&nothing, &[1; 20], &written), Ok(Some(with.clone().with(body))));
+    assert_eq!(again(&written[2..]), Ok(written[2..].to_vec()));
+
+    let purged = EventHead { purged_at: Some(1000), ..with };
+    let written = encode(&purged, &Parts::default());
+    assert_eq!(written[2], VERSION | PURGED | WITH_CHANNELS);
+    assert_eq!(decode_head(&written[2..]), Ok((purged, &[][..])));
 }
 
 #[test]

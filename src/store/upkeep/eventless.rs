@@ -21,7 +21,7 @@ const REASON: &str = "its event could not be read and was put aside";
 
 /// The pass over the events in quarantine.
 pub struct Eventless {
-    events_ms: Option<u64>,
+    retention: Retention,
     /// Where it goes on; `None` between passes.
     place: Option<Place>,
     /// When the next one begins.
@@ -51,7 +51,7 @@ impl Place {
 impl Eventless {
     /// A pass that begins at once.
     pub fn new(retention: &Retention) -> Self {
-        Self { events_ms: retention.events_ms, place: None, at: 0 }
+        Self { retention: retention.clone(), place: None, at: 0 }
     }
 }
 
@@ -69,7 +69,7 @@ impl Duty for Eventless {
             return Ok(());
         };
         let place = if place.row == row { place } else { Place::from(row) };
-        self.place = Some(staging.end_eventless(place, self.events_ms)?);
+        self.place = Some(staging.end_eventless(place, &self.retention)?);
         Ok(())
     }
 
@@ -86,10 +86,11 @@ impl Duty for Eventless {
 
 impl Staging<'_> {
     /// Ends some deliveries of the event whose row lies there; gives where to go on.
-    fn end_eventless(&mut self, place: Place, events_ms: Option<u64>) -> Result<Place, StoreError> {
+    fn end_eventless(&mut self, place: Place, retention: &Retention) -> Result<Place, StoreError> {
         let key = layout::read_quarantined_of(Tree::Events, &place.row).unwrap_or_default().to_vec();
         let (account, event) = (layout::read_number(&key), layout::read_event(&key));
-        let is_old = events_ms.is_some_and(|ms| event.time() + ms <= self.keeping());
+        let age = retention.age(self.registry().account(account).map(AsRef::as_ref));
+        let is_old = age.is_some_and(|ms| event.time() + ms <= self.keeping());
         let webhooks: Vec<WebhookNumber> = {
             let registry = self.registry();
             let own = registry.webhooks_from(place.webhook).filter(|webhook| webhook.account == account);

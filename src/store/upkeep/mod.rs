@@ -7,7 +7,6 @@ mod deleted;
 mod ending;
 mod eventless;
 mod fan_out;
-mod forget;
 mod holds;
 mod idempotency;
 mod jobs;

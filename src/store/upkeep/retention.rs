@@ -7,11 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::forget::{Forgotten, Wide};
 use crate::domain::id::AccountNumber;
 use crate::domain::time::{HOUR_MS, UnixMs};
 use crate::store::duty::{Duty, keys_from};
 use crate::store::error::StoreError;
+use crate::store::forget::{Forgotten, Wide};
 use crate::store::layout::{self, Key, Tree, end_of};
 use crate::store::settings::Retention;
 use crate::store::staging::Staging;
@@ -33,8 +33,10 @@ pub struct OldEvents {
     retention: Retention,
     /// Each account's next event; `None` between passes.
     heads: Option<Heads>,
-    /// Whether that is all of them, not only those that keep more than they may.
+    /// Whether that is all of them, not only those that keep more than they may or have an age of their own.
     of_all: bool,
+    /// Whether it is the hourly pass.
+    is_hourly: bool,
     /// Accounts that keep more than they may: when to look at them, and above how many bytes to look sooner.
     over: BTreeMap<AccountNumber, (UnixMs, u64)>,
     /// Those of them that this pass looks at.
@@ -51,11 +53,12 @@ pub struct OldEvents {
 impl OldEvents {
     /// A pass that begins at once.
     pub fn new(retention: &Retention) -> Self {
-        let (heads, of_all, over, looked_at) = (None, false, BTreeMap::new(), Vec::new());
+        let (heads, over, looked_at) = (None, BTreeMap::new(), Vec::new());
         Self {
             retention: retention.clone(),
             heads,
-            of_all,
+            of_all: false,
+            is_hourly: false,
             over,
             looked_at,
             wide: None,
@@ -85,11 +88,11 @@ impl OldEvents {
                 None => drop(self.over.remove(&account)),
             }
         }
-        if !std::mem::take(&mut self.of_all) {
-            return;
+        let of_all = std::mem::take(&mut self.of_all);
+        if of_all || std::mem::take(&mut self.is_hourly) {
+            (self.at, self.is_hourly) = (staging.now() + EVERY_MS, false);
         }
-        self.at = staging.now() + EVERY_MS;
-        if self.is_too_much(staging.kept()) {
+        if of_all && self.is_too_much(staging.kept()) {
             self.again_at = staging.now() + AGAIN_MS;
             self.again_above = staging.kept() + self.margin();
             tracing::warn!(kept_bytes = staging.kept(), "more than retention.bytes_max is kept: it has not ended");
@@ -98,12 +101,11 @@ impl OldEvents {
 
     /// The account whose next event goes. `share`: what each may keep.
     fn next(&self, heads: &Heads, share: u64, staging: &Staging<'_>) -> Option<AccountNumber> {
-        let is_old = |time: UnixMs| self.retention.events_ms.is_some_and(|ms| time + ms <= staging.keeping());
-        if let Some((_, account)) = heads.oldest().filter(|(time, _)| is_old(*time)) {
+        if let Some((_, account)) = heads.next_old().filter(|(goes_at, _)| *goes_at <= staging.keeping()) {
             return Some(account);
         }
         let is_over = |account: &AccountNumber| {
-            let quota = self.quota(*account, staging).filter(|_| heads.next.contains_key(account));
+            let quota = self.quota(*account, staging).filter(|_| heads.has(*account));
             quota.is_some_and(|quota| staging.kept_of(*account) > quota - quota / MARGIN)
         };
         if let Some(account) = self.over.keys().copied().find(is_over) {
@@ -112,7 +114,7 @@ impl OldEvents {
         if !self.of_all || !self.is_near_too_much(staging.kept()) {
             return None;
         }
-        let most = staging.keeps_most(|account| heads.next.contains_key(&account));
+        let most = staging.keeps_most(|account| heads.has(account));
         most.filter(|(bytes, _)| *bytes > share).map(|(_, account)| account)
     }
 
@@ -120,6 +122,45 @@ impl OldEvents {
     fn quota(&self, account: AccountNumber, staging: &Staging<'_>) -> Option<u64> {
         let registry = staging.registry();
         self.retention.quota(registry.account(account).map(AsRef::as_ref))
+    }
+
+    /// After how many milliseconds events of an account go.
+    fn age(&self, account: AccountNumber, staging: &Staging<'_>) -> Option<u64> {
+        let registry = staging.registry();
+        self.retention.age(registry.account(account).map(AsRef::as_ref))
+    }
+
+    /// The heads that a pass begins with.
+    fn first_heads(&mut self, staging: &Staging<'_>) -> Result<Heads, StoreError> {
+        self.is_hourly = self.at <= staging.now();
+        let has_bounds = self.retention.events_ms.is_some() || self.retention.bytes_max.is_some();
+        self.of_all = self.is_hourly && has_bounds || self.is_too_much(staging.kept());
+        self.looked_at = self.over.keys().copied().collect();
+        let mut accounts: Vec<AccountNumber> = staging.registry().accounts().map(|account| account.number).collect();
+        if !self.of_all {
+            let is_aged = |account: AccountNumber| self.is_hourly && self.age(account, staging).is_some();
+            accounts.retain(|account| self.over.contains_key(account) || is_aged(*account));
+        }
+        let mut heads = Heads::default();
+        for account in accounts {
+            self.put_head(&mut heads, account, &layout::number(account).to_vec(), staging)?;
+        }
+        Ok(heads)
+    }
+
+    /// The account's next event from `from` on becomes its head.
+    fn put_head(
+        &self,
+        heads: &mut Heads,
+        account: AccountNumber,
+        from: &Key,
+        staging: &Staging<'_>,
+    ) -> Result<(), StoreError> {
+        let (keys, _) = keys_from(staging, Tree::Events, from, &end_of(account), 1)?;
+        if let Some(key) = keys.into_iter().next() {
+            heads.put(account, key, self.age(account, staging));
+        }
+        Ok(())
     }
 
     fn share(&self, staging: &Staging<'_>) -> u64 {
@@ -132,7 +173,8 @@ impl Duty for OldEvents {
         let of_all = match self.heads {
             Some(_) => return Some(0),
             None if self.is_too_much(kept) => Some(if kept > self.again_above { 0 } else { self.again_at }),
-            None => self.retention.events_ms.map(|_| self.at),
+            // Any account may have an age of its own.
+            None => Some(self.at),
         };
         of_all.into_iter().chain(self.over.values().map(|(at, _)| *at)).min()
     }
@@ -152,12 +194,7 @@ impl Duty for OldEvents {
         }
         let mut heads = match self.heads.take() {
             Some(heads) => heads,
-            None => {
-                let is_time = self.retention.events_ms.is_some() && self.at <= staging.now();
-                self.of_all = is_time || self.is_too_much(staging.kept());
-                self.looked_at = self.over.keys().copied().collect();
-                if self.of_all { Heads::of_all(staging)? } else { Heads::of(staging, self.looked_at.iter().copied())? }
-            }
+            None => self.first_heads(staging)?,
         };
         let share = self.share(staging);
         let (mut looked_at, mut removed) = (0, 0);
@@ -170,7 +207,7 @@ impl Duty for OldEvents {
             looked_at += 1;
             let forgotten = staging.forget_event(account, &key);
             let forgotten = staging.trees().readable(forgotten)?;
-            heads.put(account, head_of(staging, account, &layout::just_after(&key))?);
+            self.put_head(&mut heads, account, &layout::just_after(&key), staging)?;
             match forgotten {
                 Some(Forgotten::Keys(keys)) => removed += keys,
                 Some(Forgotten::Later) => {
@@ -185,48 +222,42 @@ impl Duty for OldEvents {
     }
 }
 
-/// Each account's next event, by its account and by its time.
+/// Each account's next event, by its account, and by when it is too old.
 #[derive(Default)]
 struct Heads {
-    next: HashMap<AccountNumber, Key>,
+    next: HashMap<AccountNumber, Head>,
     by_time: BTreeSet<(UnixMs, AccountNumber)>,
 }
 
+struct Head {
+    key: Key,
+    /// `None`: it is never too old.
+    goes_at: Option<UnixMs>,
+}
+
 impl Heads {
-    fn of_all(staging: &Staging<'_>) -> Result<Self, StoreError> {
-        let accounts: Vec<AccountNumber> = staging.registry().accounts().map(|account| account.number).collect();
-        Self::of(staging, accounts.into_iter())
+    fn has(&self, account: AccountNumber) -> bool {
+        self.next.contains_key(&account)
     }
 
-    fn of(staging: &Staging<'_>, accounts: impl Iterator<Item = AccountNumber>) -> Result<Self, StoreError> {
-        let mut heads = Self::default();
-        for account in accounts {
-            heads.put(account, head_of(staging, account, &layout::number(account).to_vec())?);
-        }
-        Ok(heads)
-    }
-
-    fn oldest(&self) -> Option<(UnixMs, AccountNumber)> {
+    /// Whose event is too old first, and when.
+    fn next_old(&self) -> Option<(UnixMs, AccountNumber)> {
         self.by_time.first().copied()
     }
 
-    fn put(&mut self, account: AccountNumber, head: Option<Key>) {
-        let Some(key) = head else { return };
-        self.by_time.insert((layout::read_event(&key).time(), account));
-        self.next.insert(account, key);
+    fn put(&mut self, account: AccountNumber, key: Key, age: Option<u64>) {
+        let goes_at = age.map(|age| layout::read_event(&key).time() + age);
+        self.by_time.extend(goes_at.map(|at| (at, account)));
+        self.next.insert(account, Head { key, goes_at });
     }
 
     fn take(&mut self, account: AccountNumber) -> Option<Key> {
-        let key = self.next.remove(&account)?;
-        self.by_time.remove(&(layout::read_event(&key).time(), account));
+        let Head { key, goes_at } = self.next.remove(&account)?;
+        if let Some(at) = goes_at {
+            self.by_time.remove(&(at, account));
+        }
         Some(key)
     }
-}
-
-/// The account's next event from `from` on.
-fn head_of(staging: &Staging<'_>, account: AccountNumber, from: &Key) -> Result<Option<Key>, StoreError> {
-    let (keys, _) = keys_from(staging, Tree::Events, from, &end_of(account), 1)?;
-    Ok(keys.into_iter().next())
 }
 
 #[cfg(test)]
@@ -234,6 +265,7 @@ mod tests {
     use super::*;
     use crate::domain::account::{Account, AccountLimits};
     use crate::domain::id::DeliveryId;
+    use crate::domain::time::DAY_MS;
     use crate::store::bench::{Bench, event};
     use crate::store::handle::Store;
     use crate::store::message::NewEvent;
@@ -249,7 +281,7 @@ mod tests {
         assert_eq!([950, 951].map(|kept| duty.is_near_too_much(kept)), [false, true]);
         let without = OldEvents::new(&Retention::default());
         assert!(!without.is_too_much(u64::MAX) && !without.is_near_too_much(u64::MAX));
-        assert_eq!((without.due_at(u64::MAX), duty.due_at(1_000), duty.due_at(1_001)), (None, None, Some(0)));
+        assert_eq!((duty.due_at(1_000), duty.due_at(1_001)), (Some(duty.at), Some(0)));
     }
 
     /// One step over the events of account 1, all of which are to go; says how many are left.
@@ -330,6 +362,36 @@ mod tests {
         });
         bench.now(move |staging| staging.accept(free, vec![long()], None));
         assert_eq!(bench.events(free), 2, "with its next event");
+    }
+
+    #[test]
+    fn an_account_keeps_its_events_for_as_many_days_as_are_set_for_it() {
+        for usual in [None, Some(3 * DAY_MS)] {
+            let mut bench = Bench::keeping(Retention { events_ms: usual, ..Retention::default() });
+            let mut with = |id: &'static str, days| {
+                let limits = AccountLimits { kept_days_max: days, ..AccountLimits::default() };
+                let account = Account { id: id.into(), limits, ..Store::default_account("standard") };
+                bench.now(|staging| staging.create_account(account)).number
+            };
+            let accounts = [with("usual", None), with("short", Some(1)), with("long", Some(5)), with("ever", Some(0))];
+            for account in accounts {
+                bench.now(move |staging| staging.accept(account, vec![event()], None));
+            }
+            let left = |bench: &Bench| accounts.map(|account| bench.events(account));
+            let usually = |days: usize| usize::from(usual.is_none() || days < 3);
+            // By steps of a day, which the keeping clock follows while the server runs.
+            let mut seen = Vec::new();
+            for _ in 0..6 {
+                (0..24).for_each(|_| bench.turn(HOUR_MS));
+                bench.turn(60_000);
+                seen.push(left(&bench));
+            }
+            let expected = [0, 1, 2, 3, 4, 5].map(|day| {
+                let days = day + 1;
+                [usually(days), usize::from(days < 1), usize::from(days < 5), 1]
+            });
+            assert_eq!(seen, expected, "{usual:?}");
+        }
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Staging<'_> {
     }
 
     /// Removes an event whose deliveries are gone, with what else belongs to it.
-    fn forget_rest(
+    pub(super) fn forget_rest(
         &mut self,
         key: &Key,
         value: &[u8],

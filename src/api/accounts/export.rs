@@ -1,0 +1,290 @@
+//! Everything of an account, as NDJSON: one row a line, each with its `kind`. What stays true: a line is made only once there is
+//! room for it on the connection, some lines at a time in the account's turn at reading, so an export holds neither a worker
+//! nor more memory than its longest line and a little; who goes away ends it. A whole one ends with the line `end`: what was
+//! broken off has none.
+
+use std::io;
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, get, web};
+use bytes::Bytes;
+use futures_util::stream;
+use serde::{Deserialize, Serialize};
+
+use super::view::{account_view, key_view};
+use crate::api::Api;
+use crate::api::access::auth::{May, Read, Tenant};
+use crate::api::audit;
+use crate::api::deliveries::history::History;
+use crate::api::deliveries::view::view;
+use crate::api::events::routes::whole;
+use crate::api::events::view::row;
+use crate::api::http::problem::Problem;
+use crate::api::http::request::Query;
+use crate::api::webhooks::reach::Reach;
+use crate::api::webhooks::view::WebhookView;
+use crate::domain::Invalid;
+use crate::domain::account::{Account, Scope};
+use crate::domain::audit::{AuditEntry, Deed};
+use crate::domain::id::{AuditId, DeliveryId, EventId, WebhookId};
+use crate::domain::time;
+use crate::domain::walk::Walk;
+use crate::domain::webhook::Webhook;
+use crate::store::EventHead;
+
+/// What is made at once, in bytes, or one line more.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// Rows that are read at once.
+const ROWS: usize = 32;
+
+/// What to leave out.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct ExportQuery {
+    /// `true`: webhooks come with their signing secrets; for keys that may manage.
+    #[param(value_type = Option<bool>, example = true)]
+    secrets: Option<String>,
+}
+
+/// Export everything of an account as NDJSON
+///
+/// A line is a JSON object with a `kind`, in this order: the `account`; each `key`, without its text; each `webhook`, the oldest
+/// first; each `event` with its data, the newest first, and behind each event its deliveries (`delivery`), each with all of its
+/// attempts; each entry of the log (`audit`), for keys that may manage; and last `end` with how many lines there were of each
+/// kind. Without that line an export was broken off.
+///
+/// Each row is as it stood when its turn came, not all of one moment: what is accepted once the export has begun is not in it,
+/// what goes while it is under way may be missing, and a delivery may have gone on since its event was written. A key of the
+/// account exports its own; an admin's, any.
+#[utoipa::path(
+    operation_id = "accounts.export", security(("key" = ["read"])),
+    params(("id" = String, Path), ExportQuery),
+    responses((status = 200, description = "One object a line", content_type = "application/x-ndjson", body = String))
+)]
+#[get("/api/v1/accounts/{id}/export")]
+pub async fn export(
+    tenant: May<Read>,
+    api: web::Data<Api>,
+    id: web::Path<String>,
+    Query(query): Query<ExportQuery>,
+) -> Result<HttpResponse, Problem> {
+    let account = api.store.registry().account_by_id(&id).cloned();
+    let is_within_reach = |account: &Arc<Account>| tenant.is_admin() || account.number == tenant.account().number;
+    let account = account.filter(is_within_reach).ok_or_else(|| Problem::not_found("account"))?;
+    let with_secrets = match query.secrets.as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Invalid::new("secrets", "must be true or false").into()),
+    };
+    if with_secrets && !tenant.may(Scope::Manage) {
+        return Err(Problem::scope_missing(Scope::Manage).with_field("secrets"));
+    }
+    let fields = if with_secrets { vec!["secrets".to_string()] } else { Vec::new() };
+    let deed = Deed::new(account.number, "account.exported", &account.id).with_fields(fields);
+    api.change(&tenant, move |_| Ok((Some(deed), ()))).await?;
+    let reader = tenant.reading(account.clone());
+    let export = Export { api, reader, account, with_secrets, place: Place::Account, lines: Lines::default() };
+    let chunks = stream::try_unfold(export, |export| async move {
+        if matches!(export.place, Place::Over) {
+            return Ok(None);
+        }
+        let (api, account) = (export.api.clone(), export.account.number);
+        let read = api.read(account, move || export.chunk()).await.map_err(io::Error::other)?;
+        read.map(Some).map_err(|problem| io::Error::other(problem.to_string()))
+    });
+    Ok(HttpResponse::Ok().content_type("application/x-ndjson").streaming(chunks))
+}
+
+/// An export under way.
+struct Export {
+    api: web::Data<Api>,
+    /// Who reads, acting for the account.
+    reader: Tenant,
+    account: Arc<Account>,
+    with_secrets: bool,
+    place: Place,
+    lines: Lines,
+}
+
+/// What comes next.
+enum Place {
+    Account,
+    /// Behind this webhook.
+    Webhooks(Option<WebhookId>),
+    /// The event before this one.
+    Events(Option<EventId>),
+    /// Of this event, the deliveries before that one.
+    Deliveries(Box<EventHead>, Option<DeliveryId>),
+    /// The entries before this one.
+    Audit(Option<AuditId>),
+    End,
+    Over,
+}
+
+/// How many lines there were of each kind.
+#[derive(Default, Serialize)]
+struct Lines {
+    keys: u64,
+    webhooks: u64,
+    events: u64,
+    deliveries: u64,
+    audit: u64,
+}
+
+/// A webhook, with its secrets if they are asked for.
+#[derive(Serialize)]
+struct WebhookLine<'a> {
+    #[serde(flatten)]
+    webhook: WebhookView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secrets: Option<Vec<SecretLine<'a>>>,
+}
+
+#[derive(Serialize)]
+struct SecretLine<'a> {
+    secret: &'a str,
+    until: Option<String>,
+}
+
+impl Export {
+    /// Some lines more, and how it goes on.
+    fn chunk(mut self) -> Result<(Bytes, Self), Problem> {
+        if !self.api.store.registry().is_served(self.account.number) {
+            return Err(Problem::not_found("account"));
+        }
+        if self.api.connections().is_stopping() {
+            return Err(Problem::stopping());
+        }
+        let mut out = Vec::new();
+        while out.len() < CHUNK_BYTES && !matches!(self.place, Place::Over) {
+            self.place = match std::mem::replace(&mut self.place, Place::Over) {
+                Place::Account => self.account(&mut out)?,
+                Place::Webhooks(after) => self.webhooks(&mut out, after)?,
+                Place::Events(before) => self.event(&mut out, before)?,
+                Place::Deliveries(event, before) => self.deliveries(&mut out, event, before)?,
+                Place::Audit(before) => self.audit(&mut out, before)?,
+                Place::End => {
+                    line(&mut out, "end", &self.lines)?;
+                    Place::Over
+                }
+                Place::Over => Place::Over,
+            };
+        }
+        Ok((out.into(), self))
+    }
+
+    fn account(&mut self, out: &mut Vec<u8>) -> Result<Place, Problem> {
+        line(out, "account", &account_view(&self.account))?;
+        let keys = self.api.store.registry().keys_of(self.account.number);
+        for key in keys {
+            line(out, "key", &key_view(&self.api, &self.account, &key, None))?;
+            self.lines.keys += 1;
+        }
+        Ok(Place::Webhooks(None))
+    }
+
+    fn webhooks(&mut self, out: &mut Vec<u8>, after: Option<WebhookId>) -> Result<Place, Problem> {
+        let some: Vec<Arc<Webhook>> = {
+            let registry = self.api.store.registry();
+            let is_next = |webhook: &&Arc<Webhook>| after.is_none_or(|after| webhook.number() > after.number());
+            registry.webhooks_of(self.account.number).filter(is_next).take(ROWS).cloned().collect()
+        };
+        let reach = Reach { api: &self.api, tenant: &self.reader, dialect: None };
+        for webhook in &some {
+            let secrets = webhook
+                .secrets
+                .iter()
+                .map(|one| SecretLine { secret: one.secret.reveal(), until: one.until.map(time::rfc3339) });
+            let secrets = self.with_secrets.then(|| secrets.collect());
+            line(out, "webhook", &WebhookLine { webhook: reach.view(webhook)?, secrets })?;
+        }
+        self.lines.webhooks += some.len() as u64;
+        Ok(some.last().map_or(Place::Events(None), |last| Place::Webhooks(Some(last.id))))
+    }
+
+    fn event(&mut self, out: &mut Vec<u8>, before: Option<EventId>) -> Result<Place, Problem> {
+        let (store, account) = (&self.api.store, self.account.number);
+        let page = store.events(account, Walk::newest(1).past(before), None, |_| true)?;
+        let Some(head) = page.rows.into_iter().next() else { return Ok(Place::Audit(None)) };
+        // What goes in between is as if it had gone before.
+        let Some((head, payload)) = whole(store, account, head.id)? else { return Ok(Place::Events(Some(head.id))) };
+        line(out, "event", &row(head.clone()).with_payload(payload.as_deref())?)?;
+        self.lines.events += 1;
+        Ok(Place::Deliveries(Box::new(head), None))
+    }
+
+    fn deliveries(
+        &mut self,
+        out: &mut Vec<u8>,
+        event: Box<EventHead>,
+        before: Option<DeliveryId>,
+    ) -> Result<Place, Problem> {
+        let store = &self.api.store;
+        let page = store.deliveries_of_event(event.id, &event.webhooks, Walk::newest(ROWS).past(before))?;
+        let (mut done, mut next) = (before, page.next);
+        for delivery in &page.rows {
+            if out.len() >= CHUNK_BYTES {
+                next = done;
+                break;
+            }
+            done = Some(delivery.id);
+            // One whose webhook is forgotten went with it.
+            let Some(webhook) = store.registry().webhook(delivery.id.webhook()).cloned() else { continue };
+            let shown = view(&History::of(&self.api, webhook.clone())?, delivery)?;
+            line(out, "delivery", &shown.with_attempts(&self.api, &self.reader, &webhook, delivery)?)?;
+            self.lines.deliveries += 1;
+        }
+        Ok(match next {
+            Some(next) => Place::Deliveries(event, Some(next)),
+            None => Place::Events(Some(event.id)),
+        })
+    }
+
+    fn audit(&mut self, out: &mut Vec<u8>, before: Option<AuditId>) -> Result<Place, Problem> {
+        if !self.reader.may(Scope::Manage) {
+            return Ok(Place::End);
+        }
+        let may_see = |entry: &AuditEntry| audit::may_see(&self.reader, entry);
+        let page = self.api.store.audit_log(self.account.number, Walk::newest(ROWS).past(before), may_see)?;
+        for entry in page.rows {
+            line(out, "audit", &audit::view(&self.api, &self.reader, entry))?;
+            self.lines.audit += 1;
+        }
+        Ok(page.next.map_or(Place::End, |next| Place::Audit(Some(next))))
+    }
+}
+
+/// Writes an object as a line of its own, with its kind in front. What was published may hold line breaks between its values,
+/// and never in them.
+fn line(out: &mut Vec<u8>, kind: &str, object: &impl Serialize) -> Result<(), Problem> {
+    let object = serde_json::to_vec(object).map_err(Problem::internal)?;
+    out.extend_from_slice(format!("{{\"kind\":\"{kind}\",").as_bytes());
+    let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    out.extend(object[1..].iter().map(|byte| if is_break(byte) { b' ' } else { *byte }));
+    out.push(b'\n');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::value::RawValue;
+
+    #[test]
+    fn what_was_published_over_several_lines_is_one() {
+        let data = RawValue::from_string("{\n  \"a\":\r\n [1.0,\t\"x\\n\"]\n}".into()).unwrap();
+        let mut out = b"before\n".to_vec();
+        line(&mut out, "event", &serde_json::json!({"n": 1})).unwrap();
+        #[derive(Serialize)]
+        struct Row<'a> {
+            data: &'a RawValue,
+        }
+        line(&mut out, "event", &Row { data: &data }).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[..2], ["before", r#"{"kind":"event","n":1}"#]);
+        assert_eq!(lines[2], "{\"kind\":\"event\",\"data\":{   \"a\":   [1.0,\t\"x\\n\"] }}");
+        assert_eq!(lines.len(), 3);
+    }
+}
