@@ -130,11 +130,7 @@ fn assert_delivery(store: &Store, found: &Value) {
             (shown["url"].as_str().expect("a URL"), shown["number"].as_u64().expect("a number") as u16)
         );
         assert_eq!(
-            attempt
-                .request_headers
-                .iter()
-                .map(|(name, value)| (name.to_string(), value.to_string()))
-                .collect::<BTreeMap<_, _>>(),
+            attempt.request_headers.iter().map(|(name, value)| (name.into(), value.into())).collect::<BTreeMap<_, _>>(),
             texts(&shown["request_headers"])
         );
         assert_eq!(String::from_utf8_lossy(&attempt.response_body), shown["response_body"].as_str().expect("a body"));

@@ -27,6 +27,8 @@ pub struct EventsFilter {
     /// Only events accepted before this time (RFC 3339).
     #[param(format = DateTime)]
     pub to: Option<String>,
+    /// Only those of this channel; not those without any.
+    pub channel: Option<String>,
     /// Only events that this holds for, written like the `filter` of a webhook: `@.data.customer == "c_1"`.
     pub filter: Option<String>,
 }
@@ -38,6 +40,7 @@ pub struct Sought {
     event_type: Option<EventFilter>,
     from: Option<u128>,
     to: Option<u128>,
+    channel: Option<String>,
     /// It must hold for the event.
     pub condition: Option<Condition>,
 }
@@ -51,6 +54,7 @@ impl EventsFilter {
             event_type: event_type.map_err(|invalid| Invalid { field: "type".into(), ..invalid })?,
             from: bound("from", self.from.as_deref())?.map(first_id_at),
             to: bound("to", self.to.as_deref())?.map(first_id_at),
+            channel: self.channel,
             condition: self.filter.as_deref().map(Condition::parse).transpose()?,
         })
     }
@@ -68,6 +72,7 @@ impl Sought {
     /// Whether an event is asked for, but for what must hold for it.
     pub fn wants(&self, event: &EventHead) -> bool {
         self.event_type.as_ref().is_none_or(|filter| filter.matches(&event.event_type))
+            && self.channel.as_ref().is_none_or(|channel| event.channels.contains(channel))
     }
 }
 

@@ -24,6 +24,12 @@ pub struct WebhooksFilter {
     pub status: Option<String>,
     /// Only those of this dialect.
     pub dialect: Option<String>,
+    /// Only the one of this own id.
+    pub uid: Option<String>,
+    /// Only those with this tag.
+    pub tag: Option<String>,
+    /// Only those of this channel; not those without any.
+    pub channel: Option<String>,
 }
 
 /// The same, read.
@@ -36,6 +42,9 @@ pub struct Sought {
     event_type: Option<String>,
     status: Option<String>,
     dialect: Option<String>,
+    uid: Option<String>,
+    tag: Option<String>,
+    channel: Option<String>,
 }
 
 impl WebhooksFilter {
@@ -49,6 +58,9 @@ impl WebhooksFilter {
             event_type: self.event_type,
             status: one_of("status", self.status, &SHOWN_STATUSES)?,
             dialect: self.dialect,
+            uid: self.uid,
+            tag: self.tag,
+            channel: self.channel,
         })
     }
 }
@@ -64,5 +76,8 @@ impl Sought {
             && self.event_type.as_ref().is_none_or(|event_type| webhook.wants(event_type))
             && self.status.as_ref().is_none_or(|status| webhook.status_word() == status)
             && self.dialect.as_ref().is_none_or(|dialect| webhook.dialect == *dialect)
+            && self.uid.as_ref().is_none_or(|uid| webhook.uid.as_ref() == Some(uid))
+            && self.tag.as_ref().is_none_or(|tag| webhook.tags.contains(tag))
+            && self.channel.as_ref().is_none_or(|channel| webhook.channels.contains(channel))
     }
 }

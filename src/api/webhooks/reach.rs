@@ -99,7 +99,8 @@ impl Reach<'_> {
     }
 }
 
-/// The number of the webhook of this id in the account: also of a deleted one, whose deliveries are still there.
+/// The number of the webhook of this id in the account, ours or its own: by ours also of a deleted one, whose deliveries are
+/// still there.
 pub fn webhook_ever(api: &Api, tenant: &Tenant, id: &str) -> Result<WebhookNumber, Problem> {
     let (registry, account) = (api.store.registry(), tenant.account().number);
     let found = match WebhookId::parse(id) {
