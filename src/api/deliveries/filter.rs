@@ -23,16 +23,16 @@ pub struct DeliveriesFilter {
     /// Only of this event type, or of those that a filter such as `task.*` lets through, while the event is kept.
     pub event_type: Option<String>,
     /// Only those that stand so.
-    #[param(value_type = Option<DeliveryState>, inline)]
+    #[param(value_type = Option<DeliveryState>)]
     pub state: Option<String>,
     /// Only those whose latest attempt was answered with this status, such as `503`, or one of a class, such as `5xx`.
     #[param(pattern = "^([1-9][0-9]{2}|[1-9]xx)$")]
     pub status_code: Option<String>,
     /// Only those of whose latest attempt this came.
-    #[param(value_type = Option<AttemptOutcome>, inline)]
+    #[param(value_type = Option<AttemptOutcome>)]
     pub outcome: Option<String>,
     /// Only those that exist for this reason.
-    #[param(value_type = Option<DeliveryCause>, inline)]
+    #[param(value_type = Option<DeliveryCause>)]
     pub cause: Option<String>,
     /// Only those that are ordered by this value of the webhook's `order_key`.
     pub order_key: Option<String>,

@@ -26,7 +26,7 @@ pub struct PageQuery {
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
     /// Which rows come first; `newest` if left out.
-    #[param(value_type = Option<ListOrder>, inline)]
+    #[param(value_type = Option<ListOrder>)]
     pub order: Option<String>,
     /// Whether the reply says how many rows there are in all that the filters let through; not in NDJSON and CSV.
     #[param(value_type = Option<bool>, default = false)]

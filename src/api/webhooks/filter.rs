@@ -20,7 +20,7 @@ pub struct WebhooksFilter {
     /// Only those that want events of this type, whatever their `filter` says.
     pub event_type: Option<String>,
     /// Only those whose deliveries go out, or do not, so.
-    #[param(value_type = Option<WebhookStatus>, inline)]
+    #[param(value_type = Option<WebhookStatus>)]
     pub status: Option<String>,
     /// Only those of this dialect.
     pub dialect: Option<String>,
