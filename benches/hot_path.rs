@@ -1,6 +1,7 @@
 //! What one event costs on its way, without sockets and without waiting for a disk: the body and headers of a delivery
 //! in each dialect, what it costs that contracts are data (the same bytes made by hand stand beside it), and a group of
-//! 64 events accepted and settled in the store. `cargo bench`; for the whole server see `hookwheel bench`.
+//! 64 events accepted and settled in the store; and the first page of a long list. `cargo bench`; for the whole server
+//! see `hookwheel bench`.
 
 use std::hint::black_box;
 
@@ -18,15 +19,19 @@ use hookwheel::domain::event::Event;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::time::{self, TimeForm};
+use hookwheel::domain::trace::{Phases, SentBody, Trace};
+use hookwheel::domain::walk::Walk;
 use hookwheel::domain::webhook::{EventFilter, Webhook};
-use hookwheel::store::{self, Committer, NewEvent, Settings, Settlement, Store};
+use hookwheel::store::{self, Committer, NewEvent, Settings, Settlement, Staging, Store};
 use sha2::Sha256;
 
 const GROUP: usize = 64;
+/// Those of an account that has many.
+const WEBHOOKS: usize = 10_000;
 /// What a contract that is data may cost a delivery more than one that is code.
 const EXTRA_NS_MAX: u128 = 5_000;
 
-criterion_group!(benches, dialects, layer, groups);
+criterion_group!(benches, dialects, layer, groups, lists);
 criterion_main!(benches);
 
 fn dialects(to: &mut Criterion) {
@@ -173,6 +178,32 @@ fn groups(to: &mut Criterion) {
     });
 }
 
+/// The first page of an account's deliveries, which begins with a look at each of its webhooks.
+fn lists(to: &mut Criterion) {
+    const AT_ONCE: usize = 500;
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut committer) = founded(dir.path());
+    let mut webhooks = Vec::with_capacity(WEBHOOKS);
+    while webhooks.len() < WEBHOOKS {
+        let make = |staging: &mut Staging<'_>| {
+            (0..AT_ONCE).map(|_| Ok(staging.create_webhook(webhook("standard"), None)?.number())).collect()
+        };
+        let mut made = store.submit::<Vec<_>>(make).unwrap();
+        while committer.step() {}
+        webhooks.extend(made.try_recv().unwrap().unwrap());
+    }
+    drop(store.accept(1, vec![new_event()], None).unwrap());
+    while committer.step() {}
+    let mut group = to.benchmark_group("lists");
+    group.sample_size(10);
+    group.bench_function("the newest 50 deliveries of 10,000 webhooks", |b| {
+        b.iter(|| {
+            let page = store.deliveries(&webhooks, Walk::newest(50), None, |_| true).unwrap();
+            assert_eq!(page.rows.len(), 50);
+        })
+    });
+}
+
 fn accept_and_settle(store: &Store, committer: &mut Committer, events: Vec<NewEvent>) {
     let answers: Vec<_> = events.into_iter().map(|event| store.accept(1, vec![event], None).unwrap()).collect();
     while committer.step() {}
@@ -186,12 +217,18 @@ fn accept_and_settle(store: &Store, committer: &mut Committer, events: Vec<NewEv
 fn success(delivery: DeliveryId) -> Settlement {
     let summary = AttemptSummary { number: 1, started_at: 1, duration_ms: 1, outcome: Outcome::Status(200) };
     let headers = (0..6).map(|n| (format!("a-header-{n}"), "v".repeat(40))).collect();
+    let trace = Trace {
+        response_headers: (0..6).map(|n| (format!("a-header-{n}"), "v".repeat(30))).collect(),
+        phases: Phases { first_byte_us: Some(900), ..Phases::default() },
+        body: Some(SentBody::of(b"{}", 1)),
+    };
     let attempt = Attempt {
         summary,
         url: "https://example.com/webhooks".into(),
         request_headers: headers,
         response_body: b"ok".to_vec(),
         resent: false,
+        trace,
     };
     Settlement {
         delivery,

@@ -148,6 +148,10 @@ impl Stopwatch {
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
+    /// The same in microseconds, as far as they can be counted.
+    pub fn micros(&self) -> u32 {
+        u32::try_from(self.elapsed().as_micros()).unwrap_or(u32::MAX)
+    }
 }
 
 /// Measures how long this thread had a processor: on a machine with much to do that is less than the time that passed.

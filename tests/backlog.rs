@@ -239,7 +239,14 @@ impl Scene {
                 let summary = AttemptSummary { number, started_at: now, duration_ms: TAKES_MS as u32, outcome };
                 let (url, request_headers, response_body) = Default::default();
                 let made = Made {
-                    attempt: Attempt { summary, url, request_headers, response_body, resent: false },
+                    attempt: Attempt {
+                        summary,
+                        url,
+                        request_headers,
+                        response_body,
+                        resent: false,
+                        trace: Default::default(),
+                    },
                     retry_after: None,
                 };
                 let dialect = self.shelf.now().get("standard").expect("it is compiled in").clone();

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use hookwheel::clock::{Clock, Dice, Stopwatch};
 use hookwheel::domain::delivery::DeliveryState;
-use hookwheel::domain::id::EventId;
+use hookwheel::domain::walk::Walk;
 use hookwheel::store::{self, AHEAD_BYTES_MIN, Settings, Store};
 use serde_json::json;
 use support::{Answer, Receiver, Server};
@@ -165,12 +165,12 @@ fn check_store(path: &Path, accepted: &HashSet<String>) {
         assert_eq!(attempts.len(), usize::from(deliveries[0].attempts), "{name}: every attempt is kept");
     }
     let events = count_pages(|cursor| {
-        let page = store.events(1, EventId(0), cursor, 250, |_| true).unwrap();
+        let page = store.events(1, Walk::newest(250).past(cursor), None, |_| true).unwrap();
         (page.rows.len(), page.next)
     });
     let webhook = store.registry().webhooks().next().unwrap().number();
     let deliveries = count_pages(|cursor| {
-        let page = store.deliveries(webhook, cursor, 250, |_| true).unwrap();
+        let page = store.deliveries(&[webhook], Walk::newest(250).past(cursor), None, |_| true).unwrap();
         (page.rows.len(), page.next)
     });
     let tally = store.tally(webhook).unwrap();

@@ -18,6 +18,7 @@ use hookwheel::domain::job::{Bulk, JobKind, Source};
 use hookwheel::domain::order::{OnDead, Order};
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::stats::{Series, Span, Step};
+use hookwheel::domain::walk::Walk;
 use hookwheel::domain::webhook::{EventFilter, Webhook};
 use hookwheel::store::{
     self, Accepted, Committer, Idempotency, NewEvent, OpenError, Refusal, Retention, Settings, Settlement, Staging,
@@ -93,7 +94,14 @@ impl Bench {
         let (url, request_headers) = ("https://example.com/x".into(), [("a", "b")].into_iter().collect());
         self.store.settle(Settlement {
             delivery: id,
-            attempt: Attempt { summary, url, request_headers, response_body: b"said".to_vec(), resent: false },
+            attempt: Attempt {
+                summary,
+                url,
+                request_headers,
+                response_body: b"said".to_vec(),
+                resent: false,
+                trace: Default::default(),
+            },
             next,
             disable: DisableRule::default(),
             strain: Strain::Neutral,
@@ -280,10 +288,10 @@ fn assert_goes_on(bench: &mut Bench, filled: &Filled, is_webhook_lost: bool) {
         bench.settle(id, 1, Next::Succeeded);
         assert_eq!(bench.store.delivery(id).expect("read").expect("there").state, DeliveryState::Succeeded);
     }
-    bench.store.events(1, EventId(0), None, 100, |_| true).expect("events");
+    bench.store.events(1, Walk::newest(100), None, |_| true).expect("events");
     for webhook in [filled.plain, filled.ordered, filled.deleted] {
         let number = webhook.number();
-        let page = bench.store.deliveries(number, None, 100, |_| true).expect("a history");
+        let page = bench.store.deliveries(&[number], Walk::newest(100), None, |_| true).expect("a history");
         for delivery in page.rows {
             bench.store.attempts(&delivery).expect("attempts");
         }
@@ -292,10 +300,10 @@ fn assert_goes_on(bench: &mut Bench, filled: &Filled, is_webhook_lost: bool) {
     }
     let source = Source::DeadLetters { webhook: None };
     let all = Bulk { account: 1, kind: JobKind::Discard, source, event_type: None, from: None, to: None };
-    bench.store.dead_letters(&all, None, 100).expect("dead letters");
+    bench.store.dead_letters(&all, Walk::newest(100)).expect("dead letters");
     bench.store.count(&all).expect("a count");
-    bench.store.jobs(1, None, 100).expect("jobs");
-    bench.store.audit_log(1, None, 100, |_| true).expect("the audit log");
+    bench.store.jobs(1, Walk::newest(100)).expect("jobs");
+    bench.store.audit_log(1, Walk::newest(100), |_| true).expect("the audit log");
     let span = Span { step: Step::Minute, from: START, to: START + 120_000_000 };
     bench.store.stats(Series::Account(1), span, bench.clock.now()).expect("statistics");
     bench.rest();
@@ -550,7 +558,7 @@ fn without_the_number_of_its_last_group_a_store_is_refused_until_somebody_accept
     store::accept_loss(&Settings::at(&data)).expect("somebody accepts it");
     let mut bench = Bench::open(&data);
     assert_goes_on(&mut bench, &filled, false);
-    let newest = bench.store.events(1, EventId(0), None, 2, |_| true).expect("events").rows;
+    let newest = bench.store.events(1, Walk::newest(2), None, |_| true).expect("events").rows;
     assert!(newest[0].id > newest[1].id, "ids go on from the greatest there is");
     assert_eq!(bench.scrubbed().differences, [""; 0]);
 }

@@ -218,6 +218,47 @@ fn an_answer_that_is_cut_short_counts_by_its_status() {
 }
 
 #[test]
+fn an_attempt_can_be_seen_whole_and_its_body_is_what_arrived() {
+    const NO: &[u8] =
+        b"HTTP/1.1 500 No\r\nX-Trace: t1\r\nX-Trace: t2\r\nSet-Cookie: hush\r\nContent-Length: 2\r\n\r\nno";
+    let count = AtomicUsize::new(0);
+    // A connection that was kept is one of its sender.
+    let one = [("HOOKWHEEL__DELIVER__SENDERS", "1")];
+    let mut scene = Scene::start_with(&one, move |_, _| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => Answer::Bytes(NO),
+        _ => Answer::Status(200),
+    });
+    let webhook = scene.webhook("/", json!({"headers": {"X-Token": "hush", "X-Team": "blue"}}));
+    let seen = |scene: &mut Scene, event: &str, number: usize| {
+        let id = scene.delivery_in(&webhook, event, "succeeded")["id"].as_str().unwrap().to_owned();
+        let arrived = scene.receiver.next();
+        let path = format!("/api/v1/deliveries/{id}/attempts/{number}");
+        (scene.client.get(&path).data(200), arrived, scene.client.get(&format!("/api/v1/deliveries/{id}")).data(200))
+    };
+    scene.client.post("/api/v1/events", &json!({"type": "task.created", "id": "e", "data": {"n": 1.50}})).data(202);
+    let (first, arrived, whole) = seen(&mut scene, "e", 1);
+    let body = String::from_utf8(arrived.message.body.clone()).unwrap();
+    assert_eq!(first["request_body"], json!({"content": body, "exact": true}));
+    let sent = &first["request_headers"];
+    assert_eq!((sent["x-token"].as_str(), sent["x-team"].as_str()), (Some("***"), Some("blue")));
+    assert_eq!(sent["webhook-signature"].as_str(), arrived.header("webhook-signature"));
+    assert_eq!(first["response_headers"], json!({"content-length": "2", "set-cookie": "***", "x-trace": "t1, t2"}));
+    assert_eq!((&first["status_code"], &first["response_body"]), (&json!(500), &json!("no")));
+    let phase = |attempt: &Value, name: &str| attempt["timings"][name].as_f64();
+    let ms = ["resolve_ms", "connect_ms", "first_byte_ms"].map(|name| phase(&first, name).expect(name));
+    assert!(ms.iter().sum::<f64>() <= phase(&first, "total_ms").unwrap() + 1.0, "{first}");
+    assert_eq!((phase(&first, "tls_ms"), &first["timings"]["total_ms"]), (None, &first["response_time_ms"]));
+    let listed = &whole["attempts"][0];
+    assert_eq!((&listed["timings"], listed.get("request_body")), (&first["timings"], None));
+
+    assert_eq!(seen(&mut scene, "e", 2).0["request_body"]["exact"], true);
+    scene.publish("f");
+    let (kept, ..) = seen(&mut scene, "f", 1);
+    assert_eq!(["resolve_ms", "connect_ms", "tls_ms"].map(|name| phase(&kept, name)), [None; 3], "{kept}");
+    assert!(phase(&kept, "first_byte_ms").is_some(), "{kept}");
+}
+
+#[test]
 fn attempts_follow_the_schedule() {
     let count = AtomicUsize::new(0);
     let mut scene = Scene::start(move |_, _| match count.fetch_add(1, Ordering::SeqCst) {

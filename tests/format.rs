@@ -11,6 +11,7 @@ use hookwheel::clock::{Clock, Dice};
 use hookwheel::domain::id::{DeliveryId, EventId};
 use hookwheel::domain::job::{Bulk, JobKind, Source};
 use hookwheel::domain::time;
+use hookwheel::domain::walk::Walk;
 use hookwheel::store::{self, Committer, MasterKeySource, NewEvent, OpenError, Settings, Store};
 use serde_json::{Value, json};
 
@@ -107,10 +108,10 @@ fn assert_found(store: &Store, found: &Value) {
     }
     let source = Source::DeadLetters { webhook: None };
     let all = Bulk { account: DEFAULT, kind: JobKind::Discard, source, event_type: None, from: None, to: None };
-    let letters = store.dead_letters(&all, None, 100).expect("a list").rows;
+    let letters = store.dead_letters(&all, Walk::newest(100)).expect("a list").rows;
     let letters: Vec<String> = letters.iter().map(|letter| letter.id.to_string()).collect();
     assert_eq!(json!(letters), found["dead_letters"]);
-    let audit = store.audit_log(DEFAULT, None, 100, |_| true).expect("a list").rows.len();
+    let audit = store.audit_log(DEFAULT, Walk::newest(100), |_| true).expect("a list").rows.len();
     assert_eq!(json!(audit), found["audit"]);
     assert!(store.soundness().quarantined.is_empty());
 }
@@ -129,7 +130,11 @@ fn assert_delivery(store: &Store, found: &Value) {
             (shown["url"].as_str().expect("a URL"), shown["number"].as_u64().expect("a number") as u16)
         );
         assert_eq!(
-            attempt.request_headers.iter().map(|(name, value)| (name.into(), value.into())).collect::<BTreeMap<_, _>>(),
+            attempt
+                .request_headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .collect::<BTreeMap<_, _>>(),
             texts(&shown["request_headers"])
         );
         assert_eq!(String::from_utf8_lossy(&attempt.response_body), shown["response_body"].as_str().expect("a body"));

@@ -16,6 +16,7 @@ use hookwheel::domain::job::{Bulk, Job, JobKind, JobState, KEPT_MS, RUNNING_JOBS
 use hookwheel::domain::order::{OnDead, Order};
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::time::UnixMs;
+use hookwheel::domain::walk::Walk;
 use hookwheel::domain::webhook::{EventFilter, Webhook};
 use hookwheel::store::{
     self, Accepted, Committer, Count, Listener, Memory, NewEvent, Notice, Refusal, Settings, Staging, Store,
@@ -90,6 +91,7 @@ impl Bench {
             request_headers: Default::default(),
             response_body: vec![],
             resent: false,
+            trace: Default::default(),
         };
         let (disable, strain) = (DisableRule::default(), Strain::Neutral);
         self.store.settle(store::Settlement {
@@ -132,7 +134,7 @@ impl Bench {
     fn deliveries(&self, webhook: WebhookNumber) -> Vec<Delivery> {
         let (mut rows, mut cursor) = (Vec::new(), None);
         loop {
-            let page = self.store.deliveries(webhook, cursor, 5_000, |_| true).unwrap();
+            let page = self.store.deliveries(&[webhook], Walk::newest(5_000).past(cursor), None, |_| true).unwrap();
             rows.extend(page.rows);
             cursor = page.next;
             if cursor.is_none() {
@@ -154,7 +156,7 @@ impl Bench {
 
     fn dead_letters(&self) -> Vec<DeliveryId> {
         let all = bulk(JobKind::Discard, Source::DeadLetters { webhook: None });
-        self.store.dead_letters(&all, None, 20_000).unwrap().rows.iter().map(|one| one.id).collect()
+        self.store.dead_letters(&all, Walk::newest(20_000)).unwrap().rows.iter().map(|one| one.id).collect()
     }
 }
 
@@ -476,15 +478,15 @@ fn jobs_are_limited_take_turns_and_are_forgotten_a_month_after_their_end() {
     assert!(jobs.iter().all(|job| counts(&bench.job(job.id)) == (JobState::Done, 300, 300, 0)));
     assert_eq!(bench.replays(webhook).values().copied().collect::<BTreeSet<_>>(), BTreeSet::from([100]));
 
-    let page = bench.store.jobs(1, None, 60).unwrap();
-    let rest = bench.store.jobs(1, page.next, 60).unwrap();
+    let page = bench.store.jobs(1, Walk::newest(60)).unwrap();
+    let rest = bench.store.jobs(1, Walk::newest(60).past(page.next)).unwrap();
     let listed: Vec<JobId> = page.rows.iter().chain(&rest.rows).map(|job| job.id).collect();
     assert_eq!(listed, jobs.iter().rev().map(|job| job.id).collect::<Vec<_>>());
-    assert_eq!((rest.next, bench.store.jobs(2, None, 60).unwrap().rows.len()), (None, 0));
+    assert_eq!((rest.next, bench.store.jobs(2, Walk::newest(60)).unwrap().rows.len()), (None, 0));
 
     bench.clock.turn_to(START + KEPT_MS);
     bench.until_idle();
-    assert_eq!(bench.store.jobs(1, None, 200).unwrap().rows.len(), 0);
+    assert_eq!(bench.store.jobs(1, Walk::newest(200)).unwrap().rows.len(), 0);
 }
 
 /// What happens to a delivery, in a plan.

@@ -22,6 +22,7 @@ use hookwheel::domain::job::{Bulk, JobKind, Source};
 use hookwheel::domain::retry::{Next, RetrySchedule};
 use hookwheel::domain::stats::{Counts, Series, Span, Step};
 use hookwheel::domain::time::{DAY_MS, UnixMs};
+use hookwheel::domain::walk::Walk;
 use hookwheel::domain::webhook::{EventFilter, Status, Webhook};
 use hookwheel::store::{
     self, Accepted, Committer, Idempotency, Memory, NewEvent, OpenError, Refusal, Retention, Settings, Settlement,
@@ -138,7 +139,7 @@ impl Rig {
     fn events(&self, account: AccountNumber) -> Vec<EventId> {
         let (mut all, mut cursor) = (Vec::new(), None);
         loop {
-            let page = self.store.events(account, EventId(0), cursor, 1_000, |_| true).unwrap();
+            let page = self.store.events(account, Walk::newest(1_000).past(cursor), None, |_| true).unwrap();
             all.extend(page.rows.iter().map(|head| head.id));
             cursor = page.next;
             if cursor.is_none() {
@@ -150,7 +151,7 @@ impl Rig {
     fn dead_letters(&self) -> usize {
         let source = Source::DeadLetters { webhook: None };
         let all = Bulk { account: DEFAULT, kind: JobKind::Discard, source, event_type: None, from: None, to: None };
-        self.store.dead_letters(&all, None, 10_000).unwrap().rows.len()
+        self.store.dead_letters(&all, Walk::newest(10_000)).unwrap().rows.len()
     }
 
     /// What was counted of the account.
@@ -208,6 +209,7 @@ fn settlement(delivery: DeliveryId, number: u16, next: Next, now: UnixMs) -> Set
         request_headers: Default::default(),
         response_body: vec![b'x'; 100],
         resent: false,
+        trace: Default::default(),
     };
     let (disable, strain) = (DisableRule::default(), Strain::Neutral);
     Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false }
@@ -605,7 +607,7 @@ fn the_operators_word_lets_the_keeping_clock_go_on_to_the_machines() {
     rig.step();
     rig.turn(HOUR_MS);
     assert_eq!((rig.store.keeping_behind_ms(), rig.events(DEFAULT).len()), (0, 0));
-    let log = rig.store.audit_log(DEFAULT, None, 10, |_| true).unwrap().rows;
+    let log = rig.store.audit_log(DEFAULT, Walk::newest(10), |_| true).unwrap().rows;
     assert!(log.iter().any(|entry| entry.deed.action == "retention_clock.trusted"), "{log:?}");
     let rig = rig.reopened(START + 9 * DAY_MS + HOUR_MS, by_age(7 * DAY_MS));
     assert_eq!(rig.store.keeping_behind_ms(), 0, "it was written");

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use gauge::Gauge;
 use hookwheel::clock::{Clock, Dice, Stopwatch};
-use hookwheel::domain::id::EventId;
+use hookwheel::domain::walk::Walk;
 use hookwheel::store::{self, Settings, Store};
 use ledger::Ledger;
 use support::{Receiver, Server, say};
@@ -131,7 +131,7 @@ fn check_store(path: &Path, ledger: &Ledger) {
     let store = open(path);
     let (mut events, mut cursor) = (0, None);
     loop {
-        let page = store.events(1, EventId(0), cursor, 1_000, |_| true).unwrap();
+        let page = store.events(1, Walk::newest(1_000).past(cursor), None, |_| true).unwrap();
         for head in &page.rows {
             let event = store.event(1, head.id).unwrap().expect("it was listed");
             let open = store.deliveries_of(&event).unwrap().into_iter().filter(|one| one.state.is_open());

@@ -98,6 +98,7 @@ impl Rig {
             request_headers: Default::default(),
             response_body: vec![],
             resent: false,
+            trace: Default::default(),
         };
         self.store.settle(Settlement {
             delivery: id,

@@ -9,8 +9,9 @@ use hookwheel::domain::backoff::Strain;
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcome};
 use hookwheel::domain::disable::DisableRule;
 use hookwheel::domain::endpoint::EndpointUrl;
-use hookwheel::domain::id::{DeliveryId, EventId, KeyId, WebhookId};
+use hookwheel::domain::id::{DeliveryId, KeyId, WebhookId};
 use hookwheel::domain::retry::Next;
+use hookwheel::domain::walk::Walk;
 use hookwheel::domain::webhook::{EventFilter, Status, Webhook};
 use hookwheel::store::{
     self, Accepted, Committer, Idempotency, Memory, NewEvent, OpenError, Refusal, Settings, Settlement, Staging, Store,
@@ -122,6 +123,7 @@ impl Bench {
             request_headers: Default::default(),
             response_body: vec![],
             resent: false,
+            trace: Default::default(),
         };
         let strain = Strain::Neutral;
         self.store.settle(Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false });
@@ -320,7 +322,7 @@ fn lists_page_newest_first_without_gaps() {
     for limit in [1, 7, 50, 60] {
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
-            let page = bench.store.deliveries(webhook, cursor, limit, |_| true).unwrap();
+            let page = bench.store.deliveries(&[webhook], Walk::newest(limit).past(cursor), None, |_| true).unwrap();
             seen.extend(page.rows.iter().map(|delivery| delivery.id));
             cursor = page.next;
             if cursor.is_none() {
@@ -329,9 +331,12 @@ fn lists_page_newest_first_without_gaps() {
         }
         assert_eq!(seen, ids, "limit {limit}");
     }
-    let dead = bench.store.deliveries(webhook, None, 10, |delivery| delivery.state == DeliveryState::Dead).unwrap();
+    let dead = bench
+        .store
+        .deliveries(&[webhook], Walk::newest(10), None, |delivery| delivery.state == DeliveryState::Dead)
+        .unwrap();
     assert_eq!((dead.rows.len(), dead.next), (0, None));
-    assert_eq!(bench.store.events(1, EventId(0), None, 20, |_| true).unwrap().rows.len(), 20);
+    assert_eq!(bench.store.events(1, Walk::newest(20), None, |_| true).unwrap().rows.len(), 20);
 }
 
 #[test]

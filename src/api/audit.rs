@@ -8,32 +8,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::Api;
 use crate::api::access::auth::{Manage, May, Tenant};
-use crate::api::http::page::{Listed, PageReply, Window};
+use crate::api::http::list::{ListQuery, ListRow, answer};
+use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
-use crate::api::http::request::Query;
+use crate::api::http::request::bound;
 use crate::api::webhooks::reach::reach;
 use crate::domain::account::Scope;
 use crate::domain::audit::{Actor, AuditEntry, Side};
-use crate::domain::id::AuditId;
+use crate::domain::id::first_id_at;
 use crate::domain::time;
 
 /// What is noted of an account that was deleted, in the log of the one that is there from the start.
 pub const ACCOUNT_DELETED: &str = "account.deleted";
 
-/// What to list.
+/// Which entries to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct AuditQuery {
+pub struct AuditFilter {
     /// Only this action, such as `webhook.deleted`.
     action: Option<String>,
     /// Only what was done to the thing of this id; a webhook's own id will do.
     target: Option<String>,
-    /// Rows, 1 to 250; 50 if left out.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 250, default = 50)]
-    limit: Option<String>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
+    /// Only what was done at this time (RFC 3339) or later.
+    #[param(format = DateTime)]
+    from: Option<String>,
+    /// Only what was done before this time (RFC 3339).
+    #[param(format = DateTime)]
+    to: Option<String>,
 }
 
 /// Who made a change: `key`, one of the account's own; `operator`; or `server`, by itself.
@@ -72,34 +74,37 @@ pub struct AuditView {
     address: Option<IpAddr>,
 }
 
-/// List who changed what, newest first
+impl ListRow for AuditView {}
+
+/// List who changed what
 #[utoipa::path(
     operation_id = "audit.list", security(("key" = ["manage"])),
-    params(AuditQuery),
+    params(AuditFilter, PageQuery),
     responses((status = 200, description = "A page of entries", body = PageReply<AuditView>))
 )]
 #[get("/api/v1/audit")]
 pub async fn list(
     tenant: May<Manage>,
     api: web::Data<Api>,
-    Query(query): Query<AuditQuery>,
+    ListQuery { filter, part }: ListQuery<AuditFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let window = Window::read(query.limit.as_deref(), query.cursor.as_deref())?;
-    let account = tenant.account().number;
+    let (account, reader) = (tenant.account().number, tenant.clone());
+    let from = bound("from", filter.from.as_deref())?.map(first_id_at);
+    let to = bound("to", filter.to.as_deref())?.map(first_id_at);
     // A webhook's own id stands for ours.
     let named = |target: &String| reach(&api, &tenant).called(target).map(|webhook| webhook.id.to_string());
-    let target = query.target.map(|target| named(&target).unwrap_or(target));
+    let target = filter.target.map(|target| named(&target).unwrap_or(target));
     let asking = tenant.clone();
     let wanted = move |entry: &AuditEntry| {
         may_see(&asking, entry)
-            && query.action.as_ref().is_none_or(|action| entry.deed.action == *action)
+            && filter.action.as_ref().is_none_or(|action| entry.deed.action == *action)
             && target.as_ref().is_none_or(|target| entry.deed.target == *target)
     };
-    let (reader, entries) = (tenant.clone(), api.clone());
-    let before = window.before.map(AuditId);
-    let listed = api.read(account, move || entries.store.audit_log(account, before, window.limit, wanted));
-    let listed = Listed::from(listed.await??).map(|entry| view(&api, &reader, entry));
-    Ok(HttpResponse::Ok().json(PageReply::from(listed)))
+    let rows = move |api: &Api, window: Window| {
+        let page = api.store.audit_log(account, window.walk().within(from, to), &wanted)?;
+        Ok(Listed::from(page).map(|entry| view(api, &reader, entry)))
+    };
+    answer(&api, account, part, rows).await
 }
 
 /// That another account is gone is the operator's matter, whoever else has a key of the one whose log says so.

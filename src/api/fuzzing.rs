@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::api::events::input as incoming;
-use crate::api::http::page::{Listed, Window};
+use crate::api::http::page::{LIMIT_DEFAULT, Listed, Window};
 use crate::api::http::problem::Problem;
 use crate::store::NewEvent;
 
@@ -15,7 +15,7 @@ pub fn events(body: &Bytes, ndjson: bool) -> Result<Vec<NewEvent>, Problem> {
 
 /// Reads a cursor and writes it again.
 pub fn cursor(text: &str) -> Result<Option<String>, Problem> {
-    let window = Window::read(None, Some(text))?;
-    let next = window.before.map(|id| (id, window.below_attempt));
+    let window = Window::read(LIMIT_DEFAULT, None, Some(text))?;
+    let next = window.past.map(|id| (id, window.below_attempt));
     Ok(Listed::<()> { rows: Vec::new(), next }.cursor())
 }

@@ -67,7 +67,11 @@ fn routes(to: &mut ServiceConfig<'_>) {
     to.service(webhooks::steering::pause).service(webhooks::steering::resume);
     to.service(webhooks::probing::check).service(webhooks::probing::verify);
     to.service(webhooks::secrets::show).service(webhooks::secrets::rotate);
-    to.service(deliveries::routes::list).service(deliveries::routes::logs).service(deliveries::routes::show);
+    to.service(deliveries::routes::list)
+        .service(deliveries::routes::of_webhook)
+        .service(deliveries::routes::logs)
+        .service(deliveries::routes::show)
+        .service(deliveries::routes::show_attempt);
     to.service(webhooks::bulk::replay).service(webhooks::bulk::discard);
     to.service(dead_letters::routes::list).service(dead_letters::routes::replay).service(dead_letters::routes::discard);
     to.service(jobs::routes::list).service(jobs::routes::show).service(jobs::routes::cancel);

@@ -18,8 +18,10 @@ use super::descriptors::{Descriptor, Descriptors, is_ours};
 use super::egress::Egress;
 use super::resolve::{Resolver, Unresolved};
 use super::tunnel::{self, Goal};
+use crate::clock::Stopwatch;
 use crate::domain::guard::{Decision, Guard, Rule};
 use crate::domain::proxy::Proxy;
+use crate::domain::trace::Phases;
 
 /// How long an address is tried before the next one is tried beside it (RFC 8305 recommends 250 ms).
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -79,23 +81,31 @@ impl Dial {
         Self(Rc::new(Inner { resolver, ways, opened, descriptors }))
     }
 
-    /// A connection to a host, a name or an address without brackets.
-    pub async fn dial(&self, host: &str, port: u16) -> Result<Dialled, DialError> {
-        self.0.dial(host, port).await
+    /// A connection to a host, a name or an address without brackets; and how long finding out where and connecting took.
+    pub async fn dial(&self, host: &str, port: u16, phases: &mut Phases) -> Result<Dialled, DialError> {
+        self.0.dial(host, port, phases).await
     }
 }
 
 impl Inner {
-    async fn dial(&self, host: &str, port: u16) -> Result<Dialled, DialError> {
+    async fn dial(&self, host: &str, port: u16, phases: &mut Phases) -> Result<Dialled, DialError> {
+        let watch = Stopwatch::start();
         if let Some(proxy) = self.proxy_for(host) {
             if let Some(rule) = self.ways.guard.refuses_port(port) {
                 return Err(DialError::Refused(rule.to_string()));
             }
-            return self.through(proxy, Goal::Name(host, port)).await;
+            let dialled = self.through(proxy, Goal::Name(host, port)).await;
+            phases.connect_us = Some(watch.micros());
+            return dialled;
         }
-        let mut open = self.addresses(host, port).await?;
+        let found = self.addresses(host, port).await;
+        phases.resolve_us = Some(watch.micros());
+        let mut open = found?;
         open.truncate(TRIED_MAX);
-        self.first_of(open.into_iter().map(|address| SocketAddr::new(address, port))).await
+        let watch = Stopwatch::start();
+        let dialled = self.first_of(open.into_iter().map(|address| SocketAddr::new(address, port))).await;
+        phases.connect_us = Some(watch.micros());
+        dialled
     }
 
     /// The proxy that is given this name unresolved.

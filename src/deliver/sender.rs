@@ -33,6 +33,7 @@ use crate::domain::explain::Explained;
 use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
 use crate::domain::probe::{Method, Probe, Probed};
 use crate::domain::sent_headers::SentHeaders;
+use crate::domain::trace::{SentBody, Trace};
 use crate::domain::webhook::Webhook;
 use crate::store::{Store, StoreError};
 
@@ -137,8 +138,9 @@ impl Sender {
         };
         let url = claim.webhook.url.as_str().to_string();
         let (headers, heard) = (sent.headers, sent.heard);
+        let trace = Trace { response_headers: heard.headers, phases: heard.phases, body: sent.body };
         let (response_body, resent) = (heard.body, heard.resent);
-        let attempt = Attempt { summary, url, request_headers: headers, response_body, resent };
+        let attempt = Attempt { summary, url, request_headers: headers, response_body, resent, trace };
         let (now, wall) = (self.tools.clock.now(), self.tools.clock.wall());
         let retry_after = heard.retry_after.as_deref().and_then(|text| asked_until(text, now, wall));
         Ok((Made { attempt, retry_after }, target.dialect.clone()))
@@ -163,6 +165,7 @@ impl Sender {
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
             return Ok(Outcome::TooLarge(body.len() as u64, limit as u64));
         }
+        sent.body = Some(SentBody::of(&body, facts.now));
         let headers = target.headers(&facts, &body, &keys);
         sent.headers = target.kept(&headers);
         let webhook = &target.webhook;
@@ -284,5 +287,6 @@ impl Sender {
 #[derive(Default)]
 struct Sent {
     headers: SentHeaders,
+    body: Option<SentBody>,
     heard: Heard,
 }

@@ -15,15 +15,12 @@ use super::http::Destination;
 use super::schedule::Claim;
 use crate::clock::Clock;
 use crate::dialect::{AttemptFacts, Dialect, Dialects, SigningKey};
-use crate::domain::endpoint::{HOP_HEADER, is_credential};
+use crate::domain::endpoint::{HOP_HEADER, MASK, is_credential};
 use crate::domain::event::Event;
 use crate::domain::secret::SigningSecret;
 use crate::domain::sent_headers::SentHeaders;
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
-
-/// What is kept in place of a value that nobody may see.
-const MASK: &str = "***";
 
 /// A webhook, made ready for sending.
 pub struct Target {

@@ -101,6 +101,7 @@ mod tests {
             request_headers: Default::default(),
             response_body: Vec::new(),
             resent: false,
+            trace: Default::default(),
         };
         let retry_after = asked.map(|ms| (T + 10).saturating_add(ms));
         let dialects = Dialects::shipped();

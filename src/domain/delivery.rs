@@ -7,6 +7,7 @@ use super::id::{DeliveryId, EventId};
 use super::order::Place;
 use super::sent_headers::SentHeaders;
 use super::time::UnixMs;
+use super::trace::Trace;
 use super::words::words;
 
 /// Where a delivery stands. `held` is not among them: an open delivery of a webhook that is not active is *shown* as
@@ -280,6 +281,8 @@ pub struct Attempt {
     /// The request was sent once more, on a fresh connection, before anything of an answer had come: a kept one had been
     /// closed.
     pub resent: bool,
+    /// What more there is to see of it.
+    pub trace: Trace,
 }
 
 impl Attempt {
@@ -292,6 +295,7 @@ impl Attempt {
             request_headers: SentHeaders::default(),
             response_body: Vec::new(),
             resent: false,
+            trace: Trace::default(),
         }
     }
 }
@@ -301,7 +305,8 @@ impl Attempt {
 pub struct SealedAttempt {
     /// When, how long, what came of it.
     pub summary: AttemptSummary,
-    /// Where it went and the headers that were sent, sealed with the webhook's own key; empty if it had none any more.
+    /// Where it went, the headers that were sent and what more there is to see, sealed with the webhook's own key; empty if it
+    /// had none any more.
     #[serde(with = "serde_bytes")]
     pub request: Vec<u8>,
     /// The start of the answer's body.

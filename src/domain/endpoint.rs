@@ -13,6 +13,8 @@ pub const URL_BYTES_MAX: usize = 2048;
 pub const HEADERS_MAX: usize = 20;
 /// Names and values of all custom headers of one webhook together.
 pub const HEADERS_BYTES_MAX: usize = 4096;
+/// What is kept in place of a value that nobody may see.
+pub const MASK: &str = "***";
 /// The header of every request that goes out: who gets one back from itself has a loop.
 pub const HOP_HEADER: &str = "hookwheel-hop";
 

@@ -41,6 +41,10 @@ macro_rules! id_type {
             pub fn uuid(self) -> Uuid { Uuid::from_u128(self.0) }
         }
 
+        impl From<$name> for u128 {
+            fn from(id: $name) -> u128 { id.0 }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { self.uuid().fmt(f) }
         }

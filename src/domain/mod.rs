@@ -32,6 +32,8 @@ pub mod stats;
 pub mod tally;
 pub mod time;
 pub mod tls;
+pub mod trace;
+pub mod walk;
 pub mod webhook;
 pub mod words;
 

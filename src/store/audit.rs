@@ -3,11 +3,12 @@
 use super::error::StoreError;
 use super::handle::Store;
 use super::layout::{self, Tree};
-use super::read::{PAGE_ROWS_EXAMINED_MAX, Page};
+use super::page::{Filling, Page, keys_of};
 use super::record;
 use super::staging::Staging;
 use crate::domain::audit::{Actor, AuditEntry, Deed};
 use crate::domain::id::{AccountNumber, AuditId};
+use crate::domain::walk::Walk;
 
 /// An entry, in bytes: it holds names and ids and no values, and its longest text is the name of a key, of 200 characters.
 /// So a bound on entries bounds bytes.
@@ -23,29 +24,31 @@ impl Staging<'_> {
 }
 
 impl Store {
-    /// The account's audit log, newest first, before the id `before`; `wanted` filters.
+    /// The account's audit log; `wanted` filters. Without entries that cannot be read.
     pub fn audit_log(
         &self,
         account: AccountNumber,
-        before: Option<AuditId>,
-        limit: usize,
+        walk: Walk,
         wanted: impl Fn(&AuditEntry) -> bool,
     ) -> Result<Page<AuditEntry, AuditId>, StoreError> {
-        let (start, end) = (layout::number(account).to_vec(), before.unwrap_or(AuditId(u128::MAX)));
-        let mut page = Page { rows: Vec::new(), next: None };
-        let mut last = None;
+        let mut page = Filling::of(walk);
+        if walk.is_empty() {
+            return Ok(page.end());
+        }
         self.look(|trees| {
-            for (examined, row) in trees.range(Tree::Audit, start..layout::audit(account, end)).rev().enumerate() {
-                if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
-                    page.next = last;
+            for row in walk.along(trees.range(Tree::Audit, keys_of(account, walk))) {
+                if !page.goes_on() {
                     break;
                 }
-                let entry = row.and_then(|(key, value)| record::read_grown::<AuditEntry>(Tree::Audit, &key, &value));
-                let Some(entry) = trees.readable(entry)? else { continue };
-                last = Some(entry.id);
-                page.rows.extend(wanted(&entry).then_some(entry));
+                let entry = row.and_then(|(key, value)| {
+                    page.at(AuditId(layout::read_id(&key)));
+                    record::read_grown::<AuditEntry>(Tree::Audit, &key, &value)
+                });
+                if let Some(entry) = trees.readable(entry)?.filter(&wanted) {
+                    page.push(entry);
+                }
             }
-            Ok(page)
+            Ok(page.end())
         })
     }
 }

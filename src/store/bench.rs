@@ -20,6 +20,7 @@ use crate::domain::endpoint::EndpointUrl;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId, WebhookNumber};
 use crate::domain::retry::Next;
 use crate::domain::time::UnixMs;
+use crate::domain::walk::Walk;
 use crate::domain::webhook::{EventFilter, Webhook};
 
 /// Where its clock stands at first.
@@ -153,7 +154,7 @@ impl Bench {
 
     /// How many events the account has.
     pub fn events(&self, account: AccountNumber) -> usize {
-        self.store.events(account, EventId(0), None, 1000, |_| true).unwrap().rows.len()
+        self.store.events(account, Walk::newest(1000), None, |_| true).unwrap().rows.len()
     }
 }
 
@@ -186,7 +187,7 @@ pub fn settlement(delivery: DeliveryId, number: u16, started_at: UnixMs, next: N
     let outcome = Outcome::Status(if next == Next::Succeeded { 200 } else { 500 });
     let summary = AttemptSummary { number, started_at, duration_ms: 0, outcome };
     let (url, request_headers, response_body) = ("u".into(), Default::default(), Vec::new());
-    let attempt = Attempt { summary, url, request_headers, response_body, resent: false };
+    let attempt = Attempt { summary, url, request_headers, response_body, resent: false, trace: Default::default() };
     let (disable, strain) = (DisableRule::default(), Strain::Neutral);
     Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false }
 }

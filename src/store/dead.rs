@@ -5,12 +5,13 @@
 use super::error::StoreError;
 use super::handle::Store;
 use super::layout::{self, Tree};
-use super::read::{PAGE_ROWS_EXAMINED_MAX, Page};
+use super::page::{Filling, Page, keys_of};
 use super::select::Found;
 use super::staging::Staging;
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::id::DeliveryId;
 use crate::domain::job::Bulk;
+use crate::domain::walk::Walk;
 
 impl Staging<'_> {
     /// Enters a delivery that ended, if it is dead.
@@ -42,35 +43,26 @@ impl Staging<'_> {
 }
 
 impl Store {
-    /// The dead letters that `bulk` would discard, newest first, before the id `before`.
-    pub fn dead_letters(
-        &self,
-        bulk: &Bulk,
-        before: Option<DeliveryId>,
-        limit: usize,
-    ) -> Result<Page<Delivery, DeliveryId>, StoreError> {
-        let mut page = Page { rows: Vec::new(), next: None };
-        let window = bulk.window(None, before.map_or(u128::MAX, |id| id.0));
-        if window.is_empty() {
-            return Ok(page);
+    /// The dead letters that `bulk` would discard.
+    pub fn dead_letters(&self, bulk: &Bulk, walk: Walk) -> Result<Page<Delivery, DeliveryId>, StoreError> {
+        let mut page = Filling::of(walk);
+        let window = bulk.window(None, u128::MAX);
+        let walk = walk.within(Some(window.start), Some(window.end));
+        if walk.is_empty() {
+            return Ok(page.end());
         }
-        let key = |id| layout::numbered(bulk.account, id);
         self.viewed(|trees, view| {
-            let mut last = None;
-            let rows = trees.range(Tree::Dead, key(window.start)..key(window.end)).keys().rev();
-            for (examined, key) in rows.enumerate() {
-                let key = key?;
-                if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
-                    page.next = last;
+            for key in walk.along(trees.range(Tree::Dead, keys_of(bulk.account, walk)).keys()) {
+                if !page.goes_on() {
                     break;
                 }
-                let id = layout::read_delivery(&key);
-                last = Some(id);
+                let id = layout::read_delivery(&key?);
+                page.at(id);
                 if let Some(Found::Delivery(delivery)) = trees.readable(view.look(bulk, id.0))? {
-                    page.rows.push(*delivery);
+                    page.push(*delivery);
                 }
             }
-            Ok(page)
+            Ok(page.end())
         })
     }
 }

@@ -8,13 +8,14 @@ use super::error::{Refusal, StoreError};
 use super::handle::Store;
 use super::layout::{self, Tree};
 use super::leaving::{Left, STEP_KEYS_MAX};
-use super::read::Page;
+use super::page::{Filling, Page, keys_of};
 use super::record;
 use super::select::{self, Found, Held, View};
 use super::staging::Staging;
 use crate::domain::delivery::{Cause, Delivery};
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, JobId, WebhookNumber};
 use crate::domain::job::{Bulk, Job, JobKind, JobState, Looked, RUNNING_JOBS_MAX, Source};
+use crate::domain::walk::Walk;
 
 /// Deliveries that one step makes or ends.
 const STEP_DONE_MAX: u64 = 128;
@@ -238,23 +239,26 @@ impl Store {
         })
     }
 
-    /// The account's jobs, newest first, before the id `before`.
-    pub fn jobs(
-        &self,
-        account: AccountNumber,
-        before: Option<JobId>,
-        limit: usize,
-    ) -> Result<Page<Job, JobId>, StoreError> {
-        let end = layout::job(account, before.unwrap_or(JobId(u128::MAX)));
+    /// The account's jobs, without those that cannot be read.
+    pub fn jobs(&self, account: AccountNumber, walk: Walk) -> Result<Page<Job, JobId>, StoreError> {
+        let mut page = Filling::of(walk);
+        if walk.is_empty() {
+            return Ok(page.end());
+        }
         self.look(|trees| {
-            let rows = trees.range(Tree::Jobs, layout::number(account).to_vec()..end).rev();
-            let jobs = rows.map(|row| {
-                trees.readable(row.and_then(|(key, value)| record::read_grown::<Job>(Tree::Jobs, &key, &value)))
-            });
-            let mut rows = jobs.filter_map(Result::transpose).take(limit + 1).collect::<Result<Vec<Job>, _>>()?;
-            let more = rows.len() > limit;
-            rows.truncate(limit);
-            Ok(Page { next: rows.last().filter(|_| more).map(|job| job.id), rows })
+            for row in walk.along(trees.range(Tree::Jobs, keys_of(account, walk))) {
+                if !page.goes_on() {
+                    break;
+                }
+                let job = row.and_then(|(key, value)| {
+                    page.at(JobId(layout::read_id(&key)));
+                    record::read_grown::<Job>(Tree::Jobs, &key, &value)
+                });
+                if let Some(job) = trees.readable(job)? {
+                    page.push(job);
+                }
+            }
+            Ok(page.end())
         })
     }
 }
@@ -275,8 +279,8 @@ mod tests {
                 bench.now(|staging| staging.create_job(bulk)).id
             })
             .collect();
-        let page = |before, limit| {
-            let page = bench.store.jobs(1, before, limit).unwrap();
+        let page = |past: Option<JobId>, limit| {
+            let page = bench.store.jobs(1, Walk::newest(limit).past(past)).unwrap();
             (page.rows.iter().map(|job| job.id).collect::<Vec<_>>(), page.next)
         };
         assert_eq!(page(None, 2), (vec![jobs[2], jobs[1]], Some(jobs[1])));

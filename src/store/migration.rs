@@ -332,7 +332,8 @@ impl Copy<'_> {
 
     fn attempt(&mut self, id: DeliveryId, old: OldAttempt) -> SealedAttempt {
         let OldAttempt { summary, url, request_headers, response_body } = old;
-        let attempt = Attempt { summary, url, request_headers, response_body, resent: false };
+        let attempt =
+            Attempt { summary, url, request_headers, response_body, resent: false, trace: Default::default() };
         attempts::seal(self.attempts_keys.get(&id.webhook()), id, &attempt, self.dice)
     }
 }

@@ -92,6 +92,12 @@ fn parts<'a>(
     [("data", data)].into_iter().chain(optional.into_iter().filter_map(|(name, json)| Some((name, json?))))
 }
 
+/// What deliveries of this order key have as their place: the text may stand for itself, or for JSON such as a number.
+pub fn order_key_hashes(text: &str) -> Vec<u64> {
+    let json = serde_json::from_str(text).ok().filter(|value: &Value| !value.is_null());
+    [Some(Value::from(text)), json].iter().flatten().map(hash).collect()
+}
+
 fn hash(value: &Value) -> u64 {
     let digest: [u8; 32] = Sha256::digest(value.to_string()).into();
     let (first, _) = digest.split_first_chunk::<8>().expect("a digest has 32 bytes");
@@ -131,5 +137,8 @@ mod tests {
             keys.place(&Order { key: Some(path.clone()), on_dead: OnDead::Skip }).map(|place| place.key)
         };
         assert_eq!(paths.each_ref().map(key), [Some(hash(&json!("a.b"))), None, Some(hash(&json!([1.5]))), None, None]);
+        for (path, text) in [(&paths[0], "a.b"), (&paths[2], "[1.5]")] {
+            assert!(order_key_hashes(text).contains(&key(path).unwrap()), "{text}");
+        }
     }
 }

@@ -1,40 +1,28 @@
-//! The reading verbs: point reads and short range scans, each newest first or earliest due first. They take no lock,
-//! so a list sees what was committed when it looked.
+//! The reading verbs: point reads and short range scans. They take no lock, so a list sees what was committed when it
+//! looked. Lists of deliveries have a file of their own (`histories`).
 
 use std::sync::Arc;
 
+use super::asking::{self, CONDITION_STEPS_MAX};
 use super::damage::Damage;
 use super::error::StoreError;
 use super::event_rows::{self, EventHead, event_by, event_head};
 use super::handle::Store;
 use super::layout::{self, Tree, end_of};
-use super::rows::{NOT_WAITED_FOR, WAY, delivery_by, delivery_row, is_waited_for, read_name, tally};
+use super::page::{Filling, Page, keys_of};
+use super::rows::{NOT_WAITED_FOR, delivery_by, delivery_row, is_waited_for, read_name, tally};
 use super::trees::Trees;
 use super::{attempts, record, rows};
+use crate::domain::condition::{Condition, Steps};
 use crate::domain::delivery::{Attempt, Delivery, SealedAttempt};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
 use crate::domain::tally::Tally;
 use crate::domain::time::UnixMs;
+use crate::domain::walk::{First, Walk};
 
-/// Rows that one filtered page looks at before it returns what it has.
-pub const PAGE_ROWS_EXAMINED_MAX: usize = 10_000;
-
-/// A page of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page<T, Id> {
-    /// The rows, newest first.
-    pub rows: Vec<T>,
-    /// Where the next page goes on: after this id. `None` at the end.
-    pub next: Option<Id>,
-}
-
-impl<T, Id> Page<T, Id> {
-    /// The same page with other rows.
-    pub fn map<U>(self, row: impl FnMut(T) -> U) -> Page<U, Id> {
-        Page { rows: self.rows.into_iter().map(row).collect(), next: self.next }
-    }
-}
+/// Steps of a condition that take as long as looking at one more row.
+const ROW_STEPS: u64 = 1 << 11;
 
 /// A place in a webhook's order of retries.
 pub type DueAt = (UnixMs, DeliveryId);
@@ -117,36 +105,42 @@ impl Store {
         })
     }
 
-    /// Deliveries of an event that went to these webhooks at accept, replays included, newest first and before the id
-    /// `before`; without those that cannot be read.
+    /// Deliveries of an event that went to these webhooks at accept, replays included; without those that cannot be read.
     pub fn deliveries_of_event(
         &self,
         event: EventId,
         webhooks: &[WebhookNumber],
-        before: Option<DeliveryId>,
-        limit: usize,
+        walk: Walk,
     ) -> Result<Page<Delivery, DeliveryId>, StoreError> {
+        let mut page = Filling::of(walk);
+        if walk.is_empty() {
+            return Ok(page.end());
+        }
         let mut at_accept: Vec<DeliveryId> = webhooks.iter().map(|number| event.delivery_to(*number)).collect();
-        at_accept.retain(|id| before.is_none_or(|before| *id < before));
+        at_accept.retain(|id| walk.has(id.0));
         at_accept.sort_unstable();
-        let start = event.to_bytes().to_vec();
-        let end = before.map_or(layout::after_prefix(&start), |before| layout::replay(event, before));
+        let replay = |id| layout::replay(event, DeliveryId(id));
         self.look(|trees| {
             // All of them are younger than the event.
-            let replays = trees.range(Tree::Replays, start..end).keys().rev();
-            let replays = replays.map(|key| key.map(|key| layout::read_delivery(&key)));
-            let mut page = Page { rows: Vec::new(), next: None };
-            let mut last = None;
-            for (examined, id) in replays.chain(at_accept.into_iter().rev().map(Ok)).enumerate() {
-                if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
-                    page.next = last;
+            let replays = trees.range(Tree::Replays, replay(walk.from)..replay(walk.to)).keys();
+            let replays = walk.along(replays).map(|key| key.map(|key| layout::read_delivery(&key)));
+            let at_accept = walk.along(at_accept.into_iter()).map(Ok);
+            let ids: Box<dyn Iterator<Item = Result<DeliveryId, StoreError>>> = match walk.first {
+                First::Newest => Box::new(replays.chain(at_accept)),
+                First::Oldest => Box::new(at_accept.chain(replays)),
+            };
+            for id in ids {
+                if !page.goes_on() {
                     break;
                 }
                 let id = id?;
-                last = Some(id);
-                page.rows.extend(trees.readable(delivery_by(&|tree, key| trees.get(tree, key), id))?.flatten());
+                page.at(id);
+                let found = trees.readable(delivery_by(&|tree, key| trees.get(tree, key), id))?;
+                if let Some(delivery) = found.flatten() {
+                    page.push(delivery);
+                }
             }
-            Ok(page)
+            Ok(page.end())
         })
     }
 
@@ -237,37 +231,41 @@ impl Store {
         })
     }
 
-    /// Events of the account, newest first, from the id `from` on and before the id `before`; `wanted` filters. Their
-    /// data is not read.
+    /// Events of the account; `wanted` filters, for which their data is not read, and then `condition`, for which it is: that
+    /// takes the longer, and so fewer events of a page are looked at. One about which it is too costly to ask is left out.
     pub fn events(
         &self,
         account: AccountNumber,
-        from: EventId,
-        before: Option<EventId>,
-        limit: usize,
+        walk: Walk,
+        condition: Option<&Condition>,
         wanted: impl Fn(&EventHead) -> bool,
     ) -> Result<Page<EventHead, EventId>, StoreError> {
-        let start = layout::event(account, from);
-        let end = before.map_or(end_of(account), |id| layout::event(account, id));
-        let mut page = Page { rows: Vec::new(), next: None };
-        let mut last = None;
-        if start >= end {
-            return Ok(page);
+        let mut page = Filling::of(walk);
+        if walk.is_empty() {
+            return Ok(page.end());
         }
         self.look(|trees| {
-            for (examined, row) in trees.range(Tree::Events, start..end).rev().enumerate() {
-                if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
-                    page.next = last;
+            let get: event_rows::Get<'_> = &|tree, key| trees.get(tree, key);
+            for row in walk.along(trees.range(Tree::Events, keys_of(account, walk))) {
+                if !page.goes_on() {
                     break;
                 }
-                let event = row.and_then(|(key, head)| event_head(trees, &key, &head));
-                let Some(event) = trees.readable(event)? else { continue };
-                last = Some(event.id);
-                if wanted(&event) {
-                    page.rows.push(event);
+                let head = row.and_then(|(key, head)| {
+                    page.at(layout::read_event(&key));
+                    event_head(trees, &key, &head)
+                });
+                let Some(head) = trees.readable(head)?.filter(&wanted) else { continue };
+                if let Some(condition) = condition {
+                    let Some(event) = trees.readable(event_by(get, account, head.id))?.flatten() else { continue };
+                    let (answer, steps) = asking::holds(condition, &event, Steps::new(CONDITION_STEPS_MAX));
+                    page.took(steps / ROW_STEPS);
+                    if answer != Ok(true) {
+                        continue;
+                    }
                 }
+                page.push(head);
             }
-            Ok(page)
+            Ok(page.end())
         })
     }
 
@@ -287,38 +285,6 @@ impl Store {
     pub fn event_head(&self, account: AccountNumber, id: EventId) -> Result<Option<EventHead>, StoreError> {
         let key = layout::event(account, id);
         self.look(|trees| trees.get(Tree::Events, &key)?.map(|head| event_head(trees, &key, &head)).transpose())
-    }
-
-    /// Deliveries of the webhook, newest first, before the id `before`; `wanted` filters.
-    pub fn deliveries(
-        &self,
-        webhook: WebhookNumber,
-        before: Option<DeliveryId>,
-        limit: usize,
-        wanted: impl Fn(&Delivery) -> bool,
-    ) -> Result<Page<Delivery, DeliveryId>, StoreError> {
-        self.look(|trees| {
-            let mut page = Page { rows: Vec::new(), next: None };
-            let (mut before, mut examined) = (before, 0);
-            loop {
-                let slab = newest(trees, webhook, before, limit + 1)?;
-                let complete = slab.len() <= limit;
-                for delivery in slab {
-                    if page.rows.len() == limit || examined == PAGE_ROWS_EXAMINED_MAX {
-                        page.next = before;
-                        return Ok(page);
-                    }
-                    examined += 1;
-                    before = Some(delivery.id);
-                    if wanted(&delivery) {
-                        page.rows.push(delivery);
-                    }
-                }
-                if complete {
-                    return Ok(page);
-                }
-            }
-        })
     }
 
     /// Bytes of the store's files.
@@ -341,41 +307,11 @@ fn report_lost(trees: &Trees, row: &[u8]) {
     trees.reports().note(Damage::at(Tree::Due, row, NOT_WAITED_FOR));
 }
 
-/// The webhook's `limit` newest deliveries before `before`, from all three trees. The trees are read in the order in
-/// which a delivery moves, so one that moves meanwhile is seen at least once; its later state counts.
-fn newest(
-    trees: &Trees,
-    webhook: WebhookNumber,
-    before: Option<DeliveryId>,
-    limit: usize,
-) -> Result<Vec<Delivery>, StoreError> {
-    let mut rows: Vec<Delivery> = Vec::new();
-    for tree in WAY {
-        let start = layout::number(webhook).to_vec();
-        let end = before.map_or(end_of(webhook), layout::delivery);
-        let stored = trees.range(tree, start..end).rev();
-        let readable = stored.map(|row| trees.readable(row.and_then(|(key, value)| delivery_row(tree, &key, &value))));
-        for row in readable.filter_map(Result::transpose).take(limit) {
-            rows.push(row?);
-        }
-    }
-    // Stable: of two rows of one delivery, the one from the later tree is moved to the front and kept.
-    rows.reverse();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.id));
-    rows.dedup_by_key(|row| row.id);
-    rows.truncate(limit);
-    Ok(rows)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::domain::delivery::Cause;
     use crate::domain::order::{OnDead, Order};
     use crate::domain::retry::Next;
     use crate::store::bench::{Bench, START};
-    use crate::store::record::Fresh;
-    use crate::store::trees::Writes;
 
     #[test]
     fn what_is_due_is_one_webhooks_own_from_a_place_on_and_up_to_a_limit() {
@@ -409,21 +345,5 @@ mod tests {
             bench.store.is_blocked(&bench.store.delivery(delivery).unwrap().unwrap())
         });
         assert_eq!(waits, [Ok(false), Ok(true)]);
-    }
-
-    #[test]
-    fn a_page_that_looked_at_enough_leads_on_from_there() {
-        let bench = Bench::new();
-        let id = |n: usize| DeliveryId((n as u128) << 32 | 7);
-        let mut writes = Writes::default();
-        for n in 0..=PAGE_ROWS_EXAMINED_MAX {
-            let delivery = Delivery::fresh(id(n), id(n).event_at_accept(), Cause::Accept);
-            writes.push(Tree::Fresh, layout::delivery(id(n)), Some(record::encode(&Fresh::of(&delivery))));
-        }
-        bench.trees().write(&writes).unwrap();
-        let page = bench.store.deliveries(7, None, 5_000, |_| false).unwrap();
-        assert_eq!((page.rows.len(), page.next), (0, Some(id(1))));
-        let page = bench.store.deliveries(7, page.next, 5_000, |_| true).unwrap();
-        assert_eq!((page.rows.len(), page.next), (1, None));
     }
 }

@@ -149,7 +149,7 @@ impl Registry {
         owned.filter_map(|(_, number)| self.webhooks.get(number))
     }
     /// The webhooks of an account, deleted ones included.
-    pub(super) fn webhooks_ever_of(&self, account: AccountNumber) -> impl Iterator<Item = WebhookNumber> {
+    pub fn webhooks_ever_of(&self, account: AccountNumber) -> impl Iterator<Item = WebhookNumber> {
         self.ever.range((account, 0)..=(account, WebhookNumber::MAX)).map(|(_, number)| *number)
     }
     /// How many webhooks have this status, by its word; deleted ones have none.
@@ -275,7 +275,7 @@ impl Registry {
         }
         self.dialects.remove(&number);
         self.order_paths.remove(&number);
-        self.wants.retain(|(of, _), _| *of != number);
+        self.audiences.retain(|(of, _), _| *of != number);
     }
 
     pub(super) fn put_key(&mut self, hash: KeyHash, key: ApiKey) {

@@ -274,6 +274,7 @@ mod tests {
     use super::*;
     use crate::domain::job::{Job, JobState};
     use crate::domain::retry::Next;
+    use crate::domain::walk::Walk;
     use crate::domain::webhook::EventFilter;
     use crate::store::bench::{Bench, START, event, settlement};
 
@@ -327,7 +328,7 @@ mod tests {
         assert_eq!(bench.store.count(&typed).unwrap().count, 2, "nobody knows its type");
         let job = run(&mut bench, all(JobKind::Replay));
         assert_eq!((job.state, job.done, job.skipped), (JobState::Done, 2, 1));
-        let left = bench.store.dead_letters(&all(JobKind::Discard), None, 10).unwrap().rows;
+        let left = bench.store.dead_letters(&all(JobKind::Discard), Walk::newest(10)).unwrap().rows;
         assert_eq!(left.iter().map(|one| one.event).collect::<Vec<_>>(), [gone]);
         assert_eq!(run(&mut bench, all(JobKind::Discard)).done, 1);
     }

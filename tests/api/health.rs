@@ -106,7 +106,7 @@ async fn every_route_is_in_the_document_with_its_errors() {
             let open = operation["security"] == json!([{}]);
             assert_eq!(open, operation["responses"].get("401").is_none(), "{method} {path}");
             let asked = path.replace("{id}", "x").replace("{delivery_id}", "x").replace("{key_id}", "x");
-            let asked = asked.replace("{name}", "x");
+            let asked = asked.replace("{name}", "x").replace("{number}", "1");
             let reply = server.ask(&method.to_uppercase(), &asked).keyless().send().await;
             assert_eq!(reply.status == 401, !open, "{method} {path} is served: {}", reply.text);
         }
@@ -129,7 +129,9 @@ const ROUTES: &str = "
     GET /api/v1/accounts/{id}/usage
     GET /api/v1/audit
     GET /api/v1/dead-letters
+    GET /api/v1/deliveries
     GET /api/v1/deliveries/{id}
+    GET /api/v1/deliveries/{id}/attempts/{number}
     GET /api/v1/dialects
     GET /api/v1/dialects/{name}
     GET /api/v1/event-types

@@ -29,6 +29,7 @@ pub async fn attempt_with(
         request_headers: headers.iter().copied().collect(),
         response_body: b"no\xff".to_vec(),
         resent: false,
+        trace: Default::default(),
     };
     let delivery = DeliveryId::parse(delivery).unwrap();
     server.store.settle(Settlement {
@@ -106,7 +107,7 @@ async fn a_delivery_shows_all_of_its_attempts() {
         "state": "scheduled", "created_at": "2023-11-14T22:13:20.000Z", "attempted_at": "2023-11-14T22:13:21.000Z",
         "attempt_count": 1, "status_code": 500, "response_time_ms": 40, "success": false,
         "error": "the endpoint answered 500", "next_attempt_at": "2023-11-14T22:13:29.000Z",
-        "cause": "accept", "replay_of": null, "ended_at": null, "reason": null,
+        "cause": "accept", "outcome": "status", "replay_of": null, "ended_at": null, "reason": null,
     });
     assert_eq!(row, expected);
     attempt(&server, &delivery, 2, Outcome::TimedOut, Next::RetryAt(START_MS + 20_000)).await;
@@ -127,6 +128,19 @@ async fn a_delivery_shows_all_of_its_attempts() {
     assert_eq!((&attempts[1]["outcome"], &attempts[2]["error"]), (&json!("timeout"), &json!(null)));
     assert_eq!(attempts[0]["request_headers"], json!({"webhook-id": "x"}));
     assert_eq!(attempts[0]["response_body"], "no\u{fffd}");
+
+    let path = format!("/api/v1/deliveries/{delivery}/attempts");
+    let whole = server.get(&format!("{path}/2")).send().await.data(200);
+    assert_eq!((&whole["number"], &whole["outcome"]), (&json!(2), &json!("timeout")));
+    assert_eq!((&whole["timings"]["connect_ms"], &whole["timings"]["total_ms"]), (&json!(null), &json!(40)));
+    // Nobody knows what was sent: it says so, and what would be sent now.
+    let body = &whole["request_body"];
+    assert_eq!(body["exact"], false);
+    let content: Value = serde_json::from_str(body["content"].as_str().unwrap()).unwrap();
+    assert_eq!((&content["type"], &content["data"]), (&json!("task.done"), &json!(1)));
+    for number in ["0", "4", "x"] {
+        server.get(&format!("{path}/{number}")).send().await.error(404, "not_found");
+    }
 
     let log = rows(&server, &format!("/api/v1/webhooks/{webhook}/logs?limit=50")).await.remove(0);
     let expected = json!({

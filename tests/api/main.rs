@@ -10,6 +10,7 @@ mod faces;
 mod health;
 mod history;
 mod leaving;
+mod lists;
 mod masking;
 mod outgoing;
 mod own_words;

@@ -173,7 +173,7 @@ impl Ask<'_> {
         self
     }
     /// Holds it and its reply against the document.
-    fn check(&self, status: StatusCode, told: &[u8]) {
+    fn check(&self, status: StatusCode, told_type: &str, told: &[u8]) {
         let is_type = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("Content-Type");
         Exchange {
             method: self.method.as_str(),
@@ -181,6 +181,7 @@ impl Ask<'_> {
             content_type: self.headers.iter().find(is_type).map_or("", |(_, value)| value),
             asked: &self.body,
             status: status.as_u16(),
+            told_type,
             told,
         }
         .check();
@@ -200,7 +201,8 @@ impl Ask<'_> {
     pub async fn send(self) -> Reply {
         let mut reply = self.begin().await;
         let body = reply.body().limit(64 << 20).await.expect("the reply is whole");
-        self.check(reply.status(), &body);
+        let told_type = reply.headers().get("Content-Type").and_then(|value| value.to_str().ok());
+        self.check(reply.status(), told_type.unwrap_or_default(), &body);
         let text = String::from_utf8_lossy(&body).into_owned();
         let json = serde_json::from_slice(&body).unwrap_or_default();
         Reply { status: reply.status(), headers: reply.headers().clone(), json, text }

@@ -29,6 +29,7 @@ async fn deliver(server: &Server, outcomes: &[(Outcome, Next)]) {
             request_headers: Default::default(),
             response_body: vec![],
             resent: false,
+            trace: Default::default(),
         };
         server.store.settle(Settlement {
             delivery,

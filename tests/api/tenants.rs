@@ -91,6 +91,7 @@ async fn seen_by(server: &Server, owned: &Owned) -> Vec<String> {
         "/api/v1/dead-letters?limit=250".into(),
         "/api/v1/jobs".into(),
         "/api/v1/audit?limit=250".into(),
+        "/api/v1/deliveries?limit=250".into(),
         format!("{webhook}/deliveries?limit=250"),
         format!("/api/v1/deliveries/{}", owned.delivery),
     ];
@@ -106,7 +107,7 @@ async fn seen_by(server: &Server, owned: &Owned) -> Vec<String> {
 /// Paths with every id of the owner in every place.
 fn filled(path: &str, owned: &Owned) -> Vec<String> {
     let path = path.replace("{delivery_id}", &owned.delivery).replace("{key_id}", &owned.key_id);
-    let path = path.replace("{name}", "standard");
+    let path = path.replace("{name}", "standard").replace("{number}", "1");
     match path.contains("{id}") {
         true => owned.ids.iter().map(|id| path.replace("{id}", id)).collect(),
         false => vec![path],

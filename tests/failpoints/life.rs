@@ -14,6 +14,7 @@ use hookwheel::domain::delivery::{Attempt, AttemptSummary, Cause, DeliveryState,
 use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::{DeliveryId, WebhookId};
 use hookwheel::domain::retry::RetrySchedule;
+use hookwheel::domain::walk::Walk;
 use hookwheel::domain::webhook::{EventFilter, Status, Webhook};
 use hookwheel::store::{
     self, Accepted, Committer, Idempotency, Listener, Memory, NewEvent, Notice, Refusal, Settings, Staging, Store,
@@ -142,7 +143,7 @@ impl Life {
     }
 
     fn check_webhook(&mut self, number: u32) {
-        let all = self.store.deliveries(number, None, 1000, |_| true).unwrap().rows;
+        let all = self.store.deliveries(&[number], Walk::newest(1000), None, |_| true).unwrap().rows;
         for delivery in &all {
             assert!(!delivery.state.is_open(), "{} is {:?}", delivery.id, delivery.state);
             // A test is sent by whoever asks for it.
@@ -241,6 +242,7 @@ impl Life {
             request_headers: Default::default(),
             response_body: Vec::new(),
             resent: false,
+            trace: Default::default(),
         };
         let dialect = self.shelf.now().get(&claim.webhook.dialect).unwrap().clone();
         self.store.settle(verdict(&claim, &dialect, Made { attempt, retry_after: None }, 0.0));

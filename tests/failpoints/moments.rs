@@ -80,6 +80,7 @@ fn succeeded(delivery: DeliveryId) -> Settlement {
         request_headers: Default::default(),
         response_body: Vec::new(),
         resent: false,
+        trace: Default::default(),
     };
     let (disable, strain) = (DisableRule::default(), Strain::Well);
     Settlement { delivery, attempt, next: Next::Succeeded, disable, strain, dice: 0.0, rate_limited: false }

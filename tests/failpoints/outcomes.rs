@@ -51,7 +51,14 @@ fn ask<T: Send + 'static>(
 fn success(delivery: DeliveryId) -> Settlement {
     let summary = AttemptSummary { number: 1, started_at: START, duration_ms: 1, outcome: Outcome::Status(200) };
     let url = "https://example.com/".into();
-    let attempt = Attempt { summary, url, request_headers: Default::default(), response_body: vec![], resent: false };
+    let attempt = Attempt {
+        summary,
+        url,
+        request_headers: Default::default(),
+        response_body: vec![],
+        resent: false,
+        trace: Default::default(),
+    };
     let (next, disable, strain) = (Next::Succeeded, DisableRule::default(), Strain::Neutral);
     Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false }
 }

@@ -8,7 +8,7 @@ use std::thread;
 
 use fail::FailScenario;
 use hookwheel::clock::{Clock, Dice};
-use hookwheel::domain::id::EventId;
+use hookwheel::domain::walk::Walk;
 use hookwheel::store::{self, Listener, Memory, NewEvent, Notice, Refusal, Settings, Store, StoreError};
 
 use crate::life::event;
@@ -47,7 +47,7 @@ fn read_while_it_fails(path: &Path, memory: Option<Memory>) {
     let reader = {
         let store = store.clone();
         thread::spawn(move || {
-            store.events(1, EventId(0), None, EVENTS, |_| {
+            store.events(1, Walk::newest(EVENTS), None, |_| {
                 let _ = reads.send(());
                 while store.is_open() {
                     thread::yield_now();
@@ -62,7 +62,7 @@ fn read_while_it_fails(path: &Path, memory: Option<Memory>) {
     assert!(matches!(failed, Err(Refusal::Failed(_))), "{failed:?}");
     assert_eq!(reader.join().unwrap(), Err(StoreError::Unavailable), "it does not go through all rows first");
     reopened.recv().expect("it opens again");
-    assert_eq!(store.events(1, EventId(0), None, EVENTS, |_| true).unwrap().rows.len(), EVENTS);
+    assert_eq!(store.events(1, Walk::newest(EVENTS), None, |_| true).unwrap().rows.len(), EVENTS);
     store.close();
     committer.join().unwrap();
     scenario.teardown();

@@ -148,7 +148,7 @@ impl Life {
         let (url, request_headers, response_body) = Default::default();
         self.store.settle(Settlement {
             delivery,
-            attempt: Attempt { summary, url, request_headers, response_body, resent: false },
+            attempt: Attempt { summary, url, request_headers, response_body, resent: false, trace: Default::default() },
             next,
             disable: DisableRule::default(),
             strain: Strain::Well,

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use hookwheel::clock::{Clock, Dice};
-use hookwheel::domain::id::EventId;
+use hookwheel::domain::walk::Walk;
 use hookwheel::store::{self, Settings, Store};
 
 /// In a child's environment: where its store is.
@@ -149,7 +149,7 @@ fn show(store: &Store) -> Result<(), store::StoreError> {
     }
     let mut cursor = None;
     loop {
-        let page = store.events(1, EventId(0), cursor, 100, |_| true)?;
+        let page = store.events(1, Walk::newest(100).past(cursor), None, |_| true)?;
         for head in &page.rows {
             let Some(event) = store.event(1, head.id)? else { continue };
             println!("row: {event:?}");

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use hookwheel::clock::{Clock, Dice};
-use hookwheel::domain::id::EventId;
+use hookwheel::domain::walk::Walk;
 use hookwheel::store::{self, NewEvent, Retention, Settings, StoreError};
 
 use crate::content::Original;
@@ -24,7 +24,7 @@ fn what_needs_a_page_that_cannot_be_read_fails_and_the_rest_goes_on() {
     let (store, committer) = store::open(settings, Clock::real(), Dice::from_system()).expect("opens");
     let committer = std::thread::spawn(move || committer.run());
     let is_broken = |read: Result<_, StoreError>| matches!(read, Err(StoreError::Broken(_)));
-    assert!(is_broken(store.events(1, EventId(0), None, 10_000, |_| true)), "the list ends there");
+    assert!(is_broken(store.events(1, Walk::newest(10_000), None, |_| true)), "the list ends there");
 
     let mut taken = 0;
     for n in 0..200 {

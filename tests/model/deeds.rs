@@ -176,8 +176,14 @@ impl Deed {
         };
         let summary = AttemptSummary { number, started_at: now, duration_ms: 3, outcome };
         let headers = [("a", number.to_string())].into_iter().collect();
-        let attempt =
-            Attempt { summary, url: "u".into(), request_headers: headers, response_body: vec![*end], resent: false };
+        let attempt = Attempt {
+            summary,
+            url: "u".into(),
+            request_headers: headers,
+            response_body: vec![*end],
+            resent: false,
+            trace: Default::default(),
+        };
         let disable = DisableRule {
             consecutive_failures: Some(FAILURES_MAX),
             probe_after_seconds: Some(PROBE_SECONDS),
@@ -224,7 +230,14 @@ impl Deed {
 pub fn test_attempt(now: u64, well: bool) -> Attempt {
     let outcome = Outcome::Status(if well { 200 } else { 500 });
     let summary = AttemptSummary { number: 1, started_at: now, duration_ms: 3, outcome };
-    Attempt { summary, url: "u".into(), request_headers: Default::default(), response_body: Vec::new(), resent: false }
+    Attempt {
+        summary,
+        url: "u".into(),
+        request_headers: Default::default(),
+        response_body: Vec::new(),
+        resent: false,
+        trace: Default::default(),
+    }
 }
 
 fn status(word: u8, now: u64) -> Status {

@@ -5,8 +5,9 @@ use std::task::{Context, Poll, Waker};
 
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::domain::delivery::{Cause, Delivery, DeliveryState};
-use hookwheel::domain::id::{DeliveryId, EventId, WebhookNumber};
+use hookwheel::domain::id::{DeliveryId, WebhookNumber};
 use hookwheel::domain::tally::{Tally, Totals};
+use hookwheel::domain::walk::Walk;
 use hookwheel::domain::webhook::Webhook;
 use hookwheel::store::{
     self, Accepted, Committer, Leaving, Memory, OpenError, Page, Refusal, Settings, Settlement, Staging, Store,
@@ -144,7 +145,7 @@ impl Subject {
     pub fn check(&self, plain: &Plain, now: u64) {
         let store = self.store();
         let events: Vec<_> = plain.events.keys().rev().copied().collect();
-        let listed = pages(3, |cursor| store.events(1, EventId(0), cursor, 3, |_| true));
+        let listed = pages(3, |cursor| store.events(1, Walk::newest(3).past(cursor), None, |_| true));
         assert_eq!(listed.iter().map(|head| head.id).collect::<Vec<_>>(), events, "the list of events");
         for (event, head) in plain.events.values().rev().zip(&listed) {
             let is_purged = plain.purged.contains(&event.id);
@@ -159,7 +160,8 @@ impl Subject {
             all.sort_by_key(|delivery| (delivery.id.event_at_accept() != event.id, delivery.id));
             let stored: Vec<_> = store.deliveries_of(event).unwrap().into_iter().map(as_known).collect();
             assert_eq!(stored, all);
-            let paged = pages(2, |cursor| store.deliveries_of_event(event.id, &head.webhooks, cursor, 2));
+            let paged =
+                pages(2, |cursor| store.deliveries_of_event(event.id, &head.webhooks, Walk::newest(2).past(cursor)));
             all.sort_by_key(|delivery| std::cmp::Reverse(delivery.id));
             assert_eq!(paged.into_iter().map(as_known).collect::<Vec<_>>(), all, "page by page");
         }
@@ -200,7 +202,7 @@ impl Subject {
         // Its key for attempts is another each time.
         let known = known.map(|one| Webhook { attempts_key: None, ..(*one).clone() });
         assert_eq!(known.as_ref(), Some(webhook));
-        let history = pages(4, |cursor| store.deliveries(number, cursor, 4, |_| true));
+        let history = pages(4, |cursor| store.deliveries(&[number], Walk::newest(4).past(cursor), None, |_| true));
         assert_eq!(history.into_iter().map(as_known).collect::<Vec<_>>(), of_it, "its history");
         for delivery in &of_it {
             let stored = store.delivery(delivery.id).unwrap().expect("the model knows it");

@@ -15,6 +15,7 @@ use hookwheel::domain::delivery::{Attempt, AttemptSummary, DeliveryState, Outcom
 use hookwheel::domain::disable::DisableRule;
 use hookwheel::domain::id::{DeliveryId, EventId};
 use hookwheel::domain::retry::Next;
+use hookwheel::domain::walk::Walk;
 use hookwheel::store::{Retention, Settlement, Store};
 
 use crate::rig::{Rig, promise};
@@ -91,7 +92,7 @@ fn check_kept(store: &Store, promised: &BTreeMap<EventId, (u64, usize)>) -> usiz
 fn check_bytes(store: &Store) {
     let (mut events, mut bytes, mut cursor) = (0, 0, None);
     loop {
-        let page = store.events(ACCOUNT, EventId(0), cursor, 1_000, |_| true).expect("can be read");
+        let page = store.events(ACCOUNT, Walk::newest(1_000).past(cursor), None, |_| true).expect("can be read");
         for head in &page.rows {
             let event = store.event(ACCOUNT, head.id).expect("can be read").expect("it was listed");
             bytes += event.data.len() as u64;
@@ -179,7 +180,7 @@ fn success(delivery: DeliveryId) -> Settlement {
     let (url, request_headers, response_body) = Default::default();
     Settlement {
         delivery,
-        attempt: Attempt { summary, url, request_headers, response_body, resent: false },
+        attempt: Attempt { summary, url, request_headers, response_body, resent: false, trace: Default::default() },
         next: Next::Succeeded,
         disable: DisableRule::default(),
         strain: Strain::Well,

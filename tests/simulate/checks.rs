@@ -4,6 +4,7 @@ use hookwheel::domain::delivery::DeliveryState;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookNumber};
 use hookwheel::domain::stats::{Counts, Series, Span, Step};
 use hookwheel::domain::time::DAY_MS;
+use hookwheel::domain::walk::Walk;
 
 use crate::plan::{HOUR, START};
 use crate::world::World;
@@ -27,7 +28,7 @@ impl World {
         assert_eq!(self.counted(Series::Account(1)), all, "an account is its webhooks together");
         self.check_retention();
         self.check_bodies();
-        let jobs = self.core.store.jobs(1, None, 1000).unwrap().rows;
+        let jobs = self.core.store.jobs(1, Walk::newest(1000)).unwrap().rows;
         assert!(self.oracle.job.is_none() && jobs.iter().all(|job| !job.is_running()), "{jobs:?}");
         let soundness = self.core.store.soundness();
         assert!(soundness.differences.is_empty(), "{soundness:?}");
@@ -150,7 +151,7 @@ impl World {
         let store = &self.core.store;
         let too_much = self.plan.retention.bytes_max.is_some_and(|max| store.kept_bytes() > max);
         let now = self.clock.now();
-        let page = store.events(1, EventId(0), None, 100_000, |_| true).unwrap();
+        let page = store.events(1, Walk::newest(100_000), None, |_| true).unwrap();
         for head in page.rows {
             let is_old = self.plan.retention.events_ms.is_some_and(|ms| head.id.time() + ms + 2 * HOUR < now);
             if is_old || too_much {

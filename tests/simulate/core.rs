@@ -18,6 +18,7 @@ use hookwheel::dialect::Shelf;
 use hookwheel::domain::delivery::Delivery;
 use hookwheel::domain::id::WebhookNumber;
 use hookwheel::domain::time::UnixMs;
+use hookwheel::domain::walk::Walk;
 use hookwheel::pulse::Pulse;
 use hookwheel::store::{
     self, Accepted, Committer, Listener, Memory, NewEvent, Notice, OpenError, Refusal, Settings, Settled, Staging,
@@ -195,7 +196,7 @@ impl Core {
     pub fn all_deliveries(&self, webhook: WebhookNumber) -> Vec<Delivery> {
         let (mut all, mut cursor) = (Vec::new(), None);
         loop {
-            let page = self.store.deliveries(webhook, cursor, 1000, |_| true).unwrap();
+            let page = self.store.deliveries(&[webhook], Walk::newest(1000).past(cursor), None, |_| true).unwrap();
             all.extend(page.rows);
             cursor = page.next;
             if cursor.is_none() {

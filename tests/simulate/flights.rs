@@ -185,7 +185,14 @@ impl World {
         let number = claim.delivery.attempts + 1;
         let summary = AttemptSummary { number, started_at: took_off_at, duration_ms, outcome };
         let (request_headers, response_body) = Default::default();
-        let attempt = Attempt { summary, url: String::new(), request_headers, response_body, resent: false };
+        let attempt = Attempt {
+            summary,
+            url: String::new(),
+            request_headers,
+            response_body,
+            resent: false,
+            trace: Default::default(),
+        };
         let dialect = self.dialect(&claim);
         self.core.enter(&claim, Some(Ok((Made { attempt, retry_after }, dialect))));
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hookwheel::domain::delivery::{Cause, Delivery, DeliveryState};
 use hookwheel::domain::id::{DeliveryId, EventId, JobId, WebhookNumber};
 use hookwheel::domain::job::{Bulk, Job, JobKind, JobState, Source};
+use hookwheel::domain::walk::Walk;
 use hookwheel::domain::webhook::EventFilter;
 use hookwheel::store::Refusal;
 
@@ -166,7 +167,7 @@ impl World {
 
     fn learn_discards(&mut self, running: &mut Running) {
         let bulk = Bulk { source: Source::DeadLetters { webhook: None }, ..running.bulk.clone() };
-        let dead = self.core.store.dead_letters(&bulk, None, 100_000).unwrap().rows;
+        let dead = self.core.store.dead_letters(&bulk, Walk::newest(100_000)).unwrap().rows;
         let dead: BTreeSet<DeliveryId> = dead.into_iter().map(|one| one.id).collect();
         let is_open = matches!(running.bulk.source, Source::Open { .. });
         let left = running.wanted.difference(&running.done).map(|id| DeliveryId(*id));

@@ -148,7 +148,14 @@ impl Run {
             let number = claim.delivery.attempts + 1;
             let summary = AttemptSummary { number, started_at: now, duration_ms: took as u32, outcome };
             let (request_headers, response_body) = Default::default();
-            let attempt = Attempt { summary, url: String::new(), request_headers, response_body, resent: false };
+            let attempt = Attempt {
+                summary,
+                url: String::new(),
+                request_headers,
+                response_body,
+                resent: false,
+                trace: Default::default(),
+            };
             self.flight_number += 1;
             self.out.push(Reverse((now + took, self.flight_number)));
             self.flights.insert(self.flight_number, (claim, Made { attempt, retry_after: None }));

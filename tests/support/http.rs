@@ -149,7 +149,8 @@ impl Client {
         }
         if body.len().max(message.body.len()) < CHECKED_BYTES_MAX {
             let (content_type, told) = ("application/json", &message.body[..]);
-            Exchange { method, path, content_type, asked: body, status, told }.check();
+            let told_type = message.header("content-type").unwrap_or_default();
+            Exchange { method, path, content_type, asked: body, status, told_type, told }.check();
         }
         Ok(Reply { status, message })
     }

@@ -132,6 +132,11 @@ impl AccountEvents {
         })
     }
 
+    /// The account is gone.
+    pub fn forget(&self, account: AccountNumber) {
+        self.spent.lock().expect("no holder of the lock panics").remove(&account);
+    }
+
     /// How many of `max` an account has spent; none where there is no limit, since nobody counts then.
     pub fn spent(&self, account: AccountNumber, max: u32, now: UnixMs) -> Option<u32> {
         let spent = self.spent.lock().expect("no holder of the lock panics");

@@ -28,6 +28,7 @@ use crate::domain::account::{Account, Scope};
 use crate::domain::audit::{AuditEntry, Deed};
 use crate::domain::id::{AuditId, DeliveryId, EventId, WebhookId};
 use crate::domain::time;
+use crate::domain::walk::Walk;
 use crate::domain::webhook::Webhook;
 use crate::store::EventHead;
 
@@ -204,7 +205,7 @@ impl Export {
 
     fn event(&mut self, out: &mut Vec<u8>, before: Option<EventId>) -> Result<Place, Problem> {
         let (store, account) = (&self.api.store, self.account.number);
-        let page = store.events(account, EventId(0), before, 1, |_| true)?;
+        let page = store.events(account, Walk::newest(1).past(before), None, |_| true)?;
         let Some(head) = page.rows.into_iter().next() else { return Ok(Place::Audit(None)) };
         // What goes in between is as if it had gone before.
         let Some((head, payload)) = whole(store, account, head.id)? else { return Ok(Place::Events(Some(head.id))) };
@@ -220,7 +221,7 @@ impl Export {
         before: Option<DeliveryId>,
     ) -> Result<Place, Problem> {
         let store = &self.api.store;
-        let page = store.deliveries_of_event(event.id, &event.webhooks, before, ROWS)?;
+        let page = store.deliveries_of_event(event.id, &event.webhooks, Walk::newest(ROWS).past(before))?;
         let (mut done, mut next) = (before, page.next);
         for delivery in &page.rows {
             if out.len() >= CHUNK_BYTES {
@@ -245,7 +246,7 @@ impl Export {
             return Ok(Place::End);
         }
         let may_see = |entry: &AuditEntry| audit::may_see(&self.reader, entry);
-        let page = self.api.store.audit_log(self.account.number, before, ROWS, may_see)?;
+        let page = self.api.store.audit_log(self.account.number, Walk::newest(ROWS).past(before), may_see)?;
         for entry in page.rows {
             line(out, "audit", &audit::view(&self.api, &self.reader, entry))?;
             self.lines.audit += 1;

@@ -8,10 +8,11 @@ use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{self, Admin, May};
 use crate::api::audit::ACCOUNT_DELETED;
-use crate::api::http::page::{Listed, PageQuery, PageReply};
+use crate::api::http::list::{ListQuery, NoFilter, answer};
+use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
-use crate::api::http::request::{Object, Query, vet_text};
+use crate::api::http::request::{Object, vet_text};
 use crate::api::http::setting::Change;
 use crate::api::jobs::view::{JobView, view};
 use crate::domain::account::{self, Account, AccountLimits, DEFAULT_ACCOUNT, NAME_CHARS_MAX};
@@ -52,23 +53,23 @@ pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> R
     Ok(Reply::created(account_view(&account)))
 }
 
-/// List accounts, newest first
+/// List accounts
 #[utoipa::path(
     operation_id = "accounts.list", security(("key" = ["admin"])),
     params(PageQuery),
     responses((status = 200, description = "A page of accounts", body = PageReply<AccountView>))
 )]
 #[get("/api/v1/accounts")]
-pub async fn list(_: May<Admin>, api: web::Data<Api>, Query(query): Query<PageQuery>) -> Result<HttpResponse, Problem> {
-    let window = query.window()?;
-    let registry = api.store.registry();
-    let older = |account: &Account| window.before.is_none_or(|before| u128::from(account.number) < before);
-    let mut rows: Vec<_> = registry.accounts().rev().filter(|one| older(one)).take(window.limit + 1).collect();
-    let more = rows.len() > window.limit;
-    rows.truncate(window.limit);
-    let page = Page { next: rows.last().filter(|_| more).map(|last| last.number), rows };
-    let listed = Listed::from(page).map(|account| account_view(account));
-    Ok(HttpResponse::Ok().json(PageReply::from(listed)))
+pub async fn list(
+    tenant: May<Admin>,
+    api: web::Data<Api>,
+    ListQuery { part, .. }: ListQuery<NoFilter>,
+) -> Result<HttpResponse, Problem> {
+    let rows = |api: &Api, window: Window| {
+        let page = Page::of_all(api.store.registry().accounts().cloned(), window.walk(), |account| account.number);
+        Ok(Listed::from(page).map(|account| account_view(&account)))
+    };
+    answer(&api, tenant.account().number, part, rows).await
 }
 
 /// Show an account
@@ -144,11 +145,14 @@ pub async fn delete(tenant: May<Admin>, api: web::Data<Api>, id: web::Path<Strin
         let message = "the key of this request belongs to this account; delete it with another admin key";
         return Err(Problem::wrong_state(message));
     }
+    let number = account.number;
     let deleted = api.change(&tenant, move |staging| {
         let job = staging.delete_account(account.number)?;
         Ok((Some(Deed::new(home, ACCOUNT_DELETED, &account.id)), job))
     });
-    Ok(Reply::accepted(view(&api.store, &deleted.await?)))
+    let job = deleted.await?;
+    api.events_of_accounts.forget(number);
+    Ok(Reply::accepted(view(&api.store, &job)))
 }
 
 /// Make a key of an account; the reply is the only place that shows it
@@ -179,18 +183,26 @@ pub async fn create_key(
     Ok(Reply::created(key_view(&api, &account, &made.await?, Some(text))))
 }
 
-/// List the keys of an account, the oldest first
+/// List the keys of an account, without their texts
 #[utoipa::path(
     operation_id = "accounts.keys.list", security(("key" = ["admin"])),
-    params(("id" = String, Path)),
-    responses((status = 200, description = "All of its keys, without their texts", body = PageReply<KeyView>))
+    params(("id" = String, Path), PageQuery),
+    responses((status = 200, description = "A page of its keys", body = PageReply<KeyView>))
 )]
 #[get("/api/v1/accounts/{id}/keys")]
-pub async fn list_keys(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn list_keys(
+    tenant: May<Admin>,
+    api: web::Data<Api>,
+    id: web::Path<String>,
+    ListQuery { part, .. }: ListQuery<NoFilter>,
+) -> Result<HttpResponse, Problem> {
     let account = existing(&api, &id)?;
-    let keys = api.store.registry().keys_of(account.number);
-    let rows = keys.iter().map(|key| key_view(&api, &account, key, None)).collect();
-    Ok(HttpResponse::Ok().json(PageReply::whole(rows)))
+    let rows = move |api: &Api, window: Window| {
+        let (keys, walk) = (api.store.registry().keys_of(account.number), window.walk());
+        let page = Page::of_all(keys, walk, |key| key.id);
+        Ok(Listed::from(page).map(|key| key_view(api, &account, &key, None)))
+    };
+    answer(&api, tenant.account().number, part, rows).await
 }
 
 /// Revoke a key: it is refused from now on

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::api::Api;
+use crate::api::http::list::ListRow;
 use crate::domain::account::{Account, AccountLimits, ApiKey, Scope};
 use crate::domain::time;
 
@@ -73,6 +74,12 @@ pub struct KeyView {
     /// To the minute or so; null if it never was.
     #[schema(format = DateTime)]
     pub last_used_at: Option<String>,
+}
+
+impl ListRow for AccountView {}
+
+impl ListRow for KeyView {
+    const ALONE: &'static [&'static str] = &["key"];
 }
 
 pub fn account_view(account: &Account) -> AccountView {

@@ -3,17 +3,16 @@
 use serde::Deserialize;
 
 use crate::api::Api;
-use crate::api::access::auth::Tenant;
 use crate::api::http::problem::Problem;
 use crate::domain::Invalid;
-use crate::domain::id::{AccountNumber, DeliveryId, WebhookId, WebhookNumber};
+use crate::domain::id::{AccountNumber, DeliveryId};
 use crate::domain::job::IDS_MAX;
 
-/// What to list.
+/// Which dead letters to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub struct DeadLettersQuery {
+pub struct DeadLettersFilter {
     /// Only those of this webhook, by its id or its own id.
     pub webhook: Option<String>,
     /// Only this type, or those that a filter such as `task.*` lets through.
@@ -24,11 +23,6 @@ pub struct DeadLettersQuery {
     /// Only deliveries made before this time (RFC 3339).
     #[param(format = DateTime)]
     pub to: Option<String>,
-    /// Rows, 1 to 250; 50 if left out.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 250, default = 50)]
-    pub limit: Option<String>,
-    /// `next_cursor` of the page before.
-    pub cursor: Option<String>,
 }
 
 /// Which dead letters: those that are named, or those that the other fields select; all without any.
@@ -56,17 +50,6 @@ pub struct DeadLettersInput {
     /// Count, and do nothing.
     #[serde(default)]
     pub dry_run: bool,
-}
-
-/// The webhook of this id in the account, ours or its own. A deleted one still has dead letters, and ours alone.
-pub fn webhook_number(api: &Api, tenant: &Tenant, id: &str) -> Result<WebhookNumber, Problem> {
-    let (registry, account) = (api.store.registry(), tenant.account().number);
-    let found = match WebhookId::parse(id) {
-        Some(id) => registry.webhook(id.number()).filter(|webhook| webhook.id == id && webhook.account == account),
-        None => registry.webhook_of_uid(account, id),
-    };
-    let found = found.map(|webhook| webhook.number());
-    found.ok_or_else(|| Problem::not_found("webhook").with_field("webhook"))
 }
 
 /// The deliveries of these ids, ascending, each once. They are the account's; whether they are dead letters is seen when

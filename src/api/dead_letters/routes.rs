@@ -3,30 +3,30 @@
 
 use actix_web::{HttpResponse, get, post, web};
 
-use super::input::{DeadLettersInput, DeadLettersQuery, deliveries, webhook_number};
+use super::input::{DeadLettersFilter, DeadLettersInput, deliveries};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May, Read, Tenant};
 use crate::api::deliveries::view::{DeliveryView, views};
 use crate::api::http::body::Body;
-use crate::api::http::page::{PageReply, Window};
+use crate::api::http::list::{ListQuery, answer as answer_list};
+use crate::api::http::page::{PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
-use crate::api::http::request::Query;
 use crate::api::jobs::input::Range;
 use crate::api::jobs::start::answer;
 use crate::api::jobs::view::CountView;
 use crate::api::jobs::view::JobView;
+use crate::api::webhooks::reach::webhook_ever;
 use crate::domain::Invalid;
-use crate::domain::id::DeliveryId;
 use crate::domain::job::{JobKind, Source};
 
-/// List dead letters that nobody has handled, newest first
+/// List dead letters that nobody has handled
 ///
 /// `GET /api/v1/deliveries/{id}` shows one of them with all of its attempts.
 #[utoipa::path(
     operation_id = "dead_letters.list", security(("key" = ["read"])),
-    params(DeadLettersQuery),
+    params(DeadLettersFilter, PageQuery),
     responses(
         (status = 200, description = "A page of dead letters, each with its latest attempt",
             body = PageReply<DeliveryView>),
@@ -37,19 +37,17 @@ use crate::domain::job::{JobKind, Source};
 pub async fn list(
     tenant: May<Read>,
     api: web::Data<Api>,
-    Query(query): Query<DeadLettersQuery>,
+    ListQuery { filter, part }: ListQuery<DeadLettersFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let window = Window::read(query.limit.as_deref(), query.cursor.as_deref())?;
-    let range = Range::read(query.event_type.as_deref(), query.from.as_deref(), query.to.as_deref())?;
-    let webhook = query.webhook.as_deref().map(|id| webhook_number(&api, &tenant, id)).transpose()?;
+    let range = Range::read(filter.event_type.as_deref(), filter.from.as_deref(), filter.to.as_deref())?;
+    let webhook = filter.webhook.as_deref().map(|id| webhook_ever(&api, &tenant, id)).transpose()?;
     let account = tenant.account().number;
     let bulk = range.bulk(account, JobKind::Discard, Source::DeadLetters { webhook });
-    let reader = api.clone();
-    let listed = api.read(account, move || {
-        let page = reader.store.dead_letters(&bulk, window.before.map(DeliveryId), window.limit)?;
-        views(&reader, page)
-    });
-    Ok(HttpResponse::Ok().json(PageReply::from(listed.await??)))
+    let rows = move |api: &Api, window: Window| {
+        let page = api.store.dead_letters(&bulk, window.walk())?;
+        Ok(views(api, page)?)
+    };
+    answer_list(&api, account, part, rows).await
 }
 
 /// Deliver dead letters again, as new deliveries
@@ -98,7 +96,7 @@ pub async fn handle(tenant: &Tenant, api: web::Data<Api>, kind: JobKind, body: B
             Source::TheseDeadLetters(found.await??)
         }
         (None, webhook) => {
-            let webhook = webhook.map(|id| webhook_number(&api, tenant, &id)).transpose()?;
+            let webhook = webhook.map(|id| webhook_ever(&api, tenant, &id)).transpose()?;
             Source::DeadLetters { webhook }
         }
     };

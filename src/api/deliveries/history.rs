@@ -121,25 +121,22 @@ impl History {
         Ok(Self { store: api.store.clone(), webhook, tally, tomorrow, pause, behind })
     }
 
-    /// Its deliveries; `wanted` filters.
-    pub fn page(&self, window: Window, wanted: impl Fn(&Delivery) -> bool) -> Result<Listed<Delivery>, StoreError> {
-        let before = window.before.map(DeliveryId);
-        Ok(self.store.deliveries(self.webhook.number(), before, window.limit, wanted)?.into())
-    }
-
     /// A row a delivery, with its latest attempt; `wanted` filters.
     pub fn deliveries(&self, window: Window, wanted: impl Fn(&Delivery) -> bool) -> Result<Listed<Row>, StoreError> {
-        self.page(window, wanted)?.try_map(|delivery| self.row(&delivery, delivery.latest_attempt()))
+        let page = self.store.deliveries(&[self.webhook.number()], window.walk(), None, wanted)?;
+        let rows: Result<_, StoreError> =
+            page.rows.iter().map(|delivery| self.row(delivery, delivery.latest_attempt())).collect();
+        Ok(Listed { rows: rows?, next: page.next.map(|id| (id.0, 0)) })
     }
 
     /// A row an attempt, the newest delivery's latest first.
     pub fn attempts(&self, window: Window, wanted: impl Fn(&Delivery) -> bool) -> Result<Listed<Row>, StoreError> {
-        let before = window.before.map(DeliveryId);
+        let past = window.past.map(DeliveryId);
         // The page before may have ended in the midst of a delivery's attempts; then it is the first here.
-        let goes_on = before.filter(|id| window.below_attempt > 0 && id.webhook() == self.webhook.number());
+        let goes_on = past.filter(|id| window.below_attempt > 0 && id.webhook() == self.webhook.number());
         let first = goes_on.map(|id| self.store.delivery(id)).transpose()?.flatten();
-        let page =
-            self.store.deliveries(self.webhook.number(), before, window.limit, |d| d.attempts > 0 && wanted(d))?;
+        let tried = |delivery: &Delivery| delivery.attempts > 0 && wanted(delivery);
+        let page = self.store.deliveries(&[self.webhook.number()], window.walk(), None, tried)?;
         let mut rows = Vec::new();
         let started = first.iter().map(|delivery| (delivery, window.below_attempt));
         for (delivery, below) in started.chain(page.rows.iter().map(|delivery| (delivery, u16::MAX))) {

@@ -5,18 +5,21 @@ use std::collections::hash_map::{Entry, HashMap};
 
 use serde::Serialize;
 
+use super::history::{History, LogRow, is_success};
+use super::rendered::RequestBodyView;
 use crate::api::Api;
 use crate::api::access::auth::Tenant;
-use crate::api::deliveries::history::{History, is_success};
+use crate::api::http::list::ListRow;
 use crate::api::http::page::Listed;
-use crate::api::masking::{Shown, sent_headers};
+use crate::api::masking::sent_headers;
 use crate::api::openapi::words::{AttemptOutcome, DeliveryCause, DeliveryState};
 use crate::domain::account::Scope;
 use crate::domain::delivery::{Attempt, Cause, Delivery};
 use crate::domain::id::{DeliveryId, WebhookNumber};
+use crate::domain::sent_headers::SentHeaders;
 use crate::domain::time;
 use crate::domain::webhook::Webhook;
-use crate::store::{Page, Store, StoreError};
+use crate::store::{Page, StoreError};
 
 /// A delivery: one event for one webhook.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -62,6 +65,9 @@ pub struct DeliveryView {
     pub response_time_ms: Option<u32>,
     /// Whether the latest attempt was a success.
     pub success: Option<bool>,
+    /// What came of the latest attempt; null before the first.
+    #[schema(value_type = Option<AttemptOutcome>)]
+    pub outcome: Option<&'static str>,
     /// Why it was none, why the delivery was cancelled or is dead without an attempt, or which limit it waits for.
     pub error: Option<String>,
     /// All attempts that are kept, the first first; only in the reply about this one delivery.
@@ -88,6 +94,10 @@ pub struct AttemptView {
     /// key that may not manage.
     #[schema(example = json!({"webhook-id": "order-1042", "webhook-timestamp": "1768469400"}))]
     pub request_headers: BTreeMap<String, Option<String>>,
+    /// What was sent. Only in the reply about this one attempt; null once its event is no longer kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<RequestBodyView>)]
+    pub request_body: Option<Option<RequestBodyView>>,
     /// What it was answered; null where no answer came.
     #[schema(minimum = 100, maximum = 999)]
     pub status_code: Option<u16>,
@@ -98,12 +108,39 @@ pub struct AttemptView {
     pub outcome: &'static str,
     /// Why it was no success.
     pub error: Option<String>,
+    /// The headers of the answer, as many as fit into 2 KiB; of one that lets its holder in, only that it came.
+    #[schema(example = json!({"content-type": "text/plain", "retry-after": "120"}))]
+    pub response_headers: BTreeMap<String, String>,
     /// The start of the answer, as text.
     pub response_body: String,
     /// The request was sent once more within this attempt, since a kept connection had been closed; left out otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub resent: bool,
+    /// How long each phase of it took.
+    pub timings: TimingsView,
+}
+
+/// How long the phases of an attempt took, one after the other, in milliseconds. Null: there was no such phase, since a
+/// connection was there already, or it did not end.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Timings)]
+pub struct TimingsView {
+    /// Until the host's name was resolved.
+    #[schema(example = 1.25)]
+    pub resolve_ms: Option<f64>,
+    /// Then until there was a connection.
+    #[schema(example = 12.5)]
+    pub connect_ms: Option<f64>,
+    /// Then until TLS was made.
+    #[schema(example = 24.75)]
+    pub tls_ms: Option<f64>,
+    /// Then until the first byte of the answer came.
+    #[schema(example = 45.125)]
+    pub first_byte_ms: Option<f64>,
+    /// All of it, the rest of the answer included: the same as `response_time_ms`.
+    #[schema(example = 84)]
+    pub total_ms: u32,
 }
 
 /// A delivery of a webhook, without its attempts.
@@ -126,6 +163,7 @@ pub fn view(history: &History, delivery: &Delivery) -> Result<DeliveryView, Stor
         status_code: row.status_code,
         response_time_ms: row.response_time_ms,
         success: row.success,
+        outcome: delivery.latest_attempt().map(|one| one.outcome.kind()),
         error: row.error,
         attempts: None,
     })
@@ -133,6 +171,19 @@ pub fn view(history: &History, delivery: &Delivery) -> Result<DeliveryView, Stor
 
 /// Deliveries of any webhooks. One whose webhook is forgotten goes with it.
 pub fn views(api: &Api, page: Page<Delivery, DeliveryId>) -> Result<Listed<DeliveryView>, StoreError> {
+    with_histories(api, page, view)
+}
+
+/// The same as what was sent to them.
+pub fn logs(api: &Api, page: Page<Delivery, DeliveryId>) -> Result<Listed<LogRow>, StoreError> {
+    with_histories(api, page, |history, delivery| Ok(history.row(delivery, delivery.latest_attempt())?.into()))
+}
+
+fn with_histories<T>(
+    api: &Api,
+    page: Page<Delivery, DeliveryId>,
+    show: impl Fn(&History, &Delivery) -> Result<T, StoreError>,
+) -> Result<Listed<T>, StoreError> {
     let mut histories: HashMap<WebhookNumber, History> = HashMap::new();
     let mut rows = Vec::with_capacity(page.rows.len());
     for delivery in &page.rows {
@@ -144,10 +195,16 @@ pub fn views(api: &Api, page: Page<Delivery, DeliveryId>) -> Result<Listed<Deliv
                 unknown.insert(History::of(api, webhook)?)
             }
         };
-        rows.push(view(history, delivery)?);
+        rows.push(show(history, delivery)?);
     }
     Ok(Listed { rows, next: page.next.map(|id| (id.0, 0)) })
 }
+
+impl ListRow for DeliveryView {
+    const ALONE: &'static [&'static str] = &["attempts"];
+}
+
+impl ListRow for LogRow {}
 
 impl DeliveryView {
     /// With all of its attempts, as `by` may see them.
@@ -158,29 +215,53 @@ impl DeliveryView {
         webhook: &Webhook,
         delivery: &Delivery,
     ) -> Result<Self, StoreError> {
-        let (store, dialects) = (&api.store, api.dialects.now());
-        let dialect = dialects.get(&webhook.dialect).map(AsRef::as_ref);
-        let sent = |attempt: &Attempt| sent_headers(&attempt.request_headers, dialect, by.may(Scope::Manage));
-        let shown = |attempt| attempt_view(store, delivery, sent(&attempt), attempt);
-        let attempts = store.attempts(delivery)?.into_iter().map(shown);
+        let shown = |attempt| attempt_view(api, by, webhook, delivery, attempt);
+        let attempts = api.store.attempts(delivery)?.into_iter().map(shown);
         Ok(Self { attempts: Some(attempts.collect()), ..self })
     }
 }
 
-fn attempt_view(store: &Store, delivery: &Delivery, request_headers: Shown, attempt: Attempt) -> AttemptView {
-    let summary = attempt.summary;
+/// An attempt, as `by` may see it.
+pub fn attempt_view(api: &Api, by: &Tenant, webhook: &Webhook, delivery: &Delivery, attempt: Attempt) -> AttemptView {
+    let dialects = api.dialects.now();
+    let dialect = dialects.get(&webhook.dialect).map(AsRef::as_ref);
+    let request_headers = sent_headers(&attempt.request_headers, dialect, by.may(Scope::Manage));
+    let (summary, phases) = (attempt.summary, attempt.trace.phases);
     let success = is_success(delivery, &summary);
     AttemptView {
         number: summary.number,
-        started_at: time::rfc3339(store.shown(summary.started_at)),
+        started_at: time::rfc3339(api.store.shown(summary.started_at)),
         response_time_ms: summary.duration_ms,
         url: attempt.url,
         request_headers,
+        request_body: None,
         status_code: summary.outcome.status(),
         success,
         outcome: summary.outcome.kind(),
         error: (!success).then(|| summary.outcome.to_string()),
+        response_headers: joined(&attempt.trace.response_headers),
         response_body: String::from_utf8_lossy(&attempt.response_body).into_owned(),
         resent: attempt.resent,
+        timings: TimingsView {
+            resolve_ms: phases.resolve_us.map(ms),
+            connect_ms: phases.connect_us.map(ms),
+            tls_ms: phases.tls_us.map(ms),
+            first_byte_ms: phases.first_byte_us.map(ms),
+            total_ms: summary.duration_ms,
+        },
     }
+}
+
+fn ms(us: u32) -> f64 {
+    f64::from(us) / 1000.0
+}
+
+/// Values of one name as one, as HTTP has it.
+fn joined(headers: &SentHeaders) -> BTreeMap<String, String> {
+    let mut joined: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in headers.iter() {
+        let known = joined.entry(name.into()).and_modify(|known| known.push_str(", ")).or_default();
+        known.push_str(value);
+    }
+    joined
 }

@@ -4,7 +4,8 @@
 use actix_web::{HttpResponse, delete, post, web};
 use serde::Deserialize;
 
-use super::routes::{find, no_event};
+use super::filter::find;
+use super::routes::no_event;
 use super::view::{EventView, row};
 use crate::api::Api;
 use crate::api::access::asked::Asked;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::api::deliveries::view::DeliveryView;
+use crate::api::http::list::ListRow;
 use crate::api::http::page::Listed;
 use crate::api::http::problem::Problem;
 use crate::domain::event::Event;
@@ -61,6 +62,11 @@ pub struct EventView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub deliveries_next_cursor: Option<Option<String>>,
+}
+
+impl ListRow for EventView<'static> {
+    const ALONE: &'static [&'static str] =
+        &["data", "actor", "metadata", "deliveries_to_come", "deliveries", "deliveries_next_cursor"];
 }
 
 /// An event as lists show it.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::api::deliveries::history::{History, Row, is_success};
-use crate::api::http::page::{Listed, Window};
+use crate::api::http::page::{LIMIT_MAX, Listed, Window};
 use crate::api::http::problem::Problem;
 use crate::api::webhooks::reach::Reach;
 use crate::api::webhooks::view::{Object, object, views};
@@ -39,9 +39,14 @@ pub async fn webhooks(reach: &Reach<'_>, face: &Face, request: &HttpRequest) -> 
     let part = part(request, &face.list)?;
     let listed = match part.offset {
         beyond if beyond > OFFSET_MAX => Listed { rows: Vec::new(), next: None },
-        offset => Listed::from(reach.list(part.window, offset)),
+        offset => {
+            let so_far = Window { limit: part.window.limit + offset, ..part.window };
+            let mut listed = Listed::from(reach.list(so_far, |_| true));
+            listed.rows.drain(..offset.min(listed.rows.len()));
+            listed
+        }
     };
-    let total = || reach.list(Window { limit: usize::MAX - 1, ..part.window }, 0).rows.len() as u64;
+    let total = || reach.list(Window::newest(usize::MAX), |_| true).rows.len() as u64;
     let page = match face.list.paging {
         Paging::Cursor => Page::Cursor(listed.cursor()),
         Paging::Offset => offset_page(total(), part),
@@ -94,16 +99,14 @@ fn rows_from(history: &History, kind: Rows, part: Part) -> Result<Listed<Row>, P
     if skip > OFFSET_MAX {
         return Ok(Listed { rows: shown, next: None });
     }
-    let mut window = Window { before: None, below_attempt: 0, limit: crate::api::http::page::LIMIT_MAX };
+    let mut window = Window::newest(LIMIT_MAX);
     loop {
         let listed = rows(history, kind, Only::All, window)?;
         let skipped = skip.min(listed.rows.len());
         skip -= skipped;
         shown.extend(listed.rows.into_iter().skip(skipped).take(part.window.limit - shown.len()));
         match listed.next {
-            Some((before, below_attempt)) if shown.len() < part.window.limit => {
-                window = Window { before: Some(before), below_attempt, ..window };
-            }
+            Some(next) if shown.len() < part.window.limit => window = window.after(Some(next)),
             _ => return Ok(Listed { rows: shown, next: None }),
         }
     }
@@ -120,7 +123,7 @@ fn part(request: &HttpRequest, rule: &ListRule) -> Result<Part, Problem> {
     let offset = query.offset.as_deref().map_or(Some(0), whole_number);
     let offset = offset.ok_or_else(|| Invalid::new("offset", "must be a whole number from 0 up"))?;
     let usual = rule.limit_default as usize;
-    let window = Window::read_with(usual, query.limit.as_deref(), query.cursor.as_deref())?;
+    let window = Window::read(usual, query.limit.as_deref(), query.cursor.as_deref())?;
     Ok(Part { window, offset })
 }
 

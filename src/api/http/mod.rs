@@ -1,11 +1,14 @@
-//! What requests and replies have in common: bodies, queries, pages, errors.
+//! What requests and replies have in common: bodies, queries, lists, errors.
 
 pub mod allowance;
 pub mod body;
 pub mod code;
+pub mod form;
+pub mod list;
 pub mod page;
 pub mod plainly;
 pub mod problem;
 pub mod reply;
 pub mod request;
 pub mod setting;
+pub mod table;

@@ -90,15 +90,23 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
 
 /// Reads the query of a request.
 pub fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
-    let read = web::Query::<T>::from_query(request.query_string());
-    read.map(web::Query::into_inner).map_err(query_problem)
+    read_query(request.query_string(), &[])
 }
 
-fn query_problem(error: actix_web::error::QueryPayloadError) -> Problem {
-    let text = error.to_string();
-    let message = text.rsplit_once("error: ").map_or(text.as_str(), |(_, message)| message);
+/// Reads a part of a query; `beside` are the names that its other parts have.
+pub fn read_query<T: DeserializeOwned>(query: &str, beside: &[&str]) -> Result<T, Problem> {
+    let read = web::Query::<T>::from_query(query);
+    read.map(web::Query::into_inner).map_err(|error| query_problem(&error.to_string(), beside))
+}
+
+fn query_problem(text: &str, beside: &[&str]) -> Problem {
+    let message = text.rsplit_once("error: ").map_or(text, |(_, message)| message);
     match field(".", message) {
-        Some(field) => Invalid::new(field, plainly(message)).into(),
+        Some(field) => {
+            let is_unknown = message.starts_with("unknown field ");
+            let others = beside.iter().filter(|_| is_unknown).map(|name| format!(", `{name}`"));
+            Invalid::new(field, plainly(&format!("{message}{}", others.collect::<String>()))).into()
+        }
         None => Problem::json(format!("the query cannot be read: {message}")),
     }
 }

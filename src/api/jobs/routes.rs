@@ -6,14 +6,14 @@ use super::start::deed;
 use super::view::{JobView, view};
 use crate::api::Api;
 use crate::api::access::auth::{Manage, May, Read, Tenant};
-use crate::api::http::page::{Listed, PageQuery, PageReply};
+use crate::api::http::list::{ListQuery, NoFilter, answer};
+use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
-use crate::api::http::request::Query;
 use crate::domain::id::JobId;
 use crate::domain::job::{Job, Source};
 
-/// List bulk jobs, newest first
+/// List bulk jobs
 ///
 /// A job is forgotten 30 days after its end.
 #[utoipa::path(
@@ -25,14 +25,15 @@ use crate::domain::job::{Job, Source};
 pub async fn list(
     tenant: May<Read>,
     api: web::Data<Api>,
-    Query(query): Query<PageQuery>,
+    ListQuery { part, .. }: ListQuery<NoFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let window = query.window()?;
-    let (store, account) = (api.store.clone(), tenant.account().number);
-    let page = api.read(account, move || store.jobs(account, window.before.map(JobId), window.limit)).await??;
-    let mut listed = Listed::from(page);
-    listed.rows.retain(|job| may_see(&tenant, job));
-    Ok(HttpResponse::Ok().json(PageReply::from(listed.map(|job| view(&api.store, &job)))))
+    let account = tenant.account().number;
+    let rows = move |api: &Api, window: Window| {
+        let mut listed = Listed::from(api.store.jobs(account, window.walk())?);
+        listed.rows.retain(|job| may_see(&tenant, job));
+        Ok(listed.map(|job| view(&api.store, &job)))
+    };
+    answer(&api, account, part, rows).await
 }
 
 /// Show a bulk job

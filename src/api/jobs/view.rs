@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::api::http::list::ListRow;
 use crate::api::openapi::words::{JobKind, JobSource, JobState};
 use crate::domain::job::{Job, Source};
 use crate::domain::time;
@@ -66,6 +67,8 @@ pub struct CountView {
     /// False where there are more rows than that: then the count is of those that were looked at.
     pub complete: bool,
 }
+
+impl ListRow for JobView {}
 
 pub fn view(store: &Store, job: &Job) -> JobView {
     let registry = store.registry();

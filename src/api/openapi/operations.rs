@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::common::{self, Shape};
 use super::examples::example;
 use super::tags::tag_of;
+use crate::api::http::form::Form;
 
 /// The methods of a path, as the document writes them and as `Allow` does.
 pub const METHODS: [(&str, &str); 5] =
@@ -20,6 +21,7 @@ pub fn complete(path: &str, operation: &mut Map<String, Value>) {
     let tag = tag_of(&id);
     operation.insert("tags".into(), tag.iter().map(|tag| tag.name).collect());
     let need = Need::take(operation);
+    add_forms(operation);
     need.say(operation);
     relax_body(operation);
     let has_key = need != Need::Nothing;
@@ -42,6 +44,22 @@ pub fn complete(path: &str, operation: &mut Map<String, Value>) {
         responses.entry(status).or_insert(reply);
     }
     responses.sort_keys();
+}
+
+/// A list can also be had line by line.
+fn add_forms(operation: &mut Map<String, Value>) {
+    let asked = operation.get("parameters").and_then(Value::as_array);
+    if !asked.is_some_and(|all| all.iter().any(|one| one["name"] == "order")) {
+        return;
+    }
+    for form in [Form::Lines, Form::Csv] {
+        let kind = form.content_type().split(';').next().unwrap_or_default();
+        operation["responses"]["200"]["content"][kind] = json!({"schema": {"type": "string"}});
+    }
+    let told = operation.get("description").and_then(Value::as_str).filter(|text| !text.is_empty());
+    let forms = "With `Accept: application/x-ndjson` or `text/csv` all of the list comes, a row a line.";
+    let told = told.map_or(forms.to_string(), |told| format!("{told}\n\n{forms}"));
+    operation.insert("description".into(), told.into());
 }
 
 /// What it takes to be let in.

@@ -11,8 +11,13 @@ use super::examples::example;
 const PREFIX: &str = "#/components/schemas/";
 
 /// What may be null and may be left out as well.
-const AT_TIMES: [(&str, &str); 4] =
-    [("Event", "actor"), ("Event", "metadata"), ("Event", "deliveries_next_cursor"), ("Webhook", "lane")];
+const AT_TIMES: [(&str, &str); 5] = [
+    ("Attempt", "request_body"),
+    ("Event", "actor"),
+    ("Event", "metadata"),
+    ("Event", "deliveries_next_cursor"),
+    ("Webhook", "lane"),
+];
 
 /// What a frame holds, and how: the frames are written out for each noun, with the noun's own schema in them.
 #[derive(Debug, Clone, Copy)]
@@ -184,12 +189,16 @@ fn exemplify(of: &str, field: &str, schema: &mut Value) {
     }
 }
 
-/// Calls `change` for every object in a value, the outer ones first.
+/// What stands in a schema and is none.
+const VALUES: [&str; 4] = ["default", "enum", "example", "examples"];
+
+/// Calls `change` for every object in a value that is not one of a schema's values, the outer ones first.
 pub fn walk(value: &mut Value, change: &mut impl FnMut(&mut Map<String, Value>)) {
     match value {
         Value::Object(object) => {
             change(object);
-            object.values_mut().for_each(|value| walk(value, change));
+            let inner = object.iter_mut().filter(|(name, value)| !VALUES.contains(&name.as_str()) || value.is_object());
+            inner.for_each(|(_, value)| walk(value, change));
         }
         Value::Array(all) => all.iter_mut().for_each(|value| walk(value, change)),
         _ => {}

@@ -13,6 +13,7 @@ use crate::domain::delivery::{Cause, FAILURE_KINDS, SHOWN_STATES};
 use crate::domain::job::{JobKind as Kind, JobState as State, Source};
 use crate::domain::lane::Why;
 use crate::domain::stats::Step;
+use crate::domain::walk::First;
 use crate::domain::webhook::SHOWN_STATUSES;
 
 macro_rules! enums {
@@ -63,6 +64,8 @@ enums! {
     JobSource = Source::WORDS;
     /// How far a bulk job is.
     JobState = State::WORDS;
+    /// Which rows of a list come first: `newest`, what was made last, or `oldest`.
+    ListOrder = First::WORDS;
     /// How long one point of statistics is, in UTC: `minute` (kept for 3 days), `hour` (90 days) or `day` (3 years).
     StatsStep = Step::WORDS;
 }

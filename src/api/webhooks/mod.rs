@@ -2,6 +2,7 @@
 
 pub mod bulk;
 mod create;
+mod filter;
 mod input;
 pub mod later;
 pub mod meant;

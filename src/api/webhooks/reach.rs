@@ -15,7 +15,7 @@ use crate::api::http::reply::Reply;
 use crate::dialect::Dialect;
 use crate::domain::account::Scope;
 use crate::domain::audit::Deed;
-use crate::domain::id::WebhookId;
+use crate::domain::id::{WebhookId, WebhookNumber};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
 use crate::store::{Page, Refusal};
@@ -73,16 +73,12 @@ impl Reach<'_> {
         Ok(History::of(self.api, self.webhook(id)?)?)
     }
 
-    /// A page of webhooks, newest first, after the first `skip`.
-    pub fn list(&self, window: Window, skip: usize) -> Page<Arc<Webhook>, WebhookId> {
+    /// A page of webhooks; `wanted` filters.
+    pub fn list(&self, window: Window, wanted: impl Fn(&Webhook) -> bool) -> Page<Arc<Webhook>, WebhookId> {
         let registry = self.api.store.registry();
-        let here = |webhook: &&Arc<Webhook>| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect);
-        let all = registry.webhooks_of(self.tenant.account().number).rev().filter(here);
-        let older = all.skip_while(|webhook| window.before.is_some_and(|before| webhook.id.0 >= before));
-        let mut rows: Vec<_> = older.skip(skip).take(window.limit + 1).cloned().collect();
-        let more = rows.len() > window.limit;
-        rows.truncate(window.limit);
-        Page { next: rows.last().filter(|_| more).map(|last| last.id), rows }
+        let here = |webhook: &Webhook| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect);
+        let all = registry.webhooks_of(self.tenant.account().number).filter(|one| here(one) && wanted(one));
+        Page::of_all(all.cloned(), window.walk(), |webhook| webhook.id)
     }
 
     /// Changes a webhook; `verb` says what that is, in the audit log.
@@ -101,6 +97,17 @@ impl Reach<'_> {
         });
         Ok(changed.await?)
     }
+}
+
+/// The number of the webhook of this id in the account: also of a deleted one, whose deliveries are still there.
+pub fn webhook_ever(api: &Api, tenant: &Tenant, id: &str) -> Result<WebhookNumber, Problem> {
+    let (registry, account) = (api.store.registry(), tenant.account().number);
+    let found = match WebhookId::parse(id) {
+        Some(id) => registry.webhook(id.number()).filter(|webhook| webhook.id == id && webhook.account == account),
+        None => registry.webhook_of_uid(account, id),
+    };
+    let found = found.map(|webhook| webhook.number());
+    found.ok_or_else(|| Problem::not_found("webhook").with_field("webhook"))
 }
 
 /// All webhooks of the account.

@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 
 use super::create::WebhookCreate;
+use super::filter::WebhooksFilter;
 use super::input::WebhookInput;
 use super::reach::{reach, shown};
 use super::view::{WebhookView, views};
@@ -12,10 +13,10 @@ use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May, Read, Tenant};
 use crate::api::http::body::Body;
-use crate::api::http::page::{Listed, PageQuery, PageReply};
+use crate::api::http::list::{ListQuery, answer};
+use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
-use crate::api::http::request::Query;
 
 /// Register a webhook
 #[utoipa::path(
@@ -44,27 +45,26 @@ pub async fn create(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> 
     Ok(Reply::with(StatusCode::CREATED, data, created.warnings))
 }
 
-/// List webhooks, newest first
+/// List webhooks
 #[utoipa::path(
     operation_id = "webhooks.list", security(("key" = ["read"])),
-    params(PageQuery),
+    params(WebhooksFilter, PageQuery),
     responses((status = 200, description = "A page of webhooks", body = PageReply<WebhookView>))
 )]
 #[get("/api/v1/webhooks")]
 pub async fn list(
     tenant: May<Read>,
     api: web::Data<Api>,
-    Query(query): Query<PageQuery>,
+    ListQuery { filter, part }: ListQuery<WebhooksFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let window = query.window()?;
-    let (reader, account) = (api.clone(), tenant.account().number);
-    let listed = api.read(account, move || {
-        let reach = reach(&reader, &tenant);
-        let listed = Listed::from(reach.list(window, 0));
-        let rows = views(&reader.store, &reach.onlooker(), &listed.rows)?;
-        Ok::<_, Problem>(Listed { rows, next: listed.next })
-    });
-    Ok(HttpResponse::Ok().json(PageReply::from(listed.await??)))
+    let (account, sought) = (tenant.account().number, filter.read()?);
+    let rows = move |api: &Api, window: Window| {
+        let reach = reach(api, &tenant);
+        let listed = Listed::from(reach.list(window, |webhook| sought.wants(webhook)));
+        let rows = views(&api.store, &reach.onlooker(), &listed.rows)?;
+        Ok(Listed { rows, next: listed.next })
+    };
+    answer(&api, account, part, rows).await
 }
 
 /// Show a webhook, and how its deliveries stand

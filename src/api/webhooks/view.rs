@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::outgoing::TlsView;
+use crate::api::http::list::ListRow;
 use crate::api::masking::own_headers;
 use crate::api::openapi::words::{LaneWait, WebhookOrder, WebhookStatus};
 use crate::domain::disable::WrittenRule;
@@ -161,6 +162,10 @@ pub struct LaneView {
     /// Until when, where that is known.
     #[schema(format = DateTime)]
     until: Option<String>,
+}
+
+impl ListRow for WebhookView {
+    const ALONE: &'static [&'static str] = &["lane", "public_key", "secret"];
 }
 
 /// For whom a webhook is shown.

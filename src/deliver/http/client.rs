@@ -19,6 +19,7 @@ use crate::clock::Stopwatch;
 use crate::deliver::clients::Client;
 use crate::deliver::descriptors::Descriptors;
 use crate::deliver::dial::DialError;
+use crate::domain::trace::Phases;
 
 /// How long a connection is kept that nobody uses. Many servers close theirs after 20 seconds or more, and say so
 /// (`Keep-Alive`) where it is less.
@@ -80,7 +81,7 @@ impl Http {
         let mut since = None;
         let mut resends = 0;
         loop {
-            let (answer, was_used) = match self.way(client, &request.to.peer, since).await? {
+            let (answer, was_used) = match self.way(client, &request.to.peer, since, &mut heard.phases).await? {
                 Way::Own(connection, was_used) => (self.over_own(connection, request, heard).await, was_used),
                 Way::Stream(lease) => {
                     let was_used = lease.was_used();
@@ -119,7 +120,13 @@ impl Http {
     }
 
     /// What a request goes by; with `since`, something new.
-    async fn way(&self, client: &Client, peer: &Rc<Peer>, since: Option<Serial>) -> Result<Way, Failure> {
+    async fn way(
+        &self,
+        client: &Client,
+        peer: &Rc<Peer>,
+        since: Option<Serial>,
+        phases: &mut Phases,
+    ) -> Result<Way, Failure> {
         let mut may_wait = true;
         loop {
             if let Some(lease) = peer.tls.then(|| self.0.sessions.stream(peer, since.unwrap_or(0))).flatten() {
@@ -136,7 +143,7 @@ impl Http {
                 Turn::Dial(tell) => {
                     // That somebody dials is remembered, and is to be forgotten.
                     self.sweep_later();
-                    return self.dial(client, peer, tell).await;
+                    return self.dial(client, peer, tell, phases).await;
                 }
                 // If whoever dials gets nowhere, all of those who wait dial.
                 Turn::Wait(mut dialling) => may_wait = dialling.changed().await.is_ok(),
@@ -145,8 +152,14 @@ impl Http {
     }
 
     /// Dials, and tells those who wait what came of it.
-    async fn dial(&self, client: &Client, peer: &Rc<Peer>, tell: Option<watch::Sender<()>>) -> Result<Way, Failure> {
-        match self.connected(client, peer).await? {
+    async fn dial(
+        &self,
+        client: &Client,
+        peer: &Rc<Peer>,
+        tell: Option<watch::Sender<()>>,
+        phases: &mut Phases,
+    ) -> Result<Way, Failure> {
+        match self.connected(client, peer, phases).await? {
             Dialled::One(connection) => {
                 if let Some(tell) = tell {
                     self.0.sessions.is_older(peer);
@@ -167,9 +180,9 @@ impl Http {
     }
 
     /// Connects. Where descriptors or ports have run out, what only waits goes first.
-    async fn connected(&self, client: &Client, peer: &Peer) -> Result<Dialled, Failure> {
+    async fn connected(&self, client: &Client, peer: &Peer, phases: &mut Phases) -> Result<Dialled, Failure> {
         loop {
-            match self.0.connect(client, peer).await {
+            match self.0.connect(client, peer, phases).await {
                 Err(Failure::Dial(DialError::Ours(_))) if self.0.close_one() => {}
                 other => return other,
             }
@@ -184,16 +197,18 @@ impl Http {
 }
 
 impl Inner {
-    async fn connect(&self, client: &Client, peer: &Peer) -> Result<Dialled, Failure> {
-        let dialled = timeout(self.connect, client.dial.dial(&peer.host, peer.port)).await;
+    async fn connect(&self, client: &Client, peer: &Peer, phases: &mut Phases) -> Result<Dialled, Failure> {
+        let dialled = timeout(self.connect, client.dial.dial(&peer.host, peer.port, phases)).await;
         let (stream, descriptor) = dialled.map_err(|_| Failure::TimedOut)?.map_err(Failure::Dial)?;
         if !peer.tls {
             return Ok(Dialled::One(Connection::plain(stream, descriptor)));
         }
         let no_name = |_| Failure::Tls(std::io::Error::other("no certificate can be for this host"));
         let name = ServerName::try_from(peer.host.clone()).map_err(no_name)?;
+        let watch = Stopwatch::start();
         let shaken = timeout(self.connect, client.tls.connect(name, stream)).await;
         let stream = shaken.map_err(|_| Failure::TimedOut)?.map_err(Failure::Tls)?;
+        phases.tls_us = Some(watch.micros());
         let is_two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let connection = Connection::tls(stream, descriptor);
         Ok(if is_two { Dialled::Two(connection) } else { Dialled::One(connection) })

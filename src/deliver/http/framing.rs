@@ -8,6 +8,7 @@ use bytes::{Buf, BytesMut};
 use httparse::{EMPTY_HEADER, Header, Status};
 
 use super::Heard;
+use crate::domain::trace::kept_headers;
 
 /// Bytes that the heads of an answer may have, those of the answers before it (1xx) too.
 pub(super) const HEAD_BYTES_MAX: usize = 128 * 1024;
@@ -162,6 +163,7 @@ impl Reading {
         if !is_interim {
             heard.status = Some(status);
             heard.retry_after = told.retry_after;
+            heard.headers = kept_headers(head.headers.iter().map(|header| (header.name, header.value)));
         }
         bytes.advance(length);
         Ok(at)

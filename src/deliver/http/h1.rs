@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::framing::{Progress, Reading};
 use super::{Failure, Heard, Request};
+use crate::clock::Stopwatch;
 
 /// Bytes of an answer that are read at once.
 const READ_BYTES: usize = 4 * 1024;
@@ -79,6 +80,7 @@ struct Wire<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     async fn answer(&mut self, reading: &mut Reading, heard: &mut Heard) -> Result<u16, Failure> {
+        let watch = Stopwatch::start();
         loop {
             match reading.take(&mut self.received, heard).map_err(Failure::Broken)? {
                 Progress::Whole | Progress::Full => break,
@@ -89,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                     reading.closed(heard).map_err(|why| self.ended(heard, why))?;
                     break;
                 }
-                Ok(_) => {}
+                Ok(_) => _ = heard.phases.first_byte_us.get_or_insert_with(|| watch.micros()),
                 // Over TLS: closed without the word that it is closed, which many do.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     reading.closed(heard).map_err(|why| self.ended(heard, why))?;

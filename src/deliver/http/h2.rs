@@ -19,7 +19,9 @@ use tokio::sync::{oneshot, watch};
 
 use super::connection::{Connection, Fault};
 use super::{Failure, Heard, Request};
+use crate::clock::Stopwatch;
 use crate::domain::probe;
+use crate::domain::trace::kept_headers;
 
 /// How many streams a session may have before the endpoint has said it.
 const UNKNOWN: usize = usize::MAX - 1;
@@ -139,6 +141,7 @@ pub async fn exchange(mut lease: Lease, request: &Request<'_>, heard: &mut Heard
 }
 
 async fn answer(lease: &mut Lease, request: &Request<'_>, heard: &mut Heard) -> Result<u16, ::h2::Error> {
+    let watch = Stopwatch::start();
     poll_fn(|cx| lease.send.poll_ready(cx)).await?;
     let (answer, mut body) = lease.send.send_request(head(request), request.body.is_empty())?;
     if !request.body.is_empty() {
@@ -150,6 +153,8 @@ async fn answer(lease: &mut Lease, request: &Request<'_>, heard: &mut Heard) -> 
     let status = answer.status().as_u16();
     let asked = answer.headers().get(RETRY_AFTER.as_str()).and_then(|value| value.to_str().ok());
     (heard.any, heard.status, heard.retry_after) = (true, Some(status), asked.map(str::to_string));
+    heard.phases.first_byte_us = Some(watch.micros());
+    heard.headers = kept_headers(answer.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
     let mut pieces = answer.into_body();
     while !heard.is_full() {
         match pieces.data().await {

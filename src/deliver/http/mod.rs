@@ -25,6 +25,8 @@ use super::dial::DialError;
 use crate::domain::delivery::RESPONSE_BODY_BYTES_MAX;
 use crate::domain::id::AccountNumber;
 use crate::domain::probe::Method;
+use crate::domain::sent_headers::SentHeaders;
+use crate::domain::trace::Phases;
 pub use client::Http;
 pub use connection::Connection;
 
@@ -95,8 +97,12 @@ pub struct Heard {
     pub status: Option<u16>,
     /// `Retry-After` as it was sent.
     pub retry_after: Option<String>,
+    /// Its headers, as far as they are kept.
+    pub headers: SentHeaders,
     /// The start of the body, at most [`RESPONSE_BODY_BYTES_MAX`].
     pub body: Vec<u8>,
+    /// How long the phases took that have ended.
+    pub phases: Phases,
     /// The request was sent once more, on a fresh connection.
     pub resent: bool,
 }

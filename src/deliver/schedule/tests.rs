@@ -88,6 +88,7 @@ impl Bench {
             request_headers: Default::default(),
             response_body: Vec::new(),
             resent: false,
+            trace: Default::default(),
         };
         let (disable, strain) = (DisableRule::default(), Strain::Neutral);
         let next = Next::RetryAt(at);

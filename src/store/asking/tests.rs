@@ -10,6 +10,7 @@ use crate::domain::delivery::{Cause, Delivery, DeliveryState};
 use crate::domain::id::{DeliveryId, EventId, WebhookId};
 use crate::domain::job::{Bulk, JobKind, JobState, Source};
 use crate::domain::order::{KeyPath, OnDead, Order};
+use crate::domain::walk::Walk;
 use crate::domain::webhook::{EventFilter, Status, Webhook};
 use crate::store::bench::{self, Bench, event};
 use crate::store::layout::Tree;
@@ -199,11 +200,11 @@ fn a_condition_that_an_event_makes_too_costly_makes_a_dead_letter_that_can_be_re
         from: None,
         to: None,
     };
-    let listed = bench.store.dead_letters(&all, None, 10).unwrap().rows;
+    let listed = bench.store.dead_letters(&all, Walk::newest(10)).unwrap().rows;
     assert_eq!(listed.iter().map(|one| one.id).collect::<Vec<_>>(), [dead]);
     let replay = bench.now(move |staging| staging.replay(1, costly, dead));
     assert_eq!(delivery(&bench, replay).state, DeliveryState::Pending);
-    assert!(bench.store.dead_letters(&all, None, 10).unwrap().rows.is_empty());
+    assert!(bench.store.dead_letters(&all, Walk::newest(10)).unwrap().rows.is_empty());
     // The same for an accept that nobody asked about ahead, and a condition that takes few steps is none of these.
     let id = bench.publish_as(large());
     assert!(is_too_costly(&bench, id.delivery_to(costly.number())));

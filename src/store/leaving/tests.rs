@@ -5,9 +5,11 @@ use crate::domain::id::{WebhookId, WebhookNumber};
 use crate::domain::job::JobState;
 use crate::domain::order::{OnDead, Order};
 use crate::domain::retry::Next;
+use crate::domain::walk::Walk;
 use crate::domain::webhook::EventFilter;
 use crate::store::bench::{Bench, START, event, in_memory, settlement, webhook};
 use crate::store::message::NewEvent;
+use crate::store::publish::{Publish, Published, Terms};
 use crate::store::settings::Settings;
 
 /// What each step of an answer says, before upkeep goes on.
@@ -147,10 +149,9 @@ fn a_body_that_was_written_ahead_goes_in_steps() {
         let id = bench.now(move |staging| {
             let pieces: Vec<Vec<u8>> = body.0.chunks(layout::VALUE_BYTES_MAX).map(<[u8]>::to_vec).collect();
             let (id, count) = staging.put_pieces(1, None, pieces)?.expect("nothing was before it");
-            let mut publish = crate::store::publish::Publish::unasked(vec![new]);
+            let mut publish = Publish::unasked(vec![new]);
             publish.bodies.insert(0, Some(event_rows::BodyAt::of(id, count, &body)));
-            let crate::store::publish::Published::Accepted(accepted) = staging.accept_asked(1, publish, None, false)?
-            else {
+            let Published::Accepted(accepted) = staging.accept_asked(1, publish, None, Terms::default())? else {
                 panic!("all of it is there")
             };
             Ok(accepted[0].id)
@@ -295,7 +296,7 @@ fn a_job_takes_those_that_are_asked_for_and_no_event_that_came_after_it() {
         let job = bench.store.job(1, job.id).unwrap().unwrap();
         assert_eq!((job.state, job.done, job.examined), (JobState::Done, 400, 600));
         assert!(bench.store.event(1, after).unwrap().is_some());
-        let left = bench.store.events(1, EventId(0), None, 1000, |head| head.purged_at.is_none()).unwrap().rows.len();
+        let left = bench.store.events(1, Walk::newest(1000), None, |head| head.purged_at.is_none()).unwrap().rows.len();
         assert_eq!(left, 200);
         assert_eq!(bench.events(1), if kind == JobKind::Delete { 201 } else { 601 });
         // Those that are named: one is gone meanwhile.

@@ -165,7 +165,7 @@ fn what_is_still_to_be_made_and_what_cannot_be_read_goes_too() {
     bench.now(move |staging| {
         (0..100).try_for_each(|_| staging.create_webhook(Webhook { account: gone, ..webhook() }, None).map(drop))
     });
-    let broken = bench.store.events(gone, crate::domain::id::EventId(0), None, 1, |_| true).unwrap().rows[0].id;
+    let broken = bench.store.events(gone, crate::domain::walk::Walk::newest(1), None, |_| true).unwrap().rows[0].id;
     bench.damage(Tree::Events, &layout::event(gone, broken));
     let closed = bench.keys(Tree::Closed)[0].clone();
     bench.damage(Tree::Closed, &closed);

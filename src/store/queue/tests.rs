@@ -30,6 +30,7 @@ fn settlement(id: u128) -> Settlement {
         request_headers: Default::default(),
         response_body: Vec::new(),
         resent: false,
+        trace: Default::default(),
     };
     let (disable, strain) = (DisableRule::default(), Strain::Well);
     let (delivery, next) = (DeliveryId(id), Next::Succeeded);

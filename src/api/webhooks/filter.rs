@@ -1,0 +1,68 @@
+//! Which webhooks a list asks for.
+
+use serde::Deserialize;
+
+use crate::api::deliveries::filter::one_of;
+use crate::api::openapi::words::WebhookStatus;
+use crate::domain::Invalid;
+use crate::domain::event::check_type;
+use crate::domain::webhook::{SHOWN_STATUSES, Webhook};
+
+/// Which webhooks to list.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct WebhooksFilter {
+    /// Only those with this in their URL, such as its host; upper and lower case are the same.
+    pub url: Option<String>,
+    /// Only those with this in their name; upper and lower case are the same.
+    pub name: Option<String>,
+    /// Only those that want events of this type, whatever their `filter` says.
+    pub event_type: Option<String>,
+    /// Only those whose deliveries go out, or do not, so.
+    #[param(value_type = Option<WebhookStatus>, inline)]
+    pub status: Option<String>,
+    /// Only those of this dialect.
+    pub dialect: Option<String>,
+}
+
+/// The same, read.
+#[derive(Debug)]
+pub struct Sought {
+    /// In lower case.
+    url: Option<String>,
+    /// In lower case.
+    name: Option<String>,
+    event_type: Option<String>,
+    status: Option<String>,
+    dialect: Option<String>,
+}
+
+impl WebhooksFilter {
+    /// Reads it.
+    pub fn read(self) -> Result<Sought, Invalid> {
+        let checked = self.event_type.as_deref().map_or(Ok(()), check_type);
+        checked.map_err(|invalid| Invalid { field: "event_type".into(), ..invalid })?;
+        Ok(Sought {
+            url: self.url.map(|text| text.to_lowercase()),
+            name: self.name.map(|text| text.to_lowercase()),
+            event_type: self.event_type,
+            status: one_of("status", self.status, &SHOWN_STATUSES)?,
+            dialect: self.dialect,
+        })
+    }
+}
+
+impl Sought {
+    /// Whether a webhook is asked for.
+    pub fn wants(&self, webhook: &Webhook) -> bool {
+        let has = |wanted: &Option<String>, text: Option<&str>| {
+            wanted.as_ref().is_none_or(|wanted| text.is_some_and(|text| text.to_lowercase().contains(wanted)))
+        };
+        has(&self.url, Some(webhook.url.as_str()))
+            && has(&self.name, webhook.name.as_deref())
+            && self.event_type.as_ref().is_none_or(|event_type| webhook.wants(event_type))
+            && self.status.as_ref().is_none_or(|status| webhook.status_word() == status)
+            && self.dialect.as_ref().is_none_or(|dialect| webhook.dialect == *dialect)
+    }
+}
