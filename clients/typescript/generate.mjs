@@ -76,7 +76,7 @@ function method({ id, path, verb, operation }) {
   const body = operation.requestBody?.content["application/json"]?.schema;
   const { isHeld, isList, type } = given(operation);
   const told = inPath.map((one) => `@param ${camel(one.name)} ${one.description}`);
-  const takes = inPath.map((one) => `${camel(one.name)}: string`);
+  const takes = inPath.map((one) => `${camel(one.name)}: ${one.schema.type === "integer" ? "number" : "string"}`);
   if (body) takes.push(`fields: ${typeOf(body)}${operation.requestBody.required ? "" : " = {}"}`);
   if (inQuery.length > 0) {
     const needed = inQuery.some((one) => one.required);

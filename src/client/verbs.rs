@@ -131,10 +131,17 @@ parts! {
     }
     /// One event for one webhook, with each attempt to deliver it.
     deliveries Deliveries {
+        /// List the deliveries of an account, to all of its webhooks.
+        "deliveries.list" list GET "/api/v1/deliveries" () pages;
         /// Deliver again what a delivery delivered.
         "deliveries.replay" replay POST "/api/v1/webhooks/{id}/replay/{delivery_id}" (id, delivery_id) plain;
         /// Show a delivery with all of its attempts.
         "deliveries.get" get GET "/api/v1/deliveries/{id}" (id) plain;
+    }
+    /// Attempts of a delivery.
+    deliveries_attempts DeliveriesAttempts {
+        /// Show one attempt of a delivery, with the body that was sent.
+        "deliveries.attempts.get" get GET "/api/v1/deliveries/{id}/attempts/{number}" (id, number) plain;
     }
     /// What a webhook signs with.
     webhooks_secret WebhooksSecret {
