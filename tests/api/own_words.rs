@@ -113,7 +113,7 @@ async fn tags_and_metadata_are_kept_as_sets_and_texts_and_bounded() {
     let changed = change(json!({"tags": null, "metadata": {"plan": "none"}, "channels": ["c"]})).await.data(200);
     assert_eq!((&changed["tags"], &changed["metadata"]), (&json!([]), &json!({"plan": "none"})));
     let log = server.get(&format!("/api/v1/audit?target={}", id(&made))).send().await.data(200);
-    assert_eq!(log[0]["fields"], json!(["channels", "metadata", "tags"]));
+    assert_eq!(log[0]["fields"], json!(["channels", "tags", "metadata"]));
     let cleared = change(json!({"metadata": null, "channels": null})).await.data(200);
     assert_eq!((&cleared["metadata"], &cleared["channels"]), (&json!({}), &json!([])));
     server.stop().await;

@@ -29,7 +29,7 @@ async fn an_account_publishes_so_many_events_a_day_and_is_told_when_to_come_back
     assert_eq!(refused.header("Retry-After"), Some(&*until_midnight.to_string()));
     let told = message(&refused);
     assert!(
-        told.contains("3 new events a day (limits.events_per_day), and 1 are left until 2023-11-15T00:00:00Z"),
+        told.contains("3 new events a day (limits.events_per_day), and 1 are left until 2023-11-15T00:00:00.000Z"),
         "{told}"
     );
     refused.error(429, "quota");
@@ -118,7 +118,7 @@ async fn a_key_is_told_what_it_is_and_whom_it_acts_for() {
     assert_eq!(told["key"]["id"], id(&made));
     assert_eq!((&told["key"]["name"], &told["key"]["scopes"]), (&json!("ci"), &json!(["publish"])));
     assert_eq!((&told["key"]["account"], &told["account"]["id"]), (&json!("acme"), &json!("acme")));
-    assert_eq!(told["key"]["expires_at"], "2030-01-01T00:00:00Z");
+    assert_eq!(told["key"]["expires_at"], "2030-01-01T00:00:00.000Z");
     assert_eq!((&told["is_admin"], &told["acts_for_another"]), (&json!(false), &json!(false)));
 
     let admin = server.get("/api/v1/whoami").send().await.data(200);

@@ -169,19 +169,21 @@ async fn webhooks_are_listed_newest_first_page_by_page() {
 async fn a_webhook_is_steered_by_hand() {
     let server = Server::start().await;
     let path = format!("/api/v1/webhooks/{}", made(&server, plain()).await);
-    let call = async |verb: &str, body: Value| server.post(&format!("{path}/{verb}")).json(body).send().await;
+    let call = async |verb: &str| server.post(&format!("{path}/{verb}")).send().await;
+    let disable =
+        async |reason: &str| server.post(&format!("{path}/disable")).json(json!({"reason": reason})).send().await;
     let status = |data: Value| data["status"].as_str().unwrap().to_string();
-    assert_eq!(status(call("pause", json!({})).await.data(200)), "paused");
-    call("enable", json!({})).await.error(409, "wrong_state");
-    assert_eq!(status(call("resume", json!({})).await.data(200)), "active");
-    let disabled = call("disable", json!({"reason": "moving house"})).await.data(200);
+    assert_eq!(status(call("pause").await.data(200)), "paused");
+    call("enable").await.error(409, "wrong_state");
+    assert_eq!(status(call("resume").await.data(200)), "active");
+    let disabled = disable("moving house").await.data(200);
     assert_eq!((&disabled["status"], &disabled["status_reason"]), (&json!("disabled"), &json!("moving house")));
-    let again = call("disable", json!({"reason": "other"})).await.data(200);
+    let again = disable("other").await.data(200);
     assert_eq!(again["status_reason"], "moving house", "it is disabled already");
-    call("pause", json!({})).await.error(409, "wrong_state");
-    call("resume", json!({})).await.error(409, "wrong_state");
-    assert_eq!(status(call("enable", json!({})).await.data(200)), "active");
-    assert_eq!(call("disable", json!({"reason": ""})).await.error(400, "invalid_field"), "reason");
+    call("pause").await.error(409, "wrong_state");
+    call("resume").await.error(409, "wrong_state");
+    assert_eq!(status(call("enable").await.data(200)), "active");
+    assert_eq!(disable("").await.error(400, "invalid_field"), "reason");
     server.post(&format!("{path}/disable")).send().await.data(200);
     server.stop().await;
 }

