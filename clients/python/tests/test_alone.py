@@ -9,6 +9,7 @@ import httpx
 
 import hookwheel
 from hookwheel import Hookwheel, Retries
+from hookwheel.generated.models.job_state import check_job_state
 from tests.endpoint import Answer, Endpoint
 
 RECEIPT = {"id": "e", "type": "a", "created_at": "2026-01-15T09:30:00.000Z", "deliveries": 0}
@@ -92,12 +93,10 @@ class Repeating(unittest.TestCase):
             Hookwheel("hooks.example.com", "hw_key")
 
     def test_what_a_newer_server_says_is_handed_on(self) -> None:
-        job = {"id": "j", "kind": "anew", "of": "anew", "state": "resting", "examined": 1, "done": 0, "skipped": 0}
-        job |= {"created_at": RECEIPT["created_at"], "mood": "good"}
-        job |= dict.fromkeys(("webhook_id", "ids", "event_type", "from", "to", "ended_at"))
-        with answering([Answer(200, json.dumps({"data": job}).encode())]) as api, Hookwheel(api.url, "hw_key") as hw:
-            shown = hw.jobs.get("j")
-        self.assertEqual((shown.state, shown["mood"]), ("resting", "good"))
+        said = json.dumps({"data": {**RECEIPT, "mood": "good"}}).encode()
+        with answering([Answer(202, said)]) as api, Hookwheel(api.url, "hw_key") as hw:
+            self.assertEqual(hw.events.publish("a", 1)["mood"], "good")
+        self.assertEqual(check_job_state("resting"), "resting")
 
 
 class Requests(unittest.TestCase):

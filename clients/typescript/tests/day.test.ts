@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import * as hookwheel from "hookwheel";
-import { type DeliveryState, Hookwheel, type Job, verify, type Webhook } from "hookwheel";
+import { type DeliveryState, Hookwheel, type Job, verify, type Webhook, type WebhookCreate } from "hookwheel";
 import { type Arrived, Endpoint, until } from "./endpoint.js";
 
 const { HOOKWHEEL_URL: url = "", HOOKWHEEL_KEY: adminKey = "" } = process.env;
@@ -35,9 +35,8 @@ describe("a day", () => {
     return { id, hw: new Hookwheel(url, key) };
   }
 
-  async function webhook(hw: Hookwheel, fields: Partial<Webhook> = {}): Promise<{ made: Webhook; secret: string }> {
-    const { name = null, headers = {} } = fields;
-    const made = await hw.webhooks.create({ url: `${endpoint.url}/hook`, events: ["task.*"], max_retries: 0, name, headers });
+  async function webhook(hw: Hookwheel, fields: Partial<WebhookCreate> = {}): Promise<{ made: Webhook; secret: string }> {
+    const made = await hw.webhooks.create({ url: `${endpoint.url}/hook`, events: ["task.*"], max_retries: 0, ...fields });
     const { secret } = await hw.webhooks.secret.get(made.id);
     assert(secret !== null);
     return { made, secret };
