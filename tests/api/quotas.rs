@@ -44,7 +44,7 @@ async fn an_account_publishes_so_many_events_a_day_and_is_told_when_to_come_back
 
     let used = server.get("/api/v1/accounts/acme/usage").key(&own).send().await.data(200);
     assert_eq!(used["events_per_day"], json!({"used": 3, "limit": 3}));
-    assert_eq!(used["day_ends_at"], "2023-11-15T00:00:00Z");
+    assert_eq!(used["day_ends_at"], "2023-11-15T00:00:00.000Z");
     server.clock.turn_to(START_MS + until_midnight * 1_000);
     server.post("/api/v1/events").key(&own).json(event()).send().await.data(202);
     let used = server.get("/api/v1/accounts/acme/usage").key(&own).send().await.data(200);

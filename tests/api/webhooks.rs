@@ -409,7 +409,7 @@ async fn a_mistake_is_said_once_with_what_is_nearest_and_where_it_is() {
             "/api/v1/events",
             "{\"type\":\"a\",\"data\":1}\n{\"typ\":\"a\",\"data\":1}\n".to_string(),
             "[1].typ",
-            "line 2: typ: is not known here; did you mean type? There are: type, data, actor, metadata, id, created_at, \
+            "line 2: typ: is not known here; did you mean type? There are: type, data, actor, metadata, id, created_at, channels, \
              test, account (column 6)",
         ),
         (

@@ -68,12 +68,11 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
     Ok(Reply::ok(row(head).with_payload(payload.as_deref())?.with_deliveries(newest, to_come)))
 }
 
-/// An event of the account, and what it is about unless that was purged. What is purged in between is as it is then.
-pub fn whole(
-    store: &Store,
-    account: AccountNumber,
-    id: EventId,
-) -> Result<Option<(EventHead, Option<Arc<Event>>)>, StoreError> {
+/// An event, and what it is about unless that was purged.
+pub type Whole = (EventHead, Option<Arc<Event>>);
+
+/// An event of the account. What is purged in between is as it is then.
+pub fn whole(store: &Store, account: AccountNumber, id: EventId) -> Result<Option<Whole>, StoreError> {
     let payload = store.event(account, id)?;
     let Some(head) = store.event_head(account, id)? else { return Ok(None) };
     let payload = payload.filter(|_| head.purged_at.is_none());

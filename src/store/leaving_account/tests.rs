@@ -13,6 +13,8 @@ use crate::store::message::{Idempotency, NewEvent};
 use crate::store::request::Load;
 use crate::store::settings::Settings;
 
+type Change = Box<dyn FnOnce(&mut Staging<'_>) -> Result<(), Refusal> + Send>;
+
 /// Some of everything of an account: gives its number.
 fn fill(bench: &mut Bench, id: &'static str) -> AccountNumber {
     let account = Account { id: id.into(), ..Store::default_account("standard") };
@@ -127,7 +129,7 @@ fn from_the_commit_that_says_so_on_it_is_not_there_for_anybody() {
         assert!(registry.account_by_id("gone").is_none() && !registry.is_served(gone));
         assert_eq!(registry.accounts().map(|account| account.id.clone()).collect::<Vec<_>>(), ["default"]);
     }
-    let mut refused = |change: Box<dyn FnOnce(&mut Staging<'_>) -> Result<(), Refusal> + Send>, load| {
+    let mut refused = |change: Change, load| {
         let mut answer = bench.store.submit_for(load, change).unwrap();
         bench.committer.step();
         answer.try_recv().expect("the committer answers").unwrap_err()
