@@ -409,8 +409,8 @@ async fn a_mistake_is_said_once_with_what_is_nearest_and_where_it_is() {
             "/api/v1/events",
             "{\"type\":\"a\",\"data\":1}\n{\"typ\":\"a\",\"data\":1}\n".to_string(),
             "[1].typ",
-            "line 2: typ: is not known here; did you mean type? There are: type, data, actor, metadata, id, created_at, channels, \
-             test, account (column 6)",
+            "line 2: typ: is not known here; did you mean type? There are: type, data, actor, metadata, id, created_at, \
+             channels, test, account (column 6)",
         ),
         (
             "/api/v1/webhooks",
@@ -446,8 +446,8 @@ async fn a_mistake_is_said_once_with_what_is_nearest_and_where_it_is() {
     let message = unknown.json["error"]["message"].as_str().unwrap_or_default().to_string();
     assert!(message.starts_with("event: is not known here; did you mean events? There are: url, events,"), "{message}");
     let query = server.get("/api/v1/webhooks?limt=3").send().await;
-    let message = "limt: is not known here; did you mean limit? There are: url, name, event_type, status, dialect, limit, \
-                   cursor, order, count";
+    let message = "limt: is not known here; did you mean limit? There are: url, name, event_type, status, dialect, uid, \
+                   tag, channel, limit, cursor, order, count";
     assert_eq!(query.json["error"]["message"], message);
     server.stop().await;
 }
