@@ -4,13 +4,23 @@
 use crate::api::Api;
 use crate::api::access::auth::Tenant;
 use crate::domain::audit::Deed;
-use crate::store::{Refusal, Staging};
+use crate::store::{Load, Refusal, Staging};
 
 impl Api {
     /// Makes a change, and writes down who did what together with it; `None` where nothing changed.
     pub(super) async fn change<T: Send + 'static>(
         &self,
         tenant: &Tenant,
+        change: impl FnOnce(&mut Staging<'_>) -> Result<(Option<Deed>, T), Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.change_of(tenant, Load::of(tenant.account().number), change).await
+    }
+
+    /// The same of one that writes much.
+    pub(super) async fn change_of<T: Send + 'static>(
+        &self,
+        tenant: &Tenant,
+        load: Load,
         change: impl FnOnce(&mut Staging<'_>) -> Result<(Option<Deed>, T), Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let by = tenant.actor();
@@ -21,6 +31,6 @@ impl Api {
             }
             Ok(made)
         };
-        self.store.change(tenant.account().number, change).await
+        self.store.change_of(load, change).await
     }
 }

@@ -37,7 +37,7 @@ impl<'c> Pages<'c> {
             }
             let query: Vec<_> = self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             let mut page = self.client.whole(&self.asked.clone().with_query(&query)).await?;
-            if let Value::Array(rows) = page["data"].take() {
+            if let Some(Value::Array(rows)) = page.get_mut("data").map(Value::take) {
                 self.rows = rows.into_iter();
             }
             let cursor = page["next_cursor"].as_str().map(str::to_owned);

@@ -1,12 +1,13 @@
 //! Makes attempts. One deadline covers resolving, connect, TLS, request, headers and body; of the answer no more is read
 //! than is kept. A try never "errors": it ends in an `Outcome`, or was none, for want of something of ours.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -33,6 +34,7 @@ use crate::domain::explain::Explained;
 use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
 use crate::domain::probe::{Method, Probe, Probed};
 use crate::domain::sent_headers::SentHeaders;
+use crate::domain::time::UnixMs;
 use crate::domain::trace::{SentBody, Trace};
 use crate::domain::webhook::Webhook;
 use crate::store::{Store, StoreError};
@@ -77,6 +79,8 @@ pub struct Sender {
     out: RefCell<HashMap<EventAndDialect, Weak<Ready>>>,
     /// Above so many it is looked which of them are back.
     out_max: Cell<usize>,
+    /// How often a payload had been deleted or purged when it was looked last.
+    payloads_gone: Cell<u64>,
 }
 
 /// An event, and the dialect's place in memory.
@@ -88,8 +92,18 @@ struct Ready {
     /// While it is kept here no other dialect can have its place in memory, which is a part of the key.
     _dialect: Arc<Dialect>,
     body: Prepared,
+    /// By what its body is known again, where all webhooks get the same.
+    sent: OnceCell<SentBody>,
     /// What its body holds of the budget, as long as it is out.
     charge: RefCell<Weak<Charge>>,
+}
+
+impl Ready {
+    /// By what this body is known again, which was made of it then.
+    fn sent_body(&self, body: &[u8], at: UnixMs) -> SentBody {
+        let of = || SentBody::of(body, at);
+        if self.body.is_whole() { self.sent.get_or_init(of).made(at) } else { of() }
+    }
 }
 
 impl Sender {
@@ -107,7 +121,8 @@ impl Sender {
         ));
         let (targets, out) = (RefCell::default(), RefCell::default());
         let (targets_max, out_max) = (Cell::new(TARGETS_MAX_MIN), Cell::new(PREPARED_MAX));
-        Self { tools, requests, targets, targets_max, prepared, out, out_max }
+        let payloads_gone = Cell::default();
+        Self { tools, requests, targets, targets_max, prepared, out, out_max, payloads_gone }
     }
 
     /// Makes the next attempt of the claimed delivery. Says also by which dialect it was made. An error says that nothing
@@ -165,7 +180,7 @@ impl Sender {
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
             return Ok(Outcome::TooLarge(body.len() as u64, limit as u64));
         }
-        sent.body = Some(SentBody::of(&body, facts.now));
+        sent.body = Some(ready.sent_body(&body, facts.now));
         let headers = target.headers(&facts, &body, &keys);
         sent.headers = target.kept(&headers);
         let webhook = &target.webhook;
@@ -235,6 +250,12 @@ impl Sender {
     /// The event, made ready; `None` if it is not kept any more.
     fn ready(&self, claim: &Claim, target: &Target) -> Result<Option<Rc<Ready>>, Unsent> {
         fail::fail_point!("deliver.ready", |_| Err(StoreError::Unavailable.into()));
+        // What was purged since is sent to nobody, so what is held of events is read anew.
+        let gone = self.tools.store.meters().payloads_gone.load(Ordering::Relaxed);
+        if self.payloads_gone.replace(gone) != gone {
+            self.prepared.borrow_mut().clear();
+            self.out.borrow_mut().clear();
+        }
         let key = (claim.delivery.event, Arc::as_ptr(&target.dialect).addr());
         if let Some(ready) = self.prepared.borrow().get(&key) {
             return Ok(Some(ready.clone()));
@@ -252,7 +273,13 @@ impl Sender {
         let body = target.dialect.prepare(&event, &target.account_id);
         let many = event.webhooks.len() > 1;
         let is_small = event.data.len() <= PREPARED_BYTES_MAX;
-        let ready = Rc::new(Ready { event, _dialect: target.dialect.clone(), body, charge: RefCell::default() });
+        let ready = Rc::new(Ready {
+            event,
+            _dialect: target.dialect.clone(),
+            body,
+            sent: OnceCell::new(),
+            charge: RefCell::default(),
+        });
         match (many, is_small) {
             (true, true) => self.prepared.borrow_mut().insert(key, ready.clone()),
             (true, false) => self.share(key, &ready),

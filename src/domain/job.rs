@@ -196,8 +196,8 @@ pub struct Job {
     pub ended_at: Option<UnixMs>,
     /// In which part of its source it is, from 0.
     pub part: u8,
-    /// Of the next event, which takes several steps, all up to this delivery is done.
-    pub within: Option<DeliveryId>,
+    /// Of this event, which takes several steps, all up to that delivery is done.
+    pub within: Option<(EventId, DeliveryId)>,
 }
 
 impl Job {
@@ -217,6 +217,11 @@ impl Job {
             part: 0,
             within: None,
         }
+    }
+
+    /// Up to which delivery this event is done, if it is the one that takes several steps.
+    pub fn within(&self, event: EventId) -> Option<DeliveryId> {
+        self.within.filter(|(within, _)| *within == event).map(|(_, delivery)| delivery)
     }
 
     /// The ids that it has still to look at.

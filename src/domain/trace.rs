@@ -53,6 +53,11 @@ impl SentBody {
         Self { at, hash: half_hash(body) }
     }
 
+    /// The same body, made then.
+    pub fn made(self, at: UnixMs) -> Self {
+        Self { at, ..self }
+    }
+
     /// Whether it is this body, to the byte.
     pub fn is(&self, body: &[u8]) -> bool {
         self.hash == half_hash(body)
@@ -66,11 +71,14 @@ fn half_hash(body: &[u8]) -> [u8; 16] {
 
 /// What is kept of an answer's headers: those that there is room for, in their order.
 pub fn kept_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> SentHeaders {
-    let (mut kept, mut count, mut room) = (SentHeaders::default(), 0, HEADERS_KEPT_BYTES_MAX);
+    let (mut kept, mut count, mut room) = (SentHeaders::with_room_for(8), 0, HEADERS_KEPT_BYTES_MAX);
     for (name, value) in headers {
+        if count == HEADERS_KEPT_MAX {
+            break;
+        }
         let value = if is_secret(name) { MASK.into() } else { String::from_utf8_lossy(value) };
         let left = room.checked_sub(name.len() + value.len());
-        if let Some(left) = left.filter(|_| count < HEADERS_KEPT_MAX) {
+        if let Some(left) = left {
             (count, room) = (count + 1, left);
             kept.push(&name.to_ascii_lowercase(), &value);
         }

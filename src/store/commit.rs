@@ -226,6 +226,7 @@ impl Committer {
             self.inner.publish(sums);
             self.inner.to_come.store(self.carried.to_come.deliveries(), Ordering::Relaxed);
             self.inner.commits.count_group(writes.keys());
+            self.inner.commits.payloads_gone.fetch_add(u64::from(notice.payload_gone), Ordering::Relaxed);
             if writes.keys() > 0 {
                 self.unsynced.get_or_insert(moment.now);
             }

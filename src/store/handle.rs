@@ -87,7 +87,16 @@ impl Store {
         account: AccountNumber,
         change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        self.submit_for(Load::of(account), change)?.await.unwrap_or(Err(Refusal::Closed))
+        self.change_of(Load::of(account), change).await
+    }
+
+    /// The same of one that writes much.
+    pub async fn change_of<T: Send + 'static>(
+        &self,
+        load: Load,
+        change: impl FnOnce(&mut Staging<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.submit_for(load, change)?.await.unwrap_or(Err(Refusal::Closed))
     }
 
     /// Puts a request into the queue that is nobody's.

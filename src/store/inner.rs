@@ -36,6 +36,8 @@ pub struct Commits {
     pub groups: AtomicU64,
     /// Keys written or removed.
     pub keys: AtomicU64,
+    /// Groups in which the payload of an event was deleted or purged at somebody's word.
+    pub payloads_gone: AtomicU64,
 }
 
 impl Commits {

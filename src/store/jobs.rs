@@ -20,13 +20,13 @@ use crate::domain::walk::Walk;
 /// Deliveries that one step makes or ends.
 const STEP_DONE_MAX: u64 = 128;
 /// Steps that it spends on reading events, and on asking a webhook's condition of them: some milliseconds.
-const STEP_STEPS_MAX: u64 = 1 << 18;
+pub(super) const STEP_STEPS_MAX: u64 = 1 << 18;
 
 /// What came of a row.
 enum Worked {
     /// It is done with.
     Looked(Looked),
-    /// An event takes more steps; its deliveries up to this one are done.
+    /// An event takes more steps; its deliveries up to that one are done.
     Within(DeliveryId),
     /// That is not known yet.
     Later,
@@ -121,7 +121,7 @@ impl Staging<'_> {
             match self.work_on(&job, id, room)? {
                 Worked::Looked(looked) => job.count(id, looked),
                 Worked::Within(delivery) => {
-                    job.within = Some(delivery);
+                    job.within = Some((EventId(id), delivery));
                     break;
                 }
                 Worked::Later if job.after == after => return Ok(false),
@@ -150,7 +150,8 @@ impl Staging<'_> {
     fn work_on(&mut self, job: &Job, id: u128, room: usize) -> Result<Worked, StoreError> {
         let bulk = &job.bulk;
         // In the midst of an event it is no question any more.
-        let look = |staging: &Self| match job.within {
+        let within = job.within(EventId(id));
+        let look = |staging: &Self| match within {
             Some(_) => Ok(Found::Event(EventId(id))),
             None => staging.look(bulk, id),
         };
@@ -165,7 +166,7 @@ impl Staging<'_> {
                 Looked::Done
             }
             Found::Event(event) => {
-                let left = self.leave_some(bulk.kind, bulk.account, event, job.within, room);
+                let left = self.leave_some(bulk.kind, bulk.account, event, within, room);
                 match self.trees().readable(left)? {
                     Some(Left::Whole) => Looked::Done,
                     Some(Left::Until(delivery)) => return Ok(Worked::Within(delivery)),

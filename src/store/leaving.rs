@@ -6,6 +6,7 @@
 use super::attempts;
 use super::error::{Refusal, StoreError};
 use super::event_rows::{self, EventHead, Parts};
+use super::jobs::STEP_STEPS_MAX;
 use super::layout::{self, Key, Tree};
 use super::record::{Body, Owner};
 use super::staging::Staging;
@@ -19,6 +20,8 @@ use crate::domain::trace::Trace;
 pub const STEP_KEYS_MAX: usize = 256;
 /// Deliveries that one step looks at.
 const STEP_DELIVERIES_MAX: usize = 256;
+/// What it takes to look at a delivery, in steps of a condition: after so many as one step may look at, a step is over.
+const LOOK_STEPS: u64 = STEP_STEPS_MAX / STEP_DELIVERIES_MAX as u64;
 /// An event with more deliveries than this does not leave within the commit that was asked for it, but as a job.
 const AT_ONCE_MAX: usize = 64;
 
@@ -72,9 +75,11 @@ impl Staging<'_> {
             self.take_payload(&key, &mut head)?;
             return self.leave_to_job(kind, head, None);
         }
-        // Few deliveries may have very many attempts. Where no job can go on with them, they go at once all the same.
-        let keys_max = if room.is_ok() { STEP_KEYS_MAX } else { usize::MAX };
-        let left = self.leave_some(kind, account, id, None, keys_max)?;
+        // Few deliveries may have very many attempts. Where no job can go on with them, nothing of it is begun.
+        if room.is_err() && self.rows_of(&head)? > STEP_KEYS_MAX {
+            room?;
+        }
+        let left = self.leave_some(kind, account, id, None, STEP_KEYS_MAX)?;
         let head = self.event_head(account, id)?.unwrap_or(head);
         match left {
             Left::Until(at) => self.leave_to_job(kind, head, Some(at)),
@@ -86,9 +91,20 @@ impl Staging<'_> {
     fn leave_to_job(&mut self, kind: JobKind, head: EventHead, within: Option<DeliveryId>) -> Result<Leaving, Refusal> {
         let (account, source) = (head.account, Source::TheseEvents(vec![head.id]));
         let mut job = self.create_job(Bulk { account, kind, source, event_type: None, from: None, to: None })?;
-        job.within = within;
+        // From here on it is in the midst of the event: nobody stops it with half of the payload left.
+        job.within = Some((head.id, within.unwrap_or(head.id.delivery_to(0))));
         self.put_job(&job);
         Ok(Leaving::Goes(Box::new(head), Box::new(job)))
+    }
+
+    /// Deliveries of an event and their attempts, about, of so many as leave at once.
+    fn rows_of(&self, head: &EventHead) -> Result<usize, StoreError> {
+        let mut rows = 0;
+        for id in self.deliveries_after(head, None, AT_ONCE_MAX)? {
+            let delivery = self.trees().readable(self.delivery(id))?.flatten();
+            rows += delivery.map_or(1, |delivery| 1 + usize::from(delivery.attempts));
+        }
+        Ok(rows)
     }
 
     /// Goes on with an event whose deliveries up to `after` are done, until about so many keys are written. One that is gone
@@ -116,6 +132,8 @@ impl Staging<'_> {
             if let Some(last) = some[..index].last().filter(|_| has_done_enough) {
                 return Ok(Left::Until(*last));
             }
+            // To look at one takes its time, whether or not anything is written of it.
+            self.steps.set(self.steps.get() + LOOK_STEPS);
             // One that cannot be read is put aside, and keeps none of the others.
             let done = self.leave_delivery(kind, account, *delivery);
             self.trees().readable(done)?;
@@ -193,6 +211,7 @@ impl Staging<'_> {
             self.put(Tree::Bodies, layout::body(head.account, body.id), &given_up);
         }
         head.purged_at = Some(self.shown_now());
+        self.notice.payload_gone = true;
         let record = event_rows::encode(head, &Parts::default());
         self.event_bytes_gone(head.account, bytes);
         let mut bytes = 0;

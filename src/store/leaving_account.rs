@@ -5,6 +5,7 @@
 
 use super::duty::{STEP_ROWS_MAX, keys_from};
 use super::error::{Refusal, StoreError};
+use super::jobs::STEP_STEPS_MAX;
 use super::layout::{self, Key, OPEN, Tree, end_of};
 use super::leaving::{Left, STEP_KEYS_MAX};
 use super::staging::Staging;
@@ -89,18 +90,18 @@ impl Staging<'_> {
     fn delete_events_of(&mut self, job: &mut Job, account: AccountNumber) -> Result<bool, StoreError> {
         let from = job.after.map_or(layout::number(account).to_vec(), |after| layout::numbered(account, after + 1));
         let (keys, complete) = keys_from(self, Tree::Events, &from, &end_of(account), STEP_ROWS_MAX)?;
-        let before = self.keys();
+        let (before, steps_before) = (self.keys(), self.steps.get());
         for key in keys {
             let room = STEP_KEYS_MAX.saturating_sub(self.keys() - before);
-            if room == 0 {
+            if room == 0 || self.steps.get() - steps_before >= STEP_STEPS_MAX {
                 return Ok(false);
             }
             let id = layout::read_event(&key);
-            let left = self.leave_some(JobKind::Delete, account, id, job.within, room);
+            let left = self.leave_some(JobKind::Delete, account, id, job.within(id), room);
             match self.trees().readable(left)? {
                 Some(Left::Whole) => job.count(id.0, Looked::Done),
                 Some(Left::Until(at)) => {
-                    job.within = Some(at);
+                    job.within = Some((id, at));
                     return Ok(false);
                 }
                 Some(Left::Waits) => return Ok(false),
@@ -131,10 +132,15 @@ impl Staging<'_> {
             if keys.is_empty() {
                 continue;
             }
+            let before = self.keys();
             for key in keys {
                 let left = self.leave_delivery(JobKind::Delete, account, layout::read_delivery(&key));
                 if self.trees().readable(left)?.is_none() {
                     self.remove_unreadable(tree, key, number)?;
+                }
+                // Each may have further attempts.
+                if self.keys() - before >= STEP_KEYS_MAX {
+                    break;
                 }
             }
             return Ok(false);

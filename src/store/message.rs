@@ -118,6 +118,8 @@ pub struct Notice {
     pub changed: Vec<WebhookNumber>,
     /// Outcomes that are recorded now.
     pub settled: Vec<Settled>,
+    /// The payload of an event was deleted or purged: nobody sends it any more.
+    pub payload_gone: bool,
     /// The store was reopened: what was in memory about it is void.
     pub reopened: bool,
 }

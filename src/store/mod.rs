@@ -84,7 +84,7 @@ pub use handle::Store;
 pub use histories::WEBHOOKS_TOGETHER_MAX;
 pub use inner::Commits;
 pub use key_mark::KeyMark;
-pub use leaving::Leaving;
+pub use leaving::{Leaving, STEP_KEYS_MAX};
 pub use message::{Accepted, IDEMPOTENCY_MS, Idempotency, Listener, NewEvent, Notice, Settled, Settlement};
 pub use opening::open;
 pub use page::{PAGE_ROWS_EXAMINED_MAX, Page};

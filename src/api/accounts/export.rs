@@ -30,7 +30,7 @@ use crate::domain::id::{AuditId, DeliveryId, EventId, WebhookId};
 use crate::domain::time;
 use crate::domain::walk::Walk;
 use crate::domain::webhook::Webhook;
-use crate::store::EventHead;
+use crate::store::{EventHead, Refusal};
 
 /// What is made at once, in bytes, or one line more.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -82,7 +82,13 @@ pub async fn export(
     }
     let fields = if with_secrets { vec!["secrets".to_string()] } else { Vec::new() };
     let deed = Deed::new(account.number, "account.exported", &account.id).with_fields(fields);
-    api.change(&tenant, move |_| Ok((Some(deed), ()))).await?;
+    let number = account.number;
+    let noted = api.change(&tenant, move |staging| match staging.registry().is_served(number) {
+        true => Ok((Some(deed), ())),
+        // Nothing is written for it any more.
+        false => Err(Refusal::NotFound("account")),
+    });
+    noted.await?;
     let reader = tenant.reading(account.clone());
     let export = Export { api, reader, account, with_secrets, place: Place::Account, lines: Lines::default() };
     let chunks = stream::try_unfold(export, |export| async move {
@@ -153,6 +159,9 @@ impl Export {
         if !self.api.store.registry().is_served(self.account.number) {
             return Err(Problem::not_found("account"));
         }
+        if !self.is_key_known() {
+            return Err(Problem::unauthorized("this key is not known any more"));
+        }
         if self.api.connections().is_stopping() {
             return Err(Problem::stopping());
         }
@@ -172,6 +181,13 @@ impl Export {
             };
         }
         Ok((out.into(), self))
+    }
+
+    /// A slow reader takes hours, in which a key may be revoked or expire.
+    fn is_key_known(&self) -> bool {
+        let (key, registry) = (self.reader.api_key(), self.api.store.registry());
+        let is_there = || registry.keys_of(key.account).iter().any(|known| known.id == key.id);
+        !key.expired(self.api.clock.wall()) && registry.is_served(key.account) && is_there()
     }
 
     fn account(&mut self, out: &mut Vec<u8>) -> Result<Place, Problem> {
@@ -206,7 +222,9 @@ impl Export {
     fn event(&mut self, out: &mut Vec<u8>, before: Option<EventId>) -> Result<Place, Problem> {
         let (store, account) = (&self.api.store, self.account.number);
         let page = store.events(account, Walk::newest(1).past(before), None, |_| true)?;
-        let Some(head) = page.rows.into_iter().next() else { return Ok(Place::Audit(None)) };
+        // Where many in a row cannot be read, those behind them follow.
+        let onward = page.next.map_or(Place::Audit(None), |next| Place::Events(Some(next)));
+        let Some(head) = page.rows.into_iter().next() else { return Ok(onward) };
         // What goes in between is as if it had gone before.
         let Some((head, payload)) = whole(store, account, head.id)? else { return Ok(Place::Events(Some(head.id))) };
         line(out, "event", &row(head.clone()).with_payload(payload.as_deref())?)?;

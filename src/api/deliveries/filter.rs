@@ -113,13 +113,16 @@ pub fn one_of(field: &str, word: Option<String>, words: &[&str]) -> Result<Optio
 }
 
 fn statuses(text: &str) -> Result<Statuses, Invalid> {
+    let wrong = || Invalid::new("status_code", "must be a status such as 503, or a class such as 5xx");
+    if text.len() != 3 {
+        return Err(wrong());
+    }
     let class = text.strip_suffix("xx").and_then(|class| class.parse().ok()).map(|class: u16| class * 100);
     let found = match (class, text.parse().ok()) {
         (Some(class), _) => Some(class..=class + 99),
         (None, one) => one.map(|one: u16| one..=one),
     };
-    let is_one = |found: &Statuses| (100..1000).contains(found.start()) && text.len() == 3;
-    let wrong = || Invalid::new("status_code", "must be a status such as 503, or a class such as 5xx");
+    let is_one = |found: &Statuses| (100..1000).contains(found.start());
     found.filter(is_one).ok_or_else(wrong)
 }
 

@@ -20,7 +20,7 @@ use crate::domain::Invalid;
 use crate::domain::audit::Deed;
 use crate::domain::id::{AccountNumber, EventId};
 use crate::domain::job::{IDS_MAX, JobKind, Source};
-use crate::store::Leaving;
+use crate::store::{Leaving, Load, STEP_KEYS_MAX};
 
 /// Which events: those that are named, or those that the other fields select together; at least one of them. All are
 /// `{"type": "*"}`.
@@ -129,7 +129,9 @@ pub async fn purge_many(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>)
 async fn leave(api: &Api, tenant: &Tenant, text: String, kind: JobKind) -> Result<Leaving, Problem> {
     let (store, account) = (api.store.clone(), tenant.account().number);
     let id = api.read(account, move || find(&store, account, &text)).await??.ok_or_else(no_event)?;
-    let left = api.change(tenant, move |staging| {
+    // As much as a step may write, so that few of them are in one group.
+    let load = Load { deliveries: STEP_KEYS_MAX, ..Load::of(account) };
+    let left = api.change_of(tenant, load, move |staging| {
         let (left, action) = match kind {
             JobKind::Delete => (staging.delete_event(account, id)?, "event.deleted"),
             _ => (staging.purge_event(account, id)?, "event.purged"),

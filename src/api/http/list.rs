@@ -134,11 +134,25 @@ impl<T: Send + 'static> List<T> {
         self.api.read(self.account, move || page(&api, window)).await?
     }
 
-    /// Counts what one page could have at most.
+    /// Counts what one page could have at most, some rows at a time: they may be long.
     async fn count(&self, first: First) -> Result<RowCount, Problem> {
-        let window = Window { first, ..Window::newest(PAGE_ROWS_EXAMINED_MAX) };
-        let listed = self.page(window).await?;
-        Ok(RowCount { at_least: listed.rows.len(), exact: listed.next.is_none() })
+        let mut window = Window { first, ..Window::newest(ROWS_AT_ONCE) };
+        let mut at_least = 0;
+        for _ in 0..PAGE_ROWS_EXAMINED_MAX / ROWS_AT_ONCE {
+            let listed = self.page(window).await?;
+            at_least += listed.rows.len();
+            match listed.next {
+                // A page that is not full has looked at as many rows as there may be looked at.
+                Some(next) if listed.rows.len() == ROWS_AT_ONCE => window = window.after(Some(next)),
+                next => return Ok(RowCount { at_least, exact: next.is_none() }),
+            }
+        }
+        Ok(RowCount { at_least, exact: false })
+    }
+
+    /// Whether more of it may be told: a stop waits for nobody who reads slowly, and nothing is told of an account that is gone.
+    fn goes_on(&self) -> bool {
+        !self.api.connections().is_stopping() && self.api.store.registry().is_served(self.account)
     }
 }
 
@@ -178,6 +192,9 @@ impl<T: ListRow> Telling<T> {
         loop {
             let listed = match std::mem::replace(&mut self.ahead, Ahead::Nothing) {
                 Ahead::Page(listed) => listed,
+                Ahead::From(_) if !self.list.goes_on() => {
+                    return Err(io::Error::other("the server stops, or it is gone"));
+                }
                 Ahead::From(next) => {
                     let limit = ROWS_AT_ONCE.min(self.rows_left);
                     let page = self.list.page(Window { limit, ..self.window }.after(Some(next))).await;

@@ -75,10 +75,15 @@ impl Reach<'_> {
 
     /// A page of webhooks; `wanted` filters.
     pub fn list(&self, window: Window, wanted: impl Fn(&Webhook) -> bool) -> Page<Arc<Webhook>, WebhookId> {
-        let registry = self.api.store.registry();
+        let walk = window.walk();
+        // Filters may take long, and the commit thread waits for whoever holds the registry.
+        let all: Vec<_> = {
+            let registry = self.api.store.registry();
+            let all = registry.webhooks_of(self.tenant.account().number).filter(|one| walk.has(one.id.into()));
+            all.cloned().collect()
+        };
         let here = |webhook: &Webhook| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect);
-        let all = registry.webhooks_of(self.tenant.account().number).filter(|one| here(one) && wanted(one));
-        Page::of_all(all.cloned(), window.walk(), |webhook| webhook.id)
+        Page::of_all(all.into_iter().filter(|one| here(one) && wanted(one)), walk, |webhook| webhook.id)
     }
 
     /// Changes a webhook; `verb` says what that is, in the audit log.
