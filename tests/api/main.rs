@@ -15,6 +15,7 @@ mod masking;
 mod outgoing;
 mod own_words;
 mod quotas;
+mod scopes;
 mod server;
 mod stats;
 mod tenants;

@@ -14,28 +14,32 @@ use crate::history::attempt;
 use crate::server::{START_MS, Server};
 
 /// Stands in everything that the owner has: if a stranger reads it anywhere, something leaks.
-const MARK: &str = "owned-by-acme";
+pub const MARK: &str = "owned-by-acme";
 
 /// What the owner has.
-struct Owned {
-    key: String,
+pub struct Owned {
+    pub account: String,
+    pub key: String,
     /// Every id, by the name of the parameter that it fits first.
-    ids: Vec<String>,
-    webhook: String,
-    delivery: String,
-    key_id: String,
+    pub ids: Vec<String>,
+    pub webhook: String,
+    pub event: String,
+    pub delivery: String,
+    pub job: String,
+    pub key_id: String,
     /// Cursors of the owner's own lists.
     cursors: Vec<String>,
 }
 
-async fn owned(server: &Server) -> Owned {
-    server.post("/api/v1/accounts").json(json!({"id": "acme", "name": MARK})).send().await.data(201);
+/// Makes the account with something of everything in it, and a webhook of each dialect that is `wanted`, as `standard` must be.
+pub async fn owned(server: &Server, account: &str, wanted: impl Fn(&str) -> bool) -> Owned {
+    server.post("/api/v1/accounts").json(json!({"id": account, "name": MARK})).send().await.data(201);
     let scopes = json!({"scopes": ["manage", "publish", "read"], "name": MARK});
-    let made = server.post("/api/v1/accounts/acme/keys").json(scopes).send().await.data(201);
+    let made = server.post(&format!("/api/v1/accounts/{account}/keys")).json(scopes).send().await.data(201);
     let (key, key_id) = (text(&made["key"]), text(&made["id"]));
     let url = format!("https://{MARK}.example.com/hook");
-    let mut ids = vec!["acme".to_string(), key_id.clone()];
-    for dialect in Dialects::shipped().iter() {
+    let mut ids = vec![account.to_string(), key_id.clone()];
+    for dialect in Dialects::shipped().iter().filter(|dialect| wanted(&dialect.name)) {
         let mut body =
             json!({"url": url, "events": ["*"], "dialect": dialect.name, "name": MARK, "headers": {"X-Team": MARK}});
         body["uid"] = json!(format!("{MARK}-{}", dialect.name));
@@ -66,15 +70,15 @@ async fn owned(server: &Server) -> Owned {
     let job = server.post("/api/v1/dead-letters/replay").key(&key).json(one).send().await.data(202);
     // What it changes must not look as if a stranger did.
     let job = ended_for(server, &key, &job).await;
-    ids.push(text(&job["id"]));
-    ids.push(format!("{MARK}-0"));
+    let (job, event) = (text(&job["id"]), format!("{MARK}-0"));
+    ids.extend([job.clone(), event.clone()]);
     let mut cursors = Vec::new();
     for path in ["/api/v1/events", "/api/v1/webhooks", "/api/v1/audit", "/api/v1/dead-letters", &list] {
         let page = server.get(&format!("{path}?limit=1")).key(&key).send().await.json;
         cursors.extend(page["next_cursor"].as_str().map(str::to_string));
     }
     assert!(cursors.len() >= 4, "the owner's lists have further pages: {cursors:?}");
-    Owned { key, ids, webhook, delivery, key_id, cursors }
+    Owned { account: account.into(), key, ids, webhook, event, delivery, job, key_id, cursors }
 }
 
 fn text(value: &Value) -> String {
@@ -149,7 +153,7 @@ fn queries(owned: &Owned) -> Vec<String> {
 #[actix_web::test]
 async fn no_route_shows_or_changes_what_another_account_has() {
     let server = Server::start().await;
-    let owned = owned(&server).await;
+    let owned = owned(&server, "acme", |_| true).await;
     let before = seen_by(&server, &owned).await;
     server.post("/api/v1/accounts").json(json!({"id": "evil", "name": "Stranger"})).send().await.data(201);
     let stranger = key(&server, "evil", &["manage", "publish", "read"]).await;
@@ -191,6 +195,6 @@ async fn no_route_shows_or_changes_what_another_account_has() {
 }
 
 /// What describes the server and shows no account.
-fn needs_no_key(route: &str) -> bool {
+pub fn needs_no_key(route: &str) -> bool {
     ["/health", "/metrics", "/docs", "/openapi.json"].iter().any(|start| route.starts_with(start))
 }
