@@ -323,10 +323,26 @@ fn a_job_is_not_stopped_in_the_midst_of_an_event() {
         panic!("it goes")
     };
     let id = job.id;
-    while bench.store.job(1, id).unwrap().unwrap().within.is_none() {
-        assert!(bench.committer.step());
-    }
+    assert!(bench.store.job(1, id).unwrap().unwrap().within.is_some(), "its payload is gone already");
     assert!(matches!(ask(&mut bench, move |staging| staging.cancel_job(1, id)), Err(Refusal::JobGoesOn(_))));
     bench.rest();
     assert_eq!(bench.store.job(1, id).unwrap().unwrap().state, JobState::Done);
+}
+
+#[test]
+fn two_jobs_for_the_same_event_take_none_that_nobody_asked_for() {
+    for kind in [JobKind::Delete, JobKind::Purge] {
+        let mut bench = Bench::new();
+        (0..300).for_each(|_| drop(bench.webhook()));
+        let of = |event_type: &str| NewEvent { event_type: event_type.into(), ..event() };
+        let [_, other] = ["task.done", "note.added"].map(|event_type| bench.publish_as(of(event_type)));
+        for _ in 0..2 {
+            let event_type = Some(EventFilter::parse("task.*").unwrap());
+            let bulk = Bulk { account: 1, kind, source: Source::Events, event_type, from: None, to: None };
+            ask(&mut bench, move |staging| staging.create_job(bulk)).unwrap();
+        }
+        bench.rest();
+        assert!(bench.store.event(1, other).unwrap().is_some(), "{kind:?}");
+        assert_eq!(bench.store.totals().cancelled, 300, "{kind:?}");
+    }
 }
