@@ -71,7 +71,14 @@ fn settings(ids: &Seeded) -> String {
              parameters = {{ {parameters}, {ACCOUNT} }}\n"
         )
     };
-    format!("parameters = {{ {ACCOUNT} }}\n{}", rows.map(row).concat())
+    // What removes events by the thousand does it elsewhere: the others ask of those that there are.
+    let bulk = format!(
+        "[[operations]]\ninclude-path-regex = \"^/api/v1/events/(delete|purge)$\"\n\
+         parameters = {{ \"header.Hookwheel-Account\" = \"{LIMITED}\" }}\n"
+    );
+    let docs = "[[operations]]\ninclude-path-regex = \"^/docs/webhooks/\"\n\
+                parameters = { \"path.name\" = \"standard\" }\n";
+    format!("parameters = {{ {ACCOUNT} }}\n{bulk}{docs}{}", rows.map(row).concat())
 }
 
 #[test]

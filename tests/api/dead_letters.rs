@@ -212,10 +212,10 @@ async fn a_webhooks_deliveries_are_replayed_by_state_and_discarded() {
 async fn no_body_means_all_and_what_is_no_json_means_nothing() {
     let server = Server::start().await;
     let discard = |body: &str| server.post("/api/v1/dead-letters/discard").bytes(body).send();
-    for nothing in ["", " \t\r\n", "null", " null ", "{}"] {
+    for nothing in ["", " \t\r\n", "{}", " {} "] {
         discard(nothing).await.data(202);
     }
-    for wrong in ["\u{c}", "\u{c}null", "[]", "nul"] {
+    for wrong in ["\u{c}", "\u{c}{}", "[]", "null", "nul"] {
         assert_eq!(discard(wrong).await.status, 400, "{wrong:?}");
     }
     server.stop().await;

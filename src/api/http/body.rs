@@ -60,10 +60,10 @@ impl Body {
         read_json::<Object<T>>(&self.bytes).map(|object| object.0)
     }
 
-    /// Reads one JSON object; no body at all, or null, is an empty one.
+    /// Reads one JSON object; no body at all is an empty one. Null is none: where an empty object means all, a value that
+    /// somebody forgot to fill in must not.
     pub fn read_or_empty<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        let object = if self.is_blank() { None } else { read_json::<Option<Object<T>>>(&self.bytes)? };
-        object.map_or_else(|| read_map(Map::new()), |object| Ok(object.0))
+        if self.is_blank() { read_map(Map::new()) } else { self.read() }
     }
 
     /// Whether there is nothing but what JSON takes for white space; a form feed, for one, is a mistake.
