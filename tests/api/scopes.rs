@@ -182,14 +182,14 @@ async fn every_operation_does_for_each_key_what_the_document_says_of_it() {
     let server = Server::start().await;
     server.post("/api/v1/accounts").json(json!({"id": "evil", "name": "Stranger"})).send().await.data(201);
     let stranger = key(&server, "evil", &STRANGER).await;
-    let mut shown = BTreeSet::new();
-    let operations = operations();
-    for (n, operation) in operations.iter().enumerate() {
+    let mut shown = BTreeSet::<&str>::new();
+    for (n, operation) in operations().iter().enumerate() {
         server.clock.turn_to(START_MS + 60_000 * (n as u64 + 1));
         let owned = owned(&server, &format!("{MARK}-{n}"), |dialect| dialect == "standard").await;
         operation.refuses_who_has_no_key(&server, &owned).await;
         operation.shows_nothing_to_a_stranger(&server, &owned, &stranger).await;
-        let (may, may_not): (Vec<&str>, Vec<&str>) = SCOPES.iter().partition(|scope| operation.need.is_met_by(scope));
+        let (may, may_not): (Vec<&str>, Vec<&str>) =
+            SCOPES.into_iter().partition(|scope| operation.need.is_met_by(scope));
         for scope in may_not {
             operation.refuses_scope(&server, &owned, scope).await;
         }
@@ -198,8 +198,7 @@ async fn every_operation_does_for_each_key_what_the_document_says_of_it() {
             // Whatever was refused before has left the way clear for the first.
             let is_first_heard = nth > 0 || reply.status.is_success() || reply.status == 409;
             assert!(is_first_heard, "{}", operation.said(scope, &reply));
-            eprintln!("{} {scope} {} {}", operation.id, reply.status, shows(&reply, &owned));
-            shown.extend(shows(&reply, &owned).then_some(&operation.id));
+            shown.extend(shows(&reply, &owned).then_some(operation.id.as_str()));
         }
     }
     assert!(shown.len() > 30, "the owner sees what nobody else may: {shown:?}");
