@@ -183,7 +183,8 @@ async fn every_operation_does_for_each_key_what_the_document_says_of_it() {
     server.post("/api/v1/accounts").json(json!({"id": "evil", "name": "Stranger"})).send().await.data(201);
     let stranger = key(&server, "evil", &STRANGER).await;
     let mut shown = BTreeSet::<&str>::new();
-    for (n, operation) in operations().iter().enumerate() {
+    let operations = operations();
+    for (n, operation) in operations.iter().enumerate() {
         server.clock.turn_to(START_MS + 60_000 * (n as u64 + 1));
         let owned = owned(&server, &format!("{MARK}-{n}"), |dialect| dialect == "standard").await;
         operation.refuses_who_has_no_key(&server, &owned).await;
