@@ -10,6 +10,8 @@ use crate::domain::time::UnixMs;
 
 /// Rows that one step looks at.
 pub const STEP_ROWS_MAX: usize = 256;
+/// Steps that it spends on reading events, and on asking a webhook's condition of them: some milliseconds.
+pub const STEP_STEPS_MAX: u64 = 1 << 18;
 
 /// One of the things to do.
 pub trait Duty: Send {

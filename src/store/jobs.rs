@@ -3,7 +3,7 @@
 //! step of one job, and jobs take turns.
 
 use super::asking;
-use super::duty::STEP_ROWS_MAX;
+use super::duty::{STEP_ROWS_MAX, STEP_STEPS_MAX};
 use super::error::{Refusal, StoreError};
 use super::handle::Store;
 use super::layout::{self, Tree};
@@ -19,8 +19,6 @@ use crate::domain::walk::Walk;
 
 /// Deliveries that one step makes or ends.
 const STEP_DONE_MAX: u64 = 128;
-/// Steps that it spends on reading events, and on asking a webhook's condition of them: some milliseconds.
-pub(super) const STEP_STEPS_MAX: u64 = 1 << 18;
 
 /// What came of a row.
 enum Worked {

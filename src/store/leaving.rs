@@ -4,9 +4,9 @@
 //! event with many deliveries goes in steps, as a job, which a crash may repeat.
 
 use super::attempts;
+use super::duty::STEP_STEPS_MAX;
 use super::error::{Refusal, StoreError};
 use super::event_rows::{self, EventHead, Parts};
-use super::jobs::STEP_STEPS_MAX;
 use super::layout::{self, Key, Tree};
 use super::record::{Body, Owner};
 use super::staging::Staging;

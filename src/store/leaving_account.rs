@@ -3,9 +3,8 @@
 //! is left of its webhooks, all other rows, and last the account itself. Only then its id is free again. What stays true: each
 //! step finds what is left by looking, so a crash repeats a step and leaves out nothing.
 
-use super::duty::{STEP_ROWS_MAX, keys_from};
+use super::duty::{STEP_ROWS_MAX, STEP_STEPS_MAX, keys_from};
 use super::error::{Refusal, StoreError};
-use super::jobs::STEP_STEPS_MAX;
 use super::layout::{self, Key, OPEN, Tree, end_of};
 use super::leaving::{Left, STEP_KEYS_MAX};
 use super::staging::Staging;
