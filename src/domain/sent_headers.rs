@@ -18,9 +18,11 @@ impl SentHeaders {
         Self { text: String::with_capacity(count * USUAL_BYTES), ends: Vec::with_capacity(count) }
     }
 
-    /// Adds one behind the others.
+    /// Adds one behind the others, its name in lower case.
     pub fn push(&mut self, name: &str, value: &str) {
+        let start = self.text.len();
         self.text.push_str(name);
+        self.text[start..].make_ascii_lowercase();
         let name_end = self.text.len();
         self.text.push_str(value);
         self.ends.push((name_end, self.text.len()));
@@ -69,5 +71,7 @@ mod tests {
         assert_eq!(stored, serde_json::to_string(&pairs).unwrap());
         assert_eq!(serde_json::from_str::<SentHeaders>(&stored).unwrap(), headers);
         assert_eq!(SentHeaders::default().iter().len(), 0);
+        let named: SentHeaders = [("X-Name", "Value")].into_iter().collect();
+        assert_eq!(named.iter().next(), Some(("x-name", "Value")));
     }
 }

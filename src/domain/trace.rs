@@ -80,7 +80,7 @@ pub fn kept_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> S
         let left = room.checked_sub(name.len() + value.len());
         if let Some(left) = left {
             (count, room) = (count + 1, left);
-            kept.push(&name.to_ascii_lowercase(), &value);
+            kept.push(name, &value);
         }
     }
     kept

@@ -186,8 +186,8 @@ impl Export {
     /// A slow reader takes hours, in which a key may be revoked or expire.
     fn is_key_known(&self) -> bool {
         let (key, registry) = (self.reader.api_key(), self.api.store.registry());
-        let is_there = || registry.keys_of(key.account).iter().any(|known| known.id == key.id);
-        !key.expired(self.api.clock.wall()) && registry.is_served(key.account) && is_there()
+        let is_there = registry.is_served(key.account) && registry.has_key(key.account, key.id);
+        is_there && !key.expired(self.api.clock.wall())
     }
 
     fn account(&mut self, out: &mut Vec<u8>) -> Result<Place, Problem> {
