@@ -1,16 +1,19 @@
 //! Requests, past the guard: those that deliveries are made with, and those that are none. What stays true: whoever asks an
 //! endpoint anything does it through this, so all of our requests look the same from there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::clients::{Client, Clients, Making, Profile};
 use super::failure::{Ours, outcome_of};
+use super::grants::{Allotted, Asking, Grant, Grants, Shown};
+use super::headers::{hop, parsed};
 use super::http::{Destination, Heard, Http, Request};
 use super::resolve::Resolver;
-use super::target::{hop, parsed};
-use crate::clock::Stopwatch;
+use super::tokens::Tokens;
+use crate::clock::{Clock, Stopwatch};
 use crate::domain::Invalid;
 use crate::domain::delivery::Outcome;
 use crate::domain::probe::{Probe, Probed};
@@ -20,13 +23,15 @@ use crate::domain::tls::Tls;
 pub struct Requests {
     clients: Clients,
     http: Http,
+    grants: Grants,
 }
 
 impl Requests {
-    /// For the current arbiter, one of so many `senders`.
-    pub(super) fn new(making: Making, resolver: Resolver, senders: usize) -> Self {
+    /// For the current arbiter, one of so many `senders`, which share `tokens`.
+    pub(super) fn new(making: Making, resolver: Resolver, senders: usize, tokens: Arc<Tokens>, clock: Clock) -> Self {
         let http = Http::new(making.descriptors.clone(), making.connect, senders);
-        Self { clients: Clients::new(making, resolver), http }
+        let grants = Grants::new(http.clone(), tokens, clock);
+        Self { clients: Clients::new(making, resolver), http, grants }
     }
 
     /// See [`Clients::get`].
@@ -37,6 +42,11 @@ impl Requests {
         tls: Option<&Tls>,
     ) -> Result<Client, Invalid> {
         self.clients.get(profile, opened, tls)
+    }
+
+    /// What makes requests that show an access token.
+    pub(super) fn grants(&self) -> &Grants {
+        &self.grants
     }
 
     /// What resolves for all of them.
@@ -67,7 +77,18 @@ impl Requests {
                 let (method, upper_case) = (probe.method, probe.upper_case);
                 let request = Request { method, to: &to, headers: &headers, upper_case, body: probe.body };
                 let limit = Duration::from_secs(probe.timeout_seconds.into());
-                let posted = actix_rt::time::timeout(limit, self.post(&client, &request, &mut heard)).await;
+                let grant = probe.oauth2.map(|(webhook, of)| Grant::new(webhook, &of, probe.account, profile));
+                let posted = async {
+                    match &grant {
+                        None => self.post(&client, &request, &mut heard).await,
+                        Some(grant) => {
+                            let allotted = Allotted { watch, limit };
+                            let asking = Asking { grant, client: &client, allotted, is_fine: &|_| false };
+                            self.grants.post(&asking, &request, &mut heard, &mut Shown::default()).await
+                        }
+                    }
+                };
+                let posted = actix_rt::time::timeout(limit, posted).await;
                 posted.unwrap_or(Ok(Outcome::TimedOut)).unwrap_or_else(|Ours(why)| Outcome::Unsendable(why))
             }
         };

@@ -10,25 +10,29 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use actix_web::http::header::AUTHORIZATION;
 use futures_util::FutureExt;
 use ipnet::IpNet;
 use quick_cache::{UnitWeighter, unsync::Cache};
 use url::Url;
 
 use super::book::Unsent;
-use super::clients::Making;
+use super::clients::{Client, Making};
 use super::explain::explain;
 use super::failure::Ours;
+use super::grants::{Allotted, Asking, Shown};
 use super::http::{Heard, Request};
 use super::requests::Requests;
 use super::resolve::Resolver;
 use super::schedule::Claim;
 use super::target::Target;
-use super::verdict::{Made, asked_until};
+use super::tokens::Tokens;
+use super::verdict::{Made, asked_until, is_success};
 use crate::clock::{Clock, Stopwatch};
 use crate::dialect::{Dialect, Prepared, Shelf};
 use crate::domain::byte_budget::{ByteBudget, Charge};
 use crate::domain::delivery::{Attempt, AttemptSummary, Cause, Outcome};
+use crate::domain::endpoint::MASK;
 use crate::domain::event::Event;
 use crate::domain::explain::Explained;
 use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
@@ -65,6 +69,8 @@ pub struct Tools {
     pub senders: usize,
     /// What bodies that are out may hold.
     pub bodies: Arc<ByteBudget>,
+    /// Access tokens.
+    pub tokens: Arc<Tokens>,
 }
 
 /// Sends on one arbiter: what it keeps stays on one thread.
@@ -111,7 +117,8 @@ impl Sender {
     pub fn new(tools: Tools) -> Self {
         // hickory's sockets and tasks live on the runtime that made them: each sender has a resolver of its own.
         let resolver = Resolver::new(&tools.name_servers, tools.dns);
-        let requests = Requests::new(tools.making.clone(), resolver, tools.senders);
+        let (tokens, clock) = (tools.tokens.clone(), tools.clock.clone());
+        let requests = Requests::new(tools.making.clone(), resolver, tools.senders, tokens, clock);
         let prepared = RefCell::new(Cache::with(
             PREPARED_MAX,
             PREPARED_MAX as u64,
@@ -132,7 +139,7 @@ impl Sender {
         let (started_at, watch) = (self.tools.clock.now(), Stopwatch::start());
         let mut sent = Sent::default();
         // A panic would keep the delivery's place for ever; as an outcome it is seen, and tried again.
-        let request = AssertUnwindSafe(Box::pin(self.request(claim, &target, &mut sent))).catch_unwind();
+        let request = AssertUnwindSafe(Box::pin(self.request(claim, &target, watch, &mut sent))).catch_unwind();
         // A test goes out whatever its webhook's state, and so goes on.
         let may_be_broken_off = claim.delivery.cause != Cause::Test;
         let ended = tokio::select! {
@@ -152,16 +159,34 @@ impl Sender {
             outcome: outcome.cut(),
         };
         let url = claim.webhook.url.as_str().to_string();
-        let (headers, heard) = (sent.headers, sent.heard);
-        let trace = Trace { response_headers: heard.headers, phases: heard.phases, body: sent.body };
+        let (mut headers, heard, shown) = (sent.headers, sent.heard, sent.shown);
+        if shown.any {
+            headers.push(AUTHORIZATION.as_str(), MASK);
+        }
+        let trace = Trace {
+            response_headers: heard.headers,
+            phases: heard.phases,
+            body: sent.body,
+            auth_us: shown.fetched_us,
+            reauthorized: shown.again,
+        };
         let (response_body, resent) = (heard.body, heard.resent);
-        let attempt = Attempt { summary, url, request_headers: headers, response_body, resent, trace };
         let (now, wall) = (self.tools.clock.now(), self.tools.clock.wall());
-        let retry_after = heard.retry_after.as_deref().and_then(|text| asked_until(text, now, wall));
+        let retry_after = match summary.outcome {
+            Outcome::Auth(_) => shown.asked_until,
+            _ => heard.retry_after.as_deref().and_then(|text| asked_until(text, now, wall)),
+        };
+        let attempt = Attempt { summary, url, request_headers: headers, response_body, resent, trace };
         Ok((Made { attempt, retry_after }, target.dialect.clone()))
     }
 
-    async fn request(&self, claim: &Claim, target: &Target, sent: &mut Sent) -> Result<Outcome, Unsent> {
+    async fn request(
+        &self,
+        claim: &Claim,
+        target: &Target,
+        watch: Stopwatch,
+        sent: &mut Sent,
+    ) -> Result<Outcome, Unsent> {
         let to = match &target.to {
             Ok(to) => to,
             Err(why) => return Ok(Outcome::Unsendable(why.clone())),
@@ -187,7 +212,7 @@ impl Sender {
         match self.requests.client(to.peer.profile, &webhook.allow, webhook.tls.as_ref()) {
             Ok(client) => {
                 let request = Request { method: Method::Post, to, headers: &headers, upper_case: false, body };
-                let outcome = self.requests.post(&client, &request, &mut sent.heard).await;
+                let outcome = self.post(target, watch, &client, &request, sent).await;
                 outcome.map_err(|Ours(why)| {
                     self.tools.making.descriptors.ran_out();
                     Unsent::Ours(why)
@@ -195,6 +220,22 @@ impl Sender {
             }
             Err(unfit) => Ok(Outcome::Unsendable(unfit.to_string())),
         }
+    }
+
+    /// Sends the request, with an access token where the webhook shows one.
+    async fn post(
+        &self,
+        target: &Target,
+        watch: Stopwatch,
+        client: &Client,
+        request: &Request<'_>,
+        sent: &mut Sent,
+    ) -> Result<Outcome, Ours> {
+        let Some(grant) = &target.grant else { return self.requests.post(client, request, &mut sent.heard).await };
+        let is_fine = |outcome: &Outcome| is_success(&target.webhook, &target.dialect, outcome);
+        let allotted = Allotted { watch, limit: target.deadline };
+        let asking = Asking { grant, client, allotted, is_fine: &is_fine };
+        self.requests.grants().post(&asking, request, &mut sent.heard, &mut sent.shown).await
     }
 
     /// Breaks off what is under way for the webhook.
@@ -316,4 +357,5 @@ struct Sent {
     headers: SentHeaders,
     body: Option<SentBody>,
     heard: Heard,
+    shown: Shown,
 }

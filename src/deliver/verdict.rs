@@ -14,7 +14,7 @@ use crate::store::Settlement;
 pub struct Made {
     /// The attempt.
     pub attempt: Attempt,
-    /// Until when the endpoint asked to be left alone.
+    /// Until when the endpoint asked to be left alone, or who gives the tokens for it.
     pub retry_after: Option<UnixMs>,
 }
 
@@ -54,6 +54,8 @@ fn strain(outcome: &Outcome, success: bool, retry_after: Option<UnixMs>) -> Stra
         _ if success => Strain::Well,
         Outcome::Status(429 | 503) => retry_after.map_or(Strain::Down, Strain::Until),
         Outcome::TimedOut | Outcome::Dns(_) | Outcome::Connect(_) | Outcome::Tls(_) => Strain::Down,
+        // Nothing gets there without a token: all wait, and who gives them is asked less.
+        Outcome::Auth(_) => retry_after.map_or(Strain::Down, Strain::Until),
         Outcome::Status(_) | Outcome::Broken(_) => Strain::Neutral,
         // These are about us or about one delivery.
         Outcome::Refused(_) | Outcome::Unsendable(_) | Outcome::TooLarge(..) => Strain::Neutral,
@@ -149,6 +151,8 @@ mod tests {
             assert_eq!(after(outcome, None).1, Strain::Neutral);
         }
         assert_eq!(after(Outcome::Status(204), Some(9)), (Next::Succeeded, Strain::Well));
+        assert_eq!(after(Outcome::Auth(text()), None).1, Strain::Down);
+        assert_eq!(after(Outcome::Auth(text()), Some(9)).1, Strain::Until(T + 19), "who gives tokens may ask");
     }
 
     #[test]

@@ -195,6 +195,7 @@ impl<'a> Example<'a> {
             ("filter", Value::Null),
             ("allow", json!([])),
             ("tls", Value::Null),
+            ("auth", Value::Null),
             ("channels", json!([])),
             ("tags", json!([])),
             ("metadata", json!({})),

@@ -153,8 +153,8 @@ impl Delivery {
 }
 
 /// The kinds of failure, in the order in which they are stored: a new one comes last.
-pub const FAILURE_KINDS: [&str; 9] =
-    ["status", "timeout", "dns", "refused_address", "connect", "tls", "broken", "unsendable", "too_large"];
+pub const FAILURE_KINDS: [&str; 10] =
+    ["status", "timeout", "dns", "refused_address", "connect", "tls", "broken", "unsendable", "too_large", "auth"];
 
 /// What came of an HTTP request. A try never "errors": it ends in one of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,6 +177,8 @@ pub enum Outcome {
     Unsendable(String),
     /// The body is longer than the dialect allows: so many bytes, and the limit.
     TooLarge(u64, u64),
+    /// There was no access token for it: the endpoint was not asked, or does not take those that there are.
+    Auth(String),
 }
 
 /// What an outcome says, in bytes: an endpoint chooses some of it, such as the names in its certificate.
@@ -191,7 +193,8 @@ impl Outcome {
             | Self::Connect(text)
             | Self::Tls(text)
             | Self::Broken(text)
-            | Self::Unsendable(text) => text.truncate(text.floor_char_boundary(OUTCOME_TEXT_BYTES_MAX)),
+            | Self::Unsendable(text)
+            | Self::Auth(text) => text.truncate(text.floor_char_boundary(OUTCOME_TEXT_BYTES_MAX)),
             Self::Status(_) | Self::TimedOut | Self::TooLarge(..) => {}
         }
         self
@@ -205,7 +208,8 @@ impl Outcome {
         }
     }
 
-    /// Whether it says something of the endpoint. The others are about us, or about one delivery.
+    /// Whether it says something of the endpoint, or of what stands before it by its webhook's own settings. The others are about
+    /// us, or about one delivery.
     pub fn is_of_endpoint(&self) -> bool {
         !matches!(self, Self::Unsendable(_) | Self::TooLarge(..))
     }
@@ -227,6 +231,7 @@ impl Outcome {
             Self::Broken(_) => 6,
             Self::Unsendable(_) => 7,
             Self::TooLarge(..) => 8,
+            Self::Auth(_) => 9,
         }
     }
 }
@@ -243,6 +248,7 @@ impl fmt::Display for Outcome {
             Self::Broken(why) => write!(f, "the connection broke: {why}"),
             Self::Unsendable(why) => write!(f, "the request could not be made: {why}"),
             Self::TooLarge(bytes, limit) => write!(f, "the body has {bytes} bytes, the dialect allows {limit}"),
+            Self::Auth(why) => write!(f, "no access token: {why}"),
         }
     }
 }

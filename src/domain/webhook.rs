@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Invalid;
 use super::disable::DisableRule;
 use super::endpoint::EndpointUrl;
+use super::endpoint_auth::EndpointAuth;
 use super::id::{AccountNumber, WebhookId, WebhookNumber};
 use super::labels;
 use super::order::{OnDead, Order};
@@ -96,6 +97,8 @@ pub struct Webhook {
     pub metadata: BTreeMap<String, String>,
     /// It wants only events that share one of them; empty: whatever theirs are. Ascending.
     pub channels: Vec<String>,
+    /// How it shows its endpoint who it is, beside the signature.
+    pub auth: Option<EndpointAuth>,
 }
 
 impl Webhook {
@@ -131,6 +134,7 @@ impl Webhook {
             tags: Vec::new(),
             metadata: BTreeMap::new(),
             channels: Vec::new(),
+            auth: None,
         }
     }
 
@@ -175,7 +179,7 @@ impl Webhook {
         let filters: usize = self.events.iter().map(|filter| filter.to_string().len() + 2).sum();
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
         let secrets: usize = self.secrets.iter().map(|one| one.secret.reveal().len() + 16).sum();
-        let tls = self.tls.as_ref().map_or(0, Tls::bytes);
+        let tls = self.tls.as_ref().map_or(0, Tls::bytes) + self.auth.as_ref().map_or(0, EndpointAuth::bytes);
         let words: usize = self.tags.iter().chain(&self.channels).chain(&self.uid).map(|word| word.len() + 2).sum();
         let labels = words + labels::metadata_bytes(&self.metadata) + self.metadata.len() * 4;
         self.url.as_str().len() + optional + filters + headers + secrets + tls + labels + self.allow.len() * 18
@@ -376,6 +380,9 @@ mod tests {
         (webhook.uid, webhook.tags, webhook.channels) = (Some("own".into()), vec!["t".into()], vec!["ch".into()]);
         webhook.metadata = BTreeMap::from([("a".into(), "bc".into())]);
         assert_eq!(webhook.texts_bytes(), before + (3 + 2) + (1 + 2) + (2 + 2) + (1 + 2 + 4));
+        let before = webhook.texts_bytes();
+        webhook.auth = Some(EndpointAuth::Bearer { token: Secret::new("token") });
+        assert_eq!(webhook.texts_bytes(), before + 5 + 4);
     }
 
     #[test]

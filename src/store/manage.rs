@@ -92,7 +92,7 @@ impl Staging<'_> {
             webhook.headers.clear();
             webhook.allow.clear();
             (webhook.tls, webhook.description, webhook.condition) = (None, None, None);
-            (webhook.uid, webhook.channels) = (None, Vec::new());
+            (webhook.uid, webhook.channels, webhook.auth) = (None, Vec::new(), None);
             webhook.tags.clear();
             webhook.metadata.clear();
             Ok(())

@@ -5,6 +5,7 @@ mod audit;
 #[path = "../support/contract.rs"]
 mod contract;
 mod dead_letters;
+mod endpoint_auth;
 mod events;
 mod faces;
 mod health;

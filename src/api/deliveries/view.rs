@@ -117,6 +117,11 @@ pub struct AttemptView {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub resent: bool,
+    /// The endpoint answered 401, and the request was made once more within this attempt, with an access token that was fetched
+    /// anew; left out otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub reauthorized: bool,
     /// How long each phase of it took.
     pub timings: TimingsView,
 }
@@ -126,6 +131,10 @@ pub struct AttemptView {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Timings)]
 pub struct TimingsView {
+    /// Until there was an access token; null where none was fetched for it. Waiting for one that another attempt fetches is not in
+    /// it.
+    #[schema(example = 61.5)]
+    pub auth_ms: Option<f64>,
     /// Until the host's name was resolved.
     #[schema(example = 1.25)]
     pub resolve_ms: Option<f64>,
@@ -242,7 +251,9 @@ pub fn attempt_view(api: &Api, by: &Tenant, webhook: &Webhook, delivery: &Delive
         response_headers: joined(&attempt.trace.response_headers),
         response_body: String::from_utf8_lossy(&attempt.response_body).into_owned(),
         resent: attempt.resent,
+        reauthorized: attempt.trace.reauthorized,
         timings: TimingsView {
+            auth_ms: attempt.trace.auth_us.map(ms),
             resolve_ms: phases.resolve_us.map(ms),
             connect_ms: phases.connect_us.map(ms),
             tls_ms: phases.tls_us.map(ms),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::endpoint_auth::{self, AuthInput, NewAuth};
 use super::order::OrderChange;
 use super::outgoing::{self, TlsInput};
 use crate::api::http::request::vet_text;
@@ -134,6 +135,11 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<TlsInput>)]
     tls: Change<TlsInput>,
+    /// How it authenticates at its endpoint, beside its signature: with a password, a token, a header, or OAuth 2 client
+    /// credentials. Null: not at all.
+    #[serde(default)]
+    #[schema(value_type = Option<AuthInput>)]
+    auth: Change<AuthInput>,
     /// Your own id for it, which stands wherever its id does: 1 to 128 of `A-Z a-z 0-9 _ . -`, unlike a UUID. No other webhook of
     /// the account may have it; a deleted one has it no more.
     #[serde(default)]
@@ -182,6 +188,7 @@ pub struct WebhookChange {
     condition: Change<String>,
     allow: Change<Vec<IpNet>>,
     tls: Change<TlsInput>,
+    auth: Change<NewAuth>,
     uid: Change<String>,
     tags: Change<Vec<String>>,
     metadata: Change<BTreeMap<String, String>>,
@@ -221,6 +228,7 @@ impl WebhookInput {
             condition: self.filter.vet(|text| Condition::parse(&text).map(|_| text))?,
             allow,
             tls: self.tls,
+            auth: self.auth.vet(|auth| auth.vet(dialect, http_allowed))?,
             uid: self.uid.vet(|uid| labels::check_uid(&uid).map(|()| uid))?,
             tags: self.tags.vet(labels::vet_tags)?,
             metadata: self.metadata.vet(labels::vet_metadata)?,
@@ -299,6 +307,7 @@ impl WebhookChange {
         self.condition.apply(&mut webhook.condition);
         self.allow.apply_or_empty(&mut webhook.allow);
         outgoing::apply_tls(self.tls, &mut webhook.tls)?;
+        endpoint_auth::apply(self.auth, webhook)?;
         self.uid.apply(&mut webhook.uid);
         self.tags.apply_or_empty(&mut webhook.tags);
         self.metadata.apply_or_empty(&mut webhook.metadata);

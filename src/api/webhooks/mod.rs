@@ -2,6 +2,7 @@
 
 pub mod bulk;
 mod create;
+mod endpoint_auth;
 mod filter;
 mod input;
 pub mod later;

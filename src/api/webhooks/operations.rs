@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::input::{WebhookChange, WebhookInput};
 use super::later;
-use super::outgoing::{check_place, check_url};
+use super::outgoing::{check_place, check_token_place, check_token_url, check_url};
 use super::probing::{is_asked, warning};
 use super::reach::Reach;
 use crate::api::Quotas;
@@ -52,6 +52,7 @@ impl Reach<'_> {
         }
         change.apply(&mut webhook, self.api.clock.now())?;
         check_url(&self.api.settings.guard, &webhook)?;
+        check_token_url(&self.api.settings.guard, &webhook)?;
         let limit = dialect.limits.webhooks_per_account;
         // Such an endpoint verifies what it is asked, and cannot know the secret yet.
         let verifies = dialect.challenge_needs_secret();
@@ -114,10 +115,17 @@ impl Reach<'_> {
             if let Some(url) = change.url().filter(|_| !may_open) {
                 check_place(webhook, url).map_err(Refusal::Forbidden)?;
             }
+            let before = webhook.clone();
             change.apply(webhook, now)?;
+            if !may_open {
+                check_token_place(&before, webhook).map_err(Refusal::Forbidden)?;
+            }
             // A webhook that was there before a rule can be changed otherwise: the dial refuses it.
             if webhook.url != url {
                 check_url(&guard, webhook)?;
+            }
+            if webhook.auth != before.auth {
+                check_token_url(&guard, webhook)?;
             }
             webhook.ownership = ask_again(webhook, &url, asked);
             Ok(())

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::endpoint_auth::AuthView;
 use super::outgoing::TlsView;
 use crate::api::http::list::ListRow;
 use crate::api::masking::own_headers;
@@ -85,6 +86,8 @@ pub struct WebhookView {
     allow: Vec<String>,
     /// TLS of its own.
     tls: Option<TlsView>,
+    /// How it authenticates at its endpoint, beside its signature.
+    auth: Option<AuthView>,
     /// It wants only events that share one of these channels; without any, events of all channels and of none.
     #[schema(example = json!(["project/7"]))]
     channels: Vec<String>,
@@ -128,7 +131,8 @@ pub struct WebhookView {
     /// When one delivery goes out to see whether the endpoint of a disabled webhook is well again.
     #[schema(format = DateTime)]
     probe_at: Option<String>,
-    /// Pauses since the last success, because its endpoint could not be reached or asked for one.
+    /// Pauses since the last success, because its endpoint could not be reached or asked for one, or there was no access token
+    /// for it.
     pauses: u8,
     /// When the latest of them ends, or ended.
     #[schema(format = DateTime)]
@@ -208,6 +212,7 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
         filter: webhook.condition.clone(),
         allow: webhook.allow.iter().map(ToString::to_string).collect(),
         tls: webhook.tls.as_ref().map(TlsView::from),
+        auth: webhook.auth.as_ref().map(|auth| AuthView::of(auth, by.may_manage)),
         channels: webhook.channels.clone(),
         tags: webhook.tags.clone(),
         metadata: webhook.metadata.clone(),
@@ -281,5 +286,8 @@ pub fn changed_settings(before: &Webhook, after: &Webhook) -> Vec<String> {
     let differs = |name: &&String| old.get(*name) != new.get(*name);
     let mut names: Vec<String> = new.keys().filter(differs).cloned().collect();
     names.extend((before.secrets != after.secrets).then(|| "secret".to_string()));
+    // Its secret alone may be another one, which no view shows.
+    let is_hidden = before.auth != after.auth && !names.iter().any(|name| name == "auth");
+    names.extend(is_hidden.then(|| "auth".to_string()));
     names
 }
