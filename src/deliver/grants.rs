@@ -57,10 +57,10 @@ impl Allotted {
     }
 }
 
-/// What a request needs for a token.
+/// What a request is made by.
 pub struct Asking<'a> {
-    /// How it is granted.
-    pub grant: &'a Grant,
+    /// How a token for it is granted, if it is to show one.
+    pub grant: Option<&'a Grant>,
     /// How connections are made, to the token endpoint too.
     pub client: &'a Client,
     /// How long all of it may take.
@@ -82,7 +82,7 @@ pub struct Shown {
     pub asked_until: Option<UnixMs>,
 }
 
-/// Makes such requests on one arbiter.
+/// Makes requests on one arbiter.
 pub struct Grants {
     http: Http,
     tokens: Arc<Tokens>,
@@ -95,8 +95,8 @@ impl Grants {
         Self { http, tokens, clock }
     }
 
-    /// Sends a request with a token, and once more with another one if it is answered 401. Reads the start of the answer. What is
-    /// allotted bounds fetching and waiting for tokens; whoever asks bounds the rest.
+    /// Sends a request and reads the start of the answer; with a token where there is a grant, and once more with another one if
+    /// it is answered 401. What is allotted bounds fetching and waiting for tokens; whoever asks bounds the rest.
     pub(super) async fn post(
         &self,
         asking: &Asking<'_>,
@@ -104,9 +104,24 @@ impl Grants {
         heard: &mut Heard,
         shown: &mut Shown,
     ) -> Result<Outcome, Ours> {
-        let (grant, client) = (asking.grant, asking.client);
+        match asking.grant {
+            None => self.send(asking.client, request, heard).await,
+            // Boxed: it holds several requests one after the other, for which all others would need room as well.
+            Some(grant) => Box::pin(self.post_granted(grant, asking, request, heard, shown)).await,
+        }
+    }
+
+    async fn post_granted(
+        &self,
+        grant: &Grant,
+        asking: &Asking<'_>,
+        request: &Request<'_>,
+        heard: &mut Heard,
+        shown: &mut Shown,
+    ) -> Result<Outcome, Ours> {
+        let client = asking.client;
         let to_use = self.tokens.next(grant.webhook, &grant.of, self.clock.now());
-        let token = match self.token(to_use, asking, shown).await? {
+        let token = match self.token(to_use, grant, asking, shown).await? {
             Ok(token) => token,
             Err(why) => return Ok(Outcome::Auth(why)),
         };
@@ -117,7 +132,7 @@ impl Grants {
         }
         let other = self.tokens.next_after(grant.webhook, &grant.of, &token, self.clock.now());
         let Some(to_use) = other else { return Ok(outcome) };
-        match self.token(to_use, asking, shown).await? {
+        match self.token(to_use, grant, asking, shown).await? {
             Ok(token) => {
                 shown.again = true;
                 *heard = Heard { resent: heard.resent, ..Heard::default() };
@@ -148,10 +163,11 @@ impl Grants {
     async fn token(
         &self,
         mut next: Next,
+        grant: &Grant,
         asking: &Asking<'_>,
         shown: &mut Shown,
     ) -> Result<Result<Token, String>, Ours> {
-        let (watch, limit, grant) = (Stopwatch::start(), asking.allotted.for_token(), asking.grant);
+        let (watch, limit) = (Stopwatch::start(), asking.allotted.for_token());
         loop {
             match next {
                 Next::Use(token) => return Ok(Ok(token)),
@@ -168,7 +184,8 @@ impl Grants {
                 }
                 Next::Fetch(fetch) => {
                     let left = limit.saturating_sub(watch.elapsed());
-                    let came = self.fetch(fetch, asking, left).await?;
+                    let came = self.fetch(fetch, grant, asking.client, left).await?;
+                    // What was waited for before is in it: one after the other, that is how long it took.
                     shown.fetched_us = Some(shown.fetched_us.unwrap_or(0).saturating_add(watch.micros()));
                     return Ok(came.map_err(|refused| {
                         shown.asked_until = refused.asked_until;
@@ -180,13 +197,19 @@ impl Grants {
     }
 
     /// Fetches a token, for all who wait. Where it is this server that lacks something, somebody else may try.
-    async fn fetch(&self, fetch: Fetch, asking: &Asking<'_>, limit: Duration) -> Result<Result<Token, Refused>, Ours> {
-        let (grant, mut heard) = (asking.grant, Heard::default());
+    async fn fetch(
+        &self,
+        fetch: Fetch,
+        grant: &Grant,
+        client: &Client,
+        limit: Duration,
+    ) -> Result<Result<Token, Refused>, Ours> {
+        let mut heard = Heard::default();
         let answered = match &grant.to {
             Ok(to) => {
                 let (headers, body) = (headers(&grant.of), grant.of.form().into());
                 let request = Request { method: Method::Post, to, headers: &headers, upper_case: false, body };
-                let sent = timeout(limit, self.send(asking.client, &request, &mut heard)).await;
+                let sent = timeout(limit, self.send(client, &request, &mut heard)).await;
                 sent.unwrap_or(Ok(Outcome::TimedOut))?
             }
             Err(why) => Outcome::Unsendable(why.clone()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::clients::{Client, Clients, Making, Profile};
-use super::failure::{Ours, outcome_of};
+use super::failure::Ours;
 use super::grants::{Allotted, Asking, Grant, Grants, Shown};
 use super::headers::{hop, parsed};
 use super::http::{Destination, Heard, Http, Request};
@@ -22,7 +22,6 @@ use crate::domain::tls::Tls;
 /// Makes requests on one arbiter.
 pub struct Requests {
     clients: Clients,
-    http: Http,
     grants: Grants,
 }
 
@@ -30,8 +29,7 @@ impl Requests {
     /// For the current arbiter, one of so many `senders`, which share `tokens`.
     pub(super) fn new(making: Making, resolver: Resolver, senders: usize, tokens: Arc<Tokens>, clock: Clock) -> Self {
         let http = Http::new(making.descriptors.clone(), making.connect, senders);
-        let grants = Grants::new(http.clone(), tokens, clock);
-        Self { clients: Clients::new(making, resolver), http, grants }
+        Self { clients: Clients::new(making, resolver), grants: Grants::new(http, tokens, clock) }
     }
 
     /// See [`Clients::get`].
@@ -44,24 +42,20 @@ impl Requests {
         self.clients.get(profile, opened, tls)
     }
 
-    /// What makes requests that show an access token.
-    pub(super) fn grants(&self) -> &Grants {
-        &self.grants
-    }
-
     /// What resolves for all of them.
     pub(super) fn resolver(&self) -> &Resolver {
         self.clients.resolver()
     }
 
-    /// Sends a request and reads the start of the answer, without a deadline.
+    /// See [`Grants::post`].
     pub(super) async fn post(
         &self,
-        client: &Client,
+        asking: &Asking<'_>,
         request: &Request<'_>,
         heard: &mut Heard,
+        shown: &mut Shown,
     ) -> Result<Outcome, Ours> {
-        self.http.send(client, request, heard).await.map_or_else(outcome_of, |status| Ok(Outcome::Status(status)))
+        self.grants.post(asking, request, heard, shown).await
     }
 
     /// Makes a request that is no delivery.
@@ -78,16 +72,10 @@ impl Requests {
                 let request = Request { method, to: &to, headers: &headers, upper_case, body: probe.body };
                 let limit = Duration::from_secs(probe.timeout_seconds.into());
                 let grant = probe.oauth2.map(|(webhook, of)| Grant::new(webhook, &of, probe.account, profile));
-                let posted = async {
-                    match &grant {
-                        None => self.post(&client, &request, &mut heard).await,
-                        Some(grant) => {
-                            let allotted = Allotted { watch, limit };
-                            let asking = Asking { grant, client: &client, allotted, is_fine: &|_| false };
-                            self.grants.post(&asking, &request, &mut heard, &mut Shown::default()).await
-                        }
-                    }
-                };
+                let allotted = Allotted { watch, limit };
+                let asking = Asking { grant: grant.as_ref(), client: &client, allotted, is_fine: &|_| false };
+                let mut shown = Shown::default();
+                let posted = self.post(&asking, &request, &mut heard, &mut shown);
                 let posted = actix_rt::time::timeout(limit, posted).await;
                 posted.unwrap_or(Ok(Outcome::TimedOut)).unwrap_or_else(|Ours(why)| Outcome::Unsendable(why))
             }

@@ -231,11 +231,10 @@ impl Sender {
         request: &Request<'_>,
         sent: &mut Sent,
     ) -> Result<Outcome, Ours> {
-        let Some(grant) = &target.grant else { return self.requests.post(client, request, &mut sent.heard).await };
         let is_fine = |outcome: &Outcome| is_success(&target.webhook, &target.dialect, outcome);
         let allotted = Allotted { watch, limit: target.deadline };
-        let asking = Asking { grant, client, allotted, is_fine: &is_fine };
-        self.requests.grants().post(&asking, request, &mut sent.heard, &mut sent.shown).await
+        let asking = Asking { grant: target.grant.as_ref(), client, allotted, is_fine: &is_fine };
+        self.requests.post(&asking, request, &mut sent.heard, &mut sent.shown).await
     }
 
     /// Breaks off what is under way for the webhook.
