@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use crate::domain::condition::CONDITION_BYTES_MAX;
 use crate::domain::disable::{ATTEMPTS_MAX, FAILURES_MAX, SECONDS_MAX};
 use crate::domain::endpoint::{HEADERS_MAX, URL_BYTES_MAX};
+use crate::domain::endpoint_auth::NAME_BYTES_MAX;
 use crate::domain::job::IDS_MAX;
+use crate::domain::oauth2::{CLIENT_ID_BYTES_MAX, EXTRA_MAX, SCOPE_BYTES_MAX};
 use crate::domain::order::KEY_PATH_BYTES_MAX;
 use crate::domain::rate_limit::REQUESTS_MAX;
 use crate::domain::retry::{DELAY_SECONDS_MAX, JITTER_PERCENT_MAX, RETRIES_MAX};
@@ -33,6 +35,12 @@ pub fn bounds(of: &str, field: &str) -> Option<Value> {
         ("SecretRotate", "overlap_seconds") => {
             json!({"minimum": 0, "maximum": OVERLAP_SECONDS_MAX, "default": OVERLAP_SECONDS_DEFAULT})
         }
+        ("AuthChange", "username") => json!({"maxLength": NAME_BYTES_MAX}),
+        ("AuthChange", "name") => json!({"minLength": 1, "maxLength": NAME_BYTES_MAX}),
+        ("AuthChange", "token_url") => json!({"maxLength": URL_BYTES_MAX}),
+        ("AuthChange", "client_id") => json!({"minLength": 1, "maxLength": CLIENT_ID_BYTES_MAX}),
+        ("AuthChange", "scope" | "audience") => json!({"minLength": 1, "maxLength": SCOPE_BYTES_MAX}),
+        ("AuthChange", "extra") => json!({"maxProperties": EXTRA_MAX}),
         ("DeadLettersSelect", "ids") => json!({"minItems": 1, "maxItems": IDS_MAX}),
         ("EventPublish", "test") | (_, "dry_run") => json!({"default": false}),
         ("Webhook", "success_rate") => json!({"minimum": 0, "maximum": 1}),
