@@ -46,7 +46,8 @@ enums! {
     /// Why a delivery exists: `accept`, its event was accepted; `test`, a webhook was tested; `replay`, it repeats another;
     /// `missed`, a bulk replay made it for an event that had none.
     DeliveryCause = Cause::WORDS;
-    /// What came of an attempt: `status`, an answer; otherwise what came in the place of one.
+    /// What came of an attempt: `status`, an answer; otherwise what came in the place of one. `too_large` and `shape_too_costly`:
+    /// nothing was sent, and it is not tried again.
     AttemptOutcome = FAILURE_KINDS;
     /// Whether a webhook's deliveries go out: `active`; `paused` by a person; `disabled` by a rule or a person; `unverified`
     /// until its endpoint passes the ownership check.

@@ -21,6 +21,7 @@ use crate::domain::order::OnDead;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::{RetrySchedule, SuccessRule};
 use crate::domain::secret::{Secret, SigningSecret};
+use crate::domain::shape::{Shape, Written};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{
     DESCRIPTION_CHARS_MAX, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, NAME_CHARS_MAX, Status,
@@ -125,6 +126,10 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "@.data.amount > 100 && @.data.currency == \"EUR\"")]
     filter: Change<String>,
+    /// What is made of an event's `data` for it, behind what the dialect makes of it.
+    #[serde(default)]
+    #[schema(value_type = Option<Written>)]
+    shape: Change<Written>,
     /// Networks that may be dialled for it though they are not public, such as `["10.20.0.0/16"]`; at most 32. For admin
     /// keys only.
     #[serde(default)]
@@ -180,6 +185,7 @@ pub struct WebhookChange {
     disable: Change<DisableRule>,
     order: OrderChange,
     condition: Change<String>,
+    shape: Change<String>,
     allow: Change<Vec<IpNet>>,
     tls: Change<TlsInput>,
     uid: Change<String>,
@@ -219,6 +225,7 @@ impl WebhookInput {
             disable: self.disable.vet(DisableRule::try_from)?,
             order: OrderChange::vet(self.order, self.order_key, self.on_dead)?,
             condition: self.filter.vet(|text| Condition::parse(&text).map(|_| text))?,
+            shape: self.shape.vet(|written| Shape::of(written).map(|shape| shape.written().to_json()))?,
             allow,
             tls: self.tls,
             uid: self.uid.vet(|uid| labels::check_uid(&uid).map(|()| uid))?,
@@ -297,6 +304,7 @@ impl WebhookChange {
         self.disable.apply(&mut webhook.disable);
         self.order.apply(&mut webhook.order);
         self.condition.apply(&mut webhook.condition);
+        self.shape.apply(&mut webhook.shape);
         self.allow.apply_or_empty(&mut webhook.allow);
         outgoing::apply_tls(self.tls, &mut webhook.tls)?;
         self.uid.apply(&mut webhook.uid);
