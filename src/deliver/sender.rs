@@ -314,13 +314,7 @@ impl Sender {
     }
 
     /// What a body of so many bytes holds of the budget: nothing more than those that are out already, if it is the same.
-    fn charge(
-        &self,
-        ready: &Ready,
-        prepared: &Prepared,
-        account: AccountNumber,
-        bytes: usize,
-    ) -> Option<Rc<Charge>> {
+    fn charge(&self, ready: &Ready, prepared: &Prepared, account: AccountNumber, bytes: usize) -> Option<Rc<Charge>> {
         let shared = || ready.charge.borrow().upgrade().filter(|_| prepared.is_whole());
         shared().or_else(|| {
             let mut charge = self.tools.bodies.charge(account);

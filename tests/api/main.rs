@@ -17,6 +17,7 @@ mod own_words;
 mod quotas;
 mod scopes;
 mod server;
+mod shape;
 mod stats;
 mod tenants;
 mod webhooks;

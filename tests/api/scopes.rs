@@ -215,6 +215,9 @@ fn no_operation_needs_less_than_what_it_does() {
         let is_enough = ["publish", "manage", "admin"].iter().any(|scope| need == Need::Scope((*scope).into()));
         // They say what would be.
         let changes_nothing = ["shape.try", "filter.try"].contains(&id.as_str());
-        assert!(method == "GET" || is_enough || changes_nothing, "{id} changes something: {need:?} is too little for {method} {route}");
+        assert!(
+            method == "GET" || is_enough || changes_nothing,
+            "{id} changes something: {need:?} is too little for {method} {route}"
+        );
     }
 }

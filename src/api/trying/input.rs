@@ -75,7 +75,8 @@ async fn stored(api: &Arc<Api>, account: AccountNumber, id: String) -> Result<Ar
     let missing = || no_event().with_field("event_id");
     let (_, payload) = found.await??.ok_or_else(missing)?;
     let event = payload.ok_or(Refusal::Purged)?;
-    let bytes = [Some(&event.data), event.actor.as_ref(), event.metadata.as_ref()].into_iter().flatten().map(Bytes::len);
+    let bytes =
+        [Some(&event.data), event.actor.as_ref(), event.metadata.as_ref()].into_iter().flatten().map(Bytes::len);
     match bytes.sum::<usize>() <= EVENT_BYTES_MAX {
         true => Ok(event),
         false => Err(too_long("event_id").into()),

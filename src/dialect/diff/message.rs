@@ -83,7 +83,9 @@ pub(super) fn body(found: &mut Found, old: &BodyRule, new: &BodyRule, types: [&C
 pub(super) fn shape(found: &mut Found, old: Option<&Shape>, new: Option<&Shape>) {
     let (kind, why) = match (old, new) {
         (old, new) if old == new => return,
-        (None, _) => (Kind::Added, "data is sent otherwise than it is published: a receiver may not find what it reads"),
+        (None, _) => {
+            (Kind::Added, "data is sent otherwise than it is published: a receiver may not find what it reads")
+        }
         (_, None) => (Kind::Removed, "data is sent as it is published: a receiver may not find what it reads"),
         _ => (Kind::Changed, "other data is sent: a receiver may not find what it reads"),
     };

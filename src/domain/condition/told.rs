@@ -105,7 +105,10 @@ mod tests {
                 "@.data.x true – –",
             ]
         );
-        assert_eq!(told("length(@.data.list) > 2 || @.none"), ["length(@.data.list) > 2 false 2 2", "@.none false – –"]);
+        assert_eq!(
+            told("length(@.data.list) > 2 || @.none"),
+            ["length(@.data.list) > 2 false 2 2", "@.none false – –"]
+        );
         let list = format!("{{\"l\":[{}1]}}", "1111111111,".repeat(50));
         let long = Node::read(list.as_bytes());
         let shown = Condition::parse("@.l == 1").unwrap().told(&long, &mut Steps::new(1000)).unwrap()[0].left.clone();

@@ -50,7 +50,10 @@ impl Place {
     /// The places of a field of what is at these.
     pub fn of_field<'p>(places: &[&'p Self], name: &str) -> Vec<&'p Self> {
         let each = |place: &'p Self| place.others.iter().filter(|(segment, _)| *segment == Segment::Each);
-        places.iter().flat_map(|place| place.fields.get(name).into_iter().chain(each(place).map(|(_, one)| one))).collect()
+        places
+            .iter()
+            .flat_map(|place| place.fields.get(name).into_iter().chain(each(place).map(|(_, one)| one)))
+            .collect()
     }
 
     /// The places of an element of what is at these.

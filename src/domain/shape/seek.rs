@@ -17,12 +17,7 @@ pub(super) fn find<'f>(facts: &'f Facts<'_>, path: &Path, budget: &mut Budget) -
     Ok(found)
 }
 
-fn walk<'j>(
-    json: &'j [u8],
-    path: &[Segment],
-    budget: &mut Budget,
-    found: &mut Vec<&'j [u8]>,
-) -> Result<(), Unshaped> {
+fn walk<'j>(json: &'j [u8], path: &[Segment], budget: &mut Budget, found: &mut Vec<&'j [u8]>) -> Result<(), Unshaped> {
     budget.pass(0, 1)?;
     let Some((segment, rest)) = path.split_first() else {
         found.push(json);

@@ -27,7 +27,9 @@ pub enum Unshaped {
     )]
     Bytes(usize),
     /// The result is nested too deep.
-    #[error("the shape makes JSON of the event that is nested deeper than {DEPTH_MAX} levels; let it put less inside of each other")]
+    #[error(
+        "the shape makes JSON of the event that is nested deeper than {DEPTH_MAX} levels; let it put less inside of each other"
+    )]
     Deep,
 }
 

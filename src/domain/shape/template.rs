@@ -64,7 +64,9 @@ impl Template {
         let (mut parts, mut rest) = (Vec::new(), text);
         while let Some(at) = rest.find("{@") {
             let (before, from) = rest.split_at(at);
-            let wrong = || format!("has no path at {:?}; write it like {{@.data.id}}", from.chars().take(20).collect::<String>());
+            let wrong = || {
+                format!("has no path at {:?}; write it like {{@.data.id}}", from.chars().take(20).collect::<String>())
+            };
             let (path, behind) = Path::at_start(&from[1..]).map_err(|_| wrong())?;
             rest = behind.strip_prefix('}').ok_or_else(wrong)?;
             parts.extend((!before.is_empty()).then(|| Part::Text(escaped(before))));

@@ -24,20 +24,53 @@ const ORDER: &str = r#"{"id": 7, "total": 12.50, "customer": {"name": "Ada", "em
 #[test]
 fn each_verb_does_what_it_says_and_leaves_the_rest_as_it_is_written() {
     for (written, expected) in [
-        (json!({}), r#"{"id":7,"total":12.50,"customer":{"name": "Ada", "email": "a@b.c"},"items":[{"sku": "x", "cost": 1.0}, {"sku": "y", "cost": 2e3}],"note":null}"#),
-        (json!({"pick": ["@.data.total", "@.data.customer.name", "@.data.none"]}), r#"{"total":12.50,"customer":{"name":"Ada"}}"#),
+        (
+            json!({}),
+            r#"{"id":7,"total":12.50,"customer":{"name": "Ada", "email": "a@b.c"},"items":[{"sku": "x", "cost": 1.0}, {"sku": "y", "cost": 2e3}],"note":null}"#,
+        ),
+        (
+            json!({"pick": ["@.data.total", "@.data.customer.name", "@.data.none"]}),
+            r#"{"total":12.50,"customer":{"name":"Ada"}}"#,
+        ),
         (json!({"pick": ["@.data.items[*].sku"]}), r#"{"items":[{"sku":"x"},{"sku":"y"}]}"#),
         (json!({"pick": ["@.data.items[1]", "@.data.total.none"]}), r#"{"items":[{"sku": "y", "cost": 2e3}]}"#),
         (json!({"pick": []}), "{}"),
-        (json!({"drop": ["@.data.customer.email", "@.data.items[*].cost", "@.data.note", "@.data.total"]}), r#"{"id":7,"customer":{"name":"Ada"},"items":[{"sku":"x"},{"sku":"y"}]}"#),
-        (json!({"drop": ["@.data.customer", "@.data.items[0]"], "pick": ["@.data.customer.name", "@.data.items"]}), r#"{"items":[{"sku": "y", "cost": 2e3}]}"#),
-        (json!({"pick": ["@.data.customer", "@.data.id"], "rename": {"@.data.customer.name": "full \"name\"", "@.data.id": "number"}}), r#"{"number":7,"customer":{"full \"name\"":"Ada","email":"a@b.c"}}"#),
-        (json!({"pick": ["@.data.items"], "rename": {"@.data.items[*].cost": "sku"}}), r#"{"items":[{"sku":1.0},{"sku":2e3}]}"#),
-        (json!({"pick": ["@.data.id", "@.data.note", "@.data.customer.name"], "map": {"@.data.id": {"7": "seven"}, "@.data.note": {"null": 0}, "@.data.customer.name": {"Bob": true}}}), r#"{"id":"seven","customer":{"name":"Ada"},"note":0}"#),
-        (json!({"pick": ["@.data.id"], "set": {"kind": "order", "n": 1, "id": "{@.data.total}", "at": {"who": "{@.actor.id}", "no": "{@.metadata.x}"}}}), r#"{"id":12.50,"kind":"order","n":1,"at":{"who":"u_1"}}"#),
-        (json!({"pick": [], "set": {"skus": "{@.data.items[*].sku}", "none": "{@.data.none[*]}", "list": [1, "{@.data.none}", "{@.data.note}"]}}), r#"{"skus":["x","y"],"none":[],"list":[1,null]}"#),
-        (json!({"pick": [], "set": {"text": "{@.type}: {@.data.customer.name}{@.data.none}{@.data.note} \"pays\" {@.data.total} for {@.data.items[*].sku}"}}), r#"{"text":"order.paid: Ada \"pays\" 12.50 for [\"x\",\"y\"]"}"#),
-        (json!({"pick": [], "set": {"a": "{@.data.none}", "b": ["{@.data.none}"]}, "missing": "null"}), r#"{"a":null,"b":[null]}"#),
+        (
+            json!({"drop": ["@.data.customer.email", "@.data.items[*].cost", "@.data.note", "@.data.total"]}),
+            r#"{"id":7,"customer":{"name":"Ada"},"items":[{"sku":"x"},{"sku":"y"}]}"#,
+        ),
+        (
+            json!({"drop": ["@.data.customer", "@.data.items[0]"], "pick": ["@.data.customer.name", "@.data.items"]}),
+            r#"{"items":[{"sku": "y", "cost": 2e3}]}"#,
+        ),
+        (
+            json!({"pick": ["@.data.customer", "@.data.id"], "rename": {"@.data.customer.name": "full \"name\"", "@.data.id": "number"}}),
+            r#"{"number":7,"customer":{"full \"name\"":"Ada","email":"a@b.c"}}"#,
+        ),
+        (
+            json!({"pick": ["@.data.items"], "rename": {"@.data.items[*].cost": "sku"}}),
+            r#"{"items":[{"sku":1.0},{"sku":2e3}]}"#,
+        ),
+        (
+            json!({"pick": ["@.data.id", "@.data.note", "@.data.customer.name"], "map": {"@.data.id": {"7": "seven"}, "@.data.note": {"null": 0}, "@.data.customer.name": {"Bob": true}}}),
+            r#"{"id":"seven","customer":{"name":"Ada"},"note":0}"#,
+        ),
+        (
+            json!({"pick": ["@.data.id"], "set": {"kind": "order", "n": 1, "id": "{@.data.total}", "at": {"who": "{@.actor.id}", "no": "{@.metadata.x}"}}}),
+            r#"{"id":12.50,"kind":"order","n":1,"at":{"who":"u_1"}}"#,
+        ),
+        (
+            json!({"pick": [], "set": {"skus": "{@.data.items[*].sku}", "none": "{@.data.none[*]}", "list": [1, "{@.data.none}", "{@.data.note}"]}}),
+            r#"{"skus":["x","y"],"none":[],"list":[1,null]}"#,
+        ),
+        (
+            json!({"pick": [], "set": {"text": "{@.type}: {@.data.customer.name}{@.data.none}{@.data.note} \"pays\" {@.data.total} for {@.data.items[*].sku}"}}),
+            r#"{"text":"order.paid: Ada \"pays\" 12.50 for [\"x\",\"y\"]"}"#,
+        ),
+        (
+            json!({"pick": [], "set": {"a": "{@.data.none}", "b": ["{@.data.none}"]}, "missing": "null"}),
+            r#"{"a":null,"b":[null]}"#,
+        ),
         (json!({"pick": [], "set": {"text": "{no path} {}"}}), r#"{"text":"{no path} {}"}"#),
     ] {
         assert_eq!(made(written.clone(), ORDER), expected, "{written}");
@@ -65,7 +98,10 @@ fn of_fields_with_one_name_the_last_counts_and_the_shapes_own_before_all() {
     assert_eq!(made(json!({"set": {"c": "{@.data.a}"}}), twice), r#"{"a":1,"b":2,"a":3,"c":3}"#, "others stay as sent");
     assert_eq!(made(json!({"set": {"a": 4}}), twice), r#"{"a":4,"b":2}"#);
     assert_eq!(made(json!({"rename": {"@.data.b": "a"}}), twice), r#"{"a":2}"#);
-    assert_eq!(made(json!({"rename": {"@.data.b": "a", "@.data.a": "b"}}), r#"{"\u0061": 1, "b": 2}"#), r#"{"b":1,"a":2}"#);
+    assert_eq!(
+        made(json!({"rename": {"@.data.b": "a", "@.data.a": "b"}}), r#"{"\u0061": 1, "b": 2}"#),
+        r#"{"b":1,"a":2}"#
+    );
 }
 
 #[test]
@@ -133,7 +169,8 @@ fn what_it_takes_grows_with_the_event_and_no_faster() {
 
 #[test]
 fn it_is_told_which_paths_lead_to_nothing() {
-    let shape = shape(json!({"drop": ["@.data.id", "@.data.x"], "set": {"a": "{@.data.x}", "b": "{@.metadata.y} {@.type}"}}));
+    let shape =
+        shape(json!({"drop": ["@.data.id", "@.data.x"], "set": {"a": "{@.data.x}", "b": "{@.metadata.y} {@.type}"}}));
     assert_eq!(shape.missing(&facts(ORDER)), Ok(vec!["@.data.x".into(), "@.metadata.y".into()]));
 }
 
@@ -147,14 +184,26 @@ fn a_shape_is_stored_as_it_was_written() {
 
 /// JSON with few names, so that paths lead somewhere; in one of these ways names stand twice.
 fn json_text(names: &'static [&'static str]) -> impl Strategy<Value = String> {
-    let leaf = prop::sample::select(vec!["null", "true", "1", "-0.50", "1e3", "12345678901234567890", r#""x\u00e9\"""#, r#""a""#, "[]", "{}"]);
+    let leaf = prop::sample::select(vec![
+        "null",
+        "true",
+        "1",
+        "-0.50",
+        "1e3",
+        "12345678901234567890",
+        r#""x\u00e9\"""#,
+        r#""a""#,
+        "[]",
+        "{}",
+    ]);
     leaf.prop_map(String::from).prop_recursive(4, 24, 4, |inner| {
         let picked = prop::sample::subsequence(names, 0..=names.len());
         let fields = (picked, prop::collection::vec(inner.clone(), names.len()));
         prop_oneof![
             prop::collection::vec(inner, 0..4).prop_map(|all| format!("[ {} ]", all.join(" ,"))),
             fields.prop_map(|(names, values)| {
-                let fields: Vec<_> = names.iter().zip(values).map(|(name, value)| format!("\"{name}\" : {value}")).collect();
+                let fields: Vec<_> =
+                    names.iter().zip(values).map(|(name, value)| format!("\"{name}\" : {value}")).collect();
                 format!("{{{}}}", fields.join(", "))
             }),
         ]
@@ -177,21 +226,27 @@ fn any_shape() -> impl Strategy<Value = Value> {
         Just(json!("{@.actor}")),
     ];
     let set = prop::collection::vec((prop::sample::select(vec!["a", "b", "z"]), template), 0..3);
-    (prop::option::of(paths()), paths(), paths(), paths(), set, any::<bool>()).prop_map(|(pick, drop, rename, map, set, null)| {
-        let fields = |path: &String| !path.ends_with(']') || path.ends_with("']");
-        let rename: serde_json::Map<_, _> =
-            rename.iter().filter(|path| fields(path) && !path.ends_with('*')).map(|path| (path.clone(), json!("b"))).collect();
-        let map: serde_json::Map<_, _> = map.into_iter().map(|path| (path, json!({"1": "one", "a": null}))).collect();
-        let set: serde_json::Map<_, _> = set.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
-        let mut shape = json!({"drop": drop, "rename": rename, "map": map, "set": set});
-        if let Some(pick) = pick {
-            shape["pick"] = json!(pick);
-        }
-        if null {
-            shape["missing"] = json!("null");
-        }
-        shape
-    })
+    (prop::option::of(paths()), paths(), paths(), paths(), set, any::<bool>()).prop_map(
+        |(pick, drop, rename, map, set, null)| {
+            let fields = |path: &String| !path.ends_with(']') || path.ends_with("']");
+            let rename: serde_json::Map<_, _> = rename
+                .iter()
+                .filter(|path| fields(path) && !path.ends_with('*'))
+                .map(|path| (path.clone(), json!("b")))
+                .collect();
+            let map: serde_json::Map<_, _> =
+                map.into_iter().map(|path| (path, json!({"1": "one", "a": null}))).collect();
+            let set: serde_json::Map<_, _> = set.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+            let mut shape = json!({"drop": drop, "rename": rename, "map": map, "set": set});
+            if let Some(pick) = pick {
+                shape["pick"] = json!(pick);
+            }
+            if null {
+                shape["missing"] = json!("null");
+            }
+            shape
+        },
+    )
 }
 
 /// Whether a path leads anywhere.

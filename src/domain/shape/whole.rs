@@ -48,7 +48,9 @@ impl Shape {
     /// Vets a shape. An error names the key below `shape` and what would be right.
     pub fn of(written: Written) -> Result<Self, Invalid> {
         if written.to_json().len() > SHAPE_BYTES_MAX {
-            let message = format!("is longer than {SHAPE_BYTES_MAX} bytes: let it say less, or shape the events before you publish them");
+            let message = format!(
+                "is longer than {SHAPE_BYTES_MAX} bytes: let it say less, or shape the events before you publish them"
+            );
             return Err(Invalid::new("shape", message));
         }
         let mut reading = Reading::default();
@@ -65,7 +67,12 @@ impl Shape {
             reading.place("shape.rename", text)?.rename = Some(quoted(name));
         }
         for (text, table) in &written.map {
-            let wrong = |key: &str| Invalid::new("shape.map", format!("{text:?}: {key:?} must become a text, a number, true, false or null"));
+            let wrong = |key: &str| {
+                Invalid::new(
+                    "shape.map",
+                    format!("{text:?}: {key:?} must become a text, a number, true, false or null"),
+                )
+            };
             let is_plain = |value: &serde_json::Value| !value.is_array() && !value.is_object();
             if let Some((key, _)) = table.iter().find(|(_, value)| !is_plain(value)) {
                 return Err(wrong(key));
