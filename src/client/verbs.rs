@@ -132,12 +132,12 @@ parts! {
     /// What is made of events before they are sent.
     shape Shape {
         /// Show what a shape makes of an event.
-        "shape.try" try_on POST "/api/v1/shape/try" () body;
+        "shape.preview" preview POST "/api/v1/shape/try" () body;
     }
     /// Which events webhooks want by what they say.
     filter Filter {
         /// Show whether a webhook with this filter would want an event, and why not.
-        "filter.try" try_on POST "/api/v1/filter/try" () body;
+        "filter.preview" preview POST "/api/v1/filter/try" () body;
     }
     /// One event for one webhook, with each attempt to deliver it.
     deliveries Deliveries {

@@ -79,8 +79,8 @@ fn body(operation: &str) -> Value {
         "accounts.create" => json!({"id": "made", "name": "Made"}),
         "accounts.change" => json!({"name": "Changed"}),
         "accounts.keys.create" => json!({"scopes": ["read"]}),
-        "shape.try" => json!({"shape": {"drop": ["@.data.a"]}, "event": {"type": "a", "data": {}}}),
-        "filter.try" => json!({"filter": "@.data.a == 1", "event": {"type": "a", "data": {}}}),
+        "shape.preview" => json!({"shape": {"drop": ["@.data.a"]}, "event": {"type": "a", "data": {}}}),
+        "filter.preview" => json!({"filter": "@.data.a == 1", "event": {"type": "a", "data": {}}}),
         "guard.explain" => json!({"url": "https://example.com/"}),
         _ => Value::Null,
     }
@@ -214,7 +214,7 @@ fn no_operation_needs_less_than_what_it_does() {
         assert_eq!(need == Need::NoKey, needs_no_key(&route), "{id} ({route}) needs {need:?}");
         let is_enough = ["publish", "manage", "admin"].iter().any(|scope| need == Need::Scope((*scope).into()));
         // They say what would be.
-        let changes_nothing = ["shape.try", "filter.try"].contains(&id.as_str());
+        let changes_nothing = ["shape.preview", "filter.preview"].contains(&id.as_str());
         assert!(
             method == "GET" || is_enough || changes_nothing,
             "{id} changes something: {need:?} is too little for {method} {route}"

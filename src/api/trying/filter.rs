@@ -93,7 +93,7 @@ struct WhyView {
 ///
 /// Nothing is stored or sent.
 #[utoipa::path(
-    operation_id = "filter.try", security(("key" = ["read"])),
+    operation_id = "filter.preview", security(("key" = ["read"])),
     request_body = FilterTryInput,
     responses(
         (status = 200, description = "What came of it", body = Reply<FilterTriedView>),

@@ -79,7 +79,7 @@ struct ShapeTriedView {
 ///
 /// With the `id` of a webhook or the name of a dialect, also the whole body as it would be sent. Nothing is stored or sent.
 #[utoipa::path(
-    operation_id = "shape.try", security(("key" = ["read"])),
+    operation_id = "shape.preview", security(("key" = ["read"])),
     request_body = ShapeTryInput,
     responses(
         (status = 200, description = "What came of it", body = Reply<ShapeTriedView>),
