@@ -196,7 +196,7 @@ fn json_text(names: &'static [&'static str]) -> impl Strategy<Value = String> {
         "[]",
         "{}",
     ]);
-    leaf.prop_map(String::from).prop_recursive(4, 24, 4, |inner| {
+    leaf.prop_map(String::from).prop_recursive(4, 24, 4, move |inner| {
         let picked = prop::sample::subsequence(names, 0..=names.len());
         let fields = (picked, prop::collection::vec(inner.clone(), names.len()));
         prop_oneof![
