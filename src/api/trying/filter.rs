@@ -11,6 +11,7 @@ use crate::api::access::asked::Asked;
 use crate::api::access::auth::Read;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
+use crate::api::http::request::Object;
 use crate::api::webhooks::reach::reach;
 use crate::domain::Invalid;
 use crate::domain::condition::{Condition, Told};
@@ -36,7 +37,8 @@ struct FilterTryInput {
     webhook: Option<String>,
     /// An event to try it on.
     #[serde(default)]
-    event: Option<TriedEvent>,
+    #[schema(value_type = Option<TriedEvent>)]
+    event: Option<Object<TriedEvent>>,
     /// The id of a stored event instead.
     #[serde(default)]
     event_id: Option<String>,
@@ -119,7 +121,8 @@ pub async fn try_filter(Asked(tenant, body): Asked<Read>, api: web::Data<Api>) -
     let (events, channels) = (events.or(of_webhook), webhook.map(|webhook| webhook.channels.clone()));
     let trial = Trial { condition, events, channels: channels.unwrap_or_default() };
     let account = tenant.account().number;
-    let event = Which { event: input.event, event_id: input.event_id }.find(&api, account).await?;
+    let event =
+        Which { event: input.event.map(|Object(event)| event), event_id: input.event_id }.find(&api, account).await?;
     Ok(Reply::ok(api.read(account, move || trial.made(&event)).await?))
 }
 

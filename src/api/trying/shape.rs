@@ -12,6 +12,7 @@ use crate::api::access::asked::Asked;
 use crate::api::access::auth::Read;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
+use crate::api::http::request::Object;
 use crate::api::webhooks::reach::reach;
 use crate::dialect::Dialect;
 use crate::domain::Invalid;
@@ -29,7 +30,8 @@ use crate::domain::webhook::{EventFilter, Webhook};
 struct ShapeTryInput {
     /// The shape; the webhook's own if left out.
     #[serde(default)]
-    shape: Option<Written>,
+    #[schema(value_type = Option<Written>)]
+    shape: Option<Object<Written>>,
     /// The id of a webhook, to see what it would be sent: its dialect shapes the event first.
     #[serde(default)]
     webhook: Option<String>,
@@ -38,7 +40,8 @@ struct ShapeTryInput {
     dialect: Option<String>,
     /// An event to try it on.
     #[serde(default)]
-    event: Option<TriedEvent>,
+    #[schema(value_type = Option<TriedEvent>)]
+    event: Option<Object<TriedEvent>>,
     /// The id of a stored event instead.
     #[serde(default)]
     event_id: Option<String>,
@@ -91,7 +94,7 @@ struct ShapeTriedView {
 #[post("/api/v1/shape/try")]
 pub async fn try_shape(Asked(tenant, body): Asked<Read>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let input = body.read::<ShapeTryInput>()?;
-    let given = input.shape.map(Shape::of).transpose()?;
+    let given = input.shape.map(|Object(written)| Shape::of(written)).transpose()?;
     let account = tenant.account().clone();
     let (webhook, dialect) = match (&input.webhook, &input.dialect) {
         (Some(_), Some(_)) => return Err(Invalid::new("dialect", "is the webhook's; one of the two is enough").into()),
@@ -112,7 +115,7 @@ pub async fn try_shape(Asked(tenant, body): Asked<Read>, api: web::Data<Api>) ->
         let message = "is missing: bring a shape, or name the webhook or the dialect whose shape is to be tried";
         return Err(Invalid::new("shape", message).into());
     }
-    let which = Which { event: input.event, event_id: input.event_id };
+    let which = Which { event: input.event.map(|Object(event)| event), event_id: input.event_id };
     let event = which.find(&api, account.number).await?;
     let (number, now) = (account.number, api.clock.wall());
     let trial = Trial { event, own, dialect, webhook, account, now };

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::order::OrderChange;
 use super::outgoing::{self, TlsInput};
-use crate::api::http::request::vet_text;
+use crate::api::http::request::{Object, vet_text};
 use crate::api::http::setting::Change;
 use crate::api::openapi::words::WebhookOrder;
 use crate::dialect::{Dialect, Signing, check_types};
@@ -129,7 +129,7 @@ pub struct WebhookInput {
     /// What is made of an event's `data` for it, behind what the dialect makes of it.
     #[serde(default)]
     #[schema(value_type = Option<Written>)]
-    shape: Change<Written>,
+    shape: Change<Object<Written>>,
     /// Networks that may be dialled for it though they are not public, such as `["10.20.0.0/16"]`; at most 32. For admin
     /// keys only.
     #[serde(default)]
@@ -225,7 +225,7 @@ impl WebhookInput {
             disable: self.disable.vet(DisableRule::try_from)?,
             order: OrderChange::vet(self.order, self.order_key, self.on_dead)?,
             condition: self.filter.vet(|text| Condition::parse(&text).map(|_| text))?,
-            shape: self.shape.vet(|written| Shape::of(written).map(|shape| shape.written().to_json()))?,
+            shape: self.shape.vet(|Object(written)| Shape::of(written).map(|shape| shape.written().to_json()))?,
             allow,
             tls: self.tls,
             uid: self.uid.vet(|uid| labels::check_uid(&uid).map(|()| uid))?,

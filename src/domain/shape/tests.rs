@@ -131,7 +131,7 @@ fn what_is_no_shape_is_told_with_its_key_and_what_would_be_right() {
         assert_eq!(invalid.field, field, "{written}: {invalid}");
         assert!(invalid.message.contains(says), "{written}: {invalid}");
     }
-    assert_eq!(Shape::read("[]").unwrap_err().field, "shape");
+    assert_eq!(Shape::read("5").unwrap_err().field, "shape");
 }
 
 #[test]
