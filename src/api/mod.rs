@@ -27,6 +27,7 @@ mod retention_clock;
 mod settings;
 mod state;
 mod stats;
+mod trying;
 mod webhooks;
 
 use actix_web::body::MessageBody;
@@ -72,6 +73,7 @@ fn routes(to: &mut ServiceConfig<'_>) {
         .service(deliveries::routes::logs)
         .service(deliveries::routes::show)
         .service(deliveries::routes::show_attempt);
+    to.service(trying::shape::try_shape).service(trying::filter::try_filter);
     to.service(webhooks::bulk::replay).service(webhooks::bulk::discard);
     to.service(dead_letters::routes::list).service(dead_letters::routes::replay).service(dead_letters::routes::discard);
     to.service(jobs::routes::list).service(jobs::routes::show).service(jobs::routes::cancel);

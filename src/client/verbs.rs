@@ -129,6 +129,16 @@ parts! {
         /// Cancel a webhook's open deliveries.
         "webhooks.discard" discard POST "/api/v1/webhooks/{id}/discard" (id) body;
     }
+    /// What is made of events before they are sent.
+    shape Shape {
+        /// Show what a shape makes of an event.
+        "shape.preview" preview POST "/api/v1/shape/try" () body;
+    }
+    /// Which events webhooks want by what they say.
+    filter Filter {
+        /// Show whether a webhook with this filter would want an event, and why not.
+        "filter.preview" preview POST "/api/v1/filter/try" () body;
+    }
     /// One event for one webhook, with each attempt to deliver it.
     deliveries Deliveries {
         /// List the deliveries of an account, to all of its webhooks.

@@ -33,7 +33,7 @@ pub fn verdict(claim: &Claim, dialect: &Dialect, made: Made, dice: f64) -> Settl
     let schedule = webhook.retry.as_ref().unwrap_or(&dialect.retry);
     let next = match attempt.summary.outcome {
         // The next attempt would have the same body.
-        Outcome::TooLarge(..) => Next::NotSent,
+        Outcome::TooLarge(..) | Outcome::ShapeTooCostly(_) => Next::NotSent,
         _ => schedule.after(attempt.summary.number, success, attempt.summary.ended_at(), dice),
     };
     let strain = strain(&attempt.summary.outcome, success, retry_after);
@@ -58,7 +58,8 @@ fn strain(outcome: &Outcome, success: bool, retry_after: Option<UnixMs>) -> Stra
         Outcome::Auth(_) => retry_after.map_or(Strain::Down, Strain::Until),
         Outcome::Status(_) | Outcome::Broken(_) => Strain::Neutral,
         // These are about us or about one delivery.
-        Outcome::Refused(_) | Outcome::Unsendable(_) | Outcome::TooLarge(..) => Strain::Neutral,
+        Outcome::Refused(_) | Outcome::Unsendable(_) => Strain::Neutral,
+        Outcome::TooLarge(..) | Outcome::ShapeTooCostly(_) => Strain::Neutral,
     }
 }
 
@@ -174,5 +175,6 @@ mod tests {
     #[test]
     fn a_body_that_is_too_large_is_not_sent_and_not_tried_again() {
         assert_eq!(after(Outcome::TooLarge(2, 1), None), (Next::NotSent, Strain::Neutral));
+        assert_eq!(after(Outcome::ShapeTooCostly("why".into()), None), (Next::NotSent, Strain::Neutral));
     }
 }

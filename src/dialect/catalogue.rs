@@ -2,6 +2,7 @@
 //! tell who writes another type which one was meant. What stays true: only a catalogue that says that it is closed refuses
 //! anything; else an event of any other type is delivered all the same.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
@@ -12,6 +13,7 @@ use serde_json::value::RawValue;
 use super::Dialect;
 use super::nearest::nearest;
 use super::pattern;
+use crate::domain::shape::{Facts, Unshaped};
 use crate::domain::webhook::EventFilter;
 use crate::domain::{Invalid, event, json};
 
@@ -53,6 +55,28 @@ impl Dialect {
     /// Whether its catalogue says which types there are.
     pub fn tells_types(&self) -> bool {
         self.types != Types::Examples && !self.catalogue.is_empty()
+    }
+
+    /// A documented type as receivers get it: its sample is shaped, and so is its schema.
+    pub fn received<'e>(&self, event: &'e EventType) -> Cow<'e, EventType> {
+        let Some(shaped) = self.shaped_sample(event).ok().flatten() else { return Cow::Borrowed(event) };
+        Cow::Owned(EventType { sample: shaped, stated_schema: None, ..event.clone() })
+    }
+
+    /// Asserts that a sample can be shaped, as examples show it.
+    pub(super) fn check_sample(&self, event: &EventType) -> Result<(), Invalid> {
+        let shaped = self.shaped_sample(event);
+        let wrong = |why| Invalid::new("shape", format!("is too much for the sample of {}: {why}", event.name));
+        shaped.map(drop).map_err(wrong)
+    }
+
+    /// What is sent of a sample; none where nothing is shaped.
+    fn shaped_sample(&self, event: &EventType) -> Result<Option<Box<RawValue>>, Unshaped> {
+        let Some(shape) = &self.shape else { return Ok(None) };
+        let actor = self.sample_actor.as_ref().map(|actor| actor.get().as_bytes());
+        let shaped = shape.apply(&Facts::of(&event.name, event.sample.get().as_bytes(), actor, None))?;
+        let text = String::from_utf8(shaped.data).expect("a shape makes JSON of JSON");
+        Ok(Some(RawValue::from_string(text).expect("a shape makes JSON of JSON")))
     }
 
     /// The documented type of this name.

@@ -30,6 +30,7 @@ pub mod rate_limit;
 pub mod retry;
 pub mod secret;
 pub mod sent_headers;
+pub mod shape;
 pub mod stats;
 pub mod tally;
 pub mod time;

@@ -313,6 +313,7 @@ mod tests {
             Outcome::Unsendable(text()),
             Outcome::TooLarge(1, 1),
             Outcome::Auth(text()),
+            Outcome::ShapeTooCostly(String::new()),
         ]
     }
 

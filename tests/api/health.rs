@@ -169,6 +169,7 @@ const ROUTES: &str = "
     POST /api/v1/events/delete
     POST /api/v1/events/purge
     POST /api/v1/events/{id}/purge
+    POST /api/v1/filter/try
     POST /api/v1/guard/explain
     POST /api/v1/jobs/{id}/cancel
     POST /api/v1/master-keys/reload

@@ -18,6 +18,7 @@ mod own_words;
 mod quotas;
 mod scopes;
 mod server;
+mod shape;
 mod stats;
 mod tenants;
 mod webhooks;

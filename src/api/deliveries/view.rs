@@ -50,8 +50,8 @@ pub struct DeliveryView {
     /// When it ended; null while it is open.
     #[schema(format = DateTime)]
     pub ended_at: Option<String>,
-    /// Why it was cancelled (`too_large`: its body is over what the dialect allows), or is dead without an attempt:
-    /// `filter_too_costly`, and what to do.
+    /// Why it was cancelled (`too_large`: its body is over what the dialect allows), or is dead though nothing was sent:
+    /// `filter_too_costly` or `shape_too_costly`, and what to do.
     pub reason: Option<String>,
     /// Attempts made so far.
     pub attempt_count: u16,
@@ -94,7 +94,8 @@ pub struct AttemptView {
     /// key that may not manage.
     #[schema(example = json!({"webhook-id": "order-1042", "webhook-timestamp": "1768469400"}))]
     pub request_headers: BTreeMap<String, Option<String>>,
-    /// What was sent. Only in the reply about this one attempt; null once its event is no longer kept.
+    /// What was sent. Only in the reply about this one attempt; null once its event is no longer kept, or where its shape made
+    /// nothing of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<RequestBodyView>)]
     pub request_body: Option<Option<RequestBodyView>>,

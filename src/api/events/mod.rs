@@ -1,6 +1,6 @@
 //! Events: taking them, and looking them up.
 
-mod filter;
+pub mod filter;
 pub mod input;
 pub mod leaving;
 pub mod numbers;

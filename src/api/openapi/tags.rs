@@ -28,6 +28,8 @@ pub const TAGS: &[Tag] = &[
         "webhooks",
         "Registered endpoints: what they want, how they are served, holding, testing and replaying.",
     ),
+    of_account("shape", "What is made of events before they are sent, tried on one of them."),
+    of_account("filter", "Which events webhooks want by what they say, tried on one of them."),
     of_account("deliveries", "One event for one webhook, with each attempt to deliver it."),
     of_account("dead_letters", "Deliveries that used up their retries, until somebody replays or discards them."),
     of_account("jobs", "What bulk calls have started, and how far it is."),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::endpoint_auth::{self, AuthInput, NewAuth};
 use super::order::OrderChange;
 use super::outgoing::{self, TlsInput};
-use crate::api::http::request::vet_text;
+use crate::api::http::request::{Object, vet_text};
 use crate::api::http::setting::Change;
 use crate::api::openapi::words::WebhookOrder;
 use crate::dialect::{Dialect, Signing, check_types};
@@ -22,6 +22,7 @@ use crate::domain::order::OnDead;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::{RetrySchedule, SuccessRule};
 use crate::domain::secret::{Secret, SigningSecret};
+use crate::domain::shape::{Shape, Written};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{
     DESCRIPTION_CHARS_MAX, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, NAME_CHARS_MAX, Status,
@@ -126,6 +127,10 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "@.data.amount > 100 && @.data.currency == \"EUR\"")]
     filter: Change<String>,
+    /// What is made of an event's `data` for it, behind what the dialect makes of it.
+    #[serde(default)]
+    #[schema(value_type = Option<Written>)]
+    shape: Change<Object<Written>>,
     /// Networks that may be dialled for it though they are not public, such as `["10.20.0.0/16"]`; at most 32. For admin
     /// keys only.
     #[serde(default)]
@@ -186,6 +191,7 @@ pub struct WebhookChange {
     disable: Change<DisableRule>,
     order: OrderChange,
     condition: Change<String>,
+    shape: Change<String>,
     allow: Change<Vec<IpNet>>,
     tls: Change<TlsInput>,
     auth: Change<NewAuth>,
@@ -226,6 +232,7 @@ impl WebhookInput {
             disable: self.disable.vet(DisableRule::try_from)?,
             order: OrderChange::vet(self.order, self.order_key, self.on_dead)?,
             condition: self.filter.vet(|text| Condition::parse(&text).map(|_| text))?,
+            shape: self.shape.vet(|Object(written)| Shape::of(written).map(|shape| shape.written().to_json()))?,
             allow,
             tls: self.tls,
             auth: self.auth.vet(|auth| auth.vet(dialect, http_allowed))?,
@@ -305,6 +312,7 @@ impl WebhookChange {
         self.disable.apply(&mut webhook.disable);
         self.order.apply(&mut webhook.order);
         self.condition.apply(&mut webhook.condition);
+        self.shape.apply(&mut webhook.shape);
         self.allow.apply_or_empty(&mut webhook.allow);
         outgoing::apply_tls(self.tls, &mut webhook.tls)?;
         endpoint_auth::apply(self.auth, webhook)?;

@@ -17,6 +17,7 @@ use crate::domain::order::OnDead;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::RetrySchedule;
 use crate::domain::secret::Secret;
+use crate::domain::shape::Written;
 use crate::domain::tally::Tally;
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{Status, Webhook};
@@ -82,6 +83,8 @@ pub struct WebhookView {
     on_dead: Option<OnDead>,
     /// A condition on the event: only events that it holds for are wanted.
     filter: Option<String>,
+    /// What is made of an event's `data` for it, behind what the dialect makes of it.
+    shape: Option<Written>,
     /// Networks that were opened for it though they are not public.
     allow: Vec<String>,
     /// TLS of its own.
@@ -210,6 +213,7 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
         order_key: webhook.order.as_ref().and_then(|order| order.key.as_ref()).map(|key| key.as_str().to_string()),
         on_dead: webhook.order.as_ref().map(|order| order.on_dead),
         filter: webhook.condition.clone(),
+        shape: webhook.shape.as_deref().and_then(|text| serde_json::from_str(text).ok()),
         allow: webhook.allow.iter().map(ToString::to_string).collect(),
         tls: webhook.tls.as_ref().map(TlsView::from),
         auth: webhook.auth.as_ref().map(|auth| AuthView::of(auth, by.may_manage)),
