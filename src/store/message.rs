@@ -1,6 +1,7 @@
 //! What goes into the store and comes out of it: events to accept, outcomes to record, and what is told of a commit.
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 use super::event_rows::{EventHead, Parts};
 use crate::domain::backoff::Strain;
@@ -34,6 +35,21 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
+    /// A notice.
+    pub(super) fn notice(kind: &str, data: Map<String, Value>, channels: Vec<String>) -> Self {
+        Self {
+            name: None,
+            event_type: kind.to_string(),
+            created_at: None,
+            data: Value::Object(data).to_string().into(),
+            actor: None,
+            metadata: None,
+            test: false,
+            channels,
+            fingerprint: None,
+        }
+    }
+
     /// Bytes of its JSON.
     pub fn bytes(&self) -> usize {
         self.data.len() + self.actor.as_ref().map_or(0, Bytes::len) + self.metadata.as_ref().map_or(0, Bytes::len)
