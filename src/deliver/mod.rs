@@ -13,6 +13,7 @@ mod explain;
 mod failure;
 mod http;
 pub mod lane;
+mod letters;
 mod limiter;
 pub mod mailbox;
 pub mod meters;
@@ -22,6 +23,7 @@ mod resolve;
 pub mod schedule;
 mod sender;
 pub mod shares;
+mod smtp;
 mod target;
 mod tls;
 mod tunnel;
@@ -69,6 +71,7 @@ pub use requests::Requests;
 use resolve::Resolver;
 use schedule::{Claim, Scheduler};
 use sender::Tools;
+pub use smtp::{Smtp, SmtpSettings, SmtpTls};
 pub use tls::Trust;
 
 /// How long the engine may take to answer who asks how deliveries stand.
@@ -99,6 +102,8 @@ pub struct Settings {
     pub proxy_resolves: bool,
     /// Descriptors that are the listener's to use.
     pub listener_descriptors: usize,
+    /// The mail server that mail is handed to.
+    pub smtp: Option<Arc<Smtp>>,
 }
 
 impl Settings {
@@ -155,6 +160,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         dns: settings.dns,
         senders: settings.senders.max(1),
         bodies: bodies.clone(),
+        smtp: settings.smtp,
     };
     let (mut senders, mut errands, mut desks) = (Vec::new(), Vec::new(), Vec::new());
     for n in 1..=settings.senders.max(1) {

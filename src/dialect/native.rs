@@ -100,6 +100,7 @@ pub const REQUEST: &Known = &[
     ("tags", Kind::Plain),
     ("metadata", Kind::Plain),
     ("channels", Kind::Plain),
+    ("notices", Kind::Nested),
 ];
 
 /// What a test call can say.
@@ -137,6 +138,7 @@ pub const WEBHOOK: &Known = &[
     ("tags", Kind::Plain),
     ("metadata", Kind::Plain),
     ("channels", Kind::Plain),
+    ("notices", Kind::Nested),
     ("created_at", Kind::Time),
     ("updated_at", Kind::Time),
     ("secret", Kind::Plain),

@@ -137,6 +137,15 @@ pub fn with_text(word: &str, about: Option<&str>, mut data: Map<String, Value>) 
     data
 }
 
+/// The subject and the text of a notice as a mail; `data` is what the notice says.
+pub fn letter(data: &[u8], account: &str, webhook_id: &str) -> (String, String) {
+    let data: Map<String, Value> = serde_json::from_slice(data).unwrap_or_default();
+    let text = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or_default();
+    let subject = format!("[Hookwheel] {}", plain(text("title"), TITLE_CHARS_MAX));
+    let why = format!("The webhook {webhook_id} of the account {account} sends notices to this address.");
+    (subject, format!("{}\n\n{}\n\n-- \n{why}\n", text("title"), text("text")))
+}
+
 /// Text that others chose, so that it is nothing but text wherever it is shown: on one line, and without what chats make links,
 /// mentions and markup of. At most so many characters.
 pub fn plain(text: &str, chars_max: usize) -> String {
@@ -192,6 +201,16 @@ mod tests {
         let shown = "‹!channel› (pay)(https://evil.example)  Bcc: all@example.com'x'";
         assert_eq!(title, format!("A webhook was disabled: {shown}"));
         assert!(text.starts_with(&format!("name: {shown}\nWhat to do: ")), "{text}");
+    }
+
+    #[test]
+    fn a_letter_says_the_same_and_why_it_came() {
+        let data = with_text("storage.low", None, Map::new());
+        let (subject, text) = letter(Value::Object(data).to_string().as_bytes(), "acme", "w1");
+        assert_eq!(subject, "[Hookwheel] Disk space is below the reserve");
+        let start = "Disk space is below the reserve\n\nWhat to do: Free space";
+        assert!(text.starts_with(start) && text.ends_with("webhook w1 of the account acme sends notices to this address.\n"));
+        assert_eq!(letter(b"[1", "a", "w").0, "[Hookwheel] ");
     }
 
     #[test]

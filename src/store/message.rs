@@ -8,6 +8,7 @@ use crate::domain::backoff::Strain;
 use crate::domain::delivery::{Attempt, Delivery};
 use crate::domain::disable::DisableRule;
 use crate::domain::id::{DeliveryId, EventId, WebhookNumber};
+use crate::domain::notice;
 use crate::domain::retry::Next;
 use crate::domain::time::{DAY_MS, UnixMs};
 
@@ -48,6 +49,13 @@ impl NewEvent {
             channels,
             fingerprint: None,
         }
+    }
+
+    /// What a webhook that hears notices is tested with.
+    pub fn test_notice(account: &str, webhook_id: &str, name: Option<&str>) -> Self {
+        let facts = [("webhook_id", webhook_id.into()), ("account", account.into()), ("name", name.into())];
+        let data = facts.into_iter().map(|(key, value): (&str, Value)| (key.to_string(), value)).collect();
+        Self::notice(notice::TEST, notice::with_text(notice::TEST, Some(name.unwrap_or(webhook_id)), data), Vec::new())
     }
 
     /// Bytes of its JSON.

@@ -250,7 +250,7 @@ fn a_quota_that_is_reached_is_told_to_its_account() {
         })
     });
     let ear = bench.webhook_with(hearing(0));
-    let mut publish = |bench: &mut Bench| {
+    let publish = |bench: &mut Bench| {
         let mut answer = bench.store.accept(1, vec![event()], None).unwrap();
         bench.rest();
         answer.try_recv().unwrap().map(drop)
@@ -276,7 +276,7 @@ fn an_account_whose_oldest_events_go_is_told_once_a_day() {
         })
     });
     for _ in 0..3 {
-        (0..40).for_each(|_| drop(bench.publish()));
+        (0..40).for_each(|_| _ = bench.publish());
         bench.turn(MINUTE_MS);
     }
     let told = bench.kinds(1).into_iter().filter(|kind| kind == "quota.reached").count();
