@@ -137,9 +137,9 @@ impl Takes {
             Self::Proxy => text.is_some_and(|text| Proxy::parse(text).is_ok()),
             Self::Roots => matches!(text, Some("webpki" | "native")),
             Self::Host => text.is_some_and(|text| is_host_name(text) || text.parse::<IpAddr>().is_ok()),
-            Self::Text | Self::Password => text.is_some_and(|text| {
-                (1..=1024).contains(&text.len()) && !text.chars().any(char::is_control)
-            }),
+            Self::Text | Self::Password => {
+                text.is_some_and(|text| (1..=1024).contains(&text.len()) && !text.chars().any(char::is_control))
+            }
             Self::Sender => text.is_some_and(|text| text.len() <= 320 && text.parse::<Mailbox>().is_ok()),
             Self::SmtpTls => matches!(text, Some("starttls" | "tls" | "none")),
             Self::Key => text.is_some_and(|text| {

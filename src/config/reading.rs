@@ -9,8 +9,8 @@ use std::path::Path;
 use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
 use thiserror::Error;
 
-use super::{Config, SmtpTls};
 use super::knobs::{KNOBS, Takes};
+use super::{Config, SmtpTls};
 
 /// What every variable of the environment that sets a knob begins with.
 pub const ENVIRONMENT_PREFIX: &str = "HOOKWHEEL__";

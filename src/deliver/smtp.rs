@@ -212,7 +212,10 @@ mod tests {
         let text = String::from_utf8(message.formatted()).unwrap();
         let (head, _) = text.split_once("\r\n\r\n").unwrap();
         assert!(!head.lines().any(|line| line.to_ascii_lowercase().starts_with("bcc:")), "{head}");
-        assert!(head.contains("Message-ID: <1@example.com>") && head.contains("Auto-Submitted: auto-generated"), "{head}");
+        assert!(
+            head.contains("Message-ID: <1@example.com>") && head.contains("Auto-Submitted: auto-generated"),
+            "{head}"
+        );
         let to: Vec<_> = message.envelope().to().iter().map(ToString::to_string).collect();
         assert_eq!(to, ["ops@example.com"]);
     }

@@ -180,7 +180,10 @@ mod tests {
         let after = |status| judged(Webhook { url: url.clone(), ..webhook() }, 1, Outcome::Status(status), None).next;
         assert_eq!((after(250), after(550)), (Next::Succeeded, Next::Dead));
         assert_eq!(after(450), Next::RetryAt(T + 10 + 125_000));
-        assert!(matches!(judged(webhook(), 1, Outcome::Status(550), None).next, Next::RetryAt(_)), "of HTTP it says nothing");
+        assert!(
+            matches!(judged(webhook(), 1, Outcome::Status(550), None).next, Next::RetryAt(_)),
+            "of HTTP it says nothing"
+        );
     }
 
     #[test]

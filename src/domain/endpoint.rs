@@ -57,9 +57,9 @@ impl EndpointUrl {
             Mail::Allowed if text.len() > URL_BYTES_MAX => wrong("is longer than 2048 bytes"),
             Mail::Allowed => Ok(Self(format!("{}{}", mail::SCHEME, mail::vet(&text[addresses.len()..])?))),
             Mail::NoServer => wrong("cannot be mailto:, since this server has no [smtp] host to hand mail to"),
-            Mail::OperatorOnly => {
-                wrong("can be mailto: only with an admin key or in the account operator, unless [smtp] accounts is true")
-            }
+            Mail::OperatorOnly => wrong(
+                "can be mailto: only with an admin key or in the account operator, unless [smtp] accounts is true",
+            ),
         }
     }
 

@@ -16,7 +16,9 @@ const LOCAL_BYTES_MAX: usize = 64;
 pub fn vet(text: &str) -> Result<String, Invalid> {
     let wrong = |message: String| Err(Invalid::new("url", message));
     if text.contains('?') {
-        return wrong("must hold addresses only: subject and text are the notice's, and all recipients are named".into());
+        return wrong(
+            "must hold addresses only: subject and text are the notice's, and all recipients are named".into(),
+        );
     }
     let addresses: Vec<&str> = text.split(',').collect();
     if addresses.len() > RECIPIENTS_MAX {
@@ -68,9 +70,32 @@ mod tests {
     #[test]
     fn nothing_that_means_something_to_a_mail_server_gets_in() {
         let bad = [
-            "", "a", "@x.y", "a@", "a@x..y", ".a@x.y", "a.@x.y", "a..b@x.y", "a@@x.y", "a@x.y,", ",a@x.y", "a@x.y b@x.y",
-            "a@x.y\r\nBcc: b@x.y", "a@x.y%0d%0aBcc:b@x.y", "a@x.y?bcc=b@x.y", "a@x.y?subject=x", "<a@x.y>", "A <a@x.y>",
-            "\"a b\"@x.y", "a\0@x.y", "a@[127.0.0.1]", "a;b@x.y", "ä@x.y", "a@x.y>\r\nRCPT TO:<b@x.y", "a%b@x.y", "a!b@x.y",
+            "",
+            "a",
+            "@x.y",
+            "a@",
+            "a@x..y",
+            ".a@x.y",
+            "a.@x.y",
+            "a..b@x.y",
+            "a@@x.y",
+            "a@x.y,",
+            ",a@x.y",
+            "a@x.y b@x.y",
+            "a@x.y\r\nBcc: b@x.y",
+            "a@x.y%0d%0aBcc:b@x.y",
+            "a@x.y?bcc=b@x.y",
+            "a@x.y?subject=x",
+            "<a@x.y>",
+            "A <a@x.y>",
+            "\"a b\"@x.y",
+            "a\0@x.y",
+            "a@[127.0.0.1]",
+            "a;b@x.y",
+            "ä@x.y",
+            "a@x.y>\r\nRCPT TO:<b@x.y",
+            "a%b@x.y",
+            "a!b@x.y",
         ];
         for text in bad {
             assert_eq!(vet(text).unwrap_err().field, "url", "{text:?}");

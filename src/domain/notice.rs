@@ -209,7 +209,10 @@ mod tests {
         let (subject, text) = letter(Value::Object(data).to_string().as_bytes(), "acme", "w1");
         assert_eq!(subject, "[Hookwheel] Disk space is below the reserve");
         let start = "Disk space is below the reserve\n\nWhat to do: Free space";
-        assert!(text.starts_with(start) && text.ends_with("webhook w1 of the account acme sends notices to this address.\n"));
+        assert!(
+            text.starts_with(start)
+                && text.ends_with("webhook w1 of the account acme sends notices to this address.\n")
+        );
         assert_eq!(letter(b"[1", "a", "w").0, "[Hookwheel] ");
     }
 

@@ -68,7 +68,8 @@ impl Staging<'_> {
         if others.take(HEARERS_MAX).count() < HEARERS_MAX {
             return Ok(());
         }
-        let message = format!("at most {HEARERS_MAX} webhooks of an account hear notices; let one of them tell the others");
+        let message =
+            format!("at most {HEARERS_MAX} webhooks of an account hear notices; let one of them tell the others");
         Err(Invalid::new("notices", message).into())
     }
 

@@ -50,7 +50,9 @@ async fn how_a_webhook_hears_notices_is_a_setting_like_any_other() {
     ] {
         assert_eq!(make(&server, &server.admin, body.clone()).await.error(400, "invalid_field"), field, "{body}");
     }
-    for body in [json!({"notices": true}), json!({"notices": {"seconds": 1}}), json!({"notices": {"quiet_seconds": -1}})] {
+    for body in
+        [json!({"notices": true}), json!({"notices": {"seconds": 1}}), json!({"notices": {"quiet_seconds": -1}})]
+    {
         assert_eq!(make(&server, &server.admin, body.clone()).await.status, 400, "{body}");
     }
     server.stop().await;
@@ -85,7 +87,8 @@ async fn mail_goes_to_whom_the_operator_says_unless_accounts_are_trusted() {
         assert_eq!(of_account.error(400, "invalid_field"), "url");
         // What an admin has made for it, it may keep and change otherwise, and send nowhere else.
         let body = json!({"url": MAIL, "events": ["*"]});
-        let made = server.post("/api/v1/webhooks").header("Hookwheel-Account", "acme").json(body).send().await.data(201);
+        let made =
+            server.post("/api/v1/webhooks").header("Hookwheel-Account", "acme").json(body).send().await.data(201);
         let path = format!("/api/v1/webhooks/{}", id(&made));
         let change = |body: Value| server.ask("PATCH", &path).key(&own).json(body);
         change(json!({"url": MAIL, "name": "the team", "notices": {"quiet_seconds": 60}})).send().await.data(200);
@@ -111,7 +114,11 @@ async fn mail_is_for_notices_and_never_for_many() {
         assert_eq!(make(&server, &server.admin, body.clone()).await.error(400, "invalid_field"), field, "{body}");
     }
     let mail = make(&server, &server.admin, json!({"url": MAIL, "dialect": "zoom"})).await.data(201);
-    assert_eq!((&mail["status"], &mail["ownership_check"]), (&json!("active"), &json!(false)), "nobody is asked by mail");
+    assert_eq!(
+        (&mail["status"], &mail["ownership_check"]),
+        (&json!("active"), &json!(false)),
+        "nobody is asked by mail"
+    );
     let plain = make(&server, &server.admin, json!({})).await.data(201);
     for (webhook, url) in [(&mail, "https://example.com/"), (&plain, MAIL)] {
         let path = format!("/api/v1/webhooks/{}", id(webhook));

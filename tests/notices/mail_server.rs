@@ -67,7 +67,8 @@ pub fn config(certified: &Certified) -> Arc<ServerConfig> {
     let chain = vec![CertificateDer::from_pem_slice(certified.certificate.as_bytes()).expect("a certificate")];
     let key = PrivateKeyDer::from_pem_slice(certified.key.as_bytes()).expect("a key");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
+    let builder =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
     Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).expect("they fit"))
 }
 

@@ -29,8 +29,7 @@ impl Scene {
             ("HOOKWHEEL__SMTP__FROM", FROM),
         ];
         let stage = Stage::start(&[&smtp, env].concat());
-        let receiver =
-            Receiver::start(|path, _| Answer::Status(if path.starts_with("/well") { 200 } else { 500 }));
+        let receiver = Receiver::start(|path, _| Answer::Status(if path.starts_with("/well") { 200 } else { 500 }));
         Self { stage, receiver }
     }
 
@@ -82,7 +81,10 @@ fn a_dead_delivery_is_told_by_mail() {
     let mail = scene.stage.webhook(MAIL, json!({"events": ["delivery.dead"]}));
     scene.stage.publish("order-1");
     let came = mail_server.next();
-    assert_eq!((came.from.as_str(), came.to.join(" ")), ("hooks@example.com", "ops@example.com night@example.org".into()));
+    assert_eq!(
+        (came.from.as_str(), came.to.join(" ")),
+        ("hooks@example.com", "ops@example.com night@example.org".into())
+    );
     assert_eq!(came.login.as_deref(), Some("AGhvb2tzAHBhc3Mgd29yZA=="), "who may log in does");
     let delivery = scene.latest(&mail, |delivery| delivery["state"] == "succeeded");
     let header = |name: &str| came.header(name).unwrap_or_default();
@@ -90,7 +92,11 @@ fn a_dead_delivery_is_told_by_mail() {
     assert_eq!(header("To"), "ops@example.com, night@example.org");
     assert_eq!(header("Message-ID"), format!("<{}@example.com>", delivery["id"].as_str().unwrap()));
     assert_eq!((header("Auto-Submitted").as_str(), came.header("Bcc")), ("auto-generated", None));
-    assert!(header("Subject").starts_with("[Hookwheel] A delivery used up its retries: the shop (pay)"), "{}", came.text);
+    assert!(
+        header("Subject").starts_with("[Hookwheel] A delivery used up its retries: the shop (pay)"),
+        "{}",
+        came.text
+    );
     let body = came.body();
     for part in ["account: default", "event id: order-1", "last error: the endpoint answered 500", "What to do: "] {
         assert!(body.contains(part), "{part}: {body}");
@@ -195,11 +201,9 @@ fn without_the_mail_server_mail_waits_for_it_and_the_webhook_is_not_blamed() {
 fn a_chat_is_told_in_its_own_form() {
     let mut scene = Scene::start(None, &[]);
     let source = scene.source(json!({"name": "the <!channel> shop"}));
-    for (dialect, path) in [
-        ("slack_incoming", "/well/slack"),
-        ("teams_incoming", "/well/teams"),
-        ("discord_incoming", "/well/discord"),
-    ] {
+    for (dialect, path) in
+        [("slack_incoming", "/well/slack"), ("teams_incoming", "/well/teams"), ("discord_incoming", "/well/discord")]
+    {
         let url = scene.receiver.url(path);
         scene.stage.webhook(&url, json!({"dialect": dialect, "notices": {}, "retry": null}));
     }

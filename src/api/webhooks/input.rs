@@ -203,12 +203,7 @@ pub struct WebhookChange {
 impl WebhookInput {
     /// Checks everything but `dialect`, which decides what is right here. `known`: the webhook that it changes. Which URLs it
     /// may have, `schemes` says; one that it has already it may keep.
-    pub fn vet(
-        self,
-        dialect: &Dialect,
-        schemes: Schemes,
-        known: Option<&Webhook>,
-    ) -> Result<WebhookChange, Invalid> {
+    pub fn vet(self, dialect: &Dialect, schemes: Schemes, known: Option<&Webhook>) -> Result<WebhookChange, Invalid> {
         let mut warnings = Vec::new();
         let hears_notices = self.hears_notices(known);
         let secret = self.secret.required("secret", |text| {

@@ -6,12 +6,12 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use super::view::{Onlooker, WebhookView, changed_settings, view};
-use crate::api::{Api, MailRule};
 use crate::api::access::auth::Tenant;
 use crate::api::deliveries::history::History;
 use crate::api::http::page::Window;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
+use crate::api::{Api, MailRule};
 use crate::dialect::Dialect;
 use crate::domain::account::{OPERATOR_ACCOUNT, Scope};
 use crate::domain::audit::Deed;

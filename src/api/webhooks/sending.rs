@@ -183,7 +183,8 @@ impl Reach<'_> {
     fn test_notice(&self, webhook: &Webhook, input: TestInput) -> Result<NewEvent, Invalid> {
         let said = [("event_type", input.event_type.is_some()), ("data", input.data.is_some())];
         if let Some((field, _)) = said.into_iter().find(|(_, is_said)| *is_said) {
-            let message = "cannot be chosen for a webhook that hears notices: it is tested with one of the server's own";
+            let message =
+                "cannot be chosen for a webhook that hears notices: it is tested with one of the server's own";
             return Err(Invalid::new(field, message));
         }
         let account = &self.tenant.account().id;

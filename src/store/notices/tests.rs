@@ -113,11 +113,15 @@ fn no_notice_leads_to_another_in_its_account_and_the_operator_hears_of_the_first
 #[test]
 fn a_thousand_failures_are_two_messages() {
     let mut bench = Bench::new();
-    let sources: Vec<WebhookId> = (0..12).map(|_| bench.webhook_with(|webhook| webhook.name = Some("n".into()))).collect();
+    let sources: Vec<WebhookId> =
+        (0..12).map(|_| bench.webhook_with(|webhook| webhook.name = Some("n".into()))).collect();
     let ear = bench.webhook_with(hearing(300));
     let events: Vec<EventId> = (0..84).map(|_| bench.publish()).collect();
-    let deliveries: Vec<DeliveryId> =
-        events.iter().flat_map(|event| sources.iter().map(|source| event.delivery_to(source.number()))).take(1000).collect();
+    let deliveries: Vec<DeliveryId> = events
+        .iter()
+        .flat_map(|event| sources.iter().map(|source| event.delivery_to(source.number())))
+        .take(1000)
+        .collect();
     for delivery in deliveries {
         bench.store.settle(settlement(delivery, 1, START, Next::Dead));
     }
@@ -132,7 +136,10 @@ fn a_thousand_failures_are_two_messages() {
     assert_eq!(told.len(), 2);
     let (kind, data, webhooks) = &told[0];
     assert_eq!((kind.as_str(), webhooks), ("notice.summary", &vec![ear.number()]));
-    assert_eq!((&data["of"], &data["count"], &data["webhooks"]), (&"delivery.dead".into(), &999.into(), &"12 webhooks".into()));
+    assert_eq!(
+        (&data["of"], &data["count"], &data["webhooks"]),
+        (&"delivery.dead".into(), &999.into(), &"12 webhooks".into())
+    );
     let title = data["title"].as_str().unwrap();
     assert_eq!(title, "More of what was told: A delivery used up its retries (and 999 more, of 12 webhooks)");
     bench.turn(5 * MINUTE_MS);
@@ -165,7 +172,8 @@ fn each_kind_and_each_webhook_has_a_quiet_time_of_its_own() {
 
 #[test]
 fn a_quiet_time_ends_without_a_word_for_a_webhook_that_hears_no_more() {
-    let changes: [fn(&mut Webhook); 2] = [|webhook| webhook.notices = None, |webhook| webhook.status = Status::Deleted { since: 1 }];
+    let changes: [fn(&mut Webhook); 2] =
+        [|webhook| webhook.notices = None, |webhook| webhook.status = Status::Deleted { since: 1 }];
     for change in changes {
         let mut bench = Bench::new();
         let source = bench.webhook_with(|_| {});
@@ -193,7 +201,8 @@ fn a_quiet_time_that_cannot_be_read_begins_anew() {
 #[test]
 fn a_webhook_with_channels_hears_of_webhooks_that_share_one() {
     let mut bench = Bench::new();
-    let [own, foreign] = ["a", "b"].map(|channel| bench.webhook_with(|webhook| webhook.channels = vec![channel.into()]));
+    let [own, foreign] =
+        ["a", "b"].map(|channel| bench.webhook_with(|webhook| webhook.channels = vec![channel.into()]));
     bench.webhook_with(|webhook| {
         webhook.channels = vec!["a".into()];
         hearing(0)(webhook);
@@ -301,11 +310,12 @@ fn an_account_has_so_many_webhooks_that_hear_notices() {
     let plain = bench.webhook_with(|_| {});
     let ears: Vec<WebhookId> = (0..HEARERS_MAX).map(|_| bench.webhook_with(hearing(0))).collect();
     let more = Webhook { notices: Some(Notices::default()), ..webhook() };
-    let refused = |bench: &mut Bench, change: Box<dyn FnOnce(&mut crate::store::Staging<'_>) -> Result<(), Refusal> + Send>| {
-        let mut answer = bench.store.submit(change).unwrap();
-        bench.rest();
-        matches!(answer.try_recv().unwrap(), Err(Refusal::Invalid(invalid)) if invalid.field == "notices")
-    };
+    let refused =
+        |bench: &mut Bench, change: Box<dyn FnOnce(&mut crate::store::Staging<'_>) -> Result<(), Refusal> + Send>| {
+            let mut answer = bench.store.submit(change).unwrap();
+            bench.rest();
+            matches!(answer.try_recv().unwrap(), Err(Refusal::Invalid(invalid)) if invalid.field == "notices")
+        };
     assert!(refused(&mut bench, Box::new(|staging| staging.create_webhook(more, None).map(drop))));
     let listen = |webhook: &mut Webhook| webhook.notices = Some(Notices::default());
     assert!(refused(
