@@ -1,7 +1,8 @@
 //! What people are told when something is wrong: events that the server makes itself, so they are stored, sent, retried and shown
 //! like any other. An account hears of its own webhooks by those of them that hear notices; the operator hears of all accounts
 //! and of the server by the webhooks of the account `operator`. What stays true: nothing is said to an account about webhooks
-//! that hear notices, and nothing to anybody about the operator's, so no notice leads to another.
+//! that hear notices, nothing to anybody about the operator's, and nothing about a notice that could not be delivered, so no
+//! notice leads to another.
 
 use serde_json::{Map, Value, json};
 
@@ -47,10 +48,10 @@ impl Staging<'_> {
         }
     }
 
-    /// Tells that a delivery used up its retries.
+    /// Tells that a delivery used up its retries; not one of a notice, or each that is lost would make another.
     pub(super) fn notice_of_dead(&mut self, webhook: &Webhook, delivery: &Delivery) -> Result<(), StoreError> {
         let kind = "delivery.dead";
-        if !self.anybody_hears(webhook, kind) {
+        if webhook.notices.is_some() || !self.anybody_hears(webhook, kind) {
             return Ok(());
         }
         let event = self.event_head(webhook.account, delivery.event)?;
@@ -161,7 +162,7 @@ impl Staging<'_> {
     /// Whether it is worth the while to find out what is to be told about the webhook.
     fn anybody_hears(&self, webhook: &Webhook, kind: &str) -> bool {
         self.operator().is_some_and(|operator| self.hears(operator, kind, &[]))
-            || (webhook.notices.is_none() && self.hears(webhook.account, kind, &webhook.channels))
+            || self.hears(webhook.account, kind, &webhook.channels)
     }
 }
 

@@ -41,7 +41,7 @@ const BY_REQUEST: &str = "disabled by request";
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookChange)]
 pub struct WebhookInput {
-    /// Where deliveries go: an `https://` URL. Needed to create.
+    /// Where deliveries go: an `https://` URL; or `mailto:` with at most ten addresses, for notices. Needed to create.
     #[serde(default)]
     #[schema(value_type = String, example = "https://example.com/webhooks")]
     url: Change<String>,

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::domain::account::Account;
+use crate::domain::disable::DisableRule;
 use crate::domain::endpoint::{EndpointUrl, Mail, Schemes};
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId};
 use crate::domain::notice::{FAILING_MS_MIN, HEARERS_MAX, Notices};
@@ -90,7 +91,7 @@ fn an_account_hears_of_its_own_webhooks_by_those_that_ask_for_notices() {
 }
 
 #[test]
-fn no_notice_leads_to_another_in_its_account_and_the_operator_hears_of_the_first() {
+fn no_notice_leads_to_another_and_the_operator_hears_of_a_webhook_that_hears_none_any_more() {
     let mut bench = Bench::new();
     let operator = bench.operator("*");
     let source = bench.webhook_with(|_| {});
@@ -101,13 +102,24 @@ fn no_notice_leads_to_another_in_its_account_and_the_operator_hears_of_the_first
         bench.settle(first.delivery_to(ear.number()), 1, Next::Dead);
     }
     assert_eq!(bench.kinds(1), ["delivery.dead"], "nothing about those that hear notices");
-    assert_eq!(bench.kinds(operator), ["delivery.dead"; 3]);
+    assert_eq!(bench.kinds(operator), ["delivery.dead"], "nor about what they did not get");
+    for _ in 0..2 {
+        bench.dies(source);
+    }
+    let second = bench.store.events(1, Walk::newest(1), None, |_| true).unwrap().rows[0].id;
+    let mut settlement = settlement(second.delivery_to(ears[0].number()), 1, bench.clock.now(), Next::Dead);
+    settlement.disable = DisableRule { consecutive_failures: Some(1), ..DisableRule::default() };
+    bench.store.settle(settlement);
+    bench.rest();
+    assert_eq!(bench.kinds(1), ["delivery.dead"; 3]);
+    assert_eq!(bench.kinds(operator)[..2], ["webhook.disabled", "delivery.dead"]);
     let operators = bench.told(operator)[0].2[0];
     let events = bench.store.events(operator, Walk::newest(9), None, |_| true).unwrap().rows;
+    let told = events.len();
     for event in events {
         bench.settle(event.id.delivery_to(operators), 1, Next::Dead);
     }
-    assert_eq!(bench.kinds(operator).len(), 3, "nor to anybody about the operator's");
+    assert_eq!(bench.kinds(operator).len(), told, "nor to anybody about the operator's");
 }
 
 #[test]
