@@ -46,7 +46,7 @@ pub use door::listener::{Listening, listen};
 pub use events::input::BATCH_EVENTS_MAX;
 pub use http::problem::Problem;
 pub use outbound::Outbound;
-pub use state::{Api, Knob, Quotas, Settings};
+pub use state::{Api, Knob, MailRule, Quotas, Settings};
 
 /// All native routes. What is asked most comes first: they are tried in this order.
 fn routes(to: &mut ServiceConfig<'_>) {

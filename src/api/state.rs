@@ -103,6 +103,8 @@ pub struct Settings {
     pub bodies_bytes_max: usize,
     /// Whether webhooks may have `http://` URLs.
     pub http_allowed: bool,
+    /// Who may make webhooks that send mail.
+    pub mail: MailRule,
     /// The addresses that deliveries come from, for receivers' firewalls.
     pub egress: Vec<IpNet>,
     /// Which addresses may be dialled.
@@ -113,6 +115,17 @@ pub struct Settings {
     pub quotas: Quotas,
     /// Every setting of the server, to be shown to admins.
     pub knobs: Vec<Knob>,
+}
+
+/// Who may make webhooks that send mail: it goes out in the operator's name, to whomever their URL names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailRule {
+    /// Nobody: there is no mail server.
+    NoServer,
+    /// Admin keys, and the account `operator`.
+    Operator,
+    /// Any account.
+    Accounts,
 }
 
 /// What all handlers share.

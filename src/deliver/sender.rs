@@ -22,9 +22,11 @@ use super::explain::explain;
 use super::failure::Ours;
 use super::grants::{Allotted, Asking, Shown};
 use super::http::{Heard, Request};
+use super::letters;
 use super::requests::Requests;
 use super::resolve::Resolver;
 use super::schedule::Claim;
+use super::smtp::Smtp;
 use super::target::Target;
 use super::tokens::Tokens;
 use super::verdict::{Made, asked_until, is_success};
@@ -50,6 +52,8 @@ const PREPARED_MAX: usize = 64;
 const TARGETS_MAX_MIN: usize = 1024;
 /// Bodies above this size are not kept at hand.
 const PREPARED_BYTES_MAX: usize = 256 * 1024;
+/// Why there is nothing to send.
+const NOT_KEPT: &str = "its event, or its payload, is not kept any more";
 
 /// What a sender shares with the others.
 #[derive(Clone)]
@@ -72,6 +76,8 @@ pub struct Tools {
     pub bodies: Arc<ByteBudget>,
     /// Access tokens.
     pub tokens: Arc<Tokens>,
+    /// The mail server.
+    pub smtp: Option<Arc<Smtp>>,
 }
 
 /// Sends on one arbiter: what it keeps stays on one thread.
@@ -157,7 +163,7 @@ impl Sender {
         let may_be_broken_off = claim.delivery.cause != Cause::Test;
         let ended = tokio::select! {
             biased;
-            ended = actix_rt::time::timeout(target.deadline, request) => ended,
+            ended = actix_rt::time::timeout(self.deadline(&target), request) => ended,
             () = target.broken_off.notified(), if may_be_broken_off => return Err(Unsent::BrokenOff),
         };
         let outcome = match ended {
@@ -193,6 +199,27 @@ impl Sender {
         Ok((Made { attempt, retry_after }, target.dialect.clone()))
     }
 
+    /// What an attempt may take: the mail server has a limit of its own, which is told from an endpoint's.
+    fn deadline(&self, target: &Target) -> Duration {
+        let mail = self.tools.smtp.as_ref().filter(|_| target.webhook.url.is_mail());
+        mail.map_or(target.deadline, |smtp| smtp.timeout() + Duration::from_secs(5))
+    }
+
+    async fn mail(&self, claim: &Claim, target: &Target, sent: &mut Sent) -> Result<Outcome, Unsent> {
+        let event = match self.tools.store.event(claim.webhook.account, claim.delivery.event) {
+            Ok(Some(event)) => event,
+            Ok(None) => return Ok(Outcome::Unsendable(NOT_KEPT.into())),
+            Err(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_))) => {
+                return Ok(Outcome::Unsendable(damaged.to_string()));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let (smtp, now) = (self.tools.smtp.as_deref(), self.tools.clock.wall());
+        let posted = letters::post(smtp, claim, &target.account_id, &event, now).await;
+        (sent.headers, sent.body, sent.heard.body) = (posted.headers, posted.body, posted.said);
+        Ok(posted.outcome)
+    }
+
     async fn request(
         &self,
         claim: &Claim,
@@ -200,13 +227,16 @@ impl Sender {
         watch: Stopwatch,
         sent: &mut Sent,
     ) -> Result<Outcome, Unsent> {
+        if claim.webhook.url.is_mail() {
+            return self.mail(claim, target, sent).await;
+        }
         let to = match &target.to {
             Ok(to) => to,
             Err(why) => return Ok(Outcome::Unsendable(why.clone())),
         };
         let ready = match self.ready(claim, target) {
             Ok(Some(ready)) => ready,
-            Ok(None) => return Ok(Outcome::Unsendable("its event, or its payload, is not kept any more".into())),
+            Ok(None) => return Ok(Outcome::Unsendable(NOT_KEPT.into())),
             Err(Unsent::Store(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_)))) => {
                 return Ok(Outcome::Unsendable(damaged.to_string()));
             }

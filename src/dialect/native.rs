@@ -102,6 +102,7 @@ pub const REQUEST: &Known = &[
     ("tags", Kind::Plain),
     ("metadata", Kind::Plain),
     ("channels", Kind::Plain),
+    ("notices", Kind::Nested),
 ];
 
 /// What a test call can say.
@@ -141,6 +142,7 @@ pub const WEBHOOK: &Known = &[
     ("tags", Kind::Plain),
     ("metadata", Kind::Plain),
     ("channels", Kind::Plain),
+    ("notices", Kind::Nested),
     ("created_at", Kind::Time),
     ("updated_at", Kind::Time),
     ("secret", Kind::Plain),

@@ -11,6 +11,7 @@ use super::endpoint::EndpointUrl;
 use super::endpoint_auth::EndpointAuth;
 use super::id::{AccountNumber, WebhookId, WebhookNumber};
 use super::labels;
+use super::notice::Notices;
 use super::order::{OnDead, Order};
 use super::rate_limit::RateLimit;
 use super::retry::{RetrySchedule, SuccessRule};
@@ -102,6 +103,8 @@ pub struct Webhook {
     pub auth: Option<EndpointAuth>,
     /// What is made of an event's data for it, behind what its dialect makes: a [`Shape`] as JSON.
     pub shape: Option<String>,
+    /// It hears notices of the server, and no events.
+    pub notices: Option<Notices>,
 }
 
 impl Webhook {
@@ -139,6 +142,7 @@ impl Webhook {
             channels: Vec::new(),
             auth: None,
             shape: None,
+            notices: None,
         }
     }
 
@@ -151,10 +155,11 @@ impl Webhook {
         self.events.iter().any(|filter| filter.matches(event_type))
     }
     /// Whether a delivery is made for it when such an event is accepted, of these channels, a test event or another: also
-    /// while it is paused or disabled, but not before its endpoint has ever passed the ownership check.
+    /// while it is paused or disabled, but not before its endpoint has ever passed the ownership check, and never where it is
+    /// for notices.
     pub fn hears_of(&self, event_type: &str, channels: &[String], test: bool) -> bool {
         let is_asked_first = matches!(self.ownership, Ownership::Never { .. });
-        let may_hear = self.test_mode == test && !is_asked_first && !self.is_deleted();
+        let may_hear = self.notices.is_none() && self.test_mode == test && !is_asked_first && !self.is_deleted();
         may_hear && self.wants(event_type) && labels::hears(&self.channels, channels)
     }
     /// Whether its deliveries go out.

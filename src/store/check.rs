@@ -12,6 +12,7 @@ use crate::domain::account::{Account, ApiKey};
 use crate::domain::audit::AuditEntry;
 use crate::domain::delivery::SealedAttempt;
 use crate::domain::job::Job;
+use crate::domain::quiet::Quiet;
 use crate::domain::stats::AccountTally;
 use crate::domain::tally::Tally;
 use crate::domain::webhook::Webhook;
@@ -37,6 +38,7 @@ pub fn check(trees: &Trees, keys: &MasterKeys, tree: Tree, key: &[u8], value: &[
         Tree::Jobs => record::read_grown::<Job>(tree, key, value).map(drop),
         Tree::Stats => rows::counts(key, value).map(drop),
         Tree::AccountTallies => record::read_grown::<AccountTally>(tree, key, value).map(drop),
+        Tree::Quiet => record::read_grown::<Quiet>(tree, key, value).map(drop),
         Tree::Audit => record::read_grown::<AuditEntry>(tree, key, value).map(drop),
         Tree::Meta if key == META_LAST_ID => rows::last(value).map(drop),
         Tree::Meta if [META_LAST_WEBHOOK, META_LAST_ACCOUNT].contains(&key) => has_bytes(&[4], tree, key, value),

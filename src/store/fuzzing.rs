@@ -10,6 +10,7 @@ use super::record::{Fresh, Idempotent, decode_grown, encode};
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::delivery::{Delivery, SealedAttempt};
 use crate::domain::job::Job;
+use crate::domain::quiet::Quiet;
 use crate::domain::stats::{AccountTally, Counts};
 use crate::domain::tally::Tally;
 use crate::domain::webhook::Webhook;
@@ -23,7 +24,7 @@ pub fn damage() -> Damage {
 }
 
 /// Every stored noun.
-const NOUNS: [Again; 11] = [
+const NOUNS: [Again; 12] = [
     again::<Account>,
     again::<ApiKey>,
     again::<SealedAttempt>,
@@ -35,6 +36,7 @@ const NOUNS: [Again; 11] = [
     again::<Idempotent>,
     again::<Job>,
     again::<Webhook>,
+    again::<Quiet>,
 ];
 
 fn again<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<Vec<u8>, String> {

@@ -27,6 +27,7 @@
 //! | `quarantine` | name of a tree, 0, a key of it | what lay there and could not be read |
 //! | `fan_out` | account, event id, webhook | deliveries of an event that are still to be made, from that webhook on |
 //! | `bodies` | account, body id | `Body`: what was written ahead of an event, in `chunks`, and whose it is |
+//! | `quiet` | webhook, kind of notice | `Quiet`: what was not told it one by one, and until when |
 //!
 //! Each value that is not empty ends with a checksum over its tree, its key and itself (`trees/checksum.rs`).
 //!
@@ -78,11 +79,12 @@ pub enum Tree {
     /// Behind all that was there before: the sum over all rows knows a tree by its place here.
     FanOut,
     Bodies,
+    Quiet,
 }
 
 impl Tree {
     /// Every tree and its name on disk, in the order of the enum.
-    pub const ALL: [(Tree, &'static str); 25] = [
+    pub const ALL: [(Tree, &'static str); 26] = [
         (Tree::Meta, "meta"),
         (Tree::Accounts, "accounts"),
         (Tree::Keys, "keys"),
@@ -108,6 +110,7 @@ impl Tree {
         (Tree::Quarantine, "quarantine"),
         (Tree::FanOut, "fan_out"),
         (Tree::Bodies, "bodies"),
+        (Tree::Quiet, "quiet"),
     ];
 
     /// Its name on disk.
@@ -277,6 +280,16 @@ pub fn read_order_key(row: &[u8]) -> u64 {
 /// `ordered`: where the next order key of the webhook begins; `None` after the last possible one.
 pub fn after_order_key(webhook: WebhookNumber, key: u64) -> Option<Key> {
     key.checked_add(1).map(|next| ordered_key(webhook, next))
+}
+
+/// `quiet`.
+pub fn quiet(webhook: WebhookNumber, kind: &str) -> Key {
+    joined(&[&number(webhook), kind.as_bytes()])
+}
+
+/// The webhook and the kind of notice in a `quiet` key.
+pub fn read_quiet(key: &[u8]) -> (WebhookNumber, &str) {
+    (read_number(key), std::str::from_utf8(&key[4..]).unwrap_or_default())
 }
 
 /// `replays`.

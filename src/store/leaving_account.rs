@@ -27,7 +27,7 @@ const OF_ACCOUNT: [Tree; 9] = [
     Tree::Audit,
 ];
 /// What lies there by the number of its webhook, once its deliveries are gone.
-const OF_WEBHOOK: [Tree; 2] = [Tree::Due, Tree::Ordered];
+const OF_WEBHOOK: [Tree; 3] = [Tree::Due, Tree::Ordered, Tree::Quiet];
 
 impl Staging<'_> {
     /// Deletes an account: for everybody at once, and all that is kept of it in steps, as a job of the account that exists

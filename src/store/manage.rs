@@ -10,6 +10,7 @@ use super::staging::Staging;
 use crate::domain::Invalid;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::id::{AccountNumber, KeyId, WebhookId, WebhookNumber};
+use crate::domain::notice::HEARERS_MAX;
 use crate::domain::stats::{Counts, Series};
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{Status, Webhook};
@@ -29,6 +30,7 @@ impl Staging<'_> {
         }
         self.refuse_too_many_orders(&webhook)?;
         self.refuse_taken_uid(&webhook)?;
+        self.refuse_too_many_hearers(&webhook)?;
         let number = self.next_number(layout::META_LAST_WEBHOOK)?;
         webhook.id = WebhookId(self.next_id(number));
         webhook.created_at = self.now();
@@ -56,6 +58,21 @@ impl Staging<'_> {
         if holder.is_some_and(|holder| holder.id != webhook.id) { Err(Refusal::UidTaken) } else { Ok(()) }
     }
 
+    /// One failure is told to each of them in the commit that records it.
+    fn refuse_too_many_hearers(&self, webhook: &Webhook) -> Result<(), Refusal> {
+        if webhook.notices.is_none() || webhook.is_deleted() {
+            return Ok(());
+        }
+        let registry = self.registry();
+        let others = registry.webhooks_of(webhook.account).filter(|one| one.notices.is_some() && one.id != webhook.id);
+        if others.take(HEARERS_MAX).count() < HEARERS_MAX {
+            return Ok(());
+        }
+        let message =
+            format!("at most {HEARERS_MAX} webhooks of an account hear notices; let one of them tell the others");
+        Err(Invalid::new("notices", message).into())
+    }
+
     /// Changes a webhook.
     pub fn update_webhook(
         &mut self,
@@ -68,6 +85,7 @@ impl Staging<'_> {
         change(&mut webhook, self.now())?;
         self.refuse_too_many_orders(&webhook)?;
         self.refuse_taken_uid(&webhook)?;
+        self.refuse_too_many_hearers(&webhook)?;
         if webhook.is_active() && !was_active {
             // Who lets deliveries out again says that the endpoint is well.
             let now = self.now();
@@ -124,6 +142,8 @@ impl Staging<'_> {
         if !complete {
             return Ok(removed);
         }
+        let quiet = self.keys_that_begin(Tree::Quiet, &layout::number(number))?;
+        quiet.into_iter().for_each(|key| self.stage(Tree::Quiet, key, None));
         self.tally(FORGOTTEN).add(&tally);
         self.forget_tally(number);
         for tree in [Tree::Tallies, Tree::Webhooks] {

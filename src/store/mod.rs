@@ -53,6 +53,7 @@ mod publish;
 mod publishing;
 mod pull_in;
 mod queue;
+mod quiet;
 mod quota;
 mod read;
 mod reclaim;

@@ -53,10 +53,30 @@ pub struct Registry {
     running: BTreeSet<(AccountNumber, JobId)>,
 }
 
-/// Whether events are test events: those go to webhooks in test mode only, and all others to all others.
-type Mode = bool;
+/// What kind of events a webhook hears: no other ever gets to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// What is published.
+    Events,
+    /// What is published as a test.
+    Tests,
+    /// What the server has to say.
+    Notices,
+}
 
-/// What is asked for in an event: its type, its channels, and whether it is a test event.
+impl Mode {
+    /// That of an event that is published, as a test or not.
+    pub fn of(test: bool) -> Self {
+        if test { Self::Tests } else { Self::Events }
+    }
+
+    /// That of a webhook.
+    pub fn of_webhook(webhook: &Webhook) -> Self {
+        if webhook.notices.is_some() { Self::Notices } else { Self::of(webhook.test_mode) }
+    }
+}
+
+/// What is asked for in an event: its type, its channels, and who hears events of its kind.
 type Asked<'a> = (&'a str, &'a [String], Mode);
 
 /// What must be known to say who wants an event.
@@ -189,10 +209,10 @@ impl Registry {
     pub(super) fn question(
         &self,
         account: AccountNumber,
-        (event_type, channels, test): Asked<'_>,
+        (event_type, channels, mode): Asked<'_>,
         event: Option<&Node<'_>>,
     ) -> Option<Question> {
-        let Some(audience) = self.audiences.get(&(account, test)) else { return Some(Question::default()) };
+        let Some(audience) = self.audiences.get(&(account, mode)) else { return Some(Question::default()) };
         let asked = match event {
             _ if !audience.has_conditions(event_type, channels) => Vec::new(),
             None => return None,
@@ -203,8 +223,8 @@ impl Registry {
     }
 
     /// Whether a webhook of the account wants such events at all.
-    pub(super) fn any_wants(&self, account: AccountNumber, (event_type, channels, test): Asked<'_>) -> bool {
-        self.audiences.get(&(account, test)).is_some_and(|audience| audience.any(event_type, channels))
+    pub(super) fn any_wants(&self, account: AccountNumber, (event_type, channels, mode): Asked<'_>) -> bool {
+        self.audiences.get(&(account, mode)).is_some_and(|audience| audience.any(event_type, channels))
     }
 
     /// The webhook's condition.
@@ -355,14 +375,14 @@ impl Registry {
             None => {}
         }
         if !matches!(webhook.ownership, Ownership::Never { .. }) {
-            let audience = self.audiences.entry((webhook.account, webhook.test_mode)).or_default();
+            let audience = self.audiences.entry((webhook.account, Mode::of_webhook(webhook))).or_default();
             audience.learn(webhook, self.conditions.get(&number).map(Arc::as_ref));
         }
     }
 
     fn forget_wants(&mut self, webhook: &Webhook) {
         let condition = self.conditions.remove(&webhook.number());
-        if let Some(audience) = self.audiences.get_mut(&(webhook.account, webhook.test_mode)) {
+        if let Some(audience) = self.audiences.get_mut(&(webhook.account, Mode::of_webhook(webhook))) {
             audience.forget(webhook, condition.as_deref());
         }
     }
@@ -371,7 +391,7 @@ impl Registry {
 /// Whether both want the same events, in the same order.
 fn wants_alike(one: &Webhook, other: &Webhook) -> bool {
     let never = |webhook: &Webhook| matches!(webhook.ownership, Ownership::Never { .. });
-    let of = |webhook: &Webhook| (webhook.account, webhook.test_mode, webhook.is_deleted(), never(webhook));
+    let of = |webhook: &Webhook| (webhook.account, Mode::of_webhook(webhook), webhook.is_deleted(), never(webhook));
     of(one) == of(other)
         && (&one.events, &one.channels, &one.condition) == (&other.events, &other.channels, &other.condition)
         && order_path(one) == order_path(other)

@@ -177,7 +177,9 @@ impl View<'_> {
     fn missing(&self, bulk: &Bulk, id: EventId, number: WebhookNumber) -> Result<Found, StoreError> {
         let Some(event) = self.event(bulk.account, id)? else { return Ok(Found::Nothing) };
         let hears = |webhook: &Webhook| webhook.hears_of(&event.event_type, &event.channels, event.test);
+        // What only webhooks hear that ask for notices is told them when it happens, and to no other later.
         let wanted = event.purged_at.is_none()
+            && !event.notice
             && bulk.asks_for(Some(&event.event_type))
             && (self.webhook)(number).is_some_and(|webhook| hears(&webhook));
         if !wanted || event.webhooks.contains(&number) || self.is_another_webhooks_test(&event)? {

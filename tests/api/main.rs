@@ -13,6 +13,7 @@ mod history;
 mod leaving;
 mod lists;
 mod masking;
+mod notices;
 mod outgoing;
 mod own_words;
 mod quotas;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::{HttpServer, web};
 use awc::http::{Method, StatusCode};
 use futures_util::future::BoxFuture;
-use hookwheel::api::{self, Api, Limits, Outbound, Quotas, Settings};
+use hookwheel::api::{self, Api, Limits, MailRule, Outbound, Quotas, Settings};
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Delivery, Outcome};
@@ -213,6 +213,11 @@ impl Ask<'_> {
 impl Server {
     /// Starts one.
     pub async fn start() -> Self {
+        Self::start_with(MailRule::NoServer).await
+    }
+
+    /// Starts one where these may make webhooks that send mail.
+    pub async fn start_with(mail: MailRule) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::standing_at(START_MS);
         let settings = store::Settings {
@@ -232,6 +237,7 @@ impl Server {
             body_bytes_max: BODY_BYTES_MAX,
             bodies_bytes_max: 128 << 20,
             http_allowed: false,
+            mail,
             egress: Vec::new(),
             guard: Arc::new(guard()),
             limits: Limits { calls_per_minute: CALLS_PER_MINUTE, ..Limits::default() },

@@ -11,7 +11,7 @@ use crate::api::Api;
 use crate::api::access::auth::Tenant;
 use crate::api::http::list::ListRow;
 use crate::api::http::page::Listed;
-use crate::api::masking::sent_headers;
+use crate::api::masking::{own_url, sent_headers};
 use crate::api::openapi::words::{AttemptOutcome, DeliveryCause, DeliveryState};
 use crate::domain::account::Scope;
 use crate::domain::delivery::{Attempt, Cause, Delivery};
@@ -242,7 +242,7 @@ pub fn attempt_view(api: &Api, by: &Tenant, webhook: &Webhook, delivery: &Delive
         number: summary.number,
         started_at: time::rfc3339(api.store.shown(summary.started_at)),
         response_time_ms: summary.duration_ms,
-        url: attempt.url,
+        url: own_url(webhook, &attempt.url, by.may(Scope::Manage)),
         request_headers,
         request_body: None,
         status_code: summary.outcome.status(),

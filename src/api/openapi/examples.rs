@@ -54,6 +54,8 @@ fn usual(field: &str) -> Option<Value> {
         "account" | "account_id" => json!("acme"),
         "dialect" => json!("standard"),
         "url" => json!("https://example.com/webhooks"),
+        "quiet_seconds" => json!(300),
+        "notices" => json!({"quiet_seconds": 300}),
         "name" => json!("Orders"),
         "description" => json!("Tells the warehouse of orders."),
         "title" => json!("Standard Webhooks"),

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::api::deliveries::filter::one_of;
+use crate::api::masking::own_url;
 use crate::api::openapi::words::WebhookStatus;
 use crate::domain::Invalid;
 use crate::domain::event::check_type;
@@ -67,11 +68,12 @@ impl WebhooksFilter {
 
 impl Sought {
     /// Whether a webhook is asked for.
-    pub fn wants(&self, webhook: &Webhook) -> bool {
+    pub fn wants(&self, webhook: &Webhook, may_manage: bool) -> bool {
         let has = |wanted: &Option<String>, text: Option<&str>| {
             wanted.as_ref().is_none_or(|wanted| text.is_some_and(|text| text.to_lowercase().contains(wanted)))
         };
-        has(&self.url, Some(webhook.url.as_str()))
+        // What is not shown is not sought by either.
+        has(&self.url, Some(&own_url(webhook, webhook.url.as_str(), may_manage)))
             && has(&self.name, webhook.name.as_deref())
             && self.event_type.as_ref().is_none_or(|event_type| webhook.wants(event_type))
             && self.status.as_ref().is_none_or(|status| webhook.status_word() == status)

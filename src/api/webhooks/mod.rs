@@ -7,6 +7,7 @@ mod filter;
 mod input;
 pub mod later;
 pub mod meant;
+mod noticing;
 pub mod operations;
 mod order;
 mod outgoing;

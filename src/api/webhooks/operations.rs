@@ -35,10 +35,12 @@ impl Reach<'_> {
     /// Makes a webhook.
     pub async fn create(&self, mut input: WebhookInput) -> Result<Created, Problem> {
         let dialect = self.dialect_for(std::mem::take(&mut input.dialect))?;
-        let mut change = input.vet(&dialect, self.api.settings.http_allowed)?;
+        let mut change = input.vet(&dialect, self.schemes(), None)?;
         change.is_whole()?;
         self.vet_demands((None, None), &change)?;
-        let asked = is_asked(&dialect, change.ownership_check());
+        // Nobody can be asked by mail: the operator vouches for whom it goes to.
+        let is_mail = change.url().is_some_and(EndpointUrl::is_mail);
+        let asked = !is_mail && is_asked(&dialect, change.ownership_check());
         let generated = match change.has_secret() {
             true => None,
             false => Some(self.api.new_secret(&dialect, change.signing.unwrap_or_default())?),
@@ -97,13 +99,13 @@ impl Reach<'_> {
             _ => {}
         }
         let dialect = self.api.loaded(&webhook.dialect)?;
-        let mut change = input.vet(&dialect, self.api.settings.http_allowed)?;
+        let mut change = input.vet(&dialect, self.schemes(), Some(&webhook))?;
         if change.signing.is_some() {
             let message = "is a matter of the secret: rotate it, or give another one";
             return Err(Invalid::new("signing", message).into());
         }
         let mut warnings = std::mem::take(&mut change.warnings);
-        let asked = change.ownership_check().map(|wish| is_asked(&dialect, Some(wish)));
+        let asked = change.ownership_check().map(|wish| !webhook.url.is_mail() && is_asked(&dialect, Some(wish)));
         if change.changes_allow(&webhook.allow) {
             self.may_open()?;
         }

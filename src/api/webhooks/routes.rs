@@ -17,6 +17,7 @@ use crate::api::http::list::{ListQuery, answer};
 use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
+use crate::domain::account::Scope;
 
 /// Register a webhook
 #[utoipa::path(
@@ -60,7 +61,8 @@ pub async fn list(
     let (account, sought) = (tenant.account().number, filter.read()?);
     let rows = move |api: &Api, window: Window| {
         let reach = reach(api, &tenant);
-        let listed = Listed::from(reach.list(window, |webhook| sought.wants(webhook)));
+        let may_manage = tenant.may(Scope::Manage);
+        let listed = Listed::from(reach.list(window, |webhook| sought.wants(webhook, may_manage)));
         let rows = views(&api.store, &reach.onlooker(), &listed.rows)?;
         Ok(Listed { rows, next: listed.next })
     };

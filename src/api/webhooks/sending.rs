@@ -156,9 +156,10 @@ impl Reach<'_> {
         if let Some(warning) = warning(&webhook) {
             return Err(Problem::wrong_state(warning));
         }
-        let unknown_type = unknown_type(&dialect, input.event_type.as_deref())?;
-        let (event, mut warnings) = test_event(&webhook, &dialect, input)?;
-        warnings.extend(unknown_type);
+        let (event, warnings) = match webhook.notices {
+            Some(_) => (self.test_notice(&webhook, input)?, Vec::new()),
+            None => test_event(&webhook, &dialect, input)?,
+        };
         self.keep_to_rate(&webhook, &dialect)?;
         let (account, id) = (webhook.account, webhook.id);
         let accepted = self.api.change(self.tenant, move |staging| {
@@ -176,6 +177,18 @@ impl Reach<'_> {
         });
         let tried = sent.await.map_err(Problem::internal)??;
         Ok(Tested { event, delivery: id, tried, warnings })
+    }
+
+    /// What a webhook that hears notices is tested with: a notice, in nobody's words but the server's.
+    fn test_notice(&self, webhook: &Webhook, input: TestInput) -> Result<NewEvent, Invalid> {
+        let said = [("event_type", input.event_type.is_some()), ("data", input.data.is_some())];
+        if let Some((field, _)) = said.into_iter().find(|(_, is_said)| *is_said) {
+            let message =
+                "cannot be chosen for a webhook that hears notices: it is tested with one of the server's own";
+            return Err(Invalid::new(field, message));
+        }
+        let account = &self.tenant.account().id;
+        Ok(NewEvent { test: true, ..NewEvent::test_notice(account, &webhook.id.to_string(), webhook.name.as_deref()) })
     }
 
     /// Counts a test of its endpoint's rate limit. Where the contract promises callers what is left of it, it is kept to.
@@ -209,14 +222,17 @@ fn unknown_type(dialect: &Dialect, event_type: Option<&str>) -> Result<Option<St
 
 /// The event, and what to tell about its numbers.
 fn test_event(webhook: &Webhook, dialect: &Dialect, input: TestInput) -> Result<(NewEvent, Vec<String>), Invalid> {
+    let is_chosen = input.event_type.is_some();
     let event_type = input.event_type.unwrap_or_else(|| usual_type(webhook, dialect));
     event::check_type(&event_type).map_err(|invalid| Invalid { field: "event_type".into(), ..invalid })?;
+    let unknown_type = unknown_type(dialect, Some(&event_type).filter(|_| is_chosen).map(String::as_str))?;
     let data = match input.data {
         Some(data) => String::from(Box::<str>::from(data)),
         None => dialect.sample(&event_type).map_or(r#"{"test":true}"#, |known| known.sample.get()).to_string(),
     };
     json::check(data.as_bytes()).map_err(|refusal| Invalid::new("data", refusal.to_string()))?;
-    let warnings = dialect.check_numbers("data", data.as_bytes())?;
+    let mut warnings = dialect.check_numbers("data", data.as_bytes())?;
+    warnings.extend(unknown_type);
     let actor = dialect.sample_actor.as_ref().map(|actor| Bytes::from(actor.get().to_string()));
     let data = Bytes::from(data);
     let event = NewEvent {
