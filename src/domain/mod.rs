@@ -27,6 +27,7 @@ pub mod proxy;
 pub mod rate_limit;
 pub mod retry;
 pub mod secret;
+pub mod selection;
 pub mod sent_headers;
 pub mod stats;
 pub mod tally;

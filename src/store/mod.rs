@@ -15,6 +15,7 @@ mod audit;
 #[cfg(test)]
 mod bench;
 mod bodies;
+mod broadcast;
 mod carried;
 mod changes;
 mod check;
@@ -75,8 +76,10 @@ mod turns;
 mod uids;
 mod upkeep;
 mod wants;
+mod webhook_batch;
 
 pub use commit::Committer;
+pub use broadcast::BROADCAST_BYTES_MAX;
 pub use damage::{Damage, Soundness};
 pub use error::{OpenError, Refusal, StoreError};
 pub use event_rows::EventHead;
@@ -102,3 +105,4 @@ pub use stats::Stats;
 pub use trees::in_memory::{Fault, Memory};
 pub use trees::loss::{Loss, accept_loss};
 pub use turns::Turn;
+pub use webhook_batch::{WebhookEdit, WebhookPut, WebhookThere};

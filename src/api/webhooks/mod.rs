@@ -1,10 +1,12 @@
 //! Webhooks: making, changing and looking at them, holding their deliveries, their secrets, and asking their endpoints.
 
+pub mod batch;
 pub mod bulk;
 mod create;
 mod filter;
 mod input;
 pub mod later;
+pub mod leaving;
 pub mod meant;
 pub mod operations;
 mod order;
