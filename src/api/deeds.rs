@@ -35,7 +35,7 @@ impl Api {
         change: impl FnOnce(&mut Staging<'_>) -> Result<(Vec<Deed>, T), Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let by = tenant.actor();
-        let change = |staging: &mut Staging<'_>| {
+        let change = move |staging: &mut Staging<'_>| {
             let (deeds, made) = change(staging)?;
             deeds.into_iter().for_each(|deed| staging.note_deed(by.clone(), deed));
             Ok(made)

@@ -43,11 +43,7 @@ impl Staging<'_> {
     }
 
     /// The same, once for an `Idempotency-Key`: says whether it was made now.
-    pub fn create_job_once(
-        &mut self,
-        bulk: Bulk,
-        idempotency: Option<Idempotency>,
-    ) -> Result<(Job, bool), Refusal> {
+    pub fn create_job_once(&mut self, bulk: Bulk, idempotency: Option<Idempotency>) -> Result<(Job, bool), Refusal> {
         if let Some(before) = self.job_made_before(bulk.account, idempotency.as_ref())? {
             return Ok((before, false));
         }

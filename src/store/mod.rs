@@ -78,8 +78,8 @@ mod upkeep;
 mod wants;
 mod webhook_batch;
 
-pub use commit::Committer;
 pub use broadcast::BROADCAST_BYTES_MAX;
+pub use commit::Committer;
 pub use damage::{Damage, Soundness};
 pub use error::{OpenError, Refusal, StoreError};
 pub use event_rows::EventHead;

@@ -169,7 +169,11 @@ mod tests {
         assert!(matches!(over, Err((2, Refusal::OverQuota { limit: 3, .. }))), "{over:?}");
         assert_eq!(bench.store.registry().count_of_webhooks(1), 1);
         assert_eq!(bench.store.registry().webhook_of(1, id), Some(&before));
-        assert_eq!(bench.store.meters().groups.load(std::sync::atomic::Ordering::Relaxed), groups, "nothing was written");
+        assert_eq!(
+            bench.store.meters().groups.load(std::sync::atomic::Ordering::Relaxed),
+            groups,
+            "nothing was written"
+        );
         assert_eq!(put(&mut bench, vec![named("a"), renamed(), named("b")], 3), Ok(3));
         assert_eq!(bench.store.registry().webhook_of(1, id).unwrap().name.as_deref(), Some("x"));
         assert_eq!(bench.scrub(), [""; 0]);

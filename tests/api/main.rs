@@ -11,6 +11,7 @@ mod health;
 mod history;
 mod leaving;
 mod lists;
+mod many;
 mod masking;
 mod outgoing;
 mod own_words;

@@ -179,5 +179,6 @@ fn counted(api: &Api, tag: Option<&str>) -> CountView {
     let registry = api.store.registry();
     let operator = registry.account_by_id(OPERATOR_ACCOUNT).map_or(0, |account| account.number);
     let count = registry.accounts_to_reach(operator, tag) as u64;
-    CountView { count, skipped: 0, examined: registry.accounts().count() as u64, complete: true }
+    let examined = registry.accounts_to_reach(operator, None) as u64;
+    CountView { count, skipped: 0, examined, complete: true }
 }

@@ -14,8 +14,30 @@ use crate::domain::webhook::{SHOWN_STATUSES, Status};
 
 /// What can be done, as the last word of an operation's id.
 const VERBS: &[&str] = &[
-    "broadcast", "cancel", "change", "check", "create", "delete", "disable", "discard", "enable", "explain", "export", "get",
-    "list", "pause", "publish", "purge", "put", "reload", "replay", "resume", "revoke", "rotate", "test", "trust",
+    "broadcast",
+    "cancel",
+    "change",
+    "check",
+    "create",
+    "delete",
+    "disable",
+    "discard",
+    "enable",
+    "explain",
+    "export",
+    "get",
+    "list",
+    "pause",
+    "publish",
+    "purge",
+    "put",
+    "reload",
+    "replay",
+    "resume",
+    "revoke",
+    "rotate",
+    "test",
+    "trust",
     "verify",
 ];
 

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, ResponseError, put, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, post, web};
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -96,7 +96,7 @@ struct Row<'a> {
         (status = 409, description = "`mode=all`: the account would have more than it or the dialect allows, or a `uid` is another's"),
     )
 )]
-#[put("/api/v1/webhooks")]
+#[post("/api/v1/webhooks/batch")]
 pub async fn put_many(
     Asked(tenant, body): Asked<Manage>,
     api: web::Data<Api>,
@@ -209,7 +209,8 @@ fn vet(reach: &Reach<'_>, raw: &RawValue, named: &mut HashSet<String>) -> Result
             Ready { put: WebhookPut::Change(known.id, edit), rest, bytes }
         }
         None => {
-            let Draft { mut webhook, limit, generated, warnings, asked, asked_later } = reach.draft(input, |_, _| true)?;
+            let Draft { mut webhook, limit, generated, warnings, asked, asked_later } =
+                reach.draft(input, |_, _| true)?;
             if asked && asked_later.is_none() {
                 webhook.ownership = Ownership::Never { reason: later::NO_TURN.into() };
             }
@@ -237,7 +238,11 @@ async fn put_there(
     });
     let there = put.await.map_err(|refusal| (None, refusal.into()))?;
     let there = there.map_err(|(index, refusal)| (Some(index), refusal.into()))?;
-    Ok(there.into_iter().zip(rests).map(|((before, webhook), rest)| made(api, reach, before.is_none(), webhook, rest)).collect())
+    Ok(there
+        .into_iter()
+        .zip(rests)
+        .map(|((before, webhook), rest)| made(api, reach, before.is_none(), webhook, rest))
+        .collect())
 }
 
 fn deed((before, after): &WebhookThere) -> Deed {
@@ -265,28 +270,24 @@ fn made(api: &web::Data<Api>, reach: &Reach<'_>, is_new: bool, webhook: Webhook,
 }
 
 fn told(reach: &Reach<'_>, done: &[Result<Made, Problem>]) -> Result<HttpResponse, Problem> {
-    let row = |(index, one): (usize, &Result<Made, Problem>)| {
-        Ok(match one {
-            Ok(made) => {
-                let view = reach.view(&made.webhook)?;
-                let secret = made.webhook.secrets.first().filter(|_| made.generated);
-                let webhook = match secret {
-                    Some(one) => view.with_secret(&one.secret),
-                    None => view,
-                };
-                let status = if made.is_new { StatusCode::CREATED } else { StatusCode::OK };
-                let (status, warnings) = (status.as_u16(), made.warnings.clone());
-                Row { index, status, webhook: Some(webhook), error: None, warnings }
-            }
-            Err(problem) => Row {
-                index,
-                status: problem.status_code().as_u16(),
-                webhook: None,
-                error: Some(problem.body()),
-                warnings: Vec::new(),
-            },
-        })
+    let rows = done.iter().enumerate().map(|(index, one)| row(reach, index, one));
+    Ok(Reply::ok(rows.collect::<Result<Vec<_>, Problem>>()?))
+}
+
+fn row<'a>(reach: &Reach<'_>, index: usize, done: &'a Result<Made, Problem>) -> Result<Row<'a>, Problem> {
+    let made = match done {
+        Ok(made) => made,
+        Err(problem) => {
+            let (status, error) = (problem.status_code().as_u16(), Some(problem.body()));
+            return Ok(Row { index, status, webhook: None, error, warnings: Vec::new() });
+        }
     };
-    let rows = done.iter().enumerate().map(row).collect::<Result<Vec<_>, Problem>>()?;
-    Ok(Reply::ok(rows))
+    let view = reach.view(&made.webhook)?;
+    let webhook = match made.webhook.secrets.first().filter(|_| made.generated) {
+        Some(one) => view.with_secret(&one.secret),
+        None => view,
+    };
+    let status = if made.is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let (status, warnings) = (status.as_u16(), made.warnings.clone());
+    Ok(Row { index, status, webhook: Some(webhook), error: None, warnings })
 }

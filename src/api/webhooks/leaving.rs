@@ -86,7 +86,8 @@ pub async fn delete_many(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>
 
 fn source(reach: &Reach<'_>, input: WebhooksInput) -> Result<Source, Problem> {
     let WebhooksInput { ids, all, url, name, event_type, status, dialect, uid, tag, channel, dry_run: _ } = input;
-    let texts = [("url", &url), ("name", &name), ("dialect", &dialect), ("uid", &uid), ("tag", &tag), ("channel", &channel)];
+    let texts =
+        [("url", &url), ("name", &name), ("dialect", &dialect), ("uid", &uid), ("tag", &tag), ("channel", &channel)];
     for (field, text) in texts {
         // A value that somebody forgot to fill in must not select all.
         if text.as_ref().is_some_and(|text| text.is_empty() || text.len() > TEXT_BYTES_MAX) {

@@ -70,11 +70,8 @@ fn a_tag_selects_and_what_an_account_has_under_that_id_stays() {
     let mut bench = Bench::new();
     bench.operator("none");
     let numbers = accounts(&mut bench, 6);
-    let named = |fingerprint: u8| NewEvent {
-        name: Some("one".into()),
-        fingerprint: Some([fingerprint; 32]),
-        ..event()
-    };
+    let named =
+        |fingerprint: u8| NewEvent { name: Some("one".into()), fingerprint: Some([fingerprint; 32]), ..event() };
     let (same, other) = (numbers[0], numbers[2]);
     bench.now(move |staging| staging.accept(same, vec![named(1)], None));
     bench.now(move |staging| staging.accept(other, vec![named(2)], None));
