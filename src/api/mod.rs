@@ -58,7 +58,9 @@ fn routes(to: &mut ServiceConfig<'_>) {
         .service(events::leaving::purge)
         .service(events::leaving::delete_many)
         .service(events::leaving::purge_many);
-    to.service(webhooks::routes::create).service(webhooks::routes::list);
+    to.service(events::replaying::replay).service(events::replaying::broadcast);
+    to.service(webhooks::routes::create).service(webhooks::routes::list).service(webhooks::batch::put_many);
+    to.service(webhooks::leaving::delete_many);
     to.service(webhooks::routes::show)
         .service(webhooks::routes::put)
         .service(webhooks::routes::patch)

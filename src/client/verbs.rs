@@ -83,6 +83,10 @@ parts! {
         "events.delete" delete DELETE "/api/v1/events/{id}" (id) plain;
         /// Purge an event's payload, and keep its history.
         "events.purge" purge POST "/api/v1/events/{id}/purge" (id) plain;
+        /// Deliver an event again, to all webhooks that want it now.
+        "events.replay" replay POST "/api/v1/events/{id}/replay" (id) body;
+        /// Publish an event to all accounts, or to those with a tag.
+        "events.broadcast" broadcast POST "/api/v1/events/broadcast" () body;
     }
     /// Many events at once.
     events_bulk EventsBulk {
@@ -138,6 +142,13 @@ parts! {
     filter Filter {
         /// Show whether a webhook with this filter would want an event, and why not.
         "filter.preview" preview POST "/api/v1/filter/try" () body;
+    }
+    /// Many webhooks at once.
+    webhooks_bulk WebhooksBulk {
+        /// Delete many webhooks: those of `ids`, or those that a filter selects.
+        "webhooks.bulk.delete" delete POST "/api/v1/webhooks/delete" () body;
+        /// Make or change many webhooks, all or none.
+        "webhooks.bulk.put" put POST "/api/v1/webhooks/batch" () body;
     }
     /// One event for one webhook, with each attempt to deliver it.
     deliveries Deliveries {

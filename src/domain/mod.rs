@@ -32,6 +32,7 @@ pub mod quiet;
 pub mod rate_limit;
 pub mod retry;
 pub mod secret;
+pub mod selection;
 pub mod sent_headers;
 pub mod shape;
 pub mod stats;

@@ -30,7 +30,7 @@ pub fn check(trees: &Trees, keys: &MasterKeys, tree: Tree, key: &[u8], value: &[
         Tree::Events => event_rows::whole_event(&|tree, key| trees.get(tree, key), key, value).map(drop),
         Tree::Bodies => event_rows::body_with_event(trees, key, value).map(drop),
         Tree::Names => rows::read_name(key, value).map(drop),
-        Tree::Idempotency => record::read::<Idempotent>(tree, key, value).map(drop),
+        Tree::Idempotency => record::read_grown::<Idempotent>(tree, key, value).map(drop),
         Tree::Fresh | Tree::Blocked | Tree::Waiting | Tree::Closed => rows::delivery_row(tree, key, value).map(drop),
         Tree::Attempts => record::read::<SealedAttempt>(tree, key, value).map(drop),
         Tree::FanOut => rows::part(key, value).map(drop),

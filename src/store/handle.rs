@@ -233,6 +233,7 @@ impl Store {
             created_at: 0,
             limits: AccountLimits::default(),
             deleted_at: None,
+            tags: Vec::new(),
         }
     }
 

@@ -52,7 +52,7 @@ pub struct Inner {
     pub settings: Settings,
     pub clock: Clock,
     pub trees: ArcSwapOption<Trees>,
-    pub registry: RwLock<Registry>,
+    pub registry: Arc<RwLock<Registry>>,
     pub queue: Queue,
     /// What jobs ask beside it.
     pub foreseen: Arc<Foreseen>,

@@ -15,6 +15,7 @@ mod audit;
 #[cfg(test)]
 mod bench;
 mod bodies;
+mod broadcast;
 mod carried;
 mod changes;
 mod check;
@@ -77,8 +78,10 @@ mod turns;
 mod uids;
 mod upkeep;
 mod wants;
+mod webhook_batch;
 
 pub use asking::{CONDITION_STEPS_MAX, TOO_COSTLY};
+pub use broadcast::BROADCAST_BYTES_MAX;
 pub use commit::Committer;
 pub use damage::{Damage, Soundness};
 pub use error::{OpenError, Refusal, StoreError};
@@ -106,3 +109,4 @@ pub use trees::in_memory::{Fault, Memory};
 pub use trees::loss::{Loss, accept_loss};
 pub use trying::{TriedCondition, try_condition};
 pub use turns::Turn;
+pub use webhook_batch::{WebhookEdit, WebhookPut, WebhookThere};

@@ -3,7 +3,7 @@
 //! stages what it then writes. If that write fails, the store is opened again and all of this is read anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
@@ -101,6 +101,15 @@ impl Registry {
     pub fn accounts(&self) -> impl DoubleEndedIterator<Item = &Arc<Account>> {
         self.accounts.values().filter(|account| account.deleted_at.is_none())
     }
+    /// The accounts behind that number, the oldest first, without deleted ones.
+    pub(super) fn accounts_after(&self, number: AccountNumber) -> impl Iterator<Item = &Arc<Account>> {
+        let behind = self.accounts.range((Bound::Excluded(number), Bound::Unbounded));
+        behind.map(|(_, account)| account).filter(|account| account.deleted_at.is_none())
+    }
+    /// How many accounts there are with this tag, if one is asked for, without the operator's.
+    pub fn accounts_to_reach(&self, operator: AccountNumber, tag: Option<&str>) -> usize {
+        self.accounts().filter(|account| account.number != operator && account.is_tagged(tag)).count()
+    }
     /// Whether there is the account of this number, and nobody has deleted it.
     pub fn is_served(&self, number: AccountNumber) -> bool {
         self.accounts.get(&number).is_some_and(|account| account.deleted_at.is_none())
@@ -171,6 +180,16 @@ impl Registry {
     pub fn webhooks_of(&self, account: AccountNumber) -> impl DoubleEndedIterator<Item = &Arc<Webhook>> {
         let owned = self.owned.range((account, 0)..=(account, WebhookNumber::MAX));
         owned.filter_map(|(_, number)| self.webhooks.get(number))
+    }
+    /// The ids of so many of the account's webhooks within that window, the oldest first, without deleted ones.
+    pub(super) fn webhook_ids(&self, account: AccountNumber, window: Range<u128>, limit: usize) -> Vec<u128> {
+        // Ids and numbers are given together, and both only grow: behind a webhook that is known, its number is enough.
+        let last = window.start.checked_sub(1).map(WebhookId);
+        let known = last.filter(|last| self.webhooks.get(&last.number()).is_some_and(|webhook| webhook.id == *last));
+        let from = known.map_or(0, WebhookId::number);
+        let owned = self.owned.range((account, from)..=(account, WebhookNumber::MAX));
+        let ids = owned.filter_map(|(_, number)| Some(self.webhooks.get(number)?.id.0));
+        ids.filter(|id| window.contains(id)).take(limit).collect()
     }
     /// The webhooks of an account, deleted ones included.
     pub fn webhooks_ever_of(&self, account: AccountNumber) -> impl Iterator<Item = WebhookNumber> {

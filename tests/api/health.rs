@@ -166,15 +166,19 @@ const ROUTES: &str = "
     POST /api/v1/dead-letters/discard
     POST /api/v1/dead-letters/replay
     POST /api/v1/events
+    POST /api/v1/events/broadcast
     POST /api/v1/events/delete
     POST /api/v1/events/purge
     POST /api/v1/events/{id}/purge
+    POST /api/v1/events/{id}/replay
     POST /api/v1/filter/try
     POST /api/v1/guard/explain
     POST /api/v1/jobs/{id}/cancel
     POST /api/v1/master-keys/reload
     POST /api/v1/retention-clock/trust
     POST /api/v1/webhooks
+    POST /api/v1/webhooks/batch
+    POST /api/v1/webhooks/delete
     POST /api/v1/webhooks/{id}/check
     POST /api/v1/webhooks/{id}/disable
     POST /api/v1/webhooks/{id}/discard

@@ -12,6 +12,7 @@ mod health;
 mod history;
 mod leaving;
 mod lists;
+mod many;
 mod masking;
 mod notices;
 mod outgoing;

@@ -74,6 +74,9 @@ fn body(operation: &str) -> Value {
     match operation {
         "events.publish" => json!({"type": "task.done", "data": 1}),
         "events.bulk.delete" | "events.bulk.purge" => json!({"type": "*"}),
+        "events.broadcast" => json!({"type": "task.done", "data": 1, "tag": "nobody"}),
+        "webhooks.bulk.put" => json!([webhook]),
+        "webhooks.bulk.delete" => json!({"tag": "none"}),
         "webhooks.create" | "webhooks.put" | "webhooks.change" => webhook,
         "webhooks.replay" => json!({"state": "dead"}),
         "accounts.create" => json!({"id": "made", "name": "Made"}),

@@ -145,6 +145,24 @@ class Day(unittest.TestCase):
         self.assertEqual(list(self.hw.dead_letters.list()), [])
         self.assertIn(job.id, [one.id for one in self.hw.jobs.list()])
 
+    def test_many_webhooks_are_put_there_and_get_what_was_before_them(self) -> None:
+        receipt = self.hw.events.publish("task.created", {"n": 1})
+        said = [{"url": self.endpoint.url, "events": ["*"], "uid": f"many-{n}"} for n in range(2)]
+        body = [models.WebhookPut.from_dict(one) for one in said]
+        self.assertEqual([one.status for one in self.hw.webhooks.bulk.put(body=body)], [201, 201])
+        self.assertEqual([one.status for one in self.hw.webhooks.bulk.put(body=body, mode="each")], [200, 200])
+        job = self.hw.events.replay(receipt.id, idempotency_key="again")
+        assert isinstance(job, models.Job)
+        self.assertEqual(self.ended(job).done, 2)
+        same = self.hw.events.replay(receipt.id, idempotency_key="again")
+        assert isinstance(same, models.Job)
+        self.assertEqual(same.id, job.id)
+        for _ in range(2):
+            self.endpoint.next()
+        gone = self.hw.webhooks.bulk.delete(ids=["many-0", "many-1"])
+        assert isinstance(gone, models.Job)
+        self.assertEqual(self.ended(gone).done, 2)
+
     def test_secrets_are_rotated_and_pairs_verified(self) -> None:
         webhook, old = self.webhook()
         new = self.hw.webhooks.secret.rotate(webhook.id)

@@ -106,6 +106,20 @@ describe("a day", () => {
     await assert.rejects(hw.webhooks.get(made.id), hookwheel.NotFound);
   });
 
+  it("puts many webhooks there and sends them what was before them", async () => {
+    const { hw } = await account();
+    const receipt = await hw.events.publish("task.created", { n: 1 });
+    const many = [0, 1].map((n) => ({ url: endpoint.url, events: ["*"], uid: `many-${n}` }));
+    assert.deepEqual((await hw.webhooks.bulk.put(many)).map((one) => one.status), [201, 201]);
+    assert.deepEqual((await hw.webhooks.bulk.put(many, { mode: "each" })).map((one) => one.status), [200, 200]);
+    const job = (await hw.events.replay(receipt.id, {}, { idempotencyKey: "again" })) as Job;
+    assert.equal((await hw.events.replay(receipt.id, {}, { idempotencyKey: "again" }) as Job).id, job.id);
+    await endpoint.next();
+    await endpoint.next();
+    const gone = (await hw.webhooks.bulk.delete({ ids: ["many-0", "many-1"] })) as Job;
+    assert.deepEqual([gone.kind, gone.ids], ["delete", 2]);
+  });
+
   it("replays what died, one by one and as a job", async () => {
     const { hw } = await account();
     const { made, secret } = await webhook(hw);

@@ -29,6 +29,11 @@ pub struct AccountInput {
     #[serde(default)]
     #[schema(value_type = Option<AccountLimitsInput>)]
     pub limits: Option<Object<AccountLimitsInput>>,
+    /// For your own lists, and to broadcast events to those that have one: at most 16, each 1 to 64 of
+    /// `A-Z a-z 0-9 _ . : / -`.
+    #[serde(default)]
+    #[schema(max_items = 16, example = json!(["beta", "plan/pro"]))]
+    pub tags: Option<Vec<String>>,
 }
 
 /// What to change of an account: what is left out stays.
@@ -46,6 +51,10 @@ pub struct AccountChange {
     #[serde(default)]
     #[schema(value_type = Option<AccountLimitsInput>)]
     pub limits: Change<Object<AccountLimitsInput>>,
+    /// All of its tags from now on; null: none.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>, max_items = 16, example = json!(["beta", "plan/pro"]))]
+    pub tags: Change<Vec<String>>,
 }
 
 /// What an account may have: what is left out stays, null goes back to what the server's `limits` say.

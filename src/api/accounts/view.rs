@@ -22,6 +22,9 @@ pub struct AccountView {
     pub created_at: String,
     /// What was set for it in place of the server's `limits`.
     pub limits: AccountLimitsView,
+    /// The operator's words for it, in order.
+    #[schema(example = json!(["beta", "plan/pro"]))]
+    pub tags: Vec<String>,
 }
 
 /// What an account may have; null: what the server's `limits` say.
@@ -109,6 +112,7 @@ pub fn account_view(account: &Account) -> AccountView {
             events_per_day,
             kept_days_max,
         },
+        tags: account.tags.clone(),
     }
 }
 

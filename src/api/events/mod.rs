@@ -5,6 +5,7 @@ pub mod input;
 pub mod leaving;
 pub mod numbers;
 pub mod publish;
+pub mod replaying;
 pub mod routes;
 pub mod too_large;
 pub mod types;

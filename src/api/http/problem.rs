@@ -45,7 +45,7 @@ pub struct ErrorReply<'a> {
 /// What went wrong.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Error)]
-struct ErrorBody<'a> {
+pub struct ErrorBody<'a> {
     /// One word for programs: it never changes for the same error.
     #[schema(value_type = ErrorCode)]
     code: &'a str,
@@ -218,6 +218,11 @@ impl Problem {
         Self { message: change(&self.message), ..self }
     }
 
+    /// What is told of it.
+    pub fn body(&self) -> ErrorBody<'_> {
+        ErrorBody { code: self.code.word(), message: &self.message, field: self.field.as_deref() }
+    }
+
     /// Whether a field of the request cannot be taken.
     pub fn is_of_field(&self) -> bool {
         self.code == Code::InvalidField
@@ -312,8 +317,7 @@ impl ResponseError for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             reply.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        let error = ErrorBody { code: self.code.word(), message: &self.message, field: self.field.as_deref() };
-        let mut reply = reply.json(ErrorReply { error });
+        let mut reply = reply.json(ErrorReply { error: self.body() });
         if let Some(left) = self.left.as_deref() {
             allowance::write(reply.headers_mut(), *left);
         }

@@ -20,7 +20,7 @@ use crate::domain::webhook::{
 /// What is said of the field beside its type.
 pub fn bounds(of: &str, field: &str) -> Option<Value> {
     Some(match (of, field) {
-        ("WebhookCreate" | "WebhookChange", field) => return of_webhook(field),
+        ("WebhookCreate" | "WebhookChange" | "WebhookPut", field) => return of_webhook(field),
         ("RateLimit", "per_second" | "per_minute") => json!({"minimum": 1, "maximum": REQUESTS_MAX}),
         ("RateLimit", "burst") => json!({"minimum": 0, "maximum": REQUESTS_MAX}),
         ("RetrySchedule", "delays") => json!({

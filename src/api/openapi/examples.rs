@@ -15,7 +15,7 @@ pub fn example(of: &str, field: &str) -> Option<Value> {
 fn special(of: &str, field: &str) -> Option<Value> {
     Some(match (of, field) {
         ("accounts" | "Account" | "AccountCreate", "id") => json!("acme"),
-        ("events" | "Event" | "EventPublish" | "EventReceipt", "id") => json!("order-1042"),
+        ("events" | "Event" | "EventPublish" | "EventBroadcast" | "EventReceipt", "id") => json!("order-1042"),
         ("dialects", "name") | ("Dialect", "name") => json!("standard"),
         ("DialectHeader", "name") => json!("webhook-id"),
         ("DialectHeader", "value") => json!("{event.id}"),
@@ -32,6 +32,12 @@ fn special(of: &str, field: &str) -> Option<Value> {
         ("Dialect", "description") => json!("The contract of Standard Webhooks 1.0."),
         ("Setting", "value" | "default") => json!(16_777_216),
         ("Job", "ids") => json!(3),
+        ("Job", "tag") => json!("beta"),
+        ("Job", "accounts") => json!(120),
+        ("WebhookSelection", "uid") => json!("warehouse"),
+        ("WebhookSelection", "tag") => json!("billing"),
+        ("WebhookSelection", "channel") => json!("eu"),
+        ("WebhookSelection", "status") => json!("disabled"),
         ("Live", "status") => json!("live"),
         ("Ready", "status") => json!("ready"),
         ("Dialect", "events") => json!(2),
