@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Invalid;
+use super::event_type::Validation;
 use super::id::{AccountNumber, KeyId};
 use super::time::UnixMs;
 use super::webhook::{MAX_IN_FLIGHT_MAX, TIMEOUT_SECONDS_MAX};
@@ -34,6 +35,8 @@ pub struct Account {
     pub limits: AccountLimits,
     /// When it was deleted: nothing of it is served from then on, and what is left of it goes.
     pub deleted_at: Option<UnixMs>,
+    /// What is done with events whose data does not fit the schema of their type, where the type does not say.
+    pub validation: Validation,
 }
 
 /// Webhooks or keys, as a limit.

@@ -27,6 +27,7 @@
 //! | `quarantine` | name of a tree, 0, a key of it | what lay there and could not be read |
 //! | `fan_out` | account, event id, webhook | deliveries of an event that are still to be made, from that webhook on |
 //! | `bodies` | account, body id | `Body`: what was written ahead of an event, in `chunks`, and whose it is |
+//! | `event_types` | account, event type | `OwnType`: what the account has written down about it |
 //!
 //! Each value that is not empty ends with a checksum over its tree, its key and itself (`trees/checksum.rs`).
 //!
@@ -78,11 +79,12 @@ pub enum Tree {
     /// Behind all that was there before: the sum over all rows knows a tree by its place here.
     FanOut,
     Bodies,
+    EventTypes,
 }
 
 impl Tree {
     /// Every tree and its name on disk, in the order of the enum.
-    pub const ALL: [(Tree, &'static str); 25] = [
+    pub const ALL: [(Tree, &'static str); 26] = [
         (Tree::Meta, "meta"),
         (Tree::Accounts, "accounts"),
         (Tree::Keys, "keys"),
@@ -108,6 +110,7 @@ impl Tree {
         (Tree::Quarantine, "quarantine"),
         (Tree::FanOut, "fan_out"),
         (Tree::Bodies, "bodies"),
+        (Tree::EventTypes, "event_types"),
     ];
 
     /// Its name on disk.
@@ -247,6 +250,16 @@ pub fn read_fan_out(key: &[u8]) -> (&[u8], WebhookNumber) {
 /// `names`.
 pub fn name(account: AccountNumber, name: &str) -> Key {
     joined(&[&number(account), name.as_bytes()])
+}
+
+/// `event_types`.
+pub fn event_type(account: AccountNumber, event_type: &str) -> Key {
+    joined(&[&number(account), event_type.as_bytes()])
+}
+
+/// The text that a key ends with, behind its number.
+pub fn read_text(key: &[u8]) -> &str {
+    std::str::from_utf8(&key[4..]).unwrap_or_default()
 }
 
 /// `idempotency`.

@@ -5,6 +5,7 @@ mod audit;
 #[path = "../support/contract.rs"]
 mod contract;
 mod dead_letters;
+mod event_types;
 mod events;
 mod faces;
 mod health;

@@ -79,6 +79,10 @@ fn body(operation: &str) -> Value {
         "accounts.create" => json!({"id": "made", "name": "Made"}),
         "accounts.change" => json!({"name": "Changed"}),
         "accounts.keys.create" => json!({"scopes": ["read"]}),
+        "event_types.create" => json!({"type": "task.made"}),
+        "event_types.change" => json!({"description": "Changed"}),
+        "event_types.load" => json!({"$defs": {"task.read": true}}),
+        "event_types.validation.change" => json!({"validation": "warn"}),
         "guard.explain" => json!({"url": "https://example.com/"}),
         _ => Value::Null,
     }
@@ -95,6 +99,7 @@ impl Operation {
                 ("webhooks", "{id}") => &owned.webhook,
                 ("deliveries", "{id}") => &owned.delivery,
                 ("jobs", "{id}") => &owned.job,
+                ("event-types", "{name}") => &owned.event_type,
                 (_, "{delivery_id}") => &owned.delivery,
                 (_, "{key_id}") => &owned.key_id,
                 (_, "{name}") => "standard",
@@ -137,7 +142,8 @@ impl Operation {
         let said = self.said("a stranger", &reply);
         assert!(!shows(&reply, owned), "{said}");
         let is_met = STRANGER.iter().any(|scope| self.need.is_met_by(scope));
-        let expected = match (is_met, self.route.contains("{id}")) {
+        let names_owned = self.route.contains("{id}") || self.route.contains("event-types/{name}");
+        let expected = match (is_met, names_owned) {
             (false, _) => (403, "forbidden"),
             (true, true) => (404, "not_found"),
             (true, false) => return assert!(reply.status.is_success(), "{said}"),

@@ -4,6 +4,7 @@ mod filter;
 pub mod input;
 pub mod leaving;
 pub mod numbers;
+pub mod payloads;
 pub mod publish;
 pub mod routes;
 pub mod too_large;

@@ -11,7 +11,7 @@ use super::outgoing::{self, TlsInput};
 use crate::api::http::request::vet_text;
 use crate::api::http::setting::Change;
 use crate::api::openapi::words::WebhookOrder;
-use crate::dialect::{Dialect, Signing, check_types};
+use crate::dialect::{Dialect, Signing};
 use crate::domain::Invalid;
 use crate::domain::condition::Condition;
 use crate::domain::disable::{DisableRule, WrittenRule};
@@ -191,9 +191,12 @@ pub struct WebhookChange {
     pub warnings: Vec<String>,
 }
 
+/// What to tell of a filter for event types, by the field that it stands in: a warning, or that it cannot be taken.
+pub type CheckTypes<'a> = &'a dyn Fn(&str, &EventFilter) -> Result<Option<String>, Invalid>;
+
 impl WebhookInput {
-    /// Checks everything but `dialect`, which decides what is right here.
-    pub fn vet(self, dialect: &Dialect, http_allowed: bool) -> Result<WebhookChange, Invalid> {
+    /// Checks everything but `dialect`, which decides what is right here; `types` tells what event types there are.
+    pub fn vet(self, dialect: &Dialect, types: CheckTypes<'_>, http_allowed: bool) -> Result<WebhookChange, Invalid> {
         let mut warnings = Vec::new();
         let secret = self.secret.required("secret", |text| {
             warnings.extend(dialect.check_secret(&text)?);
@@ -203,7 +206,7 @@ impl WebhookInput {
         warnings.extend(outgoing::warnings(&allow));
         Ok(WebhookChange {
             url: self.url.required("url", |text| EndpointUrl::parse(&text, http_allowed))?,
-            events: self.events.required("events", |texts| vet_filters(texts, dialect, &mut warnings))?,
+            events: self.events.required("events", |texts| vet_filters(texts, types, &mut warnings))?,
             signing: self.signing.required("signing", Ok)?,
             secret,
             name: self.name.vet(|text| vet_text("name", text, NAME_CHARS_MAX))?,
@@ -319,7 +322,7 @@ pub fn vet_reason(reason: Option<String>) -> Result<String, Invalid> {
     reason.map_or(Ok(BY_REQUEST.to_string()), |text| vet_text("reason", text, NAME_CHARS_MAX))
 }
 
-fn vet_filters(texts: Vec<String>, dialect: &Dialect, warnings: &mut Vec<String>) -> Result<Vec<EventFilter>, Invalid> {
+fn vet_filters(texts: Vec<String>, types: CheckTypes<'_>, warnings: &mut Vec<String>) -> Result<Vec<EventFilter>, Invalid> {
     if texts.is_empty() || texts.len() > FILTERS_MAX {
         let message = format!("must name 1 to {FILTERS_MAX} event types; [\"*\"] means all");
         return Err(Invalid::new("events", message));
@@ -335,7 +338,7 @@ fn vet_filters(texts: Vec<String>, dialect: &Dialect, warnings: &mut Vec<String>
         let filter = EventFilter::parse(text);
         let filter = filter.map_err(|invalid| Invalid { field: format!("events[{n}]"), ..invalid })?;
         if !filters.contains(&filter) {
-            warnings.extend(check_types(&[dialect], &format!("events[{n}]"), &filter)?);
+            warnings.extend(types(&format!("events[{n}]"), &filter)?);
             filters.push(filter);
         }
     }

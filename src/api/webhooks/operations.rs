@@ -9,6 +9,7 @@ use super::outgoing::{check_place, check_url};
 use super::probing::{is_asked, warning};
 use super::reach::Reach;
 use crate::api::Quotas;
+use crate::api::event_types::catalogue::{self, Asked};
 use crate::api::http::problem::Problem;
 use crate::api::http::setting::Change;
 use crate::dialect::Dialect;
@@ -16,7 +17,7 @@ use crate::domain::Invalid;
 use crate::domain::audit::Deed;
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::secret::SigningSecret;
-use crate::domain::webhook::{Ownership, Webhook};
+use crate::domain::webhook::{EventFilter, Ownership, Webhook};
 use crate::store::Refusal;
 
 /// What came of a create.
@@ -35,7 +36,7 @@ impl Reach<'_> {
     /// Makes a webhook.
     pub async fn create(&self, mut input: WebhookInput) -> Result<Created, Problem> {
         let dialect = self.dialect_for(std::mem::take(&mut input.dialect))?;
-        let mut change = input.vet(&dialect, self.api.settings.http_allowed)?;
+        let mut change = self.vet(input, &dialect)?;
         change.is_whole()?;
         self.vet_demands((None, None), &change)?;
         let asked = is_asked(&dialect, change.ownership_check());
@@ -76,6 +77,14 @@ impl Reach<'_> {
         Ok(Created { webhook, generated: generated.is_some(), warnings, asked_later })
     }
 
+    fn vet(&self, input: WebhookInput, dialect: &Dialect) -> Result<WebhookChange, Invalid> {
+        let account = self.tenant.account();
+        let types = |field: &str, wanted: &EventFilter| {
+            catalogue::check(self.api, account, &[dialect], field, wanted, Asked::ToHear)
+        };
+        input.vet(dialect, &types, self.api.settings.http_allowed)
+    }
+
     /// What the account may have.
     fn quotas(&self) -> Quotas {
         self.api.settings.quotas.of(&self.tenant.account().limits)
@@ -96,7 +105,7 @@ impl Reach<'_> {
             _ => {}
         }
         let dialect = self.api.loaded(&webhook.dialect)?;
-        let mut change = input.vet(&dialect, self.api.settings.http_allowed)?;
+        let mut change = self.vet(input, &dialect)?;
         if change.signing.is_some() {
             let message = "is a matter of the secret: rotate it, or give another one";
             return Err(Invalid::new("signing", message).into());
