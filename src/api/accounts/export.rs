@@ -17,7 +17,7 @@ use crate::api::access::auth::{May, Read, Tenant};
 use crate::api::audit;
 use crate::api::deliveries::history::History;
 use crate::api::deliveries::view::view;
-use crate::api::event_types;
+use crate::api::event_types::view::own as own_type;
 use crate::api::events::routes::whole;
 use crate::api::events::view::row;
 use crate::api::http::problem::Problem;
@@ -231,7 +231,7 @@ impl Export {
             registry.event_types_of(self.account.number).filter(is_next).take(ROWS).cloned().collect()
         };
         for known in &some {
-            line(out, "event_type", &event_types::view::own(known.own())?)?;
+            line(out, "event_type", &own_type(known.own())?)?;
         }
         self.lines.event_types += some.len() as u64;
         Ok(some.last().map_or(Place::Events(None), |last| Place::EventTypes(Some(last.own().name.clone()))))
