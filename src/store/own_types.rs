@@ -46,7 +46,8 @@ impl KnownType {
         let compile = || {
             let text = self.own.schema.as_ref()?;
             let compiled = Schema::compile(text);
-            let report = |why: &String| tracing::error!(event_type = self.own.name, why, "nothing is held against its schema");
+            let report =
+                |why: &String| tracing::error!(event_type = self.own.name, why, "nothing is held against its schema");
             compiled.inspect_err(report).ok().map(Arc::new)
         };
         self.compiled.get_or_init(compile).as_ref()
@@ -95,12 +96,13 @@ mod tests {
 
     #[test]
     fn a_schema_is_compiled_when_it_is_asked_first_and_one_that_nothing_can_be_asked_is_none() {
-        let of = |schema: Option<&str>| KnownType::of(OwnType { schema: schema.map(String::from), ..OwnType::named("a") });
+        let of =
+            |schema: Option<&str>| KnownType::of(OwnType { schema: schema.map(String::from), ..OwnType::named("a") });
         let known = of(Some(r#"{"type":"object"}"#));
         assert!(known.schema_at_hand().is_none());
         assert!(known.schema().is_some_and(|schema| schema.faults(b"{}").is_empty()));
         assert!(known.schema_at_hand().is_some_and(|schema| schema.is_some()));
         assert!(of(None).schema_at_hand().is_some_and(|schema| schema.is_none()), "there is nothing to compile");
-        assert!(of(Some(r#"{"$ref":"#"}"#)).schema().is_none());
+        assert!(of(Some(r##"{"$ref":"#"}"##)).schema().is_none());
     }
 }

@@ -48,13 +48,22 @@ async fn a_type_is_written_down_shown_changed_and_deleted() {
     let body = json!({"type": "order.paid", "description": "An order was paid.", "sample": {"amount": 1.50},
         "schema": order(), "validation": "warn"});
     let made = create(&server, body.clone()).await.data(201);
-    assert_eq!((&made["type"], &made["dialect"], &made["validation"]), (&json!("order.paid"), &json!(null), &json!("warn")));
-    assert_eq!((&made["sample"]["amount"], &made["schema"], &made["retired_at"]), (&json!(1.5), &order(), &json!(null)));
+    assert_eq!(
+        (&made["type"], &made["dialect"], &made["validation"]),
+        (&json!("order.paid"), &json!(null), &json!("warn"))
+    );
+    assert_eq!(
+        (&made["sample"]["amount"], &made["schema"], &made["retired_at"]),
+        (&json!(1.5), &order(), &json!(null))
+    );
     assert_eq!(create(&server, body).await.error(409, "event_type_exists"), "type");
     assert_eq!(server.get(&format!("{TYPES}/order.paid")).send().await.data(200), made);
     server.clock.turn_to(server.clock.now() + 1_000);
     let changed = change(&server, "order.paid", json!({"description": null, "validation": null})).await.data(200);
-    assert_eq!((&changed["description"], &changed["validation"], &changed["schema"]), (&json!(""), &json!(null), &order()));
+    assert_eq!(
+        (&changed["description"], &changed["validation"], &changed["schema"]),
+        (&json!(""), &json!(null), &order())
+    );
     assert_ne!(changed["updated_at"], made["updated_at"]);
     let refused = change(&server, "order.paid", json!({"sample": {"amount": -1}})).await;
     assert!(refused.text.contains("/amount"), "{}", refused.text);
@@ -63,7 +72,8 @@ async fn a_type_is_written_down_shown_changed_and_deleted() {
     assert_eq!(refused.error(400, "invalid_field"), "sample", "what is there does not fit any more");
     change(&server, "order.paid", json!({"sample": null, "schema": {"required": ["id"]}})).await.data(200);
     let log = server.get("/api/v1/audit?target=order.paid").send().await.data(200);
-    let deeds: Vec<_> = log.as_array().unwrap().iter().map(|entry| (entry["action"].clone(), entry["fields"].clone())).collect();
+    let deeds: Vec<_> =
+        log.as_array().unwrap().iter().map(|entry| (entry["action"].clone(), entry["fields"].clone())).collect();
     assert_eq!(deeds[0], (json!("event_type.changed"), json!(["sample", "schema"])));
     assert_eq!(deeds[2].0, "event_type.created");
     let path = format!("{TYPES}/order.paid");
@@ -86,7 +96,8 @@ async fn one_list_has_the_accounts_own_types_and_those_of_its_contract() {
     create(&server, json!({"type": "order.paid"})).await.data(201);
     create(&server, json!({"type": documented[0], "description": "Ours."})).await.data(201);
     let all = server.get(TYPES).send().await.data(200);
-    let expected: Vec<&str> = [documented[0], "order.paid"].into_iter().chain(documented[1..].iter().copied()).collect();
+    let expected: Vec<&str> =
+        [documented[0], "order.paid"].into_iter().chain(documented[1..].iter().copied()).collect();
     assert_eq!(names(&all), expected, "own ones first, the newest first, and each once");
     assert_eq!((&all[0]["description"], &all[0]["dialect"]), (&json!("Ours."), &json!(null)));
     let mut paged = Vec::new();
@@ -126,7 +137,10 @@ async fn what_does_not_fit_is_told_or_refused_with_the_path_of_each_fault() {
     let told = warnings(&warned);
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told.iter().any(|text| text.starts_with("data/amount: ")), "{told:?}");
-    assert!(told.iter().any(|text| text.starts_with("data/lines/1/sku: ")) && !warned.text.contains("secret"), "{told:?}");
+    assert!(
+        told.iter().any(|text| text.starts_with("data/lines/1/sku: ")) && !warned.text.contains("secret"),
+        "{told:?}"
+    );
     assert_eq!(warnings(&publish(&server, right.clone()).await), [""; 0]);
 
     server.ask("PATCH", "/api/v1/accounts/default").json(account("refuse")).send().await.data(200);
@@ -142,7 +156,11 @@ async fn what_does_not_fit_is_told_or_refused_with_the_path_of_each_fault() {
     let lines = format!("{right}\n{wrong}\n");
     let lines = server.post("/api/v1/events").header("Content-Type", "application/x-ndjson").bytes(lines).send().await;
     assert!(faults(&lines).contains(&"[1].data/amount"), "{}", lines.text);
-    assert_eq!(server.get("/api/v1/events?count=true").send().await.json["count"], before, "nothing of it was accepted");
+    assert_eq!(
+        server.get("/api/v1/events?count=true").send().await.json["count"],
+        before,
+        "nothing of it was accepted"
+    );
 
     // What a type says goes before what its account says.
     change(&server, "order.paid", json!({"validation": "warn"})).await.data(200);
@@ -152,7 +170,10 @@ async fn what_does_not_fit_is_told_or_refused_with_the_path_of_each_fault() {
     change(&server, "order.paid", json!({"validation": "refuse"})).await.data(200);
     server.ask("PATCH", TYPES).json(account("off")).send().await.data(200);
     assert_eq!(faults(&publish(&server, wrong).await).len(), 2);
-    assert_eq!(server.ask("PATCH", TYPES).json(account("maybe")).strange().send().await.error(400, "invalid_field"), "validation");
+    assert_eq!(
+        server.ask("PATCH", TYPES).json(account("maybe")).strange().send().await.error(400, "invalid_field"),
+        "validation"
+    );
     server.stop().await;
 }
 
@@ -183,7 +204,11 @@ async fn a_type_that_nobody_has_written_down_is_refused_only_where_the_account_s
     assert_eq!(refused.error(400, "invalid_field"), "[1].type");
     server.ask("PATCH", TYPES).json(json!({"validation": "warn"})).send().await.data(200);
     let warned = publish(&server, unknown.clone()).await;
-    assert!(warnings(&warned).iter().any(|text| text.starts_with("type: \"order.piad\" is not among")), "{}", warned.text);
+    assert!(
+        warnings(&warned).iter().any(|text| text.starts_with("type: \"order.piad\" is not among")),
+        "{}",
+        warned.text
+    );
     server.ask("PATCH", TYPES).json(json!({"validation": "off"})).send().await.data(200);
     assert_eq!(warnings(&publish(&server, unknown).await), [""; 0]);
     server.stop().await;
@@ -221,7 +246,8 @@ async fn what_cannot_be_taken_is_refused_and_the_place_is_named() {
         assert_eq!(reply.error(400, "invalid_field"), field, "{body}");
     };
     let of = |schema: Value| json!({"type": "a.b", "schema": schema});
-    refused(of(json!({"properties": {"a": {"$ref": "https://example.com/a.json"}}})), "schema", "#/properties/a/$ref").await;
+    refused(of(json!({"properties": {"a": {"$ref": "https://example.com/a.json"}}})), "schema", "#/properties/a/$ref")
+        .await;
     refused(of(json!({"pattern": "(?=a)"})), "schema", "linear in time").await;
     refused(of(json!({"items": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}})), "schema", "more than 256").await;
     refused(of(json!({"type": "nonsense"})), "schema", "#/type").await;
@@ -250,7 +276,8 @@ async fn they_are_the_accounts_alone_and_go_and_are_exported_with_it() {
     for account in ["acme", "other"] {
         server.post("/api/v1/accounts").json(json!({"id": account, "name": account})).send().await.data(201);
     }
-    let (own, other) = (key(&server, "acme", &["manage", "publish"]).await, key(&server, "other", &["manage", "publish"]).await);
+    let (own, other) =
+        (key(&server, "acme", &["manage", "publish"]).await, key(&server, "other", &["manage", "publish"]).await);
     let body = json!({"type": "order.paid", "schema": {"type": "object"}, "validation": "refuse"});
     server.post(TYPES).key(&own).json(body.clone()).send().await.data(201);
     server.get(&format!("{TYPES}/order.paid")).key(&other).send().await.error(404, "not_found");
@@ -306,7 +333,8 @@ async fn a_document_brings_its_types_all_or_none() {
         },
         "components": {"schemas": {"Order": order(), "Line": {"type": "object"}}},
     });
-    document["components"]["schemas"]["Order"]["properties"]["lines"]["items"] = json!({"$ref": "#/components/schemas/Line"});
+    document["components"]["schemas"]["Order"]["properties"]["lines"]["items"] =
+        json!({"$ref": "#/components/schemas/Line"});
     create(&server, json!({"type": "order.gone", "validation": "refuse"})).await.data(201);
     change(&server, "order.gone", json!({"retired": true})).await.data(200);
     let dry = server.post(&format!("{TYPES}/import?dry_run=true")).json(document.clone()).send().await.data(200);
@@ -323,7 +351,8 @@ async fn a_document_brings_its_types_all_or_none() {
     let again = import(&document).await.data(200);
     assert_eq!((&again["unchanged"], &again["changed"]), (&json!(["order.paid", "order.gone"]), &json!([])));
     let log = server.get("/api/v1/audit").send().await.data(200);
-    let loaded: Vec<_> = log.as_array().unwrap().iter().filter(|entry| entry["action"] == "event_types.loaded").collect();
+    let loaded: Vec<_> =
+        log.as_array().unwrap().iter().filter(|entry| entry["action"] == "event_types.loaded").collect();
     assert!(loaded.len() == 1 && loaded[0]["fields"] == json!(["order.paid", "order.gone"]), "{log}");
 
     let mut broken = document.clone();

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use actix_web::{HttpResponse, post, web};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::input::DESCRIPTION_CHARS_MAX;

@@ -45,7 +45,9 @@ pub async fn check(api: &Api, account: &Account, form: Form, events: &[NewEvent]
             let part = |fault: Fault| ErrorPart { field: format!("{data}{}", fault.path), message: fault.message };
             match mode {
                 Validation::Refuse => refused.extend(faults.into_iter().map(part)),
-                _ => warnings.extend(faults.into_iter().map(part).map(|ErrorPart { field, message }| format!("{field}: {message}"))),
+                _ => warnings.extend(
+                    faults.into_iter().map(part).map(|ErrorPart { field, message }| format!("{field}: {message}")),
+                ),
             }
         }
         if refused.len() >= FAULTS_MAX {

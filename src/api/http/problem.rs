@@ -75,7 +75,16 @@ pub struct ErrorPart {
 
 impl Problem {
     fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), field: None, retry_after_seconds: None, allow: None, left: None, parts: Box::default() }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            field: None,
+            retry_after_seconds: None,
+            allow: None,
+            left: None,
+            parts: Box::default(),
+        }
     }
 
     /// 400: the body is not JSON, or not of the kind that is asked for.
@@ -124,7 +133,8 @@ impl Problem {
             0 | 1 => String::new(),
             n => format!("; and {} more, see errors", n - 1),
         };
-        let first = faults.first().map_or((String::new(), String::new()), |one| (one.field.clone(), one.message.clone()));
+        let first =
+            faults.first().map_or((String::new(), String::new()), |one| (one.field.clone(), one.message.clone()));
         let message = format!("{}: {}{more}", first.0, first.1);
         let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::InvalidData, message).with_field(first.0);
         Self { parts: faults.into(), ..problem }

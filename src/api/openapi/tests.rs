@@ -15,8 +15,8 @@ use crate::domain::webhook::{SHOWN_STATUSES, Status};
 /// What can be done, as the last word of an operation's id.
 const VERBS: &[&str] = &[
     "cancel", "change", "check", "create", "delete", "disable", "discard", "enable", "explain", "export", "get",
-    "list", "load", "pause", "publish", "purge", "put", "reload", "replay", "resume", "revoke", "rotate", "test", "trust",
-    "verify",
+    "list", "load", "pause", "publish", "purge", "put", "reload", "replay", "resume", "revoke", "rotate", "test",
+    "trust", "verify",
 ];
 
 /// Every operation with its method and its path.

@@ -322,7 +322,11 @@ pub fn vet_reason(reason: Option<String>) -> Result<String, Invalid> {
     reason.map_or(Ok(BY_REQUEST.to_string()), |text| vet_text("reason", text, NAME_CHARS_MAX))
 }
 
-fn vet_filters(texts: Vec<String>, types: CheckTypes<'_>, warnings: &mut Vec<String>) -> Result<Vec<EventFilter>, Invalid> {
+fn vet_filters(
+    texts: Vec<String>,
+    types: CheckTypes<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<EventFilter>, Invalid> {
     if texts.is_empty() || texts.len() > FILTERS_MAX {
         let message = format!("must name 1 to {FILTERS_MAX} event types; [\"*\"] means all");
         return Err(Invalid::new("events", message));

@@ -46,7 +46,9 @@ fn takes(dialect: &Dialect, body: &Map<String, Value>, http_allowed: bool) -> bo
     };
     let types = |field: &str, wanted: &EventFilter| check_types(&[dialect], field, wanted);
     let input = native.and_then(|native| read_map::<WebhookInput>(native).ok());
-    input.and_then(|input| input.vet(dialect, &types, http_allowed).ok()).is_some_and(|change| change.is_whole().is_ok())
+    input
+        .and_then(|input| input.vet(dialect, &types, http_allowed).ok())
+        .is_some_and(|change| change.is_whole().is_ok())
 }
 
 fn hint(fitting: &[&Dialect], own: &str) -> Option<String> {

@@ -72,7 +72,9 @@ fn ranks(graph: &Graph<'_>) -> Result<(Vec<usize>, usize), String> {
     let steps = steps.into_iter().max().unwrap_or(1);
     match steps <= STEPS_MAX {
         true => Ok((rank, steps)),
-        false => Err(format!("has more than {STEPS_MAX} parts that lead to one another on the same value; make it flatter")),
+        false => {
+            Err(format!("has more than {STEPS_MAX} parts that lead to one another on the same value; make it flatter"))
+        }
     }
 }
 

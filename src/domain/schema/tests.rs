@@ -46,7 +46,10 @@ fn what_leads_out_of_a_schema_or_nowhere_is_refused_with_its_place() {
         assert!(why.contains(&format!("#/properties/a/{word}")), "{why}");
     }
     assert!(compile(json!({"properties": {"a": {"$id": "b"}}})).unwrap_err().contains("#/properties/a/$id"));
-    assert!(compile(json!({"$id": "https://example.com/a", "type": "object"})).is_ok(), "nothing is fetched for a name");
+    assert!(
+        compile(json!({"$id": "https://example.com/a", "type": "object"})).is_ok(),
+        "nothing is fetched for a name"
+    );
     assert!(compile(json!({"$schema": "https://example.com/mine"})).is_err());
     assert!(compile(json!({"properties": {"a": 1}})).unwrap_err().contains("#/properties/a"));
     assert!(compile(json!({"type": "nonsense"})).unwrap_err().contains("#/type"));

@@ -27,8 +27,13 @@ pub(super) struct Standalone<'d> {
 impl Standalone<'_> {
     /// The schema by itself; an error says what cannot be taken with it.
     pub fn schema(&self, schema: &Value) -> Result<Value, String> {
-        let mut copier =
-            Copier { of: self, names: BTreeMap::new(), taken: BTreeSet::new(), open: VecDeque::new(), left: self.bytes_max };
+        let mut copier = Copier {
+            of: self,
+            names: BTreeMap::new(),
+            taken: BTreeSet::new(),
+            open: VecDeque::new(),
+            left: self.bytes_max,
+        };
         let mut copy = copier.copy(self.document.follow(schema))?;
         let mut parts = Map::new();
         while let Some((name, reference)) = copier.open.pop_front() {
@@ -106,13 +111,16 @@ impl Copier<'_> {
     /// Where what it refers to is in the copy.
     fn reference(&mut self, reference: &str) -> Result<String, String> {
         if !reference.starts_with('#') {
-            return Err(format!("{reference:?} leads out of the document, and nothing is fetched; bundle it into one first"));
+            return Err(format!(
+                "{reference:?} leads out of the document, and nothing is fetched; bundle it into one first"
+            ));
         }
         if let Some(name) = self.names.get(reference) {
             return Ok(format!("#/$defs/{name}"));
         }
         let last = reference.rsplit(['/', '#']).next().unwrap_or_default();
-        let plain: String = last.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')).collect();
+        let plain: String =
+            last.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')).collect();
         let plain = if plain.is_empty() { "root".to_string() } else { plain };
         let mut name = plain.clone();
         for n in 2.. {

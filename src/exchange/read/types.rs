@@ -71,7 +71,10 @@ pub fn event_types(text: &[u8]) -> Result<Vec<DescribedType>, String> {
         ));
     }
     if found.len() > IMPORTED_MAX {
-        return Err(format!("describes {} event types; at most {IMPORTED_MAX} are taken from one document", found.len()));
+        return Err(format!(
+            "describes {} event types; at most {IMPORTED_MAX} are taken from one document",
+            found.len()
+        ));
     }
     let is_openapi_3_0 = openapi.is_some_and(|version| version.starts_with("3.0"));
     let standalone = Standalone { document: &document, is_openapi_3_0, bytes_max: TEXT_BYTES_MAX };
@@ -94,11 +97,13 @@ fn schemas(document: &Document, is_openapi: bool) -> Vec<Found<'_>> {
         false => vec![document.get(root, "$defs"), document.get(root, "definitions")],
     };
     let named = lists.into_iter().filter_map(Value::as_object).flatten();
-    let mut found: Vec<Found<'_>> = named.filter_map(|(key, schema)| {
-        let dotted = || (key.contains('.') && event::check_type(key).is_ok()).then(|| key.clone());
-        let name = said(document, schema).or_else(dotted)?;
-        Some(Found { name, description: String::new(), schema, example: None })
-    }).collect();
+    let mut found: Vec<Found<'_>> = named
+        .filter_map(|(key, schema)| {
+            let dotted = || (key.contains('.') && event::check_type(key).is_ok()).then(|| key.clone());
+            let name = said(document, schema).or_else(dotted)?;
+            Some(Found { name, description: String::new(), schema, example: None })
+        })
+        .collect();
     if found.is_empty() && !is_openapi {
         let title = || document.text(root, "title").filter(|title| event::check_type(title).is_ok()).map(String::from);
         let name = said(document, root).or_else(title);

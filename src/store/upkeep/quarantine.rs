@@ -126,12 +126,7 @@ impl Staging<'_> {
                 let greatest = rows::greatest_number(self.trees(), key)?;
                 self.stage(tree, key.to_vec(), Some(layout::number(greatest).to_vec()));
             }
-            Tree::Accounts
-            | Tree::Keys
-            | Tree::Webhooks
-            | Tree::Tallies
-            | Tree::AccountTallies
-            | Tree::EventTypes => {
+            Tree::Accounts | Tree::Keys | Tree::Webhooks | Tree::Tallies | Tree::AccountTallies | Tree::EventTypes => {
                 self.write_again(tree, key);
             }
             _ => {}
