@@ -337,11 +337,18 @@ async fn a_document_brings_its_types_all_or_none() {
         json!({"$ref": "#/components/schemas/Line"});
     create(&server, json!({"type": "order.gone", "validation": "refuse"})).await.data(201);
     change(&server, "order.gone", json!({"retired": true})).await.data(200);
-    let dry = server.post(&format!("{TYPES}/import?dry_run=true")).json(document.clone()).send().await.data(200);
+    let dry = server
+        .post(&format!("{TYPES}/import"))
+        .json(json!({"document": document, "dry_run": true}))
+        .send()
+        .await
+        .data(200);
     let expected = json!({"created": ["order.paid"], "changed": ["order.gone"], "unchanged": [], "dry_run": true});
     assert_eq!(dry, expected);
     server.get(&format!("{TYPES}/order.paid")).send().await.error(404, "not_found");
-    let import = async |document: &Value| server.post(&format!("{TYPES}/import")).json(document.clone()).send().await;
+    let import = async |document: &Value| {
+        server.post(&format!("{TYPES}/import")).json(json!({"document": document})).send().await
+    };
     assert_eq!(import(&document).await.data(200)["created"], json!(["order.paid"]));
     let paid = server.get(&format!("{TYPES}/order.paid")).send().await.data(200);
     assert_eq!((&paid["description"], &paid["sample"]), (&json!("It came."), &json!({"amount": 1})));

@@ -81,7 +81,7 @@ fn body(operation: &str) -> Value {
         "accounts.keys.create" => json!({"scopes": ["read"]}),
         "event_types.create" => json!({"type": "task.made"}),
         "event_types.change" => json!({"description": "Changed"}),
-        "event_types.load" => json!({"$defs": {"task.read": true}}),
+        "event_types.load" => json!({"document": {"$defs": {"task.read": true}}}),
         "event_types.validation.change" => json!({"validation": "warn"}),
         "guard.explain" => json!({"url": "https://example.com/"}),
         _ => Value::Null,

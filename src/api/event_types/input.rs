@@ -26,11 +26,11 @@ pub struct EventTypeInput {
     description: Option<String>,
     /// An example of its data; it must fit the schema.
     #[serde(default)]
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[schema(value_type = serde_json::Value)]
     sample: Option<Box<RawValue>>,
     /// A JSON Schema of its data, of 2020-12 unless it says another in `$schema`. References stay within it (`#/$defs/name`).
     #[serde(default)]
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[schema(value_type = serde_json::Value)]
     schema: Option<Box<RawValue>>,
     /// What is done with events whose data does not fit; as the account says, if left out.
     #[serde(default)]
@@ -47,11 +47,11 @@ pub struct EventTypeChange {
     description: Change<String>,
     /// An example of its data; it must fit the schema.
     #[serde(default)]
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[schema(value_type = serde_json::Value)]
     sample: Change<Box<RawValue>>,
     /// A JSON Schema of its data, of 2020-12 unless it says another in `$schema`. References stay within it (`#/$defs/name`).
     #[serde(default)]
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[schema(value_type = serde_json::Value)]
     schema: Change<Box<RawValue>>,
     /// What is done with events whose data does not fit; null: as the account says.
     #[serde(default)]

@@ -4,11 +4,8 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use serde_json::value::RawValue;
 
 use super::input::DESCRIPTION_CHARS_MAX;
 use super::writing::{Planned, compiled, write};
@@ -17,7 +14,6 @@ use crate::api::access::asked::Asked;
 use crate::api::access::auth::Manage;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
-use crate::api::http::request::Query;
 use crate::domain::Invalid;
 use crate::domain::audit::Deed;
 use crate::domain::event_type::OwnType;
@@ -28,28 +24,18 @@ use crate::store::Registry;
 /// Types that an entry of the audit log names.
 const NAMED_MAX: usize = 100;
 
-/// Whether it is only looked at.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
+/// A document to write event types down from.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct LoadQuery {
-    /// `true`: nothing is written down; the reply says what would be.
-    #[param(value_type = Option<bool>, default = false, example = true)]
-    dry_run: Option<String>,
+#[schema(as = EventTypesLoad)]
+struct LoadInput {
+    /// An OpenAPI 3, AsyncAPI or JSON Schema document, as JSON.
+    #[schema(value_type = serde_json::Map<String, serde_json::Value>)]
+    document: Box<RawValue>,
+    /// True: nothing is written down; the reply says what would be.
+    #[serde(default)]
+    dry_run: bool,
 }
-
-/// A document of any of the formats.
-struct EventTypesDocument;
-
-impl PartialSchema for EventTypesDocument {
-    fn schema() -> RefOr<Schema> {
-        let any = ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(true)));
-        let about = "An OpenAPI 3, AsyncAPI or JSON Schema document, as JSON.";
-        any.description(Some(about)).into()
-    }
-}
-
-impl ToSchema for EventTypesDocument {}
 
 /// What came of a document.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -77,7 +63,7 @@ struct LoadedView {
 /// comes with it. At most 256 types.
 #[utoipa::path(
     operation_id = "event_types.load", security(("key" = ["manage"])),
-    params(LoadQuery), request_body = EventTypesDocument,
+    request_body = LoadInput,
     responses(
         (status = 200, description = "Written down, or what would be", body = Reply<LoadedView>),
         (status = 400, description = "It describes no event type, or one that cannot be taken; nothing was written down"),
@@ -85,18 +71,10 @@ struct LoadedView {
     )
 )]
 #[post("/api/v1/event-types/import")]
-pub async fn load(
-    Asked(tenant, body): Asked<Manage>,
-    api: web::Data<Api>,
-    Query(query): Query<LoadQuery>,
-) -> Result<HttpResponse, Problem> {
-    let dry_run = match query.dry_run.as_deref() {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(Invalid::new("dry_run", "must be true or false").into()),
-    };
-    let (account, document) = (tenant.account().number, body.bytes.clone());
-    let described = Arc::new(api.read(account, move || described(&document)).await??);
+pub async fn load(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    let LoadInput { document, dry_run } = body.read()?;
+    let account = tenant.account().number;
+    let described = Arc::new(api.read(account, move || described(document.get())).await??);
     let planned = plan(&api.store.registry(), account, &described);
     let mut view = LoadedView { created: Vec::new(), changed: Vec::new(), unchanged: Vec::new(), dry_run };
     for (before, own) in planned {
@@ -128,7 +106,7 @@ pub async fn load(
     Ok(Reply::ok(view))
 }
 
-fn described(document: &Bytes) -> Result<Vec<DescribedType>, Invalid> {
+fn described(document: &str) -> Result<Vec<DescribedType>, Invalid> {
     event_types(document).map_err(|why| Invalid::new("document", why))
 }
 

@@ -18,10 +18,10 @@ pub struct EventTypeView {
     /// When it happens; may be empty.
     pub description: String,
     /// An example of its data; null: none is written down.
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[schema(value_type = serde_json::Value)]
     pub sample: Option<Box<RawValue>>,
     /// The JSON Schema of its data; null: none is written down.
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[schema(value_type = serde_json::Value)]
     pub schema: Option<Box<RawValue>>,
     /// The contract that documents it; null: the account has written it down itself.
     pub dialect: Option<String>,

@@ -69,6 +69,7 @@ fn usual(field: &str) -> Option<Value> {
         "events" => json!(["task.*"]),
         "message" => json!("events: must name 1 to 200 event types; [\"*\"] means all"),
         "warnings" => json!(["type: \"task.craeted\" is not documented; did you mean task.created?"]),
+        "document" => json!({"openapi": "3.1.0", "webhooks": {"task.created": {}}}),
         "validation" => json!("warn"),
         "retired" => json!(true),
         "retired_at" | "updated_at" => json!("2026-01-15T09:30:00.000Z"),

@@ -9,6 +9,8 @@ use super::{asyncapi, openapi};
 use crate::domain::event;
 use crate::domain::event_type::{IMPORTED_MAX, TEXT_BYTES_MAX};
 
+/// A document, in bytes: each of its schemas is looked at as a whole.
+const DOCUMENT_BYTES_MAX: usize = 4 << 20;
 /// Says in a schema which event type it is of.
 const MARK: &str = "x-event-type";
 /// What the field is called that says of which type an event is.
@@ -38,8 +40,11 @@ struct Found<'d> {
 }
 
 /// Reads a document: OpenAPI 3, AsyncAPI or JSON Schema. An error says what is wrong with it.
-pub fn event_types(text: &[u8]) -> Result<Vec<DescribedType>, String> {
-    let root: Value = serde_json::from_slice(text).map_err(|error| {
+pub fn event_types(text: &str) -> Result<Vec<DescribedType>, String> {
+    if text.len() > DOCUMENT_BYTES_MAX {
+        return Err(format!("is longer than {DOCUMENT_BYTES_MAX} bytes; leave out what is not about events"));
+    }
+    let root: Value = serde_json::from_str(text).map_err(|error| {
         format!("is not JSON: {error}; a document in YAML can be turned into JSON, such as by yq -o json")
     })?;
     if !root.is_object() {
@@ -162,7 +167,7 @@ mod tests {
     use serde_json::json;
 
     fn read(document: Value) -> Result<Vec<DescribedType>, String> {
-        event_types(document.to_string().as_bytes())
+        event_types(&document.to_string())
     }
 
     fn schema(described: &DescribedType) -> Value {
