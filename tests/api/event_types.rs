@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::access::key;
+use crate::dead_letters::ended_for;
 use crate::server::{EVENT_TYPES_MAX, Reply, Server, id};
 
 const TYPES: &str = "/api/v1/event-types";
@@ -294,8 +295,7 @@ async fn they_are_the_accounts_alone_and_go_and_are_exported_with_it() {
     assert!(of_kind.len() == 1 && of_kind[0]["type"] == "order.paid", "{exported}");
     assert_eq!(lines.last().unwrap()["event_types"], 1);
     let job = server.ask("DELETE", "/api/v1/accounts/acme").send().await.data(202);
-    let home = key(&server, "default", &["read"]).await;
-    crate::dead_letters::ended_for(&server, &home, &job).await;
+    ended_for(&server, &server.admin, &job).await;
     server.post("/api/v1/accounts").json(json!({"id": "acme", "name": "Again"})).send().await.data(201);
     let again = key(&server, "acme", &["read"]).await;
     assert!(!names(&server.get(TYPES).key(&again).send().await.data(200)).contains(&"order.paid"));

@@ -5,27 +5,31 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::api::Api;
-use crate::api::event_types::catalogue::{self, Asked};
+use crate::api::event_types::catalogue::Catalogue;
 use crate::api::events::input::{Form, at};
 use crate::api::http::problem::Problem;
 use crate::dialect::{Dialect, Dialects};
 use crate::domain::account::Account;
-use crate::domain::webhook::EventFilter;
 use crate::store::NewEvent;
+
+/// Types of which it is told what was meant perhaps.
+const NEAREST_MAX: usize = 50;
 
 /// Warnings about events to publish, one a type; an error if one of them is not to be published.
 pub fn check(api: &Api, account: &Account, form: Form, events: &[NewEvent]) -> Result<Vec<String>, Problem> {
     let dialects = api.dialects.now();
     let spoken = spoken(api, &dialects, account);
     let spoken: Vec<&Dialect> = spoken.iter().map(AsRef::as_ref).collect();
-    if spoken.iter().all(|dialect| !dialect.tells_types()) && !catalogue::has_own(api, account) {
+    let catalogue = Catalogue { api, account, dialects: &spoken };
+    if !catalogue.tells_types() {
         return Ok(Vec::new());
     }
     let (mut warnings, mut seen) = (Vec::new(), HashSet::new());
     for (index, event) in events.iter().enumerate() {
-        if seen.insert(event.event_type.as_str()) {
-            let wanted = EventFilter::Exact(event.event_type.clone());
-            let found = catalogue::check(api, account, &spoken, &at(form, index, "type"), &wanted, Asked::ToPublish);
+        let event_type = event.event_type.as_str();
+        if seen.insert(event_type) {
+            let with_nearest = warnings.len() < NEAREST_MAX;
+            let found = catalogue.check_published(&at(form, index, "type"), event_type, with_nearest);
             warnings.extend(found.map_err(Problem::from)?);
         }
     }

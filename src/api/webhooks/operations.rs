@@ -9,7 +9,7 @@ use super::outgoing::{check_place, check_url};
 use super::probing::{is_asked, warning};
 use super::reach::Reach;
 use crate::api::Quotas;
-use crate::api::event_types::catalogue::{self, Asked};
+use crate::api::event_types::catalogue::Catalogue;
 use crate::api::http::problem::Problem;
 use crate::api::http::setting::Change;
 use crate::dialect::Dialect;
@@ -78,10 +78,9 @@ impl Reach<'_> {
     }
 
     fn vet(&self, input: WebhookInput, dialect: &Dialect) -> Result<WebhookChange, Invalid> {
-        let account = self.tenant.account();
-        let types = |field: &str, wanted: &EventFilter| {
-            catalogue::check(self.api, account, &[dialect], field, wanted, Asked::ToHear)
-        };
+        let dialects = &[dialect];
+        let catalogue = Catalogue { api: self.api, account: self.tenant.account(), dialects };
+        let types = |field: &str, wanted: &EventFilter| catalogue.check_heard(field, wanted);
         input.vet(dialect, &types, self.api.settings.http_allowed)
     }
 

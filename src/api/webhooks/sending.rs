@@ -13,7 +13,7 @@ use super::reach::{Reach, reach};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May};
-use crate::api::event_types::catalogue::{self, Asked as ForTypes};
+use crate::api::event_types::catalogue::Catalogue;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::dialect::{Dialect, Ids};
@@ -183,7 +183,8 @@ impl Reach<'_> {
     fn unknown_type(&self, dialect: &Dialect, event_type: Option<&str>) -> Result<Option<String>, Invalid> {
         let Some(event_type) = event_type.filter(|text| event::check_type(text).is_ok()) else { return Ok(None) };
         let wanted = EventFilter::Exact(event_type.to_string());
-        catalogue::check(self.api, self.tenant.account(), &[dialect], "event_type", &wanted, ForTypes::ToHear)
+        Catalogue { api: self.api, account: self.tenant.account(), dialects: &[dialect] }
+            .check_heard("event_type", &wanted)
     }
 
     /// The event, and what to tell about its numbers.

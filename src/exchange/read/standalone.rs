@@ -34,7 +34,9 @@ impl Standalone<'_> {
             open: VecDeque::new(),
             left: self.bytes_max,
         };
-        let mut copy = copier.copy(self.document.follow(schema))?;
+        // What leads nowhere, or out of the document, is told of where it is copied.
+        let followed = self.document.follow(schema);
+        let mut copy = copier.copy(if followed.is_null() { schema } else { followed })?;
         let mut parts = Map::new();
         while let Some((name, reference)) = copier.open.pop_front() {
             let Some(part) = self.document.at(&reference) else {
