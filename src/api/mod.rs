@@ -11,6 +11,7 @@ mod deliveries;
 mod dialects;
 mod docs;
 mod door;
+mod event_types;
 mod events;
 mod face;
 #[doc(hidden)]
@@ -91,7 +92,14 @@ fn routes(to: &mut ServiceConfig<'_>) {
         .service(accounts::whoami::show);
     to.service(accounts::routes::create_key).service(accounts::routes::list_keys).service(accounts::routes::revoke_key);
     to.service(settings::list);
-    to.service(dialects::routes::list).service(dialects::routes::show).service(dialects::routes::event_types);
+    to.service(dialects::routes::list).service(dialects::routes::show);
+    to.service(event_types::routes::list)
+        .service(event_types::routes::create)
+        .service(event_types::loading::load)
+        .service(event_types::routes::validate)
+        .service(event_types::routes::show)
+        .service(event_types::routes::change)
+        .service(event_types::routes::delete);
     to.service(docs::routes::index).service(docs::routes::show).service(docs::routes::reference);
     to.service(docs::routes::tutorial).service(docs::routes::schema).service(guard::explain);
     to.service(health::routes::live)

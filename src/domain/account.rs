@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Invalid;
+use super::event_type::Validation;
 use super::id::{AccountNumber, KeyId};
 use super::time::UnixMs;
 use super::webhook::{MAX_IN_FLIGHT_MAX, TIMEOUT_SECONDS_MAX};
@@ -36,6 +37,8 @@ pub struct Account {
     pub deleted_at: Option<UnixMs>,
     /// For the operator's own lists and broadcasts; ascending.
     pub tags: Vec<String>,
+    /// What is done with events whose data does not fit the schema of their type, where the type does not say.
+    pub validation: Validation,
 }
 
 /// Webhooks or keys, as a limit.

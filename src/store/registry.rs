@@ -1,5 +1,5 @@
-//! What the store holds in memory: accounts, keys and webhooks, a few hundred bytes each, and the ids of running jobs,
-//! never anything that grows with events. It mirrors the disk; only the commit thread changes it, while it
+//! What the store holds in memory: accounts, keys and webhooks, a few hundred bytes each, the event types that accounts have
+//! written down, which are bounded by account, and the ids of running jobs, never anything that grows with events. It mirrors the disk; only the commit thread changes it, while it
 //! stages what it then writes. If that write fails, the store is opened again and all of this is read anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,6 +10,7 @@ use subtle::ConstantTimeEq;
 
 use super::audience::Audience;
 use super::changes::{Changes, Version};
+use super::own_types::{KnownType, OwnTypes};
 use super::uids::Uids;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::condition::{Condition, Node};
@@ -51,6 +52,7 @@ pub struct Registry {
     ever: BTreeSet<(AccountNumber, WebhookNumber)>,
     /// The jobs that go on.
     running: BTreeSet<(AccountNumber, JobId)>,
+    event_types: OwnTypes,
 }
 
 /// What kind of events a webhook hears: no other ever gets to it.
@@ -222,6 +224,21 @@ impl Registry {
         of_accounts.chain(self.webhooks.values().map(|webhook| &webhook.dialect)).cloned().collect()
     }
 
+    /// The account's own event type of this name.
+    pub fn event_type(&self, account: AccountNumber, name: &str) -> Option<&Arc<KnownType>> {
+        self.event_types.of(account)?.get(name)
+    }
+    /// The account's own event types, by name.
+    pub fn event_types_of(&self, account: AccountNumber) -> impl ExactSizeIterator<Item = &Arc<KnownType>> + Clone {
+        self.event_types.of_all(account)
+    }
+    pub(super) fn put_event_type(&mut self, account: AccountNumber, known: KnownType) {
+        self.event_types.put(account, known);
+    }
+    pub(super) fn remove_event_type(&mut self, account: AccountNumber, name: &str) {
+        self.event_types.remove(account, name);
+    }
+
     /// Who of the account wants an event, a test event or another; none if conditions are to be asked and the event is not
     /// given. Those that are paused or disabled are among them: what they missed goes out when they are enabled. Those
     /// whose endpoint never passed the ownership check are not.
@@ -319,6 +336,7 @@ impl Registry {
         self.dialects.remove(&number);
         self.order_paths.remove(&number);
         self.audiences.retain(|(of, _), _| *of != number);
+        self.event_types.forget(number);
     }
 
     pub(super) fn put_key(&mut self, hash: KeyHash, key: ApiKey) {

@@ -6,6 +6,7 @@ mod audit;
 mod contract;
 mod dead_letters;
 mod endpoint_auth;
+mod event_types;
 mod events;
 mod faces;
 mod health;

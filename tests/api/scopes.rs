@@ -84,6 +84,10 @@ fn body(operation: &str) -> Value {
         "accounts.keys.create" => json!({"scopes": ["read"]}),
         "shape.preview" => json!({"shape": {"drop": ["@.data.a"]}, "event": {"type": "a", "data": {}}}),
         "filter.preview" => json!({"filter": "@.data.a == 1", "event": {"type": "a", "data": {}}}),
+        "event_types.create" => json!({"type": "task.made"}),
+        "event_types.change" => json!({"description": "Changed"}),
+        "event_types.load" => json!({"document": {"$defs": {"task.read": true}}}),
+        "event_types.validation.change" => json!({"validation": "warn"}),
         "guard.explain" => json!({"url": "https://example.com/"}),
         _ => Value::Null,
     }
@@ -100,6 +104,7 @@ impl Operation {
                 ("webhooks", "{id}") => &owned.webhook,
                 ("deliveries", "{id}") => &owned.delivery,
                 ("jobs", "{id}") => &owned.job,
+                ("event-types", "{name}") => &owned.event_type,
                 (_, "{delivery_id}") => &owned.delivery,
                 (_, "{key_id}") => &owned.key_id,
                 (_, "{name}") => "standard",
@@ -142,7 +147,8 @@ impl Operation {
         let said = self.said("a stranger", &reply);
         assert!(!shows(&reply, owned), "{said}");
         let is_met = STRANGER.iter().any(|scope| self.need.is_met_by(scope));
-        let expected = match (is_met, self.route.contains("{id}")) {
+        let names_owned = self.route.contains("{id}") || self.route.contains("event-types/{name}");
+        let expected = match (is_met, names_owned) {
             (false, _) => (403, "forbidden"),
             (true, true) => (404, "not_found"),
             (true, false) => return assert!(reply.status.is_success(), "{said}"),

@@ -103,6 +103,21 @@ class Day(unittest.TestCase):
         page = self.hw.events.list(limit=5).page()
         self.assertEqual((len(page.data), page.next_cursor is None), (5, False))
 
+    def test_what_does_not_fit_the_schema_of_its_type_is_refused(self) -> None:
+        schema = {"type": "object", "properties": {"amount": {"type": "number"}}}
+        made = self.hw.event_types.create(type_="order.paid", schema=schema, validation="refuse")
+        self.assertEqual((made.type_, made.validation), ("order.paid", "refuse"))
+        with self.assertRaises(hookwheel.DoesNotFit) as wrong:
+            self.hw.events.publish("order.paid", {"amount": "a"})
+        self.assertEqual([field for field, _ in wrong.exception.faults], ["data/amount"])
+        loaded = self.hw.event_types.load(document={"$defs": {"order.gone": {"type": "object"}}})
+        self.assertEqual(loaded.created, ["order.gone"])
+        retired = self.hw.event_types.change("order.gone", retired=True)
+        self.assertIsNotNone(retired.retired_at)
+        listed = [one.type_ for one in self.hw.event_types.list()]
+        self.assertEqual(listed[:2], ["order.gone", "order.paid"])
+        self.hw.event_types.delete("order.gone")
+
     def test_a_webhook_is_changed_held_tested_and_deleted(self) -> None:
         webhook, _ = self.webhook(description="to be cleared")
         changed = self.hw.webhooks.change(webhook.id, description=None, events=["*"])

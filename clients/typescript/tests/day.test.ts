@@ -89,6 +89,24 @@ describe("a day", () => {
     assert.deepEqual([page.data.length, page.next_cursor === null], [5, false]);
   });
 
+  it("refuses what does not fit the schema of its type", async () => {
+    const { hw } = await account();
+    const schema = { type: "object", properties: { amount: { type: "number" } } };
+    const made = await hw.eventTypes.create({ type: "order.paid", schema, validation: "refuse" });
+    assert.deepEqual([made.type, made.validation], ["order.paid", "refuse"]);
+    await assert.rejects(hw.events.publish("order.paid", { amount: "a" }), (error) => {
+      assert(error instanceof hookwheel.DoesNotFit);
+      assert.deepEqual(error.faults.map((fault) => fault.field), ["data/amount"]);
+      return true;
+    });
+    const loaded = await hw.eventTypes.load({ document: { $defs: { "order.gone": { type: "object" } } } });
+    assert.deepEqual(loaded.created, ["order.gone"]);
+    assert.notEqual((await hw.eventTypes.change("order.gone", { retired: true })).retired_at, null);
+    const listed = await rows(hw.eventTypes.list());
+    assert.deepEqual(listed.slice(0, 2).map((one) => one.type), ["order.gone", "order.paid"]);
+    await hw.eventTypes.delete("order.gone");
+  });
+
   it("changes, holds, tests and deletes a webhook", async () => {
     const { hw } = await account();
     const { made } = await webhook(hw, { name: "to be cleared" });

@@ -46,7 +46,8 @@ pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> R
         input.apply(&mut limits)?;
     }
     let tags = labels::vet_tags(input.tags.unwrap_or_default())?;
-    let account = Account { number: 0, id, name, dialect, created_at: 0, limits, deleted_at: None, tags };
+    let validation = input.validation.unwrap_or_default();
+    let account = Account { number: 0, id, name, dialect, created_at: 0, limits, deleted_at: None, tags, validation };
     let made = api.change(&tenant, move |staging| {
         let account = staging.create_account(account)?;
         Ok((Some(Deed::new(account.number, "account.created", &account.id)), account))
@@ -97,7 +98,7 @@ pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> 
     Ok(Reply::ok(account_view(&existing(&api, &id)?)))
 }
 
-/// Change an account's name, dialect, limits or tags: what is left out stays, a limit that is null goes back to the server's
+/// Change an account's name, dialect, validation, limits or tags: what is left out stays, a limit that is null goes back to the server's
 ///
 /// Lower limits take nothing away that is there, and webhooks that are there keep their dialect. A dialect that was not served
 /// is served from then on.
@@ -127,12 +128,14 @@ pub async fn change(
                 Change::Reset => account.limits = AccountLimits::default(),
                 Change::To(Object(limits)) => limits.apply(&mut account.limits)?,
             }
+            account.validation = input.validation.unwrap_or(account.validation);
             Ok(())
         })?;
         let mut fields = account.limits.changed(&before.limits);
         fields.extend((account.name != before.name).then(|| "name".to_string()));
         fields.extend((account.dialect != before.dialect).then(|| "dialect".to_string()));
         fields.extend((account.tags != before.tags).then(|| "tags".to_string()));
+        fields.extend((account.validation != before.validation).then(|| "validation".to_string()));
         Ok((Some(Deed::new(number, "account.changed", &account.id).with_fields(fields)), account))
     });
     let account = changed.await?;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::api::Api;
 use crate::api::http::list::ListRow;
 use crate::domain::account::{Account, AccountLimits, ApiKey, Scope};
+use crate::domain::event_type::Validation;
 use crate::domain::time;
 
 /// An account.
@@ -25,6 +26,8 @@ pub struct AccountView {
     /// The operator's words for it, in order.
     #[schema(example = json!(["beta", "plan/pro"]))]
     pub tags: Vec<String>,
+    /// What is done with events whose data does not fit the schema of their type, where the type does not say.
+    pub validation: Validation,
 }
 
 /// What an account may have; null: what the server's `limits` say.
@@ -113,6 +116,7 @@ pub fn account_view(account: &Account) -> AccountView {
             kept_days_max,
         },
         tags: account.tags.clone(),
+        validation: account.validation,
     }
 }
 

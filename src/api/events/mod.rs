@@ -4,6 +4,7 @@ pub mod filter;
 pub mod input;
 pub mod leaving;
 pub mod numbers;
+pub mod payloads;
 pub mod publish;
 pub mod replaying;
 pub mod routes;

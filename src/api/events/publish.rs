@@ -12,7 +12,7 @@ use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Publish, Tenant};
 use crate::api::events::input::{self as incoming, BATCH_EVENTS_MAX, EventInput, Form};
-use crate::api::events::{numbers, too_large, types};
+use crate::api::events::{numbers, payloads, too_large, types};
 use crate::api::http::batch::is_ndjson;
 use crate::api::http::idempotency::idempotency;
 use crate::api::http::problem::Problem;
@@ -89,6 +89,7 @@ fn is_false(flag: &bool) -> bool {
         (status = 202, description = "Accepted: safe on disk", body = PublishReply),
         (status = 400, description = "Not an event; nothing was accepted"),
         (status = 409, description = "The id or the Idempotency-Key was used for something else"),
+        (status = 422, description = "Data does not fit the schema of its type, and is to; nothing was accepted"),
         (status = 429, description = "More events than the key or its account may publish in a second, or the account in a day"),
     )
 )]
@@ -107,6 +108,7 @@ pub async fn publish(
     let events = incoming::vet_all(&body.bytes, form, inputs)?;
     let account = tenant.account();
     let mut warnings = types::check(&api, account, form, &events)?;
+    warnings.extend(payloads::check(&api, account, form, &events).await?);
     // From here on the store counts what waits, but for what is still to be measured.
     let measured = too_large::near_limit(&api, account.number, &events).map(|least| (least, body));
     let publish = api.store.ask(account.number, events).await?;

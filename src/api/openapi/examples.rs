@@ -16,6 +16,7 @@ fn special(of: &str, field: &str) -> Option<Value> {
     Some(match (of, field) {
         ("accounts" | "Account" | "AccountCreate", "id") => json!("acme"),
         ("events" | "Event" | "EventPublish" | "EventBroadcast" | "EventReceipt", "id") => json!("order-1042"),
+        ("event-types", "name") => json!("task.created"),
         ("dialects", "name") | ("Dialect", "name") => json!("standard"),
         ("DialectHeader", "name") => json!("webhook-id"),
         ("DialectHeader", "value") => json!("{event.id}"),
@@ -76,6 +77,10 @@ fn usual(field: &str) -> Option<Value> {
         "events" => json!(["task.*"]),
         "message" => json!("events: must name 1 to 200 event types; [\"*\"] means all"),
         "warnings" => json!(["type: \"task.craeted\" is not documented; did you mean task.created?"]),
+        "document" => json!({"openapi": "3.1.0", "webhooks": {"task.created": {}}}),
+        "validation" => json!("warn"),
+        "retired" => json!(true),
+        "retired_at" | "updated_at" => json!("2026-01-15T09:30:00.000Z"),
         "reason" | "status_reason" => json!("moved to another endpoint"),
         "error" | "last_error" => json!("the endpoint answered 503"),
         "status_code" => json!(503),

@@ -27,6 +27,7 @@ const VERBS: &[&str] = &[
     "export",
     "get",
     "list",
+    "load",
     "pause",
     "preview",
     "publish",

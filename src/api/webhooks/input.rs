@@ -13,7 +13,7 @@ use super::outgoing::{self, TlsInput};
 use crate::api::http::request::{Object, vet_text};
 use crate::api::http::setting::Change;
 use crate::api::openapi::words::WebhookOrder;
-use crate::dialect::{Dialect, Signing, check_types};
+use crate::dialect::{Dialect, Signing};
 use crate::domain::Invalid;
 use crate::domain::condition::Condition;
 use crate::domain::disable::{DisableRule, WrittenRule};
@@ -213,10 +213,19 @@ pub struct WebhookChange {
     pub warnings: Vec<String>,
 }
 
+/// What to tell of a filter for event types, by the field that it stands in: a warning, or that it cannot be taken.
+pub type CheckTypes<'a> = &'a dyn Fn(&str, &EventFilter) -> Result<Option<String>, Invalid>;
+
 impl WebhookInput {
-    /// Checks everything but `dialect`, which decides what is right here. `known`: the webhook that it changes. Which URLs it
-    /// may have, `schemes` says; one that it has already it may keep.
-    pub fn vet(self, dialect: &Dialect, schemes: Schemes, known: Option<&Webhook>) -> Result<WebhookChange, Invalid> {
+    /// Checks everything but `dialect`, which decides what is right here; `types` tells what event types there are. `known`: the
+    /// webhook that it changes. Which URLs it may have, `schemes` says; one that it has already it may keep.
+    pub fn vet(
+        self,
+        dialect: &Dialect,
+        types: CheckTypes<'_>,
+        schemes: Schemes,
+        known: Option<&Webhook>,
+    ) -> Result<WebhookChange, Invalid> {
         let mut warnings = Vec::new();
         let hears_notices = self.hears_notices(known);
         let secret = self.secret.required("secret", |text| {
@@ -231,8 +240,8 @@ impl WebhookInput {
                 None => EndpointUrl::of_webhook(&text, schemes),
             })?,
             events: self.events.required("events", |texts| match hears_notices {
-                true => vet_filters(texts, |field, filter| check_kind(field, filter).map(|()| None), &mut warnings),
-                false => vet_filters(texts, |field, filter| check_types(&[dialect], field, filter), &mut warnings),
+                true => vet_filters(texts, &|field, filter| check_kind(field, filter).map(|()| None), &mut warnings),
+                false => vet_filters(texts, types, &mut warnings),
             })?,
             signing: self.signing.required("signing", Ok)?,
             secret,
@@ -374,7 +383,7 @@ pub fn vet_reason(reason: Option<String>) -> Result<String, Invalid> {
 
 fn vet_filters(
     texts: Vec<String>,
-    check: impl Fn(&str, &EventFilter) -> Result<Option<String>, Invalid>,
+    types: CheckTypes<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<EventFilter>, Invalid> {
     if texts.is_empty() || texts.len() > FILTERS_MAX {
@@ -392,7 +401,7 @@ fn vet_filters(
         let filter = EventFilter::parse(text);
         let filter = filter.map_err(|invalid| Invalid { field: format!("events[{n}]"), ..invalid })?;
         if !filters.contains(&filter) {
-            warnings.extend(check(&format!("events[{n}]"), &filter)?);
+            warnings.extend(types(&format!("events[{n}]"), &filter)?);
             filters.push(filter);
         }
     }

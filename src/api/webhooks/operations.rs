@@ -9,6 +9,7 @@ use super::outgoing::{check_place, check_token_place, check_token_url, check_url
 use super::probing::{is_asked, warning};
 use super::reach::Reach;
 use crate::api::Quotas;
+use crate::api::event_types::catalogue::Catalogue;
 use crate::api::http::problem::Problem;
 use crate::api::http::setting::Change;
 use crate::dialect::Dialect;
@@ -16,7 +17,7 @@ use crate::domain::Invalid;
 use crate::domain::audit::Deed;
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::secret::SigningSecret;
-use crate::domain::webhook::{Ownership, Webhook};
+use crate::domain::webhook::{EventFilter, Ownership, Webhook};
 use crate::store::{Refusal, WebhookEdit};
 
 /// Why a webhook gets nothing, or nothing more, while its endpoint is asked.
@@ -94,7 +95,7 @@ impl Reach<'_> {
         asks_later: impl FnOnce(&Dialect, bool) -> bool,
     ) -> Result<Draft, Problem> {
         let dialect = self.dialect_for(std::mem::take(&mut input.dialect))?;
-        let mut change = input.vet(&dialect, self.schemes(), None)?;
+        let mut change = self.vet(input, &dialect, None)?;
         change.is_whole()?;
         self.vet_demands((None, None), &change)?;
         // Nobody can be asked by mail: the operator vouches for whom it goes to.
@@ -122,6 +123,14 @@ impl Reach<'_> {
             webhook.ownership = Ownership::Never { reason: reason.into() };
         }
         Ok(Draft { webhook, limit, generated: generated.is_some(), warnings, asked, asked_later })
+    }
+
+    /// Checks what is said of a webhook, of `known` if it is there.
+    fn vet(&self, input: WebhookInput, dialect: &Dialect, known: Option<&Webhook>) -> Result<WebhookChange, Invalid> {
+        let dialects = &[dialect];
+        let catalogue = Catalogue { api: self.api, account: self.tenant.account(), dialects };
+        let types = |field: &str, wanted: &EventFilter| catalogue.check_heard(field, wanted);
+        input.vet(dialect, &types, self.schemes(), known)
     }
 
     /// What the account may have.
@@ -155,7 +164,7 @@ impl Reach<'_> {
             _ => {}
         }
         let dialect = self.api.loaded(&webhook.dialect)?;
-        let mut change = input.vet(&dialect, self.schemes(), Some(&webhook))?;
+        let mut change = self.vet(input, &dialect, Some(&webhook))?;
         if change.signing.is_some() {
             let message = "is a matter of the secret: rotate it, or give another one";
             return Err(Invalid::new("signing", message).into());
