@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use actix_web::http::header::{HeaderName, HeaderValue};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use ipnet::IpNet;
 use quick_cache::{UnitWeighter, unsync::Cache};
@@ -20,6 +22,7 @@ use super::clients::Making;
 use super::explain::explain;
 use super::failure::Ours;
 use super::http::{Heard, Request};
+use super::leases::Leases;
 use super::requests::Requests;
 use super::resolve::Resolver;
 use super::schedule::Claim;
@@ -38,6 +41,8 @@ use crate::domain::time::UnixMs;
 use crate::domain::trace::{SentBody, Trace};
 use crate::domain::webhook::Webhook;
 use crate::store::{Store, StoreError};
+
+mod lease;
 
 /// Events whose bodies a sender keeps at hand, so that one event to many webhooks is read and prepared once.
 const PREPARED_MAX: usize = 64;
@@ -65,6 +70,8 @@ pub struct Tools {
     pub senders: usize,
     /// What bodies that are out may hold.
     pub bodies: Arc<ByteBudget>,
+    /// What consumers hold that pull.
+    pub leases: Arc<Leases>,
 }
 
 /// Sends on one arbiter: what it keeps stays on one thread.
@@ -145,20 +152,25 @@ impl Sender {
             Ok(Err(_panic)) => Outcome::Unsendable("an internal error; see the log".into()),
             Err(_) => Outcome::TimedOut,
         };
+        Ok((self.made(claim, started_at, &watch, outcome, sent), target.dialect.clone()))
+    }
+
+    /// The attempt, now that it has ended.
+    fn made(&self, claim: &Claim, started_at: UnixMs, watch: &Stopwatch, outcome: Outcome, sent: Sent) -> Made {
         let summary = AttemptSummary {
             number: claim.delivery.attempts + 1,
             started_at,
             duration_ms: u32::try_from(watch.elapsed().as_millis()).unwrap_or(u32::MAX),
             outcome: outcome.cut(),
         };
-        let url = claim.webhook.url.as_str().to_string();
+        let url = claim.webhook.shown_url().unwrap_or_default().to_string();
         let (headers, heard) = (sent.headers, sent.heard);
         let trace = Trace { response_headers: heard.headers, phases: heard.phases, body: sent.body };
         let (response_body, resent) = (heard.body, heard.resent);
         let attempt = Attempt { summary, url, request_headers: headers, response_body, resent, trace };
         let (now, wall) = (self.tools.clock.now(), self.tools.clock.wall());
         let retry_after = heard.retry_after.as_deref().and_then(|text| asked_until(text, now, wall));
-        Ok((Made { attempt, retry_after }, target.dialect.clone()))
+        Made { attempt, retry_after }
     }
 
     async fn request(&self, claim: &Claim, target: &Target, sent: &mut Sent) -> Result<Outcome, Unsent> {
@@ -166,23 +178,10 @@ impl Sender {
             Ok(to) => to,
             Err(why) => return Ok(Outcome::Unsendable(why.clone())),
         };
-        let ready = match self.ready(claim, target) {
-            Ok(Some(ready)) => ready,
-            Ok(None) => return Ok(Outcome::Unsendable("its event, or its payload, is not kept any more".into())),
-            Err(Unsent::Store(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_)))) => {
-                return Ok(Outcome::Unsendable(damaged.to_string()));
-            }
-            Err(unsent) => return Err(unsent),
+        let Written { headers, body, _charge, .. } = match self.write(claim, target, sent)? {
+            Ok(written) => written,
+            Err(outcome) => return Ok(outcome),
         };
-        let (facts, keys) = (target.facts(claim, &ready.event, &self.tools.clock), target.keys_at(&self.tools.clock));
-        let body = target.dialect.body(&ready.body, &facts, &keys);
-        let _charge = self.charge(&ready, claim.webhook.account, body.len()).ok_or(Unsent::NoRoom)?;
-        if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
-            return Ok(Outcome::TooLarge(body.len() as u64, limit as u64));
-        }
-        sent.body = Some(ready.sent_body(&body, facts.now));
-        let headers = target.headers(&facts, &body, &keys);
-        sent.headers = target.kept(&headers);
         let webhook = &target.webhook;
         match self.requests.client(to.peer.profile, &webhook.allow, webhook.tls.as_ref()) {
             Ok(client) => {
@@ -195,6 +194,31 @@ impl Sender {
             }
             Err(unfit) => Ok(Outcome::Unsendable(unfit.to_string())),
         }
+    }
+
+    /// Headers and body of the attempt, or what came of it in their place.
+    fn write(&self, claim: &Claim, target: &Target, sent: &mut Sent) -> Result<Result<Written, Outcome>, Unsent> {
+        if let Err(why) = &target.fit {
+            return Ok(Err(Outcome::Unsendable(why.clone())));
+        }
+        let ready = match self.ready(claim, target) {
+            Ok(Some(ready)) => ready,
+            Ok(None) => return Ok(Err(Outcome::Unsendable("its event, or its payload, is not kept any more".into()))),
+            Err(Unsent::Store(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_)))) => {
+                return Ok(Err(Outcome::Unsendable(damaged.to_string())));
+            }
+            Err(unsent) => return Err(unsent),
+        };
+        let (facts, keys) = (target.facts(claim, &ready.event, &self.tools.clock), target.keys_at(&self.tools.clock));
+        let body = target.dialect.body(&ready.body, &facts, &keys);
+        let _charge = self.charge(&ready, claim.webhook.account, body.len()).ok_or(Unsent::NoRoom)?;
+        if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
+            return Ok(Err(Outcome::TooLarge(body.len() as u64, limit as u64)));
+        }
+        sent.body = Some(ready.sent_body(&body, facts.now));
+        let headers = target.headers(&facts, &body, &keys);
+        sent.headers = target.kept(&headers);
+        Ok(Ok(Written { event: ready.event.clone(), headers, body, _charge }))
     }
 
     /// Breaks off what is under way for the webhook.
@@ -316,4 +340,12 @@ struct Sent {
     headers: SentHeaders,
     body: Option<SentBody>,
     heard: Heard,
+}
+
+/// What an attempt sends.
+struct Written {
+    event: Arc<Event>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Bytes,
+    _charge: Rc<Charge>,
 }

@@ -55,6 +55,8 @@ fn strain(outcome: &Outcome, success: bool, retry_after: Option<UnixMs>) -> Stra
         Outcome::Status(429 | 503) => retry_after.map_or(Strain::Down, Strain::Until),
         Outcome::TimedOut | Outcome::Dns(_) | Outcome::Connect(_) | Outcome::Tls(_) => Strain::Down,
         Outcome::Status(_) | Outcome::Broken(_) => Strain::Neutral,
+        // Whoever pulls takes as much as it likes, and spares itself.
+        Outcome::Nacked(_) | Outcome::LeaseRanOut | Outcome::Acked => Strain::Neutral,
         // These are about us or about one delivery.
         Outcome::Refused(_) | Outcome::Unsendable(_) | Outcome::TooLarge(..) => Strain::Neutral,
     }
@@ -63,7 +65,7 @@ fn strain(outcome: &Outcome, success: bool, retry_after: Option<UnixMs>) -> Stra
 /// Whether a webhook takes an outcome for a success.
 pub fn is_success(webhook: &Webhook, dialect: &Dialect, outcome: &Outcome) -> bool {
     let rule = webhook.success.as_ref().unwrap_or(&dialect.success);
-    outcome.status().is_some_and(|status| rule.accepts(status))
+    *outcome == Outcome::Acked || outcome.status().is_some_and(|status| rule.accepts(status))
 }
 
 #[cfg(test)]
@@ -148,6 +150,10 @@ mod tests {
         for outcome in [Outcome::Status(404), Outcome::Broken(text())].into_iter().chain(ours) {
             assert_eq!(after(outcome, None).1, Strain::Neutral);
         }
+        for outcome in [Outcome::Nacked(text()), Outcome::LeaseRanOut] {
+            assert_eq!(after(outcome, None), (Next::RetryAt(T + 10 + 125_000), Strain::Neutral), "tried again");
+        }
+        assert_eq!(after(Outcome::Acked, None), (Next::Succeeded, Strain::Well));
         assert_eq!(after(Outcome::Status(204), Some(9)), (Next::Succeeded, Strain::Well));
     }
 

@@ -153,10 +153,23 @@ impl Delivery {
 }
 
 /// The kinds of failure, in the order in which they are stored: a new one comes last.
-pub const FAILURE_KINDS: [&str; 9] =
-    ["status", "timeout", "dns", "refused_address", "connect", "tls", "broken", "unsendable", "too_large"];
+pub const FAILURE_KINDS: [&str; 12] = [
+    "status",
+    "timeout",
+    "dns",
+    "refused_address",
+    "connect",
+    "tls",
+    "broken",
+    "unsendable",
+    "too_large",
+    "nacked",
+    "lease_ran_out",
+    // Never a failure, but the word for what came of such an attempt.
+    "acked",
+];
 
-/// What came of an HTTP request. A try never "errors": it ends in one of these.
+/// What came of an attempt. A try never "errors": it ends in one of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// The endpoint answered with this status.
@@ -177,6 +190,12 @@ pub enum Outcome {
     Unsendable(String),
     /// The body is longer than the dialect allows: so many bytes, and the limit.
     TooLarge(u64, u64),
+    /// Whoever pulled it could not take it, and says why, or not (empty).
+    Nacked(String),
+    /// Whoever pulled it did not say what became of it in time.
+    LeaseRanOut,
+    /// Whoever pulled it has done what is to be done.
+    Acked,
 }
 
 /// What an outcome says, in bytes: an endpoint chooses some of it, such as the names in its certificate.
@@ -191,8 +210,9 @@ impl Outcome {
             | Self::Connect(text)
             | Self::Tls(text)
             | Self::Broken(text)
-            | Self::Unsendable(text) => text.truncate(text.floor_char_boundary(OUTCOME_TEXT_BYTES_MAX)),
-            Self::Status(_) | Self::TimedOut | Self::TooLarge(..) => {}
+            | Self::Unsendable(text)
+            | Self::Nacked(text) => text.truncate(text.floor_char_boundary(OUTCOME_TEXT_BYTES_MAX)),
+            Self::Status(_) | Self::TimedOut | Self::TooLarge(..) | Self::LeaseRanOut | Self::Acked => {}
         }
         self
     }
@@ -227,6 +247,9 @@ impl Outcome {
             Self::Broken(_) => 6,
             Self::Unsendable(_) => 7,
             Self::TooLarge(..) => 8,
+            Self::Nacked(_) => 9,
+            Self::LeaseRanOut => 10,
+            Self::Acked => 11,
         }
     }
 }
@@ -243,6 +266,10 @@ impl fmt::Display for Outcome {
             Self::Broken(why) => write!(f, "the connection broke: {why}"),
             Self::Unsendable(why) => write!(f, "the request could not be made: {why}"),
             Self::TooLarge(bytes, limit) => write!(f, "the body has {bytes} bytes, the dialect allows {limit}"),
+            Self::Nacked(why) if why.is_empty() => f.write_str("the consumer could not take it"),
+            Self::Nacked(why) => write!(f, "the consumer could not take it: {why}"),
+            Self::LeaseRanOut => f.write_str("the lease ran out: the consumer did not say in time what became of it"),
+            Self::Acked => f.write_str("the consumer has taken it"),
         }
     }
 }
@@ -330,6 +357,8 @@ mod tests {
         assert!(text.len() <= OUTCOME_TEXT_BYTES_MAX && text.len() > OUTCOME_TEXT_BYTES_MAX - 2);
         assert_eq!(Outcome::Dns("short".into()).cut(), Outcome::Dns("short".into()));
         assert_eq!(Outcome::Status(200).cut(), Outcome::Status(200));
+        let Outcome::Nacked(text) = Outcome::Nacked("x".repeat(2_000)).cut() else { panic!("it stays what it is") };
+        assert_eq!(text.len(), OUTCOME_TEXT_BYTES_MAX);
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod order;
 pub mod pace;
 pub mod probe;
 pub mod proxy;
+pub mod pull;
 pub mod rate_limit;
 pub mod retry;
 pub mod secret;
