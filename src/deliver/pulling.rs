@@ -27,16 +27,15 @@ impl Handle {
     pub fn pull(
         &self,
         ask: Ask,
-        is_there: impl Fn() -> bool + Send + 'static,
+        is_there: Box<dyn Fn() -> bool + Send>,
     ) -> impl Future<Output = Vec<Pulled>> + Send + use<> {
         let (mailbox, mut stopping) = (self.mailbox.clone(), self.stopping.subscribe());
         async move {
-            let pulled = timeout(ask.wait.max(ANSWERED_WITHIN), waited(&mailbox, ask, is_there));
             tokio::select! {
                 biased;
                 // An error means that the sending side is gone.
                 _ = stopping.wait_for(|is_stopping| *is_stopping) => Vec::new(),
-                pulled = pulled => pulled.unwrap_or_default(),
+                pulled = waited(&mailbox, ask, is_there) => pulled,
             }
         }
     }
@@ -67,14 +66,14 @@ impl Handle {
 }
 
 /// Waits for deliveries, at most as long as it is asked to.
-async fn waited(mailbox: &Arc<Mailbox>, ask: Ask, is_there: impl Fn() -> bool) -> Vec<Pulled> {
-    let ends = sleep(ask.wait);
+async fn waited(mailbox: &Arc<Mailbox>, ask: Ask, is_there: Box<dyn Fn() -> bool + Send>) -> Vec<Pulled> {
+    let ends = sleep(if ask.wait.is_zero() { ANSWERED_WITHIN } else { ask.wait });
     tokio::pin!(ends);
     loop {
         let handed = tokio::select! {
             biased;
             handed = polled(mailbox, ask) => handed,
-            () = &mut ends, if !ask.wait.is_zero() => return Vec::new(),
+            () = &mut ends => return Vec::new(),
         };
         if !is_there() {
             return Vec::new();

@@ -22,7 +22,7 @@ impl Staging<'_> {
         }
         tracing::warn!(notice = word, webhook = %webhook.id, %facts, "notice");
         let mut data = json!({
-            "webhook_id": webhook.id.to_string(), "account": account, "url": webhook.url.as_str(), "name": webhook.name,
+            "webhook_id": webhook.id.to_string(), "account": account, "url": webhook.shown_url(), "name": webhook.name,
         });
         if let (Some(data), Value::Object(facts)) = (data.as_object_mut(), facts) {
             data.extend(facts);

@@ -147,6 +147,7 @@ const ROUTES: &str = "
     GET /api/v1/webhooks/{id}
     GET /api/v1/webhooks/{id}/deliveries
     GET /api/v1/webhooks/{id}/logs
+    GET /api/v1/webhooks/{id}/pull
     GET /api/v1/webhooks/{id}/secret
     GET /api/v1/webhooks/{id}/stats
     GET /api/v1/whoami

@@ -7,6 +7,7 @@ use crate::domain::disable::{ATTEMPTS_MAX, FAILURES_MAX, SECONDS_MAX};
 use crate::domain::endpoint::{HEADERS_MAX, URL_BYTES_MAX};
 use crate::domain::job::IDS_MAX;
 use crate::domain::order::KEY_PATH_BYTES_MAX;
+use crate::domain::pull::{LEASE_SECONDS_DEFAULT, LEASE_SECONDS_MAX, LIMIT_MAX, REASON_CHARS_MAX};
 use crate::domain::rate_limit::REQUESTS_MAX;
 use crate::domain::retry::{DELAY_SECONDS_MAX, JITTER_PERCENT_MAX, RETRIES_MAX};
 use crate::domain::secret::{OVERLAP_SECONDS_DEFAULT, OVERLAP_SECONDS_MAX};
@@ -32,6 +33,11 @@ pub fn bounds(of: &str, field: &str) -> Option<Value> {
         ("WebhookDisable", "reason") => json!({"minLength": 1, "maxLength": NAME_CHARS_MAX}),
         ("SecretRotate", "overlap_seconds") => {
             json!({"minimum": 0, "maximum": OVERLAP_SECONDS_MAX, "default": OVERLAP_SECONDS_DEFAULT})
+        }
+        (_, "leases") => json!({"minItems": 1, "maxItems": LIMIT_MAX}),
+        ("LeasesNack", "reason") => json!({"minLength": 1, "maxLength": REASON_CHARS_MAX}),
+        ("LeasesExtend", "seconds") => {
+            json!({"minimum": 1, "maximum": LEASE_SECONDS_MAX, "default": LEASE_SECONDS_DEFAULT})
         }
         ("DeadLettersSelect", "ids") => json!({"minItems": 1, "maxItems": IDS_MAX}),
         ("EventPublish", "test") | (_, "dry_run") => json!({"default": false}),

@@ -46,7 +46,8 @@ enums! {
     /// Why a delivery exists: `accept`, its event was accepted; `test`, a webhook was tested; `replay`, it repeats another;
     /// `missed`, a bulk replay made it for an event that had none.
     DeliveryCause = Cause::WORDS;
-    /// What came of an attempt: `status`, an answer; otherwise what came in the place of one.
+    /// What came of an attempt: `status`, an answer; otherwise what came in the place of one. Of what was pulled: `acked`, `nacked`,
+    /// or `lease_ran_out`, nobody said in time what became of it.
     AttemptOutcome = FAILURE_KINDS;
     /// Whether a webhook's deliveries go out: `active`; `paused` by a person; `disabled` by a rule or a person; `unverified`
     /// until its endpoint passes the ownership check.
@@ -56,7 +57,8 @@ enums! {
     /// What a webhook's next delivery waits for: `nothing_to_send`; `held`, the webhook is paused, disabled or not verified;
     /// `window_full`; `paused`, the endpoint was in trouble, or asked for it; `rate_limited`; `daily_limit`; `retry_later`,
     /// what is left are retries, due later; `behind_head`, what is left waits for the head of its order; `no_place`, others
-    /// hold them; `no_bytes`, the bodies that are out leave no room; `no_connection`, the server has none.
+    /// hold them; `no_bytes`, the bodies that are out leave no room; `no_connection`, the server has none; `not_pulled`, nobody
+    /// asks for any.
     LaneWait = Why::WORDS;
     /// What a bulk job does.
     JobKind = Kind::WORDS;

@@ -71,7 +71,7 @@ impl Sought {
         let has = |wanted: &Option<String>, text: Option<&str>| {
             wanted.as_ref().is_none_or(|wanted| text.is_some_and(|text| text.to_lowercase().contains(wanted)))
         };
-        has(&self.url, Some(webhook.url.as_str()))
+        has(&self.url, webhook.shown_url())
             && has(&self.name, webhook.name.as_deref())
             && self.event_type.as_ref().is_none_or(|event_type| webhook.wants(event_type))
             && self.status.as_ref().is_none_or(|status| webhook.status_word() == status)

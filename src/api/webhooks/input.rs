@@ -23,12 +23,14 @@ use crate::domain::retry::{RetrySchedule, SuccessRule};
 use crate::domain::secret::{Secret, SigningSecret};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{
-    DESCRIPTION_CHARS_MAX, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, NAME_CHARS_MAX, Status,
+    DESCRIPTION_CHARS_MAX, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, Mode, NAME_CHARS_MAX, Status,
     TIMEOUT_SECONDS_MAX, Webhook,
 };
 
-/// What a create must say.
-pub const NEEDED: [&str; 2] = ["url", "events"];
+mod mode;
+
+/// What a create must say, and a URL unless its deliveries are pulled.
+pub const NEEDED: [&str; 1] = ["events"];
 /// Why a webhook is disabled that a request switched off.
 const BY_REQUEST: &str = "disabled by request";
 
@@ -38,7 +40,7 @@ const BY_REQUEST: &str = "disabled by request";
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookChange)]
 pub struct WebhookInput {
-    /// Where deliveries go: an `https://` URL. Needed to create.
+    /// Where deliveries go: an `https://` URL. Needed to create, unless they are pulled.
     #[serde(default)]
     #[schema(value_type = String, example = "https://example.com/webhooks")]
     url: Change<String>,
@@ -157,6 +159,11 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Change<bool>,
+    /// How deliveries come to you: `push`, sent to the URL, or `pull`, handed over when you ask for them, for consumers that cannot
+    /// be reached. Then it has no URL, nor anything else about an endpoint. It cannot be changed later.
+    #[serde(default)]
+    #[schema(value_type = Option<Mode>)]
+    mode: Change<Mode>,
 }
 
 /// A vetted [`WebhookInput`].
@@ -187,13 +194,15 @@ pub struct WebhookChange {
     metadata: Change<BTreeMap<String, String>>,
     channels: Change<Vec<String>>,
     enabled: Option<bool>,
+    mode: Mode,
     /// What to tell about it, such as a short secret.
     pub warnings: Vec<String>,
 }
 
 impl WebhookInput {
     /// Checks everything but `dialect`, which decides what is right here.
-    pub fn vet(self, dialect: &Dialect, http_allowed: bool) -> Result<WebhookChange, Invalid> {
+    pub fn vet(mut self, dialect: &Dialect, http_allowed: bool) -> Result<WebhookChange, Invalid> {
+        self.fit()?;
         let mut warnings = Vec::new();
         let secret = self.secret.required("secret", |text| {
             warnings.extend(dialect.check_secret(&text)?);
@@ -202,6 +211,7 @@ impl WebhookInput {
         let allow = self.allow.vet(outgoing::vet_allow)?;
         warnings.extend(outgoing::warnings(&allow));
         Ok(WebhookChange {
+            mode: self.asked_mode(),
             url: self.url.required("url", |text| EndpointUrl::parse(&text, http_allowed))?,
             events: self.events.required("events", |texts| vet_filters(texts, dialect, &mut warnings))?,
             signing: self.signing.required("signing", Ok)?,
@@ -234,8 +244,9 @@ impl WebhookInput {
 impl WebhookChange {
     /// Checks that all is there that a new webhook needs.
     pub fn is_whole(&self) -> Result<(), Invalid> {
-        let missing = [self.url.is_none(), self.events.is_none()];
-        let missing = NEEDED.into_iter().zip(missing).find(|(_, missing)| *missing);
+        let needs_url = self.mode == Mode::Push;
+        let missing = [("url", needs_url && self.url.is_none()), ("events", self.events.is_none())];
+        let missing = missing.into_iter().find(|(_, missing)| *missing);
         missing.map_or(Ok(()), |(field, _)| Err(Invalid::new(field, "is missing")))
     }
 

@@ -5,6 +5,7 @@ mod create;
 mod filter;
 mod input;
 pub mod later;
+pub mod leases;
 pub mod meant;
 pub mod operations;
 mod order;

@@ -16,7 +16,7 @@ use crate::domain::Invalid;
 use crate::domain::audit::Deed;
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::secret::SigningSecret;
-use crate::domain::webhook::{Ownership, Webhook};
+use crate::domain::webhook::{Mode, Ownership, Webhook};
 use crate::store::Refusal;
 
 /// What came of a create.
@@ -38,25 +38,31 @@ impl Reach<'_> {
         let mut change = input.vet(&dialect, self.api.settings.http_allowed)?;
         change.is_whole()?;
         self.vet_demands((None, None), &change)?;
-        let asked = is_asked(&dialect, change.ownership_check());
+        let is_pulled = change.mode() == Mode::Pull;
+        let asked = !is_pulled && is_asked(&dialect, change.ownership_check());
         let generated = match change.has_secret() {
             true => None,
             false => Some(self.api.new_secret(&dialect, change.signing.unwrap_or_default())?),
         };
         let mut warnings = std::mem::take(&mut change.warnings);
-        let Some(url) = change.url().cloned() else { return Err(Problem::internal("a webhook without a URL")) };
-        let mut webhook = Webhook::new(self.tenant.account().number, &dialect.name, url, Vec::new());
+        let account = self.tenant.account().number;
+        let mut webhook = match change.url().cloned() {
+            Some(url) => Webhook::new(account, &dialect.name, url, Vec::new()),
+            None if is_pulled => Webhook::pulled(account, &dialect.name, Vec::new()),
+            None => return Err(Problem::internal("a webhook without a URL")),
+        };
         webhook.secrets = generated.iter().cloned().map(|secret| SigningSecret { secret, until: None }).collect();
         if change.changes_allow(&[]) {
             self.may_open()?;
         }
         change.apply(&mut webhook, self.api.clock.now())?;
-        check_url(&self.api.settings.guard, &webhook)?;
+        if !is_pulled {
+            check_url(&self.api.settings.guard, &webhook)?;
+        }
         let limit = dialect.limits.webhooks_per_account;
         // Such an endpoint verifies what it is asked, and cannot know the secret yet.
-        let verifies = dialect.challenge_needs_secret();
-        let asked_later =
-            if verifies && generated.is_some() { later::turn(self.api, self.tenant.account().number) } else { None };
+        let verifies = dialect.challenge_needs_secret() && !is_pulled;
+        let asked_later = if verifies && generated.is_some() { later::turn(self.api, account) } else { None };
         if asked {
             let reason = if asked_later.is_some() { later::NOT_YET } else { "its endpoint is being asked" };
             webhook.ownership = Ownership::Never { reason: reason.into() };
@@ -95,6 +101,7 @@ impl Reach<'_> {
             }
             _ => {}
         }
+        input.for_mode(webhook.mode)?;
         let dialect = self.api.loaded(&webhook.dialect)?;
         let mut change = input.vet(&dialect, self.api.settings.http_allowed)?;
         if change.signing.is_some() {

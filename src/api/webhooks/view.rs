@@ -18,7 +18,7 @@ use crate::domain::retry::RetrySchedule;
 use crate::domain::secret::Secret;
 use crate::domain::tally::Tally;
 use crate::domain::time::{self, UnixMs};
-use crate::domain::webhook::{Status, Webhook};
+use crate::domain::webhook::{Mode, Status, Webhook};
 use crate::store::{Store, StoreError};
 
 /// A JSON object with native names, for a face to pick from.
@@ -37,8 +37,8 @@ pub struct WebhookView {
     account: String,
     /// The contract that it is served by.
     dialect: String,
-    /// Where deliveries go.
-    url: String,
+    /// Where deliveries go; null where they are pulled.
+    url: Option<String>,
     /// Which events: exact types, `task.*` for all that start so, or `*`.
     events: Vec<String>,
     /// For people.
@@ -94,6 +94,8 @@ pub struct WebhookView {
     /// For your own systems.
     #[schema(example = json!({"customer": "c_42"}))]
     metadata: BTreeMap<String, String>,
+    /// How deliveries come to who wants them: `push`, sent to the URL, or `pull`, asked for.
+    mode: Mode,
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
@@ -185,7 +187,7 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
         uid: webhook.uid.clone(),
         account: by.account.clone(),
         dialect: webhook.dialect.clone(),
-        url: webhook.url.as_str().to_string(),
+        url: webhook.shown_url().map(str::to_string),
         events: webhook.events.iter().map(ToString::to_string).collect(),
         name: webhook.name.clone(),
         description: webhook.description.clone(),
@@ -211,6 +213,7 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
         channels: webhook.channels.clone(),
         tags: webhook.tags.clone(),
         metadata: webhook.metadata.clone(),
+        mode: webhook.mode,
         created_at: time::rfc3339(webhook.created_at),
         updated_at: time::rfc3339(webhook.updated_at),
         last_attempt_at: tally.last_attempt_at.map(shown),
