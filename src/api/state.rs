@@ -200,6 +200,11 @@ impl Api {
         place.grow_to(POLL_BYTES).map(|()| place)
     }
 
+    /// Calls that wait for deliveries.
+    pub(super) fn polls(&self) -> usize {
+        self.polls.held_bytes() / POLL_BYTES
+    }
+
     /// Forgets what was counted for a key that is gone.
     pub(super) fn forget_key(&self, key: KeyId) {
         self.uses.forget(key);

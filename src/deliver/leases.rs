@@ -119,8 +119,10 @@ impl Leases {
         let Some(lease) = held.leases.remove(&delivery) else { return };
         self.count.store(held.leases.len(), Ordering::Relaxed);
         let stands = stands(&lease);
-        // An error means that nobody waits any more.
-        lease.sayers.into_iter().for_each(|sayer| drop(sayer.send(stands)));
+        for sayer in lease.sayers {
+            // An error means that nobody waits any more.
+            let _ = sayer.send(stands);
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {

@@ -112,7 +112,7 @@ impl Mailbox {
 
     /// One of the webhook waits no longer.
     pub fn poll_left(&self, webhook: WebhookNumber) {
-        self.leave(|mail| drop(mail.polls_left.insert(webhook)));
+        self.leave(|mail| mail.polls_left.extend([webhook]));
     }
 
     /// Tells the engine that a webhook was tested: a first attempt was made.

@@ -180,6 +180,9 @@ const ROUTES: &str = "
     POST /api/v1/webhooks/{id}/discard
     POST /api/v1/webhooks/{id}/enable
     POST /api/v1/webhooks/{id}/pause
+    POST /api/v1/webhooks/{id}/pull/ack
+    POST /api/v1/webhooks/{id}/pull/extend
+    POST /api/v1/webhooks/{id}/pull/nack
     POST /api/v1/webhooks/{id}/replay
     POST /api/v1/webhooks/{id}/replay/{delivery_id}
     POST /api/v1/webhooks/{id}/resume

@@ -14,6 +14,7 @@ mod lists;
 mod masking;
 mod outgoing;
 mod own_words;
+mod pull;
 mod quotas;
 mod scopes;
 mod server;

@@ -203,7 +203,7 @@ impl WebhookInput {
     /// Checks everything but `dialect`, which decides what is right here.
     pub fn vet(mut self, dialect: &Dialect, http_allowed: bool) -> Result<WebhookChange, Invalid> {
         self.fit()?;
-        let mut warnings = Vec::new();
+        let (mode, mut warnings) = (self.asked_mode(), Vec::new());
         let secret = self.secret.required("secret", |text| {
             warnings.extend(dialect.check_secret(&text)?);
             Ok(Secret::new(text))
@@ -211,7 +211,7 @@ impl WebhookInput {
         let allow = self.allow.vet(outgoing::vet_allow)?;
         warnings.extend(outgoing::warnings(&allow));
         Ok(WebhookChange {
-            mode: self.asked_mode(),
+            mode,
             url: self.url.required("url", |text| EndpointUrl::parse(&text, http_allowed))?,
             events: self.events.required("events", |texts| vet_filters(texts, dialect, &mut warnings))?,
             signing: self.signing.required("signing", Ok)?,
