@@ -25,12 +25,14 @@ from .errors import (
 )
 from .generated import models
 from .generated.version import __version__
+from .pulling import AsyncPulled, Pulled
 from .receiving import NotVerified, verify
 from .retries import Retries
 
 __all__ = [
     "AsyncHookwheel",
     "AsyncPages",
+    "AsyncPulled",
     "BadRequest",
     "Conflict",
     "Forbidden",
@@ -41,6 +43,7 @@ __all__ = [
     "NotVerified",
     "Page",
     "Pages",
+    "Pulled",
     "Refused",
     "Retries",
     "TooLarge",
