@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .generated.api.webhooks import AsyncWebhooksApi, WebhooksApi
-from .generated.models import BodyEncoding, Lease
+from .generated.models import Lease
 from .generated.types import UNSET
 from .receiving import verify
 
@@ -31,8 +31,8 @@ class _Delivery:
     @property
     def body(self) -> bytes:
         """The body, byte for byte."""
-        is_text = self.lease.body_encoding == BodyEncoding.TEXT
-        return self.lease.body.encode() if is_text else base64.b64decode(self.lease.body)
+        body = self.lease.body
+        return body.encode() if self.lease.body_encoding == "text" else base64.b64decode(body)
 
     def verify(self, secret: str | Iterable[str]) -> Any:
         """Checks the signature and gives the body as parsed JSON; see `hookwheel.verify`."""

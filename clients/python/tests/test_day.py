@@ -146,7 +146,7 @@ class Day(unittest.TestCase):
         self.assertIn(job.id, [one.id for one in self.hw.jobs.list()])
 
     def test_what_is_pulled_is_verified_acknowledged_and_refused(self) -> None:
-        webhook = self.hw.webhooks.create(mode="pull", events=["task.*"], max_retries=0)  # type: ignore[arg-type]
+        webhook = self.hw.webhooks.create(mode="pull", events=["task.*"], max_retries=0)
         secret = self.hw.webhooks.secret.get(webhook.id).secret
         assert isinstance(secret, str)
         receipts = self.hw.events.publish_batch([{"type": "task.created", "data": n} for n in range(3)])
