@@ -82,7 +82,8 @@ fn who_has_gone_is_handed_nothing() {
     let mut client = server.client();
     let path = pulled(&mut client);
     let mut gone = TcpStream::connect(server.address).expect("it listens");
-    let request = format!("GET {path}?wait=30&lease=3600 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", server.key);
+    let request =
+        format!("GET {path}?wait=30&lease=3600 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", server.key);
     gone.write_all(request.as_bytes()).expect("it is taken");
     polls(&mut client, 1);
     drop(gone);

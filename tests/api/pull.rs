@@ -75,7 +75,10 @@ async fn a_call_waits_for_what_is_published_and_is_handed_what_would_have_been_s
 
     assert_eq!(states(&server, &of, "ack", &[&lease["lease"]]).await, ["acked"]);
     let shown = delivery(&server, lease).await;
-    assert_eq!((&shown["state"], &shown["outcome"], &shown["success"]), (&json!("succeeded"), &json!("acked"), &json!(true)));
+    assert_eq!(
+        (&shown["state"], &shown["outcome"], &shown["success"]),
+        (&json!("succeeded"), &json!("acked"), &json!(true))
+    );
     let attempt = &shown["attempts"][0];
     assert_eq!((&attempt["url"], &attempt["status_code"]), (&Value::Null, &Value::Null));
     assert_eq!(attempt["request_headers"]["x-team"], "blue");
@@ -117,7 +120,8 @@ async fn a_lease_that_runs_out_is_a_failed_attempt_and_what_is_said_of_it_then_c
     publish(&server, json!(1)).await;
     publish(&server, json!(2)).await;
     let leases = pull(&server, &of, "wait=30&lease=1&limit=2").await;
-    let extended = say(&server, &of, "extend", json!({"leases": [leases[1]["lease"]], "seconds": 3600})).await.data(200);
+    let extended =
+        say(&server, &of, "extend", json!({"leases": [leases[1]["lease"]], "seconds": 3600})).await.data(200);
     assert_eq!(extended[0]["state"], "extended");
     assert!(extended[0]["expires_at"].as_str() > leases[1]["expires_at"].as_str());
     while delivery(&server, &leases[0]).await["state"] == "pending" {}

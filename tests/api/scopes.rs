@@ -211,7 +211,8 @@ async fn every_operation_does_for_each_key_what_the_document_says_of_it() {
 fn no_operation_needs_less_than_what_it_does() {
     for Operation { id, method, route, need, .. } in operations() {
         assert_eq!(need == Need::NoKey, needs_no_key(&route), "{id} ({route}) needs {need:?}");
-        let is_enough = ["publish", "manage", "consume", "admin"].iter().any(|scope| need == Need::Scope((*scope).into()));
+        let is_enough =
+            ["publish", "manage", "consume", "admin"].iter().any(|scope| need == Need::Scope((*scope).into()));
         assert!(method == "GET" || is_enough, "{id} changes something: {need:?} is too little for {method} {route}");
     }
 }

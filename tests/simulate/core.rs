@@ -13,7 +13,7 @@ use hookwheel::deliver::book::{Book, Came};
 use hookwheel::deliver::engine::Engine;
 use hookwheel::deliver::errands::Errand;
 use hookwheel::deliver::mailbox::{Mail, Mailbox};
-use hookwheel::deliver::polls::Poll;
+use hookwheel::deliver::polls;
 use hookwheel::deliver::schedule::{Claim, Scheduler};
 use hookwheel::dialect::Shelf;
 use hookwheel::domain::delivery::Delivery;
@@ -181,7 +181,7 @@ impl Core {
     }
 
     /// A consumer waits for deliveries.
-    pub fn poll(&self, poll: Poll) {
+    pub fn poll(&self, poll: polls::Poll) {
         self.mailbox.poll(poll);
         self.ear.has_mail.store(true, Ordering::Relaxed);
     }

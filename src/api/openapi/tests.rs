@@ -14,9 +14,9 @@ use crate::domain::webhook::{SHOWN_STATUSES, Status};
 
 /// What can be done, as the last word of an operation's id.
 const VERBS: &[&str] = &[
-    "ack", "cancel", "change", "check", "create", "delete", "disable", "discard", "enable", "explain", "export", "extend",
-    "get", "list", "nack", "pause", "publish", "pull", "purge", "put", "reload", "replay", "resume", "revoke", "rotate",
-    "test", "trust", "verify",
+    "ack", "cancel", "change", "check", "create", "delete", "disable", "discard", "enable", "explain", "export",
+    "extend", "get", "list", "nack", "pause", "publish", "pull", "purge", "put", "reload", "replay", "resume",
+    "revoke", "rotate", "test", "trust", "verify",
 ];
 
 /// Every operation with its method and its path.
