@@ -19,8 +19,9 @@ use serde_json::{Value, json};
 const MARKER: &[u8] = b"a-path-that-only-the-owner-knows";
 /// Some minutes after the directory of format 4 was made.
 const THEN: u64 = 1_795_645_900_000;
-/// And after those of formats 5 to 7 were.
-const LATER: [(u32, u64); 3] = [(5, 1_795_681_500_000), (6, 1_795_701_000_000), (7, 1_795_737_300_000)];
+/// And after those of formats 5 to 8 were.
+const LATER: [(u32, u64); 4] =
+    [(5, 1_795_681_500_000), (6, 1_795_701_000_000), (7, 1_795_737_300_000), (8, 1_795_747_800_000)];
 /// The number of the account that exists from the start.
 const DEFAULT: u32 = 1;
 
@@ -82,6 +83,13 @@ fn assert_found(store: &Store, found: &Value) {
         let stored = store.registry().webhook_of(DEFAULT, of).cloned().expect("a webhook");
         assert_eq!(stored.url.as_str(), webhook["url"]);
         assert_eq!(stored.headers.iter().cloned().collect::<BTreeMap<_, _>>(), texts(&webhook["headers"]));
+        if let Some(words) = webhook.get("tags") {
+            assert_eq!((json!(stored.uid), json!(stored.tags)), (webhook["uid"].clone(), words.clone()));
+            assert_eq!(
+                (json!(stored.metadata), json!(stored.channels)),
+                (webhook["metadata"].clone(), webhook["channels"].clone())
+            );
+        }
         let secrets = stored.secrets.iter().map(|one| one.secret.reveal()).collect::<Vec<_>>();
         let shown = &found["secrets"][webhook["name"].as_str().expect("a name")];
         assert_eq!(shown["secret"].as_str(), secrets.first().copied());
@@ -212,7 +220,7 @@ fn a_directory_of_format_4_opens_with_all_that_was_in_it() {
 }
 
 #[test]
-fn a_directory_of_format_5_to_7_gets_what_it_lacks_where_it_is_and_says_so() {
+fn a_directory_of_format_5_to_8_gets_what_it_lacks_where_it_is_and_says_so() {
     let _alone = ALONE.lock();
     for (format, now) in LATER {
         let (_dir, data) = unpacked_of(format);
@@ -232,7 +240,7 @@ fn a_directory_of_format_5_to_7_gets_what_it_lacks_where_it_is_and_says_so() {
             }
         };
         let stored = db.open_tree("meta").expect("a tree").get("format").expect("it can be read");
-        assert_eq!(stored.expect("a format"), &8u32.to_be_bytes());
+        assert_eq!(stored.expect("a format"), &9u32.to_be_bytes());
     }
 }
 
