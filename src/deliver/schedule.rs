@@ -64,7 +64,7 @@ impl Scheduler {
             ready: VecDeque::new(),
             is_ready: HashSet::new(),
             shares: Shares::new(places),
-            leased: Shares::new(LEASES_MAX),
+            leased: Shares::for_all(LEASES_MAX),
             allowances,
             broken_off: Vec::new(),
         };

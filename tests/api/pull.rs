@@ -43,9 +43,8 @@ async fn delivery(server: &Server, lease: &Value) -> Value {
     server.get(&format!("/api/v1/deliveries/{id}")).send().await.data(200)
 }
 
-/// Waits until so many calls wait for deliveries.
-async fn polls(server: &Server, count: usize) {
-    let line = format!("hookwheel_polls {count}");
+/// Waits until the counters say so. To look at them is no call of a key.
+async fn until(server: &Server, line: &str) {
     while !server.get("/metrics").send().await.text.lines().any(|found| found == line) {}
 }
 
@@ -56,7 +55,7 @@ async fn a_call_waits_for_what_is_published_and_is_handed_what_would_have_been_s
     assert_eq!((&webhook["mode"], &webhook["url"]), (&json!("pull"), &Value::Null));
     let of = id(&webhook);
     let publishes = async {
-        polls(&server, 1).await;
+        until(&server, "hookwheel_polls 1").await;
         publish(&server, json!({"n": 1})).await
     };
     let (leases, event) = join!(pull(&server, &of, "wait=30"), publishes);
@@ -124,7 +123,7 @@ async fn a_lease_that_runs_out_is_a_failed_attempt_and_what_is_said_of_it_then_c
         say(&server, &of, "extend", json!({"leases": [leases[1]["lease"]], "seconds": 3600})).await.data(200);
     assert_eq!(extended[0]["state"], "extended");
     assert!(extended[0]["expires_at"].as_str() > leases[1]["expires_at"].as_str());
-    while delivery(&server, &leases[0]).await["state"] == "pending" {}
+    until(&server, "hookwheel_attempts_failed_total 1").await;
     let shown = delivery(&server, &leases[0]).await;
     assert_eq!((&shown["state"], &shown["outcome"]), (&json!("scheduled"), &json!("lease_ran_out")));
     let late = say(&server, &of, "ack", json!({"leases": [leases[0]["lease"]]})).await;
@@ -193,11 +192,11 @@ async fn who_is_held_hands_out_nothing_and_what_was_out_is_as_it_was() {
     let lease = pull(&server, &of, "wait=30&lease=3600").await.remove(0);
     let path = |verb: &str| format!("/api/v1/webhooks/{of}/{verb}");
     server.post(&path("pause")).send().await.data(200);
-    while server.get(&path("")[..path("").len() - 1]).send().await.data(200)["lane"]["places"] != 0 {}
+    until(&server, "hookwheel_leases 0").await;
     say(&server, &of, "ack", json!({"leases": [lease["lease"]]})).await.error(409, "lease_lost");
     assert!(pull(&server, &of, "wait=0").await.is_empty());
     let resumes = async {
-        polls(&server, 1).await;
+        until(&server, "hookwheel_polls 1").await;
         server.post(&path("resume")).send().await.data(200);
     };
     let (again, ()) = join!(pull(&server, &of, "wait=30"), resumes);
