@@ -16,29 +16,36 @@ use crate::world::World;
 /// How long a consumer has for a delivery.
 pub const LEASE: Duration = Duration::from_secs(30);
 
-/// Where they wait.
+/// All of them: where each waits, once it does.
 #[derive(Default)]
-pub struct Consumers(BTreeMap<WebhookNumber, UnboundedReceiver<Handed>>);
+pub struct Consumers(BTreeMap<WebhookNumber, Option<UnboundedReceiver<Handed>>>);
+
+impl Consumers {
+    /// The webhook has one.
+    pub fn add(&mut self, webhook: WebhookNumber) {
+        self.0.insert(webhook, None);
+    }
+}
 
 impl World {
     /// Whoever does not wait asks.
     pub fn pull(&mut self) {
-        let numbers = self.webhooks.iter().map(|id| id.number());
-        let pulled: Vec<WebhookNumber> = numbers.filter(|number| self.webhook(*number).is_pulled()).collect();
-        for number in pulled {
-            let waits = self.consumers.0.get(&number).is_some_and(|handed| !handed.is_closed());
+        let mut consumers = std::mem::take(&mut self.consumers);
+        for (number, waiting) in &mut consumers.0 {
+            let waits = waiting.as_ref().is_some_and(|handed| !handed.is_closed());
             if waits && self.throw(64) > 0 {
                 continue;
             }
+            *waiting = None;
             if waits && self.throw(2) == 0 {
-                self.consumers.0.remove(&number);
-                self.core.poll_left(number);
+                self.core.poll_left(*number);
             }
             let (hand, handed) = Hand::new(LEASE);
-            let ask = Ask { webhook: number, limit: 1 + self.throw(5), wait: LEASE, lease: LEASE };
+            let ask = Ask { webhook: *number, limit: 1 + self.throw(5), wait: LEASE, lease: LEASE };
             self.core.poll(Poll { ask, hand });
-            self.consumers.0.insert(number, handed);
+            *waiting = Some(handed);
         }
+        self.consumers = consumers;
     }
 
     /// What its consumer makes of a delivery; `None`: it was never taken.

@@ -112,6 +112,9 @@ impl World {
             let webhook = self.some_webhook(n);
             let webhook = self.now(move |staging| staging.create_webhook(webhook.clone(), None));
             self.webhooks.push(webhook.id);
+            if webhook.is_pulled() {
+                self.consumers.add(webhook.number());
+            }
             self.moods.insert(webhook.number(), Mood::Well);
             self.oracle.spared.insert(webhook.number(), Spared::default());
         }
