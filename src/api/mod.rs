@@ -66,6 +66,10 @@ fn routes(to: &mut ServiceConfig<'_>) {
         .service(webhooks::routes::put)
         .service(webhooks::routes::patch)
         .service(webhooks::routes::delete);
+    to.service(webhooks::leases::routes::pull)
+        .service(webhooks::leases::routes::ack)
+        .service(webhooks::leases::routes::nack)
+        .service(webhooks::leases::routes::extend);
     to.service(webhooks::sending::test).service(webhooks::sending::replay);
     to.service(webhooks::steering::enable).service(webhooks::steering::disable);
     to.service(webhooks::steering::pause).service(webhooks::steering::resume);

@@ -14,6 +14,7 @@ use crate::domain::webhook::{SHOWN_STATUSES, Status};
 
 /// What can be done, as the last word of an operation's id.
 const VERBS: &[&str] = &[
+    "ack",
     "broadcast",
     "cancel",
     "change",
@@ -25,12 +26,15 @@ const VERBS: &[&str] = &[
     "enable",
     "explain",
     "export",
+    "extend",
     "get",
     "list",
     "load",
+    "nack",
     "pause",
     "preview",
     "publish",
+    "pull",
     "purge",
     "put",
     "reload",
