@@ -154,6 +154,7 @@ impl Reach<'_> {
     /// Calls the endpoint of a webhook to see how it is.
     pub async fn check(&self, id: &str) -> Result<CheckView, Problem> {
         let webhook = self.with_endpoint(id)?;
+        refuse_mail(&webhook)?;
         let dialect = self.api.loaded(&webhook.dialect)?;
         let event = self.probe_event(&webhook, "test");
         let headers = dialect.health_check_headers(&self.facts(&webhook, &event));
