@@ -61,8 +61,11 @@ impl Staging<'_> {
         Ok((job, true))
     }
 
-    /// One step of it. Says whether it did anything: it may wait for an answer.
+    /// One step of it. Says whether it did anything: it may wait for an answer, or for space.
     pub(super) fn step_broadcast(&mut self, job: &mut Job, broadcast: &Broadcast) -> Result<bool, StoreError> {
+        if self.carried.is_space_low {
+            return Ok(false);
+        }
         let kept = self.event(broadcast.home, broadcast.event);
         let Some(kept) = self.trees().readable(kept)?.flatten() else {
             job.end(JobState::Cancelled, self.now());
