@@ -34,7 +34,6 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App, Error, web};
 use utoipa_actix_web::AppExt;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 pub use crate::domain::account::ACCOUNT_HEADER;
 pub use access::auth::first_admin_key;
@@ -47,8 +46,11 @@ pub use http::problem::Problem;
 pub use outbound::Outbound;
 pub use state::{Api, Knob, Quotas, Settings};
 
+use openapi::described::{self, Described};
+use openapi::taking::TakesRoutes;
+
 /// All native routes. What is asked most comes first: they are tried in this order.
-fn routes(to: &mut ServiceConfig<'_>) {
+fn routes(to: &mut impl TakesRoutes) {
     to.service(events::publish::publish)
         .service(events::routes::list)
         .service(events::routes::show)
@@ -98,8 +100,8 @@ fn routes(to: &mut ServiceConfig<'_>) {
 
 /// The OpenAPI document of the native API, without a server: as `/openapi.json` shows it.
 pub fn document() -> serde_json::Value {
-    let app = App::new().into_utoipa_app().openapi(openapi::described::base());
-    openapi::described::complete(&app.configure(routes).split_for_parts().1)
+    let app = App::new().into_utoipa_app().openapi(described::base());
+    described::complete(&app.configure(|to| routes(to)).split_for_parts().1)
 }
 
 /// The app of one worker: all routes, what they share, and an answer for every other path.
@@ -114,13 +116,11 @@ pub fn app(
         InitError = (),
     >,
 > {
-    let (app, document) = App::new()
+    api.described.get_or_init(|| Described::of(document));
+    App::new()
         .wrap(from_fn(door::gate::pass))
         .wrap(from_fn(door::counting::count))
-        .into_utoipa_app()
-        .openapi(openapi::described::base())
-        .configure(routes)
-        .split_for_parts();
-    api.described.get_or_init(|| openapi::described::Described::of(&document));
-    app.app_data(api).default_service(web::to(face::answer))
+        .configure(|to| routes(to))
+        .app_data(api)
+        .default_service(web::to(face::answer))
 }
