@@ -91,7 +91,8 @@ fn routes(to: &mut impl TakesRoutes) {
     to.service(settings::list);
     to.service(dialects::routes::list).service(dialects::routes::show).service(dialects::routes::event_types);
     to.service(docs::routes::index).service(docs::routes::show).service(docs::routes::reference);
-    to.service(docs::routes::tutorial).service(docs::routes::schema).service(guard::explain);
+    to.service(docs::routes::tutorial).service(docs::routes::peers).service(docs::routes::schema);
+    to.service(guard::explain);
     to.service(health::routes::live)
         .service(health::routes::ready)
         .service(health::routes::metrics)
