@@ -45,7 +45,8 @@ pub fn see_where_an_event_went(stage: &mut Stage) {
     stage.publish("e");
     webhooks.iter().for_each(|webhook| drop(stage.ended(webhook, "e")));
     let rows = list(&mut stage.client, "/api/v1/events/e/deliveries");
-    let state = |webhook: &String| rows.iter().find(|row| row["webhook_id"] == **webhook).expect("it has one")["state"].clone();
+    let state =
+        |webhook: &String| rows.iter().find(|row| row["webhook_id"] == **webhook).expect("it has one")["state"].clone();
     assert_eq!(webhooks.each_ref().map(state), ["succeeded", "dead"]);
 }
 

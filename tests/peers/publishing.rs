@@ -47,11 +47,10 @@ pub fn publish_to_all_accounts(stage: &mut Stage) {
 
 pub fn ask_whether_anybody_wants_an_event(stage: &mut Stage) {
     let receiver = endpoint(200);
-    let wanted =
-        |stage: &mut Stage, event_type: &str| {
-            let query = format!("event_type={event_type}&status=active&count=true&limit=1");
-            count(&mut stage.client, &format!("/api/v1/webhooks?{query}"))
-        };
+    let wanted = |stage: &mut Stage, event_type: &str| {
+        let query = format!("event_type={event_type}&status=active&count=true&limit=1");
+        count(&mut stage.client, &format!("/api/v1/webhooks?{query}"))
+    };
     assert_eq!(wanted(stage, "task.created"), 0);
     let webhook = stage.webhook(&receiver.url("/"), json!({"events": ["task.*"]}));
     assert_eq!((wanted(stage, "task.created"), wanted(stage, "order.created")), (1, 0));

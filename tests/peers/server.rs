@@ -1,0 +1,50 @@
+//! Rows about notices and the server itself.
+
+use serde_json::json;
+
+use super::kit::{column, endpoint, id, list, next_data};
+use super::support::Stage;
+
+pub fn be_told_by_a_webhook_when_something_is_wrong(stage: &mut Stage) {
+    let (told, gone) = (endpoint(200), endpoint(410));
+    let mut operator = stage.server.client().acting_for("operator");
+    let notices = json!({"url": told.url("/"), "events": ["webhook.disabled"]});
+    let notices = id(&operator.post("/api/v1/webhooks", &notices).data(201));
+    let webhook = stage.webhook(&gone.url("/"), json!({"disable": {"gone": true}}));
+    stage.publish("e");
+    assert_eq!(next_data(&told)["webhook_id"], webhook.as_str());
+    assert_eq!(column(&mut operator, "/api/v1/events?type=webhook.disabled", "type"), ["webhook.disabled"]);
+    // And told again.
+    let rows = list(&mut operator, &format!("/api/v1/webhooks/{notices}/deliveries"));
+    operator.post(&format!("/api/v1/webhooks/{notices}/replay/{}", id(&rows[0])), &json!({})).data(202);
+    assert_eq!(next_data(&told)["webhook_id"], webhook.as_str());
+}
+
+pub fn be_told_by_e_mail(_: &mut Stage) {
+    todo!()
+}
+
+pub fn ask_whether_the_server_lives(stage: &mut Stage) {
+    assert_eq!(stage.client.get("/health/live").data(200)["status"], "live");
+    assert_eq!(stage.client.get("/health/ready").data(200)["status"], "ready");
+}
+
+pub fn see_how_the_server_is_configured(stage: &mut Stage) {
+    let rows = list(&mut stage.client, "/api/v1/settings");
+    let value = |name: &str| {
+        let row = rows.iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("no {name}"));
+        (row["value"].clone(), row["default"].clone())
+    };
+    assert_eq!(value("log.level"), (json!("warn"), json!("info")));
+    assert_eq!(value("auth.admin_key").0, "set", "and not what it is");
+}
+
+pub fn list_the_errors_that_there_are(stage: &mut Stage) {
+    let document = stage.client.get("/openapi.json").json();
+    let codes = &document["components"]["schemas"]["ErrorCode"];
+    let words = codes["enum"].as_array().expect("words");
+    let met = stage.client.get("/api/v1/webhooks/none").json();
+    assert!(words.contains(&met["error"]["code"]), "{met}");
+    let said = codes["description"].as_str().expect("what they mean");
+    assert!(words.iter().filter_map(|word| word.as_str()).all(|word| said.contains(word)), "{said}");
+}
