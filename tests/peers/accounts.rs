@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::kit::{account, column, endpoint, id, key, list, publish, until};
 use super::support::{Client, Stage};
+use super::types::document;
 
 fn made(stage: &mut Stage) -> Value {
     let body = json!({"id": "acme", "name": "Acme", "limits": {"webhooks_max": 3}});
@@ -161,13 +162,9 @@ pub fn export_how_things_are_set_up(stage: &mut Stage) {
 
 pub fn set_things_up_from_a_file(stage: &mut Stage) {
     let receiver = endpoint(200);
-    let types = json!({"openapi": "3.1.0", "info": {"title": "Ours", "version": "1"}, "webhooks": {"task.created": {"post": {
-        "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
-        "responses": {"200": {"description": "taken"}},
-    }}}});
-    stage.client.post("/api/v1/event-types/import", &types).data(200);
-    let webhook = json!({"url": receiver.url("/"), "events": ["task.created"]}).to_string();
+    stage.client.post("/api/v1/event-types/import", &document()).data(200);
+    let webhook = json!({"url": receiver.url("/"), "events": ["parcel.sent"]}).to_string();
     stage.client.request("POST", "/api/v1/webhooks/bulk", webhook.as_bytes()).data(201);
-    publish(&mut stage.client, json!({"type": "task.created", "data": {}}));
+    publish(&mut stage.client, json!({"type": "parcel.sent", "data": {"title": "P-1"}}));
     receiver.next();
 }

@@ -58,7 +58,7 @@ pub fn replay_an_event(stage: &mut Stage) {
     stage.ended(&before, "e");
     // Who has come since gets it too.
     stage.webhook(&receiver.url("/since"), json!({}));
-    stage.client.post("/api/v1/events/e/replay", &json!({})).data(202);
+    assert_eq!(job(&mut stage.client, "/api/v1/events/e/replay", json!({}))["done"], 2);
     let again = [receiver.next(), receiver.next()];
     let mut paths = again.each_ref().map(|one| one.path.as_str());
     paths.sort_unstable();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::kit::{account, count, endpoint, next_data, publish};
+use super::kit::{account, count, endpoint, job, next_data, publish};
 use super::support::Stage;
 
 pub fn publish_an_event(stage: &mut Stage) {
@@ -39,7 +39,8 @@ pub fn publish_to_all_accounts(stage: &mut Stage) {
         client.post("/api/v1/webhooks", &json!({"url": receiver.url(&format!("/{name}")), "events": ["*"]})).data(201);
     }
     let event = json!({"type": "news", "data": "for everybody"});
-    stage.client.post("/api/v1/events/broadcast", &event).data(202);
+    let done = job(&mut stage.client, "/api/v1/events/broadcast", event);
+    assert_eq!(done["state"], "done");
     let mut paths = [receiver.next().path, receiver.next().path];
     paths.sort();
     assert_eq!(paths, ["/one", "/two"]);
