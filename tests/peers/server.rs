@@ -1,9 +1,13 @@
 //! Rows about notices and the server itself.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::mpsc;
+
 use serde_json::json;
 
 use super::kit::{column, endpoint, id, list, next_data};
-use super::support::Stage;
+use super::support::{DEADLINE, Stage};
 
 pub fn be_told_by_a_webhook_when_something_is_wrong(stage: &mut Stage) {
     let (told, gone) = (endpoint(200), endpoint(410));
@@ -20,8 +24,45 @@ pub fn be_told_by_a_webhook_when_something_is_wrong(stage: &mut Stage) {
     assert_eq!(next_data(&told)["webhook_id"], webhook.as_str());
 }
 
+/// A mail server that takes one mail.
+fn mailbox() -> (u16, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody comes");
+        let mut lines = BufReader::new(stream.try_clone().expect("it is open")).lines().map_while(Result::ok);
+        let mut say = |line: &str| stream.write_all(format!("{line}\r\n").as_bytes()).expect("it is heard");
+        say("220 here");
+        while let Some(line) = lines.next() {
+            if line == "DATA" {
+                say("354 go on");
+                let mail: Vec<String> = lines.by_ref().take_while(|line| line != ".").collect();
+                // Nobody waits any more where this fails.
+                let _ = tell.send(mail.join("\n"));
+            }
+            say("250 well");
+        }
+    });
+    (port, told)
+}
+
 pub fn be_told_by_e_mail(_: &mut Stage) {
-    todo!()
+    let (port, mail) = mailbox();
+    let smtp = [
+        ("HOOKWHEEL__SMTP__HOST", "127.0.0.1"),
+        ("HOOKWHEEL__SMTP__PORT", &port.to_string()),
+        ("HOOKWHEEL__SMTP__TLS", "none"),
+        ("HOOKWHEEL__SMTP__FROM", "Hookwheel <hooks@example.com>"),
+    ];
+    let mut stage = Stage::start(&smtp);
+    let notices = json!({"url": "mailto:people@example.org", "events": ["webhook.disabled"]});
+    stage.client.post("/api/v1/webhooks", &notices).data(201);
+    let gone = endpoint(410);
+    stage.webhook(&gone.url("/"), json!({"name": "the crm", "disable": {"gone": true}}));
+    stage.publish("e");
+    let mail = mail.recv_timeout(DEADLINE).expect("a mail comes");
+    assert!(mail.contains("people@example.org") && mail.contains("A webhook was disabled"), "{mail}");
 }
 
 pub fn ask_whether_the_server_lives(stage: &mut Stage) {

@@ -22,9 +22,14 @@ pub fn register_a_webhook(stage: &mut Stage) {
 
 pub fn register_many_webhooks(stage: &mut Stage) {
     let receiver = endpoint(200);
-    let line = |name: &str| json!({"url": receiver.url(name), "events": ["*"], "uid": &name[1..]}).to_string();
-    let lines = ["/a", "/b", "/c"].map(line).join("\n");
-    stage.client.request("POST", "/api/v1/webhooks/bulk", lines.as_bytes()).data(201);
+    let one = |name: &str| json!({"url": receiver.url(name), "events": ["*"], "uid": &name[1..]});
+    let all = json!(["/a", "/b", "/c"].map(one)).to_string();
+    let put = |stage: &mut Stage| stage.client.request("PUT", "/api/v1/webhooks", all.as_bytes()).data(200);
+    let statuses = |told: Value| -> Vec<Value> {
+        told.as_array().expect("a list").iter().map(|one| one["status"].clone()).collect()
+    };
+    assert_eq!(statuses(put(stage)), [201, 201, 201]);
+    assert_eq!(statuses(put(stage)), [200, 200, 200], "a second time they are there");
     assert_eq!(column(&mut stage.client, "/api/v1/webhooks?order=oldest", "uid"), ["a", "b", "c"]);
     stage.publish("e");
     let mut paths = [receiver.next().path, receiver.next().path, receiver.next().path];
