@@ -53,7 +53,7 @@ pub fn let_only_some_events_through(stage: &mut Stage) {
 fn tokens() -> (Receiver, Value) {
     let receiver = Receiver::start(|_, message| match message.header("authorization") {
         Some("Basic dXM6b3Vycw==") => Answer::Bytes(
-            b"HTTP/1.1 200 OK\r\nContent-Length: 57\r\nConnection: close\r\n\r\n\
+            b"HTTP/1.1 200 OK\r\nContent-Length: 59\r\nConnection: close\r\n\r\n\
               {\"access_token\":\"t1\",\"token_type\":\"bearer\",\"expires_in\":60}",
         ),
         _ => Answer::Status(401),
