@@ -37,10 +37,10 @@ pub fn look_at_an_account(stage: &mut Stage) {
 
 pub fn change_an_account(stage: &mut Stage) {
     made(stage);
-    let change = json!({"name": "Acme & Sons", "limits": {"webhooks_max": 0}});
+    let change = json!({"name": "Acme & Sons", "limits": {"webhooks_max": 7}});
     stage.client.request("PATCH", "/api/v1/accounts/acme", change.to_string().as_bytes()).data(200);
     let shown = stage.client.get("/api/v1/accounts/acme").data(200);
-    assert_eq!((&shown["name"], &shown["limits"]["webhooks_max"]), (&change["name"], &json!(0)));
+    assert_eq!((&shown["name"], &shown["limits"]["webhooks_max"]), (&change["name"], &json!(7)));
 }
 
 pub fn delete_an_account(stage: &mut Stage) {

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use serde_json::json;
 
-use super::kit::{column, endpoint, id, list, next_data};
+use super::kit::{column, endpoint, id, list, next_data, until};
 use super::support::{DEADLINE, Stage};
 
 pub fn be_told_by_a_webhook_when_something_is_wrong(stage: &mut Stage) {
@@ -19,7 +19,8 @@ pub fn be_told_by_a_webhook_when_something_is_wrong(stage: &mut Stage) {
     assert_eq!(next_data(&told)["webhook_id"], webhook.as_str());
     assert_eq!(column(&mut operator, "/api/v1/events?type=webhook.disabled", "type"), ["webhook.disabled"]);
     // And told again.
-    let rows = list(&mut operator, &format!("/api/v1/webhooks/{notices}/deliveries"));
+    let deliveries = format!("/api/v1/webhooks/{notices}/deliveries");
+    let rows = until(&mut operator, &deliveries, |rows| rows[0]["state"] == "succeeded");
     operator.post(&format!("/api/v1/webhooks/{notices}/replay/{}", id(&rows[0])), &json!({})).data(202);
     assert_eq!(next_data(&told)["webhook_id"], webhook.as_str());
 }
