@@ -157,6 +157,7 @@ const ROUTES: &str = "
     GET /docs/dialects
     GET /docs/dialects/schema.json
     GET /docs/dialects/tutorial
+    GET /docs/peers
     GET /docs/webhooks/{name}
     GET /health/live
     GET /health/ready

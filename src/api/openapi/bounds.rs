@@ -1,4 +1,5 @@
-//! What a field may be: bounds and defaults of requests, from the constants that the program itself checks them with.
+//! What a field may be, and what a body must say at least: bounds and defaults of requests, from the constants that the program
+//! itself checks them with.
 
 use serde_json::{Value, json};
 
@@ -17,6 +18,12 @@ use crate::domain::secret::{OVERLAP_SECONDS_DEFAULT, OVERLAP_SECONDS_MAX};
 use crate::domain::webhook::{
     ALLOW_MAX, DESCRIPTION_CHARS_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, NAME_CHARS_MAX, TIMEOUT_SECONDS_MAX,
 };
+
+/// What is said of an object as a whole, none of whose fields must be there by itself.
+pub fn bounds_of_whole(of: &str) -> Option<Value> {
+    // Not as a choice of required fields: that would be several types to those who generate clients.
+    (of == "EventSelection").then(|| json!({"minProperties": 1}))
+}
 
 /// What is said of the field beside its type.
 pub fn bounds(of: &str, field: &str) -> Option<Value> {

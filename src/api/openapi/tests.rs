@@ -158,6 +158,13 @@ fn is_shown(schema: &Value) -> bool {
 }
 
 #[test]
+fn a_selection_of_events_must_select() {
+    let document = crate::api::document();
+    let selection = &document["components"]["schemas"]["EventSelection"];
+    assert!(selection.get("required").is_none() && selection["minProperties"] == 1, "{selection}");
+}
+
+#[test]
 fn every_word_of_the_program_is_in_the_document() {
     let document = crate::api::document();
     let words = |name: &str| -> Vec<&str> {
