@@ -104,6 +104,9 @@ pub enum ServeError {
     /// There is nobody to trust.
     #[error("deliver.roots: {0}")]
     Roots(String),
+    /// Mail cannot be handed to the mail server that is configured.
+    #[error("smtp: {0}")]
+    Smtp(String),
     /// A log filter is not one.
     #[error("log.level: {0}")]
     Log(String),
@@ -156,10 +159,11 @@ pub async fn run_by(
     let shelf = Arc::new(Shelf::new(shelf));
     let (address, trust) = (listener.local_addr()?, settings::trust(config.deliver.roots).map_err(ServeError::Roots)?);
     let guard = Arc::new(settings::guard(&config, address));
+    let smtp = settings::smtp(&config).map_err(ServeError::Smtp)?;
     let (store, committer) = store::open(settings::of_store(&config), clock.clone(), Dice::from_system())?;
     let committing = std::thread::Builder::new().name("commit".into());
     let committing = committing.spawn(move || or_end("commit", || committer.run()))?;
-    let sending = settings::of_deliver(&config, guard.clone());
+    let sending = deliver::Settings { smtp, ..settings::of_deliver(&config, guard.clone()) };
     let deliver = deliver::start(sending, trust, store.clone(), shelf.clone(), clock.clone());
 
     let mut dice = Dice::from_system();

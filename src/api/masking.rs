@@ -8,6 +8,7 @@ use actix_web::http::header::HeaderName;
 use crate::dialect::Dialect;
 use crate::domain::endpoint::{MASK, is_credential};
 use crate::domain::sent_headers::SentHeaders;
+use crate::domain::webhook::Webhook;
 
 /// Headers by their names; null in place of a value that is not to be seen.
 pub type Shown = BTreeMap<String, Option<String>>;
@@ -16,6 +17,11 @@ pub type Shown = BTreeMap<String, Option<String>>;
 pub fn own_headers(headers: &[(String, String)], may_manage: bool) -> Shown {
     let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     shown(headers, may_manage, is_credential)
+}
+
+/// A URL of a webhook, as it is or was. Who hears notices may be a chat, whose incoming webhooks have secrets for URLs.
+pub fn own_url(webhook: &Webhook, url: &str, may_manage: bool) -> String {
+    if may_manage || webhook.notices.is_none() { url.to_string() } else { webhook.url.place() }
 }
 
 /// The headers of an attempt; `dialect` is that of its webhook, and may show a secret in a header of any name.

@@ -16,6 +16,7 @@ mod grants;
 mod headers;
 mod http;
 pub mod lane;
+mod letters;
 mod limiter;
 pub mod mailbox;
 pub mod meters;
@@ -25,6 +26,7 @@ mod resolve;
 pub mod schedule;
 mod sender;
 pub mod shares;
+mod smtp;
 mod target;
 mod tls;
 mod tokens;
@@ -73,6 +75,7 @@ pub use requests::Requests;
 use resolve::Resolver;
 use schedule::{Claim, Scheduler};
 use sender::Tools;
+pub use smtp::{Smtp, SmtpSettings, SmtpTls};
 pub use tls::Trust;
 use tokens::Tokens;
 
@@ -104,6 +107,8 @@ pub struct Settings {
     pub proxy_resolves: bool,
     /// Descriptors that are the listener's to use.
     pub listener_descriptors: usize,
+    /// The mail server that mail is handed to.
+    pub smtp: Option<Arc<Smtp>>,
 }
 
 impl Settings {
@@ -162,6 +167,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         senders: settings.senders.max(1),
         bodies: bodies.clone(),
         tokens,
+        smtp: settings.smtp,
     };
     let (mut senders, mut errands, mut desks) = (Vec::new(), Vec::new(), Vec::new());
     for n in 1..=settings.senders.max(1) {

@@ -22,9 +22,11 @@ use super::explain::explain;
 use super::failure::Ours;
 use super::grants::{Allotted, Asking, Shown};
 use super::http::{Heard, Request};
+use super::letters;
 use super::requests::Requests;
 use super::resolve::Resolver;
 use super::schedule::Claim;
+use super::smtp::Smtp;
 use super::target::Target;
 use super::tokens::Tokens;
 use super::verdict::{Made, asked_until, is_success};
@@ -38,6 +40,7 @@ use crate::domain::explain::Explained;
 use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
 use crate::domain::probe::{Method, Probe, Probed};
 use crate::domain::sent_headers::SentHeaders;
+use crate::domain::shape::{Shape, Unshaped};
 use crate::domain::time::UnixMs;
 use crate::domain::trace::{SentBody, Trace};
 use crate::domain::webhook::Webhook;
@@ -49,6 +52,8 @@ const PREPARED_MAX: usize = 64;
 const TARGETS_MAX_MIN: usize = 1024;
 /// Bodies above this size are not kept at hand.
 const PREPARED_BYTES_MAX: usize = 256 * 1024;
+/// Why there is nothing to send.
+const NOT_KEPT: &str = "its event, or its payload, is not kept any more";
 
 /// What a sender shares with the others.
 #[derive(Clone)]
@@ -71,6 +76,8 @@ pub struct Tools {
     pub bodies: Arc<ByteBudget>,
     /// Access tokens.
     pub tokens: Arc<Tokens>,
+    /// The mail server.
+    pub smtp: Option<Arc<Smtp>>,
 }
 
 /// Sends on one arbiter: what it keeps stays on one thread.
@@ -92,12 +99,13 @@ pub struct Sender {
 /// An event, and the dialect's place in memory.
 type EventAndDialect = (EventId, usize);
 
-/// An event, made ready for one dialect.
+/// An event, made ready for one dialect, or for one webhook with a shape of its own.
 struct Ready {
     event: Arc<Event>,
     /// While it is kept here no other dialect can have its place in memory, which is a part of the key.
-    _dialect: Arc<Dialect>,
-    body: Prepared,
+    dialect: Arc<Dialect>,
+    /// Made once it is asked for: who has a shape of its own asks for another.
+    body: OnceCell<Result<Prepared, Unshaped>>,
     /// By what its body is known again, where all webhooks get the same.
     sent: OnceCell<SentBody>,
     /// What its body holds of the budget, as long as it is out.
@@ -105,10 +113,21 @@ struct Ready {
 }
 
 impl Ready {
+    /// An event as this dialect sends it.
+    fn of(event: Arc<Event>, dialect: Arc<Dialect>) -> Self {
+        Self { event, dialect, body: OnceCell::new(), sent: OnceCell::new(), charge: RefCell::default() }
+    }
+
+    /// The body, for webhooks without a shape of their own, or for the one whose it is.
+    fn body(&self, account_id: &str, own: Option<&Shape>) -> Result<&Prepared, Unshaped> {
+        let made = self.body.get_or_init(|| self.dialect.prepare_for(&self.event, account_id, own));
+        made.as_ref().map_err(|unshaped| *unshaped)
+    }
+
     /// By what this body is known again, which was made of it then.
-    fn sent_body(&self, body: &[u8], at: UnixMs) -> SentBody {
+    fn sent_body(&self, prepared: &Prepared, body: &[u8], at: UnixMs) -> SentBody {
         let of = || SentBody::of(body, at);
-        if self.body.is_whole() { self.sent.get_or_init(of).made(at) } else { of() }
+        if prepared.is_whole() { self.sent.get_or_init(of).made(at) } else { of() }
     }
 }
 
@@ -144,7 +163,7 @@ impl Sender {
         let may_be_broken_off = claim.delivery.cause != Cause::Test;
         let ended = tokio::select! {
             biased;
-            ended = actix_rt::time::timeout(target.deadline, request) => ended,
+            ended = actix_rt::time::timeout(self.deadline(&target), request) => ended,
             () = target.broken_off.notified(), if may_be_broken_off => return Err(Unsent::BrokenOff),
         };
         let outcome = match ended {
@@ -180,6 +199,27 @@ impl Sender {
         Ok((Made { attempt, retry_after }, target.dialect.clone()))
     }
 
+    /// What an attempt may take: the mail server has a limit of its own, which is told from an endpoint's.
+    fn deadline(&self, target: &Target) -> Duration {
+        let mail = self.tools.smtp.as_ref().filter(|_| target.webhook.url.is_mail());
+        mail.map_or(target.deadline, |smtp| smtp.timeout() + Duration::from_secs(5))
+    }
+
+    async fn mail(&self, claim: &Claim, target: &Target, sent: &mut Sent) -> Result<Outcome, Unsent> {
+        let event = match self.tools.store.event(claim.webhook.account, claim.delivery.event) {
+            Ok(Some(event)) => event,
+            Ok(None) => return Ok(Outcome::Unsendable(NOT_KEPT.into())),
+            Err(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_))) => {
+                return Ok(Outcome::Unsendable(damaged.to_string()));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let (smtp, now) = (self.tools.smtp.as_deref(), self.tools.clock.wall());
+        let posted = letters::post(smtp, claim, &target.account_id, &event, now).await;
+        (sent.headers, sent.body, sent.heard.body) = (posted.headers, posted.body, posted.said);
+        Ok(posted.outcome)
+    }
+
     async fn request(
         &self,
         claim: &Claim,
@@ -187,25 +227,38 @@ impl Sender {
         watch: Stopwatch,
         sent: &mut Sent,
     ) -> Result<Outcome, Unsent> {
+        if claim.webhook.url.is_mail() {
+            return self.mail(claim, target, sent).await;
+        }
         let to = match &target.to {
             Ok(to) => to,
             Err(why) => return Ok(Outcome::Unsendable(why.clone())),
         };
         let ready = match self.ready(claim, target) {
             Ok(Some(ready)) => ready,
-            Ok(None) => return Ok(Outcome::Unsendable("its event, or its payload, is not kept any more".into())),
+            Ok(None) => return Ok(Outcome::Unsendable(NOT_KEPT.into())),
             Err(Unsent::Store(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_)))) => {
                 return Ok(Outcome::Unsendable(damaged.to_string()));
             }
             Err(unsent) => return Err(unsent),
         };
+        // Others share the event, and not the body.
+        let ready = match target.shape {
+            Some(_) => Rc::new(Ready::of(ready.event.clone(), ready.dialect.clone())),
+            None => ready,
+        };
+        let prepared = match ready.body(&target.account_id, target.shape.as_ref()) {
+            Ok(prepared) => prepared,
+            Err(unshaped) => return Ok(Outcome::ShapeTooCostly(unshaped.to_string())),
+        };
         let (facts, keys) = (target.facts(claim, &ready.event, &self.tools.clock), target.keys_at(&self.tools.clock));
-        let body = target.dialect.body(&ready.body, &facts, &keys);
-        let _charge = self.charge(&ready, claim.webhook.account, body.len()).ok_or(Unsent::NoRoom)?;
+        let body = target.dialect.body(prepared, &facts, &keys);
+        let charge = self.charge(&ready, prepared, claim.webhook.account, body.len());
+        let _charge = charge.ok_or(Unsent::NoRoom)?;
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
             return Ok(Outcome::TooLarge(body.len() as u64, limit as u64));
         }
-        sent.body = Some(ready.sent_body(&body, facts.now));
+        sent.body = Some(ready.sent_body(prepared, &body, facts.now));
         let headers = target.headers(&facts, &body, &keys);
         sent.headers = target.kept(&headers);
         let webhook = &target.webhook;
@@ -310,16 +363,9 @@ impl Sender {
             return Err(Unsent::NoRoom);
         }
         let Some(event) = self.tools.store.event(account, id)? else { return Ok(None) };
-        let body = target.dialect.prepare(&event, &target.account_id);
         let many = event.webhooks.len() > 1;
         let is_small = event.data.len() <= PREPARED_BYTES_MAX;
-        let ready = Rc::new(Ready {
-            event,
-            _dialect: target.dialect.clone(),
-            body,
-            sent: OnceCell::new(),
-            charge: RefCell::default(),
-        });
+        let ready = Rc::new(Ready::of(event, target.dialect.clone()));
         match (many, is_small) {
             (true, true) => self.prepared.borrow_mut().insert(key, ready.clone()),
             (true, false) => self.share(key, &ready),
@@ -338,8 +384,8 @@ impl Sender {
     }
 
     /// What a body of so many bytes holds of the budget: nothing more than those that are out already, if it is the same.
-    fn charge(&self, ready: &Ready, account: AccountNumber, bytes: usize) -> Option<Rc<Charge>> {
-        let shared = || ready.charge.borrow().upgrade().filter(|_| ready.body.is_whole());
+    fn charge(&self, ready: &Ready, prepared: &Prepared, account: AccountNumber, bytes: usize) -> Option<Rc<Charge>> {
+        let shared = || ready.charge.borrow().upgrade().filter(|_| prepared.is_whole());
         shared().or_else(|| {
             let mut charge = self.tools.bodies.charge(account);
             charge.grow_to(bytes).ok()?;

@@ -22,6 +22,7 @@ use crate::domain::endpoint_auth::EndpointAuth;
 use crate::domain::event::Event;
 use crate::domain::secret::SigningSecret;
 use crate::domain::sent_headers::SentHeaders;
+use crate::domain::shape::Shape;
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
 
@@ -37,6 +38,8 @@ pub struct Target {
     pub account_id: String,
     /// Where its requests go, or why none can be sent.
     pub to: Result<Destination, String>,
+    /// Its own shape, behind its dialect's.
+    pub shape: Option<Shape>,
     keys: Vec<(SigningKey, Option<UnixMs>)>,
     custom_headers: Vec<(HeaderName, HeaderValue)>,
     /// What its auth sets.
@@ -68,6 +71,10 @@ impl Target {
             Ok(keys) => (keys, to),
             Err(invalid) => (Vec::new(), Err(invalid.to_string())),
         };
+        let (shape, to) = match webhook.own_shape() {
+            Ok(shape) => (shape, to),
+            Err(invalid) => (None, Err(invalid.to_string())),
+        };
         let custom_headers: Vec<_> = webhook.headers.iter().filter_map(parsed).collect();
         let set = dialect.header_keys().map(|key| &key.name).chain(custom_headers.iter().map(|(name, _)| name));
         let all = [CONTENT_TYPE, USER_AGENT, hop().0].into_iter().chain(set.cloned());
@@ -86,6 +93,7 @@ impl Target {
             dialect,
             account_id,
             to,
+            shape,
             keys,
             broken_off,
         }

@@ -1,6 +1,7 @@
 //! What an attempt means for its delivery and its webhook. Pure.
 
 use super::schedule::Claim;
+use super::smtp::{is_final, is_taken};
 use crate::dialect::Dialect;
 use crate::domain::backoff::{RETRY_AFTER_MS_MAX, Strain};
 use crate::domain::delivery::{Attempt, Outcome};
@@ -33,7 +34,9 @@ pub fn verdict(claim: &Claim, dialect: &Dialect, made: Made, dice: f64) -> Settl
     let schedule = webhook.retry.as_ref().unwrap_or(&dialect.retry);
     let next = match attempt.summary.outcome {
         // The next attempt would have the same body.
-        Outcome::TooLarge(..) => Next::NotSent,
+        Outcome::TooLarge(..) | Outcome::ShapeTooCostly(_) => Next::NotSent,
+        // The mail server has said that it never will.
+        Outcome::Status(status) if webhook.url.is_mail() && is_final(status) => Next::Dead,
         _ => schedule.after(attempt.summary.number, success, attempt.summary.ended_at(), dice),
     };
     let strain = strain(&attempt.summary.outcome, success, retry_after);
@@ -58,12 +61,16 @@ fn strain(outcome: &Outcome, success: bool, retry_after: Option<UnixMs>) -> Stra
         Outcome::Auth(_) => retry_after.map_or(Strain::Down, Strain::Until),
         Outcome::Status(_) | Outcome::Broken(_) => Strain::Neutral,
         // These are about us or about one delivery.
-        Outcome::Refused(_) | Outcome::Unsendable(_) | Outcome::TooLarge(..) => Strain::Neutral,
+        Outcome::Refused(_) | Outcome::Unsendable(_) => Strain::Neutral,
+        Outcome::TooLarge(..) | Outcome::ShapeTooCostly(_) => Strain::Neutral,
     }
 }
 
 /// Whether a webhook takes an outcome for a success.
 pub fn is_success(webhook: &Webhook, dialect: &Dialect, outcome: &Outcome) -> bool {
+    if webhook.url.is_mail() {
+        return outcome.status().is_some_and(is_taken);
+    }
     let rule = webhook.success.as_ref().unwrap_or(&dialect.success);
     outcome.status().is_some_and(|status| rule.accepts(status))
 }
@@ -76,7 +83,7 @@ mod tests {
     use crate::dialect::Dialects;
     use crate::domain::delivery::{AttemptSummary, Cause, Delivery};
     use crate::domain::disable::DisableRule;
-    use crate::domain::endpoint::EndpointUrl;
+    use crate::domain::endpoint::{EndpointUrl, Mail, Schemes};
     use crate::domain::id::EventId;
     use crate::domain::retry::{RetrySchedule, SuccessRule};
     use crate::domain::webhook::EventFilter;
@@ -172,7 +179,21 @@ mod tests {
     }
 
     #[test]
+    fn a_mail_that_is_refused_for_good_is_not_tried_again() {
+        let schemes = Schemes { http: false, mail: Mail::Allowed };
+        let url = EndpointUrl::of_webhook("mailto:ops@example.com", schemes).expect("a URL");
+        let after = |status| judged(Webhook { url: url.clone(), ..webhook() }, 1, Outcome::Status(status), None).next;
+        assert_eq!((after(250), after(550)), (Next::Succeeded, Next::Dead));
+        assert_eq!(after(450), Next::RetryAt(T + 10 + 125_000));
+        assert!(
+            matches!(judged(webhook(), 1, Outcome::Status(550), None).next, Next::RetryAt(_)),
+            "of HTTP it says nothing"
+        );
+    }
+
+    #[test]
     fn a_body_that_is_too_large_is_not_sent_and_not_tried_again() {
         assert_eq!(after(Outcome::TooLarge(2, 1), None), (Next::NotSent, Strain::Neutral));
+        assert_eq!(after(Outcome::ShapeTooCostly("why".into()), None), (Next::NotSent, Strain::Neutral));
     }
 }

@@ -18,6 +18,8 @@ use crate::domain::time;
 pub(super) struct Maker<'a> {
     dialect: &'a Dialect,
     event: &'a Event,
+    /// What is sent of its data.
+    data: &'a [u8],
     account_id: &'a str,
     out: Vec<u8>,
     holes: Vec<(usize, Placeholder)>,
@@ -34,11 +36,11 @@ impl<'a> Maker<'a> {
     pub(super) fn make(
         dialect: &'a Dialect,
         envelope: &'a Envelope,
-        event: &'a Event,
+        (event, data): (&'a Event, &'a [u8]),
         account_id: &'a str,
     ) -> (Vec<u8>, Vec<(usize, Placeholder)>) {
-        let out = Vec::with_capacity(event.data.len() + 256);
-        let mut maker = Self { dialect, event, account_id, out, holes: Vec::new() };
+        let out = Vec::with_capacity(data.len() + 256);
+        let mut maker = Self { dialect, event, data, account_id, out, holes: Vec::new() };
         maker.write(envelope);
         (maker.out, maker.holes)
     }
@@ -114,12 +116,13 @@ impl<'a> Maker<'a> {
     /// The producer's bytes that a placeholder stands for.
     fn sent(&self, slot: &Placeholder) -> Option<&'a [u8]> {
         match slot {
-            Placeholder::EventData => Some(&self.event.data),
+            Placeholder::EventData => Some(self.data),
             Placeholder::EventMetadata => self.event.metadata.as_deref(),
             Placeholder::EventActor => self.event.actor.as_deref(),
-            Placeholder::Actor(name) => {
-                let fields = fields_of(self.event.actor.as_deref()?);
-                fields.into_iter().rfind(|(key, _)| key == name).map(|(_, raw)| raw.get().as_bytes())
+            Placeholder::Actor(name) => field_of(self.event.actor.as_deref()?, name),
+            // Data may be anything.
+            Placeholder::Data(name) if self.event.data.trim_ascii_start().starts_with(b"{") => {
+                field_of(&self.event.data, name)
             }
             _ => None,
         }
@@ -128,7 +131,7 @@ impl<'a> Maker<'a> {
     fn value(&mut self, slot: &Placeholder) {
         use Placeholder::*;
         match slot {
-            EventData | EventMetadata | EventActor | Actor(_) => match self.sent(slot) {
+            EventData | Data(_) | EventMetadata | EventActor | Actor(_) => match self.sent(slot) {
                 Some(json) => self.json(json),
                 None => self.out.extend_from_slice(b"null"),
             },
@@ -210,6 +213,11 @@ pub(super) fn inside_string(out: &mut Vec<u8>, text: &str) {
     let mut quoted = Vec::with_capacity(text.len() + 2);
     string(text, &mut quoted);
     out.extend_from_slice(&quoted[1..quoted.len() - 1]);
+}
+
+/// The value of one field of a JSON object, as it was sent; of several of this name, the last.
+fn field_of<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    fields_of(object).into_iter().rfind(|(key, _)| key == name).map(|(_, raw)| raw.get().as_bytes())
 }
 
 /// The fields of a JSON object in order, duplicates included, values as they were sent.

@@ -94,6 +94,7 @@ pub const REQUEST: &Known = &[
     ("order_key", Kind::Plain),
     ("on_dead", Kind::Plain),
     ("filter", Kind::Plain),
+    ("shape", Kind::Plain),
     ("allow", Kind::Plain),
     ("tls", Kind::Nested),
     ("auth", Kind::Nested),
@@ -101,6 +102,7 @@ pub const REQUEST: &Known = &[
     ("tags", Kind::Plain),
     ("metadata", Kind::Plain),
     ("channels", Kind::Plain),
+    ("notices", Kind::Nested),
 ];
 
 /// What a test call can say.
@@ -132,6 +134,7 @@ pub const WEBHOOK: &Known = &[
     ("order_key", Kind::Plain),
     ("on_dead", Kind::Plain),
     ("filter", Kind::Plain),
+    ("shape", Kind::Plain),
     ("allow", Kind::Plain),
     ("tls", Kind::Nested),
     ("auth", Kind::Nested),
@@ -139,6 +142,7 @@ pub const WEBHOOK: &Known = &[
     ("tags", Kind::Plain),
     ("metadata", Kind::Plain),
     ("channels", Kind::Plain),
+    ("notices", Kind::Nested),
     ("created_at", Kind::Time),
     ("updated_at", Kind::Time),
     ("secret", Kind::Plain),

@@ -261,6 +261,8 @@ pub struct AccountTally {
     pub event_bytes: u64,
     /// New events that were published in this day; tests and notices are none.
     pub today: Today,
+    /// The UTC day (since 1970) on which it was last told that more is kept than may be.
+    pub kept_told_on: u32,
 }
 
 /// Events of a day, UTC. A clock that goes back begins no other.
@@ -313,6 +315,7 @@ mod tests {
             Outcome::Unsendable(text()),
             Outcome::TooLarge(1, 1),
             Outcome::Auth(text()),
+            Outcome::ShapeTooCostly(String::new()),
         ]
     }
 

@@ -368,15 +368,15 @@ fn upkeep_of(inner: &Inner, trees: &Trees, kept_by: &KeptBy) -> Upkeep {
     upkeep
 }
 
-/// Tells the operator once when free space falls below the reserve.
+/// Tells the operator once when free space falls below the reserve, and once when there is enough again.
 fn tell_low_space(told: &mut bool, inner: &Inner, staging: &mut Staging<'_>) -> Result<(), StoreError> {
     let low = inner.space_low.load(Ordering::Relaxed);
-    if std::mem::replace(told, low) || !low {
+    if std::mem::replace(told, low) == low {
         return Ok(());
     }
     let free = staging.trees().free_bytes()?;
     let facts = serde_json::json!({"free_bytes": free, "reserve_bytes": inner.settings.free_bytes_min});
-    staging.tell_operator("storage.low", facts)
+    staging.tell_operator(if low { "storage.low" } else { "storage.ok" }, facts)
 }
 
 #[cfg(test)]

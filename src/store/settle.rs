@@ -143,17 +143,21 @@ impl Staging<'_> {
     ) -> Result<(), StoreError> {
         let id = delivery.id;
         // It says nothing about the endpoint; of one that is disabled, the next one may go out.
-        if next == Next::NotSent {
+        if next == Next::NotSent && delivery.state != DeliveryState::Dead {
             return Ok(());
         }
         let Some(webhook) = self.registry().webhook(id.webhook()).cloned() else { return Ok(()) };
         let now = self.now();
-        if next == Next::Dead {
+        if delivery.state == DeliveryState::Dead {
             self.notice_of_dead(&webhook, delivery)?;
+        }
+        if next == Next::NotSent {
+            return Ok(());
         }
         let success = next == Next::Succeeded;
         let status = match webhook.status {
-            Status::Active if !success => {
+            Status::Active if success => return self.notice_of_recovery(&webhook),
+            Status::Active => {
                 let tally = self.tally(id.webhook());
                 let failures = Failures {
                     gone: attempt.outcome == Outcome::Status(410),
@@ -165,7 +169,9 @@ impl Staging<'_> {
                     since: tally.failing_since.unwrap_or(attempt.ended_at()),
                     ended_at: attempt.ended_at(),
                 };
-                let Some(reason) = rule.reason(&failures) else { return Ok(()) };
+                let Some(reason) = rule.reason(&failures) else {
+                    return self.notice_of_failing(&webhook, attempt);
+                };
                 let facts = json!({
                     "reason": reason,
                     "consecutive_failures": failures.in_a_row,

@@ -11,7 +11,7 @@ use crate::api::Api;
 use crate::api::access::auth::Tenant;
 use crate::api::http::list::ListRow;
 use crate::api::http::page::Listed;
-use crate::api::masking::sent_headers;
+use crate::api::masking::{own_url, sent_headers};
 use crate::api::openapi::words::{AttemptOutcome, DeliveryCause, DeliveryState};
 use crate::domain::account::Scope;
 use crate::domain::delivery::{Attempt, Cause, Delivery};
@@ -50,8 +50,8 @@ pub struct DeliveryView {
     /// When it ended; null while it is open.
     #[schema(format = DateTime)]
     pub ended_at: Option<String>,
-    /// Why it was cancelled (`too_large`: its body is over what the dialect allows), or is dead without an attempt:
-    /// `filter_too_costly`, and what to do.
+    /// Why it was cancelled (`too_large`: its body is over what the dialect allows), or is dead though nothing was sent:
+    /// `filter_too_costly` or `shape_too_costly`, and what to do.
     pub reason: Option<String>,
     /// Attempts made so far.
     pub attempt_count: u16,
@@ -94,7 +94,8 @@ pub struct AttemptView {
     /// key that may not manage.
     #[schema(example = json!({"webhook-id": "order-1042", "webhook-timestamp": "1768469400"}))]
     pub request_headers: BTreeMap<String, Option<String>>,
-    /// What was sent. Only in the reply about this one attempt; null once its event is no longer kept.
+    /// What was sent. Only in the reply about this one attempt; null once its event is no longer kept, or where its shape made
+    /// nothing of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<RequestBodyView>)]
     pub request_body: Option<Option<RequestBodyView>>,
@@ -241,7 +242,7 @@ pub fn attempt_view(api: &Api, by: &Tenant, webhook: &Webhook, delivery: &Delive
         number: summary.number,
         started_at: time::rfc3339(api.store.shown(summary.started_at)),
         response_time_ms: summary.duration_ms,
-        url: attempt.url,
+        url: own_url(webhook, &attempt.url, by.may(Scope::Manage)),
         request_headers,
         request_body: None,
         status_code: summary.outcome.status(),

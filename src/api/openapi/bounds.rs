@@ -7,6 +7,7 @@ use crate::domain::disable::{ATTEMPTS_MAX, FAILURES_MAX, SECONDS_MAX};
 use crate::domain::endpoint::{HEADERS_MAX, URL_BYTES_MAX};
 use crate::domain::endpoint_auth::NAME_BYTES_MAX;
 use crate::domain::job::IDS_MAX;
+use crate::domain::notice::{QUIET_SECONDS_MAX, QUIET_SECONDS_USUAL};
 use crate::domain::oauth2::{CLIENT_ID_BYTES_MAX, EXTRA_MAX, SCOPE_BYTES_MAX};
 use crate::domain::order::KEY_PATH_BYTES_MAX;
 use crate::domain::rate_limit::REQUESTS_MAX;
@@ -19,7 +20,7 @@ use crate::domain::webhook::{
 /// What is said of the field beside its type.
 pub fn bounds(of: &str, field: &str) -> Option<Value> {
     Some(match (of, field) {
-        ("WebhookCreate" | "WebhookChange", field) => return of_webhook(field),
+        ("WebhookCreate" | "WebhookChange" | "WebhookPut", field) => return of_webhook(field),
         ("RateLimit", "per_second" | "per_minute") => json!({"minimum": 1, "maximum": REQUESTS_MAX}),
         ("RateLimit", "burst") => json!({"minimum": 0, "maximum": REQUESTS_MAX}),
         ("RetrySchedule", "delays") => json!({
@@ -43,6 +44,10 @@ pub fn bounds(of: &str, field: &str) -> Option<Value> {
         ("AuthChange", "extra") => json!({"maxProperties": EXTRA_MAX}),
         ("DeadLettersSelect", "ids") => json!({"minItems": 1, "maxItems": IDS_MAX}),
         ("EventPublish", "test") | (_, "dry_run") => json!({"default": false}),
+        ("Notices", "quiet_seconds") => json!({"minimum": 0, "maximum": QUIET_SECONDS_MAX}),
+        ("NoticesChange", "quiet_seconds") => {
+            json!({"minimum": 0, "maximum": QUIET_SECONDS_MAX, "default": QUIET_SECONDS_USUAL})
+        }
         ("Webhook", "success_rate") => json!({"minimum": 0, "maximum": 1}),
         _ => return None,
     })

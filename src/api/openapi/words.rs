@@ -49,7 +49,7 @@ enums! {
     /// `missed`, a bulk replay made it for an event that had none.
     DeliveryCause = Cause::WORDS;
     /// What came of an attempt: `status`, an answer; otherwise what came in the place of one. `auth`: there was no access token for
-    /// it.
+    /// it. `too_large` and `shape_too_costly`: nothing was sent, and it is not tried again.
     AttemptOutcome = FAILURE_KINDS;
     /// Whether a webhook's deliveries go out: `active`; `paused` by a person; `disabled` by a rule or a person; `unverified`
     /// until its endpoint passes the ownership check.

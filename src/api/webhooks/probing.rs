@@ -86,6 +86,14 @@ pub fn warning(webhook: &Webhook) -> Option<String> {
     Some(format!("the endpoint is not verified, so nothing is delivered: {reason}; POST …/verify tries again"))
 }
 
+/// Refuses to ask somebody who can only be written to.
+fn refuse_mail(webhook: &Webhook) -> Result<(), Problem> {
+    if !webhook.url.is_mail() {
+        return Ok(());
+    }
+    Err(Problem::wrong_state("a mailto: webhook has no endpoint that could answer; POST …/test sends a mail"))
+}
+
 impl Reach<'_> {
     /// Asks the endpoint of a webhook again.
     pub async fn verify(&self, id: &str) -> Result<Webhook, Problem> {
@@ -146,6 +154,7 @@ impl Reach<'_> {
     /// Calls the endpoint of a webhook to see how it is.
     pub async fn check(&self, id: &str) -> Result<CheckView, Problem> {
         let webhook = self.webhook(id)?;
+        refuse_mail(&webhook)?;
         let dialect = self.api.loaded(&webhook.dialect)?;
         let event = self.probe_event(&webhook, "test");
         let headers = dialect.health_check_headers(&self.facts(&webhook, &event));

@@ -7,9 +7,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::endpoint_auth::AuthView;
+use super::noticing::NoticesView;
 use super::outgoing::TlsView;
 use crate::api::http::list::ListRow;
-use crate::api::masking::own_headers;
+use crate::api::masking::{own_headers, own_url};
 use crate::api::openapi::words::{LaneWait, WebhookOrder, WebhookStatus};
 use crate::domain::disable::WrittenRule;
 use crate::domain::lane::Standing;
@@ -17,6 +18,7 @@ use crate::domain::order::OnDead;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::RetrySchedule;
 use crate::domain::secret::Secret;
+use crate::domain::shape::Written;
 use crate::domain::tally::Tally;
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{Status, Webhook};
@@ -38,7 +40,8 @@ pub struct WebhookView {
     account: String,
     /// The contract that it is served by.
     dialect: String,
-    /// Where deliveries go.
+    /// Where deliveries go. Of one that hears notices a key that may not manage sees only the host, since the URL of a chat's
+    /// incoming webhook is a secret.
     url: String,
     /// Which events: exact types, `task.*` for all that start so, or `*`.
     events: Vec<String>,
@@ -82,6 +85,8 @@ pub struct WebhookView {
     on_dead: Option<OnDead>,
     /// A condition on the event: only events that it holds for are wanted.
     filter: Option<String>,
+    /// What is made of an event's `data` for it, behind what the dialect makes of it.
+    shape: Option<Written>,
     /// Networks that were opened for it though they are not public.
     allow: Vec<String>,
     /// TLS of its own.
@@ -97,6 +102,8 @@ pub struct WebhookView {
     /// For your own systems.
     #[schema(example = json!({"customer": "c_42"}))]
     metadata: BTreeMap<String, String>,
+    /// How it hears notices; null for one that hears events.
+    notices: Option<NoticesView>,
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
@@ -189,7 +196,7 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
         uid: webhook.uid.clone(),
         account: by.account.clone(),
         dialect: webhook.dialect.clone(),
-        url: webhook.url.as_str().to_string(),
+        url: own_url(webhook, webhook.url.as_str(), by.may_manage),
         events: webhook.events.iter().map(ToString::to_string).collect(),
         name: webhook.name.clone(),
         description: webhook.description.clone(),
@@ -210,12 +217,14 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
         order_key: webhook.order.as_ref().and_then(|order| order.key.as_ref()).map(|key| key.as_str().to_string()),
         on_dead: webhook.order.as_ref().map(|order| order.on_dead),
         filter: webhook.condition.clone(),
+        shape: webhook.shape.as_deref().and_then(|text| serde_json::from_str(text).ok()),
         allow: webhook.allow.iter().map(ToString::to_string).collect(),
         tls: webhook.tls.as_ref().map(TlsView::from),
         auth: webhook.auth.as_ref().map(|auth| AuthView::of(auth, by.may_manage)),
         channels: webhook.channels.clone(),
         tags: webhook.tags.clone(),
         metadata: webhook.metadata.clone(),
+        notices: webhook.notices.map(NoticesView::from),
         created_at: time::rfc3339(webhook.created_at),
         updated_at: time::rfc3339(webhook.updated_at),
         last_attempt_at: tally.last_attempt_at.map(shown),

@@ -3,6 +3,7 @@
 
 mod broken;
 mod canonical;
+mod chats;
 mod faces;
 mod lookalikes;
 mod mistakes;
@@ -11,6 +12,7 @@ mod proofs;
 mod published;
 mod schema;
 mod sending;
+mod shapes;
 mod signing;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
