@@ -261,7 +261,7 @@ impl WebhookInput {
             shape: self.shape.vet(|Object(written)| Shape::of(written).map(|shape| shape.written().to_json()))?,
             allow,
             tls: self.tls,
-            auth: self.auth.vet(|auth| auth.vet(dialect, http_allowed))?,
+            auth: self.auth.vet(|auth| auth.vet(dialect, schemes.http))?,
             uid: self.uid.vet(|uid| labels::check_uid(&uid).map(|()| uid))?,
             tags: self.tags.vet(labels::vet_tags)?,
             metadata: self.metadata.vet(labels::vet_metadata)?,
