@@ -242,6 +242,9 @@ pub fn apply(change: Change<NewAuth>, to: &mut Webhook) -> Result<(), Invalid> {
         Change::To(NewAuth { auth, .. }) => to.auth = Some(auth),
     }
     let Some(auth) = &to.auth else { return Ok(()) };
+    if to.url.is_mail() {
+        return Err(Invalid::new("auth", "must be null with a mailto: url: the mail server is the operator's"));
+    }
     match to.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(auth.header_name())) {
         Some((name, _)) => {
             Err(Invalid::new(format!("headers.{name}"), "is what `auth` sets: take it out of one of the two"))
