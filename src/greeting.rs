@@ -39,6 +39,9 @@ pub fn greet(config: &Config, address: SocketAddr, first_key: Option<&str>, serv
     if let Some(proxy) = config.deliver.proxy() {
         println!("deliveries go through the proxy {proxy}");
     }
+    if let Some(host) = &config.smtp.host {
+        println!("notices by mail are handed to {host}");
+    }
     match first_key {
         Some(key) => println!("admin key: {key} (shown this once; keep it)"),
         None => println!("admin key: the one of the first start, or HOOKWHEEL__AUTH__ADMIN_KEY"),

@@ -57,9 +57,10 @@ use domain::audit::Actor;
 use domain::delivery::Delivery;
 use domain::explain::Explained;
 use domain::guard::Guard;
-use domain::id::WebhookNumber;
+use domain::id::{AttemptId, WebhookNumber};
 use domain::lane::Standing;
 use domain::probe::{Probe, Probed, Tried};
+use domain::pull::{Ask, Leased, Pulled, Word};
 use domain::rate_limit::{Allowance, RateLimit};
 use domain::time::{self, UnixMs};
 use domain::webhook::Webhook;
@@ -104,6 +105,9 @@ pub enum ServeError {
     /// There is nobody to trust.
     #[error("deliver.roots: {0}")]
     Roots(String),
+    /// Mail cannot be handed to the mail server that is configured.
+    #[error("smtp: {0}")]
+    Smtp(String),
     /// A log filter is not one.
     #[error("log.level: {0}")]
     Log(String),
@@ -156,10 +160,11 @@ pub async fn run_by(
     let shelf = Arc::new(Shelf::new(shelf));
     let (address, trust) = (listener.local_addr()?, settings::trust(config.deliver.roots).map_err(ServeError::Roots)?);
     let guard = Arc::new(settings::guard(&config, address));
+    let smtp = settings::smtp(&config).map_err(ServeError::Smtp)?;
     let (store, committer) = store::open(settings::of_store(&config), clock.clone(), Dice::from_system())?;
     let committing = std::thread::Builder::new().name("commit".into());
     let committing = committing.spawn(move || or_end("commit", || committer.run()))?;
-    let sending = settings::of_deliver(&config, guard.clone());
+    let sending = deliver::Settings { smtp, ..settings::of_deliver(&config, guard.clone()) };
     let deliver = deliver::start(sending, trust, store.clone(), shelf.clone(), clock.clone());
 
     let mut dice = Dice::from_system();
@@ -191,6 +196,7 @@ pub async fn run_by(
     }
     tracing::info!("stopping");
     let watch = Stopwatch::start();
+    deliver.answer_polls();
     let served = listening.stop().await;
     deliver.stop(grace.saturating_sub(watch.elapsed())).await;
     store.close();
@@ -255,6 +261,12 @@ impl api::Outbound for deliver::Handle {
     }
     fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance {
         Self::left(self, webhook, limit)
+    }
+    fn pull(&self, ask: Ask, is_there: Box<dyn Fn() -> bool + Send>) -> BoxFuture<'static, Vec<Pulled>> {
+        Box::pin(Self::pull(self, ask, is_there))
+    }
+    fn say(&self, leases: Vec<AttemptId>, word: Word) -> BoxFuture<'static, Vec<Leased>> {
+        Box::pin(Self::say(self, leases, word))
     }
     fn standing(&self, webhook: WebhookNumber) -> BoxFuture<'static, Option<Standing>> {
         Box::pin(Self::standing(self, webhook))

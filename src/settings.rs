@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Roots, ServerConfig, StoreConfig, threads};
+use crate::config::{Config, Roots, ServerConfig, SmtpTls, StoreConfig, threads};
 use crate::domain::guard::{Guard, OwnListener};
+use crate::domain::secret::Secret;
 use crate::domain::time::DAY_MS;
 use crate::{api, deliver, store};
 
@@ -65,6 +66,11 @@ pub fn of_api(config: &Config, guard: Arc<Guard>) -> api::Settings {
         body_bytes_max: config.server.body_bytes_max,
         bodies_bytes_max: config.server.bodies_bytes_max,
         http_allowed: config.deliver.http_allowed,
+        mail: match (&config.smtp.host, config.smtp.accounts) {
+            (None, _) => api::MailRule::NoServer,
+            (Some(_), false) => api::MailRule::Operator,
+            (Some(_), true) => api::MailRule::Accounts,
+        },
         egress: config.deliver.egress.clone(),
         guard,
         limits: limits(&config.server),
@@ -75,6 +81,7 @@ pub fn of_api(config: &Config, guard: Arc<Guard>) -> api::Settings {
             timeout_seconds: config.limits.timeout,
             kept_bytes_max: config.limits.kept_bytes_max,
             kept_days_max: config.retention.event_days,
+            event_types_max: config.limits.event_types_max,
             events_per_second: config.limits.events_per_second,
             events_per_day: config.limits.events_per_day,
         },
@@ -122,7 +129,36 @@ pub fn of_deliver(config: &Config, guard: Arc<Guard>) -> deliver::Settings {
         proxy: from.proxy(),
         proxy_resolves: from.proxy_resolves,
         listener_descriptors: listener_descriptors(config.server.connections_max),
+        smtp: None,
     }
+}
+
+/// The mail server that mail is handed to, if there is one.
+pub fn smtp(config: &Config) -> Result<Option<Arc<deliver::Smtp>>, String> {
+    let from = &config.smtp;
+    let Some(host) = from.host.clone() else { return Ok(None) };
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+    };
+    let password = match (&from.password, &from.password_file) {
+        (Some(password), _) => Some(password.clone()),
+        (None, Some(path)) => Some(Secret::new(read(path)?.trim_end_matches(['\r', '\n']))),
+        (None, None) => None,
+    };
+    let settings = deliver::SmtpSettings {
+        host,
+        port: from.port,
+        tls: match from.tls {
+            SmtpTls::Starttls => deliver::SmtpTls::Starttls,
+            SmtpTls::Tls => deliver::SmtpTls::Whole,
+            SmtpTls::None => deliver::SmtpTls::None,
+        },
+        ca: from.ca_file.as_deref().map(read).transpose()?,
+        login: from.username.clone().zip(password),
+        from: from.from.clone().unwrap_or_default(),
+        timeout: Duration::from_secs(from.timeout_seconds),
+    };
+    deliver::Smtp::new(settings).map(|smtp| Some(Arc::new(smtp)))
 }
 
 /// A connection to the API costs two descriptors, and 0 is no limit.

@@ -199,7 +199,7 @@ fn the_operator_is_told_and_not_about_the_operators_own_webhooks() {
         facts.extend([
             ("webhook_id".to_owned(), json!(webhook.id)),
             ("account".to_owned(), json!("default")),
-            ("url".to_owned(), json!(webhook.url)),
+            ("url".to_owned(), json!(webhook.url.replace("/bad", "/***"))),
             ("name".to_owned(), json!("the shop")),
         ]);
         Value::from(facts.clone())
@@ -209,6 +209,10 @@ fn the_operator_is_told_and_not_about_the_operators_own_webhooks() {
         verify(&arrived, &told.secret);
         let mut body: Value = serde_json::from_slice(&arrived.message.body).unwrap();
         assert_eq!(body["type"], kind, "{body}");
+        let data = body["data"].as_object_mut().unwrap();
+        let (title, text) = (data.shift_remove("title").unwrap(), data.shift_remove("text").unwrap());
+        assert!(title.as_str().unwrap().ends_with(": the shop"), "{title}");
+        assert!(text.as_str().unwrap().contains("account: default\n"), "{text}");
         body["data"].take()
     };
 

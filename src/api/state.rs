@@ -22,7 +22,7 @@ use crate::clock::{Clock, Dice};
 use crate::dialect::{Dialect, Shelf, Signing};
 use crate::domain::Invalid;
 use crate::domain::account::AccountLimits;
-use crate::domain::byte_budget::ByteBudget;
+use crate::domain::byte_budget::{ByteBudget, Charge, NoRoom};
 use crate::domain::guard::Guard;
 use crate::domain::id::{AccountNumber, KeyId};
 use crate::domain::secret::Secret;
@@ -30,6 +30,11 @@ use crate::store::Store;
 
 /// What webhooks may hold whose endpoints wait to be asked after their reply: some thousands of them.
 const ASKED_LATER_BYTES_MAX: usize = 32 << 20;
+
+/// What one call holds that waits for deliveries, about: its connection is bounded elsewhere.
+const POLL_BYTES: usize = 8 * 1024;
+/// Such calls that may wait at once.
+const POLLS_MAX: usize = 2048;
 
 /// A setting of the server.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -58,6 +63,8 @@ pub struct Quotas {
     pub kept_bytes_max: u64,
     /// Days that events are kept.
     pub kept_days_max: u64,
+    /// Event types that it may write down.
+    pub event_types_max: usize,
     /// Events that may be published in a second.
     pub events_per_second: u32,
     /// New events that may be published in a day, UTC.
@@ -74,6 +81,7 @@ impl Quotas {
             timeout_seconds: limits.timeout.unwrap_or(self.timeout_seconds),
             kept_bytes_max: limits.kept_bytes_max.unwrap_or(self.kept_bytes_max),
             kept_days_max: limits.kept_days_max.map_or(self.kept_days_max, u64::from),
+            event_types_max: self.event_types_max,
             events_per_second: limits.events_per_second.unwrap_or(self.events_per_second),
             events_per_day: limits.events_per_day.unwrap_or(self.events_per_day),
         }
@@ -103,6 +111,8 @@ pub struct Settings {
     pub bodies_bytes_max: usize,
     /// Whether webhooks may have `http://` URLs.
     pub http_allowed: bool,
+    /// Who may make webhooks that send mail.
+    pub mail: MailRule,
     /// The addresses that deliveries come from, for receivers' firewalls.
     pub egress: Vec<IpNet>,
     /// Which addresses may be dialled.
@@ -113,6 +123,17 @@ pub struct Settings {
     pub quotas: Quotas,
     /// Every setting of the server, to be shown to admins.
     pub knobs: Vec<Knob>,
+}
+
+/// Who may make webhooks that send mail: it goes out in the operator's name, to whomever their URL names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailRule {
+    /// Nobody: there is no mail server.
+    NoServer,
+    /// Admin keys, and the account `operator`.
+    Operator,
+    /// Any account.
+    Accounts,
 }
 
 /// What all handlers share.
@@ -133,6 +154,8 @@ pub struct Api {
     pub(super) bodies: Arc<ByteBudget>,
     /// Room for webhooks whose endpoints are asked after the reply that made them.
     pub(super) asked_later: Arc<ByteBudget>,
+    /// Room for calls that wait for deliveries.
+    polls: Arc<ByteBudget>,
     pub(super) served: Served,
     pub(super) described: OnceLock<Described>,
 }
@@ -160,6 +183,7 @@ impl Api {
             connections: Arc::new(Connections::new(&settings.limits)),
             bodies: ByteBudget::new(settings.bodies_bytes_max),
             asked_later: ByteBudget::new(ASKED_LATER_BYTES_MAX),
+            polls: ByteBudget::new(POLLS_MAX * POLL_BYTES),
             settings,
             outbound,
             served: Served::default(),
@@ -184,6 +208,17 @@ impl Api {
             read()
         })
         .await
+    }
+
+    /// Lets a call wait for deliveries, until what is returned is dropped.
+    pub(super) fn may_poll(&self, account: AccountNumber) -> Result<Charge, NoRoom> {
+        let mut place = self.polls.charge(account);
+        place.grow_to(POLL_BYTES).map(|()| place)
+    }
+
+    /// Calls that wait for deliveries.
+    pub(super) fn polls(&self) -> usize {
+        self.polls.held_bytes() / POLL_BYTES
     }
 
     /// Forgets what was counted for a key that is gone.

@@ -25,6 +25,7 @@ impl Config {
         let all = [
             file(&self.secrets_in, "a configuration with secrets"),
             file(&self.server.tls_key, "the key of the certificate"),
+            file(&self.smtp.password_file, "the password of the mail server"),
             Some(data),
         ];
         all.into_iter().flatten().filter(|one| is_open(&one.path)).collect()

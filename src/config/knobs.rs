@@ -7,9 +7,11 @@ use std::str::FromStr;
 
 use config::ValueKind;
 use ipnet::IpNet;
+use lettre::message::Mailbox;
 use serde::{Deserialize, Deserializer, Serializer};
 
 use crate::domain::account::{EVENTS_PER_DAY_MAX, EVENTS_PER_SECOND_MAX};
+use crate::domain::names::is_host_name;
 use crate::domain::proxy::Proxy;
 
 /// What a knob takes.
@@ -30,6 +32,11 @@ pub enum Takes {
     Roots,
     Dialect,
     Dialects,
+    Host,
+    Text,
+    Sender,
+    Password,
+    SmtpTls,
 }
 
 const GIB: u64 = 1 << 30;
@@ -64,6 +71,7 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("store.group_bytes_max", Takes::Whole { min: 1 << 10, max: GIB }),
     ("limits.webhooks_max", Takes::Whole { min: 0, max: 10_000_000 }),
     ("limits.keys_max", Takes::Whole { min: 0, max: 10_000_000 }),
+    ("limits.event_types_max", Takes::Whole { min: 0, max: 10_000_000 }),
     ("limits.max_in_flight", Takes::Whole { min: 1, max: 256 }),
     ("limits.timeout", Takes::Whole { min: 1, max: 120 }),
     ("limits.kept_bytes_max", Takes::Whole { min: 0, max: 1024 * GIB }),
@@ -91,6 +99,16 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("deliver.proxy", Takes::Proxy),
     ("deliver.proxy_resolves", Takes::Flag),
     ("deliver.roots", Takes::Roots),
+    ("smtp.host", Takes::Host),
+    ("smtp.port", Takes::Whole { min: 0, max: 65_535 }),
+    ("smtp.tls", Takes::SmtpTls),
+    ("smtp.ca_file", Takes::Path),
+    ("smtp.username", Takes::Text),
+    ("smtp.password", Takes::Password),
+    ("smtp.password_file", Takes::Path),
+    ("smtp.from", Takes::Sender),
+    ("smtp.timeout_seconds", Takes::Whole { min: 1, max: 300 }),
+    ("smtp.accounts", Takes::Flag),
     ("auth.admin_key", Takes::Key),
     ("log.format", Takes::LogFormat),
     ("log.level", Takes::LogLevel),
@@ -99,7 +117,7 @@ pub const KNOBS: &[(&str, Takes)] = &[
 impl Takes {
     /// Whether what it takes is never shown.
     pub fn is_secret(self) -> bool {
-        matches!(self, Self::Key | Self::MasterKey | Self::Proxy)
+        matches!(self, Self::Key | Self::MasterKey | Self::Proxy | Self::Password)
     }
 
     /// Whether a knob takes `value`. The environment has only texts, so a text may spell a number or a flag.
@@ -119,6 +137,12 @@ impl Takes {
             Self::Addresses => all(value, |text| text.parse::<SocketAddr>().is_ok()),
             Self::Proxy => text.is_some_and(|text| Proxy::parse(text).is_ok()),
             Self::Roots => matches!(text, Some("webpki" | "native")),
+            Self::Host => text.is_some_and(|text| is_host_name(text) || text.parse::<IpAddr>().is_ok()),
+            Self::Text | Self::Password => {
+                text.is_some_and(|text| (1..=1024).contains(&text.len()) && !text.chars().any(char::is_control))
+            }
+            Self::Sender => text.is_some_and(|text| text.len() <= 320 && text.parse::<Mailbox>().is_ok()),
+            Self::SmtpTls => matches!(text, Some("starttls" | "tls" | "none")),
             Self::Key => text.is_some_and(|text| {
                 (16..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
             }),
@@ -152,6 +176,10 @@ impl fmt::Display for Takes {
             }
             Self::Proxy => "a proxy, such as \"http://user:password@proxy.example:3128\" or \"socks5://10.0.0.1:1080\"",
             Self::Roots => "\"webpki\" or \"native\"",
+            Self::Host => "a host name or an IP address, without a port",
+            Self::Text | Self::Password => "1 to 1,024 characters on one line",
+            Self::Sender => "a mail address, such as \"hookwheel@example.com\" or \"Hookwheel <hookwheel@example.com>\"",
+            Self::SmtpTls => "\"starttls\", \"tls\" or \"none\"",
             Self::LogFormat => "\"text\" or \"json\"",
             Self::LogLevel => "error, warn, info, debug or trace, or a filter such as \"info,hookwheel::store=debug\"",
         })

@@ -16,7 +16,7 @@ use reading::from_sources;
 pub use reading::{ConfigError, ENVIRONMENT_PREFIX};
 pub use sections::{
     AuthConfig, Config, DeliverConfig, LimitsConfig, LogConfig, LogFormat, RetentionConfig, Roots, ServerConfig,
-    StoreConfig,
+    SmtpConfig, SmtpTls, StoreConfig,
 };
 
 /// The file that is read when none is named, if it is there.

@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::Path;
 
 use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
 use thiserror::Error;
 
-use super::Config;
 use super::knobs::{KNOBS, Takes};
+use super::{Config, SmtpTls};
 
 /// What every variable of the environment that sets a knob begins with.
 pub const ENVIRONMENT_PREFIX: &str = "HOOKWHEEL__";
@@ -84,7 +85,13 @@ pub fn from_sources(file: Option<(&Path, &str)>, env: Option<Map<String, String>
     if let Some(folder) = file.and_then(|(path, _)| path.parent()) {
         config.deliver.dialects = folder.join(&config.deliver.dialects);
         config.store.master_key_file = config.store.master_key_file.map(|path| folder.join(path));
-        for path in [&mut config.server.tls_certificate, &mut config.server.tls_key].into_iter().flatten() {
+        let beside = [
+            &mut config.server.tls_certificate,
+            &mut config.server.tls_key,
+            &mut config.smtp.ca_file,
+            &mut config.smtp.password_file,
+        ];
+        for path in beside.into_iter().flatten() {
             *path = folder.join(&*path);
         }
     }
@@ -107,6 +114,24 @@ fn check_together(config: &Config) -> Result<(), ConfigError> {
     if config.server.tls_certificate.is_some() != config.server.tls_key.is_some() {
         return Err(ConfigError::Contradiction(
             "`server.tls_certificate` and `server.tls_key` go together: set both to serve TLS, or none",
+        ));
+    }
+    let smtp = &config.smtp;
+    if smtp.host.is_some() && smtp.from.is_none() {
+        return Err(ConfigError::Contradiction("`smtp.host` needs `smtp.from`: mail has to come from somebody"));
+    }
+    if smtp.password.is_some() && smtp.password_file.is_some() {
+        return Err(ConfigError::Contradiction("`smtp.password` and `smtp.password_file` are two passwords: set one"));
+    }
+    if smtp.username.is_some() != (smtp.password.is_some() || smtp.password_file.is_some()) {
+        return Err(ConfigError::Contradiction(
+            "`smtp.username` and `smtp.password` (or `smtp.password_file`) go together: set both to log in, or none",
+        ));
+    }
+    let is_here = |host: &str| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    if smtp.tls == SmtpTls::None && smtp.username.is_some() && !smtp.host.as_deref().is_some_and(is_here) {
+        return Err(ConfigError::Contradiction(
+            "`smtp.tls` is \"none\" and there is a password: it would travel in the clear; encrypt, or do not log in",
         ));
     }
     Ok(())

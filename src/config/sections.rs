@@ -28,6 +28,8 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// The sending side.
     pub deliver: DeliverConfig,
+    /// The mail server that notices by mail are handed to.
+    pub smtp: SmtpConfig,
     /// Who may use the API.
     pub auth: AuthConfig,
     /// What is written to standard error.
@@ -74,6 +76,7 @@ impl Config {
             (self.limits.keys_max == 0, "limits.keys_max", no_limit),
             (self.deliver.http_allowed, "deliver.http_allowed", "payloads may travel in the clear"),
             (!self.deliver.allow.is_empty(), "deliver.allow", "networks that are not public may be dialled"),
+            (self.smtp.accounts, "smtp.accounts", "accounts may have mail sent to anybody"),
         ];
         all.into_iter().filter(|(is_loose, ..)| *is_loose).map(|(_, knob, meaning)| (knob, meaning)).collect()
     }
@@ -193,6 +196,8 @@ pub struct LimitsConfig {
     pub webhooks_max: usize,
     /// API keys of one account; 0: no limit.
     pub keys_max: usize,
+    /// Event types that one account may write down; 0: no limit but 2 MiB of them.
+    pub event_types_max: usize,
     /// The greatest `max_in_flight` that an account's own key may give a webhook.
     pub max_in_flight: u32,
     /// The longest `timeout` that it may, in seconds.
@@ -210,6 +215,7 @@ impl Default for LimitsConfig {
         Self {
             webhooks_max: 10_000,
             keys_max: 1_000,
+            event_types_max: 500,
             max_in_flight: 64,
             timeout: 60,
             kept_bytes_max: 0,
@@ -333,6 +339,63 @@ impl Default for DeliverConfig {
             proxy: None,
             proxy_resolves: false,
             roots: Roots::Webpki,
+        }
+    }
+}
+
+/// `[smtp]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SmtpConfig {
+    /// Its name or address; without one no webhook sends mail. It is the operator's own, so no guard stands before it, and no
+    /// proxy.
+    pub host: Option<String>,
+    /// Its port; 0: 587 with `starttls`, 465 with `tls`, 25 with `none`.
+    pub port: u16,
+    /// How the connection is encrypted.
+    pub tls: SmtpTls,
+    /// Authorities that its certificate is checked against, in PEM, in the place of Mozilla's; relative in the file, it lies
+    /// beside the file.
+    pub ca_file: Option<PathBuf>,
+    /// Whom to log in as; without one nobody logs in.
+    pub username: Option<String>,
+    /// The password, for the environment.
+    pub password: Option<Secret>,
+    /// A file with the password; relative in the file, it lies beside the file.
+    pub password_file: Option<PathBuf>,
+    /// Whom mail comes from.
+    pub from: Option<String>,
+    /// Seconds that handing over one mail may take.
+    pub timeout_seconds: u64,
+    /// Whether accounts may make webhooks that send mail, with keys of their own. Then they can have mail sent to anybody.
+    pub accounts: bool,
+}
+
+/// How a connection to the mail server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpTls {
+    /// It begins in the clear and must then be encrypted.
+    Starttls,
+    /// From the first byte.
+    Tls,
+    /// Not at all.
+    None,
+}
+
+impl Default for SmtpConfig {
+    fn default() -> Self {
+        Self {
+            host: None,
+            port: 0,
+            tls: SmtpTls::Starttls,
+            ca_file: None,
+            username: None,
+            password: None,
+            password_file: None,
+            from: None,
+            timeout_seconds: 30,
+            accounts: false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Delivery: wheel and lanes decide (`wheel`, `lane`, `schedule`, `verdict`: pure), a thread turns them (`engine`), and
-//! senders make the requests (`errands`, `sender`, `target`, `book`), past the guard.
+//! senders make the requests (`errands`, `sender`, `target`, `book`), past the guard, with the access tokens that endpoints want
+//! (`grants`, `tokens`), or hand over what is pulled (`polls`, `leases`, `pulling`).
 
 pub mod allowances;
 pub mod book;
@@ -11,19 +12,27 @@ pub mod engine;
 pub mod errands;
 mod explain;
 mod failure;
+mod grants;
+mod headers;
 mod http;
 pub mod lane;
+pub mod leases;
+mod letters;
 mod limiter;
 pub mod mailbox;
 pub mod meters;
+pub mod polls;
 mod probes;
+mod pulling;
 mod requests;
 mod resolve;
 pub mod schedule;
 mod sender;
 pub mod shares;
+mod smtp;
 mod target;
 mod tls;
+mod tokens;
 mod tunnel;
 pub mod verdict;
 pub mod wheel;
@@ -37,7 +46,7 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use ipnet::IpNet;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use url::Url;
 
 use crate::clock::Clock;
@@ -53,7 +62,7 @@ use crate::domain::proxy::Proxy;
 use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::domain::webhook::Webhook;
 use crate::pulse::{Pulse, Stuck, or_end, or_end_task};
-use crate::store::Store;
+use crate::store::{Listener, Notice, Store};
 use allowances::Allowances;
 use clients::Making;
 use descriptors::Descriptors;
@@ -62,6 +71,7 @@ use egress::Egress;
 pub use egress::may_be_here;
 use engine::Engine;
 use errands::Errand;
+use leases::Leases;
 use mailbox::Mailbox;
 use meters::Meters;
 use probes::{OPERATOR, Probes};
@@ -69,7 +79,9 @@ pub use requests::Requests;
 use resolve::Resolver;
 use schedule::{Claim, Scheduler};
 use sender::Tools;
+pub use smtp::{Smtp, SmtpSettings, SmtpTls};
 pub use tls::Trust;
+use tokens::Tokens;
 
 /// How long the engine may take to answer who asks how deliveries stand.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -99,6 +111,8 @@ pub struct Settings {
     pub proxy_resolves: bool,
     /// Descriptors that are the listener's to use.
     pub listener_descriptors: usize,
+    /// The mail server that mail is handed to.
+    pub smtp: Option<Arc<Smtp>>,
 }
 
 impl Settings {
@@ -117,6 +131,8 @@ pub struct Deliver {
     mailbox: Arc<Mailbox>,
     handle: Handle,
     engine: JoinHandle<()>,
+    leases: Arc<Leases>,
+    stopping: Arc<watch::Sender<bool>>,
     senders: Vec<(Arbiter, oneshot::Receiver<()>)>,
 }
 
@@ -132,7 +148,7 @@ pub fn requests_alone(settings: &Settings, trust: Trust) -> Requests {
     let descriptors = Descriptors::of_this_process(settings.listener_descriptors);
     let (ways, trust, connect) = (settings.ways(), Arc::new(trust), settings.connect);
     let resolver = Resolver::new(&settings.name_servers, settings.dns);
-    Requests::new(Making { ways, trust, descriptors, connect }, resolver, 1)
+    Requests::new(Making { ways, trust, descriptors, connect }, resolver, 1, Arc::default(), Clock::real())
 }
 
 /// Starts delivering what the store holds, trusting those in `trust`. Must be called within an actix system.
@@ -140,7 +156,9 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
     let (mailbox, meters) = (Arc::new(Mailbox::default()), Arc::new(Meters::default()));
     let descriptors = Descriptors::of_this_process(settings.listener_descriptors);
     let bodies = ByteBudget::new(settings.bodies_bytes_max);
-    store.listen(mailbox.clone());
+    let tokens = Arc::new(Tokens::default());
+    store.listen(Arc::new(Ears { mailbox: mailbox.clone(), tokens: tokens.clone() }));
+    let (leases, stopping) = (Arc::new(Leases::default()), Arc::new(watch::Sender::new(false)));
     let tools = Tools {
         store: store.clone(),
         shelf: shelf.clone(),
@@ -155,6 +173,9 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         dns: settings.dns,
         senders: settings.senders.max(1),
         bodies: bodies.clone(),
+        tokens,
+        smtp: settings.smtp,
+        leases: leases.clone(),
     };
     let (mut senders, mut errands, mut desks) = (Vec::new(), Vec::new(), Vec::new());
     for n in 1..=settings.senders.max(1) {
@@ -176,7 +197,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
     }
     let allowances = Arc::new(Allowances::default());
     let places = settings.in_flight_max.min(descriptors.max());
-    let scheduler = Scheduler::new(store, shelf, places, allowances.clone(), clock.now());
+    let scheduler = Scheduler::new(store.clone(), shelf, places, allowances.clone(), clock.now());
     let pulse = Arc::new(Pulse::of("engine"));
     let (meters_seen, engine_pulse) = (meters.clone(), pulse.clone());
     let handle = Handle {
@@ -189,18 +210,42 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         mailbox: mailbox.clone(),
         engine_pulse,
         clock: clock.clone(),
+        store,
+        leases: leases.clone(),
+        stopping: stopping.clone(),
     };
-    let engine = Engine::new(scheduler, clock, mailbox.clone(), meters, pulse, errands);
+    let engine = Engine::new(scheduler, clock, mailbox.clone(), meters, pulse, errands).with_leases(leases.clone());
     let engine = std::thread::Builder::new().name("engine".into()).spawn(|| or_end("engine", || engine.run()));
-    Deliver { mailbox, handle, engine: engine.expect("a thread can be started"), senders }
+    let engine = engine.expect("a thread can be started");
+    Deliver { mailbox, handle, engine, leases, stopping, senders }
+}
+
+/// Who hear of every commit.
+struct Ears {
+    mailbox: Arc<Mailbox>,
+    tokens: Arc<Tokens>,
+}
+
+impl Listener for Ears {
+    fn notice(&self, notice: Notice) {
+        notice.changed.iter().for_each(|number| self.tokens.forget(*number));
+        self.mailbox.notice(notice);
+    }
 }
 
 impl Deliver {
+    /// Answers who waits for what is pulled, with nothing, from now on at once: the server is about to stop.
+    pub fn answer_polls(&self) {
+        self.stopping.send_replace(true);
+    }
+
     /// Sends nothing new and waits for what is out, at most `limit`. What is not done then stays open in the store and
-    /// goes out after the next start.
+    /// goes out after the next start; so does what was pulled, since nobody can say any more what became of it.
     pub async fn stop(self, limit: Duration) {
+        self.answer_polls();
         self.mailbox.stop();
         self.engine.join().expect("a panic of the engine ends the process");
+        self.leases.close();
         let all_done = async {
             for (arbiter, is_done) in self.senders {
                 // An error means that the sender is gone, which is as good.
@@ -236,6 +281,9 @@ pub struct Handle {
     mailbox: Arc<Mailbox>,
     engine_pulse: Arc<Pulse>,
     clock: Clock,
+    store: Store,
+    leases: Arc<Leases>,
+    stopping: Arc<watch::Sender<bool>>,
 }
 
 /// Where a sender takes errands, and its pulse.
@@ -272,7 +320,7 @@ impl Handle {
                     tried
                 }
                 _ => {
-                    let (url, why) = (webhook.url.as_str(), "the server is stopping");
+                    let (url, why) = (webhook.shown_url().unwrap_or_default(), "the server is stopping");
                     Tried { attempt: Attempt::not_made(1, url, this.clock.now(), why), success: false }
                 }
             }
@@ -329,6 +377,7 @@ impl Handle {
         let rows = [
             ("bodies_out_bytes", "Bytes of larger bodies that are out.", self.bodies.held_bytes()),
             ("bodies_out_bytes_max", "Bytes of them that there may be.", self.bodies.max()),
+            ("leases", "Deliveries that consumers hold who pulled them.", self.leases.count()),
         ];
         for (name, help, value) in rows {
             write!(out, "# HELP hookwheel_{name} {help}\n# TYPE hookwheel_{name} gauge\nhookwheel_{name} {value}\n")

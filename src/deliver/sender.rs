@@ -10,25 +10,34 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use ipnet::IpNet;
 use quick_cache::{UnitWeighter, unsync::Cache};
 use url::Url;
 
 use super::book::Unsent;
-use super::clients::Making;
+use super::clients::{Client, Making};
 use super::explain::explain;
 use super::failure::Ours;
+use super::grants::{Allotted, Asking, Shown};
 use super::http::{Heard, Request};
+use super::leases::Leases;
+use super::letters;
 use super::requests::Requests;
 use super::resolve::Resolver;
 use super::schedule::Claim;
+use super::smtp::Smtp;
 use super::target::Target;
-use super::verdict::{Made, asked_until};
+use super::tokens::Tokens;
+use super::verdict::{Made, asked_until, is_success};
 use crate::clock::{Clock, Stopwatch};
 use crate::dialect::{Dialect, Prepared, Shelf};
 use crate::domain::byte_budget::{ByteBudget, Charge};
 use crate::domain::delivery::{Attempt, AttemptSummary, Cause, Outcome};
+use crate::domain::endpoint::MASK;
 use crate::domain::event::Event;
 use crate::domain::explain::Explained;
 use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
@@ -40,12 +49,16 @@ use crate::domain::trace::{SentBody, Trace};
 use crate::domain::webhook::Webhook;
 use crate::store::{Store, StoreError};
 
+mod lease;
+
 /// Events whose bodies a sender keeps at hand, so that one event to many webhooks is read and prepared once.
 const PREPARED_MAX: usize = 64;
 /// Webhooks that are kept ready before it is looked which of them are gone.
 const TARGETS_MAX_MIN: usize = 1024;
 /// Bodies above this size are not kept at hand.
 const PREPARED_BYTES_MAX: usize = 256 * 1024;
+/// Why there is nothing to send.
+const NOT_KEPT: &str = "its event, or its payload, is not kept any more";
 
 /// What a sender shares with the others.
 #[derive(Clone)]
@@ -66,6 +79,12 @@ pub struct Tools {
     pub senders: usize,
     /// What bodies that are out may hold.
     pub bodies: Arc<ByteBudget>,
+    /// Access tokens.
+    pub tokens: Arc<Tokens>,
+    /// The mail server.
+    pub smtp: Option<Arc<Smtp>>,
+    /// What consumers hold that pull.
+    pub leases: Arc<Leases>,
 }
 
 /// Sends on one arbiter: what it keeps stays on one thread.
@@ -124,7 +143,8 @@ impl Sender {
     pub fn new(tools: Tools) -> Self {
         // hickory's sockets and tasks live on the runtime that made them: each sender has a resolver of its own.
         let resolver = Resolver::new(&tools.name_servers, tools.dns);
-        let requests = Requests::new(tools.making.clone(), resolver, tools.senders);
+        let (tokens, clock) = (tools.tokens.clone(), tools.clock.clone());
+        let requests = Requests::new(tools.making.clone(), resolver, tools.senders, tokens, clock);
         let prepared = RefCell::new(Cache::with(
             PREPARED_MAX,
             PREPARED_MAX as u64,
@@ -145,12 +165,12 @@ impl Sender {
         let (started_at, watch) = (self.tools.clock.now(), Stopwatch::start());
         let mut sent = Sent::default();
         // A panic would keep the delivery's place for ever; as an outcome it is seen, and tried again.
-        let request = AssertUnwindSafe(Box::pin(self.request(claim, &target, &mut sent))).catch_unwind();
+        let request = AssertUnwindSafe(Box::pin(self.request(claim, &target, watch, &mut sent))).catch_unwind();
         // A test goes out whatever its webhook's state, and so goes on.
         let may_be_broken_off = claim.delivery.cause != Cause::Test;
         let ended = tokio::select! {
             biased;
-            ended = actix_rt::time::timeout(target.deadline, request) => ended,
+            ended = actix_rt::time::timeout(self.deadline(&target), request) => ended,
             () = target.broken_off.notified(), if may_be_broken_off => return Err(Unsent::BrokenOff),
         };
         let outcome = match ended {
@@ -158,32 +178,117 @@ impl Sender {
             Ok(Err(_panic)) => Outcome::Unsendable("an internal error; see the log".into()),
             Err(_) => Outcome::TimedOut,
         };
+        Ok((self.made(claim, started_at, &watch, outcome, sent), target.dialect.clone()))
+    }
+
+    /// The attempt, now that it has ended.
+    fn made(&self, claim: &Claim, started_at: UnixMs, watch: &Stopwatch, outcome: Outcome, sent: Sent) -> Made {
         let summary = AttemptSummary {
             number: claim.delivery.attempts + 1,
             started_at,
             duration_ms: u32::try_from(watch.elapsed().as_millis()).unwrap_or(u32::MAX),
             outcome: outcome.cut(),
         };
-        let url = claim.webhook.url.as_str().to_string();
-        let (headers, heard) = (sent.headers, sent.heard);
-        let trace = Trace { response_headers: heard.headers, phases: heard.phases, body: sent.body };
+        let url = claim.webhook.shown_url().unwrap_or_default().to_string();
+        let (mut headers, heard, shown) = (sent.headers, sent.heard, sent.shown);
+        if shown.any {
+            headers.push(AUTHORIZATION.as_str(), MASK);
+        }
+        let trace = Trace {
+            response_headers: heard.headers,
+            phases: heard.phases,
+            body: sent.body,
+            auth_us: shown.fetched_us,
+            reauthorized: shown.again,
+        };
         let (response_body, resent) = (heard.body, heard.resent);
-        let attempt = Attempt { summary, url, request_headers: headers, response_body, resent, trace };
         let (now, wall) = (self.tools.clock.now(), self.tools.clock.wall());
-        let retry_after = heard.retry_after.as_deref().and_then(|text| asked_until(text, now, wall));
-        Ok((Made { attempt, retry_after }, target.dialect.clone()))
+        let retry_after = match summary.outcome {
+            Outcome::Auth(_) => shown.asked_until,
+            _ => heard.retry_after.as_deref().and_then(|text| asked_until(text, now, wall)),
+        };
+        let attempt = Attempt { summary, url, request_headers: headers, response_body, resent, trace };
+        Made { attempt, retry_after }
     }
 
-    async fn request(&self, claim: &Claim, target: &Target, sent: &mut Sent) -> Result<Outcome, Unsent> {
+    /// What an attempt may take: the mail server has a limit of its own, which is told from an endpoint's.
+    fn deadline(&self, target: &Target) -> Duration {
+        let mail = self.tools.smtp.as_ref().filter(|_| target.webhook.url.is_mail());
+        mail.map_or(target.deadline, |smtp| smtp.timeout() + Duration::from_secs(5))
+    }
+
+    async fn mail(&self, claim: &Claim, target: &Target, sent: &mut Sent) -> Result<Outcome, Unsent> {
+        let event = match self.tools.store.event(claim.webhook.account, claim.delivery.event) {
+            Ok(Some(event)) => event,
+            Ok(None) => return Ok(Outcome::Unsendable(NOT_KEPT.into())),
+            Err(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_))) => {
+                return Ok(Outcome::Unsendable(damaged.to_string()));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let (smtp, now) = (self.tools.smtp.as_deref(), self.tools.clock.wall());
+        let posted = letters::post(smtp, claim, &target.account_id, &event, now).await;
+        (sent.headers, sent.body, sent.heard.body) = (posted.headers, posted.body, posted.said);
+        Ok(posted.outcome)
+    }
+
+    async fn request(
+        &self,
+        claim: &Claim,
+        target: &Target,
+        watch: Stopwatch,
+        sent: &mut Sent,
+    ) -> Result<Outcome, Unsent> {
+        if claim.webhook.url.is_mail() {
+            return self.mail(claim, target, sent).await;
+        }
         let to = match &target.to {
             Ok(to) => to,
             Err(why) => return Ok(Outcome::Unsendable(why.clone())),
         };
+        let Written { headers, body, _charge, .. } = match self.write(claim, target, sent)? {
+            Ok(written) => written,
+            Err(outcome) => return Ok(outcome),
+        };
+        let webhook = &target.webhook;
+        match self.requests.client(to.peer.profile, &webhook.allow, webhook.tls.as_ref()) {
+            Ok(client) => {
+                let request = Request { method: Method::Post, to, headers: &headers, upper_case: false, body };
+                let outcome = self.post(target, watch, &client, &request, sent).await;
+                outcome.map_err(|Ours(why)| {
+                    self.tools.making.descriptors.ran_out();
+                    Unsent::Ours(why)
+                })
+            }
+            Err(unfit) => Ok(Outcome::Unsendable(unfit.to_string())),
+        }
+    }
+
+    /// Sends the request, with an access token where the webhook shows one.
+    async fn post(
+        &self,
+        target: &Target,
+        watch: Stopwatch,
+        client: &Client,
+        request: &Request<'_>,
+        sent: &mut Sent,
+    ) -> Result<Outcome, Ours> {
+        let is_fine = |outcome: &Outcome| is_success(&target.webhook, &target.dialect, outcome);
+        let allotted = Allotted { watch, limit: target.deadline };
+        let asking = Asking { grant: target.grant.as_ref(), client, allotted, is_fine: &is_fine };
+        self.requests.post(&asking, request, &mut sent.heard, &mut sent.shown).await
+    }
+
+    /// Headers and body of the attempt, or what came of it in their place.
+    fn write(&self, claim: &Claim, target: &Target, sent: &mut Sent) -> Result<Result<Written, Outcome>, Unsent> {
+        if let Err(why) = &target.fit {
+            return Ok(Err(Outcome::Unsendable(why.clone())));
+        }
         let ready = match self.ready(claim, target) {
             Ok(Some(ready)) => ready,
-            Ok(None) => return Ok(Outcome::Unsendable("its event, or its payload, is not kept any more".into())),
+            Ok(None) => return Ok(Err(Outcome::Unsendable(NOT_KEPT.into()))),
             Err(Unsent::Store(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_)))) => {
-                return Ok(Outcome::Unsendable(damaged.to_string()));
+                return Ok(Err(Outcome::Unsendable(damaged.to_string())));
             }
             Err(unsent) => return Err(unsent),
         };
@@ -194,30 +299,19 @@ impl Sender {
         };
         let prepared = match ready.body(&target.account_id, target.shape.as_ref()) {
             Ok(prepared) => prepared,
-            Err(unshaped) => return Ok(Outcome::ShapeTooCostly(unshaped.to_string())),
+            Err(unshaped) => return Ok(Err(Outcome::ShapeTooCostly(unshaped.to_string()))),
         };
         let (facts, keys) = (target.facts(claim, &ready.event, &self.tools.clock), target.keys_at(&self.tools.clock));
         let body = target.dialect.body(prepared, &facts, &keys);
         let charge = self.charge(&ready, prepared, claim.webhook.account, body.len());
         let _charge = charge.ok_or(Unsent::NoRoom)?;
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
-            return Ok(Outcome::TooLarge(body.len() as u64, limit as u64));
+            return Ok(Err(Outcome::TooLarge(body.len() as u64, limit as u64)));
         }
         sent.body = Some(ready.sent_body(prepared, &body, facts.now));
         let headers = target.headers(&facts, &body, &keys);
         sent.headers = target.kept(&headers);
-        let webhook = &target.webhook;
-        match self.requests.client(to.peer.profile, &webhook.allow, webhook.tls.as_ref()) {
-            Ok(client) => {
-                let request = Request { method: Method::Post, to, headers: &headers, upper_case: false, body };
-                let outcome = self.requests.post(&client, &request, &mut sent.heard).await;
-                outcome.map_err(|Ours(why)| {
-                    self.tools.making.descriptors.ran_out();
-                    Unsent::Ours(why)
-                })
-            }
-            Err(unfit) => Ok(Outcome::Unsendable(unfit.to_string())),
-        }
+        Ok(Ok(Written { event: ready.event.clone(), headers, body, _charge }))
     }
 
     /// Breaks off what is under way for the webhook.
@@ -332,4 +426,13 @@ struct Sent {
     headers: SentHeaders,
     body: Option<SentBody>,
     heard: Heard,
+    shown: Shown,
+}
+
+/// What an attempt sends.
+struct Written {
+    event: Arc<Event>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Bytes,
+    _charge: Rc<Charge>,
 }

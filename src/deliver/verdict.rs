@@ -1,6 +1,7 @@
 //! What an attempt means for its delivery and its webhook. Pure.
 
 use super::schedule::Claim;
+use super::smtp::{is_final, is_taken};
 use crate::dialect::Dialect;
 use crate::domain::backoff::{RETRY_AFTER_MS_MAX, Strain};
 use crate::domain::delivery::{Attempt, Outcome};
@@ -14,7 +15,7 @@ use crate::store::Settlement;
 pub struct Made {
     /// The attempt.
     pub attempt: Attempt,
-    /// Until when the endpoint asked to be left alone.
+    /// Until when the endpoint asked to be left alone, or who gives the tokens for it.
     pub retry_after: Option<UnixMs>,
 }
 
@@ -34,6 +35,8 @@ pub fn verdict(claim: &Claim, dialect: &Dialect, made: Made, dice: f64) -> Settl
     let next = match attempt.summary.outcome {
         // The next attempt would have the same body.
         Outcome::TooLarge(..) | Outcome::ShapeTooCostly(_) => Next::NotSent,
+        // The mail server has said that it never will.
+        Outcome::Status(status) if webhook.url.is_mail() && is_final(status) => Next::Dead,
         _ => schedule.after(attempt.summary.number, success, attempt.summary.ended_at(), dice),
     };
     let strain = strain(&attempt.summary.outcome, success, retry_after);
@@ -54,7 +57,11 @@ fn strain(outcome: &Outcome, success: bool, retry_after: Option<UnixMs>) -> Stra
         _ if success => Strain::Well,
         Outcome::Status(429 | 503) => retry_after.map_or(Strain::Down, Strain::Until),
         Outcome::TimedOut | Outcome::Dns(_) | Outcome::Connect(_) | Outcome::Tls(_) => Strain::Down,
+        // Nothing gets there without a token: all wait, and who gives them is asked less.
+        Outcome::Auth(_) => retry_after.map_or(Strain::Down, Strain::Until),
         Outcome::Status(_) | Outcome::Broken(_) => Strain::Neutral,
+        // Whoever pulls takes as much as it likes, and spares itself.
+        Outcome::Nacked(_) | Outcome::LeaseRanOut | Outcome::Acked => Strain::Neutral,
         // These are about us or about one delivery.
         Outcome::Refused(_) | Outcome::Unsendable(_) => Strain::Neutral,
         Outcome::TooLarge(..) | Outcome::ShapeTooCostly(_) => Strain::Neutral,
@@ -63,8 +70,11 @@ fn strain(outcome: &Outcome, success: bool, retry_after: Option<UnixMs>) -> Stra
 
 /// Whether a webhook takes an outcome for a success.
 pub fn is_success(webhook: &Webhook, dialect: &Dialect, outcome: &Outcome) -> bool {
+    if webhook.url.is_mail() {
+        return outcome.status().is_some_and(is_taken);
+    }
     let rule = webhook.success.as_ref().unwrap_or(&dialect.success);
-    outcome.status().is_some_and(|status| rule.accepts(status))
+    *outcome == Outcome::Acked || outcome.status().is_some_and(|status| rule.accepts(status))
 }
 
 #[cfg(test)]
@@ -75,7 +85,7 @@ mod tests {
     use crate::dialect::Dialects;
     use crate::domain::delivery::{AttemptSummary, Cause, Delivery};
     use crate::domain::disable::DisableRule;
-    use crate::domain::endpoint::EndpointUrl;
+    use crate::domain::endpoint::{EndpointUrl, Mail, Schemes};
     use crate::domain::id::EventId;
     use crate::domain::retry::{RetrySchedule, SuccessRule};
     use crate::domain::webhook::EventFilter;
@@ -149,7 +159,13 @@ mod tests {
         for outcome in [Outcome::Status(404), Outcome::Broken(text())].into_iter().chain(ours) {
             assert_eq!(after(outcome, None).1, Strain::Neutral);
         }
+        for outcome in [Outcome::Nacked(text()), Outcome::LeaseRanOut] {
+            assert_eq!(after(outcome, None), (Next::RetryAt(T + 10 + 125_000), Strain::Neutral), "tried again");
+        }
+        assert_eq!(after(Outcome::Acked, None), (Next::Succeeded, Strain::Well));
         assert_eq!(after(Outcome::Status(204), Some(9)), (Next::Succeeded, Strain::Well));
+        assert_eq!(after(Outcome::Auth(text()), None).1, Strain::Down);
+        assert_eq!(after(Outcome::Auth(text()), Some(9)).1, Strain::Until(T + 19), "who gives tokens may ask");
     }
 
     #[test]
@@ -166,6 +182,19 @@ mod tests {
         let settlement = judged(plain, 1, Outcome::Status(500), None);
         assert_eq!(settlement.disable, standard.disable);
         assert_eq!(settlement.next, standard.retry.after(1, false, T + 10, 0.5));
+    }
+
+    #[test]
+    fn a_mail_that_is_refused_for_good_is_not_tried_again() {
+        let schemes = Schemes { http: false, mail: Mail::Allowed };
+        let url = EndpointUrl::of_webhook("mailto:ops@example.com", schemes).expect("a URL");
+        let after = |status| judged(Webhook { url: url.clone(), ..webhook() }, 1, Outcome::Status(status), None).next;
+        assert_eq!((after(250), after(550)), (Next::Succeeded, Next::Dead));
+        assert_eq!(after(450), Next::RetryAt(T + 10 + 125_000));
+        assert!(
+            matches!(judged(webhook(), 1, Outcome::Status(550), None).next, Next::RetryAt(_)),
+            "of HTTP it says nothing"
+        );
     }
 
     #[test]

@@ -103,16 +103,21 @@ pub fn check_types(dialects: &[&Dialect], field: &str, wanted: &EventFilter) -> 
 
 fn not_documented<'d>(dialects: &[&Dialect], wanted: &EventFilter, types: impl Iterator<Item = &'d str>) -> String {
     let written = wanted.to_string();
-    let like_it: BTreeSet<String> = match wanted {
-        EventFilter::Prefix(_) => types.flat_map(stems).collect(),
-        _ => types.map(String::from).collect(),
-    };
     let names = dialects.iter().map(|dialect| dialect.name.as_str()).collect::<Vec<_>>();
-    let more = match nearest(&written, like_it.iter().map(String::as_str)) {
+    let more = match nearest_type(wanted, types) {
         Some(near) => format!("did you mean {near:?}?"),
         None => format!("GET /api/v1/event-types?dialect={} lists what there is", names[0]),
     };
     format!("{written:?} is not among the event types of {}; {more}", names.join(", "))
+}
+
+/// What looks most like an event type, or a filter for some, among these types.
+pub fn nearest_type<'d>(wanted: &EventFilter, types: impl Iterator<Item = &'d str>) -> Option<String> {
+    let like_it: BTreeSet<String> = match wanted {
+        EventFilter::Prefix(_) => types.flat_map(stems).collect(),
+        _ => types.map(String::from).collect(),
+    };
+    nearest(&wanted.to_string(), like_it.iter().map(String::as_str)).map(String::from)
 }
 
 /// The filters for all that starts like a type: `a.*` and `a.b.*` of `a.b.c`.

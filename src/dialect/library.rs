@@ -34,6 +34,9 @@ const SHIPPED: &[(&str, &str)] = &[
     ("cloudevents.toml", include_str!("cloudevents.toml")),
     ("cloudevents_binary.toml", include_str!("cloudevents_binary.toml")),
     ("svix.toml", include_str!("svix.toml")),
+    ("slack_incoming.toml", include_str!("slack_incoming.toml")),
+    ("teams_incoming.toml", include_str!("teams_incoming.toml")),
+    ("discord_incoming.toml", include_str!("discord_incoming.toml")),
 ];
 
 /// All dialects of a server. Share it in an `Arc`; a reload makes a new one.

@@ -119,9 +119,10 @@ impl<'a> Maker<'a> {
             Placeholder::EventData => Some(self.data),
             Placeholder::EventMetadata => self.event.metadata.as_deref(),
             Placeholder::EventActor => self.event.actor.as_deref(),
-            Placeholder::Actor(name) => {
-                let fields = fields_of(self.event.actor.as_deref()?);
-                fields.into_iter().rfind(|(key, _)| key == name).map(|(_, raw)| raw.get().as_bytes())
+            Placeholder::Actor(name) => field_of(self.event.actor.as_deref()?, name),
+            // Data may be anything.
+            Placeholder::Data(name) if self.event.data.trim_ascii_start().starts_with(b"{") => {
+                field_of(&self.event.data, name)
             }
             _ => None,
         }
@@ -130,7 +131,7 @@ impl<'a> Maker<'a> {
     fn value(&mut self, slot: &Placeholder) {
         use Placeholder::*;
         match slot {
-            EventData | EventMetadata | EventActor | Actor(_) => match self.sent(slot) {
+            EventData | Data(_) | EventMetadata | EventActor | Actor(_) => match self.sent(slot) {
                 Some(json) => self.json(json),
                 None => self.out.extend_from_slice(b"null"),
             },
@@ -212,6 +213,11 @@ pub(super) fn inside_string(out: &mut Vec<u8>, text: &str) {
     let mut quoted = Vec::with_capacity(text.len() + 2);
     string(text, &mut quoted);
     out.extend_from_slice(&quoted[1..quoted.len() - 1]);
+}
+
+/// The value of one field of a JSON object, as it was sent; of several of this name, the last.
+fn field_of<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    fields_of(object).into_iter().rfind(|(key, _)| key == name).map(|(_, raw)| raw.get().as_bytes())
 }
 
 /// The fields of a JSON object in order, duplicates included, values as they were sent.

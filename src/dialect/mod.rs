@@ -49,7 +49,7 @@ mod tests;
 pub use answer::Asked;
 pub use body::{BodyRule, Prepared};
 pub use canonical::{JsonForm, LostNumber, Numbers, canonical, first_lost_number, lost_numbers};
-pub use catalogue::{EventType, Types, check_types};
+pub use catalogue::{EventType, Types, check_types, nearest_type};
 pub use challenge::{AnswerSignature, Challenge, ChallengeRule};
 pub use check::HEALTH_CHECK_BODY;
 pub use diff::{Change, Kind as ChangeKind, Side, changes};

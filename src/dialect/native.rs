@@ -97,10 +97,12 @@ pub const REQUEST: &Known = &[
     ("shape", Kind::Plain),
     ("allow", Kind::Plain),
     ("tls", Kind::Nested),
+    ("auth", Kind::Nested),
     ("uid", Kind::Plain),
     ("tags", Kind::Plain),
     ("metadata", Kind::Plain),
     ("channels", Kind::Plain),
+    ("notices", Kind::Nested),
 ];
 
 /// What a test call can say.
@@ -135,10 +137,12 @@ pub const WEBHOOK: &Known = &[
     ("shape", Kind::Plain),
     ("allow", Kind::Plain),
     ("tls", Kind::Nested),
+    ("auth", Kind::Nested),
     ("uid", Kind::Plain),
     ("tags", Kind::Plain),
     ("metadata", Kind::Plain),
     ("channels", Kind::Plain),
+    ("notices", Kind::Nested),
     ("created_at", Kind::Time),
     ("updated_at", Kind::Time),
     ("secret", Kind::Plain),

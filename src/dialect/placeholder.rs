@@ -23,6 +23,8 @@ pub enum Placeholder {
     EventUnix,
     /// `{event.data}`: any JSON.
     EventData,
+    /// `{event.data.NAME}`: one field of the data, or null; also where the data is no object.
+    Data(String),
     /// `{event.metadata}`: a JSON object or null.
     EventMetadata,
     /// `{event.actor}`: a JSON object or null.
@@ -176,7 +178,8 @@ impl Placeholder {
     /// What the names begin with that can stand there and end as one likes.
     pub(super) fn open_names(place: Place) -> impl Iterator<Item = &'static str> {
         let header = Self::Header(HeaderRef { name: String::new(), place: 0 });
-        let open = [("actor", Self::Actor(String::new())), ("header", header)];
+        let data = Self::Data(String::new());
+        let open = [("actor", Self::Actor(String::new())), ("event.data", data), ("header", header)];
         open.into_iter().filter(move |(_, slot)| slot.fits(place)).map(|(start, _)| start)
     }
 
@@ -223,7 +226,7 @@ impl Placeholder {
     fn fits(&self, place: Place) -> bool {
         use Placeholder::*;
         match self {
-            EventData | EventMetadata | EventActor | Actor(_) => place == Place::Envelope,
+            EventData | Data(_) | EventMetadata | EventActor | Actor(_) => place == Place::Envelope,
             AttemptRetry => matches!(place, Place::Header | Place::Envelope),
             AttemptMethod | Header(_) | Body | BodySorted => place == Place::Signed,
             Signature => matches!(place, Place::Signature | Place::Envelope | Place::Answer),
@@ -246,6 +249,9 @@ impl Placeholder {
     pub(super) fn named(name: &str, place: Place) -> Result<Self, String> {
         let here = || Self::names(place);
         let known = match name.split_once('.') {
+            Some(("event", rest)) if rest.strip_prefix("data.").is_some_and(|field| !field.is_empty()) => {
+                Some(Self::Data(rest["data.".len()..].to_string()))
+            }
             Some(("actor", field)) if !field.is_empty() => Some(Self::Actor(field.to_string())),
             Some(("header", name)) if !name.is_empty() => {
                 Some(Self::Header(HeaderRef { name: name.to_string(), place: usize::MAX }))
@@ -312,6 +318,7 @@ impl fmt::Display for Placeholder {
             Some((name, _)) => write!(f, "{{{name}}}"),
             None => match self {
                 Self::Actor(field) => write!(f, "{{actor.{field}}}"),
+                Self::Data(field) => write!(f, "{{event.data.{field}}}"),
                 Self::Header(header) => write!(f, "{{header.{}}}", header.name),
                 Self::TimeAs(moment, form) => {
                     let time = if *moment == Moment::Event { "event.time" } else { "attempt.time" };

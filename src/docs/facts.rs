@@ -27,6 +27,7 @@ pub fn meaning(slot: &Placeholder) -> String {
         Placeholder::EventId | Placeholder::EventUuid => "the event's id: the same in every attempt and every replay",
         Placeholder::EventType => "the event's type: what happened",
         Placeholder::EventData => "the event's own data: see the events below",
+        Placeholder::Data(field) => return format!("the `{field}` of the event's own data, or null"),
         Placeholder::EventMetadata => "what the sender adds to the event, or null",
         Placeholder::EventActor => "who did it, or null",
         Placeholder::Actor(field) => return format!("the `{field}` of who did it, or null"),

@@ -207,7 +207,7 @@ fn placeholders(draft: &mut Draft) {
     draft.table("Facts", &["Fact", "What it is", "Where"], Placeholder::everywhere().map(row).collect());
     draft.list([
         "`{event.time:unix_ms}`, `{attempt.time:http}`: a time in a form of its own, one of those that `times` may be.",
-        "`{actor.NAME}`: one field of who did it, or null; in the body.",
+        "`{actor.NAME}`, `{event.data.NAME}`: one field of who did it, or of the event's data, or null; in the body.",
         "`{header.NAME}`: the value of one of `[headers]`; in what is signed.",
         "`{attempt.unix:text}`: text where it would be a number, alone in a text of the body or of a question.",
         "`{webhook.id}`, `{event.id}`, `{delivery.id}` and `{attempt.id}` are spelled as `[ids]` says; `{webhook.uuid}` and so on are \

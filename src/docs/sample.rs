@@ -203,6 +203,7 @@ impl<'a> Example<'a> {
             ("shape", Value::Null),
             ("allow", json!([])),
             ("tls", Value::Null),
+            ("auth", Value::Null),
             ("channels", json!([])),
             ("tags", json!([])),
             ("metadata", json!({})),

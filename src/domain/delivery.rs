@@ -157,7 +157,7 @@ impl Delivery {
 }
 
 /// The kinds of failure, in the order in which they are stored: a new one comes last.
-pub const FAILURE_KINDS: [&str; 10] = [
+pub const FAILURE_KINDS: [&str; 14] = [
     "status",
     "timeout",
     "dns",
@@ -167,10 +167,15 @@ pub const FAILURE_KINDS: [&str; 10] = [
     "broken",
     "unsendable",
     "too_large",
+    "auth",
     "shape_too_costly",
+    "nacked",
+    "lease_ran_out",
+    // Never a failure, but the word for what came of such an attempt.
+    "acked",
 ];
 
-/// What came of an HTTP request. A try never "errors": it ends in one of these.
+/// What came of an attempt. A try never "errors": it ends in one of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// The endpoint answered with this status.
@@ -191,8 +196,16 @@ pub enum Outcome {
     Unsendable(String),
     /// The body is longer than the dialect allows: so many bytes, and the limit.
     TooLarge(u64, u64),
+    /// There was no access token for it: the endpoint was not asked, or does not take those that there are.
+    Auth(String),
     /// Shaping the event takes longer, or makes more of it, than it may.
     ShapeTooCostly(String),
+    /// Whoever pulled it could not take it, and says why, or not (empty).
+    Nacked(String),
+    /// Whoever pulled it did not say what became of it in time.
+    LeaseRanOut,
+    /// Whoever pulled it has done what is to be done.
+    Acked,
 }
 
 /// What an outcome says, in bytes: an endpoint chooses some of it, such as the names in its certificate.
@@ -208,8 +221,10 @@ impl Outcome {
             | Self::Tls(text)
             | Self::Broken(text)
             | Self::Unsendable(text)
-            | Self::ShapeTooCostly(text) => text.truncate(text.floor_char_boundary(OUTCOME_TEXT_BYTES_MAX)),
-            Self::Status(_) | Self::TimedOut | Self::TooLarge(..) => {}
+            | Self::Auth(text)
+            | Self::ShapeTooCostly(text)
+            | Self::Nacked(text) => text.truncate(text.floor_char_boundary(OUTCOME_TEXT_BYTES_MAX)),
+            Self::Status(_) | Self::TimedOut | Self::TooLarge(..) | Self::LeaseRanOut | Self::Acked => {}
         }
         self
     }
@@ -222,7 +237,8 @@ impl Outcome {
         }
     }
 
-    /// Whether it says something of the endpoint. The others are about us, or about one delivery.
+    /// Whether it says something of the endpoint, or of what stands before it by its webhook's own settings. The others are about
+    /// us, or about one delivery.
     pub fn is_of_endpoint(&self) -> bool {
         !matches!(self, Self::Unsendable(_) | Self::TooLarge(..) | Self::ShapeTooCostly(_))
     }
@@ -244,7 +260,11 @@ impl Outcome {
             Self::Broken(_) => 6,
             Self::Unsendable(_) => 7,
             Self::TooLarge(..) => 8,
-            Self::ShapeTooCostly(_) => 9,
+            Self::Auth(_) => 9,
+            Self::ShapeTooCostly(_) => 10,
+            Self::Nacked(_) => 11,
+            Self::LeaseRanOut => 12,
+            Self::Acked => 13,
         }
     }
 }
@@ -261,7 +281,12 @@ impl fmt::Display for Outcome {
             Self::Broken(why) => write!(f, "the connection broke: {why}"),
             Self::Unsendable(why) => write!(f, "the request could not be made: {why}"),
             Self::TooLarge(bytes, limit) => write!(f, "the body has {bytes} bytes, the dialect allows {limit}"),
+            Self::Auth(why) => write!(f, "no access token: {why}"),
             Self::ShapeTooCostly(why) => f.write_str(why),
+            Self::Nacked(why) if why.is_empty() => f.write_str("the consumer could not take it"),
+            Self::Nacked(why) => write!(f, "the consumer could not take it: {why}"),
+            Self::LeaseRanOut => f.write_str("the lease ran out: the consumer did not say in time what became of it"),
+            Self::Acked => f.write_str("the consumer has taken it"),
         }
     }
 }
@@ -349,6 +374,8 @@ mod tests {
         assert!(text.len() <= OUTCOME_TEXT_BYTES_MAX && text.len() > OUTCOME_TEXT_BYTES_MAX - 2);
         assert_eq!(Outcome::Dns("short".into()).cut(), Outcome::Dns("short".into()));
         assert_eq!(Outcome::Status(200).cut(), Outcome::Status(200));
+        let Outcome::Nacked(text) = Outcome::Nacked("x".repeat(2_000)).cut() else { panic!("it stays what it is") };
+        assert_eq!(text.len(), OUTCOME_TEXT_BYTES_MAX);
     }
 
     #[test]

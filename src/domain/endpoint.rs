@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use super::Invalid;
+use super::mail;
 use super::names::is_host_name;
 
 /// A URL, in bytes.
@@ -18,13 +19,72 @@ pub const MASK: &str = "***";
 /// The header of every request that goes out: who gets one back from itself has a loop.
 pub const HOP_HEADER: &str = "hookwheel-hop";
 
+/// Which URLs a webhook may be given, beside `https://`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schemes {
+    /// `http://`.
+    pub http: bool,
+    /// `mailto:`.
+    pub mail: Mail,
+}
+
+/// Whether a webhook may be given a `mailto:` URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mail {
+    /// It may.
+    Allowed,
+    /// There is no mail server to hand it to.
+    NoServer,
+    /// Only the operator may: mail goes out in the operator's name, to whomever the URL names.
+    OperatorOnly,
+}
+
 /// A URL that deliveries can be sent to: `https://` (or `http://` where that is allowed), with a host, without user
-/// name, password or fragment. Which *address* may be dialled is decided when it is dialled.
+/// name, password or fragment; or `mailto:` with addresses, for notices. Which *address* may be dialled is decided when it is
+/// dialled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointUrl(String);
 
 impl EndpointUrl {
-    /// Reads and checks a URL. `http_allowed` opens `http://`.
+    /// Reads and checks the URL of a webhook.
+    pub fn of_webhook(text: &str, schemes: Schemes) -> Result<Self, Invalid> {
+        let Some(addresses) = text.get(..mail::SCHEME.len()).filter(|start| start.eq_ignore_ascii_case(mail::SCHEME))
+        else {
+            return Self::parse(text, schemes.http);
+        };
+        let wrong = |message: &str| Err(Invalid::new("url", message));
+        match schemes.mail {
+            Mail::Allowed if text.len() > URL_BYTES_MAX => wrong("is longer than 2048 bytes"),
+            Mail::Allowed => Ok(Self(format!("{}{}", mail::SCHEME, mail::vet(&text[addresses.len()..])?))),
+            Mail::NoServer => wrong("cannot be mailto:, since this server has no [smtp] host to hand mail to"),
+            Mail::OperatorOnly => wrong(
+                "can be mailto: only with an admin key or in the account operator, unless [smtp] accounts is true",
+            ),
+        }
+    }
+
+    /// Whether it is `mailto:`.
+    pub fn is_mail(&self) -> bool {
+        self.0.starts_with(mail::SCHEME)
+    }
+
+    /// The addresses of a `mailto:` URL; none of another.
+    pub fn recipients(&self) -> impl Iterator<Item = &str> {
+        self.0.strip_prefix(mail::SCHEME).into_iter().flat_map(|addresses| addresses.split(','))
+    }
+
+    /// Where it leads, for those who need not know more: what its path and query hold may be a secret, as with the incoming
+    /// webhooks of chats.
+    pub fn place(&self) -> String {
+        let url = self.parts();
+        match url.cannot_be_a_base() {
+            true => self.0.clone(),
+            false if url.path() == "/" && url.query().is_none() => self.0.clone(),
+            false => format!("{}/{MASK}", url.origin().ascii_serialization()),
+        }
+    }
+
+    /// Reads and checks a URL that is dialled. `http_allowed` opens `http://`.
     pub fn parse(text: &str, http_allowed: bool) -> Result<Self, Invalid> {
         let wrong = |message: &str| Invalid::new("url", message.to_string());
         if text.len() > URL_BYTES_MAX {
@@ -53,6 +113,11 @@ impl EndpointUrl {
             Some(_) if url.port() == Some(0) => Err(wrong("must not name port 0: nobody can listen there")),
             Some(_) => Ok(Self(url.into())),
         }
+    }
+
+    /// In the place of the URL of a webhook whose deliveries are pulled: it leads nowhere, and no request can have it.
+    pub fn nowhere() -> Self {
+        Self("pull:".into())
     }
 
     /// Whether it leads to the same host and port as another.
@@ -88,9 +153,6 @@ impl EndpointUrl {
 /// Checks custom headers: names are tokens, values visible ASCII; none that HTTP, Hookwheel or the dialect sets itself, and
 /// none that says how the connection or the message is to be treated on its way.
 pub fn check_headers(headers: &[(String, String)]) -> Result<(), Invalid> {
-    const OURS: [&str; 5] = ["host", "content-length", "content-type", "user-agent", HOP_HEADER];
-    const STEERING: [&str; 8] =
-        ["connection", "expect", "http2-settings", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
     if headers.len() > HEADERS_MAX {
         return Err(Invalid::new("headers", format!("has more than {HEADERS_MAX} headers")));
     }
@@ -98,23 +160,37 @@ pub fn check_headers(headers: &[(String, String)]) -> Result<(), Invalid> {
         return Err(Invalid::new("headers", format!("is longer than {HEADERS_BYTES_MAX} bytes in all")));
     }
     for (name, value) in headers {
-        let wrong = |message: &str| Err(Invalid::new(format!("headers.{name}"), message));
-        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        let lower = name.to_ascii_lowercase();
-        if name.is_empty() || !name.bytes().all(token) {
-            return wrong("is not a header name");
-        }
-        if OURS.contains(&&*lower) {
-            return wrong("is set by Hookwheel and cannot be replaced");
-        }
-        if STEERING.contains(&&*lower) || lower.starts_with("proxy-") {
-            return wrong("is about the connection, which is Hookwheel's, and not about the delivery");
-        }
-        if !value.bytes().all(|b| (0x20..0x7f).contains(&b) || b == b'\t') {
-            return wrong("may hold visible ASCII characters only");
-        }
+        let checked = check_header_name(name).and_then(|()| check_header_value(value));
+        checked.map_err(|message| Invalid::new(format!("headers.{name}"), message))?;
     }
     Ok(())
+}
+
+/// Whether people may set a header of this name; an error says why not.
+pub fn check_header_name(name: &str) -> Result<(), &'static str> {
+    const OURS: [&str; 5] = ["host", "content-length", "content-type", "user-agent", HOP_HEADER];
+    const STEERING: [&str; 8] =
+        ["connection", "expect", "http2-settings", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    let lower = name.to_ascii_lowercase();
+    if name.is_empty() || !name.bytes().all(token) {
+        return Err("is not a header name");
+    }
+    if OURS.contains(&&*lower) {
+        return Err("is set by Hookwheel and cannot be replaced");
+    }
+    if STEERING.contains(&&*lower) || lower.starts_with("proxy-") {
+        return Err("is about the connection, which is Hookwheel's, and not about the delivery");
+    }
+    Ok(())
+}
+
+/// Whether a header can have this value; an error says why not.
+pub fn check_header_value(value: &str) -> Result<(), &'static str> {
+    match value.bytes().all(|b| (0x20..0x7f).contains(&b) || b == b'\t') {
+        true => Ok(()),
+        false => Err("may hold visible ASCII characters only"),
+    }
 }
 
 /// Whether a custom header of this name is likely to let its holder in, so that its value is not kept with attempts, and is
@@ -209,6 +285,27 @@ mod tests {
             assert!(check(name, value).is_err(), "{name}: {value}");
         }
         assert!(check("Connection", "close").is_err() && check("Proxy-Authorization", "x").is_err());
+    }
+
+    #[test]
+    fn mail_is_for_those_who_may_send_it() {
+        let read = |text: &str, mail| EndpointUrl::of_webhook(text, Schemes { http: false, mail });
+        let url = read("MailTo:a@X.y,b@x.y", Mail::Allowed).unwrap();
+        assert_eq!((url.as_str(), url.is_mail(), url.place()), ("mailto:a@x.y,b@x.y", true, url.as_str().to_string()));
+        assert_eq!(url.recipients().collect::<Vec<_>>(), ["a@x.y", "b@x.y"]);
+        assert!(read("mailto:a@x.y", Mail::NoServer).unwrap_err().message.contains("[smtp]"));
+        assert!(read("mailto:a@x.y", Mail::OperatorOnly).unwrap_err().message.contains("admin key"));
+        assert!(EndpointUrl::parse("mailto:a@x.y", true).is_err(), "it is no URL to be dialled");
+        let dialled = read("https://x.y/z", Mail::NoServer).unwrap();
+        assert!(!dialled.is_mail() && dialled.recipients().next().is_none());
+    }
+
+    #[test]
+    fn where_it_leads_tells_no_secret() {
+        let place = |text: &str| EndpointUrl::parse(text, true).unwrap().place();
+        assert_eq!(place("https://hooks.slack.com/services/T0/B0/secret"), "https://hooks.slack.com/***");
+        assert_eq!(place("https://e.com:8443/?token=secret"), "https://e.com:8443/***");
+        assert_eq!(place("http://e.com"), "http://e.com/");
     }
 
     #[test]

@@ -261,6 +261,8 @@ pub struct AccountTally {
     pub event_bytes: u64,
     /// New events that were published in this day; tests and notices are none.
     pub today: Today,
+    /// The UTC day (since 1970) on which it was last told that more is kept than may be.
+    pub kept_told_on: u32,
 }
 
 /// Events of a day, UTC. A clock that goes back begins no other.
@@ -312,7 +314,11 @@ mod tests {
             Outcome::Broken(text()),
             Outcome::Unsendable(text()),
             Outcome::TooLarge(1, 1),
+            Outcome::Auth(text()),
             Outcome::ShapeTooCostly(String::new()),
+            Outcome::Nacked(text()),
+            Outcome::LeaseRanOut,
+            Outcome::Acked,
         ]
     }
 
@@ -326,7 +332,7 @@ mod tests {
         outcomes().into_iter().for_each(|outcome| counts.count_attempt(&attempt(1, outcome, 7), false, false));
         counts.count_attempt(&attempt(2, Outcome::Status(200), 9), true, true);
         assert_eq!(counts.failed().collect::<Vec<_>>(), FAILURE_KINDS.map(|kind| (kind, 1)));
-        assert_eq!((counts.attempts(), counts.succeeded, counts.failures(), counts.retried), (11, 1, 10, 1));
+        assert_eq!((counts.attempts(), counts.succeeded, counts.failures(), counts.retried), (14, 1, 13, 1));
         assert_eq!((counts.answers.len(), counts.rate_limited), (2, 1), "only answers have a response time");
     }
 

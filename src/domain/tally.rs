@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backoff::{Backoff, Recent, Strain};
 use super::delivery::{AttemptSummary, DeliveryState};
+use super::notice::{FAILING_ATTEMPTS_MIN, FAILING_MS_MIN};
 use super::stats::Minute;
 use super::time::{DAY_MS, UnixMs};
 
@@ -47,6 +48,8 @@ pub struct Tally {
     pub minute: Minute,
     /// What its latest attempts said of its endpoint.
     pub recent: Recent,
+    /// When it was told that its endpoint keeps failing, until that is over.
+    pub failing_told_at: Option<UnixMs>,
 }
 
 /// The sums over the counters of many webhooks.
@@ -167,13 +170,29 @@ impl Tally {
     /// A person or a probe says that the endpoint is well: what it failed before counts no more.
     pub fn forgive(&mut self, now: UnixMs) {
         (self.backoff, self.recent) = (Backoff::default(), Recent::default());
-        (self.consecutive_failures, self.failing_since) = (0, None);
+        (self.consecutive_failures, self.failing_since, self.failing_told_at) = (0, None, None);
         self.enabled_at = Some(now);
     }
 
     /// When the webhook was last well, as far as anybody knows.
     pub fn last_well_at(&self) -> UnixMs {
         self.last_success_at.max(self.enabled_at).unwrap_or(0)
+    }
+
+    /// Whether its endpoint has failed for so long, as of an attempt that ended at `now`, that somebody should know, and nobody
+    /// was told. It counts as told then.
+    pub fn begins_to_be_failing(&mut self, now: UnixMs) -> bool {
+        let is_long = self.failing_since.is_some_and(|since| now.saturating_sub(since) >= FAILING_MS_MIN);
+        let begins = is_long && self.consecutive_failures >= FAILING_ATTEMPTS_MIN && self.failing_told_at.is_none();
+        if begins {
+            self.failing_told_at = Some(now);
+        }
+        begins
+    }
+
+    /// When it was told that the endpoint keeps failing, which is over now.
+    pub fn ends_to_be_failing(&mut self) -> Option<UnixMs> {
+        self.failing_told_at.take()
     }
 
     /// Counts the end of a delivery.
@@ -222,6 +241,25 @@ mod tests {
             tally.count_attempt(&AttemptSummary { outcome, ..attempt(1, NOON) }, false);
         }
         assert_eq!((tally.failed_attempts, tally.consecutive_failures, tally.failing_since), (2, 0, None));
+    }
+
+    #[test]
+    fn an_endpoint_is_failing_once_it_has_failed_often_and_for_long() {
+        let mut tally = Tally::default();
+        let mut fails_at = |at| {
+            tally.count_attempt(&attempt(2, at), false);
+            tally.begins_to_be_failing(at + 7)
+        };
+        assert!(!fails_at(NOON) && !fails_at(NOON + FAILING_MS_MIN), "not often enough");
+        assert!(!fails_at(NOON + FAILING_MS_MIN) && !fails_at(NOON + FAILING_MS_MIN));
+        assert!(fails_at(NOON + FAILING_MS_MIN) && !fails_at(NOON + FAILING_MS_MIN), "once");
+        assert_eq!(tally.ends_to_be_failing(), Some(NOON + FAILING_MS_MIN + 7));
+        assert_eq!(tally.ends_to_be_failing(), None);
+        let mut soon = Tally { consecutive_failures: 99, failing_since: Some(NOON), ..Tally::default() };
+        assert!(!soon.begins_to_be_failing(NOON + FAILING_MS_MIN - 1), "not for long enough");
+        assert!(soon.begins_to_be_failing(NOON + FAILING_MS_MIN));
+        soon.forgive(NOON + FAILING_MS_MIN);
+        assert_eq!(soon.failing_told_at, None);
     }
 
     #[test]

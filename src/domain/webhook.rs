@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::Invalid;
 use super::disable::DisableRule;
 use super::endpoint::EndpointUrl;
+use super::endpoint_auth::EndpointAuth;
 use super::id::{AccountNumber, WebhookId, WebhookNumber};
 use super::labels;
+use super::notice::Notices;
 use super::order::{OnDead, Order};
 use super::rate_limit::RateLimit;
 use super::retry::{RetrySchedule, SuccessRule};
@@ -97,8 +99,14 @@ pub struct Webhook {
     pub metadata: BTreeMap<String, String>,
     /// It wants only events that share one of them; empty: whatever theirs are. Ascending.
     pub channels: Vec<String>,
+    /// How it shows its endpoint who it is, beside the signature.
+    pub auth: Option<EndpointAuth>,
     /// What is made of an event's data for it, behind what its dialect makes: a [`Shape`] as JSON.
     pub shape: Option<String>,
+    /// It hears notices of the server, and no events.
+    pub notices: Option<Notices>,
+    /// How its deliveries come to who wants them.
+    pub mode: Mode,
 }
 
 impl Webhook {
@@ -134,8 +142,26 @@ impl Webhook {
             tags: Vec::new(),
             metadata: BTreeMap::new(),
             channels: Vec::new(),
+            auth: None,
             shape: None,
+            notices: None,
+            mode: Mode::Push,
         }
+    }
+
+    /// One whose deliveries are pulled.
+    pub fn pulled(account: AccountNumber, dialect: impl Into<String>, events: Vec<EventFilter>) -> Self {
+        Self { mode: Mode::Pull, ..Self::new(account, dialect, EndpointUrl::nowhere(), events) }
+    }
+
+    /// Whether its deliveries are pulled, so that it has no endpoint.
+    pub fn is_pulled(&self) -> bool {
+        self.mode == Mode::Pull
+    }
+
+    /// Where its deliveries go; none where they are pulled.
+    pub fn shown_url(&self) -> Option<&str> {
+        (!self.is_pulled()).then(|| self.url.as_str())
     }
 
     /// Its number in the store.
@@ -147,10 +173,11 @@ impl Webhook {
         self.events.iter().any(|filter| filter.matches(event_type))
     }
     /// Whether a delivery is made for it when such an event is accepted, of these channels, a test event or another: also
-    /// while it is paused or disabled, but not before its endpoint has ever passed the ownership check.
+    /// while it is paused or disabled, but not before its endpoint has ever passed the ownership check, and never where it is
+    /// for notices.
     pub fn hears_of(&self, event_type: &str, channels: &[String], test: bool) -> bool {
         let is_asked_first = matches!(self.ownership, Ownership::Never { .. });
-        let may_hear = self.test_mode == test && !is_asked_first && !self.is_deleted();
+        let may_hear = self.notices.is_none() && self.test_mode == test && !is_asked_first && !self.is_deleted();
         may_hear && self.wants(event_type) && labels::hears(&self.channels, channels)
     }
     /// Whether its deliveries go out.
@@ -183,7 +210,7 @@ impl Webhook {
         let filters: usize = self.events.iter().map(|filter| filter.to_string().len() + 2).sum();
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
         let secrets: usize = self.secrets.iter().map(|one| one.secret.reveal().len() + 16).sum();
-        let tls = self.tls.as_ref().map_or(0, Tls::bytes);
+        let tls = self.tls.as_ref().map_or(0, Tls::bytes) + self.auth.as_ref().map_or(0, EndpointAuth::bytes);
         let words: usize = self.tags.iter().chain(&self.channels).chain(&self.uid).map(|word| word.len() + 2).sum();
         let labels = words + labels::metadata_bytes(&self.metadata) + self.metadata.len() * 4;
         self.url.as_str().len() + optional + filters + headers + secrets + tls + labels + self.allow.len() * 18
@@ -193,6 +220,18 @@ impl Webhook {
     pub fn is_deleted(&self) -> bool {
         matches!(self.status, Status::Deleted { .. })
     }
+}
+
+/// How a webhook's deliveries come to who wants them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = WebhookMode, example = "push")]
+pub enum Mode {
+    /// They are sent to its URL.
+    #[default]
+    Push,
+    /// A consumer asks for them, and says what became of each.
+    Pull,
 }
 
 /// Whether a webhook's deliveries go out.
@@ -387,6 +426,9 @@ mod tests {
         (webhook.uid, webhook.tags, webhook.channels) = (Some("own".into()), vec!["t".into()], vec!["ch".into()]);
         webhook.metadata = BTreeMap::from([("a".into(), "bc".into())]);
         assert_eq!(webhook.texts_bytes(), before + (3 + 2) + (1 + 2) + (2 + 2) + (1 + 2 + 4));
+        let before = webhook.texts_bytes();
+        webhook.auth = Some(EndpointAuth::Bearer { token: Secret::new("token") });
+        assert_eq!(webhook.texts_bytes(), before + 5 + 4);
     }
 
     #[test]

@@ -15,12 +15,13 @@ const MARK: &str = "x-hookwheel";
 /// 2024-02-10T16:45:22.123Z
 const NOW: u64 = 1_707_583_522_123;
 /// What no document says of each shipped dialect.
-const LEFT: [(&str, &[&str]); 21] = [
+const LEFT: [(&str, &[&str]); 24] = [
     ("cathcr", &["disable", "face"]),
     ("cloudevents", &["disable"]),
     ("cloudevents_binary", &["disable"]),
     ("daycopilot", &["challenge"]),
     ("discord", &["challenge"]),
+    ("discord_incoming", &["disable"]),
     ("github", &["limits"]),
     ("hub", &["rate_limit", "face"]),
     ("hubspot", &[]),
@@ -29,11 +30,13 @@ const LEFT: [(&str, &[&str]); 21] = [
     ("paddle", &[]),
     ("shopify", &["disable"]),
     ("slack", &["challenge"]),
+    ("slack_incoming", &["disable"]),
     ("square", &["disable"]),
     ("standard", &["disable"]),
     ("stripe", &["disable", "limits"]),
     ("svix", &["disable"]),
     ("taskflow", &["disable", "limits", "face"]),
+    ("teams_incoming", &["disable"]),
     ("twilio", &[]),
     ("workspace", &["disable", "face"]),
     ("zoom", &["challenge"]),

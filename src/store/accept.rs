@@ -10,7 +10,8 @@ use super::layout::{self, Tree};
 use super::message::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
 use super::parsed::Parsed;
 use super::publish::{Asked, Bodies, Publish, Published, Terms, Wanting};
-use super::record::Idempotent;
+use super::record::{self, Idempotent};
+use super::registry::Mode;
 use super::staging::Staging;
 use crate::domain::delivery::{Cause, Delivery, DeliveryState};
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId, WebhookNumber};
@@ -60,7 +61,7 @@ impl Staging<'_> {
             accepted.push(match known {
                 Known::Not => {
                     let body = bodies.remove(&index).flatten();
-                    Accepted::of(&self.put_event_with(account, event, body, wanting, Cause::Accept)?, false)
+                    Accepted::of(&self.put_event_with(account, event, body, wanting, Cause::Accept, false)?, false)
                 }
                 Known::Stored(before) => Accepted::of(&before, true),
                 Known::InBatch(index) => Accepted { duplicate: true, ..accepted[index].clone() },
@@ -68,7 +69,7 @@ impl Staging<'_> {
         }
         if let Some(Idempotency { key, fingerprint }) = idempotency {
             let events = accepted.iter().map(|one| one.id).collect();
-            let record = Idempotent { at: self.keeping(), fingerprint, events };
+            let record = Idempotent { at: self.keeping(), fingerprint, events, job: None };
             self.put(Tree::Idempotency, layout::idempotency(account, &key), &record);
         }
         Ok(Published::Accepted(accepted))
@@ -90,8 +91,13 @@ impl Staging<'_> {
 
     /// Who wants an event that nobody asked about ahead.
     pub(super) fn wanting_of(&self, account: AccountNumber, event: &NewEvent) -> Wanting {
+        self.wanting_in(account, event, Mode::of(event.test))
+    }
+
+    /// Who of the webhooks of this mode wants it.
+    pub(super) fn wanting_in(&self, account: AccountNumber, event: &NewEvent, mode: Mode) -> Wanting {
         let (mut parsed, mut budget) = (Parsed::of(event), Budget::EVENT);
-        let wanting = asking::ask(self.registry_lock(), account, event.test, &mut parsed, &mut budget);
+        let wanting = asking::ask(self.registry_lock(), account, mode, &mut parsed, &mut budget);
         wanting.expect("any length is read")
     }
 
@@ -153,21 +159,28 @@ impl Staging<'_> {
         Ok(keys)
     }
 
+    /// What was made with this key, if it is still remembered; refused if that was something else.
+    pub(super) fn made_before(
+        &self,
+        account: AccountNumber,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<Idempotent>, Refusal> {
+        let Some(Idempotency { key, fingerprint }) = idempotency else { return Ok(None) };
+        let key = layout::idempotency(account, key);
+        let Some(stored) = self.get(Tree::Idempotency, &key)? else { return Ok(None) };
+        let before: Idempotent = record::read_grown(Tree::Idempotency, &key, &stored)?;
+        if self.keeping() >= before.at + IDEMPOTENCY_MS {
+            return Ok(None);
+        }
+        if before.fingerprint == *fingerprint { Ok(Some(before)) } else { Err(Refusal::IdempotencyConflict) }
+    }
+
     fn accepted_before(
         &self,
         account: AccountNumber,
         idempotency: Option<&Idempotency>,
     ) -> Result<Option<Vec<Accepted>>, Refusal> {
-        let Some(Idempotency { key, fingerprint }) = idempotency else { return Ok(None) };
-        let Some(before) = self.load::<Idempotent>(Tree::Idempotency, &layout::idempotency(account, key))? else {
-            return Ok(None);
-        };
-        if self.keeping() >= before.at + IDEMPOTENCY_MS {
-            return Ok(None);
-        }
-        if before.fingerprint != *fingerprint {
-            return Err(Refusal::IdempotencyConflict);
-        }
+        let Some(before) = self.made_before(account, idempotency)? else { return Ok(None) };
         let mut accepted = Vec::with_capacity(before.events.len());
         for id in &before.events {
             // Retention may have taken the event meanwhile; then the key is free again.
@@ -205,7 +218,17 @@ impl Staging<'_> {
         wanting: Wanting,
         cause: Cause,
     ) -> Result<EventHead, StoreError> {
-        self.put_event_with(account, new, None, wanting, cause)
+        self.put_event_with(account, new, None, wanting, cause, false)
+    }
+
+    /// Puts a notice of an account's own there, with its deliveries.
+    pub(super) fn put_notice(
+        &mut self,
+        account: AccountNumber,
+        new: NewEvent,
+        wanting: Wanting,
+    ) -> Result<EventHead, StoreError> {
+        self.put_event_with(account, new, None, wanting, Cause::Accept, true)
     }
 
     /// The same for one whose body may have been written ahead.
@@ -216,6 +239,7 @@ impl Staging<'_> {
         body: Option<BodyAt>,
         Wanting { webhooks, too_costly, order_keys }: Wanting,
         cause: Cause,
+        notice: bool,
     ) -> Result<EventHead, StoreError> {
         let event = EventHead {
             id: EventId(self.next_id(0)),
@@ -229,6 +253,7 @@ impl Staging<'_> {
             fingerprint: new.fingerprint,
             body,
             purged_at: None,
+            notice,
         };
         let record = event_rows::encode(&event, &(new.data, new.actor, new.metadata));
         let mut bytes = 0;

@@ -9,7 +9,7 @@ use super::error::Refusal;
 use super::message::NewEvent;
 use super::parsed::Parsed;
 use super::publish::{Asked, Publish, Wanting};
-use super::registry::{Question, Registry};
+use super::registry::{Mode, Question, Registry};
 use crate::domain::condition::{Condition, Node, Steps, TooCostly};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, WebhookNumber};
@@ -49,7 +49,7 @@ impl Budget {
     /// Of one event, where nobody waits for it.
     pub const EVENT: Budget = Budget { bytes: usize::MAX, steps: EVENT_STEPS_MAX };
     /// Of one publish, by the thread that serves its caller.
-    const AT_ONCE: Budget = Budget { bytes: 64 * 1024, steps: 1 << 14 };
+    pub const AT_ONCE: Budget = Budget { bytes: 64 * 1024, steps: 1 << 14 };
     /// Of one publish, by the commit thread: a fraction of a millisecond.
     const AGAIN: Budget = Self::AT_ONCE;
 }
@@ -58,13 +58,13 @@ impl Budget {
 pub fn ask(
     registry: &RwLock<Registry>,
     account: AccountNumber,
-    test: bool,
+    mode: Mode,
     event: &mut Parsed<'_>,
     budget: &mut Budget,
 ) -> Option<Wanting> {
     let (event_type, channels) = (event.event_type(), event.channels());
     let question = |tree: Option<&Node<'_>>| {
-        registry.read().expect("not poisoned").question(account, (event_type, channels, test), tree)
+        registry.read().expect("not poisoned").question(account, (event_type, channels, mode), tree)
     };
     let mut wanting = Wanting::default();
     if let Some(Question { sure, .. }) = question(None) {
@@ -105,7 +105,7 @@ pub fn at_once(registry: &RwLock<Registry>, account: AccountNumber, events: &[Ne
     let (mut budget, mut wanting) = (Budget::AT_ONCE, Vec::with_capacity(events.len()));
     let mut deliveries = 0;
     for event in events {
-        let of = ask(registry, account, event.test, &mut Parsed::of(event), &mut budget)?;
+        let of = ask(registry, account, Mode::of(event.test), &mut Parsed::of(event), &mut budget)?;
         deliveries += of.webhooks.len();
         if !of.too_costly.is_empty() || deliveries > AT_ONCE_DELIVERIES_MAX {
             return None;
@@ -139,7 +139,7 @@ impl Asking {
                 return Err(self);
             }
             let (mut parsed, mut budget) = (Parsed::of(event), Budget::EVENT);
-            let of = ask(registry, self.account, event.test, &mut parsed, &mut budget);
+            let of = ask(registry, self.account, Mode::of(event.test), &mut parsed, &mut budget);
             let of = of.expect("any length is read");
             deliveries += of.webhooks.len();
             if deliveries > DELIVERIES_MAX && events.len() > 1 {

@@ -17,6 +17,7 @@ use super::trees::Trees;
 use super::{record, rows};
 use crate::domain::id::AccountNumber;
 use crate::domain::stats::{AccountTally, Counts, Minute, Series, Step, Today};
+use crate::domain::tally::day_of;
 use crate::domain::time::UnixMs;
 
 impl Staging<'_> {
@@ -42,6 +43,16 @@ impl Staging<'_> {
     pub(super) fn today(&mut self, account: AccountNumber) -> Today {
         let trees = self.trees();
         held(&mut self.carried.tallies, trees, account).today
+    }
+
+    /// Whether it is told today for the first time that more is kept of the account than may be; then it counts as told.
+    pub(super) fn begins_to_keep_too_much(&mut self, account: AccountNumber) -> bool {
+        let (trees, today) = (self.trees(), day_of(self.now()));
+        let is_told = held(&mut self.carried.tallies, trees, account).kept_told_on == today;
+        if !is_told {
+            self.account_tally(account).kept_told_on = today;
+        }
+        !is_told
     }
 
     /// Stages the counters of the accounts that this group counted for.

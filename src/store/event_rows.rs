@@ -24,6 +24,8 @@ const VERSION: u8 = 2;
 const WITH_CHANNELS: u8 = 0x80;
 /// Joined to the version where the event was purged: when that was follows its fingerprint, and no body.
 const PURGED: u8 = 0x40;
+/// Joined to the version of a notice of an account's own.
+const NOTICE: u8 = 0x20;
 /// In front of an event's record: how many pieces follow it, in two bytes.
 const COUNT_BYTES: usize = 2;
 
@@ -52,6 +54,9 @@ pub struct EventHead {
     pub body: Option<BodyAt>,
     /// When its body was taken off it at somebody's word.
     pub purged_at: Option<UnixMs>,
+    /// The server made it, for those of the account's webhooks that hear notices; no other may ever get it. Those of the account
+    /// `operator` are events like any other.
+    pub notice: bool,
 }
 
 /// Where a body lies that was written ahead, and how it is parted.
@@ -143,10 +148,12 @@ fn encode_onto(record: &mut Vec<u8>, head: &EventHead, body: &Parts) {
         fingerprint,
         body: ahead,
         purged_at,
+        notice,
     } = head;
     let purged = if purged_at.is_some() { PURGED } else { 0 };
     let with_channels = if channels.is_empty() { 0 } else { WITH_CHANNELS };
-    record.push(VERSION | purged | with_channels);
+    let noticed = if *notice { NOTICE } else { 0 };
+    record.push(VERSION | purged | with_channels | noticed);
     record::push_part(record, &(id, account, name, event_type, created_at, test));
     if !channels.is_empty() {
         record::push_part(record, channels);
@@ -169,7 +176,8 @@ fn decode_head(record: &[u8]) -> Result<(EventHead, &[u8]), String> {
     let (id, account, name, event_type, created_at, test) = record::take_part::<Start>(&mut rest)?;
     let (is_purged, has_channels) = (version & PURGED != 0, version & WITH_CHANNELS != 0);
     let channels = if has_channels { record::take_part(&mut rest)? } else { Vec::new() };
-    let (webhooks, fingerprint, body) = match version & !(PURGED | WITH_CHANNELS) {
+    let notice = version & NOTICE != 0;
+    let (webhooks, fingerprint, body) = match version & !(PURGED | WITH_CHANNELS | NOTICE) {
         VERSION_OF_BEFORE => (ascending(record::take_part(&mut rest)?), record::take_part(&mut rest)?, None),
         VERSION => {
             let webhooks = runs::decode(&record::take_part::<serde_bytes::ByteBuf>(&mut rest)?)?;
@@ -180,8 +188,20 @@ fn decode_head(record: &[u8]) -> Result<(EventHead, &[u8]), String> {
         version => return Err(format!("record version {version} is not known")),
     };
     let purged_at = if is_purged { Some(record::take_part(&mut rest)?) } else { None };
-    let head =
-        EventHead { id, account, name, event_type, created_at, test, webhooks, channels, fingerprint, body, purged_at };
+    let head = EventHead {
+        id,
+        account,
+        name,
+        event_type,
+        created_at,
+        test,
+        webhooks,
+        channels,
+        fingerprint,
+        body,
+        purged_at,
+        notice,
+    };
     Ok((head, rest))
 }
 

@@ -10,6 +10,7 @@ use super::record::{Fresh, Idempotent, decode_grown, encode};
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::delivery::{Delivery, SealedAttempt};
 use crate::domain::job::Job;
+use crate::domain::quiet::Quiet;
 use crate::domain::stats::{AccountTally, Counts};
 use crate::domain::tally::Tally;
 use crate::domain::webhook::Webhook;
@@ -23,7 +24,7 @@ pub fn damage() -> Damage {
 }
 
 /// Every stored noun.
-const NOUNS: [Again; 11] = [
+const NOUNS: [Again; 12] = [
     again::<Account>,
     again::<ApiKey>,
     again::<SealedAttempt>,
@@ -35,6 +36,7 @@ const NOUNS: [Again; 11] = [
     again::<Idempotent>,
     again::<Job>,
     again::<Webhook>,
+    again::<Quiet>,
 ];
 
 fn again<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<Vec<u8>, String> {
@@ -54,7 +56,7 @@ mod tests {
 
     #[test]
     fn each_noun_is_read_by_its_number_round_and_round() {
-        let written = encode(&Idempotent { at: 5, fingerprint: [7; 32], events: Vec::new() });
+        let written = encode(&Idempotent { at: 5, fingerprint: [7; 32], events: Vec::new(), job: None });
         let nouns = NOUNS.len() as u8;
         for n in [8, 8 + nouns] {
             assert_eq!(record(n, &written), Ok(written.clone()));

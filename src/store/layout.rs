@@ -27,6 +27,8 @@
 //! | `quarantine` | name of a tree, 0, a key of it | what lay there and could not be read |
 //! | `fan_out` | account, event id, webhook | deliveries of an event that are still to be made, from that webhook on |
 //! | `bodies` | account, body id | `Body`: what was written ahead of an event, in `chunks`, and whose it is |
+//! | `quiet` | webhook, kind of notice | `Quiet`: what was not told it one by one, and until when |
+//! | `event_types` | account, event type | `OwnType`: what the account has written down about it |
 //!
 //! Each value that is not empty ends with a checksum over its tree, its key and itself (`trees/checksum.rs`).
 //!
@@ -78,11 +80,13 @@ pub enum Tree {
     /// Behind all that was there before: the sum over all rows knows a tree by its place here.
     FanOut,
     Bodies,
+    Quiet,
+    EventTypes,
 }
 
 impl Tree {
     /// Every tree and its name on disk, in the order of the enum.
-    pub const ALL: [(Tree, &'static str); 25] = [
+    pub const ALL: [(Tree, &'static str); 27] = [
         (Tree::Meta, "meta"),
         (Tree::Accounts, "accounts"),
         (Tree::Keys, "keys"),
@@ -108,6 +112,8 @@ impl Tree {
         (Tree::Quarantine, "quarantine"),
         (Tree::FanOut, "fan_out"),
         (Tree::Bodies, "bodies"),
+        (Tree::Quiet, "quiet"),
+        (Tree::EventTypes, "event_types"),
     ];
 
     /// Its name on disk.
@@ -249,6 +255,16 @@ pub fn name(account: AccountNumber, name: &str) -> Key {
     joined(&[&number(account), name.as_bytes()])
 }
 
+/// `event_types`.
+pub fn event_type(account: AccountNumber, event_type: &str) -> Key {
+    joined(&[&number(account), event_type.as_bytes()])
+}
+
+/// The text that a key ends with, behind its number.
+pub fn read_text(key: &[u8]) -> &str {
+    std::str::from_utf8(&key[4..]).unwrap_or_default()
+}
+
 /// `idempotency`.
 pub fn idempotency(account: AccountNumber, hash: &[u8; 32]) -> Key {
     joined(&[&number(account), hash])
@@ -277,6 +293,16 @@ pub fn read_order_key(row: &[u8]) -> u64 {
 /// `ordered`: where the next order key of the webhook begins; `None` after the last possible one.
 pub fn after_order_key(webhook: WebhookNumber, key: u64) -> Option<Key> {
     key.checked_add(1).map(|next| ordered_key(webhook, next))
+}
+
+/// `quiet`.
+pub fn quiet(webhook: WebhookNumber, kind: &str) -> Key {
+    joined(&[&number(webhook), kind.as_bytes()])
+}
+
+/// The webhook and the kind of notice in a `quiet` key.
+pub fn read_quiet(key: &[u8]) -> (WebhookNumber, &str) {
+    (read_number(key), std::str::from_utf8(&key[4..]).unwrap_or_default())
 }
 
 /// `replays`.

@@ -1,12 +1,14 @@
 //! What goes into the store and comes out of it: events to accept, outcomes to record, and what is told of a commit.
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 use super::event_rows::{EventHead, Parts};
 use crate::domain::backoff::Strain;
 use crate::domain::delivery::{Attempt, Delivery};
 use crate::domain::disable::DisableRule;
 use crate::domain::id::{DeliveryId, EventId, WebhookNumber};
+use crate::domain::notice;
 use crate::domain::retry::Next;
 use crate::domain::time::{DAY_MS, UnixMs};
 
@@ -34,6 +36,28 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
+    /// A notice.
+    pub(super) fn notice(kind: &str, data: Map<String, Value>, channels: Vec<String>) -> Self {
+        Self {
+            name: None,
+            event_type: kind.to_string(),
+            created_at: None,
+            data: Value::Object(data).to_string().into(),
+            actor: None,
+            metadata: None,
+            test: false,
+            channels,
+            fingerprint: None,
+        }
+    }
+
+    /// What a webhook that hears notices is tested with.
+    pub fn test_notice(account: &str, webhook_id: &str, name: Option<&str>) -> Self {
+        let facts = [("webhook_id", webhook_id.into()), ("account", account.into()), ("name", name.into())];
+        let data = facts.into_iter().map(|(key, value): (&str, Value)| (key.to_string(), value)).collect();
+        Self::notice(notice::TEST, notice::with_text(notice::TEST, Some(name.unwrap_or(webhook_id)), data), Vec::new())
+    }
+
     /// Bytes of its JSON.
     pub fn bytes(&self) -> usize {
         self.data.len() + self.actor.as_ref().map_or(0, Bytes::len) + self.metadata.as_ref().map_or(0, Bytes::len)

@@ -1,13 +1,15 @@
 //! How much an account may publish in a day, and what it has used. What stays true: it is counted together with the events
 //! that it counts, so neither a crash nor a restart forgets any; and what was published before counts once.
 
+use serde_json::json;
+
 use super::error::{Refusal, StoreError};
 use super::handle::Store;
 use super::layout::{self, Tree};
 use super::rows;
 use super::staging::Staging;
 use crate::domain::id::AccountNumber;
-use crate::domain::time::UnixMs;
+use crate::domain::time::{self, UnixMs};
 
 /// What an account has used of what it may publish and keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,9 +68,28 @@ impl Staging<'_> {
         if events > 0 {
             self.account_tally(account).today.count(now, events);
         }
+        let limit = own.or(usual).filter(|limit| events > 0 && today.events(now) + events == *limit);
+        if let Some(limit) = limit {
+            let until = time::rfc3339(today.ends_at(now));
+            let facts = json!({"quota": "events_per_day", "limit": limit, "used": limit, "until": until});
+            self.notice_of_account(account, QUOTA_REACHED, facts)?;
+        }
         Ok(())
     }
+
+    /// Tells once a day that more is kept of an account than may be, so that its oldest events go.
+    pub(super) fn notice_of_kept(&mut self, account: AccountNumber, limit: u64) -> Result<(), StoreError> {
+        let used = self.kept_of(account);
+        if used <= limit || !self.begins_to_keep_too_much(account) {
+            return Ok(());
+        }
+        let facts = json!({"quota": "kept_bytes_max", "limit": limit, "used": used});
+        self.notice_of_account(account, QUOTA_REACHED, facts)
+    }
 }
+
+/// What is told when an account has used up what it may.
+const QUOTA_REACHED: &str = "quota.reached";
 
 #[cfg(test)]
 mod tests {

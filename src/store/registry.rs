@@ -1,15 +1,16 @@
-//! What the store holds in memory: accounts, keys and webhooks, a few hundred bytes each, and the ids of running jobs,
-//! never anything that grows with events. It mirrors the disk; only the commit thread changes it, while it
+//! What the store holds in memory: accounts, keys and webhooks, a few hundred bytes each, the event types that accounts have
+//! written down, which are bounded by account, and the ids of running jobs, never anything that grows with events. It mirrors the disk; only the commit thread changes it, while it
 //! stages what it then writes. If that write fails, the store is opened again and all of this is read anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
 use super::audience::Audience;
 use super::changes::{Changes, Version};
+use super::own_types::{KnownType, OwnTypes};
 use super::uids::Uids;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::condition::{Condition, Node};
@@ -51,12 +52,33 @@ pub struct Registry {
     ever: BTreeSet<(AccountNumber, WebhookNumber)>,
     /// The jobs that go on.
     running: BTreeSet<(AccountNumber, JobId)>,
+    event_types: OwnTypes,
 }
 
-/// Whether events are test events: those go to webhooks in test mode only, and all others to all others.
-type Mode = bool;
+/// What kind of events a webhook hears: no other ever gets to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// What is published.
+    Events,
+    /// What is published as a test.
+    Tests,
+    /// What the server has to say.
+    Notices,
+}
 
-/// What is asked for in an event: its type, its channels, and whether it is a test event.
+impl Mode {
+    /// That of an event that is published, as a test or not.
+    pub fn of(test: bool) -> Self {
+        if test { Self::Tests } else { Self::Events }
+    }
+
+    /// That of a webhook.
+    pub fn of_webhook(webhook: &Webhook) -> Self {
+        if webhook.notices.is_some() { Self::Notices } else { Self::of(webhook.test_mode) }
+    }
+}
+
+/// What is asked for in an event: its type, its channels, and who hears events of its kind.
 type Asked<'a> = (&'a str, &'a [String], Mode);
 
 /// What must be known to say who wants an event.
@@ -80,6 +102,15 @@ impl Registry {
     /// All accounts, the oldest first, without deleted ones.
     pub fn accounts(&self) -> impl DoubleEndedIterator<Item = &Arc<Account>> {
         self.accounts.values().filter(|account| account.deleted_at.is_none())
+    }
+    /// The accounts behind that number, the oldest first, without deleted ones.
+    pub(super) fn accounts_after(&self, number: AccountNumber) -> impl Iterator<Item = &Arc<Account>> {
+        let behind = self.accounts.range((Bound::Excluded(number), Bound::Unbounded));
+        behind.map(|(_, account)| account).filter(|account| account.deleted_at.is_none())
+    }
+    /// How many accounts there are with this tag, if one is asked for, without the operator's.
+    pub fn accounts_to_reach(&self, operator: AccountNumber, tag: Option<&str>) -> usize {
+        self.accounts().filter(|account| account.number != operator && account.is_tagged(tag)).count()
     }
     /// Whether there is the account of this number, and nobody has deleted it.
     pub fn is_served(&self, number: AccountNumber) -> bool {
@@ -152,6 +183,16 @@ impl Registry {
         let owned = self.owned.range((account, 0)..=(account, WebhookNumber::MAX));
         owned.filter_map(|(_, number)| self.webhooks.get(number))
     }
+    /// The ids of so many of the account's webhooks within that window, the oldest first, without deleted ones.
+    pub(super) fn webhook_ids(&self, account: AccountNumber, window: Range<u128>, limit: usize) -> Vec<u128> {
+        // Ids and numbers are given together, and both only grow: behind a webhook that is known, its number is enough.
+        let last = window.start.checked_sub(1).map(WebhookId);
+        let known = last.filter(|last| self.webhooks.get(&last.number()).is_some_and(|webhook| webhook.id == *last));
+        let from = known.map_or(0, WebhookId::number);
+        let owned = self.owned.range((account, from)..=(account, WebhookNumber::MAX));
+        let ids = owned.filter_map(|(_, number)| Some(self.webhooks.get(number)?.id.0));
+        ids.filter(|id| window.contains(id)).take(limit).collect()
+    }
     /// The webhooks of an account, deleted ones included.
     pub fn webhooks_ever_of(&self, account: AccountNumber) -> impl Iterator<Item = WebhookNumber> {
         self.ever.range((account, 0)..=(account, WebhookNumber::MAX)).map(|(_, number)| *number)
@@ -183,16 +224,31 @@ impl Registry {
         of_accounts.chain(self.webhooks.values().map(|webhook| &webhook.dialect)).cloned().collect()
     }
 
+    /// The account's own event type of this name.
+    pub fn event_type(&self, account: AccountNumber, name: &str) -> Option<&Arc<KnownType>> {
+        self.event_types.of(account)?.get(name)
+    }
+    /// The account's own event types, by name.
+    pub fn event_types_of(&self, account: AccountNumber) -> impl ExactSizeIterator<Item = &Arc<KnownType>> + Clone {
+        self.event_types.of_all(account)
+    }
+    pub(super) fn put_event_type(&mut self, account: AccountNumber, known: KnownType) {
+        self.event_types.put(account, known);
+    }
+    pub(super) fn remove_event_type(&mut self, account: AccountNumber, name: &str) {
+        self.event_types.remove(account, name);
+    }
+
     /// Who of the account wants an event, a test event or another; none if conditions are to be asked and the event is not
     /// given. Those that are paused or disabled are among them: what they missed goes out when they are enabled. Those
     /// whose endpoint never passed the ownership check are not.
     pub(super) fn question(
         &self,
         account: AccountNumber,
-        (event_type, channels, test): Asked<'_>,
+        (event_type, channels, mode): Asked<'_>,
         event: Option<&Node<'_>>,
     ) -> Option<Question> {
-        let Some(audience) = self.audiences.get(&(account, test)) else { return Some(Question::default()) };
+        let Some(audience) = self.audiences.get(&(account, mode)) else { return Some(Question::default()) };
         let asked = match event {
             _ if !audience.has_conditions(event_type, channels) => Vec::new(),
             None => return None,
@@ -203,8 +259,8 @@ impl Registry {
     }
 
     /// Whether a webhook of the account wants such events at all.
-    pub(super) fn any_wants(&self, account: AccountNumber, (event_type, channels, test): Asked<'_>) -> bool {
-        self.audiences.get(&(account, test)).is_some_and(|audience| audience.any(event_type, channels))
+    pub(super) fn any_wants(&self, account: AccountNumber, (event_type, channels, mode): Asked<'_>) -> bool {
+        self.audiences.get(&(account, mode)).is_some_and(|audience| audience.any(event_type, channels))
     }
 
     /// The webhook's condition.
@@ -280,6 +336,7 @@ impl Registry {
         self.dialects.remove(&number);
         self.order_paths.remove(&number);
         self.audiences.retain(|(of, _), _| *of != number);
+        self.event_types.forget(number);
     }
 
     pub(super) fn put_key(&mut self, hash: KeyHash, key: ApiKey) {
@@ -355,14 +412,14 @@ impl Registry {
             None => {}
         }
         if !matches!(webhook.ownership, Ownership::Never { .. }) {
-            let audience = self.audiences.entry((webhook.account, webhook.test_mode)).or_default();
+            let audience = self.audiences.entry((webhook.account, Mode::of_webhook(webhook))).or_default();
             audience.learn(webhook, self.conditions.get(&number).map(Arc::as_ref));
         }
     }
 
     fn forget_wants(&mut self, webhook: &Webhook) {
         let condition = self.conditions.remove(&webhook.number());
-        if let Some(audience) = self.audiences.get_mut(&(webhook.account, webhook.test_mode)) {
+        if let Some(audience) = self.audiences.get_mut(&(webhook.account, Mode::of_webhook(webhook))) {
             audience.forget(webhook, condition.as_deref());
         }
     }
@@ -371,7 +428,7 @@ impl Registry {
 /// Whether both want the same events, in the same order.
 fn wants_alike(one: &Webhook, other: &Webhook) -> bool {
     let never = |webhook: &Webhook| matches!(webhook.ownership, Ownership::Never { .. });
-    let of = |webhook: &Webhook| (webhook.account, webhook.test_mode, webhook.is_deleted(), never(webhook));
+    let of = |webhook: &Webhook| (webhook.account, Mode::of_webhook(webhook), webhook.is_deleted(), never(webhook));
     of(one) == of(other)
         && (&one.events, &one.channels, &one.condition) == (&other.events, &other.channels, &other.condition)
         && order_path(one) == order_path(other)

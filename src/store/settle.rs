@@ -156,7 +156,8 @@ impl Staging<'_> {
         }
         let success = next == Next::Succeeded;
         let status = match webhook.status {
-            Status::Active if !success => {
+            Status::Active if success => return self.notice_of_recovery(&webhook),
+            Status::Active => {
                 let tally = self.tally(id.webhook());
                 let failures = Failures {
                     gone: attempt.outcome == Outcome::Status(410),
@@ -168,7 +169,9 @@ impl Staging<'_> {
                     since: tally.failing_since.unwrap_or(attempt.ended_at()),
                     ended_at: attempt.ended_at(),
                 };
-                let Some(reason) = rule.reason(&failures) else { return Ok(()) };
+                let Some(reason) = rule.reason(&failures) else {
+                    return self.notice_of_failing(&webhook, attempt);
+                };
                 let facts = json!({
                     "reason": reason,
                     "consecutive_failures": failures.in_a_row,

@@ -147,6 +147,7 @@ impl Subject {
             timeout_seconds: self.dialect.timeout_seconds,
             allow: Vec::new(),
             tls: None,
+            oauth2: None,
         }
     }
 
@@ -249,6 +250,7 @@ impl Subject {
             timeout_seconds: rule.timeout_seconds,
             allow: Vec::new(),
             tls: None,
+            oauth2: None,
         };
         Some(Sent { probe, must })
     }

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use actix_web::{HttpServer, web};
 use awc::http::{Method, StatusCode};
 use futures_util::future::BoxFuture;
-use hookwheel::api::{self, Api, Limits, Outbound, Quotas, Settings};
+use hookwheel::api::{self, Api, Limits, MailRule, Outbound, Quotas, Settings};
 use hookwheel::clock::{Clock, Dice};
+use hookwheel::deliver::{self, Deliver, Trust};
 use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Delivery, Outcome};
 use hookwheel::domain::explain::Explained;
 use hookwheel::domain::guard::{Guard, port_of};
-use hookwheel::domain::id::WebhookNumber;
+use hookwheel::domain::id::{AttemptId, WebhookNumber};
 use hookwheel::domain::lane::{Standing, Why};
 use hookwheel::domain::pace::Pace;
 use hookwheel::domain::probe::{Probe, Probed, Tried};
+use hookwheel::domain::pull::{Ask as PullAsk, Leased, Pulled, Word};
 use hookwheel::domain::rate_limit::{Allowance, RateLimit};
 use hookwheel::domain::webhook::Webhook;
 use hookwheel::pulse::Stuck;
@@ -38,6 +40,8 @@ pub const CALLS_PER_MINUTE: u32 = 5_000;
 pub const WEBHOOKS_MAX: usize = 40;
 /// As above.
 pub const KEYS_MAX: usize = 20;
+/// As above.
+pub const EVENT_TYPES_MAX: usize = 60;
 
 /// Which addresses may be dialled.
 fn guard() -> Guard {
@@ -72,6 +76,12 @@ impl Outbound for Nobody {
     fn left(&self, _: WebhookNumber, limit: RateLimit) -> Allowance {
         Pace::default().allowance(limit, START_MS)
     }
+    fn pull(&self, _: PullAsk, _: Box<dyn Fn() -> bool + Send>) -> BoxFuture<'static, Vec<Pulled>> {
+        Box::pin(async { Vec::new() })
+    }
+    fn say(&self, leases: Vec<AttemptId>, _: Word) -> BoxFuture<'static, Vec<Leased>> {
+        Box::pin(async move { vec![Leased::Lost; leases.len()] })
+    }
     fn standing(&self, _: WebhookNumber) -> BoxFuture<'static, Option<Standing>> {
         let wait = Some(Why::RateLimited.until(START_MS + 1_000));
         Box::pin(async move { Some(Standing { window: 4, places: 0, wait }) })
@@ -99,7 +109,8 @@ pub struct Server {
     client: awc::Client,
     handle: actix_web::dev::ServerHandle,
     committer: Option<std::thread::JoinHandle<()>>,
-    _dir: tempfile::TempDir,
+    deliver: Option<Deliver>,
+    dir: tempfile::TempDir,
 }
 
 /// A reply, read to its end.
@@ -211,9 +222,28 @@ impl Ask<'_> {
 }
 
 impl Server {
-    /// Starts one.
+    /// Starts one without a sending side.
     pub async fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::start_with(MailRule::NoServer).await
+    }
+
+    /// Starts one where these may make webhooks that send mail.
+    pub async fn start_with(mail: MailRule) -> Self {
+        Self::over(tempfile::tempdir().unwrap(), None, mail, false).await
+    }
+
+    /// Starts one whose sending side is the real one.
+    pub async fn start_sending() -> Self {
+        Self::over(tempfile::tempdir().unwrap(), None, MailRule::NoServer, true).await
+    }
+
+    /// Stops it, and starts another over what it has kept.
+    pub async fn restart(mut self) -> Self {
+        self.end().await;
+        Self::over(self.dir, Some(self.admin), MailRule::NoServer, false).await
+    }
+
+    async fn over(dir: tempfile::TempDir, admin: Option<String>, mail: MailRule, sends: bool) -> Self {
         let clock = Clock::standing_at(START_MS);
         let settings = store::Settings {
             cache_bytes: 8 << 20,
@@ -225,13 +255,14 @@ impl Server {
         };
         let (store, committer) = store::open(settings, clock.clone(), Dice::seeded(1)).unwrap();
         let committer = std::thread::spawn(move || committer.run());
-        let admin =
-            api::first_admin_key(&store, &mut Dice::seeded(2), None, (None, "standard")).await.unwrap().unwrap();
+        let first = api::first_admin_key(&store, &mut Dice::seeded(2), None, (None, "standard")).await.unwrap();
+        let admin = admin.or(first).expect("there is a key");
         let shelf = Arc::new(Shelf::new(Dialects::shipped()));
         let settings = Settings {
             body_bytes_max: BODY_BYTES_MAX,
             bodies_bytes_max: 128 << 20,
             http_allowed: false,
+            mail,
             egress: Vec::new(),
             guard: Arc::new(guard()),
             limits: Limits { calls_per_minute: CALLS_PER_MINUTE, ..Limits::default() },
@@ -242,13 +273,20 @@ impl Server {
                 timeout_seconds: 60,
                 kept_bytes_max: 0,
                 kept_days_max: 0,
+                event_types_max: EVENT_TYPES_MAX,
                 events_per_second: 0,
                 events_per_day: 0,
             },
             knobs: Vec::new(),
         };
         let dice = Dice::seeded(3);
-        let api = web::Data::new(Api::new(store.clone(), shelf, clock.clone(), dice, settings, Box::new(Nobody)));
+        let start = || deliver::start(sending(), Trust::webpki(), store.clone(), shelf.clone(), clock.clone());
+        let deliver = sends.then(start);
+        let outbound: Box<dyn Outbound> = match &deliver {
+            Some(deliver) => Box::new(deliver.handle()),
+            None => Box::new(Nobody),
+        };
+        let api = web::Data::new(Api::new(store.clone(), shelf, clock.clone(), dice, settings, outbound));
         let server =
             HttpServer::new(move || api::app(api.clone())).workers(2).disable_signals().bind(("127.0.0.1", 0)).unwrap();
         let url = format!("http://{}", server.addrs()[0]);
@@ -256,7 +294,7 @@ impl Server {
         let handle = server.handle();
         actix_web::rt::spawn(server);
         let client = awc::Client::builder().timeout(std::time::Duration::from_secs(60)).finish();
-        Self { admin, store, clock, url, client, handle, committer: Some(committer), _dir: dir }
+        Self { admin, store, clock, url, client, handle, committer: Some(committer), deliver, dir }
     }
 
     /// A request with the admin's key.
@@ -276,9 +314,35 @@ impl Server {
 
     /// Stops it and waits until everything is written.
     pub async fn stop(mut self) {
+        self.end().await;
+    }
+
+    async fn end(&mut self) {
         self.handle.stop(true).await;
+        if let Some(deliver) = self.deliver.take() {
+            deliver.stop(std::time::Duration::from_secs(60)).await;
+        }
         self.store.close();
         self.committer.take().unwrap().join().unwrap();
+    }
+}
+
+/// A sending side that dials nobody.
+fn sending() -> deliver::Settings {
+    let second = std::time::Duration::from_secs(1);
+    deliver::Settings {
+        in_flight_max: 16,
+        bodies_bytes_max: 64 << 20,
+        senders: 2,
+        connect: second,
+        guard: Arc::new(guard()),
+        egress: Vec::new(),
+        name_servers: Vec::new(),
+        smtp: None,
+        dns: second,
+        proxy: None,
+        proxy_resolves: false,
+        listener_descriptors: 16,
     }
 }
 

@@ -13,6 +13,7 @@ from .client import AsyncHookwheel, Hookwheel
 from .errors import (
     BadRequest,
     Conflict,
+    DoesNotFit,
     Forbidden,
     HookwheelError,
     NotFound,
@@ -25,14 +26,17 @@ from .errors import (
 )
 from .generated import models
 from .generated.version import __version__
+from .pulling import AsyncPulled, Pulled
 from .receiving import NotVerified, verify
 from .retries import Retries
 
 __all__ = [
     "AsyncHookwheel",
     "AsyncPages",
+    "AsyncPulled",
     "BadRequest",
     "Conflict",
+    "DoesNotFit",
     "Forbidden",
     "Hookwheel",
     "HookwheelError",
@@ -41,6 +45,7 @@ __all__ = [
     "NotVerified",
     "Page",
     "Pages",
+    "Pulled",
     "Refused",
     "Retries",
     "TooLarge",

@@ -1,14 +1,12 @@
 /** The client: what a program makes once and uses everywhere. */
 
-import { type Call, Calls, type Settings } from "./calls.js";
+import { Calls, type Once, type Settings } from "./calls.js";
 import { Api, EventsApi } from "./generated/operations.js";
+import { PullingWebhooks } from "./pulling.js";
 import type { EventPublish, EventReceipt } from "./generated/schema.js";
 
 /** What an event says beside its type and its data, and how it is published. */
-export interface Publishing extends Call, Omit<EventPublish, "type" | "data"> {
-  /** Stands for this request for a day; one is made if left out. */
-  idempotencyKey?: string;
-}
+export interface Publishing extends Once, Omit<EventPublish, "type" | "data"> {}
 
 /** Events: publishing, and what became of them. */
 export class PublishingEvents extends EventsApi {
@@ -26,7 +24,7 @@ export class PublishingEvents extends EventsApi {
   /** Publishes up to 1,000 events: all of them are accepted, or none. */
   async publishBatch(
     events: readonly EventPublish[],
-    { idempotencyKey, signal }: Call & { idempotencyKey?: string } = {},
+    { idempotencyKey, signal }: Once = {},
   ): Promise<EventReceipt[]> {
     return this.#send<EventReceipt[]>(events, idempotencyKey, signal);
   }
@@ -43,6 +41,7 @@ export class PublishingEvents extends EventsApi {
 /** A client of a server: `new Hookwheel(url, key).events.publish("task.created", { id: 1 })`. */
 export class Hookwheel extends Api {
   override readonly events: PublishingEvents;
+  override readonly webhooks: PullingWebhooks;
   readonly #calls: Calls;
 
   /**
@@ -54,6 +53,7 @@ export class Hookwheel extends Api {
     super(calls);
     this.#calls = calls;
     this.events = new PublishingEvents(calls);
+    this.webhooks = new PullingWebhooks(calls);
   }
 
   /** The same client acting for another account. */

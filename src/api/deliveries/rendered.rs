@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::api::Api;
 use crate::dialect::AttemptFacts;
 use crate::domain::delivery::{Attempt, Delivery};
+use crate::domain::notice;
 use crate::domain::webhook::Webhook;
 use crate::store::StoreError;
 
@@ -34,6 +35,11 @@ pub fn request_body(
     let Some((dialect, account)) = dialect.zip(account) else { return Ok(None) };
     let Some(event) = api.store.event(webhook.account, delivery.event)? else { return Ok(None) };
     let (summary, sent) = (&attempt.summary, attempt.trace.body);
+    if webhook.url.is_mail() {
+        let (_, text) = notice::letter(&event.data, &account.id, &webhook.id.to_string());
+        let exact = attempt.trace.body.is_some_and(|sent| sent.is(text.as_bytes()));
+        return Ok(Some(RequestBodyView { content: text, exact }));
+    }
     // Those that signed then.
     let signed = webhook.secrets.iter().filter(|one| one.until.is_none_or(|until| summary.started_at < until));
     let keys: Vec<_> = signed.filter_map(|one| dialect.signing_key(&one.secret).ok()).collect();

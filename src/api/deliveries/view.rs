@@ -11,7 +11,7 @@ use crate::api::Api;
 use crate::api::access::auth::Tenant;
 use crate::api::http::list::ListRow;
 use crate::api::http::page::Listed;
-use crate::api::masking::sent_headers;
+use crate::api::masking::{own_url, sent_headers};
 use crate::api::openapi::words::{AttemptOutcome, DeliveryCause, DeliveryState};
 use crate::domain::account::Scope;
 use crate::domain::delivery::{Attempt, Cause, Delivery};
@@ -88,8 +88,8 @@ pub struct AttemptView {
     pub started_at: String,
     /// How long it took, in milliseconds.
     pub response_time_ms: u32,
-    /// Where it went.
-    pub url: String,
+    /// Where it went; null where it was pulled, or where that is not known any more.
+    pub url: Option<String>,
     /// The headers that it carried. Of one that seems to let its holder in, only that it was sent is kept; its value is null for a
     /// key that may not manage.
     #[schema(example = json!({"webhook-id": "order-1042", "webhook-timestamp": "1768469400"}))]
@@ -118,6 +118,11 @@ pub struct AttemptView {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub resent: bool,
+    /// The endpoint answered 401, and the request was made once more within this attempt, with an access token that was fetched
+    /// anew; left out otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub reauthorized: bool,
     /// How long each phase of it took.
     pub timings: TimingsView,
 }
@@ -127,6 +132,10 @@ pub struct AttemptView {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Timings)]
 pub struct TimingsView {
+    /// Until there was an access token; null where none was fetched for it. Waiting for one that another attempt fetches is not in
+    /// it.
+    #[schema(example = 61.5)]
+    pub auth_ms: Option<f64>,
     /// Until the host's name was resolved.
     #[schema(example = 1.25)]
     pub resolve_ms: Option<f64>,
@@ -233,7 +242,7 @@ pub fn attempt_view(api: &Api, by: &Tenant, webhook: &Webhook, delivery: &Delive
         number: summary.number,
         started_at: time::rfc3339(api.store.shown(summary.started_at)),
         response_time_ms: summary.duration_ms,
-        url: attempt.url,
+        url: (!attempt.url.is_empty()).then(|| own_url(webhook, &attempt.url, by.may(Scope::Manage))),
         request_headers,
         request_body: None,
         status_code: summary.outcome.status(),
@@ -243,7 +252,9 @@ pub fn attempt_view(api: &Api, by: &Tenant, webhook: &Webhook, delivery: &Delive
         response_headers: joined(&attempt.trace.response_headers),
         response_body: String::from_utf8_lossy(&attempt.response_body).into_owned(),
         resent: attempt.resent,
+        reauthorized: attempt.trace.reauthorized,
         timings: TimingsView {
+            auth_ms: attempt.trace.auth_us.map(ms),
             resolve_ms: phases.resolve_us.map(ms),
             connect_ms: phases.connect_us.map(ms),
             tls_ms: phases.tls_us.map(ms),

@@ -34,7 +34,10 @@ pub const TAGS: &[Tag] = &[
     of_account("dead_letters", "Deliveries that used up their retries, until somebody replays or discards them."),
     of_account("jobs", "What bulk calls have started, and how far it is."),
     of_account("stats", "Numbers over time."),
-    of_account("event_types", "The types that the account's contract documents, with samples and schemas."),
+    of_account(
+        "event_types",
+        "What may be published: the types that the account has written down and those that its contract documents, with samples and schemas.",
+    ),
     of_account("audit", "Who changed what, when and from where."),
     of_server("dialects", "The webhook contracts that are served here."),
     of_server("accounts", "Tenants, what they may have, and their keys. For the operator."),

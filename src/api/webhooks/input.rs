@@ -6,17 +6,21 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::endpoint_auth::{self, AuthInput, NewAuth};
+use super::noticing::{NoticesInput, apply_notices, check_kind};
 use super::order::OrderChange;
 use super::outgoing::{self, TlsInput};
 use crate::api::http::request::{Object, vet_text};
 use crate::api::http::setting::Change;
 use crate::api::openapi::words::WebhookOrder;
-use crate::dialect::{Dialect, Signing, check_types};
+use crate::dialect::{Dialect, Signing};
 use crate::domain::Invalid;
 use crate::domain::condition::Condition;
 use crate::domain::disable::{DisableRule, WrittenRule};
-use crate::domain::endpoint::{EndpointUrl, check_headers};
+use crate::domain::endpoint::{EndpointUrl, Schemes, check_headers};
 use crate::domain::labels;
+use crate::domain::mail;
+use crate::domain::notice::Notices;
 use crate::domain::order::OnDead;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::{RetrySchedule, SuccessRule};
@@ -24,12 +28,14 @@ use crate::domain::secret::{Secret, SigningSecret};
 use crate::domain::shape::{Shape, Written};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{
-    DESCRIPTION_CHARS_MAX, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, NAME_CHARS_MAX, Status,
-    TIMEOUT_SECONDS_MAX, Webhook,
+    DESCRIPTION_CHARS_MAX, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, Mode, NAME_CHARS_MAX,
+    Status, TIMEOUT_SECONDS_MAX, Webhook,
 };
 
-/// What a create must say.
-pub const NEEDED: [&str; 2] = ["url", "events"];
+mod mode;
+
+/// What a create must say, and a URL unless its deliveries are pulled.
+pub const NEEDED: [&str; 1] = ["events"];
 /// Why a webhook is disabled that a request switched off.
 const BY_REQUEST: &str = "disabled by request";
 
@@ -39,7 +45,8 @@ const BY_REQUEST: &str = "disabled by request";
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookChange)]
 pub struct WebhookInput {
-    /// Where deliveries go: an `https://` URL. Needed to create.
+    /// Where deliveries go: an `https://` URL; or `mailto:` with at most ten addresses, for notices. Needed to create, unless
+    /// they are pulled.
     #[serde(default)]
     #[schema(value_type = String, example = "https://example.com/webhooks")]
     url: Change<String>,
@@ -139,6 +146,11 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<TlsInput>)]
     tls: Change<TlsInput>,
+    /// How it authenticates at its endpoint, beside its signature: with a password, a token, a header, or OAuth 2 client
+    /// credentials. Null: not at all.
+    #[serde(default)]
+    #[schema(value_type = Option<AuthInput>)]
+    auth: Change<AuthInput>,
     /// Your own id for it, which stands wherever its id does: 1 to 128 of `A-Z a-z 0-9 _ . -`, unlike a UUID. No other webhook of
     /// the account may have it; a deleted one has it no more.
     #[serde(default)]
@@ -158,10 +170,20 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<Vec<String>>, max_items = 10, example = json!(["project/7"]))]
     channels: Change<Vec<String>>,
+    /// `{}`: it hears the server's notices about the account's webhooks, and no events. In `events` stand the kinds of notices
+    /// then. With a `url` of `mailto:` it does so anyway.
+    #[serde(default)]
+    #[schema(value_type = Option<NoticesInput>)]
+    notices: Change<NoticesInput>,
     /// Whether deliveries go out; true if left out.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Change<bool>,
+    /// How deliveries come to you: `push`, sent to the URL, or `pull`, handed over when you ask for them, for consumers that cannot
+    /// be reached. Then it has no URL, nor anything else about an endpoint. It cannot be changed later.
+    #[serde(default)]
+    #[schema(value_type = Option<Mode>)]
+    mode: Change<Mode>,
 }
 
 /// A vetted [`WebhookInput`].
@@ -188,19 +210,34 @@ pub struct WebhookChange {
     shape: Change<String>,
     allow: Change<Vec<IpNet>>,
     tls: Change<TlsInput>,
+    auth: Change<NewAuth>,
     uid: Change<String>,
     tags: Change<Vec<String>>,
     metadata: Change<BTreeMap<String, String>>,
     channels: Change<Vec<String>>,
+    notices: Change<Notices>,
     enabled: Option<bool>,
+    mode: Mode,
     /// What to tell about it, such as a short secret.
     pub warnings: Vec<String>,
 }
 
+/// What to tell of a filter for event types, by the field that it stands in: a warning, or that it cannot be taken.
+pub type CheckTypes<'a> = &'a dyn Fn(&str, &EventFilter) -> Result<Option<String>, Invalid>;
+
 impl WebhookInput {
-    /// Checks everything but `dialect`, which decides what is right here.
-    pub fn vet(self, dialect: &Dialect, http_allowed: bool) -> Result<WebhookChange, Invalid> {
-        let mut warnings = Vec::new();
+    /// Checks everything but `dialect`, which decides what is right here; `types` tells what event types there are. `known`: the
+    /// webhook that it changes. Which URLs it may have, `schemes` says; one that it has already it may keep.
+    pub fn vet(
+        mut self,
+        dialect: &Dialect,
+        types: CheckTypes<'_>,
+        schemes: Schemes,
+        known: Option<&Webhook>,
+    ) -> Result<WebhookChange, Invalid> {
+        self.fit()?;
+        let (mode, mut warnings) = (self.asked_mode(), Vec::new());
+        let hears_notices = self.hears_notices(known);
         let secret = self.secret.required("secret", |text| {
             warnings.extend(dialect.check_secret(&text)?);
             Ok(Secret::new(text))
@@ -208,8 +245,15 @@ impl WebhookInput {
         let allow = self.allow.vet(outgoing::vet_allow)?;
         warnings.extend(outgoing::warnings(&allow));
         Ok(WebhookChange {
-            url: self.url.required("url", |text| EndpointUrl::parse(&text, http_allowed))?,
-            events: self.events.required("events", |texts| vet_filters(texts, dialect, &mut warnings))?,
+            mode,
+            url: self.url.required("url", |text| match known.filter(|known| known.url.as_str() == text) {
+                Some(known) => Ok(known.url.clone()),
+                None => EndpointUrl::of_webhook(&text, schemes),
+            })?,
+            events: self.events.required("events", |texts| match hears_notices {
+                true => vet_filters(texts, &|field, filter| check_kind(field, filter).map(|()| None), &mut warnings),
+                false => vet_filters(texts, types, &mut warnings),
+            })?,
             signing: self.signing.required("signing", Ok)?,
             secret,
             name: self.name.vet(|text| vet_text("name", text, NAME_CHARS_MAX))?,
@@ -228,21 +272,34 @@ impl WebhookInput {
             shape: self.shape.vet(|Object(written)| Shape::of(written).map(|shape| shape.written().to_json()))?,
             allow,
             tls: self.tls,
+            auth: self.auth.vet(|auth| auth.vet(dialect, schemes.http))?,
             uid: self.uid.vet(|uid| labels::check_uid(&uid).map(|()| uid))?,
             tags: self.tags.vet(labels::vet_tags)?,
             metadata: self.metadata.vet(labels::vet_metadata)?,
             channels: self.channels.vet(labels::vet_channels)?,
+            notices: self.notices.vet(NoticesInput::vet)?,
             enabled: self.enabled.required("enabled", Ok)?,
             warnings,
         })
+    }
+
+    /// Whether the webhook is for notices then.
+    fn hears_notices(&self, known: Option<&Webhook>) -> bool {
+        let is_mail = || matches!(&self.url, Change::To(text) if text.to_ascii_lowercase().starts_with(mail::SCHEME));
+        match self.notices {
+            Change::To(_) => true,
+            Change::Reset => false,
+            Change::Keep => known.map_or_else(is_mail, |known| known.notices.is_some()),
+        }
     }
 }
 
 impl WebhookChange {
     /// Checks that all is there that a new webhook needs.
     pub fn is_whole(&self) -> Result<(), Invalid> {
-        let missing = [self.url.is_none(), self.events.is_none()];
-        let missing = NEEDED.into_iter().zip(missing).find(|(_, missing)| *missing);
+        let needs_url = self.mode == Mode::Push;
+        let missing = [("url", needs_url && self.url.is_none()), ("events", self.events.is_none())];
+        let missing = missing.into_iter().find(|(_, missing)| *missing);
         missing.map_or(Ok(()), |(field, _)| Err(Invalid::new(field, "is missing")))
     }
 
@@ -284,8 +341,13 @@ impl WebhookChange {
     /// Changes `webhook`. An error says what does not go with the settings that it has.
     pub fn apply(self, webhook: &mut Webhook, now: UnixMs) -> Result<(), Invalid> {
         if let Some(url) = self.url {
+            if url.is_mail() != webhook.url.is_mail() {
+                let message = "cannot change between https:// and mailto:; make another webhook";
+                return Err(Invalid::new("url", message));
+            }
             webhook.url = url;
         }
+        apply_notices(self.notices, webhook)?;
         if let Some(events) = self.events {
             webhook.events = events;
         }
@@ -307,6 +369,7 @@ impl WebhookChange {
         self.shape.apply(&mut webhook.shape);
         self.allow.apply_or_empty(&mut webhook.allow);
         outgoing::apply_tls(self.tls, &mut webhook.tls)?;
+        endpoint_auth::apply(self.auth, webhook)?;
         self.uid.apply(&mut webhook.uid);
         self.tags.apply_or_empty(&mut webhook.tags);
         self.metadata.apply_or_empty(&mut webhook.metadata);
@@ -318,6 +381,9 @@ impl WebhookChange {
             }
             Some(false) | None => {}
         }
+        if webhook.notices.is_some() && webhook.test_mode {
+            return Err(Invalid::new("test_mode", "is about events, and this webhook hears notices"));
+        }
         outgoing::check_size(webhook)
     }
 }
@@ -327,7 +393,11 @@ pub fn vet_reason(reason: Option<String>) -> Result<String, Invalid> {
     reason.map_or(Ok(BY_REQUEST.to_string()), |text| vet_text("reason", text, NAME_CHARS_MAX))
 }
 
-fn vet_filters(texts: Vec<String>, dialect: &Dialect, warnings: &mut Vec<String>) -> Result<Vec<EventFilter>, Invalid> {
+fn vet_filters(
+    texts: Vec<String>,
+    types: CheckTypes<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<EventFilter>, Invalid> {
     if texts.is_empty() || texts.len() > FILTERS_MAX {
         let message = format!("must name 1 to {FILTERS_MAX} event types; [\"*\"] means all");
         return Err(Invalid::new("events", message));
@@ -343,7 +413,7 @@ fn vet_filters(texts: Vec<String>, dialect: &Dialect, warnings: &mut Vec<String>
         let filter = EventFilter::parse(text);
         let filter = filter.map_err(|invalid| Invalid { field: format!("events[{n}]"), ..invalid })?;
         if !filters.contains(&filter) {
-            warnings.extend(check_types(&[dialect], &format!("events[{n}]"), &filter)?);
+            warnings.extend(types(&format!("events[{n}]"), &filter)?);
             filters.push(filter);
         }
     }

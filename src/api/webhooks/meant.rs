@@ -7,7 +7,9 @@ use super::input::WebhookInput;
 use super::reach::Reach;
 use crate::api::http::problem::Problem;
 use crate::api::http::request::{Object, read_json, read_map};
-use crate::dialect::{Dialect, Operation};
+use crate::dialect::{Dialect, Operation, check_types};
+use crate::domain::endpoint::Schemes;
+use crate::domain::webhook::EventFilter;
 
 /// A longer body is not tried with other contracts.
 const TRIED_BYTES_MAX: usize = 64 * 1024;
@@ -23,9 +25,9 @@ pub fn told(reach: &Reach<'_>, body: &[u8], problem: Problem) -> Problem {
         None if body.contains_key("dialect") => return problem,
         None => reach.tenant.account().dialect.clone(),
     };
-    let http_allowed = reach.api.settings.http_allowed;
+    let schemes = reach.schemes();
     let dialects = reach.api.dialects.now();
-    let takes = |dialect: &&Dialect| takes(dialect, &body, http_allowed);
+    let takes = |dialect: &&Dialect| takes(dialect, &body, schemes);
     // What another contract would refuse for the same reason is no matter of contracts.
     if dialects.get(&own).is_none_or(|dialect| takes(&dialect.as_ref())) {
         return problem;
@@ -38,13 +40,16 @@ pub fn told(reach: &Reach<'_>, body: &[u8], problem: Problem) -> Problem {
 }
 
 /// Whether its create call would take this body.
-fn takes(dialect: &Dialect, body: &Map<String, Value>, http_allowed: bool) -> bool {
+fn takes(dialect: &Dialect, body: &Map<String, Value>, schemes: Schemes) -> bool {
     let native = match &dialect.face {
         Some(face) => face.read(body.clone()).ok(),
         None => Some(body.clone()),
     };
+    let types = |field: &str, wanted: &EventFilter| check_types(&[dialect], field, wanted);
     let input = native.and_then(|native| read_map::<WebhookInput>(native).ok());
-    input.and_then(|input| input.vet(dialect, http_allowed).ok()).is_some_and(|change| change.is_whole().is_ok())
+    input
+        .and_then(|input| input.vet(dialect, &types, schemes, None).ok())
+        .is_some_and(|change| change.is_whole().is_ok())
 }
 
 fn hint(fitting: &[&Dialect], own: &str) -> Option<String> {

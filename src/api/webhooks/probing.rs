@@ -16,6 +16,7 @@ use crate::api::http::reply::Reply;
 use crate::dialect::{AttemptFacts, Challenge, Dialect, HEALTH_CHECK_BODY};
 use crate::domain::delivery::Outcome;
 use crate::domain::endpoint::EndpointUrl;
+use crate::domain::endpoint_auth::EndpointAuth;
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, IdSource};
 use crate::domain::probe::{Method, Probe, Probed};
@@ -43,7 +44,7 @@ pub struct CheckView {
     status_code: Option<u16>,
     /// How long it took, in milliseconds.
     response_time_ms: u32,
-    /// Why it was not reached.
+    /// Why it was not reached, or not asked: without an access token it is not.
     error: Option<String>,
 }
 
@@ -55,7 +56,7 @@ pub struct CheckView {
     params(("id" = String, Path)),
     responses(
         (status = 200, description = "What was found, good or bad", body = Reply<CheckView>),
-        (status = 409, description = "Its dialect is not loaded: its file is gone"),
+        (status = 409, description = "Its dialect is not loaded: its file is gone; or its deliveries are pulled"),
     )
 )]
 #[post("/api/v1/webhooks/{id}/check")]
@@ -69,7 +70,7 @@ pub async fn check(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<Strin
     params(("id" = String, Path)),
     responses(
         (status = 200, description = "Its `status` says what came of it", body = Reply<WebhookView>),
-        (status = 409, description = "Nobody asks it"),
+        (status = 409, description = "Nobody asks it, or its deliveries are pulled"),
     )
 )]
 #[post("/api/v1/webhooks/{id}/verify")]
@@ -85,10 +86,18 @@ pub fn warning(webhook: &Webhook) -> Option<String> {
     Some(format!("the endpoint is not verified, so nothing is delivered: {reason}; POST …/verify tries again"))
 }
 
+/// Refuses to ask somebody who can only be written to.
+fn refuse_mail(webhook: &Webhook) -> Result<(), Problem> {
+    if !webhook.url.is_mail() {
+        return Ok(());
+    }
+    Err(Problem::wrong_state("a mailto: webhook has no endpoint that could answer; POST …/test sends a mail"))
+}
+
 impl Reach<'_> {
     /// Asks the endpoint of a webhook again.
     pub async fn verify(&self, id: &str) -> Result<Webhook, Problem> {
-        let webhook = self.webhook(id)?;
+        let webhook = self.with_endpoint(id)?;
         if !webhook.ownership.is_asked() {
             return Err(Problem::wrong_state(
                 "this webhook has no ownership check; set ownership_check to true to ask its endpoint",
@@ -144,7 +153,8 @@ impl Reach<'_> {
 
     /// Calls the endpoint of a webhook to see how it is.
     pub async fn check(&self, id: &str) -> Result<CheckView, Problem> {
-        let webhook = self.webhook(id)?;
+        let webhook = self.with_endpoint(id)?;
+        refuse_mail(&webhook)?;
         let dialect = self.api.loaded(&webhook.dialect)?;
         let event = self.probe_event(&webhook, "test");
         let headers = dialect.health_check_headers(&self.facts(&webhook, &event));
@@ -159,7 +169,9 @@ impl Reach<'_> {
         let Question { method, url, headers, body } = question;
         let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_string();
         let own = headers.iter().map(|(name, value)| (name.to_string(), text(value)));
-        let headers = webhook.headers.iter().cloned().chain(own).collect();
+        let shown = webhook.auth.as_ref().and_then(EndpointAuth::fixed_header);
+        let headers = webhook.headers.iter().cloned().chain(own).chain(shown).collect();
+        let oauth2 = webhook.auth.as_ref().and_then(EndpointAuth::oauth2);
         let probe = Probe {
             method,
             account: webhook.account,
@@ -170,6 +182,7 @@ impl Reach<'_> {
             timeout_seconds,
             allow: webhook.allow.clone(),
             tls: webhook.tls.clone(),
+            oauth2: oauth2.map(|oauth2| (webhook.number(), oauth2.clone())),
         };
         self.api.outbound.probe(probe).await
     }

@@ -6,15 +6,16 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use super::view::{Onlooker, WebhookView, changed_settings, view};
-use crate::api::Api;
 use crate::api::access::auth::Tenant;
 use crate::api::deliveries::history::History;
 use crate::api::http::page::Window;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
+use crate::api::{Api, MailRule};
 use crate::dialect::Dialect;
-use crate::domain::account::Scope;
+use crate::domain::account::{OPERATOR_ACCOUNT, Scope};
 use crate::domain::audit::Deed;
+use crate::domain::endpoint::{Mail, Schemes};
 use crate::domain::id::{WebhookId, WebhookNumber};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
@@ -34,6 +35,17 @@ impl Reach<'_> {
     /// The webhook of this id, ours or its account's own, if it is within reach.
     pub fn webhook(&self, id: &str) -> Result<Arc<Webhook>, Problem> {
         self.called(id).ok_or_else(|| Problem::not_found("webhook"))
+    }
+
+    /// The same, where it has an endpoint that can be asked something.
+    pub fn with_endpoint(&self, id: &str) -> Result<Arc<Webhook>, Problem> {
+        let webhook = self.webhook(id)?;
+        if webhook.is_pulled() {
+            let message = "this webhook's deliveries are pulled, so it has no endpoint that could be asked anything; \
+                           publish an event that it wants, and pull it";
+            return Err(Problem::wrong_state(message));
+        }
+        Ok(webhook)
     }
 
     /// The same, if there is one.
@@ -71,6 +83,17 @@ impl Reach<'_> {
     /// The history of a webhook.
     pub fn history(&self, id: &str) -> Result<History, Problem> {
         Ok(History::of(self.api, self.webhook(id)?)?)
+    }
+
+    /// Which URLs may be given to webhooks.
+    pub fn schemes(&self) -> Schemes {
+        let is_operator = self.tenant.is_admin() || self.tenant.account().id == OPERATOR_ACCOUNT;
+        let mail = match self.api.settings.mail {
+            MailRule::NoServer => Mail::NoServer,
+            MailRule::Operator if !is_operator => Mail::OperatorOnly,
+            MailRule::Operator | MailRule::Accounts => Mail::Allowed,
+        };
+        Schemes { http: self.api.settings.http_allowed, mail }
     }
 
     /// A page of webhooks; `wanted` filters.

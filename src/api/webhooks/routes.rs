@@ -17,6 +17,9 @@ use crate::api::http::list::{ListQuery, answer};
 use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
+use crate::api::masking::own_url;
+use crate::domain::account::Scope;
+use crate::domain::webhook::Webhook;
 
 /// Register a webhook
 #[utoipa::path(
@@ -60,7 +63,11 @@ pub async fn list(
     let (account, sought) = (tenant.account().number, filter.read()?);
     let rows = move |api: &Api, window: Window| {
         let reach = reach(api, &tenant);
-        let listed = Listed::from(reach.list(window, |webhook| sought.wants(webhook)));
+        let may_manage = tenant.may(Scope::Manage);
+        let wants = |webhook: &Webhook| {
+            sought.wants(webhook, webhook.shown_url().map(|url| own_url(webhook, url, may_manage)).as_deref())
+        };
+        let listed = Listed::from(reach.list(window, wants));
         let rows = views(&api.store, &reach.onlooker(), &listed.rows)?;
         Ok(Listed { rows, next: listed.next })
     };

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::endpoint_auth::AuthView;
+use super::noticing::NoticesView;
 use super::outgoing::TlsView;
 use crate::api::http::list::ListRow;
-use crate::api::masking::own_headers;
+use crate::api::masking::{own_headers, own_url};
 use crate::api::openapi::words::{LaneWait, WebhookOrder, WebhookStatus};
 use crate::domain::disable::WrittenRule;
 use crate::domain::lane::Standing;
@@ -19,7 +21,7 @@ use crate::domain::secret::Secret;
 use crate::domain::shape::Written;
 use crate::domain::tally::Tally;
 use crate::domain::time::{self, UnixMs};
-use crate::domain::webhook::{Status, Webhook};
+use crate::domain::webhook::{Mode, Status, Webhook};
 use crate::store::{Store, StoreError};
 
 /// A JSON object with native names, for a face to pick from.
@@ -38,8 +40,9 @@ pub struct WebhookView {
     account: String,
     /// The contract that it is served by.
     dialect: String,
-    /// Where deliveries go.
-    url: String,
+    /// Where deliveries go; null where they are pulled. Of one that hears notices a key that may not manage sees only the host,
+    /// since the URL of a chat's incoming webhook is a secret.
+    url: Option<String>,
     /// Which events: exact types, `task.*` for all that start so, or `*`.
     events: Vec<String>,
     /// For people.
@@ -88,6 +91,8 @@ pub struct WebhookView {
     allow: Vec<String>,
     /// TLS of its own.
     tls: Option<TlsView>,
+    /// How it authenticates at its endpoint, beside its signature.
+    auth: Option<AuthView>,
     /// It wants only events that share one of these channels; without any, events of all channels and of none.
     #[schema(example = json!(["project/7"]))]
     channels: Vec<String>,
@@ -97,6 +102,10 @@ pub struct WebhookView {
     /// For your own systems.
     #[schema(example = json!({"customer": "c_42"}))]
     metadata: BTreeMap<String, String>,
+    /// How it hears notices; null for one that hears events.
+    notices: Option<NoticesView>,
+    /// How deliveries come to who wants them: `push`, sent to the URL, or `pull`, asked for.
+    mode: Mode,
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
@@ -131,7 +140,8 @@ pub struct WebhookView {
     /// When one delivery goes out to see whether the endpoint of a disabled webhook is well again.
     #[schema(format = DateTime)]
     probe_at: Option<String>,
-    /// Pauses since the last success, because its endpoint could not be reached or asked for one.
+    /// Pauses since the last success, because its endpoint could not be reached or asked for one, or there was no access token
+    /// for it.
     pauses: u8,
     /// When the latest of them ends, or ended.
     #[schema(format = DateTime)]
@@ -188,7 +198,7 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
         uid: webhook.uid.clone(),
         account: by.account.clone(),
         dialect: webhook.dialect.clone(),
-        url: webhook.url.as_str().to_string(),
+        url: webhook.shown_url().map(|url| own_url(webhook, url, by.may_manage)),
         events: webhook.events.iter().map(ToString::to_string).collect(),
         name: webhook.name.clone(),
         description: webhook.description.clone(),
@@ -212,9 +222,12 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
         shape: webhook.shape.as_deref().and_then(|text| serde_json::from_str(text).ok()),
         allow: webhook.allow.iter().map(ToString::to_string).collect(),
         tls: webhook.tls.as_ref().map(TlsView::from),
+        auth: webhook.auth.as_ref().map(|auth| AuthView::of(auth, by.may_manage)),
         channels: webhook.channels.clone(),
         tags: webhook.tags.clone(),
         metadata: webhook.metadata.clone(),
+        notices: webhook.notices.map(NoticesView::from),
+        mode: webhook.mode,
         created_at: time::rfc3339(webhook.created_at),
         updated_at: time::rfc3339(webhook.updated_at),
         last_attempt_at: tally.last_attempt_at.map(shown),
@@ -285,5 +298,8 @@ pub fn changed_settings(before: &Webhook, after: &Webhook) -> Vec<String> {
     let differs = |name: &&String| old.get(*name) != new.get(*name);
     let mut names: Vec<String> = new.keys().filter(differs).cloned().collect();
     names.extend((before.secrets != after.secrets).then(|| "secret".to_string()));
+    // Its secret alone may be another one, which no view shows.
+    let is_hidden = before.auth != after.auth && !names.iter().any(|name| name == "auth");
+    names.extend(is_hidden.then(|| "auth".to_string()));
     names
 }

@@ -3,6 +3,7 @@
 
 mod broken;
 mod canonical;
+mod chats;
 mod faces;
 mod lookalikes;
 mod mistakes;

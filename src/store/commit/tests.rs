@@ -111,14 +111,15 @@ fn the_end_of_a_log_that_was_closed_is_missed() {
 }
 
 #[test]
-fn the_operator_is_told_each_time_that_space_gets_low_and_once() {
-    let mut bench = Bench::new();
-    let operator = bench.operator("storage.low");
-    let mut seen = Vec::new();
-    for is_low in [false, true, true, false, true] {
-        bench.store.0.space_low.store(is_low, Ordering::Relaxed);
-        bench.now(|_| Ok(()));
-        seen.push(bench.events(operator));
+fn the_operator_is_told_each_time_that_space_gets_low_or_is_enough_again_and_once() {
+    for (kind, wanted) in [("storage.low", [0, 1, 1, 1, 2, 2]), ("storage.ok", [0, 0, 0, 1, 1, 2])] {
+        let mut bench = Bench::new();
+        let operator = bench.operator(kind);
+        let seen = [false, true, true, false, true, false].map(|is_low| {
+            bench.store.0.space_low.store(is_low, Ordering::Relaxed);
+            bench.now(|_| Ok(()));
+            bench.events(operator)
+        });
+        assert_eq!(seen, wanted, "{kind}");
     }
-    assert_eq!(seen, [0, 1, 1, 1, 2]);
 }

@@ -33,6 +33,18 @@ fn head() -> EventHead {
         fingerprint: None,
         body: None,
         purged_at: None,
+        notice: false,
+    }
+}
+
+#[test]
+fn a_notice_is_told_from_an_event_by_one_bit() {
+    let whole: Parts = ("{}".into(), None, None);
+    for head in [head(), EventHead { channels: vec!["a".into()], ..head() }] {
+        let (event, notice) = (encode(&head, &whole), encode(&EventHead { notice: true, ..head.clone() }, &whole));
+        assert_eq!(event.len(), notice.len());
+        assert_eq!((event[2] ^ notice[2], &event[3..]), (0x20, &notice[3..]));
+        assert_eq!(decode_head(&notice[2..]).map(|(read, _)| read), Ok(EventHead { notice: true, ..head }));
     }
 }
 

@@ -64,8 +64,9 @@ fn webhooks_are_found_by_what_they_want_until_they_are_forgotten() {
     }
     let wanting = |registry: &Registry| {
         ["task.new", "task", "task.", "b"].map(|event_type| {
-            let sure = registry.question(1, (event_type, &[], false), None).expect("there are no conditions").sure;
-            assert_eq!(registry.any_wants(1, (event_type, &[], false)), !sure.is_empty());
+            let sure =
+                registry.question(1, (event_type, &[], Mode::Events), None).expect("there are no conditions").sure;
+            assert_eq!(registry.any_wants(1, (event_type, &[], Mode::Events)), !sure.is_empty());
             sure
         })
     };

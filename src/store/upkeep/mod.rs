@@ -12,6 +12,7 @@ mod idempotency;
 mod jobs;
 mod keeping;
 mod quarantine;
+mod quiet_times;
 mod reseal;
 mod retention;
 mod scrub;
@@ -43,6 +44,7 @@ use idempotency::OldKeys;
 use jobs::{Jobs, OldJobs};
 use keeping::KeepTime;
 use quarantine::Quarantine;
+use quiet_times::QuietTimes;
 use reseal::Reseal;
 use retention::OldEvents;
 use scrub::Scrub;
@@ -98,6 +100,7 @@ impl Upkeep {
             Box::new(Deleted::at_start(registry)),
             Box::new(Sweep::of(Forgettable)),
             Box::new(Unheld::at_start(registry)),
+            Box::new(QuietTimes::at_start(trees)),
             Box::new(Jobs::at_start(registry)),
             Box::new(Sweep::of(OldJobs)),
             Box::new(Sweep::of(OldKeys)),

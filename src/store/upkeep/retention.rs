@@ -118,6 +118,16 @@ impl OldEvents {
         most.filter(|(bytes, _)| *bytes > share).map(|(_, account)| account)
     }
 
+    /// Whose oldest events go before their time is told so.
+    fn tell_who_is_over(&self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+        for account in self.over.keys().copied().take(STEP_EVENTS_MAX) {
+            if let Some(quota) = self.quota(account, staging) {
+                staging.notice_of_kept(account, quota)?;
+            }
+        }
+        Ok(())
+    }
+
     /// How much may be kept of an account.
     fn quota(&self, account: AccountNumber, staging: &Staging<'_>) -> Option<u64> {
         let registry = staging.registry();
@@ -194,7 +204,10 @@ impl Duty for OldEvents {
         }
         let mut heads = match self.heads.take() {
             Some(heads) => heads,
-            None => self.first_heads(staging)?,
+            None => {
+                self.tell_who_is_over(staging)?;
+                self.first_heads(staging)?
+            }
         };
         let share = self.share(staging);
         let (mut looked_at, mut removed) = (0, 0);
