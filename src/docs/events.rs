@@ -61,6 +61,7 @@ fn body(draft: &mut Draft, dialect: &Dialect) {
     }
     draft.say(match dialect.body.json {
         JsonForm::Canonical => "The examples are indented for reading. What is sent has no white space between its parts.",
+        JsonForm::Verbatim if dialect.shape.is_some() => "The examples are indented for reading.",
         JsonForm::Verbatim => {
             "The examples are indented for reading. What is sent has the white space of the data as the sender wrote it."
         }

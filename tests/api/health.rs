@@ -184,6 +184,7 @@ const ROUTES: &str = "
     POST /api/v1/jobs/{id}/cancel
     POST /api/v1/master-keys/reload
     POST /api/v1/retention-clock/trust
+    POST /api/v1/shape/try
     POST /api/v1/webhooks
     POST /api/v1/webhooks/batch
     POST /api/v1/webhooks/delete

@@ -64,6 +64,7 @@ impl Calls<'_> {
                 let jitter = self.named("jitter_percent");
                 format!("`delays` in seconds and `{jitter}`, in the place of the schedule below")
             }
+            "shape" => "what is made of an event's data before it is sent".into(),
             "success" => format!("which answers are a success; {} if left out", facts::statuses(dialect)),
             other => format!("`{other}`"),
         }

@@ -47,7 +47,7 @@ pub struct Written {
     #[schemars(with = "BTreeMap<String, AnyForm>")]
     #[schemars(example = json!({ "source": "shop", "text": "Order {@.data.id}", "total": "{@.data.amount.total}" }))]
     pub set: Map<String, Value>,
-    /// What becomes of a field of `set` whose path leads to nothing.
+    /// What becomes of a field of `set` whose path leads to nothing; left out: it is left out too.
     #[serde(default, skip_serializing_if = "Missing::is_usual")]
     #[schemars(example = &"null")]
     pub missing: Missing,
