@@ -81,6 +81,7 @@ pub fn of_api(config: &Config, guard: Arc<Guard>) -> api::Settings {
             timeout_seconds: config.limits.timeout,
             kept_bytes_max: config.limits.kept_bytes_max,
             kept_days_max: config.retention.event_days,
+            event_types_max: config.limits.event_types_max,
             events_per_second: config.limits.events_per_second,
             events_per_day: config.limits.events_per_day,
         },

@@ -15,6 +15,7 @@ use hookwheel::domain::id::{DeliveryId, EventId, JobId, WebhookNumber};
 use hookwheel::domain::job::{Bulk, Job, JobKind, JobState, KEPT_MS, RUNNING_JOBS_MAX, Source};
 use hookwheel::domain::order::{OnDead, Order};
 use hookwheel::domain::retry::Next;
+use hookwheel::domain::selection::WebhookSelection;
 use hookwheel::domain::time::UnixMs;
 use hookwheel::domain::walk::Walk;
 use hookwheel::domain::webhook::{EventFilter, Webhook};
@@ -291,6 +292,67 @@ fn missing_finds_what_was_never_delivered_and_nothing_else() {
     assert_eq!(counts(&bench.run(missing)), (JobState::Done, 6, 0, 0), "nothing is missing any more");
     let nothing = bulk(JobKind::Replay, Source::Missing { webhook: early });
     assert_eq!(counts(&bench.run(nothing)), (JobState::Done, 6, 0, 0));
+}
+
+#[test]
+fn an_event_goes_once_more_to_all_who_want_it_now_whatever_restarts_come_between() {
+    let mut bench = Bench::new();
+    let early: Vec<WebhookNumber> = (0..300).map(|_| bench.webhook("task.*", false)).collect();
+    let event = bench.publish(&["task.a"]).remove(0).id;
+    bench.until_idle();
+    early.iter().take(200).for_each(|number| bench.settle(event.delivery_to(*number), Next::Dead));
+    bench.until_idle();
+    let late: Vec<WebhookNumber> = (0..200).map(|_| bench.webhook("task.*", false)).collect();
+    bench.webhook("note.*", false);
+    bench.webhook("task.*", true);
+    let again = bulk(JobKind::Replay, Source::Audience { event });
+    let count = bench.store.count(&again).unwrap();
+    assert_eq!((count.count, count.skipped, count.examined), (400, 0, 502), "of 100 it is open");
+    let job = bench.create(again);
+    let after = bench.webhook("task.*", false);
+    let mut steps = 0;
+    while bench.job(job.id).is_running() {
+        steps += 1;
+        if steps % 2 == 0 {
+            bench.reopen();
+        }
+        bench.committer.step();
+    }
+    assert!(steps > 3, "{steps} small steps");
+    assert_eq!(counts(&bench.job(job.id)), (JobState::Done, 502, 400, 0));
+    let causes = |number: WebhookNumber| bench.deliveries(number).iter().map(|one| one.cause).collect::<Vec<_>>();
+    let first = |number: WebhookNumber| event.delivery_to(number);
+    assert!(early[..200].iter().all(|number| causes(*number) == [Cause::Replay(first(*number)), Cause::Accept]));
+    assert!(early[200..].iter().all(|number| causes(*number) == [Cause::Accept]), "it is on its way anyway");
+    assert!(late.iter().all(|number| causes(*number) == [Cause::Missed]));
+    assert_eq!(causes(after), [], "who comes later is not asked");
+    assert_eq!(bench.dead_letters(), [], "those that were dead are handled");
+}
+
+#[test]
+fn webhooks_are_deleted_once_in_small_steps_whatever_restarts_come_between() {
+    let mut bench = Bench::new();
+    let tagged =
+        |n: usize| Webhook { tags: if n.is_multiple_of(3) { vec![] } else { vec!["old".into()] }, ..webhook("*") };
+    for n in 0..600 {
+        bench.now(move |staging| staging.create_webhook(tagged(n), None)).unwrap();
+    }
+    let selection = WebhookSelection { tag: Some("old".into()), ..WebhookSelection::default() };
+    let job = bench.create(bulk(JobKind::Delete, Source::Webhooks(Box::new(selection))));
+    bench.now(move |staging| staging.create_webhook(tagged(1), None)).unwrap();
+    let mut steps = 0;
+    while bench.job(job.id).is_running() {
+        steps += 1;
+        if steps % 2 == 0 {
+            bench.reopen();
+        }
+        bench.committer.step();
+    }
+    assert!(steps > 3, "{steps} small steps");
+    assert_eq!(counts(&bench.job(job.id)), (JobState::Done, 600, 400, 0));
+    let left: Vec<bool> = bench.store.registry().webhooks_of(1).map(|one| one.tags.is_empty()).collect();
+    assert_eq!(left.iter().filter(|is_bare| **is_bare).count(), 200);
+    assert_eq!(left.len(), 201, "what was made after the job is none of it");
 }
 
 #[test]

@@ -136,6 +136,91 @@ fn a_secret_stands_nowhere_but_where_it_is_to_be_shown() {
     assert!(files(dir.path()).iter().any(|(_, bytes)| holds(bytes, "a.b")), "what is no secret can be found");
 }
 
+/// What a token endpoint gives, and what it is shown.
+const ACCESS: &str = "access-0123456789-marker-access";
+const CLIENT: &str = "client-0123456789-marker-client";
+
+#[test]
+fn what_a_webhook_authenticates_with_stands_in_no_reply_no_log_and_no_file() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let receiver = Receiver::start(|path, message| {
+        let answer = |status: u16, body: Value| {
+            let body = body.to_string();
+            let head = format!("HTTP/1.1 {status} Told\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+            Answer::Bytes((head + &body).leak().as_bytes())
+        };
+        match path {
+            "/token" => answer(200, json!({"access_token": ACCESS, "token_type": "Bearer"})),
+            // It repeats whatever it was sent.
+            "/echo" => {
+                let sent = String::from_utf8_lossy(&message.body).into_owned();
+                answer(400, json!({"error": "invalid_client", "error_description": sent}))
+            }
+            _ => Answer::Status(200),
+        }
+    });
+    let server = Server::start(dir.path(), &[("HOOKWHEEL__LOG__LEVEL", "trace,mio=info,sled=info")]);
+    let mut client = server.client();
+    let oauth2 = |path: &str| {
+        json!({"type": "oauth2", "token_url": receiver.url(path), "client_id": "c", "client_secret": CLIENT,
+               "client_auth": "body"})
+    };
+    let all = [
+        json!({"type": "basic", "username": "u", "password": MARKER}),
+        json!({"type": "bearer", "token": MARKER}),
+        json!({"type": "header", "name": "X-Plain", "value": MARKER}),
+        oauth2("/token"),
+        oauth2("/echo"),
+    ];
+    let retry = json!({"delays": [], "jitter_percent": 0});
+    let made: Vec<String> = all
+        .iter()
+        .map(|auth| {
+            let body = json!({"url": receiver.url("/well"), "events": ["*"], "auth": auth, "retry": retry});
+            client.post("/api/v1/webhooks", &body).data(201)["id"].as_str().expect("an id").to_string()
+        })
+        .collect();
+    client.post("/api/v1/events", &json!({"type": "a.b", "id": "e", "data": 1})).data(202);
+    let watch = Stopwatch::start();
+    let has_ended = |row: &Value| row["ended_at"].is_string();
+    while !client.get("/api/v1/events/e/deliveries").data(200).as_array().expect("rows").iter().all(has_ended) {
+        assert!(watch.elapsed() < DEADLINE, "some do not end");
+    }
+    let mut replies = Vec::new();
+    let deliveries = client.get("/api/v1/events/e/deliveries").data(200);
+    let rows = deliveries.as_array().expect("rows");
+    assert_eq!(rows.len(), all.len());
+    let paths = rows.iter().map(|row| format!("/api/v1/deliveries/{}", row["id"].as_str().expect("an id")));
+    let shown = made.iter().map(|id| format!("/api/v1/webhooks/{id}"));
+    let lists = ["/api/v1/webhooks", "/api/v1/audit", "/metrics", "/api/v1/accounts/default/export?secrets=true"];
+    for path in paths.chain(shown).chain(lists.map(String::from)) {
+        let body = client.get(&path).message.body;
+        replies.push((path, body));
+    }
+    for (id, auth) in made.iter().zip(&all) {
+        let path = format!("/api/v1/webhooks/{id}");
+        let wrong = json!({"auth": auth, "timeout": 0}).to_string();
+        replies.push((
+            format!("a refused change of {path}"),
+            client.request("PATCH", &path, wrong.as_bytes()).message.body,
+        ));
+        let tried = client.post(&format!("{path}/test"), &json!({}));
+        replies.push((format!("a test of {path}"), tried.message.body));
+    }
+    let seen: Vec<_> = receiver.arrived.try_iter().collect();
+    let value = |name: &str| seen.iter().filter_map(|arrived| arrived.header(name)).collect::<Vec<_>>().join(" ");
+    assert!(value("authorization").contains(ACCESS) && value("x-plain").contains(MARKER), "they are sent");
+    replies.push(("the log".into(), server.process.terminate().output.into_bytes()));
+    replies.extend(files(dir.path()));
+    use base64::Engine;
+    let basic = base64::prelude::BASE64_STANDARD.encode(format!("u:{MARKER}"));
+    for (what, bytes) in &replies {
+        for text in [MARKER, ACCESS, CLIENT, basic.as_str()] {
+            assert!(!holds(bytes, text), "{text} stands in {what}: {}", String::from_utf8_lossy(bytes));
+        }
+    }
+}
+
 #[test]
 fn the_master_key_is_changed_while_the_server_runs() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("docs", &["domain", "clock", "dialect"]),
     ("trial", &["domain", "clock", "dialect", "docs"]),
     ("exchange", &["domain", "dialect", "docs"]),
-    ("api", &["domain", "clock", "dialect", "docs", "pulse", "store"]),
+    ("api", &["domain", "clock", "dialect", "docs", "exchange", "pulse", "store"]),
     ("dashboard", &["domain", "clock", "dialect", "store"]),
     // What the front page has set apart.
     ("log", &["config"]),
@@ -40,6 +40,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("rand::", &["clock"]),
     ("sled::", &["store"]),
     ("bincode::", &["store"]),
+    ("jsonschema::", &["domain"]),
     ("awc::", &["cli", "client"]),
     ("unsafe", &[]),
     ("todo!", &[]),

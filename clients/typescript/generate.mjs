@@ -10,6 +10,7 @@ import openapiTS, { astToString } from "openapi-typescript";
 /** Written by hand, in src/client.ts. */
 const BY_HAND = ["events.publish"];
 const ACCOUNT_HEADER = "Hookwheel-Account";
+const ONCE_HEADER = "Idempotency-Key";
 
 const [documentPath, out] = process.argv.slice(2);
 const document = JSON.parse(readFileSync(documentPath, "utf8"));
@@ -31,6 +32,7 @@ const used = new Set();
 /** The type of a schema that has a name. */
 function typeOf(schema) {
   const name = named(schema);
+  if (schema?.type === "array") return `${typeOf(schema.items)}[]`;
   if (!name) return "unknown";
   used.add(name);
   return name;
@@ -72,7 +74,8 @@ function method({ id, path, verb, operation }) {
   const inPath = parameters.filter((one) => one.in === "path");
   const inQuery = parameters.filter((one) => one.in === "query");
   const headers = parameters.filter((one) => one.in === "header" && one.name !== ACCOUNT_HEADER);
-  if (headers.length > 0) throw new Error(`${id} has a header of its own: write it by hand`);
+  const isOnce = headers.some((one) => one.name === ONCE_HEADER);
+  if (headers.length > Number(isOnce)) throw new Error(`${id} has a header of its own: write it by hand`);
   const body = operation.requestBody?.content["application/json"]?.schema;
   const { isHeld, isList, type } = given(operation);
   const told = inPath.map((one) => `@param ${camel(one.name)} ${one.description}`);
@@ -83,12 +86,14 @@ function method({ id, path, verb, operation }) {
     takes.push(`query: Query<"${id}">${needed ? "" : " = {}"}`);
     told.push(...inQuery.map((one) => `@param query.${one.name} ${one.description}`));
   }
-  takes.push("call: Call = {}");
+  takes.push(isOnce ? "call: Once = {}" : "call: Call = {}");
   const filled = path.replace(/\{(\w+)\}/g, (_, name) => `\${encodeURIComponent(${camel(name)})}`);
   const asked = [`operation: "${id}"`, `method: "${verb.toUpperCase()}"`, `path: \`${filled}\``];
   if (inQuery.length > 0) asked.push("query");
   if (body) asked.push("body: fields");
   if (type === "string") asked.push("text: true");
+  // A key of its own lets the request be made again without anything being done twice.
+  if (isOnce) asked.push(`headers: { "${ONCE_HEADER}": call.idempotencyKey ?? crypto.randomUUID() }`);
   const lines = comment("  ", [operation.summary, "", operation.description, ...(told.length ? ["", ...told] : [])]);
   const name = camel(id.split(".").at(-1));
   const result = isList ? `Pages<${type}>` : `Promise<${type}>`;
@@ -133,7 +138,7 @@ api.push("", "  constructor(calls: Calls) {", ...tops.map((top) => `    this.${c
 const head = [
   "/** The operations of the API, as methods. Generated. */",
   "",
-  'import { type Call, type Calls, Pages } from "../calls.js";',
+  'import { type Call, type Calls, type Once, Pages } from "../calls.js";',
   `import type { ${[...used].sort().join(", ")}, operations } from "./schema.js";`,
   "",
   'type Query<Id extends keyof operations> = NonNullable<operations[Id]["parameters"]["query"]>;',

@@ -20,6 +20,8 @@ use crate::domain::time;
 
 /// What is noted of an account that was deleted, in the log of the one that is there from the start.
 pub const ACCOUNT_DELETED: &str = "account.deleted";
+/// What is done with broadcasts, noted there as well.
+const BROADCAST: &str = "broadcast.";
 
 /// Which entries to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -107,9 +109,11 @@ pub async fn list(
     answer(&api, account, part, rows).await
 }
 
-/// That another account is gone is the operator's matter, whoever else has a key of the one whose log says so.
+/// That another account is gone, or what all of them were told, is the operator's matter, whoever else has a key of the one whose
+/// log says so.
 pub fn may_see(reader: &Tenant, entry: &AuditEntry) -> bool {
-    reader.is_admin() || entry.deed.action != ACCOUNT_DELETED
+    let is_of_others = entry.deed.action == ACCOUNT_DELETED || entry.deed.action.starts_with(BROADCAST);
+    reader.is_admin() || !is_of_others
 }
 
 /// An entry, as this reader may see it.

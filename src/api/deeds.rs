@@ -23,12 +23,21 @@ impl Api {
         load: Load,
         change: impl FnOnce(&mut Staging<'_>) -> Result<(Option<Deed>, T), Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
+        let change = |staging: &mut Staging<'_>| change(staging).map(|(deed, made)| (Vec::from_iter(deed), made));
+        self.change_many(tenant, load, change).await
+    }
+
+    /// The same of one that changes several things.
+    pub(super) async fn change_many<T: Send + 'static>(
+        &self,
+        tenant: &Tenant,
+        load: Load,
+        change: impl FnOnce(&mut Staging<'_>) -> Result<(Vec<Deed>, T), Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
         let by = tenant.actor();
-        let change = |staging: &mut Staging<'_>| {
-            let (deed, made) = change(staging)?;
-            if let Some(deed) = deed {
-                staging.note_deed(by, deed);
-            }
+        let change = move |staging: &mut Staging<'_>| {
+            let (deeds, made) = change(staging)?;
+            deeds.into_iter().for_each(|deed| staging.note_deed(by.clone(), deed));
             Ok(made)
         };
         self.store.change_of(load, change).await

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use actix_web::http::header::HeaderName;
 
 use crate::dialect::Dialect;
-use crate::domain::endpoint::is_credential;
+use crate::domain::endpoint::{MASK, is_credential};
 use crate::domain::sent_headers::SentHeaders;
 use crate::domain::webhook::Webhook;
 
@@ -38,7 +38,9 @@ fn shown<'h>(
     may_manage: bool,
     is_secret: impl Fn(&str) -> bool,
 ) -> Shown {
-    let value = |name: &str, value: &str| (may_manage || !is_secret(name)).then(|| value.to_string());
+    // What an attempt did not keep is a secret whatever its name: a webhook's `auth` can set any.
+    let value =
+        |name: &str, value: &str| (may_manage || (value != MASK && !is_secret(name))).then(|| value.to_string());
     headers.map(|(name, text)| (name.to_string(), value(name, text))).collect()
 }
 
@@ -62,6 +64,9 @@ mod tests {
             |may_manage| seen(own_headers(&all, may_manage)).into_iter().map(|(_, is_seen)| is_seen).collect();
         let (manager, reader): (Vec<bool>, Vec<bool>) = (seen_by(true), seen_by(false));
         assert_eq!((manager, reader), (vec![true; 3], vec![false, false, true]));
+        let not_kept: SentHeaders = [("x-own", MASK)].into_iter().collect();
+        let is_seen = |may_manage| sent_headers(&not_kept, None, may_manage)["x-own"].is_some();
+        assert_eq!((is_seen(true), is_seen(false)), (true, false));
     }
 
     #[test]

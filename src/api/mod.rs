@@ -11,6 +11,7 @@ mod deliveries;
 mod dialects;
 mod docs;
 mod door;
+mod event_types;
 mod events;
 mod face;
 #[doc(hidden)]
@@ -27,6 +28,7 @@ mod retention_clock;
 mod settings;
 mod state;
 mod stats;
+mod trying;
 mod webhooks;
 
 use actix_web::body::MessageBody;
@@ -57,7 +59,9 @@ fn routes(to: &mut ServiceConfig<'_>) {
         .service(events::leaving::purge)
         .service(events::leaving::delete_many)
         .service(events::leaving::purge_many);
-    to.service(webhooks::routes::create).service(webhooks::routes::list);
+    to.service(events::replaying::replay).service(events::replaying::broadcast);
+    to.service(webhooks::routes::create).service(webhooks::routes::list).service(webhooks::batch::put_many);
+    to.service(webhooks::leaving::delete_many);
     to.service(webhooks::routes::show)
         .service(webhooks::routes::put)
         .service(webhooks::routes::patch)
@@ -72,6 +76,7 @@ fn routes(to: &mut ServiceConfig<'_>) {
         .service(deliveries::routes::logs)
         .service(deliveries::routes::show)
         .service(deliveries::routes::show_attempt);
+    to.service(trying::shape::try_shape).service(trying::filter::try_filter);
     to.service(webhooks::bulk::replay).service(webhooks::bulk::discard);
     to.service(dead_letters::routes::list).service(dead_letters::routes::replay).service(dead_letters::routes::discard);
     to.service(jobs::routes::list).service(jobs::routes::show).service(jobs::routes::cancel);
@@ -87,7 +92,14 @@ fn routes(to: &mut ServiceConfig<'_>) {
         .service(accounts::whoami::show);
     to.service(accounts::routes::create_key).service(accounts::routes::list_keys).service(accounts::routes::revoke_key);
     to.service(settings::list);
-    to.service(dialects::routes::list).service(dialects::routes::show).service(dialects::routes::event_types);
+    to.service(dialects::routes::list).service(dialects::routes::show);
+    to.service(event_types::routes::list)
+        .service(event_types::routes::create)
+        .service(event_types::loading::load)
+        .service(event_types::routes::validate)
+        .service(event_types::routes::show)
+        .service(event_types::routes::change)
+        .service(event_types::routes::delete);
     to.service(docs::routes::index).service(docs::routes::show).service(docs::routes::reference);
     to.service(docs::routes::tutorial).service(docs::routes::schema).service(guard::explain);
     to.service(health::routes::live)

@@ -58,6 +58,8 @@ pub struct Quotas {
     pub kept_bytes_max: u64,
     /// Days that events are kept.
     pub kept_days_max: u64,
+    /// Event types that it may write down.
+    pub event_types_max: usize,
     /// Events that may be published in a second.
     pub events_per_second: u32,
     /// New events that may be published in a day, UTC.
@@ -74,6 +76,7 @@ impl Quotas {
             timeout_seconds: limits.timeout.unwrap_or(self.timeout_seconds),
             kept_bytes_max: limits.kept_bytes_max.unwrap_or(self.kept_bytes_max),
             kept_days_max: limits.kept_days_max.map_or(self.kept_days_max, u64::from),
+            event_types_max: self.event_types_max,
             events_per_second: limits.events_per_second.unwrap_or(self.events_per_second),
             events_per_day: limits.events_per_day.unwrap_or(self.events_per_day),
         }

@@ -83,6 +83,10 @@ parts! {
         "events.delete" delete DELETE "/api/v1/events/{id}" (id) plain;
         /// Purge an event's payload, and keep its history.
         "events.purge" purge POST "/api/v1/events/{id}/purge" (id) plain;
+        /// Deliver an event again, to all webhooks that want it now.
+        "events.replay" replay POST "/api/v1/events/{id}/replay" (id) body;
+        /// Publish an event to all accounts, or to those with a tag.
+        "events.broadcast" broadcast POST "/api/v1/events/broadcast" () body;
     }
     /// Many events at once.
     events_bulk EventsBulk {
@@ -128,6 +132,23 @@ parts! {
         "webhooks.replay" replay POST "/api/v1/webhooks/{id}/replay" (id) body;
         /// Cancel a webhook's open deliveries.
         "webhooks.discard" discard POST "/api/v1/webhooks/{id}/discard" (id) body;
+    }
+    /// What is made of events before they are sent.
+    shape Shape {
+        /// Show what a shape makes of an event.
+        "shape.preview" preview POST "/api/v1/shape/try" () body;
+    }
+    /// Which events webhooks want by what they say.
+    filter Filter {
+        /// Show whether a webhook with this filter would want an event, and why not.
+        "filter.preview" preview POST "/api/v1/filter/try" () body;
+    }
+    /// Many webhooks at once.
+    webhooks_bulk WebhooksBulk {
+        /// Delete many webhooks: those of `ids`, or those that a filter selects.
+        "webhooks.bulk.delete" delete POST "/api/v1/webhooks/delete" () body;
+        /// Make or change many webhooks, all or none.
+        "webhooks.bulk.put" put POST "/api/v1/webhooks/batch" () body;
     }
     /// One event for one webhook, with each attempt to deliver it.
     deliveries Deliveries {
@@ -213,7 +234,7 @@ parts! {
         "accounts.create" create POST "/api/v1/accounts" () body;
         /// Show an account.
         "accounts.get" get GET "/api/v1/accounts/{id}" (id) plain;
-        /// Change an account's name, dialect or limits: what is left out stays, a limit that is null goes back to the server's.
+        /// Change an account's name, dialect, validation or limits: what is left out stays, a limit that is null goes back to the server's.
         "accounts.change" change PATCH "/api/v1/accounts/{id}" (id) body;
         /// Delete an account, and all that there is of it.
         "accounts.delete" delete DELETE "/api/v1/accounts/{id}" (id) plain;
@@ -249,10 +270,25 @@ parts! {
         /// Show a dialect.
         "dialects.get" get GET "/api/v1/dialects/{name}" (name) plain;
     }
-    /// The types that the account's contract documents, with samples and schemas.
+    /// What may be published: the types that the account has written down and those that its contract documents.
     event_types EventTypes {
-        /// List the documented event types of a dialect, with samples and schemas.
+        /// List event types: the account's own, the newest first, then those that its contract documents.
         "event_types.list" list GET "/api/v1/event-types" () pages;
+        /// Write down an event type of the account's own.
+        "event_types.create" create POST "/api/v1/event-types" () body;
+        /// Write down the event types that a document describes, all of them or none.
+        "event_types.load" load POST "/api/v1/event-types/import" () body;
+        /// Show an event type: the account's own, else that of its contract.
+        "event_types.get" get GET "/api/v1/event-types/{name}" (name) plain;
+        /// Change an event type of the account's own, or retire it.
+        "event_types.change" change PATCH "/api/v1/event-types/{name}" (name) body;
+        /// Delete an event type of the account's own.
+        "event_types.delete" delete DELETE "/api/v1/event-types/{name}" (name) plain;
+    }
+    /// What is done with events that do not fit.
+    event_types_validation EventTypesValidation {
+        /// Say what is done with events that do not fit, for all types of the account that do not say it themselves.
+        "event_types.validation.change" change PATCH "/api/v1/event-types" () body;
     }
     /// Which addresses deliveries may go to, and why. For the operator.
     guard Guard {

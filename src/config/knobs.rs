@@ -71,6 +71,7 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("store.group_bytes_max", Takes::Whole { min: 1 << 10, max: GIB }),
     ("limits.webhooks_max", Takes::Whole { min: 0, max: 10_000_000 }),
     ("limits.keys_max", Takes::Whole { min: 0, max: 10_000_000 }),
+    ("limits.event_types_max", Takes::Whole { min: 0, max: 10_000_000 }),
     ("limits.max_in_flight", Takes::Whole { min: 1, max: 256 }),
     ("limits.timeout", Takes::Whole { min: 1, max: 120 }),
     ("limits.kept_bytes_max", Takes::Whole { min: 0, max: 1024 * GIB }),

@@ -196,6 +196,8 @@ pub struct LimitsConfig {
     pub webhooks_max: usize,
     /// API keys of one account; 0: no limit.
     pub keys_max: usize,
+    /// Event types that one account may write down; 0: no limit but 2 MiB of them.
+    pub event_types_max: usize,
     /// The greatest `max_in_flight` that an account's own key may give a webhook.
     pub max_in_flight: u32,
     /// The longest `timeout` that it may, in seconds.
@@ -213,6 +215,7 @@ impl Default for LimitsConfig {
         Self {
             webhooks_max: 10_000,
             keys_max: 1_000,
+            event_types_max: 500,
             max_in_flight: 64,
             timeout: 60,
             kept_bytes_max: 0,

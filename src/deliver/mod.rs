@@ -1,5 +1,6 @@
 //! Delivery: wheel and lanes decide (`wheel`, `lane`, `schedule`, `verdict`: pure), a thread turns them (`engine`), and
-//! senders make the requests (`errands`, `sender`, `target`, `book`), past the guard.
+//! senders make the requests (`errands`, `sender`, `target`, `book`), past the guard, with the access tokens that endpoints want
+//! (`grants`, `tokens`).
 
 pub mod allowances;
 pub mod book;
@@ -11,6 +12,8 @@ pub mod engine;
 pub mod errands;
 mod explain;
 mod failure;
+mod grants;
+mod headers;
 mod http;
 pub mod lane;
 mod letters;
@@ -26,6 +29,7 @@ pub mod shares;
 mod smtp;
 mod target;
 mod tls;
+mod tokens;
 mod tunnel;
 pub mod verdict;
 pub mod wheel;
@@ -55,7 +59,7 @@ use crate::domain::proxy::Proxy;
 use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::domain::webhook::Webhook;
 use crate::pulse::{Pulse, Stuck, or_end, or_end_task};
-use crate::store::Store;
+use crate::store::{Listener, Notice, Store};
 use allowances::Allowances;
 use clients::Making;
 use descriptors::Descriptors;
@@ -73,6 +77,7 @@ use schedule::{Claim, Scheduler};
 use sender::Tools;
 pub use smtp::{Smtp, SmtpSettings, SmtpTls};
 pub use tls::Trust;
+use tokens::Tokens;
 
 /// How long the engine may take to answer who asks how deliveries stand.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -137,7 +142,7 @@ pub fn requests_alone(settings: &Settings, trust: Trust) -> Requests {
     let descriptors = Descriptors::of_this_process(settings.listener_descriptors);
     let (ways, trust, connect) = (settings.ways(), Arc::new(trust), settings.connect);
     let resolver = Resolver::new(&settings.name_servers, settings.dns);
-    Requests::new(Making { ways, trust, descriptors, connect }, resolver, 1)
+    Requests::new(Making { ways, trust, descriptors, connect }, resolver, 1, Arc::default(), Clock::real())
 }
 
 /// Starts delivering what the store holds, trusting those in `trust`. Must be called within an actix system.
@@ -145,7 +150,8 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
     let (mailbox, meters) = (Arc::new(Mailbox::default()), Arc::new(Meters::default()));
     let descriptors = Descriptors::of_this_process(settings.listener_descriptors);
     let bodies = ByteBudget::new(settings.bodies_bytes_max);
-    store.listen(mailbox.clone());
+    let tokens = Arc::new(Tokens::default());
+    store.listen(Arc::new(Ears { mailbox: mailbox.clone(), tokens: tokens.clone() }));
     let tools = Tools {
         store: store.clone(),
         shelf: shelf.clone(),
@@ -160,6 +166,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         dns: settings.dns,
         senders: settings.senders.max(1),
         bodies: bodies.clone(),
+        tokens,
         smtp: settings.smtp,
     };
     let (mut senders, mut errands, mut desks) = (Vec::new(), Vec::new(), Vec::new());
@@ -199,6 +206,19 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
     let engine = Engine::new(scheduler, clock, mailbox.clone(), meters, pulse, errands);
     let engine = std::thread::Builder::new().name("engine".into()).spawn(|| or_end("engine", || engine.run()));
     Deliver { mailbox, handle, engine: engine.expect("a thread can be started"), senders }
+}
+
+/// Who hear of every commit.
+struct Ears {
+    mailbox: Arc<Mailbox>,
+    tokens: Arc<Tokens>,
+}
+
+impl Listener for Ears {
+    fn notice(&self, notice: Notice) {
+        notice.changed.iter().for_each(|number| self.tokens.forget(*number));
+        self.mailbox.notice(notice);
+    }
 }
 
 impl Deliver {

@@ -1,16 +1,19 @@
 //! Requests, past the guard: those that deliveries are made with, and those that are none. What stays true: whoever asks an
 //! endpoint anything does it through this, so all of our requests look the same from there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::clients::{Client, Clients, Making, Profile};
-use super::failure::{Ours, outcome_of};
+use super::failure::Ours;
+use super::grants::{Allotted, Asking, Grant, Grants, Shown};
+use super::headers::{hop, parsed};
 use super::http::{Destination, Heard, Http, Request};
 use super::resolve::Resolver;
-use super::target::{hop, parsed};
-use crate::clock::Stopwatch;
+use super::tokens::Tokens;
+use crate::clock::{Clock, Stopwatch};
 use crate::domain::Invalid;
 use crate::domain::delivery::Outcome;
 use crate::domain::probe::{Probe, Probed};
@@ -19,14 +22,14 @@ use crate::domain::tls::Tls;
 /// Makes requests on one arbiter.
 pub struct Requests {
     clients: Clients,
-    http: Http,
+    grants: Grants,
 }
 
 impl Requests {
-    /// For the current arbiter, one of so many `senders`.
-    pub(super) fn new(making: Making, resolver: Resolver, senders: usize) -> Self {
+    /// For the current arbiter, one of so many `senders`, which share `tokens`.
+    pub(super) fn new(making: Making, resolver: Resolver, senders: usize, tokens: Arc<Tokens>, clock: Clock) -> Self {
         let http = Http::new(making.descriptors.clone(), making.connect, senders);
-        Self { clients: Clients::new(making, resolver), http }
+        Self { clients: Clients::new(making, resolver), grants: Grants::new(http, tokens, clock) }
     }
 
     /// See [`Clients::get`].
@@ -44,14 +47,15 @@ impl Requests {
         self.clients.resolver()
     }
 
-    /// Sends a request and reads the start of the answer, without a deadline.
+    /// See [`Grants::post`].
     pub(super) async fn post(
         &self,
-        client: &Client,
+        asking: &Asking<'_>,
         request: &Request<'_>,
         heard: &mut Heard,
+        shown: &mut Shown,
     ) -> Result<Outcome, Ours> {
-        self.http.send(client, request, heard).await.map_or_else(outcome_of, |status| Ok(Outcome::Status(status)))
+        self.grants.post(asking, request, heard, shown).await
     }
 
     /// Makes a request that is no delivery.
@@ -67,7 +71,12 @@ impl Requests {
                 let (method, upper_case) = (probe.method, probe.upper_case);
                 let request = Request { method, to: &to, headers: &headers, upper_case, body: probe.body };
                 let limit = Duration::from_secs(probe.timeout_seconds.into());
-                let posted = actix_rt::time::timeout(limit, self.post(&client, &request, &mut heard)).await;
+                let grant = probe.oauth2.map(|(webhook, of)| Grant::new(webhook, &of, probe.account, profile));
+                let allotted = Allotted { watch, limit };
+                let asking = Asking { grant: grant.as_ref(), client: &client, allotted, is_fine: &|_| false };
+                let mut shown = Shown::default();
+                let posted = self.post(&asking, &request, &mut heard, &mut shown);
+                let posted = actix_rt::time::timeout(limit, posted).await;
                 posted.unwrap_or(Ok(Outcome::TimedOut)).unwrap_or_else(|Ours(why)| Outcome::Unsendable(why))
             }
         };

@@ -10,15 +10,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use actix_web::http::header::AUTHORIZATION;
 use futures_util::FutureExt;
 use ipnet::IpNet;
 use quick_cache::{UnitWeighter, unsync::Cache};
 use url::Url;
 
 use super::book::Unsent;
-use super::clients::Making;
+use super::clients::{Client, Making};
 use super::explain::explain;
 use super::failure::Ours;
+use super::grants::{Allotted, Asking, Shown};
 use super::http::{Heard, Request};
 use super::letters;
 use super::requests::Requests;
@@ -26,16 +28,19 @@ use super::resolve::Resolver;
 use super::schedule::Claim;
 use super::smtp::Smtp;
 use super::target::Target;
-use super::verdict::{Made, asked_until};
+use super::tokens::Tokens;
+use super::verdict::{Made, asked_until, is_success};
 use crate::clock::{Clock, Stopwatch};
 use crate::dialect::{Dialect, Prepared, Shelf};
 use crate::domain::byte_budget::{ByteBudget, Charge};
 use crate::domain::delivery::{Attempt, AttemptSummary, Cause, Outcome};
+use crate::domain::endpoint::MASK;
 use crate::domain::event::Event;
 use crate::domain::explain::Explained;
 use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
 use crate::domain::probe::{Method, Probe, Probed};
 use crate::domain::sent_headers::SentHeaders;
+use crate::domain::shape::{Shape, Unshaped};
 use crate::domain::time::UnixMs;
 use crate::domain::trace::{SentBody, Trace};
 use crate::domain::webhook::Webhook;
@@ -69,6 +74,8 @@ pub struct Tools {
     pub senders: usize,
     /// What bodies that are out may hold.
     pub bodies: Arc<ByteBudget>,
+    /// Access tokens.
+    pub tokens: Arc<Tokens>,
     /// The mail server.
     pub smtp: Option<Arc<Smtp>>,
 }
@@ -92,12 +99,13 @@ pub struct Sender {
 /// An event, and the dialect's place in memory.
 type EventAndDialect = (EventId, usize);
 
-/// An event, made ready for one dialect.
+/// An event, made ready for one dialect, or for one webhook with a shape of its own.
 struct Ready {
     event: Arc<Event>,
     /// While it is kept here no other dialect can have its place in memory, which is a part of the key.
-    _dialect: Arc<Dialect>,
-    body: Prepared,
+    dialect: Arc<Dialect>,
+    /// Made once it is asked for: who has a shape of its own asks for another.
+    body: OnceCell<Result<Prepared, Unshaped>>,
     /// By what its body is known again, where all webhooks get the same.
     sent: OnceCell<SentBody>,
     /// What its body holds of the budget, as long as it is out.
@@ -105,10 +113,21 @@ struct Ready {
 }
 
 impl Ready {
+    /// An event as this dialect sends it.
+    fn of(event: Arc<Event>, dialect: Arc<Dialect>) -> Self {
+        Self { event, dialect, body: OnceCell::new(), sent: OnceCell::new(), charge: RefCell::default() }
+    }
+
+    /// The body, for webhooks without a shape of their own, or for the one whose it is.
+    fn body(&self, account_id: &str, own: Option<&Shape>) -> Result<&Prepared, Unshaped> {
+        let made = self.body.get_or_init(|| self.dialect.prepare_for(&self.event, account_id, own));
+        made.as_ref().map_err(|unshaped| *unshaped)
+    }
+
     /// By what this body is known again, which was made of it then.
-    fn sent_body(&self, body: &[u8], at: UnixMs) -> SentBody {
+    fn sent_body(&self, prepared: &Prepared, body: &[u8], at: UnixMs) -> SentBody {
         let of = || SentBody::of(body, at);
-        if self.body.is_whole() { self.sent.get_or_init(of).made(at) } else { of() }
+        if prepared.is_whole() { self.sent.get_or_init(of).made(at) } else { of() }
     }
 }
 
@@ -117,7 +136,8 @@ impl Sender {
     pub fn new(tools: Tools) -> Self {
         // hickory's sockets and tasks live on the runtime that made them: each sender has a resolver of its own.
         let resolver = Resolver::new(&tools.name_servers, tools.dns);
-        let requests = Requests::new(tools.making.clone(), resolver, tools.senders);
+        let (tokens, clock) = (tools.tokens.clone(), tools.clock.clone());
+        let requests = Requests::new(tools.making.clone(), resolver, tools.senders, tokens, clock);
         let prepared = RefCell::new(Cache::with(
             PREPARED_MAX,
             PREPARED_MAX as u64,
@@ -138,7 +158,7 @@ impl Sender {
         let (started_at, watch) = (self.tools.clock.now(), Stopwatch::start());
         let mut sent = Sent::default();
         // A panic would keep the delivery's place for ever; as an outcome it is seen, and tried again.
-        let request = AssertUnwindSafe(Box::pin(self.request(claim, &target, &mut sent))).catch_unwind();
+        let request = AssertUnwindSafe(Box::pin(self.request(claim, &target, watch, &mut sent))).catch_unwind();
         // A test goes out whatever its webhook's state, and so goes on.
         let may_be_broken_off = claim.delivery.cause != Cause::Test;
         let ended = tokio::select! {
@@ -158,12 +178,24 @@ impl Sender {
             outcome: outcome.cut(),
         };
         let url = claim.webhook.url.as_str().to_string();
-        let (headers, heard) = (sent.headers, sent.heard);
-        let trace = Trace { response_headers: heard.headers, phases: heard.phases, body: sent.body };
+        let (mut headers, heard, shown) = (sent.headers, sent.heard, sent.shown);
+        if shown.any {
+            headers.push(AUTHORIZATION.as_str(), MASK);
+        }
+        let trace = Trace {
+            response_headers: heard.headers,
+            phases: heard.phases,
+            body: sent.body,
+            auth_us: shown.fetched_us,
+            reauthorized: shown.again,
+        };
         let (response_body, resent) = (heard.body, heard.resent);
-        let attempt = Attempt { summary, url, request_headers: headers, response_body, resent, trace };
         let (now, wall) = (self.tools.clock.now(), self.tools.clock.wall());
-        let retry_after = heard.retry_after.as_deref().and_then(|text| asked_until(text, now, wall));
+        let retry_after = match summary.outcome {
+            Outcome::Auth(_) => shown.asked_until,
+            _ => heard.retry_after.as_deref().and_then(|text| asked_until(text, now, wall)),
+        };
+        let attempt = Attempt { summary, url, request_headers: headers, response_body, resent, trace };
         Ok((Made { attempt, retry_after }, target.dialect.clone()))
     }
 
@@ -188,7 +220,13 @@ impl Sender {
         Ok(posted.outcome)
     }
 
-    async fn request(&self, claim: &Claim, target: &Target, sent: &mut Sent) -> Result<Outcome, Unsent> {
+    async fn request(
+        &self,
+        claim: &Claim,
+        target: &Target,
+        watch: Stopwatch,
+        sent: &mut Sent,
+    ) -> Result<Outcome, Unsent> {
         if claim.webhook.url.is_mail() {
             return self.mail(claim, target, sent).await;
         }
@@ -204,20 +242,30 @@ impl Sender {
             }
             Err(unsent) => return Err(unsent),
         };
+        // Others share the event, and not the body.
+        let ready = match target.shape {
+            Some(_) => Rc::new(Ready::of(ready.event.clone(), ready.dialect.clone())),
+            None => ready,
+        };
+        let prepared = match ready.body(&target.account_id, target.shape.as_ref()) {
+            Ok(prepared) => prepared,
+            Err(unshaped) => return Ok(Outcome::ShapeTooCostly(unshaped.to_string())),
+        };
         let (facts, keys) = (target.facts(claim, &ready.event, &self.tools.clock), target.keys_at(&self.tools.clock));
-        let body = target.dialect.body(&ready.body, &facts, &keys);
-        let _charge = self.charge(&ready, claim.webhook.account, body.len()).ok_or(Unsent::NoRoom)?;
+        let body = target.dialect.body(prepared, &facts, &keys);
+        let charge = self.charge(&ready, prepared, claim.webhook.account, body.len());
+        let _charge = charge.ok_or(Unsent::NoRoom)?;
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
             return Ok(Outcome::TooLarge(body.len() as u64, limit as u64));
         }
-        sent.body = Some(ready.sent_body(&body, facts.now));
+        sent.body = Some(ready.sent_body(prepared, &body, facts.now));
         let headers = target.headers(&facts, &body, &keys);
         sent.headers = target.kept(&headers);
         let webhook = &target.webhook;
         match self.requests.client(to.peer.profile, &webhook.allow, webhook.tls.as_ref()) {
             Ok(client) => {
                 let request = Request { method: Method::Post, to, headers: &headers, upper_case: false, body };
-                let outcome = self.requests.post(&client, &request, &mut sent.heard).await;
+                let outcome = self.post(target, watch, &client, &request, sent).await;
                 outcome.map_err(|Ours(why)| {
                     self.tools.making.descriptors.ran_out();
                     Unsent::Ours(why)
@@ -225,6 +273,21 @@ impl Sender {
             }
             Err(unfit) => Ok(Outcome::Unsendable(unfit.to_string())),
         }
+    }
+
+    /// Sends the request, with an access token where the webhook shows one.
+    async fn post(
+        &self,
+        target: &Target,
+        watch: Stopwatch,
+        client: &Client,
+        request: &Request<'_>,
+        sent: &mut Sent,
+    ) -> Result<Outcome, Ours> {
+        let is_fine = |outcome: &Outcome| is_success(&target.webhook, &target.dialect, outcome);
+        let allotted = Allotted { watch, limit: target.deadline };
+        let asking = Asking { grant: target.grant.as_ref(), client, allotted, is_fine: &is_fine };
+        self.requests.post(&asking, request, &mut sent.heard, &mut sent.shown).await
     }
 
     /// Breaks off what is under way for the webhook.
@@ -300,16 +363,9 @@ impl Sender {
             return Err(Unsent::NoRoom);
         }
         let Some(event) = self.tools.store.event(account, id)? else { return Ok(None) };
-        let body = target.dialect.prepare(&event, &target.account_id);
         let many = event.webhooks.len() > 1;
         let is_small = event.data.len() <= PREPARED_BYTES_MAX;
-        let ready = Rc::new(Ready {
-            event,
-            _dialect: target.dialect.clone(),
-            body,
-            sent: OnceCell::new(),
-            charge: RefCell::default(),
-        });
+        let ready = Rc::new(Ready::of(event, target.dialect.clone()));
         match (many, is_small) {
             (true, true) => self.prepared.borrow_mut().insert(key, ready.clone()),
             (true, false) => self.share(key, &ready),
@@ -328,8 +384,8 @@ impl Sender {
     }
 
     /// What a body of so many bytes holds of the budget: nothing more than those that are out already, if it is the same.
-    fn charge(&self, ready: &Ready, account: AccountNumber, bytes: usize) -> Option<Rc<Charge>> {
-        let shared = || ready.charge.borrow().upgrade().filter(|_| ready.body.is_whole());
+    fn charge(&self, ready: &Ready, prepared: &Prepared, account: AccountNumber, bytes: usize) -> Option<Rc<Charge>> {
+        let shared = || ready.charge.borrow().upgrade().filter(|_| prepared.is_whole());
         shared().or_else(|| {
             let mut charge = self.tools.bodies.charge(account);
             charge.grow_to(bytes).ok()?;
@@ -346,4 +402,5 @@ struct Sent {
     headers: SentHeaders,
     body: Option<SentBody>,
     heard: Heard,
+    shown: Shown,
 }

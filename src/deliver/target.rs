@@ -11,14 +11,18 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::clients::Profile;
+use super::grants::Grant;
+use super::headers::{hop, parsed};
 use super::http::Destination;
 use super::schedule::Claim;
 use crate::clock::Clock;
 use crate::dialect::{AttemptFacts, Dialect, Dialects, SigningKey};
-use crate::domain::endpoint::{HOP_HEADER, MASK, is_credential};
+use crate::domain::endpoint::{MASK, is_credential};
+use crate::domain::endpoint_auth::EndpointAuth;
 use crate::domain::event::Event;
 use crate::domain::secret::SigningSecret;
 use crate::domain::sent_headers::SentHeaders;
+use crate::domain::shape::Shape;
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
 
@@ -34,8 +38,16 @@ pub struct Target {
     pub account_id: String,
     /// Where its requests go, or why none can be sent.
     pub to: Result<Destination, String>,
+    /// Its own shape, behind its dialect's.
+    pub shape: Option<Shape>,
     keys: Vec<(SigningKey, Option<UnixMs>)>,
     custom_headers: Vec<(HeaderName, HeaderValue)>,
+    /// What its auth sets.
+    auth_header: Option<HeaderName>,
+    /// The value of that, where it is always the same.
+    auth_value: Option<HeaderValue>,
+    /// How a token is granted for each request, where it is not.
+    pub grant: Option<Grant>,
     /// Headers that let nobody in, whose values may be kept: that is found out once. Of one that is not among them it is again.
     plain_headers: Vec<HeaderName>,
     /// What an attempt may take.
@@ -59,18 +71,29 @@ impl Target {
             Ok(keys) => (keys, to),
             Err(invalid) => (Vec::new(), Err(invalid.to_string())),
         };
+        let (shape, to) = match webhook.own_shape() {
+            Ok(shape) => (shape, to),
+            Err(invalid) => (None, Err(invalid.to_string())),
+        };
         let custom_headers: Vec<_> = webhook.headers.iter().filter_map(parsed).collect();
         let set = dialect.header_keys().map(|key| &key.name).chain(custom_headers.iter().map(|(name, _)| name));
         let all = [CONTENT_TYPE, USER_AGENT, hop().0].into_iter().chain(set.cloned());
+        let auth = webhook.auth.as_ref();
+        let grant = |of| Grant::new(webhook.number(), of, webhook.account, profile);
+        let auth_header = auth.and_then(|auth| auth.header_name().parse().ok());
         Self {
-            plain_headers: all.filter(|name| !is_secret(name, &dialect)).collect(),
+            plain_headers: all.filter(|name| !is_secret(name, &dialect, auth_header.as_ref())).collect(),
             custom_headers,
+            auth_header,
+            auth_value: auth.and_then(EndpointAuth::fixed_header).and_then(|(_, value)| hidden(&value)),
+            grant: auth.and_then(EndpointAuth::oauth2).map(grant),
             deadline: Duration::from_secs(webhook.timeout_seconds.unwrap_or(dialect.timeout_seconds).into()),
             webhook,
             dialects,
             dialect,
             account_id,
             to,
+            shape,
             keys,
             broken_off,
         }
@@ -95,16 +118,18 @@ impl Target {
         AttemptFacts { event, webhook, account_id, delivery, attempt, now: clock.wall() }
     }
 
-    /// All headers of the attempt but those of HTTP itself.
+    /// All headers of the attempt but those of HTTP itself, and but a token that is granted for it. What authenticates comes after
+    /// the signature, which does not cover it.
     pub fn headers(
         &self,
         facts: &AttemptFacts<'_>,
         body: &Bytes,
         keys: &[SigningKey],
     ) -> Vec<(HeaderName, HeaderValue)> {
-        let mut headers = Vec::with_capacity(9 + self.custom_headers.len());
+        let mut headers = Vec::with_capacity(10 + self.custom_headers.len());
         headers.extend(self.custom_headers.iter().cloned());
         self.dialect.headers(facts, body, keys, &mut headers);
+        headers.extend(self.auth_header.clone().zip(self.auth_value.clone()));
         headers.push(hop());
         headers
     }
@@ -113,7 +138,8 @@ impl Target {
     pub fn kept(&self, headers: &[(HeaderName, HeaderValue)]) -> SentHeaders {
         let mut kept = SentHeaders::with_room_for(headers.len());
         for (name, value) in headers {
-            let is_plain = self.plain_headers.contains(name) || !is_secret(name, &self.dialect);
+            let is_plain =
+                self.plain_headers.contains(name) || !is_secret(name, &self.dialect, self.auth_header.as_ref());
             let value = if is_plain { String::from_utf8_lossy(value.as_bytes()) } else { MASK.into() };
             kept.push(name.as_str(), &value);
         }
@@ -121,19 +147,16 @@ impl Target {
     }
 }
 
+/// A value that is not to be printed.
+fn hidden(text: &str) -> Option<HeaderValue> {
+    let mut value: HeaderValue = text.parse().ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
 /// Whether the value of this header lets its holder in.
-fn is_secret(name: &HeaderName, dialect: &Dialect) -> bool {
-    is_credential(name.as_str()) || dialect.shows_secret(name)
-}
-
-/// A header that was vetted when it was set.
-pub fn parsed((name, value): &(String, String)) -> Option<(HeaderName, HeaderValue)> {
-    Some((name.parse().ok()?, value.parse().ok()?))
-}
-
-/// Marks a request as one of ours.
-pub fn hop() -> (HeaderName, HeaderValue) {
-    (HeaderName::from_static(HOP_HEADER), HeaderValue::from_static("1"))
+fn is_secret(name: &HeaderName, dialect: &Dialect, auth: Option<&HeaderName>) -> bool {
+    is_credential(name.as_str()) || dialect.shows_secret(name) || auth == Some(name)
 }
 
 #[cfg(test)]
@@ -146,18 +169,21 @@ mod tests {
 
     const NOW: UnixMs = 1_800_000_000_000;
 
-    fn target(dialects: Dialects, dialect: &str, secrets: Vec<SigningSecret>) -> Target {
+    fn webhook(dialect: &str) -> Webhook {
         let url = EndpointUrl::parse("https://example.com/", false).unwrap();
-        let webhook = Arc::new(Webhook { secrets, ..Webhook::new(1, dialect, url, Vec::new()) });
-        Target::of(webhook, "acc_1".into(), Arc::new(dialects), Rc::default())
+        Webhook::new(1, dialect, url, Vec::new())
     }
 
-    #[test]
-    fn a_secret_that_was_rotated_out_signs_until_its_time_and_not_at_it() {
-        let clock = Clock::standing_at(NOW);
-        let signing = |until| SigningSecret { secret: Secret::new(format!("whsec_{}", "MTIz".repeat(8))), until };
-        let target = target(Dialects::shipped(), "standard", vec![signing(None), signing(Some(NOW + 2))]);
-        let event = Event {
+    fn of(dialects: Dialects, webhook: Webhook) -> Target {
+        Target::of(Arc::new(webhook), "acc_1".into(), Arc::new(dialects), Rc::default())
+    }
+
+    fn target(dialects: Dialects, dialect: &str, secrets: Vec<SigningSecret>) -> Target {
+        of(dialects, Webhook { secrets, ..webhook(dialect) })
+    }
+
+    fn event() -> Event {
+        Event {
             id: EventId(1 << 80),
             account: 1,
             name: None,
@@ -170,9 +196,21 @@ mod tests {
             data: Bytes::from_static(b"{}"),
             actor: None,
             metadata: None,
-        };
+        }
+    }
+
+    fn claim(event: &Event, target: &Target) -> Claim {
         let delivery = Delivery::fresh(event.id.delivery_to(1), event.id, Cause::Accept);
-        let claim = Claim { delivery, webhook: target.webhook.clone(), rate_limited: false };
+        Claim { delivery, webhook: target.webhook.clone(), rate_limited: false }
+    }
+
+    #[test]
+    fn a_secret_that_was_rotated_out_signs_until_its_time_and_not_at_it() {
+        let clock = Clock::standing_at(NOW);
+        let signing = |until| SigningSecret { secret: Secret::new(format!("whsec_{}", "MTIz".repeat(8))), until };
+        let target = target(Dialects::shipped(), "standard", vec![signing(None), signing(Some(NOW + 2))]);
+        let event = event();
+        let claim = claim(&event, &target);
         let signatures = [NOW + 1, NOW + 2].map(|now| {
             clock.turn_to(now);
             let (facts, keys) = (target.facts(&claim, &event, &clock), target.keys_at(&clock));
@@ -194,5 +232,22 @@ mod tests {
         let kept = target.kept(&["authorization", "x-two", "x-one", "content-type"].map(sent));
         let wanted = [("authorization", MASK), ("x-two", MASK), ("x-one", "Bearer x"), ("content-type", "Bearer x")];
         assert_eq!(kept.iter().collect::<Vec<_>>(), wanted);
+    }
+
+    #[test]
+    fn what_authenticates_comes_behind_the_signature_and_is_not_kept_whatever_its_name() {
+        let (clock, event) = (Clock::standing_at(NOW), event());
+        let auth = EndpointAuth::Header { name: "X-Own".into(), value: Secret::new("hush") };
+        let secret = SigningSecret { secret: Secret::new(format!("whsec_{}", "MTIz".repeat(8))), until: None };
+        let webhook = Webhook { auth: Some(auth), secrets: vec![secret], ..webhook("standard") };
+        let target = of(Dialects::shipped(), webhook);
+        let claim = claim(&event, &target);
+        let headers =
+            target.headers(&target.facts(&claim, &event, &clock), &Bytes::from_static(b"{}"), &target.keys_at(&clock));
+        let at = |wanted: &str| headers.iter().position(|(name, _)| name == wanted).expect("it is sent");
+        assert!(at("x-own") > at("webhook-signature"));
+        assert_eq!(headers[at("x-own")].1, "hush");
+        let kept = target.kept(&headers);
+        assert!(kept.iter().any(|one| one == ("x-own", MASK)) && !kept.iter().any(|(_, value)| value == "hush"));
     }
 }

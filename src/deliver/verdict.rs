@@ -15,7 +15,7 @@ use crate::store::Settlement;
 pub struct Made {
     /// The attempt.
     pub attempt: Attempt,
-    /// Until when the endpoint asked to be left alone.
+    /// Until when the endpoint asked to be left alone, or who gives the tokens for it.
     pub retry_after: Option<UnixMs>,
 }
 
@@ -34,7 +34,7 @@ pub fn verdict(claim: &Claim, dialect: &Dialect, made: Made, dice: f64) -> Settl
     let schedule = webhook.retry.as_ref().unwrap_or(&dialect.retry);
     let next = match attempt.summary.outcome {
         // The next attempt would have the same body.
-        Outcome::TooLarge(..) => Next::NotSent,
+        Outcome::TooLarge(..) | Outcome::ShapeTooCostly(_) => Next::NotSent,
         // The mail server has said that it never will.
         Outcome::Status(status) if webhook.url.is_mail() && is_final(status) => Next::Dead,
         _ => schedule.after(attempt.summary.number, success, attempt.summary.ended_at(), dice),
@@ -57,9 +57,12 @@ fn strain(outcome: &Outcome, success: bool, retry_after: Option<UnixMs>) -> Stra
         _ if success => Strain::Well,
         Outcome::Status(429 | 503) => retry_after.map_or(Strain::Down, Strain::Until),
         Outcome::TimedOut | Outcome::Dns(_) | Outcome::Connect(_) | Outcome::Tls(_) => Strain::Down,
+        // Nothing gets there without a token: all wait, and who gives them is asked less.
+        Outcome::Auth(_) => retry_after.map_or(Strain::Down, Strain::Until),
         Outcome::Status(_) | Outcome::Broken(_) => Strain::Neutral,
         // These are about us or about one delivery.
-        Outcome::Refused(_) | Outcome::Unsendable(_) | Outcome::TooLarge(..) => Strain::Neutral,
+        Outcome::Refused(_) | Outcome::Unsendable(_) => Strain::Neutral,
+        Outcome::TooLarge(..) | Outcome::ShapeTooCostly(_) => Strain::Neutral,
     }
 }
 
@@ -155,6 +158,8 @@ mod tests {
             assert_eq!(after(outcome, None).1, Strain::Neutral);
         }
         assert_eq!(after(Outcome::Status(204), Some(9)), (Next::Succeeded, Strain::Well));
+        assert_eq!(after(Outcome::Auth(text()), None).1, Strain::Down);
+        assert_eq!(after(Outcome::Auth(text()), Some(9)).1, Strain::Until(T + 19), "who gives tokens may ask");
     }
 
     #[test]
@@ -189,5 +194,6 @@ mod tests {
     #[test]
     fn a_body_that_is_too_large_is_not_sent_and_not_tried_again() {
         assert_eq!(after(Outcome::TooLarge(2, 1), None), (Next::NotSent, Strain::Neutral));
+        assert_eq!(after(Outcome::ShapeTooCostly("why".into()), None), (Next::NotSent, Strain::Neutral));
     }
 }

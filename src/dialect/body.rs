@@ -2,6 +2,8 @@
 //! where a contract has it in the body (the webhook's id, the time, the signature itself), is filled in then. A body
 //! without such facts is the same for all webhooks and all attempts.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,6 +20,8 @@ use super::signature::Fill;
 use super::template::Template;
 use crate::domain::Invalid;
 use crate::domain::event::Event;
+use crate::domain::shape::{Facts, Shape, Unshaped};
+use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
 
 /// How the body is written.
@@ -77,18 +81,43 @@ impl Dialect {
     /// Makes the body of an accepted event, but for what is known only at the attempt. Done once an event.
     ///
     /// # Panics
-    /// If the event's `data`, `actor` or `metadata` is not JSON that `domain::json` lets through.
+    /// If the event's `data`, `actor` or `metadata` is not JSON that `domain::json` lets through, or is too much for the
+    /// dialect's shape: then [`Self::prepare_for`] says so.
     pub fn prepare(&self, event: &Event, account_id: &str) -> Prepared {
-        let mut prepared = self.write(&self.envelope, event, account_id);
+        self.prepare_for(event, account_id, None).expect("the event is not too much for the dialect's shape")
+    }
+
+    /// The same for a webhook with a shape of its own.
+    ///
+    /// # Errors
+    /// The event is too much for a shape.
+    ///
+    /// # Panics
+    /// If the event's `data`, `actor` or `metadata` is not JSON that `domain::json` lets through.
+    pub fn prepare_for(&self, event: &Event, account_id: &str, own: Option<&Shape>) -> Result<Prepared, Unshaped> {
+        let data = self.shaped(event, own)?;
+        let mut prepared = self.write(&self.envelope, (event, &data), account_id);
         if prepared.is_whole() {
             prepared.bytes = self.formatted(prepared.bytes);
         }
-        prepared
+        Ok(prepared)
     }
 
-    /// The JSON of any envelope.
-    pub(super) fn write(&self, envelope: &Envelope, event: &Event, account_id: &str) -> Prepared {
-        let (bytes, holes) = Maker::make(self, envelope, event, account_id);
+    /// An event's data as it is sent: as the dialect shapes it, and then the webhook. So what a contract leaves out is gone
+    /// whatever a webhook asks for.
+    pub fn shaped<'e>(&self, event: &'e Event, own: Option<&Shape>) -> Result<Cow<'e, [u8]>, Unshaped> {
+        let mut data = Cow::Borrowed(&event.data[..]);
+        for shape in self.shape.iter().chain(own) {
+            let facts = Facts::of(&event.event_type, &data, event.actor.as_deref(), event.metadata.as_deref());
+            let shaped = shape.apply(&facts)?.data;
+            data = Cow::Owned(shaped);
+        }
+        Ok(data)
+    }
+
+    /// The JSON of any envelope, of an event and the data that is sent of it.
+    pub(super) fn write(&self, envelope: &Envelope, (event, data): (&Event, &[u8]), account_id: &str) -> Prepared {
+        let (bytes, holes) = Maker::make(self, envelope, (event, data), account_id);
         Prepared { bytes: bytes.into(), holes }
     }
 
@@ -121,11 +150,20 @@ impl Dialect {
         self.envelope.templates().into_iter().flat_map(Template::slots).any(varies)
     }
 
-    /// How many bytes the body of a first attempt would have, without a signature in it.
-    pub fn body_bytes(&self, event: &Event, webhook: &Webhook, account_id: &str) -> usize {
-        let (delivery, now) = (event.id.delivery_to(webhook.number()), event.created_at);
+    /// The body of a first attempt at `now`, without a signature in it.
+    ///
+    /// # Errors
+    /// The event is too much for the dialect's shape, or for this one of the webhook's.
+    pub fn first_body(
+        &self,
+        (event, now): (&Event, UnixMs),
+        webhook: &Webhook,
+        own: Option<&Shape>,
+        account_id: &str,
+    ) -> Result<Bytes, Unshaped> {
+        let delivery = event.id.delivery_to(webhook.number());
         let first = AttemptFacts { event, webhook, account_id, delivery, attempt: 1, now };
-        self.body(&self.prepare(event, account_id), &first, &[]).len()
+        Ok(self.body(&self.prepare_for(event, account_id, own)?, &first, &[]))
     }
 
     /// The event's id as receivers see it: the producer's own as it is, ours in this dialect's form.

@@ -2,6 +2,7 @@
 //! tell who writes another type which one was meant. What stays true: only a catalogue that says that it is closed refuses
 //! anything; else an event of any other type is delivered all the same.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
@@ -12,6 +13,7 @@ use serde_json::value::RawValue;
 use super::Dialect;
 use super::nearest::nearest;
 use super::pattern;
+use crate::domain::shape::{Facts, Unshaped};
 use crate::domain::webhook::EventFilter;
 use crate::domain::{Invalid, event, json};
 
@@ -55,6 +57,28 @@ impl Dialect {
         self.types != Types::Examples && !self.catalogue.is_empty()
     }
 
+    /// A documented type as receivers get it: its sample is shaped, and so is its schema.
+    pub fn received<'e>(&self, event: &'e EventType) -> Cow<'e, EventType> {
+        let Some(shaped) = self.shaped_sample(event).ok().flatten() else { return Cow::Borrowed(event) };
+        Cow::Owned(EventType { sample: shaped, stated_schema: None, ..event.clone() })
+    }
+
+    /// Asserts that a sample can be shaped, as examples show it.
+    pub(super) fn check_sample(&self, event: &EventType) -> Result<(), Invalid> {
+        let shaped = self.shaped_sample(event);
+        let wrong = |why| Invalid::new("shape", format!("is too much for the sample of {}: {why}", event.name));
+        shaped.map(drop).map_err(wrong)
+    }
+
+    /// What is sent of a sample; none where nothing is shaped.
+    fn shaped_sample(&self, event: &EventType) -> Result<Option<Box<RawValue>>, Unshaped> {
+        let Some(shape) = &self.shape else { return Ok(None) };
+        let actor = self.sample_actor.as_ref().map(|actor| actor.get().as_bytes());
+        let shaped = shape.apply(&Facts::of(&event.name, event.sample.get().as_bytes(), actor, None))?;
+        let text = String::from_utf8(shaped.data).expect("a shape makes JSON of JSON");
+        Ok(Some(RawValue::from_string(text).expect("a shape makes JSON of JSON")))
+    }
+
     /// The documented type of this name.
     pub fn sample(&self, event_type: &str) -> Option<&EventType> {
         self.catalogue.iter().find(|known| known.name == event_type)
@@ -79,16 +103,21 @@ pub fn check_types(dialects: &[&Dialect], field: &str, wanted: &EventFilter) -> 
 
 fn not_documented<'d>(dialects: &[&Dialect], wanted: &EventFilter, types: impl Iterator<Item = &'d str>) -> String {
     let written = wanted.to_string();
-    let like_it: BTreeSet<String> = match wanted {
-        EventFilter::Prefix(_) => types.flat_map(stems).collect(),
-        _ => types.map(String::from).collect(),
-    };
     let names = dialects.iter().map(|dialect| dialect.name.as_str()).collect::<Vec<_>>();
-    let more = match nearest(&written, like_it.iter().map(String::as_str)) {
+    let more = match nearest_type(wanted, types) {
         Some(near) => format!("did you mean {near:?}?"),
         None => format!("GET /api/v1/event-types?dialect={} lists what there is", names[0]),
     };
     format!("{written:?} is not among the event types of {}; {more}", names.join(", "))
+}
+
+/// What looks most like an event type, or a filter for some, among these types.
+pub fn nearest_type<'d>(wanted: &EventFilter, types: impl Iterator<Item = &'d str>) -> Option<String> {
+    let like_it: BTreeSet<String> = match wanted {
+        EventFilter::Prefix(_) => types.flat_map(stems).collect(),
+        _ => types.map(String::from).collect(),
+    };
+    nearest(&wanted.to_string(), like_it.iter().map(String::as_str)).map(String::from)
 }
 
 /// The filters for all that starts like a type: `a.*` and `a.b.*` of `a.b.c`.

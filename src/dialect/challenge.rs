@@ -125,7 +125,7 @@ impl Dialect {
             (name.clone(), value)
         };
         let sent = rule.send.as_ref().map(|envelope| {
-            let json = self.write(envelope, what.event, what.account_id).filled(&fill);
+            let json = self.write(envelope, (what.event, &what.event.data), what.account_id).filled(&fill);
             self.formatted(json.into()).to_vec()
         });
         let headers = |signed: &[u8]| {

@@ -68,6 +68,7 @@ fn list_of_one(file: &str, text: &str, root: &DeTable<'_>) -> Option<DialectErro
         "secrets",
         "challenge",
         "ids",
+        "shape",
         "body",
         "headers",
         "face",

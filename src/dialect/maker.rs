@@ -18,6 +18,8 @@ use crate::domain::time;
 pub(super) struct Maker<'a> {
     dialect: &'a Dialect,
     event: &'a Event,
+    /// What is sent of its data.
+    data: &'a [u8],
     account_id: &'a str,
     out: Vec<u8>,
     holes: Vec<(usize, Placeholder)>,
@@ -34,11 +36,11 @@ impl<'a> Maker<'a> {
     pub(super) fn make(
         dialect: &'a Dialect,
         envelope: &'a Envelope,
-        event: &'a Event,
+        (event, data): (&'a Event, &'a [u8]),
         account_id: &'a str,
     ) -> (Vec<u8>, Vec<(usize, Placeholder)>) {
-        let out = Vec::with_capacity(event.data.len() + 256);
-        let mut maker = Self { dialect, event, account_id, out, holes: Vec::new() };
+        let out = Vec::with_capacity(data.len() + 256);
+        let mut maker = Self { dialect, event, data, account_id, out, holes: Vec::new() };
         maker.write(envelope);
         (maker.out, maker.holes)
     }
@@ -114,7 +116,7 @@ impl<'a> Maker<'a> {
     /// The producer's bytes that a placeholder stands for.
     fn sent(&self, slot: &Placeholder) -> Option<&'a [u8]> {
         match slot {
-            Placeholder::EventData => Some(&self.event.data),
+            Placeholder::EventData => Some(self.data),
             Placeholder::EventMetadata => self.event.metadata.as_deref(),
             Placeholder::EventActor => self.event.actor.as_deref(),
             Placeholder::Actor(name) => field_of(self.event.actor.as_deref()?, name),

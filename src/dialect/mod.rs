@@ -49,7 +49,7 @@ mod tests;
 pub use answer::Asked;
 pub use body::{BodyRule, Prepared};
 pub use canonical::{JsonForm, LostNumber, Numbers, canonical, first_lost_number, lost_numbers};
-pub use catalogue::{EventType, Types, check_types};
+pub use catalogue::{EventType, Types, check_types, nearest_type};
 pub use challenge::{AnswerSignature, Challenge, ChallengeRule};
 pub use check::HEALTH_CHECK_BODY;
 pub use diff::{Change, Kind as ChangeKind, Side, changes};
@@ -88,6 +88,7 @@ use crate::domain::Invalid;
 use crate::domain::disable::{DisableRule, WrittenRule};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::{RETRIES_MAX, RetrySchedule, SuccessRule};
+use crate::domain::shape::{Shape, Written};
 use crate::domain::time::TimeForm;
 use crate::domain::webhook::{MAX_IN_FLIGHT_MAX, TIMEOUT_SECONDS_MAX};
 
@@ -166,6 +167,15 @@ pub struct Dialect {
     #[serde(default)]
     #[schemars(example = json!({ "json": "canonical", "numbers": "js" }))]
     pub body: BodyRule,
+    /// What is made of an event's data before the body is; left out: nothing.
+    #[serde(skip)]
+    pub shape: Option<Shape>,
+    /// What is made of an event's data before the body is made of it; left out: nothing. Paths are those of a webhook's filter:
+    /// `@` is the event, `{type, data, actor, metadata}`, as it was published. A webhook's own shape comes behind it.
+    // What the file says; `shape` is the same, vetted.
+    #[serde(default, rename = "shape")]
+    #[schemars(example = json!({ "drop": ["@.data.internal"], "rename": { "@.data.id": "parcel_id" } }))]
+    written_shape: Option<Written>,
     /// What the body is: JSON of any shape. A fact that stands alone in a text is its JSON value; else it is filled into the
     /// text. The key `"..."` puts the fields of an object in its place.
     #[schemars(with = "pattern::Shape<pattern::InBody>")]
@@ -257,6 +267,7 @@ impl Dialect {
         self.secrets.check(&self.signature)?;
         self.check_proofs()?;
         self.check_challenge()?;
+        self.shape = self.written_shape.clone().map(Shape::of).transpose()?;
         self.check_catalogue()?;
         self.disable = self.written_disable.try_into()?;
         if let Some(limit) = self.rate_limit {
@@ -317,6 +328,7 @@ impl Dialect {
             if self.catalogue[..n].iter().any(|before| before.name == known.name) {
                 return Err(Invalid::new(format!("event[{n}].type"), format!("{:?} is there twice", known.name)));
             }
+            self.check_sample(known)?;
         }
         Ok(())
     }

@@ -75,7 +75,10 @@ fn event(draft: &mut Draft, example: &Example<'_>, event: &EventType) {
         true => draft.code("text", String::from_utf8_lossy(&body)),
         false => draft.code("json", pretty_bytes(&body)),
     }
-    draft.details(format!("JSON Schema of the data of `{}`", event.name), vec![code("json", pretty(&event.schema()))]);
+    draft.details(
+        format!("JSON Schema of the data of `{}`", event.name),
+        vec![code("json", pretty(&example.received(event).schema()))],
+    );
 }
 
 /// Events by the part before the first dot or slash, in the order of the file.

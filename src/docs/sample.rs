@@ -1,6 +1,8 @@
 //! The example that a document shows: one event, one webhook, one delivery, with fixed ids, times and secret. What stays
 //! true: bodies, headers and replies are made of it by the same code that makes the real ones.
 
+use std::borrow::Cow;
+
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -45,6 +47,11 @@ impl<'a> Example<'a> {
         }
         let webhook = Webhook { id: WEBHOOK_ID, ..Webhook::new(1, dialect.name.clone(), url, events) };
         Self { dialect, webhook, secret: dialect.generate_secret(b"an example for documents, public") }
+    }
+
+    /// An event type as its receivers get it.
+    pub fn received<'e>(&self, event_type: &'e EventType) -> Cow<'e, EventType> {
+        self.dialect.received(event_type)
     }
 
     fn event(&self, event_type: &EventType) -> Event {
@@ -193,8 +200,10 @@ impl<'a> Example<'a> {
             ("order_key", Value::Null),
             ("on_dead", Value::Null),
             ("filter", Value::Null),
+            ("shape", Value::Null),
             ("allow", json!([])),
             ("tls", Value::Null),
+            ("auth", Value::Null),
             ("channels", json!([])),
             ("tags", json!([])),
             ("metadata", json!({})),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Invalid;
+use super::event_type::Validation;
 use super::id::{AccountNumber, KeyId};
 use super::time::UnixMs;
 use super::webhook::{MAX_IN_FLIGHT_MAX, TIMEOUT_SECONDS_MAX};
@@ -34,6 +35,10 @@ pub struct Account {
     pub limits: AccountLimits,
     /// When it was deleted: nothing of it is served from then on, and what is left of it goes.
     pub deleted_at: Option<UnixMs>,
+    /// For the operator's own lists and broadcasts; ascending.
+    pub tags: Vec<String>,
+    /// What is done with events whose data does not fit the schema of their type, where the type does not say.
+    pub validation: Validation,
 }
 
 /// Webhooks or keys, as a limit.
@@ -66,6 +71,13 @@ pub struct AccountLimits {
     pub events_per_day: Option<u64>,
     /// Days that events are kept, in place of `retention.event_days`; 0: for ever.
     pub kept_days_max: Option<u32>,
+}
+
+impl Account {
+    /// Whether it has this tag, if one is asked for.
+    pub fn is_tagged(&self, tag: Option<&str>) -> bool {
+        tag.is_none_or(|tag| self.tags.iter().any(|own| own == tag))
+    }
 }
 
 impl AccountLimits {

@@ -20,7 +20,8 @@ pub enum DeliveryState {
     Scheduled,
     /// Ended well.
     Succeeded,
-    /// Used up its retries, or was never tried since nobody knows whether its webhook wants it: a dead letter.
+    /// Used up its retries, or was never sent since nobody knows whether its webhook wants it, or since its shape is too much
+    /// for it: a dead letter.
     Dead,
     /// Ended without being sent, with a reason: somebody's, or its own, such as a body that is too large.
     Cancelled,
@@ -139,7 +140,10 @@ impl Delivery {
             Next::NotSent => {
                 let outcome = &attempt.summary.outcome;
                 self.reason = Some(format!("{}: {outcome}; it was not sent", outcome.kind()));
-                (DeliveryState::Cancelled, None, Some(ended_at))
+                // A shape can be mended, and the delivery replayed: that is for somebody to see.
+                let is_dead = matches!(outcome, Outcome::ShapeTooCostly(_));
+                let state = if is_dead { DeliveryState::Dead } else { DeliveryState::Cancelled };
+                (state, None, Some(ended_at))
             }
         };
         if attempt.summary.number == 1 {
@@ -153,8 +157,19 @@ impl Delivery {
 }
 
 /// The kinds of failure, in the order in which they are stored: a new one comes last.
-pub const FAILURE_KINDS: [&str; 9] =
-    ["status", "timeout", "dns", "refused_address", "connect", "tls", "broken", "unsendable", "too_large"];
+pub const FAILURE_KINDS: [&str; 11] = [
+    "status",
+    "timeout",
+    "dns",
+    "refused_address",
+    "connect",
+    "tls",
+    "broken",
+    "unsendable",
+    "too_large",
+    "auth",
+    "shape_too_costly",
+];
 
 /// What came of an HTTP request. A try never "errors": it ends in one of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,6 +192,10 @@ pub enum Outcome {
     Unsendable(String),
     /// The body is longer than the dialect allows: so many bytes, and the limit.
     TooLarge(u64, u64),
+    /// There was no access token for it: the endpoint was not asked, or does not take those that there are.
+    Auth(String),
+    /// Shaping the event takes longer, or makes more of it, than it may.
+    ShapeTooCostly(String),
 }
 
 /// What an outcome says, in bytes: an endpoint chooses some of it, such as the names in its certificate.
@@ -191,7 +210,9 @@ impl Outcome {
             | Self::Connect(text)
             | Self::Tls(text)
             | Self::Broken(text)
-            | Self::Unsendable(text) => text.truncate(text.floor_char_boundary(OUTCOME_TEXT_BYTES_MAX)),
+            | Self::Unsendable(text)
+            | Self::Auth(text)
+            | Self::ShapeTooCostly(text) => text.truncate(text.floor_char_boundary(OUTCOME_TEXT_BYTES_MAX)),
             Self::Status(_) | Self::TimedOut | Self::TooLarge(..) => {}
         }
         self
@@ -205,9 +226,10 @@ impl Outcome {
         }
     }
 
-    /// Whether it says something of the endpoint. The others are about us, or about one delivery.
+    /// Whether it says something of the endpoint, or of what stands before it by its webhook's own settings. The others are about
+    /// us, or about one delivery.
     pub fn is_of_endpoint(&self) -> bool {
-        !matches!(self, Self::Unsendable(_) | Self::TooLarge(..))
+        !matches!(self, Self::Unsendable(_) | Self::TooLarge(..) | Self::ShapeTooCostly(_))
     }
 
     /// The kind of failure in one word, for counters and filters.
@@ -227,6 +249,8 @@ impl Outcome {
             Self::Broken(_) => 6,
             Self::Unsendable(_) => 7,
             Self::TooLarge(..) => 8,
+            Self::Auth(_) => 9,
+            Self::ShapeTooCostly(_) => 10,
         }
     }
 }
@@ -243,6 +267,8 @@ impl fmt::Display for Outcome {
             Self::Broken(why) => write!(f, "the connection broke: {why}"),
             Self::Unsendable(why) => write!(f, "the request could not be made: {why}"),
             Self::TooLarge(bytes, limit) => write!(f, "the body has {bytes} bytes, the dialect allows {limit}"),
+            Self::Auth(why) => write!(f, "no access token: {why}"),
+            Self::ShapeTooCostly(why) => f.write_str(why),
         }
     }
 }
@@ -359,6 +385,14 @@ mod tests {
         assert_eq!(delivery.take_attempt(attempt, Next::NotSent), None);
         assert_eq!((delivery.state, delivery.ended_at), (DeliveryState::Cancelled, Some(75)));
         let reason = "too_large: the body has 12 bytes, the dialect allows 10; it was not sent";
+        assert_eq!(delivery.reason.as_deref(), Some(reason));
+        let mut delivery = Delivery::fresh(event.delivery_to(1), event, Cause::Accept);
+        let outcome = Outcome::ShapeTooCostly("it is too much".into());
+        let summary = AttemptSummary { number: 1, started_at: 70, duration_ms: 5, outcome };
+        let attempt = SealedAttempt { summary, request: Vec::new(), response_body: Vec::new(), resent: false };
+        assert_eq!(delivery.take_attempt(attempt, Next::NotSent), None);
+        assert_eq!((delivery.state, delivery.ended_at), (DeliveryState::Dead, Some(75)));
+        let reason = "shape_too_costly: it is too much; it was not sent";
         assert_eq!(delivery.reason.as_deref(), Some(reason));
     }
 }

@@ -148,9 +148,6 @@ impl EndpointUrl {
 /// Checks custom headers: names are tokens, values visible ASCII; none that HTTP, Hookwheel or the dialect sets itself, and
 /// none that says how the connection or the message is to be treated on its way.
 pub fn check_headers(headers: &[(String, String)]) -> Result<(), Invalid> {
-    const OURS: [&str; 5] = ["host", "content-length", "content-type", "user-agent", HOP_HEADER];
-    const STEERING: [&str; 8] =
-        ["connection", "expect", "http2-settings", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
     if headers.len() > HEADERS_MAX {
         return Err(Invalid::new("headers", format!("has more than {HEADERS_MAX} headers")));
     }
@@ -158,23 +155,37 @@ pub fn check_headers(headers: &[(String, String)]) -> Result<(), Invalid> {
         return Err(Invalid::new("headers", format!("is longer than {HEADERS_BYTES_MAX} bytes in all")));
     }
     for (name, value) in headers {
-        let wrong = |message: &str| Err(Invalid::new(format!("headers.{name}"), message));
-        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        let lower = name.to_ascii_lowercase();
-        if name.is_empty() || !name.bytes().all(token) {
-            return wrong("is not a header name");
-        }
-        if OURS.contains(&&*lower) {
-            return wrong("is set by Hookwheel and cannot be replaced");
-        }
-        if STEERING.contains(&&*lower) || lower.starts_with("proxy-") {
-            return wrong("is about the connection, which is Hookwheel's, and not about the delivery");
-        }
-        if !value.bytes().all(|b| (0x20..0x7f).contains(&b) || b == b'\t') {
-            return wrong("may hold visible ASCII characters only");
-        }
+        let checked = check_header_name(name).and_then(|()| check_header_value(value));
+        checked.map_err(|message| Invalid::new(format!("headers.{name}"), message))?;
     }
     Ok(())
+}
+
+/// Whether people may set a header of this name; an error says why not.
+pub fn check_header_name(name: &str) -> Result<(), &'static str> {
+    const OURS: [&str; 5] = ["host", "content-length", "content-type", "user-agent", HOP_HEADER];
+    const STEERING: [&str; 8] =
+        ["connection", "expect", "http2-settings", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    let lower = name.to_ascii_lowercase();
+    if name.is_empty() || !name.bytes().all(token) {
+        return Err("is not a header name");
+    }
+    if OURS.contains(&&*lower) {
+        return Err("is set by Hookwheel and cannot be replaced");
+    }
+    if STEERING.contains(&&*lower) || lower.starts_with("proxy-") {
+        return Err("is about the connection, which is Hookwheel's, and not about the delivery");
+    }
+    Ok(())
+}
+
+/// Whether a header can have this value; an error says why not.
+pub fn check_header_value(value: &str) -> Result<(), &'static str> {
+    match value.bytes().all(|b| (0x20..0x7f).contains(&b) || b == b'\t') {
+        true => Ok(()),
+        false => Err("may hold visible ASCII characters only"),
+    }
 }
 
 /// Whether a custom header of this name is likely to let its holder in, so that its value is not kept with attempts, and is

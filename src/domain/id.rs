@@ -83,6 +83,10 @@ id_type!(
     /// The id of an entry of the audit log.
     AuditId by parse
 );
+id_type!(
+    /// The id of an event type of an account's own: lists go by it, and nobody is told it.
+    EventTypeId by parse
+);
 
 /// No id that is given at `ms` or later is smaller.
 pub fn first_id_at(ms: UnixMs) -> u128 {

@@ -1,4 +1,5 @@
-//! Bulk jobs: replaying or discarding many deliveries, deleting or purging many events, deleting an account, in small steps. What stays true: a job looks at each row of its
+//! Bulk jobs: replaying or discarding many deliveries, deleting or purging many events, deleting webhooks or an account,
+//! delivering an event to all who want it, or to many accounts; in small steps. What stays true: a job looks at each row of its
 //! window once, in ascending order of their ids (open deliveries: in each of three parts), and its window ends at its own
 //! id, so what is made after it (its own replays too) is no part of it, and it ends.
 
@@ -7,14 +8,15 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::delivery::DeliveryState;
-use super::id::{AccountNumber, DeliveryId, EventId, JobId, WebhookNumber, first_id_at};
+use super::id::{AccountNumber, DeliveryId, EventId, JobId, WebhookId, WebhookNumber, first_id_at};
+use super::selection::WebhookSelection;
 use super::time::{DAY_MS, UnixMs};
 use super::webhook::EventFilter;
 use super::words::words;
 
 /// Jobs of one account that may run at once.
 pub const RUNNING_JOBS_MAX: usize = 100;
-/// Dead letters or events that one call may name by their ids.
+/// Dead letters, events or webhooks that one call may name by their ids.
 pub const IDS_MAX: usize = 1000;
 /// How long a job is kept after its end.
 pub const KEPT_MS: u64 = 30 * DAY_MS;
@@ -26,10 +28,12 @@ pub enum JobKind {
     Replay,
     /// Ends open deliveries; takes dead letters off the list.
     Discard,
-    /// Removes events with all that belongs to them, or an account.
+    /// Removes events with all that belongs to them, webhooks, or an account.
     Delete,
     /// Takes the payload off events; what became of them stays.
     Purge,
+    /// Publishes one event to many accounts.
+    Broadcast,
 }
 
 words!(JobKind {
@@ -37,6 +41,7 @@ words!(JobKind {
     Self::Discard => "discard",
     Self::Delete => "delete",
     Self::Purge => "purge",
+    Self::Broadcast => "broadcast",
 });
 
 /// Where a bulk call looks.
@@ -77,6 +82,34 @@ pub enum Source {
         /// Its id, to be shown once nothing else is left of it.
         id: String,
     },
+    /// The account's webhooks: those that are selected.
+    Webhooks(Box<WebhookSelection>),
+    /// Of them these, ascending, at most [`IDS_MAX`]; what was looked at is taken out.
+    TheseWebhooks(Vec<WebhookId>),
+    /// The account's webhooks that want this event now.
+    Audience {
+        /// Which.
+        event: EventId,
+    },
+    /// Accounts, to each of which an event is published.
+    Accounts(Box<Broadcast>),
+}
+
+/// An event for many accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Broadcast {
+    /// The account that keeps the event from which each account gets its own; it gets none.
+    pub home: AccountNumber,
+    /// That event.
+    pub event: EventId,
+    /// The producer's own id of each account's event.
+    pub name: Option<String>,
+    /// A hash of what makes an event the same, where there is a `name`.
+    pub fingerprint: Option<[u8; 32]>,
+    /// Only accounts with this tag.
+    pub tag: Option<String>,
+    /// How many accounts there were when it was asked for.
+    pub accounts: u64,
 }
 
 /// In how many parts an account goes.
@@ -92,6 +125,9 @@ words!(Source {
     Self::Missing { .. } => "missing",
     Self::Events | Self::TheseEvents(_) => "events",
     Self::Account { .. } => "account",
+    Self::Webhooks(_) | Self::TheseWebhooks(_) => "webhooks",
+    Self::Audience { .. } => "event",
+    Self::Accounts(_) => "accounts",
 });
 
 impl Source {
@@ -108,8 +144,9 @@ impl Source {
     pub fn webhook(&self) -> Option<WebhookNumber> {
         match self {
             Self::DeadLetters { webhook } => *webhook,
-            Self::TheseDeadLetters(_) | Self::Events | Self::TheseEvents(_) | Self::Account { .. } => None,
             Self::Ended { webhook, .. } | Self::Open { webhook } | Self::Missing { webhook } => Some(*webhook),
+            Self::TheseDeadLetters(_) | Self::Events | Self::TheseEvents(_) | Self::Account { .. } => None,
+            Self::Webhooks(_) | Self::TheseWebhooks(_) | Self::Audience { .. } | Self::Accounts(_) => None,
         }
     }
 }
@@ -152,7 +189,7 @@ pub enum JobState {
     Running,
     /// It has looked at everything.
     Done,
-    /// It was stopped before: by a person, or because its webhook was deleted.
+    /// It was stopped before: by a person, or because its webhook was deleted, or the event that it broadcasts.
     Cancelled,
 }
 
@@ -186,7 +223,8 @@ pub struct Job {
     pub after: Option<u128>,
     /// Rows that were looked at.
     pub examined: u64,
-    /// Deliveries that were replayed, made or discarded; events that were deleted or purged.
+    /// Deliveries that were replayed, made or discarded; events or webhooks that were deleted, events that were purged;
+    /// accounts that got the event.
     pub done: u64,
     /// What was asked for and could not be done.
     pub skipped: u64,
@@ -253,6 +291,7 @@ impl Job {
         match &mut self.bulk.source {
             Source::TheseDeadLetters(ids) => ids.retain(|id| id.0 > after),
             Source::TheseEvents(ids) => ids.retain(|id| id.0 > after),
+            Source::TheseWebhooks(ids) => ids.retain(|id| id.0 > after),
             _ => {}
         }
     }
@@ -262,6 +301,7 @@ impl Job {
         match &self.bulk.source {
             Source::TheseDeadLetters(left) => Some(self.examined + left.len() as u64),
             Source::TheseEvents(left) => Some(self.examined + left.len() as u64),
+            Source::TheseWebhooks(left) => Some(self.examined + left.len() as u64),
             _ => None,
         }
     }

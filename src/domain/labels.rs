@@ -42,6 +42,12 @@ pub fn vet_tags(tags: Vec<String>) -> Result<Vec<String>, Invalid> {
     vet_words("tags", tags, TAGS_MAX, TAG_BYTES_MAX)
 }
 
+/// Checks one tag, as a filter of lists and bulk calls says it in `field`.
+pub fn check_tag(field: &str, tag: &str) -> Result<(), Invalid> {
+    let checked = vet_words("", vec![tag.to_string()], 1, TAG_BYTES_MAX);
+    checked.map(drop).map_err(|invalid| Invalid { field: field.into(), ..invalid })
+}
+
 /// Checks channels: at most 10, each 1–128 of `[A-Za-z0-9_.:/-]`. Ascending, each once.
 pub fn vet_channels(channels: Vec<String>) -> Result<Vec<String>, Invalid> {
     vet_words("channels", channels, CHANNELS_MAX, CHANNEL_BYTES_MAX)

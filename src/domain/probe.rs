@@ -6,7 +6,8 @@ use ipnet::IpNet;
 
 use super::delivery::{Attempt, Outcome};
 use super::endpoint::EndpointUrl;
-use super::id::AccountNumber;
+use super::id::{AccountNumber, WebhookNumber};
+use super::oauth2::OAuth2;
 use super::tls::Tls;
 
 /// How a request is made.
@@ -51,6 +52,8 @@ pub struct Probe {
     pub allow: Vec<IpNet>,
     /// Its own TLS.
     pub tls: Option<Tls>,
+    /// How tokens for it are granted, and for which webhook, where it is to show one.
+    pub oauth2: Option<(WebhookNumber, OAuth2)>,
 }
 
 /// What came of it.

@@ -314,6 +314,8 @@ mod tests {
             Outcome::Broken(text()),
             Outcome::Unsendable(text()),
             Outcome::TooLarge(1, 1),
+            Outcome::Auth(text()),
+            Outcome::ShapeTooCostly(String::new()),
         ]
     }
 
@@ -327,7 +329,7 @@ mod tests {
         outcomes().into_iter().for_each(|outcome| counts.count_attempt(&attempt(1, outcome, 7), false, false));
         counts.count_attempt(&attempt(2, Outcome::Status(200), 9), true, true);
         assert_eq!(counts.failed().collect::<Vec<_>>(), FAILURE_KINDS.map(|kind| (kind, 1)));
-        assert_eq!((counts.attempts(), counts.succeeded, counts.failures(), counts.retried), (10, 1, 9, 1));
+        assert_eq!((counts.attempts(), counts.succeeded, counts.failures(), counts.retried), (11, 1, 10, 1));
         assert_eq!((counts.answers.len(), counts.rate_limited), (2, 1), "only answers have a response time");
     }
 

@@ -22,6 +22,10 @@ pub struct Trace {
     pub phases: Phases,
     /// What was sent, or was about to be.
     pub body: Option<SentBody>,
+    /// How long fetching an access token for it took, in microseconds; `None`: none was fetched.
+    pub auth_us: Option<u32>,
+    /// The endpoint answered 401, and the request was made once more with a token that was fetched anew.
+    pub reauthorized: bool,
 }
 
 /// How long the phases of an attempt took, in microseconds. `None`: there was no such phase, since a connection was there

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Invalid;
 use super::disable::DisableRule;
 use super::endpoint::EndpointUrl;
+use super::endpoint_auth::EndpointAuth;
 use super::id::{AccountNumber, WebhookId, WebhookNumber};
 use super::labels;
 use super::notice::Notices;
@@ -15,6 +16,7 @@ use super::order::{OnDead, Order};
 use super::rate_limit::RateLimit;
 use super::retry::{RetrySchedule, SuccessRule};
 use super::secret::{DataKey, SigningSecret};
+use super::shape::Shape;
 use super::time::UnixMs;
 use super::tls::Tls;
 use super::words::words;
@@ -97,6 +99,10 @@ pub struct Webhook {
     pub metadata: BTreeMap<String, String>,
     /// It wants only events that share one of them; empty: whatever theirs are. Ascending.
     pub channels: Vec<String>,
+    /// How it shows its endpoint who it is, beside the signature.
+    pub auth: Option<EndpointAuth>,
+    /// What is made of an event's data for it, behind what its dialect makes: a [`Shape`] as JSON.
+    pub shape: Option<String>,
     /// It hears notices of the server, and no events.
     pub notices: Option<Notices>,
 }
@@ -134,6 +140,8 @@ impl Webhook {
             tags: Vec::new(),
             metadata: BTreeMap::new(),
             channels: Vec::new(),
+            auth: None,
+            shape: None,
             notices: None,
         }
     }
@@ -173,14 +181,18 @@ impl Webhook {
     pub fn holds_order(&self) -> bool {
         self.order.as_ref().is_some_and(|order| order.on_dead == OnDead::Hold)
     }
+    /// Its own shape, ready. It was vetted when it was set; an error says that a version before knew more of shapes.
+    pub fn own_shape(&self) -> Result<Option<Shape>, Invalid> {
+        self.shape.as_deref().map(Shape::read).transpose()
+    }
     /// The bytes of all texts that people set, which bound its size on disk.
     pub fn texts_bytes(&self) -> usize {
-        let optional = [&self.name, &self.description, &self.condition];
+        let optional = [&self.name, &self.description, &self.condition, &self.shape];
         let optional: usize = optional.into_iter().flatten().map(String::len).sum();
         let filters: usize = self.events.iter().map(|filter| filter.to_string().len() + 2).sum();
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
         let secrets: usize = self.secrets.iter().map(|one| one.secret.reveal().len() + 16).sum();
-        let tls = self.tls.as_ref().map_or(0, Tls::bytes);
+        let tls = self.tls.as_ref().map_or(0, Tls::bytes) + self.auth.as_ref().map_or(0, EndpointAuth::bytes);
         let words: usize = self.tags.iter().chain(&self.channels).chain(&self.uid).map(|word| word.len() + 2).sum();
         let labels = words + labels::metadata_bytes(&self.metadata) + self.metadata.len() * 4;
         self.url.as_str().len() + optional + filters + headers + secrets + tls + labels + self.allow.len() * 18
@@ -370,6 +382,9 @@ mod tests {
         webhook.condition = Some("@.a".into());
         assert_eq!(webhook.texts_bytes(), before + 4 + 5 + 3);
         let before = webhook.texts_bytes();
+        webhook.shape = Some("{}".into());
+        assert_eq!((webhook.texts_bytes(), webhook.own_shape().map(|shape| shape.is_some())), (before + 2, Ok(true)));
+        let before = webhook.texts_bytes();
         webhook.headers = vec![("X-A".into(), "12345".into())];
         webhook.secrets = vec![SigningSecret { secret: Secret::new("secret"), until: None }];
         assert_eq!(webhook.texts_bytes(), before + (3 + 5 + 2) + (6 + 16));
@@ -381,6 +396,9 @@ mod tests {
         (webhook.uid, webhook.tags, webhook.channels) = (Some("own".into()), vec!["t".into()], vec!["ch".into()]);
         webhook.metadata = BTreeMap::from([("a".into(), "bc".into())]);
         assert_eq!(webhook.texts_bytes(), before + (3 + 2) + (1 + 2) + (2 + 2) + (1 + 2 + 4));
+        let before = webhook.texts_bytes();
+        webhook.auth = Some(EndpointAuth::Bearer { token: Secret::new("token") });
+        assert_eq!(webhook.texts_bytes(), before + 5 + 4);
     }
 
     #[test]

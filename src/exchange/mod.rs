@@ -12,5 +12,5 @@ mod write;
 mod tests;
 
 pub use format::Format;
-pub use read::{Imported, import};
+pub use read::{DescribedType, Imported, event_types, import};
 pub use write::{export, left_out};

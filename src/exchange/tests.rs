@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Format, Imported, export, import, left_out};
 use crate::dialect::{AttemptFacts, Dialect, Dialects, SigningKey};
+use crate::docs;
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, IdSource, WebhookId};
@@ -135,6 +136,31 @@ fn every_shipped_contract_comes_back_with_the_same_deliveries() {
     }
 }
 
+/// A contract that shapes its data.
+fn shaped() -> Dialect {
+    let text = "title = \"T\"\ndescription = \"T\"\ntimeout_seconds = 5\nretry = { delays = [5] }\n\
+        secrets = { key = \"utf8\", bytes_min = 1, bytes_max = 256 }\n\
+        shape = { drop = [\"@.data.inner\"], rename = { \"@.data.id\" = \"number\" }, set = { note = \"no {@.data.id}\" } }\n\
+        envelope = { type = \"{event.type}\", data = \"{event.data}\" }\n\
+        [[event]]\ntype = \"task.made\"\ndescription = \"It was made.\"\nsample = '{\"id\": 7, \"inner\": \"x\"}'\n";
+    Dialect::parse("shaped.toml", text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn a_document_says_of_data_what_receivers_get() {
+    let dialect = shaped();
+    for format in FORMATS {
+        let document = export(&dialect, format).expect("it has an event");
+        assert!(!document.to_string().contains("inner"), "{document}");
+        let back = parsed(&import(&document.to_string()).expect("a document"));
+        assert_eq!(back.catalogue[0].sample.get(), r#"{"number":7,"note":"no 7"}"#);
+        same_deliveries(&dialect, &back, &format!("{format:?}"));
+    }
+    let site = docs::Site { base_url: "https://api.example.com".into(), egress: Vec::new(), https_only: true };
+    let page = docs::document(&dialect, &site).to_markdown();
+    assert!(page.contains("\"note\": \"no 7\"") && !page.contains("inner"), "{page}");
+}
+
 #[test]
 fn what_no_document_says_is_told() {
     for (name, keys) in LEFT {
@@ -146,6 +172,8 @@ fn what_no_document_says_is_told() {
         assert_eq!(sorted, expected, "{name}");
     }
     let whole = Dialect::parse("whole.toml", include_str!("../dialect/tests/whole.toml")).expect("whole");
+    let shaped = shaped();
+    assert_eq!(left_out(&shaped).into_iter().map(|(key, _)| key).collect::<Vec<_>>(), ["shape"]);
     let mut told: Vec<String> = left_out(&whole).into_iter().map(|(key, _)| key).collect();
     told.sort_unstable();
     assert_eq!(told, ["challenge", "disable", "face", "limits", "max_in_flight", "rate_limit"]);

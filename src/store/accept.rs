@@ -10,7 +10,7 @@ use super::layout::{self, Tree};
 use super::message::{Accepted, IDEMPOTENCY_MS, Idempotency, NewEvent};
 use super::parsed::Parsed;
 use super::publish::{Asked, Bodies, Publish, Published, Terms, Wanting};
-use super::record::Idempotent;
+use super::record::{self, Idempotent};
 use super::registry::Mode;
 use super::staging::Staging;
 use crate::domain::delivery::{Cause, Delivery, DeliveryState};
@@ -69,7 +69,7 @@ impl Staging<'_> {
         }
         if let Some(Idempotency { key, fingerprint }) = idempotency {
             let events = accepted.iter().map(|one| one.id).collect();
-            let record = Idempotent { at: self.keeping(), fingerprint, events };
+            let record = Idempotent { at: self.keeping(), fingerprint, events, job: None };
             self.put(Tree::Idempotency, layout::idempotency(account, &key), &record);
         }
         Ok(Published::Accepted(accepted))
@@ -159,21 +159,28 @@ impl Staging<'_> {
         Ok(keys)
     }
 
+    /// What was made with this key, if it is still remembered; refused if that was something else.
+    pub(super) fn made_before(
+        &self,
+        account: AccountNumber,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<Idempotent>, Refusal> {
+        let Some(Idempotency { key, fingerprint }) = idempotency else { return Ok(None) };
+        let key = layout::idempotency(account, key);
+        let Some(stored) = self.get(Tree::Idempotency, &key)? else { return Ok(None) };
+        let before: Idempotent = record::read_grown(Tree::Idempotency, &key, &stored)?;
+        if self.keeping() >= before.at + IDEMPOTENCY_MS {
+            return Ok(None);
+        }
+        if before.fingerprint == *fingerprint { Ok(Some(before)) } else { Err(Refusal::IdempotencyConflict) }
+    }
+
     fn accepted_before(
         &self,
         account: AccountNumber,
         idempotency: Option<&Idempotency>,
     ) -> Result<Option<Vec<Accepted>>, Refusal> {
-        let Some(Idempotency { key, fingerprint }) = idempotency else { return Ok(None) };
-        let Some(before) = self.load::<Idempotent>(Tree::Idempotency, &layout::idempotency(account, key))? else {
-            return Ok(None);
-        };
-        if self.keeping() >= before.at + IDEMPOTENCY_MS {
-            return Ok(None);
-        }
-        if before.fingerprint != *fingerprint {
-            return Err(Refusal::IdempotencyConflict);
-        }
+        let Some(before) = self.made_before(account, idempotency)? else { return Ok(None) };
         let mut accepted = Vec::with_capacity(before.events.len());
         for id in &before.events {
             // Retention may have taken the event meanwhile; then the key is free again.

@@ -49,7 +49,7 @@ impl Budget {
     /// Of one event, where nobody waits for it.
     pub const EVENT: Budget = Budget { bytes: usize::MAX, steps: EVENT_STEPS_MAX };
     /// Of one publish, by the thread that serves its caller.
-    const AT_ONCE: Budget = Budget { bytes: 64 * 1024, steps: 1 << 14 };
+    pub const AT_ONCE: Budget = Budget { bytes: 64 * 1024, steps: 1 << 14 };
     /// Of one publish, by the commit thread: a fraction of a millisecond.
     const AGAIN: Budget = Self::AT_ONCE;
 }

@@ -74,6 +74,8 @@ mod tests {
             response_headers: [("x-session", "hush-answer")].into_iter().collect(),
             phases: Phases { resolve_us: Some(1), first_byte_us: Some(70_000), ..Phases::default() },
             body: Some(SentBody::of(b"{}", 5)),
+            auth_us: Some(9),
+            reauthorized: true,
         };
         Attempt {
             summary,

@@ -11,6 +11,7 @@ use super::{damage::Damage, event_rows, rows};
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::audit::AuditEntry;
 use crate::domain::delivery::SealedAttempt;
+use crate::domain::event_type::OwnType;
 use crate::domain::job::Job;
 use crate::domain::quiet::Quiet;
 use crate::domain::stats::AccountTally;
@@ -29,8 +30,9 @@ pub fn check(trees: &Trees, keys: &MasterKeys, tree: Tree, key: &[u8], value: &[
         Tree::Tallies => record::read_grown::<Tally>(tree, key, value).map(drop),
         Tree::Events => event_rows::whole_event(&|tree, key| trees.get(tree, key), key, value).map(drop),
         Tree::Bodies => event_rows::body_with_event(trees, key, value).map(drop),
+        Tree::EventTypes => record::read_grown::<OwnType>(tree, key, value).map(drop),
         Tree::Names => rows::read_name(key, value).map(drop),
-        Tree::Idempotency => record::read::<Idempotent>(tree, key, value).map(drop),
+        Tree::Idempotency => record::read_grown::<Idempotent>(tree, key, value).map(drop),
         Tree::Fresh | Tree::Blocked | Tree::Waiting | Tree::Closed => rows::delivery_row(tree, key, value).map(drop),
         Tree::Attempts => record::read::<SealedAttempt>(tree, key, value).map(drop),
         Tree::FanOut => rows::part(key, value).map(drop),

@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn each_noun_is_read_by_its_number_round_and_round() {
-        let written = encode(&Idempotent { at: 5, fingerprint: [7; 32], events: Vec::new() });
+        let written = encode(&Idempotent { at: 5, fingerprint: [7; 32], events: Vec::new(), job: None });
         let nouns = NOUNS.len() as u8;
         for n in [8, 8 + nouns] {
             assert_eq!(record(n, &written), Ok(written.clone()));

@@ -24,6 +24,7 @@ use super::turns::Turn;
 use crate::domain::Invalid;
 use crate::domain::account::{Account, AccountLimits, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
 use crate::domain::audit::{Actor, Deed};
+use crate::domain::event_type::Validation;
 use crate::domain::id::{AccountNumber, WebhookNumber};
 use crate::domain::tally::Totals;
 use crate::domain::time::{self, UnixMs};
@@ -233,6 +234,8 @@ impl Store {
             created_at: 0,
             limits: AccountLimits::default(),
             deleted_at: None,
+            tags: Vec::new(),
+            validation: Validation::Off,
         }
     }
 

@@ -13,6 +13,7 @@ use super::keeping::Keeping;
 use super::kept::KeptBy;
 use super::layout::{self, Tree};
 use super::message::{Listener, Notice};
+use super::own_types::KnownType;
 use super::queue::Queue;
 use super::record;
 use super::registry::Registry;
@@ -24,6 +25,7 @@ use super::turns::Turns;
 use crate::clock::Clock;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::byte_budget::ByteBudget;
+use crate::domain::event_type::OwnType;
 use crate::domain::id::AccountNumber;
 use crate::domain::job::Job;
 use crate::domain::webhook::Webhook;
@@ -52,7 +54,7 @@ pub struct Inner {
     pub settings: Settings,
     pub clock: Clock,
     pub trees: ArcSwapOption<Trees>,
-    pub registry: RwLock<Registry>,
+    pub registry: Arc<RwLock<Registry>>,
     pub queue: Queue,
     /// What jobs ask beside it.
     pub foreseen: Arc<Foreseen>,
@@ -137,6 +139,14 @@ impl Inner {
             let webhook =
                 row.and_then(|(key, sealed)| self.seals.keys().open::<Webhook>(Tree::Webhooks, &key, &sealed));
             trees.readable(webhook)?.into_iter().for_each(|webhook| registry.put_webhook(webhook));
+        }
+        for row in trees.all(Tree::EventTypes) {
+            let own = row.and_then(|(key, value)| {
+                let own = record::read_grown::<OwnType>(Tree::EventTypes, &key, &value)?;
+                Ok((layout::read_number(&key), own))
+            });
+            let own = trees.readable(own)?;
+            own.into_iter().for_each(|(account, own)| registry.put_event_type(account, KnownType::of(own)));
         }
         for row in trees.all(Tree::Jobs) {
             let job = row.and_then(|(key, value)| record::read_grown::<Job>(Tree::Jobs, &key, &value));

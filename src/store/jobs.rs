@@ -1,19 +1,22 @@
 //! Bulk jobs: made by a request, done by upkeep in small steps. What stays true: a step is one transaction with the
 //! job's moved place, so after a crash a job goes on where it was, and repeats and leaves out nothing; a group has one
-//! step of one job, and jobs take turns.
+//! step of one job, and jobs take turns. Jobs that go over something else than rows of their account have steps of their own:
+//! `leaving_account` and `broadcast`.
 
 use super::asking;
 use super::duty::{STEP_ROWS_MAX, STEP_STEPS_MAX};
 use super::error::{Refusal, StoreError};
+use super::event_rows::{EventHead, Get};
 use super::handle::Store;
 use super::layout::{self, Tree};
 use super::leaving::{Left, STEP_KEYS_MAX};
+use super::message::Idempotency;
 use super::page::{Filling, Page, keys_of};
-use super::record;
+use super::record::{self, Idempotent};
 use super::select::{self, Found, Held, View};
 use super::staging::Staging;
 use crate::domain::delivery::{Cause, Delivery};
-use crate::domain::id::{AccountNumber, DeliveryId, EventId, JobId, WebhookNumber};
+use crate::domain::id::{AccountNumber, DeliveryId, EventId, JobId, WebhookId, WebhookNumber};
 use crate::domain::job::{Bulk, Job, JobKind, JobState, Looked, RUNNING_JOBS_MAX, Source};
 use crate::domain::walk::Walk;
 
@@ -37,6 +40,33 @@ impl Staging<'_> {
         let job = Job::new(JobId(self.next_id(0)), bulk, self.now());
         self.put_job(&job);
         Ok(job)
+    }
+
+    /// The same, once for an `Idempotency-Key`: says whether it was made now.
+    pub fn create_job_once(&mut self, bulk: Bulk, idempotency: Option<Idempotency>) -> Result<(Job, bool), Refusal> {
+        if let Some(before) = self.job_made_before(bulk.account, idempotency.as_ref())? {
+            return Ok((before, false));
+        }
+        let job = self.create_job(bulk)?;
+        self.remember_job(&job, idempotency);
+        Ok((job, true))
+    }
+
+    /// The job that was made with this key; one that is forgotten frees it.
+    pub(super) fn job_made_before(
+        &self,
+        account: AccountNumber,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<Job>, Refusal> {
+        let before = self.made_before(account, idempotency)?.and_then(|before| before.job);
+        Ok(before.map(|id| self.job(account, id)).transpose()?.flatten())
+    }
+
+    /// It was made with this key.
+    pub(super) fn remember_job(&mut self, job: &Job, idempotency: Option<Idempotency>) {
+        let Some(Idempotency { key, fingerprint }) = idempotency else { return };
+        let record = Idempotent { at: self.keeping(), fingerprint, events: Vec::new(), job: Some(job.id) };
+        self.put(Tree::Idempotency, layout::idempotency(job.bulk.account, &key), &record);
     }
 
     /// Asserts that the account may have another job.
@@ -92,8 +122,17 @@ impl Staging<'_> {
             }
             return Ok(did_something);
         }
-        // What was accepted before it is its own, and must be there.
-        if self.has_to_come_before(account, id.0)? {
+        if let Source::Accounts(broadcast) = &job.bulk.source {
+            let broadcast = broadcast.clone();
+            let did_something = self.step_broadcast(&mut job, &broadcast)?;
+            if did_something {
+                self.put_job(&job);
+            }
+            return Ok(did_something);
+        }
+        // What was accepted before it is its own, and must be there. Webhooks are there from the start.
+        let is_of_webhooks = matches!(job.bulk.source, Source::Webhooks(_) | Source::TheseWebhooks(_));
+        if !is_of_webhooks && self.has_to_come_before(account, id.0)? {
             return Ok(false);
         }
         if self.has_lost_its_webhook(&job) || self.registry().is_deleted(account) {
@@ -101,7 +140,9 @@ impl Staging<'_> {
             self.put_job(&job);
             return Ok(true);
         }
-        let ids = select::ids(self.trees(), &job.bulk, job.part, job.window(), STEP_ROWS_MAX)?;
+        let webhooks = |account, window, limit| self.registry().webhook_ids(account, window, limit);
+        let ids = select::ids((self.trees(), &webhooks), &job.bulk, job.part, job.window(), STEP_ROWS_MAX)?;
+        let audience = self.event_of_audience(&job)?;
         let (done_before, last) = (job.done, ids.last().copied());
         let may_be_more = ids.len() == STEP_ROWS_MAX;
         let (steps_before, after, keys_before) = (self.steps.get(), job.after, self.keys());
@@ -110,13 +151,13 @@ impl Staging<'_> {
         };
         for id in ids {
             let room = match job.bulk.kind {
-                JobKind::Replay | JobKind::Discard => usize::MAX,
+                JobKind::Replay | JobKind::Discard | JobKind::Broadcast => usize::MAX,
                 JobKind::Delete | JobKind::Purge => STEP_KEYS_MAX.saturating_sub(self.keys() - keys_before),
             };
             if !has_room(&job, room, self.steps.get()) {
                 break;
             }
-            match self.work_on(&job, id, room)? {
+            match self.work_on(&job, audience.as_ref(), id, room)? {
                 Worked::Looked(looked) => job.count(id, looked),
                 Worked::Within(delivery) => {
                     job.within = Some((EventId(id), delivery));
@@ -144,14 +185,26 @@ impl Staging<'_> {
         webhook.is_some_and(|number| registry.webhook(number).is_none_or(|webhook| webhook.is_deleted()))
     }
 
+    /// The one event of a job that delivers it again: read once a step, since it is long where it went to many.
+    fn event_of_audience(&self, job: &Job) -> Result<Option<EventHead>, StoreError> {
+        let Source::Audience { event } = job.bulk.source else { return Ok(None) };
+        Ok(self.trees().readable(self.event_head(job.bulk.account, event))?.flatten())
+    }
+
     /// Looks at a row, and does what is asked for; nothing if that is not known yet. `room`: keys that it writes, about.
-    fn work_on(&mut self, job: &Job, id: u128, room: usize) -> Result<Worked, StoreError> {
+    fn work_on(
+        &mut self,
+        job: &Job,
+        audience: Option<&EventHead>,
+        id: u128,
+        room: usize,
+    ) -> Result<Worked, StoreError> {
         let bulk = &job.bulk;
         // In the midst of an event it is no question any more.
         let within = job.within(EventId(id));
         let look = |staging: &Self| match within {
             Some(_) => Ok(Found::Event(EventId(id))),
-            None => staging.look(bulk, id),
+            None => staging.look(bulk, audience, id),
         };
         // One record that cannot be read must not stop all others.
         let found = self.trees().readable(look(self))?;
@@ -174,6 +227,17 @@ impl Staging<'_> {
             }
             Found::Missed(event) => self.put_missed(bulk, event, false)?,
             Found::TooCostly(event) => self.put_missed(bulk, event, true)?,
+            Found::Webhook(webhook) => match self.delete_webhook(bulk.account, webhook) {
+                Ok(()) => Looked::Done,
+                Err(Refusal::Failed(error)) => return Err(error),
+                // Somebody was faster.
+                Err(_) => Looked::Skipped,
+            },
+            Found::Hearer(webhook, too_costly) => {
+                let event = audience.expect("whoever hears of an event is found by it");
+                self.put_again(event, webhook, too_costly)?;
+                Looked::Done
+            }
         }))
     }
 
@@ -183,12 +247,23 @@ impl Staging<'_> {
         Ok(Looked::Done)
     }
 
+    /// Delivers an event once more to a webhook: as a replay of what it got when the event was accepted, if it did.
+    fn put_again(&mut self, event: &EventHead, webhook: WebhookNumber, too_costly: bool) -> Result<(), StoreError> {
+        let had = event.webhooks.binary_search(&webhook).is_ok();
+        let first = if had { self.delivery(event.id.delivery_to(webhook)) } else { Ok(None) };
+        match self.trees().readable(first)?.flatten() {
+            Some(first) if !too_costly => self.put_replay(&first).map(drop),
+            Some(first) => self.put_later(event.id, webhook, Cause::Replay(first.id), None, true).map(drop),
+            None => self.put_later(event.id, webhook, Cause::Missed, None, too_costly).map(drop),
+        }
+    }
+
     fn replay_or_discard(&mut self, kind: JobKind, delivery: Delivery) -> Result<(), StoreError> {
         match kind {
             JobKind::Replay => self.put_replay(&delivery).map(drop),
             JobKind::Discard if delivery.state.is_open() => self.discard_open(delivery),
             JobKind::Discard => self.discard_dead_letter(&delivery),
-            JobKind::Delete | JobKind::Purge => unreachable!("they look at events"),
+            JobKind::Delete | JobKind::Purge | JobKind::Broadcast => unreachable!("they look at something else"),
         }
     }
 
@@ -221,11 +296,15 @@ impl Staging<'_> {
         })
     }
 
-    fn look(&self, bulk: &Bulk, id: u128) -> Result<Found, StoreError> {
+    fn look(&self, bulk: &Bulk, audience: Option<&EventHead>, id: u128) -> Result<Found, StoreError> {
         let webhook = |number| self.registry().webhook(number).cloned();
         let holds = |account, number, event| self.holds_in_step(account, number, event);
-        View { trees: self.trees(), get: &|tree, key| self.get(tree, key), webhook: &webhook, holds: &holds }
-            .look(bulk, id)
+        let get: Get<'_> = &|tree, key| self.get(tree, key);
+        let view = View { trees: self.trees(), get, webhook: &webhook, holds: &holds };
+        match audience {
+            Some(event) => view.hearer(bulk, event, WebhookId(id)),
+            None => view.look(bulk, id),
+        }
     }
 }
 

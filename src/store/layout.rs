@@ -28,6 +28,7 @@
 //! | `fan_out` | account, event id, webhook | deliveries of an event that are still to be made, from that webhook on |
 //! | `bodies` | account, body id | `Body`: what was written ahead of an event, in `chunks`, and whose it is |
 //! | `quiet` | webhook, kind of notice | `Quiet`: what was not told it one by one, and until when |
+//! | `event_types` | account, event type | `OwnType`: what the account has written down about it |
 //!
 //! Each value that is not empty ends with a checksum over its tree, its key and itself (`trees/checksum.rs`).
 //!
@@ -80,11 +81,12 @@ pub enum Tree {
     FanOut,
     Bodies,
     Quiet,
+    EventTypes,
 }
 
 impl Tree {
     /// Every tree and its name on disk, in the order of the enum.
-    pub const ALL: [(Tree, &'static str); 26] = [
+    pub const ALL: [(Tree, &'static str); 27] = [
         (Tree::Meta, "meta"),
         (Tree::Accounts, "accounts"),
         (Tree::Keys, "keys"),
@@ -111,6 +113,7 @@ impl Tree {
         (Tree::FanOut, "fan_out"),
         (Tree::Bodies, "bodies"),
         (Tree::Quiet, "quiet"),
+        (Tree::EventTypes, "event_types"),
     ];
 
     /// Its name on disk.
@@ -250,6 +253,16 @@ pub fn read_fan_out(key: &[u8]) -> (&[u8], WebhookNumber) {
 /// `names`.
 pub fn name(account: AccountNumber, name: &str) -> Key {
     joined(&[&number(account), name.as_bytes()])
+}
+
+/// `event_types`.
+pub fn event_type(account: AccountNumber, event_type: &str) -> Key {
+    joined(&[&number(account), event_type.as_bytes()])
+}
+
+/// The text that a key ends with, behind its number.
+pub fn read_text(key: &[u8]) -> &str {
+    std::str::from_utf8(&key[4..]).unwrap_or_default()
 }
 
 /// `idempotency`.

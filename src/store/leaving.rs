@@ -270,7 +270,8 @@ impl Staging<'_> {
 /// When, where to, how long and what came of it. Headers of either side may be made of the payload, the answer may repeat it,
 /// and a hash of what was sent would tell a good guess from a bad one.
 pub fn attempt_without_payload(attempt: Attempt) -> Attempt {
-    let trace = Trace { phases: attempt.trace.phases, ..Trace::default() };
+    let Trace { phases, auth_us, reauthorized, .. } = attempt.trace;
+    let trace = Trace { phases, auth_us, reauthorized, ..Trace::default() };
     Attempt { request_headers: SentHeaders::default(), response_body: Vec::new(), trace, ..attempt }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::job::{Bulk, Job, JobKind, JobState, Looked, Source};
 use crate::domain::stats::Series;
 
 /// What lies there by the number of its account, once its events and webhooks are gone.
-const OF_ACCOUNT: [Tree; 9] = [
+const OF_ACCOUNT: [Tree; 10] = [
     Tree::Events,
     Tree::Chunks,
     Tree::Bodies,
@@ -25,6 +25,7 @@ const OF_ACCOUNT: [Tree; 9] = [
     Tree::Dead,
     Tree::Jobs,
     Tree::Audit,
+    Tree::EventTypes,
 ];
 /// What lies there by the number of its webhook, once its deliveries are gone.
 const OF_WEBHOOK: [Tree; 3] = [Tree::Due, Tree::Ordered, Tree::Quiet];

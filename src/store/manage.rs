@@ -18,7 +18,7 @@ use crate::domain::webhook::{Status, Webhook};
 /// In place of a webhook's number: the sum of the counters of those that are forgotten.
 const FORGOTTEN: WebhookNumber = 0;
 /// Different order keys among the webhooks of an account.
-const ORDER_PATHS_MAX: usize = 64;
+pub(super) const ORDER_PATHS_MAX: usize = 64;
 
 impl Staging<'_> {
     /// Adds a webhook; its number and id are given here. `limit`: how many of its dialect the account may have.
@@ -47,12 +47,10 @@ impl Staging<'_> {
         if known.any(|known| known == path) || registry.order_paths(webhook.account).count() < ORDER_PATHS_MAX {
             return Ok(());
         }
-        let message =
-            format!("the webhooks of an account have at most {ORDER_PATHS_MAX} different ones; use one of those");
-        Err(Invalid::new("order_key", message).into())
+        Err(too_many_orders())
     }
 
-    fn refuse_taken_uid(&self, webhook: &Webhook) -> Result<(), Refusal> {
+    pub(super) fn refuse_taken_uid(&self, webhook: &Webhook) -> Result<(), Refusal> {
         let registry = self.registry();
         let holder = webhook.uid.as_ref().and_then(|uid| registry.webhook_of_uid(webhook.account, uid));
         if holder.is_some_and(|holder| holder.id != webhook.id) { Err(Refusal::UidTaken) } else { Ok(()) }
@@ -110,7 +108,7 @@ impl Staging<'_> {
             webhook.headers.clear();
             webhook.allow.clear();
             (webhook.tls, webhook.description, webhook.condition) = (None, None, None);
-            (webhook.uid, webhook.channels) = (None, Vec::new());
+            (webhook.uid, webhook.channels, webhook.auth) = (None, Vec::new(), None);
             webhook.tags.clear();
             webhook.metadata.clear();
             Ok(())
@@ -199,9 +197,19 @@ impl Staging<'_> {
 
     /// Asserts that the account may have another webhook; 0: any number.
     pub fn vet_webhook_quota(&self, account: AccountNumber, limit: usize) -> Result<(), Refusal> {
+        self.vet_webhook_quota_beside(account, limit, 0)
+    }
+
+    /// The same beside so many that are about to be made.
+    pub(super) fn vet_webhook_quota_beside(
+        &self,
+        account: AccountNumber,
+        limit: usize,
+        beside: usize,
+    ) -> Result<(), Refusal> {
         let (what, setting) = ("webhooks", "limits.webhooks_max");
         let quota = Refusal::OverQuota { what, limit, setting, remedy: "delete one, or let the operator raise it" };
-        within(limit, self.registry().count_of_webhooks(account), quota)
+        within(limit, self.registry().count_of_webhooks(account) + beside, quota)
     }
 
     /// Asserts that the account may have another key; 0: any number.
@@ -241,6 +249,12 @@ impl Staging<'_> {
         self.notice.changed.push(webhook.number());
         self.registry_mut().put_webhook(webhook);
     }
+}
+
+/// An account has no room for another order key.
+pub(super) fn too_many_orders() -> Refusal {
+    let message = format!("the webhooks of an account have at most {ORDER_PATHS_MAX} different ones; use one of those");
+    Invalid::new("order_key", message).into()
 }
 
 fn within(limit: usize, count: usize, quota: Refusal) -> Result<(), Refusal> {

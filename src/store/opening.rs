@@ -9,10 +9,12 @@ use arc_swap::ArcSwapOption;
 use super::commit::Committer;
 use super::damage::Reports;
 use super::error::OpenError;
+use super::foreseen::Foreseen;
 use super::handle::Store;
 use super::inner::{Commits, Inner};
 use super::keeping::Keeping;
 use super::queue::{Bounds, Queue};
+use super::registry::Registry;
 use super::seal::{self, MasterKeys, Seals};
 use super::settings::Settings;
 use super::trees::Trees;
@@ -38,13 +40,14 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
     check_master_keys(&settings, &trees, &keys)?;
     let keeping = Keeping::at_start(&trees, &clock).map_err(|error| OpenError::Store(path.clone(), error))?;
     keeping.warn(clock.now());
+    let registry = Arc::<RwLock<Registry>>::default();
     let inner = Arc::new(Inner {
         settings,
         clock,
         trees: ArcSwapOption::empty(),
-        registry: RwLock::default(),
+        registry: registry.clone(),
         queue: Queue::new(bounds),
-        foreseen: Arc::default(),
+        foreseen: Arc::new(Foreseen::over(registry)),
         turns: Arc::new(Turns::new(cores().div_ceil(2), bounds.bytes_max)),
         readers: Arc::new(Turns::new(cores().max(2), 0)),
         ahead: ByteBudget::new(bounds.bytes_max),

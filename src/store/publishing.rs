@@ -134,7 +134,7 @@ impl Store {
             if let Some(Idempotency { key, .. }) = idempotency {
                 let row = layout::idempotency(account, key);
                 let before = trees.get(Tree::Idempotency, &row)?;
-                let before = before.map(|stored| record::read::<Idempotent>(Tree::Idempotency, &row, &stored));
+                let before = before.map(|stored| record::read_grown::<Idempotent>(Tree::Idempotency, &row, &stored));
                 if before.transpose()?.is_some_and(|before| self.keeping() < before.at + IDEMPOTENCY_MS) {
                     return Ok(vec![true; events.len()]);
                 }

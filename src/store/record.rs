@@ -7,7 +7,7 @@ use super::damage::Damage;
 use super::error::StoreError;
 use super::layout::Tree;
 use crate::domain::delivery::{Cause, Delivery};
-use crate::domain::id::{DeliveryId, EventId, WebhookNumber};
+use crate::domain::id::{DeliveryId, EventId, JobId, WebhookNumber};
 use crate::domain::order::{OrderKeys, Place};
 use crate::domain::time::UnixMs;
 
@@ -101,7 +101,7 @@ impl Fresh {
     }
 }
 
-/// What was accepted with an `Idempotency-Key`.
+/// What was made with an `Idempotency-Key`. It grows at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Idempotent {
     /// When; it is forgotten after 24 hours.
@@ -110,6 +110,8 @@ pub struct Idempotent {
     pub fingerprint: [u8; 32],
     /// The events, in the order of the request.
     pub events: Vec<EventId>,
+    /// The job, where the request made one.
+    pub job: Option<JobId>,
 }
 
 /// What was written ahead of an event: in `chunks`, piece by piece.

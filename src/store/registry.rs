@@ -1,15 +1,16 @@
-//! What the store holds in memory: accounts, keys and webhooks, a few hundred bytes each, and the ids of running jobs,
-//! never anything that grows with events. It mirrors the disk; only the commit thread changes it, while it
+//! What the store holds in memory: accounts, keys and webhooks, a few hundred bytes each, the event types that accounts have
+//! written down, which are bounded by account, and the ids of running jobs, never anything that grows with events. It mirrors the disk; only the commit thread changes it, while it
 //! stages what it then writes. If that write fails, the store is opened again and all of this is read anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
 use super::audience::Audience;
 use super::changes::{Changes, Version};
+use super::own_types::{KnownType, OwnTypes};
 use super::uids::Uids;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::condition::{Condition, Node};
@@ -51,6 +52,7 @@ pub struct Registry {
     ever: BTreeSet<(AccountNumber, WebhookNumber)>,
     /// The jobs that go on.
     running: BTreeSet<(AccountNumber, JobId)>,
+    event_types: OwnTypes,
 }
 
 /// What kind of events a webhook hears: no other ever gets to it.
@@ -100,6 +102,15 @@ impl Registry {
     /// All accounts, the oldest first, without deleted ones.
     pub fn accounts(&self) -> impl DoubleEndedIterator<Item = &Arc<Account>> {
         self.accounts.values().filter(|account| account.deleted_at.is_none())
+    }
+    /// The accounts behind that number, the oldest first, without deleted ones.
+    pub(super) fn accounts_after(&self, number: AccountNumber) -> impl Iterator<Item = &Arc<Account>> {
+        let behind = self.accounts.range((Bound::Excluded(number), Bound::Unbounded));
+        behind.map(|(_, account)| account).filter(|account| account.deleted_at.is_none())
+    }
+    /// How many accounts there are with this tag, if one is asked for, without the operator's.
+    pub fn accounts_to_reach(&self, operator: AccountNumber, tag: Option<&str>) -> usize {
+        self.accounts().filter(|account| account.number != operator && account.is_tagged(tag)).count()
     }
     /// Whether there is the account of this number, and nobody has deleted it.
     pub fn is_served(&self, number: AccountNumber) -> bool {
@@ -172,6 +183,16 @@ impl Registry {
         let owned = self.owned.range((account, 0)..=(account, WebhookNumber::MAX));
         owned.filter_map(|(_, number)| self.webhooks.get(number))
     }
+    /// The ids of so many of the account's webhooks within that window, the oldest first, without deleted ones.
+    pub(super) fn webhook_ids(&self, account: AccountNumber, window: Range<u128>, limit: usize) -> Vec<u128> {
+        // Ids and numbers are given together, and both only grow: behind a webhook that is known, its number is enough.
+        let last = window.start.checked_sub(1).map(WebhookId);
+        let known = last.filter(|last| self.webhooks.get(&last.number()).is_some_and(|webhook| webhook.id == *last));
+        let from = known.map_or(0, WebhookId::number);
+        let owned = self.owned.range((account, from)..=(account, WebhookNumber::MAX));
+        let ids = owned.filter_map(|(_, number)| Some(self.webhooks.get(number)?.id.0));
+        ids.filter(|id| window.contains(id)).take(limit).collect()
+    }
     /// The webhooks of an account, deleted ones included.
     pub fn webhooks_ever_of(&self, account: AccountNumber) -> impl Iterator<Item = WebhookNumber> {
         self.ever.range((account, 0)..=(account, WebhookNumber::MAX)).map(|(_, number)| *number)
@@ -201,6 +222,21 @@ impl Registry {
     pub fn dialects_in_use(&self) -> BTreeSet<String> {
         let of_accounts = self.accounts.values().map(|account| &account.dialect);
         of_accounts.chain(self.webhooks.values().map(|webhook| &webhook.dialect)).cloned().collect()
+    }
+
+    /// The account's own event type of this name.
+    pub fn event_type(&self, account: AccountNumber, name: &str) -> Option<&Arc<KnownType>> {
+        self.event_types.of(account)?.get(name)
+    }
+    /// The account's own event types, by name.
+    pub fn event_types_of(&self, account: AccountNumber) -> impl ExactSizeIterator<Item = &Arc<KnownType>> + Clone {
+        self.event_types.of_all(account)
+    }
+    pub(super) fn put_event_type(&mut self, account: AccountNumber, known: KnownType) {
+        self.event_types.put(account, known);
+    }
+    pub(super) fn remove_event_type(&mut self, account: AccountNumber, name: &str) {
+        self.event_types.remove(account, name);
     }
 
     /// Who of the account wants an event, a test event or another; none if conditions are to be asked and the event is not
@@ -300,6 +336,7 @@ impl Registry {
         self.dialects.remove(&number);
         self.order_paths.remove(&number);
         self.audiences.retain(|(of, _), _| *of != number);
+        self.event_types.forget(number);
     }
 
     pub(super) fn put_key(&mut self, hash: KeyHash, key: ApiKey) {

@@ -13,7 +13,7 @@ use super::rows;
 use super::trees::Trees;
 use crate::domain::condition::{Steps, TooCostly};
 use crate::domain::delivery::{Cause, Delivery};
-use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
+use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId, WebhookNumber};
 use crate::domain::job::{Bulk, JobKind, Source};
 use crate::domain::webhook::Webhook;
 
@@ -49,6 +49,10 @@ pub(super) enum Found {
     Missed(EventId),
     /// The same, and asking the webhook's filter takes longer than it may.
     TooCostly(EventId),
+    /// A webhook to be deleted.
+    Webhook(WebhookId),
+    /// A webhook that wants the event now; whether asking its filter takes longer than it may.
+    Hearer(WebhookNumber, bool),
     /// That is not known yet.
     Later,
 }
@@ -73,11 +77,14 @@ impl From<Result<bool, TooCostly>> for Held {
     }
 }
 
+/// The ids of so many webhooks of the account in a window, ascending.
+pub(super) type WebhookIds<'a> = &'a dyn Fn(AccountNumber, Range<u128>, usize) -> Vec<u128>;
+
 /// Up to `limit` ids of a part in `window` that come into question, ascending. Open deliveries come in parts, one a tree:
 /// those behind another first, so that ending that one sets none of them free; a delivery moves forward only, so none is
 /// left out.
 pub(super) fn ids(
-    trees: &Trees,
+    (trees, webhooks): (&Trees, WebhookIds<'_>),
     bulk: &Bulk,
     part: u8,
     window: Range<u128>,
@@ -99,9 +106,13 @@ pub(super) fn ids(
         Source::TheseEvents(ids) => {
             Ok(ids.iter().map(|id| id.0).filter(|id| window.contains(id)).take(limit).collect())
         }
+        Source::TheseWebhooks(ids) => {
+            Ok(ids.iter().map(|id| id.0).filter(|id| window.contains(id)).take(limit).collect())
+        }
+        Source::Webhooks(_) | Source::Audience { .. } => Ok(webhooks(bulk.account, window, limit)),
         Source::Missing { .. } | Source::Events => rows(Tree::Events, bulk.account),
-        // It has steps of its own.
-        Source::Account { .. } => Ok(Vec::new()),
+        // They have steps of their own.
+        Source::Account { .. } | Source::Accounts(_) => Ok(Vec::new()),
         Source::Open { webhook } => OPEN.get(usize::from(part)).map_or(Ok(Vec::new()), |tree| rows(*tree, *webhook)),
     }
 }
@@ -112,7 +123,7 @@ pub(super) struct View<'a> {
     pub trees: &'a Trees,
     /// Reads a key.
     pub get: Get<'a>,
-    /// The webhook of this number.
+    /// The webhook of this number, also if it was deleted.
     pub webhook: &'a dyn Fn(WebhookNumber) -> Option<Arc<Webhook>>,
     /// Whether that webhook's condition holds for an event of the account.
     pub holds: &'a dyn Fn(AccountNumber, WebhookNumber, EventId) -> Result<Held, StoreError>,
@@ -141,8 +152,47 @@ impl View<'_> {
                 let is_there = self.event(bulk.account, EventId(id))?.is_some();
                 Ok(if is_there { Found::Event(EventId(id)) } else { Found::Unable })
             }
-            Source::Account { .. } => Ok(Found::Nothing),
+            Source::Webhooks(selection) => {
+                let wants = |webhook: &Arc<Webhook>| selection.wants(webhook, Some(webhook.url.as_str()));
+                let webhook = self.webhook_of(bulk, WebhookId(id)).filter(wants);
+                Ok(webhook.map_or(Found::Nothing, |webhook| Found::Webhook(webhook.id)))
+            }
+            Source::TheseWebhooks(_) => {
+                Ok(self.webhook_of(bulk, WebhookId(id)).map_or(Found::Unable, |webhook| Found::Webhook(webhook.id)))
+            }
+            Source::Audience { event } => match self.event(bulk.account, *event)? {
+                Some(event) => self.hearer(bulk, &event, WebhookId(id)),
+                None => Ok(Found::Unable),
+            },
+            Source::Account { .. } | Source::Accounts(_) => Ok(Found::Nothing),
         }
+    }
+
+    /// One of the account's, unless it was deleted.
+    fn webhook_of(&self, bulk: &Bulk, id: WebhookId) -> Option<Arc<Webhook>> {
+        let webhook = (self.webhook)(id.number());
+        webhook.filter(|webhook| webhook.id == id && webhook.account == bulk.account && !webhook.is_deleted())
+    }
+
+    /// Whether a webhook wants the event now. One for which it is still open gets no other: that one goes out anyway.
+    pub fn hearer(&self, bulk: &Bulk, event: &EventHead, id: WebhookId) -> Result<Found, StoreError> {
+        if event.purged_at.is_some() {
+            return Ok(Found::Unable);
+        }
+        let hears = |webhook: &Arc<Webhook>| webhook.hears_of(&event.event_type, &event.channels, event.test);
+        let Some(webhook) = self.webhook_of(bulk, id).filter(hears) else { return Ok(Found::Nothing) };
+        let number = webhook.number();
+        let had = event.webhooks.binary_search(&number).is_ok();
+        let first = if had { self.delivery(event.id.delivery_to(number))? } else { None };
+        if first.is_some_and(|first| first.state.is_open()) || (!had && self.is_another_webhooks_test(event)?) {
+            return Ok(Found::Nothing);
+        }
+        Ok(match (self.holds)(bulk.account, number, event.id)? {
+            Held::Yes => Found::Hearer(number, false),
+            Held::No => Found::Nothing,
+            Held::TooCostly => Found::Hearer(number, true),
+            Held::Later => Found::Later,
+        })
     }
 
     /// Whether an event is asked for; what was purged need not be once more.
@@ -224,21 +274,33 @@ impl Store {
     }
 
     fn count_within(&self, bulk: &Bulk, rows_max: u64) -> Result<Count, StoreError> {
+        let webhooks = |account, window, limit| self.registry().webhook_ids(account, window, limit);
         self.viewed(|trees, view| {
+            // It is one for all rows, and long where it went to many.
+            let event = match &bulk.source {
+                Source::Audience { event } => view.event(bulk.account, *event)?,
+                _ => None,
+            };
+            let look = |id| match &event {
+                Some(event) => view.hearer(bulk, event, WebhookId(id)),
+                None => view.look(bulk, id),
+            };
             let (mut count, mut after, mut part) = (Count::default(), None, 0);
             loop {
-                let ids = ids(trees, bulk, part, bulk.window(after, u128::MAX), COUNT_ROWS_AT_ONCE)?;
+                let window = bulk.window(after, u128::MAX);
+                let ids = ids((trees, &webhooks), bulk, part, window, COUNT_ROWS_AT_ONCE)?;
                 for id in &ids {
                     if count.examined == rows_max {
                         return Ok(count);
                     }
                     count.examined += 1;
-                    match trees.readable(view.look(bulk, *id))?.unwrap_or(Found::Unable) {
+                    match trees.readable(look(*id))?.unwrap_or(Found::Unable) {
                         Found::Nothing | Found::Later => {}
                         Found::Unable => count.skipped += 1,
                         Found::Delivery(_) | Found::Event(_) | Found::Missed(_) | Found::TooCostly(_) => {
                             count.count += 1
                         }
+                        Found::Webhook(_) | Found::Hearer(..) => count.count += 1,
                     }
                 }
                 after = ids.last().copied();

@@ -143,13 +143,16 @@ impl Staging<'_> {
     ) -> Result<(), StoreError> {
         let id = delivery.id;
         // It says nothing about the endpoint; of one that is disabled, the next one may go out.
-        if next == Next::NotSent {
+        if next == Next::NotSent && delivery.state != DeliveryState::Dead {
             return Ok(());
         }
         let Some(webhook) = self.registry().webhook(id.webhook()).cloned() else { return Ok(()) };
         let now = self.now();
-        if next == Next::Dead {
+        if delivery.state == DeliveryState::Dead {
             self.notice_of_dead(&webhook, delivery)?;
+        }
+        if next == Next::NotSent {
+            return Ok(());
         }
         let success = next == Next::Succeeded;
         let status = match webhook.status {

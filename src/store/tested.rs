@@ -41,7 +41,7 @@ impl Staging<'_> {
         };
         let next = match attempt.summary.outcome {
             _ if success => Next::Succeeded,
-            Outcome::TooLarge(..) => Next::NotSent,
+            Outcome::TooLarge(..) | Outcome::ShapeTooCostly(_) => Next::NotSent,
             _ => Next::Dead,
         };
         delivery.take_attempt(sealed, next);

@@ -147,6 +147,7 @@ impl Subject {
             timeout_seconds: self.dialect.timeout_seconds,
             allow: Vec::new(),
             tls: None,
+            oauth2: None,
         }
     }
 
@@ -204,8 +205,11 @@ impl Subject {
     /// The same with another text in it; where there is none, with a field more.
     fn changed_body(&self, plan: &Plan<'_>, data: &str) -> Bytes {
         let with = |data: String| self.body_of(Event { data: data.into(), ..plan.event.clone() }, plan.now);
-        match edit::changed(data) {
-            Some(data) => with(data),
+        // A shape may leave out just what was changed.
+        let is_same =
+            |body: &Bytes| self.dialect.shape.is_some() && *body == self.body_of(plan.event.clone(), plan.now);
+        match edit::changed(data).map(with).filter(|body| !is_same(body)) {
+            Some(body) => body,
             None => self.body(&Plan { has_more: true, event: plan.event.clone(), ..self.genuine(0, plan.now) }),
         }
     }
@@ -246,6 +250,7 @@ impl Subject {
             timeout_seconds: rule.timeout_seconds,
             allow: Vec::new(),
             tls: None,
+            oauth2: None,
         };
         Some(Sent { probe, must })
     }

@@ -120,6 +120,7 @@ async fn every_route_is_in_the_document_with_its_errors() {
 const ROUTES: &str = "
     DELETE /api/v1/accounts/{id}
     DELETE /api/v1/accounts/{id}/keys/{key_id}
+    DELETE /api/v1/event-types/{name}
     DELETE /api/v1/events/{id}
     DELETE /api/v1/webhooks/{id}
     GET /api/v1/accounts
@@ -135,6 +136,7 @@ const ROUTES: &str = "
     GET /api/v1/dialects
     GET /api/v1/dialects/{name}
     GET /api/v1/event-types
+    GET /api/v1/event-types/{name}
     GET /api/v1/events
     GET /api/v1/events/{id}
     GET /api/v1/events/{id}/deliveries
@@ -160,20 +162,29 @@ const ROUTES: &str = "
     GET /metrics
     GET /openapi.json
     PATCH /api/v1/accounts/{id}
+    PATCH /api/v1/event-types
+    PATCH /api/v1/event-types/{name}
     PATCH /api/v1/webhooks/{id}
     POST /api/v1/accounts
     POST /api/v1/accounts/{id}/keys
     POST /api/v1/dead-letters/discard
     POST /api/v1/dead-letters/replay
+    POST /api/v1/event-types
+    POST /api/v1/event-types/import
     POST /api/v1/events
+    POST /api/v1/events/broadcast
     POST /api/v1/events/delete
     POST /api/v1/events/purge
     POST /api/v1/events/{id}/purge
+    POST /api/v1/events/{id}/replay
+    POST /api/v1/filter/try
     POST /api/v1/guard/explain
     POST /api/v1/jobs/{id}/cancel
     POST /api/v1/master-keys/reload
     POST /api/v1/retention-clock/trust
     POST /api/v1/webhooks
+    POST /api/v1/webhooks/batch
+    POST /api/v1/webhooks/delete
     POST /api/v1/webhooks/{id}/check
     POST /api/v1/webhooks/{id}/disable
     POST /api/v1/webhooks/{id}/discard

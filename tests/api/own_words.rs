@@ -186,3 +186,45 @@ async fn the_same_event_has_the_same_channels() {
     }
     server.stop().await;
 }
+
+#[actix_web::test]
+async fn lists_are_asked_for_what_carries_a_word() {
+    let server = Server::start().await;
+    create(&server, json!({"name": "one", "uid": "one", "tags": ["a", "b"], "channels": ["x"]})).await;
+    create(&server, json!({"name": "two", "uid": "two", "tags": ["b"], "channels": ["y", "z"]})).await;
+    create(&server, json!({"name": "none"})).await;
+    let found = async |list: &str, query: &str, field: &str| {
+        let rows = server.get(&format!("/api/v1/{list}?order=oldest&{query}")).send().await.data(200);
+        let named = rows.as_array().unwrap().iter().map(|row| row[field].as_str().unwrap_or_default().to_string());
+        named.collect::<Vec<_>>().join(" ")
+    };
+    for (query, expected) in [
+        ("uid=one", "one"),
+        ("uid=o", ""),
+        ("tag=b", "one two"),
+        ("tag=a", "one"),
+        ("tag=ab", ""),
+        ("channel=z", "two"),
+        ("channel=x", "one"),
+        ("tag=b&channel=y", "two"),
+        ("uid=one&tag=c", ""),
+        ("uid=two&channel=x", ""),
+    ] {
+        assert_eq!(found("webhooks", query, "name").await, expected, "{query}");
+    }
+    for (n, channels) in [json!(["x"]), json!(["x", "y"]), json!(null)].into_iter().enumerate() {
+        let event_type = if n == 0 { "task.done" } else { "note.done" };
+        let event = json!({"type": event_type, "id": format!("e{n}"), "data": 1, "channels": channels});
+        server.post("/api/v1/events").json(event).send().await.data(202);
+    }
+    for (query, expected) in [
+        ("channel=x", "e0 e1"),
+        ("channel=y", "e1"),
+        ("channel=xy", ""),
+        ("channel=x&type=task.*", "e0"),
+        ("channel=y&id=e0", ""),
+    ] {
+        assert_eq!(found("events", query, "id").await, expected, "{query}");
+    }
+    server.stop().await;
+}

@@ -38,6 +38,8 @@ pub const CALLS_PER_MINUTE: u32 = 5_000;
 pub const WEBHOOKS_MAX: usize = 40;
 /// As above.
 pub const KEYS_MAX: usize = 20;
+/// As above.
+pub const EVENT_TYPES_MAX: usize = 60;
 
 /// Which addresses may be dialled.
 fn guard() -> Guard {
@@ -99,7 +101,7 @@ pub struct Server {
     client: awc::Client,
     handle: actix_web::dev::ServerHandle,
     committer: Option<std::thread::JoinHandle<()>>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// A reply, read to its end.
@@ -218,7 +220,16 @@ impl Server {
 
     /// Starts one where these may make webhooks that send mail.
     pub async fn start_with(mail: MailRule) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::over(tempfile::tempdir().unwrap(), None, mail).await
+    }
+
+    /// Stops it, and starts another over what it has kept.
+    pub async fn restart(mut self) -> Self {
+        self.end().await;
+        Self::over(self.dir, Some(self.admin), MailRule::NoServer).await
+    }
+
+    async fn over(dir: tempfile::TempDir, admin: Option<String>, mail: MailRule) -> Self {
         let clock = Clock::standing_at(START_MS);
         let settings = store::Settings {
             cache_bytes: 8 << 20,
@@ -230,8 +241,8 @@ impl Server {
         };
         let (store, committer) = store::open(settings, clock.clone(), Dice::seeded(1)).unwrap();
         let committer = std::thread::spawn(move || committer.run());
-        let admin =
-            api::first_admin_key(&store, &mut Dice::seeded(2), None, (None, "standard")).await.unwrap().unwrap();
+        let first = api::first_admin_key(&store, &mut Dice::seeded(2), None, (None, "standard")).await.unwrap();
+        let admin = admin.or(first).expect("there is a key");
         let shelf = Arc::new(Shelf::new(Dialects::shipped()));
         let settings = Settings {
             body_bytes_max: BODY_BYTES_MAX,
@@ -248,6 +259,7 @@ impl Server {
                 timeout_seconds: 60,
                 kept_bytes_max: 0,
                 kept_days_max: 0,
+                event_types_max: EVENT_TYPES_MAX,
                 events_per_second: 0,
                 events_per_day: 0,
             },
@@ -262,7 +274,7 @@ impl Server {
         let handle = server.handle();
         actix_web::rt::spawn(server);
         let client = awc::Client::builder().timeout(std::time::Duration::from_secs(60)).finish();
-        Self { admin, store, clock, url, client, handle, committer: Some(committer), _dir: dir }
+        Self { admin, store, clock, url, client, handle, committer: Some(committer), dir }
     }
 
     /// A request with the admin's key.
@@ -282,6 +294,10 @@ impl Server {
 
     /// Stops it and waits until everything is written.
     pub async fn stop(mut self) {
+        self.end().await;
+    }
+
+    async fn end(&mut self) {
         self.handle.stop(true).await;
         self.store.close();
         self.committer.take().unwrap().join().unwrap();

@@ -26,6 +26,7 @@ pub struct Owned {
     pub event: String,
     pub delivery: String,
     pub job: String,
+    pub event_type: String,
     pub key_id: String,
     /// Cursors of the owner's own lists.
     cursors: Vec<String>,
@@ -71,14 +72,17 @@ pub async fn owned(server: &Server, account: &str, wanted: impl Fn(&str) -> bool
     // What it changes must not look as if a stranger did.
     let job = ended_for(server, &key, &job).await;
     let (job, event) = (text(&job["id"]), format!("{MARK}-0"));
-    ids.extend([job.clone(), event.clone()]);
+    let event_type = format!("{MARK}.made");
+    let own = json!({"type": event_type, "description": MARK, "sample": {"text": MARK}, "schema": {"type": "object"}});
+    server.post("/api/v1/event-types").key(&key).json(own).send().await.data(201);
+    ids.extend([job.clone(), event.clone(), event_type.clone()]);
     let mut cursors = Vec::new();
     for path in ["/api/v1/events", "/api/v1/webhooks", "/api/v1/audit", "/api/v1/dead-letters", &list] {
         let page = server.get(&format!("{path}?limit=1")).key(&key).send().await.json;
         cursors.extend(page["next_cursor"].as_str().map(str::to_string));
     }
     assert!(cursors.len() >= 3, "the owner's lists have further pages: {cursors:?}");
-    Owned { account: account.into(), key, ids, webhook, event, delivery, job, key_id, cursors }
+    Owned { account: account.into(), key, ids, webhook, event, delivery, job, event_type, key_id, cursors }
 }
 
 fn text(value: &Value) -> String {
@@ -94,6 +98,7 @@ async fn seen_by(server: &Server, owned: &Owned) -> Vec<String> {
         "/api/v1/events?limit=250".into(),
         "/api/v1/dead-letters?limit=250".into(),
         "/api/v1/jobs".into(),
+        "/api/v1/event-types?limit=250".into(),
         "/api/v1/audit?limit=250".into(),
         "/api/v1/deliveries?limit=250".into(),
         format!("{webhook}/deliveries?limit=250"),
@@ -111,6 +116,7 @@ async fn seen_by(server: &Server, owned: &Owned) -> Vec<String> {
 /// Paths with every id of the owner in every place.
 fn filled(path: &str, owned: &Owned) -> Vec<String> {
     let path = path.replace("{delivery_id}", &owned.delivery).replace("{key_id}", &owned.key_id);
+    let path = path.replace("event-types/{name}", &format!("event-types/{}", owned.event_type));
     let path = path.replace("{name}", "standard").replace("{number}", "1");
     match path.contains("{id}") {
         true => owned.ids.iter().map(|id| path.replace("{id}", id)).collect(),

@@ -101,9 +101,7 @@ impl World {
                 ids(all.into_iter().filter(|one| one.state.is_open()).collect())
             }
             Source::Missing { webhook } => self.missing(*webhook),
-            Source::Events | Source::TheseEvents(_) | Source::Account { .. } => {
-                unreachable!("nobody asks for that here")
-            }
+            _ => unreachable!("nobody asks for that here"),
         }
     }
 
@@ -123,7 +121,7 @@ impl World {
         match running.bulk.kind {
             JobKind::Replay => self.learn_replays(&mut running),
             JobKind::Discard => self.learn_discards(&mut running),
-            JobKind::Delete | JobKind::Purge => unreachable!("nobody asks for that here"),
+            JobKind::Delete | JobKind::Purge | JobKind::Broadcast => unreachable!("nobody asks for that here"),
         }
         let job = self.core.store.job(1, running.id).unwrap().expect("a job is kept");
         let (counted, done) = (job.done as usize, running.done.len());

@@ -13,6 +13,7 @@ from .client import AsyncHookwheel, Hookwheel
 from .errors import (
     BadRequest,
     Conflict,
+    DoesNotFit,
     Forbidden,
     HookwheelError,
     NotFound,
@@ -33,6 +34,7 @@ __all__ = [
     "AsyncPages",
     "BadRequest",
     "Conflict",
+    "DoesNotFit",
     "Forbidden",
     "Hookwheel",
     "HookwheelError",

@@ -54,6 +54,13 @@ class TooLarge(Refused):
     """The body is longer than the server takes, or would make too many deliveries (413)."""
 
 
+class DoesNotFit(Refused):
+    """The data of an event does not fit the schema of its type (422)."""
+
+    faults: list[tuple[str, str]] = []
+    """Where, such as `data/items/0/amount`, and what is wrong there: at most twenty."""
+
+
 class TooMuch(Refused):
     """More than the key, or its account, may ask for now (429)."""
 
@@ -69,6 +76,7 @@ _BY_STATUS: dict[int, type[Refused]] = {
     404: NotFound,
     409: Conflict,
     413: TooLarge,
+    422: DoesNotFit,
     429: TooMuch,
 }
 
@@ -86,7 +94,10 @@ def refused(response: httpx.Response) -> Refused:
         code, message, field = str(error["code"]), str(error["message"]), error.get("field")
     except (ValueError, LookupError, TypeError, AttributeError):
         return foreign(response)
-    return _kind(response)(response.status_code, code, message, field, retry_after(response))
+    told = _kind(response)(response.status_code, code, message, field, retry_after(response))
+    if isinstance(told, DoesNotFit):
+        told.faults = [(str(one.get("field")), str(one.get("message"))) for one in error.get("errors", [])]
+    return told
 
 
 def foreign(response: httpx.Response) -> Refused:

@@ -103,6 +103,21 @@ class Day(unittest.TestCase):
         page = self.hw.events.list(limit=5).page()
         self.assertEqual((len(page.data), page.next_cursor is None), (5, False))
 
+    def test_what_does_not_fit_the_schema_of_its_type_is_refused(self) -> None:
+        schema = {"type": "object", "properties": {"amount": {"type": "number"}}}
+        made = self.hw.event_types.create(type_="order.paid", schema=schema, validation="refuse")
+        self.assertEqual((made.type_, made.validation), ("order.paid", "refuse"))
+        with self.assertRaises(hookwheel.DoesNotFit) as wrong:
+            self.hw.events.publish("order.paid", {"amount": "a"})
+        self.assertEqual([field for field, _ in wrong.exception.faults], ["data/amount"])
+        loaded = self.hw.event_types.load(document={"$defs": {"order.gone": {"type": "object"}}})
+        self.assertEqual(loaded.created, ["order.gone"])
+        retired = self.hw.event_types.change("order.gone", retired=True)
+        self.assertIsNotNone(retired.retired_at)
+        listed = [one.type_ for one in self.hw.event_types.list()]
+        self.assertEqual(listed[:2], ["order.gone", "order.paid"])
+        self.hw.event_types.delete("order.gone")
+
     def test_a_webhook_is_changed_held_tested_and_deleted(self) -> None:
         webhook, _ = self.webhook(description="to be cleared")
         changed = self.hw.webhooks.change(webhook.id, description=None, events=["*"])
@@ -144,6 +159,24 @@ class Day(unittest.TestCase):
         self.assertEqual({str(data) for data in again}, {"1", "2"})
         self.assertEqual(list(self.hw.dead_letters.list()), [])
         self.assertIn(job.id, [one.id for one in self.hw.jobs.list()])
+
+    def test_many_webhooks_are_put_there_and_get_what_was_before_them(self) -> None:
+        receipt = self.hw.events.publish("task.created", {"n": 1})
+        said = [{"url": self.endpoint.url, "events": ["*"], "uid": f"many-{n}"} for n in range(2)]
+        body = [models.WebhookPut.from_dict(one) for one in said]
+        self.assertEqual([one.status for one in self.hw.webhooks.bulk.put(body=body)], [201, 201])
+        self.assertEqual([one.status for one in self.hw.webhooks.bulk.put(body=body, mode="each")], [200, 200])
+        job = self.hw.events.replay(receipt.id, idempotency_key="again")
+        assert isinstance(job, models.Job)
+        self.assertEqual(self.ended(job).done, 2)
+        same = self.hw.events.replay(receipt.id, idempotency_key="again")
+        assert isinstance(same, models.Job)
+        self.assertEqual(same.id, job.id)
+        for _ in range(2):
+            self.endpoint.next()
+        gone = self.hw.webhooks.bulk.delete(ids=["many-0", "many-1"])
+        assert isinstance(gone, models.Job)
+        self.assertEqual(self.ended(gone).done, 2)
 
     def test_secrets_are_rotated_and_pairs_verified(self) -> None:
         webhook, old = self.webhook()

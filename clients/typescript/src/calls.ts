@@ -24,6 +24,12 @@ export interface Call {
   signal?: AbortSignal;
 }
 
+/** What a call takes that is done once however often it is made. */
+export interface Once extends Call {
+  /** Stands for this request for a day; one is made if left out. */
+  idempotencyKey?: string;
+}
+
 /** An operation, and what it is called with. */
 export interface Asked {
   operation: string;

@@ -1,14 +1,11 @@
 /** The client: what a program makes once and uses everywhere. */
 
-import { type Call, Calls, type Settings } from "./calls.js";
+import { Calls, type Once, type Settings } from "./calls.js";
 import { Api, EventsApi } from "./generated/operations.js";
 import type { EventPublish, EventReceipt } from "./generated/schema.js";
 
 /** What an event says beside its type and its data, and how it is published. */
-export interface Publishing extends Call, Omit<EventPublish, "type" | "data"> {
-  /** Stands for this request for a day; one is made if left out. */
-  idempotencyKey?: string;
-}
+export interface Publishing extends Once, Omit<EventPublish, "type" | "data"> {}
 
 /** Events: publishing, and what became of them. */
 export class PublishingEvents extends EventsApi {
@@ -26,7 +23,7 @@ export class PublishingEvents extends EventsApi {
   /** Publishes up to 1,000 events: all of them are accepted, or none. */
   async publishBatch(
     events: readonly EventPublish[],
-    { idempotencyKey, signal }: Call & { idempotencyKey?: string } = {},
+    { idempotencyKey, signal }: Once = {},
   ): Promise<EventReceipt[]> {
     return this.#send<EventReceipt[]>(events, idempotencyKey, signal);
   }

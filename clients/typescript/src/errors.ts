@@ -25,6 +25,16 @@ export interface Told {
   field: string | undefined;
   /** Seconds after which it is worth another try, where the server said so. */
   retryAfter: number | undefined;
+  /** Each thing that is wrong, where several are told. */
+  errors?: Fault[] | undefined;
+}
+
+/** One of several things that are wrong. */
+export interface Fault {
+  /** Where, such as `data/items/0/amount`. */
+  field: string;
+  /** What is wrong there. */
+  message: string;
 }
 
 /** The server answered that it did not do what was asked. */
@@ -55,6 +65,16 @@ export class NotFound extends Refused {}
 export class Conflict extends Refused {}
 /** The body is longer than the server takes, or would make too many deliveries (413). */
 export class TooLarge extends Refused {}
+/** The data of an event does not fit the schema of its type (422). */
+export class DoesNotFit extends Refused {
+  /** At most twenty. */
+  readonly faults: Fault[];
+
+  constructor(told: Told) {
+    super(told);
+    this.faults = told.errors ?? [];
+  }
+}
 /** More than the key, or its account, may ask for now (429). */
 export class TooMuch extends Refused {}
 /** The server failed, or cannot do it now (5xx). */
@@ -67,6 +87,7 @@ const BY_STATUS: Record<number, typeof Refused> = {
   404: NotFound,
   409: Conflict,
   413: TooLarge,
+  422: DoesNotFit,
   429: TooMuch,
 };
 
@@ -90,9 +111,10 @@ function kindOf(status: number): typeof Refused {
 export function refused(answered: Answered): Refused {
   const { response, text } = answered;
   try {
-    const { code, message, field } = JSON.parse(text).error;
+    const { code, message, field, errors } = JSON.parse(text).error;
     if (typeof code !== "string" || typeof message !== "string") return foreign(answered);
-    return new (kindOf(response.status))({ status: response.status, code, message, field, retryAfter: retryAfter(response) });
+    const told = { status: response.status, code, message, field, retryAfter: retryAfter(response), errors };
+    return new (kindOf(response.status))(told);
   } catch {
     return foreign(answered);
   }

@@ -1,6 +1,6 @@
 /** Client for Hookwheel, the webhook delivery server. */
 
-export type { Call, Page, Settings } from "./calls.js";
+export type { Call, Once, Page, Settings } from "./calls.js";
 export { Pages } from "./calls.js";
 export { Hookwheel, type Publishing } from "./client.js";
 export * from "./errors.js";

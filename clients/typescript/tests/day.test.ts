@@ -89,6 +89,24 @@ describe("a day", () => {
     assert.deepEqual([page.data.length, page.next_cursor === null], [5, false]);
   });
 
+  it("refuses what does not fit the schema of its type", async () => {
+    const { hw } = await account();
+    const schema = { type: "object", properties: { amount: { type: "number" } } };
+    const made = await hw.eventTypes.create({ type: "order.paid", schema, validation: "refuse" });
+    assert.deepEqual([made.type, made.validation], ["order.paid", "refuse"]);
+    await assert.rejects(hw.events.publish("order.paid", { amount: "a" }), (error) => {
+      assert(error instanceof hookwheel.DoesNotFit);
+      assert.deepEqual(error.faults.map((fault) => fault.field), ["data/amount"]);
+      return true;
+    });
+    const loaded = await hw.eventTypes.load({ document: { $defs: { "order.gone": { type: "object" } } } });
+    assert.deepEqual(loaded.created, ["order.gone"]);
+    assert.notEqual((await hw.eventTypes.change("order.gone", { retired: true })).retired_at, null);
+    const listed = await rows(hw.eventTypes.list());
+    assert.deepEqual(listed.slice(0, 2).map((one) => one.type), ["order.gone", "order.paid"]);
+    await hw.eventTypes.delete("order.gone");
+  });
+
   it("changes, holds, tests and deletes a webhook", async () => {
     const { hw } = await account();
     const { made } = await webhook(hw, { name: "to be cleared" });
@@ -104,6 +122,20 @@ describe("a day", () => {
     await endpoint.next();
     await hw.webhooks.delete(made.id);
     await assert.rejects(hw.webhooks.get(made.id), hookwheel.NotFound);
+  });
+
+  it("puts many webhooks there and sends them what was before them", async () => {
+    const { hw } = await account();
+    const receipt = await hw.events.publish("task.created", { n: 1 });
+    const many = [0, 1].map((n) => ({ url: endpoint.url, events: ["*"], uid: `many-${n}` }));
+    assert.deepEqual((await hw.webhooks.bulk.put(many)).map((one) => one.status), [201, 201]);
+    assert.deepEqual((await hw.webhooks.bulk.put(many, { mode: "each" })).map((one) => one.status), [200, 200]);
+    const job = (await hw.events.replay(receipt.id, {}, { idempotencyKey: "again" })) as Job;
+    assert.equal((await hw.events.replay(receipt.id, {}, { idempotencyKey: "again" }) as Job).id, job.id);
+    await endpoint.next();
+    await endpoint.next();
+    const gone = (await hw.webhooks.bulk.delete({ ids: ["many-0", "many-1"] })) as Job;
+    assert.deepEqual([gone.kind, gone.ids], ["delete", 2]);
   });
 
   it("replays what died, one by one and as a job", async () => {

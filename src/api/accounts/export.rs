@@ -17,6 +17,7 @@ use crate::api::access::auth::{May, Read, Tenant};
 use crate::api::audit;
 use crate::api::deliveries::history::History;
 use crate::api::deliveries::view::view;
+use crate::api::event_types::view::own as own_type;
 use crate::api::events::routes::whole;
 use crate::api::events::view::row;
 use crate::api::http::problem::Problem;
@@ -30,7 +31,7 @@ use crate::domain::id::{AuditId, DeliveryId, EventId, WebhookId};
 use crate::domain::time;
 use crate::domain::walk::Walk;
 use crate::domain::webhook::Webhook;
-use crate::store::{EventHead, Refusal};
+use crate::store::{EventHead, KnownType, Refusal};
 
 /// What is made at once, in bytes, or one line more.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -50,7 +51,7 @@ struct ExportQuery {
 /// Export everything of an account as NDJSON
 ///
 /// A line is a JSON object with a `kind`, in this order: the `account`; each `key`, without its text; each `webhook`, the oldest
-/// first; each `event` with its data, the newest first, and behind each event its deliveries (`delivery`), each with all of its
+/// first; each `event_type` that it has written down; each `event` with its data, the newest first, and behind each event its deliveries (`delivery`), each with all of its
 /// attempts; each entry of the log (`audit`), for keys that may manage; and last `end` with how many lines there were of each
 /// kind. Without that line an export was broken off.
 ///
@@ -118,6 +119,8 @@ enum Place {
     Account,
     /// Behind this webhook.
     Webhooks(Option<WebhookId>),
+    /// Behind the one of this name.
+    EventTypes(Option<String>),
     /// The event before this one.
     Events(Option<EventId>),
     /// Of this event, the deliveries before that one.
@@ -133,6 +136,7 @@ enum Place {
 struct Lines {
     keys: u64,
     webhooks: u64,
+    event_types: u64,
     events: u64,
     deliveries: u64,
     audit: u64,
@@ -170,6 +174,7 @@ impl Export {
             self.place = match std::mem::replace(&mut self.place, Place::Over) {
                 Place::Account => self.account(&mut out)?,
                 Place::Webhooks(after) => self.webhooks(&mut out, after)?,
+                Place::EventTypes(after) => self.event_types(&mut out, after)?,
                 Place::Events(before) => self.event(&mut out, before)?,
                 Place::Deliveries(event, before) => self.deliveries(&mut out, event, before)?,
                 Place::Audit(before) => self.audit(&mut out, before)?,
@@ -216,7 +221,20 @@ impl Export {
             line(out, "webhook", &WebhookLine { webhook: reach.view(webhook)?, secrets })?;
         }
         self.lines.webhooks += some.len() as u64;
-        Ok(some.last().map_or(Place::Events(None), |last| Place::Webhooks(Some(last.id))))
+        Ok(some.last().map_or(Place::EventTypes(None), |last| Place::Webhooks(Some(last.id))))
+    }
+
+    fn event_types(&mut self, out: &mut Vec<u8>, after: Option<String>) -> Result<Place, Problem> {
+        let some: Vec<Arc<KnownType>> = {
+            let registry = self.api.store.registry();
+            let is_next = |known: &&Arc<KnownType>| after.as_ref().is_none_or(|after| known.own().name > *after);
+            registry.event_types_of(self.account.number).filter(is_next).take(ROWS).cloned().collect()
+        };
+        for known in &some {
+            line(out, "event_type", &own_type(known.own())?)?;
+        }
+        self.lines.event_types += some.len() as u64;
+        Ok(some.last().map_or(Place::Events(None), |last| Place::EventTypes(Some(last.own().name.clone()))))
     }
 
     fn event(&mut self, out: &mut Vec<u8>, before: Option<EventId>) -> Result<Place, Problem> {

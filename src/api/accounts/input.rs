@@ -7,6 +7,7 @@ use crate::api::http::request::{Object, vet_text};
 use crate::api::http::setting::Change;
 use crate::domain::Invalid;
 use crate::domain::account::{AccountLimits, ApiKey, NAME_CHARS_MAX, Scope};
+use crate::domain::event_type::Validation;
 use crate::domain::id::KeyId;
 use crate::domain::time;
 
@@ -29,6 +30,15 @@ pub struct AccountInput {
     #[serde(default)]
     #[schema(value_type = Option<AccountLimitsInput>)]
     pub limits: Option<Object<AccountLimitsInput>>,
+    /// For your own lists, and to broadcast events to those that have one: at most 16, each 1 to 64 of
+    /// `A-Z a-z 0-9 _ . : / -`.
+    #[serde(default)]
+    #[schema(max_items = 16, example = json!(["beta", "plan/pro"]))]
+    pub tags: Option<Vec<String>>,
+    /// What is done with events whose data does not fit the schema of their type, where the type does not say; `off` if left
+    /// out.
+    #[serde(default)]
+    pub validation: Option<Validation>,
 }
 
 /// What to change of an account: what is left out stays.
@@ -46,6 +56,14 @@ pub struct AccountChange {
     #[serde(default)]
     #[schema(value_type = Option<AccountLimitsInput>)]
     pub limits: Change<Object<AccountLimitsInput>>,
+    /// All of its tags from now on; null: none.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>, max_items = 16, example = json!(["beta", "plan/pro"]))]
+    pub tags: Change<Vec<String>>,
+    /// What is done with events whose data does not fit the schema of their type, where the type does not say. Its own keys
+    /// change it with `PATCH /event-types`.
+    #[serde(default)]
+    pub validation: Option<Validation>,
 }
 
 /// What an account may have: what is left out stays, null goes back to what the server's `limits` say.

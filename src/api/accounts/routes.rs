@@ -1,6 +1,7 @@
 //! Accounts and their keys. For admin keys only; a key's text is in the reply that makes it and nowhere else.
 
 use actix_web::{HttpResponse, delete, get, patch, post, web};
+use serde::Deserialize;
 
 use super::input::{AccountChange, AccountInput, KeyInput, vet_key};
 use super::view::{AccountView, KeyView, account_view, key_view};
@@ -18,6 +19,7 @@ use crate::api::jobs::view::{JobView, view};
 use crate::domain::account::{self, Account, AccountLimits, DEFAULT_ACCOUNT, NAME_CHARS_MAX};
 use crate::domain::audit::Deed;
 use crate::domain::id::KeyId;
+use crate::domain::labels;
 use crate::store::Page;
 
 /// Make an account
@@ -43,7 +45,9 @@ pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> R
     if let Some(Object(input)) = input.limits {
         input.apply(&mut limits)?;
     }
-    let account = Account { number: 0, id, name, dialect, created_at: 0, limits, deleted_at: None };
+    let tags = labels::vet_tags(input.tags.unwrap_or_default())?;
+    let validation = input.validation.unwrap_or_default();
+    let account = Account { number: 0, id, name, dialect, created_at: 0, limits, deleted_at: None, tags, validation };
     let made = api.change(&tenant, move |staging| {
         let account = staging.create_account(account)?;
         Ok((Some(Deed::new(account.number, "account.created", &account.id)), account))
@@ -53,20 +57,31 @@ pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> R
     Ok(Reply::created(account_view(&account)))
 }
 
+/// Which accounts to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct AccountsFilter {
+    /// Only those with this tag.
+    tag: Option<String>,
+}
+
 /// List accounts
 #[utoipa::path(
     operation_id = "accounts.list", security(("key" = ["admin"])),
-    params(PageQuery),
+    params(AccountsFilter, PageQuery),
     responses((status = 200, description = "A page of accounts", body = PageReply<AccountView>))
 )]
 #[get("/api/v1/accounts")]
 pub async fn list(
     tenant: May<Admin>,
     api: web::Data<Api>,
-    ListQuery { part, .. }: ListQuery<NoFilter>,
+    ListQuery { filter, part }: ListQuery<AccountsFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let rows = |api: &Api, window: Window| {
-        let page = Page::of_all(api.store.registry().accounts().cloned(), window.walk(), |account| account.number);
+    let rows = move |api: &Api, window: Window| {
+        let registry = api.store.registry();
+        let found = registry.accounts().filter(|account| account.is_tagged(filter.tag.as_deref())).cloned();
+        let page = Page::of_all(found, window.walk(), |account| account.number);
         Ok(Listed::from(page).map(|account| account_view(&account)))
     };
     answer(&api, tenant.account().number, part, rows).await
@@ -83,7 +98,7 @@ pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> 
     Ok(Reply::ok(account_view(&existing(&api, &id)?)))
 }
 
-/// Change an account's name, dialect or limits: what is left out stays, a limit that is null goes back to the server's
+/// Change an account's name, dialect, validation, limits or tags: what is left out stays, a limit that is null goes back to the server's
 ///
 /// Lower limits take nothing away that is there, and webhooks that are there keep their dialect. A dialect that was not served
 /// is served from then on.
@@ -102,8 +117,10 @@ pub async fn change(
     let input = body.read::<AccountChange>()?;
     let name = input.name.map(|name| vet_text("name", name, NAME_CHARS_MAX)).transpose()?;
     let dialect = input.dialect.map(|name| api.any_dialect(&name)).transpose()?.map(|known| known.name.clone());
+    let tags = input.tags.vet(labels::vet_tags)?;
     let changed = api.change(&tenant, move |staging| {
         let (before, account) = staging.update_account(number, |account| {
+            tags.apply_or_empty(&mut account.tags);
             account.name = name.unwrap_or(std::mem::take(&mut account.name));
             account.dialect = dialect.unwrap_or(std::mem::take(&mut account.dialect));
             match input.limits {
@@ -111,11 +128,14 @@ pub async fn change(
                 Change::Reset => account.limits = AccountLimits::default(),
                 Change::To(Object(limits)) => limits.apply(&mut account.limits)?,
             }
+            account.validation = input.validation.unwrap_or(account.validation);
             Ok(())
         })?;
         let mut fields = account.limits.changed(&before.limits);
         fields.extend((account.name != before.name).then(|| "name".to_string()));
         fields.extend((account.dialect != before.dialect).then(|| "dialect".to_string()));
+        fields.extend((account.tags != before.tags).then(|| "tags".to_string()));
+        fields.extend((account.validation != before.validation).then(|| "validation".to_string()));
         Ok((Some(Deed::new(number, "account.changed", &account.id).with_fields(fields)), account))
     });
     let account = changed.await?;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::api::Api;
 use crate::api::http::list::ListRow;
 use crate::domain::account::{Account, AccountLimits, ApiKey, Scope};
+use crate::domain::event_type::Validation;
 use crate::domain::time;
 
 /// An account.
@@ -22,6 +23,11 @@ pub struct AccountView {
     pub created_at: String,
     /// What was set for it in place of the server's `limits`.
     pub limits: AccountLimitsView,
+    /// The operator's words for it, in order.
+    #[schema(example = json!(["beta", "plan/pro"]))]
+    pub tags: Vec<String>,
+    /// What is done with events whose data does not fit the schema of their type, where the type does not say.
+    pub validation: Validation,
 }
 
 /// What an account may have; null: what the server's `limits` say.
@@ -109,6 +115,8 @@ pub fn account_view(account: &Account) -> AccountView {
             events_per_day,
             kept_days_max,
         },
+        tags: account.tags.clone(),
+        validation: account.validation,
     }
 }
 

@@ -17,12 +17,13 @@ pub struct RequestBodyView {
     /// As it was sent, if it is `exact`, or would have been, had the attempt come so far; else as it would be made now.
     #[schema(example = "{\"type\":\"task.created\",\"data\":{\"id\":1}}")]
     pub content: String,
-    /// Whether it is the same to the byte. False if the webhook, a secret that signs it or the dialect was changed since, or an
-    /// older version made the attempt.
+    /// Whether it is the same to the byte. False if the webhook, its shape, a secret that signs it or the dialect was changed
+    /// since, or an older version made the attempt.
     pub exact: bool,
 }
 
-/// The body of an attempt of this delivery; none if its event is not kept any more, or its dialect is gone.
+/// The body of an attempt of this delivery; none if its event is not kept any more or too much for its shape, or its dialect is
+/// gone.
 pub fn request_body(
     api: &Api,
     webhook: &Webhook,
@@ -51,7 +52,10 @@ pub fn request_body(
         attempt: summary.number,
         now,
     };
-    let body = dialect.body(&dialect.prepare(&event, &account.id), &facts, &keys);
+    // Of what is too much for a shape there is no body, and was none.
+    let prepared = webhook.own_shape().ok().and_then(|own| dialect.prepare_for(&event, &account.id, own.as_ref()).ok());
+    let Some(prepared) = prepared else { return Ok(None) };
+    let body = dialect.body(&prepared, &facts, &keys);
     let exact = sent.is_some_and(|sent| sent.is(&body));
     Ok(Some(RequestBodyView { content: String::from_utf8_lossy(&body).into_owned(), exact }))
 }

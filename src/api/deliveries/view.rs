@@ -50,8 +50,8 @@ pub struct DeliveryView {
     /// When it ended; null while it is open.
     #[schema(format = DateTime)]
     pub ended_at: Option<String>,
-    /// Why it was cancelled (`too_large`: its body is over what the dialect allows), or is dead without an attempt:
-    /// `filter_too_costly`, and what to do.
+    /// Why it was cancelled (`too_large`: its body is over what the dialect allows), or is dead though nothing was sent:
+    /// `filter_too_costly` or `shape_too_costly`, and what to do.
     pub reason: Option<String>,
     /// Attempts made so far.
     pub attempt_count: u16,
@@ -94,7 +94,8 @@ pub struct AttemptView {
     /// key that may not manage.
     #[schema(example = json!({"webhook-id": "order-1042", "webhook-timestamp": "1768469400"}))]
     pub request_headers: BTreeMap<String, Option<String>>,
-    /// What was sent. Only in the reply about this one attempt; null once its event is no longer kept.
+    /// What was sent. Only in the reply about this one attempt; null once its event is no longer kept, or where its shape made
+    /// nothing of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<RequestBodyView>)]
     pub request_body: Option<Option<RequestBodyView>>,
@@ -117,6 +118,11 @@ pub struct AttemptView {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub resent: bool,
+    /// The endpoint answered 401, and the request was made once more within this attempt, with an access token that was fetched
+    /// anew; left out otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub reauthorized: bool,
     /// How long each phase of it took.
     pub timings: TimingsView,
 }
@@ -126,6 +132,10 @@ pub struct AttemptView {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Timings)]
 pub struct TimingsView {
+    /// Until there was an access token; null where none was fetched for it. Waiting for one that another attempt fetches is not in
+    /// it.
+    #[schema(example = 61.5)]
+    pub auth_ms: Option<f64>,
     /// Until the host's name was resolved.
     #[schema(example = 1.25)]
     pub resolve_ms: Option<f64>,
@@ -242,7 +252,9 @@ pub fn attempt_view(api: &Api, by: &Tenant, webhook: &Webhook, delivery: &Delive
         response_headers: joined(&attempt.trace.response_headers),
         response_body: String::from_utf8_lossy(&attempt.response_body).into_owned(),
         resent: attempt.resent,
+        reauthorized: attempt.trace.reauthorized,
         timings: TimingsView {
+            auth_ms: attempt.trace.auth_us.map(ms),
             resolve_ms: phases.resolve_us.map(ms),
             connect_ms: phases.connect_us.map(ms),
             tls_ms: phases.tls_us.map(ms),

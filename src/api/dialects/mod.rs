@@ -1,4 +1,4 @@
-//! Dialects and their event types.
+//! Dialects.
 
 pub mod routes;
 pub mod view;

@@ -1,11 +1,9 @@
-//! How dialects and event types are shown.
+//! How dialects are shown.
 
 use ipnet::IpNet;
 use serde::Serialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
 
-use crate::dialect::{Dialect, EventType};
+use crate::dialect::Dialect;
 use crate::docs;
 use crate::domain::disable::WrittenRule;
 use crate::domain::rate_limit::RateLimit;
@@ -75,21 +73,6 @@ pub struct HeaderView {
     pub value: String,
 }
 
-/// A documented event type.
-#[derive(Serialize, utoipa::ToSchema)]
-#[schema(as = EventType)]
-pub struct EventTypeView {
-    /// The type.
-    pub r#type: String,
-    /// When it happens.
-    pub description: String,
-    /// An example of its data.
-    #[schema(value_type = Value)]
-    pub sample: Box<RawValue>,
-    /// The JSON Schema (2020-12) of its data.
-    pub schema: Value,
-}
-
 /// A dialect; `egress`: where requests come from.
 pub fn view(dialect: &Dialect, egress: &[IpNet]) -> DialectView {
     let header = |name: &str, value: String| HeaderView { name: name.into(), value };
@@ -123,14 +106,5 @@ pub fn view(dialect: &Dialect, egress: &[IpNet]) -> DialectView {
         ownership_check: dialect.challenge.is_some(),
         egress: egress.iter().map(ToString::to_string).collect(),
         event_types: dialect.catalogue.iter().map(|known| known.name.clone()).collect(),
-    }
-}
-
-pub fn event_type(known: &EventType) -> EventTypeView {
-    EventTypeView {
-        r#type: known.name.clone(),
-        description: known.description.clone(),
-        sample: known.sample.clone(),
-        schema: known.schema(),
     }
 }

@@ -1,4 +1,4 @@
-//! How events are written in a body: one, an array, or one a line. What stays true: the producer's bytes of `data`,
+//! What a body says of events: one, an array, or one a line. What stays true: the producer's bytes of `data`,
 //! `actor` and `metadata` are kept as they came, never re-written, and hold no body of which they are little; and what is wrong
 //! with one of a thousand events is named by its index, its field and its line.
 
@@ -7,8 +7,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use crate::api::http::batch::{self, Of, line_of};
+pub use crate::api::http::batch::{Form, at};
 use crate::api::http::problem::Problem;
-use crate::api::http::request::{Object, read_json};
+use crate::api::http::request::Object;
 use crate::domain::time::{self, UnixMs};
 use crate::domain::{Invalid, event, json, labels};
 use crate::store::NewEvent;
@@ -23,114 +25,45 @@ pub const BATCH_EVENTS_MAX: usize = 1000;
 pub struct EventInput<'a> {
     /// 1 to 200 of `A-Z a-z 0-9 _ . : / -`.
     #[schema(example = "task.created", pattern = "^[A-Za-z0-9_.:/-]{1,200}$")]
-    r#type: String,
+    pub(super) r#type: String,
     /// Any JSON; receivers get it as it is written here.
     #[serde(borrow)]
     #[schema(value_type = serde_json::Value)]
-    data: &'a RawValue,
+    pub(super) data: &'a RawValue,
     /// Who did it, such as `user_id` and `email`.
     #[serde(borrow, default)]
     #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
-    actor: Option<&'a RawValue>,
+    pub(super) actor: Option<&'a RawValue>,
     /// Anything else about it.
     #[serde(borrow, default)]
     #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
-    metadata: Option<&'a RawValue>,
+    pub(super) metadata: Option<&'a RawValue>,
     /// Your own id, 1 to 128 of `A-Z a-z 0-9 _ -`: the same event posted twice is accepted once.
     #[serde(default)]
     #[schema(pattern = "^[A-Za-z0-9_-]{1,128}$")]
-    id: Option<String>,
+    pub(super) id: Option<String>,
     /// When it happened, RFC 3339; now, if left out.
     #[serde(default)]
     #[schema(format = DateTime)]
-    created_at: Option<String>,
+    pub(super) created_at: Option<String>,
     /// Webhooks with channels hear of it only if they share one of these; those without any hear of it too. At most 10, each 1 to
     /// 128 of `A-Z a-z 0-9 _ . : / -`.
     #[serde(default)]
     #[schema(max_items = 10, example = json!(["project/7"]))]
-    channels: Option<Vec<String>>,
+    pub(super) channels: Option<Vec<String>>,
     /// A test event goes to webhooks in test mode only; those get no others.
     #[serde(default)]
-    test: bool,
+    pub(super) test: bool,
     /// Which account's event it is; for admin keys.
     #[serde(default)]
     pub account: Option<String>,
 }
 
-/// How the events of a request are written, and so how the reply is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// One object.
-    One,
-    /// An array of objects.
-    Array,
-    /// One object after another, usually one a line.
-    Lines,
-}
-
 /// Reads the body without copying what it holds. What is wrong with it is found by a second, slower reading.
 pub fn read(body: &[u8], ndjson: bool) -> Result<(Form, Vec<EventInput<'_>>), Problem> {
-    if !ndjson && body.trim_ascii_start().first() == Some(&b'[') {
-        let events = serde_json::from_slice::<Vec<Object<EventInput<'_>>>>(body)
-            .or_else(|_| read_json::<Vec<Object<EventInput<'_>>>>(body))?;
-        return bounded(Form::Array, events.into_iter().map(|event| event.0).collect());
-    }
-    let mut events = Vec::with_capacity(1);
-    let mut stream = serde_json::Deserializer::from_slice(body).into_iter::<Object<EventInput<'_>>>();
-    loop {
-        let start = stream.byte_offset();
-        match stream.next() {
-            Some(Ok(Object(event))) => events.push(event),
-            Some(Err(_)) => return Err(unreadable(body, start, events.len(), ndjson)),
-            None => break,
-        }
-        if events.len() > BATCH_EVENTS_MAX {
-            break;
-        }
-    }
-    match (events.len(), ndjson) {
-        (0, _) => Err(Problem::json("the body holds no event")),
-        (1, false) => Ok((Form::One, events)),
-        _ => bounded(Form::Lines, events),
-    }
-}
-
-fn bounded(form: Form, events: Vec<EventInput<'_>>) -> Result<(Form, Vec<EventInput<'_>>), Problem> {
-    match events.len() {
-        0 => Err(Problem::json("the batch holds no event")),
-        1..=BATCH_EVENTS_MAX => Ok((form, events)),
-        _ => Err(Problem::json(format!("a batch holds at most {BATCH_EVENTS_MAX} events; send several"))),
-    }
-}
-
-/// What is wrong with the object that starts at `start` and is the `index`-th of the body.
-fn unreadable(body: &[u8], start: usize, index: usize, ndjson: bool) -> Problem {
-    let rest = &body[start..];
-    let start = start + (rest.len() - rest.trim_ascii_start().len());
-    if index == 0 && !ndjson {
-        return read_json::<Object<EventInput<'_>>>(body).err().unwrap_or_else(|| Problem::json("is no event"));
-    }
-    // Up to the end of its line, so that the reading ends there; blank lines above keep line numbers right.
-    let end = memchr::memchr(b'\n', &body[start..]).map_or(body.len(), |length| start + length);
-    let line = memchr::memchr_iter(b'\n', &body[..start]).count() + 1;
-    match read_json::<Object<EventInput<'_>>>(&body[start..end]) {
-        Err(problem) => in_line(problem, index, line),
-        Ok(_) => in_line(Problem::json("more than an event stands in this line"), index, line),
-    }
-}
-
-fn in_line(problem: Problem, index: usize, line: usize) -> Problem {
-    let field = problem.field().map_or(format!("[{index}]"), |field| format!("[{index}].{field}"));
-    problem
-        .with_message(|message| {
-            format!("line {line}: {}", message.replace(" at line 1 ", " at ").replace("(line 1 ", "("))
-        })
-        .with_field(field)
-}
-
-/// The path of a field of the `index`-th event.
-pub fn at(form: Form, index: usize, field: &str) -> String {
-    if form == Form::One { field.to_string() } else { format!("[{index}].{field}") }
+    let of = Of { noun: "event", max: BATCH_EVENTS_MAX };
+    let (form, events) = batch::read::<Object<EventInput<'_>>>(body, ndjson, of)?;
+    Ok((form, events.into_iter().map(|event| event.0).collect()))
 }
 
 /// Checks events and makes them ready for the store.
@@ -142,7 +75,7 @@ pub fn vet_all(body: &Bytes, form: Form, inputs: Vec<EventInput<'_>>) -> Result<
         events.push(vet(&from, input).map_err(|invalid| {
             let problem = Problem::from(Invalid::new(at(form, index, &invalid.field), invalid.message));
             if form == Form::Lines {
-                let line = memchr::memchr_iter(b'\n', &body[..start]).count() + 1;
+                let line = line_of(body, start);
                 problem.with_message(|message| format!("line {line}: {message}"))
             } else {
                 problem

@@ -1,10 +1,12 @@
 //! Events: taking them, and looking them up.
 
-mod filter;
+pub mod filter;
 pub mod input;
 pub mod leaving;
 pub mod numbers;
+pub mod payloads;
 pub mod publish;
+pub mod replaying;
 pub mod routes;
 pub mod too_large;
 pub mod types;

@@ -1,11 +1,9 @@
 //! `POST /api/v1/events`: the way in. What stays true: a batch is accepted whole or not at all, and 202 is written after
 //! the commit has reached the disk.
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
-use bytes::Bytes;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use utoipa::openapi::schema::{ArrayBuilder, OneOfBuilder, Schema};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
@@ -14,16 +12,15 @@ use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Publish, Tenant};
 use crate::api::events::input::{self as incoming, BATCH_EVENTS_MAX, EventInput, Form};
-use crate::api::events::{numbers, too_large, types};
+use crate::api::events::{numbers, payloads, too_large, types};
+use crate::api::http::batch::is_ndjson;
+use crate::api::http::idempotency::idempotency;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::domain::Invalid;
 use crate::domain::time;
-use crate::store::{Accepted, Idempotency, Refusal};
+use crate::store::{Accepted, Refusal};
 
-/// An `Idempotency-Key`, in bytes.
-const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
-const IDEMPOTENCY_HEADER: &str = "Idempotency-Key";
 /// Warnings of one reply that are told one by one.
 const WARNINGS_MAX: usize = 50;
 
@@ -92,6 +89,7 @@ fn is_false(flag: &bool) -> bool {
         (status = 202, description = "Accepted: safe on disk", body = PublishReply),
         (status = 400, description = "Not an event; nothing was accepted"),
         (status = 409, description = "The id or the Idempotency-Key was used for something else"),
+        (status = 422, description = "Data does not fit the schema of its type, and is to; nothing was accepted"),
         (status = 429, description = "More events than the key or its account may publish in a second, or the account in a day"),
     )
 )]
@@ -101,7 +99,7 @@ pub async fn publish(
     api: web::Data<Api>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let idempotency = idempotency(&request, &body.bytes)?;
+    let idempotency = idempotency(&request, &[&body.bytes])?;
     let (form, inputs) = incoming::read(&body.bytes, is_ndjson(&request))?;
     api.events.take(tenant.key(), inputs.len(), api.clock.now())?;
     let tenant = acting_tenant(&api, &tenant, form, &inputs)?;
@@ -110,6 +108,7 @@ pub async fn publish(
     let events = incoming::vet_all(&body.bytes, form, inputs)?;
     let account = tenant.account();
     let mut warnings = types::check(&api, account, form, &events)?;
+    warnings.extend(payloads::check(&api, account, form, &events).await?);
     // From here on the store counts what waits, but for what is still to be measured.
     let measured = too_large::near_limit(&api, account.number, &events).map(|least| (least, body));
     let publish = api.store.ask(account.number, events).await?;
@@ -130,25 +129,6 @@ fn bounded(mut warnings: Vec<String>) -> Vec<String> {
     warnings.truncate(WARNINGS_MAX);
     warnings.extend((more > 0).then(|| format!("and {more} more warnings like these")));
     warnings
-}
-
-fn is_ndjson(request: &HttpRequest) -> bool {
-    let named = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = named.map(|text| text.split(';').next().unwrap_or_default().trim());
-    essence.is_some_and(|text| {
-        ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines"]
-            .iter()
-            .any(|known| text.eq_ignore_ascii_case(known))
-    })
-}
-
-fn idempotency(request: &HttpRequest, body: &Bytes) -> Result<Option<Idempotency>, Problem> {
-    let Some(value) = request.headers().get(IDEMPOTENCY_HEADER) else { return Ok(None) };
-    let key = value.as_bytes();
-    if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX || !key.iter().all(u8::is_ascii_graphic) {
-        return Err(Invalid::new(IDEMPOTENCY_HEADER, "must be 1 to 255 visible ASCII characters").into());
-    }
-    Ok(Some(Idempotency { key: Sha256::digest(key).into(), fingerprint: Sha256::digest(body).into() }))
 }
 
 /// Whose events these are: all of one request belong to one account.

@@ -12,6 +12,7 @@ use crate::dialect::Dialect;
 use crate::domain::account::Account;
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, EventId};
+use crate::domain::shape::Shape;
 use crate::domain::webhook::Webhook;
 use crate::store::{NewEvent, Publish};
 
@@ -22,11 +23,15 @@ const ENVELOPE_BYTES_MAX: usize = 4096;
 /// So much of a request is measured where it is.
 const AT_ONCE_BYTES_MAX: usize = 64 * 1024;
 
-/// An event whose body may be over a contract's limit, and the webhooks of that contract that want it.
+/// Webhooks with a shape of their own have bodies of their own: of so many of one request it is told.
+const SHAPES_MAX: usize = 16;
+
+/// An event whose body may be over a contract's limit, and the webhooks of that contract that want it, in the same shape.
 struct Suspect {
     index: usize,
     dialect: Arc<Dialect>,
     limit: usize,
+    shape: Option<Shape>,
     webhooks: Vec<Arc<Webhook>>,
 }
 
@@ -50,10 +55,14 @@ pub async fn check(
     least: usize,
 ) -> Result<Vec<String>, Problem> {
     let (mut warnings, mut at_once) = (Vec::new(), AT_ONCE_BYTES_MAX);
-    for Suspect { index, dialect, limit, webhooks } in suspects(api, publish, least) {
+    for Suspect { index, dialect, limit, shape, webhooks } in suspects(api, publish, least) {
         let event = event(&publish.events[index], account.number, api.clock.now());
         let (of, account_id, one) = (dialect.clone(), account.id.clone(), webhooks[0].clone());
-        let measure = move || of.body_bytes(&event, &one, &account_id);
+        let measure = move || {
+            let body = of.first_body((&event, event.created_at), &one, shape.as_ref(), &account_id);
+            // What cannot be shaped ends for that reason.
+            body.map_or(0, |body| body.len())
+        };
         let bytes = match at_once.checked_sub(publish.events[index].bytes()) {
             Some(left) => {
                 at_once = left;
@@ -74,17 +83,22 @@ pub async fn check(
 
 fn suspects(api: &Api, publish: &Publish, least: usize) -> Vec<Suspect> {
     let (dialects, registry) = (api.dialects.now(), api.store.registry());
-    let mut suspects = Vec::new();
+    let (mut suspects, mut shapes) = (Vec::new(), 0);
     let sizes = publish.events.iter().map(NewEvent::bytes).enumerate();
     for (index, bytes) in sizes.filter(|(_, bytes)| comes_near(*bytes, least)) {
-        let mut by_dialect: BTreeMap<&str, Vec<Arc<Webhook>>> = BTreeMap::new();
+        let mut by_dialect: BTreeMap<(&str, Option<&str>), Vec<Arc<Webhook>>> = BTreeMap::new();
         for webhook in publish.webhooks(index).iter().filter_map(|number| registry.webhook(*number)) {
-            by_dialect.entry(&webhook.dialect).or_default().push(webhook.clone());
+            by_dialect.entry((&webhook.dialect, webhook.shape.as_deref())).or_default().push(webhook.clone());
         }
-        for (name, webhooks) in by_dialect {
+        for ((name, shape), webhooks) in by_dialect {
             let Some(dialect) = dialects.get(name).cloned() else { continue };
+            shapes += usize::from(shape.is_some());
+            let Ok(shape) = shape.map(Shape::read).transpose() else { continue };
+            if shape.is_some() && shapes > SHAPES_MAX {
+                continue;
+            }
             if let Some(limit) = dialect.limits.body_bytes_max.filter(|limit| comes_near(bytes, *limit)) {
-                suspects.push(Suspect { index, dialect, limit, webhooks });
+                suspects.push(Suspect { index, dialect, limit, shape, webhooks });
             }
         }
     }

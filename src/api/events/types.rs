@@ -1,40 +1,44 @@
-//! Event types that the account's contracts do not document, told to the producer who posts them: as a warning with the
-//! nearest that they do, or as a refusal where every catalogue is closed.
+//! Event types that nobody has written down, neither the account nor its contracts, and such as are retired, told to the producer
+//! who posts them: as a warning with the nearest that there is, or as a refusal.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::api::Api;
+use crate::api::event_types::catalogue::Catalogue;
 use crate::api::events::input::{Form, at};
 use crate::api::http::problem::Problem;
-use crate::dialect::{Dialect, Dialects, check_types};
-use crate::domain::Invalid;
+use crate::dialect::{Dialect, Dialects};
 use crate::domain::account::Account;
-use crate::domain::webhook::EventFilter;
 use crate::store::NewEvent;
 
-/// Warnings about events to publish, one a type; an error if no contract of the account takes one of them.
+/// Types of which it is told what was meant perhaps.
+const NEAREST_MAX: usize = 50;
+
+/// Warnings about events to publish, one a type; an error if one of them is not to be published.
 pub fn check(api: &Api, account: &Account, form: Form, events: &[NewEvent]) -> Result<Vec<String>, Problem> {
     let dialects = api.dialects.now();
-    let telling = telling(api, &dialects, account);
-    let telling: Vec<&Dialect> = telling.iter().map(AsRef::as_ref).collect();
-    if telling.is_empty() {
+    let spoken = spoken(api, &dialects, account);
+    let spoken: Vec<&Dialect> = spoken.iter().map(AsRef::as_ref).collect();
+    let catalogue = Catalogue { api, account, dialects: &spoken };
+    if !catalogue.tells_types() {
         return Ok(Vec::new());
     }
     let (mut warnings, mut seen) = (Vec::new(), HashSet::new());
     for (index, event) in events.iter().enumerate() {
-        if seen.insert(event.event_type.as_str()) {
-            let wanted = EventFilter::Exact(event.event_type.clone());
-            let found = check_types(&telling, &at(form, index, "type"), &wanted);
-            warnings.extend(found.map_err(|invalid: Invalid| Problem::from(invalid))?);
+        let event_type = event.event_type.as_str();
+        if seen.insert(event_type) {
+            let with_nearest = warnings.len() < NEAREST_MAX;
+            let found = catalogue.check_published(&at(form, index, "type"), event_type, with_nearest);
+            warnings.extend(found.map_err(Problem::from)?);
         }
     }
     Ok(warnings)
 }
 
-/// The account's contracts that say which types there are: its own, and those of its webhooks.
-fn telling<'d>(api: &Api, dialects: &'d Dialects, account: &Account) -> Vec<&'d Arc<Dialect>> {
+/// The account's contracts: its own, and those of its webhooks.
+fn spoken<'d>(api: &Api, dialects: &'d Dialects, account: &Account) -> Vec<&'d Arc<Dialect>> {
     let registry = api.store.registry();
     let names: BTreeSet<&str> = registry.dialects_of(account.number).chain([account.dialect.as_str()]).collect();
-    names.into_iter().filter_map(|name| dialects.get(name)).filter(|dialect| dialect.tells_types()).collect()
+    names.into_iter().filter_map(|name| dialects.get(name)).collect()
 }

@@ -26,6 +26,7 @@ macro_rules! codes {
 codes! {
     InvalidField "invalid_field" "a field, parameter or header cannot be taken; `field` names it"
     InvalidJson "invalid_json" "the body is not JSON, or not of the kind that is asked for"
+    InvalidData "invalid_data" "the data of an event does not fit the schema of its type; `errors` names each fault"
     BrokenBody "broken_body" "the body broke off"
     Unauthorized "unauthorized" "no key, or one that is not known or has expired"
     Forbidden "forbidden" "the key may not do this"
@@ -37,6 +38,7 @@ codes! {
     EventIdConflict "event_id_conflict" "the event's id was used for another event"
     AccountExists "account_exists" "there is an account of this id"
     UidTaken "uid_taken" "another webhook of the account has this own id"
+    EventTypeExists "event_type_exists" "the account has written down an event type of this name"
     AccountLeaving "account_leaving" "an account of this id is being deleted"
     Purged "purged" "the event's payload was purged; it cannot be sent any more"
     WebhookLimit "webhook_limit" "the account has as many webhooks as its dialect allows"

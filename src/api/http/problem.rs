@@ -33,6 +33,7 @@ pub struct Problem {
     retry_after_seconds: Option<u32>,
     allow: Option<Box<str>>,
     left: Option<Box<Allowance>>,
+    parts: Box<[ErrorPart]>,
 }
 
 /// The body of every error reply.
@@ -45,7 +46,7 @@ pub struct ErrorReply<'a> {
 /// What went wrong.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Error)]
-struct ErrorBody<'a> {
+pub struct ErrorBody<'a> {
     /// One word for programs: it never changes for the same error.
     #[schema(value_type = ErrorCode)]
     code: &'a str,
@@ -55,11 +56,35 @@ struct ErrorBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, example = "events[2]")]
     field: Option<&'a str>,
+    /// Each fault, where several can be told at once (`invalid_data`): at most 20; left out elsewhere.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false, max_items = 20)]
+    errors: &'a [ErrorPart],
+}
+
+/// One of several things that are wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ErrorPart {
+    /// Where: the field, and within data that does not fit its schema a JSON Pointer behind it (`[3].data/items/0/amount`).
+    #[schema(example = "[3].data/items/0/amount")]
+    pub field: String,
+    /// What is wrong there.
+    #[schema(example = "value is not of type \"number\"")]
+    pub message: String,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), field: None, retry_after_seconds: None, allow: None, left: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            field: None,
+            retry_after_seconds: None,
+            allow: None,
+            left: None,
+            parts: Box::default(),
+        }
     }
 
     /// 400: the body is not JSON, or not of the kind that is asked for.
@@ -100,6 +125,25 @@ impl Problem {
     pub fn method_not_allowed(method: &str, path: &str, allow: String) -> Self {
         let message = format!("{path} does not answer to {method}, only to {allow}");
         Self { allow: Some(allow.into()), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, message) }
+    }
+
+    /// 422: data does not fit the schema of its type; there is at least one fault.
+    pub fn data(faults: Vec<ErrorPart>) -> Self {
+        let more = match faults.len() {
+            0 | 1 => String::new(),
+            n => format!("; and {} more, see errors", n - 1),
+        };
+        let first =
+            faults.first().map_or((String::new(), String::new()), |one| (one.field.clone(), one.message.clone()));
+        let message = format!("{}: {}{more}", first.0, first.1);
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::InvalidData, message).with_field(first.0);
+        Self { parts: faults.into(), ..problem }
+    }
+
+    /// 409: the account has this already.
+    pub fn event_type_exists(name: &str) -> Self {
+        let message = format!("type: the account has an event type {name:?}; change that one with PATCH");
+        Self::new(StatusCode::CONFLICT, Code::EventTypeExists, message).with_field("type")
     }
 
     /// 409: the thing is in a state in which this cannot be done; the message says what to do.
@@ -218,6 +262,11 @@ impl Problem {
         Self { message: change(&self.message), ..self }
     }
 
+    /// What is told of it.
+    pub fn body(&self) -> ErrorBody<'_> {
+        ErrorBody { code: self.code.word(), message: &self.message, field: self.field.as_deref(), errors: &self.parts }
+    }
+
     /// Whether a field of the request cannot be taken.
     pub fn is_of_field(&self) -> bool {
         self.code == Code::InvalidField
@@ -312,8 +361,7 @@ impl ResponseError for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             reply.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        let error = ErrorBody { code: self.code.word(), message: &self.message, field: self.field.as_deref() };
-        let mut reply = reply.json(ErrorReply { error });
+        let mut reply = reply.json(ErrorReply { error: self.body() });
         if let Some(left) = self.left.as_deref() {
             allowance::write(reply.headers_mut(), *left);
         }

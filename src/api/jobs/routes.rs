@@ -72,7 +72,7 @@ fn find(api: &Api, tenant: &Tenant, text: &str) -> Result<Job, Problem> {
     job.filter(|job| may_see(tenant, job)).ok_or_else(|| Problem::not_found("job"))
 }
 
-/// What happens to another account is the operator's matter, whoever else has a key of the one that the job belongs to.
+/// What happens to other accounts is the operator's matter, whoever else has a key of the one that the job belongs to.
 fn may_see(tenant: &Tenant, job: &Job) -> bool {
-    tenant.is_admin() || !matches!(job.bulk.source, Source::Account { .. })
+    tenant.is_admin() || !matches!(job.bulk.source, Source::Account { .. } | Source::Accounts(_))
 }

@@ -28,6 +28,12 @@ pub struct JobView {
     pub webhook_id: Option<String>,
     /// The account that it deletes, if it does.
     pub account_id: Option<String>,
+    /// The event that it delivers again, or broadcasts: that one is the account's `operator`.
+    pub event_id: Option<String>,
+    /// The tag of the accounts that it broadcasts to, where one was asked for.
+    pub tag: Option<String>,
+    /// How many accounts it broadcasts to, as they were when it was asked for.
+    pub accounts: Option<u64>,
     /// How many ids it was given, where it was.
     pub ids: Option<u64>,
     /// Only this type, or those that a filter such as `task.*` lets through.
@@ -40,11 +46,11 @@ pub struct JobView {
     pub to: Option<String>,
     /// Rows that it has looked at.
     pub examined: u64,
-    /// Deliveries that it has replayed, made or discarded; events that it has deleted or purged; of an account, events and
-    /// webhooks.
+    /// Deliveries that it has replayed, made or discarded; events or webhooks that it has deleted, events that it has purged; of an
+    /// account, events and webhooks; accounts that got what it broadcasts.
     pub done: u64,
-    /// What was asked for and could not be done: the event or its payload is no longer kept, the webhook was deleted, or somebody was
-    /// faster.
+    /// What was asked for and could not be done: the event or its payload is no longer kept, the webhook was deleted, somebody was
+    /// faster, or an account has another event under the `id` of a broadcast.
     pub skipped: u64,
     /// When it was asked for.
     #[schema(format = DateTime)]
@@ -58,7 +64,7 @@ pub struct JobView {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = DryRun)]
 pub struct CountView {
-    /// What would be replayed, made, discarded, deleted or purged.
+    /// What would be replayed, made, discarded, deleted, purged or reached.
     pub count: u64,
     /// What is asked for and could not be done.
     pub skipped: u64,
@@ -73,6 +79,11 @@ impl ListRow for JobView {}
 pub fn view(store: &Store, job: &Job) -> JobView {
     let registry = store.registry();
     let webhook = job.bulk.source.webhook().and_then(|number| registry.webhook(number));
+    let broadcast = if let Source::Accounts(broadcast) = &job.bulk.source { Some(broadcast) } else { None };
+    let event = match &job.bulk.source {
+        Source::Audience { event } => Some(*event),
+        _ => broadcast.map(|broadcast| broadcast.event),
+    };
     JobView {
         id: job.id.to_string(),
         kind: job.bulk.kind.word(),
@@ -80,6 +91,9 @@ pub fn view(store: &Store, job: &Job) -> JobView {
         state: job.state.word(),
         webhook_id: webhook.map(|webhook| webhook.id.to_string()),
         account_id: if let Source::Account { id, .. } = &job.bulk.source { Some(id.clone()) } else { None },
+        event_id: event.map(|event| event.to_string()),
+        tag: broadcast.and_then(|broadcast| broadcast.tag.clone()),
+        accounts: broadcast.map(|broadcast| broadcast.accounts),
         ids: job.ids(),
         event_type: job.bulk.event_type.as_ref().map(EventFilter::to_string),
         from: job.bulk.from.map(time::rfc3339),

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 use crate::domain::condition::CONDITION_BYTES_MAX;
 use crate::domain::disable::{ATTEMPTS_MAX, FAILURES_MAX, SECONDS_MAX};
 use crate::domain::endpoint::{HEADERS_MAX, URL_BYTES_MAX};
+use crate::domain::endpoint_auth::NAME_BYTES_MAX;
 use crate::domain::job::IDS_MAX;
 use crate::domain::notice::{QUIET_SECONDS_MAX, QUIET_SECONDS_USUAL};
+use crate::domain::oauth2::{CLIENT_ID_BYTES_MAX, EXTRA_MAX, SCOPE_BYTES_MAX};
 use crate::domain::order::KEY_PATH_BYTES_MAX;
 use crate::domain::rate_limit::REQUESTS_MAX;
 use crate::domain::retry::{DELAY_SECONDS_MAX, JITTER_PERCENT_MAX, RETRIES_MAX};
@@ -18,7 +20,7 @@ use crate::domain::webhook::{
 /// What is said of the field beside its type.
 pub fn bounds(of: &str, field: &str) -> Option<Value> {
     Some(match (of, field) {
-        ("WebhookCreate" | "WebhookChange", field) => return of_webhook(field),
+        ("WebhookCreate" | "WebhookChange" | "WebhookPut", field) => return of_webhook(field),
         ("RateLimit", "per_second" | "per_minute") => json!({"minimum": 1, "maximum": REQUESTS_MAX}),
         ("RateLimit", "burst") => json!({"minimum": 0, "maximum": REQUESTS_MAX}),
         ("RetrySchedule", "delays") => json!({
@@ -34,6 +36,12 @@ pub fn bounds(of: &str, field: &str) -> Option<Value> {
         ("SecretRotate", "overlap_seconds") => {
             json!({"minimum": 0, "maximum": OVERLAP_SECONDS_MAX, "default": OVERLAP_SECONDS_DEFAULT})
         }
+        ("AuthChange", "username") => json!({"maxLength": NAME_BYTES_MAX}),
+        ("AuthChange", "name") => json!({"minLength": 1, "maxLength": NAME_BYTES_MAX}),
+        ("AuthChange", "token_url") => json!({"maxLength": URL_BYTES_MAX}),
+        ("AuthChange", "client_id") => json!({"minLength": 1, "maxLength": CLIENT_ID_BYTES_MAX}),
+        ("AuthChange", "scope" | "audience") => json!({"minLength": 1, "maxLength": SCOPE_BYTES_MAX}),
+        ("AuthChange", "extra") => json!({"maxProperties": EXTRA_MAX}),
         ("DeadLettersSelect", "ids") => json!({"minItems": 1, "maxItems": IDS_MAX}),
         ("EventPublish", "test") | (_, "dry_run") => json!({"default": false}),
         ("Notices", "quiet_seconds") => json!({"minimum": 0, "maximum": QUIET_SECONDS_MAX}),

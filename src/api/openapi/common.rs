@@ -108,6 +108,7 @@ pub fn path_id(before: &str) -> &'static str {
         "deliveries" | "replay" => "The delivery's id, in any spelling",
         "jobs" => "The job's id",
         "accounts" => "The account's id",
+        "event-types" => "The event type, such as `task.created`; a `/` in it is written `%2F`",
         "keys" => "The key's id; it is not the key",
         "dialects" => "The dialect's name",
         _ => "",

@@ -10,8 +10,10 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::http::code::Code;
 use crate::domain::delivery::{Cause, FAILURE_KINDS, SHOWN_STATES};
+use crate::domain::endpoint_auth::EndpointAuth;
 use crate::domain::job::{JobKind as Kind, JobState as State, Source};
 use crate::domain::lane::Why;
+use crate::domain::oauth2::ClientAuth;
 use crate::domain::stats::Step;
 use crate::domain::walk::First;
 use crate::domain::webhook::SHOWN_STATUSES;
@@ -46,7 +48,8 @@ enums! {
     /// Why a delivery exists: `accept`, its event was accepted; `test`, a webhook was tested; `replay`, it repeats another;
     /// `missed`, a bulk replay made it for an event that had none.
     DeliveryCause = Cause::WORDS;
-    /// What came of an attempt: `status`, an answer; otherwise what came in the place of one.
+    /// What came of an attempt: `status`, an answer; otherwise what came in the place of one. `auth`: there was no access token for
+    /// it. `too_large` and `shape_too_costly`: nothing was sent, and it is not tried again.
     AttemptOutcome = FAILURE_KINDS;
     /// Whether a webhook's deliveries go out: `active`; `paused` by a person; `disabled` by a rule or a person; `unverified`
     /// until its endpoint passes the ownership check.
@@ -58,6 +61,11 @@ enums! {
     /// what is left are retries, due later; `behind_head`, what is left waits for the head of its order; `no_place`, others
     /// hold them; `no_bytes`, the bodies that are out leave no room; `no_connection`, the server has none.
     LaneWait = Why::WORDS;
+    /// How a webhook authenticates at its endpoint: `basic`, with a user name and a password; `bearer`, with a token that stays the
+    /// same; `header`, with a header of any name; `oauth2`, with tokens that are fetched by client credentials.
+    AuthType = EndpointAuth::WORDS;
+    /// Where a client shows its token endpoint who it is: `basic`, in the header `Authorization`, or `body`, among the parameters.
+    ClientAuthWay = ClientAuth::WORDS;
     /// What a bulk job does.
     JobKind = Kind::WORDS;
     /// What a bulk job looks at.

@@ -3,11 +3,11 @@
 use serde::Deserialize;
 
 use crate::api::deliveries::filter::one_of;
-use crate::api::masking::own_url;
 use crate::api::openapi::words::WebhookStatus;
 use crate::domain::Invalid;
 use crate::domain::event::check_type;
-use crate::domain::webhook::{SHOWN_STATUSES, Webhook};
+use crate::domain::selection::WebhookSelection;
+use crate::domain::webhook::SHOWN_STATUSES;
 
 /// Which webhooks to list.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -33,27 +33,12 @@ pub struct WebhooksFilter {
     pub channel: Option<String>,
 }
 
-/// The same, read.
-#[derive(Debug)]
-pub struct Sought {
-    /// In lower case.
-    url: Option<String>,
-    /// In lower case.
-    name: Option<String>,
-    event_type: Option<String>,
-    status: Option<String>,
-    dialect: Option<String>,
-    uid: Option<String>,
-    tag: Option<String>,
-    channel: Option<String>,
-}
-
 impl WebhooksFilter {
     /// Reads it.
-    pub fn read(self) -> Result<Sought, Invalid> {
+    pub fn read(self) -> Result<WebhookSelection, Invalid> {
         let checked = self.event_type.as_deref().map_or(Ok(()), check_type);
         checked.map_err(|invalid| Invalid { field: "event_type".into(), ..invalid })?;
-        Ok(Sought {
+        Ok(WebhookSelection {
             url: self.url.map(|text| text.to_lowercase()),
             name: self.name.map(|text| text.to_lowercase()),
             event_type: self.event_type,
@@ -63,23 +48,5 @@ impl WebhooksFilter {
             tag: self.tag,
             channel: self.channel,
         })
-    }
-}
-
-impl Sought {
-    /// Whether a webhook is asked for.
-    pub fn wants(&self, webhook: &Webhook, may_manage: bool) -> bool {
-        let has = |wanted: &Option<String>, text: Option<&str>| {
-            wanted.as_ref().is_none_or(|wanted| text.is_some_and(|text| text.to_lowercase().contains(wanted)))
-        };
-        // What is not shown is not sought by either.
-        has(&self.url, Some(&own_url(webhook, webhook.url.as_str(), may_manage)))
-            && has(&self.name, webhook.name.as_deref())
-            && self.event_type.as_ref().is_none_or(|event_type| webhook.wants(event_type))
-            && self.status.as_ref().is_none_or(|status| webhook.status_word() == status)
-            && self.dialect.as_ref().is_none_or(|dialect| webhook.dialect == *dialect)
-            && self.uid.as_ref().is_none_or(|uid| webhook.uid.as_ref() == Some(uid))
-            && self.tag.as_ref().is_none_or(|tag| webhook.tags.contains(tag))
-            && self.channel.as_ref().is_none_or(|channel| webhook.channels.contains(channel))
     }
 }

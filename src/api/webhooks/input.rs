@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::endpoint_auth::{self, AuthInput, NewAuth};
 use super::noticing::{NoticesInput, apply_notices, check_kind};
 use super::order::OrderChange;
 use super::outgoing::{self, TlsInput};
-use crate::api::http::request::vet_text;
+use crate::api::http::request::{Object, vet_text};
 use crate::api::http::setting::Change;
 use crate::api::openapi::words::WebhookOrder;
-use crate::dialect::{Dialect, Signing, check_types};
+use crate::dialect::{Dialect, Signing};
 use crate::domain::Invalid;
 use crate::domain::condition::Condition;
 use crate::domain::disable::{DisableRule, WrittenRule};
@@ -24,6 +25,7 @@ use crate::domain::order::OnDead;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::{RetrySchedule, SuccessRule};
 use crate::domain::secret::{Secret, SigningSecret};
+use crate::domain::shape::{Shape, Written};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{
     DESCRIPTION_CHARS_MAX, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, NAME_CHARS_MAX, Status,
@@ -128,6 +130,10 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "@.data.amount > 100 && @.data.currency == \"EUR\"")]
     filter: Change<String>,
+    /// What is made of an event's `data` for it, behind what the dialect makes of it.
+    #[serde(default)]
+    #[schema(value_type = Option<Written>)]
+    shape: Change<Object<Written>>,
     /// Networks that may be dialled for it though they are not public, such as `["10.20.0.0/16"]`; at most 32. For admin
     /// keys only.
     #[serde(default)]
@@ -137,6 +143,11 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<TlsInput>)]
     tls: Change<TlsInput>,
+    /// How it authenticates at its endpoint, beside its signature: with a password, a token, a header, or OAuth 2 client
+    /// credentials. Null: not at all.
+    #[serde(default)]
+    #[schema(value_type = Option<AuthInput>)]
+    auth: Change<AuthInput>,
     /// Your own id for it, which stands wherever its id does: 1 to 128 of `A-Z a-z 0-9 _ . -`, unlike a UUID. No other webhook of
     /// the account may have it; a deleted one has it no more.
     #[serde(default)]
@@ -188,8 +199,10 @@ pub struct WebhookChange {
     disable: Change<DisableRule>,
     order: OrderChange,
     condition: Change<String>,
+    shape: Change<String>,
     allow: Change<Vec<IpNet>>,
     tls: Change<TlsInput>,
+    auth: Change<NewAuth>,
     uid: Change<String>,
     tags: Change<Vec<String>>,
     metadata: Change<BTreeMap<String, String>>,
@@ -200,10 +213,19 @@ pub struct WebhookChange {
     pub warnings: Vec<String>,
 }
 
+/// What to tell of a filter for event types, by the field that it stands in: a warning, or that it cannot be taken.
+pub type CheckTypes<'a> = &'a dyn Fn(&str, &EventFilter) -> Result<Option<String>, Invalid>;
+
 impl WebhookInput {
-    /// Checks everything but `dialect`, which decides what is right here. `known`: the webhook that it changes. Which URLs it
-    /// may have, `schemes` says; one that it has already it may keep.
-    pub fn vet(self, dialect: &Dialect, schemes: Schemes, known: Option<&Webhook>) -> Result<WebhookChange, Invalid> {
+    /// Checks everything but `dialect`, which decides what is right here; `types` tells what event types there are. `known`: the
+    /// webhook that it changes. Which URLs it may have, `schemes` says; one that it has already it may keep.
+    pub fn vet(
+        self,
+        dialect: &Dialect,
+        types: CheckTypes<'_>,
+        schemes: Schemes,
+        known: Option<&Webhook>,
+    ) -> Result<WebhookChange, Invalid> {
         let mut warnings = Vec::new();
         let hears_notices = self.hears_notices(known);
         let secret = self.secret.required("secret", |text| {
@@ -218,8 +240,8 @@ impl WebhookInput {
                 None => EndpointUrl::of_webhook(&text, schemes),
             })?,
             events: self.events.required("events", |texts| match hears_notices {
-                true => vet_filters(texts, |field, filter| check_kind(field, filter).map(|()| None), &mut warnings),
-                false => vet_filters(texts, |field, filter| check_types(&[dialect], field, filter), &mut warnings),
+                true => vet_filters(texts, &|field, filter| check_kind(field, filter).map(|()| None), &mut warnings),
+                false => vet_filters(texts, types, &mut warnings),
             })?,
             signing: self.signing.required("signing", Ok)?,
             secret,
@@ -236,8 +258,10 @@ impl WebhookInput {
             disable: self.disable.vet(DisableRule::try_from)?,
             order: OrderChange::vet(self.order, self.order_key, self.on_dead)?,
             condition: self.filter.vet(|text| Condition::parse(&text).map(|_| text))?,
+            shape: self.shape.vet(|Object(written)| Shape::of(written).map(|shape| shape.written().to_json()))?,
             allow,
             tls: self.tls,
+            auth: self.auth.vet(|auth| auth.vet(dialect, http_allowed))?,
             uid: self.uid.vet(|uid| labels::check_uid(&uid).map(|()| uid))?,
             tags: self.tags.vet(labels::vet_tags)?,
             metadata: self.metadata.vet(labels::vet_metadata)?,
@@ -330,8 +354,10 @@ impl WebhookChange {
         self.disable.apply(&mut webhook.disable);
         self.order.apply(&mut webhook.order);
         self.condition.apply(&mut webhook.condition);
+        self.shape.apply(&mut webhook.shape);
         self.allow.apply_or_empty(&mut webhook.allow);
         outgoing::apply_tls(self.tls, &mut webhook.tls)?;
+        endpoint_auth::apply(self.auth, webhook)?;
         self.uid.apply(&mut webhook.uid);
         self.tags.apply_or_empty(&mut webhook.tags);
         self.metadata.apply_or_empty(&mut webhook.metadata);
@@ -357,7 +383,7 @@ pub fn vet_reason(reason: Option<String>) -> Result<String, Invalid> {
 
 fn vet_filters(
     texts: Vec<String>,
-    check: impl Fn(&str, &EventFilter) -> Result<Option<String>, Invalid>,
+    types: CheckTypes<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<EventFilter>, Invalid> {
     if texts.is_empty() || texts.len() > FILTERS_MAX {
@@ -375,7 +401,7 @@ fn vet_filters(
         let filter = EventFilter::parse(text);
         let filter = filter.map_err(|invalid| Invalid { field: format!("events[{n}]"), ..invalid })?;
         if !filters.contains(&filter) {
-            warnings.extend(check(&format!("events[{n}]"), &filter)?);
+            warnings.extend(types(&format!("events[{n}]"), &filter)?);
             filters.push(filter);
         }
     }

@@ -1,5 +1,5 @@
-//! Asking the endpoint of a new webhook a little after the reply that shows its secret: an endpoint that verifies what it
-//! gets cannot pass before somebody has told it. What stays true: nothing of it is stored, so a restart leaves a webhook
+//! Asking the endpoint of a webhook a little after the reply: an endpoint that verifies what it gets cannot pass before somebody
+//! has told it the secret which the reply shows, and who makes many webhooks at once does not wait for their endpoints. What stays true: nothing of it is stored, so a restart leaves a webhook
 //! that was not asked to `POST …/verify`; whatever a person does meanwhile comes first; and how many wait is bounded and shared
 //! between accounts: the endpoints of further webhooks are asked before the reply.
 
@@ -12,12 +12,15 @@ use crate::api::Api;
 use crate::api::access::auth::Tenant;
 use crate::domain::byte_budget::Charge;
 use crate::domain::id::{AccountNumber, WebhookId};
-use crate::domain::webhook::{Ownership, Webhook};
+use crate::domain::webhook::Webhook;
 
 /// When it is asked, in seconds after the reply, and after each time that it did not pass.
 const AFTER_SECONDS: [u64; 3] = [1, 10, 60];
 /// Why a webhook that waits for it gets nothing yet.
 pub const NOT_YET: &str = "its endpoint is asked in a second, once it can have been told the secret";
+
+/// The same of one that nobody asks by and by, since there is no turn for it.
+pub const NO_TURN: &str = "its endpoint was not asked yet, since too many wait for that";
 
 /// What one that waits holds in memory, about.
 const TURN_BYTES: usize = 8 * 1024;
@@ -53,5 +56,5 @@ pub fn ask(api: web::Data<Api>, tenant: Tenant, webhook: &Webhook, turn: Turn) {
 
 fn still_waits(api: &Api, tenant: &Tenant, id: WebhookId) -> Option<Webhook> {
     let webhook = reach(api, tenant).find(id)?;
-    matches!(webhook.ownership, Ownership::Never { .. }).then(|| (*webhook).clone())
+    (!webhook.ownership.is_settled()).then(|| (*webhook).clone())
 }

@@ -7,8 +7,9 @@ use super::input::WebhookInput;
 use super::reach::Reach;
 use crate::api::http::problem::Problem;
 use crate::api::http::request::{Object, read_json, read_map};
-use crate::dialect::{Dialect, Operation};
+use crate::dialect::{Dialect, Operation, check_types};
 use crate::domain::endpoint::Schemes;
+use crate::domain::webhook::EventFilter;
 
 /// A longer body is not tried with other contracts.
 const TRIED_BYTES_MAX: usize = 64 * 1024;
@@ -44,8 +45,11 @@ fn takes(dialect: &Dialect, body: &Map<String, Value>, schemes: Schemes) -> bool
         Some(face) => face.read(body.clone()).ok(),
         None => Some(body.clone()),
     };
+    let types = |field: &str, wanted: &EventFilter| check_types(&[dialect], field, wanted);
     let input = native.and_then(|native| read_map::<WebhookInput>(native).ok());
-    input.and_then(|input| input.vet(dialect, schemes, None).ok()).is_some_and(|change| change.is_whole().is_ok())
+    input
+        .and_then(|input| input.vet(dialect, &types, schemes, None).ok())
+        .is_some_and(|change| change.is_whole().is_ok())
 }
 
 fn hint(fitting: &[&Dialect], own: &str) -> Option<String> {

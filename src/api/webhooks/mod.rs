@@ -1,10 +1,13 @@
 //! Webhooks: making, changing and looking at them, holding their deliveries, their secrets, and asking their endpoints.
 
+pub mod batch;
 pub mod bulk;
 mod create;
+mod endpoint_auth;
 mod filter;
 mod input;
 pub mod later;
+pub mod leaving;
 pub mod meant;
 mod noticing;
 pub mod operations;

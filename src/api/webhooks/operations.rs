@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::input::{WebhookChange, WebhookInput};
 use super::later;
-use super::outgoing::{check_place, check_url};
+use super::outgoing::{check_place, check_token_place, check_token_url, check_url};
 use super::probing::{is_asked, warning};
 use super::reach::Reach;
 use crate::api::Quotas;
+use crate::api::event_types::catalogue::Catalogue;
 use crate::api::http::problem::Problem;
 use crate::api::http::setting::Change;
 use crate::dialect::Dialect;
@@ -16,8 +17,11 @@ use crate::domain::Invalid;
 use crate::domain::audit::Deed;
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::secret::SigningSecret;
-use crate::domain::webhook::{Ownership, Webhook};
-use crate::store::Refusal;
+use crate::domain::webhook::{EventFilter, Ownership, Webhook};
+use crate::store::{Refusal, WebhookEdit};
+
+/// Why a webhook gets nothing, or nothing more, while its endpoint is asked.
+const BEING_ASKED: &str = "its endpoint is being asked";
 
 /// What came of a create.
 pub struct Created {
@@ -31,38 +35,43 @@ pub struct Created {
     pub asked_later: Option<later::Turn>,
 }
 
+/// A webhook that is to be made: vetted, and with a secret.
+pub struct Draft {
+    /// As it is to be stored.
+    pub webhook: Webhook,
+    /// How many of its dialect the account may have.
+    pub limit: Option<u32>,
+    /// Whether its secret was generated here.
+    pub generated: bool,
+    /// What to tell about it.
+    pub warnings: Vec<String>,
+    /// Whether its endpoint is asked if it wants deliveries.
+    pub asked: bool,
+    /// Its turn to be asked after the reply.
+    pub asked_later: Option<later::Turn>,
+}
+
+/// A change of a webhook that is vetted as far as it can be before it is made.
+pub struct Revision {
+    /// What is changed.
+    pub edit: WebhookEdit,
+    /// What to tell about it.
+    pub warnings: Vec<String>,
+    /// Where the webhook was, and whether its endpoint was asked.
+    pub before: (EndpointUrl, bool),
+}
+
+/// Whether the endpoint of a webhook that was so before a change is to be asked.
+pub fn asks((url_before, was_asked): &(EndpointUrl, bool), webhook: &Webhook) -> bool {
+    (webhook.url != *url_before || !was_asked) && !webhook.ownership.is_settled()
+}
+
 impl Reach<'_> {
     /// Makes a webhook.
-    pub async fn create(&self, mut input: WebhookInput) -> Result<Created, Problem> {
-        let dialect = self.dialect_for(std::mem::take(&mut input.dialect))?;
-        let mut change = input.vet(&dialect, self.schemes(), None)?;
-        change.is_whole()?;
-        self.vet_demands((None, None), &change)?;
-        // Nobody can be asked by mail: the operator vouches for whom it goes to.
-        let is_mail = change.url().is_some_and(EndpointUrl::is_mail);
-        let asked = !is_mail && is_asked(&dialect, change.ownership_check());
-        let generated = match change.has_secret() {
-            true => None,
-            false => Some(self.api.new_secret(&dialect, change.signing.unwrap_or_default())?),
-        };
-        let mut warnings = std::mem::take(&mut change.warnings);
-        let Some(url) = change.url().cloned() else { return Err(Problem::internal("a webhook without a URL")) };
-        let mut webhook = Webhook::new(self.tenant.account().number, &dialect.name, url, Vec::new());
-        webhook.secrets = generated.iter().cloned().map(|secret| SigningSecret { secret, until: None }).collect();
-        if change.changes_allow(&[]) {
-            self.may_open()?;
-        }
-        change.apply(&mut webhook, self.api.clock.now())?;
-        check_url(&self.api.settings.guard, &webhook)?;
-        let limit = dialect.limits.webhooks_per_account;
-        // Such an endpoint verifies what it is asked, and cannot know the secret yet.
-        let verifies = dialect.challenge_needs_secret();
-        let asked_later =
-            if verifies && generated.is_some() { later::turn(self.api, self.tenant.account().number) } else { None };
-        if asked {
-            let reason = if asked_later.is_some() { later::NOT_YET } else { "its endpoint is being asked" };
-            webhook.ownership = Ownership::Never { reason: reason.into() };
-        }
+    pub async fn create(&self, input: WebhookInput) -> Result<Created, Problem> {
+        // An endpoint that verifies what it is asked cannot know a secret yet that is made here.
+        let Draft { webhook, limit, generated, mut warnings, asked, asked_later } =
+            self.draft(input, |dialect, generated| dialect.challenge_needs_secret() && generated)?;
         let quota = self.quotas().webhooks_max;
         let made = self.api.change(self.tenant, move |staging| {
             staging.vet_webhook_quota(webhook.account, quota)?;
@@ -75,11 +84,57 @@ impl Reach<'_> {
             webhook = self.prove_ownership(webhook).await?;
         }
         warnings.extend(warning(&webhook));
-        Ok(Created { webhook, generated: generated.is_some(), warnings, asked_later })
+        Ok(Created { webhook, generated, warnings, asked_later })
+    }
+
+    /// Vets a webhook that is to be made; `asks_later` says of its dialect, and of whether its secret is generated, if its
+    /// endpoint should be asked after the reply.
+    pub fn draft(
+        &self,
+        mut input: WebhookInput,
+        asks_later: impl FnOnce(&Dialect, bool) -> bool,
+    ) -> Result<Draft, Problem> {
+        let dialect = self.dialect_for(std::mem::take(&mut input.dialect))?;
+        let mut change = self.vet(input, &dialect, None)?;
+        change.is_whole()?;
+        self.vet_demands((None, None), &change)?;
+        // Nobody can be asked by mail: the operator vouches for whom it goes to.
+        let is_mail = change.url().is_some_and(EndpointUrl::is_mail);
+        let asked = !is_mail && is_asked(&dialect, change.ownership_check());
+        let generated = match change.has_secret() {
+            true => None,
+            false => Some(self.api.new_secret(&dialect, change.signing.unwrap_or_default())?),
+        };
+        let warnings = std::mem::take(&mut change.warnings);
+        let Some(url) = change.url().cloned() else { return Err(Problem::internal("a webhook without a URL")) };
+        let mut webhook = Webhook::new(self.tenant.account().number, &dialect.name, url, Vec::new());
+        webhook.secrets = generated.iter().cloned().map(|secret| SigningSecret { secret, until: None }).collect();
+        if change.changes_allow(&[]) {
+            self.may_open()?;
+        }
+        change.apply(&mut webhook, self.api.clock.now())?;
+        check_url(&self.api.settings.guard, &webhook)?;
+        check_token_url(&self.api.settings.guard, &webhook)?;
+        let limit = dialect.limits.webhooks_per_account;
+        let is_later = asked && asks_later(&dialect, generated.is_some());
+        let asked_later = if is_later { later::turn(self.api, self.tenant.account().number) } else { None };
+        if asked {
+            let reason = if asked_later.is_some() { later::NOT_YET } else { BEING_ASKED };
+            webhook.ownership = Ownership::Never { reason: reason.into() };
+        }
+        Ok(Draft { webhook, limit, generated: generated.is_some(), warnings, asked, asked_later })
+    }
+
+    /// Checks what is said of a webhook, of `known` if it is there.
+    fn vet(&self, input: WebhookInput, dialect: &Dialect, known: Option<&Webhook>) -> Result<WebhookChange, Invalid> {
+        let dialects = &[dialect];
+        let catalogue = Catalogue { api: self.api, account: self.tenant.account(), dialects };
+        let types = |field: &str, wanted: &EventFilter| catalogue.check_heard(field, wanted);
+        input.vet(dialect, &types, self.schemes(), known)
     }
 
     /// What the account may have.
-    fn quotas(&self) -> Quotas {
+    pub fn quotas(&self) -> Quotas {
         self.api.settings.quotas.of(&self.tenant.account().limits)
     }
 
@@ -88,8 +143,19 @@ impl Reach<'_> {
     }
 
     /// Changes a webhook: what `input` leaves out stays.
-    pub async fn update(&self, id: &str, mut input: WebhookInput) -> Result<(Webhook, Vec<String>), Problem> {
+    pub async fn update(&self, id: &str, input: WebhookInput) -> Result<(Webhook, Vec<String>), Problem> {
         let webhook = self.webhook(id)?;
+        let Revision { edit, mut warnings, before } = self.revision(&webhook, input)?;
+        let mut webhook = self.change(&webhook, "changed", edit).await?;
+        if asks(&before, &webhook) {
+            webhook = self.prove_ownership(webhook).await?;
+        }
+        warnings.extend(warning(&webhook));
+        Ok((webhook, warnings))
+    }
+
+    /// Vets a change of a webhook.
+    pub fn revision(&self, webhook: &Webhook, mut input: WebhookInput) -> Result<Revision, Problem> {
         match std::mem::take(&mut input.dialect) {
             Change::To(name) if name != webhook.dialect => {
                 let message = format!("is {:?} and cannot be changed; make another webhook", webhook.dialect);
@@ -98,39 +164,40 @@ impl Reach<'_> {
             _ => {}
         }
         let dialect = self.api.loaded(&webhook.dialect)?;
-        let mut change = input.vet(&dialect, self.schemes(), Some(&webhook))?;
+        let mut change = self.vet(input, &dialect, Some(&webhook))?;
         if change.signing.is_some() {
             let message = "is a matter of the secret: rotate it, or give another one";
             return Err(Invalid::new("signing", message).into());
         }
-        let mut warnings = std::mem::take(&mut change.warnings);
+        let warnings = std::mem::take(&mut change.warnings);
         let asked = change.ownership_check().map(|wish| !webhook.url.is_mail() && is_asked(&dialect, Some(wish)));
         if change.changes_allow(&webhook.allow) {
             self.may_open()?;
         }
         self.vet_demands((webhook.max_in_flight, webhook.timeout_seconds), &change)?;
         let (guard, may_open) = (self.api.settings.guard.clone(), self.tenant.is_admin());
-        let (url, was_asked) = (webhook.url.clone(), webhook.ownership.is_asked());
-        let url_before = url.clone();
-        let changed = self.change(&webhook, "changed", move |webhook, now| {
+        let before = (webhook.url.clone(), webhook.ownership.is_asked());
+        let url = before.0.clone();
+        let edit: WebhookEdit = Box::new(move |webhook, now| {
             if let Some(url) = change.url().filter(|_| !may_open) {
                 check_place(webhook, url).map_err(Refusal::Forbidden)?;
             }
+            let before = webhook.clone();
             change.apply(webhook, now)?;
+            if !may_open {
+                check_token_place(&before, webhook).map_err(Refusal::Forbidden)?;
+            }
             // A webhook that was there before a rule can be changed otherwise: the dial refuses it.
             if webhook.url != url {
                 check_url(&guard, webhook)?;
             }
+            if webhook.auth != before.auth {
+                check_token_url(&guard, webhook)?;
+            }
             webhook.ownership = ask_again(webhook, &url, asked);
             Ok(())
         });
-        let mut webhook = changed.await?;
-        let is_news = webhook.url != url_before || !was_asked;
-        if is_news && !webhook.ownership.is_settled() {
-            webhook = self.prove_ownership(webhook).await?;
-        }
-        warnings.extend(warning(&webhook));
-        Ok((webhook, warnings))
+        Ok(Revision { edit, warnings, before })
     }
 
     /// Deletes a webhook; its open deliveries are cancelled.
@@ -164,7 +231,7 @@ impl Reach<'_> {
 /// Where the ownership check stands after a change: another URL, or a check that was not there, is asked about. What was
 /// delivered to before is held meanwhile.
 fn ask_again(webhook: &Webhook, url_before: &EndpointUrl, asked: Option<bool>) -> Ownership {
-    let reason = || "its endpoint is being asked".to_string();
+    let reason = || BEING_ASKED.to_string();
     match (&webhook.ownership, asked) {
         (_, Some(false)) => Ownership::NotAsked,
         (Ownership::NotAsked, Some(true)) => Ownership::Again { reason: reason() },

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::api::http::setting::Change;
 use crate::domain::Invalid;
 use crate::domain::endpoint::EndpointUrl;
-use crate::domain::guard::{Guard, is_wide};
+use crate::domain::endpoint_auth::EndpointAuth;
+use crate::domain::guard::{Guard, Rule, is_wide};
 use crate::domain::secret::Secret;
 use crate::domain::tls::{Identity, Tls};
 use crate::domain::webhook::{ALLOW_MAX, TEXTS_BYTES_MAX, Webhook};
@@ -136,9 +137,19 @@ pub fn check_url(guard: &Guard, webhook: &Webhook) -> Result<(), Invalid> {
     if webhook.url.is_mail() {
         return Ok(());
     }
-    let Some(rule) = guard.refuses_url(&webhook.url.parts(), &webhook.allow) else { return Ok(()) };
+    refuse("url", guard.refuses_url(&webhook.url.parts(), &webhook.allow))
+}
+
+/// The same of the URL of its token endpoint.
+pub fn check_token_url(guard: &Guard, webhook: &Webhook) -> Result<(), Invalid> {
+    let Some(oauth) = webhook.auth.as_ref().and_then(EndpointAuth::oauth2) else { return Ok(()) };
+    refuse("auth.token_url", guard.refuses_url(&oauth.token_url.parts(), &webhook.allow))
+}
+
+fn refuse(field: &str, rule: Option<Rule>) -> Result<(), Invalid> {
+    let Some(rule) = rule else { return Ok(()) };
     let remedy = rule.remedy().map_or(String::new(), |remedy| format!("; {remedy}"));
-    Err(Invalid::new("url", format!("could never be dialled: {rule}{remedy}")))
+    Err(Invalid::new(field, format!("could never be dialled: {rule}{remedy}")))
 }
 
 /// Refuses to point a webhook elsewhere for which something is opened: that holds for the host and port that it was given
@@ -150,4 +161,17 @@ pub fn check_place(before: &Webhook, url: &EndpointUrl) -> Result<(), Invalid> {
     let message = "leads to another host or port than the one that `allow` was given for: an admin key may change that, or \
                    another webhook may have this URL";
     Err(Invalid::new("url", message))
+}
+
+/// The same of its token endpoint, which is dialled under the same openings: where something is opened, only who may open may set
+/// one elsewhere.
+pub fn check_token_place(before: &Webhook, after: &Webhook) -> Result<(), Invalid> {
+    let token_url = |webhook: &Webhook| Some(webhook.auth.as_ref()?.oauth2()?.token_url.clone());
+    let Some(new) = token_url(after).filter(|_| !before.allow.is_empty()) else { return Ok(()) };
+    let is_known = |url: &EndpointUrl| new.is_at_place_of(url);
+    if is_known(&before.url) || token_url(before).as_ref().is_some_and(is_known) {
+        return Ok(());
+    }
+    let message = "leads to another host or port than those that `allow` was given for: an admin key may set that";
+    Err(Invalid::new("auth.token_url", message))
 }

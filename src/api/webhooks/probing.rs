@@ -16,6 +16,7 @@ use crate::api::http::reply::Reply;
 use crate::dialect::{AttemptFacts, Challenge, Dialect, HEALTH_CHECK_BODY};
 use crate::domain::delivery::Outcome;
 use crate::domain::endpoint::EndpointUrl;
+use crate::domain::endpoint_auth::EndpointAuth;
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, IdSource};
 use crate::domain::probe::{Method, Probe, Probed};
@@ -43,7 +44,7 @@ pub struct CheckView {
     status_code: Option<u16>,
     /// How long it took, in milliseconds.
     response_time_ms: u32,
-    /// Why it was not reached.
+    /// Why it was not reached, or not asked: without an access token it is not.
     error: Option<String>,
 }
 
@@ -168,7 +169,9 @@ impl Reach<'_> {
         let Question { method, url, headers, body } = question;
         let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_string();
         let own = headers.iter().map(|(name, value)| (name.to_string(), text(value)));
-        let headers = webhook.headers.iter().cloned().chain(own).collect();
+        let shown = webhook.auth.as_ref().and_then(EndpointAuth::fixed_header);
+        let headers = webhook.headers.iter().cloned().chain(own).chain(shown).collect();
+        let oauth2 = webhook.auth.as_ref().and_then(EndpointAuth::oauth2);
         let probe = Probe {
             method,
             account: webhook.account,
@@ -179,6 +182,7 @@ impl Reach<'_> {
             timeout_seconds,
             allow: webhook.allow.clone(),
             tls: webhook.tls.clone(),
+            oauth2: oauth2.map(|oauth2| (webhook.number(), oauth2.clone())),
         };
         self.api.outbound.probe(probe).await
     }

@@ -17,7 +17,9 @@ use crate::api::http::list::{ListQuery, answer};
 use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
+use crate::api::masking::own_url;
 use crate::domain::account::Scope;
+use crate::domain::webhook::Webhook;
 
 /// Register a webhook
 #[utoipa::path(
@@ -62,7 +64,9 @@ pub async fn list(
     let rows = move |api: &Api, window: Window| {
         let reach = reach(api, &tenant);
         let may_manage = tenant.may(Scope::Manage);
-        let listed = Listed::from(reach.list(window, |webhook| sought.wants(webhook, may_manage)));
+        let wants =
+            |webhook: &Webhook| sought.wants(webhook, Some(&own_url(webhook, webhook.url.as_str(), may_manage)));
+        let listed = Listed::from(reach.list(window, wants));
         let rows = views(&api.store, &reach.onlooker(), &listed.rows)?;
         Ok(Listed { rows, next: listed.next })
     };

@@ -13,9 +13,10 @@ use super::reach::{Reach, reach};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May};
+use crate::api::event_types::catalogue::Catalogue;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
-use crate::dialect::{Dialect, Ids, check_types};
+use crate::dialect::{Dialect, Ids};
 use crate::domain::audit::Deed;
 use crate::domain::delivery::AttemptSummary;
 use crate::domain::id::{AttemptId, DeliveryId};
@@ -32,7 +33,7 @@ pub struct TestInput {
     /// The type to send; the webhook's first exact one if left out.
     #[serde(default)]
     event_type: Option<String>,
-    /// The data to send; the dialect's sample if left out.
+    /// The data to send; the sample of the type if left out, the dialect's or else the account's own.
     #[serde(default)]
     #[schema(value_type = Option<serde_json::Value>)]
     data: Option<Box<RawValue>>,
@@ -158,7 +159,7 @@ impl Reach<'_> {
         }
         let (event, warnings) = match webhook.notices {
             Some(_) => (self.test_notice(&webhook, input)?, Vec::new()),
-            None => test_event(&webhook, &dialect, input)?,
+            None => self.test_event(&webhook, &dialect, input)?,
         };
         self.keep_to_rate(&webhook, &dialect)?;
         let (account, id) = (webhook.account, webhook.id);
@@ -191,6 +192,52 @@ impl Reach<'_> {
         Ok(NewEvent { test: true, ..NewEvent::test_notice(account, &webhook.id.to_string(), webhook.name.as_deref()) })
     }
 
+    /// What to tell of a type that is asked for.
+    fn unknown_type(&self, dialect: &Dialect, event_type: Option<&str>) -> Result<Option<String>, Invalid> {
+        let Some(event_type) = event_type.filter(|text| event::check_type(text).is_ok()) else { return Ok(None) };
+        let wanted = EventFilter::Exact(event_type.to_string());
+        Catalogue { api: self.api, account: self.tenant.account(), dialects: &[dialect] }
+            .check_heard("event_type", &wanted)
+    }
+
+    /// The event, and what to tell about its numbers.
+    fn test_event(
+        &self,
+        webhook: &Webhook,
+        dialect: &Dialect,
+        input: TestInput,
+    ) -> Result<(NewEvent, Vec<String>), Invalid> {
+        let unknown_type = self.unknown_type(dialect, input.event_type.as_deref())?;
+        let event_type = input.event_type.unwrap_or_else(|| usual_type(webhook, dialect));
+        event::check_type(&event_type).map_err(|invalid| Invalid { field: "event_type".into(), ..invalid })?;
+        let data = match (input.data, dialect.sample(&event_type)) {
+            (Some(data), _) => String::from(Box::<str>::from(data)),
+            (None, Some(known)) => known.sample.get().to_string(),
+            (None, None) => {
+                let registry = self.api.store.registry();
+                let own = registry.event_type(webhook.account, &event_type);
+                own.and_then(|known| known.own().sample.clone()).unwrap_or_else(|| r#"{"test":true}"#.into())
+            }
+        };
+        json::check(data.as_bytes()).map_err(|refusal| Invalid::new("data", refusal.to_string()))?;
+        let mut warnings = dialect.check_numbers("data", data.as_bytes())?;
+        warnings.extend(unknown_type);
+        let actor = dialect.sample_actor.as_ref().map(|actor| Bytes::from(actor.get().to_string()));
+        let data = Bytes::from(data);
+        let event = NewEvent {
+            name: None,
+            event_type,
+            created_at: None,
+            data,
+            actor,
+            metadata: None,
+            test: true,
+            channels: Vec::new(),
+            fingerprint: None,
+        };
+        Ok((event, warnings))
+    }
+
     /// Counts a test of its endpoint's rate limit. Where the contract promises callers what is left of it, it is kept to.
     fn keep_to_rate(&self, webhook: &Webhook, dialect: &Dialect) -> Result<(), Problem> {
         let Some(limit) = webhook.rate_limit.or(dialect.rate_limit) else { return Ok(()) };
@@ -212,41 +259,6 @@ impl Reach<'_> {
         });
         Ok((replayed.await?, old))
     }
-}
-
-/// What to tell of a type that is asked for.
-fn unknown_type(dialect: &Dialect, event_type: Option<&str>) -> Result<Option<String>, Invalid> {
-    let Some(event_type) = event_type.filter(|text| event::check_type(text).is_ok()) else { return Ok(None) };
-    check_types(&[dialect], "event_type", &EventFilter::Exact(event_type.to_string()))
-}
-
-/// The event, and what to tell about its numbers.
-fn test_event(webhook: &Webhook, dialect: &Dialect, input: TestInput) -> Result<(NewEvent, Vec<String>), Invalid> {
-    let is_chosen = input.event_type.is_some();
-    let event_type = input.event_type.unwrap_or_else(|| usual_type(webhook, dialect));
-    event::check_type(&event_type).map_err(|invalid| Invalid { field: "event_type".into(), ..invalid })?;
-    let unknown_type = unknown_type(dialect, Some(&event_type).filter(|_| is_chosen).map(String::as_str))?;
-    let data = match input.data {
-        Some(data) => String::from(Box::<str>::from(data)),
-        None => dialect.sample(&event_type).map_or(r#"{"test":true}"#, |known| known.sample.get()).to_string(),
-    };
-    json::check(data.as_bytes()).map_err(|refusal| Invalid::new("data", refusal.to_string()))?;
-    let mut warnings = dialect.check_numbers("data", data.as_bytes())?;
-    warnings.extend(unknown_type);
-    let actor = dialect.sample_actor.as_ref().map(|actor| Bytes::from(actor.get().to_string()));
-    let data = Bytes::from(data);
-    let event = NewEvent {
-        name: None,
-        event_type,
-        created_at: None,
-        data,
-        actor,
-        metadata: None,
-        test: true,
-        channels: Vec::new(),
-        fingerprint: None,
-    };
-    Ok((event, warnings))
 }
 
 /// The webhook's first exact type, else the first of the catalogue that it wants.

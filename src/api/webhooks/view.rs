@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::endpoint_auth::AuthView;
 use super::noticing::NoticesView;
 use super::outgoing::TlsView;
 use crate::api::http::list::ListRow;
@@ -17,6 +18,7 @@ use crate::domain::order::OnDead;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::RetrySchedule;
 use crate::domain::secret::Secret;
+use crate::domain::shape::Written;
 use crate::domain::tally::Tally;
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{Status, Webhook};
@@ -83,10 +85,14 @@ pub struct WebhookView {
     on_dead: Option<OnDead>,
     /// A condition on the event: only events that it holds for are wanted.
     filter: Option<String>,
+    /// What is made of an event's `data` for it, behind what the dialect makes of it.
+    shape: Option<Written>,
     /// Networks that were opened for it though they are not public.
     allow: Vec<String>,
     /// TLS of its own.
     tls: Option<TlsView>,
+    /// How it authenticates at its endpoint, beside its signature.
+    auth: Option<AuthView>,
     /// It wants only events that share one of these channels; without any, events of all channels and of none.
     #[schema(example = json!(["project/7"]))]
     channels: Vec<String>,
@@ -132,7 +138,8 @@ pub struct WebhookView {
     /// When one delivery goes out to see whether the endpoint of a disabled webhook is well again.
     #[schema(format = DateTime)]
     probe_at: Option<String>,
-    /// Pauses since the last success, because its endpoint could not be reached or asked for one.
+    /// Pauses since the last success, because its endpoint could not be reached or asked for one, or there was no access token
+    /// for it.
     pauses: u8,
     /// When the latest of them ends, or ended.
     #[schema(format = DateTime)]
@@ -210,8 +217,10 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
         order_key: webhook.order.as_ref().and_then(|order| order.key.as_ref()).map(|key| key.as_str().to_string()),
         on_dead: webhook.order.as_ref().map(|order| order.on_dead),
         filter: webhook.condition.clone(),
+        shape: webhook.shape.as_deref().and_then(|text| serde_json::from_str(text).ok()),
         allow: webhook.allow.iter().map(ToString::to_string).collect(),
         tls: webhook.tls.as_ref().map(TlsView::from),
+        auth: webhook.auth.as_ref().map(|auth| AuthView::of(auth, by.may_manage)),
         channels: webhook.channels.clone(),
         tags: webhook.tags.clone(),
         metadata: webhook.metadata.clone(),
@@ -286,5 +295,8 @@ pub fn changed_settings(before: &Webhook, after: &Webhook) -> Vec<String> {
     let differs = |name: &&String| old.get(*name) != new.get(*name);
     let mut names: Vec<String> = new.keys().filter(differs).cloned().collect();
     names.extend((before.secrets != after.secrets).then(|| "secret".to_string()));
+    // Its secret alone may be another one, which no view shows.
+    let is_hidden = before.auth != after.auth && !names.iter().any(|name| name == "auth");
+    names.extend(is_hidden.then(|| "auth".to_string()));
     names
 }

@@ -177,7 +177,9 @@ fn head(request: &Request<'_>) -> http::Request<()> {
     for (name, value) in request.headers {
         // Both were vetted when they were set, by the same rules.
         let name = HeaderName::from_bytes(name.as_str().as_bytes());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
+        let is_sensitive = value.is_sensitive();
+        if let (Ok(name), Ok(mut value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
+            value.set_sensitive(is_sensitive);
             headers.append(name, value);
         }
     }

@@ -7,6 +7,7 @@ use crate::dialect::{
     Algorithm, BodyFormat, BodyRule, ContentType, Dialect, Encoding, Envelope, HeaderKey, HeaderRule, JsonForm,
     Numbers, Placeholder, SignatureRule, Template, UserAgent,
 };
+use crate::domain::shape::Shape;
 use crate::domain::time::TimeForm;
 
 /// All templates that are sent or signed.
@@ -75,6 +76,20 @@ pub(super) fn body(found: &mut Found, old: &BodyRule, new: &BodyRule, types: [&C
         _ => {}
     }
     self::numbers(found, *numbers, new.numbers);
+}
+
+/// What is made of an event's data. What becomes of the documented types is told with each of them; of others nobody knows what
+/// receivers read.
+pub(super) fn shape(found: &mut Found, old: Option<&Shape>, new: Option<&Shape>) {
+    let (kind, why) = match (old, new) {
+        (old, new) if old == new => return,
+        (None, _) => {
+            (Kind::Added, "data is sent otherwise than it is published: a receiver may not find what it reads")
+        }
+        (_, None) => (Kind::Removed, "data is sent as it is published: a receiver may not find what it reads"),
+        _ => (Kind::Changed, "other data is sent: a receiver may not find what it reads"),
+    };
+    found.breaking(Side::Receivers, kind, "shape", why);
 }
 
 fn numbers(found: &mut Found, old: Numbers, new: Numbers) {

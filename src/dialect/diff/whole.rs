@@ -4,7 +4,7 @@ use super::change::Number;
 use super::change::{Change, Found, Kind, Safe, Side};
 use super::message::{self, Message};
 use super::{challenge, events, face, limits, secrets};
-use crate::dialect::{Dialect, Ids};
+use crate::dialect::{Dialect, EventType, Ids};
 use crate::domain::id::IdForm;
 use crate::domain::time::TimeForm;
 
@@ -48,6 +48,9 @@ pub fn changes(old: &Dialect, new: &Dialect) -> Vec<Change> {
         ids,
         times,
         body,
+        shape,
+        // What `shape` is made of.
+        written_shape: _,
         envelope,
         user_agent,
         headers,
@@ -73,13 +76,14 @@ pub fn changes(old: &Dialect, new: &Dialect) -> Vec<Change> {
     spelling_of_ids(f, ids, new, &sent);
     spelling_of_times(f, *times, new, &sent);
     message::body(f, body, &new.body, [&old.content_type(), &new.content_type()]);
+    message::shape(f, shape.as_ref(), new.shape.as_ref());
     message::envelope(f, (envelope, *times), (&new.envelope, new.times));
     message::user_agent(f, user_agent, &new.user_agent);
     message::headers(f, (headers, *times), (&new.headers, new.times));
     message::signatures(f, (signature, *times), (&new.signature, new.times));
     face::compare(f, api.as_ref(), new.face.as_ref());
     events::types(f, *types, new.types);
-    events::catalogue(f, catalogue, &new.catalogue, new.types);
+    events::catalogue(f, &received(old, catalogue), &received(new, &new.catalogue), new.types);
     if sample_actor.as_ref().map(|actor| actor.get()) != new.sample_actor.as_ref().map(|actor| actor.get()) {
         f.compatible(
             Side::Receivers,
@@ -89,6 +93,11 @@ pub fn changes(old: &Dialect, new: &Dialect) -> Vec<Change> {
         );
     }
     found.0
+}
+
+/// The documented types as receivers get them.
+fn received(dialect: &Dialect, events: &[EventType]) -> Vec<EventType> {
+    events.iter().map(|event| dialect.received(event).into_owned()).collect()
 }
 
 /// Ids that somebody has kept no longer equal those that come.

@@ -12,6 +12,7 @@ mod proofs;
 mod published;
 mod schema;
 mod sending;
+mod shapes;
 mod signing;
 
 use actix_web::http::header::{HeaderName, HeaderValue};

@@ -57,7 +57,8 @@ fn files() -> Vec<String> {
     let other = FILE
         .replace("send = { type = \"hello\", challenge = \"{challenge}\" }\n", "")
         .replace("query = { kind = \"{event.type}\" }", "query = { asked = \"{challenge}\" }")
-        .replace("per_minute", "per_second");
+        .replace("per_minute", "per_second")
+        .replace("[envelope]", "[shape]\ndrop = [\"@.data.none\"]\n\n[envelope]");
     dialects.iter().map(|dialect| dialect.source.clone()).chain([FILE.to_string(), other]).collect()
 }
 

@@ -167,13 +167,16 @@ fn until_enough<'e>(
 }
 
 /// A value that is compared.
-enum Held<'e> {
+pub enum Held<'e> {
+    /// In the event, or as it was written.
     Seen(&'e Node<'e>),
+    /// Counted.
     Made(Node<'static>),
 }
 
 impl Held<'_> {
-    fn node(&self) -> &Node<'_> {
+    /// The value.
+    pub fn node(&self) -> &Node<'_> {
         match self {
             Held::Seen(node) => node,
             Held::Made(node) => node,
@@ -186,7 +189,8 @@ fn number(count: usize) -> Held<'static> {
 }
 
 impl Operand {
-    fn of<'e>(&'e self, event: &'e Node<'e>, steps: &mut Steps) -> Result<Option<Held<'e>>, TooCostly> {
+    /// What it is for an event, if anything.
+    pub fn of<'e>(&'e self, event: &'e Node<'e>, steps: &mut Steps) -> Result<Option<Held<'e>>, TooCostly> {
         Ok(match self {
             Operand::Literal(literal) => Some(Held::Seen(literal)),
             Operand::At(path) => path.follow(event, steps)?.map(Held::Seen),

@@ -197,6 +197,15 @@ impl Place {
     }
 }
 
+impl Condition {
+    /// What its webhook stands behind, as texts such as `@.data.tenant == "acme"`: for each way in which it can hold, those of
+    /// which one is chosen. None: it is asked about every event.
+    pub fn index_keys(&self) -> Option<Vec<Vec<String>>> {
+        let written = |(path, value): Key<'_>| format!("{path} == {value}");
+        Some(keys(&self.0)?.into_iter().map(|way| way.into_iter().map(written).collect()).collect())
+    }
+}
+
 /// For each way in which a condition can hold, the keys of which each must be there then; none if it can hold without
 /// any.
 fn keys(test: &Test) -> Option<Vec<Vec<Key<'_>>>> {
@@ -268,6 +277,14 @@ mod tests {
             index.remove(number, condition);
         }
         assert!(index.is_empty());
+    }
+
+    #[test]
+    fn it_is_told_behind_what_a_webhook_stands() {
+        let keys = condition("@.data.a == 'x' && @['type'] == \"t\" || @.data.n[0] == 1").index_keys();
+        let expected = vec![vec!["@.data.a == \"x\"", "@.type == \"t\""], vec!["@.data.n[0] == 1"]];
+        assert_eq!(keys, Some(expected.into_iter().map(|way| way.into_iter().map(String::from).collect()).collect()));
+        assert_eq!(condition("@.data.a > 1").index_keys(), None);
     }
 
     #[test]

@@ -8,11 +8,14 @@
 
 mod form;
 mod index;
+mod shown;
 mod text;
+mod told;
 mod tree;
 mod written;
 
-pub use form::{Steps, TooCostly};
+pub use form::{Path, Segment, Steps, TooCostly};
 pub use index::{Index, Numbers};
+pub use told::Told;
 pub use tree::Node;
 pub use written::{CONDITION_BYTES_MAX, Condition};

@@ -32,6 +32,24 @@ pub fn read(text: &str) -> Result<Test, (usize, Unreadable)> {
     read.map_err(|why| (text.len() - reader.rest.len(), why))
 }
 
+impl Path {
+    /// Reads a path, such as `@.data.items[0].id`. An error is the byte at which it is none.
+    pub fn parse(text: &str) -> Result<Self, usize> {
+        let mut reader = Reader { rest: text };
+        match reader.path() {
+            Ok(path) if reader.rest.is_empty() => Ok(path),
+            _ => Err(text.len() - reader.rest.len()),
+        }
+    }
+
+    /// Reads the path that a text starts with, and gives what is behind it.
+    pub fn at_start(text: &str) -> Result<(Self, &str), usize> {
+        let mut reader = Reader { rest: text };
+        let path = reader.path();
+        path.map(|path| (path, reader.rest)).map_err(|_| text.len() - reader.rest.len())
+    }
+}
+
 struct Reader<'t> {
     rest: &'t str,
 }

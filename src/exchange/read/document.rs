@@ -37,11 +37,15 @@ impl Document {
         let mut at = value;
         for _ in 0..HOPS_MAX {
             let Some(Value::String(reference)) = at.get("$ref") else { return at };
-            let found = reference.strip_prefix('#').and_then(|pointer| self.0.pointer(&decoded(pointer)));
-            let Some(next) = found else { return &Value::Null };
+            let Some(next) = self.at(reference) else { return &Value::Null };
             at = next;
         }
         &Value::Null
+    }
+
+    /// What stands at the place in the document that a reference names.
+    pub fn at(&self, reference: &str) -> Option<&Value> {
+        reference.strip_prefix('#').and_then(|pointer| self.0.pointer(&decoded(pointer)))
     }
 
     /// All of a list or all values of an object, each followed, with its name.

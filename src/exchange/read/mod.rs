@@ -9,11 +9,15 @@ mod guess;
 mod openapi;
 mod payload;
 mod sample;
+mod standalone;
+mod types;
 
 use serde_json::Value;
 
 use crate::dialect::Dialect;
 use document::Document;
+
+pub use types::{DescribedType, event_types};
 
 /// A first dialect.
 #[derive(Debug)]

@@ -25,7 +25,8 @@ const CARRIED: [&str; 17] = [
 ];
 
 /// Keys that it does not: they are no matter of what is sent.
-const WORDS: [(&str, &str); 6] = [
+const WORDS: [(&str, &str); 7] = [
+    ("shape", "what is made of an event's data before it is sent; the document says what comes of it"),
     ("face", "the calls of the product's own API"),
     ("challenge", "what endpoints are asked before they get deliveries"),
     ("disable", "when failures disable a webhook"),

@@ -134,7 +134,7 @@ fn headers(dialect: &Dialect, names_program: bool) -> Vec<Header> {
 }
 
 fn message(dialect: &Dialect, event: &EventType) -> Message {
-    let mut data = event.schema();
+    let mut data = dialect.received(event).schema();
     if let Some(data) = data.as_object_mut() {
         // It is the one that both formats read.
         data.shift_remove("$schema");

@@ -15,7 +15,7 @@ impl Swept for OldKeys {
 
     fn some(&mut self, staging: &mut Staging<'_>, from: Key) -> Result<Option<Key>, StoreError> {
         sweep_rows(staging, Tree::Idempotency, from, |staging, key, value| {
-            let stored: Idempotent = record::read(Tree::Idempotency, key, value)?;
+            let stored: Idempotent = record::read_grown(Tree::Idempotency, key, value)?;
             let rewritten = staging.get(Tree::Idempotency, key)?.as_ref() != Some(value);
             let goes = !rewritten && staging.keeping() >= stored.at + IDEMPOTENCY_MS;
             Ok(if goes { Fate::Goes } else { Fate::Stays })

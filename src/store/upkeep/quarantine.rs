@@ -126,7 +126,7 @@ impl Staging<'_> {
                 let greatest = rows::greatest_number(self.trees(), key)?;
                 self.stage(tree, key.to_vec(), Some(layout::number(greatest).to_vec()));
             }
-            Tree::Accounts | Tree::Keys | Tree::Webhooks | Tree::Tallies | Tree::AccountTallies => {
+            Tree::Accounts | Tree::Keys | Tree::Webhooks | Tree::Tallies | Tree::AccountTallies | Tree::EventTypes => {
                 self.write_again(tree, key);
             }
             _ => {}
@@ -172,6 +172,13 @@ impl Staging<'_> {
                 let account = self.registry().account(layout::read_number(key)).cloned();
                 if let Some(account) = account {
                     self.put(tree, key.to_vec(), &*account);
+                }
+            }
+            Tree::EventTypes => {
+                let (account, name) = (layout::read_number(key), layout::read_text(key));
+                let known = self.registry().event_type(account, name).cloned();
+                if let Some(known) = known {
+                    self.put(tree, key.to_vec(), known.own());
                 }
             }
             _ => {

@@ -1,0 +1,288 @@
+//! Requests that show an access token: it is fetched past the same guard and over the same connections as deliveries, and once
+//! more where the endpoint does not take it. What stays true: what a token endpoint does is never said of the endpoint, and
+//! nothing goes to an endpoint for which there is no token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_rt::time::timeout;
+use actix_web::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+
+use super::clients::{Client, Profile};
+use super::failure::{Ours, outcome_of};
+use super::headers::hop;
+use super::http::{Destination, Heard, Http, Request};
+use super::tokens::{Fetch, Next, Refused, SPARED_MS, SPARED_MS_MAX, Token, Tokens};
+use super::verdict::asked_until;
+use crate::clock::{Clock, Stopwatch};
+use crate::domain::delivery::{Outcome, RESPONSE_BODY_BYTES_MAX};
+use crate::domain::id::{AccountNumber, WebhookNumber};
+use crate::domain::oauth2::OAuth2;
+use crate::domain::probe::Method;
+use crate::domain::time::UnixMs;
+
+/// What tells our requests for tokens.
+const OUR_AGENT: &str = concat!("Hookwheel/", env!("CARGO_PKG_VERSION"));
+const FORM: &str = "application/x-www-form-urlencoded";
+const UNAUTHORIZED: u16 = 401;
+
+/// How tokens for one webhook are granted, made ready once.
+pub struct Grant {
+    webhook: WebhookNumber,
+    of: Arc<OAuth2>,
+    to: Result<Destination, String>,
+}
+
+impl Grant {
+    /// For requests of this webhook, whose connections are made by `profile`.
+    pub fn new(webhook: WebhookNumber, of: &OAuth2, account: AccountNumber, profile: Option<Profile>) -> Self {
+        let to = Destination::of(of.token_url.as_str(), account, profile);
+        Self { webhook, of: Arc::new(of.clone()), to }
+    }
+}
+
+/// How long a request may take in all, and since when it does.
+#[derive(Debug, Clone, Copy)]
+pub struct Allotted {
+    /// Since when.
+    pub watch: Stopwatch,
+    /// All of it.
+    pub limit: Duration,
+}
+
+impl Allotted {
+    /// What a token may take: half of what is left, so that the endpoint is never blamed for it.
+    fn for_token(self) -> Duration {
+        self.limit.saturating_sub(self.watch.elapsed()) / 2
+    }
+}
+
+/// What a request is made by.
+pub struct Asking<'a> {
+    /// How a token for it is granted, if it is to show one.
+    pub grant: Option<&'a Grant>,
+    /// How connections are made, to the token endpoint too.
+    pub client: &'a Client,
+    /// How long all of it may take.
+    pub allotted: Allotted,
+    /// Which answers are a success: then also a 401 is one.
+    pub is_fine: &'a dyn Fn(&Outcome) -> bool,
+}
+
+/// What came of showing a token, filled in as it goes on.
+#[derive(Debug, Default)]
+pub struct Shown {
+    /// A request with one went out.
+    pub any: bool,
+    /// How long fetching took, where one was fetched for this request.
+    pub fetched_us: Option<u32>,
+    /// The request was made once more, with one that was fetched anew.
+    pub again: bool,
+    /// Until when the token endpoint asked to be left alone.
+    pub asked_until: Option<UnixMs>,
+}
+
+/// Makes requests on one arbiter.
+pub struct Grants {
+    http: Http,
+    tokens: Arc<Tokens>,
+    clock: Clock,
+}
+
+impl Grants {
+    /// Over the connections of `http`, with the tokens of all senders.
+    pub(super) fn new(http: Http, tokens: Arc<Tokens>, clock: Clock) -> Self {
+        Self { http, tokens, clock }
+    }
+
+    /// Sends a request and reads the start of the answer; with a token where there is a grant, and once more with another one if
+    /// it is answered 401. What is allotted bounds fetching and waiting for tokens; whoever asks bounds the rest.
+    pub(super) async fn post(
+        &self,
+        asking: &Asking<'_>,
+        request: &Request<'_>,
+        heard: &mut Heard,
+        shown: &mut Shown,
+    ) -> Result<Outcome, Ours> {
+        match asking.grant {
+            None => self.send(asking.client, request, heard).await,
+            // Boxed: it holds several requests one after the other, for which all others would need room as well.
+            Some(grant) => Box::pin(self.post_granted(grant, asking, request, heard, shown)).await,
+        }
+    }
+
+    async fn post_granted(
+        &self,
+        grant: &Grant,
+        asking: &Asking<'_>,
+        request: &Request<'_>,
+        heard: &mut Heard,
+        shown: &mut Shown,
+    ) -> Result<Outcome, Ours> {
+        let client = asking.client;
+        let to_use = self.tokens.next(grant.webhook, &grant.of, self.clock.now());
+        let token = match self.token(to_use, grant, asking, shown).await? {
+            Ok(token) => token,
+            Err(why) => return Ok(Outcome::Auth(why)),
+        };
+        shown.any = true;
+        let outcome = self.post_with(&token, client, request, heard).await?;
+        if outcome != Outcome::Status(UNAUTHORIZED) || (asking.is_fine)(&outcome) {
+            return Ok(outcome);
+        }
+        let other = self.tokens.next_after(grant.webhook, &grant.of, &token, self.clock.now());
+        let Some(to_use) = other else { return Ok(outcome) };
+        match self.token(to_use, grant, asking, shown).await? {
+            Ok(token) => {
+                shown.again = true;
+                *heard = Heard { resent: heard.resent, ..Heard::default() };
+                self.post_with(&token, client, request, heard).await
+            }
+            Err(why) => Ok(Outcome::Auth(format!("the endpoint does not take the one that there is, and {why}"))),
+        }
+    }
+
+    async fn post_with(
+        &self,
+        token: &Token,
+        client: &Client,
+        request: &Request<'_>,
+        heard: &mut Heard,
+    ) -> Result<Outcome, Ours> {
+        let mut headers = request.headers.to_vec();
+        headers.push((AUTHORIZATION, token.value().clone()));
+        let request = Request { headers: &headers, body: request.body.clone(), ..*request };
+        self.send(client, &request, heard).await
+    }
+
+    async fn send(&self, client: &Client, request: &Request<'_>, heard: &mut Heard) -> Result<Outcome, Ours> {
+        self.http.send(client, request, heard).await.map_or_else(outcome_of, |status| Ok(Outcome::Status(status)))
+    }
+
+    /// A token, waited for or fetched; or why there is none.
+    async fn token(
+        &self,
+        mut next: Next,
+        grant: &Grant,
+        asking: &Asking<'_>,
+        shown: &mut Shown,
+    ) -> Result<Result<Token, String>, Ours> {
+        let (watch, limit) = (Stopwatch::start(), asking.allotted.for_token());
+        loop {
+            match next {
+                Next::Use(token) => return Ok(Ok(token)),
+                Next::None(refused) => {
+                    shown.asked_until = refused.asked_until;
+                    return Ok(Err(refused.why));
+                }
+                Next::Wait(mut told) => {
+                    // It ends as whoever fetches ends, well or not.
+                    if timeout(limit.saturating_sub(watch.elapsed()), told.changed()).await.is_err() {
+                        return Ok(Err(said(&Outcome::TimedOut)));
+                    }
+                    next = self.tokens.next(grant.webhook, &grant.of, self.clock.now());
+                }
+                Next::Fetch(fetch) => {
+                    let left = limit.saturating_sub(watch.elapsed());
+                    let came = self.fetch(fetch, grant, asking.client, left).await?;
+                    // What was waited for before is in it: one after the other, that is how long it took.
+                    shown.fetched_us = Some(shown.fetched_us.unwrap_or(0).saturating_add(watch.micros()));
+                    return Ok(came.map_err(|refused| {
+                        shown.asked_until = refused.asked_until;
+                        refused.why
+                    }));
+                }
+            }
+        }
+    }
+
+    /// Fetches a token, for all who wait. Where it is this server that lacks something, somebody else may try.
+    async fn fetch(
+        &self,
+        fetch: Fetch,
+        grant: &Grant,
+        client: &Client,
+        limit: Duration,
+    ) -> Result<Result<Token, Refused>, Ours> {
+        let mut heard = Heard::default();
+        let answered = match &grant.to {
+            Ok(to) => {
+                let (headers, body) = (headers(&grant.of), grant.of.form().into());
+                let request = Request { method: Method::Post, to, headers: &headers, upper_case: false, body };
+                let sent = timeout(limit, self.send(client, &request, &mut heard)).await;
+                sent.unwrap_or(Ok(Outcome::TimedOut))?
+            }
+            Err(why) => Outcome::Unsendable(why.clone()),
+        };
+        let now = self.clock.now();
+        match read(&grant.of, &answered, &heard.body) {
+            Ok((token, used_ms)) => {
+                fetch.end(Ok(token.clone()), now.saturating_add(used_ms));
+                Ok(Ok(token))
+            }
+            Err(why) => {
+                let asked = heard.retry_after.as_deref().filter(|_| matches!(answered, Outcome::Status(429 | 503)));
+                let asked_until = asked.and_then(|text| asked_until(text, now, self.clock.wall()));
+                let spared = asked_until.map_or(0, |until| until.min(now + SPARED_MS_MAX)).max(now + SPARED_MS);
+                let refused = Refused { why, asked_until };
+                fetch.end(Err(refused.clone()), spared);
+                Ok(Err(refused))
+            }
+        }
+    }
+}
+
+fn headers(of: &OAuth2) -> Vec<(HeaderName, HeaderValue)> {
+    let fixed = |text| HeaderValue::from_static(text);
+    let shows = of.authorization().and_then(|text| HeaderValue::try_from(text).ok());
+    let ours =
+        [(CONTENT_TYPE, fixed(FORM)), (ACCEPT, fixed("application/json")), (USER_AGENT, fixed(OUR_AGENT)), hop()];
+    ours.into_iter().chain(shows.map(|value| (AUTHORIZATION, value))).collect()
+}
+
+/// The token of an answer, and for how long it is used.
+fn read(of: &OAuth2, answered: &Outcome, body: &[u8]) -> Result<(Token, u64), String> {
+    let Outcome::Status(status) = answered else { return Err(said(answered)) };
+    if body.len() == RESPONSE_BODY_BYTES_MAX {
+        return Err(format!("the token endpoint answered {status} with {RESPONSE_BODY_BYTES_MAX} bytes or more"));
+    }
+    let granted = of.read(*status, body)?;
+    let value = HeaderValue::try_from(format!("Bearer {}", granted.token.reveal()));
+    let value = value.expect("it was read as visible ASCII");
+    Ok((Token::new(value), granted.used_ms()))
+}
+
+/// What came in the place of an answer of the token endpoint.
+fn said(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::TimedOut => "the token endpoint did not answer in time".into(),
+        Outcome::Dns(why) => format!("the name of the token endpoint could not be resolved: {why}"),
+        Outcome::Refused(why) => format!("the address of the token endpoint may not be dialled: {why}"),
+        Outcome::Connect(why) => format!("no connection to the token endpoint: {why}"),
+        Outcome::Tls(why) => format!("no TLS session with the token endpoint: {why}"),
+        Outcome::Broken(why) => format!("the connection to the token endpoint broke: {why}"),
+        other => format!("the token endpoint could not be asked: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_token_endpoint_does_is_said_of_it_and_not_of_the_endpoint() {
+        let why = || "why".to_string();
+        let outcomes = [
+            Outcome::TimedOut,
+            Outcome::Dns(why()),
+            Outcome::Refused(why()),
+            Outcome::Connect(why()),
+            Outcome::Tls(why()),
+            Outcome::Broken(why()),
+            Outcome::Unsendable(why()),
+        ];
+        for outcome in outcomes {
+            assert!(said(&outcome).contains("the token endpoint"), "{outcome:?}");
+        }
+    }
+}
