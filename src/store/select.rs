@@ -179,7 +179,9 @@ impl View<'_> {
         if event.purged_at.is_some() {
             return Ok(Found::Unable);
         }
-        let hears = |webhook: &Arc<Webhook>| webhook.hears_of(&event.event_type, &event.channels, event.test);
+        // A notice of the account's own is for nobody who hears events.
+        let hears =
+            |webhook: &Arc<Webhook>| !event.notice && webhook.hears_of(&event.event_type, &event.channels, event.test);
         let Some(webhook) = self.webhook_of(bulk, id).filter(hears) else { return Ok(Found::Nothing) };
         let number = webhook.number();
         let had = event.webhooks.binary_search(&number).is_ok();
