@@ -221,6 +221,7 @@ fn success(delivery: DeliveryId) -> Settlement {
         response_headers: (0..6).map(|n| (format!("a-header-{n}"), "v".repeat(30))).collect(),
         phases: Phases { first_byte_us: Some(900), ..Phases::default() },
         body: Some(SentBody::of(b"{}", 1)),
+        ..Trace::default()
     };
     let attempt = Attempt {
         summary,

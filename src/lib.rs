@@ -57,9 +57,10 @@ use domain::audit::Actor;
 use domain::delivery::Delivery;
 use domain::explain::Explained;
 use domain::guard::Guard;
-use domain::id::WebhookNumber;
+use domain::id::{AttemptId, WebhookNumber};
 use domain::lane::Standing;
 use domain::probe::{Probe, Probed, Tried};
+use domain::pull::{Ask, Leased, Pulled, Word};
 use domain::rate_limit::{Allowance, RateLimit};
 use domain::time::{self, UnixMs};
 use domain::webhook::Webhook;
@@ -195,6 +196,7 @@ pub async fn run_by(
     }
     tracing::info!("stopping");
     let watch = Stopwatch::start();
+    deliver.answer_polls();
     let served = listening.stop().await;
     deliver.stop(grace.saturating_sub(watch.elapsed())).await;
     store.close();
@@ -259,6 +261,12 @@ impl api::Outbound for deliver::Handle {
     }
     fn left(&self, webhook: WebhookNumber, limit: RateLimit) -> Allowance {
         Self::left(self, webhook, limit)
+    }
+    fn pull(&self, ask: Ask, is_there: Box<dyn Fn() -> bool + Send>) -> BoxFuture<'static, Vec<Pulled>> {
+        Box::pin(Self::pull(self, ask, is_there))
+    }
+    fn say(&self, leases: Vec<AttemptId>, word: Word) -> BoxFuture<'static, Vec<Leased>> {
+        Box::pin(Self::say(self, leases, word))
     }
     fn standing(&self, webhook: WebhookNumber) -> BoxFuture<'static, Option<Standing>> {
         Box::pin(Self::standing(self, webhook))

@@ -76,6 +76,7 @@ fn no_page_names_a_product_that_is_not_served() {
     let server = start(dir.path(), "");
     assert_eq!(served(&server), ["acme", "standard"], "a file of one's own is served");
     let mut public = Client::new(server.address, "no-key-at-all");
+    // Not `/docs/peers`, which is about other servers, by name.
     let paths =
         ["/docs", "/docs/webhooks/acme", "/docs/webhooks/standard", "/docs/dialects", "/docs/dialects/tutorial"];
     for path in paths {

@@ -36,7 +36,6 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App, Error, web};
 use utoipa_actix_web::AppExt;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 pub use crate::domain::account::ACCOUNT_HEADER;
 pub use access::auth::first_admin_key;
@@ -49,8 +48,11 @@ pub use http::problem::Problem;
 pub use outbound::Outbound;
 pub use state::{Api, Knob, MailRule, Quotas, Settings};
 
+use openapi::described::{self, Described};
+use openapi::taking::TakesRoutes;
+
 /// All native routes. What is asked most comes first: they are tried in this order.
-fn routes(to: &mut ServiceConfig<'_>) {
+fn routes(to: &mut impl TakesRoutes) {
     to.service(events::publish::publish)
         .service(events::routes::list)
         .service(events::routes::show)
@@ -66,6 +68,10 @@ fn routes(to: &mut ServiceConfig<'_>) {
         .service(webhooks::routes::put)
         .service(webhooks::routes::patch)
         .service(webhooks::routes::delete);
+    to.service(webhooks::leases::routes::pull)
+        .service(webhooks::leases::routes::ack)
+        .service(webhooks::leases::routes::nack)
+        .service(webhooks::leases::routes::extend);
     to.service(webhooks::sending::test).service(webhooks::sending::replay);
     to.service(webhooks::steering::enable).service(webhooks::steering::disable);
     to.service(webhooks::steering::pause).service(webhooks::steering::resume);
@@ -101,7 +107,8 @@ fn routes(to: &mut ServiceConfig<'_>) {
         .service(event_types::routes::change)
         .service(event_types::routes::delete);
     to.service(docs::routes::index).service(docs::routes::show).service(docs::routes::reference);
-    to.service(docs::routes::tutorial).service(docs::routes::schema).service(guard::explain);
+    to.service(docs::routes::tutorial).service(docs::routes::peers).service(docs::routes::schema);
+    to.service(guard::explain);
     to.service(health::routes::live)
         .service(health::routes::ready)
         .service(health::routes::metrics)
@@ -110,8 +117,8 @@ fn routes(to: &mut ServiceConfig<'_>) {
 
 /// The OpenAPI document of the native API, without a server: as `/openapi.json` shows it.
 pub fn document() -> serde_json::Value {
-    let app = App::new().into_utoipa_app().openapi(openapi::described::base());
-    openapi::described::complete(&app.configure(routes).split_for_parts().1)
+    let app = App::new().into_utoipa_app().openapi(described::base());
+    described::complete(&app.configure(|to| routes(to)).split_for_parts().1)
 }
 
 /// The app of one worker: all routes, what they share, and an answer for every other path.
@@ -126,13 +133,11 @@ pub fn app(
         InitError = (),
     >,
 > {
-    let (app, document) = App::new()
+    api.described.get_or_init(|| Described::of(document));
+    App::new()
         .wrap(from_fn(door::gate::pass))
         .wrap(from_fn(door::counting::count))
-        .into_utoipa_app()
-        .openapi(openapi::described::base())
-        .configure(routes)
-        .split_for_parts();
-    api.described.get_or_init(|| openapi::described::Described::of(&document));
-    app.app_data(api).default_service(web::to(face::answer))
+        .configure(|to| routes(to))
+        .app_data(api)
+        .default_service(web::to(face::answer))
 }

@@ -22,7 +22,7 @@ use crate::clock::{Clock, Dice};
 use crate::dialect::{Dialect, Shelf, Signing};
 use crate::domain::Invalid;
 use crate::domain::account::AccountLimits;
-use crate::domain::byte_budget::ByteBudget;
+use crate::domain::byte_budget::{ByteBudget, Charge, NoRoom};
 use crate::domain::guard::Guard;
 use crate::domain::id::{AccountNumber, KeyId};
 use crate::domain::secret::Secret;
@@ -30,6 +30,11 @@ use crate::store::Store;
 
 /// What webhooks may hold whose endpoints wait to be asked after their reply: some thousands of them.
 const ASKED_LATER_BYTES_MAX: usize = 32 << 20;
+
+/// What one call holds that waits for deliveries, about: its connection is bounded elsewhere.
+const POLL_BYTES: usize = 8 * 1024;
+/// Such calls that may wait at once.
+const POLLS_MAX: usize = 2048;
 
 /// A setting of the server.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -149,6 +154,8 @@ pub struct Api {
     pub(super) bodies: Arc<ByteBudget>,
     /// Room for webhooks whose endpoints are asked after the reply that made them.
     pub(super) asked_later: Arc<ByteBudget>,
+    /// Room for calls that wait for deliveries.
+    polls: Arc<ByteBudget>,
     pub(super) served: Served,
     pub(super) described: OnceLock<Described>,
 }
@@ -176,6 +183,7 @@ impl Api {
             connections: Arc::new(Connections::new(&settings.limits)),
             bodies: ByteBudget::new(settings.bodies_bytes_max),
             asked_later: ByteBudget::new(ASKED_LATER_BYTES_MAX),
+            polls: ByteBudget::new(POLLS_MAX * POLL_BYTES),
             settings,
             outbound,
             served: Served::default(),
@@ -200,6 +208,17 @@ impl Api {
             read()
         })
         .await
+    }
+
+    /// Lets a call wait for deliveries, until what is returned is dropped.
+    pub(super) fn may_poll(&self, account: AccountNumber) -> Result<Charge, NoRoom> {
+        let mut place = self.polls.charge(account);
+        place.grow_to(POLL_BYTES).map(|()| place)
+    }
+
+    /// Calls that wait for deliveries.
+    pub(super) fn polls(&self) -> usize {
+        self.polls.held_bytes() / POLL_BYTES
     }
 
     /// Forgets what was counted for a key that is gone.

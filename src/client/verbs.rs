@@ -150,6 +150,17 @@ parts! {
         /// Make or change many webhooks, all or none.
         "webhooks.bulk.put" put POST "/api/v1/webhooks/batch" () body;
     }
+    /// Deliveries that are pulled, each with a lease.
+    webhooks_leases WebhooksLeases {
+        /// Pull deliveries of a webhook: waits until there are some.
+        "webhooks.leases.pull" pull GET "/api/v1/webhooks/{id}/pull" (id) query;
+        /// Acknowledge deliveries that were pulled: they are done.
+        "webhooks.leases.ack" ack POST "/api/v1/webhooks/{id}/pull/ack" (id) body;
+        /// Refuse deliveries that were pulled: they come again by the webhook's schedule.
+        "webhooks.leases.nack" nack POST "/api/v1/webhooks/{id}/pull/nack" (id) body;
+        /// Extend the leases of deliveries that take longer.
+        "webhooks.leases.extend" extend POST "/api/v1/webhooks/{id}/pull/extend" (id) body;
+    }
     /// One event for one webhook, with each attempt to deliver it.
     deliveries Deliveries {
         /// List the deliveries of an account, to all of its webhooks.

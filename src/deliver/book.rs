@@ -39,6 +39,9 @@ pub enum Unsent {
     /// This server has no memory left for it.
     #[error("the bodies that are out use up deliver.bodies_bytes_max")]
     NoRoom,
+    /// Whoever asked for it has gone, or takes no more for now.
+    #[error("nobody took it")]
+    Untaken,
     /// Its webhook was paused, disabled or deleted while it was under way. The endpoint may have got it; it is sent again
     /// if the webhook goes on.
     #[error("it was broken off")]
@@ -51,7 +54,7 @@ impl Unsent {
         match self {
             Self::Ours(_) => Some(Why::NoConnection),
             Self::NoRoom => Some(Why::NoBytes),
-            Self::Store(_) | Self::BrokenOff => None,
+            Self::Store(_) | Self::Untaken | Self::BrokenOff => None,
         }
     }
 }
@@ -90,7 +93,7 @@ impl Book {
     /// What came of a claim that is a test: whoever asked writes it down. Nothing follows from it.
     pub fn of_test(&self, claim: &Claim, came: Came) -> Tried {
         let not_made = |why: String| {
-            let (number, url) = (claim.delivery.attempts + 1, claim.webhook.url.as_str());
+            let (number, url) = (claim.delivery.attempts + 1, claim.webhook.shown_url().unwrap_or_default());
             Tried { attempt: Attempt::not_made(number, url, self.clock.now(), why), success: false }
         };
         let tried = match came {
@@ -121,6 +124,7 @@ impl Book {
         match unsent {
             Unsent::Store(error) => tracing::warn!(%delivery, %error, "its event cannot be read now"),
             Unsent::Ours(_) | Unsent::NoRoom => tracing::debug!(%delivery, why = %unsent, "it waits"),
+            Unsent::Untaken => return self.mailbox.untaken(delivery),
             Unsent::BrokenOff => tracing::debug!(%delivery, "it was broken off: its webhook was held or deleted"),
         }
         self.mailbox.hand_back(delivery, unsent.lacks());
@@ -131,7 +135,12 @@ impl Book {
 fn after_panic(claim: &Claim, now: UnixMs) -> Settlement {
     Settlement {
         delivery: claim.delivery.id,
-        attempt: Attempt::not_made(claim.delivery.attempts + 1, claim.webhook.url.as_str(), now, INTERNAL),
+        attempt: Attempt::not_made(
+            claim.delivery.attempts + 1,
+            claim.webhook.shown_url().unwrap_or_default(),
+            now,
+            INTERNAL,
+        ),
         next: Next::RetryAt(now + AGAIN_AFTER_PANIC_MS),
         disable: DisableRule::default(),
         strain: Strain::Neutral,

@@ -9,8 +9,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::errands::Errand;
+use super::leases::Leases;
 use super::mailbox::{Mail, Mailbox};
 use super::meters::Meters;
+use super::polls::Polls;
 use super::schedule::{Claim, Scheduler};
 use crate::clock::Clock;
 use crate::domain::id::WebhookNumber;
@@ -30,6 +32,8 @@ pub struct Engine {
     pulse: Arc<Pulse>,
     senders: Vec<mpsc::UnboundedSender<Errand>>,
     next_sender: usize,
+    polls: Polls,
+    leases: Arc<Leases>,
 }
 
 impl Engine {
@@ -43,7 +47,13 @@ impl Engine {
         senders: Vec<mpsc::UnboundedSender<Errand>>,
     ) -> Self {
         assert!(!senders.is_empty(), "somebody must send");
-        Self { scheduler, clock, mailbox, meters, pulse, senders, next_sender: 0 }
+        let (polls, leases) = Default::default();
+        Self { scheduler, clock, mailbox, meters, pulse, senders, next_sender: 0, polls, leases }
+    }
+
+    /// The same that tells of what is recorded of these.
+    pub fn with_leases(self, leases: Arc<Leases>) -> Self {
+        Self { leases, ..self }
     }
 
     /// Runs until [`Mailbox::stop`]. What is out then is left to the senders.
@@ -64,11 +74,13 @@ impl Engine {
         let asked = std::mem::take(&mut mail.asked);
         self.read(mail);
         let now = self.clock.now();
+        self.hear_of_polls(false, now);
         self.scheduler.turn(now);
         while let Some(claim) = self.scheduler.next(now) {
-            self.hand_out(claim);
+            self.hand_out(claim, now);
             self.pulse.beat();
         }
+        self.hear_of_polls(true, now);
         self.meters.out.store(self.scheduler.out(), Ordering::Relaxed);
         self.meters.lanes.store(self.scheduler.lanes(), Ordering::Relaxed);
         for (webhook, answer) in asked {
@@ -98,8 +110,22 @@ impl Engine {
         mail.fresh.into_iter().for_each(|delivery| self.scheduler.fresh_arrived(delivery, now));
         mail.more_fresh.into_iter().for_each(|number| self.scheduler.more_fresh(number));
         mail.tested.into_iter().for_each(|number| self.scheduler.tested(number, now));
+        self.leases.recorded(&mail.settled);
         mail.settled.into_iter().for_each(|settled| self.scheduler.settled(settled, now));
+        mail.untaken.into_iter().for_each(|id| self.scheduler.untaken(id));
+        mail.polls_left.into_iter().for_each(|number| self.polls.left(number));
+        for poll in mail.polls {
+            self.next_sender = (self.next_sender + 1) % self.senders.len();
+            self.polls.begin(poll, self.next_sender);
+        }
         mail.handed_back.into_iter().for_each(|(id, lacks)| self.scheduler.handed_back(id, lacks, now));
+    }
+
+    /// Who waits for what is pulled may have changed; with `answered`, whoever was given something waits no longer.
+    fn hear_of_polls(&mut self, answered: bool, now: UnixMs) {
+        for (number, wanted) in self.polls.tidy(answered) {
+            self.scheduler.want(number, wanted, now);
+        }
     }
 
     /// Whoever sends something of this webhook is to stop.
@@ -109,11 +135,21 @@ impl Engine {
         }
     }
 
-    fn hand_out(&mut self, claim: Claim) {
+    fn hand_out(&mut self, claim: Claim, now: UnixMs) {
         fail::fail_point!("engine.hand_out");
-        self.next_sender = (self.next_sender + 1) % self.senders.len();
-        let sent = self.senders[self.next_sender].send(Errand::Attempt(claim));
-        sent.unwrap_or_else(|_| panic!("a sender outlives the engine"));
+        let (sender, errand) = if claim.webhook.is_pulled() {
+            let (number, id) = (claim.webhook.number(), claim.delivery.id);
+            let Some((hand, sender)) = self.polls.next(number) else {
+                // Whoever asked for it has gone since.
+                self.scheduler.want(number, 0, now);
+                return self.scheduler.untaken(id);
+            };
+            (sender, Errand::Lease(claim, hand))
+        } else {
+            self.next_sender = (self.next_sender + 1) % self.senders.len();
+            (self.next_sender, Errand::Attempt(claim))
+        };
+        self.senders[sender].send(errand).unwrap_or_else(|_| panic!("a sender outlives the engine"));
     }
 }
 
@@ -150,7 +186,7 @@ mod tests {
         for n in 0..4 {
             let event = EventId((1 << 80) + n);
             let delivery = Delivery::fresh(event.delivery_to(1), event, Cause::Accept);
-            engine.hand_out(Claim { delivery, webhook: webhook.clone(), rate_limited: false });
+            engine.hand_out(Claim { delivery, webhook: webhook.clone(), rate_limited: false }, NOW);
         }
         let counts = handed.iter_mut().map(|errands| std::iter::from_fn(|| errands.try_recv().ok()).count());
         assert_eq!(counts.collect::<Vec<_>>(), [2, 2]);

@@ -15,6 +15,7 @@ use url::Url;
 use super::book::Book;
 use super::mailbox::Mailbox;
 use super::meters::Meters;
+use super::polls::Hand;
 use super::schedule::Claim;
 use super::sender::{Sender, Tools};
 use crate::clock::Dice;
@@ -27,6 +28,8 @@ use crate::pulse::{self, Pulse};
 pub enum Errand {
     /// Make a delivery's next attempt.
     Attempt(Claim),
+    /// Hand a delivery over to who pulls it, and wait for what becomes of it.
+    Lease(Claim, Hand),
     /// Break off what is under way for this webhook, and hand it back.
     BreakOff(WebhookNumber),
     /// Make the one attempt of a test, and say what came of it.
@@ -70,6 +73,7 @@ pub async fn send_all(
 async fn run(desk: Rc<Desk>, errand: Errand) {
     match errand {
         Errand::Attempt(claim) => desk.book.enter(&claim, guarded(desk.sender.attempt(&claim)).await),
+        Errand::Lease(claim, hand) => desk.book.enter(&claim, guarded(desk.sender.lease(&claim, hand)).await),
         Errand::Test(claim, answer) => {
             let tried = desk.book.of_test(&claim, guarded(desk.sender.attempt(&claim)).await);
             // Whoever asked may have gone meanwhile.

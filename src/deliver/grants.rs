@@ -12,7 +12,7 @@ use super::clients::{Client, Profile};
 use super::failure::{Ours, outcome_of};
 use super::headers::hop;
 use super::http::{Destination, Heard, Http, Request};
-use super::tokens::{Fetch, Next, Refused, SPARED_MS, SPARED_MS_MAX, Token, Tokens};
+use super::tokens::{Fetch, Grantee, Next, Refused, SPARED_MS, SPARED_MS_MAX, Token, Tokens};
 use super::verdict::asked_until;
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::delivery::{Outcome, RESPONSE_BODY_BYTES_MAX};
@@ -28,8 +28,7 @@ const UNAUTHORIZED: u16 = 401;
 
 /// How tokens for one webhook are granted, made ready once.
 pub struct Grant {
-    webhook: WebhookNumber,
-    of: Arc<OAuth2>,
+    whom: Grantee,
     to: Result<Destination, String>,
 }
 
@@ -37,7 +36,7 @@ impl Grant {
     /// For requests of this webhook, whose connections are made by `profile`.
     pub fn new(webhook: WebhookNumber, of: &OAuth2, account: AccountNumber, profile: Option<Profile>) -> Self {
         let to = Destination::of(of.token_url.as_str(), account, profile);
-        Self { webhook, of: Arc::new(of.clone()), to }
+        Self { whom: Grantee { webhook, account, grant: Arc::new(of.clone()) }, to }
     }
 }
 
@@ -120,7 +119,7 @@ impl Grants {
         shown: &mut Shown,
     ) -> Result<Outcome, Ours> {
         let client = asking.client;
-        let to_use = self.tokens.next(grant.webhook, &grant.of, self.clock.now());
+        let to_use = self.tokens.next(&grant.whom, self.clock.now());
         let token = match self.token(to_use, grant, asking, shown).await? {
             Ok(token) => token,
             Err(why) => return Ok(Outcome::Auth(why)),
@@ -130,7 +129,7 @@ impl Grants {
         if outcome != Outcome::Status(UNAUTHORIZED) || (asking.is_fine)(&outcome) {
             return Ok(outcome);
         }
-        let other = self.tokens.next_after(grant.webhook, &grant.of, &token, self.clock.now());
+        let other = self.tokens.next_after(&grant.whom, &token, self.clock.now());
         let Some(to_use) = other else { return Ok(outcome) };
         match self.token(to_use, grant, asking, shown).await? {
             Ok(token) => {
@@ -180,7 +179,7 @@ impl Grants {
                     if timeout(limit.saturating_sub(watch.elapsed()), told.changed()).await.is_err() {
                         return Ok(Err(said(&Outcome::TimedOut)));
                     }
-                    next = self.tokens.next(grant.webhook, &grant.of, self.clock.now());
+                    next = self.tokens.next(&grant.whom, self.clock.now());
                 }
                 Next::Fetch(fetch) => {
                     let left = limit.saturating_sub(watch.elapsed());
@@ -204,10 +203,10 @@ impl Grants {
         client: &Client,
         limit: Duration,
     ) -> Result<Result<Token, Refused>, Ours> {
-        let mut heard = Heard::default();
+        let (of, mut heard) = (&*grant.whom.grant, Heard::default());
         let answered = match &grant.to {
             Ok(to) => {
-                let (headers, body) = (headers(&grant.of), grant.of.form().into());
+                let (headers, body) = (headers(of), of.form().into());
                 let request = Request { method: Method::Post, to, headers: &headers, upper_case: false, body };
                 let sent = timeout(limit, self.send(client, &request, &mut heard)).await;
                 sent.unwrap_or(Ok(Outcome::TimedOut))?
@@ -215,7 +214,7 @@ impl Grants {
             Err(why) => Outcome::Unsendable(why.clone()),
         };
         let now = self.clock.now();
-        match read(&grant.of, &answered, &heard.body) {
+        match read(of, &answered, &heard.body) {
             Ok((token, used_ms)) => {
                 fetch.end(Ok(token.clone()), now.saturating_add(used_ms));
                 Ok(Ok(token))

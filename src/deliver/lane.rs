@@ -5,6 +5,7 @@
 //! - No more are out than its [`Window`] allows, which follows what the endpoint takes.
 //! - While the endpoint is in trouble nothing goes out; after that one, and more with each success.
 //! - While a rule holds its webhook disabled, one goes out at a time, and only to see whether the endpoint is well.
+//! - What is pulled goes out as far as somebody asks for it, who knows best how much of it at once: no window is kept to.
 //! - What may not go out yet stays on disk; the lane keeps at most [`BUFFER_MAX`] deliveries.
 
 use std::collections::{HashMap, VecDeque};
@@ -42,6 +43,8 @@ pub struct Rules {
     pub first_attempts_per_day: Option<u32>,
     /// No retry can be due further ahead, in milliseconds.
     pub ahead_max: u64,
+    /// Whether they are pulled.
+    pub is_pulled: bool,
 }
 
 impl Rules {
@@ -54,6 +57,7 @@ impl Rules {
             rate_limit: webhook.rate_limit.or(dialect.rate_limit),
             first_attempts_per_day: dialect.limits.first_attempts_per_day,
             ahead_max: webhook.retry.as_ref().unwrap_or(&dialect.retry).longest_ms().max(RETRY_AFTER_MS_MAX),
+            is_pulled: webhook.is_pulled(),
         }
     }
 }
@@ -122,6 +126,8 @@ pub struct Lane {
     last_was_limited: bool,
     /// What the server lacked for the last that went out.
     lacks: Option<Why>,
+    /// Where they are pulled: so many are asked for.
+    wanted: usize,
 }
 
 impl Lane {
@@ -145,6 +151,7 @@ impl Lane {
             limited_until: 0,
             last_was_limited: false,
             lacks: None,
+            wanted: 0,
         }
     }
 
@@ -221,6 +228,16 @@ impl Lane {
         self.due = Due::Unknown;
     }
 
+    /// So many are asked for, of deliveries that are pulled.
+    pub fn want(&mut self, wanted: usize) {
+        self.wanted = wanted;
+    }
+
+    /// Whether they are pulled.
+    pub fn is_pulled(&self) -> bool {
+        self.rules.is_pulled
+    }
+
     /// An attempt is recorded at `now`. Says whether it was out.
     pub fn settled(&mut self, settled: &Settled, now: UnixMs) -> bool {
         if let Some(Out { since, round }) = self.out.get(&settled.delivery).copied() {
@@ -284,11 +301,20 @@ impl Lane {
 
     /// Whether as many are out as may be.
     pub fn is_full(&self) -> bool {
+        self.has_no_room() || self.is_unwanted()
+    }
+
+    fn has_no_room(&self) -> bool {
         self.out.len() >= self.cap()
+    }
+
+    fn is_unwanted(&self) -> bool {
+        self.rules.is_pulled && self.wanted == 0
     }
 
     fn cap(&self) -> usize {
         match (self.rules.active, self.rules.probe_at) {
+            (true, _) if self.rules.is_pulled => self.rules.max_in_flight,
             (true, _) => self.rules.max_in_flight.min(self.window.size()),
             (false, Some(_)) => 1,
             (false, None) => 0,
@@ -325,7 +351,7 @@ impl Lane {
         if delivery.attempts == 0 {
             self.count_first_attempt(now);
         }
-        self.lacks = None;
+        (self.lacks, self.wanted) = (None, self.wanted.saturating_sub(1));
         self.last_was_limited = self.limited.take_if(|id| *id == delivery.id).is_some();
         let was_out = self.out.insert(delivery.id, Out { since: now, round: self.window.round() });
         assert!(was_out.is_none(), "a delivery goes out once at a time");

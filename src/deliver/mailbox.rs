@@ -1,6 +1,6 @@
 //! Where the commit thread and the senders leave word for the engine. Whoever takes the mail takes all of it, so none is
-//! missed and none waits in line: it is bounded by the webhooks, by the deliveries and tests that are out, by `FRESH_MAX` and by
-//! `ASKED_MAX`.
+//! missed and none waits in line: it is bounded by the webhooks, by the deliveries and tests that are out, by the polls that the
+//! API lets in, by `FRESH_MAX` and by `ASKED_MAX`.
 //! Webhooks come in the order of their numbers, so that a simulation is the same each time.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::polls::Poll;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::lane::{Standing, Why};
@@ -34,6 +35,12 @@ pub struct Mail {
     pub settled: Vec<Settled>,
     /// Claims that were not sent, and what this server lacked for them.
     pub handed_back: Vec<(DeliveryId, Option<Why>)>,
+    /// Claims whose consumer has gone, or took no more.
+    pub untaken: Vec<DeliveryId>,
+    /// Consumers that begin to wait.
+    pub polls: Vec<Poll>,
+    /// Webhooks of which one waits no longer.
+    pub polls_left: BTreeSet<WebhookNumber>,
     /// Webhooks that were tested.
     pub tested: Vec<WebhookNumber>,
     /// Questions how a webhook's deliveries stand, with where to answer.
@@ -91,6 +98,21 @@ impl Mailbox {
     /// Gives a claim back unsent, for want of something.
     pub fn hand_back(&self, id: DeliveryId, lacks: Option<Why>) {
         self.leave(|mail| mail.handed_back.push((id, lacks)));
+    }
+
+    /// Gives a claim back that nobody took who had asked for it.
+    pub fn untaken(&self, id: DeliveryId) {
+        self.leave(|mail| mail.untaken.push(id));
+    }
+
+    /// A consumer waits for deliveries that are pulled.
+    pub fn poll(&self, poll: Poll) {
+        self.leave(|mail| mail.polls.push(poll));
+    }
+
+    /// One of the webhook waits no longer.
+    pub fn poll_left(&self, webhook: WebhookNumber) {
+        self.leave(|mail| mail.polls_left.extend([webhook]));
     }
 
     /// Tells the engine that a webhook was tested: a first attempt was made.

@@ -1,6 +1,6 @@
 //! Delivery: wheel and lanes decide (`wheel`, `lane`, `schedule`, `verdict`: pure), a thread turns them (`engine`), and
 //! senders make the requests (`errands`, `sender`, `target`, `book`), past the guard, with the access tokens that endpoints want
-//! (`grants`, `tokens`).
+//! (`grants`, `tokens`), or hand over what is pulled (`polls`, `leases`, `pulling`).
 
 pub mod allowances;
 pub mod book;
@@ -16,11 +16,14 @@ mod grants;
 mod headers;
 mod http;
 pub mod lane;
+pub mod leases;
 mod letters;
 mod limiter;
 pub mod mailbox;
 pub mod meters;
+pub mod polls;
 mod probes;
+mod pulling;
 mod requests;
 mod resolve;
 pub mod schedule;
@@ -43,7 +46,7 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use ipnet::IpNet;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use url::Url;
 
 use crate::clock::Clock;
@@ -68,6 +71,7 @@ use egress::Egress;
 pub use egress::may_be_here;
 use engine::Engine;
 use errands::Errand;
+use leases::Leases;
 use mailbox::Mailbox;
 use meters::Meters;
 use probes::{OPERATOR, Probes};
@@ -127,6 +131,8 @@ pub struct Deliver {
     mailbox: Arc<Mailbox>,
     handle: Handle,
     engine: JoinHandle<()>,
+    leases: Arc<Leases>,
+    stopping: Arc<watch::Sender<bool>>,
     senders: Vec<(Arbiter, oneshot::Receiver<()>)>,
 }
 
@@ -152,6 +158,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
     let bodies = ByteBudget::new(settings.bodies_bytes_max);
     let tokens = Arc::new(Tokens::default());
     store.listen(Arc::new(Ears { mailbox: mailbox.clone(), tokens: tokens.clone() }));
+    let (leases, stopping) = (Arc::new(Leases::default()), Arc::new(watch::Sender::new(false)));
     let tools = Tools {
         store: store.clone(),
         shelf: shelf.clone(),
@@ -168,6 +175,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         bodies: bodies.clone(),
         tokens,
         smtp: settings.smtp,
+        leases: leases.clone(),
     };
     let (mut senders, mut errands, mut desks) = (Vec::new(), Vec::new(), Vec::new());
     for n in 1..=settings.senders.max(1) {
@@ -189,7 +197,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
     }
     let allowances = Arc::new(Allowances::default());
     let places = settings.in_flight_max.min(descriptors.max());
-    let scheduler = Scheduler::new(store, shelf, places, allowances.clone(), clock.now());
+    let scheduler = Scheduler::new(store.clone(), shelf, places, allowances.clone(), clock.now());
     let pulse = Arc::new(Pulse::of("engine"));
     let (meters_seen, engine_pulse) = (meters.clone(), pulse.clone());
     let handle = Handle {
@@ -202,10 +210,14 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         mailbox: mailbox.clone(),
         engine_pulse,
         clock: clock.clone(),
+        store,
+        leases: leases.clone(),
+        stopping: stopping.clone(),
     };
-    let engine = Engine::new(scheduler, clock, mailbox.clone(), meters, pulse, errands);
+    let engine = Engine::new(scheduler, clock, mailbox.clone(), meters, pulse, errands).with_leases(leases.clone());
     let engine = std::thread::Builder::new().name("engine".into()).spawn(|| or_end("engine", || engine.run()));
-    Deliver { mailbox, handle, engine: engine.expect("a thread can be started"), senders }
+    let engine = engine.expect("a thread can be started");
+    Deliver { mailbox, handle, engine, leases, stopping, senders }
 }
 
 /// Who hear of every commit.
@@ -222,11 +234,18 @@ impl Listener for Ears {
 }
 
 impl Deliver {
+    /// Answers who waits for what is pulled, with nothing, from now on at once: the server is about to stop.
+    pub fn answer_polls(&self) {
+        self.stopping.send_replace(true);
+    }
+
     /// Sends nothing new and waits for what is out, at most `limit`. What is not done then stays open in the store and
-    /// goes out after the next start.
+    /// goes out after the next start; so does what was pulled, since nobody can say any more what became of it.
     pub async fn stop(self, limit: Duration) {
+        self.answer_polls();
         self.mailbox.stop();
         self.engine.join().expect("a panic of the engine ends the process");
+        self.leases.close();
         let all_done = async {
             for (arbiter, is_done) in self.senders {
                 // An error means that the sender is gone, which is as good.
@@ -262,6 +281,9 @@ pub struct Handle {
     mailbox: Arc<Mailbox>,
     engine_pulse: Arc<Pulse>,
     clock: Clock,
+    store: Store,
+    leases: Arc<Leases>,
+    stopping: Arc<watch::Sender<bool>>,
 }
 
 /// Where a sender takes errands, and its pulse.
@@ -298,7 +320,7 @@ impl Handle {
                     tried
                 }
                 _ => {
-                    let (url, why) = (webhook.url.as_str(), "the server is stopping");
+                    let (url, why) = (webhook.shown_url().unwrap_or_default(), "the server is stopping");
                     Tried { attempt: Attempt::not_made(1, url, this.clock.now(), why), success: false }
                 }
             }
@@ -355,6 +377,7 @@ impl Handle {
         let rows = [
             ("bodies_out_bytes", "Bytes of larger bodies that are out.", self.bodies.held_bytes()),
             ("bodies_out_bytes_max", "Bytes of them that there may be.", self.bodies.max()),
+            ("leases", "Deliveries that consumers hold who pulled them.", self.leases.count()),
         ];
         for (name, help, value) in rows {
             write!(out, "# HELP hookwheel_{name} {help}\n# TYPE hookwheel_{name} gauge\nhookwheel_{name} {value}\n")

@@ -2,13 +2,15 @@
 //! thread, no socket and no clock of its own, so the simulation runs the same code as the server.
 //!
 //! Webhooks that can send take turns, one delivery each, and each needs a place for it (`shares`): a webhook with a large
-//! backlog waits for its next turn like any other, and its backlog waits on disk.
+//! backlog waits for its next turn like any other, and its backlog waits on disk. What is pulled holds no connection, and for as
+//! long as its consumer likes; so it has places of its own, which nothing that is sent can lack.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::allowances::Allowances;
 use super::lane::{Lane, Rules, Turn};
+use super::leases::LEASES_MAX;
 use super::shares::{Shares, Taker};
 use super::wheel::Wheel;
 use crate::dialect::Shelf;
@@ -44,6 +46,8 @@ pub struct Scheduler {
     ready: VecDeque<WebhookNumber>,
     is_ready: HashSet<WebhookNumber>,
     shares: Shares,
+    /// Places of what is pulled.
+    leased: Shares,
     allowances: Arc<Allowances>,
     /// Webhooks of which nothing may be out any more.
     broken_off: Vec<WebhookNumber>,
@@ -60,6 +64,7 @@ impl Scheduler {
             ready: VecDeque::new(),
             is_ready: HashSet::new(),
             shares: Shares::new(places),
+            leased: Shares::for_all(LEASES_MAX),
             allowances,
             broken_off: Vec::new(),
         };
@@ -121,7 +126,7 @@ impl Scheduler {
     /// An attempt is recorded at `now`: its place is free again.
     pub fn settled(&mut self, settled: Settled, now: UnixMs) {
         let number = settled.delivery.webhook();
-        self.shares.give_back(settled.delivery);
+        self.give_back(settled.delivery);
         let Some(lane) = self.lanes.get_mut(&number) else { return };
         lane.settled(&settled, now);
         self.make_ready(number);
@@ -130,12 +135,42 @@ impl Scheduler {
     /// A claim was handed back unsent: nothing happened to it, and its webhook is looked at again in a while. `lacks`: what
     /// this server had none of.
     pub fn handed_back(&mut self, id: DeliveryId, lacks: Option<Why>, now: UnixMs) {
-        self.shares.give_back(id);
-        let Some(lane) = self.lanes.get_mut(&id.webhook()) else { return };
+        if let Some(lane) = self.came_back(id) {
+            lane.lacks(lacks);
+            self.wheel.arm(id.webhook(), now + LOOK_AGAIN_MS);
+        }
+    }
+
+    /// A claim was handed back since nobody took it: the next who asks gets it.
+    pub fn untaken(&mut self, id: DeliveryId) {
+        self.came_back(id);
+        self.make_ready(id.webhook());
+    }
+
+    fn came_back(&mut self, id: DeliveryId) -> Option<&mut Lane> {
+        self.give_back(id);
+        let lane = self.lanes.get_mut(&id.webhook())?;
         lane.came_back(id, None);
         lane.forget_disk();
-        lane.lacks(lacks);
-        self.wheel.arm(id.webhook(), now + LOOK_AGAIN_MS);
+        Some(lane)
+    }
+
+    fn give_back(&mut self, id: DeliveryId) {
+        if !self.shares.give_back(id) {
+            self.leased.give_back(id);
+        }
+    }
+
+    /// So many deliveries of a webhook are asked for that are pulled.
+    pub fn want(&mut self, number: WebhookNumber, wanted: usize, now: UnixMs) {
+        let Some(webhook) = self.webhook(number) else { return };
+        match self.lane_of(&webhook, now) {
+            Ok(lane) => {
+                lane.want(wanted);
+                self.make_ready(number);
+            }
+            Err(error) => tracing::error!(webhook = number, %error, "a webhook's counters could not be read"),
+        }
     }
 
     /// A first attempt of the webhook was made at `now` that did not go out from its lane.
@@ -180,7 +215,7 @@ impl Scheduler {
 
     /// The webhook whose turn it is: one that waited for a place and may have one now, else the next that is ready.
     fn next_ready(&mut self) -> Option<WebhookNumber> {
-        self.shares.take_next().or_else(|| {
+        self.shares.take_next().or_else(|| self.leased.take_next()).or_else(|| {
             let number = self.ready.pop_front()?;
             self.is_ready.remove(&number);
             Some(number)
@@ -200,7 +235,8 @@ impl Scheduler {
     /// How a webhook's deliveries stand at `now`; `None` if it has no lane.
     pub fn standing(&self, number: WebhookNumber, now: UnixMs) -> Option<Standing> {
         let standing = self.lanes.get(&number)?.standing(now);
-        let has_no_place = || self.webhook(number).is_some_and(|it| self.shares.is_waiting(it.account, number));
+        let waits = |account| [&self.shares, &self.leased].iter().any(|of| of.is_waiting(account, number));
+        let has_no_place = || self.webhook(number).is_some_and(|it| waits(it.account));
         let wait = standing.wait.or_else(|| has_no_place().then(|| Why::NoPlace.for_now()));
         Some(Standing { wait, ..standing })
     }
@@ -243,19 +279,28 @@ impl Scheduler {
         Rules::of(webhook, dialect.expect("standard is compiled in"))
     }
 
-    fn turn_of(&mut self, webhook: &Webhook, now: UnixMs) -> Result<Turn, StoreError> {
+    fn lane_of(&mut self, webhook: &Webhook, now: UnixMs) -> Result<&mut Lane, StoreError> {
         let number = webhook.number();
         if !self.lanes.contains_key(&number) {
             let tally: Tally = self.store.tally(number)?;
             self.lanes.insert(number, Lane::new(self.rules_of(webhook), &tally, now));
         }
+        Ok(self.lanes.get_mut(&number).expect("it is there now"))
+    }
+
+    fn turn_of(&mut self, webhook: &Webhook, now: UnixMs) -> Result<Turn, StoreError> {
+        let number = webhook.number();
+        self.lane_of(webhook, now)?;
         let lane = self.lanes.get_mut(&number).expect("it is there now");
         if lane.is_full() {
             return Ok(Turn::Rest);
         }
-        let taker = Taker { account: webhook.account, webhook: number, quick: lane.is_quick() };
-        if !self.shares.may_take(taker) {
-            self.shares.wait(taker);
+        // How soon a consumer is done says nothing here: it has the lease for as long as it likes.
+        let quick = lane.is_quick() && !lane.is_pulled();
+        let taker = Taker { account: webhook.account, webhook: number, quick };
+        let places = if lane.is_pulled() { &mut self.leased } else { &mut self.shares };
+        if !places.may_take(taker) {
+            places.wait(taker);
             return Ok(Turn::Rest);
         }
         if let Some(ahead_max) = lane.take_far_ahead()
@@ -275,7 +320,7 @@ impl Scheduler {
         };
         Ok(match turn {
             Turn::Send(delivery) => {
-                self.shares.take(taker, delivery.id, now);
+                places.take(taker, delivery.id, now);
                 Turn::Send(delivery)
             }
             // Everything that was read is out already, and there may be more behind it.

@@ -11,6 +11,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use ipnet::IpNet;
 use quick_cache::{UnitWeighter, unsync::Cache};
@@ -22,6 +24,7 @@ use super::explain::explain;
 use super::failure::Ours;
 use super::grants::{Allotted, Asking, Shown};
 use super::http::{Heard, Request};
+use super::leases::Leases;
 use super::letters;
 use super::requests::Requests;
 use super::resolve::Resolver;
@@ -45,6 +48,8 @@ use crate::domain::time::UnixMs;
 use crate::domain::trace::{SentBody, Trace};
 use crate::domain::webhook::Webhook;
 use crate::store::{Store, StoreError};
+
+mod lease;
 
 /// Events whose bodies a sender keeps at hand, so that one event to many webhooks is read and prepared once.
 const PREPARED_MAX: usize = 64;
@@ -78,6 +83,8 @@ pub struct Tools {
     pub tokens: Arc<Tokens>,
     /// The mail server.
     pub smtp: Option<Arc<Smtp>>,
+    /// What consumers hold that pull.
+    pub leases: Arc<Leases>,
 }
 
 /// Sends on one arbiter: what it keeps stays on one thread.
@@ -171,13 +178,18 @@ impl Sender {
             Ok(Err(_panic)) => Outcome::Unsendable("an internal error; see the log".into()),
             Err(_) => Outcome::TimedOut,
         };
+        Ok((self.made(claim, started_at, &watch, outcome, sent), target.dialect.clone()))
+    }
+
+    /// The attempt, now that it has ended.
+    fn made(&self, claim: &Claim, started_at: UnixMs, watch: &Stopwatch, outcome: Outcome, sent: Sent) -> Made {
         let summary = AttemptSummary {
             number: claim.delivery.attempts + 1,
             started_at,
             duration_ms: u32::try_from(watch.elapsed().as_millis()).unwrap_or(u32::MAX),
             outcome: outcome.cut(),
         };
-        let url = claim.webhook.url.as_str().to_string();
+        let url = claim.webhook.shown_url().unwrap_or_default().to_string();
         let (mut headers, heard, shown) = (sent.headers, sent.heard, sent.shown);
         if shown.any {
             headers.push(AUTHORIZATION.as_str(), MASK);
@@ -196,7 +208,7 @@ impl Sender {
             _ => heard.retry_after.as_deref().and_then(|text| asked_until(text, now, wall)),
         };
         let attempt = Attempt { summary, url, request_headers: headers, response_body, resent, trace };
-        Ok((Made { attempt, retry_after }, target.dialect.clone()))
+        Made { attempt, retry_after }
     }
 
     /// What an attempt may take: the mail server has a limit of its own, which is told from an endpoint's.
@@ -234,33 +246,10 @@ impl Sender {
             Ok(to) => to,
             Err(why) => return Ok(Outcome::Unsendable(why.clone())),
         };
-        let ready = match self.ready(claim, target) {
-            Ok(Some(ready)) => ready,
-            Ok(None) => return Ok(Outcome::Unsendable(NOT_KEPT.into())),
-            Err(Unsent::Store(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_)))) => {
-                return Ok(Outcome::Unsendable(damaged.to_string()));
-            }
-            Err(unsent) => return Err(unsent),
+        let Written { headers, body, _charge, .. } = match self.write(claim, target, sent)? {
+            Ok(written) => written,
+            Err(outcome) => return Ok(outcome),
         };
-        // Others share the event, and not the body.
-        let ready = match target.shape {
-            Some(_) => Rc::new(Ready::of(ready.event.clone(), ready.dialect.clone())),
-            None => ready,
-        };
-        let prepared = match ready.body(&target.account_id, target.shape.as_ref()) {
-            Ok(prepared) => prepared,
-            Err(unshaped) => return Ok(Outcome::ShapeTooCostly(unshaped.to_string())),
-        };
-        let (facts, keys) = (target.facts(claim, &ready.event, &self.tools.clock), target.keys_at(&self.tools.clock));
-        let body = target.dialect.body(prepared, &facts, &keys);
-        let charge = self.charge(&ready, prepared, claim.webhook.account, body.len());
-        let _charge = charge.ok_or(Unsent::NoRoom)?;
-        if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
-            return Ok(Outcome::TooLarge(body.len() as u64, limit as u64));
-        }
-        sent.body = Some(ready.sent_body(prepared, &body, facts.now));
-        let headers = target.headers(&facts, &body, &keys);
-        sent.headers = target.kept(&headers);
         let webhook = &target.webhook;
         match self.requests.client(to.peer.profile, &webhook.allow, webhook.tls.as_ref()) {
             Ok(client) => {
@@ -288,6 +277,41 @@ impl Sender {
         let allotted = Allotted { watch, limit: target.deadline };
         let asking = Asking { grant: target.grant.as_ref(), client, allotted, is_fine: &is_fine };
         self.requests.post(&asking, request, &mut sent.heard, &mut sent.shown).await
+    }
+
+    /// Headers and body of the attempt, or what came of it in their place.
+    fn write(&self, claim: &Claim, target: &Target, sent: &mut Sent) -> Result<Result<Written, Outcome>, Unsent> {
+        if let Err(why) = &target.fit {
+            return Ok(Err(Outcome::Unsendable(why.clone())));
+        }
+        let ready = match self.ready(claim, target) {
+            Ok(Some(ready)) => ready,
+            Ok(None) => return Ok(Err(Outcome::Unsendable(NOT_KEPT.into()))),
+            Err(Unsent::Store(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_)))) => {
+                return Ok(Err(Outcome::Unsendable(damaged.to_string())));
+            }
+            Err(unsent) => return Err(unsent),
+        };
+        // Others share the event, and not the body.
+        let ready = match target.shape {
+            Some(_) => Rc::new(Ready::of(ready.event.clone(), ready.dialect.clone())),
+            None => ready,
+        };
+        let prepared = match ready.body(&target.account_id, target.shape.as_ref()) {
+            Ok(prepared) => prepared,
+            Err(unshaped) => return Ok(Err(Outcome::ShapeTooCostly(unshaped.to_string()))),
+        };
+        let (facts, keys) = (target.facts(claim, &ready.event, &self.tools.clock), target.keys_at(&self.tools.clock));
+        let body = target.dialect.body(prepared, &facts, &keys);
+        let charge = self.charge(&ready, prepared, claim.webhook.account, body.len());
+        let _charge = charge.ok_or(Unsent::NoRoom)?;
+        if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
+            return Ok(Err(Outcome::TooLarge(body.len() as u64, limit as u64)));
+        }
+        sent.body = Some(ready.sent_body(prepared, &body, facts.now));
+        let headers = target.headers(&facts, &body, &keys);
+        sent.headers = target.kept(&headers);
+        Ok(Ok(Written { event: ready.event.clone(), headers, body, _charge }))
     }
 
     /// Breaks off what is under way for the webhook.
@@ -403,4 +427,12 @@ struct Sent {
     body: Option<SentBody>,
     heard: Heard,
     shown: Shown,
+}
+
+/// What an attempt sends.
+struct Written {
+    event: Arc<Event>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Bytes,
+    _charge: Rc<Charge>,
 }

@@ -39,6 +39,8 @@ pub struct Taker {
 #[derive(Debug)]
 pub struct Shares {
     places: usize,
+    /// Of these, so many are for the slow too.
+    for_slow: usize,
     taken: HashMap<DeliveryId, Taker>,
     /// Places of the quick, by when they were taken; some are given back already.
     young: VecDeque<(UnixMs, DeliveryId)>,
@@ -61,8 +63,14 @@ struct Kind {
 impl Shares {
     /// So many places, at least one.
     pub fn new(places: usize) -> Self {
-        let (quick, slow) = Default::default();
-        Self { places: places.max(1), taken: HashMap::new(), young: VecDeque::new(), quick, slow }
+        let places = places.max(1);
+        Self { for_slow: places - places / QUICK_SHARE, ..Self::for_all(places) }
+    }
+
+    /// So many, at least one, none of which is for the quick alone.
+    pub fn for_all(places: usize) -> Self {
+        let (places, (quick, slow)) = (places.max(1), Default::default());
+        Self { places, for_slow: places, taken: HashMap::new(), young: VecDeque::new(), quick, slow }
     }
 
     /// Places that are taken.
@@ -148,8 +156,7 @@ impl Shares {
 
     fn free(&self, quick: bool) -> usize {
         let free = self.places.saturating_sub(self.taken.len());
-        let for_slow = self.places - self.places / QUICK_SHARE;
-        if quick { free } else { free.min(for_slow.saturating_sub(self.slow.held)) }
+        if quick { free } else { free.min(self.for_slow.saturating_sub(self.slow.held)) }
     }
 
     fn kind(&self, quick: bool) -> &Kind {

@@ -36,6 +36,8 @@ pub struct Target {
     pub dialect: Arc<Dialect>,
     /// Its account's public id.
     pub account_id: String,
+    /// Whether anything can be made for it, or why not.
+    pub fit: Result<(), String>,
     /// Where its requests go, or why none can be sent.
     pub to: Result<Destination, String>,
     /// Its own shape, behind its dialect's.
@@ -62,19 +64,17 @@ impl Target {
         let known = dialects.get(&webhook.dialect);
         let dialect = known.or(dialects.get("standard")).expect("standard is compiled in").clone();
         let profile = Profile::of(&webhook.allow, webhook.tls.as_ref());
-        let to = match known {
-            Some(_) => Destination::of(webhook.url.as_str(), webhook.account, profile),
-            None => Err(format!("there is no dialect {:?} any more", webhook.dialect)),
-        };
+        let gone = || format!("there is no dialect {:?} any more", webhook.dialect);
         let signing = |one: &SigningSecret| dialect.signing_key(&one.secret).map(|key| (key, one.until));
-        let (keys, to) = match webhook.secrets.iter().map(signing).collect::<Result<Vec<_>, _>>() {
-            Ok(keys) => (keys, to),
+        let (keys, fit) = match webhook.secrets.iter().map(signing).collect::<Result<Vec<_>, _>>() {
+            Ok(keys) => (keys, known.map(drop).ok_or_else(gone)),
             Err(invalid) => (Vec::new(), Err(invalid.to_string())),
         };
-        let (shape, to) = match webhook.own_shape() {
-            Ok(shape) => (shape, to),
+        let (shape, fit) = match webhook.own_shape() {
+            Ok(shape) => (shape, fit),
             Err(invalid) => (None, Err(invalid.to_string())),
         };
+        let to = Destination::of(webhook.url.as_str(), webhook.account, profile);
         let custom_headers: Vec<_> = webhook.headers.iter().filter_map(parsed).collect();
         let set = dialect.header_keys().map(|key| &key.name).chain(custom_headers.iter().map(|(name, _)| name));
         let all = [CONTENT_TYPE, USER_AGENT, hop().0].into_iter().chain(set.cloned());
@@ -92,6 +92,7 @@ impl Target {
             dialects,
             dialect,
             account_id,
+            fit,
             to,
             shape,
             keys,

@@ -60,6 +60,8 @@ fn strain(outcome: &Outcome, success: bool, retry_after: Option<UnixMs>) -> Stra
         // Nothing gets there without a token: all wait, and who gives them is asked less.
         Outcome::Auth(_) => retry_after.map_or(Strain::Down, Strain::Until),
         Outcome::Status(_) | Outcome::Broken(_) => Strain::Neutral,
+        // Whoever pulls takes as much as it likes, and spares itself.
+        Outcome::Nacked(_) | Outcome::LeaseRanOut | Outcome::Acked => Strain::Neutral,
         // These are about us or about one delivery.
         Outcome::Refused(_) | Outcome::Unsendable(_) => Strain::Neutral,
         Outcome::TooLarge(..) | Outcome::ShapeTooCostly(_) => Strain::Neutral,
@@ -72,7 +74,7 @@ pub fn is_success(webhook: &Webhook, dialect: &Dialect, outcome: &Outcome) -> bo
         return outcome.status().is_some_and(is_taken);
     }
     let rule = webhook.success.as_ref().unwrap_or(&dialect.success);
-    outcome.status().is_some_and(|status| rule.accepts(status))
+    *outcome == Outcome::Acked || outcome.status().is_some_and(|status| rule.accepts(status))
 }
 
 #[cfg(test)]
@@ -157,6 +159,10 @@ mod tests {
         for outcome in [Outcome::Status(404), Outcome::Broken(text())].into_iter().chain(ours) {
             assert_eq!(after(outcome, None).1, Strain::Neutral);
         }
+        for outcome in [Outcome::Nacked(text()), Outcome::LeaseRanOut] {
+            assert_eq!(after(outcome, None), (Next::RetryAt(T + 10 + 125_000), Strain::Neutral), "tried again");
+        }
+        assert_eq!(after(Outcome::Acked, None), (Next::Succeeded, Strain::Well));
         assert_eq!(after(Outcome::Status(204), Some(9)), (Next::Succeeded, Strain::Well));
         assert_eq!(after(Outcome::Auth(text()), None).1, Strain::Down);
         assert_eq!(after(Outcome::Auth(text()), Some(9)).1, Strain::Until(T + 19), "who gives tokens may ask");

@@ -18,6 +18,12 @@ pub fn index<'d>(dialects: impl Iterator<Item = &'d Dialect>, path: impl Fn(&str
     draft.table("Contracts", &["Name", "What it is", "API", "Events"], rows.collect());
     expressing::write(&mut draft);
     draft.heading(2, "The native API");
-    draft.say(Text::from("Everything else that the server can do: ").link("/openapi.json", "/openapi.json").and("."));
+    draft.say(
+        Text::from("Everything else that the server can do: ")
+            .link("/openapi.json", "/openapi.json")
+            .and(". Who comes from another webhook server finds its operations ")
+            .link("beside ours", "/docs/peers")
+            .and("."),
+    );
     draft.done()
 }

@@ -1,6 +1,6 @@
 //! Documentation for receivers, written from a dialect's compiled values. What stays true: bodies, headers, replies and
 //! signatures in a document are made by the code that makes the real ones, so a document cannot drift from what is sent;
-//! and no product is known here.
+//! and no product is known here, but in the table of what other servers can do (`peers.toml`).
 
 mod advice;
 mod block;
@@ -13,6 +13,7 @@ mod html;
 mod index;
 mod json;
 mod markdown;
+mod peers;
 mod prose;
 mod reference;
 mod sample;
@@ -25,6 +26,7 @@ pub use block::{Block, Document, Inline, Text};
 pub use facts::meaning;
 pub use index::index;
 pub use json::pretty;
+pub use peers::{Alone, Part, Peer, Peers, Row, peers};
 pub use prose::tutorial;
 pub use reference::reference;
 pub use sample::sent as example;

@@ -132,10 +132,12 @@ pub enum Scope {
     Admin,
     /// Post events.
     Publish,
-    /// Create, change, test and replay webhooks; implies `read`.
+    /// Create, change, test and replay webhooks; implies `read` and `consume`.
     Manage,
     /// See webhooks, events, deliveries.
     Read,
+    /// Pull the deliveries of webhooks that are pulled, and say what became of them; nothing else.
+    Consume,
 }
 
 words!(Scope {
@@ -143,6 +145,7 @@ words!(Scope {
     Self::Publish => "publish",
     Self::Manage => "manage",
     Self::Read => "read",
+    Self::Consume => "consume",
 });
 
 /// A key of an account. The key's text is never stored, only its SHA-256, which is its place in the store.
@@ -167,9 +170,9 @@ pub struct ApiKey {
 impl ApiKey {
     /// Whether it may do what `needed` allows at `now`.
     pub fn allows(&self, needed: Scope) -> bool {
-        self.scopes.iter().any(|scope| {
-            *scope == Scope::Admin || *scope == needed || (*scope == Scope::Manage && needed == Scope::Read)
-        })
+        let implied = matches!(needed, Scope::Read | Scope::Consume);
+        let gives = |scope: Scope| scope == Scope::Admin || scope == needed || (scope == Scope::Manage && implied);
+        self.scopes.iter().copied().any(gives)
     }
 
     /// Whether it has expired at `now`.

@@ -157,7 +157,7 @@ impl Delivery {
 }
 
 /// The kinds of failure, in the order in which they are stored: a new one comes last.
-pub const FAILURE_KINDS: [&str; 11] = [
+pub const FAILURE_KINDS: [&str; 14] = [
     "status",
     "timeout",
     "dns",
@@ -169,9 +169,13 @@ pub const FAILURE_KINDS: [&str; 11] = [
     "too_large",
     "auth",
     "shape_too_costly",
+    "nacked",
+    "lease_ran_out",
+    // Never a failure, but the word for what came of such an attempt.
+    "acked",
 ];
 
-/// What came of an HTTP request. A try never "errors": it ends in one of these.
+/// What came of an attempt. A try never "errors": it ends in one of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// The endpoint answered with this status.
@@ -196,6 +200,12 @@ pub enum Outcome {
     Auth(String),
     /// Shaping the event takes longer, or makes more of it, than it may.
     ShapeTooCostly(String),
+    /// Whoever pulled it could not take it, and says why, or not (empty).
+    Nacked(String),
+    /// Whoever pulled it did not say what became of it in time.
+    LeaseRanOut,
+    /// Whoever pulled it has done what is to be done.
+    Acked,
 }
 
 /// What an outcome says, in bytes: an endpoint chooses some of it, such as the names in its certificate.
@@ -212,8 +222,9 @@ impl Outcome {
             | Self::Broken(text)
             | Self::Unsendable(text)
             | Self::Auth(text)
-            | Self::ShapeTooCostly(text) => text.truncate(text.floor_char_boundary(OUTCOME_TEXT_BYTES_MAX)),
-            Self::Status(_) | Self::TimedOut | Self::TooLarge(..) => {}
+            | Self::ShapeTooCostly(text)
+            | Self::Nacked(text) => text.truncate(text.floor_char_boundary(OUTCOME_TEXT_BYTES_MAX)),
+            Self::Status(_) | Self::TimedOut | Self::TooLarge(..) | Self::LeaseRanOut | Self::Acked => {}
         }
         self
     }
@@ -251,6 +262,9 @@ impl Outcome {
             Self::TooLarge(..) => 8,
             Self::Auth(_) => 9,
             Self::ShapeTooCostly(_) => 10,
+            Self::Nacked(_) => 11,
+            Self::LeaseRanOut => 12,
+            Self::Acked => 13,
         }
     }
 }
@@ -269,6 +283,10 @@ impl fmt::Display for Outcome {
             Self::TooLarge(bytes, limit) => write!(f, "the body has {bytes} bytes, the dialect allows {limit}"),
             Self::Auth(why) => write!(f, "no access token: {why}"),
             Self::ShapeTooCostly(why) => f.write_str(why),
+            Self::Nacked(why) if why.is_empty() => f.write_str("the consumer could not take it"),
+            Self::Nacked(why) => write!(f, "the consumer could not take it: {why}"),
+            Self::LeaseRanOut => f.write_str("the lease ran out: the consumer did not say in time what became of it"),
+            Self::Acked => f.write_str("the consumer has taken it"),
         }
     }
 }
@@ -356,6 +374,8 @@ mod tests {
         assert!(text.len() <= OUTCOME_TEXT_BYTES_MAX && text.len() > OUTCOME_TEXT_BYTES_MAX - 2);
         assert_eq!(Outcome::Dns("short".into()).cut(), Outcome::Dns("short".into()));
         assert_eq!(Outcome::Status(200).cut(), Outcome::Status(200));
+        let Outcome::Nacked(text) = Outcome::Nacked("x".repeat(2_000)).cut() else { panic!("it stays what it is") };
+        assert_eq!(text.len(), OUTCOME_TEXT_BYTES_MAX);
     }
 
     #[test]

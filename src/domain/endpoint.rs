@@ -115,6 +115,11 @@ impl EndpointUrl {
         }
     }
 
+    /// In the place of the URL of a webhook whose deliveries are pulled: it leads nowhere, and no request can have it.
+    pub fn nowhere() -> Self {
+        Self("pull:".into())
+    }
+
     /// Whether it leads to the same host and port as another.
     pub fn is_at_place_of(&self, other: &Self) -> bool {
         let place = |url: &Self| {

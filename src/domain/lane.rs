@@ -49,6 +49,8 @@ pub enum Why {
     NoBytes,
     /// The server has no connection for it.
     NoConnection,
+    /// Deliveries of its webhook are pulled, and nobody asks for any.
+    NotPulled,
 }
 
 words!(Why {
@@ -63,6 +65,7 @@ words!(Why {
     Self::NoPlace => "no_place",
     Self::NoBytes => "no_bytes",
     Self::NoConnection => "no_connection",
+    Self::NotPulled => "not_pulled",
 });
 
 impl Why {

@@ -29,6 +29,7 @@ pub mod order;
 pub mod pace;
 pub mod probe;
 pub mod proxy;
+pub mod pull;
 pub mod quiet;
 pub mod rate_limit;
 pub mod retry;

@@ -105,6 +105,8 @@ pub struct Webhook {
     pub shape: Option<String>,
     /// It hears notices of the server, and no events.
     pub notices: Option<Notices>,
+    /// How its deliveries come to who wants them.
+    pub mode: Mode,
 }
 
 impl Webhook {
@@ -143,7 +145,23 @@ impl Webhook {
             auth: None,
             shape: None,
             notices: None,
+            mode: Mode::Push,
         }
+    }
+
+    /// One whose deliveries are pulled.
+    pub fn pulled(account: AccountNumber, dialect: impl Into<String>, events: Vec<EventFilter>) -> Self {
+        Self { mode: Mode::Pull, ..Self::new(account, dialect, EndpointUrl::nowhere(), events) }
+    }
+
+    /// Whether its deliveries are pulled, so that it has no endpoint.
+    pub fn is_pulled(&self) -> bool {
+        self.mode == Mode::Pull
+    }
+
+    /// Where its deliveries go; none where they are pulled.
+    pub fn shown_url(&self) -> Option<&str> {
+        (!self.is_pulled()).then(|| self.url.as_str())
     }
 
     /// Its number in the store.
@@ -202,6 +220,18 @@ impl Webhook {
     pub fn is_deleted(&self) -> bool {
         matches!(self.status, Status::Deleted { .. })
     }
+}
+
+/// How a webhook's deliveries come to who wants them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = WebhookMode, example = "push")]
+pub enum Mode {
+    /// They are sent to its URL.
+    #[default]
+    Push,
+    /// A consumer asks for them, and says what became of each.
+    Pull,
 }
 
 /// Whether a webhook's deliveries go out.

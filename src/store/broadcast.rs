@@ -10,6 +10,7 @@ use super::leaving::STEP_KEYS_MAX;
 use super::message::{Idempotency, NewEvent};
 use super::parsed::Parsed;
 use super::publish::{Asked, Wanting};
+use super::registry::Mode;
 use super::staging::Staging;
 use crate::domain::Invalid;
 use crate::domain::account::{DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
@@ -60,8 +61,11 @@ impl Staging<'_> {
         Ok((job, true))
     }
 
-    /// One step of it. Says whether it did anything: it may wait for an answer.
+    /// One step of it. Says whether it did anything: it may wait for an answer, or for space.
     pub(super) fn step_broadcast(&mut self, job: &mut Job, broadcast: &Broadcast) -> Result<bool, StoreError> {
+        if self.carried.is_space_low {
+            return Ok(false);
+        }
         let kept = self.event(broadcast.home, broadcast.event);
         let Some(kept) = self.trees().readable(kept)?.flatten() else {
             job.end(JobState::Cancelled, self.now());
@@ -137,7 +141,7 @@ impl Staging<'_> {
             return self.brought_up(account, event, asked);
         }
         let (mut parsed, mut budget) = (Parsed::of(event), Budget::AT_ONCE);
-        let wanting = asking::ask(self.registry_lock(), account, event.test, &mut parsed, &mut budget);
+        let wanting = asking::ask(self.registry_lock(), account, Mode::of(event.test), &mut parsed, &mut budget);
         let read = Budget::AT_ONCE.bytes - budget.bytes;
         let took = Budget::AT_ONCE.steps - budget.steps + asking::reading(read);
         let webhooks = wanting.as_ref().map_or(0, |wanting| wanting.webhooks.len());

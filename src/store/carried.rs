@@ -24,6 +24,8 @@ pub struct Carried {
     pub kept_by: KeptBy,
     /// Deliveries that are still to be made.
     pub to_come: ToCome,
+    /// Whether there is no space for new events.
+    pub is_space_low: bool,
 }
 
 /// The counters that the commit thread holds in memory, as they will be on disk.

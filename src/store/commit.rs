@@ -71,7 +71,7 @@ impl Committer {
         let to_come = ToCome::read(&trees, inner.settings.fan_out_max)?;
         let (sums, kept_by) = (inner.sums(), inner.kept_by(&trees)?);
         let upkeep = upkeep_of(&inner, &trees, &kept_by);
-        let carried = Carried { ids, dice, tallies: Tallies::default(), sums, kept_by, to_come };
+        let carried = Carried { ids, dice, tallies: Tallies::default(), sums, kept_by, to_come, is_space_low: false };
         let (low_space_told, space_seen) = (false, Stopwatch::start());
         let (unsynced, unmarked, pause) = (None, None, Duration::ZERO);
         let alone = 0;
@@ -200,6 +200,7 @@ impl Committer {
         let is_told = group.requests.iter().any(|request| !request.is_untold());
         let must_sync = is_told || group.is_empty() || self.is_overdue(moment.now);
         let inner = &*self.inner;
+        self.carried.is_space_low = inner.space_low.load(Ordering::Relaxed);
         let mut staging =
             Staging::new(trees, &inner.registry, &inner.seals, &inner.foreseen, &mut self.carried, moment);
         let mut staged = Ok(());

@@ -10,7 +10,7 @@ use super::asking::{self, Budget, CONDITION_STEPS_MAX};
 use super::message::NewEvent;
 use super::parsed::Parsed;
 use super::publish::Asked;
-use super::registry::Registry;
+use super::registry::{Mode, Registry};
 use crate::domain::condition::{Condition, Steps, TooCostly};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
@@ -72,7 +72,7 @@ impl Foreseen {
             let registry = &*foreseen.registry;
             let version = registry.read().expect("not poisoned").version();
             let (mut parsed, mut budget) = (Parsed::of(&event), Budget::EVENT);
-            let wanting = asking::ask(registry, account, event.test, &mut parsed, &mut budget);
+            let wanting = asking::ask(registry, account, Mode::of(event.test), &mut parsed, &mut budget);
             let wanting = vec![wanting.expect("any length is read")];
             keep(&mut foreseen.lock().wanting, (account, id), Asked { version, wanting });
         });

@@ -33,10 +33,11 @@ impl Staging<'_> {
             return Ok(());
         }
         tracing::warn!(notice = kind, webhook = %webhook.id, %facts, "notice");
-        let place = webhook.url.place();
-        let label = webhook.name.as_deref().unwrap_or(&place);
+        let (place, id) = (webhook.url.place(), webhook.id.to_string());
+        let url = webhook.shown_url().map(|_| place.as_str());
+        let label = webhook.name.as_deref().or(url).unwrap_or(&id);
         let mut data = object(json!({
-            "webhook_id": webhook.id.to_string(), "account": account, "url": place, "name": webhook.name,
+            "webhook_id": webhook.id.to_string(), "account": account, "url": url, "name": webhook.name,
         }));
         data.extend(object(facts));
         let data = notice::with_text(kind, Some(label), data);

@@ -5,7 +5,8 @@
 //! of ours succeeds that should not.) So a thread has sled write a page whole again and again that nobody reads. What stays true:
 //! it does so while the files grow by more than is explained by what they hold; while they are larger than they need be, it
 //! also does so in step with what is written; it takes a fifth of a core, more the larger the files are against what they hold,
-//! and half of the time at most; a sync waits for some pages, and after one that failed nothing more is reclaimed.
+//! and half of the time at most; a sync has its turn before the next few pages, and after one that failed nothing more is
+//! reclaimed.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,10 +23,11 @@ use crate::pulse::or_end;
 const PACE: Duration = Duration::from_secs(1);
 /// Pages that are cleaned before it rests, for each degree of haste: a sync waits for them, about half a millisecond.
 const SLICE: usize = 8;
-/// How many times as long as it had a processor it rests where there is no haste, and for as long at least as a sync could have
-/// waited for it. (How long it waited for a sync does not count: where one follows another, it would come to no more than a
-/// slice in two of them.)
+/// How many times as long as it had a processor it rests where there is no haste. (How long it waited for a sync, or for the
+/// disk, does not count: where one sync follows another it would come to next to nothing.)
 const RESTS: u32 = 4;
+/// For how long it lets a sync go before it looks again.
+const YIELDS: Duration = Duration::from_micros(200);
 /// The highest degree of haste: it rests as long as it works.
 const HASTE: u32 = RESTS;
 /// Pages a second, at least where there is a reason to reclaim, and at most.
@@ -129,9 +131,10 @@ fn reclaim(inner: &Inner, stopped: &Receiver<()>) {
         while left > 0 && watch.elapsed() < PACE {
             let effort = Effort::start();
             // Who writes meets the same error, and has to do something about it.
-            let Ok(took) = inner.trees().and_then(|trees| trees.reclaim(slice)) else { break };
-            left = left.saturating_sub(slice);
-            if stopped.recv_timeout(took.max(effort.spent() * RESTS / haste)) != Err(RecvTimeoutError::Timeout) {
+            let Ok(is_done) = inner.trees().and_then(|trees| trees.reclaim(slice)) else { break };
+            left = left.saturating_sub(if is_done { slice } else { 0 });
+            let rests = if is_done { effort.spent() * RESTS / haste } else { YIELDS };
+            if stopped.recv_timeout(rests) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
         }

@@ -153,7 +153,7 @@ impl View<'_> {
                 Ok(if is_there { Found::Event(EventId(id)) } else { Found::Unable })
             }
             Source::Webhooks(selection) => {
-                let wants = |webhook: &Arc<Webhook>| selection.wants(webhook, Some(webhook.url.as_str()));
+                let wants = |webhook: &Arc<Webhook>| selection.wants(webhook, webhook.shown_url());
                 let webhook = self.webhook_of(bulk, WebhookId(id)).filter(wants);
                 Ok(webhook.map_or(Found::Nothing, |webhook| Found::Webhook(webhook.id)))
             }
@@ -179,7 +179,7 @@ impl View<'_> {
         if event.purged_at.is_some() {
             return Ok(Found::Unable);
         }
-        // A notice of the account's own is for nobody who hears events.
+        // A notice is told when it happens, and to no other later.
         let hears =
             |webhook: &Arc<Webhook>| !event.notice && webhook.hears_of(&event.event_type, &event.channels, event.test);
         let Some(webhook) = self.webhook_of(bulk, id).filter(hears) else { return Ok(Found::Nothing) };

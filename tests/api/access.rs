@@ -11,7 +11,7 @@ pub async fn key(server: &Server, account: &str, scopes: &[&str]) -> String {
 
 /// Whether a key of this scope may do what needs that one.
 pub fn suffices(scope: &str, needed: &str) -> bool {
-    scope == "admin" || scope == needed || (scope == "manage" && needed == "read")
+    scope == "admin" || scope == needed || (scope == "manage" && matches!(needed, "read" | "consume"))
 }
 
 #[actix_web::test]
@@ -41,8 +41,9 @@ async fn a_key_does_what_its_scopes_allow() {
         ("GET", "/v2/webhooks", "read"),
         ("POST", "/v2/webhooks", "manage"),
         ("GET", "/api/v1/accounts", "admin"),
+        ("GET", "/api/v1/webhooks/x/pull", "consume"),
     ];
-    for scope in ["admin", "publish", "manage", "read"] {
+    for scope in ["admin", "publish", "manage", "read", "consume"] {
         let key = key(&server, "default", &[scope]).await;
         for (method, path, needed) in calls {
             let reply = server.ask(method, path).key(&key).send().await;

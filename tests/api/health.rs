@@ -149,6 +149,7 @@ const ROUTES: &str = "
     GET /api/v1/webhooks/{id}
     GET /api/v1/webhooks/{id}/deliveries
     GET /api/v1/webhooks/{id}/logs
+    GET /api/v1/webhooks/{id}/pull
     GET /api/v1/webhooks/{id}/secret
     GET /api/v1/webhooks/{id}/stats
     GET /api/v1/whoami
@@ -156,6 +157,7 @@ const ROUTES: &str = "
     GET /docs/dialects
     GET /docs/dialects/schema.json
     GET /docs/dialects/tutorial
+    GET /docs/peers
     GET /docs/webhooks/{name}
     GET /health/live
     GET /health/ready
@@ -190,6 +192,9 @@ const ROUTES: &str = "
     POST /api/v1/webhooks/{id}/discard
     POST /api/v1/webhooks/{id}/enable
     POST /api/v1/webhooks/{id}/pause
+    POST /api/v1/webhooks/{id}/pull/ack
+    POST /api/v1/webhooks/{id}/pull/extend
+    POST /api/v1/webhooks/{id}/pull/nack
     POST /api/v1/webhooks/{id}/replay
     POST /api/v1/webhooks/{id}/replay/{delivery_id}
     POST /api/v1/webhooks/{id}/resume

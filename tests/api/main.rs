@@ -18,6 +18,7 @@ mod masking;
 mod notices;
 mod outgoing;
 mod own_words;
+mod pull;
 mod quotas;
 mod scopes;
 mod server;

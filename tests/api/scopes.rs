@@ -12,7 +12,7 @@ use crate::server::{Ask, Reply, START_MS, Server};
 use crate::tenants::{MARK, Owned, needs_no_key, owned};
 
 /// In this order a key that has just what is needed goes first.
-const SCOPES: [&str; 4] = ["read", "publish", "manage", "admin"];
+const SCOPES: [&str; 5] = ["consume", "read", "publish", "manage", "admin"];
 
 /// All that the key of another account may do.
 const STRANGER: [&str; 3] = ["read", "publish", "manage"];
@@ -79,6 +79,7 @@ fn body(operation: &str) -> Value {
         "webhooks.bulk.delete" => json!({"tag": "none"}),
         "webhooks.create" | "webhooks.put" | "webhooks.change" => webhook,
         "webhooks.replay" => json!({"state": "dead"}),
+        "webhooks.leases.ack" | "webhooks.leases.nack" | "webhooks.leases.extend" => json!({"leases": ["none_1"]}),
         "accounts.create" => json!({"id": "made", "name": "Made"}),
         "accounts.change" => json!({"name": "Changed"}),
         "accounts.keys.create" => json!({"scopes": ["read"]}),
@@ -221,7 +222,8 @@ async fn every_operation_does_for_each_key_what_the_document_says_of_it() {
 fn no_operation_needs_less_than_what_it_does() {
     for Operation { id, method, route, need, .. } in operations() {
         assert_eq!(need == Need::NoKey, needs_no_key(&route), "{id} ({route}) needs {need:?}");
-        let is_enough = ["publish", "manage", "admin"].iter().any(|scope| need == Need::Scope((*scope).into()));
+        let is_enough =
+            ["publish", "manage", "consume", "admin"].iter().any(|scope| need == Need::Scope((*scope).into()));
         // They say what would be.
         let changes_nothing = ["shape.preview", "filter.preview"].contains(&id.as_str());
         assert!(

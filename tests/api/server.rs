@@ -8,14 +8,16 @@ use awc::http::{Method, StatusCode};
 use futures_util::future::BoxFuture;
 use hookwheel::api::{self, Api, Limits, MailRule, Outbound, Quotas, Settings};
 use hookwheel::clock::{Clock, Dice};
+use hookwheel::deliver::{self, Deliver, Trust};
 use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Delivery, Outcome};
 use hookwheel::domain::explain::Explained;
 use hookwheel::domain::guard::{Guard, port_of};
-use hookwheel::domain::id::WebhookNumber;
+use hookwheel::domain::id::{AttemptId, WebhookNumber};
 use hookwheel::domain::lane::{Standing, Why};
 use hookwheel::domain::pace::Pace;
 use hookwheel::domain::probe::{Probe, Probed, Tried};
+use hookwheel::domain::pull::{Ask as PullAsk, Leased, Pulled, Word};
 use hookwheel::domain::rate_limit::{Allowance, RateLimit};
 use hookwheel::domain::webhook::Webhook;
 use hookwheel::pulse::Stuck;
@@ -74,6 +76,12 @@ impl Outbound for Nobody {
     fn left(&self, _: WebhookNumber, limit: RateLimit) -> Allowance {
         Pace::default().allowance(limit, START_MS)
     }
+    fn pull(&self, _: PullAsk, _: Box<dyn Fn() -> bool + Send>) -> BoxFuture<'static, Vec<Pulled>> {
+        Box::pin(async { Vec::new() })
+    }
+    fn say(&self, leases: Vec<AttemptId>, _: Word) -> BoxFuture<'static, Vec<Leased>> {
+        Box::pin(async move { vec![Leased::Lost; leases.len()] })
+    }
     fn standing(&self, _: WebhookNumber) -> BoxFuture<'static, Option<Standing>> {
         let wait = Some(Why::RateLimited.until(START_MS + 1_000));
         Box::pin(async move { Some(Standing { window: 4, places: 0, wait }) })
@@ -101,6 +109,7 @@ pub struct Server {
     client: awc::Client,
     handle: actix_web::dev::ServerHandle,
     committer: Option<std::thread::JoinHandle<()>>,
+    deliver: Option<Deliver>,
     dir: tempfile::TempDir,
 }
 
@@ -213,23 +222,28 @@ impl Ask<'_> {
 }
 
 impl Server {
-    /// Starts one.
+    /// Starts one without a sending side.
     pub async fn start() -> Self {
         Self::start_with(MailRule::NoServer).await
     }
 
     /// Starts one where these may make webhooks that send mail.
     pub async fn start_with(mail: MailRule) -> Self {
-        Self::over(tempfile::tempdir().unwrap(), None, mail).await
+        Self::over(tempfile::tempdir().unwrap(), None, mail, false).await
+    }
+
+    /// Starts one whose sending side is the real one.
+    pub async fn start_sending() -> Self {
+        Self::over(tempfile::tempdir().unwrap(), None, MailRule::NoServer, true).await
     }
 
     /// Stops it, and starts another over what it has kept.
     pub async fn restart(mut self) -> Self {
         self.end().await;
-        Self::over(self.dir, Some(self.admin), MailRule::NoServer).await
+        Self::over(self.dir, Some(self.admin), MailRule::NoServer, false).await
     }
 
-    async fn over(dir: tempfile::TempDir, admin: Option<String>, mail: MailRule) -> Self {
+    async fn over(dir: tempfile::TempDir, admin: Option<String>, mail: MailRule, sends: bool) -> Self {
         let clock = Clock::standing_at(START_MS);
         let settings = store::Settings {
             cache_bytes: 8 << 20,
@@ -266,7 +280,13 @@ impl Server {
             knobs: Vec::new(),
         };
         let dice = Dice::seeded(3);
-        let api = web::Data::new(Api::new(store.clone(), shelf, clock.clone(), dice, settings, Box::new(Nobody)));
+        let start = || deliver::start(sending(), Trust::webpki(), store.clone(), shelf.clone(), clock.clone());
+        let deliver = sends.then(start);
+        let outbound: Box<dyn Outbound> = match &deliver {
+            Some(deliver) => Box::new(deliver.handle()),
+            None => Box::new(Nobody),
+        };
+        let api = web::Data::new(Api::new(store.clone(), shelf, clock.clone(), dice, settings, outbound));
         let server =
             HttpServer::new(move || api::app(api.clone())).workers(2).disable_signals().bind(("127.0.0.1", 0)).unwrap();
         let url = format!("http://{}", server.addrs()[0]);
@@ -274,7 +294,7 @@ impl Server {
         let handle = server.handle();
         actix_web::rt::spawn(server);
         let client = awc::Client::builder().timeout(std::time::Duration::from_secs(60)).finish();
-        Self { admin, store, clock, url, client, handle, committer: Some(committer), dir }
+        Self { admin, store, clock, url, client, handle, committer: Some(committer), deliver, dir }
     }
 
     /// A request with the admin's key.
@@ -299,8 +319,30 @@ impl Server {
 
     async fn end(&mut self) {
         self.handle.stop(true).await;
+        if let Some(deliver) = self.deliver.take() {
+            deliver.stop(std::time::Duration::from_secs(60)).await;
+        }
         self.store.close();
         self.committer.take().unwrap().join().unwrap();
+    }
+}
+
+/// A sending side that dials nobody.
+fn sending() -> deliver::Settings {
+    let second = std::time::Duration::from_secs(1);
+    deliver::Settings {
+        in_flight_max: 16,
+        bodies_bytes_max: 64 << 20,
+        senders: 2,
+        connect: second,
+        guard: Arc::new(guard()),
+        egress: Vec::new(),
+        name_servers: Vec::new(),
+        smtp: None,
+        dns: second,
+        proxy: None,
+        proxy_resolves: false,
+        listener_descriptors: 16,
     }
 }
 

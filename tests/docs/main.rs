@@ -156,6 +156,7 @@ fn pages_are_well_formed_stand_alone_and_escape_everything() {
         ("index".to_owned(), scene.page("/docs")),
         ("reference".to_owned(), scene.page("/docs/dialects")),
         ("tutorial".to_owned(), scene.page("/docs/dialects/tutorial")),
+        ("peers".to_owned(), scene.page("/docs/peers")),
     ];
     for dialect in &dialects {
         pages.push((name(dialect).to_owned(), scene.page(&format!("/docs/webhooks/{}", name(dialect)))));
@@ -183,11 +184,16 @@ fn pages_are_well_formed_stand_alone_and_escape_everything() {
             assert!(text.contains(cell), "{name}: {cell:?} is not in the page");
         }
     }
-    let tables = Markdown::read(&scene.page("/docs/dialects?format=markdown"));
-    let reference = checked["reference.html"]["text"].as_str().expect("text");
-    for cell in tables.tables().flatten().flatten() {
-        assert!(reference.contains(cell), "{cell:?} is not in the page");
-    }
+    let same = |name: &str, path: &str| {
+        let tables = Markdown::read(&scene.page(&format!("{path}?format=markdown")));
+        let page = checked[format!("{name}.html")]["text"].as_str().expect("text");
+        for cell in tables.tables().flatten().flatten() {
+            assert!(page.contains(cell), "{name}: {cell:?} is not in the page");
+        }
+        tables
+    };
+    same("peers", "/docs/peers");
+    let tables = same("reference", "/docs/dialects");
     let schema: Value = serde_json::from_str(&scene.page("/docs/dialects/schema.json")).expect("JSON");
     let printed = tables.table("[retry]");
     assert_eq!(schema["properties"]["retry"]["properties"].as_object().map(|keys| keys.len()), Some(printed.len()));

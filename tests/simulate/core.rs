@@ -13,6 +13,7 @@ use hookwheel::deliver::book::{Book, Came};
 use hookwheel::deliver::engine::Engine;
 use hookwheel::deliver::errands::Errand;
 use hookwheel::deliver::mailbox::{Mail, Mailbox};
+use hookwheel::deliver::polls;
 use hookwheel::deliver::schedule::{Claim, Scheduler};
 use hookwheel::dialect::Shelf;
 use hookwheel::domain::delivery::Delivery;
@@ -168,6 +169,8 @@ impl Core {
         let errands = self.errands.iter_mut().flat_map(|errands| std::iter::from_fn(|| errands.try_recv().ok()));
         let claim = |errand| match errand {
             Errand::Attempt(claim) => Some(claim),
+            // What is in a hand goes no further here.
+            Errand::Lease(claim, _hand) => Some(claim),
             Errand::BreakOff(number) => {
                 self.broken_off.insert(number);
                 None
@@ -175,6 +178,18 @@ impl Core {
             _ => panic!("nobody asked for anything else"),
         };
         errands.filter_map(claim).collect()
+    }
+
+    /// A consumer waits for deliveries.
+    pub fn poll(&self, poll: polls::Poll) {
+        self.mailbox.poll(poll);
+        self.ear.has_mail.store(true, Ordering::Relaxed);
+    }
+
+    /// One of the webhook says that it waits no longer.
+    pub fn poll_left(&self, webhook: WebhookNumber) {
+        self.mailbox.poll_left(webhook);
+        self.ear.has_mail.store(true, Ordering::Relaxed);
     }
 
     /// The webhooks of which senders were told to break off what is out.

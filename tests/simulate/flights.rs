@@ -15,6 +15,7 @@ use hookwheel::domain::time::UnixMs;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
+use crate::consumers::LEASE;
 use crate::spared::Said;
 use crate::world::World;
 
@@ -47,6 +48,7 @@ enum Fate {
     /// The endpoint asks for so long a pause, in one of two forms.
     Busy(u64, Form),
     Unsent,
+    Untaken,
     BrokenOff,
     Panic,
 }
@@ -112,6 +114,13 @@ impl World {
             return (Fate::Answered(Outcome::Unsendable("its event cannot be read".into())), took);
         }
         let webhook = claim.webhook.number();
+        if claim.webhook.is_pulled() {
+            return match self.consumed(webhook) {
+                Some(Outcome::LeaseRanOut) => (Fate::Answered(Outcome::LeaseRanOut), LEASE.as_millis() as u64),
+                Some(outcome) => (Fate::Answered(outcome), took),
+                None => (Fate::Untaken, took),
+            };
+        }
         let outcome = match (self.moods[&webhook], self.throw(4)) {
             (Mood::Well, _) | (Mood::Flaky, 0 | 1) => Outcome::Status(200),
             (Mood::Flaky, 2) => Outcome::Status(500),
@@ -161,9 +170,10 @@ impl World {
     fn land(&mut self, Flight { claim, took_off_at, fate }: Flight) {
         let id = claim.delivery.id;
         let (outcome, said, retry_after) = match fate {
-            Fate::Unsent | Fate::BrokenOff => {
+            Fate::Unsent | Fate::Untaken | Fate::BrokenOff => {
                 self.oracle.handed_back(id);
                 let unsent = match fate {
+                    Fate::Untaken => Unsent::Untaken,
                     Fate::BrokenOff => Unsent::BrokenOff,
                     _ => Unsent::Ours("no descriptor is left".into()),
                 };
@@ -222,7 +232,8 @@ impl World {
 /// What an answer of an endpoint here says of it.
 fn said(outcome: &Outcome) -> Said {
     match outcome {
-        Outcome::Status(200) => Said::Yes,
+        Outcome::Status(200) | Outcome::Acked => Said::Yes,
+        Outcome::Nacked(_) | Outcome::LeaseRanOut => Said::Nothing,
         Outcome::Status(503) | Outcome::Connect(_) | Outcome::TimedOut => Said::No,
         Outcome::Status(500 | 410) | Outcome::Broken(_) | Outcome::Unsendable(_) => Said::Nothing,
         other => panic!("no endpoint here answers {other:?}"),

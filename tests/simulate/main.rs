@@ -1,6 +1,6 @@
 //! A simulation: the real store, commit thread, engine and senders' book under a virtual clock, seeded dice and scripted
-//! endpoints. What does not go well is on its agenda: endpoints that fail, hang, reset and ask for pauses; claims that come
-//! back unsent, and attempts that panic; a core that dies and restarts, sometimes with another time on its clock; writes and
+//! endpoints, and consumers that pull. What does not go well is on its agenda: endpoints that fail, hang, reset and ask for
+//! pauses; consumers that refuse, say nothing or go away; claims that come back unsent, and attempts that panic; a core that dies and restarts, sometimes with another time on its clock; writes and
 //! syncs that fail, power cuts, damaged rows; a wall clock that is set; bulk jobs that are left in their middle. An oracle that
 //! knows nothing of lanes or trees says what may go out, and what must be there.
 //!
@@ -9,6 +9,7 @@
 //! some run on disk.
 
 mod checks;
+mod consumers;
 mod core;
 mod faults;
 mod flights;

@@ -7,7 +7,7 @@ use hookwheel::domain::id::{EventId, WebhookId, WebhookNumber};
 use hookwheel::domain::order::{KeyPath, OnDead, Order};
 use hookwheel::domain::retry::RetrySchedule;
 use hookwheel::domain::time::UnixMs;
-use hookwheel::domain::webhook::{EventFilter, Status, Webhook};
+use hookwheel::domain::webhook::{EventFilter, Mode, Status, Webhook};
 use hookwheel::store::{Accepted, NewEvent, Refusal};
 
 use crate::flights::Mood;
@@ -26,7 +26,9 @@ impl World {
         let url = EndpointUrl::parse("https://example.com/", false).unwrap();
         let retry = RetrySchedule { delay_seconds: vec![1, 60, 3600], jitter_percent: 50 };
         let order = self.some_order();
+        let mode = if self.throw(4) == 0 { Mode::Pull } else { Mode::Push };
         Webhook {
+            mode,
             max_in_flight: Some(if self.plan.roomy { 100_000 } else { 1 + self.throw(3) as u32 }),
             // One that dies after days, with hundreds behind it, would take a run through years.
             retry: (order.is_some() || self.throw(3) == 0).then_some(retry),

@@ -14,6 +14,7 @@ use hookwheel::domain::time::UnixMs;
 use hookwheel::domain::webhook::Webhook;
 use hookwheel::store::{Refusal, Staging, Store};
 
+use crate::consumers::Consumers;
 use crate::core::{Core, Place, Told};
 use crate::faults::{Damaged, Loss};
 use crate::flights::{Flight, Mood};
@@ -48,6 +49,7 @@ pub struct World {
     /// What the oracle knew when all was synced before that.
     pub remembered: Option<Oracle>,
     pub damaged: Damaged,
+    pub consumers: Consumers,
     /// Retries that were held to be on time.
     pub timely: usize,
 }
@@ -95,6 +97,7 @@ impl World {
             loss: None,
             remembered: None,
             damaged: Damaged::default(),
+            consumers: Consumers::default(),
             timely: 0,
         };
         world.found();
@@ -109,6 +112,9 @@ impl World {
             let webhook = self.some_webhook(n);
             let webhook = self.now(move |staging| staging.create_webhook(webhook.clone(), None));
             self.webhooks.push(webhook.id);
+            if webhook.is_pulled() {
+                self.consumers.add(webhook.number());
+            }
             self.moods.insert(webhook.number(), Mood::Well);
             self.oracle.spared.insert(webhook.number(), Spared::default());
         }
@@ -236,13 +242,20 @@ impl World {
         told.settled.into_iter().for_each(|settled| self.note(settled));
     }
 
-    /// The engine looks, and what it hands out takes off.
+    /// The engine looks, and what it hands out takes off. Consumers who were given something ask again.
     fn look(&mut self) {
         let now = self.clock.now();
-        let claims = self.core.pass();
-        self.core.take_broken_off().into_iter().for_each(|number| self.break_off(number));
-        for claim in claims {
-            self.take_off(claim, now);
+        loop {
+            self.pull();
+            let claims = self.core.pass();
+            self.core.take_broken_off().into_iter().for_each(|number| self.break_off(number));
+            let is_pulled = claims.iter().any(|claim| claim.webhook.is_pulled());
+            for claim in claims {
+                self.take_off(claim, now);
+            }
+            if !is_pulled {
+                return;
+            }
         }
     }
 

@@ -5,7 +5,8 @@
 //! A request that was refused may be as wrong as its test wants. What is at no path of the document (a dialect's face, a path
 //! that does not exist) is nothing that it speaks of.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use boon::{Compiler, SchemaIndex, Schemas};
@@ -32,6 +33,14 @@ pub struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
+    /// Notes which operation was done, if one was.
+    #[allow(dead_code, reason = "not every test asks what was done")]
+    pub fn note(&self) {
+        if let Some(operation) = CONTRACT.operation(self).filter(|_| self.status < 400) {
+            DONE.with_borrow_mut(|done| done.insert(operation.id.clone()));
+        }
+    }
+
     /// Asserts that it is as the document says.
     #[track_caller]
     pub fn check(&self) {
@@ -48,6 +57,16 @@ impl Exchange<'_> {
 
 static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::new);
 
+thread_local! {
+    static DONE: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// The ids of the operations that were asked for on this thread, and done.
+#[allow(dead_code, reason = "not every test asks")]
+pub fn done() -> BTreeSet<String> {
+    DONE.with_borrow(Clone::clone)
+}
+
 /// The document, ready to judge.
 struct Contract {
     schemas: Schemas,
@@ -55,6 +74,7 @@ struct Contract {
 }
 
 struct Operation {
+    id: String,
     method: String,
     segments: Vec<String>,
     query: Vec<Parameter>,
@@ -173,6 +193,7 @@ impl Contract {
 
 /// An operation whose schemas are named by their place among the parts.
 struct Draft {
+    id: String,
     method: String,
     segments: Vec<String>,
     query: Vec<(String, bool, bool, usize)>,
@@ -204,7 +225,8 @@ impl Draft {
         });
         let replies = replies.collect();
         let segments = path.split('/').map(String::from).collect();
-        Self { method: method.to_uppercase(), segments, query, body, replies }
+        let id = operation["operationId"].as_str().expect("an id").to_owned();
+        Self { id, method: method.to_uppercase(), segments, query, body, replies }
     }
 
     fn compiled(self, compile: &mut impl FnMut(usize) -> SchemaIndex) -> Operation {
@@ -216,7 +238,7 @@ impl Draft {
         let body = self.body.map(|(required, part)| Body { required, schema: compile(part) });
         let replies = self.replies.into_iter().map(|(status, part)| (status, part.map(&mut *compile)));
         let replies = replies.collect();
-        Operation { method: self.method, segments: self.segments, query, body, replies }
+        Operation { id: self.id, method: self.method, segments: self.segments, query, body, replies }
     }
 }
 

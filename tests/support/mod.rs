@@ -11,6 +11,7 @@ pub mod process;
 pub mod raw;
 pub mod receiver;
 pub mod scene;
+pub mod tls_endpoint;
 
 pub use authority::{Authority, Certified};
 pub use elsewhere::{Program, prepared, say, test_env};
@@ -19,6 +20,7 @@ pub use http::{Client, Message, Reply};
 pub use process::{Running, Server};
 pub use receiver::{Answer, Arrived, Receiver};
 pub use scene::Stage;
+pub use tls_endpoint::TlsEndpoint;
 
 use std::time::Duration;
 

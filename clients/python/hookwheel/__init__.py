@@ -26,12 +26,14 @@ from .errors import (
 )
 from .generated import models
 from .generated.version import __version__
+from .pulling import AsyncPulled, Pulled
 from .receiving import NotVerified, verify
 from .retries import Retries
 
 __all__ = [
     "AsyncHookwheel",
     "AsyncPages",
+    "AsyncPulled",
     "BadRequest",
     "Conflict",
     "DoesNotFit",
@@ -43,6 +45,7 @@ __all__ = [
     "NotVerified",
     "Page",
     "Pages",
+    "Pulled",
     "Refused",
     "Retries",
     "TooLarge",

@@ -14,6 +14,7 @@ from .generated.api import Api, AsyncApi
 from .generated.api.events import AsyncEventsApi, EventsApi, events_publish
 from .generated.models import EventPublish, EventReceipt
 from .generated.types import UNSET
+from .pulling import AsyncPulling, Pulling
 from .retries import Retries
 from .values import as_json
 
@@ -136,6 +137,7 @@ class Hookwheel(Api):
         super().__init__(calls)
         self._calls = calls
         self.events: Publishing = Publishing(calls)
+        self.webhooks: Pulling = Pulling(calls)
 
     def for_account(self, account: str) -> Hookwheel:
         """The same client acting for another account; it shares connections, and is closed with this one."""
@@ -180,6 +182,7 @@ class AsyncHookwheel(AsyncApi):
         super().__init__(calls)
         self._calls = calls
         self.events: AsyncPublishing = AsyncPublishing(calls)
+        self.webhooks: AsyncPulling = AsyncPulling(calls)
 
     def for_account(self, account: str) -> AsyncHookwheel:
         """The same client acting for another account; it shares connections, and is closed with this one."""

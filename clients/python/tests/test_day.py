@@ -177,6 +177,25 @@ class Day(unittest.TestCase):
         gone = self.hw.webhooks.bulk.delete(ids=["many-0", "many-1"])
         assert isinstance(gone, models.Job)
         self.assertEqual(self.ended(gone).done, 2)
+    def test_what_is_pulled_is_verified_acknowledged_and_refused(self) -> None:
+        webhook = self.hw.webhooks.create(mode="pull", events=["task.*"], max_retries=0)
+        secret = self.hw.webhooks.secret.get(webhook.id).secret
+        assert isinstance(secret, str)
+        receipts = self.hw.events.publish_batch([{"type": "task.created", "data": n} for n in range(3)])
+        pulled = self.hw.webhooks.pull(webhook.id, limit=2)
+        with next(pulled) as delivery:
+            self.assertEqual(delivery.verify(secret)["data"], 0)
+        refused = next(pulled)
+        with self.assertRaises(ZeroDivisionError), refused:
+            refused.extend(60)
+            raise ZeroDivisionError
+        self.delivery_in(delivery.lease.delivery_id, "succeeded")
+        dead = self.delivery_in(refused.lease.delivery_id, "dead")
+        self.assertIn("ZeroDivisionError", str(dead.error))
+        last = next(pulled)
+        last.ack()
+        last.ack()
+        self.assertEqual(last.lease.event_id, receipts[2].id)
 
     def test_secrets_are_rotated_and_pairs_verified(self) -> None:
         webhook, old = self.webhook()

@@ -2,6 +2,7 @@
 
 import { Calls, type Once, type Settings } from "./calls.js";
 import { Api, EventsApi } from "./generated/operations.js";
+import { PullingWebhooks } from "./pulling.js";
 import type { EventPublish, EventReceipt } from "./generated/schema.js";
 
 /** What an event says beside its type and its data, and how it is published. */
@@ -40,6 +41,7 @@ export class PublishingEvents extends EventsApi {
 /** A client of a server: `new Hookwheel(url, key).events.publish("task.created", { id: 1 })`. */
 export class Hookwheel extends Api {
   override readonly events: PublishingEvents;
+  override readonly webhooks: PullingWebhooks;
   readonly #calls: Calls;
 
   /**
@@ -51,6 +53,7 @@ export class Hookwheel extends Api {
     super(calls);
     this.#calls = calls;
     this.events = new PublishingEvents(calls);
+    this.webhooks = new PullingWebhooks(calls);
   }
 
   /** The same client acting for another account. */

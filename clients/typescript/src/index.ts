@@ -6,5 +6,6 @@ export { Hookwheel, type Publishing } from "./client.js";
 export * from "./errors.js";
 export type * from "./generated/schema.js";
 export { VERSION } from "./generated/version.js";
+export { Pulled, type Pulling } from "./pulling.js";
 export { type Delivered, NotVerified, type ReceivedHeaders, verify, type Verifying } from "./receiving.js";
 export type { Retries } from "./retries.js";

@@ -64,6 +64,22 @@ describe("a day", () => {
     assert.deepEqual([shown.cause, shown.attempts?.[0]?.status_code], ["accept", 204]);
   });
 
+  it("pulls, verifies, acknowledges and refuses", async () => {
+    const { hw } = await account();
+    const made = await hw.webhooks.create({ mode: "pull", events: ["task.*"], max_retries: 0 });
+    const { secret } = await hw.webhooks.secret.get(made.id);
+    await hw.events.publishBatch([0, 1].map((data) => ({ type: "task.created", data })));
+    const seen: unknown[] = [];
+    for await (const pulled of hw.webhooks.pull(made.id)) {
+      seen.push((await pulled.verify(secret!)).data);
+      await pulled.extend(60);
+      await (seen.length === 1 ? pulled.ack() : pulled.nack("enough"));
+      await delivery(hw, pulled.lease.delivery_id, seen.length === 1 ? "succeeded" : "dead");
+      if (seen.length === 2) break;
+    }
+    assert.deepEqual(seen, [0, 1]);
+  });
+
   it("accepts events once and batches whole", async () => {
     const { hw } = await account();
     const id = newly("order");

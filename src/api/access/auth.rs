@@ -130,6 +130,8 @@ needs! {
     Manage
     /// Needs `read`.
     Read
+    /// Needs `consume`.
+    Consume
 }
 
 /// A tenant whose key has the scope `N`: what handlers ask for.

@@ -141,7 +141,7 @@ pub struct KeyInput {
 
 pub fn vet_key(api: &Api, account: u32, mut input: KeyInput) -> Result<ApiKey, Invalid> {
     if input.scopes.is_empty() {
-        return Err(Invalid::new("scopes", "must name at least one of admin, publish, manage, read"));
+        return Err(Invalid::new("scopes", "must name at least one of admin, publish, manage, read, consume"));
     }
     let mut seen = Vec::new();
     input.scopes.retain(|scope| !seen.contains(scope) && (seen.push(*scope), true).1);

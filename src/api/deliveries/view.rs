@@ -88,8 +88,8 @@ pub struct AttemptView {
     pub started_at: String,
     /// How long it took, in milliseconds.
     pub response_time_ms: u32,
-    /// Where it went.
-    pub url: String,
+    /// Where it went; null where it was pulled, or where that is not known any more.
+    pub url: Option<String>,
     /// The headers that it carried. Of one that seems to let its holder in, only that it was sent is kept; its value is null for a
     /// key that may not manage.
     #[schema(example = json!({"webhook-id": "order-1042", "webhook-timestamp": "1768469400"}))]
@@ -242,7 +242,7 @@ pub fn attempt_view(api: &Api, by: &Tenant, webhook: &Webhook, delivery: &Delive
         number: summary.number,
         started_at: time::rfc3339(api.store.shown(summary.started_at)),
         response_time_ms: summary.duration_ms,
-        url: own_url(webhook, &attempt.url, by.may(Scope::Manage)),
+        url: (!attempt.url.is_empty()).then(|| own_url(webhook, &attempt.url, by.may(Scope::Manage))),
         request_headers,
         request_body: None,
         status_code: summary.outcome.status(),

@@ -105,6 +105,20 @@ pub async fn tutorial(request: HttpRequest, Query(query): Query<DocsQuery>) -> H
     page(&request, &docs::tutorial(), query.format)
 }
 
+/// What other webhook servers can do, and how it is done here
+#[utoipa::path(
+    operation_id = "docs.peers.get", security(()),
+    params(DocsQuery),
+    responses(
+        (status = 200, description = "The table", content((String = "text/html"), (String = "text/markdown"))),
+        (status = 304, description = "It is what `If-None-Match` names"),
+    )
+)]
+#[get("/docs/peers")]
+pub async fn peers(request: HttpRequest, Query(query): Query<DocsQuery>) -> HttpResponse {
+    page(&request, &docs::peers(), query.format)
+}
+
 /// The JSON Schema of dialect files, for editors
 #[utoipa::path(
     operation_id = "docs.schema.get", security(()),

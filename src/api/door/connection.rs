@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{Shutdown, shutdown};
 
 /// How long a connection must have been quiet to be ended by a server that stops: so long that a client which asks one
@@ -103,6 +104,14 @@ impl Connection {
     /// Whether nothing more can be sent on it.
     pub fn has_ended(&self) -> bool {
         self.ended_since.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether its client has ended its side, or all of it is broken. While a request is under way nothing is read, so nobody
+    /// else sees that.
+    pub fn is_left(&self) -> bool {
+        let mut asked = [PollFd::new(&self.socket, PollFlags::RDHUP)];
+        let looked = poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+        looked.is_ok() && asked[0].revents().intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
     }
 
     /// Ends it whatever is under way. An error means that it has ended already, here and below.
@@ -210,6 +219,15 @@ mod tests {
         };
         assert_eq!([after(0), after(80), after(0), after(1)], [150, 240, 120, QUIET_MS_MIN]);
         assert_eq!(after(1_000_000), QUIET_MS);
+    }
+
+    #[test]
+    fn whose_client_has_ended_its_side_is_left() {
+        let (connection, mut client) = a_connection();
+        client.write_all(b"more than is read").expect("it is there");
+        assert!(!connection.is_left());
+        client.shutdown(std::net::Shutdown::Write).expect("it was open");
+        assert!(connection.is_left(), "though there is more to read");
     }
 
     #[test]

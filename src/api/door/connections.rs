@@ -257,6 +257,11 @@ impl Admitted {
         Receiving(&self.connection)
     }
 
+    /// Whether its client has gone.
+    pub fn is_left(&self) -> bool {
+        self.connection.is_left()
+    }
+
     /// Whether it may be read on.
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.connection.poll_readable(cx)

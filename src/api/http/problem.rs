@@ -151,6 +151,30 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, Code::WrongState, message)
     }
 
+    /// 409: what was pulled is not the caller's any more.
+    pub fn lease_lost() -> Self {
+        let message = "none of these leases goes on: they ran out, the server was started anew, or the webhook was held or \
+                       deleted; what was not acknowledged is handed out again by its schedule";
+        Self::new(StatusCode::CONFLICT, Code::LeaseLost, message).with_field("leases")
+    }
+
+    /// 429 or 503: as many consumers wait as may.
+    pub fn too_many_polls(no_room: NoRoom) -> Self {
+        let message = "as many calls wait for deliveries as may at once; ask again, or with fewer at once";
+        match no_room {
+            NoRoom::AtAll => Self::busy(Code::TooManyPolls, message, RETRY_SOON_SECONDS),
+            NoRoom::OfAccount => Self {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                ..Self::busy(Code::TooManyPolls, format!("of this account {message}"), RETRY_SOON_SECONDS)
+            },
+        }
+    }
+
+    /// 503: the store is away, and what was said is not recorded yet.
+    pub fn not_recorded() -> Self {
+        Self::busy(Code::Unavailable, "it is not recorded yet; say it again", RETRY_SOON_SECONDS)
+    }
+
     /// 508: the request was made by a Hookwheel's own delivery.
     pub fn loop_detected() -> Self {
         Self::new(

@@ -1,4 +1,5 @@
-//! What a field may be: bounds and defaults of requests, from the constants that the program itself checks them with.
+//! What a field may be, and what a body must say at least: bounds and defaults of requests, from the constants that the program
+//! itself checks them with.
 
 use serde_json::{Value, json};
 
@@ -10,12 +11,19 @@ use crate::domain::job::IDS_MAX;
 use crate::domain::notice::{QUIET_SECONDS_MAX, QUIET_SECONDS_USUAL};
 use crate::domain::oauth2::{CLIENT_ID_BYTES_MAX, EXTRA_MAX, SCOPE_BYTES_MAX};
 use crate::domain::order::KEY_PATH_BYTES_MAX;
+use crate::domain::pull::{LEASE_SECONDS_DEFAULT, LEASE_SECONDS_MAX, LIMIT_MAX, REASON_CHARS_MAX};
 use crate::domain::rate_limit::REQUESTS_MAX;
 use crate::domain::retry::{DELAY_SECONDS_MAX, JITTER_PERCENT_MAX, RETRIES_MAX};
 use crate::domain::secret::{OVERLAP_SECONDS_DEFAULT, OVERLAP_SECONDS_MAX};
 use crate::domain::webhook::{
     ALLOW_MAX, DESCRIPTION_CHARS_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, NAME_CHARS_MAX, TIMEOUT_SECONDS_MAX,
 };
+
+/// What is said of an object as a whole, none of whose fields must be there by itself.
+pub fn bounds_of_whole(of: &str) -> Option<Value> {
+    // Not as a choice of required fields: that would be several types to those who generate clients.
+    (of == "EventSelection").then(|| json!({"minProperties": 1}))
+}
 
 /// What is said of the field beside its type.
 pub fn bounds(of: &str, field: &str) -> Option<Value> {
@@ -42,6 +50,11 @@ pub fn bounds(of: &str, field: &str) -> Option<Value> {
         ("AuthChange", "client_id") => json!({"minLength": 1, "maxLength": CLIENT_ID_BYTES_MAX}),
         ("AuthChange", "scope" | "audience") => json!({"minLength": 1, "maxLength": SCOPE_BYTES_MAX}),
         ("AuthChange", "extra") => json!({"maxProperties": EXTRA_MAX}),
+        (_, "leases") => json!({"minItems": 1, "maxItems": LIMIT_MAX}),
+        ("LeasesNack", "reason") => json!({"minLength": 1, "maxLength": REASON_CHARS_MAX}),
+        ("LeasesExtend", "seconds") => {
+            json!({"minimum": 1, "maximum": LEASE_SECONDS_MAX, "default": LEASE_SECONDS_DEFAULT})
+        }
         ("DeadLettersSelect", "ids") => json!({"minItems": 1, "maxItems": IDS_MAX}),
         ("EventPublish", "test") | (_, "dry_run") => json!({"default": false}),
         ("Notices", "quiet_seconds") => json!({"minimum": 0, "maximum": QUIET_SECONDS_MAX}),

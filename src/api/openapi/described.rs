@@ -1,6 +1,8 @@
 //! `/openapi.json`: the document of the native API. It is made from the routes as they are registered, so a route that
 //! is not in it does not exist; what every route has in common (the account, error replies, examples) is added here.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use serde_json::Value;
 use utoipa::OpenApi;
@@ -57,28 +59,48 @@ pub fn complete(document: &Document) -> Value {
     document
 }
 
-/// What the server tells of its own routes.
+/// What the server tells of its own routes. It is written when it is first asked for, once for all workers: few servers are
+/// ever asked, and what writing it takes would stay with each that was not.
 #[derive(Debug)]
 pub struct Described {
-    /// The document.
-    pub json: Bytes,
+    document: fn() -> Value,
+    written: OnceLock<Written>,
+}
+
+#[derive(Debug)]
+struct Written {
+    json: Bytes,
     methods: matchit::Router<Vec<&'static str>>,
 }
 
 impl Described {
-    /// Completes the document of all routes.
-    pub fn of(document: &Document) -> Self {
-        let document = complete(document);
+    /// What the document says, which `document` writes.
+    pub fn of(document: fn() -> Value) -> Self {
+        Self { document, written: OnceLock::new() }
+    }
+
+    /// The document.
+    pub fn json(&self) -> Bytes {
+        self.written().json.clone()
+    }
+
+    /// The methods that the path answers to, as the `Allow` header lists them; `None` if there is no such path.
+    pub fn allowed(&self, path: &str) -> Option<String> {
+        self.written().methods.at(path).ok().map(|found| found.value.join(", "))
+    }
+
+    fn written(&self) -> &Written {
+        self.written.get_or_init(|| Written::of(&(self.document)()))
+    }
+}
+
+impl Written {
+    fn of(document: &Value) -> Self {
         let mut methods = matchit::Router::new();
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
             let there = METHODS.into_iter().filter(|(method, _)| item.get(method).is_some());
             methods.insert(path.clone(), there.map(|(_, word)| word).collect()).expect("two routes do not overlap");
         }
         Self { json: document.to_string().into(), methods }
-    }
-
-    /// The methods that the path answers to, as the `Allow` header lists them; `None` if there is no such path.
-    pub fn allowed(&self, path: &str) -> Option<String> {
-        self.methods.at(path).ok().map(|found| found.value.join(", "))
     }
 }

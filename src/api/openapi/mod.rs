@@ -9,6 +9,7 @@ mod operations;
 pub mod routes;
 mod schemas;
 mod tags;
+pub mod taking;
 #[cfg(test)]
 mod tests;
 pub mod words;

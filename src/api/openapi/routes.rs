@@ -13,5 +13,5 @@ use crate::api::http::problem::Problem;
 #[get("/openapi.json")]
 pub async fn show(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let described = api.described.get().ok_or_else(|| Problem::internal("no route is described"))?;
-    Ok(HttpResponse::Ok().content_type("application/json").body(described.json.clone()))
+    Ok(HttpResponse::Ok().content_type("application/json").body(described.json()))
 }

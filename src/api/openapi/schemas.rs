@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::bounds::bounds;
+use super::bounds::{bounds, bounds_of_whole};
 use super::examples::example;
 
 const PREFIX: &str = "#/components/schemas/";
@@ -157,6 +157,9 @@ fn asked(document: &Value) -> BTreeSet<String> {
 pub fn detail(document: &mut Value) {
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };
     for (name, schema) in schemas {
+        if let (Some(Value::Object(bounds)), Value::Object(schema)) = (bounds_of_whole(name), &mut *schema) {
+            schema.extend(bounds);
+        }
         walk(schema, &mut |object| {
             if let Some(Value::Object(properties)) = object.get_mut("properties") {
                 for (field, schema) in properties {

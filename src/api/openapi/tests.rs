@@ -14,6 +14,7 @@ use crate::domain::webhook::{SHOWN_STATUSES, Status};
 
 /// What can be done, as the last word of an operation's id.
 const VERBS: &[&str] = &[
+    "ack",
     "broadcast",
     "cancel",
     "change",
@@ -25,12 +26,15 @@ const VERBS: &[&str] = &[
     "enable",
     "explain",
     "export",
+    "extend",
     "get",
     "list",
     "load",
+    "nack",
     "pause",
     "preview",
     "publish",
+    "pull",
     "purge",
     "put",
     "reload",
@@ -151,6 +155,13 @@ fn named(schema: &Value) -> Option<&Value> {
 /// Whether a named schema has an example, of itself or of its fields.
 fn is_shown(schema: &Value) -> bool {
     ["examples", "properties", "oneOf", "enum"].iter().any(|key| schema.get(key).is_some())
+}
+
+#[test]
+fn a_selection_of_events_must_select() {
+    let document = crate::api::document();
+    let selection = &document["components"]["schemas"]["EventSelection"];
+    assert!(selection.get("required").is_none() && selection["minProperties"] == 1, "{selection}");
 }
 
 #[test]

@@ -49,7 +49,8 @@ enums! {
     /// `missed`, a bulk replay made it for an event that had none.
     DeliveryCause = Cause::WORDS;
     /// What came of an attempt: `status`, an answer; otherwise what came in the place of one. `auth`: there was no access token for
-    /// it. `too_large` and `shape_too_costly`: nothing was sent, and it is not tried again.
+    /// it. `too_large` and `shape_too_costly`: nothing was sent, and it is not tried again. Of what
+    /// was pulled: `acked`, `nacked`, or `lease_ran_out`, nobody said in time what became of it.
     AttemptOutcome = FAILURE_KINDS;
     /// Whether a webhook's deliveries go out: `active`; `paused` by a person; `disabled` by a rule or a person; `unverified`
     /// until its endpoint passes the ownership check.
@@ -59,7 +60,8 @@ enums! {
     /// What a webhook's next delivery waits for: `nothing_to_send`; `held`, the webhook is paused, disabled or not verified;
     /// `window_full`; `paused`, the endpoint was in trouble, or asked for it; `rate_limited`; `daily_limit`; `retry_later`,
     /// what is left are retries, due later; `behind_head`, what is left waits for the head of its order; `no_place`, others
-    /// hold them; `no_bytes`, the bodies that are out leave no room; `no_connection`, the server has none.
+    /// hold them; `no_bytes`, the bodies that are out leave no room; `no_connection`, the server has none; `not_pulled`, nobody
+    /// asks for any.
     LaneWait = Why::WORDS;
     /// How a webhook authenticates at its endpoint: `basic`, with a user name and a password; `bearer`, with a token that stays the
     /// same; `header`, with a header of any name; `oauth2`, with tokens that are fetched by client credentials.

@@ -125,12 +125,17 @@ pub async fn put_many(
         }
     };
     let mut named = HashSet::new();
-    let ready = said.iter().enumerate().map(|(index, raw)| {
-        let vetted = vet(&reach, raw, &mut named);
-        vetted.map_err(|problem| placed(index, problem))
-    });
+    let mut ready = Vec::with_capacity(said.len());
+    for (index, raw) in said.iter().enumerate() {
+        if index % AT_ONCE == AT_ONCE - 1 {
+            // Others are served by this thread as well.
+            tokio::task::yield_now().await;
+        }
+        let vetted = vet(&reach, raw, &mut named).map_err(|problem| placed(index, problem));
+        ready.push(if is_whole { Ok(vetted?) } else { vetted });
+    }
     let done: Vec<Result<Made, Problem>> = if is_whole {
-        let ready = ready.collect::<Result<Vec<_>, _>>()?;
+        let ready = ready.into_iter().collect::<Result<Vec<_>, _>>()?;
         let made = put_there(&api, &reach, ready).await;
         let made = made.map_err(|(index, problem)| match index {
             Some(index) => placed(index, problem),
@@ -138,7 +143,6 @@ pub async fn put_many(
         });
         made?.into_iter().map(Ok).collect()
     } else {
-        let ready: Vec<_> = ready.collect();
         let each = ready.into_iter().enumerate().map(async |(index, ready)| {
             let made = put_there(&api, &reach, vec![ready?]).await;
             let mut made = made.map_err(|(_, problem)| placed(index, problem))?;

@@ -28,12 +28,14 @@ use crate::domain::secret::{Secret, SigningSecret};
 use crate::domain::shape::{Shape, Written};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{
-    DESCRIPTION_CHARS_MAX, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, NAME_CHARS_MAX, Status,
-    TIMEOUT_SECONDS_MAX, Webhook,
+    DESCRIPTION_CHARS_MAX, EventFilter, FILTERS_BYTES_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, Mode, NAME_CHARS_MAX,
+    Status, TIMEOUT_SECONDS_MAX, Webhook,
 };
 
-/// What a create must say.
-pub const NEEDED: [&str; 2] = ["url", "events"];
+mod mode;
+
+/// What a create must say, and a URL unless its deliveries are pulled.
+pub const NEEDED: [&str; 1] = ["events"];
 /// Why a webhook is disabled that a request switched off.
 const BY_REQUEST: &str = "disabled by request";
 
@@ -43,7 +45,8 @@ const BY_REQUEST: &str = "disabled by request";
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookChange)]
 pub struct WebhookInput {
-    /// Where deliveries go: an `https://` URL; or `mailto:` with at most ten addresses, for notices. Needed to create.
+    /// Where deliveries go: an `https://` URL; or `mailto:` with at most ten addresses, for notices. Needed to create, unless
+    /// they are pulled.
     #[serde(default)]
     #[schema(value_type = String, example = "https://example.com/webhooks")]
     url: Change<String>,
@@ -176,6 +179,11 @@ pub struct WebhookInput {
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     enabled: Change<bool>,
+    /// How deliveries come to you: `push`, sent to the URL, or `pull`, handed over when you ask for them, for consumers that cannot
+    /// be reached. Then it has no URL, nor anything else about an endpoint. It cannot be changed later.
+    #[serde(default)]
+    #[schema(value_type = Option<Mode>)]
+    mode: Change<Mode>,
 }
 
 /// A vetted [`WebhookInput`].
@@ -209,6 +217,7 @@ pub struct WebhookChange {
     channels: Change<Vec<String>>,
     notices: Change<Notices>,
     enabled: Option<bool>,
+    mode: Mode,
     /// What to tell about it, such as a short secret.
     pub warnings: Vec<String>,
 }
@@ -220,13 +229,14 @@ impl WebhookInput {
     /// Checks everything but `dialect`, which decides what is right here; `types` tells what event types there are. `known`: the
     /// webhook that it changes. Which URLs it may have, `schemes` says; one that it has already it may keep.
     pub fn vet(
-        self,
+        mut self,
         dialect: &Dialect,
         types: CheckTypes<'_>,
         schemes: Schemes,
         known: Option<&Webhook>,
     ) -> Result<WebhookChange, Invalid> {
-        let mut warnings = Vec::new();
+        self.fit()?;
+        let (mode, mut warnings) = (self.asked_mode(), Vec::new());
         let hears_notices = self.hears_notices(known);
         let secret = self.secret.required("secret", |text| {
             warnings.extend(dialect.check_secret(&text)?);
@@ -235,6 +245,7 @@ impl WebhookInput {
         let allow = self.allow.vet(outgoing::vet_allow)?;
         warnings.extend(outgoing::warnings(&allow));
         Ok(WebhookChange {
+            mode,
             url: self.url.required("url", |text| match known.filter(|known| known.url.as_str() == text) {
                 Some(known) => Ok(known.url.clone()),
                 None => EndpointUrl::of_webhook(&text, schemes),
@@ -261,7 +272,7 @@ impl WebhookInput {
             shape: self.shape.vet(|Object(written)| Shape::of(written).map(|shape| shape.written().to_json()))?,
             allow,
             tls: self.tls,
-            auth: self.auth.vet(|auth| auth.vet(dialect, http_allowed))?,
+            auth: self.auth.vet(|auth| auth.vet(dialect, schemes.http))?,
             uid: self.uid.vet(|uid| labels::check_uid(&uid).map(|()| uid))?,
             tags: self.tags.vet(labels::vet_tags)?,
             metadata: self.metadata.vet(labels::vet_metadata)?,
@@ -286,8 +297,9 @@ impl WebhookInput {
 impl WebhookChange {
     /// Checks that all is there that a new webhook needs.
     pub fn is_whole(&self) -> Result<(), Invalid> {
-        let missing = [self.url.is_none(), self.events.is_none()];
-        let missing = NEEDED.into_iter().zip(missing).find(|(_, missing)| *missing);
+        let needs_url = self.mode == Mode::Push;
+        let missing = [("url", needs_url && self.url.is_none()), ("events", self.events.is_none())];
+        let missing = missing.into_iter().find(|(_, missing)| *missing);
         missing.map_or(Ok(()), |(field, _)| Err(Invalid::new(field, "is missing")))
     }
 

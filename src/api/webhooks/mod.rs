@@ -7,6 +7,7 @@ mod endpoint_auth;
 mod filter;
 mod input;
 pub mod later;
+pub mod leases;
 pub mod leaving;
 pub mod meant;
 mod noticing;

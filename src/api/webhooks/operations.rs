@@ -17,7 +17,7 @@ use crate::domain::Invalid;
 use crate::domain::audit::Deed;
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::secret::SigningSecret;
-use crate::domain::webhook::{EventFilter, Ownership, Webhook};
+use crate::domain::webhook::{EventFilter, Mode, Ownership, Webhook};
 use crate::store::{Refusal, WebhookEdit};
 
 /// Why a webhook gets nothing, or nothing more, while its endpoint is asked.
@@ -98,22 +98,29 @@ impl Reach<'_> {
         let mut change = self.vet(input, &dialect, None)?;
         change.is_whole()?;
         self.vet_demands((None, None), &change)?;
+        let is_pulled = change.mode() == Mode::Pull;
         // Nobody can be asked by mail: the operator vouches for whom it goes to.
         let is_mail = change.url().is_some_and(EndpointUrl::is_mail);
-        let asked = !is_mail && is_asked(&dialect, change.ownership_check());
+        let asked = !is_pulled && !is_mail && is_asked(&dialect, change.ownership_check());
         let generated = match change.has_secret() {
             true => None,
             false => Some(self.api.new_secret(&dialect, change.signing.unwrap_or_default())?),
         };
         let warnings = std::mem::take(&mut change.warnings);
-        let Some(url) = change.url().cloned() else { return Err(Problem::internal("a webhook without a URL")) };
-        let mut webhook = Webhook::new(self.tenant.account().number, &dialect.name, url, Vec::new());
+        let account = self.tenant.account().number;
+        let mut webhook = match change.url().cloned() {
+            Some(url) => Webhook::new(account, &dialect.name, url, Vec::new()),
+            None if is_pulled => Webhook::pulled(account, &dialect.name, Vec::new()),
+            None => return Err(Problem::internal("a webhook without a URL")),
+        };
         webhook.secrets = generated.iter().cloned().map(|secret| SigningSecret { secret, until: None }).collect();
         if change.changes_allow(&[]) {
             self.may_open()?;
         }
         change.apply(&mut webhook, self.api.clock.now())?;
-        check_url(&self.api.settings.guard, &webhook)?;
+        if !is_pulled {
+            check_url(&self.api.settings.guard, &webhook)?;
+        }
         check_token_url(&self.api.settings.guard, &webhook)?;
         let limit = dialect.limits.webhooks_per_account;
         let is_later = asked && asks_later(&dialect, generated.is_some());
@@ -163,6 +170,7 @@ impl Reach<'_> {
             }
             _ => {}
         }
+        input.for_mode(webhook.mode)?;
         let dialect = self.api.loaded(&webhook.dialect)?;
         let mut change = self.vet(input, &dialect, Some(&webhook))?;
         if change.signing.is_some() {

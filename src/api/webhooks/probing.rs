@@ -56,7 +56,7 @@ pub struct CheckView {
     params(("id" = String, Path)),
     responses(
         (status = 200, description = "What was found, good or bad", body = Reply<CheckView>),
-        (status = 409, description = "Its dialect is not loaded: its file is gone"),
+        (status = 409, description = "Its dialect is not loaded: its file is gone; or its deliveries are pulled"),
     )
 )]
 #[post("/api/v1/webhooks/{id}/check")]
@@ -70,7 +70,7 @@ pub async fn check(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<Strin
     params(("id" = String, Path)),
     responses(
         (status = 200, description = "Its `status` says what came of it", body = Reply<WebhookView>),
-        (status = 409, description = "Nobody asks it"),
+        (status = 409, description = "Nobody asks it, or its deliveries are pulled"),
     )
 )]
 #[post("/api/v1/webhooks/{id}/verify")]
@@ -97,7 +97,7 @@ fn refuse_mail(webhook: &Webhook) -> Result<(), Problem> {
 impl Reach<'_> {
     /// Asks the endpoint of a webhook again.
     pub async fn verify(&self, id: &str) -> Result<Webhook, Problem> {
-        let webhook = self.webhook(id)?;
+        let webhook = self.with_endpoint(id)?;
         if !webhook.ownership.is_asked() {
             return Err(Problem::wrong_state(
                 "this webhook has no ownership check; set ownership_check to true to ask its endpoint",
@@ -153,7 +153,7 @@ impl Reach<'_> {
 
     /// Calls the endpoint of a webhook to see how it is.
     pub async fn check(&self, id: &str) -> Result<CheckView, Problem> {
-        let webhook = self.webhook(id)?;
+        let webhook = self.with_endpoint(id)?;
         refuse_mail(&webhook)?;
         let dialect = self.api.loaded(&webhook.dialect)?;
         let event = self.probe_event(&webhook, "test");

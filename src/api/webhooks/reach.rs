@@ -37,6 +37,17 @@ impl Reach<'_> {
         self.called(id).ok_or_else(|| Problem::not_found("webhook"))
     }
 
+    /// The same, where it has an endpoint that can be asked something.
+    pub fn with_endpoint(&self, id: &str) -> Result<Arc<Webhook>, Problem> {
+        let webhook = self.webhook(id)?;
+        if webhook.is_pulled() {
+            let message = "this webhook's deliveries are pulled, so it has no endpoint that could be asked anything; \
+                           publish an event that it wants, and pull it";
+            return Err(Problem::wrong_state(message));
+        }
+        Ok(webhook)
+    }
+
     /// The same, if there is one.
     pub fn called(&self, id: &str) -> Option<Arc<Webhook>> {
         match WebhookId::parse(id) {

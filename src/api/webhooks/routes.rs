@@ -64,8 +64,9 @@ pub async fn list(
     let rows = move |api: &Api, window: Window| {
         let reach = reach(api, &tenant);
         let may_manage = tenant.may(Scope::Manage);
-        let wants =
-            |webhook: &Webhook| sought.wants(webhook, Some(&own_url(webhook, webhook.url.as_str(), may_manage)));
+        let wants = |webhook: &Webhook| {
+            sought.wants(webhook, webhook.shown_url().map(|url| own_url(webhook, url, may_manage)).as_deref())
+        };
         let listed = Listed::from(reach.list(window, wants));
         let rows = views(&api.store, &reach.onlooker(), &listed.rows)?;
         Ok(Listed { rows, next: listed.next })

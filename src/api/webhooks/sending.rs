@@ -79,7 +79,7 @@ struct ReplayView {
     params(("id" = String, Path)), request_body = Option<TestInput>,
     responses(
         (status = 202, description = "It was sent, and this is what the endpoint answered", body = Reply<TestView>),
-        (status = 409, description = "Its endpoint has not shown that it wants deliveries"),
+        (status = 409, description = "Its endpoint has not shown that it wants deliveries, or its deliveries are pulled"),
         (status = 429, description = "The rate of its contract is used up; nothing was stored"),
     )
 )]
@@ -152,7 +152,7 @@ impl Tested {
 impl Reach<'_> {
     /// Sends a webhook a test event of its own, and waits for what its endpoint answers.
     pub async fn test(&self, id: &str, input: TestInput) -> Result<Tested, Problem> {
-        let webhook = self.webhook(id)?;
+        let webhook = self.with_endpoint(id)?;
         let dialect = self.api.loaded(&webhook.dialect)?;
         if let Some(warning) = warning(&webhook) {
             return Err(Problem::wrong_state(warning));

@@ -21,7 +21,7 @@ use crate::domain::secret::Secret;
 use crate::domain::shape::Written;
 use crate::domain::tally::Tally;
 use crate::domain::time::{self, UnixMs};
-use crate::domain::webhook::{Status, Webhook};
+use crate::domain::webhook::{Mode, Status, Webhook};
 use crate::store::{Store, StoreError};
 
 /// A JSON object with native names, for a face to pick from.
@@ -40,9 +40,9 @@ pub struct WebhookView {
     account: String,
     /// The contract that it is served by.
     dialect: String,
-    /// Where deliveries go. Of one that hears notices a key that may not manage sees only the host, since the URL of a chat's
-    /// incoming webhook is a secret.
-    url: String,
+    /// Where deliveries go; null where they are pulled. Of one that hears notices a key that may not manage sees only the host,
+    /// since the URL of a chat's incoming webhook is a secret.
+    url: Option<String>,
     /// Which events: exact types, `task.*` for all that start so, or `*`.
     events: Vec<String>,
     /// For people.
@@ -104,6 +104,8 @@ pub struct WebhookView {
     metadata: BTreeMap<String, String>,
     /// How it hears notices; null for one that hears events.
     notices: Option<NoticesView>,
+    /// How deliveries come to who wants them: `push`, sent to the URL, or `pull`, asked for.
+    mode: Mode,
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
@@ -196,7 +198,7 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
         uid: webhook.uid.clone(),
         account: by.account.clone(),
         dialect: webhook.dialect.clone(),
-        url: own_url(webhook, webhook.url.as_str(), by.may_manage),
+        url: webhook.shown_url().map(|url| own_url(webhook, url, by.may_manage)),
         events: webhook.events.iter().map(ToString::to_string).collect(),
         name: webhook.name.clone(),
         description: webhook.description.clone(),
@@ -225,6 +227,7 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
         tags: webhook.tags.clone(),
         metadata: webhook.metadata.clone(),
         notices: webhook.notices.map(NoticesView::from),
+        mode: webhook.mode,
         created_at: time::rfc3339(webhook.created_at),
         updated_at: time::rfc3339(webhook.updated_at),
         last_attempt_at: tally.last_attempt_at.map(shown),

@@ -21,7 +21,7 @@ impl Lane {
             let until = self.rules.probe_at.filter(|at| *at > now);
             return Some(Wait { why: Why::Held, until });
         }
-        if self.is_full() {
+        if self.has_no_room() {
             return Some(Why::WindowFull.for_now());
         }
         if now < self.paused_until {
@@ -35,6 +35,9 @@ impl Lane {
                 Due::At(at) => Why::RetryLater.until(at),
                 Due::Unknown | Due::None => Why::NothingToSend.for_now(),
             });
+        }
+        if self.is_unwanted() {
+            return Some(Why::NotPulled.for_now());
         }
         let limited = Some(self.limited_until).filter(|at| *at > now).map(|at| Why::RateLimited.until(at));
         limited.or(self.lacks.map(Why::for_now))
@@ -67,6 +70,14 @@ mod tests {
         lane.came_back(ids[1], None);
         sent(&mut lane, NOON);
         assert_eq!(seen(&lane, NOON), (2, 1, Some(("nothing_to_send", None))));
+    }
+
+    #[test]
+    fn a_lane_says_that_nobody_asks_for_what_is_pulled() {
+        let (mut lane, _) = lane_with(Rules { is_pulled: true, ..rules() }, 2);
+        assert_eq!(seen(&lane, NOON).2, Some(("not_pulled", None)));
+        lane.want(1);
+        assert_eq!(seen(&lane, NOON).2, None);
     }
 
     #[test]

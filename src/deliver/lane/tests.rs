@@ -17,6 +17,7 @@ pub fn rules() -> Rules {
         rate_limit: None,
         first_attempts_per_day: None,
         ahead_max: DAY_MS,
+        is_pulled: false,
     }
 }
 
@@ -46,6 +47,19 @@ pub fn sent(lane: &mut Lane, now: UnixMs) -> (Vec<DeliveryId>, Turn) {
             turn => return (sent, turn),
         }
     }
+}
+
+#[test]
+fn what_is_pulled_goes_out_as_far_as_it_is_asked_for_and_as_may_be() {
+    let (mut lane, ids) = lane_with(Rules { is_pulled: true, max_in_flight: 3, ..rules() }, 5);
+    lane.window = Window::of(1);
+    assert_eq!(sent(&mut lane, NOON), (Vec::new(), Turn::Rest), "nobody asks");
+    lane.want(2);
+    assert_eq!(sent(&mut lane, NOON), (ids[..2].to_vec(), Turn::Rest), "no window is kept to");
+    lane.came_back(ids[0], None);
+    assert_eq!(sent(&mut lane, NOON), (Vec::new(), Turn::Rest), "they have what they asked for");
+    lane.want(100);
+    assert_eq!(sent(&mut lane, NOON), (ids[2..4].to_vec(), Turn::Rest));
 }
 
 #[test]

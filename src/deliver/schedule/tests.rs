@@ -49,6 +49,12 @@ impl Bench {
         self.now(move |staging| staging.create_webhook(webhook, None)).id
     }
 
+    /// The same, pulled.
+    fn pulled(&mut self, filter: &str) -> WebhookId {
+        let webhook = Webhook::pulled(1, "standard", vec![EventFilter::parse(filter).expect("a filter")]);
+        self.now(move |staging| staging.create_webhook(webhook, None)).id
+    }
+
     fn change(&mut self, id: WebhookId, change: impl FnOnce(&mut Webhook) + Send + 'static) {
         self.now(move |staging| {
             staging.update_webhook(1, id, |webhook, _| {
@@ -122,6 +128,26 @@ fn no_more_are_out_than_may_be_and_a_place_that_is_handed_back_is_used_again() {
     assert_eq!(scheduler.out(), 0);
     assert_eq!(scheduler.next(NOW).map(|claim| claim.delivery.id), Some(first), "nothing happened to it");
     assert_eq!(scheduler.out(), 1);
+}
+
+#[test]
+fn what_is_pulled_waits_for_who_asks_and_takes_no_place_of_what_is_sent() {
+    let mut bench = Bench::new();
+    let (pulled, _) = (bench.pulled("a").number(), bench.webhook("b"));
+    ["a", "a", "b"].into_iter().for_each(|event_type| bench.publish(event_type));
+    let mut scheduler = bench.scheduler(1);
+    let sent = scheduler.next(NOW).expect("it is sent").delivery.id;
+    assert_ne!(sent.webhook(), pulled);
+    assert!(scheduler.next(NOW).is_none());
+    assert_eq!(scheduler.standing(pulled, NOW).and_then(|it| it.wait), Some(Why::NotPulled.for_now()));
+    scheduler.want(pulled, 1, NOW);
+    let first = scheduler.next(NOW).expect("somebody asks").delivery.id;
+    assert_eq!((first.webhook(), scheduler.next(NOW).is_none(), scheduler.out()), (pulled, true, 1));
+    scheduler.untaken(first);
+    assert!(scheduler.next(NOW).is_none(), "nobody asks any more");
+    scheduler.want(pulled, 5, NOW);
+    let again: Vec<_> = std::iter::from_fn(|| scheduler.next(NOW)).map(|claim| claim.delivery.id).collect();
+    assert_eq!((again.len(), again.first()), (2, Some(&first)), "nothing happened to it");
 }
 
 #[test]

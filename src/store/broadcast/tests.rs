@@ -1,3 +1,4 @@
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::*;
@@ -157,4 +158,18 @@ fn one_whose_event_is_gone_stops() {
     bench.rest();
     answer.try_recv().unwrap().unwrap();
     assert_eq!(counts(&job(&bench, id)), (JobState::Cancelled, 0, 0, 0));
+}
+
+#[test]
+fn one_waits_while_there_is_no_space_for_events() {
+    let mut bench = Bench::new();
+    bench.operator("none");
+    let id = begin(&mut bench, event(), None);
+    bench.store.0.space_low.store(true, Ordering::Relaxed);
+    bench.committer.step();
+    bench.committer.step();
+    assert_eq!(counts(&job(&bench, id)), (JobState::Running, 0, 0, 0));
+    bench.store.0.space_low.store(false, Ordering::Relaxed);
+    bench.turn(1_000);
+    assert_eq!(counts(&job(&bench, id)), (JobState::Done, 2, 1, 0));
 }

@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io;
 use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
 
 use sled::transaction::{ConflictableTransactionError, TransactionError};
 use sled::{IVec, Transactional};
@@ -21,7 +21,6 @@ use super::ledger::{self, Ledger, Sum};
 use super::mark::Mark;
 use super::writes::Writes;
 use super::{checksum, create, opened};
-use crate::clock::Stopwatch;
 use crate::store::error::{OpenError, StoreError};
 use crate::store::layout::{FORMAT_VERSION, Key, META_FORMAT, Tree};
 use crate::store::settings::Settings;
@@ -38,6 +37,8 @@ pub struct OnSled {
     durable: bool,
     known: Mutex<Known>,
     reclaiming: Mutex<Reclaiming>,
+    /// A sync waits for its turn, which it has before more is reclaimed.
+    sync_waits: AtomicBool,
 }
 
 /// What reclaiming has to do with syncs. After one that failed, pages may be on the disk in neither the place where they were nor the
@@ -71,8 +72,9 @@ impl OnSled {
         let log = File::open(path.join(LOG)).map_err(cannot)?;
         let mark = Mark::open(&path, found.marked, found.ledger.group).map_err(cannot)?;
         let known = Mutex::new(Known { ledger: found.ledger, mark, adding_up: AddingUp::default() });
-        let reclaiming = Mutex::default();
-        let disk = Self { sled: found.sled, log, path: path.clone(), durable: settings.durable, known, reclaiming };
+        let (reclaiming, sync_waits) = (Mutex::default(), AtomicBool::default());
+        let (sled, durable) = (found.sled, settings.durable);
+        let disk = Self { sled, log, path: path.clone(), durable, known, reclaiming, sync_waits };
         if found.format != Some(FORMAT_VERSION) {
             disk.put_format(found.format.is_none()).map_err(|error| OpenError::of(&path, error))?;
         }
@@ -159,7 +161,9 @@ impl OnSled {
             return Ok(());
         }
         let failed = |error: io::Error| StoreError::Io(error.to_string());
+        self.sync_waits.store(true, Ordering::Relaxed);
         let mut reclaiming = self.reclaiming();
+        self.sync_waits.store(false, Ordering::Relaxed);
         // So that closing the store has nothing to write if the sync fails.
         if std::mem::take(&mut reclaiming.some) {
             caught(|| self.sled.db.flush())??;
@@ -188,11 +192,13 @@ impl OnSled {
         self.reclaiming.lock().expect("no holder of the lock panics")
     }
 
-    /// Has sled clean so many pages, if there are some to be cleaned: one each time that it writes a page whole. Says for how
-    /// long a sync would have waited.
-    pub fn reclaim(&self, pages: usize) -> Result<Duration, StoreError> {
+    /// Has sled clean so many pages, if there are some to be cleaned: one each time that it writes a page whole. Says whether
+    /// it did: not while a sync waits.
+    pub fn reclaim(&self, pages: usize) -> Result<bool, StoreError> {
+        if self.sync_waits.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
         let mut reclaiming = self.reclaiming();
-        let watch = Stopwatch::start();
         if reclaiming.is_over {
             return Err(StoreError::Unavailable);
         }
@@ -200,7 +206,7 @@ impl OnSled {
         let mut writes = 0..pages * WRITES_A_PAGE;
         let written = caught(|| writes.try_for_each(|n| self.sled.reclaim.insert([], &[n as u8]).map(drop)))?;
         written?;
-        Ok(watch.elapsed())
+        Ok(true)
     }
 
     /// Bytes that are free on the file system of the store.

@@ -1,0 +1,242 @@
+//! Who holds what: the leases of deliveries that were pulled, from their handing over until what came of them is recorded. What
+//! stays true: a lease is in memory like any attempt that is out, so after a restart it is none; of a lease one word is taken,
+//! the first; and whoever says it is answered once it is recorded, so a lease that was acknowledged is never handed out again.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::domain::delivery::Outcome;
+use crate::domain::id::{AttemptId, DeliveryId};
+use crate::domain::pull::{Leased, Word};
+use crate::domain::time::UnixMs;
+use crate::store::Settled;
+
+/// Deliveries that may be handed out at once, over all webhooks: each holds some kilobytes, and no connection.
+pub const LEASES_MAX: usize = 16 * 1024;
+
+/// All leases.
+#[derive(Debug, Default)]
+pub struct Leases {
+    held: Mutex<Held>,
+    count: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    leases: HashMap<DeliveryId, Lease>,
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+struct Lease {
+    number: u16,
+    /// To whoever waits for the end of the attempt.
+    to: Option<mpsc::UnboundedSender<Word>>,
+    /// Where it stands once its end was said.
+    said: Option<Leased>,
+    /// Who said it, and waits until it is recorded.
+    sayers: Vec<oneshot::Sender<Leased>>,
+}
+
+/// What came of saying something.
+#[derive(Debug)]
+pub enum Heard {
+    /// It is so.
+    Now(Leased),
+    /// It will be, once it is recorded.
+    Soon(oneshot::Receiver<Leased>),
+    /// There is no such lease; what is recorded knows whether there was.
+    Unknown,
+}
+
+/// A lease while it lasts. Where this is dropped before its end, the lease is lost.
+#[derive(Debug)]
+pub struct Holding {
+    of: Arc<Leases>,
+    lease: AttemptId,
+    words: mpsc::UnboundedReceiver<Word>,
+    has_ended: bool,
+}
+
+impl Leases {
+    /// A delivery is handed over.
+    pub fn begin(self: &Arc<Self>, lease: AttemptId) -> Holding {
+        let (to, words) = mpsc::unbounded_channel();
+        let mut held = self.held();
+        // While the server stops nothing is waited for.
+        let to = (!held.is_closed).then_some(to);
+        held.leases.insert(lease.delivery, Lease { number: lease.number, to, said: None, sayers: Vec::new() });
+        self.count.store(held.leases.len(), Ordering::Relaxed);
+        Holding { of: self.clone(), lease, words, has_ended: false }
+    }
+
+    /// Leases that have not ended, or are not recorded yet.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Its holder says something. `until` is when it would run out by an extension.
+    pub fn say(&self, lease: AttemptId, word: &Word, until: UnixMs) -> Heard {
+        let mut held = self.held();
+        let found = held.leases.get_mut(&lease.delivery).filter(|found| found.number == lease.number);
+        let Some(found) = found else { return Heard::Unknown };
+        if found.said.is_none() {
+            let is_heard = found.to.as_ref().is_some_and(|to| to.send(word.clone()).is_ok());
+            match word.outcome() {
+                _ if !is_heard => return Heard::Now(Leased::Lost),
+                None => return Heard::Now(Leased::Until(until)),
+                Some(outcome) => found.said = Some(Leased::of(&outcome)),
+            }
+        }
+        let (sayer, recorded) = oneshot::channel();
+        found.sayers.push(sayer);
+        Heard::Soon(recorded)
+    }
+
+    /// What came of these is recorded.
+    pub fn recorded(&self, settled: &[Settled]) {
+        if self.count() == 0 {
+            return;
+        }
+        let mut held = self.held();
+        for one in settled {
+            self.end(&mut held, one.delivery, |lease| lease.said.unwrap_or(Leased::Lost));
+        }
+    }
+
+    /// The server stops: all that is handed out is open again.
+    pub fn close(&self) {
+        let mut held = self.held();
+        held.is_closed = true;
+        held.leases.values_mut().for_each(|lease| lease.to = None);
+    }
+
+    fn end(&self, held: &mut Held, delivery: DeliveryId, stands: impl Fn(&Lease) -> Leased) {
+        let Some(lease) = held.leases.remove(&delivery) else { return };
+        self.count.store(held.leases.len(), Ordering::Relaxed);
+        let stands = stands(&lease);
+        for sayer in lease.sayers {
+            // An error means that nobody waits any more.
+            let _ = sayer.send(stands);
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().expect("no holder of the lock panics")
+    }
+}
+
+impl Holding {
+    /// Waits for the word that ends it, or until it has run out, `lease` after now or after what its holder says. `None`: there
+    /// is nobody to wait for any more.
+    pub async fn ended(mut self, lease: Duration) -> Option<Outcome> {
+        let mut left = lease;
+        let outcome = loop {
+            let word = match actix_rt::time::timeout(left, self.words.recv()).await {
+                Ok(word) => word?,
+                // What was said before nobody listens any more counts.
+                Err(_) => {
+                    self.words.close();
+                    match self.words.try_recv() {
+                        Ok(word) => word,
+                        Err(_) => break Outcome::LeaseRanOut,
+                    }
+                }
+            };
+            match (word.outcome(), word) {
+                (Some(outcome), _) => break outcome,
+                (None, Word::Extend(more)) => left = more,
+                (None, _) => {}
+            }
+        };
+        self.has_ended = true;
+        Some(outcome)
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        // What has ended is known until it is recorded.
+        if !self.has_ended {
+            self.of.end(&mut self.of.held(), self.lease.delivery, |_| Leased::Lost);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::backoff::Strain;
+    use crate::domain::id::EventId;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn lease(number: u16) -> AttemptId {
+        AttemptId { delivery: EventId(1 << 80).delivery_to(7), number }
+    }
+
+    fn settled() -> Settled {
+        let delivery = lease(1).delivery;
+        Settled { delivery, next_attempt_at: None, strain: Strain::Well, paused_until: 0 }
+    }
+
+    fn now(heard: Heard) -> Leased {
+        let Heard::Now(stands) = heard else { panic!("not now: {heard:?}") };
+        stands
+    }
+
+    fn soon(heard: Heard) -> oneshot::Receiver<Leased> {
+        let Heard::Soon(recorded) = heard else { panic!("not soon: {heard:?}") };
+        recorded
+    }
+
+    #[actix_rt::test]
+    async fn the_first_word_ends_it_and_both_who_said_one_hear_of_it_once_it_is_recorded() {
+        let leases = Arc::new(Leases::default());
+        let holding = leases.begin(lease(1));
+        assert_eq!(now(leases.say(lease(1), &Word::Extend(LONG), 5)), Leased::Until(5));
+        let mut first = soon(leases.say(lease(1), &Word::Ack, 0));
+        let mut second = soon(leases.say(lease(1), &Word::Nack(None), 0));
+        assert_eq!(holding.ended(LONG).await, Some(Outcome::Acked));
+        assert!(first.try_recv().is_err(), "it is not recorded yet");
+        leases.recorded(&[settled()]);
+        assert_eq!((first.try_recv(), second.try_recv()), (Ok(Leased::Acked), Ok(Leased::Acked)));
+        assert!(matches!(leases.say(lease(1), &Word::Ack, 0), Heard::Unknown) && leases.count() == 0);
+    }
+
+    #[actix_rt::test]
+    async fn one_that_ran_out_or_was_of_another_attempt_is_none() {
+        let leases = Arc::new(Leases::default());
+        let holding = leases.begin(lease(2));
+        assert!(matches!(leases.say(lease(1), &Word::Ack, 0), Heard::Unknown), "an earlier attempt");
+        assert_eq!(holding.ended(Duration::ZERO).await, Some(Outcome::LeaseRanOut));
+        assert_eq!(now(leases.say(lease(2), &Word::Ack, 0)), Leased::Lost);
+        leases.recorded(&[settled()]);
+        assert_eq!(leases.count(), 0);
+    }
+
+    #[actix_rt::test]
+    async fn what_was_said_of_one_that_is_broken_off_is_lost() {
+        let leases = Arc::new(Leases::default());
+        let holding = leases.begin(lease(1));
+        let mut said = soon(leases.say(lease(1), &Word::Ack, 0));
+        drop(holding);
+        assert_eq!((said.try_recv(), leases.count()), (Ok(Leased::Lost), 0));
+        let holding = leases.begin(lease(1));
+        leases.close();
+        assert_eq!(holding.ended(LONG).await, None);
+        assert_eq!(leases.begin(lease(1)).ended(LONG).await, None, "nor is any begun");
+    }
+
+    #[actix_rt::test]
+    async fn an_extension_counts_from_when_it_is_said() {
+        let leases = Arc::new(Leases::default());
+        let holding = leases.begin(lease(1));
+        leases.say(lease(1), &Word::Extend(Duration::ZERO), 0);
+        assert_eq!(holding.ended(LONG).await, Some(Outcome::LeaseRanOut));
+    }
+}

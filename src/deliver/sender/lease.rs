@@ -1,0 +1,77 @@
+//! Attempts of deliveries that are pulled: what would be sent is handed over, and what its holder says, or that it says
+//! nothing, is what came of it. What stays true: what nobody took is no attempt; and a lease holds no body and no connection.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::{Sender, Sent, Written};
+use crate::clock::Stopwatch;
+use crate::deliver::book::Unsent;
+use crate::deliver::polls::{Hand, Handed};
+use crate::deliver::schedule::Claim;
+use crate::deliver::target::Target;
+use crate::deliver::verdict::Made;
+use crate::dialect::Dialect;
+use crate::domain::delivery::Outcome;
+use crate::domain::id::AttemptId;
+use crate::domain::pull::Pulled;
+use crate::domain::time::UnixMs;
+
+impl Sender {
+    /// Hands the claimed delivery over and waits for the end of its lease. Says also by which dialect it was made. An error
+    /// says that nothing was attempted.
+    pub async fn lease(&self, claim: &Claim, hand: Hand) -> Result<(Made, Arc<Dialect>), Unsent> {
+        if hand.is_full() || hand.is_gone() {
+            return Err(Unsent::Untaken);
+        }
+        let target = self.target(&claim.webhook);
+        let (started_at, watch) = (self.tools.clock.now(), Stopwatch::start());
+        let mut sent = Sent::default();
+        let outcome = match self.write(claim, &target, &mut sent)? {
+            Ok(written) => self.leased(claim, &target, written, hand).await?,
+            Err(outcome) => outcome,
+        };
+        Ok((self.made(claim, started_at, &watch, outcome, sent), target.dialect.clone()))
+    }
+
+    async fn leased(&self, claim: &Claim, target: &Target, written: Written, hand: Hand) -> Result<Outcome, Unsent> {
+        let bytes = written.body.len();
+        if !hand.make_room(bytes) {
+            return Err(Unsent::Untaken);
+        }
+        let mut charge = self.tools.bodies.charge(claim.webhook.account);
+        charge.grow_to(bytes).map_err(|_| Unsent::NoRoom)?;
+        let lease = AttemptId { delivery: claim.delivery.id, number: claim.delivery.attempts + 1 };
+        let expires_at = self.tools.clock.wall() + hand.lease.as_millis() as u64;
+        let pulled = pulled(written, lease, expires_at);
+        // Hears of what is broken off from now on.
+        let broken_off = target.broken_off.notified();
+        let holding = self.tools.leases.begin(lease);
+        let (taken, is_taken) = oneshot::channel();
+        let (given, lease) = (hand.give(Handed { pulled, taken, charge }), hand.lease);
+        // Whoever waits is answered once nobody holds the hand.
+        drop(hand);
+        if given.is_err() || is_taken.await.is_err() {
+            return Err(Unsent::Untaken);
+        }
+        tokio::select! {
+            biased;
+            ended = holding.ended(lease) => ended.ok_or(Unsent::BrokenOff),
+            () = broken_off => Err(Unsent::BrokenOff),
+        }
+    }
+}
+
+fn pulled(written: Written, lease: AttemptId, expires_at: UnixMs) -> Pulled {
+    let Written { event, headers, body, _charge } = written;
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    Pulled {
+        lease,
+        event: event.name.clone().unwrap_or_else(|| event.id.to_string()),
+        event_type: event.event_type.clone(),
+        expires_at,
+        headers: headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect(),
+        body,
+    }
+}
