@@ -239,5 +239,9 @@ async fn nobody_hears_what_is_said_of_anothers_webhooks() {
     let path = format!("/api/v1/webhooks/{}/replay", id(&source[0]));
     let count = server.post(&path).key(&keys[0]).json(missing).send().await.data(200);
     assert_eq!(count["count"], 0, "{count}");
+    let events = server.get("/api/v1/events?type=delivery.dead").key(&keys[0]).send().await.data(200);
+    let path = format!("/api/v1/events/{}/replay", id(&events[0]));
+    let count = server.post(&path).key(&keys[0]).json(json!({"dry_run": true})).send().await.data(200);
+    assert_eq!(count["count"], 0, "{count}");
     server.stop().await;
 }

@@ -10,10 +10,10 @@ use crate::domain::notice::{FAILING_MS_MIN, HEARERS_MAX, Notices};
 use crate::domain::retry::Next;
 use crate::domain::walk::Walk;
 use crate::domain::webhook::{EventFilter, Status, Webhook};
-use crate::store::Refusal;
 use crate::store::bench::{Bench, START, event, settlement, webhook};
 use crate::store::layout::{self, Tree};
 use crate::store::message::NewEvent;
+use crate::store::{Refusal, Staging};
 
 const MINUTE_MS: u64 = 60_000;
 
@@ -316,31 +316,30 @@ fn what_a_notice_says_of_a_url_is_no_secret() {
     assert!(!data.to_string().contains("secret"), "{data}");
 }
 
+fn is_refused(
+    bench: &mut Bench,
+    change: impl FnOnce(&mut Staging<'_>) -> Result<(), Refusal> + Send + 'static,
+) -> bool {
+    let mut answer = bench.store.submit(change).unwrap();
+    bench.rest();
+    matches!(answer.try_recv().unwrap(), Err(Refusal::Invalid(invalid)) if invalid.field == "notices")
+}
+
 #[test]
 fn an_account_has_so_many_webhooks_that_hear_notices() {
     let mut bench = Bench::new();
     let plain = bench.webhook_with(|_| {});
     let ears: Vec<WebhookId> = (0..HEARERS_MAX).map(|_| bench.webhook_with(hearing(0))).collect();
     let more = Webhook { notices: Some(Notices::default()), ..webhook() };
-    let refused =
-        |bench: &mut Bench, change: Box<dyn FnOnce(&mut crate::store::Staging<'_>) -> Result<(), Refusal> + Send>| {
-            let mut answer = bench.store.submit(change).unwrap();
-            bench.rest();
-            matches!(answer.try_recv().unwrap(), Err(Refusal::Invalid(invalid)) if invalid.field == "notices")
-        };
-    assert!(refused(&mut bench, Box::new(|staging| staging.create_webhook(more, None).map(drop))));
     let listen = |webhook: &mut Webhook| webhook.notices = Some(Notices::default());
-    assert!(refused(
-        &mut bench,
-        Box::new(move |staging| {
-            staging
-                .update_webhook(1, plain, |webhook, _| {
-                    listen(webhook);
-                    Ok(())
-                })
-                .map(drop)
-        })
-    ));
+    assert!(is_refused(&mut bench, move |staging| staging.create_webhook(more, None).map(drop)));
+    assert!(is_refused(&mut bench, move |staging| {
+        let change = |webhook: &mut Webhook, _| {
+            listen(webhook);
+            Ok(())
+        };
+        staging.update_webhook(1, plain, change).map(drop)
+    }));
     bench.change(ears[0], |webhook| webhook.name = Some("as before".into()));
     bench.change(ears[0], |webhook| webhook.notices = None);
     bench.change(plain, listen);
