@@ -30,7 +30,7 @@ impl Staging<'_> {
         }
         self.refuse_too_many_orders(&webhook)?;
         self.refuse_taken_uid(&webhook)?;
-        self.refuse_too_many_hearers(&webhook)?;
+        self.refuse_too_many_hearers(&webhook, 0)?;
         let number = self.next_number(layout::META_LAST_WEBHOOK)?;
         webhook.id = WebhookId(self.next_id(number));
         webhook.created_at = self.now();
@@ -56,14 +56,14 @@ impl Staging<'_> {
         if holder.is_some_and(|holder| holder.id != webhook.id) { Err(Refusal::UidTaken) } else { Ok(()) }
     }
 
-    /// One failure is told to each of them in the commit that records it.
-    fn refuse_too_many_hearers(&self, webhook: &Webhook) -> Result<(), Refusal> {
+    /// One failure is told to each of them in the commit that records it. `beside`: those that are about to hear them, too.
+    pub(super) fn refuse_too_many_hearers(&self, webhook: &Webhook, beside: usize) -> Result<(), Refusal> {
         if webhook.notices.is_none() || webhook.is_deleted() {
             return Ok(());
         }
         let registry = self.registry();
         let others = registry.webhooks_of(webhook.account).filter(|one| one.notices.is_some() && one.id != webhook.id);
-        if others.take(HEARERS_MAX).count() < HEARERS_MAX {
+        if others.take(HEARERS_MAX).count() + beside < HEARERS_MAX {
             return Ok(());
         }
         let message =
@@ -83,7 +83,7 @@ impl Staging<'_> {
         change(&mut webhook, self.now())?;
         self.refuse_too_many_orders(&webhook)?;
         self.refuse_taken_uid(&webhook)?;
-        self.refuse_too_many_hearers(&webhook)?;
+        self.refuse_too_many_hearers(&webhook, 0)?;
         if webhook.is_active() && !was_active {
             // Who lets deliveries out again says that the endpoint is well.
             let now = self.now();

@@ -87,7 +87,7 @@ impl Staging<'_> {
     /// What one by one would find as those before it have left it. An own id or an order key that one of them gives up is not
     /// free for another.
     fn vet_together(&self, account: AccountNumber, all: &[Decided], quota: usize) -> Result<(), (usize, Refusal)> {
-        let (mut made, mut of_dialect) = (0, BTreeMap::<&str, usize>::new());
+        let (mut made, mut hearing, mut of_dialect) = (0, 0, BTreeMap::<&str, usize>::new());
         let mut uids = BTreeSet::new();
         let mut orders: BTreeSet<_> = self.registry().order_paths(account).cloned().collect();
         for (index, one) in all.iter().enumerate() {
@@ -105,6 +105,9 @@ impl Staging<'_> {
             if webhook.uid.as_ref().is_some_and(|uid| !uids.insert(uid)) {
                 return Err(refused(Refusal::UidTaken));
             }
+            self.refuse_too_many_hearers(webhook, hearing).map_err(refused)?;
+            let heard = matches!(one, Decided::Change(before, _) if before.notices.is_some());
+            hearing += usize::from(webhook.notices.is_some() && !heard);
             let path = webhook.order.as_ref().and_then(|order| order.key.as_ref());
             if let Some(path) = path.filter(|path| !orders.contains(path)) {
                 if orders.len() >= ORDER_PATHS_MAX {
@@ -120,6 +123,7 @@ impl Staging<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::notice::{HEARERS_MAX, Notices};
     use crate::domain::order::{KeyPath, OnDead, Order};
     use crate::store::bench::{Bench, webhook};
 
@@ -177,6 +181,19 @@ mod tests {
         assert_eq!(put(&mut bench, vec![named("a"), renamed(), named("b")], 3), Ok(3));
         assert_eq!(bench.store.registry().webhook_of(1, id).unwrap().name.as_deref(), Some("x"));
         assert_eq!(bench.scrub(), [""; 0]);
+    }
+
+    #[test]
+    fn no_more_of_one_batch_hear_notices_than_one_by_one() {
+        let mut bench = Bench::new();
+        let hears = |webhook: &mut Webhook| webhook.notices = Some(Notices::default());
+        let known = bench.webhook_with(hears);
+        let many =
+            |count: usize| (0..count).map(|_| new(hears)).chain([change(known, |one| one.name = Some("x".into()))]);
+        let refused = put(&mut bench, many(HEARERS_MAX).collect(), 0);
+        assert!(matches!(refused, Err((index, Refusal::Invalid(_))) if index == HEARERS_MAX - 1), "{refused:?}");
+        assert_eq!(bench.store.registry().count_of_webhooks(1), 1);
+        assert_eq!(put(&mut bench, many(HEARERS_MAX - 1).collect(), 0), Ok(HEARERS_MAX));
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl PartialSchema for WebhookPutBody {
     fn schema() -> RefOr<Schema> {
         let mut schema = WebhookInput::schema();
         if let RefOr::T(Schema::Object(object)) = &mut schema {
-            let about = "A webhook to make, or to change where its `id` or `uid` is that of one: `url` and `events` are needed to make it.";
+            let about = "A webhook to make, or to change where its `id` or `uid` is that of one. To make one, it needs what a create needs.";
             object.description = Some(about.into());
             let id = "The webhook to change, by our id or your own; left out to make one, or to change the one that has the `uid`.";
             let id = ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).description(Some(id));
