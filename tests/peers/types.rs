@@ -48,7 +48,7 @@ pub fn look_at_an_event_type(stage: &mut Stage) {
 pub fn describe_an_event_type(stage: &mut Stage) {
     written(stage);
     assert_eq!(published(stage, json!({"title": "P-2"})).0, 202);
-    assert_eq!(published(stage, json!({"title": 2})).0, 400, "it does not fit");
+    assert_eq!(published(stage, json!({"title": 2})).0, 422, "it does not fit");
     assert_eq!(list(&mut stage.client, "/api/v1/events").len(), 1);
 }
 
@@ -71,17 +71,17 @@ pub fn retire_an_event_type(stage: &mut Stage) {
     assert_eq!(stage.client.get(&format!("{TYPES}/parcel.sent")).status, 404);
 }
 
-/// A document of one event whose data must have a title.
+/// What brings a document of one event whose data must have a title.
 pub fn document() -> Value {
     let schema = json!({"type": "object", "required": ["title"], "properties": {"title": {"type": "string"}}});
-    json!({
+    json!({"document": {
         "openapi": "3.1.0", "info": {"title": "Parcels", "version": "1"},
         "webhooks": {"parcel.sent": {"post": {
             "description": "A parcel is on its way",
             "requestBody": {"content": {"application/json": {"schema": schema}}},
             "responses": {"200": {"description": "taken"}},
         }}},
-    })
+    }})
 }
 
 pub fn import_event_types_from_openapi(stage: &mut Stage) {
@@ -91,6 +91,6 @@ pub fn import_event_types_from_openapi(stage: &mut Stage) {
     let shown = stage.client.get(&format!("{TYPES}/parcel.sent")).data(200);
     assert_eq!(shown["schema"]["required"], json!(["title"]));
     change(stage, json!({"validation": "refuse"}));
-    assert_eq!(["P-1".into(), Value::Null].map(|title| published(stage, json!({"title": title})).0), [202, 400]);
+    assert_eq!(["P-1".into(), Value::Null].map(|title| published(stage, json!({"title": title})).0), [202, 422]);
     assert_eq!(stage.client.post(&path, &document()).data(200)["unchanged"], json!(["parcel.sent"]));
 }
