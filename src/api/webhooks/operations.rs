@@ -172,7 +172,7 @@ impl Reach<'_> {
         }
         input.for_mode(webhook.mode)?;
         let dialect = self.api.loaded(&webhook.dialect)?;
-        let mut change = self.vet(input, &dialect, Some(&webhook))?;
+        let mut change = self.vet(input, &dialect, Some(webhook))?;
         if change.signing.is_some() {
             let message = "is a matter of the secret: rotate it, or give another one";
             return Err(Invalid::new("signing", message).into());
