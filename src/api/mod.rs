@@ -118,7 +118,7 @@ fn routes(to: &mut impl TakesRoutes) {
 /// The OpenAPI document of the native API, without a server: as `/openapi.json` shows it.
 pub fn document() -> serde_json::Value {
     let app = App::new().into_utoipa_app().openapi(described::base());
-    described::complete(&app.configure(routes).split_for_parts().1)
+    described::complete(&app.configure(|to| routes(to)).split_for_parts().1)
 }
 
 /// The app of one worker: all routes, what they share, and an answer for every other path.
