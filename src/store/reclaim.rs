@@ -3,8 +3,8 @@
 //! go in many places, and takes the segments in the order of the file, so the last ones wait for ever: the files grew to
 //! twenty times of what was kept in them. (sled's own flusher would help, but it also syncs and drops the error, and then a sync
 //! of ours succeeds that should not.) So a thread has sled write a page whole again and again that nobody reads. What stays true:
-//! it does so while the files grow by more than is explained by what they hold; while they are larger than they need be, it
-//! also does so in step with what is written; it takes a fifth of a core, more the larger the files are against what they hold,
+//! it does so while the files grow by more than is explained by what they hold; while they are larger than they need be, what is
+//! written owes pages, which are reclaimed then, or later where there is more time; it takes a fifth of a core, more the larger the files are against what they hold,
 //! and half of the time at most; a sync has its turn before the next few pages, and after one that failed nothing more is
 //! reclaimed.
 
@@ -34,9 +34,11 @@ const HASTE: u32 = RESTS;
 const PAGES: std::ops::RangeInclusive<usize> = 1_000..=32_000;
 /// With every second in which there is none, one of so many pages less.
 const FADES: usize = 32;
-/// While the files are larger than they need be, one page is reclaimed for so many keys that are written: some two thirds of what sled
-/// cleans by itself, which is one for ten.
+/// While the files are larger than they need be, so many keys that are written owe one page: some two thirds of what sled cleans by
+/// itself, which is one for ten.
 const KEYS_A_PAGE: u64 = 16;
+/// Pages that can be owed: those of a busy quarter of an hour, and more than some gibibytes hold.
+const OWED_MAX: u64 = 2_000_000;
 /// So many times as much as what is held may the files take: a log with segments that are half full.
 const GROWS: u64 = 3;
 /// What an open delivery takes: its row, and one that says what waits or when it is due.
@@ -81,16 +83,21 @@ struct Size {
 }
 
 impl Size {
-    /// How much haste there is: one degree while the files are as large as may be, and one more with each time that they could
-    /// hold again what they hold. The larger they are, the fewer pages stand in the way of a segment that is freed, so
+    /// How much haste there is: one degree while the files are as large as may be, and one more with each half of what they hold
+    /// that they could hold beyond that. The larger they are, the fewer pages stand in the way of a segment that is freed, so
     /// somewhere they are reclaimed as fast as they are written.
     fn haste(self) -> u32 {
-        u32::try_from((self.times() + 2).saturating_sub(GROWS)).unwrap_or(u32::MAX).clamp(1, HASTE)
+        u32::try_from((self.halves() + 2).saturating_sub(2 * GROWS)).unwrap_or(u32::MAX).clamp(1, HASTE)
     }
 
-    /// How many times the files could hold what they hold.
-    fn times(self) -> u64 {
-        self.files / self.held.max(SEGMENT_BYTES as u64)
+    /// Whether the files are larger than they need be.
+    fn is_large(self) -> bool {
+        self.halves() >= 2 * GROWS
+    }
+
+    /// How many times the files could hold a half of what they hold.
+    fn halves(self) -> u64 {
+        2 * self.files / self.held.max(SEGMENT_BYTES as u64)
     }
 }
 
@@ -102,13 +109,15 @@ struct Pages {
     before: Option<Size>,
     /// The most that they held. For what came and went there was room: if they grow for it again, it was not used.
     most: u64,
+    /// What was written while they were too large, and is not made good for yet.
+    owed: u64,
 }
 
 impl Pages {
     /// The store has this size now.
     fn after(&mut self, size: Size) -> usize {
         let before = self.before.replace(size).unwrap_or(size);
-        let are_large = size.times() >= GROWS;
+        let are_large = size.is_large();
         let explained = if are_large { 0 } else { GROWS * size.held.saturating_sub(self.most) };
         self.most = self.most.max(size.held);
         let grown = size.files.saturating_sub(before.files).saturating_sub(explained);
@@ -116,8 +125,14 @@ impl Pages {
             true => (self.now * 2).clamp(*PAGES.start(), *PAGES.end()),
             false => self.now - self.now.div_ceil(FADES),
         };
-        let in_step = if are_large { (size.keys - before.keys) / KEYS_A_PAGE } else { 0 };
-        self.now.max(usize::try_from(in_step).unwrap_or(usize::MAX)).min(*PAGES.end())
+        let owes = (size.keys - before.keys) / KEYS_A_PAGE;
+        self.owed = if are_large { (self.owed + owes).min(OWED_MAX) } else { 0 };
+        self.now.max(usize::try_from(self.owed).unwrap_or(usize::MAX)).min(*PAGES.end())
+    }
+
+    /// So many of them were reclaimed.
+    fn paid(&mut self, pages: usize) {
+        self.owed = self.owed.saturating_sub(pages as u64);
     }
 }
 
@@ -132,7 +147,9 @@ fn reclaim(inner: &Inner, stopped: &Receiver<()>) {
             let effort = Effort::start();
             // Who writes meets the same error, and has to do something about it.
             let Ok(is_done) = inner.trees().and_then(|trees| trees.reclaim(slice)) else { break };
-            left = left.saturating_sub(if is_done { slice } else { 0 });
+            let done = if is_done { slice } else { 0 };
+            left = left.saturating_sub(done);
+            pages.paid(done);
             let rests = if is_done { effort.spent() * RESTS / haste } else { YIELDS };
             if stopped.recv_timeout(rests) != Err(RecvTimeoutError::Timeout) {
                 return;
@@ -191,8 +208,8 @@ mod tests {
     #[test]
     fn the_larger_the_files_are_against_what_they_hold_the_more_haste_there_is() {
         let haste = |files, held| Size { files: files * SEGMENT, held: held * SEGMENT, keys: 0 }.haste();
-        assert_eq!([0, 10, 29, 30, 39, 40, 50, 1000].map(|files| haste(files, 10)), [1, 1, 1, 2, 2, 3, 4, 4]);
-        assert_eq!([1, 2, 3, 4].map(|files| haste(files, 0)), [1, 1, 2, 3], "nothing held is a segment");
+        assert_eq!([0, 10, 29, 30, 34, 35, 40, 1000].map(|files| haste(files, 10)), [1, 1, 1, 2, 2, 3, 4, 4]);
+        assert_eq!([1, 2, 3, 4].map(|files| haste(files, 0)), [1, 1, 2, 4], "nothing held is a segment");
     }
 
     #[test]
@@ -213,12 +230,19 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_larger_than_they_need_be_are_reclaimed_in_step_with_what_is_written() {
+    fn what_is_written_while_the_files_are_larger_than_they_need_be_owes_pages_until_they_are_reclaimed() {
         let mut pages = Pages::default();
-        let mut after = |files, keys| pages.after(Size { files: files * SEGMENT, held: 10 * SEGMENT, keys });
-        assert_eq!([after(29, 0), after(29, 160_000)], [0, 0], "they are as large as may be");
-        assert_eq!([after(30, 160_000), after(30, 176_000)], [1_000, 1_000], "the first has grown");
-        assert_eq!([after(30, 336_000), after(30, 336_000)], [10_000, 907]);
-        assert_eq!(after(30, 336_000_000), 32_000);
+        let mut after = |paid, files, keys| {
+            pages.paid(paid);
+            pages.after(Size { files: files * SEGMENT, held: 10 * SEGMENT, keys })
+        };
+        assert_eq!([after(0, 29, 0), after(0, 29, 160_000)], [0, 0], "they are as large as may be");
+        assert_eq!([after(0, 30, 160_000), after(0, 30, 176_000)], [1_000, 1_000], "the first has grown");
+        assert_eq!(after(1_000, 30, 336_000), 10_000);
+        assert_eq!(after(4_000, 30, 336_000), 6_000, "what there was no time for is owed on");
+        assert_eq!(after(6_000, 30, 336_000), 876);
+        assert_eq!(after(0, 30, 336_000_000), 32_000, "what a second can hold");
+        assert_eq!(after(OWED_MAX as usize - 5_000, 30, 336_000_000), 5_000, "no more is owed than this");
+        assert_eq!(after(0, 29, 336_000_000), 823, "and nothing once they are as they should be");
     }
 }
