@@ -122,11 +122,7 @@ fn not_documented<'d>(
 }
 
 /// What looks most like an event type, or a filter for some, among these types; none once the search is over.
-pub fn nearest_type<'d>(
-    wanted: &EventFilter,
-    types: impl Iterator<Item = &'d str>,
-    search: &Search,
-) -> Option<String> {
+pub fn nearest_type<'d>(wanted: &EventFilter, types: impl Iterator<Item = &'d str>, search: &Search) -> Option<String> {
     if search.is_over() {
         return None;
     }

@@ -54,6 +54,10 @@ mod tests {
         }
         assert_eq!(times, STEPS_MAX / (2 * (1_000 * 1_000 + WORD_STEPS)));
         assert!(search.is_over());
-        assert_eq!(search.nearest("task.creatd", ["task.created"].into_iter()), None, "nor is anything short looked for");
+        assert_eq!(
+            search.nearest("task.creatd", ["task.created"].into_iter()),
+            None,
+            "nor is anything short looked for"
+        );
     }
 }

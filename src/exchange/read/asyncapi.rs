@@ -40,7 +40,8 @@ pub(super) fn all(document: &Document) -> impl Iterator<Item = Told<'_>> {
 /// The messages of all channels, of each name the first.
 fn messages(document: &Document) -> impl Iterator<Item = (&Value, Told<'_>)> {
     let channels = document.all(document.get(&document.root, "channels")).into_iter();
-    let all = channels.flat_map(move |(_, channel)| of_channel(document, channel)).filter(|(_, message)| message.is_object());
+    let all =
+        channels.flat_map(move |(_, channel)| of_channel(document, channel)).filter(|(_, message)| message.is_object());
     let mut seen = HashSet::new();
     all.map(move |(key, message)| (message, told(document, key, message)))
         .filter(move |(_, told)| document.spend(told.name.len()) && seen.insert(told.name))
@@ -79,7 +80,8 @@ fn example<'d>(document: &'d Document, message: &'d Value) -> &'d Value {
 fn event(document: &Document, message: &Value, told: Told<'_>, sheet: &mut Sheet) {
     sheet.messages.push(Message::from(told));
     if sheet.media_type.is_empty() {
-        let stated = document.text(message, "contentType").or_else(|| document.text(&document.root, "defaultContentType"));
+        let stated =
+            document.text(message, "contentType").or_else(|| document.text(&document.root, "defaultContentType"));
         sheet.media_type = stated.unwrap_or_default().to_string();
     }
     let headers = document.schema(document.get(message, "headers"));

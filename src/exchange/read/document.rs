@@ -127,7 +127,9 @@ impl Document {
     /// All of a list or all values of an object, each followed, with its name.
     pub fn all<'v>(&'v self, value: &'v Value) -> Vec<(&'v str, &'v Value)> {
         match value {
-            Value::Array(items) if self.spend(items.len()) => items.iter().map(|item| ("", self.follow(item))).collect(),
+            Value::Array(items) if self.spend(items.len()) => {
+                items.iter().map(|item| ("", self.follow(item))).collect()
+            }
             Value::Object(fields) if self.spend(fields.len()) => {
                 fields.iter().map(|(name, item)| (name.as_str(), self.follow(item))).collect()
             }

@@ -173,7 +173,9 @@ fn described(standalone: &Standalone<'_>, told: Told<'_>) -> Result<DescribedTyp
     };
     let example = told.example.or_else(|| joined.get("example")).or_else(|| joined.get("examples")?.get(0));
     let sample = match data {
-        Some(_) => example.and_then(|example| example.get(DATA_FIELD)).or_else(|| document.joined(inner).get("example")),
+        Some(_) => {
+            example.and_then(|example| example.get(DATA_FIELD)).or_else(|| document.joined(inner).get("example"))
+        }
         None => example,
     };
     let sample = sample.filter(|sample| !sample.is_null());
