@@ -126,10 +126,17 @@ pub fn nearest_type<'d>(wanted: &EventFilter, types: impl Iterator<Item = &'d st
     if search.is_over() {
         return None;
     }
-    let like_it: BTreeSet<String> = match wanted {
-        EventFilter::Prefix(_) => types.flat_map(stems).collect(),
-        _ => types.map(String::from).collect(),
-    };
+    let mut like_it = BTreeSet::new();
+    for name in types {
+        let words = match wanted {
+            EventFilter::Prefix(_) => stems(name).collect(),
+            _ => vec![name.to_string()],
+        };
+        if !words.iter().all(|word| search.take_up(word)) {
+            return None;
+        }
+        like_it.extend(words);
+    }
     search.nearest(&wanted.to_string(), like_it.iter().map(String::as_str)).map(String::from)
 }
 
