@@ -65,7 +65,7 @@ pub use keys::{PairKind, PublicForm};
 pub use library::Dialects;
 pub use mac::{Algorithm, SigningKey};
 pub use native::{Ids, Kind, Naming, Spelling};
-pub use nearest::nearest;
+pub use nearest::{Search, nearest};
 pub use pairs::PairRule;
 pub use placeholder::{Moment, Placeholder};
 pub use received::Received;

@@ -9,6 +9,8 @@ use super::id::EventTypeId;
 use super::time::UnixMs;
 use super::words::words;
 
+/// A description, in characters.
+pub const DESCRIPTION_CHARS_MAX: usize = 1_000;
 /// Description, sample and schema of one type together, in bytes: its record is one value of the store.
 pub const TEXT_BYTES_MAX: usize = 31_000;
 /// The same of all types of an account: they are held in memory.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::error::Refusal;
 use super::layout::{self, Tree};
 use super::own_types::KnownType;
+use super::registry::Registry;
 use super::staging::Staging;
 use crate::domain::Invalid;
 use crate::domain::event_type::{ACCOUNT_BYTES_MAX, IMPORTED_MAX, OwnType};
@@ -36,7 +37,7 @@ impl Staging<'_> {
         if !self.is_as_known(account, &written) {
             return Ok(None);
         }
-        self.vet_event_types(account, &written, limit)?;
+        self.registry().vet_event_types(account, &written, limit)?;
         let mut put = Vec::with_capacity(written.len());
         for Written { before, mut own, schema } in written {
             own.updated_at = self.now();
@@ -59,9 +60,21 @@ impl Staging<'_> {
         })
     }
 
-    fn vet_event_types(&self, account: AccountNumber, written: &[Written], limit: usize) -> Result<(), Refusal> {
-        let registry = self.registry();
-        let there = registry.event_types_of(account);
+    /// Takes an event type out of the account's own.
+    pub fn delete_event_type(&mut self, account: AccountNumber, name: &str) -> Result<(), Refusal> {
+        if self.registry().event_type(account, name).is_none() {
+            return Err(Refusal::NotFound("event type"));
+        }
+        self.stage(Tree::EventTypes, layout::event_type(account, name), None);
+        self.registry_mut().remove_event_type(account, name);
+        Ok(())
+    }
+}
+
+impl Registry {
+    /// Asserts that the account may have these in the place of what they replace; `limit`: how many it may have, 0: any number.
+    pub fn vet_event_types(&self, account: AccountNumber, written: &[Written], limit: usize) -> Result<(), Refusal> {
+        let there = self.event_types_of(account);
         let new = written.iter().filter(|one| one.before.is_none()).count();
         if limit > 0 && new > 0 && there.len() + new > limit {
             let (what, setting) = ("event types", "limits.event_types_max");
@@ -69,7 +82,8 @@ impl Staging<'_> {
             return Err(Refusal::OverQuota { what, limit, setting, remedy });
         }
         let replaced: usize = written.iter().filter_map(|one| one.before.as_ref()).map(|one| one.own().bytes()).sum();
-        let bytes = there.map(|known| known.own().bytes()).sum::<usize>() - replaced;
+        // Who only tries it out may know one that has gone meanwhile.
+        let bytes = self.event_type_bytes_of(account).saturating_sub(replaced);
         let added: usize = written.iter().map(|one| one.own.bytes()).sum();
         // What is made shorter always goes.
         if bytes + added > ACCOUNT_BYTES_MAX && added > replaced {
@@ -82,14 +96,9 @@ impl Staging<'_> {
         Ok(())
     }
 
-    /// Takes an event type out of the account's own.
-    pub fn delete_event_type(&mut self, account: AccountNumber, name: &str) -> Result<(), Refusal> {
-        if self.registry().event_type(account, name).is_none() {
-            return Err(Refusal::NotFound("event type"));
-        }
-        self.stage(Tree::EventTypes, layout::event_type(account, name), None);
-        self.registry_mut().remove_event_type(account, name);
-        Ok(())
+    /// What the texts of an account's own event types take, in bytes.
+    pub fn event_type_bytes_of(&self, account: AccountNumber) -> usize {
+        self.event_types_of(account).map(|known| known.own().bytes()).sum()
     }
 }
 

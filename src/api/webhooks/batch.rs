@@ -127,10 +127,8 @@ pub async fn put_many(
     let mut named = HashSet::new();
     let mut ready = Vec::with_capacity(said.len());
     for (index, raw) in said.iter().enumerate() {
-        if index % AT_ONCE == AT_ONCE - 1 {
-            // Others are served by this thread as well.
-            tokio::task::yield_now().await;
-        }
+        // Others are served by this thread as well, and one may have hundreds of filters.
+        tokio::task::yield_now().await;
         let vetted = vet(&reach, raw, &mut named).map_err(|problem| placed(index, problem));
         ready.push(if is_whole { Ok(vetted?) } else { vetted });
     }
