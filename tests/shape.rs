@@ -146,6 +146,24 @@ fn what_is_too_much_for_a_shape_is_a_dead_letter_until_the_shape_is_mended() {
 }
 
 #[test]
+fn what_takes_long_to_shape_arrives_like_the_rest() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = start(dir.path());
+    let mut client = server.client();
+    let [by_dialect, by_both] = [(), ()].map(|()| Receiver::start(|_, _| Answer::Status(204)));
+    webhook(&mut client, &by_dialect.url("/"), &json!(null));
+    webhook(&mut client, &by_both.url("/"), &json!({"rename": {"@.data.items[*].sku": "code"}, "drop": ["@.data.source"]}));
+    let many = |item: &Value| json!({"items": vec![item; 20_000]});
+    let event = json!({"type": "order.paid", "data": many(&json!({"sku": "a", "cost": 1}))});
+    assert_eq!(client.post("/api/v1/events", &event).status, 202);
+    let data = |arrived: &Arrived| serde_json::from_str::<Value>(&verified(arrived)).expect("JSON")["data"].clone();
+    let mut of_dialect = many(&json!({"sku": "a"}));
+    of_dialect["source"] = json!("shop");
+    assert!(data(&by_dialect.next()) == of_dialect, "the dialect's shape");
+    assert!(data(&by_both.next()) == many(&json!({"code": "a"})), "both shapes");
+}
+
+#[test]
 fn what_is_tried_is_bounded_and_a_filter_that_takes_too_long_says_what_its_delivery_would() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = start(dir.path());
