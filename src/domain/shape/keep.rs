@@ -73,7 +73,9 @@ impl Keeping<'_> {
             let inner = Place::of_field(places, &text(name));
             let renamed = inner.iter().find_map(|place| place.rename.as_deref());
             let (written, rank) = renamed.map_or((name, Rank::Sent), |new| (new.as_bytes(), Rank::Renamed));
-            self.budget.pass(written.len(), 1)?;
+            if rank == Rank::Renamed {
+                self.budget.pass(written.len(), 1)?;
+            }
             let before = self.out.len();
             let name = self.name(start, written);
             let value_at = self.out.len();
