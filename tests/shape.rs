@@ -170,7 +170,11 @@ fn what_takes_long_to_shape_arrives_like_the_rest() {
     let mut client = server.client();
     let [by_dialect, by_both] = [(), ()].map(|()| Receiver::start(|_, _| Answer::Status(204)));
     webhook(&mut client, &by_dialect.url("/"), &json!(null));
-    webhook(&mut client, &by_both.url("/"), &json!({"rename": {"@.data.items[*].sku": "code"}, "drop": ["@.data.source"]}));
+    webhook(
+        &mut client,
+        &by_both.url("/"),
+        &json!({"rename": {"@.data.items[*].sku": "code"}, "drop": ["@.data.source"]}),
+    );
     let many = |item: &Value| json!({"items": vec![item; 20_000]});
     let event = json!({"type": "order.paid", "data": many(&json!({"sku": "a", "cost": 1}))});
     assert_eq!(client.post("/api/v1/events", &event).status, 202);

@@ -126,7 +126,14 @@ struct Ready {
 impl Ready {
     /// An event as this dialect sends it.
     fn of(event: Arc<Event>, dialect: Arc<Dialect>) -> Self {
-        Self { event, dialect, body: OnceCell::new(), shaping: Mutex::default(), sent: OnceCell::new(), charge: RefCell::default() }
+        Self {
+            event,
+            dialect,
+            body: OnceCell::new(),
+            shaping: Mutex::default(),
+            sent: OnceCell::new(),
+            charge: RefCell::default(),
+        }
     }
 
     /// The body, for webhooks without a shape of their own, or for the one whose it is.

@@ -179,7 +179,9 @@ mod tests {
     fn dialects(limit: usize) -> Dialects {
         let mut dialects = Dialects::shipped();
         let standard = dialects.get("standard").expect("it is shipped").source.clone();
-        dialects.add("bounded.toml", &format!("{standard}\n[limits]\nbody_bytes_max = {limit}\n")).expect("it is right");
+        dialects
+            .add("bounded.toml", &format!("{standard}\n[limits]\nbody_bytes_max = {limit}\n"))
+            .expect("it is right");
         dialects
     }
 
