@@ -232,11 +232,13 @@ impl Registry {
     pub fn event_types_of(&self, account: AccountNumber) -> impl ExactSizeIterator<Item = &Arc<KnownType>> + Clone {
         self.event_types.of_all(account)
     }
-    pub(super) fn put_event_type(&mut self, account: AccountNumber, known: KnownType) {
-        self.event_types.put(account, known);
+    /// Gives the one of before, which is to be dropped once this is not held any more.
+    pub(super) fn put_event_type(&mut self, account: AccountNumber, known: KnownType) -> Option<Arc<KnownType>> {
+        self.event_types.put(account, known)
     }
-    pub(super) fn remove_event_type(&mut self, account: AccountNumber, name: &str) {
-        self.event_types.remove(account, name);
+    /// The same.
+    pub(super) fn remove_event_type(&mut self, account: AccountNumber, name: &str) -> Option<Arc<KnownType>> {
+        self.event_types.remove(account, name)
     }
 
     /// Who of the account wants an event, a test event or another; none if conditions are to be asked and the event is not
@@ -326,8 +328,9 @@ impl Registry {
         self.accounts.insert(account.number, Arc::new(account));
     }
 
-    pub(super) fn remove_account(&mut self, number: AccountNumber) {
-        let Some(account) = self.accounts.remove(&number) else { return };
+    /// Gives its event types, which are to be dropped once this is not held any more.
+    pub(super) fn remove_account(&mut self, number: AccountNumber) -> BTreeMap<String, Arc<KnownType>> {
+        let Some(account) = self.accounts.remove(&number) else { return BTreeMap::new() };
         for ids in [&mut self.account_numbers, &mut self.leaving] {
             if ids.get(&account.id) == Some(&number) {
                 ids.remove(&account.id);
@@ -336,7 +339,7 @@ impl Registry {
         self.dialects.remove(&number);
         self.order_paths.remove(&number);
         self.audiences.retain(|(of, _), _| *of != number);
-        self.event_types.forget(number);
+        self.event_types.forget(number)
     }
 
     pub(super) fn put_key(&mut self, hash: KeyHash, key: ApiKey) {

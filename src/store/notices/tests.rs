@@ -6,7 +6,7 @@ use crate::domain::account::Account;
 use crate::domain::disable::DisableRule;
 use crate::domain::endpoint::{EndpointUrl, Mail, Schemes};
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId};
-use crate::domain::notice::{FAILING_MS_MIN, HEARERS_MAX, Notices};
+use crate::domain::notice::{CROWDED_SECONDS, FAILING_MS_MIN, HEARERS_MAX, Notices, TOLD_AT_ONCE_MAX};
 use crate::domain::retry::Next;
 use crate::domain::walk::Walk;
 use crate::domain::webhook::{EventFilter, Status, Webhook};
@@ -158,6 +158,38 @@ fn a_thousand_failures_are_two_messages() {
     assert_eq!((bench.kinds(1).len(), bench.keys(Tree::Quiet).len()), (2, 0), "quiet without end is none");
     bench.dies(sources[0]);
     assert_eq!(bench.kinds(1).len(), 3, "and the next one is told at once");
+    assert_eq!(bench.scrub(), [] as [String; 0]);
+}
+
+#[test]
+fn one_that_is_told_each_is_told_as_one_what_is_more_than_one_commit_tells() {
+    let mut bench = Bench::new();
+    let source = bench.webhook_with(|_| {});
+    let ears: Vec<u32> = (0..HEARERS_MAX).map(|_| bench.webhook_with(hearing(0)).number()).collect();
+    let deliveries: Vec<DeliveryId> = (0..300).map(|_| bench.publish().delivery_to(source.number())).collect();
+    let keys = |bench: &Bench| bench.store.meters().keys.load(std::sync::atomic::Ordering::Relaxed);
+    let before = keys(&bench);
+    for delivery in deliveries {
+        bench.store.settle(settlement(delivery, 1, bench.clock.now(), Next::Dead));
+    }
+    bench.committer.step();
+    // Each outcome takes some keys of its own, and each notice that is told one for each that hears it.
+    let notices = (TOLD_AT_ONCE_MAX + 1) * (HEARERS_MAX + 1);
+    let written = keys(&bench) - before;
+    assert!(written < (300 * 6 + 2 * notices) as u64, "{written} keys in one commit");
+    bench.rest();
+    assert_eq!(bench.kinds(1), vec!["delivery.dead"; TOLD_AT_ONCE_MAX]);
+    bench.turn(u64::from(CROWDED_SECONDS) * 1000);
+    let told = bench.told(1);
+    let counted = 300 - TOLD_AT_ONCE_MAX;
+    let (summaries, each) = told.split_at(HEARERS_MAX);
+    assert!(summaries.iter().all(|(kind, data, _)| kind == "notice.summary" && data["count"] == counted));
+    let mut heard: Vec<u32> = summaries.iter().flat_map(|(.., webhooks)| webhooks.clone()).collect();
+    heard.sort_unstable();
+    assert_eq!((heard, each.len()), (ears, TOLD_AT_ONCE_MAX));
+    assert_eq!(bench.keys(Tree::Quiet).len(), 0, "it is left in peace no longer");
+    bench.dies(source);
+    assert_eq!(bench.kinds(1)[0], "delivery.dead", "and the next one is told at once");
     assert_eq!(bench.scrub(), [] as [String; 0]);
 }
 
