@@ -130,8 +130,7 @@ impl Staging<'_> {
         }
         let Some(wanting) = self.wanting_in_step(account, kept.id, event) else { return Ok(None) };
         self.put_event(account, event.clone(), wanting, Cause::Accept)?;
-        let now = self.now();
-        self.account_tally(account).today.count(now, 1);
+        self.count_in_day(account)?;
         Ok(Some(Looked::Done))
     }
 

@@ -88,7 +88,8 @@ impl Staging<'_> {
             );
             return Err(Invalid::new("schema", message).into());
         }
-        let added_patterns: usize = written.iter().filter_map(|one| one.schema.as_ref()).map(|one| one.patterns()).sum();
+        let added_patterns: usize =
+            written.iter().filter_map(|one| one.schema.as_ref()).map(|one| one.patterns()).sum();
         if patterns + added_patterns > ACCOUNT_PATTERNS_MAX + replaced_patterns && added_patterns > replaced_patterns {
             let message = format!(
                 "would give the event types of this account more than {ACCOUNT_PATTERNS_MAX} patterns together (one with \\b \
@@ -199,7 +200,10 @@ mod tests {
         assert!(is_refused(&mut bench, more.clone()));
         bench.committer.let_go();
         bench.rest();
-        assert!(bench.store.registry().event_types_of(1).all(|known| known.patterns() == 32), "nothing is compiled yet");
+        assert!(
+            bench.store.registry().event_types_of(1).all(|known| known.patterns() == 32),
+            "nothing is compiled yet"
+        );
         assert!(is_refused(&mut bench, more.clone()));
         assert!(put(&mut bench, vec![new("without")], 0).unwrap().is_some(), "what has none always goes");
         let fewer = with_patterns(&bench, "t0", 31);

@@ -213,13 +213,7 @@ impl Staging<'_> {
     }
 
     /// Looks at a row, and does what is asked for; nothing if that is not known yet. `room`: keys that it writes, about.
-    fn work_on(
-        &mut self,
-        job: &Job,
-        heard: Option<&Heard>,
-        id: u128,
-        room: usize,
-    ) -> Result<Worked, StoreError> {
+    fn work_on(&mut self, job: &Job, heard: Option<&Heard>, id: u128, room: usize) -> Result<Worked, StoreError> {
         let bulk = &job.bulk;
         // In the midst of an event it is no question any more.
         let within = job.within(EventId(id));
@@ -386,7 +380,60 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::bench::Bench;
+    use std::time::Duration;
+
+    use crate::clock::Stopwatch;
+    use crate::store::bench::{Bench, event};
+    use crate::store::message::NewEvent;
+
+    #[test]
+    fn all_webhooks_of_a_step_are_asked_in_one_go_about_a_long_event() {
+        let mut bench = Bench::new();
+        let long = format!("{{\"a\":1,\"b\":\"{}\"}}", "x".repeat(100_000));
+        let event = bench.publish_as(NewEvent { data: long.into(), ..event() });
+        for n in 0..40 {
+            bench.webhook_with(|webhook| webhook.condition = Some(format!("@.data.a == {}", n % 2)));
+        }
+        let (kind, source) = (JobKind::Replay, Source::Audience { event });
+        let bulk = Bulk { account: 1, kind, source, event_type: None, from: None, to: None };
+        let id = bench.now(move |staging| staging.create_job(bulk)).id;
+        let watch = Stopwatch::start();
+        let job = loop {
+            let job = bench.store.job(1, id).unwrap().unwrap();
+            if !job.is_running() {
+                break job;
+            }
+            assert!(watch.elapsed() < Duration::from_secs(60), "{job:?}");
+            bench.turn(10);
+        };
+        assert_eq!((job.state, job.examined, job.done, job.skipped), (JobState::Done, 40, 20, 0));
+        assert_eq!(bench.store.0.foreseen.questions(), (1, false));
+    }
+
+    #[test]
+    fn one_whose_long_event_cannot_be_read_ends_all_the_same() {
+        for is_damaged in [false, true] {
+            let mut bench = Bench::new();
+            let long = format!("\"{}\"", "x".repeat(100_000));
+            let event = bench.publish_as(NewEvent { data: long.into(), ..event() });
+            let webhook = bench.webhook_with(|webhook| webhook.condition = Some("@.data.a == 1".into())).number();
+            if is_damaged {
+                bench.damage(Tree::Chunks, &layout::chunk(&layout::event(1, event), 0));
+                // Nothing of it is put aside before.
+                bench.store.0.reports.take(1);
+            }
+            let (kind, source) = (JobKind::Replay, Source::Missing { webhook });
+            let bulk = Bulk { account: 1, kind, source, event_type: None, from: None, to: None };
+            let id = bench.now(move |staging| staging.create_job(bulk)).id;
+            let watch = Stopwatch::start();
+            while bench.store.job(1, id).unwrap().unwrap().is_running() {
+                assert!(watch.elapsed() < Duration::from_secs(60));
+                bench.turn(10);
+            }
+            let job = bench.store.job(1, id).unwrap().unwrap();
+            assert_eq!((job.state, job.done), (JobState::Done, 0), "{is_damaged}");
+        }
+    }
 
     #[test]
     fn a_page_that_holds_the_last_job_is_the_last() {

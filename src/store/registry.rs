@@ -46,6 +46,8 @@ pub struct Registry {
     dialects: HashMap<AccountNumber, BTreeMap<String, usize>>,
     /// How many webhooks of an account are ordered by the value at each path.
     order_paths: HashMap<AccountNumber, BTreeMap<KeyPath, usize>>,
+    /// How many webhooks of an account hear notices.
+    hearers: BTreeMap<AccountNumber, usize>,
     /// How many webhooks there are of each status, by its word.
     statuses: BTreeMap<&'static str, usize>,
     /// All webhooks by their account, deleted ones included.
@@ -209,6 +211,10 @@ impl Registry {
     pub fn count_of_webhooks(&self, account: AccountNumber) -> usize {
         self.dialects.get(&account).map_or(0, |dialects| dialects.values().sum())
     }
+    /// How many webhooks of the account hear notices.
+    pub fn count_of_hearers(&self, account: AccountNumber) -> usize {
+        self.hearers.get(&account).copied().unwrap_or(0)
+    }
     /// The paths of the order keys of the account's webhooks.
     pub fn order_paths(&self, account: AccountNumber) -> impl Iterator<Item = &KeyPath> {
         self.order_paths.get(&account).into_iter().flat_map(BTreeMap::keys)
@@ -338,6 +344,7 @@ impl Registry {
         }
         self.dialects.remove(&number);
         self.order_paths.remove(&number);
+        self.hearers.remove(&number);
         self.audiences.retain(|(of, _), _| *of != number);
         self.event_types.forget(number)
     }
@@ -390,6 +397,9 @@ impl Registry {
         self.uids.learn(webhook);
         *self.statuses.entry(webhook.status_word()).or_default() += 1;
         *self.dialects.entry(webhook.account).or_default().entry(webhook.dialect.clone()).or_default() += 1;
+        if webhook.notices.is_some() {
+            *self.hearers.entry(webhook.account).or_default() += 1;
+        }
         if let Some(path) = order_path(webhook) {
             *self.order_paths.entry(webhook.account).or_default().entry(path.clone()).or_default() += 1;
         }
@@ -400,6 +410,9 @@ impl Registry {
         self.uids.forget(webhook);
         one_less(&mut self.statuses, &webhook.status_word());
         one_less(self.dialects.entry(webhook.account).or_default(), &webhook.dialect);
+        if webhook.notices.is_some() {
+            one_less(&mut self.hearers, &webhook.account);
+        }
         if let Some(path) = order_path(webhook) {
             one_less(self.order_paths.entry(webhook.account).or_default(), path);
         }

@@ -367,8 +367,8 @@ mod tests {
     use crate::domain::retry::Next;
     use crate::domain::walk::Walk;
     use crate::domain::webhook::EventFilter;
-    use crate::store::message::NewEvent;
     use crate::store::bench::{Bench, START, event, settlement};
+    use crate::store::message::NewEvent;
 
     /// A store with webhook 1 and as many dead letters of it, and their events.
     fn with_dead(count: usize) -> (Bench, Vec<EventId>) {

@@ -61,8 +61,13 @@ pub struct Graph<'s> {
 impl<'s> Graph<'s> {
     /// Of a schema; an error says what cannot be taken, and where.
     pub fn of(schema: &'s Value) -> Result<Self, String> {
-        let mut reader =
-            Reader { root: schema, parts: Vec::new(), known: HashMap::new(), open: Vec::new(), patterns: Patterns::default() };
+        let mut reader = Reader {
+            root: schema,
+            parts: Vec::new(),
+            known: HashMap::new(),
+            open: Vec::new(),
+            patterns: Patterns::default(),
+        };
         reader.part(String::new(), schema)?;
         while let Some((index, pointer, object)) = reader.open.pop() {
             reader.read(index, &pointer, object)?;

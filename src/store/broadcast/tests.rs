@@ -98,11 +98,13 @@ fn no_limit_of_an_account_keeps_it_away_and_it_counts() {
             Ok(())
         })
     });
+    let notices = Some(crate::domain::notice::Notices { quiet_seconds: 0 });
+    let ear = bench.webhook_with(|webhook| (webhook.account, webhook.notices) = (number, notices));
     for _ in 0..2 {
         begin(&mut bench, event(), Some("even"));
         bench.rest();
     }
-    assert_eq!(bench.events(number), 2);
+    assert_eq!((bench.events(number), bench.store.tally(ear.number()).unwrap().deliveries), (3, 1), "it is told once");
     assert_eq!(bench.store.usage(number, bench.clock.now()).unwrap().events_today, 2);
 }
 

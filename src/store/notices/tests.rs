@@ -8,6 +8,7 @@ use crate::domain::endpoint::{EndpointUrl, Mail, Schemes};
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId};
 use crate::domain::notice::{CROWDED_SECONDS, FAILING_MS_MIN, HEARERS_MAX, Notices, TOLD_AT_ONCE_MAX};
 use crate::domain::retry::Next;
+use crate::domain::time::DAY_MS;
 use crate::domain::walk::Walk;
 use crate::domain::webhook::{EventFilter, Status, Webhook};
 use crate::store::bench::{Bench, START, event, settlement, webhook};
@@ -316,6 +317,36 @@ fn a_quota_that_is_reached_is_told_to_its_account() {
     assert_eq!(told.len(), 1);
     assert_eq!((told[0].0.as_str(), &told[0].2), ("quota.reached", &vec![ear.number()]));
     assert_eq!((&told[0].1["quota"], &told[0].1["limit"]), (&"events_per_day".into(), &2.into()));
+}
+
+#[test]
+fn a_quota_that_is_not_met_exactly_is_told_once_a_day_to_who_is_refused() {
+    let mut bench = Bench::new();
+    bench.now(|staging| {
+        staging.update_account(1, |account| {
+            account.limits.events_per_day = Some(3);
+            Ok(())
+        })
+    });
+    bench.webhook_with(hearing(0));
+    let publish = |bench: &mut Bench, count| {
+        let mut answer = bench.store.accept(1, vec![event(); count], None).unwrap();
+        bench.rest();
+        answer.try_recv().unwrap().is_ok()
+    };
+    assert!(publish(&mut bench, 2) && bench.kinds(1).is_empty());
+    for _ in 0..2 {
+        assert!(!publish(&mut bench, 2));
+        let told = bench.told(1);
+        assert_eq!((told.len(), told[0].0.as_str()), (1, "quota.reached"));
+        assert_eq!((&told[0].1["limit"], &told[0].1["used"]), (&3.into(), &2.into()));
+        bench.committer.let_go();
+        bench.rest();
+    }
+    assert!(publish(&mut bench, 1) && bench.kinds(1).len() == 1, "once is enough");
+    bench.turn(DAY_MS);
+    assert!(!publish(&mut bench, 4));
+    assert_eq!(bench.kinds(1), ["quota.reached"; 2], "and again on another day");
 }
 
 #[test]
