@@ -1,3 +1,5 @@
+//! Schemas of event types: what they let through, what is told where they do not, and what they may cost.
+
 use super::*;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Broadcasts: each account gets its event once, whatever moment a crash comes at.
+
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
