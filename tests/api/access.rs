@@ -236,7 +236,10 @@ async fn an_operator_sets_what_one_account_may_have() {
     assert_eq!(change(json!({"timeout": 0})).await.error(400, "invalid_field"), "limits.timeout");
     assert_eq!(change(json!({"keys_max": 10_000_001})).await.error(400, "invalid_field"), "limits.keys_max");
     assert_eq!(change(json!({"kept_days_max": 36_501})).await.error(400, "invalid_field"), "limits.kept_days_max");
-    assert_eq!(change(json!({"event_types_max": 10_000_001})).await.error(400, "invalid_field"), "limits.event_types_max");
+    assert_eq!(
+        change(json!({"event_types_max": 10_000_001})).await.error(400, "invalid_field"),
+        "limits.event_types_max"
+    );
     let kept = json!({"webhooks_max": null, "keys_max": 1, "max_in_flight": 100, "timeout": 90, "kept_bytes_max": 0,
         "events_per_second": 10, "events_per_day": 5, "kept_days_max": 7, "event_types_max": 8});
     let asked =

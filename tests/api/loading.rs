@@ -115,7 +115,8 @@ async fn one_request_searches_only_so_long_for_what_was_meant() {
     // Each search compares some two million characters.
     let hints = |told: &Value| {
         let told = told.as_array().cloned().unwrap_or_default();
-        let of_type = told.iter().filter_map(Value::as_str).filter(|text| text.contains("is not among the event types"));
+        let of_type =
+            told.iter().filter_map(Value::as_str).filter(|text| text.contains("is not among the event types"));
         of_type.map(|text| text.contains("did you mean")).collect::<Vec<_>>()
     };
     let expected = [true, true, false, false, false];
