@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::Dialect;
 use super::nearest::Search;
 use super::pattern;
-use crate::domain::shape::{Facts, Unshaped};
+use crate::domain::shape::{Budget, Facts, Unshaped};
 use crate::domain::webhook::EventFilter;
 use crate::domain::{Invalid, event, json};
 
@@ -74,8 +74,9 @@ impl Dialect {
     fn shaped_sample(&self, event: &EventType) -> Result<Option<Box<RawValue>>, Unshaped> {
         let Some(shape) = &self.shape else { return Ok(None) };
         let actor = self.sample_actor.as_ref().map(|actor| actor.get().as_bytes());
-        let shaped = shape.apply(&Facts::of(&event.name, event.sample.get().as_bytes(), actor, None))?;
-        let text = String::from_utf8(shaped.data).expect("a shape makes JSON of JSON");
+        let facts = Facts::of(&event.name, event.sample.get().as_bytes(), actor, None);
+        let shaped = shape.apply(&facts, &mut Budget::of(facts.bytes()))?;
+        let text = String::from_utf8(shaped).expect("a shape makes JSON of JSON");
         Ok(Some(RawValue::from_string(text).expect("a shape makes JSON of JSON")))
     }
 

@@ -36,18 +36,29 @@ enum Worked {
 impl Staging<'_> {
     /// Makes a job of a bulk call. It covers what exists by now.
     pub fn create_job(&mut self, bulk: Bulk) -> Result<Job, Refusal> {
+        self.create_job_without(bulk, 0)
+    }
+
+    /// The same; so many were named that are not there.
+    fn create_job_without(&mut self, bulk: Bulk, missing: u64) -> Result<Job, Refusal> {
         self.vet_job_room(bulk.account)?;
-        let job = Job::new(JobId(self.next_id(0)), bulk, self.now());
+        let mut job = Job::new(JobId(self.next_id(0)), bulk, self.now());
+        job.miss(missing);
         self.put_job(&job);
         Ok(job)
     }
 
     /// The same, once for an `Idempotency-Key`: says whether it was made now.
-    pub fn create_job_once(&mut self, bulk: Bulk, idempotency: Option<Idempotency>) -> Result<(Job, bool), Refusal> {
+    pub fn create_job_once(
+        &mut self,
+        bulk: Bulk,
+        missing: u64,
+        idempotency: Option<Idempotency>,
+    ) -> Result<(Job, bool), Refusal> {
         if let Some(before) = self.job_made_before(bulk.account, idempotency.as_ref())? {
             return Ok((before, false));
         }
-        let job = self.create_job(bulk)?;
+        let job = self.create_job_without(bulk, missing)?;
         self.remember_job(&job, idempotency);
         Ok((job, true))
     }

@@ -44,6 +44,8 @@ pub struct Registry {
     changes: Changes,
     /// How many webhooks of each dialect an account has.
     dialects: HashMap<AccountNumber, BTreeMap<String, usize>>,
+    /// How many webhooks of an account have a shape of their own.
+    shaped: BTreeMap<AccountNumber, usize>,
     /// How many webhooks of an account are ordered by the value at each path.
     order_paths: HashMap<AccountNumber, BTreeMap<KeyPath, usize>>,
     /// How many webhooks there are of each status, by its word.
@@ -218,6 +220,11 @@ impl Registry {
         self.dialects.get(&account).into_iter().flat_map(BTreeMap::keys).map(String::as_str)
     }
 
+    /// Whether webhooks of the account have shapes of their own.
+    pub fn has_shapes(&self, account: AccountNumber) -> bool {
+        self.shaped.contains_key(&account)
+    }
+
     /// The dialects of all accounts, and of all webhooks of which anything is kept.
     pub fn dialects_in_use(&self) -> BTreeSet<String> {
         let of_accounts = self.accounts.values().map(|account| &account.dialect);
@@ -334,6 +341,7 @@ impl Registry {
             }
         }
         self.dialects.remove(&number);
+        self.shaped.remove(&number);
         self.order_paths.remove(&number);
         self.audiences.retain(|(of, _), _| *of != number);
         self.event_types.forget(number);
@@ -387,6 +395,9 @@ impl Registry {
         self.uids.learn(webhook);
         *self.statuses.entry(webhook.status_word()).or_default() += 1;
         *self.dialects.entry(webhook.account).or_default().entry(webhook.dialect.clone()).or_default() += 1;
+        if webhook.shape.is_some() {
+            *self.shaped.entry(webhook.account).or_default() += 1;
+        }
         if let Some(path) = order_path(webhook) {
             *self.order_paths.entry(webhook.account).or_default().entry(path.clone()).or_default() += 1;
         }
@@ -397,6 +408,9 @@ impl Registry {
         self.uids.forget(webhook);
         one_less(&mut self.statuses, &webhook.status_word());
         one_less(self.dialects.entry(webhook.account).or_default(), &webhook.dialect);
+        if webhook.shape.is_some() {
+            one_less(&mut self.shaped, &webhook.account);
+        }
         if let Some(path) = order_path(webhook) {
             one_less(self.order_paths.entry(webhook.account).or_default(), path);
         }

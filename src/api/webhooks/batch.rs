@@ -82,8 +82,9 @@ struct Row<'a> {
 /// Make or change many webhooks
 ///
 /// An array, or one object a line (`application/x-ndjson`). One that names a webhook by its `id` changes it, as one with the `uid` of
-/// a webhook does; any other makes one, with that `uid` where it has one. So a batch in which each has a `uid` can be sent again. A
-/// webhook can be named once. A change leaves what is not said as it is. Whether endpoints want deliveries is asked after the
+/// a webhook does; any other makes one, with that `uid` where it has one. So a batch in which each has an `id` or a
+/// `uid` can be sent again; one with neither is made anew each time, and `Idempotency-Key` is not heeded here. A webhook can be
+/// named once. A change leaves what is not said as it is. Whether endpoints want deliveries is asked after the
 /// reply: such a webhook is `unverified` in it. A body that is not JSON is refused whole.
 #[utoipa::path(
     operation_id = "webhooks.bulk.put", security(("key" = ["manage"])),

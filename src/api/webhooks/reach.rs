@@ -86,7 +86,8 @@ impl Reach<'_> {
 
     /// For whom webhooks are shown.
     pub fn onlooker(&self) -> Onlooker {
-        Onlooker { account: self.tenant.account().id.clone(), may_manage: self.tenant.may(Scope::Manage) }
+        let (account, may_manage) = (self.tenant.account().id.clone(), self.tenant.may(Scope::Manage));
+        Onlooker { account, may_manage, dialects: Arc::clone(&self.api.dialects.now()) }
     }
 
     /// The history of a webhook.
