@@ -21,7 +21,7 @@ const MARKER: &[u8] = b"a-path-that-only-the-owner-knows";
 const THEN: u64 = 1_795_645_900_000;
 /// And after those of formats 5 to 8 were.
 const LATER: [(u32, u64); 4] =
-    [(5, 1_795_681_500_000), (6, 1_795_701_000_000), (7, 1_795_737_300_000), (8, 1_795_747_800_000)];
+    [(5, 1_795_681_500_000), (6, 1_795_701_000_000), (7, 1_795_737_300_000), (8, 1_795_748_280_000)];
 /// The number of the account that exists from the start.
 const DEFAULT: u32 = 1;
 

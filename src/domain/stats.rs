@@ -332,7 +332,7 @@ mod tests {
         outcomes().into_iter().for_each(|outcome| counts.count_attempt(&attempt(1, outcome, 7), false, false));
         counts.count_attempt(&attempt(2, Outcome::Status(200), 9), true, true);
         assert_eq!(counts.failed().collect::<Vec<_>>(), FAILURE_KINDS.map(|kind| (kind, 1)));
-        assert_eq!((counts.attempts(), counts.succeeded, counts.failures(), counts.retried), (14, 1, 13, 1));
+        assert_eq!((counts.attempts(), counts.succeeded, counts.failures(), counts.retried), (15, 1, 14, 1));
         assert_eq!((counts.answers.len(), counts.rate_limited), (2, 1), "only answers have a response time");
     }
 

@@ -13,3 +13,7 @@ pub enum Format {
 /// security scheme, how the signature is made; in a response, that it is a success; at the root, keys of the dialect file
 /// that no field of the format has a place for.
 pub(super) const MARK: &str = "x-hookwheel";
+
+/// In the extension at the root, where no body shows an event's data: by the event's type its `sample`, and its `schema` if it is
+/// stated.
+pub(super) const DATA_OF_EVENTS: &str = "data";

@@ -275,7 +275,7 @@ async fn of_many_webhooks_each_by_itself_the_good_ones_are_done() {
     let server = Server::start().await;
     let body = [
         r#"{"url": "https://example.com/a", "events": ["*"], "name": "a", "uid": "a"}"#,
-        r#"{"url": "https://example.com/b", "events": []}"#,
+        r#"{"url": "ftp://example.com/b", "events": ["*"]}"#,
         r#"{"url": "https://example.com/c", "events": ["*"], "name": "c"}"#,
         r#"{"uid": "a", "name": "twice"}"#,
         r#"{"id": "none", "name": "x"}"#,
@@ -286,7 +286,7 @@ async fn of_many_webhooks_each_by_itself_the_good_ones_are_done() {
     assert_eq!(statuses, [201, 400, 201, 400, 404, 201]);
     assert_eq!(names(&server).await, ["a", "c", "d"]);
     let error = |n: usize, name: &str| rows[n]["error"][name].clone();
-    assert_eq!((error(1, "code"), error(1, "field")), (json!("invalid_field"), json!("[1].events")));
+    assert_eq!((error(1, "code"), error(1, "field")), (json!("invalid_field"), json!("[1].url")));
     assert!(error(1, "message").as_str().unwrap().starts_with("line 2: "), "{rows}");
     assert_eq!(error(3, "field"), "[3].uid", "a webhook is named once");
     assert_eq!((error(4, "code"), error(4, "field")), (json!("not_found"), json!("[4].id")));

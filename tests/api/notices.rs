@@ -71,7 +71,7 @@ async fn without_a_mail_server_nobody_sends_mail() {
 async fn mail_goes_to_whom_the_operator_says_unless_accounts_are_trusted() {
     for rule in [MailRule::Operator, MailRule::Accounts] {
         let server = Server::start_with(rule).await;
-        server.post("/api/v1/accounts").json(json!({"id": "acme"})).send().await.data(201);
+        server.post("/api/v1/accounts").json(json!({"id": "acme", "name": "Acme"})).send().await.data(201);
         let (own, operators) = (key(&server, "acme", &["manage"]).await, key(&server, "operator", &["manage"]).await);
         for key in [&server.admin, &operators] {
             let made = make(&server, key, json!({"url": MAIL})).await.data(201);
@@ -215,7 +215,7 @@ async fn nobody_hears_what_is_said_of_anothers_webhooks() {
     let server = Server::start().await;
     let mut keys = Vec::new();
     for account in ["acme", "umbrella"] {
-        server.post("/api/v1/accounts").json(json!({"id": account})).send().await.data(201);
+        server.post("/api/v1/accounts").json(json!({"id": account, "name": account})).send().await.data(201);
         let key = key(&server, account, &["manage", "publish", "read"]).await;
         make(&server, &key, json!({"notices": {"quiet_seconds": 0}, "name": "the ear"})).await.data(201);
         make(&server, &key, json!({"name": "the source"})).await.data(201);

@@ -310,7 +310,7 @@ fn many_failures_are_few_messages_and_none_is_left_out() {
             Some("notice.summary") => body["data"]["count"].as_u64().expect("a count"),
             other => panic!("{other:?}"),
         };
-        assert_eq!(messages == 1, body["type"] == "delivery.dead", "only the first is told alone: {body}");
+        assert!(messages > 1 || body["type"] == "delivery.dead", "the first is told at once: {body}");
     }
     assert_eq!(told, DEAD);
     assert!(messages <= 40, "{messages} messages");

@@ -10,7 +10,7 @@ use super::payload::{self, Body, Step};
 use super::sample;
 use crate::dialect::derived;
 use crate::domain::event;
-use crate::exchange::format::MARK;
+use crate::exchange::format::{DATA_OF_EVENTS, MARK};
 use crate::exchange::sheet::{Header, Message, Proof, Scheme, Sheet};
 
 /// A schema that is longer stays in the document.
@@ -62,7 +62,8 @@ pub(super) fn of(document: &Document, mut sheet: Sheet) -> (String, Vec<String>,
     let mut made_up: Vec<&str> = Vec::new();
     for (n, message) in sheet.messages.iter().enumerate() {
         let way = payload::way_to_data(&body.envelope).filter(|_| same.contains(&n));
-        if event(document, message, way.as_deref(), &mut draft) == Shown::MadeUp {
+        let told = rest.get(DATA_OF_EVENTS).and_then(|all| all.get(&message.name));
+        if event(document, message, way.as_deref(), told, &mut draft) == Shown::MadeUp {
             made_up.push(&message.name);
         }
     }
@@ -246,15 +247,26 @@ enum Shown {
     MadeUp,
 }
 
-fn event(document: &Document, message: &Message, way: Option<&[Step]>, draft: &mut Draft) -> Shown {
+/// Writes an event; `told` is what the document says of its data where the body does not show it.
+fn event(
+    document: &Document,
+    message: &Message,
+    way: Option<&[Step]>,
+    told: Option<&Value>,
+    draft: &mut Draft,
+) -> Shown {
     let Message { name, description, payload, example, .. } = message;
     if let Err(wrong) = event::check_type(name) {
         draft.lost.push(format!("the event {name:?}: its type {}", wrong.message));
         return Shown::Yes;
     }
     let way = way.unwrap_or_default();
-    let schema = schema_at(document, payload, way);
-    let found = example.as_ref().and_then(|example| value_at(example, way));
+    let schema = match told {
+        Some(told) => told.get("schema").cloned().unwrap_or(Value::Null),
+        None => schema_at(document, payload, way),
+    };
+    let told = told.and_then(|told| told.get("sample"));
+    let found = told.or(example.as_ref().and_then(|example| value_at(example, way)));
     let shown = if found.is_some() { Shown::Yes } else { Shown::MadeUp };
     let sample = found.cloned().unwrap_or_else(|| sample::of(document, &schema));
     draft.text.push_str("\n[[event]]\n");

@@ -154,6 +154,7 @@ fn fixed(value: &Value) -> Option<Toml> {
         Value::Bool(flag) => Some(Toml::Boolean(*flag)),
         Value::Number(number) => number.as_i64().map(Toml::Integer).or_else(|| number.as_f64().map(Toml::Float)),
         Value::String(text) if !text.contains('{') => Some(Toml::String(text.clone())),
+        Value::Array(items) if items.is_empty() => Some(Toml::Array(Vec::new())),
         _ => None,
     }
 }

@@ -1,11 +1,12 @@
 //! What of a dialect stands in which field of a document.
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::payload::{self, DATA};
 use crate::dialect::{Algorithm, Dialect, Encoding, EventType, SignatureRule};
 use crate::docs;
-use crate::exchange::format::{Format, MARK};
+use crate::exchange::format::{DATA_OF_EVENTS, Format, MARK};
 use crate::exchange::sheet::{Header, Message, Proof, Scheme, Sheet};
 
 /// Keys of a dialect file that both formats have no field for.
@@ -69,6 +70,9 @@ pub(super) fn of(dialect: &Dialect, format: Format) -> Sheet {
         body.shift_remove("format");
     }
     rest.retain(|_, value| *value != json!({}));
+    if !payload::shows_data(&dialect.envelope) {
+        rest.insert(DATA_OF_EVENTS.into(), dialect.catalogue.iter().map(data).collect());
+    }
     if format == Format::AsyncApi {
         rest.insert("success".into(), json!(Vec::<String>::from(dialect.success.clone())));
     }
@@ -90,6 +94,16 @@ pub(super) fn of(dialect: &Dialect, format: Format) -> Sheet {
         messages: dialect.catalogue.iter().map(|event| message(dialect, event)).collect(),
         rest,
     }
+}
+
+/// What the body of an event is made of, where the body does not show it.
+fn data(event: &EventType) -> (String, Value) {
+    let read = |text: &RawValue| serde_json::from_str::<Value>(text.get()).expect("it is JSON");
+    let mut data = json!({"sample": read(&event.sample)});
+    if let Some(stated) = &event.stated_schema {
+        data["schema"] = read(stated);
+    }
+    (event.name.clone(), data)
 }
 
 /// A signature in a header; `None` for one in the body.

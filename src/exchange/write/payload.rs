@@ -16,6 +16,19 @@ pub(super) fn schema(dialect: &Dialect) -> Value {
     of(&dialect.envelope, dialect)
 }
 
+/// Whether a body of this form holds the event's data as a whole, so that it can be read from an example.
+pub(super) fn shows_data(envelope: &Envelope) -> bool {
+    match envelope {
+        Envelope::Text(template) => template.alone() == Some(&Placeholder::EventData),
+        Envelope::Constant(_) => false,
+        Envelope::Array(items) => items.iter().any(shows_data),
+        Envelope::Object(members) => members.iter().any(|member| match member {
+            Member::Field(_, value) => shows_data(value),
+            Member::Spread(slot) => *slot == Placeholder::EventData,
+        }),
+    }
+}
+
 fn of(envelope: &Envelope, dialect: &Dialect) -> Value {
     match envelope {
         Envelope::Text(template) => text(template, dialect),
@@ -23,6 +36,7 @@ fn of(envelope: &Envelope, dialect: &Dialect) -> Value {
             let value: Value = serde_json::from_str(json).expect("a constant is JSON");
             json!({"const": value})
         }
+        Envelope::Array(items) if items.is_empty() => json!({"const": []}),
         Envelope::Array(items) => {
             let items: Vec<Value> = items.iter().map(|item| of(item, dialect)).collect();
             json!({"type": "array", "prefixItems": items, "minItems": items.len(), "maxItems": items.len()})

@@ -157,7 +157,8 @@ fn a_thousand_failures_are_two_messages() {
     bench.turn(5 * MINUTE_MS);
     assert_eq!((bench.kinds(1).len(), bench.keys(Tree::Quiet).len()), (2, 0), "quiet without end is none");
     bench.dies(sources[0]);
-    assert_eq!(bench.kinds(1).len(), 3, "and the next one is told at once");
+    let dead = bench.kinds(1).iter().filter(|kind| *kind == "delivery.dead").count();
+    assert_eq!(dead, 2, "and the next one is told at once");
     assert_eq!(bench.scrub(), [] as [String; 0]);
 }
 
