@@ -113,6 +113,20 @@ async fn a_day(client: &Client, endpoint: &str) {
         assert!(begun.elapsed() < DEADLINE);
     }
     assert!(rows(client.dead_letters().list(&[])).await.is_empty());
+    let mut said: Value =
+        (0..2).map(|n| json!({"url": endpoint, "events": ["none"], "uid": format!("many-{n}")})).collect();
+    let put = client.webhooks_bulk().put(&said, &[]).await.expect("made");
+    assert_eq!((&put[0]["status"], &put[1]["status"]), (&json!(201), &json!(201)));
+    said[1]["url"] = json!("no url");
+    let put = client.webhooks_bulk().put(&said, &[("mode", "each")]).await.expect("one of them");
+    assert_eq!((&put[0]["status"], &put[1]["status"]), (&json!(200), &json!(400)));
+    let gone = client.webhooks_bulk().delete(&json!({"ids": ["many-0", "many-1"]})).await.expect("a job");
+    assert_eq!(gone["ids"], 2);
+    let event = text(&receipt, "id");
+    let replay = async |key| client.events().replay(&event, &json!({}), key).await.expect("a job")["id"].clone();
+    let once = replay(Some("again")).await;
+    assert_eq!(replay(Some("again")).await, once);
+    assert_ne!(replay(None).await, once, "a key of its own");
     let renamed = client.webhooks().change(&webhook, &json!({"name": "Mine"})).await.expect("changed");
     assert_eq!(renamed["name"], "Mine");
     assert_eq!(client.webhooks().delete(&webhook).await.expect("deleted"), Value::Null);

@@ -291,19 +291,21 @@ fn tests_checks_and_questions_authenticate_as_deliveries_do() {
     let (endpoint, tokens) = (Receiver::start(|_, _| Answer::Challenge), tokens(3600));
     let mut stage = Stage::start(&[]);
     let fixed = json!({"auth": {"type": "bearer", "token": "fixed"}, "ownership_check": true});
-    for (settings, wanted) in
-        [(fixed, "Bearer fixed"), (json!({"auth": oauth2(&tokens), "ownership_check": true}), "Bearer t1")]
-    {
+    // Once it is proven it is another webhook, which has a token of its own.
+    for (settings, [asked, proven]) in [
+        (fixed, ["Bearer fixed"; 2]),
+        (json!({"auth": oauth2(&tokens), "ownership_check": true}), ["Bearer t1", "Bearer t2"]),
+    ] {
         let webhook = stage.webhook(&endpoint.url("/"), settings);
         let path = format!("/api/v1/webhooks/{webhook}");
         assert_eq!(stage.client.get(&path).data(200)["status"], "active", "it has answered what it was asked");
         assert_eq!(stage.client.post(&format!("{path}/check"), &json!({})).data(200)["status_code"], 200);
         assert_eq!(stage.client.post(&format!("{path}/test"), &json!({})).data(202)["success"], true);
-        for what in ["the question", "the check", "the test"] {
+        for (what, wanted) in [("the question", asked), ("the check", proven), ("the test", proven)] {
             assert_eq!(endpoint.next().header("authorization"), Some(wanted), "{what}");
         }
     }
-    assert_eq!(tokens.arrived.try_iter().count(), 1, "they share one token");
+    assert_eq!(tokens.arrived.try_iter().count(), 2, "check and test share one token");
 
     let mut wrong = oauth2(&tokens);
     wrong["client_id"] = json!("nobody");

@@ -44,6 +44,8 @@ fn start(dir: &Path) -> Server {
     let dialects = dir.join("contracts");
     std::fs::create_dir(&dialects).expect("made");
     std::fs::write(dialects.join("shaped.toml"), FILE).expect("written");
+    let bounded = format!("{FILE}\n[limits]\nbody_bytes_max = 50000\n");
+    std::fs::write(dialects.join("bounded.toml"), bounded).expect("written");
     Server::start(dir, &[("HOOKWHEEL__DELIVER__DIALECTS", dialects.to_str().expect("a plain path"))])
 }
 
@@ -143,6 +145,44 @@ fn what_is_too_much_for_a_shape_is_a_dead_letter_until_the_shape_is_mended() {
     assert_eq!(client.request("PATCH", &path, br#"{"shape": {"pick": [], "set": {"ok": true}}}"#).status, 200);
     client.post("/api/v1/dead-letters/replay", &json!({"ids": [delivery["id"]]}));
     assert_eq!(verified(&receiver.next()), r#"{"what":"a","data":{"ok":true}}"#);
+}
+
+#[test]
+fn the_producer_is_told_of_a_short_event_of_which_a_shape_makes_too_long_a_body() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = start(dir.path());
+    let (mut client, receiver) = (server.client(), Receiver::start(|_, _| Answer::Status(204)));
+    let wish = json!({"url": receiver.url("/"), "events": ["*"], "dialect": "bounded", "secret": SECRET,
+        "shape": {"set": {"copies": vec!["{@.data.text}"; 10]}}});
+    let id = client.post("/api/v1/webhooks", &wish).data(201)["id"].as_str().expect("an id").to_string();
+    let reply = client.post("/api/v1/events", &json!({"type": "a", "id": "short", "data": {"text": "x".repeat(5500)}}));
+    assert_eq!(reply.status, 202);
+    let told = reply.json()["warnings"].clone();
+    let warning = format!("data: webhook {id} is not sent it: its body has ");
+    assert!(told[0].as_str().is_some_and(|one| one.starts_with(&warning)), "{told}");
+    ended(&mut client, "short", &id, "cancelled");
+}
+
+#[test]
+fn what_takes_long_to_shape_arrives_like_the_rest() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = start(dir.path());
+    let mut client = server.client();
+    let [by_dialect, by_both] = [(), ()].map(|()| Receiver::start(|_, _| Answer::Status(204)));
+    webhook(&mut client, &by_dialect.url("/"), &json!(null));
+    webhook(
+        &mut client,
+        &by_both.url("/"),
+        &json!({"rename": {"@.data.items[*].sku": "code"}, "drop": ["@.data.source"]}),
+    );
+    let many = |item: &Value| json!({"items": vec![item; 20_000]});
+    let event = json!({"type": "order.paid", "data": many(&json!({"sku": "a", "cost": 1}))});
+    assert_eq!(client.post("/api/v1/events", &event).status, 202);
+    let data = |arrived: &Arrived| serde_json::from_str::<Value>(&verified(arrived)).expect("JSON")["data"].clone();
+    let mut of_dialect = many(&json!({"sku": "a"}));
+    of_dialect["source"] = json!("shop");
+    assert!(data(&by_dialect.next()) == of_dialect, "the dialect's shape");
+    assert!(data(&by_both.next()) == many(&json!({"code": "a"})), "both shapes");
 }
 
 #[test]

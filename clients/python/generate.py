@@ -16,6 +16,10 @@ def main(document: pathlib.Path, out: pathlib.Path) -> None:
             content = operation.get("requestBody", {}).get("content", {})
             # The generator can send no NDJSON. Whatever takes it takes JSON too.
             content.pop("application/x-ndjson", None)
+            for parameter in operation.get("parameters", []):
+                # It reads what a parameter is for where its type is described.
+                if "description" in parameter and "$ref" not in parameter["schema"]:
+                    parameter["schema"]["description"] = parameter["description"]
             for reply in operation["responses"].values():
                 # Where a reply comes in several forms, it is asked for as JSON.
                 if "application/json" in reply.get("content", {}):

@@ -63,7 +63,7 @@ pub struct AuditView {
     action: String,
     /// The id of what it was done to.
     target: String,
-    /// The settings that changed, without their values.
+    /// The settings that changed, or what a bulk call selects by, without their values.
     fields: Vec<String>,
     /// Who did it.
     by: AuditBy,

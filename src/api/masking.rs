@@ -1,12 +1,12 @@
-//! Headers as they are shown. What stays true: the value of one that lets its holder in is shown to nobody who may not change
+//! Headers and URLs as they are shown. What stays true: the value of one that lets its holder in is shown to nobody who may not change
 //! it; that it is sent, and under which name, is.
 
 use std::collections::BTreeMap;
 
 use actix_web::http::header::HeaderName;
 
-use crate::dialect::Dialect;
-use crate::domain::endpoint::{MASK, is_credential};
+use crate::dialect::{Dialect, Dialects};
+use crate::domain::endpoint::{MASK, is_credential, place_of};
 use crate::domain::sent_headers::SentHeaders;
 use crate::domain::webhook::Webhook;
 
@@ -19,9 +19,11 @@ pub fn own_headers(headers: &[(String, String)], may_manage: bool) -> Shown {
     shown(headers, may_manage, is_credential)
 }
 
-/// A URL of a webhook, as it is or was. Who hears notices may be a chat, whose incoming webhooks have secrets for URLs.
-pub fn own_url(webhook: &Webhook, url: &str, may_manage: bool) -> String {
-    if may_manage || webhook.notices.is_none() { url.to_string() } else { webhook.url.place() }
+/// A URL of a webhook, as it is or was. It may be a secret: a contract says so, who hears notices may be a chat, whose incoming
+/// webhooks have such URLs, and of a contract that is gone nobody knows.
+pub fn own_url(webhook: &Webhook, url: &str, dialects: &Dialects, may_manage: bool) -> String {
+    let is_secret = || dialects.get(&webhook.dialect).is_none_or(|dialect| dialect.url_is_secret);
+    if !may_manage && (webhook.notices.is_some() || is_secret()) { place_of(url) } else { url.to_string() }
 }
 
 /// The headers of an attempt; `dialect` is that of its webhook, and may show a secret in a header of any name.
@@ -47,7 +49,8 @@ fn shown<'h>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::Dialects;
+    use crate::domain::endpoint::EndpointUrl;
+    use crate::domain::webhook::EventFilter;
 
     fn headers(names: &[&str]) -> Vec<(String, String)> {
         names.iter().map(|name| (name.to_string(), "x".to_string())).collect()
@@ -55,6 +58,21 @@ mod tests {
 
     fn seen(shown: Shown) -> Vec<(String, bool)> {
         shown.into_iter().map(|(name, value)| (name, value.is_some())).collect()
+    }
+
+    #[test]
+    fn a_secret_url_is_masked_as_it_was_then() {
+        let dialects = Dialects::shipped();
+        let shown = |dialect: &str, url: &str, may_manage| {
+            let now = EndpointUrl::parse("https://now.example.com/secret", false).unwrap();
+            own_url(&Webhook::new(1, dialect, now, vec![EventFilter::All]), url, &dialects, may_manage)
+        };
+        let then = "https://then.example.com/secret?key=1";
+        for dialect in ["slack_incoming", "teams_incoming", "discord_incoming", "gone"] {
+            assert_eq!(shown(dialect, then, false), "https://then.example.com/***", "{dialect}");
+            assert_eq!(shown(dialect, then, true), then, "{dialect}");
+        }
+        assert_eq!(shown("standard", then, false), then);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::api::outbound::Outbound;
 use crate::clock::{Clock, Dice};
 use crate::dialect::{Dialect, Shelf, Signing};
 use crate::domain::Invalid;
-use crate::domain::account::AccountLimits;
+use crate::domain::account::Account;
 use crate::domain::byte_budget::{ByteBudget, Charge, NoRoom};
 use crate::domain::guard::Guard;
 use crate::domain::id::{AccountNumber, KeyId};
@@ -72,8 +72,9 @@ pub struct Quotas {
 }
 
 impl Quotas {
-    /// Those of an account for which the operator set this.
-    pub fn of(&self, limits: &AccountLimits) -> Self {
+    /// Those of an account: what the operator set for it goes before.
+    pub fn of(&self, account: &Account) -> Self {
+        let limits = &account.limits;
         Self {
             webhooks_max: limits.webhooks_max.map_or(self.webhooks_max, |max| max as usize),
             keys_max: limits.keys_max.map_or(self.keys_max, |max| max as usize),
@@ -81,7 +82,7 @@ impl Quotas {
             timeout_seconds: limits.timeout.unwrap_or(self.timeout_seconds),
             kept_bytes_max: limits.kept_bytes_max.unwrap_or(self.kept_bytes_max),
             kept_days_max: limits.kept_days_max.map_or(self.kept_days_max, u64::from),
-            event_types_max: self.event_types_max,
+            event_types_max: account.event_types_max.map_or(self.event_types_max, |max| max as usize),
             events_per_second: limits.events_per_second.unwrap_or(self.events_per_second),
             events_per_day: limits.events_per_day.unwrap_or(self.events_per_day),
         }

@@ -6,6 +6,8 @@ use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
+use crate::clock::Dice;
+
 /// The header that lets a request be made again.
 pub const IDEMPOTENCY_HEADER: &str = "Idempotency-Key";
 
@@ -50,9 +52,9 @@ impl Asked {
         self
     }
 
-    /// Under a key that lets it be made again.
-    pub fn under(self, idempotency_key: String) -> Self {
-        Self { idempotency_key: Some(idempotency_key), ..self }
+    /// Under a key that lets it be made again: this, or one of its own.
+    pub fn once(self, idempotency_key: Option<&str>) -> Self {
+        Self { idempotency_key: Some(idempotency_key.map_or_else(key, str::to_owned)), ..self }
     }
 
     /// Whether it does no harm where it is done twice.
@@ -66,6 +68,12 @@ impl Asked {
         let body = self.body.clone().map(|body| ("application/json", body));
         Call { method: self.method.clone(), path: &self.path, headers, body }
     }
+}
+
+/// A key that nobody has.
+fn key() -> String {
+    let mut dice = Dice::from_system();
+    format!("{:016x}{:016x}", dice.bits(), dice.bits())
 }
 
 /// A value as one segment of a path.

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::asked::Asked;
 use super::error::Error;
 use super::verbs::Events;
-use crate::clock::Dice;
 
 impl Events<'_> {
     /// Publishes an event. Tried again, it is still accepted once.
@@ -22,8 +21,6 @@ impl Events<'_> {
     /// # Errors
     /// As [`Events::publish`].
     pub async fn publish_all(&self, events: &Value) -> Result<Value, Error> {
-        let mut dice = Dice::from_system();
-        let key = format!("{:016x}{:016x}", dice.bits(), dice.bits());
-        self.0.ask(Asked::new(Method::POST, "/api/v1/events", &[]).with_body(events).under(key)).await
+        self.0.ask(Asked::new(Method::POST, "/api/v1/events", &[]).with_body(events).once(None)).await
     }
 }

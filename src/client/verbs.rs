@@ -55,6 +55,33 @@ macro_rules! parts {
             self.0.ask(Asked::new(Method::$method, $path, &[$((stringify!($arg), $arg)),*]).with_body(fields)).await
         }
     };
+    (@once $(#[$told:meta])+ $verb:ident $method:ident $path:literal ($($arg:ident),*)) => {
+        $(#[$told])+
+        ///
+        /// Tried again under the same `idempotency_key`, for a day, it is still done once; where none is given, one is made.
+        ///
+        /// # Errors
+        /// No answer, or one that it cannot be done.
+        pub async fn $verb(
+            &self,
+            $($arg: &str,)*
+            fields: &Value,
+            idempotency_key: Option<&str>,
+        ) -> Result<Value, Error> {
+            let asked = Asked::new(Method::$method, $path, &[$((stringify!($arg), $arg)),*]).with_body(fields);
+            self.0.ask(asked.once(idempotency_key)).await
+        }
+    };
+    (@many $(#[$told:meta])+ $verb:ident $method:ident $path:literal ($($arg:ident),*)) => {
+        $(#[$told])+
+        ///
+        /// # Errors
+        /// No answer, or one that it cannot be done.
+        pub async fn $verb(&self, $($arg: &str,)* rows: &Value, query: Query<'_>) -> Result<Value, Error> {
+            let asked = Asked::new(Method::$method, $path, &[$((stringify!($arg), $arg)),*]);
+            self.0.ask(asked.with_query(query).with_body(rows)).await
+        }
+    };
     (@query $(#[$told:meta])+ $verb:ident $method:ident $path:literal ($($arg:ident),*)) => {
         $(#[$told])+
         ///
@@ -84,9 +111,9 @@ parts! {
         /// Purge an event's payload, and keep its history.
         "events.purge" purge POST "/api/v1/events/{id}/purge" (id) plain;
         /// Deliver an event again, to all webhooks that want it now.
-        "events.replay" replay POST "/api/v1/events/{id}/replay" (id) body;
+        "events.replay" replay POST "/api/v1/events/{id}/replay" (id) once;
         /// Publish an event to all accounts, or to those with a tag.
-        "events.broadcast" broadcast POST "/api/v1/events/broadcast" () body;
+        "events.broadcast" broadcast POST "/api/v1/events/broadcast" () once;
     }
     /// Many events at once.
     events_bulk EventsBulk {
@@ -147,8 +174,8 @@ parts! {
     webhooks_bulk WebhooksBulk {
         /// Delete many webhooks: those of `ids`, or those that a filter selects.
         "webhooks.bulk.delete" delete POST "/api/v1/webhooks/delete" () body;
-        /// Make or change many webhooks, all or none.
-        "webhooks.bulk.put" put POST "/api/v1/webhooks/batch" () body;
+        /// Make or change many webhooks, an array of them: all or none, or with `("mode", "each")` each by itself.
+        "webhooks.bulk.put" put POST "/api/v1/webhooks/batch" () many;
     }
     /// Deliveries that are pulled, each with a lease.
     webhooks_leases WebhooksLeases {

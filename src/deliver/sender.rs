@@ -16,6 +16,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use ipnet::IpNet;
 use quick_cache::{UnitWeighter, unsync::Cache};
+use tokio::sync::Mutex;
 use url::Url;
 
 use super::book::Unsent;
@@ -50,6 +51,7 @@ use crate::domain::webhook::Webhook;
 use crate::store::{Store, StoreError};
 
 mod lease;
+mod shaping;
 
 /// Events whose bodies a sender keeps at hand, so that one event to many webhooks is read and prepared once.
 const PREPARED_MAX: usize = 64;
@@ -111,8 +113,10 @@ struct Ready {
     event: Arc<Event>,
     /// While it is kept here no other dialect can have its place in memory, which is a part of the key.
     dialect: Arc<Dialect>,
-    /// Made once it is asked for: who has a shape of its own asks for another.
+    /// Made once it is asked for, or shaped before.
     body: OnceCell<Result<Prepared, Unshaped>>,
+    /// Whoever shapes it, so that others wait for that and do not shape it too.
+    shaping: Mutex<()>,
     /// By what its body is known again, where all webhooks get the same.
     sent: OnceCell<SentBody>,
     /// What its body holds of the budget, as long as it is out.
@@ -122,7 +126,14 @@ struct Ready {
 impl Ready {
     /// An event as this dialect sends it.
     fn of(event: Arc<Event>, dialect: Arc<Dialect>) -> Self {
-        Self { event, dialect, body: OnceCell::new(), sent: OnceCell::new(), charge: RefCell::default() }
+        Self {
+            event,
+            dialect,
+            body: OnceCell::new(),
+            shaping: Mutex::default(),
+            sent: OnceCell::new(),
+            charge: RefCell::default(),
+        }
     }
 
     /// The body, for webhooks without a shape of their own, or for the one whose it is.
@@ -162,22 +173,30 @@ impl Sender {
     /// was attempted.
     pub async fn attempt(&self, claim: &Claim) -> Result<(Made, Arc<Dialect>), Unsent> {
         let target = self.target(&claim.webhook);
-        let (started_at, watch) = (self.tools.clock.now(), Stopwatch::start());
-        let mut sent = Sent::default();
+        let begin = || (self.tools.clock.now(), Stopwatch::start());
+        let (mut begun, mut sent) = (begin(), Sent::default());
+        let attempt = async {
+            let shaped = self.shaped(claim, &target).await;
+            // Its endpoint has nothing to do with how long that took.
+            begun = begin();
+            let request = self.request(claim, &target, (shaped, begun.1), &mut sent);
+            actix_rt::time::timeout(self.deadline(&target), request).await
+        };
         // A panic would keep the delivery's place for ever; as an outcome it is seen, and tried again.
-        let request = AssertUnwindSafe(Box::pin(self.request(claim, &target, watch, &mut sent))).catch_unwind();
+        let attempt = AssertUnwindSafe(Box::pin(attempt)).catch_unwind();
         // A test goes out whatever its webhook's state, and so goes on.
         let may_be_broken_off = claim.delivery.cause != Cause::Test;
         let ended = tokio::select! {
             biased;
-            ended = actix_rt::time::timeout(self.deadline(&target), request) => ended,
+            ended = attempt => ended,
             () = target.broken_off.notified(), if may_be_broken_off => return Err(Unsent::BrokenOff),
         };
         let outcome = match ended {
             Ok(Ok(outcome)) => outcome?,
-            Ok(Err(_panic)) => Outcome::Unsendable("an internal error; see the log".into()),
-            Err(_) => Outcome::TimedOut,
+            Ok(Err(_)) => Outcome::TimedOut,
+            Err(_panic) => Outcome::Unsendable("an internal error; see the log".into()),
         };
+        let (started_at, watch) = begun;
         Ok((self.made(claim, started_at, &watch, outcome, sent), target.dialect.clone()))
     }
 
@@ -236,7 +255,7 @@ impl Sender {
         &self,
         claim: &Claim,
         target: &Target,
-        watch: Stopwatch,
+        (shaped, watch): (Option<Rc<Ready>>, Stopwatch),
         sent: &mut Sent,
     ) -> Result<Outcome, Unsent> {
         if claim.webhook.url.is_mail() {
@@ -246,7 +265,7 @@ impl Sender {
             Ok(to) => to,
             Err(why) => return Ok(Outcome::Unsendable(why.clone())),
         };
-        let Written { headers, body, charge: _charge, .. } = match self.write(claim, target, sent)? {
+        let Written { headers, body, charge: _charge, .. } = match self.write(claim, target, shaped, sent)? {
             Ok(written) => written,
             Err(outcome) => return Ok(outcome),
         };
@@ -279,12 +298,18 @@ impl Sender {
         self.requests.post(&asking, request, &mut sent.heard, &mut sent.shown).await
     }
 
-    /// Headers and body of the attempt, or what came of it in their place.
-    fn write(&self, claim: &Claim, target: &Target, sent: &mut Sent) -> Result<Result<Written, Outcome>, Unsent> {
+    /// Headers and body of the attempt, or what came of it in their place. `shaped`: what was made ready of its event before.
+    fn write(
+        &self,
+        claim: &Claim,
+        target: &Target,
+        shaped: Option<Rc<Ready>>,
+        sent: &mut Sent,
+    ) -> Result<Result<Written, Outcome>, Unsent> {
         if let Err(why) = &target.fit {
             return Ok(Err(Outcome::Unsendable(why.clone())));
         }
-        let ready = match self.ready(claim, target) {
+        let ready = match shaped.map_or_else(|| self.ready_for(claim, target), |ready| Ok(Some(ready))) {
             Ok(Some(ready)) => ready,
             Ok(None) => return Ok(Err(Outcome::Unsendable(NOT_KEPT.into()))),
             Err(Unsent::Store(damaged @ (StoreError::Damaged(_) | StoreError::Broken(_)))) => {
@@ -292,12 +317,7 @@ impl Sender {
             }
             Err(unsent) => return Err(unsent),
         };
-        // Others share the event, and not the body.
-        let ready = match target.shape {
-            Some(_) => Rc::new(Ready::of(ready.event.clone(), ready.dialect.clone())),
-            None => ready,
-        };
-        let prepared = match ready.body(&target.account_id, target.shape.as_ref()) {
+        let prepared = match ready.body(&target.account_id, target.shape.as_deref()) {
             Ok(prepared) => prepared,
             Err(unshaped) => return Ok(Err(Outcome::ShapeTooCostly(unshaped.to_string()))),
         };
@@ -364,7 +384,15 @@ impl Sender {
         self.targets_max.set((targets.len() * 2).max(TARGETS_MAX_MIN));
     }
 
-    /// The event, made ready; `None` if it is not kept any more.
+    /// The event, made ready for this webhook; `None` if it is not kept any more. Who has a shape of its own shares the event, and
+    /// not the body.
+    fn ready_for(&self, claim: &Claim, target: &Target) -> Result<Option<Rc<Ready>>, Unsent> {
+        let ready = self.ready(claim, target)?;
+        let own = |ready: Rc<Ready>| Rc::new(Ready::of(ready.event.clone(), ready.dialect.clone()));
+        Ok(if target.shape.is_some() { ready.map(own) } else { ready })
+    }
+
+    /// The event, made ready for its dialect; `None` if it is not kept any more.
     fn ready(&self, claim: &Claim, target: &Target) -> Result<Option<Rc<Ready>>, Unsent> {
         fail::fail_point!("deliver.ready", |_| Err(StoreError::Unavailable.into()));
         // What was purged since is sent to nobody, so what is held of events is read anew.

@@ -41,7 +41,7 @@ pub struct Target {
     /// Where its requests go, or why none can be sent.
     pub to: Result<Destination, String>,
     /// Its own shape, behind its dialect's.
-    pub shape: Option<Shape>,
+    pub shape: Option<Arc<Shape>>,
     keys: Vec<(SigningKey, Option<UnixMs>)>,
     custom_headers: Vec<(HeaderName, HeaderValue)>,
     /// What its auth sets.
@@ -71,7 +71,7 @@ impl Target {
             Err(invalid) => (Vec::new(), Err(invalid.to_string())),
         };
         let (shape, fit) = match webhook.own_shape() {
-            Ok(shape) => (shape, fit),
+            Ok(shape) => (shape.map(Arc::new), fit),
             Err(invalid) => (None, Err(invalid.to_string())),
         };
         let to = Destination::of(webhook.url.as_str(), webhook.account, profile);

@@ -20,7 +20,7 @@ use super::signature::Fill;
 use super::template::Template;
 use crate::domain::Invalid;
 use crate::domain::event::Event;
-use crate::domain::shape::{Facts, Shape, Unshaped};
+use crate::domain::shape::{Budget, Facts, Shape, Unshaped};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
 
@@ -95,7 +95,28 @@ impl Dialect {
     /// # Panics
     /// If the event's `data`, `actor` or `metadata` is not JSON that `domain::json` lets through.
     pub fn prepare_for(&self, event: &Event, account_id: &str, own: Option<&Shape>) -> Result<Prepared, Unshaped> {
-        let data = self.shaped(event, own)?;
+        self.prepare_within(event, account_id, own, Budget::of(facts(event, &event.data).bytes()))
+    }
+
+    /// The same where others wait: what takes long to shape ends as [`Unshaped::Steps`], and is to be prepared elsewhere.
+    ///
+    /// # Errors
+    /// The event is too much for a shape, or for a moment.
+    ///
+    /// # Panics
+    /// If the event's `data`, `actor` or `metadata` is not JSON that `domain::json` lets through.
+    pub fn prepare_at_once(&self, event: &Event, account_id: &str, own: Option<&Shape>) -> Result<Prepared, Unshaped> {
+        self.prepare_within(event, account_id, own, Budget::at_once(facts(event, &event.data).bytes()))
+    }
+
+    fn prepare_within(
+        &self,
+        event: &Event,
+        account_id: &str,
+        own: Option<&Shape>,
+        mut budget: Budget,
+    ) -> Result<Prepared, Unshaped> {
+        let data = self.shaped(event, own, &mut budget)?;
         let mut prepared = self.write(&self.envelope, (event, &data), account_id);
         if prepared.is_whole() {
             prepared.bytes = self.formatted(prepared.bytes);
@@ -104,12 +125,16 @@ impl Dialect {
     }
 
     /// An event's data as it is sent: as the dialect shapes it, and then the webhook. So what a contract leaves out is gone
-    /// whatever a webhook asks for.
-    pub fn shaped<'e>(&self, event: &'e Event, own: Option<&Shape>) -> Result<Cow<'e, [u8]>, Unshaped> {
+    /// whatever a webhook asks for. Both have one budget, that of the event as it was published.
+    pub fn shaped<'e>(
+        &self,
+        event: &'e Event,
+        own: Option<&Shape>,
+        budget: &mut Budget,
+    ) -> Result<Cow<'e, [u8]>, Unshaped> {
         let mut data = Cow::Borrowed(&event.data[..]);
         for shape in self.shape.iter().chain(own) {
-            let facts = Facts::of(&event.event_type, &data, event.actor.as_deref(), event.metadata.as_deref());
-            let shaped = shape.apply(&facts)?.data;
+            let shaped = shape.apply(&facts(event, &data), budget)?;
             data = Cow::Owned(shaped);
         }
         Ok(data)
@@ -186,4 +211,9 @@ impl Dialect {
         };
         lost.into_iter().map(warning).collect()
     }
+}
+
+/// What a shape sees of an event with this data.
+fn facts<'e>(event: &'e Event, data: &'e [u8]) -> Facts<'e> {
+    Facts::of(&event.event_type, data, event.actor.as_deref(), event.metadata.as_deref())
 }

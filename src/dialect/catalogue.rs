@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Dialect;
-use super::nearest::nearest;
+use super::nearest::Search;
 use super::pattern;
-use crate::domain::shape::{Facts, Unshaped};
+use crate::domain::shape::{Budget, Facts, Unshaped};
 use crate::domain::webhook::EventFilter;
 use crate::domain::{Invalid, event, json};
 
@@ -74,8 +74,9 @@ impl Dialect {
     fn shaped_sample(&self, event: &EventType) -> Result<Option<Box<RawValue>>, Unshaped> {
         let Some(shape) = &self.shape else { return Ok(None) };
         let actor = self.sample_actor.as_ref().map(|actor| actor.get().as_bytes());
-        let shaped = shape.apply(&Facts::of(&event.name, event.sample.get().as_bytes(), actor, None))?;
-        let text = String::from_utf8(shaped.data).expect("a shape makes JSON of JSON");
+        let facts = Facts::of(&event.name, event.sample.get().as_bytes(), actor, None);
+        let shaped = shape.apply(&facts, &mut Budget::of(facts.bytes()))?;
+        let text = String::from_utf8(shaped).expect("a shape makes JSON of JSON");
         Ok(Some(RawValue::from_string(text).expect("a shape makes JSON of JSON")))
     }
 
@@ -87,7 +88,12 @@ impl Dialect {
 
 /// What to tell of an event type, or of a filter for some, that no catalogue of these contracts has: a warning, or an error
 /// where all of them are closed. Contracts that document nothing, or examples only, say nothing of it.
-pub fn check_types(dialects: &[&Dialect], field: &str, wanted: &EventFilter) -> Result<Option<String>, Invalid> {
+pub fn check_types(
+    dialects: &[&Dialect],
+    field: &str,
+    wanted: &EventFilter,
+    search: &Search,
+) -> Result<Option<String>, Invalid> {
     let mut telling = dialects.iter().filter(|dialect| dialect.tells_types()).peekable();
     if *wanted == EventFilter::All || telling.peek().is_none() {
         return Ok(None);
@@ -97,27 +103,42 @@ pub fn check_types(dialects: &[&Dialect], field: &str, wanted: &EventFilter) -> 
     if types().any(|name| wanted.matches(name)) {
         return Ok(None);
     }
-    let found = Invalid::new(field, not_documented(&telling, wanted, types()));
+    let found = Invalid::new(field, not_documented(&telling, wanted, types(), search));
     if telling.iter().all(|dialect| dialect.types == Types::Closed) { Err(found) } else { Ok(Some(found.to_string())) }
 }
 
-fn not_documented<'d>(dialects: &[&Dialect], wanted: &EventFilter, types: impl Iterator<Item = &'d str>) -> String {
+fn not_documented<'d>(
+    dialects: &[&Dialect],
+    wanted: &EventFilter,
+    types: impl Iterator<Item = &'d str>,
+    search: &Search,
+) -> String {
     let written = wanted.to_string();
     let names = dialects.iter().map(|dialect| dialect.name.as_str()).collect::<Vec<_>>();
-    let more = match nearest_type(wanted, types) {
+    let more = match nearest_type(wanted, types, search) {
         Some(near) => format!("did you mean {near:?}?"),
         None => format!("GET /api/v1/event-types?dialect={} lists what there is", names[0]),
     };
     format!("{written:?} is not among the event types of {}; {more}", names.join(", "))
 }
 
-/// What looks most like an event type, or a filter for some, among these types.
-pub fn nearest_type<'d>(wanted: &EventFilter, types: impl Iterator<Item = &'d str>) -> Option<String> {
-    let like_it: BTreeSet<String> = match wanted {
-        EventFilter::Prefix(_) => types.flat_map(stems).collect(),
-        _ => types.map(String::from).collect(),
-    };
-    nearest(&wanted.to_string(), like_it.iter().map(String::as_str)).map(String::from)
+/// What looks most like an event type, or a filter for some, among these types; none once the search is over.
+pub fn nearest_type<'d>(wanted: &EventFilter, types: impl Iterator<Item = &'d str>, search: &Search) -> Option<String> {
+    if search.is_over() {
+        return None;
+    }
+    let mut like_it = BTreeSet::new();
+    for name in types {
+        let words = match wanted {
+            EventFilter::Prefix(_) => stems(name).collect(),
+            _ => vec![name.to_string()],
+        };
+        if !words.iter().all(|word| search.take_up(word)) {
+            return None;
+        }
+        like_it.extend(words);
+    }
+    search.nearest(&wanted.to_string(), like_it.iter().map(String::as_str)).map(String::from)
 }
 
 /// The filters for all that starts like a type: `a.*` and `a.b.*` of `a.b.c`.
@@ -161,7 +182,7 @@ mod tests {
         let shipped = Dialects::shipped();
         let of = |name: &str| shipped.get(name).expect("it is shipped").as_ref();
         let told = |dialects: &[&Dialect], text: &str| {
-            check_types(dialects, "events[0]", &EventFilter::parse(text).expect("a filter"))
+            check_types(dialects, "events[0]", &EventFilter::parse(text).expect("a filter"), &Search::of_request())
         };
         let warned = |dialects: &[&Dialect], text: &str| told(dialects, text).expect("no catalogue is closed");
         let (taskflow, cathcr, standard) = (of("taskflow"), of("cathcr"), of("standard"));

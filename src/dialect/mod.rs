@@ -65,7 +65,7 @@ pub use keys::{PairKind, PublicForm};
 pub use library::Dialects;
 pub use mac::{Algorithm, SigningKey};
 pub use native::{Ids, Kind, Naming, Spelling};
-pub use nearest::nearest;
+pub use nearest::{Search, nearest};
 pub use pairs::PairRule;
 pub use placeholder::{Moment, Placeholder};
 pub use received::Received;
@@ -149,6 +149,10 @@ pub struct Dialect {
     /// What a secret looks like.
     #[schemars(example = json!({ "key": "utf8", "bytes_min": 16, "bytes_max": 256 }))]
     pub secrets: SecretRule,
+    /// Whether the URL of a webhook is a secret, as with the incoming webhooks of chats: keys that may not manage see only its host.
+    #[serde(default)]
+    #[schemars(example = true)]
+    pub url_is_secret: bool,
     /// What an endpoint is asked before it gets deliveries; left out: nothing.
     #[schemars(example = json!({
         "send": { "type": "url_verification", "challenge": "{challenge}" },

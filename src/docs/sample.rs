@@ -207,6 +207,8 @@ impl<'a> Example<'a> {
             ("channels", json!([])),
             ("tags", json!([])),
             ("metadata", json!({})),
+            ("notices", Value::Null),
+            ("mode", json!("push")),
             ("created_at", json!(at)),
             ("updated_at", json!(at)),
             ("last_attempt_at", Value::Null),

@@ -39,6 +39,9 @@ pub struct Account {
     pub tags: Vec<String>,
     /// What is done with events whose data does not fit the schema of their type, where the type does not say.
     pub validation: Validation,
+    /// Event types of its own that it may write down, in place of what the server's `limits` say; 0: any number. It stands here and
+    /// not among `limits`, since an account grows at its end.
+    pub event_types_max: Option<u32>,
 }
 
 /// Webhooks or keys, as a limit.
@@ -78,11 +81,30 @@ impl Account {
     pub fn is_tagged(&self, tag: Option<&str>) -> bool {
         tag.is_none_or(|tag| self.tags.iter().any(|own| own == tag))
     }
+
+    /// Asserts that each of its limits is what the server's own could be.
+    pub fn vet_limits(&self) -> Result<(), Invalid> {
+        vet_limit("event_types_max", self.event_types_max.map(u64::from), 0, COUNT_MAX)?;
+        self.limits.vet()
+    }
+
+    /// The names of the limits that are not as `before`, as the API calls them.
+    pub fn changed_limits(&self, before: &Self) -> Vec<String> {
+        let mut changed = self.limits.changed(&before.limits);
+        changed.extend((self.event_types_max != before.event_types_max).then(|| "limits.event_types_max".to_string()));
+        changed
+    }
+}
+
+fn vet_limit(name: &str, value: Option<u64>, min: u64, max: u64) -> Result<(), Invalid> {
+    match value.is_none_or(|value| (min..=max).contains(&value)) {
+        true => Ok(()),
+        false => Err(Invalid::new(format!("limits.{name}"), format!("must be between {min} and {max}"))),
+    }
 }
 
 impl AccountLimits {
-    /// Asserts that each is what the server's own could be.
-    pub fn vet(&self) -> Result<(), Invalid> {
+    fn vet(&self) -> Result<(), Invalid> {
         let of = |value: Option<u32>| value.map(u64::from);
         let all = [
             ("webhooks_max", of(self.webhooks_max), 0, COUNT_MAX),
@@ -94,16 +116,10 @@ impl AccountLimits {
             ("events_per_day", self.events_per_day, 0, EVENTS_PER_DAY_MAX),
             ("kept_days_max", of(self.kept_days_max), 0, KEPT_DAYS_MAX.into()),
         ];
-        match all.into_iter().find(|(_, value, min, max)| value.is_some_and(|value| !(*min..=*max).contains(&value))) {
-            Some((field, _, min, max)) => {
-                Err(Invalid::new(format!("limits.{field}"), format!("must be between {min} and {max}")))
-            }
-            None => Ok(()),
-        }
+        all.into_iter().try_for_each(|(name, value, min, max)| vet_limit(name, value, min, max))
     }
 
-    /// The names of those that are not as `before`, as the API calls them.
-    pub fn changed(&self, before: &Self) -> Vec<String> {
+    fn changed(&self, before: &Self) -> Vec<String> {
         let all = [
             ("webhooks_max", self.webhooks_max != before.webhooks_max),
             ("keys_max", self.keys_max != before.keys_max),

@@ -42,7 +42,7 @@ pub struct Deed {
     pub action: String,
     /// The id of what it was done to.
     pub target: String,
-    /// The settings that changed, by their names in the API.
+    /// The settings that changed, or what a bulk call selects by; by their names in the API.
     pub fields: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ impl Deed {
         Self::new(account, &format!("webhook.{action}"), webhook)
     }
 
-    /// The same with the settings that changed.
+    /// The same with the settings that changed, or what a bulk call selects by.
     pub fn with_fields(self, fields: Vec<String>) -> Self {
         Self { fields, ..self }
     }

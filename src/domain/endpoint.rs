@@ -76,12 +76,7 @@ impl EndpointUrl {
     /// Where it leads, for those who need not know more: what its path and query hold may be a secret, as with the incoming
     /// webhooks of chats.
     pub fn place(&self) -> String {
-        let url = self.parts();
-        match url.cannot_be_a_base() {
-            true => self.0.clone(),
-            false if url.path() == "/" && url.query().is_none() => self.0.clone(),
-            false => format!("{}/{MASK}", url.origin().ascii_serialization()),
-        }
+        place_of(&self.0)
     }
 
     /// Reads and checks a URL that is dialled. `http_allowed` opens `http://`.
@@ -214,6 +209,16 @@ pub fn is_credential(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace("authori", "auth").replace("author", "");
     let is_key = name == "key" || name.ends_with("-key") || name.ends_with("_key");
     is_key && name != "idempotency-key" || PARTS.iter().any(|part| name.contains(part))
+}
+
+/// The same of a URL that a webhook has or had.
+pub fn place_of(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(parts) if parts.cannot_be_a_base() => url.to_string(),
+        Ok(parts) if parts.path() == "/" && parts.query().is_none() => url.to_string(),
+        Ok(parts) => format!("{}/{MASK}", parts.origin().ascii_serialization()),
+        Err(_) => MASK.into(),
+    }
 }
 
 #[cfg(test)]

@@ -9,10 +9,16 @@ use super::id::EventTypeId;
 use super::time::UnixMs;
 use super::words::words;
 
+/// A description, in characters.
+pub const DESCRIPTION_CHARS_MAX: usize = 1_000;
 /// Description, sample and schema of one type together, in bytes: its record is one value of the store.
 pub const TEXT_BYTES_MAX: usize = 31_000;
 /// The same of all types of an account: they are held in memory.
 pub const ACCOUNT_BYTES_MAX: usize = 2 << 20;
+/// What all their schemas may be charged for patterns: compiled, each takes a hundred kilobytes at most.
+pub const ACCOUNT_PATTERNS_MAX: usize = 256;
+/// Bytes of types that are written in one step, so of one document: others wait for it.
+pub const WRITTEN_BYTES_MAX: usize = 512 * 1024;
 /// Types that one document brings at most, since they are written in one step.
 pub const IMPORTED_MAX: usize = 256;
 
@@ -56,6 +62,8 @@ pub struct OwnType {
     pub updated_at: UnixMs,
     /// Since when nobody should publish it any more.
     pub retired_at: Option<UnixMs>,
+    /// What its schema is charged for patterns; given when it is stored.
+    pub patterns: u32,
 }
 
 impl OwnType {
@@ -71,6 +79,7 @@ impl OwnType {
             created_at: 0,
             updated_at: 0,
             retired_at: None,
+            patterns: 0,
         }
     }
 

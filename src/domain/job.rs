@@ -276,6 +276,12 @@ impl Job {
         self.skipped += u64::from(looked == Looked::Skipped);
     }
 
+    /// Counts what was named and is not there, so that it cannot be looked at.
+    pub fn miss(&mut self, missing: u64) {
+        self.examined += missing;
+        self.skipped += missing;
+    }
+
     /// Goes on to the next part of its source; says whether there is one.
     pub fn next_part(&mut self) -> bool {
         let is_last = self.part + 1 == self.bulk.source.parts();
@@ -352,11 +358,12 @@ mod tests {
     fn a_job_counts_and_forgets_what_it_has_looked_at() {
         let ids = [3, 5, 8].map(DeliveryId).to_vec();
         let mut job = Job::new(JobId(20), Bulk { source: Source::TheseDeadLetters(ids), ..bulk(None, None) }, 100);
+        job.miss(1);
         job.count(3, Looked::Done);
         job.count(5, Looked::Skipped);
         job.forget_looked_at();
         assert_eq!(job.bulk.source, Source::TheseDeadLetters(vec![DeliveryId(8)]));
-        assert_eq!((job.ids(), job.examined, job.done, job.skipped), (Some(3), 2, 1, 1));
+        assert_eq!((job.ids(), job.examined, job.done, job.skipped), (Some(4), 3, 1, 2));
         assert_eq!(job.window(), 6..20);
         job.end(JobState::Done, 200);
         assert!(!job.is_running() && !job.is_old(199 + KEPT_MS) && job.is_old(200 + KEPT_MS));

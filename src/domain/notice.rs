@@ -11,6 +11,11 @@ pub const QUIET_SECONDS_USUAL: u32 = 300;
 pub const QUIET_SECONDS_MAX: u32 = 86_400;
 /// The shortest that one may say which sends mail.
 pub const QUIET_SECONDS_MIN_OF_MAIL: u32 = 60;
+/// Notices that an account is told one by one in one commit. Each is an event with a delivery to each that hears it, in the commit
+/// of what it is about, where others wait for theirs: what goes beyond is counted, and told as one.
+pub const TOLD_AT_ONCE_MAX: usize = 16;
+/// How long is counted then for a webhook that is told each, in seconds.
+pub const CROWDED_SECONDS: u32 = 1;
 /// Webhooks of one account that hear notices.
 pub const HEARERS_MAX: usize = 16;
 /// A notice's title and its text, in characters: both together fit into any chat's message.
@@ -33,7 +38,8 @@ pub const TEST: &str = "notice.test";
 /// How a webhook hears notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notices {
-    /// After a notice, further ones of its kind are counted for so long, and told as one at the end. 0: each is told.
+    /// After a notice, further ones of its kind are counted for so long, and told as one at the end. 0: each is told, unless very
+    /// many happen at once.
     pub quiet_seconds: u32,
 }
 

@@ -33,6 +33,22 @@ impl WebhookSelection {
         *self == Self::default()
     }
 
+    /// What is said in it, by its names in the API.
+    pub fn said(&self) -> Vec<&'static str> {
+        let Self { url, name, event_type, status, dialect, uid, tag, channel } = self;
+        let all = [
+            ("url", url),
+            ("name", name),
+            ("event_type", event_type),
+            ("status", status),
+            ("dialect", dialect),
+            ("uid", uid),
+            ("tag", tag),
+            ("channel", channel),
+        ];
+        all.into_iter().filter(|(_, said)| said.is_some()).map(|(name, _)| name).collect()
+    }
+
     /// Whether a webhook is among them, of which whoever asks sees this URL: what is not shown is not sought by either.
     pub fn wants(&self, webhook: &Webhook, url: Option<&str>) -> bool {
         let has = |wanted: &Option<String>, text: Option<&str>| {

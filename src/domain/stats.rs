@@ -263,6 +263,8 @@ pub struct AccountTally {
     pub today: Today,
     /// The UTC day (since 1970) on which it was last told that more is kept than may be.
     pub kept_told_on: u32,
+    /// The day at whose end it may publish again, of those on which it was last told that it may publish no more.
+    pub day_told_on: u32,
 }
 
 /// Events of a day, UTC. A clock that goes back begins no other.

@@ -189,9 +189,18 @@ impl Webhook {
     /// while it is paused or disabled, but not before its endpoint has ever passed the ownership check, and never where it is
     /// for notices.
     pub fn hears_of(&self, event_type: &str, channels: &[String], test: bool) -> bool {
-        let is_asked_first = matches!(self.ownership, Ownership::Never { .. });
-        let may_hear = self.notices.is_none() && self.test_mode == test && !is_asked_first && !self.is_deleted();
-        may_hear && self.wants(event_type) && labels::hears(&self.channels, channels)
+        self.deaf_to(test).is_none() && self.wants(event_type) && labels::hears(&self.channels, channels)
+    }
+    /// Why it hears of no such event, a test event or another, whatever its types, channels and filter say; none where it may.
+    pub fn deaf_to(&self, test: bool) -> Option<Deaf> {
+        let reasons = [
+            (self.is_deleted(), Deaf::Deleted),
+            (self.notices.is_some(), Deaf::Notices),
+            (self.test_mode && !test, Deaf::TestMode),
+            (!self.test_mode && test, Deaf::TestEvent),
+            (matches!(self.ownership, Ownership::Never { .. }), Deaf::Unverified),
+        ];
+        reasons.into_iter().find_map(|(holds, why)| holds.then_some(why))
     }
     /// Whether its deliveries go out.
     pub fn is_active(&self) -> bool {
@@ -234,6 +243,29 @@ impl Webhook {
         matches!(self.status, Status::Deleted { .. })
     }
 }
+
+/// Why a webhook hears of no events of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deaf {
+    /// It was deleted.
+    Deleted,
+    /// It is for notices.
+    Notices,
+    /// It hears test events only.
+    TestMode,
+    /// The event is a test event, and it is not in test mode.
+    TestEvent,
+    /// Its endpoint has never passed the ownership check.
+    Unverified,
+}
+
+words!(Deaf {
+    Self::Deleted => "deleted",
+    Self::Notices => "notices",
+    Self::TestMode => "test_mode",
+    Self::TestEvent => "test_event",
+    Self::Unverified => "unverified",
+});
 
 /// How a webhook's deliveries come to who wants them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -442,6 +474,31 @@ mod tests {
         let before = webhook.texts_bytes();
         webhook.auth = Some(EndpointAuth::Bearer { token: Secret::new("token") });
         assert_eq!(webhook.texts_bytes(), before + 5 + 4);
+    }
+
+    #[test]
+    fn what_a_webhook_is_deaf_to_has_a_word_and_makes_no_delivery() {
+        let url = EndpointUrl::parse("https://e.com/", false).expect("a URL");
+        let plain = Webhook::new(1, "standard", url, vec![EventFilter::All]);
+        let never = Ownership::Never { reason: "not yet".into() };
+        let webhooks = [
+            plain.clone(),
+            Webhook { test_mode: true, ..plain.clone() },
+            Webhook { notices: Some(Notices { quiet_seconds: 0 }), ..plain.clone() },
+            Webhook { ownership: never, ..plain.clone() },
+            Webhook { status: Status::Deleted { since: 0 }, ..plain.clone() },
+            // What is held is made all the same.
+            Webhook { status: Status::Paused { since: 0 }, mode: Mode::Pull, ..plain },
+        ];
+        for (test, words) in [
+            (false, ["", "test_mode", "notices", "unverified", "deleted", ""]),
+            (true, ["test_event", "", "notices", "unverified", "deleted", "test_event"]),
+        ] {
+            for (webhook, word) in webhooks.iter().zip(words) {
+                assert_eq!(webhook.deaf_to(test).map_or("", |why| why.word()), word);
+                assert_eq!(webhook.hears_of("a", &[], test), word.is_empty());
+            }
+        }
     }
 
     #[test]

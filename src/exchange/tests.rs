@@ -21,7 +21,7 @@ const LEFT: [(&str, &[&str]); 24] = [
     ("cloudevents_binary", &["disable"]),
     ("daycopilot", &["challenge"]),
     ("discord", &["challenge"]),
-    ("discord_incoming", &["disable"]),
+    ("discord_incoming", &["disable", "url_is_secret"]),
     ("github", &["limits"]),
     ("hub", &["rate_limit", "face"]),
     ("hubspot", &[]),
@@ -30,13 +30,13 @@ const LEFT: [(&str, &[&str]); 24] = [
     ("paddle", &[]),
     ("shopify", &["disable"]),
     ("slack", &["challenge"]),
-    ("slack_incoming", &["disable"]),
+    ("slack_incoming", &["disable", "url_is_secret"]),
     ("square", &["disable"]),
     ("standard", &["disable"]),
     ("stripe", &["disable", "limits"]),
     ("svix", &["disable"]),
     ("taskflow", &["disable", "limits", "face"]),
-    ("teams_incoming", &["disable"]),
+    ("teams_incoming", &["disable", "url_is_secret"]),
     ("twilio", &[]),
     ("workspace", &["disable", "face"]),
     ("zoom", &["challenge"]),
@@ -176,7 +176,7 @@ fn what_no_document_says_is_told() {
     assert_eq!(left_out(&shaped).into_iter().map(|(key, _)| key).collect::<Vec<_>>(), ["shape"]);
     let mut told: Vec<String> = left_out(&whole).into_iter().map(|(key, _)| key).collect();
     told.sort_unstable();
-    assert_eq!(told, ["challenge", "disable", "face", "limits", "max_in_flight", "rate_limit"]);
+    assert_eq!(told, ["challenge", "disable", "face", "limits", "max_in_flight", "rate_limit", "url_is_secret"]);
 }
 
 #[test]

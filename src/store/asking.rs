@@ -214,9 +214,16 @@ pub fn bring_up(
 
 /// Whether a condition holds for an event that is stored; and the steps that it took to read and to ask.
 pub fn holds(condition: &Condition, event: &Event, steps: Steps) -> (Result<bool, TooCostly>, u64) {
-    let (mut parsed, mut left) = (Parsed::of_stored(event), steps);
-    let answer = condition.holds(parsed.tree(), &mut left);
-    (answer, steps.left() - left.left() + reading(parsed.bytes()))
+    let mut parsed = Parsed::of_stored(event);
+    let (answer, taken) = holds_for(condition, &mut parsed, steps);
+    (answer, taken + reading(parsed.bytes()))
+}
+
+/// The same for one that is read once for many conditions; and the steps that it took to ask.
+pub fn holds_for(condition: &Condition, event: &mut Parsed<'_>, steps: Steps) -> (Result<bool, TooCostly>, u64) {
+    let mut left = steps;
+    let answer = condition.holds(event.tree(), &mut left);
+    (answer, steps.left() - left.left())
 }
 
 /// Whether it does, if that is told in a moment.

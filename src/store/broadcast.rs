@@ -130,15 +130,14 @@ impl Staging<'_> {
         }
         let Some(wanting) = self.wanting_in_step(account, kept.id, event) else { return Ok(None) };
         self.put_event(account, event.clone(), wanting, Cause::Accept)?;
-        let now = self.now();
-        self.account_tally(account).today.count(now, 1);
+        self.count_in_day(account)?;
         Ok(Some(Looked::Done))
     }
 
     /// Who of the account wants it: here if that is told in a moment, else on another thread.
     fn wanting_in_step(&self, account: AccountNumber, id: EventId, event: &NewEvent) -> Option<Wanting> {
         if let Some(asked) = self.foreseen().take_wanting(account, id) {
-            return self.brought_up(account, event, asked);
+            return self.brought_up(account, id, event, asked);
         }
         let (mut parsed, mut budget) = (Parsed::of(event), Budget::AT_ONCE);
         let wanting = asking::ask(self.registry_lock(), account, Mode::of(event.test), &mut parsed, &mut budget);
@@ -153,9 +152,13 @@ impl Staging<'_> {
         wanting
     }
 
-    /// What was asked, by the registry as it is now.
-    fn brought_up(&self, account: AccountNumber, event: &NewEvent, asked: Asked) -> Option<Wanting> {
-        let wanting = asking::bring_up(&self.registry(), account, std::slice::from_ref(event), asked, false);
+    /// What was asked, by the registry as it is now; none if that takes longer than there is time here, so it is asked anew.
+    fn brought_up(&self, account: AccountNumber, id: EventId, event: &NewEvent, asked: Asked) -> Option<Wanting> {
+        let may_ask_again = self.foreseen().may_ask_again(account, id);
+        let wanting = asking::bring_up(&self.registry(), account, std::slice::from_ref(event), asked, may_ask_again);
+        if wanting.is_none() {
+            self.foreseen().asks_again(account, id);
+        }
         wanting.and_then(|mut wanting| wanting.pop())
     }
 }

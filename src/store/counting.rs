@@ -55,6 +55,18 @@ impl Staging<'_> {
         !is_told
     }
 
+    /// Whether it is told for the first time in this day that the account may publish no more in it; then it counts as told.
+    pub(super) fn begins_to_publish_too_much(&mut self, account: AccountNumber) -> bool {
+        let (trees, now) = (self.trees(), self.now());
+        let tally = held(&mut self.carried.tallies, trees, account);
+        let day = day_of(tally.today.ends_at(now));
+        let is_told = tally.day_told_on == day;
+        if !is_told {
+            self.account_tally(account).day_told_on = day;
+        }
+        !is_told
+    }
+
     /// Stages the counters of the accounts that this group counted for.
     pub(super) fn put_account_tallies(&mut self) {
         let mut accounts = std::mem::take(&mut self.accounts_tallied);

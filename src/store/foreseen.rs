@@ -3,23 +3,32 @@
 //! condition holds only for the very condition that was asked. Lost ones are asked again.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
-use super::asking::{self, Budget, CONDITION_STEPS_MAX};
+use arc_swap::ArcSwapOption;
+
+use super::asking::{self, Budget, CONDITION_STEPS_MAX, EVENT_STEPS_MAX};
+use super::error::StoreError;
+use super::event_rows;
 use super::message::NewEvent;
 use super::parsed::Parsed;
 use super::publish::Asked;
 use super::registry::{Mode, Registry};
+use super::trees::Trees;
 use crate::domain::condition::{Condition, Steps, TooCostly};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, EventId, WebhookNumber};
 
 /// Answers of a kind that wait to be taken. A job that was stopped takes none.
-const ANSWERS_MAX: usize = 64;
+const ANSWERS_MAX: usize = 16_384;
+/// The same of who wants an event.
+const WANTING_MAX: usize = 64;
+/// How often who wants an event is asked anew since webhooks changed meanwhile.
+const AGAIN_MAX: u32 = 5;
 
 /// What is being asked, and what was.
 pub struct Foreseen {
+    trees: Arc<ArcSwapOption<Trees>>,
     registry: Arc<RwLock<Registry>>,
     state: Mutex<State>,
 }
@@ -27,38 +36,103 @@ pub struct Foreseen {
 #[derive(Default)]
 struct State {
     is_busy: bool,
+    /// How many questions there were.
+    questions: u64,
     answers: HashMap<(WebhookNumber, EventId), Answered>,
     wanting: HashMap<(AccountNumber, EventId), Asked>,
+    /// How often an answer was asked for anew.
+    again: HashMap<(AccountNumber, EventId), u32>,
 }
+
+/// Whether a condition holds for an event; none if the event is not there.
+pub type Answer = Result<Option<Result<bool, TooCostly>>, StoreError>;
 
 struct Answered {
     of: Arc<Condition>,
-    answer: Result<bool, TooCostly>,
+    answer: Answer,
 }
 
 impl Foreseen {
-    /// Nothing was asked yet of what this registry holds.
-    pub fn over(registry: Arc<RwLock<Registry>>) -> Self {
-        Self { registry, state: Mutex::default() }
+    /// Nothing was asked yet of what these hold.
+    pub fn over(trees: Arc<ArcSwapOption<Trees>>, registry: Arc<RwLock<Registry>>) -> Self {
+        Self { trees, registry, state: Mutex::default() }
     }
 
     /// The answer, if it is there.
-    pub fn take(
-        &self,
-        webhook: WebhookNumber,
-        event: EventId,
-        condition: &Arc<Condition>,
-    ) -> Option<Result<bool, TooCostly>> {
+    pub fn take(&self, webhook: WebhookNumber, event: EventId, condition: &Arc<Condition>) -> Option<Answer> {
         let answered = self.lock().answers.remove(&(webhook, event))?;
         Arc::ptr_eq(&answered.of, condition).then_some(answered.answer)
     }
 
-    /// Begins to ask, unless something else is being asked.
-    pub fn ask(self: &Arc<Self>, webhook: WebhookNumber, condition: Arc<Condition>, event: Event) {
-        self.beside(move |foreseen| {
-            let (answer, _) = asking::holds(&condition, &event, Steps::new(CONDITION_STEPS_MAX));
-            keep(&mut foreseen.lock().answers, (webhook, event.id), Answered { of: condition, answer });
+    /// Begins to ask these conditions of an event of the account, which is read there and once for all of them, unless something
+    /// else is being asked. What takes too long for one turn is asked in another.
+    pub fn ask(
+        self: &Arc<Self>,
+        account: AccountNumber,
+        id: EventId,
+        asked: impl FnOnce() -> Vec<(WebhookNumber, Arc<Condition>)>,
+    ) {
+        if self.lock().is_busy {
+            return;
+        }
+        let asked = asked();
+        self.beside(move |foreseen| match foreseen.read(account, id) {
+            Ok(Some(event)) => foreseen.answer(&event, asked),
+            // It is tried again.
+            Err(error) if !matches!(error, StoreError::Damaged(_)) => {}
+            none => {
+                let answer: Answer = none.map(|_| None);
+                for (webhook, of) in asked {
+                    keep(&mut foreseen.lock().answers, (webhook, id), Answered { of, answer: answer.clone() });
+                }
+            }
         });
+    }
+
+    fn read(&self, account: AccountNumber, id: EventId) -> Result<Option<Event>, StoreError> {
+        let trees = self.trees.load_full().ok_or(StoreError::Unavailable)?;
+        event_rows::event_by(&|tree, key| trees.get(tree, key), account, id)
+    }
+
+    fn answer(&self, event: &Event, asked: Vec<(WebhookNumber, Arc<Condition>)>) {
+        let (mut parsed, mut left) = (Parsed::of_stored(event), EVENT_STEPS_MAX);
+        for (webhook, of) in asked {
+            let mut steps = Steps::new(CONDITION_STEPS_MAX);
+            let answer = of.holds(parsed.tree(), &mut steps);
+            keep(&mut self.lock().answers, (webhook, event.id), Answered { of, answer: Ok(Some(answer)) });
+            left = left.saturating_sub(CONDITION_STEPS_MAX - steps.left());
+            if left == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Whether who of the account wants that event may be asked anew since webhooks changed meanwhile. Somebody who changes them
+    /// all the time ends that: then what could not be asked any more is told.
+    pub fn may_ask_again(&self, account: AccountNumber, id: EventId) -> bool {
+        let again = &mut self.lock().again;
+        let times = again.get(&(account, id)).copied().unwrap_or_default();
+        if times >= AGAIN_MAX {
+            again.remove(&(account, id));
+            return false;
+        }
+        true
+    }
+
+    /// It is.
+    pub fn asks_again(&self, account: AccountNumber, id: EventId) {
+        let again = &mut self.lock().again;
+        if again.len() >= WANTING_MAX && !again.contains_key(&(account, id)) {
+            again.clear();
+        }
+        *again.entry((account, id)).or_default() += 1;
+    }
+
+    /// How many questions were begun, and whether one still is.
+    #[cfg(test)]
+    pub fn questions(&self) -> (u64, bool) {
+        let state = self.lock();
+        (state.questions, state.is_busy)
     }
 
     /// Who of the account wants the event that is kept under this id, as far as is known by now.
@@ -74,13 +148,21 @@ impl Foreseen {
             let (mut parsed, mut budget) = (Parsed::of(&event), Budget::EVENT);
             let wanting = asking::ask(registry, account, Mode::of(event.test), &mut parsed, &mut budget);
             let wanting = vec![wanting.expect("any length is read")];
-            keep(&mut foreseen.lock().wanting, (account, id), Asked { version, wanting });
+            let waiting = &mut foreseen.lock().wanting;
+            if waiting.len() >= WANTING_MAX {
+                waiting.clear();
+            }
+            waiting.insert((account, id), Asked { version, wanting });
         });
     }
 
     fn beside(self: &Arc<Self>, ask: impl FnOnce(&Self) + Send + 'static) {
-        if std::mem::replace(&mut self.lock().is_busy, true) {
-            return;
+        {
+            let mut state = self.lock();
+            if state.is_busy {
+                return;
+            }
+            (state.is_busy, state.questions) = (true, state.questions + 1);
         }
         let busy = Busy(self.clone());
         let asks = move || {
@@ -97,7 +179,7 @@ impl Foreseen {
     }
 }
 
-fn keep<K: Eq + Hash, V>(answers: &mut HashMap<K, V>, of: K, answer: V) {
+fn keep(answers: &mut HashMap<(WebhookNumber, EventId), Answered>, of: (WebhookNumber, EventId), answer: Answered) {
     if answers.len() >= ANSWERS_MAX {
         answers.clear();
     }

@@ -236,6 +236,7 @@ impl Store {
             deleted_at: None,
             tags: Vec::new(),
             validation: Validation::Off,
+            event_types_max: None,
         }
     }
 

@@ -53,7 +53,7 @@ impl Commits {
 pub struct Inner {
     pub settings: Settings,
     pub clock: Clock,
-    pub trees: ArcSwapOption<Trees>,
+    pub trees: Arc<ArcSwapOption<Trees>>,
     pub registry: Arc<RwLock<Registry>>,
     pub queue: Queue,
     /// What jobs ask beside it.
@@ -146,7 +146,7 @@ impl Inner {
                 Ok((layout::read_number(&key), own))
             });
             let own = trees.readable(own)?;
-            own.into_iter().for_each(|(account, own)| registry.put_event_type(account, KnownType::of(own)));
+            own.into_iter().for_each(|(account, own)| drop(registry.put_event_type(account, KnownType::of(own))));
         }
         for row in trees.all(Tree::Jobs) {
             let job = row.and_then(|(key, value)| record::read_grown::<Job>(Tree::Jobs, &key, &value));

@@ -3,10 +3,12 @@
 //! step of one job, and jobs take turns. Jobs that go over something else than rows of their account have steps of their own:
 //! `leaving_account` and `broadcast`.
 
-use super::asking;
+use std::sync::Arc;
+
+use super::asking::{self, Budget};
 use super::duty::{STEP_ROWS_MAX, STEP_STEPS_MAX};
 use super::error::{Refusal, StoreError};
-use super::event_rows::{EventHead, Get};
+use super::event_rows::{self, EventHead, Get};
 use super::handle::Store;
 use super::layout::{self, Tree};
 use super::leaving::{Left, STEP_KEYS_MAX};
@@ -15,6 +17,7 @@ use super::page::{Filling, Page, keys_of};
 use super::record::{self, Idempotent};
 use super::select::{self, Found, Held, View};
 use super::staging::Staging;
+use crate::domain::condition::Condition;
 use crate::domain::delivery::{Cause, Delivery};
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, JobId, WebhookId, WebhookNumber};
 use crate::domain::job::{Bulk, Job, JobKind, JobState, Looked, RUNNING_JOBS_MAX, Source};
@@ -22,6 +25,15 @@ use crate::domain::walk::Walk;
 
 /// Deliveries that one step makes or ends.
 const STEP_DONE_MAX: u64 = 128;
+
+/// The one event of a job that delivers it again, in one of its steps.
+struct Heard {
+    event: EventHead,
+    /// About.
+    bytes: usize,
+    /// The webhooks of that step.
+    webhooks: Vec<u128>,
+}
 
 /// What came of a row.
 enum Worked {
@@ -36,18 +48,29 @@ enum Worked {
 impl Staging<'_> {
     /// Makes a job of a bulk call. It covers what exists by now.
     pub fn create_job(&mut self, bulk: Bulk) -> Result<Job, Refusal> {
+        self.create_job_without(bulk, 0)
+    }
+
+    /// The same; so many were named that are not there.
+    fn create_job_without(&mut self, bulk: Bulk, missing: u64) -> Result<Job, Refusal> {
         self.vet_job_room(bulk.account)?;
-        let job = Job::new(JobId(self.next_id(0)), bulk, self.now());
+        let mut job = Job::new(JobId(self.next_id(0)), bulk, self.now());
+        job.miss(missing);
         self.put_job(&job);
         Ok(job)
     }
 
     /// The same, once for an `Idempotency-Key`: says whether it was made now.
-    pub fn create_job_once(&mut self, bulk: Bulk, idempotency: Option<Idempotency>) -> Result<(Job, bool), Refusal> {
+    pub fn create_job_once(
+        &mut self,
+        bulk: Bulk,
+        missing: u64,
+        idempotency: Option<Idempotency>,
+    ) -> Result<(Job, bool), Refusal> {
         if let Some(before) = self.job_made_before(bulk.account, idempotency.as_ref())? {
             return Ok((before, false));
         }
-        let job = self.create_job(bulk)?;
+        let job = self.create_job_without(bulk, missing)?;
         self.remember_job(&job, idempotency);
         Ok((job, true))
     }
@@ -142,7 +165,7 @@ impl Staging<'_> {
         }
         let webhooks = |account, window, limit| self.registry().webhook_ids(account, window, limit);
         let ids = select::ids((self.trees(), &webhooks), &job.bulk, job.part, job.window(), STEP_ROWS_MAX)?;
-        let audience = self.event_of_audience(&job)?;
+        let heard = self.event_of_audience(&job, &ids)?;
         let (done_before, last) = (job.done, ids.last().copied());
         let may_be_more = ids.len() == STEP_ROWS_MAX;
         let (steps_before, after, keys_before) = (self.steps.get(), job.after, self.keys());
@@ -157,7 +180,7 @@ impl Staging<'_> {
             if !has_room(&job, room, self.steps.get()) {
                 break;
             }
-            match self.work_on(&job, audience.as_ref(), id, room)? {
+            match self.work_on(&job, heard.as_ref(), id, room)? {
                 Worked::Looked(looked) => job.count(id, looked),
                 Worked::Within(delivery) => {
                     job.within = Some((EventId(id), delivery));
@@ -186,25 +209,28 @@ impl Staging<'_> {
     }
 
     /// The one event of a job that delivers it again: read once a step, since it is long where it went to many.
-    fn event_of_audience(&self, job: &Job) -> Result<Option<EventHead>, StoreError> {
+    fn event_of_audience(&self, job: &Job, webhooks: &[u128]) -> Result<Option<Heard>, StoreError> {
         let Source::Audience { event } = job.bulk.source else { return Ok(None) };
-        Ok(self.trees().readable(self.event_head(job.bulk.account, event))?.flatten())
+        let account = job.bulk.account;
+        let read = || Ok(self.event_head(account, event)?.zip(self.bytes_of_event(account, event)?));
+        let read = self.trees().readable(read())?.flatten();
+        Ok(read.map(|(event, bytes)| Heard { event, bytes, webhooks: webhooks.to_vec() }))
+    }
+
+    /// About how long the event is, without reading it.
+    fn bytes_of_event(&self, account: AccountNumber, id: EventId) -> Result<Option<usize>, StoreError> {
+        let (key, get): (_, Get<'_>) = (layout::event(account, id), &|tree, key| self.get(tree, key));
+        get(Tree::Events, &key)?.map(|stored| event_rows::event_bytes(get, &key, &stored)).transpose()
     }
 
     /// Looks at a row, and does what is asked for; nothing if that is not known yet. `room`: keys that it writes, about.
-    fn work_on(
-        &mut self,
-        job: &Job,
-        audience: Option<&EventHead>,
-        id: u128,
-        room: usize,
-    ) -> Result<Worked, StoreError> {
+    fn work_on(&mut self, job: &Job, heard: Option<&Heard>, id: u128, room: usize) -> Result<Worked, StoreError> {
         let bulk = &job.bulk;
         // In the midst of an event it is no question any more.
         let within = job.within(EventId(id));
         let look = |staging: &Self| match within {
             Some(_) => Ok(Found::Event(EventId(id))),
-            None => staging.look(bulk, audience, id),
+            None => staging.look(bulk, heard, id),
         };
         // One record that cannot be read must not stop all others.
         let found = self.trees().readable(look(self))?;
@@ -234,8 +260,8 @@ impl Staging<'_> {
                 Err(_) => Looked::Skipped,
             },
             Found::Hearer(webhook, too_costly) => {
-                let event = audience.expect("whoever hears of an event is found by it");
-                self.put_again(event, webhook, too_costly)?;
+                let heard = heard.expect("whoever hears of an event is found by it");
+                self.put_again(&heard.event, webhook, too_costly)?;
                 Looked::Done
             }
         }))
@@ -277,32 +303,53 @@ impl Staging<'_> {
         Ok(())
     }
 
-    /// Here if that is told in a moment, else on another thread.
-    fn holds_in_step(&self, account: AccountNumber, number: WebhookNumber, id: EventId) -> Result<Held, StoreError> {
+    /// Here if that is told in a moment, else on another thread, which reads the event; where it went to many, those behind this
+    /// one are asked with it.
+    fn holds_in_step(
+        &self,
+        (account, id): (AccountNumber, EventId),
+        number: WebhookNumber,
+        heard: Option<&Heard>,
+    ) -> Result<Held, StoreError> {
         let condition = self.registry().condition(number).cloned();
         let Some(condition) = condition else { return Ok(Held::Yes) };
         if let Some(answer) = self.foreseen().take(number, id, &condition) {
-            return Ok(answer.into());
+            return Ok(answer?.map_or(Held::No, Held::from));
         }
-        let Some(event) = self.event(account, id)? else { return Ok(Held::No) };
-        let (answer, steps) = asking::holds_at_once(&condition, &event);
-        self.steps.set(self.steps.get() + steps);
-        Ok(match answer {
-            Some(holds) => Ok(holds).into(),
-            None => {
-                self.foreseen().ask(number, condition, event);
-                Held::Later
+        let bytes = heard.map_or_else(|| self.bytes_of_event(account, id), |heard| Ok(Some(heard.bytes)))?;
+        if bytes.is_none_or(|bytes| bytes <= Budget::AT_ONCE.bytes) {
+            let Some(event) = self.event(account, id)? else { return Ok(Held::No) };
+            let (answer, steps) = asking::holds_at_once(&condition, &event);
+            self.steps.set(self.steps.get() + steps);
+            if let Some(holds) = answer {
+                return Ok(Ok(holds).into());
             }
-        })
+        }
+        self.foreseen().ask(account, id, || {
+            let behind = heard.map(|heard| self.hearing_behind(number, heard));
+            std::iter::once((number, condition)).chain(behind.into_iter().flatten()).collect()
+        });
+        Ok(Held::Later)
     }
 
-    fn look(&self, bulk: &Bulk, audience: Option<&EventHead>, id: u128) -> Result<Found, StoreError> {
+    /// Those of a step that are to be asked behind this one.
+    fn hearing_behind(&self, number: WebhookNumber, heard: &Heard) -> Vec<(WebhookNumber, Arc<Condition>)> {
+        let (registry, event) = (self.registry(), &heard.event);
+        let behind = heard.webhooks.iter().map(|id| WebhookId(*id).number()).filter(|behind| *behind > number);
+        let hears = |number: &WebhookNumber| {
+            let webhook = registry.webhook(*number);
+            webhook.is_some_and(|webhook| webhook.hears_of(&event.event_type, &event.channels, event.test))
+        };
+        behind.filter(hears).filter_map(|number| Some((number, registry.condition(number)?.clone()))).collect()
+    }
+
+    fn look(&self, bulk: &Bulk, heard: Option<&Heard>, id: u128) -> Result<Found, StoreError> {
         let webhook = |number| self.registry().webhook(number).cloned();
-        let holds = |account, number, event| self.holds_in_step(account, number, event);
+        let holds = |account, number, event| self.holds_in_step((account, event), number, heard);
         let get: Get<'_> = &|tree, key| self.get(tree, key);
         let view = View { trees: self.trees(), get, webhook: &webhook, holds: &holds };
-        match audience {
-            Some(event) => view.hearer(bulk, event, WebhookId(id)),
+        match heard {
+            Some(heard) => view.hearer(bulk, &heard.event, WebhookId(id)),
             None => view.look(bulk, id),
         }
     }
@@ -344,7 +391,60 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::bench::Bench;
+    use std::time::Duration;
+
+    use crate::clock::Stopwatch;
+    use crate::store::bench::{Bench, event};
+    use crate::store::message::NewEvent;
+
+    #[test]
+    fn all_webhooks_of_a_step_are_asked_in_one_go_about_a_long_event() {
+        let mut bench = Bench::new();
+        let long = format!("{{\"a\":1,\"b\":\"{}\"}}", "x".repeat(100_000));
+        let event = bench.publish_as(NewEvent { data: long.into(), ..event() });
+        for n in 0..40 {
+            bench.webhook_with(|webhook| webhook.condition = Some(format!("@.data.a == {}", n % 2)));
+        }
+        let (kind, source) = (JobKind::Replay, Source::Audience { event });
+        let bulk = Bulk { account: 1, kind, source, event_type: None, from: None, to: None };
+        let id = bench.now(move |staging| staging.create_job(bulk)).id;
+        let watch = Stopwatch::start();
+        let job = loop {
+            let job = bench.store.job(1, id).unwrap().unwrap();
+            if !job.is_running() {
+                break job;
+            }
+            assert!(watch.elapsed() < Duration::from_secs(60), "{job:?}");
+            bench.turn(10);
+        };
+        assert_eq!((job.state, job.examined, job.done, job.skipped), (JobState::Done, 40, 20, 0));
+        assert_eq!(bench.store.0.foreseen.questions(), (1, false));
+    }
+
+    #[test]
+    fn one_whose_long_event_cannot_be_read_ends_all_the_same() {
+        for is_damaged in [false, true] {
+            let mut bench = Bench::new();
+            let long = format!("\"{}\"", "x".repeat(100_000));
+            let event = bench.publish_as(NewEvent { data: long.into(), ..event() });
+            let webhook = bench.webhook_with(|webhook| webhook.condition = Some("@.data.a == 1".into())).number();
+            if is_damaged {
+                bench.damage(Tree::Chunks, &layout::chunk(&layout::event(1, event), 0));
+                // Nothing of it is put aside before.
+                bench.store.0.reports.take(1);
+            }
+            let (kind, source) = (JobKind::Replay, Source::Missing { webhook });
+            let bulk = Bulk { account: 1, kind, source, event_type: None, from: None, to: None };
+            let id = bench.now(move |staging| staging.create_job(bulk)).id;
+            let watch = Stopwatch::start();
+            while bench.store.job(1, id).unwrap().unwrap().is_running() {
+                assert!(watch.elapsed() < Duration::from_secs(60));
+                bench.turn(10);
+            }
+            let job = bench.store.job(1, id).unwrap().unwrap();
+            assert_eq!((job.state, job.done), (JobState::Done, 0), "{is_damaged}");
+        }
+    }
 
     #[test]
     fn a_page_that_holds_the_last_job_is_the_last() {

@@ -244,7 +244,8 @@ impl Staging<'_> {
         for tree in [Tree::AccountTallies, Tree::Accounts] {
             self.stage(tree, layout::number(account).to_vec(), None);
         }
-        self.registry_mut().remove_account(account);
+        let event_types = self.registry_mut().remove_account(account);
+        drop(event_types);
     }
 }
 

@@ -62,8 +62,10 @@ impl Staging<'_> {
             return Ok(());
         }
         let registry = self.registry();
-        let others = registry.webhooks_of(webhook.account).filter(|one| one.notices.is_some() && one.id != webhook.id);
-        if others.take(HEARERS_MAX).count() + beside < HEARERS_MAX {
+        let as_it_is = registry.webhook_of(webhook.account, webhook.id);
+        let others =
+            registry.count_of_hearers(webhook.account) - usize::from(as_it_is.is_some_and(|one| one.notices.is_some()));
+        if others + beside < HEARERS_MAX {
             return Ok(());
         }
         let message =
@@ -108,7 +110,7 @@ impl Staging<'_> {
             webhook.headers.clear();
             webhook.allow.clear();
             (webhook.tls, webhook.description, webhook.condition) = (None, None, None);
-            (webhook.uid, webhook.channels, webhook.auth) = (None, Vec::new(), None);
+            (webhook.uid, webhook.channels, webhook.auth, webhook.shape) = (None, Vec::new(), None, None);
             webhook.tags.clear();
             webhook.metadata.clear();
             Ok(())
@@ -288,6 +290,21 @@ mod tests {
         bench.committer.let_go();
         bench.rest();
         assert_eq!(bench.store.registry().account(1).unwrap().limits, AccountLimits { keys_max, ..account.limits });
+    }
+
+    #[test]
+    fn nothing_that_people_wrote_stays_of_a_webhook_that_is_deleted() {
+        let mut bench = Bench::new();
+        let id = bench.webhook_with(|webhook| {
+            webhook.shape = Some(r#"{"keep":["data.a"]}"#.into());
+            webhook.description = Some("of what it is".into());
+            webhook.headers = vec![("x-key".into(), "secret".into())];
+            webhook.tags = vec!["tag".into()];
+        });
+        bench.now(move |staging| staging.delete_webhook(1, id));
+        let deleted = bench.store.registry().webhook(id.number()).cloned().unwrap();
+        let of_filters = deleted.events.iter().map(|filter| filter.to_string().len() + 2).sum::<usize>();
+        assert_eq!(deleted.texts_bytes(), deleted.url.as_str().len() + of_filters);
     }
 
     #[test]

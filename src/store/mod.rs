@@ -113,4 +113,4 @@ pub use trees::in_memory::{Fault, Memory};
 pub use trees::loss::{Loss, accept_loss};
 pub use trying::{TriedCondition, try_condition};
 pub use turns::Turn;
-pub use webhook_batch::{WebhookEdit, WebhookPut, WebhookThere};
+pub use webhook_batch::{WHOLE_BYTES_MAX, WebhookEdit, WebhookPut, WebhookThere};

@@ -14,7 +14,7 @@ use super::staging::Staging;
 use crate::domain::account::OPERATOR_ACCOUNT;
 use crate::domain::delivery::{AttemptSummary, Delivery};
 use crate::domain::id::{AccountNumber, WebhookNumber};
-use crate::domain::notice;
+use crate::domain::notice::{self, TOLD_AT_ONCE_MAX};
 use crate::domain::time;
 use crate::domain::webhook::Webhook;
 
@@ -136,10 +136,12 @@ impl Staging<'_> {
         }
         wanting.webhooks.sort_unstable();
         wanting.too_costly.sort_unstable();
-        self.keep_quiet(&mut wanting, telling.kind, telling.about)?;
+        let told = self.told.get(&account).copied().unwrap_or_default();
+        self.keep_quiet(&mut wanting, (telling.kind, telling.about), told >= TOLD_AT_ONCE_MAX)?;
         if wanting.webhooks.is_empty() {
             return Ok(());
         }
+        self.told.insert(account, told + 1);
         self.put_told(account, event, wanting)
     }
 

@@ -41,13 +41,14 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
     let keeping = Keeping::at_start(&trees, &clock).map_err(|error| OpenError::Store(path.clone(), error))?;
     keeping.warn(clock.now());
     let registry = Arc::<RwLock<Registry>>::default();
+    let open_trees = Arc::new(ArcSwapOption::empty());
     let inner = Arc::new(Inner {
         settings,
         clock,
-        trees: ArcSwapOption::empty(),
+        trees: open_trees.clone(),
         registry: registry.clone(),
         queue: Queue::new(bounds),
-        foreseen: Arc::new(Foreseen::over(registry)),
+        foreseen: Arc::new(Foreseen::over(open_trees, registry)),
         turns: Arc::new(Turns::new(cores().div_ceil(2), bounds.bytes_max)),
         readers: Arc::new(Turns::new(cores().max(2), 0)),
         ahead: ByteBudget::new(bounds.bytes_max),

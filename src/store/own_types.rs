@@ -32,6 +32,12 @@ impl KnownType {
         &self.own
     }
 
+    /// What it is charged for patterns. One that was written down before that was known is charged once it is compiled.
+    pub fn patterns(&self) -> usize {
+        let compiled = self.compiled.get().and_then(Option::as_ref);
+        compiled.map_or(self.own.patterns as usize, |schema| schema.patterns())
+    }
+
     /// Its schema, if that is at hand without being compiled.
     pub fn schema_at_hand(&self) -> Option<Option<&Arc<Schema>>> {
         match &self.own.schema {
@@ -70,23 +76,25 @@ impl OwnTypes {
         self.0.get(&account).unwrap_or(&NONE).values()
     }
 
-    /// Enters one, in the place of another of its name.
-    pub fn put(&mut self, account: AccountNumber, known: KnownType) {
-        self.0.entry(account).or_default().insert(known.own.name.clone(), Arc::new(known));
+    /// Enters one, in the place of another of its name, which is given back: what it has compiled is not to be dropped while
+    /// anybody waits for this.
+    pub fn put(&mut self, account: AccountNumber, known: KnownType) -> Option<Arc<KnownType>> {
+        self.0.entry(account).or_default().insert(known.own.name.clone(), Arc::new(known))
     }
 
     /// Takes one out.
-    pub fn remove(&mut self, account: AccountNumber, name: &str) {
-        let Some(own) = self.0.get_mut(&account) else { return };
-        own.remove(name);
+    pub fn remove(&mut self, account: AccountNumber, name: &str) -> Option<Arc<KnownType>> {
+        let own = self.0.get_mut(&account)?;
+        let removed = own.remove(name);
         if own.is_empty() {
             self.0.remove(&account);
         }
+        removed
     }
 
-    /// The account is gone.
-    pub fn forget(&mut self, account: AccountNumber) {
-        self.0.remove(&account);
+    /// The account is gone: takes all of them out.
+    pub fn forget(&mut self, account: AccountNumber) -> BTreeMap<String, Arc<KnownType>> {
+        self.0.remove(&account).unwrap_or_default()
     }
 }
 

@@ -123,6 +123,26 @@ impl Store {
         self.submit_for(load, move |staging| staging.accept(account, events, idempotency))
     }
 
+    /// Whether what is sent with this key was accepted before, as the commit thread would say now.
+    pub fn is_accepted(&self, account: AccountNumber, idempotency: &Idempotency) -> Result<bool, StoreError> {
+        let row = layout::idempotency(account, &idempotency.key);
+        self.look(|trees| {
+            let Some(stored) = trees.get(Tree::Idempotency, &row)? else { return Ok(false) };
+            let before: Idempotent = record::read_grown(Tree::Idempotency, &row, &stored)?;
+            let is_remembered = self.keeping() < before.at + IDEMPOTENCY_MS;
+            if !is_remembered || before.fingerprint != idempotency.fingerprint {
+                return Ok(false);
+            }
+            for id in before.events {
+                // Retention may have taken the event meanwhile; then the key is free again.
+                if trees.get(Tree::Events, &layout::event(account, id))?.is_none() {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+
     /// Which of the events are, for all that can be told ahead, equals of others that were accepted before.
     fn are_known(
         &self,

@@ -1,6 +1,7 @@
 //! Quiet times: a webhook that hears notices is told the first of a kind at once; what follows within its quiet time is counted,
-//! and told as one when that ends. What stays true: what is counted lies in the commit that it is about, so a restart forgets
-//! none; and a row stays small however much is counted.
+//! and told as one when that ends. One that is told each is left in peace for a moment where very many come at once. What stays true:
+//! what is counted lies in the commit that it is about, so a restart forgets none; a row stays small however much is counted; and
+//! one commit tells an account only so many one by one.
 
 use serde_json::{Map, json};
 
@@ -12,7 +13,7 @@ use super::staging::Staging;
 use crate::domain::account::OPERATOR_ACCOUNT;
 use crate::domain::delivery::Cause;
 use crate::domain::id::{AccountNumber, WebhookNumber};
-use crate::domain::notice::{self, Notices};
+use crate::domain::notice::{self, CROWDED_SECONDS, Notices};
 use crate::domain::quiet::Quiet;
 use crate::domain::time::{self, UnixMs};
 
@@ -21,15 +22,16 @@ const NAMED_MAX: usize = 10;
 
 impl Staging<'_> {
     /// Takes out of those that want a notice the webhooks whose quiet time is on, and counts it for them; that of the others begins.
+    /// Where it is `crowded`, the account was told so many in this group that those who are told each are left in peace for a moment.
     pub(super) fn keep_quiet(
         &mut self,
         wanting: &mut Wanting,
-        kind: &str,
-        about: Option<WebhookNumber>,
+        (kind, about): (&str, Option<WebhookNumber>),
+        crowded: bool,
     ) -> Result<(), StoreError> {
         let mut told = Vec::with_capacity(wanting.webhooks.len());
         for number in std::mem::take(&mut wanting.webhooks) {
-            let Some(of) = self.quiet_of(number) else {
+            let Some(of) = self.notices_of(number) else {
                 told.push(number);
                 continue;
             };
@@ -41,9 +43,18 @@ impl Staging<'_> {
                     quiet.count(about);
                     quiet
                 }
-                None => {
+                None if of.quiet_seconds > 0 => {
                     told.push(number);
                     Quiet::from(self.now(), of)
+                }
+                None if crowded => {
+                    let mut quiet = Quiet::from(self.now(), Notices { quiet_seconds: CROWDED_SECONDS });
+                    quiet.count(about);
+                    quiet
+                }
+                None => {
+                    told.push(number);
+                    continue;
                 }
             };
             self.put(Tree::Quiet, key, &quiet);
@@ -65,13 +76,17 @@ impl Staging<'_> {
         let (number, kind) = layout::read_quiet(key);
         let webhook = self.registry().webhook(number).filter(|webhook| !webhook.is_deleted()).cloned();
         let served = webhook.filter(|webhook| self.registry().is_served(webhook.account));
-        let (Some(webhook), Some(of), true) = (served, self.quiet_of(number), quiet.count > 0) else {
+        let (Some(webhook), Some(of), true) = (served, self.notices_of(number), quiet.count > 0) else {
             self.stage(Tree::Quiet, key.clone(), None);
             return Ok(None);
         };
         let event = self.summary(kind, &quiet);
         let wanting = Wanting { webhooks: vec![number], ..Wanting::default() };
         self.put_told(webhook.account, event, wanting)?;
+        if of.quiet_seconds == 0 {
+            self.stage(Tree::Quiet, key.clone(), None);
+            return Ok(None);
+        }
         let next = Quiet::from(self.now(), of);
         self.put(Tree::Quiet, key.clone(), &next);
         Ok(Some(next.until))
@@ -91,10 +106,9 @@ impl Staging<'_> {
         }
     }
 
-    /// How the webhook hears notices, if it is not told each.
-    fn quiet_of(&self, number: WebhookNumber) -> Option<Notices> {
-        let registry = self.registry();
-        registry.webhook(number).and_then(|webhook| webhook.notices).filter(|of| of.quiet_seconds > 0)
+    /// How the webhook hears notices; none of one of the operator's that hears them as it hears any event.
+    fn notices_of(&self, number: WebhookNumber) -> Option<Notices> {
+        self.registry().webhook(number).and_then(|webhook| webhook.notices)
     }
 
     fn summary(&self, kind: &str, quiet: &Quiet) -> NewEvent {

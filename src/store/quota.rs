@@ -55,12 +55,13 @@ impl Staging<'_> {
         usual: Option<u64>,
     ) -> Result<(), Refusal> {
         let (now, events) = (self.now(), events as u64);
-        let own = self.registry().account(account).and_then(|account| account.limits.events_per_day);
-        // Who is refused writes nothing.
+        let limit = self.own_day(account).or(usual).filter(|limit| *limit > 0);
+        // Who is refused writes nothing, but once a day that it is told.
         let today = self.today(account);
-        if let Some(limit) = own.or(usual).filter(|limit| *limit > 0) {
+        if let Some(limit) = limit {
             let left = limit.saturating_sub(today.events(now));
             if events > left {
+                self.notice_of_day(account, limit)?;
                 let until = today.ends_at(now);
                 return Err(Refusal::OverDay { limit, left, until, wait_ms: until - now });
             }
@@ -68,13 +69,37 @@ impl Staging<'_> {
         if events > 0 {
             self.account_tally(account).today.count(now, events);
         }
-        let limit = own.or(usual).filter(|limit| events > 0 && today.events(now) + events == *limit);
-        if let Some(limit) = limit {
-            let until = time::rfc3339(today.ends_at(now));
-            let facts = json!({"quota": "events_per_day", "limit": limit, "used": limit, "until": until});
-            self.notice_of_account(account, QUOTA_REACHED, facts)?;
+        match limit.filter(|limit| events > 0 && today.events(now) + events >= *limit) {
+            Some(limit) => Ok(self.notice_of_day(account, limit)?),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Counts an event that is published now, and that no limit keeps away.
+    pub(super) fn count_in_day(&mut self, account: AccountNumber) -> Result<(), StoreError> {
+        let now = self.now();
+        self.account_tally(account).today.count(now, 1);
+        let (limit, used) = (self.own_day(account), self.today(account).events(now));
+        match limit.filter(|limit| (1..=used).contains(limit)) {
+            Some(limit) => self.notice_of_day(account, limit),
+            None => Ok(()),
+        }
+    }
+
+    /// What is set for the account itself.
+    fn own_day(&self, account: AccountNumber) -> Option<u64> {
+        self.registry().account(account).and_then(|account| account.limits.events_per_day)
+    }
+
+    /// Tells once a day that the account may publish no more in it, or not as much as it wants to.
+    fn notice_of_day(&mut self, account: AccountNumber, limit: u64) -> Result<(), StoreError> {
+        if !self.begins_to_publish_too_much(account) {
+            return Ok(());
+        }
+        let (now, today) = (self.now(), self.today(account));
+        let (used, until) = (today.events(now), time::rfc3339(today.ends_at(now)));
+        let facts = json!({"quota": "events_per_day", "limit": limit, "used": used, "until": until});
+        self.notice_of_account(account, QUOTA_REACHED, facts)
     }
 
     /// Tells once a day that more is kept of an account than may be, so that its oldest events go.

@@ -44,8 +44,12 @@ pub struct Registry {
     changes: Changes,
     /// How many webhooks of each dialect an account has.
     dialects: HashMap<AccountNumber, BTreeMap<String, usize>>,
+    /// How many webhooks of an account have a shape of their own.
+    shaped: BTreeMap<AccountNumber, usize>,
     /// How many webhooks of an account are ordered by the value at each path.
     order_paths: HashMap<AccountNumber, BTreeMap<KeyPath, usize>>,
+    /// How many webhooks of an account hear notices.
+    hearers: BTreeMap<AccountNumber, usize>,
     /// How many webhooks there are of each status, by its word.
     statuses: BTreeMap<&'static str, usize>,
     /// All webhooks by their account, deleted ones included.
@@ -209,6 +213,10 @@ impl Registry {
     pub fn count_of_webhooks(&self, account: AccountNumber) -> usize {
         self.dialects.get(&account).map_or(0, |dialects| dialects.values().sum())
     }
+    /// How many webhooks of the account hear notices.
+    pub fn count_of_hearers(&self, account: AccountNumber) -> usize {
+        self.hearers.get(&account).copied().unwrap_or(0)
+    }
     /// The paths of the order keys of the account's webhooks.
     pub fn order_paths(&self, account: AccountNumber) -> impl Iterator<Item = &KeyPath> {
         self.order_paths.get(&account).into_iter().flat_map(BTreeMap::keys)
@@ -216,6 +224,11 @@ impl Registry {
     /// The dialects of the account's webhooks.
     pub fn dialects_of(&self, account: AccountNumber) -> impl Iterator<Item = &str> {
         self.dialects.get(&account).into_iter().flat_map(BTreeMap::keys).map(String::as_str)
+    }
+
+    /// Whether webhooks of the account have shapes of their own.
+    pub fn has_shapes(&self, account: AccountNumber) -> bool {
+        self.shaped.contains_key(&account)
     }
 
     /// The dialects of all accounts, and of all webhooks of which anything is kept.
@@ -232,11 +245,13 @@ impl Registry {
     pub fn event_types_of(&self, account: AccountNumber) -> impl ExactSizeIterator<Item = &Arc<KnownType>> + Clone {
         self.event_types.of_all(account)
     }
-    pub(super) fn put_event_type(&mut self, account: AccountNumber, known: KnownType) {
-        self.event_types.put(account, known);
+    /// Gives the one of before, which is to be dropped once this is not held any more.
+    pub(super) fn put_event_type(&mut self, account: AccountNumber, known: KnownType) -> Option<Arc<KnownType>> {
+        self.event_types.put(account, known)
     }
-    pub(super) fn remove_event_type(&mut self, account: AccountNumber, name: &str) {
-        self.event_types.remove(account, name);
+    /// The same.
+    pub(super) fn remove_event_type(&mut self, account: AccountNumber, name: &str) -> Option<Arc<KnownType>> {
+        self.event_types.remove(account, name)
     }
 
     /// Who of the account wants an event, a test event or another; none if conditions are to be asked and the event is not
@@ -326,17 +341,20 @@ impl Registry {
         self.accounts.insert(account.number, Arc::new(account));
     }
 
-    pub(super) fn remove_account(&mut self, number: AccountNumber) {
-        let Some(account) = self.accounts.remove(&number) else { return };
+    /// Gives its event types, which are to be dropped once this is not held any more.
+    pub(super) fn remove_account(&mut self, number: AccountNumber) -> BTreeMap<String, Arc<KnownType>> {
+        let Some(account) = self.accounts.remove(&number) else { return BTreeMap::new() };
         for ids in [&mut self.account_numbers, &mut self.leaving] {
             if ids.get(&account.id) == Some(&number) {
                 ids.remove(&account.id);
             }
         }
         self.dialects.remove(&number);
+        self.shaped.remove(&number);
         self.order_paths.remove(&number);
+        self.hearers.remove(&number);
         self.audiences.retain(|(of, _), _| *of != number);
-        self.event_types.forget(number);
+        self.event_types.forget(number)
     }
 
     pub(super) fn put_key(&mut self, hash: KeyHash, key: ApiKey) {
@@ -387,6 +405,12 @@ impl Registry {
         self.uids.learn(webhook);
         *self.statuses.entry(webhook.status_word()).or_default() += 1;
         *self.dialects.entry(webhook.account).or_default().entry(webhook.dialect.clone()).or_default() += 1;
+        if webhook.shape.is_some() {
+            *self.shaped.entry(webhook.account).or_default() += 1;
+        }
+        if webhook.notices.is_some() {
+            *self.hearers.entry(webhook.account).or_default() += 1;
+        }
         if let Some(path) = order_path(webhook) {
             *self.order_paths.entry(webhook.account).or_default().entry(path.clone()).or_default() += 1;
         }
@@ -397,6 +421,12 @@ impl Registry {
         self.uids.forget(webhook);
         one_less(&mut self.statuses, &webhook.status_word());
         one_less(self.dialects.entry(webhook.account).or_default(), &webhook.dialect);
+        if webhook.shape.is_some() {
+            one_less(&mut self.shaped, &webhook.account);
+        }
+        if webhook.notices.is_some() {
+            one_less(&mut self.hearers, &webhook.account);
+        }
         if let Some(path) = order_path(webhook) {
             one_less(self.order_paths.entry(webhook.account).or_default(), path);
         }

@@ -1,6 +1,7 @@
 //! What a bulk call selects: which rows come into question, and whether one of them is asked for. The steps of a job, the
 //! count of a dry run and the list of dead letters all ask here, so they cannot disagree.
 
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use super::error::StoreError;
 use super::event_rows::{self, EventHead, Get};
 use super::handle::Store;
 use super::layout::{self, OPEN, Tree};
+use super::parsed::Parsed;
 use super::rows;
 use super::trees::Trees;
 use crate::domain::condition::{Steps, TooCostly};
@@ -19,6 +21,8 @@ use crate::domain::webhook::Webhook;
 
 /// Rows that the count of a dry run looks at.
 pub const COUNT_ROWS_EXAMINED_MAX: u64 = 1_000_000;
+/// Steps that it spends on reading events and asking conditions of them: about a second.
+const COUNT_STEPS_MAX: u64 = 1 << 27;
 /// Rows that it reads at once.
 const COUNT_ROWS_AT_ONCE: usize = 1_000;
 
@@ -270,12 +274,13 @@ impl View<'_> {
 }
 
 impl Store {
-    /// Counts what `bulk` would do now, as far as [`COUNT_ROWS_EXAMINED_MAX`] rows tell.
+    /// Counts what `bulk` would do now, as far as [`COUNT_ROWS_EXAMINED_MAX`] rows tell, and what can be asked in about a second.
     pub fn count(&self, bulk: &Bulk) -> Result<Count, StoreError> {
-        self.count_within(bulk, COUNT_ROWS_EXAMINED_MAX)
+        Ok(self.count_within(bulk, COUNT_ROWS_EXAMINED_MAX, COUNT_STEPS_MAX)?.0)
     }
 
-    fn count_within(&self, bulk: &Bulk, rows_max: u64) -> Result<Count, StoreError> {
+    /// With the steps that it took.
+    fn count_within(&self, bulk: &Bulk, rows_max: u64, steps_max: u64) -> Result<(Count, u64), StoreError> {
         let webhooks = |account, window, limit| self.registry().webhook_ids(account, window, limit);
         self.viewed(|trees, view| {
             // It is one for all rows, and long where it went to many.
@@ -283,6 +288,26 @@ impl Store {
                 Source::Audience { event } => view.event(bulk.account, *event)?,
                 _ => None,
             };
+            // And read once for all conditions.
+            let whole = event.as_ref().map(|event| event_rows::event_by(view.get, bulk.account, event.id));
+            let whole = trees.readable(whole.transpose())?.flatten().flatten();
+            let steps = Cell::new(whole.as_ref().map_or(0, |whole| asking::reading(Parsed::of_stored(whole).bytes())));
+            let parsed = RefCell::new(whole.as_ref().map(Parsed::of_stored));
+            let holds = |account, number, id| {
+                let condition = self.registry().condition(number).cloned();
+                let Some(condition) = condition else { return Ok(Held::Yes) };
+                let most = Steps::new(CONDITION_STEPS_MAX);
+                let (answer, taken) = match &mut *parsed.borrow_mut() {
+                    Some(event) => asking::holds_for(&condition, event, most),
+                    None => match event_rows::event_by(view.get, account, id)? {
+                        Some(event) => asking::holds(&condition, &event, most),
+                        None => return Ok(Held::No),
+                    },
+                };
+                steps.set(steps.get() + taken);
+                Ok(answer.into())
+            };
+            let view = View { holds: &holds, ..*view };
             let look = |id| match &event {
                 Some(event) => view.hearer(bulk, event, WebhookId(id)),
                 None => view.look(bulk, id),
@@ -292,8 +317,8 @@ impl Store {
                 let window = bulk.window(after, u128::MAX);
                 let ids = ids((trees, &webhooks), bulk, part, window, COUNT_ROWS_AT_ONCE)?;
                 for id in &ids {
-                    if count.examined == rows_max {
-                        return Ok(count);
+                    if count.examined == rows_max || steps.get() >= steps_max {
+                        return Ok((count, steps.get()));
                     }
                     count.examined += 1;
                     match trees.readable(look(*id))?.unwrap_or(Found::Unable) {
@@ -309,7 +334,7 @@ impl Store {
                 if ids.len() < COUNT_ROWS_AT_ONCE {
                     (after, part) = (None, part + 1);
                     if part == bulk.source.parts() {
-                        return Ok(Count { complete: true, ..count });
+                        return Ok((Count { complete: true, ..count }, steps.get()));
                     }
                 }
             }
@@ -343,6 +368,7 @@ mod tests {
     use crate::domain::walk::Walk;
     use crate::domain::webhook::EventFilter;
     use crate::store::bench::{Bench, START, event, settlement};
+    use crate::store::message::NewEvent;
 
     /// A store with webhook 1 and as many dead letters of it, and their events.
     fn with_dead(count: usize) -> (Bench, Vec<EventId>) {
@@ -368,9 +394,26 @@ mod tests {
     #[test]
     fn a_count_that_looked_at_enough_says_so() {
         let (bench, _) = with_dead(5);
-        let count = |rows_max| bench.store.count_within(&all(JobKind::Replay), rows_max).unwrap();
+        let count = |rows_max| bench.store.count_within(&all(JobKind::Replay), rows_max, u64::MAX).unwrap().0;
         assert_eq!(count(3), Count { count: 3, skipped: 0, examined: 3, complete: false });
         assert_eq!(count(5), Count { count: 5, skipped: 0, examined: 5, complete: true });
+    }
+
+    #[test]
+    fn a_count_reads_an_event_once_for_all_webhooks_and_says_so_where_it_asked_enough() {
+        let mut bench = Bench::new();
+        let long = format!("{{\"a\":1,\"b\":\"{}\"}}", "x".repeat(400_000));
+        let reading = asking::reading(long.len());
+        let event = bench.publish_as(NewEvent { data: long.into(), ..event() });
+        for n in 0..40 {
+            bench.webhook_with(|webhook| webhook.condition = Some(format!("@.data.a == {}", n % 2)));
+        }
+        let bulk = Bulk { source: Source::Audience { event }, ..all(JobKind::Replay) };
+        let (count, steps) = bench.store.count_within(&bulk, u64::MAX, u64::MAX).unwrap();
+        assert_eq!(count, Count { count: 20, skipped: 0, examined: 40, complete: true });
+        assert!((reading..2 * reading).contains(&steps), "{steps} steps, of which {reading} to read it once");
+        let (count, _) = bench.store.count_within(&bulk, u64::MAX, reading + 1).unwrap();
+        assert_eq!((count.examined, count.complete), (1, false));
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub struct Staging<'a> {
     pub(super) laid_out: usize,
     /// Steps that jobs spend on reading events, and on asking conditions of them.
     pub(super) steps: Cell<u64>,
+    /// Notices that an account was told one by one in this group.
+    pub(super) told: BTreeMap<AccountNumber, usize>,
     sums: Sums,
     kept_changes: KeptChanges,
 }
@@ -82,6 +84,7 @@ impl<'a> Staging<'a> {
             notice: Notice::default(),
             laid_out: 0,
             steps: Cell::new(0),
+            told: BTreeMap::new(),
         }
     }
 

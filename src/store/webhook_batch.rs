@@ -7,9 +7,13 @@ use std::sync::Arc;
 use super::error::Refusal;
 use super::manage::{ORDER_PATHS_MAX, too_many_orders};
 use super::staging::Staging;
+use crate::domain::Invalid;
 use crate::domain::id::{AccountNumber, WebhookId};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
+
+/// Bytes of the texts of all webhooks that are put there together: they are written in one step, and others wait for it.
+pub const WHOLE_BYTES_MAX: usize = 512 * 1024;
 
 /// A change of a webhook, made where it is as it is.
 pub type WebhookEdit = Box<dyn FnOnce(&mut Webhook, UnixMs) -> Result<(), Refusal> + Send>;
@@ -57,6 +61,14 @@ impl Staging<'_> {
         }
         if let Err(refused) = self.vet_together(account, &decided, quota) {
             return Ok(Err(refused));
+        }
+        let bytes: usize = decided.iter().map(|one| one.webhook().texts_bytes()).sum();
+        if decided.len() > 1 && bytes > WHOLE_BYTES_MAX {
+            let message = format!(
+                "all or nothing is done of webhooks whose texts have {WHOLE_BYTES_MAX} bytes together, what they have already \
+                 included, and these would have {bytes}; send several batches, or take mode=each"
+            );
+            return Err(Invalid::new("mode", message).into());
         }
         let put = |one| match one {
             Decided::Create(webhook, _) => self.create_webhook(*webhook, None).map(|webhook| (None, webhook)),
@@ -181,6 +193,31 @@ mod tests {
         assert_eq!(put(&mut bench, vec![named("a"), renamed(), named("b")], 3), Ok(3));
         assert_eq!(bench.store.registry().webhook_of(1, id).unwrap().name.as_deref(), Some("x"));
         assert_eq!(bench.scrub(), [""; 0]);
+    }
+
+    #[test]
+    fn those_of_one_batch_have_so_many_bytes_however_little_is_said_of_them() {
+        let mut bench = Bench::new();
+        let long = |n: usize| {
+            new(|webhook| {
+                webhook.uid = Some(n.to_string());
+                webhook.headers = vec![("x-long".into(), "x".repeat(15_000))];
+            })
+        };
+        for from in [0, 30] {
+            assert_eq!(put(&mut bench, (from..from + 30).map(long).collect(), 0), Ok(30));
+        }
+        let ids: Vec<WebhookId> = bench.store.registry().webhooks_of(1).map(|webhook| webhook.id).collect();
+        let renamed = |ids: &[WebhookId]| -> Vec<WebhookPut> {
+            ids.iter().map(|id| change(*id, |webhook| webhook.name = Some("x".into()))).collect()
+        };
+        let puts = renamed(&ids[..40]);
+        let mut answer = bench.store.submit(move |staging| staging.put_webhooks(1, puts, 0)).unwrap();
+        bench.rest();
+        let refused = answer.try_recv().unwrap().map(|there| there.is_ok());
+        assert!(matches!(refused, Err(Refusal::Invalid(ref invalid)) if invalid.field == "mode"), "{refused:?}");
+        assert!(bench.store.registry().webhooks_of(1).all(|webhook| webhook.name.is_none()));
+        assert_eq!(put(&mut bench, renamed(&ids[..30]), 0), Ok(30));
     }
 
     #[test]

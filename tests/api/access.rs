@@ -209,7 +209,7 @@ async fn a_key_may_make_so_many_calls_and_publishing_is_not_among_them() {
 async fn an_operator_sets_what_one_account_may_have() {
     let server = Server::start().await;
     let limits = json!({"webhooks_max": 1, "keys_max": 1, "max_in_flight": 100, "timeout": null, "kept_bytes_max": 0,
-        "events_per_second": 10, "events_per_day": 0, "kept_days_max": null});
+        "events_per_second": 10, "events_per_day": 0, "kept_days_max": null, "event_types_max": null});
     let account = json!({"id": "big", "name": "Big", "limits": limits});
     let made = server.post("/api/v1/accounts").json(account).send().await.data(201);
     assert_eq!(made["limits"], limits);
@@ -236,12 +236,18 @@ async fn an_operator_sets_what_one_account_may_have() {
     assert_eq!(change(json!({"timeout": 0})).await.error(400, "invalid_field"), "limits.timeout");
     assert_eq!(change(json!({"keys_max": 10_000_001})).await.error(400, "invalid_field"), "limits.keys_max");
     assert_eq!(change(json!({"kept_days_max": 36_501})).await.error(400, "invalid_field"), "limits.kept_days_max");
+    assert_eq!(
+        change(json!({"event_types_max": 10_000_001})).await.error(400, "invalid_field"),
+        "limits.event_types_max"
+    );
     let kept = json!({"webhooks_max": null, "keys_max": 1, "max_in_flight": 100, "timeout": 90, "kept_bytes_max": 0,
-        "events_per_second": 10, "events_per_day": 5, "kept_days_max": 7});
-    let asked = json!({"webhooks_max": null, "timeout": 90, "events_per_day": 5, "kept_days_max": 7});
+        "events_per_second": 10, "events_per_day": 5, "kept_days_max": 7, "event_types_max": 8});
+    let asked =
+        json!({"webhooks_max": null, "timeout": 90, "events_per_day": 5, "kept_days_max": 7, "event_types_max": 8});
     assert_eq!(change(asked).await.data(200)["limits"], kept);
     create(1).await.data(201);
-    assert_eq!(change(json!(null)).await.data(200)["limits"]["max_in_flight"], json!(null));
+    let reset = change(json!(null)).await.data(200)["limits"].clone();
+    assert_eq!((&reset["max_in_flight"], &reset["event_types_max"]), (&json!(null), &json!(null)));
     assert_eq!(create(65).await.error(400, "invalid_field"), "max_in_flight", "the server's again");
     let named = server.ask("PATCH", "/api/v1/accounts/big").json(json!({"name": "Bigger"})).send().await.data(200);
     assert_eq!((&named["name"], &named["id"]), (&json!("Bigger"), &json!("big")));
@@ -251,7 +257,13 @@ async fn an_operator_sets_what_one_account_may_have() {
     assert_eq!(changes[0]["fields"], json!(["name"]));
     assert_eq!(
         changes[2]["fields"],
-        json!(["limits.webhooks_max", "limits.timeout", "limits.events_per_day", "limits.kept_days_max"])
+        json!([
+            "limits.webhooks_max",
+            "limits.timeout",
+            "limits.events_per_day",
+            "limits.kept_days_max",
+            "limits.event_types_max"
+        ])
     );
     let refused = server.ask("PATCH", "/api/v1/accounts/big").key(&own).json(json!({"name": "x"})).send().await;
     refused.error(403, "forbidden");

@@ -13,6 +13,7 @@ mod health;
 mod history;
 mod leaving;
 mod lists;
+mod loading;
 mod many;
 mod masking;
 mod notices;

@@ -348,7 +348,8 @@ async fn many_webhooks_are_deleted_by_their_ids_or_by_what_they_are() {
     ] {
         assert_eq!(ask(body.clone()).await.error(400, "invalid_field"), field, "{body}");
     }
-    assert_eq!(ask(json!({"ids": ["one", "none"]})).await.error(404, "not_found"), "ids[1]");
+    let some = ask(json!({"ids": ["one", "none", "none"], "dry_run": true})).await.data(200);
+    assert_eq!(some, json!({"count": 1, "skipped": 1, "examined": 2, "complete": true}));
     let count = async |body: Value| {
         let mut body = body;
         body["dry_run"] = json!(true);
@@ -371,23 +372,40 @@ async fn many_webhooks_are_deleted_by_their_ids_or_by_what_they_are() {
     assert_eq!(names(&server).await.len(), 5, "a dry run does nothing");
     let job = ask(json!({"tag": "old"})).await.data(202);
     assert_eq!((&job["kind"], &job["of"]), (&json!("delete"), &json!("webhooks")));
+    assert_eq!((&job["selection"]["all"], &job["selection"]["tag"]), (&json!(false), &json!("old")));
     let job = ended(&server, &job).await;
     assert_eq!([&job["state"], &job["examined"], &job["done"]], [&json!("done"), &json!(5), &json!(2)]);
     assert_eq!(names(&server).await, ["three", "four", "five"]);
     let job = ended(&server, &ask(json!({"ids": [four]})).await.data(202)).await;
-    assert_eq!((&job["ids"], &job["done"]), (&json!(1), &json!(1)));
+    assert_eq!([&job["ids"], &job["done"], &job["selection"]], [&json!(1), &json!(1), &Value::Null]);
+    let again = ended(&server, &ask(json!({"ids": [four, "one"]})).await.data(202)).await;
+    assert_eq!([&again["state"], &again["ids"], &again["done"]], [&json!("done"), &json!(2), &json!(0)]);
+    assert_eq!(again["skipped"], 2, "they are gone already");
     assert_eq!(names(&server).await, ["three", "five"]);
+    // A key that may not manage is not told what stands in a URL.
+    let of_url = ask(json!({"url": "/services/SECRET", "status": "active"})).await.data(202);
+    let path = format!("/api/v1/jobs/{}", id(&of_url));
+    let reader = key(&server, "default", &["read"]).await;
+    for (key, url) in [(&server.admin, json!("/services/secret")), (&reader, Value::Null)] {
+        let shown = server.get(&path).key(key).send().await.data(200);
+        assert_eq!((&shown["selection"]["url"], &shown["selection"]["status"]), (&url, &json!("active")));
+    }
 
     // Nothing of another account is among all.
     server.post("/api/v1/accounts").json(json!({"id": "acme", "name": "Acme"})).send().await.data(201);
     let acme = key(&server, "acme", &["manage"]).await;
     let all = server.post("/api/v1/webhooks/delete").key(&acme).json(json!({"all": true})).send().await.data(202);
     let job = ended_for(&server, &acme, &all).await;
-    assert_eq!((&job["examined"], &job["done"]), (&json!(0), &json!(0)));
+    assert_eq!([&job["examined"], &job["done"], &job["selection"]["all"]], [&json!(0), &json!(0), &json!(true)]);
+    // Its ids are not there either.
+    let these = json!({"ids": [five, "none"], "dry_run": true});
+    let count = server.post("/api/v1/webhooks/delete").key(&acme).json(these).send().await.data(200);
+    assert_eq!(count, json!({"count": 0, "skipped": 2, "examined": 2, "complete": true}));
     assert_eq!(names(&server).await, ["three", "five"]);
     ended(&server, &ask(json!({"all": true})).await.data(202)).await;
     assert_eq!(names(&server).await, [""; 0]);
     let log = server.get("/api/v1/audit?action=delete.started").send().await.data(200);
-    assert_eq!(log.as_array().unwrap().len(), 3);
+    let fields: Vec<_> = log.as_array().unwrap().iter().map(|entry| entry["fields"].clone()).collect();
+    assert_eq!(json!(fields), json!([["all"], ["url", "status"], ["ids"], ["ids"], ["tag"]]), "the newest first");
     server.stop().await;
 }

@@ -211,6 +211,24 @@ async fn the_secret_url_of_a_chat_is_seen_by_who_may_change_it() {
 }
 
 #[actix_web::test]
+async fn the_secret_url_of_a_chat_that_hears_events_is_seen_by_who_may_change_it() {
+    const URL: &str = "https://hooks.slack.com/services/T0/B0/onlyforwhomanages";
+    let server = Server::start().await;
+    let (reader, manager) = (key(&server, "default", &["read"]).await, key(&server, "default", &["manage"]).await);
+    for (dialect, seen) in [("slack_incoming", "https://hooks.slack.com/***"), ("standard", URL)] {
+        let wish = json!({"url": URL, "dialect": dialect, "events": ["*"]});
+        let made = server.post("/api/v1/webhooks").key(&manager).json(wish).send().await.data(201);
+        let path = format!("/api/v1/webhooks/{}", id(&made));
+        for (key, url) in [(&reader, seen), (&manager, URL)] {
+            assert_eq!(server.get(&path).key(key).send().await.data(200)["url"], url, "{dialect}");
+            let sought = server.get(&format!("/api/v1/webhooks?url=onlyfor&dialect={dialect}")).key(key).send().await;
+            assert_eq!(sought.data(200).as_array().map(Vec::len), Some(usize::from(url == URL)), "{dialect}");
+        }
+    }
+    server.stop().await;
+}
+
+#[actix_web::test]
 async fn nobody_hears_what_is_said_of_anothers_webhooks() {
     let server = Server::start().await;
     let mut keys = Vec::new();

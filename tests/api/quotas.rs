@@ -1,7 +1,7 @@
 //! What an account may have, what it has used of that, and who asks.
 
 use crate::access::key;
-use crate::server::{KEYS_MAX, START_MS, Server, WEBHOOKS_MAX, id};
+use crate::server::{EVENT_TYPES_MAX, KEYS_MAX, START_MS, Server, WEBHOOKS_MAX, id};
 use serde_json::{Value, json};
 
 /// Makes an account of this id.
@@ -95,6 +95,21 @@ async fn what_is_used_is_shown_with_its_limit_to_the_account_and_to_admins() {
     assert_eq!(used["kept_days"], json!({"used": 1, "limit": 7}));
     let others = server.get("/api/v1/accounts/default/usage").send().await.data(200);
     assert_eq!(others["webhooks"], json!({"used": 0, "limit": WEBHOOKS_MAX}));
+
+    let event_type = async |name: &str| {
+        let body = json!({"type": name, "description": "It is."});
+        server.post("/api/v1/event-types").header("Hookwheel-Account", "acme").json(body).send().await
+    };
+    event_type("a.b").await.data(201);
+    assert_eq!(server.get(path).send().await.data(200)["event_types"], json!({"used": 1, "limit": EVENT_TYPES_MAX}));
+    server.ask("PATCH", "/api/v1/accounts/acme").json(json!({"limits": {"event_types_max": 1}})).send().await.data(200);
+    let used = server.get(path).key(&own).send().await.data(200);
+    assert_eq!(used["event_types"], json!({"used": 1, "limit": 1}));
+    assert_eq!(used["event_type_bytes"], json!({"used": "a.bIt is.".len(), "limit": 2 << 20}));
+    assert!(message(&event_type("a.c").await).contains("limits.event_types_max"));
+    event_type("a.c").await.error(409, "quota");
+    let server = server.restart().await;
+    assert_eq!(server.get(path).send().await.data(200)["event_types"], json!({"used": 1, "limit": 1}));
 
     let stranger = key(&server, "evil", &["read"]).await;
     server.get(path).key(&stranger).send().await.error(404, "not_found");

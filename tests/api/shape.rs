@@ -133,6 +133,55 @@ async fn what_cannot_be_tried_is_told_with_its_field() {
 }
 
 #[actix_web::test]
+async fn what_is_shaped_is_shown_though_looking_for_each_path_would_take_too_long() {
+    let server = Server::start().await;
+    // The paths have all but their ends in common: shaping goes there once, and looking for each as often as there are.
+    let drop: Vec<String> = (0..64).map(|n| format!("@.data{}.f{n}", ".a".repeat(9))).collect();
+    let text = "x".repeat(300_000);
+    let data = (0..9).fold(json!({"f0": 1, "text": text}), |inner, _| json!({"a": inner}));
+    let event = json!({"type": "a", "data": data});
+    let made = try_shape(&server, json!({"shape": {"drop": drop}, "event": event})).await.data(200);
+    assert_eq!((&made["missing"], &made["error"]), (&json!(null), &json!(null)));
+    let inner = (0..9).fold(&made["data"], |outer, _| &outer["a"]);
+    assert_eq!(inner, &json!({"text": text}));
+    let few = try_shape(&server, json!({"shape": {"drop": drop[..2]}, "event": event})).await.data(200);
+    assert_eq!(few["missing"], json!([drop[1]]));
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_filter_is_tried_with_what_else_its_webhook_hears() {
+    let server = Server::start().await;
+    for (more, deaf) in [
+        (json!({}), json!(null)),
+        (json!({"mode": "pull"}), json!(null)),
+        (json!({"test_mode": true}), json!("test_mode")),
+        (json!({"notices": {}}), json!("notices")),
+    ] {
+        let mut body = json!({"events": ["*"], "filter": "@.data.id == 7"});
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        if more["mode"].is_null() {
+            body["url"] = json!("https://example.com/hook");
+        }
+        let webhook = server.post("/api/v1/webhooks").json(body).send().await.data(201);
+        let asked = json!({"webhook": id(&webhook), "event": order()});
+        let tried = try_filter(&server, asked.clone()).await.data(200);
+        assert_eq!(
+            (&tried["deaf"], &tried["matches"], &tried["holds"]),
+            (&deaf, &json!(deaf.is_null()), &json!(true)),
+            "{more}"
+        );
+        // What is held is delivered once it goes on.
+        let paused = server.post(&format!("/api/v1/webhooks/{}/pause", id(&webhook))).send().await;
+        assert_eq!(paused.status, 200, "{}", paused.text);
+        assert_eq!(try_filter(&server, asked).await.data(200)["matches"], json!(deaf.is_null()), "{more}");
+    }
+    let alone = try_filter(&server, json!({"events": ["*"], "event": order()})).await.data(200);
+    assert_eq!((&alone["deaf"], &alone["matches"]), (&json!(null), &json!(true)));
+    server.stop().await;
+}
+
+#[actix_web::test]
 async fn a_filter_that_does_not_hold_says_which_comparison_is_to_blame() {
     let server = Server::start().await;
     let filter = "@.data.total > 100 && (@.data.tenant == \"acme\" || @.data.id == 7)";

@@ -164,7 +164,7 @@ pub fn set_things_up_from_a_file(stage: &mut Stage) {
     let receiver = endpoint(200);
     stage.client.post("/api/v1/event-types/import", &document()).data(200);
     let webhooks = json!([{"url": receiver.url("/"), "events": ["parcel.sent"], "uid": "crm"}]).to_string();
-    stage.client.request("PUT", "/api/v1/webhooks", webhooks.as_bytes()).data(200);
+    stage.client.request("POST", "/api/v1/webhooks/batch", webhooks.as_bytes()).data(200);
     publish(&mut stage.client, json!({"type": "parcel.sent", "data": {"title": "P-1"}}));
     receiver.next();
 }

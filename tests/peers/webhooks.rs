@@ -24,7 +24,7 @@ pub fn register_many_webhooks(stage: &mut Stage) {
     let receiver = endpoint(200);
     let one = |name: &str| json!({"url": receiver.url(name), "events": ["*"], "uid": &name[1..]});
     let all = json!(["/a", "/b", "/c"].map(one)).to_string();
-    let put = |stage: &mut Stage| stage.client.request("PUT", "/api/v1/webhooks", all.as_bytes()).data(200);
+    let put = |stage: &mut Stage| stage.client.request("POST", "/api/v1/webhooks/batch", all.as_bytes()).data(200);
     let statuses = |told: Value| -> Vec<Value> {
         told.as_array().expect("a list").iter().map(|one| one["status"].clone()).collect()
     };

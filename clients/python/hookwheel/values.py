@@ -24,9 +24,9 @@ def as_json(value: Any) -> Any:
 
 
 class Body:
-    """The fields of a body."""
+    """The fields of a body, or of a row of one: a mapping or a model."""
 
-    def __init__(self, fields: Mapping[str, Any]) -> None:
+    def __init__(self, fields: Any) -> None:
         self._fields = fields
 
     def to_dict(self) -> dict[str, Any]:

@@ -163,9 +163,10 @@ class Day(unittest.TestCase):
     def test_many_webhooks_are_put_there_and_get_what_was_before_them(self) -> None:
         receipt = self.hw.events.publish("task.created", {"n": 1})
         said = [{"url": self.endpoint.url, "events": ["*"], "uid": f"many-{n}"} for n in range(2)]
-        body = [models.WebhookPut.from_dict(one) for one in said]
-        self.assertEqual([one.status for one in self.hw.webhooks.bulk.put(body=body)], [201, 201])
-        self.assertEqual([one.status for one in self.hw.webhooks.bulk.put(body=body, mode="each")], [200, 200])
+        self.assertEqual([one.status for one in self.hw.webhooks.bulk.put(said)], [201, 201])
+        said.append({"url": "no url", "events": ["*"]})
+        put = self.hw.webhooks.bulk.put((models.WebhookPut.from_dict(one) for one in said), mode="each")
+        self.assertEqual([one.status for one in put], [200, 200, 400])
         job = self.hw.events.replay(receipt.id, idempotency_key="again")
         assert isinstance(job, models.Job)
         self.assertEqual(self.ended(job).done, 2)
@@ -177,6 +178,7 @@ class Day(unittest.TestCase):
         gone = self.hw.webhooks.bulk.delete(ids=["many-0", "many-1"])
         assert isinstance(gone, models.Job)
         self.assertEqual(self.ended(gone).done, 2)
+
     def test_what_is_pulled_is_verified_acknowledged_and_refused(self) -> None:
         webhook = self.hw.webhooks.create(mode="pull", events=["task.*"], max_retries=0)
         secret = self.hw.webhooks.secret.get(webhook.id).secret

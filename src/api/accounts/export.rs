@@ -211,7 +211,7 @@ impl Export {
             let is_next = |webhook: &&Arc<Webhook>| after.is_none_or(|after| webhook.number() > after.number());
             registry.webhooks_of(self.account.number).filter(is_next).take(ROWS).cloned().collect()
         };
-        let reach = Reach { api: &self.api, tenant: &self.reader, dialect: None };
+        let reach = Reach::of(&self.api, &self.reader, None);
         for webhook in &some {
             let secrets = webhook
                 .secrets

@@ -6,7 +6,7 @@ use crate::api::Api;
 use crate::api::http::request::{Object, vet_text};
 use crate::api::http::setting::Change;
 use crate::domain::Invalid;
-use crate::domain::account::{AccountLimits, ApiKey, NAME_CHARS_MAX, Scope};
+use crate::domain::account::{Account, ApiKey, NAME_CHARS_MAX, Scope};
 use crate::domain::event_type::Validation;
 use crate::domain::id::KeyId;
 use crate::domain::time;
@@ -104,11 +104,17 @@ pub struct AccountLimitsInput {
     #[serde(default)]
     #[schema(value_type = Option<u32>, minimum = 0, maximum = 36_500, example = 30)]
     kept_days_max: Change<u32>,
+    /// Event types of its own that it may write down; 0: any number, of 2 MiB together.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, minimum = 0, maximum = 10_000_000, example = 500)]
+    event_types_max: Change<u32>,
 }
 
 impl AccountLimitsInput {
-    /// What the limits come to be.
-    pub fn apply(self, to: &mut AccountLimits) -> Result<(), Invalid> {
+    /// What the limits of the account come to be.
+    pub fn apply(self, account: &mut Account) -> Result<(), Invalid> {
+        self.event_types_max.apply(&mut account.event_types_max);
+        let to = &mut account.limits;
         self.webhooks_max.apply(&mut to.webhooks_max);
         self.keys_max.apply(&mut to.keys_max);
         self.max_in_flight.apply(&mut to.max_in_flight);
@@ -117,7 +123,7 @@ impl AccountLimitsInput {
         self.events_per_second.apply(&mut to.events_per_second);
         self.events_per_day.apply(&mut to.events_per_day);
         self.kept_days_max.apply(&mut to.kept_days_max);
-        to.vet()
+        account.vet_limits()
     }
 }
 

@@ -41,13 +41,23 @@ pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> R
         Some(name) => api.any_dialect(&name)?.name.clone(),
         None => existing(&api, DEFAULT_ACCOUNT)?.dialect,
     };
-    let mut limits = AccountLimits::default();
-    if let Some(Object(input)) = input.limits {
-        input.apply(&mut limits)?;
-    }
     let tags = labels::vet_tags(input.tags.unwrap_or_default())?;
     let validation = input.validation.unwrap_or_default();
-    let account = Account { number: 0, id, name, dialect, created_at: 0, limits, deleted_at: None, tags, validation };
+    let mut account = Account {
+        number: 0,
+        id,
+        name,
+        dialect,
+        created_at: 0,
+        limits: AccountLimits::default(),
+        deleted_at: None,
+        tags,
+        validation,
+        event_types_max: None,
+    };
+    if let Some(Object(limits)) = input.limits {
+        limits.apply(&mut account)?;
+    }
     let made = api.change(&tenant, move |staging| {
         let account = staging.create_account(account)?;
         Ok((Some(Deed::new(account.number, "account.created", &account.id)), account))
@@ -125,13 +135,13 @@ pub async fn change(
             account.dialect = dialect.unwrap_or(std::mem::take(&mut account.dialect));
             match input.limits {
                 Change::Keep => {}
-                Change::Reset => account.limits = AccountLimits::default(),
-                Change::To(Object(limits)) => limits.apply(&mut account.limits)?,
+                Change::Reset => (account.limits, account.event_types_max) = (AccountLimits::default(), None),
+                Change::To(Object(limits)) => limits.apply(account)?,
             }
             account.validation = input.validation.unwrap_or(account.validation);
             Ok(())
         })?;
-        let mut fields = account.limits.changed(&before.limits);
+        let mut fields = account.changed_limits(&before);
         fields.extend((account.name != before.name).then(|| "name".to_string()));
         fields.extend((account.dialect != before.dialect).then(|| "dialect".to_string()));
         fields.extend((account.tags != before.tags).then(|| "tags".to_string()));
@@ -196,7 +206,7 @@ pub async fn create_key(
     let key = vet_key(&api, account.number, body.read::<KeyInput>()?)?;
     let text = api.with_dice(auth::new_key);
     let hash = auth::hash(&text);
-    let quota = api.settings.quotas.of(&account.limits).keys_max;
+    let quota = api.settings.quotas.of(&account).keys_max;
     let made = api.change(&tenant, move |staging| {
         staging.vet_key_quota(key.account, quota)?;
         let key = staging.create_key(hash, key)?;

@@ -9,6 +9,7 @@ use crate::api::access::auth::{May, Read, Tenant};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::domain::account::Account;
+use crate::domain::event_type::ACCOUNT_BYTES_MAX;
 use crate::domain::time::{self, DAY_MS, UnixMs};
 
 /// What an account has used of each quota.
@@ -28,6 +29,10 @@ pub struct UsageView {
     webhooks: Used,
     /// API keys, expired ones included.
     keys: Used,
+    /// Event types of its own, retired ones included.
+    event_types: Used,
+    /// Bytes of their names, descriptions, samples and schemas.
+    event_type_bytes: Used,
     /// Bytes of events, ended deliveries and attempts.
     kept_bytes: Used,
     /// The age of the oldest event in days, begun ones included; 0 without any event.
@@ -53,8 +58,8 @@ impl Used {
 
 /// Show what an account has used of what it may have
 ///
-/// An admin's key may ask for any account, another only for its own. What is used up is refused: a further webhook or key with
-/// 409, further events with 429 and the time to come back. Of what is kept beyond its limits, the oldest goes.
+/// An admin's key may ask for any account, another only for its own. What is used up is refused: a further webhook, key or event
+/// type with 409, further events with 429 and the time to come back. Of what is kept beyond its limits, the oldest goes.
 #[utoipa::path(
     operation_id = "accounts.usage.get", security(("key" = ["read"])),
     params(("id" = String, Path)),
@@ -66,11 +71,17 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
     let (store, number) = (api.store.clone(), account.number);
     let (now, keeping) = (api.clock.now(), api.store.keeping());
     let stored = api.read(number, move || store.usage(number, now)).await??;
-    let (webhooks, keys) = {
+    let [webhooks, keys, event_types, event_type_bytes] = {
         let registry = api.store.registry();
-        (registry.count_of_webhooks(number) as u64, registry.count_of_keys(number) as u64)
+        [
+            registry.count_of_webhooks(number),
+            registry.count_of_keys(number),
+            registry.event_types_of(number).len(),
+            registry.event_type_bytes_of(number),
+        ]
+        .map(|used| used as u64)
     };
-    let quotas = api.settings.quotas.of(&account.limits);
+    let quotas = api.settings.quotas.of(&account);
     let events = api.events_of_accounts.spent(number, quotas.events_per_second, now);
     Ok(Reply::ok(UsageView {
         account: account.id,
@@ -79,6 +90,8 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
         day_ends_at: time::rfc3339(stored.day_ends_at),
         webhooks: Used::of(webhooks, quotas.webhooks_max as u64),
         keys: Used::of(keys, quotas.keys_max as u64),
+        event_types: Used::of(event_types, quotas.event_types_max as u64),
+        event_type_bytes: Used::of(event_type_bytes, ACCOUNT_BYTES_MAX as u64),
         kept_bytes: Used::of(stored.kept_bytes, quotas.kept_bytes_max),
         kept_days: Used::of(days(stored.oldest_event_at, keeping), quotas.kept_days_max),
     }))

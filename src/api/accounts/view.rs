@@ -53,6 +53,9 @@ pub struct AccountLimitsView {
     /// Days that events are kept, in place of the server's `retention.event_days`; 0: for ever.
     #[schema(example = 30)]
     pub kept_days_max: Option<u32>,
+    /// Event types of its own that it may write down; 0: any number, of 2 MiB together.
+    #[schema(example = 500)]
+    pub event_types_max: Option<u32>,
 }
 
 /// A key.
@@ -114,6 +117,7 @@ pub fn account_view(account: &Account) -> AccountView {
             events_per_second,
             events_per_day,
             kept_days_max,
+            event_types_max: account.event_types_max,
         },
         tags: account.tags.clone(),
         validation: account.validation,

@@ -242,7 +242,7 @@ pub fn attempt_view(api: &Api, by: &Tenant, webhook: &Webhook, delivery: &Delive
         number: summary.number,
         started_at: time::rfc3339(api.store.shown(summary.started_at)),
         response_time_ms: summary.duration_ms,
-        url: (!attempt.url.is_empty()).then(|| own_url(webhook, &attempt.url, by.may(Scope::Manage))),
+        url: (!attempt.url.is_empty()).then(|| own_url(webhook, &attempt.url, &dialects, by.may(Scope::Manage))),
         request_headers,
         request_body: None,
         status_code: summary.outcome.status(),

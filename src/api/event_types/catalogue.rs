@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::api::Api;
-use crate::dialect::{Dialect, Types, check_types, nearest_type};
+use crate::dialect::{Dialect, Search, Types, check_types, nearest_type};
 use crate::domain::Invalid;
 use crate::domain::account::Account;
 use crate::domain::event_type::Validation;
@@ -19,6 +19,8 @@ pub struct Catalogue<'a> {
     pub account: &'a Account,
     /// Which contracts.
     pub dialects: &'a [&'a Dialect],
+    /// What the request may still search for what was meant.
+    pub search: &'a Search,
 }
 
 /// What to say of a type that is not there.
@@ -38,32 +40,20 @@ impl Catalogue<'_> {
     /// What to tell whoever wants to hear of an event type, or of those that a filter lets through: a warning where nobody has
     /// written one down or it is retired, and an error where every contract is closed.
     pub fn check_heard(&self, field: &str, wanted: &EventFilter) -> Result<Option<String>, Invalid> {
-        self.check(field, wanted, Validation::Warn, true)
+        self.check(field, wanted, Validation::Warn)
     }
 
-    /// The same for whoever publishes it: an error also where the account says so. `with_nearest`: what was meant perhaps is
-    /// looked for, which takes a while.
-    pub fn check_published(
-        &self,
-        field: &str,
-        event_type: &str,
-        with_nearest: bool,
-    ) -> Result<Option<String>, Invalid> {
-        self.check(field, &EventFilter::Exact(event_type.into()), Validation::Refuse, with_nearest)
+    /// The same for whoever publishes it: an error also where the account says so.
+    pub fn check_published(&self, field: &str, event_type: &str) -> Result<Option<String>, Invalid> {
+        self.check(field, &EventFilter::Exact(event_type.into()), Validation::Refuse)
     }
 
     /// `most`: what is made at most of the account's word. Where that says nothing, and the contracts nothing of types, a type
     /// that is not there is no matter.
-    fn check(
-        &self,
-        field: &str,
-        wanted: &EventFilter,
-        most: Validation,
-        with_nearest: bool,
-    ) -> Result<Option<String>, Invalid> {
+    fn check(&self, field: &str, wanted: &EventFilter, most: Validation) -> Result<Option<String>, Invalid> {
         let meant = match self.meant(wanted) {
             Some(meant) if *wanted != EventFilter::All => meant,
-            _ => return check_types(self.dialects, field, wanted),
+            _ => return check_types(self.dialects, field, wanted, self.search),
         };
         if !meant.is_empty() {
             let are_retired = meant.iter().all(|known| known.own().retired_at.is_some());
@@ -73,8 +63,7 @@ impl Catalogue<'_> {
         if matches!(told, Told::Nothing) {
             return Ok(None);
         }
-        let near = if with_nearest { self.nearest(wanted) } else { None };
-        let more = match near {
+        let more = match self.nearest(wanted) {
             Some(near) => format!("did you mean {near:?}?"),
             None => "GET /api/v1/event-types lists what there is".into(),
         };
@@ -117,6 +106,9 @@ impl Catalogue<'_> {
     }
 
     fn nearest(&self, wanted: &EventFilter) -> Option<String> {
+        if self.search.is_over() {
+            return None;
+        }
         // The registry is let go before names are compared.
         let own: Vec<Arc<KnownType>> = {
             let registry = self.api.store.registry();
@@ -125,6 +117,6 @@ impl Catalogue<'_> {
         };
         let telling = self.dialects.iter().filter(|dialect| dialect.tells_types());
         let of_contracts = telling.flat_map(|dialect| &dialect.catalogue).map(|known| known.name.as_str());
-        nearest_type(wanted, own.iter().map(|known| known.own().name.as_str()).chain(of_contracts))
+        nearest_type(wanted, own.iter().map(|known| known.own().name.as_str()).chain(of_contracts), self.search)
     }
 }

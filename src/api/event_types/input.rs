@@ -5,12 +5,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::api::http::setting::Change;
-use crate::domain::event_type::{OwnType, Validation};
+use crate::domain::event_type::{DESCRIPTION_CHARS_MAX, OwnType, Validation};
 use crate::domain::time::UnixMs;
 use crate::domain::{Invalid, event, json};
-
-/// A description, in characters.
-pub const DESCRIPTION_CHARS_MAX: usize = 1_000;
 
 /// An event type to write down.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]

@@ -1,14 +1,11 @@
 //! Event types out of a document: OpenAPI, AsyncAPI or JSON Schema. What stays true: all that it describes is written down, or
-//! nothing; and what it does not say of a type that is there stays: whether it is retired, what is done with what does not fit.
-
-use std::sync::Arc;
+//! nothing; and what it does not say of a type that is there stays, also whether it is retired and what is done with what does not fit.
 
 use actix_web::{HttpResponse, post, web};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::input::DESCRIPTION_CHARS_MAX;
-use super::writing::{Planned, compiled, write};
+use super::writing::{Planned, try_out, write};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::Manage;
@@ -60,7 +57,8 @@ struct LoadedView {
 /// `components`, and of JSON Schema those in `$defs` or `definitions`, that say which event they are of: by `x-event-type`, by a
 /// `type` that can be one text only, or by a name with a dot. A JSON Schema without such is one type, named by `x-event-type` or
 /// `title`. Where a body has `data` beside its `type`, the schema is that of `data`. What a schema refers to within the document
-/// comes with it. At most 256 types.
+/// comes with it. What the document does not say of a type that is there stays. At most 256 types, of a document of at most 4 MiB
+/// and 262,144 values; what is said of a type is at most 31,000 bytes, and its description is cut to 1,000 characters.
 #[utoipa::path(
     operation_id = "event_types.load", security(("key" = ["manage"])),
     request_body = LoadInput,
@@ -74,36 +72,36 @@ struct LoadedView {
 pub async fn load(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let LoadInput { document, dry_run } = body.read()?;
     let account = tenant.account().number;
-    let described = Arc::new(api.read(account, move || described(document.get())).await??);
+    let described = api.read(account, move || described(document.get())).await??;
     let planned = plan(&api.store.registry(), account, &described);
     let mut view = LoadedView { created: Vec::new(), changed: Vec::new(), unchanged: Vec::new(), dry_run };
-    for (before, own) in planned {
-        let list = match &before {
+    for planned in planned {
+        let list = match &planned.0 {
             None => &mut view.created,
-            Some(before) if before.own() == &own => &mut view.unchanged,
-            Some(_) => &mut view.changed,
+            Some(_) if is_news(&planned) => &mut view.changed,
+            Some(_) => &mut view.unchanged,
         };
-        list.push(own.name.clone());
-        if dry_run {
-            let name = own.name.clone();
-            let tried = api.read(account, move || compiled(before, own)).await?;
-            tried.map_err(|invalid: Invalid| Invalid { field: place(&name, &invalid.field), ..invalid })?;
-        }
+        list.push(planned.1.name);
     }
-    if !dry_run {
+    let news =
+        |registry: &Registry| Ok(plan(registry, account, &described).into_iter().filter(is_news).collect::<Vec<_>>());
+    let place = |name: &str, invalid: Invalid| placed(&described, name, invalid);
+    if dry_run {
+        try_out(&api, &tenant, news, place).await?;
+    } else {
         let deed = |planned: &[Planned]| {
             let names = planned.iter().take(NAMED_MAX).map(|(_, own)| own.name.clone()).collect();
             let told = Deed::new(account, "event_types.loaded", format!("{} event types", planned.len()));
             (!planned.is_empty()).then(|| told.with_fields(names))
         };
-        let news = |registry: &Registry| {
-            let all = plan(registry, account, &described);
-            let is_news = |(before, own): &Planned| before.as_ref().is_none_or(|before| before.own() != own);
-            Ok(all.into_iter().filter(is_news).collect())
-        };
         write(&api, &tenant, news, deed, place).await?;
     }
     Ok(Reply::ok(view))
+}
+
+/// Whether there is none, or another.
+fn is_news((before, own): &Planned) -> bool {
+    before.as_ref().is_none_or(|before| before.own() != own)
 }
 
 fn described(document: &str) -> Result<Vec<DescribedType>, Invalid> {
@@ -116,15 +114,30 @@ fn plan(registry: &Registry, account: AccountNumber, described: &[DescribedType]
         let before = registry.event_type(account, &one.name).cloned();
         let mut own = before.as_ref().map_or_else(|| OwnType::named(&one.name), |before| before.own().clone());
         if !one.description.is_empty() {
-            own.description = one.description.chars().take(DESCRIPTION_CHARS_MAX).collect();
+            own.description.clone_from(&one.description);
         }
-        own.schema = one.schema.clone();
+        own.schema = one.schema.clone().or(own.schema);
         own.sample = one.sample.clone().or(own.sample);
         (before, own)
     };
     described.iter().map(of).collect()
 }
 
-fn place(name: &str, field: &str) -> String {
-    format!("document: {name}: {field}")
+/// What is wrong with a type, in the words of who sent a document: one of a sample and a schema that do not fit each other may
+/// stand in no document.
+fn placed(described: &[DescribedType], name: &str, Invalid { field, mut message }: Invalid) -> Invalid {
+    let said = described.iter().find(|one| one.name == name).filter(|_| field == "sample");
+    let path = format!("/api/v1/event-types/{name}");
+    if said.is_some_and(|one| one.sample.is_none()) {
+        message += &format!(
+            " (the sample is the one that is stored: the document has no example; give it one, or PATCH {path} with \
+             {{\"sample\": null}} first)"
+        );
+    } else if said.is_some_and(|one| one.schema.is_none()) {
+        message += &format!(
+            " (the schema is the one that is stored: the document has none; give it one, or PATCH {path} with \
+             {{\"schema\": null}} first)"
+        );
+    }
+    Invalid { field: format!("document: {name}: {field}"), message }
 }

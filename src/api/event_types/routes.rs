@@ -219,8 +219,8 @@ pub async fn validate(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -
     Ok(Reply::ok(account_view(&changed.await?)))
 }
 
-fn as_it_is(_: &str, field: &str) -> String {
-    field.to_string()
+fn as_it_is(_: &str, invalid: Invalid) -> Invalid {
+    invalid
 }
 
 fn no_event_type() -> Problem {

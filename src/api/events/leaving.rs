@@ -1,6 +1,8 @@
 //! Events that leave: deleted with all that belongs to them, or purged of their payload while their history stays. One at a
 //! time, or many that are named or that a filter selects.
 
+use std::collections::HashSet;
+
 use actix_web::{HttpResponse, delete, post, web};
 use serde::Deserialize;
 
@@ -14,7 +16,7 @@ use crate::api::http::body::Body;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::jobs::input::Range;
-use crate::api::jobs::start::answer;
+use crate::api::jobs::start::answer_without;
 use crate::api::jobs::view::{CountView, JobView, view};
 use crate::domain::Invalid;
 use crate::domain::audit::Deed;
@@ -95,13 +97,14 @@ pub async fn purge(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<Strin
 }
 
 /// Delete many events: those of `ids`, or those that a filter selects
+///
+/// An id of which there is no event (any more) is `skipped`, so the same call can be made again.
 #[utoipa::path(
     operation_id = "events.bulk.delete", security(("key" = ["manage"])),
     request_body = EventsInput,
     responses(
         (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
         (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
-        (status = 404, description = "There is no such event"),
         (status = 409, description = "100 jobs of the account run already"),
     )
 )]
@@ -111,13 +114,14 @@ pub async fn delete_many(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>
 }
 
 /// Purge the payload of many events: those of `ids`, or those that a filter selects
+///
+/// An id of which there is no event (any more) is `skipped`, so the same call can be made again.
 #[utoipa::path(
     operation_id = "events.bulk.purge", security(("key" = ["manage"])),
     request_body = EventsInput,
     responses(
         (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
         (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
-        (status = 404, description = "There is no such event"),
         (status = 409, description = "100 jobs of the account run already"),
     )
 )]
@@ -153,37 +157,38 @@ async fn leave_many(tenant: &Tenant, api: web::Data<Api>, kind: JobKind, body: B
         _ => invalid,
     };
     let range = range.map_err(of_type)?;
-    let source = match input.ids {
+    let (source, missing) = match input.ids {
         Some(_) if !range.is_open() => return Err(Invalid::new("ids", "cannot stand together with a filter").into()),
         Some(ids) => {
             let (reader, account) = (api.clone(), tenant.account().number);
             let found = api.read(account, move || events(&reader, account, &ids));
-            Source::TheseEvents(found.await??)
+            let (there, missing) = found.await??;
+            (Source::TheseEvents(there), missing)
         }
         None if range.is_open() => {
             let message = "must be there, or ids, from or to: they say which events; \"*\" is all of them";
             return Err(Invalid::new("type", message).into());
         }
-        None => Source::Events,
+        None => (Source::Events, 0),
     };
-    answer(&api, tenant, range.bulk(tenant.account().number, kind, source), input.dry_run).await
+    answer_without(&api, tenant, range.bulk(tenant.account().number, kind, source), missing, input.dry_run).await
 }
 
-/// The events of these ids, ascending, each once.
-fn events(api: &Api, account: AccountNumber, ids: &[String]) -> Result<Vec<EventId>, Problem> {
+/// The events of these ids, ascending, each once; and how many of the ids are no event's.
+fn events(api: &Api, account: AccountNumber, ids: &[String]) -> Result<(Vec<EventId>, u64), Problem> {
     if ids.is_empty() || ids.len() > IDS_MAX {
         return Err(Invalid::new("ids", format!("must be 1 to {IDS_MAX} event ids")).into());
     }
-    let mut found = Vec::with_capacity(ids.len());
-    for (index, text) in ids.iter().enumerate() {
-        let missing = || no_event().with_field(format!("ids[{index}]"));
-        let id = find(&api.store, account, text)?.ok_or_else(missing)?;
-        if api.store.event_head(account, id)?.is_none() {
-            return Err(missing());
+    let (mut found, mut missing) = (Vec::with_capacity(ids.len()), HashSet::new());
+    for text in ids {
+        match find(&api.store, account, text)? {
+            Some(id) if api.store.event_head(account, id)?.is_some() => found.push(id),
+            _ => {
+                missing.insert(text);
+            }
         }
-        found.push(id);
     }
     found.sort_unstable();
     found.dedup();
-    Ok(found)
+    Ok((found, missing.len() as u64))
 }

@@ -18,8 +18,9 @@ use crate::api::http::idempotency::idempotency;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::domain::Invalid;
+use crate::domain::id::AccountNumber;
 use crate::domain::time;
-use crate::store::{Accepted, Refusal};
+use crate::store::{Accepted, Idempotency, Refusal};
 
 /// Warnings of one reply that are told one by one.
 const WARNINGS_MAX: usize = 50;
@@ -80,7 +81,7 @@ fn is_false(flag: &bool) -> bool {
 ///
 /// One event as a JSON object, up to 1,000 as an array, or as one object a line (`application/x-ndjson`). The answer
 /// comes once they are safe on disk. With an `Idempotency-Key` the same request can be sent again for 24 hours and is
-/// accepted once.
+/// accepted once, whatever is asked of events meanwhile.
 #[utoipa::path(
     operation_id = "events.publish", security(("key" = ["publish"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters", pattern = "^[!-~]{1,255}$")),
@@ -103,16 +104,17 @@ pub async fn publish(
     let (form, inputs) = incoming::read(&body.bytes, is_ndjson(&request))?;
     api.events.take(tenant.key(), inputs.len(), api.clock.now())?;
     let tenant = acting_tenant(&api, &tenant, form, &inputs)?;
-    let quotas = api.settings.quotas.of(&tenant.account().limits);
+    let quotas = api.settings.quotas.of(tenant.account());
     api.events_of_accounts.take(tenant.account().number, quotas.events_per_second, inputs.len(), api.clock.now())?;
     let events = incoming::vet_all(&body.bytes, form, inputs)?;
     let account = tenant.account();
-    let mut warnings = types::check(&api, account, form, &events)?;
-    warnings.extend(payloads::check(&api, account, form, &events).await?);
+    let unless_accepted = |told| unless_accepted(&api, account.number, idempotency.as_ref(), told);
+    let mut warnings = unless_accepted(types::check(&api, account, form, &events))?;
+    warnings.extend(unless_accepted(payloads::check(&api, account, form, &events).await)?);
     // From here on the store counts what waits, but for what is still to be measured.
     let measured = too_large::near_limit(&api, account.number, &events).map(|least| (least, body));
     let publish = api.store.ask(account.number, events).await?;
-    warnings.extend(numbers::check(&api, account.number, form, &publish)?);
+    warnings.extend(unless_accepted(numbers::check(&api, account.number, form, &publish))?);
     if let Some((least, _body)) = measured {
         warnings.extend(too_large::check(&api, account, form, &publish, least).await?);
     }
@@ -121,6 +123,20 @@ pub async fn publish(
     api.served.count_accepted(&accepted);
     log(&tenant, &accepted);
     Ok(reply(form, accepted, bounded(warnings)))
+}
+
+/// What a check tells. What it refuses may have been accepted before with the same key, when less was asked of it: then the answer
+/// is what it was.
+fn unless_accepted(
+    api: &Api,
+    account: AccountNumber,
+    idempotency: Option<&Idempotency>,
+    told: Result<Vec<String>, Problem>,
+) -> Result<Vec<String>, Problem> {
+    match (told, idempotency) {
+        (Err(_), Some(same)) if api.store.is_accepted(account, same)? => Ok(Vec::new()),
+        (told, _) => told,
+    }
 }
 
 /// The first of many warnings, and how many there are more.

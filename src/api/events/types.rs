@@ -8,19 +8,17 @@ use crate::api::Api;
 use crate::api::event_types::catalogue::Catalogue;
 use crate::api::events::input::{Form, at};
 use crate::api::http::problem::Problem;
-use crate::dialect::{Dialect, Dialects};
+use crate::dialect::{Dialect, Dialects, Search};
 use crate::domain::account::Account;
 use crate::store::NewEvent;
-
-/// Types of which it is told what was meant perhaps.
-const NEAREST_MAX: usize = 50;
 
 /// Warnings about events to publish, one a type; an error if one of them is not to be published.
 pub fn check(api: &Api, account: &Account, form: Form, events: &[NewEvent]) -> Result<Vec<String>, Problem> {
     let dialects = api.dialects.now();
     let spoken = spoken(api, &dialects, account);
     let spoken: Vec<&Dialect> = spoken.iter().map(AsRef::as_ref).collect();
-    let catalogue = Catalogue { api, account, dialects: &spoken };
+    let search = Search::of_request();
+    let catalogue = Catalogue { api, account, dialects: &spoken, search: &search };
     if !catalogue.tells_types() {
         return Ok(Vec::new());
     }
@@ -28,8 +26,7 @@ pub fn check(api: &Api, account: &Account, form: Form, events: &[NewEvent]) -> R
     for (index, event) in events.iter().enumerate() {
         let event_type = event.event_type.as_str();
         if seen.insert(event_type) {
-            let with_nearest = warnings.len() < NEAREST_MAX;
-            let found = catalogue.check_published(&at(form, index, "type"), event_type, with_nearest);
+            let found = catalogue.check_published(&at(form, index, "type"), event_type);
             warnings.extend(found.map_err(Problem::from)?);
         }
     }

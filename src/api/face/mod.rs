@@ -45,7 +45,7 @@ async fn route(api: &web::Data<Api>, request: &HttpRequest, payload: web::Payloa
             let face = call.dialect.face.as_ref().ok_or_else(|| Problem::internal("a route without a face"))?;
             let tenant = auth::tenant(request, scope(call.operation)).await?;
             let body = Body::receive(request, &mut payload.into_inner(), tenant.account().number).await;
-            let reach = Reach { api, tenant: &tenant, dialect: Some(&call.dialect) };
+            let reach = Reach::of(api, &tenant, Some(&call.dialect));
             let reply = serve(&reach, api, request, body, &call, face).await;
             let mut reply = answered(reply);
             if face.rate_limit_headers {

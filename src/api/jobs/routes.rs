@@ -10,6 +10,7 @@ use crate::api::http::list::{ListQuery, NoFilter, answer};
 use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
+use crate::domain::account::Scope;
 use crate::domain::id::JobId;
 use crate::domain::job::{Job, Source};
 
@@ -31,7 +32,7 @@ pub async fn list(
     let rows = move |api: &Api, window: Window| {
         let mut listed = Listed::from(api.store.jobs(account, window.walk())?);
         listed.rows.retain(|job| may_see(&tenant, job));
-        Ok(listed.map(|job| view(&api.store, &job)))
+        Ok(listed.map(|job| shown(api, &tenant, &job)))
     };
     answer(&api, account, part, rows).await
 }
@@ -44,7 +45,7 @@ pub async fn list(
 )]
 #[get("/api/v1/jobs/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    Ok(Reply::ok(view(&api.store, &find(&api, &tenant, &id)?)))
+    Ok(Reply::ok(shown(&api, &tenant, &find(&api, &tenant, &id)?)))
 }
 
 /// Stop a bulk job; what it has done stays done
@@ -64,6 +65,12 @@ pub async fn cancel(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<Stri
         Ok((Some(deed(&job, "cancelled")), job))
     });
     Ok(Reply::ok(view(&api.store, &cancelled.await?)))
+}
+
+/// A job as whoever asks may see it.
+fn shown(api: &Api, tenant: &Tenant, job: &Job) -> JobView {
+    let view = view(&api.store, job);
+    if tenant.may(Scope::Manage) { view } else { view.for_reader() }
 }
 
 /// The job of this id, if whoever asks may see it.

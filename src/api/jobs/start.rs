@@ -9,12 +9,12 @@ use crate::api::access::auth::Tenant;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::domain::audit::Deed;
-use crate::domain::job::{Bulk, Job};
+use crate::domain::job::{Bulk, Job, Source};
 use crate::store::Idempotency;
 
 /// Counts what `bulk` would do, or makes a job of it.
 pub async fn answer(api: &Api, tenant: &Tenant, bulk: Bulk, dry_run: bool) -> Result<HttpResponse, Problem> {
-    answer_once(api, tenant, bulk, dry_run, None).await
+    respond(api, tenant, (bulk, 0), dry_run, None).await
 }
 
 /// The same, once for an `Idempotency-Key`.
@@ -25,21 +25,60 @@ pub async fn answer_once(
     dry_run: bool,
     idempotency: Option<Idempotency>,
 ) -> Result<HttpResponse, Problem> {
+    respond(api, tenant, (bulk, 0), dry_run, idempotency).await
+}
+
+/// The same of what was named, of which so many are not there: that is skipped, so the call can be made again.
+pub async fn answer_without(
+    api: &Api,
+    tenant: &Tenant,
+    bulk: Bulk,
+    missing: u64,
+    dry_run: bool,
+) -> Result<HttpResponse, Problem> {
+    respond(api, tenant, (bulk, missing), dry_run, None).await
+}
+
+async fn respond(
+    api: &Api,
+    tenant: &Tenant,
+    (bulk, missing): (Bulk, u64),
+    dry_run: bool,
+    idempotency: Option<Idempotency>,
+) -> Result<HttpResponse, Problem> {
     if dry_run {
         let store = api.store.clone();
         let count = api.read(tenant.account().number, move || store.count(&bulk)).await??;
-        let (skipped, examined) = (count.skipped, count.examined);
+        let (skipped, examined) = (count.skipped + missing, count.examined + missing);
         return Ok(Reply::ok(CountView { count: count.count, skipped, examined, complete: count.complete }));
     }
     let made = api.change(tenant, move |staging| {
-        let (job, is_new) = staging.create_job_once(bulk, idempotency)?;
+        let (job, is_new) = staging.create_job_once(bulk, missing, idempotency)?;
         Ok((is_new.then(|| deed(&job, "started")), job))
     });
     let job = made.await?;
     Ok(Reply::accepted(view(&api.store, &job)))
 }
 
-/// What was done with a job, such as `replay.started`.
+/// What was done with a job, such as `replay.started`, and what it selects by.
 pub fn deed(job: &Job, verb: &str) -> Deed {
-    Deed::new(job.bulk.account, &format!("{}.{verb}", job.bulk.kind.word()), job.id)
+    let fields = selected_by(job).into_iter().map(String::from).collect();
+    Deed::new(job.bulk.account, &format!("{}.{verb}", job.bulk.kind.word()), job.id).with_fields(fields)
+}
+
+/// The fields that say what it is about, by their names in the call that made it.
+fn selected_by(job: &Job) -> Vec<&'static str> {
+    let bulk = &job.bulk;
+    let mut fields = match &bulk.source {
+        Source::Webhooks(selection) if selection.is_open() => vec!["all"],
+        Source::Webhooks(selection) => selection.said(),
+        Source::DeadLetters { webhook: Some(_) } => vec!["webhook"],
+        Source::Accounts(broadcast) if broadcast.tag.is_some() => vec!["tag"],
+        _ if job.ids().is_some() => vec!["ids"],
+        _ => Vec::new(),
+    };
+    let event_type = if bulk.source == Source::Events { "type" } else { "event_type" };
+    let bounds = [(event_type, bulk.event_type.is_some()), ("from", bulk.from.is_some()), ("to", bulk.to.is_some())];
+    fields.extend(bounds.into_iter().filter(|(_, is_said)| *is_said).map(|(name, _)| name));
+    fields
 }

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::api::http::list::ListRow;
-use crate::api::openapi::words::{JobKind, JobSource, JobState};
+use crate::api::openapi::words::{JobKind, JobSource, JobState, WebhookStatus};
 use crate::domain::job::{Job, Source};
+use crate::domain::selection::WebhookSelection;
 use crate::domain::time;
 use crate::domain::webhook::EventFilter;
 use crate::store::Store;
@@ -36,6 +37,8 @@ pub struct JobView {
     pub accounts: Option<u64>,
     /// How many ids it was given, where it was.
     pub ids: Option<u64>,
+    /// Which webhooks it deletes, where that is not said by ids.
+    pub selection: Option<SelectedWebhooks>,
     /// Only this type, or those that a filter such as `task.*` lets through.
     pub event_type: Option<String>,
     /// Only what was made at this time or later.
@@ -49,8 +52,8 @@ pub struct JobView {
     /// Deliveries that it has replayed, made or discarded; events or webhooks that it has deleted, events that it has purged; of an
     /// account, events and webhooks; accounts that got what it broadcasts.
     pub done: u64,
-    /// What was asked for and could not be done: the event or its payload is no longer kept, the webhook was deleted, somebody was
-    /// faster, or an account has another event under the `id` of a broadcast.
+    /// What was asked for and could not be done: there is nothing of an id that was named, the event or its payload is no longer
+    /// kept, the webhook was deleted, somebody was faster, or an account has another event under the `id` of a broadcast.
     pub skipped: u64,
     /// When it was asked for.
     #[schema(format = DateTime)]
@@ -58,6 +61,30 @@ pub struct JobView {
     /// When it ended; null before.
     #[schema(format = DateTime)]
     pub ended_at: Option<String>,
+}
+
+/// Webhooks of an account: those of which all holds that is said here.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct SelectedWebhooks {
+    /// Whether it is every webhook that there was, and nothing else is said.
+    pub all: bool,
+    /// What stands in their URL, in lower case; for keys that may manage, since a URL can be a secret.
+    pub url: Option<String>,
+    /// What stands in their name, in lower case.
+    pub name: Option<String>,
+    /// They want events of this type.
+    pub event_type: Option<String>,
+    /// Their deliveries go out, or do not, so.
+    #[schema(value_type = Option<WebhookStatus>)]
+    pub status: Option<String>,
+    /// They are of this dialect.
+    pub dialect: Option<String>,
+    /// It is the one of this own id.
+    pub uid: Option<String>,
+    /// They have this tag.
+    pub tag: Option<String>,
+    /// They are of this channel.
+    pub channel: Option<String>,
 }
 
 /// What a bulk call would do.
@@ -75,6 +102,22 @@ pub struct CountView {
 }
 
 impl ListRow for JobView {}
+
+impl JobView {
+    /// The same for a key that may read and not manage.
+    pub fn for_reader(mut self) -> Self {
+        if let Some(selection) = &mut self.selection {
+            selection.url = None;
+        }
+        self
+    }
+}
+
+fn selected(selection: &WebhookSelection) -> SelectedWebhooks {
+    let all = selection.is_open();
+    let WebhookSelection { url, name, event_type, status, dialect, uid, tag, channel } = selection.clone();
+    SelectedWebhooks { all, url, name, event_type, status, dialect, uid, tag, channel }
+}
 
 pub fn view(store: &Store, job: &Job) -> JobView {
     let registry = store.registry();
@@ -95,6 +138,7 @@ pub fn view(store: &Store, job: &Job) -> JobView {
         tag: broadcast.and_then(|broadcast| broadcast.tag.clone()),
         accounts: broadcast.map(|broadcast| broadcast.accounts),
         ids: job.ids(),
+        selection: if let Source::Webhooks(selection) = &job.bulk.source { Some(selected(selection)) } else { None },
         event_type: job.bulk.event_type.as_ref().map(EventFilter::to_string),
         from: job.bulk.from.map(time::rfc3339),
         to: job.bulk.to.map(time::rfc3339),

@@ -22,7 +22,7 @@ use crate::domain::webhook::{
 /// What is said of an object as a whole, none of whose fields must be there by itself.
 pub fn bounds_of_whole(of: &str) -> Option<Value> {
     // Not as a choice of required fields: that would be several types to those who generate clients.
-    (of == "EventSelection").then(|| json!({"minProperties": 1}))
+    matches!(of, "EventSelection" | "WebhookSelection").then(|| json!({"minProperties": 1}))
 }
 
 /// What is said of the field beside its type.
@@ -55,7 +55,9 @@ pub fn bounds(of: &str, field: &str) -> Option<Value> {
         ("LeasesExtend", "seconds") => {
             json!({"minimum": 1, "maximum": LEASE_SECONDS_MAX, "default": LEASE_SECONDS_DEFAULT})
         }
-        ("DeadLettersSelect", "ids") => json!({"minItems": 1, "maxItems": IDS_MAX}),
+        ("DeadLettersSelect" | "EventSelection" | "WebhookSelection", "ids") => {
+            json!({"minItems": 1, "maxItems": IDS_MAX})
+        }
         ("EventPublish", "test") | (_, "dry_run") => json!({"default": false}),
         ("Notices", "quiet_seconds") => json!({"minimum": 0, "maximum": QUIET_SECONDS_MAX}),
         ("NoticesChange", "quiet_seconds") => {

@@ -158,10 +158,12 @@ fn is_shown(schema: &Value) -> bool {
 }
 
 #[test]
-fn a_selection_of_events_must_select() {
+fn a_selection_must_select() {
     let document = crate::api::document();
-    let selection = &document["components"]["schemas"]["EventSelection"];
-    assert!(selection.get("required").is_none() && selection["minProperties"] == 1, "{selection}");
+    for name in ["EventSelection", "WebhookSelection"] {
+        let selection = &document["components"]["schemas"][name];
+        assert!(selection.get("required").is_none() && selection["minProperties"] == 1, "{selection}");
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::domain::lane::Why;
 use crate::domain::oauth2::ClientAuth;
 use crate::domain::stats::Step;
 use crate::domain::walk::First;
-use crate::domain::webhook::SHOWN_STATUSES;
+use crate::domain::webhook::{Deaf, SHOWN_STATUSES};
 
 macro_rules! enums {
     ($($(#[doc = $doc:literal])+ $name:ident = $words:expr;)+) => {
@@ -55,6 +55,9 @@ enums! {
     /// Whether a webhook's deliveries go out: `active`; `paused` by a person; `disabled` by a rule or a person; `unverified`
     /// until its endpoint passes the ownership check.
     WebhookStatus = SHOWN_STATUSES;
+    /// Why a webhook hears of no such event, whatever it asks for: `notices`, it is for those; `test_mode`, it hears test events only;
+    /// `test_event`, it hears none of them; `unverified`, its endpoint has never passed the ownership check; `deleted`.
+    WebhookDeaf = Deaf::WORDS;
     /// In which order a webhook's deliveries go out: `fifo`, one at a time, as their events were accepted.
     WebhookOrder = ["fifo"];
     /// What a webhook's next delivery waits for: `nothing_to_send`; `held`, the webhook is paused, disabled or not verified;

@@ -12,12 +12,13 @@ use crate::api::access::auth::Read;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::http::request::Object;
+use crate::api::openapi::words::WebhookDeaf;
 use crate::api::webhooks::reach::reach;
 use crate::domain::Invalid;
 use crate::domain::condition::{Condition, Told};
 use crate::domain::event::Event;
 use crate::domain::labels;
-use crate::domain::webhook::{EventFilter, FILTERS_MAX};
+use crate::domain::webhook::{EventFilter, FILTERS_MAX, Webhook};
 use crate::store::{CONDITION_STEPS_MAX, TOO_COSTLY, TriedCondition, try_condition};
 
 /// A filter to try on an event.
@@ -32,7 +33,7 @@ struct FilterTryInput {
     #[serde(default)]
     #[schema(max_items = 200)]
     events: Option<Vec<String>>,
-    /// The id of a webhook: what is left out is taken from it, and its channels count.
+    /// The id of a webhook: what is left out is taken from it, and its channels and what else it hears of count.
     #[serde(default)]
     webhook: Option<String>,
     /// An event to try it on.
@@ -48,12 +49,16 @@ struct FilterTryInput {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = FilterTried)]
 struct FilterTriedView {
-    /// Whether a webhook with all of this would want the event; null where the filter takes longer than it may.
+    /// Whether the event would make a delivery for a webhook with all of this, if only one that is held while the webhook is paused or
+    /// disabled; null where the filter takes longer than it may.
     matches: Option<bool>,
     /// Whether it wants the event's type.
     type_matches: bool,
     /// Whether the webhook's channels let the event through.
     channels_match: bool,
+    /// Why the webhook hears of no such event, whatever else matches; null where it does, or where none was named.
+    #[schema(value_type = Option<WebhookDeaf>)]
+    deaf: Option<&'static str>,
     /// Whether the filter holds; null where there is none, or where it takes longer than it may.
     holds: Option<bool>,
     /// The comparisons that are to blame that it does not hold.
@@ -118,8 +123,7 @@ pub async fn try_filter(Asked(tenant, body): Asked<Read>, api: web::Data<Api>) -
     let condition = input.filter.or_else(of_webhook).as_deref().map(Condition::parse).transpose()?;
     let events = input.events.map(vet_types).transpose()?;
     let of_webhook = webhook.as_ref().map(|webhook| webhook.events.clone());
-    let (events, channels) = (events.or(of_webhook), webhook.map(|webhook| webhook.channels.clone()));
-    let trial = Trial { condition, events, channels: channels.unwrap_or_default() };
+    let trial = Trial { condition, events: events.or(of_webhook), webhook };
     let account = tenant.account().number;
     let event =
         Which { event: input.event.map(|Object(event)| event), event_id: input.event_id }.find(&api, account).await?;
@@ -141,23 +145,27 @@ struct Trial {
     condition: Option<Condition>,
     /// None: all types.
     events: Option<Vec<EventFilter>>,
-    channels: Vec<String>,
+    webhook: Option<Arc<Webhook>>,
 }
 
 impl Trial {
     fn made(&self, event: &Arc<Event>) -> FilterTriedView {
         let type_matches =
             self.events.as_ref().is_none_or(|all| all.iter().any(|filter| filter.matches(&event.event_type)));
-        let channels_match = labels::hears(&self.channels, &event.channels);
+        let webhook = self.webhook.as_deref();
+        let channels_match = webhook.is_none_or(|webhook| labels::hears(&webhook.channels, &event.channels));
+        let deaf = webhook.and_then(|webhook| webhook.deaf_to(event.test)).map(|why| why.word());
+        let may_hear = type_matches && channels_match && deaf.is_none();
         let tried = self.condition.as_ref().map(|condition| try_condition(condition, event));
         let is_unknown = tried.as_ref().is_some_and(|tried| tried.holds.is_none());
         let holds = tried.as_ref().and_then(|tried| tried.holds);
         let TriedCondition { steps, told, .. } = tried.unwrap_or_default();
-        let matches = type_matches && channels_match && (self.condition.is_none() || holds == Some(true));
+        let matches = may_hear && (self.condition.is_none() || holds == Some(true));
         FilterTriedView {
-            matches: (!is_unknown || !type_matches || !channels_match).then_some(matches),
+            matches: (!is_unknown || !may_hear).then_some(matches),
             type_matches,
             channels_match,
+            deaf,
             holds,
             why: told.into_iter().map(WhyView::from).collect(),
             steps,

@@ -19,7 +19,7 @@ use crate::domain::Invalid;
 use crate::domain::account::Account;
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::event::Event;
-use crate::domain::shape::{Facts, STEPS_MAX, Shape, Unshaped, Written, output_bytes_max};
+use crate::domain::shape::{Budget, Facts, STEPS_MAX, Shape, Unshaped, Written, output_bytes_max};
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::{EventFilter, Webhook};
 
@@ -58,10 +58,11 @@ struct ShapeTriedView {
     /// named.
     #[schema(example = "{\"type\":\"order.paid\",\"data\":{\"id\":7}}")]
     body: Option<String>,
-    /// Paths of the shape that led to nothing in this event.
+    /// Paths of the shape that led to nothing in this event; null where they were not looked for, since following each alone takes
+    /// longer than shaping may.
     #[schema(example = json!(["@.data.customer.name"]))]
-    missing: Vec<String>,
-    /// What it took.
+    missing: Option<Vec<String>>,
+    /// What it took, by the dialect's shape and the other together.
     #[schema(example = 42)]
     steps: u64,
     /// What it may take; above, the delivery would be dead.
@@ -138,7 +139,7 @@ impl Trial {
         let mut view = ShapeTriedView {
             data: None,
             body: None,
-            missing: Vec::new(),
+            missing: Some(Vec::new()),
             steps: 0,
             steps_max: STEPS_MAX,
             bytes: 0,
@@ -165,12 +166,13 @@ impl Trial {
     fn shaped(&self, view: &mut ShapeTriedView) -> Result<Vec<u8>, Unshaped> {
         let shapes = self.dialect.iter().filter_map(|dialect| dialect.shape.as_ref()).chain(&self.own);
         let mut data = self.event.data.to_vec();
+        let mut budget = Budget::of(self.facts(&data).bytes());
         for shape in shapes {
             let facts = self.facts(&data);
-            view.missing.extend(shape.missing(&facts)?);
-            let shaped = shape.apply(&facts)?;
-            view.steps = view.steps.max(shaped.steps);
-            data = shaped.data;
+            view.missing = view.missing.take().zip(shape.missing(&facts).ok()).map(|all| [all.0, all.1].concat());
+            let shaped = shape.apply(&facts, &mut budget);
+            view.steps = budget.steps();
+            data = shaped?;
         }
         Ok(data)
     }

@@ -30,14 +30,12 @@ use crate::domain::Invalid;
 use crate::domain::audit::Deed;
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::webhook::{Ownership, Webhook};
-use crate::store::{Load, WebhookPut, WebhookThere};
+use crate::store::{Load, WHOLE_BYTES_MAX, WebhookPut, WebhookThere};
 
 /// Webhooks of one batch.
 pub const BATCH_MAX: usize = 1000;
 /// Webhooks of one that is done whole or not at all: a row and an entry of the audit log each, in one step of the store.
 pub const WHOLE_MAX: usize = 128;
-/// Bytes of such a one.
-const WHOLE_BYTES_MAX: usize = 512 * 1024;
 /// Webhooks that are put there at once, where each goes by itself.
 const AT_ONCE: usize = 16;
 
@@ -55,8 +53,8 @@ enum BatchMode {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct BatchQuery {
-    /// `all`, which is meant if it is left out: all of it or nothing, at most 128 webhooks in 524,288 bytes; `each`: each by
-    /// itself, at most 1,000.
+    /// `all`, which is meant if it is left out: all of it or nothing, at most 128 webhooks in 524,288 bytes, what they have already
+    /// included; `each`: each by itself, at most 1,000.
     #[param(inline, value_type = Option<BatchMode>, example = "each")]
     mode: Option<String>,
 }
@@ -82,8 +80,9 @@ struct Row<'a> {
 /// Make or change many webhooks
 ///
 /// An array, or one object a line (`application/x-ndjson`). One that names a webhook by its `id` changes it, as one with the `uid` of
-/// a webhook does; any other makes one, with that `uid` where it has one. So a batch in which each has a `uid` can be sent again. A
-/// webhook can be named once. A change leaves what is not said as it is. Whether endpoints want deliveries is asked after the
+/// a webhook does; any other makes one, with that `uid` where it has one. So a batch in which each has an `id` or a
+/// `uid` can be sent again; one with neither is made anew each time, and `Idempotency-Key` is not heeded here. A webhook can be
+/// named once. A change leaves what is not said as it is. Whether endpoints want deliveries is asked after the
 /// reply: such a webhook is `unverified` in it. A body that is not JSON is refused whole.
 #[utoipa::path(
     operation_id = "webhooks.bulk.put", security(("key" = ["manage"])),
@@ -127,10 +126,8 @@ pub async fn put_many(
     let mut named = HashSet::new();
     let mut ready = Vec::with_capacity(said.len());
     for (index, raw) in said.iter().enumerate() {
-        if index % AT_ONCE == AT_ONCE - 1 {
-            // Others are served by this thread as well.
-            tokio::task::yield_now().await;
-        }
+        // Others are served by this thread as well, and one may have hundreds of filters.
+        tokio::task::yield_now().await;
         let vetted = vet(&reach, raw, &mut named).map_err(|problem| placed(index, problem));
         ready.push(if is_whole { Ok(vetted?) } else { vetted });
     }
@@ -162,7 +159,7 @@ fn start_of(body: &[u8], said: &RawValue) -> usize {
 struct Ready {
     put: WebhookPut,
     rest: Rest,
-    /// Bytes that say it.
+    /// Bytes that say it, and of what it is already: all of it is written.
     bytes: usize,
 }
 
@@ -205,7 +202,7 @@ fn vet(reach: &Reach<'_>, raw: &RawValue, named: &mut HashSet<String>) -> Result
         Some(_) => read_map::<WebhookInput>(said)?,
         None => read_json::<Object<WebhookInput>>(json)?.0,
     };
-    let bytes = json.len();
+    let bytes = json.len() + known.as_ref().map_or(0, |known| known.texts_bytes());
     Ok(match known {
         Some(known) => {
             let Revision { edit, warnings, before } = reach.revision(&known, input)?;

@@ -1,5 +1,7 @@
 //! Deleting many webhooks: those that are named or that a filter selects, the same as the list's.
 
+use std::collections::HashSet;
+
 use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
 
@@ -10,7 +12,7 @@ use crate::api::access::asked::Asked;
 use crate::api::access::auth::Manage;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
-use crate::api::jobs::start::answer;
+use crate::api::jobs::start::answer_without;
 use crate::api::jobs::view::{CountView, JobView};
 use crate::api::openapi::words::WebhookStatus;
 use crate::domain::Invalid;
@@ -64,14 +66,14 @@ struct WebhooksInput {
 /// Delete many webhooks: those of `ids`, or those that a filter selects
 ///
 /// A job deletes them one after the other; each is as if it had been deleted alone. A webhook is asked whether it is one of them
-/// when it is its turn; what is made after the request is none.
+/// when it is its turn; what is made after the request is none. An id of which there is no webhook (any more) is `skipped`, so the
+/// same call can be made again.
 #[utoipa::path(
     operation_id = "webhooks.bulk.delete", security(("key" = ["manage"])),
     request_body = WebhooksInput,
     responses(
         (status = 200, description = "A dry run: how many there are", body = Reply<CountView>),
         (status = 202, description = "A job does it, the oldest first", body = Reply<JobView>),
-        (status = 404, description = "There is no such webhook"),
         (status = 409, description = "100 jobs of the account run already"),
     )
 )]
@@ -79,12 +81,14 @@ struct WebhooksInput {
 pub async fn delete_many(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let input = body.read_or_empty::<WebhooksInput>()?;
     let dry_run = input.dry_run;
-    let source = source(&reach(&api, &tenant), input)?;
+    let (source, missing) = source(&reach(&api, &tenant), input)?;
     let (account, kind) = (tenant.account().number, JobKind::Delete);
-    answer(&api, &tenant, Bulk { account, kind, source, event_type: None, from: None, to: None }, dry_run).await
+    let bulk = Bulk { account, kind, source, event_type: None, from: None, to: None };
+    answer_without(&api, &tenant, bulk, missing, dry_run).await
 }
 
-fn source(reach: &Reach<'_>, input: WebhooksInput) -> Result<Source, Problem> {
+/// Where to look, and how many were named that are not there.
+fn source(reach: &Reach<'_>, input: WebhooksInput) -> Result<(Source, u64), Problem> {
     let WebhooksInput { ids, all, url, name, event_type, status, dialect, uid, tag, channel, dry_run: _ } = input;
     let texts =
         [("url", &url), ("name", &name), ("dialect", &dialect), ("uid", &uid), ("tag", &tag), ("channel", &channel)];
@@ -100,26 +104,33 @@ fn source(reach: &Reach<'_>, input: WebhooksInput) -> Result<Source, Problem> {
             Err(Invalid::new("ids", "cannot stand together with all or a filter").into())
         }
         (None, true, false) => Err(Invalid::new("all", "cannot stand together with a filter").into()),
-        (Some(ids), false, true) => Ok(Source::TheseWebhooks(named(reach, &ids)?)),
+        (Some(ids), false, true) => {
+            let (there, missing) = named(reach, &ids)?;
+            Ok((Source::TheseWebhooks(there), missing))
+        }
         (None, false, true) => {
             let message = "must be there, or all or a filter: they say which webhooks";
             Err(Invalid::new("ids", message).into())
         }
-        (None, true, true) | (None, false, false) => Ok(Source::Webhooks(Box::new(selection))),
+        (None, true, true) | (None, false, false) => Ok((Source::Webhooks(Box::new(selection)), 0)),
     }
 }
 
-/// The webhooks of these ids, ascending, each once.
-fn named(reach: &Reach<'_>, ids: &[String]) -> Result<Vec<WebhookId>, Problem> {
+/// The webhooks of these ids, ascending, each once; and how many of the ids are nobody's here.
+fn named(reach: &Reach<'_>, ids: &[String]) -> Result<(Vec<WebhookId>, u64), Problem> {
     if ids.is_empty() || ids.len() > IDS_MAX {
         return Err(Invalid::new("ids", format!("must be 1 to {IDS_MAX} webhook ids")).into());
     }
-    let find = |(index, id): (usize, &String)| {
-        let missing = || Problem::not_found("webhook").with_field(format!("ids[{index}]"));
-        reach.called(id).map(|webhook| webhook.id).ok_or_else(missing)
-    };
-    let mut found = ids.iter().enumerate().map(find).collect::<Result<Vec<_>, _>>()?;
+    let (mut found, mut missing) = (Vec::with_capacity(ids.len()), HashSet::new());
+    for id in ids {
+        match reach.called(id) {
+            Some(webhook) => found.push(webhook.id),
+            None => {
+                missing.insert(id);
+            }
+        }
+    }
     found.sort_unstable();
     found.dedup();
-    Ok(found)
+    Ok((found, missing.len() as u64))
 }

@@ -7,7 +7,7 @@ use super::input::WebhookInput;
 use super::reach::Reach;
 use crate::api::http::problem::Problem;
 use crate::api::http::request::{Object, read_json, read_map};
-use crate::dialect::{Dialect, Operation, check_types};
+use crate::dialect::{Dialect, Operation, Search, check_types};
 use crate::domain::endpoint::Schemes;
 use crate::domain::webhook::EventFilter;
 
@@ -27,7 +27,7 @@ pub fn told(reach: &Reach<'_>, body: &[u8], problem: Problem) -> Problem {
     };
     let schemes = reach.schemes();
     let dialects = reach.api.dialects.now();
-    let takes = |dialect: &&Dialect| takes(dialect, &body, schemes);
+    let takes = |dialect: &&Dialect| takes(dialect, &body, schemes, &reach.search);
     // What another contract would refuse for the same reason is no matter of contracts.
     if dialects.get(&own).is_none_or(|dialect| takes(&dialect.as_ref())) {
         return problem;
@@ -40,12 +40,12 @@ pub fn told(reach: &Reach<'_>, body: &[u8], problem: Problem) -> Problem {
 }
 
 /// Whether its create call would take this body.
-fn takes(dialect: &Dialect, body: &Map<String, Value>, schemes: Schemes) -> bool {
+fn takes(dialect: &Dialect, body: &Map<String, Value>, schemes: Schemes, search: &Search) -> bool {
     let native = match &dialect.face {
         Some(face) => face.read(body.clone()).ok(),
         None => Some(body.clone()),
     };
-    let types = |field: &str, wanted: &EventFilter| check_types(&[dialect], field, wanted);
+    let types = |field: &str, wanted: &EventFilter| check_types(&[dialect], field, wanted, search);
     let input = native.and_then(|native| read_map::<WebhookInput>(native).ok());
     input
         .and_then(|input| input.vet(dialect, &types, schemes, None).ok())

@@ -12,8 +12,8 @@ use crate::domain::webhook::{EventFilter, Webhook};
 #[serde(deny_unknown_fields)]
 #[schema(as = NoticesChange)]
 pub struct NoticesInput {
-    /// After a notice, further ones of its kind are counted for so long, and told as one at the end, in seconds. 0: each is told,
-    /// which mail cannot have (60 at least); 300 if left out.
+    /// After a notice, further ones of its kind are counted for so long, and told as one at the end, in seconds. 0: each is told, but
+    /// where more than sixteen happen at the same moment, which mail cannot have (60 at least); 300 if left out.
     #[serde(default)]
     quiet_seconds: Option<u32>,
 }

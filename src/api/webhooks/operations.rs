@@ -135,14 +135,14 @@ impl Reach<'_> {
     /// Checks what is said of a webhook, of `known` if it is there.
     fn vet(&self, input: WebhookInput, dialect: &Dialect, known: Option<&Webhook>) -> Result<WebhookChange, Invalid> {
         let dialects = &[dialect];
-        let catalogue = Catalogue { api: self.api, account: self.tenant.account(), dialects };
+        let catalogue = Catalogue { api: self.api, account: self.tenant.account(), dialects, search: &self.search };
         let types = |field: &str, wanted: &EventFilter| catalogue.check_heard(field, wanted);
         input.vet(dialect, &types, self.schemes(), known)
     }
 
     /// What the account may have.
     pub fn quotas(&self) -> Quotas {
-        self.api.settings.quotas.of(&self.tenant.account().limits)
+        self.api.settings.quotas.of(self.tenant.account())
     }
 
     fn vet_demands(&self, before: (Option<u32>, Option<u32>), change: &WebhookChange) -> Result<(), Invalid> {

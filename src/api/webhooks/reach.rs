@@ -12,7 +12,7 @@ use crate::api::http::page::Window;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::{Api, MailRule};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Search};
 use crate::domain::account::{OPERATOR_ACCOUNT, Scope};
 use crate::domain::audit::Deed;
 use crate::domain::endpoint::{Mail, Schemes};
@@ -29,6 +29,15 @@ pub struct Reach<'a> {
     pub tenant: &'a Tenant,
     /// Through a face: its dialect.
     pub dialect: Option<&'a Dialect>,
+    /// What it may still search for what was meant.
+    pub search: Search,
+}
+
+impl<'a> Reach<'a> {
+    /// What a request may reach, through a face or not.
+    pub fn of(api: &'a Api, tenant: &'a Tenant, dialect: Option<&'a Dialect>) -> Self {
+        Self { api, tenant, dialect, search: Search::of_request() }
+    }
 }
 
 impl Reach<'_> {
@@ -77,7 +86,8 @@ impl Reach<'_> {
 
     /// For whom webhooks are shown.
     pub fn onlooker(&self) -> Onlooker {
-        Onlooker { account: self.tenant.account().id.clone(), may_manage: self.tenant.may(Scope::Manage) }
+        let (account, may_manage) = (self.tenant.account().id.clone(), self.tenant.may(Scope::Manage));
+        Onlooker { account, may_manage, dialects: Arc::clone(&self.api.dialects.now()) }
     }
 
     /// The history of a webhook.
@@ -141,7 +151,7 @@ pub fn webhook_ever(api: &Api, tenant: &Tenant, id: &str) -> Result<WebhookNumbe
 
 /// All webhooks of the account.
 pub fn reach<'a>(api: &'a Api, tenant: &'a Tenant) -> Reach<'a> {
-    Reach { api, tenant, dialect: None }
+    Reach::of(api, tenant, None)
 }
 
 /// A webhook as the reply to a request about it.

@@ -63,9 +63,10 @@ pub async fn list(
     let (account, sought) = (tenant.account().number, filter.read()?);
     let rows = move |api: &Api, window: Window| {
         let reach = reach(api, &tenant);
-        let may_manage = tenant.may(Scope::Manage);
+        let (dialects, may_manage) = (api.dialects.now(), tenant.may(Scope::Manage));
         let wants = |webhook: &Webhook| {
-            sought.wants(webhook, webhook.shown_url().map(|url| own_url(webhook, url, may_manage)).as_deref())
+            let url = webhook.shown_url().map(|url| own_url(webhook, url, &dialects, may_manage));
+            sought.wants(webhook, url.as_deref())
         };
         let listed = Listed::from(reach.list(window, wants));
         let rows = views(&api.store, &reach.onlooker(), &listed.rows)?;

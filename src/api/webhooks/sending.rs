@@ -196,7 +196,7 @@ impl Reach<'_> {
     fn unknown_type(&self, dialect: &Dialect, event_type: Option<&str>) -> Result<Option<String>, Invalid> {
         let Some(event_type) = event_type.filter(|text| event::check_type(text).is_ok()) else { return Ok(None) };
         let wanted = EventFilter::Exact(event_type.to_string());
-        Catalogue { api: self.api, account: self.tenant.account(), dialects: &[dialect] }
+        Catalogue { api: self.api, account: self.tenant.account(), dialects: &[dialect], search: &self.search }
             .check_heard("event_type", &wanted)
     }
 

@@ -12,6 +12,7 @@ use super::outgoing::TlsView;
 use crate::api::http::list::ListRow;
 use crate::api::masking::{own_headers, own_url};
 use crate::api::openapi::words::{LaneWait, WebhookOrder, WebhookStatus};
+use crate::dialect::Dialects;
 use crate::domain::disable::WrittenRule;
 use crate::domain::lane::Standing;
 use crate::domain::order::OnDead;
@@ -188,6 +189,8 @@ pub struct Onlooker {
     pub account: String,
     /// Whether who asks may change it.
     pub may_manage: bool,
+    /// Those in force, which say what is a secret.
+    pub dialects: Arc<Dialects>,
 }
 
 /// All that is known of a webhook but its secrets; `shown` says what the wall clock shows at a moment.
@@ -198,7 +201,7 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
         uid: webhook.uid.clone(),
         account: by.account.clone(),
         dialect: webhook.dialect.clone(),
-        url: webhook.shown_url().map(|url| own_url(webhook, url, by.may_manage)),
+        url: webhook.shown_url().map(|url| own_url(webhook, url, &by.dialects, by.may_manage)),
         events: webhook.events.iter().map(ToString::to_string).collect(),
         name: webhook.name.clone(),
         description: webhook.description.clone(),
@@ -290,7 +293,7 @@ pub fn object(view: &impl Serialize) -> Object {
 
 /// The names of the settings that differ, as the API calls them. What a change of the record alone says counts for nothing.
 pub fn changed_settings(before: &Webhook, after: &Webhook) -> Vec<String> {
-    let by = Onlooker { account: String::new(), may_manage: true };
+    let by = Onlooker { account: String::new(), may_manage: true, dialects: Arc::default() };
     let shown = |webhook: &Webhook| {
         object(&view(&Webhook { updated_at: 0, ..webhook.clone() }, &by, &Tally::default(), |at| at))
     };

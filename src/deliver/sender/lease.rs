@@ -27,9 +27,14 @@ impl Sender {
             return Err(Unsent::Untaken);
         }
         let target = self.target(&claim.webhook);
+        let shaped = tokio::select! {
+            biased;
+            shaped = self.shaped(claim, &target) => shaped,
+            () = target.broken_off.notified() => return Err(Unsent::BrokenOff),
+        };
         let (started_at, watch) = (self.tools.clock.now(), Stopwatch::start());
         let mut sent = Sent::default();
-        let outcome = match self.write(claim, &target, &mut sent)? {
+        let outcome = match self.write(claim, &target, shaped, &mut sent)? {
             Ok(written) => self.leased(claim, &target, written, hand).await?,
             Err(outcome) => outcome,
         };

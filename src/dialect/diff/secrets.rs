@@ -26,6 +26,21 @@ const WARN_BELOW: Number = Number {
     down: "fewer secrets are taken with a warning",
 };
 
+/// Whether URLs are shown to everybody who reads.
+pub(super) fn url(found: &mut Found, old: bool, new: bool) {
+    match (old, new) {
+        (false, true) => {
+            let what = "keys that may not manage see only the host of a URL";
+            found.breaking(Side::Callers, Kind::Changed, "url_is_secret", what);
+        }
+        (true, false) => {
+            let what = "every key that reads sees whole URLs";
+            found.compatible(Side::Callers, Kind::Changed, "url_is_secret", what);
+        }
+        _ => {}
+    }
+}
+
 pub(super) fn compare(found: &mut Found, old: &SecretRule, new: &SecretRule) {
     // Which kind of pair it is follows from the signatures.
     let SecretRule { key, public, pair: _, prefix, bytes_min, bytes_max, warn_below_bytes, ed25519 } = old;

@@ -44,6 +44,7 @@ pub fn changes(old: &Dialect, new: &Dialect) -> Vec<Change> {
         rate_limit,
         limits: bounds,
         secrets: secret_rule,
+        url_is_secret,
         challenge: question,
         ids,
         times,
@@ -71,6 +72,7 @@ pub fn changes(old: &Dialect, new: &Dialect) -> Vec<Change> {
     limits::rate(f, *rate_limit, new.rate_limit);
     limits::limits(f, *bounds, new.limits);
     secrets::compare(f, secret_rule, &new.secrets);
+    secrets::url(f, *url_is_secret, new.url_is_secret);
     challenge::compare(f, (question.as_ref(), *times), (new.challenge.as_ref(), new.times));
     let sent = [Message::of(old), Message::of(new)];
     spelling_of_ids(f, ids, new, &sent);

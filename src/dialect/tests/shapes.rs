@@ -1,8 +1,10 @@
 //! A dialect that shapes data: what is sent, what its receivers are told, and what a change of the shape means for them.
 
+use std::borrow::Cow;
+
 use super::*;
 use crate::dialect::{ChangeKind, changes};
-use crate::domain::shape::{Shape, Unshaped};
+use crate::domain::shape::{Budget, Shape, Unshaped, output_bytes_max};
 
 /// A contract that shapes data; JSON is written as the producer or as JavaScript writes it.
 fn file(json: &str, shape: &str) -> String {
@@ -30,6 +32,11 @@ text = "Task {@.data.id} by {@.actor.name}"
 z = "{@.data.amount}"
 1 = [1.50, true]
 "#;
+
+/// The data as it is sent.
+fn shaped<'e>(dialect: &Dialect, event: &'e Event, own: Option<&Shape>) -> Result<Cow<'e, [u8]>, Unshaped> {
+    dialect.shaped(event, own, &mut Budget::of(event.data.len()))
+}
 
 fn dialect(json: &str, shape: &str) -> Dialect {
     Dialect::parse("shaped.toml", &file(json, shape)).unwrap_or_else(|error| panic!("{error}"))
@@ -64,16 +71,33 @@ fn what_is_shaped_is_sent_in_the_dialects_order_and_form_of_numbers_and_is_signe
 fn a_webhooks_own_shape_comes_behind_and_brings_nothing_back() {
     let (dialect, event) = (dialect("", SHAPE), event(DATA, None, None));
     let own = |text: &str| Shape::read(text).unwrap();
-    let shaped = |own: &Shape| String::from_utf8(dialect.shaped(&event, Some(own)).unwrap().into_owned()).unwrap();
+    let of = |own: &Shape| String::from_utf8(shaped(&dialect, &event, Some(own)).unwrap().into_owned()).unwrap();
     let picked = own(r#"{"pick": ["@.data.number"], "set": {"s": "{@.data.secret}", "t": "{@.data.text}"}}"#);
-    assert_eq!(shaped(&picked), r#"{"number":7,"t":"Task 7 by "}"#);
+    assert_eq!(of(&picked), r#"{"number":7,"t":"Task 7 by "}"#);
     let (webhook, copies) = (webhook(), own(&format!(r#"{{"set": {{"a": [{}1]}}}}"#, "\"{@.data.text}\",".repeat(60))));
     let event = Event { data: format!("{{\"id\": \"{}\"}}", "x".repeat(50_000)).into(), ..event.clone() };
     let first = dialect.first_body((&event, NOW), &webhook, Some(&copies), "acc");
     assert!(matches!(first, Err(Unshaped::Bytes(_))), "{first:?}");
     assert!(dialect.first_body((&event, NOW), &webhook, None, "acc").is_ok());
-    assert!(matches!(dialect.shaped(&event, None), Ok(std::borrow::Cow::Owned(_))));
-    assert!(matches!(shipped("standard").shaped(&event, None), Ok(std::borrow::Cow::Borrowed(_))), "nothing is paid");
+    assert!(matches!(shaped(&dialect, &event, None), Ok(Cow::Owned(_))));
+    assert!(matches!(shaped(&shipped("standard"), &event, None), Ok(Cow::Borrowed(_))), "nothing is paid");
+}
+
+#[test]
+fn two_shapes_make_no_more_of_an_event_than_one_may() {
+    let copies = "[shape]\nset = { all = [\"{@.data.text}\", \"{@.data.text}\"] }";
+    let (dialect, own) = (dialect("", copies), Shape::read(r#"{"set": {"more": ["{@.data.all}"]}}"#).unwrap());
+    let event = event(&format!("{{\"text\": \"{}\"}}", "x".repeat(100_000)), None, None);
+    assert!(shaped(&dialect, &event, None).is_ok());
+    let too_long = Unshaped::Bytes(output_bytes_max(event.data.len()));
+    assert_eq!(shaped(&dialect, &event, Some(&own)), Err(too_long));
+    // Nor do they take more.
+    let steps = |own: Option<&Shape>| {
+        let mut budget = Budget::of(event.data.len());
+        drop(dialect.shaped(&event, own, &mut budget));
+        budget.steps()
+    };
+    assert!(steps(Some(&own)) > steps(None));
 }
 
 #[test]

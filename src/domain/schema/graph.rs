@@ -6,9 +6,11 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+use super::patterns::{self, Patterns};
+
 /// Parts of a schema that are looked at.
 const PARTS_MAX: usize = 10_000;
-/// Patterns of a schema: each takes some hundred kilobytes at most once it is compiled.
+/// Patterns of a schema: each takes a hundred kilobytes at most once it is compiled.
 const PATTERNS_MAX: usize = 32;
 /// What is listed in a part (properties, choices, needed names) and so many bytes of a pattern weigh as much as a check.
 const LISTED_A_CHECK: usize = 16;
@@ -52,18 +54,25 @@ pub struct Part<'s> {
 #[derive(Debug)]
 pub struct Graph<'s> {
     pub parts: Vec<Part<'s>>,
+    /// Those of all of them.
+    pub patterns: Patterns,
 }
 
 impl<'s> Graph<'s> {
     /// Of a schema; an error says what cannot be taken, and where.
     pub fn of(schema: &'s Value) -> Result<Self, String> {
-        let mut reader =
-            Reader { root: schema, parts: Vec::new(), known: HashMap::new(), open: Vec::new(), patterns: 0 };
+        let mut reader = Reader {
+            root: schema,
+            parts: Vec::new(),
+            known: HashMap::new(),
+            open: Vec::new(),
+            patterns: Patterns::default(),
+        };
         reader.part(String::new(), schema)?;
         while let Some((index, pointer, object)) = reader.open.pop() {
             reader.read(index, &pointer, object)?;
         }
-        Ok(Self { parts: reader.parts })
+        Ok(Self { parts: reader.parts, patterns: reader.patterns })
     }
 }
 
@@ -73,7 +82,7 @@ struct Reader<'s> {
     /// By the JSON Pointer to it.
     known: HashMap<String, usize>,
     open: Vec<(usize, String, &'s Map<String, Value>)>,
-    patterns: usize,
+    patterns: Patterns,
 }
 
 impl<'s> Reader<'s> {
@@ -131,8 +140,9 @@ impl<'s> Reader<'s> {
         let listed = LISTS.iter().filter_map(|word| object.get(*word)).map(length).sum::<usize>();
         let patterns = object.get("pattern").and_then(Value::as_str).map_or(0, str::len);
         let of_names = named(object, "patternProperties").map(|(name, _)| name.len()).sum::<usize>();
-        self.patterns += usize::from(object.contains_key("pattern")) + named(object, "patternProperties").count();
-        if self.patterns > PATTERNS_MAX {
+        let names = named(object, "patternProperties").map(|(name, _)| name);
+        self.patterns.add(pointer, object.get("pattern").and_then(Value::as_str).into_iter().chain(names))?;
+        if self.patterns.count > PATTERNS_MAX {
             return Err(format!("at #{pointer}: it has more than {PATTERNS_MAX} patterns in all; leave some out"));
         }
         self.parts[index].weight += ((listed + patterns + of_names) / LISTED_A_CHECK) as u64;
@@ -189,6 +199,12 @@ impl<'s> Reader<'s> {
         if !pointer.is_empty() && !pointer.starts_with('/') {
             return Err(format!("at #{at}: {text:?} must say a place, such as \"#/$defs/name\""));
         }
+        if let Some(name) = through_pattern(&pointer) {
+            return Err(format!(
+                "at #{at}: {text:?} leads through the pattern {name:?}, which is compiled with other groups; put what it leads to under \
+                 $defs, and write \"#/$defs/name\""
+            ));
+        }
         let root = self.root;
         let target = root.pointer(&pointer).ok_or_else(|| format!("at #{at}: nothing is at {text:?}"))?;
         self.part(pointer, target)
@@ -207,6 +223,18 @@ fn length(value: &Value) -> usize {
         Value::Object(fields) => fields.values().map(|field| 1 + field.as_array().map_or(0, Vec::len)).sum(),
         _ => 0,
     }
+}
+
+/// The first pattern on the way that is not compiled as it stands there.
+fn through_pattern(pointer: &str) -> Option<String> {
+    let steps = pointer.split('/').zip(pointer.split('/').skip(1));
+    let mut names = steps.filter(|(word, _)| *word == "patternProperties").map(|(_, name)| unescaped(name));
+    names.find(|name| patterns::written(name) != *name)
+}
+
+/// A step of a JSON Pointer as a name.
+fn unescaped(step: &str) -> String {
+    step.replace("~1", "/").replace("~0", "~")
 }
 
 /// A name as a step of a JSON Pointer.

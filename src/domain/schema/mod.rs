@@ -4,6 +4,7 @@
 
 mod checks;
 mod graph;
+mod patterns;
 
 use std::fmt;
 
@@ -33,6 +34,7 @@ const PATTERN_BYTES_MAX: usize = 64 * 1024;
 pub struct Schema {
     validator: Validator,
     checks: Checks,
+    patterns: usize,
 }
 
 /// What of some data does not fit.
@@ -65,8 +67,12 @@ impl fmt::Debug for Schema {
 impl Schema {
     /// Compiles the text of a schema, in a few milliseconds. An error says what is wrong and where.
     pub fn compile(text: &str) -> Result<Self, String> {
-        let schema: Value = serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
-        let checks = Checks::of(&Graph::of(&schema)?)?;
+        let mut schema: Value = serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
+        let graph = Graph::of(&schema)?;
+        let checks = Checks::of(&graph)?;
+        let patterns = graph.patterns;
+        let charge = patterns.charge;
+        patterns.write_plain(&mut schema)?;
         let patterns = PatternOptions::regex().size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX);
         let options = jsonschema::options().offline().with_pattern_options(patterns).should_validate_formats(false);
         let validator = options.build(&schema).map_err(|error| {
@@ -77,7 +83,13 @@ impl Schema {
             };
             format!("at {at}: {}{hint}", shortened(error.to_string()))
         })?;
-        Ok(Self { validator, checks })
+        Ok(Self { validator, checks, patterns: charge })
+    }
+
+    /// What an account is charged for its patterns, which take memory as long as there is the schema: one stands for about a
+    /// hundred kilobytes at most.
+    pub fn patterns(&self) -> usize {
+        self.patterns
     }
 
     /// What asking about so many bytes of data takes at most: up to [`WORK_AT_ONCE_MAX`] that is a moment.

@@ -70,6 +70,14 @@ fn patterns_take_time_linear_in_what_they_read() {
     let schema = compile(json!({"pattern": "^(a+)+$"})).unwrap();
     let data = format!("\"{}b\"", "a".repeat(100_000));
     assert_eq!(schema.faults(data.as_bytes()).len(), 1);
+    let grouped = json!({"properties": {"a": {"pattern": "^(a|b)(?<c>c)$"}}, "patternProperties": {"^(x|y)_": false}});
+    assert_eq!(paths(&grouped, &json!({"a": "bc", "z_": 1})), [""; 0]);
+    assert_eq!(paths(&grouped, &json!({"a": "b"})), ["/a"]);
+    assert_eq!(paths(&grouped, &json!({"x_1": 1})).len(), 1);
+    assert_eq!(compile(grouped).unwrap().patterns(), 2);
+    assert!(compile(json!({"pattern": "[](](a)"})).unwrap_err().contains("at #: the pattern"));
+    let through = json!({"$ref": "#/patternProperties/(a.)", "patternProperties": {"(a.)": {"type": "object"}}});
+    assert!(compile(through).unwrap_err().contains("leads through the pattern"));
     let many: Vec<Value> = (0..40).map(|n| json!({"pattern": format!("^{n}")})).collect();
     assert!(compile(json!({"anyOf": many})).unwrap_err().contains("patterns"));
 }

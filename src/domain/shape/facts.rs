@@ -1,6 +1,8 @@
 //! What a shape sees of an event: the same as a condition, `{type, data, actor, metadata}`.
 
-/// An event's parts: JSON that was checked when it came in.
+use super::scan::trimmed;
+
+/// An event's parts: JSON that was checked when it came in, without white space around it.
 #[derive(Debug, Clone)]
 pub struct Facts<'e> {
     /// The type as a JSON text.
@@ -15,7 +17,7 @@ impl<'e> Facts<'e> {
     /// Those of an event.
     pub fn of(event_type: &str, data: &'e [u8], actor: Option<&'e [u8]>, metadata: Option<&'e [u8]>) -> Self {
         let event_type = serde_json::to_string(event_type).expect("a text can be written");
-        Self { event_type, data, actor, metadata }
+        Self { event_type, data: trimmed(data), actor: actor.map(trimmed), metadata: metadata.map(trimmed) }
     }
 
     /// All of them, in bytes.

@@ -42,7 +42,7 @@ impl Keeping<'_> {
             return Ok(false);
         }
         let kept = kept || places.iter().any(|place| place.pick);
-        if kept && let Some(other) = mapped(json, places) {
+        if kept && let Some(other) = self.mapped(json, places)? {
             self.out.extend_from_slice(other.as_bytes());
             return Ok(true);
         }
@@ -65,13 +65,17 @@ impl Keeping<'_> {
     pub fn object(&mut self, json: &[u8], places: &[&Place], kept: bool, added: &[Added]) -> Result<(), Unshaped> {
         let start = self.out.len();
         let is_noted = !added.is_empty() || places.iter().any(|place| place.renames_inside());
-        let mut members = Vec::new();
+        let (looks, mut members) = (Place::looks(places), Vec::new());
+        self.budget.pass(json.len(), places.len())?;
         self.out.push(b'{');
         for (name, value) in fields(json) {
-            self.budget.pass(value.len(), places.len())?;
+            self.budget.pass(name.len() * looks, looks)?;
             let inner = Place::of_field(places, &text(name));
             let renamed = inner.iter().find_map(|place| place.rename.as_deref());
             let (written, rank) = renamed.map_or((name, Rank::Sent), |new| (new.as_bytes(), Rank::Renamed));
+            if rank == Rank::Renamed {
+                self.budget.pass(written.len(), 1)?;
+            }
             let before = self.out.len();
             let name = self.name(start, written);
             let value_at = self.out.len();
@@ -92,6 +96,9 @@ impl Keeping<'_> {
         }
         self.out.push(b'}');
         self.budget.fits(self.out.len())?;
+        if is_noted {
+            self.budget.pass(self.out.len() - start, members.len())?;
+        }
         if let Some(settled) = settled(&self.out, &members) {
             self.out.truncate(start);
             self.out.extend_from_slice(&settled);
@@ -100,10 +107,11 @@ impl Keeping<'_> {
     }
 
     fn list(&mut self, json: &[u8], places: &[&Place], kept: bool) -> Result<(), Unshaped> {
-        let start = self.out.len();
+        let (looks, start) = (Place::looks(places), self.out.len());
+        self.budget.pass(json.len(), places.len())?;
         self.out.push(b'[');
         for (index, value) in elements(json).enumerate() {
-            self.budget.pass(value.len(), places.len())?;
+            self.budget.pass(0, looks)?;
             let before = self.out.len();
             self.comma(start);
             if !self.inner(value, &Place::of_element(places, index), kept)? {
@@ -125,6 +133,20 @@ impl Keeping<'_> {
         Ok(kept)
     }
 
+    /// What the places make of a value that is neither an array nor an object.
+    fn mapped<'p>(&mut self, json: &[u8], places: &[&'p Place]) -> Result<Option<&'p str>, Unshaped> {
+        if matches!(json.first(), Some(b'{' | b'[')) {
+            return Ok(None);
+        }
+        let mut maps = places.iter().filter_map(|place| place.map.as_ref()).peekable();
+        if maps.peek().is_none() {
+            return Ok(None);
+        }
+        self.budget.pass(json.len() * places.len(), places.len())?;
+        let key = if json.first() == Some(&b'"') { text(json) } else { String::from_utf8_lossy(json) };
+        Ok(maps.find_map(|map| map.get(key.as_ref())).map(String::as_str))
+    }
+
     /// Writes the name of a field of the object that starts at `start`, and says where.
     fn name(&mut self, start: usize, quoted: &[u8]) -> Range<usize> {
         self.comma(start);
@@ -139,17 +161,6 @@ impl Keeping<'_> {
             self.out.push(b',');
         }
     }
-}
-
-/// What the places make of a value that is neither an array nor an object.
-fn mapped<'p>(json: &[u8], places: &[&'p Place]) -> Option<&'p str> {
-    if matches!(json.first(), Some(b'{' | b'[')) {
-        return None;
-    }
-    let mut maps = places.iter().filter_map(|place| place.map.as_ref()).peekable();
-    maps.peek()?;
-    let key = if json.first() == Some(&b'"') { text(json) } else { String::from_utf8_lossy(json) };
-    maps.find_map(|map| map.get(key.as_ref())).map(String::as_str)
 }
 
 /// The object again, if the shape gave a field a name that another one has: it takes that one's place, and its value counts.

@@ -16,6 +16,6 @@ mod written;
 mod tests;
 
 pub use facts::Facts;
-pub use spend::{OUTPUT_BYTES_MORE, OUTPUT_TIMES, STEPS_MAX, Unshaped, output_bytes_max};
-pub use whole::{Shape, Shaped};
+pub use spend::{Budget, OUTPUT_BYTES_MORE, OUTPUT_TIMES, STEPS_MAX, Unshaped, output_bytes_max};
+pub use whole::Shape;
 pub use written::{Missing, PATHS_MAX, SHAPE_BYTES_MAX, Written};

@@ -19,6 +19,8 @@ pub(super) struct Place {
     pub rename: Option<String>,
     /// What becomes of it: JSON by the text of the value.
     pub map: Option<BTreeMap<String, String>>,
+    /// Whether a field of what is here gets another name; known once all paths are.
+    renames_inside: bool,
 }
 
 impl Place {
@@ -42,9 +44,22 @@ impl Place {
         !self.fields.is_empty() || !self.others.is_empty()
     }
 
+    /// Finds out, once all paths are known, what is asked about every object.
+    pub fn settle(&mut self) {
+        for place in self.fields.values_mut().chain(self.others.iter_mut().map(|(_, place)| place)) {
+            place.settle();
+            self.renames_inside |= place.rename.is_some();
+        }
+    }
+
     /// Whether a field of what is here gets another name.
     pub fn renames_inside(&self) -> bool {
-        self.fields.values().chain(self.others.iter().map(|(_, place)| place)).any(|place| place.rename.is_some())
+        self.renames_inside
+    }
+
+    /// How much is looked at to find the places of one field or element of what is at these.
+    pub fn looks(places: &[&Self]) -> usize {
+        places.iter().map(|place| 1 + place.others.len()).sum()
     }
 
     /// The places of a field of what is at these.

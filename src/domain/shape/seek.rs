@@ -2,7 +2,7 @@
 //! counts, as in a condition.
 
 use super::facts::Facts;
-use super::scan::{elements, fields, text, trimmed};
+use super::scan::{elements, fields, text};
 use super::spend::{Budget, Unshaped};
 use crate::domain::condition::{Path, Segment};
 
@@ -12,7 +12,7 @@ pub(super) fn find<'f>(facts: &'f Facts<'_>, path: &Path, budget: &mut Budget) -
     if let Some((Segment::Field(name), rest)) = path.0.split_first()
         && let Some(part) = facts.part(name)
     {
-        walk(trimmed(part), rest, budget, &mut found)?;
+        walk(part, rest, budget, &mut found)?;
     }
     Ok(found)
 }
@@ -26,8 +26,9 @@ fn walk<'j>(json: &'j [u8], path: &[Segment], budget: &mut Budget, found: &mut V
     match (segment, json.first()) {
         (Segment::Field(name), Some(b'{')) => {
             let mut last = None;
+            budget.pass(json.len(), 1)?;
             for (known, value) in fields(json) {
-                budget.pass(value.len(), 1)?;
+                budget.pass(known.len(), 1)?;
                 if text(known) == **name {
                     last = Some(value);
                 }
@@ -35,15 +36,16 @@ fn walk<'j>(json: &'j [u8], path: &[Segment], budget: &mut Budget, found: &mut V
             last.map_or(Ok(()), |value| walk(value, rest, budget, found))
         }
         (Segment::Each, Some(b'{')) => {
+            budget.pass(json.len(), 1)?;
             for (_, value) in fields(json) {
-                budget.pass(value.len(), 1)?;
                 walk(value, rest, budget, found)?;
             }
             Ok(())
         }
         (Segment::Element(_) | Segment::Slice { .. } | Segment::Each, Some(b'[')) => {
+            budget.pass(json.len(), 1)?;
             for (index, value) in elements(json).enumerate() {
-                budget.pass(value.len(), 1)?;
+                budget.pass(0, 1)?;
                 if leads_to(segment, index) {
                     walk(value, rest, budget, found)?;
                 }

@@ -4,9 +4,11 @@ use thiserror::Error;
 
 use crate::domain::json::DEPTH_MAX;
 
-/// Steps that shaping one event may take: some tens of milliseconds. A step is a field or an element that is looked at, or 64
-/// bytes that are passed over.
+/// Steps that shaping one event may take: about a tenth of a second. A step is a field or an element that is looked at, once for
+/// each path that may lead into it, or 64 bytes that are passed over.
 pub const STEPS_MAX: u64 = 1 << 21;
+/// Steps that it may take where others wait: about a millisecond.
+const AT_ONCE_STEPS_MAX: u64 = 1 << 14;
 /// The result has at most so many times the bytes of the event…
 pub const OUTPUT_TIMES: usize = 4;
 /// … and so many more, for what the shape itself says.
@@ -38,33 +40,45 @@ pub fn output_bytes_max(event_bytes: usize) -> usize {
     event_bytes.saturating_mul(OUTPUT_TIMES).saturating_add(OUTPUT_BYTES_MORE)
 }
 
-/// What is left of it.
+/// What shaping one event may take and make, by however many shapes.
 #[derive(Debug, Clone)]
-pub(super) struct Budget {
+pub struct Budget {
+    /// Those that were taken.
     steps: u64,
+    steps_max: u64,
     bytes_max: usize,
 }
 
 impl Budget {
-    /// For an event of so many bytes.
+    /// For an event that was published with so many bytes.
     pub fn of(event_bytes: usize) -> Self {
-        Self { steps: STEPS_MAX, bytes_max: output_bytes_max(event_bytes) }
+        Self { steps: 0, steps_max: STEPS_MAX, bytes_max: output_bytes_max(event_bytes) }
+    }
+
+    /// For the same, where others wait: what takes more steps than are done in a moment ends as [`Unshaped::Steps`], and may be
+    /// done elsewhere.
+    pub fn at_once(event_bytes: usize) -> Self {
+        Self { steps_max: AT_ONCE_STEPS_MAX, ..Self::of(event_bytes) }
     }
 
     /// The steps that were taken.
     pub fn steps(&self) -> u64 {
-        STEPS_MAX - self.steps
+        self.steps
     }
 
-    /// Takes a step for a value of so many bytes that is passed over, and one for each of `times` that it is looked at.
-    pub fn pass(&mut self, bytes: usize, times: usize) -> Result<(), Unshaped> {
-        let steps = times.max(1) + bytes / STEP_BYTES;
-        self.steps = self.steps.checked_sub(steps as u64).ok_or(Unshaped::Steps)?;
+    /// Takes the steps for so many bytes that are passed over, and one for each of `times` that something is looked at, one at
+    /// least.
+    pub(super) fn pass(&mut self, bytes: usize, times: usize) -> Result<(), Unshaped> {
+        let steps = self.steps.saturating_add((times.max(1) + bytes / STEP_BYTES) as u64);
+        if steps > self.steps_max {
+            return Err(Unshaped::Steps);
+        }
+        self.steps = steps;
         Ok(())
     }
 
     /// Asserts that a result may have so many bytes.
-    pub fn fits(&self, bytes: usize) -> Result<(), Unshaped> {
+    pub(super) fn fits(&self, bytes: usize) -> Result<(), Unshaped> {
         if bytes <= self.bytes_max { Ok(()) } else { Err(Unshaped::Bytes(self.bytes_max)) }
     }
 }

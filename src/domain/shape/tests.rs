@@ -15,8 +15,15 @@ fn facts(data: &str) -> Facts<'_> {
     Facts::of("order.paid", data.as_bytes(), Some(br#"{"id": "u_1"}"#), None)
 }
 
+/// What comes of it, and the steps that it took.
+fn apply(shape: &Shape, facts: &Facts<'_>) -> Result<(Vec<u8>, u64), Unshaped> {
+    let mut budget = Budget::of(facts.bytes());
+    let data = shape.apply(facts, &mut budget)?;
+    Ok((data, budget.steps()))
+}
+
 fn made(written: Value, data: &str) -> String {
-    String::from_utf8(shape(written).apply(&facts(data)).unwrap().data).unwrap()
+    String::from_utf8(apply(&shape(written), &facts(data)).unwrap().0).unwrap()
 }
 
 const ORDER: &str = r#"{"id": 7, "total": 12.50, "customer": {"name": "Ada", "email": "a@b.c"}, "items": [{"sku": "x", "cost": 1.0}, {"sku": "y", "cost": 2e3}], "note": null}"#;
@@ -136,7 +143,7 @@ fn what_is_no_shape_is_told_with_its_key_and_what_would_be_right() {
 
 #[test]
 fn what_is_too_much_of_an_event_ends_there() {
-    let apply = |written: Value, data: &str| shape(written).apply(&facts(data));
+    let apply = |written: Value, data: &str| self::apply(&shape(written), &facts(data));
     let list = |n: usize| format!("[{}0]", "1,".repeat(n));
     assert_eq!(apply(json!({"drop": ["@.data[*].a"]}), &list(STEPS_MAX as usize)), Err(Unshaped::Steps));
     // Five times a text is more than four times.
@@ -161,10 +168,50 @@ fn what_it_takes_grows_with_the_event_and_no_faster() {
     let steps = |n: usize| {
         let item = r#"{"a":1,"b":{"c":"xyz","d":[1,2,3]}}"#;
         let data = format!("{{\"list\":[{item}{}]}}", format!(",{item}").repeat(n - 1));
-        shape(written.clone()).apply(&facts(&data)).unwrap().steps
+        apply(&shape(written.clone()), &facts(&data)).unwrap().1
     };
     let (one, ten) = (steps(100), steps(1000));
     assert!(ten <= 11 * one && ten >= 9 * one, "{one} steps for a hundred, {ten} for a thousand");
+}
+
+/// What has to be looked at is reckoned here without the counter: bytes that are gone over, and places that are compared.
+#[test]
+fn nothing_that_is_looked_at_is_free() {
+    const LONG: usize = 500_000;
+    let (copies, each) = (json!({"set": {"all": vec!["{@.data.a}"; PATHS_MAX]}}), "x".repeat(4000));
+    let far: Vec<String> = (0..PATHS_MAX).map(|n| format!("@.data[{}]", 1_000_000 + n)).collect();
+    for (what, written, data, bytes, looks) in [
+        ("a long name", copies.clone(), format!("{{\"{}\":1}}", "x".repeat(LONG)), PATHS_MAX * LONG, PATHS_MAX),
+        ("white space", copies.clone(), format!("{{\"b\":{}1}}", " ".repeat(LONG)), PATHS_MAX * LONG, PATHS_MAX),
+        ("a long value", copies, format!("{{\"b\":\"{}\"}}", "x".repeat(LONG)), PATHS_MAX * LONG, PATHS_MAX),
+        ("many indexes", json!({"drop": far}), format!("[{}0]", "1,".repeat(10_000)), 20_000, 10_000 * PATHS_MAX),
+        (
+            "a long new name",
+            json!({"pick": [], "rename": {"@.data[*].a": each}}),
+            format!("[{}1]", "{\"a\":1},".repeat(5000)),
+            5000 * 4000,
+            5000,
+        ),
+    ] {
+        let (_, steps) = apply(&shape(written), &facts(&data)).unwrap_or_else(|why| panic!("{what}: {why}"));
+        assert!(steps as usize >= bytes / 64 && steps as usize >= looks, "{what}: {steps} for {bytes} and {looks}");
+    }
+}
+
+#[test]
+fn what_is_not_done_in_a_moment_is_left_at_once() {
+    let (written, short) = (json!({"drop": ["@.data[*].a"]}), "[{\"a\": 1}]");
+    let long = format!("[{}0]", "1,".repeat(100_000));
+    let shape = shape(written);
+    let at_once = |data: &str| {
+        let facts = facts(data);
+        let mut budget = Budget::at_once(facts.bytes());
+        let made = shape.apply(&facts, &mut budget);
+        assert!(budget.steps() <= 1 << 14, "{} steps", budget.steps());
+        made
+    };
+    assert_eq!(at_once(short), Ok(b"[{}]".to_vec()));
+    assert_eq!((at_once(&long), apply(&shape, &facts(&long)).is_ok()), (Err(Unshaped::Steps), true));
 }
 
 #[test]
@@ -263,19 +310,19 @@ proptest! {
     fn what_a_shape_makes_is_json_within_its_bounds(data in json_text(TWICE), written in any_shape()) {
         let Ok(shape) = Shape::of(serde_json::from_value(written).unwrap()) else { return Ok(()) };
         let facts = facts(&data);
-        let made = shape.apply(&facts).unwrap();
-        let text = String::from_utf8(made.data.clone()).unwrap();
+        let (made, steps) = apply(&shape, &facts).unwrap();
+        let text = String::from_utf8(made.clone()).unwrap();
         prop_assert!(serde_json::from_str::<&serde_json::value::RawValue>(&text).is_ok(), "{}", text);
-        prop_assert_eq!(check(&made.data), Ok(()));
-        prop_assert!(made.data.len() <= output_bytes_max(facts.bytes()) && made.steps <= STEPS_MAX);
-        prop_assert_eq!(shape.apply(&facts), Ok(made));
+        prop_assert_eq!(check(&made), Ok(()));
+        prop_assert!(made.len() <= output_bytes_max(facts.bytes()) && steps <= STEPS_MAX);
+        prop_assert_eq!(apply(&shape, &facts), Ok((made, steps)));
         shape.missing(&facts).unwrap();
     }
 
     /// What is left out is not there, and what is picked alone is all there is of that.
     #[test]
     fn what_is_dropped_is_gone_and_what_is_picked_is_there(data in json_text(ONCE), path in path()) {
-        let apply = |written: Value| shape(written).apply(&facts(&data)).unwrap().data;
+        let apply = |written: Value| apply(&shape(written), &facts(&data)).unwrap().0;
         let (dropped, picked) = (apply(json!({"drop": [path]})), apply(json!({"pick": [path]})));
         // Of elements the next ones move up.
         if !path.contains("[0]") && !path.contains("[1:]") {
@@ -287,8 +334,8 @@ proptest! {
     /// Numbers, texts and order are the producer's: a shape that changes nothing changes white space alone.
     #[test]
     fn nothing_is_written_anew(data in json_text(TWICE)) {
-        let same = shape(json!({"drop": ["@.data.none.of.these", "@.data[9][9]"]})).apply(&facts(&data)).unwrap().data;
+        let same = made(json!({"drop": ["@.data.none.of.these", "@.data[9][9]"]}), &data);
         let bare = |text: &str| text.replace(' ', "");
-        prop_assert_eq!(bare(&String::from_utf8(same).unwrap()), bare(&data));
+        prop_assert_eq!(bare(&same), bare(&data));
     }
 }

@@ -4,7 +4,6 @@
 use super::facts::Facts;
 use super::keep::{Added, Keeping};
 use super::place::Place;
-use super::scan::trimmed;
 use super::seek::find;
 use super::spend::{Budget, Unshaped};
 use super::template::{Filling, Template, quoted};
@@ -27,15 +26,6 @@ pub struct Shape {
     /// Names as JSON texts.
     set: Vec<(String, Template)>,
     paths: Vec<Path>,
-}
-
-/// What came of an event's data.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shaped {
-    /// JSON.
-    pub data: Vec<u8>,
-    /// What it took, of [`super::STEPS_MAX`].
-    pub steps: u64,
 }
 
 impl PartialEq for Shape {
@@ -89,6 +79,7 @@ impl Shape {
             }
             set.push((quoted(name), template));
         }
+        reading.places.settle();
         Ok(Self { written, places: reading.places, set, paths: reading.paths })
     }
 
@@ -103,19 +94,19 @@ impl Shape {
         &self.written
     }
 
-    /// Makes what is sent of an event's data.
-    pub fn apply(&self, facts: &Facts<'_>) -> Result<Shaped, Unshaped> {
-        let mut budget = Budget::of(facts.bytes());
-        let added = self.added(facts, &mut budget)?;
-        let data = trimmed(facts.data);
+    /// Makes what is sent of an event's data: JSON. What it takes is taken off the budget, which is the event's as it was published.
+    pub fn apply(&self, facts: &Facts<'_>, budget: &mut Budget) -> Result<Vec<u8>, Unshaped> {
+        let added = self.added(facts, budget)?;
+        let data = facts.data;
         let out = Vec::with_capacity(data.len().min(64 * 1024));
-        let mut keeping = Keeping { out, budget: &mut budget };
+        let mut keeping = Keeping { out, budget: &mut *budget };
         let (places, kept) = ([&self.places], self.written.pick.is_none());
         match data.first() {
             Some(b'{') => keeping.object(data, &places, kept, &added)?,
             // What is no object has no place for fields: they are all there is.
             _ if !added.is_empty() => keeping.object(b"{}", &[], true, &added)?,
             first => {
+                keeping.budget.pass(data.len(), 1)?;
                 if !keeping.value(data, &places, kept)? {
                     keeping.out.extend_from_slice(if first == Some(&b'[') { b"[]" } else { b"null" });
                 }
@@ -124,9 +115,10 @@ impl Shape {
         let data = keeping.out;
         budget.fits(data.len())?;
         if !self.set.is_empty() {
+            budget.pass(data.len(), 1)?;
             json::check(&data).map_err(|_| Unshaped::Deep)?;
         }
-        Ok(Shaped { data, steps: budget.steps() })
+        Ok(data)
     }
 
     fn added(&self, facts: &Facts<'_>, budget: &mut Budget) -> Result<Vec<Added>, Unshaped> {
@@ -144,7 +136,8 @@ impl Shape {
         Ok(added)
     }
 
-    /// Which of its paths lead to nothing in this event.
+    /// Which of its paths lead to nothing in this event. An error says that looking each of them up takes longer than shaping may,
+    /// which goes over what several paths have in common once.
     pub fn missing(&self, facts: &Facts<'_>) -> Result<Vec<String>, Unshaped> {
         let mut budget = Budget::of(facts.bytes());
         let mut missing = Vec::new();

@@ -1,9 +1,12 @@
 //! A document with references inside of it. What stays true: it may be anybody's, so nothing that is followed goes on for
 //! ever, and nothing outside of it is fetched.
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value};
 
 use crate::exchange::format::MARK;
+use crate::exchange::sheet::Message;
 
 /// References that lead to references.
 const HOPS_MAX: usize = 16;
@@ -11,15 +14,85 @@ const HOPS_MAX: usize = 16;
 const DEPTH_MAX: usize = 12;
 /// How many parts are.
 const PARTS_MAX: usize = 200;
+/// Steps that a part takes: it is followed, and asked for some words.
+const PART_STEPS: usize = 16;
 
 /// A document.
 #[derive(Debug)]
-pub(super) struct Document(pub Value);
+pub(super) struct Document {
+    pub root: Value,
+    /// Steps that may still be taken in it; none once they were used up.
+    left: Cell<usize>,
+}
+
+/// An event, as a document tells of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told<'d> {
+    pub name: &'d str,
+    /// May be empty.
+    pub description: &'d str,
+    /// The schema of the whole body; null if it says none.
+    pub payload: &'d Value,
+    /// A whole body.
+    pub example: Option<&'d Value>,
+}
+
+impl From<Told<'_>> for Message {
+    fn from(told: Told<'_>) -> Self {
+        Self {
+            name: told.name.into(),
+            description: told.description.into(),
+            payload: told.payload.clone(),
+            example: told.example.cloned(),
+            data: None,
+        }
+    }
+}
+
+/// A schema of one piece, of which nothing is copied: itself, and the parts that its `allOf` puts together. What is in conflict
+/// is the first one's.
+#[derive(Debug)]
+pub(super) struct Joined<'d>(Vec<&'d Map<String, Value>>);
+
+impl<'d> Joined<'d> {
+    /// What it says under a word, of those that parts do not put together.
+    pub fn get(&self, word: &str) -> Option<&'d Value> {
+        self.0.iter().find_map(|part| part.get(word))
+    }
+
+    /// The schema of a field.
+    pub fn field(&self, name: &str) -> Option<&'d Value> {
+        self.0.iter().find_map(|part| part.get("properties")?.get(name))
+    }
+}
 
 impl Document {
+    /// One that its owner reads, who may wait.
+    pub fn of(root: Value) -> Self {
+        Self::bounded(root, usize::MAX)
+    }
+
+    /// One that may be anybody's: once so many steps were taken, nothing is found in it any more. A step is an entry of a list, or a
+    /// byte of a reference that is followed.
+    pub fn bounded(root: Value, steps: usize) -> Self {
+        Self { root, left: Cell::new(steps) }
+    }
+
+    /// Takes steps; whether there were as many left.
+    pub fn spend(&self, steps: usize) -> bool {
+        let left = self.left.get().checked_sub(steps);
+        self.left.set(left.unwrap_or(0));
+        left.is_some()
+    }
+
+    /// Whether all steps were used up, so that what was read of it may lack something.
+    pub fn is_spent(&self) -> bool {
+        self.left.get() == 0
+    }
+
     /// The version of a format, if the document is of it.
     pub fn version(&self, format: &str) -> Option<&str> {
-        self.0.get(format)?.as_str()
+        self.root.get(format)?.as_str()
     }
 
     /// What stands at `key`, references followed.
@@ -45,25 +118,51 @@ impl Document {
 
     /// What stands at the place in the document that a reference names.
     pub fn at(&self, reference: &str) -> Option<&Value> {
-        reference.strip_prefix('#').and_then(|pointer| self.0.pointer(&decoded(pointer)))
+        if !self.spend(1 + reference.len()) {
+            return None;
+        }
+        reference.strip_prefix('#').and_then(|pointer| self.root.pointer(&decoded(pointer)))
     }
 
     /// All of a list or all values of an object, each followed, with its name.
     pub fn all<'v>(&'v self, value: &'v Value) -> Vec<(&'v str, &'v Value)> {
         match value {
-            Value::Array(items) => items.iter().map(|item| ("", self.follow(item))).collect(),
-            Value::Object(fields) => fields.iter().map(|(name, item)| (name.as_str(), self.follow(item))).collect(),
+            Value::Array(items) if self.spend(items.len()) => {
+                items.iter().map(|item| ("", self.follow(item))).collect()
+            }
+            Value::Object(fields) if self.spend(fields.len()) => {
+                fields.iter().map(|(name, item)| (name.as_str(), self.follow(item))).collect()
+            }
             _ => Vec::new(),
+        }
+    }
+
+    /// A schema of one piece, to be looked at: as [`Self::schema`], of which nothing is copied.
+    pub fn joined<'v>(&'v self, schema: &'v Value) -> Joined<'v> {
+        let mut parts = Vec::new();
+        self.join(schema, 0, &mut parts);
+        Joined(parts)
+    }
+
+    fn join<'v>(&'v self, schema: &'v Value, depth: usize, parts: &mut Vec<&'v Map<String, Value>>) {
+        if parts.len() > PARTS_MAX || !self.spend(PART_STEPS) {
+            return;
+        }
+        let Some(part) = self.follow(schema).as_object() else { return };
+        parts.push(part);
+        if let Some(Value::Array(all)) = part.get("allOf").filter(|_| depth < DEPTH_MAX) {
+            // What is no object takes a step as well, and no place.
+            all.iter().take(PARTS_MAX).for_each(|one| self.join(one, depth + 1, parts));
         }
     }
 
     /// A schema of one piece: references followed, `allOf` put together. What is in conflict is the first one's.
     pub fn schema(&self, schema: &Value) -> Map<String, Value> {
         let mut left = PARTS_MAX;
-        self.joined(schema, 0, &mut left)
+        self.put_together(schema, 0, &mut left)
     }
 
-    fn joined(&self, schema: &Value, depth: usize, left: &mut usize) -> Map<String, Value> {
+    fn put_together(&self, schema: &Value, depth: usize, left: &mut usize) -> Map<String, Value> {
         let mut joined = self.follow(schema).as_object().cloned().unwrap_or_default();
         let Some(Value::Array(parts)) = joined.shift_remove("allOf") else { return joined };
         if depth >= DEPTH_MAX {
@@ -72,7 +171,7 @@ impl Document {
         for part in &parts {
             let Some(fewer) = left.checked_sub(1) else { break };
             *left = fewer;
-            let part = self.joined(part, depth + 1, left);
+            let part = self.put_together(part, depth + 1, left);
             for (word, value) in part {
                 match (joined.get_mut(&word), value) {
                     (Some(Value::Object(there)), Value::Object(more)) if word == "properties" => {

@@ -37,7 +37,7 @@ pub fn import(text: &str) -> Result<Imported, String> {
     let root: Value = serde_json::from_str(text).map_err(|error| {
         format!("is not JSON: {error}; a document in YAML can be turned into JSON, such as by yq -o json")
     })?;
-    let document = Document(root);
+    let document = Document::of(root);
     let sheet = match (document.version("openapi"), document.version("asyncapi")) {
         (Some(version), _) if version.starts_with('3') => openapi::read(&document),
         (_, Some(version)) if version.starts_with(['2', '3']) => asyncapi::read(&document),

@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::document::Document;
+use super::document::{Document, Told};
 use crate::exchange::format::MARK;
 use crate::exchange::sheet::{Header, Message, Proof, Scheme, Sheet};
 
 const METHODS: [&str; 4] = ["post", "put", "patch", "get"];
 
 pub(super) fn read(document: &Document) -> Sheet {
-    let root = &document.0;
+    let root = &document.root;
     let info = document.get(root, "info");
     let mut sheet = Sheet {
         title: document.text(info, "title").unwrap_or_default().to_string(),
@@ -17,34 +17,52 @@ pub(super) fn read(document: &Document) -> Sheet {
         rest: root.get(MARK).and_then(Value::as_object).cloned().unwrap_or_default(),
         ..Sheet::default()
     };
-    for key in ["webhooks", "x-webhooks"] {
-        for (name, webhook) in document.all(document.get(root, key)) {
-            let call = METHODS.iter().map(|method| document.get(webhook, method)).find(|call| call.is_object());
-            if let Some(call) = call {
-                event(document, name, webhook, call, &mut sheet);
-            }
-        }
+    for (name, webhook, call) in calls(document) {
+        event(document, name, webhook, call, &mut sheet);
     }
     sheet
 }
 
-fn event(document: &Document, name: &str, webhook: &Value, call: &Value, sheet: &mut Sheet) {
-    let content = document.get(document.get(call, "requestBody"), "content");
-    let media = content.as_object().and_then(|content| {
-        let json = content.keys().find(|media| media.contains("json"));
-        json.or(content.keys().next())
-    });
-    let body = media.map_or(&Value::Null, |media| &content[media]);
+/// The events, one by one.
+pub(super) fn all(document: &Document) -> impl Iterator<Item = Told<'_>> {
+    calls(document).map(move |(name, _, call)| told(document, name, call))
+}
+
+/// The webhooks that call somebody: the name, the webhook, and the call.
+fn calls(document: &Document) -> impl Iterator<Item = (&str, &Value, &Value)> {
+    let lists = ["webhooks", "x-webhooks"].into_iter();
+    let all = lists.flat_map(move |key| document.all(document.get(&document.root, key)));
+    all.filter_map(move |(name, webhook)| {
+        let mut calls = METHODS.iter().map(|method| document.get(webhook, method));
+        Some((name, webhook, calls.find(|call| call.is_object())?))
+    })
+}
+
+fn told<'d>(document: &'d Document, name: &'d str, call: &'d Value) -> Told<'d> {
+    let (_, body) = body(document, call);
     let words = ["summary", "description"].iter().find_map(|key| document.text(call, key));
-    sheet.messages.push(Message {
-        name: name.to_string(),
-        description: words.unwrap_or_default().to_string(),
-        payload: body.get("schema").cloned().unwrap_or_default(),
-        example: example(document, body).cloned(),
-        data: None,
-    });
+    Told {
+        name,
+        description: words.unwrap_or_default(),
+        payload: body.get("schema").unwrap_or(&Value::Null),
+        example: example(document, body),
+    }
+}
+
+/// The media type of a call, and what is said of its body.
+fn body<'d>(document: &'d Document, call: &'d Value) -> (&'d str, &'d Value) {
+    let content = document.get(document.get(call, "requestBody"), "content");
+    let Some(content) = content.as_object().filter(|content| document.spend(content.len())) else {
+        return ("", &Value::Null);
+    };
+    let json = content.iter().find(|(media, _)| media.contains("json"));
+    json.or(content.iter().next()).map_or(("", &Value::Null), |(media, body)| (media, body))
+}
+
+fn event(document: &Document, name: &str, webhook: &Value, call: &Value, sheet: &mut Sheet) {
+    sheet.messages.push(Message::from(told(document, name, call)));
     if sheet.media_type.is_empty() {
-        sheet.media_type = media.cloned().unwrap_or_default();
+        sheet.media_type = body(document, call).0.to_string();
     }
     for list in [webhook, call] {
         for (_, parameter) in document.all(document.get(list, "parameters")) {
@@ -52,7 +70,7 @@ fn event(document: &Document, name: &str, webhook: &Value, call: &Value, sheet: 
         }
     }
     let own = document.get(call, "security");
-    for proof in proofs(document, if own.is_array() { own } else { document.get(&document.0, "security") }) {
+    for proof in proofs(document, if own.is_array() { own } else { document.get(&document.root, "security") }) {
         if !sheet.proofs.contains(&proof) {
             sheet.proofs.push(proof);
         }
@@ -101,7 +119,7 @@ fn header(document: &Document, parameter: &Value) -> Option<Header> {
 
 /// The proofs that all must be there; of several ways to prove, the first.
 fn proofs(document: &Document, security: &Value) -> Vec<Proof> {
-    let schemes = document.get(document.get(&document.0, "components"), "securitySchemes");
+    let schemes = document.get(document.get(&document.root, "components"), "securitySchemes");
     let names = security.get(0).and_then(Value::as_object).map(|names| names.keys().collect::<Vec<_>>());
     names.unwrap_or_default().into_iter().filter_map(|name| proof(document, document.get(schemes, name))).collect()
 }

@@ -31,6 +31,7 @@ impl Standalone<'_> {
             of: self,
             names: BTreeMap::new(),
             taken: BTreeSet::new(),
+            numbers: BTreeMap::new(),
             open: VecDeque::new(),
             left: self.bytes_max,
         };
@@ -47,7 +48,7 @@ impl Standalone<'_> {
         if let (Value::Object(copy), false) = (&mut copy, parts.is_empty()) {
             copy.insert("$defs".into(), Value::Object(parts));
         }
-        let draft = self.document.0.get("$schema").filter(|draft| draft.is_string());
+        let draft = self.document.root.get("$schema").filter(|draft| draft.is_string());
         if let (Value::Object(copy), Some(draft)) = (&mut copy, draft) {
             copy.entry("$schema").or_insert(draft.clone());
         }
@@ -60,6 +61,8 @@ struct Copier<'d> {
     /// References, and what each is called under `$defs`.
     names: BTreeMap<String, String>,
     taken: BTreeSet<String>,
+    /// How often a name was wanted.
+    numbers: BTreeMap<String, usize>,
     /// What is yet to be copied: its name there, and the reference.
     open: VecDeque<(String, String)>,
     left: usize,
@@ -76,6 +79,7 @@ impl Copier<'_> {
     }
 
     fn copy_object(&mut self, fields: &Map<String, Value>) -> Result<Value, String> {
+        self.step(fields.len())?;
         let mut copy = Map::new();
         for (word, value) in fields.iter().filter(|(word, _)| !is_left_out(word)) {
             self.spend(word.len() + 4)?;
@@ -117,6 +121,7 @@ impl Copier<'_> {
                 "{reference:?} leads out of the document, and nothing is fetched; bundle it into one first"
             ));
         }
+        self.step(reference.len())?;
         if let Some(name) = self.names.get(reference) {
             return Ok(format!("#/$defs/{name}"));
         }
@@ -124,17 +129,22 @@ impl Copier<'_> {
         let plain: String =
             last.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')).collect();
         let plain = if plain.is_empty() { "root".to_string() } else { plain };
-        let mut name = plain.clone();
-        for n in 2.. {
-            if self.taken.insert(name.clone()) {
-                break;
-            }
-            name = format!("{plain}_{n}");
+        let number = self.numbers.entry(plain.clone()).or_insert(1);
+        let mut name = if *number == 1 { plain.clone() } else { format!("{plain}_{number}") };
+        while !self.taken.insert(name.clone()) {
+            *number += 1;
+            name = format!("{plain}_{number}");
         }
+        *number += 1;
         self.spend(name.len() + 4)?;
         self.names.insert(reference.into(), name.clone());
         self.open.push_back((name.clone(), reference.into()));
         Ok(format!("#/$defs/{name}"))
+    }
+
+    /// Steps in the document; once they are used up, whoever reads it says so.
+    fn step(&self, steps: usize) -> Result<(), String> {
+        if self.of.document.spend(steps) { Ok(()) } else { Err("takes too long to be read".into()) }
     }
 
     fn spend(&mut self, bytes: usize) -> Result<(), String> {

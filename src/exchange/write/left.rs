@@ -25,10 +25,11 @@ const CARRIED: [&str; 17] = [
 ];
 
 /// Keys that it does not: they are no matter of what is sent.
-const WORDS: [(&str, &str); 7] = [
+const WORDS: [(&str, &str); 8] = [
     ("shape", "what is made of an event's data before it is sent; the document says what comes of it"),
     ("face", "the calls of the product's own API"),
     ("challenge", "what endpoints are asked before they get deliveries"),
+    ("url_is_secret", "whether the URL of a webhook is a secret"),
     ("disable", "when failures disable a webhook"),
     ("limits", "what an account may ask for"),
     ("rate_limit", "how many requests an endpoint gets"),

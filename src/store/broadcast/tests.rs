@@ -98,11 +98,13 @@ fn no_limit_of_an_account_keeps_it_away_and_it_counts() {
             Ok(())
         })
     });
+    let notices = Some(crate::domain::notice::Notices { quiet_seconds: 0 });
+    let ear = bench.webhook_with(|webhook| (webhook.account, webhook.notices) = (number, notices));
     for _ in 0..2 {
         begin(&mut bench, event(), Some("even"));
         bench.rest();
     }
-    assert_eq!(bench.events(number), 2);
+    assert_eq!((bench.events(number), bench.store.tally(ear.number()).unwrap().deliveries), (3, 1), "it is told once");
     assert_eq!(bench.store.usage(number, bench.clock.now()).unwrap().events_today, 2);
 }
 
@@ -145,6 +147,51 @@ fn filters_of_a_long_event_are_asked_beside_the_commit_thread() {
     assert_eq!(counts(&job(&bench, id)), (JobState::Done, 3, 1, 0));
     let deliveries = |number| bench.store.tally(number).unwrap().deliveries;
     assert_eq!((deliveries(yes), deliveries(no)), (1, 0));
+}
+
+#[test]
+fn a_filter_that_changes_while_its_answer_waits_is_asked_again_and_not_taken_for_too_costly() {
+    let mut bench = Bench::new();
+    bench.operator("none");
+    let number = accounts(&mut bench, 1)[0];
+    let [yes, no] = [1, 2].map(|n| {
+        let condition = Some(format!("@.data.a == {n}"));
+        bench.webhook_with(|webhook| (webhook.account, webhook.condition) = (number, condition))
+    });
+    let long = format!("{{\"a\":1,\"b\":\"{}\"}}", "x".repeat(100_000));
+    let id = begin(&mut bench, NewEvent { data: long.into(), ..event() }, Some("even"));
+    let watch = Stopwatch::start();
+    for (n, filter) in [(1, "@.data.a < 1"), (2, "@.data.a > 0")] {
+        // The answer is there, and nobody has taken it yet.
+        while bench.store.0.foreseen.questions() != (n, false) {
+            assert!(watch.elapsed() < Duration::from_secs(60));
+            if bench.store.0.foreseen.questions().0 < n {
+                bench.clock.turn_to(bench.clock.now() + 10);
+                bench.committer.step();
+            }
+            std::thread::yield_now();
+        }
+        let changed = bench.store.submit(move |staging| {
+            let change = |webhook: &mut crate::domain::webhook::Webhook, _| {
+                webhook.condition = Some(filter.into());
+                Ok(())
+            };
+            staging.update_webhook(number, no, change).map(drop)
+        });
+        let mut changed = changed.unwrap();
+        bench.committer.step();
+        changed.try_recv().unwrap().unwrap();
+    }
+    while job(&bench, id).is_running() {
+        assert!(watch.elapsed() < Duration::from_secs(60));
+        bench.turn(10);
+    }
+    assert_eq!(counts(&job(&bench, id)), (JobState::Done, 3, 1, 0));
+    let tally = |id: crate::domain::id::WebhookId| {
+        let tally = bench.store.tally(id.number()).unwrap();
+        (tally.deliveries, tally.dead)
+    };
+    assert_eq!([yes, no].map(tally), [(1, 0); 2], "as it is now, each wants it");
 }
 
 #[test]

@@ -6,8 +6,9 @@ use crate::domain::account::Account;
 use crate::domain::disable::DisableRule;
 use crate::domain::endpoint::{EndpointUrl, Mail, Schemes};
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId};
-use crate::domain::notice::{FAILING_MS_MIN, HEARERS_MAX, Notices};
+use crate::domain::notice::{CROWDED_SECONDS, FAILING_MS_MIN, HEARERS_MAX, Notices, TOLD_AT_ONCE_MAX};
 use crate::domain::retry::Next;
+use crate::domain::time::DAY_MS;
 use crate::domain::walk::Walk;
 use crate::domain::webhook::{EventFilter, Mode, Status, Webhook};
 use crate::store::bench::{Bench, START, event, settlement, webhook};
@@ -177,6 +178,38 @@ fn a_summary_names_what_is_pulled_by_its_id() {
 }
 
 #[test]
+fn one_that_is_told_each_is_told_as_one_what_is_more_than_one_commit_tells() {
+    let mut bench = Bench::new();
+    let source = bench.webhook_with(|_| {});
+    let ears: Vec<u32> = (0..HEARERS_MAX).map(|_| bench.webhook_with(hearing(0)).number()).collect();
+    let deliveries: Vec<DeliveryId> = (0..300).map(|_| bench.publish().delivery_to(source.number())).collect();
+    let keys = |bench: &Bench| bench.store.meters().keys.load(std::sync::atomic::Ordering::Relaxed);
+    let before = keys(&bench);
+    for delivery in deliveries {
+        bench.store.settle(settlement(delivery, 1, bench.clock.now(), Next::Dead));
+    }
+    bench.committer.step();
+    // Each outcome takes some keys of its own, and each notice that is told one for each that hears it.
+    let notices = (TOLD_AT_ONCE_MAX + 1) * (HEARERS_MAX + 1);
+    let written = keys(&bench) - before;
+    assert!(written < (300 * 6 + 2 * notices) as u64, "{written} keys in one commit");
+    bench.rest();
+    assert_eq!(bench.kinds(1), vec!["delivery.dead"; TOLD_AT_ONCE_MAX]);
+    bench.turn(u64::from(CROWDED_SECONDS) * 1000);
+    let told = bench.told(1);
+    let counted = 300 - TOLD_AT_ONCE_MAX;
+    let (summaries, each) = told.split_at(HEARERS_MAX);
+    assert!(summaries.iter().all(|(kind, data, _)| kind == "notice.summary" && data["count"] == counted));
+    let mut heard: Vec<u32> = summaries.iter().flat_map(|(.., webhooks)| webhooks.clone()).collect();
+    heard.sort_unstable();
+    assert_eq!((heard, each.len()), (ears, TOLD_AT_ONCE_MAX));
+    assert_eq!(bench.keys(Tree::Quiet).len(), 0, "it is left in peace no longer");
+    bench.dies(source);
+    assert_eq!(bench.kinds(1)[0], "delivery.dead", "and the next one is told at once");
+    assert_eq!(bench.scrub(), [] as [String; 0]);
+}
+
+#[test]
 fn each_kind_and_each_webhook_has_a_quiet_time_of_its_own() {
     let mut bench = Bench::new();
     let source = bench.webhook_with(|_| {});
@@ -299,6 +332,36 @@ fn a_quota_that_is_reached_is_told_to_its_account() {
     assert_eq!(told.len(), 1);
     assert_eq!((told[0].0.as_str(), &told[0].2), ("quota.reached", &vec![ear.number()]));
     assert_eq!((&told[0].1["quota"], &told[0].1["limit"]), (&"events_per_day".into(), &2.into()));
+}
+
+#[test]
+fn a_quota_that_is_not_met_exactly_is_told_once_a_day_to_who_is_refused() {
+    let mut bench = Bench::new();
+    bench.now(|staging| {
+        staging.update_account(1, |account| {
+            account.limits.events_per_day = Some(3);
+            Ok(())
+        })
+    });
+    bench.webhook_with(hearing(0));
+    let publish = |bench: &mut Bench, count| {
+        let mut answer = bench.store.accept(1, vec![event(); count], None).unwrap();
+        bench.rest();
+        answer.try_recv().unwrap().is_ok()
+    };
+    assert!(publish(&mut bench, 2) && bench.kinds(1).is_empty());
+    for _ in 0..2 {
+        assert!(!publish(&mut bench, 2));
+        let told = bench.told(1);
+        assert_eq!((told.len(), told[0].0.as_str()), (1, "quota.reached"));
+        assert_eq!((&told[0].1["limit"], &told[0].1["used"]), (&3.into(), &2.into()));
+        bench.committer.let_go();
+        bench.rest();
+    }
+    assert!(publish(&mut bench, 1) && bench.kinds(1).len() == 1, "once is enough");
+    bench.turn(DAY_MS);
+    assert!(!publish(&mut bench, 4));
+    assert_eq!(bench.kinds(1), ["quota.reached"; 2], "and again on another day");
 }
 
 #[test]

@@ -119,6 +119,12 @@ pub(super) const PLANTS: &[Plant] = &[
         &["compatible receivers ~ sample_actor"],
         &["compatible receivers ~ sample_actor"],
     ),
+    (
+        "url_is_secret = true",
+        "url_is_secret = false",
+        &["compatible callers ~ url_is_secret"],
+        &["breaking callers ~ url_is_secret"],
+    ),
     ("per_minute = 50", "per_minute = 40", &["breaking receivers ~ rate_limit"], &["breaking receivers ~ rate_limit"]),
     (
         "per_minute = 50\nburst = 10",
