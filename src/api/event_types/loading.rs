@@ -58,7 +58,7 @@ struct LoadedView {
 /// `type` that can be one text only, or by a name with a dot. A JSON Schema without such is one type, named by `x-event-type` or
 /// `title`. Where a body has `data` beside its `type`, the schema is that of `data`. What a schema refers to within the document
 /// comes with it. What the document does not say of a type that is there stays. At most 256 types, of a document of at most 4 MiB
-/// and 262,144 values; what is said of a type is at most 31,000 bytes, and its description is cut to 1,000 characters.
+/// and 262,144 values; what is said of all types that it changes has at most 524,288 bytes. That of one has at most 31,000 bytes, and its description is cut to 1,000 characters.
 #[utoipa::path(
     operation_id = "event_types.load", security(("key" = ["manage"])),
     request_body = LoadInput,

@@ -97,8 +97,8 @@ enum Row<'a> {
 /// Write down an event type of the account's own
 ///
 /// A schema is taken as JSON Schema, and what is published is held against it as `validation` says, here or for the account. Its
-/// patterns are linear in time (no look-around, no references back), its references stay within it, and `unevaluatedProperties`,
-/// `unevaluatedItems` and `$dynamicRef` are not taken. `format` is for people: nothing is held against it.
+/// patterns are linear in time (no look-around, no references back), at most 32, and 256 of all schemas of the account (one with `\b`
+/// counts as eight); its references stay within it, and `unevaluatedProperties`, `unevaluatedItems` and `$dynamicRef` are not taken. `format` is for people: nothing is held against it.
 #[utoipa::path(
     operation_id = "event_types.create", security(("key" = ["manage"])),
     request_body = EventTypeInput,
