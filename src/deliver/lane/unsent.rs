@@ -29,7 +29,6 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{NOON, lane_with, rules, sent};
-    use super::*;
     use crate::deliver::lane::{Rules, Turn};
     use crate::domain::rate_limit::RateLimit;
     use crate::domain::time::DAY_MS;
