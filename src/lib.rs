@@ -57,10 +57,10 @@ use domain::audit::Actor;
 use domain::delivery::Delivery;
 use domain::explain::Explained;
 use domain::guard::Guard;
-use domain::id::{AttemptId, WebhookNumber};
+use domain::id::WebhookNumber;
 use domain::lane::Standing;
 use domain::probe::{Probe, Probed, Tried};
-use domain::pull::{Ask, Leased, Pulled, Word};
+use domain::pull::{Ask, LeaseId, Leased, Pulled, Word};
 use domain::rate_limit::{Allowance, RateLimit};
 use domain::time::{self, UnixMs};
 use domain::webhook::Webhook;
@@ -265,7 +265,7 @@ impl api::Outbound for deliver::Handle {
     fn pull(&self, ask: Ask, is_there: Box<dyn Fn() -> bool + Send>) -> BoxFuture<'static, Vec<Pulled>> {
         Box::pin(Self::pull(self, ask, is_there))
     }
-    fn say(&self, leases: Vec<AttemptId>, word: Word) -> BoxFuture<'static, Vec<Leased>> {
+    fn say(&self, leases: Vec<LeaseId>, word: Word) -> BoxFuture<'static, Vec<Leased>> {
         Box::pin(Self::say(self, leases, word))
     }
     fn standing(&self, webhook: WebhookNumber) -> BoxFuture<'static, Option<Standing>> {

@@ -48,10 +48,35 @@ fn what_was_handed_out_before_a_crash_is_handed_out_again_and_what_was_acknowled
     assert_eq!((late.status, late.json()["error"]["code"].as_str()), (409, Some("lease_lost")));
     let again = pull(&mut client, &path, "wait=30&limit=9");
     assert_eq!(again.len(), 1, "the other was acknowledged: {again:?}");
-    assert_eq!((&again[0]["lease"], &again[0]["attempt"]), (&other[0]["lease"], &json!(1)), "it is no attempt");
+    assert_eq!(
+        (&again[0]["delivery_id"], &again[0]["attempt"]),
+        (&other[0]["delivery_id"], &json!(1)),
+        "it is no attempt"
+    );
+    let lost = client.post(&format!("{path}/nack"), &json!({"leases": [other[0]["lease"]]}));
+    assert_eq!(lost.json()["error"]["code"], "lease_lost", "somebody else holds it now");
     let both = json!({"leases": [leases[0]["lease"], again[0]["lease"]]});
     let answers = client.post(&format!("{path}/ack"), &both).data(200);
     assert_eq!((&answers[0]["state"], &answers[1]["state"]), (&json!("acked"), &json!("acked")));
+    assert!(server.terminate().success());
+}
+
+#[test]
+fn a_body_that_takes_most_of_the_room_there_is_is_handed_over() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &[("HOOKWHEEL__DELIVER__BODIES_BYTES_MAX", "1048576")]);
+    let mut client = server.client();
+    let path = pulled(&mut client);
+    let large = json!({"type": "a", "id": "large", "data": "x".repeat(700 * 1024)});
+    client.post("/api/v1/events", &large).data(202);
+    let leases = pull(&mut client, &path, "wait=30");
+    assert_eq!(leases.len(), 1);
+    // Its room is free again once the reply has been written.
+    let is_free = |client: &mut Client| {
+        let metrics = client.get("/metrics").message.body;
+        String::from_utf8_lossy(&metrics).lines().any(|line| line == "hookwheel_bodies_out_bytes 0")
+    };
+    while !is_free(&mut client) {}
     assert!(server.terminate().success());
 }
 

@@ -9,10 +9,10 @@ use url::Url;
 
 use crate::domain::delivery::Delivery;
 use crate::domain::explain::Explained;
-use crate::domain::id::{AttemptId, WebhookNumber};
+use crate::domain::id::WebhookNumber;
 use crate::domain::lane::Standing;
 use crate::domain::probe::{Probe, Probed, Tried};
-use crate::domain::pull::{Ask, Leased, Pulled, Word};
+use crate::domain::pull::{Ask, LeaseId, Leased, Pulled, Word};
 use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::domain::webhook::Webhook;
 use crate::pulse::Stuck;
@@ -43,7 +43,7 @@ pub trait Outbound: Send + Sync {
     fn pull(&self, ask: Ask, is_there: Box<dyn Fn() -> bool + Send>) -> BoxFuture<'static, Vec<Pulled>>;
 
     /// Hears what the holders of leases say, and where each stands then, in their order.
-    fn say(&self, leases: Vec<AttemptId>, word: Word) -> BoxFuture<'static, Vec<Leased>>;
+    fn say(&self, leases: Vec<LeaseId>, word: Word) -> BoxFuture<'static, Vec<Leased>>;
 
     /// How a webhook's deliveries stand now; `None` if that is not known soon.
     fn standing(&self, webhook: WebhookNumber) -> BoxFuture<'static, Option<Standing>>;

@@ -125,7 +125,10 @@ impl Book {
             Unsent::Store(error) => tracing::warn!(%delivery, %error, "its event cannot be read now"),
             Unsent::Ours(_) | Unsent::NoRoom => tracing::debug!(%delivery, why = %unsent, "it waits"),
             Unsent::Untaken => return self.mailbox.untaken(delivery),
-            Unsent::BrokenOff => tracing::debug!(%delivery, "it was broken off: its webhook was held or deleted"),
+            Unsent::BrokenOff => {
+                tracing::debug!(%delivery, "it was broken off: its webhook was held or deleted");
+                return self.mailbox.cut_off(delivery);
+            }
         }
         self.mailbox.hand_back(delivery, unsent.lacks());
     }

@@ -112,12 +112,13 @@ impl Engine {
         mail.tested.into_iter().for_each(|number| self.scheduler.tested(number, now));
         self.leases.recorded(&mail.settled);
         mail.settled.into_iter().for_each(|settled| self.scheduler.settled(settled, now));
-        mail.untaken.into_iter().for_each(|id| self.scheduler.untaken(id));
+        mail.untaken.into_iter().for_each(|id| self.scheduler.untaken(id, now));
         mail.polls_left.into_iter().for_each(|number| self.polls.left(number));
         for poll in mail.polls {
             self.next_sender = (self.next_sender + 1) % self.senders.len();
             self.polls.begin(poll, self.next_sender);
         }
+        mail.cut_off.into_iter().for_each(|id| self.scheduler.cut_off(id, now));
         mail.handed_back.into_iter().for_each(|(id, lacks)| self.scheduler.handed_back(id, lacks, now));
     }
 
@@ -142,7 +143,7 @@ impl Engine {
             let Some((hand, sender)) = self.polls.next(number) else {
                 // Whoever asked for it has gone since.
                 self.scheduler.want(number, 0, now);
-                return self.scheduler.untaken(id);
+                return self.scheduler.untaken(id, now);
             };
             (sender, Errand::Lease(claim, hand))
         } else {

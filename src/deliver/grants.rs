@@ -54,6 +54,20 @@ impl Allotted {
     fn for_token(self) -> Duration {
         self.limit.saturating_sub(self.watch.elapsed()) / 2
     }
+
+    /// Whether somebody who had no more time than `left` cannot be blamed for not answering in it: it is less than half of what
+    /// who gives tokens has at the start.
+    fn is_short(self, left: Duration) -> bool {
+        left < self.limit / 4
+    }
+}
+
+/// Why there is no token for a request.
+enum Without {
+    /// In words; of who gives tokens.
+    Because(String),
+    /// There was too little time left to ask, and nothing is known.
+    TooLate,
 }
 
 /// What a request is made by.
@@ -122,7 +136,8 @@ impl Grants {
         let to_use = self.tokens.next(&grant.whom, self.clock.now());
         let token = match self.token(to_use, grant, asking, shown).await? {
             Ok(token) => token,
-            Err(why) => return Ok(Outcome::Auth(why)),
+            Err(Without::Because(why)) => return Ok(Outcome::Auth(why)),
+            Err(Without::TooLate) => return Ok(Outcome::Auth(said(&Outcome::TimedOut))),
         };
         shown.any = true;
         let outcome = self.post_with(&token, client, request, heard).await?;
@@ -137,7 +152,11 @@ impl Grants {
                 *heard = Heard { resent: heard.resent, ..Heard::default() };
                 self.post_with(&token, client, request, heard).await
             }
-            Err(why) => Ok(Outcome::Auth(format!("the endpoint does not take the one that there is, and {why}"))),
+            // The endpoint has said what it thinks, late.
+            Err(Without::TooLate) => Ok(outcome),
+            Err(Without::Because(why)) => {
+                Ok(Outcome::Auth(format!("the endpoint does not take the one that there is, and {why}")))
+            }
         }
     }
 
@@ -165,51 +184,59 @@ impl Grants {
         grant: &Grant,
         asking: &Asking<'_>,
         shown: &mut Shown,
-    ) -> Result<Result<Token, String>, Ours> {
+    ) -> Result<Result<Token, Without>, Ours> {
         let (watch, limit) = (Stopwatch::start(), asking.allotted.for_token());
         loop {
             match next {
                 Next::Use(token) => return Ok(Ok(token)),
                 Next::None(refused) => {
                     shown.asked_until = refused.asked_until;
-                    return Ok(Err(refused.why));
+                    return Ok(Err(Without::Because(refused.why)));
                 }
                 Next::Wait(mut told) => {
                     // It ends as whoever fetches ends, well or not.
                     if timeout(limit.saturating_sub(watch.elapsed()), told.changed()).await.is_err() {
-                        return Ok(Err(said(&Outcome::TimedOut)));
+                        return Ok(Err(match asking.allotted.is_short(limit) {
+                            true => Without::TooLate,
+                            false => Without::Because(said(&Outcome::TimedOut)),
+                        }));
                     }
                     next = self.tokens.next(&grant.whom, self.clock.now());
                 }
                 Next::Fetch(fetch) => {
                     let left = limit.saturating_sub(watch.elapsed());
-                    let came = self.fetch(fetch, grant, asking.client, left).await?;
+                    let came = self.fetch(fetch, grant, asking, left).await?;
                     // What was waited for before is in it: one after the other, that is how long it took.
                     shown.fetched_us = Some(shown.fetched_us.unwrap_or(0).saturating_add(watch.micros()));
+                    let Some(came) = came else { return Ok(Err(Without::TooLate)) };
                     return Ok(came.map_err(|refused| {
                         shown.asked_until = refused.asked_until;
-                        refused.why
+                        Without::Because(refused.why)
                     }));
                 }
             }
         }
     }
 
-    /// Fetches a token, for all who wait. Where it is this server that lacks something, somebody else may try.
+    /// Fetches a token, for all who wait. Where it is this server that lacks something, or it has not come within a time that is
+    /// too short to say anything (`None`), somebody else may try.
     async fn fetch(
         &self,
         fetch: Fetch,
         grant: &Grant,
-        client: &Client,
+        asking: &Asking<'_>,
         limit: Duration,
-    ) -> Result<Result<Token, Refused>, Ours> {
+    ) -> Result<Option<Result<Token, Refused>>, Ours> {
         let (of, mut heard) = (&*grant.whom.grant, Heard::default());
         let answered = match &grant.to {
             Ok(to) => {
                 let (headers, body) = (headers(of), of.form().into());
                 let request = Request { method: Method::Post, to, headers: &headers, upper_case: false, body };
-                let sent = timeout(limit, self.send(client, &request, &mut heard)).await;
-                sent.unwrap_or(Ok(Outcome::TimedOut))?
+                match timeout(limit, self.send(asking.client, &request, &mut heard)).await {
+                    Ok(answered) => answered?,
+                    Err(_) if asking.allotted.is_short(limit) => return Ok(None),
+                    Err(_) => Outcome::TimedOut,
+                }
             }
             Err(why) => Outcome::Unsendable(why.clone()),
         };
@@ -217,7 +244,7 @@ impl Grants {
         match read(of, &answered, &heard.body) {
             Ok((token, used_ms)) => {
                 fetch.end(Ok(token.clone()), now.saturating_add(used_ms));
-                Ok(Ok(token))
+                Ok(Some(Ok(token)))
             }
             Err(why) => {
                 let asked = heard.retry_after.as_deref().filter(|_| matches!(answered, Outcome::Status(429 | 503)));
@@ -225,7 +252,7 @@ impl Grants {
                 let spared = asked_until.map_or(0, |until| until.min(now + SPARED_MS_MAX)).max(now + SPARED_MS);
                 let refused = Refused { why, asked_until };
                 fetch.end(Err(refused.clone()), spared);
-                Ok(Err(refused))
+                Ok(Some(Err(refused)))
             }
         }
     }
@@ -266,7 +293,59 @@ fn said(outcome: &Outcome) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
+    use crate::deliver::descriptors::Descriptors;
+    use crate::deliver::dial::{Dial, Ways};
+    use crate::deliver::egress::Egress;
+    use crate::deliver::resolve::Resolver;
+    use crate::deliver::tls::Trust;
+    use crate::domain::endpoint::EndpointUrl;
+    use crate::domain::guard::Guard;
+    use crate::domain::oauth2::ClientAuth;
+    use crate::domain::secret::Secret;
+
+    #[actix_rt::test]
+    async fn who_did_not_answer_in_hardly_any_time_is_asked_by_the_next() {
+        let silent = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let url = format!("http://{}/token", silent.local_addr().expect("an address"));
+        let of = OAuth2 {
+            token_url: EndpointUrl::parse(&url, true).expect("a URL"),
+            client_id: "c".into(),
+            client_secret: Secret::new("hush"),
+            client_auth: ClientAuth::Basic,
+            scope: None,
+            audience: None,
+            extra: Vec::new(),
+        };
+        let (descriptors, second) = (Descriptors::new(8), Duration::from_secs(1));
+        let guard = Guard::new(vec!["127.0.0.0/8".parse().expect("a network")], Vec::new(), Vec::new());
+        let ways = Ways { guard: Arc::new(guard), egress: Egress::default(), proxy: None, proxy_resolves: false };
+        let resolver = Resolver::new(&["127.0.0.1:53".parse().expect("an address")], second);
+        let dial = Dial::new(resolver, ways, Vec::new(), descriptors.clone());
+        let client = Client { dial, tls: Trust::webpki().for_all().into() };
+        let tokens = Arc::new(Tokens::default());
+        let grants = Grants::new(Http::new(descriptors, second, 1), tokens.clone(), Clock::standing_at(1));
+        let grant = Grant::new(7, &of, 1, None);
+        let allotted = Allotted { watch: Stopwatch::start(), limit: Duration::from_millis(1) };
+        while allotted.watch.elapsed() < allotted.limit {}
+        let asking = Asking { grant: Some(&grant), client: &client, allotted, is_fine: &|_| false };
+        let next = tokens.next(&grant.whom, 1);
+        let came = grants.token(next, &grant, &asking, &mut Shown::default()).await;
+        assert!(matches!(came, Ok(Err(Without::TooLate))));
+        assert!(matches!(tokens.next(&grant.whom, 1), Next::Fetch(_)), "nothing is held against it");
+    }
+
+    #[test]
+    fn who_had_hardly_any_time_is_not_blamed() {
+        let allotted = Allotted { watch: Stopwatch::start(), limit: Duration::from_secs(10) };
+        assert!(!allotted.is_short(allotted.for_token()), "at the start");
+        assert_eq!(
+            [50, 2_499, 2_500, 5_000].map(|ms| allotted.is_short(Duration::from_millis(ms))),
+            [true, true, false, false]
+        );
+    }
 
     #[test]
     fn what_a_token_endpoint_does_is_said_of_it_and_not_of_the_endpoint() {

@@ -24,6 +24,7 @@ use crate::domain::webhook::Webhook;
 use crate::store::{DueAt, Settled};
 
 mod standing;
+mod unsent;
 
 /// Deliveries that are read ahead.
 pub const BUFFER_MAX: usize = 32;
@@ -54,7 +55,7 @@ impl Rules {
             active: webhook.is_active(),
             probe_at: webhook.status.probe_at().filter(|_| webhook.ownership.is_settled()),
             max_in_flight: webhook.max_in_flight.unwrap_or(dialect.max_in_flight).max(1) as usize,
-            rate_limit: webhook.rate_limit.or(dialect.rate_limit),
+            rate_limit: webhook.pace(dialect.rate_limit),
             first_attempts_per_day: dialect.limits.first_attempts_per_day,
             ahead_max: webhook.retry.as_ref().unwrap_or(&dialect.retry).longest_ms().max(RETRY_AFTER_MS_MAX),
             is_pulled: webhook.is_pulled(),
@@ -98,6 +99,10 @@ struct Out {
     since: UnixMs,
     /// The window's round in which it went out.
     round: u64,
+    /// It is counted as a first attempt of its day.
+    is_first: bool,
+    /// It is counted of the rate limit.
+    has_token: bool,
 }
 
 /// One webhook's state in memory.
@@ -172,6 +177,7 @@ impl Lane {
         let is_held = !rules.active && (was.0 || (was.1 && rules.probe_at.is_none()));
         if rules.rate_limit != self.rules.rate_limit {
             self.limiter.take().into_iter().for_each(|limiter| limiter.begin_anew());
+            self.out.values_mut().for_each(|out| out.has_token = false);
         }
         if rules.active && !self.rules.active {
             self.paused_until = 0;
@@ -240,7 +246,7 @@ impl Lane {
 
     /// An attempt is recorded at `now`. Says whether it was out.
     pub fn settled(&mut self, settled: &Settled, now: UnixMs) -> bool {
-        if let Some(Out { since, round }) = self.out.get(&settled.delivery).copied() {
+        if let Some(Out { since, round, .. }) = self.out.get(&settled.delivery).copied() {
             let took_ms = u32::try_from(now.saturating_sub(since)).unwrap_or(u32::MAX);
             self.window.note(settled.strain, took_ms, round, self.out.len(), self.rules.max_in_flight);
         }
@@ -348,12 +354,14 @@ impl Lane {
             return Turn::Wait(at);
         }
         let delivery = self.buffer.pop_front().expect("the buffer is not empty");
-        if delivery.attempts == 0 {
+        let is_first = delivery.attempts == 0;
+        if is_first {
             self.count_first_attempt(now);
         }
         (self.lacks, self.wanted) = (None, self.wanted.saturating_sub(1));
         self.last_was_limited = self.limited.take_if(|id| *id == delivery.id).is_some();
-        let was_out = self.out.insert(delivery.id, Out { since: now, round: self.window.round() });
+        let out = Out { since: now, round: self.window.round(), is_first, has_token: took.is_some() };
+        let was_out = self.out.insert(delivery.id, out);
         assert!(was_out.is_none(), "a delivery goes out once at a time");
         Turn::Send(Box::new(delivery))
     }

@@ -1,6 +1,7 @@
 //! Who holds what: the leases of deliveries that were pulled, from their handing over until what came of them is recorded. What
 //! stays true: a lease is in memory like any attempt that is out, so after a restart it is none; of a lease one word is taken,
-//! the first; and whoever says it is answered once it is recorded, so a lease that was acknowledged is never handed out again.
+//! the first, of who holds it and not of who held one of the same attempt before; and whoever says it is answered once it is
+//! recorded, so a lease that was acknowledged is never handed out again.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,9 +10,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::clock::Dice;
 use crate::domain::delivery::Outcome;
 use crate::domain::id::{AttemptId, DeliveryId};
-use crate::domain::pull::{Leased, Word};
+use crate::domain::pull::{LeaseId, Leased, Word};
 use crate::domain::time::UnixMs;
 use crate::store::Settled;
 
@@ -25,15 +27,23 @@ pub struct Leases {
     count: AtomicUsize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
     leases: HashMap<DeliveryId, Lease>,
     is_closed: bool,
+    /// Throws their marks.
+    dice: Dice,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { leases: HashMap::new(), is_closed: false, dice: Dice::from_system() }
+    }
 }
 
 #[derive(Debug)]
 struct Lease {
-    number: u16,
+    id: LeaseId,
     /// To whoever waits for the end of the attempt.
     to: Option<mpsc::UnboundedSender<Word>>,
     /// Where it stands once its end was said.
@@ -57,19 +67,20 @@ pub enum Heard {
 #[derive(Debug)]
 pub struct Holding {
     of: Arc<Leases>,
-    lease: AttemptId,
+    lease: LeaseId,
     words: mpsc::UnboundedReceiver<Word>,
     has_ended: bool,
 }
 
 impl Leases {
-    /// A delivery is handed over.
-    pub fn begin(self: &Arc<Self>, lease: AttemptId) -> Holding {
+    /// A delivery is handed over, for this attempt.
+    pub fn begin(self: &Arc<Self>, attempt: AttemptId) -> Holding {
         let (to, words) = mpsc::unbounded_channel();
         let mut held = self.held();
+        let lease = LeaseId { attempt, mark: held.dice.bits() as u32 };
         // While the server stops nothing is waited for.
         let to = (!held.is_closed).then_some(to);
-        held.leases.insert(lease.delivery, Lease { number: lease.number, to, said: None, sayers: Vec::new() });
+        held.leases.insert(attempt.delivery, Lease { id: lease, to, said: None, sayers: Vec::new() });
         self.count.store(held.leases.len(), Ordering::Relaxed);
         Holding { of: self.clone(), lease, words, has_ended: false }
     }
@@ -80,10 +91,14 @@ impl Leases {
     }
 
     /// Its holder says something. `until` is when it would run out by an extension.
-    pub fn say(&self, lease: AttemptId, word: &Word, until: UnixMs) -> Heard {
+    pub fn say(&self, lease: LeaseId, word: &Word, until: UnixMs) -> Heard {
         let mut held = self.held();
-        let found = held.leases.get_mut(&lease.delivery).filter(|found| found.number == lease.number);
-        let Some(found) = found else { return Heard::Unknown };
+        let found = held.leases.get_mut(&lease.attempt.delivery);
+        let Some(found) = found.filter(|found| found.id.attempt == lease.attempt) else { return Heard::Unknown };
+        // Whoever holds it now answers for it.
+        if found.id != lease {
+            return Heard::Now(Leased::Lost);
+        }
         if found.said.is_none() {
             let is_heard = found.to.as_ref().is_some_and(|to| to.send(word.clone()).is_ok());
             match word.outcome() {
@@ -131,6 +146,22 @@ impl Leases {
 }
 
 impl Holding {
+    /// Its id.
+    pub fn id(&self) -> LeaseId {
+        self.lease
+    }
+
+    /// A word that was said before it ran out; if there is none, nobody listens any more.
+    fn last_word(&mut self) -> Option<Word> {
+        // Whoever says something holds this: what is told that it was heard was heard.
+        let _held = self.of.held();
+        let word = self.words.try_recv().ok();
+        if word.is_none() {
+            self.words.close();
+        }
+        word
+    }
+
     /// Waits for the word that ends it, or until it has run out, `lease` after now or after what its holder says. `None`: there
     /// is nobody to wait for any more.
     pub async fn ended(mut self, lease: Duration) -> Option<Outcome> {
@@ -138,14 +169,10 @@ impl Holding {
         let outcome = loop {
             let word = match actix_rt::time::timeout(left, self.words.recv()).await {
                 Ok(word) => word?,
-                // What was said before nobody listens any more counts.
-                Err(_) => {
-                    self.words.close();
-                    match self.words.try_recv() {
-                        Ok(word) => word,
-                        Err(_) => break Outcome::LeaseRanOut,
-                    }
-                }
+                Err(_) => match self.last_word() {
+                    Some(word) => word,
+                    None => break Outcome::LeaseRanOut,
+                },
             };
             match (word.outcome(), word) {
                 (Some(outcome), _) => break outcome,
@@ -162,7 +189,7 @@ impl Drop for Holding {
     fn drop(&mut self) {
         // What has ended is known until it is recorded.
         if !self.has_ended {
-            self.of.end(&mut self.of.held(), self.lease.delivery, |_| Leased::Lost);
+            self.of.end(&mut self.of.held(), self.lease.attempt.delivery, |_| Leased::Lost);
         }
     }
 }
@@ -175,12 +202,12 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(3600);
 
-    fn lease(number: u16) -> AttemptId {
+    fn attempt(number: u16) -> AttemptId {
         AttemptId { delivery: EventId(1 << 80).delivery_to(7), number }
     }
 
     fn settled() -> Settled {
-        let delivery = lease(1).delivery;
+        let delivery = attempt(1).delivery;
         Settled { delivery, next_attempt_at: None, strain: Strain::Well, paused_until: 0 }
     }
 
@@ -197,24 +224,27 @@ mod tests {
     #[actix_rt::test]
     async fn the_first_word_ends_it_and_both_who_said_one_hear_of_it_once_it_is_recorded() {
         let leases = Arc::new(Leases::default());
-        let holding = leases.begin(lease(1));
-        assert_eq!(now(leases.say(lease(1), &Word::Extend(LONG), 5)), Leased::Until(5));
-        let mut first = soon(leases.say(lease(1), &Word::Ack, 0));
-        let mut second = soon(leases.say(lease(1), &Word::Nack(None), 0));
+        let holding = leases.begin(attempt(1));
+        let lease = holding.id();
+        assert_eq!(now(leases.say(lease, &Word::Extend(LONG), 5)), Leased::Until(5));
+        let mut first = soon(leases.say(lease, &Word::Ack, 0));
+        let mut second = soon(leases.say(lease, &Word::Nack(None), 0));
         assert_eq!(holding.ended(LONG).await, Some(Outcome::Acked));
         assert!(first.try_recv().is_err(), "it is not recorded yet");
         leases.recorded(&[settled()]);
         assert_eq!((first.try_recv(), second.try_recv()), (Ok(Leased::Acked), Ok(Leased::Acked)));
-        assert!(matches!(leases.say(lease(1), &Word::Ack, 0), Heard::Unknown) && leases.count() == 0);
+        assert!(matches!(leases.say(lease, &Word::Ack, 0), Heard::Unknown) && leases.count() == 0);
     }
 
     #[actix_rt::test]
     async fn one_that_ran_out_or_was_of_another_attempt_is_none() {
         let leases = Arc::new(Leases::default());
-        let holding = leases.begin(lease(2));
-        assert!(matches!(leases.say(lease(1), &Word::Ack, 0), Heard::Unknown), "an earlier attempt");
+        let holding = leases.begin(attempt(2));
+        let lease = holding.id();
+        let earlier = LeaseId { attempt: attempt(1), ..lease };
+        assert!(matches!(leases.say(earlier, &Word::Ack, 0), Heard::Unknown), "an earlier attempt");
         assert_eq!(holding.ended(Duration::ZERO).await, Some(Outcome::LeaseRanOut));
-        assert_eq!(now(leases.say(lease(2), &Word::Ack, 0)), Leased::Lost);
+        assert_eq!(now(leases.say(lease, &Word::Ack, 0)), Leased::Lost);
         leases.recorded(&[settled()]);
         assert_eq!(leases.count(), 0);
     }
@@ -222,21 +252,49 @@ mod tests {
     #[actix_rt::test]
     async fn what_was_said_of_one_that_is_broken_off_is_lost() {
         let leases = Arc::new(Leases::default());
-        let holding = leases.begin(lease(1));
-        let mut said = soon(leases.say(lease(1), &Word::Ack, 0));
+        let holding = leases.begin(attempt(1));
+        let lease = holding.id();
+        let mut said = soon(leases.say(lease, &Word::Ack, 0));
         drop(holding);
         assert_eq!((said.try_recv(), leases.count()), (Ok(Leased::Lost), 0));
-        let holding = leases.begin(lease(1));
+        let holding = leases.begin(attempt(1));
         leases.close();
         assert_eq!(holding.ended(LONG).await, None);
-        assert_eq!(leases.begin(lease(1)).ended(LONG).await, None, "nor is any begun");
+        assert_eq!(leases.begin(attempt(1)).ended(LONG).await, None, "nor is any begun");
     }
 
     #[actix_rt::test]
     async fn an_extension_counts_from_when_it_is_said() {
         let leases = Arc::new(Leases::default());
-        let holding = leases.begin(lease(1));
-        leases.say(lease(1), &Word::Extend(Duration::ZERO), 0);
+        let holding = leases.begin(attempt(1));
+        leases.say(holding.id(), &Word::Extend(Duration::ZERO), 0);
         assert_eq!(holding.ended(LONG).await, Some(Outcome::LeaseRanOut));
+    }
+
+    #[actix_rt::test]
+    async fn what_is_said_of_a_lost_lease_does_nothing_to_the_one_after_it() {
+        let leases = Arc::new(Leases::default());
+        let lost = leases.begin(attempt(1)).id();
+        let holding = leases.begin(attempt(1));
+        assert_ne!(lost, holding.id());
+        for word in [Word::Nack(None), Word::Extend(Duration::ZERO), Word::Ack] {
+            assert_eq!(now(leases.say(lost, &word, 5)), Leased::Lost, "{word:?}");
+        }
+        let mut said = soon(leases.say(holding.id(), &Word::Ack, 0));
+        assert_eq!(holding.ended(LONG).await, Some(Outcome::Acked));
+        leases.recorded(&[settled()]);
+        assert_eq!(said.try_recv(), Ok(Leased::Acked));
+    }
+
+    #[actix_rt::test]
+    async fn an_extension_that_comes_as_it_runs_out_is_heard_or_refused_and_never_forgotten() {
+        let leases = Arc::new(Leases::default());
+        let mut holding = leases.begin(attempt(1));
+        let lease = holding.id();
+        assert_eq!(now(leases.say(lease, &Word::Extend(LONG), 5)), Leased::Until(5));
+        assert_eq!(holding.last_word(), Some(Word::Extend(LONG)), "it goes on");
+        assert_eq!(now(leases.say(lease, &Word::Extend(LONG), 6)), Leased::Until(6));
+        assert!(holding.last_word().is_some() && holding.last_word().is_none());
+        assert_eq!(now(leases.say(lease, &Word::Extend(LONG), 7)), Leased::Lost, "nobody listens any more");
     }
 }

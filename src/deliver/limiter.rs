@@ -46,6 +46,15 @@ impl Limiter {
         sent.pace.spend(limit, now);
     }
 
+    /// A request that was counted at `at`, of this limit, did not go out.
+    pub fn give_back(&self, limit: RateLimit, at: UnixMs, now: UnixMs) {
+        let mut sent = self.sent();
+        sent.pace.take_back(limit, at, now);
+        // governor takes nothing back: it begins anew where the pace stands now.
+        let spent = sent.pace.spent_at_once(limit, now);
+        sent.burst = Some(Burst::with(limit, spent));
+    }
+
     /// What is left at `now`.
     pub fn allowance(&self, limit: RateLimit, now: UnixMs) -> Allowance {
         self.sent().pace.allowance(limit, now)
@@ -93,8 +102,19 @@ impl Burst {
         Self { limit, limiter: RateLimiter::direct_with_clock(quota, clock.clone()), clock }
     }
 
+    /// One out of which so many were taken at once, then, in nanoseconds.
+    fn with(limit: RateLimit, taken: Option<(NonZeroU32, u64)>) -> Self {
+        let this = Self::of(limit);
+        if let Some((tokens, at_ns)) = taken {
+            this.clock.0.store(at_ns, Ordering::Relaxed);
+            // It is full, and no more than a burst is taken.
+            let _ = this.limiter.check_n(tokens);
+        }
+        this
+    }
+
     fn take(&self, now: UnixMs) -> Result<(), UnixMs> {
-        self.clock.0.store(now, Ordering::Relaxed);
+        self.clock.0.store(now.saturating_mul(1_000_000), Ordering::Relaxed);
         self.limiter.check().map_err(|not_until| {
             let wait = not_until.wait_time_from(self.clock.now());
             now + (wait.as_nanos() as u64).div_ceil(1_000_000).max(1)
@@ -102,7 +122,7 @@ impl Burst {
     }
 }
 
-/// The time that the limiter was last told, in milliseconds.
+/// The time that the limiter was last told, in nanoseconds.
 #[derive(Debug, Clone, Default)]
 struct ToldClock(Arc<AtomicU64>);
 
@@ -110,7 +130,7 @@ impl Clock for ToldClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
-        Nanos::new(self.0.load(Ordering::Relaxed).saturating_mul(1_000_000))
+        Nanos::new(self.0.load(Ordering::Relaxed))
     }
 }
 
@@ -135,6 +155,11 @@ mod tests {
                     Ok(()) => assert!(left.remaining > 0, "{limit:?} after {step} steps"),
                     Err(at) => assert!(left.remaining == 0 && at > now, "{limit:?} after {step} steps"),
                 }
+                // Some did not go out.
+                if left.remaining > 0 && step % 3 == 0 {
+                    limiter.give_back(limit, now, now);
+                    assert_eq!(limiter.allowance(limit, now).remaining, left.remaining, "{limit:?} after {step} steps");
+                }
             }
         }
     }
@@ -146,5 +171,17 @@ mod tests {
         limiter.begin_anew();
         let other = RateLimit { burst: 2, ..limit };
         assert_eq!([(); 3].map(|()| limiter.take(other, NOW).is_ok()), [true, true, false]);
+    }
+
+    #[test]
+    fn what_did_not_go_out_may_go_out_again_and_no_more() {
+        let (limiter, limit) = (Limiter::default(), RateLimit { per_second: None, per_minute: Some(2), burst: 2 });
+        let takes = |now| limiter.take(limit, now).is_ok();
+        assert_eq!([NOW, NOW + 10, NOW + 20].map(takes), [true, true, false]);
+        limiter.give_back(limit, NOW + 10, NOW + 20);
+        assert_eq!([NOW + 20, NOW + 20].map(takes), [true, false], "the other stays counted");
+        let later = NOW + 600_000;
+        limiter.give_back(limit, NOW, later);
+        assert_eq!([later, later, later].map(takes), [true, true, false], "what has come back by itself is no more");
     }
 }

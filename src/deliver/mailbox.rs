@@ -35,6 +35,8 @@ pub struct Mail {
     pub settled: Vec<Settled>,
     /// Claims that were not sent, and what this server lacked for them.
     pub handed_back: Vec<(DeliveryId, Option<Why>)>,
+    /// Claims that were broken off: their endpoints may have got them.
+    pub cut_off: Vec<DeliveryId>,
     /// Claims whose consumer has gone, or took no more.
     pub untaken: Vec<DeliveryId>,
     /// Consumers that begin to wait.
@@ -98,6 +100,11 @@ impl Mailbox {
     /// Gives a claim back unsent, for want of something.
     pub fn hand_back(&self, id: DeliveryId, lacks: Option<Why>) {
         self.leave(|mail| mail.handed_back.push((id, lacks)));
+    }
+
+    /// Gives a claim back that was broken off.
+    pub fn cut_off(&self, id: DeliveryId) {
+        self.leave(|mail| mail.cut_off.push(id));
     }
 
     /// Gives a claim back that nobody took who had asked for it.

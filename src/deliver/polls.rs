@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::domain::byte_budget::Charge;
 use crate::domain::id::WebhookNumber;
 use crate::domain::pull::{Ask, HANDED_BYTES_MAX, Pulled};
 
@@ -39,8 +38,6 @@ pub struct Handed {
     pub pulled: Pulled,
     /// Told that the reply is made. Where it is dropped instead, the consumer never got it.
     pub taken: oneshot::Sender<()>,
-    /// What it holds in memory.
-    pub charge: Charge,
 }
 
 impl Hand {

@@ -11,7 +11,7 @@ use super::leases::Heard;
 use super::mailbox::Mailbox;
 use super::polls::{Hand, Handed, Poll};
 use crate::domain::id::{AttemptId, WebhookNumber};
-use crate::domain::pull::{Ask, Leased, Pulled, Word};
+use crate::domain::pull::{Ask, LeaseId, Leased, Pulled, Word};
 use crate::store::{Store, StoreError};
 
 /// How long who does not wait may wait for the engine.
@@ -41,7 +41,7 @@ impl Handle {
     }
 
     /// Hears what the holders of leases say, and where each stands then, in their order.
-    pub fn say(&self, leases: Vec<AttemptId>, word: Word) -> impl Future<Output = Vec<Leased>> + Send + use<> {
+    pub fn say(&self, leases: Vec<LeaseId>, word: Word) -> impl Future<Output = Vec<Leased>> + Send + use<> {
         let until = match &word {
             Word::Extend(more) => self.clock.wall() + more.as_millis() as u64,
             Word::Ack | Word::Nack(_) => 0,
@@ -57,7 +57,7 @@ impl Handle {
                         Ok(recorded) => recorded.unwrap_or(Leased::Lost),
                         Err(_) => Leased::Unrecorded,
                     },
-                    Heard::Unknown => recorded(&store, lease).unwrap_or(Leased::Unrecorded),
+                    Heard::Unknown => recorded(&store, lease.attempt).unwrap_or(Leased::Unrecorded),
                 });
             }
             stands
@@ -122,13 +122,13 @@ fn take(handed: Handed) -> Option<Pulled> {
     handed.taken.send(()).ok().map(|()| handed.pulled)
 }
 
-/// Where a lease stood that is none any more, by what is recorded of its attempt.
-fn recorded(store: &Store, lease: AttemptId) -> Result<Leased, StoreError> {
-    let Some(delivery) = store.delivery(lease.delivery)? else { return Ok(Leased::Lost) };
-    if delivery.attempts < lease.number {
+/// Where a lease stood that is none any more, by what is recorded of its attempt, whoever held it last.
+fn recorded(store: &Store, of: AttemptId) -> Result<Leased, StoreError> {
+    let Some(delivery) = store.delivery(of.delivery)? else { return Ok(Leased::Lost) };
+    if delivery.attempts < of.number {
         return Ok(Leased::Lost);
     }
     let attempts = store.attempts(&delivery)?;
-    let attempt = attempts.iter().find(|attempt| attempt.summary.number == lease.number);
+    let attempt = attempts.iter().find(|attempt| attempt.summary.number == of.number);
     Ok(attempt.map_or(Leased::Lost, |attempt| Leased::of(&attempt.summary.outcome)))
 }

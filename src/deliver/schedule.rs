@@ -135,24 +135,28 @@ impl Scheduler {
     /// A claim was handed back unsent: nothing happened to it, and its webhook is looked at again in a while. `lacks`: what
     /// this server had none of.
     pub fn handed_back(&mut self, id: DeliveryId, lacks: Option<Why>, now: UnixMs) {
-        if let Some(lane) = self.came_back(id) {
+        self.give_back(id);
+        if let Some(lane) = self.lanes.get_mut(&id.webhook()) {
+            lane.unsent(id, now);
             lane.lacks(lacks);
             self.wheel.arm(id.webhook(), now + LOOK_AGAIN_MS);
         }
     }
 
-    /// A claim was handed back since nobody took it: the next who asks gets it.
-    pub fn untaken(&mut self, id: DeliveryId) {
-        self.came_back(id);
-        self.make_ready(id.webhook());
+    /// A claim was cut off: its endpoint may have got it, so it counts, and its webhook is looked at again in a while.
+    pub fn cut_off(&mut self, id: DeliveryId, now: UnixMs) {
+        self.give_back(id);
+        if let Some(lane) = self.lanes.get_mut(&id.webhook()) {
+            lane.cut_off(id);
+            self.wheel.arm(id.webhook(), now + LOOK_AGAIN_MS);
+        }
     }
 
-    fn came_back(&mut self, id: DeliveryId) -> Option<&mut Lane> {
+    /// A claim was handed back since nobody took it: nothing happened to it, and the next who asks gets it.
+    pub fn untaken(&mut self, id: DeliveryId, now: UnixMs) {
         self.give_back(id);
-        let lane = self.lanes.get_mut(&id.webhook())?;
-        lane.came_back(id, None);
-        lane.forget_disk();
-        Some(lane)
+        self.lanes.get_mut(&id.webhook()).into_iter().for_each(|lane| lane.unsent(id, now));
+        self.make_ready(id.webhook());
     }
 
     fn give_back(&mut self, id: DeliveryId) {

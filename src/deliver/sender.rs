@@ -265,7 +265,7 @@ impl Sender {
             Ok(to) => to,
             Err(why) => return Ok(Outcome::Unsendable(why.clone())),
         };
-        let Written { headers, body, _charge, .. } = match self.write(claim, target, shaped, sent)? {
+        let Written { headers, body, charge: _charge, .. } = match self.write(claim, target, shaped, sent)? {
             Ok(written) => written,
             Err(outcome) => return Ok(outcome),
         };
@@ -324,14 +324,14 @@ impl Sender {
         let (facts, keys) = (target.facts(claim, &ready.event, &self.tools.clock), target.keys_at(&self.tools.clock));
         let body = target.dialect.body(prepared, &facts, &keys);
         let charge = self.charge(&ready, prepared, claim.webhook.account, body.len());
-        let _charge = charge.ok_or(Unsent::NoRoom)?;
+        let charge = charge.ok_or(Unsent::NoRoom)?;
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {
             return Ok(Err(Outcome::TooLarge(body.len() as u64, limit as u64)));
         }
         sent.body = Some(ready.sent_body(prepared, &body, facts.now));
         let headers = target.headers(&facts, &body, &keys);
         sent.headers = target.kept(&headers);
-        Ok(Ok(Written { event: ready.event.clone(), headers, body, _charge }))
+        Ok(Ok(Written { event: ready.event.clone(), headers, body, charge }))
     }
 
     /// Breaks off what is under way for the webhook.
@@ -462,5 +462,5 @@ struct Written {
     event: Arc<Event>,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
-    _charge: Rc<Charge>,
+    charge: Rc<Charge>,
 }

@@ -9,14 +9,15 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use lettre::{Address, Message};
 
+use self::session::{Said, Server, Session};
 use crate::domain::delivery::Outcome;
 use crate::domain::secret::Secret;
 use crate::domain::sent_headers::SentHeaders;
 
-/// Answers that say that the server does not let us in, which is no matter of the recipients (RFC 4954, 6).
-const NOT_LET_IN: [u16; 5] = [454, 530, 534, 535, 538];
+mod session;
+
 /// What is kept of what the server says, in bytes.
 const SAID_BYTES_MAX: usize = 2048;
 
@@ -53,9 +54,8 @@ pub enum SmtpTls {
 /// A mail server that mail can be handed to.
 #[derive(Debug, Clone)]
 pub struct Smtp {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    server: Server,
     from: Mailbox,
-    timeout: Duration,
 }
 
 /// A mail.
@@ -92,18 +92,15 @@ impl Smtp {
             SmtpTls::Whole => (465, Tls::Wrapper(parameters(&host, ca.as_deref())?)),
             SmtpTls::None => (25, Tls::None),
         };
-        let domain = ClientId::Domain(from.email.domain().to_string());
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).hello_name(domain);
-        builder = builder.port(if port == 0 { usual } else { port }).timeout(Some(timeout)).tls(tls);
-        if let Some((name, password)) = login {
-            builder = builder.credentials(Credentials::new(name, password.reveal().to_string()));
-        }
-        Ok(Self { transport: builder.build(), from, timeout })
+        let hello = ClientId::Domain(from.email.domain().to_string());
+        let login = login.map(|(name, password)| Credentials::new(name, password.reveal().to_string()));
+        let port = if port == 0 { usual } else { port };
+        Ok(Self { server: Server { host, port, tls, hello, login, timeout }, from })
     }
 
     /// What handing over one mail may take.
     pub fn timeout(&self) -> Duration {
-        self.timeout
+        self.server.timeout
     }
 
     /// Hands over a mail.
@@ -117,21 +114,27 @@ impl Smtp {
             Ok(made) => made,
             Err(why) => return unsendable(format!("the mail could not be made: {why}")),
         };
-        let handed = actix_rt::time::timeout(self.timeout, self.transport.send(message)).await;
-        let (outcome, said) = match handed {
-            Ok(Ok(answer)) => {
-                let code = u16::from(answer.code());
-                (Outcome::Status(code), answer.message().collect::<Vec<_>>().join("\n"))
+        let (outcome, said) = match actix_rt::time::timeout(self.timeout(), self.handed(&message)).await {
+            Ok(Ok((said, session))) => {
+                session.end().await;
+                said
             }
-            Ok(Err(error)) => outcome_of(&error),
+            Ok(Err(said)) => said,
             Err(_) => {
-                let seconds = self.timeout.as_secs();
+                let seconds = self.timeout().as_secs();
                 (Outcome::Unsendable(format!("the mail server did not take it within {seconds} s")), String::new())
             }
         };
         let mut said = said.into_bytes();
         said.truncate(SAID_BYTES_MAX);
         Mailed { outcome, said, headers }
+    }
+
+    /// What came of a mail, with the session that it was handed over in, if it came to that.
+    async fn handed(&self, message: &Message) -> Result<(Said, Session), Said> {
+        let mut session = Session::begin(&self.server).await?;
+        let said = session.hand_over(message).await;
+        Ok((said, session))
     }
 
     fn message(&self, letter: Letter<'_>) -> Result<(Message, SentHeaders), String> {
@@ -163,18 +166,6 @@ fn parameters(host: &str, ca: Option<&str>) -> Result<TlsParameters, String> {
         builder = builder.certificate_store(CertificateStore::None).add_root_certificate(authorities);
     }
     builder.build_rustls().map_err(|error| error.to_string())
-}
-
-/// What the server's answer means, and what it said. What is between it and us says nothing of the recipients.
-fn outcome_of(error: &lettre::transport::smtp::Error) -> (Outcome, String) {
-    let why = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-    match error.status().map(u16::from) {
-        Some(code) if NOT_LET_IN.contains(&code) => {
-            (Outcome::Unsendable(format!("the mail server does not let us in ({code}): {why}")), why)
-        }
-        Some(code) => (Outcome::Status(code), why),
-        None => (Outcome::Unsendable(format!("it could not be handed to the mail server: {error}")), String::new()),
-    }
 }
 
 /// Whether the server took the mail.

@@ -56,7 +56,7 @@ mod tests {
         let search = Search::of_request();
         assert_eq!(search.nearest("task.creatd", ["task.created", "order"].into_iter()), Some("task.created"));
         let long = "a".repeat(1_000);
-        let known = vec![long.as_str(); 2];
+        let known = [long.as_str(); 2];
         let mut times = 0;
         while search.nearest(&long, known.iter().copied()).is_some() {
             times += 1;

@@ -3,11 +3,15 @@
 
 use super::Invalid;
 use super::names::is_host_name;
+use super::rate_limit::RateLimit;
 
 /// What such a URL begins with.
 pub const SCHEME: &str = "mailto:";
 /// Recipients of one webhook.
 pub const RECIPIENTS_MAX: usize = 10;
+/// How much mail goes out for one webhook, tests, retries and replays among it: quiet times bound only what the server tells by
+/// itself. In five minutes, the usual quiet time, one of each kind of notice fits.
+pub const PACE: RateLimit = RateLimit { per_second: None, per_minute: Some(3), burst: 5 };
 /// The longest address, in bytes, and the longest part before its `@` (RFC 5321, 4.5.3.1).
 const ADDRESS_BYTES_MAX: usize = 254;
 const LOCAL_BYTES_MAX: usize = 64;

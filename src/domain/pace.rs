@@ -3,6 +3,7 @@
 //! what is sent over the limit at somebody's word. However high the limit, it takes a bounded place.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 
 use super::rate_limit::{Allowance, Bucket, RateLimit};
 use super::time::UnixMs;
@@ -21,6 +22,8 @@ pub struct Pace {
     groups: VecDeque<(UnixMs, u32)>,
     /// All of them.
     sent: u32,
+    /// When the first was sent since the account was last full.
+    busy_since: UnixMs,
 }
 
 impl Pace {
@@ -33,8 +36,31 @@ impl Pace {
     /// Counts a request that is made at `now`, whatever the limit says.
     pub fn spend(&mut self, limit: RateLimit, now: UnixMs) {
         self.forget(limit, now);
+        if self.bucket.is_full(now) {
+            self.busy_since = now;
+        }
         self.bucket.owe(limit, now);
         self.count(limit, now);
+    }
+
+    /// One that was counted at `at`, of this limit, was not made after all.
+    pub fn take_back(&mut self, limit: RateLimit, at: UnixMs, now: UnixMs) {
+        self.forget(limit, now);
+        // What is taken back leaves groups that are not full; where there are too many, it stays counted until its period is over.
+        let has_room = self.groups.len() < 2 * GROUPS_MAX as usize;
+        if let Some((_, count)) = self.groups.iter_mut().find(|(last, _)| has_room && at <= *last) {
+            (*count, self.sent) = (*count - 1, self.sent - 1);
+            self.groups.retain(|(_, count)| *count > 0);
+        }
+        // What was spent before it was last full has come back already.
+        if self.busy_since <= at {
+            self.bucket.put_back(limit);
+        }
+    }
+
+    /// How many requests at once, and when in nanoseconds, leave as much as there is at `now`; none if nothing is spent.
+    pub fn spent_at_once(&self, limit: RateLimit, now: UnixMs) -> Option<(NonZeroU32, u64)> {
+        self.bucket.taken_at_once(limit, now)
     }
 
     /// What is left at `now`.

@@ -1,11 +1,13 @@
 //! Pulling: a consumer that cannot be reached asks for deliveries, is handed some, each with a lease, and says what became of
-//! each. What stays true: a lease is an attempt that is out. It has the attempt's id, ends as an attempt does, and whoever
-//! holds it answers for the endpoint.
+//! each. What stays true: a lease is an attempt that is out. It ends as an attempt does, and whoever holds it answers for the
+//! endpoint; whoever lost it does not, though the attempt is the same that is handed out again.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::byte_budget::Charge;
 use super::delivery::Outcome;
 use super::id::{AttemptId, WebhookNumber};
 use super::time::UnixMs;
@@ -40,11 +42,37 @@ pub struct Ask {
     pub lease: Duration,
 }
 
+/// The id of a lease: its attempt's, `_`, and eight digits that tell it from other leases of the same attempt, of which all but the
+/// last are lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseId {
+    /// The attempt that is out.
+    pub attempt: AttemptId,
+    /// By chance, so that nobody has the same after a restart.
+    pub mark: u32,
+}
+
+impl LeaseId {
+    /// Reads what its `Display` writes, and any spelling of the delivery.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (attempt, mark) = text.rsplit_once('_')?;
+        let is_mark = mark.len() == 8 && mark.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let mark = u32::from_str_radix(mark, 16).ok().filter(|_| is_mark)?;
+        Some(Self { attempt: AttemptId::parse(attempt)?, mark })
+    }
+}
+
+impl fmt::Display for LeaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{:08x}", self.attempt, self.mark)
+    }
+}
+
 /// A delivery that is handed over: what a request to an endpoint would have carried.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Pulled {
-    /// The attempt, and so the lease.
-    pub lease: AttemptId,
+    /// The lease.
+    pub lease: LeaseId,
     /// The event: the own id of its producer where it gave one, else ours.
     pub event: String,
     /// Its type.
@@ -55,6 +83,8 @@ pub struct Pulled {
     pub headers: Vec<(String, String)>,
     /// The exact bytes of its body, which the headers may sign.
     pub body: Bytes,
+    /// What it holds of the budget of bodies that are out, until it has left this server.
+    pub charge: Charge,
 }
 
 /// What the holder of a lease says.
@@ -108,6 +138,19 @@ impl Leased {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::id::EventId;
+
+    #[test]
+    fn a_lease_is_read_as_it_was_written_and_nothing_else_is_one() {
+        let attempt = AttemptId { delivery: EventId(1 << 80).delivery_to(7), number: 12 };
+        let lease = LeaseId { attempt, mark: 0x0a1b };
+        assert_eq!(LeaseId::parse(&lease.to_string()), Some(lease));
+        for text in
+            [attempt.to_string(), format!("{attempt}_a1b"), format!("{attempt}_+0000a1b"), format!("{attempt}_")]
+        {
+            assert_eq!(LeaseId::parse(&text), None, "{text}");
+        }
+    }
 
     #[test]
     fn what_is_said_of_a_lease_is_found_again_in_its_outcome() {

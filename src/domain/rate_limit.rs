@@ -1,6 +1,8 @@
 //! Rate limits: how they are stated, and how much of one is left. What is left is one number, the time at which nothing is
 //! spent any more (GCRA); it limits API calls, and says how many requests an endpoint gets at once (`pace`).
 
+use std::num::NonZeroU32;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -109,6 +111,19 @@ impl Bucket {
     /// Takes a token at `now` that need not be there: it is owed then.
     pub fn owe(&mut self, limit: RateLimit, now: UnixMs) {
         self.full_at_ns = self.full_at_ns.max(ns(now)) + token_ns(limit);
+    }
+
+    /// Puts a token back that was taken since it was last full.
+    pub fn put_back(&mut self, limit: RateLimit) {
+        self.full_at_ns = self.full_at_ns.saturating_sub(token_ns(limit));
+    }
+
+    /// So many tokens, at most a burst, taken at once at this time in nanoseconds, leave it as it is at `now`; none if it is full.
+    pub fn taken_at_once(self, limit: RateLimit, now: UnixMs) -> Option<(NonZeroU32, u64)> {
+        let (token, burst) = (token_ns(limit), u64::from(limit.burst.max(1)));
+        let spent = self.full_at_ns.saturating_sub(ns(now));
+        let tokens = spent.div_ceil(token).min(burst);
+        Some((NonZeroU32::new(tokens as u32)?, self.full_at_ns.saturating_sub(tokens * token)))
     }
 
     /// What is left at `now`.

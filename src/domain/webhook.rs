@@ -11,6 +11,7 @@ use super::endpoint::EndpointUrl;
 use super::endpoint_auth::EndpointAuth;
 use super::id::{AccountNumber, WebhookId, WebhookNumber};
 use super::labels;
+use super::mail;
 use super::notice::Notices;
 use super::order::{OnDead, Order};
 use super::rate_limit::RateLimit;
@@ -162,6 +163,18 @@ impl Webhook {
     /// Where its deliveries go; none where they are pulled.
     pub fn shown_url(&self) -> Option<&str> {
         (!self.is_pulled()).then(|| self.url.as_str())
+    }
+
+    /// What people know it by: its name, else the host that it leads to, else its id.
+    pub fn label(&self) -> String {
+        let place = || self.shown_url().map(|_| self.url.place());
+        self.name.clone().or_else(place).unwrap_or_else(|| self.id.to_string())
+    }
+
+    /// The rate limit that its endpoint is spared by, in a dialect with this one. Mail has always the same: it goes out in the
+    /// operator's name, whoever asks for it and however.
+    pub fn pace(&self, of_dialect: Option<RateLimit>) -> Option<RateLimit> {
+        if self.url.is_mail() { Some(mail::PACE) } else { self.rate_limit.or(of_dialect) }
     }
 
     /// Its number in the store.

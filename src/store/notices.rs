@@ -33,14 +33,12 @@ impl Staging<'_> {
             return Ok(());
         }
         tracing::warn!(notice = kind, webhook = %webhook.id, %facts, "notice");
-        let (place, id) = (webhook.url.place(), webhook.id.to_string());
-        let url = webhook.shown_url().map(|_| place.as_str());
-        let label = webhook.name.as_deref().or(url).unwrap_or(&id);
+        let url = webhook.shown_url().map(|_| webhook.url.place());
         let mut data = object(json!({
             "webhook_id": webhook.id.to_string(), "account": account, "url": url, "name": webhook.name,
         }));
         data.extend(object(facts));
-        let data = notice::with_text(kind, Some(label), data);
+        let data = notice::with_text(kind, Some(&webhook.label()), data);
         let telling = Telling { kind, data, about: Some(webhook.number()) };
         self.tell_operator_of(&telling)?;
         match webhook.notices {

@@ -114,8 +114,7 @@ impl Staging<'_> {
     fn summary(&self, kind: &str, quiet: &Quiet) -> NewEvent {
         let registry = self.registry();
         let named: Vec<_> = quiet.about.iter().take(NAMED_MAX).filter_map(|number| registry.webhook(*number)).collect();
-        let names = named.iter().map(|webhook| webhook.name.clone().unwrap_or_else(|| webhook.url.place()));
-        let mut names: Vec<String> = names.map(|name| notice::plain(&name, 60)).collect();
+        let mut names: Vec<String> = named.iter().map(|webhook| notice::plain(&webhook.label(), 60)).collect();
         let is_all = named.len() == quiet.about.len() && !quiet.more;
         names.extend((!is_all).then(|| "…".to_string()));
         let webhooks = quiet.webhooks();

@@ -178,6 +178,33 @@ async fn a_secret_is_kept_where_it_belongs_and_goes_nowhere_else() {
 }
 
 #[actix_web::test]
+async fn who_sends_a_webhook_elsewhere_brings_the_secret_or_none() {
+    let server = Server::start().await;
+    let ways = [
+        (basic(), "auth.password"),
+        (json!({"type": "bearer", "token": HUSH}), "auth.token"),
+        (json!({"type": "header", "name": "X-Own", "value": HUSH}), "auth.value"),
+        (oauth2(), "auth.client_secret"),
+    ];
+    for (auth, field) in ways {
+        let made = server.post("/api/v1/webhooks").json(with(auth.clone())).send().await.data(201);
+        let path = format!("/api/v1/webhooks/{}", id(&made));
+        let change = |body: Value| server.ask("PATCH", &path).json(body).send();
+        for elsewhere in ["https://mine.example.com/hook", "https://example.com:8443/hook"] {
+            for kept in [json!({"url": elsewhere}), json!({"url": elsewhere, "auth": made["auth"]})] {
+                assert_eq!(change(kept.clone()).await.error(400, "invalid_field"), field, "{kept}");
+            }
+        }
+        assert_eq!(server.get(&path).send().await.data(200)["url"], "https://example.com/hook", "nothing has changed");
+        let moved = change(json!({"url": "https://example.com/other"})).await.data(200);
+        assert_eq!(moved["auth"], made["auth"], "it goes to the same host");
+        change(json!({"url": "https://mine.example.com/", "auth": auth})).await.data(200);
+        change(json!({"url": "https://example.com/", "auth": null})).await.data(200);
+    }
+    server.stop().await;
+}
+
+#[actix_web::test]
 async fn what_is_opened_for_an_endpoint_opens_no_token_endpoint_to_who_may_not_open() {
     let server = Server::start().await;
     let manager = key(&server, "default", &["manage", "read"]).await;

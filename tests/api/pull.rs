@@ -200,8 +200,16 @@ async fn who_is_held_hands_out_nothing_and_what_was_out_is_as_it_was() {
         server.post(&path("resume")).send().await.data(200);
     };
     let (again, ()) = join!(pull(&server, &of, "wait=30"), resumes);
-    assert_eq!((&again[0]["lease"], &again[0]["attempt"]), (&lease["lease"], &json!(1)), "nothing happened to it");
-    assert_eq!(states(&server, &of, "ack", &[&lease["lease"]]).await, ["acked"]);
+    assert_eq!(
+        (&again[0]["delivery_id"], &again[0]["attempt"]),
+        (&lease["delivery_id"], &json!(1)),
+        "nothing happened to it"
+    );
+    for word in ["nack", "extend", "ack"] {
+        let of_lost = say(&server, &of, word, json!({"leases": [lease["lease"]]})).await;
+        of_lost.error(409, "lease_lost");
+    }
+    assert_eq!(states(&server, &of, "ack", &[&again[0]["lease"]]).await, ["acked"], "who lost it ended nothing");
     server.stop().await;
 }
 

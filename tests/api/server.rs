@@ -13,11 +13,11 @@ use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Delivery, Outcome};
 use hookwheel::domain::explain::Explained;
 use hookwheel::domain::guard::{Guard, port_of};
-use hookwheel::domain::id::{AttemptId, WebhookNumber};
+use hookwheel::domain::id::WebhookNumber;
 use hookwheel::domain::lane::{Standing, Why};
 use hookwheel::domain::pace::Pace;
 use hookwheel::domain::probe::{Probe, Probed, Tried};
-use hookwheel::domain::pull::{Ask as PullAsk, Leased, Pulled, Word};
+use hookwheel::domain::pull::{Ask as PullAsk, LeaseId, Leased, Pulled, Word};
 use hookwheel::domain::rate_limit::{Allowance, RateLimit};
 use hookwheel::domain::webhook::Webhook;
 use hookwheel::pulse::Stuck;
@@ -79,7 +79,7 @@ impl Outbound for Nobody {
     fn pull(&self, _: PullAsk, _: Box<dyn Fn() -> bool + Send>) -> BoxFuture<'static, Vec<Pulled>> {
         Box::pin(async { Vec::new() })
     }
-    fn say(&self, leases: Vec<AttemptId>, _: Word) -> BoxFuture<'static, Vec<Leased>> {
+    fn say(&self, leases: Vec<LeaseId>, _: Word) -> BoxFuture<'static, Vec<Leased>> {
         Box::pin(async move { vec![Leased::Lost; leases.len()] })
     }
     fn standing(&self, _: WebhookNumber) -> BoxFuture<'static, Option<Standing>> {

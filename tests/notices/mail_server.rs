@@ -79,7 +79,7 @@ pub struct MailServer {
     mails: mpsc::Receiver<Mail>,
 }
 
-/// The answer to a command, as it came in; none: as usual.
+/// The answer to a command, as it came in, or to nothing yet (an empty one); none: as usual.
 pub type Script = Box<dyn FnMut(&str) -> Option<&'static str> + Send>;
 
 impl MailServer {
@@ -125,7 +125,7 @@ fn talk(tcp: TcpStream, encrypted: &Encrypted, script: &mut Script, taken: &mpsc
         Encrypted::No | Encrypted::Later(_) => (Box::new(tcp), false),
     };
     let (mut from, mut to, mut login) = (String::new(), Vec::new(), None);
-    say(&mut stream, "220 mail.test ready")?;
+    say(&mut stream, script("").unwrap_or("220 mail.test ready"))?;
     loop {
         let line = line(&mut stream)?;
         let command = line.to_ascii_uppercase();

@@ -186,6 +186,69 @@ fn what_a_mail_server_answers_decides_what_follows() {
 }
 
 #[test]
+fn whom_the_mail_server_does_not_know_keeps_mail_from_nobody_else() {
+    let script: Script =
+        Box::new(|line| line.contains("<ops@example.com>").then_some("550-5.1.1 no such user\r\n550 here"));
+    let mail_server = MailServer::start(Encrypted::No, script);
+    let mut scene = Scene::start(Some(&mail_server), &[]);
+    scene.source(json!({}));
+    let mail = scene.stage.webhook(MAIL, json!({}));
+    scene.stage.publish("a");
+    assert_eq!(mail_server.next().to, ["night@example.org"]);
+    let delivery = scene.latest(&mail, |delivery| delivery["state"] == "succeeded");
+    let said = delivery["attempts"][0]["response_body"].as_str().unwrap();
+    assert!(said.starts_with("taken as 42\nrefused: ops@example.com: 550 5.1.1 no such user"), "{said}");
+}
+
+#[test]
+fn what_a_mail_server_says_of_itself_is_said_of_no_recipient() {
+    let when = |start: &'static str, answer: &'static str| -> Script {
+        Box::new(move |line| (line.starts_with(start) && line.is_empty() == start.is_empty()).then_some(answer))
+    };
+    for script in [
+        when("", "554 no service for you"),
+        when("EHLO", "550 go away"),
+        when("MAIL FROM", "553 who is that?"),
+        when("MAIL FROM", "451 the disk is full"),
+        when("RCPT TO", "421 shutting down"),
+        when("DATA", "421 shutting down"),
+    ] {
+        let mail_server = MailServer::start(Encrypted::No, script);
+        let mut scene = Scene::start(Some(&mail_server), &[]);
+        scene.source(json!({}));
+        let settings = json!({"retry": {"delays": [600], "jitter_percent": 0}, "disable": {"consecutive_failures": 1}});
+        let mail = scene.stage.webhook(MAIL, settings);
+        scene.stage.publish("a");
+        let delivery = scene.latest(&mail, |delivery| delivery["attempt_count"] == 1);
+        assert_eq!(
+            (&delivery["state"], &delivery["outcome"]),
+            (&json!("scheduled"), &json!("unsendable")),
+            "{delivery}"
+        );
+        let webhook = scene.stage.client.get(&format!("/api/v1/webhooks/{mail}")).data(200);
+        assert_eq!((&webhook["status"], &webhook["consecutive_failures"]), (&json!("active"), &json!(0)), "{webhook}");
+    }
+}
+
+#[test]
+fn mail_that_is_asked_for_by_hand_has_an_end() {
+    let mail_server = MailServer::start(Encrypted::No, as_usual());
+    let mut scene = Scene::start(Some(&mail_server), &[]);
+    let mail = scene.stage.webhook(MAIL, json!({"rate_limit": {"per_second": 1000}}));
+    let path = format!("/api/v1/webhooks/{mail}/test");
+    let mut sent = 0;
+    let refused = loop {
+        let reply = scene.stage.client.post(&path, &json!({}));
+        if reply.status != 202 {
+            break reply;
+        }
+        sent += 1;
+        assert!(sent < 50, "whoever asks has as many as it likes");
+    };
+    assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (429, Some("rate_limited")));
+}
+
+#[test]
 fn without_the_mail_server_mail_waits_for_it_and_the_webhook_is_not_blamed() {
     let mut scene = Scene::start(None, &[]);
     scene.source(json!({}));

@@ -49,7 +49,7 @@ pub async fn write(
     Err(Problem::wrong_state("it was changed by somebody else at the same time; look at it and ask again"))
 }
 
-/// Says what [`write`] would refuse, and writes nothing down.
+/// Says what [`write()`] would refuse, and writes nothing down.
 pub async fn try_out(
     api: &Api,
     tenant: &Tenant,

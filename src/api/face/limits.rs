@@ -29,7 +29,7 @@ pub fn tell(reach: &Reach<'_>, id: Option<&str>, reply: &mut HttpResponse) {
 }
 
 fn left(reach: &Reach<'_>, webhook: &Webhook) -> Option<Allowance> {
-    let limit = webhook.rate_limit.or(reach.dialect.and_then(|dialect| dialect.rate_limit))?;
+    let limit = webhook.pace(reach.dialect.and_then(|dialect| dialect.rate_limit))?;
     Some(reach.api.outbound.left(webhook.number(), limit))
 }
 

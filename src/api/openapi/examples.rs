@@ -29,7 +29,7 @@ fn special(of: &str, field: &str) -> Option<Value> {
         ("", "wait") => json!(20),
         ("", "lease") => json!(30),
         ("LeasesExtend", "seconds") => json!(60),
-        (_, "leases") => json!([format!("{ID}_1")]),
+        (_, "leases") => json!([format!("{ID}_1_5f0c2b1e")]),
         ("", "uid") => json!("warehouse"),
         ("", "tag") => json!("billing"),
         ("", "channel") => json!("eu"),

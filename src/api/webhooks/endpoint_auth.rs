@@ -1,5 +1,5 @@
 //! What a request says of how a webhook authenticates at its endpoint, and how that is shown. What stays true: a secret is read
-//! and never shown; it is kept only for who sends back what was shown; and a field that belongs to another way is refused, so
+//! and never shown; it is kept only for who sends back what was shown, and goes only where it went before; and a field that belongs to another way is refused, so
 //! nobody thinks that it counts.
 
 use std::collections::BTreeMap;
@@ -233,8 +233,14 @@ impl AuthInput {
     }
 }
 
-/// Changes how a webhook authenticates. An error says what does not go with its other settings.
-pub fn apply(change: Change<NewAuth>, to: &mut Webhook) -> Result<(), Invalid> {
+/// Changes how a webhook authenticates. An error says what does not go with its other settings. `is_moved`: its URL leads to another
+/// host or port than before, so what it kept would be told to whom nobody gave it.
+pub fn apply(change: Change<NewAuth>, is_moved: bool, to: &mut Webhook) -> Result<(), Invalid> {
+    let keeps = matches!(&change, Change::Keep | Change::To(NewAuth { keeps_secret: true, .. }));
+    if let Some(kept) = to.auth.as_ref().filter(|_| keeps && is_moved) {
+        let message = "must be given again with a url at another host or port: it would be sent there; or take auth away with null";
+        return Err(Invalid::new(format!("auth.{}", kept.secret_field()), message));
+    }
     match change {
         Change::Keep => {}
         Change::Reset => to.auth = None,

@@ -340,6 +340,7 @@ impl WebhookChange {
 
     /// Changes `webhook`. An error says what does not go with the settings that it has.
     pub fn apply(self, webhook: &mut Webhook, now: UnixMs) -> Result<(), Invalid> {
+        let is_moved = self.url.as_ref().is_some_and(|url| !url.is_at_place_of(&webhook.url));
         if let Some(url) = self.url {
             if url.is_mail() != webhook.url.is_mail() {
                 let message = "cannot change between https:// and mailto:; make another webhook";
@@ -369,7 +370,7 @@ impl WebhookChange {
         self.shape.apply(&mut webhook.shape);
         self.allow.apply_or_empty(&mut webhook.allow);
         outgoing::apply_tls(self.tls, &mut webhook.tls)?;
-        endpoint_auth::apply(self.auth, webhook)?;
+        endpoint_auth::apply(self.auth, is_moved, webhook)?;
         self.uid.apply(&mut webhook.uid);
         self.tags.apply_or_empty(&mut webhook.tags);
         self.metadata.apply_or_empty(&mut webhook.metadata);

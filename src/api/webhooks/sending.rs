@@ -1,6 +1,6 @@
 //! Sending something to a webhook by hand: a test event of its own, or what an old delivery delivered. What stays true: a
 //! test goes out at once whatever the webhook's state, and its reply says what the endpoint answered; only where the endpoint
-//! has not shown that it wants deliveries, or its contract's rate is used up, it is refused, and then nothing is stored.
+//! has not shown that it wants deliveries, or the rate of its contract or of mail is used up, it is refused, and then nothing is stored.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post, web};
@@ -80,7 +80,7 @@ struct ReplayView {
     responses(
         (status = 202, description = "It was sent, and this is what the endpoint answered", body = Reply<TestView>),
         (status = 409, description = "Its endpoint has not shown that it wants deliveries, or its deliveries are pulled"),
-        (status = 429, description = "The rate of its contract is used up; nothing was stored"),
+        (status = 429, description = "The rate of its contract, or of mail, is used up; nothing was stored"),
     )
 )]
 #[post("/api/v1/webhooks/{id}/test")]
@@ -238,10 +238,12 @@ impl Reach<'_> {
         Ok((event, warnings))
     }
 
-    /// Counts a test of its endpoint's rate limit. Where the contract promises callers what is left of it, it is kept to.
+    /// Counts a test of its endpoint's rate limit. Where the contract promises callers what is left of it, it is kept to; and
+    /// where it is mail, which goes out in the operator's name.
     fn keep_to_rate(&self, webhook: &Webhook, dialect: &Dialect) -> Result<(), Problem> {
-        let Some(limit) = webhook.rate_limit.or(dialect.rate_limit) else { return Ok(()) };
-        if dialect.face.as_ref().is_none_or(|face| !face.rate_limit_headers) {
+        let Some(limit) = webhook.pace(dialect.rate_limit) else { return Ok(()) };
+        let is_promised = dialect.face.as_ref().is_some_and(|face| face.rate_limit_headers);
+        if !is_promised && !webhook.url.is_mail() {
             self.api.outbound.spend(webhook.number(), limit);
             return Ok(());
         }

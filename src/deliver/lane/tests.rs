@@ -2,9 +2,12 @@
 
 use super::*;
 use crate::deliver::window::START;
+use crate::dialect::Dialects;
 use crate::domain::backoff::{Backoff, Strain};
 use crate::domain::delivery::Cause;
+use crate::domain::endpoint::{EndpointUrl, Mail, Schemes};
 use crate::domain::id::{EventId, IdSource};
+use crate::domain::mail::PACE;
 use crate::domain::time::DAY_MS;
 
 pub const NOON: UnixMs = 20_000 * DAY_MS + DAY_MS / 2;
@@ -339,4 +342,17 @@ fn a_retry_that_was_read_goes_out_also_when_the_days_first_attempts_have_run_out
     let fresh = Delivery::fresh(id, id.event_at_accept(), Cause::Accept);
     lane.take_due(vec![Delivery { attempts: 1, next_attempt_at: Some(NOON), ..fresh }], None);
     assert_eq!(sent(&mut lane, NOON).0, [ids[0], id]);
+}
+
+#[test]
+fn mail_has_a_rate_of_its_own_whatever_its_webhook_says() {
+    let schemes = Schemes { http: false, mail: Mail::Allowed };
+    let limit = RateLimit { per_second: Some(1_000), per_minute: None, burst: 1_000 };
+    let dialects = Dialects::shipped();
+    let of = |url: &str| {
+        let url = EndpointUrl::of_webhook(url, schemes).expect("a URL");
+        let webhook = Webhook { rate_limit: Some(limit), ..Webhook::new(1, "standard", url, Vec::new()) };
+        Rules::of(&webhook, dialects.get("standard").expect("it is shipped")).rate_limit
+    };
+    assert_eq!((of("mailto:ops@example.com"), of("https://example.com/")), (Some(PACE), Some(limit)));
 }

@@ -143,11 +143,39 @@ fn what_is_pulled_waits_for_who_asks_and_takes_no_place_of_what_is_sent() {
     scheduler.want(pulled, 1, NOW);
     let first = scheduler.next(NOW).expect("somebody asks").delivery.id;
     assert_eq!((first.webhook(), scheduler.next(NOW).is_none(), scheduler.out()), (pulled, true, 1));
-    scheduler.untaken(first);
+    scheduler.untaken(first, NOW);
     assert!(scheduler.next(NOW).is_none(), "nobody asks any more");
     scheduler.want(pulled, 5, NOW);
     let again: Vec<_> = std::iter::from_fn(|| scheduler.next(NOW)).map(|claim| claim.delivery.id).collect();
     assert_eq!((again.len(), again.first()), (2, Some(&first)), "nothing happened to it");
+}
+
+#[test]
+fn what_nobody_took_or_nothing_could_send_is_counted_of_no_limit() {
+    let mut bench = Bench::new();
+    let (pulled, sent) = (bench.pulled("a"), bench.webhook("b"));
+    let limit = RateLimit { per_second: None, per_minute: Some(1), burst: 1 };
+    for id in [pulled, sent] {
+        bench.change(id, move |webhook| webhook.rate_limit = Some(limit));
+    }
+    ["a", "b"].into_iter().for_each(|event_type| bench.publish(event_type));
+    let mut scheduler = bench.scheduler(10);
+    let left = |scheduler: &Scheduler, id: WebhookId| scheduler.allowances.left(id.number(), limit, NOW).remaining;
+    let of_sent = scheduler.next(NOW).expect("it is sent").delivery.id;
+    for _ in 0..3 {
+        scheduler.want(pulled.number(), 1, NOW);
+        let claimed = scheduler.next(NOW).expect("somebody asks, and nothing was taken").delivery.id;
+        assert_eq!((claimed.webhook(), left(&scheduler, pulled)), (pulled.number(), 0));
+        scheduler.untaken(claimed, NOW);
+        assert_eq!(left(&scheduler, pulled), 1);
+    }
+    scheduler.handed_back(of_sent, Some(Why::NoBytes), NOW);
+    assert_eq!(left(&scheduler, sent), 1);
+    scheduler.webhook_changed(sent.number());
+    let again = std::iter::from_fn(|| scheduler.next(NOW)).find(|claim| claim.delivery.id == of_sent);
+    assert!(again.is_some(), "it may go out at once");
+    scheduler.cut_off(of_sent, NOW);
+    assert_eq!((left(&scheduler, sent), scheduler.out()), (0, 0), "its endpoint may have got it");
 }
 
 #[test]

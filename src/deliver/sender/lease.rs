@@ -1,6 +1,7 @@
 //! Attempts of deliveries that are pulled: what would be sent is handed over, and what its holder says, or that it says
 //! nothing, is what came of it. What stays true: what nobody took is no attempt; and a lease holds no body and no connection.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -13,10 +14,10 @@ use crate::deliver::schedule::Claim;
 use crate::deliver::target::Target;
 use crate::deliver::verdict::Made;
 use crate::dialect::Dialect;
+use crate::domain::byte_budget::Charge;
 use crate::domain::delivery::Outcome;
-use crate::domain::id::AttemptId;
+use crate::domain::id::{AccountNumber, AttemptId};
 use crate::domain::pull::Pulled;
-use crate::domain::time::UnixMs;
 
 impl Sender {
     /// Hands the claimed delivery over and waits for the end of its lease. Says also by which dialect it was made. An error
@@ -45,16 +46,26 @@ impl Sender {
         if !hand.make_room(bytes) {
             return Err(Unsent::Untaken);
         }
-        let mut charge = self.tools.bodies.charge(claim.webhook.account);
-        charge.grow_to(bytes).map_err(|_| Unsent::NoRoom)?;
-        let lease = AttemptId { delivery: claim.delivery.id, number: claim.delivery.attempts + 1 };
+        let Written { event, headers, body, charge } = written;
+        let charge = self.handed_on(charge, claim.webhook.account, bytes).ok_or(Unsent::NoRoom)?;
+        let attempt = AttemptId { delivery: claim.delivery.id, number: claim.delivery.attempts + 1 };
         let expires_at = self.tools.clock.wall() + hand.lease.as_millis() as u64;
-        let pulled = pulled(written, lease, expires_at);
         // Hears of what is broken off from now on.
         let broken_off = target.broken_off.notified();
-        let holding = self.tools.leases.begin(lease);
+        let holding = self.tools.leases.begin(attempt);
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        let pulled = Pulled {
+            lease: holding.id(),
+            event: event.name.clone().unwrap_or_else(|| event.id.to_string()),
+            event_type: event.event_type.clone(),
+            expires_at,
+            headers: headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect(),
+            body,
+            charge,
+        };
+        drop((event, headers));
         let (taken, is_taken) = oneshot::channel();
-        let (given, lease) = (hand.give(Handed { pulled, taken, charge }), hand.lease);
+        let (given, lease) = (hand.give(Handed { pulled, taken }), hand.lease);
         // Whoever waits is answered once nobody holds the hand.
         drop(hand);
         if given.is_err() || is_taken.await.is_err() {
@@ -66,17 +77,13 @@ impl Sender {
             () = broken_off => Err(Unsent::BrokenOff),
         }
     }
-}
 
-fn pulled(written: Written, lease: AttemptId, expires_at: UnixMs) -> Pulled {
-    let Written { event, headers, body, _charge } = written;
-    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    Pulled {
-        lease,
-        event: event.name.clone().unwrap_or_else(|| event.id.to_string()),
-        event_type: event.event_type.clone(),
-        expires_at,
-        headers: headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect(),
-        body,
+    /// What a body holds of the budget, to go along with it to another thread. Where others send the same one, it is one more: it is
+    /// written anew into the reply.
+    fn handed_on(&self, charge: Rc<Charge>, account: AccountNumber, bytes: usize) -> Option<Charge> {
+        Rc::try_unwrap(charge).ok().or_else(|| {
+            let mut own = self.tools.bodies.charge(account);
+            own.grow_to(bytes).ok().map(|()| own)
+        })
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::notice::{CROWDED_SECONDS, FAILING_MS_MIN, HEARERS_MAX, Notice
 use crate::domain::retry::Next;
 use crate::domain::time::DAY_MS;
 use crate::domain::walk::Walk;
-use crate::domain::webhook::{EventFilter, Status, Webhook};
+use crate::domain::webhook::{EventFilter, Mode, Status, Webhook};
 use crate::store::bench::{Bench, START, event, settlement, webhook};
 use crate::store::layout::{self, Tree};
 use crate::store::message::NewEvent;
@@ -161,6 +161,20 @@ fn a_thousand_failures_are_two_messages() {
     let dead = bench.kinds(1).iter().filter(|kind| *kind == "delivery.dead").count();
     assert_eq!(dead, 2, "and the next one is told at once");
     assert_eq!(bench.scrub(), [] as [String; 0]);
+}
+
+#[test]
+fn a_summary_names_what_is_pulled_by_its_id() {
+    let mut bench = Bench::new();
+    let source = bench.webhook_with(|webhook| {
+        (webhook.mode, webhook.url) = (Mode::Pull, EndpointUrl::nowhere());
+    });
+    bench.webhook_with(hearing(300));
+    bench.dies(source);
+    bench.dies(source);
+    bench.turn(5 * MINUTE_MS);
+    let (kind, data, _) = bench.told(1).remove(0);
+    assert_eq!((kind.as_str(), &data["names"]), ("notice.summary", &Value::from(source.to_string())));
 }
 
 #[test]

@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use crate::api::http::request::vet_text;
 use crate::domain::Invalid;
-use crate::domain::id::{AttemptId, WebhookNumber};
+use crate::domain::id::WebhookNumber;
 use crate::domain::pull::{
-    Ask, LEASE_SECONDS_DEFAULT, LEASE_SECONDS_MAX, LIMIT_DEFAULT, LIMIT_MAX, REASON_CHARS_MAX, WAIT_SECONDS_DEFAULT,
-    WAIT_SECONDS_MAX, Word,
+    Ask, LEASE_SECONDS_DEFAULT, LEASE_SECONDS_MAX, LIMIT_DEFAULT, LIMIT_MAX, LeaseId, REASON_CHARS_MAX,
+    WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX, Word,
 };
 use crate::domain::webhook::Webhook;
 
@@ -99,12 +99,12 @@ impl ExtendInput {
 }
 
 /// Reads leases of deliveries of this webhook.
-pub fn vet_leases(texts: &[String], webhook: &Webhook) -> Result<Vec<AttemptId>, Invalid> {
+pub fn vet_leases(texts: &[String], webhook: &Webhook) -> Result<Vec<LeaseId>, Invalid> {
     if texts.is_empty() || texts.len() > LIMIT_MAX {
         return Err(Invalid::new("leases", format!("must name 1 to {LIMIT_MAX} leases")));
     }
     let read = |(n, text): (usize, &String)| {
-        let lease = AttemptId::parse(text).filter(|lease| lease.delivery.webhook() == webhook.number());
+        let lease = LeaseId::parse(text).filter(|lease| lease.attempt.delivery.webhook() == webhook.number());
         lease.ok_or_else(|| Invalid::new(format!("leases[{n}]"), "is no lease of a delivery of this webhook"))
     };
     texts.iter().enumerate().map(read).collect()

@@ -1,5 +1,6 @@
 //! Deliveries that are pulled, each with a lease.
 
 mod input;
+mod kept;
 pub mod routes;
 mod view;

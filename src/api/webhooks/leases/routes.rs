@@ -8,6 +8,7 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 
 use super::input::{AckInput, ExtendInput, NackInput, PullQuery, vet_leases};
+use super::kept::charged;
 use super::view::{AnswerView, LeaseView};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
@@ -47,7 +48,8 @@ pub async fn pull(
     let connection = request.conn_data::<Arc<Admitted>>().cloned();
     let is_there = move || connection.as_ref().is_none_or(|connection| !connection.is_left());
     let pulled = api.outbound.pull(ask, Box::new(is_there)).await;
-    Ok(unkept(Reply::ok(pulled.into_iter().map(LeaseView::from).collect::<Vec<_>>())))
+    let (leases, charges): (Vec<_>, Vec<_>) = pulled.into_iter().map(LeaseView::of).unzip();
+    Ok(charged(unkept(Reply::ok(leases)), charges))
 }
 
 /// Acknowledge deliveries that were pulled: they are done

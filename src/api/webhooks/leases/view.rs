@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 
-use crate::domain::id::AttemptId;
-use crate::domain::pull::{Leased, Pulled};
+use crate::domain::byte_budget::Charge;
+use crate::domain::pull::{LeaseId, Leased, Pulled};
 use crate::domain::time;
 
 /// How a body is written in JSON: as text, or in base64 where it is none.
@@ -23,8 +23,8 @@ enum BodyEncoding {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Lease)]
 pub struct LeaseView {
-    /// What to acknowledge, refuse or extend.
-    #[schema(example = "01980e5a-3c1f-7a2b-8c4d-000000000001_1")]
+    /// What to acknowledge, refuse or extend. It is another each time that the delivery is handed out.
+    #[schema(example = "01980e5a-3c1f-7a2b-8c4d-000000000001_1_5f0c2b1e")]
     lease: String,
     /// The delivery, the same in each of its attempts.
     delivery_id: String,
@@ -48,8 +48,9 @@ pub struct LeaseView {
     body_encoding: BodyEncoding,
 }
 
-impl From<Pulled> for LeaseView {
-    fn from(pulled: Pulled) -> Self {
+impl LeaseView {
+    /// As it is shown, and what its body holds of the budget until it has been.
+    pub fn of(pulled: Pulled) -> (Self, Charge) {
         let (body, body_encoding) = match String::from_utf8(pulled.body.into()) {
             Ok(text) => (text, BodyEncoding::Text),
             Err(not_text) => (BASE64_STANDARD.encode(not_text.as_bytes()), BodyEncoding::Base64),
@@ -58,17 +59,18 @@ impl From<Pulled> for LeaseView {
         for (name, value) in pulled.headers {
             headers.entry(name).and_modify(|known| *known = format!("{known}, {value}")).or_insert(value);
         }
-        Self {
+        let view = Self {
             lease: pulled.lease.to_string(),
-            delivery_id: pulled.lease.delivery.to_string(),
+            delivery_id: pulled.lease.attempt.delivery.to_string(),
             event_id: pulled.event,
             event_type: pulled.event_type,
-            attempt: pulled.lease.number,
+            attempt: pulled.lease.attempt.number,
             expires_at: time::rfc3339(pulled.expires_at),
             headers,
             body,
             body_encoding,
-        }
+        };
+        (view, pulled.charge)
     }
 }
 
@@ -88,7 +90,7 @@ enum LeaseState {
 #[schema(as = LeaseAnswer)]
 pub struct AnswerView {
     /// The lease.
-    #[schema(example = "01980e5a-3c1f-7a2b-8c4d-000000000001_1")]
+    #[schema(example = "01980e5a-3c1f-7a2b-8c4d-000000000001_1_5f0c2b1e")]
     lease: String,
     /// Where it stands. The first word counts: of one that was acknowledged it stays `acked`, whatever is said later.
     state: LeaseState,
@@ -99,7 +101,7 @@ pub struct AnswerView {
 
 impl AnswerView {
     /// How it is shown.
-    pub fn of(lease: AttemptId, stands: Leased) -> Self {
+    pub fn of(lease: LeaseId, stands: Leased) -> Self {
         let (state, until) = match stands {
             Leased::Acked => (LeaseState::Acked, None),
             Leased::Nacked => (LeaseState::Nacked, None),
