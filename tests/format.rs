@@ -163,10 +163,20 @@ fn hold_marker(data: &Path) -> Vec<PathBuf> {
     files(data).into_iter().filter(|(_, bytes)| holds(bytes)).map(|(path, _)| path).collect()
 }
 
+/// Opens a directory that was closed a moment ago: sled's own threads let go of the file after its last handle is gone.
+fn open_once_free(data: &Path, clock: &Clock) -> (Store, Committer) {
+    loop {
+        match store::open(Settings::at(data), clock.clone(), Dice::seeded(1)) {
+            Err(OpenError::InUse(_)) => std::thread::yield_now(),
+            opened => break opened.expect("it opens"),
+        }
+    }
+}
+
 /// Turns the clock until the scrub has seen everything, and asserts that it found nothing.
 fn assert_sound(data: &Path, now: u64) {
     let clock = Clock::standing_at(now);
-    let (store, mut committer) = store::open(Settings::at(data), clock.clone(), Dice::seeded(1)).expect("it opens");
+    let (store, mut committer) = open_once_free(data, &clock);
     while !store.soundness().is_scrubbed {
         while committer.step() {}
         clock.turn_to(clock.now() + 1000);
@@ -307,13 +317,7 @@ fn a_row_that_cannot_be_read_comes_along_is_put_aside_and_told_and_the_rest_is_w
     let lost = DeliveryId::from_bytes(key[4..].try_into().expect("an id"));
 
     let clock = Clock::standing_at(THEN);
-    let (store, mut committer) = loop {
-        match store::open(Settings::at(&data), clock.clone(), Dice::seeded(1)) {
-            // sled's own threads let go of the file a moment after its last handle is gone.
-            Err(OpenError::InUse(_)) => std::thread::yield_now(),
-            opened => break opened.expect("it opens"),
-        }
-    };
+    let (store, mut committer) = open_once_free(&data, &clock);
     while !store.soundness().is_scrubbed {
         while committer.step() {}
         clock.turn_to(clock.now() + 1000);
