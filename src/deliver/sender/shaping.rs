@@ -29,9 +29,10 @@ impl Sender {
         let (event, account_id, own) = (ready.event.clone(), target.account_id.clone(), target.shape.clone());
         let mut made = ready.dialect.prepare_at_once(&event, &account_id, own.as_deref());
         if made.as_ref().is_err_and(|why| *why == Unshaped::Steps) {
-            let (dialect, turn) = (ready.dialect.clone(), self.tools.store.turn_to_read(event.account).await);
+            let (dialect, turn) = (ready.dialect.clone(), self.tools.store.turn_to_shape(event.account).await);
             let shaping = actix_rt::task::spawn_blocking(move || {
                 let _turn = turn;
+                fail::fail_point!("deliver.shape");
                 dialect.prepare_for(&event, &account_id, own.as_deref())
             });
             // What ends there without a result is looked into by whoever writes the request.
