@@ -53,6 +53,8 @@ use crate::store::{Store, StoreError};
 mod lease;
 mod shaping;
 
+use shaping::Shaped;
+
 /// Events whose bodies a sender keeps at hand, so that one event to many webhooks is read and prepared once.
 const PREPARED_MAX: usize = 64;
 /// Webhooks that are kept ready before it is looked which of them are gone.
@@ -176,7 +178,10 @@ impl Sender {
         let begin = || (self.tools.clock.now(), Stopwatch::start());
         let (mut begun, mut sent) = (begin(), Sent::default());
         let attempt = async {
-            let shaped = self.shaped(claim, &target).await;
+            let shaped = match self.shaped(claim, &target).await {
+                Ok(shaped) => shaped,
+                Err(unsent) => return Ok(Err(unsent)),
+            };
             // Its endpoint has nothing to do with how long that took.
             begun = begin();
             let request = self.request(claim, &target, (shaped, begun.1), &mut sent);
@@ -255,7 +260,7 @@ impl Sender {
         &self,
         claim: &Claim,
         target: &Target,
-        (shaped, watch): (Option<Rc<Ready>>, Stopwatch),
+        (shaped, watch): (Option<Shaped>, Stopwatch),
         sent: &mut Sent,
     ) -> Result<Outcome, Unsent> {
         if claim.webhook.url.is_mail() {
@@ -303,12 +308,13 @@ impl Sender {
         &self,
         claim: &Claim,
         target: &Target,
-        shaped: Option<Rc<Ready>>,
+        shaped: Option<Shaped>,
         sent: &mut Sent,
     ) -> Result<Result<Written, Outcome>, Unsent> {
         if let Err(why) = &target.fit {
             return Ok(Err(Outcome::Unsendable(why.clone())));
         }
+        let (shaped, held) = shaped.unzip();
         let ready = match shaped.map_or_else(|| self.ready_for(claim, target), |ready| Ok(Some(ready))) {
             Ok(Some(ready)) => ready,
             Ok(None) => return Ok(Err(Outcome::Unsendable(NOT_KEPT.into()))),
@@ -323,6 +329,8 @@ impl Sender {
         };
         let (facts, keys) = (target.facts(claim, &ready.event, &self.tools.clock), target.keys_at(&self.tools.clock));
         let body = target.dialect.body(prepared, &facts, &keys);
+        // From here on its body holds what there is to hold.
+        drop(held);
         let charge = self.charge(&ready, prepared, claim.webhook.account, body.len());
         let charge = charge.ok_or(Unsent::NoRoom)?;
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {

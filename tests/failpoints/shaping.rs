@@ -1,5 +1,5 @@
 //! Shapes that take long: the whole server in this process, over real sockets. While an account's events are being shaped, which
-//! here takes as long as the test likes, the account reads.
+//! here takes as long as the test likes, the account reads; and what waits is counted.
 
 use std::sync::{Mutex, mpsc};
 
@@ -12,9 +12,9 @@ use crate::whole::Whole;
 const EVENTS: usize = 3;
 
 #[test]
-fn what_waits_to_be_shaped_keeps_nobody_from_reading() {
+fn what_waits_to_be_shaped_is_counted_and_keeps_nobody_from_reading() {
     let scenario = FailScenario::setup();
-    let server = Whole::start("senders = 1");
+    let server = Whole::start("senders = 1\nbodies_bytes_max = 1048576");
     let receiver = Receiver::start(|_, _| Answer::Status(200));
     let mut client = server.client();
     let shape = json!({"rename": {"@.data.items[*].sku": "code"}, "drop": ["@.data.source"]});
@@ -35,6 +35,9 @@ fn what_waits_to_be_shaped_keeps_nobody_from_reading() {
     begins.recv_timeout(DEADLINE).expect("it is shaped elsewhere");
     assert!(client.get("/api/v1/stats").data(200)["points"].is_array());
     assert!(begins.try_recv().is_err(), "the account's next turn comes after its first");
+    let metrics = String::from_utf8(client.get("/metrics").message.body).unwrap();
+    let held = metrics.lines().find_map(|line| line.strip_prefix("hookwheel_bodies_out_bytes ")).unwrap();
+    assert!((400_000..=1 << 20).contains(&held.parse::<usize>().unwrap()), "{held}");
     drop(go_on);
     for _ in 0..EVENTS {
         assert!(receiver.next().message.body.len() > 400_000);

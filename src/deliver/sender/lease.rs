@@ -29,7 +29,7 @@ impl Sender {
         let target = self.target(&claim.webhook);
         let shaped = tokio::select! {
             biased;
-            shaped = self.shaped(claim, &target) => shaped,
+            shaped = self.shaped(claim, &target) => shaped?,
             () = target.broken_off.notified() => return Err(Unsent::BrokenOff),
         };
         let (started_at, watch) = (self.tools.clock.now(), Stopwatch::start());
