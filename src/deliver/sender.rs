@@ -53,8 +53,6 @@ use crate::store::{Store, StoreError};
 mod lease;
 mod shaping;
 
-use shaping::Shaped;
-
 /// Events whose bodies a sender keeps at hand, so that one event to many webhooks is read and prepared once.
 const PREPARED_MAX: usize = 64;
 /// Webhooks that are kept ready before it is looked which of them are gone.
@@ -125,6 +123,9 @@ struct Ready {
     charge: RefCell<Weak<Charge>>,
 }
 
+/// An event whose body was made, and what it holds of the budget, if that was made elsewhere, until its body does.
+type Shaped = (Rc<Ready>, Option<Charge>);
+
 impl Ready {
     /// An event as this dialect sends it.
     fn of(event: Arc<Event>, dialect: Arc<Dialect>) -> Self {
@@ -178,7 +179,7 @@ impl Sender {
         let begin = || (self.tools.clock.now(), Stopwatch::start());
         let (mut begun, mut sent) = (begin(), Sent::default());
         let attempt = async {
-            let shaped = match self.shaped(claim, &target).await {
+            let shaped = match self.shaped(claim, &target, || true).await {
                 Ok(shaped) => shaped,
                 Err(unsent) => return Ok(Err(unsent)),
             };

@@ -1,7 +1,8 @@
 //! Shapes that take long: the whole server in this process, over real sockets. While an account's events are being shaped, which
-//! here takes as long as the test likes, the account reads; and what waits is counted.
+//! here takes as long as the test likes, the account reads; and what waits is counted. What nobody takes is not shaped.
 
-use std::sync::{Mutex, mpsc};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
 use fail::FailScenario;
 use serde_json::json;
@@ -41,6 +42,35 @@ fn what_waits_to_be_shaped_is_counted_and_keeps_nobody_from_reading() {
     drop(go_on);
     for _ in 0..EVENTS {
         assert!(receiver.next().message.body.len() > 400_000);
+    }
+    server.stop();
+    scenario.teardown();
+}
+
+#[test]
+fn what_a_full_hand_does_not_take_is_not_shaped_for_it() {
+    let scenario = FailScenario::setup();
+    let server = Whole::start("senders = 1");
+    let mut client = server.client();
+    let shape = json!({"rename": {"@.data.items[*].sku": "code"}, "drop": ["@.data.source"]});
+    let webhook = client.post("/api/v1/webhooks", &json!({"mode": "pull", "events": ["*"], "shape": shape})).data(201);
+    let shaped = Arc::new(AtomicUsize::new(0));
+    let counted = shaped.clone();
+    fail::cfg_callback("deliver.shape", move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+    })
+    .unwrap();
+    // Each of them fills a hand.
+    let event = json!({"type": "order.paid", "data": {"items": vec![json!({"sku": "a", "cost": 1}); 60_000]}});
+    for _ in 0..2 {
+        client.post("/api/v1/events", &event).data(202);
+    }
+    let pull = format!("/api/v1/webhooks/{}/pull", webhook["id"].as_str().unwrap());
+    for pulled in 1..=2 {
+        let leases = client.get(&format!("{pull}?limit=2&wait=30")).data(200);
+        assert_eq!(leases.as_array().unwrap().len(), 1);
+        assert_eq!(shaped.load(Ordering::SeqCst), pulled, "one for each hand");
+        client.post(&format!("{pull}/ack"), &json!({"leases": [leases[0]["lease"]]})).data(200);
     }
     server.stop();
     scenario.teardown();
