@@ -119,6 +119,26 @@ fn what_a_dialect_and_a_webhook_make_of_an_event_arrives_signed() {
 }
 
 #[test]
+fn what_is_shaped_is_shown_though_looking_for_each_path_would_take_too_long() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = start(dir.path());
+    let mut client = server.client();
+    // The paths have all but their ends in common: shaping goes there once, and looking for each as often as there are.
+    let drop: Vec<String> = (0..64).map(|n| format!("@.data{}.f{n}", ".a".repeat(9))).collect();
+    let text = "x".repeat(300_000);
+    let data = (0..9).fold(json!({"f0": 1, "text": text}), |inner, _| json!({"a": inner}));
+    let event = json!({"type": "a", "data": data});
+    let tried = |client: &mut Client, drop: &[String]| {
+        client.post("/api/v1/shape/try", &json!({"shape": {"drop": drop}, "event": event})).data(200)
+    };
+    let made = tried(&mut client, &drop);
+    assert_eq!((&made["missing"], &made["error"]), (&json!(null), &json!(null)));
+    let inner = (0..9).fold(&made["data"], |outer, _| &outer["a"]);
+    assert_eq!(inner, &json!({"text": text}));
+    assert_eq!(tried(&mut client, &drop[..2])["missing"], json!([drop[1]]));
+}
+
+#[test]
 fn what_is_too_much_for_a_shape_is_a_dead_letter_until_the_shape_is_mended() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = start(dir.path());

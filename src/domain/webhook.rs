@@ -492,7 +492,7 @@ mod tests {
         ];
         for (test, words) in [
             (false, ["", "test_mode", "notices", "unverified", "deleted", ""]),
-            (true, ["test_event", "", "notices", "unverified", "deleted", "test_event"]),
+            (true, ["test_event", "", "notices", "test_event", "deleted", "test_event"]),
         ] {
             for (webhook, word) in webhooks.iter().zip(words) {
                 assert_eq!(webhook.deaf_to(test).map_or("", |why| why.word()), word);

@@ -194,7 +194,7 @@ fn every_key_that_is_carried_comes_back() {
         let actor = |dialect: &Dialect| dialect.sample_actor.as_ref().map(|actor| actor.get().to_string());
         assert_eq!(actor(&back), actor(&whole));
         // All that differs is what is told of, and that schemas say which draft they are of.
-        let told = ["face", "challenge", "disable", "limits", "rate_limit", "max_in_flight"];
+        let told = ["face", "challenge", "disable", "limits", "rate_limit", "max_in_flight", "url_is_secret"];
         for change in crate::dialect::changes(&whole, &back) {
             let is_draft = change.key.starts_with("event (") && change.compatible;
             assert!(is_draft || told.iter().any(|left| change.key.starts_with(left)), "{format:?}: {change:?}");

@@ -166,6 +166,10 @@ impl Staging<'_> {
         change(&mut account)?;
         debug_assert_eq!((account.number, &account.id), (number, &before.id));
         self.put(Tree::Accounts, layout::number(number).to_vec(), &account);
+        if account.limits.events_per_day != before.limits.events_per_day {
+            // That the one before was reached says nothing of this one.
+            self.account_tally(number).day_told_on = 0;
+        }
         self.registry_mut().put_account(account.clone());
         Ok((before, account))
     }

@@ -164,7 +164,7 @@ async fn many_events_leave_by_a_filter_or_by_their_ids_once_it_is_said_which() {
     let job = ask("delete", json!({"type": "*"})).await.data(202);
     ended_for(&server, &admin, &job).await;
     assert_eq!(listed(&server, "").await, [""; 0]);
-    assert_eq!(audited(&server, "delete.started").await.len(), 2);
+    assert_eq!(audited(&server, "delete.started").await.len(), 3);
     server.stop().await;
 }
 

@@ -133,23 +133,6 @@ async fn what_cannot_be_tried_is_told_with_its_field() {
 }
 
 #[actix_web::test]
-async fn what_is_shaped_is_shown_though_looking_for_each_path_would_take_too_long() {
-    let server = Server::start().await;
-    // The paths have all but their ends in common: shaping goes there once, and looking for each as often as there are.
-    let drop: Vec<String> = (0..64).map(|n| format!("@.data{}.f{n}", ".a".repeat(9))).collect();
-    let text = "x".repeat(300_000);
-    let data = (0..9).fold(json!({"f0": 1, "text": text}), |inner, _| json!({"a": inner}));
-    let event = json!({"type": "a", "data": data});
-    let made = try_shape(&server, json!({"shape": {"drop": drop}, "event": event})).await.data(200);
-    assert_eq!((&made["missing"], &made["error"]), (&json!(null), &json!(null)));
-    let inner = (0..9).fold(&made["data"], |outer, _| &outer["a"]);
-    assert_eq!(inner, &json!({"text": text}));
-    let few = try_shape(&server, json!({"shape": {"drop": drop[..2]}, "event": event})).await.data(200);
-    assert_eq!(few["missing"], json!([drop[1]]));
-    server.stop().await;
-}
-
-#[actix_web::test]
 async fn a_filter_is_tried_with_what_else_its_webhook_hears() {
     let server = Server::start().await;
     for (more, deaf) in [

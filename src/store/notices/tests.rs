@@ -337,12 +337,15 @@ fn a_quota_that_is_reached_is_told_to_its_account() {
 #[test]
 fn a_quota_that_is_not_met_exactly_is_told_once_a_day_to_who_is_refused() {
     let mut bench = Bench::new();
-    bench.now(|staging| {
-        staging.update_account(1, |account| {
-            account.limits.events_per_day = Some(3);
-            Ok(())
-        })
-    });
+    let limit = |bench: &mut Bench, limit| {
+        bench.now(move |staging| {
+            staging.update_account(1, move |account| {
+                account.limits.events_per_day = Some(limit);
+                Ok(())
+            })
+        });
+    };
+    limit(&mut bench, 3);
     bench.webhook_with(hearing(0));
     let publish = |bench: &mut Bench, count| {
         let mut answer = bench.store.accept(1, vec![event(); count], None).unwrap();
@@ -359,9 +362,11 @@ fn a_quota_that_is_not_met_exactly_is_told_once_a_day_to_who_is_refused() {
         bench.rest();
     }
     assert!(publish(&mut bench, 1) && bench.kinds(1).len() == 1, "once is enough");
+    limit(&mut bench, 5);
+    assert!(publish(&mut bench, 2) && bench.kinds(1).len() == 2, "another limit is reached for the first time");
     bench.turn(DAY_MS);
-    assert!(!publish(&mut bench, 4));
-    assert_eq!(bench.kinds(1), ["quota.reached"; 2], "and again on another day");
+    assert!(!publish(&mut bench, 6));
+    assert_eq!(bench.kinds(1), ["quota.reached"; 3], "and again on another day");
 }
 
 #[test]
