@@ -2,8 +2,6 @@
 //! moment; what takes longer takes its account's turn on another thread, so nobody's deliveries wait for another's shape; and what
 //! waits there holds its bytes of the budget.
 
-use std::rc::Rc;
-
 use super::{Ready, Sender, Shaped};
 use crate::deliver::book::Unsent;
 use crate::deliver::schedule::Claim;
