@@ -123,6 +123,9 @@ struct Ready {
     charge: RefCell<Weak<Charge>>,
 }
 
+/// An event whose body was made, and what it holds of the budget, if that was made elsewhere, until its body does.
+type Shaped = (Rc<Ready>, Option<Charge>);
+
 impl Ready {
     /// An event as this dialect sends it.
     fn of(event: Arc<Event>, dialect: Arc<Dialect>) -> Self {
@@ -176,7 +179,10 @@ impl Sender {
         let begin = || (self.tools.clock.now(), Stopwatch::start());
         let (mut begun, mut sent) = (begin(), Sent::default());
         let attempt = async {
-            let shaped = self.shaped(claim, &target).await;
+            let shaped = match self.shaped(claim, &target, || true).await {
+                Ok(shaped) => shaped,
+                Err(unsent) => return Ok(Err(unsent)),
+            };
             // Its endpoint has nothing to do with how long that took.
             begun = begin();
             let request = self.request(claim, &target, (shaped, begun.1), &mut sent);
@@ -255,7 +261,7 @@ impl Sender {
         &self,
         claim: &Claim,
         target: &Target,
-        (shaped, watch): (Option<Rc<Ready>>, Stopwatch),
+        (shaped, watch): (Option<Shaped>, Stopwatch),
         sent: &mut Sent,
     ) -> Result<Outcome, Unsent> {
         if claim.webhook.url.is_mail() {
@@ -303,12 +309,13 @@ impl Sender {
         &self,
         claim: &Claim,
         target: &Target,
-        shaped: Option<Rc<Ready>>,
+        shaped: Option<Shaped>,
         sent: &mut Sent,
     ) -> Result<Result<Written, Outcome>, Unsent> {
         if let Err(why) = &target.fit {
             return Ok(Err(Outcome::Unsendable(why.clone())));
         }
+        let (shaped, held) = shaped.unzip();
         let ready = match shaped.map_or_else(|| self.ready_for(claim, target), |ready| Ok(Some(ready))) {
             Ok(Some(ready)) => ready,
             Ok(None) => return Ok(Err(Outcome::Unsendable(NOT_KEPT.into()))),
@@ -323,6 +330,8 @@ impl Sender {
         };
         let (facts, keys) = (target.facts(claim, &ready.event, &self.tools.clock), target.keys_at(&self.tools.clock));
         let body = target.dialect.body(prepared, &facts, &keys);
+        // From here on its body holds what there is to hold.
+        drop(held);
         let charge = self.charge(&ready, prepared, claim.webhook.account, body.len());
         let charge = charge.ok_or(Unsent::NoRoom)?;
         if let Some(limit) = target.dialect.limits.body_bytes_max.filter(|limit| body.len() > *limit) {

@@ -47,8 +47,9 @@ impl Pace {
     pub fn take_back(&mut self, limit: RateLimit, at: UnixMs, now: UnixMs) {
         self.forget(limit, now);
         // What is taken back leaves groups that are not full; where there are too many, it stays counted until its period is over.
-        let has_room = self.groups.len() < 2 * GROUPS_MAX as usize;
-        if let Some((_, count)) = self.groups.iter_mut().find(|(last, _)| has_room && at <= *last) {
+        // And one whose period is over is not counted any more: what is counted is others.
+        let may_leave = self.groups.len() < 2 * GROUPS_MAX as usize && at + limit.period_ms() > now;
+        if let Some((_, count)) = self.groups.iter_mut().find(|(last, _)| may_leave && at <= *last) {
             (*count, self.sent) = (*count - 1, self.sent - 1);
             self.groups.retain(|(_, count)| *count > 0);
         }
@@ -150,6 +151,16 @@ mod tests {
         assert_eq!(pace.allowance(limit, NOW).remaining, 0);
         assert!(!pace.is_over(NOW + 59_999) && !pace.is_over(NOW + 60_000), "one more is owed");
         assert!(pace.is_over(NOW + 90_000));
+    }
+
+    #[test]
+    fn what_is_taken_back_after_its_period_takes_nothing_else_out_of_the_count() {
+        let (limit, mut pace, later) = (a_minute(1, 1), Pace::default(), NOW + 61_000);
+        [NOW, later].into_iter().for_each(|at| take(&mut pace, limit, at).unwrap());
+        pace.take_back(limit, NOW, later);
+        assert_eq!(pace.room(limit, later), Err(later + 60_000));
+        pace.take_back(limit, later, later + 1);
+        assert_eq!(pace.room(limit, later + 1), Ok(()));
     }
 
     #[test]

@@ -81,6 +81,12 @@ impl Store {
         line.turn().await
     }
 
+    /// A turn at shaping what is not shaped in a moment: one of an account at a time. Who reads does not wait for it.
+    pub async fn turn_to_shape(&self, account: AccountNumber) -> Turn {
+        let line = self.0.shapers.line_up(account, 0).expect("nothing holds no room");
+        line.turn().await
+    }
+
     /// Makes a change in the commit thread, for an account or, with 0, for nobody. The answer comes once it has reached the
     /// disk.
     pub async fn change<T: Send + 'static>(

@@ -62,6 +62,8 @@ pub struct Inner {
     pub turns: Arc<Turns>,
     /// At reading what is not read in a moment.
     pub readers: Arc<Turns>,
+    /// At shaping what is not shaped in a moment.
+    pub shapers: Arc<Turns>,
     /// Bytes of events whose bodies are being written ahead.
     pub ahead: Arc<ByteBudget>,
     pub listener: OnceLock<Arc<dyn Listener>>,

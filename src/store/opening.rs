@@ -51,6 +51,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         foreseen: Arc::new(Foreseen::over(open_trees, registry)),
         turns: Arc::new(Turns::new(cores().div_ceil(2), bounds.bytes_max)),
         readers: Arc::new(Turns::new(cores().max(2), 0)),
+        shapers: Arc::new(Turns::new(cores().div_ceil(2), 0)),
         ahead: ByteBudget::new(bounds.bytes_max),
         listener: OnceLock::new(),
         space_low: AtomicBool::new(false),
@@ -71,7 +72,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
     Ok((Store(inner), committer))
 }
 
-/// What takes long ahead of the commit has half of them, so that the others serve whoever asks for little.
+/// What takes long ahead of the commit has half of them, and so has what takes long to shape, so that the others serve whoever asks for little.
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -12,6 +12,7 @@ mod outcomes;
 mod readers;
 mod reading;
 mod sending;
+mod shaping;
 #[path = "../support/mod.rs"]
 mod support;
 mod whole;

@@ -23,13 +23,14 @@ impl Sender {
     /// Hands the claimed delivery over and waits for the end of its lease. Says also by which dialect it was made. An error
     /// says that nothing was attempted.
     pub async fn lease(&self, claim: &Claim, hand: Hand) -> Result<(Made, Arc<Dialect>), Unsent> {
-        if hand.is_full() || hand.is_gone() {
+        let is_wanted = || !(hand.is_full() || hand.is_gone());
+        if !is_wanted() {
             return Err(Unsent::Untaken);
         }
         let target = self.target(&claim.webhook);
         let shaped = tokio::select! {
             biased;
-            shaped = self.shaped(claim, &target) => shaped,
+            shaped = self.shaped(claim, &target, is_wanted) => shaped?,
             () = target.broken_off.notified() => return Err(Unsent::BrokenOff),
         };
         let (started_at, watch) = (self.tools.clock.now(), Stopwatch::start());
