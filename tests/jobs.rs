@@ -58,6 +58,20 @@ impl Bench {
         (self.store, self.committer) = open(&self.memory, &self.clock);
     }
 
+    /// Turns a job to its end, with a restart before every other step.
+    #[track_caller]
+    fn restart_until_ended(&mut self, job: &Job) {
+        let mut steps = 0;
+        while self.job(job.id).is_running() {
+            steps += 1;
+            if steps % 2 == 0 {
+                self.reopen();
+            }
+            self.committer.step();
+        }
+        assert!(steps > 2, "{steps} small steps");
+    }
+
     /// One group with one request; a step of a job is part of it.
     fn now<T: Send + 'static>(
         &mut self,
@@ -310,15 +324,7 @@ fn an_event_goes_once_more_to_all_who_want_it_now_whatever_restarts_come_between
     assert_eq!((count.count, count.skipped, count.examined), (400, 0, 502), "of 100 it is open");
     let job = bench.create(again);
     let after = bench.webhook("task.*", false);
-    let mut steps = 0;
-    while bench.job(job.id).is_running() {
-        steps += 1;
-        if steps % 2 == 0 {
-            bench.reopen();
-        }
-        bench.committer.step();
-    }
-    assert!(steps > 2, "{steps} small steps");
+    bench.restart_until_ended(&job);
     assert_eq!(counts(&bench.job(job.id)), (JobState::Done, 502, 400, 0));
     let causes = |number: WebhookNumber| bench.deliveries(number).iter().map(|one| one.cause).collect::<Vec<_>>();
     let first = |number: WebhookNumber| event.delivery_to(number);
@@ -340,15 +346,7 @@ fn webhooks_are_deleted_once_in_small_steps_whatever_restarts_come_between() {
     let selection = WebhookSelection { tag: Some("old".into()), ..WebhookSelection::default() };
     let job = bench.create(bulk(JobKind::Delete, Source::Webhooks(Box::new(selection))));
     bench.now(move |staging| staging.create_webhook(tagged(1), None)).unwrap();
-    let mut steps = 0;
-    while bench.job(job.id).is_running() {
-        steps += 1;
-        if steps % 2 == 0 {
-            bench.reopen();
-        }
-        bench.committer.step();
-    }
-    assert!(steps > 2, "{steps} small steps");
+    bench.restart_until_ended(&job);
     assert_eq!(counts(&bench.job(job.id)), (JobState::Done, 600, 400, 0));
     let left: Vec<bool> = bench.store.registry().webhooks_of(1).map(|one| one.tags.is_empty()).collect();
     assert_eq!(left.iter().filter(|is_bare| **is_bare).count(), 200);
