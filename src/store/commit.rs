@@ -14,7 +14,7 @@ use super::inner::Inner;
 use super::kept::KeptBy;
 use super::message::{Notice, Settled, Settlement};
 use super::queue::{Group, Woken};
-use super::reclaim::Reclaimer;
+use super::reclaim::{Debt, Reclaimer};
 use super::rows;
 use super::staging::Staging;
 use super::to_come::ToCome;
@@ -57,6 +57,8 @@ pub struct Committer {
     unsynced: Option<UnixMs>,
     /// Since when something is synced and the mark of it is not.
     unmarked: Option<Stopwatch>,
+    /// Pages that are to be cleaned for what was written.
+    debt: Debt,
     /// Before the store is opened again after the next failure. A store that opens and fails at once is not opened over
     /// and over without a pause.
     pause: Duration,
@@ -74,8 +76,8 @@ impl Committer {
         let carried = Carried { ids, dice, tallies: Tallies::default(), sums, kept_by, to_come, is_space_low: false };
         let (low_space_told, space_seen) = (false, Stopwatch::start());
         let (unsynced, unmarked, pause) = (None, None, Duration::ZERO);
-        let alone = 0;
-        Ok(Self { inner, carried, upkeep, low_space_told, space_seen, unsynced, unmarked, pause, alone })
+        let (debt, alone) = (Debt::default(), 0);
+        Ok(Self { inner, carried, upkeep, low_space_told, space_seen, unsynced, unmarked, debt, pause, alone })
     }
 
     /// Serves groups until the store is closed and nothing waits.
@@ -230,6 +232,11 @@ impl Committer {
             self.inner.commits.payloads_gone.fetch_add(u64::from(notice.payload_gone), Ordering::Relaxed);
             if writes.keys() > 0 {
                 self.unsynced.get_or_insert(moment.now);
+            }
+            let pages = self.debt.pages(writes.keys(), &self.inner.fare);
+            if pages > 0 {
+                // What fails here, the sync meets too.
+                let _ = trees.reclaim(pages);
             }
             if must_sync && self.unsynced.is_some() {
                 trees.sync()?;

@@ -15,6 +15,7 @@ use super::layout::{self, Tree};
 use super::message::{Listener, Notice};
 use super::own_types::KnownType;
 use super::queue::Queue;
+use super::reclaim::Fare;
 use super::record;
 use super::registry::Registry;
 use super::seal::Seals;
@@ -74,6 +75,7 @@ pub struct Inner {
     pub to_come: AtomicU64,
     pub seals: Arc<Seals>,
     pub commits: Commits,
+    pub fare: Fare,
     /// What could not be read.
     pub reports: Arc<Reports>,
     /// Of the commit thread.

@@ -14,6 +14,7 @@ use super::handle::Store;
 use super::inner::{Commits, Inner};
 use super::keeping::Keeping;
 use super::queue::{Bounds, Queue};
+use super::reclaim::Fare;
 use super::registry::Registry;
 use super::seal::{self, MasterKeys, Seals};
 use super::settings::Settings;
@@ -59,6 +60,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         to_come: AtomicU64::new(0),
         seals: Arc::new(Seals::new(keys)),
         commits: Commits::default(),
+        fare: Fare::default(),
         reports,
         pulse: Pulse::of("commit"),
         keeping,

@@ -3,13 +3,13 @@
 //! go in many places, and takes the segments in the order of the file, so the last ones wait for ever: the files grew to
 //! twenty times of what was kept in them. (sled's own flusher would help, but it also syncs and drops the error, and then a sync
 //! of ours succeeds that should not.) So a thread has sled write a page whole again and again that nobody reads. What stays true:
-//! it does so while the files grow by more than is explained by what they hold; while they are larger than they need be, what is
-//! written owes pages, which are reclaimed then, or later where there is more time; it takes a fifth of a core, more the larger the files are against what they hold,
-//! and half of the time at most; a sync has its turn before the next few pages, and after one that failed nothing more is
-//! reclaimed.
+//! it does so while the files grow by more than is explained by what they hold; it takes a fifth of a core, more the larger the files
+//! are against what they hold, and half of the time at most; a sync has its turn before the next few pages, and after one that
+//! failed nothing more is reclaimed. Where much is written the thread hardly gets a turn between the syncs, so while the files are
+//! larger than they need be, who writes cleans too: each group pays for its keys before it is synced.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -34,11 +34,13 @@ const HASTE: u32 = RESTS;
 const PAGES: std::ops::RangeInclusive<usize> = 1_000..=32_000;
 /// With every second in which there is none, one of so many pages less.
 const FADES: usize = 32;
-/// While the files are larger than they need be, so many keys that are written owe one page: some two thirds of what sled cleans by
-/// itself, which is one for ten.
-const KEYS_A_PAGE: u64 = 16;
-/// Pages that can be owed: those of a busy quarter of an hour, and more than some gibibytes hold.
-const OWED_MAX: u64 = 2_000_000;
+/// While the files are larger than they need be, so many keys that are written pay for one page, and half as many with each further
+/// degree of haste. (sled cleans one for ten by itself.)
+const KEYS_A_PAGE: usize = 16;
+/// Pages that a group cleans: some five milliseconds. What it still owes the next one pays.
+const GROUP_PAGES_MAX: usize = 96;
+/// Pages that can be owed.
+const OWED_MAX: usize = 10 * GROUP_PAGES_MAX;
 /// So many times as much as what is held may the files take: a log with segments that are half full.
 const GROWS: u64 = 3;
 /// What an open delivery takes: its row, and one that says what waits or when it is due.
@@ -71,6 +73,36 @@ impl Drop for Reclaimer {
     }
 }
 
+/// What groups pay: so many keys for one page, none if zero.
+#[derive(Debug, Default)]
+pub struct Fare(AtomicUsize);
+
+impl Fare {
+    fn set(&self, size: Option<Size>) {
+        let keys = size.filter(|size| size.is_large()).map_or(0, |size| KEYS_A_PAGE >> (size.haste() - 2));
+        self.0.store(keys, Ordering::Relaxed);
+    }
+}
+
+/// What the commit thread owes, in keys.
+#[derive(Debug, Default)]
+pub struct Debt(usize);
+
+impl Debt {
+    /// So many keys were written. Gives how many pages are to be cleaned before they are synced.
+    pub fn pages(&mut self, keys: usize, fare: &Fare) -> usize {
+        let keys_a_page = fare.0.load(Ordering::Relaxed);
+        if keys_a_page == 0 {
+            self.0 = 0;
+            return 0;
+        }
+        self.0 = (self.0 + keys).min(OWED_MAX * keys_a_page);
+        let pages = (self.0 / keys_a_page).min(GROUP_PAGES_MAX);
+        self.0 -= pages * keys_a_page;
+        pages
+    }
+}
+
 /// What is looked at.
 #[derive(Debug, Clone, Copy)]
 struct Size {
@@ -78,8 +110,6 @@ struct Size {
     files: u64,
     /// Bytes of what they hold.
     held: u64,
-    /// Keys that were written since the start.
-    keys: u64,
 }
 
 impl Size {
@@ -109,30 +139,20 @@ struct Pages {
     before: Option<Size>,
     /// The most that they held. For what came and went there was room: if they grow for it again, it was not used.
     most: u64,
-    /// What was written while they were too large, and is not made good for yet.
-    owed: u64,
 }
 
 impl Pages {
     /// The store has this size now.
     fn after(&mut self, size: Size) -> usize {
         let before = self.before.replace(size).unwrap_or(size);
-        let are_large = size.is_large();
-        let explained = if are_large { 0 } else { GROWS * size.held.saturating_sub(self.most) };
+        let explained = if size.is_large() { 0 } else { GROWS * size.held.saturating_sub(self.most) };
         self.most = self.most.max(size.held);
         let grown = size.files.saturating_sub(before.files).saturating_sub(explained);
         self.now = match grown >= SEGMENT_BYTES as u64 {
             true => (self.now * 2).clamp(*PAGES.start(), *PAGES.end()),
             false => self.now - self.now.div_ceil(FADES),
         };
-        let owes = (size.keys - before.keys) / KEYS_A_PAGE;
-        self.owed = if are_large { (self.owed + owes).min(OWED_MAX) } else { 0 };
-        self.now.max(usize::try_from(self.owed).unwrap_or(usize::MAX)).min(*PAGES.end())
-    }
-
-    /// So many of them were reclaimed.
-    fn paid(&mut self, pages: usize) {
-        self.owed = self.owed.saturating_sub(pages as u64);
+        self.now
     }
 }
 
@@ -141,15 +161,15 @@ fn reclaim(inner: &Inner, stopped: &Receiver<()>) {
     let mut rest = PACE;
     while stopped.recv_timeout(rest) == Err(RecvTimeoutError::Timeout) {
         let watch = Stopwatch::start();
-        let (mut left, haste) = size(inner).map_or((0, 1), |size| (pages.after(size), size.haste()));
+        let size = size(inner);
+        inner.fare.set(size);
+        let (mut left, haste) = size.map_or((0, 1), |size| (pages.after(size), size.haste()));
         let slice = SLICE * haste as usize;
         while left > 0 && watch.elapsed() < PACE {
             let effort = Effort::start();
             // Who writes meets the same error, and has to do something about it.
             let Ok(is_done) = inner.trees().and_then(|trees| trees.reclaim(slice)) else { break };
-            let done = if is_done { slice } else { 0 };
-            left = left.saturating_sub(done);
-            pages.paid(done);
+            left = left.saturating_sub(if is_done { slice } else { 0 });
             let rests = if is_done { effort.spent() * RESTS / haste } else { YIELDS };
             if stopped.recv_timeout(rests) != Err(RecvTimeoutError::Timeout) {
                 return;
@@ -163,8 +183,7 @@ fn reclaim(inner: &Inner, stopped: &Receiver<()>) {
 fn size(inner: &Inner) -> Option<Size> {
     let sums = inner.sums();
     let files = inner.trees().and_then(|trees| trees.size_bytes()).ok()?;
-    let keys = inner.commits.keys.load(Ordering::Relaxed);
-    Some(Size { files, held: sums.kept.total() + OPEN_BYTES * sums.totals.open(), keys })
+    Some(Size { files, held: sums.kept.total() + OPEN_BYTES * sums.totals.open() })
 }
 
 #[cfg(test)]
@@ -207,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_larger_the_files_are_against_what_they_hold_the_more_haste_there_is() {
-        let haste = |files, held| Size { files: files * SEGMENT, held: held * SEGMENT, keys: 0 }.haste();
+        let haste = |files, held| Size { files: files * SEGMENT, held: held * SEGMENT }.haste();
         assert_eq!([0, 10, 29, 30, 34, 35, 40, 1000].map(|files| haste(files, 10)), [1, 1, 1, 2, 2, 3, 4, 4]);
         assert_eq!([1, 2, 3, 4].map(|files| haste(files, 0)), [1, 1, 2, 4], "nothing held is a segment");
     }
@@ -215,7 +234,7 @@ mod tests {
     #[test]
     fn of_files_that_grow_for_no_reason_ever_more_is_reclaimed_and_of_others_ever_less() {
         let mut pages = Pages::default();
-        let mut after = |files, held| pages.after(Size { files: files * SEGMENT, held: held * SEGMENT, keys: 0 });
+        let mut after = |files, held| pages.after(Size { files: files * SEGMENT, held: held * SEGMENT });
         assert_eq!(after(1000, 400), 0, "nobody knows how they grew");
         assert_eq!(after(1010, 404), 0, "what is held explains it");
         assert_eq!(after(1010, 405), 0, "they do not grow");
@@ -230,19 +249,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_while_the_files_are_larger_than_they_need_be_owes_pages_until_they_are_reclaimed() {
-        let mut pages = Pages::default();
-        let mut after = |paid, files, keys| {
-            pages.paid(paid);
-            pages.after(Size { files: files * SEGMENT, held: 10 * SEGMENT, keys })
+    fn who_writes_pays_with_pages_while_the_files_are_larger_than_they_need_be() {
+        let (fare, mut debt) = (Fare::default(), Debt::default());
+        let mut pages = |files: u64, keys| {
+            fare.set(Some(Size { files: files * SEGMENT, held: 10 * SEGMENT }));
+            debt.pages(keys, &fare)
         };
-        assert_eq!([after(0, 29, 0), after(0, 29, 160_000)], [0, 0], "they are as large as may be");
-        assert_eq!([after(0, 30, 160_000), after(0, 30, 176_000)], [1_000, 1_000], "the first has grown");
-        assert_eq!(after(1_000, 30, 336_000), 10_000);
-        assert_eq!(after(4_000, 30, 336_000), 6_000, "what there was no time for is owed on");
-        assert_eq!(after(6_000, 30, 336_000), 878);
-        assert_eq!(after(0, 30, 336_000_000), 32_000, "what a second can hold");
-        assert_eq!(after(OWED_MAX as usize - 5_000, 30, 336_000_000), 5_000, "no more is owed than this");
-        assert_eq!(after(0, 29, 336_000_000), 797, "and nothing once they are as they should be");
+        assert_eq!(pages(29, 1_000), 0, "they are as large as may be");
+        assert_eq!([pages(30, 40), pages(30, 40)], [2, 3], "what is left of a page is not forgotten");
+        assert_eq!([pages(35, 80), pages(40, 80), pages(1_000, 80)], [10, 20, 20], "the larger they are, the more");
+        assert_eq!([pages(40, 480), pages(40, 0), pages(40, 0)], [96, 24, 0], "a group cleans no more than this");
+        assert_eq!(pages(40, u32::MAX as usize), 96);
+        let further = std::iter::from_fn(|| Some(pages(40, 0))).take_while(|pages| *pages > 0).sum::<usize>();
+        assert_eq!(further, OWED_MAX - 96, "no more is owed than this");
+        assert_eq!(
+            [pages(40, 1_000), pages(29, 0), pages(40, 0)],
+            [96, 0, 0],
+            "nothing is once they are as they should be"
+        );
     }
 }
