@@ -28,6 +28,16 @@ pub fn routes(to: &mut web::ServiceConfig) {
     to.service(codes::begin).service(codes::confirm).service(codes::renew).service(codes::give_up_page).service(codes::give_up);
 }
 
+/// Where there is no dashboard, one begins at what there is to read.
+pub fn no_routes(to: &mut web::ServiceConfig) {
+    to.service(docs);
+}
+
+#[get("/")]
+async fn docs() -> HttpResponse {
+    see_other("/docs")
+}
+
 #[get("/")]
 async fn front() -> HttpResponse {
     see_other("/dashboard")

@@ -169,6 +169,7 @@ fn user_page(
             @if let Some(provider) = &user.identity_provider { dt { "Logs in by" } dd { (provider) } }
         }
         @if is_oneself {
+            (wrong(problem, &[]))
             p { "This is you: " a href="/dashboard/you" { "name, password, second factor" } ". Your role can only be changed by another owner." }
         } @else {
             (change_form(seat, &user, &at(""), problem))
