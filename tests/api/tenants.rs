@@ -89,7 +89,20 @@ pub async fn owned(server: &Server, account: &str, wanted: impl Fn(&str) -> bool
         cursors.extend(page["next_cursor"].as_str().map(str::to_string));
     }
     assert!(cursors.len() >= 3, "the owner's lists have further pages: {cursors:?}");
-    Owned { account: account.into(), key, ids, webhook, event, delivery, job, event_type, key_id, user, session, cursors }
+    Owned {
+        account: account.into(),
+        key,
+        ids,
+        webhook,
+        event,
+        delivery,
+        job,
+        event_type,
+        key_id,
+        user,
+        session,
+        cursors,
+    }
 }
 
 /// A user of the account, and a session of that user: their ids.

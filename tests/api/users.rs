@@ -37,10 +37,14 @@ async fn a_user_is_invited_shown_changed_and_removed() {
 
     let change = json!({"name": "Ada", "role": "owner"});
     let changed = server.ask("PATCH", &path).json(change).send().await.data(200);
-    assert_eq!((&changed["name"], &changed["role"], &changed["state"]), (&json!("Ada"), &json!("owner"), &json!("invited")));
+    assert_eq!(
+        (&changed["name"], &changed["role"], &changed["state"]),
+        (&json!("Ada"), &json!("owner"), &json!("invited"))
+    );
     let locked = server.ask("PATCH", &path).json(json!({"disabled": true})).send().await.data(200);
     assert_eq!(locked["state"], "disabled");
-    let field = server.ask("PATCH", &path).json(json!({"second_factor": true})).send().await.error(400, "invalid_field");
+    let field =
+        server.ask("PATCH", &path).json(json!({"second_factor": true})).send().await.error(400, "invalid_field");
     assert_eq!(field, "second_factor");
     let field = server.ask("PATCH", &path).json(json!({"name": "a\nb"})).send().await.error(400, "invalid_field");
     assert_eq!(field, "name");

@@ -63,7 +63,8 @@ impl Browser {
     pub fn ask(&mut self, method: &str, path: &str, headers: &[(&str, String)], body: &str) -> Page {
         let (scheme, host) = self.origin.split_once("://").expect("a scheme");
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nUser-Agent: Firefox/1\r\n");
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nUser-Agent: Firefox/1\r\n");
         if scheme == "https" {
             request.push_str("X-Forwarded-Proto: https\r\n");
         }
@@ -132,7 +133,12 @@ impl Page {
     /// Asserts that it refuses, in these words.
     #[track_caller]
     pub fn refuses(&self, status: u16, words: &str) {
-        assert!(self.status == status && self.text.contains(words), "{} instead of {status} and {words:?}: {}", self.status, self.text);
+        assert!(
+            self.status == status && self.text.contains(words),
+            "{} instead of {status} and {words:?}: {}",
+            self.status,
+            self.text
+        );
     }
 
     /// What a hidden field of its first form holds.

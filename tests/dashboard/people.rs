@@ -49,7 +49,8 @@ fn a_cookie_is_for_this_host_and_no_script_and_each_log_in_has_another() {
     let page = tls.log_in("root@example.com", PASSWORD);
     page.leads_to("/dashboard");
     let cookie = page.cookies()[0].to_owned();
-    let is_bound = cookie.starts_with("__Host-hookwheel=") && cookie.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax");
+    let is_bound =
+        cookie.starts_with("__Host-hookwheel=") && cookie.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax");
     assert!(is_bound, "{cookie}");
     assert!(tls.is_in());
     for page in [page, browser.get("/dashboard/you"), Browser::new(here.address).get("/dashboard/log-in")] {
@@ -185,6 +186,8 @@ impl Here {
     /// Until what the last request wrote on the side is written: a change of one's own comes behind it.
     fn client_waits(&self, browser: &Browser) {
         let mut browser = browser.clone();
-        browser.submit("/dashboard/you", "/dashboard/you/name", &[("name", "Root")]).leads_to("/dashboard/you?said=renamed");
+        browser
+            .submit("/dashboard/you", "/dashboard/you/name", &[("name", "Root")])
+            .leads_to("/dashboard/you?said=renamed");
     }
 }

@@ -14,7 +14,8 @@ impl App {
     }
 
     fn code(&self, here: &Here) -> String {
-        let totp = Builder::new().with_algorithm(Algorithm::SHA1).with_secret(self.0.clone()).build().expect("it is one");
+        let totp =
+            Builder::new().with_algorithm(Algorithm::SHA1).with_secret(self.0.clone()).build().expect("it is one");
         totp.generate(here.clock.wall() / 1000).to_string()
     }
 }
@@ -85,7 +86,9 @@ fn a_recovery_code_lets_in_once_and_the_new_ones_replace_the_old() {
     here.turn(30_000);
     let give_up = [("code", app.code(&here))];
     let give_up = give_up.each_ref().map(|(name, code)| (*name, code.as_str()));
-    browser.submit("/dashboard/you/codes/give-up", "/dashboard/you/codes/give-up", &give_up).leads_to("/dashboard/you?said=no-codes");
+    browser
+        .submit("/dashboard/you/codes/give-up", "/dashboard/you/codes/give-up", &give_up)
+        .leads_to("/dashboard/you?said=no-codes");
     assert!(!other.is_in());
     other.log_in("root@example.com", PASSWORD).leads_to("/dashboard");
     here.stop();

@@ -26,10 +26,7 @@ fn an_invitation_is_used_once_and_to_look_at_it_uses_nothing() {
     }
     Browser::new(here.address).post(&link, &[("password", PASSWORD)]).refuses(404, "good for one use");
     Browser::new(here.address).log_in("ada@example.com", PASSWORD).leads_to("/dashboard");
-    assert_eq!(
-        here.deeds("default")[..4],
-        ["user.logged_in", "user.logged_in", "user.password_set", "user.invited"],
-    );
+    assert_eq!(here.deeds("default")[..4], ["user.logged_in", "user.logged_in", "user.password_set", "user.invited"],);
     here.stop();
 }
 

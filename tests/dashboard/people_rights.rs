@@ -30,7 +30,9 @@ fn owners_invite_and_others_do_not_even_see_who_there_is() {
     assert!(page.text.contains("Eve &lt;i&gt;") && page.text.contains("owner@acme.example"), "{}", page.text);
     owner.submit(PEOPLE, PEOPLE, &invite).refuses(409, "has this address");
     owner.submit(PEOPLE, PEOPLE, &[("email", "nobody"), ("role", "viewer")]).refuses(400, "must be a mail address");
-    owner.submit(PEOPLE, PEOPLE, &[("email", "a@x.y"), ("role", "king")]).refuses(400, "must be viewer, operator or owner");
+    owner
+        .submit(PEOPLE, PEOPLE, &[("email", "a@x.y"), ("role", "king")])
+        .refuses(400, "must be viewer, operator or owner");
 
     assert_eq!(eve.get("/dashboard/@acme/").status, 200);
     eve.get(PEOPLE).refuses(403, "only an owner");
@@ -108,7 +110,9 @@ fn a_form_needs_the_token_of_its_session_and_a_page_of_this_server() {
     let invite = [("email", "eve@acme.example"), ("role", "viewer")];
     owner.post(PEOPLE, &invite).refuses(403, "not from a page of this server");
     let stranger = other.get(PEOPLE).field("token");
-    owner.post(PEOPLE, &[&invite[..], &[("token", stranger.as_str())]].concat()).refuses(403, "not from a page of this server");
+    owner
+        .post(PEOPLE, &[&invite[..], &[("token", stranger.as_str())]].concat())
+        .refuses(403, "not from a page of this server");
     for foreign in ["https://evil.example", "null", ""] {
         owner.from = Some(foreign);
         owner.submit(PEOPLE, PEOPLE, &invite).refuses(403, "did not come from a page of this server");
@@ -120,10 +124,8 @@ fn a_form_needs_the_token_of_its_session_and_a_page_of_this_server() {
     }
     owner.from = None;
     let token = owner.get(PEOPLE).field("token");
-    let body = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(invite)
-        .append_pair("token", &token)
-        .finish();
+    let body =
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(invite).append_pair("token", &token).finish();
     // Where a browser says no origin, the page that it says will do.
     let from = [("Referer", format!("{}{PEOPLE}", owner.origin))];
     assert_eq!(owner.ask("POST", PEOPLE, &from, &body).status, 200);

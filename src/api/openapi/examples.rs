@@ -55,8 +55,8 @@ fn special(of: &str, field: &str) -> Option<Value> {
 
 fn usual(field: &str) -> Option<Value> {
     Some(match field {
-        "id" | "webhook" | "webhook_id" | "event_id" | "delivery_id" | "replay_of" | "key_id" | "user_id" | "session_id"
-        | "target" => json!(ID),
+        "id" | "webhook" | "webhook_id" | "event_id" | "delivery_id" | "replay_of" | "key_id" | "user_id"
+        | "session_id" | "target" => json!(ID),
         "cursor" | "next_cursor" | "deliveries_next_cursor" => json!("AZgOWjwfeiuMTQAAAAAAAQAA"),
         "state" => json!("dead"),
         "step" => json!("hour"),
