@@ -270,6 +270,7 @@ fn new_event() -> NewEvent {
         test: false,
         channels: Vec::new(),
         fingerprint: None,
+        trace: None,
     }
 }
 
@@ -284,6 +285,7 @@ fn event() -> Event {
         webhooks: vec![1],
         channels: Vec::new(),
         fingerprint: None,
+        trace: None,
         data: data(),
         actor: None,
         metadata: None,

@@ -1,27 +1,54 @@
-//! The log: lines on standard error, for people or for machines. A panic is a line of it like any other, and told once.
+//! The log: lines on standard error, for people or for machines. A panic is a line of it like any other, and told once. What
+//! stays true: libraries say only what they warn of, and a line for each event, attempt and call costs nothing where it is off.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 
-use crate::config::{LogConfig, LogFormat};
+use crate::config::{Access, LogConfig, LogFormat};
 
-/// What is not logged unless a filter asks for it. What sled finds, the store says in its own words.
+/// What is not logged unless a filter asks for it. What sled finds, the store says in its own words; and the HTTP server logs each
+/// broken request: whoever sends them would fill the disk.
 const QUIET: &str = "actix_http=off,h2=off,sled=off";
+/// The target of the lines for each event, each attempt and each call: they are told from all others by it.
+const ACCESS: &str = "hookwheel::access";
+/// Levels as they are written.
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 /// Starts the log. An error says what is wrong with the filter.
 pub fn start(config: &LogConfig) -> Result<(), String> {
-    // The HTTP server logs each broken request: whoever sends them would fill the disk. A filter may say otherwise.
-    let filter = tracing_subscriber::EnvFilter::try_new(format!("{QUIET},{}", config.level));
-    let filter = filter.map_err(|error| error.to_string())?;
     let is_terminal = std::io::stderr().is_terminal();
+    let is_json = match config.format {
+        LogFormat::Auto => !is_terminal,
+        LogFormat::Text => false,
+        LogFormat::Json => true,
+    };
+    let filter = tracing_subscriber::EnvFilter::try_new(filter(config, is_json));
+    let filter = filter.map_err(|error| error.to_string())?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
-    match config.format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+    match is_json {
+        false => log.init(),
+        true => log.json().flatten_event(true).init(),
     }
     std::panic::set_hook(Box::new(tell_panic));
     Ok(())
+}
+
+/// What is logged. A level alone is that of the server; what a filter says goes before all that is said here.
+fn filter(config: &LogConfig, is_json: bool) -> String {
+    let level = config.level.trim();
+    let word = LEVELS.iter().position(|known| level.eq_ignore_ascii_case(known));
+    let shows_info = word.is_none_or(|word| word >= 2);
+    let access = match config.access {
+        Access::Auto => is_json && shows_info,
+        Access::On => true,
+        Access::Off => false,
+    };
+    let access = if access { "info" } else { "off" };
+    match word {
+        Some(_) => format!("warn,{QUIET},hookwheel={level},{ACCESS}={access}"),
+        None => format!("warn,{QUIET},{ACCESS}={access},{level}"),
+    }
 }
 
 /// What became of the thread is told by who notices.
@@ -32,5 +59,68 @@ fn tell_panic(panic: &PanicHookInfo<'_>) {
     match backtrace.status() {
         BacktraceStatus::Captured => tracing::error!(thread, at, %backtrace, "panicked: {message}"),
         _ => tracing::error!(thread, at, "panicked: {message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What is written.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("nobody panics").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What of each kind is logged with these settings.
+    fn logged(level: &str, access: Access, is_json: bool) -> String {
+        let lines = Lines::default();
+        let to = lines.clone();
+        let config = LogConfig { level: level.into(), access, ..LogConfig::default() };
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter(&config, is_json).parse::<tracing_subscriber::EnvFilter>().expect("a filter"))
+            .with_writer(move || to.clone())
+            .finish();
+        tracing::subscriber::with_default(log, || {
+            tracing::info!(target: "hookwheel::access", "a call");
+            tracing::debug!(target: "hookwheel::store", "ours, in detail");
+            tracing::info!(target: "hookwheel::deliver", "ours");
+            tracing::info!(target: "actix_server", "theirs");
+            tracing::warn!(target: "hickory_resolver", "they warn");
+            tracing::error!(target: "actix_http", "a broken request");
+        });
+        let text = lines.0.lock().expect("nobody panics").clone();
+        String::from_utf8(text).expect("it is text")
+    }
+
+    #[test]
+    fn libraries_warn_only_and_calls_are_logged_where_lines_are_json_or_somebody_says_so() {
+        let all = ["a call", "ours, in detail", "hookwheel::deliver: ours", "theirs", "they warn", "a broken request"];
+        for (level, access, is_json, expected) in [
+            ("info", Access::Auto, false, "001010"),
+            ("info", Access::Auto, true, "101010"),
+            ("info", Access::On, false, "101010"),
+            ("info", Access::Off, true, "001010"),
+            ("warn", Access::Auto, true, "000010"),
+            ("warn", Access::On, true, "100010"),
+            ("debug", Access::Auto, false, "011010"),
+            ("info,hookwheel::store=debug", Access::Auto, false, "011110"),
+            ("info,hookwheel::access=off", Access::Auto, true, "001110"),
+            ("error,hookwheel::deliver=info", Access::Auto, false, "001000"),
+        ] {
+            let text = logged(level, access, is_json);
+            let found: String = all.iter().map(|part| if text.contains(part) { '1' } else { '0' }).collect();
+            assert_eq!(found, expected, "{level} {access:?} {is_json}:\n{text}");
+        }
     }
 }

@@ -27,6 +27,7 @@ use crate::domain::guard::Guard;
 use crate::domain::id::{AccountNumber, KeyId};
 use crate::domain::secret::Secret;
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 
 /// What webhooks may hold whose endpoints wait to be asked after their reply: some thousands of them.
 const ASKED_LATER_BYTES_MAX: usize = 32 << 20;
@@ -124,6 +125,10 @@ pub struct Settings {
     pub quotas: Quotas,
     /// Every setting of the server, to be shown to admins.
     pub knobs: Vec<Knob>,
+    /// What is watched.
+    pub telemetry: Telemetry,
+    /// Where people look at a trace, with `{trace_id}` in it.
+    pub trace_url: Option<String>,
 }
 
 /// Who may make webhooks that send mail: it goes out in the operator's name, to whomever their URL names.

@@ -43,6 +43,7 @@ pub mod tally;
 pub mod time;
 pub mod tls;
 pub mod trace;
+pub mod trace_context;
 pub mod walk;
 pub mod webhook;
 pub mod words;

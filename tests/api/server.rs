@@ -22,6 +22,7 @@ use hookwheel::domain::rate_limit::{Allowance, RateLimit};
 use hookwheel::domain::webhook::Webhook;
 use hookwheel::pulse::Stuck;
 use hookwheel::store::{self, Store};
+use hookwheel::telemetry::{Page, Telemetry};
 use ipnet::IpNet;
 use serde_json::Value;
 use url::Url;
@@ -92,8 +93,8 @@ impl Outbound for Nobody {
     fn stuck(&self) -> Option<Stuck> {
         None
     }
-    fn write_metrics(&self, out: &mut String) {
-        out.push_str("extra 1\n");
+    fn show_metrics(&self, page: &mut Page) {
+        page.gauge("extra", "What the sending side puts there.").one(1_u64);
     }
 }
 
@@ -278,6 +279,8 @@ impl Server {
                 events_per_day: 0,
             },
             knobs: Vec::new(),
+            telemetry: Telemetry::default(),
+            trace_url: None,
         };
         let dice = Dice::seeded(3);
         let start = || deliver::start(sending(), Trust::webpki(), store.clone(), shelf.clone(), clock.clone());
@@ -339,6 +342,7 @@ fn sending() -> deliver::Settings {
         egress: Vec::new(),
         name_servers: Vec::new(),
         smtp: None,
+        telemetry: Telemetry::default(),
         dns: second,
         proxy: None,
         proxy_resolves: false,
