@@ -18,7 +18,7 @@
 //! Imports go one way: `api` and `deliver` know `store`, `dialect`, `domain` and `clock`, and never each other; `store`,
 //! `dialect` and `config` know `domain` (and `store` the `clock`); `docs` knows `dialect`, `trial` and `exchange` know both, `api`
 //! and `cli` know `docs`, and `cli` both of the others, and the `client`; `domain` and `clock` know nobody else. `pulse` is known to all whose threads
-//! must live. Only this file and
+//! must live, `telemetry` to `store`, `deliver` and `api`. Only this file and
 //! `settings`, `greeting` see the whole [`Config`].
 
 pub mod api;

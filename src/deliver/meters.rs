@@ -198,7 +198,8 @@ mod tests {
         let event = EventId(500 << 80);
         let delivery = Delivery::fresh(event.delivery_to(1), event, Cause::Accept);
         let meters = Meters::default();
-        let (well, ill) = (attempt(Outcome::Status(200), 40, Phases::default()), attempt(Outcome::TimedOut, 1, Phases::default()));
+        let (well, ill) =
+            (attempt(Outcome::Status(200), 40, Phases::default()), attempt(Outcome::TimedOut, 1, Phases::default()));
         meters.count_for((1, &delivery), (&ill, Next::RetryAt(5)), None);
         meters.count_for((1, &delivery), (&well, Next::Succeeded), None);
         let text = text(&meters);

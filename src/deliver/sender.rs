@@ -345,7 +345,8 @@ impl Sender {
         }
         sent.body = Some(ready.sent_body(prepared, &body, facts.now));
         let mut headers = target.headers(&facts, &body, &keys);
-        headers.extend(self.traceparent(claim, &ready.event).filter(|(name, _)| headers.iter().all(|(is, _)| is != name)));
+        headers
+            .extend(self.traceparent(claim, &ready.event).filter(|(name, _)| headers.iter().all(|(is, _)| is != name)));
         sent.headers = target.kept(&headers);
         Ok(Ok(Written { event: ready.event.clone(), headers, body, charge }))
     }

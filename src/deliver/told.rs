@@ -98,7 +98,7 @@ impl Told<'_> {
             ("hookwheel.delivery", Said::Text(claim.delivery.id.to_string())),
             ("hookwheel.attempt", Said::Whole(summary.number.into())),
             ("hookwheel.next", Said::Text(word(self.next).into())),
-            ("server.address", Said::Text(self.place())),
+            ("url.full", Said::Text(self.place())),
         ];
         let status = summary.outcome.status().map(|status| Said::Whole(status.into()));
         attributes.extend(status.map(|status| ("http.response.status_code", status)));

@@ -119,7 +119,12 @@ mod tests {
         };
         let retry_after = asked.map(|ms| (T + 10).saturating_add(ms));
         let dialects = Dialects::shipped();
-        verdict(&claim, dialects.get("standard").expect("it is shipped"), Made { attempt, retry_after, named: None }, 0.5)
+        verdict(
+            &claim,
+            dialects.get("standard").expect("it is shipped"),
+            Made { attempt, retry_after, named: None },
+            0.5,
+        )
     }
 
     fn after(outcome: Outcome, asked: Option<u64>) -> (Next, Strain) {

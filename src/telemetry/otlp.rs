@@ -80,7 +80,10 @@ mod tests {
         let of = &read.resource_spans[0];
         assert!(of.resource.as_ref().is_some_and(|of| of.attributes.contains(&text("service.name", "hooks"))));
         let [sent, root] = &of.scope_spans[0].spans[..] else { panic!("there are two: {read:?}") };
-        assert_eq!((sent.trace_id[15], sent.span_id[7], &sent.parent_span_id[..]), (0xab, 7, &[0, 0, 0, 0, 0, 0, 0, 6][..]));
+        assert_eq!(
+            (sent.trace_id[15], sent.span_id[7], &sent.parent_span_id[..]),
+            (0xab, 7, &[0, 0, 0, 0, 0, 0, 0, 6][..])
+        );
         assert_eq!((sent.trace_id.len(), root.parent_span_id.len(), &root.status), (16, 0, &None));
         assert_eq!(sent.end_time_unix_nano - sent.start_time_unix_nano, 1_500_000);
         assert_eq!((sent.kind, sent.attributes.len()), (wire::span::SpanKind::Client as i32, 3));

@@ -285,7 +285,8 @@ mod tests {
     #[test]
     fn open_metrics_ends_where_it_ends_and_has_examples() {
         let text = page().written(Format::OpenMetrics);
-        let example = "{trace_id=\"000000000000000000000000000000ab\",event_id=\"01935b6e-7c1a-7abc-8def-012300000000\"}";
+        let example =
+            "{trace_id=\"000000000000000000000000000000ab\",event_id=\"01935b6e-7c1a-7abc-8def-012300000000\"}";
         for line in [
             "# TYPE a counter".to_string(),
             "a_total{kind=\"z\"} 4".into(),
@@ -317,7 +318,8 @@ mod tests {
     fn the_format_is_the_one_that_is_asked_for() {
         let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,\
                           text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
-        let open = [prometheus, "application/openmetrics-text", "text/plain, application/openmetrics-text; version=1.0.0"];
+        let open =
+            [prometheus, "application/openmetrics-text", "text/plain, application/openmetrics-text; version=1.0.0"];
         let classic = ["", "*/*", "text/plain", "text/html", "application/openmetrics-text;q=0.1,text/plain;q=0.9"];
         assert!(open.iter().all(|accept| Format::accepted(accept) == Format::OpenMetrics));
         assert!(classic.iter().all(|accept| Format::accepted(accept) == Format::Classic));

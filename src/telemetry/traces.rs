@@ -23,7 +23,7 @@ const QUEUE_MAX: usize = 8192;
 const BATCH_MAX: usize = 512;
 /// How long the first of a batch waits for others.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Between tries to hand over a batch while the collector is away. After the last the batch is given up.
+/// Between tries to hand over a batch while the collector is away. After the last one more, and the batch is given up.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// Takes spans; cheap to clone. The default takes none.
@@ -88,7 +88,9 @@ impl Traces {
 
     /// What waits is handed over now, once; then the exporter ends.
     pub fn close(&self) {
-        self.0.iter().for_each(|taking| drop(taking.closing.send_replace(true)));
+        if let Some(taking) = &self.0 {
+            taking.closing.send_replace(true);
+        }
     }
 
     /// Puts what became of spans onto the page; nothing where none are taken.

@@ -63,9 +63,9 @@ pub fn log(reply: &ServiceResponse<impl MessageBody>, watch: &Stopwatch) {
 
 /// What of a path may be told.
 fn shown<'a>(path: &'a str, pattern: Option<&'a str>) -> &'a str {
-    let page = PAGES.into_iter().find(|page| {
-        path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    });
+    let page = PAGES
+        .into_iter()
+        .find(|page| path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
     match (page, pattern) {
         (Some(_), Some(pattern)) => pattern,
         (Some(page), None) => page,

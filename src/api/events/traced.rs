@@ -66,7 +66,7 @@ impl Publishing {
             account,
             event = %one.id,
             name = one.name,
-            r#type = one.event_type,
+            "type" = one.event_type,
             deliveries = one.deliveries,
             duplicate = one.duplicate,
             took_ms = ms(took),
@@ -132,8 +132,7 @@ mod tests {
     #[test]
     fn the_commit_lies_within_the_publish_which_continues_the_trace_that_was_named() {
         let (named, ms) = (TraceContext::parse(PARENT), Duration::from_millis);
-        let publishing =
-            Publishing { at: 1_000, watch: Stopwatch::start(), named, commit: Some((ms(2), ms(7))) };
+        let publishing = Publishing { at: 1_000, watch: Stopwatch::start(), named, commit: Some((ms(2), ms(7))) };
         let one = Accepted {
             id: crate::domain::id::EventId(1 << 80),
             name: None,

@@ -86,7 +86,8 @@ fn show_store(api: &Api, page: &mut Page) {
 /// How much there is of what: known once the scrub after the start has seen all, and kept up from then on.
 fn show_trees(api: &Api, page: &mut Page) {
     let amounts = api.store.amounts().unwrap_or_default();
-    let help = "Bytes of keys and values by tree; the files hold more. Not there before the scrub after the start is done.";
+    let help =
+        "Bytes of keys and values by tree; the files hold more. Not there before the scrub after the start is done.";
     let bytes = page.gauge("hookwheel_store_tree_bytes", help);
     for (tree, amount) in &amounts {
         bytes.with(&[("tree", tree)], amount.bytes);

@@ -53,7 +53,8 @@ fn a_notice_is_told_from_an_event_by_one_bit() {
 fn a_trace_is_written_where_the_producer_named_one() {
     let whole: Parts = ("{}".into(), None, None);
     let trace = TraceContext { trace_id: 0xab, span_id: 0xcd, sampled: true };
-    for head in [head(), EventHead { channels: vec!["a".into()], ..head() }, EventHead { purged_at: Some(5), ..head() }] {
+    for head in [head(), EventHead { channels: vec!["a".into()], ..head() }, EventHead { purged_at: Some(5), ..head() }]
+    {
         let traced = EventHead { trace: Some(trace), ..head.clone() };
         let (without, with) = (encode(&head, &whole), encode(&traced, &whole));
         assert_eq!((without[2] ^ with[2], with.len() - without.len()), (0x10, 3));
