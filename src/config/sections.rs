@@ -81,6 +81,11 @@ impl Config {
             (self.deliver.http_allowed, "deliver.http_allowed", "payloads may travel in the clear"),
             (!self.deliver.allow.is_empty(), "deliver.allow", "networks that are not public may be dialled"),
             (self.smtp.accounts, "smtp.accounts", "accounts may have mail sent to anybody"),
+            (
+                self.metrics.accounts_max > 0,
+                "metrics.accounts_max",
+                "/metrics, which needs no key, tells what accounts there are",
+            ),
         ];
         all.into_iter().filter(|(is_loose, ..)| *is_loose).map(|(_, knob, meaning)| (knob, meaning)).collect()
     }

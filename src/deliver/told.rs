@@ -2,7 +2,7 @@
 //! stays true: nothing of a payload, no header and no secret stands in either; of a URL its place.
 
 use super::schedule::Claim;
-use crate::domain::delivery::Attempt;
+use crate::domain::delivery::{Attempt, Cause};
 use crate::domain::retry::Next;
 use crate::domain::time::rfc3339;
 use crate::domain::trace_context::{SpanOf, TraceContext, spelt};
@@ -114,7 +114,8 @@ impl Told<'_> {
         Span {
             trace_id: self.trace_id(),
             span_id: SpanOf::Attempt(claim.delivery.id, summary.number).id(),
-            parent: Some(SpanOf::Publish(claim.delivery.event).id()),
+            // Nobody published what a test sends.
+            parent: (claim.delivery.cause != Cause::Test).then(|| SpanOf::Publish(claim.delivery.event).id()),
             name: "attempt",
             kind: SpanKind::Client,
             start_us: store.shown(summary.started_at) * 1000,
