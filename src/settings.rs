@@ -11,7 +11,7 @@ use crate::domain::endpoint::EndpointUrl;
 use crate::domain::guard::{Guard, OwnListener};
 use crate::domain::probe::{Method, Probe};
 use crate::domain::secret::Secret;
-use crate::domain::time::DAY_MS;
+use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::telemetry::accounts::ByAccount;
 use crate::telemetry::traces::{Exporter, Traces};
 use crate::telemetry::{OTLP_CONTENT_TYPE, Telemetry};
@@ -87,8 +87,14 @@ pub fn of_api(config: &Config, guard: Arc<Guard>, telemetry: Telemetry) -> api::
             kept_bytes_max: config.limits.kept_bytes_max,
             kept_days_max: config.retention.event_days,
             event_types_max: config.limits.event_types_max,
+            users_max: config.limits.users_max,
             events_per_second: config.limits.events_per_second,
             events_per_day: config.limits.events_per_day,
+        },
+        people: api::PeopleRules {
+            are_let_in: config.dashboard.enabled,
+            session_idle_ms: config.dashboard.session_idle_hours * HOUR_MS,
+            session_ms: days(config.dashboard.session_days).expect("it is at least a day"),
         },
         knobs: config.knobs().into_iter().map(|(name, value, default)| knob(name, value, default)).collect(),
         telemetry,

@@ -11,7 +11,7 @@ use tracing::Level;
 use crate::api::http::code::Code;
 use crate::clock::Stopwatch;
 use crate::domain::account::Account;
-use crate::domain::id::KeyId;
+use crate::domain::id::{KeyId, UserId};
 
 /// A path, in bytes: what no route is for can be anything.
 const PATH_BYTES_MAX: usize = 200;
@@ -22,10 +22,12 @@ const PAGES: [&str; 2] = ["/dashboard", "/portal"];
 
 /// Who makes a call, once that is known.
 pub struct Caller {
-    /// For which account.
+    /// For which account, or whose person or guest.
     pub account: Arc<Account>,
     /// With which key.
-    pub key: KeyId,
+    pub key: Option<KeyId>,
+    /// As whom they logged in.
+    pub user: Option<UserId>,
 }
 
 /// Whether calls are logged.
@@ -55,7 +57,8 @@ pub fn log(reply: &ServiceResponse<impl MessageBody>, watch: &Stopwatch) {
             BodySize::None | BodySize::Stream => None,
         },
         account = caller.map(|caller| caller.account.id.as_str()),
-        key = caller.map(|caller| caller.key.to_string()),
+        key = caller.and_then(|caller| Some(caller.key?.to_string())),
+        user = caller.and_then(|caller| Some(caller.user?.to_string())),
         address = request.peer_addr().map(|peer| peer.ip().to_canonical().to_string()),
         "call"
     );
