@@ -12,8 +12,8 @@ use crate::config::{Access, LogConfig, LogFormat};
 const QUIET: &str = "actix_http=off,h2=off,sled=off";
 /// The target of the lines for each event, each attempt and each call: they are told from all others by it.
 const ACCESS: &str = "hookwheel::access";
-/// Levels as they are written.
-const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+/// Levels as they are written; from the fourth on what went well is shown.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// Starts the log. An error says what is wrong with the filter.
 pub fn start(config: &LogConfig) -> Result<(), String> {
@@ -38,7 +38,7 @@ pub fn start(config: &LogConfig) -> Result<(), String> {
 fn filter(config: &LogConfig, is_json: bool) -> String {
     let level = config.level.trim();
     let word = LEVELS.iter().position(|known| level.eq_ignore_ascii_case(known));
-    let shows_info = word.is_none_or(|word| word >= 2);
+    let shows_info = word.is_none_or(|word| word >= 3);
     let access = match config.access {
         Access::Auto => is_json && shows_info,
         Access::On => true,
@@ -46,6 +46,7 @@ fn filter(config: &LogConfig, is_json: bool) -> String {
     };
     let access = if access { "info" } else { "off" };
     match word {
+        Some(0) => format!("off,{ACCESS}={access}"),
         Some(_) => format!("warn,{QUIET},hookwheel={level},{ACCESS}={access}"),
         None => format!("warn,{QUIET},{ACCESS}={access},{level}"),
     }
@@ -117,6 +118,7 @@ mod tests {
             ("info,hookwheel::store=debug", Access::Auto, false, "011110"),
             ("info,hookwheel::access=off", Access::Auto, true, "001110"),
             ("error,hookwheel::deliver=info", Access::Auto, false, "001000"),
+            ("off", Access::Auto, true, "000000"),
         ] {
             let text = logged(level, access, is_json);
             let found: String = all.iter().map(|part| if text.contains(part) { '1' } else { '0' }).collect();
