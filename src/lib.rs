@@ -128,17 +128,19 @@ pub enum ServeError {
 
 /// Serves until SIGTERM or SIGINT: what `hookwheel serve` does.
 pub fn serve(config: Config) -> Result<(), ServeError> {
-    log::start(&config.log).map_err(ServeError::Log)?;
+    let log = log::start(&config.log).map_err(ServeError::Log)?;
     prepare_process();
     greeting::warn_of(&config);
     // What the environment tells to fail, in a build for tests: in any other there is nothing that could.
     let _faults = fail::has_failpoints().then(fail::FailScenario::setup);
     let address = config.server.listen;
     let listener = TcpListener::bind(address).map_err(|error| ServeError::Listen(address, error))?;
-    actix_rt::System::new().block_on(async {
+    let served = actix_rt::System::new().block_on(async {
         let shutdown = signalled()?;
         or_end_task("main", run(config, listener, shutdown)).await
-    })
+    });
+    log.end();
+    served
 }
 
 /// Runs the server on `listener` until `shutdown` is done; then accepts nothing more, finishes what is in flight or

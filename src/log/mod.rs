@@ -1,22 +1,37 @@
 //! The log: lines on standard error, for people or for machines. A panic is a line of it like any other, and told once. What
 //! stays true: libraries say only what they warn of, and a line for each event, attempt and call costs nothing where it is off.
 
+mod lines;
+
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
+use std::time::Duration;
+
+use lines::{ACCESS, Lines};
 
 use crate::config::{Access, LogConfig, LogFormat};
 
 /// What is not logged unless a filter asks for it. What sled finds, the store says in its own words; and the HTTP server logs each
 /// broken request: whoever sends them would fill the disk.
 const QUIET: &str = "actix_http=off,h2=off,sled=off";
-/// The target of the lines for each event, each attempt and each call: they are told from all others by it.
-const ACCESS: &str = "hookwheel::access";
+/// How long the end of the server waits for lines that wait to be written.
+const LAST_LINES: Duration = Duration::from_secs(1);
 /// Levels as they are written; from the fourth on what went well is shown.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
+/// The running log.
+pub struct Log(Lines);
+
+impl Log {
+    /// Nothing more comes: what waits to be written is written.
+    pub fn end(self) {
+        self.0.flush(LAST_LINES);
+    }
+}
+
 /// Starts the log. An error says what is wrong with the filter.
-pub fn start(config: &LogConfig) -> Result<(), String> {
+pub fn start(config: &LogConfig) -> Result<Log, String> {
     let is_terminal = std::io::stderr().is_terminal();
     let is_json = match config.format {
         LogFormat::Auto => !is_terminal,
@@ -25,27 +40,38 @@ pub fn start(config: &LogConfig) -> Result<(), String> {
     };
     let filter = tracing_subscriber::EnvFilter::try_new(filter(config, is_json));
     let filter = filter.map_err(|error| error.to_string())?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
+    let lines = match has_access(config, is_json) {
+        true => Lines::queued(std::io::stderr()).unwrap_or_else(|_| Lines::at_once()),
+        false => Lines::at_once(),
+    };
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines.clone()).with_ansi(is_terminal);
     match is_json {
         false => log.init(),
         true => log.json().flatten_event(true).init(),
     }
     std::panic::set_hook(Box::new(tell_panic));
-    Ok(())
+    Ok(Log(lines))
+}
+
+/// The level that is set, as its place among [`LEVELS`]; `None` where a filter is.
+fn word(config: &LogConfig) -> Option<usize> {
+    LEVELS.iter().position(|known| config.level.trim().eq_ignore_ascii_case(known))
+}
+
+/// Whether there is a line for each event, attempt and call, as far as a filter does not say otherwise.
+fn has_access(config: &LogConfig, is_json: bool) -> bool {
+    match config.access {
+        Access::Auto => is_json && word(config).is_none_or(|word| word >= 3),
+        Access::On => true,
+        Access::Off => false,
+    }
 }
 
 /// What is logged. A level alone is that of the server; what a filter says goes before all that is said here.
 fn filter(config: &LogConfig, is_json: bool) -> String {
     let level = config.level.trim();
-    let word = LEVELS.iter().position(|known| level.eq_ignore_ascii_case(known));
-    let shows_info = word.is_none_or(|word| word >= 3);
-    let access = match config.access {
-        Access::Auto => is_json && shows_info,
-        Access::On => true,
-        Access::Off => false,
-    };
-    let access = if access { "info" } else { "off" };
-    match word {
+    let access = if has_access(config, is_json) { "info" } else { "off" };
+    match word(config) {
         Some(0) => format!("off,{ACCESS}={access}"),
         Some(_) => format!("warn,{QUIET},hookwheel={level},{ACCESS}={access}"),
         None => format!("warn,{QUIET},{ACCESS}={access},{level}"),
