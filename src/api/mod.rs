@@ -121,7 +121,7 @@ fn routes(to: &mut impl TakesRoutes) {
     to.service(guard::explain);
     to.service(health::routes::live)
         .service(health::routes::ready)
-        .service(health::routes::metrics)
+        .service(health::metrics::metrics)
         .service(openapi::routes::show);
 }
 

@@ -16,6 +16,7 @@ use crate::domain::pull::{Ask, LeaseId, Leased, Pulled, Word};
 use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::domain::webhook::Webhook;
 use crate::pulse::Stuck;
+use crate::telemetry::Page;
 
 /// The sending side, as far as the API needs it.
 pub trait Outbound: Send + Sync {
@@ -54,6 +55,6 @@ pub trait Outbound: Send + Sync {
     /// A thread of it that is stuck.
     fn stuck(&self) -> Option<Stuck>;
 
-    /// Writes its counters in the Prometheus text format.
-    fn write_metrics(&self, out: &mut String);
+    /// Puts what it counts onto the page.
+    fn show_metrics(&self, page: &mut Page);
 }

@@ -31,6 +31,7 @@ use crate::domain::id::{AccountNumber, KeyId};
 use crate::domain::secret::Secret;
 use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 
 /// What webhooks may hold whose endpoints wait to be asked after their reply: some thousands of them.
 const ASKED_LATER_BYTES_MAX: usize = 32 << 20;
@@ -133,6 +134,10 @@ pub struct Settings {
     pub people: PeopleRules,
     /// Every setting of the server, to be shown to admins.
     pub knobs: Vec<Knob>,
+    /// What is watched.
+    pub telemetry: Telemetry,
+    /// Where people look at a trace, with `{trace_id}` in it.
+    pub trace_url: Option<String>,
 }
 
 /// How people log in.

@@ -114,6 +114,7 @@ pub use select::{COUNT_ROWS_EXAMINED_MAX, Count};
 pub use settings::{AHEAD_BYTES_MIN, FAN_OUT_MAX, MasterKeySource, OWN_MASTER_KEYS, Retention, Settings};
 pub use staging::Staging;
 pub use stats::Stats;
+pub use trees::Amount;
 pub use trees::in_memory::{Fault, Memory};
 pub use trees::loss::{Loss, accept_loss};
 pub use trying::{TriedCondition, try_condition};

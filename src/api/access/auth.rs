@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, dev, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures_util::future::{Either, LocalBoxFuture};
@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::Api;
 use crate::api::door::connections::Peer;
+use crate::api::door::told::{self, Caller};
 use crate::api::http::problem::Problem;
 use crate::clock::Dice;
 use crate::domain::Invalid;
@@ -206,7 +207,12 @@ fn let_in(request: &HttpRequest, needed: Option<Scope>) -> Result<Tenant, Refuse
     if needed != Some(Scope::Publish) {
         api.calls.take(key.id, 1, api.clock.now())?;
     }
-    Ok(acting(api, request, key)?)
+    let tenant = acting(api, request, key)?;
+    if told::is_on() {
+        let (account, key) = (tenant.account.clone(), Some(tenant.key.id));
+        request.extensions_mut().insert(Caller { account, key, user: None });
+    }
+    Ok(tenant)
 }
 
 /// Whom a key acts for in this request.

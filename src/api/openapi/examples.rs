@@ -143,6 +143,8 @@ fn usual(field: &str) -> Option<Value> {
         "p50" => json!(80),
         "p90" | "p95" | "p99" | "max" => json!(120),
         "age_ms" | "queue_age_ms" => json!(1500),
+        "trace_id" => json!("0193a1b2c3d47e5f8a9b0c1d00000000"),
+        "trace_url" => json!("https://traces.example.com/trace/0193a1b2c3d47e5f8a9b0c1d00000000"),
         "host" => json!("example.com"),
         "port" => json!(443),
         "note" => json!("the name has no address"),
