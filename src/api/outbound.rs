@@ -15,6 +15,7 @@ use crate::domain::probe::{Probe, Probed, Tried};
 use crate::domain::pull::{Ask, LeaseId, Leased, Pulled, Word};
 use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::domain::webhook::Webhook;
+use crate::domain::workload::Workload;
 use crate::pulse::Stuck;
 
 /// The sending side, as far as the API needs it.
@@ -53,6 +54,11 @@ pub trait Outbound: Send + Sync {
 
     /// A thread of it that is stuck.
     fn stuck(&self) -> Option<Stuck>;
+
+    /// What it is busy with now.
+    fn workload(&self) -> Workload {
+        Workload::default()
+    }
 
     /// Writes its counters in the Prometheus text format.
     fn write_metrics(&self, out: &mut String);

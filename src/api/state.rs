@@ -26,6 +26,7 @@ use crate::domain::byte_budget::{ByteBudget, Charge, NoRoom};
 use crate::domain::guard::Guard;
 use crate::domain::id::{AccountNumber, KeyId};
 use crate::domain::secret::Secret;
+use crate::domain::time::UnixMs;
 use crate::store::Store;
 
 /// What webhooks may hold whose endpoints wait to be asked after their reply: some thousands of them.
@@ -142,6 +143,8 @@ pub struct Api {
     pub(crate) store: Store,
     pub(crate) dialects: Arc<Shelf>,
     pub(crate) clock: Clock,
+    /// When it was made: with the server.
+    pub(crate) started_at: UnixMs,
     pub(crate) dice: Mutex<Dice>,
     pub(crate) settings: Settings,
     pub(crate) outbound: Box<dyn Outbound>,
@@ -174,6 +177,7 @@ impl Api {
         Self {
             store,
             dialects,
+            started_at: clock.now(),
             clock,
             dice: Mutex::new(dice),
             calls: KeyLimits::calls_per_minute(settings.limits.calls_per_minute),
@@ -190,6 +194,12 @@ impl Api {
             served: Served::default(),
             described: OnceLock::new(),
         }
+    }
+
+    /// Whether there are pages for people.
+    pub(crate) fn has_pages(&self) -> bool {
+        // TO BE JOINED: `self.settings.people.are_let_in`, once there is `[dashboard] enabled`.
+        true
     }
 
     /// Who is connected.

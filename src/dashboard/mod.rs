@@ -5,18 +5,23 @@
 mod assets;
 mod away;
 mod frame;
+mod home;
 mod links;
 mod overview;
 mod parts;
 mod posted;
+mod reading;
 mod seat;
+mod server;
 
 use actix_web::{Scope, web};
 
 /// All pages.
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
-    to.service(pages(web::scope("/dashboard/@{account}")));
+    to.configure(home::routes);
+    to.configure(server::routes);
+    to.service(pages(web::scope("/dashboard/@{account}")).configure(server::of_team));
     to.service(pages(web::scope("/portal")));
 }
 

@@ -82,7 +82,7 @@ impl Seat {
     /// The address of a page of the account, such as `webhooks/…`. Ids in it have been through [`links::part`].
     pub fn at(&self, page: &str) -> String {
         match self.mount {
-            Mount::Dashboard => format!("/dashboard/@{}/{page}", links::part(&self.account().id)),
+            Mount::Dashboard => links::of_account(&self.account().id, page),
             Mount::Portal => format!("/portal/{page}"),
         }
     }

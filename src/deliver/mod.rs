@@ -37,6 +37,7 @@ mod tunnel;
 pub mod verdict;
 pub mod wheel;
 pub mod window;
+mod workload;
 
 use std::fmt::Write;
 use std::net::SocketAddr;

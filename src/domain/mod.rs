@@ -46,6 +46,7 @@ pub mod trace;
 pub mod walk;
 pub mod webhook;
 pub mod words;
+pub mod workload;
 
 use thiserror::Error;
 

@@ -32,7 +32,7 @@ pub async fn of_account(
     Query(query): Query<StatsQuery>,
 ) -> Result<HttpResponse, Problem> {
     let account = tenant.account().number;
-    answer(api, account, Series::Account(account), query).await
+    Ok(Reply::ok(read(&api, account, Series::Account(account), &query).await?))
 }
 
 /// Show what a webhook's deliveries came to, over time
@@ -52,18 +52,19 @@ pub async fn of_webhook(
     Query(query): Query<StatsQuery>,
 ) -> Result<HttpResponse, Problem> {
     let number = reach(&api, &tenant).webhook(&id)?.number();
-    answer(api, tenant.account().number, Series::Webhook(number), query).await
+    Ok(Reply::ok(read(&api, tenant.account().number, Series::Webhook(number), &query).await?))
 }
 
-async fn answer(
-    api: web::Data<Api>,
+/// What was counted of the account, or of one of its webhooks.
+pub async fn read(
+    api: &web::Data<Api>,
     account: AccountNumber,
     series: Series,
-    query: StatsQuery,
-) -> Result<HttpResponse, Problem> {
+    query: &StatsQuery,
+) -> Result<StatsView, Problem> {
     let now = api.clock.now();
     let span = query.span(now)?;
     let store = api.store.clone();
     let view = api.read(account, move || store.stats(series, span, now).map(|stats| view(span, &stats, now)));
-    Ok(Reply::ok(view.await??))
+    Ok(view.await??)
 }
