@@ -6,8 +6,9 @@ use std::sync::Arc;
 use actix_web::{HttpServer, web};
 use awc::http::{Method, StatusCode};
 use futures_util::future::BoxFuture;
-use hookwheel::api::{self, Api, Limits, MailRule, Outbound, Quotas, Settings};
+use hookwheel::api::{self, Api, Knob, Limits, MailRule, Outbound, Quotas, Settings};
 use hookwheel::clock::{Clock, Dice};
+use hookwheel::config::Config;
 use hookwheel::dashboard;
 use hookwheel::deliver::{self, Deliver, Trust};
 use hookwheel::dialect::{Dialects, Shelf};
@@ -20,6 +21,7 @@ use hookwheel::domain::pace::Pace;
 use hookwheel::domain::probe::{Probe, Probed, Tried};
 use hookwheel::domain::pull::{Ask as PullAsk, LeaseId, Leased, Pulled, Word};
 use hookwheel::domain::rate_limit::{Allowance, RateLimit};
+use hookwheel::domain::secret::Secret;
 use hookwheel::domain::webhook::Webhook;
 use hookwheel::pulse::Stuck;
 use hookwheel::store::{self, Store};
@@ -36,6 +38,9 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// The calls that a key may make in a minute; the clock stands, so a tenth of them in a test.
 pub const CALLS_PER_MINUTE: u32 = 5_000;
+
+/// An admin key that stands among the settings, and that nobody may see.
+pub const CONFIGURED_KEY: &str = "a-key-that-stands-in-the-configuration";
 
 /// What an account may have.
 pub const WEBHOOKS_MAX: usize = 40;
@@ -278,7 +283,7 @@ impl Server {
                 events_per_second: 0,
                 events_per_day: 0,
             },
-            knobs: Vec::new(),
+            knobs: knobs(),
         };
         let dice = Dice::seeded(3);
         let start = || deliver::start(sending(), Trust::webpki(), store.clone(), shelf.clone(), clock.clone());
@@ -329,6 +334,13 @@ impl Server {
         self.store.close();
         self.committer.take().unwrap().join().unwrap();
     }
+}
+
+/// Every setting, with an admin key that is configured.
+fn knobs() -> Vec<Knob> {
+    let mut config = Config::default();
+    config.auth.admin_key = Some(Secret::new(CONFIGURED_KEY));
+    config.knobs().into_iter().map(|(name, value, default)| Knob { name: name.into(), value, default }).collect()
 }
 
 /// A sending side that dials nobody.

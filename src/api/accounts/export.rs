@@ -101,13 +101,13 @@ pub async fn begin(
     });
     noted.await?;
     let reader = tenant.reading(account.clone());
-    let export = Export { api, reader, account, with_secrets, place: Place::Account, lines: Lines::default() };
-    let chunks = stream::try_unfold(export, |export| async move {
-        if matches!(export.place, Place::Over) {
+    let begun = Export { api, reader, account, with_secrets, place: Place::Account, lines: Lines::default() };
+    let chunks = stream::try_unfold(begun, |goes_on| async move {
+        if matches!(goes_on.place, Place::Over) {
             return Ok(None);
         }
-        let (api, account) = (export.api.clone(), export.account.number);
-        let read = api.read(account, move || export.chunk()).await.map_err(io::Error::other)?;
+        let (api, account) = (goes_on.api.clone(), goes_on.account.number);
+        let read = api.read(account, move || goes_on.chunk()).await.map_err(io::Error::other)?;
         read.map(Some).map_err(|problem| io::Error::other(problem.to_string()))
     });
     Ok(HttpResponse::Ok().content_type("application/x-ndjson").streaming(chunks))

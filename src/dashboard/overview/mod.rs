@@ -14,6 +14,7 @@ use self::range::Range;
 use self::start::Start;
 use super::away::Away;
 use super::frame::{Page, Part};
+use super::home::see_other;
 use super::links;
 use super::parts::chart::{self, Step};
 use super::parts::{amount, time};
@@ -38,7 +39,12 @@ const REFRESH_SECONDS: &str = "15";
 
 /// Its routes.
 pub fn routes(to: &mut web::ServiceConfig) {
-    to.service(show);
+    to.service(show).service(without_slash);
+}
+
+#[get("")]
+async fn without_slash(seat: Looks<Read>) -> HttpResponse {
+    see_other(&seat.at(""))
 }
 
 #[get("/")]
