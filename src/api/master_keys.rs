@@ -19,7 +19,7 @@ pub struct MasterKeysView {
     pub current: String,
     /// The marks of all keys.
     pub known: Vec<String>,
-    /// How many webhooks each key has sealed. A key that is not here can be taken out.
+    /// How many webhooks and users each key has sealed. A key that is not here can be taken out.
     pub in_use: BTreeMap<String, usize>,
 }
 

@@ -9,6 +9,7 @@ mod home;
 mod links;
 mod overview;
 mod parts;
+mod people;
 mod posted;
 mod reading;
 mod seat;
@@ -20,12 +21,18 @@ use actix_web::{Scope, web};
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
     to.configure(home::routes);
+    to.configure(people::routes);
     to.configure(server::routes);
     to.service(pages(web::scope("/dashboard/@{account}")).configure(server::of_team));
     to.service(pages(web::scope("/portal")));
 }
 
+/// None of them: the dashboard is switched off.
+pub fn no_routes(to: &mut web::ServiceConfig) {
+    to.configure(home::without_pages);
+}
+
 /// The pages of one account, below wherever they are.
 fn pages(scope: Scope) -> Scope {
-    scope.configure(overview::routes)
+    scope.configure(overview::routes).configure(people::team::routes)
 }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use actix_web::{HttpServer, web};
 use awc::http::{Method, StatusCode};
 use futures_util::future::BoxFuture;
-use hookwheel::api::{self, Api, Knob, Limits, MailRule, Outbound, Quotas, Settings};
+use hookwheel::api::{self, Api, Limits, MailRule, Outbound, PeopleRules, Quotas, Settings};
 use hookwheel::clock::{Clock, Dice};
-use hookwheel::config::Config;
 use hookwheel::dashboard;
 use hookwheel::deliver::{self, Deliver, Trust};
 use hookwheel::dialect::{Dialects, Shelf};
@@ -21,7 +20,6 @@ use hookwheel::domain::pace::Pace;
 use hookwheel::domain::probe::{Probe, Probed, Tried};
 use hookwheel::domain::pull::{Ask as PullAsk, LeaseId, Leased, Pulled, Word};
 use hookwheel::domain::rate_limit::{Allowance, RateLimit};
-use hookwheel::domain::secret::Secret;
 use hookwheel::domain::webhook::Webhook;
 use hookwheel::pulse::Stuck;
 use hookwheel::store::{self, Store};
@@ -39,15 +37,14 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The calls that a key may make in a minute; the clock stands, so a tenth of them in a test.
 pub const CALLS_PER_MINUTE: u32 = 5_000;
 
-/// An admin key that stands among the settings, and that nobody may see.
-pub const CONFIGURED_KEY: &str = "a-key-that-stands-in-the-configuration";
-
 /// What an account may have.
 pub const WEBHOOKS_MAX: usize = 40;
 /// As above.
 pub const KEYS_MAX: usize = 20;
 /// As above.
 pub const EVENT_TYPES_MAX: usize = 60;
+/// As above.
+pub const USERS_MAX: usize = 5;
 
 /// Which addresses may be dialled.
 fn guard() -> Guard {
@@ -280,10 +277,12 @@ impl Server {
                 kept_bytes_max: 0,
                 kept_days_max: 0,
                 event_types_max: EVENT_TYPES_MAX,
+                users_max: USERS_MAX,
                 events_per_second: 0,
                 events_per_day: 0,
             },
-            knobs: knobs(),
+            people: PeopleRules::default(),
+            knobs: Vec::new(),
         };
         let dice = Dice::seeded(3);
         let start = || deliver::start(sending(), Trust::webpki(), store.clone(), shelf.clone(), clock.clone());
@@ -334,13 +333,6 @@ impl Server {
         self.store.close();
         self.committer.take().unwrap().join().unwrap();
     }
-}
-
-/// Every setting, with an admin key that is configured.
-fn knobs() -> Vec<Knob> {
-    let mut config = Config::default();
-    config.auth.admin_key = Some(Secret::new(CONFIGURED_KEY));
-    config.knobs().into_iter().map(|(name, value, default)| Knob { name: name.into(), value, default }).collect()
 }
 
 /// A sending side that dials nobody.

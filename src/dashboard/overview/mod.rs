@@ -14,7 +14,7 @@ use self::range::Range;
 use self::start::Start;
 use super::away::Away;
 use super::frame::{Page, Part};
-use super::home::see_other;
+use super::people::see_other;
 use super::links;
 use super::parts::chart::{self, Step};
 use super::parts::{amount, time};

@@ -78,11 +78,13 @@ fn target(seat: &Seat, row: &AuditView) -> Markup {
 fn by(row: &AuditView) -> Markup {
     let kind = match row.by {
         AuditBy::Key => "key",
+        AuditBy::User => "user",
+        AuditBy::Guest => "guest of the portal",
         AuditBy::Operator => "operator",
         AuditBy::Server => "the server itself",
     };
     html! {
         (kind)
-        @if let Some(name) = row.key_name.as_deref().or(row.key_id.as_deref()) { " " span.none { (name) } }
+        @if let Some(name) = row.user_name.as_deref().or(row.key_name.as_deref()).or(row.key_id.as_deref()) { " " span.none { (name) } }
     }
 }

@@ -13,11 +13,11 @@ use crate::api::http::request::read_map;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
-use crate::dashboard::home::see_other;
 use crate::dashboard::links::part;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::field::{Field, wrong};
 use crate::dashboard::parts::{copy, empty, pager, time};
+use crate::dashboard::people::see_other;
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::reading::{read, window};
 use crate::dashboard::seat::{Looks, Seat};
@@ -53,7 +53,7 @@ async fn list(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpResponse, A
         } @else { (table(&seat, &listed.rows, api.clock.now())) }
         (pager::pager(seat.asked(), listed.cursor().as_deref()))
     };
-    let acts = html! { a.button.main href=(seat.at("keys/new")) { "New key" } };
+    let acts = html! { @if seat.may(Scope::Admin) { a.button.main href=(seat.at("keys/new")) { "New key" } } };
     Ok(Page { acts, ..Page::new("Keys", Part::Keys) }.show(&seat, &body))
 }
 
@@ -68,7 +68,7 @@ fn table(seat: &Seat, rows: &[KeyView], now: UnixMs) -> Markup {
                 td { (time::text(Some(&row.created_at), now)) }
                 td { @if row.last_used_at.is_some() { (time::text(row.last_used_at.as_deref(), now)) } @else { span.none { "never" } } }
                 td { @if row.expires_at.is_some() { (time::text(row.expires_at.as_deref(), now)) } @else { span.none { "never" } } }
-                td { a href=(seat.at(&format!("keys/{}/revoke", part(&row.id)))) { "Revoke" } }
+                td { @if seat.may(Scope::Admin) { a href=(seat.at(&format!("keys/{}/revoke", part(&row.id)))) { "Revoke" } } }
             } } }
         } }
     }

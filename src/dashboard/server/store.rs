@@ -11,13 +11,14 @@ use crate::api::retention_clock::{RetentionClock, let_go_on, retention_clock};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
-use crate::dashboard::home::see_other;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::gauge::gauge;
 use crate::dashboard::parts::state::{Meaning, state};
 use crate::dashboard::parts::{amount, copy, time};
+use crate::dashboard::people::see_other;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::{Looks, Seat};
+use crate::domain::account::Scope;
 use crate::domain::time::UnixMs;
 use crate::store::{Disk, Growth};
 
@@ -152,7 +153,9 @@ fn clock(seat: &Seat, clock: &RetentionClock, now: UnixMs) -> Markup {
         } @else {
             p { (state(Meaning::Trouble, "differs")) " " (apart(clock.behind_seconds)) ". By it retention tells how old things are; it never \
                 follows by more than a day by itself, so that a wrong clock costs nothing that is kept." }
-            p { a.button href=(seat.at_server("store/trust-clock")) { "The machine's clock is right" } }
+            @if seat.may(Scope::Admin) {
+                p { a.button href=(seat.at_server("store/trust-clock")) { "The machine's clock is right" } }
+            }
         }
     }
 }
@@ -178,7 +181,11 @@ fn seals(seat: &Seat, keys: &MasterKeysView, disk: &Disk) -> Markup {
             } } }
         } }
         p { "To rotate: put a new key before the old one, read them again, and take the old one out once it has sealed nothing." }
-        form method="post" action=(seat.at_server("store/master-keys")) { (token(seat)) button type="submit" { "Read the master keys again" } }
+        @if seat.may(Scope::Admin) {
+            form method="post" action=(seat.at_server("store/master-keys")) {
+                (token(seat)) button type="submit" { "Read the master keys again" }
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::dashboard::links::{self, of_account, part, with_query};
 use crate::dashboard::parts::{amount, empty, pager, time};
 use crate::dashboard::reading::{read, window};
 use crate::dashboard::seat::{Looks, Seat};
+use crate::domain::account::Scope;
 use crate::domain::time::UnixMs;
 
 #[get("/dashboard/server/accounts")]
@@ -32,7 +33,9 @@ pub async fn show(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpRespons
         }
         (pager::pager(seat.asked(), listed.cursor().as_deref()))
     };
-    let acts = html! { a.button.main href=(seat.at_server("accounts/new")) { "New account" } };
+    let acts = html! {
+        @if seat.may(Scope::Admin) { a.button.main href=(seat.at_server("accounts/new")) { "New account" } }
+    };
     Ok(Page { acts, ..Page::new("Accounts", Part::Accounts) }.show(&seat, &body))
 }
 

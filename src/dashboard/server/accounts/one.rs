@@ -14,7 +14,7 @@ use crate::dashboard::links::{of_account, part, with_query};
 use crate::dashboard::parts::gauge::gauge;
 use crate::dashboard::parts::{amount, copy, time};
 use crate::dashboard::seat::{Looks, Seat};
-use crate::domain::account::{DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
+use crate::domain::account::{DEFAULT_ACCOUNT, OPERATOR_ACCOUNT, Scope};
 use crate::domain::time::UnixMs;
 
 #[get("/dashboard/server/accounts/{id}")]
@@ -35,9 +35,11 @@ fn acts(seat: &Seat, view: &AccountView) -> Markup {
     let here = |page: &str| seat.at_server(&format!("accounts/{}{page}", part(&view.id)));
     html! {
         a.button.main href=(of_account(&view.id, "")) { "Look at its pages" }
-        a.button href=(here("/edit")) { "Change" }
         a.button href=(of_account(&view.id, "keys")) { "Keys" }
-        @if !is_lasting(&view.id) { a.button.danger href=(here("/delete")) { "Delete" } }
+        @if seat.may(Scope::Admin) {
+            a.button href=(here("/edit")) { "Change" }
+            @if !is_lasting(&view.id) { a.button.danger href=(here("/delete")) { "Delete" } }
+        }
     }
 }
 
