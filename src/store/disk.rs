@@ -99,7 +99,8 @@ mod tests {
     fn the_reserve_is_not_used_up_and_what_does_not_grow_is_never_full() {
         assert_eq!(disk(Some(350), Some(50)).days_left(), Some(5));
         assert_eq!(disk(Some(90), Some(50)).days_left(), Some(0));
-        for never in [disk(Some(350), Some(0)), disk(Some(350), Some(-50)), disk(Some(350), None), disk(None, Some(50))] {
+        for never in [disk(Some(350), Some(0)), disk(Some(350), Some(-50)), disk(Some(350), None), disk(None, Some(50))]
+        {
             assert_eq!(never.days_left(), None);
         }
     }

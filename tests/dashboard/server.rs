@@ -182,8 +182,15 @@ fn an_accounts_owner_gets_none_of_the_operators_pages() {
     assert_eq!(owner.get("/dashboard/@acme/").status, 200);
     assert_eq!(owner.get("/dashboard/@acme/audit").status, 200);
     let pages = [
-        "accounts", "accounts/new", "accounts/acme", "accounts/acme/edit", "accounts/acme/delete", "settings", "store",
-        "store/trust-clock", "nodes",
+        "accounts",
+        "accounts/new",
+        "accounts/acme",
+        "accounts/acme/edit",
+        "accounts/acme/delete",
+        "settings",
+        "store",
+        "store/trust-clock",
+        "nodes",
     ];
     let is_refused = |status: u16| matches!(status, 403 | 404);
     for page in pages {

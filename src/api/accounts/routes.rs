@@ -42,7 +42,8 @@ pub async fn list(
     api: web::Data<Api>,
     ListQuery { filter, part }: ListQuery<AccountsFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let rows = move |api: &Api, window: Window| Ok(across::accounts(api, &filter, window).map(|one| account_view(&one)));
+    let rows =
+        move |api: &Api, window: Window| Ok(across::accounts(api, &filter, window).map(|one| account_view(&one)));
     answer(&api, tenant.account().number, part, rows).await
 }
 

@@ -93,7 +93,9 @@ impl Facts<'_> {
         let since = [("order", Some("oldest")), ("from", queue.oldest_open_at.as_deref())];
         let (is, of, href) = match queue.age_ms {
             Some(age) => (span(age), "the oldest that has not ended".into(), with_query(&seat.at("deliveries"), since)),
-            None => ("0 s".into(), "nothing waits".into(), with_query(&seat.at("deliveries"), [("state", Some("pending"))])),
+            None => {
+                ("0 s".into(), "nothing waits".into(), with_query(&seat.at("deliveries"), [("state", Some("pending"))]))
+            }
         };
         Figure { label: "Queue age", is, of, href }
     }

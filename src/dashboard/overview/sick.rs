@@ -101,7 +101,9 @@ fn remedy(seat: &Seat, sick: &Sick, page: &str, now: UnixMs) -> Markup {
             "Mend the endpoint, then: " (act("Enable it")) ". " (latest) "."
         },
         Ailment::Paused => html! { (act("Resume it")) "." },
-        Ailment::Unverified => html! { "Let the endpoint answer the check of its contract, then: " (act("Verify it")) "." },
+        Ailment::Unverified => {
+            html! { "Let the endpoint answer the check of its contract, then: " (act("Verify it")) "." }
+        }
         Ailment::Failing => html! {
             @if let Some(at) = sick.spared_until { "It is spared; the next goes out " (time::at(at, now)) ". " }
             @else { "Each is tried again on its schedule; nothing is lost yet. " }

@@ -8,7 +8,13 @@ const TIGHT: f64 = 0.8;
 /// So much is used of so much: `words` says both.
 pub fn gauge(used: u64, limit: u64, words: &str) -> Markup {
     let share = (used as f64 / limit.max(1) as f64).min(1.0);
-    let class = if share >= 1.0 { "full" } else if share >= TIGHT { "tight" } else { "room" };
+    let class = if share >= 1.0 {
+        "full"
+    } else if share >= TIGHT {
+        "tight"
+    } else {
+        "room"
+    };
     html! {
         svg.chart.gauge.(class) viewBox="0 0 200 8" role="img" aria-label=(words) preserveAspectRatio="none" {
             rect.whole x="0" y="0" width="200" height="8" rx="2" {}

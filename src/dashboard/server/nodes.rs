@@ -85,8 +85,10 @@ fn waits(node: &Node) -> Markup {
 fn busy(api: &Api, node: &Node) -> Markup {
     let (load, knob) = (&node.workload, |name: &str| api.settings.knobs.iter().find(|knob| knob.name == name));
     let places = knob("deliver.in_flight_max").and_then(|knob| knob.value.as_u64());
-    let bar = |used: usize, max: usize, words: String| html! {
-        (words) @if max > 0 { (gauge(used as u64, max as u64, &words)) }
+    let bar = |used: usize, max: usize, words: String| {
+        html! {
+            (words) @if max > 0 { (gauge(used as u64, max as u64, &words)) }
+        }
     };
     html! {
         h2 { "What is out" }

@@ -126,7 +126,8 @@ fn quiet(webhook: &Webhook) -> String {
 }
 
 fn told(seat: &Seat, hearers: &[Hearer], now: UnixMs) -> Markup {
-    let mut all: Vec<(&Row, &Hearer)> = hearers.iter().flat_map(|one| one.told.iter().map(move |row| (row, one))).collect();
+    let mut all: Vec<(&Row, &Hearer)> =
+        hearers.iter().flat_map(|one| one.told.iter().map(move |row| (row, one))).collect();
     all.sort_by(|(one, _), (other, _)| other.created_at.cmp(&one.created_at));
     all.truncate(TOLD_MAX);
     html! {

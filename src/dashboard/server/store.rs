@@ -88,12 +88,25 @@ fn space(disk: &Disk) -> Markup {
 /// When it will be full, in a sentence.
 fn full(disk: &Disk) -> Markup {
     let (meaning, word, words) = match (disk.days_left(), disk.growth) {
-        (Some(0), _) => (Meaning::Dead, "full", "At this pace no more events are taken within a day: free space, or keep less.".into()),
-        (Some(days), _) if days < 14 => (Meaning::Trouble, "soon full", format!("At this pace no more events are taken in {}.",
-            amount::of(days, "day", "days"))),
-        (Some(days), _) if days > DAYS_TOLD_MAX => (Meaning::Well, "room", "At this pace there is room for more than ten years.".into()),
-        (Some(days), _) => (Meaning::Well, "room", format!("At this pace there is room for {}.", amount::of(days, "day", "days"))),
-        (None, None) => (Meaning::Off, "not known yet", "How fast the files grow is known an hour after a start.".into()),
+        (Some(0), _) => (
+            Meaning::Dead,
+            "full",
+            "At this pace no more events are taken within a day: free space, or keep less.".into(),
+        ),
+        (Some(days), _) if days < 14 => (
+            Meaning::Trouble,
+            "soon full",
+            format!("At this pace no more events are taken in {}.", amount::of(days, "day", "days")),
+        ),
+        (Some(days), _) if days > DAYS_TOLD_MAX => {
+            (Meaning::Well, "room", "At this pace there is room for more than ten years.".into())
+        }
+        (Some(days), _) => {
+            (Meaning::Well, "room", format!("At this pace there is room for {}.", amount::of(days, "day", "days")))
+        }
+        (None, None) => {
+            (Meaning::Off, "not known yet", "How fast the files grow is known an hour after a start.".into())
+        }
         (None, Some(_)) => (Meaning::Well, "room", "The files do not grow.".into()),
     };
     html! { p.verdict { (state(meaning, word)) " " (words) } }
@@ -113,7 +126,8 @@ fn growth(growth: Option<Growth>) -> Markup {
 }
 
 fn retention(api: &Api) -> Markup {
-    let value = |name: &str| api.settings.knobs.iter().find(|knob| knob.name == name).map(|knob| knob.value.to_string());
+    let value =
+        |name: &str| api.settings.knobs.iter().find(|knob| knob.name == name).map(|knob| knob.value.to_string());
     html! {
         h2 { "Retention" }
         div.table { table {
@@ -198,7 +212,8 @@ async fn ask_trust(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpRespon
              held for too long is cancelled. If it is wrong, set it first: what is deleted does not come back." }
     };
     let (action, back) = (seat.at_server("store/trust-clock"), seat.at_server("store"));
-    let confirm = Confirm { words: &words, action: &action, button: "It is right: go on to it", back: &back, fields: &[] };
+    let confirm =
+        Confirm { words: &words, action: &action, button: "It is right: go on to it", back: &back, fields: &[] };
     Ok(Page::new("Is the machine's clock right?", Part::Store).show(&seat, &confirm.show(&seat)))
 }
 

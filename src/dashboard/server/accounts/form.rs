@@ -72,7 +72,8 @@ pub fn told(fields: &Fields, is_new: bool) -> Map<String, Value> {
     if !is_new && fields.text("name").is_none() {
         told.insert("name".into(), "".into());
     }
-    let tags: Vec<&str> = fields.text("tags").unwrap_or_default().split([' ', ',']).filter(|tag| !tag.is_empty()).collect();
+    let tags: Vec<&str> =
+        fields.text("tags").unwrap_or_default().split([' ', ',']).filter(|tag| !tag.is_empty()).collect();
     told.insert("tags".into(), tags.into());
     let limits = LIMITS.iter().filter_map(|(name, ..)| {
         let short = name.trim_start_matches("limits.").to_owned();
@@ -131,9 +132,14 @@ mod tests {
 
     #[test]
     fn what_is_empty_is_left_out_of_a_new_account_and_reset_in_one_that_is_there() {
-        let fields = Fields::read(b"id=&name=Acme&tags=beta,+plan/pro&limits.keys_max=7&limits.timeout=soon&limits.webhooks_max=");
+        let fields = Fields::read(
+            b"id=&name=Acme&tags=beta,+plan/pro&limits.keys_max=7&limits.timeout=soon&limits.webhooks_max=",
+        );
         let new = Value::Object(told(&fields, true));
-        assert_eq!(new, json!({"name": "Acme", "tags": ["beta", "plan/pro"], "limits": {"keys_max": 7, "timeout": "soon"}}));
+        assert_eq!(
+            new,
+            json!({"name": "Acme", "tags": ["beta", "plan/pro"], "limits": {"keys_max": 7, "timeout": "soon"}})
+        );
         let changed = told(&fields, false);
         assert_eq!((&changed["limits"]["webhooks_max"], &changed["limits"]["keys_max"]), (&Value::Null, &json!(7)));
         assert_eq!(told(&Fields::read(b"name=+"), false)["name"], json!(""));

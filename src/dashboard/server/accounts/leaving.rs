@@ -41,11 +41,7 @@ pub async fn ask(seat: Looks<Admin>, api: web::Data<Api>, id: web::Path<String>)
 }
 
 #[post("/dashboard/server/accounts/{id}/delete")]
-pub async fn delete(
-    posted: Posted<Admin>,
-    api: web::Data<Api>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Away> {
+pub async fn delete(posted: Posted<Admin>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Away> {
     let job = operations::delete(&api, posted.seat.tenant(), &id).await?;
     // The job belongs to the account that is there from the start.
     let page = of_account(DEFAULT_ACCOUNT, &format!("jobs/{}", part(&job.id)));

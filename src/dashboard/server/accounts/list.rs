@@ -42,7 +42,8 @@ pub async fn show(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpRespons
 fn sums(all: &Everything) -> Markup {
     let webhooks: usize = all.webhooks.iter().map(|(_, count)| count).sum();
     let parts = all.webhooks.iter().filter(|(_, count)| *count > 0);
-    let parts: Vec<String> = parts.map(|(status, count)| format!("{} {status}", amount::count(*count as u64))).collect();
+    let parts: Vec<String> =
+        parts.map(|(status, count)| format!("{} {status}", amount::count(*count as u64))).collect();
     html! {
         p {
             (amount::of(all.accounts as u64, "account", "accounts")) " with " (amount::of(webhooks as u64, "webhook", "webhooks"))

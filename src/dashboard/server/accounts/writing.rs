@@ -33,8 +33,7 @@ pub async fn create(posted: Posted<Admin>, api: web::Data<Api>) -> Result<HttpRe
     match made {
         Ok(account) => Ok(see_other(&page_of(&seat, &account, "created"))),
         Err(problem) => {
-            let form =
-                form(&seat, &api, &seat.at_server("accounts"), &Filled::from(&fields), Some(&problem), true);
+            let form = form(&seat, &api, &seat.at_server("accounts"), &Filled::from(&fields), Some(&problem), true);
             again(&seat, "New account", &form, problem)
         }
     }
@@ -48,11 +47,7 @@ pub async fn ask_change(seat: Looks<Admin>, api: web::Data<Api>, id: web::Path<S
 }
 
 #[post("/dashboard/server/accounts/{id}/edit")]
-pub async fn change(
-    posted: Posted<Admin>,
-    api: web::Data<Api>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Away> {
+pub async fn change(posted: Posted<Admin>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Away> {
     let Posted { seat, fields, .. } = posted;
     let Account { id, dialect, .. } = existing(&api, &id)?;
     let mut said = told(&fields, false);
