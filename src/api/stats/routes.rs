@@ -12,7 +12,7 @@ use crate::api::http::reply::Reply;
 use crate::api::http::request::Query;
 use crate::api::webhooks::reach::reach;
 use crate::domain::id::AccountNumber;
-use crate::domain::stats::Series;
+use crate::domain::stats::{Series, Span};
 
 /// Show what the account's events and deliveries came to, over time
 ///
@@ -32,7 +32,7 @@ pub async fn of_account(
     Query(query): Query<StatsQuery>,
 ) -> Result<HttpResponse, Problem> {
     let account = tenant.account().number;
-    Ok(Reply::ok(read(&api, account, Series::Account(account), &query).await?))
+    answer(api, account, Series::Account(account), query).await
 }
 
 /// Show what a webhook's deliveries came to, over time
@@ -52,19 +52,29 @@ pub async fn of_webhook(
     Query(query): Query<StatsQuery>,
 ) -> Result<HttpResponse, Problem> {
     let number = reach(&api, &tenant).webhook(&id)?.number();
-    Ok(Reply::ok(read(&api, tenant.account().number, Series::Webhook(number), &query).await?))
+    answer(api, tenant.account().number, Series::Webhook(number), query).await
 }
 
-/// What was counted of the account, or of one of its webhooks.
-pub async fn read(
-    api: &web::Data<Api>,
+async fn answer(
+    api: web::Data<Api>,
     account: AccountNumber,
     series: Series,
-    query: &StatsQuery,
-) -> Result<StatsView, Problem> {
-    let now = api.clock.now();
-    let span = query.span(now)?;
-    let store = api.store.clone();
-    let view = api.read(account, move || store.stats(series, span, now).map(|stats| view(span, &stats, now)));
-    Ok(view.await??)
+    query: StatsQuery,
+) -> Result<HttpResponse, Problem> {
+    let span = query.span(api.clock.now())?;
+    let mut views = of_each(&api, account, vec![series], span).await?;
+    Ok(Reply::ok(views.pop().ok_or_else(|| Problem::internal("statistics of nothing"))?))
+}
+
+/// The statistics of each of these, which are the account's own, in their order.
+pub async fn of_each(
+    api: &Api,
+    account: AccountNumber,
+    series: Vec<Series>,
+    span: Span,
+) -> Result<Vec<StatsView>, Problem> {
+    let (store, now) = (api.store.clone(), api.clock.now());
+    let of = move |one: Series| store.stats(one, span, now).map(|stats| view(span, &stats, now));
+    let read = api.read(account, move || series.into_iter().map(of).collect::<Result<Vec<_>, _>>());
+    Ok(read.await??)
 }

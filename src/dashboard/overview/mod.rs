@@ -23,7 +23,7 @@ use crate::api::Api;
 use crate::api::access::auth::{Read, Tenant};
 use crate::api::docs::site::asked_at;
 use crate::api::http::problem::Problem;
-use crate::api::stats::routes::read;
+use crate::api::stats::routes::of_each;
 use crate::api::stats::view::StatsView;
 use crate::api::webhooks::sick::{SickList, sick};
 use crate::domain::stats::Series;
@@ -51,7 +51,9 @@ async fn without_slash(seat: Looks<Read>) -> HttpResponse {
 async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
     let (range, now) = (Range::of(seat.asked()), api.clock.now());
     let account = seat.account().number;
-    let stats = read(&api, account, Series::Account(account), &range.query(now)).await?;
+    let span = range.query(now).span(now)?;
+    let stats = of_each(&api, account, vec![Series::Account(account)], span).await?;
+    let stats = stats.into_iter().next().ok_or_else(|| Problem::internal("statistics of nothing"))?;
     let (at, tenant) = (api.clone(), seat.tenant().clone());
     let known = api.read(account, move || Known::of(&at, &tenant)).await??;
     let facts = Facts { stats: &stats, dead: known.dead, dead_max: DEAD_LETTERS_MAX, webhooks: known.sick.of, now };

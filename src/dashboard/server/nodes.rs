@@ -1,11 +1,14 @@
 //! The machines that serve: whether each is ready, what it is busy with, and what waits. Today there is one.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use maud::{Markup, html};
 
 use crate::api::Api;
 use crate::api::access::auth::Admin;
 use crate::api::across::{Node, nodes};
+use crate::api::door::connections::Admitted;
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::parts::gauge::gauge;
@@ -26,7 +29,8 @@ pub fn routes(to: &mut web::ServiceConfig) {
 
 #[get("/dashboard/server/nodes")]
 async fn show(seat: Looks<Admin>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
-    let listens = request.app_config().local_addr().to_string();
+    let here = request.conn_data::<Arc<Admitted>>().map(|admitted| admitted.here);
+    let listens = here.unwrap_or_else(|| request.app_config().local_addr()).to_string();
     let body = html! {
         p { "This server is one machine: it accepts, stores and delivers by itself, and there is no other to take over. Its data \
              directory is all of it, so back that up." }
@@ -42,7 +46,7 @@ fn one(seat: &Seat, api: &Api, node: &Node, listens: &str) -> Markup {
         (ready(seat, node))
         dl.facts {
             dt { "Runs" } dd { "hookwheel " (node.version) " on " (std::env::consts::OS) ", " (std::env::consts::ARCH) }
-            dt { "Listens on" } dd { code { (listens) } }
+            dt { "Answers at" } dd { code { (listens) } }
             dt { "Since" } dd { (time::at(api.store.shown(node.started_at), api.clock.now())) }
         }
         (waits(node))
