@@ -4,6 +4,7 @@
 
 pub(crate) mod access;
 pub(crate) mod accounts;
+pub(crate) mod across;
 pub(crate) mod audit;
 pub(crate) mod dead_letters;
 pub(crate) mod deeds;

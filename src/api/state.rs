@@ -29,7 +29,7 @@ use crate::domain::byte_budget::{ByteBudget, Charge, NoRoom};
 use crate::domain::guard::Guard;
 use crate::domain::id::{AccountNumber, KeyId};
 use crate::domain::secret::Secret;
-use crate::domain::time::{DAY_MS, HOUR_MS};
+use crate::domain::time::{DAY_MS, HOUR_MS, UnixMs};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 
@@ -173,6 +173,8 @@ pub struct Api {
     pub(crate) store: Store,
     pub(crate) dialects: Arc<Shelf>,
     pub(crate) clock: Clock,
+    /// When it was made: with the server.
+    pub(crate) started_at: UnixMs,
     pub(crate) dice: Mutex<Dice>,
     pub(crate) settings: Settings,
     pub(crate) outbound: Box<dyn Outbound>,
@@ -210,6 +212,7 @@ impl Api {
         Self {
             store,
             dialects,
+            started_at: clock.now(),
             clock,
             dice: Mutex::new(dice),
             calls: KeyLimits::calls_per_minute(settings.limits.calls_per_minute),

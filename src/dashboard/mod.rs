@@ -10,7 +10,9 @@ mod overview;
 mod parts;
 mod people;
 mod posted;
+mod reading;
 mod seat;
+mod server;
 
 use actix_web::{Scope, web};
 
@@ -18,7 +20,8 @@ use actix_web::{Scope, web};
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
     to.configure(people::routes);
-    to.service(pages(web::scope("/dashboard/@{account}")));
+    to.configure(server::routes);
+    to.service(pages(web::scope("/dashboard/@{account}")).configure(server::of_team));
     to.service(pages(web::scope("/portal")));
 }
 

@@ -32,6 +32,7 @@ fn special(of: &str, field: &str) -> Option<Value> {
         (_, "leases") => json!([format!("{ID}_1_5f0c2b1e")]),
         ("", "uid") => json!("warehouse"),
         ("", "tag") => json!("billing"),
+        ("", "text") => json!("acme"),
         ("", "channel") => json!("eu"),
         ("Setting", "name") => json!("server.body_bytes_max"),
         ("Dialect", "description") => json!("The contract of Standard Webhooks 1.0."),
