@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Roots, ServerConfig, SmtpTls, StoreConfig, threads};
+use crate::config::{Config, Documented, Roots, ServerConfig, SmtpTls, StoreConfig, documented, threads};
 use crate::domain::guard::{Guard, OwnListener};
 use crate::domain::secret::Secret;
 use crate::domain::time::DAY_MS;
@@ -86,7 +86,13 @@ pub fn of_api(config: &Config, guard: Arc<Guard>) -> api::Settings {
             events_per_day: config.limits.events_per_day,
         },
         knobs: config.knobs().into_iter().map(|(name, value, default)| knob(name, value, default)).collect(),
+        documented: documented().into_iter().map(documented_key).collect(),
     }
+}
+
+fn documented_key(key: Documented) -> api::ConfigurationKey {
+    let Documented { name, meaning, takes, default } = key;
+    api::ConfigurationKey { name, meaning, takes, default }
 }
 
 fn limits(from: &ServerConfig) -> api::Limits {

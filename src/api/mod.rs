@@ -37,6 +37,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, Error, web};
 use utoipa_actix_web::AppExt;
 
+pub use crate::docs::ConfigurationKey;
 pub use crate::domain::account::ACCOUNT_HEADER;
 pub use access::auth::first_admin_key;
 pub use access::limits::Limits;
@@ -138,6 +139,7 @@ pub fn app(
         .wrap(from_fn(door::gate::pass))
         .wrap(from_fn(door::counting::count))
         .configure(routes)
+        .configure(docs::routes::pages)
         .app_data(api)
         .default_service(web::to(face::answer))
 }

@@ -20,6 +20,7 @@ use crate::api::openapi::described::Described;
 use crate::api::outbound::Outbound;
 use crate::clock::{Clock, Dice};
 use crate::dialect::{Dialect, Shelf, Signing};
+use crate::docs::ConfigurationKey;
 use crate::domain::Invalid;
 use crate::domain::account::Account;
 use crate::domain::byte_budget::{ByteBudget, Charge, NoRoom};
@@ -124,6 +125,8 @@ pub struct Settings {
     pub quotas: Quotas,
     /// Every setting of the server, to be shown to admins.
     pub knobs: Vec<Knob>,
+    /// What there can be set, to be shown to everybody.
+    pub documented: Vec<ConfigurationKey>,
 }
 
 /// Who may make webhooks that send mail: it goes out in the operator's name, to whomever their URL names.
