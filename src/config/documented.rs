@@ -27,7 +27,8 @@ pub fn documented() -> Vec<Documented> {
             (section, said) = (name, Said::default());
         } else if let Some((key, value, is_set)) = assigned(section, line) {
             said.is_over = true;
-            let takes = KNOBS.iter().find(|(name, _)| *name == key).map_or_else(String::new, |(_, takes)| takes.to_string());
+            let takes =
+                KNOBS.iter().find(|(name, _)| *name == key).map_or_else(String::new, |(_, takes)| takes.to_string());
             let default = is_set.then(|| value.to_owned());
             found.push(Documented { name: key, meaning: said.words.join(" "), takes, default });
         } else if let Some(words) = line.strip_prefix('#') {

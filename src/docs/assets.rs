@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use sha2::{Digest, Sha256};
 
 /// How pages look; a page that stands alone has it inside.
-pub(super) const STYLE: &str = include_str!("assets/style.css");
+pub(super) const STYLE: &str = concat!(include_str!("assets/tokens.css"), include_str!("assets/style.css"));
 /// The mark, for pages.
 pub(super) const MARK: &str = include_str!("assets/mark.svg");
 const SCRIPT: &str = include_str!("assets/docs.js");

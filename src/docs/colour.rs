@@ -59,8 +59,26 @@ const LANGUAGES: &[Language] = &[
         assigns: None,
         in_words: &['-'],
         words: &[
-            "curl", "hookwheel", "cargo", "export", "sudo", "git", "if", "then", "else", "fi", "for", "in", "do", "done",
-            "while", "printf", "echo", "pip", "npm", "wait",
+            "curl",
+            "hookwheel",
+            "cargo",
+            "export",
+            "sudo",
+            "git",
+            "if",
+            "then",
+            "else",
+            "fi",
+            "for",
+            "in",
+            "do",
+            "done",
+            "while",
+            "printf",
+            "echo",
+            "pip",
+            "npm",
+            "wait",
         ],
     },
     Language {
@@ -71,8 +89,9 @@ const LANGUAGES: &[Language] = &[
         assigns: None,
         in_words: &[],
         words: &[
-            "and", "as", "async", "await", "def", "elif", "else", "except", "False", "for", "from", "if", "import", "in", "is",
-            "lambda", "None", "not", "or", "pass", "raise", "return", "True", "try", "while", "with", "class",
+            "and", "as", "async", "await", "def", "elif", "else", "except", "False", "for", "from", "if", "import",
+            "in", "is", "lambda", "None", "not", "or", "pass", "raise", "return", "True", "try", "while", "with",
+            "class",
         ],
     },
     Language {
@@ -83,9 +102,34 @@ const LANGUAGES: &[Language] = &[
         assigns: None,
         in_words: &['$'],
         words: &[
-            "async", "await", "break", "case", "catch", "class", "const", "continue", "else", "export", "false", "for",
-            "from", "function", "if", "import", "in", "let", "new", "null", "of", "return", "throw", "true", "try", "typeof",
-            "undefined", "default",
+            "async",
+            "await",
+            "break",
+            "case",
+            "catch",
+            "class",
+            "const",
+            "continue",
+            "else",
+            "export",
+            "false",
+            "for",
+            "from",
+            "function",
+            "if",
+            "import",
+            "in",
+            "let",
+            "new",
+            "null",
+            "of",
+            "return",
+            "throw",
+            "true",
+            "try",
+            "typeof",
+            "undefined",
+            "default",
         ],
     },
     Language {
@@ -96,8 +140,9 @@ const LANGUAGES: &[Language] = &[
         assigns: None,
         in_words: &[],
         words: &[
-            "break", "case", "const", "continue", "defer", "else", "false", "for", "func", "if", "import", "nil", "package",
-            "range", "return", "switch", "true", "type", "var", "struct", "string", "byte", "bool", "error", "int", "int64",
+            "break", "case", "const", "continue", "defer", "else", "false", "for", "func", "if", "import", "nil",
+            "package", "range", "return", "switch", "true", "type", "var", "struct", "string", "byte", "bool", "error",
+            "int", "int64",
         ],
     },
     Language {
@@ -120,8 +165,29 @@ const LANGUAGES: &[Language] = &[
         assigns: None,
         in_words: &['$'],
         words: &[
-            "array", "as", "bool", "catch", "continue", "echo", "else", "exit", "false", "for", "foreach", "function", "if",
-            "int", "null", "php", "return", "string", "true", "try", "use", "declare", "strict_types",
+            "array",
+            "as",
+            "bool",
+            "catch",
+            "continue",
+            "echo",
+            "else",
+            "exit",
+            "false",
+            "for",
+            "foreach",
+            "function",
+            "if",
+            "int",
+            "null",
+            "php",
+            "return",
+            "string",
+            "true",
+            "try",
+            "use",
+            "declare",
+            "strict_types",
         ],
     },
     Language {
@@ -132,9 +198,9 @@ const LANGUAGES: &[Language] = &[
         assigns: None,
         in_words: &[],
         words: &[
-            "as", "async", "await", "const", "else", "false", "fn", "for", "if", "impl", "in", "let", "loop", "match", "mod",
-            "mut", "pub", "return", "self", "struct", "true", "use", "where", "while", "bool", "str", "u8", "u64", "usize",
-            "i64", "Some", "None", "Ok", "Err",
+            "as", "async", "await", "const", "else", "false", "fn", "for", "if", "impl", "in", "let", "loop", "match",
+            "mod", "mut", "pub", "return", "self", "struct", "true", "use", "where", "while", "bool", "str", "u8",
+            "u64", "usize", "i64", "Some", "None", "Ok", "Err",
         ],
     },
 ];
@@ -167,7 +233,8 @@ fn session(text: &str) -> Vec<(Kind, &str)> {
         loop {
             end += line_of(&typed[end..]).len();
             let command = &typed[..end];
-            let goes_on = command.ends_with("\\\n") || command.matches('\'').count() % 2 == 1 || command.ends_with("|\n");
+            let goes_on =
+                command.ends_with("\\\n") || command.matches('\'').count() % 2 == 1 || command.ends_with("|\n");
             if !goes_on || end == typed.len() {
                 break;
             }
@@ -328,8 +395,10 @@ mod tests {
 
     #[test]
     fn whatever_it_is_nothing_is_lost() {
-        for language in ["json", "toml", "bash", "python", "javascript", "go", "ruby", "php", "rust", "console", "http"] {
-            for text in ["", "'", "\"", "é'é\"\\", "/*", "$ ", "$ '\n", "# é\n", "-", "-1", "\"\"\"", "a:b: \n\n\n"] {
+        for language in ["json", "toml", "bash", "python", "javascript", "go", "ruby", "php", "rust", "console", "http"]
+        {
+            for text in ["", "'", "\"", "é'é\"\\", "/*", "$ ", "$ '\n", "# é\n", "-", "-1", "\"\"\"", "a:b: \n\n\n"]
+            {
                 of(language, text, Kind::Plain);
             }
         }

@@ -54,7 +54,11 @@ pub(super) fn page(keys: &[Key]) -> Document {
             let default = key.default.as_ref().map_or(Text::from("nothing"), Text::code);
             row![Text::code(name), key.meaning.as_str(), key.takes.as_str(), default]
         });
-        draft.table(format!("Keys of [{section}]"), &["Key", "What it is for", "What it may be", "If left out"], rows.collect());
+        draft.table(
+            format!("Keys of [{section}]"),
+            &["Key", "What it is for", "What it may be", "If left out"],
+            rows.collect(),
+        );
     }
     draft.say(
         Text::from("An admin sees what is in force at `GET /api/v1/settings`; dialect files have ")

@@ -6,7 +6,8 @@ use crate::dialect::Dialect;
 
 /// The contracts that are served, and what a contract can say.
 pub(super) fn page<'d>(dialects: impl Iterator<Item = &'d Dialect>) -> Document {
-    let mut draft = Draft::new("Contracts of this server", "Every webhook contract that is served here, for those who receive.");
+    let mut draft =
+        Draft::new("Contracts of this server", "Every webhook contract that is served here, for those who receive.");
     draft.heading(2, "Contracts");
     draft.say("Each document is written from the contract itself: what it shows is what is sent.");
     table(&mut draft, dialects);

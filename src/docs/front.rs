@@ -18,13 +18,27 @@ pub(super) fn page<'d>(dialects: impl Iterator<Item = &'d Dialect>) -> Document 
     d.cards(vec![
         of_guide("start", "One binary, one webhook, one event, one retry: with commands to copy."),
         of_guide("concepts", "What an event, a delivery, an attempt and a dead letter are, and the way between them."),
-        card("API reference", paths::API, "Every call with its fields, errors, and code in three languages. It can be tried there."),
-        card("Contracts of this server", paths::CONTRACTS, "What receivers read: events, headers, signatures, code that verifies."),
-        of_guide("own-contracts", "A product's contract as a file: how it is made, checked, and changed without surprises."),
+        card(
+            "API reference",
+            paths::API,
+            "Every call with its fields, errors, and code in three languages. It can be tried there.",
+        ),
+        card(
+            "Contracts of this server",
+            paths::CONTRACTS,
+            "What receivers read: events, headers, signatures, code that verifies.",
+        ),
+        of_guide(
+            "own-contracts",
+            "A product's contract as a file: how it is made, checked, and changed without surprises.",
+        ),
         of_guide("operating", "As a service, with its store, its log and its stop."),
         of_guide("security", "What it is built against, how, and what it does not promise."),
         of_guide("configuration", "Every key with its bounds, its default, and its name in the environment."),
-        of_guide("dashboard", "What people see: webhooks, deliveries, dead letters, live; and a portal for their customers."),
+        of_guide(
+            "dashboard",
+            "What people see: webhooks, deliveries, dead letters, live; and a portal for their customers.",
+        ),
         of_guide("figures", "What it does on two cores, measured; and how to measure your own machine."),
     ]);
     d.heading(2, "Contracts of this server");

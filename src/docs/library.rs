@@ -45,7 +45,9 @@ impl Library<'_> {
         }
         match address {
             paths::FRONT => return page(Page::new(paths::FRONT, front::page(self.dialects.iter().copied()))),
-            paths::CONTRACTS => return page(Page::new(paths::CONTRACTS, contracts::page(self.dialects.iter().copied()))),
+            paths::CONTRACTS => {
+                return page(Page::new(paths::CONTRACTS, contracts::page(self.dialects.iter().copied())));
+            }
             paths::API => return page(api::page(self.reference, None, &self.site.base_url)?),
             paths::TUTORIAL => return page(Page::new(paths::TUTORIAL, tutorial())),
             _ => {}
@@ -127,8 +129,10 @@ impl Long {
     /// All of its pages.
     fn pages(&self) -> Vec<Page> {
         let parts = paged::parts(&self.document, &self.home);
-        let places: Vec<Place> =
-            parts.iter().map(|part| Place::new(part.document.title.as_str(), paged::address(&self.home, &part.id))).collect();
+        let places: Vec<Place> = parts
+            .iter()
+            .map(|part| Place::new(part.document.title.as_str(), paged::address(&self.home, &part.id)))
+            .collect();
         // A contract is itself below the page of all contracts.
         let is_below = self.entry != self.home;
         let depth = |n: usize| if is_below && n > 0 { 2 } else { 1 };

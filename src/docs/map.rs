@@ -38,7 +38,10 @@ const GROUPS: &[(&str, &[Entry])] = &[
             Guide("accounts"),
         ],
     ),
-    ("API", &[At("API reference", paths::API), Guide("api-at-a-glance"), At("Beside other webhook servers", paths::PEERS)]),
+    (
+        "API",
+        &[At("API reference", paths::API), Guide("api-at-a-glance"), At("Beside other webhook servers", paths::PEERS)],
+    ),
     (
         "Contracts",
         &[
@@ -74,7 +77,8 @@ pub(super) fn groups() -> Vec<Group> {
         Guide(name) => Place::new(guide::title(name).unwrap_or(name), guide::address(name)),
         At(title, address) => Place::new(*title, *address),
     };
-    let group = |(title, entries): &(&'static str, &[Entry])| Group { title, places: entries.iter().map(place).collect() };
+    let group =
+        |(title, entries): &(&'static str, &[Entry])| Group { title, places: entries.iter().map(place).collect() };
     GROUPS.iter().map(group).collect()
 }
 

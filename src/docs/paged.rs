@@ -52,7 +52,8 @@ pub(super) fn parts(document: &Document, home: &str) -> Vec<Part> {
         pages.last_mut().expect("there is one").push(unit);
     }
     let ids: Vec<Vec<String>> = pages.iter().map(|page| ids_of(page)).collect();
-    let starts: Vec<String> = pages.iter().enumerate().map(|(n, page)| if n == 0 { String::new() } else { page[0].id.clone() }).collect();
+    let starts: Vec<String> =
+        pages.iter().enumerate().map(|(n, page)| if n == 0 { String::new() } else { page[0].id.clone() }).collect();
     let pages = pages.into_iter().enumerate().map(|(n, units)| {
         let mut part = part(document, &starts[n], units);
         let place = |id: &str| ids.iter().position(|ids| ids.iter().any(|known| known == id)).filter(|at| *at != n);
@@ -89,10 +90,11 @@ fn cut(blocks: &[Block], level: u8, within: &str, units: &mut Vec<Unit>) {
             Block::Heading { level, id, text } => (id.clone(), text.plain(), *level),
             _ => (String::new(), String::new(), level),
         };
-        let within = if level == 2 { title.as_str() } else { within };
-        let unit = Unit { id, title, level: level_of, within: within.to_string(), blocks: section.to_vec() };
-        if unit.size() > GOAL && level < 4 && section.iter().skip(1).any(|block| matches!(block, Block::Heading { .. })) {
-            cut(section, level + 1, within, units);
+        let within = if level == 2 { title.clone() } else { within.to_string() };
+        let unit = Unit { id, title, level: level_of, within: within.clone(), blocks: section.to_vec() };
+        if unit.size() > GOAL && level < 4 && section.iter().skip(1).any(|block| matches!(block, Block::Heading { .. }))
+        {
+            cut(section, level + 1, &within, units);
         } else {
             units.push(unit);
         }
@@ -137,7 +139,11 @@ fn title_of(units: &[Unit]) -> String {
     let wholes: Vec<&str> = units.iter().filter(|unit| unit.level == 2).map(|unit| unit.title.as_str()).collect();
     let first = &units[0];
     if first.level > 2 {
-        return if first.within.is_empty() { first.title.clone() } else { format!("{}: {}", first.within, lower(&first.title)) };
+        return if first.within.is_empty() {
+            first.title.clone()
+        } else {
+            format!("{}: {}", first.within, lower(&first.title))
+        };
     }
     match wholes.as_slice() {
         [one] => (*one).to_string(),
@@ -152,7 +158,9 @@ fn title_of(units: &[Unit]) -> String {
 fn lower(title: &str) -> String {
     let mut chars = title.chars();
     match (chars.next(), chars.clone().next()) {
-        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => first.to_lowercase().chain(chars).collect(),
+        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {
+            first.to_lowercase().chain(chars).collect()
+        }
         _ => title.to_string(),
     }
 }
@@ -211,12 +219,20 @@ mod tests {
         let document = document();
         let parts = parts(&document, "/docs/x");
         let told: Vec<_> = parts.iter().map(|part| (part.id.as_str(), part.document.title.as_str())).collect();
-        assert_eq!(told, [("", "All of it"), ("create-it", "Calls: create it"), ("http", "Calls: HTTP"), ("end", "End")]);
+        assert_eq!(
+            told,
+            [("", "All of it"), ("create-it", "Calls: create it"), ("http", "Calls: HTTP"), ("end", "End")]
+        );
         let text = |part: &Part| part.document.to_markdown();
-        assert!(text(&parts[0]).contains("[the end](</docs/x/end#end>)") && text(&parts[0]).contains("[here](<#start>)"));
+        assert!(
+            text(&parts[0]).contains("[the end](</docs/x/end#end>)") && text(&parts[0]).contains("[here](<#start>)")
+        );
         assert!(text(&parts[3]).contains("[the fields](</docs/x/create-it#its-fields>)"));
         let paragraphs = |blocks: &[Block]| blocks.iter().filter(|block| matches!(block, Block::Paragraph(_))).count();
-        assert_eq!(parts.iter().map(|part| paragraphs(&part.document.blocks)).sum::<usize>(), paragraphs(&document.blocks));
+        assert_eq!(
+            parts.iter().map(|part| paragraphs(&part.document.blocks)).sum::<usize>(),
+            paragraphs(&document.blocks)
+        );
         let levels = |part: &Part| {
             let levels = part.document.blocks.iter().filter_map(|block| match block {
                 Block::Heading { level, .. } => Some(*level),

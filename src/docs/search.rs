@@ -11,8 +11,9 @@ use super::{map, paths};
 
 /// Words that are on every page, and tell nothing.
 const EMPTY: &[&str] = &[
-    "and", "are", "but", "for", "has", "have", "its", "not", "that", "the", "their", "there", "they", "this", "was", "what", "when",
-    "where", "which", "who", "with", "all", "any", "can", "does", "from", "into", "one", "than", "then", "them", "these", "will",
+    "and", "are", "but", "for", "has", "have", "its", "not", "that", "the", "their", "there", "they", "this", "was",
+    "what", "when", "where", "which", "who", "with", "all", "any", "can", "does", "from", "into", "one", "than",
+    "then", "them", "these", "will",
 ];
 /// Shorter words are not looked up by what a page says, only by its title.
 const LETTERS_MIN: usize = 3;
@@ -85,7 +86,10 @@ impl Index {
             (_, 0) => "No page has all of these words. Fewer words, or only their beginnings, find more.".to_owned(),
             (_, n) => format!("{n} pages have all of these words, the best ones first."),
         };
-        let mut draft = Draft::new(if asked.trim().is_empty() { "Search".into() } else { format!("Search: {}", asked.trim()) }, said);
+        let mut draft = Draft::new(
+            if asked.trim().is_empty() { "Search".into() } else { format!("Search: {}", asked.trim()) },
+            said,
+        );
         if !found.is_empty() {
             draft.cards(found);
         }
@@ -103,13 +107,16 @@ impl Index {
             .iter()
             .filter_map(|entry| {
                 let each: Option<Vec<usize>> = asked.iter().map(|word| entry.weight(word)).collect();
-                let heading = entry.headings.iter().find(|(_, text)| asked.iter().all(|word| begins(&words(text), word)));
+                let heading =
+                    entry.headings.iter().find(|(_, text)| asked.iter().all(|word| begins(&words(text), word)));
                 Some((each?.iter().sum(), entry, heading))
             })
             .collect();
         found.sort_by_key(|(weight, ..)| std::cmp::Reverse(*weight));
         let card = |(_, entry, heading): (usize, &Entry, Option<&(String, String)>)| match heading {
-            Some((id, text)) => card(&format!("{}: {text}", entry.title), &entry.under, format!("{}#{id}", entry.address)),
+            Some((id, text)) => {
+                card(&format!("{}: {text}", entry.title), &entry.under, format!("{}#{id}", entry.address))
+            }
             None => card(&entry.title, &entry.under, entry.address.clone()),
         };
         found.into_iter().take(FOUND_MAX).map(card).collect()
@@ -174,7 +181,9 @@ mod tests {
 
     fn index() -> Index {
         let mut index = Index::default();
-        for (name, text) in [("Filters", "Conditions on `task.created` events."), ("Shapes", "What filters leave. And conditions.")] {
+        for (name, text) in
+            [("Filters", "Conditions on `task.created` events."), ("Shapes", "What filters leave. And conditions.")]
+        {
             let mut draft = Draft::new(name, text);
             draft.heading(2, format!("How {} work", name.to_lowercase()));
             draft.say("Rename and drop_fields.");

@@ -18,7 +18,7 @@ pub(super) fn of(block: &Block) -> usize {
         Block::Table { rows, .. } => 60 + rows.iter().map(|row| row_of_table(row)).sum::<usize>(),
         Block::List { items, .. } => 16 + items.iter().map(|item| 6 + lines(item, LINE_OF_LIST) * 26).sum::<usize>(),
         Block::Tabs { tabs, .. } => {
-            50 + tabs.iter().map(|tab| tab.blocks.iter().map(of).sum()).max().unwrap_or_default()
+            50 + tabs.iter().map(|tab| tab.blocks.iter().map(of).sum::<usize>()).max().unwrap_or_default()
         }
         Block::Cards(cards) => cards.len().div_ceil(2) * 110,
         Block::Trial(trial) => 320 + trial.parameters.len() * 66 + trial.body.as_ref().map_or(0, |_| 240),

@@ -157,7 +157,7 @@ async fn other(api: web::Data<Api>, request: HttpRequest, Query(query): Query<Pa
 
 async fn search(api: web::Data<Api>, request: HttpRequest, Query(query): Query<PageQuery>) -> HttpResponse {
     let found = api.searched(&request).index.page(&query.q);
-    show(&request, &found, query.format)
+    told(&request, &found, query.format)
 }
 
 async fn search_index(api: web::Data<Api>, request: HttpRequest) -> HttpResponse {
@@ -191,7 +191,7 @@ fn page(api: &Api, request: &HttpRequest, format: Format) -> HttpResponse {
     let keys = &api.settings.documented;
     let library = Library { dialects: &mounted, site: &site, reference: described(api).reference(), keys };
     match library.at(request.path()) {
-        Some(Found::Page(page)) => show(request, &page, format),
+        Some(Found::Page(page)) => told(request, &page, format),
         Some(Found::Moved(to)) => HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish(),
         Some(Found::Asset(asset)) => HttpResponse::Ok()
             .content_type(asset.media)
@@ -205,7 +205,7 @@ fn page(api: &Api, request: &HttpRequest, format: Format) -> HttpResponse {
     }
 }
 
-fn show(request: &HttpRequest, page: &Page, format: Format) -> HttpResponse {
+fn told(request: &HttpRequest, page: &Page, format: Format) -> HttpResponse {
     match format {
         Format::Html => answer(request, StatusCode::OK, HTML, page.to_html().into()),
         Format::Markdown => answer(request, StatusCode::OK, "text/markdown; charset=utf-8", page.to_markdown().into()),

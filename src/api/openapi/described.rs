@@ -105,11 +105,7 @@ impl Described {
     }
 
     /// What is searched while these contracts are served, which `make` makes.
-    pub fn searched(
-        &self,
-        contracts: Vec<Arc<Dialect>>,
-        make: impl FnOnce(&[Arc<Dialect>]) -> Index,
-    ) -> Arc<Searched> {
+    pub fn searched(&self, contracts: Vec<Arc<Dialect>>, make: impl FnOnce(&[Arc<Dialect>]) -> Index) -> Arc<Searched> {
         let mut known = self.searched.lock().expect("no holder panics");
         let is_same = |known: &&Arc<Searched>| {
             let (had, has) = (&known.contracts, &contracts);

@@ -91,7 +91,8 @@ impl Call<'_> {
     }
 
     fn typescript(&self) -> String {
-        let mut takes: Vec<String> = self.path.iter().map(|(_, value)| Value::from(value.as_str()).to_string()).collect();
+        let mut takes: Vec<String> =
+            self.path.iter().map(|(_, value)| Value::from(value.as_str()).to_string()).collect();
         match (self.operation.id, self.body) {
             ("events.publish", Some(body)) => takes.extend([typescript(&body["type"]), typescript(&body["data"])]),
             (_, Some(body)) => takes.push(typescript(body)),
@@ -145,7 +146,8 @@ fn typescript(value: &Value) -> String {
         Value::Object(fields) if fields.is_empty() => "{}".into(),
         Value::Object(fields) => {
             let is_plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            let name = |name: &String| if is_plain(name) { name.clone() } else { Value::from(name.as_str()).to_string() };
+            let name =
+                |name: &String| if is_plain(name) { name.clone() } else { Value::from(name.as_str()).to_string() };
             let field = |(key, value): (&String, &Value)| format!("{}: {}", name(key), typescript(value));
             format!("{{ {} }}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
         }

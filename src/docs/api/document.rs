@@ -32,7 +32,8 @@ impl Reference {
     /// Its parts, in a reader's order.
     pub(super) fn nouns(&self) -> Vec<Noun<'_>> {
         let tags = self.0["tags"].as_array().into_iter().flatten();
-        let noun = |tag| Some(Noun { name: text(tag, "name")?, description: text(tag, "description").unwrap_or_default() });
+        let noun =
+            |tag| Some(Noun { name: text(tag, "name")?, description: text(tag, "description").unwrap_or_default() });
         tags.filter_map(noun).filter(|noun| !self.operations_of(noun.name).is_empty()).collect()
     }
 

@@ -42,7 +42,8 @@ pub(super) fn page(reference: &Reference, operation: Operation<'_>, base_url: &s
     parameters(d, reference, operation);
     if let Some((schema, is_needed)) = operation.body() {
         d.heading(2, "Body");
-        let kinds = [(true, "It must have a body, of JSON."), (false, "A body may be left out; if there is one, it is JSON.")];
+        let kinds =
+            [(true, "It must have a body, of JSON."), (false, "A body may be left out; if there is one, it is JSON.")];
         d.say(kinds.iter().find(|(known, _)| *known == is_needed).map_or("", |(_, said)| said));
         d.take(fields(reference, items(reference, schema), "Fields of the body"));
     }
@@ -83,7 +84,12 @@ fn parameters(draft: &mut Draft, reference: &Reference, operation: Operation<'_>
         .map(|one| {
             let place = text(one, "in").unwrap_or_default();
             let must = if one["required"] == true && place != "path" { "; must be there" } else { "" };
-            row![Text::code(text(one, "name").unwrap_or_default()), place, described(one), format!("{}{must}", kind(reference, &one["schema"]))]
+            row![
+                Text::code(text(one, "name").unwrap_or_default()),
+                place,
+                described(one),
+                format!("{}{must}", kind(reference, &one["schema"]))
+            ]
         })
         .collect();
     if !rows.is_empty() {
@@ -100,7 +106,8 @@ fn replies(draft: &mut Draft, reference: &Reference, operation: Operation<'_>) {
         return;
     }
     draft.heading(2, "Reply");
-    let rows = good.iter().map(|(status, reply)| row![status.as_str(), described(reference.resolved(reply)), forms(reply)]);
+    let rows =
+        good.iter().map(|(status, reply)| row![status.as_str(), described(reference.resolved(reply)), forms(reply)]);
     draft.table("Replies", &["Status", "When", "Form"], rows.collect());
     for (status, reply) in good {
         let Some(schema) = reply["content"]["application/json"].get("schema") else { continue };
@@ -136,7 +143,8 @@ fn forms(reply: &Value) -> String {
 /// What can go wrong: what is particular, and what any call can be answered.
 fn errors(draft: &mut Draft, reference: &Reference, operation: Operation<'_>) {
     let all = operation.said["responses"].as_object().into_iter().flatten();
-    let (any, own): (Vec<_>, Vec<_>) = all.filter(|(status, _)| is_error(status)).partition(|(_, reply)| reply.get("$ref").is_some());
+    let (any, own): (Vec<_>, Vec<_>) =
+        all.filter(|(status, _)| is_error(status)).partition(|(_, reply)| reply.get("$ref").is_some());
     if any.is_empty() && own.is_empty() {
         return;
     }

@@ -87,7 +87,9 @@ fn part(reference: &Reference, noun: &str, description: &str) -> Document {
     let mut draft = Draft::new(title(noun), description);
     let rows = reference.operations_of(noun).into_iter().map(|one| {
         let call = format!("`{} {}`", one.method.to_uppercase(), one.path);
-        let scope = one.said["x-scope"].as_str().map_or(Text::from(if one.has_key() { "any key" } else { "no key" }), Text::code);
+        let scope = one.said["x-scope"]
+            .as_str()
+            .map_or(Text::from(if one.has_key() { "any key" } else { "no key" }), Text::code);
         row![Text::default().link(one.summary(), address(one.id)), call, scope]
     });
     draft.heading(2, "Calls");

@@ -32,7 +32,8 @@ pub(super) fn fields(reference: &Reference, schema: &Value, caption: &str) -> Ve
         let within = items(reference, meant(reference, schema));
         if properties(within).next().is_some() {
             let summary = Text::from("Fields of ").and(Text::code(name.as_str()));
-            blocks.push(Block::Details { summary, blocks: vec![table(reference, within, &format!("Fields of {name}"))] });
+            blocks
+                .push(Block::Details { summary, blocks: vec![table(reference, within, &format!("Fields of {name}"))] });
         }
     }
     blocks
@@ -72,7 +73,11 @@ pub(super) fn kind(reference: &Reference, schema: &Value) -> String {
     let mut said = if known.is_empty() {
         match types.iter().find(|known| **known != "null") {
             Some(&"array") => {
-                format!("a list{}; each: {}", between(resolved, "minItems", "maxItems", ""), kind(reference, &resolved["items"]))
+                format!(
+                    "a list{}; each: {}",
+                    between(resolved, "minItems", "maxItems", ""),
+                    kind(reference, &resolved["items"])
+                )
             }
             Some(&"object") => "an object".into(),
             Some(&"boolean") => "true or false".into(),

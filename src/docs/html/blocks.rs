@@ -226,8 +226,8 @@ impl Html {
 
 #[cfg(test)]
 mod tests {
-    use crate::docs::block::Draft;
     use super::*;
+    use crate::docs::block::Draft;
 
     #[test]
     fn whatever_it_holds_is_escaped() {
@@ -245,7 +245,10 @@ mod tests {
         draft.cards(vec![Card { title: evil.into(), text: evil.into(), to: evil.into() }]);
         let html = draft.done().to_html();
         assert!(!html.contains("<script") && !html.contains("\" onload"), "{html}");
-        for tag in ["html", "body", "main", "nav", "ul", "li", "table", "details", "pre", "code", "div", "aside", "a", "fieldset"] {
+        for tag in [
+            "html", "body", "main", "nav", "ul", "li", "table", "details", "pre", "code", "div", "aside", "a",
+            "fieldset",
+        ] {
             let count = |text: String| html.matches(&text).count();
             let opened = count(format!("<{tag}>")) + count(format!("<{tag} "));
             assert_eq!(opened, count(format!("</{tag}>")), "{tag}");
