@@ -5,6 +5,7 @@
 pub(crate) mod access;
 pub(crate) mod accounts;
 pub(crate) mod audit;
+pub(crate) mod calling;
 pub(crate) mod dead_letters;
 pub(crate) mod deeds;
 pub(crate) mod deliveries;

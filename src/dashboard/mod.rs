@@ -10,12 +10,15 @@ mod overview;
 mod parts;
 mod posted;
 mod seat;
+mod trying;
 
 use actix_web::{Scope, web};
 
 /// All pages.
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
+    to.service(trying::begin);
+    to.service(web::scope("/dashboard/@{account}/try").configure(trying::routes));
     to.service(pages(web::scope("/dashboard/@{account}")));
     to.service(pages(web::scope("/portal")));
 }

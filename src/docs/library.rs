@@ -49,31 +49,41 @@ impl Library<'_> {
                 return page(Page::new(paths::CONTRACTS, contracts::page(self.dialects.iter().copied())));
             }
             paths::API => return page(api::page(self.reference, None, &self.site.base_url)?),
-            paths::TUTORIAL => return page(Page::new(paths::TUTORIAL, tutorial())),
+            paths::DIALECTS | paths::TUTORIAL | paths::PEERS => return in_parts(&self.long(address)?, None),
             _ => {}
         }
         let rest = address.strip_prefix(paths::FRONT)?.strip_prefix('/')?;
         let parts: Vec<&str> = rest.split('/').collect();
         match parts.as_slice() {
             ["api", name] => page(api::page(self.reference, Some(name), &self.site.base_url)?),
-            ["guide", name] => page(self.of_guide(name)?),
             ["webhooks", name] => in_parts(&self.of_dialect(name)?, None),
             ["webhooks", name, part] => in_parts(&self.of_dialect(name)?, Some(part)),
-            ["dialects"] => in_parts(&Long::new(paths::DIALECTS, reference()), None),
-            ["dialects", part] => in_parts(&Long::new(paths::DIALECTS, reference()), Some(part)),
-            ["peers"] => in_parts(&Long::new(paths::PEERS, peers()), None),
-            ["peers", part] => in_parts(&Long::new(paths::PEERS, peers()), Some(part)),
+            ["guide", name] => in_parts(&self.of_guide(name)?, None),
+            ["guide", name, part] => in_parts(&self.of_guide(name)?, Some(part)),
+            ["dialects", "tutorial", part] => in_parts(&self.long(paths::TUTORIAL)?, Some(part)),
+            ["dialects", part] => in_parts(&self.long(paths::DIALECTS)?, Some(part)),
+            ["peers", part] => in_parts(&self.long(paths::PEERS)?, Some(part)),
             _ => None,
         }
     }
 
+    /// The long document that begins at an address of the map.
+    fn long(&self, address: &str) -> Option<Long> {
+        match address {
+            paths::DIALECTS => Some(Long::new(paths::DIALECTS, reference())),
+            paths::TUTORIAL => Some(Long::new(paths::TUTORIAL, tutorial())),
+            paths::PEERS => Some(Long::new(paths::PEERS, peers())),
+            other => self.of_guide(other.rsplit('/').next()?),
+        }
+    }
+
     /// A page of the guide; its configuration has the keys in it.
-    fn of_guide(&self, name: &str) -> Option<Page> {
+    fn of_guide(&self, name: &str) -> Option<Long> {
         let document = match name {
             configuration::NAME => configuration::page(self.keys),
             other => guide::page(other)?,
         };
-        Some(Page::new(guide::address(name), document))
+        Some(Long::new(guide::address(name), document))
     }
 
     fn of_dialect(&self, name: &str) -> Option<Long> {
@@ -96,13 +106,8 @@ impl Library<'_> {
         for place in map::groups().into_iter().flat_map(|group| group.places) {
             match place.address.as_str() {
                 paths::API => api::pages(self.reference, &self.site.base_url).iter().for_each(&mut show),
-                paths::DIALECTS => Long::new(paths::DIALECTS, reference()).pages().iter().for_each(&mut show),
-                paths::PEERS => Long::new(paths::PEERS, peers()).pages().iter().for_each(&mut show),
-                other => {
-                    if let Some(Found::Page(page)) = self.at(other) {
-                        show(&page);
-                    }
-                }
+                paths::CONTRACTS => show(&Page::new(paths::CONTRACTS, contracts::page(self.dialects.iter().copied()))),
+                other => self.long(other).iter().flat_map(Long::pages).for_each(|page| show(&page)),
             }
         }
         for dialect in self.dialects {

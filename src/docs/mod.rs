@@ -39,7 +39,7 @@ mod words;
 
 pub use api::Reference;
 pub use assets::Asset;
-pub use block::{Block, Document, Inline, Text};
+pub use block::{Block, Document, Inline, Parameter, Text, Trial};
 pub use configuration::Key as ConfigurationKey;
 pub use document::document;
 pub use facts::meaning;

@@ -16,7 +16,7 @@ use crate::api::http::problem::Problem;
 use crate::api::http::request::Query;
 use crate::api::openapi::described::{Described, Searched};
 use crate::dialect::{Dialect, SCHEMA};
-use crate::docs::{self, Found, Library, Page};
+use crate::docs::{self, Found, Library, Page, Reference};
 
 const HTML: &str = "text/html; charset=utf-8";
 /// Scripts and styles come from files of ours only, and a page calls nobody but this server.
@@ -166,6 +166,11 @@ async fn search_index(api: web::Data<Api>, request: HttpRequest) -> HttpResponse
 }
 
 impl Api {
+    /// What the API says of itself.
+    pub fn reference(&self) -> &Reference {
+        described(self).reference()
+    }
+
     /// What is searched in: made when it is first asked for, and again when contracts have changed.
     fn searched(&self, request: &HttpRequest) -> Arc<Searched> {
         let dialects = self.dialects.now();

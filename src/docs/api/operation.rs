@@ -164,6 +164,15 @@ fn errors(draft: &mut Draft, reference: &Reference, operation: Operation<'_>) {
     }
 }
 
+impl Reference {
+    /// How an operation can be tried; not, if there is none of this id, or it needs no key.
+    pub fn trial(&self, id: &str) -> Option<Trial> {
+        let operation = self.operation(id).filter(|operation| operation.has_key())?;
+        let body = operation.body().map(|(schema, _)| example(self, schema, shown(id)));
+        Some(trial(self, operation, body.as_ref()))
+    }
+}
+
 /// It can be tried with what its example shows.
 fn trial(reference: &Reference, operation: Operation<'_>, body: Option<&Value>) -> Trial {
     let all = operation.said["parameters"].as_array().into_iter().flatten().map(|one| reference.resolved(one));
