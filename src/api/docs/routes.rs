@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, ResponseError, get, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, get, guard, web};
 use bytes::Bytes;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -146,9 +147,9 @@ struct PageQuery {
 /// The pages for people that no program asks for, and so are in no document of the API: the guide, the reference, the parts of what is
 /// long, the search, and the files that pages are shown with.
 pub fn pages(to: &mut web::ServiceConfig) {
-    to.route("/docs/search", web::get().to(search));
-    to.route("/docs/search.json", web::get().to(search_index));
-    to.route("/docs/{page:.+}", web::get().to(other));
+    let at = |address| web::resource(address).guard(guard::Get());
+    to.service(at("/docs/search").to(search)).service(at("/docs/search.json").to(search_index));
+    to.service(at("/docs/{page:.+}").to(other));
 }
 
 async fn other(api: web::Data<Api>, request: HttpRequest, Query(query): Query<PageQuery>) -> HttpResponse {
@@ -195,7 +196,7 @@ fn page(api: &Api, request: &HttpRequest, format: Format) -> HttpResponse {
     let site = site(api, request);
     let keys = &api.settings.documented;
     let library = Library { dialects: &mounted, site: &site, reference: described(api).reference(), keys };
-    match library.at(request.path()) {
+    match library.at(&percent_decode_str(request.path()).decode_utf8_lossy()) {
         Some(Found::Page(page)) => told(request, &page, format),
         Some(Found::Moved(to)) => HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish(),
         Some(Found::Asset(asset)) => HttpResponse::Ok()

@@ -32,7 +32,7 @@ pub(super) fn page(reference: &Reference, operation: Operation<'_>, base_url: &s
     let mut draft = Draft::new(operation.summary(), first);
     let d = &mut draft;
     more.into_iter().for_each(|paragraph| d.say(paragraph));
-    d.code("text", format!("{} {}", operation.method.to_uppercase(), operation.path));
+    d.say(Text::code(format!("{} {}", operation.method.to_uppercase(), operation.path)));
     let body = operation.body().map(|(schema, _)| example(reference, schema, shown(operation.id)));
     d.heading(2, "Example");
     d.tabs(3, code::tabs(reference, operation, body.as_ref(), base_url));

@@ -163,6 +163,9 @@ impl Html {
 
     /// One language at a time, chosen by radio buttons: so it works without scripts, and by keyboard as people expect.
     fn tabs(&mut self, tabs: &[Tab]) {
+        if let [only] = tabs {
+            return self.blocks(&only.blocks);
+        }
         self.tabs += 1;
         let group = self.tabs;
         self.raw("<fieldset class=\"tabs\">\n<legend>Language</legend>\n");
@@ -241,10 +244,14 @@ mod tests {
         draft.code("bash", format!("# {evil}\n{evil}"));
         draft.table(evil, &["one", "two"], vec![vec![evil.into(), evil.into()]]);
         draft.details(evil, vec![Block::Paragraph(evil.into())]);
-        draft.tabs(3, vec![Tab { title: evil.into(), language: "go", blocks: vec![Block::Paragraph(evil.into())] }]);
+        let tab = |language| Tab { title: evil.into(), language, blocks: vec![Block::Paragraph(evil.into())] };
+        draft.tabs(3, vec![tab("go")]);
+        draft.tabs(3, vec![tab("go"), tab("rust")]);
         draft.cards(vec![Card { title: evil.into(), text: evil.into(), to: evil.into() }]);
         let html = draft.done().to_html();
         assert!(!html.contains("<script") && !html.contains("\" onload"), "{html}");
+        assert!(html.contains("<style>") && !html.contains("/docs/assets"), "it needs nothing but itself: {html}");
+        assert_eq!(html.matches("<fieldset").count(), 1, "one language alone is no choice");
         for tag in [
             "html", "body", "main", "nav", "ul", "li", "table", "details", "pre", "code", "div", "aside", "a",
             "fieldset",
