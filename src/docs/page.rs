@@ -45,6 +45,8 @@ pub struct Page {
     pub(super) below: Vec<Below>,
     /// What a search was for, on the page that tells its results.
     pub(super) asked: Option<String>,
+    /// Whether there is a dashboard that it can lead to.
+    pub(super) has_dashboard: bool,
 }
 
 impl Page {
@@ -60,7 +62,13 @@ impl Page {
             trail: Vec::new(),
             below: Vec::new(),
             asked: None,
+            has_dashboard: false,
         }
+    }
+
+    /// The page of a server that has a dashboard, or has none.
+    pub fn with_dashboard(self, has_dashboard: bool) -> Self {
+        Self { has_dashboard, ..self }
     }
 
     /// As Markdown: the first page of several has all of them.

@@ -42,6 +42,8 @@ impl Document {
 #[derive(Debug, Default)]
 pub(super) struct Html {
     pub(super) text: String,
+    /// Whether there is a dashboard, in whose sessions operations can be tried.
+    pub(super) has_dashboard: bool,
     /// Choices of languages so far: each has a name of its own.
     tabs: usize,
 }
@@ -121,7 +123,7 @@ impl Html {
             }
             Block::Tabs { tabs, .. } => self.tabs(tabs),
             Block::Cards(cards) => self.cards(cards),
-            Block::Trial(trial) => self.raw(&trial::html(trial)),
+            Block::Trial(trial) => self.raw(&trial::html(trial, self.has_dashboard)),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::docs::paths;
 impl Page {
     /// The whole page.
     pub fn to_html(&self) -> String {
-        let mut out = Html::default();
+        let mut out = Html { has_dashboard: self.has_dashboard, ..Html::default() };
         let groups = map::groups();
         head(&mut out, self);
         bar(&mut out, self);
@@ -63,7 +63,10 @@ fn bar(out: &mut Html, page: &Page) {
         paths::SEARCH,
         paths::SEARCH_INDEX
     ));
-    out.raw("<a class=\"to-dashboard\" href=\"/dashboard\">Dashboard</a>\n</header>\n");
+    if page.has_dashboard {
+        out.raw("<a class=\"to-dashboard\" href=\"/dashboard\">Dashboard</a>\n");
+    }
+    out.raw("</header>\n");
 }
 
 /// Where one is, and what the page is.

@@ -8,14 +8,20 @@ use crate::docs::block::Trial;
 const IN_A_SESSION: &str = "/dashboard/try";
 
 /// The section.
-pub(super) fn html(trial: &Trial) -> String {
+pub(super) fn html(trial: &Trial, has_dashboard: bool) -> String {
     let Trial { operation, method, path, parameters, body } = trial;
     let [operation, method, path] = [operation, method, path].map(|text| escape(text));
+    let session = match has_dashboard {
+        true => format!(
+            "Logged in to the dashboard, <a href=\"{IN_A_SESSION}/{operation}\">call it with your session</a>: it does what your \
+             role may. Or call"
+        ),
+        false => "Call".to_owned(),
+    };
     let mut out = format!(
         "<section class=\"trial\" aria-labelledby=\"try-it\">\n\
          <h2 id=\"try-it\">Try it <a class=\"anchor\" href=\"#try-it\" aria-label=\"Link to “Try it”\">#</a></h2>\n\
-         <p>Logged in to the dashboard, <a href=\"{IN_A_SESSION}/{operation}\">call it with your session</a>: it does what your role \
-         may. Or call it from here, with a key that this page forgets when you leave it.</p>\n\
+         <p>{session} it from here, with a key that this page forgets when you leave it; that needs scripts.</p>\n\
          <div class=\"call\" data-method=\"{method}\" data-path=\"{path}\" hidden>\n"
     );
     for parameter in parameters {
