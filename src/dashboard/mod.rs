@@ -8,6 +8,7 @@ mod frame;
 mod links;
 mod overview;
 mod parts;
+mod people;
 mod posted;
 mod seat;
 mod trying;
@@ -19,11 +20,15 @@ pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
     to.service(trying::begin);
     to.service(web::scope("/dashboard/@{account}/try").configure(trying::routes));
+    to.configure(people::routes);
     to.service(pages(web::scope("/dashboard/@{account}")));
     to.service(pages(web::scope("/portal")));
 }
 
+/// None of them: the dashboard is switched off.
+pub fn no_routes(_: &mut web::ServiceConfig) {}
+
 /// The pages of one account, below wherever they are.
 fn pages(scope: Scope) -> Scope {
-    scope.configure(overview::routes)
+    scope.configure(overview::routes).configure(people::team::routes)
 }

@@ -19,8 +19,6 @@ use crate::api::openapi::described::{Described, Searched};
 use crate::dialect::{Dialect, SCHEMA};
 use crate::docs::{self, Found, Library, Page, Reference};
 
-/// Whether pages lead to a dashboard.
-const HAS_DASHBOARD: bool = true;
 const HTML: &str = "text/html; charset=utf-8";
 /// Scripts and styles come from files of ours only, and a page calls nobody but this server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -160,7 +158,7 @@ async fn other(api: web::Data<Api>, request: HttpRequest, Query(query): Query<Pa
 
 async fn search(api: web::Data<Api>, request: HttpRequest, Query(query): Query<PageQuery>) -> HttpResponse {
     let found = api.searched(&request).index.page(&query.q);
-    told(&request, found, query.format)
+    told(&api, &request, found, query.format)
 }
 
 async fn search_index(api: web::Data<Api>, request: HttpRequest) -> HttpResponse {
@@ -199,7 +197,7 @@ fn page(api: &Api, request: &HttpRequest, format: Format) -> HttpResponse {
     let keys = &api.settings.documented;
     let library = Library { dialects: &mounted, site: &site, reference: described(api).reference(), keys };
     match library.at(&percent_decode_str(request.path()).decode_utf8_lossy()) {
-        Some(Found::Page(page)) => told(request, *page, format),
+        Some(Found::Page(page)) => told(api, request, *page, format),
         Some(Found::Moved(to)) => HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish(),
         Some(Found::Asset(asset)) => HttpResponse::Ok()
             .content_type(asset.media)
@@ -207,14 +205,14 @@ fn page(api: &Api, request: &HttpRequest, format: Format) -> HttpResponse {
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .body(asset.text),
         None if format == Format::Html => {
-            answer(request, StatusCode::NOT_FOUND, HTML, docs::missing().with_dashboard(HAS_DASHBOARD).to_html().into())
+            answer(request, StatusCode::NOT_FOUND, HTML, docs::missing().with_dashboard(api.settings.people.are_let_in).to_html().into())
         }
         None => Problem::not_found("page").error_response(),
     }
 }
 
-fn told(request: &HttpRequest, page: Page, format: Format) -> HttpResponse {
-    let page = page.with_dashboard(HAS_DASHBOARD);
+fn told(api: &Api, request: &HttpRequest, page: Page, format: Format) -> HttpResponse {
+    let page = page.with_dashboard(api.settings.people.are_let_in);
     match format {
         Format::Html => answer(request, StatusCode::OK, HTML, page.to_html().into()),
         Format::Markdown => answer(request, StatusCode::OK, "text/markdown; charset=utf-8", page.to_markdown().into()),
