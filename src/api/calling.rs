@@ -18,6 +18,7 @@ use crate::api::access::auth::{InNameOf, Tenant};
 use crate::api::http::problem::Problem;
 use crate::api::{Api, routes};
 use crate::domain::Invalid;
+use crate::domain::ability::Ability;
 
 /// A longer reply is not shown.
 const REPLY_BYTES_MAX: usize = 256 * 1024;
@@ -44,17 +45,26 @@ pub struct Answer {
     pub body: Result<Bytes, &'static str>,
 }
 
-/// Makes a call in the name of whom the tenant is, for the account that it acts for.
+/// Makes a call in the name of whom the tenant is, for the account that it acts for. `ability` is what a person must be able to do for
+/// it, where that is finer than a scope.
 ///
 /// # Errors
-/// The address is none.
-pub async fn call(api: &web::Data<Api>, tenant: &Tenant, call: Call) -> Result<Answer, Problem> {
+/// The address is none, or the person may not do that.
+pub async fn call(
+    api: &web::Data<Api>,
+    tenant: &Tenant,
+    ability: Option<Ability>,
+    call: Call,
+) -> Result<Answer, Problem> {
+    if let Some(missing) = ability.filter(|ability| !tenant.can(*ability)) {
+        return Err(Problem::forbidden(format!("your role does not let you {}", missing.word())));
+    }
     let address: Uri = call.address.parse().map_err(|_| Invalid::new("path", "is no path with a query"))?;
     let mut request = Request::with_payload(Payload::from(Bytes::from(call.body)));
     request.head_mut().method = call.method;
     request.head_mut().uri = address;
     request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    request.extensions_mut().insert(InNameOf(tenant.clone()));
+    request.extensions_mut().insert(InNameOf { tenant: tenant.clone(), granted: ability.map(Ability::needs) });
     let app = App::new().configure(routes).app_data(api.clone());
     let service = app.into_factory().new_service(AppConfig::default()).await;
     let service = service.map_err(|()| Problem::internal("the routes cannot be set up once more"))?;

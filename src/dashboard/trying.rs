@@ -17,6 +17,9 @@ use crate::api::access::auth::Any;
 use crate::api::calling::{Answer, Call, call};
 use crate::api::{Api, Problem};
 use crate::docs::Trial;
+use crate::domain::Invalid;
+use crate::domain::ability::Ability;
+use crate::domain::account::DEFAULT_ACCOUNT;
 
 /// They go on without end, or hand out what is then waited for: no page can show that.
 const NOT_HERE: &[&str] = &["stream.follow", "webhooks.leases.pull", "accounts.export"];
@@ -26,10 +29,28 @@ struct Named {
     operation: String,
 }
 
-/// From the documentation to the account of who comes.
+/// What a person must be able to do for an operation, where that is less than to manage.
+fn ability(operation: &str) -> Option<Ability> {
+    match operation {
+        "webhooks.test" | "webhooks.check" | "webhooks.verify" => Some(Ability::Test),
+        "webhooks.enable" | "webhooks.disable" | "webhooks.pause" | "webhooks.resume" => Some(Ability::Steer),
+        "webhooks.secret.get" | "webhooks.secret.rotate" => Some(Ability::Rotate),
+        "jobs.cancel"
+        | "events.replay"
+        | "deliveries.replay"
+        | "webhooks.replay"
+        | "webhooks.discard"
+        | "dead_letters.replay"
+        | "dead_letters.discard" => Some(Ability::Replay),
+        _ => None,
+    }
+}
+
+/// From the documentation to where one begins: see [`home`](super::people).
 #[get("/dashboard/try/{operation}")]
 pub async fn begin(seat: Looks<Any>, named: web::Path<Named>) -> HttpResponse {
-    let to = seat.at(&format!("try/{}", links::part(&named.operation)));
+    let account = if seat.is_operator() { DEFAULT_ACCOUNT } else { &seat.account().id };
+    let to = format!("/dashboard/@{}/try/{}", links::part(account), links::part(&named.operation));
     HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
 }
 
@@ -49,7 +70,7 @@ async fn send(posted: Posted<Any>, api: web::Data<Api>, named: web::Path<Named>)
     let trial = trial(&api, &named.operation)?;
     let Posted { seat, fields, .. } = &posted;
     let told = match asked(&trial, fields) {
-        Ok(asked) => call(&api, seat.tenant(), asked).await,
+        Ok(asked) => call(&api, seat.tenant(), ability(&trial.operation), asked).await,
         Err(problem) => Err(problem),
     };
     Ok(page(StatusCode::OK, seat, &trial, fields, Some(&told)))
@@ -69,7 +90,7 @@ fn asked(trial: &Trial, fields: &Fields) -> Result<Call, Problem> {
         let name = field_name(parameter.is_in_path, &parameter.name);
         match (fields.text(&name), parameter.is_in_path) {
             (Some(text), true) => path = path.replace(&format!("{{{}}}", parameter.name), &links::part(text)),
-            (None, true) => return Err(crate::domain::Invalid::new(&name, "must be filled in").into()),
+            (None, true) => return Err(Invalid::new(&name, "must be filled in").into()),
             (text, false) => query.push((parameter.name.as_str(), text)),
         }
     }

@@ -204,9 +204,12 @@ fn page(api: &Api, request: &HttpRequest, format: Format) -> HttpResponse {
             .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .body(asset.text),
-        None if format == Format::Html => {
-            answer(request, StatusCode::NOT_FOUND, HTML, docs::missing().with_dashboard(api.settings.people.are_let_in).to_html().into())
-        }
+        None if format == Format::Html => answer(
+            request,
+            StatusCode::NOT_FOUND,
+            HTML,
+            docs::missing().with_dashboard(api.settings.people.are_let_in).to_html().into(),
+        ),
         None => Problem::not_found("page").error_response(),
     }
 }
