@@ -20,6 +20,7 @@ mod front;
 mod guide;
 mod html;
 mod json;
+mod languages;
 mod library;
 mod map;
 mod markdown;
