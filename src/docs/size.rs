@@ -1,12 +1,12 @@
 //! How much room a part of a page takes, about: so that pages are cut before they are too long, and a test can say that none is.
-//! In pixels of a screen where text is 48 rem wide; what is folded or behind a tab takes its heading only.
+//! In pixels of a screen where text is 68 letters wide, and tables 48 rem; what is folded or behind a tab takes its heading only.
 
 use super::block::{Block, Text};
 
 /// Letters in a line of text, of a table, of a list.
-const LINE: usize = 92;
+const LINE: usize = 76;
 const LINE_OF_TABLE: usize = 78;
-const LINE_OF_LIST: usize = 88;
+const LINE_OF_LIST: usize = 72;
 
 /// The room that a block takes.
 pub(super) fn of(block: &Block) -> usize {

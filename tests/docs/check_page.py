@@ -13,8 +13,8 @@ import sys
 
 VOID = {"meta", "br", "hr", "link", "img", "input"}
 FORBIDDEN = {"b", "style", "img", "iframe", "object", "embed", "base", "video", "audio", "source"}
-# What is read on a screen that is 48 rem wide: letters in a line, and pixels of a line and of what is around it.
-ROOM = {"p": (92, 26, 12), "li": (88, 26, 6), "tr": (78, 25, 17), "pre": (10**9, 21, 56), "h2": (60, 30, 56), "h3": (70, 24, 40)}
+# What is read on a screen with room for 68 letters of text: letters in a line, and pixels of a line and of what is around it.
+ROOM = {"p": (72, 26, 12), "li": (68, 26, 6), "tr": (78, 25, 17), "pre": (10**9, 21, 56), "h2": (60, 30, 56), "h3": (70, 24, 40)}
 ROOM |= {"h1": (50, 40, 40), "h4": (80, 24, 30), "summary": (88, 26, 20), "label": (30, 28, 0), "textarea": (10**9, 20, 16)}
 
 
