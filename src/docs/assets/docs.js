@@ -139,6 +139,25 @@
     });
   }
 
+  // The way around shows which section is being read.
+  const sections = new Map();
+  for (const link of document.querySelectorAll(".side a[href^='#']")) {
+    const heading = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+    if (heading) sections.set(heading, link);
+  }
+  if (sections.size > 0 && "IntersectionObserver" in window) {
+    const mark = () => {
+      let read = null;
+      for (const heading of sections.keys()) if (heading.getBoundingClientRect().top < 120) read = heading;
+      for (const [heading, link] of sections) {
+        if (heading === read) link.setAttribute("aria-current", "location");
+        else link.removeAttribute("aria-current");
+      }
+    };
+    const observer = new IntersectionObserver(mark, { rootMargin: "-80px 0px -60% 0px", threshold: [0, 1] });
+    for (const heading of sections.keys()) observer.observe(heading);
+  }
+
   // The way around shows where one is.
   document.querySelector(".side [aria-current=page]")?.scrollIntoView({ block: "nearest" });
 

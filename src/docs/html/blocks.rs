@@ -43,12 +43,17 @@ impl Document {
 pub(super) struct Html {
     pub(super) text: String,
     /// Whether there is a dashboard, in whose sessions operations can be tried.
-    pub(super) has_dashboard: bool,
+    has_dashboard: bool,
     /// Choices of languages so far: each has a name of its own.
     tabs: usize,
 }
 
 impl Html {
+    /// HTML of a server that has a dashboard to lead to, or has none.
+    pub(super) fn leading_to(has_dashboard: bool) -> Self {
+        Self { has_dashboard, ..Self::default() }
+    }
+
     pub(super) fn raw(&mut self, html: &str) {
         self.text.push_str(html);
     }

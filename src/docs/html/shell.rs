@@ -12,7 +12,7 @@ use crate::docs::paths;
 impl Page {
     /// The whole page.
     pub fn to_html(&self) -> String {
-        let mut out = Html { has_dashboard: self.has_dashboard, ..Html::default() };
+        let mut out = Html::leading_to(self.has_dashboard);
         let groups = map::groups();
         head(&mut out, self);
         bar(&mut out, self);
