@@ -6,9 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{
-    Config, Documented, Roots, ServerConfig, SmtpTls, StoreConfig, TracesConfig, documented, threads,
-};
+use crate::config::{Config, Documented, Roots, ServerConfig, SmtpTls, StoreConfig, TracesConfig, documented, threads};
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::guard::{Guard, OwnListener};
 use crate::domain::probe::{Method, Probe};
@@ -137,6 +135,8 @@ pub fn of_spans(config: &TracesConfig, spans: Vec<u8>) -> Option<Probe> {
         tls: None,
         oauth2: None,
     })
+}
+
 fn documented_key(key: Documented) -> api::ConfigurationKey {
     let Documented { name, meaning, takes, default } = key;
     api::ConfigurationKey { name, meaning, takes, default }
