@@ -68,6 +68,7 @@ use domain::pull::{Ask, LeaseId, Leased, Pulled, Word};
 use domain::rate_limit::{Allowance, RateLimit};
 use domain::time::{self, UnixMs};
 use domain::webhook::Webhook;
+use domain::workload::Workload;
 use futures_util::future::BoxFuture;
 use pulse::{Stuck, or_end, or_end_task};
 use telemetry::traces::{Exporter, Untaken};
@@ -322,6 +323,9 @@ impl api::Outbound for deliver::Handle {
     }
     fn stuck(&self) -> Option<Stuck> {
         Self::stuck(self)
+    }
+    fn workload(&self) -> Workload {
+        Self::workload(self)
     }
     fn show_metrics(&self, page: &mut telemetry::Page) {
         Self::show_metrics(self, page);

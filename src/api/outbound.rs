@@ -15,6 +15,7 @@ use crate::domain::probe::{Probe, Probed, Tried};
 use crate::domain::pull::{Ask, LeaseId, Leased, Pulled, Word};
 use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::domain::webhook::Webhook;
+use crate::domain::workload::Workload;
 use crate::pulse::Stuck;
 use crate::telemetry::Page;
 
@@ -57,4 +58,9 @@ pub trait Outbound: Send + Sync {
 
     /// Puts what it counts onto the page.
     fn show_metrics(&self, page: &mut Page);
+
+    /// What it is busy with now.
+    fn workload(&self) -> Workload {
+        Workload::default()
+    }
 }

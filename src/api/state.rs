@@ -23,13 +23,14 @@ use crate::api::outbound::Outbound;
 use crate::api::people::halfway::Halfway;
 use crate::clock::{Clock, Dice};
 use crate::dialect::{Dialect, Shelf, Signing};
+use crate::docs::ConfigurationKey;
 use crate::domain::Invalid;
 use crate::domain::account::Account;
 use crate::domain::byte_budget::{ByteBudget, Charge, NoRoom};
 use crate::domain::guard::Guard;
 use crate::domain::id::{AccountNumber, KeyId};
 use crate::domain::secret::Secret;
-use crate::domain::time::{DAY_MS, HOUR_MS};
+use crate::domain::time::{DAY_MS, HOUR_MS, UnixMs};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 
@@ -138,6 +139,8 @@ pub struct Settings {
     pub telemetry: Telemetry,
     /// Where people look at a trace, with `{trace_id}` in it.
     pub trace_url: Option<String>,
+    /// What there can be set, to be shown to everybody.
+    pub documented: Vec<ConfigurationKey>,
 }
 
 /// How people log in.
@@ -173,6 +176,8 @@ pub struct Api {
     pub(crate) store: Store,
     pub(crate) dialects: Arc<Shelf>,
     pub(crate) clock: Clock,
+    /// When it was made: with the server.
+    pub(crate) started_at: UnixMs,
     pub(crate) dice: Mutex<Dice>,
     pub(crate) settings: Settings,
     pub(crate) outbound: Box<dyn Outbound>,
@@ -210,6 +215,7 @@ impl Api {
         Self {
             store,
             dialects,
+            started_at: clock.now(),
             clock,
             dice: Mutex::new(dice),
             calls: KeyLimits::calls_per_minute(settings.limits.calls_per_minute),

@@ -39,6 +39,7 @@ mod tunnel;
 pub mod verdict;
 pub mod wheel;
 pub mod window;
+mod workload;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

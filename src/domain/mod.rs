@@ -53,6 +53,7 @@ pub mod user;
 pub mod walk;
 pub mod webhook;
 pub mod words;
+pub mod workload;
 
 use thiserror::Error;
 

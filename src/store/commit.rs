@@ -268,6 +268,7 @@ impl Committer {
         if self.space_seen.elapsed() >= SPACE_PACE {
             self.space_seen = Stopwatch::start();
             self.inner.watch_space(trees);
+            self.inner.look_at_size(trees);
         }
         (notice, written)
     }

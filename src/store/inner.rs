@@ -9,6 +9,7 @@ use arc_swap::ArcSwapOption;
 use super::damage::{Damage, Reports};
 use super::error::{OpenError, StoreError};
 use super::foreseen::Foreseen;
+use super::growth::Sizes;
 use super::keeping::Keeping;
 use super::kept::KeptBy;
 use super::layout::{self, Tree};
@@ -94,6 +95,8 @@ pub struct Inner {
     pub seals: Arc<Seals>,
     pub commits: Commits,
     pub fare: Fare,
+    /// Looks at the size of the files.
+    pub sizes: Mutex<Sizes>,
     /// What could not be read.
     pub reports: Arc<Reports>,
     /// Of the commit thread.
