@@ -10,3 +10,4 @@ mod people;
 mod people_codes;
 mod people_links;
 mod people_rights;
+mod trying;
