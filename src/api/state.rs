@@ -23,6 +23,7 @@ use crate::api::outbound::Outbound;
 use crate::api::people::halfway::Halfway;
 use crate::clock::{Clock, Dice};
 use crate::dialect::{Dialect, Shelf, Signing};
+use crate::docs::ConfigurationKey;
 use crate::domain::Invalid;
 use crate::domain::account::Account;
 use crate::domain::byte_budget::{ByteBudget, Charge, NoRoom};
@@ -31,6 +32,7 @@ use crate::domain::id::{AccountNumber, KeyId};
 use crate::domain::secret::Secret;
 use crate::domain::time::{DAY_MS, HOUR_MS, UnixMs};
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 
 /// What webhooks may hold whose endpoints wait to be asked after their reply: some thousands of them.
 const ASKED_LATER_BYTES_MAX: usize = 32 << 20;
@@ -133,6 +135,12 @@ pub struct Settings {
     pub people: PeopleRules,
     /// Every setting of the server, to be shown to admins.
     pub knobs: Vec<Knob>,
+    /// What is watched.
+    pub telemetry: Telemetry,
+    /// Where people look at a trace, with `{trace_id}` in it.
+    pub trace_url: Option<String>,
+    /// What there can be set, to be shown to everybody.
+    pub documented: Vec<ConfigurationKey>,
 }
 
 /// How people log in.

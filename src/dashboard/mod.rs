@@ -5,7 +5,6 @@
 mod assets;
 mod away;
 mod frame;
-mod home;
 mod links;
 mod overview;
 mod parts;
@@ -14,13 +13,15 @@ mod posted;
 mod reading;
 mod seat;
 mod server;
+mod trying;
 
 use actix_web::{Scope, web};
 
 /// All pages.
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
-    to.configure(home::routes);
+    to.service(trying::begin);
+    to.service(web::scope("/dashboard/@{account}/try").configure(trying::routes));
     to.configure(people::routes);
     to.configure(server::routes);
     to.service(pages(web::scope("/dashboard/@{account}")).configure(server::of_team));
@@ -29,7 +30,7 @@ pub fn routes(to: &mut web::ServiceConfig) {
 
 /// None of them: the dashboard is switched off.
 pub fn no_routes(to: &mut web::ServiceConfig) {
-    to.configure(home::without_pages);
+    to.configure(people::no_routes);
 }
 
 /// The pages of one account, below wherever they are.

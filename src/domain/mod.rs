@@ -48,6 +48,7 @@ pub mod ticket;
 pub mod time;
 pub mod tls;
 pub mod trace;
+pub mod trace_context;
 pub mod user;
 pub mod walk;
 pub mod webhook;

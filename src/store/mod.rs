@@ -119,6 +119,7 @@ pub use settings::{AHEAD_BYTES_MIN, FAN_OUT_MAX, MasterKeySource, OWN_MASTER_KEY
 pub use staging::Staging;
 pub use stats::Stats;
 pub use sums::Kept;
+pub use trees::Amount;
 pub use trees::in_memory::{Fault, Memory};
 pub use trees::loss::{Loss, accept_loss};
 pub use trying::{TriedCondition, try_condition};
