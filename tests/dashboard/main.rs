@@ -6,7 +6,9 @@ mod support;
 
 mod browser;
 mod here;
+mod overview;
 mod people;
 mod people_codes;
 mod people_links;
 mod people_rights;
+mod server;
