@@ -6,8 +6,10 @@ mod support;
 
 mod browser;
 mod here;
+mod overview;
 mod people;
 mod people_codes;
 mod people_links;
 mod people_rights;
 mod trying;
+mod server;
