@@ -28,6 +28,7 @@ mod retention_clock;
 mod settings;
 mod state;
 mod stats;
+pub mod stream;
 mod trying;
 mod webhooks;
 
@@ -87,6 +88,7 @@ fn routes(to: &mut impl TakesRoutes) {
     to.service(dead_letters::routes::list).service(dead_letters::routes::replay).service(dead_letters::routes::discard);
     to.service(jobs::routes::list).service(jobs::routes::show).service(jobs::routes::cancel);
     to.service(audit::list).service(master_keys::show).service(master_keys::reload).service(retention_clock::trust);
+    to.service(stream::routes::follow);
     to.service(stats::routes::of_account).service(stats::routes::of_webhook);
     to.service(accounts::routes::create)
         .service(accounts::routes::list)

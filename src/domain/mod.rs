@@ -15,6 +15,7 @@ pub mod event;
 pub mod event_type;
 pub mod explain;
 pub mod guard;
+pub mod happening;
 pub mod id;
 pub mod job;
 pub mod json;

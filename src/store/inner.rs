@@ -9,6 +9,7 @@ use arc_swap::ArcSwapOption;
 use super::damage::{Damage, Reports};
 use super::error::{OpenError, StoreError};
 use super::foreseen::Foreseen;
+use super::journal::Journal;
 use super::keeping::Keeping;
 use super::kept::KeptBy;
 use super::layout::{self, Tree};
@@ -78,6 +79,8 @@ pub struct Inner {
     pub fare: Fare,
     /// What could not be read.
     pub reports: Arc<Reports>,
+    /// For who watches what happens.
+    pub journal: Journal,
     /// Of the commit thread.
     pub pulse: Pulse,
     pub keeping: Keeping,

@@ -29,6 +29,7 @@
 //! | `bodies` | account, body id | `Body`: what was written ahead of an event, in `chunks`, and whose it is |
 //! | `quiet` | webhook, kind of notice | `Quiet`: what was not told it one by one, and until when |
 //! | `event_types` | account, event type | `OwnType`: what the account has written down about it |
+//! | `journal` | an id | `JournalRow`: what happened in a commit, for who watches; few, and none where nobody does |
 //!
 //! Each value that is not empty ends with a checksum over its tree, its key and itself (`trees/checksum.rs`).
 //!
@@ -82,11 +83,12 @@ pub enum Tree {
     Bodies,
     Quiet,
     EventTypes,
+    Journal,
 }
 
 impl Tree {
     /// Every tree and its name on disk, in the order of the enum.
-    pub const ALL: [(Tree, &'static str); 27] = [
+    pub const ALL: [(Tree, &'static str); 28] = [
         (Tree::Meta, "meta"),
         (Tree::Accounts, "accounts"),
         (Tree::Keys, "keys"),
@@ -114,6 +116,7 @@ impl Tree {
         (Tree::Bodies, "bodies"),
         (Tree::Quiet, "quiet"),
         (Tree::EventTypes, "event_types"),
+        (Tree::Journal, "journal"),
     ];
 
     /// Its name on disk.
@@ -328,6 +331,11 @@ pub fn job(account: AccountNumber, id: JobId) -> Key {
 /// Where a number comes first and an id after it, whichever they are.
 pub fn numbered(first: u32, id: u128) -> Key {
     joined(&[&number(first), &id.to_be_bytes()])
+}
+
+/// `journal`.
+pub fn journal(id: u128) -> Key {
+    id.to_be_bytes().to_vec()
 }
 
 /// The bits of the id that a key ends with.

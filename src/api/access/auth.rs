@@ -70,6 +70,14 @@ impl Tenant {
         self.key.account
     }
 
+    /// Whether it would still be let in: whoever reads for hours may do so until its key is revoked, expires, or goes with its
+    /// account.
+    pub fn is_still_let_in(&self, api: &Api) -> bool {
+        let (key, registry) = (&self.key, api.store.registry());
+        let is_there = registry.is_served(key.account) && registry.has_key(key.account, key.id);
+        is_there && registry.is_served(self.account.number) && !key.expired(api.clock.wall())
+    }
+
     /// Whether its key has the scope.
     pub fn may(&self, scope: Scope) -> bool {
         self.key.allows(scope)

@@ -136,6 +136,9 @@ fn write_store(api: &Api, out: &mut String) {
     one("hookwheel_bodies_in_bytes", "gauge", "Bytes of request bodies on their way.", api.bodies.held_bytes() as u64);
     one("hookwheel_bodies_in_bytes_max", "gauge", "Bytes of them that there may be.", api.bodies.max() as u64);
     one("hookwheel_polls", "gauge", "Calls that wait for deliveries that are pulled.", api.polls() as u64);
+    one("hookwheel_streams", "gauge", "Streams that are read.", api.streams() as u64);
+    let (name, dropped) = ("hookwheel_streams_dropped_total", api.streams_dropped.load(Relaxed));
+    one(name, "counter", "Streams that were ended since their readers were too slow.", dropped);
     let meters = api.store.meters();
     one("hookwheel_store_groups_total", "counter", "Group commits.", meters.groups.load(Relaxed));
     one("hookwheel_store_keys_total", "counter", "Keys written or removed.", meters.keys.load(Relaxed));

@@ -170,6 +170,18 @@ impl Problem {
         }
     }
 
+    /// 429 or 503: as many streams are read as may be.
+    pub fn too_many_streams(no_room: NoRoom) -> Self {
+        let message = "as many streams are read as may be at once; end one, or come back later";
+        match no_room {
+            NoRoom::AtAll => Self::busy(Code::TooManyStreams, message, RETRY_LATER_SECONDS),
+            NoRoom::OfAccount => Self {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                ..Self::busy(Code::TooManyStreams, format!("of this account {message}"), RETRY_LATER_SECONDS)
+            },
+        }
+    }
+
     /// 503: the store is away, and what was said is not recorded yet.
     pub fn not_recorded() -> Self {
         Self::busy(Code::Unavailable, "it is not recorded yet; say it again", RETRY_SOON_SECONDS)

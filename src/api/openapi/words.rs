@@ -11,6 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::api::http::code::Code;
 use crate::domain::delivery::{Cause, FAILURE_KINDS, SHOWN_STATES};
 use crate::domain::endpoint_auth::EndpointAuth;
+use crate::domain::happening::What;
 use crate::domain::job::{JobKind as Kind, JobState as State, Source};
 use crate::domain::lane::Why;
 use crate::domain::oauth2::ClientAuth;
@@ -52,6 +53,9 @@ enums! {
     /// it. `too_large` and `shape_too_costly`: nothing was sent, and it is not tried again. Of what
     /// was pulled: `acked`, `nacked`, or `lease_ran_out`, nobody said in time what became of it.
     AttemptOutcome = FAILURE_KINDS;
+    /// What happened: `event`, an event was accepted; `attempt`, an attempt was recorded; `dead`, a delivery used up its retries, or
+    /// could not be sent at all.
+    StreamKind = What::WORDS;
     /// Whether a webhook's deliveries go out: `active`; `paused` by a person; `disabled` by a rule or a person; `unverified`
     /// until its endpoint passes the ownership check.
     WebhookStatus = SHOWN_STATUSES;
