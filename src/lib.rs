@@ -26,6 +26,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod dashboard;
 pub mod deliver;
 pub mod dialect;
 pub mod docs;
@@ -183,7 +184,7 @@ pub async fn run_by(
 
     let grace = Duration::from_secs(config.server.shutdown_seconds);
     let (workers, patience) = (threads(config.server.workers), config.server.shutdown_seconds);
-    let listening = api::listen(api, listener, certificate.clone(), workers, patience)?;
+    let listening = api::listen(api, dashboard::routes, listener, certificate.clone(), workers, patience)?;
     // From here on SIGHUP no longer ends the process.
     let hangups = signal(SignalKind::hangup())?;
     let dialects = shelf.now();

@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("trial", &["domain", "clock", "dialect", "docs"]),
     ("exchange", &["domain", "dialect", "docs"]),
     ("api", &["domain", "clock", "dialect", "docs", "exchange", "pulse", "store"]),
-    ("dashboard", &["domain", "clock", "dialect", "store"]),
+    ("dashboard", &["domain", "clock", "dialect", "docs", "store", "api"]),
     // What the front page has set apart.
     ("log", &["config"]),
     ("settings", &["api", "config", "deliver", "domain", "store"]),

@@ -2,35 +2,35 @@
 //! What stays true: every reply is JSON (but `/metrics` and `/docs`), every error has one shape (`problem`), and
 //! nothing is served without a key but health, counters and what describes the server.
 
-mod access;
-mod accounts;
-mod audit;
-mod dead_letters;
-mod deeds;
-mod deliveries;
-mod dialects;
-mod docs;
-mod door;
-mod event_types;
-mod events;
-mod face;
+pub(crate) mod access;
+pub(crate) mod accounts;
+pub(crate) mod audit;
+pub(crate) mod dead_letters;
+pub(crate) mod deeds;
+pub(crate) mod deliveries;
+pub(crate) mod dialects;
+pub(crate) mod docs;
+pub(crate) mod door;
+pub(crate) mod event_types;
+pub(crate) mod events;
+pub(crate) mod face;
 #[doc(hidden)]
 pub mod fuzzing;
-mod guard;
-mod health;
-mod http;
-mod jobs;
-mod masking;
-mod master_keys;
-mod openapi;
-mod outbound;
-mod retention_clock;
-mod settings;
-mod state;
-mod stats;
-pub mod stream;
-mod trying;
-mod webhooks;
+pub(crate) mod guard;
+pub(crate) mod health;
+pub(crate) mod http;
+pub(crate) mod jobs;
+pub(crate) mod masking;
+pub(crate) mod master_keys;
+pub(crate) mod openapi;
+pub(crate) mod outbound;
+pub(crate) mod retention_clock;
+pub(crate) mod settings;
+pub(crate) mod state;
+pub(crate) mod stats;
+pub(crate) mod stream;
+pub(crate) mod trying;
+pub(crate) mod webhooks;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -123,9 +123,10 @@ pub fn document() -> serde_json::Value {
     described::complete(&app.configure(|to| routes(to)).split_for_parts().1)
 }
 
-/// The app of one worker: all routes, what they share, and an answer for every other path.
+/// The app of one worker: all routes, the `pages` beside them, what they share, and an answer for every other path.
 pub fn app(
     api: web::Data<Api>,
+    pages: fn(&mut web::ServiceConfig),
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -140,6 +141,7 @@ pub fn app(
         .wrap(from_fn(door::gate::pass))
         .wrap(from_fn(door::counting::count))
         .configure(routes)
+        .configure(pages)
         .app_data(api)
         .default_service(web::to(face::answer))
 }

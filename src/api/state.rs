@@ -145,30 +145,30 @@ pub enum MailRule {
 
 /// What all handlers share.
 pub struct Api {
-    pub(super) store: Store,
-    pub(super) dialects: Arc<Shelf>,
-    pub(super) clock: Clock,
-    pub(super) dice: Mutex<Dice>,
-    pub(super) settings: Settings,
-    pub(super) outbound: Box<dyn Outbound>,
-    pub(super) calls: KeyLimits,
-    pub(super) events: KeyLimits,
-    pub(super) events_of_accounts: AccountEvents,
-    pub(super) uses: KeyUses,
-    pub(super) failures: Failures,
-    pub(super) connections: Arc<Connections>,
+    pub(crate) store: Store,
+    pub(crate) dialects: Arc<Shelf>,
+    pub(crate) clock: Clock,
+    pub(crate) dice: Mutex<Dice>,
+    pub(crate) settings: Settings,
+    pub(crate) outbound: Box<dyn Outbound>,
+    pub(crate) calls: KeyLimits,
+    pub(crate) events: KeyLimits,
+    pub(crate) events_of_accounts: AccountEvents,
+    pub(crate) uses: KeyUses,
+    pub(crate) failures: Failures,
+    pub(crate) connections: Arc<Connections>,
     /// What bodies that are on their way hold.
-    pub(super) bodies: Arc<ByteBudget>,
+    pub(crate) bodies: Arc<ByteBudget>,
     /// Room for webhooks whose endpoints are asked after the reply that made them.
-    pub(super) asked_later: Arc<ByteBudget>,
+    pub(crate) asked_later: Arc<ByteBudget>,
     /// Room for calls that wait for deliveries.
     polls: Arc<ByteBudget>,
     /// Room for streams.
     streams: Arc<ByteBudget>,
     /// Streams that were ended since their readers were too slow.
-    pub(super) streams_dropped: AtomicU64,
-    pub(super) served: Served,
-    pub(super) described: OnceLock<Described>,
+    pub(crate) streams_dropped: AtomicU64,
+    pub(crate) served: Served,
+    pub(crate) described: OnceLock<Described>,
 }
 
 impl Api {
@@ -210,7 +210,7 @@ impl Api {
     }
 
     /// Reads for an account on another thread, in the account's turn.
-    pub(super) async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         account: AccountNumber,
         read: impl FnOnce() -> T + Send + 'static,
@@ -224,46 +224,46 @@ impl Api {
     }
 
     /// Lets a call wait for deliveries, until what is returned is dropped.
-    pub(super) fn may_poll(&self, account: AccountNumber) -> Result<Charge, NoRoom> {
+    pub(crate) fn may_poll(&self, account: AccountNumber) -> Result<Charge, NoRoom> {
         let mut place = self.polls.charge(account);
         place.grow_to(POLL_BYTES).map(|()| place)
     }
 
     /// Calls that wait for deliveries.
-    pub(super) fn polls(&self) -> usize {
+    pub(crate) fn polls(&self) -> usize {
         self.polls.held_bytes() / POLL_BYTES
     }
 
     /// Lets somebody read a stream, until what is returned is dropped.
-    pub(super) fn may_stream(&self, account: AccountNumber) -> Result<Charge, NoRoom> {
+    pub(crate) fn may_stream(&self, account: AccountNumber) -> Result<Charge, NoRoom> {
         let mut place = self.streams.charge(account);
         place.grow_to(STREAM_BYTES).map(|()| place)
     }
 
     /// Streams that are read.
-    pub(super) fn streams(&self) -> usize {
+    pub(crate) fn streams(&self) -> usize {
         self.streams.held_bytes() / STREAM_BYTES
     }
 
     /// Forgets what was counted for a key that is gone.
-    pub(super) fn forget_key(&self, key: KeyId) {
+    pub(crate) fn forget_key(&self, key: KeyId) {
         self.uses.forget(key);
         self.calls.forget(key);
         self.events.forget(key);
     }
 
-    pub(super) fn with_dice<T>(&self, throw: impl FnOnce(&mut Dice) -> T) -> T {
+    pub(crate) fn with_dice<T>(&self, throw: impl FnOnce(&mut Dice) -> T) -> T {
         throw(&mut self.dice.lock().expect("no holder panics"))
     }
 
-    pub(super) fn new_secret(&self, dialect: &Dialect, signing: Signing) -> Result<Secret, Invalid> {
+    pub(crate) fn new_secret(&self, dialect: &Dialect, signing: Signing) -> Result<Secret, Invalid> {
         let mut random = Zeroizing::new([0; 32]);
         self.with_dice(|dice| dice.fill(&mut *random));
         dialect.generate(signing, &random)
     }
 
     /// The dialect that a request names, of those that are served.
-    pub(super) fn served_dialect(&self, name: &str) -> Result<Arc<Dialect>, Invalid> {
+    pub(crate) fn served_dialect(&self, name: &str) -> Result<Arc<Dialect>, Invalid> {
         let dialects = self.dialects.now();
         self.mounted(name).map_err(|_| {
             let served = dialects.mounted().map(|dialect| dialect.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -279,14 +279,14 @@ impl Api {
     }
 
     /// The dialect that a path names, if it is served.
-    pub(super) fn mounted(&self, name: &str) -> Result<Arc<Dialect>, Problem> {
+    pub(crate) fn mounted(&self, name: &str) -> Result<Arc<Dialect>, Problem> {
         let dialects = self.dialects.now();
         dialects.get(name).filter(|_| dialects.is_mounted(name)).cloned().ok_or_else(|| Problem::not_found("dialect"))
     }
 
     /// The dialect that an admin names: any that there is. What speaks it from now on brings it into use (see
     /// [`Shelf::mount`]).
-    pub(super) fn any_dialect(&self, name: &str) -> Result<Arc<Dialect>, Invalid> {
+    pub(crate) fn any_dialect(&self, name: &str) -> Result<Arc<Dialect>, Invalid> {
         let dialects = self.dialects.now();
         dialects.get(name).cloned().ok_or_else(|| {
             let known = dialects.names().collect::<Vec<_>>().join(", ");
@@ -295,7 +295,7 @@ impl Api {
     }
 
     /// The dialect that a webhook or an account has; its file may have gone since.
-    pub(super) fn loaded(&self, name: &str) -> Result<Arc<Dialect>, Problem> {
+    pub(crate) fn loaded(&self, name: &str) -> Result<Arc<Dialect>, Problem> {
         let gone = || Problem::wrong_state(format!("the dialect {name:?} is not loaded; put its file back"));
         self.dialects.now().get(name).cloned().ok_or_else(gone)
     }

@@ -8,6 +8,7 @@ use awc::http::{Method, StatusCode};
 use futures_util::future::BoxFuture;
 use hookwheel::api::{self, Api, Limits, MailRule, Outbound, Quotas, Settings};
 use hookwheel::clock::{Clock, Dice};
+use hookwheel::dashboard;
 use hookwheel::deliver::{self, Deliver, Trust};
 use hookwheel::dialect::{Dialects, Shelf};
 use hookwheel::domain::delivery::{Attempt, AttemptSummary, Delivery, Outcome};
@@ -287,8 +288,11 @@ impl Server {
             None => Box::new(Nobody),
         };
         let api = web::Data::new(Api::new(store.clone(), shelf, clock.clone(), dice, settings, outbound));
-        let server =
-            HttpServer::new(move || api::app(api.clone())).workers(2).disable_signals().bind(("127.0.0.1", 0)).unwrap();
+        let server = HttpServer::new(move || api::app(api.clone(), dashboard::routes))
+            .workers(2)
+            .disable_signals()
+            .bind(("127.0.0.1", 0))
+            .unwrap();
         let url = format!("http://{}", server.addrs()[0]);
         let server = server.run();
         let handle = server.handle();

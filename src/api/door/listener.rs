@@ -45,10 +45,11 @@ pub struct Listening {
     patience: Duration,
 }
 
-/// Serves the API on `listener` with so many workers, over TLS if there is a certificate. A stop waits for what is under
+/// Serves the API, and the `pages` beside it, on `listener` with so many workers, over TLS if there is a certificate. A stop waits for what is under
 /// way for at most `shutdown_seconds`.
 pub fn listen(
     api: web::Data<Api>,
+    pages: fn(&mut web::ServiceConfig),
     listener: TcpListener,
     certificate: Option<Arc<Certificate>>,
     workers: usize,
@@ -59,7 +60,7 @@ pub fn listen(
     let tls = certificate.as_ref().map(Certificate::server_config).transpose().map_err(std::io::Error::other)?;
     let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
     let server = Server::build().workers(workers).disable_signals().shutdown_timeout(shutdown_seconds);
-    let server: Server = server.listen("api", listener, move || served(&api, tls.clone()))?.run();
+    let server: Server = server.listen("api", listener, move || served(&api, pages, tls.clone()))?.run();
     let mut beside = vec![spawn(or_end_task(THREAD, connections.clone().sweep()))];
     beside.extend(certificate.map(|certificate| spawn(or_end_task(THREAD, watch(certificate)))));
     let handle = server.handle();
@@ -69,10 +70,11 @@ pub fn listen(
 /// What is done with each connection.
 fn served(
     api: &web::Data<Api>,
+    pages: fn(&mut web::ServiceConfig),
     tls: Option<TlsAcceptor>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> + use<> {
     let (limits, connections) = (&api.settings.limits, api.connections.clone());
-    let app = app(api.clone()).into_factory().map_err(|error| error.error_response());
+    let app = app(api.clone(), pages).into_factory().map_err(|error| error.error_response());
     let http = HttpService::build()
         .client_request_timeout(Duration::from_secs(limits.head_seconds))
         .keep_alive(Duration::from_secs(limits.idle_seconds))

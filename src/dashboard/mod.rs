@@ -1,0 +1,26 @@
+//! The pages that people look at: the dashboard, and the same pages as a customer's portal. What stays true: a page asks the very
+//! functions that the API's routes ask, in the name of who looks, so nobody sees or does here what a key of theirs could not; and
+//! all that others wrote is escaped by the templates.
+
+mod assets;
+mod away;
+mod frame;
+mod links;
+mod overview;
+mod parts;
+mod posted;
+mod seat;
+
+use actix_web::{Scope, web};
+
+/// All pages.
+pub fn routes(to: &mut web::ServiceConfig) {
+    to.service(assets::show);
+    to.service(pages(web::scope("/dashboard/@{account}")));
+    to.service(pages(web::scope("/portal")));
+}
+
+/// The pages of one account, below wherever they are.
+fn pages(scope: Scope) -> Scope {
+    scope.configure(overview::routes)
+}

@@ -1,0 +1,28 @@
+//! What was done, told on the page that one is sent to after it. The address holds a code for fixed words, so nobody can make the
+//! page say what they like.
+
+use maud::{Markup, html};
+
+/// Codes and their words.
+const SAID: &[(&str, &str)] = &[
+    ("saved", "Saved."),
+    ("created", "Created."),
+    ("deleted", "Deleted."),
+    ("paused", "Paused. What is due waits until it is resumed."),
+    ("resumed", "Resumed."),
+    ("enabled", "Enabled. What was held goes out now."),
+    ("disabled", "Disabled. What is due is held."),
+    ("replayed", "Sent again, as a new delivery."),
+    ("started", "Started. It goes on if you leave this page."),
+    ("cancelled", "Stopped where it was."),
+    ("revoked", "Revoked."),
+    ("published", "Published."),
+    ("logged-out", "Logged out."),
+];
+
+/// What the address says was done.
+pub fn told(asked: &str) -> Markup {
+    let code = asked.split(['?', '&']).find_map(|one| one.strip_prefix("said="));
+    let words = code.and_then(|code| SAID.iter().find(|(known, _)| *known == code)).map(|(_, words)| *words);
+    html! { @if let Some(words) = words { p.said role="status" { (words) } } }
+}
