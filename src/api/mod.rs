@@ -57,7 +57,8 @@ fn routes(to: &mut impl TakesRoutes) {
     to.service(events::publish::publish)
         .service(events::routes::list)
         .service(events::routes::show)
-        .service(events::routes::deliveries);
+        .service(events::routes::deliveries)
+        .service(events::audience::list);
     to.service(events::leaving::delete)
         .service(events::leaving::purge)
         .service(events::leaving::delete_many)

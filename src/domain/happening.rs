@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::delivery::DeliveryState;
 use super::id::{AccountNumber, DeliveryId, EventId};
 use super::time::UnixMs;
+use super::words::words;
 
 /// One thing that happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,16 +37,8 @@ pub enum What {
     Dead(DeliveryId),
 }
 
-impl What {
-    /// The words for the kinds, in the order in which one delivery goes through them.
-    pub const WORDS: &'static [&'static str] = &["event", "attempt", "dead"];
-
-    /// The word for its kind.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Event(_) => "event",
-            Self::Attempt { .. } => "attempt",
-            Self::Dead(_) => "dead",
-        }
-    }
-}
+words!(What {
+    Self::Event(_) => "event",
+    Self::Attempt { .. } => "attempt",
+    Self::Dead(_) => "dead",
+});

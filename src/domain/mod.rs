@@ -2,6 +2,7 @@
 //! so every rule can be tested by calling it.
 
 pub mod account;
+pub mod audience;
 pub mod audit;
 pub mod backoff;
 pub mod blocks;

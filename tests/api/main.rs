@@ -25,5 +25,6 @@ mod scopes;
 mod server;
 mod shape;
 mod stats;
+mod stream;
 mod tenants;
 mod webhooks;

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use actix_web::{HttpServer, web};
 use awc::http::{Method, StatusCode};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use futures_util::StreamExt;
+use futures_util::stream::LocalBoxStream;
 use hookwheel::api::{self, Api, Limits, MailRule, Outbound, Quotas, Settings};
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::dashboard;
@@ -36,6 +39,9 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// The calls that a key may make in a minute; the clock stands, so a tenth of them in a test.
 pub const CALLS_PER_MINUTE: u32 = 5_000;
+
+/// What is kept for who watches.
+pub const JOURNAL_MAX: usize = 400;
 
 /// What an account may have.
 pub const WEBHOOKS_MAX: usize = 40;
@@ -203,6 +209,16 @@ impl Ask<'_> {
         }
         .check();
     }
+    /// Sends it, and gives what the reply says as it comes.
+    pub async fn open(self) -> (u16, LocalBoxStream<'static, Bytes>) {
+        let url = format!("{}{}", self.server.url, self.path);
+        let mut request = self.server.client.request(self.method.clone(), url);
+        for (name, value) in &self.headers {
+            request = request.insert_header((name.as_str(), value.as_str()));
+        }
+        let reply = request.send_body(self.body.clone()).await.expect("the server answers");
+        (reply.status().as_u16(), reply.map(|part| part.expect("it is not broken off")).boxed_local())
+    }
     /// Sends it, and asserts that it and its reply are as the document says.
     pub async fn send(self) -> Reply {
         let url = format!("{}{}", self.server.url, self.path);
@@ -252,6 +268,7 @@ impl Server {
             group_events_max: 256,
             group_bytes_max: 16 << 20,
             durable: false,
+            journal_max: JOURNAL_MAX,
             ..store::Settings::at(dir.path().join("data"))
         };
         let (store, committer) = store::open(settings, clock.clone(), Dice::seeded(1)).unwrap();

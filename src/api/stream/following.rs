@@ -71,7 +71,8 @@ struct Following {
     place: Place,
     /// Whether what comes next must follow that, or else something is missing.
     is_strict: bool,
-    follows: bool,
+    /// Ends with this row, if it does not go on.
+    until: Option<u128>,
     newest: watch::Receiver<u128>,
     connection: Option<Arc<Admitted>>,
     let_in: LetIn,
@@ -81,6 +82,8 @@ struct Following {
     has_begun: bool,
     /// There may be more to read at once.
     has_more: bool,
+    /// All there was has just been told.
+    rests: bool,
     is_over: bool,
     _room: Charge,
 }
@@ -113,13 +116,14 @@ impl Following {
             sought,
             place,
             is_strict,
-            follows,
+            until: (!follows).then_some(here.row),
             newest,
             connection,
             let_in,
             opening: Some(opening),
             has_begun: false,
             has_more: true,
+            rests: false,
             is_over: false,
             _room: room,
         }
@@ -129,6 +133,9 @@ impl Following {
     async fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
         if let Some(opening) = self.opening.take() {
             return Ok(Some((opening.into(), self)));
+        }
+        if std::mem::take(&mut self.rests) {
+            sleep(PACE).await;
         }
         loop {
             if self.is_over {
@@ -141,20 +148,22 @@ impl Following {
             self.connection.iter().for_each(|connection| connection.goes_on());
             self.api.store.watch_journal();
             let newest = *self.newest.borrow_and_update();
-            if self.has_more || newest != self.place.row {
+            self.is_over = self.until.is_some_and(|until| self.place.row >= until && self.place.taken.is_none());
+            if !self.is_over && (self.has_more || newest != self.place.row) {
                 let (api, account) = (self.api.clone(), self.account);
                 let read = move || (self.chunk(), self);
                 let (chunk, goes_on) = api.read(account, read).await.map_err(io::Error::other)?;
                 self = goes_on;
                 let chunk = chunk.map_err(|error| io::Error::other(error.to_string()))?;
                 if !chunk.is_empty() {
+                    self.rests = !self.has_more;
                     return Ok(Some((chunk.into(), self)));
                 }
                 if self.has_more {
                     continue;
                 }
             }
-            if !self.follows {
+            if self.until.is_some() {
                 self.is_over = true;
             } else if !self.waits().await {
                 return Ok(Some((self.sign().into(), self)));
@@ -164,6 +173,9 @@ impl Following {
 
     /// Why it goes on no more.
     fn must_end(&self) -> Option<&'static str> {
+        if self.connection.as_ref().is_some_and(|connection| connection.is_left()) {
+            return Some("its client has gone");
+        }
         if self.api.connections().is_stopping() {
             return Some("the server stops");
         }
