@@ -29,7 +29,7 @@ pub use json::pretty;
 pub use peers::{Alone, Part, Peer, Peers, Row, peers};
 pub use prose::tutorial;
 pub use reference::reference;
-pub use sample::sent as example;
+pub use sample::{Preview, preview, sent as example};
 pub use signing::in_words as signature_in_words;
 pub use snippets::{Snippet, TOLERANCE_SECONDS, best_rule, snippets};
 pub use words::{after, capital, duration, list};

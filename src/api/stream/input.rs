@@ -110,10 +110,23 @@ impl Sought {
             What::Event(_) => true,
             What::Attempt { delivery, .. } | What::Dead(delivery) => delivery.webhook() == wanted,
         };
-        let is_event = matches!(what, What::Event(_));
-        self.kind.as_deref().is_none_or(|kind| kind == what.word())
-            && !(is_event && self.is_of_attempts)
-            && self.webhook.is_none_or(is_of_webhook)
+        self.wants_kind(what.word()) && self.webhook.is_none_or(is_of_webhook)
+    }
+
+    /// Whether what is of this kind is asked for.
+    pub fn wants_kind(&self, kind: &str) -> bool {
+        let is_of_events = kind == What::WORDS[0];
+        self.kind.as_deref().is_none_or(|wanted| wanted == kind) && !(is_of_events && self.is_of_attempts)
+    }
+
+    /// The webhook that it is to be about.
+    pub fn webhook(&self) -> Option<WebhookNumber> {
+        self.webhook
+    }
+
+    /// What is asked of deliveries.
+    pub fn of_deliveries(&self) -> &OfDeliveries {
+        &self.outcomes
     }
 
     /// Whether an event of this type is asked for that went to these webhooks.

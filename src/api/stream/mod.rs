@@ -6,6 +6,7 @@
 mod following;
 mod input;
 mod place;
+pub mod recent;
 pub mod routes;
 mod telling;
 

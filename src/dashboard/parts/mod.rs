@@ -5,6 +5,7 @@ pub mod confirm;
 pub mod copy;
 pub mod empty;
 pub mod field;
+pub mod filter;
 pub mod json;
 pub mod pager;
 pub mod said;
