@@ -30,7 +30,7 @@ const NAMES: [&str; 2] = ["type", "data"];
 
 /// Its routes.
 pub fn routes(to: &mut web::ServiceConfig) {
-    to.service(list).service(show).service(preview);
+    to.service(list).service(show).service(try_out);
 }
 
 #[get("/contracts")]
@@ -77,7 +77,7 @@ async fn show(
 }
 
 #[post("/contracts/{name}")]
-async fn preview(posted: Posted<Read>, api: web::Data<Api>, name: web::Path<String>) -> Result<HttpResponse, Away> {
+async fn try_out(posted: Posted<Read>, api: web::Data<Api>, name: web::Path<String>) -> Result<HttpResponse, Away> {
     let dialect = shown(&posted.seat, &api, &name)?;
     let text = |name: &str| posted.fields.raw(name).unwrap_or_default().trim().to_owned();
     let filled = Filled { event_type: text("type"), data: text("data"), is_retry: posted.fields.is_on("retry") };

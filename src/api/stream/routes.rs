@@ -24,10 +24,7 @@ use crate::api::http::request::Query;
 /// from when to when. One that reads too slowly is told so by a `gap`, and its stream ends.
 #[utoipa::path(
     operation_id = "stream.follow", security(("key" = ["read"])),
-    params(
-        StreamQuery,
-        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last message that was read"),
-    ),
+    params(StreamQuery),
     responses(
         (status = 200, description = "Messages, until either side ends it", content_type = "text/event-stream", body = String),
         (status = 404, description = "There is no such webhook"),

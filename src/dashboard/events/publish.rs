@@ -101,7 +101,6 @@ impl Filled {
             test: bool,
         }
         let is_parting = |char: char| char.is_whitespace() || char == ',';
-        let optional = |field, text: &'_ str| if text.is_empty() { Ok(None) } else { json(field, text).map(Some) };
         let event = Event {
             r#type: &self.r#type,
             data: json("data", &self.data)?,
@@ -113,6 +112,10 @@ impl Filled {
         };
         serde_json::to_vec(&event).map_err(Problem::internal)
     }
+}
+
+fn optional<'t>(field: &str, text: &'t str) -> Result<Option<&'t RawValue>, Problem> {
+    if text.is_empty() { Ok(None) } else { json(field, text).map(Some) }
 }
 
 fn json<'t>(field: &str, text: &'t str) -> Result<&'t RawValue, Problem> {
