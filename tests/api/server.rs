@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::StreamExt;
 use futures_util::stream::LocalBoxStream;
-use hookwheel::api::{self, Api, Limits, MailRule, Outbound, Quotas, Settings};
+use hookwheel::api::{self, Api, Connections, Limits, MailRule, Outbound, Quotas, Settings};
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::dashboard;
 use hookwheel::deliver::{self, Deliver, Trust};
@@ -115,6 +115,7 @@ pub struct Server {
     pub url: String,
     client: awc::Client,
     handle: actix_web::dev::ServerHandle,
+    connections: Arc<Connections>,
     committer: Option<std::thread::JoinHandle<()>>,
     deliver: Option<Deliver>,
     dir: tempfile::TempDir,
@@ -305,6 +306,7 @@ impl Server {
             None => Box::new(Nobody),
         };
         let api = web::Data::new(Api::new(store.clone(), shelf, clock.clone(), dice, settings, outbound));
+        let connections = api.connections().clone();
         let server = HttpServer::new(move || api::app(api.clone(), dashboard::routes))
             .workers(2)
             .disable_signals()
@@ -315,7 +317,7 @@ impl Server {
         let handle = server.handle();
         actix_web::rt::spawn(server);
         let client = awc::Client::builder().timeout(std::time::Duration::from_secs(60)).finish();
-        Self { admin, store, clock, url, client, handle, committer: Some(committer), deliver, dir }
+        Self { admin, store, clock, url, client, handle, connections, committer: Some(committer), deliver, dir }
     }
 
     /// A request with the admin's key.
@@ -339,6 +341,8 @@ impl Server {
     }
 
     async fn end(&mut self) {
+        // Streams end with it.
+        self.connections.drain(std::time::Duration::ZERO).await;
         self.handle.stop(true).await;
         if let Some(deliver) = self.deliver.take() {
             deliver.stop(std::time::Duration::from_secs(60)).await;

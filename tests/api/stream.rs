@@ -275,7 +275,7 @@ async fn a_stream_ends_with_its_key() {
 /// A stream that begins over this socket, and what came first of its reply.
 async fn begun(server: &Server, socket: TcpSocket) -> (TcpStream, Vec<u8>) {
     let mut socket = socket.connect(server.url.trim_start_matches("http://").parse().unwrap()).await.unwrap();
-    let head = format!("GET /api/v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", server.admin);
+    let head = format!("GET /api/v1/stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n", server.admin);
     socket.write_all(head.as_bytes()).await.unwrap();
     let mut heard = vec![0; 1024];
     let count = socket.read(&mut heard).await.unwrap();
@@ -303,6 +303,7 @@ async fn so_many_are_read_at_once_and_each_that_ends_makes_room() {
     drop(streams);
     // Each is over once the server has seen that its client has gone: when it has something to tell.
     while server.get("/api/v1/stream?follow=false").send().await.status != 200 {
+        server.clock.turn_to(server.clock.now() + 1_000);
         server.post("/api/v1/events").json(json!({"type": "a", "data": 1})).send().await.data(202);
     }
     server.stop().await;

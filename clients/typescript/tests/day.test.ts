@@ -83,14 +83,15 @@ describe("a day", () => {
   it("tells what happens as it happens, and from a place on", async () => {
     const { hw } = await account();
     const stream = hw.stream.follow({ kind: "event", event_type: "task.*" });
-    let begun: hookwheel.Message | undefined;
-    const first = stream.next().then(({ value }) => void (begun = value as hookwheel.Message));
-    while (!begun) {
+    const seen: hookwheel.Message[] = [];
+    const first = stream.next().then(({ value }) => seen.push(value as hookwheel.Message));
+    while (seen.length === 0) {
       await hw.events.publish("order.paid", 1);
       await hw.events.publish("task.created", 1);
     }
     await first;
     await stream.return();
+    const begun = seen[0]!;
     assert.deepEqual([begun.kind, begun.data["type"]], ["event", "task.created"]);
     const id = newly("last");
     await hw.events.publish("task.created", 2, { id });

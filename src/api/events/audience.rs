@@ -55,6 +55,7 @@ pub struct HearerView {
     #[schema(value_type = WebhookStatus)]
     pub status: &'static str,
     /// Whether there is a delivery of the event for it, or is to be one.
+    #[schema(example = false)]
     pub got: bool,
     /// The newest delivery of it; null where it got none, or where that is still to be made.
     pub delivery_id: Option<String>,

@@ -39,9 +39,10 @@ pub struct StreamQuery {
     #[param(pattern = "^all$", example = "all")]
     pub accounts: Option<String>,
     /// Behind the message of this id, as the header `Last-Event-ID` says it, which goes before. Left out: from now on.
+    #[param(example = "01980e5a-3c1f-7a2b-8c4d-000000000000")]
     pub last_event_id: Option<String>,
     /// `false`: ends once all is told that happened by now.
-    #[param(value_type = Option<bool>, example = true)]
+    #[param(value_type = Option<bool>, example = false)]
     pub follow: Option<String>,
 }
 
