@@ -116,7 +116,12 @@ fn shown(seat: &Seat, api: &Api, name: &str) -> Result<Arc<Dialect>, Problem> {
     if is_shown(seat, name) { Ok(found) } else { Err(Problem::not_found("dialect")) }
 }
 
-async fn answer(seat: &Seat, api: &web::Data<Api>, dialect: &Arc<Dialect>, filled: Filled) -> Result<HttpResponse, Away> {
+async fn answer(
+    seat: &Seat,
+    api: &web::Data<Api>,
+    dialect: &Arc<Dialect>,
+    filled: Filled,
+) -> Result<HttpResponse, Away> {
     let (of, made) = (dialect.clone(), filled.clone());
     let made = api.read(seat.account().number, move || made.made(&of)).await?;
     let (status, problem) = match &made {

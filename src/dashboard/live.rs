@@ -96,10 +96,15 @@ async fn first(api: &web::Data<Api>, seat: &Seat, asked: &Fields) -> Result<Vec<
 }
 
 fn filters(seat: &Seat, asked: &Fields, problem: Option<&Problem>) -> Markup {
-    let field = |name, label, example| {
-        Filter { name, label, example, value: asked.text(name).unwrap_or_default(), ..Filter::default() }
+    let field = |name, label, example| Filter {
+        name,
+        label,
+        example,
+        value: asked.text(name).unwrap_or_default(),
+        ..Filter::default()
     };
-    let kinds: Vec<(&str, &str)> = What::WORDS.iter().zip(["events", "attempts", "dead letters"]).map(|(word, called)| (*word, called)).collect();
+    let kinds: Vec<(&str, &str)> =
+        What::WORDS.iter().zip(["events", "attempts", "dead letters"]).map(|(word, called)| (*word, called)).collect();
     let outcomes: Vec<(&str, &str)> = FAILURE_KINDS.iter().map(|word| (*word, *word)).collect();
     let fields = html! {
         (field("kind", "Show", "").choice(&kinds))

@@ -25,9 +25,5 @@ pub fn routes(to: &mut web::ServiceConfig) {
 
 /// The pages of one account, below wherever they are.
 fn pages(scope: Scope) -> Scope {
-    scope
-        .configure(overview::routes)
-        .configure(events::routes)
-        .configure(live::routes)
-        .configure(contracts::routes)
+    scope.configure(overview::routes).configure(events::routes).configure(live::routes).configure(contracts::routes)
 }

@@ -135,13 +135,7 @@ mod tests {
         let url = EndpointUrl::parse("https://example.com/", false).unwrap();
         let filters = vec![EventFilter::parse("task.*").unwrap()];
         let webhook = Webhook { id: WebhookId(5 << 80), ..Webhook::new(1, "standard", url, filters) };
-        let facts = |event_type, test| Facts {
-            id: EventId(9 << 80),
-            event_type,
-            channels: &[],
-            test,
-            notice: false,
-        };
+        let facts = |event_type, test| Facts { id: EventId(9 << 80), event_type, channels: &[], test, notice: false };
         let why = |webhook: &Webhook, facts, filtered| why_not(webhook, facts, || filtered);
         let done = facts("task.done", false);
         assert_eq!(why(&webhook, facts("order.paid", false), Filtered::HoldsNot), Why::Type);

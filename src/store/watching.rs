@@ -81,7 +81,9 @@ impl Store {
     pub fn journal(&self, from: u128, limit: usize) -> Result<Vec<(u128, JournalRow)>, StoreError> {
         self.look(|trees| {
             let rows = trees.range(Tree::Journal, layout::journal(from)..layout::end_of_all());
-            let read = |row: Result<_, StoreError>| row.and_then(|(key, value): (sled::IVec, sled::IVec)| journal::read(&key, &value));
+            let read = |row: Result<_, StoreError>| {
+                row.and_then(|(key, value): (sled::IVec, sled::IVec)| journal::read(&key, &value))
+            };
             rows.take(limit).filter_map(|row| trees.readable(read(row)).transpose()).collect()
         })
     }

@@ -127,7 +127,10 @@ async fn what_happens_is_told_in_the_order_in_which_it_was_committed() {
     assert_eq!((&event.data["id"], &event.data["type"]), (&json!("a"), &json!("task.done")));
     assert_eq!(event.data.get("data"), None, "what it is about is not in it");
     let (delivery_id, said) = (json!(of_a), &first.data);
-    assert_eq!((&said["delivery_id"], &said["event_id"], &said["webhook_id"]), (&delivery_id, &json!("a"), &json!(webhook)));
+    assert_eq!(
+        (&said["delivery_id"], &said["event_id"], &said["webhook_id"]),
+        (&delivery_id, &json!("a"), &json!(webhook))
+    );
     assert_eq!((&said["attempt"], &said["status_code"], &said["state"]), (&json!(1), &json!(503), &json!("scheduled")));
     assert!(said["next_attempt_at"].is_string() && said["success"] == false);
     assert_eq!((&second.data["outcome"], &second.data["state"]), (&json!("timeout"), &json!("dead")));
@@ -204,7 +207,9 @@ async fn filters_tell_what_is_asked_for_and_a_place_holds_whatever_is_asked() {
     ] {
         assert_eq!(kinds(&told(&server, &format!("{since}&{query}")).await), expected, "{query}");
     }
-    for (query, field) in [("kind=x", "kind"), ("outcome=ok", "outcome"), ("accounts=mine", "accounts"), ("follow=1", "follow")] {
+    for (query, field) in
+        [("kind=x", "kind"), ("outcome=ok", "outcome"), ("accounts=mine", "accounts"), ("follow=1", "follow")]
+    {
         let named = server.get(&format!("/api/v1/stream?{query}")).strange().send().await.error(400, "invalid_field");
         assert_eq!(named, field, "{query}");
     }
@@ -227,7 +232,11 @@ async fn an_account_is_told_of_its_own_and_only_the_operator_of_all() {
     assert_eq!((ids(&all), accounts), (vec!["theirs", "ours"], vec![json!("default"), json!("acme")]));
     let since = format!("follow=false&last_event_id={}", all[0].id.as_ref().unwrap());
     assert_eq!(ids(&open(&server, &format!("{since}&accounts=all")).await.all().await), ["ours"]);
-    assert_eq!(ids(&open_by(&server, &own, &since).await.all().await), ["ours"], "a place of another kind repeats, and skips nothing");
+    assert_eq!(
+        ids(&open_by(&server, &own, &since).await.all().await),
+        ["ours"],
+        "a place of another kind repeats, and skips nothing"
+    );
     let refused = server.get("/api/v1/stream?accounts=all").key(&own).send().await;
     assert_eq!(refused.error(403, "forbidden"), "accounts");
     drop((of_acme, of_all));
@@ -243,7 +252,8 @@ async fn what_is_missing_is_told() {
     drop(stream);
     let since = format!("last_event_id={}", first.id.unwrap());
     for part in 0..3 {
-        let batch: Vec<Value> = (0..JOURNAL_MAX / 2).map(|n| json!({"type": "a", "id": format!("{part}-{n}"), "data": n})).collect();
+        let batch: Vec<Value> =
+            (0..JOURNAL_MAX / 2).map(|n| json!({"type": "a", "id": format!("{part}-{n}"), "data": n})).collect();
         server.post("/api/v1/events").json(json!(batch)).send().await.data(202);
     }
     let messages = told(&server, &since).await;
@@ -275,7 +285,10 @@ async fn a_stream_ends_with_its_key() {
 /// A stream that begins over this socket, and what came first of its reply.
 async fn begun(server: &Server, socket: TcpSocket) -> (TcpStream, Vec<u8>) {
     let mut socket = socket.connect(server.url.trim_start_matches("http://").parse().unwrap()).await.unwrap();
-    let head = format!("GET /api/v1/stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n", server.admin);
+    let head = format!(
+        "GET /api/v1/stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
+        server.admin
+    );
     socket.write_all(head.as_bytes()).await.unwrap();
     let mut heard = vec![0; 1024];
     let count = socket.read(&mut heard).await.unwrap();

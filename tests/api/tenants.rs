@@ -174,7 +174,16 @@ async fn no_route_shows_or_changes_what_another_account_has() {
                 for account in [None, Some("acme")] {
                     calls += 1;
                     server.clock.turn_to(START_MS + 60_000 + calls * 20);
-                    let asked = server.ask(&method, &format!("{path}{}", if path.contains('?') { query.replacen('?', "&", 1) } else { query.clone() })).key(&stranger).strange();
+                    let asked = server
+                        .ask(
+                            &method,
+                            &format!(
+                                "{path}{}",
+                                if path.contains('?') { query.replacen('?', "&", 1) } else { query.clone() }
+                            ),
+                        )
+                        .key(&stranger)
+                        .strange();
                     let asked = if body.is_null() { asked } else { asked.json(body.clone()) };
                     let asked = account.into_iter().fold(asked, |asked, id| asked.header("Hookwheel-Account", id));
                     let reply = asked.send().await;

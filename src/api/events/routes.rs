@@ -122,12 +122,19 @@ pub async fn deliveries(
     ListQuery { part, .. }: ListQuery<NoFilter>,
 ) -> Result<HttpResponse, Problem> {
     let account = tenant.account().number;
-    let rows = move |api: &Api, window: Window| {
-        let id = find(&api.store, account, &id)?.ok_or_else(no_event)?;
-        let head = api.store.event_head(account, id)?.ok_or_else(no_event)?;
-        Ok(views(api, api.store.deliveries_of_event(id, &head.webhooks, window.walk())?)?)
-    };
-    answer(&api, account, part, rows).await
+    answer(&api, account, part, move |api, window| deliveries_of(api, account, &id, window)).await
+}
+
+/// A page of the deliveries of the account's event of this id.
+pub fn deliveries_of(
+    api: &Api,
+    account: AccountNumber,
+    id: &str,
+    window: Window,
+) -> Result<Listed<DeliveryView>, Problem> {
+    let id = find(&api.store, account, id)?.ok_or_else(no_event)?;
+    let head = api.store.event_head(account, id)?.ok_or_else(no_event)?;
+    Ok(views(api, api.store.deliveries_of_event(id, &head.webhooks, window.walk())?)?)
 }
 
 /// 404.

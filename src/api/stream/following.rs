@@ -58,7 +58,10 @@ pub fn begin(
     let chunks = stream::try_unfold(following, Following::next);
     let mut reply = HttpResponse::Ok();
     // Proxies that gather replies before they hand them on are asked not to.
-    reply.content_type("text/event-stream").insert_header((CACHE_CONTROL, "no-store")).insert_header(("X-Accel-Buffering", "no"));
+    reply
+        .content_type("text/event-stream")
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header(("X-Accel-Buffering", "no"));
     Ok(reply.streaming(chunks))
 }
 
@@ -103,7 +106,9 @@ impl Following {
         let (place, is_strict) = match place {
             None => (here, was_watched && here.row > 0),
             // Of another kind of stream: what its row tells is told again.
-            Some(place) if was_watched && place.all != here.all => (Place { taken: Some(0), all: here.all, ..place }, true),
+            Some(place) if was_watched && place.all != here.all => {
+                (Place { taken: Some(0), all: here.all, ..place }, true)
+            }
             Some(place) if was_watched => (place, true),
             Some(place) => {
                 tell_gap(&mut opening, place, api.clock.wall(), None);
@@ -260,7 +265,8 @@ impl Following {
 
 /// Tells that what happened behind a place and before a time is missing.
 fn tell_gap(out: &mut String, place: Place, to: UnixMs, goes_on: Option<Place>) {
-    let message = "what happened in between is not kept for streams any more; list events and deliveries of that time to see it";
+    let message =
+        "what happened in between is not kept for streams any more; list events and deliveries of that time to see it";
     let gap = json!({"from": time::rfc3339(time_of(place.row)), "to": time::rfc3339(to), "message": message});
     let id = goes_on.map_or(String::new(), |place| format!("id: {place}\n"));
     let _ = write!(out, "{id}event: gap\ndata: {gap}\n\n");

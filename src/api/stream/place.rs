@@ -49,7 +49,9 @@ mod tests {
             let place = Place { row: 0x0190_1234_5678_7000_8000_0000_0000_0000, taken, all };
             assert_eq!(Place::parse(&place.to_string()), Some(place), "{place}");
         }
-        for text in ["", "1", "all_", "01901234-5678-7000-8000-000000000000_", "01901234-5678-7000-8000-000000000000_+1"] {
+        for text in
+            ["", "1", "all_", "01901234-5678-7000-8000-000000000000_", "01901234-5678-7000-8000-000000000000_+1"]
+        {
             assert_eq!(Place::parse(text), None, "{text}");
         }
     }

@@ -42,11 +42,12 @@ pub fn recent(api: &Api, account: &Account, sought: &Sought, limit: usize) -> Re
     }
     if sought.wants_kind(What::WORDS[1]) || sought.wants_kind(What::WORDS[2]) {
         let is_dead_only = !sought.wants_kind(What::WORDS[1]);
-        let wanted = |delivery: &Delivery| {
-            delivery.attempts > 0 && (!is_dead_only || delivery.state == DeliveryState::Dead)
-        };
+        let wanted =
+            |delivery: &Delivery| delivery.attempts > 0 && (!is_dead_only || delivery.state == DeliveryState::Dead);
         // Of more webhooks than are listed together, their deliveries are seen as they happen.
-        if let Ok(page) = deliveries(api, number, sought.webhook(), sought.of_deliveries(), Window::newest(limit), wanted) {
+        if let Ok(page) =
+            deliveries(api, number, sought.webhook(), sought.of_deliveries(), Window::newest(limit), wanted)
+        {
             all.extend(views(api, page)?.rows.into_iter().map(|one| Recent::Attempt(Box::new(one))));
         }
     }

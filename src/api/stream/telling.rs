@@ -96,7 +96,8 @@ impl<'a> Teller<'a> {
         if !self.sought.wants_attempt(shown.event_type.as_deref(), Some(&attempt.outcome)) {
             return Ok(None);
         }
-        let Row { id, event_id, event_type, webhook_id, attempted_at, status_code, response_time_ms, error, .. } = shown;
+        let Row { id, event_id, event_type, webhook_id, attempted_at, status_code, response_time_ms, error, .. } =
+            shown;
         let success = state == DeliveryState::Succeeded;
         let told = AttemptTold {
             delivery_id: id,

@@ -23,7 +23,11 @@ use crate::domain::job::JobKind;
 use crate::store::Leaving;
 
 #[get("/events/{id}/replay")]
-pub async fn replay_form(seat: Looks<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Away> {
+pub async fn replay_form(
+    seat: Looks<Manage>,
+    api: web::Data<Api>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Away> {
     let head = to_replay(&api, seat.account().number, id.into_inner()).await?;
     let count = count(&api, seat.tenant(), replay_of(&head), 0).await?;
     let at = event_at(&seat, &head.public_id());
@@ -65,8 +69,16 @@ pub async fn replay_chosen(
 /// What it is called, and what it does.
 fn leaving_of(word: &str) -> Result<(JobKind, &'static str, &'static str), Away> {
     match word {
-        "purge" => Ok((JobKind::Purge, "Purge the event", "Its data, actor and metadata go for good, and what its attempts repeat of them. That it was, and how it was delivered, stays.")),
-        "delete" => Ok((JobKind::Delete, "Delete the event", "It goes for good, with its deliveries and all that is kept of them.")),
+        "purge" => Ok((
+            JobKind::Purge,
+            "Purge the event",
+            "Its data, actor and metadata go for good, and what its attempts repeat of them. That it was, and how it was delivered, stays.",
+        )),
+        "delete" => Ok((
+            JobKind::Delete,
+            "Delete the event",
+            "It goes for good, with its deliveries and all that is kept of them.",
+        )),
         _ => Err(Problem::not_found("page").into()),
     }
 }

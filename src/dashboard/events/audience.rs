@@ -54,7 +54,9 @@ fn why(one: &HearerView) -> Markup {
         "unverified" => "Its endpoint has not passed the ownership check yet.",
         "purged" => "That cannot be told any more: its filter decided, and the event's payload is gone.",
         "quiet" => "It was left in peace for a while: it is told how many such notices there were.",
-        "changed" => "It would get it now: it was changed after the event was accepted. Replay the event to send it there.",
+        "changed" => {
+            "It would get it now: it was changed after the event was accepted. Replay the event to send it there."
+        }
         _ => "It was deleted.",
     };
     html! {

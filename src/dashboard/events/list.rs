@@ -62,8 +62,12 @@ async fn rows(api: &web::Data<Api>, seat: &Seat, asked: &Fields) -> Result<Liste
 }
 
 fn filters(seat: &Seat, asked: &Fields, problem: Option<&Problem>) -> Markup {
-    let field = |name, label, example| {
-        Filter { name, label, example, value: asked.text(name).unwrap_or_default(), ..Filter::default() }
+    let field = |name, label, example| Filter {
+        name,
+        label,
+        example,
+        value: asked.text(name).unwrap_or_default(),
+        ..Filter::default()
     };
     let fields = html! {
         (field("type", "Type", "task.*").text(problem))

@@ -8,20 +8,21 @@ use super::audience;
 use crate::api::access::auth::Read;
 use crate::api::deliveries::view::DeliveryView;
 use crate::api::events::audience::{HearerView, page};
-use crate::api::events::routes::{Found, found};
+use crate::api::events::routes::{Found, deliveries_of, found};
 use crate::api::http::page::{Listed, Window};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links::{changed, part, with_query};
 use crate::dashboard::parts::state::{Meaning, of_delivery, of_status, state};
-use crate::dashboard::parts::{copy, json, time};
+use crate::dashboard::parts::{copy, json, pager, time};
 use crate::dashboard::posted::Fields;
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::account::Scope;
+use crate::domain::id::AccountNumber;
 
-/// Webhooks without it that are shown at once.
-const OTHERS: usize = 50;
+/// Deliveries that are shown at once, and webhooks without one.
+const ROWS: usize = 50;
 /// Of a raw payload so much is shown.
 const RAW_BYTES_MAX: usize = 256 * 1024;
 
@@ -35,29 +36,43 @@ pub async fn show(
     let asked = Fields::read(request.query_string().as_bytes());
     let (account, id) = (seat.account().number, id.into_inner());
     let found = found(&api, account, id.clone()).await?;
-    let cursor = asked.text("others").map(str::to_owned);
-    let others = others(&api, account, id, cursor.clone()).await?;
+    let (cursor, further) = (asked.text("cursor"), asked.text("others"));
+    let (deliveries, others) = lists(&api, account, id, (cursor, further)).await?;
     let (now, title) = (api.clock.wall(), found.head.event_type.clone());
-    let shown = Shown { seat: &seat, found: &found, now, is_raw: asked.text("raw").is_some() };
+    let is_raw = asked.text("raw").is_some();
+    let shown = Shown { seat: &seat, found: &found, deliveries: &deliveries, now, is_raw };
     let body = html! {
         (shown.story())
         (shown.facts())
         (shown.payload())
         (shown.deliveries())
-        (audience::table(&seat, &others, cursor.is_none()))
+        (audience::table(&seat, &others, further.is_none()))
     };
     Ok(Page { acts: shown.acts(), ..Page::new(&title, Part::Events) }.show(&seat, &body))
 }
 
-async fn others(api: &web::Data<Api>, account: u32, id: String, cursor: Option<String>) -> Result<Listed<HearerView>, Problem> {
-    let window = Window::read(OTHERS, None, cursor.as_deref())?;
+/// Deliveries, and webhooks without one: a page of each.
+type Lists = (Listed<DeliveryView>, Listed<HearerView>);
+
+async fn lists(
+    api: &web::Data<Api>,
+    account: AccountNumber,
+    id: String,
+    (cursor, further): (Option<&str>, Option<&str>),
+) -> Result<Lists, Problem> {
+    let windows = (Window::read(ROWS, None, cursor)?, Window::read(ROWS, None, further)?);
     let reader = api.clone();
-    api.read(account, move || page(&reader, account, &id, Some(false), window)).await?
+    let read = move || {
+        let deliveries = deliveries_of(&reader, account, &id, windows.0)?;
+        Ok((deliveries, page(&reader, account, &id, Some(false), windows.1)?))
+    };
+    api.read(account, read).await?
 }
 
 struct Shown<'a> {
     seat: &'a Seat,
     found: &'a Found,
+    deliveries: &'a Listed<DeliveryView>,
     now: u64,
     is_raw: bool,
 }
@@ -84,9 +99,20 @@ impl Shown<'_> {
         let (rows, head) = (&self.found.newest.rows, &self.found.head);
         let count = |word: &str| rows.iter().filter(|one| one.state == word).count();
         let more = if self.found.newest.next.is_some() { " or more" } else { "" };
-        let words = [("succeeded", "succeeded"), ("dead", "dead"), ("scheduled", "to be tried again"), ("pending", "on the way"), ("held", "held"), ("cancelled", "cancelled")];
-        let told: Vec<String> =
-            words.iter().map(|(state, word)| (count(state), word)).filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        let words = [
+            ("succeeded", "succeeded"),
+            ("dead", "dead"),
+            ("scheduled", "to be tried again"),
+            ("pending", "on the way"),
+            ("held", "held"),
+            ("cancelled", "cancelled"),
+        ];
+        let told: Vec<String> = words
+            .iter()
+            .map(|(state, word)| (count(state), word))
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, word)| format!("{n} {word}"))
+            .collect();
         html! {
             p {
                 "Accepted " (time::at(head.id.time(), self.now)) ". "
@@ -143,12 +169,11 @@ impl Shown<'_> {
     }
 
     fn deliveries(&self) -> Markup {
-        let rows = &self.found.newest.rows;
+        let rows = &self.deliveries.rows;
         if rows.is_empty() {
             return html! {};
         }
         let may_replay = self.seat.may(Scope::Manage) && self.found.head.purged_at.is_none();
-        let id = self.found.head.public_id();
         html! {
             h2 { "Webhooks that got it" }
             form method="post" action=(self.at("/replay-chosen")) {
@@ -164,9 +189,7 @@ impl Shown<'_> {
                 }
                 @if may_replay { div.submit { button type="submit" { "Replay those that are chosen" } } }
             }
-            @if self.found.newest.next.is_some() {
-                p { a href=(with_query(&self.seat.at("deliveries"), [("event", Some(id.as_str()))])) { "There are more deliveries" } }
-            }
+            (pager::pager(self.seat.asked(), self.deliveries.cursor().as_deref()))
         }
     }
 
@@ -191,7 +214,9 @@ impl Shown<'_> {
 fn answer(one: &DeliveryView) -> Markup {
     match (one.status_code, one.outcome) {
         (Some(status), _) => state(of_status(Some(status)), &status.to_string()),
-        (None, Some(outcome)) => state(if one.success == Some(true) { Meaning::Well } else { Meaning::Trouble }, outcome),
+        (None, Some(outcome)) => {
+            state(if one.success == Some(true) { Meaning::Well } else { Meaning::Trouble }, outcome)
+        }
         (None, None) => html! { span.none { "–" } },
     }
 }

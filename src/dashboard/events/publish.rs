@@ -146,7 +146,13 @@ fn pretty(text: &str) -> String {
     serde_json::from_str(text).map_or_else(|_| text.to_owned(), |value: Value| docs::pretty(&value))
 }
 
-fn shown(seat: &Seat, status: StatusCode, types: &[EventTypeView], filled: &Filled, problem: Option<&Problem>) -> HttpResponse {
+fn shown(
+    seat: &Seat,
+    status: StatusCode,
+    types: &[EventTypeView],
+    filled: &Filled,
+    problem: Option<&Problem>,
+) -> HttpResponse {
     let field = |name, label, value, hint| Field { name, label, value, hint, ..Field::default() };
     let body = html! {
         datalist #types { @for known in types { option value=(known.r#type) { (known.description) } } }

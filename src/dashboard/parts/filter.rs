@@ -68,7 +68,8 @@ pub fn form(fields: &Markup, clear: &str, problem: Option<&Problem>) -> Markup {
 
 /// A time as the API reads it, of one that a browser writes: in UTC, where it says no zone.
 pub fn moment(text: &str) -> String {
-    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'T' | b'.'));
+    let is_digits =
+        |part: &str| part.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'T' | b'.'));
     match text.len() {
         16 if is_digits(text) => format!("{text}:00Z"),
         19.. if is_digits(text) => format!("{text}Z"),
