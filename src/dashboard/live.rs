@@ -76,8 +76,8 @@ async fn follow(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) ->
 
 /// Until when it is read.
 fn let_in(seat: &Seat) -> LetIn {
-    let tenant = seat.tenant().clone();
-    Box::new(move |api| tenant.is_still_let_in(api))
+    let (seated, account) = (seat.seated().clone(), seat.account().number);
+    Box::new(move |api| seated.is_still_let_in(api) && api.store.registry().is_served(account))
 }
 
 async fn first(api: &web::Data<Api>, seat: &Seat, asked: &Fields) -> Result<Vec<Recent>, Problem> {

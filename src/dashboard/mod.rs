@@ -11,6 +11,7 @@ mod links;
 mod live;
 mod overview;
 mod parts;
+mod people;
 mod posted;
 mod seat;
 
@@ -19,11 +20,20 @@ use actix_web::{Scope, web};
 /// All pages.
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
+    to.configure(people::routes);
     to.service(pages(web::scope("/dashboard/@{account}")));
     to.service(pages(web::scope("/portal")));
 }
 
+/// None of them: the dashboard is switched off.
+pub fn no_routes(_: &mut web::ServiceConfig) {}
+
 /// The pages of one account, below wherever they are.
 fn pages(scope: Scope) -> Scope {
-    scope.configure(overview::routes).configure(events::routes).configure(live::routes).configure(contracts::routes)
+    scope
+        .configure(overview::routes)
+        .configure(events::routes)
+        .configure(live::routes)
+        .configure(contracts::routes)
+        .configure(people::team::routes)
 }
