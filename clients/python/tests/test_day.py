@@ -203,7 +203,7 @@ class Day(unittest.TestCase):
     def test_what_happens_is_told_as_it_happens_and_from_a_place_on(self) -> None:
         stream = self.hw.stream.follow(kind="event", event_type="task.*")
         with ThreadPoolExecutor(1) as beside:
-            first = beside.submit(next, stream)
+            first = beside.submit(lambda: next(stream))
             while not first.done():
                 self.hw.events.publish("order.paid", 1)
                 self.hw.events.publish("task.created", 1)

@@ -5,7 +5,7 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, get, post, web};
 use maud::html;
 
-use crate::api::access::auth::Manage;
+use crate::api::access::auth::{Manage, Replays};
 use crate::api::events::leaving;
 use crate::api::events::replaying::{replay_of, to_replay};
 use crate::api::events::routes::{Found, found};
@@ -24,7 +24,7 @@ use crate::store::Leaving;
 
 #[get("/events/{id}/replay")]
 pub async fn replay_form(
-    seat: Looks<Manage>,
+    seat: Looks<Replays>,
     api: web::Data<Api>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Away> {
@@ -41,7 +41,7 @@ pub async fn replay_form(
 }
 
 #[post("/events/{id}/replay")]
-pub async fn replay(posted: Posted<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Away> {
+pub async fn replay(posted: Posted<Replays>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Away> {
     let seat = &posted.seat;
     let head = to_replay(&api, seat.account().number, id.into_inner()).await?;
     let job = start(&api, seat.tenant(), replay_of(&head), 0, None).await?;
@@ -50,7 +50,7 @@ pub async fn replay(posted: Posted<Manage>, api: web::Data<Api>, id: web::Path<S
 
 #[post("/events/{id}/replay-chosen")]
 pub async fn replay_chosen(
-    posted: Posted<Manage>,
+    posted: Posted<Replays>,
     api: web::Data<Api>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Away> {

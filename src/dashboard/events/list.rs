@@ -17,7 +17,7 @@ use crate::dashboard::parts::filter::{Filter, form, moment};
 use crate::dashboard::parts::{copy, empty, pager, time};
 use crate::dashboard::posted::Fields;
 use crate::dashboard::seat::{Looks, Seat};
-use crate::domain::account::Scope;
+use crate::domain::ability::Ability;
 
 #[get("/events")]
 pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
@@ -37,7 +37,7 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) 
         }
     };
     let acts = html! {
-        @if seat.may(Scope::Publish) { a.button.main href=(seat.at("publish")) { "Publish an event" } }
+        @if seat.can(Ability::Publish) { a.button.main href=(seat.at("publish")) { "Publish an event" } }
     };
     Ok(Page { acts, ..Page::new("Events", Part::Events) }.show(&seat, &body))
 }

@@ -18,7 +18,7 @@ use crate::dashboard::parts::state::{Meaning, of_delivery, of_status, state};
 use crate::dashboard::parts::{copy, json, pager, time};
 use crate::dashboard::posted::Fields;
 use crate::dashboard::seat::{Looks, Seat};
-use crate::domain::account::Scope;
+use crate::domain::ability::Ability;
 use crate::domain::id::AccountNumber;
 
 /// Deliveries that are shown at once, and webhooks without one.
@@ -83,14 +83,12 @@ impl Shown<'_> {
     }
 
     fn acts(&self) -> Markup {
+        let is_there = self.found.head.purged_at.is_none();
+        let may_manage = self.seat.can(Ability::Manage);
         html! {
-            @if self.seat.may(Scope::Manage) {
-                @if self.found.head.purged_at.is_none() {
-                    a.button.main href=(self.at("/replay")) { "Replay to all" }
-                    a.button href=(self.at("/purge")) { "Purge" }
-                }
-                a.button.danger href=(self.at("/delete")) { "Delete" }
-            }
+            @if is_there && self.seat.can(Ability::Replay) { a.button.main href=(self.at("/replay")) { "Replay to all" } }
+            @if is_there && may_manage { a.button href=(self.at("/purge")) { "Purge" } }
+            @if may_manage { a.button.danger href=(self.at("/delete")) { "Delete" } }
         }
     }
 
@@ -173,7 +171,7 @@ impl Shown<'_> {
         if rows.is_empty() {
             return html! {};
         }
-        let may_replay = self.seat.may(Scope::Manage) && self.found.head.purged_at.is_none();
+        let may_replay = self.seat.can(Ability::Replay) && self.found.head.purged_at.is_none();
         html! {
             h2 { "Webhooks that got it" }
             form method="post" action=(self.at("/replay-chosen")) {
