@@ -7,10 +7,9 @@ use maud::{Markup, html};
 use crate::api::access::auth::Read;
 use crate::api::deliveries::view::DeliveryView;
 use crate::api::events::view::EventView;
-use crate::api::http::request::read_query;
 use crate::api::stream::recent::{Recent, recent};
 use crate::api::stream::routes::connection;
-use crate::api::stream::{Asked, LetIn, StreamQuery, begin};
+use crate::api::stream::{Asked, LetIn, StreamQuery, begin, beginning};
 use crate::api::{Api, Problem};
 use crate::dashboard::assets::LIVE_AT;
 use crate::dashboard::away::Away;
@@ -21,6 +20,7 @@ use crate::dashboard::parts::state::{Meaning, of_status, state};
 use crate::dashboard::parts::{copy, time};
 use crate::dashboard::posted::Fields;
 use crate::dashboard::seat::{Looks, Seat};
+use crate::domain::Invalid;
 use crate::domain::delivery::FAILURE_KINDS;
 use crate::domain::happening::What;
 
@@ -39,13 +39,15 @@ pub fn routes(to: &mut web::ServiceConfig) {
 #[get("/live")]
 async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
     let asked = Fields::read(request.query_string().as_bytes());
+    // Before what there is is read, so that nothing is missed in between.
+    let since = format!("{:x}", beginning(&api));
     let (rows, problem) = match first(&api, &seat, &asked).await {
         Ok(rows) => (rows, None),
         Err(problem) if problem.field().is_some() => (Vec::new(), Some(problem)),
         Err(problem) => return Err(problem.into()),
     };
     let shown = NAMES.iter().map(|name| (*name, asked.text(name)));
-    let stream = with_query(&seat.at("live/stream"), shown);
+    let stream = with_query(&seat.at("live/stream"), shown.chain([("since", Some(since.as_str()))]));
     let now = api.clock.wall();
     let body = html! {
         (filters(&seat, &asked, problem.as_ref()))
@@ -68,9 +70,13 @@ async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> R
 /// What happens, for the page's script.
 #[get("/live/stream")]
 async fn follow(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let query = read_query::<StreamQuery>(request.query_string(), &[])?;
+    let asked = Fields::read(request.query_string().as_bytes());
+    let since = asked.text("since").map(|since| u128::from_str_radix(since, 16));
+    let since = since.transpose().map_err(|_| Invalid::new("since", "is not of a page of this server"))?;
+    let follow = asked.text("follow").map(str::to_owned);
     let last = request.headers().get("Last-Event-ID").map(|id| id.to_str().unwrap_or_default());
-    let asked = query.read(&api, seat.tenant(), last)?;
+    let asked = StreamQuery { follow, ..query(&asked) }.read(&api, seat.tenant(), last)?;
+    let asked = Asked { since, ..asked };
     begin(&api, seat.tenant(), asked, connection(&request), let_in(&seat))
 }
 
@@ -81,18 +87,22 @@ fn let_in(seat: &Seat) -> LetIn {
 }
 
 async fn first(api: &web::Data<Api>, seat: &Seat, asked: &Fields) -> Result<Vec<Recent>, Problem> {
+    let Asked { sought, .. } = query(asked).read(api, seat.tenant(), None)?;
+    let (reader, account) = (api.clone(), seat.account().clone());
+    api.read(account.number, move || recent(&reader, &account, &sought, FIRST)).await?
+}
+
+/// What filters.
+fn query(asked: &Fields) -> StreamQuery {
     let text = |name: &str| asked.text(name).map(str::to_owned);
-    let query = StreamQuery {
+    StreamQuery {
         webhook: text("webhook"),
         event_type: text("event_type"),
         kind: text("kind"),
         outcome: text("outcome"),
         status_code: text("status_code"),
         ..StreamQuery::default()
-    };
-    let Asked { sought, .. } = query.read(api, seat.tenant(), None)?;
-    let (reader, account) = (api.clone(), seat.account().clone());
-    api.read(account.number, move || recent(&reader, &account, &sought, FIRST)).await?
+    }
 }
 
 fn filters(seat: &Seat, asked: &Fields, problem: Option<&Problem>) -> Markup {
@@ -133,7 +143,7 @@ fn table(seat: &Seat, rows: &[Recent], now: u64) -> Markup {
 
 fn event_row(seat: &Seat, event: &EventView<'_>, now: u64) -> Markup {
     html! {
-        tr {
+        tr data-keys={ "event " (event.id) } {
             td { (time::text(Some(&event.accepted_at), now)) }
             td { (state(Meaning::Off, "event")) }
             td { (event.r#type) }
@@ -152,7 +162,7 @@ fn attempt_row(seat: &Seat, one: &DeliveryView, now: u64) -> Markup {
         (false, _) => one.status_code.map_or(Meaning::Trouble, |status| of_status(Some(status))),
     };
     html! {
-        tr {
+        tr data-keys={ "attempt " (one.id) " " (one.attempt_count) @if one.state == "dead" { ",dead " (one.id) } } {
             td { (time::text(one.attempted_at.as_deref(), now)) }
             td { (state(meaning, if !is_well && one.state == "dead" { "dead" } else { "attempt" })) }
             td { (one.event_type.as_deref().unwrap_or("–")) }

@@ -65,6 +65,13 @@ pub fn begin(
     Ok(reply.streaming(chunks))
 }
 
+/// Where what happens from now on begins, for who first looks at what there is and then reads what comes.
+pub fn beginning(api: &Api) -> u128 {
+    let newest = api.store.newest_of_journal();
+    api.store.watch_journal();
+    *newest.borrow()
+}
+
 struct Following {
     api: web::Data<Api>,
     /// In whose turn it is read.
@@ -98,13 +105,16 @@ impl Following {
         asked: Asked,
         (connection, let_in, room): (Option<Arc<Admitted>>, LetIn, Charge),
     ) -> Self {
-        let Asked { sought, place, follows } = asked;
+        let Asked { sought, place, since, follows } = asked;
         let newest = api.store.newest_of_journal();
         let was_watched = api.store.watch_journal();
         let here = Place { row: *newest.borrow(), taken: None, all: sought.account.is_none() };
         let mut opening = format!("retry: {RETRY_MS}\n\n");
         let (place, is_strict) = match place {
-            None => (here, was_watched && here.row > 0),
+            None => match since {
+                Some(row) => (Place { row, ..here }, false),
+                None => (here, was_watched && here.row > 0),
+            },
             // Of another kind of stream: what its row tells is told again.
             Some(place) if was_watched && place.all != here.all => {
                 (Place { taken: Some(0), all: here.all, ..place }, true)

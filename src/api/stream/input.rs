@@ -52,6 +52,8 @@ pub struct Asked {
     pub sought: Sought,
     /// Behind this.
     pub place: Option<Place>,
+    /// Or from there on, as [`beginning`](super::following::beginning) said; none: from now on.
+    pub since: Option<u128>,
     /// Whether it goes on.
     pub follows: bool,
 }
@@ -95,7 +97,7 @@ impl StreamQuery {
         let outcomes = DeliveriesFilter { event_type, status_code, outcome, ..DeliveriesFilter::default() }.read()?;
         let kind = one_of("kind", self.kind, What::WORDS)?;
         let account = (!is_of_all).then_some(tenant.account().number);
-        Ok(Asked { sought: Sought { account, webhook, kind, outcomes, is_of_attempts }, place, follows })
+        Ok(Asked { sought: Sought { account, webhook, kind, outcomes, is_of_attempts }, place, since: None, follows })
     }
 }
 

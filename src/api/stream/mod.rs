@@ -10,5 +10,5 @@ pub mod recent;
 pub mod routes;
 mod telling;
 
-pub use following::{LetIn, begin};
+pub use following::{LetIn, begin, beginning};
 pub use input::{Asked, StreamQuery};

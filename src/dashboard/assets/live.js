@@ -55,6 +55,10 @@
     return made;
   };
 
+  // What the page began with is not told again.
+  const known = new Set([...rows.querySelectorAll("[data-keys]")].flatMap((one) => one.dataset.keys.split(",")));
+  const keyOf = (kind, data) => `${kind} ${kind === "attempt" ? `${data.delivery_id} ${data.attempt}` : data.id}`;
+
   const { events, deliveries, webhooks } = live.dataset;
   const row = ([kind, data]) => {
     const made = document.createElement("tr");
@@ -122,6 +126,7 @@
     } catch {
       return;
     }
+    if (known.delete(keyOf(kind, data))) return;
     waiting.push([kind, data]);
     count += 1;
     if (waiting.length > most) {
