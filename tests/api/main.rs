@@ -28,4 +28,5 @@ mod shape;
 mod stats;
 mod stream;
 mod tenants;
+mod users;
 mod webhooks;

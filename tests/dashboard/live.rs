@@ -52,7 +52,11 @@ fn without_scripts_it_shows_what_happened_last_and_with_them_what_to_read() {
     let since = page.between("since=", "\"").to_owned();
     here.client.post("/api/v1/events", &json!({"type": "task.done", "id": "gamma-1", "data": 1})).data(202);
     let told = browser.get(&format!("{LIVE}/stream?follow=false&since={since}"));
-    assert!(told.text.contains("gamma-1") && !told.text.contains("event: gap"), "nothing is missed between: {}", told.text);
+    assert!(
+        told.text.contains("gamma-1") && !told.text.contains("event: gap"),
+        "nothing is missed between: {}",
+        told.text
+    );
     assert!(!told.text.contains("beta-1"), "what was there is not told again: {}", told.text);
     let script = page.between("src=\"/dashboard/assets/live-", "\"").to_owned();
     assert_eq!(browser.get(&format!("/dashboard/assets/live-{script}")).status, 200);

@@ -63,7 +63,8 @@ pub fn page(
 #[get("/api/v1/events/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let Found { head, payload, newest, to_come } = found(&api, tenant.account().number, id.into_inner()).await?;
-    Ok(Reply::ok(row(head).with_payload(payload.as_deref())?.with_deliveries(newest, to_come)))
+    let shown = row(head).with_trace_url(api.settings.trace_url.as_deref());
+    Ok(Reply::ok(shown.with_payload(payload.as_deref())?.with_deliveries(newest, to_come)))
 }
 
 /// An event with all that is shown of it.

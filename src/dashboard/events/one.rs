@@ -9,11 +9,12 @@ use crate::api::access::auth::Read;
 use crate::api::deliveries::view::DeliveryView;
 use crate::api::events::audience::{HearerView, page};
 use crate::api::events::routes::{Found, deliveries_of, found};
+use crate::api::events::view::row;
 use crate::api::http::page::{Listed, Window};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
-use crate::dashboard::links::{changed, part, with_query};
+use crate::dashboard::links::{changed, is_web, part, with_query};
 use crate::dashboard::parts::state::{Meaning, of_delivery, of_status, state};
 use crate::dashboard::parts::{copy, json, pager, time};
 use crate::dashboard::posted::Fields;
@@ -40,7 +41,9 @@ pub async fn show(
     let (deliveries, others) = lists(&api, account, id, (cursor, further)).await?;
     let (now, title) = (api.clock.wall(), found.head.event_type.clone());
     let is_raw = asked.text("raw").is_some();
-    let shown = Shown { seat: &seat, found: &found, deliveries: &deliveries, now, is_raw };
+    let trace_url = row(found.head.clone()).with_trace_url(api.settings.trace_url.as_deref()).trace_url;
+    let trace_url = trace_url.as_deref().filter(|_| !seat.is_portal());
+    let shown = Shown { seat: &seat, found: &found, deliveries: &deliveries, trace_url, now, is_raw };
     let body = html! {
         (shown.story())
         (shown.facts())
@@ -73,6 +76,8 @@ struct Shown<'a> {
     seat: &'a Seat,
     found: &'a Found,
     deliveries: &'a Listed<DeliveryView>,
+    /// Where its trace is shown, if that is known.
+    trace_url: Option<&'a str>,
     now: u64,
     is_raw: bool,
 }
@@ -136,6 +141,7 @@ impl Shown<'_> {
                 dt { "Happened" }
                 dd { (time::at(head.created_at, self.now)) }
                 @if !head.channels.is_empty() { dt { "Channels" } dd { @for channel in &head.channels { span.tag { (channel) } " " } } }
+                @if let Some(url) = self.trace_url.filter(|url| is_web(url)) { dt { "Trace" } dd { a href=(url) rel="noreferrer" { "Show its trace" } } }
                 @if let Some(at) = head.purged_at { dt { "Purged" } dd { (time::at(at, self.now)) } }
             }
         }

@@ -12,6 +12,7 @@ use crate::api::access::auth::Publish;
 use crate::api::event_types::routes::{TypesSought, page};
 use crate::api::event_types::view::EventTypeView;
 use crate::api::events::publish::{Published, accept};
+use crate::api::events::traced::Publishing;
 use crate::api::http::body::Body;
 use crate::api::http::idempotency::keyed;
 use crate::api::http::page::{LIMIT_MAX, Window};
@@ -43,9 +44,10 @@ pub async fn form(seat: Looks<Publish>, api: web::Data<Api>, request: HttpReques
 }
 
 #[post("/publish")]
-pub async fn publish(posted: Posted<Publish>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
+pub async fn publish(posted: Posted<Publish>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
+    let publishing = Publishing::begin(&api.clock, &request);
     let (seat, filled) = (&posted.seat, Filled::of(&posted.fields));
-    match published(&api, seat, &filled).await {
+    match published(&api, seat, publishing, &filled).await {
         Ok(published) => Ok(told(seat, &published)),
         Err(problem) if problem.status_code().is_client_error() => {
             let types = types(&api, seat).await?;
@@ -122,10 +124,15 @@ fn json<'t>(field: &str, text: &'t str) -> Result<&'t RawValue, Problem> {
     serde_json::from_str(text).map_err(|error| Invalid::new(field, format!("is not JSON: {error}")).into())
 }
 
-async fn published(api: &web::Data<Api>, seat: &Seat, filled: &Filled) -> Result<Published, Problem> {
+async fn published(
+    api: &web::Data<Api>,
+    seat: &Seat,
+    publishing: Publishing,
+    filled: &Filled,
+) -> Result<Published, Problem> {
     let body = Body::made(api, seat.account().number, filled.body()?.into())?;
     let once = keyed(format!("form {}", filled.once).as_bytes(), &[&body.bytes]);
-    accept(api, seat.tenant(), body, false, Some(once)).await
+    accept(api, seat.tenant(), publishing, (body, false, Some(once))).await
 }
 
 /// The types that are in use, the account's own and those of its contract.
