@@ -4,8 +4,11 @@
 
 mod assets;
 mod away;
+mod contracts;
+mod events;
 mod frame;
 mod links;
+mod live;
 mod overview;
 mod parts;
 mod people;
@@ -36,5 +39,10 @@ pub fn no_routes(to: &mut web::ServiceConfig) {
 
 /// The pages of one account, below wherever they are.
 fn pages(scope: Scope) -> Scope {
-    scope.configure(overview::routes).configure(people::team::routes)
+    scope
+        .configure(overview::routes)
+        .configure(events::routes)
+        .configure(live::routes)
+        .configure(contracts::routes)
+        .configure(people::team::routes)
 }

@@ -5,8 +5,11 @@
 mod support;
 
 mod browser;
+mod contracts;
+mod events;
 mod here;
 mod overview;
+mod live;
 mod people;
 mod people_codes;
 mod people_links;
