@@ -4,6 +4,7 @@
 
 mod exposed;
 mod knobs;
+mod pages;
 mod reading;
 mod sections;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 use std::path::Path;
 
 pub use exposed::Exposed;
+pub use pages::{OidcConfig, PortalConfig};
 use reading::from_sources;
 pub use reading::{ConfigError, ENVIRONMENT_PREFIX};
 pub use sections::{

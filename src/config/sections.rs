@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::pages::{OidcConfig, PortalConfig};
 use super::knobs::{KNOBS, Takes, as_texts, list, networks, some_list};
 use crate::domain::proxy::Proxy;
 use crate::domain::secret::Secret;
@@ -32,6 +33,10 @@ pub struct Config {
     pub smtp: SmtpConfig,
     /// Who may use the API.
     pub auth: AuthConfig,
+    /// How portals look.
+    pub portal: PortalConfig,
+    /// Who logs in by an identity provider.
+    pub oidc: OidcConfig,
     /// What is written to standard error.
     pub log: LogConfig,
     /// The file that was read, if a secret stands in it.

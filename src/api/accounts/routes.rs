@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, delete, get, patch, post, web};
 use serde::Deserialize;
 
 use super::input::{AccountChange, AccountInput, KeyInput, vet_key};
-use super::view::{AccountView, KeyView, account_view, key_view};
+use super::view::{AccountView, KeyView, account_row, account_view, key_view};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{self, Admin, May};
@@ -20,6 +20,7 @@ use crate::domain::account::{self, Account, AccountLimits, DEFAULT_ACCOUNT, NAME
 use crate::domain::audit::Deed;
 use crate::domain::id::KeyId;
 use crate::domain::labels;
+use crate::domain::portal::Portal;
 use crate::store::Page;
 
 /// Make an account
@@ -54,9 +55,13 @@ pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> R
         tags,
         validation,
         event_types_max: None,
+        portal: Portal::default(),
     };
     if let Some(Object(limits)) = input.limits {
         limits.apply(&mut account)?;
+    }
+    if let Some(Object(portal)) = input.portal {
+        portal.vet()?.apply(&mut account.portal);
     }
     let made = api.change(&tenant, move |staging| {
         let account = staging.create_account(account)?;
@@ -92,7 +97,7 @@ pub async fn list(
         let registry = api.store.registry();
         let found = registry.accounts().filter(|account| account.is_tagged(filter.tag.as_deref())).cloned();
         let page = Page::of_all(found, window.walk(), |account| account.number);
-        Ok(Listed::from(page).map(|account| account_view(&account)))
+        Ok(Listed::from(page).map(|account| account_row(&account)))
     };
     answer(&api, tenant.account().number, part, rows).await
 }
@@ -108,7 +113,7 @@ pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> 
     Ok(Reply::ok(account_view(&existing(&api, &id)?)))
 }
 
-/// Change an account's name, dialect, validation, limits or tags: what is left out stays, a limit that is null goes back to the server's
+/// Change an account's name, dialect, validation, limits, tags or portal: what is left out stays, a limit that is null goes back to the server's
 ///
 /// Lower limits take nothing away that is there, and webhooks that are there keep their dialect. A dialect that was not served
 /// is served from then on.
@@ -128,6 +133,7 @@ pub async fn change(
     let name = input.name.map(|name| vet_text("name", name, NAME_CHARS_MAX)).transpose()?;
     let dialect = input.dialect.map(|name| api.any_dialect(&name)).transpose()?.map(|known| known.name.clone());
     let tags = input.tags.vet(labels::vet_tags)?;
+    let portal = input.portal.vet(|Object(portal)| portal.vet())?;
     let changed = api.change(&tenant, move |staging| {
         let (before, account) = staging.update_account(number, |account| {
             tags.apply_or_empty(&mut account.tags);
@@ -139,9 +145,15 @@ pub async fn change(
                 Change::To(Object(limits)) => limits.apply(account)?,
             }
             account.validation = input.validation.unwrap_or(account.validation);
+            match portal {
+                Change::Keep => {}
+                Change::Reset => account.portal = Portal::default(),
+                Change::To(portal) => portal.apply(&mut account.portal),
+            }
             Ok(())
         })?;
         let mut fields = account.changed_limits(&before);
+        fields.extend(account.portal.changed(&before.portal));
         fields.extend((account.name != before.name).then(|| "name".to_string()));
         fields.extend((account.dialect != before.dialect).then(|| "dialect".to_string()));
         fields.extend((account.tags != before.tags).then(|| "tags".to_string()));
