@@ -33,6 +33,8 @@ pub struct Config {
     pub smtp: SmtpConfig,
     /// Who may use the API.
     pub auth: AuthConfig,
+    /// The pages that people look at.
+    pub dashboard: DashboardConfig,
     /// How portals look.
     pub portal: PortalConfig,
     /// Who logs in by an identity provider.
@@ -203,6 +205,8 @@ pub struct LimitsConfig {
     pub keys_max: usize,
     /// Event types that one account may write down; 0: no limit but 2 MiB of them.
     pub event_types_max: usize,
+    /// Users of one account; 0: no limit.
+    pub users_max: usize,
     /// The greatest `max_in_flight` that an account's own key may give a webhook.
     pub max_in_flight: u32,
     /// The longest `timeout` that it may, in seconds.
@@ -221,6 +225,7 @@ impl Default for LimitsConfig {
             webhooks_max: 10_000,
             keys_max: 1_000,
             event_types_max: 500,
+            users_max: 100,
             max_in_flight: 64,
             timeout: 60,
             kept_bytes_max: 0,
@@ -411,6 +416,24 @@ impl Default for SmtpConfig {
 pub struct AuthConfig {
     /// The admin key; without one, the first start makes one and prints it.
     pub admin_key: Option<Secret>,
+}
+
+/// `[dashboard]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DashboardConfig {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// Hours after which a session ends in which nothing was asked.
+    pub session_idle_hours: u64,
+    /// Days after which a session ends in any case.
+    pub session_days: u64,
+}
+
+impl Default for DashboardConfig {
+    fn default() -> Self {
+        Self { enabled: true, session_idle_hours: 12, session_days: 14 }
+    }
 }
 
 /// `[log]`
