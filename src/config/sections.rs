@@ -44,12 +44,16 @@ pub struct Config {
     /// The file that was read, if a secret stands in it.
     #[serde(skip)]
     pub secrets_in: Option<PathBuf>,
+    /// Whether it was started for development: somebody tries it on his own machine.
+    #[serde(skip)]
+    pub is_dev: bool,
 }
 
 impl Config {
-    /// What `--dev` changes: `http://` endpoints and endpoints on this machine are allowed, and all contracts are served
-    /// unless it is said which.
+    /// What `--dev` changes: `http://` endpoints and endpoints on this machine are allowed, all contracts are served unless it is
+    /// said which, and the start prints a link that is logged in.
     pub fn for_development(&mut self) {
+        self.is_dev = true;
         self.deliver.http_allowed = true;
         self.deliver.builtin_dialects.get_or_insert_with(|| vec![EVERY_DIALECT.into()]);
         for loopback in ["127.0.0.0/8", "::1/128"] {

@@ -69,7 +69,7 @@ impl Ability {
     }
 
     /// The scope with which a key may do it.
-    pub fn needs(self) -> Scope {
+    pub const fn needs(self) -> Scope {
         match self {
             Self::View => Scope::Read,
             Self::Publish => Scope::Publish,

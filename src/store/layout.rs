@@ -284,11 +284,6 @@ pub fn session(place: UserId, hash: &[u8; 32]) -> Key {
     joined(&[&user(place), hash])
 }
 
-/// The user, or the account's number as an id, in a `sessions` key.
-pub fn read_session(key: &[u8]) -> UserId {
-    UserId::from_bytes(key[4..20].try_into().expect("a session's key holds its place"))
-}
-
 /// `tickets`.
 pub fn ticket(account: AccountNumber, hash: &[u8; 32]) -> Key {
     joined(&[&number(account), hash])

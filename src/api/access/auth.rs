@@ -54,15 +54,6 @@ pub struct Who {
 }
 
 impl Tenant {
-    /// TO BE REPLACED by a session's: whoever asks is the operator.
-    pub fn of_anybody(api: &Api, request: &HttpRequest) -> Result<Self, Problem> {
-        let id = request.match_info().get("account").unwrap_or(DEFAULT_ACCOUNT);
-        let account = api.store.registry().account_by_id(id).cloned();
-        let account = account.ok_or_else(|| Problem::not_found("account"))?;
-        let key = Arc::new(admin_key(account.number));
-        Ok(Self { account, key, address: None, names_account: true })
-    }
-
     /// The account.
     pub fn account(&self) -> &Account {
         &self.account
@@ -149,6 +140,19 @@ impl Tenant {
 pub trait Needs {
     /// The scope; none: any key will do.
     const SCOPE: Option<Scope>;
+    /// What a person must be able to do; none: whoever is logged in may.
+    const ABILITY: Option<Ability> = ability_of(Self::SCOPE);
+}
+
+/// What a person must be able to do for what a key needs the scope for.
+const fn ability_of(scope: Option<Scope>) -> Option<Ability> {
+    match scope {
+        None => None,
+        Some(Scope::Read) => Some(Ability::View),
+        Some(Scope::Publish) => Some(Ability::Publish),
+        Some(Scope::Manage | Scope::Consume) => Some(Ability::Manage),
+        Some(Scope::Admin) => Some(Ability::Admin),
+    }
 }
 
 /// Needs a key, whatever that may do.
@@ -179,6 +183,33 @@ needs! {
     Read
     /// Needs `consume`.
     Consume
+}
+
+macro_rules! abilities {
+    ($($(#[$doc:meta])* $name:ident $ability:ident)*) => { $(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name;
+        impl Needs for $name {
+            const SCOPE: Option<Scope> = Some(Ability::$ability.needs());
+            const ABILITY: Option<Ability> = Some(Ability::$ability);
+        }
+    )* };
+}
+
+abilities! {
+    /// Needs that one may test, check and verify.
+    Tests Test
+    /// Needs that one may replay and discard.
+    Replays Replay
+    /// Needs that one may pause, resume, enable and disable.
+    Steers Steer
+    /// Needs that one may see and rotate secrets.
+    Rotates Rotate
+    /// Needs that one may see and change the users of the account.
+    Peoples People
+    /// Needs one of the server's own people.
+    Serves Server
 }
 
 /// A tenant whose key has the scope `N`: what handlers ask for.

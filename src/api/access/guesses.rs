@@ -91,7 +91,9 @@ impl Guesses {
     /// It was right: what counts against these is forgotten.
     pub fn forget(&self, guessed: &[Guessed<'_>]) {
         let mut all = self.all.lock().expect("no holder of the lock panics");
-        guessed.iter().for_each(|one| drop(all.remove(&self.hasher.hash_one(one))));
+        for one in guessed {
+            all.remove(&self.hasher.hash_one(one));
+        }
     }
 }
 
@@ -99,8 +101,9 @@ fn make_room(all: &mut HashMap<u64, Recent>, key: u64) {
     if all.len() < KEPT_MAX || all.contains_key(&key) {
         return;
     }
-    let oldest = all.iter().min_by_key(|(_, recent)| recent.last).map(|(key, _)| *key);
-    oldest.into_iter().for_each(|oldest| drop(all.remove(&oldest)));
+    if let Some(oldest) = all.iter().min_by_key(|(_, recent)| recent.last).map(|(key, _)| *key) {
+        all.remove(&oldest);
+    }
 }
 
 fn wait_ms(count: u32, patience: &Patience) -> u64 {

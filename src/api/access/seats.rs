@@ -79,10 +79,10 @@ pub struct Seated {
     pub address: Option<IpAddr>,
 }
 
-/// Whose session the request's cookie leads to. None without a cookie, or if its session has ended, its user is gone or may not
+/// Whose session the request's cookie leads to. None without a cookie, in the clear from elsewhere, or if its session has ended, its user is gone or may not
 /// log in any more, or its account is.
 pub fn seat_of(api: &Api, request: &HttpRequest, jar: Jar) -> Result<Option<Seated>, Problem> {
-    let Some(token) = jar.token(request) else { return Ok(None) };
+    let Some(token) = jar.token(request).filter(|_| Way::of(request) != Way::Clear) else { return Ok(None) };
     let (place, hash, now) = (token.place(), token.hash(), api.clock.now());
     let Some(session) = api.store.session(place, &hash)? else { return Ok(None) };
     if session.has_ended(now, api.settings.people.session_idle_ms) {
