@@ -112,6 +112,9 @@ pub enum ServeError {
     /// Mail cannot be handed to the mail server that is configured.
     #[error("smtp: {0}")]
     Smtp(String),
+    /// What pages show, or who logs in by a provider, cannot be read.
+    #[error("{0}")]
+    Pages(String),
     /// A log filter is not one.
     #[error("log.level: {0}")]
     Log(String),
@@ -165,6 +168,7 @@ pub async fn run_by(
     let (address, trust) = (listener.local_addr()?, settings::trust(config.deliver.roots).map_err(ServeError::Roots)?);
     let guard = Arc::new(settings::guard(&config, address));
     let smtp = settings::smtp(&config).map_err(ServeError::Smtp)?;
+    let people = settings::people(&config).map_err(ServeError::Pages)?;
     let (store, committer) = store::open(settings::of_store(&config), clock.clone(), Dice::from_system())?;
     let committing = std::thread::Builder::new().name("commit".into());
     let committing = committing.spawn(move || or_end("commit", || committer.run()))?;
@@ -182,7 +186,8 @@ pub async fn run_by(
         shelf.mount_only(mounted);
     }
     let outbound = Box::new(deliver.handle());
-    let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, settings::of_api(&config, guard), outbound);
+    let serving = api::Settings { people, ..settings::of_api(&config, guard) };
+    let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, serving, outbound);
     let api = web::Data::new(api);
 
     let grace = Duration::from_secs(config.server.shutdown_seconds);

@@ -4,28 +4,39 @@
 
 mod assets;
 mod away;
+mod brand;
 mod frame;
 mod links;
 mod overview;
 mod parts;
 mod people;
+mod portal;
 mod posted;
 mod seat;
+mod sheet;
 
+use actix_web::middleware::from_fn;
 use actix_web::{Scope, web};
 
 /// All pages.
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
     to.configure(people::routes);
-    to.service(pages(web::scope("/dashboard/@{account}")));
-    to.service(pages(web::scope("/portal")));
+    to.configure(portal::routes);
+    to.service(pages(web::scope("/dashboard/@{account}")).configure(of_team));
+    let portal = pages(web::scope("/portal")).configure(portal::pages).default_service(web::to(portal::refused::nowhere));
+    to.service(portal.wrap(from_fn(portal::refused::dress)));
 }
 
 /// None of them: the dashboard is switched off.
 pub fn no_routes(_: &mut web::ServiceConfig) {}
 
-/// The pages of one account, below wherever they are.
+/// The pages of one account, below wherever they are: in the dashboard and in its portal.
 fn pages(scope: Scope) -> Scope {
-    scope.configure(overview::routes).configure(people::team::routes)
+    scope.configure(overview::routes)
+}
+
+/// Those that a portal does not have: who is of the account, and what the operator sees of it.
+fn of_team(to: &mut web::ServiceConfig) {
+    to.configure(people::team::routes);
 }

@@ -12,13 +12,14 @@ use crate::api::access::auth::{Manage, May, Tenant};
 use crate::api::docs::site::asked_at;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
+use crate::api::people::acts::{made_link, random};
 use crate::domain::Invalid;
 use crate::domain::ability::{Abilities, Ability};
 use crate::domain::account::Account;
 use crate::domain::audit::Deed;
 use crate::domain::portal::{vet_link, vet_words};
 use crate::domain::session::Guest;
-use crate::domain::ticket::{Errand, Link};
+use crate::domain::ticket::Errand;
 use crate::domain::time;
 use crate::domain::user::USER_NAME_CHARS_MAX;
 
@@ -145,15 +146,13 @@ pub async fn create(
         return Err(Problem::wrong_state("there are no pages here: set dashboard.enabled"));
     }
     let errand = Errand::Portal(body.read::<LinkInput>()?.vet(&account)?);
-    let mut random = [0; 32];
-    api.with_dice(|dice| dice.fill(&mut random));
-    let link = Link::new(&errand, random);
-    let hash = link.hash();
+    let random = random(&api);
     let made = api.change(&tenant, move |staging| {
-        let ticket = staging.create_ticket(&hash, errand)?;
-        Ok((Some(Deed::new(account.number, "portal.linked", ticket.id)), ticket))
+        let (link, ticket) = made_link(staging, errand, random)?;
+        Ok((Some(Deed::new(account.number, "portal.linked", ticket.id)), (link, ticket)))
     });
-    let expires_at = time::rfc3339(api.store.shown(made.await?.ends_at));
+    let (link, ticket) = made.await?;
+    let expires_at = time::rfc3339(api.store.shown(ticket.ends_at));
     Ok(Reply::created(LinkView { url: format!("{}/portal/enter/{}", asked_at(&request), link.spell()), expires_at }))
 }
 

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::entering::begin;
 use super::see_other;
+use super::sign_on::button;
 use crate::api::people::browser::Browser;
 use crate::api::people::first::{self, First};
 use crate::api::{Api, Problem};
@@ -24,10 +25,10 @@ pub async fn show(request: HttpRequest, api: web::Data<Api>) -> Result<HttpRespo
     if !first::is_awaited(&api) {
         return Ok(see_other("/dashboard/log-in"));
     }
-    Ok(page(StatusCode::OK, &Fields::default(), None))
+    Ok(page(&api, StatusCode::OK, &Fields::default(), None))
 }
 
-fn page(status: StatusCode, said: &Fields, problem: Option<&Problem>) -> HttpResponse {
+fn page(api: &Api, status: StatusCode, said: &Fields, problem: Option<&Problem>) -> HttpResponse {
     let said = |name| said.text(name).unwrap_or_default();
     let key = Field {
         name: "admin_key",
@@ -58,6 +59,7 @@ fn page(status: StatusCode, said: &Fields, problem: Option<&Problem>) -> HttpRes
             (password.line(problem))
             div.submit { button.main type="submit" { "Begin" } }
         }
+        (button(api, None))
     };
     plain(status, "Welcome", &body)
 }
@@ -71,6 +73,6 @@ pub async fn post(sent: Sent, api: web::Data<Api>) -> Result<HttpResponse, Away>
     let user = First { admin_key: secret("admin_key"), email: text("email"), name: text("name"), password: secret("password") };
     match first::make(&api, &browser, user).await {
         Ok(begun) => Ok(begin(&browser, &begun, None)),
-        Err(problem) => Ok(page(problem.status_code(), &fields, Some(&problem))),
+        Err(problem) => Ok(page(&api, problem.status_code(), &fields, Some(&problem))),
     }
 }

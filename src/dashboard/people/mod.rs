@@ -5,15 +5,16 @@ mod codes;
 mod entering;
 mod first;
 mod log_in;
+mod sign_on;
 pub mod team;
 mod ticket;
 mod you;
 
-use actix_web::http::header;
 use actix_web::{HttpResponse, get, web};
 
 use super::away::Away;
 use super::links;
+pub use super::links::see_other;
 use super::seat::Looks;
 use crate::api::access::auth::Any;
 use crate::domain::account::DEFAULT_ACCOUNT;
@@ -23,6 +24,7 @@ pub fn routes(to: &mut web::ServiceConfig) {
     to.service(front).service(home);
     to.service(log_in::show).service(log_in::post).service(log_in::code).service(log_in::out);
     to.service(first::show).service(first::post);
+    to.service(sign_on::there).service(sign_on::back);
     to.service(ticket::show).service(ticket::post);
     to.service(you::show).service(you::rename).service(you::password).service(you::end).service(you::end_others);
     to.service(codes::begin).service(codes::confirm).service(codes::renew).service(codes::give_up_page).service(codes::give_up);
@@ -38,9 +40,4 @@ async fn front() -> HttpResponse {
 async fn home(seat: Looks<Any>) -> Result<HttpResponse, Away> {
     let account = if seat.is_operator() { DEFAULT_ACCOUNT } else { &seat.account().id };
     Ok(see_other(&format!("/dashboard/@{}/", links::part(account))))
-}
-
-/// Sends on to another page.
-pub fn see_other(address: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish()
 }

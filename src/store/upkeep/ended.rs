@@ -3,6 +3,7 @@
 use super::sweep::{Fate, Swept, sweep_rows};
 use crate::domain::session::{Holder, Session};
 use crate::domain::ticket::Ticket;
+use crate::domain::time::DAY_MS;
 use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
 use crate::store::record;
@@ -21,7 +22,9 @@ impl Swept for EndedSessions {
                 Holder::User(user) => staging.registry().people().user(user).is_none(),
                 Holder::Guest(_) => false,
             };
-            Ok(if is_gone || staging.now() >= session.ends_at { Fate::Goes } else { Fate::Stays })
+            // Guests are told for a while that their session has ended, and where to go back to.
+            let told_ms = if matches!(session.holder, Holder::Guest(_)) { DAY_MS } else { 0 };
+            Ok(if is_gone || staging.now() >= session.ends_at.saturating_add(told_ms) { Fate::Goes } else { Fate::Stays })
         })
     }
 }
@@ -44,7 +47,7 @@ impl Swept for EndedTickets {
 mod tests {
     use super::*;
     use crate::domain::id::UserId;
-    use crate::domain::time::{DAY_MS, HOUR_MS};
+    use crate::domain::time::HOUR_MS;
     use crate::domain::user::{Role, User};
     use crate::store::bench::{Bench, START};
 

@@ -10,4 +10,4 @@ mod provider;
 
 pub use begun::Begun;
 pub use claims::Known;
-pub use provider::{Provider, SignOn};
+pub use provider::{Means, Provider, SignOn};

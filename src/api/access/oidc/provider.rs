@@ -10,10 +10,12 @@ use url::Url;
 use super::begun::Begun;
 use super::claims::{Expected, Known, Unfit, read};
 use super::keys::Keys;
-use crate::api::Api;
 use crate::api::http::problem::Problem;
+use crate::api::outbound::Outbound;
+use crate::clock::Clock;
 use crate::domain::delivery::Outcome;
 use crate::domain::endpoint::EndpointUrl;
+use crate::domain::id::AccountNumber;
 use crate::domain::probe::{Method, Probe};
 use crate::domain::secret::Secret;
 use crate::domain::sign_on::{Rule, is_safe};
@@ -50,6 +52,16 @@ pub struct SignOn {
     pub account: String,
     /// What the button says.
     pub label: String,
+}
+
+/// By what it is asked.
+pub struct Means<'a> {
+    /// When it is.
+    pub clock: &'a Clock,
+    /// Who makes the requests.
+    pub outbound: &'a dyn Outbound,
+    /// In whose name: no connection serves two accounts.
+    pub account: AccountNumber,
 }
 
 /// The provider, and what is known of it.
@@ -102,8 +114,8 @@ impl Provider {
     }
 
     /// Where a browser is sent to log in, to come back to `back` with a code.
-    pub async fn address(&self, api: &Api, begun: &Begun, back: &str) -> Result<String, Problem> {
-        let mut address = self.said(api).await?.authorization_endpoint.clone();
+    pub async fn address(&self, by: &Means<'_>, begun: &Begun, back: &str) -> Result<String, Problem> {
+        let mut address = self.said(by).await?.authorization_endpoint.clone();
         let scopes = self.settings.scopes.join(" ");
         address.query_pairs_mut().extend_pairs([
             ("response_type", "code"),
@@ -119,22 +131,22 @@ impl Provider {
     }
 
     /// Who came back with this code. `issuer`: who says to have sent them, if that is said (RFC 9207).
-    pub async fn known(&self, api: &Api, begun: &Begun, code: &str, issuer: Option<&str>, back: &str) -> Result<Known, Problem> {
-        let said = self.said(api).await?;
+    pub async fn known(&self, by: &Means<'_>, begun: &Begun, code: &str, issuer: Option<&str>, back: &str) -> Result<Known, Problem> {
+        let said = self.said(by).await?;
         if issuer.is_some_and(|issuer| issuer != said.issuer) {
             return Err(not_believed("it comes from another provider than the one that was asked"));
         }
-        let token = self.exchange(api, &said, begun, code, back).await?;
+        let token = self.exchange(by, &said, begun, code, back).await?;
         let nonce = begun.nonce();
         let expected = Expected {
             issuer: &said.issuer,
             client_id: &self.settings.client_id,
             nonce: &nonce,
-            now: api.clock.wall() as f64 / 1000.0,
+            now: by.clock.wall() as f64 / 1000.0,
         };
-        let keys = self.keys(api, &said, None).await?;
+        let keys = self.keys(by, &said, None).await?;
         let known = match read(&token, &keys, &expected) {
-            Err(Unfit::UnknownKey) => read(&token, &*self.keys(api, &said, Some(&keys)).await?, &expected),
+            Err(Unfit::UnknownKey) => read(&token, &*self.keys(by, &said, Some(&keys)).await?, &expected),
             known => known,
         };
         known.map_err(|unfit| match unfit {
@@ -144,7 +156,7 @@ impl Provider {
     }
 
     /// The token for a code.
-    async fn exchange(&self, api: &Api, said: &Said, begun: &Begun, code: &str, back: &str) -> Result<String, Problem> {
+    async fn exchange(&self, by: &Means<'_>, said: &Said, begun: &Begun, code: &str, back: &str) -> Result<String, Problem> {
         if code.len() > CODE_BYTES_MAX {
             return Err(not_believed("its code is too long"));
         }
@@ -167,7 +179,7 @@ impl Provider {
             }
         }
         let body = form.finish();
-        match self.ask(api, Method::Post, &said.token_endpoint, headers, body).await.map_err(|why| away(&why))? {
+        match self.ask(by, Method::Post, &said.token_endpoint, headers, body).await.map_err(|why| away(&why))? {
             (200, answer) => {
                 let granted: Granted =
                     serde_json::from_slice(&answer).map_err(|_| not_believed("there is no id_token in the answer"))?;
@@ -179,9 +191,9 @@ impl Provider {
     }
 
     /// What it says of itself.
-    async fn said(&self, api: &Api) -> Result<Arc<Said>, Problem> {
+    async fn said(&self, by: &Means<'_>) -> Result<Arc<Said>, Problem> {
         let fresh = |kept: &Kept| {
-            let now = api.clock.now();
+            let now = by.clock.now();
             kept.said.as_ref().filter(|(_, at)| now < at.saturating_add(KEPT_MS)).map(|(said, _)| said.clone())
         };
         if let Some(said) = fresh(&self.kept()) {
@@ -191,17 +203,17 @@ impl Provider {
         if let Some(said) = fresh(&self.kept()) {
             return Ok(said);
         }
-        self.spare(api)?;
+        self.spare(by)?;
         let address = format!("{}/.well-known/openid-configuration", self.settings.issuer.trim_end_matches('/'));
         let url = Url::parse(&address).map_err(Problem::internal)?;
-        let said = self.document(api, &url).await.and_then(|answer| self.read(&answer));
+        let said = self.document(by, &url).await.and_then(|answer| self.read(&answer));
         match said {
             Ok(said) => {
                 let said = Arc::new(said);
-                self.kept().said = Some((said.clone(), api.clock.now()));
+                self.kept().said = Some((said.clone(), by.clock.now()));
                 Ok(said)
             }
-            Err(why) => Err(self.is_away(api, why)),
+            Err(why) => Err(self.is_away(by, why)),
         }
     }
 
@@ -218,10 +230,10 @@ impl Provider {
     }
 
     /// The keys that it shows; others than `known` if it is time to ask for them.
-    async fn keys(&self, api: &Api, said: &Said, known: Option<&Arc<Keys>>) -> Result<Arc<Keys>, Problem> {
+    async fn keys(&self, by: &Means<'_>, said: &Said, known: Option<&Arc<Keys>>) -> Result<Arc<Keys>, Problem> {
         let other = |kept: &Kept| {
             let keys = kept.keys.as_ref().filter(|keys| known.is_none_or(|known| !Arc::ptr_eq(keys, known)));
-            keys.cloned().or_else(|| kept.keys.clone().filter(|_| api.clock.now() < kept.keys_not_before))
+            keys.cloned().or_else(|| kept.keys.clone().filter(|_| by.clock.now() < kept.keys_not_before))
         };
         if let Some(keys) = other(&self.kept()) {
             return Ok(keys);
@@ -230,24 +242,24 @@ impl Provider {
         if let Some(keys) = other(&self.kept()) {
             return Ok(keys);
         }
-        self.spare(api)?;
-        let shown = self.document(api, &said.jwks_uri).await;
+        self.spare(by)?;
+        let shown = self.document(by, &said.jwks_uri).await;
         let read = shown.and_then(|answer| Keys::read(&answer).ok_or_else(|| "its keys cannot be read".into()));
         match read {
             Ok(keys) => {
                 let keys = Arc::new(keys);
                 let mut kept = self.kept();
                 kept.keys = Some(keys.clone());
-                kept.keys_not_before = api.clock.now().saturating_add(KEYS_EVERY_MS);
+                kept.keys_not_before = by.clock.now().saturating_add(KEYS_EVERY_MS);
                 Ok(keys)
             }
-            Err(why) => Err(self.is_away(api, why)),
+            Err(why) => Err(self.is_away(by, why)),
         }
     }
 
     /// A document of it; an error says in words why there is none.
-    async fn document(&self, api: &Api, url: &Url) -> Result<Vec<u8>, String> {
-        match self.ask(api, Method::Get, url, Vec::new(), String::new()).await? {
+    async fn document(&self, by: &Means<'_>, url: &Url) -> Result<Vec<u8>, String> {
+        match self.ask(by, Method::Get, url, Vec::new(), String::new()).await? {
             (200, answer) => Ok(answer),
             (status, _) => Err(format!("{url} is answered {status}")),
         }
@@ -257,19 +269,18 @@ impl Provider {
     /// said so; what `deliver.deny` names stays closed.
     async fn ask(
         &self,
-        api: &Api,
+        by: &Means<'_>,
         method: Method,
         url: &Url,
         headers: Vec<(String, String)>,
         body: String,
     ) -> Result<(u16, Vec<u8>), String> {
         let to = EndpointUrl::parse(url.as_str(), true).map_err(|error| error.to_string())?;
-        let account = api.store.registry().account_by_id(&self.settings.account).map_or(0, |account| account.number);
         let fixed = [("accept", "application/json"), ("user-agent", concat!("Hookwheel/", env!("CARGO_PKG_VERSION")))];
         let fixed = fixed.into_iter().map(|(name, value)| (name.to_string(), value.to_string()));
         let probe = Probe {
             method,
-            account,
+            account: by.account,
             url: to,
             headers: fixed.chain(headers).collect(),
             upper_case: false,
@@ -280,7 +291,7 @@ impl Provider {
             answer_bytes_max: ANSWER_BYTES_MAX,
             oauth2: None,
         };
-        let probed = api.outbound.probe(probe).await;
+        let probed = by.outbound.probe(probe).await;
         match probed.outcome {
             Outcome::Status(_) if probed.answer.len() >= ANSWER_BYTES_MAX => Err(format!("the answer of {url} is too long")),
             Outcome::Status(status) => Ok((status, probed.answer)),
@@ -289,16 +300,16 @@ impl Provider {
     }
 
     /// Whoever could not be asked a moment ago is left alone.
-    fn spare(&self, api: &Api) -> Result<(), Problem> {
+    fn spare(&self, by: &Means<'_>) -> Result<(), Problem> {
         let kept = self.kept();
-        let why = kept.away.as_ref().filter(|(_, until)| api.clock.now() < *until);
+        let why = kept.away.as_ref().filter(|(_, until)| by.clock.now() < *until);
         why.map_or(Ok(()), |(why, _)| Err(away(why)))
     }
 
-    fn is_away(&self, api: &Api, why: String) -> Problem {
+    fn is_away(&self, by: &Means<'_>, why: String) -> Problem {
         tracing::warn!(%why, "the identity provider cannot be asked");
         let problem = away(&why);
-        self.kept().away = Some((why, api.clock.now().saturating_add(SPARED_MS)));
+        self.kept().away = Some((why, by.clock.now().saturating_add(SPARED_MS)));
         problem
     }
 
