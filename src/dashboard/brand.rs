@@ -62,7 +62,7 @@ pub fn of_request(api: &Api, request: &HttpRequest) -> Brand {
 }
 
 /// Serves the logo or the colours.
-#[get("/portal/brand/{file}")]
+#[get("/brand/{file}")]
 pub async fn show(api: web::Data<Api>, request: HttpRequest, file: web::Path<String>) -> Result<HttpResponse, Problem> {
     let account = guest_of(&api, &request).map(|(_, account)| account);
     let (usual, none) = (&api.settings.people.portal, Portal::default());

@@ -28,7 +28,7 @@ use crate::domain::ticket::Errand;
 use super::refused::page;
 
 /// Comes in, or asks for a press.
-#[get("/portal/enter/{link}")]
+#[get("/enter/{link}")]
 pub async fn ask(api: web::Data<Api>, request: HttpRequest, link: web::Path<String>) -> HttpResponse {
     let came = async {
         let browser = Browser::of(&request)?;
@@ -42,7 +42,7 @@ pub async fn ask(api: web::Data<Api>, request: HttpRequest, link: web::Path<Stri
 }
 
 /// Comes in by the button.
-#[post("/portal/enter/{link}")]
+#[post("/enter/{link}")]
 pub async fn enter(sent: Sent, api: web::Data<Api>, request: HttpRequest, link: web::Path<String>) -> HttpResponse {
     let came = async {
         match links::look(&api, &link)?.errand {
@@ -84,7 +84,7 @@ fn is_shown(headers: &HeaderMap) -> bool {
 }
 
 /// Ends the session.
-#[post("/portal/leave")]
+#[post("/leave")]
 pub async fn leave(posted: Posted<Any>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
     let brand = brand::of_request(&api, &request);
     log_out(&api, posted.seat.seated(), posted.seat.tenant()).await?;

@@ -10,18 +10,13 @@ use actix_web::{HttpResponse, get, web};
 use super::away::Away;
 use super::links::see_other;
 
-/// What is beside the pages of the account.
+/// What it has beside the pages of the account, below `/portal`.
 pub fn routes(to: &mut web::ServiceConfig) {
-    to.service(front).service(super::brand::show);
+    to.service(front).service(docs::show).service(super::brand::show);
     to.service(entering::ask).service(entering::enter).service(entering::leave);
 }
 
-/// What only a portal has among them.
-pub fn pages(to: &mut web::ServiceConfig) {
-    to.service(docs::show);
-}
-
-#[get("/portal")]
+#[get("")]
 async fn front() -> Result<HttpResponse, Away> {
     Ok(see_other("/portal/"))
 }
