@@ -19,6 +19,7 @@ mod masking;
 mod notices;
 mod outgoing;
 mod own_words;
+mod portal;
 mod pull;
 mod quotas;
 mod scopes;

@@ -41,7 +41,7 @@ pub async fn end(api: &Api, browser: &Browser, asked: &Asked, code: &str, issuer
     let (number, from) = (account.number, browser.clone());
     let begun = api.store.change(number, move |staging| {
         let (id, deed) = comer.take_in(staging, &account, limit)?;
-        let by = actor_of(staging.registry(), &from, id);
+        let by = actor_of(&staging.registry(), &from, id);
         deed.into_iter().for_each(|deed| staging.note_deed(by.clone(), deed));
         let begun = Beginning::with(Holder::User(id), random, lasts_ms, from).begin(staging)?;
         staging.note_deed(by, Deed::new(number, "user.logged_in", id));

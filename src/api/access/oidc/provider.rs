@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::begun::Begun;
@@ -21,7 +21,7 @@ use crate::domain::secret::Secret;
 use crate::domain::sign_on::{Rule, is_safe};
 use crate::domain::time::{HOUR_MS, UnixMs};
 
-/// What the provider says of itself is asked anew after so long.
+/// What the provider says of itself, and its keys, are asked for anew after so long.
 const KEPT_MS: u64 = HOUR_MS;
 /// Between two times that it is asked for keys.
 const KEYS_EVERY_MS: u64 = 60_000;
@@ -77,9 +77,7 @@ pub struct Provider {
 #[derive(Debug, Default)]
 struct Kept {
     said: Option<(Arc<Said>, UnixMs)>,
-    keys: Option<Arc<Keys>>,
-    /// For keys it is not asked before.
-    keys_not_before: UnixMs,
+    keys: Option<(Arc<Keys>, UnixMs)>,
     /// Why it could not be asked, and until when it is left alone.
     away: Option<(String, UnixMs)>,
 }
@@ -88,11 +86,18 @@ struct Kept {
 #[derive(Debug, Clone, Deserialize)]
 struct Said {
     issuer: String,
+    #[serde(deserialize_with = "web_address")]
     authorization_endpoint: Url,
+    #[serde(deserialize_with = "web_address")]
     token_endpoint: Url,
+    #[serde(deserialize_with = "web_address")]
     jwks_uri: Url,
     #[serde(default)]
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+}
+
+fn web_address<'de, D: Deserializer<'de>>(from: D) -> Result<Url, D::Error> {
+    Url::parse(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
 #[derive(Deserialize)]
@@ -223,17 +228,17 @@ impl Provider {
             return Err(format!("its discovery document is of {:?}, and oidc.issuer says {:?}", said.issuer, self.settings.issuer));
         }
         let all = [&said.authorization_endpoint, &said.token_endpoint, &said.jwks_uri];
-        match all.into_iter().find(|url| !is_safe(url)) {
-            Some(url) => Err(format!("its discovery document leads to {url}, in the clear")),
-            None => Ok(said),
-        }
+        let in_the_clear = all.into_iter().find(|url| !is_safe(url)).map(Url::to_string);
+        in_the_clear.map_or(Ok(said), |url| Err(format!("its discovery document leads to {url}, in the clear")))
     }
 
     /// The keys that it shows; others than `known` if it is time to ask for them.
     async fn keys(&self, by: &Means<'_>, said: &Said, known: Option<&Arc<Keys>>) -> Result<Arc<Keys>, Problem> {
         let other = |kept: &Kept| {
-            let keys = kept.keys.as_ref().filter(|keys| known.is_none_or(|known| !Arc::ptr_eq(keys, known)));
-            keys.cloned().or_else(|| kept.keys.clone().filter(|_| by.clock.now() < kept.keys_not_before))
+            let (keys, at) = kept.keys.as_ref()?;
+            let is_other = known.is_some_and(|known| !Arc::ptr_eq(keys, known));
+            let kept_ms = if known.is_some() { KEYS_EVERY_MS } else { KEPT_MS };
+            (is_other || by.clock.now() < at.saturating_add(kept_ms)).then(|| keys.clone())
         };
         if let Some(keys) = other(&self.kept()) {
             return Ok(keys);
@@ -248,9 +253,7 @@ impl Provider {
         match read {
             Ok(keys) => {
                 let keys = Arc::new(keys);
-                let mut kept = self.kept();
-                kept.keys = Some(keys.clone());
-                kept.keys_not_before = by.clock.now().saturating_add(KEYS_EVERY_MS);
+                self.kept().keys = Some((keys.clone(), by.clock.now()));
                 Ok(keys)
             }
             Err(why) => Err(self.is_away(by, why)),
