@@ -27,7 +27,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod dashboard;
-mod deliver;
+pub mod deliver;
 pub mod dialect;
 pub mod docs;
 pub mod domain;

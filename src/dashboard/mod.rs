@@ -28,7 +28,9 @@ pub fn routes(to: &mut web::ServiceConfig) {
 }
 
 /// None of them: the dashboard is switched off.
-pub fn no_routes(_: &mut web::ServiceConfig) {}
+pub fn no_routes(to: &mut web::ServiceConfig) {
+    to.configure(people::no_routes);
+}
 
 /// The pages of one account, below wherever they are: in the dashboard and in its portal.
 fn pages(scope: Scope) -> Scope {

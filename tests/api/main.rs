@@ -27,4 +27,5 @@ mod server;
 mod shape;
 mod stats;
 mod tenants;
+mod users;
 mod webhooks;

@@ -22,6 +22,7 @@ use crate::api::events::routes::whole;
 use crate::api::events::view::row;
 use crate::api::http::problem::Problem;
 use crate::api::http::request::Query;
+use crate::api::people::view::user_view;
 use crate::api::webhooks::reach::Reach;
 use crate::api::webhooks::view::WebhookView;
 use crate::domain::Invalid;
@@ -50,8 +51,8 @@ struct ExportQuery {
 
 /// Export everything of an account as NDJSON
 ///
-/// A line is a JSON object with a `kind`, in this order: the `account`; each `key`, without its text; each `webhook`, the oldest
-/// first; each `event_type` that it has written down; each `event` with its data, the newest first, and behind each event its deliveries (`delivery`), each with all of its
+/// A line is a JSON object with a `kind`, in this order: the `account`; each `key`, without its text; each `user`, for keys that
+/// may manage, without what they log in by; each `webhook`, the oldest first; each `event_type` that it has written down; each `event` with its data, the newest first, and behind each event its deliveries (`delivery`), each with all of its
 /// attempts; each entry of the log (`audit`), for keys that may manage; and last `end` with how many lines there were of each
 /// kind. Without that line an export was broken off.
 ///
@@ -135,6 +136,7 @@ enum Place {
 #[derive(Default, Serialize)]
 struct Lines {
     keys: u64,
+    users: u64,
     webhooks: u64,
     event_types: u64,
     events: u64,
@@ -204,6 +206,13 @@ impl Export {
         for key in keys {
             line(out, "key", &key_view(&self.api, &self.account, &key, None))?;
             self.lines.keys += 1;
+        }
+        if self.reader.may(Scope::Manage) {
+            let users: Vec<_> = self.api.store.registry().people().of(self.account.number).cloned().collect();
+            for user in users {
+                line(out, "user", &user_view(&user, None))?;
+                self.lines.users += 1;
+            }
         }
         Ok(Place::Webhooks(None))
     }

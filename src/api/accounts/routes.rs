@@ -189,13 +189,14 @@ pub async fn delete(tenant: May<Admin>, api: web::Data<Api>, id: web::Path<Strin
     }
     let number = account.number;
     let keys = api.store.registry().keys_of(number);
+    let users: Vec<_> = api.store.registry().people().of(number).map(|user| KeyId(user.id.0)).collect();
     let deleted = api.change(&tenant, move |staging| {
         let job = staging.delete_account(account.number)?;
         Ok((Some(Deed::new(home, ACCOUNT_DELETED, &account.id)), job))
     });
     let job = deleted.await?;
     api.events_of_accounts.forget(number);
-    keys.iter().for_each(|key| api.forget_key(key.id));
+    keys.iter().map(|key| key.id).chain(users).for_each(|key| api.forget_key(key));
     Ok(Reply::accepted(view(&api.store, &job)))
 }
 

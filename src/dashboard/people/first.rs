@@ -6,7 +6,7 @@ use maud::html;
 use zeroize::Zeroizing;
 
 use super::entering::begin;
-use super::see_other;
+use crate::dashboard::links::see_other;
 use super::sign_on::button;
 use crate::api::people::browser::Browser;
 use crate::api::people::first::{self, First};
@@ -38,8 +38,23 @@ fn page(api: &Api, status: StatusCode, said: &Fields, problem: Option<&Problem>)
         required: true,
         ..Field::default()
     };
-    let email = Field { name: "email", label: "Mail address", value: said("email"), kind: "email", autocomplete: "username", required: true, ..Field::default() };
-    let name = Field { name: "name", label: "Name", value: said("name"), autocomplete: "name", required: true, ..Field::default() };
+    let email = Field {
+        name: "email",
+        label: "Mail address",
+        value: said("email"),
+        kind: "email",
+        autocomplete: "username",
+        required: true,
+        ..Field::default()
+    };
+    let name = Field {
+        name: "name",
+        label: "Name",
+        value: said("name"),
+        autocomplete: "name",
+        required: true,
+        ..Field::default()
+    };
     let password = Field {
         name: "password",
         label: "Password",
@@ -70,7 +85,12 @@ pub async fn post(sent: Sent, api: web::Data<Api>) -> Result<HttpResponse, Away>
     let Sent { browser, fields } = sent;
     let text = |name| fields.text(name).unwrap_or_default().to_owned();
     let secret = |name| Zeroizing::new(fields.raw(name).unwrap_or_default().to_owned());
-    let user = First { admin_key: secret("admin_key"), email: text("email"), name: text("name"), password: secret("password") };
+    let user = First {
+        admin_key: secret("admin_key"),
+        email: text("email"),
+        name: text("name"),
+        password: secret("password"),
+    };
     match first::make(&api, &browser, user).await {
         Ok(begun) => Ok(begin(&browser, &begun, None)),
         Err(problem) => Ok(page(&api, problem.status_code(), &fields, Some(&problem))),

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get, post, web};
 use maud::{Markup, html};
 
-use super::see_other;
+use crate::dashboard::links::see_other;
 use crate::api::access::auth::Peoples;
 use crate::api::docs::site::asked_at;
 use crate::api::people::acts;
@@ -79,7 +79,15 @@ fn list_page(
 
 fn invite_form(seat: &Seat, said: &Fields, problem: Option<&Problem>) -> Markup {
     let value = |name| said.text(name).unwrap_or_default();
-    let email = Field { name: "email", label: "Mail address", value: value("email"), kind: "email", required: true, hint: "What the user logs in with. No mail is sent: you get a link to hand over.", ..Field::default() };
+    let email = Field {
+        name: "email",
+        label: "Mail address",
+        value: value("email"),
+        kind: "email",
+        required: true,
+        hint: "What the user logs in with. No mail is sent: you get a link to hand over.",
+        ..Field::default()
+    };
     let name = Field { name: "name", label: "Name", value: value("name"), ..Field::default() };
     let role = Field { name: "role", label: "Role", value: value("role"), required: true, ..Field::default() };
     html! {
@@ -169,6 +177,7 @@ fn user_page(
             @if let Some(provider) = &user.identity_provider { dt { "Logs in by" } dd { (provider) } }
         }
         @if is_oneself {
+            (wrong(problem, &[]))
             p { "This is you: " a href="/dashboard/you" { "name, password, second factor" } ". Your role can only be changed by another owner." }
         } @else {
             (change_form(seat, &user, &at(""), problem))
@@ -190,8 +199,18 @@ fn user_page(
 fn change_form(seat: &Seat, user: &UserView, at: &str, problem: Option<&Problem>) -> Markup {
     let name = Field { name: "name", label: "Name", value: &user.name, required: true, ..Field::default() };
     let role = Field { name: "role", label: "Role", value: user.role.word(), required: true, ..Field::default() };
-    let disabled = Field { name: "disabled", label: "May not log in", hint: "All sessions end; nothing else is lost.", ..Field::default() };
-    let factor = Field { name: "no_second_factor", label: "Take the second factor away", hint: "For somebody who has lost app and recovery codes.", ..Field::default() };
+    let disabled = Field {
+        name: "disabled",
+        label: "May not log in",
+        hint: "All sessions end; nothing else is lost.",
+        ..Field::default()
+    };
+    let factor = Field {
+        name: "no_second_factor",
+        label: "Take the second factor away",
+        hint: "For somebody who has lost app and recovery codes.",
+        ..Field::default()
+    };
     html! {
         (wrong(problem, &["name", "role", "disabled"]))
         form method="post" action=(at) {

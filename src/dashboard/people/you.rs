@@ -5,9 +5,9 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, get, post, web};
 use maud::{Markup, html};
 use zeroize::Zeroizing;
 
-use super::codes;
+use super::codes_shown;
 use super::entering::begin;
-use super::see_other;
+use crate::dashboard::links::see_other;
 use crate::api::access::auth::Any;
 use crate::api::people::browser::Browser;
 use crate::api::people::own;
@@ -30,7 +30,14 @@ pub async fn show(seat: Looks<Any>, api: web::Data<Api>) -> Result<HttpResponse,
 pub fn page(api: &Api, seat: &Seat, status: StatusCode, problem: Option<&Problem>) -> Result<HttpResponse, Away> {
     let user = own::user_of(seat.seated())?;
     let sessions = own::sessions(api, seat.seated())?;
-    let name = Field { name: "name", label: "Name", value: &user.name, autocomplete: "name", required: true, ..Field::default() };
+    let name = Field {
+        name: "name",
+        label: "Name",
+        value: &user.name,
+        autocomplete: "name",
+        required: true,
+        ..Field::default()
+    };
     let body = html! {
         (wrong(problem, &["name", "current", "password", "code"]))
         dl.facts {
@@ -45,7 +52,7 @@ pub fn page(api: &Api, seat: &Seat, status: StatusCode, problem: Option<&Problem
         h2 { "Password" }
         (password_form(seat, user.password.is_some(), problem))
         h2 #codes { "Second factor" }
-        (codes::part(seat, user, problem))
+        (codes_shown::part(seat, user, problem))
         h2 { "Sessions" }
         (sessions_table(seat, &sessions, api.clock.now()))
     };
@@ -53,7 +60,14 @@ pub fn page(api: &Api, seat: &Seat, status: StatusCode, problem: Option<&Problem
 }
 
 fn password_form(seat: &Seat, has_one: bool, problem: Option<&Problem>) -> Markup {
-    let current = Field { name: "current", label: "The one of now", kind: "password", autocomplete: "current-password", required: true, ..Field::default() };
+    let current = Field {
+        name: "current",
+        label: "The one of now",
+        kind: "password",
+        autocomplete: "current-password",
+        required: true,
+        ..Field::default()
+    };
     let new = Field {
         name: "password",
         label: "The new one",
@@ -158,7 +172,8 @@ mod tests {
 
     #[test]
     fn a_browser_is_named_by_the_word_that_tells_it() {
-        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36";
+        let chrome =
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36";
         assert_eq!(browser_of(chrome), "Chrome");
         assert_eq!(browser_of(&format!("{chrome} Edg/131.0")), "Edge");
         assert_eq!((browser_of("own-client 1"), browser_of("")), ("own-client 1", "unknown"));
