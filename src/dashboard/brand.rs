@@ -9,6 +9,7 @@ use crate::api::access::seats::guest_of;
 use crate::api::{Api, Problem};
 use crate::domain::colour::Colour;
 use crate::domain::portal::{Look, Portal};
+use crate::domain::session::Guest;
 
 /// What links are written on in the light, and what they are on while they are pointed at: as in the style sheet.
 const LIGHT: [Colour; 3] = [Colour([0xff, 0xff, 0xff]), Colour([0xf5, 0xf6, 0xf9]), Colour([0xec, 0xef, 0xf5])];
@@ -59,6 +60,13 @@ pub fn of_request(api: &Api, request: &HttpRequest) -> Brand {
         Some((guest, account)) => Brand::of(usual, &account.portal, &guest.return_url),
         None => Brand::of(usual, &Portal::default(), ""),
     }
+}
+
+/// The brand of a guest who is about to come in.
+pub fn of_guest(api: &Api, guest: &Guest) -> Brand {
+    let (registry, none) = (api.store.registry(), Portal::default());
+    let own = registry.account(guest.account).map_or(&none, |account| &account.portal);
+    Brand::of(&api.settings.people.portal, own, &guest.return_url)
 }
 
 /// Serves the logo or the colours.

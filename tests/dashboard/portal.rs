@@ -237,6 +237,8 @@ fn it_stands_in_the_frames_of_those_who_are_named_and_in_no_other() {
         assert_eq!(policy(&other.get(page)), "frame-ancestors https://all.example", "{page}");
     }
     assert_eq!(acme.get("/portal/").message.header("cross-origin-resource-policy"), Some("cross-origin"));
+    let unused = link(&mut here, "acme", &json!({}));
+    assert_eq!(policy(&Browser::new(here.address).get(&unused)), both, "who is asked to press");
     let mut root = here.first();
     for page in ["/dashboard/@acme/", "/dashboard/you", "/dashboard/@acme/people"] {
         let page = root.get(page);

@@ -23,6 +23,7 @@ use crate::dashboard::brand;
 use crate::dashboard::links::{part, see_other};
 use crate::dashboard::posted::{Posted, Sent};
 use crate::dashboard::sheet::plain_by;
+use crate::domain::session::Guest;
 use crate::domain::ticket::Errand;
 
 use super::refused::page;
@@ -33,10 +34,8 @@ pub async fn ask(api: web::Data<Api>, request: HttpRequest, link: web::Path<Stri
     let came = async {
         let browser = Browser::of(&request)?;
         // Of others' links nothing is said here, as of those that never were.
-        if !matches!(links::look(&api, &link)?.errand, Errand::Portal(_)) {
-            return Err(Problem::not_found("link"));
-        }
-        if is_shown(request.headers()) { come_in(&api, &browser, &link).await } else { Ok(button(&api, &request, &link)) }
+        let Errand::Portal(guest) = links::look(&api, &link)?.errand else { return Err(Problem::not_found("link")) };
+        if is_shown(request.headers()) { come_in(&api, &browser, &link).await } else { Ok(button(&api, &guest, &link)) }
     };
     came.await.unwrap_or_else(|problem| page(&api, &request, &problem))
 }
@@ -64,14 +63,14 @@ async fn come_in(api: &Api, browser: &Browser, link: &str) -> Result<HttpRespons
     Ok(reply)
 }
 
-fn button(api: &Api, request: &HttpRequest, link: &str) -> HttpResponse {
+fn button(api: &Api, guest: &Guest, link: &str) -> HttpResponse {
     let body = html! {
         p { "This link is good once. Press to use it." }
         form method="post" action={ "/portal/enter/" (part(link)) } {
             div.submit { button.main type="submit" { "Open" } }
         }
     };
-    plain_by(Some(&brand::of_request(api, request)), StatusCode::OK, "Your webhooks", &body)
+    plain_by(Some(&brand::of_guest(api, guest)), StatusCode::OK, "Your webhooks", &body)
 }
 
 /// Whether a browser shows somebody what it asks for here, now.

@@ -47,9 +47,26 @@ impl Swept for EndedTickets {
 mod tests {
     use super::*;
     use crate::domain::id::UserId;
+    use crate::domain::session::Guest;
     use crate::domain::time::HOUR_MS;
     use crate::domain::user::{Role, User};
     use crate::store::bench::{Bench, START};
+
+    #[test]
+    fn a_guests_session_is_known_for_a_day_after_its_end() {
+        let mut bench = Bench::new();
+        let (abilities, name, return_url) = Default::default();
+        let guest = Holder::Guest(Guest { account: 1, abilities, name, lasts_ms: HOUR_MS, return_url });
+        let begun = guest.clone();
+        bench.now(move |staging| staging.begin_session(&[1; 32], Session::new(begun, START, DAY_MS)));
+        bench.now(move |staging| staging.begin_session(&[2; 32], Session::new(guest, START, 2 * DAY_MS)));
+        assert_eq!(bench.now(|staging| staging.end_guests(1)), 2);
+        assert_eq!(bench.now(|staging| staging.end_guests(1)), 0, "they have ended");
+        for (passed, left) in [(HOUR_MS, 2), (DAY_MS, 0)] {
+            bench.turn(passed);
+            assert_eq!(bench.keys(Tree::Sessions).len(), left);
+        }
+    }
 
     #[test]
     fn a_session_goes_after_its_end_and_when_its_user_is_not_known() {
