@@ -64,7 +64,8 @@ fn a_link_is_used_once_by_who_is_shown_what_is_behind_it() {
         assert!(page.text.contains("Press to use it") && page.cookies().is_empty(), "{}", page.text);
     }
 
-    let mut foreign = Browser { from: Some("https://evil.example"), ..Browser::new(here.address) };
+    let mut foreign = Browser::new(here.address);
+    foreign.from = Some("https://evil.example");
     let refused = foreign.post(&link, &[]);
     refused.refuses(403, "did not come from a page of this server");
     assert!(!refused.text.contains("Hookwheel"), "{}", refused.text);
