@@ -99,7 +99,8 @@ pub fn people(config: &Config) -> Result<api::PeopleRules, String> {
     let (from, dashboard) = (&config.portal, &config.dashboard);
     let text = |text: &Option<String>| text.as_deref().unwrap_or_default().trim().to_string();
     let logo = from.logo.as_deref().map(|path| {
-        let bytes = std::fs::read(path).map_err(|error| format!("portal.logo: {} cannot be read: {error}", path.display()))?;
+        let bytes =
+            std::fs::read(path).map_err(|error| format!("portal.logo: {} cannot be read: {error}", path.display()))?;
         Logo::of("portal.logo", bytes).map_err(|wrong| format!("{}: {} {}", wrong.field, path.display(), wrong.message))
     });
     let portal = Portal {
@@ -108,7 +109,8 @@ pub fn people(config: &Config) -> Result<api::PeopleRules, String> {
         logo: logo.transpose()?,
         welcome: text(&from.welcome),
         support_url: text(&from.support_url),
-        origins: vet_origins("portal.origins", &from.origins).map_err(|wrong| format!("{}: {}", wrong.field, wrong.message))?,
+        origins: vet_origins("portal.origins", &from.origins)
+            .map_err(|wrong| format!("{}: {}", wrong.field, wrong.message))?,
     };
     Ok(api::PeopleRules {
         are_let_in: dashboard.enabled,
@@ -125,7 +127,8 @@ fn sign_on(from: &OidcConfig) -> Result<Option<api::SignOn>, String> {
         (Some(secret), _) => Some(secret.clone()),
         (None, Some(path)) => {
             let text = std::fs::read_to_string(path);
-            let text = text.map_err(|error| format!("oidc.client_secret_file: {} cannot be read: {error}", path.display()))?;
+            let text =
+                text.map_err(|error| format!("oidc.client_secret_file: {} cannot be read: {error}", path.display()))?;
             Some(Secret::new(text.trim_end_matches(['\r', '\n'])))
         }
         (None, None) => None,

@@ -172,13 +172,17 @@ impl Takes {
             }
             Self::Sender => text.is_some_and(|text| text.len() <= 320 && text.parse::<Mailbox>().is_ok()),
             Self::SmtpTls => matches!(text, Some("starttls" | "tls" | "none")),
-            Self::Title => text.is_some_and(|text| vet_words("", text, TITLE_CHARS_MAX).is_ok_and(|text| !text.is_empty())),
+            Self::Title => {
+                text.is_some_and(|text| vet_words("", text, TITLE_CHARS_MAX).is_ok_and(|text| !text.is_empty()))
+            }
             Self::Welcome => text.is_some_and(|text| vet_words("", text, WELCOME_CHARS_MAX).is_ok()),
             Self::Colour => text.is_some_and(|text| Colour::read(text).is_some()),
             Self::WebUrl => text.is_some_and(|text| vet_link("", text).is_ok()),
             Self::Origins => all(value, |text| origin(text).is_some()),
             Self::Issuer => text.is_some_and(|text| sign_on::issuer(text).is_some()),
-            Self::Words => all(value, |text| !text.trim().is_empty() && text.trim().bytes().all(|byte| byte.is_ascii_graphic())),
+            Self::Words => {
+                all(value, |text| !text.trim().is_empty() && text.trim().bytes().all(|byte| byte.is_ascii_graphic()))
+            }
             Self::Rules => all(value, |text| sign_on::Rule::parse(text).is_some()),
             Self::Key => text.is_some_and(|text| {
                 (16..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())

@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::pages::{OidcConfig, PortalConfig};
 use super::knobs::{KNOBS, Takes, as_texts, list, networks, some_list};
+use super::pages::{OidcConfig, PortalConfig};
 use crate::domain::proxy::Proxy;
 use crate::domain::secret::Secret;
 

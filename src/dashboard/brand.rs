@@ -78,7 +78,9 @@ pub async fn show(api: web::Data<Api>, request: HttpRequest, file: web::Path<Str
     let style = style(&look);
     let is = |address: String| address.rsplit('/').next() == Some(file.as_str());
     let (kind, bytes) = match (&style, look.logo) {
-        (Some(style), _) if is(address("colours", style.as_bytes())) => ("text/css; charset=utf-8", style.clone().into_bytes()),
+        (Some(style), _) if is(address("colours", style.as_bytes())) => {
+            ("text/css; charset=utf-8", style.clone().into_bytes())
+        }
         (_, Some(logo)) if is(address("logo", &logo.bytes)) => (logo.kind.media_type(), logo.bytes.clone()),
         _ => return Err(Problem::not_found("file")),
     };

@@ -23,7 +23,8 @@ pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
     to.configure(people::routes);
     to.service(pages(web::scope("/dashboard/@{account}")).configure(of_team));
-    let portal = pages(web::scope("/portal")).configure(portal::routes).default_service(web::to(portal::refused::nowhere));
+    let portal =
+        pages(web::scope("/portal")).configure(portal::routes).default_service(web::to(portal::refused::nowhere));
     to.service(portal.wrap(from_fn(portal::refused::dress)));
 }
 

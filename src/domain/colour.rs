@@ -63,7 +63,8 @@ impl Colour {
     fn mixed(self, end: Self, step: u8) -> Self {
         let mix = |from: u8, to: u8| {
             let (step, all) = (u16::from(step), u16::from(STEPS));
-            u8::try_from((u16::from(from) * (all - step) + u16::from(to) * step) / all).expect("it is between two bytes")
+            u8::try_from((u16::from(from) * (all - step) + u16::from(to) * step) / all)
+                .expect("it is between two bytes")
         };
         Self([0, 1, 2].map(|part| mix(self.0[part], end.0[part])))
     }

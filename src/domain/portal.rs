@@ -91,7 +91,8 @@ impl Logo {
         let wrong = || {
             Invalid::new(field, "must be a PNG or WebP picture as data:image/png;base64,… or data:image/webp;base64,…")
         };
-        let (kind, encoded) = text.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,")).ok_or_else(wrong)?;
+        let (kind, encoded) =
+            text.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,")).ok_or_else(wrong)?;
         let logo = Self::of(field, BASE64_STANDARD.decode(encoded).map_err(|_| wrong())?)?;
         if logo.kind.media_type() == kind { Ok(logo) } else { Err(wrong()) }
     }
@@ -160,7 +161,8 @@ pub fn vet_words(field: &str, text: &str, max: usize) -> Result<String, Invalid>
 
 /// Checks where a link leads: a web address.
 pub fn vet_link(field: &str, text: &str) -> Result<String, Invalid> {
-    let wrong = || Invalid::new(field, format!("must be an https:// or http:// address of at most {LINK_BYTES_MAX} bytes"));
+    let wrong =
+        || Invalid::new(field, format!("must be an https:// or http:// address of at most {LINK_BYTES_MAX} bytes"));
     if text.len() > LINK_BYTES_MAX {
         return Err(wrong());
     }
@@ -175,7 +177,8 @@ pub fn vet_origins(field: &str, origins: &[String]) -> Result<Vec<String>, Inval
         return Err(Invalid::new(field, format!("has more than {ORIGINS_MAX}; leave some out")));
     }
     let vet = |(at, text): (usize, &String)| {
-        let message = "must be an origin such as https://app.example.com: without a path, and http:// on localhost only";
+        let message =
+            "must be an origin such as https://app.example.com: without a path, and http:// on localhost only";
         origin(text).ok_or_else(|| Invalid::new(format!("{field}[{at}]"), message))
     };
     let mut vetted = origins.iter().enumerate().map(vet).collect::<Result<Vec<_>, _>>()?;
@@ -267,8 +270,14 @@ mod tests {
     #[test]
     fn what_an_account_does_not_say_is_the_servers() {
         let text = |text: &str| text.to_string();
-        let usual = Portal { title: text("Server"), welcome: text("Hello"), origins: vec![text("https://a")], ..Portal::default() };
-        let own = Portal { title: text("Acme"), origins: vec![text("https://b"), text("https://a")], ..Portal::default() };
+        let usual = Portal {
+            title: text("Server"),
+            welcome: text("Hello"),
+            origins: vec![text("https://a")],
+            ..Portal::default()
+        };
+        let own =
+            Portal { title: text("Acme"), origins: vec![text("https://b"), text("https://a")], ..Portal::default() };
         let look = own.over(&usual);
         assert_eq!((look.title, look.welcome, look.origins), ("Acme", "Hello", vec!["https://a", "https://b"]));
         assert_eq!(own.changed(&Portal::default()), ["portal.title", "portal.origins"]);

@@ -229,7 +229,13 @@ mod tests {
 
     #[test]
     fn guests_of_an_account_lie_together_and_apart_from_every_user() {
-        let guest = Guest { account: 3, abilities: Abilities::default(), name: String::new(), lasts_ms: 1, return_url: String::new() };
+        let guest = Guest {
+            account: 3,
+            abilities: Abilities::default(),
+            name: String::new(),
+            lasts_ms: 1,
+            return_url: String::new(),
+        };
         let (guest, user) = (Holder::Guest(guest), Holder::User(USER));
         assert_eq!((guest.account(), user.account()), (3, 3));
         assert_ne!(guest.place(), user.place());

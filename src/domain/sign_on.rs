@@ -53,7 +53,8 @@ pub fn role(rules: &[Rule], email: &str, groups: &[String]) -> Option<Role> {
 /// Reads an issuer, as a provider calls itself: `https://`, or on this machine `http://`, without a query.
 pub fn issuer(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
-    let is_bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+    let is_bare =
+        url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
     (is_bare && is_safe(&url)).then_some(url)
 }
 
@@ -69,28 +70,44 @@ mod tests {
 
     #[test]
     fn of_the_rules_that_name_somebody_the_one_counts_that_gives_most() {
-        let rules: Vec<Rule> =
-            ["@Example.com = viewer", "ada@example.com=owner", "group:hooks = operator"].iter().filter_map(|text| Rule::parse(text)).collect();
+        let rules: Vec<Rule> = ["@Example.com = viewer", "ada@example.com=owner", "group:hooks = operator"]
+            .iter()
+            .filter_map(|text| Rule::parse(text))
+            .collect();
         assert_eq!(rules.len(), 3);
         let hooks = ["hooks".to_string()];
         assert_eq!(role(&rules, "ada@example.com", &hooks), Some(Role::Owner));
         assert_eq!(role(&rules, "bob@example.com", &hooks), Some(Role::Operator));
         assert_eq!(role(&rules, "bob@example.com", &["hook".into()]), Some(Role::Viewer));
         assert_eq!(role(&rules, "bob@other.example", &hooks), Some(Role::Operator));
-        for nobody in ["bob@other.example", "bob@sub.example.com", "bob@notexample.com", "@example.com@other.example", ""] {
+        for nobody in
+            ["bob@other.example", "bob@sub.example.com", "bob@notexample.com", "@example.com@other.example", ""]
+        {
             assert_eq!(role(&rules, nobody, &[]), None, "{nobody}");
         }
     }
 
     #[test]
     fn what_is_no_rule_is_refused() {
-        for bad in ["", "ada@example.com", "ada@example.com = king", "@ = owner", "* = owner", "group: = owner", "@a b = owner"] {
+        for bad in [
+            "",
+            "ada@example.com",
+            "ada@example.com = king",
+            "@ = owner",
+            "* = owner",
+            "group: = owner",
+            "@a b = owner",
+        ] {
             assert_eq!(Rule::parse(bad), None, "{bad}");
         }
-        for good in ["https://id.example", "https://id.example/realms/one", "http://localhost:9000", "http://127.0.0.1:9"] {
+        for good in
+            ["https://id.example", "https://id.example/realms/one", "http://localhost:9000", "http://127.0.0.1:9"]
+        {
             assert!(issuer(good).is_some(), "{good}");
         }
-        for bad in ["", "id.example", "http://id.example", "https://id.example?x", "https://u@id.example", "ftp://id.example"] {
+        for bad in
+            ["", "id.example", "http://id.example", "https://id.example?x", "https://u@id.example", "ftp://id.example"]
+        {
             assert!(issuer(bad).is_none(), "{bad}");
         }
     }

@@ -187,7 +187,13 @@ mod tests {
             }
             Ok(())
         });
-        let guest = Guest { account: 1, abilities: Abilities::default(), name: String::new(), lasts_ms: 1, return_url: String::new() };
+        let guest = Guest {
+            account: 1,
+            abilities: Abilities::default(),
+            name: String::new(),
+            lasts_ms: 1,
+            return_url: String::new(),
+        };
         begin(&mut bench, Holder::Guest(guest), 200);
         begin(&mut bench, user(), 100);
         assert_eq!(bench.store.sessions_of(USER).unwrap().len(), SESSIONS_MAX);

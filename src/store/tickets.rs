@@ -23,7 +23,8 @@ impl Staging<'_> {
         let now = self.now();
         let goes = |ticket: &Ticket| ticket.ends_at <= now || (user.is_some() && ticket.errand.user() == user);
         // Links into the portal, of which there may be many, take no place of users'.
-        let is_other = |ticket: &Option<Ticket>| ticket.as_ref().is_some_and(|one| one.errand.user().is_some() != user.is_some());
+        let is_other =
+            |ticket: &Option<Ticket>| ticket.as_ref().is_some_and(|one| one.errand.user().is_some() != user.is_some());
         others.sort_by_key(|(key, ticket)| {
             (!ticket.as_ref().is_none_or(goes), is_other(ticket), key_age(ticket), key.clone())
         });
@@ -108,7 +109,13 @@ mod tests {
     const USER: UserId = UserId(9 << 80 | 1);
 
     fn portal() -> Errand {
-        Errand::Portal(Guest { account: 1, abilities: Abilities::default(), name: String::new(), lasts_ms: 1, return_url: String::new() })
+        Errand::Portal(Guest {
+            account: 1,
+            abilities: Abilities::default(),
+            name: String::new(),
+            lasts_ms: 1,
+            return_url: String::new(),
+        })
     }
 
     fn uses(bench: &mut Bench, n: u8) -> Result<Errand, Refusal> {

@@ -60,7 +60,9 @@ fn whoever_a_rule_names_becomes_a_user_and_is_the_same_one_the_next_time() {
 fn one_is_sent_on_to_where_one_wanted_to_go_and_not_away() {
     let provider = Provider::start();
     let here = start(&provider, &["@example.com = owner"]);
-    for (next, lands) in [("/dashboard/you", "/dashboard/you"), ("https://evil.example/", "/dashboard"), ("//evil", "/dashboard")] {
+    for (next, lands) in
+        [("/dashboard/you", "/dashboard/you"), ("https://evil.example/", "/dashboard"), ("//evil", "/dashboard")]
+    {
         let mut browser = Browser::new(here.address);
         let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
         let asked = provider.asked(&mut browser, &format!("/dashboard/sign-on?next={next}"));
@@ -105,7 +107,12 @@ fn what_a_token_says_wrong_lets_nobody_in() {
         provider.says(claims.clone());
         let mut browser = Browser::new(here.address);
         let page = provider.log_in(&mut browser);
-        assert!(matches!(page.status, 400 | 403) && page.text.contains(words), "{claims}: {} {}", page.status, page.text);
+        assert!(
+            matches!(page.status, 400 | 403) && page.text.contains(words),
+            "{claims}: {} {}",
+            page.status,
+            page.text
+        );
         assert!(!browser.is_in(), "{claims}");
     }
     assert!(users(&mut here).is_empty());

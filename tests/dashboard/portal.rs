@@ -89,9 +89,8 @@ fn of_two_who_use_a_link_at_the_same_moment_one_comes_in() {
     account(&mut here, "acme", &json!({}));
     for _ in 0..4 {
         let (link, address) = (link(&mut here, "acme", &json!({})), here.address);
-        let come = |link: String| {
-            std::thread::spawn(move || Browser::new(address).ask("GET", &link, &framed(), "").status)
-        };
+        let come =
+            |link: String| std::thread::spawn(move || Browser::new(address).ask("GET", &link, &framed(), "").status);
         let mut both = [come(link.clone()), come(link)].map(|one| one.join().expect("it is answered"));
         both.sort_unstable();
         assert_eq!(both, [303, 404]);
@@ -127,7 +126,8 @@ fn a_guest_sees_one_account_and_nothing_of_the_server() {
     let mut guest = guest(&mut here, "acme", &json!({"abilities": ["view", "manage", "rotate"]}));
     let page = guest.get("/portal/");
     assert_eq!(page.status, 200);
-    for hidden in ["Hookwheel", "/dashboard/server", "/dashboard/you", "/dashboard/@", ">People<", ">Audit<", ">Keys<"] {
+    for hidden in ["Hookwheel", "/dashboard/server", "/dashboard/you", "/dashboard/@", ">People<", ">Audit<", ">Keys<"]
+    {
         assert!(!page.text.contains(hidden), "{hidden}: {}", page.text);
     }
     for nowhere in ["people", "keys", "audit", "notices", "server/accounts", "nothing", "@other/", "../dashboard/you"] {
@@ -178,7 +178,8 @@ struct Form {
 
 /// Every form of the pages.
 fn forms() -> Vec<Form> {
-    let (mut forms, mut folders) = (Vec::new(), vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/dashboard"))]);
+    let (mut forms, mut folders) =
+        (Vec::new(), vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/dashboard"))]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("the sources") {
             let file = entry.expect("a file").path();
@@ -211,7 +212,10 @@ fn a_cookie_is_bound_and_goes_into_frames_over_tls() {
     let one = link(&mut here, "acme", &json!({}));
     let page = Browser::new(here.address).ask("GET", &one, &framed(), "");
     let cookie = page.cookies()[0].to_owned();
-    assert!(cookie.starts_with("hookwheel-portal=") && cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{cookie}");
+    assert!(
+        cookie.starts_with("hookwheel-portal=") && cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax"),
+        "{cookie}"
+    );
     assert_eq!(page.message.header("referrer-policy"), Some("no-referrer"));
     let two = link(&mut here, "acme", &json!({}));
     let mut tls = Browser::at(here.address, "https://hooks.example");
@@ -266,7 +270,8 @@ fn it_looks_as_the_account_says_and_what_that_says_is_escaped() {
         config.portal.title = Some("The server's".into());
         config.portal.support_url = Some("https://help.example/?a=1&b=2".into());
     });
-    let look = json!({"title": "<script>alert(1)</script>", "welcome": "\"Hello\" <b>", "colour": "#ffe000", "logo": PNG});
+    let look =
+        json!({"title": "<script>alert(1)</script>", "welcome": "\"Hello\" <b>", "colour": "#ffe000", "logo": PNG});
     account(&mut here, "acme", &look);
     account(&mut here, "plain", &json!({}));
     let mut acme = guest(&mut here, "acme", &json!({"return_url": "https://app.example/?x=<y>&z"}));

@@ -155,7 +155,11 @@ impl Provider {
         let code = format!("code-{}", told.begun.len());
         told.begun.insert(code.clone(), (asked["nonce"].clone(), asked["code_challenge"].clone()));
         let mut back = Url::parse(&asked["redirect_uri"]).expect("an address");
-        back.query_pairs_mut().extend_pairs([("code", &code), ("state", &asked["state"]), ("session_state", &"x".into())]);
+        back.query_pairs_mut().extend_pairs([
+            ("code", &code),
+            ("state", &asked["state"]),
+            ("session_state", &"x".into()),
+        ]);
         format!("{}?{}", back.path(), back.query().expect("it has one"))
     }
 

@@ -31,13 +31,20 @@ pub async fn begin(api: &Api, browser: &Browser, next: &str) -> Result<(Asked, S
 }
 
 /// Ends it, with the code that came back. `issuer`: who says to have sent it, if that is said.
-pub async fn end(api: &Api, browser: &Browser, asked: &Asked, code: &str, issuer: Option<&str>) -> Result<Begun, Problem> {
+pub async fn end(
+    api: &Api,
+    browser: &Browser,
+    asked: &Asked,
+    code: &str,
+    issuer: Option<&str>,
+) -> Result<Begun, Problem> {
     let (provider, account) = (provider(api)?, account(api)?);
     let guessed = [Guessed::From(browser.peer())];
     api.guesses.begin(&guessed, api.clock.now())?;
     let known = provider.known(&means(api, &account), asked, code, issuer, &back(browser)).await?;
     let comer = Comer::of(provider, known)?;
-    let (random, lasts_ms, limit) = (random(api), api.settings.people.session_ms, api.settings.quotas.of(&account).users_max);
+    let (random, lasts_ms, limit) =
+        (random(api), api.settings.people.session_ms, api.settings.quotas.of(&account).users_max);
     let (number, from) = (account.number, browser.clone());
     let begun = api.store.change(number, move |staging| {
         let (id, deed) = comer.take_in(staging, &account, limit)?;
@@ -70,7 +77,9 @@ impl Comer {
         })?;
         let email = vet_email(&email)?;
         let role = sign_on::role(&provider.settings.rules, &email, &known.groups).ok_or_else(|| {
-            Problem::forbidden(format!("{email} may not log in here: no rule of oidc.allowed names it; ask whoever runs this server"))
+            Problem::forbidden(format!(
+                "{email} may not log in here: no rule of oidc.allowed names it; ask whoever runs this server"
+            ))
         })?;
         let external = External { issuer: provider.settings.issuer.clone(), subject: known.subject };
         if external.issuer.len() > EXTERNAL_BYTES_MAX || external.subject.len() > EXTERNAL_BYTES_MAX {
@@ -82,7 +91,12 @@ impl Comer {
     }
 
     /// The user, made if there is none, with the role and the address of now; and what is to be noted of that.
-    fn take_in(self, staging: &mut Staging<'_>, account: &Account, limit: usize) -> Result<(crate::domain::id::UserId, Option<Deed>), Refusal> {
+    fn take_in(
+        self,
+        staging: &mut Staging<'_>,
+        account: &Account,
+        limit: usize,
+    ) -> Result<(crate::domain::id::UserId, Option<Deed>), Refusal> {
         let Self { external, email, name, role } = self;
         let number = account.number;
         let known = staging.registry().people().by_external(&external).map(|user| user.id);
@@ -107,7 +121,8 @@ impl Comer {
             Ok(())
         })?;
         let fields = [("role", before.role != user.role), ("email", before.email != user.email)];
-        let fields: Vec<String> = fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.into()).collect();
+        let fields: Vec<String> =
+            fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.into()).collect();
         let deed = (!fields.is_empty()).then(|| Deed::new(number, "user.changed", id).with_fields(fields));
         Ok((id, deed))
     }
@@ -118,8 +133,12 @@ fn refused(refusal: Refusal) -> Problem {
         Refusal::EmailTaken => Problem::forbidden(
             "another user here has your address, and logs in by a password: log in with that, or let an owner remove that user first",
         ),
-        Refusal::ExternalTaken => Problem::forbidden("you are a user of another account here; let an owner of that remove you first"),
-        Refusal::NotFound("user") => Problem::forbidden("this user may not log in any more; ask an owner of the account"),
+        Refusal::ExternalTaken => {
+            Problem::forbidden("you are a user of another account here; let an owner of that remove you first")
+        }
+        Refusal::NotFound("user") => {
+            Problem::forbidden("this user may not log in any more; ask an owner of the account")
+        }
         refusal => refusal.into(),
     }
 }

@@ -6,13 +6,13 @@ use maud::html;
 use zeroize::Zeroizing;
 
 use super::entering::begin;
-use crate::dashboard::links::see_other;
 use super::sign_on::button;
 use crate::api::people::browser::Browser;
 use crate::api::people::first::{self, First};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::plain;
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::field::{Field, wrong};
 use crate::dashboard::posted::{Fields, Sent};
 

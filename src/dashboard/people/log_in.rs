@@ -7,7 +7,6 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::entering::{ask_code, begin, entered, next_field};
-use crate::dashboard::links::see_other;
 use super::sign_on::button;
 use crate::api::access::auth::Any;
 use crate::api::access::seats::{Jar, seat_of};
@@ -18,6 +17,7 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::plain;
 use crate::dashboard::links;
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::field::{Field, wrong};
 use crate::dashboard::parts::said;
 use crate::dashboard::posted::{Posted, Sent};
@@ -45,7 +45,14 @@ pub async fn show(request: HttpRequest, api: web::Data<Api>, asked: web::Query<A
     Ok(page(&api, StatusCode::OK, told, "", next, None))
 }
 
-fn page(api: &Api, status: StatusCode, told: &str, email: &str, next: Option<&str>, problem: Option<&Problem>) -> HttpResponse {
+fn page(
+    api: &Api,
+    status: StatusCode,
+    told: &str,
+    email: &str,
+    next: Option<&str>,
+    problem: Option<&Problem>,
+) -> HttpResponse {
     let (address, password) = (
         Field {
             name: "email",

@@ -75,7 +75,8 @@ async fn came(api: &Api, request: &HttpRequest, browser: &Browser, said: &Back) 
         let told: String = told.chars().filter(|one| !one.is_control()).take(200).collect();
         return Err(Problem::forbidden(format!("the identity provider did not let you in: {told}")));
     }
-    let code = said.code.as_deref().ok_or_else(|| Problem::forbidden("nothing came back to log in with; begin it anew"))?;
+    let code =
+        said.code.as_deref().ok_or_else(|| Problem::forbidden("nothing came back to log in with; begin it anew"))?;
     let begun = sign_on::end(api, browser, &asked, code, said.iss.as_deref()).await?;
     Ok(begin(browser, &begun, Some(asked.next())))
 }

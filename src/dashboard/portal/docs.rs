@@ -67,7 +67,11 @@ fn block(block: &Block) -> Markup {
         },
         Block::List { ordered, items } => {
             let items = html! { @for item in items { li { (text(item)) } } };
-            if *ordered { html! { ol { (items) } } } else { html! { ul { (items) } } }
+            if *ordered {
+                html! { ol { (items) } }
+            } else {
+                html! { ul { (items) } }
+            }
         }
         Block::Details { summary, blocks } => html! {
             details { summary { (text(summary)) } @for one in blocks { (self::block(one)) } }
@@ -95,10 +99,8 @@ mod tests {
 
     #[test]
     fn what_leads_out_is_no_link_and_what_is_written_is_escaped() {
-        let words = Text::from("a `<b>` ").link("there", "#there").and(" or ").link("elsewhere", "/docs/webhooks/other");
-        assert_eq!(
-            text(&words).into_string(),
-            "a <code>&lt;b&gt;</code> <a href=\"#there\">there</a> or elsewhere"
-        );
+        let words =
+            Text::from("a `<b>` ").link("there", "#there").and(" or ").link("elsewhere", "/docs/webhooks/other");
+        assert_eq!(text(&words).into_string(), "a <code>&lt;b&gt;</code> <a href=\"#there\">there</a> or elsewhere");
     }
 }

@@ -5,19 +5,19 @@
 //! fetch links do not send them. Whatever else asks gets a page with one button, and is none the wiser; so does a browser too old
 //! to say. A scanner that drives a whole browser would use a link up; then another one is made, as when any link has ended.
 
-use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use maud::html;
 
 use crate::api::Api;
+use crate::api::Problem;
 use crate::api::access::auth::Any;
 use crate::api::access::seats::Jar;
 use crate::api::access::way::Way;
 use crate::api::people::browser::Browser;
 use crate::api::people::entering::{Entered, log_out};
 use crate::api::people::links;
-use crate::api::Problem;
 use crate::dashboard::away::Away;
 use crate::dashboard::brand;
 use crate::dashboard::links::{part, see_other};
@@ -110,11 +110,18 @@ mod tests {
             is_shown(request.to_http_request().headers())
         };
         let navigates = ("sec-fetch-mode", "navigate");
-        assert!(shown(&[navigates, ("sec-fetch-dest", "document")]) && shown(&[navigates, ("sec-fetch-dest", "iframe")]));
+        assert!(
+            shown(&[navigates, ("sec-fetch-dest", "document")]) && shown(&[navigates, ("sec-fetch-dest", "iframe")])
+        );
         assert!(!shown(&[]), "a program");
         assert!(!shown(&[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")]), "a picture");
         assert!(!shown(&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")]), "a script");
-        for ahead in [("sec-purpose", "prefetch"), ("sec-purpose", "prefetch;prerender"), ("purpose", "prefetch"), ("x-moz", "prefetch")] {
+        for ahead in [
+            ("sec-purpose", "prefetch"),
+            ("sec-purpose", "prefetch;prerender"),
+            ("purpose", "prefetch"),
+            ("x-moz", "prefetch"),
+        ] {
             assert!(!shown(&[navigates, ("sec-fetch-dest", "document"), ahead]), "{ahead:?}");
         }
     }

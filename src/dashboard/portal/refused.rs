@@ -14,7 +14,10 @@ use crate::dashboard::brand;
 use crate::dashboard::sheet::plain_by;
 
 /// Puts a page of the portal in the place of every other that says why not.
-pub async fn dress(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+pub async fn dress(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let response = next.call(request).await?.map_into_boxed_body();
     let problem = match response.response().error().and_then(|error| error.as_error::<Away>()) {
         Some(Away::Problem(problem)) => problem.clone(),

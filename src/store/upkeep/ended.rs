@@ -24,7 +24,11 @@ impl Swept for EndedSessions {
             };
             // Guests are told for a while that their session has ended, and where to go back to.
             let told_ms = if matches!(session.holder, Holder::Guest(_)) { DAY_MS } else { 0 };
-            Ok(if is_gone || staging.now() >= session.ends_at.saturating_add(told_ms) { Fate::Goes } else { Fate::Stays })
+            Ok(if is_gone || staging.now() >= session.ends_at.saturating_add(told_ms) {
+                Fate::Goes
+            } else {
+                Fate::Stays
+            })
         })
     }
 }

@@ -136,7 +136,14 @@ impl Provider {
     }
 
     /// Who came back with this code. `issuer`: who says to have sent them, if that is said (RFC 9207).
-    pub async fn known(&self, by: &Means<'_>, begun: &Begun, code: &str, issuer: Option<&str>, back: &str) -> Result<Known, Problem> {
+    pub async fn known(
+        &self,
+        by: &Means<'_>,
+        begun: &Begun,
+        code: &str,
+        issuer: Option<&str>,
+        back: &str,
+    ) -> Result<Known, Problem> {
         let said = self.said(by).await?;
         if issuer.is_some_and(|issuer| issuer != said.issuer) {
             return Err(not_believed("it comes from another provider than the one that was asked"));
@@ -161,7 +168,14 @@ impl Provider {
     }
 
     /// The token for a code.
-    async fn exchange(&self, by: &Means<'_>, said: &Said, begun: &Begun, code: &str, back: &str) -> Result<String, Problem> {
+    async fn exchange(
+        &self,
+        by: &Means<'_>,
+        said: &Said,
+        begun: &Begun,
+        code: &str,
+        back: &str,
+    ) -> Result<String, Problem> {
         if code.len() > CODE_BYTES_MAX {
             return Err(not_believed("its code is too long"));
         }
@@ -180,7 +194,9 @@ impl Provider {
             }
             secret => {
                 form.append_pair("client_id", &settings.client_id);
-                secret.iter().for_each(|secret| drop(form.append_pair("client_secret", secret.reveal())));
+                if let Some(secret) = secret {
+                    form.append_pair("client_secret", secret.reveal());
+                }
             }
         }
         let body = form.finish();
@@ -223,9 +239,13 @@ impl Provider {
     }
 
     fn read(&self, answer: &[u8]) -> Result<Said, String> {
-        let said: Said = serde_json::from_slice(answer).map_err(|_| "its discovery document cannot be read".to_string())?;
+        let said: Said =
+            serde_json::from_slice(answer).map_err(|_| "its discovery document cannot be read".to_string())?;
         if said.issuer.trim_end_matches('/') != self.settings.issuer.trim_end_matches('/') {
-            return Err(format!("its discovery document is of {:?}, and oidc.issuer says {:?}", said.issuer, self.settings.issuer));
+            return Err(format!(
+                "its discovery document is of {:?}, and oidc.issuer says {:?}",
+                said.issuer, self.settings.issuer
+            ));
         }
         let all = [&said.authorization_endpoint, &said.token_endpoint, &said.jwks_uri];
         let in_the_clear = all.into_iter().find(|url| !is_safe(url)).map(Url::to_string);
@@ -296,7 +316,9 @@ impl Provider {
         };
         let probed = by.outbound.probe(probe).await;
         match probed.outcome {
-            Outcome::Status(_) if probed.answer.len() >= ANSWER_BYTES_MAX => Err(format!("the answer of {url} is too long")),
+            Outcome::Status(_) if probed.answer.len() >= ANSWER_BYTES_MAX => {
+                Err(format!("the answer of {url} is too long"))
+            }
             Outcome::Status(status) => Ok((status, probed.answer)),
             outcome => Err(format!("{url}: {outcome}")),
         }
@@ -324,7 +346,9 @@ impl Provider {
 impl Said {
     /// Whether the secret is shown in `Authorization`: what is taken where nothing is said.
     fn takes_basic(&self) -> bool {
-        let takes = |way: &str| self.token_endpoint_auth_methods_supported.as_ref().is_none_or(|all| all.iter().any(|one| one == way));
+        let takes = |way: &str| {
+            self.token_endpoint_auth_methods_supported.as_ref().is_none_or(|all| all.iter().any(|one| one == way))
+        };
         takes("client_secret_basic") || !takes("client_secret_post")
     }
 }
@@ -353,5 +377,7 @@ fn not_believed(why: &str) -> Problem {
 }
 
 fn away(why: &str) -> Problem {
-    Problem::provider_away(format!("the identity provider cannot be asked: {why}; try again, or log in with a password"))
+    Problem::provider_away(format!(
+        "the identity provider cannot be asked: {why}; try again, or log in with a password"
+    ))
 }
