@@ -1,6 +1,8 @@
 //! How a portal looks: a name, a logo, a colour. What stays true: what is written in the colour, or on it, can be read in light and
 //! dark; both are files of this server, whose names hold a hash of them; and a portal serves those of its own account alone.
 
+use std::collections::BTreeSet;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use sha2::{Digest, Sha256};
@@ -38,9 +40,15 @@ pub struct Brand {
 }
 
 impl Brand {
-    /// That of an account's portal; `usual`: what counts where the account says nothing.
-    pub fn of(usual: &Portal, own: &Portal, return_url: &str) -> Self {
+    /// That of an account's portal for a guest; `usual`: what counts where the account says nothing.
+    pub fn of(usual: &Portal, own: &Portal, guest: Option<&Guest>) -> Self {
         let look = own.over(usual);
+        let (return_url, origins): (&str, &[String]) = match guest {
+            Some(guest) => (&guest.return_url, &guest.origins),
+            None => ("", &[]),
+        };
+        let named = look.origins.iter().copied().chain(origins.iter().map(String::as_str));
+        let origins: BTreeSet<&str> = named.collect();
         Self {
             title: if look.title.is_empty() { TITLE } else { look.title }.into(),
             welcome: look.welcome.into(),
@@ -48,7 +56,7 @@ impl Brand {
             return_url: return_url.into(),
             logo_at: look.logo.map(|logo| address("logo", &logo.bytes)),
             style_at: style(&look).map(|style| address("colours", style.as_bytes())),
-            origins: look.origins.iter().map(|origin| (*origin).to_owned()).collect(),
+            origins: origins.into_iter().map(str::to_owned).collect(),
         }
     }
 }
@@ -57,8 +65,8 @@ impl Brand {
 pub fn of_request(api: &Api, request: &HttpRequest) -> Brand {
     let usual = &api.settings.people.portal;
     match guest_of(api, request) {
-        Some((guest, account)) => Brand::of(usual, &account.portal, &guest.return_url),
-        None => Brand::of(usual, &Portal::default(), ""),
+        Some((guest, account)) => Brand::of(usual, &account.portal, Some(&guest)),
+        None => Brand::of(usual, &Portal::default(), None),
     }
 }
 
@@ -66,7 +74,7 @@ pub fn of_request(api: &Api, request: &HttpRequest) -> Brand {
 pub fn of_guest(api: &Api, guest: &Guest) -> Brand {
     let (registry, none) = (api.store.registry(), Portal::default());
     let own = registry.account(guest.account).map_or(&none, |account| &account.portal);
-    Brand::of(&api.settings.people.portal, own, &guest.return_url)
+    Brand::of(&api.settings.people.portal, own, Some(guest))
 }
 
 /// Serves the logo or the colours.
@@ -131,9 +139,9 @@ mod tests {
         let style = style(&own.over(&none)).expect("a sheet");
         assert!(style.contains("dark) { :root { --accent: #ffe000; --on-accent: #000000; } }"), "{style}");
         assert!(!style.starts_with(":root { --accent: #ffe000"), "yellow on white: {style}");
-        let brand = Brand::of(&none, &own, "");
+        let brand = Brand::of(&none, &own, None);
         assert!(brand.style_at.is_some_and(|at| at.starts_with("/portal/brand/colours-")));
         assert_eq!((brand.title.as_str(), brand.logo_at), ("Webhooks", None));
-        assert_eq!(Brand::of(&none, &none, "").style_at, None);
+        assert_eq!(Brand::of(&none, &none, None).style_at, None);
     }
 }

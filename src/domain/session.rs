@@ -39,6 +39,8 @@ pub struct Guest {
     pub lasts_ms: u64,
     /// Where the guest goes back to; may be empty.
     pub return_url: String,
+    /// On whose pages the session may stand in a frame, beside those that the account and the server name.
+    pub origins: Vec<String>,
 }
 
 /// Who looks.
@@ -235,6 +237,7 @@ mod tests {
             name: String::new(),
             lasts_ms: 1,
             return_url: String::new(),
+            origins: Vec::new(),
         };
         let (guest, user) = (Holder::Guest(guest), Holder::User(USER));
         assert_eq!((guest.account(), user.account()), (3, 3));

@@ -193,6 +193,7 @@ mod tests {
             name: String::new(),
             lasts_ms: 1,
             return_url: String::new(),
+            origins: Vec::new(),
         };
         begin(&mut bench, Holder::Guest(guest), 200);
         begin(&mut bench, user(), 100);

@@ -115,6 +115,7 @@ mod tests {
             name: String::new(),
             lasts_ms: 1,
             return_url: String::new(),
+            origins: Vec::new(),
         })
     }
 

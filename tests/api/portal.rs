@@ -47,6 +47,8 @@ async fn what_a_link_says_wrong_is_named() {
         (json!({"return_url": "javascript:alert(1)"}), "return_url"),
         (json!({"return_url": "/settings"}), "return_url"),
         (json!({"name": "x".repeat(101)}), "name"),
+        (json!({"origins": ["https://a.example", "*"]}), "origins[1]"),
+        (json!({"origins": ["http://a.example"]}), "origins[0]"),
         (json!({"account": "other"}), "account"),
     ] {
         let refused = server.post("/api/v1/accounts/default/portal").json(asked.clone()).strange().send().await;

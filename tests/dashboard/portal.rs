@@ -236,10 +236,13 @@ fn it_stands_in_the_frames_of_those_who_are_named_and_in_no_other() {
     account(&mut here, "other", &json!({}));
     let mut acme = guest(&mut here, "acme", &json!({}));
     let mut other = guest(&mut here, "other", &json!({}));
+    let mut told = guest(&mut here, "other", &json!({"origins": ["https://Third.example/"]}));
+    let beside = "frame-ancestors https://all.example https://third.example";
     let both = "frame-ancestors https://all.example https://app.acme.example";
     for page in ["/portal/", "/portal/docs", "/portal/nothing"] {
         assert_eq!(policy(&acme.get(page)), both, "{page}");
         assert_eq!(policy(&other.get(page)), "frame-ancestors https://all.example", "{page}");
+        assert_eq!(policy(&told.get(page)), beside, "{page}");
     }
     assert_eq!(acme.get("/portal/").message.header("cross-origin-resource-policy"), Some("cross-origin"));
     let unused = link(&mut here, "acme", &json!({}));

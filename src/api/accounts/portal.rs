@@ -17,7 +17,7 @@ use crate::domain::Invalid;
 use crate::domain::ability::{Abilities, Ability};
 use crate::domain::account::Account;
 use crate::domain::audit::Deed;
-use crate::domain::portal::{vet_link, vet_words};
+use crate::domain::portal::{vet_link, vet_origins, vet_words};
 use crate::domain::session::Guest;
 use crate::domain::ticket::Errand;
 use crate::domain::time;
@@ -71,6 +71,11 @@ pub struct LinkInput {
     #[serde(default)]
     #[schema(max_length = 1_000, example = "https://app.acme.example/settings")]
     return_url: Option<String>,
+    /// On whose pages it may stand in a frame, beside those that the account's `portal` and the server's `portal.origins` name: at
+    /// most 16.
+    #[serde(default)]
+    #[schema(max_items = 16, example = json!(["https://app.acme.example"]))]
+    origins: Option<Vec<String>>,
     /// Whom you know the customer as, for the audit log: at most 100 characters.
     #[serde(default)]
     #[schema(max_length = 100, example = "ada@acme.example")]
@@ -94,6 +99,7 @@ impl LinkInput {
             name: self.name.map(words).transpose()?.unwrap_or_default(),
             lasts_ms: u64::from(minutes) * 60_000,
             return_url: self.return_url.map(link).transpose()?.unwrap_or_default(),
+            origins: vet_origins("origins", &self.origins.unwrap_or_default())?,
         })
     }
 }

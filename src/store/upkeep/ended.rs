@@ -59,8 +59,8 @@ mod tests {
     #[test]
     fn a_guests_session_is_known_for_a_day_after_its_end() {
         let mut bench = Bench::new();
-        let (abilities, name, return_url) = Default::default();
-        let guest = Holder::Guest(Guest { account: 1, abilities, name, lasts_ms: HOUR_MS, return_url });
+        let (abilities, name, return_url, origins) = Default::default();
+        let guest = Holder::Guest(Guest { account: 1, abilities, name, lasts_ms: HOUR_MS, return_url, origins });
         let begun = guest.clone();
         bench.now(move |staging| staging.begin_session(&[1; 32], Session::new(begun, START, DAY_MS)));
         bench.now(move |staging| staging.begin_session(&[2; 32], Session::new(guest, START, 2 * DAY_MS)));
