@@ -122,6 +122,37 @@ fn what_a_token_says_wrong_lets_nobody_in() {
 }
 
 #[test]
+fn what_the_token_does_not_say_the_provider_is_asked_for() {
+    let provider = Provider::start();
+    let mut here = start(&provider, &["group:hooks=operator"]);
+    let says = |userinfo: Value| {
+        let mut told = provider.told.lock().expect("no panic");
+        told.discovery = json!({"userinfo_endpoint": format!("{}/userinfo", provider.issuer())});
+        told.claims = json!({"email": null, "email_verified": null, "name": null});
+        told.userinfo = userinfo;
+    };
+    for (userinfo, words) in [
+        (json!({"sub": "subject-2", "email": "ada@example.com", "email_verified": true}), "somebody else"),
+        (json!({"email": "ada@example.com", "email_verified": true}), "cannot be read"),
+        (json!({"sub": "subject-1", "email": "ada@example.com"}), "does not say that an address is yours"),
+        (json!({"sub": "subject-1", "email": "ada@example.com", "email_verified": true}), "no rule of oidc.allowed"),
+    ] {
+        says(userinfo);
+        provider.log_in(&mut Browser::new(here.address)).refuses(403, words);
+    }
+    says(
+        json!({"sub": "subject-1", "email": "ada@example.com", "email_verified": true, "name": "Ada", "groups": "hooks"}),
+    );
+    provider.log_in(&mut Browser::new(here.address)).leads_to("/dashboard");
+    let all = users(&mut here);
+    assert_eq!(
+        [&all[0]["email"], &all[0]["name"], &all[0]["role"]],
+        [&json!("ada@example.com"), &json!("Ada"), &json!("operator")]
+    );
+    here.stop();
+}
+
+#[test]
 fn a_token_that_another_signed_lets_nobody_in() {
     let provider = Provider::start();
     let mut here = start(&provider, &["@example.com = owner"]);

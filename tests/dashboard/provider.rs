@@ -99,6 +99,8 @@ pub struct Told {
     pub claims: Value,
     /// What the discovery document says in the place of the usual.
     pub discovery: Value,
+    /// What is said of somebody when it is asked for.
+    pub userinfo: Value,
     /// How often its keys were asked for.
     pub keys_asked: usize,
     /// Log-ins that have begun, by the code that is given for them: nonce and challenge.
@@ -120,6 +122,7 @@ impl Provider {
             key_id: "one",
             claims: json!({}),
             discovery: json!({}),
+            userinfo: json!({}),
             keys_asked: 0,
             begun: HashMap::new(),
             header: None,
@@ -183,6 +186,7 @@ fn answer(told: &Mutex<Told>, path: &str, message: &Message) -> Answer {
             let secret = json!({"kty": "oct", "kid": "secret", "k": CODED.encode([7; 32])});
             (200, json!({"keys": [strange, secret, told.signer.shown(told.key_id)]}))
         }
+        "/userinfo" if message.header("authorization") == Some("Bearer x") => (200, told.userinfo.clone()),
         "/token" => token(&mut told, message, &format!("http://{host}")),
         _ => (404, json!({})),
     };

@@ -67,6 +67,13 @@ struct Claims {
     aud: Audience,
     #[serde(default)]
     azp: Option<String>,
+    #[serde(flatten)]
+    facts: Facts,
+}
+
+/// What is said of somebody, in a token or beside it.
+#[derive(Deserialize)]
+struct Facts {
     #[serde(default)]
     email: Option<String>,
     #[serde(default)]
@@ -124,14 +131,42 @@ pub fn read(token: &str, keys: &Keys, expected: &Expected<'_>) -> Result<Known, 
     validation.set_audience(&[expected.client_id]);
     let claims = decode::<Claims>(token, key, &validation).map_err(|error| Unfit::Because(format!("{error}")))?.claims;
     check(&claims, expected)?;
-    let is_verified = claims.email_verified.as_ref().is_some_and(Flag::is_set);
-    let mut groups = match claims.groups {
-        Some(Groups::One(group)) => vec![group],
-        Some(Groups::Many(groups)) => groups,
-        None => Vec::new(),
-    };
-    groups.truncate(GROUPS_MAX);
-    Ok(Known { subject: claims.sub, email: claims.email.filter(|_| is_verified), name: claims.name, groups })
+    Ok(claims.facts.of(claims.sub))
+}
+
+impl Facts {
+    fn of(self, subject: String) -> Known {
+        let is_verified = self.email_verified.as_ref().is_some_and(Flag::is_set);
+        let mut groups = match self.groups {
+            Some(Groups::One(group)) => vec![group],
+            Some(Groups::Many(groups)) => groups,
+            None => Vec::new(),
+        };
+        groups.truncate(GROUPS_MAX);
+        Known { subject, email: self.email.filter(|_| is_verified), name: self.name, groups }
+    }
+}
+
+/// What a provider says of the bearer of a token, where it is asked for it.
+#[derive(Deserialize)]
+struct Told {
+    sub: String,
+    #[serde(flatten)]
+    facts: Facts,
+}
+
+impl Known {
+    /// The same with what the provider said when it was asked, where the token does not say it.
+    pub fn completed_by(self, answer: &[u8]) -> Result<Self, Unfit> {
+        let told: Told =
+            serde_json::from_slice(answer).map_err(|_| Unfit::because("what it says of you cannot be read"))?;
+        if told.sub != self.subject {
+            return Err(Unfit::because("what it says of you is of somebody else"));
+        }
+        let told = told.facts.of(told.sub);
+        let groups = if self.groups.is_empty() { told.groups } else { self.groups };
+        Ok(Self { subject: self.subject, email: self.email.or(told.email), name: self.name.or(told.name), groups })
+    }
 }
 
 fn check(claims: &Claims, expected: &Expected<'_>) -> Result<(), Unfit> {

@@ -92,6 +92,8 @@ struct Said {
     token_endpoint: Url,
     #[serde(deserialize_with = "web_address")]
     jwks_uri: Url,
+    #[serde(default, deserialize_with = "some_web_address")]
+    userinfo_endpoint: Option<Url>,
     #[serde(default)]
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
@@ -100,9 +102,15 @@ fn web_address<'de, D: Deserializer<'de>>(from: D) -> Result<Url, D::Error> {
     Url::parse(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
+fn some_web_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
+    web_address(from).map(Some)
+}
+
 #[derive(Deserialize)]
 struct Granted {
     id_token: String,
+    #[serde(default)]
+    access_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -148,7 +156,7 @@ impl Provider {
         if issuer.is_some_and(|issuer| issuer != said.issuer) {
             return Err(not_believed("it comes from another provider than the one that was asked"));
         }
-        let token = self.exchange(by, &said, begun, code, back).await?;
+        let Granted { id_token: token, access_token } = self.exchange(by, &said, begun, code, back).await?;
         let nonce = begun.nonce();
         let expected = Expected {
             issuer: &said.issuer,
@@ -161,10 +169,18 @@ impl Provider {
             Err(Unfit::UnknownKey) => read(&token, &*self.keys(by, &said, Some(&keys)).await?, &expected),
             known => known,
         };
-        known.map_err(|unfit| match unfit {
-            Unfit::UnknownKey => not_believed("it is signed by a key that the provider does not show"),
-            Unfit::Because(why) => not_believed(&why),
-        })
+        let known = known.map_err(told)?;
+        match (&said.userinfo_endpoint, access_token) {
+            // Some say next to nothing in the token, and the rest when they are asked.
+            (Some(url), Some(token)) if known.email.is_none() => {
+                let headers = vec![("authorization".to_string(), format!("Bearer {token}"))];
+                match self.ask(by, Method::Get, url, headers, String::new()).await.map_err(|why| away(&why))? {
+                    (200, answer) => known.completed_by(&answer).map_err(told),
+                    (status, answer) => Err(not_believed(&refusal(status, &answer))),
+                }
+            }
+            _ => Ok(known),
+        }
     }
 
     /// The token for a code.
@@ -175,7 +191,7 @@ impl Provider {
         begun: &Begun,
         code: &str,
         back: &str,
-    ) -> Result<String, Problem> {
+    ) -> Result<Granted, Problem> {
         if code.len() > CODE_BYTES_MAX {
             return Err(not_believed("its code is too long"));
         }
@@ -205,7 +221,7 @@ impl Provider {
                 let granted: Granted =
                     serde_json::from_slice(&answer).map_err(|_| not_believed("there is no id_token in the answer"))?;
                 let fits = granted.id_token.len() <= TOKEN_BYTES_MAX;
-                if fits { Ok(granted.id_token) } else { Err(not_believed("its token is too long")) }
+                if fits { Ok(granted) } else { Err(not_believed("its token is too long")) }
             }
             (status, answer) => Err(not_believed(&refusal(status, &answer))),
         }
@@ -248,7 +264,7 @@ impl Provider {
             ));
         }
         let all = [&said.authorization_endpoint, &said.token_endpoint, &said.jwks_uri];
-        let in_the_clear = all.into_iter().find(|url| !is_safe(url)).map(Url::to_string);
+        let in_the_clear = all.into_iter().chain(&said.userinfo_endpoint).find(|url| !is_safe(url)).map(Url::to_string);
         in_the_clear.map_or(Ok(said), |url| Err(format!("its discovery document leads to {url}, in the clear")))
     }
 
@@ -350,6 +366,13 @@ impl Said {
             self.token_endpoint_auth_methods_supported.as_ref().is_none_or(|all| all.iter().any(|one| one == way))
         };
         takes("client_secret_basic") || !takes("client_secret_post")
+    }
+}
+
+fn told(unfit: Unfit) -> Problem {
+    match unfit {
+        Unfit::UnknownKey => not_believed("it is signed by a key that the provider does not show"),
+        Unfit::Because(why) => not_believed(&why),
     }
 }
 
