@@ -98,7 +98,7 @@ fn routes(to: &mut impl TakesRoutes) {
         .service(accounts::export::export)
         .service(accounts::usage::show)
         .service(accounts::whoami::show);
-    to.service(accounts::portal::create).service(accounts::portal::end);
+    to.service(accounts::portal::create).service(accounts::portal::revoke);
     to.service(accounts::routes::create_key).service(accounts::routes::list_keys).service(accounts::routes::revoke_key);
     to.service(people::routes::create)
         .service(people::routes::list)

@@ -292,7 +292,7 @@ parts! {
         /// Make a link into the portal of an account.
         "accounts.portal.create" create POST "/api/v1/accounts/{id}/portal" (id) body;
         /// End all portal sessions of an account, and the links that nobody has used yet.
-        "accounts.portal.end" end DELETE "/api/v1/accounts/{id}/portal" (id) plain;
+        "accounts.portal.revoke" revoke DELETE "/api/v1/accounts/{id}/portal" (id) plain;
     }
     /// Keys of an account.
     accounts_keys AccountsKeys {

@@ -22,7 +22,7 @@ pub struct PortalInput {
     colour: Change<String>,
     /// A PNG or WebP picture of at most 16 KiB, as a `data:` URL.
     #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 22_000, example = json!(null))]
+    #[schema(value_type = Option<String>, max_length = 22_000, example = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")]
     logo: Change<String>,
     /// What is said on its first page, at most 500 characters.
     #[serde(default)]
@@ -86,7 +86,7 @@ pub struct PortalView {
     #[schema(example = "#2f4fd0")]
     colour: Option<String>,
     /// A picture, as a `data:` URL.
-    #[schema(example = json!(null))]
+    #[schema(example = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")]
     logo: Option<String>,
     /// What is said on its first page.
     #[schema(example = "What your webhooks get, and how they are.")]

@@ -164,12 +164,12 @@ pub async fn create(
 
 /// End all portal sessions of an account, and the links that nobody has used yet
 #[utoipa::path(
-    operation_id = "accounts.portal.end", security(("key" = ["manage"])),
+    operation_id = "accounts.portal.revoke", security(("key" = ["manage"])),
     params(("id" = String, Path)),
     responses((status = 200, description = "Whoever was in is out", body = Reply<EndedView>))
 )]
 #[delete("/api/v1/accounts/{id}/portal")]
-pub async fn end(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn revoke(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let account = reached(&api, &tenant, &id)?;
     let ended = api.change(&tenant, move |staging| {
         let (sessions, links) = (staging.end_guests(account.number)?, staging.forget_portal_tickets(account.number)?);
