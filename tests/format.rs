@@ -270,6 +270,7 @@ fn event_of(event_type: &str) -> NewEvent {
         test: false,
         channels: Vec::new(),
         fingerprint: None,
+        trace: None,
     }
 }
 

@@ -12,8 +12,11 @@ mod parts;
 mod people;
 mod portal;
 mod posted;
+mod reading;
 mod seat;
+mod server;
 mod sheet;
+mod trying;
 
 use actix_web::middleware::from_fn;
 use actix_web::{Scope, web};
@@ -21,8 +24,11 @@ use actix_web::{Scope, web};
 /// All pages.
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
+    to.service(trying::begin);
+    to.service(web::scope("/dashboard/@{account}/try").configure(trying::routes));
     to.configure(people::routes);
-    to.service(pages(web::scope("/dashboard/@{account}")).configure(of_team));
+    to.configure(server::routes);
+    to.service(pages(web::scope("/dashboard/@{account}")).configure(server::of_team).configure(of_team));
     let portal =
         pages(web::scope("/portal")).configure(portal::routes).default_service(web::to(portal::refused::nowhere));
     to.service(portal.wrap(from_fn(portal::refused::dress)));

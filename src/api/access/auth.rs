@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, dev, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures_util::future::{Either, LocalBoxFuture};
@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::Api;
 use crate::api::door::connections::Peer;
+use crate::api::door::told::{self, Caller};
 use crate::api::http::problem::Problem;
 use crate::clock::Dice;
 use crate::domain::Invalid;
@@ -193,7 +194,24 @@ impl From<Problem> for Refused {
     }
 }
 
+/// Put into a request that the server makes of itself (see `calling`): whom it lets in without a key. Nothing that comes over the
+/// network has one.
+#[derive(Debug, Clone)]
+pub struct InNameOf {
+    /// Who.
+    pub tenant: Tenant,
+    /// What this call may need though no scope of theirs says so: who made it knows that they may do just this.
+    pub granted: Option<Scope>,
+}
+
 fn let_in(request: &HttpRequest, needed: Option<Scope>) -> Result<Tenant, Refused> {
+    if let Some(InNameOf { tenant, granted }) = request.extensions().get() {
+        let is_missing = |needed: &Scope| !tenant.may(*needed) && *granted != Some(*needed);
+        return match needed.filter(is_missing) {
+            Some(missing) => Err(Problem::scope_missing(missing).into()),
+            None => Ok(tenant.clone()),
+        };
+    }
     let api = request.app_data::<web::Data<Api>>().expect("the API is part of the app");
     let key = known_key(api, request)?;
     // Whatever a delivery asked for, it could cause further deliveries: a test, a replay, an event.
@@ -206,7 +224,12 @@ fn let_in(request: &HttpRequest, needed: Option<Scope>) -> Result<Tenant, Refuse
     if needed != Some(Scope::Publish) {
         api.calls.take(key.id, 1, api.clock.now())?;
     }
-    Ok(acting(api, request, key)?)
+    let tenant = acting(api, request, key)?;
+    if told::is_on() {
+        let (account, key) = (tenant.account.clone(), Some(tenant.key.id));
+        request.extensions_mut().insert(Caller { account, key, user: None });
+    }
+    Ok(tenant)
 }
 
 /// Whom a key acts for in this request.

@@ -71,34 +71,44 @@ pub async fn export(
     id: web::Path<String>,
     Query(query): Query<ExportQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let account = api.store.registry().account_by_id(&id).cloned();
-    let is_within_reach = |account: &Arc<Account>| tenant.is_admin() || account.number == tenant.account().number;
-    let account = account.filter(is_within_reach).ok_or_else(|| Problem::not_found("account"))?;
     let with_secrets = match query.secrets.as_deref() {
         None | Some("false") => false,
         Some("true") => true,
         Some(_) => return Err(Invalid::new("secrets", "must be true or false").into()),
     };
+    begin(&tenant, api, &id, with_secrets).await
+}
+
+/// Begins one; it is made as it is read.
+pub async fn begin(
+    tenant: &Tenant,
+    api: web::Data<Api>,
+    id: &str,
+    with_secrets: bool,
+) -> Result<HttpResponse, Problem> {
+    let account = api.store.registry().account_by_id(id).cloned();
+    let is_within_reach = |account: &Arc<Account>| tenant.is_admin() || account.number == tenant.account().number;
+    let account = account.filter(is_within_reach).ok_or_else(|| Problem::not_found("account"))?;
     if with_secrets && !tenant.may(Scope::Manage) {
         return Err(Problem::scope_missing(Scope::Manage).with_field("secrets"));
     }
     let fields = if with_secrets { vec!["secrets".to_string()] } else { Vec::new() };
     let deed = Deed::new(account.number, "account.exported", &account.id).with_fields(fields);
     let number = account.number;
-    let noted = api.change(&tenant, move |staging| match staging.registry().is_served(number) {
+    let noted = api.change(tenant, move |staging| match staging.registry().is_served(number) {
         true => Ok((Some(deed), ())),
         // Nothing is written for it any more.
         false => Err(Refusal::NotFound("account")),
     });
     noted.await?;
     let reader = tenant.reading(account.clone());
-    let export = Export { api, reader, account, with_secrets, place: Place::Account, lines: Lines::default() };
-    let chunks = stream::try_unfold(export, |export| async move {
-        if matches!(export.place, Place::Over) {
+    let begun = Export { api, reader, account, with_secrets, place: Place::Account, lines: Lines::default() };
+    let chunks = stream::try_unfold(begun, |goes_on| async move {
+        if matches!(goes_on.place, Place::Over) {
             return Ok(None);
         }
-        let (api, account) = (export.api.clone(), export.account.number);
-        let read = api.read(account, move || export.chunk()).await.map_err(io::Error::other)?;
+        let (api, account) = (goes_on.api.clone(), goes_on.account.number);
+        let read = api.read(account, move || goes_on.chunk()).await.map_err(io::Error::other)?;
         read.map(Some).map_err(|problem| io::Error::other(problem.to_string()))
     });
     Ok(HttpResponse::Ok().content_type("application/x-ndjson").streaming(chunks))

@@ -5,7 +5,7 @@
 use actix_web::{HttpRequest, HttpResponse, delete, post, web};
 use serde::{Deserialize, Serialize};
 
-use super::routes::existing;
+use super::operations::existing;
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May, Tenant};

@@ -27,3 +27,9 @@ pub async fn show(seat: Looks<Any>) -> Result<HttpResponse, Away> {
     let account = if seat.is_operator() { DEFAULT_ACCOUNT } else { &seat.account().id };
     Ok(see_other(&format!("/dashboard/@{}/", links::part(account))))
 }
+
+/// With a slash too many.
+#[get("/dashboard/")]
+pub async fn with_slash() -> HttpResponse {
+    see_other("/dashboard")
+}

@@ -16,7 +16,7 @@ use actix_web::web;
 
 /// The pages that are of no account.
 pub fn routes(to: &mut web::ServiceConfig) {
-    to.service(home::front).service(home::show);
+    to.service(home::front).service(home::show).service(home::with_slash);
     to.service(log_in::show).service(log_in::post).service(log_in::code).service(log_in::out);
     to.service(first::show).service(first::post);
     to.service(sign_on::there).service(sign_on::back);
