@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Documented, OidcConfig, Roots, ServerConfig, SmtpTls, StoreConfig, TracesConfig, documented, threads};
+use crate::config::{
+    Config, Documented, OidcConfig, Roots, ServerConfig, SmtpTls, StoreConfig, TracesConfig, documented, threads,
+};
 use crate::domain::colour::Colour;
 use crate::domain::delivery::RESPONSE_BODY_BYTES_MAX;
 use crate::domain::endpoint::EndpointUrl;

@@ -86,7 +86,9 @@ pub struct PortalView {
     #[schema(example = "#2f4fd0")]
     colour: Option<String>,
     /// A picture, as a `data:` URL.
-    #[schema(example = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")]
+    #[schema(
+        example = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    )]
     logo: Option<String>,
     /// What is said on its first page.
     #[schema(example = "What your webhooks get, and how they are.")]

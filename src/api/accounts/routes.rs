@@ -42,8 +42,7 @@ pub async fn list(
     api: web::Data<Api>,
     ListQuery { filter, part }: ListQuery<AccountsFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let rows =
-        move |api: &Api, window: Window| Ok(across::accounts(api, &filter, window).map(|one| account_row(&one)));
+    let rows = move |api: &Api, window: Window| Ok(across::accounts(api, &filter, window).map(|one| account_row(&one)));
     answer(&api, tenant.account().number, part, rows).await
 }
 
