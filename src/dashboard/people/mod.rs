@@ -12,6 +12,7 @@ pub mod team;
 mod ticket;
 mod you;
 
+pub use super::links::see_other;
 use actix_web::web;
 
 /// The pages that are of no account.
