@@ -197,7 +197,9 @@ fn forms() -> Vec<Form> {
                     None => "",
                 };
                 let is_portals = file.parent().is_some_and(|folder| folder.ends_with("portal"));
-                let is_of_account = !path.starts_with("/dashboard") && !is_portals;
+                // What tries operations of the API asks for each by itself, and is in no portal.
+                let is_trying = file.ends_with("trying.rs");
+                let is_of_account = !path.starts_with("/dashboard") && !is_portals && !is_trying;
                 forms.push(Form { path: path.into(), taken: taken.into(), is_of_account });
             }
         }
