@@ -36,6 +36,11 @@ pub fn changed(asked: &str, changes: &[(&str, Option<&str>)]) -> String {
     with_query(path, kept.chain(changes.iter().copied()))
 }
 
+/// The documentation of a contract, at its part on signatures.
+pub fn docs_of(dialect: &str) -> String {
+    format!("/docs/webhooks/{}#verifying-signatures", part(dialect))
+}
+
 /// Whether it is an address that may be a link: others may have written it.
 pub fn is_web(url: &str) -> bool {
     url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))

@@ -4,12 +4,14 @@
 
 mod assets;
 mod away;
+mod find;
 mod frame;
 mod links;
 mod overview;
 mod parts;
 mod posted;
 mod seat;
+mod webhooks;
 
 use actix_web::{Scope, web};
 
@@ -22,5 +24,5 @@ pub fn routes(to: &mut web::ServiceConfig) {
 
 /// The pages of one account, below wherever they are.
 fn pages(scope: Scope) -> Scope {
-    scope.configure(overview::routes)
+    scope.configure(overview::routes).configure(find::routes).configure(webhooks::routes)
 }

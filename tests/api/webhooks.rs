@@ -385,10 +385,10 @@ async fn a_webhooks_own_reply_says_how_its_deliveries_stand() {
     let body = json!({"url": "https://example.com/hook", "events": ["a"]});
     let path = format!("/api/v1/webhooks/{}", id(&server.post("/api/v1/webhooks").json(body).send().await.data(201)));
     let lane = async || server.get(&path).send().await.data(200)["lane"].clone();
-    let nothing = json!({"window": 4, "places": 0, "waits_for": "nothing_to_send", "until": null});
+    let nothing = json!({"window": 4, "places": 0, "wanted": null, "waits_for": "nothing_to_send", "until": null});
     assert_eq!(lane().await, nothing, "none is open, whatever the lane would wait for");
     server.post("/api/v1/events").json(json!({"type": "a", "data": 1})).send().await.data(202);
-    let limited = json!({"window": 4, "places": 0, "waits_for": "rate_limited", "until": "2023-11-14T22:13:21.000Z"});
+    let limited = json!({"window": 4, "places": 0, "wanted": null, "waits_for": "rate_limited", "until": "2023-11-14T22:13:21.000Z"});
     assert_eq!(lane().await, limited);
     server.stop().await;
 }

@@ -6,6 +6,7 @@ pub mod copy;
 pub mod empty;
 pub mod field;
 pub mod json;
+pub mod number;
 pub mod pager;
 pub mod said;
 pub mod state;

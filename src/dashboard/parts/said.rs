@@ -17,6 +17,8 @@ const SAID: &[(&str, &str)] = &[
     ("cancelled", "Stopped where it was."),
     ("revoked", "Revoked."),
     ("published", "Published."),
+    ("asked", "Its endpoint was asked: below stands what came of it."),
+    ("done-ticked", "Done with all that were ticked."),
     ("logged-out", "Logged out."),
 ];
 

@@ -1,0 +1,57 @@
+//! What one can do to a webhook, as buttons: what is done often at the top of its page, the rest below. Only for who may do it.
+
+use maud::{Markup, html};
+
+use super::ways;
+use crate::api::webhooks::view::WebhookView;
+use crate::dashboard::frame::token;
+use crate::dashboard::links;
+use crate::dashboard::seat::Seat;
+
+/// At the top.
+pub fn first(seat: &Seat, webhook: &WebhookView) -> Markup {
+    let below = |page: &str| ways::below(seat, &webhook.id, page);
+    html! {
+        @if webhook.url.is_some() { a.button.main href=(below("test")) { "Send a test event" } }
+        a.button href=(below("edit")) { "Edit" }
+        @match webhook.status {
+            "disabled" => (press(seat, &below("enable"), "Enable")),
+            "paused" => (press(seat, &below("resume"), "Resume")),
+            _ => (press(seat, &below("pause"), "Pause")),
+        }
+        @if webhook.status == "unverified" && webhook.url.is_some() { (press(seat, &below("verify"), "Verify")) }
+    }
+}
+
+/// Below.
+pub fn further(seat: &Seat, webhook: &WebhookView) -> Markup {
+    let below = |page: &str| ways::below(seat, &webhook.id, page);
+    let has_endpoint = webhook.url.as_deref().is_some_and(|url| !url.starts_with("mailto:"));
+    let dead_letters = links::with_query(&seat.at("dead-letters"), [("webhook", Some(webhook.id.as_str()))]);
+    html! {
+        h2 { "More to do" }
+        div.acts.further {
+            @if has_endpoint { (press(seat, &below("check"), "Check the endpoint")) }
+            @if has_endpoint && webhook.ownership_check && webhook.status != "unverified" { (press(seat, &below("verify"), "Verify again")) }
+            (press(seat, &below("secret"), "Show the secret"))
+            a.button href=(below("rotate")) { "Rotate the secret" }
+            @if webhook.dead > 0 { a.button href=(dead_letters) { "Replay or discard dead letters" } }
+        }
+        @if webhook.status != "disabled" {
+            form.inline method="post" action=(below("disable")) {
+                (token(seat))
+                label for="reason" { "Disable it, because" }
+                input #reason name="reason" maxlength="200" placeholder="the endpoint moves on Friday";
+                button type="submit" { "Disable" }
+            }
+        }
+        div.acts.further {
+            @if webhook.open > 0 { a.button.danger href=(below("cancel")) { "Cancel open deliveries" } }
+            a.button.danger href=(below("delete")) { "Delete" }
+        }
+    }
+}
+
+fn press(seat: &Seat, action: &str, label: &str) -> Markup {
+    html! { form method="post" action=(action) { (token(seat)) button type="submit" { (label) } } }
+}

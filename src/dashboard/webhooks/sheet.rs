@@ -1,0 +1,439 @@
+//! A webhook's settings as the texts of a form, and back as the JSON that the API takes. What stays true: only what was changed on
+//! the form is said, so what somebody else changed meanwhile stays; and what cannot be read is named by its field. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::written::{pairs, pairs_text, span_text, spans};
+use crate::dashboard::posted::Fields;
+use crate::domain::Invalid;
+
+/// How a field's text is written in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// As a text.
+    Text,
+    /// One a line: a list.
+    Lines,
+    /// As a number.
+    Number,
+    /// Lengths of time, with commas between: a list of seconds.
+    Spans,
+    /// One length of time: seconds.
+    Span,
+    /// A box: whether it is ticked.
+    Tick,
+    /// `name: value`, one a line.
+    Pairs,
+    /// JSON.
+    Json,
+}
+
+/// All fields, by the names of the API with dots between. A field that begins with the name of another setting and a dot is a part of
+/// that; `.is` and `.on` say whether there is such a setting at all.
+const FIELDS: &[(&str, Kind)] = &[
+    ("mode", Kind::Text),
+    ("url", Kind::Text),
+    ("dialect", Kind::Text),
+    ("events", Kind::Lines),
+    ("secret", Kind::Text),
+    ("signing", Kind::Text),
+    ("name", Kind::Text),
+    ("description", Kind::Text),
+    ("uid", Kind::Text),
+    ("tags", Kind::Lines),
+    ("metadata", Kind::Pairs),
+    ("channels", Kind::Lines),
+    ("filter", Kind::Text),
+    ("shape", Kind::Json),
+    ("headers", Kind::Pairs),
+    ("auth.type", Kind::Text),
+    ("auth.username", Kind::Text),
+    ("auth.password", Kind::Text),
+    ("auth.token", Kind::Text),
+    ("auth.name", Kind::Text),
+    ("auth.value", Kind::Text),
+    ("auth.token_url", Kind::Text),
+    ("auth.client_id", Kind::Text),
+    ("auth.client_secret", Kind::Text),
+    ("auth.scope", Kind::Text),
+    ("auth.audience", Kind::Text),
+    ("auth.client_auth", Kind::Text),
+    ("auth.extra", Kind::Pairs),
+    ("order", Kind::Text),
+    ("order_key", Kind::Text),
+    ("on_dead", Kind::Text),
+    ("rate_limit.per_second", Kind::Number),
+    ("rate_limit.per_minute", Kind::Number),
+    ("rate_limit.burst", Kind::Number),
+    ("timeout", Kind::Number),
+    ("max_in_flight", Kind::Number),
+    ("retry.delays", Kind::Spans),
+    ("retry.jitter_percent", Kind::Number),
+    ("success", Kind::Lines),
+    ("disable.is", Kind::Text),
+    ("disable.gone", Kind::Tick),
+    ("disable.after", Kind::Text),
+    ("disable.failures", Kind::Number),
+    ("disable.consecutive_failures", Kind::Number),
+    ("disable.failing_seconds", Kind::Span),
+    ("disable.probe_after_seconds", Kind::Span),
+    ("ownership_check", Kind::Tick),
+    ("test_mode", Kind::Tick),
+    ("notices.on", Kind::Tick),
+    ("notices.quiet_seconds", Kind::Span),
+    ("allow", Kind::Lines),
+    ("tls.ca", Kind::Text),
+    ("tls.client_certificate", Kind::Text),
+    ("tls.client_key", Kind::Text),
+];
+
+/// What is never written into a form.
+const SECRETS: [&str; 6] =
+    ["secret", "auth.password", "auth.token", "auth.value", "auth.client_secret", "tls.client_key"];
+
+/// Settings whose parts stay where nothing is said of them; of all others all parts are said.
+const BY_PARTS: [&str; 1] = ["tls"];
+
+/// The texts of a form.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sheet(BTreeMap<&'static str, String>);
+
+impl Sheet {
+    /// A form that nothing was written into, but the dialect that is meant.
+    pub fn blank(dialect: &str) -> Self {
+        let texts = [("mode", "push".to_owned()), ("dialect", dialect.to_owned())];
+        Self(texts.into())
+    }
+
+    /// What a webhook's view says.
+    pub fn of(view: &Map<String, Value>) -> Self {
+        let mut sheet = Self::default();
+        for (name, kind) in FIELDS {
+            let value = match *name {
+                "disable.is" => view.get("disable").map(|rule| json!(if rule.is_null() { "" } else { "own" })),
+                "notices.on" => view.get("notices").map(|notices| json!(!notices.is_null())),
+                _ => at(view, name).cloned(),
+            };
+            let text = value.map_or(String::new(), |value| text_of(*kind, &value));
+            if !SECRETS.contains(name) {
+                sheet.set(name, &text);
+            }
+        }
+        sheet
+    }
+
+    /// What was posted; what the form did not have is as it was before. Types are ticked in a list (`event`), or written into lines
+    /// beside it (`events`).
+    pub fn read(fields: &Fields, before: &Self) -> Self {
+        let mut sheet = Self::default();
+        for (name, kind) in FIELDS {
+            // Of a box that is not ticked nothing is posted.
+            let absent = if *kind == Kind::Tick { "" } else { before.get(name) };
+            sheet.set(name, fields.raw(name).unwrap_or(absent));
+        }
+        let types = [sheet.get("events"), "\n", &fields.all("event").collect::<Vec<_>>().join("\n")].concat();
+        sheet.set("events", &types);
+        sheet
+    }
+
+    /// What [`Self::to_json`] wrote; none if it is something else.
+    pub fn from_json(text: &str) -> Option<Self> {
+        let texts: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
+        let mut sheet = Self::default();
+        for (name, _) in FIELDS {
+            sheet.set(name, texts.get(*name).map_or("", String::as_str));
+        }
+        Some(sheet)
+    }
+
+    /// For a field that nobody sees.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(&self.0).expect("texts are JSON")
+    }
+
+    /// The text of a field.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    /// Whether a box is ticked.
+    pub fn is_on(&self, name: &str) -> bool {
+        !self.get(name).is_empty()
+    }
+
+    /// Whether something is in one of the fields of this setting.
+    pub fn says(&self, setting: &str) -> bool {
+        self.0.iter().any(|(name, text)| setting_of(name) == setting && !text.is_empty())
+    }
+
+    /// Without what must not be shown again.
+    pub fn without_secrets(mut self) -> Self {
+        self.0.retain(|name, _| !SECRETS.contains(name));
+        self
+    }
+
+    /// What this says that `before` did not, as the API takes it; null is what was taken away.
+    pub fn changes(&self, before: &Self) -> Result<Map<String, Value>, Invalid> {
+        let mut said = Map::new();
+        let differs = |name: &str| self.get(name) != before.get(name);
+        for setting in FIELDS.iter().map(|(name, _)| setting_of(name)) {
+            let mut parts = FIELDS.iter().filter(|(name, _)| setting_of(name) == setting);
+            if !said.contains_key(setting) && parts.any(|(name, _)| differs(name)) {
+                said.insert(setting.to_owned(), self.value(setting, before)?);
+            }
+        }
+        Ok(said)
+    }
+
+    /// A setting in JSON.
+    fn value(&self, setting: &str, before: &Self) -> Result<Value, Invalid> {
+        if let Some((_, kind)) = FIELDS.iter().find(|(name, _)| *name == setting) {
+            return value_of(setting, *kind, self.get(setting));
+        }
+        let is_there = match setting {
+            "disable" => self.get("disable.is") == "own",
+            "notices" => self.is_on("notices.on"),
+            "auth" => self.is_on("auth.type"),
+            // A jitter alone is no schedule.
+            "retry" => self.is_on("retry.delays"),
+            _ => self.says(setting) || BY_PARTS.contains(&setting),
+        };
+        if !is_there {
+            return Ok(Value::Null);
+        }
+        let mut whole = Map::new();
+        for (name, kind) in FIELDS.iter().filter(|(name, _)| setting_of(name) == setting) {
+            let (_, part) = name.split_once('.').unwrap_or_default();
+            let text = self.get(name);
+            let is_meant = match BY_PARTS.contains(&setting) {
+                // A key goes with its certificate.
+                true if *name == "tls.client_key" && text.is_empty() => {
+                    !self.is_on("tls.client_certificate") && before.is_on("tls.client_certificate")
+                }
+                true => text != before.get(name),
+                false => !text.is_empty() && self.belongs(name),
+            };
+            if is_meant {
+                whole.insert(part.to_owned(), value_of(name, *kind, text)?);
+            }
+        }
+        Ok(whole.into())
+    }
+
+    /// Whether a part counts where others say what the setting is.
+    fn belongs(&self, name: &str) -> bool {
+        let of_auth: &[&str] = match self.get("auth.type") {
+            "basic" => &["auth.username", "auth.password"],
+            "bearer" => &["auth.token"],
+            "header" => &["auth.name", "auth.value"],
+            _ => &[
+                "auth.token_url",
+                "auth.client_id",
+                "auth.client_secret",
+                "auth.scope",
+                "auth.audience",
+                "auth.client_auth",
+                "auth.extra",
+            ],
+        };
+        match setting_of(name) {
+            "auth" => name == "auth.type" || of_auth.contains(&name),
+            _ => !name.ends_with(".is") && !name.ends_with(".on"),
+        }
+    }
+
+    fn set(&mut self, name: &'static str, text: &str) {
+        let kind = FIELDS.iter().find(|(known, _)| *known == name).map_or(Kind::Text, |(_, kind)| *kind);
+        let text = text.replace("\r\n", "\n");
+        let text = match kind {
+            Kind::Lines => lines(&text).into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("\n"),
+            Kind::Tick => if text.is_empty() { String::new() } else { "on".to_owned() },
+            _ => text.trim().to_owned(),
+        };
+        match text.is_empty() {
+            true => drop(self.0.remove(name)),
+            false => drop(self.0.insert(name, text)),
+        }
+    }
+}
+
+/// The field of a form that an error about this field of the API's is shown at: `events` for `events[2]`, and the first part of a
+/// setting where that has no field of its own.
+pub fn place_of(field: &str) -> Option<&'static str> {
+    let mut path = field;
+    loop {
+        let is = |(name, _): &&(&'static str, Kind)| *name == path;
+        let is_part = |(name, _): &&(&'static str, Kind)| setting_of(name) == path;
+        if let Some((name, _)) = FIELDS.iter().find(is).or_else(|| FIELDS.iter().find(is_part)) {
+            return Some(*name);
+        }
+        path = &path[..path.rfind(['.', '['])?];
+    }
+}
+
+/// What a view says at the path of a field.
+fn at<'v>(view: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    let mut parts = name.split('.');
+    let whole = view.get(parts.next()?)?;
+    parts.try_fold(whole, |at, part| at.get(part))
+}
+
+/// The setting that a field is, or is a part of.
+fn setting_of(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(setting, _)| setting)
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
+}
+
+fn value_of(name: &str, kind: Kind, text: &str) -> Result<Value, Invalid> {
+    if kind == Kind::Tick {
+        return Ok(json!(!text.is_empty()));
+    }
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    let number = || text.parse::<u64>().map_err(|_| Invalid::new(name, "must be a whole number"));
+    Ok(match kind {
+        Kind::Text | Kind::Tick => json!(text),
+        Kind::Lines => json!(lines(text)),
+        Kind::Number => json!(number()?),
+        Kind::Spans => json!(spans(name, text)?),
+        Kind::Span => match spans(name, text)?.as_slice() {
+            [one] => json!(one),
+            _ => return Err(Invalid::new(name, "must be one length of time, such as 30m")),
+        },
+        Kind::Pairs => pairs(name, text)?.into(),
+        Kind::Json => serde_json::from_str(text).map_err(|error| Invalid::new(name, format!("is not JSON: {error}")))?,
+    })
+}
+
+fn text_of(kind: Kind, value: &Value) -> String {
+    let texts = || value.as_array().into_iter().flatten();
+    match (kind, value) {
+        (_, Value::Null) => String::new(),
+        (Kind::Text, Value::String(text)) => text.clone(),
+        (Kind::Number, Value::Number(number)) => number.to_string(),
+        (Kind::Tick, Value::Bool(true)) => "on".into(),
+        (Kind::Lines, _) => texts().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"),
+        (Kind::Spans, _) => texts().filter_map(Value::as_u64).map(span_text).collect::<Vec<_>>().join(", "),
+        (Kind::Span, _) => value.as_u64().map_or(String::new(), span_text),
+        (Kind::Pairs, Value::Object(pairs)) => pairs_text(pairs),
+        (Kind::Json, _) => serde_json::to_string_pretty(value).unwrap_or_default(),
+        // Of a secret it is shown that there is one.
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn posted(text: &str) -> Sheet {
+        Sheet::read(&Fields::read(text.as_bytes()), &Sheet::default())
+    }
+
+    fn view() -> Map<String, Value> {
+        let view = json!({
+            "url": "https://a.example/", "events": ["b", "a"], "dialect": "standard", "mode": "push", "name": null,
+            "headers": {"X-A": "1"}, "retry": {"delays": [5, 300, 3600], "jitter_percent": 10}, "timeout": 10,
+            "disable": {"gone": true, "exhausted": false, "after": null, "failures": null, "consecutive_failures": 20,
+                "failing_seconds": 86400, "probe_after_seconds": null},
+            "auth": {"type": "basic", "username": "me", "password": true, "token": null}, "notices": null,
+            "ownership_check": false, "test_mode": false, "tags": ["x"], "metadata": {"note": "two\nlines"},
+            "tls": {"ca": null, "client_certificate": "PEM", "client_key": true},
+        });
+        let Value::Object(view) = view else { unreachable!("it is an object") };
+        view
+    }
+
+    #[test]
+    fn a_form_that_nothing_was_changed_on_says_nothing() {
+        let sheet = Sheet::of(&view());
+        assert_eq!(sheet.changes(&sheet), Ok(Map::new()));
+        assert_eq!(Sheet::from_json(&sheet.to_json()), Some(sheet.clone()), "it goes through a hidden field");
+        assert_eq!((sheet.get("retry.delays"), sheet.get("disable.failing_seconds")), ("5s, 5m, 1h", "1d"));
+        assert_eq!((sheet.get("events"), sheet.get("auth.password")), ("a\nb", ""));
+    }
+
+    #[test]
+    fn only_what_was_changed_is_said_and_null_is_what_was_taken_away() {
+        let before = Sheet::of(&view());
+        let change = |changes: &[(&'static str, &str)]| {
+            let mut sheet = before.clone();
+            changes.iter().for_each(|(name, text)| sheet.set(name, text));
+            Value::Object(sheet.changes(&before).expect("a form"))
+        };
+        assert_eq!(change(&[("url", "https://b.example/")]), json!({"url": "https://b.example/"}));
+        assert_eq!(change(&[("timeout", ""), ("tags", "")]), json!({"timeout": null, "tags": null}));
+        let retry = json!({"retry": {"delays": [60, 7200], "jitter_percent": 10}});
+        assert_eq!(change(&[("retry.delays", "1m 2h")]), retry);
+        assert_eq!(change(&[("retry.delays", "")]), json!({"retry": null}));
+        assert_eq!(change(&[("disable.is", "")]), json!({"disable": null}));
+        assert_eq!(
+            change(&[("disable.gone", ""), ("disable.failing_seconds", "")]),
+            json!({"disable": {"consecutive_failures": 20}})
+        );
+        assert_eq!(change(&[("auth.username", "you")]), json!({"auth": {"type": "basic", "username": "you"}}));
+        assert_eq!(
+            change(&[("auth.type", "bearer"), ("auth.token", "t")]),
+            json!({"auth": {"type": "bearer", "token": "t"}}),
+            "what belongs to another way is left out"
+        );
+        assert_eq!(change(&[("auth.type", "")]), json!({"auth": null}));
+        assert_eq!(change(&[("tls.ca", "PEM")]), json!({"tls": {"ca": "PEM"}}), "what is not said stays");
+        assert_eq!(change(&[("tls.client_certificate", "")]), json!({"tls": {"client_certificate": null, "client_key": null}}));
+        assert_eq!(change(&[("notices.on", "on")]), json!({"notices": {}}));
+        assert_eq!(change(&[("metadata", "a: b")]), json!({"metadata": {"a": "b"}}));
+    }
+
+    #[test]
+    fn what_a_form_does_not_have_stays_as_it_was_but_for_boxes() {
+        let before = Sheet::of(&view());
+        let said = Sheet::read(&Fields::read(b"events=a%0Ab&name=New"), &before);
+        let changes = said.changes(&before).expect("a form");
+        let rule = json!({"consecutive_failures": 20, "failing_seconds": 86400});
+        assert_eq!(Value::Object(changes), json!({"name": "New", "disable": rule}));
+    }
+
+    #[test]
+    fn a_new_webhook_says_what_was_written_only() {
+        let said = posted("mode=push&url=https%3A%2F%2Fa.example%2F&dialect=standard&event=a.b&event=c&events=d.*%0D%0A");
+        let changes = said.changes(&Sheet::blank("standard")).expect("a form");
+        assert_eq!(Value::Object(changes), json!({"url": "https://a.example/", "events": ["a.b", "c", "d.*"]}));
+        let pulled = posted("mode=pull&events=*&rate_limit.per_second=&ownership_check=on");
+        let changes = pulled.changes(&Sheet::blank("")).expect("a form");
+        assert_eq!(Value::Object(changes), json!({"mode": "pull", "events": ["*"], "ownership_check": true}));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_and_an_error_has_a_place() {
+        let wrong = |text: &str| posted(text).changes(&Sheet::default()).expect_err("it is wrong").field;
+        assert_eq!(wrong("timeout=soon"), "timeout");
+        assert_eq!(wrong("rate_limit.per_second=1.5"), "rate_limit.per_second");
+        assert_eq!(wrong("retry.delays=5x"), "retry.delays");
+        assert_eq!(wrong("headers=no+colon"), "headers");
+        assert_eq!(wrong("shape=%7B"), "shape");
+        for (field, place) in [
+            ("url", "url"),
+            ("events[2]", "events"),
+            ("headers.X-A", "headers"),
+            ("retry.delays[0]", "retry.delays"),
+            ("rate_limit", "rate_limit.per_second"),
+            ("disable.failures", "disable.failures"),
+            ("metadata.a.b", "metadata"),
+        ] {
+            assert_eq!(place_of(field), Some(place));
+        }
+        assert_eq!(place_of("enabled"), None);
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_again() {
+        let sheet = posted("secret=s&auth.type=bearer&auth.token=t&url=x").without_secrets();
+        assert_eq!((sheet.get("secret"), sheet.get("auth.token"), sheet.get("url")), ("", "", "x"));
+    }
+}
