@@ -23,7 +23,10 @@ pub fn offered(api: &Api, account: AccountNumber, dialect: Option<&Dialect>) -> 
         let registry = api.store.registry();
         let own = registry.event_types_of(account).map(|known| known.own());
         let in_use = own.filter(|own| own.retired_at.is_none());
-        in_use.take(OFFERED_MAX).map(|own| Offered { name: own.name.clone(), description: own.description.clone() }).collect()
+        in_use
+            .take(OFFERED_MAX)
+            .map(|own| Offered { name: own.name.clone(), description: own.description.clone() })
+            .collect()
     };
     let documented = dialect.into_iter().flat_map(|dialect| &dialect.catalogue);
     for known in documented.take(OFFERED_MAX) {

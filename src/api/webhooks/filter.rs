@@ -98,7 +98,8 @@ mod tests {
         };
         assert!(["ACME", "/hook", "CRM-", "00000000-0000"].into_iter().all(finds));
         assert!(!finds("globex"));
-        let both = WebhooksFilter { text: Some("acme".into()), status: Some("paused".into()), ..WebhooksFilter::default() };
+        let both =
+            WebhooksFilter { text: Some("acme".into()), status: Some("paused".into()), ..WebhooksFilter::default() };
         assert!(!both.read().expect("a filter").wants(&webhook, Some(shown)), "all that is said must hold");
     }
 }

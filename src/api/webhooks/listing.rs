@@ -36,12 +36,7 @@ pub fn count(api: &Api, tenant: &Tenant, sought: &Sought) -> RowCount {
 
 /// Of the newest that are sought, the sickest first, `limit` of them at most; and whether there are more than were looked at.
 /// Those that are well come last, the newest first.
-pub fn sickest(
-    api: &Api,
-    tenant: &Tenant,
-    sought: &Sought,
-    limit: usize,
-) -> Result<(Vec<WebhookView>, bool), Problem> {
+pub fn sickest(api: &Api, tenant: &Tenant, sought: &Sought, limit: usize) -> Result<(Vec<WebhookView>, bool), Problem> {
     let page = found(api, tenant, sought, Window::newest(SICK_EXAMINED_MAX));
     let mut all = Vec::with_capacity(page.rows.len());
     for webhook in page.rows {
@@ -51,7 +46,8 @@ pub fn sickest(
     all.sort_by_key(|(sickness, ..)| Reverse(*sickness));
     all.truncate(limit);
     let by = reach(api, tenant).onlooker();
-    let shown = |(_, webhook, tally): &(Sickness, Arc<Webhook>, Tally)| view(webhook, &by, tally, |at| api.store.shown(at));
+    let shown =
+        |(_, webhook, tally): &(Sickness, Arc<Webhook>, Tally)| view(webhook, &by, tally, |at| api.store.shown(at));
     Ok((all.iter().map(shown).collect(), page.next.is_some()))
 }
 

@@ -141,6 +141,9 @@ pub struct WebhookView {
     /// When one delivery goes out to see whether the endpoint of a disabled webhook is well again.
     #[schema(format = DateTime)]
     pub probe_at: Option<String>,
+    /// When it goes on by itself, where it was paused until then; null where somebody resumes it.
+    #[schema(format = DateTime)]
+    pub resume_at: Option<String>,
     /// Pauses since the last success, because its endpoint could not be reached or asked for one, or there was no access token
     /// for it.
     pub pauses: u8,
@@ -247,6 +250,7 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
         consecutive_failures: tally.consecutive_failures,
         failing_since: tally.failing_since.map(shown),
         probe_at: webhook.status.probe_at().map(shown),
+        resume_at: webhook.resumes_at.map(shown),
         pauses: tally.backoff.step,
         paused_until: (tally.backoff.step > 0).then(|| shown(tally.backoff.until)),
         lane: None,

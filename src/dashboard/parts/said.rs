@@ -8,7 +8,7 @@ const SAID: &[(&str, &str)] = &[
     ("saved", "Saved."),
     ("created", "Created."),
     ("deleted", "Deleted."),
-    ("paused", "Paused. What is due waits until it is resumed."),
+    ("paused", "Paused. What is due waits until it goes on."),
     ("resumed", "Resumed."),
     ("enabled", "Enabled. What was held goes out now."),
     ("disabled", "Disabled. What is due is held."),

@@ -7,11 +7,13 @@ use serde::Deserialize;
 use super::ways;
 use crate::api::access::auth::Manage;
 use crate::api::webhooks::reach::reach;
+use crate::api::webhooks::steering::PauseInput;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::parts::state::{Meaning, of_status, state};
-use crate::dashboard::posted::Posted;
+use crate::dashboard::posted::{Fields, Posted};
+use crate::domain::{Invalid, time};
 
 /// Which webhook, and what is done.
 #[derive(Debug, Deserialize)]
@@ -30,13 +32,23 @@ pub async fn steer(
     let (seat, id) = (&posted.seat, path.id.as_str());
     let reach = reach(&api, seat.tenant());
     let (done, said) = match path.act.as_str() {
-        "pause" => (reach.pause(id).await, "paused"),
+        "pause" => (reach.pause(id, how_long(&posted.fields)?).await, "paused"),
         "resume" => (reach.resume(id).await, "resumed"),
         "enable" => (reach.enable(id).await, "enabled"),
         _ => return Err(Problem::not_found("page").into()),
     };
     done?;
     Ok(ways::on_to(&ways::of(seat, id), said))
+}
+
+/// For how long, or until when: a browser's field has a time without a zone, which is in UTC here.
+fn how_long(fields: &Fields) -> Result<PauseInput, Invalid> {
+    let seconds = |text: &str| text.parse().map_err(|_| Invalid::new("seconds", "must be seconds"));
+    let zoned = |text: &str| match time::parse(text) {
+        Some(_) => text.to_owned(),
+        None => format!("{text}Z"),
+    };
+    Ok(PauseInput { until: fields.text("until").map(zoned), seconds: fields.text("seconds").map(seconds).transpose()? })
 }
 
 /// Disables, with a reason.
@@ -64,11 +76,7 @@ pub async fn verify(
 
 /// Calls its endpoint to see how it is, and shows what was found.
 #[post("/webhooks/{id}/check")]
-pub async fn check(
-    posted: Posted<Manage>,
-    api: web::Data<Api>,
-    of: web::Path<ways::Of>,
-) -> Result<HttpResponse, Away> {
+pub async fn check(posted: Posted<Manage>, api: web::Data<Api>, of: web::Path<ways::Of>) -> Result<HttpResponse, Away> {
     let seat = &posted.seat;
     let found = reach(&api, seat.tenant()).check(&of.id).await?;
     let (meaning, word) = match (found.reachable, found.status_code) {

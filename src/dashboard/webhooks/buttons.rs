@@ -8,6 +8,16 @@ use crate::dashboard::frame::token;
 use crate::dashboard::links;
 use crate::dashboard::seat::Seat;
 
+/// How long it can be paused, in seconds.
+const LENGTHS: [(&str, &str); 6] = [
+    ("900", "15 minutes"),
+    ("3600", "an hour"),
+    ("14400", "4 hours"),
+    ("86400", "a day"),
+    ("604800", "a week"),
+    ("2592000", "30 days"),
+];
+
 /// At the top.
 pub fn first(seat: &Seat, webhook: &WebhookView) -> Markup {
     let below = |page: &str| ways::below(seat, &webhook.id, page);
@@ -38,6 +48,19 @@ pub fn further(seat: &Seat, webhook: &WebhookView) -> Markup {
             @if webhook.dead > 0 { a.button href=(dead_letters) { "Replay or discard dead letters" } }
         }
         @if webhook.status != "disabled" {
+            form.inline method="post" action=(below("pause")) {
+                (token(seat))
+                label for="seconds" { "Pause it for" }
+                select #seconds name="seconds" { @for (seconds, called) in LENGTHS { option value=(seconds) { (called) } } }
+                button type="submit" { "Pause" }
+            }
+            form.inline method="post" action=(below("pause")) {
+                (token(seat))
+                label for="until" { "Pause it until" }
+                input #until type="datetime-local" name="until" required;
+                span.hint { "UTC" }
+                button type="submit" { "Pause" }
+            }
             form.inline method="post" action=(below("disable")) {
                 (token(seat))
                 label for="reason" { "Disable it, because" }

@@ -70,8 +70,7 @@ pub async fn ask_cancel(
         p { "A cancelled delivery can be replayed as long as its event is kept." }
     };
     let (action, back) = (ways::below(&seat, &of.id, "cancel"), ways::of(&seat, &of.id));
-    let confirm =
-        Confirm { words: &words, action: &action, button: "Cancel what is open", back: &back, fields: &[] };
+    let confirm = Confirm { words: &words, action: &action, button: "Cancel what is open", back: &back, fields: &[] };
     Ok(Page::new("Cancel open deliveries", Part::Webhooks).show(&seat, &confirm.show(&seat)))
 }
 

@@ -107,7 +107,8 @@ impl Filled<'_> {
 
     /// A part that opens.
     fn part(&self, title: &str, settings: &[&str], inner: &Markup) -> Markup {
-        let of_part = |field: &str| settings.iter().any(|setting| field == *setting || field.starts_with(&format!("{setting}.")));
+        let of_part =
+            |field: &str| settings.iter().any(|setting| field == *setting || field.starts_with(&format!("{setting}.")));
         let is_wrong = self.problem.and_then(Problem::field).is_some_and(of_part);
         let is_said = settings.iter().any(|setting| self.sheet.says(setting));
         html! {
@@ -229,7 +230,9 @@ fn headers(filled: Filled<'_>) -> Markup {
 }
 
 fn pace(filled: Filled<'_>) -> Markup {
-    let key = format!("Only events with the same value there wait for each other, such as data.task_id; at most {KEY_PATH_BYTES_MAX} bytes.");
+    let key = format!(
+        "Only events with the same value there wait for each other, such as data.task_id; at most {KEY_PATH_BYTES_MAX} bytes."
+    );
     let at_once = format!("1 to {MAX_IN_FLIGHT_MAX}; {}.", filled.usual.max_in_flight);
     html! {
         (filled.choice("order", "Order", "", &[("", "in no order: as fast as the endpoint takes them"), ("fifo", "one at a time, as they were accepted")]))

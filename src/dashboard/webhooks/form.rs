@@ -65,11 +65,7 @@ pub async fn edit(seat: Looks<Manage>, api: web::Data<Api>, of: web::Path<ways::
 }
 
 #[post("/webhooks/{id}/edit")]
-pub async fn save(
-    posted: Posted<Manage>,
-    api: web::Data<Api>,
-    of: web::Path<ways::Of>,
-) -> Result<HttpResponse, Away> {
+pub async fn save(posted: Posted<Manage>, api: web::Data<Api>, of: web::Path<ways::Of>) -> Result<HttpResponse, Away> {
     let (seat, reach) = (&posted.seat, reach(&api, posted.seat.tenant()));
     let webhook = reach.webhook(&of.id)?;
     let now = Sheet::of(&object(&reach.view(&webhook)?));
@@ -84,9 +80,7 @@ pub async fn save(
     match saved {
         Ok((_, warnings)) if warnings.is_empty() => Ok(ways::on_to(&ways::of(seat, &id), "saved")),
         Ok((webhook, warnings)) => Ok(done(seat, "Webhook changed", &reach.view(&webhook)?, &warnings)),
-        Err(problem) => {
-            Form { seat, api: &api, sheet: sheet.without_secrets(), before, id: Some(id) }.refuse(problem)
-        }
+        Err(problem) => Form { seat, api: &api, sheet: sheet.without_secrets(), before, id: Some(id) }.refuse(problem),
     }
 }
 
@@ -127,7 +121,8 @@ impl Form<'_> {
             is_pulled,
             may_open: seat.tenant().is_admin(),
         };
-        let (title, button) = if self.id.is_some() { ("Edit webhook", "Save") } else { ("New webhook", "Create webhook") };
+        let (title, button) =
+            if self.id.is_some() { ("Edit webhook", "Save") } else { ("New webhook", "Create webhook") };
         let (action, back) = match &self.id {
             Some(id) => (ways::below(seat, id, "edit"), ways::of(seat, id)),
             None => (seat.at("webhooks/new"), seat.at("webhooks")),

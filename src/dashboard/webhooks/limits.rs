@@ -52,7 +52,8 @@ fn so_far(rule: &DisableRule, webhook: &WebhookView, now: UnixMs) -> Vec<SoFar> 
         all.push(SoFar { is, of: seconds, words: format!("{failing}; it may be {}", duration(seconds)) });
     }
     if rule.after != After::Never && webhook.consecutive_failures > 0 {
-        let words = "nothing succeeded since the first failure: a delivery that began since then can disable it".to_owned();
+        let words =
+            "nothing succeeded since the first failure: a delivery that began since then can disable it".to_owned();
         all.push(SoFar { is: 1, of: 2, words });
     }
     all
@@ -90,11 +91,15 @@ mod tests {
         let webhook = Webhook::new(1, "standard", url, vec![EventFilter::All]);
         let by = Onlooker { account: "a".into(), may_manage: true, dialects: std::sync::Arc::default() };
         let shown = |tally: &Tally| view(&webhook, &by, tally, |at| at);
-        let rule = DisableRule { consecutive_failures: Some(20), failing_seconds: Some(3_600), ..DisableRule::default() };
+        let rule =
+            DisableRule { consecutive_failures: Some(20), failing_seconds: Some(3_600), ..DisableRule::default() };
         let failing = Tally { consecutive_failures: 3, failing_since: Some(NOW - 720_000), ..Tally::default() };
         let far: Vec<_> = so_far(&rule, &shown(&failing), NOW).into_iter().map(|one| (one.is, one.of)).collect();
         assert_eq!(far, [(3, 20), (720, 3_600)]);
         assert!(so_far(&rule, &shown(&Tally::default()), NOW).iter().all(|one| one.is == 0));
-        assert_eq!(so_far(&DisableRule { after: After::Deliveries, ..DisableRule::default() }, &shown(&failing), NOW).len(), 1);
+        assert_eq!(
+            so_far(&DisableRule { after: After::Deliveries, ..DisableRule::default() }, &shown(&failing), NOW).len(),
+            1
+        );
     }
 }

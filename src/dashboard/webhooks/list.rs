@@ -62,7 +62,11 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) 
     };
     let title = match problem {
         Some(_) => "Webhooks".to_owned(),
-        None => format!("Webhooks · {}{}", number::count(listed.count.at_least as u64), if listed.count.exact { "" } else { "+" }),
+        None => format!(
+            "Webhooks · {}{}",
+            number::count(listed.count.at_least as u64),
+            if listed.count.exact { "" } else { "+" }
+        ),
     };
     let acts = html! {
         @if seat.may(Scope::Manage) { a.button.main href=(seat.at("webhooks/new")) { "New webhook" } }

@@ -9,6 +9,7 @@ use super::ways;
 use crate::api::access::auth::Manage;
 use crate::api::http::page::LIMIT_MAX;
 use crate::api::webhooks::reach::{Reach, reach};
+use crate::api::webhooks::steering::PauseInput;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
@@ -66,7 +67,7 @@ impl Act {
 
     async fn one(self, reach: &Reach<'_>, id: &str) -> Result<(), Problem> {
         match self {
-            Self::Pause => reach.pause(id).await.map(drop),
+            Self::Pause => reach.pause(id, PauseInput::default()).await.map(drop),
             Self::Resume => reach.resume(id).await.map(drop),
             Self::Delete => reach.delete(id).await,
         }
@@ -75,7 +76,7 @@ impl Act {
 
 /// Asks, and then does it.
 #[post("/webhooks/many")]
-pub async fn act(posted: Posted<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
+pub async fn ticked(posted: Posted<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     let (seat, fields) = (&posted.seat, &posted.fields);
     let act = Act::read(fields.text("act"))?;
     let ids: Vec<&str> = fields.all("id").collect();
@@ -120,8 +121,7 @@ fn ask(posted: &Posted<Manage>, reach: &Reach<'_>, act: Act, ids: &[&str]) -> Ht
     };
     let mut fields = vec![("act", act.word()), ("sure", "yes")];
     fields.extend(ids.iter().map(|id| ("id", *id)));
-    let (action, back, button) =
-        (seat.at("webhooks/many"), seat.at("webhooks"), format!("{} {many}", act.verb()));
+    let (action, back, button) = (seat.at("webhooks/many"), seat.at("webhooks"), format!("{} {many}", act.verb()));
     let confirm = Confirm { words: &words, action: &action, button: &button, back: &back, fields: &fields };
     Page::new(&button, Part::Webhooks).show(seat, &confirm.show(seat))
 }

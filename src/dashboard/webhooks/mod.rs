@@ -27,7 +27,7 @@ use actix_web::web;
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(list::show);
     to.service(form::new).service(form::create);
-    to.service(many::act);
+    to.service(many::ticked);
     to.service(form::edit).service(form::save);
     to.service(trial::ask).service(trial::send);
     to.service(secret::show).service(secret::ask_rotate).service(secret::rotate);

@@ -130,6 +130,9 @@ mod tests {
         let points = |range: Range| range.span(now).expect("a span").starts().count();
         assert_eq!([Range::Day, Range::Week, Range::Month].map(points), [24, 7 * 24, 30]);
         assert!(Range::ALL.iter().all(|(range, ..)| range.span(now).expect("a span").point_of(now).is_some()));
-        assert_eq!((Range::read(Some("7d")), Range::read(Some("x")), Range::read(None)), (Range::Week, Range::Day, Range::Day));
+        assert_eq!(
+            (Range::read(Some("7d")), Range::read(Some("x")), Range::read(None)),
+            (Range::Week, Range::Day, Range::Day)
+        );
     }
 }

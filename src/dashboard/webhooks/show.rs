@@ -50,7 +50,11 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, of: web::Path<ways::Of
         (settings::facts(&shown, scene.dialect))
         @if may_manage { (buttons::further(&seat, &shown)) }
     };
-    let acts = if may_manage { buttons::first(&seat, &shown) } else { html! {} };
+    let acts = if may_manage {
+        buttons::first(&seat, &shown)
+    } else {
+        html! {}
+    };
     let title = webhook.label();
     Ok(Page { acts, ..Page::new(&title, Part::Webhooks) }.show(&seat, &body))
 }

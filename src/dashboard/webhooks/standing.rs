@@ -22,7 +22,10 @@ pub fn word(webhook: &WebhookView, now: UnixMs) -> (Meaning, String) {
     match webhook.status {
         "disabled" => (Meaning::Dead, "disabled".into()),
         "unverified" => (Meaning::Trouble, "not verified".into()),
-        "paused" => (Meaning::Waiting, "paused".into()),
+        "paused" => {
+            let goes_on = at(webhook.resume_at.as_deref()).map(|at| format!("paused, goes on {}", soon(at, now)));
+            (Meaning::Waiting, goes_on.unwrap_or_else(|| "paused".into()))
+        }
         _ => match failing_for(webhook, now) {
             Some(length) => (Meaning::Trouble, format!("failing for {length}")),
             None => (Meaning::Well, "enabled".into()),
@@ -40,13 +43,21 @@ pub fn sentence(webhook: &WebhookView, known: Known<'_>, now: UnixMs) -> String 
             let probe = probe.map_or(String::new(), |probe| {
                 format!(" One goes out {} to see whether its endpoint is well again.", ago(probe, now))
             });
-            format!("Disabled{since}: {}.{} It goes on once somebody enables it.{probe}", ended(reason), held(webhook.open))
+            format!(
+                "Disabled{since}: {}.{} It goes on once somebody enables it.{probe}",
+                ended(reason),
+                held(webhook.open)
+            )
         }
         "unverified" => {
             let reason = webhook.status_reason.as_deref().unwrap_or("its endpoint was not asked yet");
             format!("Not verified, so nothing is delivered: {}.{}", ended(reason), held(webhook.open))
         }
-        "paused" => format!("Paused{since}.{} It goes on once somebody resumes it.", held(webhook.open)),
+        "paused" => {
+            let goes_on = at(webhook.resume_at.as_deref()).map(|at| soon(at, now));
+            let goes_on = goes_on.unwrap_or_else(|| "once somebody resumes it".into());
+            format!("Paused{since}.{} It goes on {goes_on}.", held(webhook.open))
+        }
         _ => match failing_for(webhook, now) {
             Some(length) => failing(webhook, &length, known, now),
             None => well(webhook, now),

@@ -42,11 +42,7 @@ pub async fn ask(seat: Looks<Manage>, api: web::Data<Api>, of: web::Path<ways::O
 }
 
 #[post("/webhooks/{id}/test")]
-pub async fn send(
-    posted: Posted<Manage>,
-    api: web::Data<Api>,
-    of: web::Path<ways::Of>,
-) -> Result<HttpResponse, Away> {
+pub async fn send(posted: Posted<Manage>, api: web::Data<Api>, of: web::Path<ways::Of>) -> Result<HttpResponse, Away> {
     let (seat, fields) = (&posted.seat, &posted.fields);
     let webhook = reach(&api, seat.tenant()).with_endpoint(&of.id)?;
     match tried(&api, seat, &of.id, fields).await {

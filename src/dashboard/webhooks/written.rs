@@ -17,15 +17,19 @@ pub fn spans(field: &str, text: &str) -> Result<Vec<u64>, Invalid> {
         let (_, seconds) = UNITS.iter().find(|(known, _)| *known == unit)?;
         number.parse::<u64>().ok()?.checked_mul(*seconds)
     };
-    let wrong =
-        |word: &str| Invalid::new(field, format!("must be lengths of time such as 30s, 5m, 2h or 1d, and {word:?} is none"));
+    let wrong = |word: &str| {
+        Invalid::new(field, format!("must be lengths of time such as 30s, 5m, 2h or 1d, and {word:?} is none"))
+    };
     words.map(|word| read(word).ok_or_else(|| wrong(word))).collect()
 }
 
 /// A length of time in the longest unit in which it is a whole number.
 pub fn span_text(seconds: u64) -> String {
     let fits = |(_, length): &&(&str, u64)| seconds >= *length && seconds.is_multiple_of(*length);
-    UNITS.iter().find(fits).map_or_else(|| format!("{seconds}s"), |(unit, length)| format!("{}{unit}", seconds / length))
+    UNITS
+        .iter()
+        .find(fits)
+        .map_or_else(|| format!("{seconds}s"), |(unit, length)| format!("{}{unit}", seconds / length))
 }
 
 /// Named values, one a line, with a colon behind the name. A value with lines or with quotes at its start is a JSON text.
@@ -73,7 +77,8 @@ mod tests {
 
     #[test]
     fn named_values_come_back_as_they_were() {
-        let Value::Object(all) = json!({"a": "b: c", "url": "https://x/", "two": "1\n2", "q": "\"x\"", "e": "", "s": " s "})
+        let Value::Object(all) =
+            json!({"a": "b: c", "url": "https://x/", "two": "1\n2", "q": "\"x\"", "e": "", "s": " s "})
         else {
             unreachable!("it is an object")
         };
