@@ -9,6 +9,7 @@ mod frame;
 mod links;
 mod overview;
 mod parts;
+mod people;
 mod posted;
 mod seat;
 mod webhooks;
@@ -18,11 +19,19 @@ use actix_web::{Scope, web};
 /// All pages.
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
+    to.configure(people::routes);
     to.service(pages(web::scope("/dashboard/@{account}")));
     to.service(pages(web::scope("/portal")));
 }
 
+/// None of them: the dashboard is switched off.
+pub fn no_routes(_: &mut web::ServiceConfig) {}
+
 /// The pages of one account, below wherever they are.
 fn pages(scope: Scope) -> Scope {
-    scope.configure(overview::routes).configure(find::routes).configure(webhooks::routes)
+    scope
+        .configure(overview::routes)
+        .configure(find::routes)
+        .configure(webhooks::routes)
+        .configure(people::team::routes)
 }
