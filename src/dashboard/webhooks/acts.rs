@@ -5,7 +5,7 @@ use maud::html;
 use serde::Deserialize;
 
 use super::ways;
-use crate::api::access::auth::Manage;
+use crate::api::access::auth::{Steers, Tests};
 use crate::api::webhooks::reach::reach;
 use crate::api::webhooks::steering::PauseInput;
 use crate::api::{Api, Problem};
@@ -25,7 +25,7 @@ struct Steered {
 /// Pauses, resumes or enables.
 #[post("/webhooks/{id}/{act}")]
 pub async fn steer(
-    posted: Posted<Manage>,
+    posted: Posted<Steers>,
     api: web::Data<Api>,
     path: web::Path<Steered>,
 ) -> Result<HttpResponse, Away> {
@@ -54,7 +54,7 @@ fn how_long(fields: &Fields) -> Result<PauseInput, Invalid> {
 /// Disables, with a reason.
 #[post("/webhooks/{id}/disable")]
 pub async fn disable(
-    posted: Posted<Manage>,
+    posted: Posted<Steers>,
     api: web::Data<Api>,
     of: web::Path<ways::Of>,
 ) -> Result<HttpResponse, Away> {
@@ -66,7 +66,7 @@ pub async fn disable(
 /// Asks its endpoint again whether it wants deliveries.
 #[post("/webhooks/{id}/verify")]
 pub async fn verify(
-    posted: Posted<Manage>,
+    posted: Posted<Tests>,
     api: web::Data<Api>,
     of: web::Path<ways::Of>,
 ) -> Result<HttpResponse, Away> {
@@ -76,7 +76,7 @@ pub async fn verify(
 
 /// Calls its endpoint to see how it is, and shows what was found.
 #[post("/webhooks/{id}/check")]
-pub async fn check(posted: Posted<Manage>, api: web::Data<Api>, of: web::Path<ways::Of>) -> Result<HttpResponse, Away> {
+pub async fn check(posted: Posted<Tests>, api: web::Data<Api>, of: web::Path<ways::Of>) -> Result<HttpResponse, Away> {
     let seat = &posted.seat;
     let found = reach(&api, seat.tenant()).check(&of.id).await?;
     let (meaning, word) = match (found.reachable, found.status_code) {

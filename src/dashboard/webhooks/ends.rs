@@ -6,7 +6,7 @@ use maud::html;
 
 use super::ways;
 use crate::api::Api;
-use crate::api::access::auth::Manage;
+use crate::api::access::auth::{Manage, Replays};
 use crate::api::jobs::start::start;
 use crate::api::webhooks::reach::reach;
 use crate::dashboard::away::Away;
@@ -55,7 +55,7 @@ pub async fn delete(
 
 #[get("/webhooks/{id}/cancel")]
 pub async fn ask_cancel(
-    seat: Looks<Manage>,
+    seat: Looks<Replays>,
     api: web::Data<Api>,
     of: web::Path<ways::Of>,
 ) -> Result<HttpResponse, Away> {
@@ -76,7 +76,7 @@ pub async fn ask_cancel(
 
 #[post("/webhooks/{id}/cancel")]
 pub async fn cancel(
-    posted: Posted<Manage>,
+    posted: Posted<Replays>,
     api: web::Data<Api>,
     of: web::Path<ways::Of>,
 ) -> Result<HttpResponse, Away> {

@@ -27,6 +27,8 @@ pub struct Filled<'a> {
     pub is_pulled: bool,
     /// Whether whoever sees it may open networks.
     pub may_open: bool,
+    /// Whether they may make signing secrets.
+    pub may_make_secrets: bool,
 }
 
 /// What the contract says, in words.
@@ -280,7 +282,7 @@ fn disable(filled: Filled<'_>) -> Markup {
 
 fn more(filled: Filled<'_>) -> Markup {
     html! {
-        @if filled.dialects.is_some() {
+        @if filled.dialects.is_some() && filled.may_make_secrets {
             (filled.secret("secret", "Signing secret", "Generated if left empty."))
             (filled.choice("signing", "What is generated", "", &[("", "as usual"), ("hmac", "a secret that both sides share"), ("ed25519", "a key pair: receivers get the public key")]))
         }

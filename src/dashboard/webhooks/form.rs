@@ -24,6 +24,7 @@ use crate::dashboard::links;
 use crate::dashboard::parts::copy;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::{Looks, Seat};
+use crate::domain::ability::Ability;
 use crate::domain::notice;
 
 /// The name of the field that holds what the form was filled with.
@@ -41,7 +42,7 @@ pub async fn new(seat: Looks<Manage>, api: web::Data<Api>) -> Result<HttpRespons
 pub async fn create(posted: Posted<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     let seat = &posted.seat;
     let before = Sheet::blank(&seat.account().dialect);
-    let sheet = Sheet::read(&posted.fields, &before);
+    let sheet = written(&posted, &before);
     let is_asked_again = posted.fields.is_on("again");
     let made = match said(&sheet, &before) {
         Ok(input) if !is_asked_again => Some(make(&api, seat.tenant(), input).await),
@@ -71,7 +72,7 @@ pub async fn save(posted: Posted<Manage>, api: web::Data<Api>, of: web::Path<way
     let now = Sheet::of(&object(&reach.view(&webhook)?));
     // What the form was filled with: what somebody else has changed since is no matter of this form.
     let before = posted.fields.raw(BEFORE).and_then(Sheet::from_json).unwrap_or(now);
-    let sheet = Sheet::read(&posted.fields, &before);
+    let sheet = written(&posted, &before);
     let id = webhook.id.to_string();
     let saved = match said(&sheet, &before) {
         Ok(input) => reach.update(&id, input).await,
@@ -82,6 +83,12 @@ pub async fn save(posted: Posted<Manage>, api: web::Data<Api>, of: web::Path<way
         Ok((webhook, warnings)) => Ok(done(seat, "Webhook changed", &reach.view(&webhook)?, &warnings)),
         Err(problem) => Form { seat, api: &api, sheet: sheet.without_secrets(), before, id: Some(id) }.refuse(problem),
     }
+}
+
+/// What was written. Who may not make secrets gives none.
+fn written(posted: &Posted<Manage>, before: &Sheet) -> Sheet {
+    let sheet = Sheet::read(&posted.fields, before);
+    if posted.seat.can(Ability::Rotate) { sheet } else { sheet.without(&["secret", "signing"]) }
 }
 
 /// What a form says, as the API takes it.
@@ -120,6 +127,7 @@ impl Form<'_> {
             usual: &usual(dialect.as_deref()),
             is_pulled,
             may_open: seat.tenant().is_admin(),
+            may_make_secrets: seat.can(Ability::Rotate),
         };
         let (title, button) =
             if self.id.is_some() { ("Edit webhook", "Save") } else { ("New webhook", "Create webhook") };
@@ -180,7 +188,9 @@ impl Form<'_> {
 /// What came of a form where there is something to tell.
 fn done(seat: &Seat, title: &str, webhook: &WebhookView, warnings: &[String]) -> HttpResponse {
     let acts = html! {
-        @if webhook.url.is_some() { a.button href=(ways::below(seat, &webhook.id, "test")) { "Send a test event" } }
+        @if webhook.url.is_some() && seat.can(Ability::Test) {
+            a.button href=(ways::below(seat, &webhook.id, "test")) { "Send a test event" }
+        }
         a.button.main href=(ways::of(seat, &webhook.id)) { "Open the webhook" }
     };
     let body = html! {
@@ -189,7 +199,7 @@ fn done(seat: &Seat, title: &str, webhook: &WebhookView, warnings: &[String]) ->
             @match &webhook.url { Some(url) => { (copy::text(url)) }, None => { "Whoever pulls" } }
             " gets " (webhook.events.join(", ")) " from now on."
         }
-        @if let Some(secret) = &webhook.secret {
+        @if let Some(secret) = webhook.secret.as_ref().filter(|_| seat.can(Ability::Rotate)) {
             h2 { "Its secret" }
             p { "It signs every request, and receivers verify with it. Copy it now: this page shows it once." }
             p { (copy::text(secret)) }

@@ -21,7 +21,7 @@ use crate::dashboard::parts::state::{of_status, state};
 use crate::dashboard::parts::{chart, empty, number, pager, time};
 use crate::dashboard::posted::Fields;
 use crate::dashboard::seat::{Looks, Seat};
-use crate::domain::account::Scope;
+use crate::domain::ability::Ability;
 use crate::domain::time::UnixMs;
 
 /// Types of one webhook that a row shows.
@@ -69,7 +69,7 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) 
         ),
     };
     let acts = html! {
-        @if seat.may(Scope::Manage) { a.button.main href=(seat.at("webhooks/new")) { "New webhook" } }
+        @if seat.can(Ability::Manage) { a.button.main href=(seat.at("webhooks/new")) { "New webhook" } }
     };
     Ok(Page { acts, ..Page::new(&title, Part::Webhooks) }.show(&seat, &body))
 }
@@ -163,21 +163,21 @@ fn nothing(seat: &Seat, asked: &Fields, base: &str) -> Markup {
 }
 
 fn table(seat: &Seat, rows: &[Row], now: UnixMs) -> Markup {
-    let may_manage = seat.may(Scope::Manage);
+    let may_steer = seat.can(Ability::Steer);
     html! {
-        @if may_manage {
+        @if may_steer {
             form.ticked #ticked method="post" action=(seat.at("webhooks/many")) {
                 (token(seat))
                 span.hint { "With those that are ticked:" }
                 button type="submit" name="act" value="pause" { "Pause" }
                 button type="submit" name="act" value="resume" { "Resume" }
-                button.danger type="submit" name="act" value="delete" { "Delete" }
+                @if seat.can(Ability::Manage) { button.danger type="submit" name="act" value="delete" { "Delete" } }
             }
         }
         div.table {
             table {
                 thead { tr {
-                    @if may_manage { th scope="col" { input type="checkbox" aria-label="Tick all"; } }
+                    @if may_steer { th scope="col" { input type="checkbox" aria-label="Tick all"; } }
                     th scope="col" { "State" }
                     th scope="col" { "Webhook" }
                     th scope="col" { "Event types" }
@@ -186,13 +186,13 @@ fn table(seat: &Seat, rows: &[Row], now: UnixMs) -> Markup {
                     th.number scope="col" { "Success" }
                     th scope="col" { "Last attempt" }
                 } }
-                tbody { @for row in rows { (line(seat, row, may_manage, now)) } }
+                tbody { @for row in rows { (line(seat, row, may_steer, now)) } }
             }
         }
     }
 }
 
-fn line(seat: &Seat, row: &Row, may_manage: bool, now: UnixMs) -> Markup {
+fn line(seat: &Seat, row: &Row, may_steer: bool, now: UnixMs) -> Markup {
     let webhook = &row.webhook;
     let at = ways::of(seat, &webhook.id);
     let (meaning, word) = standing::word(webhook, now);
@@ -201,7 +201,7 @@ fn line(seat: &Seat, row: &Row, may_manage: bool, now: UnixMs) -> Markup {
     let words = format!("{attempts} attempts in 24 hours, {} of them no success", attempts - succeeded);
     html! {
         tr data-href=(at) {
-            @if may_manage {
+            @if may_steer {
                 td { input type="checkbox" form="ticked" name="id" value=(webhook.id) aria-label={ "Tick " (label) }; }
             }
             td {

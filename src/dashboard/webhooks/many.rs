@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use maud::html;
 
 use super::ways;
-use crate::api::access::auth::Manage;
+use crate::api::access::auth::Steers;
 use crate::api::http::page::LIMIT_MAX;
 use crate::api::webhooks::reach::{Reach, reach};
 use crate::api::webhooks::steering::PauseInput;
@@ -17,6 +17,7 @@ use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::number;
 use crate::dashboard::posted::Posted;
 use crate::domain::Invalid;
+use crate::domain::ability::Ability;
 
 /// Webhooks that are worked on at once.
 const AT_ONCE: usize = 16;
@@ -76,9 +77,12 @@ impl Act {
 
 /// Asks, and then does it.
 #[post("/webhooks/many")]
-pub async fn ticked(posted: Posted<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
+pub async fn ticked(posted: Posted<Steers>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     let (seat, fields) = (&posted.seat, &posted.fields);
     let act = Act::read(fields.text("act"))?;
+    if act == Act::Delete && !seat.can(Ability::Manage) {
+        return Err(Away::may_not(Ability::Manage));
+    }
     let ids: Vec<&str> = fields.all("id").collect();
     if ids.is_empty() || ids.len() > LIMIT_MAX {
         let message = format!("tick 1 to {LIMIT_MAX} webhooks in the list, and choose again");
@@ -112,7 +116,7 @@ pub async fn ticked(posted: Posted<Manage>, api: web::Data<Api>) -> Result<HttpR
     Ok(Page::new(&title, Part::Webhooks).show(seat, &body))
 }
 
-fn ask(posted: &Posted<Manage>, reach: &Reach<'_>, act: Act, ids: &[&str]) -> HttpResponse {
+fn ask(posted: &Posted<Steers>, reach: &Reach<'_>, act: Act, ids: &[&str]) -> HttpResponse {
     let seat = &posted.seat;
     let many = number::of(ids.len() as u64, "webhook", "webhooks");
     let words = html! {

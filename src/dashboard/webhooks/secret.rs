@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, get, post, web};
 use maud::{Markup, html};
 
 use super::ways;
-use crate::api::access::auth::Manage;
+use crate::api::access::auth::Rotates;
 use crate::api::webhooks::reach::reach;
 use crate::api::webhooks::secrets::{RotateInput, SecretView, secrets};
 use crate::api::{Api, Problem};
@@ -31,7 +31,7 @@ const OVERLAPS: [(&str, &str); 5] = [
 ];
 
 #[post("/webhooks/{id}/secret")]
-pub async fn show(posted: Posted<Manage>, api: web::Data<Api>, of: web::Path<ways::Of>) -> Result<HttpResponse, Away> {
+pub async fn show(posted: Posted<Rotates>, api: web::Data<Api>, of: web::Path<ways::Of>) -> Result<HttpResponse, Away> {
     let reach = reach(&api, posted.seat.tenant());
     let webhook = reach.webhook(&of.id)?;
     let shown = reach.secret(&of.id).await?;
@@ -40,7 +40,7 @@ pub async fn show(posted: Posted<Manage>, api: web::Data<Api>, of: web::Path<way
 
 #[get("/webhooks/{id}/rotate")]
 pub async fn ask_rotate(
-    seat: Looks<Manage>,
+    seat: Looks<Rotates>,
     api: web::Data<Api>,
     of: web::Path<ways::Of>,
 ) -> Result<HttpResponse, Away> {
@@ -50,7 +50,7 @@ pub async fn ask_rotate(
 
 #[post("/webhooks/{id}/rotate")]
 pub async fn rotate(
-    posted: Posted<Manage>,
+    posted: Posted<Rotates>,
     api: web::Data<Api>,
     of: web::Path<ways::Of>,
 ) -> Result<HttpResponse, Away> {

@@ -169,8 +169,13 @@ impl Sheet {
     }
 
     /// Without what must not be shown again.
-    pub fn without_secrets(mut self) -> Self {
-        self.0.retain(|name, _| !SECRETS.contains(name));
+    pub fn without_secrets(self) -> Self {
+        self.without(&SECRETS)
+    }
+
+    /// With nothing in these fields.
+    pub fn without(mut self, names: &[&str]) -> Self {
+        self.0.retain(|name, _| !names.contains(name));
         self
     }
 

@@ -19,7 +19,6 @@ use crate::dashboard::parts::state::{of_delivery, of_status, state};
 use crate::dashboard::parts::{chart, copy, empty, number, time};
 use crate::dashboard::seat::{Looks, Seat};
 use crate::dialect::Dialect;
-use crate::domain::account::Scope;
 use crate::domain::time::UnixMs;
 
 /// Seconds after which the page looks again how it stands.
@@ -40,7 +39,6 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, of: web::Path<ways::Of
         range,
         now: api.clock.wall(),
     };
-    let may_manage = seat.may(Scope::Manage);
     let body = html! {
         section #standing data-refresh=(REFRESH_SECONDS) { (scene.standing()) (scene.figures()) (scene.lane()) }
         (scene.chart())
@@ -48,13 +46,9 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, of: web::Path<ways::Of
         (scene.recent())
         h2 { "Settings" }
         (settings::facts(&shown, scene.dialect))
-        @if may_manage { (buttons::further(&seat, &shown)) }
+        (buttons::further(&seat, &shown))
     };
-    let acts = if may_manage {
-        buttons::first(&seat, &shown)
-    } else {
-        html! {}
-    };
+    let acts = buttons::first(&seat, &shown);
     let title = webhook.label();
     Ok(Page { acts, ..Page::new(&title, Part::Webhooks) }.show(&seat, &body))
 }

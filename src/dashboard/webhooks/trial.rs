@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::answer::answer;
 use super::ways;
-use crate::api::access::auth::Manage;
+use crate::api::access::auth::Tests;
 use crate::api::deliveries::history::History;
 use crate::api::deliveries::routes::find;
 use crate::api::deliveries::view::{AttemptView, view};
@@ -35,14 +35,14 @@ struct Sent {
 }
 
 #[get("/webhooks/{id}/test")]
-pub async fn ask(seat: Looks<Manage>, api: web::Data<Api>, of: web::Path<ways::Of>) -> Result<HttpResponse, Away> {
+pub async fn ask(seat: Looks<Tests>, api: web::Data<Api>, of: web::Path<ways::Of>) -> Result<HttpResponse, Away> {
     let webhook = reach(&api, seat.tenant()).with_endpoint(&of.id)?;
     let fields = ways::asked(&seat);
     Ok(page(&seat, &api, &webhook, StatusCode::OK, &fields, None, None))
 }
 
 #[post("/webhooks/{id}/test")]
-pub async fn send(posted: Posted<Manage>, api: web::Data<Api>, of: web::Path<ways::Of>) -> Result<HttpResponse, Away> {
+pub async fn send(posted: Posted<Tests>, api: web::Data<Api>, of: web::Path<ways::Of>) -> Result<HttpResponse, Away> {
     let (seat, fields) = (&posted.seat, &posted.fields);
     let webhook = reach(&api, seat.tenant()).with_endpoint(&of.id)?;
     match tried(&api, seat, &of.id, fields).await {
