@@ -65,11 +65,7 @@ pub async fn disable(
 
 /// Asks its endpoint again whether it wants deliveries.
 #[post("/webhooks/{id}/verify")]
-pub async fn verify(
-    posted: Posted<Tests>,
-    api: web::Data<Api>,
-    of: web::Path<ways::Of>,
-) -> Result<HttpResponse, Away> {
+pub async fn verify(posted: Posted<Tests>, api: web::Data<Api>, of: web::Path<ways::Of>) -> Result<HttpResponse, Away> {
     reach(&api, posted.seat.tenant()).verify(&of.id).await?;
     Ok(ways::on_to(&ways::of(&posted.seat, &of.id), "asked"))
 }

@@ -57,7 +57,9 @@ pub fn placed(problem: Problem) -> Problem {
 
 /// Whether some field shows it.
 pub fn is_shown(problem: &Problem) -> bool {
-    problem.field().is_some_and(|field| place_of(field).is_some())
+    // Of these two there may be none to see.
+    let is_seen = |place: &str| !matches!(place, "mode" | "dialect");
+    problem.field().and_then(place_of).is_some_and(is_seen)
 }
 
 /// All fields.
@@ -137,8 +139,10 @@ fn basics(filled: Filled<'_>) -> Markup {
         (filled.line("name", "Name", "For people, such as the customer and what it is for."))
         @if let Some(dialects) = filled.dialects {
             @let values: Vec<(&str, &str)> = dialects.iter().map(|(name, title)| (name.as_str(), title.as_str())).collect();
-            (filled.choice("dialect", "Contract", "What bodies, headers and signatures look like. It cannot be changed later.", &values))
-            p { button type="submit" name="again" value="types" formnovalidate { "Show its event types" } }
+            @if values.len() > 1 {
+                (filled.choice("dialect", "Contract", "What bodies, headers and signatures look like. It cannot be changed later.", &values))
+                p { button type="submit" name="again" value="types" formnovalidate { "Show its event types" } }
+            } @else { input type="hidden" name="dialect" value=(filled.sheet.get("dialect")); }
         }
         (types(filled))
     }

@@ -22,7 +22,7 @@ use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links;
 use crate::dashboard::parts::copy;
-use crate::dashboard::posted::Posted;
+use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::ability::Ability;
 use crate::domain::notice;
@@ -34,7 +34,7 @@ const BEFORE: &str = "before";
 pub async fn new(seat: Looks<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     let asked = ways::asked(&seat);
     let before = Sheet::blank(&seat.account().dialect);
-    let sheet = Sheet::read(&asked, &before);
+    let sheet = written(&seat, &asked, &before);
     Ok(Form { seat: &seat, api: &api, sheet, before, id: None }.show(StatusCode::OK, None))
 }
 
@@ -42,7 +42,7 @@ pub async fn new(seat: Looks<Manage>, api: web::Data<Api>) -> Result<HttpRespons
 pub async fn create(posted: Posted<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     let seat = &posted.seat;
     let before = Sheet::blank(&seat.account().dialect);
-    let sheet = written(&posted, &before);
+    let sheet = written(seat, &posted.fields, &before);
     let is_asked_again = posted.fields.is_on("again");
     let made = match said(&sheet, &before) {
         Ok(input) if !is_asked_again => Some(make(&api, seat.tenant(), input).await),
@@ -72,7 +72,7 @@ pub async fn save(posted: Posted<Manage>, api: web::Data<Api>, of: web::Path<way
     let now = Sheet::of(&object(&reach.view(&webhook)?));
     // What the form was filled with: what somebody else has changed since is no matter of this form.
     let before = posted.fields.raw(BEFORE).and_then(Sheet::from_json).unwrap_or(now);
-    let sheet = written(&posted, &before);
+    let sheet = written(seat, &posted.fields, &before);
     let id = webhook.id.to_string();
     let saved = match said(&sheet, &before) {
         Ok(input) => reach.update(&id, input).await,
@@ -85,10 +85,13 @@ pub async fn save(posted: Posted<Manage>, api: web::Data<Api>, of: web::Path<way
     }
 }
 
-/// What was written. Who may not make secrets gives none.
-fn written(posted: &Posted<Manage>, before: &Sheet) -> Sheet {
-    let sheet = Sheet::read(&posted.fields, before);
-    if posted.seat.can(Ability::Rotate) { sheet } else { sheet.without(&["secret", "signing"]) }
+/// What was written. Who may not make secrets gives none, and a customer knows of one contract only.
+fn written(seat: &Seat, fields: &Fields, before: &Sheet) -> Sheet {
+    let mut sheet = Sheet::read(fields, before);
+    if seat.is_portal() {
+        sheet.speak(before.get("dialect"));
+    }
+    if seat.can(Ability::Rotate) { sheet } else { sheet.without(&["secret", "signing"]) }
 }
 
 /// What a form says, as the API takes it.
@@ -179,7 +182,11 @@ impl Form<'_> {
     /// Contracts that whoever sees the form may choose.
     fn dialects(&self) -> Vec<(String, String)> {
         let dialects = self.api.dialects.now();
-        let may_choose = |name: &str| self.seat.tenant().is_admin() || dialects.is_mounted(name);
+        let (seat, own) = (self.seat, &self.seat.account().dialect);
+        let may_choose = |name: &str| match seat.is_portal() {
+            true => name == own,
+            false => seat.tenant().is_admin() || dialects.is_mounted(name),
+        };
         let known = dialects.iter().filter(|dialect| may_choose(&dialect.name));
         known.map(|dialect| (dialect.name.clone(), dialect.title.clone())).collect()
     }

@@ -168,6 +168,11 @@ impl Sheet {
         self.0.iter().any(|(name, text)| setting_of(name) == setting && !text.is_empty())
     }
 
+    /// It is of this contract, whatever was written.
+    pub fn speak(&mut self, dialect: &str) {
+        self.set("dialect", dialect);
+    }
+
     /// Without what must not be shown again.
     pub fn without_secrets(self) -> Self {
         self.without(&SECRETS)
