@@ -3,7 +3,8 @@
 
 use maud::{Markup, html};
 
-use super::sheet::{Sheet, place_of};
+use super::known::place_of;
+use super::sheet::Sheet;
 use crate::api::Problem;
 use crate::api::event_types::offered::Offered;
 use crate::dashboard::parts::field::Field;

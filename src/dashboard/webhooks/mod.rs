@@ -7,6 +7,7 @@ mod buttons;
 mod ends;
 mod fields;
 mod form;
+mod known;
 mod limits;
 mod list;
 mod many;

@@ -1,6 +1,7 @@
 //! What forms say, and what becomes of it.
 
 use super::*;
+use crate::dashboard::webhooks::known::place_of;
 
 fn posted(text: &str) -> Sheet {
     Sheet::read(&Fields::read(text.as_bytes()), &Sheet::default())
