@@ -9,7 +9,7 @@ use super::standing;
 use super::ways;
 use crate::api::access::auth::Read;
 use crate::api::docs::site::asked_at;
-use crate::api::http::page::{LIMIT_DEFAULT, RowCount, Window};
+use crate::api::http::page::{RowCount, Window};
 use crate::api::webhooks::filter::WebhooksFilter;
 use crate::api::webhooks::listing::{self, SICK_EXAMINED_MAX};
 use crate::api::webhooks::view::WebhookView;
@@ -24,6 +24,8 @@ use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::ability::Ability;
 use crate::domain::time::UnixMs;
 
+/// Webhooks of one page: each has a chart, and a page is light.
+const ROWS: usize = 25;
 /// Types of one webhook that a row shows.
 const TYPES_SHOWN: usize = 3;
 /// What filters.
@@ -88,14 +90,14 @@ async fn listed(seat: &Seat, api: &web::Data<Api>, asked: &Fields) -> Result<Lis
         channel: text("channel"),
     };
     let sought = filter.read()?;
-    let window = Window::read(LIMIT_DEFAULT, None, asked.text("cursor"))?;
+    let window = Window::read(ROWS, None, asked.text("cursor"))?;
     let (is_sick_first, account) = (asked.text("first") == Some("sick"), seat.account().number);
     let (reader, tenant) = (api.clone(), seat.tenant().clone());
     let read = move || -> Result<Listed, Problem> {
         let count = listing::count(&reader, &tenant, &sought);
         Ok(match is_sick_first {
             true => {
-                let (rows, is_cut) = listing::sickest(&reader, &tenant, &sought, LIMIT_DEFAULT)?;
+                let (rows, is_cut) = listing::sickest(&reader, &tenant, &sought, ROWS)?;
                 Listed { rows, next: None, count, is_cut }
             }
             false => {
