@@ -4,6 +4,7 @@
 
 pub(crate) mod access;
 pub(crate) mod accounts;
+pub(crate) mod across;
 pub(crate) mod audit;
 pub(crate) mod dead_letters;
 pub(crate) mod deeds;
@@ -121,7 +122,7 @@ fn routes(to: &mut impl TakesRoutes) {
     to.service(guard::explain);
     to.service(health::routes::live)
         .service(health::routes::ready)
-        .service(health::routes::metrics)
+        .service(health::metrics::metrics)
         .service(openapi::routes::show);
 }
 

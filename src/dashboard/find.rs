@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::away::Away;
 use super::frame::{Page, Part};
 use super::links;
-use super::parts::{empty, number};
+use super::parts::{amount, empty};
 use super::posted::Fields;
 use super::seat::{Looks, Seat};
 use crate::api::access::auth::Read;
@@ -111,7 +111,7 @@ fn found_webhooks(seat: &Seat, webhooks: &[WebhookView], more: bool, text: &str)
             }
         }
         @if more {
-            p { a href=(links::with_query(&seat.at("webhooks"), [("text", Some(text))])) { "All of them: more than " (number::count(FOUND_MAX as u64)) } }
+            p { a href=(links::with_query(&seat.at("webhooks"), [("text", Some(text))])) { "All of them: more than " (amount::count(FOUND_MAX as u64)) } }
         }
     }
 }

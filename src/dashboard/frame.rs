@@ -50,7 +50,7 @@ const OF_ACCOUNT: &[(Part, &str, &str, Scope)] = &[
 const OF_TEAM: &[(Part, &str, &str, Scope)] = &[
     (Part::Keys, "keys", "Keys", Scope::Admin),
     (Part::Notices, "notices", "Notices", Scope::Read),
-    (Part::Audit, "audit", "Audit", Scope::Read),
+    (Part::Audit, "audit", "Audit", Scope::Manage),
     (Part::People, "people", "People", Scope::Manage),
 ];
 

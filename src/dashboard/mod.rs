@@ -11,7 +11,9 @@ mod overview;
 mod parts;
 mod people;
 mod posted;
+mod reading;
 mod seat;
+mod server;
 mod webhooks;
 
 use actix_web::{Scope, web};
@@ -20,12 +22,15 @@ use actix_web::{Scope, web};
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
     to.configure(people::routes);
-    to.service(pages(web::scope("/dashboard/@{account}")));
+    to.configure(server::routes);
+    to.service(pages(web::scope("/dashboard/@{account}")).configure(server::of_team));
     to.service(pages(web::scope("/portal")));
 }
 
 /// None of them: the dashboard is switched off.
-pub fn no_routes(_: &mut web::ServiceConfig) {}
+pub fn no_routes(to: &mut web::ServiceConfig) {
+    to.configure(people::no_routes);
+}
 
 /// The pages of one account, below wherever they are.
 fn pages(scope: Scope) -> Scope {

@@ -1,11 +1,11 @@
 //! The webhooks of an account in a list: a page of them by their ids, how many there are, or the sick ones first. What stays true:
 //! all of these look for the same webhooks, as whoever asks sees them, and look at a bounded number of them.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::filter::Sought;
 use super::reach::reach;
+use super::sick::{Ailment, EXAMINED_MAX, ailment};
 use super::view::{WebhookView, view, views};
 use crate::api::Api;
 use crate::api::access::auth::Tenant;
@@ -15,11 +15,9 @@ use crate::api::masking::own_url;
 use crate::domain::account::Scope;
 use crate::domain::id::WebhookId;
 use crate::domain::tally::Tally;
-use crate::domain::webhook::{Status, Webhook};
+use crate::domain::time::UnixMs;
+use crate::domain::webhook::Webhook;
 use crate::store::{PAGE_ROWS_EXAMINED_MAX, Page};
-
-/// Webhooks, the newest, of which the sick ones are sought: the counters of each are read.
-pub const SICK_EXAMINED_MAX: usize = 2_000;
 
 /// A page of those that are sought.
 pub fn page(api: &Api, tenant: &Tenant, sought: &Sought, window: Window) -> Result<Listed<WebhookView>, Problem> {
@@ -37,17 +35,18 @@ pub fn count(api: &Api, tenant: &Tenant, sought: &Sought) -> RowCount {
 /// Of the newest that are sought, the sickest first, `limit` of them at most; and whether there are more than were looked at.
 /// Those that are well come last, the newest first.
 pub fn sickest(api: &Api, tenant: &Tenant, sought: &Sought, limit: usize) -> Result<(Vec<WebhookView>, bool), Problem> {
-    let page = found(api, tenant, sought, Window::newest(SICK_EXAMINED_MAX));
+    let page = found(api, tenant, sought, Window::newest(EXAMINED_MAX));
+    let now = api.clock.now();
     let mut all = Vec::with_capacity(page.rows.len());
     for webhook in page.rows {
         let tally = api.store.tally(webhook.number())?;
-        all.push((sickness(&webhook, &tally), webhook, tally));
+        all.push((place(&webhook, &tally, now), webhook, tally));
     }
-    all.sort_by_key(|(sickness, ..)| Reverse(*sickness));
+    all.sort_by_key(|(place, ..)| *place);
     all.truncate(limit);
     let by = reach(api, tenant).onlooker();
     let shown =
-        |(_, webhook, tally): &(Sickness, Arc<Webhook>, Tally)| view(webhook, &by, tally, |at| api.store.shown(at));
+        |(_, webhook, tally): &(Place, Arc<Webhook>, Tally)| view(webhook, &by, tally, |at| api.store.shown(at));
     Ok((all.iter().map(shown).collect(), page.next.is_some()))
 }
 
@@ -59,42 +58,35 @@ fn found(api: &Api, tenant: &Tenant, sought: &Sought, window: Window) -> Page<Ar
     })
 }
 
-/// How sick one is: what it is, and how many attempts failed in a row.
-type Sickness = (u8, u64);
+/// Where one stands: those that are well come behind all others.
+type Place = (bool, Option<Ailment>, UnixMs);
 
-fn sickness(webhook: &Webhook, tally: &Tally) -> Sickness {
-    let rank = match &webhook.status {
-        Status::Disabled { .. } => 4,
-        Status::Active if !webhook.ownership.is_settled() => 3,
-        Status::Active if tally.consecutive_failures > 0 => 2,
-        Status::Paused { .. } => 1,
-        Status::Active | Status::Deleted { .. } => 0,
-    };
-    (rank, tally.consecutive_failures)
+fn place(webhook: &Webhook, tally: &Tally, now: UnixMs) -> Place {
+    match ailment(webhook, tally, now) {
+        Some((ailment, since)) => (false, Some(ailment), since.unwrap_or(0)),
+        None => (true, None, 0),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::endpoint::EndpointUrl;
-    use crate::domain::webhook::{EventFilter, Ownership};
+    use crate::domain::webhook::{EventFilter, Status};
 
     #[test]
-    fn what_delivers_nothing_is_sicker_than_what_fails_and_that_than_what_is_held_on_purpose() {
-        let url = EndpointUrl::parse("https://example.com/", false).expect("a URL");
-        let well = Webhook::new(1, "standard", url, vec![EventFilter::All]);
+    fn the_sickest_come_first_then_those_that_are_so_for_longer_and_those_that_are_well_last() {
+        let well = Webhook::pulled(1, "standard", vec![EventFilter::All]);
         let with = |status| Webhook { status, ..well.clone() };
-        let fails = |times| Tally { consecutive_failures: times, ..Tally::default() };
-        let disabled = with(Status::Disabled { since: 0, reason: "it failed".into(), probe_at: None });
-        let unverified = Webhook { ownership: Ownership::Never { reason: "no answer".into() }, ..well.clone() };
+        let disabled = |since| with(Status::Disabled { since, reason: "it failed".into(), probe_at: None });
+        let failing = Tally { consecutive_failures: 9, failing_since: Some(1), ..Tally::default() };
+        let none = Tally::default();
         let all = [
-            sickness(&disabled, &fails(0)),
-            sickness(&unverified, &fails(0)),
-            sickness(&well, &fails(9)),
-            sickness(&well, &fails(1)),
-            sickness(&with(Status::Paused { since: 0 }), &fails(0)),
-            sickness(&well, &fails(0)),
+            place(&disabled(5), &none, 10),
+            place(&disabled(6), &none, 10),
+            place(&well, &failing, 10),
+            place(&with(Status::Paused { since: 1 }), &none, 10),
+            place(&well, &none, 10),
         ];
-        assert!(all.is_sorted_by(|a, b| a > b), "{all:?}");
+        assert!(all.is_sorted_by(|a, b| a < b), "{all:?}");
     }
 }

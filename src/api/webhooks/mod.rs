@@ -20,5 +20,6 @@ pub mod reach;
 pub mod routes;
 pub mod secrets;
 pub mod sending;
+pub mod sick;
 pub mod steering;
 pub mod view;

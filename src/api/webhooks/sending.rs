@@ -229,6 +229,7 @@ impl Reach<'_> {
             test: true,
             channels: Vec::new(),
             fingerprint: None,
+            trace: None,
         };
         Ok((event, warnings))
     }

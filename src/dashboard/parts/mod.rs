@@ -1,12 +1,14 @@
 //! What pages are made of, each kind in a file of its own.
 
+pub mod amount;
 pub mod chart;
 pub mod confirm;
 pub mod copy;
 pub mod empty;
 pub mod field;
+pub mod figure;
+pub mod gauge;
 pub mod json;
-pub mod number;
 pub mod pager;
 pub mod said;
 pub mod state;

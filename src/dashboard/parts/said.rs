@@ -19,6 +19,7 @@ const SAID: &[(&str, &str)] = &[
     ("published", "Published."),
     ("asked", "Its endpoint was asked: below stands what came of it."),
     ("done-ticked", "Done with all that were ticked."),
+    ("read-again", "Read again. What others have sealed is being sealed again with the first."),
     ("logged-out", "Logged out."),
     ("renamed", "Your name was changed."),
     ("password", "Your password was changed. All other sessions have ended."),

@@ -13,7 +13,7 @@ use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links;
 use crate::dashboard::parts::confirm::Confirm;
-use crate::dashboard::parts::number;
+use crate::dashboard::parts::amount;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::Looks;
 use crate::domain::job::{Bulk, JobKind, Source};
@@ -33,7 +33,7 @@ pub async fn ask_delete(
             @match open {
                 0 => { ". No delivery to it is open." }
                 1 => { ", and the delivery to it that is open is cancelled." }
-                n => { ", and the " (number::count(n)) " deliveries to it that are open are cancelled." }
+                n => { ", and the " (amount::count(n)) " deliveries to it that are open are cancelled." }
             }
         }
         p { "What was delivered stays in the history as long as its events are kept. There is no way back; pausing it has one." }
@@ -64,7 +64,7 @@ pub async fn ask_cancel(
     let open = reach.view(&webhook)?.open;
     let words = html! {
         p {
-            (number::of(open, "delivery", "deliveries")) " to " strong { (webhook.label()) }
+            (amount::of(open, "delivery", "deliveries")) " to " strong { (webhook.label()) }
             " that wait now are cancelled: they are not sent. Events that come later make new ones."
         }
         p { "A cancelled delivery can be replayed as long as its event is kept." }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::outlook::Outlook;
 use super::settings::rule;
 use crate::api::webhooks::view::WebhookView;
-use crate::dashboard::parts::{number, time};
+use crate::dashboard::parts::{amount, time};
 use crate::dialect::Dialect;
 use crate::docs::duration;
 use crate::domain::disable::{After, DisableRule};
@@ -42,7 +42,7 @@ fn so_far(rule: &DisableRule, webhook: &WebhookView, now: UnixMs) -> Vec<SoFar> 
     let mut all = Vec::new();
     if let Some(n) = rule.consecutive_failures {
         let is = webhook.consecutive_failures;
-        let words = format!("{} of {} failed attempts in a row", number::count(is), number::count(n.into()));
+        let words = format!("{} of {} failed attempts in a row", amount::count(is), amount::count(n.into()));
         all.push(SoFar { is, of: n.into(), words });
     }
     if let Some(seconds) = rule.failing_seconds {
@@ -70,7 +70,7 @@ pub fn left(outlook: &Outlook, now: UnixMs) -> Markup {
             }
         }
         @if let Some((left, of)) = outlook.today {
-            dt { "Today" } dd { (number::count(left.into())) " of " (number::count(of.into())) " first attempts are left" }
+            dt { "Today" } dd { (amount::count(left.into())) " of " (amount::count(of.into())) " first attempts are left" }
         }
     }
 }

@@ -11,14 +11,15 @@ use crate::api::access::auth::Read;
 use crate::api::docs::site::asked_at;
 use crate::api::http::page::{RowCount, Window};
 use crate::api::webhooks::filter::WebhooksFilter;
-use crate::api::webhooks::listing::{self, SICK_EXAMINED_MAX};
+use crate::api::webhooks::listing;
+use crate::api::webhooks::sick::EXAMINED_MAX;
 use crate::api::webhooks::view::WebhookView;
 use crate::api::{ACCOUNT_HEADER, Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links;
 use crate::dashboard::parts::state::{of_status, state};
-use crate::dashboard::parts::{chart, empty, number, pager, time};
+use crate::dashboard::parts::{amount, chart, empty, pager, time};
 use crate::dashboard::posted::Fields;
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::ability::Ability;
@@ -56,7 +57,7 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) 
     let body = html! {
         (filters(&seat, &api, &asked, problem.as_ref()))
         @if listed.is_cut {
-            p.note { "The sick ones of the " (number::count(SICK_EXAMINED_MAX as u64)) " newest come first here: filter to look among others." }
+            p.note { "The sick ones of the " (amount::count(EXAMINED_MAX as u64)) " newest come first here: filter to look among others." }
         }
         @if rows.is_empty() { @if problem.is_none() { (nothing(&seat, &asked, &asked_at(&request))) } }
         @else { (table(&seat, &rows, now)) }
@@ -66,7 +67,7 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) 
         Some(_) => "Webhooks".to_owned(),
         None => format!(
             "Webhooks · {}{}",
-            number::count(listed.count.at_least as u64),
+            amount::count(listed.count.at_least as u64),
             if listed.count.exact { "" } else { "+" }
         ),
     };
@@ -218,7 +219,7 @@ fn line(seat: &Seat, row: &Row, may_steer: bool, now: UnixMs) -> Markup {
             td.wide { (types(webhook)) }
             td { (webhook.dialect) }
             td { (chart::spark(&row.steps, &words)) }
-            td.number { (number::share(succeeded, attempts)) }
+            td.number { (amount::share(succeeded, attempts)) }
             td {
                 @match &row.latest {
                     Some(latest) => {

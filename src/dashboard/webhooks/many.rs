@@ -14,7 +14,7 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::parts::confirm::Confirm;
-use crate::dashboard::parts::number;
+use crate::dashboard::parts::amount;
 use crate::dashboard::posted::Posted;
 use crate::domain::Invalid;
 use crate::domain::ability::Ability;
@@ -104,7 +104,7 @@ pub async fn ticked(posted: Posted<Steers>, api: web::Data<Api>) -> Result<HttpR
     }
     let body = html! {
         p.note {
-            (number::count((ids.len() - refused.len()) as u64)) " of " (number::of(ids.len() as u64, "webhook", "webhooks"))
+            (amount::count((ids.len() - refused.len()) as u64)) " of " (amount::of(ids.len() as u64, "webhook", "webhooks"))
             " done. These could not be:"
         }
         ul {
@@ -118,7 +118,7 @@ pub async fn ticked(posted: Posted<Steers>, api: web::Data<Api>) -> Result<HttpR
 
 fn ask(posted: &Posted<Steers>, reach: &Reach<'_>, act: Act, ids: &[&str]) -> HttpResponse {
     let seat = &posted.seat;
-    let many = number::of(ids.len() as u64, "webhook", "webhooks");
+    let many = amount::of(ids.len() as u64, "webhook", "webhooks");
     let words = html! {
         p { (act.verb()) " " (many) ". " (act.told()) }
         details { summary { "Which" } ul { @for id in ids { li { (label(reach, id)) } } } }

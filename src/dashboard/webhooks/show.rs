@@ -16,7 +16,7 @@ use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links;
 use crate::dashboard::parts::state::{of_delivery, of_status, state};
-use crate::dashboard::parts::{chart, copy, empty, number, time};
+use crate::dashboard::parts::{amount, chart, copy, empty, time};
 use crate::dashboard::seat::{Looks, Seat};
 use crate::dialect::Dialect;
 use crate::domain::time::UnixMs;
@@ -91,7 +91,7 @@ impl Scene<'_> {
         let (dead, more) = self.outlook.dead;
         let dead = if more { format!("{DEAD_COUNTED_MAX}+") } else { dead.to_string() };
         let dead_letters = links::with_query(&self.seat.at("dead-letters"), [("webhook", Some(webhook.id.as_str()))]);
-        let open = number::count(webhook.open);
+        let open = amount::count(webhook.open);
         let held = is_held.then_some("held");
         html! {
             div.figures {
@@ -101,15 +101,15 @@ impl Scene<'_> {
                     span.of { "next retry due" }
                 }
                 a.figure href=(deliveries(None)) {
-                    span.is { (number::share(total.succeeded, total.attempts)) }
-                    span.of { "of " (number::of(total.attempts, "attempt", "attempts")) " succeeded" }
+                    span.is { (amount::share(total.succeeded, total.attempts)) }
+                    span.of { "of " (amount::of(total.attempts, "attempt", "attempts")) " succeeded" }
                 }
                 div.figure {
                     span.is { @match &total.response_time_ms { Some(times) => { (times.p50) " / " (times.p95) " / " (times.p99) " ms" }, None => span.none { "–" } } }
                     span.of { "answers: p50 / p95 / p99" }
                 }
                 a.figure href=(dead_letters) { span.is { (dead) } span.of { "dead letters" } }
-                a.figure href=(deliveries(Some("dead"))) { span.is { (number::count(webhook.dead)) } span.of { "used up their retries, ever" } }
+                a.figure href=(deliveries(Some("dead"))) { span.is { (amount::count(webhook.dead)) } span.of { "used up their retries, ever" } }
             }
         }
     }
@@ -125,7 +125,7 @@ impl Scene<'_> {
                             dt { "Leases out" } dd { (lane.places) }
                             dt { "Consumers" } dd {
                                 @if wanted == 0 { "none waits for deliveries now" }
-                                @else { "wait for " (number::of(wanted as u64, "more delivery", "more deliveries")) }
+                                @else { "wait for " (amount::of(wanted as u64, "more delivery", "more deliveries")) }
                             }
                         }
                         None => { dt { "Out now" } dd { (lane.places) " of " (lane.window) " that its endpoint is given at once" } }
@@ -158,8 +158,8 @@ impl Scene<'_> {
                 }
                 (chart::wide(&self.outlook.steps, &words))
                 p.legend { (words) "."
-                    @for (kind, count) in &total.failed_by_kind { " " (kind) ": " (number::count(*count)) "." }
-                    @if total.rate_limited > 0 { " " (number::count(total.rate_limited)) " waited for the rate limit." }
+                    @for (kind, count) in &total.failed_by_kind { " " (kind) ": " (amount::count(*count)) "." }
+                    @if total.rate_limited > 0 { " " (amount::count(total.rate_limited)) " waited for the rate limit." }
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! How a webhook stands, in a word and in a sentence: what is, since when, why, and what comes next. Pure.
 
 use crate::api::webhooks::view::WebhookView;
-use crate::dashboard::parts::number;
+use crate::dashboard::parts::amount;
 use crate::dashboard::parts::state::Meaning;
 use crate::dashboard::parts::time::{ago, span};
 use crate::domain::time::{self, UnixMs};
@@ -86,7 +86,7 @@ pub fn waits_for(word: &str) -> &'static str {
 
 fn failing(webhook: &WebhookView, length: &str, known: Known<'_>, now: UnixMs) -> String {
     let error = known.error.map_or(String::new(), |error| format!(": {}", ended(error)));
-    let failures = number::of(webhook.consecutive_failures, "attempt", "attempts");
+    let failures = amount::of(webhook.consecutive_failures, "attempt", "attempts");
     let pause = at(webhook.paused_until.as_deref()).filter(|until| *until > now);
     let next = pause.max(known.next_at).map_or(String::new(), |next| format!(" Next try {}.", soon(next, now)));
     format!("Failing for {length}{error}. {failures} failed in a row.{next}{}", waiting(webhook.open))
@@ -98,7 +98,7 @@ fn well(webhook: &WebhookView, now: UnixMs) -> String {
     }
     match at(webhook.last_success_at.as_deref()) {
         Some(last) => {
-            let done = number::of(webhook.succeeded, "delivery", "deliveries");
+            let done = amount::of(webhook.succeeded, "delivery", "deliveries");
             format!("All is well: {done} succeeded, the last {}.{}", ago(last, now), waiting(webhook.open))
         }
         None if webhook.open > 0 => format!("Nothing was delivered yet.{}", waiting(webhook.open)),
@@ -119,12 +119,12 @@ fn waiting(open: u64) -> String {
     match open {
         0 => String::new(),
         1 => " 1 waits.".into(),
-        n => format!(" {} wait.", number::count(n)),
+        n => format!(" {} wait.", amount::count(n)),
     }
 }
 
 fn are(n: u64) -> String {
-    format!("{} {}", number::of(n, "delivery", "deliveries"), if n == 1 { "is" } else { "are" })
+    format!("{} {}", amount::of(n, "delivery", "deliveries"), if n == 1 { "is" } else { "are" })
 }
 
 fn soon(moment: UnixMs, now: UnixMs) -> String {
