@@ -57,20 +57,20 @@ pub fn further(seat: &Seat, webhook: &WebhookView) -> Markup {
             @if webhook.dead > 0 && replays { a.button href=(dead_letters) { "Replay or discard dead letters" } }
         }
         @if webhook.status != "disabled" && seat.can(Ability::Steer) {
-            form.inline method="post" action=(below("pause")) {
+            form.one-line method="post" action=(below("pause")) {
                 (token(seat))
                 label for="seconds" { "Pause it for" }
                 select #seconds name="seconds" { @for (seconds, called) in LENGTHS { option value=(seconds) { (called) } } }
                 button type="submit" { "Pause" }
             }
-            form.inline method="post" action=(below("pause")) {
+            form.one-line method="post" action=(below("pause")) {
                 (token(seat))
                 label for="until" { "Pause it until" }
                 input #until type="datetime-local" name="until" required;
                 span.hint { "UTC" }
                 button type="submit" { "Pause" }
             }
-            form.inline method="post" action=(below("disable")) {
+            form.one-line method="post" action=(below("disable")) {
                 (token(seat))
                 label for="reason" { "Disable it, because" }
                 input #reason name="reason" maxlength="200" placeholder="the endpoint moves on Friday";

@@ -153,7 +153,7 @@ impl Scene<'_> {
                 h2 { "Attempts" }
                 p.ranges {
                     @for (range, word, called) in Range::ALL {
-                        a href=(address(word)) aria-current=[(range == self.range).then_some("true")] { (called) } " "
+                        a href=(address(word)) aria-current=[(range == self.range).then_some("true")] { (called) }
                     }
                 }
                 (chart::wide(&self.outlook.steps, &words))
