@@ -30,7 +30,6 @@ fn special(of: &str, field: &str) -> Option<Value> {
         ("", "lease") => json!(30),
         ("LeasesExtend", "seconds") => json!(60),
         ("WebhookPause", "seconds") => json!(3600),
-        ("", "text") => json!("acme"),
         (_, "leases") => json!([format!("{ID}_1_5f0c2b1e")]),
         ("", "uid") => json!("warehouse"),
         ("", "tag") => json!("billing"),
