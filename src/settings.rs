@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Roots, ServerConfig, SmtpTls, StoreConfig, TracesConfig, threads};
+use crate::config::{Config, Documented, Roots, ServerConfig, SmtpTls, StoreConfig, TracesConfig, documented, threads};
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::guard::{Guard, OwnListener};
 use crate::domain::probe::{Method, Probe};
@@ -99,6 +99,7 @@ pub fn of_api(config: &Config, guard: Arc<Guard>, telemetry: Telemetry) -> api::
         knobs: config.knobs().into_iter().map(|(name, value, default)| knob(name, value, default)).collect(),
         telemetry,
         trace_url: config.traces.url_template.clone(),
+        documented: documented().into_iter().map(documented_key).collect(),
     }
 }
 
@@ -134,6 +135,11 @@ pub fn of_spans(config: &TracesConfig, spans: Vec<u8>) -> Option<Probe> {
         tls: None,
         oauth2: None,
     })
+}
+
+fn documented_key(key: Documented) -> api::ConfigurationKey {
+    let Documented { name, meaning, takes, default } = key;
+    api::ConfigurationKey { name, meaning, takes, default }
 }
 
 fn limits(from: &ServerConfig) -> api::Limits {

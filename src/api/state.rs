@@ -23,6 +23,7 @@ use crate::api::outbound::Outbound;
 use crate::api::people::halfway::Halfway;
 use crate::clock::{Clock, Dice};
 use crate::dialect::{Dialect, Shelf, Signing};
+use crate::docs::ConfigurationKey;
 use crate::domain::Invalid;
 use crate::domain::account::Account;
 use crate::domain::byte_budget::{ByteBudget, Charge, NoRoom};
@@ -138,6 +139,8 @@ pub struct Settings {
     pub telemetry: Telemetry,
     /// Where people look at a trace, with `{trace_id}` in it.
     pub trace_url: Option<String>,
+    /// What there can be set, to be shown to everybody.
+    pub documented: Vec<ConfigurationKey>,
 }
 
 /// How people log in.

@@ -2,6 +2,7 @@
 //! over it; what neither names has its default. What stays true: a [`Config`] that [`load`] returned is within every
 //! bound of the table of knobs (`knobs`), and nothing that somebody wrote was ignored (`reading`).
 
+mod documented;
 mod exposed;
 mod knobs;
 mod reading;
@@ -11,6 +12,7 @@ mod tests;
 
 use std::path::Path;
 
+pub use documented::{Documented, documented};
 pub use exposed::Exposed;
 use reading::from_sources;
 pub use reading::{ConfigError, ENVIRONMENT_PREFIX};

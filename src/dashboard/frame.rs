@@ -32,6 +32,8 @@ pub enum Part {
     Store,
     Nodes,
     You,
+    /// On no way around.
+    Elsewhere,
 }
 
 /// The pages of an account on the way around: their part, where they are, what they are called, and what one needs for them.

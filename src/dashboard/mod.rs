@@ -14,6 +14,7 @@ mod posted;
 mod reading;
 mod seat;
 mod server;
+mod trying;
 mod webhooks;
 
 use actix_web::{Scope, web};
@@ -21,6 +22,8 @@ use actix_web::{Scope, web};
 /// All pages.
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
+    to.service(trying::begin);
+    to.service(web::scope("/dashboard/@{account}/try").configure(trying::routes));
     to.configure(people::routes);
     to.configure(server::routes);
     to.service(pages(web::scope("/dashboard/@{account}")).configure(server::of_team));

@@ -286,6 +286,7 @@ impl Server {
             knobs: Vec::new(),
             telemetry: Telemetry::default(),
             trace_url: None,
+            documented: Vec::new(),
         };
         let dice = Dice::seeded(3);
         let start = || deliver::start(sending(), Trust::webpki(), store.clone(), shelf.clone(), clock.clone());
