@@ -55,6 +55,11 @@ pub fn see_other(address: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish()
 }
 
+/// The documentation of a contract, at its part on signatures.
+pub fn docs_of(dialect: &str) -> String {
+    format!("/docs/webhooks/{}#verifying-signatures", part(dialect))
+}
+
 /// Whether it is an address that may be a link: others may have written it.
 pub fn is_web(url: &str) -> bool {
     url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
