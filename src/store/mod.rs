@@ -52,6 +52,7 @@ mod order;
 mod own_types;
 mod page;
 mod parsed;
+mod progress;
 mod publish;
 mod publishing;
 mod pull_in;

@@ -95,12 +95,19 @@ pub async fn deliveries(
     ListQuery { part, .. }: ListQuery<NoFilter>,
 ) -> Result<HttpResponse, Problem> {
     let account = tenant.account().number;
-    let rows = move |api: &Api, window: Window| {
+    answer(&api, account, part, deliveries_of(account, id.into_inner())).await
+}
+
+/// Reads pages of an event's deliveries.
+pub fn deliveries_of(
+    account: AccountNumber,
+    id: String,
+) -> impl Fn(&Api, Window) -> Result<Listed<DeliveryView>, Problem> + Send + Sync {
+    move |api: &Api, window: Window| {
         let id = find(&api.store, account, &id)?.ok_or_else(no_event)?;
         let head = api.store.event_head(account, id)?.ok_or_else(no_event)?;
         Ok(views(api, api.store.deliveries_of_event(id, &head.webhooks, window.walk())?)?)
-    };
-    answer(&api, account, part, rows).await
+    }
 }
 
 /// 404.
