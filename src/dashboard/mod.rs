@@ -4,8 +4,12 @@
 
 mod assets;
 mod away;
+mod dead_letters;
+mod deliveries;
 mod frame;
+mod jobs;
 mod links;
+mod may;
 mod overview;
 mod parts;
 mod posted;
@@ -22,5 +26,9 @@ pub fn routes(to: &mut web::ServiceConfig) {
 
 /// The pages of one account, below wherever they are.
 fn pages(scope: Scope) -> Scope {
-    scope.configure(overview::routes)
+    scope
+        .configure(overview::routes)
+        .configure(deliveries::routes)
+        .configure(dead_letters::routes)
+        .configure(jobs::routes)
 }

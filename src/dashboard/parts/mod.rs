@@ -1,12 +1,18 @@
 //! What pages are made of, each kind in a file of its own.
 
+pub mod asked;
 pub mod chart;
 pub mod confirm;
 pub mod copy;
+pub mod download;
 pub mod empty;
 pub mod field;
+pub mod filter;
 pub mod json;
+pub mod number;
 pub mod pager;
+pub mod progress;
+pub mod rows;
 pub mod said;
 pub mod state;
 pub mod time;
