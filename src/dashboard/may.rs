@@ -12,3 +12,8 @@ pub type ToReplay = Manage;
 pub fn may_replay(seat: &Seat) -> bool {
     seat.may(Scope::Manage)
 }
+
+/// Whether who looks may pause and resume webhooks.
+pub fn may_steer(seat: &Seat) -> bool {
+    seat.may(Scope::Manage)
+}

@@ -49,10 +49,10 @@ async fn respond(
     if dry_run {
         return Ok(Reply::ok(count(api, tenant, bulk, missing).await?));
     }
-    Ok(Reply::accepted(start(api, tenant, (bulk, missing), idempotency).await?))
+    Ok(Reply::accepted(start(api, tenant, bulk, missing, idempotency).await?))
 }
 
-/// Counts what `bulk` would do; so many were named that are not there.
+/// Counts what `bulk` would do; `missing`: what was named and is not there.
 pub async fn count(api: &Api, tenant: &Tenant, bulk: Bulk, missing: u64) -> Result<CountView, Problem> {
     let store = api.store.clone();
     let count = api.read(tenant.account().number, move || store.count(&bulk)).await??;
@@ -60,11 +60,12 @@ pub async fn count(api: &Api, tenant: &Tenant, bulk: Bulk, missing: u64) -> Resu
     Ok(CountView { count: count.count, skipped, examined, complete: count.complete })
 }
 
-/// Makes a job of `bulk`; so many were named that are not there.
+/// Makes a job of it.
 pub async fn start(
     api: &Api,
     tenant: &Tenant,
-    (bulk, missing): (Bulk, u64),
+    bulk: Bulk,
+    missing: u64,
     idempotency: Option<Idempotency>,
 ) -> Result<JobView, Problem> {
     let made = api.change(tenant, move |staging| {

@@ -94,7 +94,7 @@ pub async fn ask(seat: Looks<ToReplay>, api: web::Data<Api>, of: web::Path<Of>) 
 pub async fn start(form: Posted<ToReplay>, api: web::Data<Api>, of: web::Path<Of>) -> Result<HttpResponse, Away> {
     let tenant = form.seat.tenant();
     let call = bulk(&api, tenant, of.verb.kind(), input(&form.fields)?).await?;
-    let job = jobs::start(&api, tenant, (call, 0), None).await?;
+    let job = jobs::start(&api, tenant, call, 0, None).await?;
     let page = form.seat.at(&format!("jobs/{}", links::part(&job.id)));
     let address = links::with_query(&page, [("said", Some("started"))]);
     Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish())

@@ -19,7 +19,7 @@ use crate::api::http::page::PageReply;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
-use crate::dashboard::may::may_replay;
+use crate::dashboard::may::{may_replay, may_steer};
 use crate::dashboard::parts::asked::Asked;
 use crate::dashboard::parts::state::{of_delivery, state};
 use crate::dashboard::parts::{copy, number, time};
@@ -63,13 +63,15 @@ fn acts(seat: &Seat, delivery: &DeliveryView, endpoint: &Endpoint) -> Markup {
     let webhook = webhook_page(seat, &endpoint.id);
     html! {
         @if may_replay(seat) && endpoint.is_there() {
-            form method="post" action={ (page(seat, &delivery.id)) "/replay" } {
-                (token(seat))
-                button.main type="submit" { "Replay" }
-            }
+            (press(seat, &format!("{}/replay", page(seat, &delivery.id)), "Replay", "main"))
         }
+        @if may_steer(seat) && endpoint.status == "active" { (press(seat, &format!("{webhook}/pause"), "Pause its webhook", "other")) }
         @if endpoint.is_there() { a.button href=(webhook) { "Its webhook" } }
     }
+}
+
+fn press(seat: &Seat, action: &str, label: &str, class: &str) -> Markup {
+    html! { form method="post" action=(action) { (token(seat)) button.(class) type="submit" { (label) } } }
 }
 
 /// What happened and what is next, with the attempts: it keeps itself true while the delivery is open.
