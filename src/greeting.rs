@@ -1,7 +1,7 @@
 //! What a start says: on standard output where the server is and how to try it, and in the log what is less strict than
 //! it could be.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use rustix::process::geteuid;
 
@@ -10,9 +10,14 @@ use crate::domain::guard::is_wide;
 use crate::settings::master_keys;
 use crate::store;
 
-/// Says where the server is and how to try it, on standard output, once it can be used. `served`: the
-/// contracts whose APIs answer.
-pub fn greet(config: &Config, address: SocketAddr, first_key: Option<&str>, served: &[&str]) {
+/// Says where the server is and how to try it, on standard output, once it can be used. `log_in`: the path of a link that logs
+/// in. `served`: the contracts whose APIs answer.
+pub fn greet(
+    config: &Config,
+    address: SocketAddr,
+    (first_key, log_in): (Option<&str>, Option<&str>),
+    served: &[&str],
+) {
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     println!("hookwheel {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION"));
     println!("data directory: {}", config.store.path.display());
@@ -46,10 +51,24 @@ pub fn greet(config: &Config, address: SocketAddr, first_key: Option<&str>, serv
         Some(key) => println!("admin key: {key} (shown this once; keep it)"),
         None => println!("admin key: the one of the first start, or HOOKWHEEL__AUTH__ADMIN_KEY"),
     }
+    match log_in {
+        Some(path) => println!("dashboard: {scheme}://{}{path} (logged in; good once, for 5 minutes)", here(address)),
+        None if config.dashboard.enabled => println!("dashboard: {scheme}://{}/dashboard", here(address)),
+        None => {}
+    }
     let key = first_key.unwrap_or("$HOOKWHEEL_KEY");
     println!("try it:");
     println!("  curl -sS {scheme}://{address}/api/v1/events -H \"Authorization: Bearer {key}\" \\");
     println!("    -d '{{\"type\":\"task.created\",\"data\":{{\"id\":1}}}}'");
+}
+
+/// Where a browser on this machine finds a server that listens there.
+fn here(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), address.port()),
+        _ => address,
+    }
 }
 
 /// What of the settings opens more than most want.

@@ -103,6 +103,9 @@ pub enum ServeError {
     /// The first account or key could not be stored.
     #[error("the first admin key cannot be made: {0}")]
     FirstKey(store::Refusal),
+    /// The user of a development server could not be stored.
+    #[error("the first user cannot be made: {0}")]
+    FirstUser(store::Refusal),
     /// There is nobody to trust.
     #[error("deliver.roots: {0}")]
     Roots(String),
@@ -184,12 +187,17 @@ pub async fn run_by(
 
     let grace = Duration::from_secs(config.server.shutdown_seconds);
     let (workers, patience) = (threads(config.server.workers), config.server.shutdown_seconds);
-    let listening = api::listen(api, dashboard::routes, listener, certificate.clone(), workers, patience)?;
+    let pages = if config.dashboard.enabled { dashboard::routes } else { dashboard::no_routes };
+    let listening = api::listen(api.clone(), pages, listener, certificate.clone(), workers, patience)?;
     // From here on SIGHUP no longer ends the process.
     let hangups = signal(SignalKind::hangup())?;
     let dialects = shelf.now();
     let served: Vec<&str> = dialects.mounted().map(|dialect| dialect.name.as_str()).collect();
-    greeting::greet(&config, address, first_key.as_deref(), &served);
+    let log_in = match config.is_dev && config.dashboard.enabled {
+        true => Some(api::people::links::dev_path(&api).await.map_err(ServeError::FirstUser)?),
+        false => None,
+    };
+    greeting::greet(&config, address, (first_key.as_deref(), log_in.as_deref()), &served);
 
     tokio::select! {
         () = shutdown => {}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::config::{Config, Roots, ServerConfig, SmtpTls, StoreConfig, threads};
 use crate::domain::guard::{Guard, OwnListener};
 use crate::domain::secret::Secret;
-use crate::domain::time::DAY_MS;
+use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::{api, deliver, store};
 
 /// The name of systemd's credential that holds the master keys.
@@ -82,8 +82,14 @@ pub fn of_api(config: &Config, guard: Arc<Guard>) -> api::Settings {
             kept_bytes_max: config.limits.kept_bytes_max,
             kept_days_max: config.retention.event_days,
             event_types_max: config.limits.event_types_max,
+            users_max: config.limits.users_max,
             events_per_second: config.limits.events_per_second,
             events_per_day: config.limits.events_per_day,
+        },
+        people: api::PeopleRules {
+            are_let_in: config.dashboard.enabled,
+            session_idle_ms: config.dashboard.session_idle_hours * HOUR_MS,
+            session_ms: days(config.dashboard.session_days).expect("it is at least a day"),
         },
         knobs: config.knobs().into_iter().map(|(name, value, default)| knob(name, value, default)).collect(),
     }

@@ -197,7 +197,7 @@ fn fill(path: &Path) -> Filled {
     bench.now(|staging| staging.create_job(bulk)).expect("a job");
     let noted = |staging: &mut Staging<'_>| {
         staging.note_deed(
-            Actor { key: None, key_name: None, address: None, side: Default::default() },
+            Actor::default(),
             Deed::new(1, "something.done", "it"),
         );
         Ok(())

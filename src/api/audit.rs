@@ -13,6 +13,7 @@ use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::request::bound;
 use crate::api::webhooks::reach::reach;
+use crate::domain::ability::Ability;
 use crate::domain::account::Scope;
 use crate::domain::audit::{Actor, AuditEntry, Side};
 use crate::domain::id::first_id_at;
@@ -40,12 +41,15 @@ pub struct AuditFilter {
     to: Option<String>,
 }
 
-/// Who made a change: `key`, one of the account's own; `operator`; or `server`, by itself.
+/// Who made a change: `key`, one of the account's own; `user`, one of its people; `guest`, who came by a portal's link;
+/// `operator`; or `server`, by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(example = "key")]
 enum AuditBy {
     Key,
+    User,
+    Guest,
     Operator,
     Server,
 }
@@ -71,6 +75,10 @@ pub struct AuditView {
     key_id: Option<String>,
     /// The key's name at that time.
     key_name: Option<String>,
+    /// The id of the user who did it. One of the operator's is shown to admins only, as is the address to log in with.
+    user_id: Option<String>,
+    /// The user's address at that time, or whom a guest is known as.
+    user_name: Option<String>,
     /// Where the request came from: a proxy's address, if there is one before the server.
     #[schema(value_type = Option<String>)]
     address: Option<IpAddr>,
@@ -119,12 +127,15 @@ pub fn may_see(reader: &Tenant, entry: &AuditEntry) -> bool {
 /// An entry, as this reader may see it.
 pub fn view(api: &Api, reader: &Tenant, entry: AuditEntry) -> AuditView {
     let side = side(api, reader, &entry);
-    let by = match (entry.by.key, side) {
-        (None, _) => AuditBy::Server,
-        (_, Side::Account) => AuditBy::Key,
-        (_, Side::Operator | Side::Unknown) => AuditBy::Operator,
+    let by = match (entry.by.key, &entry.person, side) {
+        (None, None, _) => AuditBy::Server,
+        (None, Some(person), Side::Account) if person.user.is_some() => AuditBy::User,
+        (None, Some(_), Side::Account) => AuditBy::Guest,
+        (Some(_), _, Side::Account) => AuditBy::Key,
+        (_, _, Side::Operator | Side::Unknown) => AuditBy::Operator,
     };
-    let shown = if by == AuditBy::Operator && !reader.is_admin() { Actor::default() } else { entry.by };
+    let is_hidden = by == AuditBy::Operator && !reader.can(Ability::Server);
+    let (shown, person) = if is_hidden { (Actor::default(), None) } else { (entry.by, entry.person) };
     AuditView {
         id: entry.id.to_string(),
         at: time::rfc3339(entry.id.time()),
@@ -134,6 +145,8 @@ pub fn view(api: &Api, reader: &Tenant, entry: AuditEntry) -> AuditView {
         by,
         key_id: shown.key.map(|key| key.to_string()),
         key_name: shown.key_name,
+        user_id: person.as_ref().and_then(|person| person.user).map(|user| user.to_string()),
+        user_name: person.map(|person| person.name),
         address: shown.address,
     }
 }

@@ -19,7 +19,7 @@ struct MasterKeysView {
     current: String,
     /// The marks of all keys.
     known: Vec<String>,
-    /// How many webhooks each key has sealed. A key that is not here can be taken out.
+    /// How many webhooks and users each key has sealed. A key that is not here can be taken out.
     in_use: BTreeMap<String, usize>,
 }
 

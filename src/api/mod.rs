@@ -24,6 +24,7 @@ pub(crate) mod masking;
 pub(crate) mod master_keys;
 pub(crate) mod openapi;
 pub(crate) mod outbound;
+pub(crate) mod people;
 pub(crate) mod retention_clock;
 pub(crate) mod settings;
 pub(crate) mod state;
@@ -46,7 +47,7 @@ pub use door::listener::{Listening, listen};
 pub use events::input::BATCH_EVENTS_MAX;
 pub use http::problem::Problem;
 pub use outbound::Outbound;
-pub use state::{Api, Knob, MailRule, Quotas, Settings};
+pub use state::{Api, Knob, MailRule, PeopleRules, Quotas, Settings};
 
 use openapi::described::{self, Described};
 use openapi::taking::TakesRoutes;
@@ -97,6 +98,15 @@ fn routes(to: &mut impl TakesRoutes) {
         .service(accounts::usage::show)
         .service(accounts::whoami::show);
     to.service(accounts::routes::create_key).service(accounts::routes::list_keys).service(accounts::routes::revoke_key);
+    to.service(people::routes::create)
+        .service(people::routes::list)
+        .service(people::routes::show)
+        .service(people::routes::change)
+        .service(people::routes::delete)
+        .service(people::routes::reset)
+        .service(people::routes::list_sessions)
+        .service(people::routes::end_session)
+        .service(people::routes::end_sessions);
     to.service(settings::list);
     to.service(dialects::routes::list).service(dialects::routes::show);
     to.service(event_types::routes::list)

@@ -11,13 +11,16 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::api::access::failures::Failures;
+use crate::api::access::guesses::Guesses;
 use crate::api::access::limits::{AccountEvents, KeyLimits, Limits};
+use crate::api::access::passwords::Passwords;
 use crate::api::access::uses::KeyUses;
 use crate::api::door::connections::Connections;
 use crate::api::health::served::Served;
 use crate::api::http::problem::Problem;
 use crate::api::openapi::described::Described;
 use crate::api::outbound::Outbound;
+use crate::api::people::halfway::Halfway;
 use crate::clock::{Clock, Dice};
 use crate::dialect::{Dialect, Shelf, Signing};
 use crate::domain::Invalid;
@@ -26,6 +29,7 @@ use crate::domain::byte_budget::{ByteBudget, Charge, NoRoom};
 use crate::domain::guard::Guard;
 use crate::domain::id::{AccountNumber, KeyId};
 use crate::domain::secret::Secret;
+use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::store::Store;
 
 /// What webhooks may hold whose endpoints wait to be asked after their reply: some thousands of them.
@@ -65,6 +69,8 @@ pub struct Quotas {
     pub kept_days_max: u64,
     /// Event types that it may write down.
     pub event_types_max: usize,
+    /// People who may look at its pages; the same for every account.
+    pub users_max: usize,
     /// Events that may be published in a second.
     pub events_per_second: u32,
     /// New events that may be published in a day, UTC.
@@ -83,6 +89,7 @@ impl Quotas {
             kept_bytes_max: limits.kept_bytes_max.unwrap_or(self.kept_bytes_max),
             kept_days_max: limits.kept_days_max.map_or(self.kept_days_max, u64::from),
             event_types_max: account.event_types_max.map_or(self.event_types_max, |max| max as usize),
+            users_max: self.users_max,
             events_per_second: limits.events_per_second.unwrap_or(self.events_per_second),
             events_per_day: limits.events_per_day.unwrap_or(self.events_per_day),
         }
@@ -122,8 +129,27 @@ pub struct Settings {
     pub limits: Limits,
     /// What one account may have.
     pub quotas: Quotas,
+    /// How people log in.
+    pub people: PeopleRules,
     /// Every setting of the server, to be shown to admins.
     pub knobs: Vec<Knob>,
+}
+
+/// How people log in.
+#[derive(Debug, Clone)]
+pub struct PeopleRules {
+    /// Whether anybody can: whether there is a dashboard.
+    pub are_let_in: bool,
+    /// A session ends in which nothing was asked for so long.
+    pub session_idle_ms: u64,
+    /// A session ends after so long in any case.
+    pub session_ms: u64,
+}
+
+impl Default for PeopleRules {
+    fn default() -> Self {
+        Self { are_let_in: true, session_idle_ms: 12 * HOUR_MS, session_ms: 14 * DAY_MS }
+    }
 }
 
 /// Who may make webhooks that send mail: it goes out in the operator's name, to whomever their URL names.
@@ -150,6 +176,9 @@ pub struct Api {
     pub(crate) events_of_accounts: AccountEvents,
     pub(crate) uses: KeyUses,
     pub(crate) failures: Failures,
+    pub(crate) guesses: Guesses,
+    pub(crate) passwords: Passwords,
+    pub(crate) halfway: Halfway,
     pub(crate) connections: Arc<Connections>,
     /// What bodies that are on their way hold.
     pub(crate) bodies: Arc<ByteBudget>,
@@ -171,6 +200,8 @@ impl Api {
         settings: Settings,
         outbound: Box<dyn Outbound>,
     ) -> Self {
+        let (mut dice, mut halfway) = (dice, [0; 32]);
+        dice.fill(&mut halfway);
         Self {
             store,
             dialects,
@@ -181,6 +212,9 @@ impl Api {
             events_of_accounts: AccountEvents::default(),
             uses: KeyUses::default(),
             failures: Failures::default(),
+            guesses: Guesses::default(),
+            passwords: Passwords::default(),
+            halfway: Halfway::new(halfway),
             connections: Arc::new(Connections::new(&settings.limits)),
             bodies: ByteBudget::new(settings.bodies_bytes_max),
             asked_later: ByteBudget::new(ASKED_LATER_BYTES_MAX),

@@ -72,6 +72,7 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("limits.webhooks_max", Takes::Whole { min: 0, max: 10_000_000 }),
     ("limits.keys_max", Takes::Whole { min: 0, max: 10_000_000 }),
     ("limits.event_types_max", Takes::Whole { min: 0, max: 10_000_000 }),
+    ("limits.users_max", Takes::Whole { min: 0, max: 10_000 }),
     ("limits.max_in_flight", Takes::Whole { min: 1, max: 256 }),
     ("limits.timeout", Takes::Whole { min: 1, max: 120 }),
     ("limits.kept_bytes_max", Takes::Whole { min: 0, max: 1024 * GIB }),
@@ -110,6 +111,9 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("smtp.timeout_seconds", Takes::Whole { min: 1, max: 300 }),
     ("smtp.accounts", Takes::Flag),
     ("auth.admin_key", Takes::Key),
+    ("dashboard.enabled", Takes::Flag),
+    ("dashboard.session_idle_hours", Takes::Whole { min: 1, max: 720 }),
+    ("dashboard.session_days", Takes::Whole { min: 1, max: 365 }),
     ("log.format", Takes::LogFormat),
     ("log.level", Takes::LogLevel),
 ];

@@ -15,7 +15,7 @@ pub use exposed::Exposed;
 use reading::from_sources;
 pub use reading::{ConfigError, ENVIRONMENT_PREFIX};
 pub use sections::{
-    AuthConfig, Config, DeliverConfig, LimitsConfig, LogConfig, LogFormat, RetentionConfig, Roots, ServerConfig,
+    AuthConfig, Config, DashboardConfig, DeliverConfig, LimitsConfig, LogConfig, LogFormat, RetentionConfig, Roots, ServerConfig,
     SmtpConfig, SmtpTls, StoreConfig,
 };
 

@@ -32,17 +32,23 @@ pub struct Config {
     pub smtp: SmtpConfig,
     /// Who may use the API.
     pub auth: AuthConfig,
+    /// The pages that people look at.
+    pub dashboard: DashboardConfig,
     /// What is written to standard error.
     pub log: LogConfig,
     /// The file that was read, if a secret stands in it.
     #[serde(skip)]
     pub secrets_in: Option<PathBuf>,
+    /// Whether it was started for development: somebody tries it on his own machine.
+    #[serde(skip)]
+    pub is_dev: bool,
 }
 
 impl Config {
-    /// What `--dev` changes: `http://` endpoints and endpoints on this machine are allowed, and all contracts are served
-    /// unless it is said which.
+    /// What `--dev` changes: `http://` endpoints and endpoints on this machine are allowed, all contracts are served unless it is
+    /// said which, and the start prints a link that is logged in.
     pub fn for_development(&mut self) {
+        self.is_dev = true;
         self.deliver.http_allowed = true;
         self.deliver.builtin_dialects.get_or_insert_with(|| vec![EVERY_DIALECT.into()]);
         for loopback in ["127.0.0.0/8", "::1/128"] {
@@ -198,6 +204,8 @@ pub struct LimitsConfig {
     pub keys_max: usize,
     /// Event types that one account may write down; 0: no limit but 2 MiB of them.
     pub event_types_max: usize,
+    /// Users of one account; 0: no limit.
+    pub users_max: usize,
     /// The greatest `max_in_flight` that an account's own key may give a webhook.
     pub max_in_flight: u32,
     /// The longest `timeout` that it may, in seconds.
@@ -216,6 +224,7 @@ impl Default for LimitsConfig {
             webhooks_max: 10_000,
             keys_max: 1_000,
             event_types_max: 500,
+            users_max: 100,
             max_in_flight: 64,
             timeout: 60,
             kept_bytes_max: 0,
@@ -406,6 +415,24 @@ impl Default for SmtpConfig {
 pub struct AuthConfig {
     /// The admin key; without one, the first start makes one and prints it.
     pub admin_key: Option<Secret>,
+}
+
+/// `[dashboard]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DashboardConfig {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// Hours after which a session ends in which nothing was asked.
+    pub session_idle_hours: u64,
+    /// Days after which a session ends in any case.
+    pub session_days: u64,
+}
+
+impl Default for DashboardConfig {
+    fn default() -> Self {
+        Self { enabled: true, session_idle_hours: 12, session_days: 14 }
+    }
 }
 
 /// `[log]`

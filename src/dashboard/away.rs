@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::frame::plain;
 use crate::api::Problem;
-use crate::domain::account::Scope;
+use crate::domain::ability::Ability;
 use crate::store::{Refusal, StoreError};
 
 /// Why not.
@@ -22,8 +22,23 @@ pub enum Away {
 
 impl Away {
     /// What they are may not do that.
-    pub fn may_not(missing: Scope) -> Self {
-        Self::Problem(Problem::scope_missing(missing))
+    pub fn may_not(missing: Ability) -> Self {
+        let message = match missing {
+            Ability::View => "you may not look at this account",
+            Ability::Server => "these pages are for the server's own people",
+            Ability::Admin => "this is for owners of the account \"operator\"",
+            Ability::People => "only an owner of the account may see and change its users",
+            _ => return Self::Problem(Problem::forbidden(format!(
+                "your role does not let you do this ({}); ask an owner of the account", missing.word()
+            ))),
+        };
+        Self::Problem(Problem::forbidden(message))
+    }
+
+    /// A guest's session is over.
+    pub fn portal_over() -> Self {
+        let message = "this visit is over; open these pages again from where you came";
+        Self::Problem(Problem::unauthorized(message))
     }
 
     /// A form that did not come from the page that it seems to come from, or from a session that is over.
@@ -72,6 +87,7 @@ impl ResponseError for Away {
 
 fn title(status: StatusCode) -> &'static str {
     match status.as_u16() {
+        401 => "Your visit is over",
         403 => "You may not do this",
         404 => "Nothing is here",
         429 | 503 => "Not now",

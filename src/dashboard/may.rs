@@ -1,19 +1,19 @@
-//! What one must be allowed to change what deliveries come to: in one place, so that a page shows a button to those only whose form
-//! it takes.
+//! What one must be able to do to change what deliveries come to: in one place, so that a page shows a button to those only whose
+//! form is taken.
 
 use super::seat::Seat;
-use crate::api::access::auth::Manage;
-use crate::domain::account::Scope;
+use crate::api::access::auth::Replays;
+use crate::domain::ability::Ability;
 
 /// What forms need that replay, discard, or stop a job.
-pub type ToReplay = Manage;
+pub type ToReplay = Replays;
 
 /// Whether who looks may send such forms.
 pub fn may_replay(seat: &Seat) -> bool {
-    seat.may(Scope::Manage)
+    seat.can(Ability::Replay)
 }
 
 /// Whether who looks may pause and resume webhooks.
 pub fn may_steer(seat: &Seat) -> bool {
-    seat.may(Scope::Manage)
+    seat.can(Ability::Steer)
 }

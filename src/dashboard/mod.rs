@@ -12,6 +12,7 @@ mod links;
 mod may;
 mod overview;
 mod parts;
+mod people;
 mod posted;
 mod seat;
 
@@ -20,9 +21,13 @@ use actix_web::{Scope, web};
 /// All pages.
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
+    to.configure(people::routes);
     to.service(pages(web::scope("/dashboard/@{account}")));
     to.service(pages(web::scope("/portal")));
 }
+
+/// None of them: the dashboard is switched off.
+pub fn no_routes(_: &mut web::ServiceConfig) {}
 
 /// The pages of one account, below wherever they are.
 fn pages(scope: Scope) -> Scope {
@@ -31,4 +36,5 @@ fn pages(scope: Scope) -> Scope {
         .configure(deliveries::routes)
         .configure(dead_letters::routes)
         .configure(jobs::routes)
+        .configure(people::team::routes)
 }

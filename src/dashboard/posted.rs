@@ -1,18 +1,19 @@
 //! What a form says. What stays true: it is read only for who was let in, from a page of ours (its `Origin`), with the token of the
-//! very session that it is sent in.
+//! very session that it is sent in; of who is not logged in yet, from a page of ours.
 
 use std::marker::PhantomData;
 
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, dev};
 use futures_util::future::LocalBoxFuture;
-use subtle::ConstantTimeEq;
 
 use super::away::Away;
 use super::seat::{Seat, seat};
 use crate::api::access::auth::Needs;
+use crate::api::access::way::refuse_foreign;
 use crate::api::docs::site::asked_at;
 use crate::api::http::body::Body;
+use crate::api::people::browser::Browser;
 
 /// The name under which a form brings the session's token.
 pub const TOKEN: &str = "token";
@@ -73,12 +74,12 @@ impl<N: Needs + 'static> FromRequest for Posted<N> {
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            is_from_here(&request)?;
-            let seat = seat(&request, N::SCOPE)?;
+            refuse_foreign(&request)?;
+            let seat = seat(&request, N::ABILITY).map_err(|away| back(&request, away))?;
             let body = Body::receive(&request, &mut payload, seat.account().number).await?;
             let fields = Fields::read(&body.bytes);
             let told = fields.raw(TOKEN).unwrap_or_default();
-            if !bool::from(told.as_bytes().ct_eq(seat.token().as_bytes())) {
+            if !seat.seated().token.is_form_token(told) {
                 return Err(Away::forged());
             }
             Ok(Self { seat, fields, scope: PhantomData })
@@ -86,12 +87,35 @@ impl<N: Needs + 'static> FromRequest for Posted<N> {
     }
 }
 
-/// Whether a form comes from a page of this server. A browser says so of every form; who does not is no browser, or hides it.
-pub fn is_from_here(request: &HttpRequest) -> Result<(), Away> {
-    let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-    match origin {
-        Some(origin) if origin.eq_ignore_ascii_case(&asked_at(request)) => Ok(()),
-        _ => Err(Away::forged()),
+/// Where one logs in again, one is sent back to the page that the form was on.
+fn back(request: &HttpRequest, away: Away) -> Away {
+    let Away::LogIn(_) = away else { return away };
+    let page = request.headers().get(header::REFERER).and_then(|page| page.to_str().ok());
+    let page = page.and_then(|page| page.strip_prefix(&asked_at(request))).unwrap_or("/dashboard");
+    Away::LogIn(page.to_owned())
+}
+
+/// A form of somebody who is not logged in, from a page of this server, over a way on which nobody listens.
+#[derive(Debug)]
+pub struct Sent {
+    /// With what.
+    pub browser: Browser,
+    /// What it says.
+    pub fields: Fields,
+}
+
+impl FromRequest for Sent {
+    type Error = Away;
+    type Future = LocalBoxFuture<'static, Result<Self, Away>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let browser = Browser::of_form(&request)?;
+            // Nobody's account: all those who are not logged in share what bodies may hold of one.
+            let body = Body::receive(&request, &mut payload, 0).await?;
+            Ok(Self { browser, fields: Fields::read(&body.bytes) })
+        })
     }
 }
 

@@ -11,7 +11,10 @@ use super::away::Away;
 use super::links;
 use crate::api::Api;
 use crate::api::access::auth::{Needs, Tenant};
+use crate::api::access::seats::{Jar, Seated, seat_of};
+use crate::domain::ability::Ability;
 use crate::domain::account::{Account, Scope};
+use crate::domain::session::Holder;
 
 /// Under which name the pages are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +28,8 @@ pub enum Mount {
 /// Who looks.
 #[derive(Debug, Clone)]
 pub struct Seat {
+    seated: Seated,
     tenant: Tenant,
-    name: String,
     mount: Mount,
     token: String,
     asked: String,
@@ -44,9 +47,18 @@ impl Seat {
         self.tenant.account()
     }
 
+    /// The session, for what one changes of oneself.
+    pub fn seated(&self) -> &Seated {
+        &self.seated
+    }
+
     /// What they are called.
     pub fn name(&self) -> &str {
-        &self.name
+        match (&self.seated.user, &self.seated.session.holder) {
+            (Some(user), _) => &user.name,
+            (None, Holder::Guest(guest)) => &guest.name,
+            (None, Holder::User(_)) => "",
+        }
     }
 
     /// Whether they may do what the scope allows.
@@ -54,9 +66,14 @@ impl Seat {
         self.tenant.may(scope)
     }
 
+    /// Whether they may do this: abilities are finer than scopes.
+    pub fn can(&self, ability: Ability) -> bool {
+        self.tenant.can(ability)
+    }
+
     /// Whether they are the server's own people, who see all accounts.
     pub fn is_operator(&self) -> bool {
-        self.mount == Mount::Dashboard && self.tenant.is_admin()
+        self.seated.is_of_server()
     }
 
     /// Whether it is a customer's portal.
@@ -93,7 +110,8 @@ impl Seat {
     }
 }
 
-/// Somebody who may look at a page that needs the scope `N`: what its handler asks for.
+/// Somebody who may look at a page that needs the scope or ability `N`: what its handler asks for. What is the operator's, all of
+/// the server's own people may look at; to change it is another matter (see `posted`).
 #[derive(Debug)]
 pub struct Looks<N>(Seat, PhantomData<N>);
 
@@ -109,20 +127,32 @@ impl<N: Needs + 'static> FromRequest for Looks<N> {
     type Future = Ready<Result<Self, Away>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(seat(request, N::SCOPE).map(|seat| Self(seat, PhantomData)))
+        let needed = match N::ABILITY {
+            Some(Ability::Admin) => Some(Ability::Server),
+            needed => needed,
+        };
+        ready(seat(request, needed).map(|seat| Self(seat, PhantomData)))
     }
 }
 
-/// Who sends this request, if they may do what needs the scope.
-pub fn seat(request: &HttpRequest, needed: Option<Scope>) -> Result<Seat, Away> {
+/// Who sends this request, if they may do what is needed in the account that the path names.
+pub fn seat(request: &HttpRequest, needed: Option<Ability>) -> Result<Seat, Away> {
     let api = request.app_data::<web::Data<Api>>().expect("the API is part of the app");
-    let mount = if request.path().starts_with("/portal") { Mount::Portal } else { Mount::Dashboard };
-    // TO BE REPLACED by a session's: see `people`.
-    let tenant = Tenant::of_anybody(api, request)?;
-    if let Some(missing) = needed.filter(|needed| !tenant.may(*needed)) {
+    let asked = request.uri().path_and_query().map_or("/", |asked| asked.as_str()).to_owned();
+    let (mount, jar) = match request.path().starts_with("/portal") {
+        true => (Mount::Portal, Jar::Portal),
+        false => (Mount::Dashboard, Jar::Dashboard),
+    };
+    let seated = match (seat_of(api, request, jar)?, mount) {
+        (Some(seated), _) => seated,
+        (None, Mount::Dashboard) => return Err(Away::LogIn(asked)),
+        (None, Mount::Portal) => return Err(Away::portal_over()),
+    };
+    let tenant = seated.tenant(api, request.match_info().get("account"))?;
+    if let Some(missing) = needed.filter(|needed| !tenant.can(*needed)) {
         return Err(Away::may_not(missing));
     }
-    let asked = request.uri().path_and_query().map_or("/", |asked| asked.as_str()).to_owned();
-    let nonce = api.with_dice(|dice| format!("{:016x}{:016x}", dice.bits(), dice.bits()));
-    Ok(Seat { tenant, name: "somebody".into(), mount, token: "token".into(), asked, nonce })
+    let (token, nonce) =
+        (seated.form_token(), api.with_dice(|dice| format!("{:016x}{:016x}", dice.bits(), dice.bits())));
+    Ok(Seat { seated, tenant, mount, token, asked, nonce })
 }

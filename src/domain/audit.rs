@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{AccountNumber, AuditId, KeyId, WebhookId};
+use super::id::{AccountNumber, AuditId, KeyId, UserId, WebhookId};
 
-/// Who did it: a key, and where the request came from. Both are missing where the server did it by itself.
+/// Who did it: a key or a person, and where the request came from. All are missing where the server did it by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     /// The key.
@@ -19,6 +19,18 @@ pub struct Actor {
     /// On whose side the key stands. In the store it lies at the end of the entry.
     #[serde(skip)]
     pub side: Side,
+    /// The person, where it was one and no key. It lies at the end of the entry, too.
+    #[serde(skip)]
+    pub person: Option<Person>,
+}
+
+/// A person, as the log keeps one: what is said here stays true when the user is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Which user; none: a guest of the portal.
+    pub user: Option<UserId>,
+    /// The user's address at that time, or whom the guest is known as.
+    pub name: String,
 }
 
 /// On whose side an actor stands.
@@ -27,9 +39,9 @@ pub enum Side {
     /// Nobody wrote it down.
     #[default]
     Unknown,
-    /// It is a key of the account.
+    /// It is a key or a user of the account, or a guest.
     Account,
-    /// It is a key of the operator, which may act for every account.
+    /// It is a key of the operator, which may act for every account, or one of the server's own people.
     Operator,
 }
 
@@ -74,4 +86,6 @@ pub struct AuditEntry {
     pub deed: Deed,
     /// On whose side who did it stands.
     pub side: Side,
+    /// The person who did it, where it was one.
+    pub person: Option<Person>,
 }

@@ -88,6 +88,19 @@ id_type!(
     EventTypeId by parse
 );
 
+id_type!(
+    /// The id of a user; its low 32 bits are the number of the user's account.
+    UserId by parse
+);
+id_type!(
+    /// The id of a session (not what its cookie holds).
+    SessionId by parse
+);
+id_type!(
+    /// The id of a link that is used once (not what the link holds).
+    TicketId by parse
+);
+
 /// No id that is given at `ms` or later is smaller.
 pub fn first_id_at(ms: UnixMs) -> u128 {
     u128::from(ms) << 80
@@ -112,6 +125,13 @@ impl DeliveryId {
     /// The event id it was made with. Only right for a delivery made at accept: a replay has upper bits of its own.
     pub fn event_at_accept(self) -> EventId {
         EventId(with_number(self.0, 0))
+    }
+}
+
+impl UserId {
+    /// The number of the account that the user belongs to.
+    pub fn account(self) -> AccountNumber {
+        self.0 as u32
     }
 }
 

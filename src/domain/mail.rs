@@ -44,6 +44,12 @@ pub fn vet(text: &str) -> Result<String, Invalid> {
     Ok(vetted.join(","))
 }
 
+/// Checks one address that a person logs in with, and gives it in lower case: nobody remembers which letters of it were great.
+pub fn vet_one(field: &str, text: &str) -> Result<String, Invalid> {
+    let message = "must be a mail address, such as ada@example.com, of letters, digits and . _ + - =";
+    plain(text.trim()).map(|one| one.to_ascii_lowercase()).ok_or_else(|| Invalid::new(field, message))
+}
+
 /// The address, if it is one of the plain form that is taken.
 fn plain(address: &str) -> Option<String> {
     let (local, host) = address.split_once('@')?;

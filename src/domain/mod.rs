@@ -1,6 +1,7 @@
 //! The nouns and the rules of Hookwheel: pure and synchronous. Nothing here reads a clock, throws dice or does I/O,
 //! so every rule can be tested by calling it.
 
+pub mod ability;
 pub mod account;
 pub mod audit;
 pub mod backoff;
@@ -27,6 +28,7 @@ pub mod notice;
 pub mod oauth2;
 pub mod order;
 pub mod pace;
+pub mod password;
 pub mod probe;
 pub mod proxy;
 pub mod pull;
@@ -35,14 +37,18 @@ pub mod rate_limit;
 pub mod retry;
 pub mod schema;
 pub mod secret;
+pub mod second_factor;
 pub mod selection;
 pub mod sent_headers;
+pub mod session;
 pub mod shape;
 pub mod stats;
 pub mod tally;
+pub mod ticket;
 pub mod time;
 pub mod tls;
 pub mod trace;
+pub mod user;
 pub mod walk;
 pub mod webhook;
 pub mod words;

@@ -10,14 +10,15 @@ use crate::domain::audit::{Actor, AuditEntry, Deed};
 use crate::domain::id::{AccountNumber, AuditId};
 use crate::domain::walk::Walk;
 
-/// An entry, in bytes: it holds names and ids and no values, and its longest text is the name of a key, of 200 characters.
+/// An entry, in bytes: it holds names and ids and no values, and its longest text is the name of a key, of 200 characters, or of a person, which is shorter.
 /// So a bound on entries bounds bytes.
 const ENTRY_BYTES_MAX: usize = 2048;
 
 impl Staging<'_> {
     /// Adds an entry to the audit log.
     pub fn note_deed(&mut self, by: Actor, deed: Deed) {
-        let entry = AuditEntry { id: AuditId(self.next_id(0)), side: by.side, by, deed };
+        let (side, person) = (by.side, by.person.clone());
+        let entry = AuditEntry { id: AuditId(self.next_id(0)), by, deed, side, person };
         let bytes = self.put(Tree::Audit, layout::audit(entry.deed.account, entry.id), &entry);
         debug_assert!(bytes <= ENTRY_BYTES_MAX, "{entry:?}");
     }

@@ -14,8 +14,11 @@ use crate::domain::delivery::SealedAttempt;
 use crate::domain::event_type::OwnType;
 use crate::domain::job::Job;
 use crate::domain::quiet::Quiet;
+use crate::domain::session::Session;
 use crate::domain::stats::AccountTally;
 use crate::domain::tally::Tally;
+use crate::domain::ticket::Ticket;
+use crate::domain::user::User;
 use crate::domain::webhook::Webhook;
 
 /// An error says what is wrong with the value at this key, whose checksum fits. Of an event it is asked whether all of its
@@ -25,8 +28,11 @@ pub fn check(trees: &Trees, keys: &MasterKeys, tree: Tree, key: &[u8], value: &[
         Tree::Accounts => record::read_grown::<Account>(tree, key, value).map(drop),
         Tree::Keys => record::read_grown::<ApiKey>(tree, key, value).map(drop),
         // One that another master key has sealed is whole, for all that can be told.
-        Tree::Webhooks if KeyMark::on(value).is_some_and(|mark| !keys.marks().any(|known| known == mark)) => Ok(()),
+        Tree::Webhooks | Tree::Users if KeyMark::on(value).is_some_and(|mark| !keys.marks().any(|known| known == mark)) => Ok(()),
         Tree::Webhooks => keys.open::<Webhook>(tree, key, value).map(drop),
+        Tree::Users => keys.open::<User>(tree, key, value).map(drop),
+        Tree::Sessions => record::read_grown::<Session>(tree, key, value).map(drop),
+        Tree::Tickets => record::read_grown::<Ticket>(tree, key, value).map(drop),
         Tree::Tallies => record::read_grown::<Tally>(tree, key, value).map(drop),
         Tree::Events => event_rows::whole_event(&|tree, key| trees.get(tree, key), key, value).map(drop),
         Tree::Bodies => event_rows::body_with_event(trees, key, value).map(drop),

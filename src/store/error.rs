@@ -215,6 +215,12 @@ pub enum Refusal {
     /// Another webhook of the account has this id of its own.
     #[error("uid: belongs to another webhook of the account; choose another, or change that webhook")]
     UidTaken,
+    /// Another user has this address.
+    #[error("email: another user of this server has this address; each logs in with one of its own")]
+    EmailTaken,
+    /// Another user is known to the identity provider as this one.
+    #[error("another user of this server logs in as this one of the identity provider")]
+    ExternalTaken,
     /// The account has as many things of a kind as the operator lets one have.
     #[error("the account has {limit} {what}, which is the limit ({setting}); {remedy}")]
     OverQuota {

@@ -168,7 +168,7 @@ impl Store {
         self.0.seals.keys()
     }
 
-    /// How many webhooks each master key has sealed.
+    /// How many webhooks and users each master key has sealed.
     pub fn sealed_by(&self) -> Result<BTreeMap<KeyMark, usize>, StoreError> {
         self.look(seal::in_use)
     }

@@ -29,6 +29,7 @@ use crate::domain::byte_budget::ByteBudget;
 use crate::domain::event_type::OwnType;
 use crate::domain::id::AccountNumber;
 use crate::domain::job::Job;
+use crate::domain::user::User;
 use crate::domain::webhook::Webhook;
 use crate::pulse::Pulse;
 
@@ -143,6 +144,10 @@ impl Inner {
             let webhook =
                 row.and_then(|(key, sealed)| self.seals.keys().open::<Webhook>(Tree::Webhooks, &key, &sealed));
             trees.readable(webhook)?.into_iter().for_each(|webhook| registry.put_webhook(webhook));
+        }
+        for row in trees.all(Tree::Users) {
+            let user = row.and_then(|(key, sealed)| self.seals.keys().open::<User>(Tree::Users, &key, &sealed));
+            trees.readable(user)?.into_iter().for_each(|user| registry.people_mut().put(user));
         }
         for row in trees.all(Tree::EventTypes) {
             let own = row.and_then(|(key, value)| {

@@ -29,19 +29,22 @@
 //! | `bodies` | account, body id | `Body`: what was written ahead of an event, in `chunks`, and whose it is |
 //! | `quiet` | webhook, kind of notice | `Quiet`: what was not told it one by one, and until when |
 //! | `event_types` | account, event type | `OwnType`: what the account has written down about it |
+//! | `users` | account, user id | `User`: a person who looks at pages; sealed (`seal`) |
+//! | `sessions` | account, user id or the account's number, SHA-256 of the token | `Session` |
+//! | `tickets` | account, SHA-256 of what the link holds | `Ticket`: a link that is used once |
 //!
 //! Each value that is not empty ends with a checksum over its tree, its key and itself (`trees/checksum.rs`).
 //!
 //! Numbers are big-endian, so byte order is number order. Ids are time-ordered, so `fresh` is in accept order, the
 //! last `closed` is the newest, and the oldest events of an account come first.
 
-use crate::domain::id::{AccountNumber, AuditId, BodyId, DeliveryId, EventId, JobId, WebhookNumber};
+use crate::domain::id::{AccountNumber, AuditId, BodyId, DeliveryId, EventId, JobId, UserId, WebhookNumber};
 use crate::domain::stats::{Series, Step};
 use crate::domain::time::UnixMs;
 
 /// The format that this build writes and reads. A directory of format 4 is brought to it when it is opened
 /// (`migration`); formats 1 to 3 were those of builds before the first release.
-pub const FORMAT_VERSION: u32 = 9;
+pub const FORMAT_VERSION: u32 = 10;
 /// From this format on a directory lacks nothing but trees, in which nothing is, and forms of records that are read beside the
 /// old ones: it is of the present one once the trees are made. Builds that do not know them must not open it then.
 pub const FORMAT_GROWN: u32 = 5;
@@ -82,11 +85,14 @@ pub enum Tree {
     Bodies,
     Quiet,
     EventTypes,
+    Users,
+    Sessions,
+    Tickets,
 }
 
 impl Tree {
     /// Every tree and its name on disk, in the order of the enum.
-    pub const ALL: [(Tree, &'static str); 27] = [
+    pub const ALL: [(Tree, &'static str); 30] = [
         (Tree::Meta, "meta"),
         (Tree::Accounts, "accounts"),
         (Tree::Keys, "keys"),
@@ -114,6 +120,9 @@ impl Tree {
         (Tree::Bodies, "bodies"),
         (Tree::Quiet, "quiet"),
         (Tree::EventTypes, "event_types"),
+        (Tree::Users, "users"),
+        (Tree::Sessions, "sessions"),
+        (Tree::Tickets, "tickets"),
     ];
 
     /// Its name on disk.
@@ -258,6 +267,26 @@ pub fn name(account: AccountNumber, name: &str) -> Key {
 /// `event_types`.
 pub fn event_type(account: AccountNumber, event_type: &str) -> Key {
     joined(&[&number(account), event_type.as_bytes()])
+}
+
+/// `users`; also the prefix of the user's sessions, or with an account's number for an id of those of its guests.
+pub fn user(id: UserId) -> Key {
+    joined(&[&number(id.account()), &id.to_bytes()])
+}
+
+/// The user in a `users` key.
+pub fn read_user(key: &[u8]) -> UserId {
+    UserId(read_id(key))
+}
+
+/// `sessions`: of this user, or of the guests of an account.
+pub fn session(place: UserId, hash: &[u8; 32]) -> Key {
+    joined(&[&user(place), hash])
+}
+
+/// `tickets`.
+pub fn ticket(account: AccountNumber, hash: &[u8; 32]) -> Key {
+    joined(&[&number(account), hash])
 }
 
 /// The text that a key ends with, behind its number.

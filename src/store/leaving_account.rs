@@ -15,7 +15,7 @@ use crate::domain::job::{Bulk, Job, JobKind, JobState, Looked, Source};
 use crate::domain::stats::Series;
 
 /// What lies there by the number of its account, once its events and webhooks are gone.
-const OF_ACCOUNT: [Tree; 10] = [
+const OF_ACCOUNT: [Tree; 13] = [
     Tree::Events,
     Tree::Chunks,
     Tree::Bodies,
@@ -26,6 +26,9 @@ const OF_ACCOUNT: [Tree; 10] = [
     Tree::Jobs,
     Tree::Audit,
     Tree::EventTypes,
+    Tree::Users,
+    Tree::Sessions,
+    Tree::Tickets,
 ];
 /// What lies there by the number of its webhook, once its deliveries are gone.
 const OF_WEBHOOK: [Tree; 3] = [Tree::Due, Tree::Ordered, Tree::Quiet];
@@ -208,6 +211,7 @@ impl Staging<'_> {
                         self.event_bytes_gone(account, bytes);
                     }
                     Tree::Jobs => self.registry_mut().forget_job(account, layout::read_id(&key)),
+                    Tree::Users => self.registry_mut().people_mut().remove(layout::read_user(&key)),
                     Tree::Quarantine => self.count_forgotten(&key),
                     _ => {}
                 }

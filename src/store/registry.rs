@@ -1,5 +1,5 @@
 //! What the store holds in memory: accounts, keys and webhooks, a few hundred bytes each, the event types that accounts have
-//! written down, which are bounded by account, and the ids of running jobs, never anything that grows with events. It mirrors the disk; only the commit thread changes it, while it
+//! written down and their users, which are bounded by account, and the ids of running jobs, never anything that grows with events. It mirrors the disk; only the commit thread changes it, while it
 //! stages what it then writes. If that write fails, the store is opened again and all of this is read anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 use super::audience::Audience;
 use super::changes::{Changes, Version};
 use super::own_types::{KnownType, OwnTypes};
+use super::people::People;
 use super::uids::Uids;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::condition::{Condition, Node};
@@ -57,6 +58,7 @@ pub struct Registry {
     /// The jobs that go on.
     running: BTreeSet<(AccountNumber, JobId)>,
     event_types: OwnTypes,
+    people: People,
 }
 
 /// What kind of events a webhook hears: no other ever gets to it.
@@ -254,6 +256,14 @@ impl Registry {
         self.event_types.remove(account, name)
     }
 
+    /// The users.
+    pub fn people(&self) -> &People {
+        &self.people
+    }
+    pub(super) fn people_mut(&mut self) -> &mut People {
+        &mut self.people
+    }
+
     /// Who of the account wants an event, a test event or another; none if conditions are to be asked and the event is not
     /// given. Those that are paused or disabled are among them: what they missed goes out when they are enabled. Those
     /// whose endpoint never passed the ownership check are not.
@@ -354,6 +364,7 @@ impl Registry {
         self.order_paths.remove(&number);
         self.hearers.remove(&number);
         self.audiences.retain(|(of, _), _| *of != number);
+        self.people.forget(number);
         self.event_types.forget(number)
     }
 

@@ -22,6 +22,9 @@ use super::record;
 use super::trees::Trees;
 use crate::clock::Dice;
 
+/// The trees whose records are sealed.
+pub(super) const SEALED: [Tree; 2] = [Tree::Webhooks, Tree::Users];
+
 const NONCE_BYTES: usize = 24;
 const HEAD_BYTES: usize = 1 + MARK_BYTES + NONCE_BYTES;
 
@@ -90,14 +93,16 @@ fn place(tree: Tree, key: &[u8]) -> Vec<u8> {
     [tree.name().as_bytes(), &[0], key].concat()
 }
 
-/// How many webhooks each key has sealed.
+/// How many webhooks and users each key has sealed.
 pub(super) fn in_use(trees: &Trees) -> Result<BTreeMap<KeyMark, usize>, StoreError> {
     let mut counts = BTreeMap::new();
-    for row in trees.all(Tree::Webhooks) {
-        let mark = row.and_then(|(key, sealed)| {
-            Ok(KeyMark::on(&sealed).ok_or_else(|| Damage::at(Tree::Webhooks, &key, "its form is not known"))?)
-        });
-        trees.readable(mark)?.into_iter().for_each(|mark| *counts.entry(mark).or_default() += 1);
+    for tree in SEALED {
+        for row in trees.all(tree) {
+            let mark = row.and_then(|(key, sealed)| {
+                Ok(KeyMark::on(&sealed).ok_or_else(|| Damage::at(tree, &key, "its form is not known"))?)
+            });
+            trees.readable(mark)?.into_iter().for_each(|mark| *counts.entry(mark).or_default() += 1);
+        }
     }
     Ok(counts)
 }

@@ -18,7 +18,7 @@ use super::key_mark::KeyMark;
 use super::layout::{self, Key, Tree};
 use super::message::Notice;
 use super::registry::Registry;
-use super::seal::{self, MasterKeys, Seals};
+use super::seal::{self, MasterKeys, SEALED, Seals};
 use super::sums::Sums;
 use super::trees::{Trees, Writes};
 use super::{attempts, record, rows};
@@ -329,12 +329,14 @@ impl<'a> Staging<'a> {
         attempts::new_key(&mut self.carried.dice)
     }
 
-    /// Seals a webhook's record with the master key in force, whichever has sealed it.
-    pub(super) fn seal_again(&mut self, key: &Key) {
-        let webhook = self.registry().webhook(layout::read_number(key)).cloned();
-        if let Some(webhook) = webhook {
-            self.seal(Tree::Webhooks, key.clone(), &*webhook);
+    /// Seals a record of a webhook or a user with the master key in force, whichever has sealed it.
+    pub(super) fn seal_again(&mut self, tree: Tree, key: &Key) {
+        if tree == Tree::Users {
+            let user = self.registry().people().user(layout::read_user(key)).cloned();
+            return user.into_iter().for_each(|user| self.seal(tree, key.clone(), &*user));
         }
+        let webhook = self.registry().webhook(layout::read_number(key)).cloned();
+        webhook.into_iter().for_each(|webhook| self.seal(tree, key.clone(), &*webhook));
     }
 
     /// Other master keys from now on, unless one that has sealed something is not among them. It stands in the audit log
@@ -349,9 +351,11 @@ impl<'a> Staging<'a> {
         let (now, knows) = (self.seals.keys(), |mark: &KeyMark| keys.marks().any(|known| known == *mark));
         if !Arc::ptr_eq(&now, &then) || !knows(&now.current()) {
             in_use = seal::in_use(self.trees())?;
-            let staged =
-                self.staged_keys(Tree::Webhooks, &[]).filter_map(|key| self.get(Tree::Webhooks, key).ok().flatten());
-            staged.filter_map(|sealed| KeyMark::on(&sealed)).for_each(|mark| *in_use.entry(mark).or_default() += 1);
+            for tree in SEALED {
+                let staged = self.staged_keys(tree, &[]).filter_map(|key| self.get(tree, key).ok().flatten());
+                let marks = staged.filter_map(|sealed| KeyMark::on(&sealed));
+                marks.for_each(|mark| *in_use.entry(mark).or_default() += 1);
+            }
         }
         if let Some(missing) = in_use.into_keys().find(|mark| !knows(mark)) {
             let message = format!("lack the key {missing}, which has sealed secrets; put it back as a further line");
@@ -375,6 +379,14 @@ impl<'a> Staging<'a> {
     /// The keys of a tree that begin so, as they were before this group.
     pub(super) fn keys_that_begin(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<Key>, StoreError> {
         self.trees().prefix(tree, prefix).keys().map(|key| Ok(key?.to_vec())).collect()
+    }
+
+    /// The same with the changes of this group: without those that it removes, and with those that it puts there.
+    pub(super) fn keys_now(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<Key>, StoreError> {
+        let mut keys = self.keys_that_begin(tree, prefix)?;
+        keys.retain(|key| !self.is_staged(tree, key));
+        keys.extend(self.staged_keys(tree, prefix).cloned());
+        Ok(keys)
     }
 
     pub(super) fn tally(&mut self, number: WebhookNumber) -> &mut Tally {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::{HttpServer, web};
 use awc::http::{Method, StatusCode};
 use futures_util::future::BoxFuture;
-use hookwheel::api::{self, Api, Limits, MailRule, Outbound, Quotas, Settings};
+use hookwheel::api::{self, Api, Limits, MailRule, Outbound, PeopleRules, Quotas, Settings};
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::dashboard;
 use hookwheel::deliver::{self, Deliver, Trust};
@@ -43,6 +43,8 @@ pub const WEBHOOKS_MAX: usize = 40;
 pub const KEYS_MAX: usize = 20;
 /// As above.
 pub const EVENT_TYPES_MAX: usize = 60;
+/// As above.
+pub const USERS_MAX: usize = 5;
 
 /// Which addresses may be dialled.
 fn guard() -> Guard {
@@ -275,9 +277,11 @@ impl Server {
                 kept_bytes_max: 0,
                 kept_days_max: 0,
                 event_types_max: EVENT_TYPES_MAX,
+                users_max: USERS_MAX,
                 events_per_second: 0,
                 events_per_day: 0,
             },
+            people: PeopleRules::default(),
             knobs: Vec::new(),
         };
         let dice = Dice::seeded(3);

@@ -20,8 +20,9 @@ use crate::api::door::connections::Peer;
 use crate::api::http::problem::Problem;
 use crate::clock::Dice;
 use crate::domain::Invalid;
+use crate::domain::ability::{Abilities, Ability};
 use crate::domain::account::{ACCOUNT_HEADER, Account, ApiKey, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT, Scope};
-use crate::domain::audit::{Actor, Deed, Side};
+use crate::domain::audit::{Actor, Deed, Person, Side};
 use crate::domain::endpoint::HOP_HEADER;
 use crate::domain::id::{AccountNumber, KeyId};
 use crate::store::{KeyHash, Load, Refusal, Staging, Store};
@@ -29,31 +30,54 @@ use crate::store::{KeyHash, Load, Refusal, Staging, Store};
 /// A configured admin key, in bytes.
 const CONFIGURED_KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=256;
 
-/// The account that a request acts for, and what its key may do beyond that.
+/// The account that a request acts for, and what its key may do beyond that. A person who is logged in has one, too:
+/// what that one may do stands in a key that nobody can send, with the user's id in the place of a key's.
 #[derive(Debug, Clone)]
 pub struct Tenant {
     account: Arc<Account>,
     key: Arc<ApiKey>,
+    /// Who it is, where it is a person.
+    who: Option<Who>,
     address: Option<IpAddr>,
     names_account: bool,
 }
 
-impl Tenant {
-    /// TO BE REPLACED by a session's: whoever asks is the operator.
-    pub fn of_anybody(api: &Api, request: &HttpRequest) -> Result<Self, Problem> {
-        let id = request.match_info().get("account").unwrap_or(DEFAULT_ACCOUNT);
-        let account = api.store.registry().account_by_id(id).cloned();
-        let account = account.ok_or_else(|| Problem::not_found("account"))?;
-        let key = Arc::new(admin_key(account.number));
-        Ok(Self { account, key, address: None, names_account: true })
-    }
+/// What is known of a person who asks.
+#[derive(Debug, Clone)]
+pub struct Who {
+    /// As the audit log names one.
+    pub person: Person,
+    /// What the person may do.
+    pub abilities: Abilities,
+    /// Whether it is one of the server's own people.
+    pub is_of_server: bool,
+}
 
+impl Tenant {
     /// The account.
     pub fn account(&self) -> &Account {
         &self.account
     }
 
-    /// Which key it came with.
+    /// That of a person in an account: only who has looked at a session makes one (see [`seats`](super::seats)).
+    pub(super) fn of_person(account: Arc<Account>, key: ApiKey, who: Who, address: Option<IpAddr>) -> Self {
+        Self { account, key: Arc::new(key), who: Some(who), address, names_account: true }
+    }
+
+    /// The person, where it is one and no key.
+    pub fn person(&self) -> Option<&Person> {
+        self.who.as_ref().map(|who| &who.person)
+    }
+
+    /// Whether it may do this: a person by what that one may do, a key by its scopes.
+    pub fn can(&self, ability: Ability) -> bool {
+        match &self.who {
+            Some(who) => who.abilities.has(ability),
+            None => self.may(ability.needs()),
+        }
+    }
+
+    /// Which key it came with; of a person that one's own id.
     pub fn key(&self) -> KeyId {
         self.key.id
     }
@@ -65,8 +89,13 @@ impl Tenant {
 
     /// Who asks, for the audit log.
     pub fn actor(&self) -> Actor {
-        let side = if self.is_admin() { Side::Operator } else { Side::Account };
-        Actor { key: Some(self.key.id), key_name: self.key.name.clone(), address: self.address, side }
+        let is_of_server = self.is_admin() || self.who.as_ref().is_some_and(|who| who.is_of_server);
+        let side = if is_of_server { Side::Operator } else { Side::Account };
+        let (key, key_name, person) = match &self.who {
+            Some(who) => (None, None, Some(who.person.clone())),
+            None => (Some(self.key.id), self.key.name.clone(), None),
+        };
+        Actor { key, key_name, address: self.address, side, person }
     }
 
     /// The same key reading of an account that it was found to reach.
@@ -111,6 +140,19 @@ impl Tenant {
 pub trait Needs {
     /// The scope; none: any key will do.
     const SCOPE: Option<Scope>;
+    /// What a person must be able to do; none: whoever is logged in may.
+    const ABILITY: Option<Ability> = ability_of(Self::SCOPE);
+}
+
+/// What a person must be able to do for what a key needs the scope for.
+const fn ability_of(scope: Option<Scope>) -> Option<Ability> {
+    match scope {
+        None => None,
+        Some(Scope::Read) => Some(Ability::View),
+        Some(Scope::Publish) => Some(Ability::Publish),
+        Some(Scope::Manage | Scope::Consume) => Some(Ability::Manage),
+        Some(Scope::Admin) => Some(Ability::Admin),
+    }
 }
 
 /// Needs a key, whatever that may do.
@@ -141,6 +183,33 @@ needs! {
     Read
     /// Needs `consume`.
     Consume
+}
+
+macro_rules! abilities {
+    ($($(#[$doc:meta])* $name:ident $ability:ident)*) => { $(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name;
+        impl Needs for $name {
+            const SCOPE: Option<Scope> = Some(Ability::$ability.needs());
+            const ABILITY: Option<Ability> = Some(Ability::$ability);
+        }
+    )* };
+}
+
+abilities! {
+    /// Needs that one may test, check and verify.
+    Tests Test
+    /// Needs that one may replay and discard.
+    Replays Replay
+    /// Needs that one may pause, resume, enable and disable.
+    Steers Steer
+    /// Needs that one may see and rotate secrets.
+    Rotates Rotate
+    /// Needs that one may see and change the users of the account.
+    Peoples People
+    /// Needs one of the server's own people.
+    Serves Server
 }
 
 /// A tenant whose key has the scope `N`: what handlers ask for.
@@ -229,7 +298,8 @@ fn acting(api: &Api, request: &HttpRequest, key: Arc<ApiKey>) -> Result<Tenant, 
         }
     };
     let address = request.peer_addr().map(|peer| peer.ip().to_canonical());
-    Ok(Tenant { account: account.clone(), key, address, names_account: named.is_some() })
+    let names_account = named.is_some();
+    Ok(Tenant { account: account.clone(), key, who: None, address, names_account })
 }
 
 fn known_key(api: &Api, request: &HttpRequest) -> Result<Arc<ApiKey>, Refused> {

@@ -191,8 +191,11 @@ impl Export {
     /// A slow reader takes hours, in which a key may be revoked or expire.
     fn is_key_known(&self) -> bool {
         let (key, registry) = (self.reader.api_key(), self.api.store.registry());
-        let is_there = registry.is_served(key.account) && registry.has_key(key.account, key.id);
-        is_there && !key.expired(self.api.clock.wall())
+        let is_there = match self.reader.person() {
+            None => registry.has_key(key.account, key.id),
+            Some(person) => person.user.is_none_or(|user| registry.people().user(user).is_some()),
+        };
+        is_there && registry.is_served(key.account) && !key.expired(self.api.clock.wall())
     }
 
     fn account(&mut self, out: &mut Vec<u8>) -> Result<Place, Problem> {

@@ -170,6 +170,12 @@ impl Problem {
         }
     }
 
+    /// 503: as many passwords are tried and wait to be as may.
+    pub fn too_many_passwords() -> Self {
+        let message = "too many people are logging in at this moment; try again in a few seconds";
+        Self::busy(Code::TooManyPasswords, message, RETRY_SOON_SECONDS)
+    }
+
     /// 503: the store is away, and what was said is not recorded yet.
     pub fn not_recorded() -> Self {
         Self::busy(Code::Unavailable, "it is not recorded yet; say it again", RETRY_SOON_SECONDS)
@@ -323,6 +329,8 @@ impl From<Refusal> for Problem {
             }
             Refusal::EventIdConflict { .. } => Self::conflict(Code::EventIdConflict, &refusal).with_field("id"),
             Refusal::UidTaken => Self::conflict(Code::UidTaken, &refusal).with_field("uid"),
+            Refusal::EmailTaken => Self::conflict(Code::EmailTaken, &refusal).with_field("email"),
+            Refusal::ExternalTaken => Self::wrong_state(message),
             Refusal::WebhookLimit { .. } => Self::conflict(Code::WebhookLimit, &refusal),
             Refusal::OverQuota { .. } => Self::conflict(Code::Quota, &refusal),
             Refusal::OverDay { wait_ms, .. } => Self { code: Code::Quota, ..Self::rate_limited(message, wait_ms) },
@@ -411,6 +419,8 @@ mod tests {
             (Refusal::IdempotencyConflict, 409, Code::IdempotencyConflict, None),
             (Refusal::EventIdConflict { index: 0 }, 409, Code::EventIdConflict, None),
             (Refusal::UidTaken, 409, Code::UidTaken, None),
+            (Refusal::EmailTaken, 409, Code::EmailTaken, None),
+            (Refusal::ExternalTaken, 409, Code::WrongState, None),
             (Refusal::WebhookLimit { limit: 10 }, 409, Code::WebhookLimit, None),
             (Refusal::OverQuota { what: "keys", limit: 1, setting: "", remedy: "" }, 409, Code::Quota, None),
             (Refusal::OverDay { limit: 9, left: 1, until: 0, wait_ms: 1_001 }, 429, Code::Quota, Some(2)),

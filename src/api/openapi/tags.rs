@@ -41,6 +41,7 @@ pub const TAGS: &[Tag] = &[
     of_account("audit", "Who changed what, when and from where."),
     of_server("dialects", "The webhook contracts that are served here."),
     of_server("accounts", "Tenants, what they may have, and their keys. For the operator."),
+    of_account("users", "People who look at an account's pages: invitations, roles, sessions. For the operator."),
     of_account("guard", "Which addresses deliveries may go to, and why. For the operator."),
     of_server("server", "The server's settings, master keys and clock. For the operator."),
     of_server("health", "Whether the server lives and takes work, and its counters. Without a key."),

@@ -19,6 +19,12 @@ const SAID: &[(&str, &str)] = &[
     ("revoked", "Revoked."),
     ("published", "Published."),
     ("logged-out", "Logged out."),
+    ("renamed", "Your name was changed."),
+    ("password", "Your password was changed. All other sessions have ended."),
+    ("sessions", "Ended."),
+    ("no-codes", "The second factor is gone: a password is enough again."),
+    ("role", "Changed. All sessions of this user have ended."),
+    ("removed", "Removed, with all sessions."),
 ];
 
 /// What the address says was done.

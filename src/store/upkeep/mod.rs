@@ -4,6 +4,7 @@
 mod audit;
 mod bodies;
 mod deleted;
+mod ended;
 mod ending;
 mod eventless;
 mod fan_out;
@@ -37,6 +38,7 @@ use crate::domain::time::UnixMs;
 use audit::OldEntries;
 use bodies::Ownerless;
 use deleted::{Deleted, Forgettable};
+use ended::{EndedSessions, EndedTickets};
 use eventless::Eventless;
 use fan_out::FanOut;
 use holds::Holds;
@@ -104,6 +106,8 @@ impl Upkeep {
             Box::new(Jobs::at_start(registry)),
             Box::new(Sweep::of(OldJobs)),
             Box::new(Sweep::of(OldKeys)),
+            Box::new(Sweep::of(EndedSessions)),
+            Box::new(Sweep::of(EndedTickets)),
             Box::new(Sweep::of(OldStats)),
             Box::new(Sweep::of(Holds::new(retention))),
             Box::new(OldEvents::new(retention)),

@@ -126,9 +126,13 @@ impl Staging<'_> {
                 let greatest = rows::greatest_number(self.trees(), key)?;
                 self.stage(tree, key.to_vec(), Some(layout::number(greatest).to_vec()));
             }
-            Tree::Accounts | Tree::Keys | Tree::Webhooks | Tree::Tallies | Tree::AccountTallies | Tree::EventTypes => {
-                self.write_again(tree, key);
-            }
+            Tree::Accounts
+            | Tree::Keys
+            | Tree::Webhooks
+            | Tree::Users
+            | Tree::Tallies
+            | Tree::AccountTallies
+            | Tree::EventTypes => self.write_again(tree, key),
             _ => {}
         }
         Ok(())
@@ -165,7 +169,7 @@ impl Staging<'_> {
     /// What is held in memory about it is whole, if anything is: it is written anew.
     fn write_again(&mut self, tree: Tree, key: &[u8]) {
         match tree {
-            Tree::Webhooks => self.seal_again(&key.to_vec()),
+            Tree::Webhooks | Tree::Users => self.seal_again(tree, &key.to_vec()),
             Tree::Tallies => drop(self.tally(layout::read_number(key)).clone()),
             Tree::AccountTallies => self.put_account_tally_again(layout::read_number(key)),
             Tree::Accounts => {

@@ -6,15 +6,15 @@ use crate::domain::time::UnixMs;
 use crate::store::duty::{Duty, STEP_ROWS_MAX, keys_from};
 use crate::store::error::StoreError;
 use crate::store::key_mark::KeyMark;
-use crate::store::layout::{self, Key, Tree, end_of_all};
-use crate::store::seal::Seals;
+use crate::store::layout::{self, Key, end_of_all};
+use crate::store::seal::{SEALED, Seals};
 use crate::store::staging::Staging;
 
 /// Seals again what older keys have sealed: after a start, and when the keys have changed.
 pub struct Reseal {
     seals: Arc<Seals>,
-    /// Where the next step goes on; `None` between passes.
-    at: Option<Key>,
+    /// Where the next step goes on: in which of the sealed trees, and from which key; `None` between passes.
+    at: Option<(usize, Key)>,
     resealed: usize,
 }
 
@@ -32,21 +32,24 @@ impl Duty for Reseal {
     }
 
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
-        let from = self.at.take().unwrap_or_else(|| {
+        let (nth, from) = self.at.take().unwrap_or_else(|| {
             // What changes from here on begins another pass.
             self.seals.set_stale(false);
-            Key::new()
+            (0, Key::new())
         });
-        let current = self.seals.keys().current();
-        let (keys, complete) = keys_from(staging, Tree::Webhooks, &from, &end_of_all(), STEP_ROWS_MAX)?;
+        let (current, tree) = (self.seals.keys().current(), SEALED[nth]);
+        let (keys, complete) = keys_from(staging, tree, &from, &end_of_all(), STEP_ROWS_MAX)?;
         for key in &keys {
-            let sealed = staging.get(Tree::Webhooks, key)?;
+            let sealed = staging.get(tree, key)?;
             if sealed.is_some_and(|sealed| KeyMark::on(&sealed) != Some(current)) {
-                staging.seal_again(key);
+                staging.seal_again(tree, key);
                 self.resealed += 1;
             }
         }
-        self.at = keys.last().filter(|_| !complete).map(|last| layout::just_after(last));
+        self.at = match keys.last().filter(|_| !complete) {
+            Some(last) => Some((nth, layout::just_after(last))),
+            None => (nth + 1 < SEALED.len()).then(|| (nth + 1, Key::new())),
+        };
         if self.at.is_none() && self.resealed > 0 && !self.seals.is_stale() {
             let resealed = std::mem::take(&mut self.resealed);
             tracing::info!(resealed, key = %current, "all secrets are sealed with this master key; older ones can go");
