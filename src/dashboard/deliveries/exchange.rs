@@ -22,7 +22,8 @@ fn request(page: &str, attempt: &AttemptView) -> Markup {
     let body = attempt.request_body.as_ref().and_then(Option::as_ref);
     html! {
         @match &attempt.url {
-            Some(url) => p.line { code { "POST" } " " (copy::text(url)) },
+            Some(url) if links::is_web(url) => p.line { code { "POST" } " " (copy::text(url)) },
+            Some(url) => p.line { "A mail to " (copy::text(url.trim_start_matches("mailto:"))) },
             None => p.hint { "It was pulled, or where it went is not known any more." }
         }
         (headers(attempt.request_headers.iter().map(|(name, value)| (name.as_str(), value.as_deref()))))

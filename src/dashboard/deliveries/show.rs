@@ -8,7 +8,7 @@ use super::exchange::exchange;
 use super::explained::explain;
 use super::of::{Of, event_page, page, webhook_page};
 use super::rows::{self, Columns};
-use super::story::Story;
+use super::story::{Story, why_then};
 use super::timeline::{head, timeline};
 use crate::api::access::auth::Read;
 use crate::api::deliveries::operations::{attempt, one};
@@ -19,6 +19,7 @@ use crate::api::http::page::PageReply;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
+use crate::dashboard::links;
 use crate::dashboard::may::{may_replay, may_steer};
 use crate::dashboard::parts::asked::Asked;
 use crate::dashboard::parts::state::{of_delivery, state};
@@ -61,13 +62,22 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, of: web::Path<Of>) -> 
 /// What one can do.
 fn acts(seat: &Seat, delivery: &DeliveryView, endpoint: &Endpoint) -> Markup {
     let webhook = webhook_page(seat, &endpoint.id);
+    let replay = if is_open(delivery) { "Send again now" } else { "Replay" };
+    let discard =
+        links::with_query(&seat.at("dead-letters/discard"), [("ticked", Some("yes")), ("ids", Some(&*delivery.id))]);
     html! {
         @if may_replay(seat) && endpoint.is_there() {
-            (press(seat, &format!("{}/replay", page(seat, &delivery.id)), "Replay", "main"))
+            (press(seat, &format!("{}/replay", page(seat, &delivery.id)), replay, "main"))
         }
+        @if may_replay(seat) && delivery.state == "dead" { a.button href=(discard) { "Discard…" } }
         @if may_steer(seat) && endpoint.status == "active" { (press(seat, &format!("{webhook}/pause"), "Pause its webhook", "other")) }
         @if endpoint.is_there() { a.button href=(webhook) { "Its webhook" } }
     }
+}
+
+/// Whether an attempt may still be made.
+fn is_open(delivery: &DeliveryView) -> bool {
+    matches!(delivery.state, "pending" | "scheduled" | "held")
 }
 
 fn press(seat: &Seat, action: &str, label: &str, class: &str) -> Markup {
@@ -76,12 +86,11 @@ fn press(seat: &Seat, action: &str, label: &str, class: &str) -> Markup {
 
 /// What happened and what is next, with the attempts: it keeps itself true while the delivery is open.
 fn told(seat: &Seat, delivery: &DeliveryView, endpoint: &Endpoint, chosen: Option<u16>, now: UnixMs) -> Markup {
-    let is_open = matches!(delivery.state, "pending" | "scheduled" | "held");
     let latest = delivery.attempts.iter().flatten().last();
     let advice =
         latest.filter(|attempt| !attempt.success).map(|attempt| explain(attempt, &endpoint.host, endpoint.way));
     html! {
-        section #story data-refresh=[is_open.then_some(AGAIN_SECONDS)] {
+        section #story data-refresh=[is_open(delivery).then_some(AGAIN_SECONDS)] {
             p.story { (state(of_delivery(delivery.state), delivery.state)) " " (Story::of(delivery, endpoint).show(now)) }
             @if let Some(advice) = advice.filter(|advice| !advice.todo.is_empty()) {
                 p.note { (advice.what) " " (advice.todo) }
@@ -114,6 +123,7 @@ fn facts(seat: &Seat, delivery: &DeliveryView, endpoint: &Endpoint, now: UnixMs)
             dt { "Made" }
             dd { (time::text(Some(&delivery.created_at), now)) }
             @if let Some(ended) = &delivery.ended_at { dt { "Ended" } dd { (time::text(Some(ended), now)) } }
+            @if let Some(next) = &delivery.next_attempt_at { dt { "Next try" } dd { (time::text(Some(next), now)) ", " (why_then(delivery)) } }
             dt { "Attempts" }
             dd {
                 (delivery.attempt_count)

@@ -113,6 +113,17 @@ fn held(endpoint: &Endpoint) -> String {
     }
 }
 
+/// Why its next attempt is when it is.
+pub fn why_then(delivery: &DeliveryView) -> String {
+    let latest = delivery.attempts.iter().flatten().last();
+    let asked = latest.filter(|latest| matches!(latest.status_code, Some(429 | 503)));
+    match (asked.and_then(|latest| latest.response_headers.get("retry-after")), latest) {
+        (Some(after), _) => format!("not before its endpoint asked for it (Retry-After: {after})"),
+        (None, Some(_)) => "by its webhook's retry schedule".into(),
+        (None, None) => delivery.error.clone().unwrap_or_else(|| "when it is its turn".into()),
+    }
+}
+
 /// Why it waits, as the API says it, as a sentence.
 fn sentence(why: &str) -> String {
     let why = why.trim_end_matches('.');
@@ -139,6 +150,7 @@ pub fn times(count: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::deliveries::view::AttemptView;
 
     fn delivery(state: &'static str, attempts: u16) -> DeliveryView {
         DeliveryView {
@@ -217,6 +229,20 @@ mod tests {
         assert_eq!(told(&cancelled), ("Cancelled: discarded by request.".into(), Next::Nothing));
         let costly = DeliveryView { reason: Some("shape_too_costly: it is".into()), ..delivery("dead", 0) };
         assert_eq!(told(&costly).0, "Never sent: shape_too_costly: it is.");
+    }
+
+    #[test]
+    fn the_next_attempt_is_when_the_schedule_or_the_endpoint_says() {
+        use crate::dashboard::deliveries::trial::attempt;
+        let after = |attempt: AttemptView| {
+            why_then(&DeliveryView { attempts: Some(vec![attempt]), ..delivery("scheduled", 1) })
+        };
+        assert_eq!(after(attempt("timeout", None, "")), "by its webhook's retry schedule");
+        let mut asked = attempt("status", Some(503), "");
+        asked.response_headers.insert("retry-after".into(), "600".into());
+        assert_eq!(after(asked), "not before its endpoint asked for it (Retry-After: 600)");
+        let waits = DeliveryView { error: Some("waits for tomorrow".into()), ..delivery("pending", 0) };
+        assert_eq!(why_then(&waits), "waits for tomorrow");
     }
 
     #[test]
