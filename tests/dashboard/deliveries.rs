@@ -216,6 +216,33 @@ fn a_replay_leads_to_the_new_delivery_and_ticked_ones_are_asked_about_first() {
 }
 
 #[test]
+fn all_of_a_webhook_that_ended_in_one_way_are_replayed_by_a_job() {
+    let mut here = sending();
+    let receiver = Receiver::start(|_, _| Answer::Status(200));
+    let webhook = webhook(&mut here.client, &receiver.url("/hook"), &[]);
+    for name in ["order-1", "order-2"] {
+        let delivery = publish(&mut here.client, name);
+        receiver.next();
+        tried(&mut here.client, &delivery, 1);
+    }
+    let list = "/dashboard/@default/deliveries";
+    let mut browser = here.first();
+    assert!(browser.get(&format!("{list}?webhook={webhook}&state=succeeded")).text.contains("Replay all that match"));
+    assert!(!browser.get(&format!("{list}?state=succeeded")).text.contains("Replay all that match"), "of one webhook only");
+    let ask = format!("{list}/replay-all?webhook={webhook}&state=succeeded");
+    let asked = browser.get(&ask);
+    assert!(asked.text.contains("Replay 2 deliveries"), "{}", asked.text);
+    let which = [("webhook", webhook.as_str()), ("state", "succeeded")];
+    let started = browser.submit(&ask, &format!("{list}/replay-all"), &which);
+    assert!(started.status == 303 && started.location().ends_with("?said=started"), "{}", started.text);
+    (0..2).for_each(|_| drop(receiver.next()));
+    let rows = here.client.get("/api/v1/deliveries?cause=replay").data(200);
+    assert_eq!(rows.as_array().map(Vec::len), Some(2), "{rows}");
+    browser.get(&format!("{list}/replay-all?webhook={webhook}")).refuses(400, "must be dead, succeeded, cancelled or missing");
+    here.stop();
+}
+
+#[test]
 fn a_viewer_sees_all_of_it_and_replays_nothing_and_others_see_nothing() {
     let mut here = sending();
     let (_receiver, delivery) = mended(&mut here);

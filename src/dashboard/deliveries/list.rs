@@ -4,9 +4,9 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError, get, web};
 use maud::{Markup, html};
 
-use super::choosing;
 use super::explained::outcome_word;
 use super::rows::{self, Columns};
+use super::{all, choosing};
 use crate::api::access::auth::Read;
 use crate::api::deliveries::filter::DeliveriesFilter;
 use crate::api::deliveries::operations::listed;
@@ -75,7 +75,7 @@ fn shown(api: &Api, seat: &Seat, asked: &Asked, page: &PageReply<DeliveryView>) 
         form method="get" action=(seat.at("deliveries/replay")) {
             p.bar {
                 (counted(asked, page, "delivery", "deliveries"))
-                @if may { button type="submit" { "Replay ticked…" } }
+                @if may { span.acts { button type="submit" { "Replay ticked…" } (all::ways(seat, asked)) } }
             }
             (rows::table(api, seat, &page.data, columns, now))
         }
