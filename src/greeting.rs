@@ -12,12 +12,7 @@ use crate::store;
 
 /// Says where the server is and how to try it, on standard output, once it can be used. `log_in`: the path of a link that logs
 /// in. `served`: the contracts whose APIs answer.
-pub fn greet(
-    config: &Config,
-    address: SocketAddr,
-    (first_key, log_in): (Option<&str>, Option<&str>),
-    served: &[&str],
-) {
+pub fn greet(config: &Config, address: SocketAddr, (first_key, log_in): (Option<&str>, Option<&str>), served: &[&str]) {
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     println!("hookwheel {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION"));
     println!("data directory: {}", config.store.path.display());

@@ -196,10 +196,7 @@ fn fill(path: &Path) -> Filled {
     let bulk = Bulk { account: 1, kind: JobKind::Replay, source, event_type: None, from: None, to: None };
     bench.now(|staging| staging.create_job(bulk)).expect("a job");
     let noted = |staging: &mut Staging<'_>| {
-        staging.note_deed(
-            Actor::default(),
-            Deed::new(1, "something.done", "it"),
-        );
+        staging.note_deed(Actor::default(), Deed::new(1, "something.done", "it"));
         Ok(())
     };
     bench.now(noted).expect("noted");

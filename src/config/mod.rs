@@ -15,8 +15,8 @@ pub use exposed::Exposed;
 use reading::from_sources;
 pub use reading::{ConfigError, ENVIRONMENT_PREFIX};
 pub use sections::{
-    AuthConfig, Config, DashboardConfig, DeliverConfig, LimitsConfig, LogConfig, LogFormat, RetentionConfig, Roots, ServerConfig,
-    SmtpConfig, SmtpTls, StoreConfig,
+    AuthConfig, Config, DashboardConfig, DeliverConfig, LimitsConfig, LogConfig, LogFormat, RetentionConfig, Roots,
+    ServerConfig, SmtpConfig, SmtpTls, StoreConfig,
 };
 
 /// The file that is read when none is named, if it is there.

@@ -28,9 +28,12 @@ impl Away {
             Ability::Server => "these pages are for the server's own people",
             Ability::Admin => "this is for owners of the account \"operator\"",
             Ability::People => "only an owner of the account may see and change its users",
-            _ => return Self::Problem(Problem::forbidden(format!(
-                "your role does not let you do this ({}); ask an owner of the account", missing.word()
-            ))),
+            _ => {
+                return Self::Problem(Problem::forbidden(format!(
+                    "your role does not let you do this ({}); ask an owner of the account",
+                    missing.word()
+                )));
+            }
         };
         Self::Problem(Problem::forbidden(message))
     }

@@ -56,7 +56,10 @@ pub fn vet(password: &str, email: &str, name: &str) -> Result<(), Invalid> {
     }
     let is_one_sign = folded.chars().all(|c| folded.starts_with(c));
     if is_one_sign || is_run_of_digits(&folded) || COMMONEST.contains(&core) {
-        return refuse("is among those that are guessed first; a few words that have nothing to do with each other are better".into());
+        return refuse(
+            "is among those that are guessed first; a few words that have nothing to do with each other are better"
+                .into(),
+        );
     }
     Ok(())
 }
@@ -64,7 +67,8 @@ pub fn vet(password: &str, email: &str, name: &str) -> Result<(), Invalid> {
 /// Such as 1234567890: each follows from the one before.
 fn is_run_of_digits(text: &str) -> bool {
     let digits = text.as_bytes();
-    let step = |pair: &[u8], by: u8| pair[0].is_ascii_digit() && (pair[0] - b'0' + by) % 10 == pair[1].wrapping_sub(b'0');
+    let step =
+        |pair: &[u8], by: u8| pair[0].is_ascii_digit() && (pair[0] - b'0' + by) % 10 == pair[1].wrapping_sub(b'0');
     digits.windows(2).all(|pair| step(pair, 1)) || digits.windows(2).all(|pair| step(pair, 9))
 }
 
@@ -95,7 +99,8 @@ mod tests {
 
     #[test]
     fn what_is_guessed_first_is_refused_and_a_few_words_are_taken() {
-        let said = |password: &str| vet(password, "ada@example.com", "Ada Lovelace Byron").err().map(|error| error.message);
+        let said =
+            |password: &str| vet(password, "ada@example.com", "Ada Lovelace Byron").err().map(|error| error.message);
         for bad in [
             "too short",
             "ADA@example.com",

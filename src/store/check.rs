@@ -28,7 +28,11 @@ pub fn check(trees: &Trees, keys: &MasterKeys, tree: Tree, key: &[u8], value: &[
         Tree::Accounts => record::read_grown::<Account>(tree, key, value).map(drop),
         Tree::Keys => record::read_grown::<ApiKey>(tree, key, value).map(drop),
         // One that another master key has sealed is whole, for all that can be told.
-        Tree::Webhooks | Tree::Users if KeyMark::on(value).is_some_and(|mark| !keys.marks().any(|known| known == mark)) => Ok(()),
+        Tree::Webhooks | Tree::Users
+            if KeyMark::on(value).is_some_and(|mark| !keys.marks().any(|known| known == mark)) =>
+        {
+            Ok(())
+        }
         Tree::Webhooks => keys.open::<Webhook>(tree, key, value).map(drop),
         Tree::Users => keys.open::<User>(tree, key, value).map(drop),
         Tree::Sessions => record::read_grown::<Session>(tree, key, value).map(drop),

@@ -17,7 +17,12 @@ impl Staging<'_> {
         }
         if limit > 0 && self.registry().people().count_of(account) >= limit {
             let (what, setting) = ("users", "limits.users_max");
-            return Err(Refusal::OverQuota { what, limit, setting, remedy: "remove one, or let the operator raise it" });
+            return Err(Refusal::OverQuota {
+                what,
+                limit,
+                setting,
+                remedy: "remove one, or let the operator raise it",
+            });
         }
         user.id = UserId(self.next_id(account));
         user.created_at = self.now();
@@ -126,7 +131,10 @@ mod tests {
         let known = bench.store.registry().people().by_email("ada@x.y").cloned().unwrap();
         assert_eq!(known.password.as_ref().map(Secret::reveal), Some("$argon2id$what-is-secret"));
         let stored = bench.trees().get(Tree::Users, &layout::user(id)).unwrap().unwrap();
-        assert!(!stored.windows(14).any(|part| part == b"what-is-secret") && !stored.windows(7).any(|part| part == b"ada@x.y"));
+        assert!(
+            !stored.windows(14).any(|part| part == b"what-is-secret")
+                && !stored.windows(7).any(|part| part == b"ada@x.y")
+        );
     }
 
     #[test]

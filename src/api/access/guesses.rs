@@ -139,7 +139,10 @@ mod tests {
             })
             .collect();
         assert_eq!(waits, [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
-        assert!(guesses.begin(&[Guessed::PasswordFrom("ada@x.y", peer(2))], NOW).is_ok(), "from elsewhere is another matter");
+        assert!(
+            guesses.begin(&[Guessed::PasswordFrom("ada@x.y", peer(2))], NOW).is_ok(),
+            "from elsewhere is another matter"
+        );
         assert!(guesses.begin(&one, now + FORGET_MS).is_ok() && guesses.begin(&one, now + FORGET_MS).is_ok());
     }
 

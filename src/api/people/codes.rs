@@ -109,16 +109,19 @@ async fn with_code<T: Send + 'static>(
     let guessed = [Guessed::Code(id)];
     api.guesses.begin(&guessed, api.clock.now())?;
     let tenant = seated.tenant(api, None)?;
-    let changed = api.change(&tenant, move |staging| {
-        change(staging, id, &code, wall).map(|(deed, made)| (Some(deed), made))
-    });
+    let changed =
+        api.change(&tenant, move |staging| change(staging, id, &code, wall).map(|(deed, made)| (Some(deed), made)));
     let made = changed.await?;
     api.guesses.forget(&guessed);
     Ok(made)
 }
 
 fn wrong_code() -> Refusal {
-    Invalid::new("code", "is not the one that the app shows now; look whether its clock is right, and send the next one").into()
+    Invalid::new(
+        "code",
+        "is not the one that the app shows now; look whether its clock is right, and send the next one",
+    )
+    .into()
 }
 
 fn recovery(api: &Api) -> [[u8; RECOVERY_BYTES]; RECOVERY_CODES] {

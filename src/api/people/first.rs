@@ -53,7 +53,13 @@ pub async fn make(api: &Api, browser: &Browser, first: First) -> Result<Begun, P
     let password = api.passwords.hash(first.password, salt(api)).await?;
     let random = super::acts::random(api);
     let (lasts_ms, browser) = (api.settings.people.session_ms, browser.clone());
-    let by = Actor { key: Some(key.id), key_name: key.name.clone(), address: browser.address, side: Side::Operator, person: None };
+    let by = Actor {
+        key: Some(key.id),
+        key_name: key.name.clone(),
+        address: browser.address,
+        side: Side::Operator,
+        person: None,
+    };
     let made = api.store.change(number, move |staging| {
         if staging.registry().people().count_of(number) > 0 {
             return Err(Refusal::AccountExists);
@@ -70,7 +76,8 @@ pub async fn make(api: &Api, browser: &Browser, first: First) -> Result<Begun, P
 fn known_key(api: &Api, text: &str) -> Result<ApiKey, Problem> {
     let known = api.store.registry().key(&hash(text.trim())).cloned();
     let known = known.filter(|key| key.allows(Scope::Admin) && !key.expired(api.clock.wall()));
-    let message = "is not an admin key of this server; the first start has printed it, unless HOOKWHEEL__AUTH__ADMIN_KEY was set";
+    let message =
+        "is not an admin key of this server; the first start has printed it, unless HOOKWHEEL__AUTH__ADMIN_KEY was set";
     known.map(|key| (*key).clone()).ok_or_else(|| Invalid::new("admin_key", message).into())
 }
 

@@ -45,7 +45,8 @@ impl Shown {
 pub fn look(api: &Api, text: &str) -> Result<Shown, Problem> {
     let link = Link::parse(text).ok_or_else(no_link)?;
     let ticket = api.store.ticket(link.account(), &link.hash())?;
-    let Ticket { errand, ends_at, .. } = ticket.filter(|ticket| ticket.ends_at > api.clock.now()).ok_or_else(no_link)?;
+    let Ticket { errand, ends_at, .. } =
+        ticket.filter(|ticket| ticket.ends_at > api.clock.now()).ok_or_else(no_link)?;
     let registry = api.store.registry();
     let user = errand.user().map(|id| registry.people().user(id).cloned().ok_or_else(no_link)).transpose()?;
     let is_let_in = user.as_ref().is_none_or(|user| user.disabled_at.is_none());
@@ -167,7 +168,8 @@ pub async fn dev_path(api: &Api) -> Result<String, Refusal> {
 
 fn owner_of(staging: &crate::store::Staging<'_>, account: u32) -> Option<UserId> {
     let registry = staging.registry();
-    let mut owners = registry.people().of(account).filter(|user| user.role == Role::Owner && user.disabled_at.is_none());
+    let mut owners =
+        registry.people().of(account).filter(|user| user.role == Role::Owner && user.disabled_at.is_none());
     owners.next().map(|user| user.id)
 }
 

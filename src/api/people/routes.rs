@@ -136,9 +136,8 @@ pub async fn list_sessions(
 ) -> Result<HttpResponse, Problem> {
     let (account, asking) = (tenant.account().number, tenant.clone());
     let rows = move |api: &Api, window: Window| {
-        let page = Page::of_all(acts::sessions(api, &asking, &id)?, window.walk(), |session: &SessionView| {
-            session.session
-        });
+        let page =
+            Page::of_all(acts::sessions(api, &asking, &id)?, window.walk(), |session: &SessionView| session.session);
         Ok(Listed::<SessionView>::from(page as Page<SessionView, SessionId>))
     };
     answer(&api, account, part, rows).await

@@ -59,6 +59,10 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", requires = "own", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     #[arg(conflicts_with_all = ["events", "seconds", "rate", "producers", "spread", "hanging", "failing", "relay"])]
     pub backlog: Option<u64>,
+    /// Measure the pages of its own server's dashboard with this many deliveries in the store
+    #[arg(long, value_name = "N", requires = "own", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    #[arg(conflicts_with_all = ["events", "seconds", "rate", "spread", "hanging", "failing", "relay", "backlog"])]
+    pub pages: Option<u64>,
     /// Measure a webhook at 20 events/s while its neighbours do their worst: row by row, each on a server of its own
     #[arg(long, group = "own_server")]
     #[arg(conflicts_with_all = ["events", "rate", "producers", "bytes", "webhooks", "spread", "hanging", "failing", "dialect"])]

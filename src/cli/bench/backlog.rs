@@ -116,7 +116,7 @@ pub async fn measure(
     let due_after_ready_ms = first.due - ready_at;
     let due_late_ms = first.late_ms(receiver, &wall, clock, patience).await?;
     let memory_restarted = process.memory_bytes()?;
-    let open = open_deliveries(&api, &ids).await?;
+    let open = webhooks::open_deliveries(&api, &ids).await?;
     let repeated = receiver.look(|received| received.failed) - backlog;
 
     let Restarted { stop, ready: restart_ready } = restarted;
@@ -210,17 +210,6 @@ async fn due(api: &Client, webhook: &str, patience: Duration) -> Result<UnixMs, 
         actix_rt::time::sleep(LOOK_PAUSE).await;
     }
     Err(CliError::Failed("a first attempt was not recorded".into()))
-}
-
-/// Deliveries of these webhooks that have not ended.
-async fn open_deliveries(api: &Client, ids: &[String]) -> Result<u64, CliError> {
-    let mut open = 0;
-    for id in ids {
-        let path = format!("/api/v1/webhooks/{id}");
-        let reply = api.call(&Call { method: Method::GET, path: &path, headers: Vec::new(), body: None }).await?;
-        open += reply["data"]["open"].as_u64().unwrap_or(0);
-    }
-    Ok(open)
 }
 
 impl BacklogReport {

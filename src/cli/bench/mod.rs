@@ -9,6 +9,7 @@ mod http1;
 mod latency;
 mod neighbours;
 mod own;
+mod pages;
 mod process;
 mod produce;
 mod receive;
@@ -48,6 +49,10 @@ pub async fn run(args: BenchArgs, server: &ServerArgs) -> Result<(), CliError> {
     if let Some(deliveries) = args.backlog {
         let own = OwnServer::start(&args, &[]).await?;
         return backlog::measure(&args, deliveries, own, clock, &receiver).await?.print(args.json);
+    }
+    if let Some(deliveries) = args.pages {
+        let own = OwnServer::start(&args, &[("HOOKWHEEL__SERVER__CALLS_PER_MINUTE", "0")]).await?;
+        return pages::measure(&args, deliveries, own, clock, &receiver).await?.print(args.json);
     }
     let report = if args.relay {
         let relay = Relay::start(&Manner::Well.url(receiver.port(), 0)).await?;

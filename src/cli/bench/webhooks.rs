@@ -165,6 +165,17 @@ pub async fn delete(api: &Client, ids: &[String]) -> Result<(), CliError> {
     Ok(stream::iter(deleted).buffer_unordered(CALLS_MAX).try_collect().await?)
 }
 
+/// Deliveries of these webhooks that have not ended.
+pub async fn open_deliveries(api: &Client, ids: &[String]) -> Result<u64, CliError> {
+    let mut open = 0;
+    for id in ids {
+        let path = format!("/api/v1/webhooks/{id}");
+        let reply = api.call(&Call { method: Method::GET, path: &path, headers: Vec::new(), body: None }).await?;
+        open += reply["data"]["open"].as_u64().unwrap_or(0);
+    }
+    Ok(open)
+}
+
 /// Picks `some` of `of` numbers, evenly spaced: which of the picked `number` is, if it is one.
 fn picked(number: u32, some: u32, of: u32) -> Option<u32> {
     let before = |number: u32| (u64::from(number) * u64::from(some) / u64::from(of.max(1))) as u32;

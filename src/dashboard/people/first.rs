@@ -37,8 +37,23 @@ fn page(status: StatusCode, said: &Fields, problem: Option<&Problem>) -> HttpRes
         required: true,
         ..Field::default()
     };
-    let email = Field { name: "email", label: "Mail address", value: said("email"), kind: "email", autocomplete: "username", required: true, ..Field::default() };
-    let name = Field { name: "name", label: "Name", value: said("name"), autocomplete: "name", required: true, ..Field::default() };
+    let email = Field {
+        name: "email",
+        label: "Mail address",
+        value: said("email"),
+        kind: "email",
+        autocomplete: "username",
+        required: true,
+        ..Field::default()
+    };
+    let name = Field {
+        name: "name",
+        label: "Name",
+        value: said("name"),
+        autocomplete: "name",
+        required: true,
+        ..Field::default()
+    };
     let password = Field {
         name: "password",
         label: "Password",
@@ -68,7 +83,12 @@ pub async fn post(sent: Sent, api: web::Data<Api>) -> Result<HttpResponse, Away>
     let Sent { browser, fields } = sent;
     let text = |name| fields.text(name).unwrap_or_default().to_owned();
     let secret = |name| Zeroizing::new(fields.raw(name).unwrap_or_default().to_owned());
-    let user = First { admin_key: secret("admin_key"), email: text("email"), name: text("name"), password: secret("password") };
+    let user = First {
+        admin_key: secret("admin_key"),
+        email: text("email"),
+        name: text("name"),
+        password: secret("password"),
+    };
     match first::make(&api, &browser, user).await {
         Ok(begun) => Ok(begin(&browser, &begun, None)),
         Err(problem) => Ok(page(problem.status_code(), &fields, Some(&problem))),

@@ -31,11 +31,7 @@ struct Asked {
 
 /// The page. Who is logged in already goes on; while there is nobody, the first user is made.
 #[get("/dashboard/log-in")]
-pub async fn show(
-    request: HttpRequest,
-    api: web::Data<Api>,
-    asked: web::Query<Asked>,
-) -> Result<HttpResponse, Away> {
+pub async fn show(request: HttpRequest, api: web::Data<Api>, asked: web::Query<Asked>) -> Result<HttpResponse, Away> {
     Browser::of(&request)?;
     let next = asked.next.as_deref().and_then(links::own_path);
     if seat_of(&api, &request, Jar::Dashboard)?.is_some() {
@@ -50,8 +46,23 @@ pub async fn show(
 
 fn page(status: StatusCode, told: &str, email: &str, next: Option<&str>, problem: Option<&Problem>) -> HttpResponse {
     let (address, password) = (
-        Field { name: "email", label: "Mail address", value: email, kind: "email", autocomplete: "username", required: true, ..Field::default() },
-        Field { name: "password", label: "Password", kind: "password", autocomplete: "current-password", required: true, ..Field::default() },
+        Field {
+            name: "email",
+            label: "Mail address",
+            value: email,
+            kind: "email",
+            autocomplete: "username",
+            required: true,
+            ..Field::default()
+        },
+        Field {
+            name: "password",
+            label: "Password",
+            kind: "password",
+            autocomplete: "current-password",
+            required: true,
+            ..Field::default()
+        },
     );
     let body = html! {
         (said::told(told))

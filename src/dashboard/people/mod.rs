@@ -25,7 +25,11 @@ pub fn routes(to: &mut web::ServiceConfig) {
     to.service(first::show).service(first::post);
     to.service(ticket::show).service(ticket::post);
     to.service(you::show).service(you::rename).service(you::password).service(you::end).service(you::end_others);
-    to.service(codes::begin).service(codes::confirm).service(codes::renew).service(codes::give_up_page).service(codes::give_up);
+    to.service(codes::begin)
+        .service(codes::confirm)
+        .service(codes::renew)
+        .service(codes::give_up_page)
+        .service(codes::give_up);
 }
 
 #[get("/")]

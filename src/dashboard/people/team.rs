@@ -79,7 +79,15 @@ fn list_page(
 
 fn invite_form(seat: &Seat, said: &Fields, problem: Option<&Problem>) -> Markup {
     let value = |name| said.text(name).unwrap_or_default();
-    let email = Field { name: "email", label: "Mail address", value: value("email"), kind: "email", required: true, hint: "What the user logs in with. No mail is sent: you get a link to hand over.", ..Field::default() };
+    let email = Field {
+        name: "email",
+        label: "Mail address",
+        value: value("email"),
+        kind: "email",
+        required: true,
+        hint: "What the user logs in with. No mail is sent: you get a link to hand over.",
+        ..Field::default()
+    };
     let name = Field { name: "name", label: "Name", value: value("name"), ..Field::default() };
     let role = Field { name: "role", label: "Role", value: value("role"), required: true, ..Field::default() };
     html! {
@@ -190,8 +198,18 @@ fn user_page(
 fn change_form(seat: &Seat, user: &UserView, at: &str, problem: Option<&Problem>) -> Markup {
     let name = Field { name: "name", label: "Name", value: &user.name, required: true, ..Field::default() };
     let role = Field { name: "role", label: "Role", value: user.role.word(), required: true, ..Field::default() };
-    let disabled = Field { name: "disabled", label: "May not log in", hint: "All sessions end; nothing else is lost.", ..Field::default() };
-    let factor = Field { name: "no_second_factor", label: "Take the second factor away", hint: "For somebody who has lost app and recovery codes.", ..Field::default() };
+    let disabled = Field {
+        name: "disabled",
+        label: "May not log in",
+        hint: "All sessions end; nothing else is lost.",
+        ..Field::default()
+    };
+    let factor = Field {
+        name: "no_second_factor",
+        label: "Take the second factor away",
+        hint: "For somebody who has lost app and recovery codes.",
+        ..Field::default()
+    };
     html! {
         (wrong(problem, &["name", "role", "disabled"]))
         form method="post" action=(at) {

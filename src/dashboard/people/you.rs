@@ -30,7 +30,14 @@ pub async fn show(seat: Looks<Any>, api: web::Data<Api>) -> Result<HttpResponse,
 pub fn page(api: &Api, seat: &Seat, status: StatusCode, problem: Option<&Problem>) -> Result<HttpResponse, Away> {
     let user = own::user_of(seat.seated())?;
     let sessions = own::sessions(api, seat.seated())?;
-    let name = Field { name: "name", label: "Name", value: &user.name, autocomplete: "name", required: true, ..Field::default() };
+    let name = Field {
+        name: "name",
+        label: "Name",
+        value: &user.name,
+        autocomplete: "name",
+        required: true,
+        ..Field::default()
+    };
     let body = html! {
         (wrong(problem, &["name", "current", "password", "code"]))
         dl.facts {
@@ -53,7 +60,14 @@ pub fn page(api: &Api, seat: &Seat, status: StatusCode, problem: Option<&Problem
 }
 
 fn password_form(seat: &Seat, has_one: bool, problem: Option<&Problem>) -> Markup {
-    let current = Field { name: "current", label: "The one of now", kind: "password", autocomplete: "current-password", required: true, ..Field::default() };
+    let current = Field {
+        name: "current",
+        label: "The one of now",
+        kind: "password",
+        autocomplete: "current-password",
+        required: true,
+        ..Field::default()
+    };
     let new = Field {
         name: "password",
         label: "The new one",
@@ -158,7 +172,8 @@ mod tests {
 
     #[test]
     fn a_browser_is_named_by_the_word_that_tells_it() {
-        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36";
+        let chrome =
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36";
         assert_eq!(browser_of(chrome), "Chrome");
         assert_eq!(browser_of(&format!("{chrome} Edg/131.0")), "Edge");
         assert_eq!((browser_of("own-client 1"), browser_of("")), ("own-client 1", "unknown"));
