@@ -104,7 +104,7 @@ mod tests {
         let read = |text: &str| ticked(&Fields::read(text.as_bytes()));
         assert_eq!(read("ids=b&ids=a&ids=b&token=t").unwrap(), ["a", "b"]);
         assert_eq!(read("token=t").unwrap_err().field, "ids");
-        let many: String = (0..=LIMIT_DEFAULT).map(|n| format!("ids={n}&")).collect();
-        assert_eq!(read(&many).unwrap_err().field, "ids");
+        let too_many: String = (0..=LIMIT_DEFAULT).map(|n| format!("ids={n}&")).collect();
+        assert_eq!(read(&too_many).unwrap_err().field, "ids");
     }
 }

@@ -25,7 +25,7 @@ pub fn counted<T>(asked: &Asked, page: &PageReply<T>, one: &str, many: &str) -> 
 pub fn pages<T>(asked: &Asked, page: &PageReply<T>) -> Markup {
     html! {
         @if page.data.is_empty() && page.next_cursor.is_some() {
-            p.hint { "Nothing on this page: few rows are what is asked for. Older ones may be." }
+            p.hint { "Nothing of what is asked for is among the rows that were looked at. Look on among older ones." }
         }
         (pager::pager(&asked.uncounted(), page.next_cursor.as_deref()))
     }
