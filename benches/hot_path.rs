@@ -10,9 +10,10 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
 use hookwheel::clock::{Clock, Dice, Stopwatch};
+use hookwheel::deliver::meters::Meters;
 use hookwheel::dialect::{AttemptFacts, Dialect, Dialects, Numbers, Prepared, SigningKey, canonical};
 use hookwheel::domain::backoff::Strain;
-use hookwheel::domain::delivery::{Attempt, AttemptSummary, Outcome};
+use hookwheel::domain::delivery::{Attempt, AttemptSummary, Cause, Delivery, Outcome};
 use hookwheel::domain::disable::DisableRule;
 use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::event::Event;
@@ -23,6 +24,8 @@ use hookwheel::domain::trace::{Phases, SentBody, Trace};
 use hookwheel::domain::walk::Walk;
 use hookwheel::domain::webhook::{EventFilter, Webhook};
 use hookwheel::store::{self, Committer, NewEvent, Settings, Settlement, Staging, Store};
+use hookwheel::telemetry::histogram::SHORT;
+use hookwheel::telemetry::{Format, Histogram, Page};
 use sha2::Sha256;
 
 const GROUP: usize = 64;
@@ -31,8 +34,36 @@ const WEBHOOKS: usize = 10_000;
 /// What a contract that is data may cost a delivery more than one that is code.
 const EXTRA_NS_MAX: u128 = 5_000;
 
-criterion_group!(benches, dialects, layer, groups, lists);
+criterion_group!(benches, dialects, layer, groups, lists, metrics);
 criterion_main!(benches);
+
+/// What is counted of one event that succeeds at its first attempt, on all of its way: four histograms of which one keeps an
+/// example, and the counters of the attempt; and a whole page, for whoever asks.
+fn metrics(to: &mut Criterion) {
+    let mut group = to.benchmark_group("metrics");
+    let histogram = Histogram::new(&SHORT);
+    let mut value = 0;
+    group.bench_function("record", |b| {
+        b.iter(|| {
+            value = (value + 7_919) % 3_000_000;
+            histogram.record(black_box(value));
+        })
+    });
+    let (meters, event) = (Meters::default(), event());
+    let delivery = Delivery::fresh(event.id.delivery_to(1), event.id, Cause::Accept);
+    let attempt = success(delivery.id).attempt;
+    group.bench_function("an attempt", |b| {
+        b.iter(|| meters.count_for((1, &delivery), (black_box(&attempt), Next::Succeeded), None))
+    });
+    group.bench_function("the page", |b| {
+        b.iter(|| {
+            let mut page = Page::default();
+            meters.show(&mut page);
+            page.written(Format::OpenMetrics)
+        })
+    });
+    group.finish();
+}
 
 fn dialects(to: &mut Criterion) {
     let mut group = to.benchmark_group("delivery");
@@ -270,6 +301,7 @@ fn new_event() -> NewEvent {
         test: false,
         channels: Vec::new(),
         fingerprint: None,
+        trace: None,
     }
 }
 
@@ -284,6 +316,7 @@ fn event() -> Event {
         webhooks: vec![1],
         channels: Vec::new(),
         fingerprint: None,
+        trace: None,
         data: data(),
         actor: None,
         metadata: None,

@@ -25,6 +25,15 @@ node_env() {
   (cd "$1" && npm install --silent --no-package-lock --ignore-scripts --no-audit --no-fund)
 }
 
+# A Debian package, unpacked and not installed: whatever it would start stays where it is. unpacked DIRECTORY MANIFEST, which names
+# it.
+unpacked() {
+  local package
+  package=$(grep -v '^#' "$2")
+  (cd "$1" && { apt-get -qq download "$package" || { update_apt && apt-get -qq download "$package"; }; } &&
+    dpkg -x ./*.deb . && rm ./*.deb)
+}
+
 # What makes and tests the clients.
 prepare_clients() {
   prepare clients-python clients/python/tools.txt python_env

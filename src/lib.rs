@@ -18,7 +18,7 @@
 //! Imports go one way: `api` and `deliver` know `store`, `dialect`, `domain` and `clock`, and never each other; `store`,
 //! `dialect` and `config` know `domain` (and `store` the `clock`); `docs` knows `dialect`, `trial` and `exchange` know both, `api`
 //! and `cli` know `docs`, and `cli` both of the others, and the `client`; `domain` and `clock` know nobody else. `pulse` is known to all whose threads
-//! must live. Only this file and
+//! must live, `telemetry` to `store`, `deliver` and `api`. Only this file and
 //! `settings`, `greeting` see the whole [`Config`].
 
 pub mod api;
@@ -27,7 +27,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod dashboard;
-mod deliver;
+pub mod deliver;
 pub mod dialect;
 pub mod docs;
 pub mod domain;
@@ -37,13 +37,16 @@ mod log;
 pub mod pulse;
 mod settings;
 pub mod store;
+pub mod telemetry;
 pub mod trial;
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_rt::task::JoinHandle;
 use actix_web::web;
 use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -55,7 +58,7 @@ use clock::{Clock, Dice, Stopwatch};
 use config::{Config, threads};
 use dialect::{DialectError, Dialects, Shelf};
 use domain::audit::Actor;
-use domain::delivery::Delivery;
+use domain::delivery::{Delivery, Outcome};
 use domain::explain::Explained;
 use domain::guard::Guard;
 use domain::id::WebhookNumber;
@@ -65,11 +68,15 @@ use domain::pull::{Ask, LeaseId, Leased, Pulled, Word};
 use domain::rate_limit::{Allowance, RateLimit};
 use domain::time::{self, UnixMs};
 use domain::webhook::Webhook;
+use domain::workload::Workload;
 use futures_util::future::BoxFuture;
 use pulse::{Stuck, or_end, or_end_task};
+use telemetry::traces::{Exporter, Untaken};
 
 /// 2026-01-01: a clock that shows less was not set, as on a machine without a battery before it has asked the network.
 const EARLIEST: UnixMs = 1_767_225_600_000;
+/// How long a stop waits for the last spans to be taken.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 /// The dialect of the accounts that exist from the start, where none is configured.
 const DEFAULT_DIALECT: &str = "standard";
 
@@ -122,17 +129,19 @@ pub enum ServeError {
 
 /// Serves until SIGTERM or SIGINT: what `hookwheel serve` does.
 pub fn serve(config: Config) -> Result<(), ServeError> {
-    log::start(&config.log).map_err(ServeError::Log)?;
+    let log = log::start(&config.log).map_err(ServeError::Log)?;
     prepare_process();
     greeting::warn_of(&config);
     // What the environment tells to fail, in a build for tests: in any other there is nothing that could.
     let _faults = fail::has_failpoints().then(fail::FailScenario::setup);
     let address = config.server.listen;
     let listener = TcpListener::bind(address).map_err(|error| ServeError::Listen(address, error))?;
-    actix_rt::System::new().block_on(async {
+    let served = actix_rt::System::new().block_on(async {
         let shutdown = signalled()?;
         or_end_task("main", run(config, listener, shutdown)).await
-    })
+    });
+    log.end();
+    served
 }
 
 /// Runs the server on `listener` until `shutdown` is done; then accepts nothing more, finishes what is in flight or
@@ -168,7 +177,10 @@ pub async fn run_by(
     let (store, committer) = store::open(settings::of_store(&config), clock.clone(), Dice::from_system())?;
     let committing = std::thread::Builder::new().name("commit".into());
     let committing = committing.spawn(move || or_end("commit", || committer.run()))?;
-    let sending = deliver::Settings { smtp, ..settings::of_deliver(&config, guard.clone()) };
+    let (telemetry, exporter) = settings::telemetry(&config);
+    let exporting = exporter.map(|exporter| export(&config, exporter)).transpose()?;
+    let watched = telemetry.clone();
+    let sending = deliver::Settings { smtp, telemetry: watched, ..settings::of_deliver(&config, guard.clone()) };
     let deliver = deliver::start(sending, trust, store.clone(), shelf.clone(), clock.clone());
 
     let mut dice = Dice::from_system();
@@ -182,7 +194,8 @@ pub async fn run_by(
         shelf.mount_only(mounted);
     }
     let outbound = Box::new(deliver.handle());
-    let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, settings::of_api(&config, guard), outbound);
+    let serving = settings::of_api(&config, guard, telemetry.clone());
+    let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, serving, outbound);
     let api = web::Data::new(api);
 
     let grace = Duration::from_secs(config.server.shutdown_seconds);
@@ -210,9 +223,34 @@ pub async fn run_by(
     deliver.stop(grace.saturating_sub(watch.elapsed())).await;
     store.close();
     committing.join().expect("a panic of the commit thread ends the process");
+    telemetry.traces.close();
+    if let Some(exporting) = exporting {
+        // A collector that is away keeps nobody.
+        let _ = actix_rt::time::timeout(LAST_SPANS, exporting).await;
+    }
     served?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Hands spans over to the operator's own collector until the traces are closed. It is dialled wherever it is: no guard stands
+/// between, and no proxy.
+fn export(config: &Config, exporter: Exporter) -> Result<JoinHandle<()>, ServeError> {
+    let (requests, traces) = (Rc::new(requests(config)?), Rc::new(config.traces.clone()));
+    let post = move |spans| {
+        let (requests, probe) = (requests.clone(), settings::of_spans(&traces, spans));
+        async move {
+            let Some(probe) = probe else { return Err(Untaken { why: "its URL is none".into(), again: false }) };
+            match requests.probe(probe).await.outcome {
+                Outcome::Status(200..=299) => Ok(()),
+                outcome => {
+                    let again = outcome.status().is_none_or(|status| matches!(status, 429 | 502 | 503 | 504));
+                    Err(Untaken { why: outcome.to_string(), again })
+                }
+            }
+        }
+    };
+    Ok(actix_rt::spawn(exporter.run(post)))
 }
 
 /// Memory holds secrets and payloads, so no core of it is ever written; and a connection costs two descriptors, so as many
@@ -286,8 +324,11 @@ impl api::Outbound for deliver::Handle {
     fn stuck(&self) -> Option<Stuck> {
         Self::stuck(self)
     }
-    fn write_metrics(&self, out: &mut String) {
-        Self::write_metrics(self, out);
+    fn workload(&self) -> Workload {
+        Self::workload(self)
+    }
+    fn show_metrics(&self, page: &mut telemetry::Page) {
+        Self::show_metrics(self, page);
     }
 }
 

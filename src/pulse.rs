@@ -58,6 +58,11 @@ impl Pulse {
         Self { thread: thread.into(), watch: Stopwatch::start(), since: AtomicU64::new(0) }
     }
 
+    /// Which thread's it is.
+    pub fn thread(&self) -> &str {
+        &self.thread
+    }
+
     /// The thread begins something.
     pub fn beat(&self) {
         self.since.store(self.now(), Ordering::Relaxed);

@@ -6,10 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Roots, ServerConfig, SmtpTls, StoreConfig, threads};
+use crate::config::{Config, Documented, Roots, ServerConfig, SmtpTls, StoreConfig, TracesConfig, documented, threads};
+use crate::domain::endpoint::EndpointUrl;
 use crate::domain::guard::{Guard, OwnListener};
+use crate::domain::probe::{Method, Probe};
 use crate::domain::secret::Secret;
 use crate::domain::time::{DAY_MS, HOUR_MS};
+use crate::telemetry::accounts::ByAccount;
+use crate::telemetry::traces::{Exporter, Traces};
+use crate::telemetry::{OTLP_CONTENT_TYPE, Telemetry};
 use crate::{api, deliver, store};
 
 /// The name of systemd's credential that holds the master keys.
@@ -61,7 +66,7 @@ fn days(days: u64) -> Option<u64> {
 }
 
 /// What the API needs to know.
-pub fn of_api(config: &Config, guard: Arc<Guard>) -> api::Settings {
+pub fn of_api(config: &Config, guard: Arc<Guard>, telemetry: Telemetry) -> api::Settings {
     api::Settings {
         body_bytes_max: config.server.body_bytes_max,
         bodies_bytes_max: config.server.bodies_bytes_max,
@@ -92,7 +97,49 @@ pub fn of_api(config: &Config, guard: Arc<Guard>) -> api::Settings {
             session_ms: days(config.dashboard.session_days).expect("it is at least a day"),
         },
         knobs: config.knobs().into_iter().map(|(name, value, default)| knob(name, value, default)).collect(),
+        telemetry,
+        trace_url: config.traces.url_template.clone(),
+        documented: documented().into_iter().map(documented_key).collect(),
     }
+}
+
+/// What is watched, and what hands spans over to a collector, if there is one.
+pub fn telemetry(config: &Config) -> (Telemetry, Option<Exporter>) {
+    let (traces, exporter) = match config.traces.endpoint {
+        Some(_) => Some(Traces::new(config.traces.sample_ratio, config.traces.service_name.clone())).unzip(),
+        None => (None, None),
+    };
+    let accounts = Arc::new(ByAccount::new(config.metrics.accounts_max));
+    let (traces, propagates) = (traces.unwrap_or_default(), config.traces.propagate);
+    (Telemetry { accounts, traces, propagates }, exporter)
+}
+
+/// The request that hands these spans over.
+pub fn of_spans(config: &TracesConfig, spans: Vec<u8>) -> Option<Probe> {
+    let endpoint = EndpointUrl::parse(config.endpoint.as_deref()?, true).ok()?;
+    let mut url = endpoint.parts();
+    if url.path() == "/" {
+        url.set_path("/v1/traces");
+    }
+    let mut headers = config.sent_headers();
+    headers.push(("content-type".into(), OTLP_CONTENT_TYPE.into()));
+    Some(Probe {
+        method: Method::Post,
+        account: 0,
+        url: EndpointUrl::parse(url.as_str(), true).ok()?,
+        headers,
+        upper_case: false,
+        body: spans.into(),
+        timeout_seconds: 10,
+        allow: Vec::new(),
+        tls: None,
+        oauth2: None,
+    })
+}
+
+fn documented_key(key: Documented) -> api::ConfigurationKey {
+    let Documented { name, meaning, takes, default } = key;
+    api::ConfigurationKey { name, meaning, takes, default }
 }
 
 fn limits(from: &ServerConfig) -> api::Limits {
@@ -136,6 +183,7 @@ pub fn of_deliver(config: &Config, guard: Arc<Guard>) -> deliver::Settings {
         proxy_resolves: from.proxy_resolves,
         listener_descriptors: listener_descriptors(config.server.connections_max),
         smtp: None,
+        telemetry: Telemetry::default(),
     }
 }
 

@@ -247,6 +247,7 @@ impl Scene {
                         resent: false,
                         trace: Default::default(),
                     },
+                    named: None,
                     retry_after: None,
                 };
                 let dialect = self.shelf.now().get("standard").expect("it is compiled in").clone();
@@ -294,5 +295,6 @@ fn event() -> NewEvent {
         test: false,
         channels: Vec::new(),
         fingerprint: None,
+        trace: None,
     }
 }

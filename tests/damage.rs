@@ -134,6 +134,7 @@ fn event(event_type: &str, data: impl Into<bytes::Bytes>) -> NewEvent {
         test: false,
         channels: Vec::new(),
         fingerprint: None,
+        trace: None,
     }
 }
 

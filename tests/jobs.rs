@@ -191,6 +191,7 @@ fn event(event_type: &str, test: bool) -> NewEvent {
         test,
         channels: Vec::new(),
         fingerprint: None,
+        trace: None,
     }
 }
 

@@ -193,6 +193,7 @@ fn event(bytes: usize) -> NewEvent {
         test: false,
         channels: Vec::new(),
         fingerprint: None,
+        trace: None,
     }
 }
 

@@ -85,6 +85,7 @@ impl Rig {
             test: false,
             channels: Vec::new(),
             fingerprint: None,
+            trace: None,
         };
         let accepted = self.now(|staging| staging.accept(1, vec![event], None)).unwrap().remove(0);
         self.store.event(1, accepted.id).unwrap().unwrap().deliveries().collect()

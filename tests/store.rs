@@ -147,6 +147,7 @@ fn event(data: impl Into<bytes::Bytes>) -> NewEvent {
         test: false,
         channels: Vec::new(),
         fingerprint: None,
+        trace: None,
     }
 }
 

@@ -25,20 +25,20 @@ pub const ACCOUNT_DELETED: &str = "account.deleted";
 const BROADCAST: &str = "broadcast.";
 
 /// Which entries to list.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct AuditFilter {
     /// Only this action, such as `webhook.deleted`.
-    action: Option<String>,
+    pub action: Option<String>,
     /// Only what was done to the thing of this id; a webhook's own id will do.
-    target: Option<String>,
+    pub target: Option<String>,
     /// Only what was done at this time (RFC 3339) or later.
     #[param(format = DateTime)]
-    from: Option<String>,
+    pub from: Option<String>,
     /// Only what was done before this time (RFC 3339).
     #[param(format = DateTime)]
-    to: Option<String>,
+    pub to: Option<String>,
 }
 
 /// Who made a change: `key`, one of the account's own; `user`, one of its people; `guest`, who came by a portal's link;
@@ -46,11 +46,16 @@ pub struct AuditFilter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(example = "key")]
-enum AuditBy {
+pub enum AuditBy {
+    /// One of the account's own.
     Key,
+    /// One of its people.
     User,
+    /// Somebody who came by a portal's link.
     Guest,
+    /// The server's own people.
     Operator,
+    /// Nobody: the server did it by itself.
     Server,
 }
 
@@ -59,29 +64,29 @@ enum AuditBy {
 #[schema(as = AuditEntry)]
 pub struct AuditView {
     /// Its id.
-    id: String,
+    pub id: String,
     /// When it was done.
     #[schema(format = DateTime)]
-    at: String,
+    pub at: String,
     /// What was done, such as `webhook.changed`.
-    action: String,
+    pub action: String,
     /// The id of what it was done to.
-    target: String,
+    pub target: String,
     /// The settings that changed, or what a bulk call selects by, without their values.
-    fields: Vec<String>,
+    pub fields: Vec<String>,
     /// Who did it.
-    by: AuditBy,
+    pub by: AuditBy,
     /// The id of the key that did it. An operator's is shown to admins only, as are its name and its address.
-    key_id: Option<String>,
+    pub key_id: Option<String>,
     /// The key's name at that time.
-    key_name: Option<String>,
+    pub key_name: Option<String>,
     /// The id of the user who did it. One of the operator's is shown to admins only, as is the address to log in with.
-    user_id: Option<String>,
+    pub user_id: Option<String>,
     /// The user's address at that time, or whom a guest is known as.
-    user_name: Option<String>,
+    pub user_name: Option<String>,
     /// Where the request came from: a proxy's address, if there is one before the server.
     #[schema(value_type = Option<String>)]
-    address: Option<IpAddr>,
+    pub address: Option<IpAddr>,
 }
 
 impl ListRow for AuditView {}
@@ -98,11 +103,21 @@ pub async fn list(
     api: web::Data<Api>,
     ListQuery { filter, part }: ListQuery<AuditFilter>,
 ) -> Result<HttpResponse, Problem> {
+    let account = tenant.account().number;
+    answer(&api, account, part, entries(&api, &tenant, filter)?).await
+}
+
+/// How a page of the entries is read that the filter selects.
+pub fn entries(
+    api: &Api,
+    tenant: &Tenant,
+    filter: AuditFilter,
+) -> Result<impl Fn(&Api, Window) -> Result<Listed<AuditView>, Problem> + Send + Sync + use<>, Problem> {
     let (account, reader) = (tenant.account().number, tenant.clone());
     let from = bound("from", filter.from.as_deref())?.map(first_id_at);
     let to = bound("to", filter.to.as_deref())?.map(first_id_at);
     // A webhook's own id stands for ours.
-    let named = |target: &String| reach(&api, &tenant).called(target).map(|webhook| webhook.id.to_string());
+    let named = |target: &String| reach(api, tenant).called(target).map(|webhook| webhook.id.to_string());
     let target = filter.target.map(|target| named(&target).unwrap_or(target));
     let asking = tenant.clone();
     let wanted = move |entry: &AuditEntry| {
@@ -110,11 +125,10 @@ pub async fn list(
             && filter.action.as_ref().is_none_or(|action| entry.deed.action == *action)
             && target.as_ref().is_none_or(|target| entry.deed.target == *target)
     };
-    let rows = move |api: &Api, window: Window| {
+    Ok(move |api: &Api, window: Window| {
         let page = api.store.audit_log(account, window.walk().within(from, to), &wanted)?;
         Ok(Listed::from(page).map(|entry| view(api, &reader, entry)))
-    };
-    answer(&api, account, part, rows).await
+    })
 }
 
 /// That another account is gone, or what all of them were told, is the operator's matter, whoever else has a key of the one whose

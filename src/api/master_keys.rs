@@ -7,20 +7,20 @@ use actix_web::{HttpResponse, get, post, web};
 use serde::Serialize;
 
 use crate::api::Api;
-use crate::api::access::auth::{Admin, May};
+use crate::api::access::auth::{Admin, May, Tenant};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 
 /// The master keys.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = MasterKeys)]
-struct MasterKeysView {
+pub struct MasterKeysView {
     /// The mark of the key that seals.
-    current: String,
+    pub current: String,
     /// The marks of all keys.
-    known: Vec<String>,
+    pub known: Vec<String>,
     /// How many webhooks and users each key has sealed. A key that is not here can be taken out.
-    in_use: BTreeMap<String, usize>,
+    pub in_use: BTreeMap<String, usize>,
 }
 
 /// Show which master keys are in use
@@ -30,7 +30,7 @@ struct MasterKeysView {
 )]
 #[get("/api/v1/master-keys")]
 pub async fn show(_: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
-    shown(&api)
+    Ok(Reply::ok(master_keys(&api)?))
 }
 
 /// Read the master keys again, and encrypt everything with the first of them
@@ -46,13 +46,19 @@ pub async fn show(_: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Pr
 )]
 #[post("/api/v1/master-keys/reload")]
 pub async fn reload(tenant: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
-    api.store.reload_master_keys(tenant.actor()).await?;
-    shown(&api)
+    Ok(Reply::ok(read_again(&api, &tenant).await?))
 }
 
-fn shown(api: &Api) -> Result<HttpResponse, Problem> {
+/// Reads them again; what others than the first have sealed is sealed again from now on.
+pub async fn read_again(api: &Api, tenant: &Tenant) -> Result<MasterKeysView, Problem> {
+    api.store.reload_master_keys(tenant.actor()).await?;
+    master_keys(api)
+}
+
+/// Which there are, and what each has sealed.
+pub fn master_keys(api: &Api) -> Result<MasterKeysView, Problem> {
     let keys = api.store.master_keys();
     let in_use = api.store.sealed_by()?.into_iter().map(|(mark, count)| (mark.to_string(), count)).collect();
     let known = keys.marks().map(|mark| mark.to_string()).collect();
-    Ok(Reply::ok(MasterKeysView { current: keys.current().to_string(), known, in_use }))
+    Ok(MasterKeysView { current: keys.current().to_string(), known, in_use })
 }

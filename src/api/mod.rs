@@ -4,7 +4,9 @@
 
 pub(crate) mod access;
 pub(crate) mod accounts;
+pub(crate) mod across;
 pub(crate) mod audit;
+pub(crate) mod calling;
 pub(crate) mod dead_letters;
 pub(crate) mod deeds;
 pub(crate) mod deliveries;
@@ -38,6 +40,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, Error, web};
 use utoipa_actix_web::AppExt;
 
+pub use crate::docs::ConfigurationKey;
 pub use crate::domain::account::ACCOUNT_HEADER;
 pub use access::auth::first_admin_key;
 pub use access::limits::Limits;
@@ -121,7 +124,7 @@ fn routes(to: &mut impl TakesRoutes) {
     to.service(guard::explain);
     to.service(health::routes::live)
         .service(health::routes::ready)
-        .service(health::routes::metrics)
+        .service(health::metrics::metrics)
         .service(openapi::routes::show);
 }
 
@@ -149,6 +152,7 @@ pub fn app(
         .wrap(from_fn(door::gate::pass))
         .wrap(from_fn(door::counting::count))
         .configure(routes)
+        .configure(docs::routes::pages)
         .configure(pages)
         .app_data(api)
         .default_service(web::to(face::answer))

@@ -15,7 +15,9 @@ use crate::domain::probe::{Probe, Probed, Tried};
 use crate::domain::pull::{Ask, LeaseId, Leased, Pulled, Word};
 use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::domain::webhook::Webhook;
+use crate::domain::workload::Workload;
 use crate::pulse::Stuck;
+use crate::telemetry::Page;
 
 /// The sending side, as far as the API needs it.
 pub trait Outbound: Send + Sync {
@@ -54,6 +56,11 @@ pub trait Outbound: Send + Sync {
     /// A thread of it that is stuck.
     fn stuck(&self) -> Option<Stuck>;
 
-    /// Writes its counters in the Prometheus text format.
-    fn write_metrics(&self, out: &mut String);
+    /// Puts what it counts onto the page.
+    fn show_metrics(&self, page: &mut Page);
+
+    /// What it is busy with now.
+    fn workload(&self) -> Workload {
+        Workload::default()
+    }
 }

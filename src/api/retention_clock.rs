@@ -4,19 +4,19 @@ use actix_web::{HttpResponse, post, web};
 use serde::Serialize;
 
 use crate::api::Api;
-use crate::api::access::auth::{Admin, May};
+use crate::api::access::auth::{Admin, May, Tenant};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::domain::time;
 
 /// The clock by which retention tells age.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct RetentionClock {
+pub struct RetentionClock {
     /// What it shows.
     #[schema(format = DateTime)]
-    time: String,
+    pub time: String,
     /// How far it is behind the machine's clock; negative: ahead; 0: not by a minute.
-    behind_seconds: i64,
+    pub behind_seconds: i64,
 }
 
 /// Say that the machine's clock is right
@@ -30,7 +30,17 @@ struct RetentionClock {
 )]
 #[post("/api/v1/retention-clock/trust")]
 pub async fn trust(tenant: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    Ok(Reply::ok(let_go_on(&api, &tenant).await?))
+}
+
+/// Lets it go on to the machine's clock.
+pub async fn let_go_on(api: &Api, tenant: &Tenant) -> Result<RetentionClock, Problem> {
     api.store.trust_clock(tenant.actor()).await?;
+    Ok(retention_clock(api))
+}
+
+/// What it shows.
+pub fn retention_clock(api: &Api) -> RetentionClock {
     let behind_seconds = api.store.keeping_behind_ms() / 1000;
-    Ok(Reply::ok(RetentionClock { time: time::rfc3339(api.store.keeping()), behind_seconds }))
+    RetentionClock { time: time::rfc3339(api.store.keeping()), behind_seconds }
 }

@@ -23,14 +23,16 @@ use crate::api::outbound::Outbound;
 use crate::api::people::halfway::Halfway;
 use crate::clock::{Clock, Dice};
 use crate::dialect::{Dialect, Shelf, Signing};
+use crate::docs::ConfigurationKey;
 use crate::domain::Invalid;
 use crate::domain::account::Account;
 use crate::domain::byte_budget::{ByteBudget, Charge, NoRoom};
 use crate::domain::guard::Guard;
 use crate::domain::id::{AccountNumber, KeyId};
 use crate::domain::secret::Secret;
-use crate::domain::time::{DAY_MS, HOUR_MS};
+use crate::domain::time::{DAY_MS, HOUR_MS, UnixMs};
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 
 /// What webhooks may hold whose endpoints wait to be asked after their reply: some thousands of them.
 const ASKED_LATER_BYTES_MAX: usize = 32 << 20;
@@ -133,6 +135,12 @@ pub struct Settings {
     pub people: PeopleRules,
     /// Every setting of the server, to be shown to admins.
     pub knobs: Vec<Knob>,
+    /// What is watched.
+    pub telemetry: Telemetry,
+    /// Where people look at a trace, with `{trace_id}` in it.
+    pub trace_url: Option<String>,
+    /// What there can be set, to be shown to everybody.
+    pub documented: Vec<ConfigurationKey>,
 }
 
 /// How people log in.
@@ -168,6 +176,8 @@ pub struct Api {
     pub(crate) store: Store,
     pub(crate) dialects: Arc<Shelf>,
     pub(crate) clock: Clock,
+    /// When it was made: with the server.
+    pub(crate) started_at: UnixMs,
     pub(crate) dice: Mutex<Dice>,
     pub(crate) settings: Settings,
     pub(crate) outbound: Box<dyn Outbound>,
@@ -205,6 +215,7 @@ impl Api {
         Self {
             store,
             dialects,
+            started_at: clock.now(),
             clock,
             dice: Mutex::new(dice),
             calls: KeyLimits::calls_per_minute(settings.limits.calls_per_minute),

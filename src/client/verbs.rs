@@ -296,6 +296,33 @@ parts! {
         /// Revoke a key: it is refused from now on.
         "accounts.keys.revoke" revoke DELETE "/api/v1/accounts/{id}/keys/{key_id}" (id, key_id) plain;
     }
+    /// People who look at an account's pages. For the operator.
+    users Users {
+        /// List the users of an account.
+        "users.list" list GET "/api/v1/users" () pages;
+        /// Invite a user; the reply is the only place that shows the link.
+        "users.create" create POST "/api/v1/users" () body;
+        /// Show a user.
+        "users.get" get GET "/api/v1/users/{id}" (id) plain;
+        /// Change a user's name or role, lock the user out, or take away a second factor that is lost.
+        "users.change" change PATCH "/api/v1/users/{id}" (id) body;
+        /// Remove a user, with all sessions and links.
+        "users.delete" delete DELETE "/api/v1/users/{id}" (id) plain;
+    }
+    /// Links with which users set passwords.
+    users_links UsersLinks {
+        /// Make a link with which a user sets another password; the reply is the only place that shows it.
+        "users.links.create" create POST "/api/v1/users/{id}/reset" (id) plain;
+    }
+    /// Sessions of users.
+    users_sessions UsersSessions {
+        /// List the sessions of a user that go on.
+        "users.sessions.list" list GET "/api/v1/users/{id}/sessions" (id) pages;
+        /// End all sessions of a user.
+        "users.sessions.delete" delete DELETE "/api/v1/users/{id}/sessions" (id) plain;
+        /// End a session of a user.
+        "users.sessions.revoke" revoke DELETE "/api/v1/users/{id}/sessions/{session_id}" (id, session_id) plain;
+    }
     /// The server's configuration. For the operator.
     server_settings ServerSettings {
         /// List the server's settings.

@@ -9,10 +9,13 @@ use config::ValueKind;
 use ipnet::IpNet;
 use lettre::message::Mailbox;
 use serde::{Deserialize, Deserializer, Serializer};
+use url::Url;
 
 use crate::domain::account::{EVENTS_PER_DAY_MAX, EVENTS_PER_SECOND_MAX};
+use crate::domain::endpoint::EndpointUrl;
 use crate::domain::names::is_host_name;
 use crate::domain::proxy::Proxy;
+use crate::domain::trace_context::TRACE_ID_SLOT;
 
 /// What a knob takes.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +40,11 @@ pub enum Takes {
     Sender,
     Password,
     SmtpTls,
+    Access,
+    Endpoint,
+    Ratio,
+    SentHeaders,
+    TraceUrl,
 }
 
 const GIB: u64 = 1 << 30;
@@ -116,12 +124,20 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("dashboard.session_days", Takes::Whole { min: 1, max: 365 }),
     ("log.format", Takes::LogFormat),
     ("log.level", Takes::LogLevel),
+    ("log.access", Takes::Access),
+    ("metrics.accounts_max", Takes::Whole { min: 0, max: 10_000 }),
+    ("traces.endpoint", Takes::Endpoint),
+    ("traces.sample_ratio", Takes::Ratio),
+    ("traces.headers", Takes::SentHeaders),
+    ("traces.service_name", Takes::Text),
+    ("traces.propagate", Takes::Flag),
+    ("traces.url_template", Takes::TraceUrl),
 ];
 
 impl Takes {
     /// Whether what it takes is never shown.
     pub fn is_secret(self) -> bool {
-        matches!(self, Self::Key | Self::MasterKey | Self::Proxy | Self::Password)
+        matches!(self, Self::Key | Self::MasterKey | Self::Proxy | Self::Password | Self::SentHeaders)
     }
 
     /// Whether a knob takes `value`. The environment has only texts, so a text may spell a number or a flag.
@@ -150,7 +166,12 @@ impl Takes {
             Self::Key => text.is_some_and(|text| {
                 (16..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
             }),
-            Self::LogFormat => matches!(text, Some("text" | "json")),
+            Self::LogFormat => matches!(text, Some("auto" | "text" | "json")),
+            Self::Access => matches!(text, Some("auto" | "on" | "off")),
+            Self::Endpoint => text.is_some_and(|text| EndpointUrl::parse(text, true).is_ok()),
+            Self::Ratio => real(value).is_some_and(|ratio| (0.0..=1.0).contains(&ratio)),
+            Self::SentHeaders => text.is_some_and(|text| sent_headers(text).is_some()),
+            Self::TraceUrl => text.is_some_and(is_trace_url),
             Self::LogLevel => {
                 text.is_some_and(|text| !text.is_empty() && tracing_subscriber::EnvFilter::try_new(text).is_ok())
             }
@@ -184,7 +205,12 @@ impl fmt::Display for Takes {
             Self::Text | Self::Password => "1 to 1,024 characters on one line",
             Self::Sender => "a mail address, such as \"hookwheel@example.com\" or \"Hookwheel <hookwheel@example.com>\"",
             Self::SmtpTls => "\"starttls\", \"tls\" or \"none\"",
-            Self::LogFormat => "\"text\" or \"json\"",
+            Self::LogFormat => "\"auto\", \"text\" or \"json\"",
+            Self::Access => "\"auto\", \"on\" or \"off\"",
+            Self::Endpoint => "a URL, such as \"http://127.0.0.1:4318\"",
+            Self::Ratio => "a number from 0 to 1",
+            Self::SentHeaders => "headers, such as \"Authorization=Bearer …, X-Scope=main\"",
+            Self::TraceUrl => "a URL with {trace_id} in it, such as \"https://traces.example.com/trace/{trace_id}\"",
             Self::LogLevel => "error, warn, info, debug or trace, or a filter such as \"info,hookwheel::store=debug\"",
         })
     }
@@ -197,6 +223,31 @@ fn whole(value: &ValueKind) -> Option<u64> {
         ValueKind::String(text) => text.parse().ok(),
         _ => None,
     }
+}
+
+fn real(value: &ValueKind) -> Option<f64> {
+    match value {
+        ValueKind::Float(number) => Some(*number),
+        ValueKind::String(text) => text.parse().ok(),
+        value => whole(value).map(|number| number as f64),
+    }
+}
+
+/// Headers as one line says them: names and values with `=` between, several with commas.
+pub fn sent_headers(text: &str) -> Option<Vec<(String, String)>> {
+    let one = |item: &str| {
+        let (name, value) = item.split_once('=')?;
+        let (name, value) = (name.trim(), value.trim());
+        let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        let is_value = !value.is_empty() && value.bytes().all(|b| (b' '..=b'~').contains(&b));
+        (is_name && is_value).then(|| (name.to_string(), value.to_string()))
+    };
+    listed(text).map(one).collect()
+}
+
+fn is_trace_url(text: &str) -> bool {
+    let filled = text.replace(TRACE_ID_SLOT, "0");
+    filled != text && Url::parse(&filled).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// A network in CIDR form, or one address.

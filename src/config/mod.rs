@@ -2,6 +2,7 @@
 //! over it; what neither names has its default. What stays true: a [`Config`] that [`load`] returned is within every
 //! bound of the table of knobs (`knobs`), and nothing that somebody wrote was ignored (`reading`).
 
+mod documented;
 mod exposed;
 mod knobs;
 mod reading;
@@ -11,12 +12,13 @@ mod tests;
 
 use std::path::Path;
 
+pub use documented::{Documented, documented};
 pub use exposed::Exposed;
 use reading::from_sources;
 pub use reading::{ConfigError, ENVIRONMENT_PREFIX};
 pub use sections::{
-    AuthConfig, Config, DashboardConfig, DeliverConfig, LimitsConfig, LogConfig, LogFormat, RetentionConfig, Roots,
-    ServerConfig, SmtpConfig, SmtpTls, StoreConfig,
+    Access, AuthConfig, Config, DashboardConfig, DeliverConfig, LimitsConfig, LogConfig, LogFormat, MetricsConfig,
+    RetentionConfig, Roots, ServerConfig, SmtpConfig, SmtpTls, StoreConfig, TracesConfig,
 };
 
 /// The file that is read when none is named, if it is there.

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::knobs::{KNOBS, Takes, as_texts, list, networks, some_list};
+use super::knobs::{KNOBS, Takes, as_texts, list, networks, sent_headers, some_list};
 use crate::domain::proxy::Proxy;
 use crate::domain::secret::Secret;
 
@@ -36,6 +36,10 @@ pub struct Config {
     pub dashboard: DashboardConfig,
     /// What is written to standard error.
     pub log: LogConfig,
+    /// What is measured.
+    pub metrics: MetricsConfig,
+    /// Where spans go.
+    pub traces: TracesConfig,
     /// The file that was read, if a secret stands in it.
     #[serde(skip)]
     pub secrets_in: Option<PathBuf>,
@@ -83,6 +87,11 @@ impl Config {
             (self.deliver.http_allowed, "deliver.http_allowed", "payloads may travel in the clear"),
             (!self.deliver.allow.is_empty(), "deliver.allow", "networks that are not public may be dialled"),
             (self.smtp.accounts, "smtp.accounts", "accounts may have mail sent to anybody"),
+            (
+                self.metrics.accounts_max > 0,
+                "metrics.accounts_max",
+                "/metrics, which needs no key, tells what accounts there are",
+            ),
         ];
         all.into_iter().filter(|(is_loose, ..)| *is_loose).map(|(_, knob, meaning)| (knob, meaning)).collect()
     }
@@ -443,20 +452,82 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,hookwheel::store=debug`.
     pub level: String,
+    /// Whether there is a line for each event, each attempt and each call, and not only for what fails.
+    pub access: Access,
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { format: LogFormat::Text, level: "info".into() }
+        Self { format: LogFormat::Auto, level: "info".into(), access: Access::Auto }
     }
+}
+
+/// Whether there is a line for each event, each attempt and each call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Where lines are JSON, and `log.level` shows as much as `info`.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
 }
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
+    /// Text on a terminal, JSON else.
+    Auto,
     /// For people.
     Text,
     /// For machines.
     Json,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MetricsConfig {
+    /// Accounts that have counters of their own on `/metrics`; those that come later share theirs. 0: none has.
+    pub accounts_max: usize,
+}
+
+/// `[traces]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TracesConfig {
+    /// Where spans are handed over, as OTLP over HTTP; without a path at `/v1/traces`. Without it none are made. It is the
+    /// operator's own, so no guard stands before it, and no proxy.
+    pub endpoint: Option<String>,
+    /// The share of traces whose spans are handed over, 0 to 1, where the producer does not say.
+    pub sample_ratio: f64,
+    /// What is sent along, such as `Authorization=Bearer …`, several with commas; for the environment.
+    pub headers: Option<Secret>,
+    /// Under which name.
+    pub service_name: String,
+    /// Whether deliveries carry `traceparent`.
+    pub propagate: bool,
+    /// Where people look at a trace, with `{trace_id}` in it.
+    pub url_template: Option<String>,
+}
+
+impl TracesConfig {
+    /// What is sent along, read.
+    pub fn sent_headers(&self) -> Vec<(String, String)> {
+        let read = |text: &Secret| sent_headers(text.reveal()).expect("it was checked when it was read");
+        self.headers.as_ref().map(read).unwrap_or_default()
+    }
+}
+
+// The ratio was read as a number from 0 to 1.
+impl Eq for TracesConfig {}
+
+impl Default for TracesConfig {
+    fn default() -> Self {
+        let (endpoint, headers, url_template) = Default::default();
+        let service_name = "hookwheel".into();
+        Self { endpoint, sample_ratio: 1.0, headers, service_name, propagate: false, url_template }
+    }
 }

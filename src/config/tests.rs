@@ -103,7 +103,12 @@ fn an_unfit_value_names_the_key_what_it_takes_and_what_was_found() {
         ("[deliver]\nroots = 'all'", "\"webpki\" or \"native\", but is \"all\""),
         ("[deliver]\nproxy = 'https://u:hunter2@p:1'", "must be a proxy, such as"),
         ("[deliver]\nproxy = 'ftp://u:hunter2@p:1'", "but is another text"),
-        ("[log]\nformat = 'xml'", "\"text\" or \"json\", but is \"xml\""),
+        ("[log]\nformat = 'xml'", "\"auto\", \"text\" or \"json\", but is \"xml\""),
+        ("[log]\naccess = true", "`log.access` must be \"auto\", \"on\" or \"off\", but is true"),
+        ("[traces]\nsample_ratio = 1.5", "a number from 0 to 1, but is 1.5"),
+        ("[traces]\nendpoint = 'localhost:4318'", "a URL, such as"),
+        ("[traces]\nurl_template = 'https://traces.example.com/'", "a URL with {trace_id} in it"),
+        ("[traces]\nheaders = 'Authorization: hunter2'", "headers, such as \"Authorization=Bearer …"),
         ("[log]\nlevel = 'a=b=c'", "error, warn, info"),
         ("server = 3", "`server` must be a section: write its keys under [server], but is a single value"),
         ("[server]\nbody_bytes_max = 67108864\n[store]\nqueue_bytes_max = 1024", "would never be accepted"),
@@ -136,6 +141,8 @@ fn no_mistake_shows_a_secret() {
         "[store]\nmaster_key = hunter2-hunter2-hunter2",
         "store = 'hunter2-hunter2-hunter2'",
         "[deliver]\nproxy = http://u:hunter2-hunter2-hunter2@proxy:1",
+        "[traces]\nheaders = 'hunter2-hunter2-hunter2'",
+        "[traces]\nheaders = ['Authorization=hunter2-hunter2-hunter2']",
         "[deliver]\nproxy = 'http://u:hunter2-hunter2-hunter2@proxy:1/x'",
         "[deliver]\nproxy = ['http://u:hunter2-hunter2-hunter2@proxy:1']",
     ] {
@@ -181,6 +188,22 @@ fn development_allows_http_and_this_machine_and_serves_all_contracts() {
     assert_eq!(said.deliver.wanted_dialects(), Some(&["hub".to_string(), "github".to_string()][..]));
     assert_eq!(config.deliver.allow.len(), 2);
     assert!(config.deliver.allow[0].contains(&"127.0.0.9".parse::<IpAddr>().expect("an address")));
+}
+
+#[test]
+fn headers_for_a_collector_are_read_as_one_line_says_them() {
+    let env = [
+        ("HOOKWHEEL__TRACES__HEADERS", "Authorization=Basic dTpw==, X-Scope-OrgID=main"),
+        ("HOOKWHEEL__TRACES__SAMPLE_RATIO", "0.25"),
+        ("HOOKWHEEL__METRICS__ACCOUNTS_MAX", "7"),
+    ];
+    let config = read("[traces]\nendpoint = 'http://collector:4318'\nsample_ratio = 1", &env).expect("fits");
+    let headers = config.traces.sent_headers();
+    let of = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    assert_eq!((of("Authorization"), of("X-Scope-OrgID")), (Some("Basic dTpw=="), Some("main")));
+    assert_eq!((config.traces.sample_ratio, config.metrics.accounts_max), (0.25, 7));
+    assert!(!format!("{config:?}{:?}", config.knobs()).contains("dTpw"), "it lets its holder in");
+    assert_eq!(read("[traces]\nsample_ratio = 0", &[]).expect("fits").traces.sample_ratio, 0.0);
 }
 
 #[test]

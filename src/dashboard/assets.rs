@@ -16,7 +16,9 @@ struct Asset {
     text: &'static str,
 }
 
-const STYLE: Asset = Asset { name: "style", kind: "css", text: include_str!("assets/style.css") };
+/// Behind the tokens that the pages of the documentation have too.
+const STYLES: &str = concat!(include_str!("../docs/assets/tokens.css"), include_str!("assets/style.css"));
+const STYLE: Asset = Asset { name: "style", kind: "css", text: STYLES };
 const SCRIPT: Asset = Asset { name: "app", kind: "js", text: include_str!("assets/app.js") };
 
 /// The address of the style sheet.

@@ -32,6 +32,8 @@ pub enum Part {
     Store,
     Nodes,
     You,
+    /// On no way around.
+    Elsewhere,
 }
 
 /// The pages of an account on the way around: their part, where they are, what they are called, and what one needs for them.
@@ -50,7 +52,7 @@ const OF_ACCOUNT: &[(Part, &str, &str, Scope)] = &[
 const OF_TEAM: &[(Part, &str, &str, Scope)] = &[
     (Part::Keys, "keys", "Keys", Scope::Admin),
     (Part::Notices, "notices", "Notices", Scope::Read),
-    (Part::Audit, "audit", "Audit", Scope::Read),
+    (Part::Audit, "audit", "Audit", Scope::Manage),
     (Part::People, "people", "People", Scope::Manage),
 ];
 

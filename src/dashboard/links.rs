@@ -25,6 +25,18 @@ pub fn with_query<'a>(path: &str, query: impl IntoIterator<Item = (&'a str, Opti
     address
 }
 
+/// The address of a page of an account in the dashboard, such as `webhooks/…`.
+pub fn of_account(id: &str, page: &str) -> String {
+    format!("/dashboard/@{}/{page}", part(id))
+}
+
+/// What an address says of a name in its query; none if that is empty.
+pub fn value(asked: &str, name: &str) -> Option<String> {
+    let (_, query) = asked.split_once('?')?;
+    let mut values = url::form_urlencoded::parse(query.as_bytes()).filter(|(known, _)| known == name);
+    values.next().map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
 /// The same address with other values of some names: without those that have none.
 pub fn changed(asked: &str, changes: &[(&str, Option<&str>)]) -> String {
     let (path, query) = asked.split_once('?').unwrap_or((asked, ""));
@@ -59,6 +71,8 @@ mod tests {
         assert_eq!(address, "/dashboard/@a/webhooks?text=a%26b%3Dc%20d%22%3C%C3%A9");
         assert_eq!(changed(&address, &[("text", None), ("page", Some("2"))]), "/dashboard/@a/webhooks?page=2");
         assert_eq!(changed("/x?a=1&b=2", &[("a", Some("3"))]), "/x?b=2&a=3");
+        assert_eq!((value(&address, "text").as_deref(), value(&address, "x")), (Some("a&b=c d\"<é"), None));
+        assert_eq!(of_account("a b", "webhooks"), "/dashboard/@a%20b/webhooks");
     }
 
     #[test]

@@ -14,20 +14,28 @@ mod overview;
 mod parts;
 mod people;
 mod posted;
+mod reading;
 mod seat;
+mod server;
+mod trying;
 
 use actix_web::{Scope, web};
 
 /// All pages.
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
+    to.service(trying::begin);
+    to.service(web::scope("/dashboard/@{account}/try").configure(trying::routes));
     to.configure(people::routes);
-    to.service(pages(web::scope("/dashboard/@{account}")));
+    to.configure(server::routes);
+    to.service(pages(web::scope("/dashboard/@{account}")).configure(server::of_team));
     to.service(pages(web::scope("/portal")));
 }
 
 /// None of them: the dashboard is switched off.
-pub fn no_routes(_: &mut web::ServiceConfig) {}
+pub fn no_routes(to: &mut web::ServiceConfig) {
+    to.configure(people::no_routes);
+}
 
 /// The pages of one account, below wherever they are.
 fn pages(scope: Scope) -> Scope {

@@ -13,7 +13,7 @@ use crate::api::Api;
 use crate::api::access::auth::{Needs, Tenant};
 use crate::api::access::seats::{Jar, Seated, seat_of};
 use crate::domain::ability::Ability;
-use crate::domain::account::{Account, Scope};
+use crate::domain::account::{Account, DEFAULT_ACCOUNT, Scope};
 use crate::domain::session::Holder;
 
 /// Under which name the pages are looked at.
@@ -99,7 +99,7 @@ impl Seat {
     /// The address of a page of the account, such as `webhooks/…`. Ids in it have been through [`links::part`].
     pub fn at(&self, page: &str) -> String {
         match self.mount {
-            Mount::Dashboard => format!("/dashboard/@{}/{page}", links::part(&self.account().id)),
+            Mount::Dashboard => links::of_account(&self.account().id, page),
             Mount::Portal => format!("/portal/{page}"),
         }
     }
@@ -148,7 +148,10 @@ pub fn seat(request: &HttpRequest, needed: Option<Ability>) -> Result<Seat, Away
         (None, Mount::Dashboard) => return Err(Away::LogIn(asked)),
         (None, Mount::Portal) => return Err(Away::portal_over()),
     };
-    let tenant = seated.tenant(api, request.match_info().get("account"))?;
+    // The operator's pages have the way around of the account that is there from the start.
+    let is_of_server = request.path().starts_with("/dashboard/server/");
+    let account = request.match_info().get("account").or(is_of_server.then_some(DEFAULT_ACCOUNT));
+    let tenant = seated.tenant(api, account)?;
     if let Some(missing) = needed.filter(|needed| !tenant.can(*needed)) {
         return Err(Away::may_not(missing));
     }

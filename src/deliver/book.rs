@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::mailbox::Mailbox;
 use super::meters::Meters;
 use super::schedule::Claim;
+use super::told::Told;
 use super::verdict::{Made, is_success, verdict};
 use crate::clock::{Clock, Dice};
 use crate::dialect::Dialect;
@@ -96,27 +97,38 @@ impl Book {
             let (number, url) = (claim.delivery.attempts + 1, claim.webhook.shown_url().unwrap_or_default());
             Tried { attempt: Attempt::not_made(number, url, self.clock.now(), why), success: false }
         };
-        let tried = match came {
-            Some(Ok((Made { attempt, .. }, dialect))) => {
+        let (tried, named) = match came {
+            Some(Ok((Made { attempt, named, .. }, dialect))) => {
                 let success = is_success(&claim.webhook, &dialect, &attempt.summary.outcome);
-                Tried { attempt, success }
+                (Tried { attempt, success }, named)
             }
-            Some(Err(unsent)) => not_made(unsent.to_string()),
-            None => not_made(INTERNAL.into()),
+            Some(Err(unsent)) => (not_made(unsent.to_string()), None),
+            None => (not_made(INTERNAL.into()), None),
         };
         let next = if tried.success { Next::Succeeded } else { Next::Dead };
         self.meters.count(&tried.attempt, next);
-        log(claim, &tried.attempt, next);
+        self.tell(&Told { claim, attempt: &tried.attempt, next, named });
         tried
     }
 
     /// Decides what follows an attempt.
     fn judge(&self, claim: &Claim, made: Made, dialect: &Dialect) -> Settlement {
         fail::fail_point!("sender.verdict");
+        let named = made.named;
         let settlement = verdict(claim, dialect, made, self.dice.borrow_mut().fraction());
-        log(claim, &settlement.attempt, settlement.next);
-        self.meters.count(&settlement.attempt, settlement.next);
+        let (attempt, next) = (&settlement.attempt, settlement.next);
+        self.tell(&Told { claim, attempt, next, named });
+        self.meters.count_for((claim.webhook.account, &claim.delivery), (attempt, next), named);
         settlement
+    }
+
+    /// Tells the log of an attempt, and whoever takes spans.
+    fn tell(&self, told: &Told<'_>) {
+        told.log(&self.store);
+        let traces = &self.meters.telemetry.traces;
+        if traces.wants(told.claim.delivery.event, told.named) {
+            traces.put(told.span(&self.store));
+        }
     }
 
     fn hand_back(&self, claim: &Claim, unsent: &Unsent) {
@@ -149,30 +161,6 @@ fn after_panic(claim: &Claim, now: UnixMs) -> Settlement {
         strain: Strain::Neutral,
         dice: 0.0,
         rate_limited: claim.rate_limited,
-    }
-}
-
-/// One wide line an attempt: failures for the operator to see, successes for whoever asks for them.
-fn log(claim: &Claim, attempt: &Attempt, next: Next) {
-    let summary = &attempt.summary;
-    macro_rules! line {
-        ($level:ident) => {
-            tracing::$level!(
-                delivery = %claim.delivery.id,
-                event = %claim.delivery.event,
-                webhook = %claim.webhook.id,
-                attempt = summary.number,
-                outcome = %summary.outcome,
-                duration_ms = summary.duration_ms,
-                resent = attempt.resent,
-                next = ?next,
-                "attempt"
-            )
-        };
-    }
-    match next {
-        Next::Succeeded => line!(debug),
-        Next::RetryAt(_) | Next::Dead | Next::NotSent => line!(info),
     }
 }
 

@@ -1,7 +1,6 @@
 //! The descriptors that outgoing connections may have, over all senders. What stays true: some are left for the API, the
 //! store and the resolver, whatever endpoints do; and being short of them is our failure, never an endpoint's.
 
-use std::fmt::Write;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use crate::clock::Stopwatch;
+use crate::telemetry::Page;
 
 /// What the store, the resolvers, the threads' runtimes and the standard streams may need.
 const RESERVE: usize = 128;
@@ -90,18 +90,12 @@ impl Descriptors {
         self.max
     }
 
-    /// Writes counters in the Prometheus text format.
-    pub fn write_metrics(&self, out: &mut String) {
-        let handed_back = self.handed_back.load(Ordering::Relaxed);
-        let rows = [
-            ("handed_back_total", "counter", "Deliveries that waited for want of descriptors or ports.", handed_back),
-            ("connections_out", "gauge", "Connections to endpoints, kept ones too.", self.open() as u64),
-            ("connections_out_max", "gauge", "Connections to endpoints that there may be.", self.max as u64),
-        ];
-        for (name, kind, help, value) in rows {
-            write!(out, "# HELP hookwheel_{name} {help}\n# TYPE hookwheel_{name} {kind}\nhookwheel_{name} {value}\n")
-                .expect("writing to memory cannot fail");
-        }
+    /// Puts what is counted onto the page.
+    pub fn show(&self, page: &mut Page) {
+        let help = "Deliveries that waited for want of descriptors or ports.";
+        page.counter("hookwheel_handed_back_total", help).one(self.handed_back.load(Ordering::Relaxed));
+        page.gauge("hookwheel_connections_out", "Connections to endpoints, kept ones too.").one(self.open());
+        page.gauge("hookwheel_connections_out_max", "Connections to endpoints that there may be.").one(self.max);
     }
 }
 
@@ -141,6 +135,7 @@ pub fn is_ours(error: &io::Error, to: SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::Format;
 
     #[test]
     fn some_descriptors_are_left_for_others() {
@@ -185,8 +180,9 @@ mod tests {
         let all = Descriptors::new(8);
         let _taken = [all.take(), all.take()];
         (0..3).for_each(|_| all.ran_out());
-        let mut text = String::new();
-        all.write_metrics(&mut text);
+        let mut page = Page::default();
+        all.show(&mut page);
+        let text = page.written(Format::Classic);
         let rows: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         let expected =
             ["hookwheel_handed_back_total 3", "hookwheel_connections_out 2", "hookwheel_connections_out_max 8"];

@@ -83,6 +83,7 @@ impl Engine {
         self.hear_of_polls(true, now);
         self.meters.out.store(self.scheduler.out(), Ordering::Relaxed);
         self.meters.lanes.store(self.scheduler.lanes(), Ordering::Relaxed);
+        self.meters.set_places(self.scheduler.places());
         for (webhook, answer) in asked {
             // An error means that nobody waits any more.
             let _ = answer.send(self.scheduler.standing(webhook, now));

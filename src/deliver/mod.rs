@@ -21,6 +21,7 @@ mod letters;
 mod limiter;
 pub mod mailbox;
 pub mod meters;
+mod oldest;
 pub mod polls;
 mod probes;
 mod pulling;
@@ -33,12 +34,13 @@ mod smtp;
 mod target;
 mod tls;
 mod tokens;
+mod told;
 mod tunnel;
 pub mod verdict;
 pub mod wheel;
 pub mod window;
+mod workload;
 
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -63,6 +65,7 @@ use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::domain::webhook::Webhook;
 use crate::pulse::{Pulse, Stuck, or_end, or_end_task};
 use crate::store::{Listener, Notice, Store};
+use crate::telemetry::{Page, Telemetry};
 use allowances::Allowances;
 use clients::Making;
 use descriptors::Descriptors;
@@ -113,6 +116,8 @@ pub struct Settings {
     pub listener_descriptors: usize,
     /// The mail server that mail is handed to.
     pub smtp: Option<Arc<Smtp>>,
+    /// What is watched.
+    pub telemetry: Telemetry,
 }
 
 impl Settings {
@@ -153,7 +158,7 @@ pub fn requests_alone(settings: &Settings, trust: Trust) -> Requests {
 
 /// Starts delivering what the store holds, trusting those in `trust`. Must be called within an actix system.
 pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, clock: Clock) -> Deliver {
-    let (mailbox, meters) = (Arc::new(Mailbox::default()), Arc::new(Meters::default()));
+    let (mailbox, meters) = (Arc::new(Mailbox::default()), Arc::new(Meters::new(settings.telemetry.clone())));
     let descriptors = Descriptors::of_this_process(settings.listener_descriptors);
     let bodies = ByteBudget::new(settings.bodies_bytes_max);
     let tokens = Arc::new(Tokens::default());
@@ -176,6 +181,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         tokens,
         smtp: settings.smtp,
         leases: leases.clone(),
+        telemetry: settings.telemetry,
     };
     let (mut senders, mut errands, mut desks) = (Vec::new(), Vec::new(), Vec::new());
     for n in 1..=settings.senders.max(1) {
@@ -198,6 +204,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
     let allowances = Arc::new(Allowances::default());
     let places = settings.in_flight_max.min(descriptors.max());
     let scheduler = Scheduler::new(store.clone(), shelf, places, allowances.clone(), clock.now());
+    let scheduler = scheduler.with_meters(meters.clone());
     let pulse = Arc::new(Pulse::of("engine"));
     let (meters_seen, engine_pulse) = (meters.clone(), pulse.clone());
     let handle = Handle {
@@ -370,18 +377,20 @@ impl Handle {
         )
     }
 
-    /// Writes counters in the Prometheus text format.
-    pub fn write_metrics(&self, out: &mut String) {
-        self.meters.write(out);
-        self.descriptors.write_metrics(out);
-        let rows = [
-            ("bodies_out_bytes", "Bytes of larger bodies that are out.", self.bodies.held_bytes()),
-            ("bodies_out_bytes_max", "Bytes of them that there may be.", self.bodies.max()),
-            ("leases", "Deliveries that consumers hold who pulled them.", self.leases.count()),
-        ];
-        for (name, help, value) in rows {
-            write!(out, "# HELP hookwheel_{name} {help}\n# TYPE hookwheel_{name} gauge\nhookwheel_{name} {value}\n")
-                .expect("writing to memory cannot fail");
+    /// Puts what is counted onto the page.
+    pub fn show_metrics(&self, page: &mut Page) {
+        self.meters.show(page);
+        self.descriptors.show(page);
+        page.gauge("hookwheel_bodies_out_bytes", "Bytes of larger bodies that are out.").one(self.bodies.held_bytes());
+        page.gauge("hookwheel_bodies_out_bytes_max", "Bytes of them that there may be.").one(self.bodies.max());
+        page.gauge("hookwheel_leases", "Deliveries that consumers hold who pulled them.").one(self.leases.count());
+        self.meters.telemetry.traces.show(page);
+        let oldest = self.meters.oldest.of_all(|webhook| self.store.oldest_open(webhook));
+        // A store that is away tells nothing.
+        if let Ok(oldest) = oldest {
+            let age = oldest.map_or(0, |at| self.clock.now().saturating_sub(at));
+            let help = "Age of the delivery that has been open for longest; 0: none is open.";
+            page.gauge("hookwheel_oldest_open_seconds", help).one(age as f64 / 1000.0);
         }
     }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::allowances::Allowances;
 use super::lane::{Lane, Rules, Turn};
 use super::leases::LEASES_MAX;
+use super::meters::Meters;
 use super::shares::{Shares, Taker};
 use super::wheel::Wheel;
 use crate::dialect::Shelf;
@@ -51,6 +52,7 @@ pub struct Scheduler {
     allowances: Arc<Allowances>,
     /// Webhooks of which nothing may be out any more.
     broken_off: Vec<WebhookNumber>,
+    meters: Arc<Meters>,
 }
 
 impl Scheduler {
@@ -67,7 +69,15 @@ impl Scheduler {
             leased: Shares::for_all(LEASES_MAX),
             allowances,
             broken_off: Vec::new(),
+            meters: Arc::default(),
         };
+        scheduler.look_at_all();
+        scheduler
+    }
+
+    /// The same that counts with these.
+    pub fn with_meters(self, meters: Arc<Meters>) -> Self {
+        let mut scheduler = Self { meters, ..self };
         scheduler.look_at_all();
         scheduler
     }
@@ -83,6 +93,7 @@ impl Scheduler {
     /// A new delivery was made: whose webhook has room for it is not read from the store.
     pub fn fresh_arrived(&mut self, delivery: Delivery, now: UnixMs) {
         let number = delivery.id.webhook();
+        self.meters.oldest.is_made(number, delivery.created_at());
         if let Some(lane) = self.lanes.get_mut(&number) {
             lane.fresh_arrived(delivery, now);
         }
@@ -91,6 +102,7 @@ impl Scheduler {
 
     /// A webhook has new deliveries in the store.
     pub fn more_fresh(&mut self, number: WebhookNumber) {
+        self.meters.oldest.may_have(number);
         self.lanes.get_mut(&number).into_iter().for_each(Lane::more_fresh);
         self.make_ready(number);
     }
@@ -184,8 +196,11 @@ impl Scheduler {
 
     /// Turns the wheel to `now`.
     pub fn turn(&mut self, now: UnixMs) {
-        let mut due = Vec::new();
-        self.wheel.turn(now, |number| due.push(number));
+        let (mut due, meters) = (Vec::new(), &self.meters);
+        self.wheel.turn(now, |number, at| {
+            meters.wheel_lateness.record(now.saturating_sub(at));
+            due.push(number);
+        });
         due.into_iter().for_each(|number| self.make_ready(number));
     }
 
@@ -245,6 +260,12 @@ impl Scheduler {
         Some(Standing { wait, ..standing })
     }
 
+    /// Places that are taken, and how many there are: of the quick and of the slow, who share theirs, and of what is pulled.
+    pub fn places(&self) -> [(usize, usize); 3] {
+        let [quick, slow] = self.shares.in_use();
+        [quick, slow, (self.leased.taken(), LEASES_MAX)]
+    }
+
     /// Webhooks that have a lane.
     pub fn lanes(&self) -> usize {
         self.lanes.len()
@@ -253,7 +274,10 @@ impl Scheduler {
     fn look_at_all(&mut self) {
         let numbers: Vec<WebhookNumber> =
             self.store.registry().webhooks().filter(|webhook| !webhook.is_deleted()).map(|w| w.number()).collect();
-        numbers.into_iter().for_each(|number| self.make_ready(number));
+        for number in numbers {
+            self.meters.oldest.may_have(number);
+            self.make_ready(number);
+        }
     }
 
     /// The webhook is deleted: its lane goes with the last that is out.

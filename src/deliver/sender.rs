@@ -47,8 +47,10 @@ use crate::domain::sent_headers::SentHeaders;
 use crate::domain::shape::{Shape, Unshaped};
 use crate::domain::time::UnixMs;
 use crate::domain::trace::{SentBody, Trace};
+use crate::domain::trace_context::{SpanOf, TRACEPARENT, TraceContext};
 use crate::domain::webhook::Webhook;
 use crate::store::{Store, StoreError};
+use crate::telemetry::Telemetry;
 
 mod lease;
 mod shaping;
@@ -87,6 +89,8 @@ pub struct Tools {
     pub smtp: Option<Arc<Smtp>>,
     /// What consumers hold that pull.
     pub leases: Arc<Leases>,
+    /// Whether endpoints are told of traces.
+    pub telemetry: Telemetry,
 }
 
 /// Sends on one arbiter: what it keeps stays on one thread.
@@ -215,7 +219,7 @@ impl Sender {
             outcome: outcome.cut(),
         };
         let url = claim.webhook.shown_url().unwrap_or_default().to_string();
-        let (mut headers, heard, shown) = (sent.headers, sent.heard, sent.shown);
+        let (mut headers, heard, shown, named) = (sent.headers, sent.heard, sent.shown, sent.named);
         if shown.any {
             headers.push(AUTHORIZATION.as_str(), MASK);
         }
@@ -233,7 +237,7 @@ impl Sender {
             _ => heard.retry_after.as_deref().and_then(|text| asked_until(text, now, wall)),
         };
         let attempt = Attempt { summary, url, request_headers: headers, response_body, resent, trace };
-        Made { attempt, retry_after }
+        Made { attempt, retry_after, named }
     }
 
     /// What an attempt may take: the mail server has a limit of its own, which is told from an endpoint's.
@@ -251,6 +255,7 @@ impl Sender {
             }
             Err(error) => return Err(error.into()),
         };
+        sent.named = event.trace;
         let (smtp, now) = (self.tools.smtp.as_deref(), self.tools.clock.wall());
         let posted = letters::post(smtp, claim, &target.account_id, &event, now).await;
         (sent.headers, sent.body, sent.heard.body) = (posted.headers, posted.body, posted.said);
@@ -324,6 +329,7 @@ impl Sender {
             }
             Err(unsent) => return Err(unsent),
         };
+        sent.named = ready.event.trace;
         let prepared = match ready.body(&target.account_id, target.shape.as_deref()) {
             Ok(prepared) => prepared,
             Err(unshaped) => return Ok(Err(Outcome::ShapeTooCostly(unshaped.to_string()))),
@@ -338,9 +344,23 @@ impl Sender {
             return Ok(Err(Outcome::TooLarge(body.len() as u64, limit as u64)));
         }
         sent.body = Some(ready.sent_body(prepared, &body, facts.now));
-        let headers = target.headers(&facts, &body, &keys);
+        let mut headers = target.headers(&facts, &body, &keys);
+        headers
+            .extend(self.traceparent(claim, &ready.event).filter(|(name, _)| headers.iter().all(|(is, _)| is != name)));
         sent.headers = target.kept(&headers);
         Ok(Ok(Written { event: ready.event.clone(), headers, body, charge }))
+    }
+
+    /// By which its endpoint can join the trace of the event, where it is told.
+    fn traceparent(&self, claim: &Claim, event: &Event) -> Option<(HeaderName, HeaderValue)> {
+        let telemetry = &self.tools.telemetry;
+        let context = telemetry.propagates.then(|| TraceContext {
+            trace_id: TraceContext::trace_of(event.id, event.trace),
+            span_id: SpanOf::Attempt(claim.delivery.id, claim.delivery.attempts + 1).id(),
+            sampled: event.trace.map_or_else(|| telemetry.traces.wants(event.id, None), |named| named.sampled),
+        })?;
+        let value = HeaderValue::try_from(context.to_string()).expect("it is visible ASCII");
+        Some((HeaderName::from_static(TRACEPARENT), value))
     }
 
     /// Breaks off what is under way for the webhook.
@@ -464,6 +484,8 @@ struct Sent {
     body: Option<SentBody>,
     heard: Heard,
     shown: Shown,
+    /// The trace that its event's producer named.
+    named: Option<TraceContext>,
 }
 
 /// What an attempt sends.

@@ -78,6 +78,11 @@ impl Shares {
         self.taken.len()
     }
 
+    /// Places that are taken by the quick and by the slow, and how many each kind may have at most, the other's included.
+    pub fn in_use(&self) -> [(usize, usize); 2] {
+        [(self.quick.held, self.places), (self.slow.held, self.for_slow)]
+    }
+
     /// Whether this one may take a place.
     pub fn may_take(&self, taker: Taker) -> bool {
         let (kind, free) = (self.kind(taker.quick), self.free(taker.quick));

@@ -194,6 +194,7 @@ mod tests {
             webhooks: vec![1],
             channels: Vec::new(),
             fingerprint: None,
+            trace: None,
             data: Bytes::from_static(b"{}"),
             actor: None,
             metadata: None,

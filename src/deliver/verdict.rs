@@ -7,6 +7,7 @@ use crate::domain::backoff::{RETRY_AFTER_MS_MAX, Strain};
 use crate::domain::delivery::{Attempt, Outcome};
 use crate::domain::retry::Next;
 use crate::domain::time::{self, UnixMs};
+use crate::domain::trace_context::TraceContext;
 use crate::domain::webhook::Webhook;
 use crate::store::Settlement;
 
@@ -17,6 +18,8 @@ pub struct Made {
     pub attempt: Attempt,
     /// Until when the endpoint asked to be left alone, or who gives the tokens for it.
     pub retry_after: Option<UnixMs>,
+    /// The trace that its event's producer named.
+    pub named: Option<TraceContext>,
 }
 
 /// Until when an endpoint asked to be left alone with `Retry-After`, in the server's own time. A date is of the wall clock. Who
@@ -28,7 +31,7 @@ pub fn asked_until(retry_after: &str, now: UnixMs, wall: UnixMs) -> Option<UnixM
 
 /// Decides what follows an attempt of the claimed delivery. `dice` is even in 0.0..1.0 and throws the jitter.
 pub fn verdict(claim: &Claim, dialect: &Dialect, made: Made, dice: f64) -> Settlement {
-    let Made { attempt, retry_after } = made;
+    let Made { attempt, retry_after, .. } = made;
     let webhook = &claim.webhook;
     let success = is_success(webhook, dialect, &attempt.summary.outcome);
     let schedule = webhook.retry.as_ref().unwrap_or(&dialect.retry);
@@ -116,7 +119,12 @@ mod tests {
         };
         let retry_after = asked.map(|ms| (T + 10).saturating_add(ms));
         let dialects = Dialects::shipped();
-        verdict(&claim, dialects.get("standard").expect("it is shipped"), Made { attempt, retry_after }, 0.5)
+        verdict(
+            &claim,
+            dialects.get("standard").expect("it is shipped"),
+            Made { attempt, retry_after, named: None },
+            0.5,
+        )
     }
 
     fn after(outcome: Outcome, asked: Option<u64>) -> (Next, Strain) {

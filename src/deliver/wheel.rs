@@ -48,8 +48,8 @@ impl Wheel {
         self.armed.insert(webhook, tick);
     }
 
-    /// Turns to `now` and hands out the webhooks that are due.
-    pub fn turn(&mut self, now: UnixMs, mut due: impl FnMut(WebhookNumber)) {
+    /// Turns to `now` and hands out the webhooks that are due, each with when that was.
+    pub fn turn(&mut self, now: UnixMs, mut due: impl FnMut(WebhookNumber, UnixMs)) {
         let target = now / TICK_MS;
         while self.tick < target {
             let left = u32::try_from(target - self.tick).unwrap_or(u32::MAX);
@@ -67,7 +67,7 @@ impl Wheel {
             for entry in self.wheel.tick() {
                 if self.armed.get(&entry.webhook) == Some(&entry.tick) {
                     self.armed.remove(&entry.webhook);
-                    due(entry.webhook);
+                    due(entry.webhook, entry.tick * TICK_MS);
                 }
             }
         }
@@ -95,7 +95,10 @@ mod tests {
         while let Some(next) = wheel.next_turn().filter(|next| *next <= to) {
             assert!(next > now, "the wheel makes headway");
             now = next;
-            wheel.turn(now, |webhook| woken.push((webhook, now)));
+            wheel.turn(now, |webhook, due| {
+                assert!(due <= now, "never early");
+                woken.push((webhook, now));
+            });
         }
         woken
     }
@@ -112,7 +115,7 @@ mod tests {
     #[test]
     fn an_empty_wheel_turns_no_further_than_to_now() {
         let mut wheel = Wheel::new(1_000_000);
-        wheel.turn(1_002_000, |_| panic!("nobody is due"));
+        wheel.turn(1_002_000, |_, _| panic!("nobody is due"));
         wheel.arm(1, 1_003_000);
         assert_eq!(run(&mut wheel, 1_002_000, 1_020_000), [(1, 1_003_000)]);
     }

@@ -40,7 +40,7 @@ pub enum Block {
         /// What it shows, for those who do not see it.
         caption: String,
         /// The columns.
-        head: Vec<&'static str>,
+        head: Vec<String>,
         /// As many cells as columns each.
         rows: Vec<Vec<Text>>,
     },
@@ -51,6 +51,17 @@ pub enum Block {
         /// Its items.
         items: Vec<Text>,
     },
+    /// The same in several languages, of which one is shown at a time.
+    Tabs {
+        /// What the headings of languages are where all are shown.
+        level: u8,
+        /// The languages.
+        tabs: Vec<Tab>,
+    },
+    /// Ways to go on.
+    Cards(Vec<Card>),
+    /// An operation that can be tried, on a page that can do that.
+    Trial(Trial),
     /// What is shown when it is asked for.
     Details {
         /// What it is.
@@ -58,6 +69,52 @@ pub enum Block {
         /// What is in it; no headings.
         blocks: Vec<Block>,
     },
+}
+
+/// One of several languages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tab {
+    /// For people: `JavaScript (Node)`.
+    pub title: String,
+    /// Names the choice, from page to page: `javascript`.
+    pub language: &'static str,
+    /// What is said in it; no headings.
+    pub blocks: Vec<Block>,
+}
+
+/// A way to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// Where it leads to, in a few words.
+    pub title: String,
+    /// What is there, in a sentence.
+    pub text: Text,
+    /// Its address.
+    pub to: String,
+}
+
+/// An operation of the API, as it can be tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// Its id.
+    pub operation: String,
+    /// Its method.
+    pub method: String,
+    /// Its path, with `{names}`.
+    pub path: String,
+    /// What stands in path and query.
+    pub parameters: Vec<Parameter>,
+    /// A body to begin with; none where it takes none.
+    pub body: Option<String>,
+}
+
+/// A parameter that can be filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// Whether it is part of the path, not of the query.
+    pub is_in_path: bool,
 }
 
 /// A line of text.
@@ -71,6 +128,10 @@ pub enum Inline {
     Plain(String),
     /// Code.
     Code(String),
+    /// What matters.
+    Strong(String),
+    /// A word that is being explained.
+    Emphasis(String),
     /// A link.
     Link {
         /// What is read.
@@ -84,7 +145,11 @@ impl Text {
     /// The text without any markup.
     pub fn plain(&self) -> String {
         let part = |part: &Inline| match part {
-            Inline::Plain(text) | Inline::Code(text) | Inline::Link { text, .. } => text.clone(),
+            Inline::Plain(text)
+            | Inline::Code(text)
+            | Inline::Strong(text)
+            | Inline::Emphasis(text)
+            | Inline::Link { text, .. } => text.clone(),
         };
         self.0.iter().map(part).collect()
     }
@@ -144,6 +209,19 @@ impl Draft {
         Self { document: Document { title: title.into(), summary: summary.into(), blocks: Vec::new() } }
     }
 
+    /// Blocks of another document; its headings keep their anchors.
+    pub(super) fn take(&mut self, blocks: Vec<Block>) {
+        self.document.blocks.extend(blocks);
+    }
+
+    /// What the last heading says.
+    pub(super) fn last_heading(&self) -> Option<String> {
+        self.document.blocks.iter().rev().find_map(|block| match block {
+            Block::Heading { text, .. } => Some(text.plain()),
+            _ => None,
+        })
+    }
+
     pub(super) fn done(self) -> Document {
         self.document
     }
@@ -172,9 +250,22 @@ impl Draft {
         self.document.blocks.push(code(language, text));
     }
 
-    pub(super) fn table(&mut self, caption: impl Into<String>, head: &[&'static str], rows: Vec<Vec<Text>>) {
+    pub(super) fn table(&mut self, caption: impl Into<String>, head: &[&str], rows: Vec<Vec<Text>>) {
         assert!(rows.iter().all(|row| row.len() == head.len()), "as many cells as columns");
-        self.document.blocks.push(Block::Table { caption: caption.into(), head: head.to_vec(), rows });
+        let head = head.iter().map(ToString::to_string).collect();
+        self.document.blocks.push(Block::Table { caption: caption.into(), head, rows });
+    }
+
+    pub(super) fn tabs(&mut self, level: u8, tabs: Vec<Tab>) {
+        self.document.blocks.push(Block::Tabs { level, tabs });
+    }
+
+    pub(super) fn cards(&mut self, cards: Vec<Card>) {
+        self.document.blocks.push(Block::Cards(cards));
+    }
+
+    pub(super) fn trial(&mut self, trial: Trial) {
+        self.document.blocks.push(Block::Trial(trial));
     }
 
     pub(super) fn list<T: Into<Text>>(&mut self, items: impl IntoIterator<Item = T>) {

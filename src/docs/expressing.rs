@@ -1,15 +1,15 @@
 //! What a contract can say and what none can, for those who write one. Short: the file format is told elsewhere.
 
 use super::block::{Draft, Text};
-use super::reference;
+use super::paths;
 
 /// The two lists.
 pub(super) fn write(draft: &mut Draft) {
     draft.heading(2, "What a contract can say");
     let file = Text::from("A contract is one file: here is ")
-        .link("every key of it", reference::PATH)
+        .link("every key of it", paths::DIALECTS)
         .and(", and ")
-        .link("how one is written from nothing", reference::TUTORIAL_PATH);
+        .link("how one is written from nothing", paths::TUTORIAL);
     draft.say(file.and(". It says:"));
     draft.list([
         "what the body is: the event's data alone, inside of something or with fields around it; facts of the event, the \

@@ -1,19 +1,6 @@
-//! JSON as people read it: indented, and cut into what deserves a colour of its own.
+//! JSON as people read it: indented, with what is short on one line.
 
 use serde_json::Value;
-
-/// What a piece of JSON text is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Token {
-    /// The name of a field, with its quotes.
-    Key,
-    /// A string, with its quotes.
-    Text,
-    /// A number, `true`, `false` or `null`.
-    Word,
-    /// Brackets, commas, white space.
-    Other,
-}
 
 /// A short list or object stays on its line up to this column.
 const COLUMNS: usize = 80;
@@ -58,44 +45,6 @@ pub(super) fn pretty_bytes(json: &[u8]) -> String {
     serde_json::from_slice::<Value>(json).map_or_else(|_| String::from_utf8_lossy(json).into_owned(), |v| pretty(&v))
 }
 
-/// Cuts JSON text into pieces; together they are the text again, even where it is no JSON.
-pub(super) fn tokens(text: &str) -> Vec<(Token, &str)> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let (kind, length) = match first {
-            '"' => {
-                let length = string_length(rest);
-                let is_key = rest[length..].trim_start().starts_with(':');
-                (if is_key { Token::Key } else { Token::Text }, length)
-            }
-            c if is_word(c) => (Token::Word, rest.find(|c| !is_word(c)).unwrap_or(rest.len())),
-            _ => (Token::Other, rest.find(|c| c == '"' || is_word(c)).unwrap_or(rest.len())),
-        };
-        found.push((kind, &rest[..length]));
-        rest = &rest[length..];
-    }
-    found
-}
-
-fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')
-}
-
-/// The length of the string that `text` starts with, quotes included.
-fn string_length(text: &str) -> usize {
-    let mut escaped = false;
-    for (at, c) in text.char_indices().skip(1) {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => return at + 1,
-            _ => {}
-        }
-    }
-    text.len()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,17 +60,5 @@ mod tests {
         );
         assert_eq!(pretty(&value), expected);
         assert_eq!(serde_json::from_str::<Value>(&pretty(&value)).unwrap(), value);
-    }
-
-    #[test]
-    fn pieces_are_told_apart_and_lose_nothing() {
-        let text = r#"{"a\"b": ["x", -1.5e3, null], "c" : {}}"#;
-        let found = tokens(text);
-        assert_eq!(found.iter().map(|(_, piece)| *piece).collect::<String>(), text);
-        let of = |kind| found.iter().filter(|(k, _)| *k == kind).map(|(_, piece)| *piece).collect::<Vec<_>>();
-        assert_eq!(of(Token::Key), [r#""a\"b""#, r#""c""#]);
-        assert_eq!(of(Token::Text), [r#""x""#]);
-        assert_eq!(of(Token::Word), ["-1.5e3", "null"]);
-        assert_eq!(tokens("\"open é\\").len(), 1);
     }
 }

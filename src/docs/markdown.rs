@@ -42,6 +42,24 @@ fn write(block: &Block, out: &mut String) {
                 }
             }
         }
+        Block::Tabs { level, tabs } => {
+            for (n, tab) in tabs.iter().enumerate() {
+                let before = if n == 0 { "" } else { "\n" };
+                out.push_str(&format!("{before}{} {}\n", "#".repeat(usize::from(*level)), escape(&tab.title)));
+                for block in &tab.blocks {
+                    out.push('\n');
+                    write(block, out);
+                }
+            }
+        }
+        Block::Cards(cards) => {
+            for card in cards {
+                let link = Text::default().link(card.title.as_str(), card.to.as_str());
+                out.push_str(&format!("- {}: {}\n", line(&link), line(&card.text)));
+            }
+        }
+        // It can be tried in a browser only.
+        Block::Trial(_) => {}
         Block::Details { summary, blocks } => {
             out.push_str(&format!("<details>\n<summary>{}</summary>\n", html(&summary.plain())));
             for block in blocks {
@@ -58,6 +76,8 @@ fn line(text: &Text) -> String {
     let part = |part: &Inline| match part {
         Inline::Plain(text) => escape(text),
         Inline::Code(text) => code(text),
+        Inline::Strong(text) => format!("**{}**", escape(text)),
+        Inline::Emphasis(text) => format!("*{}*", escape(text)),
         Inline::Link { text, to } => format!("[{}](<{}>)", escape(text), to.replace(['<', '>', '\n'], "")),
     };
     text.0.iter().map(part).collect::<String>().replace('\n', " ")

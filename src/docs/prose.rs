@@ -1,98 +1,194 @@
-//! Pages that people wrote, read from the little Markdown that they need: headings, paragraphs, lists, code and links. What stays
-//! true: what is read and written again reads the same.
+//! Pages that people wrote, read from Markdown: headings, paragraphs, lists, tables, notes, code and links. What stays true: a link
+//! that leads to another page in the repository leads to the same page here, and none leads out of what is served.
 
-use super::block::{Document, Draft, Inline, Text};
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
-/// Reads a page: its title, a sentence, and the rest. A paragraph or an item may go over several lines.
+use super::block::{Block, Document, Draft, Inline, Tab, Text};
+use super::words::LANGUAGES;
+
+/// Where the guide's pages are.
+pub(super) const GUIDE: &str = "/docs/guide";
+
+/// Reads a page: its title, a sentence, and the rest.
 pub(super) fn read(source: &str) -> Document {
-    let mut lines = source.lines().peekable();
-    let title = lines.next().and_then(|line| line.strip_prefix("# ")).unwrap_or_default();
-    let mut draft: Option<Draft> = None;
-    while let Some(line) = lines.next() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        let Some(d) = &mut draft else {
-            let rest = rest_of(&mut lines);
-            draft = Some(Draft::new(title, join(line, &rest)));
-            continue;
-        };
-        if let Some(language) = line.strip_prefix("```") {
-            let code: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            d.code(known_language(language), code.join("\n"));
-        } else if let Some(heading) = line.strip_prefix('#') {
-            let level = 1 + heading.bytes().take_while(|b| *b == b'#').count() as u8;
-            d.heading(level, text(heading.trim_start_matches('#').trim()));
-        } else if item(line).is_some() {
-            let ordered = !line.starts_with("- ");
-            let mut items = vec![line.to_string()];
-            for line in rest_of(&mut lines) {
-                match item(line) {
-                    Some(_) => items.push(line.to_string()),
-                    None => items.last_mut().expect("there is one").push_str(&format!(" {}", line.trim())),
-                }
-            }
-            let items = items.iter().map(|line| text(item(line).unwrap_or(line)));
-            if ordered { d.steps(items) } else { d.list(items) }
-        } else {
-            let rest = rest_of(&mut lines);
-            d.say(text(&join(line, &rest)));
+    let mut events = Parser::new_ext(source, Options::ENABLE_TABLES);
+    let (mut title, mut draft) = (String::new(), None::<Draft>);
+    while let Some(event) = events.next() {
+        let Event::Start(tag) = event else { continue };
+        let end = tag.to_end();
+        match (&mut draft, tag) {
+            (None, Tag::Heading { .. }) => title = text(&mut events, end).plain(),
+            (None, Tag::Paragraph) => draft = Some(Draft::new(title.clone(), marked(&text(&mut events, end)))),
+            (Some(draft), tag) => block(draft, tag, &mut events),
+            (None, _) => {}
         }
     }
-    draft.map_or_else(|| Draft::new(title, "").done(), Draft::done)
+    let mut document = draft.unwrap_or_else(|| Draft::new(title, "")).done();
+    document.blocks = tabbed(document.blocks);
+    document
 }
 
-/// The lines up to the next empty one.
-fn rest_of<'s>(lines: &mut std::iter::Peekable<impl Iterator<Item = &'s str>>) -> Vec<&'s str> {
-    std::iter::from_fn(|| lines.next_if(|line| !line.trim().is_empty())).collect()
+/// Reads what a tag begins.
+fn block<'s>(draft: &mut Draft, tag: Tag<'s>, events: &mut Parser<'s>) {
+    let end = tag.to_end();
+    match tag {
+        Tag::Heading { level, .. } => {
+            let said = text(events, end);
+            draft.heading(level as u8, said);
+        }
+        Tag::Paragraph => draft.say(text(events, end)),
+        Tag::BlockQuote(_) => draft.note(text(events, end)),
+        Tag::CodeBlock(kind) => {
+            let language = match &kind {
+                CodeBlockKind::Fenced(language) => known(language),
+                CodeBlockKind::Indented => "text",
+            };
+            draft.code(language, text(events, end).plain());
+        }
+        Tag::List(first) => {
+            let items = each(events, end, TagEnd::Item);
+            if first.is_some() { draft.steps(items) } else { draft.list(items) }
+        }
+        Tag::Table(_) => table(draft, events),
+        _ => {}
+    }
 }
 
-fn join(first: &str, rest: &[&str]) -> String {
-    [&[first], rest].concat().join(" ")
+/// Reads a table; one without names of columns gets "What" and "Here".
+fn table(draft: &mut Draft, events: &mut Parser<'_>) {
+    let mut rows = Vec::new();
+    while let Some(event) = events.next() {
+        match event {
+            Event::Start(Tag::TableHead) => rows.push(each(events, TagEnd::TableHead, TagEnd::TableCell)),
+            Event::Start(Tag::TableRow) => rows.push(each(events, TagEnd::TableRow, TagEnd::TableCell)),
+            Event::End(TagEnd::Table) => break,
+            _ => {}
+        }
+    }
+    let mut rows = rows.into_iter();
+    let names: Vec<String> = rows.next().unwrap_or_default().iter().map(Text::plain).collect();
+    let named = |(n, name): (usize, &String)| match (name.is_empty(), n) {
+        (false, _) => name.clone(),
+        (true, 0) => "What".into(),
+        (true, _) => "In words".into(),
+    };
+    let names: Vec<String> = names.iter().enumerate().map(named).collect();
+    let heads: Vec<&str> = names.iter().map(String::as_str).collect();
+    let caption = draft.last_heading().unwrap_or_else(|| "Table".into());
+    draft.table(caption, &heads, rows.collect());
 }
 
-/// What an item of a list says: `- this`, `1. this`.
-fn item(line: &str) -> Option<&str> {
-    let (mark, rest) = line.split_once(' ')?;
-    let is_number = mark.strip_suffix('.').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-    (mark == "-" || is_number).then_some(rest)
+/// The texts of all parts of one kind, up to the end of what holds them.
+fn each(events: &mut Parser<'_>, end: TagEnd, of: TagEnd) -> Vec<Text> {
+    let mut found = Vec::new();
+    while let Some(event) = events.next() {
+        match event {
+            Event::Start(tag) if tag.to_end() == of => found.push(text(events, of)),
+            Event::End(ended) if ended == end => break,
+            _ => {}
+        }
+    }
+    found
 }
 
-fn known_language(name: &str) -> &'static str {
-    const KNOWN: [&str; 4] = ["toml", "bash", "json", "text"];
-    KNOWN.into_iter().find(|known| *known == name).unwrap_or("text")
-}
-
-/// Text with code and links.
-fn text(source: &str) -> Text {
-    let mut parts = Vec::new();
-    for part in Text::from(source).0 {
-        match part {
-            Inline::Plain(plain) => parts.extend(links(&plain)),
-            other => parts.push(other),
+/// Text with its markup, up to the end of what holds it.
+fn text(events: &mut Parser<'_>, end: TagEnd) -> Text {
+    let mut parts: Vec<Inline> = Vec::new();
+    while let Some(event) = events.next() {
+        match event {
+            Event::Text(text) => push(&mut parts, &text),
+            Event::SoftBreak | Event::HardBreak => push(&mut parts, " "),
+            Event::Code(code) if code.starts_with("/docs") && !code.contains(['{', '…']) => {
+                parts.push(Inline::Link { text: code.to_string(), to: code.to_string() });
+            }
+            Event::Code(code) => parts.push(Inline::Code(code.to_string())),
+            Event::Start(Tag::Strong) => parts.push(Inline::Strong(text(events, TagEnd::Strong).plain())),
+            Event::Start(Tag::Emphasis) => parts.push(Inline::Emphasis(text(events, TagEnd::Emphasis).plain())),
+            Event::Start(Tag::Link { dest_url, .. }) => {
+                let said = text(events, TagEnd::Link).plain();
+                match address_of(&dest_url) {
+                    Some(to) => parts.push(Inline::Link { text: said, to }),
+                    None => push(&mut parts, &said),
+                }
+            }
+            Event::End(ended) if ended == end => break,
+            _ => {}
         }
     }
     Text(parts)
 }
 
-/// Plain text with `[links](to)`.
-fn links(text: &str) -> Vec<Inline> {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some((before, named)) = rest.split_once('[')
-        && let Some((name, target)) = named.split_once("](")
-        && let Some((to, after)) = target.split_once(')')
-    {
-        if !before.is_empty() {
-            parts.push(Inline::Plain(before.to_string()));
+/// Adds plain text to what is there.
+fn push(parts: &mut Vec<Inline>, text: &str) {
+    match parts.last_mut() {
+        Some(Inline::Plain(before)) => before.push_str(text),
+        _ => parts.push(Inline::Plain(text.to_string())),
+    }
+}
+
+/// A text with backticks around its code, as a summary is written.
+fn marked(text: &Text) -> String {
+    let part = |part: &Inline| match part {
+        Inline::Code(code) => format!("`{code}`"),
+        other => Text(vec![other.clone()]).plain(),
+    };
+    text.0.iter().map(part).collect()
+}
+
+/// Where a link of the repository leads here; nowhere, if what it leads to is not served.
+fn address_of(to: &str) -> Option<String> {
+    if to.starts_with("https://") || to.starts_with(['/', '#']) {
+        return Some(to.to_string());
+    }
+    let (file, anchor) = to.split_at(to.find('#').unwrap_or(to.len()));
+    let page = match file {
+        "../tutorial.md" => "/docs/dialects/tutorial".to_string(),
+        "../peers.toml" => "/docs/peers".to_string(),
+        _ => format!("{GUIDE}/{}", file.strip_suffix(".md").filter(|name| !name.contains('/'))?),
+    };
+    Some(format!("{page}{anchor}"))
+}
+
+fn known(name: &str) -> &'static str {
+    const KNOWN: [&str; 8] = ["toml", "bash", "console", "json", "text", "ini", "http", "yaml"];
+    let spelled = match name {
+        "sh" => "bash",
+        "ts" => "typescript",
+        "py" => "python",
+        other => other,
+    };
+    let languages = LANGUAGES.iter().map(|(language, _)| *language);
+    KNOWN.into_iter().chain(languages).find(|known| *known == spelled).unwrap_or("text")
+}
+
+/// Code in several languages, one right after the other, is the same in each of them.
+fn tabbed(blocks: Vec<Block>) -> Vec<Block> {
+    let title = |block: &Block| match block {
+        Block::Code { language, .. } => {
+            LANGUAGES.iter().find(|(known, _)| known == language).map(|(language, title)| (*language, *title))
         }
-        parts.push(Inline::Link { text: name.to_string(), to: to.trim_matches(['<', '>']).to_string() });
-        rest = after;
+        _ => None,
+    };
+    let mut found: Vec<Block> = Vec::new();
+    for block in blocks {
+        let Some((language, name)) = title(&block) else {
+            found.push(block);
+            continue;
+        };
+        let tab = Tab { title: name.into(), language, blocks: vec![block] };
+        match found.last_mut() {
+            Some(Block::Tabs { tabs, .. }) if tabs.iter().all(|known| known.language != language) => tabs.push(tab),
+            _ => found.push(Block::Tabs { level: 4, tabs: vec![tab] }),
+        }
     }
-    if !rest.is_empty() {
-        parts.push(Inline::Plain(rest.to_string()));
-    }
-    parts
+    let alone = |block| match block {
+        Block::Tabs { mut tabs, level } => match tabs.len() {
+            1 => tabs.remove(0).blocks.remove(0),
+            _ => Block::Tabs { level, tabs },
+        },
+        other => other,
+    };
+    found.into_iter().map(alone).collect()
 }
 
 /// How a dialect is written from nothing.
@@ -102,7 +198,6 @@ pub fn tutorial() -> Document {
 
 #[cfg(test)]
 mod tests {
-    use super::super::block::Block;
     use super::*;
 
     /// All code of a page in this language, in order.
@@ -117,19 +212,37 @@ mod tests {
     #[test]
     fn a_page_is_read_as_it_is_written() {
         let page = read(
-            "# Title\n\nOne\nsentence.\n\n## Step `1`\n\nSee [the list](#list) and\n`code`.\n\n- one\n  more\n- two\n\n1. a\n2. b\n\n\
-             ```toml\n# x\n\na = 1\n```\n",
+            "# Title\n\nOne `x`\nsentence.\n\n## Step `1`\n\nSee [the list](#list), [filters](filters.md#how) and\n`code`; \
+             [not](../../LICENSE) **so** `/docs/api`.\n\n- one\n  more\n- two\n\n1. a\n2. b\n\n> Mind *this*.\n\n\
+             ```toml\n# x\n\na = 1\n```\n\n| | b |\n|---|---|\n| `c\\|d` | e |\n",
         );
         let text = |text: &str| Text::from(text);
-        assert_eq!((page.title.as_str(), page.summary.as_str()), ("Title", "One sentence."));
+        assert_eq!((page.title.as_str(), page.summary.as_str()), ("Title", "One `x` sentence."));
+        let said = text("See ").link("the list", "#list").and(", ").link("filters", "/docs/guide/filters#how");
+        let said = said.and(" and `code`; not ").and(Text(vec![Inline::Strong("so".into())]));
         let expected = [
             Block::Heading { level: 2, id: "step-1".into(), text: text("Step `1`") },
-            Block::Paragraph(text("See ").link("the list", "#list").and(" and `code`.")),
+            Block::Paragraph(said.and(" ").link("/docs/api", "/docs/api").and(".")),
             Block::List { ordered: false, items: vec![text("one more"), text("two")] },
             Block::List { ordered: true, items: vec![text("a"), text("b")] },
+            Block::Note(text("Mind ").and(Text(vec![Inline::Emphasis("this".into())])).and(".")),
             Block::Code { language: "toml", text: "# x\n\na = 1".into() },
+            Block::Table {
+                caption: "Step 1".into(),
+                head: vec!["What".into(), "b".into()],
+                rows: vec![vec![text("`c|d`"), text("e")]],
+            },
         ];
         assert_eq!(page.blocks, expected);
+    }
+
+    #[test]
+    fn the_same_in_several_languages_is_shown_in_one_of_them() {
+        let page = read("# T\n\nS.\n\n```python\na\n```\n\n```ts\nb\n```\n\nThen.\n\n```python\nc\n```\n");
+        let Block::Tabs { tabs, .. } = &page.blocks[0] else { panic!("{:?}", page.blocks) };
+        let titles: Vec<_> = tabs.iter().map(|tab| (tab.title.as_str(), tab.language)).collect();
+        assert_eq!(titles, [("Python", "python"), ("TypeScript", "typescript")]);
+        assert!(matches!(&page.blocks[2], Block::Code { language: "python", .. }));
     }
 
     #[test]

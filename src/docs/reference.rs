@@ -4,16 +4,8 @@
 use serde_json::{Map, Value};
 
 use super::block::{Document, Draft, Text, row};
-use super::facts;
-use super::words;
+use super::{facts, paths, words};
 use crate::dialect::{Placeholder, SCHEMA, as_toml};
-
-/// Where the pages are.
-pub(super) const PATH: &str = "/docs/dialects";
-/// Where the schema is.
-const SCHEMA_PATH: &str = "/docs/dialects/schema.json";
-/// Where the tutorial is.
-pub(super) const TUTORIAL_PATH: &str = "/docs/dialects/tutorial";
 
 /// The whole reference.
 pub fn reference() -> Document {
@@ -36,7 +28,7 @@ pub fn reference() -> Document {
 
 fn use_it(draft: &mut Draft) {
     draft.list([
-        Text::from("New to this? ").link("The tutorial", TUTORIAL_PATH).and(" writes a dialect from nothing."),
+        Text::from("New to this? ").link("The tutorial", paths::TUTORIAL).and(" writes a dialect from nothing."),
         Text::from(
             "A file `NAME.toml` in the directory `deliver.dialects` is the dialect NAME, from the next start or `SIGHUP` on. One \
              with the name of a shipped dialect takes its place.",
@@ -46,7 +38,7 @@ fn use_it(draft: &mut Draft) {
              writes what its receivers read.",
         ),
         Text::from("Editors complete and check by the ")
-            .link("JSON Schema", SCHEMA_PATH)
+            .link("JSON Schema", paths::SCHEMA)
             .and(", which `hookwheel dialect schema` prints. With taplo (Even Better TOML) the first line of a file names it: \
                   `#:schema ./dialect.schema.json`."),
     ]);

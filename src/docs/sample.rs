@@ -66,6 +66,7 @@ impl<'a> Example<'a> {
             webhooks: vec![WEBHOOK_ID.number()],
             channels: Vec::new(),
             fingerprint: None,
+            trace: None,
             data: bytes(event_type.sample.get()),
             actor: self.dialect.sample_actor.as_ref().map(|actor| bytes(actor.get())),
             metadata: None,

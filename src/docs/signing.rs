@@ -1,6 +1,6 @@
 //! How requests are signed, in words and in code, from the rule that signs them.
 
-use super::block::Draft;
+use super::block::{Draft, Tab, code as code_block};
 use super::sample::Example;
 use super::snippets::{self, TOLERANCE_SECONDS};
 use super::{facts, words};
@@ -189,11 +189,12 @@ fn code(draft: &mut Draft, dialect: &Dialect) {
         "Each function takes the headers, the raw body and the secrets, and tells whether the request is genuine. Give it \
          two secrets while you are rotating one.",
     );
-    for snippet in snippets::snippets(dialect) {
-        draft.heading(4, snippet.title);
-        draft.code(snippet.language, snippet.code);
-        draft.code(snippet.language, snippet.usage);
-    }
+    let tabs = snippets::snippets(dialect).into_iter().map(|snippet| Tab {
+        title: snippet.title.into(),
+        language: snippet.language,
+        blocks: vec![code_block(snippet.language, snippet.code), code_block(snippet.language, snippet.usage)],
+    });
+    draft.tabs(4, tabs.collect());
 }
 
 /// A request that the reader's code can be tried with.

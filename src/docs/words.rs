@@ -1,4 +1,15 @@
-//! Numbers as people say them.
+//! Numbers as people say them, and what languages are called.
+
+/// Languages that code is shown in, one at a time, and how they are called.
+pub(super) const LANGUAGES: [(&str, &str); 7] = [
+    ("javascript", "JavaScript"),
+    ("typescript", "TypeScript"),
+    ("python", "Python"),
+    ("go", "Go"),
+    ("ruby", "Ruby"),
+    ("php", "PHP"),
+    ("rust", "Rust"),
+];
 
 /// A span of time, exactly: `5 seconds`, `1 minute 30 seconds`, `6 hours`, `3 days`.
 pub fn duration(seconds: u64) -> String {

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::Invalid;
 use super::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
 use super::time::UnixMs;
+use super::trace_context::TraceContext;
 
 /// An event's type, in bytes.
 pub const TYPE_BYTES_MAX: usize = 200;
@@ -32,6 +33,8 @@ pub struct Event {
     pub channels: Vec<String>,
     /// A hash of what the producer sent, kept where it gave an id: the same id with another body is a conflict.
     pub fingerprint: Option<[u8; 32]>,
+    /// The trace that its producer named, to be continued; without one it has a trace of its own.
+    pub trace: Option<TraceContext>,
     /// The producer's bytes of `data`, valid JSON.
     pub data: Bytes,
     /// The producer's bytes of `actor`, a JSON object.

@@ -48,10 +48,12 @@ pub mod ticket;
 pub mod time;
 pub mod tls;
 pub mod trace;
+pub mod trace_context;
 pub mod user;
 pub mod walk;
 pub mod webhook;
 pub mod words;
+pub mod workload;
 
 use thiserror::Error;
 

@@ -68,6 +68,7 @@ fn deliveries(dialect: &Dialect) -> Vec<Sent> {
             webhooks: vec![1],
             channels: Vec::new(),
             fingerprint: None,
+            trace: None,
         };
         for attempt in [1, 2] {
             let delivery = event.id.delivery_to(1);

@@ -254,6 +254,7 @@ impl Staging<'_> {
             body,
             purged_at: None,
             notice,
+            trace: new.trace,
         };
         let record = event_rows::encode(&event, &(new.data, new.actor, new.metadata));
         let mut bytes = 0;

@@ -179,6 +179,7 @@ pub fn event() -> NewEvent {
         test: false,
         channels: Vec::new(),
         fingerprint: None,
+        trace: None,
     }
 }
 

@@ -81,6 +81,7 @@ impl Staging<'_> {
             test: kept.test,
             channels: kept.channels.clone(),
             fingerprint: broadcast.fingerprint,
+            trace: kept.trace,
         };
         let after = job.after.map_or(0, |after| after as AccountNumber);
         let accounts: Vec<_> = {

@@ -167,7 +167,9 @@ impl Committer {
     fn serve(&mut self, mut group: Group) {
         let Ok(trees) = self.inner.trees() else { return self.put_off(group) };
         let turns = usize::from(!self.upkeep.is_tried());
+        let watch = Stopwatch::start();
         let (notice, written) = self.write(&trees, &mut group);
+        self.count_time(&group, watch);
         let Group { settlements, requests } = group;
         for request in requests {
             request.answer(written.clone());
@@ -193,6 +195,15 @@ impl Committer {
                 drop(trees);
                 self.close_disk();
             }
+        }
+    }
+
+    /// Counts how large a group was, and how long it took.
+    fn count_time(&self, group: &Group, watch: Stopwatch) {
+        let size = group.settlements.len() + group.requests.len();
+        if size > 0 {
+            self.inner.commits.group_sizes.record(size as u64);
+            self.inner.commits.group_times.record_time(watch.elapsed());
         }
     }
 
@@ -239,7 +250,9 @@ impl Committer {
                 let _ = trees.reclaim(pages);
             }
             if must_sync && self.unsynced.is_some() {
+                let watch = Stopwatch::start();
                 trees.sync()?;
+                self.inner.commits.sync_times.record_time(watch.elapsed());
                 self.unsynced = None;
                 self.unmarked.get_or_insert_with(Stopwatch::start);
             }
@@ -255,6 +268,7 @@ impl Committer {
         if self.space_seen.elapsed() >= SPACE_PACE {
             self.space_seen = Stopwatch::start();
             self.inner.watch_space(trees);
+            self.inner.look_at_size(trees);
         }
         (notice, written)
     }

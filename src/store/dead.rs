@@ -9,7 +9,7 @@ use super::page::{Filling, Page, keys_of};
 use super::select::Found;
 use super::staging::Staging;
 use crate::domain::delivery::{Delivery, DeliveryState};
-use crate::domain::id::DeliveryId;
+use crate::domain::id::{AccountNumber, DeliveryId};
 use crate::domain::job::Bulk;
 use crate::domain::walk::Walk;
 
@@ -43,6 +43,14 @@ impl Staging<'_> {
 }
 
 impl Store {
+    /// How many dead letters the account has, of which `max` are counted at most: their keys alone are looked at.
+    pub fn count_of_dead_letters(&self, account: AccountNumber, max: usize) -> Result<usize, StoreError> {
+        self.look(|trees| {
+            let keys = trees.prefix(Tree::Dead, &layout::number(account)).keys().take(max);
+            keys.map(|key| key.map(drop)).try_fold(0, |count, key| key.map(|()| count + 1))
+        })
+    }
+
     /// The dead letters that `bulk` would discard.
     pub fn dead_letters(&self, bulk: &Bulk, walk: Walk) -> Result<Page<Delivery, DeliveryId>, StoreError> {
         let mut page = Filling::of(walk);

@@ -15,6 +15,7 @@ use super::trees::Trees;
 use crate::domain::event::Event;
 use crate::domain::id::{AccountNumber, BodyId, DeliveryId, EventId, WebhookNumber};
 use crate::domain::time::UnixMs;
+use crate::domain::trace_context::TraceContext;
 
 /// As events were written before format 7: all numbers of webhooks in full, and the body always behind the head.
 const VERSION_OF_BEFORE: u8 = 1;
@@ -26,6 +27,8 @@ const WITH_CHANNELS: u8 = 0x80;
 const PURGED: u8 = 0x40;
 /// Joined to the version of a notice of an account's own.
 const NOTICE: u8 = 0x20;
+/// Joined to the version where the event's producer named a trace, which follows the channels: one without pays nothing.
+const TRACED: u8 = 0x10;
 /// In front of an event's record: how many pieces follow it, in two bytes.
 const COUNT_BYTES: usize = 2;
 
@@ -57,6 +60,8 @@ pub struct EventHead {
     /// The server made it, for those of the account's webhooks that hear notices; no other may ever get it. Those of the account
     /// `operator` are events like any other.
     pub notice: bool,
+    /// The trace that its producer named.
+    pub trace: Option<TraceContext>,
 }
 
 /// Where a body lies that was written ahead, and how it is parted.
@@ -87,7 +92,7 @@ impl EventHead {
 
     /// Together with its body.
     fn with(self, (data, actor, metadata): Parts) -> Event {
-        let Self { id, account, name, event_type, created_at, test, webhooks, channels, fingerprint, .. } = self;
+        let Self { id, account, name, event_type, created_at, test, webhooks, channels, fingerprint, trace, .. } = self;
         Event {
             id,
             account,
@@ -98,6 +103,7 @@ impl EventHead {
             webhooks,
             channels,
             fingerprint,
+            trace,
             data,
             actor,
             metadata,
@@ -149,14 +155,19 @@ fn encode_onto(record: &mut Vec<u8>, head: &EventHead, body: &Parts) {
         body: ahead,
         purged_at,
         notice,
+        trace,
     } = head;
     let purged = if purged_at.is_some() { PURGED } else { 0 };
     let with_channels = if channels.is_empty() { 0 } else { WITH_CHANNELS };
     let noticed = if *notice { NOTICE } else { 0 };
-    record.push(VERSION | purged | with_channels | noticed);
+    let traced = if trace.is_some() { TRACED } else { 0 };
+    record.push(VERSION | purged | with_channels | noticed | traced);
     record::push_part(record, &(id, account, name, event_type, created_at, test));
     if !channels.is_empty() {
         record::push_part(record, channels);
+    }
+    if let Some(trace) = trace {
+        record::push_part(record, trace);
     }
     record::push_part(record, &serde_bytes::ByteBuf::from(runs::encode(webhooks)));
     match (purged_at, ahead) {
@@ -176,8 +187,9 @@ fn decode_head(record: &[u8]) -> Result<(EventHead, &[u8]), String> {
     let (id, account, name, event_type, created_at, test) = record::take_part::<Start>(&mut rest)?;
     let (is_purged, has_channels) = (version & PURGED != 0, version & WITH_CHANNELS != 0);
     let channels = if has_channels { record::take_part(&mut rest)? } else { Vec::new() };
+    let trace = if version & TRACED != 0 { Some(record::take_part(&mut rest)?) } else { None };
     let notice = version & NOTICE != 0;
-    let (webhooks, fingerprint, body) = match version & !(PURGED | WITH_CHANNELS | NOTICE) {
+    let (webhooks, fingerprint, body) = match version & !(PURGED | WITH_CHANNELS | NOTICE | TRACED) {
         VERSION_OF_BEFORE => (ascending(record::take_part(&mut rest)?), record::take_part(&mut rest)?, None),
         VERSION => {
             let webhooks = runs::decode(&record::take_part::<serde_bytes::ByteBuf>(&mut rest)?)?;
@@ -201,6 +213,7 @@ fn decode_head(record: &[u8]) -> Result<(EventHead, &[u8]), String> {
         body,
         purged_at,
         notice,
+        trace,
     };
     Ok((head, rest))
 }

@@ -153,6 +153,12 @@ impl Store {
         self.0.sums().kept.total()
     }
 
+    /// The same by what it is.
+    pub fn kept_by_kind(&self) -> [(&'static str, u64); 2] {
+        let kept = self.0.sums().kept;
+        [("events", kept.events), ("deliveries", kept.deliveries)]
+    }
+
     /// The sums of all webhooks' counters, deleted ones included.
     pub fn totals(&self) -> Totals {
         self.0.sums().totals

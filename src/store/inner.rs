@@ -9,6 +9,7 @@ use arc_swap::ArcSwapOption;
 use super::damage::{Damage, Reports};
 use super::error::{OpenError, StoreError};
 use super::foreseen::Foreseen;
+use super::growth::Sizes;
 use super::keeping::Keeping;
 use super::kept::KeptBy;
 use super::layout::{self, Tree};
@@ -32,9 +33,11 @@ use crate::domain::job::Job;
 use crate::domain::user::User;
 use crate::domain::webhook::Webhook;
 use crate::pulse::Pulse;
+use crate::telemetry::Histogram;
+use crate::telemetry::histogram::{COUNT, SHORT};
 
 /// What the store counts about itself since the start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Commits {
     /// Group commits.
     pub groups: AtomicU64,
@@ -42,6 +45,21 @@ pub struct Commits {
     pub keys: AtomicU64,
     /// Groups in which the payload of an event was deleted or purged at somebody's word.
     pub payloads_gone: AtomicU64,
+    /// Requests and outcomes of each group that had any.
+    pub group_sizes: Histogram,
+    /// How long each of those took, from the first look at them until they were written, and synced if somebody waited for
+    /// that.
+    pub group_times: Histogram,
+    /// How long each sync of the log took.
+    pub sync_times: Histogram,
+}
+
+impl Default for Commits {
+    fn default() -> Self {
+        let (groups, keys, payloads_gone) = Default::default();
+        let (group_sizes, group_times) = (Histogram::new(&COUNT), Histogram::new(&SHORT));
+        Self { groups, keys, payloads_gone, group_sizes, group_times, sync_times: Histogram::new(&SHORT) }
+    }
 }
 
 impl Commits {
@@ -77,6 +95,8 @@ pub struct Inner {
     pub seals: Arc<Seals>,
     pub commits: Commits,
     pub fare: Fare,
+    /// Looks at the size of the files.
+    pub sizes: Mutex<Sizes>,
     /// What could not be read.
     pub reports: Arc<Reports>,
     /// Of the commit thread.

@@ -11,6 +11,7 @@ use crate::domain::id::{DeliveryId, EventId, WebhookNumber};
 use crate::domain::notice;
 use crate::domain::retry::Next;
 use crate::domain::time::{DAY_MS, UnixMs};
+use crate::domain::trace_context::TraceContext;
 
 /// An event to accept, checked by `api`.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct NewEvent {
     pub channels: Vec<String>,
     /// A hash of all this; asked for where there is a `name`.
     pub fingerprint: Option<[u8; 32]>,
+    /// The trace that it belongs to, if the producer says so. The same event is the same in another trace.
+    pub trace: Option<TraceContext>,
 }
 
 impl NewEvent {
@@ -48,6 +51,7 @@ impl NewEvent {
             test: false,
             channels,
             fingerprint: None,
+            trace: None,
         }
     }
 

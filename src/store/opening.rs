@@ -61,6 +61,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         seals: Arc::new(Seals::new(keys)),
         commits: Commits::default(),
         fare: Fare::default(),
+        sizes: Mutex::default(),
         reports,
         pulse: Pulse::of("commit"),
         keeping,
@@ -69,6 +70,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
     kept::count_events(&trees).map_err(failed)?;
     inner.load(&trees).map_err(failed)?;
     inner.watch_space(&trees);
+    inner.look_at_size(&trees);
     inner.trees.store(Some(Arc::new(trees)));
     let committer = Committer::new(inner.clone(), dice).map_err(failed)?;
     Ok((Store(inner), committer))

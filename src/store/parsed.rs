@@ -122,6 +122,7 @@ mod tests {
             test: false,
             channels: Vec::new(),
             fingerprint: None,
+            trace: None,
         };
         let paths = ["type", "data.n", "metadata.x", "actor.id", "data.x"].map(|path| KeyPath::parse(path).unwrap());
         let found = Parsed::of(&event).at_paths(&paths.each_ref());

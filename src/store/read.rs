@@ -11,7 +11,7 @@ use super::handle::Store;
 use super::layout::{self, Tree, end_of};
 use super::page::{Filling, Page, keys_of};
 use super::rows::{NOT_WAITED_FOR, delivery_by, delivery_row, is_waited_for, read_name, tally};
-use super::trees::Trees;
+use super::trees::{Amount, Trees};
 use super::{attempts, record, rows};
 use crate::domain::condition::{Condition, Steps};
 use crate::domain::delivery::{Attempt, Delivery, SealedAttempt};
@@ -290,6 +290,23 @@ impl Store {
     /// Bytes of the store's files.
     pub fn size_bytes(&self) -> Result<u64, StoreError> {
         self.look(Trees::size_bytes)
+    }
+
+    /// Bytes that are free on the data directory's disk; none of a store in memory.
+    pub fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
+        Ok(Some(self.look(Trees::free_bytes)?).filter(|free| *free < u64::MAX))
+    }
+
+    /// How much there is in each tree, by name; none before the scrub after the start has met all rows. It is kept up by each
+    /// group, so nothing is looked at.
+    pub fn amounts(&self) -> Result<Vec<(&'static str, Amount)>, StoreError> {
+        let amounts = self.look(|trees| Ok(trees.amounts()))?.unwrap_or_default();
+        Ok(amounts.into_iter().map(|(tree, amount)| (tree.name(), amount)).collect())
+    }
+
+    /// When the oldest delivery of the webhook was made that has not ended.
+    pub fn oldest_open(&self, webhook: WebhookNumber) -> Result<Option<UnixMs>, StoreError> {
+        self.look(|trees| rows::oldest_open(trees, webhook))
     }
 }
 

@@ -108,6 +108,7 @@ impl Subject {
             webhooks: vec![self.webhook.number()],
             channels: Vec::new(),
             fingerprint: None,
+            trace: None,
             data: bytes(known.sample.get()),
             actor: self.dialect.sample_actor.as_ref().map(|actor| bytes(actor.get())),
             metadata: None,

@@ -186,6 +186,12 @@ async fn a_bad_account_or_key_names_its_field() {
     let rest = server.get(&format!("/api/v1/accounts?limit=2&cursor={next}")).send().await;
     assert_eq!((&rest.json["data"][0]["id"], &rest.json["data"][1]["id"]), (&json!("operator"), &json!("default")));
     assert_eq!(rest.json["next_cursor"], json!(null));
+    for (text, ids) in
+        [("MADE", vec![id(&made)]), ("opera", vec!["operator".into()]), ("none-is-so", Vec::<String>::new())]
+    {
+        let found = server.get(&format!("/api/v1/accounts?text={text}")).send().await.data(200);
+        assert_eq!(found.as_array().unwrap().iter().map(id).collect::<Vec<_>>(), ids, "{text}");
+    }
     server.stop().await;
 }
 

@@ -122,6 +122,9 @@ const ROUTES: &str = "
     DELETE /api/v1/accounts/{id}/keys/{key_id}
     DELETE /api/v1/event-types/{name}
     DELETE /api/v1/events/{id}
+    DELETE /api/v1/users/{id}
+    DELETE /api/v1/users/{id}/sessions
+    DELETE /api/v1/users/{id}/sessions/{session_id}
     DELETE /api/v1/webhooks/{id}
     GET /api/v1/accounts
     GET /api/v1/accounts/{id}
@@ -145,6 +148,9 @@ const ROUTES: &str = "
     GET /api/v1/master-keys
     GET /api/v1/settings
     GET /api/v1/stats
+    GET /api/v1/users
+    GET /api/v1/users/{id}
+    GET /api/v1/users/{id}/sessions
     GET /api/v1/webhooks
     GET /api/v1/webhooks/{id}
     GET /api/v1/webhooks/{id}/deliveries
@@ -166,6 +172,7 @@ const ROUTES: &str = "
     PATCH /api/v1/accounts/{id}
     PATCH /api/v1/event-types
     PATCH /api/v1/event-types/{name}
+    PATCH /api/v1/users/{id}
     PATCH /api/v1/webhooks/{id}
     POST /api/v1/accounts
     POST /api/v1/accounts/{id}/keys
@@ -185,6 +192,8 @@ const ROUTES: &str = "
     POST /api/v1/master-keys/reload
     POST /api/v1/retention-clock/trust
     POST /api/v1/shape/try
+    POST /api/v1/users
+    POST /api/v1/users/{id}/reset
     POST /api/v1/webhooks
     POST /api/v1/webhooks/batch
     POST /api/v1/webhooks/delete

@@ -26,4 +26,5 @@ mod server;
 mod shape;
 mod stats;
 mod tenants;
+mod users;
 mod webhooks;

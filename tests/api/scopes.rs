@@ -89,6 +89,8 @@ fn body(operation: &str) -> Value {
         "event_types.change" => json!({"description": "Changed"}),
         "event_types.load" => json!({"document": {"$defs": {"task.read": true}}}),
         "event_types.validation.change" => json!({"validation": "warn"}),
+        "users.create" => json!({"email": "somebody@example.com", "role": "viewer"}),
+        "users.change" => json!({"name": "Changed"}),
         "guard.explain" => json!({"url": "https://example.com/"}),
         _ => Value::Null,
     }
@@ -105,6 +107,8 @@ impl Operation {
                 ("webhooks", "{id}") => &owned.webhook,
                 ("deliveries", "{id}") => &owned.delivery,
                 ("jobs", "{id}") => &owned.job,
+                ("users", "{id}") => &owned.user,
+                (_, "{session_id}") => &owned.session,
                 ("event-types", "{name}") => &owned.event_type,
                 (_, "{delivery_id}") => &owned.delivery,
                 (_, "{key_id}") => &owned.key_id,

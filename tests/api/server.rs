@@ -23,6 +23,7 @@ use hookwheel::domain::rate_limit::{Allowance, RateLimit};
 use hookwheel::domain::webhook::Webhook;
 use hookwheel::pulse::Stuck;
 use hookwheel::store::{self, Store};
+use hookwheel::telemetry::{Page, Telemetry};
 use ipnet::IpNet;
 use serde_json::Value;
 use url::Url;
@@ -95,8 +96,8 @@ impl Outbound for Nobody {
     fn stuck(&self) -> Option<Stuck> {
         None
     }
-    fn write_metrics(&self, out: &mut String) {
-        out.push_str("extra 1\n");
+    fn show_metrics(&self, page: &mut Page) {
+        page.gauge("extra", "What the sending side puts there.").one(1_u64);
     }
 }
 
@@ -283,6 +284,9 @@ impl Server {
             },
             people: PeopleRules::default(),
             knobs: Vec::new(),
+            telemetry: Telemetry::default(),
+            trace_url: None,
+            documented: Vec::new(),
         };
         let dice = Dice::seeded(3);
         let start = || deliver::start(sending(), Trust::webpki(), store.clone(), shelf.clone(), clock.clone());
@@ -347,6 +351,7 @@ fn sending() -> deliver::Settings {
         egress: Vec::new(),
         name_servers: Vec::new(),
         smtp: None,
+        telemetry: Telemetry::default(),
         dns: second,
         proxy: None,
         proxy_resolves: false,

@@ -3,9 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use hookwheel::api::ACCOUNT_HEADER;
 use hookwheel::dialect::Dialects;
 use hookwheel::domain::delivery::Outcome;
+use hookwheel::domain::id::UserId;
 use hookwheel::domain::retry::Next;
+use hookwheel::domain::session::{Holder, Session};
+use hookwheel::domain::time::DAY_MS;
 use serde_json::{Value, json};
 
 use crate::access::key;
@@ -28,6 +32,8 @@ pub struct Owned {
     pub job: String,
     pub event_type: String,
     pub key_id: String,
+    pub user: String,
+    pub session: String,
     /// Cursors of the owner's own lists.
     cursors: Vec<String>,
 }
@@ -75,14 +81,40 @@ pub async fn owned(server: &Server, account: &str, wanted: impl Fn(&str) -> bool
     let event_type = format!("{MARK}.made");
     let own = json!({"type": event_type, "description": MARK, "sample": {"text": MARK}, "schema": {"type": "object"}});
     server.post("/api/v1/event-types").key(&key).json(own).send().await.data(201);
-    ids.extend([job.clone(), event.clone(), event_type.clone()]);
+    let (user, session) = user_with_session(server, account).await;
+    ids.extend([job.clone(), event.clone(), event_type.clone(), user.clone(), session.clone()]);
     let mut cursors = Vec::new();
     for path in ["/api/v1/events", "/api/v1/webhooks", "/api/v1/audit", "/api/v1/dead-letters", &list] {
         let page = server.get(&format!("{path}?limit=1")).key(&key).send().await.json;
         cursors.extend(page["next_cursor"].as_str().map(str::to_string));
     }
     assert!(cursors.len() >= 3, "the owner's lists have further pages: {cursors:?}");
-    Owned { account: account.into(), key, ids, webhook, event, delivery, job, event_type, key_id, cursors }
+    Owned {
+        account: account.into(),
+        key,
+        ids,
+        webhook,
+        event,
+        delivery,
+        job,
+        event_type,
+        key_id,
+        user,
+        session,
+        cursors,
+    }
+}
+
+/// A user of the account, and a session of that user: their ids.
+async fn user_with_session(server: &Server, account: &str) -> (String, String) {
+    let user = json!({"email": format!("{account}@example.com"), "name": MARK});
+    let made = server.post("/api/v1/users").header(ACCOUNT_HEADER, account).json(user).send().await.data(201);
+    let user = UserId::parse(&text(&made["id"])).expect("an id");
+    let begun = server.store.change(user.account(), move |staging| {
+        let session = Session::new(Holder::User(user), staging.now(), DAY_MS);
+        staging.begin_session(&user.0.to_be_bytes().repeat(2).try_into().expect("32 bytes"), session)
+    });
+    (user.to_string(), begun.await.expect("it begins").id.to_string())
 }
 
 fn text(value: &Value) -> String {
@@ -116,6 +148,7 @@ async fn seen_by(server: &Server, owned: &Owned) -> Vec<String> {
 /// Paths with every id of the owner in every place.
 fn filled(path: &str, owned: &Owned) -> Vec<String> {
     let path = path.replace("{delivery_id}", &owned.delivery).replace("{key_id}", &owned.key_id);
+    let path = path.replace("{session_id}", &owned.session);
     let path = path.replace("event-types/{name}", &format!("event-types/{}", owned.event_type));
     let path = path.replace("{name}", "standard").replace("{number}", "1");
     match path.contains("{id}") {

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use crate::support::{Answer, Client, DEADLINE, Receiver, Server};
 
 /// What does something where it is not escaped.
-pub const HOSTILE: &str = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'><a href=\"javascript:alert(3)\">x</a>";
+pub const HOSTILE: &str =
+    "<img src=x onerror=alert(1)><script>alert(2)</script>\"'><a href=\"javascript:alert(3)\">x</a>";
 /// Events of a filled store.
 const EVENTS: usize = 300;
 
@@ -29,7 +30,8 @@ impl Scene {
         let server = Server::start(dir.path(), &[]);
         let is_down = AtomicBool::new(false);
         let length = HOSTILE.len();
-        let hostile = format!("HTTP/1.1 500 No\r\ncontent-type: text/html\r\ncontent-length: {length}\r\n\r\n{HOSTILE}");
+        let hostile =
+            format!("HTTP/1.1 500 No\r\ncontent-type: text/html\r\ncontent-length: {length}\r\n\r\n{HOSTILE}");
         let hostile: &'static [u8] = hostile.into_bytes().leak();
         let receiver = Receiver::start(move |path, _| match path {
             "/down" => Answer::Status(503),
@@ -65,8 +67,14 @@ impl Scene {
         let webhooks = [
             ("/in", json!({"name": "Globex billing", "events": ["*"]})),
             ("/down", json!({"name": "Acme tasks", "events": ["task.*"], "max_retries": 0})),
-            ("/hostile", json!({"name": HOSTILE, "events": ["*"], "max_retries": 0, "metadata": {"team": "הצוות שלי"}})),
-            ("/a/very/long/path/that/goes/on/and/on/and/on/for/longer/than/any/table/is/wide?with=a&query=too", json!({"name": "مرحبا 👋 Ελληνικά", "events": ["order.*"]})),
+            (
+                "/hostile",
+                json!({"name": HOSTILE, "events": ["*"], "max_retries": 0, "metadata": {"team": "הצוות שלי"}}),
+            ),
+            (
+                "/a/very/long/path/that/goes/on/and/on/and/on/for/longer/than/any/table/is/wide?with=a&query=too",
+                json!({"name": "مرحبا 👋 Ελληνικά", "events": ["order.*"]}),
+            ),
         ];
         for (path, mut settings) in webhooks {
             settings["url"] = self.receiver.url(path).into();
@@ -84,7 +92,12 @@ impl Scene {
             self.api.post("/api/v1/events", &json!(events)).data(202);
         }
         let begun = Instant::now();
-        while self.api.get("/api/v1/webhooks").json()["data"].as_array().expect("webhooks").iter().any(|one| one["open"] != 0) {
+        while self.api.get("/api/v1/webhooks").json()["data"]
+            .as_array()
+            .expect("webhooks")
+            .iter()
+            .any(|one| one["open"] != 0)
+        {
             assert!(begun.elapsed() < DEADLINE, "deliveries are left");
         }
     }

@@ -358,7 +358,7 @@ fn the_addresses_that_requests_come_from_are_published() {
     for (dialect, ..) in CATALOGUES {
         let shown = scene.get(&format!("/api/v1/dialects/{dialect}"));
         assert_eq!(shown["data"]["egress"], json!(guides), "{dialect}");
-        let document = scene.client.get(&format!("/docs/webhooks/{dialect}"));
+        let document = scene.client.get(&format!("/docs/webhooks/{dialect}?format=markdown"));
         let text = String::from_utf8(document.message.body).expect("UTF-8");
         assert!(guides.iter().all(|address| text.contains(address.trim_end_matches("/32"))), "{dialect}");
     }

@@ -1,5 +1,5 @@
 //! The guides' verification examples as they are printed: which of them take what is sent, and which cannot, whoever sends.
-//! The README's table says the same.
+//! The guide's page of published guides says the same.
 
 use serde_json::{Value, json};
 

@@ -66,6 +66,7 @@ impl Rig {
             test: false,
             channels: Vec::new(),
             fingerprint: None,
+            trace: None,
         };
         let accepted = self.now(move |staging| staging.accept(1, vec![event; count], None));
         accepted.into_iter().map(|accepted| accepted.id.delivery_to(1)).collect()

@@ -118,6 +118,7 @@ impl Life {
                 test: false,
                 channels: Vec::new(),
                 fingerprint: None,
+                trace: None,
             };
             let accepted = self.ask(move |staging| staging.accept(1, vec![event], None));
             self.deliver(n, &accepted[0]);

@@ -39,6 +39,7 @@ fn what_needs_a_page_that_cannot_be_read_fails_and_the_rest_goes_on() {
             test: false,
             channels: Vec::new(),
             fingerprint: None,
+            trace: None,
         };
         // Whoever shares a group with what needs the page is told to ask again.
         taken += usize::from(store.accept(1, vec![event], None).expect("is taken").blocking_recv().unwrap().is_ok());

@@ -266,6 +266,7 @@ impl Post {
             test: self.test,
             channels: channels(self.channels),
             fingerprint: self.name.map(|_| [self.fingerprint; 32]),
+            trace: None,
         }
     }
 }

@@ -200,6 +200,7 @@ impl Plain {
             webhooks,
             channels: new.channels.clone(),
             fingerprint: new.fingerprint,
+            trace: new.trace,
             data: new.data.clone(),
             actor: new.actor.clone(),
             metadata: new.metadata.clone(),

@@ -163,7 +163,18 @@ fn the_page_shows_each_row_and_each_name() {
         assert_eq!(reply.status, 200);
         String::from_utf8(reply.message.body).expect("UTF-8")
     };
-    let (html, markdown) = (page("html"), page("markdown"));
+    let (first, markdown) = (page("html"), page("markdown"));
+    // The table is several pages; the first one leads to all of them.
+    let mut parts: Vec<&str> = first.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    parts.retain(|to| to.starts_with("/docs/peers/") && !to.contains('#'));
+    parts.sort_unstable();
+    parts.dedup();
+    let mut html = first.clone();
+    for part in parts {
+        let reply = stage.client.get(part);
+        assert_eq!(reply.status, 200, "{part}");
+        html.push_str(&String::from_utf8(reply.message.body).expect("UTF-8"));
+    }
     let peers = Peers::known();
     for row in peers.rows() {
         let shown = format!("\n| {} | ", row.what.replace('|', "\\|"));

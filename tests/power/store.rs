@@ -225,6 +225,7 @@ pub fn event(n: u64, size: usize) -> NewEvent {
         test: false,
         channels: Vec::new(),
         fingerprint: None,
+        trace: None,
     }
 }
 

@@ -117,6 +117,7 @@ impl Run {
             test: false,
             channels: Vec::new(),
             fingerprint: None,
+            trace: None,
         };
         self.core.now(move |staging| staging.accept(1, vec![event], None));
         *self.waiting.entry(self.clock.now()).or_default() += 1;
@@ -158,7 +159,7 @@ impl Run {
             };
             self.flight_number += 1;
             self.out.push(Reverse((now + took, self.flight_number)));
-            self.flights.insert(self.flight_number, (claim, Made { attempt, retry_after: None }));
+            self.flights.insert(self.flight_number, (claim, Made { attempt, retry_after: None, named: None }));
         }
     }
 

@@ -131,6 +131,7 @@ impl World {
             test: false,
             channels: Vec::new(),
             fingerprint: None,
+            trace: None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! How an endpoint in trouble must be spared, in the words of the README: five failures in a row or half of the last
+//! How an endpoint in trouble must be spared, in the words of the guide: five failures in a row or half of the last
 //! twenty begin a pause, each further failure a longer one, a success ends the trouble; an endpoint that asks for a pause
 //! gets it. And how many may be out at once. It is told what was answered and knows nothing of counters or lanes.
 

@@ -102,13 +102,20 @@ pub struct Client {
     address: SocketAddr,
     key: String,
     account: Option<String>,
+    /// Lines of headers that it sends besides.
+    more: String,
     connection: Option<BufReader<TcpStream>>,
 }
 
 impl Client {
     /// A client that shows `key`.
     pub fn new(address: SocketAddr, key: &str) -> Self {
-        Self { address, key: key.to_owned(), account: None, connection: None }
+        Self { address, key: key.to_owned(), account: None, more: String::new(), connection: None }
+    }
+
+    /// The same client that sends this header too.
+    pub fn with_header(self, name: &str, value: &str) -> Self {
+        Self { more: format!("{}{name}: {value}\r\n", self.more), ..self }
     }
 
     /// The same client acting for this account; its key must be an admin's.
@@ -146,14 +153,14 @@ impl Client {
     }
 
     fn exchange(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<Reply> {
-        let (address, key) = (self.address, &self.key);
+        let (address, key, more) = (self.address, &self.key, &self.more);
         let connection = match &mut self.connection {
             Some(open) => open,
             None => self.connection.insert(connect(address)?),
         };
         let account = self.account.as_ref().map_or(String::new(), |id| format!("Hookwheel-Account: {id}\r\n"));
         let mut request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n{account}\
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n{account}{more}\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         )

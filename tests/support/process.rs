@@ -188,6 +188,8 @@ impl Server {
             ("HOOKWHEEL__STORE__PATH", data.to_str().expect("a plain path")),
             ("HOOKWHEEL__AUTH__ADMIN_KEY", KEY),
             ("HOOKWHEEL__LOG__LEVEL", "warn"),
+            // Tests read it.
+            ("HOOKWHEEL__LOG__FORMAT", "text"),
             // Tests ask again and again until something has happened.
             ("HOOKWHEEL__SERVER__CALLS_PER_MINUTE", "10000000"),
         ];

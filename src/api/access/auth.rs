@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, dev, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures_util::future::{Either, LocalBoxFuture};
@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::Api;
 use crate::api::door::connections::Peer;
+use crate::api::door::told::{self, Caller};
 use crate::api::http::problem::Problem;
 use crate::clock::Dice;
 use crate::domain::Invalid;
@@ -26,6 +27,10 @@ use crate::domain::audit::{Actor, Deed, Person, Side};
 use crate::domain::endpoint::HOP_HEADER;
 use crate::domain::id::{AccountNumber, KeyId};
 use crate::store::{KeyHash, Load, Refusal, Staging, Store};
+
+pub use super::needs::{
+    Admin, Any, Consume, Manage, Needs, Peoples, Publish, Read, Replays, Rotates, Serves, Steers, Tests,
+};
 
 /// A configured admin key, in bytes.
 const CONFIGURED_KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=256;
@@ -136,82 +141,6 @@ impl Tenant {
     }
 }
 
-/// A scope that a handler needs, as a type.
-pub trait Needs {
-    /// The scope; none: any key will do.
-    const SCOPE: Option<Scope>;
-    /// What a person must be able to do; none: whoever is logged in may.
-    const ABILITY: Option<Ability> = ability_of(Self::SCOPE);
-}
-
-/// What a person must be able to do for what a key needs the scope for.
-const fn ability_of(scope: Option<Scope>) -> Option<Ability> {
-    match scope {
-        None => None,
-        Some(Scope::Read) => Some(Ability::View),
-        Some(Scope::Publish) => Some(Ability::Publish),
-        Some(Scope::Manage | Scope::Consume) => Some(Ability::Manage),
-        Some(Scope::Admin) => Some(Ability::Admin),
-    }
-}
-
-/// Needs a key, whatever that may do.
-#[derive(Debug)]
-pub struct Any;
-
-impl Needs for Any {
-    const SCOPE: Option<Scope> = None;
-}
-
-macro_rules! needs {
-    ($($(#[$doc:meta])* $name:ident)*) => { $(
-        $(#[$doc])*
-        #[derive(Debug)]
-        pub struct $name;
-        impl Needs for $name { const SCOPE: Option<Scope> = Some(Scope::$name); }
-    )* };
-}
-
-needs! {
-    /// Needs `admin`.
-    Admin
-    /// Needs `publish`.
-    Publish
-    /// Needs `manage`.
-    Manage
-    /// Needs `read`.
-    Read
-    /// Needs `consume`.
-    Consume
-}
-
-macro_rules! abilities {
-    ($($(#[$doc:meta])* $name:ident $ability:ident)*) => { $(
-        $(#[$doc])*
-        #[derive(Debug)]
-        pub struct $name;
-        impl Needs for $name {
-            const SCOPE: Option<Scope> = Some(Ability::$ability.needs());
-            const ABILITY: Option<Ability> = Some(Ability::$ability);
-        }
-    )* };
-}
-
-abilities! {
-    /// Needs that one may test, check and verify.
-    Tests Test
-    /// Needs that one may replay and discard.
-    Replays Replay
-    /// Needs that one may pause, resume, enable and disable.
-    Steers Steer
-    /// Needs that one may see and rotate secrets.
-    Rotates Rotate
-    /// Needs that one may see and change the users of the account.
-    Peoples People
-    /// Needs one of the server's own people.
-    Serves Server
-}
-
 /// A tenant whose key has the scope `N`: what handlers ask for.
 #[derive(Debug)]
 pub struct May<N>(Tenant, PhantomData<N>);
@@ -265,7 +194,24 @@ impl From<Problem> for Refused {
     }
 }
 
+/// Put into a request that the server makes of itself (see `calling`): whom it lets in without a key. Nothing that comes over the
+/// network has one.
+#[derive(Debug, Clone)]
+pub struct InNameOf {
+    /// Who.
+    pub tenant: Tenant,
+    /// What this call may need though no scope of theirs says so: who made it knows that they may do just this.
+    pub granted: Option<Scope>,
+}
+
 fn let_in(request: &HttpRequest, needed: Option<Scope>) -> Result<Tenant, Refused> {
+    if let Some(InNameOf { tenant, granted }) = request.extensions().get() {
+        let is_missing = |needed: &Scope| !tenant.may(*needed) && *granted != Some(*needed);
+        return match needed.filter(is_missing) {
+            Some(missing) => Err(Problem::scope_missing(missing).into()),
+            None => Ok(tenant.clone()),
+        };
+    }
     let api = request.app_data::<web::Data<Api>>().expect("the API is part of the app");
     let key = known_key(api, request)?;
     // Whatever a delivery asked for, it could cause further deliveries: a test, a replay, an event.
@@ -278,7 +224,12 @@ fn let_in(request: &HttpRequest, needed: Option<Scope>) -> Result<Tenant, Refuse
     if needed != Some(Scope::Publish) {
         api.calls.take(key.id, 1, api.clock.now())?;
     }
-    Ok(acting(api, request, key)?)
+    let tenant = acting(api, request, key)?;
+    if told::is_on() {
+        let (account, key) = (tenant.account.clone(), Some(tenant.key.id));
+        request.extensions_mut().insert(Caller { account, key, user: None });
+    }
+    Ok(tenant)
 }
 
 /// Whom a key acts for in this request.

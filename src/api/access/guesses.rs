@@ -64,9 +64,9 @@ struct Recent {
 }
 
 impl Guesses {
-    /// A guess begins, and counts against all of these; refused with the time to come back where one of them is to wait. Gives the
-    /// greatest number of guesses that any of them has seen of late.
-    pub fn begin(&self, guessed: &[Guessed<'_>], now: UnixMs) -> Result<u32, Problem> {
+    /// A guess begins, and counts against all of these; refused with the time to come back where one of them is to wait. Gives how
+    /// many guesses each of them has seen of late.
+    pub fn begin(&self, guessed: &[Guessed<'_>], now: UnixMs) -> Result<Vec<u32>, Problem> {
         let mut all = self.all.lock().expect("no holder of the lock panics");
         let recent = |all: &HashMap<u64, Recent>, key| {
             all.get(&key).copied().filter(|recent: &Recent| now < recent.last.saturating_add(FORGET_MS))
@@ -77,15 +77,15 @@ impl Guesses {
             let message = "too many wrong passwords or codes; what is sent before the time is over is not looked at";
             return Err(Problem::rate_limited(message, until - now));
         }
-        let mut most = 0;
+        let mut counts = Vec::with_capacity(guessed.len());
         for (key, one) in keys.into_iter().zip(guessed) {
             let count = recent(&all, key).map_or(0, |recent| recent.count).saturating_add(1);
             let wait = wait_ms(count, &one.patience());
             make_room(&mut all, key);
             all.insert(key, Recent { count, last: now, until: now.saturating_add(wait) });
-            most = most.max(count);
+            counts.push(count);
         }
-        Ok(most)
+        Ok(counts)
     }
 
     /// It was right: what counts against these is forgotten.
@@ -156,7 +156,11 @@ mod tests {
         }
         assert!(guesses.begin(&both, NOW).is_err() && guesses.begin(&both, NOW).is_err());
         guesses.forget(&[pair]);
-        assert_eq!(guesses.begin(&both, NOW).ok(), Some(6), "the address has seen them all, and none of those refused");
+        assert_eq!(
+            guesses.begin(&both, NOW).ok(),
+            Some(vec![1, 6]),
+            "the address has seen them all, and none of those refused"
+        );
     }
 
     #[test]
@@ -167,7 +171,7 @@ mod tests {
         }
         assert_eq!(guesses.all.lock().unwrap().len(), KEPT_MAX);
         let last = [Guessed::From(peer(KEPT_MAX as u32 + 9))];
-        assert_eq!(guesses.begin(&last, NOW + 20_000).ok(), Some(2));
+        assert_eq!(guesses.begin(&last, NOW + 20_000).ok(), Some(vec![2]));
     }
 
     impl Guesses {

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod failures;
 pub mod guesses;
 pub mod limits;
+pub mod needs;
 pub mod passwords;
 pub mod seats;
 pub mod uses;

@@ -5,12 +5,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use actix_web::HttpRequest;
 use actix_web::http::header;
+use actix_web::{HttpMessage, HttpRequest};
 
 use super::auth::{Tenant, Who};
 use super::way::Way;
 use crate::api::Api;
+use crate::api::door::told::{self, Caller};
 use crate::api::http::problem::Problem;
 use crate::domain::ability::{Abilities, Ability};
 use crate::domain::account::{Account, ApiKey, OPERATOR_ACCOUNT};
@@ -103,6 +104,10 @@ pub fn seat_of(api: &Api, request: &HttpRequest, jar: Jar) -> Result<Option<Seat
         // If the store takes nothing now, the next request writes it.
         let load = Load::of(home.number);
         drop(api.store.submit_for(load, move |staging| staging.touch_session(place, &hash, now)));
+    }
+    if told::is_on() {
+        let user = user.as_ref().map(|user| user.id);
+        request.extensions_mut().insert(Caller { account: home.clone(), key: None, user });
     }
     let address = request.peer_addr().map(|peer| peer.ip().to_canonical());
     Ok(Some(Seated { token, session, home, user, address }))

@@ -22,6 +22,7 @@ use crate::api::events::routes::whole;
 use crate::api::events::view::row;
 use crate::api::http::problem::Problem;
 use crate::api::http::request::Query;
+use crate::api::people::view::user_view;
 use crate::api::webhooks::reach::Reach;
 use crate::api::webhooks::view::WebhookView;
 use crate::domain::Invalid;
@@ -50,8 +51,8 @@ struct ExportQuery {
 
 /// Export everything of an account as NDJSON
 ///
-/// A line is a JSON object with a `kind`, in this order: the `account`; each `key`, without its text; each `webhook`, the oldest
-/// first; each `event_type` that it has written down; each `event` with its data, the newest first, and behind each event its deliveries (`delivery`), each with all of its
+/// A line is a JSON object with a `kind`, in this order: the `account`; each `key`, without its text; each `user`, for keys that
+/// may manage, without what they log in by; each `webhook`, the oldest first; each `event_type` that it has written down; each `event` with its data, the newest first, and behind each event its deliveries (`delivery`), each with all of its
 /// attempts; each entry of the log (`audit`), for keys that may manage; and last `end` with how many lines there were of each
 /// kind. Without that line an export was broken off.
 ///
@@ -70,34 +71,44 @@ pub async fn export(
     id: web::Path<String>,
     Query(query): Query<ExportQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let account = api.store.registry().account_by_id(&id).cloned();
-    let is_within_reach = |account: &Arc<Account>| tenant.is_admin() || account.number == tenant.account().number;
-    let account = account.filter(is_within_reach).ok_or_else(|| Problem::not_found("account"))?;
     let with_secrets = match query.secrets.as_deref() {
         None | Some("false") => false,
         Some("true") => true,
         Some(_) => return Err(Invalid::new("secrets", "must be true or false").into()),
     };
+    begin(&tenant, api, &id, with_secrets).await
+}
+
+/// Begins one; it is made as it is read.
+pub async fn begin(
+    tenant: &Tenant,
+    api: web::Data<Api>,
+    id: &str,
+    with_secrets: bool,
+) -> Result<HttpResponse, Problem> {
+    let account = api.store.registry().account_by_id(id).cloned();
+    let is_within_reach = |account: &Arc<Account>| tenant.is_admin() || account.number == tenant.account().number;
+    let account = account.filter(is_within_reach).ok_or_else(|| Problem::not_found("account"))?;
     if with_secrets && !tenant.may(Scope::Manage) {
         return Err(Problem::scope_missing(Scope::Manage).with_field("secrets"));
     }
     let fields = if with_secrets { vec!["secrets".to_string()] } else { Vec::new() };
     let deed = Deed::new(account.number, "account.exported", &account.id).with_fields(fields);
     let number = account.number;
-    let noted = api.change(&tenant, move |staging| match staging.registry().is_served(number) {
+    let noted = api.change(tenant, move |staging| match staging.registry().is_served(number) {
         true => Ok((Some(deed), ())),
         // Nothing is written for it any more.
         false => Err(Refusal::NotFound("account")),
     });
     noted.await?;
     let reader = tenant.reading(account.clone());
-    let export = Export { api, reader, account, with_secrets, place: Place::Account, lines: Lines::default() };
-    let chunks = stream::try_unfold(export, |export| async move {
-        if matches!(export.place, Place::Over) {
+    let begun = Export { api, reader, account, with_secrets, place: Place::Account, lines: Lines::default() };
+    let chunks = stream::try_unfold(begun, |goes_on| async move {
+        if matches!(goes_on.place, Place::Over) {
             return Ok(None);
         }
-        let (api, account) = (export.api.clone(), export.account.number);
-        let read = api.read(account, move || export.chunk()).await.map_err(io::Error::other)?;
+        let (api, account) = (goes_on.api.clone(), goes_on.account.number);
+        let read = api.read(account, move || goes_on.chunk()).await.map_err(io::Error::other)?;
         read.map(Some).map_err(|problem| io::Error::other(problem.to_string()))
     });
     Ok(HttpResponse::Ok().content_type("application/x-ndjson").streaming(chunks))
@@ -135,6 +146,7 @@ enum Place {
 #[derive(Default, Serialize)]
 struct Lines {
     keys: u64,
+    users: u64,
     webhooks: u64,
     event_types: u64,
     events: u64,
@@ -204,6 +216,13 @@ impl Export {
         for key in keys {
             line(out, "key", &key_view(&self.api, &self.account, &key, None))?;
             self.lines.keys += 1;
+        }
+        if self.reader.may(Scope::Manage) {
+            let users: Vec<_> = self.api.store.registry().people().of(self.account.number).cloned().collect();
+            for user in users {
+                line(out, "user", &user_view(&user, None))?;
+                self.lines.users += 1;
+            }
         }
         Ok(Place::Webhooks(None))
     }

@@ -1,26 +1,20 @@
 //! Accounts and their keys. For admin keys only; a key's text is in the reply that makes it and nowhere else.
 
 use actix_web::{HttpResponse, delete, get, patch, post, web};
-use serde::Deserialize;
 
-use super::input::{AccountChange, AccountInput, KeyInput, vet_key};
-use super::view::{AccountView, KeyView, account_view, key_view};
+use super::filter::AccountsFilter;
+use super::input::{AccountChange, AccountInput, KeyInput};
+use super::operations::{self, existing};
+use super::view::{AccountView, KeyView, account_view};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
-use crate::api::access::auth::{self, Admin, May};
-use crate::api::audit::ACCOUNT_DELETED;
+use crate::api::access::auth::{Admin, May};
+use crate::api::across;
 use crate::api::http::list::{ListQuery, NoFilter, answer};
-use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
+use crate::api::http::page::{PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
-use crate::api::http::request::{Object, vet_text};
-use crate::api::http::setting::Change;
-use crate::api::jobs::view::{JobView, view};
-use crate::domain::account::{self, Account, AccountLimits, DEFAULT_ACCOUNT, NAME_CHARS_MAX};
-use crate::domain::audit::Deed;
-use crate::domain::id::KeyId;
-use crate::domain::labels;
-use crate::store::Page;
+use crate::api::jobs::view::JobView;
 
 /// Make an account
 #[utoipa::path(
@@ -33,47 +27,7 @@ use crate::store::Page;
 )]
 #[post("/api/v1/accounts")]
 pub async fn create(Asked(tenant, body): Asked<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
-    let input = body.read::<AccountInput>()?;
-    let id = input.id.unwrap_or_else(|| api.with_dice(|dice| format!("acc_{:016x}", dice.bits())));
-    account::check_id(&id)?;
-    let name = vet_text("name", input.name, NAME_CHARS_MAX)?;
-    let dialect = match input.dialect {
-        Some(name) => api.any_dialect(&name)?.name.clone(),
-        None => existing(&api, DEFAULT_ACCOUNT)?.dialect,
-    };
-    let tags = labels::vet_tags(input.tags.unwrap_or_default())?;
-    let validation = input.validation.unwrap_or_default();
-    let mut account = Account {
-        number: 0,
-        id,
-        name,
-        dialect,
-        created_at: 0,
-        limits: AccountLimits::default(),
-        deleted_at: None,
-        tags,
-        validation,
-        event_types_max: None,
-    };
-    if let Some(Object(limits)) = input.limits {
-        limits.apply(&mut account)?;
-    }
-    let made = api.change(&tenant, move |staging| {
-        let account = staging.create_account(account)?;
-        Ok((Some(Deed::new(account.number, "account.created", &account.id)), account))
-    });
-    let account = made.await?;
-    api.dialects.mount(&account.dialect);
-    Ok(Reply::created(account_view(&account)))
-}
-
-/// Which accounts to list.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct AccountsFilter {
-    /// Only those with this tag.
-    tag: Option<String>,
+    Ok(Reply::created(operations::create(&api, &tenant, body.read::<AccountInput>()?).await?))
 }
 
 /// List accounts
@@ -88,12 +42,8 @@ pub async fn list(
     api: web::Data<Api>,
     ListQuery { filter, part }: ListQuery<AccountsFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let rows = move |api: &Api, window: Window| {
-        let registry = api.store.registry();
-        let found = registry.accounts().filter(|account| account.is_tagged(filter.tag.as_deref())).cloned();
-        let page = Page::of_all(found, window.walk(), |account| account.number);
-        Ok(Listed::from(page).map(|account| account_view(&account)))
-    };
+    let rows =
+        move |api: &Api, window: Window| Ok(across::accounts(api, &filter, window).map(|one| account_view(&one)));
     answer(&api, tenant.account().number, part, rows).await
 }
 
@@ -123,34 +73,8 @@ pub async fn change(
     api: web::Data<Api>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let number = existing(&api, &id)?.number;
-    let input = body.read::<AccountChange>()?;
-    let name = input.name.map(|name| vet_text("name", name, NAME_CHARS_MAX)).transpose()?;
-    let dialect = input.dialect.map(|name| api.any_dialect(&name)).transpose()?.map(|known| known.name.clone());
-    let tags = input.tags.vet(labels::vet_tags)?;
-    let changed = api.change(&tenant, move |staging| {
-        let (before, account) = staging.update_account(number, |account| {
-            tags.apply_or_empty(&mut account.tags);
-            account.name = name.unwrap_or(std::mem::take(&mut account.name));
-            account.dialect = dialect.unwrap_or(std::mem::take(&mut account.dialect));
-            match input.limits {
-                Change::Keep => {}
-                Change::Reset => (account.limits, account.event_types_max) = (AccountLimits::default(), None),
-                Change::To(Object(limits)) => limits.apply(account)?,
-            }
-            account.validation = input.validation.unwrap_or(account.validation);
-            Ok(())
-        })?;
-        let mut fields = account.changed_limits(&before);
-        fields.extend((account.name != before.name).then(|| "name".to_string()));
-        fields.extend((account.dialect != before.dialect).then(|| "dialect".to_string()));
-        fields.extend((account.tags != before.tags).then(|| "tags".to_string()));
-        fields.extend((account.validation != before.validation).then(|| "validation".to_string()));
-        Ok((Some(Deed::new(number, "account.changed", &account.id).with_fields(fields)), account))
-    });
-    let account = changed.await?;
-    api.dialects.mount(&account.dialect);
-    Ok(Reply::ok(account_view(&account)))
+    existing(&api, &id)?;
+    Ok(Reply::ok(operations::change(&api, &tenant, &id, body.read::<AccountChange>()?).await?))
 }
 
 /// Delete an account, and all that there is of it
@@ -169,22 +93,7 @@ pub async fn change(
 )]
 #[delete("/api/v1/accounts/{id}")]
 pub async fn delete(tenant: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let account = existing(&api, &id)?;
-    let home = existing(&api, DEFAULT_ACCOUNT)?.number;
-    if account.number == tenant.home() && account.number != home {
-        let message = "the key of this request belongs to this account; delete it with another admin key";
-        return Err(Problem::wrong_state(message));
-    }
-    let number = account.number;
-    let keys = api.store.registry().keys_of(number);
-    let deleted = api.change(&tenant, move |staging| {
-        let job = staging.delete_account(account.number)?;
-        Ok((Some(Deed::new(home, ACCOUNT_DELETED, &account.id)), job))
-    });
-    let job = deleted.await?;
-    api.events_of_accounts.forget(number);
-    keys.iter().for_each(|key| api.forget_key(key.id));
-    Ok(Reply::accepted(view(&api.store, &job)))
+    Ok(Reply::accepted(operations::delete(&api, &tenant, &id).await?))
 }
 
 /// Make a key of an account; the reply is the only place that shows it
@@ -202,17 +111,8 @@ pub async fn create_key(
     api: web::Data<Api>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let account = existing(&api, &id)?;
-    let key = vet_key(&api, account.number, body.read::<KeyInput>()?)?;
-    let text = api.with_dice(auth::new_key);
-    let hash = auth::hash(&text);
-    let quota = api.settings.quotas.of(&account).keys_max;
-    let made = api.change(&tenant, move |staging| {
-        staging.vet_key_quota(key.account, quota)?;
-        let key = staging.create_key(hash, key)?;
-        Ok((Some(Deed::new(key.account, "key.created", key.id)), key))
-    });
-    Ok(Reply::created(key_view(&api, &account, &made.await?, Some(text))))
+    existing(&api, &id)?;
+    Ok(Reply::created(operations::create_key(&api, &tenant, &id, body.read::<KeyInput>()?).await?))
 }
 
 /// List the keys of an account, without their texts
@@ -229,11 +129,7 @@ pub async fn list_keys(
     ListQuery { part, .. }: ListQuery<NoFilter>,
 ) -> Result<HttpResponse, Problem> {
     let account = existing(&api, &id)?;
-    let rows = move |api: &Api, window: Window| {
-        let (keys, walk) = (api.store.registry().keys_of(account.number), window.walk());
-        let page = Page::of_all(keys, walk, |key| key.id);
-        Ok(Listed::from(page).map(|key| key_view(api, &account, &key, None)))
-    };
+    let rows = move |api: &Api, window: Window| Ok(operations::keys(api, &account, window));
     answer(&api, tenant.account().number, part, rows).await
 }
 
@@ -253,20 +149,6 @@ pub async fn revoke_key(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let account = existing(&api, &path.0)?.number;
-    let id = KeyId::parse(&path.1).ok_or_else(|| Problem::not_found("key"))?;
-    if id == tenant.key() {
-        return Err(Problem::wrong_state("this is the key of this request; revoke it with another admin key"));
-    }
-    let revoked = api.change(&tenant, move |staging| {
-        staging.revoke_key(account, id)?;
-        Ok((Some(Deed::new(account, "key.revoked", id)), ()))
-    });
-    revoked.await?;
-    api.forget_key(id);
+    operations::revoke_key(&api, &tenant, account, &path.1).await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-pub fn existing(api: &Api, id: &str) -> Result<Account, Problem> {
-    let account = api.store.registry().account_by_id(id).map(|account| (**account).clone());
-    account.ok_or_else(|| Problem::not_found("account"))
 }

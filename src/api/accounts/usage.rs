@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
 
-use super::routes::existing;
+use super::operations::existing;
 use crate::api::Api;
 use crate::api::access::auth::{May, Read, Tenant};
 use crate::api::http::problem::Problem;
@@ -17,26 +17,26 @@ use crate::domain::time::{self, DAY_MS, UnixMs};
 #[schema(as = Usage)]
 pub struct UsageView {
     /// The account.
-    account: String,
+    pub account: String,
     /// Events of the last second.
-    events_per_second: Used,
+    pub events_per_second: Used,
     /// New events of the day, UTC.
-    events_per_day: Used,
+    pub events_per_day: Used,
     /// When that day ends, and the count begins again.
     #[schema(format = DateTime)]
-    day_ends_at: String,
+    pub day_ends_at: String,
     /// Webhooks, without deleted ones.
-    webhooks: Used,
+    pub webhooks: Used,
     /// API keys, expired ones included.
-    keys: Used,
+    pub keys: Used,
     /// Event types of its own, retired ones included.
-    event_types: Used,
+    pub event_types: Used,
     /// Bytes of their names, descriptions, samples and schemas.
-    event_type_bytes: Used,
+    pub event_type_bytes: Used,
     /// Bytes of events, ended deliveries and attempts.
-    kept_bytes: Used,
+    pub kept_bytes: Used,
     /// The age of the oldest event in days, begun ones included; 0 without any event.
-    kept_days: Used,
+    pub kept_days: Used,
 }
 
 /// How much of a quota is used.
@@ -44,10 +44,10 @@ pub struct UsageView {
 pub struct Used {
     /// So much; null where nobody counts, since there is no limit.
     #[schema(example = 1200)]
-    used: Option<u64>,
+    pub used: Option<u64>,
     /// What the account may have; null: any number, or for ever.
     #[schema(example = 10_000)]
-    limit: Option<u64>,
+    pub limit: Option<u64>,
 }
 
 impl Used {
@@ -68,6 +68,11 @@ impl Used {
 #[get("/api/v1/accounts/{id}/usage")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let account = asked_for(&api, &tenant, &id)?;
+    Ok(Reply::ok(usage(&api, account).await?))
+}
+
+/// What an account has used.
+pub async fn usage(api: &web::Data<Api>, account: Account) -> Result<UsageView, Problem> {
     let (store, number) = (api.store.clone(), account.number);
     let (now, keeping) = (api.clock.now(), api.store.keeping());
     let stored = api.read(number, move || store.usage(number, now)).await??;
@@ -83,7 +88,7 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
     };
     let quotas = api.settings.quotas.of(&account);
     let events = api.events_of_accounts.spent(number, quotas.events_per_second, now);
-    Ok(Reply::ok(UsageView {
+    Ok(UsageView {
         account: account.id,
         events_per_second: Used::of(events.map(u64::from), quotas.events_per_second.into()),
         events_per_day: Used::of(stored.events_today, quotas.events_per_day),
@@ -94,7 +99,7 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
         event_type_bytes: Used::of(event_type_bytes, ACCOUNT_BYTES_MAX as u64),
         kept_bytes: Used::of(stored.kept_bytes, quotas.kept_bytes_max),
         kept_days: Used::of(days(stored.oldest_event_at, keeping), quotas.kept_days_max),
-    }))
+    })
 }
 
 /// The account, if it is one of those that the key may ask for.

@@ -1,4 +1,4 @@
-//! The documentation that dialects write of themselves, as pages.
+//! The documentation, as pages.
 
 pub mod routes;
 pub mod site;

@@ -7,3 +7,4 @@ pub mod counting;
 pub mod gate;
 pub mod listener;
 mod stream;
+pub mod told;

@@ -103,6 +103,7 @@ fn vet(from: &Keeping<'_>, mut input: EventInput<'_>) -> Result<NewEvent, Invali
         test: input.test,
         channels,
         fingerprint,
+        trace: None,
     })
 }
 

@@ -9,5 +9,6 @@ pub mod publish;
 pub mod replaying;
 pub mod routes;
 pub mod too_large;
+pub mod traced;
 pub mod types;
 pub mod view;

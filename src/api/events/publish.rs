@@ -12,6 +12,7 @@ use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Publish, Tenant};
 use crate::api::events::input::{self as incoming, BATCH_EVENTS_MAX, EventInput, Form};
+use crate::api::events::traced::Publishing;
 use crate::api::events::{numbers, payloads, too_large, types};
 use crate::api::http::batch::is_ndjson;
 use crate::api::http::idempotency::idempotency;
@@ -100,13 +101,15 @@ pub async fn publish(
     api: web::Data<Api>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    let mut publishing = Publishing::begin(&api.clock, &request);
     let idempotency = idempotency(&request, &[&body.bytes])?;
     let (form, inputs) = incoming::read(&body.bytes, is_ndjson(&request))?;
     api.events.take(tenant.key(), inputs.len(), api.clock.now())?;
     let tenant = acting_tenant(&api, &tenant, form, &inputs)?;
     let quotas = api.settings.quotas.of(tenant.account());
     api.events_of_accounts.take(tenant.account().number, quotas.events_per_second, inputs.len(), api.clock.now())?;
-    let events = incoming::vet_all(&body.bytes, form, inputs)?;
+    let mut events = incoming::vet_all(&body.bytes, form, inputs)?;
+    events.iter_mut().for_each(|event| event.trace = publishing.named);
     let account = tenant.account();
     let unless_accepted = |told| unless_accepted(&api, account.number, idempotency.as_ref(), told);
     let mut warnings = unless_accepted(types::check(&api, account, form, &events))?;
@@ -118,10 +121,9 @@ pub async fn publish(
     if let Some((least, _body)) = measured {
         warnings.extend(too_large::check(&api, account, form, &publish, least).await?);
     }
-    let accepted = api.store.publish(account.number, publish, idempotency).await;
+    let accepted = publishing.committed(api.store.publish(account.number, publish, idempotency)).await;
     let accepted = accepted.map_err(|refusal| placed(refusal, form))?;
-    api.served.count_accepted(&accepted);
-    log(&tenant, &accepted);
+    publishing.accepted(&api, &tenant, &accepted);
     Ok(reply(form, accepted, bounded(warnings)))
 }
 
@@ -167,20 +169,6 @@ fn placed(refusal: Refusal, form: Form) -> Problem {
     let index = if let Refusal::EventIdConflict { index } = refusal { Some(index) } else { None };
     let problem = Problem::from(refusal);
     index.map_or(problem.clone(), |index| problem.with_field(incoming::at(form, index, "id")))
-}
-
-fn log(tenant: &Tenant, accepted: &[Accepted]) {
-    for one in accepted {
-        tracing::debug!(
-            event = %one.id,
-            name = one.name,
-            account = tenant.account().id,
-            r#type = one.event_type,
-            deliveries = one.deliveries,
-            duplicate = one.duplicate,
-            "accepted"
-        );
-    }
 }
 
 fn reply(form: Form, accepted: Vec<Accepted>, warnings: Vec<String>) -> HttpResponse {

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::filter::find;
 use super::input::{EventInput, Form, vet_all};
 use super::routes::no_event;
+use super::traced;
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Admin, Manage};
@@ -159,7 +160,8 @@ pub async fn broadcast(
         account: None,
     };
     let mut events = vet_all(&body.bytes, Form::One, vec![event])?;
-    let event = events.pop().ok_or_else(|| Problem::internal("an event that was vetted is gone"))?;
+    let mut event = events.pop().ok_or_else(|| Problem::internal("an event that was vetted is gone"))?;
+    event.trace = traced::named(&request);
     if input.dry_run {
         return Ok(Reply::ok(counted(&api, tag.as_deref())));
     }

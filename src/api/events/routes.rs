@@ -65,7 +65,8 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
         Ok::<_, StoreError>(Some((head, payload, views(&reader, page)?, to_come)))
     });
     let (head, payload, newest, to_come) = found.await??.ok_or_else(no_event)?;
-    Ok(Reply::ok(row(head).with_payload(payload.as_deref())?.with_deliveries(newest, to_come)))
+    let shown = row(head).with_trace_url(api.settings.trace_url.as_deref());
+    Ok(Reply::ok(shown.with_payload(payload.as_deref())?.with_deliveries(newest, to_come)))
 }
 
 /// An event, and what it is about unless that was purged.

@@ -166,6 +166,7 @@ fn event(new: &NewEvent, account: AccountNumber, now: u64) -> Event {
         channels: Vec::new(),
         webhooks: Vec::new(),
         fingerprint: None,
+        trace: None,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::api::http::page::Listed;
 use crate::api::http::problem::Problem;
 use crate::domain::event::Event;
 use crate::domain::time;
+use crate::domain::trace_context::{TRACE_ID_SLOT, TraceContext, spelt};
 use crate::store::EventHead;
 
 /// An event.
@@ -34,6 +35,12 @@ pub struct EventView<'a> {
     /// How many webhooks wanted it when it was accepted.
     #[schema(example = 1)]
     pub webhooks: usize,
+    /// Its trace: the one that the `traceparent` of its publish named, else one of its own. Attempts are a part of it.
+    #[schema(pattern = "^[0-9a-f]{32}$", example = "0193a1b2c3d47e5f8a9b0c1d00000000")]
+    pub trace_id: String,
+    /// Where to look at its trace, if the server says so in `traces.url_template`. Only in the reply about this one event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_url: Option<String>,
     /// When its payload was purged: its data, actor and metadata; null while they are kept.
     #[schema(format = DateTime)]
     pub purged_at: Option<String>,
@@ -66,7 +73,7 @@ pub struct EventView<'a> {
 
 impl ListRow for EventView<'static> {
     const ALONE: &'static [&'static str] =
-        &["data", "actor", "metadata", "deliveries_to_come", "deliveries", "deliveries_next_cursor"];
+        &["trace_url", "data", "actor", "metadata", "deliveries_to_come", "deliveries", "deliveries_next_cursor"];
 }
 
 /// An event as lists show it.
@@ -78,6 +85,8 @@ pub fn row(event: EventHead) -> EventView<'static> {
         test: event.test,
         channels: event.channels,
         webhooks: event.webhooks.len(),
+        trace_id: spelt(TraceContext::trace_of(event.id, event.trace)),
+        trace_url: None,
         purged_at: event.purged_at.map(time::rfc3339),
         r#type: event.event_type,
         data: None,
@@ -90,6 +99,11 @@ pub fn row(event: EventHead) -> EventView<'static> {
 }
 
 impl<'a> EventView<'a> {
+    /// With where to look at its trace, as `template` says.
+    pub fn with_trace_url(self, template: Option<&str>) -> Self {
+        Self { trace_url: template.map(|template| template.replace(TRACE_ID_SLOT, &self.trace_id)), ..self }
+    }
+
     /// With what it is about, unless that was purged.
     pub fn with_payload(self, payload: Option<&'a Event>) -> Result<Self, Problem> {
         let part = |of: fn(&Event) -> Option<&Bytes>| payload.and_then(of).map(|json| raw(json)).transpose();

@@ -1,5 +1,6 @@
-//! Whether the server lives and takes work, and its counters.
+//! Whether the server lives and takes work, and what is measured of it.
 
-pub mod prometheus;
+pub mod metrics;
+pub mod readiness;
 pub mod routes;
 pub mod served;

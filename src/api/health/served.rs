@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::prometheus::{family, sample};
 use crate::api::http::code::Code;
 use crate::store::Accepted;
+use crate::telemetry::histogram::SHORT;
+use crate::telemetry::{Histogram, Page};
 
 /// Counters.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Served {
     pub accepted: AtomicU64,
     pub duplicates: AtomicU64,
@@ -17,14 +18,25 @@ pub struct Served {
     pub replies: [AtomicU64; 6],
     /// Error replies by code.
     pub refused: Mutex<BTreeMap<&'static str, u64>>,
+    /// How long publishes took that were accepted.
+    pub accept_times: Histogram,
+}
+
+impl Default for Served {
+    fn default() -> Self {
+        let (accepted, duplicates, replies, refused) = Default::default();
+        Self { accepted, duplicates, replies, refused, accept_times: Histogram::new(&SHORT) }
+    }
 }
 
 impl Served {
-    /// Counts what a publish accepted.
-    pub fn count_accepted(&self, accepted: &[Accepted]) {
+    /// Counts what a publish accepted. Says how many of them are new.
+    pub fn count_accepted(&self, accepted: &[Accepted]) -> u64 {
         let duplicates = accepted.iter().filter(|one| one.duplicate).count() as u64;
+        let new = accepted.len() as u64 - duplicates;
         self.duplicates.fetch_add(duplicates, Ordering::Relaxed);
-        self.accepted.fetch_add(accepted.len() as u64 - duplicates, Ordering::Relaxed);
+        self.accepted.fetch_add(new, Ordering::Relaxed);
+        new
     }
 
     pub fn count_reply(&self, status: u16, code: Option<Code>) {
@@ -36,20 +48,20 @@ impl Served {
         }
     }
 
-    /// Writes them in the Prometheus text format.
-    pub fn write(&self, out: &mut String) {
-        family(out, "hookwheel_events_accepted_total", "counter", "Events accepted.");
-        sample(out, "hookwheel_events_accepted_total", "", self.accepted.load(Ordering::Relaxed));
-        family(out, "hookwheel_events_duplicate_total", "counter", "Events that had been accepted before.");
-        sample(out, "hookwheel_events_duplicate_total", "", self.duplicates.load(Ordering::Relaxed));
-        family(out, "hookwheel_http_replies_total", "counter", "HTTP replies by class of status.");
+    /// Puts them onto the page.
+    pub fn show(&self, page: &mut Page) {
+        page.counter("hookwheel_events_accepted_total", "Events accepted.").one(self.accepted.load(Ordering::Relaxed));
+        let help = "Events that had been accepted before.";
+        page.counter("hookwheel_events_duplicate_total", help).one(self.duplicates.load(Ordering::Relaxed));
+        let help = "Publishes, from when the body was there until the events were safe on disk.";
+        page.histogram("hookwheel_accept_seconds", help, &self.accept_times);
+        let replies = page.counter("hookwheel_http_replies_total", "HTTP replies by class of status.");
         for (class, count) in self.replies.iter().enumerate().skip(1) {
-            let label = format!("{{class=\"{class}xx\"}}");
-            sample(out, "hookwheel_http_replies_total", &label, count.load(Ordering::Relaxed));
+            replies.with(&[("class", &format!("{class}xx"))], count.load(Ordering::Relaxed));
         }
-        family(out, "hookwheel_http_refused_total", "counter", "Error replies by code.");
+        let refused = page.counter("hookwheel_http_refused_total", "Error replies by code.");
         for (code, count) in self.refused.lock().expect("no holder panics").iter() {
-            sample(out, "hookwheel_http_refused_total", &format!("{{code=\"{code}\"}}"), *count);
+            refused.with(&[("code", code)], *count);
         }
     }
 }

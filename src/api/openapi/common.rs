@@ -110,6 +110,8 @@ pub fn path_id(before: &str) -> &'static str {
         "accounts" => "The account's id",
         "event-types" => "The event type, such as `task.created`; a `/` in it is written `%2F`",
         "keys" => "The key's id; it is not the key",
+        "users" => "The user's id",
+        "sessions" => "The session's id; it is not what its cookie holds",
         "dialects" => "The dialect's name",
         _ => "",
     }

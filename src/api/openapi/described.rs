@@ -1,7 +1,7 @@
 //! `/openapi.json`: the document of the native API. It is made from the routes as they are registered, so a route that
 //! is not in it does not exist; what every route has in common (the account, error replies, examples) is added here.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -11,6 +11,8 @@ use utoipa::openapi::{Components, OpenApi as Document};
 
 use super::operations::{self, METHODS};
 use super::{common, schemas, tags, words};
+use crate::dialect::Dialect;
+use crate::docs::{Index, Reference};
 
 const KEY_SCHEME: &str = "key";
 
@@ -65,6 +67,19 @@ pub fn complete(document: &Document) -> Value {
 pub struct Described {
     document: fn() -> Value,
     written: OnceLock<Written>,
+    reference: OnceLock<Reference>,
+    searched: Mutex<Option<Arc<Searched>>>,
+}
+
+/// What the pages of the documentation say, to be searched.
+#[derive(Debug)]
+pub struct Searched {
+    /// The contracts that are served.
+    contracts: Vec<Arc<Dialect>>,
+    /// What is found.
+    pub index: Index,
+    /// The same, as scripts read it.
+    pub json: Bytes,
 }
 
 #[derive(Debug)]
@@ -76,12 +91,32 @@ struct Written {
 impl Described {
     /// What the document says, which `document` writes.
     pub fn of(document: fn() -> Value) -> Self {
-        Self { document, written: OnceLock::new() }
+        Self { document, written: OnceLock::new(), reference: OnceLock::new(), searched: Mutex::default() }
     }
 
     /// The document.
     pub fn json(&self) -> Bytes {
         self.written().json.clone()
+    }
+
+    /// The document, as the pages of the reference are made from it.
+    pub fn reference(&self) -> &Reference {
+        self.reference.get_or_init(|| Reference::of((self.document)()))
+    }
+
+    /// What is searched while these contracts are served, which `make` makes.
+    pub fn searched(&self, contracts: Vec<Arc<Dialect>>, make: impl FnOnce(&[Arc<Dialect>]) -> Index) -> Arc<Searched> {
+        let mut known = self.searched.lock().expect("no holder panics");
+        let is_same = |known: &&Arc<Searched>| {
+            let (had, has) = (&known.contracts, &contracts);
+            had.len() == has.len() && had.iter().zip(has).all(|(had, has)| Arc::ptr_eq(had, has))
+        };
+        if let Some(known) = known.as_ref().filter(is_same) {
+            return Arc::clone(known);
+        }
+        let index = make(&contracts);
+        let json = index.to_json().to_string().into();
+        Arc::clone(known.insert(Arc::new(Searched { contracts, index, json })))
     }
 
     /// The methods that the path answers to, as the `Allow` header lists them; `None` if there is no such path.

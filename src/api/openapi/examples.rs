@@ -32,6 +32,7 @@ fn special(of: &str, field: &str) -> Option<Value> {
         (_, "leases") => json!([format!("{ID}_1_5f0c2b1e")]),
         ("", "uid") => json!("warehouse"),
         ("", "tag") => json!("billing"),
+        ("", "text") => json!("acme"),
         ("", "channel") => json!("eu"),
         ("Setting", "name") => json!("server.body_bytes_max"),
         ("Dialect", "description") => json!("The contract of Standard Webhooks 1.0."),
@@ -55,7 +56,8 @@ fn special(of: &str, field: &str) -> Option<Value> {
 
 fn usual(field: &str) -> Option<Value> {
     Some(match field {
-        "id" | "webhook" | "webhook_id" | "event_id" | "delivery_id" | "replay_of" | "key_id" | "target" => json!(ID),
+        "id" | "webhook" | "webhook_id" | "event_id" | "delivery_id" | "replay_of" | "key_id" | "user_id"
+        | "session_id" | "target" => json!(ID),
         "cursor" | "next_cursor" | "deliveries_next_cursor" => json!("AZgOWjwfeiuMTQAAAAAAAQAA"),
         "state" => json!("dead"),
         "step" => json!("hour"),
@@ -75,6 +77,13 @@ fn usual(field: &str) -> Option<Value> {
         "public_key" => json!("whpk_Q29uZ3JhdHVsYXRpb25zLCB5b3UgcmVhZCBpdA=="),
         "key" => json!("hw_Zm9yIGV4YW1wbGUsIDMyIGJ5dGVzIG9mIHJhbmRvbQ"),
         "key_name" => json!("backend"),
+        "email" | "user_name" => json!("ada@example.com"),
+        "role" => json!("viewer"),
+        "second_factor" | "disabled" => json!(false),
+        "identity_provider" => json!("https://id.example.com"),
+        "logged_in_at" | "last_used_at" => json!("2026-01-15T09:30:00.000Z"),
+        "ends_at" => json!("2026-01-16T09:30:00.000Z"),
+        "user_agent" => json!("Mozilla/5.0"),
         "data" => json!({"task_id": 42, "title": "Write it down"}),
         "actor" => json!({"user_id": "u_17", "email": "ada@example.com"}),
         "metadata" => json!({"region": "eu"}),
@@ -135,6 +144,8 @@ fn usual(field: &str) -> Option<Value> {
         "p50" => json!(80),
         "p90" | "p95" | "p99" | "max" => json!(120),
         "age_ms" | "queue_age_ms" => json!(1500),
+        "trace_id" => json!("0193a1b2c3d47e5f8a9b0c1d00000000"),
+        "trace_url" => json!("https://traces.example.com/trace/0193a1b2c3d47e5f8a9b0c1d00000000"),
         "host" => json!("example.com"),
         "port" => json!(443),
         "note" => json!("the name has no address"),

@@ -60,12 +60,13 @@ pub async fn log_in(
     let email = user::vet_email(email).unwrap_or_else(|_| "?".into());
     let (here, now) = (browser.peer(), api.clock.now());
     let guessed = [Guessed::PasswordFrom(&email, here), Guessed::Password(&email), Guessed::From(here)];
-    let count = api.guesses.begin(&guessed, now)?;
+    let counts = api.guesses.begin(&guessed, now)?;
     let user = api.store.registry().people().by_email(&email).cloned();
     let stored = user.as_ref().and_then(|user| user.password.clone());
     let is_right = api.passwords.is(password, stored).await?;
     let Some(user) = user.filter(|_| is_right) else {
-        note_failure(api, browser, &email, count);
+        // From wherever they come.
+        note_failure(api, browser, &email, counts[1]);
         return Err(Problem::unauthorized("this address and this password do not belong together"));
     };
     api.guesses.forget(&guessed[..2]);
@@ -86,7 +87,7 @@ pub async fn send_code(api: &Api, browser: &Browser, proof: &str, code: &str) ->
     let proven = user.filter(|user| api.halfway.is_proven(proof, user, now));
     let user = proven.ok_or_else(|| Problem::unauthorized("this took too long; log in again"))?;
     let guessed = [Guessed::Code(user.id), Guessed::From(browser.peer())];
-    let count = api.guesses.begin(&guessed, now)?;
+    let counts = api.guesses.begin(&guessed, now)?;
     let (code, wall, email, id) = (code.to_string(), api.clock.wall(), user.email.clone(), user.id);
     let entered = enter(api, browser, id, "user.logged_in", move |known, _| {
         same_as(&user, known)?;
@@ -95,7 +96,7 @@ pub async fn send_code(api: &Api, browser: &Browser, proof: &str, code: &str) ->
     .await;
     match &entered {
         Ok(_) => api.guesses.forget(&guessed[..1]),
-        Err(problem) if problem.is_of_field() => note_failure(api, browser, &email, count),
+        Err(problem) if problem.is_of_field() => note_failure(api, browser, &email, counts[0]),
         Err(_) => {}
     }
     entered

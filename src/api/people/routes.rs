@@ -104,7 +104,7 @@ pub async fn delete(tenant: May<Admin>, api: web::Data<Api>, id: web::Path<Strin
 /// It is good for one use within an hour, or seven days where the user has not set a password yet; links of before are good no
 /// more. The password that is there stays until the link is used.
 #[utoipa::path(
-    operation_id = "users.reset", security(("key" = ["admin"])),
+    operation_id = "users.links.create", security(("key" = ["admin"])),
     params(("id" = String, Path)),
     responses(
         (status = 200, description = "The user, with the link", body = Reply<UserView>),
@@ -145,7 +145,7 @@ pub async fn list_sessions(
 
 /// End all sessions of a user
 #[utoipa::path(
-    operation_id = "users.sessions.end_all", security(("key" = ["admin"])),
+    operation_id = "users.sessions.delete", security(("key" = ["admin"])),
     params(("id" = String, Path)),
     responses((status = 204, description = "They have ended"))
 )]
@@ -161,7 +161,7 @@ pub async fn end_sessions(
 
 /// End a session of a user
 #[utoipa::path(
-    operation_id = "users.sessions.end", security(("key" = ["admin"])),
+    operation_id = "users.sessions.revoke", security(("key" = ["admin"])),
     params(("id" = String, Path), ("session_id" = String, Path)),
     responses((status = 204, description = "It has ended"))
 )]

@@ -9,7 +9,7 @@ use crate::domain::stats::{NoSpan, POINTS_MAX, Span, Step};
 use crate::domain::time::UnixMs;
 
 /// Which points.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct StatsQuery {

@@ -12,7 +12,7 @@ use crate::api::http::reply::Reply;
 use crate::api::http::request::Query;
 use crate::api::webhooks::reach::reach;
 use crate::domain::id::AccountNumber;
-use crate::domain::stats::Series;
+use crate::domain::stats::{Series, Span};
 
 /// Show what the account's events and deliveries came to, over time
 ///
@@ -61,9 +61,20 @@ async fn answer(
     series: Series,
     query: StatsQuery,
 ) -> Result<HttpResponse, Problem> {
-    let now = api.clock.now();
-    let span = query.span(now)?;
-    let store = api.store.clone();
-    let view = api.read(account, move || store.stats(series, span, now).map(|stats| view(span, &stats, now)));
-    Ok(Reply::ok(view.await??))
+    let span = query.span(api.clock.now())?;
+    let mut views = of_each(&api, account, vec![series], span).await?;
+    Ok(Reply::ok(views.pop().ok_or_else(|| Problem::internal("statistics of nothing"))?))
+}
+
+/// The statistics of each of these, which are the account's own, in their order.
+pub async fn of_each(
+    api: &Api,
+    account: AccountNumber,
+    series: Vec<Series>,
+    span: Span,
+) -> Result<Vec<StatsView>, Problem> {
+    let (store, now) = (api.store.clone(), api.clock.now());
+    let of = move |one: Series| store.stats(one, span, now).map(|stats| view(span, &stats, now));
+    let read = api.read(account, move || series.into_iter().map(of).collect::<Result<Vec<_>, _>>());
+    Ok(read.await??)
 }

@@ -107,6 +107,7 @@ fn vet(tried: TriedEvent, account: AccountNumber, now: u64) -> Result<Event, Inv
         webhooks: Vec::new(),
         channels: labels::vet_channels(tried.channels.unwrap_or_default()).map_err(in_event)?,
         fingerprint: None,
+        trace: None,
         data: part("data", tried.data)?,
         actor: tried.actor.map(|raw| part("actor", raw)).transpose()?,
         metadata: tried.metadata.map(|raw| part("metadata", raw)).transpose()?,

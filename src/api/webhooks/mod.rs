@@ -19,5 +19,6 @@ pub mod reach;
 pub mod routes;
 pub mod secrets;
 pub mod sending;
+pub mod sick;
 pub mod steering;
 pub mod view;

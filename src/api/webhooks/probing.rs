@@ -207,6 +207,7 @@ impl Reach<'_> {
             webhooks: vec![webhook.number()],
             channels: Vec::new(),
             fingerprint: None,
+            trace: None,
             data: "{}".into(),
             actor: None,
             metadata: None,

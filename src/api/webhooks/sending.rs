@@ -234,6 +234,7 @@ impl Reach<'_> {
             test: true,
             channels: Vec::new(),
             fingerprint: None,
+            trace: None,
         };
         Ok((event, warnings))
     }

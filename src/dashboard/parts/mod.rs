@@ -1,5 +1,6 @@
 //! What pages are made of, each kind in a file of its own.
 
+pub mod amount;
 pub mod asked;
 pub mod chart;
 pub mod confirm;
@@ -7,6 +8,8 @@ pub mod copy;
 pub mod download;
 pub mod empty;
 pub mod field;
+pub mod figure;
+pub mod gauge;
 pub mod filter;
 pub mod json;
 pub mod number;

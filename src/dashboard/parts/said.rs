@@ -18,6 +18,7 @@ const SAID: &[(&str, &str)] = &[
     ("cancelled", "Stopped where it was."),
     ("revoked", "Revoked."),
     ("published", "Published."),
+    ("read-again", "Read again. What others have sealed is being sealed again with the first."),
     ("logged-out", "Logged out."),
     ("renamed", "Your name was changed."),
     ("password", "Your password was changed. All other sessions have ended."),

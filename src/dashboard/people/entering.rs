@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use maud::{Markup, html};
 
-use super::see_other;
+use super::sent_on::see_other;
 use crate::api::Problem;
 use crate::api::people::browser::Browser;
 use crate::api::people::entering::{Begun, Entered};

@@ -6,7 +6,7 @@ use maud::html;
 use zeroize::Zeroizing;
 
 use super::entering::begin;
-use super::see_other;
+use super::sent_on::see_other;
 use crate::api::people::browser::Browser;
 use crate::api::people::first::{self, First};
 use crate::api::{Api, Problem};

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::entering::{ask_code, begin, entered, next_field};
-use super::see_other;
+use super::sent_on::see_other;
 use crate::api::access::auth::Any;
 use crate::api::access::seats::{Jar, seat_of};
 use crate::api::access::way::Way;

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get, post, web};
 use maud::{Markup, html};
 
-use super::see_other;
+use super::sent_on::see_other;
 use crate::api::access::auth::Peoples;
 use crate::api::docs::site::asked_at;
 use crate::api::people::acts;
@@ -177,6 +177,7 @@ fn user_page(
             @if let Some(provider) = &user.identity_provider { dt { "Logs in by" } dd { (provider) } }
         }
         @if is_oneself {
+            (wrong(problem, &[]))
             p { "This is you: " a href="/dashboard/you" { "name, password, second factor" } ". Your role can only be changed by another owner." }
         } @else {
             (change_form(seat, &user, &at(""), problem))

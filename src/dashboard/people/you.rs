@@ -5,9 +5,9 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, get, post, web};
 use maud::{Markup, html};
 use zeroize::Zeroizing;
 
-use super::codes;
+use super::codes_shown;
 use super::entering::begin;
-use super::see_other;
+use super::sent_on::see_other;
 use crate::api::access::auth::Any;
 use crate::api::people::browser::Browser;
 use crate::api::people::own;
@@ -52,7 +52,7 @@ pub fn page(api: &Api, seat: &Seat, status: StatusCode, problem: Option<&Problem
         h2 { "Password" }
         (password_form(seat, user.password.is_some(), problem))
         h2 #codes { "Second factor" }
-        (codes::part(seat, user, problem))
+        (codes_shown::part(seat, user, problem))
         h2 { "Sessions" }
         (sessions_table(seat, &sessions, api.clock.now()))
     };

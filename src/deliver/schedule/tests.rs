@@ -75,6 +75,7 @@ impl Bench {
             test: false,
             channels: Vec::new(),
             fingerprint: None,
+            trace: None,
         };
         self.now(move |staging| staging.accept(1, vec![event], None));
     }

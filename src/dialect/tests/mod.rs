@@ -47,6 +47,7 @@ fn event(data: &str, actor: Option<&str>, metadata: Option<&str>) -> Event {
         webhooks: vec![1],
         channels: Vec::new(),
         fingerprint: None,
+        trace: None,
     }
 }
 

@@ -34,6 +34,7 @@ fn head() -> EventHead {
         body: None,
         purged_at: None,
         notice: false,
+        trace: None,
     }
 }
 
@@ -45,6 +46,22 @@ fn a_notice_is_told_from_an_event_by_one_bit() {
         assert_eq!(event.len(), notice.len());
         assert_eq!((event[2] ^ notice[2], &event[3..]), (0x20, &notice[3..]));
         assert_eq!(decode_head(&notice[2..]).map(|(read, _)| read), Ok(EventHead { notice: true, ..head }));
+    }
+}
+
+#[test]
+fn a_trace_is_written_where_the_producer_named_one() {
+    let whole: Parts = ("{}".into(), None, None);
+    let trace = TraceContext { trace_id: 0xab, span_id: 0xcd, sampled: true };
+    for head in [head(), EventHead { channels: vec!["a".into()], ..head() }, EventHead { purged_at: Some(5), ..head() }]
+    {
+        let traced = EventHead { trace: Some(trace), ..head.clone() };
+        let (without, with) = (encode(&head, &whole), encode(&traced, &whole));
+        assert_eq!((without[2] ^ with[2], with.len() - without.len()), (0x10, 3));
+        assert_eq!(decode_head(&with[2..]).map(|(read, _)| read), Ok(traced.clone()));
+        assert_eq!(again(&with[2..]).as_deref(), Ok(&with[2..]));
+        let read = whole_event(&nothing, &[1; 20], &with).unwrap();
+        assert_eq!(read.and_then(|event| event.trace), traced.trace.filter(|_| head.purged_at.is_none()));
     }
 }
 

@@ -27,6 +27,7 @@ use super::error::{OpenError, StoreError};
 use super::layout::{Key, Tree};
 use super::settings::Settings;
 use adding_up::AddingUp;
+pub use adding_up::Amount;
 use files::free_bytes_at;
 pub use held::Row;
 use held::SledRows;
@@ -191,6 +192,14 @@ impl Trees {
     /// The pass is at its end. Says in words where the rows are not those that were written.
     pub fn end_adding_up(&self) -> Option<String> {
         self.add_up_by(AddingUp::end).flatten()
+    }
+
+    /// How much there is in each tree that has anything; `None` before the pass has met all rows.
+    pub fn amounts(&self) -> Option<Vec<(Tree, Amount)>> {
+        match &self.of {
+            In::Sled(sled) => sled.amounts(),
+            In::Memory(_) => None,
+        }
     }
 
     /// Nothing can be missing in memory: nothing is added up there.

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard};
 use sled::transaction::{ConflictableTransactionError, TransactionError};
 use sled::{IVec, Transactional};
 
-use super::adding_up::AddingUp;
+use super::adding_up::{AddingUp, Amount};
 use super::caught::caught;
 use super::files::{LOG, free_bytes_at};
 use super::held::{Handle, Sled, SledRows};
@@ -182,6 +182,11 @@ impl OnSled {
         self.known().mark.sync().map_err(|error| StoreError::Io(error.to_string()))
     }
 
+    /// How much there is in each tree that has anything; `None` while that is not known.
+    pub fn amounts(&self) -> Option<Vec<(Tree, Amount)>> {
+        self.known().adding_up.amounts()
+    }
+
     /// Changes the sum of the rows that are there. To be called by who writes.
     pub fn add_up<T>(&self, add: impl FnOnce(&mut AddingUp, &mut Ledger) -> T) -> T {
         let Known { ledger, adding_up, .. } = &mut *self.known();
@@ -245,7 +250,8 @@ impl Sled {
                     let one = value.as_deref().map_or(Sum::default(), sum);
                     let one = one.without(old.as_deref().map_or(Sum::default(), sum));
                     change = change.and(one);
-                    adding_up.changed(*tree, key, one);
+                    let bytes = (old.as_ref().map(|old| old.len()), value.as_ref().map(Vec::len));
+                    adding_up.changed(*tree, key, one, bytes);
                 }
             }
             let ledger = known.ledger.after(change);

@@ -11,7 +11,7 @@ use crate::like::is_uuid;
 use crate::support::{Answer, Client, Receiver};
 
 pub fn documented(s: &mut Stage) -> String {
-    let reply = s.scene.client.get("/docs/webhooks/daycopilot");
+    let reply = s.scene.client.get("/docs/webhooks/daycopilot?format=markdown");
     assert_eq!(reply.status, 200);
     let page = String::from_utf8(reply.message.body).expect("UTF-8");
     for word in ["X-DayCopilot-Signature", "task.comment_added", "webhook.verification"] {

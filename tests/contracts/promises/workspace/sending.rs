@@ -243,7 +243,8 @@ pub fn the_time_header(s: &mut Stage) -> String {
 
 pub fn from_published_addresses(s: &mut Stage) -> String {
     let shown = s.scene.get("/api/v1/dialects/workspace")["data"]["egress"].take();
-    let page = String::from_utf8(s.scene.client.get("/docs/webhooks/workspace").message.body).expect("UTF-8");
+    let page =
+        String::from_utf8(s.scene.client.get("/docs/webhooks/workspace?format=markdown").message.body).expect("UTF-8");
     for address in printed::ADDRESSES {
         assert!(shown.as_array().expect("a list").contains(&json!(address)), "{address} is not in {shown}");
         assert!(page.contains(address), "{address} is not in the documentation");

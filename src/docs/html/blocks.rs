@@ -1,49 +1,73 @@
-//! A document as one HTML file: no scripts, nothing from elsewhere. What stays true: whatever stands in a document is
-//! escaped here, in one place, and the headings go down without a gap.
+//! A document as HTML: what stands in it, and the file that it is alone. What stays true: headings go down without a gap, and
+//! nothing of a document is written unescaped.
 
-use super::block::{Block, Document, Inline, Text};
-use super::json::{Token, tokens};
-
-const STYLE: &str = include_str!("style.css");
+use super::escape::escape;
+use super::trial;
+use crate::docs::assets::STYLE;
+use crate::docs::block::{Block, Card, Document, Inline, Tab, Text};
+use crate::docs::colour::{Kind, pieces};
 
 impl Document {
-    /// The whole page.
+    /// A page that needs nothing but itself: no scripts, nothing from elsewhere.
     pub fn to_html(&self) -> String {
-        let mut out = Html(String::with_capacity(64 * 1024));
+        let mut out = Html::default();
         let Self { title, summary, blocks } = self;
         let (title, summary) = (escape(title), escape(summary));
         out.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
         out.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
         out.raw("<meta name=\"color-scheme\" content=\"light dark\">\n");
         out.raw(&format!("<title>{title}</title>\n<meta name=\"description\" content=\"{summary}\">\n"));
-        out.raw(&format!("<style>\n{STYLE}</style>\n</head>\n<body>\n"));
+        out.raw(&format!("<style>\n{STYLE}</style>\n</head>\n<body class=\"alone\">\n"));
         out.raw("<a class=\"skip\" href=\"#content\">Skip to the content</a>\n<div class=\"page\">\n");
+        out.raw("<nav class=\"side\" aria-label=\"Contents\">\n<p>Contents</p>\n");
         out.contents(blocks);
-        out.raw("<main id=\"content\">\n");
+        out.raw("</nav>\n<main id=\"content\">\n");
         out.raw(&format!("<header>\n<h1>{title}</h1>\n<p class=\"lead\">"));
         out.text(&Text::from(self.summary.as_str()));
         out.raw("</p>\n</header>\n");
-        for block in blocks {
-            out.block(block);
-        }
+        out.blocks(blocks);
         out.raw("</main>\n</div>\n</body>\n</html>\n");
-        out.0
+        out.text
+    }
+
+    /// Its blocks without a page around them, for a page of somebody else's that has its own title: headings begin at level 2.
+    pub fn to_fragment(&self) -> String {
+        let mut out = Html::default();
+        out.blocks(&self.blocks);
+        out.text
     }
 }
 
-struct Html(String);
+/// HTML that is being written.
+#[derive(Debug, Default)]
+pub(super) struct Html {
+    pub(super) text: String,
+    /// Whether there is a dashboard, in whose sessions operations can be tried.
+    has_dashboard: bool,
+    /// Choices of languages so far: each has a name of its own.
+    tabs: usize,
+}
 
 impl Html {
-    fn raw(&mut self, html: &str) {
-        self.0.push_str(html);
+    /// HTML of a server that has a dashboard to lead to, or has none.
+    pub(super) fn leading_to(has_dashboard: bool) -> Self {
+        Self { has_dashboard, ..Self::default() }
+    }
+
+    pub(super) fn raw(&mut self, html: &str) {
+        self.text.push_str(html);
     }
 
     fn plain(&mut self, text: &str) {
-        self.0.push_str(&escape(text));
+        self.text.push_str(&escape(text));
+    }
+
+    pub(super) fn blocks(&mut self, blocks: &[Block]) {
+        blocks.iter().for_each(|block| self.block(block));
     }
 
     /// The contents: headings of levels 2 and 3.
-    fn contents(&mut self, blocks: &[Block]) {
+    pub(super) fn contents(&mut self, blocks: &[Block]) {
         let headings = blocks.iter().filter_map(|block| match block {
             Block::Heading { level: level @ (2 | 3), id, text } => Some((*level, id, text)),
             _ => None,
@@ -51,13 +75,13 @@ impl Html {
         let (mut inside, mut any) = (false, false);
         for (level, id, text) in headings {
             if !any {
-                self.raw("<nav aria-label=\"Contents\">\n<p>Contents</p>\n<ul>\n");
+                self.raw("<ul>\n");
             }
             match (level, inside) {
                 (2, true) => self.raw("</li>\n</ul>\n</li>\n<li>"),
                 (2, false) => self.raw(if any { "</li>\n<li>" } else { "<li>" }),
                 (_, true) => self.raw("</li>\n<li>"),
-                (_, false) => self.raw("\n<ul>\n<li>"),
+                (_, false) => self.raw(if any { "\n<ul>\n<li>" } else { "<li>\n<ul>\n<li>" }),
             }
             (inside, any) = (level == 3, true);
             self.raw(&format!("<a href=\"#{}\">", escape(id)));
@@ -65,7 +89,7 @@ impl Html {
             self.raw("</a>");
         }
         if any {
-            self.raw(if inside { "</li>\n</ul>\n</li>\n</ul>\n</nav>\n" } else { "</li>\n</ul>\n</nav>\n" });
+            self.raw(if inside { "</li>\n</ul>\n</li>\n</ul>\n" } else { "</li>\n</ul>\n" });
         }
     }
 
@@ -99,11 +123,12 @@ impl Html {
             Block::Details { summary, blocks } => {
                 self.raw("<details>\n");
                 self.element("summary", summary);
-                for block in blocks {
-                    self.block(block);
-                }
+                self.blocks(blocks);
                 self.raw("</details>\n");
             }
+            Block::Tabs { tabs, .. } => self.tabs(tabs),
+            Block::Cards(cards) => self.cards(cards),
+            Block::Trial(trial) => self.raw(&trial::html(trial, self.has_dashboard)),
         }
     }
 
@@ -113,11 +138,13 @@ impl Html {
         self.raw(&format!("</{tag}>\n"));
     }
 
-    fn text(&mut self, text: &Text) {
+    pub(super) fn text(&mut self, text: &Text) {
         for part in &text.0 {
             match part {
                 Inline::Plain(text) => self.plain(text),
                 Inline::Code(code) => self.raw(&format!("<code>{}</code>", escape(code))),
+                Inline::Strong(text) => self.raw(&format!("<strong>{}</strong>", escape(text))),
+                Inline::Emphasis(text) => self.raw(&format!("<em>{}</em>", escape(text))),
                 Inline::Link { text, to } => self.raw(&format!("<a href=\"{}\">{}</a>", escape(to), escape(text))),
             }
         }
@@ -125,28 +152,59 @@ impl Html {
 
     fn code(&mut self, language: &str, text: &str) {
         self.raw(&format!("<pre tabindex=\"0\" data-language=\"{language}\"><code class=\"language-{language}\">"));
-        if language == "json" {
-            for (kind, token) in tokens(text) {
-                match kind {
-                    Token::Key => self.raw(&format!("<span class=\"k\">{}</span>", escape(token))),
-                    Token::Text => self.raw(&format!("<span class=\"s\">{}</span>", escape(token))),
-                    Token::Word => self.raw(&format!("<span class=\"w\">{}</span>", escape(token))),
-                    Token::Other => self.plain(token),
+        for (kind, piece) in pieces(language, text) {
+            let class = match kind {
+                Kind::Name => "k",
+                Kind::Text => "s",
+                Kind::Word => "w",
+                Kind::Aside => "c",
+                Kind::Plain => {
+                    self.plain(piece);
+                    continue;
                 }
-            }
-        } else {
-            for line in text.split_inclusive('\n') {
-                match is_comment(language, line) {
-                    true => self.raw(&format!("<span class=\"c\">{}</span>", escape(line))),
-                    false => self.plain(line),
-                }
-            }
+            };
+            self.raw(&format!("<span class=\"{class}\">{}</span>", escape(piece)));
         }
         self.raw("</code></pre>\n");
     }
 
+    /// One language at a time, chosen by radio buttons: so it works without scripts, and by keyboard as people expect.
+    fn tabs(&mut self, tabs: &[Tab]) {
+        if let [only] = tabs {
+            return self.blocks(&only.blocks);
+        }
+        self.tabs += 1;
+        let group = self.tabs;
+        self.raw("<fieldset class=\"tabs\">\n<legend>Language</legend>\n");
+        for (n, tab) in tabs.iter().enumerate() {
+            let checked = if n == 0 { " checked" } else { "" };
+            self.raw(&format!(
+                "<input type=\"radio\" name=\"language-{group}\" id=\"language-{group}-{n}\" value=\"{}\"{checked}>\n\
+                 <label for=\"language-{group}-{n}\">{}</label>\n",
+                tab.language,
+                escape(&tab.title)
+            ));
+        }
+        for tab in tabs {
+            self.raw(&format!("<div role=\"group\" aria-label=\"{}\">\n", escape(&tab.title)));
+            self.blocks(&tab.blocks);
+            self.raw("</div>\n");
+        }
+        self.raw("</fieldset>\n");
+    }
+
+    fn cards(&mut self, cards: &[Card]) {
+        self.raw("<ul class=\"cards\">\n");
+        for Card { title, text, to } in cards {
+            self.raw(&format!("<li><a href=\"{}\">{}</a>\n", escape(to), escape(title)));
+            self.element("p", text);
+            self.raw("</li>\n");
+        }
+        self.raw("</ul>\n");
+    }
+
     /// A wide table becomes a list of cards on a phone; its roles are named because its layout no longer tells them.
-    fn table(&mut self, caption: &str, head: &[&'static str], rows: &[Vec<Text>]) {
+    fn table(&mut self, caption: &str, head: &[String], rows: &[Vec<Text>]) {
         let name = escape(caption);
         let is_wide = head.len() > 2;
         let role = |role: &str| if is_wide { format!(" role=\"{role}\"") } else { String::new() };
@@ -176,38 +234,10 @@ impl Html {
     }
 }
 
-/// Whether a line is nothing but a comment.
-fn is_comment(language: &str, line: &str) -> bool {
-    let line = line.trim_start();
-    match language {
-        "bash" | "python" | "ruby" => line.starts_with('#'),
-        "javascript" | "go" | "rust" | "php" => ["//", "/*", "* ", "*/"].iter().any(|start| line.starts_with(start)),
-        _ => false,
-    }
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            // HTML cannot hold these at all.
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() => out.push(char::REPLACEMENT_CHARACTER),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::block::Draft;
     use super::*;
+    use crate::docs::block::Draft;
 
     #[test]
     fn whatever_it_holds_is_escaped() {
@@ -221,9 +251,18 @@ mod tests {
         draft.code("bash", format!("# {evil}\n{evil}"));
         draft.table(evil, &["one", "two"], vec![vec![evil.into(), evil.into()]]);
         draft.details(evil, vec![Block::Paragraph(evil.into())]);
+        let tab = |language| Tab { title: evil.into(), language, blocks: vec![Block::Paragraph(evil.into())] };
+        draft.tabs(3, vec![tab("go")]);
+        draft.tabs(3, vec![tab("go"), tab("rust")]);
+        draft.cards(vec![Card { title: evil.into(), text: evil.into(), to: evil.into() }]);
         let html = draft.done().to_html();
         assert!(!html.contains("<script") && !html.contains("\" onload"), "{html}");
-        for tag in ["html", "body", "main", "nav", "ul", "li", "table", "details", "pre", "code", "div", "aside", "a"] {
+        assert!(html.contains("<style>") && !html.contains("/docs/assets"), "it needs nothing but itself: {html}");
+        assert_eq!(html.matches("<fieldset").count(), 1, "one language alone is no choice");
+        for tag in [
+            "html", "body", "main", "nav", "ul", "li", "table", "details", "pre", "code", "div", "aside", "a",
+            "fieldset",
+        ] {
             let count = |text: String| html.matches(&text).count();
             let opened = count(format!("<{tag}>")) + count(format!("<{tag} "));
             assert_eq!(opened, count(format!("</{tag}>")), "{tag}");

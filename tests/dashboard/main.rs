@@ -1,0 +1,14 @@
+//! The pages over real sockets, as a browser asks for them: who is let in, what is refused, and what stays when. What stays true:
+//! time is the test's own, and nothing waits for it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod browser;
+mod dead_letters;
+mod deliveries;
+mod here;
+mod people;
+mod people_codes;
+mod people_links;
+mod people_rights;
