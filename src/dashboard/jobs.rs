@@ -1,7 +1,6 @@
 //! Bulk jobs: what they do, how far they are, and stopping them. What stays true: a job goes on whoever looks, so its page can be
 //! left and found again.
 
-use actix_web::http::header;
 use actix_web::{HttpResponse, get, post, web};
 use maud::{Markup, html};
 
@@ -18,6 +17,7 @@ use super::parts::state::{Meaning, state};
 use super::parts::{copy, empty, number, progress, time};
 use super::posted::Posted;
 use super::seat::{Looks, Seat};
+use super::sent_on::see_other;
 use crate::api::Api;
 use crate::api::access::auth::Read;
 use crate::api::http::list::{NoFilter, page_of};
@@ -104,8 +104,7 @@ async fn ask(seat: Looks<ToReplay>, api: web::Data<Api>, of: web::Path<Of>) -> R
 #[post("/jobs/{id}/cancel")]
 async fn stop(form: Posted<ToReplay>, api: web::Data<Api>, of: web::Path<Of>) -> Result<HttpResponse, Away> {
     let job = stopped(&api, form.seat.tenant(), &of.id).await?;
-    let address = links::with_query(&page_of_job(&form.seat, &job.id), [("said", Some("cancelled"))]);
-    Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish())
+    Ok(see_other(&links::with_query(&page_of_job(&form.seat, &job.id), [("said", Some("cancelled"))])))
 }
 
 fn page_of_job(seat: &Seat, id: &str) -> String {

@@ -4,11 +4,14 @@
 
 mod assets;
 mod away;
+mod contracts;
 mod dead_letters;
 mod deliveries;
+mod events;
 mod frame;
 mod jobs;
 mod links;
+mod live;
 mod may;
 mod overview;
 mod parts;
@@ -16,6 +19,7 @@ mod people;
 mod posted;
 mod reading;
 mod seat;
+mod sent_on;
 mod server;
 mod trying;
 
@@ -44,5 +48,8 @@ fn pages(scope: Scope) -> Scope {
         .configure(deliveries::routes)
         .configure(dead_letters::routes)
         .configure(jobs::routes)
+        .configure(events::routes)
+        .configure(live::routes)
+        .configure(contracts::routes)
         .configure(people::team::routes)
 }

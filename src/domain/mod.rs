@@ -3,6 +3,7 @@
 
 pub mod ability;
 pub mod account;
+pub mod audience;
 pub mod audit;
 pub mod backoff;
 pub mod blocks;
@@ -16,6 +17,7 @@ pub mod event;
 pub mod event_type;
 pub mod explain;
 pub mod guard;
+pub mod happening;
 pub mod id;
 pub mod job;
 pub mod json;

@@ -5,10 +5,16 @@
 mod support;
 
 mod browser;
+mod contracts;
 mod dead_letters;
 mod deliveries;
+mod events;
 mod here;
+mod live;
+mod overview;
 mod people;
 mod people_codes;
 mod people_links;
 mod people_rights;
+mod trying;
+mod server;

@@ -13,7 +13,7 @@ use super::way::Way;
 use crate::api::Api;
 use crate::api::door::told::{self, Caller};
 use crate::api::http::problem::Problem;
-use crate::domain::ability::{Abilities, Ability};
+use crate::domain::ability::Abilities;
 use crate::domain::account::{Account, ApiKey, OPERATOR_ACCOUNT};
 use crate::domain::audit::Person;
 use crate::domain::id::KeyId;
@@ -162,6 +162,20 @@ impl Seated {
         Who { person: self.person(), abilities: self.abilities(), is_of_server: self.is_of_server() }
     }
 
+    /// Whether the session goes on, and its holder is still what that one was when it was looked at: whoever reads for hours may do
+    /// so no longer.
+    pub fn is_still_let_in(&self, api: &Api) -> bool {
+        let (place, hash) = (self.token.place(), self.token.hash());
+        let (session, now) = (api.store.session(place, &hash).ok().flatten(), api.clock.now());
+        let goes_on = session.is_some_and(|session| !session.has_ended(now, api.settings.people.session_idle_ms));
+        let registry = api.store.registry();
+        let is_same = |user: &Arc<User>| {
+            let known = registry.people().user(place);
+            known.is_some_and(|known| known.disabled_at.is_none() && known.role == user.role)
+        };
+        goes_on && registry.is_served(self.home.number) && self.user.as_ref().is_none_or(is_same)
+    }
+
     /// As the audit log names the holder.
     pub fn person(&self) -> Person {
         match (&self.user, &self.session.holder) {
@@ -169,11 +183,6 @@ impl Seated {
             (None, Holder::Guest(guest)) => Person { user: None, name: guest.name.clone() },
             (None, Holder::User(user)) => Person { user: Some(*user), name: String::new() },
         }
-    }
-
-    /// Whether the holder may do this in the account that is shown.
-    pub fn may(&self, ability: Ability) -> bool {
-        self.abilities().has(ability)
     }
 }
 

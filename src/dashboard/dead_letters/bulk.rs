@@ -1,6 +1,5 @@
 //! Replaying or discarding many dead letters: first the API's own dry run says how many, then its job does it.
 
-use actix_web::http::header;
 use actix_web::{HttpResponse, get, post, web};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -19,6 +18,7 @@ use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::{filter, number};
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
+use crate::dashboard::sent_on::see_other;
 use crate::domain::Invalid;
 use crate::domain::job::JobKind;
 
@@ -96,14 +96,13 @@ pub async fn start(form: Posted<ToReplay>, api: web::Data<Api>, of: web::Path<Of
     let call = bulk(&api, tenant, of.verb.kind(), input(&form.fields)?).await?;
     let job = jobs::start(&api, tenant, call, 0, None).await?;
     let page = form.seat.at(&format!("jobs/{}", links::part(&job.id)));
-    let address = links::with_query(&page, [("said", Some("started"))]);
-    Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish())
+    Ok(see_other(&links::with_query(&page, [("said", Some("started"))])))
 }
 
 /// What the API is asked.
 fn input(fields: &Fields) -> Result<DeadLettersInput, Problem> {
     let text = |name: &str| fields.text(name).map(String::from);
-    let time = |name: &str| fields.text(name).map(filter::as_utc);
+    let time = |name: &str| fields.text(name).map(filter::moment);
     let ids: Vec<String> = fields.all("ids").map(String::from).collect();
     if ids.is_empty() && fields.is_on(TICKED) {
         return Err(Invalid::new("ids", "are missing: tick what is meant first").into());
@@ -170,7 +169,7 @@ mod tests {
         assert_eq!((ticked.ids, ticked.webhook), (Some(vec!["a".into(), "b".into()]), None));
         let all = read("webhook=w&event_type=&from=2024-02-10T16:45&token=t").unwrap();
         assert_eq!((all.ids, all.webhook.as_deref(), all.event_type), (None, Some("w"), None));
-        assert_eq!(all.from.as_deref(), Some("2024-02-10T16:45Z"));
+        assert_eq!(all.from.as_deref(), Some("2024-02-10T16:45:00Z"));
     }
 
     #[test]

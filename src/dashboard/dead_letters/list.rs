@@ -20,7 +20,8 @@ use crate::dashboard::links;
 use crate::dashboard::may::may_replay;
 use crate::dashboard::parts::asked::Asked;
 use crate::dashboard::parts::rows::{counted, pages};
-use crate::dashboard::parts::{empty, filter};
+use crate::dashboard::parts::empty;
+use crate::dashboard::parts::filter::{self, Filter};
 use crate::dashboard::seat::{Looks, Seat};
 
 /// The list.
@@ -30,14 +31,15 @@ pub async fn list(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse
     let found = found(&api, &seat, &asked).await;
     let problem = found.as_ref().err();
     let status = problem.map_or(StatusCode::OK, ResponseError::status_code);
+    let field = |name, label, example| Filter { name, label, value: asked.text(name), example, list: "" };
     let fields = html! {
-        (choosing::field(&api, &seat, asked.text("webhook")))
-        (filter::text("Event type", "event_type", asked.text("event_type"), "task.*"))
-        (filter::moment("From", "from", asked.text("from")))
-        (filter::moment("Until", "to", asked.text("to")))
+        (choosing::field(&api, &seat, asked.text("webhook"), problem))
+        (field("event_type", "Event type", "task.*").text(problem))
+        (field("from", "From, UTC", "").time(problem))
+        (field("to", "Until, UTC", "").time(problem))
     };
     let body = html! {
-        (filter::form(&seat.at("dead-letters"), &fields, asked.is_filtered(), problem))
+        (filter::form(&fields, &seat.at("dead-letters"), problem))
         @if let Ok(page) = &found { (shown(&api, &seat, &asked, page)) }
     };
     Ok(Page::new("Dead letters", Part::DeadLetters).show_with(status, &seat, &body))

@@ -1,7 +1,6 @@
 //! Replaying all deliveries of a webhook that ended in one way, or all events that it missed: first it is said how many, then the
 //! API's own job does it.
 
-use actix_web::http::header;
 use actix_web::{HttpResponse, get, post, web};
 use maud::{Markup, html};
 
@@ -18,6 +17,7 @@ use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::{filter, number};
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
+use crate::dashboard::sent_on::see_other;
 use crate::domain::Invalid;
 
 /// What says which: the webhook, how they ended, and what the API's bulk call can be asked beside.
@@ -86,8 +86,7 @@ pub async fn start(form: Posted<ToReplay>, api: web::Data<Api>) -> Result<HttpRe
     let call = replayed(&api, form.seat.tenant(), webhook, &input)?;
     let job = jobs::start(&api, form.seat.tenant(), call, 0, None).await?;
     let page = form.seat.at(&format!("jobs/{}", links::part(&job.id)));
-    let address = links::with_query(&page, [("said", Some("started"))]);
-    Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish())
+    Ok(see_other(&links::with_query(&page, [("said", Some("started"))])))
 }
 
 /// Of which webhook, and what the API is asked.
@@ -97,7 +96,7 @@ fn input(fields: &Fields) -> Result<(&str, ReplayInput), Problem> {
     let state = fields.text("state").and_then(ReplayedState::of);
     let state = state.ok_or_else(|| Invalid::new("state", "must be dead, succeeded, cancelled or missing"))?;
     let (event_type, time) =
-        (fields.text("event_type").map(String::from), |name| fields.text(name).map(filter::as_utc));
+        (fields.text("event_type").map(String::from), |name| fields.text(name).map(filter::moment));
     Ok((webhook, ReplayInput { state, from: time("from"), to: time("to"), event_type, dry_run: false }))
 }
 

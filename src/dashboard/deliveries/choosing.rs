@@ -12,7 +12,8 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::links;
 use crate::dashboard::parts::asked::Asked;
-use crate::dashboard::parts::{empty, filter};
+use crate::dashboard::parts::empty;
+use crate::dashboard::parts::filter::Filter;
 use crate::dashboard::seat::Seat;
 use crate::domain::account::Scope;
 use crate::domain::webhook::Webhook;
@@ -25,14 +26,16 @@ const CHOICE_MAX: usize = 50;
 const FOUND_MAX: usize = 20;
 
 /// The field of a filter: a choice of all webhooks, or, where they are many, an id.
-pub fn field(api: &Api, seat: &Seat, chosen: &str) -> Markup {
+pub fn field(api: &Api, seat: &Seat, chosen: &str, problem: Option<&Problem>) -> Markup {
+    let filter =
+        Filter { name: "webhook", label: "Webhook", value: chosen, example: "id or own id", ..Filter::default() };
     let page = reach(api, seat.tenant()).list(Window::newest(CHOICE_MAX), |_| true);
     let known: Vec<_> = page.rows.iter().map(|webhook| Endpoint::shown(api, seat.tenant(), webhook)).collect();
     let is_choice = page.next.is_none() && (chosen.is_empty() || known.iter().any(|one| one.id == chosen));
     if !is_choice {
-        return filter::text("Webhook", "webhook", chosen, "id or own id");
+        return filter.text(problem);
     }
-    filter::choice("Webhook", "webhook", chosen, known.iter().map(|one| (one.id.as_str(), one.name.as_str())))
+    filter.choice(&known.iter().map(|one| (one.id.as_str(), one.name.as_str())).collect::<Vec<_>>())
 }
 
 /// Whether a list is refused because it is of too many webhooks.
@@ -53,7 +56,7 @@ pub async fn ask(api: &web::Data<Api>, seat: &Seat, asked: &Asked, why: &str) ->
             p { (why) ". Choose a webhook: by its name, its URL or its id." }
             form.filters method="get" action=(seat.at("deliveries")) {
                 @for (name, value) in asked.filters(&[FIND, "webhook"]) { input type="hidden" name=(name) value=(value); }
-                (filter::text("Find a webhook", FIND, text, "acme"))
+                (Filter { name: FIND, label: "Find a webhook", value: text, example: "acme", ..Filter::default() }.text(None))
                 button type="submit" { "Find" }
             }
         }

@@ -15,7 +15,7 @@ use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::parts::asked::Asked;
 use crate::dashboard::parts::chart::Phase;
-use crate::dashboard::parts::{copy, filter, number};
+use crate::dashboard::parts::{copy, number};
 use crate::dashboard::seat::Looks;
 use crate::domain::Invalid;
 
@@ -32,7 +32,7 @@ pub async fn compare(seat: Looks<Read>, api: web::Data<Api>, of: web::Path<Of>) 
     let page = page(&seat, &delivery.id);
     let body = html! {
         p { a href=(page) { "Back to delivery " (copy::short(&delivery.id)) } }
-        (filter::form(&format!("{page}/compare"), &choice(&numbers, a, b), false, None))
+        (choice(&numbers, a, b))
         (facts(&left, &right))
         h2 { "Headers of the request" }
         (headers(a, b, sent(&left), sent(&right)))
@@ -63,7 +63,7 @@ fn choice(numbers: &[u16], a: u16, b: u16) -> Markup {
             label { (label) select name=(name) { @for text in &texts { option value=(text) selected[*text == chosen.to_string()] { (text) } } } }
         }
     };
-    html! { (one("Attempt", "a", a)) (one("and attempt", "b", b)) }
+    html! { form.filters method="get" { (one("Attempt", "a", a)) (one("and attempt", "b", b)) button type="submit" { "Compare" } } }
 }
 
 /// What is said of both in short.

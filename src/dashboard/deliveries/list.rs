@@ -19,7 +19,8 @@ use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::may::may_replay;
 use crate::dashboard::parts::asked::Asked;
 use crate::dashboard::parts::rows::{counted, pages};
-use crate::dashboard::parts::{empty, filter};
+use crate::dashboard::parts::empty;
+use crate::dashboard::parts::filter::{self, Filter};
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::delivery::{Cause, FAILURE_KINDS, SHOWN_STATES};
 
@@ -38,8 +39,8 @@ pub async fn list(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse
         Err(needed) if choosing::is_needed(needed) => choosing::ask(&api, &seat, &asked, &needed.to_string()).await?,
         Err(_) => html! {},
     };
-    let fields = fields(&api, &seat, &asked);
-    let body = html! { (filter::form(&seat.at("deliveries"), &fields, asked.is_filtered(), problem)) (rows) };
+    let fields = fields(&api, &seat, &asked, problem);
+    let body = html! { (filter::form(&fields, &seat.at("deliveries"), problem)) (rows) };
     Ok(Page::new("Deliveries", Part::Deliveries).show_with(status, &seat, &body))
 }
 
@@ -49,19 +50,20 @@ async fn found(api: &web::Data<Api>, seat: &Seat, asked: &Asked) -> Result<PageR
     page_of(api, seat.account().number, query.part, rows).await
 }
 
-fn fields(api: &Api, seat: &Seat, asked: &Asked) -> Markup {
-    let word = |word: &&'static str| (*word, *word);
-    let outcomes = FAILURE_KINDS.iter().map(|kind| (*kind, outcome_word(kind)));
+fn fields(api: &Api, seat: &Seat, asked: &Asked, problem: Option<&Problem>) -> Markup {
+    let field = |name, label, example| Filter { name, label, value: asked.text(name), example, list: "" };
+    let words = |words: &[&'static str]| words.iter().map(|word| (*word, *word)).collect::<Vec<_>>();
+    let outcomes = FAILURE_KINDS.map(|kind| (kind, outcome_word(kind)));
     html! {
-        (choosing::field(api, seat, asked.text("webhook")))
-        (filter::choice("State", "state", asked.text("state"), SHOWN_STATES.iter().map(word)))
-        (filter::text("Event type", "event_type", asked.text("event_type"), "task.*"))
-        (filter::text("Status", "status_code", asked.text("status_code"), "5xx"))
-        (filter::choice("Outcome", "outcome", asked.text("outcome"), outcomes))
-        (filter::choice("Because", "cause", asked.text("cause"), Cause::WORDS.iter().map(word)))
-        (filter::text("Order key", "order_key", asked.text("order_key"), ""))
-        (filter::moment("From", "from", asked.text("from")))
-        (filter::moment("Until", "to", asked.text("to")))
+        (choosing::field(api, seat, asked.text("webhook"), problem))
+        (field("state", "State", "").choice(&words(&SHOWN_STATES)))
+        (field("event_type", "Event type", "task.*").text(problem))
+        (field("status_code", "Status", "5xx").text(problem))
+        (field("outcome", "Outcome", "").choice(&outcomes))
+        (field("cause", "Because", "").choice(&words(Cause::WORDS)))
+        (field("order_key", "Order key", "").text(problem))
+        (field("from", "From, UTC", "").time(problem))
+        (field("to", "Until, UTC", "").time(problem))
     }
 }
 

@@ -1,6 +1,5 @@
 //! Deliver again what deliveries delivered: one, or those that were ticked. Each replay is the API's own.
 
-use actix_web::http::header;
 use actix_web::{HttpResponse, get, post, web};
 use maud::{Markup, html};
 
@@ -18,6 +17,7 @@ use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::{copy, number};
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
+use crate::dashboard::sent_on::see_other;
 use crate::domain::Invalid;
 use crate::domain::id::DeliveryId;
 
@@ -25,7 +25,7 @@ use crate::domain::id::DeliveryId;
 #[post("/deliveries/{id}/replay")]
 pub async fn one(form: Posted<ToReplay>, api: web::Data<Api>, of: web::Path<Of>) -> Result<HttpResponse, Away> {
     let new = again(&api, form.seat.tenant(), &of.id).await?;
-    Ok(see(&links::with_query(&page(&form.seat, &new.to_string()), [("said", Some("replayed"))])))
+    Ok(see_other(&links::with_query(&page(&form.seat, &new.to_string()), [("said", Some("replayed"))])))
 }
 
 /// Asks whether those that were ticked are to be replayed.
@@ -54,7 +54,7 @@ pub async fn many(form: Posted<ToReplay>, api: web::Data<Api>) -> Result<HttpRes
     let refused: Vec<_> = ids.iter().zip(done).filter_map(|(id, done)| Some((id.as_str(), done.err()?))).collect();
     if refused.is_empty() {
         let list = seat.at("deliveries");
-        return Ok(see(&links::with_query(&list, [("cause", Some("replay")), ("said", Some("replayed-many"))])));
+        return Ok(see_other(&links::with_query(&list, [("cause", Some("replay")), ("said", Some("replayed-many"))])));
     }
     let done = (ids.len() - refused.len()) as u64;
     let body = told(seat, done, &refused);
@@ -89,10 +89,6 @@ fn ticked(fields: &Fields) -> Result<Vec<String>, Invalid> {
         1..=LIMIT_DEFAULT => Ok(ids),
         _ => Err(Invalid::new("ids", format!("can be {LIMIT_DEFAULT} deliveries at once, as many as a page has"))),
     }
-}
-
-fn see(address: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish()
 }
 
 #[cfg(test)]

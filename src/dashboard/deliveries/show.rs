@@ -163,7 +163,8 @@ fn sent(seat: &Seat, delivery: &DeliveryView, attempt: &AttemptView, now: UnixMs
 async fn siblings(api: &web::Data<Api>, seat: &Seat, delivery: &DeliveryView) -> Option<PageReply<DeliveryView>> {
     let account = seat.account().number;
     let part = ListQuery::<NoFilter>::of_pages(SIBLINGS).ok()?.part;
-    page_of(api, account, part, deliveries_of(account, delivery.event_id.clone())).await.ok()
+    let event = delivery.event_id.clone();
+    page_of(api, account, part, move |api, window| deliveries_of(api, account, &event, window)).await.ok()
 }
 
 /// The event, and who else got it.

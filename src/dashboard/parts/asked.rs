@@ -49,7 +49,7 @@ impl Asked {
     pub fn list<F: DeserializeOwned>(&self, own: &[&str]) -> Result<ListQuery<F>, Problem> {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in self.pairs(own) {
-            let value = if matches!(name, "from" | "to") { filter::as_utc(value) } else { value.to_owned() };
+            let value = if matches!(name, "from" | "to") { filter::moment(value) } else { value.to_owned() };
             query.append_pair(name, &value);
         }
         ListQuery::of_pages(&query.finish())
@@ -92,7 +92,7 @@ mod tests {
             Asked::read("/d?state=dead&status_code=&from=2024-02-10T16%3A45&said=saved&limit=9&find=x&count=true");
         let query = asked.list::<DeliveriesFilter>(&["find"]).unwrap().filter;
         assert_eq!((query.state.as_deref(), query.status_code), (Some("dead"), None));
-        assert_eq!(query.from.as_deref(), Some("2024-02-10T16:45Z"));
+        assert_eq!(query.from.as_deref(), Some("2024-02-10T16:45:00Z"));
         assert_eq!((asked.text("state"), asked.text("status_code")), ("dead", ""));
         assert!(asked.is_filtered() && !Asked::read("/d?count=true&cursor=a&state=").is_filtered());
         assert_eq!(asked.list::<DeliveriesFilter>(&[]).unwrap_err().field(), Some("find"));

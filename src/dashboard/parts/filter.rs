@@ -1,61 +1,79 @@
-//! The fields above a list with which one narrows it. They are sent with GET, so the address says what is shown.
+//! What filters a list: a form whose fields stand in the address, so that any view can be sent to a colleague.
 
 use maud::{Markup, html};
 
 use crate::api::Problem;
-use crate::domain::time;
 
-/// A line of text.
-pub fn text(label: &str, name: &str, value: &str, example: &str) -> Markup {
-    html! {
-        label { (label) input name=(name) value=(value) placeholder=(example) spellcheck="false" autocomplete="off" maxlength="256"; }
-    }
+/// A field of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filter<'a> {
+    /// Its name: the API's.
+    pub name: &'a str,
+    /// What it is called.
+    pub label: &'a str,
+    /// What is in it.
+    pub value: &'a str,
+    /// What may be in it, as an example.
+    pub example: &'a str,
+    /// The id of a `datalist` of values; none if empty.
+    pub list: &'a str,
 }
 
-/// One of some values, or any: each with what it is called.
-pub fn choice<'a>(
-    label: &str,
-    name: &str,
-    value: &str,
-    values: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Markup {
-    html! {
-        label {
-            (label)
-            select name=(name) {
-                option value="" { "any" }
-                @for (one, called) in values { option value=(one) selected[one == value] { (called) } }
+impl Filter<'_> {
+    /// A text.
+    pub fn text(&self, problem: Option<&Problem>) -> Markup {
+        self.input("search", problem)
+    }
+
+    /// A time, in UTC.
+    pub fn time(&self, problem: Option<&Problem>) -> Markup {
+        self.input("datetime-local", problem)
+    }
+
+    /// One of some values, each with what it is called.
+    pub fn choice(&self, values: &[(&str, &str)]) -> Markup {
+        html! {
+            label { (self.label)
+                select name=(self.name) {
+                    option value="" { "any" }
+                    @for (value, called) in values { option value=(value) selected[*value == self.value] { (called) } }
+                }
+            }
+        }
+    }
+
+    fn input(&self, kind: &str, problem: Option<&Problem>) -> Markup {
+        let is_wrong = problem.is_some_and(|problem| problem.field() == Some(self.name));
+        html! {
+            label { (self.label)
+                input type=(kind) name=(self.name) value=(self.value) placeholder=[Some(self.example).filter(|text| !text.is_empty())]
+                    list=[Some(self.list).filter(|list| !list.is_empty())] autocomplete="off" spellcheck="false"
+                    aria-invalid=[is_wrong.then_some("true")];
             }
         }
     }
 }
 
-/// A moment, in UTC.
-pub fn moment(label: &str, name: &str, value: &str) -> Markup {
-    html! { label { (label) ", UTC" input type="datetime-local" step="1" name=(name) value=(as_local(value)); } }
-}
-
-/// A time as a browser's field has it, without a zone, as a time in UTC; what has a zone stays.
-pub fn as_utc(text: &str) -> String {
-    let utc = format!("{text}Z");
-    if time::parse(text).is_none() && time::parse(&utc).is_some() { utc } else { text.to_owned() }
-}
-
-/// A time with a zone as a browser's field has it.
-fn as_local(text: &str) -> String {
-    let written = time::parse(text).map(|at| time::write(at, time::TimeForm::Seconds));
-    written.map_or_else(|| text.to_owned(), |written| written.trim_end_matches('Z').to_owned())
-}
-
-/// The form around such fields, what is wrong with them, and the way back to all.
-pub fn form(action: &str, fields: &Markup, is_filtered: bool, problem: Option<&Problem>) -> Markup {
+/// The form; `clear` is where nothing filters.
+pub fn form(fields: &Markup, clear: &str, problem: Option<&Problem>) -> Markup {
     html! {
-        form.filters method="get" action=(action) {
+        form.filters method="get" {
             (fields)
             button type="submit" { "Filter" }
-            @if is_filtered { a.button.quiet href=(action) { "Clear" } }
+            a.button.quiet href=(clear) { "Clear" }
         }
         @if let Some(problem) = problem { p.problem role="alert" { (problem.to_string()) } }
+    }
+}
+
+/// A time as the API reads it, of one that a browser writes: in UTC, where it says no zone.
+pub fn moment(text: &str) -> String {
+    let is_digits =
+        |part: &str| part.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'T' | b'.'));
+    match text.len() {
+        16 if is_digits(text) => format!("{text}:00Z"),
+        19.. if is_digits(text) => format!("{text}Z"),
+        _ => text.to_owned(),
     }
 }
 
@@ -64,12 +82,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_without_a_zone_is_utc_and_comes_back_to_its_field() {
-        assert_eq!(as_utc("2024-02-10T16:45"), "2024-02-10T16:45Z");
-        assert_eq!(as_utc("2024-02-10T16:45:01"), "2024-02-10T16:45:01Z");
-        assert_eq!(as_utc("2024-02-10T16:45:01+01:00"), "2024-02-10T16:45:01+01:00");
-        assert_eq!((as_utc("soon"), as_utc("")), ("soon".into(), String::new()));
-        assert_eq!(as_local("2024-02-10T17:45:01.5+01:00"), "2024-02-10T16:45:01");
-        assert_eq!((as_local("2024-02-10T16:45"), as_local("soon")), ("2024-02-10T16:45".into(), "soon".into()));
+    fn a_time_without_a_zone_is_in_utc() {
+        assert_eq!(moment("2026-01-02T03:04"), "2026-01-02T03:04:00Z");
+        assert_eq!(moment("2026-01-02T03:04:05"), "2026-01-02T03:04:05Z");
+        assert_eq!(moment("2026-01-02T03:04:05+01:00"), "2026-01-02T03:04:05+01:00");
+        assert_eq!(moment("yesterday"), "yesterday");
     }
 }

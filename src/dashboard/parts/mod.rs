@@ -9,6 +9,7 @@ pub mod download;
 pub mod empty;
 pub mod field;
 pub mod figure;
+pub mod filter;
 pub mod gauge;
 pub mod filter;
 pub mod json;
