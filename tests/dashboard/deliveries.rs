@@ -228,7 +228,10 @@ fn all_of_a_webhook_that_ended_in_one_way_are_replayed_by_a_job() {
     let list = "/dashboard/@default/deliveries";
     let mut browser = here.first();
     assert!(browser.get(&format!("{list}?webhook={webhook}&state=succeeded")).text.contains("Replay all that match"));
-    assert!(!browser.get(&format!("{list}?state=succeeded")).text.contains("Replay all that match"), "of one webhook only");
+    assert!(
+        !browser.get(&format!("{list}?state=succeeded")).text.contains("Replay all that match"),
+        "of one webhook only"
+    );
     let ask = format!("{list}/replay-all?webhook={webhook}&state=succeeded");
     let asked = browser.get(&ask);
     assert!(asked.text.contains("Replay 2 deliveries"), "{}", asked.text);
@@ -238,7 +241,9 @@ fn all_of_a_webhook_that_ended_in_one_way_are_replayed_by_a_job() {
     (0..2).for_each(|_| drop(receiver.next()));
     let rows = here.client.get("/api/v1/deliveries?cause=replay").data(200);
     assert_eq!(rows.as_array().map(Vec::len), Some(2), "{rows}");
-    browser.get(&format!("{list}/replay-all?webhook={webhook}")).refuses(400, "must be dead, succeeded, cancelled or missing");
+    browser
+        .get(&format!("{list}/replay-all?webhook={webhook}"))
+        .refuses(400, "must be dead, succeeded, cancelled or missing");
     here.stop();
 }
 

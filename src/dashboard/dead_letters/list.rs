@@ -19,9 +19,9 @@ use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links;
 use crate::dashboard::may::may_replay;
 use crate::dashboard::parts::asked::Asked;
-use crate::dashboard::parts::rows::{counted, pages};
 use crate::dashboard::parts::empty;
 use crate::dashboard::parts::filter::{self, Filter};
+use crate::dashboard::parts::rows::{counted, pages};
 use crate::dashboard::seat::{Looks, Seat};
 
 /// The list.
