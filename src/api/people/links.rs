@@ -18,7 +18,7 @@ use crate::store::Refusal;
 
 use super::acts::{made_link, random};
 use super::browser::Browser;
-use super::entering::{Beginning, Entered, actor_of, actor_of_guest, enter};
+use super::entering::{Beginning, Entered, actor_of, actor_of_guest};
 use super::view::link_path;
 
 /// The user of a development server, where nobody else may do everything.
