@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::asked::Asked;
-use super::{number, pager};
+use super::{amount, pager};
 use crate::api::http::page::PageReply;
 
 /// How many rows of this kind there are, or the way to know.
