@@ -5,10 +5,20 @@
 mod support;
 
 mod browser;
+mod contracts;
+mod dead_letters;
+mod deliveries;
+mod events;
 mod here;
+mod live;
+mod oidc;
 mod overview;
 mod people;
 mod people_codes;
 mod people_links;
 mod people_rights;
+mod portal;
+mod provider;
 mod server;
+mod trying;
+mod webhooks;
