@@ -13,12 +13,12 @@ use crate::dashboard::away::Away;
 use crate::dashboard::deliveries::endpoint::Endpoint;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links;
+use crate::dashboard::links::see_other;
 use crate::dashboard::may::ToReplay;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::{filter, number};
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
-use crate::dashboard::sent_on::see_other;
 use crate::domain::Invalid;
 use crate::domain::job::JobKind;
 

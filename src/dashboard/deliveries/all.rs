@@ -11,13 +11,13 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links;
+use crate::dashboard::links::see_other;
 use crate::dashboard::may::ToReplay;
 use crate::dashboard::parts::asked::Asked;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::{filter, number};
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
-use crate::dashboard::sent_on::see_other;
 use crate::domain::Invalid;
 
 /// What says which: the webhook, how they ended, and what the API's bulk call can be asked beside.

@@ -12,12 +12,12 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links;
+use crate::dashboard::links::see_other;
 use crate::dashboard::may::ToReplay;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::{copy, number};
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
-use crate::dashboard::sent_on::see_other;
 use crate::domain::Invalid;
 use crate::domain::id::DeliveryId;
 
