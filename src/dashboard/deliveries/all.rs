@@ -15,7 +15,7 @@ use crate::dashboard::links::see_other;
 use crate::dashboard::may::ToReplay;
 use crate::dashboard::parts::asked::Asked;
 use crate::dashboard::parts::confirm::Confirm;
-use crate::dashboard::parts::{filter, number};
+use crate::dashboard::parts::{amount, filter};
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::Invalid;
@@ -51,8 +51,8 @@ pub async fn ask(seat: Looks<ToReplay>, api: web::Data<Api>) -> Result<HttpRespo
     let call = replayed(&api, seat.tenant(), webhook, &input)?;
     let count = jobs::count(&api, seat.tenant(), call, 0).await?;
     let many = match input.state {
-        ReplayedState::Missing => number::of(count.count, "event", "events"),
-        _ => number::of(count.count, "delivery", "deliveries"),
+        ReplayedState::Missing => amount::of(count.count, "event", "events"),
+        _ => amount::of(count.count, "delivery", "deliveries"),
     };
     let many = if count.complete { many } else { format!("at least {many}") };
     let name = Endpoint::of(&api, seat.tenant(), webhook).map_or_else(|| webhook.to_owned(), |endpoint| endpoint.name);
