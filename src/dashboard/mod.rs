@@ -15,6 +15,7 @@ mod people;
 mod posted;
 mod reading;
 mod seat;
+mod sent_on;
 mod server;
 mod trying;
 

@@ -13,7 +13,7 @@ use super::way::Way;
 use crate::api::Api;
 use crate::api::door::told::{self, Caller};
 use crate::api::http::problem::Problem;
-use crate::domain::ability::{Abilities, Ability};
+use crate::domain::ability::Abilities;
 use crate::domain::account::{Account, ApiKey, OPERATOR_ACCOUNT};
 use crate::domain::audit::Person;
 use crate::domain::id::KeyId;
@@ -183,11 +183,6 @@ impl Seated {
             (None, Holder::Guest(guest)) => Person { user: None, name: guest.name.clone() },
             (None, Holder::User(user)) => Person { user: Some(*user), name: String::new() },
         }
-    }
-
-    /// Whether the holder may do this in the account that is shown.
-    pub fn may(&self, ability: Ability) -> bool {
-        self.abilities().has(ability)
     }
 }
 

@@ -69,7 +69,7 @@ pub async fn log_in(
         note_failure(api, browser, &email, counts[1]);
         return Err(Problem::unauthorized("this address and this password do not belong together"));
     };
-    api.guesses.forget(&guessed[..2]);
+    api.guesses.was_right(&guessed);
     if user.disabled_at.is_some() {
         return Err(Problem::forbidden("this user may not log in any more; ask an owner of the account"));
     }
@@ -95,7 +95,7 @@ pub async fn send_code(api: &Api, browser: &Browser, proof: &str, code: &str) ->
     })
     .await;
     match &entered {
-        Ok(_) => api.guesses.forget(&guessed[..1]),
+        Ok(_) => api.guesses.was_right(&guessed),
         Err(problem) if problem.is_of_field() => note_failure(api, browser, &email, counts[0]),
         Err(_) => {}
     }

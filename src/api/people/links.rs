@@ -1,6 +1,8 @@
 //! Links that are used once: to set a password, and into a development server. What stays true: to look at one uses nothing, since
 //! mail scanners look at every link; it is used by the form behind it, by one of those who send that.
 
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
 
 use crate::api::Api;
@@ -11,7 +13,6 @@ use crate::domain::id::UserId;
 use crate::domain::password::{self, SALT_BYTES};
 use crate::domain::session::Holder;
 use crate::domain::ticket::{Errand, Link, Ticket};
-use crate::domain::time::UnixMs;
 use crate::domain::user::{Role, User};
 use crate::store::Refusal;
 
@@ -29,31 +30,21 @@ pub struct Shown {
     /// What it is for.
     pub errand: Errand,
     /// Whose it is; none: a guest's.
-    pub user: Option<std::sync::Arc<User>>,
-    /// Until when it is good.
-    pub ends_at: UnixMs,
-}
-
-impl Shown {
-    /// Whether a password is set with it.
-    pub fn sets_password(&self) -> bool {
-        matches!(self.errand, Errand::Invite(_) | Errand::Reset(_))
-    }
+    pub user: Option<Arc<User>>,
 }
 
 /// Looks at a link, without using it.
 pub fn look(api: &Api, text: &str) -> Result<Shown, Problem> {
     let link = Link::parse(text).ok_or_else(no_link)?;
     let ticket = api.store.ticket(link.account(), &link.hash())?;
-    let Ticket { errand, ends_at, .. } =
-        ticket.filter(|ticket| ticket.ends_at > api.clock.now()).ok_or_else(no_link)?;
+    let Ticket { errand, .. } = ticket.filter(|ticket| ticket.ends_at > api.clock.now()).ok_or_else(no_link)?;
     let registry = api.store.registry();
     let user = errand.user().map(|id| registry.people().user(id).cloned().ok_or_else(no_link)).transpose()?;
     let is_let_in = user.as_ref().is_none_or(|user| user.disabled_at.is_none());
     if !is_let_in || !registry.is_served(link.account()) {
         return Err(no_link());
     }
-    Ok(Shown { errand, user, ends_at })
+    Ok(Shown { errand, user })
 }
 
 fn no_link() -> Problem {

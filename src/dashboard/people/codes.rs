@@ -5,7 +5,6 @@ use actix_web::{HttpResponse, ResponseError, get, post, web};
 use maud::html;
 
 use super::codes_shown::code_field;
-use super::sent_on::see_other;
 use super::you;
 use crate::api::access::auth::Any;
 use crate::api::people::codes;
@@ -16,6 +15,7 @@ use crate::dashboard::parts::copy;
 use crate::dashboard::parts::field::wrong;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::{Looks, Seat};
+use crate::dashboard::sent_on::see_other;
 
 /// Begins to set one up.
 #[post("/dashboard/you/codes")]

@@ -6,7 +6,6 @@ use maud::html;
 use zeroize::Zeroizing;
 
 use super::entering::begin;
-use super::sent_on::see_other;
 use crate::api::people::browser::Browser;
 use crate::api::people::first::{self, First};
 use crate::api::{Api, Problem};
@@ -14,6 +13,7 @@ use crate::dashboard::away::Away;
 use crate::dashboard::frame::plain;
 use crate::dashboard::parts::field::{Field, wrong};
 use crate::dashboard::posted::{Fields, Sent};
+use crate::dashboard::sent_on::see_other;
 
 const AT: &str = "/dashboard/first";
 

@@ -7,7 +7,6 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::entering::{ask_code, begin, entered, next_field};
-use super::sent_on::see_other;
 use crate::api::access::auth::Any;
 use crate::api::access::seats::{Jar, seat_of};
 use crate::api::access::way::Way;
@@ -20,6 +19,7 @@ use crate::dashboard::links;
 use crate::dashboard::parts::field::{Field, wrong};
 use crate::dashboard::parts::said;
 use crate::dashboard::posted::{Posted, Sent};
+use crate::dashboard::sent_on::see_other;
 
 const AT: &str = "/dashboard/log-in";
 

@@ -7,12 +7,13 @@ mod entering;
 mod first;
 mod home;
 mod log_in;
-mod sent_on;
 pub mod team;
 mod ticket;
 mod you;
 
 use actix_web::web;
+
+pub use sent_on::see_other;
 
 /// The pages that are of no account.
 pub fn routes(to: &mut web::ServiceConfig) {

@@ -4,7 +4,6 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get, post, web};
 use maud::{Markup, html};
 
-use super::sent_on::see_other;
 use crate::api::access::auth::Peoples;
 use crate::api::docs::site::asked_at;
 use crate::api::people::acts;
@@ -21,6 +20,7 @@ use crate::dashboard::parts::state::{Meaning, state};
 use crate::dashboard::parts::time;
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
+use crate::dashboard::sent_on::see_other;
 use crate::domain::Invalid;
 use crate::domain::user::Role;
 

@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 
 use super::codes_shown;
 use super::entering::begin;
-use super::sent_on::see_other;
 use crate::api::access::auth::Any;
 use crate::api::people::browser::Browser;
 use crate::api::people::own;
@@ -19,6 +18,7 @@ use crate::dashboard::parts::field::{Field, wrong};
 use crate::dashboard::parts::time;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::{Looks, Seat};
+use crate::dashboard::sent_on::see_other;
 
 /// The page.
 #[get("/dashboard/you")]
