@@ -45,6 +45,7 @@ pub use crate::docs::ConfigurationKey;
 pub use crate::domain::account::ACCOUNT_HEADER;
 pub use access::auth::first_admin_key;
 pub use access::limits::Limits;
+pub use access::oidc::SignOn;
 pub use door::certificate::{Certificate, CertificateError};
 pub use door::connections::Connections;
 pub use door::listener::{Listening, listen};
@@ -103,6 +104,7 @@ fn routes(to: &mut impl TakesRoutes) {
         .service(accounts::export::export)
         .service(accounts::usage::show)
         .service(accounts::whoami::show);
+    to.service(accounts::portal::create).service(accounts::portal::revoke);
     to.service(accounts::routes::create_key).service(accounts::routes::list_keys).service(accounts::routes::revoke_key);
     to.service(people::routes::create)
         .service(people::routes::list)

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::api::access::failures::Failures;
 use crate::api::access::guesses::Guesses;
 use crate::api::access::limits::{AccountEvents, KeyLimits, Limits};
+use crate::api::access::oidc::{Provider, SignOn};
 use crate::api::access::passwords::Passwords;
 use crate::api::access::uses::KeyUses;
 use crate::api::door::connections::Connections;
@@ -30,6 +31,7 @@ use crate::domain::account::Account;
 use crate::domain::byte_budget::{ByteBudget, Charge, NoRoom};
 use crate::domain::guard::Guard;
 use crate::domain::id::{AccountNumber, KeyId};
+use crate::domain::portal::Portal;
 use crate::domain::secret::Secret;
 use crate::domain::time::{DAY_MS, HOUR_MS, UnixMs};
 use crate::store::Store;
@@ -158,11 +160,16 @@ pub struct PeopleRules {
     pub session_idle_ms: u64,
     /// A session ends after so long in any case.
     pub session_ms: u64,
+    /// How portals look where an account says nothing.
+    pub portal: Portal,
+    /// The identity provider by which people log in too, if there is one.
+    pub sign_on: Option<SignOn>,
 }
 
 impl Default for PeopleRules {
     fn default() -> Self {
-        Self { are_let_in: true, session_idle_ms: 12 * HOUR_MS, session_ms: 14 * DAY_MS }
+        let (session_idle_ms, session_ms) = (12 * HOUR_MS, 14 * DAY_MS);
+        Self { are_let_in: true, session_idle_ms, session_ms, portal: Portal::default(), sign_on: None }
     }
 }
 
@@ -195,6 +202,8 @@ pub struct Api {
     pub(crate) guesses: Guesses,
     pub(crate) passwords: Passwords,
     pub(crate) halfway: Halfway,
+    /// The operator's identity provider, if there is one.
+    pub(crate) provider: Option<Provider>,
     pub(crate) connections: Arc<Connections>,
     /// What bodies that are on their way hold.
     pub(crate) bodies: Arc<ByteBudget>,
@@ -236,6 +245,7 @@ impl Api {
             guesses: Guesses::default(),
             passwords: Passwords::default(),
             halfway: Halfway::new(halfway),
+            provider: settings.people.sign_on.clone().map(Provider::new),
             connections: Arc::new(Connections::new(&settings.limits)),
             bodies: ByteBudget::new(settings.bodies_bytes_max),
             asked_later: ByteBudget::new(ASKED_LATER_BYTES_MAX),

@@ -152,8 +152,8 @@ parts! {
         "webhooks.enable" enable POST "/api/v1/webhooks/{id}/enable" (id) plain;
         /// Hold the deliveries of a webhook, with a reason.
         "webhooks.disable" disable POST "/api/v1/webhooks/{id}/disable" (id) body;
-        /// Hold the deliveries of a webhook for a while.
-        "webhooks.pause" pause POST "/api/v1/webhooks/{id}/pause" (id) plain;
+        /// Hold the deliveries of a webhook for a while, or until a time.
+        "webhooks.pause" pause POST "/api/v1/webhooks/{id}/pause" (id) body;
         /// Let the deliveries of a paused webhook out again.
         "webhooks.resume" resume POST "/api/v1/webhooks/{id}/resume" (id) plain;
         /// Call a webhook's endpoint to see how it is.
@@ -277,7 +277,7 @@ parts! {
         "accounts.create" create POST "/api/v1/accounts" () body;
         /// Show an account.
         "accounts.get" get GET "/api/v1/accounts/{id}" (id) plain;
-        /// Change an account's name, dialect, validation or limits: what is left out stays, a limit that is null goes back to the server's.
+        /// Change an account's name, dialect, validation, limits, tags or portal: what is left out stays, a limit that is null goes back to the server's.
         "accounts.change" change PATCH "/api/v1/accounts/{id}" (id) body;
         /// Delete an account, and all that there is of it.
         "accounts.delete" delete DELETE "/api/v1/accounts/{id}" (id) plain;
@@ -291,6 +291,13 @@ parts! {
     accounts_whoami AccountsWhoami {
         /// Show who asks: the key, its scopes, and the account that it acts for.
         "accounts.whoami.get" get GET "/api/v1/whoami" () plain;
+    }
+    /// Links into an account's portal.
+    accounts_portal AccountsPortal {
+        /// Make a link into the portal of an account.
+        "accounts.portal.create" create POST "/api/v1/accounts/{id}/portal" (id) body;
+        /// End all portal sessions of an account, and the links that nobody has used yet.
+        "accounts.portal.revoke" revoke DELETE "/api/v1/accounts/{id}/portal" (id) plain;
     }
     /// Keys of an account.
     accounts_keys AccountsKeys {

@@ -20,6 +20,7 @@ mod masking;
 mod notices;
 mod outgoing;
 mod own_words;
+mod portal;
 mod pull;
 mod quotas;
 mod scopes;

@@ -259,6 +259,9 @@ class Day(unittest.TestCase):
     def test_an_account_is_shown_taken_along_and_emptied(self) -> None:
         who = self.hw.accounts.whoami.get()
         self.assertEqual((who.account.id, who.is_admin), (self.account, False))
+        link = self.hw.accounts.portal.create(self.account, abilities=["view"], session_minutes=5)
+        self.assertIn("/portal/enter/", link.url)
+        self.assertEqual(self.hw.accounts.portal.revoke(self.account).links, 1)
         receipt = self.hw.events.publish("task.created", "to be gone")
         lines = [json.loads(line) for line in self.hw.accounts.export(self.account).splitlines()]
         self.assertEqual((lines[0]["kind"], lines[-1]["kind"]), ("account", "end"))

@@ -249,6 +249,9 @@ describe("a day", () => {
     const { id, hw } = await account();
     const who = await hw.accounts.whoami.get();
     assert.deepEqual([who.account.id, who.is_admin], [id, false]);
+    const link = await hw.accounts.portal.create(id, { abilities: ["view"], session_minutes: 5 });
+    assert.match(link.url, /\/portal\/enter\//);
+    assert.equal((await hw.accounts.portal.revoke(id)).links, 1);
     const receipt = await hw.events.publish("task.created", "to be gone");
     const lines = (await hw.accounts.export(id)).trimEnd().split("\n").map((line) => JSON.parse(line));
     assert.deepEqual([lines[0].kind, lines.at(-1).kind], ["account", "end"]);

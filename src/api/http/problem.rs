@@ -188,6 +188,11 @@ impl Problem {
         Self::busy(Code::TooManyPasswords, message, RETRY_SOON_SECONDS)
     }
 
+    /// 503: the identity provider cannot be asked.
+    pub fn provider_away(message: impl Into<String>) -> Self {
+        Self::busy(Code::Unavailable, message, RETRY_SOON_SECONDS)
+    }
+
     /// 503: the store is away, and what was said is not recorded yet.
     pub fn not_recorded() -> Self {
         Self::busy(Code::Unavailable, "it is not recorded yet; say it again", RETRY_SOON_SECONDS)

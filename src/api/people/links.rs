@@ -18,7 +18,7 @@ use crate::store::Refusal;
 
 use super::acts::{made_link, random};
 use super::browser::Browser;
-use super::entering::{Beginning, Entered, actor_of, enter};
+use super::entering::{Beginning, Entered, actor_of, actor_of_guest, enter};
 use super::view::link_path;
 
 /// The user of a development server, where nobody else may do everything.
@@ -67,7 +67,7 @@ pub async fn set_password(
     password::vet(&password, &user.email, &user.name)?;
     let hash = api.passwords.hash(password, salt(api)).await?;
     let id = user.id;
-    let (new, by) = (Beginning::of(api, browser, Holder::User(id)), actor_of(api, browser, id));
+    let (new, by) = (Beginning::of(api, browser, Holder::User(id)), actor_of(&api.store.registry(), browser, id));
     let set = api.store.change(id.account(), move |staging| {
         let ticket = staging.use_ticket(link.account(), &link.hash())?;
         if ticket.errand.user() != Some(id) {
@@ -106,22 +106,24 @@ pub async fn come_in(api: &Api, browser: &Browser, text: &str) -> Result<Entered
         Errand::Portal(guest) => Holder::Guest(guest),
         Errand::Invite(_) | Errand::Reset(_) => return Err(no_link()),
     };
-    let user = match &holder {
-        Holder::User(user) => Some(*user),
-        Holder::Guest(_) => None,
+    let (user, by) = match &holder {
+        Holder::User(user) => (Some(*user), actor_of(&api.store.registry(), browser, *user)),
+        Holder::Guest(guest) => (None, actor_of_guest(browser, guest)),
     };
     let (new, account) = (Beginning::of(api, browser, holder), link.account());
-    let by = user.map(|user| actor_of(api, browser, user));
     let begun = api.store.change(account, move |staging| {
         staging.use_ticket(account, &link.hash())?;
-        if let Some((id, by)) = user.zip(by) {
+        if let Some(id) = user {
             staging.update_user(id, |user, now| {
                 user.logged_in_at = Some(now);
                 Ok(())
             })?;
             staging.note_deed(by, Deed::new(account, "user.logged_in", id));
+            return new.begin(staging);
         }
-        new.begin(staging)
+        let begun = new.begin(staging)?;
+        staging.note_deed(by, Deed::new(account, "portal.entered", begun.session.id));
+        Ok(begun)
     });
     Ok(Entered::In(begun.await.map_err(used_meanwhile)?))
 }
@@ -162,13 +164,4 @@ fn owner_of(staging: &crate::store::Staging<'_>, account: u32) -> Option<UserId>
     let mut owners =
         registry.people().of(account).filter(|user| user.role == Role::Owner && user.disabled_at.is_none());
     owners.next().map(|user| user.id)
-}
-
-/// Lets somebody in whom an identity provider knows, or who was found otherwise to be this user.
-pub async fn let_in(api: &Api, browser: &Browser, user: UserId) -> Result<Entered, Problem> {
-    let begun = enter(api, browser, user, "user.logged_in", |user, _| match user.disabled_at {
-        None => Ok(()),
-        Some(_) => Err(Refusal::NotFound("user")),
-    });
-    Ok(Entered::In(begun.await?))
 }
