@@ -39,6 +39,7 @@ pub fn of_store(config: &Config) -> store::Settings {
         group_bytes_max: from.group_bytes_max,
         fan_out_max: store::FAN_OUT_MAX,
         ahead_bytes_min: store::AHEAD_BYTES_MIN,
+        journal_max: store::JOURNAL_MAX,
         master_keys: master_keys(from),
         memory: None,
         retention: store::Retention {

@@ -31,6 +31,7 @@ pub(crate) mod retention_clock;
 pub(crate) mod settings;
 pub(crate) mod state;
 pub(crate) mod stats;
+pub(crate) mod stream;
 pub(crate) mod trying;
 pub(crate) mod webhooks;
 
@@ -61,7 +62,8 @@ fn routes(to: &mut impl TakesRoutes) {
     to.service(events::publish::publish)
         .service(events::routes::list)
         .service(events::routes::show)
-        .service(events::routes::deliveries);
+        .service(events::routes::deliveries)
+        .service(events::audience::list);
     to.service(events::leaving::delete)
         .service(events::leaving::purge)
         .service(events::leaving::delete_many)
@@ -92,6 +94,7 @@ fn routes(to: &mut impl TakesRoutes) {
     to.service(dead_letters::routes::list).service(dead_letters::routes::replay).service(dead_letters::routes::discard);
     to.service(jobs::routes::list).service(jobs::routes::show).service(jobs::routes::cancel);
     to.service(audit::list).service(master_keys::show).service(master_keys::reload).service(retention_clock::trust);
+    to.service(stream::routes::follow);
     to.service(stats::routes::of_account).service(stats::routes::of_webhook);
     to.service(accounts::routes::create)
         .service(accounts::routes::list)

@@ -1,6 +1,7 @@
 //! What all handlers share: the store, the dialects, the settings, and what is kept in mind of keys and connections. What
 //! stays true: it knows no route.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use actix_web::error::BlockingError;
@@ -43,6 +44,11 @@ const ASKED_LATER_BYTES_MAX: usize = 32 << 20;
 const POLL_BYTES: usize = 8 * 1024;
 /// Such calls that may wait at once.
 const POLLS_MAX: usize = 2048;
+
+/// What one stream holds, about: its connection is bounded elsewhere, and what it tells lies in the store.
+const STREAM_BYTES: usize = 64 * 1024;
+/// Streams that may be read at once.
+const STREAMS_MAX: usize = 256;
 
 /// A setting of the server.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -205,6 +211,10 @@ pub struct Api {
     pub(crate) asked_later: Arc<ByteBudget>,
     /// Room for calls that wait for deliveries.
     polls: Arc<ByteBudget>,
+    /// Room for streams.
+    streams: Arc<ByteBudget>,
+    /// Streams that were ended since their readers were too slow.
+    pub(crate) streams_dropped: AtomicU64,
     pub(crate) served: Served,
     pub(crate) described: OnceLock<Described>,
 }
@@ -240,6 +250,8 @@ impl Api {
             bodies: ByteBudget::new(settings.bodies_bytes_max),
             asked_later: ByteBudget::new(ASKED_LATER_BYTES_MAX),
             polls: ByteBudget::new(POLLS_MAX * POLL_BYTES),
+            streams: ByteBudget::new(STREAMS_MAX * STREAM_BYTES),
+            streams_dropped: AtomicU64::new(0),
             settings,
             outbound,
             served: Served::default(),
@@ -275,6 +287,17 @@ impl Api {
     /// Calls that wait for deliveries.
     pub(crate) fn polls(&self) -> usize {
         self.polls.held_bytes() / POLL_BYTES
+    }
+
+    /// Lets somebody read a stream, until what is returned is dropped.
+    pub(crate) fn may_stream(&self, account: AccountNumber) -> Result<Charge, NoRoom> {
+        let mut place = self.streams.charge(account);
+        place.grow_to(STREAM_BYTES).map(|()| place)
+    }
+
+    /// Streams that are read.
+    pub(crate) fn streams(&self) -> usize {
+        self.streams.held_bytes() / STREAM_BYTES
     }
 
     /// Forgets what was counted for a key that is gone.

@@ -122,6 +122,11 @@ parts! {
         /// Purge the payload of many events: those of `ids`, or those that a filter selects.
         "events.bulk.purge" purge POST "/api/v1/events/purge" () body;
     }
+    /// Who got an event.
+    events_audience EventsAudience {
+        /// List which webhooks got an event, and why the others did not.
+        "events.audience.list" list GET "/api/v1/events/{id}/audience" (id) pages;
+    }
     /// Deliveries of an event.
     events_deliveries EventsDeliveries {
         /// List an event's deliveries, newest first: replays, then those that were made when it was accepted.

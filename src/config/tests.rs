@@ -212,6 +212,8 @@ fn headers_for_a_collector_are_read_as_one_line_says_them() {
     let of = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     assert_eq!((of("Authorization"), of("X-Scope-OrgID")), (Some("Basic dTpw=="), Some("main")));
     assert_eq!((config.traces.sample_ratio, config.metrics.accounts_max), (0.25, 7));
+    let loosened: Vec<_> = config.loosened().into_iter().map(|(knob, _)| knob).collect();
+    assert_eq!(loosened, ["metrics.accounts_max"], "it tells strangers of accounts");
     assert!(!format!("{config:?}{:?}", config.knobs()).contains("dTpw"), "it lets its holder in");
     assert_eq!(read("[traces]\nsample_ratio = 0", &[]).expect("fits").traces.sample_ratio, 0.0);
 }

@@ -3,8 +3,6 @@
 
 use std::fmt::Write;
 
-use actix_web::HttpResponse;
-use actix_web::http::header;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What stands for itself in a part of a path.
@@ -48,11 +46,6 @@ pub fn changed(asked: &str, changes: &[(&str, Option<&str>)]) -> String {
         .collect();
     let kept = kept.iter().map(|(name, value)| (name.as_str(), Some(value.as_str())));
     with_query(path, kept.chain(changes.iter().copied()))
-}
-
-/// Sends on to another page.
-pub fn see_other(address: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish()
 }
 
 /// Whether it is an address that may be a link: others may have written it.

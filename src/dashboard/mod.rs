@@ -5,8 +5,11 @@
 mod assets;
 mod away;
 mod brand;
+mod contracts;
+mod events;
 mod frame;
 mod links;
+mod live;
 mod overview;
 mod parts;
 mod people;
@@ -14,6 +17,7 @@ mod portal;
 mod posted;
 mod reading;
 mod seat;
+mod sent_on;
 mod server;
 mod sheet;
 mod trying;
@@ -41,7 +45,7 @@ pub fn no_routes(to: &mut web::ServiceConfig) {
 
 /// The pages of one account, below wherever they are: in the dashboard and in its portal.
 fn pages(scope: Scope) -> Scope {
-    scope.configure(overview::routes)
+    scope.configure(overview::routes).configure(events::routes).configure(live::routes).configure(contracts::routes)
 }
 
 /// Those that a portal does not have: who is of the account, and what the operator sees of it.

@@ -3,6 +3,7 @@
 
 pub mod ability;
 pub mod account;
+pub mod audience;
 pub mod audit;
 pub mod backoff;
 pub mod blocks;
@@ -17,6 +18,7 @@ pub mod event;
 pub mod event_type;
 pub mod explain;
 pub mod guard;
+pub mod happening;
 pub mod id;
 pub mod job;
 pub mod json;

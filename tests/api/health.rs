@@ -143,12 +143,14 @@ const ROUTES: &str = "
     GET /api/v1/event-types/{name}
     GET /api/v1/events
     GET /api/v1/events/{id}
+    GET /api/v1/events/{id}/audience
     GET /api/v1/events/{id}/deliveries
     GET /api/v1/jobs
     GET /api/v1/jobs/{id}
     GET /api/v1/master-keys
     GET /api/v1/settings
     GET /api/v1/stats
+    GET /api/v1/stream
     GET /api/v1/users
     GET /api/v1/users/{id}
     GET /api/v1/users/{id}/sessions

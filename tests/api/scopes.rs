@@ -119,7 +119,8 @@ impl Operation {
                 (_, part) => part,
             };
         }
-        parts.join("/")
+        // A stream that follows never ends.
+        if self.id == "stream.follow" { "/api/v1/stream?follow=false".into() } else { parts.join("/") }
     }
 
     /// The request, still with the admin's key.

@@ -7,6 +7,7 @@ import json
 import os
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import hookwheel
@@ -198,6 +199,22 @@ class Day(unittest.TestCase):
         last.ack()
         last.ack()
         self.assertEqual(last.lease.event_id, receipts[2].id)
+
+    def test_what_happens_is_told_as_it_happens_and_from_a_place_on(self) -> None:
+        stream = self.hw.stream.follow(kind="event", event_type="task.*")
+        with ThreadPoolExecutor(1) as beside:
+            first = beside.submit(lambda: next(stream))
+            while not first.done():
+                self.hw.events.publish("order.paid", 1)
+                self.hw.events.publish("task.created", 1)
+            begun = first.result()
+        self.assertEqual((begun.kind, begun.data["type"]), ("event", "task.created"))
+        self.hw.events.publish("task.created", 2, id="the-last")
+        since = list(self.hw.stream.follow(last_event_id=begun.id, forever=False))
+        self.assertEqual(since[-1].data["id"], "the-last")
+        self.assertEqual(list(self.hw.stream.follow(last_event_id=since[-1].id, forever=False)), [])
+        with self.assertRaises(hookwheel.BadRequest):
+            next(self.hw.stream.follow(last_event_id="nothing"))
 
     def test_secrets_are_rotated_and_pairs_verified(self) -> None:
         webhook, old = self.webhook()

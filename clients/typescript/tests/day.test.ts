@@ -80,6 +80,27 @@ describe("a day", () => {
     assert.deepEqual(seen, [0, 1]);
   });
 
+  it("tells what happens as it happens, and from a place on", async () => {
+    const { hw } = await account();
+    const stream = hw.stream.follow({ kind: "event", event_type: "task.*" });
+    const seen: hookwheel.Message[] = [];
+    const first = stream.next().then(({ value }) => seen.push(value as hookwheel.Message));
+    while (seen.length === 0) {
+      await hw.events.publish("order.paid", 1);
+      await hw.events.publish("task.created", 1);
+    }
+    await first;
+    await stream.return();
+    const begun = seen[0]!;
+    assert.deepEqual([begun.kind, begun.data["type"]], ["event", "task.created"]);
+    const id = newly("last");
+    await hw.events.publish("task.created", 2, { id });
+    const since: hookwheel.Message[] = [];
+    for await (const one of hw.stream.follow({ last_event_id: begun.id!, forever: false })) since.push(one);
+    assert.equal(since.at(-1)!.data["id"], id);
+    await assert.rejects(hw.stream.follow({ last_event_id: "nothing" }).next(), (error) => error instanceof hookwheel.BadRequest);
+  });
+
   it("accepts events once and batches whole", async () => {
     const { hw } = await account();
     const id = newly("order");

@@ -196,6 +196,20 @@ impl Seated {
         Who { person: self.person(), abilities: self.abilities(), is_of_server: self.is_of_server() }
     }
 
+    /// Whether the session goes on, and its holder is still what that one was when it was looked at: whoever reads for hours may do
+    /// so no longer.
+    pub fn is_still_let_in(&self, api: &Api) -> bool {
+        let (place, hash) = (self.token.place(), self.token.hash());
+        let (session, now) = (api.store.session(place, &hash).ok().flatten(), api.clock.now());
+        let goes_on = session.is_some_and(|session| !session.has_ended(now, api.settings.people.session_idle_ms));
+        let registry = api.store.registry();
+        let is_same = |user: &Arc<User>| {
+            let known = registry.people().user(place);
+            known.is_some_and(|known| known.disabled_at.is_none() && known.role == user.role)
+        };
+        goes_on && registry.is_served(self.home.number) && self.user.as_ref().is_none_or(is_same)
+    }
+
     /// As the audit log names the holder.
     pub fn person(&self) -> Person {
         match (&self.user, &self.session.holder) {

@@ -170,6 +170,18 @@ impl Problem {
         }
     }
 
+    /// 429 or 503: as many streams are read as may be.
+    pub fn too_many_streams(no_room: NoRoom) -> Self {
+        let message = "as many streams are read as may be at once; end one, or come back later";
+        match no_room {
+            NoRoom::AtAll => Self::busy(Code::TooManyStreams, message, RETRY_LATER_SECONDS),
+            NoRoom::OfAccount => Self {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                ..Self::busy(Code::TooManyStreams, format!("of this account {message}"), RETRY_LATER_SECONDS)
+            },
+        }
+    }
+
     /// 503: as many passwords are tried and wait to be as may.
     pub fn too_many_passwords() -> Self {
         let message = "too many people are logging in at this moment; try again in a few seconds";

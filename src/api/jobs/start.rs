@@ -3,7 +3,7 @@
 
 use actix_web::HttpResponse;
 
-use super::view::{CountView, view};
+use super::view::{CountView, JobView, view};
 use crate::api::Api;
 use crate::api::access::auth::Tenant;
 use crate::api::http::problem::Problem;
@@ -46,18 +46,33 @@ async fn respond(
     dry_run: bool,
     idempotency: Option<Idempotency>,
 ) -> Result<HttpResponse, Problem> {
-    if dry_run {
-        let store = api.store.clone();
-        let count = api.read(tenant.account().number, move || store.count(&bulk)).await??;
-        let (skipped, examined) = (count.skipped + missing, count.examined + missing);
-        return Ok(Reply::ok(CountView { count: count.count, skipped, examined, complete: count.complete }));
+    match dry_run {
+        true => Ok(Reply::ok(count(api, tenant, bulk, missing).await?)),
+        false => Ok(Reply::accepted(start(api, tenant, bulk, missing, idempotency).await?)),
     }
+}
+
+/// Counts what `bulk` would do now; of what was named, so many are not there.
+pub async fn count(api: &Api, tenant: &Tenant, bulk: Bulk, missing: u64) -> Result<CountView, Problem> {
+    let store = api.store.clone();
+    let count = api.read(tenant.account().number, move || store.count(&bulk)).await??;
+    let (skipped, examined) = (count.skipped + missing, count.examined + missing);
+    Ok(CountView { count: count.count, skipped, examined, complete: count.complete })
+}
+
+/// Makes a job of `bulk`, once for an `Idempotency-Key`.
+pub async fn start(
+    api: &Api,
+    tenant: &Tenant,
+    bulk: Bulk,
+    missing: u64,
+    idempotency: Option<Idempotency>,
+) -> Result<JobView, Problem> {
     let made = api.change(tenant, move |staging| {
         let (job, is_new) = staging.create_job_once(bulk, missing, idempotency)?;
         Ok((is_new.then(|| deed(&job, "started")), job))
     });
-    let job = made.await?;
-    Ok(Reply::accepted(view(&api.store, &job)))
+    Ok(view(&api.store, &made.await?))
 }
 
 /// What was done with a job, such as `replay.started`, and what it selects by.

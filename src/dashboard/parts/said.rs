@@ -17,6 +17,8 @@ const SAID: &[(&str, &str)] = &[
     ("cancelled", "Stopped where it was."),
     ("revoked", "Revoked."),
     ("published", "Published."),
+    ("purged", "Purged. That it was, and how it was delivered, stays."),
+    ("none-chosen", "Nothing was chosen, so nothing was done."),
     ("read-again", "Read again. What others have sealed is being sealed again with the first."),
     ("logged-out", "Logged out."),
     ("renamed", "Your name was changed."),

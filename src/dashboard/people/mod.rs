@@ -12,7 +12,6 @@ pub mod team;
 mod ticket;
 mod you;
 
-pub use super::links::see_other;
 use actix_web::web;
 
 /// The pages that are of no account.

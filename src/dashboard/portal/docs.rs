@@ -73,6 +73,13 @@ fn block(block: &Block) -> Markup {
                 html! { ul { (items) } }
             }
         }
+        Block::Tabs { tabs, .. } => html! {
+            @for tab in tabs {
+                details { summary { (tab.title) } @for one in &tab.blocks { (self::block(one)) } }
+            }
+        },
+        // They lead out of it.
+        Block::Cards(_) | Block::Trial(_) => html! {},
         Block::Details { summary, blocks } => html! {
             details { summary { (text(summary)) } @for one in blocks { (self::block(one)) } }
         },
@@ -85,6 +92,8 @@ fn text(text: &Text) -> Markup {
             @match part {
                 Inline::Plain(words) => (words),
                 Inline::Code(code) => code { (code) },
+                Inline::Strong(words) => strong { (words) },
+                Inline::Emphasis(words) => em { (words) },
                 Inline::Link { text: words, to } => {
                     @if to.starts_with('#') { a href=(to) { (words) } } @else { (words) }
                 }

@@ -17,10 +17,10 @@ use crate::dashboard::links::part;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::field::{Field, wrong};
 use crate::dashboard::parts::{copy, empty, pager, time};
-use crate::dashboard::people::see_other;
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::reading::{read, window};
 use crate::dashboard::seat::{Looks, Seat};
+use crate::dashboard::sent_on::see_other;
 use crate::domain::account::Scope;
 use crate::domain::time::{DAY_MS, UnixMs, rfc3339};
 
