@@ -152,8 +152,8 @@ parts! {
         "webhooks.enable" enable POST "/api/v1/webhooks/{id}/enable" (id) plain;
         /// Hold the deliveries of a webhook, with a reason.
         "webhooks.disable" disable POST "/api/v1/webhooks/{id}/disable" (id) body;
-        /// Hold the deliveries of a webhook for a while.
-        "webhooks.pause" pause POST "/api/v1/webhooks/{id}/pause" (id) plain;
+        /// Hold the deliveries of a webhook for a while, or until a time.
+        "webhooks.pause" pause POST "/api/v1/webhooks/{id}/pause" (id) body;
         /// Let the deliveries of a paused webhook out again.
         "webhooks.resume" resume POST "/api/v1/webhooks/{id}/resume" (id) plain;
         /// Call a webhook's endpoint to see how it is.

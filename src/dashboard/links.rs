@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use actix_web::HttpResponse;
+use actix_web::http::header;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What stands for itself in a part of a path.
@@ -46,6 +48,16 @@ pub fn changed(asked: &str, changes: &[(&str, Option<&str>)]) -> String {
         .collect();
     let kept = kept.iter().map(|(name, value)| (name.as_str(), Some(value.as_str())));
     with_query(path, kept.chain(changes.iter().copied()))
+}
+
+/// Sends on to another page.
+pub fn see_other(address: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish()
+}
+
+/// The documentation of a contract, at its part on signatures.
+pub fn docs_of(dialect: &str) -> String {
+    format!("/docs/webhooks/{}#verifying-signatures", part(dialect))
 }
 
 /// Whether it is an address that may be a link: others may have written it.

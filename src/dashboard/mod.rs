@@ -7,6 +7,7 @@ mod away;
 mod brand;
 mod contracts;
 mod events;
+mod find;
 mod frame;
 mod links;
 mod live;
@@ -17,10 +18,10 @@ mod portal;
 mod posted;
 mod reading;
 mod seat;
-mod sent_on;
 mod server;
 mod sheet;
 mod trying;
+mod webhooks;
 
 use actix_web::middleware::from_fn;
 use actix_web::{Scope, web};
@@ -45,7 +46,13 @@ pub fn no_routes(to: &mut web::ServiceConfig) {
 
 /// The pages of one account, below wherever they are: in the dashboard and in its portal.
 fn pages(scope: Scope) -> Scope {
-    scope.configure(overview::routes).configure(events::routes).configure(live::routes).configure(contracts::routes)
+    scope
+        .configure(overview::routes)
+        .configure(find::routes)
+        .configure(webhooks::routes)
+        .configure(events::routes)
+        .configure(live::routes)
+        .configure(contracts::routes)
 }
 
 /// Those that a portal does not have: who is of the account, and what the operator sees of it.

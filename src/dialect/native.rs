@@ -158,6 +158,7 @@ pub const WEBHOOK: &Known = &[
     ("consecutive_failures", Kind::Plain),
     ("failing_since", Kind::Time),
     ("probe_at", Kind::Time),
+    ("resume_at", Kind::Time),
     ("pauses", Kind::Plain),
     ("paused_until", Kind::Time),
 ];

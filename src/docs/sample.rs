@@ -224,6 +224,7 @@ impl<'a> Example<'a> {
         }
         native.insert("failing_since".into(), Value::Null);
         native.insert("probe_at".into(), Value::Null);
+        native.insert("resume_at".into(), Value::Null);
         native.insert("pauses".into(), json!(0));
         native.insert("paused_until".into(), Value::Null);
         native
@@ -246,7 +247,7 @@ impl<'a> Example<'a> {
     /// The same where nothing else is asked about, with how its deliveries stand.
     pub fn webhook_with_lane(&self) -> Map<String, Value> {
         let mut native = self.webhook();
-        let lane = json!({"window": 7, "places": 0, "waits_for": "nothing_to_send", "until": null});
+        let lane = json!({"window": 7, "places": 0, "wanted": null, "waits_for": "nothing_to_send", "until": null});
         native.insert("lane".into(), lane);
         native
     }

@@ -11,6 +11,8 @@ pub struct Standing {
     pub window: usize,
     /// Deliveries that are out.
     pub places: usize,
+    /// Of one that is pulled: how many more the consumers ask for that wait now; 0 of others.
+    pub wanted: usize,
     /// What the next one waits for; `None`: it goes out now.
     pub wait: Option<Wait>,
 }
@@ -103,7 +105,7 @@ mod tests {
     #[test]
     fn whether_there_is_anything_left_to_send_the_counters_say() {
         let waits = |wait, open, is_ordered| {
-            let standing = Standing { window: 4, places: 2, wait }.with_open(open, is_ordered);
+            let standing = Standing { window: 4, places: 2, wanted: 0, wait }.with_open(open, is_ordered);
             standing.wait.map(|wait| (wait.why.word(), wait.until))
         };
         let full = Some(Why::WindowFull.for_now());

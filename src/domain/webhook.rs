@@ -39,6 +39,9 @@ pub const TEXTS_BYTES_MAX: usize = 30 * 1024;
 /// The deadline of one attempt.
 pub const TIMEOUT_SECONDS_MAX: u32 = 120;
 
+/// How long a webhook may be paused where that has an end: 30 days.
+pub const PAUSE_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
+
 /// A webhook as it is stored. `None` in a setting means the dialect's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
@@ -108,6 +111,8 @@ pub struct Webhook {
     pub notices: Option<Notices>,
     /// How its deliveries come to who wants them.
     pub mode: Mode,
+    /// When it goes on by itself; only of one that is paused.
+    pub resumes_at: Option<UnixMs>,
 }
 
 impl Webhook {
@@ -147,6 +152,7 @@ impl Webhook {
             shape: None,
             notices: None,
             mode: Mode::Push,
+            resumes_at: None,
         }
     }
 

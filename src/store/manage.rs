@@ -83,6 +83,9 @@ impl Staging<'_> {
         let mut webhook = self.webhook_of(account, id)?;
         let (was_active, before) = (webhook.is_active(), webhook.status.clone());
         change(&mut webhook, self.now())?;
+        if !matches!(webhook.status, Status::Paused { .. }) {
+            webhook.resumes_at = None;
+        }
         self.refuse_too_many_orders(&webhook)?;
         self.refuse_taken_uid(&webhook)?;
         self.refuse_too_many_hearers(&webhook, 0)?;

@@ -204,6 +204,8 @@ async fn webhooks_are_found_by_what_they_are() {
         ("url=PAY.example", vec!["Billing"]),
         ("url=example.com", vec!["Billing", "Bill"]),
         ("name=bill", vec!["Billing", "Bill"]),
+        ("text=FIND.example", vec!["Search"]),
+        ("text=bill&dialect=taskflow", vec!["Bill"]),
         ("status=paused", vec!["Search"]),
         ("event_type=task.done", vec!["Billing", "Bill"]),
         ("event_type=note.done&status=paused", vec!["Search"]),

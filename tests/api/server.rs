@@ -94,7 +94,7 @@ impl Outbound for Nobody {
     }
     fn standing(&self, _: WebhookNumber) -> BoxFuture<'static, Option<Standing>> {
         let wait = Some(Why::RateLimited.until(START_MS + 1_000));
-        Box::pin(async move { Some(Standing { window: 4, places: 0, wait }) })
+        Box::pin(async move { Some(Standing { window: 4, places: 0, wanted: 0, wait }) })
     }
     fn trouble(&self) -> Option<&'static str> {
         None

@@ -385,10 +385,10 @@ async fn a_webhooks_own_reply_says_how_its_deliveries_stand() {
     let body = json!({"url": "https://example.com/hook", "events": ["a"]});
     let path = format!("/api/v1/webhooks/{}", id(&server.post("/api/v1/webhooks").json(body).send().await.data(201)));
     let lane = async || server.get(&path).send().await.data(200)["lane"].clone();
-    let nothing = json!({"window": 4, "places": 0, "waits_for": "nothing_to_send", "until": null});
+    let nothing = json!({"window": 4, "places": 0, "wanted": null, "waits_for": "nothing_to_send", "until": null});
     assert_eq!(lane().await, nothing, "none is open, whatever the lane would wait for");
     server.post("/api/v1/events").json(json!({"type": "a", "data": 1})).send().await.data(202);
-    let limited = json!({"window": 4, "places": 0, "waits_for": "rate_limited", "until": "2023-11-14T22:13:21.000Z"});
+    let limited = json!({"window": 4, "places": 0, "wanted": null, "waits_for": "rate_limited", "until": "2023-11-14T22:13:21.000Z"});
     assert_eq!(lane().await, limited);
     server.stop().await;
 }
@@ -449,5 +449,42 @@ async fn a_mistake_is_said_once_with_what_is_nearest_and_where_it_is() {
     let message = "limt: is not known here; did you mean limit? There are: url, name, event_type, status, dialect, uid, \
                    tag, channel, limit, cursor, order, count";
     assert_eq!(query.json["error"]["message"], message);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_pause_may_have_an_end_and_said_again_it_is_another() {
+    let server = Server::start().await;
+    let body = json!({"url": "https://example.com/hook", "events": ["a"]});
+    let path = format!("/api/v1/webhooks/{}", id(&server.post("/api/v1/webhooks").json(body).send().await.data(201)));
+    let pause = async |how: Value| server.post(&format!("{path}/pause")).json(how).send().await;
+    let paused = pause(json!({"seconds": 60})).await.data(200);
+    assert_eq!((&paused["status"], &paused["resume_at"]), (&json!("paused"), &json!("2023-11-14T22:14:20.000Z")));
+    let paused = pause(json!({"until": "2023-11-14T22:15:20Z"})).await.data(200);
+    assert_eq!(paused["resume_at"], "2023-11-14T22:15:20.000Z");
+    assert_eq!(pause(json!({})).await.data(200)["resume_at"], Value::Null, "until somebody resumes it");
+    for (how, field) in [
+        (json!({"seconds": 0}), "seconds"),
+        (json!({"seconds": 2_592_001}), "seconds"),
+        (json!({"until": "2023-11-14T22:13:20Z"}), "until"),
+        (json!({"until": "2024-11-14T22:13:20Z"}), "until"),
+        (json!({"until": "2023-11-14T22:15:20Z", "seconds": 1}), "seconds"),
+    ] {
+        assert_eq!(pause(how).await.error(400, "invalid_field"), field);
+    }
+    pause(json!({"seconds": 60})).await.data(200);
+    server.clock.turn_to(START_MS + 60_000);
+    // Whatever is written wakes who lets it go on.
+    server.ask("PATCH", &path).json(json!({"name": "x"})).send().await.data(200);
+    let mut status = json!("paused");
+    for _ in 0..1_000 {
+        status = server.get(&path).send().await.data(200)["status"].clone();
+        if status == "active" {
+            break;
+        }
+    }
+    assert_eq!(status, "active");
+    let audit = server.get("/api/v1/audit?action=webhook.resumed").send().await;
+    assert_eq!(audit.json["data"].as_array().map(Vec::len), Some(1), "{}", audit.text);
     server.stop().await;
 }

@@ -19,3 +19,4 @@ mod portal;
 mod provider;
 mod server;
 mod trying;
+mod webhooks;

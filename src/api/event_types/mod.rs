@@ -4,6 +4,7 @@
 pub mod catalogue;
 mod input;
 pub mod loading;
+pub mod offered;
 pub mod routes;
 pub mod view;
 mod writing;

@@ -16,7 +16,8 @@ use crate::domain::rate_limit::REQUESTS_MAX;
 use crate::domain::retry::{DELAY_SECONDS_MAX, JITTER_PERCENT_MAX, RETRIES_MAX};
 use crate::domain::secret::{OVERLAP_SECONDS_DEFAULT, OVERLAP_SECONDS_MAX};
 use crate::domain::webhook::{
-    ALLOW_MAX, DESCRIPTION_CHARS_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, NAME_CHARS_MAX, TIMEOUT_SECONDS_MAX,
+    ALLOW_MAX, DESCRIPTION_CHARS_MAX, FILTERS_MAX, MAX_IN_FLIGHT_MAX, NAME_CHARS_MAX, PAUSE_SECONDS_MAX,
+    TIMEOUT_SECONDS_MAX,
 };
 
 /// What is said of an object as a whole, none of whose fields must be there by itself.
@@ -40,6 +41,7 @@ pub fn bounds(of: &str, field: &str) -> Option<Value> {
         ("DisableRule", "consecutive_failures") => json!({"minimum": 1, "maximum": FAILURES_MAX}),
         ("DisableRule", "failing_seconds" | "probe_after_seconds") => json!({"minimum": 1, "maximum": SECONDS_MAX}),
         ("DisableRule", "gone" | "exhausted") => json!({"default": false}),
+        ("WebhookPause", "seconds") => json!({"minimum": 1, "maximum": PAUSE_SECONDS_MAX}),
         ("WebhookDisable", "reason") => json!({"minLength": 1, "maxLength": NAME_CHARS_MAX}),
         ("SecretRotate", "overlap_seconds") => {
             json!({"minimum": 0, "maximum": OVERLAP_SECONDS_MAX, "default": OVERLAP_SECONDS_DEFAULT})

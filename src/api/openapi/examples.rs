@@ -29,6 +29,7 @@ fn special(of: &str, field: &str) -> Option<Value> {
         ("", "wait") => json!(20),
         ("", "lease") => json!(30),
         ("LeasesExtend", "seconds") => json!(60),
+        ("WebhookPause", "seconds") => json!(3600),
         (_, "leases") => json!([format!("{ID}_1_5f0c2b1e")]),
         ("", "uid") => json!("warehouse"),
         ("", "tag") => json!("billing"),
@@ -153,7 +154,7 @@ fn usual(field: &str) -> Option<Value> {
         "format" => json!("markdown"),
         "Idempotency-Key" => json!("import-2026-01-15-1"),
         "count" | "done" | "examined" | "scrubbed" | "accepted" | "deliveries" | "succeeded" => json!(12),
-        "open" | "failed" | "failed_attempts" | "retried" | "window" => json!(4),
+        "open" | "failed" | "failed_attempts" | "retried" | "window" | "wanted" => json!(4),
         "skipped" | "dead" | "consecutive_failures" | "pauses" | "places" | "rate_limited" => json!(1),
         _ => return None,
     })

@@ -118,6 +118,11 @@ pub struct AuthView {
 }
 
 impl AuthView {
+    /// Which way it is.
+    pub fn word(&self) -> &'static str {
+        self.kind
+    }
+
     /// As who may change it or not sees it.
     pub fn of(auth: &EndpointAuth, may_manage: bool) -> Self {
         let there = |field: &str| (auth.secret_field() == field).then_some(true);

@@ -7,13 +7,15 @@ use crate::api::openapi::words::WebhookStatus;
 use crate::domain::Invalid;
 use crate::domain::event::check_type;
 use crate::domain::selection::WebhookSelection;
-use crate::domain::webhook::SHOWN_STATUSES;
+use crate::domain::webhook::{SHOWN_STATUSES, Webhook};
 
 /// Which webhooks to list.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct WebhooksFilter {
+    /// Only those with this in their name, their URL, your own id or ours; upper and lower case are the same.
+    pub text: Option<String>,
     /// Only those with this in their URL, such as its host; upper and lower case are the same.
     pub url: Option<String>,
     /// Only those with this in their name; upper and lower case are the same.
@@ -33,9 +35,36 @@ pub struct WebhooksFilter {
     pub channel: Option<String>,
 }
 
+/// Which webhooks, read.
+#[derive(Debug, Clone, Default)]
+pub struct Sought {
+    selection: WebhookSelection,
+    /// In lower case.
+    text: Option<String>,
+}
+
+impl Sought {
+    /// Whether a webhook is among them, of which whoever asks sees this URL.
+    pub fn wants(&self, webhook: &Webhook, url: Option<&str>) -> bool {
+        let has = |text: &str, place: &str| place.to_lowercase().contains(text);
+        let is_found = |text: &String| {
+            let id = webhook.id.to_string();
+            let places = [webhook.name.as_deref(), url, webhook.uid.as_deref(), Some(id.as_str())];
+            places.into_iter().flatten().any(|place| has(text, place))
+        };
+        self.selection.wants(webhook, url) && self.text.as_ref().is_none_or(is_found)
+    }
+}
+
 impl WebhooksFilter {
     /// Reads it.
-    pub fn read(self) -> Result<WebhookSelection, Invalid> {
+    pub fn read(mut self) -> Result<Sought, Invalid> {
+        let text = self.text.take().map(|text| text.to_lowercase());
+        Ok(Sought { selection: self.selection()?, text })
+    }
+
+    /// Reads all but `text`.
+    pub fn selection(self) -> Result<WebhookSelection, Invalid> {
         let checked = self.event_type.as_deref().map_or(Ok(()), check_type);
         checked.map_err(|invalid| Invalid { field: "event_type".into(), ..invalid })?;
         Ok(WebhookSelection {
@@ -48,5 +77,29 @@ impl WebhooksFilter {
             tag: self.tag,
             channel: self.channel,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::endpoint::EndpointUrl;
+    use crate::domain::webhook::EventFilter;
+
+    #[test]
+    fn a_text_is_sought_wherever_people_would_look_for_it() {
+        let url = EndpointUrl::parse("https://api.example.com/Hook", false).expect("a URL");
+        let mut webhook = Webhook::new(1, "standard", url, vec![EventFilter::All]);
+        (webhook.name, webhook.uid) = (Some("Acme production".into()), Some("crm-7".into()));
+        let shown = "https://api.example.com/Hook";
+        let finds = |text: &str| {
+            let filter = WebhooksFilter { text: Some(text.into()), ..WebhooksFilter::default() };
+            filter.read().expect("a filter").wants(&webhook, Some(shown))
+        };
+        assert!(["ACME", "/hook", "CRM-", "00000000-0000"].into_iter().all(finds));
+        assert!(!finds("globex"));
+        let both =
+            WebhooksFilter { text: Some("acme".into()), status: Some("paused".into()), ..WebhooksFilter::default() };
+        assert!(!both.read().expect("a filter").wants(&webhook, Some(shown)), "all that is said must hold");
     }
 }

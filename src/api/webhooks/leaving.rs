@@ -98,7 +98,8 @@ fn source(reach: &Reach<'_>, input: WebhooksInput) -> Result<(Source, u64), Prob
             return Err(Invalid::new(field, format!("must be 1 to {TEXT_BYTES_MAX} bytes")).into());
         }
     }
-    let selection = WebhooksFilter { url, name, event_type, status, dialect, uid, tag, channel }.read()?;
+    let selection = WebhooksFilter { text: None, url, name, event_type, status, dialect, uid, tag, channel };
+    let selection = selection.selection()?;
     match (ids, all, selection.is_open()) {
         (Some(_), true, _) | (Some(_), _, false) => {
             Err(Invalid::new("ids", "cannot stand together with all or a filter").into())

@@ -26,10 +26,24 @@ use crate::domain::webhook::Webhook;
 #[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(example = "ok")]
-enum TlsResult {
+pub enum TlsResult {
+    /// It was made.
     Ok,
+    /// It was not.
     Failed,
+    /// It was not tried.
     None,
+}
+
+impl TlsResult {
+    /// In words for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "made",
+            Self::Failed => "failed",
+            Self::None => "not tried: the endpoint is an http:// one",
+        }
+    }
 }
 
 /// How an endpoint is.
@@ -37,15 +51,15 @@ enum TlsResult {
 #[schema(as = EndpointCheck)]
 pub struct CheckView {
     /// Whether it answered at all, with any status.
-    reachable: bool,
+    pub reachable: bool,
     /// How TLS went; null if it was not reached.
-    tls: Option<TlsResult>,
+    pub tls: Option<TlsResult>,
     /// What it answered. A request without a true signature is rightly answered 401.
-    status_code: Option<u16>,
+    pub status_code: Option<u16>,
     /// How long it took, in milliseconds.
-    response_time_ms: u32,
+    pub response_time_ms: u32,
     /// Why it was not reached, or not asked: without an access token it is not.
-    error: Option<String>,
+    pub error: Option<String>,
 }
 
 /// Call a webhook's endpoint to see how it is

@@ -6,20 +6,18 @@ use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 use super::create::WebhookCreate;
 use super::filter::WebhooksFilter;
 use super::input::WebhookInput;
+use super::listing::page;
 use super::reach::{reach, shown};
-use super::view::{WebhookView, views};
+use super::view::WebhookView;
 use super::{later, meant};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May, Read, Tenant};
 use crate::api::http::body::Body;
 use crate::api::http::list::{ListQuery, answer};
-use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
+use crate::api::http::page::{PageQuery, PageReply};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
-use crate::api::masking::own_url;
-use crate::domain::account::Scope;
-use crate::domain::webhook::Webhook;
 
 /// Register a webhook
 #[utoipa::path(
@@ -32,20 +30,32 @@ use crate::domain::webhook::Webhook;
 )]
 #[post("/api/v1/webhooks")]
 pub async fn create(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
-    let reach = reach(&api, &tenant);
-    let created = match body.read::<WebhookInput>() {
-        Ok(input) => reach.create(input).await,
+    let made = match body.read::<WebhookInput>() {
+        Ok(input) => make(&api, &tenant, input).await,
         Err(problem) => Err(problem),
     };
-    let created = created.map_err(|problem| meant::told(&reach, &body.bytes, problem))?;
+    let told = |problem| meant::told(&reach(&api, &tenant), &body.bytes, problem);
+    let (data, warnings) = made.map_err(told)?;
+    Ok(Reply::with(StatusCode::CREATED, data, warnings))
+}
+
+/// Makes a webhook: as it is shown, with its secret where that was generated, and what to tell about it. Where its endpoint is to
+/// be asked once it can know the secret, that is done by and by.
+pub async fn make(
+    api: &web::Data<Api>,
+    tenant: &Tenant,
+    input: WebhookInput,
+) -> Result<(WebhookView, Vec<String>), Problem> {
+    let reach = reach(api, tenant);
+    let created = reach.create(input).await?;
     let mut data = reach.view(&created.webhook)?;
     if created.generated {
         data = data.with_secret(&created.webhook.secrets[0].secret);
     }
     if let Some(turn) = created.asked_later {
-        later::ask(api.clone(), (*tenant).clone(), &created.webhook, turn);
+        later::ask(api.clone(), tenant.clone(), &created.webhook, turn);
     }
-    Ok(Reply::with(StatusCode::CREATED, data, created.warnings))
+    Ok((data, created.warnings))
 }
 
 /// List webhooks
@@ -61,18 +71,7 @@ pub async fn list(
     ListQuery { filter, part }: ListQuery<WebhooksFilter>,
 ) -> Result<HttpResponse, Problem> {
     let (account, sought) = (tenant.account().number, filter.read()?);
-    let rows = move |api: &Api, window: Window| {
-        let reach = reach(api, &tenant);
-        let (dialects, may_manage) = (api.dialects.now(), tenant.may(Scope::Manage));
-        let wants = |webhook: &Webhook| {
-            let url = webhook.shown_url().map(|url| own_url(webhook, url, &dialects, may_manage));
-            sought.wants(webhook, url.as_deref())
-        };
-        let listed = Listed::from(reach.list(window, wants));
-        let rows = views(&api.store, &reach.onlooker(), &listed.rows)?;
-        Ok(Listed { rows, next: listed.next })
-    };
-    answer(&api, account, part, rows).await
+    answer(&api, account, part, move |api, window| page(api, &tenant, &sought, window)).await
 }
 
 /// Show a webhook, and how its deliveries stand
@@ -83,11 +82,16 @@ pub async fn list(
 )]
 #[get("/api/v1/webhooks/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let reach = reach(&api, &tenant);
-    let standing = api.outbound.standing(reach.webhook(&id)?.number()).await;
+    Ok(Reply::ok(alone(&api, &tenant, &id).await?))
+}
+
+/// A webhook with how its deliveries stand.
+pub async fn alone(api: &Api, tenant: &Tenant, id: &str) -> Result<WebhookView, Problem> {
+    let reach = reach(api, tenant);
+    let standing = api.outbound.standing(reach.webhook(id)?.number()).await;
     // As it is now, so that it fits the counters: an outcome may have come in between.
-    let webhook = reach.webhook(&id)?;
-    Ok(Reply::ok(reach.view(&webhook)?.with_lane(&webhook, standing, |at| api.store.shown(at))))
+    let webhook = reach.webhook(id)?;
+    Ok(reach.view(&webhook)?.with_lane(&webhook, standing, |at| api.store.shown(at)))
 }
 
 async fn change(tenant: &Tenant, api: &Api, id: &str, body: Body) -> Result<HttpResponse, Problem> {

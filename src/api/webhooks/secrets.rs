@@ -27,40 +27,40 @@ const SECRETS_MAX: usize = 5;
 pub struct RotateInput {
     /// The new secret; generated if left out.
     #[serde(default)]
-    secret: Option<String>,
+    pub secret: Option<String>,
     /// What is generated: `hmac`, or `ed25519`, a key pair, where the dialect has that. If left out, what the newest secret
     /// is.
     #[serde(default)]
-    signing: Option<Signing>,
+    pub signing: Option<Signing>,
     /// How long the old secrets go on signing beside it; a day if left out, at most 30 days.
     #[serde(default)]
-    overlap_seconds: Option<u64>,
+    pub overlap_seconds: Option<u64>,
 }
 
 /// The secrets that sign.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Secret)]
-struct SecretView {
+pub struct SecretView {
     /// The newest.
-    secret: Option<String>,
+    pub secret: Option<String>,
     /// Its public key, where it is a key pair: what a receiver verifies with.
-    public_key: Option<String>,
+    pub public_key: Option<String>,
     /// Older ones that still sign.
-    previous: Vec<PreviousSecret>,
+    pub previous: Vec<PreviousSecret>,
 }
 
 /// An older secret.
 #[derive(Serialize, utoipa::ToSchema)]
-struct PreviousSecret {
+pub struct PreviousSecret {
     /// The secret.
-    secret: String,
+    pub secret: String,
     /// Its public key, where it is a key pair: receivers verify with it until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
-    public_key: Option<String>,
+    pub public_key: Option<String>,
     /// It signs until then.
     #[schema(format = DateTime)]
-    until: Option<String>,
+    pub until: Option<String>,
 }
 
 /// Show a webhook's signing secret, and older ones that still sign
@@ -71,10 +71,7 @@ struct PreviousSecret {
 )]
 #[get("/api/v1/webhooks/{id}/secret")]
 pub async fn show(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let webhook = reach(&api, &tenant).webhook(&id)?;
-    let deed = Deed::to_webhook(webhook.account, "secret_shown", webhook.id);
-    api.change(&tenant, move |_| Ok((Some(deed), ()))).await?;
-    Ok(Reply::ok(secrets(&webhook, &api)))
+    Ok(Reply::ok(reach(&api, &tenant).secret(&id).await?))
 }
 
 /// Give a webhook a new signing secret; the old one signs beside it for a while
@@ -96,7 +93,8 @@ pub async fn rotate(
     Ok(Reply::with(StatusCode::OK, secrets(&webhook, &api), warnings))
 }
 
-fn secrets(webhook: &Webhook, api: &Api) -> SecretView {
+/// The secrets of a webhook that sign now.
+pub fn secrets(webhook: &Webhook, api: &Api) -> SecretView {
     let now = api.clock.now();
     let mut signing = webhook.secrets.iter().filter(|one| one.signs_at(now));
     let dialects = api.dialects.now();
@@ -115,6 +113,14 @@ fn secrets(webhook: &Webhook, api: &Api) -> SecretView {
 }
 
 impl Reach<'_> {
+    /// The secrets of a webhook that sign now; that they were shown is written down.
+    pub async fn secret(&self, id: &str) -> Result<SecretView, Problem> {
+        let webhook = self.webhook(id)?;
+        let deed = Deed::to_webhook(webhook.account, "secret_shown", webhook.id);
+        self.api.change(self.tenant, move |_| Ok((Some(deed), ()))).await?;
+        Ok(secrets(&webhook, self.api))
+    }
+
     /// Puts a new secret first; the old ones go on signing for a while.
     pub async fn rotate(&self, id: &str, input: RotateInput) -> Result<(Webhook, Vec<String>), Problem> {
         let webhook = self.webhook(id)?;

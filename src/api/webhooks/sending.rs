@@ -32,11 +32,11 @@ use crate::store::{Accepted, NewEvent};
 pub struct TestInput {
     /// The type to send; the webhook's first exact one if left out.
     #[serde(default)]
-    event_type: Option<String>,
+    pub event_type: Option<String>,
     /// The data to send; the sample of the type if left out, the dialect's or else the account's own.
     #[serde(default)]
     #[schema(value_type = Option<serde_json::Value>)]
-    data: Option<Box<RawValue>>,
+    pub data: Option<Box<RawValue>>,
 }
 
 /// A test event that was sent, and what its endpoint answered.
@@ -44,21 +44,21 @@ pub struct TestInput {
 #[schema(as = TestResult)]
 pub struct TestView {
     /// The test event.
-    event_id: String,
+    pub event_id: String,
     /// Its type.
-    event_type: String,
+    pub event_type: String,
     /// Its delivery.
-    delivery_id: String,
+    pub delivery_id: String,
     /// Whether the webhook takes the answer for a success. A test is tried once.
-    success: bool,
+    pub success: bool,
     /// Null where no answer came.
-    status_code: Option<u16>,
+    pub status_code: Option<u16>,
     /// How long it took, in milliseconds.
-    response_time_ms: u32,
+    pub response_time_ms: u32,
     /// Why it was no success.
-    error: Option<String>,
+    pub error: Option<String>,
     /// The start of the answer, as text.
-    response_body: String,
+    pub response_body: String,
 }
 
 /// A replay on its way.
@@ -210,14 +210,9 @@ impl Reach<'_> {
         let unknown_type = self.unknown_type(dialect, input.event_type.as_deref())?;
         let event_type = input.event_type.unwrap_or_else(|| usual_type(webhook, dialect));
         event::check_type(&event_type).map_err(|invalid| Invalid { field: "event_type".into(), ..invalid })?;
-        let data = match (input.data, dialect.sample(&event_type)) {
-            (Some(data), _) => String::from(Box::<str>::from(data)),
-            (None, Some(known)) => known.sample.get().to_string(),
-            (None, None) => {
-                let registry = self.api.store.registry();
-                let own = registry.event_type(webhook.account, &event_type);
-                own.and_then(|known| known.own().sample.clone()).unwrap_or_else(|| r#"{"test":true}"#.into())
-            }
+        let data = match input.data {
+            Some(data) => String::from(Box::<str>::from(data)),
+            None => self.sample(dialect, &event_type),
         };
         json::check(data.as_bytes()).map_err(|refusal| Invalid::new("data", refusal.to_string()))?;
         let mut warnings = dialect.check_numbers("data", data.as_bytes())?;
@@ -237,6 +232,16 @@ impl Reach<'_> {
             trace: None,
         };
         Ok((event, warnings))
+    }
+
+    /// What a test of this type sends where nobody says what: the sample of the dialect, or else the account's own.
+    pub fn sample(&self, dialect: &Dialect, event_type: &str) -> String {
+        if let Some(known) = dialect.sample(event_type) {
+            return known.sample.get().to_string();
+        }
+        let registry = self.api.store.registry();
+        let own = registry.event_type(self.tenant.account().number, event_type);
+        own.and_then(|known| known.own().sample.clone()).unwrap_or_else(|| r#"{"test":true}"#.into())
     }
 
     /// Counts a test of its endpoint's rate limit. Where the contract promises callers what is left of it, it is kept to; and
@@ -265,7 +270,7 @@ impl Reach<'_> {
 }
 
 /// The webhook's first exact type, else the first of the catalogue that it wants.
-fn usual_type(webhook: &Webhook, dialect: &Dialect) -> String {
+pub fn usual_type(webhook: &Webhook, dialect: &Dialect) -> String {
     let exact = webhook.events.iter().find_map(|filter| match filter {
         EventFilter::Exact(exact) => Some(exact.as_str()),
         _ => None,

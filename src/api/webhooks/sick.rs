@@ -13,7 +13,7 @@ use crate::domain::time::UnixMs;
 use crate::domain::webhook::{Status, Webhook};
 
 /// Webhooks whose counters are read.
-const EXAMINED_MAX: usize = 2_000;
+pub const EXAMINED_MAX: usize = 2_000;
 /// Failures in a row that are worth a look.
 const FAILURES_MIN: u64 = 3;
 
@@ -101,7 +101,7 @@ pub fn sick(api: &Api, tenant: &Tenant, max: usize) -> Result<SickList, Problem>
 }
 
 /// What is wrong with a webhook, and since when.
-fn ailment(webhook: &Webhook, tally: &Tally, now: UnixMs) -> Option<(Ailment, Option<UnixMs>)> {
+pub fn ailment(webhook: &Webhook, tally: &Tally, now: UnixMs) -> Option<(Ailment, Option<UnixMs>)> {
     match &webhook.status {
         Status::Disabled { since, .. } => Some((Ailment::Disabled, Some(*since))),
         Status::Paused { since } => Some((Ailment::Paused, Some(*since))),

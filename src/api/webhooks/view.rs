@@ -33,133 +33,136 @@ pub type Object = Map<String, Value>;
 #[schema(as = Webhook)]
 pub struct WebhookView {
     /// Its id.
-    id: String,
+    pub id: String,
     /// Your own id for it, which stands wherever its id does.
     #[schema(example = "crm-production")]
-    uid: Option<String>,
+    pub uid: Option<String>,
     /// Whose it is.
-    account: String,
+    pub account: String,
     /// The contract that it is served by.
-    dialect: String,
+    pub dialect: String,
     /// Where deliveries go; null where they are pulled. Of one that hears notices a key that may not manage sees only the host,
     /// since the URL of a chat's incoming webhook is a secret.
-    url: Option<String>,
+    pub url: Option<String>,
     /// Which events: exact types, `task.*` for all that start so, or `*`.
-    events: Vec<String>,
+    pub events: Vec<String>,
     /// For people.
-    name: Option<String>,
+    pub name: Option<String>,
     /// For people.
-    description: Option<String>,
+    pub description: Option<String>,
     /// Sent with every attempt. The value of one that seems to let its holder in is null for a key that may not manage.
-    headers: BTreeMap<String, Option<String>>,
+    pub headers: BTreeMap<String, Option<String>>,
     /// Requests a second or a minute, at most.
-    rate_limit: Option<RateLimit>,
+    pub rate_limit: Option<RateLimit>,
     /// Deliveries in flight at once.
-    max_in_flight: Option<u32>,
+    pub max_in_flight: Option<u32>,
     /// In seconds.
-    timeout: Option<u32>,
+    pub timeout: Option<u32>,
     /// When to try again.
-    retry: Option<RetrySchedule>,
+    pub retry: Option<RetrySchedule>,
     /// How many retries `retry` has.
-    max_retries: Option<usize>,
+    pub max_retries: Option<usize>,
     /// Which answers are a success.
-    success: Option<Vec<String>>,
+    pub success: Option<Vec<String>>,
     /// Whether its deliveries go out.
     #[schema(value_type = WebhookStatus)]
-    status: &'static str,
+    pub status: &'static str,
     /// Whether nobody paused it and nobody and no rule disabled it.
-    enabled: bool,
+    pub enabled: bool,
     /// Why it is disabled or unverified.
-    status_reason: Option<String>,
+    pub status_reason: Option<String>,
     /// Whether it gets test events only.
-    test_mode: bool,
+    pub test_mode: bool,
     /// Whether its endpoint is asked if it wants deliveries.
-    ownership_check: bool,
+    pub ownership_check: bool,
     /// When a rule disables it.
-    disable: Option<WrittenRule>,
+    pub disable: Option<WrittenRule>,
     /// `fifo`, or null where its deliveries are in no order.
     #[schema(value_type = Option<WebhookOrder>)]
-    order: Option<&'static str>,
+    pub order: Option<&'static str>,
     /// Only events with the same value there wait for each other.
-    order_key: Option<String>,
+    pub order_key: Option<String>,
     /// Whether what is behind a delivery that used up its retries goes out (`skip`) or waits (`hold`).
-    on_dead: Option<OnDead>,
+    pub on_dead: Option<OnDead>,
     /// A condition on the event: only events that it holds for are wanted.
-    filter: Option<String>,
+    pub filter: Option<String>,
     /// What is made of an event's `data` for it, behind what the dialect makes of it.
-    shape: Option<Written>,
+    pub shape: Option<Written>,
     /// Networks that were opened for it though they are not public.
-    allow: Vec<String>,
+    pub allow: Vec<String>,
     /// TLS of its own.
-    tls: Option<TlsView>,
+    pub tls: Option<TlsView>,
     /// How it authenticates at its endpoint, beside its signature.
-    auth: Option<AuthView>,
+    pub auth: Option<AuthView>,
     /// It wants only events that share one of these channels; without any, events of all channels and of none.
     #[schema(example = json!(["project/7"]))]
-    channels: Vec<String>,
+    pub channels: Vec<String>,
     /// For your own lists.
     #[schema(example = json!(["beta", "team/7"]))]
-    tags: Vec<String>,
+    pub tags: Vec<String>,
     /// For your own systems.
     #[schema(example = json!({"customer": "c_42"}))]
-    metadata: BTreeMap<String, String>,
+    pub metadata: BTreeMap<String, String>,
     /// How it hears notices; null for one that hears events.
-    notices: Option<NoticesView>,
+    pub notices: Option<NoticesView>,
     /// How deliveries come to who wants them: `push`, sent to the URL, or `pull`, asked for.
-    mode: Mode,
+    pub mode: Mode,
     /// When it was made.
     #[schema(format = DateTime)]
-    created_at: String,
+    pub created_at: String,
     /// When a person last changed it.
     #[schema(format = DateTime)]
-    updated_at: String,
+    pub updated_at: String,
     /// When its latest attempt ended; null before the first.
     #[schema(format = DateTime)]
-    last_attempt_at: Option<String>,
+    pub last_attempt_at: Option<String>,
     /// When its latest success ended; null before the first.
     #[schema(format = DateTime)]
-    last_success_at: Option<String>,
+    pub last_success_at: Option<String>,
     /// Succeeded of ended deliveries, 0 to 1.
-    success_rate: f64,
+    pub success_rate: f64,
     /// Deliveries made, replays and tests included.
-    deliveries: u64,
+    pub deliveries: u64,
     /// Deliveries that succeeded.
-    succeeded: u64,
+    pub succeeded: u64,
     /// Deliveries that used up their retries.
-    dead: u64,
+    pub dead: u64,
     /// Deliveries that have not ended.
-    open: u64,
+    pub open: u64,
     /// HTTP requests made.
-    attempts: u64,
+    pub attempts: u64,
     /// Attempts that were no success.
-    failed_attempts: u64,
+    pub failed_attempts: u64,
     /// Failed attempts since the last success or enabling.
-    consecutive_failures: u64,
+    pub consecutive_failures: u64,
     /// When the first of them ended.
     #[schema(format = DateTime)]
-    failing_since: Option<String>,
+    pub failing_since: Option<String>,
     /// When one delivery goes out to see whether the endpoint of a disabled webhook is well again.
     #[schema(format = DateTime)]
-    probe_at: Option<String>,
+    pub probe_at: Option<String>,
+    /// When it goes on by itself, where it was paused until then; null where somebody resumes it.
+    #[schema(format = DateTime)]
+    pub resume_at: Option<String>,
     /// Pauses since the last success, because its endpoint could not be reached or asked for one, or there was no access token
     /// for it.
-    pauses: u8,
+    pub pauses: u8,
     /// When the latest of them ends, or ended.
     #[schema(format = DateTime)]
-    paused_until: Option<String>,
+    pub paused_until: Option<String>,
     /// How its deliveries stand on the sending side; only in the reply about this one webhook, and null if that is not
     /// known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<LaneView>)]
-    lane: Option<Option<LaneView>>,
+    pub lane: Option<Option<LaneView>>,
     /// The public key of the newest secret, where that is a key pair; not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
-    public_key: Option<String>,
+    pub public_key: Option<String>,
     /// Only in the reply to a create that generated it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
-    secret: Option<String>,
+    pub secret: Option<String>,
 }
 
 /// How a webhook's deliveries stand on the sending side.
@@ -167,15 +170,17 @@ pub struct WebhookView {
 #[schema(as = Lane)]
 pub struct LaneView {
     /// Deliveries that may be out at once: few at first, more as the endpoint takes them, at most `max_in_flight`.
-    window: usize,
+    pub window: usize,
     /// Deliveries that are out.
-    places: usize,
+    pub places: usize,
+    /// Of one that is pulled: how many more the consumers ask for that wait now; null of others.
+    pub wanted: Option<usize>,
     /// What the next one waits for; null if it goes out now.
     #[schema(value_type = Option<LaneWait>)]
-    waits_for: Option<&'static str>,
+    pub waits_for: Option<&'static str>,
     /// Until when, where that is known.
     #[schema(format = DateTime)]
-    until: Option<String>,
+    pub until: Option<String>,
 }
 
 impl ListRow for WebhookView {
@@ -245,6 +250,7 @@ pub fn view(webhook: &Webhook, by: &Onlooker, tally: &Tally, shown: impl Fn(Unix
         consecutive_failures: tally.consecutive_failures,
         failing_since: tally.failing_since.map(shown),
         probe_at: webhook.status.probe_at().map(shown),
+        resume_at: webhook.resumes_at.map(shown),
         pauses: tally.backoff.step,
         paused_until: (tally.backoff.step > 0).then(|| shown(tally.backoff.until)),
         lane: None,
@@ -262,9 +268,10 @@ impl WebhookView {
     /// With how its deliveries stand.
     pub fn with_lane(self, webhook: &Webhook, standing: Option<Standing>, shown: impl Fn(UnixMs) -> UnixMs) -> Self {
         let standing = standing.map(|standing| standing.with_open(self.open, webhook.order.is_some()));
-        let lane = standing.map(|Standing { window, places, wait }| LaneView {
+        let lane = standing.map(|Standing { window, places, wanted, wait }| LaneView {
             window,
             places,
+            wanted: webhook.is_pulled().then_some(wanted),
             waits_for: wait.map(|wait| wait.why.word()),
             until: wait.and_then(|wait| wait.until).map(|at| time::rfc3339(shown(at))),
         });

@@ -48,7 +48,7 @@ pub fn state(meaning: Meaning, word: &str) -> Markup {
 pub fn of_delivery(state: &str) -> Meaning {
     match state {
         "succeeded" => Meaning::Well,
-        "pending" | "retrying" | "leased" | "held" => Meaning::Waiting,
+        "pending" | "scheduled" | "held" => Meaning::Waiting,
         "dead" => Meaning::Dead,
         _ => Meaning::Off,
     }

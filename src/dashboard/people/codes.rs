@@ -11,11 +11,11 @@ use crate::api::people::codes;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::copy;
 use crate::dashboard::parts::field::wrong;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::{Looks, Seat};
-use crate::dashboard::sent_on::see_other;
 
 /// Begins to set one up.
 #[post("/dashboard/you/codes")]

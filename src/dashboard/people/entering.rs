@@ -9,8 +9,8 @@ use crate::api::people::browser::Browser;
 use crate::api::people::entering::{Begun, Entered};
 use crate::dashboard::frame::plain;
 use crate::dashboard::links;
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::field::{Field, wrong};
-use crate::dashboard::sent_on::see_other;
 
 /// Where the code is sent.
 const CODE_AT: &str = "/dashboard/log-in/code";

@@ -12,9 +12,9 @@ use crate::api::people::first::{self, First};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::plain;
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::field::{Field, wrong};
 use crate::dashboard::posted::{Fields, Sent};
-use crate::dashboard::sent_on::see_other;
 
 const AT: &str = "/dashboard/first";
 

@@ -5,8 +5,8 @@ use actix_web::{HttpResponse, get};
 use crate::api::access::auth::Any;
 use crate::dashboard::away::Away;
 use crate::dashboard::links;
+use crate::dashboard::links::see_other;
 use crate::dashboard::seat::Looks;
-use crate::dashboard::sent_on::see_other;
 use crate::domain::account::DEFAULT_ACCOUNT;
 
 /// The server's own address.

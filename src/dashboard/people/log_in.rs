@@ -17,10 +17,10 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::plain;
 use crate::dashboard::links;
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::field::{Field, wrong};
 use crate::dashboard::parts::said;
 use crate::dashboard::posted::{Posted, Sent};
-use crate::dashboard::sent_on::see_other;
 
 const AT: &str = "/dashboard/log-in";
 

@@ -12,8 +12,7 @@ use crate::api::people::browser::Browser;
 use crate::api::people::sign_on;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
-use crate::dashboard::links::{own_path, with_query};
-use crate::dashboard::sent_on::see_other;
+use crate::dashboard::links::{own_path, see_other, with_query};
 use crate::dashboard::sheet::plain;
 
 /// What the way there is asked with.

@@ -13,6 +13,7 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links;
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::copy;
 use crate::dashboard::parts::field::{Field, wrong};
@@ -20,7 +21,6 @@ use crate::dashboard::parts::state::{Meaning, state};
 use crate::dashboard::parts::time;
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
-use crate::dashboard::sent_on::see_other;
 use crate::domain::Invalid;
 use crate::domain::user::Role;
 

@@ -14,11 +14,11 @@ use crate::api::people::view::SessionView;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::field::{Field, wrong};
 use crate::dashboard::parts::time;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::{Looks, Seat};
-use crate::dashboard::sent_on::see_other;
 
 /// The page.
 #[get("/dashboard/you")]

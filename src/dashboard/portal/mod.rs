@@ -8,7 +8,7 @@ pub mod refused;
 use actix_web::{HttpResponse, get, web};
 
 use super::away::Away;
-use super::sent_on::see_other;
+use super::links::see_other;
 
 /// What it has beside the pages of the account, below `/portal`.
 pub fn routes(to: &mut web::ServiceConfig) {

@@ -14,13 +14,13 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links::part;
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::field::{Field, wrong};
 use crate::dashboard::parts::{copy, empty, pager, time};
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::reading::{read, window};
 use crate::dashboard::seat::{Looks, Seat};
-use crate::dashboard::sent_on::see_other;
 use crate::domain::account::Scope;
 use crate::domain::time::{DAY_MS, UnixMs, rfc3339};
 

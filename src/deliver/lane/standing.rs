@@ -8,7 +8,7 @@ use crate::domain::time::UnixMs;
 impl Lane {
     /// How it stands at `now`.
     pub fn standing(&self, now: UnixMs) -> Standing {
-        Standing { window: self.cap(), places: self.out.len(), wait: self.waits_for(now) }
+        Standing { window: self.cap(), places: self.out.len(), wanted: self.wanted, wait: self.waits_for(now) }
     }
 
     /// This server lacks something for a delivery, which came back.
@@ -56,7 +56,7 @@ mod tests {
 
     /// Window, places, and what it waits for.
     fn seen(lane: &Lane, now: UnixMs) -> (usize, usize, Option<(&'static str, Option<UnixMs>)>) {
-        let Standing { window, places, wait } = lane.standing(now);
+        let Standing { window, places, wait, .. } = lane.standing(now);
         (window, places, wait.map(|wait| (wait.why.word(), wait.until)))
     }
 
@@ -77,7 +77,7 @@ mod tests {
         let (mut lane, _) = lane_with(Rules { is_pulled: true, ..rules() }, 2);
         assert_eq!(seen(&lane, NOON).2, Some(("not_pulled", None)));
         lane.want(1);
-        assert_eq!(seen(&lane, NOON).2, None);
+        assert_eq!((seen(&lane, NOON).2, lane.standing(NOON).wanted), (None, 1));
     }
 
     #[test]

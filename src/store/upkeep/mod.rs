@@ -15,6 +15,7 @@ mod keeping;
 mod quarantine;
 mod quiet_times;
 mod reseal;
+mod resuming;
 mod retention;
 mod scrub;
 mod set_back;
@@ -48,6 +49,7 @@ use keeping::KeepTime;
 use quarantine::Quarantine;
 use quiet_times::QuietTimes;
 use reseal::Reseal;
+use resuming::Resuming;
 use retention::OldEvents;
 use scrub::Scrub;
 use set_back::SetBack;
@@ -103,6 +105,7 @@ impl Upkeep {
             Box::new(Sweep::of(Forgettable)),
             Box::new(Unheld::at_start(registry)),
             Box::new(QuietTimes::at_start(trees)),
+            Box::new(Resuming::at_start(registry)),
             Box::new(Jobs::at_start(registry)),
             Box::new(Sweep::of(OldJobs)),
             Box::new(Sweep::of(OldKeys)),

@@ -10,12 +10,12 @@ use crate::api::accounts::usage::usage;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
+use crate::dashboard::links::see_other;
 use crate::dashboard::links::{of_account, part, with_query};
 use crate::dashboard::parts::amount;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::Looks;
-use crate::dashboard::sent_on::see_other;
 use crate::domain::account::DEFAULT_ACCOUNT;
 
 #[get("/dashboard/server/accounts/{id}/delete")]

@@ -12,9 +12,9 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links::part;
+use crate::dashboard::links::see_other;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::{Looks, Seat};
-use crate::dashboard::sent_on::see_other;
 use crate::domain::account::Account;
 
 #[get("/dashboard/server/accounts/new")]
