@@ -165,12 +165,3 @@ fn owner_of(staging: &crate::store::Staging<'_>, account: u32) -> Option<UserId>
         registry.people().of(account).filter(|user| user.role == Role::Owner && user.disabled_at.is_none());
     owners.next().map(|user| user.id)
 }
-
-/// Lets somebody in whom an identity provider knows, or who was found otherwise to be this user.
-pub async fn let_in(api: &Api, browser: &Browser, user: UserId) -> Result<Entered, Problem> {
-    let begun = enter(api, browser, user, "user.logged_in", |user, _| match user.disabled_at {
-        None => Ok(()),
-        Some(_) => Err(Refusal::NotFound("user")),
-    });
-    Ok(Entered::In(begun.await?))
-}

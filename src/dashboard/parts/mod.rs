@@ -1,16 +1,21 @@
 //! What pages are made of, each kind in a file of its own.
 
 pub mod amount;
+pub mod asked;
 pub mod chart;
 pub mod confirm;
 pub mod copy;
+pub mod download;
 pub mod empty;
 pub mod field;
 pub mod figure;
 pub mod filter;
 pub mod gauge;
 pub mod json;
+pub mod number;
 pub mod pager;
+pub mod progress;
+pub mod rows;
 pub mod said;
 pub mod state;
 pub mod time;

@@ -13,6 +13,7 @@ const SAID: &[(&str, &str)] = &[
     ("enabled", "Enabled. What was held goes out now."),
     ("disabled", "Disabled. What is due is held."),
     ("replayed", "Sent again, as a new delivery."),
+    ("replayed-many", "Sent again, as new deliveries."),
     ("started", "Started. It goes on if you leave this page."),
     ("cancelled", "Stopped where it was."),
     ("revoked", "Revoked."),

@@ -14,8 +14,6 @@ mod you;
 
 use actix_web::web;
 
-pub use sent_on::see_other;
-
 /// The pages that are of no account.
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(home::front).service(home::show).service(home::with_slash);

@@ -73,12 +73,13 @@ fn block(block: &Block) -> Markup {
                 html! { ul { (items) } }
             }
         }
+        // One below the other: each can be closed.
         Block::Tabs { tabs, .. } => html! {
-            @for tab in tabs {
-                details { summary { (tab.title) } @for one in &tab.blocks { (self::block(one)) } }
+            @for (at, tab) in tabs.iter().enumerate() {
+                details open[at == 0] { summary { (tab.title) } @for one in &tab.blocks { (self::block(one)) } }
             }
         },
-        // They lead out of it.
+        // They lead out of it, or are of the whole API.
         Block::Cards(_) | Block::Trial(_) => html! {},
         Block::Details { summary, blocks } => html! {
             details { summary { (text(summary)) } @for one in blocks { (self::block(one)) } }
