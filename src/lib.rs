@@ -119,6 +119,9 @@ pub enum ServeError {
     /// Mail cannot be handed to the mail server that is configured.
     #[error("smtp: {0}")]
     Smtp(String),
+    /// What pages show, or who logs in by a provider, cannot be read.
+    #[error("{0}")]
+    Pages(String),
     /// A log filter is not one.
     #[error("log.level: {0}")]
     Log(String),
@@ -174,6 +177,7 @@ pub async fn run_by(
     let (address, trust) = (listener.local_addr()?, settings::trust(config.deliver.roots).map_err(ServeError::Roots)?);
     let guard = Arc::new(settings::guard(&config, address));
     let smtp = settings::smtp(&config).map_err(ServeError::Smtp)?;
+    let people = settings::people(&config).map_err(ServeError::Pages)?;
     let (store, committer) = store::open(settings::of_store(&config), clock.clone(), Dice::from_system())?;
     let committing = std::thread::Builder::new().name("commit".into());
     let committing = committing.spawn(move || or_end("commit", || committer.run()))?;
@@ -194,7 +198,7 @@ pub async fn run_by(
         shelf.mount_only(mounted);
     }
     let outbound = Box::new(deliver.handle());
-    let serving = settings::of_api(&config, guard, telemetry.clone());
+    let serving = api::Settings { people, ..settings::of_api(&config, guard, telemetry.clone()) };
     let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, serving, outbound);
     let api = web::Data::new(api);
 

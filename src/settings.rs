@@ -6,11 +6,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Documented, Roots, ServerConfig, SmtpTls, StoreConfig, TracesConfig, documented, threads};
+use crate::config::{
+    Config, Documented, OidcConfig, Roots, ServerConfig, SmtpTls, StoreConfig, TracesConfig, documented, threads,
+};
+use crate::domain::colour::Colour;
+use crate::domain::delivery::RESPONSE_BODY_BYTES_MAX;
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::guard::{Guard, OwnListener};
+use crate::domain::portal::{Logo, Portal, vet_origins};
 use crate::domain::probe::{Method, Probe};
 use crate::domain::secret::Secret;
+use crate::domain::sign_on::Rule;
 use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::telemetry::accounts::ByAccount;
 use crate::telemetry::traces::{Exporter, Traces};
@@ -33,6 +39,7 @@ pub fn of_store(config: &Config) -> store::Settings {
         group_bytes_max: from.group_bytes_max,
         fan_out_max: store::FAN_OUT_MAX,
         ahead_bytes_min: store::AHEAD_BYTES_MIN,
+        journal_max: store::JOURNAL_MAX,
         master_keys: master_keys(from),
         memory: None,
         retention: store::Retention {
@@ -91,16 +98,61 @@ pub fn of_api(config: &Config, guard: Arc<Guard>, telemetry: Telemetry) -> api::
             events_per_second: config.limits.events_per_second,
             events_per_day: config.limits.events_per_day,
         },
-        people: api::PeopleRules {
-            are_let_in: config.dashboard.enabled,
-            session_idle_ms: config.dashboard.session_idle_hours * HOUR_MS,
-            session_ms: days(config.dashboard.session_days).expect("it is at least a day"),
-        },
+        people: api::PeopleRules::default(),
         knobs: config.knobs().into_iter().map(|(name, value, default)| knob(name, value, default)).collect(),
         telemetry,
         trace_url: config.traces.url_template.clone(),
         documented: documented().into_iter().map(documented_key).collect(),
     }
+}
+
+/// How people log in, and how portals look; an error says in words what is wrong with a file.
+pub fn people(config: &Config) -> Result<api::PeopleRules, String> {
+    let (from, dashboard) = (&config.portal, &config.dashboard);
+    let text = |text: &Option<String>| text.as_deref().unwrap_or_default().trim().to_string();
+    let logo = from.logo.as_deref().map(|path| {
+        let bytes =
+            std::fs::read(path).map_err(|error| format!("portal.logo: {} cannot be read: {error}", path.display()))?;
+        Logo::of("portal.logo", bytes).map_err(|wrong| format!("{}: {} {}", wrong.field, path.display(), wrong.message))
+    });
+    let portal = Portal {
+        title: text(&from.title),
+        colour: from.colour.as_deref().and_then(Colour::read),
+        logo: logo.transpose()?,
+        welcome: text(&from.welcome),
+        support_url: text(&from.support_url),
+        origins: vet_origins("portal.origins", &from.origins)
+            .map_err(|wrong| format!("{}: {}", wrong.field, wrong.message))?,
+    };
+    Ok(api::PeopleRules {
+        are_let_in: dashboard.enabled,
+        session_idle_ms: dashboard.session_idle_hours * HOUR_MS,
+        session_ms: days(dashboard.session_days).expect("it is at least a day"),
+        portal,
+        sign_on: sign_on(&config.oidc)?,
+    })
+}
+
+fn sign_on(from: &OidcConfig) -> Result<Option<api::SignOn>, String> {
+    let Some((issuer, client_id)) = from.issuer.clone().zip(from.client_id.clone()) else { return Ok(None) };
+    let client_secret = match (&from.client_secret, &from.client_secret_file) {
+        (Some(secret), _) => Some(secret.clone()),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path);
+            let text =
+                text.map_err(|error| format!("oidc.client_secret_file: {} cannot be read: {error}", path.display()))?;
+            Some(Secret::new(text.trim_end_matches(['\r', '\n'])))
+        }
+        (None, None) => None,
+    };
+    let rules = from.allowed.iter().filter_map(|text| Rule::parse(text)).collect();
+    // Without it there is no token of who somebody is.
+    let mut scopes = from.scopes.clone();
+    if !scopes.iter().any(|scope| scope == "openid") {
+        scopes.insert(0, "openid".into());
+    }
+    let (account, label) = (from.account.clone(), from.label.clone());
+    Ok(Some(api::SignOn { issuer, client_id, client_secret, scopes, rules, account, label }))
 }
 
 /// What is watched, and what hands spans over to a collector, if there is one.
@@ -133,6 +185,7 @@ pub fn of_spans(config: &TracesConfig, spans: Vec<u8>) -> Option<Probe> {
         timeout_seconds: 10,
         allow: Vec::new(),
         tls: None,
+        answer_bytes_max: RESPONSE_BODY_BYTES_MAX,
         oauth2: None,
     })
 }

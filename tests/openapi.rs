@@ -78,10 +78,14 @@ fn settings(ids: &Seeded) -> String {
     );
     let docs = "[[operations]]\ninclude-path-regex = \"^/docs/webhooks/\"\n\
                 parameters = { \"path.name\" = \"standard\" }\n";
+    // One that follows never ends.
+    let stream = format!(
+        "[[operations]]\ninclude-path = \"/api/v1/stream\"\nparameters = {{ \"query.follow\" = \"false\", {ACCOUNT} }}\n"
+    );
     // With `mode=each` a webhook that cannot be taken is told of in its row of a reply that is a 200.
     let each = "[[operations]]\ninclude-path = \"/api/v1/webhooks/batch\"\n\
                 checks.negative_data_rejection.enabled = false\n";
-    format!("parameters = {{ {ACCOUNT} }}\n{bulk}{docs}{each}{}", rows.map(row).concat())
+    format!("parameters = {{ {ACCOUNT} }}\n{bulk}{docs}{each}{stream}{}", rows.map(row).concat())
 }
 
 #[test]

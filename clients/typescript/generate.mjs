@@ -7,8 +7,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import openapiTS, { astToString } from "openapi-typescript";
 
-/** Written by hand, in src/client.ts. */
-const BY_HAND = ["events.publish"];
+/** Written by hand, in src/client.ts and src/streaming.ts. */
+const BY_HAND = ["events.publish", "stream.follow"];
 const ACCOUNT_HEADER = "Hookwheel-Account";
 const ONCE_HEADER = "Idempotency-Key";
 

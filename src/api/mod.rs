@@ -31,6 +31,7 @@ pub(crate) mod retention_clock;
 pub(crate) mod settings;
 pub(crate) mod state;
 pub(crate) mod stats;
+pub(crate) mod stream;
 pub(crate) mod trying;
 pub(crate) mod webhooks;
 
@@ -44,6 +45,7 @@ pub use crate::docs::ConfigurationKey;
 pub use crate::domain::account::ACCOUNT_HEADER;
 pub use access::auth::first_admin_key;
 pub use access::limits::Limits;
+pub use access::oidc::SignOn;
 pub use door::certificate::{Certificate, CertificateError};
 pub use door::connections::Connections;
 pub use door::listener::{Listening, listen};
@@ -60,7 +62,8 @@ fn routes(to: &mut impl TakesRoutes) {
     to.service(events::publish::publish)
         .service(events::routes::list)
         .service(events::routes::show)
-        .service(events::routes::deliveries);
+        .service(events::routes::deliveries)
+        .service(events::audience::list);
     to.service(events::leaving::delete)
         .service(events::leaving::purge)
         .service(events::leaving::delete_many)
@@ -91,6 +94,7 @@ fn routes(to: &mut impl TakesRoutes) {
     to.service(dead_letters::routes::list).service(dead_letters::routes::replay).service(dead_letters::routes::discard);
     to.service(jobs::routes::list).service(jobs::routes::show).service(jobs::routes::cancel);
     to.service(audit::list).service(master_keys::show).service(master_keys::reload).service(retention_clock::trust);
+    to.service(stream::routes::follow);
     to.service(stats::routes::of_account).service(stats::routes::of_webhook);
     to.service(accounts::routes::create)
         .service(accounts::routes::list)
@@ -100,6 +104,7 @@ fn routes(to: &mut impl TakesRoutes) {
         .service(accounts::export::export)
         .service(accounts::usage::show)
         .service(accounts::whoami::show);
+    to.service(accounts::portal::create).service(accounts::portal::revoke);
     to.service(accounts::routes::create_key).service(accounts::routes::list_keys).service(accounts::routes::revoke_key);
     to.service(people::routes::create)
         .service(people::routes::list)

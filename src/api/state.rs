@@ -1,6 +1,7 @@
 //! What all handlers share: the store, the dialects, the settings, and what is kept in mind of keys and connections. What
 //! stays true: it knows no route.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use actix_web::error::BlockingError;
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::api::access::failures::Failures;
 use crate::api::access::guesses::Guesses;
 use crate::api::access::limits::{AccountEvents, KeyLimits, Limits};
+use crate::api::access::oidc::{Provider, SignOn};
 use crate::api::access::passwords::Passwords;
 use crate::api::access::uses::KeyUses;
 use crate::api::door::connections::Connections;
@@ -29,6 +31,7 @@ use crate::domain::account::Account;
 use crate::domain::byte_budget::{ByteBudget, Charge, NoRoom};
 use crate::domain::guard::Guard;
 use crate::domain::id::{AccountNumber, KeyId};
+use crate::domain::portal::Portal;
 use crate::domain::secret::Secret;
 use crate::domain::time::{DAY_MS, HOUR_MS, UnixMs};
 use crate::store::Store;
@@ -41,6 +44,11 @@ const ASKED_LATER_BYTES_MAX: usize = 32 << 20;
 const POLL_BYTES: usize = 8 * 1024;
 /// Such calls that may wait at once.
 const POLLS_MAX: usize = 2048;
+
+/// What one stream holds, about: its connection is bounded elsewhere, and what it tells lies in the store.
+const STREAM_BYTES: usize = 64 * 1024;
+/// Streams that may be read at once.
+const STREAMS_MAX: usize = 256;
 
 /// A setting of the server.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -152,11 +160,16 @@ pub struct PeopleRules {
     pub session_idle_ms: u64,
     /// A session ends after so long in any case.
     pub session_ms: u64,
+    /// How portals look where an account says nothing.
+    pub portal: Portal,
+    /// The identity provider by which people log in too, if there is one.
+    pub sign_on: Option<SignOn>,
 }
 
 impl Default for PeopleRules {
     fn default() -> Self {
-        Self { are_let_in: true, session_idle_ms: 12 * HOUR_MS, session_ms: 14 * DAY_MS }
+        let (session_idle_ms, session_ms) = (12 * HOUR_MS, 14 * DAY_MS);
+        Self { are_let_in: true, session_idle_ms, session_ms, portal: Portal::default(), sign_on: None }
     }
 }
 
@@ -189,6 +202,8 @@ pub struct Api {
     pub(crate) guesses: Guesses,
     pub(crate) passwords: Passwords,
     pub(crate) halfway: Halfway,
+    /// The operator's identity provider, if there is one.
+    pub(crate) provider: Option<Provider>,
     pub(crate) connections: Arc<Connections>,
     /// What bodies that are on their way hold.
     pub(crate) bodies: Arc<ByteBudget>,
@@ -196,6 +211,10 @@ pub struct Api {
     pub(crate) asked_later: Arc<ByteBudget>,
     /// Room for calls that wait for deliveries.
     polls: Arc<ByteBudget>,
+    /// Room for streams.
+    streams: Arc<ByteBudget>,
+    /// Streams that were ended since their readers were too slow.
+    pub(crate) streams_dropped: AtomicU64,
     pub(crate) served: Served,
     pub(crate) described: OnceLock<Described>,
 }
@@ -226,10 +245,13 @@ impl Api {
             guesses: Guesses::default(),
             passwords: Passwords::default(),
             halfway: Halfway::new(halfway),
+            provider: settings.people.sign_on.clone().map(Provider::new),
             connections: Arc::new(Connections::new(&settings.limits)),
             bodies: ByteBudget::new(settings.bodies_bytes_max),
             asked_later: ByteBudget::new(ASKED_LATER_BYTES_MAX),
             polls: ByteBudget::new(POLLS_MAX * POLL_BYTES),
+            streams: ByteBudget::new(STREAMS_MAX * STREAM_BYTES),
+            streams_dropped: AtomicU64::new(0),
             settings,
             outbound,
             served: Served::default(),
@@ -265,6 +287,17 @@ impl Api {
     /// Calls that wait for deliveries.
     pub(crate) fn polls(&self) -> usize {
         self.polls.held_bytes() / POLL_BYTES
+    }
+
+    /// Lets somebody read a stream, until what is returned is dropped.
+    pub(crate) fn may_stream(&self, account: AccountNumber) -> Result<Charge, NoRoom> {
+        let mut place = self.streams.charge(account);
+        place.grow_to(STREAM_BYTES).map(|()| place)
+    }
+
+    /// Streams that are read.
+    pub(crate) fn streams(&self) -> usize {
+        self.streams.held_bytes() / STREAM_BYTES
     }
 
     /// Forgets what was counted for a key that is gone.

@@ -122,6 +122,11 @@ parts! {
         /// Purge the payload of many events: those of `ids`, or those that a filter selects.
         "events.bulk.purge" purge POST "/api/v1/events/purge" () body;
     }
+    /// Who got an event.
+    events_audience EventsAudience {
+        /// List which webhooks got an event, and why the others did not.
+        "events.audience.list" list GET "/api/v1/events/{id}/audience" (id) pages;
+    }
     /// Deliveries of an event.
     events_deliveries EventsDeliveries {
         /// List an event's deliveries, newest first: replays, then those that were made when it was accepted.
@@ -272,7 +277,7 @@ parts! {
         "accounts.create" create POST "/api/v1/accounts" () body;
         /// Show an account.
         "accounts.get" get GET "/api/v1/accounts/{id}" (id) plain;
-        /// Change an account's name, dialect, validation or limits: what is left out stays, a limit that is null goes back to the server's.
+        /// Change an account's name, dialect, validation, limits, tags or portal: what is left out stays, a limit that is null goes back to the server's.
         "accounts.change" change PATCH "/api/v1/accounts/{id}" (id) body;
         /// Delete an account, and all that there is of it.
         "accounts.delete" delete DELETE "/api/v1/accounts/{id}" (id) plain;
@@ -286,6 +291,13 @@ parts! {
     accounts_whoami AccountsWhoami {
         /// Show who asks: the key, its scopes, and the account that it acts for.
         "accounts.whoami.get" get GET "/api/v1/whoami" () plain;
+    }
+    /// Links into an account's portal.
+    accounts_portal AccountsPortal {
+        /// Make a link into the portal of an account.
+        "accounts.portal.create" create POST "/api/v1/accounts/{id}/portal" (id) body;
+        /// End all portal sessions of an account, and the links that nobody has used yet.
+        "accounts.portal.revoke" revoke DELETE "/api/v1/accounts/{id}/portal" (id) plain;
     }
     /// Keys of an account.
     accounts_keys AccountsKeys {

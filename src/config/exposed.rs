@@ -26,6 +26,7 @@ impl Config {
             file(&self.secrets_in, "a configuration with secrets"),
             file(&self.server.tls_key, "the key of the certificate"),
             file(&self.smtp.password_file, "the password of the mail server"),
+            file(&self.oidc.client_secret_file, "the secret for the identity provider"),
             Some(data),
         ];
         all.into_iter().flatten().filter(|one| is_open(&one.path)).collect()

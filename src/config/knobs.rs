@@ -12,9 +12,12 @@ use serde::{Deserialize, Deserializer, Serializer};
 use url::Url;
 
 use crate::domain::account::{EVENTS_PER_DAY_MAX, EVENTS_PER_SECOND_MAX};
+use crate::domain::colour::Colour;
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::names::is_host_name;
+use crate::domain::portal::{TITLE_CHARS_MAX, WELCOME_CHARS_MAX, origin, vet_link, vet_words};
 use crate::domain::proxy::Proxy;
+use crate::domain::sign_on;
 use crate::domain::trace_context::TRACE_ID_SLOT;
 
 /// What a knob takes.
@@ -40,6 +43,14 @@ pub enum Takes {
     Sender,
     Password,
     SmtpTls,
+    Title,
+    Welcome,
+    Colour,
+    WebUrl,
+    Origins,
+    Issuer,
+    Words,
+    Rules,
     Access,
     Endpoint,
     Ratio,
@@ -122,6 +133,20 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("dashboard.enabled", Takes::Flag),
     ("dashboard.session_idle_hours", Takes::Whole { min: 1, max: 720 }),
     ("dashboard.session_days", Takes::Whole { min: 1, max: 365 }),
+    ("portal.title", Takes::Title),
+    ("portal.colour", Takes::Colour),
+    ("portal.logo", Takes::Path),
+    ("portal.welcome", Takes::Welcome),
+    ("portal.support_url", Takes::WebUrl),
+    ("portal.origins", Takes::Origins),
+    ("oidc.issuer", Takes::Issuer),
+    ("oidc.client_id", Takes::Text),
+    ("oidc.client_secret", Takes::Password),
+    ("oidc.client_secret_file", Takes::Path),
+    ("oidc.scopes", Takes::Words),
+    ("oidc.allowed", Takes::Rules),
+    ("oidc.account", Takes::Text),
+    ("oidc.label", Takes::Title),
     ("log.format", Takes::LogFormat),
     ("log.level", Takes::LogLevel),
     ("log.access", Takes::Access),
@@ -163,6 +188,18 @@ impl Takes {
             }
             Self::Sender => text.is_some_and(|text| text.len() <= 320 && text.parse::<Mailbox>().is_ok()),
             Self::SmtpTls => matches!(text, Some("starttls" | "tls" | "none")),
+            Self::Title => {
+                text.is_some_and(|text| vet_words("", text, TITLE_CHARS_MAX).is_ok_and(|text| !text.is_empty()))
+            }
+            Self::Welcome => text.is_some_and(|text| vet_words("", text, WELCOME_CHARS_MAX).is_ok()),
+            Self::Colour => text.is_some_and(|text| Colour::read(text).is_some()),
+            Self::WebUrl => text.is_some_and(|text| vet_link("", text).is_ok()),
+            Self::Origins => all(value, |text| origin(text).is_some()),
+            Self::Issuer => text.is_some_and(|text| sign_on::issuer(text).is_some()),
+            Self::Words => {
+                all(value, |text| !text.trim().is_empty() && text.trim().bytes().all(|byte| byte.is_ascii_graphic()))
+            }
+            Self::Rules => all(value, |text| sign_on::Rule::parse(text).is_some()),
             Self::Key => text.is_some_and(|text| {
                 (16..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
             }),
@@ -205,6 +242,20 @@ impl fmt::Display for Takes {
             Self::Text | Self::Password => "1 to 1,024 characters on one line",
             Self::Sender => "a mail address, such as \"hookwheel@example.com\" or \"Hookwheel <hookwheel@example.com>\"",
             Self::SmtpTls => "\"starttls\", \"tls\" or \"none\"",
+            Self::Title => "1 to 60 characters on one line",
+            Self::Welcome => "at most 500 characters",
+            Self::Colour => "a colour, such as \"#2f4fd0\"",
+            Self::WebUrl => "an https:// or http:// address",
+            Self::Origins => {
+                "a list of origins, such as [\"https://app.example.com\"], without a path, and http:// on localhost only (in the \
+                 environment: with commas)"
+            }
+            Self::Issuer => "an identity provider's https:// address (on this machine http:// will do), without a query",
+            Self::Words => "a list of words, such as [\"openid\", \"email\"] (in the environment: with commas)",
+            Self::Rules => {
+                "a list of rules, such as [\"ada@example.com = owner\", \"@example.com = viewer\", \"group:hooks = operator\"] \
+                 (in the environment: with commas)"
+            }
             Self::LogFormat => "\"auto\", \"text\" or \"json\"",
             Self::Access => "\"auto\", \"on\" or \"off\"",
             Self::Endpoint => "a URL, such as \"http://127.0.0.1:4318\"",

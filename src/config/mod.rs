@@ -5,6 +5,7 @@
 mod documented;
 mod exposed;
 mod knobs;
+mod pages;
 mod reading;
 mod sections;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::path::Path;
 
 pub use documented::{Documented, documented};
 pub use exposed::Exposed;
+pub use pages::{OidcConfig, PortalConfig};
 use reading::from_sources;
 pub use reading::{ConfigError, ENVIRONMENT_PREFIX};
 pub use sections::{

@@ -90,6 +90,8 @@ pub fn from_sources(file: Option<(&Path, &str)>, env: Option<Map<String, String>
             &mut config.server.tls_key,
             &mut config.smtp.ca_file,
             &mut config.smtp.password_file,
+            &mut config.portal.logo,
+            &mut config.oidc.client_secret_file,
         ];
         for path in beside.into_iter().flatten() {
             *path = folder.join(&*path);
@@ -116,6 +118,7 @@ fn check_together(config: &Config) -> Result<(), ConfigError> {
             "`server.tls_certificate` and `server.tls_key` go together: set both to serve TLS, or none",
         ));
     }
+    check_provider(config)?;
     let smtp = &config.smtp;
     if smtp.host.is_some() && smtp.from.is_none() {
         return Err(ConfigError::Contradiction("`smtp.host` needs `smtp.from`: mail has to come from somebody"));
@@ -132,6 +135,26 @@ fn check_together(config: &Config) -> Result<(), ConfigError> {
     if smtp.tls == SmtpTls::None && smtp.username.is_some() && !smtp.host.as_deref().is_some_and(is_here) {
         return Err(ConfigError::Contradiction(
             "`smtp.tls` is \"none\" and there is a password: it would travel in the clear; encrypt, or do not log in",
+        ));
+    }
+    Ok(())
+}
+
+fn check_provider(config: &Config) -> Result<(), ConfigError> {
+    let oidc = &config.oidc;
+    if oidc.issuer.is_some() != oidc.client_id.is_some() {
+        return Err(ConfigError::Contradiction(
+            "`oidc.issuer` and `oidc.client_id` go together: set both to let people log in by a provider, or none",
+        ));
+    }
+    if oidc.issuer.is_some() && oidc.allowed.is_empty() {
+        return Err(ConfigError::Contradiction(
+            "`oidc.issuer` needs `oidc.allowed`: without a rule nobody is let in; name addresses, hosts or groups",
+        ));
+    }
+    if oidc.client_secret.is_some() && oidc.client_secret_file.is_some() {
+        return Err(ConfigError::Contradiction(
+            "`oidc.client_secret` and `oidc.client_secret_file` are two secrets: set one",
         ));
     }
     Ok(())

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::knobs::{KNOBS, Takes, as_texts, list, networks, sent_headers, some_list};
+use super::pages::{OidcConfig, PortalConfig};
 use crate::domain::proxy::Proxy;
 use crate::domain::secret::Secret;
 
@@ -34,6 +35,10 @@ pub struct Config {
     pub auth: AuthConfig,
     /// The pages that people look at.
     pub dashboard: DashboardConfig,
+    /// How portals look.
+    pub portal: PortalConfig,
+    /// Who logs in by an identity provider.
+    pub oidc: OidcConfig,
     /// What is written to standard error.
     pub log: LogConfig,
     /// What is measured.

@@ -103,6 +103,14 @@ fn an_unfit_value_names_the_key_what_it_takes_and_what_was_found() {
         ("[deliver]\nroots = 'all'", "\"webpki\" or \"native\", but is \"all\""),
         ("[deliver]\nproxy = 'https://u:hunter2@p:1'", "must be a proxy, such as"),
         ("[deliver]\nproxy = 'ftp://u:hunter2@p:1'", "but is another text"),
+        ("[portal]\ncolour = 'red'", "a colour, such as \"#2f4fd0\""),
+        ("[portal]\norigins = ['https://a.example/path']", "a list of origins"),
+        ("[portal]\norigins = ['http://a.example']", "a list of origins"),
+        ("[portal]\nsupport_url = 'javascript:alert(1)'", "an https:// or http:// address"),
+        ("[oidc]\nissuer = 'http://id.example'", "an identity provider's https:// address"),
+        ("[oidc]\nissuer = 'https://id.example'", "`oidc.issuer` and `oidc.client_id` go together"),
+        ("[oidc]\nissuer = 'https://id.example'\nclient_id = 'x'", "without a rule nobody is let in"),
+        ("[oidc]\nallowed = ['ada@example.com']", "a list of rules"),
         ("[log]\nformat = 'xml'", "\"auto\", \"text\" or \"json\", but is \"xml\""),
         ("[log]\naccess = true", "`log.access` must be \"auto\", \"on\" or \"off\", but is true"),
         ("[traces]\nsample_ratio = 1.5", "a number from 0 to 1, but is 1.5"),
@@ -139,6 +147,8 @@ fn no_mistake_shows_a_secret() {
         "auth = 'hunter2-hunter2-hunter2'",
         "auth = ['hunter2-hunter2-hunter2']",
         "[store]\nmaster_key = hunter2-hunter2-hunter2",
+        "[oidc]\nclient_secret = hunter2-hunter2-hunter2",
+        "[oidc]\nclient_secret = ['hunter2-hunter2-hunter2']",
         "store = 'hunter2-hunter2-hunter2'",
         "[deliver]\nproxy = http://u:hunter2-hunter2-hunter2@proxy:1",
         "[traces]\nheaders = 'hunter2-hunter2-hunter2'",
@@ -202,6 +212,8 @@ fn headers_for_a_collector_are_read_as_one_line_says_them() {
     let of = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     assert_eq!((of("Authorization"), of("X-Scope-OrgID")), (Some("Basic dTpw=="), Some("main")));
     assert_eq!((config.traces.sample_ratio, config.metrics.accounts_max), (0.25, 7));
+    let loosened: Vec<_> = config.loosened().into_iter().map(|(knob, _)| knob).collect();
+    assert_eq!(loosened, ["metrics.accounts_max"], "it tells strangers of accounts");
     assert!(!format!("{config:?}{:?}", config.knobs()).contains("dTpw"), "it lets its holder in");
     assert_eq!(read("[traces]\nsample_ratio = 0", &[]).expect("fits").traces.sample_ratio, 0.0);
 }

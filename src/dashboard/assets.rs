@@ -20,11 +20,15 @@ struct Asset {
 const STYLES: &str = concat!(include_str!("../docs/assets/tokens.css"), include_str!("assets/style.css"));
 const STYLE: Asset = Asset { name: "style", kind: "css", text: STYLES };
 const SCRIPT: Asset = Asset { name: "app", kind: "js", text: include_str!("assets/app.js") };
+const LIVE: Asset = Asset { name: "live", kind: "js", text: include_str!("assets/live.js") };
 
 /// The address of the style sheet.
 pub static STYLE_AT: LazyLock<String> = LazyLock::new(|| address(&STYLE));
 /// The address of the script that is on every page.
 pub static SCRIPT_AT: LazyLock<String> = LazyLock::new(|| address(&SCRIPT));
+
+/// The address of the script of the live page.
+pub static LIVE_AT: LazyLock<String> = LazyLock::new(|| address(&LIVE));
 
 fn address(asset: &Asset) -> String {
     let hash: String = Sha256::digest(asset.text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
@@ -34,7 +38,7 @@ fn address(asset: &Asset) -> String {
 /// Serves one.
 #[get("/dashboard/assets/{file}")]
 pub async fn show(file: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let known = [(&STYLE, &STYLE_AT), (&SCRIPT, &SCRIPT_AT)];
+    let known = [(&STYLE, &STYLE_AT), (&SCRIPT, &SCRIPT_AT), (&LIVE, &LIVE_AT)];
     let found = known.iter().find(|(_, at)| at.rsplit('/').next() == Some(file.as_str()));
     let (asset, _) = found.ok_or_else(|| Problem::not_found("file"))?;
     let kind = if asset.kind == "css" { "text/css; charset=utf-8" } else { "text/javascript; charset=utf-8" };

@@ -6,7 +6,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use maud::{Markup, html};
 
-use super::frame::plain;
+use super::sheet::plain;
 use crate::api::Problem;
 use crate::domain::ability::Ability;
 use crate::store::{Refusal, StoreError};
@@ -40,7 +40,7 @@ impl Away {
 
     /// A guest's session is over.
     pub fn portal_over() -> Self {
-        let message = "this visit is over; open these pages again from where you came";
+        let message = "your session has ended; go back to the page that brought you here, and open this one again";
         Self::Problem(Problem::unauthorized(message))
     }
 
@@ -88,9 +88,10 @@ impl ResponseError for Away {
     }
 }
 
-fn title(status: StatusCode) -> &'static str {
+/// What a page is called that says why not.
+pub fn title(status: StatusCode) -> &'static str {
     match status.as_u16() {
-        401 => "Your visit is over",
+        401 => "This session has ended",
         403 => "You may not do this",
         404 => "Nothing is here",
         429 | 503 => "Not now",

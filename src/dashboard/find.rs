@@ -1,7 +1,6 @@
 //! The search box: the id of anything leads straight to its page; anything else is looked for among webhooks and event types. What
 //! stays true: one finds only what one could have looked at anyway.
 
-use actix_web::http::header;
 use actix_web::{HttpResponse, get, web};
 use maud::{Markup, html};
 
@@ -40,7 +39,7 @@ async fn show(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Aw
     let (reader, looker, sought) = (api.clone(), (*seat).clone(), text.to_owned());
     let found = api.read(seat.account().number, move || thing(&reader, &looker, &sought)).await??;
     if let Some(page) = found {
-        return Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, page)).finish());
+        return Ok(links::see_other(&page));
     }
     let (webhooks, more) = webhooks(&seat, &api, text).await?;
     let types = types(&seat, &api, text);

@@ -1,15 +1,15 @@
-//! What is around every page: the head, the way around, and the headers that keep what others wrote from doing anything. No other
-//! file makes a reply of a page.
+//! What is around every page of who has a seat: the bar above it and the way around.
 
 use actix_web::HttpResponse;
-use actix_web::http::{StatusCode, header};
-use maud::{DOCTYPE, Markup, html};
+use actix_web::http::StatusCode;
+use maud::{Markup, html};
 
-use super::assets::{SCRIPT_AT, STYLE_AT};
-use super::parts::mark;
+use super::brand::Brand;
 use super::parts::said;
 use super::posted::TOKEN;
 use super::seat::Seat;
+pub use super::sheet::plain;
+use super::sheet::{Sheet, name_of};
 use crate::domain::account::Scope;
 
 /// Which part of the dashboard a page belongs to: marked on the way around.
@@ -22,6 +22,7 @@ pub enum Part {
     DeadLetters,
     Live,
     Contracts,
+    Docs,
     Jobs,
     People,
     Keys,
@@ -96,6 +97,7 @@ impl<'a> Page<'a> {
                 (self.around(seat))
                 main #main tabindex="-1" {
                     (said::told(seat.asked()))
+                    (self.welcome(seat))
                     div.heading {
                         h1 { (self.title) }
                         div.acts { (self.acts) }
@@ -104,14 +106,15 @@ impl<'a> Page<'a> {
                 }
             }
         };
-        reply(status, self.title, Some(seat.nonce()), self.scripts, &inner)
+        let (nonce, scripts, brand) = (Some(seat.nonce()), self.scripts, seat.brand());
+        Sheet { status, title: self.title, nonce, scripts, brand }.reply(&inner)
     }
 
     fn top(&self, seat: &Seat) -> Markup {
         html! {
             header.top {
                 a.skip href="#main" { "To the content" }
-                a.brand href=(seat.at("")) { (mark()) span { "Hookwheel" } }
+                a.brand href=(seat.at("")) { (name_of(seat.brand())) }
                 @if !seat.is_portal() {
                     span.where {
                         @if seat.is_operator() {
@@ -123,7 +126,7 @@ impl<'a> Page<'a> {
                     input #search type="search" name="text" aria-label="Find an id, a URL or a type" placeholder="Find an id, a URL, a type   /"
                         autocomplete="off" spellcheck="false" maxlength="200";
                 }
-                @if !seat.is_portal() {
+                @if let Some(brand) = seat.brand() { (ways_out(seat, brand)) } @else {
                     a.you href="/dashboard/you" aria-current=[(self.part == Part::You).then_some("page")] { (seat.name()) }
                     form method="post" action="/dashboard/log-out" { (token(seat)) button.quiet type="submit" { "Log out" } }
                 }
@@ -146,9 +149,17 @@ impl<'a> Page<'a> {
                         @for (part, at, name) in OF_SERVER { (self.way(*part, &seat.at_server(at), name)) }
                     }
                 }
-                ul { li { a href="/docs" { "Guide" } } }
+                ul {
+                    @if seat.is_portal() { (self.way(Part::Docs, &seat.at("docs"), "Documentation")) } @else { li { a href="/docs" { "Guide" } } }
+                }
             }
         }
+    }
+
+    /// The first words of a portal, on its first page.
+    fn welcome(&self, seat: &Seat) -> Markup {
+        let words = seat.brand().map(|brand| brand.welcome.as_str()).filter(|words| !words.is_empty());
+        html! { @if let Some(words) = words.filter(|_| self.part == Part::Overview) { p.welcome { (words) } } }
     }
 
     fn way(&self, part: Part, at: &str, name: &str) -> Markup {
@@ -161,51 +172,11 @@ pub fn token(seat: &Seat) -> Markup {
     html! { input type="hidden" name=(TOKEN) value=(seat.token()); }
 }
 
-/// A page for who has no seat: to log in, or why there is nothing.
-pub fn plain(status: StatusCode, title: &str, body: &Markup) -> HttpResponse {
-    let inner = html! {
-        main.alone #main {
-            p.brand { (mark()) span { "Hookwheel" } }
-            h1 { (title) }
-            (body)
-        }
-    };
-    reply(status, title, None, &[], &inner)
-}
-
-/// Without a nonce there are no scripts.
-fn reply(status: StatusCode, title: &str, nonce: Option<&str>, scripts: &[&str], inner: &Markup) -> HttpResponse {
-    let whole = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta name="robots" content="noindex";
-                title { (title) " · Hookwheel" }
-                link rel="stylesheet" href=(*STYLE_AT);
-                link rel="icon" href="data:,";
-                @if let Some(nonce) = nonce {
-                    @for script in std::iter::once(SCRIPT_AT.as_str()).chain(scripts.iter().copied()) {
-                        script src=(script) nonce=(nonce) defer {}
-                    }
-                }
-            }
-            body { (inner) }
-        }
-    };
-    let allowed = nonce.map_or_else(|| "'none'".to_owned(), |nonce| format!("'nonce-{nonce}'"));
-    let policy = format!(
-        "default-src 'none'; script-src {allowed}; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-         form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    );
-    HttpResponse::build(status)
-        .content_type("text/html; charset=utf-8")
-        .insert_header((header::CONTENT_SECURITY_POLICY, policy))
-        .insert_header((header::REFERRER_POLICY, "same-origin"))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header(("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=()"))
-        .insert_header(("cross-origin-opener-policy", "same-origin"))
-        .body(whole.into_string())
+/// How a guest gets help, goes back, and leaves.
+fn ways_out(seat: &Seat, brand: &Brand) -> Markup {
+    html! {
+        @if !brand.support_url.is_empty() { a.you href=(brand.support_url) rel="noopener" target="_blank" { "Help" } }
+        @if !brand.return_url.is_empty() { a.you href=(brand.return_url) rel="noopener" target="_top" { "Back" } }
+        form method="post" action=(seat.at("leave")) { (token(seat)) button.quiet type="submit" { "Leave" } }
+    }
 }

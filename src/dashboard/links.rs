@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use actix_web::HttpResponse;
+use actix_web::http::header;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What stands for itself in a part of a path.
@@ -48,9 +50,14 @@ pub fn changed(asked: &str, changes: &[(&str, Option<&str>)]) -> String {
     with_query(path, kept.chain(changes.iter().copied()))
 }
 
-/// The documentation of a contract, at its part on signatures.
+/// The documentation of a contract.
 pub fn docs_of(dialect: &str) -> String {
-    format!("/docs/webhooks/{}#verifying-signatures", part(dialect))
+    format!("/docs/webhooks/{}", part(dialect))
+}
+
+/// Sends on to another page.
+pub fn see_other(address: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish()
 }
 
 /// Whether it is an address that may be a link: others may have written it.

@@ -4,19 +4,26 @@
 
 mod assets;
 mod away;
+mod brand;
+mod contracts;
+mod events;
 mod find;
 mod frame;
 mod links;
+mod live;
 mod overview;
 mod parts;
 mod people;
+mod portal;
 mod posted;
 mod reading;
 mod seat;
 mod server;
+mod sheet;
 mod trying;
 mod webhooks;
 
+use actix_web::middleware::from_fn;
 use actix_web::{Scope, web};
 
 /// All pages.
@@ -26,8 +33,10 @@ pub fn routes(to: &mut web::ServiceConfig) {
     to.service(web::scope("/dashboard/@{account}/try").configure(trying::routes));
     to.configure(people::routes);
     to.configure(server::routes);
-    to.service(pages(web::scope("/dashboard/@{account}")).configure(server::of_team));
-    to.service(pages(web::scope("/portal")));
+    to.service(pages(web::scope("/dashboard/@{account}")).configure(server::of_team).configure(of_team));
+    let portal =
+        pages(web::scope("/portal")).configure(portal::routes).default_service(web::to(portal::refused::nowhere));
+    to.service(portal.wrap(from_fn(portal::refused::dress)));
 }
 
 /// None of them: the dashboard is switched off.
@@ -35,11 +44,18 @@ pub fn no_routes(to: &mut web::ServiceConfig) {
     to.configure(people::no_routes);
 }
 
-/// The pages of one account, below wherever they are.
+/// The pages of one account, below wherever they are: in the dashboard and in its portal.
 fn pages(scope: Scope) -> Scope {
     scope
         .configure(overview::routes)
         .configure(find::routes)
         .configure(webhooks::routes)
-        .configure(people::team::routes)
+        .configure(events::routes)
+        .configure(live::routes)
+        .configure(contracts::routes)
+}
+
+/// Those that a portal does not have: who is of the account, and what the operator sees of it.
+fn of_team(to: &mut web::ServiceConfig) {
+    to.configure(people::team::routes);
 }

@@ -8,6 +8,7 @@ use std::ops::Deref;
 use actix_web::{FromRequest, HttpRequest, dev, web};
 
 use super::away::Away;
+use super::brand::Brand;
 use super::links;
 use crate::api::Api;
 use crate::api::access::auth::{Needs, Tenant};
@@ -34,6 +35,7 @@ pub struct Seat {
     token: String,
     asked: String,
     nonce: String,
+    brand: Option<Brand>,
 }
 
 impl Seat {
@@ -79,6 +81,11 @@ impl Seat {
     /// Whether it is a customer's portal.
     pub fn is_portal(&self) -> bool {
         self.mount == Mount::Portal
+    }
+
+    /// How the portal looks that they are in; none: it is the dashboard.
+    pub fn brand(&self) -> Option<&Brand> {
+        self.brand.as_ref()
     }
 
     /// What every form must bring back: see `posted`.
@@ -162,5 +169,9 @@ pub fn seat(request: &HttpRequest, needed: Option<Ability>) -> Result<Seat, Away
     }
     let (token, nonce) =
         (seated.form_token(), api.with_dice(|dice| format!("{:016x}{:016x}", dice.bits(), dice.bits())));
-    Ok(Seat { seated, tenant, mount, token, asked, nonce })
+    let brand = match &seated.session.holder {
+        Holder::Guest(guest) => Some(Brand::of(&api.settings.people.portal, &tenant.account().portal, Some(guest))),
+        Holder::User(_) => None,
+    };
+    Ok(Seat { seated, tenant, mount, token, asked, nonce, brand })
 }

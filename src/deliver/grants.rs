@@ -149,7 +149,7 @@ impl Grants {
         match self.token(to_use, grant, asking, shown).await? {
             Ok(token) => {
                 shown.again = true;
-                *heard = Heard { resent: heard.resent, ..Heard::default() };
+                *heard = heard.anew();
                 self.post_with(&token, client, request, heard).await
             }
             // The endpoint has said what it thinks, late.

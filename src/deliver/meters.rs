@@ -105,6 +105,12 @@ impl Meters {
         }
     }
 
+    /// Places by pool: who may have them, how many are taken, and how many there are at most.
+    pub fn places(&self) -> impl Iterator<Item = (&'static str, usize, usize)> {
+        let now = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        POOLS.iter().zip(&self.places).map(move |(pool, (taken, max))| (*pool, now(taken), now(max)))
+    }
+
     /// Places that are taken, and how many there are, of each pool.
     pub fn set_places(&self, pools: [(usize, usize); POOLS.len()]) {
         for ((taken, max), (now, there)) in self.places.iter().zip(pools) {

@@ -60,7 +60,7 @@ impl Requests {
 
     /// Makes a request that is no delivery.
     pub async fn probe(&self, probe: Probe) -> Probed {
-        let (watch, mut heard) = (Stopwatch::start(), Heard::default());
+        let (watch, mut heard) = (Stopwatch::start(), Heard::up_to(probe.answer_bytes_max));
         let profile = Profile::of(&probe.allow, probe.tls.as_ref());
         let client = self.client(profile, &probe.allow, probe.tls.as_ref());
         let outcome = match (Destination::of(probe.url.as_str(), probe.account, profile), client) {

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::Handle;
-use crate::domain::workload::{ThreadBusy, Workload};
+use crate::domain::workload::{Places, ThreadBusy, Workload};
 use crate::pulse::Pulse;
 
 impl Handle {
@@ -19,6 +19,7 @@ impl Handle {
             bodies_bytes: self.bodies.held_bytes(),
             bodies_bytes_max: self.bodies.max(),
             leases: self.leases.count(),
+            places: self.meters.places().map(|(pool, taken, max)| Places { pool, taken, max }).collect(),
             threads: pulses.map(|pulse| ThreadBusy { name: pulse.thread().into(), busy_ms: busy_ms(pulse) }).collect(),
         }
     }

@@ -50,7 +50,7 @@ pub use page::{Page, missing};
 pub use peers::{Alone, Part, Peer, Peers, Row, peers};
 pub use prose::tutorial;
 pub use reference::reference;
-pub use sample::sent as example;
+pub use sample::{Preview, preview, sent as example};
 pub use search::Index;
 pub use signing::in_words as signature_in_words;
 pub use site::Site;

@@ -12,6 +12,7 @@ use crate::domain::endpoint::EndpointUrl;
 use crate::domain::event::Event;
 use crate::domain::id::{AttemptId, DeliveryId, EventId, WebhookId};
 use crate::domain::secret::Secret;
+use crate::domain::shape::Unshaped;
 use crate::domain::time::{self, UnixMs};
 use crate::domain::webhook::{EventFilter, Webhook};
 
@@ -340,6 +341,37 @@ pub fn sent(dialect: &Dialect, event: &EventType, attempt: u16) -> (Vec<(String,
     json.body.format = BodyFormat::Json;
     let body = Example::of(&json).body(event);
     (headers, serde_json::from_slice(&body).expect("a body is JSON"))
+}
+
+/// What goes out for an event, as somebody sees it before there is a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// Where it would go.
+    pub url: &'static str,
+    /// The headers as the contract spells them, the signature among them.
+    pub headers: Vec<(String, String)>,
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
+    /// What signed it: known to everybody, and good for nothing else. `None` where nothing signs, or secrets must be given.
+    pub secret: Option<Secret>,
+}
+
+/// The request that an event of this type with this data (JSON that `domain::json` lets through) would be, at an attempt: by the code
+/// that makes the real ones.
+///
+/// # Errors
+/// The event is too much for the dialect's shape, or for a moment.
+pub fn preview(dialect: &Dialect, event_type: &str, data: Box<RawValue>, attempt: u16) -> Result<Preview, Unshaped> {
+    let example = Example::of(dialect);
+    let known = EventType { name: event_type.into(), description: String::new(), sample: data, stated_schema: None };
+    let event = example.event(&known);
+    let prepared = dialect.prepare_at_once(&event, ACCOUNT, None)?;
+    let facts = AttemptFacts { attempt, ..example.facts(&event) };
+    let (keys, mut headers) = (example.keys(), Vec::new());
+    let body = dialect.body(&prepared, &facts, &keys).to_vec();
+    dialect.headers(&facts, &body, &keys, &mut headers);
+    let secret = example.secret.clone().filter(|_| !dialect.signature.is_empty());
+    Ok(Preview { url: ENDPOINT, headers: example.spelled(&headers), body, secret })
 }
 
 /// What stands for an event where a dialect documents none.

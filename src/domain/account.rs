@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Invalid;
 use super::event_type::Validation;
 use super::id::{AccountNumber, KeyId};
+use super::portal::Portal;
 use super::time::UnixMs;
 use super::webhook::{MAX_IN_FLIGHT_MAX, TIMEOUT_SECONDS_MAX};
 use super::words::words;
@@ -42,6 +43,8 @@ pub struct Account {
     /// Event types of its own that it may write down, in place of what the server's `limits` say; 0: any number. It stands here and
     /// not among `limits`, since an account grows at its end.
     pub event_types_max: Option<u32>,
+    /// How its portal looks, and who may frame it.
+    pub portal: Portal,
 }
 
 /// Webhooks or keys, as a limit.

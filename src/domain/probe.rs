@@ -52,6 +52,8 @@ pub struct Probe {
     pub allow: Vec<IpNet>,
     /// Its own TLS.
     pub tls: Option<Tls>,
+    /// So much is read of the answer's body; of an endpoint's [`super::delivery::RESPONSE_BODY_BYTES_MAX`].
+    pub answer_bytes_max: usize,
     /// How tokens for it are granted, and for which webhook, where it is to show one.
     pub oauth2: Option<(WebhookNumber, OAuth2)>,
 }
@@ -63,7 +65,7 @@ pub struct Probed {
     pub outcome: Outcome,
     /// How long it took, in milliseconds.
     pub duration_ms: u32,
-    /// The start of the answer's body, at most [`super::delivery::RESPONSE_BODY_BYTES_MAX`].
+    /// The start of the answer's body, at most [`Probe::answer_bytes_max`].
     pub answer: Vec<u8>,
 }
 

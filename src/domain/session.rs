@@ -37,6 +37,10 @@ pub struct Guest {
     pub name: String,
     /// How long the session is, in milliseconds.
     pub lasts_ms: u64,
+    /// Where the guest goes back to; may be empty.
+    pub return_url: String,
+    /// On whose pages the session may stand in a frame, beside those that the account and the server name.
+    pub origins: Vec<String>,
 }
 
 /// Who looks.
@@ -227,7 +231,14 @@ mod tests {
 
     #[test]
     fn guests_of_an_account_lie_together_and_apart_from_every_user() {
-        let guest = Guest { account: 3, abilities: Abilities::default(), name: String::new(), lasts_ms: 1 };
+        let guest = Guest {
+            account: 3,
+            abilities: Abilities::default(),
+            name: String::new(),
+            lasts_ms: 1,
+            return_url: String::new(),
+            origins: Vec::new(),
+        };
         let (guest, user) = (Holder::Guest(guest), Holder::User(USER));
         assert_eq!((guest.account(), user.account()), (3, 3));
         assert_ne!(guest.place(), user.place());

@@ -18,7 +18,7 @@ pub const RESET_MS: u64 = HOUR_MS;
 /// The same of the link that a development server prints.
 pub const DEV_MS: u64 = 5 * 60 * 1000;
 /// The same of a portal's link.
-pub const PORTAL_MS: u64 = 5 * 60 * 1000;
+pub const PORTAL_MS: u64 = 10 * 60 * 1000;
 /// Links of an account that are not used yet: beyond, the oldest go.
 pub const TICKETS_MAX: usize = 256;
 /// Random bytes of a link.

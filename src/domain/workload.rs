@@ -17,8 +17,21 @@ pub struct Workload {
     pub bodies_bytes_max: usize,
     /// Deliveries that consumers hold who pulled them.
     pub leases: usize,
+    /// Places for deliveries, by who may have them.
+    pub places: Vec<Places>,
     /// Its threads.
     pub threads: Vec<ThreadBusy>,
+}
+
+/// Places of one kind; quick and slow deliveries share theirs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// Who may have them: `quick`, `slow` or `pulled`.
+    pub pool: &'static str,
+    /// So many are taken.
+    pub taken: usize,
+    /// Of so many at most.
+    pub max: usize,
 }
 
 /// What a thread is at.

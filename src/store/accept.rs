@@ -14,6 +14,7 @@ use super::record::{self, Idempotent};
 use super::registry::Mode;
 use super::staging::Staging;
 use crate::domain::delivery::{Cause, Delivery, DeliveryState};
+use crate::domain::happening::What;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookId, WebhookNumber};
 use crate::domain::order::{OrderKeys, Place};
 
@@ -263,6 +264,7 @@ impl Staging<'_> {
             self.stage(tree, key, Some(value));
         }
         self.event_bytes_come(account, bytes);
+        self.happens(account, What::Event(event.id));
         if let Some(body) = body {
             self.give_body(account, body, event.id);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::journal::Rows;
 use super::kept::KeptBy;
 use super::sums::Sums;
 use super::to_come::ToCome;
@@ -24,6 +25,8 @@ pub struct Carried {
     pub kept_by: KeptBy,
     /// Deliveries that are still to be made.
     pub to_come: ToCome,
+    /// The rows of the journal.
+    pub journal: Rows,
     /// Whether there is no space for new events.
     pub is_space_low: bool,
 }

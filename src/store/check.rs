@@ -7,7 +7,7 @@ use super::layout::{META_KEEPING, META_LAST_ACCOUNT, META_LAST_ID, META_LAST_WEB
 use super::record::{self, Idempotent};
 use super::seal::MasterKeys;
 use super::trees::Trees;
-use super::{damage::Damage, event_rows, rows};
+use super::{damage::Damage, event_rows, journal, rows};
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::audit::AuditEntry;
 use crate::domain::delivery::SealedAttempt;
@@ -51,6 +51,7 @@ pub fn check(trees: &Trees, keys: &MasterKeys, tree: Tree, key: &[u8], value: &[
         Tree::Stats => rows::counts(key, value).map(drop),
         Tree::AccountTallies => record::read_grown::<AccountTally>(tree, key, value).map(drop),
         Tree::Quiet => record::read_grown::<Quiet>(tree, key, value).map(drop),
+        Tree::Journal => journal::read(key, value).map(drop),
         Tree::Audit => record::read_grown::<AuditEntry>(tree, key, value).map(drop),
         Tree::Meta if key == META_LAST_ID => rows::last(value).map(drop),
         Tree::Meta if [META_LAST_WEBHOOK, META_LAST_ACCOUNT].contains(&key) => has_bytes(&[4], tree, key, value),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::carried::{Carried, Tallies};
 use super::error::{OpenError, StoreError};
 use super::inner::Inner;
+use super::journal::Rows;
 use super::kept::KeptBy;
 use super::message::{Notice, Settled, Settlement};
 use super::queue::{Group, Woken};
@@ -67,13 +68,14 @@ pub struct Committer {
 }
 
 impl Committer {
-    pub(super) fn new(inner: Arc<Inner>, dice: Dice) -> Result<Self, StoreError> {
+    pub(super) fn new(inner: Arc<Inner>, dice: Dice, journal: Rows) -> Result<Self, StoreError> {
         let trees = inner.trees()?;
         let ids = IdSource::after(rows::last_id_and_event_bytes(&trees)?.0);
         let to_come = ToCome::read(&trees, inner.settings.fan_out_max)?;
         let (sums, kept_by) = (inner.sums(), inner.kept_by(&trees)?);
         let upkeep = upkeep_of(&inner, &trees, &kept_by);
-        let carried = Carried { ids, dice, tallies: Tallies::default(), sums, kept_by, to_come, is_space_low: false };
+        let (tallies, is_space_low) = (Tallies::default(), false);
+        let carried = Carried { ids, dice, tallies, sums, kept_by, to_come, journal, is_space_low };
         let (low_space_told, space_seen) = (false, Stopwatch::start());
         let (unsynced, unmarked, pause) = (None, None, Duration::ZERO);
         let (debt, alone) = (Debt::default(), 0);
@@ -216,6 +218,8 @@ impl Committer {
         self.carried.is_space_low = inner.space_low.load(Ordering::Relaxed);
         let mut staging =
             Staging::new(trees, &inner.registry, &inner.seals, &inner.foreseen, &mut self.carried, moment);
+        let is_watched = inner.journal.is_watched(moment.now);
+        staging.happened = is_watched.then(Vec::new);
         let mut staged = Ok(());
         for settlement in &group.settlements {
             staged = staged.and_then(|()| trees.readable(staging.settle(settlement)).map(drop));
@@ -227,6 +231,7 @@ impl Committer {
         let is_upkept = self.alone == 0 || self.upkeep.is_tried();
         let upkept = if is_upkept { self.upkeep.step(&mut staging) } else { Ok(()) };
         let banked = trees.readable(staging.bank_minutes()).map(drop);
+        staging.put_journal(self.inner.settings.journal_max);
         let (writes, notice, sums, kept_changes) = staging.finish();
         let seen = staged.and(told).and(upkept).and(banked).and_then(|()| self.upkeep.see(&writes, trees));
         let written = seen.and_then(|()| trees.write(&writes)).and_then(|()| {
@@ -238,6 +243,9 @@ impl Committer {
                 }
             }
             self.inner.publish(sums);
+            if is_watched {
+                self.inner.journal.tell(self.carried.journal.newest());
+            }
             self.inner.to_come.store(self.carried.to_come.deliveries(), Ordering::Relaxed);
             self.inner.commits.count_group(writes.keys());
             self.inner.commits.payloads_gone.fetch_add(u64::from(notice.payload_gone), Ordering::Relaxed);
@@ -303,6 +311,7 @@ impl Committer {
         (self.carried.tallies, self.carried.sums) = (Tallies::default(), self.inner.sums());
         self.carried.kept_by = self.inner.kept_by(trees)?;
         self.carried.to_come = ToCome::read(trees, self.inner.settings.fan_out_max)?;
+        self.carried.journal = Rows::read(trees, self.inner.clock.now())?;
         Ok(())
     }
 
@@ -350,6 +359,7 @@ impl Committer {
                 let last = rows::last_id_and_event_bytes(&trees).map_err(failed)?.0;
                 self.carried.to_come = ToCome::read(&trees, self.inner.settings.fan_out_max).map_err(failed)?;
                 self.carried.kept_by = self.inner.kept_by(&trees).map_err(failed)?;
+                self.carried.journal = Rows::read(&trees, self.inner.clock.now()).map_err(failed)?;
                 Ok((last, trees))
             });
             match opened {

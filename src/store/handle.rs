@@ -26,6 +26,7 @@ use crate::domain::account::{Account, AccountLimits, DEFAULT_ACCOUNT, OPERATOR_A
 use crate::domain::audit::{Actor, Deed};
 use crate::domain::event_type::Validation;
 use crate::domain::id::{AccountNumber, WebhookNumber};
+use crate::domain::portal::Portal;
 use crate::domain::tally::Totals;
 use crate::domain::time::{self, UnixMs};
 use crate::pulse::Pulse;
@@ -249,6 +250,7 @@ impl Store {
             tags: Vec::new(),
             validation: Validation::Off,
             event_types_max: None,
+            portal: Portal::default(),
         }
     }
 

@@ -10,6 +10,7 @@ use super::damage::{Damage, Reports};
 use super::error::{OpenError, StoreError};
 use super::foreseen::Foreseen;
 use super::growth::Sizes;
+use super::journal::Journal;
 use super::keeping::Keeping;
 use super::kept::KeptBy;
 use super::layout::{self, Tree};
@@ -99,6 +100,8 @@ pub struct Inner {
     pub sizes: Mutex<Sizes>,
     /// What could not be read.
     pub reports: Arc<Reports>,
+    /// For who watches what happens.
+    pub journal: Journal,
     /// Of the commit thread.
     pub pulse: Pulse,
     pub keeping: Keeping,

@@ -32,6 +32,7 @@
 //! | `users` | account, user id | `User`: a person who looks at pages; sealed (`seal`) |
 //! | `sessions` | account, user id or the account's number, SHA-256 of the token | `Session` |
 //! | `tickets` | account, SHA-256 of what the link holds | `Ticket`: a link that is used once |
+//! | `journal` | an id | `JournalRow`: what happened in a commit, for who watches; few, and none where nobody does |
 //!
 //! Each value that is not empty ends with a checksum over its tree, its key and itself (`trees/checksum.rs`).
 //!
@@ -88,11 +89,12 @@ pub enum Tree {
     Users,
     Sessions,
     Tickets,
+    Journal,
 }
 
 impl Tree {
     /// Every tree and its name on disk, in the order of the enum.
-    pub const ALL: [(Tree, &'static str); 30] = [
+    pub const ALL: [(Tree, &'static str); 31] = [
         (Tree::Meta, "meta"),
         (Tree::Accounts, "accounts"),
         (Tree::Keys, "keys"),
@@ -123,6 +125,7 @@ impl Tree {
         (Tree::Users, "users"),
         (Tree::Sessions, "sessions"),
         (Tree::Tickets, "tickets"),
+        (Tree::Journal, "journal"),
     ];
 
     /// Its name on disk.
@@ -357,6 +360,11 @@ pub fn job(account: AccountNumber, id: JobId) -> Key {
 /// Where a number comes first and an id after it, whichever they are.
 pub fn numbered(first: u32, id: u128) -> Key {
     joined(&[&number(first), &id.to_be_bytes()])
+}
+
+/// `journal`.
+pub fn journal(id: u128) -> Key {
+    id.to_be_bytes().to_vec()
 }
 
 /// The bits of the id that a key ends with.

@@ -12,6 +12,7 @@ use super::error::OpenError;
 use super::foreseen::Foreseen;
 use super::handle::Store;
 use super::inner::{Commits, Inner};
+use super::journal::{Journal, Rows};
 use super::keeping::Keeping;
 use super::queue::{Bounds, Queue};
 use super::reclaim::Fare;
@@ -41,6 +42,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
     check_master_keys(&settings, &trees, &keys)?;
     let keeping = Keeping::at_start(&trees, &clock).map_err(|error| OpenError::Store(path.clone(), error))?;
     keeping.warn(clock.now());
+    let rows = Rows::read(&trees, clock.now()).map_err(|error| OpenError::of(&path, error))?;
     let registry = Arc::<RwLock<Registry>>::default();
     let open_trees = Arc::new(ArcSwapOption::empty());
     let inner = Arc::new(Inner {
@@ -63,6 +65,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         fare: Fare::default(),
         sizes: Mutex::default(),
         reports,
+        journal: Journal::at_start(&rows),
         pulse: Pulse::of("commit"),
         keeping,
     });
@@ -72,7 +75,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
     inner.watch_space(&trees);
     inner.look_at_size(&trees);
     inner.trees.store(Some(Arc::new(trees)));
-    let committer = Committer::new(inner.clone(), dice).map_err(failed)?;
+    let committer = Committer::new(inner.clone(), dice, rows).map_err(failed)?;
     Ok((Store(inner), committer))
 }
 

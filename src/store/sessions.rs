@@ -6,7 +6,7 @@ use super::handle::Store;
 use super::layout::{self, Tree};
 use super::record;
 use super::staging::Staging;
-use crate::domain::id::{SessionId, UserId};
+use crate::domain::id::{AccountNumber, SessionId, UserId};
 use crate::domain::session::Session;
 use crate::domain::time::UnixMs;
 
@@ -37,8 +37,9 @@ impl Staging<'_> {
             let session = self.get(Tree::Sessions, &key).and_then(|stored| {
                 stored.map(|stored| record::read_grown::<Session>(Tree::Sessions, &key, &stored)).transpose()
             });
-            // One that cannot be read goes first.
-            uses.push((self.trees().readable(session)?.flatten().map(|session| session.last_used_at), key));
+            // One that cannot be read goes first, then those that have ended.
+            let session = self.trees().readable(session)?.flatten();
+            uses.push((session.map(|session| (session.ends_at > self.now(), session.last_used_at)), key));
         }
         uses.sort();
         let surplus = uses.len() + 1 - max;
@@ -73,6 +74,22 @@ impl Staging<'_> {
             }
         }
         Err(Refusal::NotFound("session"))
+    }
+
+    /// Ends all sessions of an account's guests. They stay for a while, ended, so that who comes back by one is told so. Says how
+    /// many went on.
+    pub fn end_guests(&mut self, account: AccountNumber) -> Result<usize, Refusal> {
+        let (now, mut ended) = (self.now(), 0);
+        for key in self.keys_now(Tree::Sessions, &layout::user(UserId(account.into())))? {
+            let Some(stored) = self.get(Tree::Sessions, &key)? else { continue };
+            let session = record::read_grown::<Session>(Tree::Sessions, &key, &stored);
+            let Some(session) = self.trees().readable(session)? else { continue };
+            if session.ends_at > now {
+                self.put(Tree::Sessions, key, &Session { ends_at: now, ..session });
+                ended += 1;
+            }
+        }
+        Ok(ended)
     }
 
     /// Ends all of one holder but perhaps that of this token. Says how many.
@@ -170,7 +187,14 @@ mod tests {
             }
             Ok(())
         });
-        let guest = Guest { account: 1, abilities: Abilities::default(), name: String::new(), lasts_ms: 1 };
+        let guest = Guest {
+            account: 1,
+            abilities: Abilities::default(),
+            name: String::new(),
+            lasts_ms: 1,
+            return_url: String::new(),
+            origins: Vec::new(),
+        };
         begin(&mut bench, Holder::Guest(guest), 200);
         begin(&mut bench, user(), 100);
         assert_eq!(bench.store.sessions_of(USER).unwrap().len(), SESSIONS_MAX);

@@ -33,6 +33,8 @@ pub struct Settings {
     pub fan_out_max: usize,
     /// Of a publish with more bytes of events, what is long is written ahead of them, in groups of half as many.
     pub ahead_bytes_min: usize,
+    /// Happenings that the journal keeps for who watches.
+    pub journal_max: usize,
     /// How long things are kept.
     pub retention: Retention,
     /// New events that an account may publish in a day, UTC, where nothing else is set for it; `None`: any number.
@@ -41,6 +43,8 @@ pub struct Settings {
     pub durable: bool,
 }
 
+/// Some megabytes: who was away while more happened has missed the oldest of it.
+pub const JOURNAL_MAX: usize = 1 << 18;
 /// Some milliseconds of the commit thread.
 pub const FAN_OUT_MAX: usize = 256;
 /// Some more of them.
@@ -61,6 +65,7 @@ impl Settings {
             group_bytes_max: 2 << 20,
             fan_out_max: FAN_OUT_MAX,
             ahead_bytes_min: AHEAD_BYTES_MIN,
+            journal_max: JOURNAL_MAX,
             retention: Retention::default(),
             events_per_day: None,
             durable: true,

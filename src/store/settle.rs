@@ -11,6 +11,7 @@ use super::staging::Staging;
 use crate::domain::backoff::Strain;
 use crate::domain::delivery::{AttemptSummary, Delivery, DeliveryState, Outcome};
 use crate::domain::disable::{DisableRule, Failures};
+use crate::domain::happening::What;
 use crate::domain::id::DeliveryId;
 use crate::domain::retry::Next;
 use crate::domain::time::{self, UnixMs};
@@ -67,12 +68,14 @@ impl Staging<'_> {
         let next_attempt_at = delivery.next_attempt_at.filter(|_| was_open);
         self.tell_settled(id, next_attempt_at, strain);
         if was_open {
+            self.attempt_happens(&delivery, attempt.summary.number);
             self.put_after_attempt(&delivery)?;
             return self.judge_webhook(&delivery, &attempt.summary, next, first_attempt_at, disable);
         }
         // It was cancelled while this attempt was under way: it stays so, and shows the attempt.
         delivery.state = DeliveryState::Cancelled;
         (delivery.ended_at, delivery.reason, delivery.next_attempt_at) = (ended_at, reason, None);
+        self.attempt_happens(&delivery, attempt.summary.number);
         let key = layout::delivery(id);
         let before = self.bytes_at(Tree::Closed, &key)?;
         self.delivery_bytes_gone(id.webhook(), before);
@@ -126,6 +129,9 @@ impl Staging<'_> {
                 self.delivery_bytes_come(delivery.id.webhook(), bytes);
                 self.tally(delivery.id.webhook()).count_end(delivery.state);
                 self.enter_dead_letters(delivery);
+                if delivery.state == DeliveryState::Dead {
+                    self.happens_to(delivery, What::Dead(delivery.id));
+                }
                 // One behind it that cannot be read is no matter of this one's.
                 self.trees().readable(self.leave_order(delivery)).map(drop)
             }

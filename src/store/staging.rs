@@ -27,6 +27,7 @@ use crate::domain::account::DEFAULT_ACCOUNT;
 use crate::domain::audit::{Actor, Deed};
 use crate::domain::delivery::{Attempt, Delivery, SealedAttempt};
 use crate::domain::event::Event;
+use crate::domain::happening::Happening;
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
 use crate::domain::secret::DataKey;
 use crate::domain::stats::Series;
@@ -46,6 +47,8 @@ pub struct Staging<'a> {
     pub(super) accounts_tallied: Vec<AccountNumber>,
     pub(super) finished: Vec<Finished>,
     pub(super) notice: Notice,
+    /// What happened in it, if anybody watches.
+    pub(super) happened: Option<Vec<Happening>>,
     /// Deliveries of accepted events that this group makes.
     pub(super) laid_out: usize,
     /// Steps that jobs spend on reading events, and on asking conditions of them.
@@ -82,6 +85,7 @@ impl<'a> Staging<'a> {
             accounts_tallied: Vec::new(),
             finished: Vec::new(),
             notice: Notice::default(),
+            happened: None,
             laid_out: 0,
             steps: Cell::new(0),
             told: BTreeMap::new(),

@@ -45,6 +45,7 @@ impl Staging<'_> {
             _ => Next::Dead,
         };
         delivery.take_attempt(sealed, next);
+        self.attempt_happens(&delivery, attempt.summary.number);
         let tally = self.tally(id.webhook());
         if next != Next::NotSent {
             tally.count_request(&attempt.summary, success);

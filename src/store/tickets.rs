@@ -22,7 +22,12 @@ impl Staging<'_> {
         let mut others = self.tickets_of(account)?;
         let now = self.now();
         let goes = |ticket: &Ticket| ticket.ends_at <= now || (user.is_some() && ticket.errand.user() == user);
-        others.sort_by_key(|(key, ticket)| (!ticket.as_ref().is_none_or(goes), key_age(ticket), key.clone()));
+        // Links into the portal, of which there may be many, take no place of users'.
+        let is_other =
+            |ticket: &Option<Ticket>| ticket.as_ref().is_some_and(|one| one.errand.user().is_some() != user.is_some());
+        others.sort_by_key(|(key, ticket)| {
+            (!ticket.as_ref().is_none_or(goes), is_other(ticket), key_age(ticket), key.clone())
+        });
         let gone = others.iter().filter(|(_, ticket)| ticket.as_ref().is_none_or(goes)).count();
         let surplus = (others.len() + 1).saturating_sub(TICKETS_MAX);
         others.into_iter().take(gone.max(surplus)).for_each(|(key, _)| self.stage(Tree::Tickets, key, None));
@@ -51,6 +56,18 @@ impl Staging<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The links into the account's portal are good no more. Says how many were.
+    pub fn forget_portal_tickets(&mut self, account: AccountNumber) -> Result<usize, Refusal> {
+        let (now, mut forgotten) = (self.now(), 0);
+        for (key, ticket) in self.tickets_of(account)? {
+            if ticket.is_some_and(|ticket| ticket.errand.user().is_none() && ticket.ends_at > now) {
+                self.stage(Tree::Tickets, key, None);
+                forgotten += 1;
+            }
+        }
+        Ok(forgotten)
     }
 
     /// Those of an account; `None` for what cannot be read.
@@ -92,7 +109,14 @@ mod tests {
     const USER: UserId = UserId(9 << 80 | 1);
 
     fn portal() -> Errand {
-        Errand::Portal(Guest { account: 1, abilities: Abilities::default(), name: String::new(), lasts_ms: 1 })
+        Errand::Portal(Guest {
+            account: 1,
+            abilities: Abilities::default(),
+            name: String::new(),
+            lasts_ms: 1,
+            return_url: String::new(),
+            origins: Vec::new(),
+        })
     }
 
     fn uses(bench: &mut Bench, n: u8) -> Result<Errand, Refusal> {

@@ -10,6 +10,7 @@ use super::judge::Must;
 use super::kind::{Expect, Kind};
 use super::subject::{ACCOUNT, Subject};
 use crate::dialect::{AttemptFacts, BodyFormat, Harm, Proof, SigningKey};
+use crate::domain::delivery::RESPONSE_BODY_BYTES_MAX;
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::event::Event;
 use crate::domain::id::EventId;
@@ -147,6 +148,7 @@ impl Subject {
             timeout_seconds: self.dialect.timeout_seconds,
             allow: Vec::new(),
             tls: None,
+            answer_bytes_max: RESPONSE_BODY_BYTES_MAX,
             oauth2: None,
         }
     }
@@ -250,6 +252,7 @@ impl Subject {
             timeout_seconds: rule.timeout_seconds,
             allow: Vec::new(),
             tls: None,
+            answer_bytes_max: RESPONSE_BODY_BYTES_MAX,
             oauth2: None,
         };
         Some(Sent { probe, must })

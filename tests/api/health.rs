@@ -120,6 +120,7 @@ async fn every_route_is_in_the_document_with_its_errors() {
 const ROUTES: &str = "
     DELETE /api/v1/accounts/{id}
     DELETE /api/v1/accounts/{id}/keys/{key_id}
+    DELETE /api/v1/accounts/{id}/portal
     DELETE /api/v1/event-types/{name}
     DELETE /api/v1/events/{id}
     DELETE /api/v1/users/{id}
@@ -142,12 +143,14 @@ const ROUTES: &str = "
     GET /api/v1/event-types/{name}
     GET /api/v1/events
     GET /api/v1/events/{id}
+    GET /api/v1/events/{id}/audience
     GET /api/v1/events/{id}/deliveries
     GET /api/v1/jobs
     GET /api/v1/jobs/{id}
     GET /api/v1/master-keys
     GET /api/v1/settings
     GET /api/v1/stats
+    GET /api/v1/stream
     GET /api/v1/users
     GET /api/v1/users/{id}
     GET /api/v1/users/{id}/sessions
@@ -176,6 +179,7 @@ const ROUTES: &str = "
     PATCH /api/v1/webhooks/{id}
     POST /api/v1/accounts
     POST /api/v1/accounts/{id}/keys
+    POST /api/v1/accounts/{id}/portal
     POST /api/v1/dead-letters/discard
     POST /api/v1/dead-letters/replay
     POST /api/v1/event-types

@@ -1,6 +1,7 @@
 //! The API over real sockets: every promise of the reference is asked for here as a client would.
 
 mod access;
+mod audience;
 mod audit;
 #[path = "../support/contract.rs"]
 mod contract;
@@ -19,12 +20,14 @@ mod masking;
 mod notices;
 mod outgoing;
 mod own_words;
+mod portal;
 mod pull;
 mod quotas;
 mod scopes;
 mod server;
 mod shape;
 mod stats;
+mod stream;
 mod tenants;
 mod users;
 mod webhooks;

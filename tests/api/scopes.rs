@@ -83,6 +83,7 @@ fn body(operation: &str) -> Value {
         "accounts.create" => json!({"id": "made", "name": "Made"}),
         "accounts.change" => json!({"name": "Changed"}),
         "accounts.keys.create" => json!({"scopes": ["read"]}),
+        "accounts.portal.create" => json!({"abilities": ["view"]}),
         "shape.preview" => json!({"shape": {"drop": ["@.data.a"]}, "event": {"type": "a", "data": {}}}),
         "filter.preview" => json!({"filter": "@.data.a == 1", "event": {"type": "a", "data": {}}}),
         "event_types.create" => json!({"type": "task.made"}),
@@ -118,7 +119,8 @@ impl Operation {
                 (_, part) => part,
             };
         }
-        parts.join("/")
+        // A stream that follows never ends.
+        if self.id == "stream.follow" { "/api/v1/stream?follow=false".into() } else { parts.join("/") }
     }
 
     /// The request, still with the admin's key.

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use actix_web::{HttpServer, web};
 use awc::http::{Method, StatusCode};
+use bytes::Bytes;
+use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use hookwheel::api::{self, Api, Limits, MailRule, Outbound, PeopleRules, Quotas, Settings};
+use futures_util::stream::LocalBoxStream;
+use hookwheel::api::{self, Api, Connections, Limits, MailRule, Outbound, PeopleRules, Quotas, Settings};
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::dashboard;
 use hookwheel::deliver::{self, Deliver, Trust};
@@ -37,6 +40,9 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// The calls that a key may make in a minute; the clock stands, so a tenth of them in a test.
 pub const CALLS_PER_MINUTE: u32 = 5_000;
+
+/// What is kept for who watches.
+pub const JOURNAL_MAX: usize = 400;
 
 /// What an account may have.
 pub const WEBHOOKS_MAX: usize = 40;
@@ -112,6 +118,7 @@ pub struct Server {
     pub url: String,
     client: awc::Client,
     handle: actix_web::dev::ServerHandle,
+    connections: Arc<Connections>,
     committer: Option<std::thread::JoinHandle<()>>,
     deliver: Option<Deliver>,
     dir: tempfile::TempDir,
@@ -206,6 +213,16 @@ impl Ask<'_> {
         }
         .check();
     }
+    /// Sends it, and gives what the reply says as it comes.
+    pub async fn open(self) -> (u16, LocalBoxStream<'static, Bytes>) {
+        let url = format!("{}{}", self.server.url, self.path);
+        let mut request = self.server.client.request(self.method.clone(), url);
+        for (name, value) in &self.headers {
+            request = request.insert_header((name.as_str(), value.as_str()));
+        }
+        let reply = request.send_body(self.body.clone()).await.expect("the server answers");
+        (reply.status().as_u16(), reply.map(|part| part.expect("it is not broken off")).boxed_local())
+    }
     /// Sends it, and asserts that it and its reply are as the document says.
     pub async fn send(self) -> Reply {
         let url = format!("{}{}", self.server.url, self.path);
@@ -255,6 +272,7 @@ impl Server {
             group_events_max: 256,
             group_bytes_max: 16 << 20,
             durable: false,
+            journal_max: JOURNAL_MAX,
             ..store::Settings::at(dir.path().join("data"))
         };
         let (store, committer) = store::open(settings, clock.clone(), Dice::seeded(1)).unwrap();
@@ -296,6 +314,7 @@ impl Server {
             None => Box::new(Nobody),
         };
         let api = web::Data::new(Api::new(store.clone(), shelf, clock.clone(), dice, settings, outbound));
+        let connections = api.connections().clone();
         let server = HttpServer::new(move || api::app(api.clone(), dashboard::routes))
             .workers(2)
             .disable_signals()
@@ -306,7 +325,7 @@ impl Server {
         let handle = server.handle();
         actix_web::rt::spawn(server);
         let client = awc::Client::builder().timeout(std::time::Duration::from_secs(60)).finish();
-        Self { admin, store, clock, url, client, handle, committer: Some(committer), deliver, dir }
+        Self { admin, store, clock, url, client, handle, connections, committer: Some(committer), deliver, dir }
     }
 
     /// A request with the admin's key.
@@ -330,6 +349,8 @@ impl Server {
     }
 
     async fn end(&mut self) {
+        // Streams end with it.
+        self.connections.drain(std::time::Duration::ZERO).await;
         self.handle.stop(true).await;
         if let Some(deliver) = self.deliver.take() {
             deliver.stop(std::time::Duration::from_secs(60)).await;

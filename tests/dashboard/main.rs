@@ -5,9 +5,18 @@
 mod support;
 
 mod browser;
+mod contracts;
+mod events;
 mod here;
+mod live;
+mod oidc;
+mod overview;
 mod people;
 mod people_codes;
 mod people_links;
 mod people_rights;
+mod portal;
+mod provider;
+mod server;
+mod trying;
 mod webhooks;

@@ -29,6 +29,7 @@ from .generated.version import __version__
 from .pulling import AsyncPulled, Pulled
 from .receiving import NotVerified, verify
 from .retries import Retries
+from .streaming import Message
 
 __all__ = [
     "AsyncHookwheel",
@@ -40,6 +41,7 @@ __all__ = [
     "Forbidden",
     "Hookwheel",
     "HookwheelError",
+    "Message",
     "NotFound",
     "NotReached",
     "NotVerified",

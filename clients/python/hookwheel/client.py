@@ -16,6 +16,7 @@ from .generated.models import EventPublish, EventReceipt
 from .generated.types import UNSET
 from .pulling import AsyncPulling, Pulling
 from .retries import Retries
+from .streaming import AsyncStreaming, Streaming
 from .values import as_json
 
 TIMEOUT_SECONDS = 30.0
@@ -138,6 +139,7 @@ class Hookwheel(Api):
         self._calls = calls
         self.events: Publishing = Publishing(calls)
         self.webhooks: Pulling = Pulling(calls)
+        self.stream: Streaming = Streaming(calls)
 
     def for_account(self, account: str) -> Hookwheel:
         """The same client acting for another account; it shares connections, and is closed with this one."""
@@ -183,6 +185,7 @@ class AsyncHookwheel(AsyncApi):
         self._calls = calls
         self.events: AsyncPublishing = AsyncPublishing(calls)
         self.webhooks: AsyncPulling = AsyncPulling(calls)
+        self.stream: AsyncStreaming = AsyncStreaming(calls)
 
     def for_account(self, account: str) -> AsyncHookwheel:
         """The same client acting for another account; it shares connections, and is closed with this one."""

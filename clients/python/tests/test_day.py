@@ -7,6 +7,7 @@ import json
 import os
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import hookwheel
@@ -199,6 +200,22 @@ class Day(unittest.TestCase):
         last.ack()
         self.assertEqual(last.lease.event_id, receipts[2].id)
 
+    def test_what_happens_is_told_as_it_happens_and_from_a_place_on(self) -> None:
+        stream = self.hw.stream.follow(kind="event", event_type="task.*")
+        with ThreadPoolExecutor(1) as beside:
+            first = beside.submit(lambda: next(stream))
+            while not first.done():
+                self.hw.events.publish("order.paid", 1)
+                self.hw.events.publish("task.created", 1)
+            begun = first.result()
+        self.assertEqual((begun.kind, begun.data["type"]), ("event", "task.created"))
+        self.hw.events.publish("task.created", 2, id="the-last")
+        since = list(self.hw.stream.follow(last_event_id=begun.id, forever=False))
+        self.assertEqual(since[-1].data["id"], "the-last")
+        self.assertEqual(list(self.hw.stream.follow(last_event_id=since[-1].id, forever=False)), [])
+        with self.assertRaises(hookwheel.BadRequest):
+            next(self.hw.stream.follow(last_event_id="nothing"))
+
     def test_secrets_are_rotated_and_pairs_verified(self) -> None:
         webhook, old = self.webhook()
         new = self.hw.webhooks.secret.rotate(webhook.id)
@@ -242,6 +259,9 @@ class Day(unittest.TestCase):
     def test_an_account_is_shown_taken_along_and_emptied(self) -> None:
         who = self.hw.accounts.whoami.get()
         self.assertEqual((who.account.id, who.is_admin), (self.account, False))
+        link = self.hw.accounts.portal.create(self.account, abilities=["view"], session_minutes=5)
+        self.assertIn("/portal/enter/", link.url)
+        self.assertEqual(self.hw.accounts.portal.revoke(self.account).links, 1)
         receipt = self.hw.events.publish("task.created", "to be gone")
         lines = [json.loads(line) for line in self.hw.accounts.export(self.account).splitlines()]
         self.assertEqual((lines[0]["kind"], lines[-1]["kind"]), ("account", "end"))

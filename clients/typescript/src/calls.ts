@@ -79,6 +79,22 @@ export class Calls {
     return reply as Reply;
   }
 
+  /** Opens a reply that comes bit by bit, until either side ends it: once, and without a deadline. */
+  async open(asked: Asked, call: Call = {}): Promise<ReadableStream<Uint8Array>> {
+    const { fetch: send = fetch } = this.#settings;
+    const url = this.#url + asked.path + written(asked.query);
+    const init: RequestInit = { method: asked.method, headers: this.#headers(asked), redirect: "manual" };
+    if (call.signal) init.signal = call.signal;
+    let response: Response;
+    try {
+      response = await send(url, init);
+    } catch (cause) {
+      throw new NotReached(`${asked.method} ${url}: no answer`, { cause });
+    }
+    if (!response.ok || !response.body) throw refused({ response, text: await response.text() });
+    return response.body;
+  }
+
   async #answered(asked: Asked, call: Call): Promise<Answered> {
     const { fetch: send = fetch, retries = {}, timeoutMs = 30_000 } = this.#settings;
     const url = this.#url + asked.path + written(asked.query);
@@ -130,7 +146,8 @@ function written(query: object | undefined): string {
   return text && `?${text}`;
 }
 
-function paused(ms: number, signal: AbortSignal | undefined): Promise<void> {
+/** Waits, unless it is given up. */
+export function paused(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       signal?.removeEventListener("abort", stop);

@@ -3,6 +3,7 @@
 import { Calls, type Once, type Settings } from "./calls.js";
 import { Api, EventsApi } from "./generated/operations.js";
 import { PullingWebhooks } from "./pulling.js";
+import { Streaming } from "./streaming.js";
 import type { EventPublish, EventReceipt } from "./generated/schema.js";
 
 /** What an event says beside its type and its data, and how it is published. */
@@ -42,6 +43,7 @@ export class PublishingEvents extends EventsApi {
 export class Hookwheel extends Api {
   override readonly events: PublishingEvents;
   override readonly webhooks: PullingWebhooks;
+  override readonly stream: Streaming;
   readonly #calls: Calls;
 
   /**
@@ -54,6 +56,7 @@ export class Hookwheel extends Api {
     this.#calls = calls;
     this.events = new PublishingEvents(calls);
     this.webhooks = new PullingWebhooks(calls);
+    this.stream = new Streaming(calls);
   }
 
   /** The same client acting for another account. */

@@ -8,4 +8,5 @@ export type * from "./generated/schema.js";
 export { VERSION } from "./generated/version.js";
 export { Pulled, type Pulling } from "./pulling.js";
 export { type Delivered, NotVerified, type ReceivedHeaders, verify, type Verifying } from "./receiving.js";
+export { type Following, type Message, Streaming } from "./streaming.js";
 export type { Retries } from "./retries.js";

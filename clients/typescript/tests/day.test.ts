@@ -80,6 +80,27 @@ describe("a day", () => {
     assert.deepEqual(seen, [0, 1]);
   });
 
+  it("tells what happens as it happens, and from a place on", async () => {
+    const { hw } = await account();
+    const stream = hw.stream.follow({ kind: "event", event_type: "task.*" });
+    const seen: hookwheel.Message[] = [];
+    const first = stream.next().then(({ value }) => seen.push(value as hookwheel.Message));
+    while (seen.length === 0) {
+      await hw.events.publish("order.paid", 1);
+      await hw.events.publish("task.created", 1);
+    }
+    await first;
+    await stream.return();
+    const begun = seen[0]!;
+    assert.deepEqual([begun.kind, begun.data["type"]], ["event", "task.created"]);
+    const id = newly("last");
+    await hw.events.publish("task.created", 2, { id });
+    const since: hookwheel.Message[] = [];
+    for await (const one of hw.stream.follow({ last_event_id: begun.id!, forever: false })) since.push(one);
+    assert.equal(since.at(-1)!.data["id"], id);
+    await assert.rejects(hw.stream.follow({ last_event_id: "nothing" }).next(), (error) => error instanceof hookwheel.BadRequest);
+  });
+
   it("accepts events once and batches whole", async () => {
     const { hw } = await account();
     const id = newly("order");
@@ -228,6 +249,9 @@ describe("a day", () => {
     const { id, hw } = await account();
     const who = await hw.accounts.whoami.get();
     assert.deepEqual([who.account.id, who.is_admin], [id, false]);
+    const link = await hw.accounts.portal.create(id, { abilities: ["view"], session_minutes: 5 });
+    assert.match(link.url, /\/portal\/enter\//);
+    assert.equal((await hw.accounts.portal.revoke(id)).links, 1);
     const receipt = await hw.events.publish("task.created", "to be gone");
     const lines = (await hw.accounts.export(id)).trimEnd().split("\n").map((line) => JSON.parse(line));
     assert.deepEqual([lines[0].kind, lines.at(-1).kind], ["account", "end"]);

@@ -6,6 +6,7 @@ pub mod failures;
 pub mod guesses;
 pub mod limits;
 pub mod needs;
+pub mod oidc;
 pub mod passwords;
 pub mod seats;
 pub mod uses;

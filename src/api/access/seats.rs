@@ -9,15 +9,17 @@ use actix_web::http::header;
 use actix_web::{HttpMessage, HttpRequest};
 
 use super::auth::{Tenant, Who};
+use super::oidc::Begun;
 use super::way::Way;
 use crate::api::Api;
 use crate::api::door::told::{self, Caller};
 use crate::api::http::problem::Problem;
-use crate::domain::ability::{Abilities, Ability};
+use crate::domain::ability::Abilities;
 use crate::domain::account::{Account, ApiKey, OPERATOR_ACCOUNT};
 use crate::domain::audit::Person;
 use crate::domain::id::KeyId;
-use crate::domain::session::{Holder, Session, Token};
+use crate::domain::session::{Guest, Holder, Session, Token};
+use crate::domain::time::UnixMs;
 use crate::domain::user::User;
 use crate::store::Load;
 
@@ -56,13 +58,34 @@ impl Jar {
 
     /// The token that a request brings. Of several cookies of the name none counts: somebody has put one there.
     fn token(self, request: &HttpRequest) -> Option<Token> {
-        let name = self.name(Way::of(request));
-        let lines = request.headers().get_all(header::COOKIE).filter_map(|line| line.to_str().ok());
-        let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let mut values = pairs.filter(|(known, _)| *known == name).map(|(_, value)| value);
-        let value = values.next().filter(|_| values.next().is_none())?;
-        Token::parse(value)
+        cookie(request, self.name(Way::of(request))).and_then(Token::parse)
     }
+}
+
+/// The one cookie of this name.
+fn cookie<'r>(request: &'r HttpRequest, name: &str) -> Option<&'r str> {
+    let lines = request.headers().get_all(header::COOKIE).filter_map(|line| line.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs.filter(|(known, _)| *known == name).map(|(_, value)| value);
+    values.next().filter(|_| values.next().is_none())
+}
+
+/// What the cookie of a log-in by a provider is called.
+fn begun_name(way: Way) -> &'static str {
+    if way == Way::Tls { "__Host-hookwheel-sign-on" } else { "hookwheel-sign-on" }
+}
+
+/// The value of `Set-Cookie` with which a browser keeps a log-in by a provider that has begun; none: with which it forgets it. It
+/// comes along when the provider sends the browser back, which is why it is `Lax`.
+pub fn set_begun(way: Way, begun: Option<&Begun>) -> String {
+    let (value, ends) = begun.map_or_else(|| (String::new(), 0), |begun| (begun.spell(), 600));
+    let secure = if way == Way::Tls { "Secure; " } else { "" };
+    format!("{}={value}; Path=/; {secure}HttpOnly; SameSite=Lax; Max-Age={ends}", begun_name(way))
+}
+
+/// The log-in by a provider that the request's browser has begun.
+pub fn begun_of(request: &HttpRequest, now: UnixMs) -> Option<Begun> {
+    cookie(request, begun_name(Way::of(request))).and_then(|value| Begun::parse(value, now))
 }
 
 /// Somebody who looks.
@@ -111,6 +134,17 @@ pub fn seat_of(api: &Api, request: &HttpRequest, jar: Jar) -> Result<Option<Seat
     }
     let address = request.peer_addr().map(|peer| peer.ip().to_canonical());
     Ok(Some(Seated { token, session, home, user, address }))
+}
+
+/// The guest to whom the request's cookie of the portal belongs, and the account, also where the session has ended: for about a
+/// day that is known, so that one can be told so and led back.
+pub fn guest_of(api: &Api, request: &HttpRequest) -> Option<(Guest, Arc<Account>)> {
+    let token = Jar::Portal.token(request).filter(|_| Way::of(request) != Way::Clear)?;
+    let session = api.store.session(token.place(), &token.hash()).ok().flatten()?;
+    let Holder::Guest(guest) = session.holder else { return None };
+    let registry = api.store.registry();
+    let account = registry.account(guest.account).filter(|account| account.deleted_at.is_none())?.clone();
+    Some((guest, account))
 }
 
 impl Seated {
@@ -162,6 +196,20 @@ impl Seated {
         Who { person: self.person(), abilities: self.abilities(), is_of_server: self.is_of_server() }
     }
 
+    /// Whether the session goes on, and its holder is still what that one was when it was looked at: whoever reads for hours may do
+    /// so no longer.
+    pub fn is_still_let_in(&self, api: &Api) -> bool {
+        let (place, hash) = (self.token.place(), self.token.hash());
+        let (session, now) = (api.store.session(place, &hash).ok().flatten(), api.clock.now());
+        let goes_on = session.is_some_and(|session| !session.has_ended(now, api.settings.people.session_idle_ms));
+        let registry = api.store.registry();
+        let is_same = |user: &Arc<User>| {
+            let known = registry.people().user(place);
+            known.is_some_and(|known| known.disabled_at.is_none() && known.role == user.role)
+        };
+        goes_on && registry.is_served(self.home.number) && self.user.as_ref().is_none_or(is_same)
+    }
+
     /// As the audit log names the holder.
     pub fn person(&self) -> Person {
         match (&self.user, &self.session.holder) {
@@ -169,11 +217,6 @@ impl Seated {
             (None, Holder::Guest(guest)) => Person { user: None, name: guest.name.clone() },
             (None, Holder::User(user)) => Person { user: Some(*user), name: String::new() },
         }
-    }
-
-    /// Whether the holder may do this in the account that is shown.
-    pub fn may(&self, ability: Ability) -> bool {
-        self.abilities().has(ability)
     }
 }
 

@@ -175,7 +175,7 @@ impl Export {
         if !self.api.store.registry().is_served(self.account.number) {
             return Err(Problem::not_found("account"));
         }
-        if !self.is_key_known() {
+        if !self.reader.is_still_let_in(&self.api) {
             return Err(Problem::unauthorized("this key is not known any more"));
         }
         if self.api.connections().is_stopping() {
@@ -198,16 +198,6 @@ impl Export {
             };
         }
         Ok((out.into(), self))
-    }
-
-    /// A slow reader takes hours, in which a key may be revoked or expire.
-    fn is_key_known(&self) -> bool {
-        let (key, registry) = (self.reader.api_key(), self.api.store.registry());
-        let is_there = match self.reader.person() {
-            None => registry.has_key(key.account, key.id),
-            Some(person) => person.user.is_none_or(|user| registry.people().user(user).is_some()),
-        };
-        is_there && registry.is_served(key.account) && !key.expired(self.api.clock.wall())
     }
 
     fn account(&mut self, out: &mut Vec<u8>) -> Result<Place, Problem> {

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::look::PortalInput;
 use crate::api::Api;
 use crate::api::http::request::{Object, vet_text};
 use crate::api::http::setting::Change;
@@ -39,6 +40,10 @@ pub struct AccountInput {
     /// out.
     #[serde(default)]
     pub validation: Option<Validation>,
+    /// How its portal looks, and on whose pages it may stand in a frame.
+    #[serde(default)]
+    #[schema(value_type = Option<PortalInput>)]
+    pub portal: Option<Object<PortalInput>>,
 }
 
 /// What to change of an account: what is left out stays.
@@ -64,6 +69,10 @@ pub struct AccountChange {
     /// change it with `PATCH /event-types`.
     #[serde(default)]
     pub validation: Option<Validation>,
+    /// How its portal looks, and on whose pages it may stand in a frame; null: as the server's configuration says.
+    #[serde(default)]
+    #[schema(value_type = Option<PortalInput>)]
+    pub portal: Change<Object<PortalInput>>,
 }
 
 /// What an account may have: what is left out stays, null goes back to what the server's `limits` say.

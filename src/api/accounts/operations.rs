@@ -15,6 +15,7 @@ use crate::domain::account::{self, Account, AccountLimits, DEFAULT_ACCOUNT, NAME
 use crate::domain::audit::Deed;
 use crate::domain::id::{AccountNumber, KeyId};
 use crate::domain::labels;
+use crate::domain::portal::Portal;
 use crate::store::Page;
 
 /// Makes an account.
@@ -39,9 +40,13 @@ pub async fn create(api: &Api, tenant: &Tenant, input: AccountInput) -> Result<A
         tags,
         validation,
         event_types_max: None,
+        portal: Portal::default(),
     };
     if let Some(Object(limits)) = input.limits {
         limits.apply(&mut account)?;
+    }
+    if let Some(Object(portal)) = input.portal {
+        portal.vet()?.apply(&mut account.portal);
     }
     let made = api.change(tenant, move |staging| {
         let account = staging.create_account(account)?;
@@ -58,6 +63,7 @@ pub async fn change(api: &Api, tenant: &Tenant, id: &str, input: AccountChange) 
     let name = input.name.map(|name| vet_text("name", name, NAME_CHARS_MAX)).transpose()?;
     let dialect = input.dialect.map(|name| api.any_dialect(&name)).transpose()?.map(|known| known.name.clone());
     let tags = input.tags.vet(labels::vet_tags)?;
+    let portal = input.portal.vet(|Object(portal)| portal.vet())?;
     let changed = api.change(tenant, move |staging| {
         let (before, account) = staging.update_account(number, |account| {
             tags.apply_or_empty(&mut account.tags);
@@ -69,9 +75,15 @@ pub async fn change(api: &Api, tenant: &Tenant, id: &str, input: AccountChange) 
                 Change::To(Object(limits)) => limits.apply(account)?,
             }
             account.validation = input.validation.unwrap_or(account.validation);
+            match portal {
+                Change::Keep => {}
+                Change::Reset => account.portal = Portal::default(),
+                Change::To(portal) => portal.apply(&mut account.portal),
+            }
             Ok(())
         })?;
         let mut fields = account.changed_limits(&before);
+        fields.extend(account.portal.changed(&before.portal));
         fields.extend((account.name != before.name).then(|| "name".to_string()));
         fields.extend((account.dialect != before.dialect).then(|| "dialect".to_string()));
         fields.extend((account.tags != before.tags).then(|| "tags".to_string()));

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, delete, get, patch, post, web};
 use super::filter::AccountsFilter;
 use super::input::{AccountChange, AccountInput, KeyInput};
 use super::operations::{self, existing};
-use super::view::{AccountView, KeyView, account_view};
+use super::view::{AccountView, KeyView, account_row, account_view};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Admin, May};
@@ -42,8 +42,7 @@ pub async fn list(
     api: web::Data<Api>,
     ListQuery { filter, part }: ListQuery<AccountsFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let rows =
-        move |api: &Api, window: Window| Ok(across::accounts(api, &filter, window).map(|one| account_view(&one)));
+    let rows = move |api: &Api, window: Window| Ok(across::accounts(api, &filter, window).map(|one| account_row(&one)));
     answer(&api, tenant.account().number, part, rows).await
 }
 
@@ -58,7 +57,7 @@ pub async fn show(_: May<Admin>, api: web::Data<Api>, id: web::Path<String>) -> 
     Ok(Reply::ok(account_view(&existing(&api, &id)?)))
 }
 
-/// Change an account's name, dialect, validation, limits or tags: what is left out stays, a limit that is null goes back to the server's
+/// Change an account's name, dialect, validation, limits, tags or portal: what is left out stays, a limit that is null goes back to the server's
 ///
 /// Lower limits take nothing away that is there, and webhooks that are there keep their dialect. A dialect that was not served
 /// is served from then on.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::look::{PortalView, portal_view};
 use crate::api::Api;
 use crate::api::http::list::ListRow;
 use crate::domain::account::{Account, AccountLimits, ApiKey, Scope};
@@ -28,6 +29,10 @@ pub struct AccountView {
     pub tags: Vec<String>,
     /// What is done with events whose data does not fit the schema of their type, where the type does not say.
     pub validation: Validation,
+    /// How its portal looks, and on whose pages it may stand in a frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = PortalView, required = false)]
+    pub portal: Option<PortalView>,
 }
 
 /// What an account may have; null: what the server's `limits` say.
@@ -85,7 +90,9 @@ pub struct KeyView {
     pub last_used_at: Option<String>,
 }
 
-impl ListRow for AccountView {}
+impl ListRow for AccountView {
+    const ALONE: &'static [&'static str] = &["portal"];
+}
 
 impl ListRow for KeyView {
     const ALONE: &'static [&'static str] = &["key"];
@@ -121,7 +128,13 @@ pub fn account_view(account: &Account) -> AccountView {
         },
         tags: account.tags.clone(),
         validation: account.validation,
+        portal: Some(portal_view(&account.portal)),
     }
+}
+
+/// An account in a list: logos are long.
+pub fn account_row(account: &Account) -> AccountView {
+    AccountView { portal: None, ..account_view(account) }
 }
 
 pub fn key_view(api: &Api, account: &Account, key: &ApiKey, text: Option<String>) -> KeyView {

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
 
-use super::view::{AccountView, KeyView, account_view, key_view};
+use super::view::{AccountView, KeyView, account_row, key_view};
 use crate::api::Api;
 use crate::api::access::auth::{Any, May};
 use crate::api::http::problem::Problem;
@@ -38,7 +38,7 @@ pub async fn show(tenant: May<Any>, api: web::Data<Api>) -> Result<HttpResponse,
     let acting = tenant.account();
     Ok(Reply::ok(Whoami {
         key: key_view(&api, &own, key, None),
-        account: account_view(acting),
+        account: account_row(acting),
         is_admin: tenant.is_admin(),
         acts_for_another: acting.number != key.account,
     }))

@@ -7,7 +7,7 @@ use crate::api::http::page::Window;
 use crate::api::http::request::bound;
 use crate::api::openapi::words::{AttemptOutcome, DeliveryCause, DeliveryState};
 use crate::domain::Invalid;
-use crate::domain::delivery::{Cause, Delivery, FAILURE_KINDS, SHOWN_STATES};
+use crate::domain::delivery::{Cause, Delivery, FAILURE_KINDS, Outcome, SHOWN_STATES};
 use crate::domain::id::first_id_at;
 use crate::domain::walk::Walk;
 use crate::domain::webhook::{EventFilter, Webhook};
@@ -95,14 +95,20 @@ impl Sought {
         let is = |wanted: &Option<String>, word: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| word.is_some_and(|word| word == wanted))
         };
-        let is_status =
-            |wanted: &Statuses| latest.and_then(|one| one.status()).is_some_and(|one| wanted.contains(&one));
         let is_ordered = |keys: &Vec<u64>| delivery.place.is_some_and(|place| keys.contains(&place.key));
         is(&self.state, Some(shown_state(delivery, webhook)))
-            && is(&self.outcome, latest.map(|one| one.kind()))
             && is(&self.cause, Some(delivery.cause.word()))
-            && self.status.as_ref().is_none_or(is_status)
+            && self.wants_outcome(latest)
             && self.order_keys.as_ref().is_none_or(is_ordered)
+    }
+}
+
+impl Sought {
+    /// Whether an attempt of which this came is asked for, or nothing where there was none.
+    pub fn wants_outcome(&self, outcome: Option<&Outcome>) -> bool {
+        let is_status = |wanted: &Statuses| outcome.and_then(Outcome::status).is_some_and(|one| wanted.contains(&one));
+        let is_kind = |wanted: &String| outcome.is_some_and(|outcome| outcome.kind() == wanted);
+        self.status.as_ref().is_none_or(is_status) && self.outcome.as_ref().is_none_or(is_kind)
     }
 }
 
@@ -129,7 +135,7 @@ fn statuses(text: &str) -> Result<Statuses, Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::delivery::{AttemptSummary, DeliveryState as State, Outcome};
+    use crate::domain::delivery::{AttemptSummary, DeliveryState as State};
     use crate::domain::endpoint::EndpointUrl;
     use crate::domain::id::EventId;
 

@@ -107,7 +107,7 @@ fn of_one(api: &Api, tenant: &Tenant, id: &str, filter: DeliveriesFilter) -> Res
 }
 
 /// A page of the deliveries to one webhook of the account, or to all of them.
-fn page(
+pub fn page(
     api: &Api,
     account: AccountNumber,
     only: Option<WebhookNumber>,

@@ -94,6 +94,11 @@ impl Connection {
         self.busy.fetch_sub(1, Ordering::SeqCst);
     }
 
+    /// A reply goes on until then.
+    pub fn goes_on(&self, until: u64) {
+        self.until.fetch_max(until, Ordering::AcqRel);
+    }
+
     /// A reply has gone out whole, or never will.
     pub fn reply_ends(&self, now: u64) {
         self.quiet_since.store(now, Ordering::Release);

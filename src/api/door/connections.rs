@@ -59,6 +59,8 @@ pub struct Connections {
     is_stopping: AtomicBool,
     /// While the server stops: a connection has ended, or has become quiet.
     changed: Notify,
+    /// The server begins to stop.
+    stops: Notify,
 }
 
 #[derive(Default)]
@@ -112,6 +114,7 @@ impl Connections {
             refused: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
             changed: Notify::new(),
+            stops: Notify::new(),
         }
     }
 
@@ -133,11 +136,22 @@ impl Connections {
         self.is_stopping.load(Ordering::SeqCst)
     }
 
+    /// Returns once the server stops.
+    pub async fn stopping(&self) {
+        let mut told = std::pin::pin!(self.stops.notified());
+        // From here on it is heard, so a stop in between is seen below.
+        told.as_mut().enable();
+        if !self.is_stopping() {
+            told.await;
+        }
+    }
+
     /// The server stops: gives each connection its last reply, and ends those that ask nothing. Returns once all have ended,
     /// or when `patience` is over; says whether all have.
     pub async fn drain(&self, patience: Duration) -> bool {
         let watch = Stopwatch::start();
         self.is_stopping.store(true, Ordering::SeqCst);
+        self.stops.notify_waiters();
         while self.counts().0 > 0 {
             let next = self.end_quiet().map_or(patience, Duration::from_millis);
             let left = patience.saturating_sub(watch.elapsed());
@@ -255,6 +269,11 @@ impl Admitted {
     pub fn receive(&self) -> Receiving<'_> {
         self.connection.receive(true);
         Receiving(&self.connection)
+    }
+
+    /// Its reply goes on, and the client takes it: it is not over yet.
+    pub fn goes_on(&self) {
+        self.connection.goes_on(self.of.now() + self.of.idle_ms);
     }
 
     /// Whether its client has gone.

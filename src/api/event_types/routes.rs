@@ -1,6 +1,8 @@
 //! The catalogue of an account: its list, and what the account writes down itself. What stays true: what a contract documents is
 //! shown here and changed nowhere.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, delete, get, patch, post, web};
 use serde::Deserialize;
 
@@ -15,10 +17,11 @@ use crate::api::http::list::{ListQuery, answer};
 use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
-use crate::dialect::EventType;
+use crate::dialect::{Dialect, EventType};
 use crate::domain::Invalid;
 use crate::domain::audit::Deed;
 use crate::domain::event_type::OwnType;
+use crate::domain::id::AccountNumber;
 use crate::store::{Page, Registry};
 
 /// Which of them.
@@ -62,30 +65,48 @@ pub async fn list(
         Some("false") => Some(false),
         Some(_) => return Err(Invalid::new("retired", "must be true or false").into()),
     };
-    let with_own = filter.dialect.is_none();
-    let rows = move |api: &Api, window: Window| {
-        let mut own_types: Vec<_> = {
-            let registry = api.store.registry();
-            registry.event_types_of(account).filter(|_| with_own).cloned().collect()
-        };
-        own_types.sort_unstable_by_key(|known| known.own().id);
-        let is_own = |name: &str| own_types.iter().any(|known| known.own().name == name);
-        // An id of their own, lower than any that is given, so that the newest first is the order of the documentation.
-        let of_contract = dialect.catalogue.iter().rev().zip(1_u128..).filter(|(known, _)| !is_own(&known.name));
-        let mut all = Vec::new();
-        if retired != Some(true) {
-            all.extend(of_contract.map(|(known, id)| (id, Row::Documented(known))));
-        }
-        let wanted = own_types.iter().filter(|known| retired.is_none_or(|is| is == known.own().retired_at.is_some()));
-        all.extend(wanted.map(|known| (known.own().id.0, Row::Own(known.own()))));
-        let Page { rows, next } = Page::of_all(all, window.walk(), |(id, _)| *id);
-        let shown = rows.into_iter().map(|(_, row)| match row {
-            Row::Own(one) => own(one),
-            Row::Documented(known) => documented(&dialect, known),
-        });
-        Ok(Listed { rows: shown.collect::<Result<_, _>>()?, next: next.map(|id| (id, 0)) })
+    let sought = TypesSought { with_own: filter.dialect.is_none(), dialect, retired };
+    answer(&api, account, part, move |api, window| page(api, account, &sought, window)).await
+}
+
+/// Which event types are sought.
+pub struct TypesSought {
+    /// Those that this contract documents,
+    pub dialect: Arc<Dialect>,
+    /// and, in the place of those of the same name, the account's own.
+    pub with_own: bool,
+    /// Only those that are retired, or only the others.
+    pub retired: Option<bool>,
+}
+
+/// A page of event types.
+pub fn page(
+    api: &Api,
+    account: AccountNumber,
+    sought: &TypesSought,
+    window: Window,
+) -> Result<Listed<EventTypeView>, Problem> {
+    let TypesSought { dialect, with_own, retired } = sought;
+    let mut own_types: Vec<_> = {
+        let registry = api.store.registry();
+        registry.event_types_of(account).filter(|_| *with_own).cloned().collect()
     };
-    answer(&api, account, part, rows).await
+    own_types.sort_unstable_by_key(|known| known.own().id);
+    let is_own = |name: &str| own_types.iter().any(|known| known.own().name == name);
+    // An id of their own, lower than any that is given, so that the newest first is the order of the documentation.
+    let of_contract = dialect.catalogue.iter().rev().zip(1_u128..).filter(|(known, _)| !is_own(&known.name));
+    let mut all = Vec::new();
+    if *retired != Some(true) {
+        all.extend(of_contract.map(|(known, id)| (id, Row::Documented(known))));
+    }
+    let wanted = own_types.iter().filter(|known| retired.is_none_or(|is| is == known.own().retired_at.is_some()));
+    all.extend(wanted.map(|known| (known.own().id.0, Row::Own(known.own()))));
+    let Page { rows, next } = Page::of_all(all, window.walk(), |(id, _)| *id);
+    let shown = rows.into_iter().map(|(_, row)| match row {
+        Row::Own(one) => own(one),
+        Row::Documented(known) => documented(dialect, known),
+    });
+    Ok(Listed { rows: shown.collect::<Result<_, _>>()?, next: next.map(|id| (id, 0)) })
 }
 
 /// A row of the list.

@@ -130,7 +130,8 @@ pub async fn purge_many(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>)
     leave_many(&tenant, api, JobKind::Purge, body).await
 }
 
-async fn leave(api: &Api, tenant: &Tenant, text: String, kind: JobKind) -> Result<Leaving, Problem> {
+/// Deletes or purges the event of this id.
+pub async fn leave(api: &Api, tenant: &Tenant, text: String, kind: JobKind) -> Result<Leaving, Problem> {
     let (store, account) = (api.store.clone(), tenant.account().number);
     let id = api.read(account, move || find(&store, account, &text)).await??.ok_or_else(no_event)?;
     // As much as a step may write, so that few of them are in one group.

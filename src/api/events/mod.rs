@@ -1,5 +1,6 @@
 //! Events: taking them, and looking them up.
 
+pub mod audience;
 pub mod filter;
 pub mod input;
 pub mod leaving;

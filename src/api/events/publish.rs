@@ -15,6 +15,7 @@ use crate::api::events::input::{self as incoming, BATCH_EVENTS_MAX, EventInput, 
 use crate::api::events::traced::Publishing;
 use crate::api::events::{numbers, payloads, too_large, types};
 use crate::api::http::batch::is_ndjson;
+use crate::api::http::body::Body;
 use crate::api::http::idempotency::idempotency;
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
@@ -101,30 +102,55 @@ pub async fn publish(
     api: web::Data<Api>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let mut publishing = Publishing::begin(&api.clock, &request);
+    let publishing = Publishing::begin(&api.clock, &request);
     let idempotency = idempotency(&request, &[&body.bytes])?;
-    let (form, inputs) = incoming::read(&body.bytes, is_ndjson(&request))?;
+    let given = (body, is_ndjson(&request), idempotency);
+    let Published { form, accepted, warnings } = accept(&api, &tenant, publishing, given).await?;
+    Ok(reply(form, accepted, warnings))
+}
+
+/// What became of a body of events.
+pub struct Published {
+    /// Whether it was one event, or several.
+    form: Form,
+    /// What was accepted, in the order of the body.
+    pub accepted: Vec<Accepted>,
+    /// What their producer should know.
+    pub warnings: Vec<String>,
+}
+
+/// Accepts the events of a body, all or none, for who may publish; returns once they are safe on disk.
+///
+/// # Errors
+/// What is wrong with one of them, by its field; or why none is taken now.
+pub async fn accept(
+    api: &Api,
+    tenant: &Tenant,
+    mut publishing: Publishing,
+    (body, is_ndjson, idempotency): (Body, bool, Option<Idempotency>),
+) -> Result<Published, Problem> {
+    let (form, inputs) = incoming::read(&body.bytes, is_ndjson)?;
     api.events.take(tenant.key(), inputs.len(), api.clock.now())?;
-    let tenant = acting_tenant(&api, &tenant, form, &inputs)?;
+    let tenant = acting_tenant(api, tenant, form, &inputs)?;
     let quotas = api.settings.quotas.of(tenant.account());
     api.events_of_accounts.take(tenant.account().number, quotas.events_per_second, inputs.len(), api.clock.now())?;
     let mut events = incoming::vet_all(&body.bytes, form, inputs)?;
     events.iter_mut().for_each(|event| event.trace = publishing.named);
     let account = tenant.account();
-    let unless_accepted = |told| unless_accepted(&api, account.number, idempotency.as_ref(), told);
-    let mut warnings = unless_accepted(types::check(&api, account, form, &events))?;
-    warnings.extend(unless_accepted(payloads::check(&api, account, form, &events).await)?);
+    let unless_accepted = |told| unless_accepted(api, account.number, idempotency.as_ref(), told);
+    let mut warnings = unless_accepted(types::check(api, account, form, &events))?;
+    warnings.extend(unless_accepted(payloads::check(api, account, form, &events).await)?);
     // From here on the store counts what waits, but for what is still to be measured.
-    let measured = too_large::near_limit(&api, account.number, &events).map(|least| (least, body));
-    let publish = api.store.ask(account.number, events).await?;
-    warnings.extend(unless_accepted(numbers::check(&api, account.number, form, &publish))?);
+    let measured = too_large::near_limit(api, account.number, &events).map(|least| (least, body));
+    let asked = api.store.ask(account.number, events).await?;
+    warnings.extend(unless_accepted(numbers::check(api, account.number, form, &asked))?);
     if let Some((least, _body)) = measured {
-        warnings.extend(too_large::check(&api, account, form, &publish, least).await?);
+        warnings.extend(too_large::check(api, account, form, &asked, least).await?);
     }
-    let accepted = publishing.committed(api.store.publish(account.number, publish, idempotency)).await;
+    let accepted = publishing.committed(api.store.publish(account.number, asked, idempotency)).await;
     let accepted = accepted.map_err(|refusal| placed(refusal, form))?;
-    publishing.accepted(&api, &tenant, &accepted);
-    Ok(reply(form, accepted, bounded(warnings)))
+    publishing.accepted(api, &tenant, &accepted);
+    Ok(Published { form, accepted, warnings: bounded(warnings) })
 }
 
 /// What a check tells. What it refuses may have been accepted before with the same key, when less was asked of it: then the answer

@@ -18,9 +18,10 @@ use crate::api::http::request::{Object, read_json};
 use crate::api::jobs::start::{answer_once, deed};
 use crate::api::jobs::view::{CountView, JobView, view};
 use crate::domain::account::OPERATOR_ACCOUNT;
+use crate::domain::id::AccountNumber;
 use crate::domain::job::{Bulk, JobKind, Source};
 use crate::domain::labels;
-use crate::store::{Load, Refusal};
+use crate::store::{EventHead, Load, Refusal};
 
 /// To whom to deliver an event again: all webhooks that want it now.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
@@ -60,19 +61,26 @@ pub async fn replay(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let input = body.read_or_empty::<ReplayInput>()?;
-    let (reader, account) = (api.clone(), tenant.account().number);
+    let head = to_replay(&api, tenant.account().number, id.into_inner()).await?;
+    let once = idempotency(&request, &[b"events.replay\n", &head.id.to_bytes(), &body.bytes])?;
+    answer_once(&api, &tenant, replay_of(&head), input.dry_run, once).await
+}
+
+/// The account's event of this id, if it can be delivered again.
+pub async fn to_replay(api: &web::Data<Api>, account: AccountNumber, id: String) -> Result<EventHead, Problem> {
+    let reader = api.clone();
     let found = api.read(account, move || {
         let Some(id) = find(&reader.store, account, &id)? else { return Ok(None) };
         reader.store.event_head(account, id)
     });
     let head = found.await??.ok_or_else(no_event)?;
-    if head.purged_at.is_some() {
-        return Err(Refusal::Purged.into());
-    }
-    let once = idempotency(&request, &[b"events.replay\n", &head.id.to_bytes(), &body.bytes])?;
-    let source = Source::Audience { event: head.id };
-    let (kind, event_type, from, to) = (JobKind::Replay, None, None, None);
-    answer_once(&api, &tenant, Bulk { account, kind, source, event_type, from, to }, input.dry_run, once).await
+    if head.purged_at.is_some() { Err(Refusal::Purged.into()) } else { Ok(head) }
+}
+
+/// To deliver an event again, to all webhooks that want it now.
+pub fn replay_of(event: &EventHead) -> Bulk {
+    let source = Source::Audience { event: event.id };
+    Bulk { account: event.account, kind: JobKind::Replay, source, event_type: None, from: None, to: None }
 }
 
 /// An event to publish to many accounts.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, get, web};
 
-use super::filter::{EventsFilter, find};
+use super::filter::{EventsFilter, Sought, find};
 use super::view::{EventView, row};
 use crate::api::Api;
 use crate::api::access::auth::{May, Read};
@@ -35,14 +35,21 @@ pub async fn list(
     ListQuery { filter, part }: ListQuery<EventsFilter>,
 ) -> Result<HttpResponse, Problem> {
     let (account, sought) = (tenant.account().number, filter.read()?);
-    let rows = move |api: &Api, window: Window| {
-        let Some(walk) = sought.walk(&api.store, account, window)? else {
-            return Ok(Listed { rows: Vec::new(), next: None });
-        };
-        let page = api.store.events(account, walk, sought.condition.as_ref(), |event| sought.wants(event))?;
-        Ok(Listed::from(page.map(row)))
+    answer(&api, account, part, move |api, window| page(api, account, &sought, window)).await
+}
+
+/// A page of those of an account's events that are sought.
+pub fn page(
+    api: &Api,
+    account: AccountNumber,
+    sought: &Sought,
+    window: Window,
+) -> Result<Listed<EventView<'static>>, Problem> {
+    let Some(walk) = sought.walk(&api.store, account, window)? else {
+        return Ok(Listed { rows: Vec::new(), next: None });
     };
-    answer(&api, account, part, rows).await
+    let page = api.store.events(account, walk, sought.condition.as_ref(), |event| sought.wants(event))?;
+    Ok(Listed::from(page.map(row)))
 }
 
 /// Show an event with its data and its deliveries
@@ -55,18 +62,38 @@ pub async fn list(
 )]
 #[get("/api/v1/events/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let (reader, account) = (api.clone(), tenant.account().number);
+    let Found { head, payload, newest, to_come } = found(&api, tenant.account().number, id.into_inner()).await?;
+    let shown = row(head).with_trace_url(api.settings.trace_url.as_deref());
+    Ok(Reply::ok(shown.with_payload(payload.as_deref())?.with_deliveries(newest, to_come)))
+}
+
+/// An event with all that is shown of it.
+pub struct Found {
+    /// What is said of it without its payload.
+    pub head: EventHead,
+    /// What it is about, unless that was purged.
+    pub payload: Option<Arc<Event>>,
+    /// The newest of its deliveries, at most [`LIMIT_MAX`].
+    pub newest: Listed<DeliveryView>,
+    /// How many are still to be made.
+    pub to_come: usize,
+}
+
+/// The account's event of this id, the producer's own or ours.
+///
+/// # Errors
+/// There is none.
+pub async fn found(api: &web::Data<Api>, account: AccountNumber, id: String) -> Result<Found, Problem> {
+    let reader = api.clone();
     let found = api.read(account, move || {
         let store = &reader.store;
         let Some(id) = find(store, account, &id)? else { return Ok(None) };
         let Some((head, payload)) = whole(store, account, id)? else { return Ok(None) };
         let page = store.deliveries_of_event(id, &head.webhooks, Walk::newest(LIMIT_MAX))?;
         let to_come = store.deliveries_to_come(account, id)?;
-        Ok::<_, StoreError>(Some((head, payload, views(&reader, page)?, to_come)))
+        Ok::<_, StoreError>(Some(Found { head, payload, newest: views(&reader, page)?, to_come }))
     });
-    let (head, payload, newest, to_come) = found.await??.ok_or_else(no_event)?;
-    let shown = row(head).with_trace_url(api.settings.trace_url.as_deref());
-    Ok(Reply::ok(shown.with_payload(payload.as_deref())?.with_deliveries(newest, to_come)))
+    found.await??.ok_or_else(no_event)
 }
 
 /// An event, and what it is about unless that was purged.
@@ -96,12 +123,19 @@ pub async fn deliveries(
     ListQuery { part, .. }: ListQuery<NoFilter>,
 ) -> Result<HttpResponse, Problem> {
     let account = tenant.account().number;
-    let rows = move |api: &Api, window: Window| {
-        let id = find(&api.store, account, &id)?.ok_or_else(no_event)?;
-        let head = api.store.event_head(account, id)?.ok_or_else(no_event)?;
-        Ok(views(api, api.store.deliveries_of_event(id, &head.webhooks, window.walk())?)?)
-    };
-    answer(&api, account, part, rows).await
+    answer(&api, account, part, move |api, window| deliveries_of(api, account, &id, window)).await
+}
+
+/// A page of the deliveries of the account's event of this id.
+pub fn deliveries_of(
+    api: &Api,
+    account: AccountNumber,
+    id: &str,
+    window: Window,
+) -> Result<Listed<DeliveryView>, Problem> {
+    let id = find(&api.store, account, id)?.ok_or_else(no_event)?;
+    let head = api.store.event_head(account, id)?.ok_or_else(no_event)?;
+    Ok(views(api, api.store.deliveries_of_event(id, &head.webhooks, window.walk())?)?)
 }
 
 /// 404.

@@ -55,6 +55,9 @@ fn show_waiting(api: &Api, page: &mut Page) {
     page.gauge("hookwheel_bodies_in_bytes", "Bytes of request bodies on their way.").one(api.bodies.held_bytes());
     page.gauge("hookwheel_bodies_in_bytes_max", "Bytes of them that there may be.").one(api.bodies.max());
     page.gauge("hookwheel_polls", "Calls that wait for deliveries that are pulled.").one(api.polls());
+    page.gauge("hookwheel_streams", "Streams that are read.").one(api.streams());
+    let help = "Streams that were ended since their readers were too slow.";
+    page.counter("hookwheel_streams_dropped_total", help).one(api.streams_dropped.load(Relaxed));
 }
 
 fn show_store(api: &Api, page: &mut Page) {

@@ -55,6 +55,19 @@ impl Body {
         received.map_err(|_| Problem::slow_body(seconds))?
     }
 
+    /// One that was made here of what a form says, and counts like any other.
+    ///
+    /// # Errors
+    /// It is longer than the server takes, or there is no room for it now.
+    pub fn made(api: &Api, account: AccountNumber, bytes: Bytes) -> Result<Self, Problem> {
+        if bytes.len() > api.settings.body_bytes_max {
+            return Err(Problem::body_too_large(api.settings.body_bytes_max));
+        }
+        let mut charge = api.bodies.charge(account);
+        charge.grow_to(bytes.len()).map_err(|no_room| Problem::no_room(no_room, api.bodies.max()))?;
+        Ok(Self { bytes, _charge: charge })
+    }
+
     /// Reads one JSON object.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         read_json::<Object<T>>(&self.bytes).map(|object| object.0)

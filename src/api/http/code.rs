@@ -58,6 +58,7 @@ codes! {
     FanOutFull "fan_out_full" "too many deliveries are still to be made; try again"
     TooManyBodies "too_many_bodies" "too much of request bodies is on its way; try again"
     TooManyPolls "too_many_polls" "as many calls wait for deliveries as may at once; try again"
+    TooManyStreams "too_many_streams" "as many streams are read as may be at once; end one, or try again"
     TooManyPasswords "too_many_passwords" "too many people are logging in at this moment; try again"
     NoSpace "no_space" "the disk has too little space for more events"
     Unavailable "unavailable" "the store is being opened again; try again"

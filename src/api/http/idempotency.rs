@@ -19,7 +19,12 @@ pub fn idempotency(request: &HttpRequest, parts: &[&[u8]]) -> Result<Option<Idem
     if key.is_empty() || key.len() > BYTES_MAX || !key.iter().all(u8::is_ascii_graphic) {
         return Err(Invalid::new(HEADER, "must be 1 to 255 visible ASCII characters").into());
     }
+    Ok(Some(keyed(key, parts)))
+}
+
+/// The same of a key that a form of ours brings.
+pub fn keyed(key: &[u8], parts: &[&[u8]]) -> Idempotency {
     let mut fingerprint = Sha256::new();
     parts.iter().for_each(|part| fingerprint.update(part));
-    Ok(Some(Idempotency { key: Sha256::digest(key).into(), fingerprint: fingerprint.finalize().into() }))
+    Idempotency { key: Sha256::digest(key).into(), fingerprint: fingerprint.finalize().into() }
 }

@@ -170,10 +170,27 @@ impl Problem {
         }
     }
 
+    /// 429 or 503: as many streams are read as may be.
+    pub fn too_many_streams(no_room: NoRoom) -> Self {
+        let message = "as many streams are read as may be at once; end one, or come back later";
+        match no_room {
+            NoRoom::AtAll => Self::busy(Code::TooManyStreams, message, RETRY_LATER_SECONDS),
+            NoRoom::OfAccount => Self {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                ..Self::busy(Code::TooManyStreams, format!("of this account {message}"), RETRY_LATER_SECONDS)
+            },
+        }
+    }
+
     /// 503: as many passwords are tried and wait to be as may.
     pub fn too_many_passwords() -> Self {
         let message = "too many people are logging in at this moment; try again in a few seconds";
         Self::busy(Code::TooManyPasswords, message, RETRY_SOON_SECONDS)
+    }
+
+    /// 503: the identity provider cannot be asked.
+    pub fn provider_away(message: impl Into<String>) -> Self {
+        Self::busy(Code::Unavailable, message, RETRY_SOON_SECONDS)
     }
 
     /// 503: the store is away, and what was said is not recorded yet.

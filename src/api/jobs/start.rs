@@ -46,13 +46,13 @@ async fn respond(
     dry_run: bool,
     idempotency: Option<Idempotency>,
 ) -> Result<HttpResponse, Problem> {
-    if dry_run {
-        return Ok(Reply::ok(count(api, tenant, bulk, missing).await?));
+    match dry_run {
+        true => Ok(Reply::ok(count(api, tenant, bulk, missing).await?)),
+        false => Ok(Reply::accepted(start(api, tenant, bulk, missing, idempotency).await?)),
     }
-    Ok(Reply::accepted(start(api, tenant, bulk, missing, idempotency).await?))
 }
 
-/// Counts what `bulk` would do; `missing`: what was named and is not there.
+/// Counts what `bulk` would do now; of what was named, so many are not there.
 pub async fn count(api: &Api, tenant: &Tenant, bulk: Bulk, missing: u64) -> Result<CountView, Problem> {
     let store = api.store.clone();
     let count = api.read(tenant.account().number, move || store.count(&bulk)).await??;
@@ -60,7 +60,7 @@ pub async fn count(api: &Api, tenant: &Tenant, bulk: Bulk, missing: u64) -> Resu
     Ok(CountView { count: count.count, skipped, examined, complete: count.complete })
 }
 
-/// Makes a job of it.
+/// Makes a job of `bulk`, once for an `Idempotency-Key`.
 pub async fn start(
     api: &Api,
     tenant: &Tenant,
@@ -72,8 +72,7 @@ pub async fn start(
         let (job, is_new) = staging.create_job_once(bulk, missing, idempotency)?;
         Ok((is_new.then(|| deed(&job, "started")), job))
     });
-    let job = made.await?;
-    Ok(view(&api.store, &job))
+    Ok(view(&api.store, &made.await?))
 }
 
 /// What was done with a job, such as `replay.started`, and what it selects by.

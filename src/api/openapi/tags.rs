@@ -33,6 +33,7 @@ pub const TAGS: &[Tag] = &[
     of_account("deliveries", "One event for one webhook, with each attempt to deliver it."),
     of_account("dead_letters", "Deliveries that used up their retries, until somebody replays or discards them."),
     of_account("jobs", "What bulk calls have started, and how far it is."),
+    of_account("stream", "What happens, as it happens."),
     of_account("stats", "Numbers over time."),
     of_account(
         "event_types",

@@ -27,6 +27,7 @@ const VERBS: &[&str] = &[
     "explain",
     "export",
     "extend",
+    "follow",
     "get",
     "list",
     "load",

@@ -9,10 +9,12 @@ use utoipa::openapi::{ObjectBuilder, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::http::code::Code;
+use crate::domain::audience::Why;
 use crate::domain::delivery::{Cause, FAILURE_KINDS, SHOWN_STATES};
 use crate::domain::endpoint_auth::EndpointAuth;
+use crate::domain::happening::What;
 use crate::domain::job::{JobKind as Kind, JobState as State, Source};
-use crate::domain::lane::Why;
+use crate::domain::lane::Why as Wait;
 use crate::domain::oauth2::ClientAuth;
 use crate::domain::stats::Step;
 use crate::domain::walk::First;
@@ -52,6 +54,15 @@ enums! {
     /// it. `too_large` and `shape_too_costly`: nothing was sent, and it is not tried again. Of what
     /// was pulled: `acked`, `nacked`, or `lease_ran_out`, nobody said in time what became of it.
     AttemptOutcome = FAILURE_KINDS;
+    /// Why a webhook did not get an event: as `WebhookDeaf` says; or `notice_event`, it is a notice of the server's, and the webhook does
+    /// not hear those; `made_later`, the webhook is newer than the event; `type`, it does not want such; `channels`, they share none;
+    /// `filter`, its filter does not hold for it; `filter_too_costly`, nobody knows, since to ask takes too long; `purged`, nobody
+    /// knows any more, since its payload is gone; `quiet`, it was left in peace for a while; `changed`, it would get it now, so it was
+    /// changed since.
+    AudienceWhy = Why::WORDS;
+    /// What happened: `event`, an event was accepted; `attempt`, an attempt was recorded; `dead`, a delivery used up its retries, or
+    /// could not be sent at all.
+    StreamKind = What::WORDS;
     /// Whether a webhook's deliveries go out: `active`; `paused` by a person; `disabled` by a rule or a person; `unverified`
     /// until its endpoint passes the ownership check.
     WebhookStatus = SHOWN_STATUSES;
@@ -65,7 +76,7 @@ enums! {
     /// what is left are retries, due later; `behind_head`, what is left waits for the head of its order; `no_place`, others
     /// hold them; `no_bytes`, the bodies that are out leave no room; `no_connection`, the server has none; `not_pulled`, nobody
     /// asks for any.
-    LaneWait = Why::WORDS;
+    LaneWait = Wait::WORDS;
     /// How a webhook authenticates at its endpoint: `basic`, with a user name and a password; `bearer`, with a token that stays the
     /// same; `header`, with a header of any name; `oauth2`, with tokens that are fetched by client credentials.
     AuthType = EndpointAuth::WORDS;

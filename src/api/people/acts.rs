@@ -124,6 +124,9 @@ pub async fn remove(api: &Api, tenant: &Tenant, id: &str) -> Result<(), Problem>
 pub async fn link(api: &Api, tenant: &Tenant, id: &str, base_url: &str) -> Result<UserView, Problem> {
     refuse_without_pages(api)?;
     let user = user_of(api, tenant, id)?;
+    if user.external.is_some() {
+        return Err(Problem::wrong_state("this user logs in by the identity provider, and has no password here"));
+    }
     let errand = if user.password.is_some() { Errand::Reset(user.id) } else { Errand::Invite(user.id) };
     let random = random(api);
     let made = api.change(tenant, move |staging| {

@@ -112,7 +112,7 @@ async fn with_code<T: Send + 'static>(
     let changed =
         api.change(&tenant, move |staging| change(staging, id, &code, wall).map(|(deed, made)| (Some(deed), made)));
     let made = changed.await?;
-    api.guesses.forget(&guessed);
+    api.guesses.was_right(&guessed);
     Ok(made)
 }
 

@@ -14,9 +14,9 @@ use crate::api::http::problem::Problem;
 use crate::domain::Invalid;
 use crate::domain::audit::{Actor, Deed, Person, Side};
 use crate::domain::id::UserId;
-use crate::domain::session::{Holder, Session, Token};
+use crate::domain::session::{Guest, Holder, Session, Token};
 use crate::domain::user::{self, User};
-use crate::store::{Refusal, Staging};
+use crate::store::{Refusal, Registry, Staging};
 
 use super::acts::random;
 use super::browser::Browser;
@@ -69,7 +69,7 @@ pub async fn log_in(
         note_failure(api, browser, &email, counts[1]);
         return Err(Problem::unauthorized("this address and this password do not belong together"));
     };
-    api.guesses.forget(&guessed[..2]);
+    api.guesses.was_right(&guessed);
     if user.disabled_at.is_some() {
         return Err(Problem::forbidden("this user may not log in any more; ask an owner of the account"));
     }
@@ -95,7 +95,7 @@ pub async fn send_code(api: &Api, browser: &Browser, proof: &str, code: &str) ->
     })
     .await;
     match &entered {
-        Ok(_) => api.guesses.forget(&guessed[..1]),
+        Ok(_) => api.guesses.was_right(&guessed),
         Err(problem) if problem.is_of_field() => note_failure(api, browser, &email, counts[0]),
         Err(_) => {}
     }
@@ -125,7 +125,7 @@ pub async fn enter(
     vet: impl FnOnce(&mut User, u64) -> Result<(), Refusal> + Send + 'static,
 ) -> Result<Begun, Problem> {
     let new = Beginning::of(api, browser, Holder::User(id));
-    let by = actor_of(api, browser, id);
+    let by = actor_of(&api.store.registry(), browser, id);
     let begun = api.store.change(id.account(), move |staging| {
         staging.update_user(id, |user, now| {
             vet(user, now)?;
@@ -186,13 +186,18 @@ pub async fn log_out(api: &Api, seated: &Seated, tenant: &Tenant) -> Result<(), 
 }
 
 /// A user who comes from there, for the audit log.
-pub fn actor_of(api: &Api, browser: &Browser, id: UserId) -> Actor {
-    let registry = api.store.registry();
+pub fn actor_of(registry: &Registry, browser: &Browser, id: UserId) -> Actor {
     let name = registry.people().user(id).map(|user| user.email.clone()).unwrap_or_default();
     let operator = crate::domain::account::OPERATOR_ACCOUNT;
     let is_of_server = registry.account(id.account()).is_some_and(|account| account.id == operator);
     let side = if is_of_server { Side::Operator } else { Side::Account };
     Actor { address: browser.address, side, person: Some(Person { user: Some(id), name }), ..Actor::default() }
+}
+
+/// A guest who comes from there, for the audit log.
+pub fn actor_of_guest(browser: &Browser, guest: &Guest) -> Actor {
+    let person = Person { user: None, name: guest.name.clone() };
+    Actor { address: browser.address, side: Side::Account, person: Some(person), ..Actor::default() }
 }
 
 /// A log-in that failed: told the first time, the second, the fourth and so on, and nobody waits for it, so guesses fill no log

@@ -48,6 +48,7 @@ pub async fn make(api: &Api, browser: &Browser, first: First) -> Result<Begun, P
     let (guessed, now) = ([Guessed::From(browser.peer())], api.clock.now());
     api.guesses.begin(&guessed, now)?;
     let key = known_key(api, &first.admin_key)?;
+    api.guesses.was_right(&guessed);
     let (email, name) = (user::vet_email(&first.email)?, user::vet_name(&first.name)?);
     password::vet(&first.password, &email, &name)?;
     let password = api.passwords.hash(first.password, salt(api)).await?;

@@ -1,6 +1,8 @@
 //! Links that are used once: to set a password, and into a development server. What stays true: to look at one uses nothing, since
 //! mail scanners look at every link; it is used by the form behind it, by one of those who send that.
 
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
 
 use crate::api::Api;
@@ -11,13 +13,12 @@ use crate::domain::id::UserId;
 use crate::domain::password::{self, SALT_BYTES};
 use crate::domain::session::Holder;
 use crate::domain::ticket::{Errand, Link, Ticket};
-use crate::domain::time::UnixMs;
 use crate::domain::user::{Role, User};
 use crate::store::Refusal;
 
 use super::acts::{made_link, random};
 use super::browser::Browser;
-use super::entering::{Beginning, Entered, actor_of, enter};
+use super::entering::{Beginning, Entered, actor_of, actor_of_guest, enter};
 use super::view::link_path;
 
 /// The user of a development server, where nobody else may do everything.
@@ -29,31 +30,21 @@ pub struct Shown {
     /// What it is for.
     pub errand: Errand,
     /// Whose it is; none: a guest's.
-    pub user: Option<std::sync::Arc<User>>,
-    /// Until when it is good.
-    pub ends_at: UnixMs,
-}
-
-impl Shown {
-    /// Whether a password is set with it.
-    pub fn sets_password(&self) -> bool {
-        matches!(self.errand, Errand::Invite(_) | Errand::Reset(_))
-    }
+    pub user: Option<Arc<User>>,
 }
 
 /// Looks at a link, without using it.
 pub fn look(api: &Api, text: &str) -> Result<Shown, Problem> {
     let link = Link::parse(text).ok_or_else(no_link)?;
     let ticket = api.store.ticket(link.account(), &link.hash())?;
-    let Ticket { errand, ends_at, .. } =
-        ticket.filter(|ticket| ticket.ends_at > api.clock.now()).ok_or_else(no_link)?;
+    let Ticket { errand, .. } = ticket.filter(|ticket| ticket.ends_at > api.clock.now()).ok_or_else(no_link)?;
     let registry = api.store.registry();
     let user = errand.user().map(|id| registry.people().user(id).cloned().ok_or_else(no_link)).transpose()?;
     let is_let_in = user.as_ref().is_none_or(|user| user.disabled_at.is_none());
     if !is_let_in || !registry.is_served(link.account()) {
         return Err(no_link());
     }
-    Ok(Shown { errand, user, ends_at })
+    Ok(Shown { errand, user })
 }
 
 fn no_link() -> Problem {
@@ -76,7 +67,7 @@ pub async fn set_password(
     password::vet(&password, &user.email, &user.name)?;
     let hash = api.passwords.hash(password, salt(api)).await?;
     let id = user.id;
-    let (new, by) = (Beginning::of(api, browser, Holder::User(id)), actor_of(api, browser, id));
+    let (new, by) = (Beginning::of(api, browser, Holder::User(id)), actor_of(&api.store.registry(), browser, id));
     let set = api.store.change(id.account(), move |staging| {
         let ticket = staging.use_ticket(link.account(), &link.hash())?;
         if ticket.errand.user() != Some(id) {
@@ -115,22 +106,24 @@ pub async fn come_in(api: &Api, browser: &Browser, text: &str) -> Result<Entered
         Errand::Portal(guest) => Holder::Guest(guest),
         Errand::Invite(_) | Errand::Reset(_) => return Err(no_link()),
     };
-    let user = match &holder {
-        Holder::User(user) => Some(*user),
-        Holder::Guest(_) => None,
+    let (user, by) = match &holder {
+        Holder::User(user) => (Some(*user), actor_of(&api.store.registry(), browser, *user)),
+        Holder::Guest(guest) => (None, actor_of_guest(browser, guest)),
     };
     let (new, account) = (Beginning::of(api, browser, holder), link.account());
-    let by = user.map(|user| actor_of(api, browser, user));
     let begun = api.store.change(account, move |staging| {
         staging.use_ticket(account, &link.hash())?;
-        if let Some((id, by)) = user.zip(by) {
+        if let Some(id) = user {
             staging.update_user(id, |user, now| {
                 user.logged_in_at = Some(now);
                 Ok(())
             })?;
             staging.note_deed(by, Deed::new(account, "user.logged_in", id));
+            return new.begin(staging);
         }
-        new.begin(staging)
+        let begun = new.begin(staging)?;
+        staging.note_deed(by, Deed::new(account, "portal.entered", begun.session.id));
+        Ok(begun)
     });
     Ok(Entered::In(begun.await.map_err(used_meanwhile)?))
 }

@@ -56,7 +56,7 @@ pub async fn set_password(
         if !api.passwords.is(current, user.password.clone()).await? {
             return Err(Invalid::new("current", "is not your password").into());
         }
-        api.guesses.forget(&guessed);
+        api.guesses.was_right(&guessed);
     }
     let hash = api.passwords.hash(new, salt(api)).await?;
     let beginning = Beginning::of(api, browser, Holder::User(user.id));

@@ -81,19 +81,19 @@ struct FilterTriedView {
 /// A comparison that is to blame.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = FilterWhy)]
-struct WhyView {
+pub struct WhyView {
     /// As it can be written.
     #[schema(example = "@.data.amount > 100")]
-    comparison: String,
+    pub comparison: String,
     /// Whether it holds: one behind a `!` is to blame if it does.
     #[schema(example = false)]
-    holds: bool,
+    pub holds: bool,
     /// What stands on its left in this event, as JSON, cut after 200 characters; null if nothing does.
     #[schema(example = "50")]
-    left: Option<String>,
+    pub left: Option<String>,
     /// What stands on its right.
     #[schema(example = "100")]
-    right: Option<String>,
+    pub right: Option<String>,
 }
 
 /// Show whether a webhook with this filter would want an event, and why not

@@ -14,7 +14,7 @@ use crate::api::access::auth::{Manage, May};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::dialect::{AttemptFacts, Challenge, Dialect, HEALTH_CHECK_BODY};
-use crate::domain::delivery::Outcome;
+use crate::domain::delivery::{Outcome, RESPONSE_BODY_BYTES_MAX};
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::endpoint_auth::EndpointAuth;
 use crate::domain::event::Event;
@@ -196,6 +196,7 @@ impl Reach<'_> {
             timeout_seconds,
             allow: webhook.allow.clone(),
             tls: webhook.tls.clone(),
+            answer_bytes_max: RESPONSE_BODY_BYTES_MAX,
             oauth2: oauth2.map(|oauth2| (webhook.number(), oauth2.clone())),
         };
         self.api.outbound.probe(probe).await

@@ -15,9 +15,9 @@ use self::start::Start;
 use super::away::Away;
 use super::frame::{Page, Part};
 use super::links;
+use super::links::see_other;
 use super::parts::chart::{self, Step};
 use super::parts::{amount, time};
-use super::people::see_other;
 use super::seat::{Looks, Seat};
 use crate::api::Api;
 use crate::api::access::auth::{Read, Tenant};
@@ -59,7 +59,6 @@ async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> R
     let facts = Facts { stats: &stats, dead: known.dead, dead_max: DEAD_LETTERS_MAX, webhooks: known.sick.of, now };
     let start = Start { has_webhook: known.sick.of > 0, has_event: known.has_event, origin: &asked_at(&request) };
     let body = html! {
-        (ranges(&seat, range))
         section #now data-refresh=(REFRESH_SECONDS) {
             (start.show(&seat))
             (sick::show(&seat, &known.sick, now))
@@ -67,7 +66,7 @@ async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> R
             (chart(&stats, range, now))
         }
     };
-    Ok(Page::new("Overview", Part::Overview).show(&seat, &body))
+    Ok(Page { acts: ranges(&seat, range), ..Page::new("Overview", Part::Overview) }.show(&seat, &body))
 }
 
 /// What is known beside the statistics.

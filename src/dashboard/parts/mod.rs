@@ -7,6 +7,7 @@ pub mod copy;
 pub mod empty;
 pub mod field;
 pub mod figure;
+pub mod filter;
 pub mod gauge;
 pub mod json;
 pub mod pager;

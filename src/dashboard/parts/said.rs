@@ -19,6 +19,8 @@ const SAID: &[(&str, &str)] = &[
     ("published", "Published."),
     ("asked", "Its endpoint was asked: below stands what came of it."),
     ("done-ticked", "Done with all that were ticked."),
+    ("purged", "Purged. That it was, and how it was delivered, stays."),
+    ("none-chosen", "Nothing was chosen, so nothing was done."),
     ("read-again", "Read again. What others have sealed is being sealed again with the first."),
     ("logged-out", "Logged out."),
     ("renamed", "Your name was changed."),

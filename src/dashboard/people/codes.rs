@@ -5,13 +5,13 @@ use actix_web::{HttpResponse, ResponseError, get, post, web};
 use maud::html;
 
 use super::codes_shown::code_field;
-use super::sent_on::see_other;
 use super::you;
 use crate::api::access::auth::Any;
 use crate::api::people::codes;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::copy;
 use crate::dashboard::parts::field::wrong;
 use crate::dashboard::posted::Posted;

@@ -4,12 +4,12 @@ use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use maud::{Markup, html};
 
-use super::sent_on::see_other;
 use crate::api::Problem;
 use crate::api::people::browser::Browser;
 use crate::api::people::entering::{Begun, Entered};
 use crate::dashboard::frame::plain;
 use crate::dashboard::links;
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::field::{Field, wrong};
 
 /// Where the code is sent.

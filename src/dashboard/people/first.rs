@@ -6,12 +6,13 @@ use maud::html;
 use zeroize::Zeroizing;
 
 use super::entering::begin;
-use super::sent_on::see_other;
+use super::sign_on::button;
 use crate::api::people::browser::Browser;
 use crate::api::people::first::{self, First};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::plain;
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::field::{Field, wrong};
 use crate::dashboard::posted::{Fields, Sent};
 
@@ -24,10 +25,10 @@ pub async fn show(request: HttpRequest, api: web::Data<Api>) -> Result<HttpRespo
     if !first::is_awaited(&api) {
         return Ok(see_other("/dashboard/log-in"));
     }
-    Ok(page(StatusCode::OK, &Fields::default(), None))
+    Ok(page(&api, StatusCode::OK, &Fields::default(), None))
 }
 
-fn page(status: StatusCode, said: &Fields, problem: Option<&Problem>) -> HttpResponse {
+fn page(api: &Api, status: StatusCode, said: &Fields, problem: Option<&Problem>) -> HttpResponse {
     let said = |name| said.text(name).unwrap_or_default();
     let key = Field {
         name: "admin_key",
@@ -73,6 +74,7 @@ fn page(status: StatusCode, said: &Fields, problem: Option<&Problem>) -> HttpRes
             (password.line(problem))
             div.submit { button.main type="submit" { "Begin" } }
         }
+        (button(api, None))
     };
     plain(status, "Welcome", &body)
 }
@@ -91,6 +93,6 @@ pub async fn post(sent: Sent, api: web::Data<Api>) -> Result<HttpResponse, Away>
     };
     match first::make(&api, &browser, user).await {
         Ok(begun) => Ok(begin(&browser, &begun, None)),
-        Err(problem) => Ok(page(problem.status_code(), &fields, Some(&problem))),
+        Err(problem) => Ok(page(&api, problem.status_code(), &fields, Some(&problem))),
     }
 }

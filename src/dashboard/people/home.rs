@@ -2,10 +2,10 @@
 
 use actix_web::{HttpResponse, get};
 
-use super::sent_on::see_other;
 use crate::api::access::auth::Any;
 use crate::dashboard::away::Away;
 use crate::dashboard::links;
+use crate::dashboard::links::see_other;
 use crate::dashboard::seat::Looks;
 use crate::domain::account::DEFAULT_ACCOUNT;
 

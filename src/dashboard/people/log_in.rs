@@ -7,7 +7,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::entering::{ask_code, begin, entered, next_field};
-use super::sent_on::see_other;
+use super::sign_on::button;
 use crate::api::access::auth::Any;
 use crate::api::access::seats::{Jar, seat_of};
 use crate::api::access::way::Way;
@@ -17,6 +17,7 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::plain;
 use crate::dashboard::links;
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::field::{Field, wrong};
 use crate::dashboard::parts::said;
 use crate::dashboard::posted::{Posted, Sent};
@@ -41,10 +42,17 @@ pub async fn show(request: HttpRequest, api: web::Data<Api>, asked: web::Query<A
         return Ok(see_other("/dashboard/first"));
     }
     let told = request.uri().path_and_query().map_or("", |asked| asked.as_str());
-    Ok(page(StatusCode::OK, told, "", next, None))
+    Ok(page(&api, StatusCode::OK, told, "", next, None))
 }
 
-fn page(status: StatusCode, told: &str, email: &str, next: Option<&str>, problem: Option<&Problem>) -> HttpResponse {
+fn page(
+    api: &Api,
+    status: StatusCode,
+    told: &str,
+    email: &str,
+    next: Option<&str>,
+    problem: Option<&Problem>,
+) -> HttpResponse {
     let (address, password) = (
         Field {
             name: "email",
@@ -73,6 +81,7 @@ fn page(status: StatusCode, told: &str, email: &str, next: Option<&str>, problem
             (password.line(problem))
             div.submit { button.main type="submit" { "Log in" } }
         }
+        (button(api, next))
         p.hint { "No account, or the password is lost? An owner of your account can send you a link." }
     };
     plain(status, "Log in", &body)
@@ -86,7 +95,7 @@ pub async fn post(sent: Sent, api: web::Data<Api>) -> Result<HttpResponse, Away>
     let password = Zeroizing::new(fields.raw("password").unwrap_or_default().to_owned());
     match entering::log_in(&api, &browser, email, password).await {
         Ok(came) => Ok(entered(&browser, came, next)),
-        Err(problem) => Ok(again(&problem, page(problem.status_code(), "", email, next, Some(&problem)))),
+        Err(problem) => Ok(again(&problem, page(&api, problem.status_code(), "", email, next, Some(&problem)))),
     }
 }
 
@@ -98,7 +107,7 @@ pub async fn code(sent: Sent, api: web::Data<Api>) -> Result<HttpResponse, Away>
     match entering::send_code(&api, &browser, proof, fields.text("code").unwrap_or_default()).await {
         Ok(begun) => Ok(begin(&browser, &begun, next)),
         Err(problem) if problem.status_code() == StatusCode::UNAUTHORIZED => {
-            Ok(page(StatusCode::UNAUTHORIZED, "", "", next, Some(&problem)))
+            Ok(page(&api, StatusCode::UNAUTHORIZED, "", "", next, Some(&problem)))
         }
         Err(problem) => Ok(again(&problem, ask_code(problem.status_code(), proof, next, Some(&problem)))),
     }

@@ -7,20 +7,19 @@ mod entering;
 mod first;
 mod home;
 mod log_in;
-mod sent_on;
+mod sign_on;
 pub mod team;
 mod ticket;
 mod you;
 
 use actix_web::web;
 
-pub use sent_on::see_other;
-
 /// The pages that are of no account.
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(home::front).service(home::show).service(home::with_slash);
     to.service(log_in::show).service(log_in::post).service(log_in::code).service(log_in::out);
     to.service(first::show).service(first::post);
+    to.service(sign_on::there).service(sign_on::back);
     to.service(ticket::show).service(ticket::post);
     to.service(you::show).service(you::rename).service(you::password).service(you::end_others).service(you::end);
     to.service(codes::begin).service(codes::confirm).service(codes::renew);

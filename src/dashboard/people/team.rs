@@ -4,7 +4,6 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get, post, web};
 use maud::{Markup, html};
 
-use super::sent_on::see_other;
 use crate::api::access::auth::Peoples;
 use crate::api::docs::site::asked_at;
 use crate::api::people::acts;
@@ -14,6 +13,7 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links;
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::copy;
 use crate::dashboard::parts::field::{Field, wrong};

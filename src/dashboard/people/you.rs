@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 
 use super::codes_shown;
 use super::entering::begin;
-use super::sent_on::see_other;
 use crate::api::access::auth::Any;
 use crate::api::people::browser::Browser;
 use crate::api::people::own;
@@ -15,6 +14,7 @@ use crate::api::people::view::SessionView;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::field::{Field, wrong};
 use crate::dashboard::parts::time;
 use crate::dashboard::posted::Posted;

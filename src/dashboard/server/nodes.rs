@@ -88,7 +88,7 @@ fn waits(node: &Node) -> Markup {
 /// What is out, and how much there may be.
 fn busy(api: &Api, node: &Node) -> Markup {
     let (load, knob) = (&node.workload, |name: &str| api.settings.knobs.iter().find(|knob| knob.name == name));
-    let places = knob("deliver.in_flight_max").and_then(|knob| knob.value.as_u64());
+    let of = |used: usize, max: usize| format!("{} of {}", amount::count(used as u64), amount::count(max as u64));
     let bar = |used: usize, max: usize, words: String| {
         html! {
             (words) @if max > 0 { (gauge(used as u64, max as u64, &words)) }
@@ -97,12 +97,15 @@ fn busy(api: &Api, node: &Node) -> Markup {
     html! {
         h2 { "What is out" }
         dl.facts {
-            dt { "Deliveries" } dd { (bar(load.out, places.unwrap_or(0) as usize, format!("{} out{}", amount::count(load.out as u64),
-                places.map(|max| format!(" of {}", amount::count(max))).unwrap_or_default()))) }
+            dt { "Deliveries" } dd { (amount::count(load.out as u64)) " out" }
+            @for places in &load.places {
+                dt { (places.pool) " places" } dd { (bar(places.taken, places.max, of(places.taken, places.max))) }
+            }
             dt { "Lanes" } dd { (amount::of(load.lanes as u64, "webhook has", "webhooks have")) " one in memory" }
             dt { "Pulled" } dd { (amount::of(load.leases as u64, "delivery is", "deliveries are")) " with a consumer" }
-            dt { "Connections to endpoints" } dd { (bar(load.connections, load.connections_max,
-                format!("{} of {}", amount::count(load.connections as u64), amount::count(load.connections_max as u64)))) }
+            dt { "Connections to endpoints" } dd {
+                (bar(load.connections, load.connections_max, of(load.connections, load.connections_max)))
+            }
             dt { "Larger bodies" } dd { (bar(load.bodies_bytes, load.bodies_bytes_max,
                 format!("{} of {}", amount::bytes(load.bodies_bytes as u64), amount::bytes(load.bodies_bytes_max as u64)))) }
             dt { "Connections to the API" } dd { (amount::count(node.connections as u64)) }

@@ -11,16 +11,16 @@ use crate::api::retention_clock::{RetentionClock, let_go_on, retention_clock};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
+use crate::dashboard::links::see_other;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::gauge::gauge;
 use crate::dashboard::parts::state::{Meaning, state};
 use crate::dashboard::parts::{amount, copy, time};
-use crate::dashboard::people::see_other;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::account::Scope;
 use crate::domain::time::UnixMs;
-use crate::store::{Disk, Growth};
+use crate::store::{Amount, Disk, Growth};
 
 /// More days than this are "years".
 const DAYS_TOLD_MAX: u64 = 3_650;
@@ -44,13 +44,14 @@ pub fn routes(to: &mut web::ServiceConfig) {
 async fn show(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     let at = api.clone();
     let read = api.read(seat.account().number, move || {
-        let known = (at.store.disk()?, master_keys(&at)?);
+        let known = (at.store.disk()?, at.store.amounts()?, master_keys(&at)?);
         Ok::<_, Problem>(known)
     });
-    let (disk, keys) = read.await??;
+    let (disk, amounts, keys) = read.await??;
     let (now, sound) = (api.clock.now(), StoreDetails::of(api.store.soundness()));
     let body = html! {
         (space(&disk))
+        (trees(&amounts))
         (retention(&api))
         (soundness(&sound))
         (clock(&seat, &retention_clock(&api), now))
@@ -82,6 +83,21 @@ fn space(disk: &Disk) -> Markup {
             dt { "Growth" } dd { (growth(disk.growth)) }
         }
         p.hint { "Files do not shrink: what retention takes leaves room within them, which is used again." }
+    }
+}
+
+/// How much there is of what.
+fn trees(amounts: &[(&'static str, Amount)]) -> Markup {
+    html! {
+        h2 { "What there is" }
+        @if amounts.is_empty() { p { "It is counted while all rows are looked at after the start: soon it is known." } } @else {
+            div.table { table {
+                thead { tr { th { "Tree" } th.number { "Rows" } th.number { "Bytes" } } }
+                tbody { @for (tree, amount) in amounts { tr {
+                    td { code { (tree) } } td.number { (amount::count(amount.rows)) } td.number { (amount::bytes(amount.bytes)) }
+                } } }
+            } }
+        }
     }
 }
 

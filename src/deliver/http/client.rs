@@ -97,7 +97,7 @@ impl Http {
             }
             resends += 1;
             since = Some(self.0.sessions.count());
-            *heard = Heard { resent: true, ..Heard::default() };
+            *heard = Heard { resent: true, ..heard.anew() };
         }
     }
 

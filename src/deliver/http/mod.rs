@@ -89,7 +89,7 @@ pub struct Request<'a> {
 }
 
 /// What was heard of an answer so far: it stays when the deadline passes amid it.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Heard {
     /// Whether anything has come.
     pub any: bool,
@@ -99,24 +99,51 @@ pub struct Heard {
     pub retry_after: Option<String>,
     /// Its headers, as far as they are kept.
     pub headers: SentHeaders,
-    /// The start of the body, at most [`RESPONSE_BODY_BYTES_MAX`].
+    /// The start of the body, at most [`Heard::body_bytes_max`].
     pub body: Vec<u8>,
+    /// So much is read of it: [`RESPONSE_BODY_BYTES_MAX`] of an endpoint's.
+    pub body_bytes_max: usize,
     /// How long the phases took that have ended.
     pub phases: Phases,
     /// The request was sent once more, on a fresh connection.
     pub resent: bool,
 }
 
+impl Default for Heard {
+    fn default() -> Self {
+        Self {
+            any: false,
+            status: None,
+            retry_after: None,
+            headers: SentHeaders::default(),
+            body: Vec::new(),
+            body_bytes_max: RESPONSE_BODY_BYTES_MAX,
+            phases: Phases::default(),
+            resent: false,
+        }
+    }
+}
+
 impl Heard {
+    /// Nothing yet, of an answer of which so much is read.
+    pub fn up_to(body_bytes_max: usize) -> Self {
+        Self { body_bytes_max, ..Self::default() }
+    }
+
+    /// Nothing yet, of another answer to the same.
+    pub fn anew(&self) -> Self {
+        Self { resent: self.resent, ..Self::up_to(self.body_bytes_max) }
+    }
+
     /// Keeps what there is room for. Says whether that is all of it.
     fn keep(&mut self, piece: &[u8]) -> bool {
-        let room = RESPONSE_BODY_BYTES_MAX - self.body.len();
+        let room = self.body_bytes_max - self.body.len();
         self.body.extend_from_slice(&piece[..piece.len().min(room)]);
         piece.len() <= room
     }
 
     fn is_full(&self) -> bool {
-        self.body.len() == RESPONSE_BODY_BYTES_MAX
+        self.body.len() == self.body_bytes_max
     }
 }
 

@@ -3,6 +3,7 @@
 use super::sweep::{Fate, Swept, sweep_rows};
 use crate::domain::session::{Holder, Session};
 use crate::domain::ticket::Ticket;
+use crate::domain::time::DAY_MS;
 use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
 use crate::store::record;
@@ -21,7 +22,13 @@ impl Swept for EndedSessions {
                 Holder::User(user) => staging.registry().people().user(user).is_none(),
                 Holder::Guest(_) => false,
             };
-            Ok(if is_gone || staging.now() >= session.ends_at { Fate::Goes } else { Fate::Stays })
+            // Guests are told for a while that their session has ended, and where to go back to.
+            let told_ms = if matches!(session.holder, Holder::Guest(_)) { DAY_MS } else { 0 };
+            Ok(if is_gone || staging.now() >= session.ends_at.saturating_add(told_ms) {
+                Fate::Goes
+            } else {
+                Fate::Stays
+            })
         })
     }
 }
@@ -44,9 +51,26 @@ impl Swept for EndedTickets {
 mod tests {
     use super::*;
     use crate::domain::id::UserId;
-    use crate::domain::time::{DAY_MS, HOUR_MS};
+    use crate::domain::session::Guest;
+    use crate::domain::time::HOUR_MS;
     use crate::domain::user::{Role, User};
     use crate::store::bench::{Bench, START};
+
+    #[test]
+    fn a_guests_session_is_known_for_a_day_after_its_end() {
+        let mut bench = Bench::new();
+        let (abilities, name, return_url, origins) = Default::default();
+        let guest = Holder::Guest(Guest { account: 1, abilities, name, lasts_ms: HOUR_MS, return_url, origins });
+        let begun = guest.clone();
+        bench.now(move |staging| staging.begin_session(&[1; 32], Session::new(begun, START, DAY_MS)));
+        bench.now(move |staging| staging.begin_session(&[2; 32], Session::new(guest, START, 2 * DAY_MS)));
+        assert_eq!(bench.now(|staging| staging.end_guests(1)), 2);
+        assert_eq!(bench.now(|staging| staging.end_guests(1)), 0, "they have ended");
+        for (passed, left) in [(HOUR_MS, 2), (DAY_MS, 0)] {
+            bench.turn(passed);
+            assert_eq!(bench.keys(Tree::Sessions).len(), left);
+        }
+    }
 
     #[test]
     fn a_session_goes_after_its_end_and_when_its_user_is_not_known() {

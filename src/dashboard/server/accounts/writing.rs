@@ -12,7 +12,7 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links::part;
-use crate::dashboard::people::see_other;
+use crate::dashboard::links::see_other;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::account::Account;

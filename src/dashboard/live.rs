@@ -1,0 +1,178 @@
+//! What happens, as it happens. What stays true: it is the API's own stream, read in the name of who looks; and without scripts the
+//! page shows what happened last.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use maud::{Markup, html};
+
+use crate::api::access::auth::Read;
+use crate::api::deliveries::view::DeliveryView;
+use crate::api::events::view::EventView;
+use crate::api::stream::recent::{Recent, recent};
+use crate::api::stream::routes::connection;
+use crate::api::stream::{Asked, LetIn, StreamQuery, begin, beginning};
+use crate::api::{Api, Problem};
+use crate::dashboard::assets::LIVE_AT;
+use crate::dashboard::away::Away;
+use crate::dashboard::frame::{Page, Part};
+use crate::dashboard::links::{part, with_query};
+use crate::dashboard::parts::filter::{Filter, form};
+use crate::dashboard::parts::state::{Meaning, of_status, state};
+use crate::dashboard::parts::{copy, time};
+use crate::dashboard::posted::Fields;
+use crate::dashboard::seat::{Looks, Seat};
+use crate::domain::Invalid;
+use crate::domain::delivery::FAILURE_KINDS;
+use crate::domain::happening::What;
+
+/// Rows that the page begins with.
+const FIRST: usize = 50;
+/// Rows that it keeps.
+const MOST: usize = 200;
+/// What can filter, named as the API does.
+const NAMES: [&str; 5] = ["kind", "event_type", "webhook", "outcome", "status_code"];
+
+/// Its routes.
+pub fn routes(to: &mut web::ServiceConfig) {
+    to.service(show).service(follow);
+}
+
+#[get("/live")]
+async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
+    let asked = Fields::read(request.query_string().as_bytes());
+    // Before what there is is read, so that nothing is missed in between.
+    let since = format!("{:x}", beginning(&api));
+    let (rows, problem) = match first(&api, &seat, &asked).await {
+        Ok(rows) => (rows, None),
+        Err(problem) if problem.field().is_some() => (Vec::new(), Some(problem)),
+        Err(problem) => return Err(problem.into()),
+    };
+    let shown = NAMES.iter().map(|name| (*name, asked.text(name)));
+    let stream = with_query(&seat.at("live/stream"), shown.chain([("since", Some(since.as_str()))]));
+    let now = api.clock.wall();
+    let body = html! {
+        (filters(&seat, &asked, problem.as_ref()))
+        noscript { p.note { "Without scripts this page shows what happened last. " a href=(seat.asked()) { "Load it again" } " to see what is new." } }
+        @if problem.is_none() {
+            div.live #live data-stream=(stream) data-events=(seat.at("events/")) data-deliveries=(seat.at("deliveries/")) data-webhooks=(seat.at("webhooks/")) data-most=(MOST) {
+                p.live-bar {
+                    span #live-state role="status" { }
+                    button #live-pause type="button" hidden aria-pressed="false" { "Pause" }
+                    button.main #live-new type="button" hidden { }
+                }
+                (table(&seat, &rows, now))
+                p.hint #live-empty hidden[!rows.is_empty()] { "Nothing has happened yet. What does is shown here at once." }
+            }
+        }
+    };
+    Ok(Page { scripts: &[LIVE_AT.as_str()], ..Page::new("Live", Part::Live) }.show(&seat, &body))
+}
+
+/// What happens, for the page's script.
+#[get("/live/stream")]
+async fn follow(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = Fields::read(request.query_string().as_bytes());
+    let since = asked.text("since").map(|since| u128::from_str_radix(since, 16));
+    let since = since.transpose().map_err(|_| Invalid::new("since", "is not of a page of this server"))?;
+    let follow = asked.text("follow").map(str::to_owned);
+    let last = request.headers().get("Last-Event-ID").map(|id| id.to_str().unwrap_or_default());
+    let asked = StreamQuery { follow, ..query(&asked) }.read(&api, seat.tenant(), last)?;
+    let asked = Asked { since, ..asked };
+    begin(&api, seat.tenant(), asked, connection(&request), let_in(&seat))
+}
+
+/// Until when it is read.
+fn let_in(seat: &Seat) -> LetIn {
+    let (seated, account) = (seat.seated().clone(), seat.account().number);
+    Box::new(move |api| seated.is_still_let_in(api) && api.store.registry().is_served(account))
+}
+
+async fn first(api: &web::Data<Api>, seat: &Seat, asked: &Fields) -> Result<Vec<Recent>, Problem> {
+    let Asked { sought, .. } = query(asked).read(api, seat.tenant(), None)?;
+    let (reader, account) = (api.clone(), seat.account().clone());
+    api.read(account.number, move || recent(&reader, &account, &sought, FIRST)).await?
+}
+
+/// What filters.
+fn query(asked: &Fields) -> StreamQuery {
+    let text = |name: &str| asked.text(name).map(str::to_owned);
+    StreamQuery {
+        webhook: text("webhook"),
+        event_type: text("event_type"),
+        kind: text("kind"),
+        outcome: text("outcome"),
+        status_code: text("status_code"),
+        ..StreamQuery::default()
+    }
+}
+
+fn filters(seat: &Seat, asked: &Fields, problem: Option<&Problem>) -> Markup {
+    let field = |name, label, example| Filter {
+        name,
+        label,
+        example,
+        value: asked.text(name).unwrap_or_default(),
+        ..Filter::default()
+    };
+    let kinds: Vec<(&str, &str)> =
+        What::WORDS.iter().zip(["events", "attempts", "dead letters"]).map(|(word, called)| (*word, called)).collect();
+    let outcomes: Vec<(&str, &str)> = FAILURE_KINDS.iter().map(|word| (*word, *word)).collect();
+    let fields = html! {
+        (field("kind", "Show", "").choice(&kinds))
+        (field("event_type", "Type", "task.*").text(problem))
+        (field("webhook", "Webhook", "").text(problem))
+        (field("outcome", "Outcome", "").choice(&outcomes))
+        (field("status_code", "Answer", "5xx").text(problem))
+    };
+    form(&fields, &seat.at("live"), problem)
+}
+
+fn table(seat: &Seat, rows: &[Recent], now: u64) -> Markup {
+    html! {
+        div.table {
+            table {
+                thead { tr { th scope="col" { "When" } th scope="col" { "What" } th scope="col" { "Type" } th scope="col" { "Which" } th scope="col" { "What came of it" } th scope="col" { "Webhook" } } }
+                tbody #live-rows {
+                    @for row in rows {
+                        @match row { Recent::Event(event) => (event_row(seat, event, now)), Recent::Attempt(one) => (attempt_row(seat, one, now)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn event_row(seat: &Seat, event: &EventView<'_>, now: u64) -> Markup {
+    html! {
+        tr data-keys={ "event " (event.id) } {
+            td { (time::text(Some(&event.accepted_at), now)) }
+            td { (state(Meaning::Off, "event")) }
+            td { (event.r#type) }
+            td { a href=(seat.at(&format!("events/{}", part(&event.id)))) { code { (copy::short(&event.id)) } } }
+            td { @if event.webhooks == 1 { "to 1 webhook" } @else { "to " (event.webhooks) " webhooks" } }
+            td { }
+        }
+    }
+}
+
+fn attempt_row(seat: &Seat, one: &DeliveryView, now: u64) -> Markup {
+    let is_well = one.success == Some(true);
+    let meaning = match (is_well, one.state) {
+        (true, _) => Meaning::Well,
+        (false, "dead") => Meaning::Dead,
+        (false, _) => one.status_code.map_or(Meaning::Trouble, |status| of_status(Some(status))),
+    };
+    html! {
+        tr data-keys={ "attempt " (one.id) " " (one.attempt_count) @if one.state == "dead" { ",dead " (one.id) } } {
+            td { (time::text(one.attempted_at.as_deref(), now)) }
+            td { (state(meaning, if !is_well && one.state == "dead" { "dead" } else { "attempt" })) }
+            td { (one.event_type.as_deref().unwrap_or("–")) }
+            td { a href=(seat.at(&format!("deliveries/{}", part(&one.id)))) { code { (copy::short(&one.id)) } } }
+            td.wide {
+                "attempt " (one.attempt_count) ": "
+                @match one.status_code { Some(status) => (status), None => (one.outcome.unwrap_or("–")) }
+                @if let Some(ms) = one.response_time_ms { ", " (ms) " ms" }
+            }
+            td { a href=(seat.at(&format!("webhooks/{}", part(&one.webhook_id)))) { code { (copy::short(&one.webhook_id)) } } }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The live page, and the stream that it reads.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+
+use crate::browser::Browser;
+use crate::here::Here;
+use crate::support::DEADLINE;
+
+const LIVE: &str = "/dashboard/@default/live";
+
+/// The stream that the page's script reads, in the browser's session.
+fn open(here: &Here, browser: &Browser, query: &str) -> BufReader<TcpStream> {
+    let mut socket = TcpStream::connect_timeout(&here.address, DEADLINE).expect("it listens");
+    socket.set_read_timeout(Some(DEADLINE)).expect("it is open");
+    let cookies: Vec<String> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let (host, cookies) = (here.address, cookies.join("; "));
+    let head = format!("GET {LIVE}/stream{query} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookies}\r\n\r\n");
+    socket.write_all(head.as_bytes()).expect("it is open");
+    let mut stream = BufReader::new(socket);
+    assert!(line(&mut stream).starts_with("HTTP/1.1 200"));
+    until(&mut stream, "retry: ");
+    stream
+}
+
+fn line(stream: &mut BufReader<TcpStream>) -> String {
+    let mut line = String::new();
+    assert!(stream.read_line(&mut line).expect("it is not broken off") > 0, "it goes on");
+    line.trim_end().to_owned()
+}
+
+fn until(stream: &mut BufReader<TcpStream>, start: &str) -> String {
+    std::iter::repeat_with(|| line(stream)).find(|line| line.starts_with(start)).expect("it never ends")
+}
+
+#[test]
+fn without_scripts_it_shows_what_happened_last_and_with_them_what_to_read() {
+    let mut here = Here::start();
+    let mut browser = here.first();
+    let empty = browser.get(LIVE);
+    assert!(empty.status == 200 && empty.text.contains("Nothing has happened yet"), "{}", empty.text);
+    for (name, event_type) in [("alpha-1", "order.paid"), ("beta-1", "task.done")] {
+        here.client.post("/api/v1/events", &json!({"type": event_type, "id": name, "data": 1})).data(202);
+    }
+    let page = browser.get(&format!("{LIVE}?event_type=task.*"));
+    assert!(page.text.contains("beta-1") && !page.text.contains("alpha-1"), "{}", page.text);
+    assert!(page.text.contains("<noscript>") && page.text.contains("live/stream?event_type=task.%2A"), "{}", page.text);
+    let wrong = browser.get(&format!("{LIVE}?status_code=5"));
+    assert!(wrong.status == 200 && wrong.text.contains("role=\"alert\""), "{}", wrong.text);
+    let since = page.between("since=", "\"").to_owned();
+    here.client.post("/api/v1/events", &json!({"type": "task.done", "id": "gamma-1", "data": 1})).data(202);
+    let told = browser.get(&format!("{LIVE}/stream?follow=false&since={since}"));
+    assert!(
+        told.text.contains("gamma-1") && !told.text.contains("event: gap"),
+        "nothing is missed between: {}",
+        told.text
+    );
+    assert!(!told.text.contains("beta-1"), "what was there is not told again: {}", told.text);
+    let script = page.between("src=\"/dashboard/assets/live-", "\"").to_owned();
+    assert_eq!(browser.get(&format!("/dashboard/assets/live-{script}")).status, 200);
+    here.stop();
+}
+
+#[test]
+fn its_stream_tells_what_happens_until_the_session_ends() {
+    let mut here = Here::start();
+    let mut browser = here.first();
+    let mut stream = open(&here, &browser, "?kind=event");
+    here.client.post("/api/v1/events", &json!({"type": "task.done", "id": "told", "data": 1})).data(202);
+    let data: Value = serde_json::from_str(&until(&mut stream, "data: ")["data: ".len()..]).expect("JSON");
+    assert_eq!(data["id"], "told");
+    browser.submit("/dashboard/you", "/dashboard/log-out", &[]);
+    // What happens next wakes it, and it looks whether it may still be read.
+    here.client.post("/api/v1/events", &json!({"type": "task.done", "data": 1})).data(202);
+    assert!(until(&mut stream, ": ").contains("let in"));
+    let mut stranger = Browser::new(here.address);
+    assert_ne!(stranger.get(&format!("{LIVE}/stream?follow=false")).status, 200);
+    here.stop();
+}
+
+#[test]
+fn nobody_watches_another_account() {
+    let mut here = Here::start();
+    here.client.post("/api/v1/accounts", &json!({"id": "acme", "name": "Acme"})).data(201);
+    let (mut user, _) = here.user("acme", "ada@example.com", "owner");
+    assert_eq!(user.get("/dashboard/@acme/live/stream?follow=false").status, 200);
+    assert_eq!(user.get("/dashboard/@default/live/stream?follow=false").status, 404);
+    here.stop();
+}

@@ -1,0 +1,64 @@
+//! The stream of what happens, of a server as people run it: read with nothing but a socket, and through a stop.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+use support::{Answer, DEADLINE, Receiver, Server};
+
+/// A stream over a connection of its own; its lines as they come.
+fn open(server: &Server, query: &str) -> BufReader<TcpStream> {
+    let address = server.address;
+    let mut socket = TcpStream::connect_timeout(&address, DEADLINE).expect("it listens");
+    socket.set_read_timeout(Some(DEADLINE)).expect("it is open");
+    let key = &server.key;
+    let head = format!("GET /api/v1/stream{query} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n\r\n");
+    socket.write_all(head.as_bytes()).expect("it is open");
+    let mut stream = BufReader::new(socket);
+    assert!(line(&mut stream).starts_with("HTTP/1.1 200"));
+    let head: Vec<String> = std::iter::from_fn(|| Some(line(&mut stream)).filter(|line| !line.is_empty())).collect();
+    assert!(head.iter().any(|line| line.eq_ignore_ascii_case("content-type: text/event-stream")), "{head:?}");
+    // From here on it is told what happens.
+    until(&mut stream, "retry: ");
+    stream
+}
+
+fn line(stream: &mut BufReader<TcpStream>) -> String {
+    let mut line = String::new();
+    assert!(stream.read_line(&mut line).expect("it is not broken off") > 0, "it goes on");
+    line.trim_end().to_owned()
+}
+
+/// The first line that begins so.
+fn until(stream: &mut BufReader<TcpStream>, start: &str) -> String {
+    std::iter::repeat_with(|| line(stream)).find(|line| line.starts_with(start)).expect("it never ends")
+}
+
+/// The data of the next message, and its kind.
+fn next(stream: &mut BufReader<TcpStream>) -> (String, Value) {
+    let kind = until(stream, "event: ");
+    let data = until(stream, "data: ");
+    (kind["event: ".len()..].to_owned(), serde_json::from_str(&data["data: ".len()..]).expect("JSON on one line"))
+}
+
+#[test]
+fn what_is_published_and_what_its_endpoint_answers_is_told_until_the_server_stops() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &[]);
+    let receiver = Receiver::start(|_, _| Answer::Status(503));
+    let mut client = server.client();
+    let webhook = json!({"url": receiver.url("/"), "events": ["*"], "max_retries": 0});
+    client.post("/api/v1/webhooks", &webhook).data(201);
+    let mut stream = open(&server, "");
+    let event = client.post("/api/v1/events", &json!({"type": "task.done", "data": 1})).data(202);
+    let told: Vec<(String, Value)> = (0..3).map(|_| next(&mut stream)).collect();
+    let kinds: Vec<&str> = told.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds, ["event", "attempt", "dead"]);
+    assert_eq!((&told[0].1["id"], &told[1].1["event_id"]), (&event["id"], &event["id"]));
+    assert_eq!(told[1].1["status_code"], 503);
+    // It does not hold up the stop, and says why it ends.
+    assert!(server.terminate().success());
+    assert_eq!(until(&mut stream, ": "), ": the server stops");
+}
