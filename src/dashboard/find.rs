@@ -80,7 +80,7 @@ fn thing(api: &Api, seat: &Seat, text: &str) -> Result<Option<String>, Problem> 
         return Ok(at("jobs", &id.to_string()));
     }
     let is_account = seat.is_operator() && api.store.registry().account_by_id(text).is_some();
-    Ok(is_account.then(|| seat.at_account(text)))
+    Ok(is_account.then(|| links::of_account(text, "")))
 }
 
 async fn webhooks(seat: &Seat, api: &web::Data<Api>, text: &str) -> Result<(Vec<WebhookView>, bool), Problem> {

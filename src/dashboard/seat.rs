@@ -111,11 +111,6 @@ impl Seat {
         }
     }
 
-    /// The address of another account's overview, for who sees all accounts.
-    pub fn at_account(&self, id: &str) -> String {
-        format!("/dashboard/@{}/", links::part(id))
-    }
-
     /// The address of a page of the operator's, such as `accounts`.
     pub fn at_server(&self, page: &str) -> String {
         format!("/dashboard/server/{page}")
