@@ -50,14 +50,14 @@ pub fn changed(asked: &str, changes: &[(&str, Option<&str>)]) -> String {
     with_query(path, kept.chain(changes.iter().copied()))
 }
 
-/// The documentation of a contract.
-pub fn docs_of(dialect: &str) -> String {
-    format!("/docs/webhooks/{}", part(dialect))
-}
-
 /// Sends on to another page.
 pub fn see_other(address: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish()
+}
+
+/// The documentation of a contract.
+pub fn docs_of(dialect: &str) -> String {
+    format!("/docs/webhooks/{}", part(dialect))
 }
 
 /// Whether it is an address that may be a link: others may have written it.

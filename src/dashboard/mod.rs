@@ -6,11 +6,15 @@ mod assets;
 mod away;
 mod brand;
 mod contracts;
+mod dead_letters;
+mod deliveries;
 mod events;
 mod find;
 mod frame;
+mod jobs;
 mod links;
 mod live;
+mod may;
 mod overview;
 mod parts;
 mod people;
@@ -50,6 +54,9 @@ fn pages(scope: Scope) -> Scope {
         .configure(overview::routes)
         .configure(find::routes)
         .configure(webhooks::routes)
+        .configure(deliveries::routes)
+        .configure(dead_letters::routes)
+        .configure(jobs::routes)
         .configure(events::routes)
         .configure(live::routes)
         .configure(contracts::routes)

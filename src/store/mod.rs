@@ -56,6 +56,7 @@ mod own_types;
 mod page;
 mod parsed;
 mod people;
+mod progress;
 mod publish;
 mod publishing;
 mod pull_in;

@@ -6,6 +6,8 @@ mod support;
 
 mod browser;
 mod contracts;
+mod dead_letters;
+mod deliveries;
 mod events;
 mod here;
 mod live;

@@ -10,7 +10,7 @@ use crate::api::access::auth::{Manage, May, Read, Tenant};
 use crate::api::deliveries::view::{DeliveryView, views};
 use crate::api::http::body::Body;
 use crate::api::http::list::{ListQuery, answer as answer_list};
-use crate::api::http::page::{PageQuery, PageReply, Window};
+use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::jobs::input::Range;
@@ -19,7 +19,7 @@ use crate::api::jobs::view::CountView;
 use crate::api::jobs::view::JobView;
 use crate::api::webhooks::reach::webhook_ever;
 use crate::domain::Invalid;
-use crate::domain::job::{JobKind, Source};
+use crate::domain::job::{Bulk, JobKind, Source};
 
 /// List dead letters that nobody has handled
 ///
@@ -39,15 +39,20 @@ pub async fn list(
     api: web::Data<Api>,
     ListQuery { filter, part }: ListQuery<DeadLettersFilter>,
 ) -> Result<HttpResponse, Problem> {
+    let rows = listed(&api, &tenant, &filter)?;
+    answer_list(&api, tenant.account().number, part, rows).await
+}
+
+/// Reads pages of the dead letters that a filter asks for.
+pub fn listed(
+    api: &Api,
+    tenant: &Tenant,
+    filter: &DeadLettersFilter,
+) -> Result<impl Fn(&Api, Window) -> Result<Listed<DeliveryView>, Problem> + Send + Sync + use<>, Problem> {
     let range = Range::read(filter.event_type.as_deref(), filter.from.as_deref(), filter.to.as_deref())?;
-    let webhook = filter.webhook.as_deref().map(|id| webhook_ever(&api, &tenant, id)).transpose()?;
-    let account = tenant.account().number;
-    let bulk = range.bulk(account, JobKind::Discard, Source::DeadLetters { webhook });
-    let rows = move |api: &Api, window: Window| {
-        let page = api.store.dead_letters(&bulk, window.walk())?;
-        Ok(views(api, page)?)
-    };
-    answer_list(&api, account, part, rows).await
+    let webhook = filter.webhook.as_deref().map(|id| webhook_ever(api, tenant, id)).transpose()?;
+    let bulk = range.bulk(tenant.account().number, JobKind::Discard, Source::DeadLetters { webhook });
+    Ok(move |api: &Api, window: Window| Ok(views(api, api.store.dead_letters(&bulk, window.walk())?)?))
 }
 
 /// Deliver dead letters again, as new deliveries
@@ -82,8 +87,19 @@ pub async fn discard(Asked(tenant, body): Asked<Manage>, api: web::Data<Api>) ->
     handle(&tenant, api, JobKind::Discard, body).await
 }
 
-pub async fn handle(tenant: &Tenant, api: web::Data<Api>, kind: JobKind, body: Body) -> Result<HttpResponse, Problem> {
+async fn handle(tenant: &Tenant, api: web::Data<Api>, kind: JobKind, body: Body) -> Result<HttpResponse, Problem> {
     let input = body.read_or_empty::<DeadLettersInput>()?;
+    let dry_run = input.dry_run;
+    answer(&api, tenant, bulk(&api, tenant, kind, input).await?, dry_run).await
+}
+
+/// The bulk call that does `kind` with the dead letters that are asked for.
+pub async fn bulk(
+    api: &web::Data<Api>,
+    tenant: &Tenant,
+    kind: JobKind,
+    input: DeadLettersInput,
+) -> Result<Bulk, Problem> {
     let range = Range::read(input.event_type.as_deref(), input.from.as_deref(), input.to.as_deref())?;
     let is_filtered = input.webhook.is_some() || !range.is_open();
     let source = match (input.ids, input.webhook) {
@@ -96,9 +112,9 @@ pub async fn handle(tenant: &Tenant, api: web::Data<Api>, kind: JobKind, body: B
             Source::TheseDeadLetters(found.await??)
         }
         (None, webhook) => {
-            let webhook = webhook.map(|id| webhook_ever(&api, tenant, &id)).transpose()?;
+            let webhook = webhook.map(|id| webhook_ever(api, tenant, &id)).transpose()?;
             Source::DeadLetters { webhook }
         }
     };
-    answer(&api, tenant, range.bulk(tenant.account().number, kind, source), input.dry_run).await
+    Ok(range.bulk(tenant.account().number, kind, source))
 }

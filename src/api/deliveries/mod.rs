@@ -2,6 +2,7 @@
 
 pub mod filter;
 pub mod history;
+pub mod operations;
 mod rendered;
 pub mod routes;
 pub mod view;

@@ -56,14 +56,21 @@ impl<F: DeserializeOwned + 'static> FromRequest for ListQuery<F> {
     type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        std::future::ready(read(request))
+        std::future::ready(Self::read(request.query_string(), Form::of(request)))
     }
 }
 
-fn read<F: DeserializeOwned>(request: &HttpRequest) -> Result<ListQuery<F>, Problem> {
-    let [page, rest] = split(request.query_string());
-    let filter = read_query(&rest, &PAGE_NAMES)?;
-    Ok(ListQuery { filter, part: Part::read(&read_query(&page, &[])?, Form::of(request))? })
+impl<F: DeserializeOwned> ListQuery<F> {
+    /// What a query asks of a list that is shown page by page.
+    pub fn of_pages(query: &str) -> Result<Self, Problem> {
+        Self::read(query, Form::Json)
+    }
+
+    fn read(query: &str, form: Form) -> Result<Self, Problem> {
+        let [page, rest] = split(query);
+        let filter = read_query(&rest, &PAGE_NAMES)?;
+        Ok(Self { filter, part: Part::read(&read_query(&page, &[])?, form)? })
+    }
 }
 
 /// What says which page, and the rest.
@@ -110,13 +117,21 @@ pub async fn answer<T: ListRow>(
 ) -> Result<HttpResponse, Problem> {
     let list = List { api: api.clone(), account, page: Arc::new(page) };
     if part.form == Form::Json {
-        let listed = list.page(part.window).await?;
-        let count = if part.count { Some(list.count(part.window.first).await?) } else { None };
-        return Ok(HttpResponse::Ok().json(PageReply { count, ..PageReply::from(listed) }));
+        return Ok(HttpResponse::Ok().json(list.reply(part).await?));
     }
     let told = Telling::begin(list, part).await?;
     let lines = stream::try_unfold(told, Telling::next);
     Ok(HttpResponse::Ok().content_type(part.form.content_type()).streaming(lines))
+}
+
+/// The page of a list of an account that is asked for, for whoever shows it otherwise; `page` reads a page, as [`answer`] has it.
+pub async fn page_of<T: Send + 'static>(
+    api: &web::Data<Api>,
+    account: AccountNumber,
+    part: Part,
+    page: impl Fn(&Api, Window) -> Result<Listed<T>, Problem> + Send + Sync + 'static,
+) -> Result<PageReply<T>, Problem> {
+    List { api: api.clone(), account, page: Arc::new(page) }.reply(part).await
 }
 
 type ReadPage<T> = dyn Fn(&Api, Window) -> Result<Listed<T>, Problem> + Send + Sync;
@@ -129,6 +144,13 @@ struct List<T> {
 }
 
 impl<T: Send + 'static> List<T> {
+    /// The page that is asked for, and how many rows there are if that is asked for too.
+    async fn reply(&self, part: Part) -> Result<PageReply<T>, Problem> {
+        let listed = self.page(part.window).await?;
+        let count = if part.count { Some(self.count(part.window.first).await?) } else { None };
+        Ok(PageReply { count, ..PageReply::from(listed) })
+    }
+
     async fn page(&self, window: Window) -> Result<Listed<T>, Problem> {
         let (api, page) = (self.api.clone(), self.page.clone());
         self.api.read(self.account, move || page(&api, window)).await?

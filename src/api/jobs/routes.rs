@@ -14,6 +14,9 @@ use crate::domain::account::Scope;
 use crate::domain::id::JobId;
 use crate::domain::job::{Job, Source};
 
+/// Rows up to which is counted what a job has still to look at.
+pub const LEFT_ROWS_MAX: usize = 10_000;
+
 /// List bulk jobs
 ///
 /// A job is forgotten 30 days after its end.
@@ -28,13 +31,16 @@ pub async fn list(
     api: web::Data<Api>,
     ListQuery { part, .. }: ListQuery<NoFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let account = tenant.account().number;
-    let rows = move |api: &Api, window: Window| {
-        let mut listed = Listed::from(api.store.jobs(account, window.walk())?);
+    answer(&api, tenant.account().number, part, listed((*tenant).clone())).await
+}
+
+/// Reads pages of the jobs that whoever asks may see.
+pub fn listed(tenant: Tenant) -> impl Fn(&Api, Window) -> Result<Listed<JobView>, Problem> + Send + Sync {
+    move |api: &Api, window: Window| {
+        let mut listed = Listed::from(api.store.jobs(tenant.account().number, window.walk())?);
         listed.rows.retain(|job| may_see(&tenant, job));
         Ok(listed.map(|job| shown(api, &tenant, &job)))
-    };
-    answer(&api, account, part, rows).await
+    }
 }
 
 /// Show a bulk job
@@ -45,7 +51,18 @@ pub async fn list(
 )]
 #[get("/api/v1/jobs/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    Ok(Reply::ok(shown(&api, &tenant, &find(&api, &tenant, &id)?)))
+    Ok(Reply::ok(one(&api, &tenant, &id)?))
+}
+
+/// A job.
+pub fn one(api: &Api, tenant: &Tenant, id: &str) -> Result<JobView, Problem> {
+    Ok(shown(api, tenant, &find(api, tenant, id)?))
+}
+
+/// Rows that a job has still to look at, counted up to [`LEFT_ROWS_MAX`]; none where it does not go from row to row.
+pub async fn rows_left(api: &Api, tenant: &Tenant, id: &str) -> Result<Option<usize>, Problem> {
+    let (store, job) = (api.store.clone(), find(api, tenant, id)?);
+    Ok(api.read(tenant.account().number, move || store.rows_left(&job, LEFT_ROWS_MAX)).await??)
 }
 
 /// Stop a bulk job; what it has done stays done
@@ -59,12 +76,17 @@ pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>)
 )]
 #[post("/api/v1/jobs/{id}/cancel")]
 pub async fn cancel(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let (account, id) = (tenant.account().number, find(&api, &tenant, &id)?.id);
-    let cancelled = api.change(&tenant, move |staging| {
+    Ok(Reply::ok(stop(&api, &tenant, &id).await?))
+}
+
+/// Stops a job; what it has done stays done.
+pub async fn stop(api: &Api, tenant: &Tenant, id: &str) -> Result<JobView, Problem> {
+    let (account, id) = (tenant.account().number, find(api, tenant, id)?.id);
+    let cancelled = api.change(tenant, move |staging| {
         let job = staging.cancel_job(account, id)?;
         Ok((Some(deed(&job, "cancelled")), job))
     });
-    Ok(Reply::ok(view(&api.store, &cancelled.await?)))
+    Ok(view(&api.store, &cancelled.await?))
 }
 
 /// A job as whoever asks may see it.

@@ -55,7 +55,7 @@ pub async fn end(
         Ok(begun)
     });
     let begun = begun.await.map_err(refused)?;
-    api.guesses.forget(&guessed);
+    api.guesses.was_right(&guessed);
     Ok(begun)
 }
 

@@ -3,7 +3,7 @@
 
 use super::input::Sought;
 use crate::api::Api;
-use crate::api::deliveries::routes::page as deliveries;
+use crate::api::deliveries::operations::page as deliveries;
 use crate::api::deliveries::view::{DeliveryView, views};
 use crate::api::events::view::{EventView, row};
 use crate::api::http::page::Window;

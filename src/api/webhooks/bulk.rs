@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::reach::reach;
 use crate::api::Api;
 use crate::api::access::asked::Asked;
-use crate::api::access::auth::Manage;
+use crate::api::access::auth::{Manage, Tenant};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::jobs::input::Range;
@@ -15,12 +15,12 @@ use crate::api::jobs::view::CountView;
 use crate::api::jobs::view::JobView;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::id::WebhookNumber;
-use crate::domain::job::{JobKind, Source};
+use crate::domain::job::{Bulk, JobKind, Source};
 
 /// What a bulk replay delivers again. What is open goes out anyway.
-#[derive(Debug, Clone, Copy, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum ReplayedState {
+pub enum ReplayedState {
     /// Deliveries that used up their retries.
     Dead,
     /// Deliveries that ended well.
@@ -35,24 +35,24 @@ enum ReplayedState {
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookReplay)]
-struct ReplayInput {
+pub struct ReplayInput {
     /// `dead`, `succeeded` or `cancelled` deliveries; or `missing`: events that the webhook wants now and that have no
     /// delivery to it, for example those accepted before it existed.
-    state: ReplayedState,
+    pub state: ReplayedState,
     /// Only deliveries made (`missing`: events accepted) at this time or later.
     #[serde(default)]
     #[schema(format = DateTime)]
-    from: Option<String>,
+    pub from: Option<String>,
     /// Only those made before this time.
     #[serde(default)]
     #[schema(format = DateTime)]
-    to: Option<String>,
+    pub to: Option<String>,
     /// Only this type, or those that a filter such as `task.*` lets through.
     #[serde(default)]
-    event_type: Option<String>,
+    pub event_type: Option<String>,
     /// Count, and do nothing.
     #[serde(default)]
-    dry_run: bool,
+    pub dry_run: bool,
 }
 
 /// What to discard.
@@ -95,11 +95,15 @@ pub async fn replay(
     api: web::Data<Api>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let webhook = reach(&api, &tenant).webhook(&id)?;
     let input = body.read::<ReplayInput>()?;
-    let source = source(webhook.number(), input.state);
+    answer(&api, &tenant, replayed(&api, &tenant, &id, &input)?, input.dry_run).await
+}
+
+/// The bulk call that replays what is asked for of a webhook.
+pub fn replayed(api: &Api, tenant: &Tenant, id: &str, input: &ReplayInput) -> Result<Bulk, Problem> {
+    let webhook = reach(api, tenant).webhook(id)?;
     let range = Range::read(input.event_type.as_deref(), input.from.as_deref(), input.to.as_deref())?;
-    answer(&api, &tenant, range.bulk(webhook.account, JobKind::Replay, source), input.dry_run).await
+    Ok(range.bulk(webhook.account, JobKind::Replay, source(webhook.number(), input.state)))
 }
 
 /// Cancel a webhook's open deliveries
@@ -123,6 +127,19 @@ pub async fn discard(
     let range = Range::read(input.event_type.as_deref(), input.from.as_deref(), input.to.as_deref())?;
     let source = Source::Open { webhook: webhook.number() };
     answer(&api, &tenant, range.bulk(webhook.account, JobKind::Discard, source), input.dry_run).await
+}
+
+impl ReplayedState {
+    /// The state of this word.
+    pub fn of(word: &str) -> Option<Self> {
+        let all = [
+            ("dead", Self::Dead),
+            ("succeeded", Self::Succeeded),
+            ("cancelled", Self::Cancelled),
+            ("missing", Self::Missing),
+        ];
+        all.into_iter().find(|(known, _)| *known == word).map(|(_, state)| state)
+    }
 }
 
 fn source(webhook: WebhookNumber, state: ReplayedState) -> Source {

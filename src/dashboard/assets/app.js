@@ -38,6 +38,7 @@
   const dress = (within = document) => {
     tellTimes(within);
     for (const button of all("button[data-copy]", within)) button.hidden = false;
+    for (const one of all("[data-scripted]", within)) one.hidden = false;
   };
 
   document.addEventListener("click", async (event) => {

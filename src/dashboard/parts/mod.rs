@@ -1,9 +1,11 @@
 //! What pages are made of, each kind in a file of its own.
 
 pub mod amount;
+pub mod asked;
 pub mod chart;
 pub mod confirm;
 pub mod copy;
+pub mod download;
 pub mod empty;
 pub mod field;
 pub mod figure;
@@ -11,6 +13,8 @@ pub mod filter;
 pub mod gauge;
 pub mod json;
 pub mod pager;
+pub mod progress;
+pub mod rows;
 pub mod said;
 pub mod state;
 pub mod time;

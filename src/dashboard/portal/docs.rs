@@ -73,6 +73,14 @@ fn block(block: &Block) -> Markup {
                 html! { ul { (items) } }
             }
         }
+        // One below the other: each can be closed.
+        Block::Tabs { tabs, .. } => html! {
+            @for (at, tab) in tabs.iter().enumerate() {
+                details open[at == 0] { summary { (tab.title) } @for one in &tab.blocks { (self::block(one)) } }
+            }
+        },
+        // They lead out of it, or are of the whole API.
+        Block::Cards(_) | Block::Trial(_) => html! {},
         Block::Details { summary, blocks } => html! {
             details { summary { (text(summary)) } @for one in blocks { (self::block(one)) } }
         },
@@ -85,6 +93,8 @@ fn text(text: &Text) -> Markup {
             @match part {
                 Inline::Plain(words) => (words),
                 Inline::Code(code) => code { (code) },
+                Inline::Strong(words) => strong { (words) },
+                Inline::Emphasis(words) => em { (words) },
                 Inline::Link { text: words, to } => {
                     @if to.starts_with('#') { a href=(to) { (words) } } @else { (words) }
                 }

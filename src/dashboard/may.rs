@@ -1,0 +1,19 @@
+//! What one must be able to do to change what deliveries come to: in one place, so that a page shows a button to those only whose
+//! form is taken.
+
+use super::seat::Seat;
+use crate::api::access::auth::Replays;
+use crate::domain::ability::Ability;
+
+/// What forms need that replay, discard, or stop a job.
+pub type ToReplay = Replays;
+
+/// Whether who looks may send such forms.
+pub fn may_replay(seat: &Seat) -> bool {
+    seat.can(Ability::Replay)
+}
+
+/// Whether who looks may pause and resume webhooks.
+pub fn may_steer(seat: &Seat) -> bool {
+    seat.can(Ability::Steer)
+}
