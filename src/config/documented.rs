@@ -65,7 +65,8 @@ mod tests {
         let all = documented();
         let mut told: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
         let mut known: Vec<&str> = KNOBS.iter().map(|(name, _)| *name).collect();
-        (told.sort_unstable(), known.sort_unstable());
+        told.sort_unstable();
+        known.sort_unstable();
         assert_eq!(told, known);
         for one in &all {
             assert!(one.meaning.ends_with(['.', '`', ')']) && !one.takes.is_empty(), "{one:?}");

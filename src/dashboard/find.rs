@@ -1,7 +1,6 @@
 //! The search box: the id of anything leads straight to its page; anything else is looked for among webhooks and event types. What
 //! stays true: one finds only what one could have looked at anyway.
 
-use actix_web::http::header;
 use actix_web::{HttpResponse, get, web};
 use maud::{Markup, html};
 
@@ -40,7 +39,7 @@ async fn show(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Aw
     let (reader, looker, sought) = (api.clone(), (*seat).clone(), text.to_owned());
     let found = api.read(seat.account().number, move || thing(&reader, &looker, &sought)).await??;
     if let Some(page) = found {
-        return Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, page)).finish());
+        return Ok(links::see_other(&page));
     }
     let (webhooks, more) = webhooks(&seat, &api, text).await?;
     let types = types(&seat, &api, text);
@@ -81,7 +80,7 @@ fn thing(api: &Api, seat: &Seat, text: &str) -> Result<Option<String>, Problem> 
         return Ok(at("jobs", &id.to_string()));
     }
     let is_account = seat.is_operator() && api.store.registry().account_by_id(text).is_some();
-    Ok(is_account.then(|| seat.at_account(text)))
+    Ok(is_account.then(|| links::of_account(text, "")))
 }
 
 async fn webhooks(seat: &Seat, api: &web::Data<Api>, text: &str) -> Result<(Vec<WebhookView>, bool), Problem> {

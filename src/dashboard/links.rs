@@ -55,9 +55,9 @@ pub fn see_other(address: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish()
 }
 
-/// The documentation of a contract, at its part on signatures.
+/// The documentation of a contract.
 pub fn docs_of(dialect: &str) -> String {
-    format!("/docs/webhooks/{}#verifying-signatures", part(dialect))
+    format!("/docs/webhooks/{}", part(dialect))
 }
 
 /// Whether it is an address that may be a link: others may have written it.

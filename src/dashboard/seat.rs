@@ -111,11 +111,6 @@ impl Seat {
         }
     }
 
-    /// The address of another account's overview, for who sees all accounts.
-    pub fn at_account(&self, id: &str) -> String {
-        format!("/dashboard/@{}/", links::part(id))
-    }
-
     /// Where a contract is documented, at its part on signatures. In a portal that is a page of it: it leads to nothing outside.
     pub fn docs_of(&self, dialect: &str) -> String {
         match self.mount {

@@ -38,6 +38,9 @@ struct Entry {
     words: BTreeSet<String>,
 }
 
+/// A page that was found: how good it is, and the heading that says it all.
+type Found<'a> = (usize, &'a Entry, Option<&'a (String, String)>);
+
 impl Index {
     /// Adds a page.
     pub(super) fn add(&mut self, page: &Page) {
@@ -102,7 +105,7 @@ impl Index {
         if asked.is_empty() {
             return Vec::new();
         }
-        let mut found: Vec<(usize, &Entry, Option<&(String, String)>)> = self
+        let mut found: Vec<Found<'_>> = self
             .entries
             .iter()
             .filter_map(|entry| {
@@ -113,7 +116,7 @@ impl Index {
             })
             .collect();
         found.sort_by_key(|(weight, ..)| std::cmp::Reverse(*weight));
-        let card = |(_, entry, heading): (usize, &Entry, Option<&(String, String)>)| match heading {
+        let card = |(_, entry, heading): Found<'_>| match heading {
             Some((id, text)) => {
                 card(&format!("{}: {text}", entry.title), &entry.under, format!("{}#{id}", entry.address))
             }

@@ -26,7 +26,7 @@ use super::halfway::Halfway;
 #[derive(Debug)]
 pub enum Entered {
     /// The session has begun.
-    In(Begun),
+    In(Box<Begun>),
     /// The password was right, and a code is still to come: what proves the first.
     Halfway(String),
 }
@@ -77,7 +77,7 @@ pub async fn log_in(
         return Ok(Entered::Halfway(api.halfway.prove(&user, now)));
     }
     let begun = enter(api, browser, user.id, "user.logged_in", move |known, _| same_as(&user, known)).await?;
-    Ok(Entered::In(begun))
+    Ok(Entered::In(Box::new(begun)))
 }
 
 /// Logs in who has proved the password and now sends a code, of the app or a recovery code.

@@ -93,7 +93,7 @@ pub async fn set_password(
     });
     let (user, begun) = set.await.map_err(used_meanwhile)?;
     Ok(match begun {
-        Some(begun) => Entered::In(begun),
+        Some(begun) => Entered::In(Box::new(begun)),
         None => Entered::Halfway(api.halfway.prove(&user, api.clock.now())),
     })
 }
@@ -125,7 +125,7 @@ pub async fn come_in(api: &Api, browser: &Browser, text: &str) -> Result<Entered
         staging.note_deed(by, Deed::new(account, "portal.entered", begun.session.id));
         Ok(begun)
     });
-    Ok(Entered::In(begun.await.map_err(used_meanwhile)?))
+    Ok(Entered::In(Box::new(begun.await.map_err(used_meanwhile)?)))
 }
 
 fn used_meanwhile(refusal: Refusal) -> Problem {

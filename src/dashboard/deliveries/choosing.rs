@@ -86,7 +86,7 @@ fn listed(asked: &Asked, (rows, are_more): &(Vec<Endpoint>, bool)) -> Markup {
     if rows.is_empty() {
         return empty::empty("No webhook has that in its name, its URL or its id.", None);
     }
-    let list = asked.from_start(false);
+    let list = asked.first_page(false);
     let of = |one: &Endpoint| links::changed(&list, &[("webhook", Some(one.id.as_str())), (FIND, None)]);
     html! {
         ul.found {

@@ -11,7 +11,7 @@ mod exchange;
 pub mod explained;
 mod list;
 pub mod of;
-mod phases;
+pub mod phases;
 mod raw;
 mod replay;
 pub mod rows;

@@ -61,7 +61,7 @@ impl Asked {
     }
 
     /// The same list from its beginning, with its rows counted or not.
-    pub fn from_start(&self, counted: bool) -> String {
+    pub fn first_page(&self, counted: bool) -> String {
         links::changed(&self.address, &[("cursor", None), ("count", counted.then_some("true"))])
     }
 
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!((asked.text("state"), asked.text("status_code")), ("dead", ""));
         assert!(asked.is_filtered() && !Asked::read("/d?count=true&cursor=a&state=").is_filtered());
         assert_eq!(asked.list::<DeliveriesFilter>(&[]).unwrap_err().field(), Some("find"));
-        assert_eq!(Asked::read("/d?a=1&cursor=x").from_start(true), "/d?a=1&count=true");
+        assert_eq!(Asked::read("/d?a=1&cursor=x").first_page(true), "/d?a=1&count=true");
         assert_eq!(Asked::read("/d?a=1&count=true").uncounted(), "/d?a=1");
     }
 }

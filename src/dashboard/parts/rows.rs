@@ -15,7 +15,7 @@ pub fn counted<T>(asked: &Asked, page: &PageReply<T>, one: &str, many: &str) -> 
                 Some(count) if count.exact => (amount::of(count.at_least as u64, one, many)),
                 Some(count) => { (amount::of(count.at_least as u64, one, many)) " or more" }
                 None if asked.is_first() && page.next_cursor.is_none() => (amount::of(all, one, many)),
-                None => a href=(asked.from_start(true)) { "Count them" },
+                None => a href=(asked.first_page(true)) { "Count them" },
             }
         }
     }

@@ -23,13 +23,7 @@ pub fn routes(to: &mut web::ServiceConfig) {
 async fn list(seat: Looks<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     let asked = |name| value(seat.asked(), name);
     let (action, target, from, to) = (asked("action"), asked("target"), asked("from"), asked("to"));
-    let filter = AuditFilter {
-        action: action.clone(),
-        target: target.clone(),
-        from: from.clone(),
-        to: to.clone(),
-        ..AuditFilter::default()
-    };
+    let filter = AuditFilter { action: action.clone(), target: target.clone(), from: from.clone(), to: to.clone() };
     let rows = entries(&api, seat.tenant(), filter)?;
     let listed = read(&api, seat.account().number, window(seat.asked())?, rows).await?;
     let is_filtered = action.is_some() || target.is_some() || from.is_some() || to.is_some();

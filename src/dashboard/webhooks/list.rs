@@ -16,6 +16,7 @@ use crate::api::webhooks::sick::EXAMINED_MAX;
 use crate::api::webhooks::view::WebhookView;
 use crate::api::{ACCOUNT_HEADER, Api, Problem};
 use crate::dashboard::away::Away;
+use crate::dashboard::deliveries::explained::outcome_word;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links;
 use crate::dashboard::parts::state::{of_status, state};
@@ -225,7 +226,7 @@ fn line(seat: &Seat, row: &Row, may_steer: bool, now: UnixMs) -> Markup {
                     Some(latest) => {
                         @let status = latest.attempt.outcome.status();
                         @let meaning = if latest.success { of_status(Some(200)) } else { of_status(status) };
-                        (state(meaning, &status.map_or_else(|| latest.attempt.outcome.kind().to_owned(), |status| status.to_string())))
+                        (state(meaning, &status.map_or_else(|| outcome_word(latest.attempt.outcome.kind()).to_owned(), |status| status.to_string())))
                         " "
                     }
                     None => {}

@@ -18,6 +18,7 @@ use crate::api::webhooks::reach::reach;
 use crate::api::webhooks::sending::{TestInput, usual_type};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
+use crate::dashboard::deliveries::endpoint::Endpoint;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::parts::copy;
 use crate::dashboard::parts::field::{self, Field};
@@ -85,7 +86,7 @@ fn page(
     let id = webhook.id.to_string();
     let body = html! {
         (field::wrong(problem, &["event_type", "data"]))
-        @if let Some(sent) = sent { (came_of(seat, sent)) }
+        @if let Some(sent) = sent { (came_of(seat, sent, &Endpoint::shown(api, seat.tenant(), webhook))) }
         @if webhook.notices.is_some() { (notice_form(seat, &id)) }
         @else { (event_form(seat, api, webhook, fields, problem)) }
         p { a href=(ways::of(seat, &id)) { "Back to the webhook" } }
@@ -142,12 +143,12 @@ fn event_form(seat: &Seat, api: &Api, webhook: &Webhook, fields: &Fields, proble
     }
 }
 
-fn came_of(seat: &Seat, sent: &Sent) -> Markup {
+fn came_of(seat: &Seat, sent: &Sent, endpoint: &Endpoint) -> Markup {
     html! {
         @for warning in &sent.warnings { p.note { (warning) } }
         section.answer role="status" {
             h2 { "What its endpoint answered" }
-            (answer(&sent.attempt))
+            (answer(&sent.attempt, endpoint))
             p {
                 a href=(seat.at(&format!("deliveries/{}", sent.delivery))) { "The delivery" } " "
                 (copy::id(&sent.delivery))

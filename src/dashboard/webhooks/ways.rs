@@ -1,6 +1,6 @@
 //! Where the pages of webhooks are, and how one gets to the next.
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use serde::Deserialize;
 
@@ -29,8 +29,7 @@ pub fn below(seat: &Seat, id: &str, page: &str) -> String {
 
 /// Sends on to a page, which tells in fixed words what was done.
 pub fn on_to(address: &str, said: &str) -> HttpResponse {
-    let address = links::with_query(address, [("said", Some(said))]);
-    HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish()
+    links::see_other(&links::with_query(address, [("said", Some(said))]))
 }
 
 /// What the address asks for.

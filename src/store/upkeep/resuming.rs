@@ -71,7 +71,7 @@ impl Duty for Resuming {
 impl Staging<'_> {
     fn resume_if_due(&mut self, account: AccountNumber, id: WebhookId, now: UnixMs) -> Result<(), StoreError> {
         let webhook = self.registry().webhook_of(account, id).cloned();
-        if !webhook.is_some_and(|webhook| webhook.resumes_at.is_some_and(|at| at <= now)) {
+        if webhook.is_none_or(|webhook| webhook.resumes_at.is_none_or(|at| at > now)) {
             return Ok(());
         }
         let resumed = self.update_webhook(account, id, |webhook, _| {
