@@ -10,7 +10,6 @@ pub mod empty;
 pub mod field;
 pub mod figure;
 pub mod filter;
-pub mod filter;
 pub mod gauge;
 pub mod json;
 pub mod number;
