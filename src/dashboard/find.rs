@@ -12,7 +12,7 @@ use super::parts::{amount, empty};
 use super::posted::Fields;
 use super::seat::{Looks, Seat};
 use crate::api::access::auth::Read;
-use crate::api::deliveries::routes::find as delivery;
+use crate::api::deliveries::operations::find as delivery;
 use crate::api::event_types::offered::{Offered, offered};
 use crate::api::http::page::Window;
 use crate::api::webhooks::filter::WebhooksFilter;

@@ -9,15 +9,15 @@ use super::deliveries::endpoint::Endpoint;
 use super::deliveries::of::{Of, event_page, webhook_page};
 use super::frame::{Page, Part};
 use super::links;
+use super::links::see_other;
 use super::may::{ToReplay, may_replay};
 use super::parts::asked::Asked;
 use super::parts::confirm::Confirm;
 use super::parts::rows::pages;
 use super::parts::state::{Meaning, state};
-use super::parts::{copy, empty, number, progress, time};
+use super::parts::{amount, copy, empty, progress, time};
 use super::posted::Posted;
 use super::seat::{Looks, Seat};
-use super::sent_on::see_other;
 use crate::api::Api;
 use crate::api::access::auth::Read;
 use crate::api::http::list::{NoFilter, page_of};
@@ -61,8 +61,8 @@ fn row(api: &Api, seat: &Seat, job: &JobView, now: UnixMs) -> Markup {
         tr data-href=(page) {
             td { (stands(job)) }
             td.wide { a href=(page) { (what(api, seat, job)) } }
-            td.number { (number::count(job.done)) }
-            td.number { (number::count(job.skipped)) }
+            td.number { (amount::count(job.done)) }
+            td.number { (amount::count(job.skipped)) }
             td { (time::text(Some(&job.created_at), now)) }
             td { (time::text(job.ended_at.as_deref(), now)) }
         }
@@ -157,9 +157,9 @@ fn told(job: &JobView) -> String {
         "purge" => "purged",
         _ => "reached",
     };
-    let mut told = format!("{} {verb}", number::count(job.done));
+    let mut told = format!("{} {verb}", amount::count(job.done));
     if job.skipped > 0 {
-        told += &format!(", {} skipped: they could not be any more", number::count(job.skipped));
+        told += &format!(", {} skipped: they could not be any more", amount::count(job.skipped));
     }
     told + "."
 }
@@ -172,13 +172,13 @@ fn far(job: &JobView, left: Option<usize>) -> Markup {
             let at_least = if left == LEFT_ROWS_MAX { "at least " } else { "" };
             let words = format!(
                 "{} looked at, {at_least}{} to go",
-                number::of(looked_at, "row", "rows"),
-                number::count(left as u64)
+                amount::of(looked_at, "row", "rows"),
+                amount::count(left as u64)
             );
             progress::bar(looked_at, Some(looked_at + left as u64), &words)
         }
         (None, accounts) => {
-            progress::bar(looked_at, accounts, &format!("{} looked at", number::of(looked_at, "row", "rows")))
+            progress::bar(looked_at, accounts, &format!("{} looked at", amount::of(looked_at, "row", "rows")))
         }
     }
 }
@@ -193,7 +193,7 @@ fn facts(api: &Api, seat: &Seat, job: &JobView, now: UnixMs) -> Markup {
                 dd { @if webhook.is_there() { a href=(webhook_page(seat, &webhook.id)) { (webhook.name) } } @else { (webhook.name) " (deleted)" } }
             }
             @if let Some(event) = &job.event_id { dt { "Event" } dd { a href=(event_page(seat, event)) { (copy::short(event)) } } }
-            @if let Some(ids) = job.ids { dt { "Named" } dd { (number::of(ids, "id", "ids")) } }
+            @if let Some(ids) = job.ids { dt { "Named" } dd { (amount::of(ids, "id", "ids")) } }
             @for (name, text) in texts { @if let Some(text) = text { dt { (name) } dd { code { (text) } } } }
             dt { "Started" }
             dd { (time::text(Some(&job.created_at), now)) }

@@ -56,7 +56,11 @@ impl Lines {
         for _ in 0..patience.as_millis() {
             match queue.lines.try_send(line) {
                 // An error means that nobody reads.
-                Ok(()) => return drop(is_written.recv_timeout(patience)),
+                Ok(()) => {
+                    // An error means that the time is over.
+                    let _ = is_written.recv_timeout(patience);
+                    return;
+                }
                 Err(TrySendError::Full(back)) => line = back,
                 Err(TrySendError::Disconnected(_)) => return,
             }
@@ -86,7 +90,7 @@ fn write_all(waiting: &Receiver<Line>, mut to: impl Write, dropped: &AtomicU64) 
             tracing::warn!(lines = lost, "lines were dropped: whoever reads the log is too slow");
         }
         // An error means that nobody waits any more.
-        marks.into_iter().for_each(|mark| drop(mark.try_send(())));
+        marks.into_iter().for_each(|mark| _ = mark.try_send(()));
     }
 }
 

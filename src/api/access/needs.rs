@@ -75,6 +75,4 @@ abilities! {
     Rotates Rotate
     /// Needs that one may see and change the users of the account.
     Peoples People
-    /// Needs one of the server's own people.
-    Serves Server
 }

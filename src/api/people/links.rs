@@ -18,7 +18,7 @@ use crate::store::Refusal;
 
 use super::acts::{made_link, random};
 use super::browser::Browser;
-use super::entering::{Beginning, Entered, actor_of, actor_of_guest, enter};
+use super::entering::{Beginning, Entered, actor_of, actor_of_guest};
 use super::view::link_path;
 
 /// The user of a development server, where nobody else may do everything.
@@ -164,13 +164,4 @@ fn owner_of(staging: &crate::store::Staging<'_>, account: u32) -> Option<UserId>
     let mut owners =
         registry.people().of(account).filter(|user| user.role == Role::Owner && user.disabled_at.is_none());
     owners.next().map(|user| user.id)
-}
-
-/// Lets somebody in whom an identity provider knows, or who was found otherwise to be this user.
-pub async fn let_in(api: &Api, browser: &Browser, user: UserId) -> Result<Entered, Problem> {
-    let begun = enter(api, browser, user, "user.logged_in", |user, _| match user.disabled_at {
-        None => Ok(()),
-        Some(_) => Err(Refusal::NotFound("user")),
-    });
-    Ok(Entered::In(begun.await?))
 }

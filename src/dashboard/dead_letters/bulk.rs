@@ -13,12 +13,12 @@ use crate::dashboard::away::Away;
 use crate::dashboard::deliveries::endpoint::Endpoint;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links;
+use crate::dashboard::links::see_other;
 use crate::dashboard::may::ToReplay;
 use crate::dashboard::parts::confirm::Confirm;
-use crate::dashboard::parts::{filter, number};
+use crate::dashboard::parts::{amount, filter};
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
-use crate::dashboard::sent_on::see_other;
 use crate::domain::Invalid;
 use crate::domain::job::JobKind;
 
@@ -131,7 +131,7 @@ fn back(seat: &Seat, fields: &Fields) -> String {
 }
 
 fn many(count: &CountView) -> String {
-    let many = number::of(count.count, "dead letter", "dead letters");
+    let many = amount::of(count.count, "dead letter", "dead letters");
     if count.complete { many } else { format!("at least {many}") }
 }
 
@@ -148,7 +148,7 @@ fn words(api: &Api, seat: &Seat, verb: Verb, fields: &Fields, count: &CountView)
             "."
         }
         @if count.skipped > 0 {
-            p { (number::count(count.skipped)) " more cannot be: what they delivered is no longer kept, or somebody was faster." }
+            p { (amount::count(count.skipped)) " more cannot be: what they delivered is no longer kept, or somebody was faster." }
         }
         p { (verb.means()) }
     }

@@ -11,13 +11,13 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links;
+use crate::dashboard::links::see_other;
 use crate::dashboard::may::ToReplay;
 use crate::dashboard::parts::asked::Asked;
 use crate::dashboard::parts::confirm::Confirm;
-use crate::dashboard::parts::{filter, number};
+use crate::dashboard::parts::{amount, filter};
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
-use crate::dashboard::sent_on::see_other;
 use crate::domain::Invalid;
 
 /// What says which: the webhook, how they ended, and what the API's bulk call can be asked beside.
@@ -51,8 +51,8 @@ pub async fn ask(seat: Looks<ToReplay>, api: web::Data<Api>) -> Result<HttpRespo
     let call = replayed(&api, seat.tenant(), webhook, &input)?;
     let count = jobs::count(&api, seat.tenant(), call, 0).await?;
     let many = match input.state {
-        ReplayedState::Missing => number::of(count.count, "event", "events"),
-        _ => number::of(count.count, "delivery", "deliveries"),
+        ReplayedState::Missing => amount::of(count.count, "event", "events"),
+        _ => amount::of(count.count, "delivery", "deliveries"),
     };
     let many = if count.complete { many } else { format!("at least {many}") };
     let name = Endpoint::of(&api, seat.tenant(), webhook).map_or_else(|| webhook.to_owned(), |endpoint| endpoint.name);

@@ -15,7 +15,7 @@ use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::parts::asked::Asked;
 use crate::dashboard::parts::chart::Phase;
-use crate::dashboard::parts::{copy, number};
+use crate::dashboard::parts::{amount, copy};
 use crate::dashboard::seat::Looks;
 use crate::domain::Invalid;
 
@@ -138,7 +138,7 @@ fn bodies(a: u16, b: u16, left: Option<&str>, right: Option<&str>) -> Markup {
         return html! { p.hint { "The body of one of them cannot be made once more, so they cannot be compared." } };
     };
     if left == right {
-        return html! { p { "The same in both: " (number::of(left.len() as u64, "byte", "bytes")) "." } };
+        return html! { p { "The same in both: " (amount::of(left.len() as u64, "byte", "bytes")) "." } };
     }
     let (left, right) = (laid_out(left), laid_out(right));
     let Some(pairs) = lines(&left, &right) else {

@@ -12,12 +12,12 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links;
+use crate::dashboard::links::see_other;
 use crate::dashboard::may::ToReplay;
 use crate::dashboard::parts::confirm::Confirm;
-use crate::dashboard::parts::{copy, number};
+use crate::dashboard::parts::{amount, copy};
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
-use crate::dashboard::sent_on::see_other;
 use crate::domain::Invalid;
 use crate::domain::id::DeliveryId;
 
@@ -33,7 +33,7 @@ pub async fn one(form: Posted<ToReplay>, api: web::Data<Api>, of: web::Path<Of>)
 pub async fn ask(seat: Looks<ToReplay>) -> Result<HttpResponse, Away> {
     let query = seat.asked().split_once('?').map_or("", |(_, query)| query);
     let ids = ticked(&Fields::read(query.as_bytes()))?;
-    let count = number::of(ids.len() as u64, "delivery", "deliveries");
+    let count = amount::of(ids.len() as u64, "delivery", "deliveries");
     let fields: Vec<_> = ids.iter().map(|id| ("ids", id.as_str())).collect();
     let words = html! {
         p { "What " (count) " delivered goes out again, to the same webhooks, each as a new delivery. Endpoints that took it get it once more." }
@@ -64,8 +64,8 @@ pub async fn many(form: Posted<ToReplay>, api: web::Data<Api>) -> Result<HttpRes
 fn told(seat: &Seat, done: u64, refused: &[(&str, Problem)]) -> Markup {
     html! {
         p.note {
-            (number::of(done, "delivery was", "deliveries were")) " sent again, and "
-            (number::of(refused.len() as u64, "was", "were")) " not:"
+            (amount::of(done, "delivery was", "deliveries were")) " sent again, and "
+            (amount::of(refused.len() as u64, "was", "were")) " not:"
         }
         ul { @for (id, why) in refused { li { a href=(page(seat, id)) { (copy::short(id)) } ": " (why.to_string()) } } }
         p { a.button href=(seat.at("deliveries")) { "To the deliveries" } }

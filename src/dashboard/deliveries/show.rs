@@ -23,7 +23,7 @@ use crate::dashboard::links;
 use crate::dashboard::may::{may_replay, may_steer};
 use crate::dashboard::parts::asked::Asked;
 use crate::dashboard::parts::state::{of_delivery, state};
-use crate::dashboard::parts::{copy, number, time};
+use crate::dashboard::parts::{amount, copy, time};
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::time::UnixMs;
 
@@ -184,7 +184,7 @@ fn event(
         h2 { "Its event" }
         p { a href=(event) { "Look at the event" } ", and which webhooks took it." }
         @if !siblings.data.is_empty() {
-            h3 { (number::of(siblings.data.len() as u64, "other delivery of it", "other deliveries of it")) @if siblings.next_cursor.is_some() { ", the newest" } }
+            h3 { (amount::of(siblings.data.len() as u64, "other delivery of it", "other deliveries of it")) @if siblings.next_cursor.is_some() { ", the newest" } }
             (rows::table(api, seat, &siblings.data, Columns::Plain, now))
         }
     }

@@ -12,7 +12,6 @@ pub mod figure;
 pub mod filter;
 pub mod gauge;
 pub mod json;
-pub mod number;
 pub mod pager;
 pub mod progress;
 pub mod rows;

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::asked::Asked;
-use super::{number, pager};
+use super::{amount, pager};
 use crate::api::http::page::PageReply;
 
 /// How many rows of this kind there are, or the way to know.
@@ -12,9 +12,9 @@ pub fn counted<T>(asked: &Asked, page: &PageReply<T>, one: &str, many: &str) -> 
     html! {
         span.counted {
             @match &page.count {
-                Some(count) if count.exact => (number::of(count.at_least as u64, one, many)),
-                Some(count) => { (number::of(count.at_least as u64, one, many)) " or more" }
-                None if asked.is_first() && page.next_cursor.is_none() => (number::of(all, one, many)),
+                Some(count) if count.exact => (amount::of(count.at_least as u64, one, many)),
+                Some(count) => { (amount::of(count.at_least as u64, one, many)) " or more" }
+                None if asked.is_first() && page.next_cursor.is_none() => (amount::of(all, one, many)),
                 None => a href=(asked.from_start(true)) { "Count them" },
             }
         }

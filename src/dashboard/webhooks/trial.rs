@@ -11,7 +11,7 @@ use super::answer::answer;
 use super::ways;
 use crate::api::access::auth::Tests;
 use crate::api::deliveries::history::History;
-use crate::api::deliveries::routes::find;
+use crate::api::deliveries::operations::find;
 use crate::api::deliveries::view::{AttemptView, view};
 use crate::api::event_types::offered::offered;
 use crate::api::webhooks::reach::reach;

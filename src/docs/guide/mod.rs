@@ -42,6 +42,7 @@ const PAGES: &[(&str, &str)] = &[
 ];
 
 /// The names of all pages.
+#[cfg(test)]
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     PAGES.iter().map(|(name, _)| *name)
 }
