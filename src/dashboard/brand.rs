@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_papers_are_those_of_the_style_sheet() {
-        let sheet = include_str!("assets/style.css");
+        let sheet = include_str!("../docs/assets/tokens.css");
         let (light, dark) = sheet.split_once("prefers-color-scheme: dark").expect("both");
         for (part, papers) in [(light, LIGHT), (dark, DARK)] {
             for (name, paper) in ["paper", "shade", "hover"].iter().zip(papers) {

@@ -116,6 +116,14 @@ impl Seat {
         format!("/dashboard/@{}/", links::part(id))
     }
 
+    /// Where a contract is documented, at its part on signatures. In a portal that is a page of it: it leads to nothing outside.
+    pub fn docs_of(&self, dialect: &str) -> String {
+        match self.mount {
+            Mount::Dashboard => links::docs_of(dialect),
+            Mount::Portal => self.at("docs#verifying-signatures"),
+        }
+    }
+
     /// The address of a page of the operator's, such as `accounts`.
     pub fn at_server(&self, page: &str) -> String {
         format!("/dashboard/server/{page}")

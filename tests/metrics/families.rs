@@ -27,7 +27,8 @@ const OF_NOW: &str = "
     hookwheel_accept_seconds hookwheel_attempt_phase_seconds hookwheel_attempt_seconds hookwheel_build_info
     hookwheel_end_to_end_seconds hookwheel_oldest_open_seconds hookwheel_places hookwheel_places_max
     hookwheel_store_free_bytes hookwheel_store_group_seconds hookwheel_store_group_size hookwheel_store_kept_bytes
-    hookwheel_store_sync_seconds hookwheel_store_tree_bytes hookwheel_store_tree_rows
+    hookwheel_store_sync_seconds hookwheel_store_tree_bytes hookwheel_store_tree_rows hookwheel_streams
+    hookwheel_streams_dropped_total
     hookwheel_wheel_lateness_seconds process_cpu_seconds_total process_max_fds process_open_fds
     process_resident_memory_bytes process_start_time_seconds process_threads process_virtual_memory_bytes
 ";

@@ -60,7 +60,7 @@ async fn list(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpResponse, A
 fn table(seat: &Seat, rows: &[KeyView], now: UnixMs) -> Markup {
     html! {
         div.table { table {
-            thead { tr { th { "Name" } th { "Id" } th { "Scopes" } th { "Made" } th { "Last used" } th { "Expires" } th { "" } } }
+            thead { tr { th { "Name" } th { "Id" } th { "Scopes" } th { "Made" } th { "Last used" } th { "Expires" } th { span.visually-hidden { "What can be done" } } } }
             tbody { @for row in rows { tr data-row {
                 td.wide dir="auto" { @if let Some(name) = &row.name { (name) } @else { span.none { "without a name" } } }
                 td { (copy::id(&row.id)) }

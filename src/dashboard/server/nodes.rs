@@ -119,7 +119,7 @@ fn busy(api: &Api, node: &Node) -> Markup {
 fn threads(threads: &[ThreadBusy]) -> Markup {
     html! {
         h2 { "Threads" }
-        div.table { table {
+        div.table tabindex="0" { table {
             thead { tr { th { "Thread" } th { "At one thing for" } } }
             tbody { @for thread in threads { tr {
                 td { (thread.name) }

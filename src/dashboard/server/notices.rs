@@ -153,7 +153,7 @@ fn told(seat: &Seat, hearers: &[Hearer], now: UnixMs) -> Markup {
 fn kinds() -> Markup {
     html! {
         h2 { "Which there are" }
-        div.table { table {
+        div.table tabindex="0" { table {
             thead { tr { th { "Notice" } th { "What happened" } th { "What to do" } } }
             tbody { @for word in notice::words() {
                 @let kind = kind_of(word);

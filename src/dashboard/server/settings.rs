@@ -63,8 +63,8 @@ fn filters(seat: &Seat, text: Option<&str>, only_changed: bool) -> Markup {
 fn table(knobs: &[&Knob]) -> Markup {
     html! {
         @if let Some(first) = knobs.first() { h2 #(section_of(first)) { "[" (section_of(first)) "]" } }
-        div.table { table {
-            thead { tr { th { "Setting" } th { "Value" } th { "Default" } th { "" } } }
+        div.table tabindex="0" { table {
+            thead { tr { th { "Setting" } th { "Value" } th { "Default" } th { span.visually-hidden { "Whether it was changed" } } } }
             tbody { @for knob in knobs {
                 tr.changed[is_changed(knob)] {
                     td { code { (knob.name) } }

@@ -91,7 +91,7 @@ fn trees(amounts: &[(&'static str, Amount)]) -> Markup {
     html! {
         h2 { "What there is" }
         @if amounts.is_empty() { p { "It is counted while all rows are looked at after the start: soon it is known." } } @else {
-            div.table { table {
+            div.table tabindex="0" { table {
                 thead { tr { th { "Tree" } th.number { "Rows" } th.number { "Bytes" } } }
                 tbody { @for (tree, amount) in amounts { tr {
                     td { code { (tree) } } td.number { (amount::count(amount.rows)) } td.number { (amount::bytes(amount.bytes)) }
@@ -146,7 +146,7 @@ fn retention(api: &Api) -> Markup {
         |name: &str| api.settings.knobs.iter().find(|knob| knob.name == name).map(|knob| knob.value.to_string());
     html! {
         h2 { "Retention" }
-        div.table { table {
+        div.table tabindex="0" { table {
             thead { tr { th { "Setting" } th.number { "Value" } th { "What it says" } } }
             tbody { @for (name, words) in RETENTION { @if let Some(value) = value(name) {
                 tr { td { code { (name) } } td.number { (value) } td.wide { (words) } }
@@ -201,8 +201,8 @@ fn seals(seat: &Seat, keys: &MasterKeysView, disk: &Disk) -> Markup {
     html! {
         h2 { "Master keys" }
         p { "They stand in " code { (disk.master_keys) } ". A mark tells nothing of its key." }
-        div.table { table {
-            thead { tr { th { "Mark" } th { "" } th.number { "Records that it has sealed" } } }
+        div.table tabindex="0" { table {
+            thead { tr { th { "Mark" } th { span.visually-hidden { "What it does" } } th.number { "Records that it has sealed" } } }
             tbody { @for mark in &keys.known { tr {
                 td { code { (mark) } }
                 td { @if *mark == keys.current { (state(Meaning::Well, "seals")) } @else if sealed(mark) > 0 { (state(Meaning::Waiting, "opens")) }

@@ -215,7 +215,7 @@ fn done(seat: &Seat, title: &str, webhook: &WebhookView, warnings: &[String]) ->
             h2 { "Its public key" }
             p { (copy::text(key)) }
         }
-        p { a href=(links::docs_of(&webhook.dialect)) { "How a receiver verifies requests, with code to copy" } }
+        p { a href=(seat.docs_of(&webhook.dialect)) { "How a receiver verifies requests, with code to copy" } }
     };
     Page { acts, ..Page::new(title, Part::Webhooks) }.show(seat, &body)
 }

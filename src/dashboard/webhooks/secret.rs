@@ -12,7 +12,6 @@ use crate::api::webhooks::secrets::{RotateInput, SecretView, secrets};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
-use crate::dashboard::links;
 use crate::dashboard::parts::field::{self, Field};
 use crate::dashboard::parts::{copy, time};
 use crate::dashboard::posted::{Fields, Posted};
@@ -139,7 +138,7 @@ fn told(
                 @if one.until.is_some() { p { "Signs until " (time::text(one.until.as_deref(), now)) "." } }
             }
         }
-        p { a href=(links::docs_of(&webhook.dialect)) { "How a receiver verifies requests, with code to copy" } }
+        p { a href=(seat.docs_of(&webhook.dialect)) { "How a receiver verifies requests, with code to copy" } }
         p { a href=(ways::of(seat, &webhook.id.to_string())) { "Back to the webhook" } }
     };
     Page::new(title, Part::Webhooks).show(seat, &body)

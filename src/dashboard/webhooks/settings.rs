@@ -6,6 +6,7 @@ use super::fields::Usual;
 use crate::api::webhooks::view::WebhookView;
 use crate::dashboard::links;
 use crate::dashboard::parts::copy;
+use crate::dashboard::seat::Seat;
 use crate::dialect::Dialect;
 use crate::docs::{duration, list};
 use crate::domain::disable::{After, DisableRule};
@@ -63,7 +64,7 @@ pub fn pace(limit: RateLimit) -> String {
 }
 
 /// All settings as facts. Secrets are not in a view, or masked in it.
-pub fn facts(webhook: &WebhookView, dialect: Option<&Dialect>) -> Markup {
+pub fn facts(seat: &Seat, webhook: &WebhookView, dialect: Option<&Dialect>) -> Markup {
     html! {
         dl.facts {
             dt { "Id" } dd { (copy::text(&webhook.id)) }
@@ -71,7 +72,7 @@ pub fn facts(webhook: &WebhookView, dialect: Option<&Dialect>) -> Markup {
             dt { "Delivered" } dd { @match &webhook.url { Some(url) => (copy::text(url)), None => "pulled by consumers" } }
             dt { "Event types" } dd { @for one in &webhook.events { span.tag { (one) } " " } }
             dt { "Contract" } dd {
-                a href=(links::docs_of(&webhook.dialect)) { (dialect.map_or(webhook.dialect.as_str(), |dialect| dialect.title.as_str())) }
+                a href=(seat.docs_of(&webhook.dialect)) { (dialect.map_or(webhook.dialect.as_str(), |dialect| dialect.title.as_str())) }
                 @if dialect.is_none() { " (its file is gone)" }
             }
             @if let Some(text) = &webhook.description { dt { "Description" } dd { (text) } }

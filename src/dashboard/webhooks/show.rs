@@ -45,7 +45,7 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, of: web::Path<ways::Of
         @if let Some(dialect) = scene.dialect { (limits::disabling(&shown, dialect, scene.now)) }
         (scene.recent())
         h2 { "Settings" }
-        (settings::facts(&shown, scene.dialect))
+        (settings::facts(&seat, &shown, scene.dialect))
         (buttons::further(&seat, &shown))
     };
     let acts = buttons::first(&seat, &shown);
