@@ -3,7 +3,6 @@
 use maud::{Markup, html};
 
 use super::fields::Usual;
-use super::ways;
 use crate::api::webhooks::view::WebhookView;
 use crate::dashboard::links;
 use crate::dashboard::parts::copy;
