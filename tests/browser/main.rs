@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use scene::Scene;
-use serde_json::{Value, json};
+use serde_json::Value;
 use support::{prepared, say};
 
 #[test]
