@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, ResponseError, get, post, web};
+use actix_web::{HttpResponse, ResponseError, get, post, web};
 use maud::{Markup, html};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -50,7 +50,7 @@ async fn list(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Aw
                     p { code { (one.name) } @if one.name == seat.account().dialect { " " span.tag { "this account's" } } }
                     p { (one.description) }
                     p.hint { (counted(one.events, "event type")) ", " (counted(one.retry.delay_seconds.len(), "retry")) }
-                    p { a href=(at) { "Preview a request" } " · " a href=(one.docs) { "Documentation" } }
+                    p { a href=(at) { "Preview a request" } " · " a href=(docs_at(&seat, one)) { "Documentation" } }
                 }
             }
         }
@@ -63,10 +63,9 @@ async fn show(
     seat: Looks<Read>,
     api: web::Data<Api>,
     name: web::Path<String>,
-    request: HttpRequest,
 ) -> Result<HttpResponse, Away> {
     let dialect = shown(&seat, &api, &name)?;
-    let asked = Fields::read(request.query_string().as_bytes());
+    let asked = Fields::asked(seat.asked());
     let known = asked.text("type").and_then(|name| dialect.sample(name)).or_else(|| dialect.catalogue.first());
     let filled = Filled {
         event_type: known.map_or("example.event", |known| &known.name).into(),
@@ -106,6 +105,11 @@ impl Filled {
     }
 }
 
+/// Where it is documented: in a portal, within it.
+fn docs_at(seat: &Seat, about: &DialectView) -> String {
+    if seat.is_portal() { seat.at("docs") } else { about.docs.clone() }
+}
+
 /// In a portal there is one contract, and nothing of other products.
 fn is_shown(seat: &Seat, name: &str) -> bool {
     !seat.is_portal() || seat.account().dialect == name
@@ -132,7 +136,7 @@ async fn answer(
     let about = view(dialect, &api.settings.egress);
     let body = html! {
         p { (about.description) }
-        p { a href=(about.docs) { "Documentation for receivers" } }
+        p { a href=(docs_at(seat, &about)) { "Documentation for receivers" } }
         (at_a_glance(&about))
         h2 #preview { "What would go out" }
         (form(seat, dialect, &filled, problem.as_ref()))

@@ -144,8 +144,9 @@ impl<'a> Page<'a> {
                     }
                 }
                 @if seat.is_operator() {
-                    h2 { "Server" }
-                    ul {
+                    // No heading: the page's own comes first.
+                    p #of-server { "Server" }
+                    ul aria-labelledby="of-server" {
                         @for (part, at, name) in OF_SERVER { (self.way(*part, &seat.at_server(at), name)) }
                     }
                 }

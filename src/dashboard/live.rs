@@ -1,7 +1,8 @@
 //! What happens, as it happens. What stays true: it is the API's own stream, read in the name of who looks; and without scripts the
 //! page shows what happened last.
 
-use actix_web::{HttpRequest, HttpResponse, get, web};
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, ResponseError, get, web};
 use maud::{Markup, html};
 
 use crate::api::access::auth::Read;
@@ -13,6 +14,7 @@ use crate::api::stream::{Asked, LetIn, StreamQuery, begin, beginning};
 use crate::api::{Api, Problem};
 use crate::dashboard::assets::LIVE_AT;
 use crate::dashboard::away::Away;
+use crate::dashboard::deliveries::explained::{outcome_word, short};
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links::{part, with_query};
 use crate::dashboard::parts::filter::{Filter, form};
@@ -37,8 +39,8 @@ pub fn routes(to: &mut web::ServiceConfig) {
 }
 
 #[get("/live")]
-async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
-    let asked = Fields::read(request.query_string().as_bytes());
+async fn show(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
+    let asked = Fields::asked(seat.asked());
     // Before what there is is read, so that nothing is missed in between.
     let since = format!("{:x}", beginning(&api));
     let (rows, problem) = match first(&api, &seat, &asked).await {
@@ -46,6 +48,7 @@ async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> R
         Err(problem) if problem.field().is_some() => (Vec::new(), Some(problem)),
         Err(problem) => return Err(problem.into()),
     };
+    let status = problem.as_ref().map_or(StatusCode::OK, ResponseError::status_code);
     let shown = NAMES.iter().map(|name| (*name, asked.text(name)));
     let stream = with_query(&seat.at("live/stream"), shown.chain([("since", Some(since.as_str()))]));
     let now = api.clock.wall();
@@ -53,7 +56,7 @@ async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> R
         (filters(&seat, &asked, problem.as_ref()))
         noscript { p.note { "Without scripts this page shows what happened last. " a href=(seat.asked()) { "Load it again" } " to see what is new." } }
         @if problem.is_none() {
-            div.live #live data-stream=(stream) data-events=(seat.at("events/")) data-deliveries=(seat.at("deliveries/")) data-webhooks=(seat.at("webhooks/")) data-most=(MOST) {
+            div.live #live data-stream=(stream) data-events=(seat.at("events/")) data-deliveries=(seat.at("deliveries/")) data-webhooks=(seat.at("webhooks/")) data-most=(MOST) data-outcomes=(outcomes()) {
                 p.live-bar {
                     span #live-state role="status" { }
                     button #live-pause type="button" hidden aria-pressed="false" { "Pause" }
@@ -64,13 +67,13 @@ async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> R
             }
         }
     };
-    Ok(Page { scripts: &[LIVE_AT.as_str()], ..Page::new("Live", Part::Live) }.show(&seat, &body))
+    Ok(Page { scripts: &[LIVE_AT.as_str()], ..Page::new("Live", Part::Live) }.show_with(status, &seat, &body))
 }
 
 /// What happens, for the page's script.
 #[get("/live/stream")]
 async fn follow(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let asked = Fields::read(request.query_string().as_bytes());
+    let asked = Fields::asked(seat.asked());
     let since = asked.text("since").map(|since| u128::from_str_radix(since, 16));
     let since = since.transpose().map_err(|_| Invalid::new("since", "is not of a page of this server"))?;
     let follow = asked.text("follow").map(str::to_owned);
@@ -105,6 +108,13 @@ fn query(asked: &Fields) -> StreamQuery {
     }
 }
 
+/// What outcomes are called, for the page's script: JSON.
+fn outcomes() -> String {
+    let words: serde_json::Map<_, _> =
+        FAILURE_KINDS.iter().map(|kind| ((*kind).to_owned(), outcome_word(kind).into())).collect();
+    serde_json::Value::Object(words).to_string()
+}
+
 fn filters(seat: &Seat, asked: &Fields, problem: Option<&Problem>) -> Markup {
     let field = |name, label, example| Filter {
         name,
@@ -115,7 +125,7 @@ fn filters(seat: &Seat, asked: &Fields, problem: Option<&Problem>) -> Markup {
     };
     let kinds: Vec<(&str, &str)> =
         What::WORDS.iter().zip(["events", "attempts", "dead letters"]).map(|(word, called)| (*word, called)).collect();
-    let outcomes: Vec<(&str, &str)> = FAILURE_KINDS.iter().map(|word| (*word, *word)).collect();
+    let outcomes = FAILURE_KINDS.map(|word| (word, outcome_word(word)));
     let fields = html! {
         (field("kind", "Show", "").choice(&kinds))
         (field("event_type", "Type", "task.*").text(problem))
@@ -143,7 +153,7 @@ fn table(seat: &Seat, rows: &[Recent], now: u64) -> Markup {
 
 fn event_row(seat: &Seat, event: &EventView<'_>, now: u64) -> Markup {
     html! {
-        tr data-keys={ "event " (event.id) } {
+        tr data-row data-keys={ "event " (event.id) } {
             td { (time::text(Some(&event.accepted_at), now)) }
             td { (state(Meaning::Off, "event")) }
             td { (event.r#type) }
@@ -162,14 +172,14 @@ fn attempt_row(seat: &Seat, one: &DeliveryView, now: u64) -> Markup {
         (false, _) => one.status_code.map_or(Meaning::Trouble, |status| of_status(Some(status))),
     };
     html! {
-        tr data-keys={ "attempt " (one.id) " " (one.attempt_count) @if one.state == "dead" { ",dead " (one.id) } } {
+        tr data-row data-keys={ "attempt " (one.id) " " (one.attempt_count) @if one.state == "dead" { ",dead " (one.id) } } {
             td { (time::text(one.attempted_at.as_deref(), now)) }
             td { (state(meaning, if !is_well && one.state == "dead" { "dead" } else { "attempt" })) }
             td { (one.event_type.as_deref().unwrap_or("–")) }
             td { a href=(seat.at(&format!("deliveries/{}", part(&one.id)))) { code { (copy::short(&one.id)) } } }
             td.wide {
                 "attempt " (one.attempt_count) ": "
-                @match one.status_code { Some(status) => (status), None => (one.outcome.unwrap_or("–")) }
+                (short(one.outcome, one.status_code))
                 @if let Some(ms) = one.response_time_ms { ", " (ms) " ms" }
             }
             td { a href=(seat.at(&format!("webhooks/{}", part(&one.webhook_id)))) { code { (copy::short(&one.webhook_id)) } } }

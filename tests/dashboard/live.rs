@@ -48,7 +48,7 @@ fn without_scripts_it_shows_what_happened_last_and_with_them_what_to_read() {
     assert!(page.text.contains("beta-1") && !page.text.contains("alpha-1"), "{}", page.text);
     assert!(page.text.contains("<noscript>") && page.text.contains("live/stream?event_type=task.%2A"), "{}", page.text);
     let wrong = browser.get(&format!("{LIVE}?status_code=5"));
-    assert!(wrong.status == 200 && wrong.text.contains("role=\"alert\""), "{}", wrong.text);
+    assert!(wrong.status == 400 && wrong.text.contains("role=\"alert\""), "{}", wrong.text);
     let since = page.between("since=", "\"").to_owned();
     here.client.post("/api/v1/events", &json!({"type": "task.done", "id": "gamma-1", "data": 1})).data(202);
     let told = browser.get(&format!("{LIVE}/stream?follow=false&since={since}"));

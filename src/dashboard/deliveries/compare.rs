@@ -147,7 +147,7 @@ fn bodies(a: u16, b: u16, left: Option<&str>, right: Option<&str>) -> Markup {
     html! {
         div.table {
             table.compare.lines {
-                thead { (head("", a, b)) }
+                thead { (head("≠", a, b)) }
                 tbody {
                     @for (left, right) in pairs {
                         tr.differs[left != right] {

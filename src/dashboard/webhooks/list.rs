@@ -1,7 +1,8 @@
 //! The list of webhooks: how each stands, and what its last 24 hours came to. What stays true: what filters is the API's own, and the
 //! address says all of it.
 
-use actix_web::{HttpRequest, HttpResponse, get, web};
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, ResponseError, get, web};
 use maud::{Markup, html};
 
 use super::rows::{Row, rows};
@@ -14,13 +15,13 @@ use crate::api::webhooks::filter::WebhooksFilter;
 use crate::api::webhooks::listing;
 use crate::api::webhooks::sick::EXAMINED_MAX;
 use crate::api::webhooks::view::WebhookView;
-use crate::api::{ACCOUNT_HEADER, Api, Problem};
+use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::deliveries::explained::outcome_word;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links;
 use crate::dashboard::parts::state::{of_status, state};
-use crate::dashboard::parts::{amount, chart, empty, pager, time};
+use crate::dashboard::parts::{amount, chart, command, empty, pager, tick, time};
 use crate::dashboard::posted::Fields;
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::ability::Ability;
@@ -44,7 +45,7 @@ struct Listed {
 
 #[get("/webhooks")]
 pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
-    let asked = ways::asked(&seat);
+    let asked = Fields::asked(seat.asked());
     let (listed, problem) = match listed(&seat, &api, &asked).await {
         Ok(listed) => (listed, None),
         Err(problem) => {
@@ -64,6 +65,7 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) 
         @else { (table(&seat, &rows, now)) }
         (pager::pager(seat.asked(), listed.next.as_deref()))
     };
+    let status = problem.as_ref().map_or(StatusCode::OK, ResponseError::status_code);
     let title = match problem {
         Some(_) => "Webhooks".to_owned(),
         None => format!(
@@ -75,7 +77,7 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) 
     let acts = html! {
         @if seat.can(Ability::Manage) { a.button.main href=(seat.at("webhooks/new")) { "New webhook" } }
     };
-    Ok(Page { acts, ..Page::new(&title, Part::Webhooks) }.show(&seat, &body))
+    Ok(Page { acts, ..Page::new(&title, Part::Webhooks) }.show_with(status, &seat, &body))
 }
 
 async fn listed(seat: &Seat, api: &web::Data<Api>, asked: &Fields) -> Result<Listed, Problem> {
@@ -155,14 +157,7 @@ fn nothing(seat: &Seat, asked: &Fields, base: &str) -> Markup {
         return empty::empty("No webhook is like that. Clear the filter to see all.", None);
     }
     let words = "No webhook yet. A webhook is a URL that is told what happens: make one, and send it a test event.";
-    let account = match seat.is_operator() {
-        true => format!(" \\\n  -H '{ACCOUNT_HEADER}: {}'", seat.account().id),
-        false => String::new(),
-    };
-    let command = format!(
-        "curl {base}/api/v1/webhooks \\\n  -H \"Authorization: Bearer $HOOKWHEEL_KEY\"{account} \\\n  \
-         -d '{{\"url\": \"https://example.com/webhooks\", \"events\": [\"*\"]}}'"
-    );
+    let command = command::webhook(seat, base);
     empty::empty(words, (!seat.is_portal()).then_some(&command))
 }
 
@@ -181,7 +176,7 @@ fn table(seat: &Seat, rows: &[Row], now: UnixMs) -> Markup {
         div.table {
             table {
                 thead { tr {
-                    @if may_steer { th scope="col" { input type="checkbox" aria-label="Tick all"; } }
+                    @if may_steer { (tick::all()) }
                     th scope="col" { "State" }
                     th scope="col" { "Webhook" }
                     th scope="col" { "Event types" }

@@ -86,7 +86,7 @@ fn usage_table(view: &AccountView, used: &UsageView, now: UnixMs) -> Markup {
     html! {
         h2 { "What it has used" }
         div.table { table {
-            thead { tr { th { "Of" } th.number { "Used" } th.number { "Limit" } th { span.visually-hidden { "Share" } } th { "Set by" } } }
+            thead { tr { th scope="col" { "Of" } th.number scope="col" { "Used" } th.number scope="col" { "Limit" } th scope="col" { span.visually-hidden { "Share" } } th scope="col" { "Set by" } } }
             tbody { @for row in &rows { (quota(view, row)) } }
         } }
         p.hint { "The day ends " (time::text(Some(&used.day_ends_at), now)) ", UTC. Of what is kept beyond its limits the oldest goes; \
