@@ -21,6 +21,7 @@ pub enum Part {
     Events,
     DeadLetters,
     Live,
+    LiveOfAll,
     Contracts,
     Docs,
     Jobs,
@@ -60,6 +61,7 @@ const OF_TEAM: &[(Part, &str, &str, Scope)] = &[
 /// The operator's.
 const OF_SERVER: &[(Part, &str, &str)] = &[
     (Part::Accounts, "accounts", "Accounts"),
+    (Part::LiveOfAll, "live", "Live"),
     (Part::Store, "store", "Store"),
     (Part::Settings, "settings", "Settings"),
     (Part::Nodes, "nodes", "Nodes"),

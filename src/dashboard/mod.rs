@@ -37,7 +37,7 @@ pub fn routes(to: &mut web::ServiceConfig) {
     to.service(trying::begin);
     to.service(web::scope("/dashboard/@{account}/try").configure(trying::routes).default_service(web::to(away::nowhere)));
     to.configure(people::routes);
-    to.configure(server::routes);
+    to.configure(server::routes).configure(live::routes_of_all);
     let of_account = pages(web::scope("/dashboard/@{account}")).configure(server::of_team).configure(of_team);
     to.service(of_account.default_service(web::to(away::nowhere)));
     let portal = pages(web::scope("/portal")).configure(portal::routes).default_service(web::to(away::nowhere));

@@ -29,7 +29,7 @@ async fn show(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpResponse, A
     let body = html! {
         p { "What the configuration file and the environment have made of each setting: " (changed) " of "
             (api.settings.knobs.len()) " are not as they are by default. A change needs a restart. "
-            a href="/docs/configuration" { "The guide" } " says what each does." }
+            a href="/docs/guide/configuration" { "The guide" } " says what each does." }
         (filters(&seat, text.as_deref(), only_changed))
         @if knobs.is_empty() { (empty::empty("No setting is like this.", None)) }
         @for section in sections(&knobs) { (table(section)) }

@@ -95,7 +95,7 @@ impl Scene<'_> {
         let dead = if more { format!("{DEAD_COUNTED_MAX}+") } else { dead.to_string() };
         let dead_letters = links::with_query(&self.seat.at("dead-letters"), [("webhook", Some(webhook.id.as_str()))]);
         let states = if is_held { "held" } else { "waiting or out" };
-        let next = self.outlook.next_at.map(|at| time::at(at, self.now)).unwrap_or_else(none);
+        let next = self.outlook.next_at.map_or_else(none, |at| time::at(at, self.now));
         let times = total.response_time_ms.as_ref();
         let tail = times.map_or_else(
             || "no answer yet".into(),
@@ -103,7 +103,8 @@ impl Scene<'_> {
         );
         let half = times.map_or_else(none, |times| html! { (took(times.p50)) });
         let ever = format!("{} ever used up their retries", amount::count(webhook.dead));
-        let succeeded = deliveries(Some("succeeded"));
+        let from = [("from", Some(self.outlook.stats.from.as_str()))];
+        let succeeded = links::with_query(&deliveries(Some("succeeded")), from);
         figures(&[
             figure("Open", html! { (amount::count(webhook.open)) }, states.into(), deliveries(is_held.then_some("held"))),
             figure("Next retry", next, "when it is due".into(), deliveries(Some("scheduled"))),

@@ -10,7 +10,7 @@ use crate::api::accounts::usage::{UsageView, Used, usage};
 use crate::api::accounts::view::{AccountView, account_view};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
-use crate::dashboard::links::{of_account, part, with_query};
+use crate::dashboard::links::{docs_of, of_account, part, with_query};
 use crate::dashboard::parts::gauge::gauge;
 use crate::dashboard::parts::{amount, copy, time};
 use crate::dashboard::seat::{Looks, Seat};
@@ -48,7 +48,7 @@ fn facts(seat: &Seat, view: &AccountView, now: UnixMs) -> Markup {
         dl.facts {
             dt { "Id" } dd { (copy::text(&view.id)) }
             dt { "Name" } dd dir="auto" { (view.name) }
-            dt { "Contract" } dd { a href={ "/docs/webhooks/" (part(&view.dialect)) } { (view.dialect) }
+            dt { "Contract" } dd { a href=(docs_of(&view.dialect)) { (view.dialect) }
                 ": what its webhooks speak where they do not say" }
             dt { "Validation" } dd { (view.validation.word()) ": what is done with data that does not fit its type's schema" }
             dt { "Tags" } dd {
@@ -114,6 +114,6 @@ fn export(seat: &Seat, view: &AccountView) -> Markup {
         h2 { "Export" }
         p { "Everything of it as NDJSON, one object a line: webhooks without their secrets, events with their data, deliveries with all \
              attempts, the audit log." }
-        form method="post" action=(of_account(&view.id, "export")) { (token(seat)) button type="submit" { "Export" } }
+        form method="post" data-file action=(of_account(&view.id, "export")) { (token(seat)) button type="submit" { "Export" } }
     }
 }
