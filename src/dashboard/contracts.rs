@@ -59,11 +59,7 @@ async fn list(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Aw
 }
 
 #[get("/contracts/{name}")]
-async fn show(
-    seat: Looks<Read>,
-    api: web::Data<Api>,
-    name: web::Path<String>,
-) -> Result<HttpResponse, Away> {
+async fn show(seat: Looks<Read>, api: web::Data<Api>, name: web::Path<String>) -> Result<HttpResponse, Away> {
     let dialect = shown(&seat, &api, &name)?;
     let asked = Fields::asked(seat.asked());
     let known = asked.text("type").and_then(|name| dialect.sample(name)).or_else(|| dialect.catalogue.first());

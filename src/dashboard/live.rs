@@ -35,12 +35,12 @@ const NAMES: [&str; 5] = ["kind", "event_type", "webhook", "outcome", "status_co
 
 /// Its routes.
 pub fn routes(to: &mut web::ServiceConfig) {
-    to.service(show).service(follow);
+    to.service(show).service(tell_one);
 }
 
 /// Those of all accounts.
 pub fn routes_of_all(to: &mut web::ServiceConfig) {
-    to.service(show_all).service(follow_all);
+    to.service(show_all).service(tell_all);
 }
 
 /// In which accounts it happens.
@@ -103,21 +103,16 @@ async fn page(seat: &Seat, api: &web::Data<Api>, happens_in: In) -> Result<HttpR
 
 /// What happens, for the page's script.
 #[get("/live/stream")]
-async fn follow(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn tell_one(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     tell(&seat, &api, &request, In::One)
 }
 
 #[get("/dashboard/server/live/stream")]
-async fn follow_all(seat: Looks<Admin>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn tell_all(seat: Looks<Admin>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     tell(&seat, &api, &request, In::All)
 }
 
-fn tell(
-    seat: &Seat,
-    api: &web::Data<Api>,
-    request: &HttpRequest,
-    happens_in: In,
-) -> Result<HttpResponse, Problem> {
+fn tell(seat: &Seat, api: &web::Data<Api>, request: &HttpRequest, happens_in: In) -> Result<HttpResponse, Problem> {
     let asked = Fields::asked(seat.asked());
     let since = asked.text("since").map(|since| u128::from_str_radix(since, 16));
     let since = since.transpose().map_err(|_| Invalid::new("since", "is not of a page of this server"))?;

@@ -35,7 +35,9 @@ use actix_web::{Scope, web};
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
     to.service(trying::begin);
-    to.service(web::scope("/dashboard/@{account}/try").configure(trying::routes).default_service(web::to(away::nowhere)));
+    to.service(
+        web::scope("/dashboard/@{account}/try").configure(trying::routes).default_service(web::to(away::nowhere)),
+    );
     to.configure(people::routes);
     to.configure(server::routes).configure(live::routes_of_all);
     let of_account = pages(web::scope("/dashboard/@{account}")).configure(server::of_team).configure(of_team);

@@ -19,9 +19,9 @@ use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::may::may_replay;
 use crate::dashboard::parts::asked::Asked;
-use crate::dashboard::parts::{command, empty};
 use crate::dashboard::parts::filter::{self, Filter};
 use crate::dashboard::parts::rows::{counted, pages};
+use crate::dashboard::parts::{command, empty};
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::delivery::{Cause, FAILURE_KINDS, SHOWN_STATES};
 

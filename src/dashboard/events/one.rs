@@ -29,11 +29,7 @@ const ROWS: usize = 50;
 const RAW_BYTES_MAX: usize = 256 * 1024;
 
 #[get("/events/{id}")]
-pub async fn show(
-    seat: Looks<Read>,
-    api: web::Data<Api>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Away> {
+pub async fn show(seat: Looks<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Away> {
     let asked = Fields::asked(seat.asked());
     let (account, id) = (seat.account().number, id.into_inner());
     let found = found(&api, account, id.clone()).await?;

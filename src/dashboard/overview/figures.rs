@@ -102,7 +102,12 @@ impl Facts<'_> {
 
     fn limited(&self, seat: &Seat) -> Figure<'static> {
         let is = amount::count(self.stats.total.rate_limited);
-        Figure { label: "Waits for a rate limit", is: shown(&is), of: "set by webhooks".into(), href: seat.at("webhooks") }
+        Figure {
+            label: "Waits for a rate limit",
+            is: shown(&is),
+            of: "set by webhooks".into(),
+            href: seat.at("webhooks"),
+        }
     }
 
     fn dead_letters(&self, seat: &Seat) -> Figure<'static> {

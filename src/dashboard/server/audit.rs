@@ -37,8 +37,7 @@ async fn list(seat: Looks<Manage>, api: web::Data<Api>) -> Result<HttpResponse, 
         (field("from", "From, UTC", "").time(problem))
         (field("to", "Until, UTC", "").time(problem))
     };
-    let nothing =
-        if asked.is_filtered() { "Nothing was done that is like this." } else { "Nothing was done yet." };
+    let nothing = if asked.is_filtered() { "Nothing was done that is like this." } else { "Nothing was done yet." };
     let body = html! {
         (filter::form(&fields, &seat.at("audit"), problem))
         @if let Ok(page) = &found {

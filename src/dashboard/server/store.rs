@@ -142,8 +142,14 @@ fn growth(growth: Option<Growth>) -> Markup {
 }
 
 fn retention(api: &Api) -> Markup {
-    let value =
-        |name: &str| api.settings.knobs.iter().find(|knob| knob.name == name).map(|knob| knob.value.to_string());
+    let value = |name: &str| {
+        let knob = api.settings.knobs.iter().find(|knob| knob.name == name)?;
+        Some(match knob.value.as_u64() {
+            Some(bytes) if name.contains("bytes") => amount::bytes(bytes),
+            Some(number) => amount::count(number),
+            None => knob.value.to_string(),
+        })
+    };
     html! {
         h2 { "Retention" }
         div.table tabindex="0" { table {

@@ -20,6 +20,7 @@ use crate::dashboard::away::Away;
 use crate::dashboard::deliveries::explained::outcome_word;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links;
+use crate::dashboard::parts::filter::Filter;
 use crate::dashboard::parts::state::{of_status, state};
 use crate::dashboard::parts::{amount, chart, command, empty, pager, tick, time};
 use crate::dashboard::posted::Fields;
@@ -31,6 +32,9 @@ use crate::domain::time::UnixMs;
 const ROWS: usize = 25;
 /// Types of one webhook that a row shows.
 const TYPES_SHOWN: usize = 3;
+/// States by the API's names, and what they are called.
+const STATES: [(&str, &str); 4] =
+    [("active", "enabled"), ("paused", "paused"), ("disabled", "disabled"), ("unverified", "not verified")];
 /// What filters.
 const FILTERS: [&str; 7] = ["text", "status", "event_type", "dialect", "tag", "uid", "channel"];
 
@@ -114,33 +118,31 @@ async fn listed(seat: &Seat, api: &web::Data<Api>, asked: &Fields) -> Result<Lis
 }
 
 fn filters(seat: &Seat, api: &Api, asked: &Fields, problem: Option<&Problem>) -> Markup {
-    let value = |name: &str| asked.text(name).unwrap_or_default().to_owned();
+    let field = |name, label, example| Filter {
+        name,
+        label,
+        example,
+        value: asked.text(name).unwrap_or_default(),
+        ..Filter::default()
+    };
     let dialects: Vec<String> = {
         let registry = api.store.registry();
         registry.dialects_of(seat.account().number).map(String::from).collect()
     };
+    let contracts: Vec<(&str, &str)> = dialects.iter().map(|name| (name.as_str(), name.as_str())).collect();
     let is_filtered = FILTERS.iter().any(|name| asked.text(name).is_some());
     let first = |word: Option<&str>| links::changed(seat.asked(), &[("first", word), ("cursor", None), ("said", None)]);
     let is_sick_first = asked.text("first") == Some("sick");
     html! {
         form.filters method="get" action=(seat.at("webhooks")) {
             @if is_sick_first { input type="hidden" name="first" value="sick"; }
-            label { "Name, URL, id" input type="search" name="text" value=(value("text")) spellcheck="false"; }
-            label { "State" select name="status" {
-                @for (word, called) in [("", "any"), ("active", "enabled"), ("paused", "paused"), ("disabled", "disabled"), ("unverified", "not verified")] {
-                    option value=(word) selected[value("status") == word] { (called) }
-                }
-            } }
-            label { "Wants the type" input name="event_type" value=(value("event_type")) placeholder="task.created" spellcheck="false"; }
-            @if dialects.len() > 1 || asked.text("dialect").is_some() {
-                label { "Contract" select name="dialect" {
-                    option value="" { "any" }
-                    @for name in &dialects { option value=(name) selected[value("dialect") == *name] { (name) } }
-                } }
-            }
-            label { "Tag" input name="tag" value=(value("tag")) spellcheck="false"; }
-            label { "Channel" input name="channel" value=(value("channel")) spellcheck="false"; }
-            label { "Your own id" input name="uid" value=(value("uid")) spellcheck="false"; }
+            (field("text", "Name, URL, id", "").text(problem))
+            (field("status", "State", "").choice(&STATES))
+            (field("event_type", "Wants the type", "task.created").text(problem))
+            @if dialects.len() > 1 || asked.text("dialect").is_some() { (field("dialect", "Contract", "").choice(&contracts)) }
+            (field("tag", "Tag", "").text(problem))
+            (field("channel", "Channel", "").text(problem))
+            (field("uid", "Your own id", "").text(problem))
             button type="submit" { "Filter" }
             @if is_filtered { a.button.quiet href=(seat.at("webhooks")) { "Clear" } }
         }

@@ -106,7 +106,12 @@ impl Scene<'_> {
         let from = [("from", Some(self.outlook.stats.from.as_str()))];
         let succeeded = links::with_query(&deliveries(Some("succeeded")), from);
         figures(&[
-            figure("Open", html! { (amount::count(webhook.open)) }, states.into(), deliveries(is_held.then_some("held"))),
+            figure(
+                "Open",
+                html! { (amount::count(webhook.open)) },
+                states.into(),
+                deliveries(is_held.then_some("held")),
+            ),
             figure("Next retry", next, "when it is due".into(), deliveries(Some("scheduled"))),
             figure(
                 "Success rate",

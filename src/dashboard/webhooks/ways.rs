@@ -1,7 +1,7 @@
 //! Where the pages of webhooks are, and how one gets to the next.
 
-use actix_web::http::StatusCode;
 use actix_web::ResponseError;
+use actix_web::http::StatusCode;
 use serde::Deserialize;
 
 use crate::api::Problem;
