@@ -195,7 +195,7 @@ fn request(preview: &Preview) -> Markup {
 fn headers(about: &DialectView) -> Markup {
     html! {
         h2 { "Headers" }
-        div.table { table {
+        div.table tabindex="0" { table {
             thead { tr { th scope="col" { "Header" } th scope="col" { "Value" } } }
             tbody { @for header in &about.headers { tr { td { code { (header.name) } } td.wide { code { (header.value) } } } } }
         } }

@@ -81,7 +81,13 @@
       if (!document.hidden && !known.contains(document.activeElement) && !String(getSelection())) {
         try {
           const reply = await fetch(location.href, { headers: { accept: "text/html" } });
-          if (reply.redirected) return toast("Your session has ended: load the page again");
+          if (reply.redirected || reply.status === 401) {
+            const note = document.createElement("p");
+            note.className = "problem";
+            note.setAttribute("role", "alert");
+            note.textContent = "Your session has ended, so this does not keep itself true any more: load the page again.";
+            return known.before(note);
+          }
           const fresh = reply.ok && new DOMParser().parseFromString(await reply.text(), "text/html").getElementById(part.id);
           if (fresh) {
             known.replaceWith(fresh);

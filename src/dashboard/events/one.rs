@@ -24,7 +24,7 @@ use crate::domain::ability::Ability;
 use crate::domain::id::AccountNumber;
 
 /// Deliveries that are shown at once, and webhooks without one.
-const ROWS: usize = 50;
+const ROWS: usize = 25;
 /// Of a raw payload so much is shown.
 const RAW_BYTES_MAX: usize = 256 * 1024;
 
