@@ -58,14 +58,20 @@ async fn list(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Aw
     Ok(Page::new("Contracts", Part::Contracts).show(&seat, &body))
 }
 
+/// Which contract a path names.
+#[derive(Debug, serde::Deserialize)]
+struct OfContract {
+    name: String,
+}
+
 #[get("/contracts/{name}")]
 async fn show(
     seat: Looks<Read>,
     api: web::Data<Api>,
-    name: web::Path<String>,
+    of: web::Path<OfContract>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Away> {
-    let dialect = shown(&seat, &api, &name)?;
+    let dialect = shown(&seat, &api, &of.name)?;
     let asked = Fields::read(request.query_string().as_bytes());
     let known = asked.text("type").and_then(|name| dialect.sample(name)).or_else(|| dialect.catalogue.first());
     let filled = Filled {
@@ -77,8 +83,8 @@ async fn show(
 }
 
 #[post("/contracts/{name}")]
-async fn try_out(posted: Posted<Read>, api: web::Data<Api>, name: web::Path<String>) -> Result<HttpResponse, Away> {
-    let dialect = shown(&posted.seat, &api, &name)?;
+async fn try_out(posted: Posted<Read>, api: web::Data<Api>, of: web::Path<OfContract>) -> Result<HttpResponse, Away> {
+    let dialect = shown(&posted.seat, &api, &of.name)?;
     let text = |name: &str| posted.fields.raw(name).unwrap_or_default().trim().to_owned();
     let filled = Filled { event_type: text("type"), data: text("data"), is_retry: posted.fields.is_on("retry") };
     answer(&posted.seat, &api, &dialect, filled).await

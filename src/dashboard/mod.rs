@@ -15,6 +15,7 @@ mod jobs;
 mod links;
 mod live;
 mod may;
+mod of;
 mod overview;
 mod parts;
 mod people;

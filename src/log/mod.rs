@@ -116,6 +116,7 @@ mod tests {
         let config = LogConfig { level: level.into(), access, ..LogConfig::default() };
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter(&config, is_json).parse::<tracing_subscriber::EnvFilter>().expect("a filter"))
+            .with_ansi(false)
             .with_writer(move || to.clone())
             .finish();
         tracing::subscriber::with_default(log, || {
