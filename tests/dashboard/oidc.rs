@@ -288,7 +288,13 @@ fn nobody_takes_the_place_of_who_has_a_password_and_who_comes_by_a_provider_has_
     provider.says(json!({"email": "root@example.com"}));
     provider.log_in(&mut Browser::new(here.address)).refuses(403, "logs in by a password");
     provider.says(json!({}));
-    provider.log_in(&mut Browser::new(here.address)).leads_to("/dashboard");
+    let mut ada = Browser::new(here.address);
+    provider.log_in(&mut ada).leads_to("/dashboard");
+    // Nor does one get one: it would let one in when the provider does so no more.
+    assert!(!ada.get("/dashboard/you").text.contains("name=\"password\""));
+    let set = ada.submit("/dashboard/you", "/dashboard/you/password", &[("password", PASSWORD)]);
+    set.refuses(409, "by the identity provider");
+    ada.submit("/dashboard/you", "/dashboard/you/codes", &[]).refuses(409, "by the identity provider");
     let all = users(&mut here);
     let ada = all.iter().find(|user| user["email"] == "ada@example.com").expect("she is there");
     let id = ada["id"].as_str().expect("an id");

@@ -15,6 +15,9 @@ use crate::dashboard::away::Away;
 use crate::dashboard::links::{own_path, see_other, with_query};
 use crate::dashboard::sheet::plain;
 
+/// Where one wants to go then, in bytes: a longer one would not fit into the cookie that it is kept in, and nobody could come in.
+const NEXT_BYTES_MAX: usize = 2_000;
+
 /// What the way there is asked with.
 #[derive(Debug, Deserialize)]
 struct There {
@@ -45,7 +48,7 @@ pub fn button(api: &Api, next: Option<&str>) -> Markup {
 #[get("/dashboard/sign-on")]
 pub async fn there(api: web::Data<Api>, request: HttpRequest, asked: web::Query<There>) -> Result<HttpResponse, Away> {
     let browser = Browser::of(&request)?;
-    let next = asked.next.as_deref().and_then(own_path).unwrap_or_default();
+    let next = asked.next.as_deref().and_then(own_path).filter(|next| next.len() <= NEXT_BYTES_MAX).unwrap_or_default();
     let (begun, address) = sign_on::begin(&api, &browser, next).await?;
     let mut reply = see_other(&address);
     keep(&mut reply, &set_begun(browser.way, Some(&begun)));
