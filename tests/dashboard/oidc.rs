@@ -309,6 +309,22 @@ fn nobody_takes_the_place_of_who_has_a_password_and_who_comes_by_a_provider_has_
 }
 
 #[test]
+fn an_owner_of_another_account_does_not_take_the_address_of_whom_a_rule_names() {
+    let provider = Provider::start();
+    let mut here = start(&provider, &["@example.com = viewer"]);
+    here.client.post("/api/v1/accounts", &json!({"id": "acme", "name": "Acme"})).data(201);
+    let (mut owner, _) = here.user("acme", "owner@acme.example", "owner");
+    let people = "/dashboard/@acme/people";
+    let squat = [("email", "ada@example.com"), ("role", "viewer")];
+    owner.submit(people, people, &squat).refuses(400, "logs in by the identity provider");
+    assert_eq!(owner.submit(people, people, &[("email", "ada@acme.example"), ("role", "viewer")]).status, 200);
+    provider.log_in(&mut Browser::new(here.address)).leads_to("/dashboard");
+    // The operator may.
+    here.invited("acme", "bob@example.com", "viewer");
+    here.stop();
+}
+
+#[test]
 fn without_a_provider_there_is_no_button_and_no_way() {
     let here = Here::start();
     here.first();
