@@ -187,6 +187,7 @@ fn no_form_is_taken_without_its_token_or_from_elsewhere() {
 fn where_no_page_is_a_page_says_so() {
     let here = with_accounts();
     let mut root = here.first();
+    root.get("/dashboard/log-in?next=/dashboard/you&next=x").leads_to("/dashboard/you");
     for path in
         ["/dashboard/nothing", "/dashboard/@acme/nothing", "/dashboard/server/nothing", "/dashboard/@acme/try/a/b"]
     {
