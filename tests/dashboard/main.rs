@@ -19,6 +19,7 @@ mod people_links;
 mod people_rights;
 mod portal;
 mod provider;
+mod rights;
 mod server;
 mod trying;
 mod webhooks;

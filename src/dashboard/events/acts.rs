@@ -16,6 +16,7 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links::{part, with_query};
+use crate::dashboard::may::may_leave;
 use crate::dashboard::of::Of;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::posted::Posted;
@@ -64,7 +65,10 @@ pub async fn replay_chosen(
 }
 
 /// What it is called, and what it does.
-fn leaving_of(word: &str) -> Result<(JobKind, &'static str, &'static str), Away> {
+fn leaving_of(seat: &Seat, word: &str) -> Result<(JobKind, &'static str, &'static str), Away> {
+    if !may_leave(seat) {
+        return Err(Problem::not_found("page").into());
+    }
     match word {
         "purge" => Ok((
             JobKind::Purge,
@@ -94,7 +98,7 @@ pub async fn leave_form(
     path: web::Path<OfLeaving>,
 ) -> Result<HttpResponse, Away> {
     let OfLeaving { id, leaving: word } = path.into_inner();
-    let (_, title, says) = leaving_of(&word)?;
+    let (_, title, says) = leaving_of(&seat, &word)?;
     let Found { head, newest, to_come, .. } = found(&api, seat.account().number, id).await?;
     let at = event_at(&seat, &head.public_id());
     let open = newest.rows.iter().filter(|one| one.ended_at.is_none()).count() + to_come;
@@ -117,7 +121,7 @@ pub async fn leave(
     path: web::Path<OfLeaving>,
 ) -> Result<HttpResponse, Away> {
     let (seat, OfLeaving { id, leaving: word }) = (&posted.seat, path.into_inner());
-    let (kind, ..) = leaving_of(&word)?;
+    let (kind, ..) = leaving_of(seat, &word)?;
     let at = event_at(seat, &id);
     Ok(match leaving::leave(&api, seat.tenant(), id, kind).await? {
         Leaving::Goes(_, job) => on_to(&seat.at(&format!("jobs/{}", part(&job.id.to_string()))), "started"),
