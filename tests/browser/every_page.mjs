@@ -12,7 +12,7 @@ const ID = /(?<=\/)([0-9a-f]{8}-[0-9a-f-]{27,}|[A-Za-z0-9_-]{22,})(?=\/|$)/g;
 /// What pages of one kind have in common: the path with ids left out, and the names in the query.
 const kind = (url) => {
   const names = [...url.searchParams.keys()].sort().filter((name) => name !== "cursor");
-  return url.pathname.replace(ID, "ID").replace(/(webhooks|event-types|contracts|accounts)\/[^/]+/g, "$1/ID") + (names.length ? `?${names.join("&")}` : "");
+  return url.pathname.replace(/@[^/]+/, "@ID").replace(ID, "ID").replace(/(webhooks|event-types|contracts|accounts)\/[^/]+/g, "$1/ID") + (names.length ? `?${names.join("&")}` : "");
 };
 
 const browser = await launch();
