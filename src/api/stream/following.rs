@@ -29,7 +29,7 @@ use crate::domain::id::AccountNumber;
 use crate::domain::time::{self, UnixMs};
 use crate::store::{JournalRow, StoreError};
 
-/// What is made at once, in bytes, or one row of the journal more.
+/// What is made at once, in bytes, or one message more.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Rows of the journal that are read at once.
 const ROWS_AT_ONCE: usize = 16;
@@ -264,24 +264,38 @@ impl Following {
                 }
             };
             looks += row.happened.iter().filter(|one| self.sought.is_seen(one)).count();
-            self.tell(&api, &mut out, (id, &row), taken)?;
-            self.place = Place { row: id, taken: None, ..self.place };
+            let taken = self.tell(&api, &mut out, (id, &row), taken)?;
+            self.place = Place { row: id, taken, ..self.place };
             (self.is_strict, self.has_begun) = (true, true);
+            if taken.is_some() {
+                self.has_more = true;
+                break;
+            }
         }
         Ok(out)
     }
 
-    /// Tells what a row tells, but for what was taken of it before.
-    fn tell(&self, api: &Api, out: &mut String, (id, row): (u128, &JournalRow), taken: u32) -> Result<(), StoreError> {
+    /// Tells what a row tells, but for what was taken of it before. Gives how much is taken then, if that is not all.
+    fn tell(
+        &self,
+        api: &Api,
+        out: &mut String,
+        (id, row): (u128, &JournalRow),
+        taken: u32,
+    ) -> Result<Option<u32>, StoreError> {
         let mut teller = Teller::of(api, &self.sought);
         let count = row.happened.iter().filter(|one| self.sought.is_seen(one)).count() as u32;
         let seen = row.happened.iter().filter(|one| self.sought.is_seen(one));
         for (number, happening) in (1..).zip(seen).filter(|(number, _)| *number > taken) {
             let Some(told) = teller.tell(happening)? else { continue };
-            let place = Place { row: id, taken: (number < count).then_some(number), ..self.place };
+            let taken = (number < count).then_some(number);
+            let place = Place { row: id, taken, ..self.place };
             let _ = write!(out, "id: {place}\nevent: {}\ndata: {told}\n\n", happening.what.word());
+            if out.len() >= CHUNK_BYTES && taken.is_some() {
+                return Ok(taken);
+            }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// What comes next does not follow what was told last. Who was told something before has read too slowly.
