@@ -49,7 +49,12 @@ pub fn start(config: &LogConfig) -> Result<Log, String> {
         false => log.init(),
         true => log.json().flatten_event(true).init(),
     }
-    std::panic::set_hook(Box::new(tell_panic));
+    let before = lines.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell_panic(panic);
+        // The process may end now: what it did last is what somebody will want to see.
+        before.flush(LAST_LINES);
+    }));
     Ok(Log(lines))
 }
 
