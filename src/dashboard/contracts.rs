@@ -50,7 +50,7 @@ async fn list(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Aw
                     p { code { (one.name) } @if one.name == seat.account().dialect { " " span.tag { "this account's" } } }
                     p { (one.description) }
                     p.hint { (counted(one.events, "event type")) ", " (counted(one.retry.delay_seconds.len(), "retry")) }
-                    p { a href=(at) { "Preview a request" } " · " a href=(docs_at(&seat, one)) { "Documentation" } }
+                    p { a href=(at) { "Preview a request" } " · " a href=(seat.docs_page_of(&one.name)) { "Documentation" } }
                 }
             }
         }
@@ -58,9 +58,15 @@ async fn list(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Aw
     Ok(Page::new("Contracts", Part::Contracts).show(&seat, &body))
 }
 
+/// Which contract a path names.
+#[derive(Debug, serde::Deserialize)]
+struct OfContract {
+    name: String,
+}
+
 #[get("/contracts/{name}")]
-async fn show(seat: Looks<Read>, api: web::Data<Api>, name: web::Path<String>) -> Result<HttpResponse, Away> {
-    let dialect = shown(&seat, &api, &name)?;
+async fn show(seat: Looks<Read>, api: web::Data<Api>, of: web::Path<OfContract>) -> Result<HttpResponse, Away> {
+    let dialect = shown(&seat, &api, &of.name)?;
     let asked = Fields::asked(seat.asked());
     let known = asked.text("type").and_then(|name| dialect.sample(name)).or_else(|| dialect.catalogue.first());
     let filled = Filled {
@@ -72,8 +78,8 @@ async fn show(seat: Looks<Read>, api: web::Data<Api>, name: web::Path<String>) -
 }
 
 #[post("/contracts/{name}")]
-async fn try_out(posted: Posted<Read>, api: web::Data<Api>, name: web::Path<String>) -> Result<HttpResponse, Away> {
-    let dialect = shown(&posted.seat, &api, &name)?;
+async fn try_out(posted: Posted<Read>, api: web::Data<Api>, of: web::Path<OfContract>) -> Result<HttpResponse, Away> {
+    let dialect = shown(&posted.seat, &api, &of.name)?;
     let text = |name: &str| posted.fields.raw(name).unwrap_or_default().trim().to_owned();
     let filled = Filled { event_type: text("type"), data: text("data"), is_retry: posted.fields.is_on("retry") };
     answer(&posted.seat, &api, &dialect, filled).await
@@ -99,11 +105,6 @@ impl Filled {
         let attempt = if self.is_retry { 2 } else { 1 };
         docs::preview(dialect, &self.event_type, data, attempt).map_err(|unshaped| wrong(unshaped.to_string()))
     }
-}
-
-/// Where it is documented: in a portal, within it.
-fn docs_at(seat: &Seat, about: &DialectView) -> String {
-    if seat.is_portal() { seat.at("docs") } else { about.docs.clone() }
 }
 
 /// In a portal there is one contract, and nothing of other products.
@@ -132,7 +133,7 @@ async fn answer(
     let about = view(dialect, &api.settings.egress);
     let body = html! {
         p { (about.description) }
-        p { a href=(docs_at(seat, &about)) { "Documentation for receivers" } }
+        p { a href=(seat.docs_page_of(&about.name)) { "Documentation for receivers" } }
         (at_a_glance(&about))
         h2 #preview { "What would go out" }
         (form(seat, dialect, &filled, problem.as_ref()))

@@ -20,6 +20,7 @@ mod people_links;
 mod people_rights;
 mod portal;
 mod provider;
+mod rights;
 mod server;
 mod trying;
 mod webhooks;

@@ -16,6 +16,8 @@ use crate::dashboard::away::Away;
 use crate::dashboard::deliveries::rows::latest;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links::{changed, is_web, part, with_query};
+use crate::dashboard::may::may_leave;
+use crate::dashboard::of::Of;
 use crate::dashboard::parts::state::{of_delivery, state};
 use crate::dashboard::parts::{copy, json, pager, tick, time};
 use crate::dashboard::posted::Fields;
@@ -29,9 +31,9 @@ const ROWS: usize = 25;
 const RAW_BYTES_MAX: usize = 256 * 1024;
 
 #[get("/events/{id}")]
-pub async fn show(seat: Looks<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Away> {
+pub async fn show(seat: Looks<Read>, api: web::Data<Api>, of: web::Path<Of>) -> Result<HttpResponse, Away> {
     let asked = Fields::asked(seat.asked());
-    let (account, id) = (seat.account().number, id.into_inner());
+    let (account, id) = (seat.account().number, of.into_inner().id);
     let found = found(&api, account, id.clone()).await?;
     let (cursor, further) = (asked.text("cursor"), asked.text("others"));
     let (deliveries, others) = lists(&api, account, id, (cursor, further)).await?;
@@ -85,11 +87,11 @@ impl Shown<'_> {
 
     fn acts(&self) -> Markup {
         let is_there = self.found.head.purged_at.is_none();
-        let may_manage = self.seat.can(Ability::Manage);
+        let may_leave = may_leave(self.seat);
         html! {
             @if is_there && self.seat.can(Ability::Replay) { a.button.main href=(self.at("/replay")) { "Replay to all" } }
-            @if is_there && may_manage { a.button href=(self.at("/purge")) { "Purge" } }
-            @if may_manage { a.button.danger href=(self.at("/delete")) { "Delete" } }
+            @if is_there && may_leave { a.button href=(self.at("/purge")) { "Purge" } }
+            @if may_leave { a.button.danger href=(self.at("/delete")) { "Delete" } }
         }
     }
 

@@ -2,19 +2,13 @@
 
 use actix_web::ResponseError;
 use actix_web::http::StatusCode;
-use serde::Deserialize;
 
 use crate::api::Problem;
 use crate::dashboard::away::Away;
 use crate::dashboard::links;
 use crate::dashboard::seat::Seat;
 
-/// Which webhook a path names, wherever the pages are mounted.
-#[derive(Debug, Deserialize)]
-pub struct Of {
-    /// Its id, ours or its account's own.
-    pub id: String,
-}
+pub use crate::dashboard::of::Of;
 
 /// The page of a webhook.
 pub fn of(seat: &Seat, id: &str) -> String {
