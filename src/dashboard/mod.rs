@@ -45,7 +45,8 @@ pub fn routes(to: &mut web::ServiceConfig) {
     to.service(of_account.default_service(web::to(away::nowhere)));
     let portal = pages(web::scope("/portal")).configure(portal::routes).default_service(web::to(away::nowhere));
     to.service(portal.wrap(from_fn(portal::refused::dress)));
-    to.service(web::resource("/dashboard/{nowhere:.*}").to(away::nowhere));
+    // Behind all others.
+    to.service(away::elsewhere);
 }
 
 /// None of them: the dashboard is switched off.
