@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// One of them.
 #[derive(Debug)]
@@ -256,7 +256,7 @@ fn declared() -> BTreeSet<String> {
     found
 }
 
-fn declared_in(root: &Path, file: &PathBuf) -> Vec<String> {
+fn declared_in(root: &Path, file: &Path) -> Vec<String> {
     let text = fs::read_to_string(file).expect("a source");
     let name = file.strip_prefix(root).expect("below it").display().to_string();
     for other in ["#[put(", "#[patch(", "#[delete(", "#[head(", "#[route", ".route(", "web::resource("] {
