@@ -50,7 +50,7 @@ async fn list(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Aw
                     p { code { (one.name) } @if one.name == seat.account().dialect { " " span.tag { "this account's" } } }
                     p { (one.description) }
                     p.hint { (counted(one.events, "event type")) ", " (counted(one.retry.delay_seconds.len(), "retry")) }
-                    p { a href=(at) { "Preview a request" } " · " a href=(one.docs) { "Documentation" } }
+                    p { a href=(at) { "Preview a request" } " · " a href=(seat.docs_of(&one.name)) { "Documentation" } }
                 }
             }
         }
@@ -132,7 +132,7 @@ async fn answer(
     let about = view(dialect, &api.settings.egress);
     let body = html! {
         p { (about.description) }
-        p { a href=(about.docs) { "Documentation for receivers" } }
+        p { a href=(seat.docs_of(&about.name)) { "Documentation for receivers" } }
         (at_a_glance(&about))
         h2 #preview { "What would go out" }
         (form(seat, dialect, &filled, problem.as_ref()))

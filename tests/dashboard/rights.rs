@@ -1,8 +1,10 @@
 //! Every page and form, for everybody, with ids of one's own account and of another's: generated from the list of all routes.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::browser::Page;
+use crate::deliveries::sending;
+use crate::portal;
 use crate::rights_pages::is_harmless;
 use crate::rights_routes::{ROUTES, Route, Whose};
 use crate::rights_world::{FRAMED_BY, MARK_OF_THEIRS, OURS, Person, THEIRS, Things, World};
@@ -108,6 +110,14 @@ fn is_safe(person: &Person, at: &str, page: &Page, about: &str) {
     assert!(is_of_all || !page.text.contains(MARK_OF_THEIRS), "{about}: {}", page.text);
     let is_framed = at.starts_with("/portal") && person.of == Whose::Guests;
     is_harmless(page, if is_framed { FRAMED_BY } else { "'none'" }, about);
+    assert_eq!(way_out(&page.text).filter(|_| is_framed), None, "{about}: it leads out of the portal");
+}
+
+/// A link or a form of a page that leads to what is on this server, and not of a portal.
+fn way_out(text: &str) -> Option<&str> {
+    let links = ["href=\"/", "action=\"/"].into_iter().flat_map(|start| text.split(start).skip(1));
+    let is_inside = |to: &&str| to.starts_with("portal/") || to.starts_with("dashboard/assets/");
+    links.filter_map(|rest| rest.split('"').next()).find(|to| !is_inside(to))
 }
 
 #[test]
@@ -156,6 +166,28 @@ fn everybody_gets_what_they_may_of_their_own_and_nothing_of_others() {
     let (routes, people) = (ROUTES.len(), people.len());
     say(&format!("{routes} routes × {people} people: {looked} that change nothing, {done} forms that are taken"));
     world.here.stop();
+}
+
+#[test]
+fn the_portal_of_an_account_without_anything_says_nothing_of_the_server() {
+    let mut here = sending();
+    here.client.post("/api/v1/accounts", &json!({"id": "plain", "name": "Plain"})).data(201);
+    let all = ["view", "test", "manage", "replay", "rotate"];
+    let mut guest = portal::guest(&mut here, "plain", &json!({"abilities": all, "origins": [FRAMED_BY]}));
+    let mut looked = 0;
+    for route in ROUTES.iter().filter(|route| !route.is_form() && !route.asks.contains('{')) {
+        let places = route.places().into_iter().filter(|(of, _)| *of == Whose::Guests);
+        for (_, before) in places.filter(|_| !["nobody", "publish"].contains(&route.needs)) {
+            let at = format!("{before}{}", route.asks);
+            let page = guest.get(&at);
+            is_as_wanted(Want::LetIn, false, &page, &at);
+            is_harmless(&page, FRAMED_BY, &at);
+            assert!(way_out(&page.text).is_none() && !page.text.contains("HOOKWHEEL"), "{at}: {}", page.text);
+            looked += 1;
+        }
+    }
+    assert!(looked > 8, "only {looked}");
+    here.stop();
 }
 
 /// A form as it must not be taken: what is wrong, where it says that it comes from, and whose token it brings along.

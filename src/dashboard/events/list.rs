@@ -32,7 +32,7 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) 
     let body = html! {
         (filters(&seat, &asked, problem.as_ref()))
         @if problem.is_none() {
-            @if listed.rows.is_empty() { (nothing(is_filtered, &request, cursor.is_some())) } @else { (table(&seat, &listed.rows, now)) }
+            @if listed.rows.is_empty() { (nothing(&seat, is_filtered, &request, cursor.is_some())) } @else { (table(&seat, &listed.rows, now)) }
             (pager::pager(seat.asked(), cursor.as_deref()))
         }
     };
@@ -80,12 +80,15 @@ fn filters(seat: &Seat, asked: &Fields, problem: Option<&Problem>) -> Markup {
     form(&fields, &seat.at("events"), problem)
 }
 
-fn nothing(is_filtered: bool, request: &HttpRequest, goes_on: bool) -> Markup {
+fn nothing(seat: &Seat, is_filtered: bool, request: &HttpRequest, goes_on: bool) -> Markup {
     if goes_on {
         return empty::empty("None among the newest that were looked at. Go on with the older ones.", None);
     }
     if is_filtered {
         return empty::empty("No event is like that.", None);
+    }
+    if seat.is_portal() {
+        return empty::empty("There are no events yet. They come from the product whose webhooks these are.", None);
     }
     let command = format!(
         "curl {}/api/v1/events \\\n  -H \"Authorization: Bearer $HOOKWHEEL_KEY\" \\\n  -d '{{\"type\": \"task.created\", \"data\": {{\"id\": 1}}}}'",
