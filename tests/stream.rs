@@ -4,6 +4,8 @@ mod support;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 use support::{Answer, DEADLINE, Receiver, Server};
@@ -41,6 +43,25 @@ fn next(stream: &mut BufReader<TcpStream>) -> (String, Value) {
     let kind = until(stream, "event: ");
     let data = until(stream, "data: ");
     (kind["event: ".len()..].to_owned(), serde_json::from_str(&data["data: ".len()..]).expect("JSON on one line"))
+}
+
+#[test]
+fn a_stream_says_that_it_is_there_also_while_much_happens_that_it_does_not_tell() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &[("HOOKWHEEL__SERVER__IDLE_SECONDS", "2")]);
+    let mut stream = open(&server, "?kind=dead");
+    let (is_heard, mut client) = (&AtomicBool::new(false), server.client());
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while !is_heard.load(Ordering::Relaxed) {
+                client.post("/api/v1/events", &json!({"type": "task.done", "data": 1})).data(202);
+            }
+        });
+        // What it hears at its deadline ends the other thread too.
+        let heard = std::panic::catch_unwind(AssertUnwindSafe(|| until(&mut stream, ":")));
+        is_heard.store(true, Ordering::Relaxed);
+        assert_eq!(heard.expect("it is heard"), ":");
+    });
 }
 
 #[test]

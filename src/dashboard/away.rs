@@ -88,6 +88,11 @@ impl ResponseError for Away {
     }
 }
 
+/// What is answered where no page is.
+pub async fn nowhere() -> Result<HttpResponse, Away> {
+    Err(Problem::not_found("page").into())
+}
+
 /// What a page is called that says why not.
 pub fn title(status: StatusCode) -> &'static str {
     match status.as_u16() {

@@ -50,7 +50,7 @@ async fn list(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Aw
                     p { code { (one.name) } @if one.name == seat.account().dialect { " " span.tag { "this account's" } } }
                     p { (one.description) }
                     p.hint { (counted(one.events, "event type")) ", " (counted(one.retry.delay_seconds.len(), "retry")) }
-                    p { a href=(at) { "Preview a request" } " · " a href=(seat.docs_of(&one.name)) { "Documentation" } }
+                    p { a href=(at) { "Preview a request" } " · " a href=(seat.docs_page_of(&one.name)) { "Documentation" } }
                 }
             }
         }
@@ -58,14 +58,20 @@ async fn list(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Aw
     Ok(Page::new("Contracts", Part::Contracts).show(&seat, &body))
 }
 
+/// Which contract a path names.
+#[derive(Debug, serde::Deserialize)]
+struct OfContract {
+    name: String,
+}
+
 #[get("/contracts/{name}")]
 async fn show(
     seat: Looks<Read>,
     api: web::Data<Api>,
-    name: web::Path<String>,
+    of: web::Path<OfContract>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Away> {
-    let dialect = shown(&seat, &api, &name)?;
+    let dialect = shown(&seat, &api, &of.name)?;
     let asked = Fields::read(request.query_string().as_bytes());
     let known = asked.text("type").and_then(|name| dialect.sample(name)).or_else(|| dialect.catalogue.first());
     let filled = Filled {
@@ -77,8 +83,8 @@ async fn show(
 }
 
 #[post("/contracts/{name}")]
-async fn try_out(posted: Posted<Read>, api: web::Data<Api>, name: web::Path<String>) -> Result<HttpResponse, Away> {
-    let dialect = shown(&posted.seat, &api, &name)?;
+async fn try_out(posted: Posted<Read>, api: web::Data<Api>, of: web::Path<OfContract>) -> Result<HttpResponse, Away> {
+    let dialect = shown(&posted.seat, &api, &of.name)?;
     let text = |name: &str| posted.fields.raw(name).unwrap_or_default().trim().to_owned();
     let filled = Filled { event_type: text("type"), data: text("data"), is_retry: posted.fields.is_on("retry") };
     answer(&posted.seat, &api, &dialect, filled).await
@@ -132,7 +138,7 @@ async fn answer(
     let about = view(dialect, &api.settings.egress);
     let body = html! {
         p { (about.description) }
-        p { a href=(seat.docs_of(&about.name)) { "Documentation for receivers" } }
+        p { a href=(seat.docs_page_of(&about.name)) { "Documentation for receivers" } }
         (at_a_glance(&about))
         h2 #preview { "What would go out" }
         (form(seat, dialect, &filled, problem.as_ref()))

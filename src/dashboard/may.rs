@@ -13,6 +13,12 @@ pub fn may_replay(seat: &Seat) -> bool {
     seat.can(Ability::Replay)
 }
 
+/// Whether who looks may purge and delete events. In a portal nobody may: to manage there is to manage webhooks, and what was
+/// published is not the customer's to take away.
+pub fn may_leave(seat: &Seat) -> bool {
+    seat.can(Ability::Manage) && !seat.is_portal()
+}
+
 /// Whether who looks may pause and resume webhooks.
 pub fn may_steer(seat: &Seat) -> bool {
     seat.can(Ability::Steer)

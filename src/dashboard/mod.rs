@@ -15,6 +15,7 @@ mod jobs;
 mod links;
 mod live;
 mod may;
+mod of;
 mod overview;
 mod parts;
 mod people;
@@ -34,13 +35,15 @@ use actix_web::{Scope, web};
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
     to.service(trying::begin);
-    to.service(web::scope("/dashboard/@{account}/try").configure(trying::routes));
+    let nowhere = || web::to(away::nowhere);
+    to.service(web::scope("/dashboard/@{account}/try").configure(trying::routes).default_service(nowhere()));
     to.configure(people::routes);
     to.configure(server::routes);
-    to.service(pages(web::scope("/dashboard/@{account}")).configure(server::of_team).configure(of_team));
-    let portal =
-        pages(web::scope("/portal")).configure(portal::routes).default_service(web::to(portal::refused::nowhere));
+    let of_account = pages(web::scope("/dashboard/@{account}")).configure(server::of_team).configure(of_team);
+    to.service(of_account.default_service(nowhere()));
+    let portal = pages(web::scope("/portal")).configure(portal::routes).default_service(nowhere());
     to.service(portal.wrap(from_fn(portal::refused::dress)));
+    to.service(web::resource("/dashboard/{nowhere:.*}").route(nowhere()));
 }
 
 /// None of them: the dashboard is switched off.

@@ -119,6 +119,14 @@ impl Seat {
         }
     }
 
+    /// The page that documents a contract. In a portal that is its own, of the one contract that it has.
+    pub fn docs_page_of(&self, dialect: &str) -> String {
+        match self.mount {
+            Mount::Dashboard => links::docs_of(dialect),
+            Mount::Portal => self.at("docs"),
+        }
+    }
+
     /// The address of a page of the operator's, such as `accounts`.
     pub fn at_server(&self, page: &str) -> String {
         format!("/dashboard/server/{page}")

@@ -2,7 +2,7 @@
 //! what the API would do for a key with the same scopes, and the reply is shown as text.
 
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::{HttpResponse, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -15,6 +15,7 @@ use super::posted::{Fields, Posted};
 use super::seat::{Looks, Seat};
 use crate::api::access::auth::Any;
 use crate::api::calling::{Answer, Call, call};
+use crate::api::docs::site::asked_at;
 use crate::api::{Api, Problem};
 use crate::docs::Trial;
 use crate::domain::Invalid;
@@ -66,10 +67,15 @@ async fn show(seat: Looks<Any>, api: web::Data<Api>, named: web::Path<Named>) ->
 }
 
 #[post("/{operation}")]
-async fn send(posted: Posted<Any>, api: web::Data<Api>, named: web::Path<Named>) -> Result<HttpResponse, Away> {
+async fn send(
+    posted: Posted<Any>,
+    api: web::Data<Api>,
+    named: web::Path<Named>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Away> {
     let trial = trial(&api, &named.operation)?;
     let Posted { seat, fields, .. } = &posted;
-    let told = match asked(&trial, fields) {
+    let told = match asked(&trial, fields, asked_at(&request)) {
         Ok(asked) => call(&api, seat.tenant(), ability(&trial.operation), asked).await,
         Err(problem) => Err(problem),
     };
@@ -83,7 +89,7 @@ fn trial(api: &Api, operation: &str) -> Result<Trial, Problem> {
 }
 
 /// The call that a form asks for.
-fn asked(trial: &Trial, fields: &Fields) -> Result<Call, Problem> {
+fn asked(trial: &Trial, fields: &Fields, base_url: String) -> Result<Call, Problem> {
     let mut path = trial.path.clone();
     let mut query = Vec::new();
     for parameter in &trial.parameters {
@@ -96,7 +102,7 @@ fn asked(trial: &Trial, fields: &Fields) -> Result<Call, Problem> {
     }
     let method = Method::from_bytes(trial.method.as_bytes()).map_err(Problem::internal)?;
     let body = trial.body.as_ref().and_then(|_| fields.text("body")).unwrap_or_default().to_owned();
-    Ok(Call { method, address: links::with_query(&path, query), body })
+    Ok(Call { method, address: links::with_query(&path, query), body, base_url })
 }
 
 /// A parameter of the path and one of the query may be called the same.
@@ -178,11 +184,12 @@ mod tests {
         let call = asked(
             &trial(),
             &Fields::read(b"path-id=a%2F..%2Fb%3Fx&query-id=&query-state=a%26b&body=%7B%22a%22%3A1%7D"),
+            String::new(),
         )
         .expect("whole");
         assert_eq!((call.method.as_str(), call.body.as_str()), ("PATCH", "{\"a\":1}"));
         assert_eq!(call.address, "/api/v1/webhooks/a%2F..%2Fb%3Fx/x?state=a%26b");
-        let problem = asked(&trial(), &Fields::read(b"query-state=x")).expect_err("it has no id");
+        let problem = asked(&trial(), &Fields::read(b"query-state=x"), String::new()).expect_err("it has no id");
         assert_eq!(problem.field(), Some("path-id"));
     }
 }

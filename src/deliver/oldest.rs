@@ -15,7 +15,11 @@ const LOOKS_MAX: usize = 1024;
 
 /// What is known.
 #[derive(Debug, Default)]
-pub struct Oldest(Mutex<Known>);
+pub struct Oldest {
+    known: Mutex<Known>,
+    /// Who asks, one after the other: what one takes out to look at it, another would not find.
+    asks: Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -49,6 +53,7 @@ impl Oldest {
         &self,
         look: impl Fn(WebhookNumber) -> Result<Option<UnixMs>, StoreError>,
     ) -> Result<Option<UnixMs>, StoreError> {
+        let _turn = self.asks.lock().expect("no holder panics");
         for _ in 0..LOOKS_MAX {
             // Taken out first: what is made while it is looked at then stands there, and not only what the look has seen.
             let Some((webhook, none_before)) = self.known().take_next() else { return Ok(None) };
@@ -70,7 +75,7 @@ impl Oldest {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().expect("no holder panics")
+        self.known.lock().expect("no holder panics")
     }
 }
 

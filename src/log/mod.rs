@@ -49,7 +49,12 @@ pub fn start(config: &LogConfig) -> Result<Log, String> {
         false => log.init(),
         true => log.json().flatten_event(true).init(),
     }
-    std::panic::set_hook(Box::new(tell_panic));
+    let before = lines.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell_panic(panic);
+        // The process may end now: what it did last is what somebody will want to see.
+        before.flush(LAST_LINES);
+    }));
     Ok(Log(lines))
 }
 
@@ -116,6 +121,7 @@ mod tests {
         let config = LogConfig { level: level.into(), access, ..LogConfig::default() };
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter(&config, is_json).parse::<tracing_subscriber::EnvFilter>().expect("a filter"))
+            .with_ansi(false)
             .with_writer(move || to.clone())
             .finish();
         tracing::subscriber::with_default(log, || {

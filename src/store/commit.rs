@@ -218,7 +218,7 @@ impl Committer {
         self.carried.is_space_low = inner.space_low.load(Ordering::Relaxed);
         let mut staging =
             Staging::new(trees, &inner.registry, &inner.seals, &inner.foreseen, &mut self.carried, moment);
-        let is_watched = inner.journal.is_watched(moment.now);
+        let is_watched = inner.journal.is_watched(moment.now) && !staging.carried.journal.are_torn;
         staging.happened = is_watched.then(Vec::new);
         let mut staged = Ok(());
         for settlement in &group.settlements {
@@ -243,9 +243,6 @@ impl Committer {
                 }
             }
             self.inner.publish(sums);
-            if is_watched {
-                self.inner.journal.tell(self.carried.journal.newest());
-            }
             self.inner.to_come.store(self.carried.to_come.deliveries(), Ordering::Relaxed);
             self.inner.commits.count_group(writes.keys());
             self.inner.commits.payloads_gone.fetch_add(u64::from(notice.payload_gone), Ordering::Relaxed);
@@ -270,6 +267,10 @@ impl Committer {
             }
             if writes.keys() > 0 {
                 self.pause = Duration::ZERO;
+            }
+            // Now an event is as safe as whoever published it is told.
+            if is_watched {
+                self.inner.journal.tell(self.carried.journal.newest());
             }
             Ok(())
         });

@@ -1,5 +1,6 @@
 //! The journal: what happened, commit by commit, for who watches it live. What stays true: each row names the one before, so who
-//! reads on from a row sees whether anything is missing in between; and there are only so many.
+//! reads on from a row sees whether anything is missing in between; there are only so many; and where its tree cannot be read,
+//! nothing is written there, so that the store goes on without it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,8 +17,8 @@ use crate::domain::time::{HOUR_MS, UnixMs};
 
 /// It is written so long after somebody has looked at it: who comes back by then has missed nothing.
 const WATCHED_MS: u64 = HOUR_MS;
-/// Rows that are kept.
-const ROWS_MAX: usize = 1 << 13;
+/// Rows that are kept: where little happens at once each tells of one thing, and an hour of that is to be kept.
+const ROWS_MAX: usize = 1 << 16;
 
 /// What one commit, or a part of it, tells of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +40,8 @@ pub struct Journal {
 
 impl Journal {
     /// As what is on the disk says: a server that was started anew goes on with it.
-    pub fn at_start(rows: &Rows) -> Self {
-        Self { until: AtomicU64::new(rows.written_until()), newest: watch::Sender::new(rows.newest()) }
+    pub fn at_start(rows: &Rows, now: UnixMs) -> Self {
+        Self { until: AtomicU64::new(rows.written_until(now)), newest: watch::Sender::new(rows.newest()) }
     }
 
     /// Whether it is written.
@@ -72,6 +73,9 @@ pub struct Rows {
     happenings: usize,
     /// The row that the next one follows; 0 where it follows none without a gap.
     pub last: u128,
+    /// There is a page of them that cannot be read. None is written or removed then: that would fail, and with it the whole
+    /// group that it is for.
+    pub are_torn: bool,
 }
 
 impl Rows {
@@ -80,10 +84,16 @@ impl Rows {
         let mut rows = Self::default();
         for row in trees.all(Tree::Journal) {
             let row = row.and_then(|(key, value)| read(&key, &value));
-            let row = trees.readable(row)?;
+            let row = match trees.readable(row) {
+                Err(StoreError::Broken(why)) => {
+                    tracing::error!(why, "the journal cannot be read, so streams tell nothing; all else goes on");
+                    return Ok(Self { are_torn: true, ..Self::default() });
+                }
+                row => row?,
+            };
             row.into_iter().for_each(|(id, row)| rows.add(id, row.happened.len()));
         }
-        rows.last = if now < rows.written_until() { rows.newest() } else { 0 };
+        rows.last = if now < rows.written_until(now) { rows.newest() } else { 0 };
         Ok(rows)
     }
 
@@ -92,9 +102,10 @@ impl Rows {
         self.all.back().map_or(0, |(id, _)| *id)
     }
 
-    /// Until when the journal was to be written, at least, when the newest was.
-    fn written_until(&self) -> UnixMs {
-        self.all.back().map_or(0, |(id, _)| (id >> 80) as u64 + WATCHED_MS)
+    /// Until when the journal was to be written, at least, when the newest was. Seen from now that is no longer than an hour,
+    /// whatever the clock was set back by.
+    fn written_until(&self, now: UnixMs) -> UnixMs {
+        self.all.back().map_or(0, |(id, _)| ((id >> 80) as u64).min(now) + WATCHED_MS)
     }
 
     /// A row is added.
@@ -141,10 +152,18 @@ mod tests {
 
     #[test]
     fn it_is_written_for_an_hour_after_the_last_look() {
-        let journal = Journal::at_start(&Rows::default());
+        let journal = Journal::at_start(&Rows::default(), 1);
         assert!(!journal.is_watched(1));
         assert_eq!([journal.watch(100), journal.watch(200), journal.watch(50)], [false, true, true]);
         assert!(journal.is_watched(199 + WATCHED_MS) && !journal.is_watched(200 + WATCHED_MS));
         assert!(!journal.watch(200 + WATCHED_MS), "what happened before may be missing");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_lets_it_be_written_for_no_longer() {
+        let (mut rows, now) = (Rows::default(), 5_000);
+        rows.add(u128::from(now + 10 * WATCHED_MS) << 80, 1);
+        let journal = Journal::at_start(&rows, now);
+        assert!(journal.is_watched(now + WATCHED_MS - 1) && !journal.is_watched(now + WATCHED_MS));
     }
 }

@@ -42,7 +42,8 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
     check_master_keys(&settings, &trees, &keys)?;
     let keeping = Keeping::at_start(&trees, &clock).map_err(|error| OpenError::Store(path.clone(), error))?;
     keeping.warn(clock.now());
-    let rows = Rows::read(&trees, clock.now()).map_err(|error| OpenError::of(&path, error))?;
+    let now = clock.now();
+    let rows = Rows::read(&trees, now).map_err(|error| OpenError::of(&path, error))?;
     let registry = Arc::<RwLock<Registry>>::default();
     let open_trees = Arc::new(ArcSwapOption::empty());
     let inner = Arc::new(Inner {
@@ -65,7 +66,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         fare: Fare::default(),
         sizes: Mutex::default(),
         reports,
-        journal: Journal::at_start(&rows),
+        journal: Journal::at_start(&rows, now),
         pulse: Pulse::of("commit"),
         keeping,
     });

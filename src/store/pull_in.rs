@@ -17,8 +17,14 @@ pub(super) fn is_to_come(at: UnixMs, now: UnixMs) -> bool {
     at > now + SKEW_MS
 }
 
+/// Whether it was paused until a time by a clock that was set back since, and that time was not pulled in yet.
+pub(super) fn lasts_too_long(webhook: &Webhook, now: UnixMs) -> bool {
+    let Status::Paused { since } = webhook.status else { return false };
+    is_to_come(since, now) && webhook.resumes_at.is_some_and(|at| at > since)
+}
+
 impl Staging<'_> {
-    /// The pause and the probe of a webhook, seen from now.
+    /// Backoff, pause and probe of a webhook, seen from now.
     pub(super) fn pull_in_webhook(&mut self, webhook: &Webhook) {
         let now = self.now();
         let tally = self.tally(webhook.number());
@@ -27,9 +33,17 @@ impl Staging<'_> {
         let backoff = &mut tally.backoff;
         // Nothing was out when the clock was set back: what goes out from now on is news.
         (backoff.since, backoff.until) = (backoff.since.min(now.saturating_sub(1)), backoff.paused_until(now));
-        if let Status::Disabled { since, reason, probe_at } = &webhook.status {
-            let (since, reason, probe_at) = ((*since).min(now), reason.clone(), probe_at.map(seen));
-            self.put_webhook(Webhook { status: Status::Disabled { since, reason, probe_at }, ..webhook.clone() });
+        match &webhook.status {
+            Status::Disabled { since, reason, probe_at } => {
+                let (since, reason, probe_at) = ((*since).min(now), reason.clone(), probe_at.map(seen));
+                self.put_webhook(Webhook { status: Status::Disabled { since, reason, probe_at }, ..webhook.clone() });
+            }
+            // It lasts no longer than somebody said. Since when it does stays: by that is told how long its deliveries are held.
+            Status::Paused { since } if lasts_too_long(webhook, now) => {
+                let resumes_at = webhook.resumes_at.map(|at| now + (at - since));
+                self.put_webhook(Webhook { resumes_at, ..webhook.clone() });
+            }
+            _ => {}
         }
     }
 

@@ -60,8 +60,8 @@ pub(super) fn last(stored: &[u8]) -> Result<(u128, u64), StoreError> {
 fn recount(trees: &Trees) -> Result<(u128, u64), StoreError> {
     tracing::warn!("the greatest id cannot be read; looking for it in all that is there, which may take a while");
     let (mut greatest, mut event_bytes) = (0, 0);
-    use Tree::{Audit, Blocked, Bodies, Closed, Events, Fresh, Jobs, Users, Waiting};
-    for tree in [Events, Bodies, Blocked, Fresh, Waiting, Closed, Audit, Jobs, Users] {
+    use Tree::{Audit, Blocked, Bodies, Closed, Events, Fresh, Jobs, Journal, Users, Waiting};
+    for tree in [Events, Bodies, Blocked, Fresh, Waiting, Closed, Audit, Jobs, Users, Journal] {
         for key in trees.all(tree).keys() {
             greatest = greatest.max(layout::read_id(&key?));
         }

@@ -71,7 +71,8 @@ impl Store {
         self.0.journal.watch(self.0.clock.now())
     }
 
-    /// The newest row of the journal, told anew with each group that is written while somebody watches; 0 while there is none.
+    /// The newest row of the journal, told anew with each group that is written while somebody watches, once what was to be
+    /// synced of it is; 0 while there is none. Rows behind it are not to be told yet.
     pub fn newest_of_journal(&self) -> watch::Receiver<u128> {
         self.0.journal.newest()
     }
@@ -143,6 +144,22 @@ mod tests {
         bench.publish();
         assert_eq!(chain(&bench), [false]);
         assert_eq!(*bench.store.newest_of_journal().borrow(), bench.store.journal(0, 9).unwrap()[0].0);
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_read_holds_up_nothing_and_lets_the_store_be_opened() {
+        let mut bench = Bench::new();
+        bench.store.watch_journal();
+        bench.publish();
+        let keys = bench.keys(Tree::Journal);
+        bench.store.0.settings.memory.as_ref().unwrap().tear(Tree::Journal, &keys[0]);
+        bench.committer.let_go();
+        bench.rest();
+        let event = bench.publish();
+        assert_eq!(bench.store.event_head(1, event).unwrap().map(|head| head.id), Some(event));
+        bench.turn(2 * HOUR_MS);
+        bench.publish();
+        assert!(bench.store.journal(0, 9).is_err(), "and who watches is told");
     }
 
     #[test]

@@ -71,10 +71,13 @@ impl ByAccount {
         if self.max == 0 {
             return;
         }
-        let mut rows: Vec<(String, Arc<Counters>)> = {
+        // Who asks for ids takes another lock: never within this one, for which those wait who count.
+        let known: Vec<(AccountNumber, Arc<Counters>)> = {
             let of = self.of.read().expect("no holder panics");
-            of.iter().filter_map(|(number, counters)| Some((id(*number)?, counters.clone()))).collect()
+            of.iter().map(|(number, counters)| (*number, counters.clone())).collect()
         };
+        let mut rows: Vec<(String, Arc<Counters>)> =
+            known.into_iter().filter_map(|(number, counters)| Some((id(number)?, counters))).collect();
         rows.sort_by(|(a, _), (b, _)| a.cmp(b));
         // An account of that very id cannot be told from all others; its counters would stand there twice.
         rows.retain(|(id, _)| id != OTHER);

@@ -181,7 +181,10 @@ async fn a_bad_account_or_key_names_its_field() {
     let shown = server.get(&format!("/api/v1/accounts/{}", id(&made))).send().await.data(200);
     assert_eq!(shown, made);
     let first = server.get("/api/v1/accounts?limit=1").send().await;
-    assert_eq!(first.json["data"], json!([made]));
+    let mut listed = made.clone();
+    // A row has no logo in it.
+    listed.as_object_mut().unwrap().remove("portal").unwrap();
+    assert_eq!(first.json["data"], json!([listed]));
     let next = first.json["next_cursor"].as_str().unwrap();
     let rest = server.get(&format!("/api/v1/accounts?limit=2&cursor={next}")).send().await;
     assert_eq!((&rest.json["data"][0]["id"], &rest.json["data"][1]["id"]), (&json!("operator"), &json!("default")));

@@ -78,7 +78,6 @@ async fn a_server_that_stops_says_when_to_come_back() {
 #[actix_web::test]
 async fn what_is_not_there_is_answered_in_json() {
     let server = Server::start().await;
-    server.get("/").send().await.error(404, "not_found");
     server.get("/api/v1").send().await.error(404, "not_found");
     server.get("/api/v1/webhooks/x/y/z").send().await.error(404, "not_found");
     let reply = server.ask("DELETE", "/api/v1/webhooks").send().await;

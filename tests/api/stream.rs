@@ -181,6 +181,39 @@ async fn events_that_were_committed_together_are_told_one_by_one_and_read_on_fro
 }
 
 #[actix_web::test]
+async fn much_that_happened_at_once_is_told_or_passed_over_step_by_step() {
+    let server = Server::start().await;
+    let mut stream = open(&server, "").await;
+    publish(&server, "first", "a").await;
+    let first = stream.some(1).await.remove(0);
+    drop(stream);
+    // More than is looked at, and told, at once.
+    let batch: Vec<Value> = (0..300).map(|n| json!({"type": "a", "id": format!("n{n}"), "data": n})).collect();
+    server.post("/api/v1/events").json(json!(batch)).send().await.data(202);
+    publish(&server, "last", "b").await;
+    let since = format!("last_event_id={}", first.id.unwrap());
+    assert_eq!(ids(&told(&server, &format!("{since}&event_type=b")).await), ["last"]);
+    let names: Vec<String> = (0..300).map(|n| format!("n{n}")).chain(["last".to_owned()]).collect();
+    assert_eq!(ids(&told(&server, &since).await), names);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn who_comes_back_from_what_there_is_not_is_told_so_and_hears_what_comes() {
+    let server = Server::start().await;
+    let mut stream = open(&server, "").await;
+    publish(&server, "first", "a").await;
+    stream.some(1).await;
+    let mut stream = open(&server, "last_event_id=ffffffff-ffff-ffff-ffff-ffffffffffff").await;
+    let gap = stream.some(1).await.remove(0);
+    assert_eq!((gap.kind.as_str(), gap.id), ("gap", None));
+    publish(&server, "second", "a").await;
+    assert_eq!(ids(&stream.some(1).await), ["second"]);
+    drop(stream);
+    server.stop().await;
+}
+
+#[actix_web::test]
 async fn filters_tell_what_is_asked_for_and_a_place_holds_whatever_is_asked() {
     let server = Server::start().await;
     let first = told(&server, "").await;

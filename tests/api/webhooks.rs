@@ -446,7 +446,7 @@ async fn a_mistake_is_said_once_with_what_is_nearest_and_where_it_is() {
     let message = unknown.json["error"]["message"].as_str().unwrap_or_default().to_string();
     assert!(message.starts_with("event: is not known here; did you mean events? There are: url, events,"), "{message}");
     let query = server.get("/api/v1/webhooks?limt=3").send().await;
-    let message = "limt: is not known here; did you mean limit? There are: url, name, event_type, status, dialect, uid, \
+    let message = "limt: is not known here; did you mean limit? There are: text, url, name, event_type, status, dialect, uid, \
                    tag, channel, limit, cursor, order, count";
     assert_eq!(query.json["error"]["message"], message);
     server.stop().await;

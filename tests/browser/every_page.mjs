@@ -12,7 +12,7 @@ const ID = /(?<=\/)([0-9a-f]{8}-[0-9a-f-]{27,}|[A-Za-z0-9_-]{22,})(?=\/|$)/g;
 /// What pages of one kind have in common: the path with ids left out, and the names in the query.
 const kind = (url) => {
   const names = [...url.searchParams.keys()].sort().filter((name) => name !== "cursor");
-  return url.pathname.replace(ID, "ID").replace(/(webhooks|event-types|contracts|accounts)\/[^/]+/g, "$1/ID") + (names.length ? `?${names.join("&")}` : "");
+  return url.pathname.replace(/@[^/]+/, "@ID").replace(ID, "ID").replace(/(webhooks|event-types|contracts|accounts)\/[^/]+/g, "$1/ID") + (names.length ? `?${names.join("&")}` : "");
 };
 
 const browser = await launch();
@@ -23,11 +23,9 @@ const views = [
 ];
 const first = await person(browser, views[0][1]);
 await first.go(told.enter);
-const button = first.page.locator("main button[type=submit]");
-if (await button.count()) {
-  await button.first().click();
-  await first.page.waitForLoadState("load");
-}
+await first.page.getByLabel("Password").fill("correct horse battery staple");
+await first.page.locator("main button[type=submit]").first().click();
+await first.page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
 const state = await first.context.storageState();
 
 const known = new Map();

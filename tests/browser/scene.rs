@@ -1,6 +1,7 @@
 //! A server with people and a receiver, and what a store looks like after a while: many deliveries, some dead, and names and bodies
 //! that somebody wrote who means no good.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -24,10 +25,20 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// With nothing in the store.
+    /// For development, with nothing in the store.
     pub fn start() -> Self {
+        Self::of(|dir| Server::start(dir, &[]))
+    }
+
+    /// As one runs for others, but for endpoints on this machine.
+    pub fn start_strict() -> Self {
+        let open = [("HOOKWHEEL__DELIVER__HTTP_ALLOWED", "true"), ("HOOKWHEEL__DELIVER__ALLOW", "127.0.0.0/8")];
+        Self::of(|dir| Server::start_strict(dir, &open))
+    }
+
+    fn of(start: impl FnOnce(&Path) -> Server) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let server = Server::start(dir.path(), &[]);
+        let server = start(dir.path());
         let is_down = AtomicBool::new(false);
         let length = HOSTILE.len();
         let hostile =

@@ -42,6 +42,8 @@ impl Here {
         let address = listener.local_addr().expect("bound");
         let mut config = configured(dir.path());
         set(&mut config);
+        // For development there is a first user already.
+        config.is_dev = false;
         let (stop, stopped) = oneshot::channel::<()>();
         let clock = Clock::standing_at(START);
         let by = clock.clone();

@@ -288,7 +288,13 @@ fn nobody_takes_the_place_of_who_has_a_password_and_who_comes_by_a_provider_has_
     provider.says(json!({"email": "root@example.com"}));
     provider.log_in(&mut Browser::new(here.address)).refuses(403, "logs in by a password");
     provider.says(json!({}));
-    provider.log_in(&mut Browser::new(here.address)).leads_to("/dashboard");
+    let mut ada = Browser::new(here.address);
+    provider.log_in(&mut ada).leads_to("/dashboard");
+    // Nor does one get one: it would let one in when the provider does so no more.
+    assert!(!ada.get("/dashboard/you").text.contains("name=\"password\""));
+    let set = ada.submit("/dashboard/you", "/dashboard/you/password", &[("password", PASSWORD)]);
+    set.refuses(409, "by the identity provider");
+    ada.submit("/dashboard/you", "/dashboard/you/codes", &[]).refuses(409, "by the identity provider");
     let all = users(&mut here);
     let ada = all.iter().find(|user| user["email"] == "ada@example.com").expect("she is there");
     let id = ada["id"].as_str().expect("an id");
@@ -299,6 +305,22 @@ fn nobody_takes_the_place_of_who_has_a_password_and_who_comes_by_a_provider_has_
     // Who is not let in any more is not, whatever the provider says.
     client.request("PATCH", &format!("/api/v1/users/{id}"), br#"{"disabled": true}"#).data(200);
     provider.log_in(&mut Browser::new(here.address)).refuses(403, "may not log in any more");
+    here.stop();
+}
+
+#[test]
+fn an_owner_of_another_account_does_not_take_the_address_of_whom_a_rule_names() {
+    let provider = Provider::start();
+    let mut here = start(&provider, &["@example.com = viewer"]);
+    here.client.post("/api/v1/accounts", &json!({"id": "acme", "name": "Acme"})).data(201);
+    let (mut owner, _) = here.user("acme", "owner@acme.example", "owner");
+    let people = "/dashboard/@acme/people";
+    let squat = [("email", "ada@example.com"), ("role", "viewer")];
+    owner.submit(people, people, &squat).refuses(400, "logs in by the identity provider");
+    assert_eq!(owner.submit(people, people, &[("email", "ada@acme.example"), ("role", "viewer")]).status, 200);
+    provider.log_in(&mut Browser::new(here.address)).leads_to("/dashboard");
+    // The operator may.
+    here.invited("acme", "bob@example.com", "viewer");
     here.stop();
 }
 

@@ -151,3 +151,19 @@ fn the_range_is_in_the_address() {
     assert!(here.clock.now() > START);
     here.stop();
 }
+
+#[test]
+fn who_may_help_a_sick_webhook_finds_the_way_there() {
+    let mut here = Here::start();
+    let webhook = json!({"mode": "pull", "events": ["*"], "name": "held"});
+    let id = here.client.post("/api/v1/webhooks", &webhook).data(201)["id"].as_str().expect("an id").to_owned();
+    here.client.post(&format!("/api/v1/webhooks/{id}/pause"), &json!({})).data(200);
+    for (role, finds) in [("operator", true), ("viewer", false)] {
+        let (mut browser, _) = here.user("default", &format!("{role}@example.com"), role);
+        let page = browser.get("/dashboard/@default/").text;
+        let way = format!("<a href=\"/dashboard/@default/webhooks/{id}\">Resume it</a>");
+        assert_eq!(page.contains(&way), finds, "{role}: {page}");
+        assert_eq!(page.contains("Somebody who may can resume it"), !finds, "{role}: {page}");
+    }
+    here.stop();
+}

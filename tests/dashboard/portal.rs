@@ -146,6 +146,26 @@ fn a_guest_sees_one_account_and_nothing_of_the_server() {
 }
 
 #[test]
+fn who_manages_webhooks_takes_no_events_away_and_finds_the_contract_in_the_portal() {
+    let mut here = Here::start();
+    account(&mut here, "acme", &json!({}));
+    let mut client = Client::new(here.address, KEY).acting_for("acme");
+    client.post("/api/v1/events", &json!({"type": "order.paid", "data": {}, "id": "order-1"})).data(202);
+    let mut guest = guest(&mut here, "acme", &json!({"abilities": ["view", "manage", "replay"]}));
+    let page = guest.get("/portal/events/order-1");
+    assert!(page.status == 200 && !page.text.contains("/purge\"") && !page.text.contains("/delete\""), "{}", page.text);
+    for leaving in ["purge", "delete"] {
+        let at = format!("/portal/events/order-1/{leaving}");
+        guest.get(&at).refuses(404, "no such page");
+        guest.submit("/portal/", &at, &[]).refuses(404, "no such page");
+    }
+    assert_eq!(client.get("/api/v1/events/order-1").status, 200);
+    let page = guest.get("/portal/contracts");
+    assert!(page.text.contains("href=\"/portal/docs\"") && !page.text.contains("\"/docs"), "{}", page.text);
+    here.stop();
+}
+
+#[test]
 fn each_form_needs_something_that_one_may_do_and_is_refused_to_who_may_only_look() {
     let mut here = Here::start();
     account(&mut here, "acme", &json!({}));

@@ -82,3 +82,12 @@ fn a_call_is_made_from_a_page_of_the_account_and_from_nowhere_else() {
     assert_eq!(direct.status, 401, "{}", direct.text);
     here.stop();
 }
+
+#[test]
+fn links_in_what_is_answered_lead_to_where_the_server_was_asked() {
+    let here = with_acme();
+    let mut root = here.first();
+    let told = tried(&mut root, "users.create", &[("body", r#"{"email": "ada@acme.example"}"#)]);
+    assert!(told.contains(&format!("{}/dashboard/ticket/", root.origin)), "{told}");
+    here.stop();
+}

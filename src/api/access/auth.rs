@@ -112,12 +112,14 @@ impl Tenant {
     }
 
     /// Whether it would still be let in: whoever reads for hours may do so until its key is revoked, expires, or goes with its
-    /// account.
+    /// account; and a person, until that one is removed or may not log in any more.
     pub fn is_still_let_in(&self, api: &Api) -> bool {
         let (key, registry) = (&self.key, api.store.registry());
         let is_there = match self.person() {
             None => registry.has_key(key.account, key.id),
-            Some(person) => person.user.is_none_or(|user| registry.people().user(user).is_some()),
+            Some(person) => person
+                .user
+                .is_none_or(|user| registry.people().user(user).is_some_and(|user| user.disabled_at.is_none())),
         };
         let are_served = registry.is_served(key.account) && registry.is_served(self.account.number);
         is_there && are_served && !key.expired(api.clock.wall())

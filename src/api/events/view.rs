@@ -40,6 +40,7 @@ pub struct EventView<'a> {
     pub trace_id: String,
     /// Where to look at its trace, if the server says so in `traces.url_template`. Only in the reply about this one event.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     pub trace_url: Option<String>,
     /// When its payload was purged: its data, actor and metadata; null while they are kept.
     #[schema(format = DateTime)]

@@ -9,8 +9,9 @@ use crate::api::access::auth::Tenant;
 use crate::api::http::problem::Problem;
 use crate::domain::Invalid;
 use crate::domain::ability::Ability;
-use crate::domain::audit::Deed;
+use crate::domain::audit::{Deed, Side};
 use crate::domain::id::{KeyId, SessionId, UserId};
+use crate::domain::sign_on;
 use crate::domain::ticket::{Errand, Link};
 use crate::domain::user::{self, User};
 use crate::store::{Refusal, Staging};
@@ -45,6 +46,7 @@ pub async fn invite(api: &Api, tenant: &Tenant, input: UserInput, base_url: &str
     vet(tenant)?;
     refuse_without_pages(api)?;
     let (user, account) = (input.vet()?, tenant.account().number);
+    refuse_of_provider(api, tenant, &user.email)?;
     let quota = api.settings.quotas.of(tenant.account()).users_max;
     let random = random(api);
     let made = api.change(tenant, move |staging| {
@@ -172,6 +174,19 @@ fn refuse_oneself(tenant: &Tenant, id: UserId) -> Result<(), Problem> {
     let is_oneself = tenant.person().is_some_and(|person| person.user == Some(id));
     let message = "nobody takes rights away from himself: ask another owner, or use an admin key";
     if is_oneself { Err(Problem::wrong_state(message)) } else { Ok(()) }
+}
+
+/// Refuses the address of somebody who comes in by the identity provider: as each address is one user's, an owner of any account could
+/// keep the provider's people out by inviting them.
+fn refuse_of_provider(api: &Api, tenant: &Tenant, email: &str) -> Result<(), Problem> {
+    let Some(provider) = &api.provider else { return Ok(()) };
+    let (rules, home) = (&provider.settings.rules, &provider.settings.account);
+    let is_free = tenant.actor().side == Side::Operator || tenant.account().id == *home;
+    if is_free || sign_on::role(rules, email, &[]).is_none() {
+        return Ok(());
+    }
+    let message = "logs in by the identity provider of this server: only its operator can invite this address here";
+    Err(Invalid::new("email", message).into())
 }
 
 fn refuse_without_pages(api: &Api) -> Result<(), Problem> {

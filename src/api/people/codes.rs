@@ -14,7 +14,7 @@ use crate::domain::user::User;
 use crate::store::{Refusal, Staging};
 
 use super::entering::take_code;
-use super::own::user_of;
+use super::own::{refuse_of_provider, user_of};
 
 /// What is scanned or typed into an app.
 #[derive(Debug)]
@@ -27,8 +27,9 @@ pub struct SetUp {
 
 /// Begins to set one up: what was begun before and not confirmed is good no more.
 pub async fn begin(api: &Api, seated: &Seated) -> Result<SetUp, Problem> {
-    let id = user_of(seated)?.id;
-    let mut random = [0; SHARED_BYTES];
+    let user = user_of(seated)?;
+    refuse_of_provider(user)?;
+    let (id, mut random) = (user.id, [0; SHARED_BYTES]);
     api.with_dice(|dice| dice.fill(&mut random));
     let tenant = seated.tenant(api, None)?;
     let begun = api.change(&tenant, move |staging| {

@@ -115,6 +115,9 @@ pub async fn come_in(api: &Api, browser: &Browser, text: &str) -> Result<Entered
         staging.use_ticket(account, &link.hash())?;
         if let Some(id) = user {
             staging.update_user(id, |user, now| {
+                if user.disabled_at.is_some() {
+                    return Err(Refusal::NotFound("link"));
+                }
                 user.logged_in_at = Some(now);
                 Ok(())
             })?;

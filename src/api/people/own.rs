@@ -26,6 +26,12 @@ pub fn user_of(seated: &Seated) -> Result<&std::sync::Arc<User>, Problem> {
     seated.user.as_ref().ok_or_else(|| Problem::not_found("user"))
 }
 
+/// Refuses who comes in by the identity provider: with a password here one could come in when that lets one in no more.
+pub fn refuse_of_provider(user: &User) -> Result<(), Problem> {
+    let message = "you log in by the identity provider: a password and a second factor are set up there, and none here";
+    if user.external.is_none() { Ok(()) } else { Err(Problem::wrong_state(message)) }
+}
+
 /// Takes another name.
 pub async fn rename(api: &Api, seated: &Seated, name: &str) -> Result<(), Problem> {
     let (id, name) = (user_of(seated)?.id, user::vet_name(name)?);
@@ -49,6 +55,7 @@ pub async fn set_password(
     new: Zeroizing<String>,
 ) -> Result<Begun, Problem> {
     let user = user_of(seated)?.clone();
+    refuse_of_provider(&user)?;
     password::vet(&new, &user.email, &user.name)?;
     if user.password.is_some() {
         let guessed = [Guessed::PasswordFrom(&user.email, browser.peer()), Guessed::Password(&user.email)];

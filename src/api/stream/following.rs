@@ -23,17 +23,22 @@ use crate::api::Api;
 use crate::api::access::auth::Tenant;
 use crate::api::door::connections::Admitted;
 use crate::api::http::problem::Problem;
+use crate::clock::Stopwatch;
 use crate::domain::byte_budget::Charge;
 use crate::domain::id::AccountNumber;
 use crate::domain::time::{self, UnixMs};
 use crate::store::{JournalRow, StoreError};
 
-/// What is made at once, in bytes, or one row of the journal more.
+/// What is made at once, in bytes, or one message more.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Rows of the journal that are read at once.
 const ROWS_AT_ONCE: usize = 16;
+/// Of what those tell so much is looked up at once, or that of one row more, whether it is asked for then or not.
+const LOOKS_AT_ONCE: usize = 256;
 /// Between two looks: what happens meanwhile is told together.
 const PACE: Duration = Duration::from_millis(20);
+/// So many streams look at that pace; where more are read, each looks more seldom, so that all together cost no more.
+const AT_PACE: usize = 16;
 /// A stream that has nothing to tell says at least so often that it is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A client that was cut off comes back after so many milliseconds.
@@ -94,6 +99,8 @@ struct Following {
     has_more: bool,
     /// All there was has just been told.
     rests: bool,
+    /// Since anything was said.
+    said: Stopwatch,
     is_over: bool,
     _room: Charge,
 }
@@ -115,15 +122,14 @@ impl Following {
                 Some(row) => (Place { row, ..here }, false),
                 None => (here, was_watched && here.row > 0),
             },
-            // Of another kind of stream: what its row tells is told again.
-            Some(place) if was_watched && place.all != here.all => {
-                (Place { taken: Some(0), all: here.all, ..place }, true)
-            }
-            Some(place) if was_watched => (place, true),
-            Some(place) => {
+            // Nobody watched in between; or what it tells of is none of what was told here, or was lost since.
+            Some(place) if !was_watched || place.row > here.row => {
                 tell_gap(&mut opening, place, api.clock.wall(), None);
                 (here, false)
             }
+            // Of another kind of stream: what its row tells is told again.
+            Some(place) if place.all != here.all => (Place { taken: Some(0), all: here.all, ..place }, true),
+            Some(place) => (place, true),
         };
         Self {
             api,
@@ -139,6 +145,7 @@ impl Following {
             has_begun: false,
             has_more: true,
             rests: false,
+            said: Stopwatch::start(),
             is_over: false,
             _room: room,
         }
@@ -150,7 +157,7 @@ impl Following {
             return Ok(Some((opening.into(), self)));
         }
         if std::mem::take(&mut self.rests) {
-            sleep(PACE).await;
+            sleep(self.pace()).await;
         }
         loop {
             if self.is_over {
@@ -166,12 +173,12 @@ impl Following {
             self.is_over = self.until.is_some_and(|until| self.place.row >= until && self.place.taken.is_none());
             if !self.is_over && (self.has_more || newest != self.place.row) {
                 let (api, account) = (self.api.clone(), self.account);
-                let read = move || (self.chunk(), self);
+                let read = move || (self.chunk(newest), self);
                 let (chunk, goes_on) = api.read(account, read).await.map_err(io::Error::other)?;
                 self = goes_on;
                 let chunk = chunk.map_err(|error| io::Error::other(error.to_string()))?;
                 if !chunk.is_empty() {
-                    self.rests = !self.has_more;
+                    (self.rests, self.said) = (!self.has_more, Stopwatch::start());
                     return Ok(Some((chunk.into(), self)));
                 }
                 if self.has_more {
@@ -181,6 +188,7 @@ impl Following {
             if self.until.is_some() {
                 self.is_over = true;
             } else if !self.waits().await {
+                self.said = Stopwatch::start();
                 return Ok(Some((self.sign().into(), self)));
             }
         }
@@ -199,8 +207,13 @@ impl Following {
 
     /// Waits until something may have happened; false: for so long that it is time for a sign.
     async fn waits(&mut self) -> bool {
-        sleep(PACE).await;
+        sleep(self.pace()).await;
         let idle = Duration::from_secs(self.api.settings.limits.idle_seconds.max(2)) / 2;
+        // What happens meanwhile and is not asked for puts no sign off.
+        let silence = KEEP_ALIVE.min(idle).saturating_sub(self.said.elapsed());
+        if silence.is_zero() {
+            return false;
+        }
         tokio::select! {
             told = self.newest.changed() => {
                 // The store is closed: so is the server, in a moment.
@@ -208,8 +221,12 @@ impl Following {
                 true
             }
             () = self.api.connections().stopping() => true,
-            () = sleep(KEEP_ALIVE.min(idle)) => false,
+            () = sleep(silence) => false,
         }
+    }
+
+    fn pace(&self) -> Duration {
+        PACE * (1 + self.api.streams() / AT_PACE) as u32
     }
 
     /// A sign that it is there, with how far it is: what is not asked for need not be read again by who comes back.
@@ -217,14 +234,18 @@ impl Following {
         if self.is_strict { format!(":\nid: {}\n\n", self.place) } else { ":\n\n".into() }
     }
 
-    /// Some of what comes next; nothing where nothing of it is asked for.
-    fn chunk(&mut self) -> Result<String, StoreError> {
-        let mut out = String::new();
+    /// Some of what comes next, up to the newest row that is to be told; nothing where nothing of it is asked for.
+    fn chunk(&mut self, newest: u128) -> Result<String, StoreError> {
+        let (mut out, mut looks) = (String::new(), 0);
         let rows = self.api.store.journal(self.place.row, ROWS_AT_ONCE)?;
         self.has_more = rows.len() == ROWS_AT_ONCE;
         let api = self.api.clone();
         for (id, row) in rows {
-            if out.len() >= CHUNK_BYTES {
+            if id > newest {
+                self.has_more = false;
+                break;
+            }
+            if out.len() >= CHUNK_BYTES || looks >= LOOKS_AT_ONCE {
                 self.has_more = true;
                 break;
             }
@@ -242,24 +263,39 @@ impl Following {
                     0
                 }
             };
-            self.tell(&api, &mut out, (id, &row), taken)?;
-            self.place = Place { row: id, taken: None, ..self.place };
+            looks += row.happened.iter().filter(|one| self.sought.is_seen(one)).count();
+            let taken = self.tell(&api, &mut out, (id, &row), taken)?;
+            self.place = Place { row: id, taken, ..self.place };
             (self.is_strict, self.has_begun) = (true, true);
+            if taken.is_some() {
+                self.has_more = true;
+                break;
+            }
         }
         Ok(out)
     }
 
-    /// Tells what a row tells, but for what was taken of it before.
-    fn tell(&self, api: &Api, out: &mut String, (id, row): (u128, &JournalRow), taken: u32) -> Result<(), StoreError> {
+    /// Tells what a row tells, but for what was taken of it before. Gives how much is taken then, if that is not all.
+    fn tell(
+        &self,
+        api: &Api,
+        out: &mut String,
+        (id, row): (u128, &JournalRow),
+        taken: u32,
+    ) -> Result<Option<u32>, StoreError> {
         let mut teller = Teller::of(api, &self.sought);
         let count = row.happened.iter().filter(|one| self.sought.is_seen(one)).count() as u32;
         let seen = row.happened.iter().filter(|one| self.sought.is_seen(one));
         for (number, happening) in (1..).zip(seen).filter(|(number, _)| *number > taken) {
             let Some(told) = teller.tell(happening)? else { continue };
-            let place = Place { row: id, taken: (number < count).then_some(number), ..self.place };
+            let taken = (number < count).then_some(number);
+            let place = Place { row: id, taken, ..self.place };
             let _ = write!(out, "id: {place}\nevent: {}\ndata: {told}\n\n", happening.what.word());
+            if out.len() >= CHUNK_BYTES && taken.is_some() {
+                return Ok(taken);
+            }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// What comes next does not follow what was told last. Who was told something before has read too slowly.
@@ -277,7 +313,7 @@ impl Following {
 fn tell_gap(out: &mut String, place: Place, to: UnixMs, goes_on: Option<Place>) {
     let message =
         "what happened in between is not kept for streams any more; list events and deliveries of that time to see it";
-    let gap = json!({"from": time::rfc3339(time_of(place.row)), "to": time::rfc3339(to), "message": message});
+    let gap = json!({"from": time::rfc3339(time_of(place.row).min(to)), "to": time::rfc3339(to), "message": message});
     let id = goes_on.map_or(String::new(), |place| format!("id: {place}\n"));
     let _ = write!(out, "{id}event: gap\ndata: {gap}\n\n");
 }

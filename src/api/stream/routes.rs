@@ -20,8 +20,8 @@ use crate::api::http::request::Query;
 /// `error`, and the `state` and `next_attempt_at` of its delivery after it; a delivery that is `dead`, as lists show it.
 ///
 /// Who comes back with the header `Last-Event-ID`, or the parameter `last_event_id`, is told what happened since: for an hour after
-/// somebody has read a stream, and for the last 262,144 messages of all accounts. A message `gap` says where something is missing,
-/// from when to when. One that reads too slowly is told so by a `gap`, and its stream ends.
+/// somebody has read a stream, and for the last 262,144 messages of all accounts, or those of the last 65,536 commits. A message `gap`
+/// says where something is missing, from when to when. One that reads too slowly is told so by a `gap`, and its stream ends.
 #[utoipa::path(
     operation_id = "stream.follow", security(("key" = ["read"])),
     params(StreamQuery),

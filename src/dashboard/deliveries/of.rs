@@ -5,12 +5,7 @@ use serde::Deserialize;
 use crate::dashboard::links;
 use crate::dashboard::seat::Seat;
 
-/// A delivery, or a job.
-#[derive(Debug, Deserialize)]
-pub struct Of {
-    /// Its id.
-    pub id: String,
-}
+pub use crate::dashboard::of::Of;
 
 /// One side of an attempt.
 #[derive(Debug, Deserialize)]

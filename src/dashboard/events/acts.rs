@@ -16,6 +16,8 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links::{part, with_query};
+use crate::dashboard::may::may_leave;
+use crate::dashboard::of::Of;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::{Looks, Seat};
@@ -23,12 +25,8 @@ use crate::domain::job::JobKind;
 use crate::store::Leaving;
 
 #[get("/events/{id}/replay")]
-pub async fn replay_form(
-    seat: Looks<Replays>,
-    api: web::Data<Api>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Away> {
-    let head = to_replay(&api, seat.account().number, id.into_inner()).await?;
+pub async fn replay_form(seat: Looks<Replays>, api: web::Data<Api>, of: web::Path<Of>) -> Result<HttpResponse, Away> {
+    let head = to_replay(&api, seat.account().number, of.into_inner().id).await?;
     let count = count(&api, seat.tenant(), replay_of(&head), 0).await?;
     let at = event_at(&seat, &head.public_id());
     let words = html! {
@@ -41,9 +39,9 @@ pub async fn replay_form(
 }
 
 #[post("/events/{id}/replay")]
-pub async fn replay(posted: Posted<Replays>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Away> {
+pub async fn replay(posted: Posted<Replays>, api: web::Data<Api>, of: web::Path<Of>) -> Result<HttpResponse, Away> {
     let seat = &posted.seat;
-    let head = to_replay(&api, seat.account().number, id.into_inner()).await?;
+    let head = to_replay(&api, seat.account().number, of.into_inner().id).await?;
     let job = start(&api, seat.tenant(), replay_of(&head), 0, None).await?;
     Ok(on_to(&seat.at(&format!("jobs/{}", part(&job.id))), "started"))
 }
@@ -52,9 +50,9 @@ pub async fn replay(posted: Posted<Replays>, api: web::Data<Api>, id: web::Path<
 pub async fn replay_chosen(
     posted: Posted<Replays>,
     api: web::Data<Api>,
-    id: web::Path<String>,
+    of: web::Path<Of>,
 ) -> Result<HttpResponse, Away> {
-    let (seat, at) = (&posted.seat, event_at(&posted.seat, &id));
+    let (seat, at) = (&posted.seat, event_at(&posted.seat, &of.id));
     let mut chosen = posted.fields.all("delivery").take(LIMIT_MAX).peekable();
     if chosen.peek().is_none() {
         return Ok(on_to(&at, "none-chosen"));
@@ -67,7 +65,10 @@ pub async fn replay_chosen(
 }
 
 /// What it is called, and what it does.
-fn leaving_of(word: &str) -> Result<(JobKind, &'static str, &'static str), Away> {
+fn leaving_of(seat: &Seat, word: &str) -> Result<(JobKind, &'static str, &'static str), Away> {
+    if !may_leave(seat) {
+        return Err(Problem::not_found("page").into());
+    }
     match word {
         "purge" => Ok((
             JobKind::Purge,
@@ -83,14 +84,21 @@ fn leaving_of(word: &str) -> Result<(JobKind, &'static str, &'static str), Away>
     }
 }
 
+/// An event, and how it leaves.
+#[derive(Debug, serde::Deserialize)]
+pub struct OfLeaving {
+    id: String,
+    leaving: String,
+}
+
 #[get("/events/{id}/{leaving:purge|delete}")]
 pub async fn leave_form(
     seat: Looks<Manage>,
     api: web::Data<Api>,
-    path: web::Path<(String, String)>,
+    path: web::Path<OfLeaving>,
 ) -> Result<HttpResponse, Away> {
-    let (id, word) = path.into_inner();
-    let (_, title, says) = leaving_of(&word)?;
+    let OfLeaving { id, leaving: word } = path.into_inner();
+    let (_, title, says) = leaving_of(&seat, &word)?;
     let Found { head, newest, to_come, .. } = found(&api, seat.account().number, id).await?;
     let at = event_at(&seat, &head.public_id());
     let open = newest.rows.iter().filter(|one| one.ended_at.is_none()).count() + to_come;
@@ -110,10 +118,10 @@ pub async fn leave_form(
 pub async fn leave(
     posted: Posted<Manage>,
     api: web::Data<Api>,
-    path: web::Path<(String, String)>,
+    path: web::Path<OfLeaving>,
 ) -> Result<HttpResponse, Away> {
-    let (seat, (id, word)) = (&posted.seat, path.into_inner());
-    let (kind, ..) = leaving_of(&word)?;
+    let (seat, OfLeaving { id, leaving: word }) = (&posted.seat, path.into_inner());
+    let (kind, ..) = leaving_of(seat, &word)?;
     let at = event_at(seat, &id);
     Ok(match leaving::leave(&api, seat.tenant(), id, kind).await? {
         Leaving::Goes(_, job) => on_to(&seat.at(&format!("jobs/{}", part(&job.id.to_string()))), "started"),

@@ -15,6 +15,8 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links::{changed, is_web, part, with_query};
+use crate::dashboard::may::may_leave;
+use crate::dashboard::of::Of;
 use crate::dashboard::parts::state::{Meaning, of_delivery, of_status, state};
 use crate::dashboard::parts::{copy, json, pager, time};
 use crate::dashboard::posted::Fields;
@@ -31,11 +33,11 @@ const RAW_BYTES_MAX: usize = 256 * 1024;
 pub async fn show(
     seat: Looks<Read>,
     api: web::Data<Api>,
-    id: web::Path<String>,
+    of: web::Path<Of>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Away> {
     let asked = Fields::read(request.query_string().as_bytes());
-    let (account, id) = (seat.account().number, id.into_inner());
+    let (account, id) = (seat.account().number, of.into_inner().id);
     let found = found(&api, account, id.clone()).await?;
     let (cursor, further) = (asked.text("cursor"), asked.text("others"));
     let (deliveries, others) = lists(&api, account, id, (cursor, further)).await?;
@@ -89,11 +91,11 @@ impl Shown<'_> {
 
     fn acts(&self) -> Markup {
         let is_there = self.found.head.purged_at.is_none();
-        let may_manage = self.seat.can(Ability::Manage);
+        let may_leave = may_leave(self.seat);
         html! {
             @if is_there && self.seat.can(Ability::Replay) { a.button.main href=(self.at("/replay")) { "Replay to all" } }
-            @if is_there && may_manage { a.button href=(self.at("/purge")) { "Purge" } }
-            @if may_manage { a.button.danger href=(self.at("/delete")) { "Delete" } }
+            @if is_there && may_leave { a.button href=(self.at("/purge")) { "Purge" } }
+            @if may_leave { a.button.danger href=(self.at("/delete")) { "Delete" } }
         }
     }
 

@@ -7,7 +7,7 @@ use crate::dashboard::links::{part, with_query};
 use crate::dashboard::parts::state::{Meaning, state};
 use crate::dashboard::parts::{amount, time};
 use crate::dashboard::seat::Seat;
-use crate::domain::account::Scope;
+use crate::domain::ability::Ability;
 use crate::domain::time::UnixMs;
 
 /// The list; nothing where all are well.
@@ -91,18 +91,17 @@ fn waits(sick: &Sick) -> String {
 
 /// What to do.
 fn remedy(seat: &Seat, sick: &Sick, page: &str, now: UnixMs) -> Markup {
-    let may = seat.may(Scope::Manage);
     let latest = with_query(&seat.at("deliveries"), [("webhook", Some(sick.id.as_str()))]);
     let latest = html! { a href=(latest) { "Look at its latest deliveries" } };
-    let act = |verb: &str| html! { @if may { a href=(page) { (verb) } } @else { "Somebody who may manage can " (verb.to_lowercase()) } };
+    let act = |verb: &str, needs: Ability| html! { @if seat.can(needs) { a href=(page) { (verb) } } @else { "Somebody who may can " (verb.to_lowercase()) } };
     match sick.ailment {
         Ailment::Disabled => html! {
             @if let Some(at) = sick.probe_at { "One delivery goes out " (time::at(at, now)) " to see whether it is well again. " }
-            "Mend the endpoint, then: " (act("Enable it")) ". " (latest) "."
+            "Mend the endpoint, then: " (act("Enable it", Ability::Steer)) ". " (latest) "."
         },
-        Ailment::Paused => html! { (act("Resume it")) "." },
+        Ailment::Paused => html! { (act("Resume it", Ability::Steer)) "." },
         Ailment::Unverified => {
-            html! { "Let the endpoint answer the check of its contract, then: " (act("Verify it")) "." }
+            html! { "Let the endpoint answer the check of its contract, then: " (act("Verify it", Ability::Test)) "." }
         }
         Ailment::Failing => html! {
             @if let Some(at) = sick.spared_until { "It is spared; the next goes out " (time::at(at, now)) ". " }

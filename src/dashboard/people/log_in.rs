@@ -3,7 +3,6 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get, post, web};
 use maud::html;
-use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::entering::{ask_code, begin, entered, next_field};
@@ -20,21 +19,16 @@ use crate::dashboard::links;
 use crate::dashboard::links::see_other;
 use crate::dashboard::parts::field::{Field, wrong};
 use crate::dashboard::parts::said;
-use crate::dashboard::posted::{Posted, Sent};
+use crate::dashboard::posted::{Fields, Posted, Sent};
 
 const AT: &str = "/dashboard/log-in";
 
-/// What its address says.
-#[derive(Debug, Deserialize)]
-struct Asked {
-    next: Option<String>,
-}
-
 /// The page. Who is logged in already goes on; while there is nobody, the first user is made.
 #[get("/dashboard/log-in")]
-pub async fn show(request: HttpRequest, api: web::Data<Api>, asked: web::Query<Asked>) -> Result<HttpResponse, Away> {
+pub async fn show(request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     Browser::of(&request)?;
-    let next = asked.next.as_deref().and_then(links::own_path);
+    let asked = Fields::read(request.query_string().as_bytes());
+    let next = asked.text("next").and_then(links::own_path);
     if seat_of(&api, &request, Jar::Dashboard)?.is_some() {
         return Ok(see_other(next.unwrap_or("/dashboard")));
     }

@@ -4,7 +4,6 @@
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get, web};
 use maud::{Markup, html};
-use serde::Deserialize;
 
 use super::entering::begin;
 use crate::api::access::seats::{begun_of, set_begun};
@@ -13,23 +12,11 @@ use crate::api::people::sign_on;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::links::{own_path, see_other, with_query};
+use crate::dashboard::posted::Fields;
 use crate::dashboard::sheet::plain;
 
-/// What the way there is asked with.
-#[derive(Debug, Deserialize)]
-struct There {
-    next: Option<String>,
-}
-
-/// What a provider sends back.
-#[derive(Debug, Deserialize)]
-struct Back {
-    code: Option<String>,
-    state: Option<String>,
-    iss: Option<String>,
-    error: Option<String>,
-    error_description: Option<String>,
-}
+/// Where one wants to go then, in bytes: a longer one would not fit into the cookie that it is kept in, and nobody could come in.
+const NEXT_BYTES_MAX: usize = 2_000;
 
 /// The button that leads there, if there is a provider.
 pub fn button(api: &Api, next: Option<&str>) -> Markup {
@@ -43,9 +30,10 @@ pub fn button(api: &Api, next: Option<&str>) -> Markup {
 
 /// Sends a browser there.
 #[get("/dashboard/sign-on")]
-pub async fn there(api: web::Data<Api>, request: HttpRequest, asked: web::Query<There>) -> Result<HttpResponse, Away> {
+pub async fn there(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
     let browser = Browser::of(&request)?;
-    let next = asked.next.as_deref().and_then(own_path).unwrap_or_default();
+    let asked = Fields::read(request.query_string().as_bytes());
+    let next = asked.text("next").and_then(own_path).filter(|next| next.len() <= NEXT_BYTES_MAX).unwrap_or_default();
     let (begun, address) = sign_on::begin(&api, &browser, next).await?;
     let mut reply = see_other(&address);
     keep(&mut reply, &set_begun(browser.way, Some(&begun)));
@@ -54,30 +42,30 @@ pub async fn there(api: web::Data<Api>, request: HttpRequest, asked: web::Query<
 
 /// Takes who comes back.
 #[get("/dashboard/sign-on/back")]
-pub async fn back(api: web::Data<Api>, request: HttpRequest, said: web::Query<Back>) -> Result<HttpResponse, Away> {
+pub async fn back(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
     let browser = Browser::of(&request)?;
-    let came = came(&api, &request, &browser, &said).await;
+    let came = came(&api, &request, &browser).await;
     let mut reply = came.unwrap_or_else(|problem| refused(&problem));
     // It is good once.
     keep(&mut reply, &set_begun(browser.way, None));
     Ok(reply)
 }
 
-async fn came(api: &Api, request: &HttpRequest, browser: &Browser, said: &Back) -> Result<HttpResponse, Problem> {
+async fn came(api: &Api, request: &HttpRequest, browser: &Browser) -> Result<HttpResponse, Problem> {
+    let said = Fields::read(request.query_string().as_bytes());
     let asked = begun_of(request, api.clock.now()).ok_or_else(|| {
         Problem::forbidden("this log-in was begun in another browser, was ended before, or took longer than ten minutes; begin it anew")
     })?;
-    if !said.state.as_deref().is_some_and(|state| asked.is_state(state)) {
+    if !said.raw("state").is_some_and(|state| asked.is_state(state)) {
         return Err(Problem::forbidden("what came back belongs to another log-in (state); begin it anew"));
     }
-    if let Some(error) = &said.error {
-        let told = said.error_description.as_ref().unwrap_or(error);
+    if let Some(error) = said.raw("error") {
+        let told = said.raw("error_description").unwrap_or(error);
         let told: String = told.chars().filter(|one| !one.is_control()).take(200).collect();
         return Err(Problem::forbidden(format!("the identity provider did not let you in: {told}")));
     }
-    let code =
-        said.code.as_deref().ok_or_else(|| Problem::forbidden("nothing came back to log in with; begin it anew"))?;
-    let begun = sign_on::end(api, browser, &asked, code, said.iss.as_deref()).await?;
+    let code = said.raw("code").ok_or_else(|| Problem::forbidden("nothing came back to log in with; begin it anew"))?;
+    let begun = sign_on::end(api, browser, &asked, code, said.raw("iss")).await?;
     Ok(begin(browser, &begun, Some(asked.next())))
 }
 

@@ -49,10 +49,14 @@ pub fn page(api: &Api, seat: &Seat, status: StatusCode, problem: Option<&Problem
             (name.line(problem))
             div.submit { button type="submit" { "Change the name" } }
         }
-        h2 { "Password" }
-        (password_form(seat, user.password.is_some(), problem))
-        h2 #codes { "Second factor" }
-        (codes_shown::part(seat, user, problem))
+        @if let Some(external) = &user.external {
+            p { "You log in by " code { (external.issuer) } ": a password and a second factor are set up there." }
+        } @else {
+            h2 { "Password" }
+            (password_form(seat, user.password.is_some(), problem))
+            h2 #codes { "Second factor" }
+            (codes_shown::part(seat, user, problem))
+        }
         h2 { "Sessions" }
         (sessions_table(seat, &sessions, api.clock.now()))
     };

@@ -29,11 +29,6 @@ pub async fn dress(
     Ok(ServiceResponse::new(asked, page))
 }
 
-/// What is answered where nothing is.
-pub async fn nowhere() -> Result<HttpResponse, Away> {
-    Err(Problem::not_found("page").into())
-}
-
 /// A page that says why not.
 pub fn page(api: &Api, request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let brand = brand::of_request(api, request);

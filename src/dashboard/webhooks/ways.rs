@@ -2,7 +2,6 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
-use serde::Deserialize;
 
 use crate::api::Problem;
 use crate::dashboard::away::Away;
@@ -10,12 +9,7 @@ use crate::dashboard::links;
 use crate::dashboard::posted::Fields;
 use crate::dashboard::seat::Seat;
 
-/// Which webhook a path names, wherever the pages are mounted.
-#[derive(Debug, Deserialize)]
-pub struct Of {
-    /// Its id, ours or its account's own.
-    pub id: String,
-}
+pub use crate::dashboard::of::Of;
 
 /// The page of a webhook.
 pub fn of(seat: &Seat, id: &str) -> String {

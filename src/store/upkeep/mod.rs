@@ -98,7 +98,7 @@ impl Upkeep {
         reports.begin_scrub();
         let duties: Vec<Box<dyn Duty>> = vec![
             Box::new(KeepTime::default()),
-            Box::new(SetBack::at_start(trees, now)),
+            Box::new(SetBack::at_start(trees, registry, now)),
             Box::new(FanOut::at_start()),
             Box::new(Ownerless::at_start()),
             Box::new(Deleted::at_start(registry)),

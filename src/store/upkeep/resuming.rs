@@ -1,7 +1,7 @@
 //! Lets webhooks go on that were paused until a time. What stays true: what a person says meanwhile goes before, and that it went on is
-//! written down with it.
+//! written down with it; and of each webhook one time at most is kept in mind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::domain::audit::{Actor, Deed};
@@ -19,9 +19,12 @@ const STEP_RESUMED_MAX: usize = 32;
 /// A webhook, and when it goes on.
 type Due = (UnixMs, AccountNumber, WebhookId);
 
-/// When which webhook goes on. What a person has changed since is passed over.
+/// When which webhook goes on.
+#[derive(Default)]
 pub struct Resuming {
     due: BTreeSet<Due>,
+    /// The same by webhook.
+    times: HashMap<WebhookNumber, Due>,
     /// What the last step took.
     taken: Vec<Due>,
 }
@@ -29,7 +32,27 @@ pub struct Resuming {
 impl Resuming {
     /// Those that are paused now.
     pub fn at_start(registry: &Registry) -> Self {
-        Self { due: registry.webhooks().filter_map(due).collect(), taken: Vec::new() }
+        let mut resuming = Self::default();
+        registry.webhooks().filter_map(due).for_each(|due| resuming.put(due));
+        resuming
+    }
+
+    fn put(&mut self, due: Due) {
+        self.forget(due.2.number());
+        self.times.insert(due.2.number(), due);
+        self.due.insert(due);
+    }
+
+    fn forget(&mut self, webhook: WebhookNumber) {
+        if let Some(before) = self.times.remove(&webhook) {
+            self.due.remove(&before);
+        }
+    }
+
+    fn take_due(&mut self, now: UnixMs) -> Option<Due> {
+        let next = self.due.first().filter(|(at, ..)| *at <= now).copied()?;
+        self.forget(next.2.number());
+        Some(next)
     }
 }
 
@@ -45,8 +68,8 @@ impl Duty for Resuming {
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
         self.taken.clear();
         let now = staging.now();
-        while self.taken.len() < STEP_RESUMED_MAX && self.due.first().is_some_and(|(at, ..)| *at <= now) {
-            let Some(next) = self.due.pop_first() else { break };
+        while self.taken.len() < STEP_RESUMED_MAX {
+            let Some(next) = self.take_due(now) else { break };
             self.taken.push(next);
             staging.resume_if_due(next.1, next.2, now)?;
         }
@@ -54,17 +77,22 @@ impl Duty for Resuming {
     }
 
     fn not_written(&mut self) {
-        self.due.extend(self.taken.drain(..));
+        std::mem::take(&mut self.taken).into_iter().for_each(|due| self.put(due));
     }
 
     fn leave_alone(&mut self, until: UnixMs) -> bool {
         // Those before it are looked at again, and found going.
-        self.due.extend(self.taken.drain(..).map(|(_, account, id)| (until, account, id)));
+        std::mem::take(&mut self.taken).into_iter().for_each(|(_, account, id)| self.put((until, account, id)));
         true
     }
 
     fn look_at(&mut self, changed: &[WebhookNumber], registry: &Registry) {
-        self.due.extend(changed.iter().filter_map(|number| due(registry.webhook(*number)?)));
+        for number in changed {
+            match registry.webhook(*number).and_then(due) {
+                Some(due) => self.put(due),
+                None => self.forget(*number),
+            }
+        }
     }
 }
 
@@ -117,6 +145,37 @@ mod tests {
         assert_eq!(status(&bench, longer), ("paused", Some(START + 200)));
         bench.turn(100);
         assert_eq!((status(&bench, longer), status(&bench, open)), (("active", None), ("paused", None)));
+    }
+
+    #[test]
+    fn of_one_that_is_paused_again_and_again_one_time_is_kept_in_mind() {
+        let mut bench = Bench::new();
+        let id = bench.webhook_with(|_| {});
+        let mut resuming = Resuming::at_start(&bench.store.registry());
+        for later in [300, 100, 200] {
+            bench.change(id, move |webhook| pause(webhook, Some(START + later)));
+            resuming.look_at(&[id.number()], &bench.store.registry());
+        }
+        assert_eq!(resuming.due.iter().map(|(at, ..)| *at).collect::<Vec<_>>(), [START + 200]);
+        bench.change(id, |webhook| webhook.status = Status::Active);
+        resuming.look_at(&[id.number()], &bench.store.registry());
+        assert_eq!((resuming.due.len(), resuming.times.len(), resuming.due_at(0)), (0, 0, None));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_no_pause_longer() {
+        let (mut bench, day) = (Bench::new(), 24 * 60 * 60 * 1000);
+        let id = bench.webhook_with(|_| {});
+        bench.turn(day);
+        bench.change(id, move |webhook| {
+            (webhook.status, webhook.resumes_at) = (Status::Paused { since: START + day }, Some(START + day + 3_000));
+        });
+        bench.clock.turn_to(START);
+        bench.committer.let_go();
+        bench.rest();
+        assert_eq!(status(&bench, id), ("paused", Some(START + 3_000)));
+        bench.turn(3_000);
+        assert_eq!(status(&bench, id), ("active", None));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Pulls in what a clock that was set back between two runs left far ahead: retries, pauses and probes.
 //!
-//! Of such a clock one thing tells: an attempt whose end is yet to come. What follows from it lies as far ahead of now, at
-//! most, as it lay of that end; so a retry with a delay of 30 s is due in 30 s, whatever the clock was set back by. It is
-//! looked at once a start, in steps, and only for webhooks that have such an attempt: nothing can lie too far ahead of now
-//! that follows from what is past.
+//! Of such a clock two things tell: an attempt whose end is yet to come, and a pause whose begin is. What follows from it lies as
+//! far ahead of now, at most, as it lay of that; so a retry with a delay of 30 s is due in 30 s, whatever the clock was set back
+//! by. It is looked at once a start, in steps, and only for webhooks that have such an attempt or pause: nothing can lie too far
+//! ahead of now that follows from what is past.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::domain::delivery::Delivery;
 use crate::domain::id::WebhookNumber;
@@ -14,12 +14,13 @@ use crate::domain::time::UnixMs;
 use crate::store::duty::{Duty, STEP_ROWS_MAX, keys_from};
 use crate::store::error::StoreError;
 use crate::store::layout::{self, Key, Tree, end_of};
-use crate::store::pull_in::is_to_come;
+use crate::store::pull_in::{is_to_come, lasts_too_long};
 use crate::store::record;
+use crate::store::registry::Registry;
 use crate::store::staging::Staging;
 use crate::store::trees::Trees;
 
-/// The webhooks that have an attempt to come.
+/// The webhooks that have an attempt or a pause to come.
 pub struct SetBack {
     webhooks: VecDeque<WebhookNumber>,
     /// Where the first of them goes on.
@@ -28,13 +29,16 @@ pub struct SetBack {
 
 impl SetBack {
     /// After a start at `now`.
-    pub fn at_start(trees: &Trees, now: UnixMs) -> Self {
+    pub fn at_start(trees: &Trees, registry: &Registry, now: UnixMs) -> Self {
         let tallies = trees.all(Tree::Tallies).filter_map(Result::ok);
         let ahead = tallies.filter(|(_, value)| {
             record::decode_grown::<Tally>(value)
                 .is_ok_and(|tally| tally.last_attempt_at.is_some_and(|at| is_to_come(at, now)))
         });
-        let webhooks: VecDeque<WebhookNumber> = ahead.map(|(key, _)| layout::read_number(&key)).collect();
+        let mut webhooks: BTreeSet<WebhookNumber> = ahead.map(|(key, _)| layout::read_number(&key)).collect();
+        let paused = registry.webhooks().filter(|webhook| lasts_too_long(webhook, now));
+        webhooks.extend(paused.map(|webhook| webhook.number()));
+        let webhooks = VecDeque::from_iter(webhooks);
         if !webhooks.is_empty() {
             tracing::warn!(webhooks = webhooks.len(), "the clock was set back: what waits for a time is pulled in");
         }

@@ -120,6 +120,6 @@ mod tests {
         let verifier = BASE64_URL_SAFE_NO_PAD.decode("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").expect("the RFC's");
         let random = [&[0; 64][..], &verifier].concat();
         let begun = Begun::new(random.try_into().expect("as many"), 0, "");
-        assert_eq!(begun.challenge(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJJSstw-cM");
+        assert_eq!(begun.challenge(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     }
 }
