@@ -88,7 +88,7 @@ impl ResponseError for Away {
     }
 }
 
-/// What is answered where no page is.
+/// What is answered where nothing is.
 pub async fn nowhere() -> Result<HttpResponse, Away> {
     Err(Problem::not_found("page").into())
 }

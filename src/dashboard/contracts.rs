@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, ResponseError, get, post, web};
+use actix_web::{HttpResponse, ResponseError, get, post, web};
 use maud::{Markup, html};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -65,14 +65,9 @@ struct OfContract {
 }
 
 #[get("/contracts/{name}")]
-async fn show(
-    seat: Looks<Read>,
-    api: web::Data<Api>,
-    of: web::Path<OfContract>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Away> {
+async fn show(seat: Looks<Read>, api: web::Data<Api>, of: web::Path<OfContract>) -> Result<HttpResponse, Away> {
     let dialect = shown(&seat, &api, &of.name)?;
-    let asked = Fields::read(request.query_string().as_bytes());
+    let asked = Fields::asked(seat.asked());
     let known = asked.text("type").and_then(|name| dialect.sample(name)).or_else(|| dialect.catalogue.first());
     let filled = Filled {
         event_type: known.map_or("example.event", |known| &known.name).into(),
@@ -201,7 +196,7 @@ fn request(preview: &Preview) -> Markup {
 fn headers(about: &DialectView) -> Markup {
     html! {
         h2 { "Headers" }
-        div.table { table {
+        div.table tabindex="0" { table {
             thead { tr { th scope="col" { "Header" } th scope="col" { "Value" } } }
             tbody { @for header in &about.headers { tr { td { code { (header.name) } } td.wide { code { (header.value) } } } } }
         } }

@@ -31,10 +31,9 @@ pub fn routes(to: &mut web::ServiceConfig) {
 
 #[get("/find")]
 async fn show(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
-    let query = seat.asked().split_once('?').map_or("", |(_, query)| query);
-    let fields = Fields::read(query.as_bytes());
+    let fields = Fields::asked(seat.asked());
     let Some(text) = fields.text("text") else {
-        return Ok(Page::new("Find", Part::Overview).show(&seat, &empty::empty("Write an id, a URL or a type.", None)));
+        return Ok(Page::new("Find", Part::Elsewhere).show(&seat, &empty::empty("Write an id, a URL or a type.", None)));
     };
     let (reader, looker, sought) = (api.clone(), (*seat).clone(), text.to_owned());
     let found = api.read(seat.account().number, move || thing(&reader, &looker, &sought)).await??;
@@ -50,7 +49,7 @@ async fn show(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Aw
         @if !webhooks.is_empty() { (found_webhooks(&seat, &webhooks, more, text)) }
         @if !types.is_empty() { (found_types(&seat, &types)) }
     };
-    Ok(Page::new(&format!("Find “{text}”"), Part::Overview).show(&seat, &body))
+    Ok(Page::new(&format!("Find “{text}”"), Part::Elsewhere).show(&seat, &body))
 }
 
 /// The page of what has this id.

@@ -21,6 +21,7 @@ pub enum Part {
     Events,
     DeadLetters,
     Live,
+    LiveOfAll,
     Contracts,
     Docs,
     Jobs,
@@ -60,6 +61,7 @@ const OF_TEAM: &[(Part, &str, &str, Scope)] = &[
 /// The operator's.
 const OF_SERVER: &[(Part, &str, &str)] = &[
     (Part::Accounts, "accounts", "Accounts"),
+    (Part::LiveOfAll, "live", "Live"),
     (Part::Store, "store", "Store"),
     (Part::Settings, "settings", "Settings"),
     (Part::Nodes, "nodes", "Nodes"),
@@ -144,8 +146,9 @@ impl<'a> Page<'a> {
                     }
                 }
                 @if seat.is_operator() {
-                    h2 { "Server" }
-                    ul {
+                    // No heading: the page's own comes first.
+                    p #of-server { "Server" }
+                    ul aria-labelledby="of-server" {
                         @for (part, at, name) in OF_SERVER { (self.way(*part, &seat.at_server(at), name)) }
                     }
                 }

@@ -9,11 +9,11 @@ use super::deliveries::endpoint::Endpoint;
 use super::deliveries::of::{Of, event_page, webhook_page};
 use super::frame::{Page, Part};
 use super::links;
-use super::links::see_other;
 use super::may::{ToReplay, may_replay};
 use super::parts::asked::Asked;
 use super::parts::confirm::Confirm;
 use super::parts::rows::pages;
+use super::parts::said::on_to;
 use super::parts::state::{Meaning, state};
 use super::parts::{amount, copy, empty, progress, time};
 use super::posted::Posted;
@@ -45,7 +45,10 @@ async fn list(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Aw
         } @else {
             div.table {
                 table {
-                    thead { tr { @for head in ["State", "What", "Done", "Skipped", "Started", "Ended"] { th scope="col" { (head) } } } }
+                    thead { tr {
+                        th scope="col" { "State" } th scope="col" { "What" } th.number scope="col" { "Done" } th.number scope="col" { "Skipped" }
+                        th scope="col" { "Started" } th scope="col" { "Ended" }
+                    } }
                     tbody { @for job in &page.data { (row(&api, &seat, job, now)) } }
                 }
             }
@@ -104,7 +107,7 @@ async fn ask(seat: Looks<ToReplay>, api: web::Data<Api>, of: web::Path<Of>) -> R
 #[post("/jobs/{id}/cancel")]
 async fn stop(form: Posted<ToReplay>, api: web::Data<Api>, of: web::Path<Of>) -> Result<HttpResponse, Away> {
     let job = stopped(&api, form.seat.tenant(), &of.id).await?;
-    Ok(see_other(&links::with_query(&page_of_job(&form.seat, &job.id), [("said", Some("cancelled"))])))
+    Ok(on_to(&page_of_job(&form.seat, &job.id), "cancelled"))
 }
 
 fn page_of_job(seat: &Seat, id: &str) -> String {

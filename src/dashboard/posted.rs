@@ -41,6 +41,11 @@ impl Fields {
         Self(url::form_urlencoded::parse(body).map(owned).collect())
     }
 
+    /// Reads what an address asks for.
+    pub fn asked(address: &str) -> Self {
+        Self::read(address.split_once('?').map_or("", |(_, query)| query).as_bytes())
+    }
+
     /// The text of a field, as it was written; none if it is not there.
     pub fn raw(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -122,6 +127,13 @@ impl FromRequest for Sent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_asks_for_what_stands_behind_its_question_mark() {
+        let asked = Fields::asked("/x?text=a%26b+c&empty=&q=1?2");
+        assert_eq!((asked.text("text"), asked.text("empty"), asked.text("q")), (Some("a&b c"), None, Some("1?2")));
+        assert!(Fields::asked("/x").iter().next().is_none());
+    }
 
     #[test]
     fn a_form_may_say_the_same_field_more_than_once() {

@@ -138,7 +138,7 @@ fn page(
         }
         @match told {
             Some(Ok(answer)) => (shown(answer)),
-            Some(Err(problem)) => p.problem { (problem) },
+            Some(Err(problem)) => p.problem role="alert" { (problem) },
             None => {}
         }
     };

@@ -46,7 +46,7 @@ fn the_list_shows_what_its_address_asks_for_and_says_what_is_wrong_with_that() {
     {
         let wrong = browser.get(&format!("{EVENTS}?{query}"));
         assert!(
-            wrong.status == 200 && wrong.text.contains("role=\"alert\"") && wrong.text.contains(said),
+            wrong.status == 400 && wrong.text.contains("role=\"alert\"") && wrong.text.contains(said),
             "{query}: {}",
             wrong.text
         );
@@ -60,7 +60,7 @@ fn the_list_shows_what_its_address_asks_for_and_says_what_is_wrong_with_that() {
 fn where_there_are_none_it_says_how_to_publish_one() {
     let here = Here::start();
     let page = here.first().get(EVENTS);
-    assert!(page.text.contains("There are no events yet") && page.text.contains("curl http://"), "{}", page.text);
+    assert!(page.text.contains("There are no events yet") && page.text.contains("curl -sS http://"), "{}", page.text);
     here.stop();
 }
 

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::here::Here;
-use crate::support::DEADLINE;
+use crate::support::process::KEY;
+use crate::support::{Client, DEADLINE};
 
 const LIVE: &str = "/dashboard/@default/live";
 
@@ -48,7 +49,7 @@ fn without_scripts_it_shows_what_happened_last_and_with_them_what_to_read() {
     assert!(page.text.contains("beta-1") && !page.text.contains("alpha-1"), "{}", page.text);
     assert!(page.text.contains("<noscript>") && page.text.contains("live/stream?event_type=task.%2A"), "{}", page.text);
     let wrong = browser.get(&format!("{LIVE}?status_code=5"));
-    assert!(wrong.status == 200 && wrong.text.contains("role=\"alert\""), "{}", wrong.text);
+    assert!(wrong.status == 400 && wrong.text.contains("role=\"alert\""), "{}", wrong.text);
     let since = page.between("since=", "\"").to_owned();
     here.client.post("/api/v1/events", &json!({"type": "task.done", "id": "gamma-1", "data": 1})).data(202);
     let told = browser.get(&format!("{LIVE}/stream?follow=false&since={since}"));
@@ -87,5 +88,28 @@ fn nobody_watches_another_account() {
     let (mut user, _) = here.user("acme", "ada@example.com", "owner");
     assert_eq!(user.get("/dashboard/@acme/live/stream?follow=false").status, 200);
     assert_eq!(user.get("/dashboard/@default/live/stream?follow=false").status, 404);
+    here.stop();
+}
+
+#[test]
+fn the_servers_own_people_watch_all_accounts_and_nobody_else_does() {
+    const ALL: &str = "/dashboard/server/live";
+    let mut here = Here::start();
+    let mut operator = here.first();
+    here.client.post("/api/v1/accounts", &json!({"id": "acme", "name": "Acme"})).data(201);
+    let (mut looks_on, _) = here.user("operator", "eve@example.com", "viewer");
+    let (mut owner, _) = here.user("acme", "ada@example.com", "owner");
+    let page = operator.get(ALL);
+    assert!(page.status == 200 && page.text.contains("data-in=\"all\""), "{}", page.text);
+    let since = page.between("since=", "\"").to_owned();
+    let mut acme = Client::new(here.address, KEY).acting_for("acme");
+    acme.post("/api/v1/events", &json!({"type": "task.done", "id": "theirs", "data": 1})).data(202);
+    here.client.post("/api/v1/events", &json!({"type": "task.done", "id": "ours", "data": 1})).data(202);
+    let stream = format!("{ALL}/stream?follow=false&since={since}");
+    for browser in [&mut operator, &mut looks_on] {
+        let told = browser.get(&stream);
+        assert!(told.text.contains("\"account\":\"acme\"") && told.text.contains("\"ours\""), "{}", told.text);
+    }
+    assert_eq!((owner.get(ALL).status, owner.get(&stream).status), (403, 403));
     here.stop();
 }

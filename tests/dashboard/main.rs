@@ -11,6 +11,7 @@ mod deliveries;
 mod events;
 mod here;
 mod live;
+mod markup;
 mod oidc;
 mod overview;
 mod people;

@@ -19,6 +19,8 @@ enum Want {
     LogIn,
     /// This status.
     Status(u16),
+    /// That nothing is there, or nothing for them.
+    Nowhere,
     /// Nothing of others, and no failure of the server: whether they may is not the question.
     NothingOfOthers,
 }
@@ -38,7 +40,7 @@ enum With {
 /// What a person must be answered there.
 fn want(person: &Person, route: &Route, of: Whose, with: With) -> Want {
     match (of, with) {
-        (Whose::Nobodys, _) => Want::Status(404),
+        (Whose::Nobodys, _) => Want::Nowhere,
         _ if route.needs == "nobody" => Want::NothingOfOthers,
         (Whose::Users, _) if person.of != Whose::Users => Want::LogIn,
         (Whose::Guests, _) if person.of != Whose::Guests => Want::Status(401),
@@ -97,6 +99,7 @@ fn is_as_wanted(want: Want, is_form: bool, page: &Page, about: &str) {
         Want::LetIn => matches!(page.status, 200 | 303) && !is_log_in,
         Want::LogIn => is_log_in,
         Want::Status(status) => page.status == status,
+        Want::Nowhere => matches!(page.status, 403 | 404),
         Want::NothingOfOthers => page.status < 500,
     };
     assert!(is, "{about}: {} {} instead of {want:?}: {}", page.status, page.location(), page.text);

@@ -168,3 +168,32 @@ pub fn set_things_up_from_a_file(stage: &mut Stage) {
     publish(&mut stage.client, json!({"type": "parcel.sent", "data": {"title": "P-1"}}));
     receiver.next();
 }
+
+pub fn open_a_portal_for_the_products_users(stage: &mut Stage) {
+    made(stage);
+    let portal = "/api/v1/accounts/acme/portal";
+    let link = stage.client.post(portal, &json!({"abilities": ["view", "test"]})).data(201);
+    let url = link["url"].as_str().expect("a link");
+    let path = &url[url.find("/portal/enter/").expect("its path")..];
+    let page = stage.client.get(path);
+    assert_eq!(page.status, 200, "it can be opened");
+    let ended = stage.client.request("DELETE", portal, b"").data(200);
+    assert_eq!(ended, json!({"sessions": 0, "links": 1}), "and was not used yet");
+    assert_eq!(stage.client.get(path).status, 404);
+}
+
+pub fn manage_organisations_and_their_members(stage: &mut Stage) {
+    made(stage);
+    let mut acting = stage.server.client().acting_for("acme");
+    let user = json!({"email": "ada@example.com", "name": "Ada", "role": "viewer"});
+    let invited = acting.post("/api/v1/users", &user).data(201);
+    assert!(invited["link"]["url"].as_str().is_some_and(|url| url.contains("/dashboard/ticket/")), "{invited}");
+    let path = format!("/api/v1/users/{}", id(&invited));
+    let change = json!({"role": "owner"}).to_string();
+    assert_eq!(acting.request("PATCH", &path, change.as_bytes()).data(200)["role"], "owner");
+    assert_eq!(acting.get(&path).data(200)["email"], "ada@example.com");
+    assert_eq!(column(&mut acting, "/api/v1/users", "id"), [invited["id"].clone()]);
+    assert_eq!(list(&mut stage.client, "/api/v1/users"), [Value::Null; 0], "of no other account");
+    assert_eq!(acting.request("DELETE", &path, b"").status, 204);
+    assert_eq!(acting.get(&path).status, 404);
+}

@@ -110,6 +110,8 @@ rows! {
     "Count events and attempts over time" => accounts::count_events_and_attempts_over_time,
     "Export how things are set up" => accounts::export_how_things_are_set_up,
     "Set things up from a file" => accounts::set_things_up_from_a_file,
+    "Open a portal for the product's users" => accounts::open_a_portal_for_the_products_users,
+    "Manage organisations and their members" => accounts::manage_organisations_and_their_members,
     "Be told by a webhook when something is wrong" => server::be_told_by_a_webhook_when_something_is_wrong,
     "Be told by e-mail" => server::be_told_by_e_mail,
     "Ask whether the server lives" => server::ask_whether_the_server_lives,

@@ -10,7 +10,7 @@ use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::domain::audit::Deed;
 use crate::domain::job::{Bulk, Job, Source};
-use crate::store::Idempotency;
+use crate::store::{Count, Idempotency};
 
 /// Counts what `bulk` would do, or makes a job of it.
 pub async fn answer(api: &Api, tenant: &Tenant, bulk: Bulk, dry_run: bool) -> Result<HttpResponse, Problem> {
@@ -56,8 +56,19 @@ async fn respond(
 pub async fn count(api: &Api, tenant: &Tenant, bulk: Bulk, missing: u64) -> Result<CountView, Problem> {
     let store = api.store.clone();
     let count = api.read(tenant.account().number, move || store.count(&bulk)).await??;
+    Ok(counted(count, missing))
+}
+
+/// The same at a glance: what can be told while somebody waits for a page.
+pub async fn glance(api: &Api, tenant: &Tenant, bulk: Bulk, missing: u64) -> Result<CountView, Problem> {
+    let store = api.store.clone();
+    let count = api.read(tenant.account().number, move || store.glance(&bulk)).await??;
+    Ok(counted(count, missing))
+}
+
+fn counted(count: Count, missing: u64) -> CountView {
     let (skipped, examined) = (count.skipped + missing, count.examined + missing);
-    Ok(CountView { count: count.count, skipped, examined, complete: count.complete })
+    CountView { count: count.count, skipped, examined, complete: count.complete }
 }
 
 /// Makes a job of `bulk`, once for an `Idempotency-Key`.

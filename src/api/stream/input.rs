@@ -10,6 +10,7 @@ use crate::api::http::problem::Problem;
 use crate::api::openapi::words::{AttemptOutcome, StreamKind};
 use crate::api::webhooks::reach::webhook_ever;
 use crate::domain::Invalid;
+use crate::domain::ability::Ability;
 use crate::domain::account::Scope;
 use crate::domain::delivery::Outcome;
 use crate::domain::happening::{Happening, What};
@@ -76,7 +77,7 @@ impl StreamQuery {
     pub fn read(self, api: &Api, tenant: &Tenant, header: Option<&str>) -> Result<Asked, Problem> {
         let is_of_all = match self.accounts.as_deref() {
             None => false,
-            Some("all") if tenant.is_admin() => true,
+            Some("all") if tenant.can(Ability::Server) => true,
             Some("all") => return Err(Problem::scope_missing(Scope::Admin).with_field("accounts")),
             Some(_) => return Err(Invalid::new("accounts", "must be all, or left out").into()),
         };

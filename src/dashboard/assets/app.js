@@ -65,7 +65,8 @@
   // A form is sent once.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post") return;
+    // What comes back as a file leaves the page as it is.
+    if (form.method !== "post" || "file" in form.dataset) return;
     if (form.dataset.sent) return event.preventDefault();
     form.dataset.sent = "yes";
     addEventListener("pageshow", () => delete form.dataset.sent, { once: true });
@@ -80,6 +81,13 @@
       if (!document.hidden && !known.contains(document.activeElement) && !String(getSelection())) {
         try {
           const reply = await fetch(location.href, { headers: { accept: "text/html" } });
+          if (reply.redirected || reply.status === 401) {
+            const note = document.createElement("p");
+            note.className = "problem";
+            note.setAttribute("role", "alert");
+            note.textContent = "Your session has ended, so this does not keep itself true any more: load the page again.";
+            return known.before(note);
+          }
           const fresh = reply.ok && new DOMParser().parseFromString(await reply.text(), "text/html").getElementById(part.id);
           if (fresh) {
             known.replaceWith(fresh);
@@ -96,15 +104,19 @@
 
   // The keyboard: / searches, Ctrl K goes anywhere, j and k walk rows, Enter opens, x selects.
   const rows = () => all("tr[data-href], [data-row]");
-  let chosen = -1;
-  const choose = (to) => {
+  // The row itself and not its place: rows come and go.
+  let chosen = null;
+  const choose = (by) => {
     const list = rows();
     if (!list.length) return;
-    list[chosen]?.classList.remove("chosen");
-    chosen = Math.max(0, Math.min(list.length - 1, to));
-    list[chosen].classList.add("chosen");
-    list[chosen].scrollIntoView({ block: "nearest" });
-    list[chosen].querySelector("a")?.focus({ preventScroll: true });
+    const at = list.indexOf(chosen);
+    chosen?.classList.remove("chosen");
+    chosen = list[Math.max(0, Math.min(list.length - 1, at < 0 ? 0 : at + by))];
+    chosen.classList.add("chosen");
+    chosen.scrollIntoView({ block: "nearest" });
+    // Enter opens what the row is about, which need not be its first link.
+    const links = all("a[href]", chosen);
+    (links.find((link) => link.getAttribute("href") === chosen.dataset.href) ?? links[0])?.focus({ preventScroll: true });
   };
   const palette = () => {
     const dialog = document.createElement("dialog");
@@ -113,8 +125,12 @@
     const input = document.createElement("input");
     input.type = "text";
     input.placeholder = "Go to a page, or find an id, a URL, a type";
-    input.setAttribute("aria-label", "Go to");
     const list = document.createElement("ul");
+    list.id = "palette-ways";
+    // A list of choices with the keyboard in the field above it: what is chosen is told, and never has the focus.
+    for (const [name, value] of [["role", "combobox"], ["aria-label", "Go to"], ["aria-expanded", "true"], ["aria-controls", list.id], ["aria-autocomplete", "list"]]) input.setAttribute(name, value);
+    list.setAttribute("role", "listbox");
+    list.setAttribute("aria-label", "Pages");
     dialog.append(input, list);
     const ways = all(".around a[href], .acts a[href]").map((a) => [a.textContent.trim(), a.href]);
     let at = 0;
@@ -126,14 +142,17 @@
       at = Math.min(at, Math.max(0, found.length - 1));
       list.replaceChildren(...found.map(([name, href], n) => {
         const item = document.createElement("li");
-        const a = document.createElement("a");
-        a.href = href;
-        a.textContent = name;
-        a.tabIndex = -1;
-        if (n === at) a.className = "chosen";
-        item.append(a);
+        item.id = `palette-${n}`;
+        item.setAttribute("role", "option");
+        item.setAttribute("aria-selected", String(n === at));
+        item.textContent = name;
+        item.dataset.to = href;
+        if (n === at) item.className = "chosen";
         return item;
       }));
+      if (found.length) input.setAttribute("aria-activedescendant", `palette-${at}`);
+      else input.removeAttribute("aria-activedescendant");
+      list.children[at]?.scrollIntoView({ block: "nearest" });
     };
     input.addEventListener("input", () => { at = 0; show(); });
     dialog.addEventListener("keydown", (event) => {
@@ -144,10 +163,14 @@
         show();
       } else if (event.key === "Enter") {
         event.preventDefault();
-        list.querySelector("a.chosen")?.click();
+        list.querySelector(".chosen")?.click();
       }
     });
-    dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+    dialog.addEventListener("click", (event) => {
+      const way = event.target.closest("[data-to]");
+      if (way) location.href = way.dataset.to;
+      else if (event.target === dialog) dialog.close();
+    });
     dialog.addEventListener("close", () => dialog.remove());
     document.body.append(dialog);
     show();
@@ -164,13 +187,12 @@
     if (event.key === "/") {
       const search = document.getElementById("search");
       if (search) { event.preventDefault(); search.focus(); }
-    } else if (event.key === "j") choose(chosen + 1);
-    else if (event.key === "k") choose(chosen - 1);
-    else if (event.key === "Enter" && chosen >= 0 && !event.target.closest("a, button, summary")) {
-      const row = rows()[chosen];
-      if (row?.dataset.href) location.href = row.dataset.href;
-    } else if (event.key === "x" && chosen >= 0) {
-      rows()[chosen]?.querySelector("input[type=checkbox]")?.click();
+    } else if (event.key === "j") choose(1);
+    else if (event.key === "k") choose(-1);
+    else if (event.key === "Enter" && chosen?.isConnected && !event.target.closest("a, button, summary")) {
+      if (chosen.dataset.href) location.href = chosen.dataset.href;
+    } else if (event.key === "x" && chosen?.isConnected) {
+      chosen.querySelector("input[type=checkbox]")?.click();
     }
   });
 

@@ -59,30 +59,36 @@
   const known = new Set([...rows.querySelectorAll("[data-keys]")].flatMap((one) => one.dataset.keys.split(",")));
   const keyOf = (kind, data) => `${kind} ${kind === "attempt" ? `${data.delivery_id} ${data.attempt}` : data.id}`;
 
-  const { events, deliveries, webhooks } = live.dataset;
+  // Rows of all accounts say of which they are, and lead to its pages.
+  const isOfAll = live.dataset.in === "all";
+  const columns = isOfAll ? 7 : 6;
+  const at = (data) => (isOfAll && data.account ? `/dashboard/@${encodeURIComponent(data.account)}/` : live.dataset.here);
+  const outcomes = JSON.parse(live.dataset.outcomes);
   const row = ([kind, data]) => {
     const made = document.createElement("tr");
+    made.dataset.row = "";
     if (kind === "gap") {
       const whole = cell(state("trouble", "something is missing here"), ` ${data.message ?? ""}`);
-      whole.colSpan = 6;
+      whole.colSpan = columns;
       made.append(whole);
     } else if (kind === "event") {
       made.append(
-        cell(time(data.accepted_at)), cell(state("off", "event")), cell(data.type), cell(link(events, data.id)),
+        cell(time(data.accepted_at)), cell(state("off", "event")), cell(data.type), cell(link(`${at(data)}events/`, data.id)),
         cell(data.webhooks === 1 ? "to 1 webhook" : `to ${data.webhooks} webhooks`), cell(),
       );
     } else {
       const isDead = kind === "dead";
       const meaning = isDead ? "dead" : data.success ? "well" : data.state === "scheduled" ? "trouble" : "dead";
       const came = isDead ? (data.error ?? data.reason ?? "its retries are used up")
-        : `attempt ${data.attempt}: ${data.status_code ?? data.outcome}${data.response_time_ms === null ? "" : `, ${data.response_time_ms} ms`}`;
+        : `attempt ${data.attempt}: ${data.status_code ?? outcomes[data.outcome] ?? data.outcome}${data.response_time_ms === null ? "" : `, ${data.response_time_ms} ms`}`;
       const what = cell(came);
       what.className = "wide";
       made.append(
         cell(time(isDead ? data.ended_at : data.attempted_at)), cell(state(meaning, isDead ? "dead" : "attempt")), cell(data.event_type ?? "–"),
-        cell(link(deliveries, isDead ? data.id : data.delivery_id)), what, cell(link(webhooks, data.webhook_id)),
+        cell(link(`${at(data)}deliveries/`, isDead ? data.id : data.delivery_id)), what, cell(link(`${at(data)}webhooks/`, data.webhook_id)),
       );
     }
+    if (isOfAll && kind !== "gap") made.append(cell(data.account ?? "–"));
     return made;
   };
 
@@ -98,7 +104,7 @@
     if (unshown) {
       const note = document.createElement("tr");
       const whole = cell(`${unshown} not shown: more happened than fits here.`);
-      whole.colSpan = 6;
+      whole.colSpan = columns;
       whole.className = "hint";
       note.append(whole);
       made.append(note);

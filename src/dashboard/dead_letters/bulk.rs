@@ -11,11 +11,12 @@ use crate::api::jobs::view::CountView;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::deliveries::endpoint::Endpoint;
+use crate::dashboard::dry_run::{self, dry_run, further};
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links;
-use crate::dashboard::links::see_other;
 use crate::dashboard::may::ToReplay;
 use crate::dashboard::parts::confirm::Confirm;
+use crate::dashboard::parts::said::on_to;
 use crate::dashboard::parts::{amount, filter};
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
@@ -71,10 +72,9 @@ impl Verb {
 /// Asks, and says how many there are.
 #[get("/dead-letters/{verb}")]
 pub async fn ask(seat: Looks<ToReplay>, api: web::Data<Api>, of: web::Path<Of>) -> Result<HttpResponse, Away> {
-    let query = seat.asked().split_once('?').map_or("", |(_, query)| query);
-    let fields = Fields::read(query.as_bytes());
+    let fields = Fields::asked(seat.asked());
     let call = bulk(&api, seat.tenant(), of.verb.kind(), input(&fields)?).await?;
-    let count = jobs::count(&api, seat.tenant(), call, 0).await?;
+    let count = dry_run(&api, &seat, call).await?;
     let words = words(&api, &seat, of.verb, &fields, &count);
     let said: Vec<_> = said(&fields).collect();
     let (action, back) = (seat.at(&format!("dead-letters/{}", of.verb.kind().word())), back(&seat, &fields));
@@ -96,7 +96,7 @@ pub async fn start(form: Posted<ToReplay>, api: web::Data<Api>, of: web::Path<Of
     let call = bulk(&api, tenant, of.verb.kind(), input(&form.fields)?).await?;
     let job = jobs::start(&api, tenant, call, 0, None).await?;
     let page = form.seat.at(&format!("jobs/{}", links::part(&job.id)));
-    Ok(see_other(&links::with_query(&page, [("said", Some("started"))])))
+    Ok(on_to(&page, "started"))
 }
 
 /// What the API is asked.
@@ -131,8 +131,7 @@ fn back(seat: &Seat, fields: &Fields) -> String {
 }
 
 fn many(count: &CountView) -> String {
-    let many = amount::of(count.count, "dead letter", "dead letters");
-    if count.complete { many } else { format!("at least {many}") }
+    dry_run::many(count, "dead letter", "dead letters")
 }
 
 fn words(api: &Api, seat: &Seat, verb: Verb, fields: &Fields, count: &CountView) -> Markup {
@@ -147,6 +146,7 @@ fn words(api: &Api, seat: &Seat, verb: Verb, fields: &Fields, count: &CountView)
             }
             "."
         }
+        (further(seat, count))
         @if count.skipped > 0 {
             p { (amount::count(count.skipped)) " more cannot be: what they delivered is no longer kept, or somebody was faster." }
         }

@@ -9,13 +9,14 @@ use crate::api::jobs::start as jobs;
 use crate::api::webhooks::bulk::{ReplayInput, ReplayedState, replayed};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
+use crate::dashboard::dry_run::{self, dry_run, further};
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links;
-use crate::dashboard::links::see_other;
 use crate::dashboard::may::ToReplay;
 use crate::dashboard::parts::asked::Asked;
 use crate::dashboard::parts::confirm::Confirm;
-use crate::dashboard::parts::{amount, filter};
+use crate::dashboard::parts::filter;
+use crate::dashboard::parts::said::on_to;
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::Invalid;
@@ -45,16 +46,14 @@ pub fn ways(seat: &Seat, asked: &Asked) -> Markup {
 /// Asks, and says how many there are.
 #[get("/deliveries/replay-all")]
 pub async fn ask(seat: Looks<ToReplay>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
-    let query = seat.asked().split_once('?').map_or("", |(_, query)| query);
-    let fields = Fields::read(query.as_bytes());
+    let fields = Fields::asked(seat.asked());
     let (webhook, input) = input(&fields)?;
     let call = replayed(&api, seat.tenant(), webhook, &input)?;
-    let count = jobs::count(&api, seat.tenant(), call, 0).await?;
+    let count = dry_run(&api, &seat, call).await?;
     let many = match input.state {
-        ReplayedState::Missing => amount::of(count.count, "event", "events"),
-        _ => amount::of(count.count, "delivery", "deliveries"),
+        ReplayedState::Missing => dry_run::many(&count, "event", "events"),
+        _ => dry_run::many(&count, "delivery", "deliveries"),
     };
-    let many = if count.complete { many } else { format!("at least {many}") };
     let name = Endpoint::of(&api, seat.tenant(), webhook).map_or_else(|| webhook.to_owned(), |endpoint| endpoint.name);
     let words = html! {
         p {
@@ -64,6 +63,7 @@ pub async fn ask(seat: Looks<ToReplay>, api: web::Data<Api>) -> Result<HttpRespo
             }
             "."
         }
+        (further(&seat, &count))
         p { "Each goes out as a new delivery, the oldest first. An endpoint that took it before gets it once more." }
     };
     let said: Vec<_> = fields.iter().filter(|(name, value)| NAMES.contains(name) && !value.is_empty()).collect();
@@ -86,7 +86,7 @@ pub async fn start(form: Posted<ToReplay>, api: web::Data<Api>) -> Result<HttpRe
     let call = replayed(&api, form.seat.tenant(), webhook, &input)?;
     let job = jobs::start(&api, form.seat.tenant(), call, 0, None).await?;
     let page = form.seat.at(&format!("jobs/{}", links::part(&job.id)));
-    Ok(see_other(&links::with_query(&page, [("said", Some("started"))])))
+    Ok(on_to(&page, "started"))
 }
 
 /// Of which webhook, and what the API is asked.

@@ -106,7 +106,7 @@ fn table<'a>(
 ) -> Markup {
     let side = |side: Option<Markup>| side.unwrap_or_else(|| html! { span.none { "–" } });
     html! {
-        div.table {
+        div.table tabindex="0" {
             table.compare {
                 thead { (head(what, a, b)) }
                 tbody {
@@ -145,9 +145,9 @@ fn bodies(a: u16, b: u16, left: Option<&str>, right: Option<&str>) -> Markup {
         return html! { p { "They differ, and are too long to be shown side by side. Both can be downloaded from the delivery's page." } };
     };
     html! {
-        div.table {
+        div.table tabindex="0" {
             table.compare.lines {
-                thead { (head("", a, b)) }
+                thead { (head("≠", a, b)) }
                 tbody {
                     @for (left, right) in pairs {
                         tr.differs[left != right] {

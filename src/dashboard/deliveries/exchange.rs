@@ -82,7 +82,7 @@ fn response(page: &str, attempt: &AttemptView) -> Markup {
 fn headers<'a>(headers: impl ExactSizeIterator<Item = (&'a str, Option<&'a str>)>) -> Markup {
     html! {
         @if headers.len() > 0 {
-            div.table {
+            div.table tabindex="0" {
                 table.headers {
                     thead.visually-hidden { tr { th scope="col" { "Header" } th scope="col" { "Value" } } }
                     tbody {

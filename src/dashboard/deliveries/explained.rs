@@ -1,10 +1,12 @@
 //! What came of an attempt, in plain words, and what to do about it. What stays true: every outcome has its words here and nowhere
 //! else, and they blame nobody. Pure.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::endpoint::Way;
 use crate::api::deliveries::view::AttemptView;
+use crate::dashboard::parts::amount;
 
 /// What happened, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +106,13 @@ pub fn outcome_word(kind: &'static str) -> &'static str {
         "acked" => "taken",
         other => other,
     }
+}
+
+/// What failed and how often, as a sentence; nothing where nothing has.
+pub fn failures(by_kind: &BTreeMap<&'static str, u64>) -> Option<String> {
+    let all: Vec<String> =
+        by_kind.iter().map(|(kind, count)| format!("{} {}", outcome_word(kind), amount::count(*count))).collect();
+    (!all.is_empty()).then(|| format!("What came instead of a success: {}.", all.join(", ")))
 }
 
 fn done(attempt: &AttemptView, host: &str, way: Way) -> String {
@@ -238,6 +247,13 @@ mod tests {
             assert_ne!(outcome_word(kind), kind, "{kind}");
         }
         assert_eq!(all.len(), FAILURE_KINDS.len() - 1);
+    }
+
+    #[test]
+    fn failures_are_counted_in_words() {
+        assert_eq!(failures(&BTreeMap::new()), None);
+        let said = failures(&BTreeMap::from([("lease_ran_out", 1_204), ("status", 2)])).expect("some");
+        assert_eq!(said, "What came instead of a success: lease ran out 1,204, an answer 2.");
     }
 
     #[test]

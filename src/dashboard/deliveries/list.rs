@@ -1,7 +1,7 @@
 //! Deliveries to all webhooks of an account, narrowed by what the API's list can be asked. Those that are ticked can be replayed.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, ResponseError, get, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, get, web};
 use maud::{Markup, html};
 
 use super::explained::outcome_word;
@@ -11,6 +11,7 @@ use crate::api::access::auth::Read;
 use crate::api::deliveries::filter::DeliveriesFilter;
 use crate::api::deliveries::operations::listed;
 use crate::api::deliveries::view::DeliveryView;
+use crate::api::docs::site::asked_at;
 use crate::api::http::list::page_of;
 use crate::api::http::page::PageReply;
 use crate::api::{Api, Problem};
@@ -18,9 +19,9 @@ use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::may::may_replay;
 use crate::dashboard::parts::asked::Asked;
-use crate::dashboard::parts::empty;
 use crate::dashboard::parts::filter::{self, Filter};
 use crate::dashboard::parts::rows::{counted, pages};
+use crate::dashboard::parts::{command, empty};
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::delivery::{Cause, FAILURE_KINDS, SHOWN_STATES};
 
@@ -29,13 +30,13 @@ const OWN: [&str; 1] = [choosing::FIND];
 
 /// The list.
 #[get("/deliveries")]
-pub async fn list(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
+pub async fn list(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
     let asked = Asked::of(&seat);
     let found = found(&api, &seat, &asked).await;
     let problem = found.as_ref().err().filter(|problem| !choosing::is_needed(problem));
     let status = problem.map_or(StatusCode::OK, ResponseError::status_code);
     let rows = match &found {
-        Ok(page) => shown(&api, &seat, &asked, page),
+        Ok(page) => shown(&api, &seat, &asked, page, &asked_at(&request)),
         Err(needed) if choosing::is_needed(needed) => choosing::ask(&api, &seat, &asked, &needed.to_string()).await?,
         Err(_) => html! {},
     };
@@ -67,9 +68,9 @@ fn fields(api: &Api, seat: &Seat, asked: &Asked, problem: Option<&Problem>) -> M
     }
 }
 
-fn shown(api: &Api, seat: &Seat, asked: &Asked, page: &PageReply<DeliveryView>) -> Markup {
+fn shown(api: &Api, seat: &Seat, asked: &Asked, page: &PageReply<DeliveryView>, origin: &str) -> Markup {
     if page.data.is_empty() && page.next_cursor.is_none() {
-        return nothing(seat, asked);
+        return nothing(seat, asked, origin);
     }
     let now = api.clock.wall();
     let (may, columns) = (may_replay(seat), if may_replay(seat) { Columns::Ticks } else { Columns::Plain });
@@ -85,14 +86,13 @@ fn shown(api: &Api, seat: &Seat, asked: &Asked, page: &PageReply<DeliveryView>) 
     }
 }
 
-fn nothing(seat: &Seat, asked: &Asked) -> Markup {
+fn nothing(seat: &Seat, asked: &Asked, origin: &str) -> Markup {
     if asked.is_filtered() {
         return empty::empty("No delivery is as asked for. Widen the filter, or look further back in time.", None);
     }
-    let publish = "curl \"$HOOKWHEEL_URL/api/v1/events\" -H \"Authorization: Bearer $HOOKWHEEL_KEY\" \\\n  \
-                   -H \"Content-Type: application/json\" -d '{\"type\": \"task.created\", \"data\": {\"id\": 1}}'";
+    let publish = command::publish(seat, origin);
     empty::empty(
         "There are no deliveries yet: one is made for each webhook that wants an event. Make a webhook, then publish an event.",
-        (!seat.is_portal()).then_some(publish),
+        (!seat.is_portal()).then_some(&publish),
     )
 }

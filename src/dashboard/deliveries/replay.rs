@@ -12,9 +12,9 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links;
-use crate::dashboard::links::see_other;
 use crate::dashboard::may::ToReplay;
 use crate::dashboard::parts::confirm::Confirm;
+use crate::dashboard::parts::said::on_to;
 use crate::dashboard::parts::{amount, copy};
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
@@ -25,14 +25,13 @@ use crate::domain::id::DeliveryId;
 #[post("/deliveries/{id}/replay")]
 pub async fn one(form: Posted<ToReplay>, api: web::Data<Api>, of: web::Path<Of>) -> Result<HttpResponse, Away> {
     let new = again(&api, form.seat.tenant(), &of.id).await?;
-    Ok(see_other(&links::with_query(&page(&form.seat, &new.to_string()), [("said", Some("replayed"))])))
+    Ok(on_to(&page(&form.seat, &new.to_string()), "replayed"))
 }
 
 /// Asks whether those that were ticked are to be replayed.
 #[get("/deliveries/replay")]
 pub async fn ask(seat: Looks<ToReplay>) -> Result<HttpResponse, Away> {
-    let query = seat.asked().split_once('?').map_or("", |(_, query)| query);
-    let ids = ticked(&Fields::read(query.as_bytes()))?;
+    let ids = ticked(&Fields::asked(seat.asked()))?;
     let count = amount::of(ids.len() as u64, "delivery", "deliveries");
     let fields: Vec<_> = ids.iter().map(|id| ("ids", id.as_str())).collect();
     let words = html! {
@@ -53,8 +52,8 @@ pub async fn many(form: Posted<ToReplay>, api: web::Data<Api>) -> Result<HttpRes
     let done = futures_util::future::join_all(replays).await;
     let refused: Vec<_> = ids.iter().zip(done).filter_map(|(id, done)| Some((id.as_str(), done.err()?))).collect();
     if refused.is_empty() {
-        let list = seat.at("deliveries");
-        return Ok(see_other(&links::with_query(&list, [("cause", Some("replay")), ("said", Some("replayed-many"))])));
+        let made = links::with_query(&seat.at("deliveries"), [("cause", Some("replay"))]);
+        return Ok(on_to(&made, "replayed-many"));
     }
     let done = (ids.len() - refused.len()) as u64;
     let body = told(seat, done, &refused);

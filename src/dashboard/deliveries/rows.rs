@@ -9,7 +9,7 @@ use super::timeline::failed;
 use crate::api::Api;
 use crate::api::deliveries::view::DeliveryView;
 use crate::dashboard::parts::state::{Meaning, of_delivery, state};
-use crate::dashboard::parts::time;
+use crate::dashboard::parts::{tick, time};
 use crate::dashboard::seat::Seat;
 use crate::domain::time::UnixMs;
 
@@ -23,7 +23,9 @@ pub enum Columns {
 }
 
 /// What a row says.
-const HEADS: [&str; 7] = ["State", "Event", "Webhook", "Attempts", "Latest answer", "When", "Next"];
+const HEADS: [&str; 7] = ["State", "Event", "Webhook", ATTEMPTS, "Latest answer", "When", "Next"];
+/// The column of numbers.
+const ATTEMPTS: &str = "Attempts";
 
 /// The table.
 pub fn table(api: &Api, seat: &Seat, rows: &[DeliveryView], columns: Columns, now: UnixMs) -> Markup {
@@ -34,8 +36,8 @@ pub fn table(api: &Api, seat: &Seat, rows: &[DeliveryView], columns: Columns, no
             table {
                 thead {
                     tr {
-                        @if ticks { th scope="col" { input type="checkbox" data-scripted hidden aria-label="Tick all"; } }
-                        @for head in HEADS { th scope="col" { (head) } }
+                        @if ticks { (tick::all()) }
+                        @for head in HEADS { th scope="col" class=[(head == ATTEMPTS).then_some("number")] { (head) } }
                     }
                 }
                 tbody { @for row in rows { (one(seat, row, &endpoints, ticks, now)) } }
@@ -62,7 +64,7 @@ fn one(seat: &Seat, row: &DeliveryView, endpoints: &Endpoints, ticks: bool, now:
 }
 
 /// What came of the latest attempt.
-fn latest(row: &DeliveryView) -> Markup {
+pub fn latest(row: &DeliveryView) -> Markup {
     let meaning = if row.success == Some(true) { Meaning::Well } else { failed(row.status_code) };
     state(meaning, &short(row.outcome, row.status_code))
 }

@@ -116,7 +116,7 @@ fn facts(seat: &Seat, delivery: &DeliveryView, endpoint: &Endpoint, now: UnixMs)
             dt { "Event" }
             dd {
                 @match &delivery.event_type { Some(event_type) => span.tag { (event_type) }, None => span.none { "no longer kept" } }
-                " " a href=(event) { (copy::short(&delivery.event_id)) } " " (copy::button(&delivery.event_id))
+                " " (copy::linked_id(&event, &delivery.event_id))
             }
             dt { "Because" }
             dd { (cause(seat, delivery)) }

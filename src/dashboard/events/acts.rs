@@ -1,7 +1,6 @@
 //! What can be done with an event: sent again to all or to some, purged, deleted. What stays true: each is the API's own, and what
 //! cannot be undone is asked once, with its size.
 
-use actix_web::http::header;
 use actix_web::{HttpResponse, get, post, web};
 use maud::html;
 
@@ -10,15 +9,17 @@ use crate::api::events::leaving;
 use crate::api::events::replaying::{replay_of, to_replay};
 use crate::api::events::routes::{Found, found};
 use crate::api::http::page::LIMIT_MAX;
-use crate::api::jobs::start::{count, start};
+use crate::api::jobs::start::start;
 use crate::api::webhooks::reach::reach;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
+use crate::dashboard::dry_run::{self, dry_run, further};
 use crate::dashboard::frame::{Page, Part};
-use crate::dashboard::links::{part, with_query};
+use crate::dashboard::links::part;
 use crate::dashboard::may::may_leave;
 use crate::dashboard::of::Of;
 use crate::dashboard::parts::confirm::Confirm;
+use crate::dashboard::parts::said::on_to;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::job::JobKind;
@@ -27,10 +28,11 @@ use crate::store::Leaving;
 #[get("/events/{id}/replay")]
 pub async fn replay_form(seat: Looks<Replays>, api: web::Data<Api>, of: web::Path<Of>) -> Result<HttpResponse, Away> {
     let head = to_replay(&api, seat.account().number, of.into_inner().id).await?;
-    let count = count(&api, seat.tenant(), replay_of(&head), 0).await?;
+    let count = dry_run(&api, &seat, replay_of(&head)).await?;
     let at = event_at(&seat, &head.public_id());
     let words = html! {
-        p { strong { (head.event_type) } " goes to " (webhooks(count.count)) @if !count.complete { ", or more" } ": to each that wants it as it is now, as a new delivery." }
+        p { strong { (head.event_type) } " goes to " (dry_run::many(&count, "webhook", "webhooks")) ": to each that wants it as it is now, as a new delivery." }
+        (further(&seat, &count))
         p { "A webhook for which it is still open gets no other." }
     };
     let action = format!("{at}/replay");
@@ -132,14 +134,4 @@ pub async fn leave(
 
 fn event_at(seat: &Seat, id: &str) -> String {
     seat.at(&format!("events/{}", part(id)))
-}
-
-fn webhooks(count: u64) -> String {
-    if count == 1 { "1 webhook".into() } else { format!("{count} webhooks") }
-}
-
-/// To a page that says what was done.
-fn on_to(at: &str, said: &str) -> HttpResponse {
-    let address = with_query(at, [("said", Some(said))]);
-    HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish()
 }

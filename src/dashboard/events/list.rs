@@ -1,6 +1,7 @@
 //! The list of an account's events. What stays true: the address is the state, and the rows are the API's.
 
-use actix_web::{HttpRequest, HttpResponse, get, web};
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, ResponseError, get, web};
 use maud::{Markup, html};
 
 use crate::api::access::auth::Read;
@@ -14,19 +15,20 @@ use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links::{part, with_query};
 use crate::dashboard::parts::filter::{Filter, form, moment};
-use crate::dashboard::parts::{copy, empty, pager, time};
+use crate::dashboard::parts::{command, copy, empty, pager, time};
 use crate::dashboard::posted::Fields;
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::ability::Ability;
 
 #[get("/events")]
 pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
-    let asked = Fields::read(request.query_string().as_bytes());
+    let asked = Fields::asked(seat.asked());
     let (listed, problem) = match rows(&api, &seat, &asked).await {
         Ok(listed) => (listed, None),
         Err(problem) if problem.field().is_some() => (Listed { rows: Vec::new(), next: None }, Some(problem)),
         Err(problem) => return Err(problem.into()),
     };
+    let status = problem.as_ref().map_or(StatusCode::OK, ResponseError::status_code);
     let is_filtered = NAMES.iter().any(|name| asked.text(name).is_some());
     let (now, cursor) = (api.clock.wall(), listed.cursor());
     let body = html! {
@@ -39,7 +41,7 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) 
     let acts = html! {
         @if seat.can(Ability::Publish) { a.button.main href=(seat.at("publish")) { "Publish an event" } }
     };
-    Ok(Page { acts, ..Page::new("Events", Part::Events) }.show(&seat, &body))
+    Ok(Page { acts, ..Page::new("Events", Part::Events) }.show_with(status, &seat, &body))
 }
 
 /// What can filter.
@@ -90,10 +92,7 @@ fn nothing(seat: &Seat, is_filtered: bool, request: &HttpRequest, goes_on: bool)
     if seat.is_portal() {
         return empty::empty("There are no events yet. They come from the product whose webhooks these are.", None);
     }
-    let command = format!(
-        "curl {}/api/v1/events \\\n  -H \"Authorization: Bearer $HOOKWHEEL_KEY\" \\\n  -d '{{\"type\": \"task.created\", \"data\": {{\"id\": 1}}}}'",
-        asked_at(request)
-    );
+    let command = command::publish(seat, &asked_at(request));
     empty::empty("There are no events yet. Publish one here, or from anywhere:", Some(&command))
 }
 
@@ -107,7 +106,7 @@ fn table(seat: &Seat, rows: &[EventView<'static>], now: u64) -> Markup {
                         @let at = seat.at(&format!("events/{}", part(&event.id)));
                         tr data-href=(at) {
                             td { a href=(with_query(&seat.at("events"), [("type", Some(event.r#type.as_str()))])) { (event.r#type) } @if event.test { " " span.tag { "test" } } }
-                            td.wide { a href=(at) { (copy::id(&event.id)) } @if event.purged_at.is_some() { " " span.tag { "purged" } } }
+                            td.wide { (copy::linked_id(&at, &event.id)) @if event.purged_at.is_some() { " " span.tag { "purged" } } }
                             td.wide { @for channel in &event.channels { span.tag { (channel) } " " } }
                             td.number { (event.webhooks) }
                             td { (time::text(Some(&event.accepted_at), now)) }

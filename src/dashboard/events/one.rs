@@ -1,6 +1,6 @@
 //! One event: what it says, who got it and what came of that, and who did not and why.
 
-use actix_web::{HttpRequest, HttpResponse, get, web};
+use actix_web::{HttpResponse, get, web};
 use bytes::Bytes;
 use maud::{Markup, html};
 
@@ -13,30 +13,26 @@ use crate::api::events::view::row;
 use crate::api::http::page::{Listed, Window};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
+use crate::dashboard::deliveries::rows::latest;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links::{changed, is_web, part, with_query};
 use crate::dashboard::may::may_leave;
 use crate::dashboard::of::Of;
-use crate::dashboard::parts::state::{Meaning, of_delivery, of_status, state};
-use crate::dashboard::parts::{copy, json, pager, time};
+use crate::dashboard::parts::state::{of_delivery, state};
+use crate::dashboard::parts::{copy, json, pager, tick, time};
 use crate::dashboard::posted::Fields;
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::ability::Ability;
 use crate::domain::id::AccountNumber;
 
 /// Deliveries that are shown at once, and webhooks without one.
-const ROWS: usize = 50;
+const ROWS: usize = 25;
 /// Of a raw payload so much is shown.
 const RAW_BYTES_MAX: usize = 256 * 1024;
 
 #[get("/events/{id}")]
-pub async fn show(
-    seat: Looks<Read>,
-    api: web::Data<Api>,
-    of: web::Path<Of>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Away> {
-    let asked = Fields::read(request.query_string().as_bytes());
+pub async fn show(seat: Looks<Read>, api: web::Data<Api>, of: web::Path<Of>) -> Result<HttpResponse, Away> {
+    let asked = Fields::asked(seat.asked());
     let (account, id) = (seat.account().number, of.into_inner().id);
     let found = found(&api, account, id.clone()).await?;
     let (cursor, further) = (asked.text("cursor"), asked.text("others"));
@@ -167,11 +163,7 @@ impl Shown<'_> {
         if !self.is_raw {
             return json::json(&text);
         }
-        let end = text.floor_char_boundary(RAW_BYTES_MAX.min(text.len()));
-        html! {
-            pre.raw tabindex="0" { (&text[..end]) }
-            @if end < text.len() { p.hint { "The first " (end) " of " (text.len()) " bytes." } }
-        }
+        json::plain(&text, RAW_BYTES_MAX)
     }
 
     fn deliveries(&self) -> Markup {
@@ -187,7 +179,7 @@ impl Shown<'_> {
                 div.table {
                     table {
                         thead { tr {
-                            @if may_replay { th scope="col" { input type="checkbox" aria-label="Choose all"; } }
+                            @if may_replay { (tick::all()) }
                             th scope="col" { "Webhook" } th scope="col" { "State" } th scope="col" { "Answer" } th.number scope="col" { "Attempts" } th scope="col" { "Last attempt" } th scope="col" { "Delivery" }
                         } }
                         tbody { @for one in rows { (self.row(one, may_replay)) } }
@@ -207,22 +199,11 @@ impl Shown<'_> {
                 @if may_replay { td { input type="checkbox" name="delivery" value={ (one.webhook_id) " " (one.id) } aria-label={ "Choose the delivery " (copy::short(&one.id)) }; } }
                 td { a href=(webhook) { (copy::short(&one.webhook_id)) } }
                 td { (state(of_delivery(one.state), one.state)) }
-                td { (answer(one)) }
+                td { @if one.attempt_count > 0 { (latest(one)) } @else { span.none { "–" } } }
                 td.number { (one.attempt_count) }
                 td { (time::text(one.attempted_at.as_deref(), self.now)) }
-                td { a href=(at) { (copy::id(&one.id)) } }
+                td { (copy::linked_id(&at, &one.id)) }
             }
         }
-    }
-}
-
-/// What the latest attempt was answered.
-fn answer(one: &DeliveryView) -> Markup {
-    match (one.status_code, one.outcome) {
-        (Some(status), _) => state(of_status(Some(status)), &status.to_string()),
-        (None, Some(outcome)) => {
-            state(if one.success == Some(true) { Meaning::Well } else { Meaning::Trouble }, outcome)
-        }
-        (None, None) => html! { span.none { "–" } },
     }
 }

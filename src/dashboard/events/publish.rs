@@ -33,8 +33,8 @@ const ANY_DATA: &str = "{\n  \"id\": 1\n}";
 const NAMES: [&str; 6] = ["type", "data", "id", "channels", "actor", "metadata"];
 
 #[get("/publish")]
-pub async fn form(seat: Looks<Publish>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
-    let asked = Fields::read(request.query_string().as_bytes());
+pub async fn form(seat: Looks<Publish>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
+    let asked = Fields::asked(seat.asked());
     let types = types(&api, &seat).await?;
     let chosen = asked.text("type").unwrap_or_default();
     let sample = types.iter().find(|known| known.r#type == chosen).and_then(|known| known.sample.as_ref());

@@ -1,6 +1,6 @@
 //! The figures of an account in a range of time.
 
-use maud::Markup;
+use maud::{Markup, html};
 
 use crate::api::stats::view::StatsView;
 use crate::dashboard::links::with_query;
@@ -54,21 +54,21 @@ impl Facts<'_> {
         let accepted = self.stats.total.accepted;
         let of = amount::of(accepted, "event", "events");
         let is = amount::a_minute(accepted, self.elapsed());
-        Figure { label: "Events a minute", is, of, href: self.since(seat, "events", None) }
+        Figure { label: "Events a minute", is: shown(&is), of, href: self.since(seat, "events", None) }
     }
 
     fn deliveries(&self, seat: &Seat) -> Figure<'static> {
         let (made, webhooks) = (self.stats.total.deliveries, amount::of(self.webhooks as u64, "webhook", "webhooks"));
         let of = format!("{} to {webhooks}", amount::of(made, "delivery", "deliveries"));
         let is = amount::a_minute(made, self.elapsed());
-        Figure { label: "Deliveries a minute", is, of, href: self.since(seat, "deliveries", None) }
+        Figure { label: "Deliveries a minute", is: shown(&is), of, href: self.since(seat, "deliveries", None) }
     }
 
     fn success(&self, seat: &Seat) -> Figure<'static> {
         let total = &self.stats.total;
         let of = format!("of {}", amount::of(total.attempts, "attempt", "attempts"));
         let is = amount::share(total.succeeded, total.attempts);
-        Figure { label: "Success rate", is, of, href: self.since(seat, "deliveries", Some("succeeded")) }
+        Figure { label: "Success rate", is: shown(&is), of, href: self.since(seat, "deliveries", Some("succeeded")) }
     }
 
     fn latency(&self, seat: &Seat) -> Figure<'static> {
@@ -79,13 +79,13 @@ impl Facts<'_> {
             || "no answer yet".into(),
             |times| format!("half of the answers; p95 {}, p99 {}", took(times.p95), took(times.p99)),
         );
-        Figure { label: "Response time", is, of, href: self.since(seat, "deliveries", Some("succeeded")) }
+        Figure { label: "Response time", is: shown(&is), of, href: self.since(seat, "deliveries", Some("succeeded")) }
     }
 
     fn retries(&self, seat: &Seat) -> Figure<'static> {
         let href = with_query(&seat.at("deliveries"), [("state", Some("scheduled"))]);
         let (is, of) = (amount::count(self.stats.total.retried), "to what is scheduled now".into());
-        Figure { label: "Retries", is, of, href }
+        Figure { label: "Retries", is: shown(&is), of, href }
     }
 
     fn queue(&self, seat: &Seat) -> Figure<'static> {
@@ -97,12 +97,17 @@ impl Facts<'_> {
                 ("0 s".into(), "nothing waits".into(), with_query(&seat.at("deliveries"), [("state", Some("pending"))]))
             }
         };
-        Figure { label: "Queue age", is, of, href }
+        Figure { label: "Queue age", is: shown(&is), of, href }
     }
 
     fn limited(&self, seat: &Seat) -> Figure<'static> {
         let is = amount::count(self.stats.total.rate_limited);
-        Figure { label: "Waits for a rate limit", is, of: "set by webhooks".into(), href: seat.at("webhooks") }
+        Figure {
+            label: "Waits for a rate limit",
+            is: shown(&is),
+            of: "set by webhooks".into(),
+            href: seat.at("webhooks"),
+        }
     }
 
     fn dead_letters(&self, seat: &Seat) -> Figure<'static> {
@@ -111,6 +116,10 @@ impl Facts<'_> {
             false => amount::count(self.dead as u64),
         };
         let of = if self.dead == 0 { "none to handle" } else { "to replay or discard" };
-        Figure { label: "Dead letters", is, of: of.into(), href: seat.at("dead-letters") }
+        Figure { label: "Dead letters", is: shown(&is), of: of.into(), href: seat.at("dead-letters") }
     }
+}
+
+fn shown(is: &str) -> Markup {
+    html! { (is) }
 }

@@ -2,7 +2,6 @@
 //! true: every figure is one that the API tells, and leads to the list of what it counts.
 
 mod figures;
-mod range;
 mod sick;
 mod start;
 
@@ -10,15 +9,15 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
 use maud::{Markup, html};
 
 use self::figures::Facts;
-use self::range::Range;
 use self::start::Start;
 use super::away::Away;
+use super::deliveries::explained::failures;
 use super::frame::{Page, Part};
-use super::links;
 use super::links::see_other;
 use super::parts::chart::{self, Step};
+use super::parts::range::Range;
 use super::parts::{amount, time};
-use super::seat::{Looks, Seat};
+use super::seat::Looks;
 use crate::api::Api;
 use crate::api::access::auth::{Read, Tenant};
 use crate::api::docs::site::asked_at;
@@ -51,7 +50,7 @@ async fn without_slash(seat: Looks<Read>) -> HttpResponse {
 async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
     let (range, now) = (Range::of(seat.asked()), api.clock.now());
     let account = seat.account().number;
-    let span = range.query(now).span(now)?;
+    let span = range.span(now)?;
     let stats = of_each(&api, account, vec![Series::Account(account)], span).await?;
     let stats = stats.into_iter().next().ok_or_else(|| Problem::internal("statistics of nothing"))?;
     let (at, tenant) = (api.clone(), seat.tenant().clone());
@@ -66,7 +65,7 @@ async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> R
             (chart(&stats, range, now))
         }
     };
-    Ok(Page { acts: ranges(&seat, range), ..Page::new("Overview", Part::Overview) }.show(&seat, &body))
+    Ok(Page { acts: range.choice(&seat), ..Page::new("Overview", Part::Overview) }.show(&seat, &body))
 }
 
 /// What is known beside the statistics.
@@ -85,18 +84,6 @@ impl Known {
     }
 }
 
-/// The ranges to choose from.
-fn ranges(seat: &Seat, chosen: Range) -> Markup {
-    html! {
-        nav.ranges aria-label="Range of time" {
-            @for range in Range::ALL {
-                a href=(links::changed(seat.asked(), &[("range", Some(range.word())), ("said", None)]))
-                    aria-current=[(range == chosen).then_some("true")] { (range.called()) }
-            }
-        }
-    }
-}
-
 /// Attempts over the range.
 fn chart(stats: &StatsView, range: Range, now: UnixMs) -> Markup {
     let steps: Vec<Step> =
@@ -110,13 +97,6 @@ fn chart(stats: &StatsView, range: Range, now: UnixMs) -> Markup {
         (chart::wide(&steps, &words))
         p.scale { span { (time::text(Some(&stats.from), now)) } span { "most in one: " (amount::count(most)) } span { "now" } }
         p.legend { span.key-well { (well) " succeeded" } span.key-bad { (bad) " failed" } }
-        @if !total.failed_by_kind.is_empty() {
-            p { "What failed: "
-                @for (n, (kind, count)) in total.failed_by_kind.iter().enumerate() {
-                    @if n > 0 { ", " } (kind.replace('_', " ")) " " (amount::count(*count))
-                }
-                "."
-            }
-        }
+        @if let Some(words) = failures(&total.failed_by_kind) { p { (words) } }
     }
 }

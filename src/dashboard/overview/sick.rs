@@ -93,15 +93,15 @@ fn waits(sick: &Sick) -> String {
 fn remedy(seat: &Seat, sick: &Sick, page: &str, now: UnixMs) -> Markup {
     let latest = with_query(&seat.at("deliveries"), [("webhook", Some(sick.id.as_str()))]);
     let latest = html! { a href=(latest) { "Look at its latest deliveries" } };
-    let act = |verb: &str, needs: Ability| html! { @if seat.can(needs) { a href=(page) { (verb) } } @else { "Somebody who may can " (verb.to_lowercase()) } };
+    let act = |needs: Ability, verb: &str| html! { @if seat.can(needs) { a href=(page) { (verb) } } @else { "somebody who may can " (verb.to_lowercase()) } };
     match sick.ailment {
         Ailment::Disabled => html! {
             @if let Some(at) = sick.probe_at { "One delivery goes out " (time::at(at, now)) " to see whether it is well again. " }
-            "Mend the endpoint, then: " (act("Enable it", Ability::Steer)) ". " (latest) "."
+            "Mend the endpoint, then: " (act(Ability::Steer, "Enable it")) ". " (latest) "."
         },
-        Ailment::Paused => html! { (act("Resume it", Ability::Steer)) "." },
+        Ailment::Paused => html! { "It waits until it is resumed: " (act(Ability::Steer, "Resume it")) "." },
         Ailment::Unverified => {
-            html! { "Let the endpoint answer the check of its contract, then: " (act("Verify it", Ability::Test)) "." }
+            html! { "Let the endpoint answer the check of its contract, then: " (act(Ability::Test, "Verify it")) "." }
         }
         Ailment::Failing => html! {
             @if let Some(at) = sick.spared_until { "It is spared; the next goes out " (time::at(at, now)) ". " }

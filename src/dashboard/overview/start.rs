@@ -2,11 +2,10 @@
 
 use maud::{Markup, html};
 
-use crate::dashboard::links::part;
-use crate::dashboard::parts::copy;
 use crate::dashboard::parts::state::{Meaning, state};
+use crate::dashboard::parts::{command, copy};
 use crate::dashboard::seat::Seat;
-use crate::domain::account::{ACCOUNT_HEADER, DEFAULT_ACCOUNT, Scope};
+use crate::domain::ability::Ability;
 
 /// How far one is.
 pub struct Start<'a> {
@@ -24,7 +23,7 @@ impl Start<'_> {
         if self.has_webhook && self.has_event {
             return html! {};
         }
-        let contract = format!("/docs/webhooks/{}", part(&seat.account().dialect));
+        let contract = seat.docs_of(&seat.account().dialect);
         html! {
             div.empty.start {
                 h2 { "First steps" }
@@ -40,7 +39,7 @@ impl Start<'_> {
                     li { p {
                         (done(false)) " " b { "See it arrive" } ": " a href=(seat.at("deliveries")) { "Deliveries" }
                         " shows what was sent and what came back. Receivers check signatures as "
-                        @if seat.is_portal() { "their contract says." } @else { a href=(contract) { "their contract" } " says." }
+                        a href=(contract) { "their contract" } " says."
                     } }
                 }
             }
@@ -49,9 +48,9 @@ impl Start<'_> {
 
     fn make(&self, seat: &Seat) -> Markup {
         html! {
-            @if seat.may(Scope::Manage) { p { a.button.main href=(seat.at("webhooks/new")) { "New webhook" } } }
+            @if seat.can(Ability::Manage) { p { a.button.main href=(seat.at("webhooks/new")) { "New webhook" } } }
             @if !seat.is_portal() {
-                (copy::command(&self.command(seat, "webhooks", r#"{"url":"https://example.com/webhooks","events":["*"]}"#)))
+                (copy::command(&command::webhook(seat, self.origin)))
             }
         }
     }
@@ -61,21 +60,10 @@ impl Start<'_> {
             @if seat.is_portal() {
                 p { "Events come from the product whose webhooks these are; a test goes out from the page of a webhook." }
             } @else {
-                (copy::command(&self.command(seat, "events", r#"{"type":"task.created","data":{"id":1}}"#)))
+                @if seat.can(Ability::Publish) { p { a.button href=(seat.at("publish")) { "Publish an event" } } }
+                (copy::command(&command::publish(seat, self.origin)))
             }
         }
-    }
-
-    /// A call of the API to copy: the key stands in the environment, so that it gets into no page.
-    fn command(&self, seat: &Seat, path: &str, body: &str) -> String {
-        let id = &seat.account().id;
-        let is_other = seat.is_operator() && id != DEFAULT_ACCOUNT;
-        let account = if is_other { format!(" -H \"{ACCOUNT_HEADER}: {id}\"") } else { String::new() };
-        let origin = self.origin;
-        format!(
-            "curl -sS {origin}/api/v1/{path} -H \"Authorization: Bearer $HOOKWHEEL_KEY\"{account} \\\n  \
-             -H \"Content-Type: application/json\" -d '{body}'"
-        )
     }
 }
 

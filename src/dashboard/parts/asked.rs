@@ -31,8 +31,7 @@ impl Asked {
     fn read(address: &str) -> Self {
         let gone: Vec<_> = OF_PAGES.iter().map(|name| (*name, None)).collect();
         let address = links::changed(address, &gone);
-        let query = address.split_once('?').map_or("", |(_, query)| query);
-        Self { fields: Fields::read(query.as_bytes()), address }
+        Self { fields: Fields::asked(&address), address }
     }
 
     /// The text of a field; empty if nothing is said.

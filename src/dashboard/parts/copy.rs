@@ -15,6 +15,11 @@ pub fn id(id: &str) -> Markup {
     html! { span.copied { code title=(id) { (short(id)) } (button(id)) } }
 }
 
+/// The same, and the way to what has the id: a button must not stand within a link.
+pub fn linked_id(href: &str, id: &str) -> Markup {
+    html! { span.copied { a href=(href) { code title=(id) { (short(id)) } } (button(id)) } }
+}
+
 /// A command of one or more lines.
 pub fn command(text: &str) -> Markup {
     html! { div.command { pre tabindex="0" { code { (text) } } (button(text)) } }

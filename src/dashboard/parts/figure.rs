@@ -8,7 +8,7 @@ pub struct Figure<'a> {
     /// What is counted: "Events a minute".
     pub label: &'a str,
     /// The number, with its unit.
-    pub is: String,
+    pub is: Markup,
     /// What to know of it: "1,204 in all".
     pub of: String,
     /// Where what it counts is listed.

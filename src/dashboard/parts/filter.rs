@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::api::Problem;
+use crate::domain::time;
 
 /// A field of it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,7 +28,8 @@ impl Filter<'_> {
 
     /// A time, in UTC.
     pub fn time(&self, problem: Option<&Problem>) -> Markup {
-        self.input("datetime-local", problem)
+        let value = field_time(self.value);
+        Filter { value: &value, ..*self }.input("datetime-local", problem)
     }
 
     /// One of some values, each with what it is called.
@@ -48,7 +50,7 @@ impl Filter<'_> {
             label { (self.label)
                 input type=(kind) name=(self.name) value=(self.value) placeholder=[Some(self.example).filter(|text| !text.is_empty())]
                     list=[Some(self.list).filter(|list| !list.is_empty())] autocomplete="off" spellcheck="false"
-                    aria-invalid=[is_wrong.then_some("true")];
+                    step=[(kind == "datetime-local").then_some("any")] aria-invalid=[is_wrong.then_some("true")];
             }
         }
     }
@@ -77,9 +79,33 @@ pub fn moment(text: &str) -> String {
     }
 }
 
+/// The same in the other direction, as a field takes it: one that says a zone is empty there, and would be gone with the next
+/// search. What is no time stays as it is.
+fn field_time(text: &str) -> String {
+    let Some(at) = time::parse(text) else { return text.to_owned() };
+    let utc = time::rfc3339(at);
+    utc.trim_end_matches('Z').trim_end_matches(".000").to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_shows_the_time_that_an_address_says() {
+        for (said, shown) in [
+            ("2026-01-02T03:04:00.000Z", "2026-01-02T03:04:00"),
+            ("2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.678"),
+            ("2026-01-02T03:04:05+01:00", "2026-01-02T02:04:05"),
+            ("2026-01-02T03:04", "2026-01-02T03:04"),
+            ("yesterday", "yesterday"),
+        ] {
+            assert_eq!(field_time(said), shown);
+            assert!(moment(&field_time(said)) == moment(said) || said.contains(['+', '.']), "{said}");
+        }
+        let shown = Filter { name: "from", value: "2026-01-02T03:04:00.000Z", ..Filter::default() }.time(None);
+        assert!(shown.into_string().contains("value=\"2026-01-02T03:04:00\""));
+    }
 
     #[test]
     fn a_time_without_a_zone_is_in_utc() {

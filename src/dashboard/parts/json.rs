@@ -5,30 +5,36 @@ use maud::{Markup, html};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::amount;
+
 /// Objects and lists deeper than this are closed at first.
 const OPEN_DEPTH: usize = 3;
 /// Longer documents are shown as they are: a page must stay a page.
-const FOLDED_BYTES_MAX: usize = 48 * 1024;
+const FOLDED_BYTES_MAX: usize = 24 * 1024;
+/// So are those with more values: each takes some fifty bytes of a page to fold and colour.
+const VALUES_MAX: usize = 600;
 /// Of what is longer, so much is shown.
-const SHOWN_BYTES_MAX: usize = 256 * 1024;
+const SHOWN_BYTES_MAX: usize = 32 * 1024;
 
 /// A text that may be JSON.
 pub fn json(text: &str) -> Markup {
-    if text.len() > FOLDED_BYTES_MAX {
-        return plain(text);
+    let values = text.bytes().filter(|byte| matches!(byte, b',' | b'{' | b'[')).count();
+    if text.len() > FOLDED_BYTES_MAX || values > VALUES_MAX {
+        return plain(text, SHOWN_BYTES_MAX);
     }
     match serde_json::from_str::<&RawValue>(text) {
         Ok(value) => html! { div.json tabindex="0" { (folded(value, 0)) } },
-        Err(_) => plain(text),
+        Err(_) => plain(text, SHOWN_BYTES_MAX),
     }
 }
 
-/// As it is, up to a bound.
-fn plain(text: &str) -> Markup {
-    let end = text.floor_char_boundary(SHOWN_BYTES_MAX.min(text.len()));
+/// As it is, up to a bound in bytes.
+pub fn plain(text: &str, bytes_max: usize) -> Markup {
+    let end = text.floor_char_boundary(bytes_max.min(text.len()));
+    let (shown, whole) = (amount::count(end as u64), amount::of(text.len() as u64, "byte", "bytes"));
     html! {
         pre.raw tabindex="0" { (&text[..end]) }
-        @if end < text.len() { p.hint { "The first " (end) " of " (text.len()) " bytes." } }
+        @if end < text.len() { p.hint { "The first " (shown) " of " (whole) "." } }
     }
 }
 
@@ -120,5 +126,7 @@ mod tests {
         assert_eq!(json("<b>").into_string(), "<pre class=\"raw\" tabindex=\"0\">&lt;b&gt;</pre>");
         let long = format!("\"{}\"", "é".repeat(SHOWN_BYTES_MAX));
         assert!(json(&long).into_string().len() < SHOWN_BYTES_MAX + 1_000);
+        let many = format!("[{}1]", "1,".repeat(VALUES_MAX));
+        assert!(json(&many).into_string().starts_with("<pre"), "as long as it is on the page");
     }
 }

@@ -3,6 +3,7 @@
 pub mod amount;
 pub mod asked;
 pub mod chart;
+pub mod command;
 pub mod confirm;
 pub mod copy;
 pub mod download;
@@ -14,9 +15,11 @@ pub mod gauge;
 pub mod json;
 pub mod pager;
 pub mod progress;
+pub mod range;
 pub mod rows;
 pub mod said;
 pub mod state;
+pub mod tick;
 pub mod time;
 
 use maud::{Markup, PreEscaped};

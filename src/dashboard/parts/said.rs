@@ -1,7 +1,10 @@
 //! What was done, told on the page that one is sent to after it. The address holds a code for fixed words, so nobody can make the
 //! page say what they like.
 
+use actix_web::HttpResponse;
 use maud::{Markup, html};
+
+use crate::dashboard::links::{see_other, value, with_query};
 
 /// Codes and their words.
 const SAID: &[(&str, &str)] = &[
@@ -34,7 +37,29 @@ const SAID: &[(&str, &str)] = &[
 
 /// What the address says was done.
 pub fn told(asked: &str) -> Markup {
-    let code = asked.split(['?', '&']).find_map(|one| one.strip_prefix("said="));
-    let words = code.and_then(|code| SAID.iter().find(|(known, _)| *known == code)).map(|(_, words)| *words);
+    let words = value(asked, "said").and_then(|code| words(&code));
     html! { @if let Some(words) = words { p.said role="status" { (words) } } }
+}
+
+/// Sends on to a page of ours, which tells that.
+pub fn on_to(address: &str, code: &str) -> HttpResponse {
+    debug_assert!(words(code).is_some(), "{code} has no words");
+    see_other(&with_query(address, [("said", Some(code))]))
+}
+
+fn words(code: &str) -> Option<&'static str> {
+    SAID.iter().find(|(known, _)| *known == code).map(|(_, words)| *words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_known_is_told() {
+        assert!(told("/x?a=1&said=saved").into_string().contains("Saved."));
+        for asked in ["/x", "/x?said=", "/x?said=%3Cb%3E", "/x?unsaid=saved"] {
+            assert!(told(asked).into_string().is_empty(), "{asked}");
+        }
+    }
 }

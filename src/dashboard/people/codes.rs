@@ -14,6 +14,7 @@ use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links::see_other;
 use crate::dashboard::parts::copy;
 use crate::dashboard::parts::field::wrong;
+use crate::dashboard::parts::said::on_to;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::{Looks, Seat};
 
@@ -79,7 +80,7 @@ fn ask(seat: &Seat, status: StatusCode, problem: Option<&Problem>) -> HttpRespon
 #[post("/dashboard/you/codes/give-up")]
 pub async fn give_up(posted: Posted<Any>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     match codes::give_up(&api, posted.seat.seated(), posted.fields.text("code").unwrap_or_default()).await {
-        Ok(()) => Ok(see_other("/dashboard/you?said=no-codes")),
+        Ok(()) => Ok(on_to("/dashboard/you", "no-codes")),
         Err(problem) => Ok(ask(&posted.seat, problem.status_code(), Some(&problem))),
     }
 }

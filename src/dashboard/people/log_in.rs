@@ -120,7 +120,7 @@ fn again(problem: &Problem, mut page: HttpResponse) -> HttpResponse {
 #[post("/dashboard/log-out")]
 pub async fn out(posted: Posted<Any>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
     entering::log_out(&api, posted.seat.seated(), posted.seat.tenant()).await?;
-    let mut reply = see_other("/dashboard/log-in?said=logged-out");
+    let mut reply = said::on_to("/dashboard/log-in", "logged-out");
     let cookie = Jar::Dashboard.set(Way::of(&request), None).parse().expect("a cookie is visible ASCII");
     reply.headers_mut().insert(header::SET_COOKIE, cookie);
     Ok(reply)

@@ -13,10 +13,10 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links;
-use crate::dashboard::links::see_other;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::copy;
 use crate::dashboard::parts::field::{Field, wrong};
+use crate::dashboard::parts::said::on_to;
 use crate::dashboard::parts::state::{Meaning, state};
 use crate::dashboard::parts::time;
 use crate::dashboard::posted::{Fields, Posted};
@@ -242,7 +242,7 @@ async fn change(posted: Posted<Peoples>, api: web::Data<Api>, path: web::Path<Id
     match changed.await {
         Ok(user) => {
             let said = if user.role == before.role { "saved" } else { "role" };
-            Ok(see_other(&seat.at(&format!("people/{}?said={said}", links::part(&user.id)))))
+            Ok(on_to(&seat.at(&format!("people/{}", links::part(&user.id))), said))
         }
         Err(problem) => user_page(&api, seat, &path.id, problem.status_code(), Some(&problem)),
     }
@@ -268,7 +268,7 @@ async fn end_sessions(
     path: web::Path<IdAt>,
 ) -> Result<HttpResponse, Away> {
     acts::end_sessions(&api, posted.seat.tenant(), &path.id, None).await?;
-    Ok(see_other(&posted.seat.at(&format!("people/{}?said=sessions", links::part(&path.id)))))
+    Ok(on_to(&posted.seat.at(&format!("people/{}", links::part(&path.id))), "sessions"))
 }
 
 /// Asks before a user is removed.
@@ -294,5 +294,5 @@ async fn remove_page(seat: Looks<Peoples>, api: web::Data<Api>, path: web::Path<
 #[post("/people/{id}/remove")]
 async fn remove(posted: Posted<Peoples>, api: web::Data<Api>, path: web::Path<IdAt>) -> Result<HttpResponse, Away> {
     acts::remove(&api, posted.seat.tenant(), &path.id).await?;
-    Ok(see_other(&posted.seat.at("people?said=removed")))
+    Ok(on_to(&posted.seat.at("people"), "removed"))
 }

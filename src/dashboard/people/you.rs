@@ -14,8 +14,8 @@ use crate::api::people::view::SessionView;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
-use crate::dashboard::links::see_other;
 use crate::dashboard::parts::field::{Field, wrong};
+use crate::dashboard::parts::said::on_to;
 use crate::dashboard::parts::time;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::{Looks, Seat};
@@ -139,7 +139,7 @@ fn browser_of(user_agent: &str) -> &str {
 pub async fn rename(posted: Posted<Any>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     let name = posted.fields.text("name").unwrap_or_default();
     match own::rename(&api, posted.seat.seated(), name).await {
-        Ok(()) => Ok(see_other("/dashboard/you?said=renamed")),
+        Ok(()) => Ok(on_to("/dashboard/you", "renamed")),
         Err(problem) => page(&api, &posted.seat, problem.status_code(), Some(&problem)),
     }
 }
@@ -160,14 +160,14 @@ pub async fn password(posted: Posted<Any>, api: web::Data<Api>, request: HttpReq
 #[post("/dashboard/you/sessions/{id}/end")]
 pub async fn end(posted: Posted<Any>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Away> {
     own::end_sessions(&api, posted.seat.seated(), Some(&id)).await?;
-    Ok(see_other("/dashboard/you?said=sessions"))
+    Ok(on_to("/dashboard/you", "sessions"))
 }
 
 /// Ends all but this one.
 #[post("/dashboard/you/sessions/end-others")]
 pub async fn end_others(posted: Posted<Any>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     own::end_sessions(&api, posted.seat.seated(), None).await?;
-    Ok(see_other("/dashboard/you?said=sessions"))
+    Ok(on_to("/dashboard/you", "sessions"))
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ fn block(block: &Block) -> Markup {
         Block::Note(words) => html! { p.note { (text(words)) } },
         Block::Code { text: code, .. } => copy::command(code),
         Block::Table { caption, head, rows } => html! {
-            div.table {
+            div.table tabindex="0" {
                 table {
                     caption.visually-hidden { (caption) }
                     thead { tr { @for cell in head { th scope="col" { (cell) } } } }

@@ -1,16 +1,21 @@
 //! The audit log of an account: who did what, when, and from where.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError, get, web};
 use maud::{Markup, html};
 
-use crate::api::Api;
 use crate::api::access::auth::Manage;
 use crate::api::audit::{AuditBy, AuditFilter, AuditView, entries};
+use crate::api::http::list::page_of;
+use crate::api::http::page::PageReply;
+use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
-use crate::dashboard::links::{changed, part, value};
-use crate::dashboard::parts::{copy, empty, pager, time};
-use crate::dashboard::reading::{read, window};
+use crate::dashboard::links::{changed, part};
+use crate::dashboard::parts::asked::Asked;
+use crate::dashboard::parts::filter::{self, Filter};
+use crate::dashboard::parts::rows::pages;
+use crate::dashboard::parts::{copy, empty, time};
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::time::UnixMs;
 
@@ -21,33 +26,39 @@ pub fn routes(to: &mut web::ServiceConfig) {
 
 #[get("/audit")]
 async fn list(seat: Looks<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
-    let asked = |name| value(seat.asked(), name);
-    let (action, target, from, to) = (asked("action"), asked("target"), asked("from"), asked("to"));
-    let filter = AuditFilter { action: action.clone(), target: target.clone(), from: from.clone(), to: to.clone() };
-    let rows = entries(&api, seat.tenant(), filter)?;
-    let listed = read(&api, seat.account().number, window(seat.asked())?, rows).await?;
-    let is_filtered = action.is_some() || target.is_some() || from.is_some() || to.is_some();
-    let body = html! {
-        form.filters method="get" action=(seat.at("audit")) {
-            label { "What was done" input type="text" name="action" value=[action] placeholder="webhook.changed" spellcheck="false"; }
-            label { "To the thing of this id" input type="text" name="target" value=[target] spellcheck="false"; }
-            label { "From" input type="text" name="from" value=[from] placeholder="2026-01-15T09:30:00Z" spellcheck="false"; }
-            label { "Before" input type="text" name="to" value=[to] placeholder="2026-01-16T00:00:00Z" spellcheck="false"; }
-            button type="submit" { "Filter" }
-            @if is_filtered { a.button.quiet href=(seat.at("audit")) { "All" } }
-        }
-        @if listed.rows.is_empty() {
-            (empty::empty(if is_filtered { "Nothing was done that is like this." } else { "Nothing was done yet." }, None))
-        } @else { (table(&seat, &listed.rows, api.clock.now())) }
-        (pager::pager(seat.asked(), listed.cursor().as_deref()))
+    let asked = Asked::of(&seat);
+    let found = found(&api, &seat, &asked).await;
+    let problem = found.as_ref().err();
+    let status = problem.map_or(StatusCode::OK, ResponseError::status_code);
+    let field = |name, label, example| Filter { name, label, value: asked.text(name), example, list: "" };
+    let fields = html! {
+        (field("action", "What was done", "webhook.changed").text(problem))
+        (field("target", "To the thing of this id", "").text(problem))
+        (field("from", "From, UTC", "").time(problem))
+        (field("to", "Until, UTC", "").time(problem))
     };
-    Ok(Page::new("Audit", Part::Audit).show(&seat, &body))
+    let nothing = if asked.is_filtered() { "Nothing was done that is like this." } else { "Nothing was done yet." };
+    let body = html! {
+        (filter::form(&fields, &seat.at("audit"), problem))
+        @if let Ok(page) = &found {
+            @if page.data.is_empty() && page.next_cursor.is_none() { (empty::empty(nothing, None)) }
+            @else { (table(&seat, &page.data, api.clock.now())) }
+            (pages(&asked, page))
+        }
+    };
+    Ok(Page::new("Audit", Part::Audit).show_with(status, &seat, &body))
+}
+
+async fn found(api: &web::Data<Api>, seat: &Seat, asked: &Asked) -> Result<PageReply<AuditView>, Problem> {
+    let query = asked.list::<AuditFilter>(&[])?;
+    let rows = entries(api, seat.tenant(), query.filter)?;
+    page_of(api, seat.account().number, query.part, rows).await
 }
 
 fn table(seat: &Seat, rows: &[AuditView], now: UnixMs) -> Markup {
     html! {
         div.table { table {
-            thead { tr { th { "When" } th { "What was done" } th { "To" } th { "Settings" } th { "By" } th { "From" } } }
+            thead { tr { th scope="col" { "When" } th scope="col" { "What was done" } th scope="col" { "To" } th scope="col" { "Settings" } th scope="col" { "By" } th scope="col" { "From" } } }
             tbody { @for row in rows { tr data-row {
                 td { (time::text(Some(&row.at), now)) }
                 td { a href=(changed(seat.asked(), &[("action", Some(row.action.as_str())), ("cursor", None)])) { (row.action) } }
@@ -69,7 +80,7 @@ fn target(seat: &Seat, row: &AuditView) -> Markup {
         _ => None,
     };
     html! {
-        @if let Some(page) = page { a href=(page) title=(row.target) { (copy::short(&row.target)) } (copy::button(&row.target)) }
+        @if let Some(page) = page { (copy::linked_id(&page, &row.target)) }
         @else { (copy::id(&row.target)) }
     }
 }

@@ -14,9 +14,9 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links::part;
-use crate::dashboard::links::see_other;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::field::{Field, wrong};
+use crate::dashboard::parts::said::on_to;
 use crate::dashboard::parts::{copy, empty, pager, time};
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::reading::{read, window};
@@ -60,7 +60,7 @@ async fn list(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpResponse, A
 fn table(seat: &Seat, rows: &[KeyView], now: UnixMs) -> Markup {
     html! {
         div.table { table {
-            thead { tr { th { "Name" } th { "Id" } th { "Scopes" } th { "Made" } th { "Last used" } th { "Expires" } th { span.visually-hidden { "What can be done" } } } }
+            thead { tr { th scope="col" { "Name" } th scope="col" { "Id" } th scope="col" { "Scopes" } th scope="col" { "Made" } th scope="col" { "Last used" } th scope="col" { "Expires" } th scope="col" { span.visually-hidden { "What can be done" } } } }
             tbody { @for row in rows { tr data-row {
                 td.wide dir="auto" { @if let Some(name) = &row.name { (name) } @else { span.none { "without a name" } } }
                 td { (copy::id(&row.id)) }
@@ -183,7 +183,7 @@ async fn revoke(
 ) -> Result<HttpResponse, Away> {
     let seat = posted.seat;
     operations::revoke_key(&api, seat.tenant(), seat.account().number, &path.1).await?;
-    Ok(see_other(&seat.at("keys?said=revoked")))
+    Ok(on_to(&seat.at("keys"), "revoked"))
 }
 
 #[cfg(test)]

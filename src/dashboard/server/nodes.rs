@@ -120,7 +120,7 @@ fn threads(threads: &[ThreadBusy]) -> Markup {
     html! {
         h2 { "Threads" }
         div.table tabindex="0" { table {
-            thead { tr { th { "Thread" } th { "At one thing for" } } }
+            thead { tr { th scope="col" { "Thread" } th scope="col" { "At one thing for" } } }
             tbody { @for thread in threads { tr {
                 td { (thread.name) }
                 td { @match thread.busy_ms {

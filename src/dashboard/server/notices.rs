@@ -14,10 +14,11 @@ use crate::api::http::problem::Problem;
 use crate::api::masking::own_url;
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
-use crate::dashboard::links::{of_account, part};
+use crate::dashboard::links::{of_account, part, with_query};
 use crate::dashboard::parts::state::{Meaning, of_delivery, state};
-use crate::dashboard::parts::{copy, time};
+use crate::dashboard::parts::{command, copy, time};
 use crate::dashboard::seat::{Looks, Seat};
+use crate::domain::ability::Ability;
 use crate::domain::account::{OPERATOR_ACCOUNT, Scope};
 use crate::domain::notice::{self, HEARERS_MAX, kind_of};
 use crate::domain::time::UnixMs;
@@ -55,8 +56,8 @@ async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> R
         }
         (kinds())
     };
-    let new = seat.at("webhooks/new");
-    let acts = html! { @if seat.may(Scope::Manage) { a.button.main href=(new) { "New webhook" } } };
+    let new = with_query(&seat.at("webhooks/new"), [("notices.on", (!is_operators).then_some("on"))]);
+    let acts = html! { @if seat.can(Ability::Manage) { a.button.main href=(new) { "New webhook" } } };
     Ok(Page { acts, ..Page::new("Notices", Part::Notices) }.show(&seat, &body))
 }
 
@@ -83,12 +84,8 @@ fn hearers(api: &Api, tenant: &Tenant) -> Result<Vec<Hearer>, Problem> {
 }
 
 fn nobody(seat: &Seat, origin: &str) -> Markup {
-    let id = &seat.account().id;
-    let command = format!(
-        "curl -sS {origin}/api/v1/webhooks -H \"Authorization: Bearer $HOOKWHEEL_KEY\" -H \"Hookwheel-Account: {id}\" \\\n  \
-         -H \"Content-Type: application/json\" \\\n  \
-         -d '{{\"url\":\"https://example.com/notices\",\"events\":[\"*\"],\"notices\":{{\"quiet_seconds\":300}}}}'"
-    );
+    let body = r#"{"url":"https://example.com/notices","events":["*"],"notices":{"quiet_seconds":300}}"#;
+    let command = command::post(seat, origin, "webhooks", body);
     html! {
         div.empty {
             p { "Nobody is told: what goes wrong is only a line in the server's log. Make a webhook that hears notices, in a chat, at a \
@@ -102,7 +99,7 @@ fn table(seat: &Seat, hearers: &[Hearer]) -> Markup {
     html! {
         h2 { "Who is told" }
         div.table { table {
-            thead { tr { th { "Webhook" } th { "Where" } th { "Which notices" } th { "Quiet time" } th { "Status" } } }
+            thead { tr { th scope="col" { "Webhook" } th scope="col" { "Where" } th scope="col" { "Which notices" } th scope="col" { "Quiet time" } th scope="col" { "Status" } } }
             tbody { @for Hearer { webhook, url, .. } in hearers {
                 @let page = seat.at(&format!("webhooks/{}", part(&webhook.id.to_string())));
                 tr data-href=(page) {
@@ -134,7 +131,7 @@ fn told(seat: &Seat, hearers: &[Hearer], now: UnixMs) -> Markup {
         h2 { "Told lately" }
         @if all.is_empty() { p { "Nothing yet, which is good news." } } @else {
             div.table { table {
-                thead { tr { th { "When" } th { "What" } th { "To whom" } th { "Delivery" } } }
+                thead { tr { th scope="col" { "When" } th scope="col" { "What" } th scope="col" { "To whom" } th scope="col" { "Delivery" } } }
                 tbody { @for (row, hearer) in all {
                     @let page = seat.at(&format!("deliveries/{}", part(&row.id)));
                     tr data-href=(page) {
@@ -154,7 +151,7 @@ fn kinds() -> Markup {
     html! {
         h2 { "Which there are" }
         div.table tabindex="0" { table {
-            thead { tr { th { "Notice" } th { "What happened" } th { "What to do" } } }
+            thead { tr { th scope="col" { "Notice" } th scope="col" { "What happened" } th scope="col" { "What to do" } } }
             tbody { @for word in notice::words() {
                 @let kind = kind_of(word);
                 tr { td { code { (kind.word) } } td { (kind.title) } td.wide { (kind.remedy) } }

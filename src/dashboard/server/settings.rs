@@ -29,7 +29,7 @@ async fn show(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpResponse, A
     let body = html! {
         p { "What the configuration file and the environment have made of each setting: " (changed) " of "
             (api.settings.knobs.len()) " are not as they are by default. A change needs a restart. "
-            a href="/docs" { "The guide" } " says what each does." }
+            a href="/docs/guide/configuration" { "The guide" } " says what each does." }
         (filters(&seat, text.as_deref(), only_changed))
         @if knobs.is_empty() { (empty::empty("No setting is like this.", None)) }
         @for section in sections(&knobs) { (table(section)) }
@@ -64,7 +64,7 @@ fn table(knobs: &[&Knob]) -> Markup {
     html! {
         @if let Some(first) = knobs.first() { h2 #(section_of(first)) { "[" (section_of(first)) "]" } }
         div.table tabindex="0" { table {
-            thead { tr { th { "Setting" } th { "Value" } th { "Default" } th { span.visually-hidden { "Whether it was changed" } } } }
+            thead { tr { th scope="col" { "Setting" } th scope="col" { "Value" } th scope="col" { "Default" } th scope="col" { span.visually-hidden { "Whether it was changed" } } } }
             tbody { @for knob in knobs {
                 tr.changed[is_changed(knob)] {
                     td { code { (knob.name) } }

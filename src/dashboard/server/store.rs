@@ -11,9 +11,9 @@ use crate::api::retention_clock::{RetentionClock, let_go_on, retention_clock};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
-use crate::dashboard::links::see_other;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::gauge::gauge;
+use crate::dashboard::parts::said::on_to;
 use crate::dashboard::parts::state::{Meaning, state};
 use crate::dashboard::parts::{amount, copy, time};
 use crate::dashboard::posted::Posted;
@@ -92,7 +92,7 @@ fn trees(amounts: &[(&'static str, Amount)]) -> Markup {
         h2 { "What there is" }
         @if amounts.is_empty() { p { "It is counted while all rows are looked at after the start: soon it is known." } } @else {
             div.table tabindex="0" { table {
-                thead { tr { th { "Tree" } th.number { "Rows" } th.number { "Bytes" } } }
+                thead { tr { th scope="col" { "Tree" } th.number scope="col" { "Rows" } th.number scope="col" { "Bytes" } } }
                 tbody { @for (tree, amount) in amounts { tr {
                     td { code { (tree) } } td.number { (amount::count(amount.rows)) } td.number { (amount::bytes(amount.bytes)) }
                 } } }
@@ -142,12 +142,18 @@ fn growth(growth: Option<Growth>) -> Markup {
 }
 
 fn retention(api: &Api) -> Markup {
-    let value =
-        |name: &str| api.settings.knobs.iter().find(|knob| knob.name == name).map(|knob| knob.value.to_string());
+    let value = |name: &str| {
+        let knob = api.settings.knobs.iter().find(|knob| knob.name == name)?;
+        Some(match knob.value.as_u64() {
+            Some(bytes) if name.contains("bytes") => amount::bytes(bytes),
+            Some(number) => amount::count(number),
+            None => knob.value.to_string(),
+        })
+    };
     html! {
         h2 { "Retention" }
         div.table tabindex="0" { table {
-            thead { tr { th { "Setting" } th.number { "Value" } th { "What it says" } } }
+            thead { tr { th scope="col" { "Setting" } th.number scope="col" { "Value" } th scope="col" { "What it says" } } }
             tbody { @for (name, words) in RETENTION { @if let Some(value) = value(name) {
                 tr { td { code { (name) } } td.number { (value) } td.wide { (words) } }
             } } }
@@ -202,7 +208,7 @@ fn seals(seat: &Seat, keys: &MasterKeysView, disk: &Disk) -> Markup {
         h2 { "Master keys" }
         p { "They stand in " code { (disk.master_keys) } ". A mark tells nothing of its key." }
         div.table tabindex="0" { table {
-            thead { tr { th { "Mark" } th { span.visually-hidden { "What it does" } } th.number { "Records that it has sealed" } } }
+            thead { tr { th scope="col" { "Mark" } th scope="col" { span.visually-hidden { "What it does" } } th.number scope="col" { "Records that it has sealed" } } }
             tbody { @for mark in &keys.known { tr {
                 td { code { (mark) } }
                 td { @if *mark == keys.current { (state(Meaning::Well, "seals")) } @else if sealed(mark) > 0 { (state(Meaning::Waiting, "opens")) }
@@ -236,11 +242,11 @@ async fn ask_trust(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpRespon
 #[post("/dashboard/server/store/trust-clock")]
 async fn trust(posted: Posted<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     let_go_on(&api, posted.seat.tenant()).await?;
-    Ok(see_other(&posted.seat.at_server("store?said=saved")))
+    Ok(on_to(&posted.seat.at_server("store"), "saved"))
 }
 
 #[post("/dashboard/server/store/master-keys")]
 async fn reload(posted: Posted<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     read_again(&api, posted.seat.tenant()).await?;
-    Ok(see_other(&posted.seat.at_server("store?said=read-again")))
+    Ok(on_to(&posted.seat.at_server("store"), "read-again"))
 }

@@ -11,6 +11,7 @@ use crate::api::webhooks::steering::PauseInput;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
+use crate::dashboard::parts::said::on_to;
 use crate::dashboard::parts::state::{Meaning, of_status, state};
 use crate::dashboard::posted::{Fields, Posted};
 use crate::domain::{Invalid, time};
@@ -38,7 +39,7 @@ pub async fn steer(
         _ => return Err(Problem::not_found("page").into()),
     };
     done?;
-    Ok(ways::on_to(&ways::of(seat, id), said))
+    Ok(on_to(&ways::of(seat, id), said))
 }
 
 /// For how long, or until when: a browser's field has a time without a zone, which is in UTC here.
@@ -60,14 +61,14 @@ pub async fn disable(
 ) -> Result<HttpResponse, Away> {
     let reason = posted.fields.text("reason").map(String::from);
     reach(&api, posted.seat.tenant()).disable(&of.id, reason).await?;
-    Ok(ways::on_to(&ways::of(&posted.seat, &of.id), "disabled"))
+    Ok(on_to(&ways::of(&posted.seat, &of.id), "disabled"))
 }
 
 /// Asks its endpoint again whether it wants deliveries.
 #[post("/webhooks/{id}/verify")]
 pub async fn verify(posted: Posted<Tests>, api: web::Data<Api>, of: web::Path<ways::Of>) -> Result<HttpResponse, Away> {
     reach(&api, posted.seat.tenant()).verify(&of.id).await?;
-    Ok(ways::on_to(&ways::of(&posted.seat, &of.id), "asked"))
+    Ok(on_to(&ways::of(&posted.seat, &of.id), "asked"))
 }
 
 /// Calls its endpoint to see how it is, and shows what was found.

@@ -14,6 +14,7 @@ use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links;
 use crate::dashboard::parts::amount;
 use crate::dashboard::parts::confirm::Confirm;
+use crate::dashboard::parts::said::on_to;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::Looks;
 use crate::domain::job::{Bulk, JobKind, Source};
@@ -50,7 +51,7 @@ pub async fn delete(
     of: web::Path<ways::Of>,
 ) -> Result<HttpResponse, Away> {
     reach(&api, posted.seat.tenant()).delete(&of.id).await?;
-    Ok(ways::on_to(&posted.seat.at("webhooks"), "deleted"))
+    Ok(on_to(&posted.seat.at("webhooks"), "deleted"))
 }
 
 #[get("/webhooks/{id}/cancel")]
@@ -86,5 +87,5 @@ pub async fn cancel(
     let bulk =
         Bulk { account: webhook.account, kind: JobKind::Discard, source, event_type: None, from: None, to: None };
     let job = start(&api, tenant, bulk, 0, None).await?;
-    Ok(ways::on_to(&seat.at(&format!("jobs/{}", links::part(&job.id))), "started"))
+    Ok(on_to(&seat.at(&format!("jobs/{}", links::part(&job.id))), "started"))
 }

@@ -22,6 +22,7 @@ use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links;
 use crate::dashboard::parts::copy;
+use crate::dashboard::parts::said::on_to;
 use crate::dashboard::posted::{Fields, Posted};
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::ability::Ability;
@@ -32,7 +33,7 @@ const BEFORE: &str = "before";
 
 #[get("/webhooks/new")]
 pub async fn new(seat: Looks<Manage>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
-    let asked = ways::asked(&seat);
+    let asked = Fields::asked(seat.asked());
     let before = Sheet::blank(&seat.account().dialect);
     let sheet = written(&seat, &asked, &before);
     Ok(Form { seat: &seat, api: &api, sheet, before, id: None }.show(StatusCode::OK, None))
@@ -79,7 +80,7 @@ pub async fn save(posted: Posted<Manage>, api: web::Data<Api>, of: web::Path<way
         Err(problem) => Err(problem),
     };
     match saved {
-        Ok((_, warnings)) if warnings.is_empty() => Ok(ways::on_to(&ways::of(seat, &id), "saved")),
+        Ok((_, warnings)) if warnings.is_empty() => Ok(on_to(&ways::of(seat, &id), "saved")),
         Ok((webhook, warnings)) => Ok(done(seat, "Webhook changed", &reach.view(&webhook)?, &warnings)),
         Err(problem) => Form { seat, api: &api, sheet: sheet.without_secrets(), before, id: Some(id) }.refuse(problem),
     }

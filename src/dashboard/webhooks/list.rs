@@ -1,7 +1,8 @@
 //! The list of webhooks: how each stands, and what its last 24 hours came to. What stays true: what filters is the API's own, and the
 //! address says all of it.
 
-use actix_web::{HttpRequest, HttpResponse, get, web};
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, ResponseError, get, web};
 use maud::{Markup, html};
 
 use super::rows::{Row, rows};
@@ -14,13 +15,14 @@ use crate::api::webhooks::filter::WebhooksFilter;
 use crate::api::webhooks::listing;
 use crate::api::webhooks::sick::EXAMINED_MAX;
 use crate::api::webhooks::view::WebhookView;
-use crate::api::{ACCOUNT_HEADER, Api, Problem};
+use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::deliveries::explained::outcome_word;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links;
+use crate::dashboard::parts::filter::Filter;
 use crate::dashboard::parts::state::{of_status, state};
-use crate::dashboard::parts::{amount, chart, empty, pager, time};
+use crate::dashboard::parts::{amount, chart, command, empty, pager, tick, time};
 use crate::dashboard::posted::Fields;
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::ability::Ability;
@@ -30,6 +32,9 @@ use crate::domain::time::UnixMs;
 const ROWS: usize = 25;
 /// Types of one webhook that a row shows.
 const TYPES_SHOWN: usize = 3;
+/// States by the API's names, and what they are called.
+const STATES: [(&str, &str); 4] =
+    [("active", "enabled"), ("paused", "paused"), ("disabled", "disabled"), ("unverified", "not verified")];
 /// What filters.
 const FILTERS: [&str; 7] = ["text", "status", "event_type", "dialect", "tag", "uid", "channel"];
 
@@ -44,7 +49,7 @@ struct Listed {
 
 #[get("/webhooks")]
 pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
-    let asked = ways::asked(&seat);
+    let asked = Fields::asked(seat.asked());
     let (listed, problem) = match listed(&seat, &api, &asked).await {
         Ok(listed) => (listed, None),
         Err(problem) => {
@@ -64,6 +69,7 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) 
         @else { (table(&seat, &rows, now)) }
         (pager::pager(seat.asked(), listed.next.as_deref()))
     };
+    let status = problem.as_ref().map_or(StatusCode::OK, ResponseError::status_code);
     let title = match problem {
         Some(_) => "Webhooks".to_owned(),
         None => format!(
@@ -75,7 +81,7 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) 
     let acts = html! {
         @if seat.can(Ability::Manage) { a.button.main href=(seat.at("webhooks/new")) { "New webhook" } }
     };
-    Ok(Page { acts, ..Page::new(&title, Part::Webhooks) }.show(&seat, &body))
+    Ok(Page { acts, ..Page::new(&title, Part::Webhooks) }.show_with(status, &seat, &body))
 }
 
 async fn listed(seat: &Seat, api: &web::Data<Api>, asked: &Fields) -> Result<Listed, Problem> {
@@ -112,33 +118,31 @@ async fn listed(seat: &Seat, api: &web::Data<Api>, asked: &Fields) -> Result<Lis
 }
 
 fn filters(seat: &Seat, api: &Api, asked: &Fields, problem: Option<&Problem>) -> Markup {
-    let value = |name: &str| asked.text(name).unwrap_or_default().to_owned();
+    let field = |name, label, example| Filter {
+        name,
+        label,
+        example,
+        value: asked.text(name).unwrap_or_default(),
+        ..Filter::default()
+    };
     let dialects: Vec<String> = {
         let registry = api.store.registry();
         registry.dialects_of(seat.account().number).map(String::from).collect()
     };
+    let contracts: Vec<(&str, &str)> = dialects.iter().map(|name| (name.as_str(), name.as_str())).collect();
     let is_filtered = FILTERS.iter().any(|name| asked.text(name).is_some());
     let first = |word: Option<&str>| links::changed(seat.asked(), &[("first", word), ("cursor", None), ("said", None)]);
     let is_sick_first = asked.text("first") == Some("sick");
     html! {
         form.filters method="get" action=(seat.at("webhooks")) {
             @if is_sick_first { input type="hidden" name="first" value="sick"; }
-            label { "Name, URL, id" input type="search" name="text" value=(value("text")) spellcheck="false"; }
-            label { "State" select name="status" {
-                @for (word, called) in [("", "any"), ("active", "enabled"), ("paused", "paused"), ("disabled", "disabled"), ("unverified", "not verified")] {
-                    option value=(word) selected[value("status") == word] { (called) }
-                }
-            } }
-            label { "Wants the type" input name="event_type" value=(value("event_type")) placeholder="task.created" spellcheck="false"; }
-            @if dialects.len() > 1 || asked.text("dialect").is_some() {
-                label { "Contract" select name="dialect" {
-                    option value="" { "any" }
-                    @for name in &dialects { option value=(name) selected[value("dialect") == *name] { (name) } }
-                } }
-            }
-            label { "Tag" input name="tag" value=(value("tag")) spellcheck="false"; }
-            label { "Channel" input name="channel" value=(value("channel")) spellcheck="false"; }
-            label { "Your own id" input name="uid" value=(value("uid")) spellcheck="false"; }
+            (field("text", "Name, URL, id", "").text(problem))
+            (field("status", "State", "").choice(&STATES))
+            (field("event_type", "Wants the type", "task.created").text(problem))
+            @if dialects.len() > 1 || asked.text("dialect").is_some() { (field("dialect", "Contract", "").choice(&contracts)) }
+            (field("tag", "Tag", "").text(problem))
+            (field("channel", "Channel", "").text(problem))
+            (field("uid", "Your own id", "").text(problem))
             button type="submit" { "Filter" }
             @if is_filtered { a.button.quiet href=(seat.at("webhooks")) { "Clear" } }
         }
@@ -155,14 +159,7 @@ fn nothing(seat: &Seat, asked: &Fields, base: &str) -> Markup {
         return empty::empty("No webhook is like that. Clear the filter to see all.", None);
     }
     let words = "No webhook yet. A webhook is a URL that is told what happens: make one, and send it a test event.";
-    let account = match seat.is_operator() {
-        true => format!(" \\\n  -H '{ACCOUNT_HEADER}: {}'", seat.account().id),
-        false => String::new(),
-    };
-    let command = format!(
-        "curl {base}/api/v1/webhooks \\\n  -H \"Authorization: Bearer $HOOKWHEEL_KEY\"{account} \\\n  \
-         -d '{{\"url\": \"https://example.com/webhooks\", \"events\": [\"*\"]}}'"
-    );
+    let command = command::webhook(seat, base);
     empty::empty(words, (!seat.is_portal()).then_some(&command))
 }
 
@@ -181,7 +178,7 @@ fn table(seat: &Seat, rows: &[Row], now: UnixMs) -> Markup {
         div.table {
             table {
                 thead { tr {
-                    @if may_steer { th scope="col" { input type="checkbox" aria-label="Tick all"; } }
+                    @if may_steer { (tick::all()) }
                     th scope="col" { "State" }
                     th scope="col" { "Webhook" }
                     th scope="col" { "Event types" }

@@ -15,6 +15,7 @@ use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::parts::amount;
 use crate::dashboard::parts::confirm::Confirm;
+use crate::dashboard::parts::said::on_to;
 use crate::dashboard::posted::Posted;
 use crate::domain::Invalid;
 use crate::domain::ability::Ability;
@@ -100,7 +101,7 @@ pub async fn ticked(posted: Posted<Steers>, api: web::Data<Api>) -> Result<HttpR
     let refused: Vec<(&str, &Problem)> =
         done.iter().filter_map(|(id, result)| result.as_ref().err().map(|problem| (*id, problem))).collect();
     if refused.is_empty() {
-        return Ok(ways::on_to(&seat.at("webhooks"), "done-ticked"));
+        return Ok(on_to(&seat.at("webhooks"), "done-ticked"));
     }
     let body = html! {
         p.note {

@@ -11,50 +11,18 @@ use crate::api::stats::view::StatsView;
 use crate::api::webhooks::reach::reach;
 use crate::api::{Api, Problem};
 use crate::dashboard::parts::chart::Step;
+use crate::dashboard::parts::range::Range;
 use crate::dashboard::seat::Seat;
 use crate::domain::job::{Bulk, JobKind, Source};
 use crate::domain::rate_limit::Allowance;
-use crate::domain::stats::{Series, Span, Step as Each};
-use crate::domain::time::{DAY_MS, UnixMs};
+use crate::domain::stats::Series;
+use crate::domain::time::UnixMs;
 use crate::domain::webhook::{Status, Webhook};
 
 /// Deliveries that are shown.
 const RECENT_MAX: usize = 20;
 /// Dead letters that are counted.
 pub const DEAD_COUNTED_MAX: usize = 100;
-
-/// How long back its statistics go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Range {
-    /// 24 hours, by hour.
-    Day,
-    /// 7 days, by hour.
-    Week,
-    /// 30 days, by day.
-    Month,
-}
-
-impl Range {
-    /// All, as the address says them and as they are called.
-    pub const ALL: [(Self, &'static str, &'static str); 3] =
-        [(Self::Day, "24h", "24 hours"), (Self::Week, "7d", "7 days"), (Self::Month, "30d", "30 days")];
-
-    /// What the address says; a day if it says nothing that is known.
-    pub fn read(word: Option<&str>) -> Self {
-        Self::ALL.iter().find(|(_, known, _)| word == Some(*known)).map_or(Self::Day, |(range, ..)| *range)
-    }
-
-    fn span(self, now: UnixMs) -> Result<Span, Problem> {
-        let (step, days) = match self {
-            Self::Day => (Each::Hour, 1),
-            Self::Week => (Each::Hour, 7),
-            Self::Month => (Each::Day, 30),
-        };
-        // The step that `now` lies in is the last, so that there are whole days of them.
-        let from = (step.start_of(now) + step.ms()).saturating_sub(days * DAY_MS);
-        Span::new(Some(step), Some(from), None, now).map_err(|_| Problem::internal("a range that is none"))
-    }
-}
 
 /// What is known of it.
 pub struct Outlook {
@@ -117,22 +85,5 @@ impl Outlook {
             rate: pace.map(|limit| api.outbound.left(number, limit)),
             today: per_day.map(|limit| (limit.saturating_sub(made), limit)),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_have_whole_steps_up_to_now() {
-        let now = 20_000 * DAY_MS + 5 * 3_600_000 + 7;
-        let points = |range: Range| range.span(now).expect("a span").starts().count();
-        assert_eq!([Range::Day, Range::Week, Range::Month].map(points), [24, 7 * 24, 30]);
-        assert!(Range::ALL.iter().all(|(range, ..)| range.span(now).expect("a span").point_of(now).is_some()));
-        assert_eq!(
-            (Range::read(Some("7d")), Range::read(Some("x")), Range::read(None)),
-            (Range::Week, Range::Day, Range::Day)
-        );
     }
 }

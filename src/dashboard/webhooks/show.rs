@@ -4,7 +4,7 @@
 use actix_web::{HttpResponse, get, web};
 use maud::{Markup, html};
 
-use super::outlook::{DEAD_COUNTED_MAX, Outlook, Range};
+use super::outlook::{DEAD_COUNTED_MAX, Outlook};
 use super::standing::{Known, sentence, waits_for, word};
 use super::{buttons, limits, settings, ways};
 use crate::api::Api;
@@ -13,8 +13,11 @@ use crate::api::webhooks::reach::reach;
 use crate::api::webhooks::routes::alone;
 use crate::api::webhooks::view::WebhookView;
 use crate::dashboard::away::Away;
+use crate::dashboard::deliveries::explained::failures;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links;
+use crate::dashboard::parts::figure::{Figure, figures};
+use crate::dashboard::parts::range::Range;
 use crate::dashboard::parts::state::{of_delivery, of_status, state};
 use crate::dashboard::parts::{amount, chart, copy, empty, time};
 use crate::dashboard::seat::{Looks, Seat};
@@ -27,7 +30,7 @@ const REFRESH_SECONDS: u32 = 15;
 #[get("/webhooks/{id}")]
 pub async fn show(seat: Looks<Read>, api: web::Data<Api>, of: web::Path<ways::Of>) -> Result<HttpResponse, Away> {
     let webhook = reach(&api, seat.tenant()).webhook(&of.id)?;
-    let range = Range::read(ways::asked(&seat).text("range"));
+    let range = Range::of(seat.asked());
     let outlook = Outlook::of(&api, &seat, &webhook, range).await?;
     let shown = alone(&api, seat.tenant(), &webhook.id.to_string()).await?;
     let dialect = api.dialects.now().get(&webhook.dialect).cloned();
@@ -91,27 +94,34 @@ impl Scene<'_> {
         let (dead, more) = self.outlook.dead;
         let dead = if more { format!("{DEAD_COUNTED_MAX}+") } else { dead.to_string() };
         let dead_letters = links::with_query(&self.seat.at("dead-letters"), [("webhook", Some(webhook.id.as_str()))]);
-        let open = amount::count(webhook.open);
-        let held = is_held.then_some("held");
-        html! {
-            div.figures {
-                a.figure href=(deliveries(held)) { span.is { (open) } span.of { @if is_held { "held" } @else { "waiting or out" } } }
-                div.figure {
-                    span.is { @match self.outlook.next_at { Some(at) => (time::at(at, self.now)), None => span.none { "–" } } }
-                    span.of { "next retry due" }
-                }
-                a.figure href=(deliveries(None)) {
-                    span.is { (amount::share(total.succeeded, total.attempts)) }
-                    span.of { "of " (amount::of(total.attempts, "attempt", "attempts")) " succeeded" }
-                }
-                div.figure {
-                    span.is { @match &total.response_time_ms { Some(times) => { (times.p50) " / " (times.p95) " / " (times.p99) " ms" }, None => span.none { "–" } } }
-                    span.of { "answers: p50 / p95 / p99" }
-                }
-                a.figure href=(dead_letters) { span.is { (dead) } span.of { "dead letters" } }
-                a.figure href=(deliveries(Some("dead"))) { span.is { (amount::count(webhook.dead)) } span.of { "used up their retries, ever" } }
-            }
-        }
+        let states = if is_held { "held" } else { "waiting or out" };
+        let next = self.outlook.next_at.map_or_else(none, |at| time::at(at, self.now));
+        let times = total.response_time_ms.as_ref();
+        let tail = times.map_or_else(
+            || "no answer yet".into(),
+            |times| format!("half of the answers; p95 {}, p99 {}", took(times.p95), took(times.p99)),
+        );
+        let half = times.map_or_else(none, |times| html! { (took(times.p50)) });
+        let ever = format!("{} ever used up their retries", amount::count(webhook.dead));
+        let from = [("from", Some(self.outlook.stats.from.as_str()))];
+        let succeeded = links::with_query(&deliveries(Some("succeeded")), from);
+        figures(&[
+            figure(
+                "Open",
+                html! { (amount::count(webhook.open)) },
+                states.into(),
+                deliveries(is_held.then_some("held")),
+            ),
+            figure("Next retry", next, "when it is due".into(), deliveries(Some("scheduled"))),
+            figure(
+                "Success rate",
+                html! { (amount::share(total.succeeded, total.attempts)) },
+                format!("of {}", amount::of(total.attempts, "attempt", "attempts")),
+                succeeded.clone(),
+            ),
+            figure("Response time", half, tail, succeeded),
+            figure("Dead letters", html! { (dead) }, ever, dead_letters),
+        ])
     }
 
     /// What is out, and what the next one waits for.
@@ -145,20 +155,15 @@ impl Scene<'_> {
 
     fn chart(&self) -> Markup {
         let total = &self.outlook.stats.total;
-        let address = |word: &str| links::changed(self.seat.asked(), &[("range", Some(word)), ("said", None)]);
-        let called = Range::ALL.iter().find(|(range, ..)| *range == self.range).map_or("", |(_, _, called)| called);
-        let words = format!("{} attempts in {called}, {} of them no success", total.attempts, total.failed);
+        let (attempts, failed) = (amount::of(total.attempts, "attempt", "attempts"), amount::count(total.failed));
+        let words = format!("{attempts} in the last {}, {failed} of them no success", self.range.long());
         html! {
             section.over-time {
                 h2 { "Attempts" }
-                p.ranges {
-                    @for (range, word, called) in Range::ALL {
-                        a href=(address(word)) aria-current=[(range == self.range).then_some("true")] { (called) }
-                    }
-                }
+                (self.range.choice(self.seat))
                 (chart::wide(&self.outlook.steps, &words))
                 p.legend { (words) "."
-                    @for (kind, count) in &total.failed_by_kind { " " (kind) ": " (amount::count(*count)) "." }
+                    @if let Some(words) = failures(&total.failed_by_kind) { " " (words) }
                     @if total.rate_limited > 0 { " " (amount::count(total.rate_limited)) " waited for the rate limit." }
                 }
             }
@@ -209,4 +214,16 @@ impl Scene<'_> {
             }
         }
     }
+}
+
+fn figure(label: &str, is: Markup, of: String, href: String) -> Figure<'_> {
+    Figure { label, is, of, href }
+}
+
+fn took(ms: u32) -> String {
+    amount::took(ms.into())
+}
+
+fn none() -> Markup {
+    html! { span.none { "–" } }
 }

@@ -38,7 +38,7 @@ struct Sent {
 #[get("/webhooks/{id}/test")]
 pub async fn ask(seat: Looks<Tests>, api: web::Data<Api>, of: web::Path<ways::Of>) -> Result<HttpResponse, Away> {
     let webhook = reach(&api, seat.tenant()).with_endpoint(&of.id)?;
-    let fields = ways::asked(&seat);
+    let fields = Fields::asked(seat.asked());
     Ok(page(&seat, &api, &webhook, StatusCode::OK, &fields, None, None))
 }
 

@@ -74,7 +74,8 @@
   const load = async () => {
     pages ??= fetch(form.dataset.index)
       .then((reply) => reply.json())
-      .then((index) => index.pages.map((page) => ({ ...page, title: words(page.t), heads: page.h.map(([id, text]) => ({ id, text, words: words(text) })), words: page.w.split(" ") })));
+      .then((index) => index.pages.map((page) => ({ ...page, title: words(page.t), heads: page.h.map(([id, text]) => ({ id, text, words: words(text) })), words: page.w.split(" ") })))
+      .catch(() => { pages = undefined; }); // Not now: the form still asks the server.
     return pages;
   };
   const weight = (page, word) => {
@@ -90,7 +91,9 @@
       return;
     }
     const found = [];
-    for (const page of await load()) {
+    const all = await load();
+    if (!all) return;
+    for (const page of all) {
       const each = asked.map((word) => weight(page, word));
       if (each.every(Boolean)) found.push({ page, sum: each.reduce((a, b) => a + b), head: page.heads.find((head) => asked.every((word) => begins(head.words, word))) });
     }

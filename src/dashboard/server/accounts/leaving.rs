@@ -10,10 +10,10 @@ use crate::api::accounts::usage::usage;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
-use crate::dashboard::links::see_other;
-use crate::dashboard::links::{of_account, part, with_query};
+use crate::dashboard::links::{of_account, part};
 use crate::dashboard::parts::amount;
 use crate::dashboard::parts::confirm::Confirm;
+use crate::dashboard::parts::said::on_to;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::Looks;
 use crate::domain::account::DEFAULT_ACCOUNT;
@@ -45,5 +45,5 @@ pub async fn delete(posted: Posted<Admin>, api: web::Data<Api>, id: web::Path<St
     let job = operations::delete(&api, posted.seat.tenant(), &id).await?;
     // The job belongs to the account that is there from the start.
     let page = of_account(DEFAULT_ACCOUNT, &format!("jobs/{}", part(&job.id)));
-    Ok(see_other(&with_query(&page, [("said", Some("started"))])))
+    Ok(on_to(&page, "started"))
 }

@@ -68,8 +68,8 @@ fn table(seat: &Seat, rows: &[AccountSummary], now: UnixMs) -> Markup {
     html! {
         div.table { table {
             thead { tr {
-                th { "Account" } th { "Name" } th.number { "Webhooks" } th.number { "Keys" } th.number { "Events today" }
-                th.number { "Kept" } th { "Contract" } th { "Tags" } th { "Made" }
+                th scope="col" { "Account" } th scope="col" { "Name" } th.number scope="col" { "Webhooks" } th.number scope="col" { "Keys" } th.number scope="col" { "Events today" }
+                th.number scope="col" { "Kept" } th scope="col" { "Contract" } th scope="col" { "Tags" } th scope="col" { "Made" }
             } }
             tbody { @for row in rows { (line(seat, row, now)) } }
         } }

@@ -10,7 +10,7 @@ use crate::api::accounts::usage::{UsageView, Used, usage};
 use crate::api::accounts::view::{AccountView, account_view};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
-use crate::dashboard::links::{of_account, part, with_query};
+use crate::dashboard::links::{docs_of, of_account, part, with_query};
 use crate::dashboard::parts::gauge::gauge;
 use crate::dashboard::parts::{amount, copy, time};
 use crate::dashboard::seat::{Looks, Seat};
@@ -48,7 +48,7 @@ fn facts(seat: &Seat, view: &AccountView, now: UnixMs) -> Markup {
         dl.facts {
             dt { "Id" } dd { (copy::text(&view.id)) }
             dt { "Name" } dd dir="auto" { (view.name) }
-            dt { "Contract" } dd { a href={ "/docs/webhooks/" (part(&view.dialect)) } { (view.dialect) }
+            dt { "Contract" } dd { a href=(docs_of(&view.dialect)) { (view.dialect) }
                 ": what its webhooks speak where they do not say" }
             dt { "Validation" } dd { (view.validation.word()) ": what is done with data that does not fit its type's schema" }
             dt { "Tags" } dd {
@@ -86,7 +86,7 @@ fn usage_table(view: &AccountView, used: &UsageView, now: UnixMs) -> Markup {
     html! {
         h2 { "What it has used" }
         div.table { table {
-            thead { tr { th { "Of" } th.number { "Used" } th.number { "Limit" } th { span.visually-hidden { "Share" } } th { "Set by" } } }
+            thead { tr { th scope="col" { "Of" } th.number scope="col" { "Used" } th.number scope="col" { "Limit" } th scope="col" { span.visually-hidden { "Share" } } th scope="col" { "Set by" } } }
             tbody { @for row in &rows { (quota(view, row)) } }
         } }
         p.hint { "The day ends " (time::text(Some(&used.day_ends_at), now)) ", UTC. Of what is kept beyond its limits the oldest goes; \
@@ -114,6 +114,6 @@ fn export(seat: &Seat, view: &AccountView) -> Markup {
         h2 { "Export" }
         p { "Everything of it as NDJSON, one object a line: webhooks without their secrets, events with their data, deliveries with all \
              attempts, the audit log." }
-        form method="post" action=(of_account(&view.id, "export")) { (token(seat)) button type="submit" { "Export" } }
+        form method="post" data-file action=(of_account(&view.id, "export")) { (token(seat)) button type="submit" { "Export" } }
     }
 }

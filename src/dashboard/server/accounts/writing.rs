@@ -12,7 +12,7 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links::part;
-use crate::dashboard::links::see_other;
+use crate::dashboard::parts::said::on_to;
 use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::account::Account;
@@ -31,7 +31,7 @@ pub async fn create(posted: Posted<Admin>, api: web::Data<Api>) -> Result<HttpRe
         Err(problem) => Err(problem),
     };
     match made {
-        Ok(account) => Ok(see_other(&page_of(&seat, &account, "created"))),
+        Ok(account) => Ok(on_to(&page_of(&seat, &account), "created")),
         Err(problem) => {
             let form = form(&seat, &api, &seat.at_server("accounts"), &Filled::from(&fields), Some(&problem), true);
             again(&seat, "New account", &form, problem)
@@ -60,7 +60,7 @@ pub async fn change(posted: Posted<Admin>, api: web::Data<Api>, id: web::Path<St
         Err(problem) => Err(problem),
     };
     match changed {
-        Ok(account) => Ok(see_other(&page_of(&seat, &account, "saved"))),
+        Ok(account) => Ok(on_to(&page_of(&seat, &account), "saved")),
         Err(problem) => {
             let form = form(&seat, &api, &edit(&seat, &id), &Filled::from(&fields), Some(&problem), false);
             again(&seat, &title(&id), &form, problem)
@@ -76,8 +76,8 @@ fn again(seat: &Seat, title: &str, form: &maud::Markup, problem: Problem) -> Res
     }
 }
 
-fn page_of(seat: &Seat, account: &AccountView, said: &str) -> String {
-    seat.at_server(&format!("accounts/{}?said={said}", part(&account.id)))
+fn page_of(seat: &Seat, account: &AccountView) -> String {
+    seat.at_server(&format!("accounts/{}", part(&account.id)))
 }
 
 fn edit(seat: &Seat, id: &str) -> String {

@@ -1,9 +1,12 @@
-//! The range of time that an overview is of: in its address, so it can be sent to somebody.
+//! The range of time that a page is of: in its address, so it can be sent to somebody.
 
-use crate::api::stats::input::StatsQuery;
+use maud::{Markup, html};
+
+use crate::api::Problem;
 use crate::dashboard::links;
-use crate::domain::stats::Step;
-use crate::domain::time::{self, DAY_MS, UnixMs};
+use crate::dashboard::seat::Seat;
+use crate::domain::stats::{Span, Step};
+use crate::domain::time::{DAY_MS, HOUR_MS, UnixMs};
 
 /// A range that ends now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,15 +61,28 @@ impl Range {
         }
     }
 
-    /// What the API is asked for.
-    pub fn query(self, now: UnixMs) -> StatsQuery {
-        let (step, from) = match self {
-            Self::Hour => (Step::Minute, None),
-            Self::Day => (Step::Hour, None),
-            Self::Week => (Step::Hour, Some(now.saturating_sub(7 * DAY_MS))),
-            Self::Month => (Step::Day, None),
+    /// Its whole steps, of which the last is the one that `now` lies in.
+    pub fn span(self, now: UnixMs) -> Result<Span, Problem> {
+        let (step, length_ms) = match self {
+            Self::Hour => (Step::Minute, HOUR_MS),
+            Self::Day => (Step::Hour, DAY_MS),
+            Self::Week => (Step::Hour, 7 * DAY_MS),
+            Self::Month => (Step::Day, 30 * DAY_MS),
         };
-        StatsQuery { from: from.map(time::rfc3339), to: None, step: Some(step.word().into()) }
+        let from = (step.start_of(now) + step.ms()).saturating_sub(length_ms);
+        Span::new(Some(step), Some(from), None, now).map_err(|_| Problem::internal("a range that is none"))
+    }
+
+    /// All, to choose from on the page that was asked for.
+    pub fn choice(self, seat: &Seat) -> Markup {
+        html! {
+            nav.ranges aria-label="Range of time" {
+                @for range in Self::ALL {
+                    a href=(links::changed(seat.asked(), &[("range", Some(range.word())), ("said", None)]))
+                        aria-current=[(range == self).then_some("true")] { (range.called()) }
+                }
+            }
+        }
     }
 }
 
@@ -75,13 +91,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_range_is_as_long_as_it_says() {
-        let now = 20_000 * DAY_MS + DAY_MS / 2;
+    fn each_range_is_as_long_as_it_says_up_to_now() {
+        let now = 20_000 * DAY_MS + DAY_MS / 2 + 7;
         let points = |range: Range| {
-            let span = range.query(now).span(now).unwrap();
-            (span.starts().count(), now < span.to)
+            let span = range.span(now).unwrap();
+            (span.starts().count(), span.point_of(now).is_some())
         };
-        assert_eq!(Range::ALL.map(points), [(60, true), (24, true), (169, true), (30, true)]);
+        assert_eq!(Range::ALL.map(points), [(60, true), (24, true), (7 * 24, true), (30, true)]);
         assert_eq!(Range::ALL.map(|range| Range::of(&format!("/x?a=b&range={}", range.word()))), Range::ALL);
         assert_eq!((Range::of("/x"), Range::of("/x?range=1y")), (Range::Day, Range::Day));
     }
