@@ -234,9 +234,11 @@ fn the_master_key_is_changed_while_the_server_runs() {
         let body = json!({"url": format!("https://example.com/{n}"), "events": ["a"], "secret": whsec(&format!("{MARKER}{n}"))});
         client.post("/api/v1/webhooks", &body).data(201);
     }
+    // And the user that is there for development.
+    let sealed = 300 + 1;
     let first = in_use(&mut client);
     let mark = first["current"].as_str().expect("a mark").to_string();
-    assert_eq!((&first["in_use"][&mark], &first["known"]), (&json!(300), &json!([mark])));
+    assert_eq!((&first["in_use"][&mark], &first["known"]), (&json!(sealed), &json!([mark])));
 
     // Only the new one: the old one has sealed everything.
     fs::write(&file, &new).expect("written");
@@ -250,7 +252,7 @@ fn the_master_key_is_changed_while_the_server_runs() {
     server.process.signal(Signal::HUP);
     let all_resealed = |keys: &Value| keys["current"] != mark && keys["in_use"].get(&mark).is_none();
     let keys = wait_for_keys(&mut client, all_resealed);
-    assert_eq!(keys["in_use"][keys["current"].as_str().expect("a mark")], 300);
+    assert_eq!(keys["in_use"][keys["current"].as_str().expect("a mark")], sealed);
     fs::write(&file, &new).expect("written");
     client.post("/api/v1/master-keys/reload", &json!({})).data(200);
     assert!(server.terminate().success());

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpResponse, ResponseError, get};
 use maud::{Markup, html};
 
 use super::sheet::plain;
@@ -88,9 +88,15 @@ impl ResponseError for Away {
     }
 }
 
-/// What is answered where no page is.
+/// What is answered where nothing is.
 pub async fn nowhere() -> Result<HttpResponse, Away> {
     Err(Problem::not_found("page").into())
+}
+
+/// The same where no part of the dashboard is.
+#[get("/dashboard/{nowhere:.*}")]
+pub async fn elsewhere() -> Result<HttpResponse, Away> {
+    nowhere().await
 }
 
 /// What a page is called that says why not.

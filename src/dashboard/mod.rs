@@ -36,15 +36,17 @@ use actix_web::{Scope, web};
 pub fn routes(to: &mut web::ServiceConfig) {
     to.service(assets::show);
     to.service(trying::begin);
-    let nowhere = || web::to(away::nowhere);
-    to.service(web::scope("/dashboard/@{account}/try").configure(trying::routes).default_service(nowhere()));
+    to.service(
+        web::scope("/dashboard/@{account}/try").configure(trying::routes).default_service(web::to(away::nowhere)),
+    );
     to.configure(people::routes);
     to.configure(server::routes).configure(live::routes_of_all);
     let of_account = pages(web::scope("/dashboard/@{account}")).configure(server::of_team).configure(of_team);
-    to.service(of_account.default_service(nowhere()));
-    let portal = pages(web::scope("/portal")).configure(portal::routes).default_service(nowhere());
+    to.service(of_account.default_service(web::to(away::nowhere)));
+    let portal = pages(web::scope("/portal")).configure(portal::routes).default_service(web::to(away::nowhere));
     to.service(portal.wrap(from_fn(portal::refused::dress)));
-    to.service(web::resource("/dashboard/{nowhere:.*}").route(nowhere()));
+    // Behind all others.
+    to.service(away::elsewhere);
 }
 
 /// None of them: the dashboard is switched off.

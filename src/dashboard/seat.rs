@@ -171,8 +171,9 @@ pub fn seat(request: &HttpRequest, needed: Option<Ability>) -> Result<Seat, Away
         (None, Mount::Dashboard) => return Err(Away::LogIn(asked)),
         (None, Mount::Portal) => return Err(Away::portal_over()),
     };
-    // The operator's pages have the way around of the account that is there from the start.
-    let is_of_server = request.path().starts_with("/dashboard/server/");
+    // The operator's pages have the way around of the account that is there from the start. Others are told that these are not
+    // theirs, not that there is no such account.
+    let is_of_server = seated.is_of_server() && request.path().starts_with("/dashboard/server/");
     let account = request.match_info().get("account").or(is_of_server.then_some(DEFAULT_ACCOUNT));
     let tenant = seated.tenant(api, account)?;
     if let Some(missing) = needed.filter(|needed| !tenant.can(*needed)) {

@@ -185,3 +185,21 @@ fn where_the_dashboard_is_switched_off_there_are_no_pages() {
     assert_eq!(refused.status, 409, "{:?}", refused.json());
     here.stop();
 }
+
+#[test]
+fn where_no_page_is_a_page_says_so() {
+    let here = with_acme();
+    let mut root = here.first();
+    root.get("/dashboard/log-in?next=/dashboard/you&next=x").leads_to("/dashboard/you");
+    for path in
+        ["/dashboard/nothing", "/dashboard/@acme/nothing", "/dashboard/server/nothing", "/dashboard/@acme/try/a/b"]
+    {
+        let page = root.get(path);
+        page.refuses(404, "<h1>Nothing is here</h1>");
+        assert!(
+            page.message.header("content-security-policy").is_some_and(|policy| policy.contains("'none'")),
+            "{path}"
+        );
+    }
+    here.stop();
+}

@@ -35,7 +35,7 @@ fn end(here: &mut Here, id: &str) -> Value {
 }
 
 /// Somebody who has come in.
-fn guest(here: &mut Here, id: &str, asked: &Value) -> Browser {
+pub fn guest(here: &mut Here, id: &str, asked: &Value) -> Browser {
     let link = link(here, id, asked);
     let mut browser = Browser::new(here.address);
     browser.ask("GET", &link, &framed(), "").leads_to("/portal/?entered=1");

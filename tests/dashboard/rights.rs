@@ -1,202 +1,290 @@
-//! Every page and every form, as the sources say them, asked for in every role, in another account, and by nobody: what one may not
-//! do is refused wherever it is, and no form is taken that is not from a page of its session.
+//! Every page and form, for everybody, with ids of one's own account and of another's: generated from the list of all routes.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use serde_json::{Value, json};
 
-use serde_json::json;
+use crate::browser::Page;
+use crate::deliveries::sending;
+use crate::portal;
+use crate::rights_pages::is_harmless;
+use crate::rights_routes::{ROUTES, Route, Whose};
+use crate::rights_world::{FRAMED_BY, MARK_OF_THEIRS, OURS, Person, THEIRS, Things, World};
+use crate::support::say;
 
-use crate::browser::{Browser, Page};
-use crate::here::Here;
-
-/// A page, or a form.
-#[derive(Debug)]
-struct Way {
-    is_form: bool,
-    /// Where it is, of the account `acme` or of the server.
-    path: String,
-    /// What it asks of who comes, such as `Manage`; none: a page for who is not logged in.
-    needs: Option<String>,
+/// What somebody must be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    /// What they asked for; of a form also what is wrong with it.
+    LetIn,
+    /// That they log in first.
+    LogIn,
+    /// This status.
+    Status(u16),
+    /// That nothing is there, or nothing for them.
+    Nowhere,
+    /// Nothing of others, and no failure of the server: whether they may is not the question.
+    NothingOfOthers,
 }
 
-impl Way {
-    /// Whether it is below an account.
-    fn is_of_account(&self) -> bool {
-        self.path.starts_with("/dashboard/@acme")
-    }
+/// With which ids one asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum With {
+    Own,
+    /// In the pages of one's own account, ids of another's: in the path, or only behind it.
+    ForeignIds {
+        in_path: bool,
+    },
+    /// In the pages of another account, its ids.
+    ForeignAccount,
+}
 
-    /// Whether it is of the operator's pages.
-    fn is_of_server(&self) -> bool {
-        self.path.starts_with("/dashboard/server/")
-    }
-
-    /// Whether it goes on for as long as somebody reads.
-    fn is_endless(&self) -> bool {
-        self.path.ends_with("/live/stream")
-    }
-
-    fn ask(&self, browser: &mut Browser, fields: &[(&str, &str)]) -> Page {
-        if self.is_form { browser.post(&self.path, fields) } else { browser.get(&self.path) }
+/// What a person must be answered there.
+fn want(person: &Person, route: &Route, of: Whose, with: With) -> Want {
+    match (of, with) {
+        (Whose::Nobodys, _) => Want::Nowhere,
+        _ if route.needs == "nobody" => Want::NothingOfOthers,
+        (Whose::Users, _) if person.of != Whose::Users => Want::LogIn,
+        (Whose::Guests, _) if person.of != Whose::Guests => Want::Status(401),
+        (_, With::ForeignAccount) => Want::Status(404),
+        _ if !person.may(route.needs) => Want::Status(403),
+        (_, With::Own) => Want::LetIn,
+        (_, With::ForeignIds { in_path: true }) => Want::Status(404),
+        (_, With::ForeignIds { in_path: false }) => Want::NothingOfOthers,
     }
 }
 
-/// All of them.
-fn ways() -> Vec<Way> {
-    let mut ways = Vec::new();
-    read(&PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/dashboard")), &mut ways);
-    assert!(ways.len() > 80, "only {} were found", ways.len());
-    ways
+fn fill(text: &str, things: &Things) -> String {
+    things.iter().fold(text.to_owned(), |text, (name, id)| text.replace(&format!("{{{name}}}"), id))
 }
 
-fn read(folder: &Path, ways: &mut Vec<Way>) {
-    for entry in fs::read_dir(folder).expect("the sources") {
-        let file = entry.expect("a file").path();
-        // What only a portal has is asked for in its own tests.
-        if file.ends_with("dashboard/portal") || file.ends_with("brand.rs") || file.ends_with("assets.rs") {
+/// Which addresses of a route are asked for by a person, and with what.
+fn asked(world: &World, person: &Person, route: &Route) -> Vec<(Whose, With, String)> {
+    let (own, foreign) = (fill(route.asks, &world.ours), fill(route.asks, &world.theirs));
+    let path = |asks: &str| asks.split('?').next().map(str::to_owned);
+    let in_path = path(&own) != path(&foreign);
+    let mut all = Vec::new();
+    for (of, before) in route.places() {
+        // What is nowhere in a portal is asked for by those who are in one.
+        if of == Whose::Nobodys && person.of != Whose::Guests {
             continue;
         }
-        if file.is_dir() {
-            read(&file, ways);
-            continue;
+        let (here, there) = (fill(before, &world.ours), fill(before, &world.theirs));
+        all.push((of, With::Own, format!("{here}{own}")));
+        if own != foreign {
+            all.push((of, With::ForeignIds { in_path }, format!("{here}{foreign}")));
         }
-        let text = fs::read_to_string(&file).unwrap_or_default();
-        for (start, is_form) in [("#[get(\"", false), ("#[post(\"", true)] {
-            for (at, _) in text.match_indices(start) {
-                let (path, rest) = text[at + start.len()..].split_once('"').expect("its end");
-                let arguments =
-                    rest.split_once("fn ").and_then(|(_, rest)| rest.split_once('{')).expect("a function").0;
-                let needs = ["Looks<", "Posted<"].into_iter().find_map(|taken| {
-                    let (_, rest) = arguments.split_once(taken)?;
-                    rest.split_once('>').map(|(needs, _)| needs.to_owned())
-                });
-                let below = match (path.starts_with("/dashboard"), file.ends_with("trying.rs")) {
-                    (true, _) => "",
-                    (false, true) => "/dashboard/@acme/try",
-                    (false, false) => "/dashboard/@acme",
-                };
-                // The server's own address leads on, whoever asks.
-                if !file.ends_with("home.rs") {
-                    ways.push(Way { is_form, path: format!("{below}{}", filled(path)), needs });
-                }
-            }
+        // The server's own people may look at all accounts.
+        if here != there && !person.is_of_server {
+            all.push((of, With::ForeignAccount, format!("{there}{foreign}")));
         }
     }
+    all
 }
 
-/// A path with something in each of its places.
-fn filled(path: &str) -> String {
-    let part = |part: &str| match part.trim_start_matches('{').split(['}', ':']).next() {
-        _ if !part.starts_with('{') => part.to_owned(),
-        Some("operation") => "webhooks.list".into(),
-        Some("verb") => "replay".into(),
-        Some("act") => "pause".into(),
-        Some("leaving") => "purge".into(),
-        Some("number") => "1".into(),
-        _ => "none".into(),
+/// Asks for a page, or sends a form with this token.
+fn ask(person: &mut Person, route: &Route, at: &str, token: &str) -> Page {
+    if !route.is_form() {
+        return person.browser.get(at);
+    }
+    let (path, said) = at.split_once('?').unwrap_or((at, ""));
+    let said = said.split('&').filter_map(|one| one.split_once('='));
+    let fields: Vec<_> = said.chain((!token.is_empty()).then_some(("token", token))).collect();
+    person.browser.post(path, &fields)
+}
+
+#[track_caller]
+fn is_as_wanted(want: Want, is_form: bool, page: &Page, about: &str) {
+    let is_log_in = page.status == 303 && page.location().starts_with("/dashboard/log-in");
+    let is = match want {
+        Want::LetIn if is_form => page.status < 500 && !matches!(page.status, 401 | 403 | 404),
+        Want::LetIn => matches!(page.status, 200 | 303) && !is_log_in,
+        Want::LogIn => is_log_in,
+        Want::Status(status) => page.status == status,
+        Want::Nowhere => matches!(page.status, 403 | 404),
+        Want::NothingOfOthers => page.status < 500,
     };
-    path.split('/').map(part).collect::<Vec<_>>().join("/")
+    assert!(is, "{about}: {} {} instead of {want:?}: {}", page.status, page.location(), page.text);
 }
 
-/// Who is there, and what they may, by the name of what a page or a form needs.
-const ROLES: [(&str, &str, &[&str]); 4] = [
-    ("acme", "viewer", &["Any", "Read"]),
-    ("acme", "operator", &["Any", "Read", "Publish", "Replays", "ToReplay", "Tests", "Steers"]),
-    (
-        "acme",
-        "owner",
-        &["Any", "Read", "Publish", "Replays", "ToReplay", "Tests", "Steers", "Manage", "Rotates", "Peoples"],
-    ),
-    ("operator", "viewer", &["Any", "Read"]),
-];
+/// Asserts that nothing of the other account is in a reply, and nothing that others wrote does anything there. What the server's own
+/// people see of accounts is of all of them.
+#[track_caller]
+fn is_safe(person: &Person, at: &str, page: &Page, about: &str) {
+    let is_of_all = person.is_of_server && at.starts_with("/dashboard/server/");
+    assert!(is_of_all || !page.text.contains(MARK_OF_THEIRS), "{about}: {}", page.text);
+    let is_framed = at.starts_with("/portal") && person.of == Whose::Guests;
+    is_harmless(page, if is_framed { FRAMED_BY } else { "'none'" }, about);
+    assert_eq!(way_out(&page.text).filter(|_| is_framed), None, "{about}: it leads out of the portal");
+}
 
-fn with_accounts() -> Here {
-    let mut here = Here::start();
-    for id in ["acme", "other"] {
-        here.client.post("/api/v1/accounts", &json!({"id": id, "name": id})).data(201);
-    }
-    here
+/// A link or a form of a page that leads to what is on this server, and not of a portal.
+fn way_out(text: &str) -> Option<&str> {
+    let links = ["href=\"/", "action=\"/"].into_iter().flat_map(|start| text.split(start).skip(1));
+    let is_inside = |to: &&str| to.starts_with("portal/") || to.starts_with("dashboard/assets/");
+    links.filter_map(|rest| rest.split('"').next()).find(|to| !is_inside(to))
 }
 
 #[test]
-fn each_role_gets_what_it_may_and_nothing_else() {
-    let mut here = with_accounts();
-    for (account, role, may) in ROLES {
-        let (mut browser, _) = here.user(account, &format!("{role}@{account}.example"), role);
-        let token = browser.get("/dashboard/you").field("token");
-        for way in ways().iter().filter(|way| way.is_of_account() || way.is_of_server()) {
-            let needs = way.needs.as_deref().unwrap_or_else(|| panic!("whoever comes gets {way:?}"));
-            // All of the server's own people look at its pages.
-            let looks_on = needs == "Admin" && account == "operator" && !way.is_form;
-            let may = may.contains(&needs) || looks_on;
-            if may && way.is_endless() {
-                continue;
-            }
-            let page = way.ask(&mut browser, &[("token", &token)]);
-            let told = format!("{role} of {account}: {way:?}: {} {}", page.status, page.text);
-            match (may, way.is_of_server()) {
-                (true, _) => assert!(page.status != 403 && !page.location().contains("log-in"), "{told}"),
-                (false, false) => assert_eq!(page.status, 403, "{told}"),
-                // To others it is as if there were none.
-                (false, true) => assert!(matches!(page.status, 403 | 404), "{told}"),
+fn everybody_gets_what_they_may_of_their_own_and_nothing_of_others() {
+    let mut world = World::start();
+    let (mut people, mut looked, mut done) = (world.people(), 0, 0);
+    let before = world.standing();
+    for person in &mut people {
+        for route in ROUTES {
+            for (of, with, at) in asked(&world, person, route) {
+                let (want, is_form) = (want(person, route, of, with), route.is_form());
+                // What changes something comes below. Who is let in without being somebody is guessed at elsewhere.
+                if is_form && (want == Want::LetIn || route.needs == "nobody") {
+                    continue;
+                }
+                let about = format!("{} asks for {at} ({route:?})", person.name);
+                let token = person.token.clone();
+                let page = ask(person, route, &at, &token);
+                is_as_wanted(want, is_form, &page, &about);
+                is_safe(person, &at, &page, &about);
+                looked += 1;
             }
         }
-        assert!(browser.is_in(), "{role} of {account}");
+        assert_eq!(world.standing(), before, "{}: who looks, or is refused, changes nothing", person.name);
     }
-    here.stop();
+    for person in &mut people {
+        for route in ROUTES.iter().filter(|route| route.is_form()) {
+            for (of, before) in route.places() {
+                // One's own session is ended by another test.
+                if want(person, route, of, With::Own) != Want::LetIn || route.asks.contains("{session}") {
+                    continue;
+                }
+                let things = if route.asks.contains('{') { world.fresh(OURS, route.asks) } else { world.ours.clone() };
+                let at = fill(&format!("{before}{}", route.asks), &things);
+                let about = format!("{} sends {at} ({route:?})", person.name);
+                let token = person.token.clone();
+                let page = ask(person, route, &at, &token);
+                // Of oneself something may not be there, such as a second factor; nobody else's could be meant.
+                let is_missing = route.needs == "any" && page.status == 404;
+                is_as_wanted(if is_missing { Want::Status(404) } else { Want::LetIn }, true, &page, &about);
+                is_safe(person, &at, &page, &about);
+                done += 1;
+            }
+        }
+    }
+    let (routes, people) = (ROUTES.len(), people.len());
+    say(&format!("{routes} routes × {people} people: {looked} that change nothing, {done} forms that are taken"));
+    world.here.stop();
 }
 
 #[test]
-fn nobody_reaches_another_account_and_who_is_not_logged_in_none() {
-    let mut here = with_accounts();
-    let (mut owner, _) = here.user("other", "owner@other.example", "owner");
-    let token = owner.get("/dashboard/you").field("token");
-    let mut nobody = Browser::new(here.address);
-    for way in ways().iter().filter(|way| way.is_of_account() || way.is_of_server()) {
-        let page = way.ask(&mut owner, &[("token", &token)]);
-        assert_eq!(page.status, 404, "{way:?}: {}", page.text);
-        assert!(page.text.contains("no such account"), "{way:?}: {}", page.text);
-        let page = way.ask(&mut nobody, &[("token", &token)]);
-        assert!(page.status == 303 && page.location().starts_with("/dashboard/log-in"), "{way:?}: {page:?}");
+fn the_portal_of_an_account_without_anything_says_nothing_of_the_server() {
+    let mut here = sending();
+    here.client.post("/api/v1/accounts", &json!({"id": "plain", "name": "Plain"})).data(201);
+    let all = ["view", "test", "manage", "replay", "rotate"];
+    let mut guest = portal::guest(&mut here, "plain", &json!({"abilities": all, "origins": [FRAMED_BY]}));
+    let mut looked = 0;
+    for route in ROUTES.iter().filter(|route| !route.is_form() && !route.asks.contains('{')) {
+        let places = route.places().into_iter().filter(|(of, _)| *of == Whose::Guests);
+        for (_, before) in places.filter(|_| !["nobody", "publish"].contains(&route.needs)) {
+            let at = format!("{before}{}", route.asks);
+            let page = guest.get(&at);
+            is_as_wanted(Want::LetIn, false, &page, &at);
+            is_harmless(&page, FRAMED_BY, &at);
+            assert!(way_out(&page.text).is_none() && !page.text.contains("HOOKWHEEL"), "{at}: {}", page.text);
+            looked += 1;
+        }
     }
+    assert!(looked > 8, "only {looked}");
     here.stop();
 }
+
+/// A form as it must not be taken: what is wrong, where it says that it comes from, and whose token it brings along.
+type Forged = (&'static str, Option<&'static str>, Option<bool>);
+
+/// `Some(true)`: the session's own token; `Some(false)`: another session's.
+const FORGED: &[Forged] = &[
+    ("without a token", None, None),
+    ("with another session's token", None, Some(false)),
+    ("from another site", Some("https://evil.example"), Some(true)),
+    ("from another port", Some("http://127.0.0.1:1"), Some(true)),
+    ("from nowhere", Some("null"), Some(true)),
+    ("without an origin", Some(""), Some(true)),
+];
 
 #[test]
 fn no_form_is_taken_without_its_token_or_from_elsewhere() {
-    let here = with_accounts();
-    let mut root = here.first();
-    let mut forms = 0;
-    for way in ways().iter().filter(|way| way.is_form) {
-        forms += 1;
-        if way.needs.is_some() {
-            for token in [&[][..], &[("token", "")], &[("token", "c3RyYW5nZQ")]] {
-                way.ask(&mut root, token).refuses(403, "not from a page of this server");
+    let mut world = World::start();
+    let mut both = world.those_who_may_most();
+    let (before, mut refused) = (world.standing(), 0);
+    for route in ROUTES.iter().filter(|route| route.is_form()) {
+        for (of, at) in route.places().into_iter().filter(|(of, _)| *of != Whose::Nobodys) {
+            let at = fill(&format!("{at}{}", route.asks), &world.ours);
+            let (person, others) = both.iter_mut().find(|(person, _)| person.of == of).expect("somebody");
+            for (what, from, token) in FORGED {
+                // Who is not logged in has no token yet.
+                if route.needs == "nobody" && from.is_none() {
+                    continue;
+                }
+                let token = match token {
+                    None => String::new(),
+                    Some(true) => person.token.clone(),
+                    Some(false) => others.clone(),
+                };
+                let cookies = person.browser.cookies.clone();
+                person.browser.from = *from;
+                let page = ask(person, route, &at, &token);
+                person.browser.from = None;
+                let about = format!("{at} {what}");
+                is_as_wanted(Want::Status(403), true, &page, &about);
+                is_safe(person, &at, &page, &about);
+                assert_eq!(person.browser.cookies, cookies, "{about}");
+                refused += 1;
             }
+            assert_eq!(world.standing(), before, "{at}: what is refused changes nothing");
         }
-        for foreign in ["https://evil.example", "null", ""] {
-            root.from = Some(foreign);
-            way.ask(&mut root, &[]).refuses(403, "did not come from a page of this server");
-        }
-        root.from = None;
     }
-    assert!(forms > 40 && root.is_in());
-    here.stop();
+    for (person, page) in both.iter_mut().map(|(person, _)| person).zip(["/dashboard/you", "/portal/"]) {
+        assert_eq!(person.browser.get(page).status, 200, "{} is still in", person.name);
+    }
+    say(&format!("{refused} forged forms are refused"));
+    world.here.stop();
 }
 
 #[test]
-fn where_no_page_is_a_page_says_so() {
-    let here = with_accounts();
-    let mut root = here.first();
-    root.get("/dashboard/log-in?next=/dashboard/you&next=x").leads_to("/dashboard/you");
-    for path in
-        ["/dashboard/nothing", "/dashboard/@acme/nothing", "/dashboard/server/nothing", "/dashboard/@acme/try/a/b"]
-    {
-        let page = root.get(path);
-        page.refuses(404, "<h1>Nothing is here</h1>");
-        assert!(
-            page.message.header("content-security-policy").is_some_and(|policy| policy.contains("'none'")),
-            "{path}"
-        );
+fn what_is_tried_of_the_api_needs_what_it_needs_of_a_key() {
+    let mut world = World::start();
+    let operations = operations(&world.here.client.get("/openapi.json").json());
+    let (mut people, mut refused) = (world.people(), 0);
+    let before = world.standing();
+    for (at, allowed) in [(0, &["read", "publish", "consume", "manage"][..]), (2, &["read"])] {
+        let person = &mut people[at];
+        for (operation, path, scope) in operations.iter().filter(|(.., scope)| !allowed.contains(&scope.as_str())) {
+            let names = path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+            let names: Vec<_> = names.map(|name| format!("path-{name}")).collect();
+            let ids = names.iter().map(|name| (name.as_str(), world.ours["webhook"].as_str()));
+            let token = person.token.clone();
+            let fields: Vec<_> = ids.chain([("body", "{}"), ("token", token.as_str())]).collect();
+            let page = person.browser.post(&format!("/dashboard/@{OURS}/try/{operation}"), &fields);
+            let about = format!("{} tries {operation}, which needs {scope}", person.name);
+            let is_refused = page.text.contains("Answered 403") || page.text.contains("your role does not let you");
+            // Some can be tried by nobody.
+            assert!(page.status == 404 || (page.status == 200 && is_refused), "{about}: {} {}", page.status, page.text);
+            is_safe(person, "", &page, &about);
+            let foreign = person.browser.post(&format!("/dashboard/@{THEIRS}/try/{operation}"), &fields);
+            assert_eq!(foreign.status, 404, "{about}: {}", foreign.text);
+            refused += 1;
+        }
+        assert_eq!(world.standing(), before, "{}", person.name);
     }
-    here.stop();
+    assert!(refused > 50, "only {refused}");
+    say(&format!("{refused} operations that are tried are refused"));
+    world.here.stop();
+}
+
+/// Each operation of the API that needs a scope: its name, its path, the scope.
+fn operations(document: &Value) -> Vec<(String, String, String)> {
+    let paths = document["paths"].as_object().expect("paths").iter();
+    let all = paths.flat_map(|(path, methods)| {
+        methods.as_object().into_iter().flat_map(|methods| methods.values()).map(move |one| (path, one))
+    });
+    let of = |(path, one): (&String, &Value)| {
+        let (name, scope) = (one["operationId"].as_str()?, one["security"][0]["key"][0].as_str()?);
+        Some((name.to_owned(), path.clone(), scope.to_owned()))
+    };
+    all.filter_map(of).collect()
 }

@@ -29,6 +29,8 @@
     return made;
   };
   const short = (id) => {
+    // The same as on the server: see parts/copy.rs.
+    if (/^[0-9a-f-]{36}$/i.test(id)) return `…${id.slice(9, 28)}…${id.slice(28).replace(/^0+/, "")}`;
     const chars = [...id];
     return chars.length <= 20 ? id : `${chars.slice(0, 8).join("")}…${chars.slice(-8).join("")}`;
   };

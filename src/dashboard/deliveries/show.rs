@@ -91,7 +91,7 @@ fn told(seat: &Seat, delivery: &DeliveryView, endpoint: &Endpoint, chosen: Optio
         latest.filter(|attempt| !attempt.success).map(|attempt| explain(attempt, &endpoint.host, endpoint.way));
     html! {
         section #story data-refresh=[is_open(delivery).then_some(AGAIN_SECONDS)] {
-            p.story { (state(of_delivery(delivery.state), delivery.state)) " " (Story::of(delivery, endpoint).show(now)) }
+            p.story { (state(of_delivery(delivery.state), delivery.state)) ": " (Story::of(delivery, endpoint).show(now)) }
             @if let Some(advice) = advice.filter(|advice| !advice.todo.is_empty()) {
                 p.note { (advice.what) " " (advice.todo) }
             }

@@ -30,8 +30,12 @@ pub fn button(text: &str) -> Markup {
     html! { button.copy type="button" data-copy=(text) hidden aria-label={ "Copy " (short(text)) } { "Copy" } }
 }
 
-/// A long id with its middle left out.
+/// A long id, shortened. Of one of ours what differs is kept: its first part says the weeks in which it was given, and its last one
+/// which webhook it is of, if it is of one. Of any other its ends.
 pub fn short(id: &str) -> String {
+    if let Some((middle, webhook)) = ours(id) {
+        return format!("…{middle}…{}", webhook.trim_start_matches('0'));
+    }
     let chars: Vec<char> = id.chars().collect();
     if chars.len() <= 2 * END + 4 {
         return id.to_owned();
@@ -40,14 +44,21 @@ pub fn short(id: &str) -> String {
     format!("{}…{}", part(0..END), part(chars.len() - END..chars.len()))
 }
 
+/// The parts of an id of ours that tell it from others.
+fn ours(id: &str) -> Option<(&str, &str)> {
+    let is_uuid = id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    is_uuid.then(|| (&id[9..28], &id[28..]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_long_id_keeps_its_ends() {
+    fn a_long_id_keeps_what_tells_it_from_others() {
         assert_eq!(short("order-1042"), "order-1042");
-        assert_eq!(short("019c2f6e-1111-7abc-8def-0123456789ab"), "019c2f6e…456789ab");
+        assert_eq!(short("019c2f6e-1111-7abc-8def-012300000000"), "…1111-7abc-8def-0123…");
+        assert_eq!(short("019c2f6e-1111-7abc-8def-0123000000b1"), "…1111-7abc-8def-0123…b1");
         assert_eq!(short(&"é".repeat(30)), format!("{}…{}", "é".repeat(8), "é".repeat(8)));
     }
 }

@@ -41,7 +41,16 @@ impl Meaning {
 
 /// A state in a word.
 pub fn state(meaning: Meaning, word: &str) -> Markup {
-    html! { span.state.(meaning.class()) { span.shape aria-hidden="true" { (meaning.shape()) } " " (word) } }
+    html! { (shape(meaning, &html! { " " (word) })) }
+}
+
+/// A state before words that say it.
+pub fn mark(meaning: Meaning) -> Markup {
+    shape(meaning, &html! {})
+}
+
+fn shape(meaning: Meaning, word: &Markup) -> Markup {
+    html! { span.state.(meaning.class()) { span.shape aria-hidden="true" { (meaning.shape()) } (word) } }
 }
 
 /// What a delivery's state, as the API names it, means.

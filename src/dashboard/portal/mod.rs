@@ -5,18 +5,10 @@ mod docs;
 mod entering;
 pub mod refused;
 
-use actix_web::{HttpResponse, get, web};
-
-use super::away::Away;
-use super::links::see_other;
+use actix_web::web;
 
 /// What it has beside the pages of the account, below `/portal`.
 pub fn routes(to: &mut web::ServiceConfig) {
-    to.service(front).service(docs::show).service(super::brand::show);
+    to.service(docs::show).service(super::brand::show);
     to.service(entering::ask).service(entering::enter).service(entering::leave);
-}
-
-#[get("")]
-async fn front() -> Result<HttpResponse, Away> {
-    Ok(see_other("/portal/"))
 }

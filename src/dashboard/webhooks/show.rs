@@ -18,7 +18,7 @@ use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::links;
 use crate::dashboard::parts::figure::{Figure, figures};
 use crate::dashboard::parts::range::Range;
-use crate::dashboard::parts::state::{of_delivery, of_status, state};
+use crate::dashboard::parts::state::{mark, of_delivery, of_status, state};
 use crate::dashboard::parts::{amount, chart, copy, empty, time};
 use crate::dashboard::seat::{Looks, Seat};
 use crate::dialect::Dialect;
@@ -68,7 +68,7 @@ struct Scene<'a> {
 
 impl Scene<'_> {
     fn standing(&self) -> Markup {
-        let (meaning, word) = word(self.webhook, self.now);
+        let (meaning, _) = word(self.webhook, self.now);
         let failed = self.outlook.recent.iter().find(|row| row.success == Some(false));
         let known = Known {
             since: self.outlook.since,
@@ -77,7 +77,7 @@ impl Scene<'_> {
         };
         html! {
             p.standing {
-                (state(meaning, &word)) " "
+                (mark(meaning)) " "
                 (sentence(self.webhook, known, self.now))
             }
             @if let Some(url) = &self.webhook.url { p { (copy::text(url)) } }
