@@ -58,6 +58,7 @@ const fn row(file: &'static str, declared: &'static str, needs: &'static str, as
 /// All of them. What ends the session stands last.
 pub const ROUTES: &[Route] = &[
     row("assets.rs", "get /dashboard/assets/{file}", "nobody", "/dashboard/assets/none"),
+    row("away.rs", "get /dashboard/{nowhere:.*}", "nobody", "/dashboard/nothing/at/all"),
     row("brand.rs", "get /brand/{file}", "nobody", "/brand/none"),
     row("contracts.rs", "get /contracts", "view", "/contracts"),
     row("contracts.rs", "get /contracts/{name}", "view", "/contracts/{dialect}"),
