@@ -45,14 +45,14 @@ impl Scene {
             format!("HTTP/1.1 500 No\r\ncontent-type: text/html\r\ncontent-length: {length}\r\n\r\n{HOSTILE}");
         let hostile: &'static [u8] = hostile.into_bytes().leak();
         let receiver = Receiver::start(move |path, _| match path {
-            "/down" => Answer::Status(503),
+            "/down" => Answer::Status(500),
             "/hostile" => Answer::Bytes(hostile),
             // What a script asks of it.
             "/be-down" | "/be-up" => {
                 is_down.store(path == "/be-down", Ordering::SeqCst);
                 Answer::Status(200)
             }
-            _ if is_down.load(Ordering::SeqCst) => Answer::Status(503),
+            _ if is_down.load(Ordering::SeqCst) => Answer::Status(500),
             _ => Answer::Status(200),
         });
         let api = server.client();

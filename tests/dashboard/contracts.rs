@@ -14,7 +14,8 @@ fn plain(html: &str) -> String {
 
 #[test]
 fn each_contract_is_listed_and_one_shows_what_it_promises() {
-    let here = Here::start();
+    // All are served.
+    let here = Here::start_with(hookwheel::config::Config::for_development);
     let mut browser = here.first();
     let list = browser.get(CONTRACTS);
     for dialect in Dialects::shipped().iter() {

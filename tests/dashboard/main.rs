@@ -4,7 +4,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod browser;
 mod contracts;
 mod dead_letters;
 mod deliveries;
@@ -27,3 +26,5 @@ mod rights_world;
 mod server;
 mod trying;
 mod webhooks;
+
+use support::browser;

@@ -283,7 +283,7 @@ fn operations(document: &Value) -> Vec<(String, String, String)> {
         methods.as_object().into_iter().flat_map(|methods| methods.values()).map(move |one| (path, one))
     });
     let of = |(path, one): (&String, &Value)| {
-        let (name, scope) = (one["operationId"].as_str()?, one["security"][0]["key"][0].as_str()?);
+        let (name, scope) = (one["operationId"].as_str()?, one["x-scope"].as_str()?);
         Some((name.to_owned(), path.clone(), scope.to_owned()))
     };
     all.filter_map(of).collect()

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "each test takes what it needs")]
 
 pub mod authority;
+pub mod browser;
 pub mod contract;
 pub mod elsewhere;
 pub mod endpoint;

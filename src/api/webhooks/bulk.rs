@@ -95,6 +95,8 @@ pub async fn replay(
     api: web::Data<Api>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
+    // Whether it is there goes before what is said.
+    reach(&api, &tenant).webhook(&id)?;
     let input = body.read::<ReplayInput>()?;
     answer(&api, &tenant, replayed(&api, &tenant, &id, &input)?, input.dry_run).await
 }

@@ -1,6 +1,7 @@
 //! The promises of the workspace guide, in its order.
 
 mod calls;
+mod pages;
 mod printed;
 mod sending;
 mod stage;
@@ -11,7 +12,7 @@ use stage::Stage;
 const LISTED: &str = "the catalogue's words for it, and a test call of it, taken by the guide's receiver";
 const WAITS: &str = "when the running server says that the next attempt is due: never early, at most a tenth late";
 const ROW: &str = "the field in the rows of a delivery that was taken, and of one that failed";
-const NO_DASHBOARD: &str = "there is no dashboard yet: the API has all of it";
+const IN_THE_DASHBOARD: &str = "the dashboard of a user, by its pages and forms; its words differ from the product's";
 const ONLY_A_LINK: &str = "a link to another page of the product";
 
 // A table: a row a line, or two.
@@ -24,13 +25,13 @@ pub const ROWS: &[Row<Stage>] = &[
     held(16, "Reduced API calls", "that the request holds all of the event's data", sending::unasked),
     held(17, "Lower latency", "the same time, without anybody asking", sending::in_real_time),
     held(18, "More efficient", "that nothing comes without an event", sending::unasked),
-    decided(24, "Settings → Webhooks", NO_DASHBOARD, calls::no_dashboard_but_calls),
-    decided(25, "Click \"Create Webhook\"", NO_DASHBOARD, calls::no_dashboard_but_calls),
+    decided(24, "Settings → Webhooks", IN_THE_DASHBOARD, pages::the_webhooks_are_found),
+    decided(25, "Click \"Create Webhook\"", IN_THE_DASHBOARD, pages::the_form_is_found),
     held(28, "URL: https://your-server.com/webhooks", "where the requests of the created webhook go", calls::to_the_url),
     held(29, "Events: task.created, task.updated", "which of five published types make deliveries", calls::only_those_events),
     held(30, "Secret: auto-generated", "a create call without a secret, and the guide's receiver with what was made", calls::a_secret_is_generated),
     held(31, "Active: Yes", "a create call that does not say, and one that says no", calls::active_from_the_start),
-    decided(33, "Save", NO_DASHBOARD, calls::no_dashboard_but_calls),
+    decided(33, "Save", IN_THE_DASHBOARD, pages::a_form_makes_one),
     held(38, "POST /v1/webhooks", "the guide's body as it is printed, but for the URL", calls::registers),
     held(40, "\"url\" of the request", "the field in the reply, and where the requests go", calls::to_the_url),
     held(41, "\"events\" of the request", "which of five published types make deliveries", calls::only_those_events),
@@ -113,7 +114,7 @@ pub const ROWS: &[Row<Stage>] = &[
     held(241, "After 3 consecutive failures, webhooks auto-disable", "four failures with successes between, and three in a row", sending::only_failures_in_a_row_count),
     reader(244, "Fix your endpoint", "the reader's endpoint"),
     held(245, "Test webhook", "a test of a disabled webhook", calls::a_disabled_one_is_tested_and_enabled),
-    decided(246, "Re-enable in dashboard", NO_DASHBOARD, calls::a_disabled_one_is_tested_and_enabled),
+    decided(246, "Re-enable in dashboard", IN_THE_DASHBOARD, pages::a_disabled_one_is_enabled),
     reader(250, "API Overview - API basics", ONLY_A_LINK),
     held(251, "Authentication - API keys", "a call with a wrong key", calls::a_wrong_key_is_refused),
     reader(252, "Events - Available resources", ONLY_A_LINK),

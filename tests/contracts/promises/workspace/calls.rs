@@ -6,13 +6,6 @@ use serde_json::{Value, json};
 use super::stage::Stage;
 use crate::support::{Answer, Client, Receiver};
 
-pub fn no_dashboard_but_calls(s: &mut Stage) -> String {
-    let reply = s.scene.client.get("/dashboard");
-    assert_eq!(reply.status, 404, "there is one: hold it to the guide");
-    registers(s);
-    "no page at /dashboard; POST /v1/webhooks made the same webhook".into()
-}
-
 pub fn registers(s: &mut Stage) -> String {
     let (made, _) = s.registered();
     assert!(made["id"].is_string(), "{made}");
