@@ -183,7 +183,7 @@ fn filters(here: &str, asked: &Fields, problem: Option<&Problem>, happens_in: In
 
 fn table(seat: &Seat, rows: &[Recent], happens_in: In, now: u64) -> Markup {
     html! {
-        div.table {
+        div.table tabindex="0" {
             table {
                 thead { tr { th scope="col" { "When" } th scope="col" { "What" } th scope="col" { "Type" } th scope="col" { "Which" } th scope="col" { "What came of it" } th scope="col" { "Webhook" } @if happens_in == In::All { th scope="col" { "Account" } } } }
                 tbody #live-rows {
