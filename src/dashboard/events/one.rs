@@ -13,6 +13,7 @@ use crate::api::events::view::row;
 use crate::api::http::page::{Listed, Window};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
+use crate::dashboard::deliveries::endpoint::Endpoints;
 use crate::dashboard::deliveries::rows::latest;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links::{changed, is_web, part, with_query};
@@ -41,7 +42,8 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, of: web::Path<Of>) -> 
     let is_raw = asked.text("raw").is_some();
     let trace_url = row(found.head.clone()).with_trace_url(api.settings.trace_url.as_deref()).trace_url;
     let trace_url = trace_url.as_deref().filter(|_| !seat.is_portal());
-    let shown = Shown { seat: &seat, found: &found, deliveries: &deliveries, trace_url, now, is_raw };
+    let endpoints = Endpoints::of(&api, seat.tenant(), deliveries.rows.iter().map(|one| one.webhook_id.as_str()));
+    let shown = Shown { seat: &seat, found: &found, deliveries: &deliveries, endpoints, trace_url, now, is_raw };
     let body = html! {
         (shown.story())
         (shown.facts())
@@ -74,6 +76,7 @@ struct Shown<'a> {
     seat: &'a Seat,
     found: &'a Found,
     deliveries: &'a Listed<DeliveryView>,
+    endpoints: Endpoints,
     /// Where its trace is shown, if that is known.
     trace_url: Option<&'a str>,
     now: u64,
@@ -197,7 +200,7 @@ impl Shown<'_> {
         html! {
             tr data-href=(at) {
                 @if may_replay { td { input type="checkbox" name="delivery" value={ (one.webhook_id) " " (one.id) } aria-label={ "Choose the delivery " (copy::short(&one.id)) }; } }
-                td { a href=(webhook) { (copy::short(&one.webhook_id)) } }
+                td.wide dir="auto" { a href=(webhook) { (self.endpoints.name(&one.webhook_id)) } }
                 td { (state(of_delivery(one.state), one.state)) }
                 td { @if one.attempt_count > 0 { (latest(one)) } @else { span.none { "–" } } }
                 td.number { (one.attempt_count) }
