@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use super::carried::{Carried, Tallies};
 use super::error::{OpenError, StoreError};
+use super::fare::Debt;
 use super::inner::Inner;
 use super::journal::Rows;
 use super::kept::KeptBy;
 use super::message::{Notice, Settled, Settlement};
 use super::queue::{Group, Woken};
-use super::reclaim::{Debt, Reclaimer};
+use super::reclaim::Reclaimer;
 use super::rows;
 use super::staging::Staging;
 use super::to_come::ToCome;

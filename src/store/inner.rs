@@ -8,6 +8,7 @@ use arc_swap::ArcSwapOption;
 
 use super::damage::{Damage, Reports};
 use super::error::{OpenError, StoreError};
+use super::fare::Fare;
 use super::foreseen::Foreseen;
 use super::growth::Sizes;
 use super::journal::Journal;
@@ -17,7 +18,6 @@ use super::layout::{self, Tree};
 use super::message::{Listener, Notice};
 use super::own_types::KnownType;
 use super::queue::Queue;
-use super::reclaim::Fare;
 use super::record;
 use super::registry::Registry;
 use super::seal::Seals;

@@ -29,6 +29,7 @@ mod error;
 mod event_rows;
 mod event_types;
 mod fan_out;
+mod fare;
 mod foreseen;
 mod forget;
 #[doc(hidden)]

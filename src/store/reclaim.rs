@@ -9,7 +9,6 @@
 //! larger than they need be, who writes cleans too: each group pays for its keys before it is synced.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -37,10 +36,6 @@ const FADES: usize = 32;
 /// While the files are larger than they need be, so many keys that are written pay for one page, and half as many with each further
 /// degree of haste. (sled cleans one for ten by itself.)
 const KEYS_A_PAGE: usize = 16;
-/// Pages that a group cleans: some five milliseconds. What it still owes the next one pays.
-const GROUP_PAGES_MAX: usize = 96;
-/// Pages that can be owed.
-const OWED_MAX: usize = 10 * GROUP_PAGES_MAX;
 /// So many times as much as what is held may the files take: a log with segments that are half full.
 const GROWS: u64 = 3;
 /// What an open delivery takes: its row, and one that says what waits or when it is due.
@@ -73,36 +68,6 @@ impl Drop for Reclaimer {
     }
 }
 
-/// What groups pay: so many keys for one page, none if zero.
-#[derive(Debug, Default)]
-pub struct Fare(AtomicUsize);
-
-impl Fare {
-    fn set(&self, size: Option<Size>) {
-        let keys = size.filter(|size| size.is_large()).map_or(0, |size| KEYS_A_PAGE >> (size.haste() - 2));
-        self.0.store(keys, Ordering::Relaxed);
-    }
-}
-
-/// What the commit thread owes, in keys.
-#[derive(Debug, Default)]
-pub struct Debt(usize);
-
-impl Debt {
-    /// So many keys were written. Gives how many pages are to be cleaned before they are synced.
-    pub fn pages(&mut self, keys: usize, fare: &Fare) -> usize {
-        let keys_a_page = fare.0.load(Ordering::Relaxed);
-        if keys_a_page == 0 {
-            self.0 = 0;
-            return 0;
-        }
-        self.0 = (self.0 + keys).min(OWED_MAX * keys_a_page);
-        let pages = (self.0 / keys_a_page).min(GROUP_PAGES_MAX);
-        self.0 -= pages * keys_a_page;
-        pages
-    }
-}
-
 /// What is looked at.
 #[derive(Debug, Clone, Copy)]
 struct Size {
@@ -118,6 +83,11 @@ impl Size {
     /// somewhere they are reclaimed as fast as they are written.
     fn haste(self) -> u32 {
         u32::try_from((self.halves() + 2).saturating_sub(2 * GROWS)).unwrap_or(u32::MAX).clamp(1, HASTE)
+    }
+
+    /// For how many keys that are written a page is paid; 0: none is.
+    fn keys_a_page(self) -> usize {
+        if self.is_large() { KEYS_A_PAGE >> (self.haste() - 2) } else { 0 }
     }
 
     /// Whether the files are larger than they need be.
@@ -162,7 +132,7 @@ fn reclaim(inner: &Inner, stopped: &Receiver<()>) {
     while stopped.recv_timeout(rest) == Err(RecvTimeoutError::Timeout) {
         let watch = Stopwatch::start();
         let size = size(inner);
-        inner.fare.set(size);
+        inner.fare.set(size.map_or(0, Size::keys_a_page));
         let (mut left, haste) = size.map_or((0, 1), |size| (pages.after(size), size.haste()));
         let slice = SLICE * haste as usize;
         while left > 0 && watch.elapsed() < PACE {
@@ -249,23 +219,8 @@ mod tests {
     }
 
     #[test]
-    fn who_writes_pays_with_pages_while_the_files_are_larger_than_they_need_be() {
-        let (fare, mut debt) = (Fare::default(), Debt::default());
-        let mut pages = |files: u64, keys| {
-            fare.set(Some(Size { files: files * SEGMENT, held: 10 * SEGMENT }));
-            debt.pages(keys, &fare)
-        };
-        assert_eq!(pages(29, 1_000), 0, "they are as large as may be");
-        assert_eq!([pages(30, 40), pages(30, 40)], [2, 3], "what is left of a page is not forgotten");
-        assert_eq!([pages(35, 80), pages(40, 80), pages(1_000, 80)], [10, 20, 20], "the larger they are, the more");
-        assert_eq!([pages(40, 480), pages(40, 0), pages(40, 0)], [96, 24, 0], "a group cleans no more than this");
-        assert_eq!(pages(40, u32::MAX as usize), 96);
-        let further = std::iter::from_fn(|| Some(pages(40, 0))).take_while(|pages| *pages > 0).sum::<usize>();
-        assert_eq!(further, OWED_MAX - 96, "no more is owed than this");
-        assert_eq!(
-            [pages(40, 1_000), pages(29, 0), pages(40, 0)],
-            [96, 0, 0],
-            "nothing is once they are as they should be"
-        );
+    fn the_larger_the_files_are_the_fewer_keys_pay_for_a_page() {
+        let keys = |files| Size { files: files * SEGMENT, held: 10 * SEGMENT }.keys_a_page();
+        assert_eq!([29, 30, 34, 35, 39, 40, 1_000].map(keys), [0, 16, 16, 8, 8, 4, 4]);
     }
 }
