@@ -32,7 +32,7 @@ const known = new Map();
 const ways = [new URL(first.page.url())];
 const later = (url) => {
   if (url.host !== told.host || !/^\/(dashboard|portal)/.test(url.pathname)) return;
-  if (/\/(assets|log-out|stream|export|raw)(\/|$)/.test(url.pathname)) return;
+  if (/\/(assets|log-out|stream|export|request|response)(\/|$)/.test(url.pathname)) return;
   url.hash = "";
   if (!known.has(kind(url)) && known.size + ways.length < 4 * PAGES_MAX) ways.push(url);
 };
