@@ -208,7 +208,7 @@ fn types(seat: &Seat, dialect: &Dialect) -> Markup {
     html! {
         @if !dialect.catalogue.is_empty() {
             h2 { "Event types" }
-            div.table { table {
+            div.table tabindex="0" { table {
                 thead { tr { th scope="col" { "Type" } th scope="col" { "When" } } }
                 tbody {
                     @for known in &dialect.catalogue {

@@ -43,7 +43,7 @@ async fn list(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Aw
         @if page.data.is_empty() {
             (empty::empty("There are no jobs. Whatever is done with many deliveries, events or webhooks at once is one, for 30 days after its end.", None))
         } @else {
-            div.table {
+            div.table tabindex="0" {
                 table {
                     thead { tr {
                         th scope="col" { "State" } th scope="col" { "What" } th.number scope="col" { "Done" } th.number scope="col" { "Skipped" }

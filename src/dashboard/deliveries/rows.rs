@@ -32,7 +32,7 @@ pub fn table(api: &Api, seat: &Seat, rows: &[DeliveryView], columns: Columns, no
     let endpoints = Endpoints::of(api, seat.tenant(), rows.iter().map(|row| row.webhook_id.as_str()));
     let ticks = columns == Columns::Ticks;
     html! {
-        div.table {
+        div.table tabindex="0" {
             table {
                 thead {
                     tr {

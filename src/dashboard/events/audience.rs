@@ -17,7 +17,7 @@ pub fn table(seat: &Seat, listed: &Listed<HearerView>, is_first: bool) -> Markup
     html! {
         h2 #others { "Webhooks that did not get it" }
         @if listed.rows.is_empty() { p.hint { "None among these." } } @else {
-            div.table {
+            div.table tabindex="0" {
                 table {
                     thead { tr { th scope="col" { "Webhook" } th scope="col" { "Why not" } } }
                     tbody {

@@ -98,7 +98,7 @@ fn nothing(seat: &Seat, is_filtered: bool, request: &HttpRequest, goes_on: bool)
 
 fn table(seat: &Seat, rows: &[EventView<'static>], now: u64) -> Markup {
     html! {
-        div.table {
+        div.table tabindex="0" {
             table {
                 thead { tr { th scope="col" { "Type" } th scope="col" { "Event" } th scope="col" { "Channels" } th.number scope="col" { "Webhooks" } th scope="col" { "Accepted" } } }
                 tbody {

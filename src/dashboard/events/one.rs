@@ -179,7 +179,7 @@ impl Shown<'_> {
             h2 { "Webhooks that got it" }
             form method="post" action=(self.at("/replay-chosen")) {
                 (token(self.seat))
-                div.table {
+                div.table tabindex="0" {
                     table {
                         thead { tr {
                             @if may_replay { (tick::all()) }

@@ -53,7 +53,7 @@ fn list_page(
 ) -> Result<HttpResponse, Away> {
     let (users, now) = (acts::users(api, seat.tenant())?, api.clock.now());
     let body = html! {
-        div.table {
+        div.table tabindex="0" {
             table {
                 thead { tr { th scope="col" { "Name" } th scope="col" { "Mail address" } th scope="col" { "Role" } th scope="col" { "State" } th scope="col" { "Second factor" } th scope="col" { "Logged in" } } }
                 tbody {

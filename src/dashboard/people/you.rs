@@ -94,7 +94,7 @@ fn password_form(seat: &Seat, has_one: bool, problem: Option<&Problem>) -> Marku
 fn sessions_table(seat: &Seat, sessions: &[SessionView], now: u64) -> Markup {
     let this = seat.seated().session.id;
     html! {
-        div.table {
+        div.table tabindex="0" {
             table {
                 thead { tr { th scope="col" { "Browser" } th scope="col" { "From" } th scope="col" { "Began" } th scope="col" { "Used" } th scope="col" { span.visually-hidden { "End" } } } }
                 tbody {

@@ -57,7 +57,7 @@ async fn found(api: &web::Data<Api>, seat: &Seat, asked: &Asked) -> Result<PageR
 
 fn table(seat: &Seat, rows: &[AuditView], now: UnixMs) -> Markup {
     html! {
-        div.table { table {
+        div.table tabindex="0" { table {
             thead { tr { th scope="col" { "When" } th scope="col" { "What was done" } th scope="col" { "To" } th scope="col" { "Settings" } th scope="col" { "By" } th scope="col" { "From" } } }
             tbody { @for row in rows { tr data-row {
                 td { (time::text(Some(&row.at), now)) }

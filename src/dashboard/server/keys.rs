@@ -59,7 +59,7 @@ async fn list(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpResponse, A
 
 fn table(seat: &Seat, rows: &[KeyView], now: UnixMs) -> Markup {
     html! {
-        div.table { table {
+        div.table tabindex="0" { table {
             thead { tr { th scope="col" { "Name" } th scope="col" { "Id" } th scope="col" { "Scopes" } th scope="col" { "Made" } th scope="col" { "Last used" } th scope="col" { "Expires" } th scope="col" { span.visually-hidden { "What can be done" } } } }
             tbody { @for row in rows { tr data-row {
                 td.wide dir="auto" { @if let Some(name) = &row.name { (name) } @else { span.none { "without a name" } } }

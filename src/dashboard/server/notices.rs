@@ -98,7 +98,7 @@ fn nobody(seat: &Seat, origin: &str) -> Markup {
 fn table(seat: &Seat, hearers: &[Hearer]) -> Markup {
     html! {
         h2 { "Who is told" }
-        div.table { table {
+        div.table tabindex="0" { table {
             thead { tr { th scope="col" { "Webhook" } th scope="col" { "Where" } th scope="col" { "Which notices" } th scope="col" { "Quiet time" } th scope="col" { "Status" } } }
             tbody { @for Hearer { webhook, url, .. } in hearers {
                 @let page = seat.at(&format!("webhooks/{}", part(&webhook.id.to_string())));
@@ -130,7 +130,7 @@ fn told(seat: &Seat, hearers: &[Hearer], now: UnixMs) -> Markup {
     html! {
         h2 { "Told lately" }
         @if all.is_empty() { p { "Nothing yet, which is good news." } } @else {
-            div.table { table {
+            div.table tabindex="0" { table {
                 thead { tr { th scope="col" { "When" } th scope="col" { "What" } th scope="col" { "To whom" } th scope="col" { "Delivery" } } }
                 tbody { @for (row, hearer) in all {
                     @let page = seat.at(&format!("deliveries/{}", part(&row.id)));

@@ -175,7 +175,7 @@ fn table(seat: &Seat, rows: &[Row], now: UnixMs) -> Markup {
                 @if seat.can(Ability::Manage) { button.danger type="submit" name="act" value="delete" { "Delete" } }
             }
         }
-        div.table {
+        div.table tabindex="0" {
             table {
                 thead { tr {
                     @if may_steer { (tick::all()) }

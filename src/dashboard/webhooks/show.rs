@@ -177,7 +177,7 @@ impl Scene<'_> {
             @if self.outlook.recent.is_empty() {
                 (empty::empty("None yet. Send it a test event to see one.", None))
             } @else {
-                div.table {
+                div.table tabindex="0" {
                     table {
                         thead { tr {
                             th scope="col" { "State" }

@@ -66,7 +66,7 @@ fn filters(seat: &Seat, text: Option<&str>, tag: Option<&str>) -> Markup {
 
 fn table(seat: &Seat, rows: &[AccountSummary], now: UnixMs) -> Markup {
     html! {
-        div.table { table {
+        div.table tabindex="0" { table {
             thead { tr {
                 th scope="col" { "Account" } th scope="col" { "Name" } th.number scope="col" { "Webhooks" } th.number scope="col" { "Keys" } th.number scope="col" { "Events today" }
                 th.number scope="col" { "Kept" } th scope="col" { "Contract" } th scope="col" { "Tags" } th scope="col" { "Made" }

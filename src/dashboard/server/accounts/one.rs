@@ -85,7 +85,7 @@ fn usage_table(view: &AccountView, used: &UsageView, now: UnixMs) -> Markup {
     ];
     html! {
         h2 { "What it has used" }
-        div.table { table {
+        div.table tabindex="0" { table {
             thead { tr { th scope="col" { "Of" } th.number scope="col" { "Used" } th.number scope="col" { "Limit" } th scope="col" { span.visually-hidden { "Share" } } th scope="col" { "Set by" } } }
             tbody { @for row in &rows { (quota(view, row)) } }
         } }
