@@ -85,3 +85,26 @@ fn for_development_it_brings_a_server_of_its_own() {
     assert_eq!(ended.status.code(), Some(0), "{}", ended.output);
     std::net::TcpStream::connect(("127.0.0.1", port)).expect_err("it has gone");
 }
+
+#[test]
+fn one_command_shows_a_delivery() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &[]);
+    let ended = listen(dir.path(), &server.url(""), &["--send", "task.created", "--count", "1"]).end();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.output);
+    for part in ["signature valid", "webhook-signature: v1,", r#""type": "task.created""#] {
+        assert!(ended.output.contains(part), "no {part:?} in\n{}", ended.output);
+    }
+    let refused = listen(dir.path(), &server.url(""), &["--events", "a b"]).end();
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.output);
+    assert!(refused.output.contains("events[0]"), "{}", refused.output);
+    let local = "http://127.0.0.1:1/";
+    let mut unheard = listen(dir.path(), &server.url(""), &["--send", "task.created", "--forward", local, "--quiet"]);
+    unheard.line("no answer: ");
+    unheard.terminate();
+    let mut client = server.client();
+    let deliveries = client.get("/api/v1/deliveries").data(200);
+    let gone = deliveries.as_array().expect("deliveries").iter().all(|delivery| delivery["state"] != "pending");
+    assert!(gone, "{deliveries}");
+    assert!(server.terminate().success());
+}

@@ -56,6 +56,9 @@ pub struct ListenArgs {
     /// Show one line a delivery
     #[arg(long)]
     quiet: bool,
+    /// Send an event of this type as soon as it listens, to see one come
+    #[arg(long, value_name = "TYPE")]
+    send: Option<String>,
     /// End after N deliveries that went well
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -85,7 +88,7 @@ pub async fn run(args: ListenArgs, dialects: &Path, server: &ServerArgs, dev: bo
     let text = |name: &str| made[name].as_str().map(str::to_owned);
     let (id, name) = (text("id").unwrap_or_default(), text("dialect").unwrap_or_default());
     let contract = Contract::of(contract::dialect(&name, dialects).ok(), text("secret").map(Secret::new));
-    greet(&args, &name, own.as_ref())?;
+    let greeting = greeting(&args, &name, own.as_ref());
     let mut session = Session {
         client: &client,
         webhook: id.clone(),
@@ -98,8 +101,16 @@ pub async fn run(args: ListenArgs, dialects: &Path, server: &ServerArgs, dev: bo
         went_well: 0,
     };
     let mut keys = Keys::listen();
+    let listening = async {
+        write(&greeting).map_err(CliError::io("standard output"))?;
+        if let Some(event_type) = &args.send {
+            client.events().publish(event_type, &json!({"id": 1})).await?;
+        }
+        session.run(&mut keys).await
+    };
+    // Whatever ends it, the webhook goes.
     let ended = tokio::select! {
-        ended = session.run(&mut keys) => ended,
+        ended = listening => ended,
         _ = terminated.recv() => Ok(()),
         _ = interrupted.recv() => Ok(()),
         _ = hung_up.recv() => Ok(()),
@@ -110,8 +121,8 @@ pub async fn run(args: ListenArgs, dialects: &Path, server: &ServerArgs, dev: bo
     gone.map(drop).map_err(|error| CliError::Failed(format!("the webhook {id} stays, delete it by hand: {error}")))
 }
 
-/// Says what is listened for, and how to have something come.
-fn greet(args: &ListenArgs, dialect: &str, own: Option<&OwnServer>) -> Result<(), CliError> {
+/// What is listened for, and how to have something come.
+fn greeting(args: &ListenArgs, dialect: &str, own: Option<&OwnServer>) -> String {
     let to = args.forward.as_ref().map_or("this terminal".to_owned(), Url::to_string);
     let mut greeting = format!("listening for {} in {dialect}, to {to}\n", args.events.join(", "));
     if let Some(OwnServer { server, .. }) = own {
@@ -122,5 +133,5 @@ fn greet(args: &ListenArgs, dialect: &str, own: Option<&OwnServer>) -> Result<()
             server.url, server.url
         ));
     }
-    write(&greeting).map_err(CliError::io("standard output"))
+    greeting
 }
