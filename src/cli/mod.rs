@@ -8,11 +8,14 @@ mod dialect_diff;
 mod dialect_exchange;
 mod error;
 mod guard;
+mod listen;
 mod named;
 mod openapi;
 mod receive;
 mod send;
 mod server;
+mod shown;
+mod started;
 mod store;
 mod trial;
 mod verify;
@@ -46,6 +49,12 @@ pub fn run<E: std::fmt::Display>(
         Command::Verify(args) => configured().and_then(|config| verify::run(args, &config.deliver.dialects)),
         Command::Receive(args) => configured()
             .and_then(|config| actix_rt::System::new().block_on(receive::run(args, &config.deliver.dialects, server))),
+        Command::Listen(args) => {
+            let dev = cli.dev;
+            configured().and_then(|config| {
+                actix_rt::System::new().block_on(listen::run(args, &config.deliver.dialects, server, dev))
+            })
+        }
         Command::Dialect(args) if args.judges() => {
             configured().and_then(|config| dialect::run(args, &config, server)).map_err(CliError::unless_verdict)
         }
@@ -123,6 +132,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Receive requests, show them and check their signatures
     Receive(receive::ReceiveArgs),
+    /// Have events delivered to this machine, whatever stands between: no tunnel
+    Listen(listen::ListenArgs),
     /// List, show, check, start and compare dialect files, write them as documents, and test receivers
     Dialect(dialect::DialectArgs),
     /// Say which addresses deliveries may go to, and why

@@ -15,7 +15,6 @@ mod produce;
 mod receive;
 mod relay;
 mod report;
-mod started;
 mod webhooks;
 
 use std::time::Duration;

@@ -3,14 +3,14 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use super::args::BenchArgs;
-use super::started::{Started, free_port, this_program};
 use crate::cli::error::CliError;
 use crate::cli::server::ServerArgs;
+use crate::cli::started::{Folder, Started, free_port, this_program};
 use crate::clock::{Dice, Stopwatch};
 
 /// The running server.
@@ -38,9 +38,7 @@ impl OwnServer {
     /// Starts it, with its data where it was asked for or in a new directory, and waits until it is ready. `settings` go
     /// over what is set here.
     pub async fn start(args: &BenchArgs, settings: &[(&str, &str)]) -> Result<Self, CliError> {
-        let name = format!("hookwheel-bench-{}", std::process::id());
-        let folder = Folder(args.data.clone().unwrap_or_else(std::env::temp_dir).join(name));
-        fs::create_dir_all(&folder.0).map_err(CliError::io(folder.0.display().to_string()))?;
+        let folder = Folder::make(args.data.clone().unwrap_or_else(std::env::temp_dir), "bench")?;
         let (port, key) = (free_port()?, format!("bench-{:016x}", Dice::from_system().bits()));
         let server = ServerArgs { url: format!("http://127.0.0.1:{port}"), key: Some(key.clone()) };
         let mut command = match &args.server_binary {
@@ -94,17 +92,6 @@ impl OwnServer {
     /// Stops it for good.
     pub fn stop(mut self) -> Result<(), CliError> {
         self.process.stop()
-    }
-}
-
-/// A directory that is removed in the end.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            eprintln!("hookwheel: {} stays: {error}", self.0.display());
-        }
     }
 }
 

@@ -12,9 +12,9 @@ use clap::Args;
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
-use super::started::{Started, free_port, this_program};
 use crate::cli::error::CliError;
 use crate::cli::server::ServerArgs;
+use crate::cli::started::{Started, free_port, this_program};
 use crate::config::threads;
 
 /// Bodies out at once: as many as deliveries of a server that nobody has configured.

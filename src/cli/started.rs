@@ -1,6 +1,8 @@
-//! A process of the bench's own: this binary with other arguments, so that what it uses can be told from what the bench
-//! uses. It is ended however the bench ends.
+//! A process of a command's own, such as a server to measure or to try: this binary with other arguments, so that what it uses can
+//! be told from what the command uses. It is ended, and its folder removed, however the command ends.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -25,7 +27,7 @@ impl Started {
     pub async fn start(command: &mut Command, server: &ServerArgs) -> Result<(Self, Duration), CliError> {
         let begun = Stopwatch::start();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-        let mut started = Self(child.map_err(CliError::io("the process to measure cannot be started"))?);
+        let mut started = Self(child.map_err(CliError::io("the process cannot be started"))?);
         started.wait_until_ready(server, begun).await?;
         Ok((started, begun.elapsed()))
     }
@@ -41,7 +43,7 @@ impl Started {
             // An error means that it has ended already; waiting for it tells how.
             let _ = kill_process(pid, Signal::TERM);
         }
-        let status = self.0.wait().map_err(CliError::io("the process that was measured"))?;
+        let status = self.0.wait().map_err(CliError::io("the process that was started"))?;
         if status.success() { Ok(()) } else { Err(ended(status)) }
     }
 
@@ -56,7 +58,7 @@ impl Started {
                 Err(error) if begun.elapsed() > READY_MAX => return Err(error.into()),
                 Err(_) => {}
             }
-            if let Some(status) = self.0.try_wait().map_err(CliError::io("the process to measure"))? {
+            if let Some(status) = self.0.try_wait().map_err(CliError::io("the process that was started"))? {
                 return Err(ended(status));
             }
             actix_rt::time::sleep(READY_PAUSE).await;
@@ -72,6 +74,26 @@ impl Drop for Started {
     }
 }
 
+/// A directory that is removed in the end.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    /// Makes it below `place`, named after the command that wants it and its process.
+    pub fn make(place: PathBuf, command: &str) -> Result<Self, CliError> {
+        let folder = Self(place.join(format!("hookwheel-{command}-{}", std::process::id())));
+        fs::create_dir_all(&folder.0).map_err(CliError::io(folder.0.display().to_string()))?;
+        Ok(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("hookwheel: {} stays: {error}", self.0.display());
+        }
+    }
+}
+
 /// This binary, to be started once more.
 pub fn this_program() -> Result<Command, CliError> {
     Ok(Command::new(std::env::current_exe().map_err(CliError::io("this program"))?))
@@ -84,5 +106,5 @@ pub fn free_port() -> Result<u16, CliError> {
 }
 
 fn ended(status: std::process::ExitStatus) -> CliError {
-    CliError::Failed(format!("the process to measure ended with {status}"))
+    CliError::Failed(format!("the process that was started ended with {status}"))
 }
