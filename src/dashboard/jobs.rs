@@ -9,7 +9,7 @@ use super::deliveries::endpoint::Endpoint;
 use super::deliveries::of::{Of, event_page, webhook_page};
 use super::frame::{Page, Part};
 use super::links;
-use super::may::{ToReplay, may_replay};
+use super::may::{ToReplay, may_stop};
 use super::parts::asked::Asked;
 use super::parts::confirm::Confirm;
 use super::parts::rows::pages;
@@ -21,7 +21,7 @@ use super::seat::{Looks, Seat};
 use crate::api::Api;
 use crate::api::access::auth::Read;
 use crate::api::http::list::{NoFilter, page_of};
-use crate::api::jobs::routes::{LEFT_ROWS_MAX, listed, one, rows_left, stop as stopped};
+use crate::api::jobs::routes::{LEFT_ROWS_MAX, listed, one, rows_left, stop as stopped, vet_stop};
 use crate::api::jobs::view::JobView;
 use crate::domain::time::UnixMs;
 
@@ -82,7 +82,7 @@ async fn show(seat: Looks<Read>, api: web::Data<Api>, of: web::Path<Of>) -> Resu
         section #job data-refresh=[is_running.then_some(AGAIN_SECONDS)] {
             p.story { (stands(&job)) " " (told(&job)) }
             @if is_running { (far(&job, left)) p.hint { "It goes on if you leave this page, and if the server is started anew." } }
-            @if is_running && may_replay(&seat) && job.of != "account" {
+            @if is_running && may_stop(&seat, &job) {
                 p { a.button.danger href={ (page_of_job(&seat, &job.id)) "/cancel" } { "Stop…" } }
             }
             (facts(&api, &seat, &job, now))
@@ -94,6 +94,7 @@ async fn show(seat: Looks<Read>, api: web::Data<Api>, of: web::Path<Of>) -> Resu
 #[get("/jobs/{id}/cancel")]
 async fn ask(seat: Looks<ToReplay>, api: web::Data<Api>, of: web::Path<Of>) -> Result<HttpResponse, Away> {
     let job = one(&api, seat.tenant(), &of.id)?;
+    vet_stop(seat.tenant(), job.kind)?;
     let page = page_of_job(&seat, &job.id);
     let words = html! {
         p { b { (what(&api, &seat, &job)) } ": " (told(&job)) }

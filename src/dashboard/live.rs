@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get, web};
 use maud::{Markup, html};
 
-use crate::api::access::auth::{Admin, Read};
+use crate::api::access::auth::{Oversees, Read};
 use crate::api::deliveries::view::DeliveryView;
 use crate::api::events::view::EventView;
 use crate::api::stream::recent::{Recent, recent};
@@ -58,7 +58,7 @@ async fn show(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Aw
 }
 
 #[get("/dashboard/server/live")]
-async fn show_all(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
+async fn show_all(seat: Looks<Oversees>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     page(&seat, &api, In::All).await
 }
 
@@ -108,7 +108,7 @@ async fn tell_one(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) 
 }
 
 #[get("/dashboard/server/live/stream")]
-async fn tell_all(seat: Looks<Admin>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn tell_all(seat: Looks<Oversees>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     tell(&seat, &api, &request, In::All)
 }
 

@@ -3,6 +3,8 @@
 
 use super::seat::Seat;
 use crate::api::access::auth::Replays;
+use crate::api::jobs::routes::vet_stop;
+use crate::api::jobs::view::JobView;
 use crate::domain::ability::Ability;
 
 /// What forms need that replay, discard, or stop a job.
@@ -11,6 +13,11 @@ pub type ToReplay = Replays;
 /// Whether who looks may send such forms.
 pub fn may_replay(seat: &Seat) -> bool {
     seat.can(Ability::Replay)
+}
+
+/// Whether who looks may stop this job. Nobody stops the deletion of an account: it is gone already.
+pub fn may_stop(seat: &Seat, job: &JobView) -> bool {
+    may_replay(seat) && job.of != "account" && vet_stop(seat.tenant(), job.kind).is_ok()
 }
 
 /// Whether who looks may purge and delete events. In a portal nobody may: to manage there is to manage webhooks, and what was

@@ -78,6 +78,11 @@ impl Seat {
         self.seated.is_of_server()
     }
 
+    /// The id of the account that they begin with: their own, or, of the server's own people, the one that is there from the start.
+    pub fn first_account(&self) -> &str {
+        if self.is_operator() { DEFAULT_ACCOUNT } else { &self.seated.home.id }
+    }
+
     /// Whether it is a customer's portal.
     pub fn is_portal(&self) -> bool {
         self.mount == Mount::Portal
@@ -133,8 +138,8 @@ impl Seat {
     }
 }
 
-/// Somebody who may look at a page that needs the scope or ability `N`: what its handler asks for. What is the operator's, all of
-/// the server's own people may look at; to change it is another matter (see `posted`).
+/// Somebody who may look at a page that needs the scope or ability `N`: what its handler asks for. A page with a form needs what that
+/// form does, so nobody fills in what is refused then.
 #[derive(Debug)]
 pub struct Looks<N>(Seat, PhantomData<N>);
 
@@ -150,11 +155,7 @@ impl<N: Needs + 'static> FromRequest for Looks<N> {
     type Future = Ready<Result<Self, Away>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let needed = match N::ABILITY {
-            Some(Ability::Admin) => Some(Ability::Server),
-            needed => needed,
-        };
-        ready(seat(request, needed).map(|seat| Self(seat, PhantomData)))
+        ready(seat(request, N::ABILITY).map(|seat| Self(seat, PhantomData)))
     }
 }
 

@@ -166,6 +166,31 @@ fn who_manages_webhooks_takes_no_events_away_and_finds_the_contract_in_the_porta
 }
 
 #[test]
+fn who_replays_stops_replays_and_no_purge_of_the_accounts_own_people() {
+    let mut here = Here::start();
+    account(&mut here, "acme", &json!({}));
+    let mut client = Client::new(here.address, KEY).acting_for("acme");
+    client.post("/api/v1/events", &json!({"type": "order.paid", "data": {}, "id": "order-1"})).data(202);
+    let purge = client.post("/api/v1/events/purge", &json!({"type": "order.paid"})).data(202);
+    let replay = client.post("/api/v1/dead-letters/replay", &json!({})).data(202);
+    let page = |job: &Value| format!("jobs/{}/cancel", job["id"].as_str().expect("an id"));
+    let mut guest = guest(&mut here, "acme", &json!({"abilities": ["view", "manage", "replay"]}));
+    let refused = format!("/portal/{}", page(&purge));
+    guest.get(&refused).refuses(403, "only replays and discards");
+    guest.submit("/portal/", &refused, &[]).refuses(403, "only replays and discards");
+    // Whether they go on still is another question.
+    let taken = |status: u16| matches!(status, 303 | 409);
+    let own = format!("/portal/{}", page(&replay));
+    assert_eq!(guest.get(&own).status, 200);
+    let page_of_own = guest.submit("/portal/", &own, &[]);
+    assert!(taken(page_of_own.status), "{}", page_of_own.text);
+    let (mut operator, _) = here.user("acme", "operator@acme.example", "operator");
+    let stopped = operator.submit("/dashboard/you", &format!("/dashboard/@acme/{}", page(&purge)), &[]);
+    assert!(taken(stopped.status), "{}", stopped.text);
+    here.stop();
+}
+
+#[test]
 fn each_form_needs_something_that_one_may_do_and_is_refused_to_who_may_only_look() {
     let mut here = Here::start();
     account(&mut here, "acme", &json!({}));

@@ -28,7 +28,9 @@ use crate::domain::endpoint::HOP_HEADER;
 use crate::domain::id::{AccountNumber, KeyId};
 use crate::store::{KeyHash, Load, Refusal, Staging, Store};
 
-pub use super::needs::{Admin, Any, Consume, Manage, Needs, Peoples, Publish, Read, Replays, Rotates, Steers, Tests};
+pub use super::needs::{
+    Admin, Any, Consume, Manage, Needs, Oversees, Peoples, Publish, Read, Replays, Rotates, Steers, Tests,
+};
 
 /// A configured admin key, in bytes.
 const CONFIGURED_KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=256;

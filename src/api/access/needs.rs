@@ -75,4 +75,6 @@ abilities! {
     Rotates Rotate
     /// Needs that one may see and change the users of the account.
     Peoples People
+    /// Needs that one may look at the operator's pages.
+    Oversees Server
 }

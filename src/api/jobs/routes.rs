@@ -12,7 +12,7 @@ use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::domain::account::Scope;
 use crate::domain::id::JobId;
-use crate::domain::job::{Job, Source};
+use crate::domain::job::{Job, JobKind, Source};
 
 /// Rows up to which is counted what a job has still to look at.
 pub const LEFT_ROWS_MAX: usize = 10_000;
@@ -81,12 +81,25 @@ pub async fn cancel(tenant: May<Manage>, api: web::Data<Api>, id: web::Path<Stri
 
 /// Stops a job; what it has done stays done.
 pub async fn stop(api: &Api, tenant: &Tenant, id: &str) -> Result<JobView, Problem> {
-    let (account, id) = (tenant.account().number, find(api, tenant, id)?.id);
+    let (account, job) = (tenant.account().number, find(api, tenant, id)?);
+    vet_stop(tenant, job.bulk.kind.word())?;
+    let id = job.id;
     let cancelled = api.change(tenant, move |staging| {
         let job = staging.cancel_job(account, id)?;
         Ok((Some(deed(&job, "cancelled")), job))
     });
     Ok(view(&api.store, &cancelled.await?))
+}
+
+/// Refuses whoever may not stop a job of this kind, which is its word: a guest of the portal stops what guests can begin, and no purge
+/// or deletion of the account's own people.
+pub fn vet_stop(tenant: &Tenant, kind: &str) -> Result<(), Problem> {
+    let is_guest = tenant.person().is_some_and(|person| person.user.is_none());
+    let is_of_guests = [JobKind::Replay, JobKind::Discard].iter().any(|own| own.word() == kind);
+    match !is_guest || is_of_guests {
+        true => Ok(()),
+        false => Err(Problem::forbidden("only replays and discards can be stopped here; ask whoever runs your account")),
+    }
 }
 
 /// A job as whoever asks may see it.

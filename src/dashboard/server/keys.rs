@@ -4,7 +4,7 @@
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get, post, web};
 use maud::{Markup, html};
 
-use crate::api::access::auth::Admin;
+use crate::api::access::auth::{Admin, Oversees};
 use crate::api::accounts::input::KeyInput;
 use crate::api::accounts::operations::{self, key, keys};
 use crate::api::accounts::view::KeyView;
@@ -42,7 +42,7 @@ pub fn routes(to: &mut web::ServiceConfig) {
 }
 
 #[get("/keys")]
-async fn list(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
+async fn list(seat: Looks<Oversees>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     let account = seat.account().clone();
     let rows = move |api: &Api, window| Ok(keys(api, &account, window));
     let listed = read(&api, seat.account().number, window(seat.asked())?, rows).await?;

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
 use maud::{Markup, html};
 
 use crate::api::Api;
-use crate::api::access::auth::Admin;
+use crate::api::access::auth::Oversees;
 use crate::api::across::{Node, nodes};
 use crate::api::door::connections::Admitted;
 use crate::dashboard::away::Away;
@@ -28,7 +28,7 @@ pub fn routes(to: &mut web::ServiceConfig) {
 }
 
 #[get("/dashboard/server/nodes")]
-async fn show(seat: Looks<Admin>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
+async fn show(seat: Looks<Oversees>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
     let here = request.conn_data::<Arc<Admitted>>().map(|admitted| admitted.here);
     let listens = here.unwrap_or_else(|| request.app_config().local_addr()).to_string();
     let body = html! {

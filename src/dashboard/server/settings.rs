@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, get, web};
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::api::access::auth::Admin;
+use crate::api::access::auth::Oversees;
 use crate::api::{Api, Knob};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
@@ -20,7 +20,7 @@ pub fn routes(to: &mut web::ServiceConfig) {
 }
 
 #[get("/dashboard/server/settings")]
-async fn show(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
+async fn show(seat: Looks<Oversees>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     let (text, only_changed) = (value(seat.asked(), "text"), value(seat.asked(), "changed").is_some());
     let wanted = text.as_deref().unwrap_or_default().to_lowercase();
     let is_wanted = |knob: &&Knob| knob.name.contains(&wanted) && (!only_changed || is_changed(knob));

@@ -4,7 +4,7 @@
 use actix_web::{HttpResponse, get, post, web};
 use maud::{Markup, html};
 
-use crate::api::access::auth::Admin;
+use crate::api::access::auth::{Admin, Oversees};
 use crate::api::health::readiness::StoreDetails;
 use crate::api::master_keys::{MasterKeysView, master_keys, read_again};
 use crate::api::retention_clock::{RetentionClock, let_go_on, retention_clock};
@@ -41,7 +41,7 @@ pub fn routes(to: &mut web::ServiceConfig) {
 }
 
 #[get("/dashboard/server/store")]
-async fn show(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
+async fn show(seat: Looks<Oversees>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     let at = api.clone();
     let read = api.read(seat.account().number, move || {
         let known = (at.store.disk()?, at.store.amounts()?, master_keys(&at)?);

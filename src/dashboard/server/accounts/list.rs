@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, get, web};
 use maud::{Markup, html};
 
 use crate::api::Api;
-use crate::api::access::auth::Admin;
+use crate::api::access::auth::Oversees;
 use crate::api::accounts::filter::AccountsFilter;
 use crate::api::across::{AccountSummary, Everything, everything, summaries};
 use crate::dashboard::away::Away;
@@ -17,7 +17,7 @@ use crate::domain::account::Scope;
 use crate::domain::time::UnixMs;
 
 #[get("/dashboard/server/accounts")]
-pub async fn show(seat: Looks<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
+pub async fn show(seat: Looks<Oversees>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
     let asked = |name| links::value(seat.asked(), name);
     let (tag, text) = (asked("tag"), asked("text"));
     let filter = AccountsFilter { tag: tag.clone(), text: text.clone() };

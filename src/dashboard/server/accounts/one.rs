@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, get, web};
 use maud::{Markup, html};
 
 use crate::api::Api;
-use crate::api::access::auth::Admin;
+use crate::api::access::auth::Oversees;
 use crate::api::accounts::operations::existing;
 use crate::api::accounts::usage::{UsageView, Used, usage};
 use crate::api::accounts::view::{AccountView, account_view};
@@ -18,7 +18,7 @@ use crate::domain::account::{DEFAULT_ACCOUNT, OPERATOR_ACCOUNT, Scope};
 use crate::domain::time::UnixMs;
 
 #[get("/dashboard/server/accounts/{id}")]
-pub async fn show(seat: Looks<Admin>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Away> {
+pub async fn show(seat: Looks<Oversees>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Away> {
     let account = existing(&api, &id)?;
     let (view, now) = (account_view(&account), api.clock.now());
     let used = usage(&api, account).await?;
