@@ -1,5 +1,7 @@
 //! One's second factor: set up, confirmed, given up, its recovery codes made anew. What stays true: it is asked for only once a
-//! code of it was shown to be known; and whoever changes it shows a code.
+//! code of it was shown to be known; and whoever sets it up says the password, whoever changes it shows a code.
+
+use zeroize::Zeroizing;
 
 use crate::api::Api;
 use crate::api::access::guesses::Guessed;
@@ -13,8 +15,12 @@ use crate::domain::secret::Secret;
 use crate::domain::user::User;
 use crate::store::{Refusal, Staging};
 
+use super::browser::Browser;
 use super::entering::take_code;
-use super::own::{refuse_of_provider, user_of};
+use super::own::{prove, refuse_of_provider, user_of};
+
+/// The field in which the password is said once more.
+pub const PASSWORD_FIELD: &str = "own_password";
 
 /// What is scanned or typed into an app.
 #[derive(Debug)]
@@ -26,9 +32,14 @@ pub struct SetUp {
 }
 
 /// Begins to set one up: what was begun before and not confirmed is good no more.
-pub async fn begin(api: &Api, seated: &Seated) -> Result<SetUp, Problem> {
+pub async fn begin(
+    api: &Api,
+    (seated, browser): (&Seated, &Browser),
+    password: Zeroizing<String>,
+) -> Result<SetUp, Problem> {
     let user = user_of(seated)?;
     refuse_of_provider(user)?;
+    prove(api, (user, browser), PASSWORD_FIELD, password).await?;
     let (id, mut random) = (user.id, [0; SHARED_BYTES]);
     api.with_dice(|dice| dice.fill(&mut random));
     let tenant = seated.tenant(api, None)?;
