@@ -216,7 +216,7 @@ impl Post {
 
     /// On the socket that was given, on that of a running server, or on a new one.
     fn find(config: &Config, given: Option<TcpListener>) -> Result<Self, ServeError> {
-        let bind = || {
+        let bind = || -> Result<TcpListener, ServeError> {
             let address = config.server.listen;
             let listener = TcpListener::bind(address).map_err(|error| ServeError::Listen(address, error))?;
             // Else it is 128, and whoever comes after those while nobody accepts waits for a second at least.
@@ -343,6 +343,7 @@ async fn run_at(
     let guard = Arc::new(settings::guard(config, address));
     supervisor::status("opening the store");
     let (store, committer) = post.open(config, &clock).await?;
+    fail::fail_point!("take_over.opened");
     let committing = std::thread::Builder::new().name("commit".into());
     let committing = committing.spawn(move || or_end("commit", || committer.run()))?;
     let (telemetry, exporter) = settings::telemetry(config);
