@@ -135,11 +135,11 @@ mod tests {
         let first = of(&[1]);
         let memory = first.memory.clone();
         Bench::of(first).webhook();
-        let known = |keys: &[u8]| -> Vec<String> {
-            master_keys::read(&of(keys)).expect("they are keys").marks().map(|mark| mark.to_string()).collect()
-        };
-        assert!(check_keys(&of(&[2, 1]), &known(&[1])).is_ok());
-        assert!(matches!(check_keys(&of(&[2]), &known(&[1])), Err(OpenError::MasterKeys(_, why)) if why.contains(&known(&[1])[0])));
+        let keys = master_keys::read(&of(&[1])).expect("it is a key");
+        let sealed_with: Vec<String> = keys.marks().map(|mark| mark.to_string()).collect();
+        assert!(check_keys(&of(&[2, 1]), &sealed_with).is_ok());
+        let refused = check_keys(&of(&[2]), &sealed_with);
+        assert!(matches!(refused, Err(OpenError::MasterKeys(_, why)) if why.contains(&sealed_with[0])));
         let again = |keys| {
             let settings = Settings { memory: memory.clone(), ..of(keys) };
             open(settings, Clock::standing_at(START), Dice::seeded(2)).err()
