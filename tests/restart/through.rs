@@ -1,11 +1,12 @@
 //! A publisher at 1,000 events a second through restarts, with ten endpoints that hang: nothing is refused and nothing is lost.
-//! Three restarts of each kind, twenty with `HOOKWHEEL_LONG`.
+//! Three restarts of each kind; with `HOOKWHEEL_LONG` twenty, and 100,000 events in the store.
 
 use std::collections::HashSet;
 use std::net::TcpListener;
 use std::path::Path;
 
 use hookwheel::clock::Stopwatch;
+use serde_json::json;
 
 use crate::publisher::Publisher;
 use crate::support::process::KEY;
@@ -14,11 +15,24 @@ use crate::{publish, webhook};
 
 /// Endpoints that hang.
 const HANGING: usize = 10;
+/// Events that are in the store before, in the long form, and in one request.
+const OLDER: usize = 100_000;
+const TOGETHER: usize = 1_000;
+/// No limit is in the way.
+const ENV: &[(&str, &str)] = &[("HOOKWHEEL__SERVER__EVENTS_PER_SECOND", "0")];
 /// Events between two restarts.
 const BETWEEN: usize = 300;
 
-fn rounds() -> usize {
-    if std::env::var_os("HOOKWHEEL_LONG").is_some() { 20 } else { 3 }
+fn is_long() -> bool {
+    std::env::var_os("HOOKWHEEL_LONG").is_some()
+}
+
+/// Puts events into the store that nobody wants.
+fn fill(client: &mut Client) {
+    for _ in 0..OLDER / TOGETHER {
+        let events = vec![json!({"type": "old", "data": {"text": "x".repeat(100)}}); TOGETHER];
+        assert_eq!(client.post("/api/v1/events", &events.into()).status, 202);
+    }
 }
 
 /// Restarts `server` again and again while events are published.
@@ -29,8 +43,11 @@ fn through(kind: &str, mut server: Server, restart: impl Fn(Server) -> Server) {
     for n in 0..HANGING {
         webhook(&mut server.client(), &hanging, &format!("/{n}"), "slow");
     }
+    if is_long() {
+        fill(&mut server.client());
+    }
     let publisher = Publisher::start(address);
-    for round in 1..=rounds() {
+    for round in 1..=(if is_long() { 20 } else { 3 }) {
         publish(&mut Client::new(address, KEY), "slow", &format!("slow-{round}"));
         (0..HANGING).for_each(|_| drop(hanging.next()));
         publisher.until_more(BETWEEN);
@@ -65,7 +82,7 @@ fn no_publish_fails_while_a_server_is_restarted_on_a_socket_that_stays() {
     let dir = directory();
     // As systemd does: it holds the socket, and gives it to each process that it starts.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let start = |dir: &Path| Server::start_given(dir, &listener, &[]);
+    let start = |dir: &Path| Server::start_given(dir, &listener, ENV);
     through("socket activation", start(dir.path()), |before| {
         let ended = before.process.terminate();
         assert!(ended.status.success(), "{}", ended.output);
@@ -76,8 +93,8 @@ fn no_publish_fails_while_a_server_is_restarted_on_a_socket_that_stays() {
 #[test]
 fn no_publish_fails_while_servers_take_over_from_each_other() {
     let dir = directory();
-    through("take-over", Server::start(dir.path(), &[]), |before| {
-        let server = Server::take_over(dir.path(), &[]);
+    through("take-over", Server::start(dir.path(), ENV), |before| {
+        let server = Server::take_over(dir.path(), ENV);
         let ended = before.process.end();
         assert!(ended.status.success(), "{}", ended.output);
         server
