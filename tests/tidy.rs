@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("settings", &["api", "config", "deliver", "domain", "store", "telemetry"]),
     ("greeting", &["config", "domain", "settings", "store"]),
     ("checked", &["api", "clock", "config", "deliver", "dialect", "domain", "settings"]),
+    ("post", &["clock", "config", "handover", "settings", "store"]),
     ("supervisor", &["pulse"]),
     ("handover", &["clock"]),
     ("client", &["clock"]),

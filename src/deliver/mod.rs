@@ -314,7 +314,10 @@ impl Deliver {
         match interrupted {
             Ok(0) => {}
             Ok(attempts) => {
-                tracing::warn!(attempts, "attempts were interrupted by the stop; they are made again after the next start");
+                tracing::warn!(
+                    attempts,
+                    "attempts were interrupted by the stop; they are made again after the next start"
+                );
             }
             Err(_) => tracing::error!("a sender does not stop; what it sends is sent again after the next start"),
         }

@@ -64,7 +64,9 @@ pub fn given() -> Result<Option<TcpListener>, String> {
     match given.len() {
         0 => Ok(None),
         1 => given.take_tcp_listener(0).map_err(|error| format!("the socket in LISTEN_FDS cannot be used: {error}")),
-        several => Err(format!("LISTEN_FDS gives {several} sockets, and this server listens on one: give it one ListenStream")),
+        several => {
+            Err(format!("LISTEN_FDS gives {several} sockets, and this server listens on one: give it one ListenStream"))
+        }
     }
 }
 

@@ -27,7 +27,9 @@ pub enum TakeOverError {
     #[error("the running server is not taken over: {0}")]
     Refused(String),
     /// It said something that is not known here.
-    #[error("the running server cannot be taken over: it says {0:?}, which this version does not know; stop it and start this one")]
+    #[error(
+        "the running server cannot be taken over: it says {0:?}, which this version does not know; stop it and start this one"
+    )]
     Unknown(String),
 }
 

@@ -96,7 +96,9 @@ pub fn check_keys(settings: &Settings, sealed_with: &[String]) -> Result<(), Ope
     match sealed_with.iter().find(|mark| !known.contains(mark)) {
         Some(missing) => Err(OpenError::MasterKeys(
             origin.clone(),
-            format!("the store is sealed with the master key {missing}, which is not among them; put it back, as a further line"),
+            format!(
+                "the store is sealed with the master key {missing}, which is not among them; put it back, as a further line"
+            ),
         )),
         None => Ok(()),
     }

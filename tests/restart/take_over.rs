@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use crate::support::{DEADLINE, Server};
 use crate::publish;
+use crate::support::{DEADLINE, Server};
 
 const HELLO: &str = "hookwheel take-over 1";
 

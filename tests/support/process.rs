@@ -42,13 +42,7 @@ impl Running {
     }
 
     /// The same by a command that starts the binary.
-    fn start_by(
-        mut command: Command,
-        input: Stdio,
-        dir: &Path,
-        arguments: &[&str],
-        env: &[(&str, &str)],
-    ) -> Self {
+    fn start_by(mut command: Command, input: Stdio, dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Self {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("HOOKWHEEL") {
                 command.env_remove(name);

@@ -254,7 +254,11 @@ mod tests {
         connection.begin(1000);
         assert_eq!((connection.end_if_quiet(9000, false), connection.has_ended()), (None, false), "it is asked");
         connection.request_ends(9000, u64::MAX);
-        assert_eq!((connection.end_if_quiet(19_000, false), connection.has_ended()), (None, false), "its reply is under way");
+        assert_eq!(
+            (connection.end_if_quiet(19_000, false), connection.has_ended()),
+            (None, false),
+            "its reply is under way"
+        );
         connection.reply_ends(20_000);
         assert_eq!(connection.end_if_quiet(20_000, false), Some(QUIET_MS / 2), "it has just been answered");
         assert_eq!(connection.end_if_quiet(20_000 + QUIET_MS, false), Some(LAST_WORDS_MS));

@@ -450,9 +450,8 @@ mod tests {
         let under_way = admitted.begin();
         assert!(!connections.drain(Duration::ZERO, std::future::pending()).await, "it is asked for something");
         let (draining, (ended, all_ended)) = (connections.clone(), tokio::sync::oneshot::channel::<()>());
-        let draining = actix_web::rt::spawn(async move {
-            draining.drain(PATIENCE, async { drop(all_ended.await) }).await
-        });
+        let draining =
+            actix_web::rt::spawn(async move { draining.drain(PATIENCE, async { drop(all_ended.await) }).await });
         tokio::task::yield_now().await;
         drop(under_way);
         let heard = actix_web::rt::time::timeout(Duration::from_secs(60), client.read_u8()).await;
