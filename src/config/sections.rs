@@ -143,7 +143,7 @@ pub struct ServerConfig {
     pub tls_key: Option<PathBuf>,
     /// Seconds that a stop waits at most for whoever has asked something, and for its answer.
     pub shutdown_seconds: u64,
-    /// Seconds that a stop waits for attempts that are out, at most [`Self::shutdown_seconds`]; then they are interrupted, count as
+    /// Seconds that a stop waits for attempts that are out, at most `shutdown_seconds`; then they are interrupted, count as
     /// not made, and are made again after the next start.
     pub shutdown_attempt_seconds: u64,
 }
