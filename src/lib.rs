@@ -171,12 +171,8 @@ async fn serve_by(config: &Config, given: Result<Option<TcpListener>, String>) -
             Err(error) => return Err(post.failed(error)),
         };
         let (pid, mut asked) = (heir.pid(), asked.clone());
-        let opened = async {
-            heir.released()?;
-            heir.opened().await
-        };
         tokio::select! {
-            opened = opened => match opened {
+            opened = heir.opened() => match opened {
                 Ok(()) => {
                     supervisor::goes_on_as(pid);
                     tracing::info!(pid, "another process has taken over");
@@ -220,7 +216,7 @@ pub async fn run_by(
     }
 }
 
-/// The same at a post, until it is asked to stop or somebody takes over: whoever does, and waits for the store, is given back.
+/// The same at a post, until it is asked to stop or somebody takes over: whoever does, and has the store now, is given back.
 /// Asked once more, it stops at once.
 async fn run_at(
     clock: Clock,
@@ -266,19 +262,20 @@ async fn run_at(
     let listening = api::listen(api.clone(), pages, listener, certificate.clone(), workers, patience)?;
     // From here on SIGHUP no longer ends the process.
     let hangups = signal(SignalKind::hangup())?;
+    let log_in = match config.is_dev && config.dashboard.enabled && !post.is_resumed {
+        true => Some(api::people::links::dev_path(&api).await.map_err(ServeError::FirstUser)?),
+        false => None,
+    };
+    // From here on nothing fails any more. Who reads what follows may take over.
+    let control = post.open_to_others(config);
+    supervisor::ready(&format!("serving on {address}"));
     if post.is_resumed {
         tracing::warn!("events are taken again");
     } else {
-        let log_in = match config.is_dev && config.dashboard.enabled {
-            true => Some(api::people::links::dev_path(&api).await.map_err(ServeError::FirstUser)?),
-            false => None,
-        };
         let dialects = shelf.now();
         let served: Vec<&str> = dialects.mounted().map(|dialect| dialect.name.as_str()).collect();
         greeting::greet(config, address, (first_key.as_deref(), log_in.as_deref()), &served);
     }
-    let control = post.open_to_others(config);
-    supervisor::ready(&format!("serving on {address}"));
 
     let handle = deliver.handle();
     let stuck = || store.pulse().stuck().or_else(|| handle.stuck());
@@ -301,6 +298,11 @@ async fn run_at(
     stop_serving(&config.server, (listening, door), deliver, &api, asked).await;
     store.close();
     committing.join().expect("a panic of the commit thread ends the process");
+    if let Some(heir) = &heir {
+        tracing::info!(pid = heir.pid(), "the store is closed for the process that takes over");
+        // An error means that it has gone, which shows as it is waited for.
+        let _ = heir.released();
+    }
     telemetry.traces.close();
     if let Some(exporting) = exporting {
         // A collector that is away keeps nobody.

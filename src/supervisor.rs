@@ -1,11 +1,21 @@
 //! What whoever supervises the process is told: systemd, in its own words (`sd_notify`), where `NOTIFY_SOCKET` is set. What stays
-//! true: it hears `READY` only while events are taken, and of the watchdog only while no thread is stuck.
+//! true: it hears `READY` only while events are taken, and of the watchdog only while no thread is stuck; and one that does not
+//! listen holds up nobody.
 
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 
 use crate::pulse::Stuck;
+
+/// How long the supervisor may take to take a message.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The same for one that is said again soon.
+const PATIENCE_FOR_WATCHDOG: Duration = Duration::from_millis(1);
 
 /// Events are taken, from the start or again.
 pub fn ready(status: &str) {
@@ -40,16 +50,37 @@ pub async fn keep_awake(stuck: impl Fn() -> Option<Stuck>) {
     let Some(patience) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
     loop {
         match stuck() {
-            None => tell(&[NotifyState::Watchdog]),
+            None => tell_within(&[NotifyState::Watchdog], PATIENCE_FOR_WATCHDOG),
             Some(stuck) => tracing::error!(%stuck, "the watchdog is not told that all is well"),
         }
         actix_rt::time::sleep((patience / 2).max(Duration::from_millis(1))).await;
     }
 }
 
-/// Where nobody is told, nothing happens.
 fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "the supervisor in NOTIFY_SOCKET cannot be told how the server is");
+    tell_within(states, PATIENCE);
+}
+
+/// Where nobody is told, nothing happens.
+fn tell_within(states: &[NotifyState<'_>], patience: Duration) {
+    match send(states, patience) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            tracing::debug!("the supervisor in NOTIFY_SOCKET does not listen");
+        }
+        Err(error) => tracing::warn!(%error, "the supervisor in NOTIFY_SOCKET cannot be told how the server is"),
+        Ok(()) => {}
     }
+}
+
+/// Sends a message. `sd_notify`'s own call waits for as long as the supervisor does not read.
+fn send(states: &[NotifyState<'_>], patience: Duration) -> io::Result<()> {
+    let Some(address) = std::env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
+    let message: String = states.iter().map(|state| format!("{state}\n")).collect();
+    let socket = UnixDatagram::unbound()?;
+    socket.set_write_timeout(Some(patience))?;
+    match address.as_bytes().strip_prefix(b"@") {
+        Some(name) => socket.connect_addr(&SocketAddr::from_abstract_name(name)?)?,
+        None => socket.connect(&address)?,
+    }
+    socket.send(message.as_bytes()).map(drop)
 }

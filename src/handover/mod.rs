@@ -72,7 +72,49 @@ pub fn given() -> Result<Option<TcpListener>, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::control::Tell;
     use super::*;
+
+    #[actix_rt::test]
+    async fn a_socket_goes_from_one_to_the_other_and_both_hear_when() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().to_owned();
+        assert!(find(&path).expect("nothing is wrong").is_none());
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let control = Control::open(&path).expect("it can be made");
+        let holds = Holds { format: 10, keys: vec!["1a2b3c4d".into()] };
+        let held = holds.clone();
+        let tell: Tell = Arc::new(move || Ok(held.clone()));
+        let (from, to) = (path.clone(), listener.local_addr().expect("it is bound"));
+        let taking = std::thread::spawn(move || {
+            let offer = find(&from).expect("it answers").expect("it is there");
+            assert_eq!(offer.holds, holds);
+            let taken = offer.take().expect("it gives");
+            let address = taken.listener.local_addr().expect("it is bound");
+            taken.opened();
+            address
+        });
+        let heir = control.heir(&listener, &tell, 0).await;
+        assert_eq!(heir.pid(), std::process::id());
+        heir.released().expect("it listens");
+        heir.opened().await.expect("it says so");
+        assert_eq!(taking.join().expect("it does not panic"), to);
+
+        let refuses: Tell = Arc::new(|| Err("it is mine".into()));
+        let asking = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || find(&path)
+        });
+        let found = tokio::select! {
+            _ = control.heir(&listener, &refuses, 0) => unreachable!("nobody is given anything"),
+            found = asking => found.expect("it does not panic"),
+        };
+        assert!(matches!(found, Err(TakeOverError::Refused(why)) if why == "it is mine"));
+        drop(control);
+        assert!(find(&path).expect("nothing is wrong").is_none(), "the file goes with it");
+    }
 
     #[test]
     fn what_a_store_holds_is_read_as_it_was_written() {
