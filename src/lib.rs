@@ -295,7 +295,10 @@ async fn run_at(
         Some(_) => supervisor::status("another process takes over"),
     }
     let door = if post.is_given || heir.is_some() { Door::GoesOn } else { Door::Closes };
-    stop_serving(&config.server, (listening, door), deliver, &api, asked).await;
+    // The first signal stops, and the next one hastens; while another process takes over the first does.
+    let next_signal = u32::from(heir.is_none()) + 1;
+    let hastened = async { asked.wait_for(|asked| *asked >= next_signal).await.is_ok() };
+    stop_serving(&config.server, (listening, door), deliver, &api, hastened).await;
     store.close();
     committing.join().expect("a panic of the commit thread ends the process");
     if let Some(heir) = &heir {
@@ -313,15 +316,15 @@ async fn run_at(
 }
 
 /// Gives attempts that are out a moment, while events are still taken: so nobody waits for a slow endpoint. Then accepts nothing
-/// more, and answers what was asked. Attempts that take longer are let go of, and so is everything once it is asked again.
+/// more, and answers what was asked. Attempts that take longer are let go of, and so is everything once it is `hastened`.
 async fn stop_serving(
     config: &config::ServerConfig,
     (listening, door): (api::Listening, Door),
     deliver: deliver::Deliver,
     api: &api::Api,
-    mut asked: watch::Receiver<u32>,
+    hastened: impl Future<Output = bool>,
 ) {
-    let (let_go, before) = (deliver.let_go(), *asked.borrow());
+    let let_go = deliver.let_go();
     let for_attempts = Duration::from_secs(config.shutdown_attempt_seconds.min(config.shutdown_seconds));
     api.connections().announce_stop();
     deliver.rest();
@@ -338,8 +341,7 @@ async fn stop_serving(
         std::future::pending().await
     };
     let hastening = async {
-        // An error means that nobody can ask any more.
-        if asked.wait_for(|asked| *asked > before).await.is_ok() {
+        if hastened.await {
             tracing::warn!("stopping at once");
             let_go.now();
             api.connections().hasten();
