@@ -182,6 +182,7 @@ async fn serve_by(config: &Config, given: Result<Option<TcpListener>, String>) -
             },
             // Who is asked to stop leaves the rest to the other process.
             _ = asked.wait_for(|asked| *asked > 0) => return Ok(()),
+            () = supervisor::keep_awake(|| None) => {}
         }
         post.is_resumed = true;
     }
@@ -352,6 +353,8 @@ async fn stop_serving(
         () = stopping => {}
         () = letting_go => {}
         () = hastening => {}
+        // Nothing of it lasts for longer than it may.
+        () = supervisor::keep_awake(|| None) => {}
     }
 }
 
