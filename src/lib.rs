@@ -18,10 +18,11 @@
 //! Imports go one way: `api` and `deliver` know `store`, `dialect`, `domain` and `clock`, and never each other; `store`,
 //! `dialect` and `config` know `domain` (and `store` the `clock`); `docs` knows `dialect`, `trial` and `exchange` know both, `api`
 //! and `cli` know `docs`, and `cli` both of the others, and the `client`; `domain` and `clock` know nobody else. `pulse` is known to all whose threads
-//! must live, `telemetry` to `store`, `deliver` and `api`. Only this file and
-//! `settings`, `greeting` see the whole [`Config`].
+//! must live, `telemetry` to `store`, `deliver` and `api`; `handover` to `post`, and that and `supervisor` to this file alone.
+//! Only it and `checked`, `post`, `settings`, `greeting` see the whole [`Config`].
 
 pub mod api;
+mod checked;
 pub mod cli;
 pub mod client;
 pub mod clock;
@@ -33,10 +34,13 @@ pub mod docs;
 pub mod domain;
 pub mod exchange;
 mod greeting;
+mod handover;
 mod log;
+mod post;
 pub mod pulse;
 mod settings;
 pub mod store;
+mod supervisor;
 pub mod telemetry;
 pub mod trial;
 
@@ -52,11 +56,14 @@ use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use url::Url;
 
-use clock::{Clock, Dice, Stopwatch};
+use api::Door;
+use checked::Checked;
+use clock::{Clock, Dice};
 use config::{Config, threads};
-use dialect::{DialectError, Dialects, Shelf};
+use dialect::{DialectError, Shelf};
 use domain::audit::Actor;
 use domain::delivery::{Delivery, Outcome};
 use domain::explain::Explained;
@@ -66,15 +73,14 @@ use domain::lane::Standing;
 use domain::probe::{Probe, Probed, Tried};
 use domain::pull::{Ask, LeaseId, Leased, Pulled, Word};
 use domain::rate_limit::{Allowance, RateLimit};
-use domain::time::{self, UnixMs};
 use domain::webhook::Webhook;
 use domain::workload::Workload;
 use futures_util::future::BoxFuture;
+use handover::{Heir, TakeOverError};
+use post::Post;
 use pulse::{Stuck, or_end, or_end_task};
 use telemetry::traces::{Exporter, Untaken};
 
-/// 2026-01-01: a clock that shows less was not set, as on a machine without a battery before it has asked the network.
-const EARLIEST: UnixMs = 1_767_225_600_000;
 /// How long a stop waits for the last spans to be taken.
 const LAST_SPANS: Duration = Duration::from_secs(2);
 /// The dialect of the accounts that exist from the start, where none is configured.
@@ -86,6 +92,12 @@ pub enum ServeError {
     /// The address cannot be listened on.
     #[error("cannot listen on {0}: {1}; set another HOOKWHEEL__SERVER__LISTEN")]
     Listen(std::net::SocketAddr, std::io::Error),
+    /// The socket that was given to this process cannot be used.
+    #[error("{0}")]
+    Given(String),
+    /// The running server goes on.
+    #[error(transparent)]
+    TakeOver(#[from] TakeOverError),
     /// The machine's clock was not set yet.
     #[error(
         "the machine's clock shows {0}, which is before this program was made: set it, or start after it is set \
@@ -130,21 +142,50 @@ pub enum ServeError {
     Io(#[from] std::io::Error),
 }
 
-/// Serves until SIGTERM or SIGINT: what `hookwheel serve` does.
+/// Serves until SIGTERM or SIGINT, or until another process has taken over: what `hookwheel serve` does.
 pub fn serve(config: Config) -> Result<(), ServeError> {
+    let given = handover::given();
     let log = log::start(&config.log).map_err(ServeError::Log)?;
     prepare_process();
     greeting::warn_of(&config);
     // What the environment tells to fail, in a build for tests: in any other there is nothing that could.
     let _faults = fail::has_failpoints().then(fail::FailScenario::setup);
-    let address = config.server.listen;
-    let listener = TcpListener::bind(address).map_err(|error| ServeError::Listen(address, error))?;
-    let served = actix_rt::System::new().block_on(async {
-        let shutdown = signalled()?;
-        or_end_task("main", run(config, listener, shutdown)).await
-    });
+    let served = actix_rt::System::new().block_on(or_end_task("main", serve_by(&config, given)));
     log.end();
     served
+}
+
+/// The same within an actix system. If another process takes over and does not get far, this one goes on.
+async fn serve_by(config: &Config, given: Result<Option<TcpListener>, String>) -> Result<(), ServeError> {
+    let given = given.map_err(ServeError::Given)?;
+    let checked = Checked::of(config, &Clock::real())?;
+    let mut post = Post::find(config, given)?;
+    let asked = match asked_to_stop() {
+        Ok(asked) => asked,
+        Err(error) => return Err(post.failed(error.into())),
+    };
+    loop {
+        let heir = match run_at(Clock::real(), config, &checked, &mut post, asked.clone()).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(heir)) => heir,
+            Err(error) => return Err(post.failed(error)),
+        };
+        let (pid, mut asked) = (heir.pid(), asked.clone());
+        tokio::select! {
+            opened = heir.opened() => match opened {
+                Ok(()) => {
+                    supervisor::goes_on_as(pid);
+                    tracing::info!(pid, "another process has taken over");
+                    return Ok(());
+                }
+                Err(error) => tracing::error!(pid, %error, "the process that took over does not serve; this one goes on"),
+            },
+            // Who is asked to stop leaves the rest to the other process.
+            _ = asked.wait_for(|asked| *asked > 0) => return Ok(()),
+            () = supervisor::keep_awake(|| None) => {}
+        }
+        post.is_resumed = true;
+    }
 }
 
 /// Runs the server on `listener` until `shutdown` is done; then accepts nothing more, finishes what is in flight or
@@ -161,80 +202,160 @@ pub async fn run_by(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    if clock.wall() < EARLIEST {
-        return Err(ServeError::Clock(time::rfc3339(clock.wall())));
+    let checked = Checked::of(&config, &clock)?;
+    let (ask, asked) = watch::channel(0);
+    let mut post = Post::alone(listener);
+    let running = run_at(clock, &config, &checked, &mut post, asked);
+    let asking = async {
+        shutdown.await;
+        ask.send_replace(1);
+        std::future::pending().await
+    };
+    tokio::select! {
+        ended = running => ended.map(drop),
+        () = asking => unreachable!("it is never done"),
     }
-    let certificate = settings::certificate(&config)?;
-    let shelf = Dialects::load(Some(&config.deliver.dialects)).map_err(ServeError::Dialects)?;
-    if let Some(name) = config.deliver.default_dialect.as_ref().filter(|name| shelf.get(name).is_none()) {
-        return Err(ServeError::DefaultDialect(name.clone(), shelf.names().collect::<Vec<_>>().join(", ")));
-    }
-    let wanted = config.deliver.wanted_dialects();
-    if let Some(name) = wanted.unwrap_or_default().iter().find(|name| shelf.get(name).is_none()) {
-        return Err(ServeError::BuiltinDialects(name.clone(), shelf.names().collect::<Vec<_>>().join(", ")));
-    }
-    let shelf = Arc::new(Shelf::new(shelf));
-    let (address, trust) = (listener.local_addr()?, settings::trust(config.deliver.roots).map_err(ServeError::Roots)?);
-    let guard = Arc::new(settings::guard(&config, address));
-    let smtp = settings::smtp(&config).map_err(ServeError::Smtp)?;
-    let people = settings::people(&config).map_err(ServeError::Pages)?;
-    let (store, committer) = store::open(settings::of_store(&config), clock.clone(), Dice::from_system())?;
+}
+
+/// The same at a post, until it is asked to stop or somebody takes over: whoever does, and has the store now, is given back.
+/// Asked once more, it stops at once.
+async fn run_at(
+    clock: Clock,
+    config: &Config,
+    checked: &Checked,
+    post: &mut Post,
+    mut asked: watch::Receiver<u32>,
+) -> Result<Option<Heir>, ServeError> {
+    let address = post.listener.local_addr()?;
+    let (certificate, shelf) = (checked.certificate.clone(), checked.shelf.clone());
+    let guard = Arc::new(settings::guard(config, address));
+    supervisor::status("opening the store");
+    let (store, committer) = post.open(config, &clock).await?;
+    fail::fail_point!("take_over.opened");
     let committing = std::thread::Builder::new().name("commit".into());
     let committing = committing.spawn(move || or_end("commit", || committer.run()))?;
-    let (telemetry, exporter) = settings::telemetry(&config);
-    let exporting = exporter.map(|exporter| export(&config, exporter)).transpose()?;
+    let (telemetry, exporter) = settings::telemetry(config);
+    let exporting = exporter.map(|exporter| export(config, exporter)).transpose()?;
     let watched = telemetry.clone();
-    let sending = deliver::Settings { smtp, telemetry: watched, ..settings::of_deliver(&config, guard.clone()) };
-    let deliver = deliver::start(sending, trust, store.clone(), shelf.clone(), clock.clone());
+    let smtp = checked.smtp.clone();
+    let sending = deliver::Settings { smtp, telemetry: watched, ..settings::of_deliver(config, guard.clone()) };
+    let deliver = deliver::start(sending, checked.trust.clone(), store.clone(), shelf.clone(), clock.clone());
 
     let mut dice = Dice::from_system();
     let configured = config.auth.admin_key.as_ref().map(|key| key.reveal());
     let dialect = config.deliver.default_dialect.as_deref();
     let first_key = api::first_admin_key(&store, &mut dice, configured, (dialect, DEFAULT_DIALECT)).await;
     let first_key = first_key.map_err(ServeError::FirstKey)?;
-    if let Some(wanted) = wanted {
+    if let Some(wanted) = config.deliver.wanted_dialects() {
         let mut mounted = store.registry().dialects_in_use();
         mounted.extend(wanted.iter().cloned().chain([DEFAULT_DIALECT.to_string()]));
         shelf.mount_only(mounted);
     }
     let outbound = Box::new(deliver.handle());
-    let serving = api::Settings { people, ..settings::of_api(&config, guard, telemetry.clone()) };
+    let people = checked.people.clone();
+    let serving = api::Settings { people, ..settings::of_api(config, guard, telemetry.clone()) };
     let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, serving, outbound);
     let api = web::Data::new(api);
 
-    let grace = Duration::from_secs(config.server.shutdown_seconds);
     let (workers, patience) = (threads(config.server.workers), config.server.shutdown_seconds);
     let pages = if config.dashboard.enabled { dashboard::routes } else { dashboard::no_routes };
+    let listener = post.listener.try_clone()?;
     let listening = api::listen(api.clone(), pages, listener, certificate.clone(), workers, patience)?;
     // From here on SIGHUP no longer ends the process.
     let hangups = signal(SignalKind::hangup())?;
-    let dialects = shelf.now();
-    let served: Vec<&str> = dialects.mounted().map(|dialect| dialect.name.as_str()).collect();
-    let log_in = match config.is_dev && config.dashboard.enabled {
+    let log_in = match config.is_dev && config.dashboard.enabled && !post.is_resumed {
         true => Some(api::people::links::dev_path(&api).await.map_err(ServeError::FirstUser)?),
         false => None,
     };
-    greeting::greet(&config, address, (first_key.as_deref(), log_in.as_deref()), &served);
-
-    tokio::select! {
-        () = shutdown => {}
-        () = reload_when_asked(hangups, &config.deliver.dialects, &shelf, &deliver, &store, certificate.as_deref()) => {}
+    // From here on nothing fails any more. Who reads what follows may take over.
+    let control = post.open_to_others(config);
+    supervisor::ready(&format!("serving on {address}"));
+    if post.is_resumed {
+        tracing::warn!("events are taken again");
+    } else {
+        let dialects = shelf.now();
+        let served: Vec<&str> = dialects.mounted().map(|dialect| dialect.name.as_str()).collect();
+        greeting::greet(config, address, (first_key.as_deref(), log_in.as_deref()), &served);
     }
+
+    let handle = deliver.handle();
+    let stuck = || store.pulse().stuck().or_else(|| handle.stuck());
+    let heir = tokio::select! {
+        biased;
+        _ = asked.wait_for(|asked| *asked > 0) => None,
+        heir = post.heir(config, control.as_ref(), &store) => Some(heir),
+        () = reload_when_asked(hangups, &config.deliver.dialects, &shelf, &deliver, &store, certificate.as_deref()) => None,
+        () = supervisor::keep_awake(stuck) => None,
+    };
+    // Whoever looks for a server here finds the next one.
+    drop(control);
     tracing::info!("stopping");
-    let watch = Stopwatch::start();
-    deliver.answer_polls();
-    let served = listening.stop().await;
-    deliver.stop(grace.saturating_sub(watch.elapsed())).await;
+    match &heir {
+        None => supervisor::stopping(),
+        // It may come to nothing.
+        Some(_) => supervisor::status("another process takes over"),
+    }
+    let door = if post.is_given || heir.is_some() { Door::GoesOn } else { Door::Closes };
+    // The first signal stops, and the next one hastens; while another process takes over the first does.
+    let next_signal = u32::from(heir.is_none()) + 1;
+    let hastened = async { asked.wait_for(|asked| *asked >= next_signal).await.is_ok() };
+    stop_serving(&config.server, (listening, door), deliver, &api, hastened).await;
     store.close();
     committing.join().expect("a panic of the commit thread ends the process");
+    if let Some(heir) = &heir {
+        tracing::info!(pid = heir.pid(), "the store is closed for the process that takes over");
+        // An error means that it has gone, which shows as it is waited for.
+        let _ = heir.released();
+    }
     telemetry.traces.close();
     if let Some(exporting) = exporting {
         // A collector that is away keeps nobody.
         let _ = actix_rt::time::timeout(LAST_SPANS, exporting).await;
     }
-    served?;
     tracing::info!("stopped");
-    Ok(())
+    Ok(heir)
+}
+
+/// Gives attempts that are out a moment, while events are still taken: so nobody waits for a slow endpoint. Then accepts nothing
+/// more, and answers what was asked. Attempts that take longer are let go of, and so is everything once it is `hastened`.
+async fn stop_serving(
+    config: &config::ServerConfig,
+    (listening, door): (api::Listening, Door),
+    deliver: deliver::Deliver,
+    api: &api::Api,
+    hastened: impl Future<Output = bool>,
+) {
+    let let_go = deliver.let_go();
+    let for_attempts = Duration::from_secs(config.shutdown_attempt_seconds.min(config.shutdown_seconds));
+    api.connections().announce_stop();
+    deliver.rest();
+    let stopping = async {
+        deliver.at_rest().await;
+        deliver.answer_polls();
+        listening.stop(door).await;
+        deliver.stop(Duration::ZERO).await;
+    };
+    // After it the API may still answer: who waits for a test, or for another request to somebody's endpoint, is answered then.
+    let letting_go = async {
+        actix_rt::time::sleep(for_attempts).await;
+        let_go.now();
+        std::future::pending().await
+    };
+    let hastening = async {
+        if hastened.await {
+            tracing::warn!("stopping at once");
+            let_go.now();
+            api.connections().hasten();
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        () = stopping => {}
+        () = letting_go => {}
+        () = hastening => {}
+        // Nothing of it lasts for longer than it may.
+        () = supervisor::keep_awake(|| None) => {}
+    }
 }
 
 /// Hands spans over to the operator's own collector until the traces are closed. It is dialled wherever it is: no guard stands
@@ -347,6 +468,7 @@ async fn reload_when_asked(
     certificate: Option<&api::Certificate>,
 ) {
     while hangups.recv().await.is_some() {
+        supervisor::reloading();
         match store.reload_master_keys(Actor::default()).await {
             Ok(keys) => tracing::info!(current = %keys.current(), "master keys were read again"),
             Err(error) => tracing::error!(%error, "the master keys stay as they were"),
@@ -360,17 +482,23 @@ async fn reload_when_asked(
             certificate.look_again();
         }
         tracing::warn!(dialects = shelf.now().names().count(), broken = errors.len(), "dialects were read again");
+        supervisor::ready("serving; what can be read again was");
     }
     std::future::pending().await
 }
 
-/// Listens for SIGTERM and SIGINT from now on; what it returns is done when one has come.
-fn signalled() -> std::io::Result<impl Future<Output = ()>> {
+/// Listens for SIGTERM and SIGINT from now on. Gives how often they have come.
+fn asked_to_stop() -> std::io::Result<watch::Receiver<u32>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+    let (ask, asked) = watch::channel(0_u32);
+    actix_rt::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            ask.send_modify(|asked| *asked = asked.saturating_add(1));
         }
-    })
+    });
+    Ok(asked)
 }

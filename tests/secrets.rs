@@ -55,7 +55,9 @@ fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
         let path = entry.expect("an entry").path();
         match path.is_dir() {
             true => all.extend(files(&path)),
-            false => all.push((path.display().to_string(), fs::read(&path).expect("a file"))),
+            false if path.is_file() => all.push((path.display().to_string(), fs::read(&path).expect("a file"))),
+            // The socket that another process takes over by.
+            false => {}
         }
     }
     all

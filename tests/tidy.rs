@@ -28,6 +28,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("log", &["config"]),
     ("settings", &["api", "config", "deliver", "domain", "store", "telemetry"]),
     ("greeting", &["config", "domain", "settings", "store"]),
+    ("checked", &["api", "clock", "config", "deliver", "dialect", "domain", "settings"]),
+    ("post", &["clock", "config", "handover", "settings", "store"]),
+    ("supervisor", &["pulse"]),
+    ("handover", &["clock"]),
     ("client", &["clock"]),
     // `cli` starts the server through the front page: `crate::run` and what it takes.
     ("cli", &["domain", "clock", "dialect", "docs", "exchange", "trial", "client", "config", "run"]),

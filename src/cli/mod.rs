@@ -112,12 +112,17 @@ struct ServeArgs {
     /// The dialect of the account `default` from now on [default: deliver.default_dialect, else what it has]
     #[arg(long, value_name = "NAME")]
     dialect: Option<String>,
+    /// Go on in the place of the server that runs over the same data directory, on its socket, so that nobody is refused; start
+    /// as usual if there is none
+    #[arg(long)]
+    take_over: bool,
 }
 
 impl ServeArgs {
     /// The configuration with what is said here.
     fn over(self, mut config: Config) -> Config {
         config.deliver.default_dialect = self.dialect.or(config.deliver.default_dialect);
+        config.takes_over = self.take_over;
         config
     }
 }

@@ -79,6 +79,7 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("server.tls_certificate", Takes::Path),
     ("server.tls_key", Takes::Path),
     ("server.shutdown_seconds", Takes::Whole { min: 0, max: 3600 }),
+    ("server.shutdown_attempt_seconds", Takes::Whole { min: 0, max: 3600 }),
     ("store.path", Takes::Path),
     ("store.master_key_file", Takes::Path),
     ("store.master_key", Takes::MasterKey),

@@ -51,6 +51,9 @@ pub struct Config {
     /// Whether it was started for development: somebody tries it on his own machine.
     #[serde(skip)]
     pub is_dev: bool,
+    /// Whether the server that runs over the same data directory is taken over, if there is one.
+    #[serde(skip)]
+    pub takes_over: bool,
 }
 
 impl Config {
@@ -138,8 +141,11 @@ pub struct ServerConfig {
     pub tls_certificate: Option<PathBuf>,
     /// The key of the certificate, in PEM.
     pub tls_key: Option<PathBuf>,
-    /// Seconds that a stop waits for what is in flight before it is handed back.
+    /// Seconds that a stop waits at most for whoever has asked something, and for its answer.
     pub shutdown_seconds: u64,
+    /// Seconds that a stop waits for attempts that are out, at most `shutdown_seconds`; then they are interrupted, count as
+    /// not made, and are made again after the next start.
+    pub shutdown_attempt_seconds: u64,
 }
 
 impl Default for ServerConfig {
@@ -163,6 +169,7 @@ impl Default for ServerConfig {
             tls_certificate: None,
             tls_key: None,
             shutdown_seconds: 20,
+            shutdown_attempt_seconds: 2,
         }
     }
 }

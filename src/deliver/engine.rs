@@ -34,6 +34,8 @@ pub struct Engine {
     next_sender: usize,
     polls: Polls,
     leases: Arc<Leases>,
+    /// Whether nothing more is handed out.
+    rests: bool,
 }
 
 impl Engine {
@@ -48,7 +50,7 @@ impl Engine {
     ) -> Self {
         assert!(!senders.is_empty(), "somebody must send");
         let (polls, leases) = Default::default();
-        Self { scheduler, clock, mailbox, meters, pulse, senders, next_sender: 0, polls, leases }
+        Self { scheduler, clock, mailbox, meters, pulse, senders, next_sender: 0, polls, leases, rests: false }
     }
 
     /// The same that tells of what is recorded of these.
@@ -75,12 +77,17 @@ impl Engine {
         self.read(mail);
         let now = self.clock.now();
         self.hear_of_polls(false, now);
-        self.scheduler.turn(now);
-        while let Some(claim) = self.scheduler.next(now) {
-            self.hand_out(claim, now);
-            self.pulse.beat();
+        if !self.rests {
+            self.scheduler.turn(now);
+            while let Some(claim) = self.scheduler.next(now) {
+                self.hand_out(claim, now);
+                self.pulse.beat();
+            }
         }
         self.hear_of_polls(true, now);
+        if self.rests && self.scheduler.out() == 0 {
+            self.mailbox.at_rest();
+        }
         self.meters.out.store(self.scheduler.out(), Ordering::Relaxed);
         self.meters.lanes.store(self.scheduler.lanes(), Ordering::Relaxed);
         self.meters.set_places(self.scheduler.places());
@@ -96,11 +103,12 @@ impl Engine {
     }
 
     fn patience(&self) -> Option<Duration> {
-        let next = self.next_pass()?;
+        let next = self.next_pass().filter(|_| !self.rests)?;
         Some(Duration::from_millis(next.saturating_sub(self.clock.now())).min(PATIENCE_MAX))
     }
 
     fn read(&mut self, mail: Mail) {
+        self.rests |= mail.rest;
         if mail.begin_again {
             self.scheduler.begin_again();
         }

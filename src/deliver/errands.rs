@@ -1,6 +1,7 @@
 //! A sender's loop on its arbiter: errands side by side, until there are no more and all are done. What stays true: whatever
 //! panics over a delivery, it is entered in the book, and no other delivery stops; and a panic that is about no claim ends
-//! the process.
+//! the process. Where all is let go of, nothing of it is entered: a delivery is still open on disk and goes out again after the
+//! next start, as after a crash.
 
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use ipnet::IpNet;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -48,26 +49,43 @@ struct Desk {
     book: Book,
 }
 
-/// Runs errands until there are no more and all are done.
+/// Runs errands until there are no more and all are done, or until all are let go of. Gives how many were then.
 pub async fn send_all(
     mut errands: mpsc::UnboundedReceiver<Errand>,
     tools: Tools,
     meters: Arc<Meters>,
     mailbox: Arc<Mailbox>,
     pulse: Arc<Pulse>,
-) {
+    mut let_go: watch::Receiver<bool>,
+) -> usize {
     let book = Book::new(tools.store.clone(), tools.clock.clone(), Dice::from_system(), meters, mailbox);
     let desk = Rc::new(Desk { sender: Sender::new(tools), book });
-    let mut out = JoinSet::new();
-    while let Some(errand) = errands.recv().await {
-        fail::fail_point!("sender.take");
-        match errand {
-            Errand::Sign => pulse.rest(),
-            errand => drop(out.spawn_local(pulse::or_end_task("sender", Box::pin(run(desk.clone(), errand))))),
+    let (mut out, mut are_more, mut is_let_go, mut interrupted) = (JoinSet::new(), true, false, 0);
+    // An error means that nobody waits for what is out any more, which is the same.
+    let mut let_go = std::pin::pin!(async move { drop(let_go.wait_for(|it| *it).await) });
+    while are_more || !out.is_empty() {
+        tokio::select! {
+            biased;
+            errand = errands.recv(), if are_more => match errand {
+                None => are_more = false,
+                Some(errand) => {
+                    fail::fail_point!("sender.take");
+                    match errand {
+                        Errand::Sign => pulse.rest(),
+                        // Whoever asked hears that the server stops.
+                        _ if is_let_go => {}
+                        errand => drop(out.spawn_local(pulse::or_end_task("sender", Box::pin(run(desk.clone(), errand))))),
+                    }
+                }
+            },
+            Some(ended) = out.join_next(), if !out.is_empty() => interrupted += usize::from(ended.is_err()),
+            () = &mut let_go, if !is_let_go => {
+                is_let_go = true;
+                out.abort_all();
+            }
         }
-        while out.try_join_next().is_some() {}
     }
-    while out.join_next().await.is_some() {}
+    interrupted
 }
 
 async fn run(desk: Rc<Desk>, errand: Errand) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::polls::Poll;
 use crate::domain::delivery::Delivery;
@@ -49,6 +49,8 @@ pub struct Mail {
     pub asked: Vec<(WebhookNumber, oneshot::Sender<Option<Standing>>)>,
     /// The store was reopened, or the dialects have changed.
     pub begin_again: bool,
+    /// The server is about to stop: nothing more is handed out.
+    pub rest: bool,
     /// It is time to stop.
     pub stop: bool,
     any: bool,
@@ -59,6 +61,8 @@ pub struct Mail {
 pub struct Mailbox {
     mail: Mutex<Mail>,
     arrived: Condvar,
+    /// The engine rests, and nothing is out any more.
+    is_at_rest: Notify,
 }
 
 impl Listener for Mailbox {
@@ -90,6 +94,21 @@ impl Mailbox {
     /// Tells the engine that the dialects have changed.
     pub fn dialects_changed(&self) {
         self.leave(|mail| mail.begin_again = true);
+    }
+
+    /// Tells the engine to hand out nothing more, and to go on with all else.
+    pub fn rest(&self) {
+        self.leave(|mail| mail.rest = true);
+    }
+
+    /// The engine rests, and what was out is recorded: whoever waits for that goes on.
+    pub fn at_rest(&self) {
+        self.is_at_rest.notify_one();
+    }
+
+    /// Waits for that.
+    pub async fn until_at_rest(&self) {
+        self.is_at_rest.notified().await;
     }
 
     /// Tells the engine to stop.

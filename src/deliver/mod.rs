@@ -86,6 +86,8 @@ pub use smtp::{Smtp, SmtpSettings, SmtpTls};
 pub use tls::Trust;
 use tokens::Tokens;
 
+/// How long senders may take to let go of what is out.
+const LETTING_GO: Duration = Duration::from_secs(1);
 /// How long the engine may take to answer who asks how deliveries stand.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -138,7 +140,26 @@ pub struct Deliver {
     engine: JoinHandle<()>,
     leases: Arc<Leases>,
     stopping: Arc<watch::Sender<bool>>,
-    senders: Vec<(Arbiter, oneshot::Receiver<()>)>,
+    let_go: LetGo,
+    senders: Vec<(Arbiter, oneshot::Receiver<usize>)>,
+}
+
+/// Has all that is out let go of; cheap to clone.
+#[derive(Clone)]
+pub struct LetGo(Arc<watch::Sender<bool>>);
+
+impl LetGo {
+    /// From now on: nothing is recorded of attempts that are out, and whoever waits for a test or another request hears that
+    /// the server stops.
+    pub fn now(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Waits until somebody says so.
+    pub async fn said(&self) {
+        // It holds the sender, so there is no error.
+        drop(self.0.subscribe().wait_for(|it| *it).await);
+    }
 }
 
 /// Says where a URL leads and which rules decide there, without a running server, for a webhook for which `opened` was
@@ -184,18 +205,19 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         telemetry: settings.telemetry,
     };
     let (mut senders, mut errands, mut desks) = (Vec::new(), Vec::new(), Vec::new());
+    let let_go = LetGo(Arc::new(watch::Sender::new(false)));
     for n in 1..=settings.senders.max(1) {
         let (tools, meters, mailbox) = (tools.clone(), meters.clone(), mailbox.clone());
         let (errand, errands_in) = mpsc::unbounded_channel();
         let (done, is_done) = oneshot::channel();
         let pulse = Arc::new(Pulse::of(format!("sender {n}")));
         desks.push((errand.downgrade(), pulse.clone()));
-        let arbiter = Arbiter::new();
+        let (arbiter, let_go) = (Arbiter::new(), let_go.0.subscribe());
         arbiter.spawn_fn(move || {
             actix_rt::spawn(or_end_task("sender", async move {
-                errands::send_all(errands_in, tools, meters, mailbox, pulse).await;
+                let interrupted = errands::send_all(errands_in, tools, meters, mailbox, pulse, let_go).await;
                 // Nobody waits any more if the time to stop has run out.
-                let _ = done.send(());
+                let _ = done.send(interrupted);
             }));
         });
         senders.push((arbiter, is_done));
@@ -224,7 +246,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
     let engine = Engine::new(scheduler, clock, mailbox.clone(), meters, pulse, errands).with_leases(leases.clone());
     let engine = std::thread::Builder::new().name("engine".into()).spawn(|| or_end("engine", || engine.run()));
     let engine = engine.expect("a thread can be started");
-    Deliver { mailbox, handle, engine, leases, stopping, senders }
+    Deliver { mailbox, handle, engine, leases, stopping, let_go, senders }
 }
 
 /// Who hear of every commit.
@@ -241,27 +263,63 @@ impl Listener for Ears {
 }
 
 impl Deliver {
-    /// Answers who waits for what is pulled, with nothing, from now on at once: the server is about to stop.
+    /// The server is about to stop: nothing more is handed out. What is out goes on, and what becomes of it is recorded.
+    pub fn rest(&self) {
+        self.mailbox.rest();
+    }
+
+    /// Waits until nothing is out after [`Self::rest`], or until what is out is let go of. What was pulled is not waited for.
+    pub async fn at_rest(&self) {
+        tokio::select! {
+            () = self.mailbox.until_at_rest() => {}
+            () = self.let_go.said() => {}
+        }
+    }
+
+    /// Answers who waits for what is pulled, with nothing, from now on at once: the API is about to stop.
     pub fn answer_polls(&self) {
         self.stopping.send_replace(true);
     }
 
-    /// Sends nothing new and waits for what is out, at most `limit`. What is not done then stays open in the store and
-    /// goes out after the next start; so does what was pulled, since nobody can say any more what became of it.
+    /// What lets go of all that is out, while [`Self::stop`] waits for it or before.
+    pub fn let_go(&self) -> LetGo {
+        self.let_go.clone()
+    }
+
+    /// Sends nothing new and waits for what is out, at most `limit`; then lets go of it: it stays open in the store, nothing is
+    /// recorded of it, and it goes out after the next start. So does what was pulled, since nobody can say any more what became of
+    /// it.
     pub async fn stop(self, limit: Duration) {
         self.answer_polls();
         self.mailbox.stop();
         self.engine.join().expect("a panic of the engine ends the process");
         self.leases.close();
         let all_done = async {
+            let mut interrupted = 0;
             for (arbiter, is_done) in self.senders {
                 // An error means that the sender is gone, which is as good.
-                let _ = is_done.await;
+                interrupted += is_done.await.unwrap_or(0);
                 arbiter.stop();
             }
+            interrupted
         };
-        if actix_rt::time::timeout(limit, all_done).await.is_err() {
-            tracing::warn!("some attempts were not done in time; they are made again after the next start");
+        let mut all_done = std::pin::pin!(all_done);
+        let interrupted = match actix_rt::time::timeout(limit, &mut all_done).await {
+            Ok(interrupted) => Ok(interrupted),
+            Err(_) => {
+                self.let_go.now();
+                actix_rt::time::timeout(LETTING_GO, all_done).await
+            }
+        };
+        match interrupted {
+            Ok(0) => {}
+            Ok(attempts) => {
+                tracing::warn!(
+                    attempts,
+                    "attempts were interrupted by the stop; they are made again after the next start"
+                );
+            }
+            Err(_) => tracing::error!("a sender does not stop; what it sends is sent again after the next start"),
         }
     }
 

@@ -15,8 +15,8 @@ use crate::domain::Invalid;
 use crate::domain::time;
 use crate::domain::tls::Tls;
 
-/// Whom is trusted where a webhook says nothing.
-#[derive(Debug)]
+/// Whom is trusted where a webhook says nothing; cheap to clone.
+#[derive(Debug, Clone)]
 pub struct Trust {
     provider: Arc<CryptoProvider>,
     roots: Arc<RootCertStore>,

@@ -18,7 +18,7 @@ use super::keeping::Keeping;
 use super::queue::{Bounds, Queue};
 use super::registry::Registry;
 use super::seal::{self, MasterKeys, Seals};
-use super::settings::Settings;
+use super::settings::{MasterKeySource, OWN_MASTER_KEYS, Settings};
 use super::trees::Trees;
 use super::turns::Turns;
 use super::{kept, master_keys, migration};
@@ -80,6 +80,30 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
     Ok((Store(inner), committer))
 }
 
+/// Whether the master keys that these settings give are all that a store needs which was sealed with the keys of these names. No
+/// file is made.
+///
+/// # Errors
+/// They cannot be read, or one is not among them.
+pub fn check_keys(settings: &Settings, sealed_with: &[String]) -> Result<(), OpenError> {
+    let origin = settings.master_keys.to_string();
+    let unreadable = |why: String| OpenError::MasterKeys(origin.clone(), why);
+    if matches!(settings.master_keys, MasterKeySource::Own) && !settings.path.join(OWN_MASTER_KEYS).exists() {
+        return Err(unreadable("the file is not there, and a new key would open nothing".into()));
+    }
+    let keys = master_keys::read(settings).map_err(unreadable)?;
+    let known: Vec<String> = keys.marks().map(|mark| mark.to_string()).collect();
+    match sealed_with.iter().find(|mark| !known.contains(mark)) {
+        Some(missing) => Err(OpenError::MasterKeys(
+            origin.clone(),
+            format!(
+                "the store is sealed with the master key {missing}, which is not among them; put it back, as a further line"
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
 /// What takes long ahead of the commit has half of them, and so has what takes long to shape, so that the others serve whoever asks for little.
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -102,7 +126,6 @@ mod tests {
     use super::*;
     use crate::domain::secret::Secret;
     use crate::store::bench::{Bench, START, in_memory};
-    use crate::store::settings::MasterKeySource;
 
     #[test]
     fn without_a_key_that_has_sealed_something_nothing_is_opened() {
@@ -114,6 +137,11 @@ mod tests {
         let first = of(&[1]);
         let memory = first.memory.clone();
         Bench::of(first).webhook();
+        let keys = master_keys::read(&of(&[1])).expect("it is a key");
+        let sealed_with: Vec<String> = keys.marks().map(|mark| mark.to_string()).collect();
+        assert!(check_keys(&of(&[2, 1]), &sealed_with).is_ok());
+        let refused = check_keys(&of(&[2]), &sealed_with);
+        assert!(matches!(refused, Err(OpenError::MasterKeys(_, why)) if why.contains(&sealed_with[0])));
         let again = |keys| {
             let settings = Settings { memory: memory.clone(), ..of(keys) };
             open(settings, Clock::standing_at(START), Dice::seeded(2)).err()

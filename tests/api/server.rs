@@ -350,7 +350,7 @@ impl Server {
 
     async fn end(&mut self) {
         // Streams end with it.
-        self.connections.drain(std::time::Duration::ZERO).await;
+        self.connections.drain(std::time::Duration::ZERO, std::future::pending()).await;
         self.handle.stop(true).await;
         if let Some(deliver) = self.deliver.take() {
             deliver.stop(std::time::Duration::from_secs(60)).await;

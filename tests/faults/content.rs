@@ -76,7 +76,7 @@ pub fn copy(from: &Path, to: &Path) {
         let to = to.join(path.file_name().expect("a name"));
         if path.is_dir() {
             copy(&path, &to);
-        } else {
+        } else if path.is_file() {
             fs::copy(&path, &to).expect("can be copied");
         }
     }

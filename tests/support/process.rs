@@ -1,7 +1,8 @@
 //! Processes of the binary under test: the server, and any other subcommand.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -36,11 +37,12 @@ impl Running {
     /// Starts the binary with `arguments` in the directory `dir`. Nothing of the test's own environment that the binary
     /// would read gets through.
     pub fn start(dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Self {
-        Self::start_by(Command::new(env!("CARGO_BIN_EXE_hookwheel")), dir, arguments, env)
+        let command = Command::new(env!("CARGO_BIN_EXE_hookwheel"));
+        Self::start_by(command, Stdio::null(), dir, arguments, env)
     }
 
     /// The same by a command that starts the binary.
-    fn start_by(mut command: Command, dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Self {
+    fn start_by(mut command: Command, input: Stdio, dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Self {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("HOOKWHEEL") {
                 command.env_remove(name);
@@ -48,7 +50,7 @@ impl Running {
         }
         command.args(arguments).current_dir(dir).envs(env.iter().copied());
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -173,15 +175,39 @@ impl Server {
     pub fn start_limited(dir: &Path, open_files: usize, env: &[(&str, &str)]) -> Self {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("ulimit -n {open_files} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_hookwheel")]);
-        Self::ready(Self::run_by(shell, dir, &["serve", "--dev"], env))
+        Self::ready(Self::run_by(shell, Stdio::null(), dir, &["serve", "--dev"], env))
+    }
+
+    /// The same on a socket that is given to it as systemd does. Whoever holds `listener` keeps it.
+    pub fn start_given(dir: &Path, listener: &TcpListener, env: &[(&str, &str)]) -> Self {
+        Self::ready(Self::start_process_given(dir, listener, env))
+    }
+
+    /// The same without waiting for it.
+    pub fn start_process_given(dir: &Path, listener: &TcpListener, env: &[(&str, &str)]) -> Running {
+        let mut shell = Command::new("sh");
+        let given = r#"exec 3<&0 0</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@""#;
+        shell.args(["-c", given, env!("CARGO_BIN_EXE_hookwheel")]);
+        let socket: OwnedFd = listener.as_fd().try_clone_to_owned().expect("a socket");
+        Self::run_by(shell, socket.into(), dir, &["serve", "--dev"], env)
+    }
+
+    /// The same in the place of the one that runs over `dir`.
+    pub fn take_over(dir: &Path, env: &[(&str, &str)]) -> Self {
+        Self::ready(Self::start_taking_over(dir, env))
+    }
+
+    /// The same without waiting for it.
+    pub fn start_taking_over(dir: &Path, env: &[(&str, &str)]) -> Running {
+        Self::run(dir, &["serve", "--dev", "--take-over"], env)
     }
 
     /// Starts the binary as a server over `dir` by these arguments, without waiting for it.
     pub fn run(dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Running {
-        Self::run_by(Command::new(env!("CARGO_BIN_EXE_hookwheel")), dir, arguments, env)
+        Self::run_by(Command::new(env!("CARGO_BIN_EXE_hookwheel")), Stdio::null(), dir, arguments, env)
     }
 
-    fn run_by(command: Command, dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Running {
+    fn run_by(command: Command, input: Stdio, dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Running {
         let data = Self::data(dir);
         let base = [
             ("HOOKWHEEL__SERVER__LISTEN", "127.0.0.1:0"),
@@ -193,7 +219,7 @@ impl Server {
             // Tests ask again and again until something has happened.
             ("HOOKWHEEL__SERVER__CALLS_PER_MINUTE", "10000000"),
         ];
-        Running::start_by(command, dir, arguments, &[&base, env].concat())
+        Running::start_by(command, input, dir, arguments, &[&base, env].concat())
     }
 
     /// The data directory of a server over `dir`.

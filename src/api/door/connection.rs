@@ -148,12 +148,14 @@ impl Connection {
     /// The server stops: ends it if it has been quiet for long enough, before the stop or since. Its client may be asking
     /// right now: so its data is still read for a moment, and the end of ours tells it that there will be no answer; a reset
     /// would be taken for a failure. Gives the milliseconds until it is to be looked at again; `None`: not before it changes.
-    pub fn end_if_quiet(&self, now: u64) -> Option<u64> {
+    /// Where the stop is hastened it need not have been quiet for long.
+    pub fn end_if_quiet(&self, now: u64, is_hastened: bool) -> Option<u64> {
         if self.is_at_it() {
             return None;
         }
         let ended_since = self.ended_since.load(Ordering::Acquire);
         let ends_at = match ended_since {
+            0 if is_hastened => now,
             0 => self.quiet_since.load(Ordering::Acquire) + self.quiet_for.load(Ordering::Acquire),
             since => since + LAST_WORDS_MS,
         };
@@ -205,14 +207,25 @@ mod tests {
     fn what_was_quiet_before_the_stop_ends_at_once_and_is_read_for_a_moment_more() {
         let (connection, mut client) = a_connection();
         let mut heard = [0; 1];
-        assert_eq!(connection.end_if_quiet(1000 + QUIET_MS - 1), Some(1), "a millisecond is left");
+        assert_eq!(connection.end_if_quiet(1000 + QUIET_MS - 1, false), Some(1), "a millisecond is left");
         assert_eq!(client.read(&mut heard).expect_err("it goes on").kind(), WouldBlock);
-        assert_eq!(connection.end_if_quiet(1000 + QUIET_MS), Some(LAST_WORDS_MS));
+        assert_eq!(connection.end_if_quiet(1000 + QUIET_MS, false), Some(LAST_WORDS_MS));
         assert_eq!(client.read(&mut heard).expect("an orderly end"), 0);
-        assert_eq!(connection.end_if_quiet(1000 + QUIET_MS + LAST_WORDS_MS - 1), Some(1));
+        assert_eq!(connection.end_if_quiet(1000 + QUIET_MS + LAST_WORDS_MS - 1, false), Some(1));
         client.write_all(b"?").expect("it is still read");
-        assert_eq!(connection.end_if_quiet(1000 + QUIET_MS + LAST_WORDS_MS), None);
+        assert_eq!(connection.end_if_quiet(1000 + QUIET_MS + LAST_WORDS_MS, false), None);
         assert!(client.write_all(b"?").is_err(), "and no more");
+    }
+
+    #[test]
+    fn what_is_quiet_ends_at_once_where_the_stop_is_hastened() {
+        let (connection, mut client) = a_connection();
+        connection.begin(1000);
+        assert_eq!((connection.end_if_quiet(1000, true), connection.has_ended()), (None, false), "it is asked");
+        connection.request_ends(1000, u64::MAX);
+        connection.reply_ends(1000);
+        assert_eq!(connection.end_if_quiet(1000, true), Some(LAST_WORDS_MS));
+        assert_eq!(client.read(&mut [0; 1]).expect("an orderly end"), 0);
     }
 
     #[test]
@@ -239,12 +252,16 @@ mod tests {
     fn what_is_asked_or_answered_is_not_quiet() {
         let (connection, _client) = a_connection();
         connection.begin(1000);
-        assert_eq!((connection.end_if_quiet(9000), connection.has_ended()), (None, false), "it is asked");
+        assert_eq!((connection.end_if_quiet(9000, false), connection.has_ended()), (None, false), "it is asked");
         connection.request_ends(9000, u64::MAX);
-        assert_eq!((connection.end_if_quiet(19_000), connection.has_ended()), (None, false), "its reply is under way");
+        assert_eq!(
+            (connection.end_if_quiet(19_000, false), connection.has_ended()),
+            (None, false),
+            "its reply is under way"
+        );
         connection.reply_ends(20_000);
-        assert_eq!(connection.end_if_quiet(20_000), Some(QUIET_MS / 2), "it has just been answered");
-        assert_eq!(connection.end_if_quiet(20_000 + QUIET_MS), Some(LAST_WORDS_MS));
+        assert_eq!(connection.end_if_quiet(20_000, false), Some(QUIET_MS / 2), "it has just been answered");
+        assert_eq!(connection.end_if_quiet(20_000 + QUIET_MS, false), Some(LAST_WORDS_MS));
         assert!(connection.has_ended());
     }
 }

@@ -16,12 +16,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
+use futures_util::FutureExt;
 use tokio::sync::Notify;
 
 use crate::api::access::limits::Limits;
 use crate::api::door::connection::Connection;
 use crate::clock::Stopwatch;
 
+/// How long what is under way may go on once a stop is hastened.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// Between two looks at all connections.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How long a client may go on with a body that was refused.
@@ -57,7 +60,11 @@ pub struct Connections {
     open: Mutex<Open>,
     refused: AtomicU64,
     is_stopping: AtomicBool,
-    /// While the server stops: a connection has ended, or has become quiet.
+    /// It is about to.
+    will_stop: AtomicBool,
+    /// The stop is to be over soon.
+    is_hastened: AtomicBool,
+    /// While the server stops: a connection has come, has ended, or has become quiet.
     changed: Notify,
     /// The server begins to stop.
     stops: Notify,
@@ -113,6 +120,8 @@ impl Connections {
             open: Mutex::default(),
             refused: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
+            will_stop: AtomicBool::new(false),
+            is_hastened: AtomicBool::new(false),
             changed: Notify::new(),
             stops: Notify::new(),
         }
@@ -131,6 +140,16 @@ impl Connections {
         }
     }
 
+    /// The server is about to stop: whoever asks whether it is ready hears so from now on, and it serves on meanwhile.
+    pub fn announce_stop(&self) {
+        self.will_stop.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it stops, or is about to.
+    pub fn will_stop(&self) -> bool {
+        self.will_stop.load(Ordering::SeqCst) || self.is_stopping()
+    }
+
     /// Whether the server stops: then a reply is the last one on its connection.
     pub fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::SeqCst)
@@ -146,28 +165,42 @@ impl Connections {
         }
     }
 
-    /// The server stops: gives each connection its last reply, and ends those that ask nothing. Returns once all have ended,
-    /// or when `patience` is over; says whether all have.
-    pub async fn drain(&self, patience: Duration) -> bool {
-        let watch = Stopwatch::start();
+    /// The server stops: gives each connection its last reply, and ends those that ask nothing. Returns once `all_ended` is
+    /// done, or when `patience` is over; says whether all have ended.
+    pub async fn drain(&self, patience: Duration, all_ended: impl Future<Output = ()>) -> bool {
+        let (watch, mut patience) = (Stopwatch::start(), patience);
         self.is_stopping.store(true, Ordering::SeqCst);
         self.stops.notify_waiters();
-        while self.counts().0 > 0 {
+        let mut all_ended = std::pin::pin!(all_ended);
+        loop {
+            if self.is_hastened.load(Ordering::SeqCst) {
+                patience = patience.min(watch.elapsed() + LAST_ANSWERS);
+            }
             let next = self.end_quiet().map_or(patience, Duration::from_millis);
             let left = patience.saturating_sub(watch.elapsed());
             if left.is_zero() {
-                return false;
+                return all_ended.as_mut().now_or_never().is_some();
             }
-            // An error means that the next moment has come, and nothing before it.
-            let _ = actix_web::rt::time::timeout(next.min(left), self.changed.notified()).await;
+            tokio::select! {
+                biased;
+                () = &mut all_ended => return true,
+                () = self.changed.notified() => {}
+                // The next moment has come, and nothing before it.
+                () = actix_web::rt::time::sleep(next.min(left)) => {}
+            }
         }
-        true
+    }
+
+    /// A stop is to be over soon: what asks nothing ends at once, and what is under way may go on for a moment.
+    pub fn hasten(&self) {
+        self.is_hastened.store(true, Ordering::SeqCst);
+        self.tell_if_stopping();
     }
 
     /// Ends what has been quiet. Gives the milliseconds until there is more to end; `None` while all others are at it.
     fn end_quiet(&self) -> Option<u64> {
-        let now = self.now();
-        self.lock().all().filter_map(|connection| connection.end_if_quiet(now)).min()
+        let (now, is_hastened) = (self.now(), self.is_hastened.load(Ordering::SeqCst));
+        self.lock().all().filter_map(|connection| connection.end_if_quiet(now, is_hastened)).min()
     }
 
     fn tell_if_stopping(&self) {
@@ -196,6 +229,8 @@ impl Connections {
             return None;
         }
         let number = open.add(peer, connection.clone());
+        drop(open);
+        self.tell_if_stopping();
         Some(Admitted { of: self.clone(), number, peer, here, is_tls, connection })
     }
 
@@ -335,6 +370,8 @@ impl Drop for UnderWay {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt;
+
     use super::*;
 
     fn peer(text: &str) -> Peer {
@@ -404,20 +441,35 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_stop_waits_for_a_request_and_hears_when_its_connection_ends() {
+    async fn a_stop_waits_for_a_request_and_ends_its_connection_once_it_is_answered() {
         const PATIENCE: Duration = Duration::from_secs(3600);
         let connections = Arc::new(Connections::new(&Limits::default()));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let _client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
-        let (stream, _) = listener.accept().await.expect("a client comes");
-        let admitted = connections.admit(&stream, false).expect("there is room");
+        let mut met = Met::with(&connections, 1).await;
+        let (mut client, admitted) = met.0.remove(0);
+        let admitted = admitted.expect("there is room");
         let under_way = admitted.begin();
-        assert!(!connections.drain(Duration::ZERO).await, "it is asked for something");
-        let draining = connections.clone();
-        let draining = actix_web::rt::spawn(async move { draining.drain(PATIENCE).await });
+        assert!(!connections.drain(Duration::ZERO, std::future::pending()).await, "it is asked for something");
+        let (draining, (ended, all_ended)) = (connections.clone(), tokio::sync::oneshot::channel::<()>());
+        let draining =
+            actix_web::rt::spawn(async move { draining.drain(PATIENCE, async { drop(all_ended.await) }).await });
         tokio::task::yield_now().await;
-        drop((under_way, admitted));
+        drop(under_way);
+        let heard = actix_web::rt::time::timeout(Duration::from_secs(60), client.read_u8()).await;
+        assert!(heard.expect("it hears of the answer").is_err(), "an orderly end");
+        drop((admitted, ended));
         let drained = actix_web::rt::time::timeout(Duration::from_secs(60), draining).await;
         assert!(drained.expect("it hears of the end").expect("it does not panic"));
+    }
+
+    #[actix_web::test]
+    async fn a_stop_that_is_hastened_waits_for_nobody_for_long() {
+        const PATIENCE: Duration = Duration::from_secs(3600);
+        let connections = Arc::new(Connections::new(&Limits::default()));
+        let met = Met::with(&connections, 1).await;
+        let _under_way = met.0[0].1.as_ref().expect("there is room").begin();
+        connections.hasten();
+        let drained = connections.drain(PATIENCE, std::future::pending());
+        let drained = actix_web::rt::time::timeout(Duration::from_secs(60), drained).await;
+        assert_eq!(drained, Ok(false), "it is over before the hour is");
     }
 }

@@ -2,22 +2,22 @@
 //! connection for longer than the limits say, however slowly it sends or reads; and what is spoken is HTTP/1.1 only.
 
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::HttpService;
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
-use actix_web::dev::{AppConfig, Server, ServerHandle};
+use actix_web::dev::AppConfig;
 use actix_web::rt::net::TcpStream;
 use actix_web::rt::time::timeout;
 use actix_web::rt::{spawn, task::JoinHandle};
 use actix_web::web;
-use rustix::net::{Shutdown, shutdown};
 use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{Certificate, CertificateError};
 use super::stream::Paced;
+pub use super::workers::Door;
+use super::workers::Workers;
 use crate::api::{Api, Connections, app};
 use crate::pulse::or_end_task;
 
@@ -25,20 +25,15 @@ use crate::pulse::or_end_task;
 const HANDSHAKE: Duration = Duration::from_secs(3);
 /// How long a client may take over the end of a connection.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// In which the server's own code stops to accept.
-const LAST_ACCEPTS: Duration = Duration::from_millis(5);
 /// Between two looks at the certificate's files.
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(2);
 
-/// Where the listening side is turned. Its workers are started again by the HTTP server itself.
+/// Where the listening side is turned.
 const THREAD: &str = "listening";
 
 /// A server that listens.
 pub struct Listening {
-    handle: ServerHandle,
-    /// A second descriptor of the listener: the first belongs to the server's own code.
-    door: OwnedFd,
-    serving: JoinHandle<std::io::Result<()>>,
+    workers: Workers,
     /// What is done beside it until it stops.
     beside: Vec<JoinHandle<()>>,
     connections: Arc<Connections>,
@@ -55,16 +50,13 @@ pub fn listen(
     workers: usize,
     shutdown_seconds: u64,
 ) -> std::io::Result<Listening> {
-    let connections = api.connections.clone();
-    let (door, patience) = (listener.as_fd().try_clone_to_owned()?, Duration::from_secs(shutdown_seconds));
+    let (connections, patience) = (api.connections.clone(), Duration::from_secs(shutdown_seconds));
     let tls = certificate.as_ref().map(Certificate::server_config).transpose().map_err(std::io::Error::other)?;
     let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
-    let server = Server::build().workers(workers).disable_signals().shutdown_timeout(shutdown_seconds);
-    let server: Server = server.listen("api", listener, move || served(&api, pages, tls.clone()))?.run();
+    let workers = Workers::start(listener, workers, move || served(&api, pages, tls.clone()))?;
     let mut beside = vec![spawn(or_end_task(THREAD, connections.clone().sweep()))];
     beside.extend(certificate.map(|certificate| spawn(or_end_task(THREAD, watch(certificate)))));
-    let handle = server.handle();
-    Ok(Listening { handle, door, serving: spawn(or_end_task(THREAD, server)), beside, connections, patience })
+    Ok(Listening { workers, beside, connections, patience })
 }
 
 /// What is done with each connection.
@@ -104,19 +96,12 @@ async fn let_in(
 }
 
 impl Listening {
-    /// Accepts nothing more, finishes what is under way, and returns.
-    ///
-    /// The server's own code would close each connection that is between two requests at once, whatever is on its way there:
-    /// so it is stopped only after all have had their last reply. Until then nobody may connect, who would hear nothing.
-    pub async fn stop(self) -> std::io::Result<()> {
-        self.handle.pause().await;
-        actix_web::rt::time::sleep(LAST_ACCEPTS).await;
-        // Where the system cannot do that, the listener closes with the server.
-        let _ = shutdown(&self.door, Shutdown::Read);
-        let all_ended = self.connections.drain(self.patience).await;
-        self.handle.stop(all_ended).await;
+    /// Accepts nothing more, answers whoever has connected, ends their connections, and returns.
+    pub async fn stop(self, door: Door) {
+        let mut last = self.workers.accept_no_more(door).await;
+        self.connections.drain(self.patience, last.ended()).await;
+        last.stop();
         self.beside.iter().for_each(JoinHandle::abort);
-        self.serving.await.map_err(std::io::Error::other)?
     }
 }
 

@@ -8,3 +8,4 @@ pub mod gate;
 pub mod listener;
 mod stream;
 pub mod told;
+mod workers;

@@ -48,6 +48,9 @@ impl StoreDetails {
 
 /// Whether the server is ready; the problem says why not.
 pub fn readiness(api: &Api) -> Result<Ready, Problem> {
+    if api.connections.will_stop() {
+        return Err(Problem::stopping());
+    }
     if !api.store.is_open() {
         return Err(StoreError::Unavailable.into());
     }

@@ -1,0 +1,140 @@
+//! The running server's side: it is found in the data directory, tells whoever wants to take over what it holds, and gives its
+//! socket. What stays true: until that is given, whoever asks has disturbed nothing.
+
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::UnixListener;
+use tokio::sync::oneshot;
+
+use super::wire::Wire;
+use super::{HELLO, Holds, SOCKET};
+
+/// How long whoever connects may take to say what it wants.
+const HELLO_WAIT: Duration = Duration::from_secs(5);
+/// How long it may take to check whether it could go on.
+const CHECKS_WAIT: Duration = Duration::from_secs(30);
+/// How long it may take to open the store: one of an older format is brought to its own.
+const OPENING_WAIT: Duration = Duration::from_secs(3600);
+/// After somebody could not be let in.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// What is told of the store; an error says why nobody can take over.
+pub type Tell = Arc<dyn Fn() -> Result<Holds, String> + Send + Sync>;
+
+/// Where the running server is found. The file goes with it.
+pub struct Control {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+/// A process that takes over, and has the socket.
+pub struct Heir(Wire);
+
+impl Control {
+    /// In this data directory, which nobody else has. Must be called within an actix system.
+    ///
+    /// # Errors
+    /// The file cannot be made there.
+    pub fn open(dir: &Path) -> io::Result<Self> {
+        let path = dir.join(SOCKET);
+        // One that a crash has left.
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        let this = Self { listener, path };
+        std::fs::set_permissions(&this.path, PermissionsExt::from_mode(0o600))?;
+        Ok(this)
+    }
+
+    /// Waits until somebody takes over, and gives it `listener`. It is told what the store holds, and that the stop may take so
+    /// many seconds.
+    pub async fn heir(&self, listener: &TcpListener, tell: &Tell, stop_seconds: u64) -> Heir {
+        loop {
+            match self.next(listener, tell, stop_seconds).await {
+                Ok(heir) => return heir,
+                Err(error) => tracing::warn!(%error, "somebody wanted to take over, and did not"),
+            }
+        }
+    }
+
+    async fn next(&self, listener: &TcpListener, tell: &Tell, stop_seconds: u64) -> io::Result<Heir> {
+        let stream = match self.listener.accept().await {
+            Ok((stream, _)) => stream.into_std()?,
+            Err(error) => {
+                actix_rt::time::sleep(AGAIN_AFTER).await;
+                return Err(error);
+            }
+        };
+        let (listener, tell) = (listener.try_clone()?, tell.clone());
+        apart(move || give(stream, &listener, &tell, stop_seconds)).await?
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        // It is found to be nobody's by whoever comes next.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Heir {
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.0.peer.unsigned_abs()
+    }
+
+    /// The store is closed: it may open it.
+    pub fn released(&self) -> io::Result<()> {
+        self.0.say("released")
+    }
+
+    /// Waits until it has opened the store and serves.
+    ///
+    /// # Errors
+    /// It has failed, has gone, or takes for ever.
+    pub async fn opened(self) -> io::Result<()> {
+        apart(move || {
+            let line = self.0.hear(OPENING_WAIT)?.line;
+            if line == "opened" { Ok(()) } else { Err(io::Error::other(line)) }
+        })
+        .await?
+    }
+}
+
+/// Talks to whoever wants to take over, until it has the socket.
+fn give(stream: UnixStream, listener: &TcpListener, tell: &Tell, stop_seconds: u64) -> io::Result<Heir> {
+    let wire = Wire::over(stream)?;
+    let refuse = |why: String| {
+        // It may have gone.
+        let _ = wire.say(&format!("refused {why}"));
+        Err(io::Error::other(why))
+    };
+    if wire.hear(HELLO_WAIT)?.line != HELLO {
+        return refuse(format!("it does not speak {HELLO:?}"));
+    }
+    match tell() {
+        Ok(holds) => wire.say(&holds.write())?,
+        Err(why) => return refuse(why),
+    }
+    if wire.hear(CHECKS_WAIT)?.line != "give" {
+        return refuse("it did not say that it wants the socket".into());
+    }
+    wire.give(&format!("socket {stop_seconds}"), listener)?;
+    Ok(Heir(wire))
+}
+
+/// What comes of work that waits, on a thread of its own: the end of the process does not wait for that.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let (done, is_done) = oneshot::channel();
+    // Whoever asked may have gone meanwhile.
+    std::thread::Builder::new().name("take-over".into()).spawn(move || drop(done.send(work())))?;
+    is_done.await.map_err(|_| io::Error::other("it panicked"))
+}

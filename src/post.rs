@@ -1,0 +1,153 @@
+//! Where a server stands: the socket that it listens on, whom it has it from, and who may have it next. What stays true: a
+//! running server is asked to go only once this process could go on, as far as that can be told; and it hears what becomes of it.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, Dice, Stopwatch};
+use crate::config::Config;
+use crate::handover::{self, Control, Heir, Holds, Taken};
+use crate::{ServeError, settings, store};
+
+/// Connections that may wait while nobody accepts, as far as the system has it.
+const LISTEN_QUEUE: i32 = 4096;
+/// How long a data directory that was handed over may be in use: the process that had it has closed it, or ends.
+const HANDED_OVER: Duration = Duration::from_secs(10);
+/// Between two tries.
+const OPEN_AGAIN: Duration = Duration::from_millis(20);
+
+/// Where a server stands: its socket, and whom it has it from.
+pub struct Post {
+    /// The socket.
+    pub listener: TcpListener,
+    /// Whoever started the process keeps the socket, and gives it to the next one.
+    pub is_given: bool,
+    /// Whether others may take over.
+    is_open: bool,
+    /// Whoever was taken over waits to hear what becomes of it.
+    taken: Option<Taken>,
+    /// Somebody has taken over before, and has not got far.
+    pub is_resumed: bool,
+}
+
+impl Post {
+    /// On a socket of its own, which nobody else takes.
+    pub fn alone(listener: TcpListener) -> Self {
+        Self { listener, is_given: false, is_open: false, taken: None, is_resumed: false }
+    }
+
+    /// On the socket that was given, on that of a running server, or on a new one.
+    pub fn find(config: &Config, given: Option<TcpListener>) -> Result<Self, ServeError> {
+        let bind = || -> Result<TcpListener, ServeError> {
+            let address = config.server.listen;
+            let listener = TcpListener::bind(address).map_err(|error| ServeError::Listen(address, error))?;
+            // Else it is 128, and whoever comes after those while nobody accepts waits for a second at least.
+            rustix::net::listen(&listener, LISTEN_QUEUE).map_err(|error| ServeError::Listen(address, error.into()))?;
+            Ok(listener)
+        };
+        let post = match (given, config.takes_over) {
+            (Some(_), true) => {
+                let why = "a socket was given to this process (LISTEN_FDS): start it without --take-over";
+                return Err(ServeError::Given(why.into()));
+            }
+            (Some(listener), false) => Self { is_given: true, ..Self::alone(listener) },
+            (None, false) => Self::alone(bind()?),
+            (None, true) => match handover::find(&config.store.path)? {
+                None => {
+                    tracing::warn!("there is no running server to take over; this one starts as usual");
+                    Self::alone(bind()?)
+                }
+                Some(offer) => {
+                    could_open(config, &offer.holds)?;
+                    let taken = offer.take()?;
+                    let listener = match taken.listener.try_clone() {
+                        Ok(listener) => listener,
+                        Err(error) => {
+                            taken.failed(&error.to_string());
+                            return Err(error.into());
+                        }
+                    };
+                    Self { taken: Some(taken), ..Self::alone(listener) }
+                }
+            },
+        };
+        post.tell_unused(config);
+        Ok(Self { is_open: true, ..post })
+    }
+
+    /// Says so if another address is configured than the one of the socket that was given or taken over.
+    fn tell_unused(&self, config: &Config) {
+        let (bound, configured) = (self.listener.local_addr(), config.server.listen);
+        let is_used = |bound: std::net::SocketAddr| {
+            bound == configured || (configured.port() == 0 && bound.ip() == configured.ip())
+        };
+        if let Some(bound) = bound.ok().filter(|bound| !is_used(*bound)) {
+            tracing::warn!(%bound, %configured, "server.listen is not used: the socket was there before this process");
+        }
+    }
+
+    /// The process ends for this: whoever was taken over hears it.
+    pub fn failed(&mut self, error: ServeError) -> ServeError {
+        if let Some(taken) = self.taken.take() {
+            taken.failed(&error.to_string());
+        }
+        error
+    }
+
+    /// Opens the store. A directory that was handed over may be in use for a moment more.
+    pub async fn open(
+        &self,
+        config: &Config,
+        clock: &Clock,
+    ) -> Result<(store::Store, store::Committer), store::OpenError> {
+        let watch = Stopwatch::start();
+        loop {
+            let opened = store::open(settings::of_store(config), clock.clone(), Dice::from_system());
+            match opened {
+                Err(store::OpenError::InUse(_))
+                    if (self.taken.is_some() || self.is_resumed) && watch.elapsed() < HANDED_OVER =>
+                {
+                    actix_rt::time::sleep(OPEN_AGAIN).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    /// Events are taken: whoever was taken over hears it, and others may take over from now on.
+    pub fn open_to_others(&mut self, config: &Config) -> Option<Control> {
+        if let Some(taken) = self.taken.take() {
+            taken.opened();
+        }
+        let control = self.is_open.then(|| Control::open(&config.store.path))?;
+        let told = |error: &std::io::Error| tracing::warn!(%error, "no other process can take over from this one");
+        control.inspect_err(told).ok()
+    }
+
+    /// Waits until somebody takes over, who has the socket then.
+    pub async fn heir(&self, config: &Config, control: Option<&Control>, store: &store::Store) -> Heir {
+        let Some(control) = control else { return std::future::pending().await };
+        let (store, is_given) = (store.clone(), self.is_given);
+        let tell = Arc::new(move || {
+            if is_given {
+                return Err("systemd gave it its socket, and gives it to the next one: use systemctl restart".into());
+            }
+            let keys = store.sealed_by().map_err(|error| error.to_string())?;
+            Ok(Holds { format: store::FORMAT_VERSION, keys: keys.keys().map(ToString::to_string).collect() })
+        });
+        let stop_seconds = config.server.shutdown_seconds.saturating_mul(2);
+        control.heir(&self.listener, &(tell as _), stop_seconds).await
+    }
+}
+
+/// Whether this process could open a store that holds this, as far as that can be told from outside.
+fn could_open(config: &Config, holds: &Holds) -> Result<(), ServeError> {
+    let settings = settings::of_store(config);
+    let (path, known) = (settings.path.clone(), store::FORMAT_VERSION);
+    if holds.format > known {
+        return Err(store::OpenError::Newer { path, found: holds.format, known }.into());
+    }
+    store::check_keys(&settings, &holds.keys)?;
+    Ok(())
+}
