@@ -42,7 +42,7 @@ impl OwnServer {
         let folder = Folder(args.data.clone().unwrap_or_else(std::env::temp_dir).join(name));
         fs::create_dir_all(&folder.0).map_err(CliError::io(folder.0.display().to_string()))?;
         let (port, key) = (free_port()?, format!("bench-{:016x}", Dice::from_system().bits()));
-        let server = ServerArgs { url: format!("http://127.0.0.1:{port}"), key: Some(key.clone()) };
+        let server = ServerArgs::at(format!("http://127.0.0.1:{port}"), Some(key.clone()));
         let mut command = match &args.server_binary {
             // It is started in another directory.
             Some(binary) => Command::new(binary.canonicalize().map_err(CliError::io(binary.display().to_string()))?),
