@@ -68,7 +68,9 @@ fn hint(error: &client::Error) -> &'static str {
             "; --ca FILE says which authority to trust, if it is a private one"
         }
         client::Error::Unreachable { .. } => "; is the server running there? (--url or HOOKWHEEL_URL says where)",
-        client::Error::Refused { status: StatusCode::UNAUTHORIZED, .. } => "; give a key with --key or HOOKWHEEL_KEY, or log in",
+        client::Error::Refused { status: StatusCode::UNAUTHORIZED, .. } => {
+            "; give a key with --key or HOOKWHEEL_KEY, or log in"
+        }
         _ => "",
     }
 }

@@ -14,7 +14,19 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Serve", &["serve", "config", "version", "health", "doctor", "backup", "restore", "store", "master-key"]),
     (
         "Look",
-        &["login", "logout", "status", "stats", "tail", "webhooks", "events", "deliveries", "dead-letters", "jobs", "audit"],
+        &[
+            "login",
+            "logout",
+            "status",
+            "stats",
+            "tail",
+            "webhooks",
+            "events",
+            "deliveries",
+            "dead-letters",
+            "jobs",
+            "audit",
+        ],
     ),
     ("Change", &["send", "replay", "accounts", "keys", "users"]),
     ("Contracts", &["dialect", "dialects", "event-types", "verify", "openapi"]),
@@ -25,7 +37,10 @@ const GROUPS: &[(&str, &[&str])] = &[
 const EXAMPLES: &[(&str, &str)] = &[
     ("serve", "hookwheel serve --dev\n  hookwheel serve --config /etc/hookwheel/config.toml"),
     ("send", "hookwheel send task.created --data '{\"id\": 1}'\n  hookwheel send --ndjson events.ndjson --run friday"),
-    ("verify", "hookwheel verify --secret-file secret --headers headers --body body\n  hookwheel verify --help"),
+    (
+        "verify",
+        "hookwheel verify --secret whsec_… --headers headers --body body\n  hookwheel verify --dialect stripe --secret whsec_… --headers headers < body",
+    ),
     ("receive", "hookwheel receive --secret whsec_…\n  hookwheel receive --fail-first 2 --count 5"),
     ("dialect", "hookwheel dialect list\n  hookwheel dialect check dialects/mine.toml"),
     (
@@ -38,7 +53,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("login", "hookwheel login --url https://hooks.example.com\n  hookwheel login --profile test < key.txt"),
     ("logout", "hookwheel logout\n  hookwheel logout --all"),
     ("tail", "hookwheel tail\n  hookwheel tail --kind attempt --status-code 5xx --json"),
-    ("replay", "hookwheel replay DELIVERY\n  hookwheel replay --webhook ID --state dead --from 2026-01-15T00:00:00Z --dry-run"),
+    (
+        "replay",
+        "hookwheel replay DELIVERY\n  hookwheel replay --webhook ID --state dead --from 2026-01-15T00:00:00Z --dry-run",
+    ),
     ("stats", "hookwheel stats\n  hookwheel stats --webhook ID --step hour"),
     ("status", "hookwheel status\n  hookwheel status --json"),
 ];
@@ -46,7 +64,9 @@ const EXAMPLES: &[(&str, &str)] = &[
 /// The command line with its help.
 pub fn told(command: Command) -> Command {
     let groups = listed(&command);
-    let command = command.help_template(format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{groups}\nGlobal options:\n{{options}}{{after-help}}"));
+    let command = command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{groups}\nGlobal options:\n{{options}}{{after-help}}"
+    ));
     EXAMPLES.iter().fold(command, |command, (name, examples)| {
         command.mut_subcommand(name, |one| one.before_help(format!("Examples:\n  {examples}")))
     })

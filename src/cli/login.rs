@@ -66,7 +66,9 @@ fn asked(url: &str) -> Result<String, CliError> {
         line
     };
     match line.trim() {
-        "" => Err(CliError::Usage("a key is needed: type it, pipe it into standard input, or set HOOKWHEEL_KEY".into())),
+        "" => {
+            Err(CliError::Usage("a key is needed: type it, pipe it into standard input, or set HOOKWHEEL_KEY".into()))
+        }
         key => Ok(key.to_owned()),
     }
 }

@@ -57,9 +57,9 @@ pub fn run<E: std::fmt::Display>(
         Command::Receive(args) => configured().and_then(|config| {
             with_server(server(), async |server| receive::run(args, &config.deliver.dialects, &server).await)
         }),
-        Command::Dialect(args) if args.judges() => configured()
-            .and_then(|config| dialect::run(args, &config, &server()?))
-            .map_err(CliError::unless_verdict),
+        Command::Dialect(args) if args.judges() => {
+            configured().and_then(|config| dialect::run(args, &config, &server()?)).map_err(CliError::unless_verdict)
+        }
         Command::Dialect(args) => configured().and_then(|config| dialect::run(args, &config, &server()?)),
         Command::Guard(args) if flags.is_said() => {
             with_server(server(), async |server| guard::ask(args, &server).await)

@@ -94,13 +94,17 @@ impl Profiles {
             return Err(CliError::Failed(format!("{named} holds keys, and others may read it: {remedy}")));
         }
         if metadata.len() > BYTES_MAX {
-            return Err(CliError::Failed(format!("{named} is longer than {BYTES_MAX} bytes: it is no file of profiles")));
+            return Err(CliError::Failed(format!(
+                "{named} is longer than {BYTES_MAX} bytes: it is no file of profiles"
+            )));
         }
         let text = fs::read_to_string(path).map_err(CliError::io(named.to_string()))?;
         // What stands there may be a key, so only where the error is is told.
         toml::from_str(&text).map_err(|error: toml::de::Error| {
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            CliError::Failed(format!("{named}, line {line}: is no profile; mend it, or remove the file and log in again"))
+            CliError::Failed(format!(
+                "{named}, line {line}: is no profile; mend it, or remove the file and log in again"
+            ))
         })
     }
 
@@ -118,7 +122,8 @@ impl Profiles {
             .mode(0o600)
             .open(&written)
             .map_err(failed(&written))?;
-        let whole = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&written, path));
+        let whole =
+            file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&written, path));
         if whole.is_err() {
             // What is left of it is of no use; that it cannot be removed adds nothing to why.
             let _ = fs::remove_file(&written);

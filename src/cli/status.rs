@@ -41,7 +41,11 @@ pub async fn run(args: StatusArgs, server: &ServerArgs) -> Result<(), CliError> 
         "url": server.url, "version": version, "ready": ready, "queue": stats["queue"],
         "deliveries_per_minute": per_minute(&stats), "webhooks_looked_at": sick.looked_at, "sick_webhooks": sick.webhooks,
     });
-    if args.json { print(&format!("{told}\n"))? } else { print(&screen(&told, &stats))? }
+    if args.json {
+        print(&format!("{told}\n"))?
+    } else {
+        print(&screen(&told, &stats))?
+    }
     if is_ready { Ok(()) } else { Err(CliError::Verdict("the server is not ready".into())) }
 }
 
@@ -100,7 +104,8 @@ fn screen(told: &Value, stats: &Value) -> String {
         return shown;
     }
     let oldest = &told["queue"]["oldest_open_at"];
-    let queue = oldest.as_str().map_or("nothing is open".into(), |at| format!("the oldest open delivery: {}", screen.when(at)));
+    let queue =
+        oldest.as_str().map_or("nothing is open".into(), |at| format!("the oldest open delivery: {}", screen.when(at)));
     let store = &told["ready"]["store"];
     let lost: u64 = store["quarantined"].as_object().into_iter().flatten().filter_map(|(_, rows)| rows.as_u64()).sum();
     let differences = store["differences"].as_array().map_or(0, Vec::len);
@@ -116,7 +121,8 @@ fn screen(told: &Value, stats: &Value) -> String {
     shown += &format!("webhooks    {} of {} are not well\n", sick.len(), told["webhooks_looked_at"]);
     for one in sick.iter().take(SICK_MAX) {
         let since = one["failing_since"].as_str().map_or(String::new(), |at| format!("  since {}", screen.when(at)));
-        shown += &format!("  {}  {}  {}{since}\n", screen.state(&text(&one["state"])), text(&one["id"]), text(&one["url"]));
+        shown +=
+            &format!("  {}  {}  {}{since}\n", screen.state(&text(&one["state"])), text(&one["id"]), text(&one["url"]));
     }
     shown
 }

@@ -90,7 +90,9 @@ pub async fn run(args: TailArgs, server: &ServerArgs) -> Result<(), CliError> {
 fn is_passing(error: &Error) -> bool {
     match error {
         Error::Unreachable { .. } => true,
-        Error::Refused { status, .. } | Error::Strange { status, .. } => status.is_server_error() || status.as_u16() == 429,
+        Error::Refused { status, .. } | Error::Strange { status, .. } => {
+            status.is_server_error() || status.as_u16() == 429
+        }
         Error::Address(_) | Error::Authority(_) => false,
     }
 }

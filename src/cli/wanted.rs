@@ -56,7 +56,8 @@ async fn patterns(client: &Client) -> Result<Vec<String>, Error> {
         && let Some(webhook) = webhooks.next().await?
     {
         looked_at += 1;
-        patterns.extend(webhook["events"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+        patterns
+            .extend(webhook["events"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
     }
     Ok(patterns)
 }
@@ -84,7 +85,10 @@ mod tests {
     #[test]
     fn the_nearest_pattern_is_named() {
         let known = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
-        assert_eq!(hint("task.craeted", &known(&["task.created", "user.*"])), "; the nearest that one wants is task.created");
+        assert_eq!(
+            hint("task.craeted", &known(&["task.created", "user.*"])),
+            "; the nearest that one wants is task.created"
+        );
         assert!(hint("task.created", &known(&["task.*"])).contains("events audience"));
         assert!(hint("task.created", &[]).contains("no webhooks"));
         assert!(hint("zzz", &known(&["invoice.paid"])).contains("webhooks list"));

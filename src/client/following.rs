@@ -46,8 +46,10 @@ impl Client {
         let headers = last_id.map(|id| ("Last-Event-ID", id.to_owned())).into_iter().collect();
         let call = Call { headers, ..plain };
         let url = self.address(&call);
-        let response =
-            self.request(&call).await.map_err(|error| Error::Unreachable { url: url.clone(), why: error.to_string() })?;
+        let response = self
+            .request(&call)
+            .await
+            .map_err(|error| Error::Unreachable { url: url.clone(), why: error.to_string() })?;
         if !response.status().is_success() {
             let status = response.status();
             return match read(&url, response).await {

@@ -109,6 +109,9 @@ mod tests {
         assert!(lines.iter().all(|line| measure_text_width(line) <= 50), "{lines:#?}");
         let narrow = shown(Some(40));
         assert!(narrow[1].starts_with("abcdefghij  ") && !narrow[0].contains("AGE"), "{narrow:#?}");
-        assert!(narrow[0].contains("OPEN") && narrow[3].contains("left out") && narrow[3].contains("age"), "{narrow:#?}");
+        assert!(
+            narrow[0].contains("OPEN") && narrow[3].contains("left out") && narrow[3].contains("age"),
+            "{narrow:#?}"
+        );
     }
 }

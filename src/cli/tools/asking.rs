@@ -121,7 +121,7 @@ impl Asking<'_> {
     async fn gone(&self, path: &[(&'static str, String)]) -> Result<(), CliError> {
         let place = places(self.verb).pop().expect("it has one");
         let ids: Vec<&String> = self.given.get_many::<String>(place).into_iter().flatten().collect();
-        self.sure(ids.len() as u64)?;
+        self.sure(ids.len() as u64, self.one)?;
         for id in ids {
             let path: Vec<_> = path.iter().cloned().chain([(place, id.clone())]).collect();
             let answer = self.answer(&path, None).await?;
@@ -139,6 +139,8 @@ impl Asking<'_> {
     /// Counts, asks, and does it to all of them.
     async fn many(&self, path: &[(&'static str, String)]) -> Result<(), CliError> {
         let fields = self.selection(!path.is_empty())?;
+        // Of one webhook it is its open deliveries.
+        let of = if path.is_empty() { self.one } else { "open delivery" };
         let dry = fields.clone().into_iter().chain([("dry_run".into(), true.into())]).collect::<Map<_, _>>();
         let counted = self.answer(path, Some(dry.into())).await?;
         if is_said(self.given, "dry-run") {
@@ -146,9 +148,9 @@ impl Asking<'_> {
         }
         let count = counted["count"].as_u64().unwrap_or(0);
         if count == 0 {
-            return Err(CliError::Failed(format!("there is no such {}: nothing was done", self.one)));
+            return Err(CliError::Failed(format!("there is no such {of}: nothing was done")));
         }
-        self.sure(count)?;
+        self.sure(count, of)?;
         let answer = self.answer(path, Some(fields.into())).await?;
         if !is_job(&answer) || is_said(self.given, "no-wait") {
             return self.shown(&answer);
@@ -159,8 +161,16 @@ impl Asking<'_> {
     /// Which are meant. Where nothing is said it is not all of them.
     fn selection(&self, is_of_one: bool) -> Result<Map<String, Value>, CliError> {
         let mut fields = body(self.verb, self.given)?;
-        let ids: Vec<Value> =
-            self.given.try_get_many::<String>("ids").ok().flatten().into_iter().flatten().cloned().map(Value::from).collect();
+        let ids: Vec<Value> = self
+            .given
+            .try_get_many::<String>("ids")
+            .ok()
+            .flatten()
+            .into_iter()
+            .flatten()
+            .cloned()
+            .map(Value::from)
+            .collect();
         if !ids.is_empty() {
             fields.insert("ids".into(), ids.into());
         }
@@ -170,12 +180,12 @@ impl Asking<'_> {
         Ok(fields)
     }
 
-    fn sure(&self, count: u64) -> Result<(), CliError> {
+    fn sure(&self, count: u64, of: &str) -> Result<(), CliError> {
         let verb = self.verb.name;
-        let ending = if count == 1 { "" } else { "s" };
-        let what = match self.one.strip_suffix('y').filter(|_| count != 1 && self.one != "key") {
+        let what = match of.strip_suffix('y').filter(|_| of != "key") {
+            _ if count == 1 => format!("{verb} 1 {of}"),
             Some(stem) => format!("{verb} {count} {stem}ies"),
-            None => format!("{verb} {count} {}{ending}", self.one),
+            None => format!("{verb} {count} {of}s"),
         };
         // A sentence begins with a capital.
         ask::sure(&(what[..1].to_uppercase() + &what[1..]), is_said(self.given, "yes"))

@@ -57,7 +57,14 @@ fn verb(noun: &Noun, verb: &'static Verb) -> Command {
 fn of_kind(verb: &Verb, command: Command) -> Command {
     match verb.kind {
         Kind::Rows => command
-            .arg(Arg::new("limit").long("limit").value_name("ROWS").default_value(LIMIT).help("At most so many").value_parser(value_parser!(u64).range(1..)))
+            .arg(
+                Arg::new("limit")
+                    .long("limit")
+                    .value_name("ROWS")
+                    .default_value(LIMIT)
+                    .help("At most so many")
+                    .value_parser(value_parser!(u64).range(1..)),
+            )
             .arg(yes("all", "All there are, page by page").conflicts_with("limit")),
         Kind::Write => with_fields(command),
         Kind::Act if !verb.flags.is_empty() => with_fields(command),

@@ -91,7 +91,8 @@ mod tests {
     #[test]
     fn a_field_is_json_or_a_text_and_may_lie_deep() {
         let mut body = Map::new();
-        for text in ["timeout=5", "name=Mine: 1=1", "retry.delays=[1,2]", "retry.jitter=0", "enabled=true", "uid=null"] {
+        for text in ["timeout=5", "name=Mine: 1=1", "retry.delays=[1,2]", "retry.jitter=0", "enabled=true", "uid=null"]
+        {
             set(&mut body, text).expect("a field");
         }
         let expected = json!({

@@ -82,8 +82,11 @@ static WEBHOOKS: Noun = Noun {
             text("tag", "tag", "With this tag"),
             flag("all", "all", Holds::Yes, "All of the account"),
         ]),
-        verb("test", Act, "webhooks.test", "Send a webhook a test event, and show what it answers")
-            .taking(&[text("event_type", "event-type", "Of this event type [default: the dialect's]")]),
+        verb("test", Act, "webhooks.test", "Send a webhook a test event, and show what it answers").taking(&[text(
+            "event_type",
+            "event-type",
+            "Of this event type [default: the dialect's]",
+        )]),
         verb("check", Act, "webhooks.check", "Call a webhook's endpoint to see how it is"),
         verb("verify", Act, "webhooks.verify", "Ask an endpoint again whether it wants deliveries"),
         verb("pause", Act, "webhooks.pause", "Hold a webhook's deliveries").taking(&[
@@ -96,8 +99,13 @@ static WEBHOOKS: Noun = Noun {
         verb("enable", Act, "webhooks.enable", "Let the deliveries of a disabled webhook out again"),
         verb("discard", Many, "webhooks.discard", "Cancel a webhook's open deliveries").taking(&[EVENT_TYPE, FROM, TO]),
         verb("secret", One, "webhooks.secret.get", "Show what a webhook signs with"),
-        verb("rotate-secret", Act, "webhooks.secret.rotate", "Give a webhook a new secret; the old one signs beside it")
-            .taking(&[flag("overlap_seconds", "overlap-seconds", Holds::Number, "How long the old one signs")]),
+        verb(
+            "rotate-secret",
+            Act,
+            "webhooks.secret.rotate",
+            "Give a webhook a new secret; the old one signs beside it",
+        )
+        .taking(&[flag("overlap_seconds", "overlap-seconds", Holds::Number, "How long the old one signs")]),
     ],
 };
 
@@ -206,8 +214,7 @@ static DEAD_LETTERS: Noun = Noun {
     ],
 };
 
-const LETTERS_CHOSEN: &[Flag] =
-    &[WEBHOOK, EVENT_TYPE, FROM, TO, flag("", "all", Holds::Yes, "All of the account")];
+const LETTERS_CHOSEN: &[Flag] = &[WEBHOOK, EVENT_TYPE, FROM, TO, flag("", "all", Holds::Yes, "All of the account")];
 
 static JOBS: Noun = Noun {
     name: "jobs",

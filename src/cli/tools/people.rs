@@ -30,7 +30,8 @@ pub static ACCOUNTS: Noun = Noun {
             DIALECT,
             TAGS,
         ]),
-        verb("edit", Write, "accounts.change", "Change an account: what is not said stays").taking(&[NAME, DIALECT, TAGS]),
+        verb("edit", Write, "accounts.change", "Change an account: what is not said stays")
+            .taking(&[NAME, DIALECT, TAGS]),
         verb("delete", Gone, "accounts.delete", "Delete accounts, and all that there is of them"),
     ],
 };
@@ -50,7 +51,12 @@ pub static KEYS: Noun = Noun {
             when("created", "created_at", 3),
         ]),
         verb("create", Write, "accounts.keys.create", "Make a key; it is shown this once").taking(&[
-            flag("scopes", "scope", Holds::Texts, "What it may do: publish, manage, read or admin; give it once for each"),
+            flag(
+                "scopes",
+                "scope",
+                Holds::Texts,
+                "What it may do: publish, manage, read or admin; give it once for each",
+            ),
             NAME,
             text("expires_at", "expires-at", "When it ends (RFC 3339)"),
         ]),

@@ -13,7 +13,8 @@ pub fn rows(screen: &Screen, columns: &[Column], rows: &[Value]) -> String {
         return rows.iter().map(|row| one(screen, row, None)).collect::<Vec<_>>().join("\n");
     }
     let heads: Vec<Head> = columns.iter().map(|column| column.head).collect();
-    let cells: Vec<Vec<String>> = rows.iter().map(|row| columns.iter().map(|at| cell(screen, at, row)).collect()).collect();
+    let cells: Vec<Vec<String>> =
+        rows.iter().map(|row| columns.iter().map(|at| cell(screen, at, row)).collect()).collect();
     grid(&heads, &cells, screen.width)
 }
 
