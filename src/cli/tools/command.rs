@@ -43,7 +43,7 @@ fn verb(noun: &Noun, verb: &'static Verb) -> Command {
         command = command.arg(if is_many { arg.num_args(1..).action(ArgAction::Append) } else { arg });
     }
     if verb.kind == Kind::Many && places.is_empty() {
-        command = command.arg(Arg::new("ids").value_name("ID").num_args(0..).help("Those, or what a filter selects"));
+        command = command.arg(Arg::new("ids").value_name("ID").num_args(1..).help("Those, or what a filter selects"));
     }
     command = verb.flags.iter().fold(command, |command, flag| command.arg(of_flag(flag)));
     if noun.name != "accounts" && noun.name != "dialects" {
