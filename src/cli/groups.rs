@@ -18,6 +18,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "login",
             "logout",
             "status",
+            "top",
             "stats",
             "tail",
             "webhooks",
@@ -58,6 +59,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "hookwheel replay DELIVERY\n  hookwheel replay --webhook ID --state dead --from 2026-01-15T00:00:00Z --dry-run",
     ),
     ("stats", "hookwheel stats\n  hookwheel stats --webhook ID --step hour"),
+    ("top", "hookwheel top\n  hookwheel top --every 10 --account acme"),
     ("status", "hookwheel status\n  hookwheel status --json"),
 ];
 

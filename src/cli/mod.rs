@@ -23,6 +23,7 @@ mod store;
 mod tail;
 mod terminal;
 mod tools;
+mod top;
 mod trial;
 mod verify;
 mod wanted;
@@ -76,6 +77,7 @@ pub fn run<E: std::fmt::Display>(
         Command::Tail(args) => with_server(server(), async |server| tail::run(args, &server).await),
         Command::Replay(args) => with_server(server(), async |server| replay::run(args, &server).await),
         Command::Stats(args) => with_server(server(), async |server| stats::run(args, &server).await),
+        Command::Top(args) => with_server(server(), async |server| top::run(args, &server).await),
         Command::Status(args) => with_server(server(), async |server| status::run(args, &server).await),
         Command::MasterKey => {
             let mut random = Zeroizing::new([0; 32]);
@@ -181,6 +183,8 @@ enum Command {
     Stats(stats::StatsArgs),
     /// Show whether all is well, on one screen
     Status(status::StatusArgs),
+    /// Watch whether all is well: `status`, live
+    Top(top::TopArgs),
     /// Print a new master key
     MasterKey,
     /// What `bench --relay` measures

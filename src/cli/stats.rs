@@ -73,6 +73,11 @@ pub fn charts(stats: &Value) -> String {
 
 /// A count of each point as a line.
 pub fn over_time(stats: &Value, name: &str) -> String {
+    spark(&counts(stats, name), SPARK_WIDTH)
+}
+
+/// A count of each point, the oldest first.
+pub fn counts(stats: &Value, name: &str) -> Vec<u64> {
     let points = stats["points"].as_array().into_iter().flatten();
-    spark(&points.map(|point| point[name].as_u64().unwrap_or(0)).collect::<Vec<_>>(), SPARK_WIDTH)
+    points.map(|point| point[name].as_u64().unwrap_or(0)).collect()
 }

@@ -30,23 +30,43 @@ pub struct StatusArgs {
 /// Shows it.
 pub async fn run(args: StatusArgs, server: &ServerArgs) -> Result<(), CliError> {
     let client = server.prompt_client(args.account.as_deref())?;
-    let ready = readiness(&client).await?;
-    let is_ready = ready["status"] == "ready";
+    let glance = glance(&client, &server.url).await?;
+    if args.json {
+        print(&format!("{}\n", glance.told))?;
+    } else {
+        print(&screen(&glance))?;
+    }
+    if glance.is_ready() { Ok(()) } else { Err(CliError::Verdict("the server is not ready".into())) }
+}
+
+/// What is to be known of a server at a glance.
+pub struct Glance {
+    /// As JSON: `url`, `version`, `ready`, `queue`, `deliveries_per_minute`, `webhooks_looked_at`, `sick_webhooks`.
+    pub told: Value,
+    /// The numbers of the last hour; null where the server is not ready.
+    pub stats: Value,
+}
+
+impl Glance {
+    /// Whether the server takes events.
+    pub fn is_ready(&self) -> bool {
+        self.told["ready"]["status"] == "ready"
+    }
+}
+
+/// Looks.
+pub async fn glance(client: &Client, url: &str) -> Result<Glance, CliError> {
+    let ready = readiness(client).await?;
     // Who is not ready cannot be asked further.
-    let (version, stats, sick) = match is_ready {
-        true => (version(&client).await?, client.stats().get(&[]).await?, sick(&client).await?),
+    let (version, stats, sick) = match ready["status"] == "ready" {
+        true => (version(client).await?, client.stats().get(&[]).await?, sick(client).await?),
         false => (Value::Null, Value::Null, Sick::default()),
     };
     let told = json!({
-        "url": server.url, "version": version, "ready": ready, "queue": stats["queue"],
+        "url": url, "version": version, "ready": ready, "queue": stats["queue"],
         "deliveries_per_minute": per_minute(&stats), "webhooks_looked_at": sick.looked_at, "sick_webhooks": sick.webhooks,
     });
-    if args.json {
-        print(&format!("{told}\n"))?
-    } else {
-        print(&screen(&told, &stats))?
-    }
-    if is_ready { Ok(()) } else { Err(CliError::Verdict("the server is not ready".into())) }
+    Ok(Glance { told, stats })
 }
 
 /// What the server says of itself; why not, where it is not ready.
@@ -96,7 +116,7 @@ fn per_minute(stats: &Value) -> Value {
     if points == 0 { Value::Null } else { json!((made / points as f64 * 10.0).round() / 10.0) }
 }
 
-fn screen(told: &Value, stats: &Value) -> String {
+fn screen(Glance { told, stats }: &Glance) -> String {
     let screen = Screen::of_process();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut shown = format!("server      {} {}\n", text(&told["url"]), screen.state(&text(&told["ready"]["status"])));

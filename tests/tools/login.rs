@@ -59,6 +59,7 @@ fn scripts_are_told_by_the_exit_code() {
     assert_eq!(code(&["webhooks", "delete", "--yes"]), Some(2), "it is not said which");
     assert_eq!(code(&["webhooks", "delete", "none", "--yes"]), Some(1));
     assert_eq!(code(&["status"]), Some(0));
+    assert_eq!(code(&["top"]), Some(2), "nobody watches");
     let nobody = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
     let nobody = format!("http://{nobody}");
     for command in

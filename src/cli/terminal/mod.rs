@@ -4,7 +4,7 @@
 pub mod ask;
 pub mod chart;
 pub mod grid;
-mod mark;
+pub mod mark;
 mod when;
 
 use std::io::{IsTerminal, Write, stdout};

@@ -39,6 +39,8 @@ static WEBHOOKS: Noun = Noun {
                 text("status", "status", "active, unverified, paused or disabled"),
                 text("dialect", "dialect", "Of this dialect"),
                 text("tag", "tag", "With this tag"),
+                text("channel", "channel", "Of this channel"),
+                text("uid", "uid", "With this id of your own"),
             ])
             .showing(&[
                 plain("id", "id", 0),
