@@ -7,6 +7,7 @@ mod help;
 mod login;
 #[path = "../support/mod.rs"]
 mod support;
+mod terminal;
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use console::{Alignment, measure_text_width, pad_str};
+use console::{Alignment, measure_text_width, pad_str, truncate_str};
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -41,8 +41,9 @@ pub fn grid(heads: &[Head], rows: &[Vec<String>], width: Option<usize>) -> Strin
         line(&mut text, heads, row, (&kept, &widths));
     }
     let left_out: Vec<_> = (0..heads.len()).filter(|at| !kept.contains(at)).map(|at| heads[at].title).collect();
-    if !left_out.is_empty() {
-        let _ = writeln!(text, "(left out, for the width: {}; --json has all)", left_out.join(", "));
+    if let Some(width) = width.filter(|_| !left_out.is_empty()) {
+        let told = format!("(left out: {}; --json has all)", left_out.join(", "));
+        let _ = writeln!(text, "{}", truncate_str(&told, width, "…"));
     }
     text
 }

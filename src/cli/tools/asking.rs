@@ -49,11 +49,11 @@ struct Asking<'a> {
 }
 
 /// What fills an operation's path in.
-type Path<'a> = Vec<(&'static str, String)>;
+type Path = Vec<(&'static str, String)>;
 
 impl Asking<'_> {
     /// All of the path but the last, where that stands for many.
-    async fn path(&self) -> Result<Path<'_>, CliError> {
+    async fn path(&self) -> Result<Path, CliError> {
         let mut path = Vec::new();
         if needs_account(self.verb) {
             let account = match said(self.given, "account") {
