@@ -12,6 +12,8 @@ use crate::client::Client;
 
 /// Between two looks at a job.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// How long a look may be repeated, as over a restart; Ctrl-C is heard after it.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// A longer answer is none.
 const ANSWER_BYTES_MAX: u64 = 64;
 
@@ -37,7 +39,7 @@ pub fn sure(what: &str, yes: bool) -> Result<(), CliError> {
 /// said before, and then. `total`: how much there is to do, where that is known.
 pub async fn job_ended(client: &Client, job: &Value, total: Option<u64>) -> Result<Value, CliError> {
     let id = job["id"].as_str().ok_or_else(|| CliError::Failed("the server's answer names no job".into()))?;
-    let bar = progress(total);
+    let (bar, client) = (progress(total), client.with_patience(PATIENCE));
     let mut interrupted = std::pin::pin!(actix_rt::signal::ctrl_c());
     eprintln!("hookwheel: the job {id} runs on the server");
     loop {

@@ -39,7 +39,7 @@ fn verb(noun: &Noun, verb: &'static Verb) -> Command {
     let places = places(verb);
     for (at, place) in places.iter().enumerate() {
         let is_many = verb.kind == Kind::Gone && at + 1 == places.len();
-        let arg = Arg::new(*place).value_name(in_capitals(place)).required(true).help("Which");
+        let arg = Arg::new(*place).value_name(in_capitals(place)).required(true).help(meaning(noun, place));
         command = command.arg(if is_many { arg.num_args(1..).action(ArgAction::Append) } else { arg });
     }
     if verb.kind == Kind::Many && places.is_empty() {
@@ -101,6 +101,13 @@ fn of_flag(flag: &Flag) -> Arg {
 
 fn yes(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+fn meaning(noun: &Noun, place: &str) -> String {
+    match place {
+        "number" => "The number of the attempt, from 1".into(),
+        _ => format!("The {}", noun.one),
+    }
 }
 
 fn in_capitals(place: &str) -> &'static str {
