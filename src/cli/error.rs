@@ -17,6 +17,12 @@ pub enum CliError {
     Io(String, std::io::Error),
     #[error("{0}")]
     Failed(String),
+    /// The command line asks for what makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// A person ended the command, and the server goes on.
+    #[error("{0}")]
+    Interrupted(String),
     /// What was looked at is not as it should be.
     #[error("{0}")]
     Verdict(String),
@@ -26,9 +32,21 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// The exit code: 1, or 2 where there is no verdict, so that scripts can tell.
+    /// The exit code, so that scripts can tell: 1 if it was refused, failed or judged bad, 2 if it was asked wrongly or there
+    /// is no verdict, 3 if the server cannot be reached, 130 if
+    /// Ctrl-C ended it.
     pub fn code(&self) -> u8 {
-        if matches!(self, Self::NotRun(_)) { 2 } else { 1 }
+        match self {
+            Self::NotRun(_) | Self::Usage(_) => 2,
+            Self::Call(client::Error::Unreachable { .. }) => 3,
+            Self::Interrupted(_) => 130,
+            _ => 1,
+        }
+    }
+
+    /// Whether it is only that nobody reads on, as behind `| head`.
+    pub fn is_nobody_reading(&self) -> bool {
+        matches!(self, Self::Io(_, error) if error.kind() == std::io::ErrorKind::BrokenPipe)
     }
 
     /// The same of a command that judges: whatever is no verdict kept it from that.
@@ -46,8 +64,13 @@ impl CliError {
 /// What helps against it, in the words of the command line.
 fn hint(error: &client::Error) -> &'static str {
     match error {
+        client::Error::Unreachable { why, .. } if why.contains("certificate") => {
+            "; --ca FILE says which authority to trust, if it is a private one"
+        }
         client::Error::Unreachable { .. } => "; is the server running there? (--url or HOOKWHEEL_URL says where)",
-        client::Error::Refused { status: StatusCode::UNAUTHORIZED, .. } => "; give a key with --key or HOOKWHEEL_KEY",
+        client::Error::Refused { status: StatusCode::UNAUTHORIZED, .. } => {
+            "; give a key with --key or HOOKWHEEL_KEY, or log in"
+        }
         _ => "",
     }
 }

@@ -7,30 +7,41 @@ mod dialect;
 mod dialect_diff;
 mod dialect_exchange;
 mod error;
+mod groups;
 mod guard;
 mod listen;
+mod login;
 mod named;
 mod openapi;
+mod profile;
 mod receive;
+mod replay;
 mod send;
 mod server;
 mod shown;
 mod started;
+mod stats;
+mod status;
 mod store;
+mod tail;
+mod terminal;
+mod tools;
+mod top;
 mod trial;
 mod verify;
+mod wanted;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use zeroize::Zeroizing;
 
 use crate::clock::Dice;
 use crate::config::{self, Config, ConfigError};
 use crate::domain::secret::Secret;
 use error::CliError;
-use server::ServerArgs;
+use server::{ServerArgs, ServerFlags};
 
 /// Runs what the command line says. `serve` is the server itself; it returns once the server has stopped. `document`
 /// describes its API.
@@ -38,33 +49,46 @@ pub fn run<E: std::fmt::Display>(
     serve: impl FnOnce(Config) -> Result<(), E>,
     document: impl FnOnce() -> serde_json::Value,
 ) -> ExitCode {
-    let cli = Cli::parse();
-    let server = &cli.server;
+    let cli = Cli::from_arg_matches(&groups::told(Cli::command()).get_matches()).unwrap_or_else(|error| error.exit());
+    let (flags, server) = (&cli.server, || cli.server.server());
     let configured = || configuration(cli.config, cli.dev).map_err(CliError::from);
     let done = match cli.command.unwrap_or(Command::Serve(ServeArgs::default())) {
         Command::Serve(args) => configured()
             .map(|config| args.over(config))
             .and_then(|config| serve(config).map_err(|error| CliError::Failed(error.to_string()))),
-        Command::Send(args) => actix_rt::System::new().block_on(send::run(args, server)),
+        Command::Send(args) => with_server(server(), async |server| send::run(args, &server).await),
         Command::Verify(args) => configured().and_then(|config| verify::run(args, &config.deliver.dialects)),
-        Command::Receive(args) => configured()
-            .and_then(|config| actix_rt::System::new().block_on(receive::run(args, &config.deliver.dialects, server))),
+        Command::Receive(args) => configured().and_then(|config| {
+            with_server(server(), async |server| receive::run(args, &config.deliver.dialects, &server).await)
+        }),
         Command::Listen(args) => {
             let dev = cli.dev;
             configured().and_then(|config| {
-                actix_rt::System::new().block_on(listen::run(args, &config.deliver.dialects, server, dev))
+                let dialects = &config.deliver.dialects;
+                with_server(server(), async |server| listen::run(args, dialects, &server, dev).await)
             })
         }
         Command::Dialect(args) if args.judges() => {
-            configured().and_then(|config| dialect::run(args, &config, server)).map_err(CliError::unless_verdict)
+            configured().and_then(|config| dialect::run(args, &config, &server()?)).map_err(CliError::unless_verdict)
         }
-        Command::Dialect(args) => configured().and_then(|config| dialect::run(args, &config, server)),
+        Command::Dialect(args) => configured().and_then(|config| dialect::run(args, &config, &server()?)),
+        Command::Guard(args) if flags.is_said() => {
+            with_server(server(), async |server| guard::ask(args, &server).await)
+        }
         Command::Guard(args) => {
             configured().and_then(|config| actix_rt::System::new().block_on(guard::run(args, &config)))
         }
         Command::Store(args) => configured().and_then(|config| store::run(args, &config)),
-        Command::Bench(args) => actix_rt::System::new().block_on(bench::run(args, server)),
+        Command::Bench(args) => with_server(server(), async |server| bench::run(args, &server).await),
         Command::Openapi(args) => openapi::run(&args, document()),
+        Command::Login => actix_rt::System::new().block_on(login::login(flags)),
+        Command::Logout(args) => login::logout(&args, flags),
+        Command::Tool(args) => with_server(server(), async |server| tools::run(args, &server).await),
+        Command::Tail(args) => with_server(server(), async |server| tail::run(args, &server).await),
+        Command::Replay(args) => with_server(server(), async |server| replay::run(args, &server).await),
+        Command::Stats(args) => with_server(server(), async |server| stats::run(args, &server).await),
+        Command::Top(args) => with_server(server(), async |server| top::run(args, &server).await),
+        Command::Status(args) => with_server(server(), async |server| status::run(args, &server).await),
         Command::MasterKey => {
             let mut random = Zeroizing::new([0; 32]);
             Dice::from_system().fill(&mut *random);
@@ -75,11 +99,21 @@ pub fn run<E: std::fmt::Display>(
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_nobody_reading() => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("hookwheel: {error}");
             ExitCode::from(error.code())
         }
     }
+}
+
+/// Does something with the server that is meant.
+fn with_server(
+    server: Result<ServerArgs, CliError>,
+    act: impl AsyncFnOnce(ServerArgs) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    let server = server?;
+    actix_rt::System::new().block_on(act(server))
 }
 
 fn configuration(path: Option<PathBuf>, dev: bool) -> Result<Config, ConfigError> {
@@ -92,16 +126,16 @@ fn configuration(path: Option<PathBuf>, dev: bool) -> Result<Config, ConfigError
 
 /// A webhook delivery server in one binary.
 #[derive(Debug, Parser)]
-#[command(name = "hookwheel", version, about, after_help = "Without a command, hookwheel serves.")]
+#[command(name = "hookwheel", version, about, after_help = groups::AFTER)]
 struct Cli {
     /// The configuration file [default: config.toml in the working directory, if it is there]
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
     config: Option<PathBuf>,
     /// Allow http:// endpoints and endpoints on this machine
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Global options")]
     dev: bool,
     #[command(flatten)]
-    server: ServerArgs,
+    server: ServerFlags,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -149,6 +183,25 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Print the OpenAPI document of the API, as /openapi.json shows it
     Openapi(openapi::OpenapiArgs),
+    /// Keep the address and the key of a server in a profile, so that no other command needs them
+    ///
+    /// Asks for the key unseen, or reads it from standard input, and keeps it only if the server takes it. The file is the
+    /// owner's alone: profiles.toml in $XDG_CONFIG_HOME/hookwheel, else in ~/.config/hookwheel. --profile names the profile.
+    Login,
+    /// Forget a profile
+    Logout(login::LogoutArgs),
+    #[command(flatten)]
+    Tool(tools::ToolArgs),
+    /// Follow what happens, a line each
+    Tail(tail::TailArgs),
+    /// Deliver again: a delivery, an event, or what a webhook was sent
+    Replay(replay::ReplayArgs),
+    /// Show what events and deliveries came to, in small charts
+    Stats(stats::StatsArgs),
+    /// Show whether all is well, on one screen
+    Status(status::StatusArgs),
+    /// Watch whether all is well: `status`, live
+    Top(top::TopArgs),
     /// Print a new master key
     MasterKey,
     /// What `bench --relay` measures
@@ -159,11 +212,10 @@ enum Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
+        groups::told(Cli::command()).debug_assert();
         assert!(Cli::try_parse_from(["hookwheel"]).expect("serves").command.is_none());
         let cli = Cli::try_parse_from(["hookwheel", "serve", "--dev", "--config", "x.toml"]).expect("global options");
         assert_eq!((cli.dev, cli.config), (true, Some(PathBuf::from("x.toml"))));
@@ -188,6 +240,12 @@ mod tests {
             &["hookwheel", "bench", "--row", "none"],
             &["hookwheel", "bench", "--neighbours", "--own"],
             &["hookwheel", "bench", "--seed", "1"],
+            &["hookwheel", "replay"],
+            &["hookwheel", "replay", "d1", "--event", "e1"],
+            &["hookwheel", "replay", "--event", "e1", "--state", "dead"],
+            &["hookwheel", "webhooks"],
+            &["hookwheel", "webhooks", "list", "--all", "--limit", "3"],
+            &["hookwheel", "keys", "delete"],
         ] {
             assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
         }

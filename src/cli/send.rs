@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use super::error::CliError;
 use super::server::ServerArgs;
+use super::wanted;
 use crate::client::{self, Call, Client};
 use crate::clock::Dice;
 
@@ -123,7 +124,9 @@ async fn send_one(sender: &Sender<'_>, args: &SendArgs) -> Result<(), CliError> 
     };
     let body = serde_json::to_vec(&event).map_err(|error| CliError::Failed(error.to_string()))?;
     let reply = sender.post(0, ("application/json", body.into()), &ProgressBar::hidden()).await?;
-    print_receipt(&reply)
+    print_receipt(&reply)?;
+    wanted::tell_of_one(sender.api, sender.account, event.r#type, &reply["data"]).await;
+    Ok(())
 }
 
 /// Reads an argument that is JSON, @FILE or -.
@@ -145,11 +148,14 @@ async fn send_lines(sender: &Sender<'_>, from: &str, batch_events_max: usize) ->
     let (lines, bytes) = open(from)?;
     let mut batches = Batches { lines, line: 0, held: None, events_max: batch_events_max };
     let bar = progress(bytes);
-    let (mut number, mut accepted) = (0, 0);
+    let (mut number, mut accepted, mut wanted) = (0, 0, wanted::Sum::default());
     while let Some(batch) = batches.next().map_err(CliError::io(from))? {
         let (length, read) = (batch.lines.len(), batch.body.len());
         match sender.post(number, ("application/x-ndjson", batch.body), &bar).await {
-            Ok(reply) => bar.suspend(|| print_receipt(&reply))?,
+            Ok(reply) => {
+                wanted.add(&reply["data"]);
+                bar.suspend(|| print_receipt(&reply))?;
+            }
             Err(error) => {
                 bar.abandon();
                 return Err(stopped(sender, from, accepted, &batch.lines, error));
@@ -161,6 +167,7 @@ async fn send_lines(sender: &Sender<'_>, from: &str, batch_events_max: usize) ->
         bar.set_message(format!("{accepted} events"));
     }
     bar.finish();
+    wanted.tell();
     Ok(())
 }
 
@@ -295,7 +302,7 @@ mod tests {
         let server = server.workers(1).bind(("127.0.0.1", 0)).expect("a port");
         let url = format!("http://{}", server.addrs()[0]);
         actix_rt::spawn(server.disable_signals().run());
-        (ServerArgs { url, key: Some("key".into()) }, heard)
+        (ServerArgs::at(url, Some("key".into())), heard)
     }
 
     fn answer(answers: &[u16], heard: &Heard, request: &HttpRequest, body: &[u8]) -> HttpResponse {
@@ -355,7 +362,7 @@ mod tests {
         assert!(error.contains("not now"), "{error}");
         assert!(heard.lock().expect("not poisoned").len() < 9);
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port").local_addr().expect("a port");
-        let nobody = ServerArgs { url: format!("http://{free}"), key: None };
+        let nobody = ServerArgs::at(format!("http://{free}"), None);
         let error = run(args(), &nobody).await.expect_err("nobody is there").to_string();
         assert!(error.contains("cannot be reached") && error.contains("--url"), "{error}");
     }

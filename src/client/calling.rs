@@ -1,9 +1,17 @@
 //! How a call is made. What stays true: a call that may be repeated is repeated only when the server said "not now" or
 //! could not be reached, and for no longer than it was told to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use awc::error::PayloadError;
 use awc::http::{StatusCode, header};
+use awc::{ClientResponse, Connector, SendClientRequest};
+use bytes::Bytes;
+use futures_util::Stream;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
 use super::asked::{Asked, Call};
@@ -36,6 +44,18 @@ impl Client {
     /// # Errors
     /// An address that is none.
     pub fn new(url: &str, key: Option<&str>) -> Result<Self, Error> {
+        Self::made(url, key, None)
+    }
+
+    /// The same of a server whose certificate one of these authorities has signed, PEM, and no other.
+    ///
+    /// # Errors
+    /// An address that is none, or no certificate.
+    pub fn trusting(url: &str, key: Option<&str>, authorities: &[u8]) -> Result<Self, Error> {
+        Self::made(url, key, Some(tls(authorities)?))
+    }
+
+    fn made(url: &str, key: Option<&str>, tls: Option<Arc<ClientConfig>>) -> Result<Self, Error> {
         let base = url.trim_end_matches('/').to_owned();
         if !(base.starts_with("http://") || base.starts_with("https://")) {
             return Err(Error::Address(base));
@@ -44,7 +64,11 @@ impl Client {
         if let Some(key) = key {
             http = http.bearer_auth(key);
         }
-        Ok(Self { http: http.finish(), base, account: None, patience: PATIENCE })
+        let http = match tls {
+            Some(tls) => http.connector(Connector::new().rustls_0_23(tls)).finish(),
+            None => http.finish(),
+        };
+        Ok(Self { http, base, account: None, patience: PATIENCE })
     }
 
     /// The same client acting for this account; its key must be an admin's.
@@ -62,42 +86,30 @@ impl Client {
     /// # Errors
     /// No answer, an error as answer, or an answer that is not JSON.
     pub async fn call(&self, call: &Call<'_>) -> Result<Value, Error> {
-        let url = format!("{}{}", self.base, call.path);
-        let mut request = self.http.request(call.method.clone(), &url);
+        let url = self.address(call);
+        match self.request(call).await {
+            Ok(response) => read(&url, response).await,
+            Err(error) => Err(Error::Unreachable { url, why: error.to_string() }),
+        }
+    }
+
+    /// Where a call goes.
+    pub(super) fn address(&self, call: &Call<'_>) -> String {
+        format!("{}{}", self.base, call.path)
+    }
+
+    /// The request of a call.
+    pub(super) fn request(&self, call: &Call<'_>) -> SendClientRequest {
+        let mut request = self.http.request(call.method.clone(), self.address(call));
         if let Some(account) = &self.account {
             request = request.insert_header(("Hookwheel-Account", account.as_str()));
         }
         for (name, value) in &call.headers {
             request = request.insert_header((*name, value.as_str()));
         }
-        let sent = match &call.body {
+        match &call.body {
             Some((content_type, body)) => request.content_type(*content_type).send_body(body.clone()),
             None => request.send(),
-        };
-        let mut response =
-            sent.await.map_err(|error| Error::Unreachable { url: url.clone(), why: error.to_string() })?;
-        let status = response.status();
-        let retry_after =
-            response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let strange = |why: String| Error::Strange { url: url.clone(), status, why };
-        let body = response.body().limit(REPLY_BYTES_MAX).await.map_err(|error| strange(error.to_string()))?;
-        if status == StatusCode::NO_CONTENT {
-            return Ok(Value::Null);
-        }
-        let reply: Value = serde_json::from_slice(&body).map_err(|error| strange(error.to_string()))?;
-        if status.is_success() {
-            return Ok(reply);
-        }
-        let text = |name: &str| reply["error"][name].as_str().map(str::to_owned);
-        match text("message") {
-            Some(message) => Err(Error::Refused {
-                status,
-                code: text("code").unwrap_or_default(),
-                field: text("field"),
-                message,
-                retry_after: retry_after.map(Duration::from_secs),
-            }),
-            None => Err(strange("an error without a message".into())),
         }
     }
 
@@ -143,4 +155,50 @@ impl Client {
         let mut reply = self.whole(&asked).await?;
         Ok(reply.get_mut("data").map_or(Value::Null, Value::take))
     }
+}
+
+/// Reads an answer to its end.
+pub(super) async fn read<S>(url: &str, mut response: ClientResponse<S>) -> Result<Value, Error>
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
+    let status = response.status();
+    let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let strange = |why: String| Error::Strange { url: url.to_owned(), status, why };
+    let body = response.body().limit(REPLY_BYTES_MAX).await.map_err(|error| strange(error.to_string()))?;
+    if status == StatusCode::NO_CONTENT {
+        return Ok(Value::Null);
+    }
+    let reply: Value = serde_json::from_slice(&body).map_err(|error| strange(error.to_string()))?;
+    if status.is_success() {
+        return Ok(reply);
+    }
+    let text = |name: &str| reply["error"][name].as_str().map(str::to_owned);
+    match text("message") {
+        Some(message) => Err(Error::Refused {
+            status,
+            code: text("code").unwrap_or_default(),
+            field: text("field"),
+            message,
+            retry_after: retry_after.map(Duration::from_secs),
+        }),
+        None => Err(strange("an error without a message".into())),
+    }
+}
+
+/// Sessions with who shows a certificate of these authorities.
+fn tls(authorities: &[u8]) -> Result<Arc<ClientConfig>, Error> {
+    let wrong = |why: String| Error::Authority(why);
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(authorities) {
+        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(wrong("it holds no certificate in PEM".into()));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = versions.expect("ring has the suites of TLS 1.2 and 1.3").with_root_certificates(roots);
+    Ok(Arc::new(config.with_no_client_auth()))
 }

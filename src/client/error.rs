@@ -11,6 +11,9 @@ pub enum Error {
     /// The address is none of a server.
     #[error("the server's address must start with http:// or https://, but is {0}")]
     Address(String),
+    /// The certificates of the authorities that are to be trusted cannot be read.
+    #[error("the authorities to trust cannot be read: {0}")]
+    Authority(String),
     /// No answer.
     #[error("{url} cannot be reached: {why}")]
     Unreachable {
@@ -52,7 +55,7 @@ impl Error {
             [StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE].contains(status)
         };
         match self {
-            Self::Address(_) => None,
+            Self::Address(_) | Self::Authority(_) => None,
             Self::Unreachable { .. } => Some(pause),
             Self::Refused { status, retry_after, .. } => later(status).then(|| retry_after.unwrap_or(pause)),
             Self::Strange { status, .. } => later(status).then_some(pause),

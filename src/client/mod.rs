@@ -18,13 +18,17 @@
 //! It is for one thread of an actix runtime (`actix_rt::System`), as the HTTP client under it is.
 
 mod asked;
+mod by_name;
 mod calling;
 mod error;
+mod following;
 mod pages;
 mod publish;
 pub mod verbs;
 
 pub use asked::Call;
+pub use by_name::path_of;
 pub use calling::Client;
 pub use error::Error;
+pub use following::{Message, Messages};
 pub use pages::Pages;

@@ -48,6 +48,8 @@ impl Running {
                 command.env_remove(name);
             }
         }
+        // Nor do the profiles of whoever runs the tests.
+        command.env("XDG_CONFIG_HOME", dir);
         command.args(arguments).current_dir(dir).envs(env.iter().copied());
         let mut child = command
             .stdin(input)

@@ -164,7 +164,7 @@ mod tests {
         let server = server.workers(1).bind(("127.0.0.1", 0)).expect("a port");
         let url = format!("http://{}", server.addrs()[0]);
         actix_rt::spawn(server.disable_signals().run());
-        (ServerArgs { url, key: None }, deletions)
+        (ServerArgs::at(url, None), deletions)
     }
 
     #[actix_web::test]

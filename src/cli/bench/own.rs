@@ -40,7 +40,7 @@ impl OwnServer {
     pub async fn start(args: &BenchArgs, settings: &[(&str, &str)]) -> Result<Self, CliError> {
         let folder = Folder::make(args.data.clone().unwrap_or_else(std::env::temp_dir), "bench")?;
         let (port, key) = (free_port()?, format!("bench-{:016x}", Dice::from_system().bits()));
-        let server = ServerArgs { url: format!("http://127.0.0.1:{port}"), key: Some(key.clone()) };
+        let server = ServerArgs::at(format!("http://127.0.0.1:{port}"), Some(key.clone()));
         let mut command = match &args.server_binary {
             // It is started in another directory.
             Some(binary) => Command::new(binary.canonicalize().map_err(CliError::io(binary.display().to_string()))?),

@@ -39,7 +39,7 @@ impl Relay {
     /// Starts one that posts to `url`, and waits until it is ready.
     pub async fn start(url: &str) -> Result<Self, CliError> {
         let listen = format!("127.0.0.1:{}", free_port()?);
-        let server = ServerArgs { url: format!("http://{listen}"), key: None };
+        let server = ServerArgs::at(format!("http://{listen}"), None);
         let mut command = this_program()?;
         command.args(["relay", "--listen", &listen, "--to", url]);
         let (process, ready) = Started::start(&mut command, &server).await?;

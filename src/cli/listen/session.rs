@@ -178,7 +178,7 @@ fn is_passing(error: &client::Error) -> bool {
     match error {
         client::Error::Unreachable { .. } => true,
         client::Error::Refused { status, .. } | client::Error::Strange { status, .. } => later.contains(status),
-        client::Error::Address(_) => false,
+        client::Error::Address(_) | client::Error::Authority(_) => false,
     }
 }
 
