@@ -2,12 +2,15 @@
 //! know the server only through its API, so they work against any server that can be reached.
 
 mod bench;
+mod completions;
 mod contract;
 mod dialect;
 mod dialect_diff;
 mod dialect_exchange;
 mod error;
 mod guard;
+mod health;
+mod man;
 mod named;
 mod openapi;
 mod receive;
@@ -20,7 +23,7 @@ mod verify;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use zeroize::Zeroizing;
 
 use crate::clock::Dice;
@@ -56,12 +59,15 @@ pub fn run<E: std::fmt::Display>(
         Command::Store(args) => configured().and_then(|config| store::run(args, &config)),
         Command::Bench(args) => actix_rt::System::new().block_on(bench::run(args, server)),
         Command::Openapi(args) => openapi::run(&args, document()),
+        Command::Health(args) => actix_rt::System::new().block_on(health::run(args, server)),
         Command::MasterKey => {
             let mut random = Zeroizing::new([0; 32]);
             Dice::from_system().fill(&mut *random);
             println!("{}", Secret::master_key(&random).reveal());
             Ok(())
         }
+        Command::Man(args) => man::run(&args, Cli::command()),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::Relay(args) => actix_rt::System::new().block_on(bench::serve_relay(args)),
     };
     match done {
@@ -133,8 +139,16 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Print the OpenAPI document of the API, as /openapi.json shows it
     Openapi(openapi::OpenapiArgs),
+    /// Ask a server whether it takes events and delivers them; ends with 0 if it does, else with 1
+    Health(health::HealthArgs),
     /// Print a new master key
     MasterKey,
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man(man::ManArgs),
+    /// Print what a shell completes the command line with
+    #[command(hide = true)]
+    Completions(completions::CompletionsArgs),
     /// What `bench --relay` measures
     #[command(hide = true)]
     Relay(bench::RelayArgs),
@@ -143,7 +157,6 @@ enum Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_sound() {
