@@ -157,6 +157,36 @@ fn systemd_takes_the_units_and_finds_little_exposed() {
     }
 }
 
+#[test]
+fn what_is_built_carries_no_debug_information_and_what_is_packaged_is_there() {
+    let manifest: toml::Value = toml::from_str(&file(in_repository("Cargo.toml"))).expect("TOML");
+    let profile = |name: &str| manifest["profile"][name].as_table().expect("a profile").clone();
+    assert!(!profile("release").contains_key("debug"), "a release build's own default is none");
+    assert!(profile("dist").contains_key("debug"), "symbols are split from it, so it has some");
+    for name in ["release", "dist"] {
+        assert!(
+            !profile(name).contains_key("panic"),
+            "{name}: a panic unwinds, since it is an outcome of one delivery"
+        );
+    }
+    let package = &manifest["package"]["metadata"]["deb"];
+    let assets = package["assets"].as_array().expect("a list");
+    let of = |asset: &toml::Value, n: usize| asset[n].as_str().expect("words").to_owned();
+    for asset in assets {
+        let source = of(asset, 0);
+        // What lies under target is made by scripts/release.
+        assert!(source.starts_with("target/package/") || in_repository(&source).exists(), "{source}");
+    }
+    for unit in UNITS {
+        let source = format!("scripts/systemd/{unit}");
+        assert!(assets.iter().any(|asset| of(asset, 0) == source), "{unit} is not packaged");
+    }
+    for script in ["postinst", "prerm", "postrm"] {
+        let script = in_repository("scripts/debian").join(script);
+        is_content(&script.display().to_string(), &output("sh", [OsStr::new("-n"), script.as_os_str()]));
+    }
+}
+
 /// The words of an instruction in its JSON form, such as `CMD ["a", "b"]`.
 fn words(instruction: &str) -> Vec<String> {
     let list = instruction.find('[').map(|at| &instruction[at..]).expect("its JSON form");
