@@ -2,6 +2,7 @@
 //! know the server only through its API, so they work against any server that can be reached.
 
 mod bench;
+mod completions;
 mod contract;
 mod dialect;
 mod dialect_diff;
@@ -9,8 +10,10 @@ mod dialect_exchange;
 mod error;
 mod groups;
 mod guard;
+mod health;
 mod listen;
 mod login;
+mod man;
 mod named;
 mod openapi;
 mod profile;
@@ -89,12 +92,15 @@ pub fn run<E: std::fmt::Display>(
         Command::Stats(args) => with_server(server(), async |server| stats::run(args, &server).await),
         Command::Top(args) => with_server(server(), async |server| top::run(args, &server).await),
         Command::Status(args) => with_server(server(), async |server| status::run(args, &server).await),
+        Command::Health(args) => with_server(server(), async |server| health::run(args, &server).await),
         Command::MasterKey => {
             let mut random = Zeroizing::new([0; 32]);
             Dice::from_system().fill(&mut *random);
             println!("{}", Secret::master_key(&random).reveal());
             Ok(())
         }
+        Command::Man(args) => man::run(&args, Cli::command()),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::Relay(args) => actix_rt::System::new().block_on(bench::serve_relay(args)),
     };
     match done {
@@ -202,8 +208,16 @@ enum Command {
     Status(status::StatusArgs),
     /// Watch whether all is well: `status`, live
     Top(top::TopArgs),
+    /// Ask a server whether it takes events and delivers them; ends with 0 if it does, else with 1
+    Health(health::HealthArgs),
     /// Print a new master key
     MasterKey,
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man(man::ManArgs),
+    /// Print what a shell completes the command line with
+    #[command(hide = true)]
+    Completions(completions::CompletionsArgs),
     /// What `bench --relay` measures
     #[command(hide = true)]
     Relay(bench::RelayArgs),

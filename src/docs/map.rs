@@ -60,6 +60,7 @@ const GROUPS: &[(&str, &[Entry])] = &[
     (
         "Run",
         &[
+            Guide("install"),
             Guide("operating"),
             Guide("restarts"),
             Guide("configuration"),

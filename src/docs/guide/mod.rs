@@ -32,6 +32,7 @@ const PAGES: &[(&str, &str)] = &[
     ("stream", include_str!("stream.md")),
     ("metrics", include_str!("metrics.md")),
     ("traces-and-logs", include_str!("traces-and-logs.md")),
+    ("install", include_str!("install.md")),
     ("operating", include_str!("operating.md")),
     ("restarts", include_str!("restarts.md")),
     ("configuration", include_str!("configuration.md")),
