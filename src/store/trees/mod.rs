@@ -11,7 +11,7 @@ mod held;
 pub mod in_memory;
 mod ledger;
 pub mod loss;
-mod mark;
+pub mod mark;
 mod on_sled;
 mod opened;
 mod writes;
@@ -68,6 +68,16 @@ impl Trees {
             None => In::Sled(Box::new(OnSled::open(settings)?)),
         };
         Ok(Self { of, closing: Closing::default(), reports })
+    }
+
+    /// Opens a store in a directory to look at it: nothing of it may be written. Says besides its format, if it has one, and
+    /// what speaks against serving it.
+    pub fn open_to_look(
+        settings: &Settings,
+        reports: Arc<Reports>,
+    ) -> Result<(Self, Option<u32>, Option<OpenError>), OpenError> {
+        let (sled, format, refusal) = OnSled::open_to_look(settings)?;
+        Ok((Self { of: In::Sled(Box::new(sled)), closing: Closing::default(), reports }, format, refusal))
     }
 
     /// From now on whoever reads is told that the store is closed, so that the last handle is dropped soon.

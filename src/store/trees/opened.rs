@@ -49,6 +49,22 @@ pub fn open(settings: &Settings, is_whole: Option<Check>) -> Result<Opened, Open
     Ok(Opened { sled, format, ledger, marked })
 }
 
+/// Opens a store that is there, whatever is missing in it, and says what speaks against it.
+pub fn open_to_look(settings: &Settings) -> Result<(Opened, Option<OpenError>), OpenError> {
+    let path = settings.path.as_path();
+    if !create::has_log(path) {
+        return Err(OpenError::Gone(path.into()));
+    }
+    // Opening it makes a log longer that was cut short.
+    let bytes = fs::metadata(path.join(LOG)).map_err(|error| OpenError::Io(path.into(), error))?.len();
+    let opened = open(settings, None)?;
+    let closed = opened.marked.and_then(|marked| marked.closed);
+    let short = closed.filter(|expected| bytes < *expected);
+    let short = short.map(|expected| OpenError::Short { path: path.into(), found: bytes, expected });
+    let refusal = short.or_else(|| check(path, opened.marked.as_ref(), &opened.ledger).err());
+    Ok((opened, refusal))
+}
+
 /// Compares the store with its mark. The store may be ahead: the mark is written after the sync.
 pub fn check(path: &Path, marked: Option<&Marked>, ledger: &Ledger) -> Result<(), OpenError> {
     let (found, path) = (ledger.group, path.to_path_buf());
