@@ -30,10 +30,12 @@ pub mod dashboard;
 pub mod deliver;
 pub mod dialect;
 pub mod docs;
+mod doctor;
 pub mod domain;
 pub mod exchange;
 mod greeting;
 mod log;
+mod preflight;
 pub mod pulse;
 mod settings;
 pub mod store;
@@ -56,7 +58,7 @@ use url::Url;
 
 use clock::{Clock, Dice, Stopwatch};
 use config::{Config, threads};
-use dialect::{DialectError, Dialects, Shelf};
+use dialect::{DialectError, Shelf};
 use domain::audit::Actor;
 use domain::delivery::{Delivery, Outcome};
 use domain::explain::Explained;
@@ -66,15 +68,12 @@ use domain::lane::Standing;
 use domain::probe::{Probe, Probed, Tried};
 use domain::pull::{Ask, LeaseId, Leased, Pulled, Word};
 use domain::rate_limit::{Allowance, RateLimit};
-use domain::time::{self, UnixMs};
 use domain::webhook::Webhook;
 use domain::workload::Workload;
 use futures_util::future::BoxFuture;
 use pulse::{Stuck, or_end, or_end_task};
 use telemetry::traces::{Exporter, Untaken};
 
-/// 2026-01-01: a clock that shows less was not set, as on a machine without a battery before it has asked the network.
-const EARLIEST: UnixMs = 1_767_225_600_000;
 /// How long a stop waits for the last spans to be taken.
 const LAST_SPANS: Duration = Duration::from_secs(2);
 /// The dialect of the accounts that exist from the start, where none is configured.
@@ -161,23 +160,11 @@ pub async fn run_by(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    if clock.wall() < EARLIEST {
-        return Err(ServeError::Clock(time::rfc3339(clock.wall())));
-    }
-    let certificate = settings::certificate(&config)?;
-    let shelf = Dialects::load(Some(&config.deliver.dialects)).map_err(ServeError::Dialects)?;
-    if let Some(name) = config.deliver.default_dialect.as_ref().filter(|name| shelf.get(name).is_none()) {
-        return Err(ServeError::DefaultDialect(name.clone(), shelf.names().collect::<Vec<_>>().join(", ")));
-    }
+    let preflight::Ready { certificate, dialects, trust, smtp, people } = preflight::check(&clock, &config)?;
     let wanted = config.deliver.wanted_dialects();
-    if let Some(name) = wanted.unwrap_or_default().iter().find(|name| shelf.get(name).is_none()) {
-        return Err(ServeError::BuiltinDialects(name.clone(), shelf.names().collect::<Vec<_>>().join(", ")));
-    }
-    let shelf = Arc::new(Shelf::new(shelf));
-    let (address, trust) = (listener.local_addr()?, settings::trust(config.deliver.roots).map_err(ServeError::Roots)?);
+    let shelf = Arc::new(Shelf::new(dialects));
+    let address = listener.local_addr()?;
     let guard = Arc::new(settings::guard(&config, address));
-    let smtp = settings::smtp(&config).map_err(ServeError::Smtp)?;
-    let people = settings::people(&config).map_err(ServeError::Pages)?;
     let (store, committer) = store::open(settings::of_store(&config), clock.clone(), Dice::from_system())?;
     let committing = std::thread::Builder::new().name("commit".into());
     let committing = committing.spawn(move || or_end("commit", || committer.run()))?;
@@ -287,6 +274,11 @@ pub fn requests(config: &Config) -> Result<deliver::Requests, ServeError> {
     let settings = deliver::Settings { proxy, egress, listener_descriptors, ..configured };
     let trust = settings::trust(config.deliver.roots).map_err(ServeError::Roots)?;
     Ok(deliver::requests_alone(&settings, trust))
+}
+
+/// Brings the store that is configured to the present format, with a copy before or without: what `hookwheel store upgrade` does.
+pub fn upgrade(config: &Config, copies: bool) -> Result<store::Upgrade, store::OpenError> {
+    store::upgrade(&store::Settings { upgrade_copy: copies, ..settings::of_store(config) })
 }
 
 /// Lets the store that is configured be opened with what is left in it: what `hookwheel store accept-loss` does.

@@ -28,9 +28,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("log", &["config"]),
     ("settings", &["api", "config", "deliver", "domain", "store", "telemetry"]),
     ("greeting", &["config", "domain", "settings", "store"]),
+    ("preflight", &["api", "clock", "config", "deliver", "dialect", "domain", "settings", "store"]),
+    ("doctor", &["clock", "config", "domain", "preflight", "settings", "store"]),
     ("client", &["clock"]),
     // `cli` starts the server through the front page: `crate::run` and what it takes.
-    ("cli", &["domain", "clock", "dialect", "docs", "exchange", "trial", "client", "config", "run"]),
+    ("cli", &["domain", "clock", "dialect", "docs", "exchange", "trial", "client", "config", "doctor", "preflight", "run"]),
 ];
 
 /// What may be named only in some rooms.

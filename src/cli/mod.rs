@@ -6,16 +6,19 @@ mod contract;
 mod dialect;
 mod dialect_diff;
 mod dialect_exchange;
+mod doctor;
 mod error;
 mod guard;
 mod named;
 mod openapi;
+mod plan;
 mod receive;
 mod send;
 mod server;
 mod store;
 mod trial;
 mod verify;
+mod version;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,6 +42,9 @@ pub fn run<E: std::fmt::Display>(
     let server = &cli.server;
     let configured = || configuration(cli.config, cli.dev).map_err(CliError::from);
     let done = match cli.command.unwrap_or(Command::Serve(ServeArgs::default())) {
+        Command::Serve(args) if args.check => {
+            configured().map(|config| args.over(config)).and_then(|config| plan::run(&config))
+        }
         Command::Serve(args) => configured()
             .map(|config| args.over(config))
             .and_then(|config| serve(config).map_err(|error| CliError::Failed(error.to_string()))),
@@ -52,6 +58,13 @@ pub fn run<E: std::fmt::Display>(
         Command::Dialect(args) => configured().and_then(|config| dialect::run(args, &config, server)),
         Command::Guard(args) => {
             configured().and_then(|config| actix_rt::System::new().block_on(guard::run(args, &config)))
+        }
+        Command::Doctor(args) => configured()
+            .and_then(|config| actix_rt::System::new().block_on(doctor::run(args, &config, server)))
+            .map_err(CliError::unless_verdict),
+        Command::Version(args) => {
+            version::run(&args);
+            Ok(())
         }
         Command::Store(args) => configured().and_then(|config| store::run(args, &config)),
         Command::Bench(args) => actix_rt::System::new().block_on(bench::run(args, server)),
@@ -103,6 +116,9 @@ struct ServeArgs {
     /// The dialect of the account `default` from now on [default: deliver.default_dialect, else what it has]
     #[arg(long, value_name = "NAME")]
     dialect: Option<String>,
+    /// Say what a start would find and do: configuration, dialects, keys, the store's format. Nothing is changed
+    #[arg(long)]
+    check: bool,
 }
 
 impl ServeArgs {
@@ -127,6 +143,13 @@ enum Command {
     Dialect(dialect::DialectArgs),
     /// Say which addresses deliveries may go to, and why
     Guard(guard::GuardArgs),
+    /// Say what is wrong with a store, the machine and the configuration, and what to do
+    ///
+    /// Ends with 0 where nothing is wrong, with 1 where something is, and with 2 where it could not look. A store that no server
+    /// has is looked through row by row, each index against its records; a server that has it is asked (--url, --key).
+    Doctor(doctor::DoctorArgs),
+    /// Say what this build is: version, commit, features, format of the store
+    Version(version::VersionArgs),
     /// Mend a data directory while no server has it
     Store(store::StoreArgs),
     /// Measure a server: producers and a receiver in one process

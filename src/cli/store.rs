@@ -1,4 +1,4 @@
-//! `hookwheel store`: what is done about a data directory while no server has it. What stays true: it changes nothing
+//! `hookwheel store`: what is done about a data directory while no server has it. What stays true: nothing is lost
 //! unless it is told `--yes`.
 
 use clap::{Args, Subcommand};
@@ -24,11 +24,36 @@ enum StoreCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Bring a store to the format of this build, as a start does
+    ///
+    /// A copy of its files is made first, in the folder `copies` of the data directory. The server must not be running.
+    Upgrade {
+        /// Make no copy first: an older version cannot read the store afterwards
+        #[arg(long)]
+        no_copy: bool,
+    },
 }
 
 /// Does what is asked for.
 pub fn run(args: StoreArgs, config: &Config) -> Result<(), CliError> {
-    let StoreCommand::AcceptLoss { yes } = args.command;
+    match args.command {
+        StoreCommand::AcceptLoss { yes } => accept_loss(yes, config),
+        StoreCommand::Upgrade { no_copy } => upgrade(!no_copy, config),
+    }
+}
+
+fn upgrade(copies: bool, config: &Config) -> Result<(), CliError> {
+    let path = config.store.path.display();
+    let done = crate::upgrade(config, copies).map_err(|error| CliError::Failed(error.to_string()))?;
+    match done.found {
+        None => println!("there is no store in {path}"),
+        Some(found) if found == done.needed => println!("{path} has format {found} already"),
+        Some(found) => println!("{path} had format {found}, and has {} now", done.needed),
+    }
+    Ok(())
+}
+
+fn accept_loss(yes: bool, config: &Config) -> Result<(), CliError> {
     let path = config.store.path.display();
     if !yes {
         let why =

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::kind::Kind;
-use super::known::Known;
+use super::known::{Known, readable};
 use super::noted::{Change, Wrong};
-use super::relations::readable;
 use crate::domain::id::{AccountNumber, DeliveryId, WebhookNumber};
 use crate::domain::stats::AccountTally;
 use crate::store::error::StoreError;

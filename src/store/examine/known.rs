@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use super::relations::readable;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::id::{AccountNumber, WebhookNumber};
 use crate::domain::webhook::Webhook;
@@ -78,5 +77,13 @@ impl Known {
     /// The accounts that are served.
     pub fn served(&self) -> impl Iterator<Item = AccountNumber> + '_ {
         self.accounts.iter().filter(|(_, is_served)| **is_served).map(|(account, _)| *account)
+    }
+}
+
+/// `None` where a row cannot be read: that is told where the pass meets it.
+pub fn readable<T>(found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match found {
+        Err(StoreError::Damaged(_)) => Ok(None),
+        found => found.map(Some),
     }
 }

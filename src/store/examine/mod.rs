@@ -27,7 +27,7 @@ use super::{master_keys, rows};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::id::EventId;
 use crate::domain::time::{self, UnixMs};
-use known::Known;
+use known::{Known, readable};
 use noted::Noted;
 pub use repair::{Repaired, repair};
 
@@ -135,7 +135,7 @@ fn missing_keys(trees: &Trees, keys: &MasterKeys) -> Result<Vec<Finding>, StoreE
 /// Ids hold the time at which they were given: one that is to come tells of a clock that was wrong, or is.
 fn ahead_of(trees: &Trees, now: UnixMs) -> Result<Option<Finding>, StoreError> {
     let last = trees.get(Tree::Meta, META_LAST_ID).and_then(|stored| stored.map(|one| rows::last(&one)).transpose());
-    let Some((id, _)) = relations::readable(last)?.flatten() else { return Ok(None) };
+    let Some((id, _)) = readable(last)?.flatten() else { return Ok(None) };
     let given_at = EventId(id).time();
     let ahead = given_at > now.saturating_add(AHEAD_MS);
     Ok(ahead.then(|| {

@@ -3,7 +3,7 @@
 //! that were deleted, of which some rows go before others.
 
 use super::kind::Kind;
-use super::known::Known;
+use super::known::{Known, readable};
 use super::noted::Wrong;
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::id::{DeliveryId, EventId};
@@ -208,14 +208,6 @@ enum Found {
     Nothing,
     /// It is this.
     This(Box<Delivery>),
-}
-
-/// `None` where a row cannot be read: that is told where the pass meets it.
-pub fn readable<T>(found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
-    match found {
-        Err(StoreError::Damaged(_)) => Ok(None),
-        found => found.map(Some),
-    }
 }
 
 /// An index row that leads nowhere goes.

@@ -5,6 +5,7 @@
 mod adding_up;
 mod caught;
 mod checksum;
+pub mod copies;
 pub mod create;
 pub mod files;
 mod held;
@@ -13,7 +14,7 @@ mod ledger;
 pub mod loss;
 pub mod mark;
 mod on_sled;
-mod opened;
+pub mod opened;
 mod writes;
 
 use std::ops::RangeBounds;
@@ -78,6 +79,11 @@ impl Trees {
     ) -> Result<(Self, Option<u32>, Option<OpenError>), OpenError> {
         let (sled, format, refusal) = OnSled::open_to_look(settings)?;
         Ok((Self { of: In::Sled(Box::new(sled)), closing: Closing::default(), reports }, format, refusal))
+    }
+
+    /// Whether it was closed as it should before it was opened now, and in the present format.
+    pub fn was_left_whole(&self) -> bool {
+        matches!(&self.of, In::Sled(sled) if sled.was_left_whole())
     }
 
     /// From now on whoever reads is told that the store is closed, so that the last handle is dropped soon.

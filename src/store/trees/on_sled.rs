@@ -37,6 +37,8 @@ pub struct OnSled {
     durable: bool,
     known: Mutex<Known>,
     reclaiming: Mutex<Reclaiming>,
+    /// Before it was opened it was closed as it should, in the present format.
+    was_left_whole: bool,
     /// A sync waits for its turn, which it has before more is reclaimed.
     sync_waits: AtomicBool,
 }
@@ -72,7 +74,9 @@ impl OnSled {
         let found = opened::open(settings, check)?;
         let log = File::open(path.join(LOG)).map_err(cannot)?;
         let mark = Mark::open(&path, found.marked, found.ledger.group).map_err(cannot)?;
-        let disk = Self::of(settings, (found.sled, found.ledger), (log, Some(mark)));
+        let mut disk = Self::of(settings, (found.sled, found.ledger), (log, Some(mark)));
+        let was_closed = found.marked.is_some_and(|marked| marked.closed.is_some());
+        disk.was_left_whole = was_closed && found.format == Some(FORMAT_VERSION);
         if found.format != Some(FORMAT_VERSION) {
             disk.put_format(found.format.is_none()).map_err(|error| OpenError::of(&path, error))?;
         }
@@ -94,7 +98,13 @@ impl OnSled {
     fn of(settings: &Settings, (sled, ledger): (Handle<Sled>, Ledger), (log, mark): (File, Option<Mark>)) -> Self {
         let known = Mutex::new(Known { ledger, mark, adding_up: AddingUp::default() });
         let (reclaiming, sync_waits) = (Mutex::default(), AtomicBool::default());
-        Self { sled, log, path: settings.path.clone(), durable: settings.durable, known, reclaiming, sync_waits }
+        let (path, durable, was_left_whole) = (settings.path.clone(), settings.durable, false);
+        Self { sled, log, path, durable, known, reclaiming, was_left_whole, sync_waits }
+    }
+
+    /// Whether it was closed as it should before it was opened, in the present format.
+    pub fn was_left_whole(&self) -> bool {
+        self.was_left_whole
     }
 
     /// Says that it is of the present format, before anything else is written.
