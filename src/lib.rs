@@ -276,6 +276,16 @@ pub fn requests(config: &Config) -> Result<deliver::Requests, ServeError> {
     Ok(deliver::requests_alone(&settings, trust))
 }
 
+/// Gives what can be read of the store in `path`, a line each: what `hookwheel store export --from-damaged` does.
+pub fn rescue(
+    config: &Config,
+    path: &Path,
+    secrets: bool,
+    line: impl FnMut(&str) -> std::io::Result<()>,
+) -> Result<store::Rescued, store::OpenError> {
+    store::rescue(&store::Settings { path: path.into(), ..settings::of_store(config) }, secrets, line)
+}
+
 /// Brings the store that is configured to the present format, with a copy before or without: what `hookwheel store upgrade` does.
 pub fn upgrade(config: &Config, copies: bool) -> Result<store::Upgrade, store::OpenError> {
     store::upgrade(&store::Settings { upgrade_copy: copies, ..settings::of_store(config) })

@@ -32,7 +32,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("doctor", &["clock", "config", "domain", "preflight", "settings", "store"]),
     ("client", &["clock"]),
     // `cli` starts the server through the front page: `crate::run` and what it takes.
-    ("cli", &["domain", "clock", "dialect", "docs", "exchange", "trial", "client", "config", "doctor", "preflight", "run"]),
+    (
+        "cli",
+        &["domain", "clock", "dialect", "docs", "exchange", "trial", "client", "config", "doctor", "preflight", "run"],
+    ),
 ];
 
 /// What may be named only in some rooms.

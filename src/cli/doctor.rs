@@ -50,8 +50,13 @@ pub async fn run(args: DoctorArgs, config: &Config, server: &ServerArgs) -> Resu
         print(&format!("{:#}\n", json!({"looked_at": of, "repaired": repair, "findings": findings})))?;
     } else {
         if let Some(done) = &repaired {
-            let copy = done.copy.as_ref().map_or("no copy was made".into(), |copy| format!("a copy from before is in {copy}"));
-            print(&format!("{} rows were written or removed; {copy}\n{}", done.changed, table(&done.mended, "mended")))?;
+            let copy =
+                done.copy.as_ref().map_or("no copy was made".into(), |copy| format!("a copy from before is in {copy}"));
+            print(&format!(
+                "{} rows were written or removed; {copy}\n{}",
+                done.changed,
+                table(&done.mended, "mended")
+            ))?;
         }
         print(&table(&findings, ""))?;
     }

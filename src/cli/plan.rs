@@ -18,7 +18,9 @@ pub fn run(config: &Config) -> Result<(), CliError> {
     };
     match store.found {
         None => println!("store          {place} has none: a start makes one of format {}", store.needed),
-        Some(found) if found == store.needed => println!("store          {place} has format {found}, and needs no upgrade"),
+        Some(found) if found == store.needed => {
+            println!("store          {place} has format {found}, and needs no upgrade")
+        }
         Some(found) => println!("store          {place} has format {found}: a start brings it to {}", store.needed),
     }
     if store.copy_bytes > 0 {

@@ -20,5 +20,8 @@ pub fn run(args: &VersionArgs) {
     println!("hookwheel {}", about.version);
     println!("commit        {}", about.commit.unwrap_or("not known"));
     println!("features      {}", if about.features.is_empty() { "none".into() } else { about.features.join(", ") });
-    println!("store format  {} (older ones from {} on are brought to it)", about.store_format, about.store_format_oldest);
+    println!(
+        "store format  {} (older ones from {} on are brought to it)",
+        about.store_format, about.store_format_oldest
+    );
 }

@@ -43,7 +43,9 @@ fn of_dates(from: UnixMs, until: UnixMs, now: UnixMs) -> Option<Finding> {
     let (severity, what) = match () {
         () if now < from => (Severity::Error, format!("a certificate is valid from {} on", time::rfc3339(from))),
         () if now >= until => (Severity::Error, format!("a certificate was valid until {}", time::rfc3339(until))),
-        () if now + SOON_MS >= until => (Severity::Warning, format!("a certificate is valid until {}", time::rfc3339(until))),
+        () if now + SOON_MS >= until => {
+            (Severity::Warning, format!("a certificate is valid until {}", time::rfc3339(until)))
+        }
         () => return None,
     };
     let remedy = "renew it; the server reads the files again at SIGHUP, and whenever they change";
@@ -59,7 +61,10 @@ mod tests {
         let (from, until) = (100 * DAY_MS, 200 * DAY_MS);
         let severity = |day: u64| of_dates(from, until, day * DAY_MS).map(|one| one.severity);
         assert_eq!([99, 100, 178].map(severity), [Some(Severity::Error), None, None]);
-        assert_eq!([179, 199, 200].map(severity), [Some(Severity::Warning), Some(Severity::Warning), Some(Severity::Error)]);
+        assert_eq!(
+            [179, 199, 200].map(severity),
+            [Some(Severity::Warning), Some(Severity::Warning), Some(Severity::Error)]
+        );
     }
 
     #[test]

@@ -40,7 +40,10 @@ fn space(free: u64, least: u64) -> Option<Finding> {
     }
     let is_near = free < least.saturating_mul(2);
     is_near.then(|| {
-        told(Severity::Warning, format!("{free} bytes are free; below {least} (store.free_bytes_min) no event is taken"))
+        told(
+            Severity::Warning,
+            format!("{free} bytes are free; below {least} (store.free_bytes_min) no event is taken"),
+        )
     })
 }
 
@@ -69,7 +72,8 @@ pub async fn resolver(config: &Config) -> Option<Finding> {
     let refused: Vec<_> = explained.addresses.iter().filter(|one| !one.may_dial).collect();
     (refused.len() == explained.addresses.len()).then(|| {
         let what = format!("{} leads to addresses that are not dialled: {}", explained.host, refused[0].reason);
-        let remedy = "look at deliver.deny and deliver.ports; where a resolver lies about public names, name another one";
+        let remedy =
+            "look at deliver.deny and deliver.ports; where a resolver lies about public names, name another one";
         Finding::new(Severity::Warning, "egress", what, remedy).at(refused[0].address.to_string())
     })
 }

@@ -8,7 +8,7 @@ mod running;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::finding::{Finding, Severity, worst_first};
+use crate::domain::finding::{Finding, worst_first};
 use crate::{settings, store};
 pub use running::findings as of_running;
 
@@ -28,21 +28,13 @@ pub async fn look(config: &Config, asks_resolver: bool) -> Result<Looked, store:
     let clock = Clock::real();
     let of_store = settings::of_store(config);
     let mut findings = Vec::new();
-    let rows = match of_store.path.exists() {
-        false => {
-            let what = "there is no data directory yet";
-            let note = Finding::new(Severity::Note, "store", what, "the first start makes it; store.path says where");
-            findings.push(note.at(of_store.path.display().to_string()));
-            Some(0)
+    let rows = match store::examine(&of_store, clock.wall()) {
+        Ok(examined) => {
+            findings.extend(examined.findings);
+            Some(examined.rows)
         }
-        true => match store::examine(&of_store, clock.wall()) {
-            Ok(examined) => {
-                findings.extend(examined.findings);
-                Some(examined.rows)
-            }
-            Err(store::OpenError::InUse(_)) => None,
-            Err(error) => return Err(error),
-        },
+        Err(store::OpenError::InUse(_)) => None,
+        Err(error) => return Err(error),
     };
     findings.extend(store::advice(&of_store));
     findings.extend(machine::findings(config, clock.wall()));

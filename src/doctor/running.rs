@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::domain::finding::{Finding, Severity};
 
-const PUT_BACK: &str = "put back a whole copy of the data directory, or stop the server and look with `hookwheel doctor`";
+const PUT_BACK: &str =
+    "put back a whole copy of the data directory, or stop the server and look with `hookwheel doctor`";
 
 /// What is wrong by its answer to `GET /health/ready`, and by the master keys that it says are in use, if it told them.
 pub fn findings(ready: &Value, keys: Option<&Value>) -> Vec<Finding> {

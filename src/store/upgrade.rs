@@ -39,7 +39,7 @@ pub fn foresee(settings: &Settings) -> Result<Upgrade, OpenError> {
     let path = settings.path.as_path();
     let cannot = |error: io::Error| OpenError::Io(path.into(), error);
     let is_there = create::has_log(path);
-    if !is_there && create::had_store(path).unwrap_or(false) {
+    if !is_there && create::had_store(path).map_err(cannot)? {
         return Err(OpenError::Gone(path.into()));
     }
     let free_bytes = if path.exists() { files::free_bytes_at(path).unwrap_or(0) } else { 0 };

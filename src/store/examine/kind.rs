@@ -64,7 +64,8 @@ pub struct Told {
 }
 
 const REPAIR: &str = "`hookwheel doctor --repair` builds it again from the records, with the server stopped";
-const ASIDE: &str = "the next start puts them aside and everything else goes on; a whole copy of the data directory has them";
+const ASIDE: &str =
+    "the next start puts them aside and everything else goes on; a whole copy of the data directory has them";
 
 const fn told(severity: Severity, check: &'static str, what: &'static str, remedy: &'static str) -> Told {
     Told { severity, check, what, remedy }
@@ -83,7 +84,12 @@ impl Kind {
                 "put back a whole copy of the data directory; `hookwheel store export --from-damaged` gets out what can be read",
             ),
             Self::Row => told(Error, "rows", "a row cannot be read", ASIDE),
-            Self::Key => told(Error, "rows", "a row has a key that is none of its kind", "`hookwheel doctor --repair` puts it aside"),
+            Self::Key => told(
+                Error,
+                "rows",
+                "a row has a key that is none of its kind",
+                "`hookwheel doctor --repair` puts it aside",
+            ),
             Self::PutAside => told(
                 Warning,
                 "quarantine",
@@ -115,9 +121,13 @@ impl Kind {
                 "nobody can use it; a whole copy of the data directory has the account",
             ),
             Self::Tally => told(Warning, "counters", "the counters of a webhook are not what is there", REPAIR),
-            Self::AccountTally => told(Warning, "counters", "the bytes of an account's events are not what is there", REPAIR),
+            Self::AccountTally => {
+                told(Warning, "counters", "the bytes of an account's events are not what is there", REPAIR)
+            }
             Self::EventBytes => told(Warning, "counters", "the bytes of all events are not what is there", REPAIR),
-            Self::Number => told(Error, "numbers", "a greater id or number is in use than the greatest that was given", REPAIR),
+            Self::Number => {
+                told(Error, "numbers", "a greater id or number is in use than the greatest that was given", REPAIR)
+            }
         }
     }
 }

@@ -10,8 +10,6 @@ mod noted;
 mod pass;
 mod relations;
 mod repair;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
@@ -22,11 +20,12 @@ use super::error::{OpenError, StoreError};
 use super::layout::{FORMAT_VERSION, META_LAST_ID, Tree};
 use super::seal::{self, MasterKeys};
 use super::settings::{MasterKeySource, Settings};
-use super::trees::Trees;
+use super::trees::{Trees, create};
 use super::{master_keys, rows};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::id::EventId;
 use crate::domain::time::{self, UnixMs};
+pub(super) use form::fits;
 use known::{Known, readable};
 use noted::Noted;
 pub use repair::{Repaired, repair};
@@ -53,6 +52,13 @@ pub struct Examined {
 /// # Errors
 /// Somebody has it, or the directory cannot be read at all. All else is a finding.
 pub fn examine(settings: &Settings, now: UnixMs) -> Result<Examined, OpenError> {
+    let had_store = create::had_store(&settings.path).map_err(|error| OpenError::Io(settings.path.clone(), error))?;
+    if !create::has_log(&settings.path) && !had_store {
+        let what = "there is no store yet";
+        let note = Finding::new(Severity::Note, "store", what, "the first start makes it; store.path says where");
+        let findings = vec![note.at(settings.path.display().to_string())];
+        return Ok(Examined { rows: 0, format: None, findings });
+    }
     let (keys, key_findings) = keys_of(settings);
     let mut examined = Examined { rows: 0, format: None, findings: Vec::new() };
     match Trees::open_to_look(settings, Arc::<Reports>::default()) {
@@ -81,7 +87,9 @@ pub fn examine(settings: &Settings, now: UnixMs) -> Result<Examined, OpenError> 
 fn refused(error: &OpenError) -> Finding {
     let remedy = match error {
         OpenError::Newer { .. } => "use the newer hookwheel that wrote it".to_owned(),
-        OpenError::Older { found, .. } => format!("the next start brings its format {found} to {FORMAT_VERSION}; look again then"),
+        OpenError::Older { found, .. } => {
+            format!("the next start brings its format {found} to {FORMAT_VERSION}; look again then")
+        }
         _ => PUT_BACK.to_owned(),
     };
     let severity = if matches!(error, OpenError::Older { found: 4, .. }) { Severity::Note } else { Severity::Error };
@@ -141,7 +149,12 @@ fn ahead_of(trees: &Trees, now: UnixMs) -> Result<Option<Finding>, StoreError> {
     Ok(ahead.then(|| {
         let (given_at, now) = (time::rfc3339(given_at), time::rfc3339(now));
         let what = format!("the machine's clock shows {now}, and the last id was given at {given_at}");
-        Finding::new(Severity::Warning, "clock", what, "set the machine's clock; ids go on from the last one until it is reached")
+        Finding::new(
+            Severity::Warning,
+            "clock",
+            what,
+            "set the machine's clock; ids go on from the last one until it is reached",
+        )
     }))
 }
 

@@ -61,7 +61,8 @@ impl Relations<'_> {
         let delivery = rows::delivery_row(tree, key, value)?;
         let further = WAY.iter().skip_while(|one| **one != tree).skip(1);
         for other in further {
-            if self.is_there(*other, key)? {
+            // One that cannot be read is put aside, and this one goes on.
+            if self.read(*other, key)?.is_some() {
                 let mut gone = vec![(tree, key.to_vec(), None)];
                 gone.extend(delivery.next_attempt_at.map(|at| (Tree::Due, layout::due(at, delivery.id), None)));
                 return Ok(vec![Wrong::of(Kind::TwoPlaces, tree, key).mended_by(gone)]);

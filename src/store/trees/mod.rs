@@ -305,6 +305,11 @@ impl Rows {
         std::iter::from_fn(move || self.next_stored())
     }
 
+    /// The same from the other end.
+    pub fn stored_back(mut self) -> impl Iterator<Item = Result<Row, StoreError>> {
+        std::iter::from_fn(move || self.next_back_stored())
+    }
+
     fn checked(&self, row: Result<Row, StoreError>) -> Result<Row, StoreError> {
         let (key, stored) = row?;
         let value = value_of(self.tree, &key, stored)?;

@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::caught::caught_opening;
+use super::copies::{self, By};
 use super::files::{LOG, open_error, sled_config};
 use super::held::{Handle, Sled};
 use super::ledger::{Ledger, PLACE};
 use super::mark::Marked;
-use super::copies::{self, By};
 use super::{checksum, create};
 use crate::store::error::OpenError;
 use crate::store::layout::{FORMAT_COPIED, FORMAT_GROWN, FORMAT_VERSION, META_FORMAT, Tree};

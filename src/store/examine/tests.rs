@@ -1,1 +1,0 @@
-//! Planted faults, each found and told.
