@@ -13,7 +13,7 @@ use crate::domain::time::{self, UnixMs};
 use crate::settings;
 
 /// 2026-01-01: a clock that shows less was not set, as on a machine without a battery before it has asked the network.
-const EARLIEST: UnixMs = 1_767_225_600_000;
+pub const EARLIEST: UnixMs = 1_767_225_600_000;
 
 /// What was found right.
 pub struct Checked {

@@ -31,12 +31,14 @@ pub mod dashboard;
 pub mod deliver;
 pub mod dialect;
 pub mod docs;
+mod doctor;
 pub mod domain;
 pub mod exchange;
 mod greeting;
 mod handover;
 mod log;
 mod post;
+mod preflight;
 pub mod pulse;
 mod settings;
 pub mod store;
@@ -408,6 +410,21 @@ pub fn requests(config: &Config) -> Result<deliver::Requests, ServeError> {
     let settings = deliver::Settings { proxy, egress, listener_descriptors, ..configured };
     let trust = settings::trust(config.deliver.roots).map_err(ServeError::Roots)?;
     Ok(deliver::requests_alone(&settings, trust))
+}
+
+/// Gives what can be read of the store in `path`, a line each: what `hookwheel store export --from-damaged` does.
+pub fn rescue(
+    config: &Config,
+    path: &Path,
+    secrets: bool,
+    line: impl FnMut(&str) -> std::io::Result<()>,
+) -> Result<store::Rescued, store::OpenError> {
+    store::rescue(&store::Settings { path: path.into(), ..settings::of_store(config) }, secrets, line)
+}
+
+/// Brings the store that is configured to the present format, with a copy before or without: what `hookwheel store upgrade` does.
+pub fn upgrade(config: &Config, copies: bool) -> Result<store::Upgrade, store::OpenError> {
+    store::upgrade(&store::Settings { upgrade_copy: copies, ..settings::of_store(config) })
 }
 
 /// Lets the store that is configured be opened with what is left in it: what `hookwheel store accept-loss` does.

@@ -51,6 +51,7 @@ pub fn of_store(config: &Config) -> store::Settings {
             audit_entries_max: (config.retention.audit_entries_max > 0).then_some(config.retention.audit_entries_max),
         },
         events_per_day: (config.limits.events_per_day > 0).then_some(config.limits.events_per_day),
+        upgrade_copy: true,
         durable: true,
     }
 }

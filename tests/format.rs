@@ -165,7 +165,9 @@ fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 fn hold_marker(data: &Path) -> Vec<PathBuf> {
     let holds = |bytes: &[u8]| bytes.windows(MARKER.len()).any(|part| part == MARKER);
-    files(data).into_iter().filter(|(_, bytes)| holds(bytes)).map(|(path, _)| path).collect()
+    // The copy from before the upgrade is as the store was, and goes after a clean stop.
+    let of_store = files(data).into_iter().filter(|(path, _)| !path.starts_with(data.join("copies")));
+    of_store.filter(|(_, bytes)| holds(bytes)).map(|(path, _)| path).collect()
 }
 
 /// Opens a directory that was closed a moment ago: sled's own threads let go of the file after its last handle is gone.

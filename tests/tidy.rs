@@ -32,9 +32,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("post", &["clock", "config", "handover", "settings", "store"]),
     ("supervisor", &["pulse"]),
     ("handover", &["clock"]),
+    ("preflight", &["checked", "clock", "config", "settings", "store"]),
+    ("doctor", &["checked", "clock", "config", "domain", "preflight", "settings", "store"]),
     ("client", &["clock"]),
     // `cli` starts the server through the front page: `crate::run` and what it takes.
-    ("cli", &["domain", "clock", "dialect", "docs", "exchange", "trial", "client", "config", "run"]),
+    (
+        "cli",
+        &["domain", "clock", "dialect", "docs", "exchange", "trial", "client", "config", "doctor", "preflight", "run"],
+    ),
 ];
 
 /// What may be named only in some rooms.

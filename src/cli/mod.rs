@@ -7,6 +7,7 @@ mod contract;
 mod dialect;
 mod dialect_diff;
 mod dialect_exchange;
+mod doctor;
 mod error;
 mod groups;
 mod guard;
@@ -16,6 +17,7 @@ mod login;
 mod man;
 mod named;
 mod openapi;
+mod plan;
 mod profile;
 mod receive;
 mod replay;
@@ -32,6 +34,7 @@ mod tools;
 mod top;
 mod trial;
 mod verify;
+mod version;
 mod wanted;
 
 use std::path::PathBuf;
@@ -56,6 +59,9 @@ pub fn run<E: std::fmt::Display>(
     let (flags, server) = (&cli.server, || cli.server.server());
     let configured = || configuration(cli.config, cli.dev).map_err(CliError::from);
     let done = match cli.command.unwrap_or(Command::Serve(ServeArgs::default())) {
+        Command::Serve(args) if args.check => {
+            configured().map(|config| args.over(config)).and_then(|config| plan::run(&config))
+        }
         Command::Serve(args) => configured()
             .map(|config| args.over(config))
             .and_then(|config| serve(config).map_err(|error| CliError::Failed(error.to_string()))),
@@ -80,6 +86,13 @@ pub fn run<E: std::fmt::Display>(
         }
         Command::Guard(args) => {
             configured().and_then(|config| actix_rt::System::new().block_on(guard::run(args, &config)))
+        }
+        Command::Doctor(args) => configured()
+            .and_then(|config| with_server(server(), async |server| doctor::run(args, &config, &server).await))
+            .map_err(CliError::unless_verdict),
+        Command::Version(args) => {
+            version::run(&args);
+            Ok(())
         }
         Command::Store(args) => configured().and_then(|config| store::run(args, &config)),
         Command::Bench(args) => with_server(server(), async |server| bench::run(args, &server).await),
@@ -156,6 +169,9 @@ struct ServeArgs {
     /// as usual if there is none
     #[arg(long)]
     take_over: bool,
+    /// Say what a start would find and do: configuration, dialects, keys, the store's format. Nothing is changed
+    #[arg(long)]
+    check: bool,
 }
 
 impl ServeArgs {
@@ -183,6 +199,13 @@ enum Command {
     Dialect(dialect::DialectArgs),
     /// Say which addresses deliveries may go to, and why
     Guard(guard::GuardArgs),
+    /// Say what is wrong with a store, the machine and the configuration, and what to do
+    ///
+    /// Ends with 0 where nothing is wrong, with 1 where something is, and with 2 where it could not look. A store that no server
+    /// has is looked through row by row, each index against its records; a server that has it is asked (--url, --key).
+    Doctor(doctor::DoctorArgs),
+    /// Say what this build is: version, commit, features, format of the store
+    Version(version::VersionArgs),
     /// Mend a data directory while no server has it
     Store(store::StoreArgs),
     /// Measure a server: producers and a receiver in one process

@@ -1,5 +1,8 @@
-//! `hookwheel store`: what is done about a data directory while no server has it. What stays true: it changes nothing
+//! `hookwheel store`: what is done about a data directory while no server has it. What stays true: nothing is lost
 //! unless it is told `--yes`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -24,11 +27,62 @@ enum StoreCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Write what can still be read of a store: accounts, webhooks and events as NDJSON, on standard output
+    ///
+    /// For a store that no server opens. It goes on behind whatever cannot be read, and ends with 1 if anything was left out:
+    /// how much, and where, is said on standard error. Webhooks need the master key that they are sealed with.
+    Export {
+        /// The data directory
+        #[arg(long, value_name = "DIR")]
+        from_damaged: PathBuf,
+        /// Write the secrets and headers of webhooks too
+        #[arg(long)]
+        secrets: bool,
+    },
+    /// Bring a store to the format of this build, as a start does
+    ///
+    /// A copy of its files is made first, in the folder `copies` of the data directory. The server must not be running.
+    Upgrade {
+        /// Make no copy first: an older version cannot read the store afterwards
+        #[arg(long)]
+        no_copy: bool,
+    },
 }
 
 /// Does what is asked for.
 pub fn run(args: StoreArgs, config: &Config) -> Result<(), CliError> {
-    let StoreCommand::AcceptLoss { yes } = args.command;
+    match args.command {
+        StoreCommand::AcceptLoss { yes } => accept_loss(yes, config),
+        StoreCommand::Export { from_damaged, secrets } => export(&from_damaged, secrets, config),
+        StoreCommand::Upgrade { no_copy } => upgrade(!no_copy, config),
+    }
+}
+
+fn export(path: &Path, secrets: bool, config: &Config) -> Result<(), CliError> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let written = crate::rescue(config, path, secrets, |line| writeln!(out, "{line}"));
+    let done = written.map_err(|error| CliError::Failed(error.to_string()))?;
+    out.flush().map_err(CliError::io("standard output"))?;
+    eprintln!("{} accounts, {} webhooks and {} events were read", done.accounts, done.webhooks, done.events);
+    if done.lost == 0 {
+        return Ok(());
+    }
+    done.places.iter().for_each(|place| eprintln!("not read: {place}"));
+    Err(CliError::Failed(format!("{} rows or pages could not be read and are left out", done.lost)))
+}
+
+fn upgrade(copies: bool, config: &Config) -> Result<(), CliError> {
+    let path = config.store.path.display();
+    let done = crate::upgrade(config, copies).map_err(|error| CliError::Failed(error.to_string()))?;
+    match done.found {
+        None => println!("there is no store in {path}"),
+        Some(found) if found == done.needed => println!("{path} has format {found} already"),
+        Some(found) => println!("{path} had format {found}, and has {} now", done.needed),
+    }
+    Ok(())
+}
+
+fn accept_loss(yes: bool, config: &Config) -> Result<(), CliError> {
     let path = config.store.path.display();
     if !yes {
         let why =

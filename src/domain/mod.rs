@@ -17,6 +17,7 @@ pub mod endpoint_auth;
 pub mod event;
 pub mod event_type;
 pub mod explain;
+pub mod finding;
 pub mod guard;
 pub mod happening;
 pub mod id;

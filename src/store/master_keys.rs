@@ -1,5 +1,5 @@
 //! Where the master keys come from: a text, a file, or a file of the store's own in the data directory, which is made if it
-//! is not there. What stays true: a new key has reached the disk before anything is sealed with it, and no file of keys is
+//! is not there and no store either. What stays true: a new key has reached the disk before anything is sealed with it, and no file of keys is
 //! ever written over.
 
 use std::fs::{self, File, OpenOptions};
@@ -13,17 +13,26 @@ use zeroize::Zeroizing;
 
 use super::seal::MasterKeys;
 use super::settings::{MasterKeySource, OWN_MASTER_KEYS, Settings};
-use super::trees::create::make_directory;
+use super::trees::create::{self, make_directory};
+use super::trees::mark::MARK;
 use crate::clock::Dice;
 use crate::domain::secret::Secret;
 
-/// Reads the master keys. An error is a sentence about the source.
+/// Reads the master keys; makes one where the store has its own and is new. An error is a sentence about the source.
 pub(super) fn read(settings: &Settings) -> Result<MasterKeys, String> {
+    if matches!(settings.master_keys, MasterKeySource::Own) && settings.memory.is_none() {
+        make_own(&settings.path)?;
+    }
+    read_what_is_there(settings)
+}
+
+/// Reads the master keys; makes none.
+pub(super) fn read_what_is_there(settings: &Settings) -> Result<MasterKeys, String> {
     let source = &settings.master_keys;
     let text = match source {
         // Nothing of it outlives the process.
         MasterKeySource::Own if settings.memory.is_some() => Zeroizing::new(BASE64_STANDARD.encode([0; 32])),
-        MasterKeySource::Own => own(&settings.path).map_err(|error| error.to_string())?,
+        MasterKeySource::Own => own(&settings.path)?,
         MasterKeySource::File(path) => private(path).map_err(|error| error.to_string())?,
         MasterKeySource::Text(text) => Zeroizing::new(text.reveal().to_string()),
     };
@@ -47,26 +56,53 @@ fn private(path: &Path) -> io::Result<Zeroizing<String>> {
     fs::read_to_string(path).map(Zeroizing::new)
 }
 
-/// The text of the store's own file. Of two processes that find none, one makes it and both read that.
-fn own(directory: &Path) -> io::Result<Zeroizing<String>> {
+/// The text of the store's own file.
+fn own(directory: &Path) -> Result<Zeroizing<String>, String> {
     let path = directory.join(OWN_MASTER_KEYS);
-    if !path.exists() {
-        make_directory(directory)?;
-        // A name that no other process has, not one in another container either.
-        let mut dice = Dice::from_system();
-        let making = directory.join(format!("{OWN_MASTER_KEYS}.{:016x}", dice.bits()));
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&making)?;
-        let mut random = Zeroizing::new([0; 32]);
-        dice.fill(&mut *random);
-        writeln!(file, "{}", Secret::master_key(&random).reveal())?;
-        file.sync_all()?;
-        match fs::hard_link(&making, &path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => fs::remove_file(&making)?,
-        }
-        File::open(directory)?.sync_all()?;
+    private(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => lost(&path),
+        _ => error.to_string(),
+    })
+}
+
+/// What is said where a store is there and its own key is not.
+fn lost(path: &Path) -> String {
+    format!(
+        "{} is missing, and there is a store beside it whose webhooks and users are sealed with the key that was in it. No \
+         other key opens them, so none is made. Put the copy of it back, or name where it is with store.master_key_file. \
+         Without any copy, `hookwheel store export --from-damaged` gets out what is not sealed",
+        path.display()
+    )
+}
+
+/// Makes the store's own file, unless it is there; refuses to where there is a store already. Of two processes that find none,
+/// one makes it.
+fn make_own(directory: &Path) -> Result<(), String> {
+    let path = directory.join(OWN_MASTER_KEYS);
+    // In this order: who makes both makes the key first.
+    let is_store_there = create::has_log(directory) || directory.join(MARK).exists();
+    match path.exists() {
+        true => Ok(()),
+        false if is_store_there => Err(lost(&path)),
+        false => make(directory, &path).map_err(|error| error.to_string()),
     }
-    private(&path)
+}
+
+fn make(directory: &Path, path: &Path) -> io::Result<()> {
+    make_directory(directory)?;
+    // A name that no other process has, not one in another container either.
+    let mut dice = Dice::from_system();
+    let making = directory.join(format!("{OWN_MASTER_KEYS}.{:016x}", dice.bits()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&making)?;
+    let mut random = Zeroizing::new([0; 32]);
+    dice.fill(&mut *random);
+    writeln!(file, "{}", Secret::master_key(&random).reveal())?;
+    file.sync_all()?;
+    match fs::hard_link(&making, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => fs::remove_file(&making)?,
+    }
+    File::open(directory)?.sync_all()
 }
 
 #[cfg(test)]
@@ -97,6 +133,22 @@ mod tests {
         assert!(starts.iter().all(|read| *read == on_disk), "who starts together reads what stays");
         let other = dir.path().join("other");
         assert_ne!(marks(MasterKeySource::Own, &other).unwrap(), made);
+    }
+
+    #[test]
+    fn no_key_is_made_beside_a_store() {
+        let dir = tempfile::tempdir().unwrap();
+        for there in ["db", "mark"] {
+            fs::write(dir.path().join(there), "x").unwrap();
+            let refused = marks(MasterKeySource::Own, dir.path()).unwrap_err();
+            assert!(refused.contains("master.key is missing") && refused.contains("Put the copy"), "{refused}");
+            assert!(!dir.path().join(OWN_MASTER_KEYS).exists());
+            fs::remove_file(dir.path().join(there)).unwrap();
+        }
+        fs::write(dir.path().join("db"), "").unwrap();
+        assert!(marks(MasterKeySource::Own, dir.path()).is_ok(), "a log without a byte is none");
+        fs::write(dir.path().join("db"), "x").unwrap();
+        assert!(marks(MasterKeySource::Own, dir.path()).is_ok(), "the key is there");
     }
 
     #[test]

@@ -21,9 +21,10 @@ use super::check::check;
 use super::damage::Reports;
 use super::error::{OpenError, StoreError};
 use super::key_mark::KeyMark;
-use super::layout::{self, META_FORMAT, META_LAST_ID, Tree};
-use super::seal::MasterKeys;
+use super::layout::{self, FORMAT_COPIED, FORMAT_VERSION, META_FORMAT, META_LAST_ID, Tree};
+use super::seal::{MasterKeys, SEALED};
 use super::settings::Settings;
+use super::trees::copies::{self, By};
 use super::trees::create::{released, remove};
 use super::trees::files::{LOG, free_bytes_at, open_error, sled_config};
 use super::trees::{Trees, Writes};
@@ -38,8 +39,6 @@ use crate::domain::tally::Tally;
 use crate::domain::time::UnixMs;
 use crate::domain::webhook::Webhook;
 
-/// The format that is brought to the present one.
-const BEFORE: u32 = 4;
 /// Where the copy is made.
 const MIGRATING: &str = "migrating";
 /// The same once it is whole.
@@ -62,27 +61,34 @@ pub fn open(
     dice: &mut Dice,
     reports: Arc<Reports>,
 ) -> Result<Trees, OpenError> {
-    if settings.memory.is_none() {
-        finish(&settings.path)?;
-    }
+    let was_moving = settings.memory.is_none() && finish(&settings.path)?;
     match Trees::open(settings, reports.clone()) {
-        Err(OpenError::Older { found: BEFORE, .. }) => {
+        Err(OpenError::Older { found: FORMAT_COPIED, .. }) => {
             migrate(settings, keys, dice)?;
             Trees::open(settings, reports)
+        }
+        Ok(trees) if trees.was_left_whole() && !was_moving => {
+            // Somebody has served it since it was brought to this format, and stopped it.
+            copies::forget_upgrades(&settings.path).map_err(|error| OpenError::Io(settings.path.clone(), error))?;
+            Ok(trees)
         }
         opened => opened,
     }
 }
 
-/// Goes on with what a crash interrupted: a copy that was not whole goes, one that was is moved in.
-fn finish(path: &Path) -> Result<(), OpenError> {
+/// Goes on with what a crash interrupted: a copy that was not whole goes, one that was is moved in. Says whether there was any.
+fn finish(path: &Path) -> Result<bool, OpenError> {
     let cannot = |error: io::Error| OpenError::Io(path.into(), error);
     if !path.join(MIGRATING).exists() && !path.join(MIGRATED).exists() {
-        return Ok(());
+        return Ok(false);
     }
     let _lock = lock(path)?;
     remove(&path.join(MIGRATING)).map_err(cannot)?;
-    if path.join(MIGRATED).exists() { move_in(path).map_err(cannot) } else { Ok(()) }
+    let is_whole = path.join(MIGRATED).exists();
+    if is_whole {
+        move_in(path).map_err(cannot)?;
+    }
+    Ok(is_whole)
 }
 
 /// Nobody else migrates meanwhile.
@@ -102,6 +108,10 @@ fn migrate(settings: &Settings, keys: &MasterKeys, dice: &mut Dice) -> Result<()
     copy(settings, keys, dice)?;
     for store in [path.to_path_buf(), path.join(MIGRATING)] {
         drop(released(&store.join(LOG)).map_err(cannot)?);
+    }
+    if settings.upgrade_copy {
+        // From here on the old files are never written again: others take their names.
+        copies::make_for_upgrade(path, FORMAT_VERSION, By::Linking)?;
     }
     settle_copy(path).map_err(cannot)?;
     move_in(path).map_err(cannot)?;
@@ -159,7 +169,7 @@ fn enough(free: u64, needed: u64) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "its format is {BEFORE}, and the copy in a newer one needs {needed} free bytes beside; {free} are free"
+        "its format is {FORMAT_COPIED}, and the copy in a newer one needs {needed} free bytes beside; {free} are free"
     ))
 }
 
@@ -169,13 +179,17 @@ fn free_bytes(path: &Path) -> Result<u64, StoreError> {
 }
 
 /// Every master key that has sealed something must be there: else what it sealed would be taken for damaged.
-fn refuse_without_keys(old: &sled::Db, settings: &Settings, keys: &MasterKeys) -> Result<(), OpenError> {
+pub(super) fn refuse_without_keys(old: &sled::Db, settings: &Settings, keys: &MasterKeys) -> Result<(), OpenError> {
     let failed = |error: sled::Error| OpenError::Store(settings.path.clone(), error.into());
-    for row in old.open_tree(Tree::Webhooks.name()).map_err(failed)?.iter() {
-        let mark = KeyMark::on(&row.map_err(failed)?.1);
-        if let Some(missing) = mark.filter(|mark| !keys.marks().any(|known| known == *mark)) {
-            let origin = settings.master_keys.to_string();
-            return Err(OpenError::MasterKeyMissing { path: settings.path.clone(), missing, origin });
+    let there = old.tree_names();
+    // An older format may lack one of them.
+    for tree in SEALED.into_iter().filter(|tree| there.iter().any(|name| name == tree.name().as_bytes())) {
+        for row in old.open_tree(tree.name()).map_err(failed)?.iter() {
+            let mark = KeyMark::on(&row.map_err(failed)?.1);
+            if let Some(missing) = mark.filter(|mark| !keys.marks().any(|known| known == *mark)) {
+                let origin = settings.master_keys.to_string();
+                return Err(OpenError::MasterKeyMissing { path: settings.path.clone(), missing, origin });
+            }
         }
     }
     Ok(())

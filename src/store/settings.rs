@@ -39,6 +39,8 @@ pub struct Settings {
     pub retention: Retention,
     /// New events that an account may publish in a day, UTC, where nothing else is set for it; `None`: any number.
     pub events_per_day: Option<u64>,
+    /// Whether a copy of the files is made before they are brought to another format.
+    pub upgrade_copy: bool,
     /// Whether to flush and sync; off only where losing everything with the process is fine, as in a simulation.
     pub durable: bool,
 }
@@ -68,6 +70,7 @@ impl Settings {
             journal_max: JOURNAL_MAX,
             retention: Retention::default(),
             events_per_day: None,
+            upgrade_copy: true,
             durable: true,
         }
     }

@@ -70,7 +70,10 @@ pub fn has_log(path: &Path) -> bool {
 
 /// Whether there is what only a store that was opened leaves. While the files of a new one are moved in, their folder is
 /// still there, and the mark is not there yet.
-fn had_store(path: &Path) -> io::Result<bool> {
+pub fn had_store(path: &Path) -> io::Result<bool> {
+    if !path.try_exists()? {
+        return Ok(false);
+    }
     Ok(path.join(MARK).exists() || (!path.join(MAKING).exists() && !snapshots(path)?.is_empty()))
 }
 

@@ -5,15 +5,16 @@
 mod adding_up;
 mod caught;
 mod checksum;
+pub mod copies;
 pub mod create;
 pub mod files;
 mod held;
 pub mod in_memory;
 mod ledger;
 pub mod loss;
-mod mark;
+pub mod mark;
 mod on_sled;
-mod opened;
+pub mod opened;
 mod writes;
 
 use std::ops::RangeBounds;
@@ -68,6 +69,21 @@ impl Trees {
             None => In::Sled(Box::new(OnSled::open(settings)?)),
         };
         Ok(Self { of, closing: Closing::default(), reports })
+    }
+
+    /// Opens a store in a directory to look at it: nothing of it may be written. Says besides its format, if it has one, and
+    /// what speaks against serving it.
+    pub fn open_to_look(
+        settings: &Settings,
+        reports: Arc<Reports>,
+    ) -> Result<(Self, Option<u32>, Option<OpenError>), OpenError> {
+        let (sled, format, refusal) = OnSled::open_to_look(settings)?;
+        Ok((Self { of: In::Sled(Box::new(sled)), closing: Closing::default(), reports }, format, refusal))
+    }
+
+    /// Whether it was closed as it should before it was opened now, and in the present format.
+    pub fn was_left_whole(&self) -> bool {
+        matches!(&self.of, In::Sled(sled) if sled.was_left_whole())
     }
 
     /// From now on whoever reads is told that the store is closed, so that the last handle is dropped soon.
@@ -287,6 +303,11 @@ impl Rows {
     /// The rows as they lie there, their checksums at their ends: [`value_of`] checks them.
     pub fn stored(mut self) -> impl Iterator<Item = Result<Row, StoreError>> {
         std::iter::from_fn(move || self.next_stored())
+    }
+
+    /// The same from the other end.
+    pub fn stored_back(mut self) -> impl Iterator<Item = Result<Row, StoreError>> {
+        std::iter::from_fn(move || self.next_back_stored())
     }
 
     fn checked(&self, row: Result<Row, StoreError>) -> Result<Row, StoreError> {

@@ -37,6 +37,8 @@ pub struct OnSled {
     durable: bool,
     known: Mutex<Known>,
     reclaiming: Mutex<Reclaiming>,
+    /// Before it was opened it was closed as it should, in the present format.
+    was_left_whole: bool,
     /// A sync waits for its turn, which it has before more is reclaimed.
     sync_waits: AtomicBool,
 }
@@ -54,7 +56,8 @@ struct Reclaiming {
 /// What is known of the rows beside the rows. Changed by the commit thread alone.
 struct Known {
     ledger: Ledger,
-    mark: Mark,
+    /// None of a store that is only looked at: its mark stays as it is.
+    mark: Option<Mark>,
     adding_up: AddingUp,
 }
 
@@ -71,10 +74,9 @@ impl OnSled {
         let found = opened::open(settings, check)?;
         let log = File::open(path.join(LOG)).map_err(cannot)?;
         let mark = Mark::open(&path, found.marked, found.ledger.group).map_err(cannot)?;
-        let known = Mutex::new(Known { ledger: found.ledger, mark, adding_up: AddingUp::default() });
-        let (reclaiming, sync_waits) = (Mutex::default(), AtomicBool::default());
-        let (sled, durable) = (found.sled, settings.durable);
-        let disk = Self { sled, log, path: path.clone(), durable, known, reclaiming, sync_waits };
+        let mut disk = Self::of(settings, (found.sled, found.ledger), (log, Some(mark)));
+        let was_closed = found.marked.is_some_and(|marked| marked.closed.is_some());
+        disk.was_left_whole = was_closed && found.format == Some(FORMAT_VERSION);
         if found.format != Some(FORMAT_VERSION) {
             disk.put_format(found.format.is_none()).map_err(|error| OpenError::of(&path, error))?;
         }
@@ -83,6 +85,26 @@ impl OnSled {
             sync_directories(&path).map_err(cannot)?;
         }
         Ok(disk)
+    }
+
+    /// Opens what is there to look at it: its mark and its format stay as they are. Says besides what speaks against it.
+    pub fn open_to_look(settings: &Settings) -> Result<(Self, Option<u32>, Option<OpenError>), OpenError> {
+        let path = settings.path.as_path();
+        let (found, refusal) = opened::open_to_look(settings)?;
+        let log = File::open(path.join(LOG)).map_err(|error| OpenError::Io(path.into(), error))?;
+        Ok((Self::of(settings, (found.sled, found.ledger), (log, None)), found.format, refusal))
+    }
+
+    fn of(settings: &Settings, (sled, ledger): (Handle<Sled>, Ledger), (log, mark): (File, Option<Mark>)) -> Self {
+        let known = Mutex::new(Known { ledger, mark, adding_up: AddingUp::default() });
+        let (reclaiming, sync_waits) = (Mutex::default(), AtomicBool::default());
+        let (path, durable, was_left_whole) = (settings.path.clone(), settings.durable, false);
+        Self { sled, log, path, durable, known, reclaiming, was_left_whole, sync_waits }
+    }
+
+    /// Whether it was closed as it should before it was opened, in the present format.
+    pub fn was_left_whole(&self) -> bool {
+        self.was_left_whole
     }
 
     /// Says that it is of the present format, before anything else is written.
@@ -112,7 +134,8 @@ impl OnSled {
         let Some(_locked) = create::released(&path.join(LOG)).map_err(failed)? else { return Ok(()) };
         log.sync_data().map_err(failed)?;
         let bytes = log.metadata().map_err(failed)?.len();
-        known.mark.put(known.ledger.group, Some(bytes)).and_then(|()| known.mark.sync()).map_err(failed)
+        let (group, Some(mark)) = (known.ledger.group, &mut known.mark) else { return Ok(()) };
+        mark.put(group, Some(bytes)).and_then(|()| mark.sync()).map_err(failed)
     }
 
     /// How many groups there were.
@@ -173,13 +196,14 @@ impl OnSled {
         drop(reclaiming);
         synced.map_err(failed)?;
         let mut known = self.known();
-        let group = known.ledger.group;
-        known.mark.put(group, None).map_err(failed)
+        let (group, Some(mark)) = (known.ledger.group, &mut known.mark) else { return Ok(()) };
+        mark.put(group, None).map_err(failed)
     }
 
     /// Makes the mark survive a power cut.
     pub fn sync_mark(&self) -> Result<(), StoreError> {
-        self.known().mark.sync().map_err(|error| StoreError::Io(error.to_string()))
+        let known = self.known();
+        known.mark.as_ref().map_or(Ok(()), |mark| mark.sync()).map_err(|error| StoreError::Io(error.to_string()))
     }
 
     /// How much there is in each tree that has anything; `None` while that is not known.

@@ -6,13 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::caught::caught_opening;
+use super::copies::{self, By};
 use super::files::{LOG, open_error, sled_config};
 use super::held::{Handle, Sled};
 use super::ledger::{Ledger, PLACE};
 use super::mark::Marked;
 use super::{checksum, create};
 use crate::store::error::OpenError;
-use crate::store::layout::{FORMAT_GROWN, FORMAT_VERSION, META_FORMAT, Tree};
+use crate::store::layout::{FORMAT_COPIED, FORMAT_GROWN, FORMAT_VERSION, META_FORMAT, Tree};
 use crate::store::settings::Settings;
 
 /// What the name of a snapshot begins with while the store is opened without it.
@@ -41,12 +42,29 @@ pub fn open(settings: &Settings, is_whole: Option<Check>) -> Result<Opened, Open
     let path = settings.path.as_path();
     let marked = create::prepare(settings, is_whole.is_some())?;
     let had_groups = marked.is_some_and(|marked| marked.group.number > 0);
-    let (sled, format) = open_sled(path, settings, had_groups)?;
+    let copies = is_whole.is_some() && settings.upgrade_copy;
+    let (sled, format) = open_sled(path, settings, had_groups, copies)?;
     let ledger = if format.is_some() { read_ledger(path, &sled)? } else { Ledger::new() };
     if let Some(check) = is_whole {
         check(path, marked.as_ref(), &ledger)?;
     }
     Ok(Opened { sled, format, ledger, marked })
+}
+
+/// Opens a store that is there, whatever is missing in it, and says what speaks against it.
+pub fn open_to_look(settings: &Settings) -> Result<(Opened, Option<OpenError>), OpenError> {
+    let path = settings.path.as_path();
+    if !create::has_log(path) {
+        return Err(OpenError::Gone(path.into()));
+    }
+    // Opening it makes a log longer that was cut short.
+    let bytes = fs::metadata(path.join(LOG)).map_err(|error| OpenError::Io(path.into(), error))?.len();
+    let opened = open(settings, None)?;
+    let closed = opened.marked.and_then(|marked| marked.closed);
+    let short = closed.filter(|expected| bytes < *expected);
+    let short = short.map(|expected| OpenError::Short { path: path.into(), found: bytes, expected });
+    let refusal = short.or_else(|| check(path, opened.marked.as_ref(), &opened.ledger).err());
+    Ok((opened, refusal))
 }
 
 /// Compares the store with its mark. The store may be ahead: the mark is written after the sync.
@@ -73,15 +91,20 @@ pub fn check(path: &Path, marked: Option<&Marked>, ledger: &Ledger) -> Result<()
 
 /// Opens sled. If what it finds does not fit together, it may be only its snapshot: all that is in one is in the log as
 /// well, so the log is read without it.
-fn open_sled(path: &Path, settings: &Settings, had_groups: bool) -> Result<(Handle<Sled>, Option<u32>), OpenError> {
+fn open_sled(
+    path: &Path,
+    settings: &Settings,
+    had_groups: bool,
+    copies: bool,
+) -> Result<(Handle<Sled>, Option<u32>), OpenError> {
     let cannot = |error: io::Error| OpenError::Io(path.into(), error);
     let snapshots = create::snapshots(path).map_err(cannot)?;
-    match open_trees(path, settings) {
+    match open_trees(path, settings, copies) {
         Err(OpenError::Damaged { why, .. }) if !snapshots.is_empty() => {
             tracing::warn!(why, "the store cannot be opened with the snapshot of its log; trying without");
             create::released(&path.join(LOG)).map_err(cannot)?;
             let aside = set_aside(&snapshots).map_err(cannot)?;
-            let opened = match open_trees(path, settings) {
+            let opened = match open_trees(path, settings, copies) {
                 // sled takes a log in which it finds nothing for a new one.
                 Ok((_, None)) => Err(OpenError::Damaged { path: path.into(), why }),
                 opened => opened,
@@ -116,18 +139,46 @@ fn remove(files: &[PathBuf]) -> io::Result<()> {
     files.iter().try_for_each(fs::remove_file)
 }
 
-/// The trees, and their format if they have one.
-fn open_trees(path: &Path, settings: &Settings) -> Result<(Handle<Sled>, Option<u32>), OpenError> {
-    caught_opening(|| open_trees_or_panic(path, settings)).map_err(|error| OpenError::of(path, error)).flatten()
+/// The trees, and their format if they have one. Before those are made that an older format lacks, `copies` wants a copy.
+fn open_trees(path: &Path, settings: &Settings, copies: bool) -> Result<(Handle<Sled>, Option<u32>), OpenError> {
+    caught_opening(|| open_trees_or_panic(path, settings, copies)).map_err(|error| OpenError::of(path, error)).flatten()
 }
 
-fn open_trees_or_panic(path: &Path, settings: &Settings) -> Result<(Handle<Sled>, Option<u32>), OpenError> {
+fn open_trees_or_panic(
+    path: &Path,
+    settings: &Settings,
+    copies: bool,
+) -> Result<(Handle<Sled>, Option<u32>), OpenError> {
     let db = sled_config(path, settings).open().map_err(|error| open_error(path, error))?;
     let format = format_of(&db, path)?;
+    if copies && format.is_some_and(|found| found < FORMAT_VERSION) {
+        // Nobody writes it meanwhile: it is locked, and nothing of it was changed yet.
+        db.flush().map_err(|error| open_error(path, error))?;
+        copies::make_for_upgrade(path, FORMAT_VERSION, By::Copying)?;
+    }
     let trees = Tree::ALL.iter().map(|(_, name)| db.open_tree(name)).collect::<Result<Vec<_>, _>>();
     let trees = trees.map_err(|error| open_error(path, error))?;
     let reclaim = db.open_tree(RECLAIM).map_err(|error| open_error(path, error))?;
     Ok((Handle::of(Sled { trees, reclaim, db }), format))
+}
+
+/// The format of a store that is there, after `look` had a look at it; also of one that is brought to the present format first.
+pub fn look_at_format(
+    settings: &Settings,
+    look: impl FnOnce(&sled::Db) -> Result<(), OpenError>,
+) -> Result<Option<u32>, OpenError> {
+    let path = settings.path.as_path();
+    let looked = caught_opening(|| {
+        let db = sled_config(path, settings).open().map_err(|error| open_error(path, error))?;
+        look(&db)?;
+        match format_of(&db, path) {
+            Err(OpenError::Older { found: FORMAT_COPIED, .. }) => Ok(Some(FORMAT_COPIED)),
+            format => format,
+        }
+    });
+    let format = looked.map_err(|error| OpenError::of(path, error)).flatten();
+    create::released(&path.join(LOG)).map_err(|error| OpenError::Io(path.into(), error))?;
+    format
 }
 
 /// The format of an existing store; `None` in a new one.

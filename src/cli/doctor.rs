@@ -1,0 +1,127 @@
+//! `hookwheel doctor`: what is wrong with a store, a machine and a configuration, and what to do about it. What stays true: it ends
+//! with 0 where nothing is, with 1 where something is, and with 2 where it could not look.
+
+use std::io::Write;
+
+use awc::http::Method;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::error::CliError;
+use super::server::ServerArgs;
+use crate::client::{self, Call, Client};
+use crate::config::Config;
+use crate::doctor;
+use crate::domain::finding::{Finding, Severity, worst_first};
+
+/// The arguments of `hookwheel doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Build again what follows from other rows, with the server stopped; a copy of the store is made first
+    #[arg(long)]
+    repair: bool,
+    /// Make no copy first: what a repair does then cannot be taken back
+    #[arg(long, requires = "repair")]
+    no_copy: bool,
+    /// Ask no resolver
+    #[arg(long)]
+    offline: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Looks, mends where it is asked to, looks again, and says what is wrong.
+pub async fn run(args: DoctorArgs, config: &Config, server: &ServerArgs) -> Result<(), CliError> {
+    let repaired = args.repair.then(|| doctor::repair(config, !args.no_copy)).transpose();
+    let repaired = repaired.map_err(|error| CliError::Failed(error.to_string()))?;
+    let looked = doctor::look(config, !args.offline).await.map_err(|error| CliError::Failed(error.to_string()))?;
+    let (mut findings, place) = (looked.findings, config.store.path.display().to_string());
+    let of = match looked.rows {
+        Some(rows) => format!("{rows} rows of {place}"),
+        None => {
+            findings.extend(ask(&server.client()?).await?);
+            worst_first(&mut findings);
+            format!("the server at {}, which has {place}", server.url)
+        }
+    };
+    if args.json {
+        let repair = repaired.map(|done| json!({"copy": done.copy, "changed": done.changed, "mended": done.mended}));
+        print(&format!("{:#}\n", json!({"looked_at": of, "repaired": repair, "findings": findings})))?;
+    } else {
+        if let Some(done) = &repaired {
+            let copy =
+                done.copy.as_ref().map_or("no copy was made".into(), |copy| format!("a copy from before is in {copy}"));
+            print(&format!(
+                "{} rows were written or removed; {copy}\n{}",
+                done.changed,
+                table(&done.mended, "mended")
+            ))?;
+        }
+        print(&table(&findings, ""))?;
+    }
+    let count = findings.iter().filter(|finding| finding.counts()).count();
+    match count {
+        0 => {
+            if !args.json {
+                print(&format!("nothing is wrong: looked at {of}\n"))?;
+            }
+            Ok(())
+        }
+        1 => Err(CliError::Verdict(format!("1 finding: looked at {of}"))),
+        count => Err(CliError::Verdict(format!("{count} findings: looked at {of}"))),
+    }
+}
+
+/// Asks the server that has the store.
+async fn ask(client: &Client) -> Result<Vec<Finding>, CliError> {
+    let get = |path| Call { method: Method::GET, path, headers: Vec::new(), body: None };
+    let ready = match client.call(&get("/health/ready")).await {
+        Ok(ready) => ready,
+        Err(client::Error::Refused { message, .. }) => {
+            let what = format!("the server takes no events: {message}");
+            return Ok(vec![Finding::new(Severity::Error, "server", what, "the server's log says more")]);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // For admins: who has no such key still hears the rest.
+    let keys = client.server_master_keys().get().await.ok();
+    Ok(doctor::of_running(ready.get("data").unwrap_or(&Value::Null), keys.as_ref()))
+}
+
+/// The findings for people: a line each, and below it where and what to do. `word` stands in place of how bad it is.
+fn table(findings: &[Finding], word: &str) -> String {
+    let mut text = String::new();
+    for Finding { severity, check, what, count, places, remedy } in findings {
+        let severity = if word.is_empty() { severity.to_string() } else { word.to_owned() };
+        let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
+        text += &format!("{severity:<8} {check:<13} {what}{times}\n");
+        places.iter().for_each(|place| text += &format!("{:22} at {place}\n", ""));
+        text += &format!("{:22} {remedy}\n", "");
+    }
+    text
+}
+
+/// A reader that has gone is no failure.
+fn print(text: &str) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::io("standard output")(error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_finding_says_how_bad_where_and_what_to_do() {
+        let finding = Finding::new(Severity::Error, "indexes", "it is lost", "build it again").at("due 07");
+        let text = table(&[Finding { count: 3, ..finding }], "");
+        assert_eq!(
+            text,
+            "error    indexes       it is lost (3 times)\n                       at due 07\n                       build it again\n"
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! What `hookwheel doctor` looks at: the store that no server has, the machine, and the configuration. What stays true: it is one
+//! list of findings, whatever was looked at; nothing is changed unless a repair is asked for, and then a copy is made first.
+
+mod certificate;
+mod configuration;
+mod machine;
+mod running;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::finding::{Finding, worst_first};
+use crate::{settings, store};
+pub use running::findings as of_running;
+
+/// What was looked at, and what was found.
+pub struct Looked {
+    /// Rows of the store that were looked at; `None` where a server has it: that is to be asked.
+    pub rows: Option<u64>,
+    /// What was found, the worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// Looks at everything that is here. `asks_resolver`: whether a name is looked up.
+///
+/// # Errors
+/// The data directory cannot be read.
+pub async fn look(config: &Config, asks_resolver: bool) -> Result<Looked, store::OpenError> {
+    let clock = Clock::real();
+    let of_store = settings::of_store(config);
+    let mut findings = Vec::new();
+    let rows = match store::examine(&of_store, clock.wall()) {
+        Ok(examined) => {
+            findings.extend(examined.findings);
+            Some(examined.rows)
+        }
+        Err(store::OpenError::InUse(_)) => None,
+        Err(error) => return Err(error),
+    };
+    findings.extend(store::advice(&of_store));
+    findings.extend(machine::findings(config, clock.wall()));
+    findings.extend(configuration::findings(config));
+    findings.extend(certificate::findings(config, clock.wall()));
+    if asks_resolver {
+        findings.extend(machine::resolver(config).await);
+    }
+    worst_first(&mut findings);
+    Ok(Looked { rows, findings })
+}
+
+/// What a repair did.
+pub struct Repaired {
+    /// Where the copy is that was made first.
+    pub copy: Option<String>,
+    /// Rows that were written or removed.
+    pub changed: u64,
+    /// What was mended.
+    pub mended: Vec<Finding>,
+}
+
+/// Builds again what follows from other rows, after a copy of the store unless none is wanted.
+///
+/// # Errors
+/// A server has the store, it lacks what was there before, there is no room for the copy, or it cannot be written.
+pub fn repair(config: &Config, copies: bool) -> Result<Repaired, store::OpenError> {
+    let of_store = settings::of_store(config);
+    let copy = copies.then(|| store::safety_copy(&of_store, Clock::real().wall())).transpose()?;
+    let store::Repaired { changed, mended } = store::repair(&of_store)?;
+    Ok(Repaired { copy: copy.map(|copy| copy.display().to_string()), changed, mended })
+}

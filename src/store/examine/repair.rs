@@ -1,0 +1,102 @@
+//! Repair: what follows from other rows is built again from them. What stays true: no record is changed or removed, only what
+//! indexes and counts them; what cannot be built is left as it is and told; and it begins from a store that is whole by its mark.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::known::Known;
+use super::noted::{Change, Noted, Wrong};
+use super::pass::pass;
+use crate::domain::finding::Finding;
+use crate::store::damage::Reports;
+use crate::store::error::{OpenError, StoreError};
+use crate::store::layout::{META_LAST_ID, Tree};
+use crate::store::master_keys;
+use crate::store::rows;
+use crate::store::seal::MasterKeys;
+use crate::store::settings::Settings;
+use crate::store::trees::{Trees, Writes};
+
+/// Changes in one write.
+const BATCH: usize = 500;
+/// What is mended may show more that is to be: no chain of such is as long.
+const ROUNDS_MAX: usize = 8;
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repaired {
+    /// Rows that were written or removed.
+    pub changed: u64,
+    /// What was mended.
+    pub mended: Vec<Finding>,
+}
+
+/// Mends what can be mended.
+///
+/// # Errors
+/// Somebody has the store, a master key is missing, it lacks what was there before, or it cannot be written.
+pub fn repair(settings: &Settings) -> Result<Repaired, OpenError> {
+    let path = settings.path.as_path();
+    let keys = master_keys::read_what_is_there(settings);
+    let keys = keys.map_err(|why| OpenError::MasterKeys(settings.master_keys.to_string(), why))?;
+    let trees = Trees::open(settings, Arc::<Reports>::default())?;
+    let done = mend_all(&trees, &keys).map_err(|error| OpenError::of(path, error));
+    let closed = trees.close().map_err(|error| OpenError::of(path, error));
+    done.and_then(|done| closed.map(|()| done))
+}
+
+fn mend_all(trees: &Trees, keys: &MasterKeys) -> Result<Repaired, StoreError> {
+    let (mut changed, mut noted) = (0, Noted::default());
+    for _ in 0..ROUNDS_MAX {
+        let (mended, last) = round(trees, keys, &mut noted)?;
+        changed += mended;
+        // All rows were met and nothing was changed on the way: what they come to is what is there from now on.
+        if mended == 0 {
+            let differs = trees.end_adding_up().is_some();
+            if differs {
+                write(trees, vec![last], &mut changed)?;
+            }
+            break;
+        }
+    }
+    trees.sync()?;
+    Ok(Repaired { changed, mended: noted.findings().collect() })
+}
+
+/// Mends what a pass meets. Says how much that was, and the row of the greatest id as it should be.
+fn round(trees: &Trees, keys: &MasterKeys, noted: &mut Noted) -> Result<(u64, Change), StoreError> {
+    let known = Known::read(trees, keys)?;
+    let (mut batch, mut changed) = (Vec::new(), 0);
+    let counted = pass(trees, keys, &known, |wrong: Wrong| {
+        if wrong.mend.is_empty() {
+            return Ok(());
+        }
+        noted.note(&wrong);
+        batch.extend(wrong.mend);
+        if batch.len() >= BATCH { write(trees, std::mem::take(&mut batch), &mut changed) } else { Ok(()) }
+    })?;
+    write(trees, batch, &mut changed)?;
+    let given = trees.get(Tree::Meta, META_LAST_ID)?.map(|stored| rows::last(&stored)).transpose()?;
+    Ok((changed, counted.last_id(given.map_or(0, |(id, _)| id))))
+}
+
+/// Writes changes, each key once: the last word counts.
+fn write(trees: &Trees, batch: Vec<Change>, changed: &mut u64) -> Result<(), StoreError> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let mut by_key = BTreeMap::new();
+    for (tree, key, value) in batch {
+        by_key.insert((tree, key), value);
+    }
+    let last = (Tree::Meta, META_LAST_ID.to_vec());
+    if !by_key.contains_key(&last) {
+        // Each write has it: the trees add to it what they know of themselves.
+        let stored = trees.get(last.0, META_LAST_ID)?;
+        by_key.extend(stored.and_then(|stored| Some((last, Some(stored.get(..24)?.to_vec())))));
+    }
+    *changed += by_key.len() as u64;
+    let mut writes = Writes::default();
+    by_key.into_iter().for_each(|((tree, key), value)| writes.push(tree, key, value));
+    trees.write(&writes)
+}
