@@ -19,7 +19,7 @@
 //! `dialect` and `config` know `domain` (and `store` the `clock`); `docs` knows `dialect`, `trial` and `exchange` know both, `api`
 //! and `cli` know `docs`, and `cli` both of the others, and the `client`; `domain` and `clock` know nobody else. `pulse` is known to all whose threads
 //! must live, `telemetry` to `store`, `deliver` and `api`. Only this file and
-//! `settings`, `greeting` see the whole [`Config`].
+//! `settings`, `greeting`, `live` see the whole [`Config`].
 
 pub mod api;
 pub mod cli;
@@ -33,6 +33,7 @@ pub mod docs;
 pub mod domain;
 pub mod exchange;
 mod greeting;
+mod live;
 mod log;
 pub mod pulse;
 mod settings;
@@ -41,7 +42,6 @@ pub mod telemetry;
 pub mod trial;
 
 use std::net::TcpListener;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,13 +51,12 @@ use actix_web::web;
 use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
 use clock::{Clock, Dice, Stopwatch};
 use config::{Config, threads};
-use dialect::{DialectError, Dialects, Shelf};
-use domain::audit::Actor;
+use dialect::{DialectError, Shelf};
 use domain::delivery::{Delivery, Outcome};
 use domain::explain::Explained;
 use domain::guard::Guard;
@@ -70,6 +69,8 @@ use domain::time::{self, UnixMs};
 use domain::webhook::Webhook;
 use domain::workload::Workload;
 use futures_util::future::BoxFuture;
+use live::Live;
+pub use live::check;
 use pulse::{Stuck, or_end, or_end_task};
 use telemetry::traces::{Exporter, Untaken};
 
@@ -134,6 +135,7 @@ pub enum ServeError {
 pub fn serve(config: Config) -> Result<(), ServeError> {
     let log = log::start(&config.log).map_err(ServeError::Log)?;
     prepare_process();
+    greeting::mend(&config);
     greeting::warn_of(&config);
     // What the environment tells to fail, in a build for tests: in any other there is nothing that could.
     let _faults = fail::has_failpoints().then(fail::FailScenario::setup);
@@ -165,15 +167,7 @@ pub async fn run_by(
         return Err(ServeError::Clock(time::rfc3339(clock.wall())));
     }
     let certificate = settings::certificate(&config)?;
-    let shelf = Dialects::load(Some(&config.deliver.dialects)).map_err(ServeError::Dialects)?;
-    if let Some(name) = config.deliver.default_dialect.as_ref().filter(|name| shelf.get(name).is_none()) {
-        return Err(ServeError::DefaultDialect(name.clone(), shelf.names().collect::<Vec<_>>().join(", ")));
-    }
-    let wanted = config.deliver.wanted_dialects();
-    if let Some(name) = wanted.unwrap_or_default().iter().find(|name| shelf.get(name).is_none()) {
-        return Err(ServeError::BuiltinDialects(name.clone(), shelf.names().collect::<Vec<_>>().join(", ")));
-    }
-    let shelf = Arc::new(Shelf::new(shelf));
+    let shelf = Arc::new(Shelf::new(live::dialects(&config)?));
     let (address, trust) = (listener.local_addr()?, settings::trust(config.deliver.roots).map_err(ServeError::Roots)?);
     let guard = Arc::new(settings::guard(&config, address));
     let smtp = settings::smtp(&config).map_err(ServeError::Smtp)?;
@@ -192,13 +186,13 @@ pub async fn run_by(
     let dialect = config.deliver.default_dialect.as_deref();
     let first_key = api::first_admin_key(&store, &mut dice, configured, (dialect, DEFAULT_DIALECT)).await;
     let first_key = first_key.map_err(ServeError::FirstKey)?;
-    if let Some(wanted) = wanted {
+    if let Some(wanted) = config.deliver.wanted_dialects() {
         let mut mounted = store.registry().dialects_in_use();
         mounted.extend(wanted.iter().cloned().chain([DEFAULT_DIALECT.to_string()]));
         shelf.mount_only(mounted);
     }
     let outbound = Box::new(deliver.handle());
-    let serving = api::Settings { people, ..settings::of_api(&config, guard, telemetry.clone()) };
+    let serving = api::Settings { people, ..settings::of_api(&config, guard.clone(), telemetry.clone()) };
     let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, serving, outbound);
     let api = web::Data::new(api);
 
@@ -216,9 +210,11 @@ pub async fn run_by(
     };
     greeting::greet(&config, address, (first_key.as_deref(), log_in.as_deref()), &served);
 
+    let (store_now, certificate) = (store.clone(), certificate.as_deref());
+    let live = Live { config, guard, api, shelf: &shelf, deliver: &deliver, store: store_now, certificate };
     tokio::select! {
         () = shutdown => {}
-        () = reload_when_asked(hangups, &config.deliver.dialects, &shelf, &deliver, &store, certificate.as_deref()) => {}
+        () = live.reload_when_asked(hangups) => {}
     }
     tracing::info!("stopping");
     let watch = Stopwatch::start();
@@ -334,34 +330,6 @@ impl api::Outbound for deliver::Handle {
     fn show_metrics(&self, page: &mut telemetry::Page) {
         Self::show_metrics(self, page);
     }
-}
-
-/// Reads the master keys, the dialect files and the certificate again at each SIGHUP. A broken file keeps what there was,
-/// and the log says what is wrong.
-async fn reload_when_asked(
-    mut hangups: Signal,
-    dir: &Path,
-    shelf: &Shelf,
-    deliver: &deliver::Deliver,
-    store: &store::Store,
-    certificate: Option<&api::Certificate>,
-) {
-    while hangups.recv().await.is_some() {
-        match store.reload_master_keys(Actor::default()).await {
-            Ok(keys) => tracing::info!(current = %keys.current(), "master keys were read again"),
-            Err(error) => tracing::error!(%error, "the master keys stay as they were"),
-        }
-        let errors = shelf.reload(dir);
-        for error in &errors {
-            tracing::error!(%error, "a dialect file is broken; its dialect stays as it was");
-        }
-        deliver.dialects_changed();
-        if let Some(certificate) = certificate {
-            certificate.look_again();
-        }
-        tracing::warn!(dialects = shelf.now().names().count(), broken = errors.len(), "dialects were read again");
-    }
-    std::future::pending().await
 }
 
 /// Listens for SIGTERM and SIGINT from now on; what it returns is done when one has come.

@@ -27,7 +27,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // What the front page has set apart.
     ("log", &["config"]),
     ("settings", &["api", "config", "deliver", "domain", "store", "telemetry"]),
-    ("greeting", &["config", "domain", "settings", "store"]),
+    ("greeting", &["config", "domain", "log", "settings", "store"]),
+    ("live", &["api", "config", "deliver", "dialect", "domain", "log", "settings", "store"]),
     ("client", &["clock"]),
     // `cli` starts the server through the front page: `crate::run` and what it takes.
     ("cli", &["domain", "clock", "dialect", "docs", "exchange", "trial", "client", "config", "run"]),

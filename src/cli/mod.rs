@@ -2,6 +2,7 @@
 //! know the server only through its API, so they work against any server that can be reached.
 
 mod bench;
+mod config;
 mod contract;
 mod dialect;
 mod dialect_diff;
@@ -24,7 +25,7 @@ use clap::{Args, Parser, Subcommand};
 use zeroize::Zeroizing;
 
 use crate::clock::Dice;
-use crate::config::{self, Config, ConfigError};
+use crate::config::{Config, ConfigError, load};
 use crate::domain::secret::Secret;
 use error::CliError;
 use server::ServerArgs;
@@ -53,6 +54,7 @@ pub fn run<E: std::fmt::Display>(
         Command::Guard(args) => {
             configured().and_then(|config| actix_rt::System::new().block_on(guard::run(args, &config)))
         }
+        Command::Config(args) => config::run(args, configured),
         Command::Store(args) => configured().and_then(|config| store::run(args, &config)),
         Command::Bench(args) => actix_rt::System::new().block_on(bench::run(args, server)),
         Command::Openapi(args) => openapi::run(&args, document()),
@@ -74,7 +76,7 @@ pub fn run<E: std::fmt::Display>(
 }
 
 fn configuration(path: Option<PathBuf>, dev: bool) -> Result<Config, ConfigError> {
-    let mut config = config::load(path.as_deref())?;
+    let mut config = load(path.as_deref())?;
     if dev {
         config.for_development();
     }
@@ -108,6 +110,7 @@ struct ServeArgs {
 impl ServeArgs {
     /// The configuration with what is said here.
     fn over(self, mut config: Config) -> Config {
+        config.is_dialect_said = self.dialect.is_some();
         config.deliver.default_dialect = self.dialect.or(config.deliver.default_dialect);
         config
     }
@@ -127,6 +130,8 @@ enum Command {
     Dialect(dialect::DialectArgs),
     /// Say which addresses deliveries may go to, and why
     Guard(guard::GuardArgs),
+    /// Check, show, explain and begin a configuration
+    Config(config::ConfigArgs),
     /// Mend a data directory while no server has it
     Store(store::StoreArgs),
     /// Measure a server: producers and a receiver in one process

@@ -107,6 +107,7 @@ pub use inner::Commits;
 pub use journal::JournalRow;
 pub use key_mark::KeyMark;
 pub use leaving::{Leaving, STEP_KEYS_MAX};
+pub use master_keys::vet_master_keys;
 pub use message::{Accepted, IDEMPOTENCY_MS, Idempotency, Listener, NewEvent, Notice, Settled, Settlement};
 pub use opening::open;
 pub use own_types::KnownType;
