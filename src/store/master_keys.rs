@@ -24,8 +24,13 @@ pub(super) fn read(settings: &Settings) -> Result<MasterKeys, String> {
     let text = match source {
         // Nothing of it outlives the process.
         MasterKeySource::Own if settings.memory.is_some() => Zeroizing::new(BASE64_STANDARD.encode([0; 32])),
-        MasterKeySource::Own => own(&settings.path).map_err(|error| error.to_string())?,
-        MasterKeySource::File(path) => private(path).map_err(|error| error.to_string())?,
+        MasterKeySource::Own => own(&settings.path).map_err(|error| {
+            let path = settings.path.display();
+            format!("{path}: {error}; let the user that runs hookwheel own it and write there, or set another HOOKWHEEL__STORE__PATH")
+        })?,
+        MasterKeySource::File(path) => private(path).map_err(|error| {
+            format!("{error}; let the user that runs hookwheel read it, or set another HOOKWHEEL__STORE__MASTER_KEY_FILE")
+        })?,
         MasterKeySource::Text(text) => Zeroizing::new(text.reveal().to_string()),
     };
     let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
