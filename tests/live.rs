@@ -10,7 +10,7 @@ use hookwheel::clock::Stopwatch;
 use hookwheel::config::documented;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::{Client, DEADLINE, Server, raw};
+use support::{Answer, Client, DEADLINE, Receiver, Server, raw};
 
 /// What the file says all the while.
 const BASE: &[(&str, &str)] = &[("log.level", "'info'"), ("traces.endpoint", "'http://127.0.0.1:9'")];
@@ -118,9 +118,11 @@ const LIVE: &[(&str, &str, Bounds)] = &[
     ("retention.bytes_max", "1", |on| {
         let id = on.publish().0;
         let bounds = on.client.get("/api/v1/settings").data(200);
-        let is_bounded = bounds.as_array().expect("a list").iter().any(|knob| {
-            knob["name"] == "retention.bytes_max" && knob["value"] == 1
-        });
+        let is_bounded = bounds
+            .as_array()
+            .expect("a list")
+            .iter()
+            .any(|knob| knob["name"] == "retention.bytes_max" && knob["value"] == 1);
         // Only a bound takes it; where there is one, it does.
         let watch = Stopwatch::start();
         while is_bounded && on.client.get(&format!("/api/v1/events/{id}")).status != 404 {
@@ -154,7 +156,8 @@ const ELSEWHERE: &[&str] = &[
 
 #[test]
 fn each_setting_that_is_said_to_be_applied_while_running_is() {
-    let named: BTreeSet<String> = LIVE.iter().map(|(name, ..)| *name).chain(ELSEWHERE.iter().copied()).map(Into::into).collect();
+    let named: BTreeSet<String> =
+        LIVE.iter().map(|(name, ..)| *name).chain(ELSEWHERE.iter().copied()).map(Into::into).collect();
     let said: BTreeSet<String> = documented().into_iter().filter(|key| key.is_live).map(|key| key.name).collect();
     assert_eq!(named, said, "each has a row here");
     let dir = tempfile::tempdir().expect("a folder");
@@ -176,6 +179,41 @@ fn each_setting_that_is_said_to_be_applied_while_running_is() {
         assert!(bounds(&mut on), "{name} = {value} is in force");
     }
     assert!(on.server.terminate().success());
+}
+
+#[test]
+fn a_kept_connection_does_not_outlive_what_allowed_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let open = [("deliver.http_allowed", "true"), ("deliver.allow", "['127.0.0.0/8']")];
+    let mut server = start_by(dir.path(), &open);
+    let receiver = Receiver::start(|_, _| Answer::Status(200));
+    let mut client = server.client();
+    let retry = json!({"delays": [], "jitter_percent": 0});
+    let webhook = json!({"url": receiver.url("/"), "events": ["task.created"], "retry": retry});
+    client.post("/api/v1/webhooks", &webhook).data(201);
+    let publish = |client: &mut Client, id: &str| {
+        client.post("/api/v1/events", &json!({"type": "task.created", "id": id, "data": {}})).data(202);
+        let watch = Stopwatch::start();
+        loop {
+            let state = client.get(&format!("/api/v1/events/{id}")).data(200)["deliveries"][0]["state"].take();
+            if state == "succeeded" || state == "dead" {
+                return state;
+            }
+            assert!(watch.elapsed() < DEADLINE, "{id} is {state}");
+            std::thread::yield_now();
+        }
+    };
+    assert_eq!(publish(&mut client, "e1"), "succeeded");
+    let denied = [open[0], open[1], ("deliver.deny", "['127.0.0.1/32']")];
+    write(dir.path(), &denied);
+    reload(&mut server);
+    assert_eq!(publish(&mut client, "e2"), "dead");
+    write(dir.path(), &open);
+    reload(&mut server);
+    assert_eq!(publish(&mut client, "e3"), "succeeded");
+    receiver.next();
+    receiver.next();
+    assert!(receiver.arrived.try_recv().is_err(), "the second was never sent");
 }
 
 #[test]

@@ -94,11 +94,8 @@ fn with_json_lines_nothing_plain_is_said() {
 #[test]
 fn a_first_key_is_told_whatever_the_log_leaves_out() {
     let dir = folder();
-    let env = [
-        ("HOOKWHEEL__LOG__FORMAT", "json"),
-        ("HOOKWHEEL__LOG__LEVEL", "error"),
-        ("HOOKWHEEL__AUTH__ADMIN_KEY", ""),
-    ];
+    let env =
+        [("HOOKWHEEL__LOG__FORMAT", "json"), ("HOOKWHEEL__LOG__LEVEL", "error"), ("HOOKWHEEL__AUTH__ADMIN_KEY", "")];
     let mut server = Server::run(dir.path(), &["serve", "--dev"], &env);
     let told = server.line("admin key: hw_");
     let told: Value = serde_json::from_str(&told).expect("it is JSON");
@@ -229,7 +226,9 @@ fn a_key_is_explained_and_a_mistyped_one_is_led_to_it() {
     let dir = folder();
     let (code, output) = config(dir.path(), &["explain", "retention.bytes_max"], &[]);
     assert_eq!(code, Some(0), "{output}");
-    for part in ["takes:        a whole number from 0", "unit:         bytes", "HOOKWHEEL__RETENTION__BYTES_MAX", "SIGHUP"] {
+    for part in
+        ["takes:        a whole number from 0", "unit:         bytes", "HOOKWHEEL__RETENTION__BYTES_MAX", "SIGHUP"]
+    {
         assert!(output.contains(part), "no {part} in\n{output}");
     }
     let (_, one) = config(dir.path(), &["explain", "HOOKWHEEL__SERVER__LISTEN", "--json"], &[]);

@@ -18,6 +18,7 @@ mod store;
 mod trial;
 mod verify;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -69,7 +70,8 @@ pub fn run<E: std::fmt::Display>(
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("hookwheel: {error}");
+            // Nobody may be there to read it; the exit code says it too.
+            let _ = writeln!(io::stderr(), "hookwheel: {error}");
             ExitCode::from(error.code())
         }
     }

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -138,6 +139,8 @@ impl OwnListener {
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
     lists: Arc<ArcSwap<Lists>>,
+    /// How often they were changed.
+    changes: Arc<AtomicU64>,
     own: Vec<OwnListener>,
 }
 
@@ -160,6 +163,12 @@ impl Guard {
     pub fn apply(&self, allow: Vec<IpNet>, deny: Vec<IpNet>, ports: Vec<u16>) {
         let plain = |nets: Vec<IpNet>| nets.into_iter().map(unmapped).collect();
         self.lists.store(Arc::new(Lists { allow: plain(allow), deny: plain(deny), ports }));
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often the lists were changed: what was decided before the last time may be decided otherwise now.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// And never this listener, whatever was opened.

@@ -119,7 +119,11 @@ impl Write for Way<'_> {
     /// Takes a whole line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let queue = match self {
-            Self::Now(stderr) => return stderr.write(line),
+            Self::Now(stderr) => {
+                // Nobody could be told that standard error is closed or full, and the server goes on.
+                let _ = stderr.write_all(line);
+                return Ok(line.len());
+            }
             Self::Later(lines) => lines.0.get(),
         };
         let is_taken = queue.is_some_and(|queue| queue.lines.try_send(Line::Text(line.to_vec())).is_ok());
@@ -131,7 +135,8 @@ impl Write for Way<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Now(stderr) => stderr.flush(),
+            // As above.
+            Self::Now(stderr) => Ok(stderr.flush().unwrap_or_default()),
             Self::Later(_) => Ok(()),
         }
     }
