@@ -112,8 +112,10 @@ impl Live<'_> {
         log::apply(&config.log)?;
         let from = &config.deliver;
         self.guard.apply(from.allow.clone(), from.deny.clone(), from.ports.clone());
-        let now = self.api.settings();
-        let (telemetry, people) = (now.telemetry.clone(), now.people.clone());
+        let (telemetry, people) = {
+            let now = self.api.settings();
+            (now.telemetry.clone(), now.people.clone())
+        };
         self.api.apply(api::Settings { people, ..settings::of_api(config, self.guard.clone(), telemetry) });
         let kept = settings::of_store(config);
         self.store.apply(kept.retention, kept.events_per_day).await.map_err(|error| error.to_string())

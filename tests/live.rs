@@ -275,7 +275,6 @@ fn what_waits_for_a_restart_is_named_and_left_alone() {
         ("dashboard.session_days", "3"),
         ("portal.title", "'Ours'"),
         ("oidc.label", "'Come in'"),
-        ("log.format", "'json'"),
         ("metrics.accounts_max", "3"),
         ("traces.sample_ratio", "0.5"),
     ];
