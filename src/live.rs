@@ -118,7 +118,10 @@ impl Live<'_> {
         };
         self.api.apply(api::Settings { people, ..settings::of_api(config, self.guard.clone(), telemetry) });
         let kept = settings::of_store(config);
-        self.store.apply(kept.retention, kept.events_per_day).await.map_err(|error| error.to_string())
+        if let Err(error) = self.store.apply(kept.retention, kept.events_per_day).await {
+            tracing::warn!(%error, "how long things are kept follows once the store can be written");
+        }
+        Ok(())
     }
 
     async fn read_files_again(&self) {

@@ -198,6 +198,9 @@ impl Store {
     }
 
     /// From now on things are kept for so long, and accounts may publish so many new events in a day. Returns once it is so.
+    ///
+    /// # Errors
+    /// The store cannot be written now; it is so with the next group that can.
     pub async fn apply(&self, retention: Retention, events_per_day: Option<u64>) -> Result<(), Refusal> {
         let in_force = InForce { retention, events_per_day };
         if **self.0.in_force.load() == in_force {
