@@ -39,15 +39,7 @@ impl Checked {
             return Err(ServeError::Clock(time::rfc3339(clock.wall())));
         }
         let certificate = settings::certificate(config)?;
-        let shelf = Dialects::load(Some(&config.deliver.dialects)).map_err(ServeError::Dialects)?;
-        let known = || shelf.names().collect::<Vec<_>>().join(", ");
-        if let Some(name) = config.deliver.default_dialect.as_ref().filter(|name| shelf.get(name).is_none()) {
-            return Err(ServeError::DefaultDialect(name.clone(), known()));
-        }
-        let wanted = config.deliver.wanted_dialects().unwrap_or_default();
-        if let Some(name) = wanted.iter().find(|name| shelf.get(name).is_none()) {
-            return Err(ServeError::BuiltinDialects(name.clone(), known()));
-        }
+        let shelf = dialects(config)?;
         Ok(Self {
             certificate,
             shelf: Arc::new(Shelf::new(shelf)),
@@ -56,4 +48,18 @@ impl Checked {
             people: settings::people(config).map_err(ServeError::Pages)?,
         })
     }
+}
+
+/// The dialects of a configuration. An error names all that is wrong with their files, or the one that is missing.
+pub fn dialects(config: &Config) -> Result<Dialects, ServeError> {
+    let dialects = Dialects::load(Some(&config.deliver.dialects)).map_err(ServeError::Dialects)?;
+    let names = || dialects.names().collect::<Vec<_>>().join(", ");
+    if let Some(name) = config.deliver.default_dialect.as_ref().filter(|name| dialects.get(name).is_none()) {
+        return Err(ServeError::DefaultDialect(name.clone(), names()));
+    }
+    let wanted = config.deliver.wanted_dialects().unwrap_or_default();
+    if let Some(name) = wanted.iter().find(|name| dialects.get(name).is_none()) {
+        return Err(ServeError::BuiltinDialects(name.clone(), names()));
+    }
+    Ok(dialects)
 }

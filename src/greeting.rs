@@ -1,60 +1,100 @@
 //! What a start says: on standard output where the server is and how to try it, and in the log what is less strict than
 //! it could be.
 
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use rustix::process::geteuid;
 
 use crate::config::{Config, DeliverConfig, Exposed};
-use crate::domain::guard::is_wide;
+use crate::domain::guard::{Guard, is_wide};
 use crate::settings::master_keys;
-use crate::store;
+use crate::{log, store};
 
 /// Says where the server is and how to try it, on standard output, once it can be used. `log_in`: the path of a link that logs
 /// in. `served`: the contracts whose APIs answer.
 pub fn greet(config: &Config, address: SocketAddr, (first_key, log_in): (Option<&str>, Option<&str>), served: &[&str]) {
+    let say = Greeting { is_json: log::is_json(&config.log) };
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
-    println!("hookwheel {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION"));
-    println!("data directory: {}", config.store.path.display());
+    say.line(format!("hookwheel {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION")));
+    say.line(format!("data directory: {}", config.store.path.display()));
     if let store::MasterKeySource::Own = master_keys(&config.store) {
-        println!("master key: {} (keep a copy elsewhere)", config.store.path.join(store::OWN_MASTER_KEYS).display());
+        say.line(format!(
+            "master key: {} (keep a copy elsewhere)",
+            config.store.path.join(store::OWN_MASTER_KEYS).display()
+        ));
     }
     if let Some(dialect) = &config.deliver.default_dialect {
-        println!("webhooks of the account default speak {dialect} where they do not say");
+        say.line(format!("webhooks of the account default speak {dialect} where they do not say"));
     }
     if config.deliver.wanted_dialects().is_some() {
-        println!("contracts that are served: {} (deliver.builtin_dialects adds others)", served.join(", "));
+        say.line(format!("contracts that are served: {} (deliver.builtin_dialects adds others)", served.join(", ")));
     }
     if config.deliver.http_allowed {
-        println!("http:// endpoints are allowed");
+        say.line("http:// endpoints are allowed".into());
     }
     if !config.deliver.allow.is_empty() {
         let allow: Vec<String> = config.deliver.allow.iter().map(ToString::to_string).collect();
-        println!("endpoints that are not public are allowed in {}", allow.join(", "));
+        say.line(format!("endpoints that are not public are allowed in {}", allow.join(", ")));
     }
     for warning in warnings(&config.deliver) {
-        println!("warning: {warning}");
+        if !say.is_json {
+            say.line(format!("warning: {warning}"));
+        }
         tracing::warn!("{warning}");
     }
     if let Some(proxy) = config.deliver.proxy() {
-        println!("deliveries go through the proxy {proxy}");
+        say.line(format!("deliveries go through the proxy {proxy}"));
     }
     if let Some(host) = &config.smtp.host {
-        println!("notices by mail are handed to {host}");
+        say.line(format!("notices by mail are handed to {host}"));
     }
     match first_key {
-        Some(key) => println!("admin key: {key} (shown this once; keep it)"),
-        None => println!("admin key: the one of the first start, or HOOKWHEEL__AUTH__ADMIN_KEY"),
+        Some(key) => say.always(format!("admin key: {key} (shown this once; keep it)")),
+        None => say.line("admin key: the one of the first start, or HOOKWHEEL__AUTH__ADMIN_KEY".into()),
     }
     match log_in {
-        Some(path) => println!("dashboard: {scheme}://{}{path} (logged in; good once, for 5 minutes)", here(address)),
-        None if config.dashboard.enabled => println!("dashboard: {scheme}://{}/dashboard", here(address)),
+        Some(path) => {
+            say.line(format!("dashboard: {scheme}://{}{path} (logged in; good once, for 5 minutes)", here(address)))
+        }
+        None if config.dashboard.enabled => say.line(format!("dashboard: {scheme}://{}/dashboard", here(address))),
         None => {}
     }
     let key = first_key.unwrap_or("$HOOKWHEEL_KEY");
-    println!("try it:");
-    println!("  curl -sS {scheme}://{address}/api/v1/events -H \"Authorization: Bearer {key}\" \\");
-    println!("    -d '{{\"type\":\"task.created\",\"data\":{{\"id\":1}}}}'");
+    if say.is_json {
+        // Nobody copies a command from there.
+        return;
+    }
+    say.line("try it:".into());
+    say.line(format!("  curl -sS {scheme}://{address}/api/v1/events -H \"Authorization: Bearer {key}\" \\"));
+    say.line("    -d '{\"type\":\"task.created\",\"data\":{\"id\":1}}'".into());
+}
+
+/// Where the greeting goes: to standard output, or where lines are JSON into the log, so that nothing plain is among them.
+struct Greeting {
+    is_json: bool,
+}
+
+impl Greeting {
+    fn line(&self, text: String) {
+        if self.is_json {
+            tracing::info!("{text}");
+        } else {
+            // Nobody may be there to read it: the server goes on.
+            let _ = writeln!(io::stdout(), "{text}");
+        }
+    }
+
+    /// What is never said again, whatever the log leaves out.
+    fn always(&self, text: String) {
+        if self.is_json && !tracing::enabled!(tracing::Level::INFO) {
+            let line = serde_json::json!({"level": "INFO", "target": module_path!(), "message": text});
+            // As above.
+            let _ = writeln!(io::stderr(), "{line}");
+        } else {
+            self.line(text);
+        }
+    }
 }
 
 /// Where a browser on this machine finds a server that listens there.
@@ -87,7 +127,52 @@ pub fn warn_of(config: &Config) {
     for (knob, meaning) in config.loosened() {
         tracing::warn!(knob, "a setting is looser than its default: {meaning}");
     }
-    for Exposed { path, holds, mode } in config.exposed() {
-        tracing::warn!(path = %path.display(), "others can read {holds}; set its mode to {mode:o}");
+    let (address, is_clear) = (config.server.listen, config.server.tls_certificate.is_none());
+    if is_clear && may_be_public(address) {
+        tracing::warn!(
+            %address,
+            "listens in the clear where others than this machine and its network may come from: keys and payloads can be read on \
+             the way; set server.tls_certificate and server.tls_key, or listen on 127.0.0.1 behind a proxy with TLS"
+        );
+    }
+}
+
+/// Whether strangers may reach it there: on a public address, or on all that this machine has.
+fn may_be_public(address: SocketAddr) -> bool {
+    address.ip().is_unspecified() || Guard::default().decide(address.ip(), address.port(), &[]).may_dial()
+}
+
+/// Takes from others the right to read what holds secrets, where it is ours to take; and says what is left.
+pub fn mend(config: &Config) {
+    for exposed in config.exposed() {
+        let Exposed { path, holds, mode, .. } = &exposed;
+        let path = path.display();
+        match exposed.mend() {
+            Ok(true) => tracing::warn!(%path, "others could read {holds}: its mode is {mode:o} now"),
+            Ok(false) => tracing::warn!(%path, "others can read {holds}; set its mode to {mode:o}"),
+            Err(error) => tracing::warn!(%path, %error, "others can read {holds}; set its mode to {mode:o}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_strangers_may_reach_is_known() {
+        for (address, expected) in [
+            ("127.0.0.1:7080", false),
+            ("[::1]:7080", false),
+            ("10.1.2.3:80", false),
+            ("192.168.0.1:80", false),
+            ("[fd00::1]:80", false),
+            ("0.0.0.0:80", true),
+            ("[::]:80", true),
+            ("8.8.8.8:80", true),
+            ("[2606:4700::1]:443", true),
+        ] {
+            assert_eq!(may_be_public(address.parse().expect("an address")), expected, "{address}");
+        }
     }
 }

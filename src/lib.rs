@@ -19,7 +19,7 @@
 //! `dialect` and `config` know `domain` (and `store` the `clock`); `docs` knows `dialect`, `trial` and `exchange` know both, `api`
 //! and `cli` know `docs`, and `cli` both of the others, and the `client`; `domain` and `clock` know nobody else. `pulse` is known to all whose threads
 //! must live, `telemetry` to `store`, `deliver` and `api`; `handover` to `post`, and that and `supervisor` to this file alone.
-//! Only it and `checked`, `post`, `settings`, `greeting` see the whole [`Config`].
+//! Only it and `checked`, `post`, `settings`, `greeting`, `live` see the whole [`Config`].
 
 pub mod api;
 mod checked;
@@ -36,6 +36,7 @@ pub mod domain;
 pub mod exchange;
 mod greeting;
 mod handover;
+mod live;
 mod log;
 mod post;
 mod preflight;
@@ -57,7 +58,7 @@ use actix_web::web;
 use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use url::Url;
 
@@ -65,8 +66,7 @@ use api::Door;
 use checked::Checked;
 use clock::{Clock, Dice};
 use config::{Config, threads};
-use dialect::{DialectError, Shelf};
-use domain::audit::Actor;
+use dialect::DialectError;
 use domain::delivery::{Delivery, Outcome};
 use domain::explain::Explained;
 use domain::guard::Guard;
@@ -79,6 +79,8 @@ use domain::webhook::Webhook;
 use domain::workload::Workload;
 use futures_util::future::BoxFuture;
 use handover::{Heir, TakeOverError};
+use live::Live;
+pub use live::check;
 use post::Post;
 use pulse::{Stuck, or_end, or_end_task};
 use telemetry::traces::{Exporter, Untaken};
@@ -145,20 +147,21 @@ pub enum ServeError {
 }
 
 /// Serves until SIGTERM or SIGINT, or until another process has taken over: what `hookwheel serve` does.
-pub fn serve(config: Config) -> Result<(), ServeError> {
+pub fn serve(mut config: Config) -> Result<(), ServeError> {
     let given = handover::given();
     let log = log::start(&config.log).map_err(ServeError::Log)?;
     prepare_process();
+    greeting::mend(&config);
     greeting::warn_of(&config);
     // What the environment tells to fail, in a build for tests: in any other there is nothing that could.
     let _faults = fail::has_failpoints().then(fail::FailScenario::setup);
-    let served = actix_rt::System::new().block_on(or_end_task("main", serve_by(&config, given)));
+    let served = actix_rt::System::new().block_on(or_end_task("main", serve_by(&mut config, given)));
     log.end();
     served
 }
 
 /// The same within an actix system. If another process takes over and does not get far, this one goes on.
-async fn serve_by(config: &Config, given: Result<Option<TcpListener>, String>) -> Result<(), ServeError> {
+async fn serve_by(config: &mut Config, given: Result<Option<TcpListener>, String>) -> Result<(), ServeError> {
     let given = given.map_err(ServeError::Given)?;
     let checked = Checked::of(config, &Clock::real())?;
     let mut post = Post::find(config, given)?;
@@ -200,14 +203,14 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
 #[doc(hidden)]
 pub async fn run_by(
     clock: Clock,
-    config: Config,
+    mut config: Config,
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let checked = Checked::of(&config, &clock)?;
     let (ask, asked) = watch::channel(0);
     let mut post = Post::alone(listener);
-    let running = run_at(clock, &config, &checked, &mut post, asked);
+    let running = run_at(clock, &mut config, &checked, &mut post, asked);
     let asking = async {
         shutdown.await;
         ask.send_replace(1);
@@ -223,7 +226,7 @@ pub async fn run_by(
 /// Asked once more, it stops at once.
 async fn run_at(
     clock: Clock,
-    config: &Config,
+    config: &mut Config,
     checked: &Checked,
     post: &mut Post,
     mut asked: watch::Receiver<u32>,
@@ -255,7 +258,7 @@ async fn run_at(
     }
     let outbound = Box::new(deliver.handle());
     let people = checked.people.clone();
-    let serving = api::Settings { people, ..settings::of_api(config, guard, telemetry.clone()) };
+    let serving = api::Settings { people, ..settings::of_api(config, guard.clone(), telemetry.clone()) };
     let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, serving, outbound);
     let api = web::Data::new(api);
 
@@ -280,15 +283,29 @@ async fn run_at(
         greeting::greet(config, address, (first_key.as_deref(), log_in.as_deref()), &served);
     }
 
+    let mut now = config.clone();
+    let (store_now, certificate) = (store.clone(), certificate.as_deref());
+    let (api_now, config_now) = (api.clone(), &mut now);
+    let live = Live {
+        config: config_now,
+        guard,
+        api: api_now,
+        shelf: &shelf,
+        deliver: &deliver,
+        store: store_now,
+        certificate,
+    };
     let handle = deliver.handle();
     let stuck = || store.pulse().stuck().or_else(|| handle.stuck());
     let heir = tokio::select! {
         biased;
         _ = asked.wait_for(|asked| *asked > 0) => None,
         heir = post.heir(config, control.as_ref(), &store) => Some(heir),
-        () = reload_when_asked(hangups, &config.deliver.dialects, &shelf, &deliver, &store, certificate.as_deref()) => None,
+        () = live.reload_when_asked(hangups) => None,
         () = supervisor::keep_awake(stuck) => None,
     };
+    // What was read again stays, if this process goes on after all.
+    *config = now;
     // Whoever looks for a server here finds the next one.
     drop(control);
     tracing::info!("stopping");
@@ -472,36 +489,6 @@ impl api::Outbound for deliver::Handle {
     fn show_metrics(&self, page: &mut telemetry::Page) {
         Self::show_metrics(self, page);
     }
-}
-
-/// Reads the master keys, the dialect files and the certificate again at each SIGHUP. A broken file keeps what there was,
-/// and the log says what is wrong.
-async fn reload_when_asked(
-    mut hangups: Signal,
-    dir: &Path,
-    shelf: &Shelf,
-    deliver: &deliver::Deliver,
-    store: &store::Store,
-    certificate: Option<&api::Certificate>,
-) {
-    while hangups.recv().await.is_some() {
-        supervisor::reloading();
-        match store.reload_master_keys(Actor::default()).await {
-            Ok(keys) => tracing::info!(current = %keys.current(), "master keys were read again"),
-            Err(error) => tracing::error!(%error, "the master keys stay as they were"),
-        }
-        let errors = shelf.reload(dir);
-        for error in &errors {
-            tracing::error!(%error, "a dialect file is broken; its dialect stays as it was");
-        }
-        deliver.dialects_changed();
-        if let Some(certificate) = certificate {
-            certificate.look_again();
-        }
-        tracing::warn!(dialects = shelf.now().names().count(), broken = errors.len(), "dialects were read again");
-        supervisor::ready("serving; what can be read again was");
-    }
-    std::future::pending().await
 }
 
 /// Listens for SIGTERM and SIGINT from now on. Gives how often they have come.

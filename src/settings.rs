@@ -192,8 +192,8 @@ pub fn of_spans(config: &TracesConfig, spans: Vec<u8>) -> Option<Probe> {
 }
 
 fn documented_key(key: Documented) -> api::ConfigurationKey {
-    let Documented { name, meaning, takes, default } = key;
-    api::ConfigurationKey { name, meaning, takes, default }
+    let Documented { name, meaning, takes, default, is_live } = key;
+    api::ConfigurationKey { name, meaning, takes, default, is_live }
 }
 
 fn limits(from: &ServerConfig) -> api::Limits {

@@ -93,7 +93,8 @@ fn start_with(dir: &Path, text: &str) -> Server {
     let dialects = dir.join("contracts");
     std::fs::create_dir(&dialects).expect("made");
     std::fs::write(dialects.join("orbit.toml"), text).expect("written");
-    Server::start(dir, &[("HOOKWHEEL__DELIVER__DIALECTS", dialects.to_str().expect("a plain path"))])
+    let dialects = dialects.to_str().expect("a plain path");
+    Server::start(dir, &[("HOOKWHEEL__DELIVER__DIALECTS", dialects), ("HOOKWHEEL__LOG__LEVEL", "info")])
 }
 
 fn ask(client: &mut Client, method: &str, path: &str, body: &Value) -> Reply {

@@ -27,13 +27,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     // What the front page has set apart.
     ("log", &["config"]),
     ("settings", &["api", "config", "deliver", "domain", "store", "telemetry"]),
-    ("greeting", &["config", "domain", "settings", "store"]),
     ("checked", &["api", "clock", "config", "deliver", "dialect", "domain", "settings"]),
     ("post", &["clock", "config", "handover", "settings", "store"]),
     ("supervisor", &["pulse"]),
     ("handover", &["clock"]),
     ("preflight", &["checked", "clock", "config", "settings", "store"]),
     ("doctor", &["checked", "clock", "config", "domain", "preflight", "settings", "store"]),
+    ("greeting", &["config", "domain", "log", "settings", "store"]),
+    ("live", &["api", "checked", "config", "deliver", "dialect", "domain", "log", "settings", "store", "supervisor"]),
     ("client", &["clock"]),
     // `cli` starts the server through the front page: `crate::run` and what it takes.
     (

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use actix_web::error::BlockingError;
 use actix_web::web;
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use serde::Serialize;
 use serde_json::Value;
@@ -192,7 +193,7 @@ pub struct Api {
     /// When it was made: with the server.
     pub(crate) started_at: UnixMs,
     pub(crate) dice: Mutex<Dice>,
-    pub(crate) settings: Settings,
+    settings: ArcSwap<Settings>,
     pub(crate) outbound: Box<dyn Outbound>,
     pub(crate) calls: KeyLimits,
     pub(crate) events: KeyLimits,
@@ -252,11 +253,23 @@ impl Api {
             polls: ByteBudget::new(POLLS_MAX * POLL_BYTES),
             streams: ByteBudget::new(STREAMS_MAX * STREAM_BYTES),
             streams_dropped: AtomicU64::new(0),
-            settings,
+            settings: ArcSwap::from_pointee(settings),
             outbound,
             served: Served::default(),
             described: OnceLock::new(),
         }
+    }
+
+    /// The settings in force now, for a moment: do not hold them across an await.
+    pub fn settings(&self) -> arc_swap::Guard<Arc<Settings>> {
+        self.settings.load()
+    }
+
+    /// These are in force from now on: for calls that come, not for what the listener and the identity provider were made with.
+    pub fn apply(&self, settings: Settings) {
+        self.calls.apply(settings.limits.calls_per_minute);
+        self.events.apply(settings.limits.events_per_second);
+        self.settings.store(Arc::new(settings));
     }
 
     /// Who is connected.

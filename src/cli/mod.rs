@@ -3,6 +3,7 @@
 
 mod bench;
 mod completions;
+mod config;
 mod contract;
 mod dialect;
 mod dialect_diff;
@@ -37,6 +38,7 @@ mod verify;
 mod version;
 mod wanted;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -44,7 +46,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use zeroize::Zeroizing;
 
 use crate::clock::Dice;
-use crate::config::{self, Config, ConfigError};
+use crate::config::{Config, ConfigError, load};
 use crate::domain::secret::Secret;
 use error::CliError;
 use server::{ServerArgs, ServerFlags};
@@ -94,6 +96,7 @@ pub fn run<E: std::fmt::Display>(
             version::run(&args);
             Ok(())
         }
+        Command::Config(args) => config::run(args, configured),
         Command::Store(args) => configured().and_then(|config| store::run(args, &config)),
         Command::Bench(args) => with_server(server(), async |server| bench::run(args, &server).await),
         Command::Openapi(args) => openapi::run(&args, document()),
@@ -120,7 +123,8 @@ pub fn run<E: std::fmt::Display>(
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_nobody_reading() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("hookwheel: {error}");
+            // Nobody may be there to read it; the exit code says it too.
+            let _ = writeln!(io::stderr(), "hookwheel: {error}");
             ExitCode::from(error.code())
         }
     }
@@ -136,7 +140,7 @@ fn with_server(
 }
 
 fn configuration(path: Option<PathBuf>, dev: bool) -> Result<Config, ConfigError> {
-    let mut config = config::load(path.as_deref())?;
+    let mut config = load(path.as_deref())?;
     if dev {
         config.for_development();
     }
@@ -177,6 +181,7 @@ struct ServeArgs {
 impl ServeArgs {
     /// The configuration with what is said here.
     fn over(self, mut config: Config) -> Config {
+        config.is_dialect_said = self.dialect.is_some();
         config.deliver.default_dialect = self.dialect.or(config.deliver.default_dialect);
         config.takes_over = self.take_over;
         config
@@ -206,6 +211,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Say what this build is: version, commit, features, format of the store
     Version(version::VersionArgs),
+    /// Check, show, explain and begin a configuration
+    Config(config::ConfigArgs),
     /// Mend a data directory while no server has it
     Store(store::StoreArgs),
     /// Measure a server: producers and a receiver in one process

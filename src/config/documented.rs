@@ -2,6 +2,7 @@
 //! `config.toml`, and every key has some.
 
 use super::knobs::KNOBS;
+use super::named::is_live;
 
 /// The shipped file.
 const FILE: &str = include_str!("../../config.toml");
@@ -17,6 +18,8 @@ pub struct Documented {
     pub takes: String,
     /// What it is where nobody sets it, as the file has it; none where it is not set.
     pub default: Option<String>,
+    /// Whether a running server takes a new value at SIGHUP; else it needs a restart.
+    pub is_live: bool,
 }
 
 /// All keys, in the order of the file.
@@ -30,7 +33,8 @@ pub fn documented() -> Vec<Documented> {
             let takes =
                 KNOBS.iter().find(|(name, _)| *name == key).map_or_else(String::new, |(_, takes)| takes.to_string());
             let default = is_set.then(|| value.to_owned());
-            found.push(Documented { name: key, meaning: said.words.join(" "), takes, default });
+            let is_live = is_live(&key);
+            found.push(Documented { name: key, meaning: said.words.join(" "), takes, default, is_live });
         } else if let Some(words) = line.strip_prefix('#') {
             if said.is_over {
                 said = Said::default();
@@ -39,6 +43,17 @@ pub fn documented() -> Vec<Documented> {
         }
     }
     found
+}
+
+/// The shipped file with every key behind a `#`: who begins with it sets what he wants, and all else follows the defaults.
+pub fn commented() -> String {
+    let (mut text, mut section) = (String::new(), "");
+    for line in FILE.lines() {
+        section = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(section);
+        let is_set = assigned(section, line).is_some_and(|(_, _, is_set)| is_set);
+        text += &format!("{}{line}\n", if is_set { "# " } else { "" });
+    }
+    text
 }
 
 /// A comment, and whether keys have come that it is about.
@@ -59,6 +74,15 @@ fn assigned<'f>(section: &str, line: &'f str) -> Option<(String, &'f str, bool)>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_begins_with_a_commented_file_has_all_defaults() {
+        let text = commented();
+        assert_eq!(text.lines().count(), FILE.lines().count());
+        assert!(text.contains("\n# workers = 0\n") && text.contains("\n[server]\n"), "{text}");
+        assert_eq!(text.parse::<toml::Table>().expect("it is TOML").values().filter(|one| one.is_table()).count(), 13);
+        assert!(text.lines().all(|line| line.is_empty() || line.starts_with(['#', '['])), "{text}");
+    }
 
     #[test]
     fn every_key_has_words_and_a_kind() {

@@ -1,8 +1,12 @@
 //! Which files of a configuration other users of the machine can read. What stays true: only what holds a secret or what
-//! was accepted is looked at, and nothing is changed.
+//! was accepted is looked at, and only what is this process's own is mended.
 
-use std::os::unix::fs::PermissionsExt;
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
 
 use super::Config;
 
@@ -15,16 +19,36 @@ pub struct Exposed {
     pub holds: &'static str,
     /// The mode that it should have.
     pub mode: u32,
+    /// Whether others than this server may have been given it on purpose, as a certificate's key is by its group.
+    pub is_shared: bool,
+}
+
+impl Exposed {
+    /// Sets its mode, if it belongs to this process's user and nobody is meant to share it; says whether.
+    ///
+    /// # Errors
+    /// The system does not let us.
+    pub fn mend(&self) -> io::Result<bool> {
+        let is_ours = std::fs::metadata(&self.path)?.uid() == geteuid().as_raw();
+        if is_ours && !self.is_shared {
+            std::fs::set_permissions(&self.path, Permissions::from_mode(self.mode))?;
+        }
+        Ok(is_ours && !self.is_shared)
+    }
 }
 
 impl Config {
     /// What holds secrets and can be read by others than its owner. The store looks at the master keys itself.
     pub fn exposed(&self) -> Vec<Exposed> {
-        let file = |path: &Option<PathBuf>, holds| path.clone().map(|path| Exposed { path, holds, mode: 0o600 });
-        let data = Exposed { path: self.store.path.clone(), holds: "the data directory", mode: 0o700 };
+        let named = |path: &Option<PathBuf>, holds, is_shared| {
+            path.clone().map(|path| Exposed { path, holds, mode: 0o600, is_shared })
+        };
+        let file = |path: &Option<PathBuf>, holds| named(path, holds, false);
+        let path = self.store.path.clone();
+        let data = Exposed { path, holds: "the data directory", mode: 0o700, is_shared: false };
         let all = [
             file(&self.secrets_in, "a configuration with secrets"),
-            file(&self.server.tls_key, "the key of the certificate"),
+            named(&self.server.tls_key, "the key of the certificate", true),
             file(&self.smtp.password_file, "the password of the mail server"),
             file(&self.oidc.client_secret_file, "the secret for the identity provider"),
             Some(data),
@@ -41,6 +65,21 @@ fn is_open(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_ours_is_mended_but_what_may_be_shared_on_purpose() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("file");
+        std::fs::write(&path, "").expect("a file");
+        let mode = || std::fs::metadata(&path).expect("it is there").mode() & 0o777;
+        for (is_shared, left) in [(true, 0o644), (false, 0o600)] {
+            std::fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("it is ours");
+            let exposed = Exposed { path: path.clone(), holds: "it", mode: 0o600, is_shared };
+            assert_eq!((exposed.mend().expect("it is there"), mode()), (!is_shared, left));
+        }
+        let gone = Exposed { path: dir.path().join("gone"), holds: "it", mode: 0o600, is_shared: false };
+        gone.mend().expect_err("it is not there");
+    }
 
     #[test]
     fn what_others_can_read_is_named_with_its_remedy() {

@@ -11,6 +11,7 @@ use lettre::message::Mailbox;
 use serde::{Deserialize, Deserializer, Serializer};
 use url::Url;
 
+use super::filter;
 use crate::domain::account::{EVENTS_PER_DAY_MAX, EVENTS_PER_SECOND_MAX};
 use crate::domain::colour::Colour;
 use crate::domain::endpoint::EndpointUrl;
@@ -161,6 +162,16 @@ pub const KNOBS: &[(&str, Takes)] = &[
 ];
 
 impl Takes {
+    /// What was meant by a value that is not taken, behind it in brackets; often nobody knows.
+    pub fn hint(self, value: &ValueKind) -> String {
+        match (self, value) {
+            (Self::LogLevel, ValueKind::String(text)) => {
+                filter::mistake(text).map_or(String::new(), |why| format!(" ({why})"))
+            }
+            _ => String::new(),
+        }
+    }
+
     /// Whether what it takes is never shown.
     pub fn is_secret(self) -> bool {
         matches!(self, Self::Key | Self::MasterKey | Self::Proxy | Self::Password | Self::SentHeaders)
@@ -210,9 +221,7 @@ impl Takes {
             Self::Ratio => real(value).is_some_and(|ratio| (0.0..=1.0).contains(&ratio)),
             Self::SentHeaders => text.is_some_and(|text| sent_headers(text).is_some()),
             Self::TraceUrl => text.is_some_and(is_trace_url),
-            Self::LogLevel => {
-                text.is_some_and(|text| !text.is_empty() && tracing_subscriber::EnvFilter::try_new(text).is_ok())
-            }
+            Self::LogLevel => text.is_some_and(|text| filter::mistake(text).is_none()),
         }
     }
 }

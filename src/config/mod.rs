@@ -4,20 +4,27 @@
 
 mod documented;
 mod exposed;
+mod filter;
 mod knobs;
+mod mistake;
+mod named;
 mod pages;
 mod reading;
 mod sections;
 #[cfg(test)]
 mod tests;
+mod together;
+mod written;
 
 use std::path::Path;
 
-pub use documented::{Documented, documented};
+pub use documented::{Documented, commented, documented};
 pub use exposed::Exposed;
+pub use filter::LEVELS;
+pub use mistake::ConfigError;
+pub use named::{ENVIRONMENT_PREFIX, is_live, nearest, variable};
 pub use pages::{OidcConfig, PortalConfig};
 use reading::from_sources;
-pub use reading::{ConfigError, ENVIRONMENT_PREFIX};
 pub use sections::{
     Access, AuthConfig, Config, DashboardConfig, DeliverConfig, LimitsConfig, LogConfig, LogFormat, MetricsConfig,
     RetentionConfig, Roots, ServerConfig, SmtpConfig, SmtpTls, StoreConfig, TracesConfig,
@@ -36,7 +43,8 @@ pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
         Some(path) => {
             let text = std::fs::read_to_string(path)
                 .map_err(|source| ConfigError::Unreadable { path: path.display().to_string(), source })?;
-            from_sources(Some((path, &text)), None)
+            let config = from_sources(Some((path, &text)), None)?;
+            Ok(Config { read_from: Some(path.to_path_buf()), ..config })
         }
         None => from_sources(None, None),
     }

@@ -1,217 +1,162 @@
-//! Reads the sources: the file, then the environment over it. What stays true: a mistake names where it is, the key as it
-//! is spelt there, and what would be right.
+//! Reads the sources: the file, then the environment over it. What stays true: all mistakes are told at once, and each names
+//! where it is, the key as it is spelt there, and what would be right.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
-use thiserror::Error;
 
 use super::knobs::{KNOBS, Takes};
-use super::{Config, SmtpTls};
+use super::named::{ENVIRONMENT_PREFIX, nearest, variable};
+use super::together::contradictions;
+use super::written::lines_of;
+use super::{Config, ConfigError};
 
-/// What every variable of the environment that sets a knob begins with.
-pub const ENVIRONMENT_PREFIX: &str = "HOOKWHEEL__";
-
-/// Why a configuration was refused. The texts are for the person who wrote it.
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    /// The file is not there or may not be read.
-    #[error("cannot read the configuration file {path}: {source}")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The file is no TOML. What stands in that line is not shown: it may be a secret.
-    #[error("{path}:{line}: is not TOML: {message}")]
-    Malformed {
-        /// The file.
-        path: String,
-        /// The line, from 1.
-        line: usize,
-        /// What the reader says of it.
-        message: String,
-    },
-    /// A source could not be read at all.
-    #[error("cannot read the configuration: {0}")]
-    Unread(#[from] config::ConfigError),
-    /// A key that no knob has.
-    #[error("{origin}: unknown key `{key}`; did you mean `{nearest}`?")]
-    UnknownKey {
-        /// The file, or "the environment".
-        origin: String,
-        /// The key as it is written there.
-        key: String,
-        /// The nearest known one, written the same way.
-        nearest: String,
-    },
-    /// A value that the knob does not take.
-    #[error("{origin}: `{key}` must be {takes}, but is {found}")]
-    Unfit {
-        /// The file, or "the environment".
-        origin: String,
-        /// The key as it is written there.
-        key: String,
-        /// What the knob takes.
-        takes: String,
-        /// What was found.
-        found: String,
-    },
-    /// Two values that do not go together.
-    #[error("{0}")]
-    Contradiction(&'static str),
-}
+/// A variable of the environment that begins so is ours, or nearly.
+const NEAR_PREFIX: &str = "HOOKWHEEL_";
+/// A variable that differs from one of ours by so many letters, underscores aside, was meant to be that.
+const NEAR: usize = 2;
 
 pub fn from_sources(file: Option<(&Path, &str)>, env: Option<Map<String, String>>) -> Result<Config, ConfigError> {
+    let env = env.unwrap_or_else(environment);
+    let mut mistakes = misnamed(&env);
     let file_source = File::from_str(file.map_or("", |(_, text)| text), FileFormat::Toml);
     // An empty variable is an unset one, as compose files write it.
     let env_source = Environment::with_prefix("HOOKWHEEL").prefix_separator("__").separator("__").ignore_empty(true);
-    let env_source = env_source.source(env);
+    let env_source = env_source.source(Some(env));
+    let mut set_in = BTreeMap::new();
     let mut has_secret = false;
     if let Some((path, text)) = file {
-        text.parse::<toml::Table>().map_err(|error| malformed(path, text, &error))?;
-        let leaves = check(&Origin::File(path), file_source.collect()?)?;
-        has_secret = leaves.iter().any(|(key, _)| KNOBS.iter().any(|(knob, takes)| knob == key && takes.is_secret()));
+        match lines_of(path, text) {
+            Ok(lines) => {
+                let leaves = check(&Origin::File(path, &lines), file_source.collect()?, &mut mistakes, &mut set_in);
+                let is_secret = |key: &str| KNOBS.iter().any(|(knob, takes)| *knob == key && takes.is_secret());
+                has_secret = leaves.iter().any(|(key, _)| is_secret(key));
+            }
+            Err(malformed) => mistakes.push(malformed),
+        }
     }
-    check(&Origin::Environment, env_source.collect()?)?;
+    check(&Origin::Environment, env_source.collect()?, &mut mistakes, &mut set_in);
+    ConfigError::of(mistakes)?;
     let merged = config::Config::builder().add_source(file_source).add_source(env_source).build()?;
     let mut config: Config = merged.try_deserialize()?;
-    check_together(&config)?;
+    ConfigError::of(contradictions(&config).into_iter().map(ConfigError::Contradiction).collect())?;
     config.secrets_in = file.map(|(path, _)| path.to_path_buf()).filter(|_| has_secret);
+    config.set_in = set_in;
     if let Some(folder) = file.and_then(|(path, _)| path.parent()) {
-        config.deliver.dialects = folder.join(&config.deliver.dialects);
-        config.store.master_key_file = config.store.master_key_file.map(|path| folder.join(path));
-        let beside = [
-            &mut config.server.tls_certificate,
-            &mut config.server.tls_key,
-            &mut config.smtp.ca_file,
-            &mut config.smtp.password_file,
-            &mut config.portal.logo,
-            &mut config.oidc.client_secret_file,
-        ];
-        for path in beside.into_iter().flatten() {
-            *path = folder.join(&*path);
-        }
+        put_beside(&mut config, folder);
     }
     Ok(config)
 }
 
-fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
-    let offset = error.span().map_or(0, |span| span.start).min(text.len());
-    let line = 1 + text.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count();
-    ConfigError::Malformed { path: path.display().to_string(), line, message: error.message().into() }
+/// Relative paths of a file count from where it lies.
+fn put_beside(config: &mut Config, folder: &Path) {
+    config.deliver.dialects = folder.join(&config.deliver.dialects);
+    let beside = [
+        &mut config.store.master_key_file,
+        &mut config.server.tls_certificate,
+        &mut config.server.tls_key,
+        &mut config.smtp.ca_file,
+        &mut config.smtp.password_file,
+        &mut config.portal.logo,
+        &mut config.oidc.client_secret_file,
+    ];
+    for path in beside.into_iter().flatten() {
+        *path = folder.join(&*path);
+    }
 }
 
-fn check_together(config: &Config) -> Result<(), ConfigError> {
-    if config.store.queue_bytes_max < config.server.body_bytes_max {
-        return Err(ConfigError::Contradiction(
-            "`store.queue_bytes_max` is below `server.body_bytes_max`: the largest body would never be accepted; raise the \
-             one or lower the other",
-        ));
-    }
-    if config.server.tls_certificate.is_some() != config.server.tls_key.is_some() {
-        return Err(ConfigError::Contradiction(
-            "`server.tls_certificate` and `server.tls_key` go together: set both to serve TLS, or none",
-        ));
-    }
-    check_provider(config)?;
-    let smtp = &config.smtp;
-    if smtp.host.is_some() && smtp.from.is_none() {
-        return Err(ConfigError::Contradiction("`smtp.host` needs `smtp.from`: mail has to come from somebody"));
-    }
-    if smtp.password.is_some() && smtp.password_file.is_some() {
-        return Err(ConfigError::Contradiction("`smtp.password` and `smtp.password_file` are two passwords: set one"));
-    }
-    if smtp.username.is_some() != (smtp.password.is_some() || smtp.password_file.is_some()) {
-        return Err(ConfigError::Contradiction(
-            "`smtp.username` and `smtp.password` (or `smtp.password_file`) go together: set both to log in, or none",
-        ));
-    }
-    let is_here = |host: &str| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    if smtp.tls == SmtpTls::None && smtp.username.is_some() && !smtp.host.as_deref().is_some_and(is_here) {
-        return Err(ConfigError::Contradiction(
-            "`smtp.tls` is \"none\" and there is a password: it would travel in the clear; encrypt, or do not log in",
-        ));
-    }
-    Ok(())
+/// The process's own; what is no text is nothing of ours.
+fn environment() -> Map<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
-fn check_provider(config: &Config) -> Result<(), ConfigError> {
-    let oidc = &config.oidc;
-    if oidc.issuer.is_some() != oidc.client_id.is_some() {
-        return Err(ConfigError::Contradiction(
-            "`oidc.issuer` and `oidc.client_id` go together: set both to let people log in by a provider, or none",
-        ));
-    }
-    if oidc.issuer.is_some() && oidc.allowed.is_empty() {
-        return Err(ConfigError::Contradiction(
-            "`oidc.issuer` needs `oidc.allowed`: without a rule nobody is let in; name addresses, hosts or groups",
-        ));
-    }
-    if oidc.client_secret.is_some() && oidc.client_secret_file.is_some() {
-        return Err(ConfigError::Contradiction(
-            "`oidc.client_secret` and `oidc.client_secret_file` are two secrets: set one",
-        ));
-    }
-    Ok(())
+/// Variables that are nearly ours, and would be ignored.
+fn misnamed(env: &Map<String, String>) -> Vec<ConfigError> {
+    let squashed = |name: &str| name.to_uppercase().replace(['_', '.'], "");
+    let meant = |name: &str| {
+        let upper = name.to_uppercase();
+        let rest = squashed(upper.strip_prefix(NEAR_PREFIX).filter(|_| !upper.starts_with(ENVIRONMENT_PREFIX))?);
+        let distance = |knob: &str| strsim::damerau_levenshtein(&squashed(knob), &rest);
+        KNOBS.iter().map(|(knob, _)| *knob).min_by_key(|knob| distance(knob)).filter(|knob| distance(knob) <= NEAR)
+    };
+    let mut names: Vec<&String> = env.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect();
+    names.sort_unstable();
+    let wrong = |name: &String| {
+        let (origin, nearest) = ("the environment".into(), variable(meant(name)?));
+        Some(ConfigError::UnknownKey { origin, key: name.clone(), nearest })
+    };
+    names.into_iter().filter_map(wrong).collect()
 }
 
 /// Where a key was written, and so how it is spelt.
 enum Origin<'a> {
-    File(&'a Path),
+    /// With the line of each key.
+    File(&'a Path, &'a BTreeMap<String, usize>),
     Environment,
 }
 
 impl Origin<'_> {
     fn spell(&self, key: &str) -> String {
         match self {
-            Self::File(_) => key.to_owned(),
-            Self::Environment => format!("{ENVIRONMENT_PREFIX}{}", key.replace('.', "__").to_uppercase()),
+            Self::File(..) => key.to_owned(),
+            Self::Environment => variable(key),
         }
     }
-}
 
-impl fmt::Display for Origin<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Where the key is.
+    fn of(&self, key: &str) -> String {
         match self {
-            Self::File(path) => write!(f, "{}", path.display()),
-            Self::Environment => f.write_str("the environment"),
+            Self::File(path, lines) => match lines.get(key) {
+                Some(line) => format!("{}:{line}", path.display()),
+                None => path.display().to_string(),
+            },
+            Self::Environment => "the environment".into(),
         }
     }
 }
 
-/// Refuses what no knob takes; gives back what is set.
-fn check(origin: &Origin<'_>, source: Map<String, Value>) -> Result<Vec<(String, ValueKind)>, ConfigError> {
+/// Enters what no knob takes as a mistake, and where knobs were set; gives back what is set.
+fn check(
+    origin: &Origin<'_>,
+    source: Map<String, Value>,
+    mistakes: &mut Vec<ConfigError>,
+    set_in: &mut BTreeMap<String, String>,
+) -> Vec<(String, ValueKind)> {
     let mut leaves = Vec::new();
     flatten("", source, &mut leaves);
     leaves.sort_by(|a, b| a.0.cmp(&b.0));
     let knobs: HashMap<&str, Takes> = KNOBS.iter().copied().collect();
     for (key, value) in &leaves {
-        let is_section = KNOBS.iter().any(|(knob, _)| knob.split_once('.').is_some_and(|(section, _)| section == key));
         let knob = knobs.get(key.as_str()).copied();
-        let takes = match knob {
-            Some(takes) if !takes.accept(value) => takes.to_string(),
-            Some(_) => continue,
-            None if !is_section => return Err(unknown(origin, key)),
-            None if matches!(value, ValueKind::Table(_)) => continue,
-            None => format!("a section: write its keys under [{key}]"),
-        };
-        return Err(ConfigError::Unfit {
-            origin: origin.to_string(),
-            key: origin.spell(key),
-            takes,
-            found: match knob {
-                Some(takes) if takes.is_secret() => "another text".into(),
-                Some(_) => found(value),
-                None => kind(value).into(),
-            },
-        });
+        mistakes.extend(mistake(origin, key, value, knob));
+        if knob.is_some() {
+            let place = match origin {
+                Origin::File(..) => origin.of(key),
+                Origin::Environment => origin.spell(key),
+            };
+            set_in.insert(key.clone(), place);
+        }
     }
-    Ok(leaves)
+    leaves
+}
+
+fn mistake(origin: &Origin<'_>, key: &str, value: &ValueKind, knob: Option<Takes>) -> Option<ConfigError> {
+    let is_section = KNOBS.iter().any(|(knob, _)| knob.split_once('.').is_some_and(|(section, _)| section == key));
+    let (takes, found) = match knob {
+        Some(takes) if takes.accept(value) => return None,
+        Some(takes) if takes.is_secret() => (takes.to_string(), "another text".into()),
+        Some(takes) => (takes.to_string(), found(value) + &takes.hint(value)),
+        None if !is_section => {
+            let (origin_of, nearest) = (origin.of(key), origin.spell(nearest(key)));
+            return Some(ConfigError::UnknownKey { origin: origin_of, key: origin.spell(key), nearest });
+        }
+        None if matches!(value, ValueKind::Table(_)) => return None,
+        None => (format!("a section: write its keys under [{key}]"), kind(value).into()),
+    };
+    Some(ConfigError::Unfit { origin: origin.of(key), key: origin.spell(key), takes, found })
 }
 
 /// Turns tables into dotted keys; an empty table stays, so that a mistyped empty section is seen.
@@ -223,17 +168,6 @@ fn flatten(prefix: &str, table: Map<String, Value>, leaves: &mut Vec<(String, Va
             kind => leaves.push((key, kind)),
         }
     }
-}
-
-fn unknown(origin: &Origin<'_>, key: &str) -> ConfigError {
-    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-    // A right name under the wrong section is nearer than any spelling.
-    let distance = |known: &str| {
-        let whole = strsim::damerau_levenshtein(known, key);
-        if last(known) == last(key) { whole.min(1) } else { whole }
-    };
-    let nearest = KNOBS.iter().map(|(known, _)| *known).min_by_key(|known| distance(known)).unwrap_or_default();
-    ConfigError::UnknownKey { origin: origin.to_string(), key: origin.spell(key), nearest: origin.spell(nearest) }
 }
 
 /// What stands in the place of a section: not itself, since it may be one of its secrets.

@@ -25,6 +25,7 @@ fn refused(file: &str, env: &[(&str, &str)]) -> String {
 fn the_shipped_file_names_every_knob_and_sets_its_default() {
     let mut config = read(SHIPPED, &[]).expect("the shipped file");
     config.deliver.dialects = PathBuf::from("dialects");
+    config.set_in.clear();
     assert_eq!(config, Config::default());
     let mut section = String::new();
     let mut named = Vec::new();
@@ -72,15 +73,15 @@ fn the_environment_is_over_the_file_and_the_file_over_the_defaults() {
 
 #[test]
 fn an_unknown_key_names_where_it_is_and_the_nearest_known_one() {
-    for (file, key, nearest) in [
-        ("[server]\nlisten_on = 'x'", "server.listen_on", "server.listen"),
-        ("[srever]\nworkers = 1", "srever.workers", "server.workers"),
-        ("workers = 1", "workers", "server.workers"),
-        ("[deliver]\ncache_bytes = 1", "deliver.cache_bytes", "store.cache_bytes"),
+    for (file, line, key, nearest) in [
+        ("[server]\nlisten_on = 'x'", 2, "server.listen_on", "server.listen"),
+        ("[srever]\n\n# a comment\nworkers = 1", 4, "srever.workers", "server.workers"),
+        ("workers = 1", 1, "workers", "server.workers"),
+        ("\n[deliver]\ncache_bytes = 1", 3, "deliver.cache_bytes", "store.cache_bytes"),
     ] {
         let message = refused(file, &[]);
         let (found, meant) = message.split_once("; did you mean ").expect("a suggestion");
-        assert_eq!(found, format!("/etc/hookwheel/config.toml: unknown key `{key}`"));
+        assert_eq!(found, format!("/etc/hookwheel/config.toml:{line}: unknown key `{key}`"));
         assert!(meant.contains(nearest), "{message}");
     }
     assert!(refused("[lgo]", &[]).contains("unknown key `lgo`"), "an empty section is seen too");
@@ -88,6 +89,116 @@ fn an_unknown_key_names_where_it_is_and_the_nearest_known_one() {
         refused("", &[("HOOKWHEEL__STORE__PTAH", "x")]),
         "the environment: unknown key `HOOKWHEEL__STORE__PTAH`; did you mean `HOOKWHEEL__STORE__PATH`?"
     );
+}
+
+#[test]
+fn a_variable_that_is_nearly_ours_is_refused_and_others_are_let_be() {
+    for (name, meant) in [
+        ("HOOKWHEEL_SERVER_LISTEN", "HOOKWHEEL__SERVER__LISTEN"),
+        ("HOOKWHEEL_SERVER__LISTEN", "HOOKWHEEL__SERVER__LISTEN"),
+        ("HOOKWHEEL_STORE_MASTER_KEY", "HOOKWHEEL__STORE__MASTER_KEY"),
+        ("HOOKWHEEL_AUTH_ADMINKEY", "HOOKWHEEL__AUTH__ADMIN_KEY"),
+        ("hookwheel_log_levle", "HOOKWHEEL__LOG__LEVEL"),
+        ("HOOKWHEEL__SERVER_LISTEN", "HOOKWHEEL__SERVER__LISTEN"),
+    ] {
+        let message = refused("", &[(name, "hunter2")]);
+        assert!(message.contains(&format!("; did you mean `{meant}`?")), "{message}");
+        assert!(message.contains("unknown key `") && !message.contains("hunter2"), "{message}");
+    }
+    let others =
+        ["HOOKWHEEL_URL", "HOOKWHEEL_KEY", "HOOKWHEEL_SEED", "HOOKWHEEL_SECRET", "HOOKWHEELS", "SERVER_LISTEN"];
+    read("", &others.map(|name| (name, "x"))).expect("they are none of ours");
+    read("", &[("HOOKWHEEL_SERVER_LISTEN", "")]).expect("an empty one is unset");
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_each_with_its_place() {
+    let error = read(
+        "[server]\nworkers = -1\nlisten_on = 'x'\n\n[log]\nlevel = 'inf'",
+        &[("HOOKWHEEL__SMTP__PORT", "99999"), ("HOOKWHEEL_STORE_PATH", "data")],
+    )
+    .expect_err("must be refused");
+    let text = error.to_string();
+    for part in ["config.toml:2: `server.workers`", "config.toml:3: unknown key", "config.toml:6: `log.level`"] {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+    assert!(text.contains("`HOOKWHEEL__SMTP__PORT` must be") && text.contains("`HOOKWHEEL_STORE_PATH`"), "{text}");
+    assert_eq!((error.each().len(), text.lines().count()), (5, 5));
+    let both = "[server]\ntls_key = 'key.pem'\n[smtp]\nhost = 'mail.example.com'";
+    assert_eq!(read(both, &[]).expect_err("must be refused").each().len(), 2);
+}
+
+#[test]
+fn where_a_knob_was_set_is_known() {
+    let config = read("[server]\nworkers = 3\n[log]\nlevel = 'warn'", &[("HOOKWHEEL__LOG__LEVEL", "info")]);
+    let set_in = config.expect("it fits").set_in;
+    let expected = [("log.level", "HOOKWHEEL__LOG__LEVEL"), ("server.workers", "/etc/hookwheel/config.toml:2")];
+    assert_eq!(set_in, expected.map(|(knob, place)| (knob.to_owned(), place.to_owned())).into());
+}
+
+#[test]
+fn each_knob_that_is_applied_while_running_is_one() {
+    let live = KNOBS.iter().filter(|(knob, _)| is_live(knob)).count();
+    assert!(is_live("log.level") && is_live("limits.timeout") && !is_live("server.listen") && !is_live("log"));
+    assert_eq!(live, 27);
+    let other = r#"
+[server]
+listen = "1.2.3.4:5"
+workers = 3
+body_bytes_max = 2048
+calls_per_minute = 1
+events_per_second = 1
+url_bytes_max = 999
+headers_max = 20
+header_bytes_max = 2048
+body_seconds = 1
+idle_seconds = 1
+[store]
+path = "elsewhere"
+[limits]
+webhooks_max = 1
+keys_max = 1
+event_types_max = 1
+users_max = 1
+max_in_flight = 1
+timeout = 1
+kept_bytes_max = 1
+events_per_second = 1
+events_per_day = 1
+[retention]
+event_days = 1
+bytes_max = 1
+hold_days_max = 1
+audit_days = 1
+audit_entries_max = 1
+[deliver]
+http_allowed = true
+allow = ["10.0.0.0/8"]
+deny = ["10.0.0.0/9"]
+ports = [443]
+egress = ["192.0.2.1"]
+proxy = "http://u:p@proxy.example:1"
+[log]
+level = "warn"
+access = "off"
+format = "json"
+[auth]
+admin_key = "0123456789abcdef"
+[traces]
+url_template = "https://traces.example.com/{trace_id}"
+propagate = true
+"#;
+    let (old, new) = (Config::default(), read(other, &[]).expect("it fits"));
+    let (changed, merged) = (old.changed(&new), old.with_live_of(&new));
+    for (knob, _) in KNOBS {
+        let is_taken = old.changed(&merged).contains(knob);
+        assert_eq!(is_taken, is_live(knob), "{knob}");
+        assert!(!is_live(knob) || changed.contains(knob), "the test changes {knob}");
+    }
+    assert!(["auth.admin_key", "deliver.proxy", "store.path"].iter().all(|knob| changed.contains(knob)), "{changed:?}");
+    assert_eq!(old.changed(&old), [""; 0]);
+    assert_eq!(variable("store.path"), "HOOKWHEEL__STORE__PATH");
+    assert_eq!(nearest("deliver.alow"), "deliver.allow");
 }
 
 #[test]
@@ -118,6 +229,8 @@ fn an_unfit_value_names_the_key_what_it_takes_and_what_was_found() {
         ("[traces]\nurl_template = 'https://traces.example.com/'", "a URL with {trace_id} in it"),
         ("[traces]\nheaders = 'Authorization: hunter2'", "headers, such as \"Authorization=Bearer …"),
         ("[log]\nlevel = 'a=b=c'", "error, warn, info"),
+        ("[log]\nlevel = 'inf'", "but is \"inf\" (did you mean `info`?)"),
+        ("[log]\nlevel = 'info,hookwheel::stroe=debug'", "(did you mean `hookwheel::store`?)"),
         ("server = 3", "`server` must be a section: write its keys under [server], but is a single value"),
         ("[server]\nbody_bytes_max = 67108864\n[store]\nqueue_bytes_max = 1024", "would never be accepted"),
         ("[server]\ntls_key = 'key.pem'", "go together"),
@@ -140,6 +253,12 @@ fn no_mistake_shows_a_secret() {
         "[auth]\nadmin_key = 'hunter2-hunter2-hunter2",
         "[auth]\nadmin_key = \"hunter2-hunter2-hunter2\" x",
         "[auth]\nadmin_key = \"hunter2-hunter2-hunter2\\q\"",
+        "[auth]\nadmin_key hunter2-hunter2-hunter2",
+        "[auth]\nadmin_key = 1hunter2-hunter2-hunter2",
+        "[auth]\nadmin_key = \"\"\"hunter2-hunter2-hunter2",
+        "[auth]\nadmin_key = {a = hunter2-hunter2-hunter2}",
+        "[auth]\nadmin_key = [hunter2-hunter2-hunter2",
+        "[hunter2-hunter2-hunter2",
         "[auth]\nadmin_key: hunter2-hunter2-hunter2",
         "[auth]\nadmin_key = 'hunter2-hunter2-hunter2'\nadmin_key = 'hunter2-hunter2-hunter2'",
         "[auth]\nadmin_key = ['hunter2-hunter2-hunter2']",

@@ -63,7 +63,7 @@ impl Brand {
 
 /// The brand of whoever asks, also after the session has ended; without a cookie that of the server.
 pub fn of_request(api: &Api, request: &HttpRequest) -> Brand {
-    let usual = &api.settings.people.portal;
+    let usual = &api.settings().people.portal;
     match guest_of(api, request) {
         Some((guest, account)) => Brand::of(usual, &account.portal, Some(&guest)),
         None => Brand::of(usual, &Portal::default(), None),
@@ -74,14 +74,14 @@ pub fn of_request(api: &Api, request: &HttpRequest) -> Brand {
 pub fn of_guest(api: &Api, guest: &Guest) -> Brand {
     let (registry, none) = (api.store.registry(), Portal::default());
     let own = registry.account(guest.account).map_or(&none, |account| &account.portal);
-    Brand::of(&api.settings.people.portal, own, Some(guest))
+    Brand::of(&api.settings().people.portal, own, Some(guest))
 }
 
 /// Serves the logo or the colours.
 #[get("/brand/{file}")]
 pub async fn show(api: web::Data<Api>, request: HttpRequest, file: web::Path<String>) -> Result<HttpResponse, Problem> {
     let account = guest_of(&api, &request).map(|(_, account)| account);
-    let (usual, none) = (&api.settings.people.portal, Portal::default());
+    let (usual, none) = (&api.settings().people.portal, Portal::default());
     let look = account.as_ref().map_or(&none, |account| &account.portal).over(usual);
     let style = style(&look);
     let is = |address: String| address.rsplit('/').next() == Some(file.as_str());

@@ -38,7 +38,7 @@ async fn list(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse, Aw
     let all: Vec<DialectView> = {
         let dialects = api.dialects.now();
         let shown = dialects.mounted().filter(|dialect| is_shown(&seat, &dialect.name));
-        shown.map(|dialect| view(dialect, &api.settings.egress)).collect()
+        shown.map(|dialect| view(dialect, &api.settings().egress)).collect()
     };
     let body = html! {
         p { "A contract says what a webhook's receivers get: body, headers, signature, retries. Each writes its own documentation." }
@@ -130,7 +130,7 @@ async fn answer(
         Err(problem) if problem.field().is_some() => (problem.status_code(), Some(problem.clone())),
         Err(problem) => return Err(problem.clone().into()),
     };
-    let about = view(dialect, &api.settings.egress);
+    let about = view(dialect, &api.settings().egress);
     let body = html! {
         p { (about.description) }
         p { a href=(seat.docs_page_of(&about.name)) { "Documentation for receivers" } }

@@ -183,7 +183,7 @@ pub fn seat(request: &HttpRequest, needed: Option<Ability>) -> Result<Seat, Away
     let (token, nonce) =
         (seated.form_token(), api.with_dice(|dice| format!("{:016x}{:016x}", dice.bits(), dice.bits())));
     let brand = match &seated.session.holder {
-        Holder::Guest(guest) => Some(Brand::of(&api.settings.people.portal, &tenant.account().portal, Some(guest))),
+        Holder::Guest(guest) => Some(Brand::of(&api.settings().people.portal, &tenant.account().portal, Some(guest))),
         Holder::User(_) => None,
     };
     Ok(Seat { seated, tenant, mount, token, asked, nonce, brand })

@@ -76,6 +76,11 @@ struct Inner {
 }
 
 impl Dial {
+    /// How often what may be dialled was changed.
+    pub fn changes(&self) -> u64 {
+        self.0.ways.guard.changes()
+    }
+
     /// Dials past the guard, which is told what was `opened` beside.
     pub fn new(resolver: Resolver, ways: Ways, opened: Vec<IpNet>, descriptors: Arc<Descriptors>) -> Self {
         Self(Rc::new(Inner { resolver, ways, opened, descriptors }))

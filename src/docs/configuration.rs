@@ -15,6 +15,8 @@ pub struct Key {
     pub takes: String,
     /// What it is where nobody sets it, as a file would have it; none where it is not set.
     pub default: Option<String>,
+    /// Whether a running server takes a new value at SIGHUP; else it needs a restart.
+    pub is_live: bool,
 }
 
 /// The name of the page in the guide.
@@ -52,11 +54,12 @@ pub(super) fn page(keys: &[Key]) -> Document {
         let rows = keys.iter().filter(|key| section_of(key) == section).map(|key| {
             let name = key.name.split_once('.').map_or(key.name.as_str(), |(_, name)| name);
             let default = key.default.as_ref().map_or(Text::from("nothing"), Text::code);
-            row![Text::code(name), key.meaning.as_str(), key.takes.as_str(), default]
+            let applied = if key.is_live { "SIGHUP" } else { "a restart" };
+            row![Text::code(name), key.meaning.as_str(), key.takes.as_str(), default, applied]
         });
         draft.table(
             format!("Keys of [{section}]"),
-            &["Key", "What it is for", "What it may be", "If left out"],
+            &["Key", "What it is for", "What it may be", "If left out", "Applied by"],
             rows.collect(),
         );
     }
@@ -83,13 +86,16 @@ mod tests {
             meaning: "Why, and `what`.".into(),
             takes: "a whole number".into(),
             default: default.map(Into::into),
+            is_live: default == Some("1"),
         };
         let page = page(&[key("server.listen", Some("1")), key("new.a_key", None), key("server.workers", Some("0"))]);
         let markdown = page.to_markdown();
         assert!(markdown.contains("## The API: `[server]`") && markdown.contains("## new: `[new]`"), "{markdown}");
-        for row in ["| `listen` | Why, and `what`. | a whole number | `1` |", "| `workers` |", "| `a_key` |"] {
+        for row in
+            ["| `listen` | Why, and `what`. | a whole number | `1` | SIGHUP |", "| `0` | a restart |", "| `a_key` |"]
+        {
             assert!(markdown.contains(row), "{row}: {markdown}");
         }
-        assert!(markdown.contains("nothing |\n"));
+        assert!(markdown.contains("nothing | a restart |\n"));
     }
 }

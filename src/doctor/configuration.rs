@@ -9,7 +9,7 @@ pub fn findings(config: &Config) -> Vec<Finding> {
         let what = format!("{knob} is looser than its default: {meaning}");
         Finding::new(Severity::Note, "configuration", what, format!("leave {knob} out, if nobody needs it so"))
     });
-    let exposed = config.exposed().into_iter().map(|Exposed { path, holds, mode }| {
+    let exposed = config.exposed().into_iter().map(|Exposed { path, holds, mode, .. }| {
         let what = format!("others on this machine can read {holds}");
         Finding::new(Severity::Warning, "files", what, format!("set its mode to {mode:o}"))
             .at(path.display().to_string())

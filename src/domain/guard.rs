@@ -5,7 +5,10 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwap;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use url::{Host, Url};
 
@@ -132,20 +135,40 @@ impl OwnListener {
     }
 }
 
-/// The rules.
+/// The rules. The lists may be changed while all others use them; who copies it has the same ones.
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
+    lists: Arc<ArcSwap<Lists>>,
+    /// How often they were changed.
+    changes: Arc<AtomicU64>,
+    own: Vec<OwnListener>,
+}
+
+#[derive(Debug, Default)]
+struct Lists {
     allow: Vec<IpNet>,
     deny: Vec<IpNet>,
     ports: Vec<u16>,
-    own: Vec<OwnListener>,
 }
 
 impl Guard {
     /// Public addresses and those in `allow`, but none in `deny`; at one of `ports`, or at any if that is empty.
     pub fn new(allow: Vec<IpNet>, deny: Vec<IpNet>, ports: Vec<u16>) -> Self {
+        let guard = Self::default();
+        guard.apply(allow, deny, ports);
+        guard
+    }
+
+    /// From now on these lists decide; the listener stays.
+    pub fn apply(&self, allow: Vec<IpNet>, deny: Vec<IpNet>, ports: Vec<u16>) {
         let plain = |nets: Vec<IpNet>| nets.into_iter().map(unmapped).collect();
-        Self { allow: plain(allow), deny: plain(deny), ports, own: Vec::new() }
+        self.lists.store(Arc::new(Lists { allow: plain(allow), deny: plain(deny), ports }));
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often the lists were changed: what was decided before the last time may be decided otherwise now.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// And never this listener, whatever was opened.
@@ -161,7 +184,7 @@ impl Guard {
     }
 
     fn rule(&self, address: IpAddr, port: u16, opened: &[IpNet]) -> Rule {
-        let reached = reached(address);
+        let (reached, lists) = (reached(address), self.lists.load());
         let in_list = |nets: &[IpNet]| {
             nets.iter().map(|net| unmapped(*net)).find(|net| net.contains(&address) || net.contains(&reached))
         };
@@ -171,11 +194,11 @@ impl Guard {
         if self.own.iter().any(|own| own.is_at(address, port) || own.is_at(reached, port)) {
             return Rule::OwnListener;
         }
-        if let Some(net) = in_list(&self.deny) {
+        if let Some(net) = in_list(&lists.deny) {
             return Rule::Denied(net);
         }
         let Some(block) = block_of(reached) else { return Rule::Public };
-        let by_operator = in_list(&self.allow).map(Rule::Opened);
+        let by_operator = in_list(&lists.allow).map(Rule::Opened);
         by_operator.or_else(|| in_list(opened).map(Rule::OpenedByWebhook)).unwrap_or(Rule::Special(block))
     }
 
@@ -208,12 +231,13 @@ impl Guard {
             let [v4, v6] = [rule(Ipv4Addr::LOCALHOST.into()), rule(Ipv6Addr::LOCALHOST.into())];
             return (!v4.opens() && !v6.opens()).then_some(v4);
         }
-        (self.allow.is_empty() && opened.is_empty()).then_some(Rule::LocalName(local))
+        (self.lists.load().allow.is_empty() && opened.is_empty()).then_some(Rule::LocalName(local))
     }
 
     /// Why nothing may be dialled at this port.
     pub fn refuses_port(&self, port: u16) -> Option<Rule> {
-        (!self.ports.is_empty() && !self.ports.contains(&port)).then_some(Rule::Port(port))
+        let lists = self.lists.load();
+        (!lists.ports.is_empty() && !lists.ports.contains(&port)).then_some(Rule::Port(port))
     }
 }
 

@@ -3,9 +3,9 @@
 //! fit is dropped, and how many that were is told.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tracing::Metadata;
@@ -19,8 +19,8 @@ const WAITING_MAX: usize = 8192;
 const TOGETHER_BYTES: usize = 64 * 1024;
 
 /// The way of lines; cheap to clone.
-#[derive(Clone)]
-pub struct Lines(Option<Arc<Queue>>);
+#[derive(Clone, Default)]
+pub struct Lines(Arc<OnceLock<Queue>>);
 
 struct Queue {
     lines: SyncSender<Line>,
@@ -34,23 +34,23 @@ enum Line {
 }
 
 impl Lines {
-    /// All go to standard error at once.
-    pub fn at_once() -> Self {
-        Self(None)
-    }
-
-    /// Those of [`ACCESS`] are queued, and written to `to` by a thread.
-    pub fn queued(to: impl Write + Send + 'static) -> io::Result<Self> {
-        let (lines, waiting) = sync_channel(WAITING_MAX);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let lost = dropped.clone();
-        std::thread::Builder::new().name("log".into()).spawn(move || write_all(&waiting, to, &lost))?;
-        Ok(Self(Some(Arc::new(Queue { lines, dropped }))))
+    /// From now on those of [`ACCESS`] are queued, and written to `to` by a thread; before, or where no thread can be had, all go
+    /// to standard error at once.
+    pub fn queue(&self, to: impl Write + Send + 'static) -> io::Result<()> {
+        if self.0.get().is_none() {
+            let (lines, waiting) = sync_channel(WAITING_MAX);
+            let dropped = Arc::new(AtomicU64::new(0));
+            let lost = dropped.clone();
+            std::thread::Builder::new().name("log".into()).spawn(move || write_all(&waiting, to, &lost))?;
+            // An error means that somebody else was first, whose thread goes on.
+            let _ = self.0.set(Queue { lines, dropped });
+        }
+        Ok(())
     }
 
     /// Waits until what is queued by now is written, at most for so long.
     pub fn flush(&self, patience: Duration) {
-        let Some(queue) = &self.0 else { return };
+        let Some(queue) = self.0.get() else { return };
         let (mark, is_written) = sync_channel(1);
         let mut line = Line::Mark(mark);
         for _ in 0..patience.as_millis() {
@@ -110,7 +110,7 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 
     fn make_writer_for(&'a self, line: &Metadata<'_>) -> Way<'a> {
-        let is_queued = self.0.is_some() && line.target() == ACCESS;
+        let is_queued = self.0.get().is_some() && line.target() == ACCESS;
         if is_queued { Way::Later(self) } else { self.make_writer() }
     }
 }
@@ -119,8 +119,12 @@ impl Write for Way<'_> {
     /// Takes a whole line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let queue = match self {
-            Self::Now(stderr) => return stderr.write(line),
-            Self::Later(lines) => lines.0.as_ref(),
+            Self::Now(stderr) => {
+                // Nobody could be told that standard error is closed or full, and the server goes on.
+                let _ = stderr.write_all(line);
+                return Ok(line.len());
+            }
+            Self::Later(lines) => lines.0.get(),
         };
         let is_taken = queue.is_some_and(|queue| queue.lines.try_send(Line::Text(line.to_vec())).is_ok());
         if let Some(queue) = queue.filter(|_| !is_taken) {
@@ -131,7 +135,8 @@ impl Write for Way<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Now(stderr) => stderr.flush(),
+            // As above.
+            Self::Now(stderr) => Ok(stderr.flush().unwrap_or_default()),
             Self::Later(_) => Ok(()),
         }
     }
@@ -168,24 +173,26 @@ mod tests {
     #[test]
     fn what_is_queued_is_written_in_order_before_a_flush_is_over() {
         let written = Written::default();
-        let lines = Lines::queued(written.clone()).expect("a thread");
+        let lines = Lines::default();
+        lines.queue(written.clone()).expect("a thread");
         (0..100).for_each(|n| writeln!(Way::Later(&lines), "{n}").expect("it is taken"));
         lines.flush(LONG);
         let expected: String = (0..100).map(|n| format!("{n}\n")).collect();
         assert_eq!(written.0.lock().expect("nobody panics").clone(), expected.into_bytes());
-        Lines::at_once().flush(LONG);
+        Lines::default().flush(LONG);
     }
 
     #[test]
     fn who_does_not_read_holds_up_nothing_and_what_does_not_fit_is_counted() {
         let ((open, gate), (enter, entered)) = (channel::<()>(), channel());
         let written = Written(Arc::default(), Some(Arc::new(Mutex::new(gate))), Some(enter));
-        let lines = Lines::queued(written.clone()).expect("a thread");
+        let lines = Lines::default();
+        lines.queue(written.clone()).expect("a thread");
         let line = || Way::Later(&lines).write_all(b"x").expect("it is taken");
         line();
         entered.recv_timeout(LONG).expect("the first is being written");
         (0..WAITING_MAX + 7).for_each(|_| line());
-        let dropped = |lines: &Lines| lines.0.as_ref().expect("it has a queue").dropped.load(Ordering::Relaxed);
+        let dropped = |lines: &Lines| lines.0.get().expect("it has a queue").dropped.load(Ordering::Relaxed);
         assert_eq!(dropped(&lines), 7);
         drop(open);
         lines.flush(LONG);

@@ -6,19 +6,25 @@ mod lines;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use lines::{ACCESS, Lines};
+use tracing_subscriber::EnvFilter;
 
-use crate::config::{Access, LogConfig, LogFormat};
+use crate::config::{Access, LEVELS, LogConfig, LogFormat};
 
 /// What is not logged unless a filter asks for it. What sled finds, the store says in its own words; and the HTTP server logs each
 /// broken request: whoever sends them would fill the disk.
 const QUIET: &str = "actix_http=off,h2=off,sled=off";
 /// How long the end of the server waits for lines that wait to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
-/// Levels as they are written; from the fourth on what went well is shown.
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Puts another filter in the place of that of the running log.
+type Change = Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
+
+/// How the log of this process is changed, where its lines go, and whether they are JSON. There is one log in a process.
+static STARTED: OnceLock<(Change, Lines, bool)> = OnceLock::new();
 
 /// The running log.
 pub struct Log(Lines);
@@ -32,23 +38,29 @@ impl Log {
 
 /// Starts the log. An error says what is wrong with the filter.
 pub fn start(config: &LogConfig) -> Result<Log, String> {
-    let is_terminal = std::io::stderr().is_terminal();
-    let is_json = match config.format {
-        LogFormat::Auto => !is_terminal,
-        LogFormat::Text => false,
-        LogFormat::Json => true,
-    };
-    let filter = tracing_subscriber::EnvFilter::try_new(filter(config, is_json));
-    let filter = filter.map_err(|error| error.to_string())?;
-    let lines = match has_access(config, is_json) {
-        true => Lines::queued(std::io::stderr()).unwrap_or_else(|_| Lines::at_once()),
-        false => Lines::at_once(),
-    };
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines.clone()).with_ansi(is_terminal);
-    match is_json {
-        false => log.init(),
-        true => log.json().flatten_event(true).init(),
+    let (is_terminal, is_json) = (std::io::stderr().is_terminal(), is_json(config));
+    let (filter, lines) = (read(config, is_json)?, Lines::default());
+    if has_access(config, is_json) {
+        // An error means that there can be no thread: then nothing is queued.
+        let _ = lines.queue(std::io::stderr());
     }
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines.clone()).with_ansi(is_terminal);
+    let change: Change = match is_json {
+        false => {
+            let log = log.with_filter_reloading();
+            let handle = log.reload_handle();
+            log.init();
+            Box::new(move |filter| handle.reload(filter).map_err(|error| error.to_string()))
+        }
+        true => {
+            let log = log.json().flatten_event(true).with_filter_reloading();
+            let handle = log.reload_handle();
+            log.init();
+            Box::new(move |filter| handle.reload(filter).map_err(|error| error.to_string()))
+        }
+    };
+    // An error means that the process has a log already.
+    let _ = STARTED.set((change, lines.clone(), is_json));
     let before = lines.clone();
     std::panic::set_hook(Box::new(move |panic| {
         tell_panic(panic);
@@ -56,6 +68,32 @@ pub fn start(config: &LogConfig) -> Result<Log, String> {
         before.flush(LAST_LINES);
     }));
     Ok(Log(lines))
+}
+
+/// The running log shows what these settings say from now on; its format stays. Where none was started, nothing is done.
+///
+/// # Errors
+/// The filter is none.
+pub fn apply(config: &LogConfig) -> Result<(), String> {
+    let Some((change, lines, is_json)) = STARTED.get() else { return Ok(()) };
+    if has_access(config, *is_json) {
+        // As at the start.
+        let _ = lines.queue(std::io::stderr());
+    }
+    change(read(config, *is_json)?)
+}
+
+/// Whether lines are JSON.
+pub fn is_json(config: &LogConfig) -> bool {
+    match config.format {
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Text => false,
+        LogFormat::Json => true,
+    }
+}
+
+fn read(config: &LogConfig, is_json: bool) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(filter(config, is_json)).map_err(|error| error.to_string())
 }
 
 /// The level that is set, as its place among [`LEVELS`]; `None` where a filter is.
@@ -120,7 +158,7 @@ mod tests {
         let to = lines.clone();
         let config = LogConfig { level: level.into(), access, ..LogConfig::default() };
         let log = tracing_subscriber::fmt()
-            .with_env_filter(filter(&config, is_json).parse::<tracing_subscriber::EnvFilter>().expect("a filter"))
+            .with_env_filter(filter(&config, is_json).parse::<EnvFilter>().expect("a filter"))
             .with_ansi(false)
             .with_writer(move || to.clone())
             .finish();

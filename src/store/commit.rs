@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::carried::{Carried, Tallies};
 use super::error::{OpenError, StoreError};
 use super::fare::Debt;
-use super::inner::Inner;
+use super::inner::{InForce, Inner};
 use super::journal::Rows;
 use super::kept::KeptBy;
 use super::message::{Notice, Settled, Settlement};
@@ -51,6 +51,8 @@ pub struct Committer {
     inner: Arc<Inner>,
     carried: Carried,
     upkeep: Upkeep,
+    /// What it goes by.
+    in_force: Arc<InForce>,
     /// Whether the operator was told that space is low.
     low_space_told: bool,
     /// Since the last look at the free space.
@@ -74,13 +76,25 @@ impl Committer {
         let ids = IdSource::after(rows::last_id_and_event_bytes(&trees)?.0);
         let to_come = ToCome::read(&trees, inner.settings.fan_out_max)?;
         let (sums, kept_by) = (inner.sums(), inner.kept_by(&trees)?);
-        let upkeep = upkeep_of(&inner, &trees, &kept_by);
+        let (upkeep, in_force) = (upkeep_of(&inner, &trees, &kept_by), inner.in_force.load_full());
         let (tallies, is_space_low) = (Tallies::default(), false);
         let carried = Carried { ids, dice, tallies, sums, kept_by, to_come, journal, is_space_low };
         let (low_space_told, space_seen) = (false, Stopwatch::start());
         let (unsynced, unmarked, pause) = (None, None, Duration::ZERO);
         let (debt, alone) = (Debt::default(), 0);
-        Ok(Self { inner, carried, upkeep, low_space_told, space_seen, unsynced, unmarked, debt, pause, alone })
+        Ok(Self {
+            inner,
+            carried,
+            upkeep,
+            in_force,
+            low_space_told,
+            space_seen,
+            unsynced,
+            unmarked,
+            debt,
+            pause,
+            alone,
+        })
     }
 
     /// Serves groups until the store is closed and nothing waits.
@@ -166,9 +180,18 @@ impl Committer {
         }
     }
 
+    /// Begins what is done on the side anew once it goes by other settings, as a start does.
+    fn follow_settings(&mut self, trees: &Trees) {
+        let in_force = self.inner.in_force.load_full();
+        if !Arc::ptr_eq(&in_force, &self.in_force) {
+            (self.upkeep, self.in_force) = (upkeep_of(&self.inner, trees, &self.carried.kept_by), in_force);
+        }
+    }
+
     /// One group: stage, write, sync, answer, tell. An empty one syncs what is not synced yet.
     fn serve(&mut self, mut group: Group) {
         let Ok(trees) = self.inner.trees() else { return self.put_off(group) };
+        self.follow_settings(&trees);
         let turns = usize::from(!self.upkeep.is_tried());
         let watch = Stopwatch::start();
         let (notice, written) = self.write(&trees, &mut group);
@@ -395,7 +418,7 @@ fn upkeep_of(inner: &Inner, trees: &Trees, kept_by: &KeptBy) -> Upkeep {
     let (seals, reports) = (inner.seals.clone(), inner.reports.clone());
     let mut upkeep = {
         let registry = inner.registry.read().expect("not poisoned");
-        Upkeep::at_start(trees, inner.clock.now(), &registry, &inner.settings.retention, seals, reports)
+        Upkeep::at_start(trees, inner.clock.now(), &registry, &inner.in_force.load().retention, seals, reports)
     };
     let over = kept_by.largest().filter(|(kept, account)| inner.is_over_quota(*account, *kept));
     over.for_each(|(kept, account)| upkeep.keeps_too_much(account, kept));

@@ -58,7 +58,9 @@ pub enum OpenError {
         origin: String,
     },
     /// A file could not be made or read.
-    #[error("the data directory {0} cannot be opened: {1}")]
+    #[error(
+        "the data directory {0} cannot be opened: {1}; let the user that runs hookwheel own it and write there, or set another HOOKWHEEL__STORE__PATH"
+    )]
     Io(PathBuf, std::io::Error),
     /// There was a store, and its log is not there.
     #[error(

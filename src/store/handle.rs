@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::damage::Soundness;
 use super::error::{Refusal, StoreError};
-use super::inner::{Commits, Inner};
+use super::inner::{Commits, InForce, Inner};
 use super::keeping::is_worth_a_word;
 use super::key_mark::KeyMark;
 use super::master_keys;
@@ -18,6 +18,7 @@ use super::queue::NotTaken;
 use super::registry::Registry;
 use super::request::{Load, Request};
 use super::seal::{self, MasterKeys};
+use super::settings::Retention;
 use super::staging::Staging;
 use super::trees::Trees;
 use super::turns::Turn;
@@ -194,6 +195,20 @@ impl Store {
         };
         self.change(0, change).await?;
         Ok(self.master_keys())
+    }
+
+    /// From now on things are kept for so long, and accounts may publish so many new events in a day. Returns once it is so.
+    ///
+    /// # Errors
+    /// The store cannot be written now; it is so with the next group that can.
+    pub async fn apply(&self, retention: Retention, events_per_day: Option<u64>) -> Result<(), Refusal> {
+        let in_force = InForce { retention, events_per_day };
+        if **self.0.in_force.load() == in_force {
+            return Ok(());
+        }
+        self.0.in_force.store(Arc::new(in_force));
+        // The commit thread rests until there is work.
+        self.change(0, |_: &mut Staging<'_>| Ok(())).await
     }
 
     /// How far the keeping clock is behind the wall clock, in milliseconds; negative: ahead. A difference that is not worth

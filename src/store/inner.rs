@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::damage::{Damage, Reports};
 use super::error::{OpenError, StoreError};
@@ -21,7 +21,7 @@ use super::queue::Queue;
 use super::record;
 use super::registry::Registry;
 use super::seal::Seals;
-use super::settings::Settings;
+use super::settings::{Retention, Settings};
 use super::sums::Sums;
 use super::trees::{self, Trees};
 use super::turns::Turns;
@@ -70,9 +70,19 @@ impl Commits {
     }
 }
 
+/// What of the settings may change while the store is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InForce {
+    pub retention: Retention,
+    /// New events that one account may publish in a day where nothing else is set for it; `None`: any number.
+    pub events_per_day: Option<u64>,
+}
+
 /// The one of a store.
 pub struct Inner {
     pub settings: Settings,
+    /// How long things are kept and how much is taken, as it is in force.
+    pub in_force: ArcSwap<InForce>,
     pub clock: Clock,
     pub trees: Arc<ArcSwapOption<Trees>>,
     pub registry: Arc<RwLock<Registry>>,
@@ -131,7 +141,7 @@ impl Inner {
     pub(super) fn is_over_quota(&self, account: AccountNumber, kept: u64) -> bool {
         let registry = self.registry.read().expect("not poisoned");
         let account = registry.account(account).map(AsRef::as_ref);
-        self.settings.retention.quota(account).is_some_and(|quota| kept > quota)
+        self.in_force.load().retention.quota(account).is_some_and(|quota| kept > quota)
     }
 
     /// Opens the disk again after a failure, once there is enough space for what comes next.

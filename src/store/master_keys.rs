@@ -4,11 +4,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
 use super::seal::MasterKeys;
@@ -33,12 +34,25 @@ pub(super) fn read_what_is_there(settings: &Settings) -> Result<MasterKeys, Stri
         // Nothing of it outlives the process.
         MasterKeySource::Own if settings.memory.is_some() => Zeroizing::new(BASE64_STANDARD.encode([0; 32])),
         MasterKeySource::Own => own(&settings.path)?,
-        MasterKeySource::File(path) => private(path).map_err(|error| error.to_string())?,
+        MasterKeySource::File(path) => private(path).map_err(|error| {
+            format!(
+                "{error}; let the user that runs hookwheel read it, or set another HOOKWHEEL__STORE__MASTER_KEY_FILE"
+            )
+        })?,
         MasterKeySource::Text(text) => Zeroizing::new(text.reveal().to_string()),
     };
     let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
     let keys = lines.flat_map(str::split_whitespace).map(key).collect::<Result<Vec<_>, _>>()?;
     MasterKeys::new(&keys).ok_or_else(|| "there is no key; `hookwheel master-key` prints a new one".into())
+}
+
+/// Whether the master keys could be read. Changes nothing: those that a start would make are not made.
+///
+/// # Errors
+/// A sentence about the source.
+pub fn vet_master_keys(settings: &Settings) -> Result<(), String> {
+    let is_made = matches!(settings.master_keys, MasterKeySource::Own) && !settings.path.join(OWN_MASTER_KEYS).exists();
+    if is_made { Ok(()) } else { read(settings).map(drop) }
 }
 
 fn key(text: &str) -> Result<Zeroizing<[u8; 32]>, String> {
@@ -50,8 +64,14 @@ fn key(text: &str) -> Result<Zeroizing<[u8; 32]>, String> {
 
 /// The text of a file that others should not read.
 fn private(path: &Path) -> io::Result<Zeroizing<String>> {
-    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-        tracing::warn!(path = %path.display(), "others can read the master keys; set its mode to 600");
+    let found = fs::metadata(path)?;
+    if found.permissions().mode() & 0o077 != 0 {
+        let is_ours = found.uid() == geteuid().as_raw();
+        let is_mended = is_ours && fs::set_permissions(path, fs::Permissions::from_mode(0o600)).is_ok();
+        match is_mended {
+            true => tracing::warn!(path = %path.display(), "others could read the master keys: their mode is 600 now"),
+            false => tracing::warn!(path = %path.display(), "others can read the master keys; set its mode to 600"),
+        }
     }
     fs::read_to_string(path).map(Zeroizing::new)
 }

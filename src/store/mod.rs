@@ -112,6 +112,7 @@ pub use journal::JournalRow;
 pub use key_mark::KeyMark;
 pub use layout::{FORMAT_COPIED, FORMAT_VERSION};
 pub use leaving::{Leaving, STEP_KEYS_MAX};
+pub use master_keys::vet_master_keys;
 pub use message::{Accepted, IDEMPOTENCY_MS, Idempotency, Listener, NewEvent, Notice, Settled, Settlement};
 pub use opening::{check_keys, open};
 pub use own_types::KnownType;

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::commit::Committer;
 use super::damage::Reports;
@@ -12,7 +12,7 @@ use super::error::OpenError;
 use super::fare::Fare;
 use super::foreseen::Foreseen;
 use super::handle::Store;
-use super::inner::{Commits, Inner};
+use super::inner::{Commits, InForce, Inner};
 use super::journal::{Journal, Rows};
 use super::keeping::Keeping;
 use super::queue::{Bounds, Queue};
@@ -46,7 +46,9 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
     let rows = Rows::read(&trees, now).map_err(|error| OpenError::of(&path, error))?;
     let registry = Arc::<RwLock<Registry>>::default();
     let open_trees = Arc::new(ArcSwapOption::empty());
+    let in_force = InForce { retention: settings.retention.clone(), events_per_day: settings.events_per_day };
     let inner = Arc::new(Inner {
+        in_force: ArcSwap::from_pointee(in_force),
         settings,
         clock,
         trees: open_trees.clone(),

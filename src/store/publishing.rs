@@ -104,7 +104,7 @@ impl Store {
         // Each event is a key, and what is beyond one group's deliveries is made later.
         let deliveries = publish.events.len().max(publish.deliveries().min(GROUP_STEPS * self.0.settings.fan_out_max));
         let load = Load { bytes: publish.bytes_left(), deliveries, ..Load::of(account) };
-        let terms = Terms { may_ask_again, events_per_day: self.0.settings.events_per_day };
+        let terms = Terms { may_ask_again, events_per_day: self.0.in_force.load().events_per_day };
         let accept = move |staging: &mut Staging<'_>| staging.accept_asked(account, publish, idempotency, terms);
         self.submit_for(load, accept)?.await.unwrap_or(Err(Refusal::Closed))
     }

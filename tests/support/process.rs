@@ -164,7 +164,10 @@ impl Server {
 
     fn ready(mut process: Running) -> Self {
         let line = process.line(" listens on http");
-        let address = line.rsplit("://").next().and_then(|text| text.parse().ok());
+        // In a line of JSON something comes behind it.
+        let is_of_address = |c: char| c.is_ascii_hexdigit() || "[]:.".contains(c);
+        let text = line.rsplit("://").next().unwrap_or_default();
+        let address = text.split(|c| !is_of_address(c)).next().and_then(|text| text.parse().ok());
         Self { address: address.expect("an address"), key: KEY, process }
     }
 

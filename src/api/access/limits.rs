@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::api::http::problem::Problem;
 use crate::domain::id::{AccountNumber, KeyId};
@@ -57,9 +58,10 @@ impl Default for Limits {
 /// What keys have spent of one limit. There are no more than keys.
 #[derive(Debug)]
 pub struct KeyLimits {
-    limit: Option<RateLimit>,
-    /// What one period can see at most, as replies show it.
-    shown: u32,
+    /// What one period can see at most, as replies show it; 0: no limit.
+    shown: AtomicU32,
+    /// The limit that such a number makes.
+    limit: fn(u32) -> RateLimit,
     of_what: &'static str,
     spent: Mutex<HashMap<KeyId, Bucket>>,
 }
@@ -67,29 +69,38 @@ pub struct KeyLimits {
 impl KeyLimits {
     /// So many calls a minute and key; 0: no limit.
     pub fn calls_per_minute(calls: u32) -> Self {
-        let burst = (calls / PORTIONS).max(1);
-        let limit = RateLimit { per_second: None, per_minute: Some(calls.saturating_sub(burst).max(1)), burst };
-        Self::new(calls, limit, "calls of the minute")
+        Self::new(calls, a_minute, "calls of the minute")
     }
 
     /// So many events a second and key, all of them at once; 0: no limit.
     pub fn events_per_second(events: u32) -> Self {
-        Self::new(events, a_second(events), "events of the second")
+        Self::new(events, a_second, "events of the second")
     }
 
-    fn new(setting: u32, limit: RateLimit, of_what: &'static str) -> Self {
-        Self { limit: (setting > 0).then_some(limit), shown: setting, of_what, spent: Mutex::default() }
+    fn new(setting: u32, limit: fn(u32) -> RateLimit, of_what: &'static str) -> Self {
+        Self { shown: AtomicU32::new(setting), limit, of_what, spent: Mutex::default() }
+    }
+
+    /// From now on so many; what was spent stays so.
+    pub fn apply(&self, setting: u32) {
+        self.shown.store(setting, Ordering::Relaxed);
+    }
+
+    /// The limit in force, with the number that it is made of.
+    fn limit(&self) -> Option<(RateLimit, u32)> {
+        let shown = self.shown.load(Ordering::Relaxed);
+        (shown > 0).then(|| ((self.limit)(shown), shown))
     }
 
     /// Counts so many, or refuses them. More than may be made at once are taken from who has spent nothing.
     pub fn take(&self, key: KeyId, count: usize, now: UnixMs) -> Result<(), Problem> {
-        let Some(limit) = self.limit else { return Ok(()) };
+        let Some((limit, shown)) = self.limit() else { return Ok(()) };
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let mut spent = self.spent.lock().expect("no holder of the lock panics");
         let bucket = spent.entry(key).or_default();
         bucket.take_many(limit, count, now).map_err(|at| {
-            let message = format!("this key has made its {} {}", self.shown, self.of_what);
-            let left = Allowance { limit: self.shown, ..bucket.allowance(limit, now) };
+            let message = format!("this key has made its {shown} {}", self.of_what);
+            let left = Allowance { limit: shown, ..bucket.allowance(limit, now) };
             Problem::rate_limited(message, at.saturating_sub(now)).with_allowance(left)
         })
     }
@@ -98,7 +109,7 @@ impl KeyLimits {
     pub fn left(&self, key: KeyId, now: UnixMs) -> Option<Allowance> {
         let spent = self.spent.lock().expect("no holder of the lock panics");
         let bucket = spent.get(&key).copied().unwrap_or_default();
-        self.limit.map(|limit| Allowance { limit: self.shown, ..bucket.allowance(limit, now) })
+        self.limit().map(|(limit, shown)| Allowance { limit: shown, ..bucket.allowance(limit, now) })
     }
 
     /// The key is gone.
@@ -143,6 +154,12 @@ impl AccountEvents {
         let bucket = spent.get(&account).copied().unwrap_or_default();
         (max > 0).then(|| max - bucket.allowance(a_second(max), now).remaining.min(max))
     }
+}
+
+/// So many a minute, a part of them at once.
+fn a_minute(calls: u32) -> RateLimit {
+    let burst = (calls / PORTIONS).max(1);
+    RateLimit { per_second: None, per_minute: Some(calls.saturating_sub(burst).max(1)), burst }
 }
 
 /// So many a second, all of them at once.

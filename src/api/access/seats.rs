@@ -109,7 +109,7 @@ pub fn seat_of(api: &Api, request: &HttpRequest, jar: Jar) -> Result<Option<Seat
     let Some(token) = jar.token(request).filter(|_| Way::of(request) != Way::Clear) else { return Ok(None) };
     let (place, hash, now) = (token.place(), token.hash(), api.clock.now());
     let Some(session) = api.store.session(place, &hash)? else { return Ok(None) };
-    if session.has_ended(now, api.settings.people.session_idle_ms) {
+    if session.has_ended(now, api.settings().people.session_idle_ms) {
         return Ok(None);
     }
     let (user, home) = {
@@ -201,7 +201,7 @@ impl Seated {
     pub fn is_still_let_in(&self, api: &Api) -> bool {
         let (place, hash) = (self.token.place(), self.token.hash());
         let (session, now) = (api.store.session(place, &hash).ok().flatten(), api.clock.now());
-        let goes_on = session.is_some_and(|session| !session.has_ended(now, api.settings.people.session_idle_ms));
+        let goes_on = session.is_some_and(|session| !session.has_ended(now, api.settings().people.session_idle_ms));
         let registry = api.store.registry();
         let is_same = |user: &Arc<User>| {
             let known = registry.people().user(place);

@@ -122,7 +122,7 @@ pub async fn create_key(api: &Api, tenant: &Tenant, id: &str, input: KeyInput) -
     let key = vet_key(api, account.number, input)?;
     let text = api.with_dice(auth::new_key);
     let hash = auth::hash(&text);
-    let quota = api.settings.quotas.of(&account).keys_max;
+    let quota = api.settings().quotas.of(&account).keys_max;
     let made = api.change(tenant, move |staging| {
         staging.vet_key_quota(key.account, quota)?;
         let key = staging.create_key(hash, key)?;

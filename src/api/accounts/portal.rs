@@ -148,7 +148,7 @@ pub async fn create(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let account = reached(&api, &tenant, &id)?;
-    if !api.settings.people.are_let_in {
+    if !api.settings().people.are_let_in {
         return Err(Problem::wrong_state("there are no pages here: set dashboard.enabled"));
     }
     let errand = Errand::Portal(body.read::<LinkInput>()?.vet(&account)?);

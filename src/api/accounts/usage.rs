@@ -86,7 +86,7 @@ pub async fn usage(api: &web::Data<Api>, account: Account) -> Result<UsageView, 
         ]
         .map(|used| used as u64)
     };
-    let quotas = api.settings.quotas.of(&account);
+    let quotas = api.settings().quotas.of(&account);
     let events = api.events_of_accounts.spent(number, quotas.events_per_second, now);
     Ok(UsageView {
         account: account.id,

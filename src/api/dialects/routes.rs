@@ -16,7 +16,7 @@ use crate::api::http::reply::Reply;
 )]
 #[get("/api/v1/dialects")]
 pub async fn list(_: May<Read>, api: web::Data<Api>) -> HttpResponse {
-    let rows = api.dialects.now().mounted().map(|dialect| view(dialect, &api.settings.egress)).collect();
+    let rows = api.dialects.now().mounted().map(|dialect| view(dialect, &api.settings().egress)).collect();
     HttpResponse::Ok().json(PageReply::whole(rows))
 }
 
@@ -29,5 +29,5 @@ pub async fn list(_: May<Read>, api: web::Data<Api>) -> HttpResponse {
 #[get("/api/v1/dialects/{name}")]
 pub async fn show(_: May<Read>, api: web::Data<Api>, name: web::Path<String>) -> Result<HttpResponse, Problem> {
     let dialect = api.mounted(&name)?;
-    Ok(Reply::ok(view(&dialect, &api.settings.egress)))
+    Ok(Reply::ok(view(&dialect, &api.settings().egress)))
 }

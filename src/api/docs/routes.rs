@@ -179,7 +179,8 @@ impl Api {
         described(self).searched(contracts, |contracts| {
             let mounted: Vec<&Dialect> = contracts.iter().map(AsRef::as_ref).collect();
             let site = site(self, request);
-            let keys = &self.settings.documented;
+            let settings = self.settings();
+            let keys = &settings.documented;
             Library { dialects: &mounted, site: &site, reference: described(self).reference(), keys }.index()
         })
     }
@@ -194,7 +195,7 @@ fn page(api: &Api, request: &HttpRequest, format: Format) -> HttpResponse {
     let dialects = api.dialects.now();
     let mounted: Vec<&Dialect> = dialects.mounted().map(AsRef::as_ref).collect();
     let site = site(api, request);
-    let keys = &api.settings.documented;
+    let keys = &api.settings().documented;
     let library = Library { dialects: &mounted, site: &site, reference: described(api).reference(), keys };
     match library.at(&percent_decode_str(request.path()).decode_utf8_lossy()) {
         Some(Found::Page(page)) => told(api, request, *page, format),
@@ -208,14 +209,14 @@ fn page(api: &Api, request: &HttpRequest, format: Format) -> HttpResponse {
             request,
             StatusCode::NOT_FOUND,
             HTML,
-            docs::missing().with_dashboard(api.settings.people.are_let_in).to_html().into(),
+            docs::missing().with_dashboard(api.settings().people.are_let_in).to_html().into(),
         ),
         None => Problem::not_found("page").error_response(),
     }
 }
 
 fn told(api: &Api, request: &HttpRequest, page: Page, format: Format) -> HttpResponse {
-    let page = page.with_dashboard(api.settings.people.are_let_in);
+    let page = page.with_dashboard(api.settings().people.are_let_in);
     match format {
         Format::Html => answer(request, StatusCode::OK, HTML, page.to_html().into()),
         Format::Markdown => answer(request, StatusCode::OK, "text/markdown; charset=utf-8", page.to_markdown().into()),

@@ -14,8 +14,8 @@ use crate::domain::names::is_host_name;
 pub fn site(api: &Api, request: &HttpRequest) -> Site {
     Site {
         base_url: asked_at(request),
-        egress: api.settings.egress.iter().map(ToString::to_string).collect(),
-        https_only: !api.settings.http_allowed,
+        egress: api.settings().egress.iter().map(ToString::to_string).collect(),
+        https_only: !api.settings().http_allowed,
     }
 }
 

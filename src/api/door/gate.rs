@@ -55,7 +55,7 @@ pub async fn pass(
     let mut under_way = request.conn_data::<Arc<Admitted>>().map(|admitted| admitted.begin());
     let place = under_way.as_mut().and_then(UnderWay::take_place);
     let api = request.app_data::<web::Data<Api>>().expect("the API is part of the app").clone();
-    if let Err(problem) = vet(&api.settings.limits, under_way.as_ref(), &request) {
+    if let Err(problem) = vet(&api.settings().limits, under_way.as_ref(), &request) {
         return Ok(told(request, &problem, place));
     }
     let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);

@@ -65,7 +65,7 @@ fn served(
     pages: fn(&mut web::ServiceConfig),
     tls: Option<TlsAcceptor>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> + use<> {
-    let (limits, connections) = (&api.settings.limits, api.connections.clone());
+    let (limits, connections) = (&api.settings().limits, api.connections.clone());
     let app = app(api.clone(), pages).into_factory().map_err(|error| error.error_response());
     let http = HttpService::build()
         .client_request_timeout(Duration::from_secs(limits.head_seconds))

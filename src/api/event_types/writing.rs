@@ -67,7 +67,7 @@ pub async fn try_out(
 fn limit(api: &Api, tenant: &Tenant) -> usize {
     let registry = api.store.registry();
     let account = registry.account(tenant.account().number).map_or(tenant.account(), AsRef::as_ref);
-    api.settings.quotas.of(account).event_types_max
+    api.settings().quotas.of(account).event_types_max
 }
 
 /// Those that are planned with their schemas, compiled one by one in the account's turn.

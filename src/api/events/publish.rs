@@ -132,7 +132,7 @@ pub async fn accept(
     let (form, inputs) = incoming::read(&body.bytes, is_ndjson)?;
     api.events.take(tenant.key(), inputs.len(), api.clock.now())?;
     let tenant = acting_tenant(api, tenant, form, &inputs)?;
-    let quotas = api.settings.quotas.of(tenant.account());
+    let quotas = api.settings().quotas.of(tenant.account());
     api.events_of_accounts.take(tenant.account().number, quotas.events_per_second, inputs.len(), api.clock.now())?;
     let mut events = incoming::vet_all(&body.bytes, form, inputs)?;
     events.iter_mut().for_each(|event| event.trace = publishing.named);

@@ -63,7 +63,7 @@ pub fn page(
 #[get("/api/v1/events/{id}")]
 pub async fn show(tenant: May<Read>, api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let Found { head, payload, newest, to_come } = found(&api, tenant.account().number, id.into_inner()).await?;
-    let shown = row(head).with_trace_url(api.settings.trace_url.as_deref());
+    let shown = row(head).with_trace_url(api.settings().trace_url.as_deref());
     Ok(Reply::ok(shown.with_payload(payload.as_deref())?.with_deliveries(newest, to_come)))
 }
 

@@ -49,7 +49,7 @@ impl Publishing {
         let (took, account) = (self.watch.elapsed(), tenant.account());
         let new = api.served.count_accepted(accepted);
         api.served.accept_times.record_time(took);
-        let telemetry = &api.settings.telemetry;
+        let telemetry = &api.settings().telemetry;
         telemetry.accounts.accepted(account.number, new);
         for one in accepted {
             self.log(&account.id, one, took);

@@ -38,7 +38,7 @@ fn page(api: &Api) -> Page {
     show_totals(api.store.totals(), &mut page);
     api.outbound.show_metrics(&mut page);
     let id = |number| api.store.registry().account(number).map(|account| account.id.clone());
-    api.settings.telemetry.accounts.show(&mut page, id);
+    api.settings().telemetry.accounts.show(&mut page, id);
     process::show(&mut page);
     page
 }

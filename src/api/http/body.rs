@@ -43,11 +43,11 @@ impl Body {
             return Err(Problem::encoded_body(&String::from_utf8_lossy(encoding)));
         }
         let api = request.app_data::<web::Data<Api>>().expect("the API is part of the app");
-        let seconds = api.settings.limits.body_seconds;
+        let seconds = api.settings().limits.body_seconds;
         let _receiving = request.conn_data::<Arc<Admitted>>().map(|admitted| admitted.receive());
         let arriving = Arriving {
             declared: declared(request),
-            bytes_max: api.settings.body_bytes_max,
+            bytes_max: api.settings().body_bytes_max,
             charge: api.bodies.charge(account),
             bodies_bytes_max: api.bodies.max(),
         };
@@ -60,8 +60,8 @@ impl Body {
     /// # Errors
     /// It is longer than the server takes, or there is no room for it now.
     pub fn made(api: &Api, account: AccountNumber, bytes: Bytes) -> Result<Self, Problem> {
-        if bytes.len() > api.settings.body_bytes_max {
-            return Err(Problem::body_too_large(api.settings.body_bytes_max));
+        if bytes.len() > api.settings().body_bytes_max {
+            return Err(Problem::body_too_large(api.settings().body_bytes_max));
         }
         let mut charge = api.bodies.charge(account);
         charge.grow_to(bytes.len()).map_err(|no_room| Problem::no_room(no_room, api.bodies.max()))?;

@@ -47,7 +47,7 @@ pub async fn invite(api: &Api, tenant: &Tenant, input: UserInput, base_url: &str
     refuse_without_pages(api)?;
     let (user, account) = (input.vet()?, tenant.account().number);
     refuse_of_provider(api, tenant, &user.email)?;
-    let quota = api.settings.quotas.of(tenant.account()).users_max;
+    let quota = api.settings().quotas.of(tenant.account()).users_max;
     let random = random(api);
     let made = api.change(tenant, move |staging| {
         let user = staging.create_user(account, user, quota)?;
@@ -150,7 +150,7 @@ pub fn sessions(api: &Api, tenant: &Tenant, id: &str) -> Result<Vec<SessionView>
 
 /// The same, for who was let in.
 pub fn sessions_of(api: &Api, id: UserId) -> Result<Vec<SessionView>, Problem> {
-    let (now, idle_ms) = (api.clock.now(), api.settings.people.session_idle_ms);
+    let (now, idle_ms) = (api.clock.now(), api.settings().people.session_idle_ms);
     let sessions = api.store.sessions_of(id)?;
     Ok(sessions.iter().filter(|session| !session.has_ended(now, idle_ms)).map(session_view).collect())
 }
@@ -191,7 +191,7 @@ fn refuse_of_provider(api: &Api, tenant: &Tenant, email: &str) -> Result<(), Pro
 
 fn refuse_without_pages(api: &Api) -> Result<(), Problem> {
     let message = "there are no pages to look at: the dashboard is switched off (dashboard.enabled)";
-    if api.settings.people.are_let_in { Ok(()) } else { Err(Problem::wrong_state(message)) }
+    if api.settings().people.are_let_in { Ok(()) } else { Err(Problem::wrong_state(message)) }
 }
 
 /// A new link, and its ticket.

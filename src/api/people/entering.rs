@@ -150,7 +150,7 @@ pub struct Beginning {
 impl Beginning {
     /// With a new token.
     pub fn of(api: &Api, browser: &Browser, holder: Holder) -> Self {
-        Self::with(holder, random(api), api.settings.people.session_ms, browser.clone())
+        Self::with(holder, random(api), api.settings().people.session_ms, browser.clone())
     }
 
     /// With a token of these random bytes; that of a user lasts so long, that of a guest as its link says.

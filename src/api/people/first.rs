@@ -53,7 +53,7 @@ pub async fn make(api: &Api, browser: &Browser, first: First) -> Result<Begun, P
     password::vet(&first.password, &email, &name)?;
     let password = api.passwords.hash(first.password, salt(api)).await?;
     let random = super::acts::random(api);
-    let (lasts_ms, browser) = (api.settings.people.session_ms, browser.clone());
+    let (lasts_ms, browser) = (api.settings().people.session_ms, browser.clone());
     let by = Actor {
         key: Some(key.id),
         key_name: key.name.clone(),

@@ -44,7 +44,7 @@ pub async fn end(
     let known = provider.known(&means(api, &account), asked, code, issuer, &back(browser)).await?;
     let comer = Comer::of(provider, known)?;
     let (random, lasts_ms, limit) =
-        (random(api), api.settings.people.session_ms, api.settings.quotas.of(&account).users_max);
+        (random(api), api.settings().people.session_ms, api.settings().quotas.of(&account).users_max);
     let (number, from) = (account.number, browser.clone());
     let begun = api.store.change(number, move |staging| {
         let (id, deed) = comer.take_in(staging, &account, limit)?;

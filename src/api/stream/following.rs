@@ -208,7 +208,7 @@ impl Following {
     /// Waits until something may have happened; false: for so long that it is time for a sign.
     async fn waits(&mut self) -> bool {
         sleep(self.pace()).await;
-        let idle = Duration::from_secs(self.api.settings.limits.idle_seconds.max(2)) / 2;
+        let idle = Duration::from_secs(self.api.settings().limits.idle_seconds.max(2)) / 2;
         // What happens meanwhile and is not asked for puts no sign off.
         let silence = KEEP_ALIVE.min(idle).saturating_sub(self.said.elapsed());
         if silence.is_zero() {

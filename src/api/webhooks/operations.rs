@@ -119,9 +119,9 @@ impl Reach<'_> {
         }
         change.apply(&mut webhook, self.api.clock.now())?;
         if !is_pulled {
-            check_url(&self.api.settings.guard, &webhook)?;
+            check_url(&self.api.settings().guard, &webhook)?;
         }
-        check_token_url(&self.api.settings.guard, &webhook)?;
+        check_token_url(&self.api.settings().guard, &webhook)?;
         let limit = dialect.limits.webhooks_per_account;
         let is_later = asked && asks_later(&dialect, generated.is_some());
         let asked_later = if is_later { later::turn(self.api, self.tenant.account().number) } else { None };
@@ -142,7 +142,7 @@ impl Reach<'_> {
 
     /// What the account may have.
     pub fn quotas(&self) -> Quotas {
-        self.api.settings.quotas.of(self.tenant.account())
+        self.api.settings().quotas.of(self.tenant.account())
     }
 
     fn vet_demands(&self, before: (Option<u32>, Option<u32>), change: &WebhookChange) -> Result<(), Invalid> {
@@ -183,7 +183,7 @@ impl Reach<'_> {
             self.may_open()?;
         }
         self.vet_demands((webhook.max_in_flight, webhook.timeout_seconds), &change)?;
-        let (guard, may_open) = (self.api.settings.guard.clone(), self.tenant.is_admin());
+        let (guard, may_open) = (self.api.settings().guard.clone(), self.tenant.is_admin());
         let before = (webhook.url.clone(), webhook.ownership.is_asked());
         let url = before.0.clone();
         let edit: WebhookEdit = Box::new(move |webhook, now| {

@@ -98,12 +98,12 @@ impl Reach<'_> {
     /// Which URLs may be given to webhooks.
     pub fn schemes(&self) -> Schemes {
         let is_operator = self.tenant.is_admin() || self.tenant.account().id == OPERATOR_ACCOUNT;
-        let mail = match self.api.settings.mail {
+        let mail = match self.api.settings().mail {
             MailRule::NoServer => Mail::NoServer,
             MailRule::Operator if !is_operator => Mail::OperatorOnly,
             MailRule::Operator | MailRule::Accounts => Mail::Allowed,
         };
-        Schemes { http: self.api.settings.http_allowed, mail }
+        Schemes { http: self.api.settings().http_allowed, mail }
     }
 
     /// A page of webhooks; `wanted` filters.

@@ -40,7 +40,7 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, of: web::Path<Of>) -> 
     let (deliveries, others) = lists(&api, account, id, (cursor, further)).await?;
     let (now, title) = (api.clock.wall(), found.head.event_type.clone());
     let is_raw = asked.text("raw").is_some();
-    let trace_url = row(found.head.clone()).with_trace_url(api.settings.trace_url.as_deref()).trace_url;
+    let trace_url = row(found.head.clone()).with_trace_url(api.settings().trace_url.as_deref()).trace_url;
     let trace_url = trace_url.as_deref().filter(|_| !seat.is_portal());
     let endpoints = Endpoints::of(&api, seat.tenant(), deliveries.rows.iter().map(|one| one.webhook_id.as_str()));
     let shown = Shown { seat: &seat, found: &found, deliveries: &deliveries, endpoints, trace_url, now, is_raw };

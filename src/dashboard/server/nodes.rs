@@ -87,7 +87,8 @@ fn waits(node: &Node) -> Markup {
 
 /// What is out, and how much there may be.
 fn busy(api: &Api, node: &Node) -> Markup {
-    let (load, knob) = (&node.workload, |name: &str| api.settings.knobs.iter().find(|knob| knob.name == name));
+    let settings = api.settings();
+    let (load, knob) = (&node.workload, |name: &str| settings.knobs.iter().find(|knob| knob.name == name));
     let of = |used: usize, max: usize| format!("{} of {}", amount::count(used as u64), amount::count(max as u64));
     let bar = |used: usize, max: usize, words: String| {
         html! {

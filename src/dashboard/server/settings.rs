@@ -24,11 +24,12 @@ async fn show(seat: Looks<Oversees>, api: web::Data<Api>) -> Result<HttpResponse
     let (text, only_changed) = (value(seat.asked(), "text"), value(seat.asked(), "changed").is_some());
     let wanted = text.as_deref().unwrap_or_default().to_lowercase();
     let is_wanted = |knob: &&Knob| knob.name.contains(&wanted) && (!only_changed || is_changed(knob));
-    let knobs: Vec<&Knob> = api.settings.knobs.iter().filter(is_wanted).collect();
-    let changed = api.settings.knobs.iter().filter(|knob| is_changed(knob)).count();
+    let settings = api.settings();
+    let knobs: Vec<&Knob> = settings.knobs.iter().filter(is_wanted).collect();
+    let changed = settings.knobs.iter().filter(|knob| is_changed(knob)).count();
     let body = html! {
         p { "What the configuration file and the environment have made of each setting: " (changed) " of "
-            (api.settings.knobs.len()) " are not as they are by default. A change needs a restart. "
+            (settings.knobs.len()) " are not as they are by default. SIGHUP applies a change of some, others need a restart. "
             a href="/docs/guide/configuration" { "The guide" } " says what each does." }
         (filters(&seat, text.as_deref(), only_changed))
         @if knobs.is_empty() { (empty::empty("No setting is like this.", None)) }

@@ -143,7 +143,8 @@ fn growth(growth: Option<Growth>) -> Markup {
 
 fn retention(api: &Api) -> Markup {
     let value = |name: &str| {
-        let knob = api.settings.knobs.iter().find(|knob| knob.name == name)?;
+        let settings = api.settings();
+        let knob = settings.knobs.iter().find(|knob| knob.name == name)?;
         Some(match knob.value.as_u64() {
             Some(bytes) if name.contains("bytes") => amount::bytes(bytes),
             Some(number) => amount::count(number),

@@ -43,6 +43,8 @@ struct Inner {
     watch: Stopwatch,
     kept_max: usize,
     is_swept: Cell<bool>,
+    /// How often what may be dialled had been changed when connections were looked at last.
+    changes: Cell<u64>,
 }
 
 /// What a request goes by.
@@ -73,6 +75,7 @@ impl Http {
             watch: Stopwatch::start(),
             kept_max,
             is_swept: false.into(),
+            changes: 0.into(),
         }))
     }
 
@@ -127,6 +130,7 @@ impl Http {
         since: Option<Serial>,
         phases: &mut Phases,
     ) -> Result<Way, Failure> {
+        self.0.follow(client.dial.changes());
         let mut may_wait = true;
         loop {
             if let Some(lease) = peer.tls.then(|| self.0.sessions.stream(peer, since.unwrap_or(0))).flatten() {
@@ -217,6 +221,13 @@ impl Inner {
     /// Closes one that nobody uses. Says whether there was one.
     fn close_one(&self) -> bool {
         self.idle.borrow_mut().close_oldest() || self.sessions.close_one()
+    }
+
+    /// Closes what nobody uses once something else may be dialled than before: it may lead where nothing may go any more.
+    fn follow(&self, changes: u64) {
+        if self.changes.replace(changes) != changes {
+            while self.close_one() {}
+        }
     }
 
     /// Closes those that are too many, as far as nobody uses them.

@@ -90,6 +90,8 @@ impl Counted {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::domain::audit::{Actor, Deed};
     use crate::domain::time::{DAY_MS, HOUR_MS};
@@ -112,6 +114,34 @@ mod tests {
             bench.turn(HOUR_MS);
             assert_eq!(bench.keys(Tree::Audit).is_empty(), audit_ms.is_some());
         }
+    }
+
+    #[test]
+    fn a_time_that_is_set_while_the_store_is_open_counts_at_once_and_one_that_is_unset_does_no_more() {
+        let mut bench = Bench::keeping(Retention::default());
+        let note = |bench: &mut Bench| {
+            bench.now(|staging| {
+                staging.note_deed(Actor::default(), Deed::new(1, "webhook.changed", "it"));
+                Ok(())
+            });
+        };
+        let keep = |bench: &mut Bench, audit_ms| {
+            let store = bench.store.clone();
+            let mut applied = Box::pin(store.apply(Retention { audit_ms, ..Retention::default() }, None));
+            assert!((&mut applied).now_or_never().is_none(), "the commit thread has to hear of it");
+            bench.rest();
+            applied.now_or_never().expect("it has heard").expect("it is in force");
+        };
+        note(&mut bench);
+        bench.turn(20 * DAY_MS);
+        assert_eq!(bench.keys(Tree::Audit).len(), 1);
+        keep(&mut bench, Some(10 * DAY_MS));
+        bench.turn(HOUR_MS);
+        assert!(bench.keys(Tree::Audit).is_empty());
+        note(&mut bench);
+        keep(&mut bench, None);
+        bench.turn(20 * DAY_MS);
+        assert_eq!(bench.keys(Tree::Audit).len(), 1);
     }
 
     #[test]
