@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use awc::http::{StatusCode, header};
+use futures_util::StreamExt;
 use serde_json::Value;
 
 use super::asked::{Asked, Call};
@@ -14,6 +15,8 @@ use crate::clock::{Dice, Stopwatch};
 const REPLY_BYTES_MAX: usize = 16 << 20;
 /// The deadline of one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// The deadline of a reply that is a file.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a call that may be repeated is repeated, unless it is said.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The waits between tries grow from this …
@@ -88,17 +91,35 @@ impl Client {
         if status.is_success() {
             return Ok(reply);
         }
-        let text = |name: &str| reply["error"][name].as_str().map(str::to_owned);
-        match text("message") {
-            Some(message) => Err(Error::Refused {
-                status,
-                code: text("code").unwrap_or_default(),
-                field: text("field"),
-                message,
-                retry_after: retry_after.map(Duration::from_secs),
-            }),
-            None => Err(strange("an error without a message".into())),
+        Err(refused(&url, status, retry_after, &reply))
+    }
+
+    /// Reads a reply that is a file, piece by piece, for as long as `take` says so. It may
+    /// take a day.
+    ///
+    /// # Errors
+    /// No answer, an error as answer, or an answer that is broken off.
+    pub async fn download(&self, path: &str, mut take: impl FnMut(&[u8]) -> bool) -> Result<(), Error> {
+        let url = format!("{}{path}", self.base);
+        let sent = self.http.get(&url).timeout(DOWNLOAD_TIMEOUT).send().await;
+        let mut response = sent.map_err(|error| Error::Unreachable { url: url.clone(), why: error.to_string() })?;
+        let status = response.status();
+        let strange = |why: String| Error::Strange { url: url.clone(), status, why };
+        if !status.is_success() {
+            let body = response.body().limit(REPLY_BYTES_MAX).await.map_err(|error| strange(error.to_string()))?;
+            let reply = serde_json::from_slice(&body).map_err(|error| strange(error.to_string()))?;
+            return Err(refused(&url, status, None, &reply));
         }
+        while let Some(bytes) = response.next().await {
+            let bytes = bytes.map_err(|error| Error::Unreachable {
+                url: url.clone(),
+                why: format!("the reply was broken off, and the server's log says why: {error}"),
+            })?;
+            if !take(&bytes) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Makes a call that is safe to repeat, again and again for up to `patience`. `waiting` hears of every wait.
@@ -142,5 +163,20 @@ impl Client {
     pub(super) async fn ask(&self, asked: Asked) -> Result<Value, Error> {
         let mut reply = self.whole(&asked).await?;
         Ok(reply.get_mut("data").map_or(Value::Null, Value::take))
+    }
+}
+
+/// The error that an answer is.
+fn refused(url: &str, status: StatusCode, retry_after: Option<u64>, reply: &Value) -> Error {
+    let text = |name: &str| reply["error"][name].as_str().map(str::to_owned);
+    match text("message") {
+        Some(message) => Error::Refused {
+            status,
+            code: text("code").unwrap_or_default(),
+            field: text("field"),
+            message,
+            retry_after: retry_after.map(Duration::from_secs),
+        },
+        None => Error::Strange { url: url.to_owned(), status, why: "an error without a message".into() },
     }
 }

@@ -61,6 +61,7 @@ const GROUPS: &[(&str, &[Entry])] = &[
         "Run",
         &[
             Guide("operating"),
+            Guide("backup"),
             Guide("configuration"),
             Guide("security"),
             Guide("promises"),

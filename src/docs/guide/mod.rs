@@ -33,6 +33,7 @@ const PAGES: &[(&str, &str)] = &[
     ("metrics", include_str!("metrics.md")),
     ("traces-and-logs", include_str!("traces-and-logs.md")),
     ("operating", include_str!("operating.md")),
+    ("backup", include_str!("backup.md")),
     ("configuration", include_str!("configuration.md")),
     ("security", include_str!("security.md")),
     ("promises", include_str!("promises.md")),
