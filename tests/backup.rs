@@ -49,7 +49,7 @@ fn plain(path: &Path) -> &str {
 fn exported(server: &Server) -> BTreeMap<String, Vec<Value>> {
     let reply = server.client().get("/api/v1/accounts/default/export");
     let mut rows: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for line in String::from_utf8_lossy(&reply.body).lines() {
+    for line in String::from_utf8_lossy(&reply.message.body).lines() {
         let row: Value = serde_json::from_str(line).expect("JSON");
         rows.entry(row["kind"].as_str().expect("a kind").to_owned()).or_default().push(row);
     }
@@ -74,8 +74,8 @@ fn what_is_restored_is_what_was_kept_as_of_one_moment() {
         let (over, server) = (&over, &stage.server);
         let producers: Vec<_> = (0..PRODUCERS)
             .map(|producer| {
+                let (mut client, mut count) = (server.client(), 0);
                 scope.spawn(move || {
-                    let (mut client, mut count) = (server.client(), 0);
                     while !over.load(Ordering::Relaxed) {
                         let id = format!("meanwhile-{producer}-{count}");
                         let event = json!({"type": "task.created", "id": id, "data": {"name": id}});

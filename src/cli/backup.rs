@@ -66,7 +66,10 @@ pub async fn run(args: BackupArgs, server: &ServerArgs) -> Result<(), CliError> 
         return out.flush().map_err(CliError::io("standard output"));
     }
     if file.exists() && !args.force {
-        return Err(CliError::Failed(format!("{} is there already: name another file, or say --force", file.display())));
+        return Err(CliError::Failed(format!(
+            "{} is there already: name another file, or say --force",
+            file.display()
+        )));
     }
     let mut partial = file.clone().into_os_string();
     partial.push(format!(".{PARTIAL}"));
@@ -86,7 +89,8 @@ pub async fn run(args: BackupArgs, server: &ServerArgs) -> Result<(), CliError> 
 async fn make(server: &ServerArgs, partial: &Path, file: &Path) -> Result<(), CliError> {
     let shown = partial.display().to_string();
     let cannot = || CliError::io(shown.clone());
-    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(partial).map_err(cannot())?;
+    let mut out =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(partial).map_err(cannot())?;
     download(server, &mut out).await?;
     out.sync_all().map_err(cannot())?;
     drop(out);
@@ -191,7 +195,10 @@ mod tests {
         let own = [1_000, 2_000, 3_000].map(name);
         assert!(own.is_sorted() && own.iter().all(|name| is_ours(name)), "{own:?}");
         let others = ["hookwheel-1.backup", "hookwheel-19700101000001000.backup.partial", "notes"];
-        own.iter().map(String::as_str).chain(others).for_each(|name| fs::write(dir.path().join(name), "x").expect("written"));
+        own.iter()
+            .map(String::as_str)
+            .chain(others)
+            .for_each(|name| fs::write(dir.path().join(name), "x").expect("written"));
         remove_older(dir.path(), 2).expect("removed");
         let is_there = |name: &str| dir.path().join(name).exists();
         assert!(!is_there(&own[0]) && is_there(&own[1]) && is_there(&own[2]));

@@ -120,6 +120,7 @@ pub fn into_empty<T, E: From<OpenError>>(
         Ok(filled) => filled,
         Err(error) => {
             drop(new);
+            let _ = released(&beside.path.join(LOG));
             // What is left goes with the next attempt, or the next start.
             let _ = remove(&beside.path);
             return Err(error);

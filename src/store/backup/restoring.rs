@@ -47,10 +47,7 @@ pub fn restore(settings: &Settings, from: impl Read) -> Result<Found, BackupErro
     })
 }
 
-fn read(
-    from: impl Read,
-    mut add: impl FnMut(Vec<Record>) -> Result<(), BackupError>,
-) -> Result<Found, BackupError> {
+fn read(from: impl Read, mut add: impl FnMut(Vec<Record>) -> Result<(), BackupError>) -> Result<Found, BackupError> {
     let mut reader = Reader::open(from)?;
     let header = reader.header().clone();
     if header.format != FORMAT_VERSION {

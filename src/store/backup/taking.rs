@@ -205,7 +205,9 @@ mod tests {
         let (dir, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut bench = Bench::of(Settings::at(dir.path()));
         bench.webhook();
-        (0..20).for_each(|_| drop(bench.publish()));
+        for _ in 0..20 {
+            bench.publish();
+        }
         let mut backup = bench.store.back_up().unwrap();
         assert!(matches!(bench.store.back_up(), Err(BackupError::Running)));
         let (mut file, mut meanwhile) = (Vec::new(), 0);
