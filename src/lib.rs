@@ -449,6 +449,16 @@ pub fn accept_loss(config: &Config) -> Result<store::Loss, store::OpenError> {
     store::accept_loss(&settings::of_store(config))
 }
 
+/// Makes the store that is configured out of a backup: what `hookwheel restore` does.
+pub fn restore(config: &Config, from: impl std::io::Read) -> Result<store::Found, store::BackupError> {
+    store::restore(&settings::of_store(config), from)
+}
+
+/// Reads a backup to its end, and says what it is if it is whole.
+pub fn verify_backup(from: impl std::io::Read) -> Result<store::Found, store::BackupError> {
+    store::verify(from)
+}
+
 impl api::Outbound for deliver::Handle {
     fn probe(&self, probe: Probe) -> BoxFuture<'static, Probed> {
         Box::pin(Self::probe(self, probe))

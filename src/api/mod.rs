@@ -6,6 +6,7 @@ pub(crate) mod access;
 pub(crate) mod accounts;
 pub(crate) mod across;
 pub(crate) mod audit;
+mod backup;
 pub(crate) mod calling;
 pub(crate) mod dead_letters;
 pub(crate) mod deeds;
@@ -93,6 +94,7 @@ fn routes(to: &mut impl TakesRoutes) {
     to.service(webhooks::bulk::replay).service(webhooks::bulk::discard);
     to.service(dead_letters::routes::list).service(dead_letters::routes::replay).service(dead_letters::routes::discard);
     to.service(jobs::routes::list).service(jobs::routes::show).service(jobs::routes::cancel);
+    to.service(backup::take);
     to.service(audit::list).service(master_keys::show).service(master_keys::reload).service(retention_clock::trust);
     to.service(stream::routes::follow);
     to.service(stats::routes::of_account).service(stats::routes::of_webhook);

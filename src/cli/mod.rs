@@ -1,6 +1,7 @@
-//! The command line: one binary, one file a subcommand. What stays true: the subcommands other than `serve` and `store`
+//! The command line: one binary, one file a subcommand. What stays true: the subcommands other than `serve`, `store` and `restore`
 //! know the server only through its API, so they work against any server that can be reached.
 
+mod backup;
 mod bench;
 mod completions;
 mod config;
@@ -99,6 +100,8 @@ pub fn run<E: std::fmt::Display>(
         Command::Config(args) => config::run(args, configured),
         Command::Store(args) => configured().and_then(|config| store::run(args, &config)),
         Command::Bench(args) => with_server(server(), async |server| bench::run(args, &server).await),
+        Command::Backup(args) => with_server(server(), async |server| backup::run(args, &server).await),
+        Command::Restore(args) => configured().and_then(|config| backup::restore(&args, config)),
         Command::Openapi(args) => openapi::run(&args, document()),
         Command::Login => actix_rt::System::new().block_on(login::login(flags)),
         Command::Logout(args) => login::logout(&args, flags),
@@ -215,6 +218,16 @@ enum Command {
     Config(config::ConfigArgs),
     /// Mend a data directory while no server has it
     Store(store::StoreArgs),
+    /// Take a backup of a running server's store, into a file
+    ///
+    /// The file holds everything as of one moment, while the server goes on: accounts, webhooks, events, deliveries, attempts. It
+    /// does not hold master.key, config.toml or dialect files. To encrypt it: `hookwheel backup - | age -r RECIPIENT > FILE`.
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup, or check one with --check; no server need run
+    ///
+    /// The directory must be empty; a master.key may lie in it. Nothing is there unless the whole backup was read and every row
+    /// is as it was.
+    Restore(backup::RestoreArgs),
     /// Measure a server: producers and a receiver in one process
     Bench(bench::BenchArgs),
     /// Print the OpenAPI document of the API, as /openapi.json shows it

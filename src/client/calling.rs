@@ -8,7 +8,7 @@ use awc::error::PayloadError;
 use awc::http::{StatusCode, header};
 use awc::{ClientResponse, Connector, SendClientRequest};
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -22,6 +22,8 @@ use crate::clock::{Dice, Stopwatch};
 const REPLY_BYTES_MAX: usize = 16 << 20;
 /// The deadline of one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// The deadline of a reply that is a file.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a call that may be repeated is repeated, unless it is said.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The waits between tries grow from this …
@@ -91,6 +93,29 @@ impl Client {
             Ok(response) => read(&url, response).await,
             Err(error) => Err(Error::Unreachable { url, why: error.to_string() }),
         }
+    }
+
+    /// Reads a reply that is a file, piece by piece, for as long as `take` says so. It may take a day.
+    ///
+    /// # Errors
+    /// No answer, an error as answer, or an answer that is broken off.
+    pub async fn download(&self, path: &str, mut take: impl FnMut(&[u8]) -> bool) -> Result<(), Error> {
+        let url = format!("{}{path}", self.base);
+        let sent = self.http.get(&url).timeout(DOWNLOAD_TIMEOUT).send().await;
+        let mut response = sent.map_err(|error| Error::Unreachable { url: url.clone(), why: error.to_string() })?;
+        if !response.status().is_success() {
+            return read(&url, response).await.map(drop);
+        }
+        while let Some(bytes) = response.next().await {
+            let bytes = bytes.map_err(|error| Error::Unreachable {
+                url: url.clone(),
+                why: format!("the reply was broken off, and the server's log says why: {error}"),
+            })?;
+            if !take(&bytes) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Where a call goes.

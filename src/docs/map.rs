@@ -63,6 +63,7 @@ const GROUPS: &[(&str, &[Entry])] = &[
             Guide("install"),
             Guide("operating"),
             Guide("restarts"),
+            Guide("backup"),
             Guide("configuration"),
             Guide("security"),
             Guide("promises"),

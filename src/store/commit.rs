@@ -267,6 +267,7 @@ impl Committer {
                 }
             }
             self.inner.publish(sums);
+            self.inner.spool.group(&writes, self.carried.is_space_low);
             self.inner.to_come.store(self.carried.to_come.deliveries(), Ordering::Relaxed);
             self.inner.commits.count_group(writes.keys());
             self.inner.commits.payloads_gone.fetch_add(u64::from(notice.payload_gone), Ordering::Relaxed);
@@ -350,6 +351,7 @@ impl Committer {
 
     /// Drops every handle of a store that failed: sled stays poisoned for as long as one is left.
     fn close_disk(&mut self) {
+        self.inner.spool.store_failed();
         drop(self.take_trees());
         self.carried.tallies = Tallies::default();
         (self.unsynced, self.unmarked) = (None, None);

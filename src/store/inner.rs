@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
+use super::backup::spool::Spool;
 use super::damage::{Damage, Reports};
 use super::error::{OpenError, StoreError};
 use super::fare::Fare;
@@ -115,6 +116,8 @@ pub struct Inner {
     /// Of the commit thread.
     pub pulse: Pulse,
     pub keeping: Keeping,
+    /// What groups write while a backup is taken.
+    pub spool: Spool,
 }
 
 impl Inner {

@@ -1,4 +1,4 @@
-//! Brings a data directory of format 4 to format 5 when it is opened: values get their checksums, webhooks a key for their
+//! Brings a data directory of format 4 to the present one when it is opened: values get their checksums, webhooks a key for their
 //! attempts, and what attempts say of their requests is sealed with it.
 //!
 //! All rows are copied into a new store in a folder beside, which is synced and then renamed: from that moment on it is the
@@ -23,9 +23,9 @@ use super::error::{OpenError, StoreError};
 use super::key_mark::KeyMark;
 use super::layout::{self, FORMAT_COPIED, FORMAT_VERSION, META_FORMAT, META_LAST_ID, Tree};
 use super::seal::{MasterKeys, SEALED};
-use super::settings::Settings;
+use super::settings::{OWN_MASTER_KEYS, Settings};
 use super::trees::copies::{self, By};
-use super::trees::create::{released, remove};
+use super::trees::create::{make_directory, released, remove};
 use super::trees::files::{LOG, free_bytes_at, open_error, sled_config};
 use super::trees::{Trees, Writes};
 use super::{record, rows};
@@ -96,6 +96,46 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     let directory = File::open(path).map_err(|error| OpenError::Io(path.into(), error))?;
     flock(&directory, FlockOperation::NonBlockingLockExclusive).map_err(|_| OpenError::InUse(path.into()))?;
     Ok(directory)
+}
+
+/// Makes a store in a directory that has none, out of what `fill` writes into it: it is there once that is whole, and not
+/// before. A key file may lie there already, and what an attempt before left.
+pub fn into_empty<T, E: From<OpenError>>(
+    settings: &Settings,
+    fill: impl FnOnce(&Trees) -> Result<T, E>,
+) -> Result<T, E> {
+    let path = settings.path.as_path();
+    let cannot = |error: io::Error| OpenError::Io(path.into(), error);
+    make_directory(path).map_err(cannot)?;
+    let _lock = lock(path)?;
+    remove(&path.join(MIGRATING)).map_err(cannot)?;
+    for entry in fs::read_dir(path).map_err(cannot)? {
+        let name = entry.map_err(cannot)?.file_name();
+        if name != OWN_MASTER_KEYS && name != "lost+found" {
+            let why = format!(
+                "it is not empty ({} lies there): a backup is restored into an empty directory, or one with nothing but \
+                 {OWN_MASTER_KEYS}",
+                name.display()
+            );
+            return Err(cannot(io::Error::new(io::ErrorKind::AlreadyExists, why)).into());
+        }
+    }
+    let beside = Settings { path: path.join(MIGRATING), ..settings.clone() };
+    let new = Trees::open(&beside, Arc::default())?;
+    let filled = match fill(&new) {
+        Ok(filled) => filled,
+        Err(error) => {
+            drop(new);
+            let _ = released(&beside.path.join(LOG));
+            // What is left goes with the next attempt, or the next start.
+            let _ = remove(&beside.path);
+            return Err(error);
+        }
+    };
+    new.close().map_err(|error| OpenError::of(path, error))?;
+    drop(released(&beside.path.join(LOG)).map_err(cannot)?);
+    settle_copy(path).and_then(|()| move_in(path)).map_err(cannot)?;
+    Ok(filled)
 }
 
 fn migrate(settings: &Settings, keys: &MasterKeys, dice: &mut Dice) -> Result<(), OpenError> {

@@ -12,6 +12,7 @@ mod at_paths;
 mod attempts;
 mod audience;
 mod audit;
+mod backup;
 #[cfg(test)]
 mod bench;
 mod bodies;
@@ -96,6 +97,7 @@ mod watching;
 mod webhook_batch;
 
 pub use asking::{CONDITION_STEPS_MAX, TOO_COSTLY};
+pub use backup::{Backup, BackupError, Found, restore, verify};
 pub use broadcast::BROADCAST_BYTES_MAX;
 pub use commit::Committer;
 pub use damage::{Damage, Soundness};

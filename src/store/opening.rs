@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
+use super::backup::spool::Spool;
 use super::commit::Committer;
 use super::damage::Reports;
 use super::error::OpenError;
@@ -71,6 +72,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         journal: Journal::at_start(&rows, now),
         pulse: Pulse::of("commit"),
         keeping,
+        spool: Spool::default(),
     });
     let failed = |error| OpenError::of(&path, error);
     kept::count_events(&trees).map_err(failed)?;

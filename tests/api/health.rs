@@ -132,6 +132,7 @@ const ROUTES: &str = "
     GET /api/v1/accounts/{id}/keys
     GET /api/v1/accounts/{id}/usage
     GET /api/v1/audit
+    GET /api/v1/backup
     GET /api/v1/dead-letters
     GET /api/v1/deliveries
     GET /api/v1/deliveries/{id}

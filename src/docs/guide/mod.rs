@@ -35,6 +35,7 @@ const PAGES: &[(&str, &str)] = &[
     ("install", include_str!("install.md")),
     ("operating", include_str!("operating.md")),
     ("restarts", include_str!("restarts.md")),
+    ("backup", include_str!("backup.md")),
     ("configuration", include_str!("configuration.md")),
     ("security", include_str!("security.md")),
     ("promises", include_str!("promises.md")),

@@ -48,7 +48,8 @@ impl Sum {
         Self { rows: self.rows.wrapping_sub(other.rows), hash: self.hash.wrapping_sub(other.hash) }
     }
 
-    fn to_bytes(self) -> [u8; 16] {
+    /// Its bytes.
+    pub fn to_bytes(self) -> [u8; 16] {
         (u128::from(self.rows) << 64 | u128::from(self.hash)).to_be_bytes()
     }
 

@@ -218,6 +218,14 @@ impl Trees {
         }
     }
 
+    /// The last group's number, and the sum over all rows after it where it is known.
+    pub fn last_group(&self) -> (u64, Option<[u8; 16]>) {
+        match &self.of {
+            In::Sled(sled) => sled.last_group(),
+            In::Memory(_) => (0, None),
+        }
+    }
+
     /// Nothing can be missing in memory: nothing is added up there.
     fn add_up_by<T>(&self, add: impl FnOnce(&mut AddingUp, &mut Ledger) -> T) -> Option<T> {
         match &self.of {

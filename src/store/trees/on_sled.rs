@@ -143,6 +143,12 @@ impl OnSled {
         self.known().ledger.group.number
     }
 
+    /// The last group's number, and the sum over all rows after it where it is known.
+    pub fn last_group(&self) -> (u64, Option<[u8; 16]>) {
+        let ledger = self.known().ledger;
+        (ledger.group.number, ledger.sum.map(Sum::to_bytes))
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().expect("no holder of the lock panics")
     }

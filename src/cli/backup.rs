@@ -1,0 +1,209 @@
+//! `hookwheel backup` and `hookwheel restore`: a running server's store into a file, and a store out of one. What stays true: a
+//! file has its name only once it is whole, on the disk and verified, and what is there is overwritten only if that is said.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::error::CliError;
+use super::server::ServerArgs;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::time;
+
+/// What the name of a backup in a folder begins with.
+const PREFIX: &str = "hookwheel-";
+/// What it ends with.
+const SUFFIX: &str = ".backup";
+/// What stands between: year to milliseconds, in digits.
+const DIGITS: usize = 17;
+/// What a name ends with until the file is whole.
+const PARTIAL: &str = "partial";
+
+/// The arguments of `hookwheel backup`.
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// The file that is made; - is standard output
+    #[arg(required_unless_present = "to", conflicts_with = "to")]
+    file: Option<PathBuf>,
+    /// A folder that gets a file named by the time, as a timer needs it
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+    /// How many such files stay in the folder: older ones go once the new one is verified [default: all]
+    #[arg(long, value_name = "N", requires = "to", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: Option<u32>,
+    /// Overwrite the file if it is there
+    #[arg(long)]
+    force: bool,
+}
+
+/// The arguments of `hookwheel restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// The backup; - is standard input
+    file: PathBuf,
+    /// The data directory that is made [default: store.path of the configuration]
+    #[arg(long, value_name = "DIR", conflicts_with = "check")]
+    to: Option<PathBuf>,
+    /// Only read it to its end and say whether it is whole, and what it is
+    #[arg(long)]
+    check: bool,
+}
+
+/// Takes a backup of the server.
+pub async fn run(args: BackupArgs, server: &ServerArgs) -> Result<(), CliError> {
+    let (file, folder) = match (args.file, args.to) {
+        (_, Some(folder)) => (folder.join(name(Clock::real().wall())), Some(folder)),
+        (file, None) => (file.unwrap_or_default(), None),
+    };
+    if file == Path::new("-") {
+        let mut out = io::stdout().lock();
+        download(server, &mut out).await?;
+        return out.flush().map_err(CliError::io("standard output"));
+    }
+    if file.exists() && !args.force {
+        return Err(CliError::Failed(format!(
+            "{} is there already: name another file, or say --force",
+            file.display()
+        )));
+    }
+    let mut partial = file.clone().into_os_string();
+    partial.push(format!(".{PARTIAL}"));
+    let partial = PathBuf::from(partial);
+    let made = make(server, &partial, &file).await;
+    if made.is_err() {
+        // It is of no use; if it cannot be removed, its name says so.
+        let _ = fs::remove_file(&partial);
+    }
+    made?;
+    match (folder, args.keep) {
+        (Some(folder), Some(keep)) => remove_older(&folder, keep as usize),
+        _ => Ok(()),
+    }
+}
+
+async fn make(server: &ServerArgs, partial: &Path, file: &Path) -> Result<(), CliError> {
+    let shown = partial.display().to_string();
+    let cannot = || CliError::io(shown.clone());
+    let mut out =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(partial).map_err(cannot())?;
+    download(server, &mut out).await?;
+    out.sync_all().map_err(cannot())?;
+    drop(out);
+    let found = check(partial)?;
+    fs::rename(partial, file).map_err(cannot())?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(CliError::io(folder.display().to_string()))?;
+    println!("{}: {found}", file.display());
+    Ok(())
+}
+
+async fn download(server: &ServerArgs, out: &mut impl Write) -> Result<(), CliError> {
+    // It is drawn on a terminal only.
+    let style = ProgressStyle::with_template("{spinner} {bytes} ({bytes_per_sec})").expect("a template");
+    let bar = ProgressBar::new_spinner().with_style(style);
+    let mut written = Ok(());
+    let client = server.client()?;
+    let done = client.download("/api/v1/backup", |bytes| {
+        bar.inc(bytes.len() as u64);
+        written = out.write_all(bytes);
+        written.is_ok()
+    });
+    let done = done.await;
+    bar.finish_and_clear();
+    written.map_err(CliError::io("the backup"))?;
+    Ok(done?)
+}
+
+/// Restores a backup, or checks one.
+pub fn restore(args: &RestoreArgs, mut config: Config) -> Result<(), CliError> {
+    let shown = args.file.display();
+    if args.check {
+        println!("{shown}: {}", check(&args.file)?);
+        return Ok(());
+    }
+    if let Some(to) = &args.to {
+        config.store.path.clone_from(to);
+    }
+    let found = crate::restore(&config, open(&args.file)?);
+    let found = found.map_err(|error| CliError::Failed(format!("{shown}: {error}")))?;
+    let (keys, path) = (found.header.master_keys.join(", "), config.store.path.display());
+    println!("{shown}: {} group commits are restored in {path}.", found.closing.group);
+    println!("It needs the master keys {keys}, which are not in a backup: put them back before the server is started.");
+    Ok(())
+}
+
+/// Says what a backup is that is whole.
+fn check(file: &Path) -> Result<String, CliError> {
+    let found = crate::verify_backup(open(file)?);
+    let found = found.map_err(|error| CliError::Failed(format!("{}: {error}", file.display())))?;
+    let (header, closing) = (found.header, found.closing);
+    Ok(format!(
+        "whole; hookwheel {}, format {}, begun at {}, as of group commit {}, {} records, master keys {}",
+        header.version,
+        header.format,
+        time::rfc3339(header.begun_at),
+        closing.group,
+        closing.records,
+        header.master_keys.join(", ")
+    ))
+}
+
+fn open(file: &Path) -> Result<Box<dyn Read>, CliError> {
+    if file == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let opened = File::open(file).map_err(CliError::io(file.display().to_string()))?;
+    Ok(Box::new(BufReader::with_capacity(1 << 18, opened)))
+}
+
+/// The name of one that is taken now: names are in order of time.
+fn name(now: u64) -> String {
+    let digits: String = time::rfc3339(now).chars().filter(char::is_ascii_digit).collect();
+    format!("{PREFIX}{digits}{SUFFIX}")
+}
+
+/// Whether a file in a folder was made by `--to`.
+fn is_ours(name: &str) -> bool {
+    let digits = name.strip_prefix(PREFIX).and_then(|name| name.strip_suffix(SUFFIX));
+    digits.is_some_and(|digits| digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn remove_older(folder: &Path, keep: usize) -> Result<(), CliError> {
+    let cannot = || CliError::io(folder.display().to_string());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(cannot())? {
+        let name = entry.map_err(cannot())?.file_name();
+        names.extend(name.to_str().filter(|name| is_ours(name)).map(str::to_owned));
+    }
+    names.sort_unstable();
+    let older = names.len().saturating_sub(keep);
+    names[..older].iter().try_for_each(|name| fs::remove_file(folder.join(name))).map_err(cannot())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_older_ones_that_are_ours_go() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let own = [1_000, 2_000, 3_000].map(name);
+        assert!(own.is_sorted() && own.iter().all(|name| is_ours(name)), "{own:?}");
+        let others = ["hookwheel-1.backup", "hookwheel-19700101000001000.backup.partial", "notes"];
+        own.iter()
+            .map(String::as_str)
+            .chain(others)
+            .for_each(|name| fs::write(dir.path().join(name), "x").expect("written"));
+        remove_older(dir.path(), 2).expect("removed");
+        let is_there = |name: &str| dir.path().join(name).exists();
+        assert!(!is_there(&own[0]) && is_there(&own[1]) && is_there(&own[2]));
+        assert!(others.into_iter().all(is_there));
+        remove_older(dir.path(), 9).expect("nothing to do");
+        assert!(is_there(&own[1]));
+    }
+}

@@ -1,0 +1,164 @@
+//! A backup of a server under load, restored and compared event by event: it holds what was kept as of one moment, without a hole,
+//! and a server goes on with it.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use serde_json::{Value, json};
+use support::{Server, Stage};
+
+/// Threads that publish.
+const PRODUCERS: usize = 3;
+/// Events that are there before the load.
+const BEFORE: usize = 300;
+
+fn hookwheel(server: Option<&Server>, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookwheel"));
+    if let Some(server) = server {
+        command.env("HOOKWHEEL_URL", server.url("")).env("HOOKWHEEL_KEY", server.key);
+    }
+    command.args(arguments).output().expect("it can be started")
+}
+
+#[track_caller]
+fn done(output: &Output) -> String {
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}{}", said(&output.stdout), said(&output.stderr));
+    said(&output.stdout)
+}
+
+#[track_caller]
+fn refused(output: &Output, with: &str) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains(with), "{said}");
+}
+
+fn plain(path: &Path) -> &str {
+    path.to_str().expect("a plain path")
+}
+
+/// What a server says of the account `default`, by kind, in its order.
+fn exported(server: &Server) -> BTreeMap<String, Vec<Value>> {
+    let reply = server.client().get("/api/v1/accounts/default/export");
+    let mut rows: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for line in String::from_utf8_lossy(&reply.message.body).lines() {
+        let row: Value = serde_json::from_str(line).expect("JSON");
+        rows.entry(row["kind"].as_str().expect("a kind").to_owned()).or_default().push(row);
+    }
+    assert!(rows.contains_key("end"), "it was broken off");
+    rows
+}
+
+fn ids(rows: &[Value]) -> Vec<&str> {
+    rows.iter().map(|row| row["id"].as_str().expect("an id")).collect()
+}
+
+#[test]
+fn what_is_restored_is_what_was_kept_as_of_one_moment() {
+    let mut stage = Stage::start(&[]);
+    // Nobody listens there: each delivery fails once, and is dead.
+    stage.webhook("http://127.0.0.1:9/a", json!({}));
+    stage.webhook("http://127.0.0.1:9/b", json!({}));
+    (0..BEFORE).for_each(|number| stage.publish(&format!("before-{number}")));
+    let file = stage.dir.path().join("whole.backup");
+    let over = AtomicBool::new(false);
+    let published = thread::scope(|scope| {
+        let (over, server) = (&over, &stage.server);
+        let producers: Vec<_> = (0..PRODUCERS)
+            .map(|producer| {
+                let (mut client, mut count) = (server.client(), 0);
+                scope.spawn(move || {
+                    while !over.load(Ordering::Relaxed) {
+                        let id = format!("meanwhile-{producer}-{count}");
+                        let event = json!({"type": "task.created", "id": id, "data": {"name": id}});
+                        client.post("/api/v1/events", &event).data(202);
+                        count += 1;
+                    }
+                    count
+                })
+            })
+            .collect();
+        let taken = hookwheel(Some(server), &["backup", plain(&file)]);
+        over.store(true, Ordering::Relaxed);
+        assert!(done(&taken).contains("whole"));
+        producers.into_iter().map(|producer| producer.join().expect("it published")).sum::<usize>()
+    });
+    assert!(published > 0);
+    assert_eq!(fs::metadata(&file).expect("it is there").permissions().mode() & 0o777, 0o600);
+    let left: Vec<_> = fs::read_dir(Server::data(stage.dir.path())).expect("a folder").flatten().collect();
+    assert!(!left.iter().any(|entry| entry.file_name().to_string_lossy().contains("spool")));
+    refused(&hookwheel(Some(&stage.server), &["backup", plain(&file)]), "--force");
+
+    let old = exported(&stage.server);
+    let to = tempfile::tempdir().expect("a directory");
+    let data = Server::data(to.path());
+    done(&hookwheel(None, &["restore", plain(&file), "--to", plain(&data)]));
+    refused(&hookwheel(None, &["restore", plain(&file), "--to", plain(&data)]), "not empty");
+    refused_without_its_key(to.path());
+    fs::copy(Server::data(stage.dir.path()).join("master.key"), data.join("master.key")).expect("copied");
+    let restored = Server::start(to.path(), &[]);
+    let new = exported(&restored);
+
+    assert_eq!(ids(&new["webhook"]), ids(&old["webhook"]));
+    let (before, after) = (ids(&old["event"]), ids(&new["event"]));
+    assert!(after.len() >= BEFORE && before.ends_with(&after), "the newest are missing, and none in between");
+    let known: BTreeMap<_, _> = old["event"].iter().map(|event| (event["id"].as_str(), event)).collect();
+    for event in &new["event"] {
+        let same = known[&event["id"].as_str()];
+        assert!(!event["data"].is_null());
+        assert_eq!((&event["type"], &event["data"]), (&same["type"], &same["data"]));
+    }
+    // Each event has its deliveries, and what had been tried stays tried.
+    assert_eq!(new["delivery"].len(), 2 * new["event"].len());
+    let known: BTreeMap<_, _> = old["delivery"].iter().map(|row| (row["id"].as_str(), row)).collect();
+    for delivery in &new["delivery"] {
+        let same = known[&delivery["id"].as_str()];
+        assert_eq!(delivery["event_id"], same["event_id"]);
+    }
+    let event = json!({"type": "task.created", "id": "afterwards", "data": {}});
+    restored.client().post("/api/v1/events", &event).data(202);
+    assert_eq!(exported(&restored)["event"].len(), new["event"].len() + 1);
+    assert!(restored.terminate().success());
+}
+
+/// A store whose webhooks nobody can read is not opened as if it had none.
+fn refused_without_its_key(dir: &Path) {
+    let ended = Server::start_process(dir, &[]).end();
+    assert!(!ended.status.success() && ended.output.contains("master key"), "{}", ended.output);
+    let _ = fs::remove_file(Server::data(dir).join("master.key"));
+}
+
+#[test]
+fn a_folder_keeps_so_many_and_a_file_that_is_not_whole_is_refused() {
+    let mut stage = Stage::start(&[]);
+    stage.publish("one");
+    let folder = stage.dir.path().join("backups");
+    fs::create_dir(&folder).expect("a folder");
+    fs::write(folder.join("notes"), "mine").expect("written");
+    for _ in 0..4 {
+        done(&hookwheel(Some(&stage.server), &["backup", "--to", plain(&folder), "--keep", "2"]));
+    }
+    let mut files: Vec<_> = fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "backup"));
+    assert_eq!(files.len(), 2);
+    assert!(folder.join("notes").exists());
+
+    assert!(done(&hookwheel(None, &["restore", plain(&files[0]), "--check"])).contains("whole"));
+    let whole = fs::read(&files[0]).expect("read");
+    fs::write(&files[0], &whole[..whole.len() / 2]).expect("written");
+    refused(&hookwheel(None, &["restore", plain(&files[0]), "--check"]), "broken off");
+    let data = stage.dir.path().join("restored");
+    refused(&hookwheel(None, &["restore", plain(&files[0]), "--to", plain(&data)]), "broken off");
+    assert_eq!(fs::read_dir(&data).expect("a folder").count(), 0, "nothing is left of it");
+    let piped = hookwheel(Some(&stage.server), &["backup", "-"]);
+    fs::write(&files[0], piped.stdout).expect("written");
+    done(&hookwheel(None, &["restore", plain(&files[0]), "--to", plain(&data)]));
+}
