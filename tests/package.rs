@@ -16,7 +16,8 @@ use support::{Running, Server, say};
 const BINARY: &str = env!("CARGO_BIN_EXE_hookwheel");
 /// Where packages put it, and so what units call.
 const INSTALLED: &str = "/usr/bin/hookwheel";
-const UNITS: [&str; 2] = ["hookwheel.service", "hookwheel.socket"];
+const UNITS: [&str; 4] =
+    ["hookwheel.service", "hookwheel.socket", "hookwheel-backup.service", "hookwheel-backup.timer"];
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
@@ -134,7 +135,7 @@ fn started(unit: &str) -> Vec<Vec<String>> {
 #[test]
 fn systemd_takes_the_units_and_finds_little_exposed() {
     let starts: Vec<_> = UNITS.iter().flat_map(|unit| started(unit)).collect();
-    assert_eq!(starts.len(), 1, "{starts:?}");
+    assert_eq!(starts.len(), 2, "{starts:?}");
     for words in &starts {
         let arguments: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
         printed(&arguments);
