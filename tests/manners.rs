@@ -147,7 +147,8 @@ fn what_others_may_read_is_mended_in_words() {
     let key = data.join("master.key");
     let set = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
-    (set(&data, 0o755), set(&key, 0o644));
+    set(&data, 0o755);
+    set(&key, 0o644);
     let ended = Server::start(dir.path(), &[]).process.terminate();
     assert!(ended.output.contains("others could read the data directory: its mode is 700 now"), "{}", ended.output);
     assert!(ended.output.contains("others could read the master keys: their mode is 600 now"), "{}", ended.output);

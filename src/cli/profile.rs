@@ -156,7 +156,8 @@ mod tests {
     fn a_broken_file_tells_its_line_and_no_key() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("profiles.toml");
-        let mut file = fs::OpenOptions::new().write(true).create(true).mode(0o600).open(&path).expect("a file");
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).expect("a file");
         file.write_all(b"[profiles.a]\nurl = \"http://h\"\nkey = hw_secret\n").expect("written");
         let error = Profiles::read(&path).expect_err("no TOML").to_string();
         assert!(error.contains("line 3") && !error.contains("hw_secret"), "{error}");

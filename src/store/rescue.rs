@@ -68,6 +68,9 @@ struct Rescue<'a> {
     done: Rescued,
 }
 
+/// Makes a line of a row; `None`: none is made of this one.
+type Make<'a, R> = dyn FnMut(&mut R, Row) -> Result<Option<String>, StoreError> + 'a;
+
 type Line<'a> = &'a mut dyn FnMut(&str) -> io::Result<()>;
 
 impl Rescue<'_> {
@@ -102,12 +105,7 @@ impl Rescue<'_> {
     }
 
     /// Each row of a tree that can be read, made a line.
-    fn each(
-        &mut self,
-        tree: Tree,
-        make: &mut dyn FnMut(&mut Self, Row) -> Result<Option<String>, StoreError>,
-        line: Line<'_>,
-    ) -> io::Result<()> {
+    fn each(&mut self, tree: Tree, make: &mut Make<'_, Self>, line: Line<'_>) -> io::Result<()> {
         let mut last: Option<Key> = None;
         let mut rows = self.trees.all(tree).stored();
         let stopped = loop {
@@ -132,13 +130,7 @@ impl Rescue<'_> {
         Ok(())
     }
 
-    fn one(
-        &mut self,
-        tree: Tree,
-        (key, stored): Row,
-        make: &mut dyn FnMut(&mut Self, Row) -> Result<Option<String>, StoreError>,
-        line: Line<'_>,
-    ) -> io::Result<()> {
+    fn one(&mut self, tree: Tree, (key, stored): Row, make: &mut Make<'_, Self>, line: Line<'_>) -> io::Result<()> {
         if !examine::fits(tree, &key) {
             self.lose(Damage::at(tree, &key, "its key is none").to_string());
             return Ok(());

@@ -13,9 +13,9 @@ pub fn relative(text: &str, now: UnixMs) -> String {
     let (apart, is_past) = if at <= now { (now - at, true) } else { (at - now, false) };
     let told = match apart {
         ..SECOND => return "now".into(),
-        ..MINUTE => format!("{} s", apart / SECOND),
-        ..HOUR => format!("{} min", apart / MINUTE),
-        ..DAY => format!("{} h", apart / HOUR),
+        SECOND..MINUTE => format!("{} s", apart / SECOND),
+        MINUTE..HOUR => format!("{} min", apart / MINUTE),
+        HOUR..DAY => format!("{} h", apart / HOUR),
         _ => format!("{} d", apart / DAY),
     };
     if is_past { format!("{told} ago") } else { format!("in {told}") }

@@ -19,8 +19,8 @@ pub fn body(verb: &Verb, given: &ArgMatches) -> Result<Map<String, Value>, CliEr
             body.insert(flag.key.into(), value);
         }
     }
-    let sets = given.try_get_many::<String>("set").ok().flatten().into_iter().flatten();
-    sets.map(|text| set(&mut body, text)).collect::<Result<(), _>>()?;
+    let mut sets = given.try_get_many::<String>("set").ok().flatten().into_iter().flatten();
+    sets.try_for_each(|text| set(&mut body, text))?;
     Ok(body)
 }
 
