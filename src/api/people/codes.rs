@@ -1,7 +1,5 @@
 //! One's second factor: set up, confirmed, given up, its recovery codes made anew. What stays true: it is asked for only once a
-//! code of it was shown to be known; and whoever sets it up says the password, whoever changes it shows a code.
-
-use zeroize::Zeroizing;
+//! code of it was shown to be known; and whoever changes it shows a code.
 
 use crate::api::Api;
 use crate::api::access::guesses::Guessed;
@@ -15,12 +13,8 @@ use crate::domain::secret::Secret;
 use crate::domain::user::User;
 use crate::store::{Refusal, Staging};
 
-use super::browser::Browser;
 use super::entering::take_code;
-use super::own::{prove, refuse_of_provider, user_of};
-
-/// The field in which the password is said once more.
-pub const PASSWORD_FIELD: &str = "own_password";
+use super::own::{refuse_of_provider, user_of};
 
 /// What is scanned or typed into an app.
 #[derive(Debug)]
@@ -32,14 +26,9 @@ pub struct SetUp {
 }
 
 /// Begins to set one up: what was begun before and not confirmed is good no more.
-pub async fn begin(
-    api: &Api,
-    (seated, browser): (&Seated, &Browser),
-    password: Zeroizing<String>,
-) -> Result<SetUp, Problem> {
+pub async fn begin(api: &Api, seated: &Seated) -> Result<SetUp, Problem> {
     let user = user_of(seated)?;
     refuse_of_provider(user)?;
-    prove(api, (user, browser), PASSWORD_FIELD, password).await?;
     let (id, mut random) = (user.id, [0; SHARED_BYTES]);
     api.with_dice(|dice| dice.fill(&mut random));
     let tenant = seated.tenant(api, None)?;

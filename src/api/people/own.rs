@@ -57,7 +57,14 @@ pub async fn set_password(
     let user = user_of(seated)?.clone();
     refuse_of_provider(&user)?;
     password::vet(&new, &user.email, &user.name)?;
-    prove(api, (&user, browser), "current", current).await?;
+    if user.password.is_some() {
+        let guessed = [Guessed::PasswordFrom(&user.email, browser.peer()), Guessed::Password(&user.email)];
+        api.guesses.begin(&guessed, api.clock.now())?;
+        if !api.passwords.is(current, user.password.clone()).await? {
+            return Err(Invalid::new("current", "is not your password").into());
+        }
+        api.guesses.was_right(&guessed);
+    }
     let hash = api.passwords.hash(new, salt(api)).await?;
     let beginning = Beginning::of(api, browser, Holder::User(user.id));
     let tenant = seated.tenant(api, None)?;
@@ -74,26 +81,6 @@ pub async fn set_password(
         Ok((Some(Deed::new(user.account(), "user.password_set", user.id)), begun))
     });
     Ok(set.await?)
-}
-
-/// Whoever has a password says it once more, since a session may be somebody else's who found the browser open. `field` is what it was
-/// written into.
-pub async fn prove(
-    api: &Api,
-    (user, browser): (&User, &Browser),
-    field: &'static str,
-    password: Zeroizing<String>,
-) -> Result<(), Problem> {
-    if user.password.is_none() {
-        return Ok(());
-    }
-    let guessed = [Guessed::PasswordFrom(&user.email, browser.peer()), Guessed::Password(&user.email)];
-    api.guesses.begin(&guessed, api.clock.now())?;
-    if !api.passwords.is(password, user.password.clone()).await? {
-        return Err(Invalid::new(field, "is not your password").into());
-    }
-    api.guesses.was_right(&guessed);
-    Ok(())
 }
 
 /// One's sessions, the oldest first.

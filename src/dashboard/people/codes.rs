@@ -1,15 +1,13 @@
 //! One's second factor: confirmed, given up, and its recovery codes, which only the reply shows that makes them.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, ResponseError, get, post, web};
+use actix_web::{HttpResponse, ResponseError, get, post, web};
 use maud::html;
-use zeroize::Zeroizing;
 
-use super::fields::code;
+use super::codes_shown::code_field;
 use super::you;
 use crate::api::access::auth::Any;
-use crate::api::people::browser::Browser;
-use crate::api::people::codes::{self, PASSWORD_FIELD};
+use crate::api::people::codes;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
@@ -22,13 +20,9 @@ use crate::dashboard::seat::{Looks, Seat};
 
 /// Begins to set one up.
 #[post("/dashboard/you/codes")]
-pub async fn begin(posted: Posted<Any>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
-    let browser = Browser::of_form(&request)?;
-    let password = Zeroizing::new(posted.fields.raw(PASSWORD_FIELD).unwrap_or_default().to_owned());
-    match codes::begin(&api, (posted.seat.seated(), &browser), password).await {
-        Ok(_) => Ok(see_other("/dashboard/you#codes")),
-        Err(problem) => you::page(&api, &posted.seat, problem.status_code(), Some(&problem)),
-    }
+pub async fn begin(posted: Posted<Any>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
+    codes::begin(&api, posted.seat.seated()).await?;
+    Ok(see_other("/dashboard/you#codes"))
 }
 
 /// Confirms it, and shows the recovery codes.
@@ -73,7 +67,7 @@ fn ask(seat: &Seat, status: StatusCode, problem: Option<&Problem>) -> HttpRespon
             (wrong(problem, &["code"]))
             form method="post" action="/dashboard/you/codes/give-up" {
                 (token(seat))
-                (code("A code of the app, or a recovery code").line(problem))
+                (code_field("A code of the app, or a recovery code").line(problem))
                 button.danger type="submit" { "Give up the second factor" }
                 " " a.button.quiet href="/dashboard/you" { "Not now" }
             }

@@ -4,11 +4,11 @@
 use maud::{Markup, html};
 use qrcodegen::{QrCode, QrCodeEcc};
 
-use super::fields::{code, password};
 use crate::api::Problem;
-use crate::api::people::codes::{self, PASSWORD_FIELD, SetUp};
+use crate::api::people::codes::{self, SetUp};
 use crate::dashboard::frame::token;
 use crate::dashboard::parts::copy;
+use crate::dashboard::parts::field::Field;
 use crate::dashboard::seat::Seat;
 use crate::domain::user::User;
 
@@ -23,54 +23,47 @@ pub fn part(seat: &Seat, user: &User, problem: Option<&Problem>) -> Markup {
             p { "Set up: a code of your app is asked for after the password. " (factor.recovery_left()) " recovery codes are left." }
             form method="post" action="/dashboard/you/codes/renew" {
                 (token(seat))
-                (code("A code of the app, to make new recovery codes").line(problem))
+                (code_field("A code of the app, to make new recovery codes").line(problem))
                 div.submit {
                     button type="submit" { "Make new recovery codes" }
                     a.button.quiet href="/dashboard/you/codes/give-up" { "Give it up" }
                 }
             }
         } @else if let Some(set_up) = codes::set_up(user) {
-            (confirm_form(seat, user, &set_up, problem))
+            (confirm_form(seat, &set_up, problem))
         } @else {
             p { "A code that an app on your phone shows is asked for after the password: who learns your password alone does not get in." }
-            form method="post" action="/dashboard/you/codes" {
-                (token(seat))
-                (password_line(user, problem))
-                div.submit { button type="submit" { "Set it up" } }
-            }
+            form method="post" action="/dashboard/you/codes" { (token(seat)) button type="submit" { "Set it up" } }
         }
     }
 }
 
-/// Whoever has a password says it before a factor is set up.
-fn password_line(user: &User, problem: Option<&Problem>) -> Markup {
-    let field = password(PASSWORD_FIELD, "Your password, once more");
-    html! { @if user.password.is_some() { (field.line(problem)) } }
+/// What a code is written into.
+pub fn code_field(label: &str) -> Field<'_> {
+    Field { name: "code", label, autocomplete: "one-time-code", required: true, ..Field::default() }
 }
 
-fn confirm_form(seat: &Seat, user: &User, set_up: &SetUp, problem: Option<&Problem>) -> Markup {
+fn confirm_form(seat: &Seat, set_up: &SetUp, problem: Option<&Problem>) -> Markup {
     html! {
         p { "Scan this with an app for such codes, or type what stands below it. Then send the code that the app shows." }
         (qr(set_up.url.reveal()))
         p { (copy::text(set_up.shared.reveal())) }
         form method="post" action="/dashboard/you/codes/confirm" {
             (token(seat))
-            (code("The code that the app shows").line(problem))
+            (code_field("The code that the app shows").line(problem))
             div.submit { button.main type="submit" { "Confirm" } }
         }
         form method="post" action="/dashboard/you/codes" {
-            (token(seat))
-            (password_line(user, problem))
-            div.submit { button.quiet type="submit" { "Begin again with another" } }
+            (token(seat)) button.quiet type="submit" { "Begin again with another" }
         }
     }
 }
 
 /// A text as a picture that phones read: dark on light, whatever the page's colours are.
 fn qr(text: &str) -> Markup {
-    let Ok(qr) = QrCode::encode_text(text, QrCodeEcc::Medium) else { return html! {} };
-    let (size, whole) = (qr.size(), qr.size() + 2 * QUIET);
-    let dark = (0..size).flat_map(|y| (0..size).map(move |x| (x, y))).filter(|(x, y)| qr.get_module(*x, *y));
+    let Ok(code) = QrCode::encode_text(text, QrCodeEcc::Medium) else { return html! {} };
+    let (size, whole) = (code.size(), code.size() + 2 * QUIET);
+    let dark = (0..size).flat_map(|y| (0..size).map(move |x| (x, y))).filter(|(x, y)| code.get_module(*x, *y));
     let path: String = dark.map(|(x, y)| format!("M{} {}h1v1h-1z", x + QUIET, y + QUIET)).collect();
     html! {
         svg.qr role="img" aria-label="A code to scan with the app" viewBox={ "0 0 " (whole) " " (whole) } width="200" height="200" shape-rendering="crispEdges" {

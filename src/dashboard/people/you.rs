@@ -9,7 +9,6 @@ use super::entering::begin;
 use super::{codes_shown, fields};
 use crate::api::access::auth::Any;
 use crate::api::people::browser::Browser;
-use crate::api::people::codes::PASSWORD_FIELD;
 use crate::api::people::own;
 use crate::api::people::view::SessionView;
 use crate::api::{Api, Problem};
@@ -40,7 +39,7 @@ pub fn page(api: &Api, seat: &Seat, status: StatusCode, problem: Option<&Problem
         ..Field::default()
     };
     let body = html! {
-        (wrong(problem, &["name", "current", "password", PASSWORD_FIELD, "code"]))
+        (wrong(problem, &["name", "current", "password", "code"]))
         dl.facts {
             dt { "Mail address" } dd { (user.email) }
             dt { "Role" } dd { (user.role.word()) " of " (seat.seated().home.id) }
