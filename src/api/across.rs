@@ -49,9 +49,9 @@ pub struct AccountSummary {
 
 /// A page of the accounts, each with what there is of it.
 pub fn summaries(api: &Api, wanted: &AccountsFilter, window: Window) -> Result<Listed<AccountSummary>, Problem> {
-    let Listed { rows, next, .. } = accounts(api, wanted, window);
+    let Listed { rows, next } = accounts(api, wanted, window);
     let rows: Result<_, StoreError> = rows.into_iter().map(|account| summary(api, account)).collect();
-    Ok(Listed::of(rows?, next))
+    Ok(Listed { rows: rows?, next })
 }
 
 fn summary(api: &Api, account: Arc<Account>) -> Result<AccountSummary, StoreError> {

@@ -17,5 +17,5 @@ pub fn events(body: &Bytes, ndjson: bool) -> Result<Vec<NewEvent>, Problem> {
 pub fn cursor(text: &str) -> Result<Option<String>, Problem> {
     let window = Window::read(LIMIT_DEFAULT, None, Some(text))?;
     let next = window.past.map(|id| (id, window.below_attempt));
-    Ok(Listed::<()>::of(Vec::new(), next).cursor())
+    Ok(Listed::<()> { rows: Vec::new(), next }.cursor())
 }

@@ -7,7 +7,7 @@ use super::input::{DeadLettersFilter, DeadLettersInput, deliveries};
 use crate::api::Api;
 use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May, Read, Tenant};
-use crate::api::deliveries::view::{self, DeliveryView};
+use crate::api::deliveries::view::{DeliveryView, views};
 use crate::api::http::body::Body;
 use crate::api::http::list::{ListQuery, answer as answer_list};
 use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
@@ -52,7 +52,7 @@ pub fn listed(
     let range = Range::read(filter.event_type.as_deref(), filter.from.as_deref(), filter.to.as_deref())?;
     let webhook = filter.webhook.as_deref().map(|id| webhook_ever(api, tenant, id)).transpose()?;
     let bulk = range.bulk(tenant.account().number, JobKind::Discard, Source::DeadLetters { webhook });
-    Ok(move |api: &Api, window: Window| Ok(view::listed(api, window, api.store.dead_letters(&bulk, window.walk())?)?))
+    Ok(move |api: &Api, window: Window| Ok(views(api, api.store.dead_letters(&bulk, window.walk())?)?))
 }
 
 /// Deliver dead letters again, as new deliveries

@@ -126,7 +126,7 @@ impl History {
         let page = self.store.deliveries(&[self.webhook.number()], window.walk(), None, wanted)?;
         let rows: Result<_, StoreError> =
             page.rows.iter().map(|delivery| self.row(delivery, delivery.latest_attempt())).collect();
-        Ok(Listed::of(rows?, page.next.map(|id| (id.0, 0))))
+        Ok(Listed { rows: rows?, next: page.next.map(|id| (id.0, 0)) })
     }
 
     /// A row an attempt, the newest delivery's latest first.
@@ -142,12 +142,12 @@ impl History {
         for (delivery, below) in started.chain(page.rows.iter().map(|delivery| (delivery, u16::MAX))) {
             for attempt in self.store.attempts(delivery)?.iter().rev().filter(|one| one.summary.number < below) {
                 if rows.len() == window.limit {
-                    return Ok(Listed::of(rows, Some((delivery.id.0, attempt.summary.number + 1))));
+                    return Ok(Listed { rows, next: Some((delivery.id.0, attempt.summary.number + 1)) });
                 }
                 rows.push(self.row(delivery, Some(&attempt.summary))?);
             }
         }
-        Ok(Listed::of(rows, page.next.map(|id| (id.0, 0))))
+        Ok(Listed { rows, next: page.next.map(|id| (id.0, 0)) })
     }
 
     /// What an open delivery waits for beside its turn.

@@ -9,7 +9,7 @@ use actix_web::web;
 use super::filter::{DeliveriesFilter, Sought};
 use super::history::History;
 use super::rendered::request_body;
-use super::view::{self, AttemptView, DeliveryView, attempt_view, view};
+use super::view::{AttemptView, DeliveryView, attempt_view, view, views};
 use crate::api::Api;
 use crate::api::access::auth::Tenant;
 use crate::api::http::page::{Listed, Window};
@@ -29,9 +29,7 @@ pub fn listed(
 ) -> Result<impl Fn(&Api, Window) -> Result<Listed<DeliveryView>, Problem> + Send + Sync + use<>, Problem> {
     let webhook = filter.webhook.as_deref().map(|id| webhook_ever(api, tenant, id)).transpose()?;
     let (account, sought) = (tenant.account().number, filter.read()?);
-    Ok(move |api: &Api, window: Window| {
-        Ok(view::listed(api, window, page(api, account, webhook, &sought, window, |_| true)?)?)
-    })
+    Ok(move |api: &Api, window: Window| Ok(views(api, page(api, account, webhook, &sought, window, |_| true)?)?))
 }
 
 /// A page of the deliveries to one webhook of the account, or to all of them.

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, get, web};
 
 use super::filter::{DeliveriesFilter, Sought};
 use super::operations::{attempt, listed, no_attempt, one, page};
-use super::view::{self, AttemptView, DeliveryView, logs as logs_of};
+use super::view::{AttemptView, DeliveryView, logs as logs_of, views};
 use crate::api::Api;
 use crate::api::access::auth::{May, Read, Tenant};
 use crate::api::deliveries::history::LogRow;
@@ -59,7 +59,7 @@ pub async fn of_webhook(
     let (webhook, sought) = of_one(&api, &tenant, &id, filter)?;
     let account = tenant.account().number;
     answer(&api, account, part, move |api, window| {
-        Ok(view::listed(api, window, page(api, account, Some(webhook), &sought, window, |_| true)?)?)
+        Ok(views(api, page(api, account, Some(webhook), &sought, window, |_| true)?)?)
     })
     .await
 }
@@ -84,7 +84,7 @@ pub async fn logs(
     let account = tenant.account().number;
     let tried = |delivery: &Delivery| delivery.attempts > 0;
     answer(&api, account, part, move |api, window| {
-        Ok(logs_of(api, window, page(api, account, Some(webhook), &sought, window, tried)?)?)
+        Ok(logs_of(api, page(api, account, Some(webhook), &sought, window, tried)?)?)
     })
     .await
 }

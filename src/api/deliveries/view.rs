@@ -10,7 +10,7 @@ use super::rendered::RequestBodyView;
 use crate::api::Api;
 use crate::api::access::auth::Tenant;
 use crate::api::http::list::ListRow;
-use crate::api::http::page::{Listed, Window};
+use crate::api::http::page::Listed;
 use crate::api::masking::{own_url, sent_headers};
 use crate::api::openapi::words::{AttemptOutcome, DeliveryCause, DeliveryState};
 use crate::domain::account::Scope;
@@ -179,21 +179,13 @@ pub fn view(history: &History, delivery: &Delivery) -> Result<DeliveryView, Stor
     })
 }
 
-/// Deliveries of any webhooks, as a list that is asked for this window shows them. One whose webhook is forgotten goes with it.
-pub fn listed(api: &Api, window: Window, page: Page<Delivery, DeliveryId>) -> Result<Listed<DeliveryView>, StoreError> {
-    if window.is_count { Ok(Listed::counted(page)) } else { views(api, page) }
-}
-
-/// All of them, to be looked at.
+/// Deliveries of any webhooks. One whose webhook is forgotten goes with it.
 pub fn views(api: &Api, page: Page<Delivery, DeliveryId>) -> Result<Listed<DeliveryView>, StoreError> {
     with_histories(api, page, view)
 }
 
 /// The same as what was sent to them.
-pub fn logs(api: &Api, window: Window, page: Page<Delivery, DeliveryId>) -> Result<Listed<LogRow>, StoreError> {
-    if window.is_count {
-        return Ok(Listed::counted(page));
-    }
+pub fn logs(api: &Api, page: Page<Delivery, DeliveryId>) -> Result<Listed<LogRow>, StoreError> {
     with_histories(api, page, |history, delivery| Ok(history.row(delivery, delivery.latest_attempt())?.into()))
 }
 
@@ -215,7 +207,7 @@ fn with_histories<T>(
         };
         rows.push(show(history, delivery)?);
     }
-    Ok(Listed::of(rows, page.next.map(|id| (id.0, 0))))
+    Ok(Listed { rows, next: page.next.map(|id| (id.0, 0)) })
 }
 
 impl ListRow for DeliveryView {

@@ -106,7 +106,7 @@ pub fn page(
         Row::Own(one) => own(one),
         Row::Documented(known) => documented(dialect, known),
     });
-    Ok(Listed::of(shown.collect::<Result<_, _>>()?, next.map(|id| (id, 0))))
+    Ok(Listed { rows: shown.collect::<Result<_, _>>()?, next: next.map(|id| (id, 0)) })
 }
 
 /// A row of the list.

@@ -124,12 +124,12 @@ pub fn page(
     for (looked_at, webhook) in webhooks.iter().enumerate() {
         let is_full = rows.len() == window.limit || looked_at == WEBHOOKS_LOOKED_AT;
         if is_full || audience.steps.get() > STEPS_MAX {
-            return Ok(Listed::of(rows, last.map(|id| (id, 0))));
+            return Ok(Listed { rows, next: last.map(|id| (id, 0)) });
         }
         last = Some(webhook.id.0);
         rows.extend(audience.tell(webhook, got)?);
     }
-    Ok(Listed::of(rows, None))
+    Ok(Listed { rows, next: None })
 }
 
 /// An event, and who got it.

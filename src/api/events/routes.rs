@@ -8,7 +8,7 @@ use super::filter::{EventsFilter, Sought, find};
 use super::view::{EventView, row};
 use crate::api::Api;
 use crate::api::access::auth::{May, Read};
-use crate::api::deliveries::view::{DeliveryView, listed, views};
+use crate::api::deliveries::view::{DeliveryView, views};
 use crate::api::http::list::{ListQuery, NoFilter, answer};
 use crate::api::http::page::{LIMIT_MAX, Listed, PageQuery, PageReply, Window};
 use crate::api::http::problem::Problem;
@@ -46,7 +46,7 @@ pub fn page(
     window: Window,
 ) -> Result<Listed<EventView<'static>>, Problem> {
     let Some(walk) = sought.walk(&api.store, account, window)? else {
-        return Ok(Listed::of(Vec::new(), None));
+        return Ok(Listed { rows: Vec::new(), next: None });
     };
     let page = api.store.events(account, walk, sought.condition.as_ref(), |event| sought.wants(event))?;
     Ok(Listed::from(page.map(row)))
@@ -135,7 +135,7 @@ pub fn deliveries_of(
 ) -> Result<Listed<DeliveryView>, Problem> {
     let id = find(&api.store, account, id)?.ok_or_else(no_event)?;
     let head = api.store.event_head(account, id)?.ok_or_else(no_event)?;
-    Ok(listed(api, window, api.store.deliveries_of_event(id, &head.webhooks, window.walk())?)?)
+    Ok(views(api, api.store.deliveries_of_event(id, &head.webhooks, window.walk())?)?)
 }
 
 /// 404.

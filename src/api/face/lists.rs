@@ -38,7 +38,7 @@ struct Part {
 pub async fn webhooks(reach: &Reach<'_>, face: &Face, request: &HttpRequest) -> Result<Value, Problem> {
     let part = part(request, &face.list)?;
     let listed = match part.offset {
-        beyond if beyond > OFFSET_MAX => Listed::of(Vec::new(), None),
+        beyond if beyond > OFFSET_MAX => Listed { rows: Vec::new(), next: None },
         offset => {
             let so_far = Window { limit: part.window.limit + offset, ..part.window };
             let mut listed = Listed::from(reach.list(so_far, |_| true));
@@ -70,7 +70,7 @@ pub async fn deliveries(reach: &Reach<'_>, face: &Face, id: &str, request: &Http
             Paging::Offset => rows_from(&history, kind, part)?,
         };
         let rows = listed.rows.iter().map(|row| details.add(&history, row)).collect::<Result<_, Problem>>()?;
-        Ok::<_, Problem>(Listed::of(rows, listed.next))
+        Ok::<_, Problem>(Listed { rows, next: listed.next })
     });
     let listed = listed.await??;
     let page = match (paging, kind) {
@@ -97,7 +97,7 @@ fn rows(history: &History, kind: Rows, only: Only, window: Window) -> Result<Lis
 fn rows_from(history: &History, kind: Rows, part: Part) -> Result<Listed<Row>, Problem> {
     let (mut skip, mut shown) = (part.offset, Vec::new());
     if skip > OFFSET_MAX {
-        return Ok(Listed::of(shown, None));
+        return Ok(Listed { rows: shown, next: None });
     }
     let mut window = Window::newest(LIMIT_MAX);
     loop {
@@ -107,7 +107,7 @@ fn rows_from(history: &History, kind: Rows, part: Part) -> Result<Listed<Row>, P
         shown.extend(listed.rows.into_iter().skip(skipped).take(part.window.limit - shown.len()));
         match listed.next {
             Some(next) if shown.len() < part.window.limit => window = window.after(Some(next)),
-            _ => return Ok(Listed::of(shown, None)),
+            _ => return Ok(Listed { rows: shown, next: None }),
         }
     }
 }

@@ -48,8 +48,6 @@ pub struct Window {
     /// Where the rows are attempts and the page before ended within a delivery: only earlier attempts than this of the
     /// first delivery. 0: all.
     pub below_attempt: u16,
-    /// Whether rows are only counted: where it costs much to show them, nobody need.
-    pub is_count: bool,
 }
 
 /// Rows of a list, and where the next page starts: before this id and, within its delivery, below this attempt.
@@ -59,34 +57,12 @@ pub struct Listed<T> {
     pub rows: Vec<T>,
     /// Where to go on; `None` at the end.
     pub next: Option<(u128, u16)>,
-    /// Rows that were only counted.
-    counted: usize,
 }
 
 impl<T> Listed<T> {
-    /// These rows, and where to go on.
-    pub fn of(rows: Vec<T>, next: Option<(u128, u16)>) -> Self {
-        Self { rows, next, counted: 0 }
-    }
-
-    /// As many rows as a page has, which nobody looks at.
-    pub fn counted<Row, Id: Into<u128>>(page: Page<Row, Id>) -> Self {
-        Self { rows: Vec::new(), next: page.next.map(|id| (id.into(), 0)), counted: page.rows.len() }
-    }
-
-    /// Whether its rows were counted and none is shown.
-    pub fn is_counted(&self) -> bool {
-        self.counted > 0
-    }
-
-    /// How many rows there are, shown or counted.
-    pub fn row_count(&self) -> usize {
-        self.rows.len() + self.counted
-    }
-
     /// Each row as `show` shows it.
     pub fn map<U>(self, show: impl FnMut(T) -> U) -> Listed<U> {
-        Listed { rows: self.rows.into_iter().map(show).collect(), next: self.next, counted: self.counted }
+        Listed { rows: self.rows.into_iter().map(show).collect(), next: self.next }
     }
 
     /// The cursor of the next page.
@@ -97,14 +73,14 @@ impl<T> Listed<T> {
 
 impl<Row, Id: Into<u128>> From<Page<Row, Id>> for Listed<Row> {
     fn from(page: Page<Row, Id>) -> Self {
-        Self::of(page.rows, page.next.map(|id| (id.into(), 0)))
+        Self { rows: page.rows, next: page.next.map(|id| (id.into(), 0)) }
     }
 }
 
 impl Window {
     /// The newest rows.
     pub fn newest(limit: usize) -> Self {
-        Self { first: First::Newest, limit, past: None, below_attempt: 0, is_count: false }
+        Self { first: First::Newest, limit, past: None, below_attempt: 0 }
     }
 
     /// Reads `limit`, where `usual` is what is left out, and `cursor`.

@@ -23,7 +23,7 @@ use crate::store::{PAGE_ROWS_EXAMINED_MAX, Page};
 pub fn page(api: &Api, tenant: &Tenant, sought: &Sought, window: Window) -> Result<Listed<WebhookView>, Problem> {
     let listed = Listed::from(found(api, tenant, sought, window));
     let rows = views(&api.store, &reach(api, tenant).onlooker(), &listed.rows)?;
-    Ok(Listed::of(rows, listed.next))
+    Ok(Listed { rows, next: listed.next })
 }
 
 /// How many are sought.

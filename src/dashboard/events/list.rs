@@ -25,7 +25,7 @@ pub async fn show(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) 
     let asked = Fields::asked(seat.asked());
     let (listed, problem) = match rows(&api, &seat, &asked).await {
         Ok(listed) => (listed, None),
-        Err(problem) if problem.field().is_some() => (Listed::of(Vec::new(), None), Some(problem)),
+        Err(problem) if problem.field().is_some() => (Listed { rows: Vec::new(), next: None }, Some(problem)),
         Err(problem) => return Err(problem.into()),
     };
     let status = problem.as_ref().map_or(StatusCode::OK, ResponseError::status_code);
