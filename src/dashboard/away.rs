@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError, get};
 use maud::{Markup, html};
 
+use super::links::{see_other, with_query};
 use super::sheet::plain;
 use crate::api::Problem;
 use crate::domain::ability::Ability;
@@ -79,10 +80,7 @@ impl ResponseError for Away {
 
     fn error_response(&self) -> HttpResponse {
         match self {
-            Self::LogIn(asked) => {
-                let address = super::links::with_query("/dashboard/log-in", [("next", Some(asked.as_str()))]);
-                HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish()
-            }
+            Self::LogIn(asked) => see_other(&with_query("/dashboard/log-in", [("next", Some(asked.as_str()))])),
             Self::Problem(problem) => plain(problem.status_code(), title(problem.status_code()), &told(problem)),
         }
     }

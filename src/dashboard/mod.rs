@@ -6,6 +6,7 @@ mod assets;
 mod away;
 mod brand;
 mod contracts;
+mod cookie;
 mod dead_letters;
 mod deliveries;
 mod dry_run;

@@ -78,6 +78,11 @@ impl Seat {
         self.seated.is_of_server()
     }
 
+    /// The id of the account that they begin with: their own, or, of the server's own people, the one that is there from the start.
+    pub fn first_account(&self) -> &str {
+        if self.is_operator() { DEFAULT_ACCOUNT } else { &self.seated.home.id }
+    }
+
     /// Whether it is a customer's portal.
     pub fn is_portal(&self) -> bool {
         self.mount == Mount::Portal

@@ -1,7 +1,7 @@
 //! Operations of the API, tried with a session: what the pages of the documentation lead to. What stays true: a form that is sent does
 //! what the API would do for a key with the same scopes, and the reply is shown as text.
 
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -20,7 +20,6 @@ use crate::api::{Api, Problem};
 use crate::docs::Trial;
 use crate::domain::Invalid;
 use crate::domain::ability::Ability;
-use crate::domain::account::DEFAULT_ACCOUNT;
 
 /// They go on without end, or hand out what is then waited for: no page can show that.
 const NOT_HERE: &[&str] = &["stream.follow", "webhooks.leases.pull", "accounts.export"];
@@ -50,9 +49,8 @@ fn ability(operation: &str) -> Option<Ability> {
 /// From the documentation to where one begins: see [`home`](super::people).
 #[get("/dashboard/try/{operation}")]
 pub async fn begin(seat: Looks<Any>, named: web::Path<Named>) -> HttpResponse {
-    let account = if seat.is_operator() { DEFAULT_ACCOUNT } else { &seat.account().id };
-    let to = format!("/dashboard/@{}/try/{}", links::part(account), links::part(&named.operation));
-    HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
+    let page = format!("try/{}", links::part(&named.operation));
+    links::see_other(&links::of_account(seat.first_account(), &page))
 }
 
 /// Its routes, below `/dashboard/@{account}/try`.

@@ -17,8 +17,8 @@ pub const USER_NAME_CHARS_MAX: usize = 100;
 /// What an identity provider says of a user, each part in bytes.
 pub const EXTERNAL_BYTES_MAX: usize = 512;
 
-/// What a user may do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+/// What a user may do; the greater one may more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// See, and change nothing.

@@ -123,7 +123,7 @@ impl Staging<'_> {
 
     fn job(&self, account: AccountNumber, id: JobId) -> Result<Option<Job>, StoreError> {
         let key = layout::job(account, id);
-        self.get(Tree::Jobs, &key)?.map(|bytes| record::read_grown(Tree::Jobs, &key, &bytes)).transpose()
+        self.load_grown(Tree::Jobs, &key)
     }
 
     pub(super) fn put_job(&mut self, job: &Job) {

@@ -34,11 +34,8 @@ impl Staging<'_> {
         }
         let mut uses = Vec::with_capacity(keys.len());
         for key in keys {
-            let session = self.get(Tree::Sessions, &key).and_then(|stored| {
-                stored.map(|stored| record::read_grown::<Session>(Tree::Sessions, &key, &stored)).transpose()
-            });
             // One that cannot be read goes first, then those that have ended.
-            let session = self.trees().readable(session)?.flatten();
+            let session = self.readable_session(&key)?;
             uses.push((session.map(|session| (session.ends_at > self.now(), session.last_used_at)), key));
         }
         uses.sort();
@@ -47,11 +44,14 @@ impl Staging<'_> {
         Ok(())
     }
 
+    fn readable_session(&self, key: &[u8]) -> Result<Option<Session>, StoreError> {
+        Ok(self.trees().readable(self.load_grown(Tree::Sessions, key))?.flatten())
+    }
+
     /// Writes down that the session was used. One that has ended meanwhile stays ended.
     pub fn touch_session(&mut self, place: UserId, hash: &SessionHash, at: UnixMs) -> Result<(), Refusal> {
         let key = layout::session(place, hash);
-        let Some(stored) = self.get(Tree::Sessions, &key)? else { return Ok(()) };
-        let session: Session = record::read_grown(Tree::Sessions, &key, &stored)?;
+        let Some(session) = self.load_grown::<Session>(Tree::Sessions, &key)? else { return Ok(()) };
         if session.is_use_to_be_written(at) {
             self.put(Tree::Sessions, key, &Session { last_used_at: at, ..session });
         }
@@ -66,9 +66,7 @@ impl Staging<'_> {
     /// Ends the one of this id.
     pub fn end_session_named(&mut self, place: UserId, id: SessionId) -> Result<(), Refusal> {
         for key in self.keys_now(Tree::Sessions, &layout::user(place))? {
-            let Some(stored) = self.get(Tree::Sessions, &key)? else { continue };
-            let session = record::read_grown::<Session>(Tree::Sessions, &key, &stored);
-            if self.trees().readable(session)?.is_some_and(|session| session.id == id) {
+            if self.readable_session(&key)?.is_some_and(|session| session.id == id) {
                 self.stage(Tree::Sessions, key, None);
                 return Ok(());
             }
@@ -81,9 +79,7 @@ impl Staging<'_> {
     pub fn end_guests(&mut self, account: AccountNumber) -> Result<usize, Refusal> {
         let (now, mut ended) = (self.now(), 0);
         for key in self.keys_now(Tree::Sessions, &layout::user(UserId(account.into())))? {
-            let Some(stored) = self.get(Tree::Sessions, &key)? else { continue };
-            let session = record::read_grown::<Session>(Tree::Sessions, &key, &stored);
-            let Some(session) = self.trees().readable(session)? else { continue };
+            let Some(session) = self.readable_session(&key)? else { continue };
             if session.ends_at > now {
                 self.put(Tree::Sessions, key, &Session { ends_at: now, ..session });
                 ended += 1;

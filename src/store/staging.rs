@@ -255,6 +255,11 @@ impl<'a> Staging<'a> {
         self.get(tree, key)?.map(|bytes| record::read(tree, key, &bytes)).transpose()
     }
 
+    /// As [`Staging::load`], of a noun that grows at its end.
+    pub(super) fn load_grown<T: DeserializeOwned>(&self, tree: Tree, key: &[u8]) -> Result<Option<T>, StoreError> {
+        self.get(tree, key)?.map(|bytes| record::read_grown(tree, key, &bytes)).transpose()
+    }
+
     pub(super) fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
         // The map's key is owned; a group of outcomes and accepts seldom reads what it wrote, so the copy is cheap.
         match self.staged.get(&(tree, key.to_vec())) {

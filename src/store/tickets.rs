@@ -39,8 +39,7 @@ impl Staging<'_> {
     /// Uses a ticket: it is gone then. `NotFound` if it was used, has ended, or never was.
     pub fn use_ticket(&mut self, account: AccountNumber, hash: &TicketHash) -> Result<Ticket, Refusal> {
         let key = layout::ticket(account, hash);
-        let stored = self.get(Tree::Tickets, &key)?.ok_or(Refusal::NotFound("link"))?;
-        let ticket: Ticket = record::read_grown(Tree::Tickets, &key, &stored)?;
+        let ticket: Ticket = self.load_grown(Tree::Tickets, &key)?.ok_or(Refusal::NotFound("link"))?;
         if ticket.ends_at <= self.now() || !self.registry().is_served(account) {
             return Err(Refusal::NotFound("link"));
         }
@@ -74,10 +73,8 @@ impl Staging<'_> {
     fn tickets_of(&self, account: AccountNumber) -> Result<Vec<(layout::Key, Option<Ticket>)>, StoreError> {
         let mut tickets = Vec::new();
         for key in self.keys_now(Tree::Tickets, &layout::number(account))? {
-            let ticket = self.get(Tree::Tickets, &key).and_then(|stored| {
-                stored.map(|stored| record::read_grown::<Ticket>(Tree::Tickets, &key, &stored)).transpose()
-            });
-            tickets.push((key, self.trees().readable(ticket)?.flatten()));
+            let ticket = self.trees().readable(self.load_grown(Tree::Tickets, &key))?.flatten();
+            tickets.push((key, ticket));
         }
         Ok(tickets)
     }

@@ -1,12 +1,14 @@
 //! What follows when somebody has come in, or is halfway in.
 
 use actix_web::HttpResponse;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use maud::{Markup, html};
 
+use super::fields::code;
 use crate::api::Problem;
 use crate::api::people::browser::Browser;
 use crate::api::people::entering::{Begun, Entered};
+use crate::dashboard::cookie::keep;
 use crate::dashboard::frame::plain;
 use crate::dashboard::links;
 use crate::dashboard::links::see_other;
@@ -26,8 +28,7 @@ pub fn entered(browser: &Browser, entered: Entered, next: Option<&str>) -> HttpR
 /// Sends on to where somebody wanted to go, with the cookie of the session.
 pub fn begin(browser: &Browser, begun: &Begun, next: Option<&str>) -> HttpResponse {
     let mut reply = see_other(own(next));
-    let cookie = begun.cookie(browser).parse().expect("a cookie is visible ASCII");
-    reply.headers_mut().insert(header::SET_COOKIE, cookie);
+    keep(&mut reply, &begun.cookie(browser));
     reply
 }
 
@@ -43,14 +44,8 @@ pub fn next_field(next: Option<&str>) -> Markup {
 
 /// Asks for a code of the second factor.
 pub fn ask_code(status: StatusCode, proof: &str, next: Option<&str>, problem: Option<&Problem>) -> HttpResponse {
-    let code = Field {
-        name: "code",
-        label: "Code",
-        hint: "Six digits that your app shows now; or a recovery code, which is good once.",
-        autocomplete: "one-time-code",
-        required: true,
-        ..Field::default()
-    };
+    let hint = "Six digits that your app shows now; or a recovery code, which is good once.";
+    let code = Field { hint, ..code("Code") };
     let body = html! {
         (wrong(problem, &["code"]))
         form method="post" action=(CODE_AT) {

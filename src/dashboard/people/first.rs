@@ -6,6 +6,7 @@ use maud::html;
 use zeroize::Zeroizing;
 
 use super::entering::begin;
+use super::fields::{address, first_password};
 use super::sign_on::button;
 use crate::api::people::browser::Browser;
 use crate::api::people::first::{self, First};
@@ -38,15 +39,7 @@ fn page(api: &Api, status: StatusCode, said: &Fields, problem: Option<&Problem>)
         required: true,
         ..Field::default()
     };
-    let email = Field {
-        name: "email",
-        label: "Mail address",
-        value: said("email"),
-        kind: "email",
-        autocomplete: "username",
-        required: true,
-        ..Field::default()
-    };
+    let email = address(said("email"));
     let name = Field {
         name: "name",
         label: "Name",
@@ -55,15 +48,7 @@ fn page(api: &Api, status: StatusCode, said: &Fields, problem: Option<&Problem>)
         required: true,
         ..Field::default()
     };
-    let password = Field {
-        name: "password",
-        label: "Password",
-        kind: "password",
-        autocomplete: "new-password",
-        hint: "At least 10 characters; a few words are easy to remember.",
-        required: true,
-        ..Field::default()
-    };
+    let password = first_password();
     let body = html! {
         p { "Nobody can log in yet. Whoever has the admin key becomes the first user, an owner who may do everything and invites the others." }
         (wrong(problem, &["admin_key", "email", "name", "password"]))

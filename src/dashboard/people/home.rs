@@ -7,7 +7,6 @@ use crate::dashboard::away::Away;
 use crate::dashboard::links;
 use crate::dashboard::links::see_other;
 use crate::dashboard::seat::Looks;
-use crate::domain::account::DEFAULT_ACCOUNT;
 
 /// The server's own address.
 #[get("/")]
@@ -21,11 +20,10 @@ pub async fn docs() -> HttpResponse {
     see_other("/docs")
 }
 
-/// One's account, or, of the server's own people, the one that exists from the start.
+/// The account that one begins with.
 #[get("/dashboard")]
 pub async fn show(seat: Looks<Any>) -> Result<HttpResponse, Away> {
-    let account = if seat.is_operator() { DEFAULT_ACCOUNT } else { &seat.account().id };
-    Ok(see_other(&format!("/dashboard/@{}/", links::part(account))))
+    Ok(see_other(&links::of_account(seat.first_account(), "")))
 }
 
 /// With a slash too many.

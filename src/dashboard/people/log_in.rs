@@ -6,6 +6,7 @@ use maud::html;
 use zeroize::Zeroizing;
 
 use super::entering::{ask_code, begin, entered, next_field};
+use super::fields::{address, password};
 use super::sign_on::button;
 use crate::api::access::auth::Any;
 use crate::api::access::seats::{Jar, seat_of};
@@ -14,10 +15,11 @@ use crate::api::people::browser::Browser;
 use crate::api::people::{entering, first};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
+use crate::dashboard::cookie::keep;
 use crate::dashboard::frame::plain;
 use crate::dashboard::links;
 use crate::dashboard::links::see_other;
-use crate::dashboard::parts::field::{Field, wrong};
+use crate::dashboard::parts::field::wrong;
 use crate::dashboard::parts::said;
 use crate::dashboard::posted::{Fields, Posted, Sent};
 
@@ -47,32 +49,13 @@ fn page(
     next: Option<&str>,
     problem: Option<&Problem>,
 ) -> HttpResponse {
-    let (address, password) = (
-        Field {
-            name: "email",
-            label: "Mail address",
-            value: email,
-            kind: "email",
-            autocomplete: "username",
-            required: true,
-            ..Field::default()
-        },
-        Field {
-            name: "password",
-            label: "Password",
-            kind: "password",
-            autocomplete: "current-password",
-            required: true,
-            ..Field::default()
-        },
-    );
     let body = html! {
         (said::told(told))
         (wrong(problem, &["email", "password"]))
         form method="post" action=(AT) {
             (next_field(next))
-            (address.line(problem))
-            (password.line(problem))
+            (address(email).line(problem))
+            (password("password", "Password").line(problem))
             div.submit { button.main type="submit" { "Log in" } }
         }
         (button(api, next))
@@ -121,7 +104,6 @@ fn again(problem: &Problem, mut page: HttpResponse) -> HttpResponse {
 pub async fn out(posted: Posted<Any>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
     entering::log_out(&api, posted.seat.seated(), posted.seat.tenant()).await?;
     let mut reply = said::on_to("/dashboard/log-in", "logged-out");
-    let cookie = Jar::Dashboard.set(Way::of(&request), None).parse().expect("a cookie is visible ASCII");
-    reply.headers_mut().insert(header::SET_COOKIE, cookie);
+    keep(&mut reply, &Jar::Dashboard.set(Way::of(&request), None));
     Ok(reply)
 }

@@ -4,6 +4,7 @@
 mod codes;
 mod codes_shown;
 mod entering;
+mod fields;
 mod first;
 mod home;
 mod log_in;

@@ -1,7 +1,6 @@
 //! Logging in by the operator's identity provider: on the way there, and back. What stays true: whoever comes back without what the
 //! way there left in the browser, or with what belongs to another, is not let in.
 
-use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get, web};
 use maud::{Markup, html};
 
@@ -11,6 +10,7 @@ use crate::api::people::browser::Browser;
 use crate::api::people::sign_on;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
+use crate::dashboard::cookie::keep;
 use crate::dashboard::links::{own_path, see_other, with_query};
 use crate::dashboard::posted::Fields;
 use crate::dashboard::sheet::plain;
@@ -75,9 +75,4 @@ fn refused(problem: &Problem) -> HttpResponse {
         div.submit { a.button href="/dashboard/log-in" { "Log in anew" } }
     };
     plain(problem.status_code(), "You are not logged in", &body)
-}
-
-fn keep(reply: &mut HttpResponse, cookie: &str) {
-    let cookie = HeaderValue::from_str(cookie).expect("a cookie is visible ASCII");
-    reply.headers_mut().append(header::SET_COOKIE, cookie);
 }

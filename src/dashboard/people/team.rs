@@ -13,6 +13,7 @@ use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
 use crate::dashboard::links;
+use crate::dashboard::of::Of;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::copy;
 use crate::dashboard::parts::field::{Field, wrong};
@@ -145,14 +146,8 @@ fn link_page(seat: &Seat, user: &UserView, title: &str) -> HttpResponse {
 
 /// One user.
 #[get("/people/{id}")]
-async fn show(seat: Looks<Peoples>, api: web::Data<Api>, path: web::Path<IdAt>) -> Result<HttpResponse, Away> {
+async fn show(seat: Looks<Peoples>, api: web::Data<Api>, path: web::Path<Of>) -> Result<HttpResponse, Away> {
     user_page(&api, &seat, &path.id, StatusCode::OK, None)
-}
-
-/// A user's id, in an address that may name the account before.
-#[derive(Debug, serde::Deserialize)]
-struct IdAt {
-    id: String,
 }
 
 fn user_page(
@@ -226,7 +221,7 @@ fn change_form(seat: &Seat, user: &UserView, at: &str, problem: Option<&Problem>
 
 /// Changes a user.
 #[post("/people/{id}")]
-async fn change(posted: Posted<Peoples>, api: web::Data<Api>, path: web::Path<IdAt>) -> Result<HttpResponse, Away> {
+async fn change(posted: Posted<Peoples>, api: web::Data<Api>, path: web::Path<Of>) -> Result<HttpResponse, Away> {
     let Posted { seat, fields, .. } = &posted;
     let before = acts::user_of(&api, seat.tenant(), &path.id)?;
     let changed = async {
@@ -253,7 +248,7 @@ async fn change(posted: Posted<Peoples>, api: web::Data<Api>, path: web::Path<Id
 async fn reset(
     posted: Posted<Peoples>,
     api: web::Data<Api>,
-    path: web::Path<IdAt>,
+    path: web::Path<Of>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Away> {
     let user = acts::link(&api, posted.seat.tenant(), &path.id, &asked_at(&request)).await?;
@@ -262,18 +257,14 @@ async fn reset(
 
 /// Ends all sessions of a user.
 #[post("/people/{id}/end-sessions")]
-async fn end_sessions(
-    posted: Posted<Peoples>,
-    api: web::Data<Api>,
-    path: web::Path<IdAt>,
-) -> Result<HttpResponse, Away> {
+async fn end_sessions(posted: Posted<Peoples>, api: web::Data<Api>, path: web::Path<Of>) -> Result<HttpResponse, Away> {
     acts::end_sessions(&api, posted.seat.tenant(), &path.id, None).await?;
     Ok(on_to(&posted.seat.at(&format!("people/{}", links::part(&path.id))), "sessions"))
 }
 
 /// Asks before a user is removed.
 #[get("/people/{id}/remove")]
-async fn remove_page(seat: Looks<Peoples>, api: web::Data<Api>, path: web::Path<IdAt>) -> Result<HttpResponse, Away> {
+async fn remove_page(seat: Looks<Peoples>, api: web::Data<Api>, path: web::Path<Of>) -> Result<HttpResponse, Away> {
     let user = acts::user_of(&api, seat.tenant(), &path.id)?;
     let sessions = acts::sessions(&api, seat.tenant(), &path.id)?.len();
     let at = |act: &str| seat.at(&format!("people/{}{act}", links::part(&path.id)));
@@ -292,7 +283,7 @@ async fn remove_page(seat: Looks<Peoples>, api: web::Data<Api>, path: web::Path<
 
 /// Removes a user.
 #[post("/people/{id}/remove")]
-async fn remove(posted: Posted<Peoples>, api: web::Data<Api>, path: web::Path<IdAt>) -> Result<HttpResponse, Away> {
+async fn remove(posted: Posted<Peoples>, api: web::Data<Api>, path: web::Path<Of>) -> Result<HttpResponse, Away> {
     acts::remove(&api, posted.seat.tenant(), &path.id).await?;
     Ok(on_to(&posted.seat.at("people"), "removed"))
 }

@@ -7,13 +7,14 @@ use maud::html;
 use zeroize::Zeroizing;
 
 use super::entering::entered;
+use super::fields::first_password;
 use crate::api::people::browser::Browser;
 use crate::api::people::links::{self, Shown};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::plain;
 use crate::dashboard::links::part;
-use crate::dashboard::parts::field::{Field, wrong};
+use crate::dashboard::parts::field::wrong;
 use crate::dashboard::posted::Sent;
 use crate::domain::ticket::Errand;
 
@@ -32,15 +33,6 @@ pub async fn show(request: HttpRequest, api: web::Data<Api>, link: web::Path<Str
 fn page(status: StatusCode, link: &str, shown: &Shown, problem: Option<&Problem>) -> HttpResponse {
     let (email, name) = shown.user.as_ref().map_or(("", ""), |user| (user.email.as_str(), user.name.as_str()));
     let is_new = matches!(shown.errand, Errand::Invite(_));
-    let password = Field {
-        name: "password",
-        label: "Password",
-        kind: "password",
-        autocomplete: "new-password",
-        hint: "At least 10 characters; a few words are easy to remember.",
-        required: true,
-        ..Field::default()
-    };
     let body = html! {
         @if is_new {
             p { "You were invited, " (name) ". Choose a password; from then on you log in with it and " strong { (email) } "." }
@@ -51,7 +43,7 @@ fn page(status: StatusCode, link: &str, shown: &Shown, problem: Option<&Problem>
         form method="post" action={ "/dashboard/ticket/" (part(link)) } {
             // For password managers.
             input type="hidden" name="email" value=(email) autocomplete="username";
-            (password.line(problem))
+            (first_password().line(problem))
             div.submit { button.main type="submit" { @if is_new { "Set it and log in" } @else { "Set it" } } }
         }
     };

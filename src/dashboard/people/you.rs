@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, get, post, web};
 use maud::{Markup, html};
 use zeroize::Zeroizing;
 
-use super::codes_shown;
 use super::entering::begin;
+use super::{codes_shown, fields};
 use crate::api::access::auth::Any;
 use crate::api::people::browser::Browser;
 use crate::api::people::own;
@@ -64,23 +64,8 @@ pub fn page(api: &Api, seat: &Seat, status: StatusCode, problem: Option<&Problem
 }
 
 fn password_form(seat: &Seat, has_one: bool, problem: Option<&Problem>) -> Markup {
-    let current = Field {
-        name: "current",
-        label: "The one of now",
-        kind: "password",
-        autocomplete: "current-password",
-        required: true,
-        ..Field::default()
-    };
-    let new = Field {
-        name: "password",
-        label: "The new one",
-        kind: "password",
-        autocomplete: "new-password",
-        hint: "At least 10 characters. All other sessions end.",
-        required: true,
-        ..Field::default()
-    };
+    let current = fields::password("current", "The one of now");
+    let new = fields::new_password("The new one", "At least 10 characters. All other sessions end.");
     html! {
         form method="post" action="/dashboard/you/password" {
             (token(seat))

@@ -20,6 +20,7 @@ use crate::api::people::entering::{Entered, log_out};
 use crate::api::people::links;
 use crate::dashboard::away::Away;
 use crate::dashboard::brand;
+use crate::dashboard::cookie::keep;
 use crate::dashboard::links::{part, see_other};
 use crate::dashboard::posted::{Posted, Sent};
 use crate::dashboard::sheet::plain_by;
@@ -56,8 +57,7 @@ async fn come_in(api: &Api, browser: &Browser, link: &str) -> Result<HttpRespons
     let Entered::In(begun) = links::come_in(api, browser, link).await? else { return Err(Problem::not_found("link")) };
     // Said so that a browser that keeps no cookies in frames can be told from one whose session is over.
     let mut reply = see_other("/portal/?entered=1");
-    let cookie = begun.cookie(browser).parse().expect("a cookie is visible ASCII");
-    reply.headers_mut().insert(header::SET_COOKIE, cookie);
+    keep(&mut reply, &begun.cookie(browser));
     reply.headers_mut().insert(header::REFERRER_POLICY, header::HeaderValue::from_static("no-referrer"));
     reply.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     Ok(reply)
@@ -92,8 +92,7 @@ pub async fn leave(posted: Posted<Any>, api: web::Data<Api>, request: HttpReques
         @if !brand.return_url.is_empty() { p { a.button href=(brand.return_url) rel="noopener" target="_top" { "Back" } } }
     };
     let mut reply = plain_by(Some(&brand), StatusCode::OK, "Bye", &body);
-    let cookie = Jar::Portal.set(Way::of(&request), None).parse().expect("a cookie is visible ASCII");
-    reply.headers_mut().insert(header::SET_COOKIE, cookie);
+    keep(&mut reply, &Jar::Portal.set(Way::of(&request), None));
     Ok(reply)
 }
 

@@ -1,0 +1,36 @@
+//! Fields that more than one of these pages asks for.
+
+use crate::dashboard::parts::field::Field;
+
+/// What somebody logs in with.
+pub fn address(value: &str) -> Field<'_> {
+    Field {
+        name: "email",
+        label: "Mail address",
+        value,
+        kind: "email",
+        autocomplete: "username",
+        required: true,
+        ..Field::default()
+    }
+}
+
+/// The password that one has.
+pub fn password<'a>(name: &'a str, label: &'a str) -> Field<'a> {
+    Field { name, label, kind: "password", autocomplete: "current-password", required: true, ..Field::default() }
+}
+
+/// A password that one chooses.
+pub fn new_password<'a>(label: &'a str, hint: &'a str) -> Field<'a> {
+    Field { autocomplete: "new-password", hint, ..password("password", label) }
+}
+
+/// The same, of somebody who has had none here.
+pub fn first_password() -> Field<'static> {
+    new_password("Password", "At least 10 characters; a few words are easy to remember.")
+}
+
+/// A code of a second factor.
+pub fn code(label: &str) -> Field<'_> {
+    Field { name: "code", label, autocomplete: "one-time-code", required: true, ..Field::default() }
+}
