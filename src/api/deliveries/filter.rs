@@ -89,6 +89,13 @@ impl Sought {
         window.walk().within(self.from, self.to)
     }
 
+    /// Whether every delivery of that time is asked for.
+    pub fn is_all(&self) -> bool {
+        let Self { event_type, state, status, outcome, cause, order_keys, from: _, to: _ } = self;
+        let words = [state, outcome, cause];
+        words.iter().all(|word| word.is_none()) && event_type.is_none() && status.is_none() && order_keys.is_none()
+    }
+
     /// Whether a delivery to this webhook is asked for, but for its event's type.
     pub fn wants(&self, delivery: &Delivery, webhook: Option<&Webhook>) -> bool {
         let latest = delivery.latest_attempt().map(|attempt| &attempt.outcome);
