@@ -183,6 +183,23 @@ mod tests {
     }
 
     #[test]
+    fn only_a_time_leaves_all_deliveries_of_it() {
+        let is_all = |set: &dyn Fn(&mut DeliveriesFilter)| {
+            let mut filter = DeliveriesFilter::default();
+            set(&mut filter);
+            filter.read().unwrap().is_all()
+        };
+        let some = |text: &str| Some(text.to_string());
+        assert!(is_all(&|_| {}) && is_all(&|filter| filter.from = some("2024-01-01T00:00:00Z")));
+        assert!(!is_all(&|filter| filter.event_type = some("*")), "of events that are still kept");
+        assert!(!is_all(&|filter| filter.state = some("dead")));
+        assert!(!is_all(&|filter| filter.status_code = some("5xx")));
+        assert!(!is_all(&|filter| filter.outcome = some("timeout")));
+        assert!(!is_all(&|filter| filter.cause = some("test")));
+        assert!(!is_all(&|filter| filter.order_key = some("a")));
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named() {
         let wrong = |set: &dyn Fn(&mut DeliveriesFilter)| {
             let mut filter = DeliveriesFilter::default();
