@@ -2,24 +2,17 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use support::{Answer, DEADLINE, Receiver, Server};
+use support::lines::{self, Lines, line, until};
+use support::{Answer, Receiver, Server};
 
 /// A stream over a connection of its own; its lines as they come.
-fn open(server: &Server, query: &str) -> BufReader<TcpStream> {
-    let address = server.address;
-    let mut socket = TcpStream::connect_timeout(&address, DEADLINE).expect("it listens");
-    socket.set_read_timeout(Some(DEADLINE)).expect("it is open");
-    let key = &server.key;
-    let head = format!("GET /api/v1/stream{query} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n\r\n");
-    socket.write_all(head.as_bytes()).expect("it is open");
-    let mut stream = BufReader::new(socket);
-    assert!(line(&mut stream).starts_with("HTTP/1.1 200"));
+fn open(server: &Server, query: &str) -> Lines {
+    let by = format!("Authorization: Bearer {}", server.key);
+    let mut stream = lines::open(server.address, &format!("/api/v1/stream{query}"), &by);
     let head: Vec<String> = std::iter::from_fn(|| Some(line(&mut stream)).filter(|line| !line.is_empty())).collect();
     assert!(head.iter().any(|line| line.eq_ignore_ascii_case("content-type: text/event-stream")), "{head:?}");
     // From here on it is told what happens.
@@ -27,19 +20,8 @@ fn open(server: &Server, query: &str) -> BufReader<TcpStream> {
     stream
 }
 
-fn line(stream: &mut BufReader<TcpStream>) -> String {
-    let mut line = String::new();
-    assert!(stream.read_line(&mut line).expect("it is not broken off") > 0, "it goes on");
-    line.trim_end().to_owned()
-}
-
-/// The first line that begins so.
-fn until(stream: &mut BufReader<TcpStream>, start: &str) -> String {
-    std::iter::repeat_with(|| line(stream)).find(|line| line.starts_with(start)).expect("it never ends")
-}
-
 /// The data of the next message, and its kind.
-fn next(stream: &mut BufReader<TcpStream>) -> (String, Value) {
+fn next(stream: &mut Lines) -> (String, Value) {
     let kind = until(stream, "event: ");
     let data = until(stream, "data: ");
     (kind["event: ".len()..].to_owned(), serde_json::from_str(&data["data: ".len()..]).expect("JSON on one line"))

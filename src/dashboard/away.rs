@@ -80,9 +80,7 @@ impl ResponseError for Away {
 
     fn error_response(&self) -> HttpResponse {
         match self {
-            Self::LogIn(asked) => {
-                see_other(&with_query("/dashboard/log-in", [("next", Some(asked.as_str()))]))
-            }
+            Self::LogIn(asked) => see_other(&with_query("/dashboard/log-in", [("next", Some(asked.as_str()))])),
             Self::Problem(problem) => plain(problem.status_code(), title(problem.status_code()), &told(problem)),
         }
     }

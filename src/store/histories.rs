@@ -33,33 +33,68 @@ impl Store {
         event_type: Option<&EventFilter>,
         wanted: impl Fn(&Delivery) -> bool,
     ) -> Result<Page<Delivery, DeliveryId>, StoreError> {
-        let is_of_type = |trees: &Trees, delivery: &Delivery| -> Result<bool, StoreError> {
-            let Some(filter) = event_type else { return Ok(true) };
-            let account = self.registry().webhook(delivery.id.webhook()).map(|webhook| webhook.account);
-            let Some(account) = account else { return Ok(false) };
-            let key = layout::event(account, delivery.event);
-            let head = trees.get(Tree::Events, &key);
-            let head = head.and_then(|stored| stored.map(|stored| event_head(trees, &key, &stored)).transpose());
-            Ok(trees.readable(head)?.flatten().is_some_and(|head| filter.matches(&head.event_type)))
-        };
+        self.look(|trees| page(trees, webhooks, walk, |id| self.found(trees, id, event_type, &wanted)))
+    }
+
+    /// The same, where nobody looks at the rows: none is kept, so a page may have many. Without a type and without `wanted` none is
+    /// read either; then those that cannot be read are counted too, until they are put aside.
+    pub fn deliveries_counted(
+        &self,
+        webhooks: &[WebhookNumber],
+        walk: Walk,
+        event_type: Option<&EventFilter>,
+        wanted: Option<impl Fn(&Delivery) -> bool>,
+    ) -> Result<Page<(), DeliveryId>, StoreError> {
+        let is_wanted = |delivery: &Delivery| wanted.as_ref().is_none_or(|wanted| wanted(delivery));
+        let is_read = event_type.is_some() || wanted.is_some();
         self.look(|trees| {
-            let mut page = Filling::of(walk);
-            let mut merged = Merged::of(trees, webhooks, walk)?;
-            while let Some(id) = merged.next()? {
-                if !page.goes_on() {
-                    break;
-                }
-                page.at(id);
-                let delivery = trees.readable(delivery_by(&|tree, key| trees.get(tree, key), id))?.flatten();
-                if let Some(delivery) = delivery.filter(&wanted)
-                    && is_of_type(trees, &delivery)?
-                {
-                    page.push(delivery);
-                }
-            }
-            Ok(page.end())
+            page(trees, webhooks, walk, |id| match is_read {
+                true => Ok(self.found(trees, id, event_type, is_wanted)?.map(drop)),
+                false => Ok(Some(())),
+            })
         })
     }
+
+    /// The delivery of this id, if it is asked for.
+    fn found(
+        &self,
+        trees: &Trees,
+        id: DeliveryId,
+        event_type: Option<&EventFilter>,
+        wanted: impl Fn(&Delivery) -> bool,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let delivery = trees.readable(delivery_by(&|tree, key| trees.get(tree, key), id))?.flatten();
+        let Some(delivery) = delivery.filter(wanted) else { return Ok(None) };
+        let Some(filter) = event_type else { return Ok(Some(delivery)) };
+        let account = self.registry().webhook(id.webhook()).map(|webhook| webhook.account);
+        let Some(account) = account else { return Ok(None) };
+        let key = layout::event(account, delivery.event);
+        let head = trees.get(Tree::Events, &key);
+        let head = head.and_then(|stored| stored.map(|stored| event_head(trees, &key, &stored)).transpose());
+        let is_of_type = trees.readable(head)?.flatten().is_some_and(|head| filter.matches(&head.event_type));
+        Ok(is_of_type.then_some(delivery))
+    }
+}
+
+/// A page of what `find` has for the ids of a walk.
+fn page<T>(
+    trees: &Trees,
+    webhooks: &[WebhookNumber],
+    walk: Walk,
+    find: impl Fn(DeliveryId) -> Result<Option<T>, StoreError>,
+) -> Result<Page<T, DeliveryId>, StoreError> {
+    let mut page = Filling::of(walk);
+    let mut merged = Merged::of(trees, webhooks, walk)?;
+    while let Some(id) = merged.next()? {
+        if !page.goes_on() {
+            break;
+        }
+        page.at(id);
+        if let Some(row) = find(id)? {
+            page.push(row);
+        }
+    }
+    Ok(page.end())
 }
 
 /// The ids of several webhooks' deliveries, in the order of the walk.
@@ -160,6 +195,8 @@ mod tests {
     use crate::store::record::{self, Fresh};
     use crate::store::trees::Writes;
 
+    const EVERY: Option<fn(&Delivery) -> bool> = None;
+
     /// All pages of a walk; asserts that none but the last is short.
     fn all(bench: &Bench, webhooks: &[WebhookNumber], walk: Walk) -> Vec<DeliveryId> {
         let (mut seen, mut past) = (Vec::new(), None);
@@ -191,7 +228,14 @@ mod tests {
         }
         expected.sort_unstable();
         for limit in [1, 7, 1_000] {
-            assert_eq!(all(&bench, &webhooks, Walk::from_the(First::Oldest, limit)), expected, "{limit}");
+            let oldest = Walk::from_the(First::Oldest, limit);
+            assert_eq!(all(&bench, &webhooks, oldest), expected, "{limit}");
+            let [read, counted] = [Some(|_: &Delivery| true), None].map(|wanted| {
+                let page = bench.store.deliveries_counted(&webhooks, oldest, None, wanted).unwrap();
+                (page.rows.len(), page.next)
+            });
+            let page = bench.store.deliveries(&webhooks, oldest, None, |_| true).unwrap();
+            assert_eq!([read, counted], [(page.rows.len(), page.next); 2], "{limit}");
         }
         let two: Vec<_> = expected.iter().rev().copied().filter(|id| id.webhook() != webhooks[1]).collect();
         assert_eq!(all(&bench, &[webhooks[0], webhooks[2]], Walk::newest(7)), two);
@@ -215,6 +259,8 @@ mod tests {
         let listed = |filter: &str| {
             let filter = EventFilter::parse(filter).unwrap();
             let page = bench.store.deliveries(&[webhook], Walk::newest(9), Some(&filter), |_| true).unwrap();
+            let counted = bench.store.deliveries_counted(&[webhook], Walk::newest(9), Some(&filter), EVERY).unwrap();
+            assert_eq!(counted.rows.len(), page.rows.len());
             page.rows.iter().map(|row| row.id).collect::<Vec<_>>()
         };
         assert_eq!((listed("task.*"), listed("note.done")), (vec![wanted], vec![other]));
@@ -237,5 +283,7 @@ mod tests {
         };
         assert_eq!(page(None, false), (0, Some(id(1))));
         assert_eq!(page(Some(id(1)), true), (1, None));
+        let counted = bench.store.deliveries_counted(&[7], Walk::newest(PAGE_ROWS_EXAMINED_MAX), None, EVERY).unwrap();
+        assert_eq!((counted.rows.len(), counted.next), (PAGE_ROWS_EXAMINED_MAX, Some(id(1))));
     }
 }

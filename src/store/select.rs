@@ -446,6 +446,10 @@ mod tests {
         assert_eq!(bench.store.count(&typed).unwrap().count, 2, "nobody knows its type");
         let job = run(&mut bench, all(JobKind::Replay));
         assert_eq!((job.state, job.done, job.skipped), (JobState::Done, 2, 1));
+        let counted = |bulk: &Bulk| bench.store.dead_letters_counted(bulk, Walk::newest(10)).unwrap().rows.len();
+        let of_another = Bulk { source: Source::DeadLetters { webhook: Some(2) }, ..all(JobKind::Discard) };
+        let [every, other] = [all(JobKind::Discard), of_another].map(|bulk| counted(&bulk));
+        assert_eq!((every, other, counted(&typed)), (1, 0, 0), "what is counted is what is listed");
         let left = bench.store.dead_letters(&all(JobKind::Discard), Walk::newest(10)).unwrap().rows;
         assert_eq!(left.iter().map(|one| one.event).collect::<Vec<_>>(), [gone]);
         assert_eq!(run(&mut bench, all(JobKind::Discard)).done, 1);

@@ -237,6 +237,19 @@ async fn a_count_is_of_all_pages_and_says_whether_it_is_exact() {
     assert_eq!(counted("/api/v1/deliveries").await.get("count"), None);
     let own = counted(&format!("/api/v1/webhooks/{one}/logs?count=true")).await;
     assert_eq!(own["count"], json!({"at_least": 3, "exact": true}));
+    for query in
+        ["", "webhook", "state=dead", "state=succeeded", "from=2000-01-01T00:00:00Z", "to=2000-01-01T00:00:00Z"]
+    {
+        let query = if query == "webhook" { format!("webhook={one}") } else { query.to_owned() };
+        for path in ["/api/v1/deliveries", "/api/v1/dead-letters"] {
+            if path.ends_with("letters") && query.starts_with("state") {
+                continue;
+            }
+            let all = counted(&format!("{path}?{query}")).await["data"].as_array().unwrap().len();
+            let page = counted(&format!("{path}?{query}&count=true&limit=1")).await;
+            assert_eq!(page["count"], json!({"at_least": all, "exact": true}), "{path}?{query}");
+        }
+    }
     let reply = server.get("/api/v1/deliveries?count=true").header("Accept", "text/csv").send().await;
     assert_eq!(reply.error(400, "invalid_field"), "count");
 

@@ -1,39 +1,22 @@
 //! The live page, and the stream that it reads.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
-
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::here::Here;
+use crate::support::Client;
+use crate::support::lines::{self, Lines, until};
 use crate::support::process::KEY;
-use crate::support::{Client, DEADLINE};
 
 const LIVE: &str = "/dashboard/@default/live";
 
 /// The stream that the page's script reads, in the browser's session.
-fn open(here: &Here, browser: &Browser, query: &str) -> BufReader<TcpStream> {
-    let mut socket = TcpStream::connect_timeout(&here.address, DEADLINE).expect("it listens");
-    socket.set_read_timeout(Some(DEADLINE)).expect("it is open");
+fn open(here: &Here, browser: &Browser, query: &str) -> Lines {
     let cookies: Vec<String> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let (host, cookies) = (here.address, cookies.join("; "));
-    let head = format!("GET {LIVE}/stream{query} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookies}\r\n\r\n");
-    socket.write_all(head.as_bytes()).expect("it is open");
-    let mut stream = BufReader::new(socket);
-    assert!(line(&mut stream).starts_with("HTTP/1.1 200"));
+    let mut stream =
+        lines::open(here.address, &format!("{LIVE}/stream{query}"), &format!("Cookie: {}", cookies.join("; ")));
     until(&mut stream, "retry: ");
     stream
-}
-
-fn line(stream: &mut BufReader<TcpStream>) -> String {
-    let mut line = String::new();
-    assert!(stream.read_line(&mut line).expect("it is not broken off") > 0, "it goes on");
-    line.trim_end().to_owned()
-}
-
-fn until(stream: &mut BufReader<TcpStream>, start: &str) -> String {
-    std::iter::repeat_with(|| line(stream)).find(|line| line.starts_with(start)).expect("it never ends")
 }
 
 #[test]

@@ -26,7 +26,9 @@ fn set_up(here: &Here, browser: &mut Browser) -> (App, Vec<String>) {
     let page = browser.get("/dashboard/you");
     assert!(page.text.contains("<svg class=\"qr\""), "{}", page.text);
     let app = App::of(page.between("</svg><p><span class=\"copied\"><code>", "</code>"));
-    let confirmed = browser.submit("/dashboard/you", "/dashboard/you/codes/confirm", &[("code", &app.code(here))]);
+    let code = app.code(here);
+    let said = [("code", code.as_str()), ("your_password", PASSWORD)];
+    let confirmed = browser.submit("/dashboard/you", "/dashboard/you/codes/confirm", &said);
     assert_eq!(confirmed.status, 200, "{}", confirmed.text);
     let codes = confirmed.between("<pre tabindex=\"0\"><code>", "</code>").lines().map(str::to_owned).collect();
     (app, codes)
@@ -46,7 +48,8 @@ fn a_code_is_asked_for_behind_the_password_and_taken_once() {
     browser.submit("/dashboard/you", "/dashboard/you/codes", &[]).leads_to("/dashboard/you#codes");
     let mut other = Browser::new(here.address);
     other.log_in("root@example.com", PASSWORD).leads_to("/dashboard");
-    let wrong = browser.submit("/dashboard/you", "/dashboard/you/codes/confirm", &[("code", "000000")]);
+    let said = [("code", "000000"), ("your_password", PASSWORD)];
+    let wrong = browser.submit("/dashboard/you", "/dashboard/you/codes/confirm", &said);
     wrong.refuses(400, "is not the one that the app shows now");
     let (app, codes) = set_up(&here, &mut browser);
     assert_eq!(codes.len(), 10);
@@ -69,6 +72,30 @@ fn a_code_is_asked_for_behind_the_password_and_taken_once() {
 }
 
 #[test]
+fn whoever_holds_a_session_alone_sets_up_no_second_factor() {
+    let mut here = Here::start();
+    let mut browser = here.first();
+    browser.submit("/dashboard/you", "/dashboard/you/codes", &[]).leads_to("/dashboard/you#codes");
+    let page = browser.get("/dashboard/you");
+    let app = App::of(page.between("</svg><p><span class=\"copied\"><code>", "</code>"));
+    let mut confirm = |password: &[(&str, &str)]| {
+        let code = app.code(&here);
+        let said = [&[("code", code.as_str())], password].concat();
+        browser.submit("/dashboard/you", "/dashboard/you/codes/confirm", &said)
+    };
+    confirm(&[]).refuses(400, "is not your password");
+    confirm(&[("your_password", "another password")]).refuses(400, "is not your password");
+    Browser::new(here.address).log_in("root@example.com", PASSWORD).leads_to("/dashboard");
+    // Guesses at it count as they do where one logs in, and one that was right forgets them.
+    for _ in 0..5 {
+        confirm(&[("your_password", "another password")]).refuses(400, "is not your password");
+    }
+    confirm(&[("your_password", PASSWORD)]).refuses(429, "not looked at");
+    assert!(!here.deeds("operator").contains(&"user.second_factor_set_up".to_owned()));
+    here.stop();
+}
+
+#[test]
 fn a_recovery_code_lets_in_once_and_the_new_ones_replace_the_old() {
     let here = Here::start();
     let mut browser = here.first();
@@ -81,13 +108,16 @@ fn a_recovery_code_lets_in_once_and_the_new_ones_replace_the_old() {
     let renewed = browser.submit("/dashboard/you", "/dashboard/you/codes/renew", &[("code", &app.code(&here))]);
     assert!(renewed.status == 200 && !renewed.text.contains(&codes[0]), "{}", renewed.text);
     send_code(&mut Browser::new(here.address), &codes[0]).refuses(400, "no recovery code that is left");
-    let page = browser.submit("/dashboard/you/codes/give-up", "/dashboard/you/codes/give-up", &[("code", "123456")]);
+    const GIVE_UP: &str = "/dashboard/you/codes/give-up";
+    let page = browser.submit(GIVE_UP, GIVE_UP, &[("code", "123456"), ("your_password", PASSWORD)]);
     page.refuses(400, "is not the one that the app shows now");
     here.turn(30_000);
-    let give_up = [("code", app.code(&here))];
-    let give_up = give_up.each_ref().map(|(name, code)| (*name, code.as_str()));
+    let code = app.code(&here);
+    let page = browser.submit(GIVE_UP, GIVE_UP, &[("code", &code), ("your_password", "another password")]);
+    page.refuses(400, "is not your password");
+    assert!(other.is_in(), "the code alone, which is not used up by that, ends nothing");
     browser
-        .submit("/dashboard/you/codes/give-up", "/dashboard/you/codes/give-up", &give_up)
+        .submit(GIVE_UP, GIVE_UP, &[("code", &code), ("your_password", PASSWORD)])
         .leads_to("/dashboard/you?said=no-codes");
     assert!(!other.is_in());
     other.log_in("root@example.com", PASSWORD).leads_to("/dashboard");

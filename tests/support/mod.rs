@@ -8,6 +8,7 @@ pub mod contract;
 pub mod elsewhere;
 pub mod endpoint;
 pub mod http;
+pub mod lines;
 pub mod process;
 pub mod raw;
 pub mod receiver;

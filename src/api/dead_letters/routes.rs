@@ -1,6 +1,8 @@
 //! Dead letters that nobody has handled, over all webhooks of an account: a list, and replaying or discarding them, those
 //! that are named or those that a filter selects. One of them in full is the delivery itself.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, get, post, web};
 
 use super::input::{DeadLettersFilter, DeadLettersInput, deliveries};
@@ -9,8 +11,8 @@ use crate::api::access::asked::Asked;
 use crate::api::access::auth::{Manage, May, Read, Tenant};
 use crate::api::deliveries::view::{DeliveryView, views};
 use crate::api::http::body::Body;
-use crate::api::http::list::{ListQuery, answer as answer_list};
-use crate::api::http::page::{Listed, PageQuery, PageReply, Window};
+use crate::api::http::list::{List, ListQuery};
+use crate::api::http::page::{PageQuery, PageReply};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::jobs::input::Range;
@@ -39,20 +41,23 @@ pub async fn list(
     api: web::Data<Api>,
     ListQuery { filter, part }: ListQuery<DeadLettersFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let rows = listed(&api, &tenant, &filter)?;
-    answer_list(&api, tenant.account().number, part, rows).await
+    listed(&api, &tenant, &filter)?.answer(part).await
 }
 
-/// Reads pages of the dead letters that a filter asks for.
+/// The dead letters that a filter asks for.
 pub fn listed(
-    api: &Api,
+    api: &web::Data<Api>,
     tenant: &Tenant,
     filter: &DeadLettersFilter,
-) -> Result<impl Fn(&Api, Window) -> Result<Listed<DeliveryView>, Problem> + Send + Sync + use<>, Problem> {
+) -> Result<List<DeliveryView>, Problem> {
     let range = Range::read(filter.event_type.as_deref(), filter.from.as_deref(), filter.to.as_deref())?;
     let webhook = filter.webhook.as_deref().map(|id| webhook_ever(api, tenant, id)).transpose()?;
-    let bulk = range.bulk(tenant.account().number, JobKind::Discard, Source::DeadLetters { webhook });
-    Ok(move |api: &Api, window: Window| Ok(views(api, api.store.dead_letters(&bulk, window.walk())?)?))
+    let account = tenant.account().number;
+    let bulk = Arc::new(range.bulk(account, JobKind::Discard, Source::DeadLetters { webhook }));
+    let counted = bulk.clone();
+    let letters =
+        List::of(api, account, move |api, window| Ok(views(api, api.store.dead_letters(&bulk, window.walk())?)?));
+    Ok(letters.counted_by(move |api, window| Ok(api.store.dead_letters_counted(&counted, window.walk())?.into())))
 }
 
 /// Deliver dead letters again, as new deliveries

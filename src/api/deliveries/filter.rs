@@ -89,6 +89,13 @@ impl Sought {
         window.walk().within(self.from, self.to)
     }
 
+    /// Whether every delivery of that time is asked for.
+    pub fn is_all(&self) -> bool {
+        let Self { event_type, state, status, outcome, cause, order_keys, from: _, to: _ } = self;
+        let words = [state, outcome, cause];
+        words.iter().all(|word| word.is_none()) && event_type.is_none() && status.is_none() && order_keys.is_none()
+    }
+
     /// Whether a delivery to this webhook is asked for, but for its event's type.
     pub fn wants(&self, delivery: &Delivery, webhook: Option<&Webhook>) -> bool {
         let latest = delivery.latest_attempt().map(|attempt| &attempt.outcome);
@@ -173,6 +180,23 @@ mod tests {
         assert!(!wants(&|filter| {
             (filter.state, filter.status_code) = (Some("dead".into()), Some("503".into()));
         }));
+    }
+
+    #[test]
+    fn only_a_time_leaves_all_deliveries_of_it() {
+        let is_all = |set: &dyn Fn(&mut DeliveriesFilter)| {
+            let mut filter = DeliveriesFilter::default();
+            set(&mut filter);
+            filter.read().unwrap().is_all()
+        };
+        let some = |text: &str| Some(text.to_string());
+        assert!(is_all(&|_| {}) && is_all(&|filter| filter.from = some("2024-01-01T00:00:00Z")));
+        assert!(!is_all(&|filter| filter.event_type = some("*")), "of events that are still kept");
+        assert!(!is_all(&|filter| filter.state = some("dead")));
+        assert!(!is_all(&|filter| filter.status_code = some("5xx")));
+        assert!(!is_all(&|filter| filter.outcome = some("timeout")));
+        assert!(!is_all(&|filter| filter.cause = some("test")));
+        assert!(!is_all(&|filter| filter.order_key = some("a")));
     }
 
     #[test]

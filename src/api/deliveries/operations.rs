@@ -12,6 +12,7 @@ use super::rendered::request_body;
 use super::view::{AttemptView, DeliveryView, attempt_view, view, views};
 use crate::api::Api;
 use crate::api::access::auth::Tenant;
+use crate::api::http::list::List;
 use crate::api::http::page::{Listed, Window};
 use crate::api::http::problem::Problem;
 use crate::api::webhooks::reach::webhook_ever;
@@ -19,17 +20,55 @@ use crate::domain::Invalid;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::{AccountNumber, DeliveryId, WebhookNumber};
 use crate::domain::webhook::Webhook;
-use crate::store::{Page, WEBHOOKS_TOGETHER_MAX};
+use crate::store::{Page, StoreError, WEBHOOKS_TOGETHER_MAX};
 
-/// Reads pages of the deliveries that a filter asks for, to one webhook of the account or to all of them.
-pub fn listed(
-    api: &Api,
-    tenant: &Tenant,
-    filter: DeliveriesFilter,
-) -> Result<impl Fn(&Api, Window) -> Result<Listed<DeliveryView>, Problem> + Send + Sync + use<>, Problem> {
+/// The deliveries that a filter asks for, to one webhook of the account or to all of them.
+pub fn listed(api: &web::Data<Api>, tenant: &Tenant, filter: DeliveriesFilter) -> Result<List<DeliveryView>, Problem> {
     let webhook = filter.webhook.as_deref().map(|id| webhook_ever(api, tenant, id)).transpose()?;
-    let (account, sought) = (tenant.account().number, filter.read()?);
-    Ok(move |api: &Api, window: Window| Ok(views(api, page(api, account, webhook, &sought, window, |_| true)?)?))
+    let which = Which { account: tenant.account().number, webhook, sought: filter.read()?, tried: false };
+    Ok(which.list(api, views))
+}
+
+/// Which deliveries of an account a list has.
+pub struct Which {
+    /// The account.
+    pub account: AccountNumber,
+    /// Those to this webhook of it; `None`: to all of them.
+    pub webhook: Option<WebhookNumber>,
+    /// What a filter asks for.
+    pub sought: Sought,
+    /// Only those that were tried.
+    pub tried: bool,
+}
+
+impl Which {
+    /// The list, shown by `show`.
+    pub fn list<T: Send + 'static>(
+        self,
+        api: &web::Data<Api>,
+        show: impl Fn(&Api, Page<Delivery, DeliveryId>) -> Result<Listed<T>, StoreError> + Send + Sync + 'static,
+    ) -> List<T> {
+        let which = Arc::new(self);
+        let (account, counted) = (which.account, which.clone());
+        let list = List::of(api, account, move |api, window| Ok(show(api, which.page(api, window)?)?));
+        list.counted_by(move |api, window| counted.count(api, window))
+    }
+
+    fn page(&self, api: &Api, window: Window) -> Result<Page<Delivery, DeliveryId>, Problem> {
+        let wanted = |delivery: &Delivery| !self.tried || delivery.attempts > 0;
+        page(api, self.account, self.webhook, &self.sought, window, wanted)
+    }
+
+    /// The same page, of which nobody looks at the rows.
+    fn count(&self, api: &Api, window: Window) -> Result<Listed<()>, Problem> {
+        let (sought, webhooks) = (&self.sought, Webhooks::of(api, self.account, self.webhook)?);
+        let wanted = |delivery: &Delivery| {
+            (!self.tried || delivery.attempts > 0) && sought.wants(delivery, webhooks.that_of(delivery))
+        };
+        let wanted = (self.tried || !sought.is_all()).then_some(wanted);
+        let (walk, event_type) = (sought.walk(window), sought.event_type.as_ref());
+        Ok(api.store.deliveries_counted(&webhooks.numbers(), walk, event_type, wanted)?.into())
+    }
 }
 
 /// A page of the deliveries to one webhook of the account, or to all of them.
@@ -41,23 +80,38 @@ pub fn page(
     window: Window,
     wanted: impl Fn(&Delivery) -> bool,
 ) -> Result<Page<Delivery, DeliveryId>, Problem> {
-    let webhooks: HashMap<WebhookNumber, Arc<Webhook>> = {
-        let registry = api.store.registry();
-        let numbers: Vec<_> = only.map_or_else(|| registry.webhooks_ever_of(account).collect(), |one| vec![one]);
-        numbers.into_iter().filter_map(|number| Some((number, registry.webhook(number)?.clone()))).collect()
-    };
-    if webhooks.len() > WEBHOOKS_TOGETHER_MAX {
-        let message =
-            format!("is missing: deliveries to more than {WEBHOOKS_TOGETHER_MAX} webhooks are not listed together");
-        return Err(Invalid::new("webhook", message).into());
+    let webhooks = Webhooks::of(api, account, only)?;
+    let wanted = |delivery: &Delivery| wanted(delivery) && sought.wants(delivery, webhooks.that_of(delivery));
+    Ok(api.store.deliveries(&webhooks.numbers(), sought.walk(window), sought.event_type.as_ref(), wanted)?)
+}
+
+/// The webhooks whose deliveries are listed together.
+struct Webhooks(HashMap<WebhookNumber, Arc<Webhook>>);
+
+impl Webhooks {
+    fn of(api: &Api, account: AccountNumber, only: Option<WebhookNumber>) -> Result<Self, Problem> {
+        let webhooks: HashMap<_, _> = {
+            let registry = api.store.registry();
+            let numbers: Vec<_> = only.map_or_else(|| registry.webhooks_ever_of(account).collect(), |one| vec![one]);
+            numbers.into_iter().filter_map(|number| Some((number, registry.webhook(number)?.clone()))).collect()
+        };
+        if webhooks.len() > WEBHOOKS_TOGETHER_MAX {
+            let message =
+                format!("is missing: deliveries to more than {WEBHOOKS_TOGETHER_MAX} webhooks are not listed together");
+            return Err(Invalid::new("webhook", message).into());
+        }
+        Ok(Self(webhooks))
     }
-    let mut numbers: Vec<WebhookNumber> = webhooks.keys().copied().collect();
-    numbers.sort_unstable();
-    let wanted = |delivery: &Delivery| {
-        let webhook = webhooks.get(&delivery.id.webhook()).map(AsRef::as_ref);
-        wanted(delivery) && sought.wants(delivery, webhook)
-    };
-    Ok(api.store.deliveries(&numbers, sought.walk(window), sought.event_type.as_ref(), wanted)?)
+
+    fn numbers(&self) -> Vec<WebhookNumber> {
+        let mut numbers: Vec<WebhookNumber> = self.0.keys().copied().collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    fn that_of(&self, delivery: &Delivery) -> Option<&Webhook> {
+        self.0.get(&delivery.id.webhook()).map(AsRef::as_ref)
+    }
 }
 
 /// A delivery with all of its attempts; `id` in any spelling.

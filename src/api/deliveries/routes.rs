@@ -3,20 +3,18 @@
 
 use actix_web::{HttpResponse, get, web};
 
-use super::filter::{DeliveriesFilter, Sought};
-use super::operations::{attempt, listed, no_attempt, one, page};
+use super::filter::DeliveriesFilter;
+use super::operations::{Which, attempt, listed, no_attempt, one};
 use super::view::{AttemptView, DeliveryView, logs as logs_of, views};
 use crate::api::Api;
 use crate::api::access::auth::{May, Read, Tenant};
 use crate::api::deliveries::history::LogRow;
-use crate::api::http::list::{ListQuery, answer};
+use crate::api::http::list::ListQuery;
 use crate::api::http::page::{PageQuery, PageReply};
 use crate::api::http::problem::Problem;
 use crate::api::http::reply::Reply;
 use crate::api::webhooks::reach::reach;
 use crate::domain::Invalid;
-use crate::domain::delivery::Delivery;
-use crate::domain::id::WebhookNumber;
 
 /// List the deliveries of an account, to all of its webhooks
 ///
@@ -36,8 +34,7 @@ pub async fn list(
     api: web::Data<Api>,
     ListQuery { filter, part }: ListQuery<DeliveriesFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let rows = listed(&api, &tenant, filter)?;
-    answer(&api, tenant.account().number, part, rows).await
+    listed(&api, &tenant, filter)?.answer(part).await
 }
 
 /// List a webhook's deliveries
@@ -56,12 +53,7 @@ pub async fn of_webhook(
     id: web::Path<String>,
     ListQuery { filter, part }: ListQuery<DeliveriesFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let (webhook, sought) = of_one(&api, &tenant, &id, filter)?;
-    let account = tenant.account().number;
-    answer(&api, account, part, move |api, window| {
-        Ok(views(api, page(api, account, Some(webhook), &sought, window, |_| true)?)?)
-    })
-    .await
+    of_one(&api, &tenant, &id, filter)?.list(&api, views).answer(part).await
 }
 
 /// List what was sent to a webhook: deliveries that were tried
@@ -80,21 +72,16 @@ pub async fn logs(
     id: web::Path<String>,
     ListQuery { filter, part }: ListQuery<DeliveriesFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let (webhook, sought) = of_one(&api, &tenant, &id, filter)?;
-    let account = tenant.account().number;
-    let tried = |delivery: &Delivery| delivery.attempts > 0;
-    answer(&api, account, part, move |api, window| {
-        Ok(logs_of(api, page(api, account, Some(webhook), &sought, window, tried)?)?)
-    })
-    .await
+    let tried = Which { tried: true, ..of_one(&api, &tenant, &id, filter)? };
+    tried.list(&api, logs_of).answer(part).await
 }
 
-fn of_one(api: &Api, tenant: &Tenant, id: &str, filter: DeliveriesFilter) -> Result<(WebhookNumber, Sought), Problem> {
+fn of_one(api: &Api, tenant: &Tenant, id: &str, filter: DeliveriesFilter) -> Result<Which, Problem> {
     let webhook = reach(api, tenant).webhook(id)?.number();
     if filter.webhook.is_some() {
         return Err(Invalid::new("webhook", "is left out here: the path names one").into());
     }
-    Ok((webhook, filter.read()?))
+    Ok(Which { account: tenant.account().number, webhook: Some(webhook), sought: filter.read()?, tried: false })
 }
 
 /// Show a delivery with all of its attempts

@@ -23,7 +23,7 @@ use crate::domain::id::AccountNumber;
 use crate::domain::walk::First;
 use crate::store::PAGE_ROWS_EXAMINED_MAX;
 
-/// Rows that are read at once of a list of which all is asked for.
+/// Rows that are read at once of a list of which all is asked for, or counted.
 const ROWS_AT_ONCE: usize = 500;
 
 /// What a request asks of a list: `F` says of which rows.
@@ -115,13 +115,7 @@ pub async fn answer<T: ListRow>(
     part: Part,
     page: impl Fn(&Api, Window) -> Result<Listed<T>, Problem> + Send + Sync + 'static,
 ) -> Result<HttpResponse, Problem> {
-    let list = List { api: api.clone(), account, page: Arc::new(page) };
-    if part.form == Form::Json {
-        return Ok(HttpResponse::Ok().json(list.reply(part).await?));
-    }
-    let told = Telling::begin(list, part).await?;
-    let lines = stream::try_unfold(told, Telling::next);
-    Ok(HttpResponse::Ok().content_type(part.form.content_type()).streaming(lines))
+    List::of(api, account, page).answer(part).await
 }
 
 /// The page of a list of an account that is asked for, for whoever shows it otherwise; `page` reads a page, as [`answer`] has it.
@@ -131,21 +125,57 @@ pub async fn page_of<T: Send + 'static>(
     part: Part,
     page: impl Fn(&Api, Window) -> Result<Listed<T>, Problem> + Send + Sync + 'static,
 ) -> Result<PageReply<T>, Problem> {
-    List { api: api.clone(), account, page: Arc::new(page) }.reply(part).await
+    List::of(api, account, page).reply(part).await
 }
 
 type ReadPage<T> = dyn Fn(&Api, Window) -> Result<Listed<T>, Problem> + Send + Sync;
 
-/// A list that is read.
-struct List<T> {
+/// A list of an account, read page by page.
+pub struct List<T> {
     api: web::Data<Api>,
     account: AccountNumber,
     page: Arc<ReadPage<T>>,
+    counted: Arc<ReadPage<()>>,
+}
+
+impl<T: ListRow> List<T> {
+    /// Answers what is asked for of it.
+    pub async fn answer(self, part: Part) -> Result<HttpResponse, Problem> {
+        if part.form == Form::Json {
+            return Ok(HttpResponse::Ok().json(self.reply(part).await?));
+        }
+        let told = Telling::begin(self, part).await?;
+        let lines = stream::try_unfold(told, Telling::next);
+        Ok(HttpResponse::Ok().content_type(part.form.content_type()).streaming(lines))
+    }
 }
 
 impl<T: Send + 'static> List<T> {
+    /// One of which `page` reads a page, as often as it takes. To count, it reads pages too, some rows at a time: they may be long.
+    pub fn of(
+        api: &web::Data<Api>,
+        account: AccountNumber,
+        page: impl Fn(&Api, Window) -> Result<Listed<T>, Problem> + Send + Sync + 'static,
+    ) -> Self {
+        let page: Arc<ReadPage<T>> = Arc::new(page);
+        let rows = page.clone();
+        let counted = move |api: &Api, window: Window| {
+            let limit = window.limit.min(ROWS_AT_ONCE);
+            Ok(rows(api, Window { limit, ..window })?.map(drop))
+        };
+        Self { api: api.clone(), account, page, counted: Arc::new(counted) }
+    }
+
+    /// The same, counted by `counted`: it finds the rows that `page` does, and shows none.
+    pub fn counted_by(
+        self,
+        counted: impl Fn(&Api, Window) -> Result<Listed<()>, Problem> + Send + Sync + 'static,
+    ) -> Self {
+        Self { counted: Arc::new(counted), ..self }
+    }
+
     /// The page that is asked for, and how many rows there are if that is asked for too.
-    async fn reply(&self, part: Part) -> Result<PageReply<T>, Problem> {
+    pub async fn reply(&self, part: Part) -> Result<PageReply<T>, Problem> {
         let listed = self.page(part.window).await?;
         let count = if part.count { Some(self.count(part.window.first).await?) } else { None };
         Ok(PageReply { count, ..PageReply::from(listed) })
@@ -156,20 +186,20 @@ impl<T: Send + 'static> List<T> {
         self.api.read(self.account, move || page(&api, window)).await?
     }
 
-    /// Counts what one page could have at most, some rows at a time: they may be long.
+    /// Counts as many rows as one page looks at. What is found in fewer than [`ROWS_AT_ONCE`] is not looked for further.
     async fn count(&self, first: First) -> Result<RowCount, Problem> {
-        let mut window = Window { first, ..Window::newest(ROWS_AT_ONCE) };
-        let mut at_least = 0;
-        for _ in 0..PAGE_ROWS_EXAMINED_MAX / ROWS_AT_ONCE {
-            let listed = self.page(window).await?;
-            at_least += listed.rows.len();
-            match listed.next {
-                // A page that is not full has looked at as many rows as there may be looked at.
-                Some(next) if listed.rows.len() == ROWS_AT_ONCE => window = window.after(Some(next)),
-                next => return Ok(RowCount { at_least, exact: next.is_none() }),
+        let (mut at_least, mut past) = (0, None);
+        loop {
+            let window = Window { first, ..Window::newest(PAGE_ROWS_EXAMINED_MAX - at_least) }.after(past);
+            let (api, counted) = (self.api.clone(), self.counted.clone());
+            let listed = self.api.read(self.account, move || counted(&api, window)).await??;
+            let found = listed.rows.len();
+            at_least += found;
+            past = listed.next;
+            if past.is_none() || found < ROWS_AT_ONCE || at_least >= PAGE_ROWS_EXAMINED_MAX {
+                return Ok(RowCount { at_least, exact: past.is_none() });
             }
         }
-        Ok(RowCount { at_least, exact: false })
     }
 
     /// Whether more of it may be told: a stop waits for nobody who reads slowly, and nothing is told of an account that is gone.

@@ -98,7 +98,9 @@ pub fn vet_stop(tenant: &Tenant, kind: &str) -> Result<(), Problem> {
     let is_of_guests = [JobKind::Replay, JobKind::Discard].iter().any(|own| own.word() == kind);
     match !is_guest || is_of_guests {
         true => Ok(()),
-        false => Err(Problem::forbidden("only replays and discards can be stopped here; ask whoever runs your account")),
+        false => {
+            Err(Problem::forbidden("only replays and discards can be stopped here; ask whoever runs your account"))
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! One's second factor: set up, confirmed, given up, its recovery codes made anew. What stays true: it is asked for only once a
-//! code of it was shown to be known; and whoever changes it shows a code.
+//! code of it was shown to be known; whoever changes it shows a code; and whoever confirms it or gives it up says the password too.
+
+use zeroize::Zeroizing;
 
 use crate::api::Api;
 use crate::api::access::guesses::Guessed;
@@ -13,8 +15,12 @@ use crate::domain::secret::Secret;
 use crate::domain::user::User;
 use crate::store::{Refusal, Staging};
 
+use super::browser::Browser;
 use super::entering::take_code;
-use super::own::{refuse_of_provider, user_of};
+use super::own::{refuse_of_provider, user_of, vet_password};
+
+/// What the password is said in, once more.
+pub const PASSWORD: &str = "your_password";
 
 /// What is scanned or typed into an app.
 #[derive(Debug)]
@@ -52,8 +58,14 @@ pub fn set_up(user: &User) -> Option<SetUp> {
     Some(SetUp { url: factor.url(&user.email), shared: factor.shared().clone() })
 }
 
-/// Confirms it by a code; gives the recovery codes, shown this once. All other sessions end.
-pub async fn confirm(api: &Api, seated: &Seated, code: &str) -> Result<Vec<String>, Problem> {
+/// Confirms it by the password and a code; gives the recovery codes, shown this once. All other sessions end.
+pub async fn confirm(
+    api: &Api,
+    (seated, browser): (&Seated, &Browser),
+    password: Zeroizing<String>,
+    code: &str,
+) -> Result<Vec<String>, Problem> {
+    vet_password(api, (user_of(seated)?, browser), (PASSWORD, password)).await?;
     let random = recovery(api);
     let but = seated.token.hash();
     with_code(api, seated, code, move |staging, id, code, wall| {
@@ -85,8 +97,14 @@ pub async fn renew_recovery(api: &Api, seated: &Seated, code: &str) -> Result<Ve
     .await
 }
 
-/// Gives it up. All other sessions end.
-pub async fn give_up(api: &Api, seated: &Seated, code: &str) -> Result<(), Problem> {
+/// Gives it up, by the password and a code. All other sessions end.
+pub async fn give_up(
+    api: &Api,
+    (seated, browser): (&Seated, &Browser),
+    password: Zeroizing<String>,
+    code: &str,
+) -> Result<(), Problem> {
+    vet_password(api, (user_of(seated)?, browser), (PASSWORD, password)).await?;
     let but = seated.token.hash();
     with_code(api, seated, code, move |staging, id, code, wall| {
         staging.change_rights(id, Some(&but), |user, _| {

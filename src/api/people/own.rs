@@ -32,6 +32,25 @@ pub fn refuse_of_provider(user: &User) -> Result<(), Problem> {
     if user.external.is_none() { Ok(()) } else { Err(Problem::wrong_state(message)) }
 }
 
+/// Refuses whoever has a password and does not say it once more: a session that somebody else holds is not enough for what would
+/// shut its user out. Guesses count as they do where one logs in. `field` is what it is said in.
+pub async fn vet_password(
+    api: &Api,
+    (user, browser): (&User, &Browser),
+    (field, said): (&str, Zeroizing<String>),
+) -> Result<(), Problem> {
+    if user.password.is_none() {
+        return Ok(());
+    }
+    let guessed = [Guessed::PasswordFrom(&user.email, browser.peer()), Guessed::Password(&user.email)];
+    api.guesses.begin(&guessed, api.clock.now())?;
+    if !api.passwords.is(said, user.password.clone()).await? {
+        return Err(Invalid::new(field, "is not your password").into());
+    }
+    api.guesses.was_right(&guessed);
+    Ok(())
+}
+
 /// Takes another name.
 pub async fn rename(api: &Api, seated: &Seated, name: &str) -> Result<(), Problem> {
     let (id, name) = (user_of(seated)?.id, user::vet_name(name)?);
@@ -57,14 +76,7 @@ pub async fn set_password(
     let user = user_of(seated)?.clone();
     refuse_of_provider(&user)?;
     password::vet(&new, &user.email, &user.name)?;
-    if user.password.is_some() {
-        let guessed = [Guessed::PasswordFrom(&user.email, browser.peer()), Guessed::Password(&user.email)];
-        api.guesses.begin(&guessed, api.clock.now())?;
-        if !api.passwords.is(current, user.password.clone()).await? {
-            return Err(Invalid::new("current", "is not your password").into());
-        }
-        api.guesses.was_right(&guessed);
-    }
+    vet_password(api, (&user, browser), ("current", current)).await?;
     let hash = api.passwords.hash(new, salt(api)).await?;
     let beginning = Beginning::of(api, browser, Holder::User(user.id));
     let tenant = seated.tenant(api, None)?;

@@ -9,7 +9,6 @@ use crate::api::access::auth::Read;
 use crate::api::dead_letters::input::DeadLettersFilter;
 use crate::api::dead_letters::routes::listed;
 use crate::api::deliveries::view::DeliveryView;
-use crate::api::http::list::page_of;
 use crate::api::http::page::PageReply;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
@@ -47,8 +46,7 @@ pub async fn list(seat: Looks<Read>, api: web::Data<Api>) -> Result<HttpResponse
 
 async fn found(api: &web::Data<Api>, seat: &Seat, asked: &Asked) -> Result<PageReply<DeliveryView>, Problem> {
     let query = asked.list::<DeadLettersFilter>(&[])?;
-    let rows = listed(api, seat.tenant(), &query.filter)?;
-    page_of(api, seat.account().number, query.part, rows).await
+    listed(api, seat.tenant(), &query.filter)?.reply(query.part).await
 }
 
 fn shown(api: &Api, seat: &Seat, asked: &Asked, page: &PageReply<DeliveryView>) -> Markup {

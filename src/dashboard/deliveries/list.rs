@@ -12,7 +12,6 @@ use crate::api::deliveries::filter::DeliveriesFilter;
 use crate::api::deliveries::operations::listed;
 use crate::api::deliveries::view::DeliveryView;
 use crate::api::docs::site::asked_at;
-use crate::api::http::list::page_of;
 use crate::api::http::page::PageReply;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
@@ -47,8 +46,7 @@ pub async fn list(seat: Looks<Read>, api: web::Data<Api>, request: HttpRequest) 
 
 async fn found(api: &web::Data<Api>, seat: &Seat, asked: &Asked) -> Result<PageReply<DeliveryView>, Problem> {
     let query = asked.list::<DeliveriesFilter>(&OWN)?;
-    let rows = listed(api, seat.tenant(), query.filter)?;
-    page_of(api, seat.account().number, query.part, rows).await
+    listed(api, seat.tenant(), query.filter)?.reply(query.part).await
 }
 
 fn fields(api: &Api, seat: &Seat, asked: &Asked, problem: Option<&Problem>) -> Markup {

@@ -1,4 +1,4 @@
-//! How many rows a list has: said where it is known, and counted only if somebody asks, since that reads them all.
+//! How many rows a list has: said where it is known, and counted only if somebody asks, since that looks at many.
 
 use maud::{Markup, html};
 

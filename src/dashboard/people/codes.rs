@@ -1,12 +1,14 @@
 //! One's second factor: confirmed, given up, and its recovery codes, which only the reply shows that makes them.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, ResponseError, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, get, post, web};
 use maud::html;
+use zeroize::Zeroizing;
 
-use super::codes_shown::code_field;
+use super::fields::{code, password_once_more};
 use super::you;
 use crate::api::access::auth::Any;
+use crate::api::people::browser::Browser;
 use crate::api::people::codes;
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
@@ -27,12 +29,17 @@ pub async fn begin(posted: Posted<Any>, api: web::Data<Api>) -> Result<HttpRespo
 
 /// Confirms it, and shows the recovery codes.
 #[post("/dashboard/you/codes/confirm")]
-pub async fn confirm(posted: Posted<Any>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
-    let code = posted.fields.text("code").unwrap_or_default();
-    match codes::confirm(&api, posted.seat.seated(), code).await {
+pub async fn confirm(posted: Posted<Any>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
+    let (by, password, code) = (Browser::of_form(&request)?, password(&posted), posted.fields.text("code"));
+    match codes::confirm(&api, (posted.seat.seated(), &by), password, code.unwrap_or_default()).await {
         Ok(codes) => Ok(recovery(&posted.seat, &codes)),
         Err(problem) => you::page(&api, &posted.seat, problem.status_code(), Some(&problem)),
     }
+}
+
+/// The password, where it is said once more.
+fn password(posted: &Posted<Any>) -> Zeroizing<String> {
+    Zeroizing::new(posted.fields.raw(codes::PASSWORD).unwrap_or_default().to_owned())
 }
 
 /// Makes new recovery codes, and shows them.
@@ -64,10 +71,11 @@ fn ask(seat: &Seat, status: StatusCode, problem: Option<&Problem>) -> HttpRespon
     let body = html! {
         div.confirm {
             p { "The password alone will be enough to log in. The recovery codes go, and all other sessions end." }
-            (wrong(problem, &["code"]))
+            (wrong(problem, &[codes::PASSWORD, "code"]))
             form method="post" action="/dashboard/you/codes/give-up" {
                 (token(seat))
-                (code_field("A code of the app, or a recovery code").line(problem))
+                (password_once_more(seat, problem))
+                (code("A code of the app, or a recovery code").line(problem))
                 button.danger type="submit" { "Give up the second factor" }
                 " " a.button.quiet href="/dashboard/you" { "Not now" }
             }
@@ -78,8 +86,9 @@ fn ask(seat: &Seat, status: StatusCode, problem: Option<&Problem>) -> HttpRespon
 
 /// Gives it up.
 #[post("/dashboard/you/codes/give-up")]
-pub async fn give_up(posted: Posted<Any>, api: web::Data<Api>) -> Result<HttpResponse, Away> {
-    match codes::give_up(&api, posted.seat.seated(), posted.fields.text("code").unwrap_or_default()).await {
+pub async fn give_up(posted: Posted<Any>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
+    let (by, password, code) = (Browser::of_form(&request)?, password(&posted), posted.fields.text("code"));
+    match codes::give_up(&api, (posted.seat.seated(), &by), password, code.unwrap_or_default()).await {
         Ok(()) => Ok(on_to("/dashboard/you", "no-codes")),
         Err(problem) => Ok(ask(&posted.seat, problem.status_code(), Some(&problem))),
     }

@@ -4,11 +4,11 @@
 use maud::{Markup, html};
 use qrcodegen::{QrCode, QrCodeEcc};
 
+use super::fields::{code, password_once_more};
 use crate::api::Problem;
 use crate::api::people::codes::{self, SetUp};
 use crate::dashboard::frame::token;
 use crate::dashboard::parts::copy;
-use crate::dashboard::parts::field::Field;
 use crate::dashboard::seat::Seat;
 use crate::domain::user::User;
 
@@ -23,7 +23,7 @@ pub fn part(seat: &Seat, user: &User, problem: Option<&Problem>) -> Markup {
             p { "Set up: a code of your app is asked for after the password. " (factor.recovery_left()) " recovery codes are left." }
             form method="post" action="/dashboard/you/codes/renew" {
                 (token(seat))
-                (code_field("A code of the app, to make new recovery codes").line(problem))
+                (code("A code of the app, to make new recovery codes").line(problem))
                 div.submit {
                     button type="submit" { "Make new recovery codes" }
                     a.button.quiet href="/dashboard/you/codes/give-up" { "Give it up" }
@@ -38,19 +38,15 @@ pub fn part(seat: &Seat, user: &User, problem: Option<&Problem>) -> Markup {
     }
 }
 
-/// What a code is written into.
-pub fn code_field(label: &str) -> Field<'_> {
-    Field { name: "code", label, autocomplete: "one-time-code", required: true, ..Field::default() }
-}
-
 fn confirm_form(seat: &Seat, set_up: &SetUp, problem: Option<&Problem>) -> Markup {
     html! {
-        p { "Scan this with an app for such codes, or type what stands below it. Then send the code that the app shows." }
+        p { "Scan this with an app for such codes, or type what stands below it. Then send the code that the app shows, and your password once more." }
         (qr(set_up.url.reveal()))
         p { (copy::text(set_up.shared.reveal())) }
         form method="post" action="/dashboard/you/codes/confirm" {
             (token(seat))
-            (code_field("The code that the app shows").line(problem))
+            (code("The code that the app shows").line(problem))
+            (password_once_more(seat, problem))
             div.submit { button.main type="submit" { "Confirm" } }
         }
         form method="post" action="/dashboard/you/codes" {

@@ -257,11 +257,7 @@ async fn reset(
 
 /// Ends all sessions of a user.
 #[post("/people/{id}/end-sessions")]
-async fn end_sessions(
-    posted: Posted<Peoples>,
-    api: web::Data<Api>,
-    path: web::Path<Of>,
-) -> Result<HttpResponse, Away> {
+async fn end_sessions(posted: Posted<Peoples>, api: web::Data<Api>, path: web::Path<Of>) -> Result<HttpResponse, Away> {
     acts::end_sessions(&api, posted.seat.tenant(), &path.id, None).await?;
     Ok(on_to(&posted.seat.at(&format!("people/{}", links::part(&path.id))), "sessions"))
 }

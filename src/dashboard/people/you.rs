@@ -9,8 +9,8 @@ use super::entering::begin;
 use super::{codes_shown, fields};
 use crate::api::access::auth::Any;
 use crate::api::people::browser::Browser;
-use crate::api::people::own;
 use crate::api::people::view::SessionView;
+use crate::api::people::{codes, own};
 use crate::api::{Api, Problem};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part, token};
@@ -39,7 +39,7 @@ pub fn page(api: &Api, seat: &Seat, status: StatusCode, problem: Option<&Problem
         ..Field::default()
     };
     let body = html! {
-        (wrong(problem, &["name", "current", "password", "code"]))
+        (wrong(problem, &["name", "current", "password", codes::PASSWORD, "code"]))
         dl.facts {
             dt { "Mail address" } dd { (user.email) }
             dt { "Role" } dd { (user.role.word()) " of " (seat.seated().home.id) }

@@ -2,7 +2,7 @@
 //! happen and to how much.
 
 use actix_web::{HttpResponse, get, post, web};
-use maud::html;
+use maud::{Markup, html};
 
 use super::ways;
 use crate::api::Api;
@@ -16,7 +16,7 @@ use crate::dashboard::parts::amount;
 use crate::dashboard::parts::confirm::Confirm;
 use crate::dashboard::parts::said::on_to;
 use crate::dashboard::posted::Posted;
-use crate::dashboard::seat::Looks;
+use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::job::{Bulk, JobKind, Source};
 
 #[get("/webhooks/{id}/delete")]
@@ -39,9 +39,14 @@ pub async fn ask_delete(
         }
         p { "What was delivered stays in the history as long as its events are kept. There is no way back; pausing it has one." }
     };
-    let (action, back) = (ways::below(&seat, &of.id, "delete"), ways::of(&seat, &of.id));
-    let confirm = Confirm { words: &words, action: &action, button: "Delete the webhook", back: &back, fields: &[] };
-    Ok(Page::new("Delete webhook", Part::Webhooks).show(&seat, &confirm.show(&seat)))
+    Ok(ask(&seat, &of, "delete", ["Delete webhook", "Delete the webhook"], &words))
+}
+
+/// The page that asks before `act` is done.
+fn ask(seat: &Seat, of: &ways::Of, act: &str, [title, button]: [&str; 2], words: &Markup) -> HttpResponse {
+    let (action, back) = (ways::below(seat, &of.id, act), ways::of(seat, &of.id));
+    let confirm = Confirm { words, action: &action, button, back: &back, fields: &[] };
+    Page::new(title, Part::Webhooks).show(seat, &confirm.show(seat))
 }
 
 #[post("/webhooks/{id}/delete")]
@@ -70,9 +75,7 @@ pub async fn ask_cancel(
         }
         p { "A cancelled delivery can be replayed as long as its event is kept." }
     };
-    let (action, back) = (ways::below(&seat, &of.id, "cancel"), ways::of(&seat, &of.id));
-    let confirm = Confirm { words: &words, action: &action, button: "Cancel what is open", back: &back, fields: &[] };
-    Ok(Page::new("Cancel open deliveries", Part::Webhooks).show(&seat, &confirm.show(&seat)))
+    Ok(ask(&seat, &of, "cancel", ["Cancel open deliveries", "Cancel what is open"], &words))
 }
 
 #[post("/webhooks/{id}/cancel")]

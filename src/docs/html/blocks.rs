@@ -29,13 +29,6 @@ impl Document {
         out.raw("</main>\n</div>\n</body>\n</html>\n");
         out.text
     }
-
-    /// Its blocks without a page around them, for a page of somebody else's that has its own title: headings begin at level 2.
-    pub fn to_fragment(&self) -> String {
-        let mut out = Html::default();
-        out.blocks(&self.blocks);
-        out.text
-    }
 }
 
 /// HTML that is being written.
