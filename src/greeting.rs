@@ -7,6 +7,7 @@ use rustix::process::geteuid;
 
 use crate::config::{Config, DeliverConfig, Exposed};
 use crate::domain::guard::is_wide;
+use crate::domain::portal::origin;
 use crate::settings::master_keys;
 use crate::store;
 
@@ -46,9 +47,13 @@ pub fn greet(config: &Config, address: SocketAddr, (first_key, log_in): (Option<
         Some(key) => println!("admin key: {key} (shown this once; keep it)"),
         None => println!("admin key: the one of the first start, or HOOKWHEEL__AUTH__ADMIN_KEY"),
     }
+    let found = || match config.server.public_url.as_deref().and_then(origin) {
+        Some(url) => url,
+        None => format!("{scheme}://{}", here(address)),
+    };
     match log_in {
-        Some(path) => println!("dashboard: {scheme}://{}{path} (logged in; good once, for 5 minutes)", here(address)),
-        None if config.dashboard.enabled => println!("dashboard: {scheme}://{}/dashboard", here(address)),
+        Some(path) => println!("dashboard: {}{path} (logged in; good once, for 5 minutes)", found()),
+        None if config.dashboard.enabled => println!("dashboard: {}/dashboard", found()),
         None => {}
     }
     let key = first_key.unwrap_or("$HOOKWHEEL_KEY");
