@@ -9,7 +9,7 @@ use actix_web::{HttpMessage, HttpRequest, web};
 
 use crate::api::Api;
 use crate::api::door::connections::Admitted;
-use crate::api::door::front::{Front, parameter};
+use crate::api::door::front::{Front, is_contradictory, parameter};
 
 /// A call that the server makes to itself, in the name of somebody who found it at this address.
 pub struct Inner(pub String);
@@ -60,6 +60,9 @@ fn said<'r>(headers: &'r HeaderMap, standard: &str, name: &str) -> Option<&'r st
     let last = |name: &str| {
         headers.get_all(name).last().and_then(|line| line.to_str().ok()).and_then(|line| line.rsplit(',').next())
     };
+    if is_contradictory(headers) {
+        return None;
+    }
     match last("forwarded") {
         Some(hop) => parameter(hop, standard),
         None => last(name).map(str::trim),

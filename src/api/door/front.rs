@@ -39,6 +39,9 @@ impl Front {
 
     /// The rightmost of the chain that is no trusted proxy, or the first of it if all are.
     fn rightmost(&self, headers: &HeaderMap) -> Option<IpAddr> {
+        if is_contradictory(headers) {
+            return None;
+        }
         let (standard, name) = match headers.contains_key("forwarded") {
             true => (true, "forwarded"),
             false => (false, "x-forwarded-for"),
@@ -59,6 +62,13 @@ impl Front {
         }
         last
     }
+}
+
+/// Whether both families of headers are there. A proxy writes one and hands on what a client wrote of the other, so which of them is
+/// the proxy's cannot be told.
+pub fn is_contradictory(headers: &HeaderMap) -> bool {
+    let others = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"];
+    headers.contains_key("forwarded") && others.into_iter().any(|name| headers.contains_key(name))
 }
 
 /// A parameter of one element of `Forwarded`.
@@ -99,9 +109,10 @@ mod tests {
         assert_eq!(x("10.0.0.1", "10.0.0.3, 10.0.0.2"), "10.0.0.3");
         assert_eq!(x("203.0.113.9", "198.51.100.7"), "203.0.113.9", "nobody else is believed");
         assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "2.2.2.2")]), "2.2.2.2");
-        let standard =
-            [("forwarded", "for=1.1.1.1, for=\"[2001:db8::2]:9\";proto=https"), ("x-forwarded-for", "3.3.3.3")];
+        let standard = [("forwarded", "for=1.1.1.1, for=\"[2001:db8::2]:9\";proto=https")];
         assert_eq!(client("fd00::1", &standard), "2001:db8::2");
+        let both = [("forwarded", "for=1.1.1.1"), ("x-forwarded-for", "3.3.3.3")];
+        assert_eq!(client("fd00::1", &both), "fd00::1", "one of them is the client's own");
     }
 
     #[test]
