@@ -8,6 +8,7 @@ use rustix::process::geteuid;
 
 use crate::config::{Config, DeliverConfig, Exposed};
 use crate::domain::guard::{Guard, is_wide};
+use crate::domain::portal::origin;
 use crate::settings::master_keys;
 use crate::{log, store};
 
@@ -53,11 +54,13 @@ pub fn greet(config: &Config, address: SocketAddr, (first_key, log_in): (Option<
         Some(key) => say.always(format!("admin key: {key} (shown this once; keep it)")),
         None => say.line("admin key: the one of the first start, or HOOKWHEEL__AUTH__ADMIN_KEY".into()),
     }
+    let found = || match config.server.public_url.as_deref().and_then(origin) {
+        Some(url) => url,
+        None => format!("{scheme}://{}", here(address)),
+    };
     match log_in {
-        Some(path) => {
-            say.line(format!("dashboard: {scheme}://{}{path} (logged in; good once, for 5 minutes)", here(address)))
-        }
-        None if config.dashboard.enabled => say.line(format!("dashboard: {scheme}://{}/dashboard", here(address))),
+        Some(path) => say.line(format!("dashboard: {}{path} (logged in; good once, for 5 minutes)", found())),
+        None if config.dashboard.enabled => say.line(format!("dashboard: {}/dashboard", found())),
         None => {}
     }
     let key = first_key.unwrap_or("$HOOKWHEEL_KEY");

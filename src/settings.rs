@@ -85,6 +85,7 @@ pub fn of_api(config: &Config, guard: Arc<Guard>, telemetry: Telemetry) -> api::
             (Some(_), true) => api::MailRule::Accounts,
         },
         egress: config.deliver.egress.clone(),
+        front: front(&config.server),
         guard,
         limits: limits(&config.server),
         quotas: api::Quotas {
@@ -194,6 +195,11 @@ pub fn of_spans(config: &TracesConfig, spans: Vec<u8>) -> Option<Probe> {
 fn documented_key(key: Documented) -> api::ConfigurationKey {
     let Documented { name, meaning, takes, default, is_live } = key;
     api::ConfigurationKey { name, meaning, takes, default, is_live }
+}
+
+fn front(from: &ServerConfig) -> api::Front {
+    let public_url = from.public_url.as_deref().and_then(crate::domain::portal::origin).map(Into::into);
+    api::Front { trusted: from.trusted_proxies.clone().into(), public_url }
 }
 
 fn limits(from: &ServerConfig) -> api::Limits {

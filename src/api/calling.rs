@@ -8,13 +8,14 @@ use actix_http::{Payload, Request};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory};
 use actix_web::body::to_bytes_limited;
 use actix_web::dev::AppConfig;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode, Uri};
 use actix_web::rt::time::timeout;
 use actix_web::{App, HttpMessage, HttpResponse, web};
 use bytes::Bytes;
 
 use crate::api::access::auth::{InNameOf, Tenant};
+use crate::api::door::client::Inner;
 use crate::api::http::problem::Problem;
 use crate::api::{Api, routes};
 use crate::domain::Invalid;
@@ -66,11 +67,7 @@ pub async fn call(
     request.head_mut().method = call.method;
     request.head_mut().uri = address;
     request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Some((scheme, host)) = call.base_url.split_once("://") {
-        for (name, value) in [(header::HOST, host), (HeaderName::from_static("x-forwarded-proto"), scheme)] {
-            request.headers_mut().insert(name, HeaderValue::from_str(value).map_err(Problem::internal)?);
-        }
-    }
+    request.extensions_mut().insert(Inner(call.base_url));
     request.extensions_mut().insert(InNameOf { tenant: tenant.clone(), granted: ability.map(Ability::needs) });
     let app = App::new().configure(routes).app_data(api.clone());
     let service = app.into_factory().new_service(AppConfig::default()).await;

@@ -49,6 +49,7 @@ pub use access::limits::Limits;
 pub use access::oidc::SignOn;
 pub use door::certificate::{Certificate, CertificateError};
 pub use door::connections::Connections;
+pub use door::front::Front;
 pub use door::listener::{Door, Listening, listen};
 pub use events::input::BATCH_EVENTS_MAX;
 pub use http::problem::Problem;

@@ -19,6 +19,7 @@ use crate::api::access::oidc::{Provider, SignOn};
 use crate::api::access::passwords::Passwords;
 use crate::api::access::uses::KeyUses;
 use crate::api::door::connections::Connections;
+use crate::api::door::front::Front;
 use crate::api::health::served::Served;
 use crate::api::http::problem::Problem;
 use crate::api::openapi::described::Described;
@@ -134,6 +135,8 @@ pub struct Settings {
     pub mail: MailRule,
     /// The addresses that deliveries come from, for receivers' firewalls.
     pub egress: Vec<IpNet>,
+    /// What stands before the server.
+    pub front: Front,
     /// Which addresses may be dialled.
     pub guard: Arc<Guard>,
     /// What one client may ask for.
@@ -247,7 +250,7 @@ impl Api {
             passwords: Passwords::default(),
             halfway: Halfway::new(halfway),
             provider: settings.people.sign_on.clone().map(Provider::new),
-            connections: Arc::new(Connections::new(&settings.limits)),
+            connections: Arc::new(Connections::new(&settings.limits, settings.front.trusted.clone())),
             bodies: ByteBudget::new(settings.bodies_bytes_max),
             asked_later: ByteBudget::new(ASKED_LATER_BYTES_MAX),
             polls: ByteBudget::new(POLLS_MAX * POLL_BYTES),

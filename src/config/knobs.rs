@@ -48,6 +48,7 @@ pub enum Takes {
     Welcome,
     Colour,
     WebUrl,
+    Origin,
     Origins,
     Issuer,
     Words,
@@ -77,6 +78,8 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("server.idle_seconds", Takes::Whole { min: 1, max: 3600 }),
     ("server.connections_max", Takes::Whole { min: 0, max: 1 << 20 }),
     ("server.connections_per_address_max", Takes::Whole { min: 0, max: 1 << 20 }),
+    ("server.trusted_proxies", Takes::Networks),
+    ("server.public_url", Takes::Origin),
     ("server.tls_certificate", Takes::Path),
     ("server.tls_key", Takes::Path),
     ("server.shutdown_seconds", Takes::Whole { min: 0, max: 3600 }),
@@ -205,6 +208,7 @@ impl Takes {
             }
             Self::Welcome => text.is_some_and(|text| vet_words("", text, WELCOME_CHARS_MAX).is_ok()),
             Self::Colour => text.is_some_and(|text| Colour::read(text).is_some()),
+            Self::Origin => text.is_some_and(|text| origin(text).is_some()),
             Self::WebUrl => text.is_some_and(|text| vet_link("", text).is_ok()),
             Self::Origins => all(value, |text| origin(text).is_some()),
             Self::Issuer => text.is_some_and(|text| sign_on::issuer(text).is_some()),
@@ -255,6 +259,7 @@ impl fmt::Display for Takes {
             Self::Title => "1 to 60 characters on one line",
             Self::Welcome => "at most 500 characters",
             Self::Colour => "a colour, such as \"#2f4fd0\"",
+            Self::Origin => "an https:// address without a path (http:// only on this machine)",
             Self::WebUrl => "an https:// or http:// address",
             Self::Origins => {
                 "a list of origins, such as [\"https://app.example.com\"], without a path, and http:// on localhost only (in the \

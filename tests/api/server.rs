@@ -286,6 +286,7 @@ impl Server {
             http_allowed: false,
             mail,
             egress: Vec::new(),
+            front: hookwheel::api::Front::default(),
             guard: Arc::new(guard()),
             limits: Limits { calls_per_minute: CALLS_PER_MINUTE, ..Limits::default() },
             quotas: Quotas {

@@ -41,6 +41,8 @@ impl Here {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("bound");
         let mut config = configured(dir.path());
+        // Its browsers play the proxy's part where they come over TLS.
+        config.server.trusted_proxies.push("127.0.0.1/32".parse().expect("a network"));
         set(&mut config);
         // For development there is a first user already.
         config.is_dev = false;

@@ -1,6 +1,7 @@
 //! Coming in: the first user, by password, and out again.
 
 use hookwheel::domain::time::HOUR_MS;
+use serde_json::json;
 
 use crate::browser::Browser;
 use crate::here::{Here, PASSWORD};
@@ -56,6 +57,22 @@ fn a_cookie_is_for_this_host_and_no_script_and_each_log_in_has_another() {
     for page in [page, browser.get("/dashboard/you"), Browser::new(here.address).get("/dashboard/log-in")] {
         assert_eq!(page.message.header("cache-control"), Some("no-store"));
     }
+    here.stop();
+}
+
+#[test]
+fn a_proxy_that_is_not_trusted_is_not_believed_and_links_lead_to_the_public_url() {
+    let mut here = Here::start_with(|config| {
+        config.server.trusted_proxies.clear();
+        config.server.public_url = Some("https://hooks.example".to_owned());
+    });
+    here.first();
+    let mut spoofed = Browser::at(here.address, "https://elsewhere.example");
+    spoofed.get("/dashboard/log-in").refuses(403, "plain HTTP");
+    let asked = json!({"email": "ada@example.com", "name": "Ada", "role": "viewer"});
+    let user = here.client.post("/api/v1/users", &asked).data(201);
+    let link = user.to_string();
+    assert!(link.contains("https://hooks.example/dashboard/"), "{link}");
     here.stop();
 }
 

@@ -43,7 +43,10 @@ impl Scene {
         }
         fs::write(dir.path().join("config.toml"), format!("[deliver]\negress = [\"{EGRESS}\"]\n")).expect("written");
         // The examples name hosts that are not there, which is found out sooner.
-        let server = Server::start(dir.path(), &[("HOOKWHEEL__DELIVER__CONNECT_SECONDS", "1")]);
+        let server = Server::start(
+            dir.path(),
+            &[("HOOKWHEEL__DELIVER__CONNECT_SECONDS", "1"), ("HOOKWHEEL__SERVER__TRUSTED_PROXIES", "127.0.0.0/8")],
+        );
         let client = server.client();
         Self { dir, server, client }
     }

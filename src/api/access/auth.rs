@@ -16,6 +16,7 @@ use futures_util::future::{Either, LocalBoxFuture};
 use sha2::{Digest, Sha256};
 
 use crate::api::Api;
+use crate::api::door::client;
 use crate::api::door::connections::Peer;
 use crate::api::door::told::{self, Caller};
 use crate::api::http::problem::Problem;
@@ -262,7 +263,7 @@ fn acting(api: &Api, request: &HttpRequest, key: Arc<ApiKey>) -> Result<Tenant, 
             own
         }
     };
-    let address = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    let address = client::address(request);
     let names_account = named.is_some();
     Ok(Tenant { account: account.clone(), key, who: None, address, names_account })
 }
@@ -297,7 +298,7 @@ fn known_key(api: &Api, request: &HttpRequest) -> Result<Arc<ApiKey>, Refused> {
 /// A key that nobody has: whoever tries many waits longer and longer. Said the first time, the second, the fourth and so
 /// on: guesses must not fill the log.
 fn unknown_key(api: &Api, request: &HttpRequest) -> Refused {
-    let address = request.peer_addr().map(|address| address.ip());
+    let address = client::address(request);
     let (count, wait) = api.failures.note(address.map_or(Peer::OTHERS, Peer::from), api.clock.now());
     if count.is_power_of_two() {
         let address = address.map(tracing::field::display);

@@ -12,6 +12,7 @@ use super::auth::{Tenant, Who};
 use super::oidc::Begun;
 use super::way::Way;
 use crate::api::Api;
+use crate::api::door::client;
 use crate::api::door::told::{self, Caller};
 use crate::api::http::problem::Problem;
 use crate::domain::ability::Abilities;
@@ -132,7 +133,7 @@ pub fn seat_of(api: &Api, request: &HttpRequest, jar: Jar) -> Result<Option<Seat
         let user = user.as_ref().map(|user| user.id);
         request.extensions_mut().insert(Caller { account: home.clone(), key: None, user });
     }
-    let address = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    let address = client::address(request);
     Ok(Some(Seated { token, session, home, user, address }))
 }
 

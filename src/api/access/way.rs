@@ -5,7 +5,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 use url::{Host, Url};
 
-use crate::api::docs::site::asked_at;
+use crate::api::docs::site::{asked_at, came_by};
 use crate::api::http::problem::Problem;
 
 /// How a request came.
@@ -20,9 +20,9 @@ pub enum Way {
 }
 
 impl Way {
-    /// That of this request. Whoever lies about a proxy tells only on himself: a browser sends no such header to others.
+    /// That of this request, as the connection or a trusted proxy says.
     pub fn of(request: &HttpRequest) -> Self {
-        Self::to(&asked_at(request))
+        Self::to(&came_by(request))
     }
 
     fn to(origin: &str) -> Self {
@@ -45,8 +45,8 @@ impl Way {
         match Self::of(request) {
             Self::Clear => Err(Problem::forbidden(
                 "this page was asked for over plain HTTP, where others can read passwords: nobody can log in here. Serve TLS \
-                 (server.tls_certificate and server.tls_key), let the proxy before the server say that it speaks it \
-                 (X-Forwarded-Proto: https), or come by http://localhost through a tunnel",
+                 (server.tls_certificate and server.tls_key), let a proxy of server.trusted_proxies say that it \
+                 speaks it (X-Forwarded-Proto: https), or come by http://localhost through a tunnel",
             )),
             way => Ok(way),
         }
@@ -58,9 +58,10 @@ impl Way {
 pub fn refuse_foreign(request: &HttpRequest) -> Result<(), Problem> {
     let said = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let from = said(header::ORIGIN).filter(|origin| *origin != "null").or_else(|| said(header::REFERER));
-    let is_own = from.is_some_and(|from| is_same_origin(from, &asked_at(request)));
+    let is_own =
+        from.is_some_and(|from| is_same_origin(from, &asked_at(request)) || is_same_origin(from, &came_by(request)));
     let message = "this form did not come from a page of this server; open the page anew and send it from there. Behind a proxy: \
-                   let it pass on Host (or X-Forwarded-Host) and X-Forwarded-Proto";
+                   set server.public_url, or name it in server.trusted_proxies and let it pass on Host and X-Forwarded-Proto";
     if is_own { Ok(()) } else { Err(Problem::forbidden(message)) }
 }
 

@@ -6,6 +6,7 @@ use actix_web::HttpRequest;
 use url::{Host, Url};
 
 use crate::api::Api;
+use crate::api::door::client;
 use crate::api::door::connections::Admitted;
 use crate::docs::Site;
 use crate::domain::names::is_host_name;
@@ -19,16 +20,20 @@ pub fn site(api: &Api, request: &HttpRequest) -> Site {
     }
 }
 
-/// Where the server was asked, as the request or the proxy before it says. It gets into commands to copy, so what is no host
+/// Where the server is found: `server.public_url`, or else where it was asked, as the request or a trusted proxy says. It gets into commands to copy, so what is no host
 /// is not believed: then it is where the server listens.
 pub fn asked_at(request: &HttpRequest) -> String {
-    let (said, here) = (request.connection_info(), request.conn_data::<Arc<Admitted>>());
-    let scheme = if here.is_some_and(|here| here.is_tls) { "https" } else { said.scheme() };
-    if matches!(scheme, "http" | "https") && is_authority(said.host()) {
-        return format!("{scheme}://{}", said.host());
+    client::public_url(request).unwrap_or_else(|| came_by(request))
+}
+
+/// Where this request came in, whatever address is to be told to people.
+pub fn came_by(request: &HttpRequest) -> String {
+    let ((scheme, host), here) = (client::came_by(request), request.conn_data::<Arc<Admitted>>());
+    if is_authority(&host) {
+        return format!("{scheme}://{host}");
     }
     let listens = here.map_or_else(|| request.app_config().local_addr(), |here| here.here);
-    format!("{}://{listens}", if scheme == "https" { scheme } else { "http" })
+    format!("{scheme}://{listens}")
 }
 
 /// Whether it is a host, or a host and a port.

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
 use futures_util::FutureExt;
+use ipnet::IpNet;
 use tokio::sync::Notify;
 
 use crate::api::access::limits::Limits;
@@ -54,6 +55,7 @@ impl From<IpAddr> for Peer {
 pub struct Connections {
     all_max: usize,
     per_address_max: usize,
+    trusted: Arc<[IpNet]>,
     head_ms: u64,
     idle_ms: u64,
     watch: Stopwatch,
@@ -108,12 +110,13 @@ pub struct Place {
 }
 
 impl Connections {
-    /// None yet.
-    pub fn new(limits: &Limits) -> Self {
+    /// None yet; proxies in the `trusted` networks are not bounded by address.
+    pub fn new(limits: &Limits, trusted: Arc<[IpNet]>) -> Self {
         let bound = |max: usize| if max == 0 { usize::MAX } else { max };
         Self {
             all_max: bound(limits.connections_max),
             per_address_max: bound(limits.connections_per_address_max),
+            trusted,
             head_ms: limits.head_seconds * 1000,
             idle_ms: limits.idle_seconds * 1000,
             watch: Stopwatch::start(),
@@ -216,13 +219,16 @@ impl Connections {
 
     /// Takes a connection that has just been made; `None` if there is no room for it.
     pub fn admit(self: &Arc<Self>, stream: &TcpStream, is_tls: bool) -> Option<Admitted> {
-        let peer = Peer::from(stream.peer_addr().ok()?.ip());
+        let address = stream.peer_addr().ok()?.ip();
+        // All that come by a proxy come from its address: only the bound on all counts.
+        let (peer, is_proxy) =
+            (Peer::from(address), self.trusted.iter().any(|network| network.contains(&address.to_canonical())));
         let (here, socket) = (stream.local_addr().ok()?, stream.as_fd().try_clone_to_owned().ok()?);
         let now = self.now();
         let connection = Arc::new(Connection::new(socket, now, now + self.head_ms + HEAD_GRACE_MS));
         let mut open = self.lock();
         let of_peer = open.of_peer(peer);
-        let is_full = open.count >= self.all_max || of_peer >= self.per_address_max;
+        let is_full = open.count >= self.all_max || (of_peer >= self.per_address_max && !is_proxy);
         if is_full && !open.end_quietest(peer, now) {
             drop(open);
             self.tell_refused(peer, of_peer);
@@ -408,7 +414,7 @@ mod tests {
 
     fn bounds(all: usize, per_address: usize) -> Arc<Connections> {
         let limits = Limits { connections_max: all, connections_per_address_max: per_address, ..Limits::default() };
-        Arc::new(Connections::new(&limits))
+        Arc::new(Connections::new(&limits, [].into()))
     }
 
     #[actix_web::test]
@@ -443,7 +449,7 @@ mod tests {
     #[actix_web::test]
     async fn a_stop_waits_for_a_request_and_ends_its_connection_once_it_is_answered() {
         const PATIENCE: Duration = Duration::from_secs(3600);
-        let connections = Arc::new(Connections::new(&Limits::default()));
+        let connections = Arc::new(Connections::new(&Limits::default(), [].into()));
         let mut met = Met::with(&connections, 1).await;
         let (mut client, admitted) = met.0.remove(0);
         let admitted = admitted.expect("there is room");
@@ -464,7 +470,7 @@ mod tests {
     #[actix_web::test]
     async fn a_stop_that_is_hastened_waits_for_nobody_for_long() {
         const PATIENCE: Duration = Duration::from_secs(3600);
-        let connections = Arc::new(Connections::new(&Limits::default()));
+        let connections = Arc::new(Connections::new(&Limits::default(), [].into()));
         let met = Met::with(&connections, 1).await;
         let _under_way = met.0[0].1.as_ref().expect("there is room").begin();
         connections.hasten();

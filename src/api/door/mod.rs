@@ -1,9 +1,11 @@
 //! The way in: the listener, who is connected, and what every request passes and every reply says.
 
 pub mod certificate;
+pub mod client;
 mod connection;
 pub mod connections;
 pub mod counting;
+pub mod front;
 pub mod gate;
 pub mod listener;
 mod stream;

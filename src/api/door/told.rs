@@ -8,6 +8,7 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::ServiceResponse;
 use tracing::Level;
 
+use crate::api::door::client;
 use crate::api::http::code::Code;
 use crate::clock::Stopwatch;
 use crate::domain::account::Account;
@@ -59,7 +60,7 @@ pub fn log(reply: &ServiceResponse<impl MessageBody>, watch: &Stopwatch) {
         account = caller.map(|caller| caller.account.id.as_str()),
         key = caller.and_then(|caller| Some(caller.key?.to_string())),
         user = caller.and_then(|caller| Some(caller.user?.to_string())),
-        address = request.peer_addr().map(|peer| peer.ip().to_canonical().to_string()),
+        address = client::address(request).map(|address| address.to_string()),
         "call"
     );
 }

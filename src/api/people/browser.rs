@@ -7,6 +7,7 @@ use actix_web::http::header;
 
 use crate::api::access::way::{Way, refuse_foreign};
 use crate::api::docs::site::asked_at;
+use crate::api::door::client;
 use crate::api::door::connections::Peer;
 use crate::api::http::problem::Problem;
 
@@ -29,12 +30,11 @@ impl Browser {
     /// Of a request that asks for a page; refused in words where others could read on.
     pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-        let address = request.peer_addr().map(|peer| peer.ip().to_canonical());
-        let behind = address.filter(|address| is_near(*address)).and_then(|_| told_by_proxy(request));
+        let address = client::address(request);
         Ok(Self {
             way: Way::refuse_clear(request)?,
             address,
-            peer: behind.or(address).map_or(Peer::OTHERS, Peer::from),
+            peer: address.map_or(Peer::OTHERS, Peer::from),
             user_agent: user_agent.unwrap_or_default().to_string(),
             base_url: asked_at(request),
         })
@@ -46,42 +46,9 @@ impl Browser {
         refuse_foreign(request).map(|()| browser)
     }
 
-    /// Whom its guesses count against: where it is, or, where that is a proxy nearby, where the proxy says that it is. All that come
-    /// by one proxy would be held up together otherwise. Who is near and lies about that gets round the waits of a place,
-    /// and not round those of a user.
+    /// Whom its guesses count against: where it is, as a trusted proxy says if there is one. All that come by one proxy that is not
+    /// trusted are held up together.
     pub fn peer(&self) -> Peer {
         self.peer
-    }
-}
-
-/// Whether a proxy of one's own could be there.
-fn is_near(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
-        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
-    }
-}
-
-/// What the last proxy says of whom it asks for.
-fn told_by_proxy(request: &HttpRequest) -> Option<IpAddr> {
-    let told = request.headers().get_all("x-forwarded-for").last()?.to_str().ok()?;
-    told.rsplit(',').next()?.trim().parse::<IpAddr>().ok().map(|address| address.to_canonical())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use actix_web::test::TestRequest;
-
-    #[test]
-    fn guesses_count_against_whom_a_proxy_nearby_asks_for_and_nobody_far_away_is_believed() {
-        let peer = |from: &str, told: &str| {
-            let request = TestRequest::default().peer_addr(from.parse().unwrap()).insert_header(("Host", "localhost"));
-            Browser::of(&request.insert_header(("X-Forwarded-For", told)).to_http_request()).unwrap().peer()
-        };
-        let of = |address: &str| Peer::from(address.parse::<IpAddr>().unwrap());
-        assert_eq!(peer("127.0.0.1:5", "192.0.2.1, 198.51.100.7"), of("198.51.100.7"), "what is before is hearsay");
-        assert_eq!(peer("10.1.2.3:5", "nobody"), of("10.1.2.3"));
-        assert_eq!(peer("203.0.113.9:5", "198.51.100.7"), of("203.0.113.9"));
     }
 }

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+
+use crate::config::knobs::{as_texts, networks};
 
 /// `[server]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +40,11 @@ pub struct ServerConfig {
     pub connections_max: usize,
     /// Connections of one address at once (IPv6: of one /64); further ones are closed. 0: no limit.
     pub connections_per_address_max: usize,
+    /// Networks whose proxies are believed when they say for whom they ask.
+    #[serde(deserialize_with = "networks", serialize_with = "as_texts")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// The address under which people find the server; without one: where they asked.
+    pub public_url: Option<String>,
     /// The certificate chain to serve TLS with, in PEM; read again when it changes. Without one: plain HTTP.
     pub tls_certificate: Option<PathBuf>,
     /// The key of the certificate, in PEM.
@@ -66,6 +74,8 @@ impl Default for ServerConfig {
             idle_seconds: 60,
             connections_max: 4096,
             connections_per_address_max: 256,
+            trusted_proxies: Vec::new(),
+            public_url: None,
             tls_certificate: None,
             tls_key: None,
             shutdown_seconds: 20,

@@ -1,0 +1,70 @@
+//! Who asks, and by which address, also where a proxy stands before the server. What stays true: all that need it ask here; and
+//! where nobody is trusted, no header of a proxy is looked at.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use actix_web::http::header::HeaderMap;
+use actix_web::{HttpMessage, HttpRequest, web};
+
+use crate::api::Api;
+use crate::api::door::connections::Admitted;
+use crate::api::door::front::{Front, is_contradictory, parameter};
+
+/// A call that the server makes to itself, in the name of somebody who found it at this address.
+pub struct Inner(pub String);
+
+/// What is believed where no server is: nothing.
+fn front(request: &HttpRequest) -> Option<Front> {
+    request.app_data::<web::Data<Api>>().map(|api| api.settings().front.clone())
+}
+
+fn by_proxy(request: &HttpRequest) -> bool {
+    let peer = request.peer_addr();
+    front(request).zip(peer).is_some_and(|(front, peer)| front.trusts(peer.ip()))
+}
+
+/// From where a request comes.
+pub fn address(request: &HttpRequest) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip().to_canonical();
+    Some(front(request).map_or(peer, |front| front.client(peer, request.headers())))
+}
+
+/// Under which address people are to find the server, where that is set.
+pub fn public_url(request: &HttpRequest) -> Option<String> {
+    front(request)?.public_url.as_deref().map(str::to_string)
+}
+
+/// The scheme and the host that a request came by: of a trusted proxy what it says, and else what the connection and `Host` say. The
+/// host is as it was written.
+pub fn came_by(request: &HttpRequest) -> (&'static str, String) {
+    if let Some((scheme, host)) = request.extensions().get::<Inner>().and_then(|inner| inner.0.split_once("://")) {
+        return (if scheme == "https" { "https" } else { "http" }, host.to_string());
+    }
+    let is_tls = request.conn_data::<Arc<Admitted>>().is_some_and(|here| here.is_tls);
+    let headers = request.headers();
+    let told = |standard, name| by_proxy(request).then(|| said(headers, standard, name)).flatten();
+    let is_tls = is_tls || told("proto", "x-forwarded-proto").is_some_and(|told| told.eq_ignore_ascii_case("https"));
+    let own = || {
+        headers
+            .get("host")
+            .and_then(|host| host.to_str().ok())
+            .or_else(|| request.uri().authority().map(|a| a.as_str()))
+    };
+    let host = told("host", "x-forwarded-host").or_else(own).unwrap_or_default();
+    (if is_tls { "https" } else { "http" }, host.to_string())
+}
+
+/// What the nearest proxy says.
+fn said<'r>(headers: &'r HeaderMap, standard: &str, name: &str) -> Option<&'r str> {
+    let last = |name: &str| {
+        headers.get_all(name).last().and_then(|line| line.to_str().ok()).and_then(|line| line.rsplit(',').next())
+    };
+    if is_contradictory(headers) {
+        return None;
+    }
+    match last("forwarded") {
+        Some(hop) => parameter(hop, standard),
+        None => last(name).map(str::trim),
+    }
+}
