@@ -23,16 +23,16 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "ID")]
     webhook: Option<String>,
     /// What became of it: dead, succeeded, cancelled, or missing for what was never delivered
-    #[arg(long, default_value = "dead", requires = "webhook")]
+    #[arg(long, default_value = "dead", conflicts_with_all = ["delivery", "event"])]
     state: String,
     /// Only of this event type
-    #[arg(long, value_name = "TYPE", requires = "webhook")]
+    #[arg(long, value_name = "TYPE", conflicts_with_all = ["delivery", "event"])]
     event_type: Option<String>,
     /// From this time on (RFC 3339)
-    #[arg(long, value_name = "TIME", requires = "webhook")]
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["delivery", "event"])]
     from: Option<String>,
     /// Before this time (RFC 3339)
-    #[arg(long, value_name = "TIME", requires = "webhook")]
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["delivery", "event"])]
     to: Option<String>,
     /// Act for this account; for an admin key
     #[arg(long, value_name = "ID")]
