@@ -134,7 +134,7 @@ fn a_lost_key_is_named_with_where_it_belongs() {
     let (data, lost) = (Server::data(dir.path()), dir.path().join("lost"));
     fs::rename(data.join("master.key"), &lost).expect("moved");
     let output = refused(dir.path(), &[]);
-    assert!(output.contains(text(&data)) && output.contains("put it back"), "{output}");
+    assert!(output.contains(text(&data)) && output.contains("Put the copy of it back"), "{output}");
     fs::rename(&lost, data.join("master.key")).expect("moved");
     assert!(Server::start(dir.path(), &[]).terminate().success(), "nothing was lost");
 }

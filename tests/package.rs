@@ -62,7 +62,7 @@ fn is_content(subject: &str, output: &Output) {
 /// The commands that `--help` names.
 fn commands() -> BTreeSet<String> {
     let help = printed(&["--help"]);
-    let named = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let named = help.lines().skip_while(|line| *line != "Serve:").take_while(|line| *line != "Global options:");
     let names = named.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").map(str::to_owned).collect()
 }
@@ -241,7 +241,7 @@ fn health_tells_a_server_that_works_from_one_that_does_not() {
     let gone = server.url("");
     assert!(server.terminate().success());
     let ended = health(&gone);
-    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(ended.status.code(), Some(3));
     assert!(ended.output.contains("cannot be reached"), "{}", ended.output);
 
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

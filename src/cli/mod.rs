@@ -251,7 +251,7 @@ enum Command {
     Status(status::StatusArgs),
     /// Watch whether all is well: `status`, live
     Top(top::TopArgs),
-    /// Ask a server whether it takes events and delivers them; ends with 0 if it does, else with 1
+    /// Ask a server whether it takes events and delivers them; ends with 0 if it does, 1 if not, 3 if it cannot be reached
     Health(health::HealthArgs),
     /// Print a new master key
     MasterKey,

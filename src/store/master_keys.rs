@@ -104,7 +104,12 @@ fn make_own(directory: &Path) -> Result<(), String> {
     match path.exists() {
         true => Ok(()),
         false if is_store_there => Err(lost(&path)),
-        false => make(directory, &path).map_err(|error| error.to_string()),
+        false => make(directory, &path).map_err(|error| {
+            format!(
+                "{}: {error}; let the user that runs hookwheel own it and write there, or set another HOOKWHEEL__STORE__PATH",
+                directory.display()
+            )
+        }),
     }
 }
 

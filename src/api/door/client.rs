@@ -44,7 +44,12 @@ pub fn came_by(request: &HttpRequest) -> (&'static str, String) {
     let is_tls = request.conn_data::<Arc<Admitted>>().is_some_and(|here| here.is_tls);
     let headers = request.headers();
     let told = |standard, name| by_proxy(request).then(|| said(headers, standard, name)).flatten();
-    let is_tls = is_tls || told("proto", "x-forwarded-proto").is_some_and(|told| told.eq_ignore_ascii_case("https"));
+    let proto = told("proto", "x-forwarded-proto");
+    let is_tls = is_tls || proto.is_some_and(|told| told.eq_ignore_ascii_case("https"));
+    if proto.is_some_and(|told| !["http", "https"].iter().any(|known| told.eq_ignore_ascii_case(known))) {
+        // Whoever says that is believed in nothing.
+        return (if is_tls { "https" } else { "http" }, String::new());
+    }
     let own = || {
         headers
             .get("host")
