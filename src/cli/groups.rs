@@ -11,7 +11,22 @@ Exit codes: 0 done, 1 refused or failed or judged bad, 2 asked wrongly or no ver
 
 /// The groups, in order. A command that stands in none comes last.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Serve", &["serve", "config", "version", "health", "doctor", "backup", "restore", "store", "master-key"]),
+    (
+        "Serve",
+        &[
+            "serve",
+            "config",
+            "version",
+            "health",
+            "doctor",
+            "backup",
+            "restore",
+            "export",
+            "import",
+            "store",
+            "master-key",
+        ],
+    ),
     (
         "Look",
         &[
@@ -49,6 +64,14 @@ const EXAMPLES: &[(&str, &str)] = &[
         "hookwheel guard explain https://example.com/hook\n  hookwheel guard explain https://example.com/hook --url http://127.0.0.1:7080",
     ),
     ("store", "hookwheel store accept-loss --help\n  hookwheel store accept-loss --yes"),
+    (
+        "export",
+        "hookwheel export moved.ndjson --secrets\n  hookwheel export - --accounts acme --what events | tac > events.ndjson",
+    ),
+    (
+        "import",
+        "hookwheel import moved.ndjson --dry-run\n  hookwheel import --from svix --from-url https://api.eu.svix.com --from-token-file token",
+    ),
     ("bench", "hookwheel bench --own --seconds 10\n  hookwheel bench --relay"),
     ("openapi", "hookwheel openapi > openapi.json\n  hookwheel openapi --base-url https://hooks.example.com"),
     ("login", "hookwheel login --url https://hooks.example.com\n  hookwheel login --profile test < key.txt"),

@@ -17,6 +17,7 @@ mod health;
 mod listen;
 mod login;
 mod man;
+mod moving;
 mod named;
 mod openapi;
 mod plan;
@@ -102,6 +103,8 @@ pub fn run<E: std::fmt::Display>(
         Command::Bench(args) => with_server(server(), async |server| bench::run(args, &server).await),
         Command::Backup(args) => with_server(server(), async |server| backup::run(args, &server).await),
         Command::Restore(args) => configured().and_then(|config| backup::restore(&args, config)),
+        Command::Export(args) => with_server(server(), async |server| moving::export(args, &server).await),
+        Command::Import(args) => with_server(server(), async |server| moving::import(args, &server).await),
         Command::Openapi(args) => openapi::run(&args, document()),
         Command::Login => actix_rt::System::new().block_on(login::login(flags)),
         Command::Logout(args) => login::logout(&args, flags),
@@ -228,6 +231,17 @@ enum Command {
     /// The directory must be empty; a master.key may lie in it. Nothing is there unless the whole backup was read and every row
     /// is as it was.
     Restore(backup::RestoreArgs),
+    /// Export accounts, webhooks, dialects and events of a running server as NDJSON
+    ///
+    /// A JSON object a line, each with its kind. It is for moving from server to server, in whole or in part; a copy of all that a
+    /// server has, history included, is a backup. Secrets are in it only with --secrets.
+    Export(moving::ExportArgs),
+    /// Import an export, or what Svix or Convoy have, into a running server
+    ///
+    /// What is there is changed where it differs, and an import that is made again makes nothing twice. It says of each line what
+    /// became of it, goes on behind one that is refused, and names at the end what is not carried over. Ends with 0 where all is
+    /// there, with 1 where something was refused or has to be completed, with 3 where the server cannot be reached.
+    Import(moving::ImportArgs),
     /// Measure a server: producers and a receiver in one process
     Bench(bench::BenchArgs),
     /// Print the OpenAPI document of the API, as /openapi.json shows it

@@ -27,7 +27,9 @@ pub async fn list(_: May<Read>, api: web::Data<Api>) -> HttpResponse {
     responses((status = 200, description = "The dialect", body = Reply<DialectView>))
 )]
 #[get("/api/v1/dialects/{name}")]
-pub async fn show(_: May<Read>, api: web::Data<Api>, name: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn show(tenant: May<Read>, api: web::Data<Api>, name: web::Path<String>) -> Result<HttpResponse, Problem> {
     let dialect = api.mounted(&name)?;
-    Ok(Reply::ok(view(&dialect, &api.settings().egress)))
+    let shown = view(&dialect, &api.settings().egress);
+    // Comments in a file are the operator's own.
+    Ok(Reply::ok(if tenant.is_admin() { shown.with_source(&dialect) } else { shown }))
 }

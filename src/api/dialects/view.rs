@@ -47,6 +47,17 @@ pub struct DialectView {
     pub egress: Vec<String>,
     /// The types that it documents.
     pub event_types: Vec<String>,
+    /// The text of its file. Only in the reply about this one dialect, for admin keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub source: Option<String>,
+}
+
+impl DialectView {
+    /// With the text of its file.
+    pub fn with_source(self, dialect: &Dialect) -> Self {
+        Self { source: Some(dialect.source.clone()), ..self }
+    }
 }
 
 /// What an account may ask for; null is no limit.
@@ -106,5 +117,6 @@ pub fn view(dialect: &Dialect, egress: &[IpNet]) -> DialectView {
         ownership_check: dialect.challenge.is_some(),
         egress: egress.iter().map(ToString::to_string).collect(),
         event_types: dialect.catalogue.iter().map(|known| known.name.clone()).collect(),
+        source: None,
     }
 }

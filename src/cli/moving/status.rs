@@ -1,0 +1,84 @@
+//! Whether the deliveries of a webhook that is imported go out. What stays true: one that was held where it comes from is held here,
+//! for the same reason and until the same time.
+
+use serde_json::{Map, Value, json};
+
+use super::there::{Stop, There};
+use crate::domain::time::{self, UnixMs};
+use crate::domain::webhook::NAME_CHARS_MAX;
+
+/// A step from one status to another: an operation's last word, and what it is told.
+type Step = (&'static str, Value);
+
+/// The steps that bring `shown`, a webhook as it is there, to what the line says.
+pub fn steps(line: &Value, shown: &Value, now: UnixMs) -> Vec<Step> {
+    let (is, resume_at) = (shown["status"].as_str().unwrap_or_default(), line["resume_at"].as_str());
+    let is_over = resume_at.and_then(time::parse).is_some_and(|until| until <= now);
+    match (line["status"].as_str(), is) {
+        (Some("paused"), _) if is_over => let_out(is),
+        (Some("paused"), "paused") if shown["resume_at"] == line["resume_at"] => Vec::new(),
+        (Some("paused"), _) => {
+            let mut steps = if is == "disabled" { let_out(is) } else { Vec::new() };
+            let until: Map<String, Value> = resume_at.map(|at| ("until".to_owned(), json!(at))).into_iter().collect();
+            steps.push(("pause", until.into()));
+            steps
+        }
+        (Some("disabled"), "disabled") if reason(line) == reason(shown) => Vec::new(),
+        (Some("disabled"), _) => vec![("disable", json!({"reason": reason(line)}))],
+        (Some("active"), _) => let_out(is),
+        // Whether an endpoint wants deliveries it is asked anew.
+        _ => Vec::new(),
+    }
+}
+
+fn let_out(is: &str) -> Vec<Step> {
+    match is {
+        "disabled" => vec![("enable", json!({}))],
+        "paused" => vec![("resume", json!({}))],
+        _ => Vec::new(),
+    }
+}
+
+fn reason(of: &Value) -> String {
+    let reason = of["status_reason"].as_str().filter(|reason| !reason.is_empty());
+    reason.unwrap_or("disabled where it was imported from").chars().take(NAME_CHARS_MAX).collect()
+}
+
+/// Takes the steps.
+pub async fn take(there: &There, account: &str, id: &str, steps: Vec<Step>) -> Result<(), Stop> {
+    for (word, fields) in steps {
+        there.post_json(account, &format!("/api/v1/webhooks/{id}/{word}"), &fields).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: Value, shown: Value) -> Vec<&'static str> {
+        steps(&line, &shown, 10_000).into_iter().map(|(word, _)| word).collect()
+    }
+
+    #[test]
+    fn a_hold_is_kept_with_its_reason_and_its_end() {
+        let later = "1970-01-01T00:01:00.000Z";
+        let paused = json!({"status": "paused", "resume_at": later});
+        assert_eq!(steps(&paused, &json!({"status": "active"}), 10_000), [("pause", json!({"until": later}))]);
+        assert_eq!(words(paused.clone(), json!({"status": "disabled"})), ["enable", "pause"]);
+        assert!(words(paused.clone(), paused.clone()).is_empty());
+        assert_eq!(steps(&paused, &json!({"status": "paused"}), 90_000), [("resume", json!({}))]);
+        let disabled = json!({"status": "disabled", "status_reason": "gone"});
+        assert_eq!(steps(&disabled, &json!({"status": "active"}), 0), [("disable", json!({"reason": "gone"}))]);
+        assert!(words(disabled.clone(), disabled.clone()).is_empty());
+    }
+
+    #[test]
+    fn one_that_is_active_or_says_nothing_is_let_out_or_left() {
+        let active = json!({"status": "active"});
+        assert_eq!(words(active.clone(), json!({"status": "disabled"})), ["enable"]);
+        assert!(words(active.clone(), active).is_empty());
+        assert!(words(json!({}), json!({"status": "disabled"})).is_empty());
+        assert!(words(json!({"status": "unverified"}), json!({"status": "active"})).is_empty());
+    }
+}
