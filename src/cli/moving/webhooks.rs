@@ -58,10 +58,8 @@ impl Placing<'_> {
         let made = self.put(fields.into()).await?;
         let id = made["webhook"]["id"].as_str().unwrap_or_default();
         secrets::rotate(self.there, self.account, id, &self.secrets, self.now).await?;
-        let steps = match missing.is_empty() {
-            true => status::steps(self.line, &made["webhook"], self.now),
-            false => vec![("disable", json!({"reason": "imported without all that it needs"}))],
-        };
+        // One that lacks something stays disabled, whatever ends this.
+        let steps = if missing.is_empty() { status::steps(self.line, &made["webhook"], self.now) } else { Vec::new() };
         status::take(self.there, self.account, id, steps).await?;
         if made["webhook"]["secret"].is_string() {
             let why = format!(
