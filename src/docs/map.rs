@@ -64,6 +64,7 @@ const GROUPS: &[(&str, &[Entry])] = &[
             Guide("operating"),
             Guide("restarts"),
             Guide("backup"),
+            Guide("moving"),
             Guide("configuration"),
             Guide("security"),
             Guide("promises"),

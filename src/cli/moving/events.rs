@@ -34,7 +34,6 @@ struct Published<'a> {
     metadata: Option<&'a RawValue>,
 }
 
-#[expect(clippy::ref_option, reason = "serde asks like this")]
 fn is_null(value: &Option<&RawValue>) -> bool {
     value.is_none_or(|value| value.get() == "null")
 }

@@ -28,6 +28,8 @@ impl From<client::Error> for Stop {
             client::Error::Refused { status, field, message, .. } if is_about_the_line(status) => {
                 let field = field.unwrap_or_default();
                 let field = field.strip_prefix("[0].").unwrap_or(&field);
+                // In a line it has another name.
+                let field = if field == "Hookwheel-Account" { "account" } else { field };
                 let message = message.strip_prefix("line 1: ").unwrap_or(&message);
                 Self::Line(if field.is_empty() || field == "[0]" {
                     message.to_owned()

@@ -36,6 +36,7 @@ const PAGES: &[(&str, &str)] = &[
     ("operating", include_str!("operating.md")),
     ("restarts", include_str!("restarts.md")),
     ("backup", include_str!("backup.md")),
+    ("moving", include_str!("moving.md")),
     ("configuration", include_str!("configuration.md")),
     ("security", include_str!("security.md")),
     ("promises", include_str!("promises.md")),
