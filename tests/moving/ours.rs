@@ -308,6 +308,12 @@ fn a_key_of_an_account_moves_its_own_account() {
     let acme = json!({"id": "acme", "name": "Another", "dialect": "own"});
     to.server.client().post("/api/v1/accounts", &acme).data(201);
     let own = key(&to);
+    // Comments in the file of a contract are the operator's own.
+    let mut shown = Client::new(to.server.address, &own);
+    assert_eq!(shown.get("/api/v1/dialects/own").data(200)["source"], Value::Null);
+    assert_eq!(shown.get("/api/v1/dialects/own?source=true").status, 403);
+    let shown = to.server.client().get("/api/v1/dialects/own?source=true").data(200);
+    assert_eq!(shown["source"], json!(own_contract()));
     let said = hookwheel(&to.server, &["import", plain(&file), "--key", &own]).ended(0);
     assert_eq!((lines(&said, ": made").len(), lines(&said, ": skipped").len()), (4, 1), "{said}");
     let other = fs::read_to_string(&file).expect("it is there").replace("\"acme\"", "\"other\"");

@@ -47,7 +47,7 @@ pub struct DialectView {
     pub egress: Vec<String>,
     /// The types that it documents.
     pub event_types: Vec<String>,
-    /// The text of its file. Only in the reply about this one dialect, for admin keys.
+    /// The text of its file; only where it is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     pub source: Option<String>,

@@ -22,7 +22,7 @@ pub async fn place(there: &There, line: &Value, is_dry: bool) -> Result<Done, St
             said.retain(|_, value| !value.is_null());
             said.insert("id".into(), json!(id));
             if !is_dry {
-                there.post_json(&there.account, "/api/v1/accounts", &said.into()).await?;
+                there.post(&there.account, "/api/v1/accounts", &said.into()).await?;
             }
             Ok(Done::of(Outcome::Made))
         }

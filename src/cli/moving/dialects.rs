@@ -27,7 +27,7 @@ pub async fn place(
     if let Some(folder) = folder {
         return Ok(write(folder, name, text, is_dry)?);
     }
-    let known = there.look(&there.account, "dialects.get", &[("name", name)]).await?;
+    let known = there.dialect(name).await?;
     Ok(match known.map(|known| known["source"].clone()) {
         Some(source) if source == json!(text) => Done::of(Outcome::Same),
         Some(source) if source.is_null() => Done::of(Outcome::Skipped)

@@ -24,7 +24,7 @@ pub async fn place(there: &There, account: &str, line: &Value, is_dry: bool) -> 
             said.retain(|_, value| !value.is_null());
             said.insert("type".into(), json!(name));
             if !is_dry {
-                there.post_json(account, "/api/v1/event-types", &said.into()).await?;
+                there.post(account, "/api/v1/event-types", &said.into()).await?;
             }
             (Outcome::Made, Map::new())
         }

@@ -118,7 +118,7 @@ impl Batch {
 }
 
 async fn post(there: &There, account: &str, bodies: &[&str]) -> Result<Vec<Done>, Stop> {
-    let receipts = there.post(account, PATH, "application/json", format!("[{}]", bodies.join(","))).await?;
+    let receipts = there.post_text(account, PATH, Some(format!("[{}]", bodies.join(",")))).await?;
     let outcome = |receipt: &Value| if receipt["duplicate"] == true { Outcome::Same } else { Outcome::Made };
     Ok(receipts.as_array().into_iter().flatten().map(|receipt| Done::of(outcome(receipt))).collect())
 }

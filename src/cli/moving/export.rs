@@ -150,7 +150,7 @@ impl<'a> Export<'a> {
         let mut listed = self.client.dialects().list(&[]);
         while let Some(row) = listed.next().await? {
             let name = row["name"].as_str().unwrap_or_default();
-            let shown = self.client.dialects().get(name).await?;
+            let shown = self.client.by_name("dialects.get", &[("name", name)], &[("source", "true")], None).await?;
             let text = shown["source"].as_str().ok_or_else(|| {
                 CliError::Failed("the server shows no sources of dialects, so it is older than this command: leave dialects out with --what".into())
             })?;

@@ -37,7 +37,7 @@ pub async fn is_there(there: &There, account: &str, id: &str, secrets: &[Signing
 pub async fn rotate(there: &There, account: &str, id: &str, secrets: &[Signing], now: UnixMs) -> Result<(), Stop> {
     for (newer, older) in steps(secrets, now) {
         let fields = json!({"secret": newer, "overlap_seconds": older});
-        there.post_json(account, &format!("/api/v1/webhooks/{id}/secret/rotate"), &fields).await?;
+        there.post(account, &format!("/api/v1/webhooks/{id}/secret/rotate"), &fields).await?;
     }
     Ok(())
 }

@@ -47,8 +47,8 @@ fn is_same_time(one: &Value, other: &Value) -> bool {
 
 fn let_out(is: &str) -> Vec<Step> {
     match is {
-        "disabled" => vec![("enable", json!({}))],
-        "paused" => vec![("resume", json!({}))],
+        "disabled" => vec![("enable", Value::Null)],
+        "paused" => vec![("resume", Value::Null)],
         _ => Vec::new(),
     }
 }
@@ -61,7 +61,7 @@ fn reason(of: &Value) -> String {
 /// Takes the steps.
 pub async fn take(there: &There, account: &str, id: &str, steps: Vec<Step>) -> Result<(), Stop> {
     for (word, fields) in steps {
-        there.post_json(account, &format!("/api/v1/webhooks/{id}/{word}"), &fields).await?;
+        there.post(account, &format!("/api/v1/webhooks/{id}/{word}"), &fields).await?;
     }
     Ok(())
 }
@@ -83,7 +83,7 @@ mod tests {
         let shown = |at: &str| json!({"status": "paused", "resume_at": at});
         assert!(words(paused.clone(), shown("1970-01-01T00:01:00.003Z")).is_empty());
         assert_eq!(words(paused.clone(), shown("1970-01-01T00:02:00.000Z")), ["pause"]);
-        assert_eq!(steps(&paused, &json!({"status": "paused"}), 90_000), [("resume", json!({}))]);
+        assert_eq!(steps(&paused, &json!({"status": "paused"}), 90_000), [("resume", Value::Null)]);
         let disabled = json!({"status": "disabled", "status_reason": "gone"});
         assert_eq!(steps(&disabled, &json!({"status": "active"}), 0), [("disable", json!({"reason": "gone"}))]);
         assert!(words(disabled.clone(), disabled.clone()).is_empty());

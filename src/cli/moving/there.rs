@@ -77,7 +77,23 @@ impl There {
 
     /// What an operation shows; `None` where there is no such thing.
     pub async fn look(&self, account: &str, operation: &str, values: &[(&str, &str)]) -> Result<Option<Value>, Stop> {
-        match self.acting(account).by_name(operation, values, &[], None).await {
+        self.look_for(account, operation, values, &[]).await
+    }
+
+    /// A dialect; with the text of its file, where the key may see that.
+    pub async fn dialect(&self, name: &str) -> Result<Option<Value>, Stop> {
+        let query: &[_] = if self.is_admin { &[("source", "true")] } else { &[] };
+        self.look_for(&self.account, "dialects.get", &[("name", name)], query).await
+    }
+
+    async fn look_for(
+        &self,
+        account: &str,
+        operation: &str,
+        values: &[(&str, &str)],
+        query: &[(&str, &str)],
+    ) -> Result<Option<Value>, Stop> {
+        match self.acting(account).by_name(operation, values, query, None).await {
             Ok(shown) => Ok(Some(shown)),
             Err(client::Error::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
             Err(error) => Err(error.into()),
@@ -95,21 +111,17 @@ impl There {
         Ok(self.acting(account).by_name(operation, values, &[], Some(fields)).await?)
     }
 
-    /// Posts to a path what does no harm where it is posted again.
-    pub async fn post(
-        &self,
-        account: &str,
-        path: &str,
-        content_type: &'static str,
-        body: String,
-    ) -> Result<Value, Stop> {
-        let call = Call { method: Method::POST, path, headers: Vec::new(), body: Some((content_type, body.into())) };
-        let mut reply = self.acting(account).call_patiently(&call, PATIENCE, |_, _| ()).await?;
-        Ok(reply.get_mut("data").map_or(Value::Null, Value::take))
+    /// Posts to a path what does no harm where it is posted again; null is posted as nothing.
+    pub async fn post(&self, account: &str, path: &str, fields: &Value) -> Result<Value, Stop> {
+        let body = if fields.is_null() { None } else { Some(fields.to_string()) };
+        self.post_text(account, path, body).await
     }
 
-    /// The same of JSON.
-    pub async fn post_json(&self, account: &str, path: &str, fields: &Value) -> Result<Value, Stop> {
-        self.post(account, path, "application/json", fields.to_string()).await
+    /// The same of JSON that must stay as it is.
+    pub async fn post_text(&self, account: &str, path: &str, json: Option<String>) -> Result<Value, Stop> {
+        let body = json.map(|json| ("application/json", json.into()));
+        let call = Call { method: Method::POST, path, headers: Vec::new(), body };
+        let mut reply = self.acting(account).call_patiently(&call, PATIENCE, |_, _| ()).await?;
+        Ok(reply.get_mut("data").map_or(Value::Null, Value::take))
     }
 }

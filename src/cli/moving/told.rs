@@ -111,7 +111,8 @@ impl Told {
             format!("{row}\n")
         } else {
             let notes = done.notes.iter().map(|note| format!("  {note}\n"));
-            format!("{place}: {} {name}: {word}\n{}", kind.replace('_', " "), notes.collect::<String>())
+            let what = if name.is_empty() { String::new() } else { format!("{} {name}: ", kind.replace('_', " ")) };
+            format!("{place}: {what}{word}\n{}", notes.collect::<String>())
         };
         print(&text)
     }

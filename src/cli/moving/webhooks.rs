@@ -105,7 +105,7 @@ impl Placing<'_> {
 
     /// As one of a batch it is made once however often it is asked, and nobody waits for its endpoint.
     async fn put(&self, fields: Value) -> Result<Value, Stop> {
-        let mut rows = self.there.post_json(self.account, "/api/v1/webhooks/batch", &json!([fields])).await?;
+        let mut rows = self.there.post(self.account, "/api/v1/webhooks/batch", &json!([fields])).await?;
         Ok(rows[0].take())
     }
 }
