@@ -41,7 +41,7 @@ pub async fn read(theirs: &Theirs, dialect: &str, to: &mut Importer) -> Result<(
     to.left("Svix", "messages and their attempts: publish here from now on, and let Svix deliver what it has");
     to.left(
         "Svix",
-        "what its API does not show: OAuth and client certificates of endpoints, connectors, the portal's looks",
+        "what is not read: OAuth and client certificates of endpoints, connectors, the portal's looks",
     );
     Ok(())
 }
