@@ -1,6 +1,7 @@
 //! The command line: one binary, one file a subcommand. What stays true: the subcommands other than `serve`, `store` and `restore`
 //! know the server only through its API, so they work against any server that can be reached.
 
+mod again;
 mod backup;
 mod bench;
 mod completions;
