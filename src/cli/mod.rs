@@ -94,10 +94,7 @@ pub fn run<E: std::fmt::Display>(
         Command::Doctor(args) => configured()
             .and_then(|config| with_server(server(), async |server| doctor::run(args, &config, &server).await))
             .map_err(CliError::unless_verdict),
-        Command::Version(args) => {
-            version::run(&args);
-            Ok(())
-        }
+        Command::Version(args) => version::run(&args),
         Command::Config(args) => config::run(args, configured),
         Command::Store(args) => configured().and_then(|config| store::run(args, &config)),
         Command::Bench(args) => with_server(server(), async |server| bench::run(args, &server).await),

@@ -135,8 +135,13 @@ fn screen(Glance { told, stats }: &Glance) -> String {
         _ => format!("{} {lost} rows set aside, {differences} differences", screen.state("failing")),
     };
     shown += &format!("version     {}\nqueue       {queue}\n", text(&told["version"]));
-    shown += &format!("deliveries  {} a minute  {}\n", told["deliveries_per_minute"], over_time(stats, "deliveries"));
-    shown += &format!("failed      {}  {}\nstore       {well}\n", stats["total"]["failed"], over_time(stats, "failed"));
+    let chart = |head: String, name: &str| {
+        let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(head.len()).max(1));
+        format!("{head}{}\n", over_time(stats, name, room))
+    };
+    shown += &chart(format!("deliveries  {} a minute  ", told["deliveries_per_minute"]), "deliveries");
+    shown += &chart(format!("failed      {}  ", stats["total"]["failed"]), "failed");
+    shown += &format!("store       {well}\n");
     let sick = told["sick_webhooks"].as_array().map_or(&[][..], Vec::as_slice);
     shown += &format!("webhooks    {} of {} are not well\n", sick.len(), told["webhooks_looked_at"]);
     for one in sick.iter().take(SICK_MAX) {

@@ -13,6 +13,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Paragraph, Row, Sparkline, Table};
 use ratatui::{DefaultTerminal, Frame};
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::error::CliError;
@@ -44,9 +45,16 @@ pub async fn run(args: TopArgs, server: &ServerArgs) -> Result<(), CliError> {
     let client = server.prompt_client(args.account.as_deref())?;
     // What is wrong at the first look is told before the screen is taken.
     let first = glance(&client, &server.url).await?;
+    let ends = [SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let [mut terminated, mut hung_up] = ends.map(|end| end.expect("signals can be listened for"));
     let looks = looking(client, server.url.clone(), Duration::from_secs(args.every));
     let mut terminal = ratatui::try_init().map_err(CliError::io("the terminal"))?;
-    let ended = shown(&mut terminal, View::of(first), looks, keys()).await;
+    // Whatever ends it, the terminal is given back.
+    let ended = tokio::select! {
+        ended = shown(&mut terminal, View::of(first), looks, keys()) => ended,
+        _ = terminated.recv() => Ok(()),
+        _ = hung_up.recv() => Ok(()),
+    };
     ratatui::restore();
     ended
 }
@@ -173,18 +181,18 @@ impl View {
             let since = one["failing_since"].as_str().map_or(String::new(), |at| self.screen.when(at));
             Row::new([state, text(&one["id"]), since, text(&one["open"]), text(&one["url"])]).style(style)
         });
-        let widths = [
-            Constraint::Length(12),
-            Constraint::Length(36),
-            Constraint::Length(12),
-            Constraint::Length(8),
-            Constraint::Fill(1),
-        ];
         let looked_at = &self.glance.told["webhooks_looked_at"];
         let title = format!("webhooks that are not well: {} of {looked_at}", sick.len());
         let head = Row::new(["STATE", "ID", "FAILING", "OPEN", "URL"]);
-        frame.render_widget(Table::new(rows, widths).header(head).block(Block::bordered().title(title)), area);
+        frame.render_widget(Table::new(rows, widths(area.width)).header(head).block(Block::bordered().title(title)), area);
     }
+}
+
+/// How wide the columns are, of those that fit: an id is whole, and a state is at least its shape.
+fn widths(width: u16) -> Vec<Constraint> {
+    let state = if width < 56 { 1 } else { 12 };
+    let all = [state, 36, 12, 8].map(Constraint::Length).into_iter().chain([Constraint::Fill(1)]);
+    all.take(if width < 90 { 2 } else { 5 }).collect()
 }
 
 /// A word with its shape, and its colour.
@@ -222,7 +230,11 @@ mod tests {
     }
 
     fn drawn(view: &View) -> String {
-        let mut terminal = Terminal::new(TestBackend::new(100, 16)).expect("a terminal");
+        drawn_in(view, 100)
+    }
+
+    fn drawn_in(view: &View, width: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, 16)).expect("a terminal");
         terminal.draw(|frame| view.draw(frame)).expect("drawn");
         terminal.backend().to_string()
     }
@@ -236,6 +248,17 @@ mod tests {
             assert!(seen.contains(part), "{part} in\n{seen}");
         }
         assert!(seen.contains("▲ failing") && seen.contains("https://h/1") && seen.contains("q ends"), "{seen}");
+    }
+
+    #[test]
+    fn an_id_is_whole_in_a_narrow_terminal() {
+        let mut one = view(1);
+        let id = "01980e5a-3c1f-7a2b-8c4d-000000000001";
+        one.glance.told["sick_webhooks"][0]["id"] = json!(id);
+        for width in [40, 60, 100] {
+            let seen = drawn_in(&one, width);
+            assert!(seen.contains(id) && seen.contains('▲'), "{width}:\n{seen}");
+        }
     }
 
     #[test]

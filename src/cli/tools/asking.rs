@@ -126,7 +126,9 @@ impl Asking<'_> {
             let path: Vec<_> = path.iter().cloned().chain([(place, id.clone())]).collect();
             let answer = self.answer(&path, None).await?;
             if is_job(&answer) {
-                self.shown(&ask::job_ended(self.client, &answer, None).await?)?;
+                let job = ask::job_ended(self.client, &answer, None).await?;
+                self.shown(&job)?;
+                ask::goes_well(&job)?;
             } else if self.is_json {
                 line(&json!({"id": id, "done": true}))?;
             } else {
@@ -155,7 +157,9 @@ impl Asking<'_> {
         if !is_job(&answer) || is_said(self.given, "no-wait") {
             return self.shown(&answer);
         }
-        self.shown(&ask::job_ended(self.client, &answer, Some(count)).await?)
+        let job = ask::job_ended(self.client, &answer, Some(count)).await?;
+        self.shown(&job)?;
+        ask::goes_well(&job)
     }
 
     /// Which are meant. Where nothing is said it is not all of them.
