@@ -100,6 +100,19 @@ fn what_a_killed_run_left_goes_with_the_next_and_what_another_uses_stays() {
 }
 
 #[test]
+fn it_ends_while_the_server_is_away_and_says_what_stays() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &[]);
+    let mut listening = listen(dir.path(), &server.url(""), &["--quiet"]);
+    listening.line("listening for *");
+    drop(server);
+    listening.line("trying again until it is there");
+    let ended = listening.terminate();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.output);
+    assert!(ended.output.contains("stays, the next `hookwheel listen`"), "{}", ended.output);
+}
+
+#[test]
 fn for_development_it_brings_a_server_of_its_own() {
     let dir = tempfile::tempdir().expect("a directory");
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();

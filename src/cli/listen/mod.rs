@@ -29,6 +29,9 @@ use session::Session;
 use taken::Contract;
 use trying::OwnServer;
 
+/// How long a server that is away is waited for at the end.
+const PARTING: Duration = Duration::from_secs(3);
+
 /// The arguments of `hookwheel listen`.
 #[derive(Debug, Args)]
 #[command(
@@ -122,9 +125,17 @@ pub async fn run(args: ListenArgs, dialects: &Path, server: &ServerArgs, dev: bo
         _ = hung_up.recv() => Ok(()),
     };
     drop(keys);
-    let gone = client.webhooks().delete(&id).await;
+    let parting = client.with_patience(PARTING);
+    let webhooks = parting.webhooks();
+    let why = tokio::select! {
+        gone = webhooks.delete(&id) => gone.err().map(|error| error.to_string()),
+        _ = interrupted.recv() => Some("it was not waited for".into()),
+    };
     ended?;
-    gone.map(drop).map_err(|error| CliError::Failed(format!("the webhook {id} stays, delete it by hand: {error}")))
+    why.map_or(Ok(()), |why| {
+        let remedy = "the next `hookwheel listen` on this machine takes it away";
+        Err(CliError::Failed(format!("the webhook {id} stays, {remedy}: {why}")))
+    })
 }
 
 /// Takes away what runs before have left. That it cannot be done hinders nobody.

@@ -16,8 +16,8 @@ use crate::client::{self, Client};
 
 /// How long a call waits at the server for something to come, in seconds.
 const WAIT: &str = "20";
-/// How long a lease is, in seconds: longer than the local URL may take, in its longest.
-const LEASE: &str = "660";
+/// How long a lease is, in seconds: longer than the local URL may take for its head and its body, in its longest.
+const LEASE: &str = "1260";
 /// Deliveries that are kept to be compared.
 const KEPT: usize = 2;
 
