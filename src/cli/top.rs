@@ -20,7 +20,7 @@ use super::error::CliError;
 use super::server::ServerArgs;
 use super::stats::counts;
 use super::status::{Glance, glance};
-use super::terminal::{Screen, mark};
+use super::terminal::{Screen, letters, mark};
 use crate::client::Client;
 
 /// Keys and looks that wait to be shown; more than these would be stale.
@@ -117,11 +117,13 @@ struct View {
     trouble: Option<String>,
     /// The first sick webhook that is shown.
     first: usize,
+    /// Whether the terminal knows no more signs than ASCII has.
+    is_ascii: bool,
 }
 
 impl View {
     fn of(glance: Glance) -> Self {
-        Self { glance, screen: Screen::of_process(), trouble: None, first: 0 }
+        Self { glance, screen: Screen::of_process(), trouble: None, first: 0, is_ascii: letters::are_ascii() }
     }
 
     fn look(&mut self, glance: Glance) {
@@ -152,6 +154,12 @@ impl View {
         self.webhooks(frame, webhooks);
         let told = self.trouble.as_deref().unwrap_or("q ends, ↑ ↓ move");
         frame.render_widget(Paragraph::new(told), foot);
+        if self.is_ascii {
+            for cell in &mut frame.buffer_mut().content {
+                let plain = letters::in_ascii(cell.symbol());
+                cell.set_symbol(&plain);
+            }
+        }
     }
 
     fn head(&self) -> Vec<Line<'static>> {
@@ -226,7 +234,8 @@ mod tests {
             "deliveries_per_minute": 1.5, "webhooks_looked_at": 9, "sick_webhooks": (0..sick).map(webhook).collect::<Vec<_>>(),
         });
         let points = [json!({"deliveries": 0, "failed": 2}), json!({"deliveries": 7, "failed": 0})];
-        View::of(Glance { told, stats: json!({"total": {"deliveries": 7, "failed": 2}, "points": points}) })
+        let stats = json!({"total": {"deliveries": 7, "failed": 2}, "points": points});
+        View { is_ascii: false, ..View::of(Glance { told, stats }) }
     }
 
     fn drawn(view: &View) -> String {
@@ -251,6 +260,12 @@ mod tests {
     }
 
     #[test]
+    fn a_terminal_that_knows_ascii_alone_is_shown_nothing_else() {
+        let seen = drawn(&View { is_ascii: true, ..view(2) });
+        assert!(seen.is_ascii() && seen.contains("! failing"), "{seen}");
+    }
+
+    #[test]
     fn an_id_is_whole_in_a_narrow_terminal() {
         let mut one = view(1);
         let id = "01980e5a-3c1f-7a2b-8c4d-000000000001";
@@ -269,6 +284,7 @@ mod tests {
         assert_eq!(moving.first, 2);
         assert!(!drawn(&moving).contains("https://h/1") && drawn(&moving).contains("https://h/2"));
         moving.look(view(1).glance);
+        moving.is_ascii = false;
         assert_eq!(moving.first, 0, "what is gone is not looked at");
         moving.trouble = Some("http://h cannot be reached".into());
         assert!(drawn(&moving).contains("cannot be reached") && drawn(&moving).contains("https://h/0"));

@@ -22,7 +22,7 @@ fn on_terminal(
     let mut command = Command::new("script");
     command.args(["-qec", &line, "/dev/null"]).current_dir(place.dir.path());
     command.env("HOOKWHEEL_URL", place.server.url("")).env("HOOKWHEEL_KEY", place.server.key).env("TERM", "xterm");
-    command.env("XDG_CONFIG_HOME", place.dir.path()).env("SHELL", "/bin/sh").env_remove("NO_COLOR");
+    command.env("XDG_CONFIG_HOME", place.dir.path()).env("SHELL", "/bin/sh").env_remove("NO_COLOR").env("LC_ALL", "C.UTF-8");
     command.env_remove("CLICOLOR").envs(env.iter().copied());
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script is part of the system");
     let (mut typed, shown) = (child.stdin.take().expect("it is piped"), child.stdout.take().expect("it is piped"));
@@ -63,6 +63,8 @@ fn a_table_fits_and_tells_states_in_shape_word_and_colour() {
     assert!(shown.contains("● active") && shown.contains("\u{1b}[32m") && shown.contains(&id), "{shown}");
     assert!(shown.lines().all(|line| measure_text_width(line.trim_end()) <= WIDTH), "{shown}");
     assert!(shown.contains("left out"), "what gave way is said: {shown}");
+    let (_, ascii) = on_terminal(&place, "webhooks list", &[("LC_ALL", "C")], ("", ""));
+    assert!(ascii.contains("* active") && ascii.is_ascii(), "what the terminal does not know is not shown: {ascii}");
     let (_, plain) = on_terminal(&place, "webhooks list", &[("NO_COLOR", "1")], ("", ""));
     assert!(plain.contains("● active") && !plain.contains("\u{1b}[32m"), "{plain}");
     let (_, shown) = on_terminal(&place, &format!("webhooks show {id}"), &[], ("", ""));
