@@ -46,7 +46,8 @@ fn a_delivery_reaches_the_local_url_as_it_would_have_been_sent_and_its_answer_is
     let delivery = &event["deliveries"][0];
     assert_eq!(delivery["state"], "succeeded", "{event}");
     let shown = client.get(&format!("/api/v1/deliveries/{}", delivery["id"].as_str().expect("an id"))).data(200);
-    let statuses: Vec<_> = shown["attempts"].as_array().expect("attempts").iter().map(|one| &one["status_code"]).collect();
+    let statuses: Vec<_> =
+        shown["attempts"].as_array().expect("attempts").iter().map(|one| &one["status_code"]).collect();
     assert_eq!(statuses, [503, 200], "what the local URL answered: {shown}");
     assert_eq!(webhooks(&mut client), 0, "it was made for this alone");
     assert!(server.terminate().success());

@@ -66,6 +66,9 @@ mod tests {
         again.is_there(&mut tell).expect("it is told");
         again.is_there(&mut tell).expect("it is told");
         again.wait(Error::Address("h".into()), &mut tell).await.expect_err("it will not pass");
-        assert_eq!(said, ["http://h cannot be reached: no; trying again until it is there\n", "the server is there again\n"]);
+        assert_eq!(
+            said,
+            ["http://h cannot be reached: no; trying again until it is there\n", "the server is there again\n"]
+        );
     }
 }

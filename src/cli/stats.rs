@@ -56,7 +56,11 @@ fn charts(stats: &Value, width: Option<usize>) -> String {
     let word = |name: &str| stats[name].as_str().unwrap_or_default();
     let mut text = format!("{} to {}, by the {}\n\n", word("from"), word("to"), word("step"));
     for name in ["accepted", "deliveries", "attempts", "succeeded", "failed", "retried"] {
-        text += &format!("{name:11}  {:>9}  {}\n", stats["total"][name].as_u64().unwrap_or(0), over_time(stats, name, room));
+        text += &format!(
+            "{name:11}  {:>9}  {}\n",
+            stats["total"][name].as_u64().unwrap_or(0),
+            over_time(stats, name, room)
+        );
     }
     let failed = stats["total"]["failed"].as_u64().unwrap_or(0);
     let kinds = stats["total"]["failed_by_kind"].as_object();

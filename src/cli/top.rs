@@ -192,7 +192,10 @@ impl View {
         let looked_at = &self.glance.told["webhooks_looked_at"];
         let title = format!("webhooks that are not well: {} of {looked_at}", sick.len());
         let head = Row::new(["STATE", "ID", "FAILING", "OPEN", "URL"]);
-        frame.render_widget(Table::new(rows, widths(area.width)).header(head).block(Block::bordered().title(title)), area);
+        frame.render_widget(
+            Table::new(rows, widths(area.width)).header(head).block(Block::bordered().title(title)),
+            area,
+        );
     }
 }
 

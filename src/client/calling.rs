@@ -113,9 +113,8 @@ impl Client {
         loop {
             let next = timeout(SILENCE_MAX, response.next()).await;
             let Some(bytes) = next.map_err(|_| broken("it stopped in the midst of its reply".into()))? else { break };
-            let bytes = bytes.map_err(|error| {
-                broken(format!("the reply was broken off, and the server's log says why: {error}"))
-            })?;
+            let bytes = bytes
+                .map_err(|error| broken(format!("the reply was broken off, and the server's log says why: {error}")))?;
             if !take(&bytes) {
                 break;
             }

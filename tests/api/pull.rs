@@ -131,7 +131,11 @@ async fn who_passes_a_delivery_on_says_what_was_answered_and_that_is_the_attempt
     }
     let refused = json!({"leases": lease, "status_code": 503, "response_body": "busy"});
     assert_eq!(say(&server, &of, "nack", refused.clone()).await.data(200)[0]["state"], "nacked");
-    assert_eq!(say(&server, &of, "nack", refused).await.data(200)[0]["state"], "nacked", "what is recorded says so too");
+    assert_eq!(
+        say(&server, &of, "nack", refused).await.data(200)[0]["state"],
+        "nacked",
+        "what is recorded says so too"
+    );
     let shown = delivery(&server, &first).await;
     assert_eq!((&shown["state"], &shown["outcome"]), (&json!("scheduled"), &json!("status")));
     let attempt = &shown["attempts"][0];
@@ -147,7 +151,11 @@ async fn who_passes_a_delivery_on_says_what_was_answered_and_that_is_the_attempt
     assert_eq!(say(&server, &of, "ack", done).await.data(200)[0]["state"], "acked");
     let shown = delivery(&server, &second).await;
     assert_eq!((&shown["state"], &shown["attempts"][1]["status_code"]), (&json!("succeeded"), &json!(204)));
-    assert_eq!(states(&server, &of, "ack", &[&first["lease"]]).await, ["nacked"], "an earlier attempt stays what it was");
+    assert_eq!(
+        states(&server, &of, "ack", &[&first["lease"]]).await,
+        ["nacked"],
+        "an earlier attempt stays what it was"
+    );
     server.stop().await;
 }
 

@@ -10,7 +10,8 @@ use serde_json::Value;
 const STORED: &str = "tests/tools/shapes.txt";
 
 /// What is in these depends on what happened, such as whether a connection was kept.
-const OPEN: &[&str] = &["request_headers", "response_headers", "timings", "failed_by_kind", "response_time_ms", "store"];
+const OPEN: &[&str] =
+    &["request_headers", "response_headers", "timings", "failed_by_kind", "response_time_ms", "store"];
 
 /// The types at each place of a command's answers. Where only null was seen there are none.
 #[derive(Debug, Default)]

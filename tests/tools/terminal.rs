@@ -35,7 +35,11 @@ fn watched(
     let mut command = Command::new("script");
     command.args(["-qec", &line, "/dev/null"]).current_dir(place.dir.path());
     command.env("HOOKWHEEL_URL", place.server.url("")).env("HOOKWHEEL_KEY", place.server.key).env("TERM", "xterm");
-    command.env("XDG_CONFIG_HOME", place.dir.path()).env("SHELL", "/bin/sh").env_remove("NO_COLOR").env("LC_ALL", "C.UTF-8");
+    command
+        .env("XDG_CONFIG_HOME", place.dir.path())
+        .env("SHELL", "/bin/sh")
+        .env_remove("NO_COLOR")
+        .env("LC_ALL", "C.UTF-8");
     command.env_remove("CLICOLOR").envs(env.iter().copied());
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script is part of the system");
     let (mut typed, shown) = (child.stdin.take().expect("it is piped"), child.stdout.take().expect("it is piped"));

@@ -74,7 +74,9 @@ mod tests {
         let parent = rustix::process::getppid().expect("a parent").as_raw_nonzero().to_string();
         let (gone, own) = (i32::MAX.to_string(), getpid().as_raw_nonzero().to_string());
         assert!(is_left(&of("here", &gone), "here") && is_left(&of("here", &own), "here"));
-        for (machine, process) in [("here", parent.as_str()), ("there", &gone), ("here", ""), ("here", "0"), ("here", "-1")] {
+        for (machine, process) in
+            [("here", parent.as_str()), ("there", &gone), ("here", ""), ("here", "0"), ("here", "-1")]
+        {
             assert!(!is_left(&of(machine, process), "here"), "{machine} {process}");
         }
         assert!(!is_left(&Value::Null, "here"));

@@ -98,7 +98,11 @@ impl Asking<'_> {
         }
         print(&show::rows(&Screen::of_process(), self.verb.columns, &shown))?;
         if count == most && pages.next().await?.is_some() {
-            let remedy = if most == TABLE_ROWS_MAX { "--json has as many as you like, and --all --json all" } else { "--all or --limit has more" };
+            let remedy = if most == TABLE_ROWS_MAX {
+                "--json has as many as you like, and --all --json all"
+            } else {
+                "--all or --limit has more"
+            };
             eprintln!("hookwheel: {count} are shown, and there are more: {remedy}");
         }
         Ok(())

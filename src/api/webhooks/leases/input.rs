@@ -9,8 +9,8 @@ use crate::api::http::request::vet_text;
 use crate::domain::Invalid;
 use crate::domain::id::WebhookNumber;
 use crate::domain::pull::{
-    Ask, LEASE_SECONDS_DEFAULT, LEASE_SECONDS_MAX, LIMIT_DEFAULT, LIMIT_MAX, LeaseId, REASON_CHARS_MAX,
-    STATUSES_ACKED, STATUSES_NACKED, WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX, Word,
+    Ask, LEASE_SECONDS_DEFAULT, LEASE_SECONDS_MAX, LIMIT_DEFAULT, LIMIT_MAX, LeaseId, REASON_CHARS_MAX, STATUSES_ACKED,
+    STATUSES_NACKED, WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX, Word,
 };
 use crate::domain::webhook::Webhook;
 
@@ -104,7 +104,9 @@ impl NackInput {
     pub fn word(&self) -> Result<Word, Invalid> {
         if let Some(answered) = answered(self.status_code, self.response_body.as_deref(), STATUSES_NACKED)? {
             return match self.reason {
-                Some(_) => Err(Invalid::new("reason", "cannot stand together with status_code; say it in response_body")),
+                Some(_) => {
+                    Err(Invalid::new("reason", "cannot stand together with status_code; say it in response_body"))
+                }
                 None => Ok(answered),
             };
         }
