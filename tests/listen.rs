@@ -111,6 +111,8 @@ fn it_ends_while_the_server_is_away_and_says_what_stays() {
     let ended = listening.terminate();
     assert_eq!(ended.status.code(), Some(1), "{}", ended.output);
     assert!(ended.output.contains("stays, the next `hookwheel listen`"), "{}", ended.output);
+    let nobody = listen(dir.path(), "http://127.0.0.1:1", &["--quiet"]).end();
+    assert_eq!((nobody.status.code(), nobody.output.lines().count()), (Some(3), 1), "{}", nobody.output);
 }
 
 #[test]
