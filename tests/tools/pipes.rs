@@ -43,6 +43,8 @@ fn what_nobody_reads_ends_in_silence() {
         let ended = unread(&place, command);
         assert!(ended.code == Some(0) && ended.err.is_empty(), "{command:?}: {ended:?}");
     }
+    let refused = unread(&place, &["guard", "explain", "http://169.254.169.254/"]);
+    assert!(refused.code == Some(1) && refused.err.contains("dialled"), "the verdict counts: {refused:?}");
     let backup = unread(&place, &["backup", "-"]);
     assert!(backup.code == Some(1) && backup.err.contains("cannot be written"), "half of one is none: {backup:?}");
     let top = place.tool(&["top"]);
