@@ -45,6 +45,10 @@ fn a_delivery_reaches_the_local_url_as_it_would_have_been_sent_and_its_answer_is
     let event = client.get("/api/v1/events/one").data(200);
     let delivery = &event["deliveries"][0];
     assert_eq!(delivery["state"], "succeeded", "{event}");
+    let shown = client.get(&format!("/api/v1/deliveries/{}", delivery["id"].as_str().expect("an id"))).data(200);
+    let statuses: Vec<_> =
+        shown["attempts"].as_array().expect("attempts").iter().map(|one| &one["status_code"]).collect();
+    assert_eq!(statuses, [503, 200], "what the local URL answered: {shown}");
     assert_eq!(webhooks(&mut client), 0, "it was made for this alone");
     assert!(server.terminate().success());
 }
@@ -69,6 +73,46 @@ fn it_goes_on_after_a_restart_of_the_server_and_takes_its_webhook_away() {
     assert_eq!(ended.status.code(), Some(0), "{}", ended.output);
     assert_eq!(webhooks(&mut server.client()), 0);
     assert!(server.terminate().success());
+}
+
+#[test]
+fn what_a_killed_run_left_goes_with_the_next_and_what_another_uses_stays() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &[]);
+    let mut client = server.client();
+    client.post("/api/v1/webhooks", &json!({"mode": "pull", "events": ["*"], "tags": ["hookwheel-listen"]})).data(201);
+    let mut killed = listen(dir.path(), &server.url(""), &["--quiet"]);
+    killed.line("listening for *");
+    killed.child.kill().expect("it runs");
+    killed.child.wait().expect("it ends");
+    assert_eq!(webhooks(&mut client), 2, "nobody took it away");
+    let mut next = listen(dir.path(), &server.url(""), &["--quiet"]);
+    next.line("taken away: 1");
+    next.line("listening for *");
+    let mut other = listen(dir.path(), &server.url(""), &["--quiet"]);
+    other.line("listening for *");
+    assert_eq!(webhooks(&mut client), 3, "both listen, and what no run has marked is nobody's here");
+    for running in [next, other] {
+        let ended = running.terminate();
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.output);
+    }
+    assert_eq!(webhooks(&mut client), 1);
+    assert!(server.terminate().success());
+}
+
+#[test]
+fn it_ends_while_the_server_is_away_and_says_what_stays() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start(dir.path(), &[]);
+    let mut listening = listen(dir.path(), &server.url(""), &["--quiet"]);
+    listening.line("listening for *");
+    drop(server);
+    listening.line("trying again until it is there");
+    let ended = listening.terminate();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.output);
+    assert!(ended.output.contains("stays, the next `hookwheel listen`"), "{}", ended.output);
+    let nobody = listen(dir.path(), "http://127.0.0.1:1", &["--quiet"]).end();
+    assert_eq!((nobody.status.code(), nobody.output.lines().count()), (Some(3), 1), "{}", nobody.output);
 }
 
 #[test]

@@ -62,8 +62,7 @@ pub async fn run(args: BackupArgs, server: &ServerArgs) -> Result<(), CliError> 
     };
     if file == Path::new("-") {
         let mut out = io::stdout().lock();
-        download(server, &mut out).await?;
-        return out.flush().map_err(CliError::io("standard output"));
+        return download(server, &mut out).await;
     }
     if file.exists() && !args.force {
         return Err(CliError::Failed(format!(
@@ -115,7 +114,10 @@ async fn download(server: &ServerArgs, out: &mut impl Write) -> Result<(), CliEr
     });
     let done = done.await;
     bar.finish_and_clear();
-    written.map_err(CliError::io("the backup"))?;
+    // Half a backup is a failure even where nobody reads on.
+    written
+        .and_then(|()| out.flush())
+        .map_err(|error| CliError::Failed(format!("the backup cannot be written: {error}")))?;
     Ok(done?)
 }
 

@@ -46,7 +46,11 @@ impl CliError {
 
     /// Whether it is only that nobody reads on, as behind `| head`.
     pub fn is_nobody_reading(&self) -> bool {
-        matches!(self, Self::Io(_, error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+        match self {
+            Self::Io(_, error) => error.kind() == std::io::ErrorKind::BrokenPipe,
+            Self::NotRun(why) => why.is_nobody_reading(),
+            _ => false,
+        }
     }
 
     /// The same of a command that judges: whatever is no verdict kept it from that.

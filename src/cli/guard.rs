@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::error::CliError;
 use super::server::ServerArgs;
+use super::terminal::print;
 use crate::config::Config;
 use crate::domain::endpoint::EndpointUrl;
 
@@ -62,13 +63,11 @@ pub async fn ask(args: GuardArgs, server: &ServerArgs) -> Result<(), CliError> {
 }
 
 fn told(explained: &Value, is_json: bool) -> Result<(), CliError> {
-    if is_json {
-        println!("{}", json!({ "data": explained }));
-    } else {
-        print!("{}", plain(explained));
-    }
+    // The verdict counts even where nobody reads why.
+    let printed =
+        if is_json { print(&format!("{}\n", json!({ "data": explained }))) } else { print(&plain(explained)) };
     match (&explained["may_dial"], explained["addresses"].as_array().is_none_or(Vec::is_empty)) {
-        (Value::Bool(true), _) => Ok(()),
+        (Value::Bool(true), _) => printed,
         (_, true) => Err(CliError::Failed("no address is known".into())),
         (_, false) => Err(CliError::Failed("not all of these may be dialled".into())),
     }

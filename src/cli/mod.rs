@@ -1,6 +1,7 @@
 //! The command line: one binary, one file a subcommand. What stays true: the subcommands other than `serve`, `store` and `restore`
 //! know the server only through its API, so they work against any server that can be reached.
 
+mod again;
 mod backup;
 mod bench;
 mod completions;
@@ -94,10 +95,7 @@ pub fn run<E: std::fmt::Display>(
         Command::Doctor(args) => configured()
             .and_then(|config| with_server(server(), async |server| doctor::run(args, &config, &server).await))
             .map_err(CliError::unless_verdict),
-        Command::Version(args) => {
-            version::run(&args);
-            Ok(())
-        }
+        Command::Version(args) => version::run(&args),
         Command::Config(args) => config::run(args, configured),
         Command::Store(args) => configured().and_then(|config| store::run(args, &config)),
         Command::Bench(args) => with_server(server(), async |server| bench::run(args, &server).await),

@@ -72,7 +72,9 @@ pub async fn run(args: ReplayArgs, server: &ServerArgs) -> Result<(), CliError> 
     let number = |name: &str| job[name].as_u64().unwrap_or(0);
     let id = job["id"].as_str().unwrap_or_default();
     let state = job["state"].as_str().unwrap_or_default();
-    told(&job, args.json, &format!("{} made anew, {} left out; job {id}: {state}\n", number("done"), number("skipped")))
+    let sentence = format!("{} made anew, {} left out; job {id}: {state}\n", number("done"), number("skipped"));
+    told(&job, args.json, &sentence)?;
+    ask::goes_well(&job)
 }
 
 async fn one(client: &Client, id: &str, is_json: bool) -> Result<(), CliError> {

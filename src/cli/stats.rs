@@ -6,12 +6,14 @@ use serde_json::Value;
 use super::error::CliError;
 use super::server::ServerArgs;
 use super::terminal::chart::{bar, spark};
-use super::terminal::print;
+use super::terminal::{Screen, print};
 
-/// Signs of a line over time.
+/// Signs of a line over time, where there is room.
 const SPARK_WIDTH: usize = 60;
-/// Signs of a bar.
+/// Signs of a bar, where there is room.
 const BAR_WIDTH: usize = 30;
+/// Signs of a name, a number and the gaps before a chart.
+const BEFORE_WIDTH: usize = 29;
 
 /// The arguments of `hookwheel stats`.
 #[derive(Debug, Args)]
@@ -45,15 +47,20 @@ pub async fn run(args: StatsArgs, server: &ServerArgs) -> Result<(), CliError> {
         Some(id) => client.webhooks_stats().get(id, &query).await?,
         None => client.stats().get(&query).await?,
     };
-    if args.json { print(&format!("{stats}\n")) } else { print(&charts(&stats)) }
+    if args.json { print(&format!("{stats}\n")) } else { print(&charts(&stats, Screen::of_process().width)) }
 }
 
-/// The charts: a line over time for each count, and a bar for each kind of failure.
-pub fn charts(stats: &Value) -> String {
+/// The charts: a line over time for each count, and a bar for each kind of failure. `width`: a terminal's.
+fn charts(stats: &Value, width: Option<usize>) -> String {
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(BEFORE_WIDTH));
     let word = |name: &str| stats[name].as_str().unwrap_or_default();
     let mut text = format!("{} to {}, by the {}\n\n", word("from"), word("to"), word("step"));
     for name in ["accepted", "deliveries", "attempts", "succeeded", "failed", "retried"] {
-        text += &format!("{name:11}  {:>9}  {}\n", stats["total"][name].as_u64().unwrap_or(0), over_time(stats, name));
+        text += &format!(
+            "{name:11}  {:>9}  {}\n",
+            stats["total"][name].as_u64().unwrap_or(0),
+            over_time(stats, name, room)
+        );
     }
     let failed = stats["total"]["failed"].as_u64().unwrap_or(0);
     let kinds = stats["total"]["failed_by_kind"].as_object();
@@ -61,7 +68,7 @@ pub fn charts(stats: &Value) -> String {
         text += "\nwhy attempts failed\n";
         for (kind, count) in kinds {
             let count = count.as_u64().unwrap_or(0);
-            text += &format!("{kind:15}  {count:>9}  {}\n", bar(count, failed, BAR_WIDTH));
+            text += &format!("{kind:15}  {count:>9}  {}\n", bar(count, failed, BAR_WIDTH.min(room)));
         }
     }
     if let Some(times) = stats["total"]["response_time_ms"].as_object() {
@@ -71,13 +78,31 @@ pub fn charts(stats: &Value) -> String {
     text
 }
 
-/// A count of each point as a line.
-pub fn over_time(stats: &Value, name: &str) -> String {
-    spark(&counts(stats, name), SPARK_WIDTH)
+/// A count of each point as a line, where there is room for so many signs.
+pub fn over_time(stats: &Value, name: &str, room: usize) -> String {
+    spark(&counts(stats, name), SPARK_WIDTH.min(room))
 }
 
 /// A count of each point, the oldest first.
 pub fn counts(stats: &Value, name: &str) -> Vec<u64> {
     let points = stats["points"].as_array().into_iter().flatten();
     points.map(|point| point[name].as_u64().unwrap_or(0)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use console::measure_text_width;
+    use serde_json::json;
+
+    #[test]
+    fn charts_fit_a_narrow_terminal() {
+        let points: Vec<_> = (0..60).map(|n| json!({"accepted": n, "failed": n})).collect();
+        let total = json!({"accepted": 1_000_000, "failed": 7, "failed_by_kind": {"shape_too_costly": 7}});
+        let stats = json!({"from": "a", "to": "b", "step": "minute", "points": points, "total": total});
+        let narrow = charts(&stats, Some(40));
+        assert!(narrow.lines().all(|line| measure_text_width(line) <= 40) && narrow.contains('█'), "{narrow}");
+        let wide = charts(&stats, None);
+        assert!(wide.lines().any(|line| measure_text_width(line) > 80), "nothing gives way off a terminal: {wide}");
+    }
 }

@@ -30,18 +30,19 @@ pub struct StatusArgs {
 /// Shows it.
 pub async fn run(args: StatusArgs, server: &ServerArgs) -> Result<(), CliError> {
     let client = server.prompt_client(args.account.as_deref())?;
-    let glance = glance(&client, &server.url).await?;
-    if args.json {
-        print(&format!("{}\n", glance.told))?;
-    } else {
-        print(&screen(&glance))?;
+    let mut glance = glance(&client, &server.url).await?;
+    if glance.is_ready() {
+        glance.told["version"] = version(&client).await?;
     }
-    if glance.is_ready() { Ok(()) } else { Err(CliError::Verdict("the server is not ready".into())) }
+    let printed = if args.json { print(&format!("{}\n", glance.told)) } else { print(&screen(&glance)) };
+    // The verdict counts even where nobody reads why.
+    if glance.is_ready() { printed } else { Err(CliError::Verdict("the server is not ready".into())) }
 }
 
 /// What is to be known of a server at a glance.
 pub struct Glance {
-    /// As JSON: `url`, `version`, `ready`, `queue`, `deliveries_per_minute`, `webhooks_looked_at`, `sick_webhooks`.
+    /// As JSON: `url`, `version` (null until it is asked for), `ready`, `queue`, `deliveries_per_minute`,
+    /// `webhooks_looked_at`, `sick_webhooks`.
     pub told: Value,
     /// The numbers of the last hour; null where the server is not ready.
     pub stats: Value,
@@ -58,12 +59,12 @@ impl Glance {
 pub async fn glance(client: &Client, url: &str) -> Result<Glance, CliError> {
     let ready = readiness(client).await?;
     // Who is not ready cannot be asked further.
-    let (version, stats, sick) = match ready["status"] == "ready" {
-        true => (version(client).await?, client.stats().get(&[]).await?, sick(client).await?),
-        false => (Value::Null, Value::Null, Sick::default()),
+    let (stats, sick) = match ready["status"] == "ready" {
+        true => (client.stats().get(&[]).await?, sick(client).await?),
+        false => (Value::Null, Sick::default()),
     };
     let told = json!({
-        "url": url, "version": version, "ready": ready, "queue": stats["queue"],
+        "url": url, "version": null, "ready": ready, "queue": stats["queue"],
         "deliveries_per_minute": per_minute(&stats), "webhooks_looked_at": sick.looked_at, "sick_webhooks": sick.webhooks,
     });
     Ok(Glance { told, stats })
@@ -79,6 +80,7 @@ async fn readiness(client: &Client) -> Result<Value, CliError> {
     }
 }
 
+/// It stands in the document, which is long: not to be asked again and again.
 async fn version(client: &Client) -> Result<Value, CliError> {
     let call = Call { method: Method::GET, path: "/openapi.json", headers: Vec::new(), body: None };
     Ok(client.call(&call).await?["info"]["version"].take())
@@ -135,8 +137,13 @@ fn screen(Glance { told, stats }: &Glance) -> String {
         _ => format!("{} {lost} rows set aside, {differences} differences", screen.state("failing")),
     };
     shown += &format!("version     {}\nqueue       {queue}\n", text(&told["version"]));
-    shown += &format!("deliveries  {} a minute  {}\n", told["deliveries_per_minute"], over_time(stats, "deliveries"));
-    shown += &format!("failed      {}  {}\nstore       {well}\n", stats["total"]["failed"], over_time(stats, "failed"));
+    let chart = |head: String, name: &str| {
+        let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(head.len()).max(1));
+        format!("{head}{}\n", over_time(stats, name, room))
+    };
+    shown += &chart(format!("deliveries  {} a minute  ", told["deliveries_per_minute"]), "deliveries");
+    shown += &chart(format!("failed      {}  ", stats["total"]["failed"]), "failed");
+    shown += &format!("store       {well}\n");
     let sick = told["sick_webhooks"].as_array().map_or(&[][..], Vec::as_slice);
     shown += &format!("webhooks    {} of {} are not well\n", sick.len(), told["webhooks_looked_at"]);
     for one in sick.iter().take(SICK_MAX) {

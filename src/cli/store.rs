@@ -62,7 +62,8 @@ fn export(path: &Path, secrets: bool, config: &Config) -> Result<(), CliError> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let written = crate::rescue(config, path, secrets, |line| writeln!(out, "{line}"));
     let done = written.map_err(|error| CliError::Failed(error.to_string()))?;
-    out.flush().map_err(CliError::io("standard output"))?;
+    // Half of it is a failure even where nobody reads on.
+    out.flush().map_err(|error| CliError::Failed(format!("the export cannot be written: {error}")))?;
     eprintln!("{} accounts, {} webhooks and {} events were read", done.accounts, done.webhooks, done.events);
     if done.lost == 0 {
         return Ok(());

@@ -7,15 +7,14 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value;
 
+use super::again::Again;
 use super::error::CliError;
 use super::server::ServerArgs;
 use super::terminal::{Screen, print};
-use crate::client::{Client, Error, Message};
+use crate::client::{Client, Message};
 
-/// The waits between two tries to connect grow from this …
-const PAUSE_MIN: Duration = Duration::from_millis(500);
-/// … to this.
-const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// Before it connects again where a stream has ended.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// The arguments of `hookwheel tail`.
 #[derive(Debug, Args)]
@@ -68,47 +67,39 @@ pub async fn run(args: TailArgs, server: &ServerArgs) -> Result<(), CliError> {
     let client = server.prompt_client(args.account.as_deref())?;
     let mut last = args.after.clone();
     // The first connection tells what is wrong; later ones are waited for.
-    let mut pause = PAUSE_MIN;
-    let mut has_connected = false;
+    let mut again = None;
     loop {
-        let before = last.clone();
-        let ended = follow(&client, &args, &mut last, &mut has_connected).await;
-        match ended {
-            Ok(()) if args.no_follow => return Ok(()),
-            Ok(()) => eprintln!("hookwheel: the stream ended; going on"),
-            Err(CliError::Call(error)) if has_connected && is_passing(&error) => {
-                eprintln!("hookwheel: {error}; trying again");
+        let ended = follow(&client, &args, &mut last, &mut again).await;
+        match (ended, &mut again) {
+            (Ok(()), _) if args.no_follow => return Ok(()),
+            (Ok(()), _) => {
+                eprintln!("hookwheel: the stream ended; going on");
+                actix_rt::time::sleep(PAUSE).await;
             }
-            Err(error) => return Err(error),
+            (Err(CliError::Call(error)), Some(again)) => again.wait(error, tell).await?,
+            (Err(error), _) => return Err(error),
         }
-        pause = if last == before { (pause * 2).min(PAUSE_MAX) } else { PAUSE_MIN };
-        actix_rt::time::sleep(pause).await;
     }
 }
 
-/// Whether the next try may succeed.
-fn is_passing(error: &Error) -> bool {
-    match error {
-        Error::Unreachable { .. } => true,
-        Error::Refused { status, .. } | Error::Strange { status, .. } => {
-            status.is_server_error() || status.as_u16() == 429
-        }
-        Error::Address(_) | Error::Authority(_) => false,
-    }
+/// Beside what is shown.
+fn tell(text: &str) -> Result<(), CliError> {
+    eprint!("hookwheel: {text}");
+    Ok(())
 }
 
-/// Shows the messages of one connection.
+/// Shows the messages of one connection. `again`: how it stands with the server, once it was there.
 async fn follow(
     client: &Client,
     args: &TailArgs,
     last: &mut Option<String>,
-    has_connected: &mut bool,
+    again: &mut Option<Again>,
 ) -> Result<(), CliError> {
     let mut messages = client.follow(&args.query(), last.as_deref()).await?;
-    if !*has_connected && !args.no_follow {
-        eprintln!("hookwheel: following; Ctrl-C ends");
+    if again.is_none() && !args.no_follow {
+        tell("following; Ctrl-C ends\n")?;
     }
-    *has_connected = true;
+    again.get_or_insert_with(Again::new).is_there(tell)?;
     while let Some(message) = messages.next().await? {
         if args.json {
             let line = serde_json::json!({"kind": message.kind, "id": message.id});

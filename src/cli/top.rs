@@ -13,13 +13,14 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Paragraph, Row, Sparkline, Table};
 use ratatui::{DefaultTerminal, Frame};
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::error::CliError;
 use super::server::ServerArgs;
 use super::stats::counts;
 use super::status::{Glance, glance};
-use super::terminal::{Screen, mark};
+use super::terminal::{Screen, letters, mark};
 use crate::client::Client;
 
 /// Keys and looks that wait to be shown; more than these would be stale.
@@ -44,9 +45,16 @@ pub async fn run(args: TopArgs, server: &ServerArgs) -> Result<(), CliError> {
     let client = server.prompt_client(args.account.as_deref())?;
     // What is wrong at the first look is told before the screen is taken.
     let first = glance(&client, &server.url).await?;
+    let ends = [SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let [mut terminated, mut hung_up] = ends.map(|end| end.expect("signals can be listened for"));
     let looks = looking(client, server.url.clone(), Duration::from_secs(args.every));
     let mut terminal = ratatui::try_init().map_err(CliError::io("the terminal"))?;
-    let ended = shown(&mut terminal, View::of(first), looks, keys()).await;
+    // Whatever ends it, the terminal is given back.
+    let ended = tokio::select! {
+        ended = shown(&mut terminal, View::of(first), looks, keys()) => ended,
+        _ = terminated.recv() => Ok(()),
+        _ = hung_up.recv() => Ok(()),
+    };
     ratatui::restore();
     ended
 }
@@ -109,11 +117,13 @@ struct View {
     trouble: Option<String>,
     /// The first sick webhook that is shown.
     first: usize,
+    /// Whether the terminal knows no more signs than ASCII has.
+    is_ascii: bool,
 }
 
 impl View {
     fn of(glance: Glance) -> Self {
-        Self { glance, screen: Screen::of_process(), trouble: None, first: 0 }
+        Self { glance, screen: Screen::of_process(), trouble: None, first: 0, is_ascii: letters::are_ascii() }
     }
 
     fn look(&mut self, glance: Glance) {
@@ -144,6 +154,12 @@ impl View {
         self.webhooks(frame, webhooks);
         let told = self.trouble.as_deref().unwrap_or("q ends, ↑ ↓ move");
         frame.render_widget(Paragraph::new(told), foot);
+        if self.is_ascii {
+            for cell in &mut frame.buffer_mut().content {
+                let plain = letters::in_ascii(cell.symbol());
+                cell.set_symbol(&plain);
+            }
+        }
     }
 
     fn head(&self) -> Vec<Line<'static>> {
@@ -173,18 +189,21 @@ impl View {
             let since = one["failing_since"].as_str().map_or(String::new(), |at| self.screen.when(at));
             Row::new([state, text(&one["id"]), since, text(&one["open"]), text(&one["url"])]).style(style)
         });
-        let widths = [
-            Constraint::Length(12),
-            Constraint::Length(36),
-            Constraint::Length(12),
-            Constraint::Length(8),
-            Constraint::Fill(1),
-        ];
         let looked_at = &self.glance.told["webhooks_looked_at"];
         let title = format!("webhooks that are not well: {} of {looked_at}", sick.len());
         let head = Row::new(["STATE", "ID", "FAILING", "OPEN", "URL"]);
-        frame.render_widget(Table::new(rows, widths).header(head).block(Block::bordered().title(title)), area);
+        frame.render_widget(
+            Table::new(rows, widths(area.width)).header(head).block(Block::bordered().title(title)),
+            area,
+        );
     }
+}
+
+/// How wide the columns are, of those that fit: an id is whole, and a state is at least its shape.
+fn widths(width: u16) -> Vec<Constraint> {
+    let state = if width < 56 { 1 } else { 12 };
+    let all = [state, 36, 12, 8].map(Constraint::Length).into_iter().chain([Constraint::Fill(1)]);
+    all.take(if width < 90 { 2 } else { 5 }).collect()
 }
 
 /// A word with its shape, and its colour.
@@ -218,11 +237,16 @@ mod tests {
             "deliveries_per_minute": 1.5, "webhooks_looked_at": 9, "sick_webhooks": (0..sick).map(webhook).collect::<Vec<_>>(),
         });
         let points = [json!({"deliveries": 0, "failed": 2}), json!({"deliveries": 7, "failed": 0})];
-        View::of(Glance { told, stats: json!({"total": {"deliveries": 7, "failed": 2}, "points": points}) })
+        let stats = json!({"total": {"deliveries": 7, "failed": 2}, "points": points});
+        View { is_ascii: false, ..View::of(Glance { told, stats }) }
     }
 
     fn drawn(view: &View) -> String {
-        let mut terminal = Terminal::new(TestBackend::new(100, 16)).expect("a terminal");
+        drawn_in(view, 100)
+    }
+
+    fn drawn_in(view: &View, width: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, 16)).expect("a terminal");
         terminal.draw(|frame| view.draw(frame)).expect("drawn");
         terminal.backend().to_string()
     }
@@ -239,6 +263,23 @@ mod tests {
     }
 
     #[test]
+    fn a_terminal_that_knows_ascii_alone_is_shown_nothing_else() {
+        let seen = drawn(&View { is_ascii: true, ..view(2) });
+        assert!(seen.is_ascii() && seen.contains("! failing"), "{seen}");
+    }
+
+    #[test]
+    fn an_id_is_whole_in_a_narrow_terminal() {
+        let mut one = view(1);
+        let id = "01980e5a-3c1f-7a2b-8c4d-000000000001";
+        one.glance.told["sick_webhooks"][0]["id"] = json!(id);
+        for width in [40, 60, 100] {
+            let seen = drawn_in(&one, width);
+            assert!(seen.contains(id) && seen.contains('▲'), "{width}:\n{seen}");
+        }
+    }
+
+    #[test]
     fn the_list_moves_no_further_than_its_end_and_a_look_that_failed_keeps_the_last() {
         let mut moving = view(3);
         let down = Event::Key(KeyCode::Down.into());
@@ -246,6 +287,7 @@ mod tests {
         assert_eq!(moving.first, 2);
         assert!(!drawn(&moving).contains("https://h/1") && drawn(&moving).contains("https://h/2"));
         moving.look(view(1).glance);
+        moving.is_ascii = false;
         assert_eq!(moving.first, 0, "what is gone is not looked at");
         moving.trouble = Some("http://h cannot be reached".into());
         assert!(drawn(&moving).contains("cannot be reached") && drawn(&moving).contains("https://h/0"));

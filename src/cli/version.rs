@@ -2,6 +2,9 @@
 
 use clap::Args;
 
+use super::error::CliError;
+use super::terminal::print;
+
 /// How to print it.
 #[derive(Debug, Args)]
 pub struct VersionArgs {
@@ -11,17 +14,18 @@ pub struct VersionArgs {
 }
 
 /// Prints it.
-pub fn run(args: &VersionArgs) {
+pub fn run(args: &VersionArgs) -> Result<(), CliError> {
     let about = crate::preflight::about();
     if args.json {
-        println!("{:#}", serde_json::json!(about));
-        return;
+        return print(&format!("{:#}\n", serde_json::json!(about)));
     }
-    println!("hookwheel {}", about.version);
-    println!("commit        {}", about.commit.unwrap_or("not known"));
-    println!("features      {}", if about.features.is_empty() { "none".into() } else { about.features.join(", ") });
-    println!(
-        "store format  {} (older ones from {} on are brought to it)",
-        about.store_format, about.store_format_oldest
-    );
+    let features = if about.features.is_empty() { "none".into() } else { about.features.join(", ") };
+    print(&format!(
+        "hookwheel {}\ncommit        {}\nfeatures      {features}\n\
+        store format  {} (older ones from {} on are brought to it)\n",
+        about.version,
+        about.commit.unwrap_or("not known"),
+        about.store_format,
+        about.store_format_oldest
+    ))
 }

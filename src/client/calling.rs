@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_rt::time::timeout;
 use awc::error::PayloadError;
 use awc::http::{StatusCode, header};
 use awc::{ClientResponse, Connector, SendClientRequest};
@@ -20,10 +21,12 @@ use crate::clock::{Dice, Stopwatch};
 
 /// A reply longer than this is no reply of Hookwheel's.
 const REPLY_BYTES_MAX: usize = 16 << 20;
-/// The deadline of one call.
+/// The deadline of one call: until its reply begins, and from then until its end.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
-/// The deadline of a reply that is a file.
+/// The deadline of a reply that is a file, until it begins.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+/// Who says nothing for so long, in the midst of a reply that may be long, is gone.
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(120);
 /// How long a call that may be repeated is repeated, unless it is said.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The waits between tries grow from this …
@@ -90,7 +93,7 @@ impl Client {
     pub async fn call(&self, call: &Call<'_>) -> Result<Value, Error> {
         let url = self.address(call);
         match self.request(call).await {
-            Ok(response) => read(&url, response).await,
+            Ok(response) => read(&url, response.timeout(CALL_TIMEOUT)).await,
             Err(error) => Err(Error::Unreachable { url, why: error.to_string() }),
         }
     }
@@ -106,11 +109,12 @@ impl Client {
         if !response.status().is_success() {
             return read(&url, response).await.map(drop);
         }
-        while let Some(bytes) = response.next().await {
-            let bytes = bytes.map_err(|error| Error::Unreachable {
-                url: url.clone(),
-                why: format!("the reply was broken off, and the server's log says why: {error}"),
-            })?;
+        let broken = |why: String| Error::Unreachable { url: url.clone(), why };
+        loop {
+            let next = timeout(SILENCE_MAX, response.next()).await;
+            let Some(bytes) = next.map_err(|_| broken("it stopped in the midst of its reply".into()))? else { break };
+            let bytes = bytes
+                .map_err(|error| broken(format!("the reply was broken off, and the server's log says why: {error}")))?;
             if !take(&bytes) {
                 break;
             }

@@ -50,9 +50,15 @@ pub enum Error {
 
 impl Error {
     /// How long to wait before the same call may succeed; `None` if it will not. `pause` is our own back-off.
-    pub(super) fn pause(&self, pause: Duration) -> Option<Duration> {
+    pub fn pause(&self, pause: Duration) -> Option<Duration> {
         let later = |status: &StatusCode| {
-            [StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE].contains(status)
+            matches!(
+                *status,
+                StatusCode::TOO_MANY_REQUESTS
+                    | StatusCode::BAD_GATEWAY
+                    | StatusCode::SERVICE_UNAVAILABLE
+                    | StatusCode::GATEWAY_TIMEOUT
+            )
         };
         match self {
             Self::Address(_) | Self::Authority(_) => None,

@@ -3,13 +3,14 @@
 
 use std::pin::Pin;
 
+use actix_rt::time::timeout;
 use awc::error::PayloadError;
 use awc::http::Method;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
 use super::asked::{Asked, Call};
-use super::calling::{Client, read};
+use super::calling::{Client, SILENCE_MAX, read};
 use super::error::Error;
 use super::verbs::Query;
 
@@ -78,7 +79,10 @@ impl Messages {
             if self.read.len() > MESSAGE_BYTES_MAX {
                 return Err(broken(format!("a message is longer than {MESSAGE_BYTES_MAX} bytes")));
             }
-            match self.bytes.next().await {
+            let Ok(next) = timeout(SILENCE_MAX, self.bytes.next()).await else {
+                return Err(broken("it says nothing any more".into()));
+            };
+            match next {
                 Some(Ok(bytes)) => self.read.extend_from_slice(&bytes),
                 Some(Err(error)) => return Err(broken(error.to_string())),
                 None => return Ok(None),
@@ -106,6 +110,15 @@ fn message(block: &str) -> Option<Message> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[actix_rt::test]
+    async fn a_server_that_says_nothing_any_more_is_gone() {
+        tokio::time::pause();
+        let bytes = Box::pin(futures_util::stream::pending());
+        let mut messages = Messages { url: "http://h".into(), bytes, read: Vec::new() };
+        let error = messages.next().await.expect_err("nothing comes").to_string();
+        assert!(error.contains("says nothing any more"), "{error}");
+    }
 
     #[test]
     fn a_block_is_a_message_if_it_has_data() {

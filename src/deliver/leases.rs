@@ -163,25 +163,25 @@ impl Holding {
     }
 
     /// Waits for the word that ends it, or until it has run out, `lease` after now or after what its holder says. `None`: there
-    /// is nobody to wait for any more.
-    pub async fn ended(mut self, lease: Duration) -> Option<Outcome> {
+    /// is nobody to wait for any more. With the outcome comes what stands as the answer's body.
+    pub async fn ended(mut self, lease: Duration) -> Option<(Outcome, String)> {
         let mut left = lease;
-        let outcome = loop {
+        let ended = loop {
             let word = match actix_rt::time::timeout(left, self.words.recv()).await {
                 Ok(word) => word?,
                 Err(_) => match self.last_word() {
                     Some(word) => word,
-                    None => break Outcome::LeaseRanOut,
+                    None => break (Outcome::LeaseRanOut, String::new()),
                 },
             };
             match (word.outcome(), word) {
-                (Some(outcome), _) => break outcome,
+                (Some(outcome), word) => break (outcome, word.answer().unwrap_or_default()),
                 (None, Word::Extend(more)) => left = more,
                 (None, _) => {}
             }
         };
         self.has_ended = true;
-        Some(outcome)
+        Some(ended)
     }
 }
 
@@ -211,6 +211,10 @@ mod tests {
         Settled { delivery, next_attempt_at: None, strain: Strain::Well, paused_until: 0 }
     }
 
+    async fn outcome(holding: Holding, lease: Duration) -> Option<Outcome> {
+        holding.ended(lease).await.map(|(outcome, _)| outcome)
+    }
+
     fn now(heard: Heard) -> Leased {
         let Heard::Now(stands) = heard else { panic!("not now: {heard:?}") };
         stands
@@ -229,11 +233,21 @@ mod tests {
         assert_eq!(now(leases.say(lease, &Word::Extend(LONG), 5)), Leased::Until(5));
         let mut first = soon(leases.say(lease, &Word::Ack, 0));
         let mut second = soon(leases.say(lease, &Word::Nack(None), 0));
-        assert_eq!(holding.ended(LONG).await, Some(Outcome::Acked));
+        assert_eq!(outcome(holding, LONG).await, Some(Outcome::Acked));
         assert!(first.try_recv().is_err(), "it is not recorded yet");
         leases.recorded(&[settled()]);
         assert_eq!((first.try_recv(), second.try_recv()), (Ok(Leased::Acked), Ok(Leased::Acked)));
         assert!(matches!(leases.say(lease, &Word::Ack, 0), Heard::Unknown) && leases.count() == 0);
+    }
+
+    #[actix_rt::test]
+    async fn who_passes_it_on_says_what_was_answered() {
+        let leases = Arc::new(Leases::default());
+        let holding = leases.begin(attempt(1));
+        let mut said = soon(leases.say(holding.id(), &Word::Answered(503, Some("busy".into())), 0));
+        assert_eq!(holding.ended(LONG).await, Some((Outcome::Status(503), "busy".into())));
+        leases.recorded(&[settled()]);
+        assert_eq!(said.try_recv(), Ok(Leased::Nacked));
     }
 
     #[actix_rt::test]
@@ -243,7 +257,7 @@ mod tests {
         let lease = holding.id();
         let earlier = LeaseId { attempt: attempt(1), ..lease };
         assert!(matches!(leases.say(earlier, &Word::Ack, 0), Heard::Unknown), "an earlier attempt");
-        assert_eq!(holding.ended(Duration::ZERO).await, Some(Outcome::LeaseRanOut));
+        assert_eq!(outcome(holding, Duration::ZERO).await, Some(Outcome::LeaseRanOut));
         assert_eq!(now(leases.say(lease, &Word::Ack, 0)), Leased::Lost);
         leases.recorded(&[settled()]);
         assert_eq!(leases.count(), 0);
@@ -259,8 +273,8 @@ mod tests {
         assert_eq!((said.try_recv(), leases.count()), (Ok(Leased::Lost), 0));
         let holding = leases.begin(attempt(1));
         leases.close();
-        assert_eq!(holding.ended(LONG).await, None);
-        assert_eq!(leases.begin(attempt(1)).ended(LONG).await, None, "nor is any begun");
+        assert_eq!(outcome(holding, LONG).await, None);
+        assert_eq!(outcome(leases.begin(attempt(1)), LONG).await, None, "nor is any begun");
     }
 
     #[actix_rt::test]
@@ -268,7 +282,7 @@ mod tests {
         let leases = Arc::new(Leases::default());
         let holding = leases.begin(attempt(1));
         leases.say(holding.id(), &Word::Extend(Duration::ZERO), 0);
-        assert_eq!(holding.ended(LONG).await, Some(Outcome::LeaseRanOut));
+        assert_eq!(outcome(holding, LONG).await, Some(Outcome::LeaseRanOut));
     }
 
     #[actix_rt::test]
@@ -281,7 +295,7 @@ mod tests {
             assert_eq!(now(leases.say(lost, &word, 5)), Leased::Lost, "{word:?}");
         }
         let mut said = soon(leases.say(holding.id(), &Word::Ack, 0));
-        assert_eq!(holding.ended(LONG).await, Some(Outcome::Acked));
+        assert_eq!(outcome(holding, LONG).await, Some(Outcome::Acked));
         leases.recorded(&[settled()]);
         assert_eq!(said.try_recv(), Ok(Leased::Acked));
     }

@@ -44,7 +44,7 @@ impl Handle {
     pub fn say(&self, leases: Vec<LeaseId>, word: Word) -> impl Future<Output = Vec<Leased>> + Send + use<> {
         let until = match &word {
             Word::Extend(more) => self.clock.wall() + more.as_millis() as u64,
-            Word::Ack | Word::Nack(_) => 0,
+            Word::Ack | Word::Nack(_) | Word::Answered(..) => 0,
         };
         let heard: Vec<Heard> = leases.iter().map(|lease| self.leases.say(*lease, &word, until)).collect();
         let store = self.store.clone();

@@ -5,6 +5,7 @@ use super::smtp::{is_final, is_taken};
 use crate::dialect::Dialect;
 use crate::domain::backoff::{RETRY_AFTER_MS_MAX, Strain};
 use crate::domain::delivery::{Attempt, Outcome};
+use crate::domain::pull::Leased;
 use crate::domain::retry::Next;
 use crate::domain::time::{self, UnixMs};
 use crate::domain::trace_context::TraceContext;
@@ -42,7 +43,11 @@ pub fn verdict(claim: &Claim, dialect: &Dialect, made: Made, dice: f64) -> Settl
         Outcome::Status(status) if webhook.url.is_mail() && is_final(status) => Next::Dead,
         _ => schedule.after(attempt.summary.number, success, attempt.summary.ended_at(), dice),
     };
-    let strain = strain(&attempt.summary.outcome, success, retry_after);
+    let strain = match &attempt.summary.outcome {
+        // Whoever pulls takes as much as it likes, and spares itself.
+        Outcome::Status(_) if webhook.is_pulled() && !success => Strain::Neutral,
+        outcome => strain(outcome, success, retry_after),
+    };
     let next = match (next, strain) {
         (Next::RetryAt(at), Strain::Until(asked)) => {
             Next::RetryAt(at.max(asked.min(attempt.summary.ended_at() + RETRY_AFTER_MS_MAX)))
@@ -71,10 +76,13 @@ fn strain(outcome: &Outcome, success: bool, retry_after: Option<UnixMs>) -> Stra
     }
 }
 
-/// Whether a webhook takes an outcome for a success.
+/// Whether a webhook takes an outcome for a success. Of what is pulled its consumer says so, and no rule.
 pub fn is_success(webhook: &Webhook, dialect: &Dialect, outcome: &Outcome) -> bool {
     if webhook.url.is_mail() {
         return outcome.status().is_some_and(is_taken);
+    }
+    if webhook.is_pulled() {
+        return Leased::of(outcome) == Leased::Acked;
     }
     let rule = webhook.success.as_ref().unwrap_or(&dialect.success);
     *outcome == Outcome::Acked || outcome.status().is_some_and(|status| rule.accepts(status))
@@ -91,7 +99,7 @@ mod tests {
     use crate::domain::endpoint::{EndpointUrl, Mail, Schemes};
     use crate::domain::id::EventId;
     use crate::domain::retry::{RetrySchedule, SuccessRule};
-    use crate::domain::webhook::EventFilter;
+    use crate::domain::webhook::{EventFilter, Mode};
 
     const T: UnixMs = 1_700_000_000_000;
 
@@ -174,6 +182,18 @@ mod tests {
         assert_eq!(after(Outcome::Status(204), Some(9)), (Next::Succeeded, Strain::Well));
         assert_eq!(after(Outcome::Auth(text()), None).1, Strain::Down);
         assert_eq!(after(Outcome::Auth(text()), Some(9)).1, Strain::Until(T + 19), "who gives tokens may ask");
+    }
+
+    #[test]
+    fn of_what_is_pulled_the_consumer_says_whether_it_is_done_and_no_status_pauses_it() {
+        let rule = SuccessRule::try_from(vec!["503".to_string()]).expect("a rule");
+        let pulled = Webhook { mode: Mode::Pull, success: Some(rule), ..webhook() };
+        let done = judged(pulled.clone(), 1, Outcome::Status(204), None);
+        assert_eq!((done.next, done.strain), (Next::Succeeded, Strain::Well));
+        for status in [429, 503] {
+            let refused = judged(pulled.clone(), 1, Outcome::Status(status), None);
+            assert_eq!((refused.next, refused.strain), (Next::RetryAt(T + 10 + 125_000), Strain::Neutral), "{status}");
+        }
     }
 
     #[test]

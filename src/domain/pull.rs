@@ -3,6 +3,7 @@
 //! endpoint; whoever lost it does not, though the attempt is the same that is handed out again.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,6 +29,10 @@ pub const LEASE_SECONDS_DEFAULT: u64 = 30;
 pub const HANDED_BYTES_MAX: usize = 1 << 20;
 /// Why somebody could not take a delivery, in characters.
 pub const REASON_CHARS_MAX: usize = 500;
+/// The statuses with which who passes a delivery on acknowledges it.
+pub const STATUSES_ACKED: RangeInclusive<u16> = 200..=299;
+/// The statuses with which who passes a delivery on refuses it.
+pub const STATUSES_NACKED: RangeInclusive<u16> = 300..=599;
 
 /// What a consumer asks for.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +99,8 @@ pub enum Word {
     Ack,
     /// It could not be done, perhaps for this reason.
     Nack(Option<String>),
+    /// Who passed it on was answered with this status, which says whether it is done, and with this.
+    Answered(u16, Option<String>),
     /// It takes longer: so long from now.
     Extend(Duration),
 }
@@ -104,7 +111,16 @@ impl Word {
         match self {
             Self::Ack => Some(Outcome::Acked),
             Self::Nack(reason) => Some(Outcome::Nacked(reason.clone().unwrap_or_default())),
+            Self::Answered(status, _) => Some(Outcome::Status(*status)),
             Self::Extend(_) => None,
+        }
+    }
+
+    /// What stands in the attempt as the answer's body.
+    pub fn answer(self) -> Option<String> {
+        match self {
+            Self::Answered(_, body) => body,
+            Self::Ack | Self::Nack(_) | Self::Extend(_) => None,
         }
     }
 }
@@ -130,6 +146,8 @@ impl Leased {
         match outcome {
             Outcome::Acked => Self::Acked,
             Outcome::Nacked(_) => Self::Nacked,
+            Outcome::Status(status) if STATUSES_ACKED.contains(status) => Self::Acked,
+            Outcome::Status(_) => Self::Nacked,
             _ => Self::Lost,
         }
     }
@@ -157,6 +175,8 @@ mod tests {
         let said = |word: Word| word.outcome().map(|outcome| Leased::of(&outcome));
         assert_eq!(said(Word::Ack), Some(Leased::Acked));
         assert_eq!(said(Word::Nack(Some("full".into()))), Some(Leased::Nacked));
+        assert_eq!(said(Word::Answered(204, None)), Some(Leased::Acked));
+        assert_eq!(said(Word::Answered(503, Some("busy".into()))), Some(Leased::Nacked));
         assert_eq!(said(Word::Extend(Duration::from_secs(1))), None);
         assert_eq!(Leased::of(&Outcome::LeaseRanOut), Leased::Lost);
     }

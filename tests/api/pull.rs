@@ -113,6 +113,53 @@ async fn what_is_refused_comes_again_by_the_schedule_and_is_dead_at_its_end() {
 }
 
 #[actix_web::test]
+async fn who_passes_a_delivery_on_says_what_was_answered_and_that_is_the_attempts() {
+    let server = Server::start_sending().await;
+    let of = id(&pulled(&server, json!({"retry": {"delays": [60], "jitter_percent": 0}})).await);
+    publish(&server, json!(1)).await;
+    let first = pull(&server, &of, "wait=30").await.remove(0);
+    let lease = [&first["lease"]];
+    for (word, body, field) in [
+        ("ack", json!({"leases": lease, "status_code": 503}), "status_code"),
+        ("nack", json!({"leases": lease, "status_code": 200}), "status_code"),
+        ("nack", json!({"leases": lease, "status_code": 600}), "status_code"),
+        ("nack", json!({"leases": lease, "status_code": 503, "reason": "no"}), "reason"),
+        ("nack", json!({"leases": lease, "response_body": "no"}), "response_body"),
+        ("ack", json!({"leases": lease, "status_code": 200, "response_body": "x".repeat(501)}), "response_body"),
+    ] {
+        assert_eq!(say(&server, &of, word, body.clone()).await.error(400, "invalid_field"), field, "{word} {body}");
+    }
+    let refused = json!({"leases": lease, "status_code": 503, "response_body": "busy"});
+    assert_eq!(say(&server, &of, "nack", refused.clone()).await.data(200)[0]["state"], "nacked");
+    assert_eq!(
+        say(&server, &of, "nack", refused).await.data(200)[0]["state"],
+        "nacked",
+        "what is recorded says so too"
+    );
+    let shown = delivery(&server, &first).await;
+    assert_eq!((&shown["state"], &shown["outcome"]), (&json!("scheduled"), &json!("status")));
+    let attempt = &shown["attempts"][0];
+    assert_eq!((&attempt["status_code"], &attempt["response_body"]), (&json!(503), &json!("busy")));
+    assert_eq!(attempt["error"], "the endpoint answered 503");
+    let filtered = server.get("/api/v1/deliveries?status_code=5xx").send().await.data(200);
+    assert_eq!(filtered.as_array().map(Vec::len), Some(1), "lists know it");
+
+    // No pause came of it, as none comes of any refusal.
+    server.clock.turn_to(server.clock.now() + 120_000);
+    let second = pull(&server, &of, "wait=30").await.remove(0);
+    let done = json!({"leases": [second["lease"]], "status_code": 204});
+    assert_eq!(say(&server, &of, "ack", done).await.data(200)[0]["state"], "acked");
+    let shown = delivery(&server, &second).await;
+    assert_eq!((&shown["state"], &shown["attempts"][1]["status_code"]), (&json!("succeeded"), &json!(204)));
+    assert_eq!(
+        states(&server, &of, "ack", &[&first["lease"]]).await,
+        ["nacked"],
+        "an earlier attempt stays what it was"
+    );
+    server.stop().await;
+}
+
+#[actix_web::test]
 async fn a_lease_that_runs_out_is_a_failed_attempt_and_what_is_said_of_it_then_counts_for_nothing() {
     let server = Server::start_sending().await;
     let of = id(&pulled(&server, json!({"retry": {"delays": [60], "jitter_percent": 0}})).await);

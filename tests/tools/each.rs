@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Place, text};
+use super::{Place, Said, text};
 
 #[test]
 fn each_noun_does_each_of_its_verbs() {
@@ -11,7 +11,11 @@ fn each_noun_does_each_of_its_verbs() {
     people(&place);
     let webhook = webhooks(&place);
     deliveries(&place, &webhook);
+    for command in ["status", "stats"] {
+        place.tool(&[command, "--json"]).done();
+    }
     gone(&place, &webhook);
+    place.shapes.lock().expect("not poisoned").hold();
     let used = place.used.lock().expect("not poisoned");
     let help = super::run(place.dir.path(), &["--help"], &[], None).done();
     for noun in NOUNS {
@@ -46,6 +50,12 @@ fn verbs(place: &Place, noun: &str) -> Vec<String> {
     verbs
 }
 
+/// Looks twice: as JSON, whose shape is noted, and as a person does.
+fn both(place: &Place, arguments: &[&str]) -> Said {
+    place.tool(&[arguments, &["--json"]].concat()).done();
+    place.tool(arguments)
+}
+
 /// The rows that the API itself lists.
 fn rows(place: &Place, path: &str) -> Vec<Value> {
     place.server.client().get(path).data(200).as_array().expect("a list").clone()
@@ -58,8 +68,8 @@ fn contracts(place: &Place) {
     assert_eq!((&made["type"], &made["description"]), (&json!("task.created"), &json!("A task")));
     let edit = ["event-types", "edit", "task.created", "--set", "sample={\"id\":1}", "--json"];
     assert_eq!(place.tool(&edit).object()["sample"]["id"], 1);
-    assert!(place.tool(&["event-types", "list"]).done().contains("task.created"));
-    assert!(place.tool(&["event-types", "show", "task.created"]).done().contains("A task"));
+    assert!(both(place, &["event-types", "list"]).done().contains("task.created"));
+    assert!(both(place, &["event-types", "show", "task.created"]).done().contains("A task"));
     assert_eq!(place.tool(&["event-types", "delete", "task.created", "--yes"]).done(), "delete: task.created\n");
 }
 
@@ -68,8 +78,8 @@ fn people(place: &Place) {
     assert_eq!((&made["id"], &made["tags"]), (&json!("acme"), &json!(["eu"])));
     assert_eq!(place.tool(&["accounts", "edit", "acme", "--name", "Acme Ltd", "--json"]).object()["name"], "Acme Ltd");
     assert_eq!(place.tool(&["accounts", "list", "--tag", "eu", "--json"]).objects().len(), 1);
-    assert!(place.tool(&["accounts", "show", "acme"]).done().contains("Acme Ltd"));
-    assert!(place.tool(&["accounts", "usage", "acme"]).done().contains("account"));
+    assert!(both(place, &["accounts", "show", "acme"]).done().contains("Acme Ltd"));
+    assert!(both(place, &["accounts", "usage", "acme"]).done().contains("account"));
 
     let key = ["keys", "create", "--scope", "read", "--scope", "manage", "--name", "k", "--account", "acme", "--json"];
     let key = place.tool(&key).object();
@@ -78,19 +88,19 @@ fn people(place: &Place) {
     assert_eq!((of_acme.len(), &of_acme[0]["id"]), (1, &key["id"]));
     let own = place.tool(&["keys", "list", "--json"]).objects();
     assert_eq!(own[0]["account"], "default", "without an account it is the key's own");
-    place.tool(&["keys", "delete", &text(&key, "id"), "--account", "acme", "--yes"]).done();
+    place.tool(&["keys", "delete", &text(&key, "id"), "--account", "acme", "--yes", "--json"]).done();
     assert!(place.tool(&["keys", "list", "--account", "acme", "--json"]).objects().is_empty());
 
     let user = place.tool(&["users", "create", "ann@example.com", "--role", "viewer", "--json"]).object();
     assert!(text(&user["link"], "url").contains("/dashboard/"));
     let id = text(&user, "id");
     assert_eq!(place.tool(&["users", "edit", &id, "--name", "Ann", "--json"]).object()["name"], "Ann");
-    assert!(place.tool(&["users", "list"]).done().contains("ann@example.com"));
-    assert!(place.tool(&["users", "show", &id]).done().contains("ann@example.com"));
+    assert!(both(place, &["users", "list"]).done().contains("ann@example.com"));
+    assert!(both(place, &["users", "show", &id]).done().contains("ann@example.com"));
     assert!(place.tool(&["users", "sessions", &id, "--json"]).objects().is_empty());
-    place.tool(&["users", "reset", &id]).done();
-    place.tool(&["users", "log-out", &id, "--yes"]).done();
-    place.tool(&["users", "delete", &id, "--yes"]).done();
+    place.tool(&["users", "reset", &id, "--json"]).done();
+    place.tool(&["users", "log-out", &id, "--yes", "--json"]).done();
+    place.tool(&["users", "delete", &id, "--yes", "--json"]).done();
     assert!(place.tool(&["users", "list", "--json"]).objects().is_empty());
     let audit = place.tool(&["audit", "list", "--limit", "1", "--json"]).object();
     assert_eq!(Some(&audit), rows(place, "/api/v1/audit?limit=1").first());
@@ -113,7 +123,7 @@ fn webhooks(place: &Place) -> String {
     assert!(table.starts_with("ID  ") && table.contains(&id) && table.contains(&url), "nothing is shortened: {table}");
     assert!(!table.contains('\u{1b}') && !table.contains('●'), "no colour, and the bare word: {table}");
     assert_eq!(place.tool(&["webhooks", "list", "--status", "disabled", "--json"]).objects().len(), 0);
-    assert!(place.tool(&["webhooks", "show", &id]).done().contains("Mine"));
+    assert!(both(place, &["webhooks", "show", &id]).done().contains("Mine"));
     assert_eq!(place.tool(&["webhooks", "test", &id, "--json"]).object()["status_code"], 500);
     assert_eq!(place.tool(&["webhooks", "check", &id, "--json"]).object()["reachable"], true);
     let verified = place.tool(&["webhooks", "verify", &id]);
@@ -136,11 +146,11 @@ fn deliveries(place: &Place, webhook: &str) {
     let listed = place.tool(&["deliveries", "list", "--webhook", webhook, "--state", "dead", "--json"]).objects();
     assert!(listed.len() >= 2 && listed.iter().all(|one| one["status_code"] == 500), "{listed:?}");
     let (id, event) = (text(&listed[0], "id"), text(&listed[0], "event_id"));
-    assert!(place.tool(&["deliveries", "list"]).done().contains(&id));
-    let shown = place.tool(&["deliveries", "show", &id]).done();
+    assert!(both(place, &["deliveries", "list"]).done().contains(&id));
+    let shown = both(place, &["deliveries", "show", &id]).done();
     assert!(shown.contains("NUMBER") && shown.contains("500"), "its attempts are a table: {shown}");
     assert_eq!(place.tool(&["deliveries", "attempt", &id, "1", "--json"]).object()["number"], 1);
-    assert!(place.tool(&["events", "list", "--type", "task.*"]).done().contains(&event));
+    assert!(both(place, &["events", "list", "--type", "task.*"]).done().contains(&event));
     assert_eq!(place.tool(&["events", "show", &event, "--json"]).object()["id"], json!(event));
     assert!(place.tool(&["events", "show", &event]).done().contains(&id));
     assert_eq!(place.tool(&["events", "deliveries", &event, "--json"]).objects().len(), 1);
@@ -161,18 +171,18 @@ fn deliveries(place: &Place, webhook: &str) {
     assert!(rows(place, path).is_empty());
     let id = text(&job, "id");
     assert_eq!(place.tool(&["jobs", "show", &id, "--json"]).object()["id"], json!(id));
-    assert!(place.tool(&["jobs", "list"]).done().contains(&id));
+    assert!(both(place, &["jobs", "list"]).done().contains(&id));
     assert_eq!(place.tool(&["jobs", "cancel", &id]).code, Some(1), "it has ended");
 }
 
 fn gone(place: &Place, webhook: &str) {
     let events = place.tool(&["events", "list", "--type", "task.created", "--json"]).objects();
     let id = text(&events[0], "id");
-    place.tool(&["events", "purge", &id, "--yes"]).done();
+    place.tool(&["events", "purge", &id, "--yes", "--json"]).done();
     assert!(place.tool(&["events", "show", &id, "--json"]).object()["purged_at"].is_string());
-    place.tool(&["events", "delete", "--type", "task.created", "--yes"]).done();
+    place.tool(&["events", "delete", "--type", "task.created", "--yes", "--json"]).done();
     assert!(place.tool(&["events", "list", "--type", "task.created", "--json"]).objects().is_empty());
-    place.tool(&["webhooks", "delete", webhook, "--yes"]).done();
+    place.tool(&["webhooks", "delete", webhook, "--yes", "--json"]).done();
     assert!(place.tool(&["webhooks", "list", "--json"]).objects().is_empty());
 }
 

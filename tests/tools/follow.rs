@@ -65,6 +65,21 @@ fn a_replay_counts_first_and_makes_them_anew() {
     assert!(none.code == Some(1) && none.err.contains("nothing to deliver again"), "{none:?}");
 }
 
+#[test]
+fn a_job_that_somebody_stopped_is_no_success() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let job = r#"{"data":{"id":"j1","kind":"replay","state":"cancelled","done":1,"skipped":0,"count":9}}"#;
+    let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", job.len());
+    let reply: &'static [u8] = Box::leak((head + job).into_bytes().into_boxed_slice());
+    let server = Receiver::start(move |_, _| Answer::Bytes(reply));
+    let there = ["--yes", "--url", &server.url(""), "--key", "k"];
+    for command in [&["replay", "--webhook", "w1"][..], &["dead-letters", "discard", "--all"]] {
+        let ended = super::run(dir.path(), &[command, &there].concat(), &[], None);
+        assert!(ended.code == Some(1) && ended.err.contains("was stopped before its end"), "{command:?}: {ended:?}");
+        assert!(ended.out.contains("cancelled"), "how far it was is told: {ended:?}");
+    }
+}
+
 /// A server whose jobs never end. It tells when it is asked after one.
 fn never_done() -> (Receiver, mpsc::Receiver<()>) {
     let (tell, asked) = mpsc::channel();

@@ -60,14 +60,5 @@ fn each_command_has_a_help_and_it_is_as_it_is_stored() {
         let _ = write!(text, "=== hookwheel {}\n{}\n", command.join(" "), help.trim_end());
         text
     });
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(STORED);
-    if std::env::var_os("HOOKWHEEL_REWRITE").is_some() {
-        std::fs::write(&path, &text).expect("it can be written");
-    }
-    let stored = std::fs::read_to_string(&path).unwrap_or_default();
-    let differing = text.lines().zip(stored.lines()).find(|(now, then)| now != then);
-    assert!(
-        text == stored,
-        "the help differs from {STORED}, first in {differing:?}; if that is meant, run with HOOKWHEEL_REWRITE=1"
-    );
+    super::hold(STORED, &text);
 }

@@ -5,6 +5,8 @@ mod each;
 mod follow;
 mod help;
 mod login;
+mod pipes;
+mod shapes;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;
@@ -16,6 +18,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
+use shapes::Shapes;
 use support::{Answer, Receiver, Running, Server};
 
 /// What a command said, and how it ended.
@@ -49,17 +52,36 @@ impl Said {
     }
 }
 
-/// Runs a command in `dir`, where profiles lie too, with this file as its standard input.
-pub fn run(dir: &Path, arguments: &[&str], env: &[(&str, &str)], stdin: Option<&Path>) -> Said {
+/// Holds a text against the stored one.
+pub fn hold(stored: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(stored);
+    if std::env::var_os("HOOKWHEEL_REWRITE").is_some() {
+        std::fs::write(&path, text).expect("it can be written");
+    }
+    let then = std::fs::read_to_string(&path).unwrap_or_default();
+    let differing = text.lines().zip(then.lines()).find(|(now, then)| now != then);
+    assert!(
+        text == then,
+        "what is said differs from {stored}, first in {differing:?}; if that is meant, run with HOOKWHEEL_REWRITE=1"
+    );
+}
+
+/// A command in `dir`, where profiles lie too, that is told nothing of this test's own environment.
+pub fn command(dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookwheel"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("HOOKWHEEL") {
             command.env_remove(name);
         }
     }
+    command.args(arguments).current_dir(dir).env("XDG_CONFIG_HOME", dir).envs(env.iter().copied()).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command with this file as its standard input.
+pub fn run(dir: &Path, arguments: &[&str], env: &[(&str, &str)], stdin: Option<&Path>) -> Said {
     let stdin = stdin.map_or_else(Stdio::null, |path| File::open(path).expect("a file").into());
-    command.args(arguments).current_dir(dir).env("XDG_CONFIG_HOME", dir).envs(env.iter().copied()).stdin(stdin);
-    let ended = command.output().expect("the binary can be started");
+    let ended = command(dir, arguments, env).stdin(stdin).output().expect("the binary can be started");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     Said { code: ended.status.code(), out: text(ended.stdout), err: text(ended.stderr) }
 }
@@ -71,13 +93,16 @@ pub struct Place {
     pub receiver: Receiver,
     /// Which nouns and verbs were said here.
     pub used: Mutex<BTreeSet<(String, String)>>,
+    /// What their JSON was like.
+    pub shapes: Mutex<Shapes>,
 }
 
 impl Place {
     pub fn new(status: u16) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let server = Server::start(dir.path(), &[]);
-        Self { dir, server, receiver: Receiver::start(move |_, _| Answer::Status(status)), used: Mutex::default() }
+        let receiver = Receiver::start(move |_, _| Answer::Status(status));
+        Self { dir, server, receiver, used: Mutex::default(), shapes: Mutex::default() }
     }
 
     /// Runs a command that is told server and key by the environment.
@@ -86,7 +111,12 @@ impl Place {
         if let [noun, verb, ..] = arguments {
             self.used.lock().expect("not poisoned").insert(((*noun).into(), (*verb).into()));
         }
-        run(self.dir.path(), arguments, &[("HOOKWHEEL_URL", &url), ("HOOKWHEEL_KEY", self.server.key)], None)
+        let env = [("HOOKWHEEL_URL", url.as_str()), ("HOOKWHEEL_KEY", self.server.key)];
+        let said = run(self.dir.path(), arguments, &env, None);
+        if arguments.contains(&"--json") && said.code == Some(0) {
+            self.shapes.lock().expect("not poisoned").take(arguments, &said.out);
+        }
+        said
     }
 
     /// Starts one that goes on.

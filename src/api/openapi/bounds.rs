@@ -11,7 +11,9 @@ use crate::domain::job::IDS_MAX;
 use crate::domain::notice::{QUIET_SECONDS_MAX, QUIET_SECONDS_USUAL};
 use crate::domain::oauth2::{CLIENT_ID_BYTES_MAX, EXTRA_MAX, SCOPE_BYTES_MAX};
 use crate::domain::order::KEY_PATH_BYTES_MAX;
-use crate::domain::pull::{LEASE_SECONDS_DEFAULT, LEASE_SECONDS_MAX, LIMIT_MAX, REASON_CHARS_MAX};
+use crate::domain::pull::{
+    LEASE_SECONDS_DEFAULT, LEASE_SECONDS_MAX, LIMIT_MAX, REASON_CHARS_MAX, STATUSES_ACKED, STATUSES_NACKED,
+};
 use crate::domain::rate_limit::REQUESTS_MAX;
 use crate::domain::retry::{DELAY_SECONDS_MAX, JITTER_PERCENT_MAX, RETRIES_MAX};
 use crate::domain::secret::{OVERLAP_SECONDS_DEFAULT, OVERLAP_SECONDS_MAX};
@@ -53,6 +55,9 @@ pub fn bounds(of: &str, field: &str) -> Option<Value> {
         ("AuthChange", "scope" | "audience") => json!({"minLength": 1, "maxLength": SCOPE_BYTES_MAX}),
         ("AuthChange", "extra") => json!({"maxProperties": EXTRA_MAX}),
         (_, "leases") => json!({"minItems": 1, "maxItems": LIMIT_MAX}),
+        ("LeasesAck", "status_code") => json!({"minimum": STATUSES_ACKED.start(), "maximum": STATUSES_ACKED.end()}),
+        ("LeasesNack", "status_code") => json!({"minimum": STATUSES_NACKED.start(), "maximum": STATUSES_NACKED.end()}),
+        ("LeasesAck" | "LeasesNack", "response_body") => json!({"maxLength": REASON_CHARS_MAX}),
         ("LeasesNack", "reason") => json!({"minLength": 1, "maxLength": REASON_CHARS_MAX}),
         ("LeasesExtend", "seconds") => {
             json!({"minimum": 1, "maximum": LEASE_SECONDS_MAX, "default": LEASE_SECONDS_DEFAULT})

@@ -3,6 +3,7 @@
 //! tunnel is needed. What stays true: an attempt ends as the local answer says; and the webhook goes when the command ends.
 
 mod keys;
+mod leftovers;
 mod local;
 mod session;
 mod taken;
@@ -20,12 +21,16 @@ use super::contract;
 use super::error::CliError;
 use super::server::ServerArgs;
 use super::shown::write;
+use crate::client::{Client, Error};
 use crate::domain::secret::Secret;
 use keys::Keys;
 use local::Local;
 use session::Session;
 use taken::Contract;
 use trying::OwnServer;
+
+/// How long a server that is away is waited for at the end.
+const PARTING: Duration = Duration::from_secs(3);
 
 /// The arguments of `hookwheel listen`.
 #[derive(Debug, Args)]
@@ -81,8 +86,12 @@ pub async fn run(args: ListenArgs, dialects: &Path, server: &ServerArgs, dev: bo
     let own = if dev { OwnServer::where_none_runs(server).await? } else { None };
     let client = own.as_ref().map_or(server, |own| &own.server).client()?;
     let client = args.account.as_deref().map_or(client.clone(), |account| client.acting_for(account));
+    cleared(&client).await;
     let wanted = json!({
         "mode": "pull", "events": args.events, "dialect": args.dialect, "description": "hookwheel listen: goes when it ends",
+        "tags": [leftovers::TAG], "metadata": leftovers::mark(),
+        // However often the local URL fails, whoever works on it waits for the next.
+        "disable": {},
     });
     let made = client.webhooks().create(&wanted).await?;
     let text = |name: &str| made[name].as_str().map(str::to_owned);
@@ -116,9 +125,27 @@ pub async fn run(args: ListenArgs, dialects: &Path, server: &ServerArgs, dev: bo
         _ = hung_up.recv() => Ok(()),
     };
     drop(keys);
-    let gone = client.webhooks().delete(&id).await;
+    let parting = client.with_patience(PARTING);
+    let webhooks = parting.webhooks();
+    let why = tokio::select! {
+        gone = webhooks.delete(&id) => gone.err().map(|error| error.to_string()),
+        _ = interrupted.recv() => Some("it was not waited for".into()),
+    };
     ended?;
-    gone.map(drop).map_err(|error| CliError::Failed(format!("the webhook {id} stays, delete it by hand: {error}")))
+    why.map_or(Ok(()), |why| {
+        let remedy = "the next `hookwheel listen` on this machine takes it away";
+        Err(CliError::Failed(format!("the webhook {id} stays, {remedy}: {why}")))
+    })
+}
+
+/// Takes away what runs before have left. That it cannot be done hinders nobody.
+async fn cleared(client: &Client) {
+    match leftovers::clear(&client.with_patience(Duration::ZERO)).await {
+        // That nobody is there is said by what is asked next.
+        Ok(0) | Err(Error::Unreachable { .. }) => (),
+        Ok(count) => eprintln!("hookwheel: webhooks of runs that were killed, taken away: {count}"),
+        Err(error) => eprintln!("hookwheel: what a run that was killed may have left stays: {error}"),
+    }
 }
 
 /// What is listened for, and how to have something come.

@@ -3,23 +3,21 @@
 
 use std::time::Duration;
 
-use awc::http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use similar::TextDiff;
 
 use super::keys::{Key, Keys};
 use super::local::{Answer, Local};
 use super::taken::{Contract, Taken};
+use crate::cli::again::Again;
 use crate::cli::error::CliError;
 use crate::cli::shown::{pretty, printable, write};
 use crate::client::{self, Client};
 
 /// How long a call waits at the server for something to come, in seconds.
 const WAIT: &str = "20";
-/// How long a lease is, in seconds: longer than the local URL may take, in its longest.
-const LEASE: &str = "660";
-/// Between two tries to reach a server that is away.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How long a lease is, in seconds: longer than the local URL may take for its head and its body, in its longest.
+const LEASE: &str = "1260";
 /// Deliveries that are kept to be compared.
 const KEPT: usize = 2;
 
@@ -51,40 +49,36 @@ impl Session<'_> {
         // A wait is one call, which is not made again in silence.
         let patient = self.client.with_patience(Duration::ZERO);
         let query = [("limit", "1"), ("wait", WAIT), ("lease", LEASE)];
-        let mut is_away = false;
+        let (leases, mut again) = (patient.webhooks_leases(), Again::new());
         loop {
-            let pulled = {
-                let leases = patient.webhooks_leases();
-                let asking = leases.pull(&self.webhook, &query);
-                tokio::pin!(asking);
-                // A key does not end the call: what was on its way would be lost with it.
-                loop {
-                    tokio::select! {
-                        pulled = &mut asking => break pulled,
-                        key = keys.next() => {
-                            if self.press(key).await? { return Ok(()) }
-                        }
-                    }
-                }
-            };
+            let asking = async { leases.pull(&self.webhook, &query).await };
+            let Some(pulled) = self.pressed(keys, asking).await? else { return Ok(()) };
             match pulled {
                 Ok(handed) => {
-                    if std::mem::take(&mut is_away) {
-                        say("the server is there again\n")?;
-                    }
+                    again.is_there(say)?;
                     for shown in handed.as_array().into_iter().flatten() {
                         if self.take(Taken::read(shown)?).await? {
                             return Ok(());
                         }
                     }
                 }
-                Err(error) if is_passing(&error) => {
-                    if !std::mem::replace(&mut is_away, true) {
-                        say(&format!("{error}; trying again until it is there\n"))?;
-                    }
-                    actix_rt::time::sleep(PAUSE).await;
+                Err(error) => {
+                    let Some(waited) = self.pressed(keys, again.wait(error, say)).await? else { return Ok(()) };
+                    waited?;
                 }
-                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Hears keys until that is done. They do not end it: what was on its way would be lost with it. `None`: a key was the end.
+    async fn pressed<T>(&self, keys: &mut Keys, doing: impl Future<Output = T>) -> Result<Option<T>, CliError> {
+        tokio::pin!(doing);
+        loop {
+            tokio::select! {
+                done = &mut doing => return Ok(Some(done)),
+                key = keys.next() => {
+                    if self.press(key).await? { return Ok(None) }
+                }
             }
         }
     }
@@ -93,7 +87,7 @@ impl Session<'_> {
     async fn take(&mut self, taken: Taken) -> Result<bool, CliError> {
         let answer = match &self.local {
             Some(local) => local.post(&taken).await,
-            None => Answer { said: "shown".into(), is_success: true },
+            None => Answer { status: None, text: "shown".into(), is_success: true },
         };
         say(&self.shown(&taken, &answer))?;
         self.answer(&taken, &answer).await?;
@@ -105,22 +99,22 @@ impl Session<'_> {
         Ok(self.count.is_some_and(|count| self.went_well >= count))
     }
 
-    /// Tells the server what became of one.
+    /// Tells the server what became of one, again and again: what was said twice counts once.
     async fn answer(&self, taken: &Taken, answer: &Answer) -> Result<(), CliError> {
-        let leases = self.client.webhooks_leases();
-        let said = match answer.is_success {
-            true => leases.ack(&self.webhook, &json!({"leases": [taken.lease]})).await,
-            false => {
-                let reason = format!("the local URL: {}", printable(&answer.said).replace('\n', " "));
-                leases.nack(&self.webhook, &json!({"leases": [taken.lease], "reason": reason})).await
+        let (leases, mut again) = (self.client.webhooks_leases(), Again::new());
+        let told = told(&taken.lease, answer);
+        loop {
+            let said = match answer.is_success {
+                true => leases.ack(&self.webhook, &told).await,
+                false => leases.nack(&self.webhook, &told).await,
+            };
+            match said {
+                Ok(_) => return again.is_there(say),
+                Err(error) if code(&error) == Some("lease_lost") => {
+                    return say("  the server was away meanwhile: it comes once more\n");
+                }
+                Err(error) => again.wait(error, say).await?,
             }
-        };
-        match said {
-            Ok(_) => Ok(()),
-            Err(error) if is_passing(&error) || code(&error) == Some("lease_lost") => {
-                say("  the server was away meanwhile: it comes once more\n")
-            }
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -141,9 +135,8 @@ impl Session<'_> {
 
     fn shown(&self, taken: &Taken, answer: &Answer) -> String {
         let again = if taken.attempt > 1 { format!(", attempt {}", taken.attempt) } else { String::new() };
-        let first = answer.said.lines().next().unwrap_or_default();
-        let (verdict, line) =
-            (self.contract.verdict(taken), format!("{} {}{again}: {first}", taken.event_type, taken.delivery));
+        let verdict = self.contract.verdict(taken);
+        let line = format!("{} {}{again}: {}", taken.event_type, taken.delivery, answer.line());
         if self.is_quiet {
             return printable(&format!("{line}, {verdict}\n"));
         }
@@ -172,13 +165,13 @@ fn diff(before: &Taken, last: &Taken) -> String {
         .to_string()
 }
 
-/// Whether the same call may be answered later.
-fn is_passing(error: &client::Error) -> bool {
-    let later = [StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE];
-    match error {
-        client::Error::Unreachable { .. } => true,
-        client::Error::Refused { status, .. } | client::Error::Strange { status, .. } => later.contains(status),
-        client::Error::Address(_) | client::Error::Authority(_) => false,
+/// What is said of a delivery: the local answer as it came, or why there is none.
+fn told(lease: &str, answer: &Answer) -> Value {
+    let text = printable(&answer.text);
+    match answer.status.filter(|status| (200..600).contains(status)) {
+        Some(status) => json!({"leases": [lease], "status_code": status, "response_body": text}),
+        None if answer.is_success => json!({"leases": [lease]}),
+        None => json!({"leases": [lease], "reason": format!("the local URL: {}", text.replace('\n', " "))}),
     }
 }
 

@@ -61,6 +61,16 @@ pub async fn job_ended(client: &Client, job: &Value, total: Option<u64>) -> Resu
     }
 }
 
+/// Whether a job has done what it was to do, or still does it.
+pub fn goes_well(job: &Value) -> Result<(), CliError> {
+    match job["state"] == "cancelled" {
+        true => {
+            Err(CliError::Failed("the job was stopped before its end: what it had not come to is as it was".into()))
+        }
+        false => Ok(()),
+    }
+}
+
 /// On standard error, and only if a person sees it.
 fn progress(total: Option<u64>) -> ProgressBar {
     if !io::stderr().is_terminal() {

@@ -4,6 +4,7 @@
 pub mod ask;
 pub mod chart;
 pub mod grid;
+pub mod letters;
 pub mod mark;
 mod when;
 
@@ -44,8 +45,10 @@ impl Screen {
     }
 }
 
-/// Writes to standard output, in colour where a person sees it.
+/// Writes to standard output, in colour where a person sees it, and in signs that the terminal knows.
 pub fn print(text: &str) -> Result<(), CliError> {
+    let told = (stdout().is_terminal() && letters::are_ascii()).then(|| letters::in_ascii(text));
+    let text = told.as_deref().unwrap_or(text);
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::io("standard output"))
 }

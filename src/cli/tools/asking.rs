@@ -80,11 +80,7 @@ impl Asking<'_> {
 
     async fn rows(&self, path: &[(&'static str, String)]) -> Result<(), CliError> {
         let limit = self.given.get_one::<u64>("limit").copied().unwrap_or(PAGE_ROWS);
-        let most = match (is_said(self.given, "all"), self.is_json) {
-            (false, _) => limit,
-            (true, true) => u64::MAX,
-            (true, false) => TABLE_ROWS_MAX,
-        };
+        let most = most(limit, is_said(self.given, "all"), self.is_json);
         let path: Vec<_> = path.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let mut query = query(self.verb, self.given);
         query.push(("limit", most.min(PAGE_ROWS).to_string()));
@@ -102,7 +98,11 @@ impl Asking<'_> {
         }
         print(&show::rows(&Screen::of_process(), self.verb.columns, &shown))?;
         if count == most && pages.next().await?.is_some() {
-            let remedy = if most == TABLE_ROWS_MAX { "--all --json has all" } else { "--all or --limit has more" };
+            let remedy = if most == TABLE_ROWS_MAX {
+                "--json has as many as you like, and --all --json all"
+            } else {
+                "--all or --limit has more"
+            };
             eprintln!("hookwheel: {count} are shown, and there are more: {remedy}");
         }
         Ok(())
@@ -126,7 +126,9 @@ impl Asking<'_> {
             let path: Vec<_> = path.iter().cloned().chain([(place, id.clone())]).collect();
             let answer = self.answer(&path, None).await?;
             if is_job(&answer) {
-                self.shown(&ask::job_ended(self.client, &answer, None).await?)?;
+                let job = ask::job_ended(self.client, &answer, None).await?;
+                self.shown(&job)?;
+                ask::goes_well(&job)?;
             } else if self.is_json {
                 line(&json!({"id": id, "done": true}))?;
             } else {
@@ -155,7 +157,9 @@ impl Asking<'_> {
         if !is_job(&answer) || is_said(self.given, "no-wait") {
             return self.shown(&answer);
         }
-        self.shown(&ask::job_ended(self.client, &answer, Some(count)).await?)
+        let job = ask::job_ended(self.client, &answer, Some(count)).await?;
+        self.shown(&job)?;
+        ask::goes_well(&job)
     }
 
     /// Which are meant. Where nothing is said it is not all of them.
@@ -200,6 +204,12 @@ impl Asking<'_> {
     }
 }
 
+/// How many rows are shown.
+fn most(limit: u64, is_all: bool, is_json: bool) -> u64 {
+    let wanted = if is_all { u64::MAX } else { limit };
+    if is_json { wanted } else { wanted.min(TABLE_ROWS_MAX) }
+}
+
 /// Whether an answer is a job, which goes on.
 fn is_job(answer: &Value) -> bool {
     answer["state"].is_string() && answer["kind"].is_string() && answer["id"].is_string()
@@ -207,4 +217,16 @@ fn is_job(answer: &Value) -> bool {
 
 fn line(value: &Value) -> Result<(), CliError> {
     writeln!(io::stdout().lock(), "{value}").map_err(CliError::io("standard output"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_ends_somewhere_and_lines_end_where_they_are_told_to() {
+        assert_eq!((most(50, false, false), most(50, false, true)), (50, 50));
+        assert_eq!((most(u64::MAX, false, false), most(50, true, false)), (TABLE_ROWS_MAX, TABLE_ROWS_MAX));
+        assert_eq!((most(20_000, false, true), most(50, true, true)), (20_000, u64::MAX));
+    }
 }

@@ -36,13 +36,24 @@ impl Sender {
         let (started_at, watch) = (self.tools.clock.now(), Stopwatch::start());
         let mut sent = Sent::default();
         let outcome = match self.write(claim, &target, shaped, &mut sent)? {
-            Ok(written) => self.leased(claim, &target, written, hand).await?,
+            Ok(written) => {
+                let (outcome, answer) = self.leased(claim, &target, written, hand).await?;
+                sent.heard.body = answer.into_bytes();
+                outcome
+            }
             Err(outcome) => outcome,
         };
         Ok((self.made(claim, started_at, &watch, outcome, sent), target.dialect.clone()))
     }
 
-    async fn leased(&self, claim: &Claim, target: &Target, written: Written, hand: Hand) -> Result<Outcome, Unsent> {
+    /// What came of it, and what stands as the answer's body.
+    async fn leased(
+        &self,
+        claim: &Claim,
+        target: &Target,
+        written: Written,
+        hand: Hand,
+    ) -> Result<(Outcome, String), Unsent> {
         let bytes = written.body.len();
         if !hand.make_room(bytes) {
             return Err(Unsent::Untaken);

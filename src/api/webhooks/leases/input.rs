@@ -1,5 +1,6 @@
 //! What a consumer that pulls asks for and says. What stays true: a lease is one of the webhook that is named with it.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -8,8 +9,8 @@ use crate::api::http::request::vet_text;
 use crate::domain::Invalid;
 use crate::domain::id::WebhookNumber;
 use crate::domain::pull::{
-    Ask, LEASE_SECONDS_DEFAULT, LEASE_SECONDS_MAX, LIMIT_DEFAULT, LIMIT_MAX, LeaseId, REASON_CHARS_MAX,
-    WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX, Word,
+    Ask, LEASE_SECONDS_DEFAULT, LEASE_SECONDS_MAX, LIMIT_DEFAULT, LIMIT_MAX, LeaseId, REASON_CHARS_MAX, STATUSES_ACKED,
+    STATUSES_NACKED, WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX, Word,
 };
 use crate::domain::webhook::Webhook;
 
@@ -40,7 +41,7 @@ impl PullQuery {
     }
 }
 
-fn number(field: &str, text: Option<&str>, may_be: std::ops::RangeInclusive<u64>, usual: u64) -> Result<u64, Invalid> {
+fn number(field: &str, text: Option<&str>, may_be: RangeInclusive<u64>, usual: u64) -> Result<u64, Invalid> {
     let read = text.map_or(Some(usual), |text| text.parse().ok().filter(|n| may_be.contains(n)));
     let (least, most) = (may_be.start(), may_be.end());
     read.ok_or_else(|| Invalid::new(field, format!("must be a number from {least} to {most}")))
@@ -53,6 +54,12 @@ fn number(field: &str, text: Option<&str>, may_be: std::ops::RangeInclusive<u64>
 pub struct AckInput {
     /// The leases, 1 to 100.
     pub leases: Vec<String>,
+    /// What you were answered where you passed them on, 200 to 299: it is the attempt's `status_code`, as if it was sent there.
+    #[serde(default)]
+    status_code: Option<u16>,
+    /// The start of that answer, in at most 500 characters: it is the attempt's `response_body`. Only with `status_code`.
+    #[serde(default)]
+    response_body: Option<String>,
 }
 
 /// Leases of deliveries that could not be done.
@@ -62,9 +69,15 @@ pub struct AckInput {
 pub struct NackInput {
     /// The leases, 1 to 100.
     pub leases: Vec<String>,
-    /// Why, in at most 500 characters: it stands in the attempt.
+    /// Why, in at most 500 characters: it stands in the attempt. Not with `status_code`, which says why.
     #[serde(default)]
     reason: Option<String>,
+    /// What you were answered where you passed them on, 300 to 599: it is the attempt's `status_code`, as if it was sent there.
+    #[serde(default)]
+    status_code: Option<u16>,
+    /// The start of that answer, in at most 500 characters: it is the attempt's `response_body`. Only with `status_code`.
+    #[serde(default)]
+    response_body: Option<String>,
 }
 
 /// Leases of deliveries that take longer.
@@ -79,11 +92,45 @@ pub struct ExtendInput {
     seconds: Option<u64>,
 }
 
+impl AckInput {
+    /// What is said with it.
+    pub fn word(&self) -> Result<Word, Invalid> {
+        Ok(answered(self.status_code, self.response_body.as_deref(), STATUSES_ACKED)?.unwrap_or(Word::Ack))
+    }
+}
+
 impl NackInput {
     /// What is said with it.
     pub fn word(&self) -> Result<Word, Invalid> {
+        if let Some(answered) = answered(self.status_code, self.response_body.as_deref(), STATUSES_NACKED)? {
+            return match self.reason {
+                Some(_) => {
+                    Err(Invalid::new("reason", "cannot stand together with status_code; say it in response_body"))
+                }
+                None => Ok(answered),
+            };
+        }
         let reason = self.reason.clone().map(|text| vet_text("reason", text, REASON_CHARS_MAX)).transpose()?;
         Ok(Word::Nack(reason))
+    }
+}
+
+/// What a status says that who passed a delivery on was answered with, if it says one.
+fn answered(status: Option<u16>, body: Option<&str>, may_be: RangeInclusive<u16>) -> Result<Option<Word>, Invalid> {
+    let Some(status) = status else {
+        return match body {
+            Some(_) => Err(Invalid::new("response_body", "stands only together with status_code")),
+            None => Ok(None),
+        };
+    };
+    if !may_be.contains(&status) {
+        let (least, most) = (may_be.start(), may_be.end());
+        let message = format!("must be from {least} to {most} here: ack takes 200 to 299, nack takes 300 to 599");
+        return Err(Invalid::new("status_code", message));
+    }
+    match body.filter(|body| body.chars().nth(REASON_CHARS_MAX).is_some()) {
+        Some(_) => Err(Invalid::new("response_body", format!("must be at most {REASON_CHARS_MAX} characters; cut it"))),
+        None => Ok(Some(Word::Answered(status, body.map(str::to_owned)))),
     }
 }
 

@@ -70,7 +70,7 @@ pub async fn ack(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let input = body.read::<AckInput>()?;
-    say(&api, &tenant, &id, &input.leases, Word::Ack).await
+    say(&api, &tenant, &id, &input.leases, input.word()?).await
 }
 
 /// Refuse deliveries that were pulled: they come again by the webhook's schedule
