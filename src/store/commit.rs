@@ -140,10 +140,27 @@ impl Committer {
 
     /// Closes the store for good.
     fn close(&mut self) {
+        if let Err(error) = self.write_late() {
+            tracing::warn!(%error, "deliveries that are not written yet follow from their events at the next start");
+        }
         let closed = self.take_trees().map_or(Ok(()), |trees| trees.sync().and_then(|()| trees.close()));
         if let Err(error) = closed {
             tracing::error!(%error, "the store could not be closed as it should");
         }
+    }
+
+    /// Writes what is not written yet, so that the next start need not look for it.
+    fn write_late(&mut self) -> Result<(), StoreError> {
+        let Ok(trees) = self.inner.trees() else { return Ok(()) };
+        if trees.late().floor().is_none() {
+            return Ok(());
+        }
+        let (inner, moment) = (&*self.inner, self.inner.keeping.moment(&self.inner.clock));
+        let mut staging =
+            Staging::new(&trees, &inner.registry, &inner.seals, &inner.foreseen, &mut self.carried, moment);
+        staging.end_all_being_late();
+        let (writes, ..) = staging.finish();
+        trees.write(&writes)
     }
 
     /// Serves what waits now, once, or opens the store again that failed. Says whether there was anything to do.
