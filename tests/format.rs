@@ -19,13 +19,14 @@ use serde_json::{Value, json};
 const MARKER: &[u8] = b"a-path-that-only-the-owner-knows";
 /// Some minutes after the directory of format 4 was made.
 const THEN: u64 = 1_795_645_900_000;
-/// And after those of formats 5 to 9 were.
-const LATER: [(u32, u64); 5] = [
+/// And after those of formats 5 to 10 were.
+const LATER: [(u32, u64); 6] = [
     (5, 1_795_681_500_000),
     (6, 1_795_701_000_000),
     (7, 1_795_737_300_000),
     (8, 1_795_748_280_000),
     (9, 1_795_761_600_000),
+    (10, 1_795_790_421_000),
 ];
 /// The number of the account that exists from the start.
 const DEFAULT: u32 = 1;

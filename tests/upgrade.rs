@@ -37,18 +37,18 @@ fn run(dir: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 fn what_a_start_would_do_is_said_and_not_done() {
     let dir = tempfile::tempdir().expect("a folder");
     let (code, output) = run(dir.path(), &["serve", "--check"]);
-    assert!(code == Some(0) && output.contains("a start makes one of format 10"), "{code:?}: {output}");
+    assert!(code == Some(0) && output.contains("a start makes one of format 11"), "{code:?}: {output}");
     assert!(!Server::data(dir.path()).exists(), "nothing is made");
     let (code, output) = run(dir.path(), &["serve", "--check", "--dialect", "klingon"]);
     assert!(code == Some(1) && output.contains("\"klingon\" is not known"), "{code:?}: {output}");
 
-    for format in 4..=9 {
+    for format in 4..=10 {
         let dir = unpacked(format);
         let data = Server::data(dir.path());
         let before = files(&data);
         let (code, output) = run(dir.path(), &["serve", "--check"]);
         assert_eq!(code, Some(0), "{format}: {output}");
-        assert!(output.contains(&format!("has format {format}: a start brings it to 10")), "{format}: {output}");
+        assert!(output.contains(&format!("has format {format}: a start brings it to 11")), "{format}: {output}");
         assert!(output.contains(" bytes are copied before"), "{format}: {output}");
         assert!(files(&data) == before && !data.join("copies").exists(), "{format}: it is as it was");
     }
@@ -58,7 +58,7 @@ fn what_a_start_would_do_is_said_and_not_done() {
     assert!(code == Some(0) && output.contains("a server has "), "{code:?}: {output}");
     assert!(server.terminate().success());
     let (code, output) = run(dir.path(), &["serve", "--check"]);
-    assert!(code == Some(0) && output.contains("has format 10, and needs no upgrade"), "{code:?}: {output}");
+    assert!(code == Some(0) && output.contains("has format 11, and needs no upgrade"), "{code:?}: {output}");
     let db = sled::Config::new().path(Server::data(dir.path())).segment_size(4 << 20).open().expect("nobody has it");
     db.open_tree("meta").and_then(|meta| meta.insert("format", &999u32.to_be_bytes())).expect("written");
     drop(db);
@@ -71,10 +71,10 @@ fn what_a_start_would_do_is_said_and_not_done() {
 
 #[test]
 fn a_copy_is_made_before_and_goes_after_a_clean_stop() {
-    for format in 4..=9 {
+    for format in 4..=10 {
         let dir = unpacked(format);
         let data = Server::data(dir.path());
-        let (copy, key) = (data.join("copies/before-format-10"), fs::read(data.join("master.key")).expect("a key"));
+        let (copy, key) = (data.join("copies/before-format-11"), fs::read(data.join("master.key")).expect("a key"));
         let server = Server::start(dir.path(), &[]);
         assert!(copy.join("db").exists() && !copy.join("master.key").exists(), "{format}");
         assert!(server.terminate().success());
@@ -105,7 +105,7 @@ fn an_upgrade_by_hand_makes_no_copy_where_none_is_wanted() {
     assert!(code == Some(0) && output.contains("had format 9, and has 10 now"), "{code:?}: {output}");
     assert!(!data.join("copies").exists());
     let (code, output) = run(dir.path(), &["store", "upgrade"]);
-    assert!(code == Some(0) && output.contains("has format 10 already"), "{code:?}: {output}");
+    assert!(code == Some(0) && output.contains("has format 11 already"), "{code:?}: {output}");
 }
 
 #[test]

@@ -85,10 +85,17 @@ impl Book {
             Some(Err(unsent)) => return self.hand_back(claim, &unsent),
             None => None,
         };
-        self.store.settle(judged.unwrap_or_else(|| {
+        let settlement = judged.unwrap_or_else(|| {
             tracing::error!(delivery = %claim.delivery.id, "an attempt panicked; it is made again in an hour");
             after_panic(claim, self.clock.now())
-        }));
+        });
+        // What is behind it in an order waits for it, and so may whoever pulled it.
+        let is_alone = claim.delivery.place.is_none() && !claim.webhook.is_pulled();
+        if settlement.next == Next::Succeeded && is_alone && !claim.awaited {
+            self.store.settle_in_company(settlement);
+        } else {
+            self.store.settle(settlement);
+        }
     }
 
     /// What came of a claim that is a test: whoever asked writes it down. Nothing follows from it.
@@ -179,7 +186,7 @@ mod tests {
         let delivery = Delivery { attempts: 2, ..Delivery::fresh(event.delivery_to(1), event, Cause::Accept) };
         let url = EndpointUrl::parse("https://example.com/", false).expect("a URL");
         let webhook = Arc::new(Webhook::new(1, "standard", url, Vec::new()));
-        let settlement = after_panic(&Claim { delivery, webhook, rate_limited: false }, NOW);
+        let settlement = after_panic(&Claim { delivery, webhook, rate_limited: false, awaited: true }, NOW);
         assert_eq!(settlement.attempt.summary.number, 3);
         assert_eq!((settlement.next, settlement.strain), (Next::RetryAt(NOW + 3_600_000), Strain::Neutral));
     }

@@ -196,7 +196,7 @@ mod tests {
         for n in 0..4 {
             let event = EventId((1 << 80) + n);
             let delivery = Delivery::fresh(event.delivery_to(1), event, Cause::Accept);
-            engine.hand_out(Claim { delivery, webhook: webhook.clone(), rate_limited: false }, NOW);
+            engine.hand_out(Claim { delivery, webhook: webhook.clone(), rate_limited: false, awaited: true }, NOW);
         }
         let counts = handed.iter_mut().map(|errands| std::iter::from_fn(|| errands.try_recv().ok()).count());
         assert_eq!(counts.collect::<Vec<_>>(), [2, 2]);

@@ -285,6 +285,11 @@ impl Lane {
         self.last_was_limited
     }
 
+    /// Whether nothing waits for one that is out to end: nothing else is there to be sent, and there is room if more comes.
+    pub fn is_quiet(&self, now: UnixMs) -> bool {
+        self.buffer.is_empty() && !self.is_full() && self.wants(now) == Wants { due: 0, fresh: 0 }
+    }
+
     /// Deliveries that are out.
     pub fn out(&self) -> usize {
         self.out.len()

@@ -376,7 +376,7 @@ impl Handle {
         async move {
             let _place = this.probes.place(webhook.account).await;
             let (answer, answered) = oneshot::channel();
-            let claim = Claim { delivery, webhook: webhook.clone(), rate_limited: false };
+            let claim = Claim { delivery, webhook: webhook.clone(), rate_limited: false, awaited: true };
             let errands = this.senders[0].0.upgrade();
             let sent = errands.is_some_and(|errands| errands.send(Errand::Test(claim, answer)).is_ok());
             match answered.await {

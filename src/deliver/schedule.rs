@@ -35,6 +35,8 @@ pub struct Claim {
     pub webhook: Arc<Webhook>,
     /// It had to wait for the webhook's rate limit.
     pub rate_limited: bool,
+    /// More of its webhook waits for a place, or will: its end is to be recorded at once.
+    pub awaited: bool,
 }
 
 /// Wheel and lanes.
@@ -218,8 +220,9 @@ impl Scheduler {
             match self.turn_of(&webhook, now) {
                 Ok(Turn::Send(delivery)) => {
                     self.make_ready(number);
-                    let rate_limited = self.lanes.get(&number).is_some_and(Lane::last_was_limited);
-                    return Some(Claim { delivery: *delivery, webhook, rate_limited });
+                    let lane = self.lanes.get(&number).expect("a lane has sent it");
+                    let (rate_limited, awaited) = (lane.last_was_limited(), !lane.is_quiet(now));
+                    return Some(Claim { delivery: *delivery, webhook, rate_limited, awaited });
                 }
                 Ok(Turn::Wait(at)) => self.wheel.arm(number, at),
                 Ok(Turn::Rest) => {}

@@ -203,7 +203,7 @@ mod tests {
 
     fn claim(event: &Event, target: &Target) -> Claim {
         let delivery = Delivery::fresh(event.id.delivery_to(1), event.id, Cause::Accept);
-        Claim { delivery, webhook: target.webhook.clone(), rate_limited: false }
+        Claim { delivery, webhook: target.webhook.clone(), rate_limited: false, awaited: true }
     }
 
     #[test]

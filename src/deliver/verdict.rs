@@ -115,7 +115,7 @@ mod tests {
     fn judged(webhook: Webhook, number: u16, outcome: Outcome, asked: Option<u64>) -> Settlement {
         let event = EventId(1 << 80);
         let delivery = Delivery::fresh(event.delivery_to(1), event, Cause::Accept);
-        let claim = Claim { delivery, webhook: Arc::new(webhook), rate_limited: true };
+        let claim = Claim { delivery, webhook: Arc::new(webhook), rate_limited: true, awaited: true };
         let summary = AttemptSummary { number, started_at: T, duration_ms: 10, outcome };
         let attempt = Attempt {
             summary,

@@ -242,6 +242,8 @@ impl Staging<'_> {
         cause: Cause,
         notice: bool,
     ) -> Result<EventHead, StoreError> {
+        let is_for_later = cause == Cause::Accept && self.is_for_later(account, &webhooks);
+        let rows_are_late = cause == Cause::Accept && !is_for_later && self.may_be_late(webhooks.len());
         let event = EventHead {
             id: EventId(self.next_id(0)),
             account,
@@ -256,6 +258,7 @@ impl Staging<'_> {
             purged_at: None,
             notice,
             trace: new.trace,
+            rows_are_late,
         };
         let record = event_rows::encode(&event, &(new.data, new.actor, new.metadata));
         let mut bytes = 0;
@@ -273,7 +276,7 @@ impl Staging<'_> {
         }
         if cause == Cause::Test {
             // Its delivery is written with its attempt.
-        } else if cause == Cause::Accept && self.is_for_later(account, &event.webhooks) {
+        } else if is_for_later {
             self.put_parts(&event, &too_costly, order_keys);
         } else {
             self.laid_out += event.webhooks.len();
@@ -282,6 +285,9 @@ impl Staging<'_> {
                 match too_costly.binary_search(&id.webhook()) {
                     Ok(_) => self.put_too_costly(delivery, &order_keys)?,
                     Err(_) => self.put_fresh(delivery, &order_keys, None)?,
+                }
+                if rows_are_late {
+                    self.be_late(id)?;
                 }
             }
         }

@@ -15,7 +15,7 @@ use super::inner::{InForce, Inner};
 use super::journal::Rows;
 use super::kept::KeptBy;
 use super::message::{Notice, Settled, Settlement};
-use super::queue::{Group, Woken};
+use super::queue::{COMPANY, Group, Woken};
 use super::reclaim::Reclaimer;
 use super::rows;
 use super::staging::Staging;
@@ -32,6 +32,8 @@ const SYNC_DELAY_MS: u64 = 50;
 /// Between the starts of two groups: what arrives meanwhile shares a flush and a sync, each of which costs as much as
 /// several events. After a quiet moment nothing waits, and under load a group takes longer than this anyway.
 const PACE: Duration = Duration::from_millis(2);
+/// After a group of fewer the next begins at once: who publishes one event after the other waits for each of them.
+const PACED_FROM: usize = 4;
 /// What says on the disk which group was synced is itself synced at the latest after this time.
 const MARK_SYNC_DELAY: Duration = Duration::from_secs(1);
 /// Between looks at the free space: no disk takes the reserve of it in so short a time.
@@ -68,6 +70,8 @@ pub struct Committer {
     pause: Duration,
     /// So many groups hold one thing only, to find what needs a page that cannot be read.
     alone: usize,
+    /// The last group made deliveries: what comes of them comes soon.
+    expects: bool,
 }
 
 impl Committer {
@@ -81,7 +85,7 @@ impl Committer {
         let carried = Carried { ids, dice, tallies, sums, kept_by, to_come, journal, is_space_low };
         let (low_space_told, space_seen) = (false, Stopwatch::start());
         let (unsynced, unmarked, pause) = (None, None, Duration::ZERO);
-        let (debt, alone) = (Debt::default(), 0);
+        let (debt, alone, expects) = (Debt::default(), 0, false);
         Ok(Self {
             inner,
             carried,
@@ -94,20 +98,21 @@ impl Committer {
             debt,
             pause,
             alone,
+            expects,
         })
     }
 
     /// Serves groups until the store is closed and nothing waits.
     pub fn run(mut self) {
         let reclaimer = Reclaimer::start(self.inner.clone());
-        let mut last = Stopwatch::start();
+        let (mut last, mut size) = (Stopwatch::start(), 0);
         loop {
             self.inner.pulse.rest();
             let woken = self.inner.queue.wait(self.patience());
             self.inner.pulse.beat();
             match woken {
-                Woken::Work => std::thread::sleep(PACE.saturating_sub(last.elapsed())),
-                Woken::Idle => {}
+                Woken::Work if size >= PACED_FROM => std::thread::sleep(PACE.saturating_sub(last.elapsed())),
+                Woken::Work | Woken::Idle => {}
                 Woken::Closed => break,
             }
             last = Stopwatch::start();
@@ -117,6 +122,7 @@ impl Committer {
                 );
             }
             let group = self.take();
+            size = group.settlements.len() + group.requests.len();
             self.serve(group);
         }
         drop(reclaimer);
@@ -134,10 +140,27 @@ impl Committer {
 
     /// Closes the store for good.
     fn close(&mut self) {
+        if let Err(error) = self.write_late() {
+            tracing::warn!(%error, "deliveries that are not written yet follow from their events at the next start");
+        }
         let closed = self.take_trees().map_or(Ok(()), |trees| trees.sync().and_then(|()| trees.close()));
         if let Err(error) = closed {
             tracing::error!(%error, "the store could not be closed as it should");
         }
+    }
+
+    /// Writes what is not written yet, so that the next start need not look for it.
+    fn write_late(&mut self) -> Result<(), StoreError> {
+        let Ok(trees) = self.inner.trees() else { return Ok(()) };
+        if trees.late().floor().is_none() {
+            return Ok(());
+        }
+        let (inner, moment) = (&*self.inner, self.inner.keeping.moment(&self.inner.clock));
+        let mut staging =
+            Staging::new(&trees, &inner.registry, &inner.seals, &inner.foreseen, &mut self.carried, moment);
+        staging.end_all_being_late();
+        let (writes, ..) = staging.finish();
+        trees.write(&writes)
     }
 
     /// Serves what waits now, once, or opens the store again that failed. Says whether there was anything to do.
@@ -173,6 +196,8 @@ impl Committer {
         }
         let now = self.inner.clock.now();
         let upkeep = self.upkeep.wait(now, self.carried.sums.kept.total());
+        // So that an outcome that waits for company need not wake this thread to be given its time.
+        let upkeep = if self.expects { upkeep.min(COMPANY) } else { upkeep };
         match (&self.unsynced, &self.unmarked) {
             (Some(_), _) => upkeep.min(Duration::from_millis(SYNC_DELAY_MS)),
             (None, Some(_)) => upkeep.min(MARK_SYNC_DELAY),
@@ -203,6 +228,7 @@ impl Committer {
         match written {
             Ok(()) => {
                 self.alone = self.alone.saturating_sub(turns);
+                self.expects = !notice.fresh.is_empty();
                 self.upkeep.look_at(&notice.changed, &self.inner.registry.read().expect("not poisoned"));
                 self.inner.tell(notice);
             }

@@ -29,6 +29,8 @@ const PURGED: u8 = 0x40;
 const NOTICE: u8 = 0x20;
 /// Joined to the version where the event's producer named a trace, which follows the channels: one without pays nothing.
 const TRACED: u8 = 0x10;
+/// Joined to the version where the rows of its deliveries may be written late.
+const LATE: u8 = 0x08;
 /// In front of an event's record: how many pieces follow it, in two bytes.
 const COUNT_BYTES: usize = 2;
 
@@ -62,6 +64,8 @@ pub struct EventHead {
     pub notice: bool,
     /// The trace that its producer named.
     pub trace: Option<TraceContext>,
+    /// A delivery that was made at accept and has no row is open, and was never tried (`late`).
+    pub rows_are_late: bool,
 }
 
 /// Where a body lies that was written ahead, and how it is parted.
@@ -156,12 +160,14 @@ fn encode_onto(record: &mut Vec<u8>, head: &EventHead, body: &Parts) {
         purged_at,
         notice,
         trace,
+        rows_are_late,
     } = head;
     let purged = if purged_at.is_some() { PURGED } else { 0 };
     let with_channels = if channels.is_empty() { 0 } else { WITH_CHANNELS };
     let noticed = if *notice { NOTICE } else { 0 };
     let traced = if trace.is_some() { TRACED } else { 0 };
-    record.push(VERSION | purged | with_channels | noticed | traced);
+    let late = if *rows_are_late { LATE } else { 0 };
+    record.push(VERSION | purged | with_channels | noticed | traced | late);
     record::push_part(record, &(id, account, name, event_type, created_at, test));
     if !channels.is_empty() {
         record::push_part(record, channels);
@@ -188,8 +194,8 @@ fn decode_head(record: &[u8]) -> Result<(EventHead, &[u8]), String> {
     let (is_purged, has_channels) = (version & PURGED != 0, version & WITH_CHANNELS != 0);
     let channels = if has_channels { record::take_part(&mut rest)? } else { Vec::new() };
     let trace = if version & TRACED != 0 { Some(record::take_part(&mut rest)?) } else { None };
-    let notice = version & NOTICE != 0;
-    let (webhooks, fingerprint, body) = match version & !(PURGED | WITH_CHANNELS | NOTICE | TRACED) {
+    let (notice, rows_are_late) = (version & NOTICE != 0, version & LATE != 0);
+    let (webhooks, fingerprint, body) = match version & !(PURGED | WITH_CHANNELS | NOTICE | TRACED | LATE) {
         VERSION_OF_BEFORE => (ascending(record::take_part(&mut rest)?), record::take_part(&mut rest)?, None),
         VERSION => {
             let webhooks = runs::decode(&record::take_part::<serde_bytes::ByteBuf>(&mut rest)?)?;
@@ -214,6 +220,7 @@ fn decode_head(record: &[u8]) -> Result<(EventHead, &[u8]), String> {
         purged_at,
         notice,
         trace,
+        rows_are_late,
     };
     Ok((head, rest))
 }

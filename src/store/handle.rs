@@ -145,6 +145,11 @@ impl Store {
         self.0.queue.settle(settlement);
     }
 
+    /// The same of one that nobody waits for: it is recorded with what comes next, or some milliseconds later alone.
+    pub fn settle_in_company(&self, settlement: Settlement) {
+        self.0.queue.settle_in_company(settlement);
+    }
+
     /// Takes no more requests; the committer ends once what waits is written.
     pub fn close(&self) {
         self.0.queue.close();

@@ -15,6 +15,7 @@ use super::growth::Sizes;
 use super::journal::Journal;
 use super::keeping::Keeping;
 use super::kept::KeptBy;
+use super::late;
 use super::layout::{self, Tree};
 use super::message::{Listener, Notice};
 use super::own_types::KnownType;
@@ -156,9 +157,16 @@ impl Inner {
             return Err(failed(StoreError::Io(format!("only {free} bytes are free, of {enough} that are needed"))));
         }
         let trees = Trees::open(&self.settings, self.reports.clone())?;
-        self.load(&trees).map_err(failed)?;
+        self.load(&trees).and_then(|()| self.find_late(&trees)).map_err(failed)?;
         self.watch_space(&trees);
         Ok(trees)
+    }
+
+    /// Finds the deliveries that were not written when the store was left.
+    pub(super) fn find_late(&self, trees: &Trees) -> Result<(), StoreError> {
+        let registry = self.registry.read().expect("not poisoned");
+        let accounts = registry.accounts().map(|account| account.number);
+        late::find(trees, accounts, |webhook| registry.webhook(webhook).is_some())
     }
 
     /// Reads what is held in memory.

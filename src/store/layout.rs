@@ -45,7 +45,7 @@ use crate::domain::time::UnixMs;
 
 /// The format that this build writes and reads. A directory of format 4 is brought to it when it is opened
 /// (`migration`); formats 1 to 3 were those of builds before the first release.
-pub const FORMAT_VERSION: u32 = 10;
+pub const FORMAT_VERSION: u32 = 11;
 /// The one older format that is brought to the present one by copying all rows.
 pub const FORMAT_COPIED: u32 = 4;
 /// From this format on a directory lacks nothing but trees, in which nothing is, and forms of records that are read beside the
@@ -148,6 +148,8 @@ pub const META_LAST_ID: &[u8] = b"last_id";
 pub const META_LAST_WEBHOOK: &[u8] = b"last_webhook";
 /// `meta`: the greatest account number given.
 pub const META_LAST_ACCOUNT: &[u8] = b"last_account";
+/// `meta`: an event id: no event below it has deliveries whose rows are written late (`late`).
+pub const META_LATE: &[u8] = b"late";
 /// `meta`: where the keeping clock stood, and at which time since which start of the machine.
 pub const META_KEEPING: &[u8] = b"keeping";
 

@@ -210,6 +210,7 @@ impl Staging<'_> {
             let given_up = Body { pieces: body.pieces, owner: Owner::GivenUp };
             self.put(Tree::Bodies, layout::body(head.account, body.id), &given_up);
         }
+        self.end_being_late(head);
         head.purged_at = Some(self.shown_now());
         self.notice.payload_gone = true;
         let record = event_rows::encode(head, &Parts::default());

@@ -45,6 +45,7 @@ mod journal;
 mod keeping;
 mod kept;
 mod key_mark;
+mod late;
 mod layout;
 mod leaving;
 mod leaving_account;

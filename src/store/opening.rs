@@ -76,7 +76,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
     });
     let failed = |error| OpenError::of(&path, error);
     kept::count_events(&trees).map_err(failed)?;
-    inner.load(&trees).map_err(failed)?;
+    inner.load(&trees).and_then(|()| inner.find_late(&trees)).map_err(failed)?;
     inner.watch_space(&trees);
     inner.look_at_size(&trees);
     inner.trees.store(Some(Arc::new(trees)));

@@ -15,6 +15,11 @@ use crate::domain::id::AccountNumber;
 const TURN_WORK: usize = 64;
 /// What an outcome is in work, and so is a publish with one delivery.
 const OUTCOME_WORK: usize = 2;
+/// Outcomes that nobody waits for have company by then, or go alone: what comes meanwhile shares a flush with them, which costs as
+/// much as several events. A crash that loses them repeats their attempts, as one a moment earlier would have.
+pub const COMPANY: Duration = Duration::from_millis(20);
+/// So many are company enough for each other.
+const COMPANY_MAX: usize = 64;
 
 /// One group for the commit thread.
 #[derive(Default)]
@@ -72,6 +77,10 @@ struct Waiting {
     requests: usize,
     bytes: usize,
     closed: bool,
+    /// Of an outcome that is there the end is waited for.
+    is_awaited: bool,
+    /// Who waits for work looks again only after more than [`COMPANY`].
+    is_patient: bool,
 }
 
 /// Requests of an account that wait.
@@ -113,8 +122,19 @@ impl Queue {
 
     /// Adds an outcome.
     pub fn settle(&self, settlement: Settlement) {
-        self.lock().settlements.push_back(settlement);
+        let mut waiting = self.lock();
+        waiting.settlements.push_back(settlement);
+        waiting.is_awaited = true;
         self.arrived.notify_one();
+    }
+
+    /// Adds an outcome that nobody waits for.
+    pub fn settle_in_company(&self, settlement: Settlement) {
+        let mut waiting = self.lock();
+        waiting.settlements.push_back(settlement);
+        if waiting.is_patient || waiting.has_work() {
+            self.arrived.notify_one();
+        }
     }
 
     /// Puts outcomes back that could not be written, in front.
@@ -122,6 +142,7 @@ impl Queue {
         let mut waiting = self.lock();
         for settlement in settlements.into_iter().rev() {
             waiting.settlements.push_front(settlement);
+            waiting.is_awaited = true;
         }
     }
 
@@ -142,17 +163,20 @@ impl Queue {
         (waiting.requests, waiting.settlements.len())
     }
 
-    /// Waits until something arrives, at most `limit`.
+    /// Waits until something arrives, at most `limit`; outcomes that nobody waits for are given a moment for company.
     pub fn wait(&self, limit: Duration) -> Woken {
         let mut waiting = self.lock();
-        while waiting.settlements.is_empty() && waiting.requests == 0 {
-            if waiting.closed {
+        while !waiting.has_work() {
+            let is_empty = waiting.settlements.is_empty();
+            if waiting.closed && is_empty {
                 return Woken::Closed;
             }
+            let limit = if is_empty { limit } else { limit.min(COMPANY) };
+            waiting.is_patient = limit > COMPANY;
             let (held, result) = self.arrived.wait_timeout(waiting, limit).expect("no holder of the lock panics");
             waiting = held;
             if result.timed_out() {
-                return Woken::Idle;
+                return if waiting.settlements.is_empty() { Woken::Idle } else { Woken::Work };
             }
         }
         Woken::Work
@@ -162,6 +186,7 @@ impl Queue {
     pub fn take_one(&self) -> Group {
         let mut waiting = self.lock();
         let settlements: Vec<_> = waiting.settlements.pop_front().into_iter().collect();
+        waiting.are_left();
         let request = if settlements.is_empty() { waiting.next(|_| true) } else { None };
         Group { settlements, requests: request.into_iter().collect() }
     }
@@ -183,6 +208,7 @@ impl Queue {
         }
         let settled = ((work + for_outcomes) / OUTCOME_WORK).max(1).min(waiting.settlements.len());
         let settlements = waiting.settlements.drain(..settled).collect();
+        waiting.are_left();
         Group { settlements, requests }
     }
 
@@ -192,6 +218,17 @@ impl Queue {
 }
 
 impl Waiting {
+    /// Whether something is not to wait for company, or has enough of it.
+    fn has_work(&self) -> bool {
+        let outcomes = self.settlements.len();
+        self.requests > 0 || outcomes >= COMPANY_MAX || (outcomes > 0 && (self.is_awaited || self.closed))
+    }
+
+    /// What is left of the outcomes was there already: it has waited.
+    fn are_left(&mut self) {
+        self.is_awaited = !self.settlements.is_empty();
+    }
+
     fn has_room(&self, request: &Request, bounds: &Bounds) -> bool {
         let of = self.accounts.get(&request.account());
         let (held, held_bytes) = of.map_or((0, 0), |of| (of.requests.len(), of.bytes));

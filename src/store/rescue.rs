@@ -107,7 +107,7 @@ impl Rescue<'_> {
     /// Each row of a tree that can be read, made a line.
     fn each(&mut self, tree: Tree, make: &mut Make<'_, Self>, line: Line<'_>) -> io::Result<()> {
         let mut last: Option<Key> = None;
-        let mut rows = self.trees.all(tree).stored();
+        let mut rows = self.trees.written(tree, ..).stored();
         let stopped = loop {
             match rows.next() {
                 None => return Ok(()),
@@ -121,7 +121,7 @@ impl Rescue<'_> {
         self.lose(format!("{}: {stopped}; what is on that page is left out", tree.name()));
         // sled goes from page to page: what is behind this one can be met from the other end alone.
         let from = last.map_or_else(Key::new, |last| layout::just_after(&last));
-        for row in self.trees.range(tree, from..).stored_back() {
+        for row in self.trees.written(tree, from..).stored_back() {
             match row {
                 Err(_) => break,
                 Ok(row) => self.one(tree, row, make, line)?,

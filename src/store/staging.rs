@@ -3,7 +3,7 @@
 //! request leaves nothing behind.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::Serialize;
@@ -20,6 +20,7 @@ use super::message::Notice;
 use super::registry::Registry;
 use super::seal::{self, MasterKeys, SEALED, Seals};
 use super::sums::Sums;
+use super::trees::late::LATE;
 use super::trees::{Trees, Writes};
 use super::{attempts, record, rows};
 use crate::domain::Invalid;
@@ -47,6 +48,10 @@ pub struct Staging<'a> {
     pub(super) accounts_tallied: Vec<AccountNumber>,
     pub(super) finished: Vec<Finished>,
     pub(super) notice: Notice,
+    /// Rows of this group that are written late.
+    pub(super) late: HashSet<Key>,
+    /// Where the floor of those stands after this group, if it moves.
+    pub(super) floor: Option<(u128, UnixMs)>,
     /// What happened in it, if anybody watches.
     pub(super) happened: Option<Vec<Happening>>,
     /// Deliveries of accepted events that this group makes.
@@ -85,6 +90,8 @@ impl<'a> Staging<'a> {
             accounts_tallied: Vec::new(),
             finished: Vec::new(),
             notice: Notice::default(),
+            late: HashSet::new(),
+            floor: None,
             happened: None,
             laid_out: 0,
             steps: Cell::new(0),
@@ -218,13 +225,21 @@ impl<'a> Staging<'a> {
         self.put_account_tallies();
         // Each group has it: the trees add the group's number to it, and what belongs to that.
         if !self.staged.is_empty() {
+            if !self.is_staged(Tree::Meta, layout::META_LATE) {
+                self.look_at_late();
+            }
             let last = (self.carried.ids.last().to_be_bytes(), self.sums.kept.events.to_be_bytes());
             self.stage(Tree::Meta, layout::META_LAST_ID.to_vec(), Some([last.0.as_slice(), &last.1].concat()));
         }
         let mut writes = Writes::default();
-        for ((tree, key), value) in self.staged {
-            writes.push(tree, key, value);
+        writes.late.floor = self.floor;
+        for ((tree, key), value) in std::mem::take(&mut self.staged) {
+            match tree {
+                LATE => self.write_late(&mut writes, key, value),
+                tree => writes.push(tree, key, value),
+            }
         }
+        writes.late.come.sort_unstable_by_key(|(key, _)| layout::read_id(key));
         (writes, self.notice, self.sums, self.kept_changes)
     }
 
@@ -286,6 +301,11 @@ impl<'a> Staging<'a> {
     /// Whether this group writes or removes the row.
     pub(super) fn is_staged(&self, tree: Tree, key: &[u8]) -> bool {
         self.staged.contains_key(&(tree, key.to_vec()))
+    }
+
+    /// Whether this group writes the row.
+    pub(super) fn is_put(&self, tree: Tree, key: &[u8]) -> bool {
+        self.staged.get(&(tree, key.to_vec())).is_some_and(Option::is_some)
     }
 
     /// Bytes of a row, key and value, as they were counted when it was put there; 0 if there is none.

@@ -184,6 +184,20 @@ fn settled(delivery: DeliveryId, strain: Strain, paused_until: UnixMs) -> Settle
 }
 
 #[test]
+fn nothing_waits_for_the_last_that_goes_out_unless_there_is_no_room_for_another() {
+    let (mut lane, _) = lane_with(rules(), 2);
+    let mut went = || {
+        assert!(matches!(lane.turn(NOON), Turn::Send(_)));
+        lane.is_quiet(NOON)
+    };
+    assert_eq!([went(), went()], [false, true], "the second waits for the first");
+    lane.more_fresh();
+    assert!(!lane.is_quiet(NOON), "there may be more on disk");
+    let (mut lane, _) = lane_with(Rules { max_in_flight: 1, ..rules() }, 1);
+    assert!(matches!(lane.turn(NOON), Turn::Send(_)) && !lane.is_quiet(NOON), "whatever comes has to wait for it");
+}
+
+#[test]
 fn after_a_pause_one_goes_out_and_one_more_with_each_success() {
     let (mut lane, ids) = lane_with(rules(), 6);
     let Turn::Send(first) = lane.turn(NOON) else { panic!("nothing holds it back") };

@@ -123,7 +123,7 @@ impl Backup {
         let mut records = Vec::new();
         while let Some((tree, _)) = Tree::ALL.get(at) {
             let from = behind.take().map_or(Bound::Unbounded, Bound::Excluded);
-            for row in trees.range(*tree, (from, Bound::Unbounded)).stored() {
+            for row in trees.written(*tree, (from, Bound::Unbounded)).stored() {
                 let (key, value) = row?;
                 push_record(&mut records, *tree, &key, Some(&value));
                 self.records += 1;

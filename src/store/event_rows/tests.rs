@@ -33,6 +33,7 @@ fn head() -> EventHead {
         fingerprint: None,
         body: None,
         purged_at: None,
+        rows_are_late: false,
         notice: false,
         trace: None,
     }

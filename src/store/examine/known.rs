@@ -7,6 +7,7 @@ use crate::domain::account::{Account, ApiKey};
 use crate::domain::id::{AccountNumber, WebhookNumber};
 use crate::domain::webhook::Webhook;
 use crate::store::error::StoreError;
+use crate::store::late;
 use crate::store::layout::Tree;
 use crate::store::record;
 use crate::store::seal::MasterKeys;
@@ -41,6 +42,11 @@ impl Known {
             }
         }
         Ok(known)
+    }
+
+    /// Finds deliveries whose rows are not written yet.
+    pub fn find_late(&self, trees: &Trees) -> Result<(), StoreError> {
+        late::find(trees, self.accounts.keys().copied(), |webhook| self.webhooks.contains_key(&webhook))
     }
 
     /// Whether there is this account, and nobody has deleted it.

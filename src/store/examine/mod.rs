@@ -111,6 +111,7 @@ fn keys_of(settings: &Settings) -> (MasterKeys, Option<Finding>) {
 fn look(trees: &Trees, keys: &MasterKeys, now: UnixMs, examined: &mut Examined) -> Result<(), StoreError> {
     examined.findings.extend(missing_keys(trees, keys)?);
     let known = Known::read(trees, keys)?;
+    known.find_late(trees)?;
     let mut noted = Noted::default();
     let counted = pass::pass(trees, keys, &known, |wrong| {
         noted.note(&wrong);

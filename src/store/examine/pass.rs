@@ -12,6 +12,7 @@ use crate::store::error::StoreError;
 use crate::store::layout::{self, Tree};
 use crate::store::rows;
 use crate::store::seal::MasterKeys;
+use crate::store::trees::late::LATE;
 use crate::store::trees::{Trees, value_of};
 
 /// Meets all rows, and gives each thing that is wrong to `met`. Says how many there are, and where what was counted differs.
@@ -24,9 +25,12 @@ pub fn pass(
     let mut counted = Counted::default();
     let relations = Relations { trees, known };
     let mut is_whole = true;
+    for (key, stored) in trees.late().range(..) {
+        counted.add(LATE, &key, &stored);
+    }
     trees.begin_to_add_up();
     for (tree, _) in Tree::ALL {
-        for row in trees.all(tree).stored() {
+        for row in trees.written(tree, ..).stored() {
             let (key, stored) = match row {
                 Ok(row) => row,
                 Err(error) => {

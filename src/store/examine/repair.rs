@@ -66,6 +66,7 @@ fn mend_all(trees: &Trees, keys: &MasterKeys) -> Result<Repaired, StoreError> {
 /// Mends what a pass meets. Says how much that was, and the row of the greatest id as it should be.
 fn round(trees: &Trees, keys: &MasterKeys, noted: &mut Noted) -> Result<(u64, Change), StoreError> {
     let known = Known::read(trees, keys)?;
+    known.find_late(trees)?;
     let (mut batch, mut changed) = (Vec::new(), 0);
     let counted = pass(trees, keys, &known, |wrong: Wrong| {
         if wrong.mend.is_empty() {

@@ -178,6 +178,38 @@ fn a_wait_ends_with_its_limit_or_when_something_arrives() {
 }
 
 #[test]
+fn an_outcome_that_nobody_waits_for_goes_with_what_comes_next() {
+    let queue = Queue::new(BOUNDS);
+    queue.settle_in_company(settlement(1));
+    assert!(!queue.lock().has_work(), "it waits for company");
+    assert!(add(&queue, 1) && queue.lock().has_work(), "a request is company");
+    assert_eq!(sizes(&queue.take()), (1, vec![1]));
+    queue.settle_in_company(settlement(2));
+    queue.settle(settlement(3));
+    assert!(queue.lock().has_work(), "so is an outcome that is waited for");
+    assert_eq!(ids(&queue.take()), [2, 3]);
+    (4..4 + COMPANY_MAX as u128).for_each(|id| queue.settle_in_company(settlement(id)));
+    assert!(queue.lock().has_work(), "so many are company for each other");
+    assert_eq!(ids(&queue.take_one()), [4]);
+    assert!(queue.lock().has_work(), "what was left has waited");
+}
+
+#[test]
+fn an_outcome_that_nobody_waits_for_goes_alone_in_the_end() {
+    let queue = Queue::new(BOUNDS);
+    queue.settle_in_company(settlement(1));
+    assert_eq!(queue.wait(Duration::MAX), Woken::Work, "its time is over");
+    assert_eq!(ids(&queue.take()), [1]);
+    std::thread::scope(|scope| {
+        let woken = scope.spawn(|| queue.wait(Duration::MAX));
+        queue.settle_in_company(settlement(2));
+        assert_eq!(woken.join().expect("no panic"), Woken::Work, "who waits for ever looks again in time");
+    });
+    queue.close();
+    assert!(queue.lock().has_work(), "nothing else comes");
+}
+
+#[test]
 fn one_at_a_time_outcomes_come_first_too() {
     let queue = Queue::new(BOUNDS);
     assert!([60, 40].into_iter().all(|bytes| add(&queue, bytes)));

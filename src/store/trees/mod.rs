@@ -10,6 +10,7 @@ pub mod create;
 pub mod files;
 mod held;
 pub mod in_memory;
+pub mod late;
 mod ledger;
 pub mod loss;
 pub mod mark;
@@ -17,6 +18,7 @@ mod on_sled;
 pub mod opened;
 mod writes;
 
+use std::collections::VecDeque;
 use std::ops::RangeBounds;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,6 +35,7 @@ use files::free_bytes_at;
 pub use held::Row;
 use held::SledRows;
 use in_memory::{Memory, MemoryRows};
+use late::{LATE, Late, Merged};
 use ledger::Ledger;
 use on_sled::OnSled;
 pub use writes::Writes;
@@ -40,6 +43,7 @@ pub use writes::Writes;
 /// The open trees.
 pub struct Trees {
     of: In,
+    late: Late,
     closing: Closing,
     reports: Arc<Reports>,
 }
@@ -68,7 +72,7 @@ impl Trees {
             Some(memory) => In::Memory(memory.opened()),
             None => In::Sled(Box::new(OnSled::open(settings)?)),
         };
-        Ok(Self { of, closing: Closing::default(), reports })
+        Ok(Self { of, late: Late::default(), closing: Closing::default(), reports })
     }
 
     /// Opens a store in a directory to look at it: nothing of it may be written. Says besides its format, if it has one, and
@@ -78,7 +82,8 @@ impl Trees {
         reports: Arc<Reports>,
     ) -> Result<(Self, Option<u32>, Option<OpenError>), OpenError> {
         let (sled, format, refusal) = OnSled::open_to_look(settings)?;
-        Ok((Self { of: In::Sled(Box::new(sled)), closing: Closing::default(), reports }, format, refusal))
+        let of = In::Sled(Box::new(sled));
+        Ok((Self { of, late: Late::default(), closing: Closing::default(), reports }, format, refusal))
     }
 
     /// Whether it was closed as it should before it was opened now, and in the present format.
@@ -98,6 +103,16 @@ impl Trees {
 
     /// Reads one key as it lies there, its checksum at its end.
     pub fn get_stored(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        if tree == LATE
+            && let Some(held) = self.late.get(key)
+        {
+            return Ok(Some(held));
+        }
+        self.get_written(tree, key)
+    }
+
+    /// The same of what is written already.
+    fn get_written(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
         self.closing.check()?;
         match &self.of {
             In::Sled(sled) => sled.get(tree, key),
@@ -105,20 +120,33 @@ impl Trees {
         }
     }
 
-    /// Bytes of a row, key and value without its checksum; 0 if there is none. It need not be readable.
+    /// Bytes of a row that is written, key and value without its checksum; 0 if there is none. It need not be readable.
     pub fn bytes_at(&self, tree: Tree, key: &[u8]) -> Result<usize, StoreError> {
-        Ok(self.get_stored(tree, key)?.map_or(0, |stored| bytes_of(key, &stored)))
+        Ok(self.get_written(tree, key)?.map_or(0, |stored| bytes_of(key, &stored)))
     }
 
     /// The rows of a range, in the order of their keys, from either end.
     pub fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> Rows {
-        self.rows(
-            tree,
-            match &self.of {
-                In::Sled(sled) => RowsOf::Sled(sled.range(tree, range)),
-                In::Memory(memory) => RowsOf::Memory(memory.range(tree, range)),
-            },
-        )
+        let range = (range.start_bound().cloned(), range.end_bound().cloned());
+        let held = if tree == LATE { self.late.range(range.clone()) } else { VecDeque::new() };
+        self.rows(tree, held, self.of_disk(tree, range))
+    }
+
+    /// The same of what is written already, for who copies it, or adds it up.
+    pub fn written(&self, tree: Tree, range: impl RangeBounds<Key>) -> Rows {
+        self.rows(tree, VecDeque::new(), self.of_disk(tree, range))
+    }
+
+    fn of_disk(&self, tree: Tree, range: impl RangeBounds<Key>) -> RowsOf {
+        match &self.of {
+            In::Sled(sled) => RowsOf::Sled(sled.range(tree, range)),
+            In::Memory(memory) => RowsOf::Memory(memory.range(tree, range)),
+        }
+    }
+
+    /// The rows that are not written yet.
+    pub fn late(&self) -> &Late {
+        &self.late
     }
 
     /// All rows of a tree.
@@ -128,8 +156,10 @@ impl Trees {
 
     /// The rows whose keys begin so.
     pub fn prefix(&self, tree: Tree, prefix: &[u8]) -> Rows {
+        let held = if tree == LATE { self.late.prefix(prefix) } else { VecDeque::new() };
         self.rows(
             tree,
+            held,
             match &self.of {
                 In::Sled(sled) => RowsOf::Sled(sled.prefix(tree, prefix)),
                 In::Memory(memory) => RowsOf::Memory(memory.prefix(tree, prefix)),
@@ -137,8 +167,8 @@ impl Trees {
         )
     }
 
-    fn rows(&self, tree: Tree, of: RowsOf) -> Rows {
-        Rows { tree, of, closing: self.closing.clone(), has_failed: false }
+    fn rows(&self, tree: Tree, held: VecDeque<Row>, of: RowsOf) -> Rows {
+        Rows { tree, of: Merged::of(held, of), closing: self.closing.clone(), has_failed: false }
     }
 
     /// What a look found; `None` and a report if it met a row that cannot be read.
@@ -168,7 +198,9 @@ impl Trees {
         match &self.of {
             In::Sled(sled) => sled.write(writes),
             In::Memory(memory) => memory.write(writes),
-        }
+        }?;
+        self.late.change(&writes.late);
+        Ok(())
     }
 
     /// Makes all that was written survive a power cut.
@@ -290,7 +322,7 @@ pub fn free_bytes(settings: &Settings) -> Result<u64, StoreError> {
 /// its turn, and the others follow; any other error is the end: what cannot be read once would be tried for ever.
 pub struct Rows {
     tree: Tree,
-    of: RowsOf,
+    of: Merged<RowsOf>,
     closing: Closing,
     has_failed: bool,
 }
@@ -325,22 +357,26 @@ impl Rows {
     }
 
     fn next_stored(&mut self) -> Option<Result<Row, StoreError>> {
-        self.take(|of| match of {
-            RowsOf::Sled(rows) => rows.next_row(),
-            RowsOf::Memory(rows) => rows.next(),
+        self.take(|of| {
+            of.next(|disk| match disk {
+                RowsOf::Sled(rows) => rows.next_row(),
+                RowsOf::Memory(rows) => rows.next(),
+            })
         })
     }
 
     fn next_back_stored(&mut self) -> Option<Result<Row, StoreError>> {
-        self.take(|of| match of {
-            RowsOf::Sled(rows) => rows.next_back_row(),
-            RowsOf::Memory(rows) => rows.next_back(),
+        self.take(|of| {
+            of.next_back(|disk| match disk {
+                RowsOf::Sled(rows) => rows.next_back_row(),
+                RowsOf::Memory(rows) => rows.next_back(),
+            })
         })
     }
 
     fn take(
         &mut self,
-        one: impl FnOnce(&mut RowsOf) -> Option<Result<Row, StoreError>>,
+        one: impl FnOnce(&mut Merged<RowsOf>) -> Option<Result<Row, StoreError>>,
     ) -> Option<<Self as Iterator>::Item> {
         if self.has_failed {
             return None;

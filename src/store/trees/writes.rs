@@ -1,6 +1,7 @@
 //! What one commit writes. Each value gets its checksum here, wherever the trees lie.
 
 use super::checksum;
+use super::late::Change;
 use crate::store::layout::{Key, Tree, VALUE_BYTES_MAX};
 
 /// Keys of one tree with their new value, or `None` to remove them.
@@ -10,6 +11,8 @@ pub type Changes = Vec<(Key, Option<Vec<u8>>)>;
 #[derive(Debug, Default)]
 pub struct Writes {
     by_tree: Vec<Changes>,
+    /// Rows that are not written now, and those that are no longer held instead of being written.
+    pub late: Change,
 }
 
 impl Writes {

@@ -100,7 +100,7 @@ impl Scrub {
         (mut tree, mut from): (Tree, Key),
     ) -> Result<Option<(Tree, Key)>, StoreError> {
         let (mut looked_at, mut bytes) = (0, 0);
-        let mut rows = trees.range(tree, from.clone()..).stored();
+        let mut rows = trees.written(tree, from.clone()..).stored();
         while looked_at < STEP_ROWS_MAX && bytes < STEP_BYTES_MAX {
             match rows.next() {
                 Some(Ok((key, stored))) => {
@@ -122,7 +122,7 @@ impl Scrub {
                 return Ok(None);
             };
             (tree, from) = (next.0, Key::new());
-            rows = trees.range(tree, from.clone()..).stored();
+            rows = trees.written(tree, from.clone()..).stored();
         }
         trees.reports().count_scrubbed(looked_at as u64);
         Ok(Some((tree, from)))
@@ -158,6 +158,7 @@ impl Scrub {
     fn differences(&self, staging: &Staging<'_>) -> Vec<String> {
         let Counted { event_bytes, delivery_bytes, open } = self.counted;
         let Sums { kept, totals } = staging.sums_before();
+        let open = open + staging.trees().late().count() as u64;
         let compared = [
             ("bytes of events", event_bytes, kept.events),
             ("bytes of ended deliveries and attempts", delivery_bytes, kept.deliveries),
