@@ -60,7 +60,8 @@ pub fn of_store(config: &Config) -> store::Settings {
 /// directory.
 pub fn master_keys(config: &StoreConfig) -> store::MasterKeySource {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| Path::new(&dir).join(MASTER_KEY_CREDENTIAL));
-    let file = config.master_key_file.clone().or(credentials.filter(|path| path.exists()));
+    // One of which nobody can say whether it is there is named, so that the start says why: another key would be made in its place.
+    let file = config.master_key_file.clone().or(credentials.filter(|path| !matches!(path.try_exists(), Ok(false))));
     match (&config.master_key, file) {
         (Some(text), _) => store::MasterKeySource::Text(text.clone()),
         (None, Some(path)) => store::MasterKeySource::File(path),
