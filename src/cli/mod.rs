@@ -17,6 +17,7 @@ mod health;
 mod listen;
 mod login;
 mod man;
+mod mock;
 mod named;
 mod openapi;
 mod plan;
@@ -84,6 +85,9 @@ pub fn run<E: std::fmt::Display>(
             configured().and_then(|config| dialect::run(args, &config, &server()?)).map_err(CliError::unless_verdict)
         }
         Command::Dialect(args) => configured().and_then(|config| dialect::run(args, &config, &server()?)),
+        Command::Mock(args) => {
+            configured().and_then(|config| actix_rt::System::new().block_on(mock::run(args, &config)))
+        }
         Command::Guard(args) if flags.is_said() => {
             with_server(server(), async |server| guard::ask(args, &server).await)
         }
@@ -205,6 +209,10 @@ enum Command {
     Listen(listen::ListenArgs),
     /// List, show, check, start and compare dialect files, write them as documents, and test receivers
     Dialect(dialect::DialectArgs),
+    /// Play a product: send its documented events to a receiver, with what goes wrong on their way
+    ///
+    /// No server and no key are needed: requests are made by what makes deliveries.
+    Mock(mock::MockArgs),
     /// Say which addresses deliveries may go to, and why
     Guard(guard::GuardArgs),
     /// Say what is wrong with a store, the machine and the configuration, and what to do
