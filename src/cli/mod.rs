@@ -210,8 +210,6 @@ enum Command {
     /// List, show, check, start and compare dialect files, write them as documents, and test receivers
     Dialect(dialect::DialectArgs),
     /// Play a product: send its documented events to a receiver, with what goes wrong on their way
-    ///
-    /// No server and no key are needed: requests are made by what makes deliveries.
     Mock(mock::MockArgs),
     /// Say which addresses deliveries may go to, and why
     Guard(guard::GuardArgs),

@@ -31,8 +31,8 @@ const SEEDED_SECONDS: u64 = 365 * 24 * 60 * 60;
 /// The arguments of `hookwheel mock`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each documented type comes in its turn, its sample with ids and times of its own. Ends with 0 if each request was taken and
-each forged one refused, with 1 if not.")]
+No server and no key are needed. Each documented type comes in its turn, its sample with ids and times of its own. Ends with 0
+if each request was taken and each forged one refused, with 1 if not.")]
 pub struct MockArgs {
     /// Whom to play: the name of a dialect that there is, or a dialect file
     #[arg(value_name = "DIALECT")]

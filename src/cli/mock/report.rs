@@ -117,7 +117,10 @@ impl<'d> Report<'d> {
         }
         match wrong.is_empty() {
             true if self.form == Form::Json => Ok(()),
-            true => say(&format!("{sent} requests, each answered as it should be\n")),
+            true => {
+                let requests = if *sent == 1 { "1 request".into() } else { format!("{sent} requests") };
+                say(&format!("{requests}, each answered as it should be\n"))
+            }
             false => Err(CliError::Verdict(wrong.join(", "))),
         }
     }
