@@ -160,6 +160,21 @@ fn systemd_takes_the_units_and_finds_little_exposed() {
 }
 
 #[test]
+fn whoever_stops_a_server_waits_longer_than_it_takes() {
+    let config: toml::Value = toml::from_str(&file(in_repository("config.toml"))).expect("TOML");
+    let seconds = |key: &str| config["server"][key].as_integer().expect("seconds");
+    let needed = seconds("shutdown_seconds") + seconds("shutdown_attempt_seconds");
+    for (path, key) in
+        [("scripts/systemd/hookwheel.service", "TimeoutStopSec="), ("compose.yaml", "stop_grace_period: ")]
+    {
+        let text = file(in_repository(path));
+        let given = text.lines().find_map(|line| line.trim().strip_prefix(key)).expect("it is said");
+        let given: i64 = given.trim_end_matches('s').parse().expect("seconds");
+        assert!(given > needed, "{path}: {given} s, but a stop may take {needed}");
+    }
+}
+
+#[test]
 fn what_is_built_carries_no_debug_information_and_what_is_packaged_is_there() {
     let manifest: toml::Value = toml::from_str(&file(in_repository("Cargo.toml"))).expect("TOML");
     let profile = |name: &str| manifest["profile"][name].as_table().expect("a profile").clone();
