@@ -57,7 +57,7 @@ pub struct Play {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Move {
     /// This is sent now.
-    Send(Play),
+    Send(Box<Play>),
     /// Nothing before then.
     Wait(UnixMs),
     /// That was all.
@@ -119,9 +119,10 @@ impl<'s> Player<'s> {
     /// What is to be done at `now`, which never goes back. What comes again goes first, and beside the rate.
     pub fn next(&mut self, now: UnixMs) -> Move {
         let first = self.again.iter().enumerate().min_by_key(|(_, (due, _))| *due).map(|(at, (due, _))| (at, *due));
-        match first {
-            Some((at, due)) if due <= now => return Move::Send(self.again.swap_remove(at).1),
-            _ => {}
+        if let Some((at, due)) = first
+            && due <= now
+        {
+            return Move::Send(Box::new(self.again.swap_remove(at).1));
         }
         let due = first.map(|(_, due)| due);
         if self.queue.is_empty() && self.is_all_made() {
@@ -129,7 +130,7 @@ impl<'s> Player<'s> {
         }
         match self.pace.take(self.rules.rate, now) {
             Err(free) => Move::Wait(due.map_or(free, |due| due.min(free))),
-            Ok(()) => Move::Send(self.first_attempt(now)),
+            Ok(()) => Move::Send(Box::new(self.first_attempt(now))),
         }
     }
 

@@ -170,7 +170,7 @@ async fn play(
                     there(&probed)?;
                 }
                 let now = clock.now();
-                let score = player.ended(play.clone(), probed.outcome.status(), now);
+                let score = player.ended((*play).clone(), probed.outcome.status(), now);
                 report.tell(&play, &probe, &probed, (score, now))?;
             }
         }

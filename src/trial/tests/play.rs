@@ -41,8 +41,8 @@ fn played(player: &mut Player<'_>, answer: impl Fn(&Play) -> Option<u16>) -> Vec
                 now = until;
             }
             Move::Send(play) => {
-                let score = player.ended(play.clone(), answer(&play), now);
-                all.push((now, play, score));
+                let score = player.ended((*play).clone(), answer(&play), now);
+                all.push((now, *play, score));
             }
         }
     }
