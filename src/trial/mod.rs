@@ -1,6 +1,7 @@
 //! A receiver's own test suite: what is sent to it, what a right one makes of that, and what follows from an answer. And a
-//! product that it can be written against (`play`). What stays true: nothing here does I/O or knows a product; genuine requests are made by the code that makes deliveries, and
-//! the others differ from them in one thing only; and a case that a contract has no room for is told with the reason.
+//! product that it can be written against (`play`). What stays true: nothing here does I/O or knows a product; genuine
+//! requests are made by the code that makes deliveries, and the others differ from them in one thing only; and a case that a
+//! contract has no room for is told with the reason.
 
 mod applies;
 mod case;
