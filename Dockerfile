@@ -9,6 +9,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends musl-tools && r
  && rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 WORKDIR /hookwheel
 COPY . .
+# What `hookwheel version` says; git is not here: --build-arg HOOKWHEEL_COMMIT="$(git rev-parse --short=12 HEAD)"
+ARG HOOKWHEEL_COMMIT
 # On either kind of machine the target is its own, so musl's compiler is the one of that kind.
 RUN target="$(uname -m)-unknown-linux-musl" \
  && env "CC_$(echo "$target" | tr - _)=musl-gcc" cargo build --locked --bin hookwheel --profile dist --target "$target" \

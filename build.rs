@@ -10,7 +10,8 @@ fn main() {
     let given = std::env::var("HOOKWHEEL_COMMIT").ok().filter(|given| !given.is_empty());
     // …/target/release/build/hookwheel-…/out: other profiles have folders of their own.
     let out = std::env::var("OUT_DIR").unwrap_or_default();
-    let is_release = Path::new(&out).ancestors().nth(3).is_some_and(|folder| folder.ends_with("release"));
+    let folder = Path::new(&out).ancestors().nth(3);
+    let is_release = folder.is_some_and(|folder| folder.ends_with("release") || folder.ends_with("dist"));
     let commit = given.or_else(|| if is_release { of_git() } else { None });
     if let Some(commit) = commit {
         println!("cargo::rustc-env=HOOKWHEEL_BUILD_COMMIT={commit}");

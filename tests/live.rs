@@ -135,6 +135,13 @@ const LIVE: &[(&str, &str, Bounds)] = &[
     ("deliver.allow", "['10.0.0.0/8']", |on| on.takes("https://10.1.2.3/")),
     ("deliver.deny", "['8.8.8.8/32']", |on| !on.takes("https://8.8.8.8/")),
     ("deliver.ports", "[8443]", |on| !on.takes("https://8.8.4.4/")),
+    ("server.trusted_proxies", "['127.0.0.0/8']", |on| {
+        let webhook = json!({"url": format!("https://example.com/{}", on.number()), "events": ["none.such"]});
+        let proxy = Client::new(on.server.address, on.client.key());
+        let mut asked = proxy.with_header("x-forwarded-for", "203.0.113.9");
+        assert_eq!(asked.post("/api/v1/webhooks", &webhook).status, 201);
+        on.client.get("/api/v1/audit?limit=1").data(200).to_string().contains("203.0.113.9")
+    }),
     ("traces.url_template", "'https://traces.example.com/{trace_id}'", |on| {
         let id = on.publish().0;
         let shown = on.client.get(&format!("/api/v1/events/{id}")).data(200);

@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -159,6 +160,21 @@ fn systemd_takes_the_units_and_finds_little_exposed() {
 }
 
 #[test]
+fn whoever_stops_a_server_waits_longer_than_it_takes() {
+    let config: toml::Value = toml::from_str(&file(in_repository("config.toml"))).expect("TOML");
+    let seconds = |key: &str| config["server"][key].as_integer().expect("seconds");
+    let needed = seconds("shutdown_seconds") + seconds("shutdown_attempt_seconds");
+    for (path, key) in
+        [("scripts/systemd/hookwheel.service", "TimeoutStopSec="), ("compose.yaml", "stop_grace_period: ")]
+    {
+        let text = file(in_repository(path));
+        let given = text.lines().find_map(|line| line.trim().strip_prefix(key)).expect("it is said");
+        let given: i64 = given.trim_end_matches('s').parse().expect("seconds");
+        assert!(given > needed, "{path}: {given} s, but a stop may take {needed}");
+    }
+}
+
+#[test]
 fn what_is_built_carries_no_debug_information_and_what_is_packaged_is_there() {
     let manifest: toml::Value = toml::from_str(&file(in_repository("Cargo.toml"))).expect("TOML");
     let profile = |name: &str| manifest["profile"][name].as_table().expect("a profile").clone();
@@ -186,6 +202,122 @@ fn what_is_built_carries_no_debug_information_and_what_is_packaged_is_there() {
         let script = in_repository("scripts/debian").join(script);
         is_content(&script.display().to_string(), &output("sh", [OsStr::new("-n"), script.as_os_str()]));
     }
+}
+
+/// A machine on which maintainer scripts run: everything that they would change is in one folder, and what they call for it tells
+/// its words in a file.
+struct Machine {
+    dir: tempfile::TempDir,
+}
+
+impl Machine {
+    /// What is not here for everybody, or would change this machine.
+    const STUBS: [(&str, &str); 6] = [
+        ("adduser", ""),
+        ("chown", ""),
+        ("install", "for last; do :; done; mkdir -p \"$last\""),
+        ("deb-systemd-helper", "[ \"$1\" != debian-installed ]"),
+        ("deb-systemd-invoke", ""),
+        ("hookwheel", "echo a-master-key"),
+    ];
+
+    fn new() -> Self {
+        let machine = Self { dir: folder() };
+        for name in ["bin", "etc", "system"] {
+            fs::create_dir(machine.path(name)).expect("made");
+        }
+        fs::write(machine.path("etc/config.toml"), "").expect("written");
+        for (name, does) in Self::STUBS {
+            machine.stub(name, does);
+        }
+        machine
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn stub(&self, name: &str, does: &str) {
+        let (path, calls) = (self.path("bin").join(name), self.path("calls"));
+        fs::write(&path, format!("#!/bin/sh\necho \"{name} $*\" >>'{}'\n{does}\n", calls.display())).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it can be run");
+    }
+
+    /// Runs a script while the service is `enabled`, as systemd calls it; gives what was called and what it said.
+    fn run(&self, script: &str, arguments: &[&str], enabled: &str) -> (String, String) {
+        self.stub("systemctl", &format!("[ \"$1\" != is-enabled ] || echo {enabled}"));
+        let mut text = file(in_repository("scripts/debian").join(script));
+        for (there, here) in [
+            ("/etc/hookwheel", "etc"),
+            ("/var/lib/hookwheel", "state"),
+            ("/var/backups/hookwheel", "backups"),
+            ("/run/systemd/system", "system"),
+        ] {
+            text = text.replace(there, self.path(here).to_str().expect("a plain path"));
+        }
+        fs::write(self.path("calls"), "").expect("written");
+        let path = format!("{}:/usr/bin:/bin", self.path("bin").display());
+        let ran = Command::new("sh").args(["-c", &text, script]).args(arguments).env("PATH", path).output();
+        let ran = ran.expect("a shell");
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(ran.status.success(), "{script} {arguments:?}: {said}");
+        (file(self.path("calls")), said)
+    }
+}
+
+#[test]
+fn an_installation_makes_keys_once_and_starts_what_a_removal_has_stopped() {
+    const START: &str = "deb-systemd-invoke start hookwheel.socket hookwheel.service\n";
+    const RESTART: &str = "deb-systemd-invoke try-restart hookwheel.service\n";
+    let machine = Machine::new();
+    let (calls, said) = machine.run("postinst", &["configure", ""], "disabled");
+    assert!(calls.contains(START) && !calls.contains(RESTART) && said.is_empty(), "{calls}{said}");
+    assert_eq!(file(machine.path("etc/master.key")), "a-master-key\n");
+    let env = file(machine.path("etc/env"));
+    assert!(env.contains("HOOKWHEEL__AUTH__ADMIN_KEY=") && env.contains("\nHOOKWHEEL_KEY="), "{env}");
+    for key in ["etc/master.key", "etc/env"] {
+        let mode = fs::metadata(machine.path(key)).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{key}");
+    }
+
+    let (calls, said) = machine.run("postinst", &["configure", "0.1.0-1"], "enabled");
+    assert!(calls.contains(RESTART) && !calls.contains(START) && said.is_empty(), "{calls}{said}");
+    assert_eq!(file(machine.path("etc/env")), env, "an upgrade makes no key");
+
+    let (calls, _) = machine.run("prerm", &["remove"], "enabled");
+    assert!(calls.contains("stop") && calls.contains("hookwheel-backup.service"), "{calls}");
+    let (calls, _) = machine.run("postrm", &["remove"], "enabled");
+    assert!(calls.contains("mask hookwheel.socket hookwheel.service hookwheel-backup.timer"), "{calls}");
+    let (calls, _) = machine.run("postinst", &["configure", "0.1.0-1"], "masked");
+    assert!(calls.contains(START) && !calls.contains(RESTART), "what was removed is started, not restarted: {calls}");
+    for unit in ["hookwheel.socket", "hookwheel.service", "hookwheel-backup.timer"] {
+        assert!(calls.contains(&format!("deb-systemd-helper unmask {unit}\n")), "{unit}: {calls}");
+    }
+
+    // Whoever has taken the keys elsewhere keeps them there.
+    fs::remove_file(machine.path("etc/env")).expect("it is there");
+    fs::rename(machine.path("etc/master.key"), machine.path("etc/master.key.sealed")).expect("it is there");
+    let (_, said) = machine.run("postinst", &["configure", "0.1.0-1"], "enabled");
+    assert!(said.is_empty() && !machine.path("etc/env").exists() && !machine.path("etc/master.key").exists(), "{said}");
+    fs::remove_file(machine.path("etc/master.key.sealed")).expect("it is there");
+    let (_, said) = machine.run("postinst", &["configure", "0.1.0-1"], "enabled");
+    assert!(said.contains("put the copy back") && !machine.path("etc/master.key").exists(), "{said}");
+}
+
+#[test]
+fn a_purge_leaves_backups_with_their_key_and_nothing_else() {
+    let machine = Machine::new();
+    machine.run("postinst", &["configure", ""], "disabled");
+    fs::write(machine.path("backups/one"), "").expect("written");
+    fs::remove_file(machine.path("etc/config.toml")).expect("dpkg takes it");
+    let (calls, said) = machine.run("postrm", &["purge"], "masked");
+    assert!(
+        calls.contains("deb-systemd-helper purge hookwheel.socket hookwheel.service hookwheel-backup.timer"),
+        "{calls}"
+    );
+    assert!(said.contains("stay in"), "{said}");
+    assert!(!machine.path("etc").exists() && !machine.path("state").exists());
+    assert_eq!(file(machine.path("backups/master.key")), "a-master-key\n");
 }
 
 /// The words of an instruction in its JSON form, such as `CMD ["a", "b"]`.

@@ -272,6 +272,7 @@ impl Api {
     pub fn apply(&self, settings: Settings) {
         self.calls.apply(settings.limits.calls_per_minute);
         self.events.apply(settings.limits.events_per_second);
+        self.connections.trust(settings.front.trusted.clone());
         self.settings.store(Arc::new(settings));
     }
 

@@ -58,6 +58,10 @@ const EXAMPLES: &[(&str, &str)] = &[
         "hookwheel verify --secret whsec_… --headers headers --body body\n  hookwheel verify --dialect stripe --secret whsec_… --headers headers < body",
     ),
     ("receive", "hookwheel receive --secret whsec_…\n  hookwheel receive --fail-first 2 --count 5"),
+    (
+        "mock",
+        "hookwheel mock stripe --to http://localhost:3000/hook --secret whsec_…\n  hookwheel mock standard --to http://localhost:3000/hook --count 20 --seed 1 --bad-signature 10%",
+    ),
     ("dialect", "hookwheel dialect list\n  hookwheel dialect check dialects/mine.toml"),
     (
         "guard",

@@ -18,6 +18,7 @@ mod health;
 mod listen;
 mod login;
 mod man;
+mod mock;
 mod moving;
 mod named;
 mod openapi;
@@ -86,6 +87,9 @@ pub fn run<E: std::fmt::Display>(
             configured().and_then(|config| dialect::run(args, &config, &server()?)).map_err(CliError::unless_verdict)
         }
         Command::Dialect(args) => configured().and_then(|config| dialect::run(args, &config, &server()?)),
+        Command::Mock(args) => {
+            configured().and_then(|config| actix_rt::System::new().block_on(mock::run(args, &config)))
+        }
         Command::Guard(args) if flags.is_said() => {
             with_server(server(), async |server| guard::ask(args, &server).await)
         }
@@ -206,6 +210,8 @@ enum Command {
     Listen(listen::ListenArgs),
     /// List, show, check, start and compare dialect files, write them as documents, and test receivers
     Dialect(dialect::DialectArgs),
+    /// Play a product: send its documented events to a receiver, with what goes wrong on their way
+    Mock(mock::MockArgs),
     /// Say which addresses deliveries may go to, and why
     Guard(guard::GuardArgs),
     /// Say what is wrong with a store, the machine and the configuration, and what to do

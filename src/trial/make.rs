@@ -69,6 +69,23 @@ impl Subject {
         }
     }
 
+    /// A delivery of an event that was made up, as its contract makes it at `now`; `forged` is signed by somebody else.
+    pub(super) fn played(&self, event: Event, attempt: u16, now: UnixMs, forged: bool) -> Probe {
+        let mut plan = Plan { signed_id: event.id, event, attempt, ..self.genuine(0, now) };
+        if forged {
+            self.forge(&mut plan);
+        }
+        self.delivery(&plan)
+    }
+
+    /// Signed by somebody else; where no such key can be made, with one character changed.
+    fn forge<'s>(&'s self, plan: &mut Plan<'s>) {
+        match &self.stranger {
+            Some(stranger) => plan.keys = vec![stranger],
+            None => plan.harm = Harm::Changed,
+        }
+    }
+
     /// What differs from a genuine first attempt of the first event; `None` if it cannot be made.
     fn plan(&self, kind: Kind, place: usize, now: UnixMs) -> Option<Plan<'_>> {
         let mut plan = self.genuine(place, now);
@@ -92,10 +109,7 @@ impl Subject {
             Kind::NoSignature => plan.has_signature = false,
             Kind::EmptySignature => plan.harm = Harm::Empty,
             Kind::CutSignature => plan.harm = Harm::Cut,
-            Kind::WrongSignature => match &self.stranger {
-                Some(stranger) => plan.keys = vec![stranger],
-                None => plan.harm = Harm::Changed,
-            },
+            Kind::WrongSignature => self.forge(&mut plan),
             Kind::ChangedBody => plan.sent = Some(self.changed_body(&plan, &data)),
             Kind::OtherBody => {
                 plan.sent = Some(self.body(&Plan { event: self.event(place, 1), ..self.genuine(place, now) }))

@@ -96,10 +96,15 @@ impl Subject {
 
     /// The event of the case at `place`, with the type and the sample of the chosen one at `chosen`.
     pub(super) fn event(&self, place: usize, chosen: usize) -> Event {
+        self.event_of(self.ids[place], chosen)
+    }
+
+    /// The same with an id of its own.
+    pub(super) fn event_of(&self, id: EventId, chosen: usize) -> Event {
         let known = &self.events[chosen];
         let bytes = |json: &str| json.to_string().into();
         Event {
-            id: self.ids[place],
+            id,
             account: self.webhook.account,
             name: None,
             event_type: known.name.clone(),

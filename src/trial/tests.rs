@@ -1,6 +1,8 @@
 //! Cases of real contracts, without a receiver: which there are, that genuine requests are what the contract's own verifier
 //! takes, and that it refuses each of the others.
 
+mod play;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

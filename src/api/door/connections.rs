@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
 use futures_util::FutureExt;
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use tokio::sync::Notify;
 
@@ -55,7 +56,7 @@ impl From<IpAddr> for Peer {
 pub struct Connections {
     all_max: usize,
     per_address_max: usize,
-    trusted: Arc<[IpNet]>,
+    trusted: ArcSwap<Arc<[IpNet]>>,
     head_ms: u64,
     idle_ms: u64,
     watch: Stopwatch,
@@ -116,7 +117,7 @@ impl Connections {
         Self {
             all_max: bound(limits.connections_max),
             per_address_max: bound(limits.connections_per_address_max),
-            trusted,
+            trusted: ArcSwap::from_pointee(trusted),
             head_ms: limits.head_seconds * 1000,
             idle_ms: limits.idle_seconds * 1000,
             watch: Stopwatch::start(),
@@ -217,12 +218,18 @@ impl Connections {
         self.lock().all().for_each(|connection| connection.end_if_over(now));
     }
 
+    /// From now on proxies in these networks are not bounded by address; whoever is connected stays counted as it was.
+    pub fn trust(&self, trusted: Arc<[IpNet]>) {
+        self.trusted.store(Arc::new(trusted));
+    }
+
     /// Takes a connection that has just been made; `None` if there is no room for it.
     pub fn admit(self: &Arc<Self>, stream: &TcpStream, is_tls: bool) -> Option<Admitted> {
         let address = stream.peer_addr().ok()?.ip();
         // All that come by a proxy come from its address: only the bound on all counts.
+        let trusted = self.trusted.load();
         let (peer, is_proxy) =
-            (Peer::from(address), self.trusted.iter().any(|network| network.contains(&address.to_canonical())));
+            (Peer::from(address), trusted.iter().any(|network| network.contains(&address.to_canonical())));
         let (here, socket) = (stream.local_addr().ok()?, stream.as_fd().try_clone_to_owned().ok()?);
         let now = self.now();
         let connection = Arc::new(Connection::new(socket, now, now + self.head_ms + HEAD_GRACE_MS));

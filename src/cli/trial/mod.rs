@@ -118,7 +118,7 @@ async fn findings(
 }
 
 /// Whether nobody is there.
-fn is_away(outcome: &Outcome) -> bool {
+pub(super) fn is_away(outcome: &Outcome) -> bool {
     matches!(
         outcome,
         Outcome::Dns(_) | Outcome::Connect(_) | Outcome::Tls(_) | Outcome::Refused(_) | Outcome::Unsendable(_)
@@ -126,7 +126,7 @@ fn is_away(outcome: &Outcome) -> bool {
 }
 
 /// A file's contract; else that of this name.
-fn contract(file: &str, dir: &Path) -> Result<Arc<Dialect>, CliError> {
+pub(super) fn contract(file: &str, dir: &Path) -> Result<Arc<Dialect>, CliError> {
     let is_file = file.ends_with(".toml") || file.contains('/') || Path::new(file).is_file();
     if !is_file {
         return dialect(file, dir);
@@ -135,10 +135,12 @@ fn contract(file: &str, dir: &Path) -> Result<Arc<Dialect>, CliError> {
     Dialect::parse(file, &text).map(Arc::new).map_err(|error| CliError::Failed(error.to_string()))
 }
 
-fn endpoint(text: &str) -> Result<EndpointUrl, String> {
+/// A receiver's URL: http:// and this machine are allowed.
+pub(super) fn endpoint(text: &str) -> Result<EndpointUrl, String> {
     EndpointUrl::parse(text, true).map_err(|wrong| wrong.message)
 }
 
-fn filter(text: &str) -> Result<EventFilter, String> {
+/// Which of the documented events are meant.
+pub(super) fn filter(text: &str) -> Result<EventFilter, String> {
     EventFilter::parse(text).map_err(|wrong| wrong.message)
 }
