@@ -450,8 +450,20 @@ pub fn accept_loss(config: &Config) -> Result<store::Loss, store::OpenError> {
 }
 
 /// Makes the store that is configured out of a backup: what `hookwheel restore` does.
-pub fn restore(config: &Config, from: impl std::io::Read) -> Result<store::Found, store::BackupError> {
-    store::restore(&settings::of_store(config), from)
+///
+/// # Errors
+/// As [`store::restore`].
+pub fn restore(
+    config: &Config,
+    from: impl std::io::Read,
+    accepts_differences: bool,
+) -> Result<store::Found, store::BackupError> {
+    store::restore(&settings::of_store(config), from, accepts_differences)
+}
+
+/// Whether a restore into the data directory that is configured was broken off, so that there is no store in it.
+pub fn is_half_restored(config: &Config) -> bool {
+    store::is_half_restored(&config.store.path)
 }
 
 /// Reads a backup to its end, and says what it is if it is whole.

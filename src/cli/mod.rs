@@ -197,7 +197,7 @@ enum Command {
     Serve(ServeArgs),
     /// Post events: one from arguments, or many from a file or standard input
     Send(send::SendArgs),
-    /// Check the signature of a request that was saved
+    /// Check the signature of a request that was saved (a backup: `restore FILE --check`)
     Verify(verify::VerifyArgs),
     /// Receive requests, show them and check their signatures
     Receive(receive::ReceiveArgs),
@@ -222,11 +222,12 @@ enum Command {
     ///
     /// The file holds everything as of one moment, while the server goes on: accounts, webhooks, events, deliveries, attempts. It
     /// does not hold master.key, config.toml or dialect files. To encrypt it: `hookwheel backup - | age -r RECIPIENT > FILE`.
+    /// Ends with 1 where it is made and something is wrong with the store, which it says; older ones then stay, whatever --keep says.
     Backup(backup::BackupArgs),
     /// Make a data directory of a backup, or check one with --check; no server need run
     ///
     /// The directory must be empty; a master.key may lie in it. Nothing is there unless the whole backup was read and every row
-    /// is as it was.
+    /// is as it was. Ids that the old server may have given afterwards are not given again.
     Restore(backup::RestoreArgs),
     /// Measure a server: producers and a receiver in one process
     Bench(bench::BenchArgs),

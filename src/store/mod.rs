@@ -98,6 +98,7 @@ mod webhook_batch;
 
 pub use asking::{CONDITION_STEPS_MAX, TOO_COSTLY};
 pub use backup::{Backup, BackupError, Found, restore, verify};
+pub use migration::is_half_restored;
 pub use broadcast::BROADCAST_BYTES_MAX;
 pub use commit::Committer;
 pub use damage::{Damage, Soundness};

@@ -34,7 +34,10 @@ pub enum BackupError {
         version: String,
     },
     /// What was restored is not what was backed up.
-    #[error("the rows that were restored do not add up to those that were backed up; nothing was kept of them")]
+    #[error(
+        "the rows in it do not add up to those that were written: the store had lost some, or had others, before it was backed up. \
+         Nothing was restored. Take an earlier backup, or what is in this one: --accept-differences"
+    )]
     Sum,
     /// The directory cannot take it.
     #[error(transparent)]
