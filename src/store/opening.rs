@@ -114,7 +114,7 @@ fn cores() -> usize {
 }
 
 /// Every key that has sealed something must be there.
-fn check_master_keys(settings: &Settings, trees: &Trees, keys: &MasterKeys) -> Result<(), OpenError> {
+pub(super) fn check_master_keys(settings: &Settings, trees: &Trees, keys: &MasterKeys) -> Result<(), OpenError> {
     let in_use = seal::in_use(trees).map_err(|error| OpenError::of(&settings.path, error))?;
     match in_use.into_keys().find(|mark| !keys.marks().any(|known| known == *mark)) {
         Some(missing) => {
