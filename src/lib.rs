@@ -449,6 +449,14 @@ pub fn accept_loss(config: &Config) -> Result<store::Loss, store::OpenError> {
     store::accept_loss(&settings::of_store(config))
 }
 
+/// Writes a backup of the store that is configured, which no server has: what `hookwheel backup --offline` does.
+///
+/// # Errors
+/// As [`store::back_up_stopped`].
+pub fn back_up_stopped(config: &Config, out: &mut impl std::io::Write) -> Result<(), store::BackupError> {
+    store::back_up_stopped(&settings::of_store(config), clock::Clock::real().wall(), out)
+}
+
 /// Makes the store that is configured out of a backup: what `hookwheel restore` does.
 ///
 /// # Errors

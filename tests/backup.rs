@@ -218,6 +218,7 @@ fn one_is_taken_at_a_time_and_what_a_killed_server_left_is_no_backup() {
 
     let second = begun(&stage.server);
     let Stage { server, dir, .. } = stage;
+    refused(&offline(dir.path(), &file), "in use");
     server.kill();
     let left = second.wait_with_output().expect("it ends");
     assert!(!left.status.success());
@@ -227,6 +228,33 @@ fn one_is_taken_at_a_time_and_what_a_killed_server_left_is_no_backup() {
     let server = Server::start(dir.path(), &[]);
     assert!(names(&Server::data(dir.path())).iter().all(|name| !name.contains("spool")));
     done(&hookwheel(Some(&server), &["backup", plain(&file), "--force"]));
+}
+
+/// Takes a backup of a data directory.
+fn offline(dir: &Path, file: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookwheel"));
+    command.current_dir(dir).env("HOOKWHEEL__STORE__PATH", Server::data(dir));
+    command.args(["backup", "--offline", "--force", plain(file)]).output().expect("it can be started")
+}
+
+#[test]
+fn a_store_that_no_server_has_is_backed_up_as_it_lies_there() {
+    let mut stage = Stage::start(&[]);
+    stage.webhook("http://127.0.0.1:9/a", json!({}));
+    (0..20).for_each(|number| stage.publish(&format!("event-{number}")));
+    let Stage { server, dir, .. } = stage;
+    assert!(server.terminate().success());
+    let file = dir.path().join("whole.backup");
+    let said = done(&offline(dir.path(), &file));
+    assert!(said.contains("whole") && !said.contains(" 0 records"), "{said}");
+    let to = tempfile::tempdir().expect("a directory");
+    done(&hookwheel(None, &["restore", plain(&file), "--to", plain(&Server::data(to.path()))]));
+    fs::copy(Server::data(dir.path()).join("master.key"), Server::data(to.path()).join("master.key")).expect("copied");
+    let [old, new] = [dir.path(), to.path()].map(|dir| exported(&Server::start(dir, &[])));
+    for kind in ["webhook", "event", "delivery"] {
+        assert_eq!(ids(&new[kind]), ids(&old[kind]), "{kind}");
+    }
+    assert_eq!(new["event"].len(), 20);
 }
 
 #[test]

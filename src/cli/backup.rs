@@ -1,5 +1,6 @@
-//! `hookwheel backup` and `hookwheel restore`: a running server's store into a file, and a store out of one. What stays true: a
-//! file has its name only once it is whole, on the disk and verified, and what is there is overwritten only if that is said.
+//! `hookwheel backup` and `hookwheel restore`: a store into a file, of a running server or one that no server has, and a store out of
+//! one. What stays true: a file has its name only once it is whole, on the disk and verified, and what is there is overwritten only
+//! if that is said.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
@@ -37,9 +38,21 @@ pub struct BackupArgs {
     /// How many such files stay in the folder: older ones go once the new one is verified [default: all]
     #[arg(long, value_name = "N", requires = "to", value_parser = clap::value_parser!(u32).range(1..))]
     keep: Option<u32>,
+    /// Of the data directory that is configured, while no server has it
+    #[arg(long)]
+    pub offline: bool,
     /// Overwrite the file if it is there
     #[arg(long)]
     force: bool,
+}
+
+/// What is backed up.
+#[derive(Clone, Copy)]
+pub enum Of<'a> {
+    /// The store of a server that runs.
+    Running(&'a ServerArgs),
+    /// The store that is configured, which no server has.
+    Stopped(&'a Config),
 }
 
 /// The arguments of `hookwheel restore`.
@@ -58,15 +71,15 @@ pub struct RestoreArgs {
     accept_differences: bool,
 }
 
-/// Takes a backup of the server.
-pub async fn run(args: BackupArgs, server: &ServerArgs) -> Result<(), CliError> {
+/// Takes a backup.
+pub async fn run(args: BackupArgs, of: Of<'_>) -> Result<(), CliError> {
     let (file, folder) = match (args.file, args.to) {
         (_, Some(folder)) => (folder.join(name(Clock::real().wall())), Some(folder)),
         (file, None) => (file.unwrap_or_default(), None),
     };
     if file == Path::new("-") {
         let mut out = io::stdout().lock();
-        download(server, &mut out).await?;
+        take(of, &mut out).await?;
         return out.flush().map_err(CliError::io("standard output"));
     }
     if file.exists() && !args.force {
@@ -82,7 +95,7 @@ pub async fn run(args: BackupArgs, server: &ServerArgs) -> Result<(), CliError> 
     partial.push(format!(".{PARTIAL}"));
     let partial = PathBuf::from(partial);
     let out = begin(&partial)?;
-    let made = make(server, out, &partial, &file).await;
+    let made = make(of, out, &partial, &file).await;
     if made.is_err() {
         // It is of no use; if it cannot be removed, its name says so.
         let _ = fs::remove_file(&partial);
@@ -117,10 +130,10 @@ fn is_left(partial: &File) -> bool {
     flock(partial, FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
-/// Downloads it, verifies it, and gives it its name. Says what was wrong with the store, if anything was.
-async fn make(server: &ServerArgs, mut out: File, partial: &Path, file: &Path) -> Result<Option<String>, CliError> {
+/// Takes it, verifies it, and gives it its name. Says what was wrong with the store, if anything was.
+async fn make(of: Of<'_>, mut out: File, partial: &Path, file: &Path) -> Result<Option<String>, CliError> {
     let cannot = || CliError::io(partial.display().to_string());
-    download(server, &mut out).await?;
+    take(of, &mut out).await?;
     out.sync_all().map_err(cannot())?;
     let (found, wrong) = check(partial)?;
     fs::rename(partial, file).map_err(cannot())?;
@@ -128,6 +141,13 @@ async fn make(server: &ServerArgs, mut out: File, partial: &Path, file: &Path) -
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(CliError::io(folder.display().to_string()))?;
     println!("{}: {found}", file.display());
     Ok(wrong)
+}
+
+async fn take(of: Of<'_>, out: &mut impl Write) -> Result<(), CliError> {
+    match of {
+        Of::Running(server) => download(server, out).await,
+        Of::Stopped(config) => crate::back_up_stopped(config, out).map_err(|error| CliError::Failed(error.to_string())),
+    }
 }
 
 async fn download(server: &ServerArgs, out: &mut impl Write) -> Result<(), CliError> {

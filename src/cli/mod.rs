@@ -1,5 +1,5 @@
-//! The command line: one binary, one file a subcommand. What stays true: the subcommands other than `serve`, `store` and `restore`
-//! know the server only through its API, so they work against any server that can be reached.
+//! The command line: one binary, one file a subcommand. What stays true: the subcommands other than `serve`, `store`, `restore` and
+//! `backup --offline` know the server only through its API, so they work against any server that can be reached.
 
 mod backup;
 mod bench;
@@ -100,7 +100,12 @@ pub fn run<E: std::fmt::Display>(
         Command::Config(args) => config::run(args, configured),
         Command::Store(args) => configured().and_then(|config| store::run(args, &config)),
         Command::Bench(args) => with_server(server(), async |server| bench::run(args, &server).await),
-        Command::Backup(args) => with_server(server(), async |server| backup::run(args, &server).await),
+        Command::Backup(args) if args.offline => configured().and_then(|config| {
+            actix_rt::System::new().block_on(backup::run(args, backup::Of::Stopped(&config)))
+        }),
+        Command::Backup(args) => {
+            with_server(server(), async |server| backup::run(args, backup::Of::Running(&server)).await)
+        }
         Command::Restore(args) => configured().and_then(|config| backup::restore(&args, config)),
         Command::Openapi(args) => openapi::run(&args, document()),
         Command::Login => actix_rt::System::new().block_on(login::login(flags)),
@@ -218,7 +223,7 @@ enum Command {
     Config(config::ConfigArgs),
     /// Mend a data directory while no server has it
     Store(store::StoreArgs),
-    /// Take a backup of a running server's store, into a file
+    /// Take a backup of a store, into a file: of a running server's, or with --offline of one that no server has
     ///
     /// The file holds everything as of one moment, while the server goes on: accounts, webhooks, events, deliveries, attempts. It
     /// does not hold master.key, config.toml or dialect files. To encrypt it: `hookwheel backup - | age -r RECIPIENT > FILE`.

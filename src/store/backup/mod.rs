@@ -3,6 +3,7 @@
 mod format;
 mod restoring;
 pub mod spool;
+mod stopped;
 mod taking;
 
 use thiserror::Error;
@@ -11,6 +12,7 @@ use super::error::{OpenError, StoreError};
 use super::layout::FORMAT_VERSION;
 use format::FormatError;
 pub use restoring::{Found, restore, verify};
+pub use stopped::back_up_stopped;
 pub use taking::Backup;
 
 /// Why there is no backup, or no store of one.

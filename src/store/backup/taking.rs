@@ -203,11 +203,12 @@ mod tests {
         // The ledger is each store's own, and numbers go on further ahead.
         let ledger = |tree, key: &[u8]| (tree, key) == (Tree::Meta, META_LAST_ID);
         let is_counter = |key: &[u8]| [META_LAST_WEBHOOK, META_LAST_ACCOUNT].contains(&key);
-        all.filter(|(tree, (key, _))| *tree != Tree::Meta || !is_counter(key)).map(|(tree, (key, value))| {
-            let value = if ledger(tree, &key) { &value[..24] } else { &value[..] };
-            (tree, key.to_vec(), value.to_vec())
-        })
-        .collect()
+        all.filter(|(tree, (key, _))| *tree != Tree::Meta || !is_counter(key))
+            .map(|(tree, (key, value))| {
+                let value = if ledger(tree, &key) { &value[..24] } else { &value[..] };
+                (tree, key.to_vec(), value.to_vec())
+            })
+            .collect()
     }
 
     fn cut(backup: &mut Backup, bench: &mut Bench) {
