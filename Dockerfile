@@ -12,14 +12,15 @@ COPY . .
 # On either kind of machine the target is its own, so musl's compiler is the one of that kind.
 RUN target="$(uname -m)-unknown-linux-musl" \
  && env "CC_$(echo "$target" | tr - _)=musl-gcc" cargo build --locked --bin hookwheel --profile dist --target "$target" \
- && mkdir -p /image/usr/bin /image/etc/hookwheel /image/data \
+ && mkdir -p /image/usr/bin /image/etc/hookwheel /volume && mkdir -m 700 /volume/data \
  && strip --strip-all -o /image/usr/bin/hookwheel "target/$target/dist/hookwheel" \
  && cp config.toml /image/etc/hookwheel/
 
 FROM scratch
 COPY --from=build /image/usr /usr
 COPY --from=build /image/etc /etc
-COPY --from=build --chown=65532:65532 --chmod=700 /image/data /data
+# What lies in a directory that is copied keeps its mode.
+COPY --from=build --chown=65532:65532 /volume /
 # The configuration is read here. Each key can be set in the environment instead: HOOKWHEEL__SERVER__BODY_BYTES_MAX, …
 WORKDIR /etc/hookwheel
 ENV HOOKWHEEL__SERVER__LISTEN=0.0.0.0:7080 \

@@ -1,5 +1,5 @@
 //! A publisher at 1,000 events a second through restarts, with ten endpoints that hang: nothing is refused and nothing is lost.
-//! Three restarts of each kind; with `HOOKWHEEL_LONG` twenty, and 100,000 events in the store.
+//! Three restarts of each kind; with `HOOKWHEEL_LONG` twenty, and 100,000 events in the store, or `HOOKWHEEL_OLDER` of them.
 
 use std::collections::HashSet;
 use std::net::TcpListener;
@@ -16,7 +16,7 @@ use crate::{publish, webhook};
 /// Endpoints that hang.
 const HANGING: usize = 10;
 /// Events that are in the store before, in the long form, and in one request.
-const OLDER: usize = 100_000;
+const OLDER: &str = "100000";
 const TOGETHER: usize = 1_000;
 /// No limit is in the way.
 const ENV: &[(&str, &str)] = &[("HOOKWHEEL__SERVER__EVENTS_PER_SECOND", "0")];
@@ -29,7 +29,9 @@ fn is_long() -> bool {
 
 /// Puts events into the store that nobody wants.
 fn fill(client: &mut Client) {
-    for _ in 0..OLDER / TOGETHER {
+    let older = std::env::var("HOOKWHEEL_OLDER").unwrap_or_else(|_| OLDER.into());
+    let older: usize = older.parse().expect("HOOKWHEEL_OLDER is a number of events");
+    for _ in 0..older / TOGETHER {
         let events = vec![json!({"type": "old", "data": {"text": "x".repeat(100)}}); TOGETHER];
         assert_eq!(client.post("/api/v1/events", &events.into()).status, 202);
     }
