@@ -282,6 +282,7 @@ fn a_restore_that_was_killed_is_no_empty_store_and_begins_anew() {
     let ended = Server::start_process(to.path(), &[]).end();
     assert!(!ended.status.success() && ended.output.contains("was broken off"), "{}", ended.output);
     assert!(!data.join("db").exists(), "no empty store was made in its place");
+    assert!(!data.join("master.key").exists(), "nor a key that opens nothing");
     let again = hookwheel(None, &["restore", plain(&file), "--to", plain(&data)]);
     done(&again);
     assert!(String::from_utf8_lossy(&again.stderr).contains("begins anew"));

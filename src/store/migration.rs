@@ -82,8 +82,8 @@ fn finish(path: &Path) -> Result<bool, OpenError> {
     if !path.join(MIGRATING).exists() && !path.join(MIGRATED).exists() {
         return Ok(false);
     }
-    let _lock = lock(path)?;
     refuse_half_restored(path)?;
+    let _lock = lock(path)?;
     remove(&path.join(MIGRATING)).map_err(cannot)?;
     let is_whole = path.join(MIGRATED).exists();
     if is_whole {
@@ -99,9 +99,19 @@ pub fn is_half_restored(path: &Path) -> bool {
     is_of_restore && !has_log(path) && !had_store(path).unwrap_or(true)
 }
 
-/// Else a new and empty store would be made in place of the one that was to be restored.
+/// Else a new and empty store would be made in place of the one that was to be restored, and a new key for it.
 pub(super) fn refuse_half_restored(path: &Path) -> Result<(), OpenError> {
-    if is_half_restored(path) { Err(OpenError::HalfRestored(path.into())) } else { Ok(()) }
+    if !is_half_restored(path) {
+        return Ok(());
+    }
+    // Somebody may be restoring it right now.
+    let _lock = lock(path)?;
+    Err(OpenError::HalfRestored(path.into()))
+}
+
+/// Whether a store lies there whole whose files are still to be moved in.
+pub(super) fn is_moving(path: &Path) -> bool {
+    path.join(MIGRATED).exists()
 }
 
 /// Nobody else migrates meanwhile.
@@ -487,6 +497,12 @@ mod tests {
         fs::write(path.join("migrating/db"), "half").unwrap();
         assert!(matches!(finish(path), Err(OpenError::HalfRestored(_))) && is_half_restored(path));
         assert!(matches!(super::super::foresee(&settings), Err(OpenError::HalfRestored(_))));
+        let restoring = lock(path).unwrap();
+        assert!(matches!(finish(path), Err(OpenError::InUse(_))), "somebody is restoring it");
+        drop(restoring);
+        let opened = super::super::open(settings.clone(), crate::clock::Clock::real(), Dice::seeded(1));
+        assert!(matches!(opened, Err(OpenError::HalfRestored(_))));
+        assert!(!path.join(OWN_MASTER_KEYS).exists(), "no key was made for it");
         assert!(path.join("migrating/db").exists(), "nothing was changed");
         into_empty(&settings, |_| Ok::<_, OpenError>(())).unwrap();
         assert!(path.join(LOG).exists() && !is_half_restored(path) && !path.join(MIGRATING).exists());
