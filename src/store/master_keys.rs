@@ -12,9 +12,9 @@ use base64::prelude::BASE64_STANDARD;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
+use super::migration;
 use super::seal::MasterKeys;
 use super::settings::{MasterKeySource, OWN_MASTER_KEYS, Settings};
-use super::migration;
 use super::trees::create::{self, make_directory};
 use super::trees::mark::MARK;
 use crate::clock::Dice;
