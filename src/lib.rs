@@ -449,9 +449,29 @@ pub fn accept_loss(config: &Config) -> Result<store::Loss, store::OpenError> {
     store::accept_loss(&settings::of_store(config))
 }
 
+/// Writes a backup of the store that is configured, which no server has: what `hookwheel backup --offline` does.
+///
+/// # Errors
+/// As [`store::back_up_stopped`].
+pub fn back_up_stopped(config: &Config, out: &mut impl std::io::Write) -> Result<(), store::BackupError> {
+    store::back_up_stopped(&settings::of_store(config), clock::Clock::real().wall(), out)
+}
+
 /// Makes the store that is configured out of a backup: what `hookwheel restore` does.
-pub fn restore(config: &Config, from: impl std::io::Read) -> Result<store::Found, store::BackupError> {
-    store::restore(&settings::of_store(config), from)
+///
+/// # Errors
+/// As [`store::restore`].
+pub fn restore(
+    config: &Config,
+    from: impl std::io::Read,
+    accepts_differences: bool,
+) -> Result<store::Found, store::BackupError> {
+    store::restore(&settings::of_store(config), from, accepts_differences)
+}
+
+/// Whether a restore into the data directory that is configured was broken off, so that there is no store in it.
+pub fn is_half_restored(config: &Config) -> bool {
+    store::is_half_restored(&config.store.path)
 }
 
 /// Reads a backup to its end, and says what it is if it is whole.

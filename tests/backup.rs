@@ -6,12 +6,14 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use hookwheel::clock::Stopwatch;
 use serde_json::{Value, json};
 use support::{Server, Stage};
 
@@ -161,4 +163,138 @@ fn a_folder_keeps_so_many_and_a_file_that_is_not_whole_is_refused() {
     let piped = hookwheel(Some(&stage.server), &["backup", "-"]);
     fs::write(&files[0], piped.stdout).expect("written");
     done(&hookwheel(None, &["restore", plain(&files[0]), "--to", plain(&data)]));
+}
+
+/// Text that cannot be packed much: more of it than sockets and pipes take.
+fn publish_much(stage: &mut Stage) {
+    let mut state = 1_u64;
+    let mut letter = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'0' + u8::try_from(state >> 58).expect("six bits"))
+    };
+    for number in 0..80 {
+        let text: String = (0..300_000).map(|_| letter()).collect();
+        let event = json!({"type": "task.created", "id": format!("long-{number}"), "data": {"text": text}});
+        stage.client.post("/api/v1/events", &event).data(202);
+    }
+}
+
+/// A backup that has begun and goes on only as far as somebody reads it.
+fn begun(server: &Server) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookwheel"));
+    command.args(["backup", "-"]).env("HOOKWHEEL_URL", server.url("")).env("HOOKWHEEL_KEY", server.key);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it can be started");
+    let mut start = [0; 8];
+    child.stdout.as_mut().expect("a pipe").read_exact(&mut start).expect("it begins");
+    assert_eq!(&start, b"hwbackup");
+    child
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder").flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn one_is_taken_at_a_time_and_what_a_killed_server_left_is_no_backup() {
+    let mut stage = Stage::start(&[]);
+    publish_much(&mut stage);
+    let file = stage.dir.path().join("other.backup");
+    let mut first = begun(&stage.server);
+    refused(&hookwheel(Some(&stage.server), &["backup", plain(&file)]), "another backup is being taken");
+    assert!(names(stage.dir.path()).iter().all(|name| !name.contains("other.backup")), "nothing is left of it");
+    // Who took it is gone: others can have their turn.
+    first.kill().expect("it runs");
+    first.wait().expect("it ends");
+    let watch = Stopwatch::start();
+    loop {
+        let again = hookwheel(Some(&stage.server), &["backup", plain(&file)]);
+        if again.status.success() {
+            break;
+        }
+        refused(&again, "another backup is being taken");
+        assert!(watch.elapsed() < support::DEADLINE, "its place is never given back");
+    }
+
+    let second = begun(&stage.server);
+    let Stage { server, dir, .. } = stage;
+    refused(&offline(dir.path(), &file), "in use");
+    server.kill();
+    let left = second.wait_with_output().expect("it ends");
+    assert!(!left.status.success());
+    let broken = dir.path().join("broken.backup");
+    fs::write(&broken, [b"hwbackup".as_slice(), &left.stdout].concat()).expect("written");
+    refused(&hookwheel(None, &["restore", plain(&broken), "--check"]), "broken off");
+    let server = Server::start(dir.path(), &[]);
+    assert!(names(&Server::data(dir.path())).iter().all(|name| !name.contains("spool")));
+    done(&hookwheel(Some(&server), &["backup", plain(&file), "--force"]));
+}
+
+/// Takes a backup of a data directory.
+fn offline(dir: &Path, file: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookwheel"));
+    command.current_dir(dir).env("HOOKWHEEL__STORE__PATH", Server::data(dir));
+    command.args(["backup", "--offline", "--force", plain(file)]).output().expect("it can be started")
+}
+
+#[test]
+fn a_store_that_no_server_has_is_backed_up_as_it_lies_there() {
+    let mut stage = Stage::start(&[]);
+    stage.webhook("http://127.0.0.1:9/a", json!({}));
+    (0..20).for_each(|number| stage.publish(&format!("event-{number}")));
+    let Stage { server, dir, .. } = stage;
+    assert!(server.terminate().success());
+    let file = dir.path().join("whole.backup");
+    let said = done(&offline(dir.path(), &file));
+    assert!(said.contains("whole") && !said.contains(" 0 records"), "{said}");
+    let to = tempfile::tempdir().expect("a directory");
+    done(&hookwheel(None, &["restore", plain(&file), "--to", plain(&Server::data(to.path()))]));
+    fs::copy(Server::data(dir.path()).join("master.key"), Server::data(to.path()).join("master.key")).expect("copied");
+    let [old, new] = [dir.path(), to.path()].map(|dir| exported(&Server::start(dir, &[])));
+    for kind in ["webhook", "event", "delivery"] {
+        assert_eq!(ids(&new[kind]), ids(&old[kind]), "{kind}");
+    }
+    assert_eq!(new["event"].len(), 20);
+}
+
+#[test]
+fn a_restore_that_was_killed_is_no_empty_store_and_begins_anew() {
+    let mut stage = Stage::start(&[]);
+    stage.publish("one");
+    let file = stage.dir.path().join("whole.backup");
+    done(&hookwheel(Some(&stage.server), &["backup", plain(&file)]));
+    let bytes = fs::read(&file).expect("read");
+    let to = tempfile::tempdir().expect("a directory");
+    let data = Server::data(to.path());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookwheel"));
+    command.args(["restore", "-", "--to", plain(&data)]).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut restoring = command.spawn().expect("it can be started");
+    let mut half = restoring.stdin.take().expect("a pipe");
+    half.write_all(&bytes[..bytes.len() / 2]).expect("it reads");
+    let watch = Stopwatch::start();
+    while !data.join("migrating").exists() {
+        assert!(watch.elapsed() < support::DEADLINE, "it never begins");
+        thread::yield_now();
+    }
+    restoring.kill().expect("it runs");
+    restoring.wait().expect("it ends");
+
+    let ended = Server::start_process(to.path(), &[]).end();
+    assert!(!ended.status.success() && ended.output.contains("was broken off"), "{}", ended.output);
+    assert!(!data.join("db").exists(), "no empty store was made in its place");
+    assert!(!data.join("master.key").exists(), "nor a key that opens nothing");
+    let again = hookwheel(None, &["restore", plain(&file), "--to", plain(&data)]);
+    done(&again);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("begins anew"));
+    let key = Server::data(stage.dir.path()).join("master.key");
+    fs::copy(key, data.join("master.key")).expect("copied");
+    let restored = Server::start(to.path(), &[]);
+    let (old, new) = (exported(&stage.server), exported(&restored));
+    assert_eq!(ids(&new["event"]), ids(&old["event"]));
+    // What the old server makes from now on has another id than what the new one makes.
+    let made = [&stage.server, &restored].map(|server| {
+        let webhook = json!({"url": "http://127.0.0.1:9/a", "events": ["*"]});
+        server.client().post("/api/v1/webhooks", &webhook).data(201)["id"].clone()
+    });
+    assert_ne!(made[0], made[1]);
 }

@@ -14,6 +14,9 @@ use crate::config::Config;
 use crate::doctor;
 use crate::domain::finding::{Finding, Severity, worst_first};
 
+/// A server's page of metrics has far fewer bytes.
+const METRICS_BYTES_MAX: usize = 16 << 20;
+
 /// The arguments of `hookwheel doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
@@ -86,7 +89,16 @@ async fn ask(client: &Client) -> Result<Vec<Finding>, CliError> {
     };
     // For admins: who has no such key still hears the rest.
     let keys = client.server_master_keys().get().await.ok();
-    Ok(doctor::of_running(ready.get("data").unwrap_or(&Value::Null), keys.as_ref()))
+    let mut findings = doctor::of_running(ready.get("data").unwrap_or(&Value::Null), keys.as_ref());
+    let mut page = Vec::new();
+    let read = client.download("/metrics", |bytes| {
+        page.extend_from_slice(bytes);
+        page.len() <= METRICS_BYTES_MAX
+    });
+    if read.await.is_ok() {
+        findings.extend(doctor::of_metrics(&String::from_utf8_lossy(&page)));
+    }
+    Ok(findings)
 }
 
 /// The findings for people: a line each, and below it where and what to do. `word` stands in place of how bad it is.

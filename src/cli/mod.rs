@@ -1,5 +1,5 @@
-//! The command line: one binary, one file a subcommand. What stays true: the subcommands other than `serve`, `store` and `restore`
-//! know the server only through its API, so they work against any server that can be reached.
+//! The command line: one binary, one file a subcommand. What stays true: the subcommands other than `serve`, `store`, `restore` and
+//! `backup --offline` know the server only through its API, so they work against any server that can be reached.
 
 mod again;
 mod backup;
@@ -103,7 +103,12 @@ pub fn run<E: std::fmt::Display>(
         Command::Config(args) => config::run(args, configured),
         Command::Store(args) => configured().and_then(|config| store::run(args, &config)),
         Command::Bench(args) => with_server(server(), async |server| bench::run(args, &server).await),
-        Command::Backup(args) => with_server(server(), async |server| backup::run(args, &server).await),
+        Command::Backup(args) if args.offline => configured().and_then(|config| {
+            actix_rt::System::new().block_on(backup::run(args, backup::Of::Stopped(&config)))
+        }),
+        Command::Backup(args) => {
+            with_server(server(), async |server| backup::run(args, backup::Of::Running(&server)).await)
+        }
         Command::Restore(args) => configured().and_then(|config| backup::restore(&args, config)),
         Command::Export(args) => with_server(server(), async |server| moving::export(args, &server).await),
         Command::Import(args) => with_server(server(), async |server| moving::import(args, &server).await),
@@ -202,7 +207,7 @@ enum Command {
     Serve(ServeArgs),
     /// Post events: one from arguments, or many from a file or standard input
     Send(send::SendArgs),
-    /// Check the signature of a request that was saved
+    /// Check the signature of a request that was saved (a backup: `restore FILE --check`)
     Verify(verify::VerifyArgs),
     /// Receive requests, show them and check their signatures
     Receive(receive::ReceiveArgs),
@@ -225,15 +230,16 @@ enum Command {
     Config(config::ConfigArgs),
     /// Mend a data directory while no server has it
     Store(store::StoreArgs),
-    /// Take a backup of a running server's store, into a file
+    /// Take a backup of a store, into a file: of a running server's, or with --offline of one that no server has
     ///
     /// The file holds everything as of one moment, while the server goes on: accounts, webhooks, events, deliveries, attempts. It
     /// does not hold master.key, config.toml or dialect files. To encrypt it: `hookwheel backup - | age -r RECIPIENT > FILE`.
+    /// Ends with 1 where it is made and something is wrong with the store, which it says; older ones then stay, whatever --keep says.
     Backup(backup::BackupArgs),
     /// Make a data directory of a backup, or check one with --check; no server need run
     ///
     /// The directory must be empty; a master.key may lie in it. Nothing is there unless the whole backup was read and every row
-    /// is as it was.
+    /// is as it was. Ids that the old server may have given afterwards are not given again.
     Restore(backup::RestoreArgs),
     /// Export accounts, webhooks, dialects and events of a running server as NDJSON
     ///

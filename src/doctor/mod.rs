@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::finding::{Finding, worst_first};
 use crate::{settings, store};
-pub use running::findings as of_running;
+pub use running::{findings as of_running, findings_of_metrics as of_metrics};
 
 /// What was looked at, and what was found.
 pub struct Looked {

@@ -35,6 +35,33 @@ pub fn findings(ready: &Value, keys: Option<&Value>) -> Vec<Finding> {
     found
 }
 
+/// Of the files that a server may have open, so many in a hundred are many.
+const FILES_PERCENT: f64 = 80.0;
+/// A delivery that has been open for so long waits for more than retries that are usual.
+const OPEN_SECONDS: f64 = 3.0 * 24.0 * 3600.0;
+
+/// What is wrong by its answer to `GET /metrics`: what only the process itself knows.
+pub fn findings_of_metrics(page: &str) -> Vec<Finding> {
+    let of = |name: &str| {
+        let mut values = page.lines().filter_map(|line| line.split_once(' ').filter(|(found, _)| *found == name));
+        values.next().and_then(|(_, value)| value.trim().parse::<f64>().ok())
+    };
+    let mut found = Vec::new();
+    if let (Some(open), Some(most)) = (of("process_open_fds"), of("process_max_fds"))
+        && open * 100.0 >= most * FILES_PERCENT
+    {
+        let what = format!("the server has {open} files open, and may have {most}");
+        let remedy = "raise the limit (LimitNOFILE= of the unit, ulimit -n), or lower server.connections_max and deliver.in_flight_max";
+        found.push(Finding::new(Severity::Warning, "files", what, remedy));
+    }
+    if let Some(seconds) = of("hookwheel_oldest_open_seconds").filter(|seconds| *seconds >= OPEN_SECONDS) {
+        let what = format!("a delivery has been open for {:.0} days", seconds / 86_400.0);
+        let remedy = "`hookwheel status` names the webhooks that are sick: mend, pause or delete them";
+        found.push(Finding::new(Severity::Note, "deliveries", what, remedy));
+    }
+    found
+}
+
 /// Something is still sealed with another key than the one that seals.
 fn old_keys(keys: &Value) -> Option<Finding> {
     let (current, in_use) = (keys["current"].as_str()?, keys["in_use"].as_object()?);
@@ -50,6 +77,21 @@ fn old_keys(keys: &Value) -> Option<Finding> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn few_files_that_are_left_and_a_delivery_that_is_long_open_are_found() {
+        let page = |open, most, oldest| {
+            format!(
+                "# HELP process_open_fds x\nprocess_open_fds {open}\nprocess_max_fds {most}\n\
+                 hookwheel_oldest_open_seconds {oldest}\nhookwheel_webhooks{{status=\"active\"}} 3\n"
+            )
+        };
+        let checks = |page: &str| findings_of_metrics(page).into_iter().map(|one| one.check).collect::<Vec<_>>();
+        assert_eq!(checks(&page(79, 100, 259_199)), Vec::<String>::new());
+        assert_eq!(checks(&page(80, 100, 259_199)), ["files"]);
+        assert_eq!(checks(&page(79, 100, 259_200)), ["deliveries"]);
+        assert_eq!(checks("nothing of it"), Vec::<String>::new());
+    }
 
     #[test]
     fn a_server_that_is_well_has_no_finding_and_each_thing_that_is_not_is_one() {

@@ -68,6 +68,12 @@ pub enum OpenError {
         advice = LOSS
     )]
     Gone(PathBuf),
+    /// A restore was broken off.
+    #[error(
+        "a restore into the data directory {0} was broken off, so there is no store in it. Restore again, which begins anew: \
+         hookwheel restore FILE; or remove what lies there but master.key, to begin with an empty store"
+    )]
+    HalfRestored(PathBuf),
     /// The log is shorter than it was.
     #[error(
         "the store in {path} was cut short: its log, the file db, has {found} bytes, and it had {expected} when the store was closed. Nothing was changed. {advice}",

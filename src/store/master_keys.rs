@@ -12,6 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
+use super::migration;
 use super::seal::MasterKeys;
 use super::settings::{MasterKeySource, OWN_MASTER_KEYS, Settings};
 use super::trees::create::{self, make_directory};
@@ -100,7 +101,8 @@ fn lost(path: &Path) -> String {
 fn make_own(directory: &Path) -> Result<(), String> {
     let path = directory.join(OWN_MASTER_KEYS);
     // In this order: who makes both makes the key first.
-    let is_store_there = create::has_log(directory) || directory.join(MARK).exists();
+    let is_there = create::has_log(directory) || directory.join(MARK).exists();
+    let is_store_there = is_there || migration::is_moving(directory);
     match path.exists() {
         true => Ok(()),
         false if is_store_there => Err(lost(&path)),
@@ -170,6 +172,9 @@ mod tests {
             assert!(!dir.path().join(OWN_MASTER_KEYS).exists());
             fs::remove_file(dir.path().join(there)).unwrap();
         }
+        fs::create_dir(dir.path().join("migrated")).unwrap();
+        assert!(marks(MasterKeySource::Own, dir.path()).is_err(), "a restored one is about to be moved in");
+        fs::remove_dir(dir.path().join("migrated")).unwrap();
         fs::write(dir.path().join("db"), "").unwrap();
         assert!(marks(MasterKeySource::Own, dir.path()).is_ok(), "a log without a byte is none");
         fs::write(dir.path().join("db"), "x").unwrap();

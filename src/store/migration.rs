@@ -25,7 +25,7 @@ use super::layout::{self, FORMAT_COPIED, FORMAT_VERSION, META_FORMAT, META_LAST_
 use super::seal::{MasterKeys, SEALED};
 use super::settings::{OWN_MASTER_KEYS, Settings};
 use super::trees::copies::{self, By};
-use super::trees::create::{make_directory, released, remove};
+use super::trees::create::{had_store, has_log, make_directory, released, remove};
 use super::trees::files::{LOG, free_bytes_at, open_error, sled_config};
 use super::trees::{Trees, Writes};
 use super::{record, rows};
@@ -82,6 +82,7 @@ fn finish(path: &Path) -> Result<bool, OpenError> {
     if !path.join(MIGRATING).exists() && !path.join(MIGRATED).exists() {
         return Ok(false);
     }
+    refuse_half_restored(path)?;
     let _lock = lock(path)?;
     remove(&path.join(MIGRATING)).map_err(cannot)?;
     let is_whole = path.join(MIGRATED).exists();
@@ -89,6 +90,28 @@ fn finish(path: &Path) -> Result<bool, OpenError> {
         move_in(path).map_err(cannot)?;
     }
     Ok(is_whole)
+}
+
+/// Whether a restore into this directory was broken off: rows lie beside, and what they were for is not there. (A store that is
+/// brought to another format keeps its log until the new one is whole.)
+pub fn is_half_restored(path: &Path) -> bool {
+    let is_of_restore = path.join(MIGRATING).exists() && !path.join(MIGRATED).exists();
+    is_of_restore && !has_log(path) && !had_store(path).unwrap_or(true)
+}
+
+/// Else a new and empty store would be made in place of the one that was to be restored, and a new key for it.
+pub(super) fn refuse_half_restored(path: &Path) -> Result<(), OpenError> {
+    if !is_half_restored(path) {
+        return Ok(());
+    }
+    // Somebody may be restoring it right now.
+    let _lock = lock(path)?;
+    Err(OpenError::HalfRestored(path.into()))
+}
+
+/// Whether a store lies there whole whose files are still to be moved in.
+pub(super) fn is_moving(path: &Path) -> bool {
+    path.join(MIGRATED).exists()
 }
 
 /// Nobody else migrates meanwhile.
@@ -111,6 +134,10 @@ pub fn into_empty<T, E: From<OpenError>>(
     remove(&path.join(MIGRATING)).map_err(cannot)?;
     for entry in fs::read_dir(path).map_err(cannot)? {
         let name = entry.map_err(cannot)?.file_name();
+        if name == MIGRATED {
+            let why = "a store that was restored lies there whole: start the server, which moves it in";
+            return Err(cannot(io::Error::new(io::ErrorKind::AlreadyExists, why)).into());
+        }
         if name != OWN_MASTER_KEYS && name != "lost+found" {
             let why = format!(
                 "it is not empty ({} lies there): a backup is restored into an empty directory, or one with nothing but \
@@ -460,6 +487,30 @@ mod tests {
         finish(path).unwrap();
         let new = [(LOG, "new"), ("conf", "old"), ("mark", "new")];
         assert_eq!((files(path), path.join(MIGRATED).exists()), (sorted(texts(&new)), false));
+    }
+
+    #[test]
+    fn what_a_restore_left_that_was_broken_off_is_no_new_store_and_goes_with_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, settings) = (dir.path(), Settings::at(dir.path()));
+        fs::create_dir(path.join(MIGRATING)).unwrap();
+        fs::write(path.join("migrating/db"), "half").unwrap();
+        assert!(matches!(finish(path), Err(OpenError::HalfRestored(_))) && is_half_restored(path));
+        assert!(matches!(super::super::foresee(&settings), Err(OpenError::HalfRestored(_))));
+        let restoring = lock(path).unwrap();
+        assert!(matches!(finish(path), Err(OpenError::InUse(_))), "somebody is restoring it");
+        drop(restoring);
+        let opened = super::super::open(settings.clone(), crate::clock::Clock::real(), Dice::seeded(1));
+        assert!(matches!(opened, Err(OpenError::HalfRestored(_))));
+        assert!(!path.join(OWN_MASTER_KEYS).exists(), "no key was made for it");
+        assert!(path.join("migrating/db").exists(), "nothing was changed");
+        into_empty(&settings, |_| Ok::<_, OpenError>(())).unwrap();
+        assert!(path.join(LOG).exists() && !is_half_restored(path) && !path.join(MIGRATING).exists());
+
+        let whole = tempfile::tempdir().unwrap();
+        fs::create_dir(whole.path().join(MIGRATED)).unwrap();
+        let there = into_empty(&Settings::at(whole.path()), |_| Ok::<_, OpenError>(())).unwrap_err().to_string();
+        assert!(there.contains("lies there whole") && !is_half_restored(whole.path()), "{there}");
     }
 
     #[test]

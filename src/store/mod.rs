@@ -98,7 +98,8 @@ mod watching;
 mod webhook_batch;
 
 pub use asking::{CONDITION_STEPS_MAX, TOO_COSTLY};
-pub use backup::{Backup, BackupError, Found, restore, verify};
+pub use backup::{Backup, BackupError, Found, back_up_stopped, restore, verify};
+pub use migration::is_half_restored;
 pub use broadcast::BROADCAST_BYTES_MAX;
 pub use commit::Committer;
 pub use damage::{Damage, Soundness};

@@ -36,6 +36,9 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         group_operations_max: settings.group_events_max,
         group_bytes_max: settings.group_bytes_max,
     };
+    if settings.memory.is_none() {
+        migration::refuse_half_restored(&path)?;
+    }
     let keys = master_keys::read(&settings);
     let keys = keys.map_err(|why| OpenError::MasterKeys(settings.master_keys.to_string(), why))?;
     let reports = Arc::new(Reports::default());
@@ -114,7 +117,7 @@ fn cores() -> usize {
 }
 
 /// Every key that has sealed something must be there.
-fn check_master_keys(settings: &Settings, trees: &Trees, keys: &MasterKeys) -> Result<(), OpenError> {
+pub(super) fn check_master_keys(settings: &Settings, trees: &Trees, keys: &MasterKeys) -> Result<(), OpenError> {
     let in_use = seal::in_use(trees).map_err(|error| OpenError::of(&settings.path, error))?;
     match in_use.into_keys().find(|mark| !keys.marks().any(|known| known == *mark)) {
         Some(missing) => {

@@ -42,6 +42,7 @@ pub fn foresee(settings: &Settings) -> Result<Upgrade, OpenError> {
     if !is_there && create::had_store(path).map_err(cannot)? {
         return Err(OpenError::Gone(path.into()));
     }
+    migration::refuse_half_restored(path)?;
     let free_bytes = if path.exists() { files::free_bytes_at(path).unwrap_or(0) } else { 0 };
     let mut upgrade = Upgrade { found: None, needed: FORMAT_VERSION, copy_bytes: 0, free_bytes };
     // A new store makes its own key.

@@ -69,6 +69,30 @@ pub struct Closing {
     pub group: u64,
     /// The sum over all rows as of that group, where it is known.
     pub sum: Option<[u8; 16]>,
+    /// Rows whose checksums did not fit when they were scanned: they are in it as they lay there.
+    #[serde(default)]
+    pub unreadable: u64,
+    /// Rows that had been put aside: they are in it as such.
+    #[serde(default)]
+    pub put_aside: u64,
+    /// How often the store knew that its rows do not come to what was counted.
+    #[serde(default)]
+    pub differences: u64,
+}
+
+impl Closing {
+    /// What was wrong with the store that was backed up, in words; `None` where nothing was. Rows that are put aside are no more than
+    /// that: nothing else is missing for them.
+    pub fn wrong(&self) -> Option<String> {
+        let mut wrong = Vec::new();
+        if self.unreadable > 0 {
+            wrong.push(format!("{} rows could not be read and are in it as they lay there", self.unreadable));
+        }
+        if self.differences > 0 {
+            wrong.push("rows were missing or were others than those that were written".to_owned());
+        }
+        (!wrong.is_empty()).then(|| wrong.join("; "))
+    }
 }
 
 /// A row: its value as it is stored, or `None` where it is removed.
@@ -264,6 +288,19 @@ mod tests {
         Header { version: "1.0.0".into(), format: 10, begun_at: 7, master_keys: vec!["0badcafe".into()] }
     }
 
+    fn closing(sum: Option<[u8; 16]>) -> Closing {
+        Closing { records: 3, group: 5, sum, unreadable: 0, put_aside: 7, differences: 0 }
+    }
+
+    #[test]
+    fn what_was_wrong_is_told_and_what_an_older_one_did_not_count_is_nothing() {
+        assert_eq!(closing(None).wrong(), None);
+        let wrong = Closing { unreadable: 2, differences: 1, ..closing(None) }.wrong().unwrap();
+        assert!(wrong.contains("2 rows could not be read") && wrong.contains("missing"), "{wrong}");
+        let older: Closing = serde_json::from_str(r#"{"records": 3, "group": 5, "sum": null}"#).unwrap();
+        assert_eq!(older, Closing { put_aside: 0, ..closing(None) });
+    }
+
     fn whole() -> Vec<u8> {
         let (mut frames, mut records) = (Frames::default(), Vec::new());
         push_record(&mut records, Tree::Events, b"a", Some(b"1"));
@@ -272,7 +309,7 @@ mod tests {
         let mut bytes = frames.header(&header()).unwrap();
         bytes.extend(frames.records(&records).unwrap());
         bytes.extend(frames.records(&[]).unwrap());
-        bytes.extend(frames.closing(&Closing { records: 3, group: 5, sum: Some([9; 16]) }).unwrap());
+        bytes.extend(frames.closing(&closing(Some([9; 16]))).unwrap());
         bytes
     }
 

@@ -3,6 +3,7 @@
 mod format;
 mod restoring;
 pub mod spool;
+mod stopped;
 mod taking;
 
 use thiserror::Error;
@@ -11,6 +12,7 @@ use super::error::{OpenError, StoreError};
 use super::layout::FORMAT_VERSION;
 use format::FormatError;
 pub use restoring::{Found, restore, verify};
+pub use stopped::back_up_stopped;
 pub use taking::Backup;
 
 /// Why there is no backup, or no store of one.
@@ -34,7 +36,10 @@ pub enum BackupError {
         version: String,
     },
     /// What was restored is not what was backed up.
-    #[error("the rows that were restored do not add up to those that were backed up; nothing was kept of them")]
+    #[error(
+        "the rows in it do not add up to those that were written: the store had lost some, or had others, before it was backed up. \
+         Nothing was restored. Take an earlier backup, or what is in this one: --accept-differences"
+    )]
     Sum,
     /// The directory cannot take it.
     #[error(transparent)]

@@ -6,7 +6,9 @@ use std::io::Read;
 
 use super::BackupError;
 use super::format::{Closing, Header, Part, Reader, Record};
-use crate::store::layout::{FORMAT_VERSION, META_FORMAT, META_LAST_ID, Tree};
+use crate::store::layout::{
+    FORMAT_VERSION, META_FORMAT, META_LAST_ACCOUNT, META_LAST_ID, META_LAST_WEBHOOK, Tree, read_number,
+};
 use crate::store::migration;
 use crate::store::settings::Settings;
 use crate::store::trees::{self, Trees, Writes};
@@ -15,6 +17,9 @@ use crate::store::trees::{self, Trees, Writes};
 const BATCH_BYTES: usize = 4 << 20;
 /// Rows in one write.
 const BATCH_ROWS: usize = 2_000;
+/// Numbers of webhooks and of accounts that are left out behind the greatest that a backup knows: the old server may have given
+/// them after it, and ids and links that go by them may still be about.
+const NUMBERS_LEFT_OUT: u32 = 10_000;
 /// What every record of the greatest id begins with; the rest of it is the ledger, and that is the new store's own.
 const LAST_ID_BYTES: usize = 24;
 
@@ -32,18 +37,24 @@ pub fn verify(from: impl Read) -> Result<Found, BackupError> {
     read(from, |_| Ok(()))
 }
 
-/// Makes a store of a backup, where `settings` say; there must be none.
-pub fn restore(settings: &Settings, from: impl Read) -> Result<Found, BackupError> {
+/// Makes a store of a backup, where `settings` say; there must be none. `accepts_differences`: also where its rows do not add up to
+/// those that were written, as those of a store that had lost some do not.
+///
+/// # Errors
+/// The backup is not whole or of another format, its rows do not add up, or the directory cannot take them.
+pub fn restore(settings: &Settings, from: impl Read, accepts_differences: bool) -> Result<Found, BackupError> {
     migration::into_empty(settings, |trees| {
         let mut filling = Filling { trees, batch: BTreeMap::new(), bytes: 0, last_id: None };
         let found = read(from, |records| filling.add(records))?;
         filling.write()?;
-        trees.sync()?;
         let (_, sum) = trees.last_group();
-        match found.closing.sum {
-            Some(expected) if sum != Some(expected) => Err(BackupError::Sum),
-            _ => Ok(found),
+        let differs = found.closing.sum.is_some_and(|expected| sum != Some(expected));
+        if differs && !accepts_differences {
+            return Err(BackupError::Sum);
         }
+        filling.leave_numbers_out()?;
+        trees.sync()?;
+        Ok(found)
     })
 }
 
@@ -93,14 +104,32 @@ impl Filling<'_> {
         Ok(())
     }
 
+    /// Numbers go on further ahead.
+    fn leave_numbers_out(&mut self) -> Result<(), BackupError> {
+        let mut writes = Writes::default();
+        for counter in [META_LAST_WEBHOOK, META_LAST_ACCOUNT] {
+            // One that cannot be read is found again from the rows that have numbers, once the next one is given.
+            if let Ok(stored) = self.trees.get(Tree::Meta, counter) {
+                let last = stored.map_or(0, |stored| read_number(&stored));
+                let ahead = last.saturating_add(NUMBERS_LEFT_OUT);
+                writes.push(Tree::Meta, counter.to_vec(), Some(ahead.to_be_bytes().to_vec()));
+            }
+        }
+        self.write_with_last_id(writes)
+    }
+
     fn write(&mut self) -> Result<(), BackupError> {
         let mut writes = Writes::default();
         for ((tree, key), value) in std::mem::take(&mut self.batch) {
             writes.push_as_it_is(tree, key, value);
         }
+        self.bytes = 0;
+        self.write_with_last_id(writes)
+    }
+
+    fn write_with_last_id(&self, mut writes: Writes) -> Result<(), BackupError> {
         let last = self.last_id.clone().ok_or_else(|| BackupError::Failed("it has no greatest id".into()))?;
         writes.push(Tree::Meta, META_LAST_ID.to_vec(), Some(last));
-        self.bytes = 0;
         Ok(self.trees.write(&writes)?)
     }
 }

@@ -11,6 +11,7 @@ use super::format::{Closing, FRAME_BYTES_MAX, Frames, Header, push_record};
 use crate::clock::Stopwatch;
 use crate::store::handle::Store;
 use crate::store::layout::{FORMAT_VERSION, Key, Tree};
+use crate::store::trees::value_of;
 
 /// Rows are read for so long at once, or …
 const STEP: Duration = Duration::from_millis(4);
@@ -25,6 +26,9 @@ pub struct Backup {
     frames: Frames,
     place: Place,
     records: u64,
+    /// Of those that were scanned.
+    unreadable: u64,
+    put_aside: u64,
 }
 
 enum Place {
@@ -45,7 +49,14 @@ impl Store {
         if !inner.spool.take() {
             return Err(BackupError::Running);
         }
-        let backup = Backup { store: self.clone(), frames: Frames::default(), place: Place::Header, records: 0 };
+        let backup = Backup {
+            store: self.clone(),
+            frames: Frames::default(),
+            place: Place::Header,
+            records: 0,
+            unreadable: 0,
+            put_aside: 0,
+        };
         let path = &inner.settings.path;
         inner.spool.begin(inner.settings.memory.is_none().then_some(path.as_path())).map_err(|error| {
             let why = format!("what is written meanwhile cannot be kept in {}: {error}", path.display());
@@ -100,7 +111,10 @@ impl Backup {
         });
         let (spool, group, sum) = cut.await.map_err(|refusal| BackupError::Failed(refusal.to_string()))?;
         let spool = spool.map_err(BackupError::Failed)?;
-        self.place = Place::Groups(BufReader::new(spool), Closing { records: 0, group, sum });
+        let (unreadable, put_aside) = (self.unreadable, self.put_aside);
+        let differences = self.store.soundness().differences.len() as u64;
+        let closing = Closing { records: 0, group, sum, unreadable, put_aside, differences };
+        self.place = Place::Groups(BufReader::new(spool), closing);
         Ok(())
     }
 
@@ -127,6 +141,8 @@ impl Backup {
                 let (key, value) = row?;
                 push_record(&mut records, *tree, &key, Some(&value));
                 self.records += 1;
+                self.unreadable += u64::from(value_of(*tree, &key, value).is_err());
+                self.put_aside += u64::from(*tree == Tree::Quarantine);
                 if records.len() >= STEP_BYTES || watch.elapsed() >= STEP {
                     self.place = Place::Rows(at, Some(key.to_vec()));
                     return Ok(records);
@@ -173,23 +189,26 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
+    use crate::store::backup::format::{Part, Reader, Record};
     use crate::store::backup::restore;
     use crate::store::bench::Bench;
     use crate::store::error::OpenError;
-    use crate::store::layout::META_LAST_ID;
+    use crate::store::layout::{META_LAST_ACCOUNT, META_LAST_ID, META_LAST_WEBHOOK, read_number};
     use crate::store::settings::Settings;
     use crate::store::trees::Trees;
 
     fn rows(trees: &Trees) -> Vec<(Tree, Vec<u8>, Vec<u8>)> {
         let of = |tree| trees.all(tree).stored().map(move |row| (tree, row.unwrap()));
         let all = Tree::ALL.iter().flat_map(|(tree, _)| of(*tree));
-        // The ledger is each store's own.
+        // The ledger is each store's own, and numbers go on further ahead.
         let ledger = |tree, key: &[u8]| (tree, key) == (Tree::Meta, META_LAST_ID);
-        all.map(|(tree, (key, value))| {
-            let value = if ledger(tree, &key) { &value[..24] } else { &value[..] };
-            (tree, key.to_vec(), value.to_vec())
-        })
-        .collect()
+        let is_counter = |key: &[u8]| [META_LAST_WEBHOOK, META_LAST_ACCOUNT].contains(&key);
+        all.filter(|(tree, (key, _))| *tree != Tree::Meta || !is_counter(key))
+            .map(|(tree, (key, value))| {
+                let value = if ledger(tree, &key) { &value[..24] } else { &value[..] };
+                (tree, key.to_vec(), value.to_vec())
+            })
+            .collect()
     }
 
     fn cut(backup: &mut Backup, bench: &mut Bench) {
@@ -198,6 +217,83 @@ mod tests {
         assert!(cutting.as_mut().poll(&mut context).is_pending());
         bench.committer.step();
         assert!(matches!(cutting.poll(&mut context), Poll::Ready(Ok(()))));
+    }
+
+    fn taken(bench: &mut Bench) -> Vec<u8> {
+        let (mut backup, mut file) = (bench.store.back_up().unwrap(), Vec::new());
+        loop {
+            if backup.is_at_cut() {
+                cut(&mut backup, bench);
+            }
+            match backup.step().unwrap() {
+                Some(bytes) => file.extend(bytes),
+                None => return file,
+            }
+        }
+    }
+
+    fn opened(settings: &Settings) -> Trees {
+        loop {
+            match Trees::open(settings, Arc::default()) {
+                Err(OpenError::InUse(_)) => std::thread::yield_now(),
+                opened => return opened.unwrap(),
+            }
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_told_and_no_number_is_given_twice() {
+        let (dir, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut bench = Bench::of(Settings::at(dir.path()));
+        bench.webhook();
+        bench.damage(Tree::Stats, &[9; 12]);
+        let given = |trees: &Trees, counter: &[u8]| {
+            trees.get(Tree::Meta, counter).unwrap().map_or(0, |stored| read_number(&stored))
+        };
+        let before = [META_LAST_WEBHOOK, META_LAST_ACCOUNT].map(|counter| given(&bench.trees(), counter));
+        let file = taken(&mut bench);
+        let settings = Settings { path: to.path().join("data"), ..bench.store.0.settings.clone() };
+        let found = restore(&settings, file.as_slice(), false).unwrap();
+        assert_eq!((found.closing.unreadable, found.closing.wrong().is_some()), (1, true));
+        let restored = opened(&settings);
+        let after = [META_LAST_WEBHOOK, META_LAST_ACCOUNT].map(|counter| given(&restored, counter));
+        assert_eq!(after, before.map(|number| number + 10_000));
+    }
+
+    #[test]
+    fn rows_that_do_not_add_up_are_a_store_only_if_that_is_accepted() {
+        let (dir, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut bench = Bench::of(Settings::at(dir.path()));
+        bench.webhook();
+        let file = taken(&mut bench);
+        let file = with_another_sum(&file);
+        let settings = Settings { path: to.path().join("data"), ..bench.store.0.settings.clone() };
+        let refused = restore(&settings, file.as_slice(), false).expect_err("they do not").to_string();
+        assert!(refused.contains("--accept-differences"), "{refused}");
+        restore(&settings, file.as_slice(), true).unwrap();
+        assert!(opened(&settings).all(Tree::Webhooks).next().is_some());
+    }
+
+    /// The same as of a store that had lost a row without noticing.
+    fn with_another_sum(file: &[u8]) -> Vec<u8> {
+        let mut reader = Reader::open(file).unwrap();
+        let mut frames = Frames::default();
+        let mut other = frames.header(reader.header()).unwrap();
+        loop {
+            match reader.part().unwrap() {
+                Part::Records(records) => {
+                    let mut bytes = Vec::new();
+                    for Record { tree, key, value } in records {
+                        push_record(&mut bytes, tree, &key, value.as_deref());
+                    }
+                    other.extend(frames.records(&bytes).unwrap());
+                }
+                Part::Closing(closing) => {
+                    other.extend(frames.closing(&Closing { sum: Some([9; 16]), ..closing }).unwrap());
+                    return other;
+                }
+            }
+        }
     }
 
     #[test]
@@ -230,17 +326,11 @@ mod tests {
         assert!(bench.store.back_up().is_ok());
 
         let settings = Settings { path: to.path().join("data"), ..bench.store.0.settings.clone() };
-        let broken = restore(&settings, &file[..file.len() - 1]).expect_err("it was broken off").to_string();
+        let broken = restore(&settings, &file[..file.len() - 1], false).expect_err("it was broken off").to_string();
         assert!(broken.contains("broken off"), "{broken}");
-        restore(&settings, file.as_slice()).unwrap();
-        let restored = loop {
-            match Trees::open(&settings, Arc::default()) {
-                Err(OpenError::InUse(_)) => std::thread::yield_now(),
-                opened => break opened.unwrap(),
-            }
-        };
-        assert_eq!(rows(&restored), expected);
-        let again = restore(&settings, file.as_slice()).expect_err("there is a store").to_string();
+        restore(&settings, file.as_slice(), false).unwrap();
+        assert_eq!(rows(&opened(&settings)), expected);
+        let again = restore(&settings, file.as_slice(), false).expect_err("there is a store").to_string();
         assert!(again.contains("not empty"), "{again}");
     }
 }

@@ -20,6 +20,8 @@ const NUMBER_BITS: u32 = 32;
 pub struct Counted {
     /// Rows.
     pub rows: u64,
+    /// Whether all were met: no page was in the way, and no key was none of its tree.
+    pub is_whole: bool,
     event_bytes: u64,
     of_account: BTreeMap<AccountNumber, u64>,
     /// Open deliveries, and bytes of those that have ended with their attempts.

@@ -67,6 +67,7 @@ pub fn pass(
             }
         }
     }
+    counted.is_whole = is_whole;
     if is_whole {
         counted.against(trees, known)?.into_iter().try_for_each(met)?;
     }

@@ -12,6 +12,7 @@ use crate::store::damage::Reports;
 use crate::store::error::{OpenError, StoreError};
 use crate::store::layout::{META_LAST_ID, Tree};
 use crate::store::master_keys;
+use crate::store::opening::check_master_keys;
 use crate::store::rows;
 use crate::store::seal::MasterKeys;
 use crate::store::settings::Settings;
@@ -40,7 +41,8 @@ pub fn repair(settings: &Settings) -> Result<Repaired, OpenError> {
     let keys = master_keys::read_what_is_there(settings);
     let keys = keys.map_err(|why| OpenError::MasterKeys(settings.master_keys.to_string(), why))?;
     let trees = Trees::open(settings, Arc::<Reports>::default())?;
-    let done = mend_all(&trees, &keys).map_err(|error| OpenError::of(path, error));
+    let done = check_master_keys(settings, &trees, &keys)
+        .and_then(|()| mend_all(&trees, &keys).map_err(|error| OpenError::of(path, error)));
     let closed = trees.close().map_err(|error| OpenError::of(path, error));
     done.and_then(|done| closed.map(|()| done))
 }
@@ -50,10 +52,10 @@ fn mend_all(trees: &Trees, keys: &MasterKeys) -> Result<Repaired, StoreError> {
     for _ in 0..ROUNDS_MAX {
         let (mended, last) = round(trees, keys, &mut noted)?;
         changed += mended;
-        // All rows were met and nothing was changed on the way: what they come to is what is there from now on.
         if mended == 0 {
-            let differs = trees.end_adding_up().is_some();
-            if differs {
+            // All rows were met and nothing was changed on the way: what they come to is what is there from now on. Where a page was
+            // in the way there is no last: what was behind it would be given up, and counted as if it had never been.
+            if let Some(last) = last.filter(|_| trees.end_adding_up().is_some()) {
                 write(trees, vec![last], &mut changed)?;
             }
             break;
@@ -63,8 +65,8 @@ fn mend_all(trees: &Trees, keys: &MasterKeys) -> Result<Repaired, StoreError> {
     Ok(Repaired { changed, mended: noted.findings().collect() })
 }
 
-/// Mends what a pass meets. Says how much that was, and the row of the greatest id as it should be.
-fn round(trees: &Trees, keys: &MasterKeys, noted: &mut Noted) -> Result<(u64, Change), StoreError> {
+/// Mends what a pass meets. Says how much that was, and, if it met all rows, the row of the greatest id as it should be.
+fn round(trees: &Trees, keys: &MasterKeys, noted: &mut Noted) -> Result<(u64, Option<Change>), StoreError> {
     let known = Known::read(trees, keys)?;
     known.find_late(trees)?;
     let (mut batch, mut changed) = (Vec::new(), 0);
@@ -78,7 +80,8 @@ fn round(trees: &Trees, keys: &MasterKeys, noted: &mut Noted) -> Result<(u64, Ch
     })?;
     write(trees, batch, &mut changed)?;
     let given = trees.get(Tree::Meta, META_LAST_ID)?.map(|stored| rows::last(&stored)).transpose()?;
-    Ok((changed, counted.last_id(given.map_or(0, |(id, _)| id))))
+    let last = counted.is_whole.then(|| counted.last_id(given.map_or(0, |(id, _)| id)));
+    Ok((changed, last))
 }
 
 /// Writes changes, each key once: the last word counts.
@@ -100,4 +103,26 @@ fn write(trees: &Trees, batch: Vec<Change>, changed: &mut u64) -> Result<(), Sto
     let mut writes = Writes::default();
     by_key.into_iter().for_each(|((tree, key), value)| writes.push(tree, key, value));
     trees.write(&writes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::secret::Secret;
+    use crate::store::bench::{Bench, in_memory};
+    use crate::store::settings::MasterKeySource;
+
+    #[test]
+    fn without_a_key_that_has_sealed_something_nothing_is_repaired() {
+        let of = |key| {
+            let text = Secret::master_key(&[key; 32]).reveal().to_owned();
+            Settings { master_keys: MasterKeySource::Text(Secret::new(text)), ..in_memory() }
+        };
+        let first = of(1);
+        let memory = first.memory.clone();
+        Bench::of(first).webhook();
+        let by = |key| repair(&Settings { memory: memory.clone(), ..of(key) });
+        assert!(matches!(by(2), Err(OpenError::MasterKeyMissing { .. })));
+        assert!(by(1).is_ok());
+    }
 }

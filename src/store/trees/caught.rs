@@ -6,8 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, Once};
+use std::sync::{Mutex, MutexGuard, Once};
 
 use crate::store::error::StoreError;
 
@@ -23,10 +22,42 @@ thread_local! {
     static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Stores that are being opened.
-static OPENING: AtomicUsize = AtomicUsize::new(0);
-/// Where an I/O thread was lost.
-static LOST: Mutex<Option<String>> = Mutex::new(None);
+/// Of this process.
+static OPENINGS: Openings = Openings(Mutex::new((0, None)));
+
+/// Stores that are being opened: how many, and where an I/O thread was lost meanwhile.
+struct Openings(Mutex<(usize, Option<String>)>);
+
+impl Openings {
+    /// One more. What was lost while none was being opened, or for one before, is none of its own.
+    fn begin(&self) {
+        let mut held = self.lock();
+        if held.0 == 0 {
+            held.1 = None;
+        }
+        held.0 += 1;
+    }
+
+    /// One fewer; says where a thread was lost meanwhile.
+    fn end(&self) -> Option<String> {
+        let mut held = self.lock();
+        held.0 -= 1;
+        held.1.clone()
+    }
+
+    /// A thread was lost; says whether a store was being opened, which then is not.
+    fn lose(&self, place: &str) -> bool {
+        let mut held = self.lock();
+        if held.0 > 0 {
+            held.1 = Some(place.to_owned());
+        }
+        held.0 > 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (usize, Option<String>)> {
+        self.0.lock().expect("no holder of the lock panics")
+    }
+}
 
 /// Calls into sled; a panic there is an error.
 pub fn caught<T>(call: impl FnOnce() -> T) -> Result<T, StoreError> {
@@ -43,11 +74,9 @@ pub fn caught<T>(call: impl FnOnce() -> T) -> Result<T, StoreError> {
 
 /// The same while the store is being opened: that is damage, and a lost I/O thread is an error as well.
 pub fn caught_opening<T>(call: impl FnOnce() -> T) -> Result<T, StoreError> {
-    OPENING.fetch_add(1, Ordering::SeqCst);
+    OPENINGS.begin();
     let done = caught(call);
-    let lost = LOST.lock().expect("no holder of the lock panics").clone();
-    OPENING.fetch_sub(1, Ordering::SeqCst);
-    match lost {
+    match OPENINGS.end() {
         Some(place) => Err(StoreError::Broken(does_not_fit(&place))),
         None => done.map_err(|error| StoreError::Broken(error.to_string())),
     }
@@ -68,11 +97,10 @@ fn hear(info: &PanicHookInfo<'_>, before: &dyn Fn(&PanicHookInfo<'_>)) {
     if DEPTH.get() > 0 {
         return PLACE.set(place);
     }
-    if OPENING.load(Ordering::SeqCst) == 0 {
+    if !OPENINGS.lose(&place) {
         tracing::error!("the store cannot go on: {}; the process ends", does_not_fit(&place));
         std::process::exit(EXIT_CODE);
     }
-    *LOST.lock().expect("no holder of the lock panics") = Some(place);
 }
 
 /// The file's name and the line.
@@ -94,5 +122,17 @@ mod tests {
         assert_eq!(DEPTH.get(), 0, "what comes after is outside");
         let outside = panic::catch_unwind(|| panic!("heard as before"));
         assert!(outside.is_err());
+    }
+
+    #[test]
+    fn a_thread_that_was_lost_is_told_to_who_opens_then_and_not_to_the_next() {
+        let openings = Openings(Mutex::default());
+        assert!(!openings.lose("before"), "it is of a store that is open");
+        openings.begin();
+        openings.begin();
+        assert!(openings.lose("here"));
+        assert_eq!([openings.end(), openings.end()], [Some("here".to_owned()), Some("here".to_owned())]);
+        openings.begin();
+        assert_eq!(openings.end(), None, "one that is opened afterwards has threads of its own");
     }
 }
