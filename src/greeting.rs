@@ -10,7 +10,7 @@ use crate::config::{Config, DeliverConfig, Exposed};
 use crate::domain::guard::{Guard, is_wide};
 use crate::domain::portal::origin;
 use crate::settings::master_keys;
-use crate::{log, store};
+use crate::{log, profile, store};
 
 /// Says where the server is and how to try it, on standard output, once it can be used. `log_in`: the path of a link that logs
 /// in. `served`: the contracts whose APIs answer.
@@ -63,14 +63,31 @@ pub fn greet(config: &Config, address: SocketAddr, (first_key, log_in): (Option<
         None if config.dashboard.enabled => say.line(format!("dashboard: {}/dashboard", found())),
         None => {}
     }
-    let key = first_key.unwrap_or("$HOOKWHEEL_KEY");
+    say.line(format!("guide: {}/docs", found()));
+    let kept = if config.is_dev { keep(&format!("{scheme}://{}", here(address)), first_key) } else { None };
     if say.is_json {
         // Nobody copies a command from there.
         return;
     }
+    if let Some(flags) = kept {
+        // As it was called here, so that it is found where this one was.
+        let program = std::env::args().next().unwrap_or_else(|| "hookwheel".into());
+        say.line("try it in another terminal: a signed delivery, seen and verified".into());
+        say.line(format!("  {program}{flags} listen --send task.created --count 1"));
+        return;
+    }
+    let key = first_key.unwrap_or("$HOOKWHEEL_KEY");
     say.line("try it:".into());
     say.line(format!("  curl -sS {scheme}://{address}/api/v1/events -H \"Authorization: Bearer {key}\" \\"));
     say.line("    -d '{\"type\":\"task.created\",\"data\":{\"id\":1}}'".into());
+}
+
+/// Keeps the first key in the profile of development, and gives what a command has to say to mean it. A server goes on without.
+fn keep(url: &str, first_key: Option<&str>) -> Option<&'static str> {
+    profile::keep_dev(url, first_key).unwrap_or_else(|error| {
+        tracing::warn!(%error, "no profile is kept: commands need --key");
+        None
+    })
 }
 
 /// Where the greeting goes: to standard output, or where lines are JSON into the log, so that nothing plain is among them.

@@ -40,6 +40,7 @@ mod live;
 mod log;
 mod post;
 mod preflight;
+mod profile;
 pub mod pulse;
 mod settings;
 pub mod store;

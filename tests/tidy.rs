@@ -30,16 +30,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("checked", &["api", "clock", "config", "deliver", "dialect", "domain", "settings"]),
     ("post", &["clock", "config", "handover", "settings", "store"]),
     ("supervisor", &["pulse"]),
+    ("profile", &[]),
     ("handover", &["clock"]),
     ("preflight", &["checked", "clock", "config", "settings", "store"]),
     ("doctor", &["checked", "clock", "config", "domain", "preflight", "settings", "store"]),
-    ("greeting", &["config", "domain", "log", "settings", "store"]),
+    ("greeting", &["config", "domain", "log", "profile", "settings", "store"]),
     ("live", &["api", "checked", "config", "deliver", "dialect", "domain", "log", "settings", "store", "supervisor"]),
     ("client", &["clock"]),
     // `cli` starts the server through the front page: `crate::run` and what it takes.
     (
         "cli",
-        &["domain", "clock", "dialect", "docs", "exchange", "trial", "client", "config", "doctor", "preflight", "run"],
+        &["domain", "clock", "dialect", "docs", "exchange", "trial", "client", "config", "doctor", "preflight", "profile", "run"],
     ),
 ];
 

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::client;
 use crate::config::ConfigError;
+use crate::profile::ProfileError;
 
 /// Why a command failed, for the person who gave it.
 #[derive(Debug, Error)]
@@ -29,6 +30,16 @@ pub enum CliError {
     /// Nothing could be looked at.
     #[error(transparent)]
     NotRun(Box<CliError>),
+}
+
+impl From<ProfileError> for CliError {
+    fn from(error: ProfileError) -> Self {
+        match error {
+            ProfileError::Io(what, error) => Self::Io(what, error),
+            ProfileError::Unfit(_) => Self::Failed(error.to_string()),
+            ProfileError::Absent(_) => Self::Usage(error.to_string()),
+        }
+    }
 }
 
 impl CliError {

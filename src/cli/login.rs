@@ -8,8 +8,8 @@ use console::Term;
 use serde_json::Value;
 
 use super::error::CliError;
-use super::profile::{self, Profile, Profiles};
 use super::server::{DEFAULT_URL, ServerArgs, ServerFlags};
+use crate::profile::{self, Profile, Profiles};
 
 /// A longer line is no key.
 const KEY_BYTES_MAX: u64 = 4096;
@@ -87,7 +87,7 @@ pub fn logout(args: &LogoutArgs, flags: &ServerFlags) -> Result<(), CliError> {
     }
     for name in &gone {
         if all.profiles.remove(name).is_none() {
-            return Err(profile::absent(name, &all));
+            return Err(profile::absent(name, &all).into());
         }
     }
     if all.current.as_ref().is_some_and(|current| gone.contains(current)) {

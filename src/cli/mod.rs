@@ -23,7 +23,6 @@ mod moving;
 mod named;
 mod openapi;
 mod plan;
-mod profile;
 mod receive;
 mod replay;
 mod send;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::error::CliError;
-use super::profile;
 use crate::client::Client;
+use crate::profile;
 
 /// Where a server listens that nobody has told where to.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:7080";

@@ -1,4 +1,4 @@
-//! Profiles: servers and keys that `hookwheel login` has kept, so that no command need be told them again. What stays true:
+//! Profiles: servers and keys that `hookwheel login`, or a server for development, has kept, so that no command need be told them again. What stays true:
 //! the file is its owner's alone, is replaced whole or not at all, and is not read where others may read it.
 
 use std::collections::BTreeMap;
@@ -9,10 +9,29 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::error::CliError;
+/// Why profiles cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// A file, and what became of it.
+    #[error("{0}: {1}")]
+    Io(String, std::io::Error),
+    /// What stands there is of no use, or there is no place for it.
+    #[error("{0}")]
+    Unfit(String),
+    /// Somebody names one that is not there.
+    #[error("{0}")]
+    Absent(String),
+}
+
+fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> ProfileError {
+    let what = what.into();
+    |error| ProfileError::Io(what, error)
+}
 
 /// What a profile is called that nobody has named.
 pub const DEFAULT: &str = "default";
+/// The one of a server for development.
+pub const DEV: &str = "dev";
 /// The longest file that is one of profiles.
 const BYTES_MAX: u64 = 1 << 20;
 /// Bits of a file's mode that let others in.
@@ -44,7 +63,7 @@ pub struct Profiles {
 }
 
 /// The profile of this name, or the one that is meant where none is named; `None` where nobody has logged in.
-pub fn chosen(name: Option<&str>) -> Result<Option<Profile>, CliError> {
+pub fn chosen(name: Option<&str>) -> Result<Option<Profile>, ProfileError> {
     // Who has no home has no profiles.
     let Some(path) = path() else {
         return match name {
@@ -60,19 +79,19 @@ pub fn chosen(name: Option<&str>) -> Result<Option<Profile>, CliError> {
 }
 
 /// Why there is no such profile.
-pub fn absent(name: &str, all: &Profiles) -> CliError {
+pub fn absent(name: &str, all: &Profiles) -> ProfileError {
     let names: Vec<_> = all.profiles.keys().map(String::as_str).collect();
     let there = if names.is_empty() { "there are none".into() } else { format!("there are {}", names.join(", ")) };
-    CliError::Usage(format!("there is no profile {name:?}; {there}; `hookwheel login --profile {name}` makes it"))
+    ProfileError::Absent(format!("there is no profile {name:?}; {there}; `hookwheel login --profile {name}` makes it"))
 }
 
 /// Where the file lies, whether it is there or not.
-pub fn place() -> Result<PathBuf, CliError> {
+pub fn place() -> Result<PathBuf, ProfileError> {
     path().ok_or_else(homeless)
 }
 
-fn homeless() -> CliError {
-    CliError::Failed("there is no place for profiles: set HOME or XDG_CONFIG_HOME to a directory".into())
+fn homeless() -> ProfileError {
+    ProfileError::Unfit("there is no place for profiles: set HOME or XDG_CONFIG_HOME to a directory".into())
 }
 
 fn path() -> Option<PathBuf> {
@@ -83,34 +102,34 @@ fn path() -> Option<PathBuf> {
 
 impl Profiles {
     /// Reads them; none where there is no file.
-    pub fn read(path: &Path) -> Result<Self, CliError> {
+    pub fn read(path: &Path) -> Result<Self, ProfileError> {
         let named = path.display();
         let metadata = match fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            read => read.map_err(CliError::io(named.to_string()))?,
+            read => read.map_err(io(named.to_string()))?,
         };
         if metadata.permissions().mode() & OTHERS != 0 {
             let remedy = format!("run `chmod 600 {named}`, and make new keys if others may have read these");
-            return Err(CliError::Failed(format!("{named} holds keys, and others may read it: {remedy}")));
+            return Err(ProfileError::Unfit(format!("{named} holds keys, and others may read it: {remedy}")));
         }
         if metadata.len() > BYTES_MAX {
-            return Err(CliError::Failed(format!(
+            return Err(ProfileError::Unfit(format!(
                 "{named} is longer than {BYTES_MAX} bytes: it is no file of profiles"
             )));
         }
-        let text = fs::read_to_string(path).map_err(CliError::io(named.to_string()))?;
+        let text = fs::read_to_string(path).map_err(io(named.to_string()))?;
         // What stands there may be a key, so only where the error is is told.
         toml::from_str(&text).map_err(|error: toml::de::Error| {
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            CliError::Failed(format!(
+            ProfileError::Unfit(format!(
                 "{named}, line {line}: is no profile; mend it, or remove the file and log in again"
             ))
         })
     }
 
     /// Writes them, for their owner alone.
-    pub fn write(&self, path: &Path) -> Result<(), CliError> {
-        let failed = |what: &Path| CliError::io(what.display().to_string());
+    pub fn write(&self, path: &Path) -> Result<(), ProfileError> {
+        let failed = |what: &Path| io(what.display().to_string());
         let dir = path.parent().expect("it lies in a directory");
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed(dir))?;
         let text = toml::to_string(self).expect("it is plain data");
@@ -130,6 +149,29 @@ impl Profiles {
         }
         whole.map_err(failed(path))
     }
+}
+
+/// Keeps the key of a server for development at `url`, if it has just been made, so that whoever tries it need copy none. It is the one
+/// that is meant where none is named, unless somebody has logged in elsewhere. Gives what a command has to say to mean it: nothing,
+/// or its name; `None` where no profile has its key.
+pub fn keep_dev(url: &str, first_key: Option<&str>) -> Result<Option<&'static str>, ProfileError> {
+    match path() {
+        Some(path) => keep_dev_in(&path, url, first_key),
+        None => Ok(None),
+    }
+}
+
+fn keep_dev_in(path: &Path, url: &str, first_key: Option<&str>) -> Result<Option<&'static str>, ProfileError> {
+    let mut all = Profiles::read(path)?;
+    if let Some(key) = first_key {
+        let dev = Profile { url: url.to_owned(), key: key.to_owned(), ca: None };
+        all.profiles.insert(DEV.into(), dev);
+        all.current.get_or_insert_with(|| DEV.into());
+        all.write(path)?;
+    }
+    let is_kept = all.profiles.get(DEV).is_some_and(|dev| dev.url == url);
+    let is_meant = all.current.as_deref() == Some(DEV);
+    Ok(is_kept.then_some(if is_meant { "" } else { " --profile dev" }))
 }
 
 #[cfg(test)]
@@ -161,5 +203,24 @@ mod tests {
         file.write_all(b"[profiles.a]\nurl = \"http://h\"\nkey = hw_secret\n").expect("written");
         let error = Profiles::read(&path).expect_err("no TOML").to_string();
         assert!(error.contains("line 3") && !error.contains("hw_secret"), "{error}");
+    }
+
+    #[test]
+    fn a_development_server_is_meant_unless_somebody_has_logged_in_elsewhere() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("hookwheel/profiles.toml");
+        let keep = |url: &str, key| keep_dev_in(&path, url, key).expect("kept");
+        assert_eq!(keep("http://a", None), None, "nobody has its key");
+        assert_eq!(keep("http://a", Some("hw_1")), Some(""));
+        assert_eq!((keep("http://a", None), keep("http://b", None)), (Some(""), None), "a later start of it, and of another");
+        assert_eq!(keep("http://b", Some("hw_2")), Some(""), "the last one counts");
+        let mut all = Profiles::read(&path).expect("read");
+        all.profiles.insert("mine".into(), Profile { url: "http://c".into(), key: "hw_3".into(), ca: None });
+        all.current = Some("mine".into());
+        all.write(&path).expect("written");
+        assert_eq!(keep("http://a", Some("hw_4")), Some(" --profile dev"));
+        let all = Profiles::read(&path).expect("read");
+        assert_eq!((all.current.as_deref(), all.profiles["mine"].key.as_str()), (Some("mine"), "hw_3"));
+        assert_eq!(all.profiles[DEV].key, "hw_4");
     }
 }
