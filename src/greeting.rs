@@ -14,7 +14,14 @@ use crate::{log, profile, store};
 
 /// Says where the server is and how to try it, on standard output, once it can be used. `log_in`: the path of a link that logs
 /// in. `served`: the contracts whose APIs answer.
-pub fn greet(config: &Config, address: SocketAddr, (first_key, log_in): (Option<&str>, Option<&str>), served: &[&str]) {
+/// `takes`: whether the server takes a key.
+pub fn greet(
+    config: &Config,
+    address: SocketAddr,
+    (first_key, log_in): (Option<&str>, Option<&str>),
+    served: &[&str],
+    takes: impl Fn(&str) -> bool,
+) {
     let say = Greeting { is_json: log::is_json(&config.log) };
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     say.line(format!("hookwheel {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION")));
@@ -64,7 +71,8 @@ pub fn greet(config: &Config, address: SocketAddr, (first_key, log_in): (Option<
         None => {}
     }
     say.line(format!("guide: {}/docs", found()));
-    let kept = if config.is_dev { keep(&format!("{scheme}://{}", here(address)), first_key) } else { None };
+    let url = format!("{scheme}://{}", here(address));
+    let kept = if config.is_dev { keep(&url, first_key, takes) } else { None };
     if say.is_json {
         // Nobody copies a command from there.
         return;
@@ -78,13 +86,13 @@ pub fn greet(config: &Config, address: SocketAddr, (first_key, log_in): (Option<
     }
     let key = first_key.unwrap_or("$HOOKWHEEL_KEY");
     say.line("try it:".into());
-    say.line(format!("  curl -sS {scheme}://{address}/api/v1/events -H \"Authorization: Bearer {key}\" \\"));
+    say.line(format!("  curl -sS {url}/api/v1/events -H \"Authorization: Bearer {key}\" \\"));
     say.line("    -d '{\"type\":\"task.created\",\"data\":{\"id\":1}}'".into());
 }
 
 /// Keeps the first key in the profile of development, and gives what a command has to say to mean it. A server goes on without.
-fn keep(url: &str, first_key: Option<&str>) -> Option<&'static str> {
-    profile::keep_dev(url, first_key).unwrap_or_else(|error| {
+fn keep(url: &str, first_key: Option<&str>, takes: impl Fn(&str) -> bool) -> Option<&'static str> {
+    profile::keep_dev(url, first_key, takes).unwrap_or_else(|error| {
         tracing::warn!(%error, "no profile is kept: commands need --key");
         None
     })

@@ -281,7 +281,8 @@ async fn run_at(
     } else {
         let dialects = shelf.now();
         let served: Vec<&str> = dialects.mounted().map(|dialect| dialect.name.as_str()).collect();
-        greeting::greet(config, address, (first_key.as_deref(), log_in.as_deref()), &served);
+        let takes = |key: &str| api::is_known_key(&store, key);
+        greeting::greet(config, address, (first_key.as_deref(), log_in.as_deref()), &served, takes);
     }
 
     let mut now = config.clone();

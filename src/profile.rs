@@ -31,7 +31,7 @@ fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> ProfileError {
 /// What a profile is called that nobody has named.
 pub const DEFAULT: &str = "default";
 /// The one of a server for development.
-pub const DEV: &str = "dev";
+pub const DEV: &str = "hookwheel-dev";
 /// The longest file that is one of profiles.
 const BYTES_MAX: u64 = 1 << 20;
 /// Bits of a file's mode that let others in.
@@ -152,16 +152,25 @@ impl Profiles {
 }
 
 /// Keeps the key of a server for development at `url`, if it has just been made, so that whoever tries it need copy none. It is the one
-/// that is meant where none is named, unless somebody has logged in elsewhere. Gives what a command has to say to mean it: nothing,
-/// or its name; `None` where no profile has its key.
-pub fn keep_dev(url: &str, first_key: Option<&str>) -> Result<Option<&'static str>, ProfileError> {
+/// that is meant where none is named, unless somebody has logged in elsewhere. Gives the flags that a command needs to mean it, which
+/// are none or one; `None` where no key is kept that the server `takes`.
+pub fn keep_dev(
+    url: &str,
+    first_key: Option<&str>,
+    takes: impl Fn(&str) -> bool,
+) -> Result<Option<&'static str>, ProfileError> {
     match path() {
-        Some(path) => keep_dev_in(&path, url, first_key),
+        Some(path) => keep_dev_in(&path, url, first_key, takes),
         None => Ok(None),
     }
 }
 
-fn keep_dev_in(path: &Path, url: &str, first_key: Option<&str>) -> Result<Option<&'static str>, ProfileError> {
+fn keep_dev_in(
+    path: &Path,
+    url: &str,
+    first_key: Option<&str>,
+    takes: impl Fn(&str) -> bool,
+) -> Result<Option<&'static str>, ProfileError> {
     let mut all = Profiles::read(path)?;
     if let Some(key) = first_key {
         let dev = Profile { url: url.to_owned(), key: key.to_owned(), ca: None };
@@ -169,9 +178,10 @@ fn keep_dev_in(path: &Path, url: &str, first_key: Option<&str>) -> Result<Option
         all.current.get_or_insert_with(|| DEV.into());
         all.write(path)?;
     }
-    let is_kept = all.profiles.get(DEV).is_some_and(|dev| dev.url == url);
+    // A server with another data directory may have listened there before.
+    let is_kept = all.profiles.get(DEV).is_some_and(|dev| dev.url == url && takes(&dev.key));
     let is_meant = all.current.as_deref() == Some(DEV);
-    Ok(is_kept.then_some(if is_meant { "" } else { " --profile dev" }))
+    Ok(is_kept.then_some(if is_meant { "" } else { " --profile hookwheel-dev" }))
 }
 
 #[cfg(test)]
@@ -209,7 +219,7 @@ mod tests {
     fn a_development_server_is_meant_unless_somebody_has_logged_in_elsewhere() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("hookwheel/profiles.toml");
-        let keep = |url: &str, key| keep_dev_in(&path, url, key).expect("kept");
+        let keep = |url: &str, key| keep_dev_in(&path, url, key, |_| true).expect("kept");
         assert_eq!(keep("http://a", None), None, "nobody has its key");
         assert_eq!(keep("http://a", Some("hw_1")), Some(""));
         assert_eq!((keep("http://a", None), keep("http://b", None)), (Some(""), None), "a later start of it, and of another");
@@ -218,7 +228,8 @@ mod tests {
         all.profiles.insert("mine".into(), Profile { url: "http://c".into(), key: "hw_3".into(), ca: None });
         all.current = Some("mine".into());
         all.write(&path).expect("written");
-        assert_eq!(keep("http://a", Some("hw_4")), Some(" --profile dev"));
+        assert_eq!(keep("http://a", Some("hw_4")), Some(" --profile hookwheel-dev"));
+        assert_eq!(keep_dev_in(&path, "http://a", None, |key| key != "hw_4").expect("read"), None, "it is of another store");
         let all = Profiles::read(&path).expect("read");
         assert_eq!((all.current.as_deref(), all.profiles["mine"].key.as_str()), (Some("mine"), "hw_3"));
         assert_eq!(all.profiles[DEV].key, "hw_4");

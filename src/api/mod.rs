@@ -44,7 +44,7 @@ use utoipa_actix_web::AppExt;
 
 pub use crate::docs::ConfigurationKey;
 pub use crate::domain::account::ACCOUNT_HEADER;
-pub use access::auth::first_admin_key;
+pub use access::auth::{first_admin_key, is_known_key};
 pub use access::limits::Limits;
 pub use access::oidc::SignOn;
 pub use door::certificate::{Certificate, CertificateError};

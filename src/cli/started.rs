@@ -94,9 +94,11 @@ impl Drop for Folder {
     }
 }
 
-/// This binary, to be started once more.
+/// This binary, to be started once more. It has no home: a server that goes with the command is nothing to keep a profile of.
 pub fn this_program() -> Result<Command, CliError> {
-    Ok(Command::new(std::env::current_exe().map_err(CliError::io("this program"))?))
+    let mut program = Command::new(std::env::current_exe().map_err(CliError::io("this program"))?);
+    program.env_remove("HOME").env_remove("XDG_CONFIG_HOME");
+    Ok(program)
 }
 
 /// A port that nobody listens on.

@@ -376,6 +376,11 @@ pub async fn first_admin_key(
     Ok(made.await?.then_some(new).filter(|_| !is_configured))
 }
 
+/// Whether there is this key.
+pub fn is_known_key(store: &Store, key: &str) -> bool {
+    store.registry().key(&hash(key)).is_some()
+}
+
 /// Gives an account the dialect that is configured, if it has another.
 fn set_dialect(staging: &mut Staging<'_>, account: &Account, dialect: Option<String>) -> Result<(), Refusal> {
     let Some(dialect) = dialect.filter(|name| *name != account.dialect) else { return Ok(()) };
