@@ -222,14 +222,22 @@ mod tests {
         let keep = |url: &str, key| keep_dev_in(&path, url, key, |_| true).expect("kept");
         assert_eq!(keep("http://a", None), None, "nobody has its key");
         assert_eq!(keep("http://a", Some("hw_1")), Some(""));
-        assert_eq!((keep("http://a", None), keep("http://b", None)), (Some(""), None), "a later start of it, and of another");
+        assert_eq!(
+            (keep("http://a", None), keep("http://b", None)),
+            (Some(""), None),
+            "a later start of it, and of another"
+        );
         assert_eq!(keep("http://b", Some("hw_2")), Some(""), "the last one counts");
         let mut all = Profiles::read(&path).expect("read");
         all.profiles.insert("mine".into(), Profile { url: "http://c".into(), key: "hw_3".into(), ca: None });
         all.current = Some("mine".into());
         all.write(&path).expect("written");
         assert_eq!(keep("http://a", Some("hw_4")), Some(" --profile hookwheel-dev"));
-        assert_eq!(keep_dev_in(&path, "http://a", None, |key| key != "hw_4").expect("read"), None, "it is of another store");
+        assert_eq!(
+            keep_dev_in(&path, "http://a", None, |key| key != "hw_4").expect("read"),
+            None,
+            "it is of another store"
+        );
         let all = Profiles::read(&path).expect("read");
         assert_eq!((all.current.as_deref(), all.profiles["mine"].key.as_str()), (Some("mine"), "hw_3"));
         assert_eq!(all.profiles[DEV].key, "hw_4");

@@ -7,13 +7,15 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use hookwheel::clock::Stopwatch;
+use rustix::net;
 use serde_json::{Value, json};
 use support::{Server, Stage};
 
@@ -179,15 +181,46 @@ fn publish_much(stage: &mut Stage) {
     }
 }
 
-/// A backup that has begun and goes on only as far as somebody reads it.
-fn begun(server: &Server) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hookwheel"));
-    command.args(["backup", "-"]).env("HOOKWHEEL_URL", server.url("")).env("HOOKWHEEL_KEY", server.key);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it can be started");
-    let mut start = [0; 8];
-    child.stdout.as_mut().expect("a pipe").read_exact(&mut start).expect("it begins");
-    assert_eq!(&start, b"hwbackup");
-    child
+/// A backup that has begun and goes on only as far as somebody reads it: its reader takes little ahead.
+struct Begun {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+}
+
+impl Begun {
+    fn of(server: &Server) -> Self {
+        let socket = net::socket(net::AddressFamily::INET, net::SocketType::STREAM, None).expect("a socket");
+        net::sockopt::set_socket_recv_buffer_size(&socket, 64 << 10).expect("it is set");
+        net::connect(&socket, &server.address).expect("it listens");
+        let mut stream = TcpStream::from(socket);
+        let key = server.key;
+        let head = format!("GET /api/v1/backup HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {key}\r\n\r\n");
+        stream.write_all(head.as_bytes()).expect("it takes the head");
+        let (mut bytes, mut some) = (Vec::new(), [0; 512]);
+        while !bytes.windows(8).any(|at| at == b"hwbackup") {
+            let count = stream.read(&mut some).expect("it answers");
+            assert!(count > 0, "it ended: {}", String::from_utf8_lossy(&bytes));
+            bytes.extend_from_slice(&some[..count]);
+        }
+        Self { stream, bytes }
+    }
+
+    /// All that comes of it, once nobody sends any more.
+    fn left(mut self) -> Vec<u8> {
+        // However it ends.
+        let _ = self.stream.read_to_end(&mut self.bytes);
+        let body = self.bytes.windows(4).position(|at| at == b"\r\n\r\n").expect("a head") + 4;
+        let (mut rest, mut file) = (&self.bytes[body..], Vec::new());
+        while let Some(end) = rest.windows(2).position(|at| at == b"\r\n") {
+            let size = std::str::from_utf8(&rest[..end]).expect("a size");
+            let size = usize::from_str_radix(size, 16).expect("a size in hexadecimal digits");
+            assert!(size > 0, "it has its end");
+            let chunk = &rest[end + 2..];
+            file.extend_from_slice(&chunk[..size.min(chunk.len())]);
+            rest = chunk.get(size + 2..).unwrap_or_default();
+        }
+        file
+    }
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -200,12 +233,11 @@ fn one_is_taken_at_a_time_and_what_a_killed_server_left_is_no_backup() {
     let mut stage = Stage::start(&[]);
     publish_much(&mut stage);
     let file = stage.dir.path().join("other.backup");
-    let mut first = begun(&stage.server);
+    let first = Begun::of(&stage.server);
     refused(&hookwheel(Some(&stage.server), &["backup", plain(&file)]), "another backup is being taken");
     assert!(names(stage.dir.path()).iter().all(|name| !name.contains("other.backup")), "nothing is left of it");
     // Who took it is gone: others can have their turn.
-    first.kill().expect("it runs");
-    first.wait().expect("it ends");
+    drop(first);
     let watch = Stopwatch::start();
     loop {
         let again = hookwheel(Some(&stage.server), &["backup", plain(&file)]);
@@ -216,14 +248,12 @@ fn one_is_taken_at_a_time_and_what_a_killed_server_left_is_no_backup() {
         assert!(watch.elapsed() < support::DEADLINE, "its place is never given back");
     }
 
-    let second = begun(&stage.server);
+    let second = Begun::of(&stage.server);
     let Stage { server, dir, .. } = stage;
     refused(&offline(dir.path(), &file), "in use");
     server.kill();
-    let left = second.wait_with_output().expect("it ends");
-    assert!(!left.status.success());
     let broken = dir.path().join("broken.backup");
-    fs::write(&broken, [b"hwbackup".as_slice(), &left.stdout].concat()).expect("written");
+    fs::write(&broken, second.left()).expect("written");
     refused(&hookwheel(None, &["restore", plain(&broken), "--check"]), "broken off");
     let server = Server::start(dir.path(), &[]);
     assert!(names(&Server::data(dir.path())).iter().all(|name| !name.contains("spool")));

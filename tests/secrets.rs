@@ -292,7 +292,11 @@ fn without_a_master_key_the_first_start_makes_one_and_systemd_can_give_one() {
     let env = [("CREDENTIALS_DIRECTORY", unknown.to_str().expect("a plain path"))];
     let fresh = tempfile::tempdir().expect("a folder");
     let ended = Server::run(fresh.path(), &["serve"], &env).end();
-    assert!(!ended.status.success() && ended.output.contains("mark/credentials/hookwheel-master-key"), "{}", ended.output);
+    assert!(
+        !ended.status.success() && ended.output.contains("mark/credentials/hookwheel-master-key"),
+        "{}",
+        ended.output
+    );
     assert!(!Server::data(fresh.path()).join("master.key").exists());
     let printed = Running::start(dir.path(), &["master-key"], &[]).end();
     let env = [("HOOKWHEEL__STORE__MASTER_KEY", printed.output.trim())];

@@ -40,7 +40,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     // `cli` starts the server through the front page: `crate::run` and what it takes.
     (
         "cli",
-        &["domain", "clock", "dialect", "docs", "exchange", "trial", "client", "config", "doctor", "preflight", "profile", "run"],
+        &[
+            "domain",
+            "clock",
+            "dialect",
+            "docs",
+            "exchange",
+            "trial",
+            "client",
+            "config",
+            "doctor",
+            "preflight",
+            "profile",
+            "run",
+        ],
     ),
 ];
 

@@ -102,9 +102,8 @@ pub fn run<E: std::fmt::Display>(
         Command::Config(args) => config::run(args, configured),
         Command::Store(args) => configured().and_then(|config| store::run(args, &config)),
         Command::Bench(args) => with_server(server(), async |server| bench::run(args, &server).await),
-        Command::Backup(args) if args.offline => configured().and_then(|config| {
-            actix_rt::System::new().block_on(backup::run(args, backup::Of::Stopped(&config)))
-        }),
+        Command::Backup(args) if args.offline => configured()
+            .and_then(|config| actix_rt::System::new().block_on(backup::run(args, backup::Of::Stopped(&config)))),
         Command::Backup(args) => {
             with_server(server(), async |server| backup::run(args, backup::Of::Running(&server)).await)
         }

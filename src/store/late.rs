@@ -72,7 +72,8 @@ impl Staging<'_> {
         }
         let stays = late.first(|key| !self.is_staged(LATE, key));
         let comes = self.late.iter().filter(|key| self.is_put(LATE, key)).min_by_key(|key| layout::read_id(key));
-        let lowest = stays.as_ref().into_iter().chain(comes).map(|key| layout::read_delivery(key).event_at_accept()).min();
+        let lowest =
+            stays.as_ref().into_iter().chain(comes).map(|key| layout::read_delivery(key).event_at_accept()).min();
         let floor = late.floor();
         let has_moved_before = floor.is_some_and(|(_, at)| now >= at && now - at < FLOOR_MS);
         let next = match (lowest, floor) {
@@ -88,9 +89,9 @@ impl Staging<'_> {
         }
     }
 
-    /// A bound for the ids of all events to come.
+    /// The ids of all events to come are as great, or greater.
     fn next_event_at_least(&self) -> EventId {
-        DeliveryId(self.carried.ids.last()).event_at_accept()
+        EventId((self.carried.ids.last() | u128::from(u32::MAX)) + 1)
     }
 
     /// Adds a staged row to what is written: one that is late is held instead, and what was held is held no more.
@@ -125,9 +126,8 @@ pub fn find(
     for account in accounts {
         let from = layout::event(account, floor);
         for row in trees.range(Tree::Events, from..layout::after_prefix(&layout::number(account))) {
-            let head = row.and_then(|(key, stored)| {
-                event_rows::event_head_by(&|tree, key| trees.get(tree, key), &key, &stored)
-            });
+            let head = row
+                .and_then(|(key, stored)| event_rows::event_head_by(&|tree, key| trees.get(tree, key), &key, &stored));
             let Some(head) = trees.readable(head)?.filter(|head| head.rows_are_late) else { continue };
             for id in head.deliveries().filter(|id| has(id.webhook())) {
                 if !has_row(trees, id)? {

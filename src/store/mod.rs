@@ -99,7 +99,6 @@ mod webhook_batch;
 
 pub use asking::{CONDITION_STEPS_MAX, TOO_COSTLY};
 pub use backup::{Backup, BackupError, Found, back_up_stopped, restore, verify};
-pub use migration::is_half_restored;
 pub use broadcast::BROADCAST_BYTES_MAX;
 pub use commit::Committer;
 pub use damage::{Damage, Soundness};
@@ -118,6 +117,7 @@ pub use layout::{FORMAT_COPIED, FORMAT_VERSION};
 pub use leaving::{Leaving, STEP_KEYS_MAX};
 pub use master_keys::vet_master_keys;
 pub use message::{Accepted, IDEMPOTENCY_MS, Idempotency, Listener, NewEvent, Notice, Settled, Settlement};
+pub use migration::is_half_restored;
 pub use opening::{check_keys, open};
 pub use own_types::KnownType;
 pub use page::{PAGE_ROWS_EXAMINED_MAX, Page};

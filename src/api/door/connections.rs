@@ -16,8 +16,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
-use futures_util::FutureExt;
 use arc_swap::ArcSwap;
+use futures_util::FutureExt;
 use ipnet::IpNet;
 use tokio::sync::Notify;
 

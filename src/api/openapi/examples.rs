@@ -36,6 +36,7 @@ fn special(of: &str, field: &str) -> Option<Value> {
         ("", "text") => json!("acme"),
         ("", "channel") => json!("eu"),
         ("Setting", "name") => json!("server.body_bytes_max"),
+        ("Dialect", "source") => json!("title = \"Standard Webhooks\"\n…"),
         ("Dialect", "description") => json!("The contract of Standard Webhooks 1.0."),
         ("Setting", "value" | "default") => json!(16_777_216),
         ("Job", "ids") => json!(3),

@@ -54,7 +54,10 @@ pub async fn clear(client: &Client) -> Result<usize, Error> {
 
 /// Whether who made it, on this machine, is no more.
 fn is_left(metadata: &Value, machine: &str) -> bool {
-    let process = metadata[PROCESS].as_str().and_then(|text| Pid::from_raw(text.parse().ok()?));
+    let process = metadata[PROCESS]
+        .as_str()
+        .and_then(|text| text.parse::<u32>().ok())
+        .and_then(|raw| Pid::from_raw(raw.try_into().ok()?));
     metadata[MACHINE] == machine && process.is_some_and(|process| !is_running(process))
 }
 

@@ -39,10 +39,7 @@ pub async fn read(theirs: &Theirs, dialect: &str, to: &mut Importer) -> Result<(
         }
     }
     to.left("Svix", "messages and their attempts: publish here from now on, and let Svix deliver what it has");
-    to.left(
-        "Svix",
-        "what is not read: OAuth and client certificates of endpoints, connectors, the portal's looks",
-    );
+    to.left("Svix", "what is not read: OAuth and client certificates of endpoints, connectors, the portal's looks");
     Ok(())
 }
 

@@ -149,5 +149,9 @@ fn an_outcome_that_was_not_written_leaves_its_delivery_open() {
     bench.committer.step();
     assert_eq!(memory.keys("closed").len(), 0);
     bench.rest();
-    assert_eq!((memory.keys("closed").len(), fresh(&bench).len()), (1, 0), "it is settled again once the store is open");
+    assert_eq!(
+        (memory.keys("closed").len(), fresh(&bench).len()),
+        (1, 0),
+        "it is settled again once the store is open"
+    );
 }

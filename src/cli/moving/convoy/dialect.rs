@@ -9,6 +9,8 @@ use serde_json::Value;
 const RETRIES_MAX: u64 = 20;
 /// The longest wait of Convoy's exponential schedule, in seconds.
 const DELAY_SECONDS_MAX: u64 = 7200;
+/// Where an endpoint has none of its own: as long as `standard` waits.
+const TIMEOUT_SECONDS: u64 = 20;
 /// What is meant where a project says nothing.
 const HEADER: &str = "X-Convoy-Signature";
 
@@ -29,6 +31,7 @@ pub fn text(config: &Value, is_advanced: bool) -> (String, Vec<String>) {
          title = \"Convoy look-alike\"\n\
          description = \"For receivers that were written for webhooks sent through Convoy: its signature, the data as the body.\"\n\
          event_types = \"examples\"\n\
+         timeout_seconds = {TIMEOUT_SECONDS}\n\
          envelope = \"{{event.data}}\"\n\n\
          [retry]\ndelays = [{}]\njitter_percent = 10\n\n\
          [secrets]\nkey = \"utf8\"\nbytes_min = 1\nbytes_max = 256\nwarn_below_bytes = 16\n\n",
