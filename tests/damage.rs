@@ -149,7 +149,9 @@ fn with_events<'a>(path: &Path, data: impl IntoIterator<Item = &'a str>) -> (Web
     let mut bench = Bench::open(path);
     bench.now(|staging| staging.create_account(Store::default_account("standard"))).expect("an account");
     let webhook = bench.webhook("*", None);
-    (webhook, data.into_iter().map(|data| bench.publish(event("a.a", data.to_owned())).id).collect())
+    let events = data.into_iter().map(|data| bench.publish(event("a.a", data.to_owned())).id).collect();
+    bench.close();
+    (webhook, events)
 }
 
 #[test]

@@ -48,6 +48,12 @@ impl Bench {
         Self { store, committer, clock }
     }
 
+    /// Closes it as a stop does: what is not written yet is written.
+    pub fn close(self) {
+        self.store.close();
+        self.committer.run();
+    }
+
     /// Until nothing is left to do; a store that never comes to rest is one that turns in circles.
     #[track_caller]
     pub fn rest(&mut self) {
@@ -200,6 +206,7 @@ pub fn fill(path: &Path) -> Filled {
     // Its open delivery is not cancelled before the next start.
     let _answer = bench.store.submit(move |staging| staging.delete_webhook(1, deleted)).expect("taken");
     bench.committer.step();
+    bench.close();
     Filled { plain, ordered, deleted }
 }
 

@@ -99,30 +99,16 @@ impl Late {
         from.map(|(key, value)| (IVec::from(key.as_slice()), value.clone())).collect()
     }
 
-    /// Changes what is held, once a group is written.
+    /// Begins a change: until it is done, or dropped because its group could not be written, nobody reads what is held. So whoever has
+    /// seen what the group wrote sees no row as held any more that it has taken elsewhere.
+    pub fn begin<'a>(&'a self, change: &'a Change) -> Option<Changing<'a>> {
+        let changes = !change.come.is_empty() || !change.gone.is_empty() || change.floor.is_some();
+        changes.then(|| Changing { held: self.held_mut(), change })
+    }
+
+    /// The same of what need not wait for anything to be written.
     pub fn change(&self, change: &Change) {
-        if change.come.is_empty() && change.gone.is_empty() && change.floor.is_none() {
-            return;
-        }
-        let mut held = self.held_mut();
-        held.floor = change.floor.or(held.floor);
-        for (key, value) in &change.come {
-            let stored = checksum::with(LATE, key, value.clone());
-            if held.rows.insert(key.clone(), IVec::from(stored)).is_none() {
-                held.came.push_back(key.clone());
-            }
-        }
-        for key in &change.gone {
-            held.rows.remove(key);
-        }
-        let Held { rows, came, .. } = &mut *held;
-        while came.front().is_some_and(|key| !rows.contains_key(key)) {
-            came.pop_front();
-        }
-        // One that stays long would keep the keys of all that have come and gone since.
-        if came.len() > 2 * HELD_MAX {
-            came.retain(|key| rows.contains_key(key));
-        }
+        self.begin(change).into_iter().for_each(Changing::done);
     }
 
     fn held(&self) -> RwLockReadGuard<'_, Held> {
@@ -131,6 +117,36 @@ impl Late {
 
     fn held_mut(&self) -> RwLockWriteGuard<'_, Held> {
         self.0.write().expect("no holder of the lock panics")
+    }
+}
+
+/// A change that has begun.
+pub struct Changing<'a> {
+    held: RwLockWriteGuard<'a, Held>,
+    change: &'a Change,
+}
+
+impl Changing<'_> {
+    /// Its group is written.
+    pub fn done(mut self) {
+        let Held { rows, came, floor } = &mut *self.held;
+        *floor = self.change.floor.or(*floor);
+        for (key, value) in &self.change.come {
+            let stored = checksum::with(LATE, key, value.clone());
+            if rows.insert(key.clone(), IVec::from(stored)).is_none() {
+                came.push_back(key.clone());
+            }
+        }
+        for key in &self.change.gone {
+            rows.remove(key);
+        }
+        while came.front().is_some_and(|key| !rows.contains_key(key)) {
+            came.pop_front();
+        }
+        // One that stays long would keep the keys of all that have come and gone since.
+        if came.len() > 2 * HELD_MAX {
+            came.retain(|key| rows.contains_key(key));
+        }
     }
 }
 

@@ -35,7 +35,7 @@ use files::free_bytes_at;
 pub use held::Row;
 use held::SledRows;
 use in_memory::{Memory, MemoryRows};
-use late::{LATE, Late, Merged};
+use late::{Changing, LATE, Late, Merged};
 use ledger::Ledger;
 use on_sled::OnSled;
 pub use writes::Writes;
@@ -195,12 +195,12 @@ impl Trees {
             let lost = lost.map(|lost| lost.join().is_err());
             Err(StoreError::Io(format!("an I/O thread panicked, and the process goes on: {lost:?}")))
         });
+        let changing = self.late.begin(&writes.late);
+        let written = || changing.into_iter().for_each(Changing::done);
         match &self.of {
-            In::Sled(sled) => sled.write(writes),
-            In::Memory(memory) => memory.write(writes),
-        }?;
-        self.late.change(&writes.late);
-        Ok(())
+            In::Sled(sled) => sled.write(writes, written),
+            In::Memory(memory) => memory.write(writes).map(|()| written()),
+        }
     }
 
     /// Makes all that was written survive a power cut.

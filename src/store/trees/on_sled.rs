@@ -119,7 +119,7 @@ impl OnSled {
             // What is there cannot be read; the store looks for the greatest id in its rows.
             None => {}
         }
-        self.write(&writes)?;
+        self.write(&writes, || ())?;
         self.sync()
     }
 
@@ -173,10 +173,11 @@ impl OnSled {
     }
 
     /// Applies `writes` in one transaction and hands them to the kernel: they survive the death of this process (in a
-    /// durable store).
-    pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
+    /// durable store). `written`: once they can be read.
+    pub fn write(&self, writes: &Writes, written: impl FnOnce()) -> Result<(), StoreError> {
         let mut known = self.known();
         let (ledger, adding_up) = caught(|| self.sled.write(writes, &known))??;
+        written();
         if self.durable {
             caught(|| self.sled.db.flush())??;
         }
@@ -324,7 +325,7 @@ mod tests {
         let mut disk = OnSled::open(&Settings::at(dir.path())).unwrap();
         let mut writes = Writes::default();
         writes.push(Tree::Closed, vec![1], Some(vec![2]));
-        disk.write(&writes).unwrap();
+        disk.write(&writes, || ()).unwrap();
         let log = || std::fs::read(dir.path().join(LOG)).unwrap();
         let before = log();
         disk.reclaim(1).unwrap();
