@@ -238,7 +238,7 @@ fn a_directory_of_format_4_opens_with_all_that_was_in_it() {
 }
 
 #[test]
-fn a_directory_of_format_5_to_9_gets_what_it_lacks_where_it_is_and_says_so() {
+fn a_directory_of_format_5_to_10_gets_what_it_lacks_where_it_is_and_says_so() {
     let _alone = ALONE.lock();
     for (format, now) in LATER {
         let (_dir, data) = unpacked_of(format);
@@ -258,7 +258,7 @@ fn a_directory_of_format_5_to_9_gets_what_it_lacks_where_it_is_and_says_so() {
             }
         };
         let stored = db.open_tree("meta").expect("a tree").get("format").expect("it can be read");
-        assert_eq!(stored.expect("a format"), &10u32.to_be_bytes());
+        assert_eq!(stored.expect("a format"), &11u32.to_be_bytes());
     }
 }
 
