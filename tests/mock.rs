@@ -163,7 +163,8 @@ fn it_goes_on_until_it_is_stopped_and_says_what_makes_no_sense() {
     ends(&mock("standard", &gone, &["--count", "1"]), 1, "there is no receiver to play for");
     ends(&mock("nobody", &gone, &[]), 1, "there is no dialect \"nobody\"");
     ends(&mock("standard", &gone, &["--events", "no.such"]), 1, "--events no.such: standard documents no such event");
-    ends(&mock("standard", &gone, &["--rate", "2/day"]), 2, "must be such as 2/s or 30/min");
+    let slow = ["mock", "standard", "--to", &gone, "--rate", "2/day"];
+    ends(&Running::start(dir.path(), &slow, &[]).end(), 2, "must be such as 2/s or 30/min");
     ends(&mock("standard", "ftp://127.0.0.1/", &[]), 2, "--to");
     let own = dir.path().join("unsigned.toml");
     fs::write(&own, UNSIGNED).expect("written");
