@@ -2,7 +2,7 @@
 //! [`Config`].
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,14 +59,23 @@ pub fn of_store(config: &Config) -> store::Settings {
 /// Where the master keys are: as it is configured, else in the credentials that systemd hands over, else in the data
 /// directory.
 pub fn master_keys(config: &StoreConfig) -> store::MasterKeySource {
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| Path::new(&dir).join(MASTER_KEY_CREDENTIAL));
-    // One of which nobody can say whether it is there is named, so that the start says why: another key would be made in its place.
-    let file = config.master_key_file.clone().or(credentials.filter(|path| !matches!(path.try_exists(), Ok(false))));
-    match (&config.master_key, file) {
+    match (&config.master_key, &config.master_key_file) {
         (Some(text), _) => store::MasterKeySource::Text(text.clone()),
-        (None, Some(path)) => store::MasterKeySource::File(path),
-        (None, None) => store::MasterKeySource::Own,
+        (None, Some(path)) => store::MasterKeySource::File(path.clone()),
+        (None, None) => {
+            credential(&config.path).map_or(store::MasterKeySource::Own, store::MasterKeySource::Credential)
+        }
     }
+}
+
+/// The credential with the master keys, where systemd hands over credentials at all. One that is missing counts too, unless the data
+/// directory has a key: whoever keeps credentials has not asked for a key beside what it seals, so none is made there in silence.
+fn credential(data: &Path) -> Option<PathBuf> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|dir| !dir.is_empty())?;
+    let path = Path::new(&credentials).join(MASTER_KEY_CREDENTIAL);
+    // One that cannot even be looked at is there: reading it says why it cannot be read.
+    let is_there = path.try_exists().unwrap_or(true);
+    (is_there || !data.join(store::OWN_MASTER_KEYS).exists()).then_some(path)
 }
 
 /// Milliseconds of so many days; `None` for none.

@@ -304,6 +304,35 @@ fn without_a_master_key_the_first_start_makes_one_and_systemd_can_give_one() {
     assert!(Server::start(other.path(), &env).terminate().success());
 }
 
+#[test]
+fn where_a_service_has_credentials_and_none_with_the_master_key_no_key_is_made() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let credentials = dir.path().join("credentials");
+    fs::create_dir(&credentials).expect("a folder");
+    let env = [("CREDENTIALS_DIRECTORY", credentials.to_str().expect("a plain path"))];
+    let (credential, own) = (credentials.join("hookwheel-master-key"), Server::data(dir.path()).join("master.key"));
+    let refused = |why: &str| {
+        let ended = Server::start_process(dir.path(), &env).end();
+        assert!(!ended.status.success(), "{}", ended.output);
+        for part in [credential.to_str().expect("a plain path"), why, "LoadCredential=", "store.master_key_file"] {
+            assert!(ended.output.contains(part), "{part}: {}", ended.output);
+        }
+        assert!(!own.exists(), "no key is made");
+    };
+    refused("No such file");
+    // It is there, and cannot be read, whoever asks.
+    fs::create_dir(&credential).expect("a folder");
+    refused("Is a directory");
+    fs::remove_dir(&credential).expect("it is empty");
+
+    let server = Server::start(dir.path(), &[]);
+    let before = in_use(&mut server.client())["current"].clone();
+    assert!(server.terminate().success());
+    let server = Server::start(dir.path(), &env);
+    assert_eq!(in_use(&mut server.client())["current"], before, "a key that the data directory has is taken");
+    assert!(server.terminate().success());
+}
+
 /// Verifies an Ed25519 signature with what Node brings along: a public key as 32 bytes in base64, the message, and the
 /// signature in base64.
 const VERIFY: &str = r#"

@@ -1,4 +1,4 @@
-//! Where the master keys come from: a text, a file, or a file of the store's own in the data directory, which is made if it
+//! Where the master keys come from: a text, a file, a credential, or a file of the store's own in the data directory, which is made if it
 //! is not there and no store either. What stays true: a new key has reached the disk before anything is sealed with it, and no file of keys is
 //! ever written over.
 
@@ -38,6 +38,15 @@ pub(super) fn read_what_is_there(settings: &Settings) -> Result<MasterKeys, Stri
         MasterKeySource::File(path) => private(path).map_err(|error| {
             format!(
                 "{error}; let the user that runs hookwheel read it, or set another HOOKWHEEL__STORE__MASTER_KEY_FILE"
+            )
+        })?,
+        // systemd lets the service's user in by an access list, which shows as a group's right: its mode says nothing.
+        MasterKeySource::Credential(path) => fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
+            format!(
+                "{error}; no other key is made, since the service has credentials: give it this one \
+                 (LoadCredential={}:FILE in its unit; `hookwheel master-key` prints a key for FILE), or name a file with \
+                 store.master_key_file",
+                path.file_name().unwrap_or_default().display()
             )
         })?,
         MasterKeySource::Text(text) => Zeroizing::new(text.reveal().to_string()),

@@ -135,6 +135,8 @@ pub enum MasterKeySource {
     Own,
     /// This file.
     File(PathBuf),
+    /// This file, which systemd has made for the service alone.
+    Credential(PathBuf),
     /// This text.
     Text(Secret),
 }
@@ -143,7 +145,7 @@ impl fmt::Display for MasterKeySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Own => write!(f, "{OWN_MASTER_KEYS} in the data directory"),
-            Self::File(path) => write!(f, "{}", path.display()),
+            Self::File(path) | Self::Credential(path) => write!(f, "{}", path.display()),
             Self::Text(_) => f.write_str("store.master_key"),
         }
     }
@@ -169,6 +171,7 @@ mod tests {
         let named = |source: MasterKeySource| source.to_string();
         assert_eq!(named(MasterKeySource::Own), "master.key in the data directory");
         assert_eq!(named(MasterKeySource::File("/etc/keys".into())), "/etc/keys");
+        assert_eq!(named(MasterKeySource::Credential("/run/keys".into())), "/run/keys");
         assert_eq!(named(MasterKeySource::Text(Secret::new("hush"))), "store.master_key");
     }
 }
