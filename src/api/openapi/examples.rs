@@ -29,6 +29,7 @@ fn special(of: &str, field: &str) -> Option<Value> {
         ("", "wait") => json!(20),
         ("", "lease") => json!(30),
         ("LeasesExtend", "seconds") => json!(60),
+        ("LeasesAck", "status_code") => json!(200),
         ("WebhookPause", "seconds") => json!(3600),
         (_, "leases") => json!([format!("{ID}_1_5f0c2b1e")]),
         ("", "uid") => json!("warehouse"),
