@@ -85,7 +85,7 @@ fn a_seed_sends_the_same_events_again_and_the_same_secret() {
         let secret = ended.output.rsplit("whsec_").next().expect("it is shown").lines().next().map(str::to_owned);
         let sent = ended.output.lines().filter(|line| line.contains(" answered 204 in ")).count();
         let arrived: Vec<Arrived> = (0..sent).map(|_| receiver.next()).collect();
-        let secret_said = Secret::new(&format!("whsec_{}", secret.clone().expect("it is shown")));
+        let secret_said = Secret::new(format!("whsec_{}", secret.clone().expect("it is shown")));
         assert!(arrived.iter().all(|one| is_valid(&known("standard"), &secret_said, "", one)));
         let told = |one: Arrived| (one.header("webhook-id").map(str::to_owned), one.message.body);
         (secret, arrived.into_iter().map(told).collect::<Vec<_>>())

@@ -243,7 +243,7 @@ impl Staging<'_> {
         notice: bool,
     ) -> Result<EventHead, StoreError> {
         let is_for_later = cause == Cause::Accept && self.is_for_later(account, &webhooks);
-        let rows_are_late = cause == Cause::Accept && !is_for_later && self.may_be_late(webhooks.len());
+        let rows_are_late = cause == Cause::Accept && !is_for_later && self.may_be_late(&webhooks);
         let event = EventHead {
             id: EventId(self.next_id(0)),
             account,

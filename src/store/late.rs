@@ -25,9 +25,14 @@ const WRITTEN_MAX: usize = 256;
 const FLOOR_MS: u64 = 1_000;
 
 impl Staging<'_> {
-    /// Whether the rows of deliveries that accept makes of an event may be late, where it has so many.
-    pub(super) fn may_be_late(&self, deliveries: usize) -> bool {
-        deliveries <= DELIVERIES_MAX && self.trees().late().count() + self.late.len() + deliveries <= HELD_MAX
+    /// Whether the rows of deliveries that accept makes of an event for these webhooks may be late. Not where one of them has an order:
+    /// what has a place in it does not follow from the event, and one that was lost must not be taken for one that has none.
+    pub(super) fn may_be_late(&self, webhooks: &[WebhookNumber]) -> bool {
+        let (registry, count) = (self.registry(), webhooks.len());
+        let has_order = |webhook: &WebhookNumber| registry.webhook(*webhook).is_some_and(|known| known.order.is_some());
+        count <= DELIVERIES_MAX
+            && self.trees().late().count() + self.late.len() + count <= HELD_MAX
+            && !webhooks.iter().any(has_order)
     }
 
     /// The row of this delivery, as accept has made it, is late if it says nothing that its event does not.

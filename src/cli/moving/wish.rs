@@ -57,7 +57,7 @@ impl Wish {
         let Some(known) = known else {
             missing.extend(lacks(line).map(str::to_owned));
             // What a webhook has by itself needs no words, and some of it cannot be said of some webhooks.
-            said.retain(|name, value| !is_usual(value) && !(name == "mode" && value == "push"));
+            said.retain(|name, value| !(is_usual(value) || name == "mode" && value == "push"));
             return Ok(Self { fields: said, missing });
         };
         for fixed in ["dialect", "mode"] {
