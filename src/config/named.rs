@@ -13,6 +13,7 @@ const LIVE: &[&str] = &[
     "server.headers_max",
     "server.header_bytes_max",
     "server.body_seconds",
+    "server.trusted_proxies",
     "limits",
     "retention",
     "deliver.http_allowed",

@@ -140,7 +140,7 @@ fn where_a_knob_was_set_is_known() {
 fn each_knob_that_is_applied_while_running_is_one() {
     let live = KNOBS.iter().filter(|(knob, _)| is_live(knob)).count();
     assert!(is_live("log.level") && is_live("limits.timeout") && !is_live("server.listen") && !is_live("log"));
-    assert_eq!(live, 27);
+    assert_eq!(live, 28);
     let other = r#"
 [server]
 listen = "1.2.3.4:5"
@@ -152,6 +152,7 @@ url_bytes_max = 999
 headers_max = 20
 header_bytes_max = 2048
 body_seconds = 1
+trusted_proxies = ["10.0.0.1"]
 idle_seconds = 1
 [store]
 path = "elsewhere"

@@ -121,6 +121,7 @@ impl Config {
             headers_max: from_server.headers_max,
             header_bytes_max: from_server.header_bytes_max,
             body_seconds: from_server.body_seconds,
+            trusted_proxies: from_server.trusted_proxies.clone(),
             ..self.server.clone()
         };
         let deliver = DeliverConfig {
