@@ -62,7 +62,9 @@ pub fn master_keys(config: &StoreConfig) -> store::MasterKeySource {
     match (&config.master_key, &config.master_key_file) {
         (Some(text), _) => store::MasterKeySource::Text(text.clone()),
         (None, Some(path)) => store::MasterKeySource::File(path.clone()),
-        (None, None) => credential(&config.path).map_or(store::MasterKeySource::Own, store::MasterKeySource::Credential),
+        (None, None) => {
+            credential(&config.path).map_or(store::MasterKeySource::Own, store::MasterKeySource::Credential)
+        }
     }
 }
 

@@ -142,8 +142,7 @@ const LIVE: &[(&str, &str, Bounds)] = &[
         shown["trace_url"] == format!("https://traces.example.com/{TRACE}")
     }),
     ("server.trusted_proxies", "['127.0.0.0/8']", |on| {
-        let mut client =
-            Client::new(on.server.address, on.client.key()).with_header("x-forwarded-for", "198.51.100.7");
+        let mut client = Client::new(on.server.address, on.client.key()).with_header("x-forwarded-for", "198.51.100.7");
         let webhook = json!({"url": "https://example.com/", "events": ["none.such"]});
         client.post("/api/v1/webhooks", &webhook).data(201);
         on.client.get("/api/v1/audit?limit=1").data(200)[0]["address"] == "198.51.100.7"

@@ -83,11 +83,7 @@ fn served(
 }
 
 /// A connection that there is room for, after its handshake.
-async fn let_in(
-    stream: TcpStream,
-    api: &Api,
-    tls: Option<TlsAcceptor>,
-) -> Option<(Paced, Option<SocketAddr>)> {
+async fn let_in(stream: TcpStream, api: &Api, tls: Option<TlsAcceptor>) -> Option<(Paced, Option<SocketAddr>)> {
     // Whoever is trusted now: SIGHUP may have changed that since the last connection.
     let admitted = api.connections.admit(&stream, tls.is_some(), &api.settings().front)?;
     let peer = stream.peer_addr().ok();
