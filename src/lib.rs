@@ -59,7 +59,7 @@ use actix_web::web;
 use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use url::Url;
 
@@ -164,6 +164,8 @@ pub fn serve(mut config: Config) -> Result<(), ServeError> {
 /// The same within an actix system. If another process takes over and does not get far, this one goes on.
 async fn serve_by(config: &mut Config, given: Result<Option<TcpListener>, String>) -> Result<(), ServeError> {
     let given = given.map_err(ServeError::Given)?;
+    // From here on SIGHUP does not end the process: while the store is opened or handed over, it waits until it can be heard.
+    let mut hangups = signal(SignalKind::hangup())?;
     let checked = Checked::of(config, &Clock::real())?;
     let mut post = Post::find(config, given)?;
     let asked = match asked_to_stop() {
@@ -171,7 +173,7 @@ async fn serve_by(config: &mut Config, given: Result<Option<TcpListener>, String
         Err(error) => return Err(post.failed(error.into())),
     };
     loop {
-        let heir = match run_at(Clock::real(), config, &checked, &mut post, asked.clone()).await {
+        let heir = match run_at(Clock::real(), config, &checked, &mut post, (asked.clone(), &mut hangups)).await {
             Ok(None) => return Ok(()),
             Ok(Some(heir)) => heir,
             Err(error) => return Err(post.failed(error)),
@@ -210,8 +212,9 @@ pub async fn run_by(
 ) -> Result<(), ServeError> {
     let checked = Checked::of(&config, &clock)?;
     let (ask, asked) = watch::channel(0);
+    let mut hangups = signal(SignalKind::hangup())?;
     let mut post = Post::alone(listener);
-    let running = run_at(clock, &mut config, &checked, &mut post, asked);
+    let running = run_at(clock, &mut config, &checked, &mut post, (asked, &mut hangups));
     let asking = async {
         shutdown.await;
         ask.send_replace(1);
@@ -224,13 +227,13 @@ pub async fn run_by(
 }
 
 /// The same at a post, until it is asked to stop or somebody takes over: whoever does, and has the store now, is given back.
-/// Asked once more, it stops at once.
+/// Asked once more, it stops at once. At each of `hangups` it reads again what it can.
 async fn run_at(
     clock: Clock,
     config: &mut Config,
     checked: &Checked,
     post: &mut Post,
-    mut asked: watch::Receiver<u32>,
+    (mut asked, hangups): (watch::Receiver<u32>, &mut Signal),
 ) -> Result<Option<Heir>, ServeError> {
     let address = post.listener.local_addr()?;
     let (certificate, shelf) = (checked.certificate.clone(), checked.shelf.clone());
@@ -267,8 +270,6 @@ async fn run_at(
     let pages = if config.dashboard.enabled { dashboard::routes } else { dashboard::no_routes };
     let listener = post.listener.try_clone()?;
     let listening = api::listen(api.clone(), pages, listener, certificate.clone(), workers, patience)?;
-    // From here on SIGHUP no longer ends the process.
-    let hangups = signal(SignalKind::hangup())?;
     let log_in = match config.is_dev && config.dashboard.enabled && !post.is_resumed {
         true => Some(api::people::links::dev_path(&api).await.map_err(ServeError::FirstUser)?),
         false => None,
@@ -311,6 +312,9 @@ async fn run_at(
     // Whoever looks for a server here finds the next one.
     drop(control);
     tracing::info!("stopping");
+    if heir.is_some() {
+        fail::fail_point!("take_over.given");
+    }
     match &heir {
         None => supervisor::stopping(),
         // It may come to nothing.

@@ -48,7 +48,7 @@ pub struct Live<'a> {
 
 impl Live<'_> {
     /// Reads all again at each SIGHUP: `config.toml`, the master keys, the dialect files and the certificate.
-    pub async fn reload_when_asked(mut self, mut hangups: Signal) {
+    pub async fn reload_when_asked(mut self, hangups: &mut Signal) {
         while hangups.recv().await.is_some() {
             supervisor::reloading();
             match self.read_again() {

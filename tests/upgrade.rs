@@ -102,7 +102,7 @@ fn an_upgrade_by_hand_makes_no_copy_where_none_is_wanted() {
     let dir = unpacked(9);
     let data = Server::data(dir.path());
     let (code, output) = run(dir.path(), &["store", "upgrade", "--no-copy"]);
-    assert!(code == Some(0) && output.contains("had format 9, and has 10 now"), "{code:?}: {output}");
+    assert!(code == Some(0) && output.contains("had format 9, and has 11 now"), "{code:?}: {output}");
     assert!(!data.join("copies").exists());
     let (code, output) = run(dir.path(), &["store", "upgrade"]);
     assert!(code == Some(0) && output.contains("has format 11 already"), "{code:?}: {output}");
@@ -110,7 +110,7 @@ fn an_upgrade_by_hand_makes_no_copy_where_none_is_wanted() {
 
 #[test]
 fn without_room_for_the_copy_nothing_is_changed_and_the_words_say_what_to_do() {
-    for format in [4, 9] {
+    for format in [4, 10] {
         let dir = unpacked(format);
         let before = files(&Server::data(dir.path()));
         let env = [("FAILPOINTS", "copy.free_bytes=return;migrate.free_bytes=return")];
@@ -127,9 +127,9 @@ fn a_version_says_what_it_is_built_of() {
     let dir = tempfile::tempdir().expect("a folder");
     let (code, output) = run(dir.path(), &["version", "--json"]);
     let about: Value = serde_json::from_str(&output).expect("JSON");
-    assert_eq!((code, &about["store_format"], &about["store_format_oldest"]), (Some(0), &10.into(), &4.into()));
+    assert_eq!((code, &about["store_format"], &about["store_format_oldest"]), (Some(0), &11.into(), &4.into()));
     assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
     assert!(about["features"].is_array() && about.get("commit").is_some(), "{about}");
     let (code, output) = run(dir.path(), &["version"]);
-    assert!(code == Some(0) && output.contains("store format  10"), "{output}");
+    assert!(code == Some(0) && output.contains("store format  11"), "{output}");
 }

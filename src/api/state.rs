@@ -250,7 +250,7 @@ impl Api {
             passwords: Passwords::default(),
             halfway: Halfway::new(halfway),
             provider: settings.people.sign_on.clone().map(Provider::new),
-            connections: Arc::new(Connections::new(&settings.limits, settings.front.trusted.clone())),
+            connections: Arc::new(Connections::new(&settings.limits)),
             bodies: ByteBudget::new(settings.bodies_bytes_max),
             asked_later: ByteBudget::new(ASKED_LATER_BYTES_MAX),
             polls: ByteBudget::new(POLLS_MAX * POLL_BYTES),
@@ -272,7 +272,6 @@ impl Api {
     pub fn apply(&self, settings: Settings) {
         self.calls.apply(settings.limits.calls_per_minute);
         self.events.apply(settings.limits.events_per_second);
-        self.connections.trust(settings.front.trusted.clone());
         self.settings.store(Arc::new(settings));
     }
 

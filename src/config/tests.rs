@@ -152,7 +152,7 @@ url_bytes_max = 999
 headers_max = 20
 header_bytes_max = 2048
 body_seconds = 1
-trusted_proxies = ["10.0.0.0/8"]
+trusted_proxies = ["10.0.0.1"]
 idle_seconds = 1
 [store]
 path = "elsewhere"

@@ -8,7 +8,7 @@
 //!  new ─► old   give
 //!  old ─► new   socket <seconds that its stop may take>, and the listening socket beside it
 //!                 (the old one accepts no more, answers, writes, and closes the store; who connects waits in the listen queue)
-//!  old ─► new   released
+//!  old ─► new   released                                                     or: its end, which lets go of the store as well
 //!  new ─► old   opened                                                       or: failed <why>, or its end
 //! ```
 //!

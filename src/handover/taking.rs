@@ -71,7 +71,7 @@ pub fn find(dir: &Path) -> Result<Option<Offer>, TakeOverError> {
 }
 
 impl Offer {
-    /// Takes the socket, and waits until the store is closed.
+    /// Takes the socket, and waits until the store is closed, or the process that had it has ended.
     ///
     /// # Errors
     /// The other one goes on, or opens the store again.
@@ -84,9 +84,17 @@ impl Offer {
         let (Some(seconds), Some(socket)) = (seconds, given.socket) else {
             return Err(TakeOverError::Unknown(given.line));
         };
-        let released = wire.hear(Duration::from_secs(seconds) + CLOSING_WAIT).map_err(broken)?.line;
-        if released != "released" {
-            return Err(TakeOverError::Unknown(released));
+        match wire.hear(Duration::from_secs(seconds) + CLOSING_WAIT) {
+            Ok(said) if said.line == "released" => {}
+            Ok(said) => return Err(TakeOverError::Unknown(said.line)),
+            // Its end has let go of the store, and only this process has the socket now. If it lives, the store is in use, and is
+            // not opened.
+            Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
+                tracing::warn!(
+                    "the server that is taken over has ended before it had closed its store; this one goes on"
+                );
+            }
+            Err(error) => return Err(broken(error)),
         }
         Ok(Taken { listener: socket.into(), wire })
     }

@@ -62,6 +62,21 @@ fn a_supervisor_hears_of_the_start_of_reading_again_of_the_watchdog_and_of_the_s
 }
 
 #[test]
+fn who_asks_to_read_again_before_a_server_serves_is_heard_once_it_does() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let supervisor = Supervisor::listen(dir.path());
+    let env = [("NOTIFY_SOCKET", supervisor.address.as_str()), ("FAILPOINTS", "take_over.opened=sleep(1000)")];
+    let process = Server::start_process(dir.path(), &env);
+    supervisor.hears("STATUS=opening the store");
+    process.signal(Signal::HUP);
+    for line in ["READY=1", "RELOADING=1", "READY=1"] {
+        supervisor.hears(line);
+    }
+    let ended = process.terminate();
+    assert!(ended.status.success(), "{}", ended.output);
+}
+
+#[test]
 fn the_watchdog_is_not_told_that_all_is_well_while_a_thread_is_stuck() {
     let dir = tempfile::tempdir().expect("a directory");
     let supervisor = Supervisor::listen(dir.path());

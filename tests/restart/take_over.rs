@@ -131,6 +131,21 @@ fn who_has_the_socket_and_goes_leaves_a_server_that_opens_its_store_again() {
 }
 
 #[test]
+fn who_has_the_socket_goes_on_if_the_server_that_gave_it_dies_before_it_has_closed_its_store() {
+    let dir = directory();
+    let server = Server::start(dir.path(), &[("FAILPOINTS", "take_over.given=panic")]);
+    publish(&mut server.client(), "order.paid", "before");
+    let next = Server::take_over(dir.path(), &[]);
+    let ended = server.process.end();
+    assert_eq!(ended.status.code(), Some(70), "{}", ended.output);
+    let mut client = next.client();
+    publish(&mut client, "order.paid", "after");
+    assert_eq!(client.get("/api/v1/events/before").status, 200);
+    let ended = next.process.terminate();
+    assert!(ended.status.success() && ended.output.contains("has ended before"), "{}", ended.output);
+}
+
+#[test]
 fn a_given_socket_is_listened_on_and_not_taken_over() {
     let dir = directory();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -16,13 +16,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
-use arc_swap::ArcSwap;
 use futures_util::FutureExt;
-use ipnet::IpNet;
 use tokio::sync::Notify;
 
 use crate::api::access::limits::Limits;
 use crate::api::door::connection::Connection;
+use crate::api::door::front::Front;
 use crate::clock::Stopwatch;
 
 /// How long what is under way may go on once a stop is hastened.
@@ -56,7 +55,6 @@ impl From<IpAddr> for Peer {
 pub struct Connections {
     all_max: usize,
     per_address_max: usize,
-    trusted: ArcSwap<Arc<[IpNet]>>,
     head_ms: u64,
     idle_ms: u64,
     watch: Stopwatch,
@@ -111,13 +109,12 @@ pub struct Place {
 }
 
 impl Connections {
-    /// None yet; proxies in the `trusted` networks are not bounded by address.
-    pub fn new(limits: &Limits, trusted: Arc<[IpNet]>) -> Self {
+    /// None yet.
+    pub fn new(limits: &Limits) -> Self {
         let bound = |max: usize| if max == 0 { usize::MAX } else { max };
         Self {
             all_max: bound(limits.connections_max),
             per_address_max: bound(limits.connections_per_address_max),
-            trusted: ArcSwap::from_pointee(trusted),
             head_ms: limits.head_seconds * 1000,
             idle_ms: limits.idle_seconds * 1000,
             watch: Stopwatch::start(),
@@ -218,18 +215,12 @@ impl Connections {
         self.lock().all().for_each(|connection| connection.end_if_over(now));
     }
 
-    /// From now on proxies in these networks are not bounded by address; whoever is connected stays counted as it was.
-    pub fn trust(&self, trusted: Arc<[IpNet]>) {
-        self.trusted.store(Arc::new(trusted));
-    }
-
-    /// Takes a connection that has just been made; `None` if there is no room for it.
-    pub fn admit(self: &Arc<Self>, stream: &TcpStream, is_tls: bool) -> Option<Admitted> {
+    /// Takes a connection that has just been made; `None` if there is no room for it. Proxies that are trusted in `front` are not
+    /// bounded by address.
+    pub fn admit(self: &Arc<Self>, stream: &TcpStream, is_tls: bool, front: &Front) -> Option<Admitted> {
         let address = stream.peer_addr().ok()?.ip();
         // All that come by a proxy come from its address: only the bound on all counts.
-        let trusted = self.trusted.load();
-        let (peer, is_proxy) =
-            (Peer::from(address), trusted.iter().any(|network| network.contains(&address.to_canonical())));
+        let (peer, is_proxy) = (Peer::from(address), front.trusts(address));
         let (here, socket) = (stream.local_addr().ok()?, stream.as_fd().try_clone_to_owned().ok()?);
         let now = self.now();
         let connection = Arc::new(Connection::new(socket, now, now + self.head_ms + HEAD_GRACE_MS));
@@ -409,7 +400,7 @@ mod tests {
             for _ in 0..count {
                 let client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
                 let (stream, _) = listener.accept().await.expect("a client comes");
-                met.push((client, connections.admit(&stream, false)));
+                met.push((client, connections.admit(&stream, false, &Front::default())));
             }
             Self(met)
         }
@@ -421,7 +412,7 @@ mod tests {
 
     fn bounds(all: usize, per_address: usize) -> Arc<Connections> {
         let limits = Limits { connections_max: all, connections_per_address_max: per_address, ..Limits::default() };
-        Arc::new(Connections::new(&limits, [].into()))
+        Arc::new(Connections::new(&limits))
     }
 
     #[actix_web::test]
@@ -456,7 +447,7 @@ mod tests {
     #[actix_web::test]
     async fn a_stop_waits_for_a_request_and_ends_its_connection_once_it_is_answered() {
         const PATIENCE: Duration = Duration::from_secs(3600);
-        let connections = Arc::new(Connections::new(&Limits::default(), [].into()));
+        let connections = Arc::new(Connections::new(&Limits::default()));
         let mut met = Met::with(&connections, 1).await;
         let (mut client, admitted) = met.0.remove(0);
         let admitted = admitted.expect("there is room");
@@ -477,7 +468,7 @@ mod tests {
     #[actix_web::test]
     async fn a_stop_that_is_hastened_waits_for_nobody_for_long() {
         const PATIENCE: Duration = Duration::from_secs(3600);
-        let connections = Arc::new(Connections::new(&Limits::default(), [].into()));
+        let connections = Arc::new(Connections::new(&Limits::default()));
         let met = Met::with(&connections, 1).await;
         let _under_way = met.0[0].1.as_ref().expect("there is room").begin();
         connections.hasten();

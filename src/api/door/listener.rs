@@ -65,7 +65,7 @@ fn served(
     pages: fn(&mut web::ServiceConfig),
     tls: Option<TlsAcceptor>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> + use<> {
-    let (limits, connections) = (&api.settings().limits, api.connections.clone());
+    let limits = &api.settings().limits;
     let app = app(api.clone(), pages).into_factory().map_err(|error| error.error_response());
     let http = HttpService::build()
         .client_request_timeout(Duration::from_secs(limits.head_seconds))
@@ -73,21 +73,20 @@ fn served(
         .client_disconnect_timeout(FAREWELL)
         .on_connect_ext(|stream: &Paced, extensions| drop(extensions.insert(stream.admitted.clone())))
         .h1(map_config(app, |()| AppConfig::default()));
+    let api = api.clone();
     let let_in = move |stream: TcpStream| {
-        let (connections, tls) = (connections.clone(), tls.clone());
-        async move { let_in(stream, &connections, tls).await.ok_or(()) }
+        let (api, tls) = (api.clone(), tls.clone());
+        async move { let_in(stream, &api, tls).await.ok_or(()) }
     };
     // What is wrong with a connection is its client's business.
     fn_service(let_in).and_then(http.map_err(drop))
 }
 
 /// A connection that there is room for, after its handshake.
-async fn let_in(
-    stream: TcpStream,
-    connections: &Arc<Connections>,
-    tls: Option<TlsAcceptor>,
-) -> Option<(Paced, Option<SocketAddr>)> {
-    let (peer, admitted) = (stream.peer_addr().ok(), connections.admit(&stream, tls.is_some())?);
+async fn let_in(stream: TcpStream, api: &Api, tls: Option<TlsAcceptor>) -> Option<(Paced, Option<SocketAddr>)> {
+    // Whoever is trusted now: SIGHUP may have changed that since the last connection.
+    let admitted = api.connections.admit(&stream, tls.is_some(), &api.settings().front)?;
+    let peer = stream.peer_addr().ok();
     let paced = match tls {
         Some(tls) => Paced::new(timeout(HANDSHAKE, tls.accept(stream)).await.ok()?.ok()?, admitted),
         None => Paced::new(stream, admitted),

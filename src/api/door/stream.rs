@@ -95,14 +95,15 @@ mod tests {
     use super::*;
     use crate::api::access::limits::Limits;
     use crate::api::door::connections::Connections;
+    use crate::api::door::front::Front;
 
     /// A client that has sent so many bytes, and what is read of them.
     async fn sent(bytes: usize) -> (DuplexStream, Paced) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let _client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
         let (stream, _) = listener.accept().await.expect("a client comes");
-        let connections = Arc::new(Connections::new(&Limits::default(), [].into()));
-        let admitted = connections.admit(&stream, false).expect("there is room");
+        let connections = Arc::new(Connections::new(&Limits::default()));
+        let admitted = connections.admit(&stream, false, &Front::default()).expect("there is room");
         let (mut client, wire) = duplex(64 * 1024);
         client.write_all(&vec![b'x'; bytes]).await.expect("there is room");
         (client, Paced::new(wire, admitted))
