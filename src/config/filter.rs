@@ -25,6 +25,7 @@ const ROOMS: &[&str] = &[
     "log",
     "post",
     "preflight",
+    "profile",
     "pulse",
     "settings",
     "store",
