@@ -11,7 +11,7 @@ use super::away::Away;
 use super::seat::{Seat, seat};
 use crate::api::access::auth::Needs;
 use crate::api::access::way::refuse_foreign;
-use crate::api::docs::site::asked_at;
+use crate::api::docs::site::{asked_at, came_by};
 use crate::api::http::body::Body;
 use crate::api::people::browser::Browser;
 
@@ -96,7 +96,9 @@ impl<N: Needs + 'static> FromRequest for Posted<N> {
 fn back(request: &HttpRequest, away: Away) -> Away {
     let Away::LogIn(_) = away else { return away };
     let page = request.headers().get(header::REFERER).and_then(|page| page.to_str().ok());
-    let page = page.and_then(|page| page.strip_prefix(&asked_at(request))).unwrap_or("/dashboard");
+    let page = page
+        .and_then(|page| page.strip_prefix(&asked_at(request)).or_else(|| page.strip_prefix(&came_by(request))))
+        .unwrap_or("/dashboard");
     Away::LogIn(page.to_owned())
 }
 

@@ -154,7 +154,9 @@ fn documented_code_takes_what_is_genuine_and_nothing_else() {
 fn a_page_is_sent_again_only_if_it_has_changed() {
     let scene = Scene::start();
     let ask = |path: &str, more: &str| {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: docs.example:8443\r\nX-Forwarded-Proto: https\r\n{more}");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: h\r\nX-Forwarded-Host: docs.example:8443\r\nX-Forwarded-Proto: https\r\n{more}"
+        );
         document::ask(scene.server.address, &request)
     };
     let first = ask("/docs/webhooks/taskflow", "");
@@ -174,11 +176,13 @@ fn a_page_is_sent_again_only_if_it_has_changed() {
     assert!(first.header("content-security-policy").is_some_and(|policy| policy.contains("frame-ancestors 'none'")));
     assert_eq!(first.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(first.header("cache-control"), Some("public, no-cache"));
-    // What is no host gets into no page and into no command to copy.
+    // What is no host gets into no page and into no command to copy, nor does one that only a client has named.
     let here = format!("http://{}/v2/webhooks", scene.server.address);
     for told in [
         "Host: a\"><b>",
         "Host: a;id",
+        "Host: evil.example",
+        "Host: evil.example\r\nX-Forwarded-Proto: https",
         "Host: docs.example\r\nX-Forwarded-Host: $(id)",
         "Host: docs.example\r\nX-Forwarded-Host: a`id`:80",
         "Host: docs.example\r\nForwarded: host=\"a b|id\"",

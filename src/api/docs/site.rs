@@ -1,5 +1,6 @@
 //! The server as its documents name it. What stays true: what is no host gets into no page, and into no command to copy.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
@@ -20,20 +21,45 @@ pub fn site(api: &Api, request: &HttpRequest) -> Site {
     }
 }
 
-/// Where the server is found: `server.public_url`, or else where it was asked, as the request or a trusted proxy says. It gets into commands to copy, so what is no host
-/// is not believed: then it is where the server listens.
+/// Where the server is found: `server.public_url`, or else where it was asked, if a trusted proxy says so or if that is an address of
+/// this very server. It gets into links that let somebody in and into commands to copy, so no name is believed that a client may
+/// have made up: then it is where the server listens.
 pub fn asked_at(request: &HttpRequest) -> String {
-    client::public_url(request).unwrap_or_else(|| came_by(request))
+    if let Some(url) = client::public_url(request) {
+        return url;
+    }
+    let ((scheme, host), listens) = (client::came_by(request), listens(request));
+    let is_known = || client::is_host_told(request) || is_own(&host, listens.ip());
+    if is_authority(&host) && is_known() { format!("{scheme}://{host}") } else { at(request, listens) }
+}
+
+/// The end of the connection that is ours.
+fn listens(request: &HttpRequest) -> SocketAddr {
+    request.conn_data::<Arc<Admitted>>().map_or_else(|| request.app_config().local_addr(), |here| here.here)
+}
+
+fn at(request: &HttpRequest, listens: SocketAddr) -> String {
+    let is_tls = request.conn_data::<Arc<Admitted>>().is_some_and(|here| here.is_tls);
+    format!("{}://{listens}", if is_tls { "https" } else { "http" })
+}
+
+/// Whether a host is an address of ours: the one that the client has reached, or, where that is this machine's own, another such one
+/// or its name. The port may be another, as behind a tunnel.
+fn is_own(host: &str, ours: IpAddr) -> bool {
+    let ours = ours.to_canonical();
+    let is_ours = |address: IpAddr| address == ours || address.is_loopback() && ours.is_loopback();
+    match Url::parse(&format!("http://{host}/")).ok().as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost" && ours.is_loopback(),
+        Some(Host::Ipv4(address)) => is_ours(address.into()),
+        Some(Host::Ipv6(address)) => is_ours(IpAddr::from(address).to_canonical()),
+        None => false,
+    }
 }
 
 /// Where this request came in, whatever address is to be told to people.
 pub fn came_by(request: &HttpRequest) -> String {
-    let ((scheme, host), here) = (client::came_by(request), request.conn_data::<Arc<Admitted>>());
-    if is_authority(&host) {
-        return format!("{scheme}://{host}");
-    }
-    let listens = here.map_or_else(|| request.app_config().local_addr(), |here| here.here);
-    format!("{scheme}://{listens}")
+    let (scheme, host) = client::came_by(request);
+    if is_authority(&host) { format!("{scheme}://{host}") } else { format!("{scheme}://{}", listens(request)) }
 }
 
 /// Whether it is a host, or a host and a port.
@@ -55,6 +81,25 @@ pub fn is_authority(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_ours_if_the_client_has_reached_it() {
+        for (host, ours, expected) in [
+            ("127.0.0.1:7080", "127.0.0.1", true),
+            ("localhost:8080", "127.0.0.1", true),
+            ("[::1]", "127.0.0.1", true),
+            ("127.0.0.2", "::ffff:127.0.0.1", true),
+            ("10.1.2.3:7080", "10.1.2.3", true),
+            ("[fd00::1]:7080", "fd00::1", true),
+            ("localhost", "10.1.2.3", false),
+            ("127.0.0.1", "10.1.2.3", false),
+            ("10.1.2.4", "10.1.2.3", false),
+            ("evil.example", "127.0.0.1", false),
+            ("localhost.evil.example", "127.0.0.1", false),
+        ] {
+            assert_eq!(is_own(host, ours.parse().unwrap()), expected, "{host} at {ours}");
+        }
+    }
 
     #[test]
     fn an_authority_is_a_host_and_perhaps_a_port() {

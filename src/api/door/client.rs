@@ -60,6 +60,12 @@ pub fn came_by(request: &HttpRequest) -> (&'static str, String) {
     (if is_tls { "https" } else { "http" }, host.to_string())
 }
 
+/// Whether the host that a request came by is a trusted proxy's word, or the server's own. Else it is whatever the client wrote.
+pub fn is_host_told(request: &HttpRequest) -> bool {
+    let by_proxy = || by_proxy(request) && said(request.headers(), "host", "x-forwarded-host").is_some();
+    request.extensions().get::<Inner>().is_some() || by_proxy()
+}
+
 /// What the nearest proxy says.
 fn said<'r>(headers: &'r HeaderMap, standard: &str, name: &str) -> Option<&'r str> {
     let last = |name: &str| {
