@@ -43,7 +43,7 @@ pub struct ServerConfig {
     /// Networks whose proxies are believed when they say for whom they ask.
     #[serde(deserialize_with = "networks", serialize_with = "as_texts")]
     pub trusted_proxies: Vec<IpNet>,
-    /// The address under which people find the server; without one: where they asked.
+    /// The address under which people find the server; without one: what a trusted proxy says, or the address that was reached.
     pub public_url: Option<String>,
     /// The certificate chain to serve TLS with, in PEM; read again when it changes. Without one: plain HTTP.
     pub tls_certificate: Option<PathBuf>,
