@@ -153,7 +153,7 @@ fn below_the_reserve_nothing_is_accepted_and_deliveries_go_on() {
         }
         // Noticed by the next commit: what came before it was stored.
         accepted.push(name);
-        assert!(accepted.len() < 100, "the reserve is used up and nobody cares");
+        assert!(accepted.len() < 2_000, "the reserve is used up and nobody cares");
     };
     assert_eq!((refused.status, &refused.json()["error"]["code"]), (503, &json!("no_space")));
     assert_eq!(refused.message.header("retry-after"), Some("10"));
