@@ -136,6 +136,11 @@ const LIVE: &[(&str, &str, Bounds)] = &[
     ("deliver.allow", "['10.0.0.0/8']", |on| on.takes("https://10.1.2.3/")),
     ("deliver.deny", "['8.8.8.8/32']", |on| !on.takes("https://8.8.8.8/")),
     ("deliver.ports", "[8443]", |on| !on.takes("https://8.8.4.4/")),
+    ("traces.url_template", "'https://traces.example.com/{trace_id}'", |on| {
+        let id = on.publish().0;
+        let shown = on.client.get(&format!("/api/v1/events/{id}")).data(200);
+        shown["trace_url"] == format!("https://traces.example.com/{TRACE}")
+    }),
     ("server.trusted_proxies", "['127.0.0.0/8']", |on| {
         let mut client = Client::new(on.server.address, on.client.key()).with_header("x-forwarded-for", "198.51.100.7");
         let webhook = json!({"url": "https://example.com/", "events": ["none.such"]});
