@@ -66,7 +66,8 @@ impl Browser {
         let mut request =
             format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nUser-Agent: Firefox/1\r\n");
         if scheme == "https" {
-            request.push_str("X-Forwarded-Proto: https\r\n");
+            // As the proxy before the server says it.
+            request.push_str(&format!("X-Forwarded-Proto: https\r\nX-Forwarded-Host: {host}\r\n"));
         }
         if !cookies.is_empty() {
             request.push_str(&format!("Cookie: {}\r\n", cookies.join("; ")));
