@@ -34,8 +34,13 @@ pub struct ImportArgs {
     /// Read another webhook server by its API, in place of a file
     #[arg(long, value_enum, value_name = "SERVER", requires_all = ["from_url", "from_token_file"])]
     from: Option<Other>,
-    /// Where its API is, such as https://api.eu.svix.com or https://us.getconvoy.cloud
-    #[arg(long, value_name = "URL", requires = "from")]
+    /// Where its API is.
+    #[arg(
+        help = "Where its API is, such as https://api.eu.svix.com or https://us.getconvoy.cloud",
+        long,
+        value_name = "URL",
+        requires = "from"
+    )]
     from_url: Option<String>,
     /// The file with its API token: an authentication token of Svix, a personal or project key of Convoy
     #[arg(long, value_name = "FILE", requires = "from")]
