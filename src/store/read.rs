@@ -158,7 +158,7 @@ impl Store {
     ) -> Result<Vec<Delivery>, StoreError> {
         let start = after.map_or(layout::number(webhook).to_vec(), |id| layout::just_after(&layout::delivery(id)));
         self.look(|trees| {
-            let rows = trees.range(Tree::Fresh, start..end_of(webhook));
+            let rows = trees.first(Tree::Fresh, start..end_of(webhook), limit);
             let fresh =
                 rows.map(|row| trees.readable(row.and_then(|(key, value)| delivery_row(Tree::Fresh, &key, &value))));
             fresh.filter_map(Result::transpose).take(limit).collect()

@@ -133,7 +133,8 @@ pub(super) fn read_account_tally(key: &[u8], value: &[u8]) -> Result<AccountTall
 pub(super) fn oldest_open(trees: &Trees, webhook: WebhookNumber) -> Result<Option<UnixMs>, StoreError> {
     let mut oldest = None;
     for tree in OPEN {
-        if let Some(key) = trees.prefix(tree, &layout::number(webhook)).keys().next() {
+        let (from, end) = (layout::number(webhook).to_vec(), layout::after_prefix(&layout::number(webhook)));
+        if let Some(key) = trees.first(tree, from..end, 1).keys().next() {
             let made_at = layout::read_delivery(&key?).time();
             oldest = Some(oldest.map_or(made_at, |oldest: UnixMs| oldest.min(made_at)));
         }

@@ -155,3 +155,19 @@ fn an_outcome_that_was_not_written_leaves_its_delivery_open() {
         "it is settled again once the store is open"
     );
 }
+
+#[test]
+fn whoever_takes_a_few_takes_the_first_of_what_is_written_and_of_what_is_held() {
+    let (mut bench, _) = bench();
+    let webhook = bench.webhook();
+    let mut ids: Vec<DeliveryId> = (0..2).map(|_| bench.publish().delivery_to(webhook)).collect();
+    bench.turn(HELD_MS);
+    ids.extend((0..4).map(|_| bench.publish().delivery_to(webhook)));
+    assert_eq!(bench.trees().late().count(), 4, "the first two are written");
+    for (after, limit) in [(None, 1), (None, 3), (None, 9), (Some(0), 2), (Some(2), 2), (Some(5), 1)] {
+        let behind = after.map_or(0, |after| after + 1);
+        let expected: Vec<_> = ids[behind..].iter().take(limit).copied().collect();
+        let found = bench.store.fresh(webhook, after.map(|after: usize| ids[after]), limit).unwrap();
+        assert_eq!(found.iter().map(|one| one.id).collect::<Vec<_>>(), expected, "{limit} after {after:?}");
+    }
+}

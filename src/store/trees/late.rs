@@ -79,6 +79,11 @@ impl Late {
 
     /// The rows of a range, as they are now.
     pub fn range(&self, range: impl RangeBounds<Key>) -> VecDeque<Row> {
+        self.some(range, usize::MAX)
+    }
+
+    /// So many of them, the first ones.
+    pub fn some(&self, range: impl RangeBounds<Key>, limit: usize) -> VecDeque<Row> {
         let (from, to) = (range.start_bound(), range.end_bound());
         let is_empty = match (from, to) {
             (Bound::Included(from), Bound::Included(to)) => from > to,
@@ -89,7 +94,8 @@ impl Late {
             return VecDeque::new();
         }
         let held = self.held();
-        held.rows.range::<Key, _>((from, to)).map(|(key, value)| (IVec::from(key.as_slice()), value.clone())).collect()
+        let rows = held.rows.range::<Key, _>((from, to)).take(limit);
+        rows.map(|(key, value)| (IVec::from(key.as_slice()), value.clone())).collect()
     }
 
     /// The rows whose keys begin so, as they are now.
@@ -268,6 +274,7 @@ mod tests {
         let keys = |rows: VecDeque<Row>| rows.iter().map(|(key, _)| key[1]).collect::<Vec<_>>();
         assert_eq!(keys(late.prefix(&[7])), [1, 2]);
         assert_eq!(keys(late.range(key(2)..)), [2]);
+        assert_eq!(keys(late.some(key(0).., 1)), [1]);
         assert_eq!(keys(late.range(key(2)..key(2))), [0; 0]);
         assert_eq!(late.keys(|_| true), [key(2), key(1)], "as they came");
         assert_eq!(late.keys(|key| key[1] == 1), [[0; 0]; 0], "the first is not wanted");

@@ -19,7 +19,7 @@ pub mod opened;
 mod writes;
 
 use std::collections::VecDeque;
-use std::ops::RangeBounds;
+use std::ops::{Bound, Range, RangeBounds};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -130,6 +130,16 @@ impl Trees {
         let range = (range.start_bound().cloned(), range.end_bound().cloned());
         let held = if tree == LATE { self.late.range(range.clone()) } else { VecDeque::new() };
         self.rows(tree, held, self.of_disk(tree, range))
+    }
+
+    /// The first rows of a range, for who takes so many that can be read: it ends behind them, and perhaps later.
+    pub fn first(&self, tree: Tree, range: Range<Key>, limit: usize) -> Rows {
+        let held = if tree == LATE { self.late.some(range.clone(), limit) } else { VecDeque::new() };
+        let end = match held.back() {
+            Some((last, _)) if held.len() == limit => Bound::Included(last.to_vec()),
+            _ => Bound::Excluded(range.end),
+        };
+        self.rows(tree, held, self.of_disk(tree, (Bound::Included(range.start), end)))
     }
 
     /// The same of what is written already, for who copies it, or adds it up.
